@@ -1,0 +1,138 @@
+"""Initial values of states and matrices: fixed numbers, or draws from a named random stream.
+
+A draw happens in Python, from a stream named after the object and the variable, so that every back end
+starts from the same numbers and adding an object changes no other object's draw. To add a
+distribution, derive from `Initial` here and implement `sample`.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dendrosim.errors import ParameterError, ShapeError
+from dendrosim.spec import Spec
+from dendrosim.units import DIMENSIONLESS, Dimension, Quantity, quantity
+
+
+def stream(seed: int, name: str) -> np.random.Generator:
+    """Return the random generator of the stream `name`: independent of every other name's."""
+    words = np.frombuffer(hashlib.sha256(name.encode()).digest(), dtype=np.uint32)
+    return np.random.default_rng([seed, *(int(w) for w in words)])
+
+
+@dataclass(frozen=True, eq=False)
+class Initial(Spec):
+    """Base of initial values; `sample(shape, rng)` returns SI numbers of that shape."""
+
+    @property
+    def dimension(self) -> Dimension:
+        """The physical dimension of what `sample` returns."""
+        return DIMENSIONLESS
+
+    def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
+        """Return the initial numbers; deterministic kinds ignore `rng`."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, eq=False)
+class Fixed(Initial):
+    """A given number, or an array of the variable's shape (units, or post x pre)."""
+
+    value: Any
+
+    def __post_init__(self) -> None:
+        self._set(value=quantity(self.value))
+
+    @property
+    def dimension(self) -> Dimension:
+        return self.value.dimension
+
+    def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
+        if not self.value.scalar and np.shape(self.value.value) != shape:
+            raise ShapeError(
+                f"initial value has shape {np.shape(self.value.value)}, expected {shape}"
+            )
+        return np.broadcast_to(np.asarray(self.value.value, dtype=float), shape).copy()
+
+
+@dataclass(frozen=True, eq=False)
+class Normal(Initial):
+    """Independent normal numbers of standard deviation `sd` around `mean`."""
+
+    sd: Any
+    mean: Any = None
+
+    def __post_init__(self) -> None:
+        sd = _scalar(self, "sd", self.sd)
+        mean = (
+            Quantity(0.0, sd.dimension) if self.mean is None else _scalar(self, "mean", self.mean)
+        )
+        if mean.dimension != sd.dimension:
+            raise ParameterError(
+                f"Normal: mean is in {mean.unit}, sd in {sd.unit}; give both the same unit"
+            )
+        if not float(sd.value) >= 0:
+            raise ParameterError(f"Normal.sd is {sd}; it must not be negative")
+        self._set(sd=sd, mean=mean)
+
+    @property
+    def dimension(self) -> Dimension:
+        return self.sd.dimension
+
+    def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
+        return rng.normal(float(self.mean.value), float(self.sd.value), shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Uniform(Initial):
+    """Independent uniform numbers between `low` and `high`."""
+
+    low: Any
+    high: Any
+
+    def __post_init__(self) -> None:
+        low, high = _scalar(self, "low", self.low), _scalar(self, "high", self.high)
+        if low.dimension != high.dimension:
+            raise ParameterError(
+                f"Uniform: low is in {low.unit}, high in {high.unit}; give both the same unit"
+            )
+        if not float(low.value) <= float(high.value):
+            raise ParameterError(f"Uniform: low = {low} exceeds high = {high}")
+        self._set(low=low, high=high)
+
+    @property
+    def dimension(self) -> Dimension:
+        return self.low.dimension
+
+    def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
+        return rng.uniform(float(self.low.value), float(self.high.value), shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Identity(Initial):
+    """`scale` times the identity matrix, plus normal numbers of standard deviation `noise`."""
+
+    scale: float = 1.0
+    noise: float = 0.0
+
+    def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
+        if len(shape) != 2:
+            raise ShapeError(f"Identity is for matrices, not for a variable of shape {shape}")
+        return self.scale * np.eye(*shape) + self.noise * rng.normal(size=shape)
+
+
+def initial(value: Any) -> Initial:
+    """Return an `Initial`: itself, or a number, quantity text or array as `Fixed`."""
+    return value if isinstance(value, Initial) else Fixed(value)
+
+
+def _scalar(owner: Initial, field: str, value: Any) -> Quantity:
+    result = quantity(value)
+    if not result.scalar or not np.isfinite(result.value):
+        raise ParameterError(
+            f"{type(owner).__name__}.{field} must be one finite number, not {value!r}"
+        )
+    return result

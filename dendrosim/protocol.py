@@ -1,0 +1,341 @@
+"""The specification of an experiment: what a circuit is shown, when, and what is kept. Pure data.
+
+A protocol is a sequence of blocks; a block repeats a cycle of phases, one cycle per trial; a trial shows
+`batch` samples side by side on shared weights.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any, Literal
+
+import numpy as np
+
+from dendrosim.circuit import Circuit
+from dendrosim.errors import ParameterError, ShapeError, SpecError, UnitError, UnknownMemberError
+from dendrosim.signals.base import Signal, signal
+from dendrosim.signals.samples import Samples
+from dendrosim.spec import Spec, frozen_array, frozen_mapping
+from dendrosim.units import DIMENSIONLESS, Quantity, quantity, unit
+
+Every = Literal["phase", "trial"]
+
+
+@dataclass(frozen=True, eq=False)
+class Phase(Spec):
+    """A named stretch of time.
+
+    Parameters
+    ----------
+    name : str
+        Such as `free`, `learning`, `sleep`.
+    duration : time
+        A whole number of time steps.
+    gates : mapping, optional
+        Values of gates during the phase: a number, or a signal.
+    signals : mapping, optional
+        What drives an input during the phase, in place of the protocol's own signal for it.
+    """
+
+    name: str
+    duration: Any
+    gates: Mapping[str, Any] = field(default_factory=dict)
+    signals: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._set(
+            duration=_time(f"Phase {self.name!r}: duration", self.duration),
+            gates=frozen_mapping({k: signal(v) for k, v in self.gates.items()}),
+            signals=frozen_mapping({k: signal(v) for k, v in self.signals.items()}),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Block(Spec):
+    """`trials` cycles through `phases`.
+
+    `order` says which rows of the data sets the trials show: `sequential`, or `shuffled` (every row once
+    per pass, in an order drawn from the seed). Rows are taken up again after the last.
+    """
+
+    name: str
+    phases: tuple[Phase, ...]
+    trials: int = 1
+    order: Literal["sequential", "shuffled"] = "sequential"
+
+    def __post_init__(self) -> None:
+        self._set(phases=tuple(self.phases))
+        if isinstance(self.trials, bool) or int(self.trials) != self.trials or self.trials < 1:
+            raise ParameterError(
+                f"Block {self.name!r}: trials is {self.trials!r}; it must be at least 1"
+            )
+        if not self.phases:
+            raise SpecError(f"Block {self.name!r}: there must be at least one phase")
+        if self.order not in ("sequential", "shuffled"):
+            raise UnknownMemberError("order of a block", self.order, ("sequential", "shuffled"))
+        self._set(trials=int(self.trials))
+
+
+@dataclass(frozen=True, eq=False)
+class Recording(Spec):
+    """What is kept of the run.
+
+    Parameters
+    ----------
+    variables : str or tuple of str
+        Patterns such as `pyramidal.soma`, `layer*.h` or the name of a matrix; `*` and `?` are wild.
+    every : time, `phase` or `trial`
+        How often: a whole number of time steps (the state at 0, every, 2 every, ...), or once in
+        the last step of each phase or trial.
+    units : tuple of int, optional
+        Which units (default all; not for matrices).
+    samples : tuple of int, optional
+        Which samples of the batch (default all).
+    phases : str or tuple of str, optional
+        Only in phases whose `name` or `block/name` matches (default all).
+    """
+
+    variables: Any
+    every: Any
+    units: tuple[int, ...] | None = None
+    samples: tuple[int, ...] | None = None
+    phases: Any = ("*",)
+
+    def __post_init__(self) -> None:
+        every = self.every
+        if every not in ("phase", "trial"):
+            every = _time("Recording.every", every)
+        self._set(
+            variables=_strings(self.variables),
+            phases=_strings(self.phases),
+            every=every,
+            units=None if self.units is None else tuple(int(u) for u in self.units),
+            samples=None if self.samples is None else tuple(int(s) for s in self.samples),
+        )
+
+    def __str__(self) -> str:
+        return f"Recording of {', '.join(self.variables)}"
+
+
+@dataclass(frozen=True, eq=False)
+class Protocol(Spec):
+    """A circuit and what is done to it.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        Several circuits stand side by side through `Circuit.join`.
+    blocks : tuple of Block
+        Run one after the other.
+    dt : time
+        The step of the forward Euler method.
+    recordings : tuple of Recording
+        What is kept, besides the final state.
+    signals : mapping, optional
+        What drives each input, `population.variable` to a signal, several (they add up) or a value.
+    data : mapping, optional
+        Data sets by name, samples x units, for `Samples`.
+    batch : int, optional
+        Samples shown side by side.
+    batch_fixed : bool, optional
+        Whether the batch belongs to the protocol's meaning and may not be overridden.
+    references : mapping, optional
+        Numbers and arrays computed beforehand that `measure` compares with.
+    name, parameters : str, mapping
+        By what the protocol was made; set by the library.
+    """
+
+    circuit: Circuit
+    blocks: tuple[Block, ...]
+    dt: Any
+    recordings: tuple[Recording, ...] = ()
+    signals: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
+    batch: int = 1
+    batch_fixed: bool = False
+    references: Mapping[str, Any] = field(default_factory=dict)
+    name: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.batch, bool) or int(self.batch) != self.batch or self.batch < 1:
+            raise ParameterError(
+                f"Protocol.batch is {self.batch!r}; it must be an integer of at least 1"
+            )
+        self._set(
+            blocks=tuple(self.blocks),
+            dt=_time("Protocol.dt", self.dt),
+            recordings=tuple(self.recordings),
+            signals=frozen_mapping({k: signal(v) for k, v in self.signals.items()}),
+            data=frozen_mapping({k: frozen_array(v) for k, v in self.data.items()}),
+            batch=int(self.batch),
+            references=frozen_mapping(self.references),
+            parameters=frozen_mapping(self.parameters),
+        )
+        if not self.blocks:
+            raise SpecError("Protocol: there must be at least one block")
+        names = [b.name for b in self.blocks]
+        if len(set(names)) < len(names):
+            raise SpecError(f"Protocol: block names must differ, not {names}")
+        for name, array in self.data.items():
+            if array.ndim != 2 or not array.shape[0] or not np.all(np.isfinite(array)):
+                raise ShapeError(f"Protocol.data[{name!r}] must be finite numbers, samples x units")
+        for block in self.blocks:
+            self._check_block(block)
+        for recording in self.recordings:
+            self._check_recording(recording)
+        self.recorded()
+
+    # -- what the engine reads --------------------------------------------------------------------
+
+    @property
+    def time_step(self) -> float:
+        """The time step in seconds."""
+        return float(self.dt.value)
+
+    def steps(self, duration: Quantity, where: str = "duration") -> int:
+        """Return a duration in time steps; raises ParameterError if it is not a whole number of them."""
+        ratio = float(duration.value) / self.time_step
+        count = round(ratio)
+        if count < 1 or abs(ratio - count) > 1e-6 * max(1.0, ratio):
+            raise ParameterError(
+                f"{where} is {duration}; it must be a whole number of time steps of {self.dt}"
+            )
+        return count
+
+    def block_steps(self, block: Block) -> int:
+        """Return the steps of all trials of a block."""
+        return block.trials * sum(self.steps(p.duration) for p in block.phases)
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of the whole protocol."""
+        return sum(self.block_steps(b) for b in self.blocks)
+
+    def drive(self, phase: Phase, path: str) -> tuple[Signal, ...]:
+        """Return the signals that drive an input during a phase."""
+        if path in phase.signals:
+            return phase.signals[path]
+        if path in self.signals:
+            return self.signals[path]
+        population, declared = self.circuit.variable(path)
+        default = population.inputs[declared.name]
+        return () if default is None else signal(default)
+
+    def gate(self, phase: Phase, name: str) -> tuple[Signal, ...]:
+        """Return the signals that set a gate during a phase."""
+        return phase.gates[name] if name in phase.gates else signal(self.circuit.gates[name])
+
+    def rows(self, block: Block) -> int:
+        """Return the number of rows of the data sets that a block shows, 0 if it shows none."""
+        names = {
+            s.data
+            for phase in block.phases
+            for path in self.circuit.inputs
+            for s in self.drive(phase, path)
+            if isinstance(s, Samples)
+        }
+        return max((self.data[n].shape[0] for n in names), default=0)
+
+    def recorded(self) -> dict[str, Recording]:
+        """Return which recording keeps which variable: `population.variable` or a matrix name."""
+        found: dict[str, Recording] = {}
+        for recording in self.recordings:
+            for name in self._matching(recording):
+                if name in found:
+                    raise SpecError(f"{name} is recorded twice; let one recording name it")
+                found[name] = recording
+        return found
+
+    # -- validation -------------------------------------------------------------------------------
+
+    def _recordable(self) -> list[str]:
+        circuit = self.circuit
+        paths = [
+            f"{p.name}.{v}"
+            for p in circuit.populations
+            for v in p.variables
+            if v not in p.parameters
+        ]
+        return paths + [m.name for m in circuit.matrices]
+
+    def _matching(self, recording: Recording) -> list[str]:
+        names = self._recordable()
+        for pattern in recording.variables:
+            if not any(fnmatchcase(n, pattern) for n in names):
+                raise UnknownMemberError("recording", pattern, names)
+        return [n for n in names if any(fnmatchcase(n, p) for p in recording.variables)]
+
+    def _check_recording(self, recording: Recording) -> None:
+        if not isinstance(recording.every, str):
+            self.steps(recording.every, f"{recording}: every")
+        phases = [n for b in self.blocks for p in b.phases for n in (p.name, f"{b.name}/{p.name}")]
+        for pattern in recording.phases:
+            if not any(fnmatchcase(n, pattern) for n in phases):
+                raise UnknownMemberError(f"phase in {recording}", pattern, phases)
+        for sample in recording.samples or ():
+            if not 0 <= sample < self.batch:
+                raise ParameterError(
+                    f"{recording}: sample {sample} is not among 0 to {self.batch - 1}"
+                )
+        for name in self._matching(recording):
+            if "." not in name:
+                continue
+            size = self.circuit.variable(name)[0].size
+            for index in recording.units or ():
+                if not 0 <= index < size:
+                    raise ParameterError(
+                        f"{recording}: {name} has no unit {index}, only 0 to {size - 1}"
+                    )
+
+    def _check_block(self, block: Block) -> None:
+        inputs, gates = self.circuit.inputs, self.circuit.gates
+        for phase in block.phases:
+            where = f"Phase {block.name}/{phase.name}"
+            self.steps(phase.duration, f"{where}: duration")
+            for path in (*self.signals, *phase.signals):
+                if path not in inputs:
+                    raise UnknownMemberError(f"input driven in {where}", path, inputs)
+            for name in phase.gates:
+                if name not in gates:
+                    raise UnknownMemberError(f"gate set in {where}", name, gates)
+            for path in inputs:
+                self._check_drive(where, path, self.drive(phase, path))
+            for name in gates:
+                for course in self.gate(phase, name):
+                    if isinstance(course, Samples):
+                        raise SpecError(
+                            f"{where}: gate {name!r} cannot show the rows of a data set"
+                        )
+                    course.check(f"{where}: gate {name!r}", DIMENSIONLESS, 1)
+
+    def _check_drive(self, where: str, path: str, drives: tuple[Signal, ...]) -> None:
+        population, declared = self.circuit.variable(path)
+        if not drives:
+            raise ParameterError(
+                f"{where}: nothing drives {path}; give it a signal (0 if it is meant to be silent)"
+            )
+        for drive in drives:
+            drive.check(f"{where}: {path}", unit(declared.unit)[0], population.size)
+            if isinstance(drive, Samples):
+                if drive.data not in self.data:
+                    raise UnknownMemberError(f"data set for {path}", drive.data, self.data)
+                columns = self.data[drive.data].shape[1]
+                if columns != population.size:
+                    raise ShapeError(
+                        f"{where}: data set {drive.data!r} has {columns} columns, "
+                        f"but {path} has {population.size} units"
+                    )
+
+
+def _time(where: str, value: Any) -> Quantity:
+    result = quantity(value)
+    if result.dimension != unit("s")[0] or not result.scalar:
+        raise UnitError(f"{where} is {value!r}; it must be a time, such as '10 ms'")
+    if not (np.isfinite(result.value) and float(result.value) > 0):
+        raise ParameterError(f"{where} is {value!r}; it must be positive")
+    return result
+
+
+def _strings(value: Any) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)

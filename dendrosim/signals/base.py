@@ -1,0 +1,79 @@
+"""What a signal is, and how to add one.
+
+There are two ways for a value to reach an input:
+
+- A `Course` is text in the time since its phase began, `t` (since its block began: `t_block`), and in its
+  own fields: it is compiled with the
+  circuit and evaluated in every step, for every unit with that unit's own field values. To add one,
+  write a file here with a frozen dataclass deriving from `Course`: fields are quantities (numbers, or
+  one per unit), `text` is the expression, `units` gives the unit of each field (`"x"` stands for the
+  unit of the input). Nothing else needs to change, on any back end.
+- The three kinds that the run loop copies itself, because they are data and not a formula: `Constant`,
+  `Table` and `Samples`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+import numpy as np
+
+from dendrosim.errors import ParameterError, ShapeError, UnitError
+from dendrosim.spec import Spec
+from dendrosim.units import Dimension, Quantity, quantity, unit, unit_name
+
+
+@dataclass(frozen=True, eq=False)
+class Signal(Spec):
+    """Base of every signal."""
+
+    def check(self, where: str, dimension: Dimension, size: int) -> None:
+        """Raise UnitError or ShapeError if the signal does not fit an input of `size` units."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, eq=False)
+class Course(Signal):
+    """A formula in the time `t` since the phase began; see the module for how to add one."""
+
+    text: ClassVar[str] = ""
+    units: ClassVar[Mapping[str, str]] = {}
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            value = quantity(getattr(self, f.name))
+            if not np.all(np.isfinite(value.value)):
+                raise ParameterError(
+                    f"{type(self).__name__}.{f.name} must be finite, not {value.value}"
+                )
+            self._set(**{f.name: value})
+
+    def check(self, where: str, dimension: Dimension, size: int) -> None:
+        for name, value in self.values().items():
+            expected = dimension if self.units[name] == "x" else unit(self.units[name])[0]
+            fits(f"{where}: {type(self).__name__}.{name}", value, expected, size)
+
+    def values(self) -> dict[str, Quantity]:
+        """Return the fields by name."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+
+def fits(where: str, value: Quantity, dimension: Dimension, size: int) -> None:
+    """Raise UnitError or ShapeError unless `value` is one number, or one per unit, in the right unit."""
+    if value.dimension != dimension and np.any(value.value):
+        raise UnitError(f"{where} is in {value.unit}; it must be in {unit_name(dimension)}")
+    if not value.scalar and np.shape(value.value) != (size,):
+        raise ShapeError(
+            f"{where} has shape {np.shape(value.value)}; give one number or {size} of them"
+        )
+
+
+def signal(value: Any) -> tuple[Signal, ...]:
+    """Return a tuple of signals (they add up) from a signal, several, or a constant value."""
+    from dendrosim.signals.constant import Constant
+
+    if isinstance(value, Signal):
+        return (value,)
+    if isinstance(value, (tuple, list)) and value and all(isinstance(v, Signal) for v in value):
+        return tuple(value)
+    return (Constant(value),)

@@ -1,0 +1,60 @@
+"""A time course given by numbers."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dendrosim.errors import ParameterError, ShapeError, UnitError
+from dendrosim.signals.base import Signal
+from dendrosim.spec import frozen_array
+from dendrosim.units import Dimension, quantity, unit, unit_name
+
+
+@dataclass(frozen=True, eq=False)
+class Table(Signal):
+    """Values every `interval` from the start of the phase; the last is held.
+
+    `values` is of shape (times,) or (times, units), in `unit`; between two times it is held, or
+    interpolated if `linear`.
+    """
+
+    values: Any
+    interval: Any
+    unit: str = "1"
+    linear: bool = False
+
+    def __post_init__(self) -> None:
+        interval, values = quantity(self.interval), frozen_array(self.values)
+        if (
+            interval.dimension != unit("s")[0]
+            or not interval.scalar
+            or not float(interval.value) > 0
+        ):
+            raise UnitError(
+                f"Table.interval is {self.interval!r}; it must be one positive time, such as '1 ms'"
+            )
+        if values.ndim not in (1, 2) or values.shape[0] == 0:
+            raise ShapeError(
+                f"Table.values has shape {values.shape}; it must be times or times x units"
+            )
+        if not np.all(np.isfinite(values)):
+            raise ParameterError("Table.values must be finite")
+        unit(self.unit)
+        self._set(interval=interval, values=values)
+
+    @property
+    def si_values(self) -> np.ndarray:
+        """The values in SI units, times x units (or times x 1)."""
+        return np.reshape(self.values, (self.values.shape[0], -1)) * unit(self.unit)[1]
+
+    def check(self, where: str, dimension: Dimension, size: int) -> None:
+        given = unit(self.unit)[0]
+        if given != dimension:
+            raise UnitError(
+                f"{where}: Table is in {unit_name(given)}; it must be in {unit_name(dimension)}"
+            )
+        if self.values.ndim == 2 and self.values.shape[1] not in (1, size):
+            raise ShapeError(
+                f"{where}: Table has {self.values.shape[1]} columns; it must have 1 or {size}"
+            )

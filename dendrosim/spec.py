@@ -1,0 +1,135 @@
+"""What circuits and protocols have in common: frozen values that go to JSON and back without loss.
+
+A spec is a frozen dataclass deriving from `Spec`. Its fields are plain values, other specs, quantities,
+arrays, and tuples or mappings of these. Two specs are equal if their JSON is.
+"""
+
+import base64
+import hashlib
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from types import MappingProxyType
+from typing import Any, ClassVar, Self, TypeVar
+
+import numpy as np
+
+from dendrosim.errors import SpecError
+from dendrosim.units import Quantity
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class Spec:
+    """Base of every specification object: JSON, equality, hashing, and copies with changes."""
+
+    _kinds: ClassVar[dict[str, type["Spec"]]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        Spec._kinds[cls.__name__] = cls
+
+    def to_json(self) -> str:
+        """Return canonical JSON: sorted keys, no spaces, arrays as compressed bytes."""
+        return json.dumps(encode(self), sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read back what `to_json` wrote.
+
+        Raises
+        ------
+        SpecError
+            If the text is not JSON of this kind of object, or describes an invalid one.
+        """
+        try:
+            value = decode(json.loads(text))
+        except (ValueError, KeyError, TypeError, zlib.error) as error:
+            raise SpecError(f"not the JSON of a {cls.__name__}: {error}") from None
+        if not isinstance(value, cls):
+            raise SpecError(f"expected the JSON of a {cls.__name__}, got a {type(value).__name__}")
+        return value
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the canonical JSON."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with some fields changed, validated anew."""
+        return replace(self, **changes)
+
+    def _set(self, **values: Any) -> None:
+        """Normalise fields while being constructed."""
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.to_json() == other.to_json()  # type: ignore[attr-defined]
+
+    def __hash__(self) -> int:
+        return hash(self.to_json())
+
+
+def frozen_mapping(mapping: Mapping[str, T] | None) -> Mapping[str, T]:
+    """Return a read-only copy of a mapping."""
+    return MappingProxyType(dict(mapping or {}))
+
+
+def frozen_array(array: Any, dtype: Any = float) -> np.ndarray:
+    """Return a read-only C-contiguous copy of an array."""
+    copy = np.array(array, dtype=dtype, order="C")
+    copy.flags.writeable = False
+    return copy
+
+
+def encode(value: Any) -> Any:
+    """Turn a spec into values that `json` can write."""
+    if isinstance(value, Spec):
+        return {
+            "kind": type(value).__name__,
+            **{f.name: encode(getattr(value, f.name)) for f in fields(value)},
+        }
+    if isinstance(value, Quantity):
+        return {
+            "kind": "quantity",
+            "value": encode(value.value),
+            "dimension": list(value.dimension),
+        }
+    if isinstance(value, np.ndarray):
+        raw = base64.b64encode(zlib.compress(np.ascontiguousarray(value).tobytes(), 6)).decode()
+        return {"kind": "array", "dtype": value.dtype.str, "shape": list(value.shape), "zlib": raw}
+    if isinstance(value, np.generic):
+        return encode(value.item())
+    if isinstance(value, Mapping):
+        return {"kind": "mapping", "items": {k: encode(v) for k, v in value.items()}}
+    if isinstance(value, (tuple, list)):
+        return [encode(v) for v in value]
+    if isinstance(value, float) and not np.isfinite(value):
+        return {"kind": "float", "repr": repr(value)}
+    if value is None or isinstance(value, (str, int, float, bool)):
+        return value
+    raise SpecError(f"{type(value).__name__} cannot stand in a specification: {value!r}")
+
+
+def decode(value: Any) -> Any:
+    """Undo `encode`."""
+    if isinstance(value, list):
+        return tuple(decode(v) for v in value)
+    if not isinstance(value, dict):
+        return value
+    kind = value.get("kind")
+    if kind == "quantity":
+        return Quantity(decode(value["value"]), tuple(float(e) for e in value["dimension"]))  # type: ignore[arg-type]
+    if kind == "array":
+        raw = zlib.decompress(base64.b64decode(value["zlib"]))
+        array = np.frombuffer(raw, dtype=np.dtype(value["dtype"])).reshape(value["shape"])
+        return frozen_array(array, dtype=array.dtype)
+    if kind == "mapping":
+        return {k: decode(v) for k, v in value["items"].items()}
+    if kind == "float":
+        return float(value["repr"])
+    if kind not in Spec._kinds:
+        raise SpecError(f"unknown kind {kind!r} in JSON")
+    return Spec._kinds[kind](**{k: decode(v) for k, v in value.items() if k != "kind"})
