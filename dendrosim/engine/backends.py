@@ -1,0 +1,60 @@
+"""The back ends by name. To add one, write a module with a function Task, Progress -> Outcome and name it here."""
+
+from collections.abc import Callable
+
+from dendrosim import brian
+from dendrosim.engine.outcome import Outcome, Progress, Task
+from dendrosim.errors import BackendMissingError, UnknownNameError
+
+Backend = Callable[[Task, Progress], Outcome]
+
+
+def _numpy(task: Task, progress: Progress) -> Outcome:
+    brian.load()
+    from dendrosim.engine.runtime import run
+
+    return run(task, "numpy", progress)
+
+
+def _cython(task: Task, progress: Progress) -> Outcome:
+    from dendrosim.engine.cpp.toolchain import compiler
+
+    compiler()
+    brian.load()
+    from dendrosim.engine.runtime import run
+
+    return run(task, "cython", progress)
+
+
+def _cpp(task: Task, progress: Progress) -> Outcome:
+    from dendrosim.engine.cpp.execute import run
+
+    return run(task, progress)
+
+
+BACKENDS: dict[str, Backend] = {"numpy": _numpy, "cython": _cython, "cpp": _cpp}
+
+
+def choose(name: str) -> str:
+    """Return the back end that `name` means here: `auto` is cpp where it works, else numpy.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such back end.
+    BackendMissingError
+        If it is not part of this version.
+    """
+    if name == "cuda":
+        raise BackendMissingError("back end cuda is not part of this version; use cpp")
+    if name != "auto":
+        if name not in BACKENDS:
+            raise UnknownNameError("back end", name, ["auto", *BACKENDS])
+        return name
+    from dendrosim.engine.cpp.toolchain import blas_folder, compiler
+
+    try:
+        compiler(), blas_folder()
+    except BackendMissingError:
+        return "numpy"
+    return "cpp"

@@ -1,0 +1,101 @@
+"""Dense operations of the C++ program: code objects of ours, from templates derived from Brian2's."""
+
+from typing import Any
+
+from brian2.core.base import BrianObject
+from brian2.core.variables import ArrayVariable
+from brian2.devices.cpp_standalone.codeobject import CPPStandaloneCodeObject
+from brian2.devices.device import get_device
+from brian2.groups.group import CodeRunner, Group
+
+from dendrosim.circuit import Projection
+from dendrosim.engine.network import WEIGHT, Built, Dense, Update
+from dendrosim.engine.timeline import CIRCUIT
+
+
+class DenseCodeObject(CPPStandaloneCodeObject):
+    """Code object that also finds the templates in this package."""
+
+    templater = CPPStandaloneCodeObject.templater.derive("dendrosim.engine.cpp")
+    class_name = "dendrosim_cpp"
+
+
+class CppDense(Dense):
+    """Statements that call `runtime.h`."""
+
+    def feed(self, network: Built) -> BrianObject:
+        return self._call(network, "ds::feed();", "before_start", "ds_feed")
+
+    def record(self, network: Built) -> BrianObject:
+        return self._call(network, "ds::record();", "after_start", "ds_record")
+
+    def guard(self, network: Built) -> BrianObject:
+        stop = "if (ds::guard()) Network::_globally_stopped = true;"
+        return self._call(network, stop, "end", "ds_guard")
+
+    def product(
+        self, network: Built, projection: Projection, source: ArrayVariable, target: ArrayVariable,
+        *, add: bool, order: int,
+    ) -> BrianObject:  # fmt: skip
+        rows, columns = network.circuit.shape(network.circuit.matrix(projection.matrix))
+        keywords = {
+            "real": _real(network),
+            "transpose": projection.transpose,
+            "rows": rows,
+            "columns": columns,
+            "batch": network.protocol.batch,
+            "matrix": _pointer(network.arrays[f"{projection.matrix}.{WEIGHT}"]),
+            "source": _pointer(source),
+            "target": _pointer(target),
+            "add": add,
+        }
+        group = network.groups[projection.matrix]
+        return _runner(network, group, "product", "start", order, f"ds_product_{order}", keywords)
+
+    def update(self, network: Built, update: Update, order: int) -> list[BrianObject]:
+        variables = update.holder.variables
+        for side in ("_ds_post", "_ds_pre"):
+            variables.add_auxiliary_variable(side, dtype=int)
+        for symbol, (array, side) in update.factors.items():
+            variables.add_reference(symbol, array.owner, array.name, index=f"_ds_{side}")
+        keywords = {
+            "real": _real(network),
+            "weight": _pointer(update.weight),
+            "rows": update.shape[0],
+            "columns": update.shape[1],
+            "batch": update.batch,
+            "averaged": update.batch if update.averaged else 1,
+            "elementwise": update.elementwise is not None,
+            "decay": _pointer(update.decay) if update.decay is not None else None,
+            "outer": [
+                (_pointer(post), _pointer(pre), _pointer(product) if product is not None else None)
+                for post, pre, product in update.outer
+            ],
+        }
+        code = f"ds_rate = {update.elementwise}" if update.elementwise else ""
+        name = f"ds_update_{update.matrix}"
+        return [
+            _runner(network, update.holder, "update", "before_groups", order, name, keywords, code)
+        ]
+
+    def _call(self, network: Built, statement: str, when: str, name: str) -> BrianObject:
+        keywords = {"ds_statement": statement}
+        return _runner(network, network.groups[CIRCUIT], "call", when, 0, name, keywords)
+
+
+def _runner(
+    network: Built, group: Group, template: str, when: str, order: int, name: str,
+    keywords: dict[str, Any], code: str = "",
+) -> CodeRunner:  # fmt: skip
+    return CodeRunner(
+        group, template, code=code, clock=network.clock, when=when, order=order, name=name,
+        check_units=False, template_kwds=keywords, codeobj_class=DenseCodeObject,
+    )  # fmt: skip
+
+
+def _pointer(variable: ArrayVariable) -> str:
+    return f"brian::{get_device().get_array_name(variable)}"
+
+
+def _real(network: Built) -> str:
+    return "float" if network.dtype.__name__ == "float32" else "double"

@@ -1,0 +1,130 @@
+"""One run of a compiled program as a process: start, watch, interrupt, read what it left."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dendrosim.engine.cpp.program import Program, program
+from dendrosim.engine.cpp.task import kept, write_task
+from dendrosim.engine.outcome import Outcome, Progress, Task
+from dendrosim.engine.state import state_keys, state_shape
+from dendrosim.engine.timeline import record_steps
+from dendrosim.errors import ProgramError, StorageError
+
+_DONE, _NON_FINITE, _INTERRUPTED, _FAILED = 0, 3, 4, 70
+
+
+def run(task: Task, progress: Progress) -> Outcome:
+    """Run a task by its compiled program.
+
+    Raises
+    ------
+    ProgramError
+        If the program stops otherwise than by finishing, a non-finite state or an interrupt.
+    StorageError
+        If the temporary folder of the run cannot be written, for instance because the disk is full.
+    """
+    made = program(task.protocol, task.precision, progress)
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="dendrosim-run-"))
+    except OSError as error:
+        raise StorageError(
+            f"cannot make a temporary folder: {error.strerror or error}; set TMPDIR"
+        ) from None
+    try:
+        begin = time.perf_counter()
+        try:
+            write_task(folder / "task.bin", task, made.manifest)
+        except OSError as error:
+            raise StorageError(
+                f"cannot write the run's folder {folder}: {error.strerror or error}"
+            ) from None
+        code, steps, interrupted = _watch(made, folder, progress)
+        outcome = _read(task, made, folder, steps, code, interrupted)
+        outcome.seconds = {**made.seconds, "run": time.perf_counter() - begin}
+        return outcome
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _watch(made: Program, folder: Path, progress: Progress) -> tuple[int, int, bool]:
+    """Start the program and follow it; return (exit code, steps done, whether the user interrupted)."""
+    with (folder / "errors.txt").open("w+") as errors:
+        process = subprocess.Popen(
+            [str(made.folder / "program"), str(folder)], cwd=made.folder, stdout=subprocess.PIPE,
+            stderr=errors, stdin=subprocess.DEVNULL, text=True, start_new_session=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )  # fmt: skip
+        steps, interrupted = 0, False
+        assert process.stdout is not None
+        try:
+            while True:
+                try:
+                    for text in process.stdout:
+                        if text.startswith("P "):
+                            steps, segment = (int(v) for v in text.split()[1:3])
+                            progress.at(steps, segment)
+                    code = process.wait()
+                    break
+                except KeyboardInterrupt:
+                    if interrupted:
+                        raise
+                    interrupted = True
+                    process.send_signal(signal.SIGINT)
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        errors.seek(0)
+        said = errors.read().strip()
+    if code not in (_DONE, _NON_FINITE, _INTERRUPTED) and not interrupted:
+        if code == _FAILED and "disk full" in said:
+            raise StorageError(
+                f"{said} (the run's folder was {folder}; set TMPDIR to a roomier place)"
+            )
+        raise ProgramError(
+            f"the compiled program stopped with code {code}: {said[:500] or 'no message'}"
+        )
+    return code, steps, interrupted or code == _INTERRUPTED
+
+
+def _read(
+    task: Task, made: Program, folder: Path, steps: int, code: int, interrupted: bool
+) -> Outcome:
+    dtypes = dict(zip(made.manifest["keys"], made.manifest["dtypes"], strict=True))
+    traces: dict[str, tuple[NDArray[np.int64], NDArray[Any]]] = {}
+    for index, (name, recording) in enumerate(task.protocol.recorded().items()):
+        shape = state_shape(task.protocol, name)
+        if "." in name:
+            units, samples = kept(task, name, recording)
+            shape = (len(units), len(samples))
+        path = folder / f"trace{index}.bin"
+        flat = np.fromfile(path, dtype=np.float32 if task.precision == "single" else np.float64)
+        rows = len(flat) // (shape[0] * shape[1])
+        planned = record_steps(task.protocol, recording)
+        traces[name] = (planned[:rows], flat[: rows * shape[0] * shape[1]].reshape(rows, *shape))
+    final: dict[str, NDArray[Any]] = {}
+    bad: dict[str, NDArray[Any]] = {}
+    path = folder / "final.bin"
+    raw = path.read_bytes() if path.exists() else b""
+    offset = 0
+    for name, key in state_keys(task.protocol.circuit).items():
+        shape = state_shape(task.protocol, name)
+        size = shape[0] * shape[1] * np.dtype(dtypes[key]).itemsize
+        if offset + size > len(raw):
+            break
+        final[name] = (
+            np.frombuffer(raw[offset : offset + size], dtype=dtypes[key]).reshape(shape).copy()
+        )
+        offset += size
+        if code == _NON_FINITE and not np.all(np.isfinite(final[name])):
+            bad[name] = final[name]
+    return Outcome(steps, traces, final, bad, interrupted, made.compiled)

@@ -1,0 +1,108 @@
+"""From a protocol's structure to C++ sources and a manifest, through Brian2's standalone device.
+
+Brian2 writes one file per code object; all of them are merged into one translation unit, which compiles
+several times faster because the headers are read once.
+"""
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
+from brian2.devices.device import all_devices
+from brian2.units.allunits import second
+
+from dendrosim.engine.cpp.dense import CppDense
+from dendrosim.engine.network import Built, build
+from dendrosim.engine.scope import brian
+from dendrosim.protocol import Protocol
+
+_DEVICE = "dendrosim_cpp"
+_INCLUDE = re.compile(r"^\s*#include\s*[<\"][^>\"]*[>\"]", re.M)
+_FUNCTION = re.compile(r"^void (_(?:before_|after_)?run_\w+)\(\)\s*$", re.M)
+
+
+def generate(protocol: Protocol, precision: str, folder: Path) -> None:
+    """Write `program.cpp`, Brian2's headers and `manifest.json` into a folder."""
+    all_devices[_DEVICE] = CPPStandaloneDevice()
+    with brian(_DEVICE, precision, build_on_run=False) as device:
+        try:
+            device.insert_code("before_start", "ds::task.folder = args.at(0); args.clear();")
+            device.insert_code("after_network_run", "ds::start(); ds::loop();")
+            device.insert_code("before_end", "return ds::finish();")
+            built = build(protocol, precision, CppDense())
+            built.network.run(0 * second, namespace={})
+            device.build(directory=str(folder), compile=False, run=False, with_output=False)
+            _write_glue(device, built, folder)
+            _merge(device, folder)
+        finally:
+            del all_devices[_DEVICE]
+
+
+def _write_glue(device: Any, built: Built, folder: Path) -> None:
+    keys = list(built.arrays)
+    lines = []
+    for key in keys:
+        variable = built.arrays[key]
+        name = device.get_array_name(variable)
+        lines.append(
+            f"    {{brian::{name}, {variable.size}, {np.dtype(variable.dtype).itemsize}}},"
+        )
+    clock = device.get_array_name(built.clock.variables["t"]).rsplit("_t", 1)[0]
+    text = f"""// Names the program's arrays and runs its network for as many steps as the task says.
+namespace ds {{
+Array arrays[{len(keys)}];
+const int64_t array_count = {len(keys)};
+void start()
+{{
+    const Array all[] = {{
+{chr(10).join(lines)}
+    }};
+    std::copy(std::begin(all), std::end(all), arrays);
+    load();
+    brian::{clock}_dt[0] = task.dt;
+}}
+void loop()
+{{
+    using namespace brian;
+    ds_clock.timestep[0] = 0;
+    ds_clock.t[0] = 0;
+    ds_network.t = 0;
+    ds_network.run(task.steps*task.dt, NULL, 0);
+}}
+}}
+"""
+    (folder / "ds_glue.cpp").write_text(text)
+    manifest = {
+        "keys": keys,
+        "sizes": [int(built.arrays[k].size) for k in keys],
+        "dtypes": [np.dtype(built.arrays[k].dtype).str for k in keys],
+        "ones": built.ones,
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def _merge(device: Any, folder: Path) -> None:
+    """Write `program.cpp`, which includes every source, code objects each in a namespace of its own."""
+    sources = sorted(device.writer.source_files)
+    objects = [s for s in sources if s.startswith("code_objects/")]
+    headers = sorted(h for h in device.writer.header_files if not h.startswith("code_objects/"))
+    used = {line.strip() for s in objects for line in _INCLUDE.findall((folder / s).read_text())}
+    declared = [s.replace(".cpp", ".h") for s in objects]
+    lines = [*sorted(u for u in used if "<" in u), "#include <algorithm>", "#include <random>"]
+    lines += [f'#include "{h}"' for h in ["runtime.h", *headers, *declared]]
+    lines += [f'#include "{s}"' for s in sources if s not in objects and s != "main.cpp"]
+    lines += ['#include "ds_glue.cpp"']
+    for source in objects:
+        name = Path(source).stem
+        lines += [f"namespace ds_{name} {{", f'#include "{source}"', "}"]
+        lines += [
+            f"void {f}() {{ ds_{name}::{f}(); }}"
+            for f in _FUNCTION.findall((folder / source).read_text())
+        ]
+    lines += ['#include "main.cpp"', ""]
+    (folder / "program.cpp").write_text("\n".join(lines))
+    shutil.copy(Path(__file__).with_name("runtime.h"), folder)

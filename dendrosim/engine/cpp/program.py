@@ -1,0 +1,107 @@
+"""Compiled programs, one folder each in the cache, made once however many processes ask at the same time."""
+
+import fcntl
+import hashlib
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dendrosim import brian
+from dendrosim.cache import code_digest, writable_folder
+from dendrosim.engine.courses import slots
+from dendrosim.engine.cpp.toolchain import compile_program, fingerprint
+from dendrosim.engine.outcome import Progress
+from dendrosim.errors import StorageError
+from dendrosim.protocol import Protocol
+
+
+@dataclass(frozen=True)
+class Program:
+    """A compiled program: its folder, and the manifest of its arrays."""
+
+    folder: Path
+    manifest: dict[str, Any]
+    compiled: bool
+    seconds: dict[str, float]
+
+
+def structure(protocol: Protocol, precision: str) -> str:
+    """Return as text what the generated code depends on: not parameter values, inputs, seeds or run length."""
+    circuit = protocol.circuit
+    courses = {
+        path: [slot.kind.__name__ + slot.kind.text for slot in slots(protocol, path)]
+        for path in (*circuit.inputs, *circuit.gates)
+    }
+    recorded = [n for n in protocol.recorded() if "." in n]
+    parts = [circuit.structure(), protocol.batch, precision, courses, recorded]
+    return json.dumps(parts, sort_keys=True)
+
+
+def program(protocol: Protocol, precision: str, progress: Progress) -> Program:
+    """Return the program of a protocol, compiling it if the cache has none.
+
+    Raises
+    ------
+    StorageError
+        If the cache folder cannot be written.
+    CompilationError, BackendMissingError
+        See `dendrosim.engine.cpp.toolchain`.
+    """
+    text = structure(protocol, precision)
+    key = hashlib.sha256("\n".join([text, code_digest(), fingerprint()]).encode()).hexdigest()[:32]
+    home = writable_folder("programs")
+    folder = home / key
+    begin = time.perf_counter()
+    if not _complete(folder):
+        with _lock(home / f"{key}.lock"):
+            if not _complete(folder):
+                progress.compiling()
+                return _make(protocol, precision, home, folder, text)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    return Program(folder, manifest, False, {"build": time.perf_counter() - begin, "compile": 0.0})
+
+
+def _make(protocol: Protocol, precision: str, home: Path, folder: Path, text: str) -> Program:
+    brian.load()
+    from dendrosim.engine.cpp.generate import generate
+
+    begin = time.perf_counter()
+    try:
+        work = Path(tempfile.mkdtemp(prefix="making-", dir=home))
+        try:
+            generate(protocol, precision, work)
+            (work / "structure.json").write_text(text)
+            generated = time.perf_counter()
+            compile_program(work)
+            if folder.exists():
+                shutil.rmtree(folder)
+            work.rename(folder)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+    except OSError as error:
+        raise StorageError(
+            f"cannot write the program cache {home}: {error.strerror or error}"
+        ) from None
+    manifest = json.loads((folder / "manifest.json").read_text())
+    seconds = {"build": generated - begin, "compile": time.perf_counter() - generated}
+    return Program(folder, manifest, True, seconds)
+
+
+def _complete(folder: Path) -> bool:
+    return (folder / "program").is_file() and (folder / "manifest.json").is_file()
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(file, fcntl.LOCK_UN)

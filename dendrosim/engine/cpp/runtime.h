@@ -1,0 +1,348 @@
+// What every generated program shares: the dense products, and the loop over a task that is data.
+//
+// A program is generated once per circuit structure; numbers, inputs, phases, seeds and run length reach it
+// in the file `task.bin` of the run's folder (written by dendrosim/engine/cpp/task.py in this order).
+// It writes `trace<k>.bin` and `final.bin` there, progress to standard output, and leaves the rest to Python.
+
+#pragma once
+
+#include <cblas.h>
+#include <chrono>
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+extern "C" void scipy_openblas_set_num_threads(int);
+
+namespace ds {
+
+[[noreturn]] inline void fail(const std::string& what)
+{
+    std::fprintf(stderr, "%s\n", what.c_str());
+    std::exit(70);
+}
+
+// ---------------------------------------------------------------------------------------------------
+// Dense products. Activities are units x samples, row-major; matrices post x pre, row-major.
+
+template <typename T> struct Blas;
+template <> struct Blas<double> {
+    static constexpr auto gemm = scipy_cblas_dgemm;
+    static constexpr auto gemv = scipy_cblas_dgemv;
+    static constexpr auto ger = scipy_cblas_dger;
+    static constexpr auto scal = scipy_cblas_dscal;
+};
+template <> struct Blas<float> {
+    static constexpr auto gemm = scipy_cblas_sgemm;
+    static constexpr auto gemv = scipy_cblas_sgemv;
+    static constexpr auto ger = scipy_cblas_sger;
+    static constexpr auto scal = scipy_cblas_sscal;
+};
+
+template <typename T> void scale(long count, T factor, T* w) { Blas<T>::scal(count, factor, w, 1); }
+
+// y = W x or y += W x, with the transpose of W if asked; W is rows x columns as stored.
+template <typename T>
+void product(bool transpose, int rows, int columns, int batch, const T* w, const T* x, T* y, bool add)
+{
+    const T beta = add ? 1 : 0;
+    const auto trans = transpose ? CblasTrans : CblasNoTrans;
+    if (batch == 1)
+        Blas<T>::gemv(CblasRowMajor, trans, rows, columns, 1, w, columns, x, 1, beta, y, 1);
+    else
+        Blas<T>::gemm(CblasRowMajor, trans, CblasNoTrans, transpose ? columns : rows, batch,
+            transpose ? rows : columns, 1, w, columns, x, batch, beta, y, batch);
+}
+
+// w = beta w + alpha post pre^T, summed over the batch.
+template <typename T>
+void outer(int rows, int columns, int batch, T alpha, const T* post, const T* pre, T beta, T* w)
+{
+    if (batch == 1)
+    {
+        if (beta == 0)
+            std::memset(w, 0, sizeof(T)*(size_t)rows*columns);
+        else if (beta != 1)
+            scale<T>((long)rows*columns, beta, w);
+        Blas<T>::ger(CblasRowMajor, rows, columns, alpha, post, 1, pre, 1, w, columns);
+    }
+    else
+        Blas<T>::gemm(CblasRowMajor, CblasNoTrans, CblasTrans, rows, columns, batch, alpha, post, batch,
+            pre, batch, beta, w, columns);
+}
+
+// ---------------------------------------------------------------------------------------------------
+// The task.
+
+struct Array { void* data; int64_t size; int bytes; };
+extern Array arrays[];  // generated, in the order of the program's manifest
+extern const int64_t array_count;
+void start();           // generated: names the arrays, then loads the task
+void loop();            // generated: runs the network for as many steps as the task says
+
+inline void store(const Array& a, int64_t i, double value)
+{
+    if (a.bytes == 4) ((float*)a.data)[i] = (float)value; else ((double*)a.data)[i] = value;
+}
+
+// Whether all numbers are finite, by their exponent bits: no compiler flag can fold this away.
+inline bool finite(const Array& a)
+{
+    uint64_t bad = 0;
+    if (a.bytes == 4)
+    {
+        const uint32_t* p = (const uint32_t*)a.data;
+        for (int64_t i = 0; i < a.size; i++) bad |= (p[i] & 0x7f800000u) == 0x7f800000u;
+    }
+    else
+    {
+        const uint64_t* p = (const uint64_t*)a.data;
+        for (int64_t i = 0; i < a.size; i++) bad |= (p[i] & 0x7ff0000000000000ull) == 0x7ff0000000000000ull;
+    }
+    return !bad;
+}
+
+struct Reader {
+    FILE* file;
+    explicit Reader(const std::string& path) : file(std::fopen(path.c_str(), "rb"))
+    {
+        if (!file) fail("cannot open " + path);
+    }
+    void bytes(void* to, size_t count)
+    {
+        if (count && std::fread(to, 1, count, file) != count) fail("the task file is truncated");
+    }
+    int64_t integer() { int64_t v; bytes(&v, 8); return v; }
+    double number() { double v; bytes(&v, 8); return v; }
+    template <typename T> std::vector<T> list()
+    {
+        std::vector<T> v(integer());
+        bytes(v.data(), sizeof(T)*v.size());
+        return v;
+    }
+    void end()
+    {
+        if (std::fgetc(file) != EOF) fail("the task file is too long");
+        std::fclose(file);
+    }
+};
+
+struct Matrix { int64_t rows, columns; std::vector<double> values; };
+struct Table { Matrix values; double interval; bool linear; };
+struct Fill { int64_t array; int64_t repeat; std::vector<double> constant; std::vector<int64_t> samples;
+    std::vector<Table> tables; };
+struct Tape { int64_t array; std::vector<int64_t> steps, pick; FILE* file; size_t next; std::vector<char> row; };
+
+struct Task {
+    std::string folder;
+    double dt;
+    int64_t steps, time_phase, time_block;
+    std::vector<Matrix> data;
+    std::vector<int64_t> starts, kinds, rows, block_starts, order;
+    std::vector<std::vector<Fill>> fills;
+    std::vector<Tape> tapes;
+    std::vector<int64_t> watched, watched_rarely, finals;
+    int64_t step = 0, segment = -1;
+    bool broken = false, tables = false;
+    std::chrono::steady_clock::time_point shown;
+};
+inline Task task;
+
+inline Matrix read_matrix(Reader& r)
+{
+    Matrix m;
+    m.rows = r.integer();
+    m.columns = r.integer();
+    m.values.resize(m.rows*m.columns);
+    r.bytes(m.values.data(), 8*m.values.size());
+    return m;
+}
+
+inline Array& array_at(int64_t id)
+{
+    if (id < 0 || id >= array_count) fail("the task names an array that the program does not have");
+    return arrays[id];
+}
+
+inline void load()
+{
+    const std::string& folder = task.folder;
+    Reader r(folder + "/task.bin");
+    if (r.integer() != 0x6473696d31) fail("not a task file of this program");
+    scipy_openblas_set_num_threads((int)r.integer());
+    task.dt = r.number();
+    task.steps = r.integer();
+    task.time_phase = r.integer();
+    task.time_block = r.integer();
+    for (int64_t n = r.integer(); n > 0; n--)
+    {
+        const Array& a = array_at(r.integer());
+        const int64_t count = r.integer();
+        if (count != a.size && count != 1) fail("the task has a start value of the wrong size");
+        std::vector<char> raw(count*a.bytes);
+        r.bytes(raw.data(), raw.size());
+        for (int64_t i = 0; i < a.size; i++)
+            std::memcpy((char*)a.data + i*a.bytes, raw.data() + (count == 1 ? 0 : i)*a.bytes, a.bytes);
+    }
+    for (int64_t n = r.integer(); n > 0; n--) task.data.push_back(read_matrix(r));
+    task.starts = r.list<int64_t>();
+    task.kinds = r.list<int64_t>();
+    task.rows = r.list<int64_t>();
+    task.block_starts = r.list<int64_t>();
+    task.order = r.list<int64_t>();
+    for (int64_t n = r.integer(); n > 0; n--)
+    {
+        std::vector<Fill> fills;
+        for (int64_t m = r.integer(); m > 0; m--)
+        {
+            Fill f;
+            f.array = r.integer();
+            array_at(f.array);
+            f.repeat = r.integer();
+            f.constant = r.list<double>();
+            f.samples = r.list<int64_t>();
+            for (int64_t k = r.integer(); k > 0; k--)
+            {
+                Table t;
+                t.interval = r.number();
+                t.linear = r.integer() != 0;
+                t.values = read_matrix(r);
+                f.tables.push_back(t);
+            }
+            if ((int64_t)f.constant.size()*f.repeat != arrays[f.array].size) fail("a fill has the wrong size");
+            fills.push_back(f);
+        }
+        task.fills.push_back(fills);
+    }
+    for (int64_t n = r.integer(), k = 0; k < n; k++)
+    {
+        Tape t;
+        t.array = r.integer();
+        const Array& a = array_at(t.array);
+        t.steps = r.list<int64_t>();
+        t.pick = r.list<int64_t>();
+        for (int64_t i : t.pick) if (i < 0 || i >= a.size) fail("a recording picks an element out of range");
+        const std::string path = folder + "/trace" + std::to_string(k) + ".bin";
+        t.file = std::fopen(path.c_str(), "wb");
+        if (!t.file) fail("cannot write " + path);
+        t.next = 0;
+        t.row.resize(t.pick.size()*a.bytes);
+        task.tapes.push_back(t);
+    }
+    task.watched = r.list<int64_t>();
+    task.watched_rarely = r.list<int64_t>();
+    task.finals = r.list<int64_t>();
+    r.end();
+}
+
+// ---------------------------------------------------------------------------------------------------
+// What runs in every step.
+
+inline double look_up(const Table& t, double position, int64_t unit)
+{
+    const int64_t column = t.values.columns == 1 ? 0 : unit, last = t.values.rows - 1;
+    int64_t index = (int64_t)(position + 1e-9);
+    if (index > last) index = last;
+    const double here = t.values.values[index*t.values.columns + column];
+    if (!t.linear || index == last) return here;
+    return here + (position - index)*(t.values.values[(index + 1)*t.values.columns + column] - here);
+}
+
+inline void fill(const Fill& f)
+{
+    const Array& a = arrays[f.array];
+    const int64_t units = f.constant.size();
+    const int64_t* rows = task.order.data() + task.rows[task.segment];
+    const double elapsed = (task.step - task.starts[task.segment])*task.dt;
+    for (int64_t u = 0; u < units; u++)
+        for (int64_t b = 0; b < f.repeat; b++)
+        {
+            double value = f.constant[u];
+            for (int64_t s : f.samples) value += task.data[s].values[rows[b]*task.data[s].columns + u];
+            for (const Table& t : f.tables) value += look_up(t, elapsed/t.interval, u);
+            store(a, u*f.repeat + b, value);
+        }
+}
+
+inline void tell(bool always)
+{
+    const auto now = std::chrono::steady_clock::now();
+    if (!always && now - task.shown < std::chrono::milliseconds(200)) return;
+    task.shown = now;
+    std::printf("P %lld %lld\n", (long long)task.step, (long long)task.segment);
+    std::fflush(stdout);
+}
+
+inline void feed()
+{
+    const size_t next = task.segment + 1;
+    if (next < task.starts.size() && task.starts[next] == task.step)
+    {
+        task.segment = next;
+        task.tables = false;
+        for (const Fill& f : task.fills[task.kinds[next]])
+        {
+            fill(f);
+            task.tables |= !f.tables.empty();
+        }
+    }
+    else if (task.tables)
+    {
+        for (const Fill& f : task.fills[task.kinds[task.segment]]) if (!f.tables.empty()) fill(f);
+    }
+    store(arrays[task.time_phase], 0, (task.step - task.starts[task.segment])*task.dt);
+    store(arrays[task.time_block], 0, (task.step - task.block_starts[task.segment])*task.dt);
+    if (task.step % 16 == 0) tell(false);
+}
+
+inline void record()
+{
+    for (Tape& t : task.tapes)
+    {
+        if (t.next >= t.steps.size() || t.steps[t.next] != task.step) continue;
+        t.next++;
+        const Array& a = arrays[t.array];
+        const void* row = a.data;
+        size_t bytes = a.size*a.bytes;
+        if (!t.pick.empty())
+        {
+            for (size_t i = 0; i < t.pick.size(); i++)
+                std::memcpy(t.row.data() + i*a.bytes, (const char*)a.data + t.pick[i]*a.bytes, a.bytes);
+            row = t.row.data();
+            bytes = t.row.size();
+        }
+        if (std::fwrite(row, 1, bytes, t.file) != bytes) fail("cannot write a recording: is the disk full?");
+    }
+}
+
+// Returns whether to stop.
+inline bool guard()
+{
+    task.step++;
+    for (int64_t id : task.watched) if (!finite(arrays[id])) task.broken = true;
+    if (task.step % 100 == 0 || task.step == task.steps)
+        for (int64_t id : task.watched_rarely) if (!finite(arrays[id])) task.broken = true;
+    return task.broken;
+}
+
+// Write what is left and return the exit code: 0 done, 3 non-finite, 4 interrupted.
+inline int finish()
+{
+    bool good = true;
+    for (Tape& t : task.tapes) good &= std::fclose(t.file) == 0;
+    FILE* file = std::fopen((task.folder + "/final.bin").c_str(), "wb");
+    if (!file) fail("cannot write the final state");
+    for (int64_t id : task.finals)
+        good &= std::fwrite(arrays[id].data, arrays[id].bytes, arrays[id].size, file) == (size_t)arrays[id].size;
+    good &= std::fclose(file) == 0;
+    if (!good) fail("cannot write the results: is the disk full?");
+    tell(true);
+    return task.broken ? 3 : task.step < task.steps ? 4 : 0;
+}
+
+}  // namespace ds

@@ -1,0 +1,113 @@
+"""The task file: everything a compiled program is told about one run, in the order `runtime.h` reads it."""
+
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dendrosim.engine.outcome import Task
+from dendrosim.engine.state import WEIGHT, all_values, state_keys, state_shape
+from dendrosim.engine.timeline import CIRCUIT, record_steps
+from dendrosim.protocol import Recording
+
+_MAGIC = 0x6473696D31
+
+
+class Writer:
+    """Writes the task file of a program."""
+
+    def __init__(self, file: BinaryIO, manifest: dict[str, Any]) -> None:
+        self.file = file
+        self.ids = {key: i for i, key in enumerate(manifest["keys"])}
+        self.sizes: list[int] = manifest["sizes"]
+        self.dtypes: list[str] = manifest["dtypes"]
+        self.ones: list[str] = manifest["ones"]
+
+    def write(self, task: Task) -> None:
+        """Write a whole task."""
+        protocol, line = task.protocol, task.line
+        self._integers(_MAGIC, task.threads)
+        self._doubles(protocol.time_step)
+        self._integers(
+            line.steps, self.ids[f"{CIRCUIT}.ds_t_phase"], self.ids[f"{CIRCUIT}.ds_t_block"]
+        )
+        values = all_values(protocol, line, task.state, self.ones)
+        self._integers(len(values))
+        for key, value in values.items():
+            index = self.ids[key]
+            flat = np.ascontiguousarray(value, dtype=self.dtypes[index]).ravel()
+            self._integers(index, flat.size)
+            self.file.write(flat.tobytes())
+        data = list(protocol.data)
+        self._integers(len(data))
+        for name in data:
+            self._matrix(protocol.data[name])
+        for array in (line.starts, line.kinds, line.rows, line.block_starts, line.order):
+            self._list(array)
+        self._fills(task, data)
+        self._tapes(task)
+        self._list([self.ids[k] for k in task.guarded(thorough=False)])
+        self._list([self.ids[k] for k in task.guarded(thorough=True)])
+        self._list([self.ids[k] for k in state_keys(protocol.circuit).values()])
+
+    def _fills(self, task: Task, data: list[str]) -> None:
+        self._integers(len(task.line.fills))
+        for fills in task.line.fills:
+            self._integers(len(fills))
+            for fill in fills:
+                index = self.ids[fill.key]
+                self._integers(index, max(1, self.sizes[index] // fill.constant.size))
+                self._list(fill.constant, np.float64)
+                self._list([data.index(name) for name in fill.samples])
+                self._integers(len(fill.tables))
+                for values, interval, linear in fill.tables:
+                    self._doubles(interval)
+                    self._integers(int(linear))
+                    self._matrix(values)
+
+    def _tapes(self, task: Task) -> None:
+        recorded = task.protocol.recorded()
+        self._integers(len(recorded))
+        for name, recording in recorded.items():
+            self._integers(self.ids[name if "." in name else f"{name}.{WEIGHT}"])
+            self._list(record_steps(task.protocol, recording))
+            self._list(picked(task, name, recording))
+
+    def _integers(self, *values: int) -> None:
+        self.file.write(np.array(values, dtype=np.int64).tobytes())
+
+    def _doubles(self, *values: float) -> None:
+        self.file.write(np.array(values, dtype=np.float64).tobytes())
+
+    def _list(self, values: Any, dtype: Any = np.int64) -> None:
+        array = np.ascontiguousarray(values, dtype=dtype)
+        self._integers(array.size)
+        self.file.write(array.tobytes())
+
+    def _matrix(self, values: NDArray[np.float64]) -> None:
+        self._integers(*values.shape)
+        self.file.write(np.ascontiguousarray(values, dtype=np.float64).tobytes())
+
+
+def kept(task: Task, name: str, recording: Recording) -> tuple[list[int], list[int]]:
+    """Return which units and samples a recording keeps."""
+    units, samples = state_shape(task.protocol, name)
+    return (
+        list(range(units) if recording.units is None else recording.units),
+        list(range(samples) if recording.samples is None else recording.samples),
+    )
+
+
+def picked(task: Task, name: str, recording: Recording) -> NDArray[np.int64]:
+    """Return the flat elements that a recording keeps, empty if all."""
+    if "." not in name or (recording.units is None and recording.samples is None):
+        return np.zeros(0, dtype=np.int64)
+    units, samples = kept(task, name, recording)
+    return np.add.outer(np.array(units) * task.protocol.batch, np.array(samples)).ravel()
+
+
+def write_task(path: Path, task: Task, manifest: dict[str, Any]) -> None:
+    """Write the task file of one run."""
+    with path.open("wb") as file:
+        Writer(file, manifest).write(task)

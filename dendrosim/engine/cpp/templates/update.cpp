@@ -1,0 +1,45 @@
+{# One forward Euler step of a matrix: outer products by BLAS, whatever else element by element. #}
+{# USES_VARIABLES { N, dt } #}
+{% extends 'common_group.cpp' %}
+
+{% block maincode %}
+    using ds_real = {{real}};
+    ds_real* ds_w = {{weight}};
+    const ds_real ds_step = (ds_real){{constant_or_scalar('dt', variables['dt'])}};
+    {% for post, pre, product in outer %}
+    {% if product %}
+    ds::outer<ds_real>({{rows}}, {{columns}}, {{batch}}, (ds_real)(1.0/{{batch}}), {{post}}, {{pre}}, (ds_real)0, {{product}});
+    {% endif %}
+    {% endfor %}
+    {% if elementwise %}
+    {
+        const size_t _vectorisation_idx = -1;
+        {{scalar_code|autoindent}}
+        for (long ds_row = 0; ds_row < {{rows}}; ds_row++)
+            for (long ds_column = 0; ds_column < {{columns}}; ds_column++)
+            {
+                const long _idx = ds_row*{{columns}} + ds_column;
+                const size_t _vectorisation_idx = _idx;
+                double ds_sum = 0;
+                for (long ds_sample = 0; ds_sample < {{averaged}}; ds_sample++)
+                {
+                    const long _ds_post = ds_row*{{batch}} + ds_sample;
+                    const long _ds_pre = ds_column*{{batch}} + ds_sample;
+                    (void)_ds_post; (void)_ds_pre;
+                    {{vector_code|autoindent}}
+                    ds_sum += ds_rate;
+                }
+                ds_w[_idx] += ds_step*(ds_real)(ds_sum/{{averaged}});
+            }
+    }
+    {% endif %}
+    ds_real ds_keep = (ds_real)1{% if decay %} + ds_step*{{decay}}[0]{% endif %};
+    {% for post, pre, product in outer %}
+    {% if not product %}
+    ds::outer<ds_real>({{rows}}, {{columns}}, {{batch}}, ds_step/{{batch}}, {{post}}, {{pre}}, ds_keep, ds_w);
+    ds_keep = 1;
+    {% endif %}
+    {% endfor %}
+    if (ds_keep != 1)
+        ds::scale<ds_real>({{rows*columns}}, ds_keep, ds_w);
+{% endblock %}

@@ -1,0 +1,57 @@
+"""Where a result comes from: parameters, seed, versions, platform, commit, times."""
+
+import datetime
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from dendrosim.cache import package_version
+from dendrosim.engine.outcome import Outcome, Task
+from dendrosim.protocol import Protocol
+
+_PACKAGES = ("dendrosim", "brian2", "numpy", "scipy", "xarray", "h5netcdf", "scipy-openblas32")
+
+
+def provenance(
+    protocol: Protocol, task: Task, outcome: Outcome, backend: str, seed: int
+) -> dict[str, Any]:
+    """Return what is kept with a result besides the circuit and the protocol themselves."""
+    return {
+        "protocol": protocol.name,
+        "parameters": dict(protocol.parameters),
+        "backend": backend,
+        "precision": task.precision,
+        "seed": seed,
+        "batch": protocol.batch,
+        "threads": task.threads,
+        "compiled": outcome.compiled,
+        "seconds": dict(outcome.seconds),
+        "versions": {
+            "python": platform.python_version(),
+            **{p: package_version(p) for p in _PACKAGES},
+        },
+        "platform": platform.platform(),
+        "git": _commit(),
+        "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _commit() -> str | None:
+    """Return the commit of dendrosim's own checkout, with `+changes` if it has any; None outside of one."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
+        return None
+    try:
+        commit = _git(root, "rev-parse", "HEAD")
+        changed = _git(root, "status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return commit + ("+changes" if changed else "")
+
+
+def _git(root: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        ["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=5, check=True
+    )
+    return done.stdout.strip()

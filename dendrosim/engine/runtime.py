@@ -1,0 +1,286 @@
+"""The run-time back ends: Brian2's numpy and cython code objects, dense operations by NumPy's BLAS."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from brian2.codegen.generators.numpy_generator import NumpyCodeGenerator  # noqa: F401
+from brian2.core.base import BrianObject
+from brian2.core.functions import DEFAULT_FUNCTIONS
+from brian2.core.operations import NetworkOperation
+from brian2.core.variables import ArrayVariable
+from brian2.parsing.rendering import NumpyNodeRenderer
+from brian2.units.allunits import second
+from numpy.typing import NDArray
+
+from dendrosim.circuit import Projection
+from dendrosim.engine.network import WEIGHT, Built, Dense, Update, build
+from dendrosim.engine.outcome import Outcome, Progress, Task
+from dendrosim.engine.scope import brian
+from dendrosim.engine.state import all_values, state_keys, state_shape
+from dendrosim.engine.timeline import CIRCUIT, Fill, record_steps
+
+
+@dataclass
+class _Tape:
+    """What one recorded variable leaves: the steps, the source array, the rows so far."""
+
+    steps: NDArray[np.int64]
+    source: NDArray[Any]
+    pick: Any
+    rows: NDArray[Any]
+    next: int = 0
+
+
+class NumpyDense(Dense):
+    """Dense operations as Python calls once a step."""
+
+    def __init__(self, task: Task) -> None:
+        self.task, self.protocol, self.line = task, task.protocol, task.line
+        self.step = 0
+        self.segment = -1
+        self.tapes: dict[str, _Tape] = {}
+        self.failure: tuple[int, list[str]] | None = None
+        self.every_step: list[Fill] = []
+
+    def bind(self, built: Built) -> None:
+        """Take hold of the arrays, after the initial values are in."""
+        self.built = built
+        self.values = {k: v.get_value() for k, v in built.arrays.items()}
+        for name, recording in self.protocol.recorded().items():
+            source = self.values[name if "." in name else f"{name}.{WEIGHT}"]
+            shape = state_shape(self.protocol, name)
+            pick: Any = slice(None)
+            if "." in name:
+                units = range(shape[0]) if recording.units is None else recording.units
+                samples = range(shape[1]) if recording.samples is None else recording.samples
+                pick = np.ix_(list(units), list(samples))
+                shape = (len(units), len(samples))
+            steps = record_steps(self.protocol, recording)
+            full = source.reshape(state_shape(self.protocol, name))
+            self.tapes[name] = _Tape(
+                steps, full, pick, np.empty((len(steps), *shape), source.dtype)
+            )
+
+    # -- the five operations ----------------------------------------------------------------------
+
+    def feed(self, network: Built) -> BrianObject:
+        return self._operation(network, self._feed, "before_start", 0, "ds_feed")
+
+    def product(
+        self, network: Built, projection: Projection, source: ArrayVariable, target: ArrayVariable,
+        *, add: bool, order: int,
+    ) -> BrianObject:  # fmt: skip
+        circuit, batch = network.circuit, network.protocol.batch
+        matrix = circuit.matrix(projection.matrix)
+        weight = (
+            network.arrays[f"{matrix.name}.{WEIGHT}"].get_value().reshape(circuit.shape(matrix))
+        )
+        w = weight.T if projection.transpose else weight
+        x, y = source.get_value().reshape(-1, batch), target.get_value().reshape(-1, batch)
+
+        def multiply() -> None:
+            if add:
+                y[...] += w @ x
+            else:
+                np.matmul(w, x, out=y)
+
+        name = f"ds_product_{order}"
+        return self._operation(network, multiply, "start", order, name)
+
+    def update(self, network: Built, update: Update, order: int) -> list[BrianObject]:
+        w = update.weight.get_value().reshape(update.shape)
+        scale = network.protocol.time_step / update.batch
+        outer = [
+            (
+                post.get_value().reshape(-1, update.batch),
+                pre.get_value().reshape(-1, update.batch),
+                product.get_value().reshape(update.shape) if product is not None else None,
+            )
+            for post, pre, product in update.outer
+        ]
+        elementwise = _elementwise(network, update) if update.elementwise else None
+        decay = update.decay.get_value() if update.decay is not None else None
+        dt = network.protocol.time_step
+
+        def step() -> None:
+            for post, pre, product in outer:
+                if product is not None:
+                    np.matmul(post, pre.T, out=product)
+                    product /= update.batch
+            if elementwise is not None:
+                w[...] += dt * elementwise(w)
+            if decay is not None:
+                w[...] *= 1 + dt * decay[0]
+            for post, pre, product in outer:
+                if product is None:
+                    w[...] += scale * (post @ pre.T)
+
+        return [
+            self._operation(network, step, "before_groups", order, f"ds_update_{update.matrix}")
+        ]
+
+    def record(self, network: Built) -> BrianObject:
+        return self._operation(network, self._record, "after_start", 0, "ds_record")
+
+    def guard(self, network: Built) -> BrianObject:
+        return self._operation(network, self._guard, "end", 0, "ds_guard")
+
+    # -- what they do -----------------------------------------------------------------------------
+
+    def _operation(
+        self, network: Built, function: Callable[[], None], when: str, order: int, name: str
+    ) -> BrianObject:
+        return NetworkOperation(
+            lambda: function(), clock=network.clock, when=when, order=order, name=name
+        )
+
+    def _feed(self) -> None:
+        line, now = self.line, self.segment + 1
+        if now < len(line.starts) and line.starts[now] == self.step:
+            self.segment = now
+            fills = line.fills[line.kinds[now]]
+            for fill in fills:
+                self._fill(fill)
+            self.every_step = [f for f in fills if f.tables]
+        else:
+            for fill in self.every_step:
+                self._fill(fill)
+        dt = self.protocol.time_step
+        self.values[f"{CIRCUIT}.ds_t_phase"][0] = (self.step - line.starts[self.segment]) * dt
+        self.values[f"{CIRCUIT}.ds_t_block"][0] = (self.step - line.block_starts[self.segment]) * dt
+
+    def _fill(self, fill: Fill) -> None:
+        target = self.values[fill.key]
+        batch = target.size // fill.constant.size if target.size > 1 else 1
+        value = np.repeat(fill.constant[:, None], batch, axis=1)
+        first = self.line.rows[self.segment]
+        for name in fill.samples:
+            value = value + self.protocol.data[name][self.line.order[first : first + batch]].T
+        elapsed = (self.step - self.line.starts[self.segment]) * self.protocol.time_step
+        for table, interval, linear in fill.tables:
+            value = value + _look_up(table, elapsed / interval, linear)[:, None]
+        target[...] = value.ravel()
+
+    def _record(self) -> None:
+        for tape in self.tapes.values():
+            if tape.next < len(tape.steps) and tape.steps[tape.next] == self.step:
+                tape.rows[tape.next] = tape.source[tape.pick]
+                tape.next += 1
+
+    def _guard(self) -> None:
+        self.step += 1
+        thorough = self.step % 100 == 0 or self.step == self.line.steps
+        bad = [k for k in self.task.guarded(thorough) if not np.isfinite(np.sum(self.values[k]))]
+        bad = [k for k in bad if not np.all(np.isfinite(self.values[k]))]
+        if bad:
+            everything = self.task.guarded(thorough=True)
+            bad += [
+                k for k in everything if k not in bad and not np.all(np.isfinite(self.values[k]))
+            ]
+            self.failure = (self.step, bad)
+            self.built.network.stop()
+
+
+def _look_up(table: NDArray[np.float64], position: float, linear: bool) -> NDArray[np.float64]:
+    last = len(table) - 1
+    index = min(int(position + 1e-9), last)
+    if not linear or index == last:
+        return table[index]
+    return table[index] + (position - index) * (table[index + 1] - table[index])
+
+
+def _elementwise(network: Built, update: Update) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    """Compile the element-wise part of a rule to a function of the weights, averaged over the batch."""
+    assert update.elementwise is not None
+    code = compile(NumpyNodeRenderer().render_expr(update.elementwise), update.matrix, "eval")
+    functions = {
+        name: f.implementations[_numpy_class()].get_code(None) if _has_numpy(f) else f.pyfunc
+        for name, f in DEFAULT_FUNCTIONS.items()
+    }
+    held = {
+        k: v.get_value() for k, v in update.holder.variables.items() if isinstance(v, ArrayVariable)
+    }
+    rows, columns = update.shape
+    arrays = {k: v.reshape(update.shape) for k, v in held.items() if v.size == rows * columns != 1}
+    numbers = {k: v for k, v in held.items() if v.size == 1}
+    shapes = {"post": (rows, 1), "pre": (1, columns)}
+    factors = {
+        k: (a.get_value().reshape(-1, update.batch), shapes[s])
+        for k, (a, s) in update.factors.items()
+    }
+    weights = [k for k, v in held.items() if v is held[WEIGHT]]
+
+    def evaluate(w: NDArray[Any]) -> NDArray[Any]:
+        scope = {
+            **functions,
+            "_numpy": np,
+            "numpy": np,
+            **arrays,
+            **{k: v[0] for k, v in numbers.items()},
+        }
+        scope |= {k: w for k in weights}
+        total = np.zeros_like(w)
+        samples = range(update.batch if update.averaged else 1)
+        for b in samples:
+            sides = {k: a[:, b].reshape(shape) for k, (a, shape) in factors.items()}
+            total += eval(code, scope, sides)
+        return total / len(samples)
+
+    return evaluate
+
+
+def _numpy_class() -> Any:
+    from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
+
+    return NumpyCodeObject
+
+
+def _has_numpy(function: Any) -> bool:
+    return _numpy_class() in function.implementations
+
+
+def run(task: Task, target: str, progress: Progress) -> Outcome:
+    """Run a task by Brian2's run-time device with code generation target `numpy` or `cython`."""
+    begin = time.perf_counter()
+    with brian("runtime", task.precision, target), np.errstate(all="ignore"):
+        dense = NumpyDense(task)
+        built = build(task.protocol, task.precision, dense)
+        for key, value in all_values(task.protocol, task.line, task.state, built.ones).items():
+            built.arrays[key].get_value()[...] = value
+        dense.bind(built)
+        if target == "cython":
+            progress.compiling()
+        built.network.run(0 * second, namespace={})
+        ready = time.perf_counter()
+        interrupted = _loop(task, built, dense, progress)
+    steps = dense.step
+    traces = {n: (t.steps[: t.next], t.rows[: t.next]) for n, t in dense.tapes.items()}
+    final = {
+        name: dense.values[key].reshape(state_shape(task.protocol, name)).copy()
+        for name, key in state_keys(task.protocol.circuit).items()
+    }
+    broken = dense.failure[1] if dense.failure else []
+    bad = {n: final[n] for n, k in state_keys(task.protocol.circuit).items() if k in broken}
+    return Outcome(
+        steps, traces, final, bad, interrupted, compiled=False,
+        seconds={"build": ready - begin, "compile": 0.0, "run": time.perf_counter() - ready},
+    )  # fmt: skip
+
+
+def _loop(task: Task, built: Built, dense: NumpyDense, progress: Progress) -> bool:
+    """Run all steps; return whether the user interrupted."""
+    duration = task.line.steps * task.protocol.time_step
+
+    def report(elapsed: Any, fraction: float, start: Any, duration: Any) -> None:
+        progress.at(dense.step, dense.segment)
+
+    try:
+        built.network.run(
+            duration * second, report=report, report_period=0.2 * second, namespace={}
+        )
+    except KeyboardInterrupt:
+        return True
+    return dense.step < task.line.steps and dense.failure is None

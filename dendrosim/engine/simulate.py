@@ -1,0 +1,166 @@
+"""One run: choose the back end, unroll the protocol, run it, and make a result of what came back."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dendrosim.engine.backends import BACKENDS, choose
+from dendrosim.engine.outcome import Outcome, Task, reporter
+from dendrosim.engine.provenance import provenance
+from dendrosim.engine.state import initial_state, state_keys
+from dendrosim.engine.timeline import timeline
+from dendrosim.errors import NonFiniteError, ParameterError, RunInterruptedError, UnknownNameError
+from dendrosim.protocol import Protocol
+from dendrosim.results import Result, Trace
+
+_ONE_THREAD_BELOW = 2_000_000  # multiply-adds of the largest product; smaller ones lose by threads
+
+
+def run(
+    protocol: Protocol,
+    backend: str = "auto",
+    seed: int = 0,
+    precision: str = "auto",
+    batch: int | None = None,
+    threads: int | None = None,
+    initial: "Result | Mapping[str, Any] | None" = None,
+    progress: bool | None = None,
+) -> Result:
+    """Run a protocol.
+
+    Parameters
+    ----------
+    protocol : Protocol
+        What to run.
+    backend : {"auto", "numpy", "cython", "cpp"}
+        `auto` is cpp where a compiler works, else numpy.
+    seed : int
+        Of every named random stream; the same seed gives the same initial weights on every back end.
+    precision : {"auto", "single", "double"}
+        `auto` is double.
+    batch : int, optional
+        Samples side by side, in place of the protocol's own number.
+    threads : int, optional
+        Of the BLAS in compiled programs; default 1 for small circuits, else one per core.
+    initial : Result or mapping, optional
+        Start from the final state of another run. States of populations whose batch differs start
+        anew; matrices are taken over.
+    progress : bool, optional
+        Progress on stderr; default only on a terminal.
+
+    Returns
+    -------
+    Result
+        Without metrics; `dendrosim.run` adds those of the protocol.
+
+    Raises
+    ------
+    NonFiniteError, RunInterruptedError
+        With `partial`, the result up to that point.
+    """
+    name = choose(backend)
+    protocol = _with_batch(protocol, batch)
+    line = timeline(protocol, _seed(seed))
+    given = _states(protocol, initial) if initial is not None else None
+    task = Task(
+        protocol,
+        line,
+        initial_state(protocol, seed, given),
+        _precision(precision),
+        _threads(protocol, threads),
+    )
+    report = reporter(task, progress)
+    try:
+        outcome = BACKENDS[name](task, report)
+    finally:
+        report.close()
+    record = provenance(protocol, task, outcome, name, seed)
+    return _result(task, outcome, record)
+
+
+def _result(task: Task, outcome: Outcome, record: Mapping[str, Any]) -> Result:
+    dt = task.protocol.time_step
+    traces = {n: Trace(steps * dt, rows) for n, (steps, rows) in outcome.traces.items()}
+    status = "diverged" if outcome.bad else "interrupted" if outcome.interrupted else "done"
+    message = f"{outcome.steps} of {task.line.steps} steps done"
+    if outcome.bad:
+        name, index = _first_bad(outcome)
+        message = _divergence(task, outcome, name, index)
+    result = Result(
+        task.protocol, traces, outcome.final, provenance=record, status=status, message=message
+    )
+    if outcome.bad:
+        time = outcome.steps * dt
+        raise NonFiniteError(message, variable=name, unit=index, time=time, partial=result)
+    if outcome.interrupted:
+        raise RunInterruptedError(f"interrupted: {message}", partial=result)
+    return result
+
+
+def _first_bad(outcome: Outcome) -> tuple[str, tuple[int, ...]]:
+    name = min(outcome.bad, key=lambda n: "." not in n)  # populations before matrices
+    where = np.argwhere(~np.isfinite(outcome.bad[name]))[0]
+    return name, tuple(int(i) for i in where)
+
+
+def _divergence(task: Task, outcome: Outcome, name: str, index: tuple[int, ...]) -> str:
+    time = outcome.steps * task.protocol.time_step
+    if "." in name:
+        place = (
+            f"population {name.split('.')[0]!r}, variable {name.split('.')[1]!r}, unit {index[0]}"
+        )
+        place += f" (sample {index[1]})" if task.protocol.batch > 1 else ""
+    else:
+        place = f"matrix {name!r}, weight {index[0]} <- {index[1]}"
+    others = [n for n in outcome.bad if n != name]
+    also = f"; non-finite by then as well: {', '.join(others)}" if others else ""
+    return (
+        f"the state became non-finite at t = {time:.6g} s (step {outcome.steps}): {place}{also}. "
+        "Try a smaller time step or smaller learning rates"
+    )
+
+
+def _states(protocol: Protocol, initial: "Result | Mapping[str, Any]") -> dict[str, NDArray[Any]]:
+    final = initial.final if isinstance(initial, Result) else initial
+    needed = list(state_keys(protocol.circuit))
+    missing = [n for n in needed if n not in final]
+    if missing:
+        raise UnknownNameError("state in the initial result", missing[0], list(final))
+    return {n: np.asarray(final[n]) for n in needed}
+
+
+def _with_batch(protocol: Protocol, batch: int | None) -> Protocol:
+    if batch is None or batch == protocol.batch:
+        return protocol
+    if protocol.batch_fixed:
+        raise ParameterError(
+            f"the protocol fixes its batch to {protocol.batch}, so batch {batch} cannot be; leave it out"
+        )
+    return protocol.replace(batch=batch)
+
+
+def _precision(name: str) -> str:
+    if name not in ("auto", "single", "double"):
+        raise UnknownNameError("precision", name, ("auto", "single", "double"))
+    return "double" if name == "auto" else name
+
+
+def _seed(seed: int) -> int:
+    if isinstance(seed, bool) or int(seed) != seed or seed < 0:
+        raise ParameterError(f"seed is {seed!r}; it must be an integer of at least 0")
+    return int(seed)
+
+
+def _threads(protocol: Protocol, threads: int | None) -> int:
+    if threads is not None:
+        if int(threads) < 1:
+            raise ParameterError(f"threads is {threads}; it must be at least 1")
+        return int(threads)
+    circuit = protocol.circuit
+    largest = max((m[0] * m[1] for m in map(circuit.shape, circuit.matrices)), default=0)
+    if largest * protocol.batch < _ONE_THREAD_BELOW:
+        return 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

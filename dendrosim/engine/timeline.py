@@ -1,0 +1,195 @@
+"""A protocol as plain arrays: which phase starts at which step and what it sets. Shared by all back ends."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dendrosim.engine.courses import Slot, base, slots
+from dendrosim.initial import stream
+from dendrosim.protocol import Block, Phase, Protocol, Recording
+from dendrosim.signals.base import Course, Signal
+from dendrosim.signals.constant import Constant
+from dendrosim.signals.samples import Samples
+from dendrosim.signals.table import Table
+
+CIRCUIT = "ds_circuit"
+
+
+@dataclass(frozen=True)
+class Fill:
+    """What an array holds during a phase: constant + rows of data sets + tables in time.
+
+    `constant` has one number per unit (or one in all); a table is (values times x units or times x 1,
+    interval in seconds, whether linear).
+    """
+
+    key: str
+    constant: NDArray[np.float64]
+    samples: tuple[str, ...] = ()
+    tables: tuple[tuple[NDArray[np.float64], float, bool], ...] = ()
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One passage through a phase."""
+
+    start: int
+    block: Block
+    phase: Phase
+    trial: int
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """The protocol unrolled.
+
+    Attributes
+    ----------
+    steps : int
+        Number of time steps.
+    starts, kinds, rows, block_starts : int64 arrays, one entry per segment
+        First step; index into `fills`; offset into `order`; first step of its block.
+    order : int64 array
+        Rows of the data sets, `batch` per trial.
+    fills : tuple of tuples of Fill
+        What each kind of segment (block and phase) sets when it begins.
+    labels : tuple of str
+        `block/phase` of each kind.
+    """
+
+    steps: int
+    starts: NDArray[np.int64]
+    kinds: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    block_starts: NDArray[np.int64]
+    order: NDArray[np.int64]
+    fills: tuple[tuple[Fill, ...], ...]
+    labels: tuple[str, ...]
+
+
+def timeline(protocol: Protocol, seed: int) -> Timeline:
+    """Unroll a protocol; the order of shuffled blocks comes from the stream `order.<block>`."""
+    starts, kinds, rows, block_starts, orders = [], [], [], [], []
+    fills: list[tuple[Fill, ...]] = []
+    labels: list[str] = []
+    step = offset = 0
+    for block in protocol.blocks:
+        durations = np.array([protocol.steps(p.duration) for p in block.phases], dtype=np.int64)
+        cycle, count = int(durations.sum()), len(block.phases)
+        first = step + np.concatenate([[0], np.cumsum(durations)[:-1]])
+        trials = np.arange(block.trials, dtype=np.int64)
+        starts.append((trials[:, None] * cycle + first).ravel())
+        kinds.append(np.tile(np.arange(len(fills), len(fills) + count), block.trials))
+        order = _order(protocol, block, seed)
+        per_trial = protocol.batch if order.size else 0
+        rows.append(np.repeat(offset + trials * per_trial, count))
+        block_starts.append(np.full(block.trials * count, step, dtype=np.int64))
+        orders.append(order)
+        offset += order.size
+        fills += [tuple(_fills(protocol, phase)) for phase in block.phases]
+        labels += [f"{block.name}/{p.name}" for p in block.phases]
+        step += cycle * block.trials
+    return Timeline(
+        steps=step,
+        starts=_joined(starts),
+        kinds=_joined(kinds),
+        rows=_joined(rows),
+        block_starts=_joined(block_starts),
+        order=_joined(orders),
+        fills=tuple(fills),
+        labels=tuple(labels),
+    )
+
+
+def _joined(arrays: list[NDArray[np.int64]]) -> NDArray[np.int64]:
+    return np.concatenate(arrays).astype(np.int64)
+
+
+def record_steps(protocol: Protocol, recording: Recording) -> NDArray[np.int64]:
+    """Return the steps at whose start a recording keeps the state."""
+    kept, start = [], 0
+    for block in protocol.blocks:
+        ends = np.cumsum([protocol.steps(p.duration) for p in block.phases])
+        cycle = int(ends[-1])
+        trials = start + np.arange(block.trials, dtype=np.int64) * cycle
+        if not isinstance(recording.every, str):
+            every = protocol.steps(recording.every)
+            stop = start + cycle * block.trials
+            multiples = np.arange(-(-start // every) * every, stop, every, dtype=np.int64)
+            phase = np.searchsorted(ends, (multiples - start) % cycle, side="right")
+        for index, end in enumerate(ends):
+            last = index == len(ends) - 1
+            if not _wanted(recording, block, block.phases[index]):
+                continue
+            if not isinstance(recording.every, str):
+                kept.append(multiples[phase == index])
+            elif recording.every == "phase" or last:
+                kept.append(trials + end - 1)
+        start += cycle * block.trials
+    return np.unique(np.concatenate(kept)) if kept else np.zeros(0, dtype=np.int64)
+
+
+def _wanted(recording: Recording, block: Block, phase: Phase) -> bool:
+    names = (phase.name, f"{block.name}/{phase.name}")
+    return any(fnmatchcase(n, pattern) for pattern in recording.phases for n in names)
+
+
+def _order(protocol: Protocol, block: Block, seed: int) -> NDArray[np.int64]:
+    available = protocol.rows(block)
+    if not available:
+        return np.zeros(0, dtype=np.int64)
+    needed = block.trials * protocol.batch
+    if block.order == "sequential":
+        return np.arange(needed, dtype=np.int64) % available
+    rng = stream(seed, f"order.{block.name}")
+    passes = -(-needed // available)
+    return np.concatenate([rng.permutation(available) for _ in range(passes)])[:needed].astype(
+        np.int64
+    )
+
+
+def _fills(protocol: Protocol, phase: Phase) -> Iterator[Fill]:
+    for path in protocol.circuit.inputs:
+        population, variable = path.split(".")
+        size = protocol.circuit.population(population).size
+        used = slots(protocol, path)
+        name = base(variable) if used else variable
+        drives = protocol.drive(phase, path)
+        yield _static(f"{population}.{name}", drives, size)
+        yield from _courses(population, used, drives, size)
+    for gate in protocol.circuit.gates:
+        used = slots(protocol, gate)
+        drives = protocol.gate(phase, gate)
+        yield _static(f"{CIRCUIT}.{base(gate) if used else gate}", drives, 1)
+        yield from _courses(CIRCUIT, used, drives, 1)
+
+
+def _static(key: str, drives: tuple[Signal, ...], size: int) -> Fill:
+    constant = np.zeros(size)
+    for drive in drives:
+        if isinstance(drive, Constant):
+            constant = constant + drive.value.value
+    return Fill(
+        key,
+        constant,
+        tuple(d.data for d in drives if isinstance(d, Samples)),
+        tuple(
+            (d.si_values, float(d.interval.value), d.linear) for d in drives if isinstance(d, Table)
+        ),
+    )
+
+
+def _courses(
+    group: str, used: tuple[Slot, ...], drives: tuple[Signal, ...], size: int
+) -> Iterator[Fill]:
+    waiting = [d for d in drives if isinstance(d, Course)]
+    for slot in used:
+        course = next((d for d in waiting if type(d) is slot.kind), None)
+        yield Fill(f"{group}.{slot.switch}", np.array([float(course is not None)]))
+        if course is not None:
+            waiting.remove(course)
+            for name, value in course.values().items():
+                yield Fill(f"{group}.{slot.field(name)}", np.zeros(size) + value.value)
