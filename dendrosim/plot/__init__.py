@@ -1,0 +1,28 @@
+"""Figures: one function per kind, one file per function.
+
+A figure function takes the data and an optional Matplotlib `ax` to draw into, and returns the Axes;
+it never shows anything and never touches pyplot's global state. To add one, write a file here,
+decorate its function with `style.styled` and name it below. Matplotlib is imported when the first
+figure is drawn.
+"""
+
+from dendrosim.plot._curve import curve
+from dendrosim.plot._images import images, receptive_fields
+from dendrosim.plot._overview import overview
+from dendrosim.plot._plasticity import plasticity
+from dendrosim.plot._save import save
+from dendrosim.plot._traces import traces
+from dendrosim.plot._weight_traces import weight_traces
+from dendrosim.plot._weights import weights
+
+__all__ = [
+    "curve",
+    "images",
+    "overview",
+    "plasticity",
+    "receptive_fields",
+    "save",
+    "traces",
+    "weight_traces",
+    "weights",
+]

@@ -1,0 +1,67 @@
+"""A loss, error or distance as it falls, against what is best possible."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from dendrosim.plot.style import INK, PALETTE, axes, legend_right, line, spread, styled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_LINES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5)))
+
+
+@styled
+def curve(
+    x: ArrayLike,
+    y: ArrayLike | Mapping[str, ArrayLike],
+    reference: float | Mapping[str, float] | None = None,
+    ax: "Axes | None" = None,
+    *,
+    xlabel: str = "time (s)",
+    ylabel: str = "loss",
+    label: str = "",
+    reference_label: str = "optimum",
+    title: str = "",
+    log: bool | None = None,
+) -> "Axes":
+    """Draw one or several curves, with dashed lines for what they are compared with.
+
+    Parameters
+    ----------
+    x : array (n,)
+        Shared by all curves.
+    y : array (n,), or mapping of name to array
+        Such as the excess over the optimum, or the loss beside the loss of another rule.
+    reference : number, or mapping of name to number, optional
+        Drawn as horizontal lines.
+    xlabel, ylabel : str
+        With units.
+    label, reference_label : str
+        Names in the legend of a single curve and a single reference.
+    log : bool, optional
+        Logarithmic y axis; default: if everything drawn is positive and spans more than a factor 5.
+    """
+    x = np.asarray(x)
+    curves = {k: np.asarray(v) for k, v in (y if isinstance(y, Mapping) else {label: y}).items()}
+    lines = reference if isinstance(reference, Mapping) else {reference_label: reference}
+    levels = {k: float(v) for k, v in lines.items() if v is not None}
+    ax = axes(ax, (6.0, 3.2))
+    for k, (name, values) in enumerate(curves.items()):
+        colour, style = PALETTE[k % len(PALETTE)], _LINES[k // len(PALETTE) % len(_LINES)]
+        line(ax, x, values, color=colour, ls=style, label=name or None)
+    for k, (name, level) in enumerate(levels.items()):
+        ax.axhline(level, color=INK, lw=1.0, ls=_LINES[1 + k % 3], label=name, zorder=1)
+    everything = np.concatenate([*(v.ravel() for v in curves.values()), list(levels.values())])
+    if spread(everything) if log is None else log:
+        ax.set_yscale("log")
+    ax.set_xlabel(xlabel)
+    ax.set_ylabel(ylabel)
+    ax.set_title(title)
+    ax.margins(x=0.01)
+    if ax.get_legend_handles_labels()[1]:
+        legend_right(ax)
+    return ax

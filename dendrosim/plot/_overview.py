@@ -1,0 +1,42 @@
+"""The figures that any result has."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from dendrosim.plot._plasticity import plasticity
+from dendrosim.plot._traces import traces
+from dendrosim.plot._weight_traces import weight_traces
+from dendrosim.plot._weights import weights
+from dendrosim.plot.style import figure_of
+from dendrosim.results import Result
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def overview(result: Result) -> dict[str, Callable[[], "Figure"]]:
+    """Return name to a function that draws the figure: traces, final weights, their course.
+
+    Traces for every population with a recording, weights for every matrix of the circuit, their
+    course and rate of change for every matrix recorded more than once.
+    """
+    figures: dict[str, Callable[[], Figure]] = {}
+    for population in result.circuit.populations:
+        if any(n.startswith(f"{population.name}.") for n in result.names):
+            figures[f"traces_{population.name}"] = partial(
+                _draw, traces, result, f"{population.name}.*"
+            )
+    for matrix in result.circuit.matrices:
+        if matrix.name in result.state:
+            figures[f"weights_{matrix.name}"] = partial(_draw, weights, result, matrix.name)
+        if matrix.name in result and len(result.traces[matrix.name].time) > 1:
+            figures[f"weight_traces_{matrix.name}"] = partial(
+                _draw, weight_traces, result, matrix.name
+            )
+            figures[f"plasticity_{matrix.name}"] = partial(_draw, plasticity, result, matrix.name)
+    return figures
+
+
+def _draw(function: Callable[..., Any], result: Result, name: str) -> "Figure":
+    return figure_of(function(result, name))

@@ -1,0 +1,61 @@
+"""How fast weights change."""
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dendrosim.errors import ParameterError, UnknownNameError
+from dendrosim.plot.style import PALETTE, axes, legend_right, line, note, si_label, spread, styled
+from dendrosim.results import Result
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+@styled
+def plasticity(
+    result: Result, names: str | Sequence[str] = "*", ax: "Axes | None" = None
+) -> "Axes":
+    """Draw the root mean square rate of change of each matrix, between its recorded instants.
+
+    Raises
+    ------
+    UnknownNameError
+        If no recorded matrix matches.
+    ParameterError
+        If the matrices have different units.
+    """
+    known = [n for n in result.names if "." not in n]
+    patterns = [names] if isinstance(names, str) else list(names)
+    for pattern in patterns:
+        if not any(fnmatchcase(n, pattern) for n in known):
+            raise UnknownNameError("recorded matrix", pattern, known)
+    chosen = [n for n in known if any(fnmatchcase(n, p) for p in patterns)]
+    courses = [result[name] for name in chosen]
+    kinds = {c.attrs["units"] for c in courses}
+    if len(kinds) > 1:
+        raise ParameterError(f"{', '.join(chosen)} have different units; draw them one by one")
+    ax = axes(ax, (6.5, 3.0))
+    x_scale, x_label = si_label("time", "s", np.concatenate([c["time"].values for c in courses]))
+    rates = []
+    for k, (name, course) in enumerate(zip(chosen, courses, strict=True)):
+        time = course["time"].values
+        change = np.diff(course.values.astype(float), axis=0)
+        rate = np.sqrt(np.mean(change**2, axis=(1, 2))) / np.diff(time)
+        rates.append(rate)
+        middle = (time[1:] + time[:-1]) / 2
+        line(ax, x_scale * middle, rate, color=PALETTE[k % len(PALETTE)], label=name)
+    everything = np.concatenate(rates)
+    if spread(everything):
+        ax.set_yscale("log")
+    if not len(everything):
+        note(ax, "fewer than two instants were recorded")
+    elif not np.any(np.isfinite(everything)):
+        note(ax, "not finite")
+    ax.set_ylabel(f"rate of change, r.m.s. ({kinds.pop()}/s)")
+    ax.set_xlabel(x_label)
+    ax.margins(x=0.01)
+    legend_right(ax, "matrix")
+    return ax

@@ -1,0 +1,195 @@
+"""Voltages and rates of single units against time, one panel per compartment."""
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dendrosim.errors import ParameterError, UnknownNameError
+from dendrosim.plot.style import (
+    PALETTE,
+    TINTS,
+    legend_right,
+    line,
+    note,
+    panels,
+    si_label,
+    styled,
+)
+from dendrosim.results import Result
+from dendrosim.units import Quantity
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from xarray import DataArray
+
+SHADED = 12
+"""Passages through phases above which they are no longer shaded."""
+
+
+@styled
+def traces(
+    result: Result,
+    names: str | Sequence[str] | None = None,
+    units: Sequence[int] | None = None,
+    sample: int | None = None,
+    ax: "Axes | None" = None,
+    *,
+    count: int = 6,
+) -> Any:
+    """Draw the recorded variables of single units against time.
+
+    Parameters
+    ----------
+    result : Result
+    names : str or sequence of str, optional
+        Recordings, such as `pyramidal.soma`; `*` and `?` are wild. Default: every population's.
+    units : sequence of int, optional
+        Which units; default: `count` of those recorded, evenly spaced.
+    sample : int, optional
+        Which sample of the batch; default: the first recorded.
+    ax : Axes, optional
+        Everything is drawn into it; without it, each variable gets a panel of its own.
+
+    Returns
+    -------
+    Axes, or array of Axes
+        `ax` if given, else one per variable.
+
+    Raises
+    ------
+    UnknownNameError
+        If a name, unit or sample was not recorded.
+    """
+    chosen = _matching(result, names)
+    arrays = [_select(result[name], units, sample, count) for name in chosen]
+    times = np.concatenate([a["time"].values for a in arrays])
+    scale, time_label = si_label("time", "s", times)
+    if ax is None:
+        drawn = panels(len(chosen), (7.0, 0.7 + 1.35 * len(chosen)))
+        for panel, name, array in zip(drawn, chosen, arrays, strict=True):
+            y_scale, y_label = si_label(name.replace(".", " "), array.attrs["units"], array.values)
+            panel.set_ylabel(y_label)
+            _lines(panel, result, array, scale, y_scale, PALETTE)
+            legend_right(panel, _title("unit", array, result[name]))
+    else:
+        drawn = np.array([ax], dtype=object)
+        y_scale = _one_scale(ax, arrays)
+        for k, array in enumerate(arrays):
+            colours = np.roll(PALETTE, -k * array.sizes["unit"])
+            prefix = f"{array.name} " if len(arrays) > 1 else ""
+            _lines(ax, result, array, scale, y_scale, colours, prefix)
+        legend_right(ax, _title("unit", arrays[0], result[chosen[0]]))
+    drawn[-1].set_xlabel(time_label)
+    if len(times) and np.ptp(times) > 0:
+        _shade(result, drawn, scale)
+    return drawn if ax is None else ax
+
+
+def _lines(
+    ax: "Axes",
+    result: Result,
+    array: "DataArray",
+    x_scale: float,
+    y_scale: float,
+    colours: Sequence[str] | NDArray,
+    prefix: str = "",
+) -> None:
+    time, values = _with_gaps(result, array)
+    for k, unit in enumerate(array["unit"].values):
+        colour = colours[k % len(colours)]
+        line(ax, x_scale * time, y_scale * values[:, k], color=colour, label=f"{prefix}{unit}")
+    ax.margins(x=0.01)
+    if not len(time):
+        note(ax, "nothing was recorded")
+
+
+def _one_scale(ax: "Axes", arrays: "Sequence[DataArray]") -> float:
+    """Label the y axis for all arrays and return their common factor."""
+    if len({a.attrs["units"] for a in arrays}) > 1:
+        names = ", ".join(str(a.name) for a in arrays)
+        raise ParameterError(f"{names} have different units; draw them without ax")
+    name = str(arrays[0].name).replace(".", " ") if len(arrays) == 1 else "value"
+    values = np.concatenate([a.values.ravel() for a in arrays])
+    scale, label = si_label(name, arrays[0].attrs["units"], values)
+    ax.set_ylabel(label)
+    return scale
+
+
+def _matching(result: Result, names: str | Sequence[str] | None) -> list[str]:
+    known = [n for n in result.names if "." in n]
+    patterns = ["*"] if names is None else [names] if isinstance(names, str) else list(names)
+    for pattern in patterns:
+        if not any(fnmatchcase(n, pattern) for n in known):
+            raise UnknownNameError("recording of a population", pattern, known)
+    return [n for n in known if any(fnmatchcase(n, p) for p in patterns)]
+
+
+def _select(
+    array: "DataArray", units: Sequence[int] | None, sample: int | None, count: int
+) -> "DataArray":
+    """Return (time, unit) of one sample and the chosen units."""
+    if "sample" in array.dims:
+        chosen = array["sample"].values[0] if sample is None else sample
+        array = array.sel(sample=_known("sample", array, [chosen])[0])
+    if units is not None:
+        return array.sel(unit=_known("unit", array, units))
+    total = array.sizes["unit"]
+    return array.isel(unit=np.unique(np.linspace(0, total - 1, min(count, total)).astype(int)))
+
+
+def _known(axis: str, array: "DataArray", wanted: Sequence[int]) -> list[int]:
+    recorded = array[axis].values.tolist()
+    for index in wanted:
+        if index not in recorded:
+            raise UnknownNameError(f"{axis} of {array.name}", str(index), map(str, recorded))
+    return [int(i) for i in wanted]
+
+
+def _title(word: str, array: "DataArray", full: "DataArray") -> str:
+    shown, total = array.sizes["unit"], full.sizes["unit"]
+    return f"{word} ({shown} of {total})" if shown < total else word
+
+
+def _with_gaps(result: Result, array: "DataArray") -> tuple[NDArray, NDArray]:
+    """Return time and values, with a break wherever the recording paused."""
+    time, values = array["time"].values, array.values
+    recording = result.protocol.recorded().get(str(array.name))
+    if recording is None or not isinstance(recording.every, Quantity) or len(time) < 2:
+        return time, values
+    breaks = np.flatnonzero(np.diff(time) > 1.5 * float(recording.every.value)) + 1
+    return np.insert(time, breaks, time[breaks - 1]), np.insert(values, breaks, np.nan, axis=0)
+
+
+def _shade(result: Result, drawn: NDArray[Any], scale: float) -> None:
+    """Shade the phases behind all panels and name them above the first, if they are few."""
+    from matplotlib.patches import Patch
+
+    passages = sum(b.trials * len(b.phases) for b in result.protocol.blocks)
+    if not 1 < passages <= SHADED:
+        return
+    low, high = drawn[0].get_xlim()
+    spans = [s for s in result.phases() if scale * s.start < high and scale * s.stop > low]
+    names = list(dict.fromkeys(s.phase for s in spans))
+    tints = {name: TINTS[k % len(TINTS)] for k, name in enumerate(names)}
+    for panel in drawn:
+        for span in spans:
+            panel.axvspan(
+                scale * span.start, scale * span.stop, color=tints[span.phase], lw=0, zorder=0
+            )
+        panel.set_xlim(low, high)
+    units = drawn[0].get_legend()
+    drawn[0].legend(
+        handles=[
+            Patch(facecolor=tints[n], edgecolor="#BBBBBB", linewidth=0.5, label=n) for n in names
+        ],
+        loc="lower left",
+        bbox_to_anchor=(0.0, 1.0),
+        borderaxespad=0.2,
+        ncols=len(names),
+    )
+    if units is not None:
+        drawn[0].add_artist(units)
+        units.set_clip_on(False)

@@ -1,0 +1,182 @@
+"""What all figures share: colours, sizes, axes, labels with units."""
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+"""Okabe and Ito's colours that differ for colour-blind readers, without yellow and black."""
+
+INK, QUIET, MISSING = "#222222", "#767676", "#D9D9D9"
+TINTS = ("#EDF3F8", "#FBEFE3", "#E8F4EE", "#F6ECF3", "#F7F3DE", "#EEEEEE")
+"""Backgrounds of phases."""
+
+POINTS = 4000
+"""Above twice as many points a line is thinned; its extremes stay."""
+
+STYLE: dict[Any, Any] = {
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "axes.labelsize": 9,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": QUIET,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.formatter.limits": (-4, 5),
+    "axes.formatter.use_mathtext": True,
+    "text.color": INK,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "xtick.color": QUIET,
+    "ytick.color": QUIET,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "lines.linewidth": 1.2,
+    "lines.solid_capstyle": "round",
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "legend.title_fontsize": 8,
+    "legend.handlelength": 1.4,
+    "legend.labelspacing": 0.3,
+    "figure.constrained_layout.h_pad": 0.08,
+    "figure.constrained_layout.w_pad": 0.08,
+    "image.interpolation": "nearest",
+    "svg.hashsalt": "dendrosim",
+}
+
+_PREFIXED = {"s", "V", "A", "S", "F", "ohm", "Hz", "m", "K", "C"}
+_PREFIXES = {-15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G"}
+
+
+def styled(function: Callable[P, R]) -> Callable[P, R]:
+    """Draw everything in `function` in the common style, and leave Matplotlib's settings alone."""
+
+    @wraps(function)
+    def draw(*args: P.args, **kwargs: P.kwargs) -> R:
+        from matplotlib import rc_context
+
+        with rc_context(STYLE):
+            return function(*args, **kwargs)
+
+    return draw
+
+
+def axes(ax: "Axes | None", size: tuple[float, float] = (6.0, 3.2)) -> "Axes":
+    """Return `ax`, or the Axes of a new figure of `size` inches."""
+    return ax if ax is not None else panels(1, size)[0]
+
+
+def panels(count: int, size: tuple[float, float]) -> "NDArray[Any]":
+    """Return the Axes of a new figure: `count` panels one above the other, sharing the x axis."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure.subplots(count, 1, sharex=True, squeeze=False)[:, 0]
+
+
+def si_label(name: str, units: str, values: ArrayLike = ()) -> tuple[float, str]:
+    """Return the factor and the axis label with which values in SI `units` read well.
+
+    `si_label("time", "s", [0, 0.2])` is `(1000.0, "time (ms)")`. A unit that takes no prefix, such
+    as a product of units, keeps the factor 1.
+    """
+    if units in ("", "1"):
+        return 1.0, name
+    if units not in _PREFIXED:
+        return 1.0, f"{name} ({units.replace('^-', '⁻^').replace('^', '')})"
+    exponent = _exponent(values)
+    if units == "s":
+        exponent = min(exponent, 0)
+    return 10.0**-exponent, f"{name} ({_PREFIXES[exponent]}{'Ω' if units == 'ohm' else units})"
+
+
+def _exponent(values: ArrayLike) -> int:
+    """Return the exponent of the SI prefix that brings the largest value to between 1 and 1000."""
+    finite = np.abs(np.asarray(values, dtype=float))
+    largest = np.max(finite, initial=0.0, where=np.isfinite(finite))
+    if largest == 0:
+        return 0
+    return int(np.clip(3 * np.floor(np.log10(largest * (1 + 1e-9)) / 3), -15, 9))
+
+
+def thin(x: NDArray, y: NDArray) -> tuple[NDArray, NDArray]:
+    """Return a line of at most about `2 * POINTS` points that looks the same: extremes stay."""
+    if len(x) <= 2 * POINTS:
+        return x, y
+    edges = np.linspace(0, len(x), POINTS + 1).astype(int)
+    pieces = [y[a:b] for a, b in pairwise(edges)]
+    lows = edges[:-1] + [int(np.argmin(p)) for p in pieces]
+    highs = edges[:-1] + [int(np.argmax(p)) for p in pieces]
+    keep = np.unique(np.concatenate([lows, highs, [0, len(x) - 1]]))
+    return x[keep], y[keep]
+
+
+def diverging(values: ArrayLike, missing: str = MISSING) -> tuple["Colormap", float]:
+    """Return a colour-blind safe diverging map (`missing` where NaN) and its symmetric limit."""
+    from matplotlib import colormaps
+
+    finite = np.abs(np.asarray(values, dtype=float))
+    limit = float(np.max(finite, initial=0.0, where=np.isfinite(finite)))
+    return colormaps["RdBu_r"].with_extremes(bad=missing), limit or 1.0
+
+
+def legend_right(ax: "Axes", title: str = "", handles: Sequence[Any] | None = None) -> None:
+    """Put the legend beside the data."""
+    options: dict[str, Any] = {} if handles is None else {"handles": handles}
+    ax.legend(
+        loc="upper left",
+        bbox_to_anchor=(1.01, 1.02),
+        borderaxespad=0.0,
+        alignment="left",
+        title=title or None,
+        **options,
+    )
+
+
+def colourbar(ax: "Axes", image: "AxesImage", label: str) -> None:
+    """Put the colour scale of an image beside it."""
+    bar = ax.figure.colorbar(image, ax=ax, shrink=0.9, aspect=25, pad=0.02)
+    bar.set_label(label)
+    bar.outline.set_visible(False)  # type: ignore[operator]
+
+
+def figure_of(drawn: Any) -> "Figure":
+    """Return the figure of what a figure function returned: a Figure, Axes or an array of Axes."""
+    first = np.ravel(np.array(drawn, dtype=object))[0]
+    return first.figure.figure  # of Axes in a sub-figure the whole, of a figure itself
+
+
+def line(ax: "Axes", x: NDArray, y: NDArray, **options: Any) -> None:
+    """Draw a line, or a dot if it has a single point."""
+    marker = "o" if len(x) == 1 else None
+    ax.plot(*thin(x, y), marker=marker, markersize=4, **options)
+
+
+def spread(values: ArrayLike) -> bool:
+    """Whether values are positive and differ so much that a logarithmic axis shows them best."""
+    finite = np.asarray(values)[np.isfinite(values)]
+    return finite.size > 0 and bool(finite.min() > 0 and finite.max() > 5 * finite.min())
+
+
+def note(ax: "Axes", text: str) -> None:
+    """Say in the middle of empty axes why they are empty."""
+    ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", color=QUIET)
