@@ -1,0 +1,1 @@
+"""Closed forms and measures that simulated circuits are compared with."""

@@ -1,0 +1,15 @@
+"""Data sets and teachers: what circuits learn from."""
+
+from dendrosim.tasks.dataset import DataSet, one_hot
+from dendrosim.tasks.digits import load_digits
+from dendrosim.tasks.gaussian import canonical_gaussian
+from dendrosim.tasks.idx import load_idx_folder, read_idx
+
+__all__ = [
+    "DataSet",
+    "canonical_gaussian",
+    "load_digits",
+    "load_idx_folder",
+    "one_hot",
+    "read_idx",
+]

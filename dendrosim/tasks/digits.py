@@ -1,0 +1,86 @@
+"""The shipped handwritten digits: 1,797 real images of 8 x 8 pixels.
+
+Source: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning
+Repository (1998), DOI 10.24432/C50P49, CC BY 4.0; see data/ATTRIBUTION.md.
+"""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dendrosim.errors import DataError, ParameterError
+from dendrosim.tasks.dataset import DataSet
+
+FILE = Path(__file__).with_name("data") / "digits.npz"
+FULL_INK = 16  # each pixel counts the inked ones in a 4 x 4 block of the scanned bitmap
+SPLITS = ("train", "test", "all")
+
+
+def load_digits(split: str = "train", test_fraction: float = 0.25, seed: int = 0) -> DataSet:
+    """Return the handwritten digits, or one part of a stratified split of them.
+
+    Parameters
+    ----------
+    split : {"train", "test", "all"}
+        Which part. For one `seed` and `test_fraction`, train and test share no image and
+        together are all of them.
+    test_fraction : float
+        Part of each class that goes to the test set (rounded to whole images).
+    seed : int
+        Which of the possible splits; not negative.
+
+    Returns
+    -------
+    DataSet
+        `images` of shape (samples, 64) in 0 .. 1 and `labels` of shape (samples,) in 0 .. 9, in the
+        order of the source.
+
+    Raises
+    ------
+    ParameterError
+        If an argument is outside of what is allowed.
+    DataError
+        If the shipped file is missing or damaged.
+    """
+    if split not in SPLITS:
+        raise ParameterError(f"load_digits.split: {split!r} is none of {', '.join(SPLITS)}")
+    digits = _read(FILE)
+    if split == "all":
+        return digits
+    in_test = _stratified(digits.labels, test_fraction, seed)
+    chosen = in_test if split == "test" else ~in_test
+    return DataSet(digits.images[chosen], digits.labels[chosen])
+
+
+def _read(path: Path) -> DataSet:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return DataSet(file["images"] / FULL_INK, file["labels"].astype(np.int64))
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as cause:
+        raise DataError(
+            f"{path}: the shipped digits cannot be read ({cause}); install dendrosim again"
+        ) from cause
+
+
+def _stratified(labels: NDArray[np.int64], test_fraction: float, seed: int) -> NDArray[np.bool_]:
+    """Choose the same fraction of every class at random: True for the test set."""
+    if not 0 < test_fraction < 1:
+        raise ParameterError(
+            f"load_digits.test_fraction: {test_fraction} is not between 0 and 1 (both excluded)"
+        )
+    if seed < 0:
+        raise ParameterError(f"load_digits.seed: {seed} is negative")
+    rng = np.random.default_rng([seed, *b"digits split"])
+    in_test = np.zeros(labels.size, dtype=bool)
+    for label in np.unique(labels):
+        members = rng.permutation(np.flatnonzero(labels == label))
+        count = round(test_fraction * members.size)
+        if not 0 < count < members.size:
+            raise ParameterError(
+                f"load_digits.test_fraction: {test_fraction} leaves digit {label} without images "
+                "in one of the two parts; choose a value further from 0 and 1"
+            )
+        in_test[members[:count]] = True
+    return in_test

@@ -1,0 +1,119 @@
+"""Gaussian inputs and targets whose sample covariances equal the prescribed ones exactly.
+
+Every linear optimum of a task (principal, canonical or regression subspaces) is a function of the
+covariances alone. Where those are exact instead of approached with 1/sqrt(samples), what a circuit
+has learned can be compared with a closed form to rounding error.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dendrosim.errors import ParameterError
+
+Matrix = NDArray[np.float64]
+
+
+def canonical_gaussian(
+    inputs: int,
+    outputs: int,
+    canonical: Sequence[float],
+    samples: int,
+    rng: np.random.Generator,
+    coloured: bool = False,
+    condition: float = 4.0,
+) -> tuple[Matrix, Matrix]:
+    """Draw samples with exactly prescribed canonical correlations.
+
+    With the uncentred covariances Cxx = x x^T / samples and so on, Cyy is the identity and
+    Cxx^(-1/2) Cxy has the singular values `canonical` (the rest are 0), along random directions.
+
+    Parameters
+    ----------
+    inputs, outputs : int
+        Number of rows of x and of y.
+    canonical : sequence of float
+        Canonical correlations in any order, each above 0 and at most 1, at most
+        min(`inputs`, `outputs`) of them.
+    samples : int
+        Number of columns, at least `inputs` + `outputs`.
+    rng : numpy.random.Generator
+        Where all randomness comes from.
+    coloured : bool
+        False: Cxx is the identity. True: Cxx has eigenvalues in geometric progression with mean 1,
+        along random directions.
+    condition : float
+        Largest over smallest eigenvalue of a coloured Cxx, at least 1.
+
+    Returns
+    -------
+    x : array, shape (inputs, samples)
+    y : array, shape (outputs, samples)
+
+    Raises
+    ------
+    ParameterError
+        If an argument is outside of what is allowed.
+    """
+    _check(inputs, outputs, canonical, samples, condition)
+    white = _white(inputs + outputs, samples, rng)
+    x_white, noise = white[:inputs], white[inputs:]
+
+    # y_i = c_i x_i + sqrt(1 - c_i^2) noise_i in canonical coordinates: white, and correlated by c.
+    correlation = np.zeros(outputs)
+    correlation[: len(canonical)] = canonical
+    paired = min(inputs, outputs)
+    y_white = np.sqrt(1 - correlation**2)[:, None] * noise
+    y_white[:paired] += correlation[:paired, None] * x_white[:paired]
+
+    x = _rotation(inputs, rng) @ x_white
+    y = _rotation(outputs, rng) @ y_white
+    if coloured:
+        variances = np.geomspace(1, condition, inputs)
+        scale = np.sqrt(variances / variances.mean())
+        x = _rotation(inputs, rng) @ (scale[:, None] * x)
+    return x, y
+
+
+def _check(
+    inputs: int, outputs: int, canonical: Sequence[float], samples: int, condition: float
+) -> None:
+    for name, size in (("inputs", inputs), ("outputs", outputs)):
+        if size < 1:
+            raise ParameterError(f"canonical_gaussian.{name}: {size} is less than 1")
+    if samples < inputs + outputs:
+        raise ParameterError(
+            f"canonical_gaussian.samples: {samples} samples cannot have a prescribed covariance; "
+            f"at least inputs + outputs = {inputs + outputs} are needed"
+        )
+    if len(canonical) > min(inputs, outputs):
+        raise ParameterError(
+            f"canonical_gaussian.canonical: {len(canonical)} values, but {inputs} inputs and "
+            f"{outputs} outputs have at most {min(inputs, outputs)} canonical correlations"
+        )
+    for value in canonical:
+        if not 0 < value <= 1:
+            raise ParameterError(
+                f"canonical_gaussian.canonical: {value} is not a correlation above 0 and at most 1"
+            )
+    if not 1 <= condition < np.inf:
+        raise ParameterError(
+            f"canonical_gaussian.condition: {condition} is not a finite number of at least 1"
+        )
+
+
+def _white(rows: int, samples: int, rng: np.random.Generator) -> Matrix:
+    """Draw `rows` x `samples` normal numbers whose uncentred sample covariance is the identity."""
+    return np.sqrt(samples) * _orthonormal(rng.standard_normal((samples, rows))).T
+
+
+def _rotation(size: int, rng: np.random.Generator) -> Matrix:
+    """Draw an orthogonal matrix uniformly."""
+    return _orthonormal(rng.standard_normal((size, size)))
+
+
+def _orthonormal(columns: Matrix) -> Matrix:
+    """Orthonormalise columns; unique, so that it does not depend on the LAPACK in use."""
+    q, r = np.linalg.qr(columns)
+    return q * np.copysign(1.0, np.diag(r))
