@@ -1,0 +1,112 @@
+"""dendrosim: dendritic circuits in continuous time, on Brian2.
+
+Public names are looked up when first used, so that `import dendrosim` imports nothing else.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dendrosim import analysis, errors, plot, tasks
+    from dendrosim.circuit import Circuit, Matrix, Population, Projection
+    from dendrosim.experiment import run
+    from dendrosim.initial import Fixed, Identity, Normal, Uniform
+    from dendrosim.library import load_circuit, load_protocol, measure
+    from dendrosim.measurement import Measurement
+    from dendrosim.parameters import parameters_of
+    from dendrosim.protocol import Block, Phase, Protocol, Recording
+    from dendrosim.results import Result, open_result
+    from dendrosim.signals.biexponential import BiExponential
+    from dendrosim.signals.constant import Constant
+    from dendrosim.signals.hyperbolic import Hyperbolic
+    from dendrosim.signals.pulse import Pulse
+    from dendrosim.signals.ramp import Ramp
+    from dendrosim.signals.samples import Samples
+    from dendrosim.signals.sine import Sine
+    from dendrosim.signals.step import Step
+    from dendrosim.signals.table import Table
+    from dendrosim.units import Quantity
+
+    __version__: str
+
+__all__ = [
+    "BiExponential",
+    "Block",
+    "Circuit",
+    "Constant",
+    "Fixed",
+    "Hyperbolic",
+    "Identity",
+    "Matrix",
+    "Measurement",
+    "Normal",
+    "Phase",
+    "Population",
+    "Projection",
+    "Protocol",
+    "Pulse",
+    "Quantity",
+    "Ramp",
+    "Recording",
+    "Result",
+    "Samples",
+    "Sine",
+    "Step",
+    "Table",
+    "Uniform",
+    "__version__",
+    "analysis",
+    "errors",
+    "load_circuit",
+    "load_protocol",
+    "measure",
+    "open_result",
+    "parameters_of",
+    "plot",
+    "run",
+    "tasks",
+]
+
+_MODULES = ("analysis", "errors", "plot", "tasks")
+_HOMES = {
+    "circuit": ("Circuit", "Matrix", "Population", "Projection"),
+    "experiment": ("run",),
+    "initial": ("Fixed", "Identity", "Normal", "Uniform"),
+    "library": ("load_circuit", "load_protocol", "measure"),
+    "measurement": ("Measurement",),
+    "parameters": ("parameters_of",),
+    "protocol": ("Block", "Phase", "Protocol", "Recording"),
+    "results": ("Result", "open_result"),
+    "units": ("Quantity",),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        value: Any = _version()
+    elif name in _MODULES:
+        value = importlib.import_module(f"{__name__}.{name}")
+    elif name in _HOME:
+        value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    elif name[:1].isupper():  # kinds of signals, of which a new file may add one
+        value = getattr(importlib.import_module(f"{__name__}.signals"), name, None)
+    else:
+        value = None
+    if value is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(__name__)
+    except PackageNotFoundError:
+        return "0+unknown"

@@ -1,0 +1,392 @@
+"""The command line: parse, call, print.
+
+What a command needs is imported when it runs, so that `--help` and `list` answer at once.
+"""
+
+import contextlib
+import io
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from dendrosim.console import emit_columns, emit_error, emit_json, emit_table
+from dendrosim.errors import DataError, DendrosimError, UnknownNameError, UsageError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from dendrosim.catalogue import Entry
+    from dendrosim.measurement import Measurement
+    from dendrosim.outputs import Output
+    from dendrosim.protocol import Protocol
+    from dendrosim.results import Result
+
+BACKENDS = ("auto", "numpy", "cython", "cpp", "cuda")
+PRECISIONS = ("auto", "single", "double")
+
+RESULT = "result.nc"
+PARTIAL = "partial.nc"
+
+# Typer 0.12 takes these classes from Click, later versions bring their own.
+ParseError: Any = typer.BadParameter.__mro__[2]
+
+
+class Commands(TyperGroup):
+    """The group of commands; an unknown one is answered with the nearest."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and args[0] not in self.commands and not args[0].startswith("-"):
+            raise UnknownNameError("command", args[0], self.commands)
+        return super().resolve_command(ctx, args)
+
+
+app = typer.Typer(
+    name="dendrosim",
+    cls=Commands,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Name = Annotated[
+    str, typer.Argument(help="A model or protocol, by name or by the path of its file.")
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Set a parameter; may be repeated."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Out = Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for results and figures.")]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code; never raises."""
+    given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    as_json = "--json" in given
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # Greek letters on a terminal that has none
+    try:
+        command = typer.main.get_command(app)
+        with command.make_context("dendrosim", given) as context:
+            command.invoke(context)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except typer.Exit as end:
+        return end.exit_code
+    except (BrokenPipeError, SystemExit):  # Rich makes the first into the second
+        _drop_stdout()
+        return 1
+    except BaseException as error:
+        return _report(error, as_json)
+    return 0
+
+
+def _report(error: BaseException, as_json: bool) -> int:
+    """Say what went wrong and return the exit code."""
+    kind, message, code = type(error).__name__, str(error), 1
+    if isinstance(error, DendrosimError):
+        code = error.exit_code
+    elif isinstance(error, ParseError):
+        kind, message, code = "UsageError", error.format_message(), error.exit_code
+    elif isinstance(error, KeyboardInterrupt):
+        kind, message = "RunInterruptedError", "interrupted"
+    elif isinstance(error, OSError):
+        kind = "StorageError"
+    else:
+        message = f"this is a bug in dendrosim: {kind}: {message} (DENDROSIM_DEBUG=1 shows where)"
+    if os.environ.get("DENDROSIM_DEBUG") == "1":
+        import traceback
+
+        traceback.print_exception(error)
+    try:
+        if as_json:
+            emit_json({"error": {"type": kind, "message": message}})
+        else:
+            emit_error(message)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        _drop_stdout()
+    return code
+
+
+def _drop_stdout() -> None:
+    """Let what is still buffered for a closed stdout go nowhere, also at interpreter exit."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        import dendrosim
+
+        print(dendrosim.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Dendritic circuits in continuous time: simulate, measure, plot."""
+
+
+@app.command("list")
+def list_(json: Json = False) -> None:
+    """List models and protocols."""
+    from dendrosim.catalogue import KINDS, entries
+
+    found = entries()
+    if json:
+        emit_json(
+            {
+                f"{kind}s": [
+                    {"name": e.name, "summary": e.summary, "path": e.path}
+                    for e in found
+                    if e.kind == kind
+                ]
+                for kind in KINDS
+            }
+        )
+        return
+    width = max((len(e.name) for e in found), default=0)
+    for kind in KINDS:
+        print(f"{kind}s")
+        emit_columns([(f"{e.name:<{width}}", e.summary) for e in found if e.kind == kind])
+
+
+@app.command()
+def show(name: Name, json: Json = False) -> None:
+    """Show equations, parameters and sources of a model or protocol."""
+    from dendrosim.library import describe
+    from dendrosim.summaries import circuit_plain, description_plain, parameter_rows
+
+    description = describe(name)
+    if json:
+        emit_json(description_plain(description))
+        return
+    print(f"{description.entry.name} ({description.entry.kind}, {description.entry.path})\n")
+    print(description.text)
+    emit_table(("parameter", "default", "type", "meaning"), parameter_rows(description.parameters))
+    if description.circuit is not None:
+        _print_circuit(circuit_plain(description.circuit))
+    for title, text in description.sections.items():
+        print(f"\n{title}\n{'-' * len(title)}\n{text}")
+
+
+def _print_circuit(circuit: dict[str, Any]) -> None:
+    for population in circuit["populations"]:
+        transfer = f", transfer {population['transfer']}" if population["transfer"] else ""
+        print(f"\npopulation {population['name']} ({population['size']} units{transfer})")
+        print(_indented(population["equations"]))
+    for matrix in circuit["matrices"]:
+        rows, columns = matrix["shape"]
+        print(
+            f"\nmatrix {matrix['name']} ({rows} × {columns}: {matrix['post']} from {matrix['pre']})"
+        )
+        print(_indented(matrix["plasticity"] or "fixed"))
+    print()
+    for p in circuit["projections"]:
+        transpose = "^T" if p["transpose"] else ""
+        print(f"projection {p['target']} += {p['matrix']}{transpose} {p['source']}")
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"    {line.strip()}" for line in text.splitlines())
+
+
+@app.command()
+def check(name: Name, settings: Settings = None) -> None:
+    """Validate a model or protocol without running it."""
+    from dendrosim.catalogue import find
+    from dendrosim.library import load_circuit, read_settings
+    from dendrosim.summaries import circuit_line, protocol_line
+
+    entry = find(name)
+    if entry.kind == "protocol":
+        line = protocol_line(_loaded_protocol(str(entry.path), settings)[1])
+    else:
+        line = circuit_line(load_circuit(str(entry.path), **read_settings(entry, _pairs(settings))))
+    print(f"{entry.name}: valid {entry.kind}: {line}")
+
+
+@app.command()
+def run(
+    protocol: Annotated[
+        str, typer.Argument(help="A protocol, by name or by the path of its file.")
+    ],
+    settings: Settings = None,
+    backend: Annotated[
+        str, typer.Option(metavar="|".join(BACKENDS), help="What computes.")
+    ] = "auto",
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads of the cpp back end.")] = None,
+    precision: Annotated[str, typer.Option(metavar="|".join(PRECISIONS))] = "auto",
+    batch: Annotated[int | None, typer.Option(min=1, help="Samples side by side.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of all random numbers.")] = 0,
+    initial: Annotated[
+        Path | None, typer.Option(metavar="RESULT.nc", help="Start from its final state.")
+    ] = None,
+    out: Out = None,
+    json: Json = False,
+) -> None:
+    """Run a protocol, measure it, and write the result and its figures."""
+    _among("back end", backend, BACKENDS)
+    _among("precision", precision, PRECISIONS)
+    with contextlib.redirect_stdout(sys.stderr) if json else contextlib.nullcontext():
+        from dendrosim.experiment import run_and_measure
+        from dendrosim.outputs import Output
+        from dendrosim.results import open_result
+
+        entry, loaded = _loaded_protocol(protocol, settings)
+        output = Output(out, entry.name)
+        with _keeping_partial(output):
+            result, measurement = run_and_measure(
+                loaded,
+                backend=backend,
+                seed=seed,
+                precision=precision,
+                batch=batch,
+                threads=threads,
+                initial=None if initial is None else open_result(initial),
+                progress=True,
+            )
+        with output.filling() as folder:
+            result.save(folder / RESULT)
+        figures = _drawn_beside_result(output, measurement)
+    if json:
+        _print_run_as_json(result, measurement, output, figures)
+    else:
+        _print_run(result, measurement, output)
+
+
+def _loaded_protocol(name: str, settings: list[str] | None) -> "tuple[Entry, Protocol]":
+    from dendrosim.catalogue import find
+    from dendrosim.library import load_protocol, read_settings
+
+    entry = find(name, "protocol")
+    return entry, load_protocol(name, **read_settings(entry, _pairs(settings)))
+
+
+@contextlib.contextmanager
+def _keeping_partial(output: "Output") -> Iterator[None]:
+    """Save what an error carries of a result, and say in the error where it is."""
+    try:
+        yield
+    except DendrosimError as error:
+        partial = getattr(error, "partial", None)
+        if partial is not None:
+            error.args = (f"{error}; {_save_partial(output, partial)}",)
+        raise
+
+
+def _save_partial(output: "Output", partial: "Result") -> str:
+    try:
+        with output.filling() as folder:
+            partial.save(folder / PARTIAL)
+    except DendrosimError as error:
+        return f"what was recorded could not be saved: {error}"
+    return f"what was recorded is in {output.folder / PARTIAL}"
+
+
+def _drawn_beside_result(output: "Output", measurement: "Measurement") -> list[Path]:
+    from dendrosim.experiment import draw
+
+    try:
+        with output.filling() as folder:
+            return [output.folder / path.name for path in draw(measurement.figures, folder)]
+    except BaseException:
+        emit_error(f"the figures failed; the result is in {output.folder / RESULT}")
+        raise
+
+
+def _print_run(result: "Result", measurement: "Measurement", output: "Output") -> None:
+    from dendrosim.summaries import metric_rows, run_line
+
+    emit_table(("metric", "value", "reference"), metric_rows(measurement))
+    print(run_line(result.provenance))
+    print(f"result and figures are in {output.folder}")
+
+
+def _print_run_as_json(
+    result: "Result", measurement: "Measurement", output: "Output", figures: list[Path]
+) -> None:
+    from dendrosim.library import parameters_in_si
+    from dendrosim.summaries import run_plain
+
+    plain = run_plain(result, measurement, parameters_in_si(result.protocol))
+    emit_json({**plain, "result": output.folder / RESULT, "figures": figures})
+
+
+@app.command()
+def plot(
+    file: Annotated[Path, typer.Argument(metavar="RESULT.nc", help="What a run wrote.")],
+    out: Out = None,
+) -> None:
+    """Draw the figures of a result, by default beside it."""
+    from dendrosim.experiment import draw
+    from dendrosim.outputs import Output
+    from dendrosim.results import open_result
+
+    result = open_result(file)
+    output = Output(out or file.parent, file.stem)
+    with output.filling() as folder:
+        names = [path.name for path in draw(_figures(result), folder)]
+    for name in names:
+        print(output.folder / name)
+
+
+def _figures(result: "Result") -> "Mapping[str, Callable[[], Figure]]":
+    """Return the figures of the result's protocol, or general ones where that has none."""
+    from dendrosim import plot
+    from dendrosim.library import measuring
+
+    try:
+        measure = measuring(result.protocol)
+    except (UnknownNameError, DataError) as error:
+        emit_error(f"{error}; drawing general figures")
+        return plot.overview(result)
+    return measure(result).figures or plot.overview(result)
+
+
+@app.command()
+def doctor() -> None:
+    """Say what works on this machine, and why the rest does not."""
+    from dendrosim.engine.doctor import report
+
+    rows = [("yes" if c.ok else "no", c.name, c.detail, "" if c.ok else c.hint) for c in report()]
+    emit_table(("works", "what", "details", "what to do"), rows)
+
+
+def _pairs(settings: list[str] | None) -> dict[str, str]:
+    """Return what `--set` options say, by name."""
+    pairs: dict[str, str] = {}
+    for setting in settings or []:
+        name, equals, text = setting.partition("=")
+        if not equals or not name.strip():
+            raise UsageError(
+                f"cannot read --set {setting!r}: write NAME=VALUE, as in --set samples=200"
+            )
+        if name.strip() in pairs:
+            raise UsageError(f"--set gives {name.strip()!r} twice; give it once")
+        pairs[name.strip()] = text
+    return pairs
+
+
+def _among(kind: str, value: str, allowed: Sequence[str]) -> None:
+    if value not in allowed:
+        raise UnknownNameError(kind, value, allowed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,380 @@
+"""What values a parameter takes: how its text is read and how a Python value is checked.
+
+To add a kind, derive from `Kind` and let `kind_of` recognise its annotation.
+"""
+
+import numbers
+import re
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import numpy as np
+
+from dendrosim.errors import ParameterError, SpecError, UnitError, UsageError
+from dendrosim.units import Dimension, Quantity, quantity, unit, unit_name
+
+_NONE = "none"
+_QUOTED = re.compile(r"""(?P<mark>["'])(?P<text>.*)(?P=mark)""", re.DOTALL)
+_ELEMENT = re.compile(r"""\s*(?P<element>"[^"]*"|'[^']*'|[^,"'\[\]]*?)\s*(?P<comma>,|\Z)""")
+_BEGINS_WITH_NUMBER = re.compile(r"\s*[+-]?(?:\d|\.\d|inf)")
+
+
+class Kind:
+    """What values a parameter takes.
+
+    A value has two forms: the plain one, which JSON can hold and which a protocol keeps among its
+    parameters, and the one that the function in the file receives.
+    """
+
+    def read(self, text: str) -> Any:
+        """Return the plain value that a text from the command line means.
+
+        Raises
+        ------
+        UsageError
+            If the text cannot be read.
+        SpecError
+            If it can, and the value is not allowed.
+        """
+        raise NotImplementedError
+
+    def check(self, value: Any) -> Any:
+        """Return the plain form of a Python value; raises as `read` does."""
+        raise NotImplementedError
+
+    def build(self, plain: Any) -> Any:
+        """Return what the function receives for a plain value."""
+        return plain
+
+    @property
+    def unit(self) -> str:
+        """The unit in which a default is written, empty if there is none."""
+        return ""
+
+
+@dataclass(frozen=True)
+class Number(Kind):
+    """A floating-point number."""
+
+    def __str__(self) -> str:
+        return "number"
+
+    def read(self, text: str) -> float:
+        try:
+            return self.check(float(unquoted(text)))
+        except ValueError:
+            raise UsageError(f"{_shown(text)} is not a number, such as 0.5") from None
+
+    def check(self, value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, numbers.Real):
+            raise UsageError(f"{_shown(value)} is not a number, such as 0.5")
+        try:
+            number = float(value)
+        except OverflowError:
+            raise ParameterError("the number is too large") from None
+        if np.isnan(number):
+            raise ParameterError("it must be a number, not nan")
+        return number
+
+
+@dataclass(frozen=True)
+class Integer(Kind):
+    """A whole number."""
+
+    def __str__(self) -> str:
+        return "integer"
+
+    def read(self, text: str) -> int:
+        try:
+            return int(unquoted(text))
+        except ValueError:
+            raise UsageError(f"{_shown(text)} is not an integer, such as 8") from None
+
+    def check(self, value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+            raise UsageError(f"{_shown(value)} is not an integer, such as 8")
+        return int(value)
+
+
+@dataclass(frozen=True)
+class Boolean(Kind):
+    """True or false."""
+
+    words: typing.ClassVar[Mapping[str, bool]] = {
+        "true": True, "yes": True, "1": True, "on": True,
+        "false": False, "no": False, "0": False, "off": False,
+    }  # fmt: skip
+
+    def __str__(self) -> str:
+        return "true or false"
+
+    def read(self, text: str) -> bool:
+        word = unquoted(text).strip().lower()
+        if word not in self.words:
+            raise UsageError(
+                f"{_shown(text)} is neither true nor false; write one of {', '.join(self.words)}"
+            )
+        return self.words[word]
+
+    def check(self, value: Any) -> bool:
+        if not isinstance(value, (bool, np.bool_)):
+            raise UsageError(f"{_shown(value)} is neither True nor False")
+        return bool(value)
+
+
+@dataclass(frozen=True)
+class Text(Kind):
+    """Any text."""
+
+    def __str__(self) -> str:
+        return "text"
+
+    def read(self, text: str) -> str:
+        return unquoted(text)
+
+    def check(self, value: Any) -> str:
+        if not isinstance(value, str):
+            raise UsageError(f"{_shown(value)} is not a text")
+        return str(value)
+
+
+@dataclass(frozen=True)
+class Choice(Kind):
+    """One of a few given values."""
+
+    options: tuple[Any, ...]
+
+    def __str__(self) -> str:
+        return "one of " + ", ".join(map(str, self.options))
+
+    def read(self, text: str) -> Any:
+        for option in self.options:
+            if str(option) == unquoted(text).strip():
+                return option
+        raise ParameterError(f"{_shown(text)} is not {self}")
+
+    def check(self, value: Any) -> Any:
+        for option in self.options:
+            if _is_same(value, option):
+                return option
+        raise ParameterError(f"{_shown(value)} is not {self}")
+
+
+@dataclass(frozen=True)
+class WithUnit(Kind):
+    """A number with a unit; its plain form is text such as `20 ms`.
+
+    `dimension` None allows any; `written` is a unit of that dimension, for the example in messages.
+    """
+
+    dimension: Dimension | None
+    written: str
+
+    def __str__(self) -> str:
+        return f"quantity in {self.written}" if self.written else "quantity"
+
+    @property
+    def unit(self) -> str:
+        return self.written
+
+    @property
+    def _example(self) -> str:
+        return f"write a number and a unit, as in '20 {self.written or 'ms'}'"
+
+    def read(self, text: str) -> str:
+        text = unquoted(text).strip()
+        if not _BEGINS_WITH_NUMBER.match(text):
+            raise UsageError(f"{_shown(text)} does not begin with a number; {self._example}")
+        return self.check(text)
+
+    def check(self, value: Any) -> str:
+        try:
+            read = quantity(value)
+        except UnitError as error:
+            raise UnitError(f"{error}; {self._example}") from None
+        except (ArithmeticError, ValueError, TypeError) as error:
+            raise UnitError(f"{_shown(value)} cannot be read ({error}); {self._example}") from None
+        if not read.scalar:
+            raise ParameterError(f"it must be one quantity, not several; {self._example}")
+        if self.dimension not in (None, read.dimension):
+            has = "has no unit" if read.unit == "1" else f"is in {read.unit}"
+            raise UnitError(f"{_shown(value)} {has}, it must be in {self.written}; {self._example}")
+        if np.isnan(read.value):
+            raise ParameterError("it must be a quantity, not nan")
+        return value.strip() if isinstance(value, str) else _exact(read)
+
+    def build(self, plain: str) -> Quantity:
+        return quantity(plain)
+
+
+@dataclass(frozen=True)
+class Several(Kind):
+    """A tuple of values of one kind, in text a bracketed list."""
+
+    element: Kind
+
+    def __str__(self) -> str:
+        return f"list of: {self.element}"
+
+    @property
+    def unit(self) -> str:
+        return self.element.unit
+
+    def read(self, text: str) -> tuple[Any, ...]:
+        return tuple(self.element.read(part) for part in _elements(text))
+
+    def check(self, value: Any) -> tuple[Any, ...]:
+        if not isinstance(value, (tuple, list)) and np.ndim(value) != 1:
+            raise UsageError(f"{_shown(value)} is not a list")
+        return tuple(self.element.check(part) for part in value)
+
+    def build(self, plain: Any) -> tuple[Any, ...]:
+        return tuple(self.element.build(part) for part in plain)
+
+
+@dataclass(frozen=True)
+class OrNone(Kind):
+    """A value of another kind, or None, in text `none`."""
+
+    inner: Kind
+
+    def __str__(self) -> str:
+        return f"{self.inner}, or none"
+
+    @property
+    def unit(self) -> str:
+        return self.inner.unit
+
+    def read(self, text: str) -> Any:
+        return None if text.strip().lower() == _NONE else self.inner.read(text)
+
+    def check(self, value: Any) -> Any:
+        return None if value is None else self.inner.check(value)
+
+    def build(self, plain: Any) -> Any:
+        return None if plain is None else self.inner.build(plain)
+
+
+_SIMPLE: dict[Any, Kind] = {float: Number(), int: Integer(), bool: Boolean(), str: Text()}
+
+
+def kind_of(annotation: Any, default: Any = None) -> Kind:
+    """Return the kind that an annotation and a default declare.
+
+    The unit of a `Quantity` is that of the default; where the default is None, it can be given as
+    `Annotated[Quantity | None, "s"]`.
+
+    Raises
+    ------
+    SpecError
+        If values of that type cannot be parameters.
+    """
+    if get_origin(annotation) is Annotated:
+        annotation, unit_text = get_args(annotation)[:2]
+        default = f"1 {unit_text}" if default is None else default
+    if get_origin(annotation) in (Union, types.UnionType):
+        members = [a for a in get_args(annotation) if a is not type(None)]
+        if len(members) == 1:
+            return OrNone(kind_of(members[0], default))
+    if get_origin(annotation) is Literal:
+        options = tuple(o for o in get_args(annotation) if o is not None)
+        return OrNone(Choice(options)) if None in get_args(annotation) else Choice(options)
+    if get_origin(annotation) is tuple and get_args(annotation)[1:] == (Ellipsis,):
+        first = next(iter(default or ()), None)
+        return Several(kind_of(get_args(annotation)[0], first))
+    if annotation is Quantity:
+        return _with_unit(default)
+    try:
+        return _SIMPLE[annotation]
+    except (KeyError, TypeError):
+        raise SpecError(
+            f"{annotation!r} cannot be the type of a parameter; use int, float, bool, str, "
+            "Quantity, Literal[...], tuple[..., ...] of one of these, or one of these '| None'"
+        ) from None
+
+
+def _with_unit(default: Any) -> WithUnit:
+    if default is None:
+        return WithUnit(None, "")
+    read = quantity(default)
+    written = default.lstrip("+-.0123456789eE \t") if isinstance(default, str) else ""
+    try:
+        same = unit(written)[0] == read.dimension
+    except UnitError:
+        same = False
+    return WithUnit(
+        read.dimension, written.strip() if same and written else unit_name(read.dimension)
+    )
+
+
+def unquoted(text: str) -> str:
+    """Return a text without the quotes that may stand around it."""
+    match = _QUOTED.fullmatch(text.strip())
+    return match["text"] if match else text
+
+
+def _elements(text: str) -> list[str]:
+    """Return the elements of a bracketed list, quotes kept."""
+    inner = text.strip()
+    if len(inner) < 2 or inner[0] != "[" or inner[-1] != "]":
+        raise UsageError(f"{_shown(text)} is not a list in brackets, as in [0.9, 0.5]")
+    inner = inner[1:-1].strip()
+    found: list[str] = []
+    position, more = 0, bool(inner)
+    while more:
+        match = _ELEMENT.match(inner, position)
+        if match is None or not match["element"]:
+            raise UsageError(f"cannot read element {len(found) + 1} of the list {_shown(text)}")
+        found.append(match["element"])
+        position, more = match.end(), bool(match["comma"])
+    return found
+
+
+def written(value: Any) -> str:
+    """Return text that `Kind.read` reads back as the plain value."""
+    if value is None:
+        return _NONE
+    if isinstance(value, (tuple, list)):
+        return "[" + ", ".join(map(_element, value)) + "]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        ambiguous = (
+            unquoted(value) != value or value.strip().lower() == _NONE or value != value.strip()
+        )
+        return _quoted(value) if ambiguous else value
+    return str(value)
+
+
+def _element(value: Any) -> str:
+    plain = isinstance(value, str) and re.fullmatch(r"[\w.+-]+", value) and value.lower() != _NONE
+    return _quoted(value) if isinstance(value, str) and not plain else written(value)
+
+
+def _quoted(text: str) -> str:
+    mark = "'" if '"' in text else '"'
+    return f"{mark}{text}{mark}"
+
+
+def _is_same(value: Any, option: Any) -> bool:
+    """Whether two values are equal and of one type; True is not 1."""
+    same_type = isinstance(value, type(option)) and isinstance(value, bool) == isinstance(
+        option, bool
+    )
+    return same_type and bool(value == option)
+
+
+def _exact(value: Quantity) -> str:
+    return f"{float(value.value)!r} {value.unit}"
+
+
+def _shown(value: Any) -> str:
+    """Return a value's representation, cut to what fits in a message."""
+    try:
+        text = repr(value)
+    except Exception:
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,97 @@
+"""Output folders: writable before work begins, and filled only with complete files."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from dendrosim.errors import StorageError
+
+RUNS = Path("runs")
+
+
+class Output:
+    """A folder for the files of one run.
+
+    Parameters
+    ----------
+    folder : path or None
+        The folder; None for a new one, `runs/<name>-<time>`.
+    name : str
+        What the folder is named after by default.
+
+    Raises
+    ------
+    StorageError
+        If files cannot be written there.
+    """
+
+    def __init__(self, folder: Path | None, name: str) -> None:
+        self.fresh = folder is None
+        self.folder = folder or RUNS / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+        with storing(self.folder):
+            _try_to_write(self.folder)
+
+    @contextmanager
+    def filling(self) -> Iterator[Path]:
+        """Give a folder to write into, whose files are moved to the output folder at the end.
+
+        After an error the output folder is as before.
+        """
+        with storing(self.folder):
+            made = self._make()
+            staging = Path(tempfile.mkdtemp(prefix=".writing-", dir=self.folder))
+            try:
+                yield staging
+                for path in sorted(staging.iterdir()):
+                    path.replace(self.folder / path.name)
+            except BaseException as error:
+                shutil.rmtree(self.folder if made else staging, ignore_errors=True)
+                if isinstance(error, StorageError):
+                    raise StorageError(
+                        str(error).replace(str(staging), str(self.folder))
+                    ) from error
+                raise
+            staging.rmdir()
+            self.fresh = False
+
+    def _make(self) -> bool:
+        """Make the folder and say whether it is new; two runs begun in one second get one each."""
+        wanted, count = self.folder, 1
+        while True:
+            try:
+                self.folder.mkdir(parents=True)
+                return True
+            except FileExistsError:
+                if not self.fresh:
+                    self.folder.mkdir(exist_ok=True)
+                    return False
+            count += 1
+            self.folder = wanted.with_name(f"{wanted.name}-{count}")
+
+
+@contextmanager
+def storing(where: Path) -> Iterator[None]:
+    """Turn operating system errors into StorageError."""
+    try:
+        yield
+    except (BrokenPipeError, InterruptedError):
+        raise
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise StorageError(
+            f"cannot write to {where}: {reason}; name another folder with --out"
+        ) from error
+
+
+def _try_to_write(folder: Path) -> None:
+    existing = folder.absolute()
+    while not existing.exists():
+        existing = existing.parent
+    if not existing.is_dir():
+        raise StorageError(
+            f"cannot write to {folder}: {existing} is a file; name another folder with --out"
+        )
+    tempfile.TemporaryFile(dir=existing).close()

@@ -1,0 +1,156 @@
+"""What the command line says of circuits, protocols and results, as rows and as plain values."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from dendrosim.circuit import Circuit
+from dendrosim.console import readable
+from dendrosim.kinds import written
+from dendrosim.library import Description
+from dendrosim.measurement import Measurement
+from dendrosim.parameters import Parameter
+from dendrosim.protocol import Protocol
+
+if TYPE_CHECKING:
+    from dendrosim.results import Result
+
+Rows = list[tuple[str, ...]]
+
+
+def circuit_line(circuit: Circuit) -> str:
+    """Return the size of a circuit in a line."""
+    units = sum(p.size for p in circuit.populations)
+    states = sum(p.size * len(p.states) for p in circuit.populations)
+    plastic = [m for m in circuit.matrices if m.plasticity]
+    weights = sum(rows * columns for rows, columns in map(circuit.shape, plastic))
+    return (
+        f"{_count(len(circuit.populations), 'population')} of {_count(units, 'unit')}, "
+        f"{_count(states, 'state')}, "
+        f"{len(circuit.matrices)} matrices ({len(plastic)} plastic, {_count(weights, 'weight')}), "
+        f"{_count(len(circuit.projections), 'projection')}"
+    )
+
+
+def protocol_line(protocol: Protocol) -> str:
+    """Return the size of a protocol in a line."""
+    steps = protocol.total_steps
+    data = [
+        f"data {name} ({rows} × {columns})" for name, (rows, columns) in
+        ((name, array.shape) for name, array in protocol.data.items())
+    ]  # fmt: skip
+    return ", ".join(
+        [
+            circuit_line(protocol.circuit),
+            f"{_count(steps, 'step')} of {protocol.dt} ({steps * protocol.time_step:.6g} s)",
+            f"batch {protocol.batch}",
+            *(data or ["no data"]),
+        ]
+    )
+
+
+def circuit_plain(circuit: Circuit) -> dict[str, Any]:
+    """Return a circuit's equations, matrices and projections as plain values."""
+    return {
+        "populations": [
+            {
+                "name": p.name,
+                "size": p.size,
+                "equations": p.equations.strip(),
+                "inputs": list(p.inputs),
+                "transfer": p.transfer,
+            }
+            for p in circuit.populations
+        ],
+        "matrices": [
+            {
+                "name": m.name,
+                "post": m.post,
+                "pre": m.pre,
+                "shape": circuit.shape(m),
+                "plasticity": m.plasticity.strip() if m.plasticity else None,
+                "unit": m.unit,
+            }
+            for m in circuit.matrices
+        ],
+        "projections": [
+            {"source": p.source, "matrix": p.matrix, "target": p.target, "transpose": p.transpose}
+            for p in circuit.projections
+        ],
+    }
+
+
+def description_plain(description: Description) -> dict[str, Any]:
+    """Return a description as plain values."""
+    entry, circuit = description.entry, description.circuit
+    return {
+        "name": entry.name,
+        "kind": entry.kind,
+        "path": str(entry.path),
+        "summary": entry.summary,
+        "text": description.text,
+        "sections": dict(description.sections),
+        "parameters": [_parameter_plain(p) for p in description.parameters],
+        **(circuit_plain(circuit) if circuit else {}),
+    }
+
+
+def _parameter_plain(parameter: Parameter) -> dict[str, Any]:
+    return {
+        "name": parameter.name,
+        "type": str(parameter.kind),
+        "required": parameter.required,
+        "default": None if parameter.required else parameter.default,
+        "unit": parameter.kind.unit,
+        "doc": parameter.doc,
+    }
+
+
+def parameter_rows(parameters: tuple[Parameter, ...]) -> Rows:
+    """Return name, default, type and meaning of each parameter."""
+    return [
+        (p.name, "(required)" if p.required else written(p.default), str(p.kind), p.doc)
+        for p in parameters
+    ]
+
+
+def metric_rows(measurement: Measurement) -> Rows:
+    """Return metric, value and reference: the table of the measurement, then what it leaves out."""
+    compared = [(label, readable(value), readable(ref)) for label, value, ref in measurement.table]
+    labels = {label for label, *_ in compared}
+    rest = [
+        (name, f"{readable(value)} {measurement.units.get(name, '')}".strip(), "")
+        for name, value in measurement.metrics.items()
+        if name not in labels
+    ]
+    return [*compared, *rest]
+
+
+def run_line(provenance: Mapping[str, Any]) -> str:
+    """Return in a line by what a result was made and how long it took."""
+    seconds = provenance.get("seconds", {})
+    parts = [
+        f"{part} {seconds[part]:.3g} s" for part in ("build", "compile", "run") if part in seconds
+    ]
+    return (
+        f"{provenance.get('backend', '?')}, {provenance.get('precision', '?')} precision, "
+        f"seed {provenance.get('seed', '?')}: {', '.join(parts)}"
+    )
+
+
+def run_plain(result: "Result", measurement: Measurement, si: tuple[dict, dict]) -> dict[str, Any]:
+    """Return what `run --json` tells of a result, without its files."""
+    parameters, units = si
+    provenance = result.provenance
+    return {
+        "protocol": result.protocol.name,
+        "parameters": parameters,
+        "units": {**measurement.units, **units},
+        "metrics": dict(measurement.metrics),
+        "backend": provenance.get("backend"),
+        "compiled": provenance.get("compiled"),
+        "seconds": provenance.get("seconds"),
+    }
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
