@@ -20,11 +20,11 @@ class Measurement:
         Name to a function without arguments that returns a Matplotlib figure.
     units : mapping, optional
         SI unit of each metric that has one.
-    table : list of rows, optional
-        Rows (label, value, reference) for the summary that the command line prints.
+    references : mapping, optional
+        What a metric is compared with in the summary: a closed form, a cited number, another model.
     """
 
     metrics: Mapping[str, Any]
     figures: Mapping[str, "Callable[[], Figure]"] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
-    table: tuple[tuple[str, Any, Any], ...] = ()
+    references: Mapping[str, Any] = field(default_factory=dict)

@@ -114,15 +114,16 @@ def parameter_rows(parameters: tuple[Parameter, ...]) -> Rows:
 
 
 def metric_rows(measurement: Measurement) -> Rows:
-    """Return metric, value and reference: the table of the measurement, then what it leaves out."""
-    compared = [(label, readable(value), readable(ref)) for label, value, ref in measurement.table]
-    labels = {label for label, *_ in compared}
-    rest = [
-        (name, f"{readable(value)} {measurement.units.get(name, '')}".strip(), "")
+    """Return metric, value and what it is compared with."""
+    references = measurement.references
+    return [
+        (
+            name,
+            f"{readable(value)} {measurement.units.get(name, '')}".strip(),
+            readable(references[name]) if name in references else "",
+        )
         for name, value in measurement.metrics.items()
-        if name not in labels
     ]
-    return [*compared, *rest]
 
 
 def run_line(provenance: Mapping[str, Any]) -> str:

@@ -74,6 +74,11 @@ class Quantity:
     value: float | NDArray[np.float64]
     dimension: Dimension = DIMENSIONLESS
 
+    def __post_init__(self) -> None:
+        array = np.array(self.value, dtype=float)
+        array.flags.writeable = False
+        object.__setattr__(self, "value", array if array.ndim else float(array))
+
     @property
     def unit(self) -> str:
         """The SI unit as text, `1` if dimensionless."""
@@ -165,19 +170,20 @@ def quantity(value: "Quantity | str | ArrayLike | Any") -> Quantity:
         dimension, factor = unit(match["unit"])
         return Quantity(_exact_scale(match["number"], factor), dimension)
     if hasattr(value, "dim") and hasattr(value.dim, "_dims"):  # a Brian2 quantity
-        return _freeze(np.asarray(value, dtype=float), tuple(float(e) for e in value.dim._dims))
+        dims: Any = tuple(float(e) for e in value.dim._dims)
+        return Quantity(np.asarray(value, dtype=float), dims)
     if isinstance(value, (list, tuple)) and any(isinstance(v, (str, Quantity)) for v in value):
         parts = [quantity(v) for v in value]
         if len({p.dimension for p in parts}) != 1:
             raise UnitError(f"the elements of {value!r} have different units; give all the same")
-        return _freeze(np.array([p.value for p in parts], dtype=float), parts[0].dimension)
+        return Quantity(np.array([p.value for p in parts], dtype=float), parts[0].dimension)
     if value is None:
         raise UnitError("there is no quantity, but None; write a number and a unit, as in '20 ms'")
     try:
         array = np.asarray(value, dtype=float)
     except (TypeError, ValueError) as error:
         raise UnitError(f"cannot read {value!r} as a quantity: {error}") from None
-    return _freeze(array, DIMENSIONLESS)
+    return Quantity(array, DIMENSIONLESS)
 
 
 def _exact_scale(number: str, factor: float) -> float:
@@ -188,15 +194,6 @@ def _exact_scale(number: str, factor: float) -> float:
     return float(number) * factor
 
 
-def _freeze(array: NDArray[np.float64], dimension: Any) -> Quantity:
-    if array.ndim == 0:
-        return Quantity(float(array), dimension)
-    array = np.array(array, dtype=float)
-    array.flags.writeable = False
-    return Quantity(array, dimension)
-
-
-_SECOND = np.array(UNITS["s"][0])
 _NAMED = ["s", "Hz", "V", "A", "S", "F", "ohm", "m", "K", "C"]
 
 
@@ -204,9 +201,10 @@ def unit_name(dimension: Dimension) -> str:
     """Return the SI unit of a dimension as text that `unit` reads back: `V`, `m^-2 S`, `1`."""
     if dimension == DIMENSIONLESS:
         return "1"
-    for sign, per_second, form in ((1, 0, "{}"), (-1, 0, "1/{}"), (1, 1, "{}/s")):
+    second = np.array(UNITS["s"][0])
+    for sign, less, form in ((1, 0 * second, "{}"), (-1, 0 * second, "1/{}"), (1, second, "{}/s")):
         for name in _NAMED:
-            if np.array_equal(sign * np.array(UNITS[name][0]) - per_second * _SECOND, dimension):
+            if np.array_equal(sign * np.array(UNITS[name][0]) - less, dimension):
                 return form.format(name)
     bases = ["m", "kg", "s", "A", "K", "mol", "cd"]
     parts = [

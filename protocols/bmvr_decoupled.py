@@ -95,7 +95,7 @@ def measure(result: ds.Result) -> ds.Measurement:
         "expected_gap_continuous": float(np.exp(-rate * dt * steps)),
         "relative_error": abs(ratio / expected - 1),
     }
-    table = (("|Q^T - R| at the end over its start", ratio, expected),)
+    references = {"transpose_gap": expected}
 
     def decay():
         exact = abs(1 - rate * dt) ** np.round(times / dt)
@@ -107,4 +107,4 @@ def measure(result: ds.Result) -> ds.Measurement:
             log=True,
         ).figure
 
-    return ds.Measurement(metrics, {"decay": decay}, table=table)
+    return ds.Measurement(metrics, {"decay": decay}, references=references)

@@ -14,8 +14,8 @@ BMVR workshop abstract (NeurIPS 2020), sections 4-5, eq. 5-7 and 9, table 3 (sep
 Data: Optical Recognition of Handwritten Digits, E. Alpaydin and C. Kaynak, UCI Machine Learning
 Repository, 1998, CC BY 4.0.
 
-Parameters were chosen on splits other than the default one; for back-propagation the rate is the best of
-2.5, 7.5, 25, 50 and 100 Hz.
+Parameters were chosen on splits other than the default one; for back-propagation the rate is the largest
+of 2.5, 6, 12.5, 25, 50 and 100 Hz that is stable for all seeds tried, which is also the best of them.
 """
 
 from typing import Annotated, Literal
@@ -40,8 +40,8 @@ def protocol(
     rho: float | None = None,
     tau_ratio: float | None = None,
     tau_mean: ds.Quantity = "0.4 s",
-    backprop_eta: ds.Quantity = "25 Hz",
-    presentations: int = 3000,
+    backprop_eta: Annotated[ds.Quantity | None, "Hz"] = None,
+    presentations: int | None = None,
     anneal: float | None = None,
     split: int = 0,
     dt: ds.Quantity = "1 ms",
@@ -65,9 +65,9 @@ def protocol(
     tau_ratio
         Learning rate of w1 over that of q (default: 1 if linear, else 5).
     backprop_eta
-        Learning rate of back-propagation.
+        Learning rate of back-propagation (default: 12.5 Hz if linear, else 25 Hz).
     presentations
-        Mini-batches shown.
+        Mini-batches shown (default: 3000 if linear, else 5000).
     anneal
         Presentations after which learning rates have halved (default: 500 if linear, else never).
     split
@@ -76,6 +76,7 @@ def protocol(
         Time step.
     """
     linear = transfer == "linear"
+    presentations = (3000 if linear else 5000) if presentations is None else presentations
     hidden = (9 if linear else 64) if hidden is None else hidden
     if linear and hidden > 9:
         raise ParameterError(
@@ -136,7 +137,7 @@ def protocol(
             ),
         ),
         batch=batch,
-        references={"labels": train.labels, "test_labels": test.labels},
+        references={"test_labels": test.labels, "test_images": test.images},
     )
 
 
@@ -160,7 +161,7 @@ def _circuits(
         "backprop",
         sizes=(inputs, hidden, 10),
         transfer="relu" if _centred(transfer) else transfer,
-        eta=backprop_eta,
+        eta=("12.5 Hz" if linear else "25 Hz") if backprop_eta is None else backprop_eta,
         tau=circuit["tau_soma"],
     )
     return ds.Circuit.join(bmvr=bmvr, backprop=backprop)
@@ -217,10 +218,7 @@ def measure(result: ds.Result) -> ds.Measurement:
     optimum = regression.optimal_prediction(cov, rank)
     best = _accuracy(optimum @ x_test, labels)
     metrics = {"test_accuracy": learned, "optimum_accuracy": best, "backprop_accuracy": backprop}
-    table = [
-        ("test accuracy", learned, best),
-        ("test accuracy of back-propagation", backprop, best),
-    ]
+    references = {"test_accuracy": best, "backprop_accuracy": best}
     if transfer == "linear":
         loss, lowest = regression.loss(cov, w1, b), regression.optimal_loss(cov, rank)
         variance = float(np.trace(cov.yy))
@@ -232,11 +230,7 @@ def measure(result: ds.Result) -> ds.Measurement:
             "loss": loss,
             "optimum": lowest,
         }
-        table += [
-            ("loss / label variance", loss / variance, lowest / variance),
-            ("|W1 Cxx W1^T - I|", metrics["whitening_error"], 0.0),
-        ]
-    metrics["chance_accuracy"] = 0.1
+        references |= {"loss": lowest, "whitening_error": 0.0, "gain_error": 0.0}
     figures = {
         "learning": lambda: _learning(result, transfer, x_test, labels, best),
         "receptive_fields": lambda: (
@@ -246,7 +240,7 @@ def measure(result: ds.Result) -> ds.Measurement:
         ),
         "digits": lambda: (
             ds.plot.images(
-                protocol.data["x_test"][:40, :64],
+                np.asarray(protocol.references["test_images"])[:40],
                 labels=np.argmax(read_out, axis=0)[:40],
                 truth=labels[:40],
                 title="test digits and what the circuit calls them",
@@ -256,7 +250,7 @@ def measure(result: ds.Result) -> ds.Measurement:
     }
     if transfer == "linear":
         figures["loss"] = lambda: _loss(result, cov, rank)
-    return ds.Measurement(metrics, figures, table=tuple(table))
+    return ds.Measurement(metrics, figures, references=references)
 
 
 def _presentations(result):
@@ -264,25 +258,27 @@ def _presentations(result):
 
 
 def _learning(result, transfer, x_test, labels, best):
-    """Test accuracy against presentations, computed from the recorded weights at their steady state."""
+    """Test error against presentations, computed from the recorded weights at their steady state."""
     means = (
         result["bmvr_m"].values
         if "bmvr_m" in result.names
         else np.zeros((len(_presentations(result)), 1, 1))
     )
     weights = zip(result["bmvr_w1"].values, result["bmvr_b"].values, means, strict=True)
-    ours = [_accuracy(b.T @ (_activity(transfer, w @ x_test) - m), labels) for w, b, m in weights]
+    ours = [
+        1 - _accuracy(b.T @ (_activity(transfer, w @ x_test) - m), labels) for w, b, m in weights
+    ]
     pairs = zip(result["backprop_w1"].values, result["backprop_w2"].values, strict=True)
-    theirs = [_accuracy(v @ _activity(transfer, w @ x_test), labels) for w, v in pairs]
+    theirs = [1 - _accuracy(v @ _activity(transfer, w @ x_test), labels) for w, v in pairs]
     return ds.plot.curve(
         _presentations(result),
         {"BMVR": ours, "back-propagation": theirs},
-        reference=best,
+        reference=1 - best,
         reference_label="best linear read-out",
         xlabel="presentations",
-        ylabel="test accuracy",
+        ylabel="test error",
         title="Digits learned by local rules",
-        log=False,
+        log=True,
     ).figure
 
 
@@ -303,4 +299,5 @@ def _loss(result, cov, rank):
 
 
 def _compartments(result):
-    return ds.plot.traces(result, ("bmvr_pyramidal.*", "bmvr_interneuron.n"))[0].figure
+    compartments = [f"bmvr_pyramidal.{c}" for c in ("basal", "apical", "plateau")]
+    return ds.plot.traces(result, (*compartments, "bmvr_interneuron.n"))[0].figure

@@ -59,7 +59,7 @@ def measure(result):
         {"last": value, "worst": float("nan"), "good": True},
         figures={"traces": lambda: ds.plot.traces(result, "unit.v")},
         units={"last": "V"},
-        table=(("last v", value[0], 0.25),),
+        references={"last": 0.25},
     )
 '''
 

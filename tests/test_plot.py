@@ -63,7 +63,7 @@ def test_products_of_units_keep_the_scale_of_the_data():
 
 def test_traces_have_a_panel_per_variable_with_units():
     panels = plot.traces(examples.result(units=3))
-    assert [p.get_ylabel() for p in panels] == ["soma v (mV)", "soma u", "soma drive (mV)"]
+    assert [p.get_ylabel() for p in panels] == ["soma\nv (mV)", "soma\nu", "soma\ndrive (mV)"]
     assert panels[-1].get_xlabel() == "time (ms)"
     assert [len(p.lines) for p in panels] == [3, 3, 3]
     drawn(panels[0])

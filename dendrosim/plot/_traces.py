@@ -70,7 +70,7 @@ def traces(
     if ax is None:
         drawn = panels(len(chosen), (7.0, 0.7 + 1.35 * len(chosen)))
         for panel, name, array in zip(drawn, chosen, arrays, strict=True):
-            y_scale, y_label = si_label(name.replace(".", " "), array.attrs["units"], array.values)
+            y_scale, y_label = si_label(name.replace(".", "\n"), array.attrs["units"], array.values)
             panel.set_ylabel(y_label)
             _lines(panel, result, array, scale, y_scale, PALETTE)
             legend_right(panel, _title("unit", array, result[name]))

@@ -35,9 +35,9 @@ def weights(
     scale, label = si_label(f"weight {name}", matrix.attrs["units"], matrix.values)
     rows, columns = matrix.shape
     elongated = not 0.2 <= rows / columns <= 5
-    inch = min(5.0 / columns, 4.2 / rows)
+    inch = min(0.6, 5.0 / columns, 4.2 / rows)
     width, height = (5.0, 3.0) if elongated else (inch * columns, inch * rows)
-    ax = axes(ax, (max(2.0, width) + 1.7, max(1.4, height) + 0.9))
+    ax = axes(ax, (max(2.0, width) + 1.5, max(1.6, height) + 0.9))
     colours, limit = diverging(scale * matrix.values)
     image = ax.imshow(
         scale * matrix.values,
