@@ -4,7 +4,9 @@ This is the only part of the specification that needs Brian2; `dendrosim.verdict
 passed, so that an unchanged circuit is not checked twice.
 """
 
+import ast
 from collections.abc import Iterable, Mapping
+from math import inf
 from typing import Any
 
 from brian2.core.functions import DEFAULT_CONSTANTS, DEFAULT_FUNCTIONS
@@ -179,6 +181,8 @@ def _check_expression(
             raise EquationError(
                 f"{where}: undefined symbol {symbol!r} in {written!r}{_near(circuit, owner, symbol, local)}"
             )
+    if any(isinstance(n, ast.Constant) and n.value == inf for n in ast.walk(parse(expression))):
+        raise EquationError(f"{where}: a number in {written!r} is too large; use the symbol 'inf'")
     for symbol in _called(expression) - set(FUNCTIONS):
         raise EquationError(
             f"{where}: unknown function {symbol!r} in {written!r}{suggestion(symbol, FUNCTIONS)}"
@@ -197,8 +201,6 @@ def _check_expression(
 
 
 def _called(expression: str) -> set[str]:
-    import ast
-
     return {
         n.func.id if isinstance(n.func, ast.Name) else ast.unparse(n.func)
         for n in ast.walk(parse(expression))

@@ -6,6 +6,7 @@ distribution, derive from `Initial` here and implement `sample`.
 """
 
 import hashlib
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +25,7 @@ def stream(seed: int, name: str) -> np.random.Generator:
 
 
 @dataclass(frozen=True, eq=False)
-class Initial(Spec):
+class Initial(Spec, ABC):
     """Base of initial values; `sample(shape, rng)` returns SI numbers of that shape."""
 
     @property
@@ -32,9 +33,9 @@ class Initial(Spec):
         """The physical dimension of what `sample` returns."""
         return DIMENSIONLESS
 
+    @abstractmethod
     def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
         """Return the initial numbers; deterministic kinds ignore `rng`."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, eq=False)

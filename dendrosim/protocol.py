@@ -43,6 +43,7 @@ class Phase(Spec):
     signals: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        _check_label("Phase", self.name)
         self._set(
             duration=_time(f"Phase {self.name!r}: duration", self.duration),
             gates=frozen_mapping({k: signal(v) for k, v in self.gates.items()}),
@@ -64,6 +65,7 @@ class Block(Spec):
     order: Literal["sequential", "shuffled"] = "sequential"
 
     def __post_init__(self) -> None:
+        _check_label("Block", self.name)
         self._set(phases=tuple(self.phases))
         if isinstance(self.trials, bool) or int(self.trials) != self.trials or self.trials < 1:
             raise ParameterError(
@@ -335,6 +337,11 @@ def _time(where: str, value: Any) -> Quantity:
     if not (np.isfinite(result.value) and float(result.value) > 0):
         raise ParameterError(f"{where} is {value!r}; it must be positive")
     return result
+
+
+def _check_label(kind: str, name: Any) -> None:
+    if not isinstance(name, str) or not name:
+        raise SpecError(f"{kind}: its name is {name!r}; it must be text such as 'learning'")
 
 
 def _strings(value: Any) -> tuple[str, ...]:

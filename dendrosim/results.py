@@ -1,16 +1,10 @@
-"""What a run leaves behind: labelled arrays in memory, one NetCDF-4 file on disk.
+"""What a run leaves behind: recordings, spikes and final state as labelled arrays in memory.
 
-The file has groups `recordings/<name>`, `final/<name>` and `spikes/<population>`, one per object,
-so any NetCDF reader can open one by itself. Protocol, provenance and metrics are JSON texts in it.
+`storage` writes a result to a file and reads it back.
 """
 
-import errno
-import json
 import os
-import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,19 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dendrosim.circuit import Circuit
-from dendrosim.errors import DataError, SpecError, StorageError, UnknownNameError
+from dendrosim.errors import UnknownNameError
 from dendrosim.protocol import Protocol, Recording
 from dendrosim.units import unit, unit_name
 
 if TYPE_CHECKING:
     from xarray import DataArray
-
-FORMAT = 1
-"""Version of the file layout; a reader refuses files with a higher one."""
-
-_MARK = "dendrosim_format"
-_SIGNATURE = b"\x89HDF\r\n\x1a\n"
-_COMPRESSED_BYTES = 4096
 
 
 class Trace(NamedTuple):
@@ -67,7 +54,7 @@ class Final(Mapping[str, "DataArray"]):
     def __getitem__(self, name: str) -> "DataArray":
         if name not in self._state:
             raise UnknownNameError("state", str(name), self._state)
-        return _label(self._protocol, name, None).array(self._state[name])
+        return label(self._protocol, name, None).array(self._state[name])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._state)
@@ -154,7 +141,7 @@ class Result:
         if name in self.traces:
             recording = self.protocol.recorded().get(name)
             time, values = self.traces[name]
-            return _label(self.protocol, name, recording).array(values, time)
+            return label(self.protocol, name, recording).array(values, time)
         error = UnknownNameError("recording", str(name), self.names)
         if name in self.state:
             error.args = (
@@ -204,13 +191,9 @@ class Result:
         SpecError
             If a metric or an entry of the provenance is not a value that can be stored.
         """
-        texts = {
-            "protocol": self.protocol.to_json(),
-            "provenance": _to_json("provenance", self.provenance),
-            "metrics": _to_json("metric", self.metrics),
-        }
-        with _pack(self, texts).getbuffer() as content:
-            return write_file(path, content)
+        from dendrosim.storage import write_result
+
+        return write_result(self, path)
 
 
 def open_result(path: str | os.PathLike[str]) -> Result:
@@ -221,62 +204,15 @@ def open_result(path: str | os.PathLike[str]) -> Result:
     DataError
         If the file is missing, truncated, or not a result of dendrosim.
     """
-    path = Path(path)
-    try:
-        with path.open("rb") as file:
-            start = file.read(len(_SIGNATURE))
-    except FileNotFoundError:
-        raise DataError(f"there is no result file {path}") from None
-    except OSError as error:
-        raise DataError(f"cannot read the result file {path}: {error.strerror or error}") from None
-    if not start:
-        raise DataError(f"{path} is not a result of dendrosim: it is empty")
-    if not _SIGNATURE.startswith(start):
-        raise DataError(f"{path} is not a result of dendrosim: it is not a NetCDF-4 file")
-    try:
-        return _read(path)
-    except (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError) as error:
-        raise DataError(f"{path} is truncated or damaged; run its protocol again") from error
+    from dendrosim.storage import read_result
 
-
-def write_file(path: str | os.PathLike[str], content: bytes | memoryview) -> Path:
-    """Write a file whole or not at all, and return its path.
-
-    Raises
-    ------
-    StorageError
-        If it cannot be written; nothing is left behind then.
-    """
-    path = Path(path)
-    if path.is_dir():
-        raise StorageError(f"cannot write {path}: it is a folder; give the path of a file")
-    temporary = path.with_name(f".{path.name[:80]}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise StorageError(f"cannot write {path}: {_reason(path, error)}") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
-    return path
-
-
-def _reason(path: Path, error: OSError) -> str:
-    if isinstance(error, FileNotFoundError):
-        return f"there is no folder {path.parent}; make it first"
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return f"{error.strerror}; free some space or write to another folder"
-    return f"{error.strerror or error}; write to another folder"
+    return read_result(path)
 
 
 # -- labels ---------------------------------------------------------------------------------------
 
 
-class _Labels(NamedTuple):
+class Labels(NamedTuple):
     """Dimensions, coordinates and attributes of an object's values, without time."""
 
     name: str
@@ -288,8 +224,10 @@ class _Labels(NamedTuple):
         import xarray
 
         axes = self.axes(time)
-        coordinates = {k: (k, v, _TIME if k == "time" else _INDEX) for k, v in axes.items()}
-        values = _squeeze(values, len(axes))
+        coordinates = {
+            k: (k, v, TIME_ATTRIBUTES if k == "time" else INDEX_ATTRIBUTES) for k, v in axes.items()
+        }
+        values = squeeze(values, len(axes))
         return xarray.DataArray(values, coordinates, list(axes), self.name, self.attributes)
 
     def axes(self, time: NDArray | None = None) -> dict[str, NDArray]:
@@ -297,23 +235,24 @@ class _Labels(NamedTuple):
         return ({} if time is None else {"time": time}) | dict(self.coordinates)
 
 
-def _squeeze(values: NDArray, dimensions: int) -> NDArray:
+def squeeze(values: NDArray, dimensions: int) -> NDArray:
     """Drop the sample axis, which has no name where there is no batch."""
     return values[..., 0] if values.ndim > dimensions else values
 
 
-_TIME = {"units": "s", "long_name": "simulated time"}
-_INDEX = {"units": "1"}
+TIME_ATTRIBUTES = {"units": "s", "long_name": "simulated time"}
+INDEX_ATTRIBUTES = {"units": "1"}
 
 
-def _label(protocol: Protocol, name: str, recording: Recording | None) -> _Labels:
+def label(protocol: Protocol, name: str, recording: Recording | None) -> Labels:
+    """Return the labels of a state variable or matrix, of what a recording kept if there is one."""
     circuit = protocol.circuit
     if "." not in name:
         matrix = circuit.matrix(name)
         post, pre = circuit.shape(matrix)
         long_name = f"weights {name} from {matrix.pre} to {matrix.post}"
         axes = {"post": np.arange(post), "pre": np.arange(pre)}
-        return _Labels(name, axes, {"units": _si(matrix.unit), "long_name": long_name})
+        return Labels(name, axes, {"units": _si(matrix.unit), "long_name": long_name})
     population, declared = circuit.variable(name)
     units = recording.units if recording else None
     samples = recording.samples if recording else None
@@ -321,7 +260,7 @@ def _label(protocol: Protocol, name: str, recording: Recording | None) -> _Label
     if protocol.batch > 1:
         axes["sample"] = np.arange(protocol.batch) if samples is None else np.array(samples)
     long_name = f"{declared.name} of {population.name}"
-    return _Labels(name, axes, {"units": _si(declared.unit), "long_name": long_name})
+    return Labels(name, axes, {"units": _si(declared.unit), "long_name": long_name})
 
 
 def _si(text: str) -> str:
@@ -336,121 +275,3 @@ def _short(value: Any) -> str:
     if isinstance(value, (float, np.floating)):
         return f"{value:.4g}"
     return str(value) if np.ndim(value) == 0 else f"{np.shape(value)} array"
-
-
-# -- the file -------------------------------------------------------------------------------------
-
-
-def _to_json(kind: str, values: Mapping[str, Any]) -> str:
-    def plain(value: Any) -> Any:
-        if isinstance(value, (np.generic, np.ndarray)) and value.dtype.kind in "biufU":
-            return value.tolist()
-        raise TypeError(type(value).__name__)
-
-    for name, value in values.items():
-        try:
-            json.dumps(value, default=plain)
-        except (TypeError, ValueError) as error:
-            raise SpecError(
-                f"{kind} {name!r} cannot be stored ({error}): "
-                "give numbers, booleans, text, or lists of these"
-            ) from None
-    return json.dumps(dict(values), default=plain)
-
-
-def _pack(result: Result, texts: Mapping[str, str]) -> BytesIO:
-    """Return the file's content; in memory, because HDF5 can crash where a disk is full."""
-    import h5netcdf
-    import h5py
-
-    recorded = result.protocol.recorded()
-    content = BytesIO()
-    with h5netcdf.File(content, "w") as file:
-        file.attrs[_MARK] = FORMAT
-        file.attrs["status"] = result.status
-        for name, text in {**texts, "message": result.message}.items():
-            scalar = np.array(text, dtype=object)
-            file.create_variable(name, (), dtype=h5py.string_dtype(), data=scalar)
-        for name, (time, values) in result.traces.items():
-            group = file.create_group(f"recordings/{name}")
-            labels = _label(result.protocol, name, recorded.get(name))
-            _write_array(group, labels, values, time)
-        for name, values in result.state.items():
-            labels = _label(result.protocol, name, None)
-            _write_array(file.create_group(f"final/{name}"), labels, values)
-        for name, spikes in result.spikes.items():
-            group = file.create_group(f"spikes/{name}")
-            group.dimensions = {"spike": len(spikes.unit)}
-            for part, values in spikes._asdict().items():
-                if values is not None:
-                    attributes = _TIME if part == "time" else _INDEX
-                    _write_variable(group, part, ("spike",), values, attributes)
-    return content
-
-
-def _write_array(group: Any, labels: _Labels, values: NDArray, time: NDArray | None = None) -> None:
-    axes = labels.axes(time)
-    group.dimensions = {name: len(axis) for name, axis in axes.items()}
-    for name, axis in axes.items():
-        _write_variable(group, name, (name,), axis, _TIME if name == "time" else _INDEX)
-    values = _squeeze(values, len(axes))
-    _write_variable(group, labels.name, tuple(axes), values, labels.attributes)
-
-
-def _write_variable(
-    group: Any, name: str, axes: tuple[str, ...], values: NDArray, attributes: Mapping[str, str]
-) -> None:
-    packing: dict[str, Any] = {}
-    if values.nbytes > _COMPRESSED_BYTES:
-        packing = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
-    variable = group.create_variable(name, axes, data=np.ascontiguousarray(values), **packing)
-    for key, value in attributes.items():
-        variable.attrs[key] = value
-
-
-def _read(path: Path) -> Result:
-    import h5netcdf
-
-    with h5netcdf.File(path, "r") as file:
-        version = file.attrs.get(_MARK)
-        if version is None:
-            raise DataError(f"{path} is not a result of dendrosim: it has no attribute {_MARK!r}")
-        if int(version) > FORMAT:
-            raise DataError(
-                f"{path} has format {version}, which a newer dendrosim wrote; "
-                f"this one reads up to {FORMAT}"
-            )
-        try:
-            protocol = Protocol.from_json(_text(file["protocol"]))
-        except SpecError as error:
-            raise DataError(f"{path} has a protocol that cannot be read: {error}") from error
-        single = protocol.batch == 1
-        recordings, final = _groups(file, "recordings"), _groups(file, "final")
-        return Result(
-            protocol,
-            {n: Trace(g["time"][...], _values(g, n, single)) for n, g in recordings.items()},
-            {n: _values(g, n, single) for n, g in final.items()},
-            {
-                name: Spikes(**{part: group[part][...] for part in group.variables})
-                for name, group in _groups(file, "spikes").items()
-            },
-            json.loads(_text(file["provenance"])),
-            json.loads(_text(file["metrics"])),
-            str(file.attrs["status"]),
-            _text(file["message"]),
-        )
-
-
-def _groups(file: Any, kind: str) -> Mapping[str, Any]:
-    return file[kind].groups if kind in file.groups else {}
-
-
-def _values(group: Any, name: str, single: bool) -> NDArray:
-    """Return the array of a group, with a sample axis also where there is only one sample."""
-    values = group[name][...]
-    return values[..., None] if single and "." in name else values
-
-
-def _text(variable: Any) -> str:
-    value = variable[()]
-    return value.decode() if isinstance(value, bytes) else str(value)

@@ -8,8 +8,9 @@ import base64
 import hashlib
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
+from functools import wraps
 from types import MappingProxyType
 from typing import Any, ClassVar, Self, TypeVar
 
@@ -19,6 +20,8 @@ from dendrosim.errors import SpecError
 from dendrosim.units import Quantity
 
 T = TypeVar("T")
+
+_WRONG_KIND = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError)
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +33,8 @@ class Spec:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         Spec._kinds[cls.__name__] = cls
+        if "__post_init__" in vars(cls):
+            cls.__post_init__ = _refusing(cls.__post_init__)  # type: ignore[attr-defined]
 
     def to_json(self) -> str:
         """Return canonical JSON: sorted keys, no spaces, arrays as compressed bytes."""
@@ -46,7 +51,7 @@ class Spec:
         """
         try:
             value = decode(json.loads(text))
-        except (ValueError, KeyError, TypeError, zlib.error) as error:
+        except (*_WRONG_KIND, RuntimeError, zlib.error) as error:
             raise SpecError(f"not the JSON of a {cls.__name__}: {error}") from None
         if not isinstance(value, cls):
             raise SpecError(f"expected the JSON of a {cls.__name__}, got a {type(value).__name__}")
@@ -70,6 +75,21 @@ class Spec:
 
     def __hash__(self) -> int:
         return hash(self.to_json())
+
+
+def _refusing(validate: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Let a validation that stumbles over a value of the wrong kind, such as None, say so as SpecError."""
+
+    @wraps(validate)
+    def checked(self: Any) -> None:
+        try:
+            validate(self)
+        except _WRONG_KIND as error:
+            raise SpecError(
+                f"{type(self).__name__}: a field holds a value of the wrong kind: {error}"
+            ) from error
+
+    return checked
 
 
 def frozen_mapping(mapping: Mapping[str, T] | None) -> Mapping[str, T]:

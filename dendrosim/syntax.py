@@ -11,15 +11,18 @@ from dendrosim.transfer import CALLS, transfer
 
 @lru_cache(maxsize=4096)
 def _parsed(expression: str) -> ast.expr:
+    return ast.parse(expression.strip(), mode="eval").body
+
+
+def parse(expression: str, where: str = "") -> ast.expr:
+    """Return a fresh syntax tree of an expression; raises EquationError that names `where` it stands."""
     try:
-        return ast.parse(expression.strip(), mode="eval").body
+        return copy.deepcopy(_parsed(expression))
     except SyntaxError as error:
-        raise EquationError(f"cannot read the expression {expression!r}: {error.msg}") from None
-
-
-def parse(expression: str) -> ast.expr:
-    """Return a fresh syntax tree of an expression; raises EquationError."""
-    return copy.deepcopy(_parsed(expression))
+        place = f"{where}: " if where else ""
+        raise EquationError(
+            f"{place}cannot read the expression {expression!r}: {error.msg}"
+        ) from None
 
 
 def names(node: ast.AST) -> set[str]:
@@ -42,7 +45,7 @@ def inline(expression: str, transfer_name: str | None, where: str = "") -> str:
     EquationError
         If a call has no meaning: no transfer function chosen, or none with an inverse.
     """
-    tree = parse(expression)
+    tree = parse(expression, where)
     if not any(isinstance(n, ast.Call) for n in ast.walk(tree)):
         return expression
     return ast.unparse(_Inline(transfer_name, where).visit(tree))

@@ -21,7 +21,7 @@ from typing import Annotated, Literal
 import numpy as np
 
 import dendrosim as ds
-from dendrosim.analysis import regression
+from dendrosim.analysis import bmvr_flow, regression
 from dendrosim.errors import ParameterError
 
 PER_TRIAL = 8  # time steps of an online presentation: 3 to settle, 5 to learn
@@ -131,7 +131,7 @@ def _number(circuit, name):
 
 def _rate(x, y, hidden, built, dt):
     """Slowest decay rate at the optimum, in units of eta, with the compartments' lag taken off."""
-    modes = regression.flow_modes(
+    modes = bmvr_flow.flow_modes(
         regression.covariances(x, y),
         hidden,
         rho=_number(built, "rho"),
@@ -184,7 +184,7 @@ def measure(result: ds.Result) -> ds.Measurement:
         "optimum": optimum,
         "gains": gains,
         "expected_gains": expected,
-        "critical_tau_ratio": regression.critical_tau_ratio(regression.canonical_values(cov), k),
+        "critical_tau_ratio": bmvr_flow.critical_tau_ratio(regression.canonical_values(cov), k),
     }
     references = {
         "relative_excess": 0.0,

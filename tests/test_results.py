@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from dendrosim.errors import DataError, SpecError, StorageError, UnknownNameError
-from dendrosim.results import Result, Spikes, Trace, open_result, write_file
+from dendrosim.results import Result, Spikes, Trace, open_result
+from dendrosim.storage import write_file
 
 
 def bits(array):
@@ -321,9 +322,9 @@ def test_interrupt_while_writing_leaves_nothing(tmp_path, monkeypatch):
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 def test_full_disk_is_told_from_the_writing_itself(tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "dendrosim.results.Path.with_name", lambda path, name: type(path)("/dev/full")
+        "dendrosim.storage.Path.with_name", lambda path, name: type(path)("/dev/full")
     )
-    monkeypatch.setattr("dendrosim.results.Path.unlink", lambda path: None)
+    monkeypatch.setattr("dendrosim.storage.Path.unlink", lambda path: None)
     with pytest.raises(StorageError, match="No space left on device; free some space"):
         examples.result().save(tmp_path / "run.nc")
 

@@ -8,19 +8,24 @@ from typing import Any
 import numpy as np
 from brian2.codegen.generators.numpy_generator import NumpyCodeGenerator  # noqa: F401
 from brian2.core.base import BrianObject
-from brian2.core.functions import DEFAULT_FUNCTIONS
+from brian2.core.functions import DEFAULT_CONSTANTS, DEFAULT_FUNCTIONS
+from brian2.core.namespace import DEFAULT_UNITS
 from brian2.core.operations import NetworkOperation
-from brian2.core.variables import ArrayVariable
+from brian2.core.variables import ArrayVariable, Constant
 from brian2.parsing.rendering import NumpyNodeRenderer
 from brian2.units.allunits import second
 from numpy.typing import NDArray
 
 from dendrosim.circuit import Projection
-from dendrosim.engine.network import WEIGHT, Built, Dense, Update, build
+from dendrosim.engine.built import Built
+from dendrosim.engine.dense import Dense
+from dendrosim.engine.network import build
 from dendrosim.engine.outcome import Outcome, Progress, Task
 from dendrosim.engine.scope import brian
-from dendrosim.engine.state import all_values, state_keys, state_shape
+from dendrosim.engine.state import WEIGHT, all_values, state_keys, state_shape
 from dendrosim.engine.timeline import CIRCUIT, Fill, record_steps
+from dendrosim.engine.updates import Update
+from dendrosim.syntax import names, parse
 
 
 @dataclass
@@ -212,10 +217,14 @@ def _elementwise(network: Built, update: Update) -> Callable[[NDArray[Any]], NDA
         for k, (a, s) in update.factors.items()
     }
     weights = [k for k, v in held.items() if v is held[WEIGHT]]
+    symbols = names(parse(update.elementwise))
+    named = {**DEFAULT_UNITS, **DEFAULT_CONSTANTS}
+    constants = {k: _number(named[k]) for k in symbols - {*held, *factors} if k in named}
 
     def evaluate(w: NDArray[Any]) -> NDArray[Any]:
         scope = {
             **functions,
+            **constants,
             "_numpy": np,
             "numpy": np,
             **arrays,
@@ -230,6 +239,11 @@ def _elementwise(network: Built, update: Update) -> Callable[[NDArray[Any]], NDA
         return total / len(samples)
 
     return evaluate
+
+
+def _number(named: Any) -> float:
+    """Return the SI value of one of Brian2's units or constants."""
+    return float(named.value if isinstance(named, Constant) else named)
 
 
 def _numpy_class() -> Any:

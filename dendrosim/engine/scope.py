@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from dendrosim.errors import EquationError
+
 _log = logging.getLogger(__name__)
 
 
@@ -17,6 +19,7 @@ def brian(device: Any, precision: str, target: str = "numpy", **options: Any) ->
     What Brian2 logs meanwhile goes to our own log at debug level: what matters of it, such as
     non-finite numbers, is reported by our own errors.
     """
+    from brian2.core.base import BrianObjectException
     from brian2.core.preferences import prefs
     from brian2.devices.device import get_device, reset_device, set_device
     from brian2.utils.logger import catch_logs
@@ -34,6 +37,12 @@ def brian(device: Any, precision: str, target: str = "numpy", **options: Any) ->
             prefs[name] = value
         with catch_logs() as caught:
             yield get_device()
+    except BrianObjectException as error:
+        cause: BaseException = error
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
+        place = str(error).splitlines()[0].removesuffix(".").replace("Error encountered with ", "")
+        raise EquationError(f"the equations cannot be run: {place}: {cause}") from error
     finally:
         for level, source, message in caught:
             _log.debug("%s from %s: %s", level, source, message)

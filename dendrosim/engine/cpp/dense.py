@@ -9,8 +9,11 @@ from brian2.devices.device import get_device
 from brian2.groups.group import CodeRunner, Group
 
 from dendrosim.circuit import Projection
-from dendrosim.engine.network import WEIGHT, Built, Dense, Update
+from dendrosim.engine.built import Built
+from dendrosim.engine.dense import Dense
+from dendrosim.engine.state import WEIGHT
 from dendrosim.engine.timeline import CIRCUIT
+from dendrosim.engine.updates import Update
 
 
 class DenseCodeObject(CPPStandaloneCodeObject):

@@ -15,8 +15,9 @@ from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
 from brian2.devices.device import all_devices
 from brian2.units.allunits import second
 
+from dendrosim.engine.built import Built
 from dendrosim.engine.cpp.dense import CppDense
-from dendrosim.engine.network import Built, build
+from dendrosim.engine.network import build
 from dendrosim.engine.scope import brian
 from dendrosim.protocol import Protocol
 

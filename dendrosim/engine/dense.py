@@ -1,0 +1,40 @@
+"""What distinguishes back ends: who does the dense operations, feeding, recording and guarding."""
+
+from abc import ABC, abstractmethod
+
+from brian2.core.base import BrianObject
+from brian2.core.variables import ArrayVariable
+
+from dendrosim.circuit import Projection
+from dendrosim.engine.built import Built
+from dendrosim.engine.updates import Update
+
+
+class Dense(ABC):
+    """What a back end supplies: Brian2 objects for everything that is not element-wise on a population.
+
+    To add a back end, implement these five; each returns an object that Brian2 runs once a step.
+    """
+
+    @abstractmethod
+    def feed(self, network: Built) -> BrianObject:
+        """Set inputs and gates from the timeline; first in the step."""
+
+    @abstractmethod
+    def product(
+        self, network: Built, projection: Projection, source: ArrayVariable, target: ArrayVariable,
+        *, add: bool, order: int,
+    ) -> BrianObject:  # fmt: skip
+        """target = matrix source, or target += matrix source if `add`."""
+
+    @abstractmethod
+    def update(self, network: Built, update: Update, order: int) -> list[BrianObject]:
+        """One step of a matrix's plasticity."""
+
+    @abstractmethod
+    def record(self, network: Built) -> BrianObject:
+        """Keep what is to be kept in this step."""
+
+    @abstractmethod
+    def guard(self, network: Built) -> BrianObject:
+        """Stop at non-finite numbers; last in the step."""
