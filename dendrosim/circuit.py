@@ -5,196 +5,19 @@ variables declared in the text, the object's own `parameters`, the circuit's `pa
 Spike-driven pathways will be one more kind of member beside projections.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-
-from dendrosim.declarations import Declaration, declarations
-from dendrosim.errors import (
-    EquationError,
-    ParameterError,
-    ShapeError,
-    SpecError,
-    UnitError,
-    UnknownMemberError,
-)
-from dendrosim.initial import Fixed, Identity, Initial, initial
+from dendrosim.declarations import Declaration
+from dendrosim.errors import ShapeError, SpecError, UnknownMemberError
+from dendrosim.initial import Identity
+from dendrosim.members import Matrix, Population, Projection
 from dendrosim.spec import Spec, frozen_mapping
-from dendrosim.transfer import CALLS, transfer
-from dendrosim.units import DIMENSIONLESS, Dimension, Quantity, quantity, unit, unit_name
+from dendrosim.units import Quantity, unit_name
+from dendrosim.validation import check_fixed, check_name, check_symbol, gate_value, quantities
 
-_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
-_SYMBOL = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
-_RESERVED = {"t", "dt", "i", "j", "N", "xi", "lastspike", "pi", "e", "inf", *CALLS}
-
-
-@dataclass(frozen=True, eq=False)
-class Population(Spec):
-    """`size` identical units.
-
-    Parameters
-    ----------
-    name : str
-        Lower-case identifier.
-    size : int
-        Number of units.
-    equations : str
-        Equation text, Brian2 syntax: `dx/dt = ... : unit` is a state, `x = ... : unit` a
-        subexpression, `x : unit` a variable that a projection feeds, an input, or a parameter.
-    inputs : mapping or iterable of names, optional
-        Variables that the circuit takes from outside, with the value of an undriven one; a name
-        without value (None) must be driven by every protocol.
-    parameters : mapping, optional
-        Values of symbols: a quantity, or one number per unit.
-    initial : mapping, optional
-        Initial values of states (default 0).
-    transfer : str, optional
-        What `s`, `ds` and `inv_s` mean in the text; a key of `dendrosim.transfer.TRANSFERS`.
-    scope : str, optional
-        Prefix with which circuit parameters are looked up; set by `Circuit.join`.
-    """
-
-    name: str
-    size: int
-    equations: str
-    inputs: Any = ()
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    initial: Mapping[str, Any] = field(default_factory=dict)
-    transfer: str | None = None
-    scope: str = ""
-
-    def __post_init__(self) -> None:
-        where = f"Population {self.name!r}"
-        _check_name(where, self.name)
-        if isinstance(self.size, bool) or int(self.size) != self.size or self.size < 1:
-            raise ShapeError(f"{where}: size is {self.size!r}; it must be an integer of at least 1")
-        if self.transfer is not None:
-            transfer(self.transfer)
-        inputs = (
-            self.inputs if isinstance(self.inputs, Mapping) else dict.fromkeys(_names(self.inputs))
-        )
-        self._set(
-            size=int(self.size),
-            inputs=frozen_mapping(
-                {k: None if v is None else quantity(v) for k, v in inputs.items()}
-            ),
-            parameters=_quantities(where, self.parameters),
-            initial=frozen_mapping({k: initial(v) for k, v in self.initial.items()}),
-        )
-        with _located(where):
-            declared = {d.name: d for d in declarations(self.equations)}
-        for name in declared:
-            _check_symbol(where, name)
-        self._check_members(where, declared)
-
-    def _check_members(self, where: str, declared: Mapping[str, Declaration]) -> None:
-        plain = [n for n, d in declared.items() if d.kind == "parameter"]
-        for name, default in self.inputs.items():
-            if name not in plain:
-                raise UnknownMemberError(f"input of {where}", name, plain)
-            if default is not None:
-                _same_unit(f"{where}: input {name!r}", default, declared[name].unit)
-        states = [n for n, d in declared.items() if d.kind == "state"]
-        for name, value in self.initial.items():
-            if name not in states:
-                raise UnknownMemberError(f"state of {where} given an initial value", name, states)
-            _same_unit(f"{where}: initial value of {name!r}", value, declared[name].unit)
-            _check_fixed(f"{where}: initial value of {name!r}", value, (self.size,))
-        for name, value in self.parameters.items():
-            if name in declared:
-                if name not in plain or name in self.inputs:
-                    raise ParameterError(
-                        f"{where}: {name!r} is a {declared[name].kind}, it takes no value"
-                    )
-                _same_unit(f"{where}: parameter {name!r}", value, declared[name].unit)
-            if not value.scalar and np.shape(value.value) != (self.size,):
-                shape = np.shape(value.value)
-                raise ShapeError(
-                    f"{where}: parameter {name!r} has shape {shape}; give one number or {self.size} of them"
-                )
-
-    @property
-    def variables(self) -> Mapping[str, Declaration]:
-        """Every declared variable by name, in the order of the text."""
-        return {d.name: d for d in declarations(self.equations)}
-
-    @property
-    def states(self) -> tuple[str, ...]:
-        """Names of the variables with a differential equation."""
-        return tuple(d.name for d in declarations(self.equations) if d.kind == "state")
-
-
-@dataclass(frozen=True, eq=False)
-class Matrix(Spec):
-    """A named weight matrix of shape (units of `post`, units of `pre`), with optional plasticity.
-
-    `plasticity` is one differential equation for the weight; its right-hand side may use the weight's
-    own name, variables of the two populations with the suffixes `_post` and `_pre`, and parameters.
-    Outer products are averaged over the batch. A call of `s`, `ds`, `inv_s` means the transfer
-    function of `post`. `unit` is the unit of a matrix without plasticity.
-    """
-
-    name: str
-    post: str
-    pre: str
-    initial: Any = 0.0
-    plasticity: str | None = None
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    unit: str = "1"
-    scope: str = ""
-
-    def __post_init__(self) -> None:
-        where = f"Matrix {self.name!r}"
-        _check_name(where, self.name)
-        self._set(initial=initial(self.initial), parameters=_quantities(where, self.parameters))
-        for name, value in self.parameters.items():
-            if not value.scalar:
-                raise ShapeError(f"{where}: parameter {name!r} must be one number")
-        if self.plasticity is not None:
-            with _located(where):
-                lines = declarations(self.plasticity)
-            if len(lines) != 1 or lines[0].kind != "state":
-                raise EquationError(
-                    f"{where}: plasticity must be one equation 'dw/dt = ... : unit'"
-                )
-            _check_symbol(where, lines[0].name)
-            self._set(unit=lines[0].unit)
-        _same_unit(f"{where}: initial value", self.initial, self.unit)
-
-    @property
-    def weight(self) -> str:
-        """The name by which the plasticity text calls the weight."""
-        return declarations(self.plasticity)[0].name if self.plasticity else "w"
-
-    @property
-    def rate(self) -> str:
-        """The right-hand side of the plasticity equation, empty if the matrix is fixed."""
-        return declarations(self.plasticity)[0].expression if self.plasticity else ""
-
-
-@dataclass(frozen=True, eq=False)
-class Projection(Spec):
-    """`target` receives matrix (or its transpose) times `source`; several projections add up.
-
-    `source` and `target` are `population.variable`; the source is a state, a subexpression, an input or
-    a variable that is itself fed; the target a plain declared variable.
-    """
-
-    source: str
-    matrix: str
-    target: str
-    transpose: bool = False
-
-    def __post_init__(self) -> None:
-        for path in (self.source, self.target):
-            if path.count(".") != 1:
-                raise SpecError(f"Projection: {path!r} must be written population.variable")
-
-    def __str__(self) -> str:
-        return f"projection {self.source} -> {self.matrix}{'^T' if self.transpose else ''} -> {self.target}"
+__all__ = ["Circuit", "Matrix", "Population", "Projection"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,8 +45,8 @@ class Circuit(Spec):
             populations=tuple(self.populations),
             matrices=tuple(self.matrices),
             projections=tuple(self.projections),
-            parameters=_quantities("Circuit", self.parameters),
-            gates=frozen_mapping({k: _gate(k, v) for k, v in self.gates.items()}),
+            parameters=quantities("Circuit", self.parameters),
+            gates=frozen_mapping({k: gate_value(k, v) for k, v in self.gates.items()}),
         )
         if not self.populations:
             raise SpecError("Circuit: there must be at least one population")
@@ -332,7 +155,7 @@ class Circuit(Spec):
                     f"Circuit: {name!r} names {names.count(name)} objects; names must differ"
                 )
         for name in (*self.parameters, *self.gates):
-            _check_symbol("Circuit", name)
+            check_symbol("Circuit", name)
         for name in set(self.parameters) & set(self.gates):
             raise SpecError(f"Circuit: {name!r} is both a parameter and a gate; make it one")
         for name, value in self.parameters.items():
@@ -343,7 +166,7 @@ class Circuit(Spec):
 
     def _check_matrix(self, matrix: Matrix) -> None:
         shape = self.shape(matrix)
-        _check_fixed(f"Matrix {matrix.name!r}: initial value", matrix.initial, shape)
+        check_fixed(f"Matrix {matrix.name!r}: initial value", matrix.initial, shape)
         if isinstance(matrix.initial, Identity) and shape[0] != shape[1]:
             raise ShapeError(f"Matrix {matrix.name!r}: Identity needs a square matrix, not {shape}")
 
@@ -385,7 +208,7 @@ class Circuit(Spec):
 
 
 def _prefixed(prefix: str, circuit: Circuit) -> dict[str, Any]:
-    _check_name("Circuit.join", prefix)
+    check_name("Circuit.join", prefix)
 
     def path(name: str) -> str:
         return f"{prefix}_{name}"
@@ -415,81 +238,5 @@ def _find(kind: str, name: str, objects: Iterable[Any]) -> Any:
     return found[name]
 
 
-def _names(names: Any) -> tuple[str, ...]:
-    return (names,) if isinstance(names, str) else tuple(names)
-
-
 def _kinds(parameters: Mapping[str, Quantity]) -> list[list[Any]]:
     return [[k, unit_name(v.dimension), v.scalar] for k, v in sorted(parameters.items())]
-
-
-def _quantities(where: str, values: Mapping[str, Any]) -> Mapping[str, Quantity]:
-    result = {}
-    for name, value in values.items():
-        _check_symbol(where, name)
-        with _located(f"{where}: parameter {name!r}"):
-            result[name] = quantity(value)
-        if not np.all(np.isfinite(result[name].value)):
-            raise ParameterError(f"{where}: parameter {name!r} is {value!r}; it must be finite")
-    return frozen_mapping(result)
-
-
-def _gate(name: str, value: Any) -> float:
-    gate = quantity(value)
-    if gate.dimension != DIMENSIONLESS or not gate.scalar or not np.isfinite(gate.value):
-        raise ParameterError(
-            f"Circuit: gate {name!r} is {value!r}; it must be one number without unit"
-        )
-    return float(gate.value)
-
-
-def _same_unit(where: str, value: Quantity | Initial, text: str) -> None:
-    dimension: Dimension
-    with _located(where):
-        dimension, _ = unit(text)
-    zero = isinstance(value, Fixed) and not np.any(value.value.value)
-    if value.dimension != dimension and not zero:
-        raise UnitError(
-            f"{where} is in {unit_name(value.dimension)}; it must be in {unit_name(dimension)}"
-        )
-
-
-def _check_fixed(where: str, value: Initial, shape: tuple[int, ...]) -> None:
-    if isinstance(value, Fixed):
-        given = np.shape(value.value.value)
-        if given not in ((), shape):
-            raise ShapeError(
-                f"{where} has shape {given}; it must be one number or of shape {shape}"
-            )
-        if not np.all(np.isfinite(value.value.value)):
-            raise ParameterError(f"{where} is not finite")
-
-
-def _check_name(where: str, name: str) -> None:
-    if not isinstance(name, str) or not _NAME.match(name):
-        raise SpecError(
-            f"{where}: a name is lower case letters, digits and underscores, starting with a letter"
-        )
-
-
-def _check_symbol(where: str, name: str) -> None:
-    if not _SYMBOL.match(name):
-        raise SpecError(
-            f"{where}: {name!r} is not a valid symbol; use letters, digits and underscores"
-        )
-    if name in _RESERVED or name.startswith("ds_") or name.endswith(("_pre", "_post")):
-        raise SpecError(f"{where}: the symbol {name!r} is reserved; choose another name")
-
-
-class _located:
-    """Put the place in front of the message of a spec error raised inside."""
-
-    def __init__(self, where: str) -> None:
-        self.where = where
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, SpecError):
-            error.args = (f"{self.where}: {error}",)

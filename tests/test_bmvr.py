@@ -1,7 +1,7 @@
 """BMVR against its closed forms: the optimum, its stability, the decay of Q^T - R, real digits.
 
-The optimum: loss tr Cyy - (sum of the k largest squared canonical values), W1 Cxx W1^T = I, eigenvalues of Q Q^T equal
-to these squares. Its stability for Cxx = I: stable if and only if, for all pairs i < j <= k,
+The optimum: loss tr Cyy - (sum of the k largest squared canonical values), W1 Cxx W1^T = I, eigenvalues of
+Q Q^T equal to these squares. Its stability for Cxx = I: stable if and only if, for all pairs i < j <= k,
 tau_ratio < S (S + 2 rho)/(rho D^2) with S, D the sum and difference of the squared canonical values.
 """
 

@@ -193,7 +193,7 @@ def test_run_writes_result_and_figures_and_says_where(call, engine):
     assert sorted(os.listdir("there")) == ["result.nc", "traces.png", "traces.svg"]
     assert "'good': True" in Path("there/result.nc").read_text()
     assert out.splitlines()[-1] == "result and figures are in there"
-    assert re.search(r"last +0\.25 V +0\.25", out)
+    assert re.search(r"last +\[.+\] V +0\.25", out)
     assert re.search(r"worst +nan", out)
     assert "numpy, double precision, seed 0: build 0.5 s, compile 0 s, run 1.5 s" in out
     assert engine.protocol.parameters["tau"] == "5 ms"

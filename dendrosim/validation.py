@@ -1,0 +1,89 @@
+"""Checks that the objects of a specification share: names, units, shapes, and where an error is."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from dendrosim.errors import ParameterError, ShapeError, SpecError, UnitError
+from dendrosim.initial import Fixed, Initial
+from dendrosim.spec import frozen_mapping
+from dendrosim.transfer import CALLS
+from dendrosim.units import DIMENSIONLESS, Dimension, Quantity, quantity, unit, unit_name
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
+_SYMBOL = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
+_RESERVED = {"t", "dt", "i", "j", "N", "xi", "lastspike", "pi", "e", "inf", *CALLS}
+
+
+def quantities(where: str, values: Mapping[str, Any]) -> Mapping[str, Quantity]:
+    result = {}
+    for name, value in values.items():
+        check_symbol(where, name)
+        with located(f"{where}: parameter {name!r}"):
+            result[name] = quantity(value)
+        if not np.all(np.isfinite(result[name].value)):
+            raise ParameterError(f"{where}: parameter {name!r} is {value!r}; it must be finite")
+    return frozen_mapping(result)
+
+
+def gate_value(name: str, value: Any) -> float:
+    gate = quantity(value)
+    if gate.dimension != DIMENSIONLESS or not gate.scalar or not np.isfinite(gate.value):
+        raise ParameterError(
+            f"Circuit: gate {name!r} is {value!r}; it must be one number without unit"
+        )
+    return float(gate.value)
+
+
+def same_unit(where: str, value: Quantity | Initial, text: str) -> None:
+    dimension: Dimension
+    with located(where):
+        dimension, _ = unit(text)
+    zero = isinstance(value, Fixed) and not np.any(value.value.value)
+    if value.dimension != dimension and not zero:
+        raise UnitError(
+            f"{where} is in {unit_name(value.dimension)}; it must be in {unit_name(dimension)}"
+        )
+
+
+def check_fixed(where: str, value: Initial, shape: tuple[int, ...]) -> None:
+    if isinstance(value, Fixed):
+        given = np.shape(value.value.value)
+        if given not in ((), shape):
+            raise ShapeError(
+                f"{where} has shape {given}; it must be one number or of shape {shape}"
+            )
+        if not np.all(np.isfinite(value.value.value)):
+            raise ParameterError(f"{where} is not finite")
+
+
+def check_name(where: str, name: str) -> None:
+    if not isinstance(name, str) or not _NAME.match(name):
+        raise SpecError(
+            f"{where}: a name is lower case letters, digits and underscores, starting with a letter"
+        )
+
+
+def check_symbol(where: str, name: str) -> None:
+    if not _SYMBOL.match(name):
+        raise SpecError(
+            f"{where}: {name!r} is not a valid symbol; use letters, digits and underscores"
+        )
+    if name in _RESERVED or name.startswith("ds_") or name.endswith(("_pre", "_post")):
+        raise SpecError(f"{where}: the symbol {name!r} is reserved; choose another name")
+
+
+class located:
+    """Put the place in front of the message of a spec error raised inside."""
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, SpecError):
+            error.args = (f"{self.where}: {error}",)
