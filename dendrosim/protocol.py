@@ -53,7 +53,7 @@ class Phase(Spec):
 
 @dataclass(frozen=True, eq=False)
 class Block(Spec):
-    """`trials` cycles through `phases`.
+    """`trials` cycles through `phases`; `pass`: as many as show every row of the data set once.
 
     `order` says which rows of the data sets the trials show: `sequential`, or `shuffled` (every row once
     per pass, in an order drawn from the seed). Rows are taken up again after the last.
@@ -61,21 +61,24 @@ class Block(Spec):
 
     name: str
     phases: tuple[Phase, ...]
-    trials: int = 1
+    trials: Any = 1
     order: Literal["sequential", "shuffled"] = "sequential"
 
     def __post_init__(self) -> None:
         _check_label("Block", self.name)
         self._set(phases=tuple(self.phases))
-        if isinstance(self.trials, bool) or int(self.trials) != self.trials or self.trials < 1:
-            raise ParameterError(
-                f"Block {self.name!r}: trials is {self.trials!r}; it must be at least 1"
-            )
+        if self.trials != "pass":
+            whole = isinstance(self.trials, (int, np.integer)) and not isinstance(self.trials, bool)
+            if not whole or self.trials < 1:
+                raise ParameterError(
+                    f"Block {self.name!r}: trials is {self.trials!r}; it must be an integer of at "
+                    "least 1, or 'pass' for one pass over the data set"
+                )
+            self._set(trials=int(self.trials))
         if not self.phases:
             raise SpecError(f"Block {self.name!r}: there must be at least one phase")
         if self.order not in ("sequential", "shuffled"):
             raise UnknownMemberError("order of a block", self.order, ("sequential", "shuffled"))
-        self._set(trials=int(self.trials))
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,7 +210,13 @@ class Protocol(Spec):
 
     def block_steps(self, block: Block) -> int:
         """Return the steps of all trials of a block."""
-        return block.trials * sum(self.steps(p.duration) for p in block.phases)
+        return self.trials(block) * sum(self.steps(p.duration) for p in block.phases)
+
+    def trials(self, block: Block) -> int:
+        """Return the number of trials of a block."""
+        if block.trials != "pass":
+            return int(block.trials)
+        return -(-self.rows(block) // self.batch)
 
     @property
     def total_steps(self) -> int:
@@ -292,6 +301,10 @@ class Protocol(Spec):
 
     def _check_block(self, block: Block) -> None:
         inputs, gates = self.circuit.inputs, self.circuit.gates
+        if block.trials == "pass" and not self.rows(block):
+            raise ParameterError(
+                f"Block {block.name!r}: trials is 'pass', but it shows no data set; give a number"
+            )
         for phase in block.phases:
             where = f"Phase {block.name}/{phase.name}"
             self.steps(phase.duration, f"{where}: duration")

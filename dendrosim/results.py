@@ -161,7 +161,7 @@ class Result:
         protocol, step = self.protocol, 0
         for block in protocol.blocks:
             lengths = [(p.name, protocol.steps(p.duration)) for p in block.phases]
-            for trial in range(block.trials):
+            for trial in range(self.protocol.trials(block)):
                 for name, length in lengths:
                     start, step = step, step + length
                     dt = protocol.time_step

@@ -60,9 +60,10 @@ def check_fixed(where: str, value: Initial, shape: tuple[int, ...]) -> None:
 
 
 def check_name(where: str, name: str) -> None:
-    if not isinstance(name, str) or not _NAME.match(name):
+    if not isinstance(name, str) or not _NAME.match(name) or name.startswith("ds_"):
         raise SpecError(
-            f"{where}: a name is lower case letters, digits and underscores, starting with a letter"
+            f"{where}: a name is lower case letters, digits and underscores, starting with a letter "
+            "(not with ds_, which is reserved)"
         )
 
 

@@ -92,7 +92,6 @@ def protocol(
     built = _circuits(
         linear, transfer, hidden, x.shape[1], eta, rho, tau_ratio, tau_mean, backprop_eta, circuit
     )
-    batch = 64
     rate = {"bmvr_learn": 1.0, "backprop_learn": 1.0}
     anneal = (500.0 if linear else None) if anneal is None else anneal
     if anneal is not None:
@@ -109,7 +108,7 @@ def protocol(
         (
             ds.Block("train", cycle, trials=presentations, order="shuffled"),
             ds.Block("watch", (cycle[0].replace(name="watch"),), trials=8),
-            ds.Block("test", (recall,), trials=-(-len(x_test) // batch)),
+            ds.Block("test", (recall,), trials="pass"),
         ),
         dt=dt,
         signals={
@@ -136,7 +135,7 @@ def protocol(
                 ("bmvr_pyramidal.soma", "backprop_layer2.h"), every="trial", phases="test/*"
             ),
         ),
-        batch=batch,
+        batch=64,
         references={"test_labels": test.labels, "test_images": test.images},
     )
 

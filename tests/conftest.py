@@ -7,8 +7,8 @@ import tempfile
 for _threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_threads, "1")  # before NumPy is loaded
 
-import pytest
-from hypothesis import HealthCheck, settings
+import pytest  # noqa: E402
+from hypothesis import HealthCheck, settings  # noqa: E402
 
 settings.register_profile(
     "dendrosim", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True

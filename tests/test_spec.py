@@ -85,7 +85,9 @@ def circuits(draw):
 @st.composite
 def protocols(draw):
     circuit = draw(circuits())
-    gates = {g: draw(numbers | st.builds(Step, numbers)) for g in circuit.gates if draw(st.booleans())}
+    gates = {
+        g: draw(numbers | st.builds(Step, numbers)) for g in circuit.gates if draw(st.booleans())
+    }
     phases = tuple(
         Phase(
             f"phase{i}",
@@ -166,7 +168,17 @@ def kinds():
 
 @pytest.mark.parametrize("kind", kinds(), ids=lambda c: c.__name__)
 def test_json_of_something_else_is_a_spec_error(kind):
-    for text in ("", "{", "3", "null", "[]", "{}", '{"kind": "Banana"}', '{"kind": ["Circuit"]}', '"a"'):
+    for text in (
+        "",
+        "{",
+        "3",
+        "null",
+        "[]",
+        "{}",
+        '{"kind": "Banana"}',
+        '{"kind": ["Circuit"]}',
+        '"a"',
+    ):
         with pytest.raises(SpecError) as raised:
             kind.from_json(text)
         assert raised.value.exit_code == 3
@@ -219,28 +231,28 @@ SHORT = json.loads(
 PLACES = list(_places(SHORT))
 
 
-@settings(max_examples=400)
-@given(st.sampled_from(PLACES), json_values)
-def test_damaged_json_is_read_or_refused_by_an_error_of_ours(place, replacement):
-    text = json.dumps(_with(SHORT, place, replacement))
+def refusal(text):
+    """Return the exit code by which a protocol's text is refused, None if it is read."""
     try:
         back = Protocol.from_json(text)
     except DendrosimError as error:
-        assert error.exit_code == 3
-        assert str(error)
-    else:
-        assert Protocol.from_json(back.to_json()) == back
+        return error.exit_code
+    assert Protocol.from_json(back.to_json()) == back
+    return None
+
+
+@settings(max_examples=400)
+@given(st.sampled_from(PLACES), json_values)
+def test_damaged_json_is_read_or_refused_by_an_error_of_ours(place, replacement):
+    assert refusal(json.dumps(_with(SHORT, place, replacement))) in (None, 3)
 
 
 @settings(max_examples=200)
 @given(st.integers(0, len(json.dumps(SHORT)) - 1), st.text(max_size=4))
 def test_json_cut_or_overwritten_anywhere_is_read_or_refused(position, patch):
     text = json.dumps(SHORT)
-    for broken in (text[:position], text[:position] + patch + text[position + len(patch) :]):
-        try:
-            Protocol.from_json(broken)
-        except DendrosimError as error:
-            assert error.exit_code == 3
+    assert refusal(text[:position]) == 3
+    assert refusal(text[:position] + patch + text[position + len(patch) :]) in (None, 3)
 
 
 def test_deeply_nested_json_is_refused():
@@ -249,9 +261,13 @@ def test_deeply_nested_json_is_refused():
 
 
 def test_the_abstract_kinds_are_no_values():
-    for kind in (Initial, Signal):
-        with pytest.raises((SpecError, TypeError)):
-            Circuit.from_json(json.dumps(_with(SHORT["circuit"], ("matrices", 0, "initial"), {"kind": kind.__name__})))  # fmt: skip
+    for kind, place in (
+        (Initial, ("circuit", "matrices", 0, "initial")),
+        (Signal, ("blocks", 0, "phases", 0, "signals", "items", "cell.x", 0)),
+    ):
+        damaged = json.dumps(_with(SHORT, place, {"kind": kind.__name__}))
+        with pytest.raises(SpecError):
+            Protocol.from_json(damaged)
 
 
 # -- frozen -----------------------------------------------------------------------------------------
@@ -323,7 +339,9 @@ def test_join_prefixes_names_and_looks_parameters_up_in_their_own_scope():
 def test_joins_nest():
     inner = Circuit.join(a=chain(), b=leaky())
     outer = Circuit.join(left=inner, right=microcircuit())
-    assert {"left_a_layer1", "left_b_cell", "right_pyramidal"} <= {p.name for p in outer.populations}
+    assert {"left_a_layer1", "left_b_cell", "right_pyramidal"} <= {
+        p.name for p in outer.populations
+    }
     assert outer.symbol(outer.population("left_b_cell"), "tau").value == 0.02
     assert outer.symbol(outer.matrix("right_q"), "learn").value == 1.0
     assert Circuit.from_json(outer.to_json()) == outer
@@ -336,7 +354,9 @@ def test_joining_takes_projections_between_the_parts():
         (Matrix("w", "cell", "cell", np.eye(2)),),
         (Projection("cell.x", "w", "cell.r"),),
     )
-    both = Circuit.join([Projection("up_cell.v", "down_w", "down_cell.r")], up=sender, down=receiver)
+    both = Circuit.join(
+        [Projection("up_cell.v", "down_w", "down_cell.r")], up=sender, down=receiver
+    )
     protocol = Protocol(
         both, (Block("run", (Phase("on", "2 ms"),)),), "1 ms", signals={"down_cell.x": 0.0}
     )
@@ -358,16 +378,16 @@ def test_the_same_prefix_meaning_two_objects_is_refused():
 def test_circuits_side_by_side_give_the_numbers_they_give_apart():
     apart = [problem.protocol(2) for problem in PROBLEMS]
     joined = Circuit.join(**{f"part{i}": p.circuit for i, p in enumerate(apart)})
-    duration = "3 ms"
-    drives = [{"input.x": [1.0, -2.0, 0.5, 0.1], "target.y": [0.3, 0.2, -1.0]}, {"layer0.x": [0.5, -0.5, 2.0]}, {"cell.current": "50 pA"}]  # fmt: skip
-    block = (Block("run", (Phase("on", duration),)),)
-    together = run(
-        Protocol(joined, block, "0.1 ms", batch=2, signals={
-            f"part{i}_{path}": value for i, drive in enumerate(drives) for path, value in drive.items()
-        }), backend="numpy",
-    )  # fmt: skip
+    drives = (
+        {"input.x": [1.0, -2.0, 0.5, 0.1], "target.y": [0.3, 0.2, -1.0]},
+        {"layer0.x": [0.5, -0.5, 2.0]},
+        {"cell.current": "50 pA"},
+    )
+    both = {f"part{i}_{k}": v for i, drive in enumerate(drives) for k, v in drive.items()}
+    block = (Block("run", (Phase("on", "3 ms"),)),)
+    together = run(Protocol(joined, block, "0.1 ms", batch=2, signals=both), "numpy")
     for i, (protocol, drive) in enumerate(zip(apart, drives, strict=True)):
-        alone = run(Protocol(protocol.circuit, block, "0.1 ms", batch=2, signals=drive), backend="numpy")
+        alone = run(Protocol(protocol.circuit, block, "0.1 ms", batch=2, signals=drive), "numpy")
         for name, value in alone.state.items():
             assert np.array_equal(value, together.state[f"part{i}_{name}"]), name
 

@@ -115,7 +115,9 @@ def _add_slots(built: Built, group: Group, name: str, text: str, used: Any, coun
     for slot in used:
         for name_, text_ in slot.kind.units.items():
             dims = dimension if text_ == "x" else brian_dimension(unit(text_)[0])
-            add_variable(group, slot.field(name_), count, built.dtype, dims)
+            # Times are compared with the clock, which is double also in single precision.
+            dtype = np.float64 if text_ == "s" else built.dtype
+            add_variable(group, slot.field(name_), count, dtype, dims)
             built.register(group, slot.field(name_))
 
 

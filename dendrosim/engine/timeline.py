@@ -80,18 +80,19 @@ def timeline(protocol: Protocol, seed: int) -> Timeline:
         durations = np.array([protocol.steps(p.duration) for p in block.phases], dtype=np.int64)
         cycle, count = int(durations.sum()), len(block.phases)
         first = step + np.concatenate([[0], np.cumsum(durations)[:-1]])
-        trials = np.arange(block.trials, dtype=np.int64)
+        number = protocol.trials(block)
+        trials = np.arange(number, dtype=np.int64)
         starts.append((trials[:, None] * cycle + first).ravel())
-        kinds.append(np.tile(np.arange(len(fills), len(fills) + count), block.trials))
+        kinds.append(np.tile(np.arange(len(fills), len(fills) + count), number))
         order = _order(protocol, block, seed)
         per_trial = protocol.batch if order.size else 0
         rows.append(np.repeat(offset + trials * per_trial, count))
-        block_starts.append(np.full(block.trials * count, step, dtype=np.int64))
+        block_starts.append(np.full(number * count, step, dtype=np.int64))
         orders.append(order)
         offset += order.size
         fills += [tuple(_fills(protocol, phase)) for phase in block.phases]
         labels += [f"{block.name}/{p.name}" for p in block.phases]
-        step += cycle * block.trials
+        step += cycle * number
     return Timeline(
         steps=step,
         starts=_joined(starts),
@@ -114,10 +115,11 @@ def record_steps(protocol: Protocol, recording: Recording) -> NDArray[np.int64]:
     for block in protocol.blocks:
         ends = np.cumsum([protocol.steps(p.duration) for p in block.phases])
         cycle = int(ends[-1])
-        trials = start + np.arange(block.trials, dtype=np.int64) * cycle
+        number = protocol.trials(block)
+        trials = start + np.arange(number, dtype=np.int64) * cycle
         if not isinstance(recording.every, str):
             every = protocol.steps(recording.every)
-            stop = start + cycle * block.trials
+            stop = start + cycle * number
             multiples = np.arange(-(-start // every) * every, stop, every, dtype=np.int64)
             phase = np.searchsorted(ends, (multiples - start) % cycle, side="right")
         for index, end in enumerate(ends):
@@ -128,7 +130,7 @@ def record_steps(protocol: Protocol, recording: Recording) -> NDArray[np.int64]:
                 kept.append(multiples[phase == index])
             elif recording.every == "phase" or last:
                 kept.append(trials + end - 1)
-        start += cycle * block.trials
+        start += cycle * number
     return np.unique(np.concatenate(kept)) if kept else np.zeros(0, dtype=np.int64)
 
 
@@ -141,7 +143,7 @@ def _order(protocol: Protocol, block: Block, seed: int) -> NDArray[np.int64]:
     available = protocol.rows(block)
     if not available:
         return np.zeros(0, dtype=np.int64)
-    needed = block.trials * protocol.batch
+    needed = protocol.trials(block) * protocol.batch
     if block.order == "sequential":
         return np.arange(needed, dtype=np.int64) % available
     rng = stream(seed, f"order.{block.name}")

@@ -167,7 +167,7 @@ def _shade(result: Result, drawn: NDArray[Any], scale: float) -> None:
     """Shade the phases behind all panels and name them above the first, if they are few."""
     from matplotlib.patches import Patch
 
-    passages = sum(b.trials * len(b.phases) for b in result.protocol.blocks)
+    passages = sum(result.protocol.trials(b) * len(b.phases) for b in result.protocol.blocks)
     if not 1 < passages <= SHADED:
         return
     low, high = drawn[0].get_xlim()
