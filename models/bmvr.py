@@ -52,9 +52,7 @@ def circuit(
     inputs: int = 10,
     outputs: int = 3,
     hidden: int = 2,
-    transfer: Literal[
-        "linear", "relu", "mean_subtracted_relu", "tanh", "sigmoid", "softplus"
-    ] = "linear",
+    transfer: Literal["linear", "relu", "mean_subtracted_relu", "tanh"] = "linear",
     decoupled: bool = False,
     eta: ds.Quantity = "1 Hz",
     rho: float = 1.0,
