@@ -26,7 +26,7 @@ import dendrosim as ds
 from dendrosim.analysis import regression
 from dendrosim.errors import ParameterError
 
-SETTLE, LEARN = "12 ms", "4 ms"
+SETTLE, LEARN, CYCLE = "12 ms", "4 ms", 0.016
 SNAPSHOTS = 60  # of the weights, for the learning curve
 
 
@@ -93,7 +93,7 @@ def protocol(
     rate = {"bmvr_learn": 1.0, "backprop_learn": 1.0}
     anneal = (500.0 if linear else None) if anneal is None else anneal
     if anneal is not None:
-        course = ds.Hyperbolic(1.0, f"{anneal * 0.016!r} s")
+        course = ds.Hyperbolic(1.0, f"{anneal * CYCLE!r} s")
         rate = dict.fromkeys(rate, course)
     off = dict.fromkeys(rate, 0.0)
     shown = {"bmvr_input.x": ds.Samples("x_test"), "backprop_layer0.h": ds.Samples("x_test")}
@@ -119,7 +119,7 @@ def protocol(
         recordings=(
             ds.Recording(
                 ("bmvr_w1", "bmvr_b", *(("bmvr_m",) if _centred(transfer) else ()), "backprop_w*"),
-                every=f"{max(1, presentations // SNAPSHOTS) * 0.016!r} s",
+                every=f"{max(1, presentations // SNAPSHOTS) * CYCLE!r} s",
                 phases="train/*",
             ),
             ds.Recording(
@@ -249,7 +249,7 @@ def measure(result: ds.Result) -> ds.Measurement:
 
 
 def _presentations(result):
-    return result["bmvr_w1"].time.values / 0.016
+    return result["bmvr_w1"].time.values / CYCLE
 
 
 def _learning(result, transfer, x_test, labels, best):

@@ -51,7 +51,13 @@ def test_the_batch_flow_reaches_the_closed_form_optimum(
 
 def gaussian(**parameters):
     protocol = ds.load_protocol(
-        "bmvr_gaussian", inputs=4, outputs=2, hidden=2, canonical=(0.9, 0.5), samples=20, **parameters
+        "bmvr_gaussian",
+        inputs=4,
+        outputs=2,
+        hidden=2,
+        canonical=(0.9, 0.5),
+        samples=20,
+        **parameters,
     )
     return ds.run(protocol).metrics
 
@@ -85,7 +91,10 @@ def test_synapses_of_both_directions_become_transposes(eta, tau_ratio):
     result = ds.run(protocol)
     rate = float(eta.split()[0]) / tau_ratio
     gap = np.array(
-        [np.linalg.norm(q.T - r) for q, r in zip(result["q"].values, result["r"].values, strict=True)]
+        [
+            np.linalg.norm(q.T - r)
+            for q, r in zip(result["q"].values, result["r"].values, strict=True)
+        ]
     )
     steps = np.round(result["q"].time.values / 0.002)
     np.testing.assert_allclose(gap / gap[0], (1 - rate * 0.002) ** steps, rtol=1e-10)

@@ -63,7 +63,7 @@ def run(
     """
     name = choose(backend)
     protocol = _with_batch(protocol, batch)
-    line = timeline(protocol, _seed(seed))
+    line = timeline(protocol, _whole("seed", seed, 0))
     given = _states(protocol, initial) if initial is not None else None
     task = Task(
         protocol,
@@ -124,12 +124,24 @@ def _divergence(task: Task, outcome: Outcome, name: str, index: tuple[int, ...])
 
 
 def _states(protocol: Protocol, initial: "Result | Mapping[str, Any]") -> dict[str, NDArray[Any]]:
-    final = initial.final if isinstance(initial, Result) else initial
+    final = initial.state if isinstance(initial, Result) else initial
+    if not isinstance(final, Mapping):
+        raise ParameterError(f"initial is {initial!r}; it must be a result, or a mapping of states")
     needed = list(state_keys(protocol.circuit))
     missing = [n for n in needed if n not in final]
     if missing:
         raise UnknownNameError("state in the initial result", missing[0], list(final))
-    return {n: np.asarray(final[n]) for n in needed}
+    return {n: _numbers(n, final[n]) for n in needed}
+
+
+def _numbers(name: str, value: Any) -> NDArray[Any]:
+    try:
+        array = np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        raise ParameterError(f"initial state of {name} is not an array of numbers") from None
+    if not np.all(np.isfinite(array)):
+        raise ParameterError(f"initial state of {name} is not finite")
+    return array
 
 
 def _with_batch(protocol: Protocol, batch: int | None) -> Protocol:
@@ -148,17 +160,15 @@ def _precision(name: str) -> str:
     return "double" if name == "auto" else name
 
 
-def _seed(seed: int) -> int:
-    if isinstance(seed, bool) or int(seed) != seed or seed < 0:
-        raise ParameterError(f"seed is {seed!r}; it must be an integer of at least 0")
-    return int(seed)
+def _whole(name: str, value: int, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise ParameterError(f"{name} is {value!r}; it must be an integer of at least {least}")
+    return int(value)
 
 
 def _threads(protocol: Protocol, threads: int | None) -> int:
     if threads is not None:
-        if int(threads) < 1:
-            raise ParameterError(f"threads is {threads}; it must be at least 1")
-        return int(threads)
+        return _whole("threads", threads, 1)
     circuit = protocol.circuit
     largest = max((m[0] * m[1] for m in map(circuit.shape, circuit.matrices)), default=0)
     if largest * protocol.batch < _ONE_THREAD_BELOW:

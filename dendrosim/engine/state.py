@@ -52,7 +52,8 @@ def initial_state(
             array = np.asarray(given[name])
             if "." in name and array.ndim == 1:
                 array = array[:, None]
-            if "." in name and array.shape[1] != shape[1]:  # another batch: activities start anew
+            if "." in name and array.ndim == 2 and array.shape[1] != shape[1]:
+                # another batch: activities start anew
                 array = drawn(protocol.circuit, name, shape, seed)
             if array.shape != shape:
                 raise ShapeError(

@@ -48,7 +48,13 @@ def run(task: Task, progress: Progress) -> Outcome:
                 f"cannot write the run's folder {folder}: {error.strerror or error}"
             ) from None
         code, steps, interrupted = _watch(made, folder, progress)
-        outcome = _read(task, made, folder, steps, code, interrupted)
+        try:
+            outcome = _read(task, made, folder, steps, code, interrupted)
+        except FileNotFoundError as error:
+            raise ProgramError(
+                f"the compiled program left no {Path(error.filename).name}; delete {made.folder} to "
+                "have it compiled again"
+            ) from None
         outcome.seconds = {**made.seconds, "run": time.perf_counter() - begin}
         return outcome
     finally:
@@ -58,11 +64,17 @@ def run(task: Task, progress: Progress) -> Outcome:
 def _watch(made: Program, folder: Path, progress: Progress) -> tuple[int, int, bool]:
     """Start the program and follow it; return (exit code, steps done, whether the user interrupted)."""
     with (folder / "errors.txt").open("w+") as errors:
-        process = subprocess.Popen(
-            [str(made.folder / "program"), str(folder)], cwd=made.folder, stdout=subprocess.PIPE,
-            stderr=errors, stdin=subprocess.DEVNULL, text=True, start_new_session=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-        )  # fmt: skip
+        try:
+            process = subprocess.Popen(
+                [str(made.folder / "program"), str(folder)], cwd=made.folder, stdout=subprocess.PIPE,
+                stderr=errors, stdin=subprocess.DEVNULL, text=True, start_new_session=True,
+                env={**os.environ, "OMP_NUM_THREADS": "1"},
+            )  # fmt: skip
+        except OSError as error:
+            raise ProgramError(
+                f"the compiled program in {made.folder} cannot be started: {error.strerror or error}; "
+                "delete that folder to have it compiled again"
+            ) from None
         steps, interrupted = 0, False
         assert process.stdout is not None
         try:
@@ -114,7 +126,7 @@ def _read(
     final: dict[str, NDArray[Any]] = {}
     bad: dict[str, NDArray[Any]] = {}
     path = folder / "final.bin"
-    raw = path.read_bytes() if path.exists() else b""
+    raw = path.read_bytes() if path.exists() or not interrupted else b""
     offset = 0
     for name, key in state_keys(task.protocol.circuit).items():
         shape = state_shape(task.protocol, name)

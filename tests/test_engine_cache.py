@@ -1,0 +1,300 @@
+"""What is compiled once is never compiled again, and what cannot be compiled or stored says so."""
+
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from reference_problems import chain, chain_protocol, leaky_protocol
+
+from dendrosim.cache import cache_folder
+from dendrosim.engine import run
+from dendrosim.engine.cpp import execute, toolchain
+from dendrosim.errors import (
+    BackendMissingError,
+    CompilationError,
+    DendrosimError,
+    ProgramError,
+    StorageError,
+)
+from dendrosim.initial import Normal
+from dendrosim.protocol import Block, Phase, Recording
+from dendrosim.signals.step import Step
+
+TESTS = Path(__file__).parent
+
+
+@pytest.fixture
+def empty_cache(tmp_path, monkeypatch):
+    """A cache of the test's own."""
+    monkeypatch.setenv("DENDROSIM_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def other_compiler(monkeypatch):
+    """A way to change the compiler; what was remembered of the old one is forgotten."""
+
+    def change(**variables):
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        toolchain.fingerprint.cache_clear()
+
+    yield change
+    monkeypatch.undo()
+    toolchain.fingerprint.cache_clear()
+
+
+def compiled(protocol, **arguments):
+    """Whether a run of a protocol had to compile."""
+    return run(protocol, backend="cpp", **arguments).provenance["compiled"]
+
+
+# -- once -------------------------------------------------------------------------------------------------
+
+
+def test_other_numbers_need_no_compilation_and_another_structure_does(empty_cache):
+    first = chain_protocol()
+    circuit = first.circuit
+    assert compiled(first)
+    assert not compiled(first)
+    layer2, v = circuit.population("layer2"), circuit.matrix("v")
+    other_numbers = circuit.replace(
+        parameters={"E": "-60 mV", "half": "-50 mV", "slope": "1 mV"},
+        populations=(
+            *circuit.populations[:2],
+            layer2.replace(parameters={"R": "90 Mohm", "tau": "9 ms"}, initial={"v": "-80 mV"}),
+        ),
+        matrices=(circuit.matrix("w").replace(initial=Normal(0.3)), v.replace(initial="3 pA")),
+    )
+    changes = {
+        "parameters and initial values": {"circuit": other_numbers},
+        "time step": {"dt": "0.125 ms"},
+        "trials and duration": {"blocks": (Block("more", (Phase("a", "1 ms"), Phase("b", "3 ms")), 4),)},
+        "order": {"blocks": (Block("mixed", (Phase("a", "1 ms"),), 4, "shuffled"),)},
+        "data": {"data": {"x": np.ones((2, 3))}},
+        "a constant for a data set": {"signals": {"layer0.x": [1.0, 2.0, 3.0]}, "data": {}},
+        "how often to record": {"recordings": (Recording(("layer*", "w", "v"), "phase"),)},
+        "which units to record": {"recordings": (Recording("layer*", "1 ms", units=(1,)),)},
+    }  # fmt: skip
+    for what, change in changes.items():
+        assert not compiled(first.replace(**change), seed=9), what
+    middle = run(first, backend="numpy")
+    assert not compiled(first, initial=middle, threads=2)
+    assert compiled(first.replace(signals={"layer0.x": Step([1.0, 2.0, 3.0])}))
+    assert not compiled(first.replace(signals={"layer0.x": Step(2.0, "1 ms")}))
+
+
+def test_numbers_given_as_data_reach_the_program():
+    for dt, resistance, current, steps in (("0.1 ms", 200, 50, 25), ("0.05 ms", 70, 90, 31)):
+        protocol = leaky_protocol(dt=dt, signals={"cell.current": f"{current} pA"})
+        circuit = protocol.circuit.replace(
+            parameters={"E": "-70 mV", "R": f"{resistance} Mohm", "tau": "20 ms"}
+        )
+        step = float(protocol.dt.value)
+        block = Block("run", (Phase("on", f"{steps} ms"),))
+        state = run(protocol.replace(circuit=circuit, blocks=(block,)), "cpp").state["cell.v"]
+        kept = (1 - step / 20e-3) ** round(steps * 1e-3 / step)
+        expected = -70e-3 + resistance * current * 1e-6 * (1 - kept)
+        assert state[0, 0] == pytest.approx(expected, rel=1e-12)
+
+
+# -- other processes --------------------------------------------------------------------------------------
+
+SCRIPT = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+from reference_problems import leaky_protocol
+from dendrosim.engine import run
+result = run(leaky_protocol(2, signals={"cell.current": "70 pA"}), backend="cpp", seed=3)
+print(json.dumps({
+    "compiled": result.provenance["compiled"],
+    "state": result.state["cell.v"].tobytes().hex(),
+    "trace": result.traces["cell.v"].values.tobytes().hex(),
+    "loaded": [m for m in ("brian2", "sympy", "Cython", "xarray", "matplotlib") if m in sys.modules],
+}))
+"""
+
+
+def start():
+    """Start a process that runs a small circuit with the cache of this test."""
+    return subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(TESTS)], text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+def told(process):
+    """What such a process found."""
+    out, error = process.communicate(timeout=300)
+    assert process.returncode == 0, error
+    return json.loads(out)
+
+
+def test_eight_processes_with_an_empty_cache_compile_once_and_agree(empty_cache):
+    results = [told(process) for process in [start() for _ in range(8)]]
+    assert len({(r["state"], r["trace"]) for r in results}) == 1
+    assert sum(r["compiled"] for r in results) == 1
+    assert not list(empty_cache.glob("programs/making-*"))
+    warm = told(start())
+    assert not warm["compiled"]
+    assert warm["loaded"] == []
+    assert warm["state"] == results[0]["state"]
+
+
+# -- what may fail ----------------------------------------------------------------------------------------
+
+
+def test_a_cache_that_cannot_be_written_is_named(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("DENDROSIM_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(StorageError, match="set DENDROSIM_CACHE") as raised:
+        run(leaky_protocol(), "cpp")
+    assert str(tmp_path / "file" / "cache") in str(raised.value)
+    assert raised.value.exit_code == 1
+    assert run(leaky_protocol(), "numpy").status == "done"
+
+
+def test_a_circuit_is_checked_and_run_without_any_cache(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("DENDROSIM_CACHE", str(tmp_path / "file"))
+    circuit = chain().replace(gates={})
+    state = run(chain_protocol(circuit=circuit), "numpy").state
+    assert np.all(np.isfinite(state["v"]))
+
+
+def test_without_a_compiler_cpp_is_missing_and_auto_means_numpy(empty_cache, other_compiler):
+    other_compiler(PATH="", CXX="")
+    for backend in ("cpp", "cython"):
+        with pytest.raises(BackendMissingError, match=r"install one") as raised:
+            run(leaky_protocol(), backend)
+        assert raised.value.exit_code == 5
+    result = run(leaky_protocol(), "auto")
+    assert result.provenance["backend"] == "numpy"
+
+
+def test_a_compiler_that_is_not_there_is_named(empty_cache, other_compiler):
+    other_compiler(CXX="no-such-compiler -O2")
+    with pytest.raises(BackendMissingError, match="no-such-compiler"):
+        run(leaky_protocol(), "cpp")
+    assert run(leaky_protocol(), "auto").provenance["backend"] == "numpy"
+
+
+def test_with_a_compiler_auto_means_cpp():
+    assert run(leaky_protocol(), "auto").provenance["backend"] == "cpp"
+
+
+def executable(path, text):
+    path.write_text(text)
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+def test_a_failed_compilation_tells_what_the_compiler_said(empty_cache, other_compiler, tmp_path):
+    broken = executable(
+        tmp_path / "c++", "#!/bin/sh\necho 'x.cpp:1: error: no such luck' >&2\nexit 1\n"
+    )
+    other_compiler(CXX=str(broken))
+    with pytest.raises(CompilationError, match="no such luck") as raised:
+        run(leaky_protocol(), "cpp")
+    assert raised.value.exit_code == 1
+    assert not list(empty_cache.glob("programs/*/program"))
+    assert not list(empty_cache.glob("programs/making-*"))
+
+
+@pytest.fixture(scope="module")
+def ready(tmp_path_factory):
+    """A cache in which the program of the leaky unit is ready."""
+    folder = tmp_path_factory.mktemp("ready") / "cache"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DENDROSIM_CACHE", str(folder))
+        run(leaky_protocol(), "cpp")
+    return folder
+
+
+@pytest.fixture
+def program(ready, empty_cache, tmp_path, monkeypatch):
+    """A compiled program in the cache, and a temporary folder of the test's own for its runs."""
+    shutil.copytree(ready, empty_cache)
+    runs = tmp_path / "runs"
+    runs.mkdir()
+    monkeypatch.setattr(execute.tempfile, "tempdir", str(runs))
+    (path,) = empty_cache.glob("programs/*/program")
+    return path, runs
+
+
+def test_damage_to_the_cache_is_repaired_by_compiling_again(program):
+    path, _ = program
+    expected = run(leaky_protocol(), "cpp")
+    assert not expected.provenance["compiled"]
+    path.unlink()
+    again = run(leaky_protocol(), "cpp")
+    assert again.provenance["compiled"]
+    assert np.array_equal(again.state["cell.v"], expected.state["cell.v"])
+
+
+def test_a_program_killed_in_mid_run_is_an_error_and_leaves_nothing(program):
+    path, runs = program
+    path.unlink()
+    executable(
+        path, "#!/bin/sh\nhead -c 100 /dev/zero > $1/trace0.bin\necho 'P 7 0'\nkill -KILL $$\n"
+    )
+    with pytest.raises(ProgramError, match="-9") as raised:
+        run(leaky_protocol(), "cpp")
+    assert raised.value.exit_code == 1
+    assert list(runs.iterdir()) == []
+
+
+def test_a_program_that_ends_without_results_is_an_error(program):
+    path, runs = program
+    path.unlink()
+    executable(path, "#!/bin/sh\nexit 0\n")
+    with pytest.raises(DendrosimError):
+        run(leaky_protocol(), "cpp")
+    assert list(runs.iterdir()) == []
+
+
+def test_a_program_that_cannot_be_started_is_an_error(program):
+    path, runs = program
+    path.chmod(0o644)
+    with pytest.raises(DendrosimError):
+        run(leaky_protocol(), "cpp")
+    assert list(runs.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("file", ["trace0.bin", "final.bin"])
+def test_a_full_disk_is_named(program, monkeypatch, tmp_path, file):
+    full = tmp_path / "full"
+
+    def folder(prefix):
+        full.mkdir()
+        (full / file).symlink_to("/dev/full")
+        return str(full)
+
+    monkeypatch.setattr(execute.tempfile, "mkdtemp", folder)
+    with pytest.raises(StorageError, match="full"):
+        run(leaky_protocol(), "cpp")
+    assert not full.exists()
+
+
+def test_a_temporary_folder_that_is_not_there_is_named(program, monkeypatch):
+    monkeypatch.setattr(execute.tempfile, "tempdir", "/no/such/folder")
+    with pytest.raises(StorageError, match="set TMPDIR"):
+        run(leaky_protocol(), "cpp")
+
+
+def test_a_run_leaves_nothing_in_the_temporary_folder(program):
+    _, runs = program
+    run(leaky_protocol(), "cpp")
+    assert list(runs.iterdir()) == []
+
+
+def test_the_tests_do_not_use_the_callers_own_cache():
+    assert "dendrosim-tests-" in str(cache_folder())
+    assert os.environ["DENDROSIM_CACHE"] == str(cache_folder())
