@@ -15,5 +15,9 @@ class Pulse(Course):
     onset: Any
     duration: Any
 
-    text: ClassVar[str] = "amplitude*int(t >= onset)*int(t < onset + duration)"
+    # The tolerances keep a pulse of n steps n steps long whatever the rounding of times.
+    text: ClassVar[str] = (
+        "amplitude*int(t - onset >= -1e-12*onset)"
+        "*int(t - onset - duration < -1e-12*(onset + duration))"
+    )
     units: ClassVar[Mapping[str, str]] = {"amplitude": "x", "onset": "s", "duration": "s"}

@@ -14,5 +14,5 @@ class Step(Course):
     amplitude: Any
     onset: Any = "0 s"
 
-    text: ClassVar[str] = "amplitude*int(t >= onset)"
+    text: ClassVar[str] = "amplitude*int(t - onset >= -1e-12*onset)"
     units: ClassVar[Mapping[str, str]] = {"amplitude": "x", "onset": "s"}
