@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from dendrosim.signals.step import Step
     from dendrosim.signals.table import Table
     from dendrosim.units import Quantity
+    from dendrosim.validation import positive
 
     __version__: str
 
@@ -63,6 +64,7 @@ __all__ = [
     "open_result",
     "parameters_of",
     "plot",
+    "positive",
     "run",
     "tasks",
 ]
@@ -78,6 +80,7 @@ _HOMES = {
     "protocol": ("Block", "Phase", "Protocol", "Recording"),
     "results": ("Result", "open_result"),
     "units": ("Quantity",),
+    "validation": ("positive",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -24,9 +24,9 @@ from brian2.units.fundamentalunits import (
 from dendrosim.circuit import Circuit, Matrix, Population
 from dendrosim.errors import EquationError, UnitError, suggestion
 from dendrosim.ordering import evaluation_order
-from dendrosim.signals.base import Course
 from dendrosim.syntax import inline, names, parse
 from dendrosim.units import Dimension, unit, unit_name
+from dendrosim.validation import located
 
 FUNCTIONS = {
     k: v for k, v in DEFAULT_FUNCTIONS.items() if k not in ("rand", "randn", "poisson", "timestep")
@@ -91,22 +91,14 @@ def population_scope(circuit: Circuit, population: Population, suffix: str = "")
     }
 
 
-def check_course(course: type[Course]) -> frozenset[str]:
-    """Return the symbols of a signal's text; raises EquationError if it has undefined ones."""
-    symbols = names(parse(course.text)) - set(CONSTANTS)
-    unknown = symbols - {"t", "t_block", *course.units}
-    if unknown:
-        raise EquationError(
-            f"signal {course.__name__}: undefined symbol {min(unknown)!r} in {course.text!r}"
-        )
-    return frozenset(symbols)
-
-
 def _check_population(circuit: Circuit, population: Population) -> set[str]:
     where = f"Population {population.name!r}"
+    for name, line in population.variables.items():
+        if line.expression:
+            _check_operators(f"{population.name}.{name}", line.expression)
     try:
         parsed = Equations(model_text(population))
-    except (BrianEquationError, SyntaxError, ValueError, TypeError) as error:
+    except (BrianEquationError, SyntaxError, ValueError, TypeError, KeyError) as error:
         raise EquationError(f"{where}: {_innermost(error)}") from None
     declared = population.variables
     if set(parsed.names) != set(declared):
@@ -167,6 +159,7 @@ def _check_expression(
     expected: Any,
 ) -> set[str]:
     """Check one right-hand side; return the circuit parameters and gates that it uses."""
+    _check_operators(where, written)
     scope: dict[str, Any] = {**FUNCTIONS, **CONSTANTS, **TIME, **local}
     used = set()
     for symbol in names(parse(expression)) - set(local):
@@ -198,6 +191,32 @@ def _check_expression(
             f"{where}: {written!r} is in {_text(found)}, but must be in {_text(expected)}"
         )
     return used
+
+
+_LOGICAL = ast.Compare | ast.BoolOp
+_ARITHMETIC = ast.Add | ast.Sub | ast.Mult | ast.Div | ast.Pow | ast.Mod | ast.FloorDiv
+
+
+def _check_operators(where: str, written: str) -> None:
+    """Refuse what reads like arithmetic and is not: powers written ^, comparisons used as numbers."""
+    with located(where):
+        tree = parse(written)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitXor):
+            raise EquationError(
+                f"{where}: in {written!r} a power is written ^; write ** in place of it"
+            )
+        if isinstance(node, ast.BinOp) and not isinstance(node.op, _ARITHMETIC):
+            raise EquationError(f"{where}: {written!r} uses an operator that has no meaning here")
+        operands = [node.left, node.right] if isinstance(node, ast.BinOp) else []
+        if isinstance(node, ast.UnaryOp) and not isinstance(node.op, ast.Not):
+            operands = [node.operand]
+        for operand in operands:
+            if isinstance(operand, _LOGICAL):
+                text = ast.unparse(operand)
+                raise EquationError(
+                    f"{where}: in {written!r} the comparison {text!r} is used as a number; write int({text})"
+                )
 
 
 def _called(expression: str) -> set[str]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from dendrosim.circuit import Circuit
 from dendrosim.errors import ParameterError, ShapeError, SpecError, UnitError, UnknownMemberError
+from dendrosim.schedule import record_steps
 from dendrosim.signals.base import Signal, signal
 from dendrosim.signals.samples import Samples
 from dendrosim.spec import Spec, frozen_array, frozen_mapping
@@ -239,14 +240,17 @@ class Protocol(Spec):
 
     def rows(self, block: Block) -> int:
         """Return the number of rows of the data sets that a block shows, 0 if it shows none."""
-        names = {
-            s.data
+        return max((self.data[n].shape[0] for n in self._shown(block)), default=0)
+
+    def _shown(self, block: Block) -> list[str]:
+        """Return the names of the data sets that a block shows."""
+        drives = [
+            d
             for phase in block.phases
             for path in self.circuit.inputs
-            for s in self.drive(phase, path)
-            if isinstance(s, Samples)
-        }
-        return max((self.data[n].shape[0] for n in names), default=0)
+            for d in self.drive(phase, path)
+        ]
+        return sorted({d.data for d in drives if isinstance(d, Samples)})
 
     def recorded(self) -> dict[str, Recording]:
         """Return which recording keeps which variable: `population.variable` or a matrix name."""
@@ -280,6 +284,11 @@ class Protocol(Spec):
     def _check_recording(self, recording: Recording) -> None:
         if not isinstance(recording.every, str):
             self.steps(recording.every, f"{recording}: every")
+        for field_, chosen in (("units", recording.units), ("samples", recording.samples)):
+            if chosen is not None and (not chosen or len(set(chosen)) < len(chosen)):
+                raise ParameterError(
+                    f"{recording}: {field_} is {chosen}; name at least one, each once, or leave it out"
+                )
         phases = [n for b in self.blocks for p in b.phases for n in (p.name, f"{b.name}/{p.name}")]
         for pattern in recording.phases:
             if not any(fnmatchcase(n, pattern) for n in phases):
@@ -298,6 +307,11 @@ class Protocol(Spec):
                     raise ParameterError(
                         f"{recording}: {name} has no unit {index}, only 0 to {size - 1}"
                     )
+        if not record_steps(self, recording).size:
+            raise ParameterError(
+                f"{recording}: every = {recording.every} falls into none of the phases "
+                f"{', '.join(recording.phases)}; record more often"
+            )
 
     def _check_block(self, block: Block) -> None:
         inputs, gates = self.circuit.inputs, self.circuit.gates
@@ -316,6 +330,15 @@ class Protocol(Spec):
                     raise UnknownMemberError(f"gate set in {where}", name, gates)
             for path in inputs:
                 self._check_drive(where, path, self.drive(phase, path))
+        lengths = {n: self.data[n].shape[0] for n in self._shown(block)}
+        if len(set(lengths.values())) > 1:
+            listed = ", ".join(f"{n!r} {rows}" for n, rows in lengths.items())
+            raise ShapeError(
+                f"Block {block.name!r}: its data sets differ in length ({listed} rows); a trial shows the "
+                "same rows of all of them"
+            )
+        for phase in block.phases:
+            where = f"Phase {block.name}/{phase.name}"
             for name in gates:
                 for course in self.gate(phase, name):
                     if isinstance(course, Samples):
@@ -346,9 +369,9 @@ class Protocol(Spec):
 def _time(where: str, value: Any) -> Quantity:
     result = quantity(value)
     if result.dimension != unit("s")[0] or not result.scalar:
-        raise UnitError(f"{where} is {value!r}; it must be a time, such as '10 ms'")
+        raise UnitError(f"{where} is {result}; it must be a time, such as '10 ms'")
     if not (np.isfinite(result.value) and float(result.value) > 0):
-        raise ParameterError(f"{where} is {value!r}; it must be positive")
+        raise ParameterError(f"{where} is {result}; it must be positive and finite")
     return result
 
 

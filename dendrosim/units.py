@@ -60,7 +60,7 @@ _LARGEST_POWER = 12
 _NUMBER = r"[+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?|inf)"
 _QUANTITY = re.compile(rf"^\s*(?P<number>{_NUMBER})\s*(?P<unit>.*?)\s*$")
 _FACTOR = re.compile(
-    r"\s*(?P<name>[A-Za-z]+|1)(?P<exponent>(?:\*\*|\^)?\s*-?\d+(?:\.\d+)?)?\s*(?P<op>[*/]|$|(?=[A-Za-z1]))"
+    r"\s*(?P<name>[A-Za-z]+|1|\((?P<inner>[^()]*)\))(?P<exponent>(?:\*\*|\^)?\s*-?\d+(?:\.\d+)?)?\s*(?P<op>[*/]|$|(?=[A-Za-z1(]))"
 )
 
 
@@ -122,10 +122,10 @@ def unit(text: str) -> tuple[Dimension, float]:
                 f"cannot read the unit {text!r}: write a product such as 'nS*mV' or 'mV/ms'"
             )
         name = match["name"]
-        if name not in UNITS:
+        if match["inner"] is None and name not in UNITS:
             raise UnitError(f"unknown unit {name!r} in {text!r}{_near_unit(name)}")
         power = sign * float((match["exponent"] or "1").lstrip("*^").strip() or 1)
-        dimension, scale = UNITS[name]
+        dimension, scale = UNITS[name] if match["inner"] is None else unit(match["inner"])
         if abs(power) > _LARGEST_POWER:
             raise UnitError(f"cannot read the unit {text!r}: no power exceeds {_LARGEST_POWER}")
         exponents += power * np.array(dimension)
@@ -167,7 +167,8 @@ def quantity(value: "Quantity | str | ArrayLike | Any") -> Quantity:
             raise UnitError(
                 f"cannot read {value!r} as a quantity: write a number and a unit, as in '20 ms'"
             )
-        dimension, factor = unit(match["unit"])
+        per = match["unit"].startswith("/")  # `1/ms` is the number 1 and what it is divided by
+        dimension, factor = unit("1" * per + match["unit"])
         return Quantity(_exact_scale(match["number"], factor), dimension)
     if hasattr(value, "dim") and hasattr(value.dim, "_dims"):  # a Brian2 quantity
         dims: Any = tuple(float(e) for e in value.dim._dims)

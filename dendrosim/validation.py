@@ -15,6 +15,19 @@ from dendrosim.units import DIMENSIONLESS, Dimension, Quantity, quantity, unit, 
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _SYMBOL = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 _RESERVED = {"t", "dt", "i", "j", "N", "xi", "lastspike", "pi", "e", "inf", *CALLS}
+# Names that mean something else in generated C++.
+_CPP_WORDS = """
+alignas alignof and_eq asm auto bitand bitor bool break case catch char char16_t char32_t class compl
+const constexpr const_cast continue decltype default delete do double dynamic_cast else enum explicit
+export extern false float for friend goto if inline int long mutable namespace new noexcept not_eq
+nullptr operator or_eq private protected public register reinterpret_cast return short signed sizeof
+static static_assert static_cast struct switch template this thread_local throw true try typedef
+typeid typename union unsigned using virtual void volatile wchar_t while xor xor_eq NAN INFINITY NULL
+EOF HUGE_VAL M_PI errno assert stdin stdout stderr main brian Network Clock unix linux
+"""
+_CPP = frozenset(_CPP_WORDS.split())
+# What Brian2 appends to a population's name for objects of its own.
+_ENDINGS = ("_stateupdater", "_codeobject", "_thresholder", "_resetter", "_subexpression_update")
 
 
 def quantities(where: str, values: Mapping[str, Any]) -> Mapping[str, Quantity]:
@@ -24,7 +37,9 @@ def quantities(where: str, values: Mapping[str, Any]) -> Mapping[str, Quantity]:
         with located(f"{where}: parameter {name!r}"):
             result[name] = quantity(value)
         if not np.all(np.isfinite(result[name].value)):
-            raise ParameterError(f"{where}: parameter {name!r} is {value!r}; it must be finite")
+            raise ParameterError(
+                f"{where}: parameter {name!r} is {result[name]}; it must be finite"
+            )
     return frozen_mapping(result)
 
 
@@ -65,6 +80,22 @@ def check_name(where: str, name: str) -> None:
             f"{where}: a name is lower case letters, digits and underscores, starting with a letter "
             "(not with ds_, which is reserved)"
         )
+    if name.endswith(_ENDINGS):
+        raise SpecError(f"{where}: names that end with {', '.join(_ENDINGS)} are reserved")
+
+
+def positive(**values: Any) -> None:
+    """Check that parameters of a model or protocol are positive.
+
+    Raises
+    ------
+    ParameterError
+        Naming the first that is not a positive, finite number.
+    """
+    for name, given in values.items():
+        value = quantity(given)
+        if not (np.all(np.isfinite(value.value)) and np.all(np.asarray(value.value) > 0)):
+            raise ParameterError(f"{name} is {value}; it must be positive and finite")
 
 
 def check_symbol(where: str, name: str) -> None:
@@ -72,7 +103,12 @@ def check_symbol(where: str, name: str) -> None:
         raise SpecError(
             f"{where}: {name!r} is not a valid symbol; use letters, digits and underscores"
         )
-    if name in _RESERVED or name.startswith("ds_") or name.endswith(("_pre", "_post")):
+    if (
+        name in _RESERVED
+        or name in _CPP
+        or name.startswith("ds_")
+        or name.endswith(("_pre", "_post"))
+    ):
         raise SpecError(f"{where}: the symbol {name!r} is reserved; choose another name")
 
 

@@ -67,6 +67,7 @@ def circuit(
         raise ds.errors.ParameterError(
             f"sizes is {sizes}; there must be an input and an output layer"
         )
+    ds.positive(sizes=sizes, tau=tau, eta=eta)
     last = len(sizes) - 1
     populations = [ds.Population("layer0", sizes[0], "h : 1", inputs=["h"])]
     matrices, projections = [], []

@@ -97,8 +97,9 @@ def circuit(
     gain
         Initial w1 is normal with standard deviation gain/sqrt(inputs).
     """
-    if inputs < 1 or outputs < 1 or hidden < 1:
-        raise ds.errors.ParameterError("inputs, outputs and hidden must be at least 1")
+    ds.positive(inputs=inputs, outputs=outputs, hidden=hidden, rho=rho, tau_ratio=tau_ratio)
+    ds.positive(tau_basal=tau_basal, tau_apical=tau_apical, tau_soma=tau_soma)
+    ds.positive(tau_interneuron=tau_interneuron, tau_mean=tau_mean, eta=eta)
     centred = transfer == "mean_subtracted_relu"
     populations = [
         ds.Population("input", inputs, "x : 1", inputs=["x"]),

@@ -56,6 +56,9 @@ def protocol(
     data_seed
         Seed of the data.
     """
+    ds.positive(dt=dt, duration=duration)
+    if data_seed < 0:
+        raise ds.errors.ParameterError(f"data_seed is {data_seed}; it must not be negative")
     outputs = len(canonical) if outputs is None else outputs
     hidden = min(2, len(canonical)) if hidden is None else hidden
     rng = np.random.default_rng(data_seed)
@@ -83,25 +86,26 @@ def measure(result: ds.Result) -> ds.Measurement:
     circuit, dt = result.protocol.circuit, result.protocol.time_step
     rate = float(circuit.parameters["eta"].value) / float(circuit.parameters["tau_ratio"].value)
     times = result["q"].time.values
-    gaps = [
-        np.linalg.norm(q.T - r) for q, r in zip(result["q"].values, result["r"].values, strict=True)
-    ]
+    pairs = zip(result["q"].values, result["r"].values, strict=True)
+    gaps = np.array([np.linalg.norm(q.T - r) for q, r in pairs])
     end = float(np.linalg.norm(result.final["q"].values.T - result.final["r"].values))
     steps = result.protocol.total_steps
     ratio, expected = end / gaps[0], abs(1 - rate * dt) ** steps
+    # Far below the size of the weights the gap is rounding; there is nothing to compare.
+    exact = abs(1 - rate * dt) ** np.round(times / dt)
+    seen = exact > 1e-4
     metrics = {
         "transpose_gap": ratio,
         "expected_gap": expected,
         "expected_gap_continuous": float(np.exp(-rate * dt * steps)),
-        "relative_error": abs(ratio / expected - 1),
+        "largest_relative_error": float(np.max(np.abs(gaps[seen] / gaps[0] / exact[seen] - 1))),
     }
     references = {"transpose_gap": expected}
 
     def decay():
-        exact = abs(1 - rate * dt) ** np.round(times / dt)
         return ds.plot.curve(
             times,
-            {"simulated": np.array(gaps) / gaps[0], "(1 - η dt/τ)$^n$": exact},
+            {"simulated": gaps / gaps[0], "(1 - η dt/τ)$^n$": exact},
             ylabel="|Q$^T$ - R| over its start",
             title="Synapses in both directions become transposes",
             log=True,

@@ -76,6 +76,9 @@ def protocol(
     data_seed
         Seed of the data; the run's own seed draws initial weights and the order of samples.
     """
+    ds.positive(dt=dt, presentations=presentations, eta=circuit["eta"])
+    if data_seed < 0:
+        raise ParameterError(f"data_seed is {data_seed}; it must not be negative")
     outputs = len(canonical) if outputs is None else outputs
     hidden = min(2, len(canonical)) if hidden is None else hidden
     rng = np.random.default_rng(data_seed)
@@ -93,10 +96,13 @@ def protocol(
         batch = 1
     else:
         rate = _rate(x, y, hidden, built, dt)
-        span = _duration(rate, built) if duration is None else float(duration.value)
-        steps = max(1, round(span / float(dt.value)))
-        whole = f"{steps * float(dt.value)!r} s"
-        block = ds.Block("train", (ds.Phase("learn", whole, gates={"learn": 1.0}),))
+        if duration is None:
+            steps = max(1, round(_duration(rate, built) / float(dt.value)))
+            duration = f"{steps * float(dt.value)!r} s"
+        else:
+            ds.positive(duration=duration)
+            steps = max(1, round(float(duration.value) / float(dt.value)))
+        block = ds.Block("train", (ds.Phase("learn", duration, gates={"learn": 1.0}),))
         keep = f"{max(1, steps // 500) * float(dt.value)!r} s"
         batch = samples
     weights = ("w1", "b", "q", "r") if circuit["decoupled"] else ("w1", "b", "q")

@@ -26,6 +26,7 @@ class Built:
     arrays: dict[str, ArrayVariable] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
     ones: list[str] = field(default_factory=list)
+    assigned: int = 0
 
     @property
     def circuit(self) -> Circuit:
@@ -58,7 +59,9 @@ def refer_shared(built: Built, group: Group, owner: Population | Matrix, symbols
 
 
 def assign(built: Built, group: Group, code: str, when: str, order: int, name: str) -> None:
-    """Run element-wise code on a group once a step."""
+    """Run element-wise code on a group once a step; `name` is made unique by a running number."""
+    built.assigned += 1
+    name = f"ds_code{built.assigned}_{name.removeprefix('ds_')}"
     built.network.add(
         CodeRunner(
             group, "stateupdate", code=code, clock=built.clock, when=when, order=order, name=name,

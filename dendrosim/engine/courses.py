@@ -38,7 +38,7 @@ class Slot:
 
 def base(name: str) -> str:
     """Return the hidden variable that holds what is not a formula: constants, samples, tables."""
-    return f"ds_{name}_base"
+    return f"ds_base_{name}"
 
 
 def slots(protocol: Protocol, path: str) -> tuple[Slot, ...]:
@@ -52,7 +52,7 @@ def slots(protocol: Protocol, path: str) -> tuple[Slot, ...]:
                 most[kind] = max(most[kind], number)
     kinds = [kind for kind in sorted(most, key=lambda k: k.__name__) for _ in range(most[kind])]
     variable = path.rpartition(".")[2]
-    return tuple(Slot(f"ds_{variable}_{i}", kind) for i, kind in enumerate(kinds))
+    return tuple(Slot(f"ds_slot{i}_{variable}", kind) for i, kind in enumerate(kinds))
 
 
 def total(name: str, used: tuple[Slot, ...]) -> str:

@@ -168,7 +168,7 @@ def materialise(built: Built, path: str, when: str, order: int) -> tuple[ArrayVa
         return built.arrays[path], order
     name, variable = path.split(".")
     group = built.groups[name]
-    hidden = f"ds_{variable}"
+    hidden = f"ds_value_{variable}"
     declared = built.circuit.population(name).variables[variable]
     add_array(
         group,

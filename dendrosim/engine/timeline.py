@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dendrosim.engine.courses import Slot, base, slots
 from dendrosim.initial import stream
-from dendrosim.protocol import Block, Phase, Protocol, Recording
+from dendrosim.protocol import Block, Phase, Protocol
 from dendrosim.signals.base import Course, Signal
 from dendrosim.signals.constant import Constant
 from dendrosim.signals.samples import Samples
@@ -107,36 +106,6 @@ def timeline(protocol: Protocol, seed: int) -> Timeline:
 
 def _joined(arrays: list[NDArray[np.int64]]) -> NDArray[np.int64]:
     return np.concatenate(arrays).astype(np.int64)
-
-
-def record_steps(protocol: Protocol, recording: Recording) -> NDArray[np.int64]:
-    """Return the steps at whose start a recording keeps the state."""
-    kept, start = [], 0
-    for block in protocol.blocks:
-        ends = np.cumsum([protocol.steps(p.duration) for p in block.phases])
-        cycle = int(ends[-1])
-        number = protocol.trials(block)
-        trials = start + np.arange(number, dtype=np.int64) * cycle
-        if not isinstance(recording.every, str):
-            every = protocol.steps(recording.every)
-            stop = start + cycle * number
-            multiples = np.arange(-(-start // every) * every, stop, every, dtype=np.int64)
-            phase = np.searchsorted(ends, (multiples - start) % cycle, side="right")
-        for index, end in enumerate(ends):
-            last = index == len(ends) - 1
-            if not _wanted(recording, block, block.phases[index]):
-                continue
-            if not isinstance(recording.every, str):
-                kept.append(multiples[phase == index])
-            elif recording.every == "phase" or last:
-                kept.append(trials + end - 1)
-        start += cycle * number
-    return np.unique(np.concatenate(kept)) if kept else np.zeros(0, dtype=np.int64)
-
-
-def _wanted(recording: Recording, block: Block, phase: Phase) -> bool:
-    names = (phase.name, f"{block.name}/{phase.name}")
-    return any(fnmatchcase(n, pattern) for pattern in recording.phases for n in names)
 
 
 def _order(protocol: Protocol, block: Block, seed: int) -> NDArray[np.int64]:

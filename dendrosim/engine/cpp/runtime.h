@@ -214,11 +214,21 @@ inline void load()
                 t.values = read_matrix(r);
                 f.tables.push_back(t);
             }
+            for (int64_t s : f.samples)
+                if (s < 0 || s >= (int64_t)task.data.size()) fail("a fill names a data set out of range");
             if ((int64_t)f.constant.size()*f.repeat != arrays[f.array].size) fail("a fill has the wrong size");
             fills.push_back(f);
         }
         task.fills.push_back(fills);
     }
+    for (size_t i = 0; i < task.starts.size(); i++)
+        for (const Fill& f : task.fills.at(task.kinds.at(i)))
+            for (int64_t s : f.samples)
+                for (int64_t b = 0; b < f.repeat; b++)
+                {
+                    const int64_t row = task.order.at(task.rows[i] + b);
+                    if (row < 0 || row >= task.data[s].rows) fail("a trial shows a row out of range");
+                }
     for (int64_t n = r.integer(), k = 0; k < n; k++)
     {
         Tape t;

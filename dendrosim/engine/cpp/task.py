@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from dendrosim.engine.outcome import Task
 from dendrosim.engine.state import WEIGHT, all_values, state_keys, state_shape
-from dendrosim.engine.timeline import CIRCUIT, record_steps
+from dendrosim.engine.timeline import CIRCUIT
 from dendrosim.protocol import Recording
+from dendrosim.schedule import record_steps
 
 _MAGIC = 0x6473696D31
 

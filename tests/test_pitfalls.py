@@ -1,0 +1,134 @@
+"""Slips that read well and mean something else: each is refused with the way out, or does what it says."""
+
+import numpy as np
+import pytest
+
+import dendrosim as ds
+from dendrosim.errors import EquationError, ParameterError, ShapeError, SpecError
+from dendrosim.schedule import record_steps
+
+
+def cell(text, **options):
+    return ds.Circuit((ds.Population("a", 2, text, **options),))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("dv/dt = -v^2/ms : 1", r"write \*\*"),
+        ("dv/dt = -v*(v > 0)/ms : 1", r"int\(v > 0\)"),
+        ("dv/dt = -(v | 1)/ms : 1", "no meaning"),
+    ],
+)
+def test_operators_that_are_not_arithmetic_are_refused(text, message):
+    with pytest.raises(EquationError, match=message):
+        cell(text)
+
+
+def test_a_comparison_in_a_plasticity_rule_is_refused_with_the_remedy():
+    rule = "dw/dt = (v_post > 0.1)*v_pre/ms : 1"
+    with pytest.raises(EquationError, match=r"int\(v_post > 0.1\)"):
+        ds.Circuit(
+            (ds.Population("a", 2, "dv/dt = -v/ms : 1"),), (ds.Matrix("m", "a", "a", 0.0, rule),)
+        )
+
+
+@pytest.mark.parametrize("name", ["new", "double", "template", "NAN", "register"])
+def test_words_of_the_generated_language_are_reserved(name):
+    with pytest.raises(SpecError, match="reserved"):
+        cell(f"d{name}/dt = -{name}/ms : 1")
+
+
+@pytest.mark.parametrize("name", ["ds_circuit", "a_stateupdater"])
+def test_names_of_internal_objects_are_reserved(name):
+    with pytest.raises(SpecError, match="reserved"):
+        ds.Population(name, 1, "dv/dt = -v/ms : 1")
+
+
+def test_units_may_have_brackets_and_quantities_a_bare_denominator():
+    circuit = cell("dv/dt = -v/ms : volt/(metre**2)")
+    assert circuit.populations[0].variables["v"].unit == "volt/(metre**2)"
+    assert ds.load_circuit("bmvr", eta="2/s").parameters["eta"].value == 2.0
+
+
+def shown(a, b, **options):
+    circuit = ds.Circuit(
+        (
+            ds.Population("p", 1, "dv/dt = (u - v)/ms : 1\nu : 1", inputs=["u"]),
+            ds.Population("q", 1, "dv/dt = (u - v)/ms : 1\nu : 1", inputs=["u"]),
+        )
+    )
+    return ds.Protocol(
+        circuit,
+        (ds.Block("b", (ds.Phase("x", "3 ms"), ds.Phase("y", "3 ms")), trials=6),),
+        dt="1 ms",
+        signals={"p.u": ds.Samples("a"), "q.u": ds.Samples("c")},
+        data={"a": np.arange(a)[:, None], "c": np.arange(b)[:, None]},
+        **options,
+    )
+
+
+def test_data_sets_shown_together_must_have_as_many_rows():
+    assert shown(6, 6).total_steps == 36
+    with pytest.raises(ShapeError, match="'a' 6, 'c' 3 rows"):
+        shown(6, 3)
+
+
+def test_once_a_trial_means_the_last_step_of_the_last_phase_that_is_recorded():
+    whole = ds.Recording("p.v", every="trial")
+    first = ds.Recording("p.v", every="trial", phases="x")
+    protocol = shown(6, 6)
+    assert list(record_steps(protocol, whole)[:2]) == [5, 11]
+    assert list(record_steps(protocol, first)[:2]) == [2, 8]
+
+
+@pytest.mark.parametrize(
+    "recording",
+    [
+        ds.Recording("p.v", every="40 ms", phases="y"),
+        ds.Recording("p.v", every="1 ms", units=()),
+        ds.Recording("p.v", every="1 ms", units=(0, 0)),
+    ],
+)
+def test_recordings_that_keep_nothing_are_refused(recording):
+    with pytest.raises(ParameterError):
+        shown(6, 6, recordings=(recording,))
+
+
+@pytest.mark.parametrize("backend", ["numpy", "cpp"])
+def test_names_that_only_differ_in_where_they_are_split_do_not_collide(backend):
+    text = "dv/dt = -v/ms : 1\n{0} = 2*v : 1"
+    populations = (
+        ds.Population("a", 1, text.format("b_c"), initial={"v": 1.0}),
+        ds.Population("a_b", 1, text.format("c"), initial={"v": 3.0}),
+    )
+    protocol = ds.Protocol(
+        ds.Circuit(populations),
+        (ds.Block("b", (ds.Phase("x", "2 ms"),)),),
+        dt="0.5 ms",
+        recordings=(ds.Recording(("a.b_c", "a_b.c"), every="0.5 ms"),),
+    )
+    result = ds.run(protocol, backend=backend)
+    for name, start in (("a.b_c", 2.0), ("a_b.c", 6.0)):
+        np.testing.assert_allclose(
+            result[name].values[:, 0], start * 0.5 ** np.arange(4), rtol=1e-12
+        )
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"duration": "0 s"},
+        {"duration": "-1 s"},
+        {"duration": "3.1 ms"},
+        {"eta": "-1 Hz"},
+        {"dt": "0 ms"},
+        {"tau_basal": "0 ms"},
+        {"data_seed": -1},
+        {"hidden": 5},
+        {"canonical": (1.5,)},
+    ],
+)
+def test_values_without_a_meaning_are_refused_by_name(settings):
+    with pytest.raises(SpecError, match=next(iter(settings))):
+        ds.load_protocol("bmvr_gaussian", **settings)
