@@ -4,8 +4,11 @@
 always safe.
 """
 
+import fcntl
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -48,6 +51,26 @@ def writable_folder(*parts: str) -> Path:
             "set DENDROSIM_CACHE to a folder that you can write"
         ) from None
     return folder
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold a lock file, which is made if need be, against other threads and processes.
+
+    Raises
+    ------
+    StorageError
+        If the file system cannot do that.
+    """
+    try:
+        file = path.open("w")
+        fcntl.flock(file, fcntl.LOCK_EX)
+    except OSError as error:
+        raise StorageError(
+            f"cannot lock {path}: {error.strerror or error}; set DENDROSIM_CACHE to a local folder"
+        ) from None
+    with file:  # closing releases
+        yield
 
 
 @lru_cache(maxsize=1)

@@ -6,7 +6,9 @@ What a command needs is imported when it runs, so that `--help` and `list` answe
 import contextlib
 import io
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -73,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="replace")  # Greek letters on a terminal that has none
     try:
         command = typer.main.get_command(app)
-        with command.make_context("dendrosim", given) as context:
+        with _ending_as_interrupt(), command.make_context("dendrosim", given) as context:
             command.invoke(context)
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -87,6 +89,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+@contextlib.contextmanager
+def _ending_as_interrupt() -> Iterator[None]:
+    """Let the first request to end, or the closing of the terminal, do what Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    ended = False
+
+    def interrupt(number: int, frame: object) -> None:
+        nonlocal ended
+        if not ended:  # a second one must not cut short what the first one saves
+            ended = True
+            raise KeyboardInterrupt
+
+    before = {s: signal.getsignal(s) for s in (signal.SIGTERM, signal.SIGHUP)}
+    taken = [s for s, handler in before.items() if handler is signal.SIG_DFL]  # nohup stays
+    try:
+        for s in taken:
+            signal.signal(s, interrupt)
+        yield
+    finally:
+        for s in taken:
+            signal.signal(s, before[s])
+
+
 def _report(error: BaseException, as_json: bool) -> int:
     """Say what went wrong and return the exit code."""
     kind, message, code = type(error).__name__, str(error), 1
@@ -96,6 +123,12 @@ def _report(error: BaseException, as_json: bool) -> int:
         kind, message, code = "UsageError", error.format_message(), error.exit_code
     elif isinstance(error, KeyboardInterrupt):
         kind, message = "RunInterruptedError", "interrupted"
+    elif isinstance(error, MemoryError):
+        why = f" ({message})" if message else ""
+        message = (
+            f"this needs more memory than the machine has{why}; "
+            "try a smaller batch, fewer samples, or record less"
+        )
     elif isinstance(error, OSError):
         kind = "StorageError"
     else:
@@ -261,7 +294,7 @@ def run(
                 initial=None if initial is None else open_result(initial),
                 progress=True,
             )
-        with output.filling() as folder:
+        with output.filling(PARTIAL) as folder:
             result.save(folder / RESULT)
         figures = _drawn_beside_result(output, measurement)
     if json:
@@ -292,7 +325,7 @@ def _keeping_partial(output: "Output") -> Iterator[None]:
 
 def _save_partial(output: "Output", partial: "Result") -> str:
     try:
-        with output.filling() as folder:
+        with output.filling(RESULT) as folder:
             partial.save(folder / PARTIAL)
     except DendrosimError as error:
         return f"what was recorded could not be saved: {error}"

@@ -32,7 +32,7 @@ from dendrosim.parameters import (
     parameters_of,
     read_texts,
 )
-from dendrosim.protocol import Protocol
+from dendrosim.protocol import Protocol, check_protocol
 
 if TYPE_CHECKING:
     from dendrosim.results import Result
@@ -129,6 +129,7 @@ def measure(result: "Result") -> Measurement:
 
 def measuring(protocol: Protocol) -> Callable[["Result"], Measurement]:
     """Return the function that measures results of a protocol; raises as `measure` does."""
+    check_protocol(protocol)
     if not protocol.name:
         return lambda result: Measurement({})
     path = find(protocol.name, "protocol").path
@@ -293,7 +294,7 @@ def _blaming(path: Path, *, name: bool = False) -> Iterator[None]:
         if name and type(error) is SpecError and str(path) not in str(error):
             raise SpecError(f"{path}: {error}") from error
         raise
-    except DendrosimError:
+    except (DendrosimError, MemoryError):
         raise
     except (Exception, SystemExit) as error:
         lines = [

@@ -35,10 +35,11 @@ class Output:
             _try_to_write(self.folder)
 
     @contextmanager
-    def filling(self) -> Iterator[Path]:
+    def filling(self, *outdated: str) -> Iterator[Path]:
         """Give a folder to write into, whose files are moved to the output folder at the end.
 
-        After an error the output folder is as before.
+        After an error the output folder is as before. Otherwise files of an earlier run that are named
+        as `outdated` are gone.
         """
         with storing(self.folder):
             made = self._make()
@@ -47,6 +48,8 @@ class Output:
                 yield staging
                 for path in sorted(staging.iterdir()):
                     path.replace(self.folder / path.name)
+                for name in outdated:
+                    (self.folder / name).unlink(missing_ok=True)
             except BaseException as error:
                 shutil.rmtree(self.folder if made else staging, ignore_errors=True)
                 if isinstance(error, StorageError):

@@ -7,6 +7,7 @@ A protocol is a sequence of blocks; a block repeats a cycle of phases, one cycle
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from os import PathLike
 from typing import Any, Literal
 
 import numpy as np
@@ -364,6 +365,17 @@ class Protocol(Spec):
                         f"{where}: data set {drive.data!r} has {columns} columns, "
                         f"but {path} has {population.size} units"
                     )
+
+
+def check_protocol(given: object) -> None:
+    """Raise ParameterError if something given as a protocol is none, such as a protocol's name."""
+    if isinstance(given, str | PathLike):
+        raise ParameterError(
+            f"protocol is {str(given)!r}, a name; give what it stands for: "
+            f"ds.run(ds.load_protocol({str(given)!r}))"
+        )
+    if not isinstance(given, Protocol):
+        raise ParameterError(f"protocol is a {type(given).__name__}; it must be a Protocol")
 
 
 def _time(where: str, value: Any) -> Quantity:

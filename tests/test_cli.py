@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,8 @@ from dendrosim.errors import (
     StorageError,
 )
 from dendrosim.outputs import Output
+
+RUN_CLI = [sys.executable, "-c", "import sys, dendrosim.cli as c; sys.exit(c.main())"]
 
 
 @pytest.fixture(autouse=True)
@@ -262,6 +265,20 @@ def test_a_second_run_replaces_the_files_of_the_first(call, engine):
     assert sorted(os.listdir("there")) == ["result.nc", "traces.png", "traces.svg"]
 
 
+def test_a_folder_holds_a_result_or_a_partial_one_of_the_last_run(call, engine):
+    engine.error = lambda result: NonFiniteError("v is nan", partial=result)
+    figures = ["traces.png", "traces.svg"]
+    for error, files in (
+        (engine.error, ["partial.nc"]),
+        (None, ["result.nc", *figures]),
+        (engine.error, ["partial.nc", *figures]),
+        (None, ["result.nc", *figures]),
+    ):
+        engine.error = error
+        call("run", "relax", "--out", "there")
+        assert sorted(os.listdir("there")) == files
+
+
 # -- usage errors ---------------------------------------------------------------------------------
 
 
@@ -382,6 +399,69 @@ def test_an_interrupt_outside_of_the_run_is_one_word(fails, engine):
     assert fails(1, "RunInterruptedError", "run", "relax") == "interrupted"
 
 
+@pytest.mark.parametrize("text", ["", "Unable to allocate 7 TiB"])
+def test_too_little_memory_is_no_bug(fails, engine, folder, text):
+    engine.error = MemoryError(text)
+    message = fails(1, "MemoryError", "run", "relax")
+    assert message.startswith("this needs more memory than the machine has")
+    assert text in message
+    path = folder / "protocols" / "relax.py"
+    path.write_text(path.read_text() + f"\nraise MemoryError({text!r})\n")
+    assert fails(1, "MemoryError", "show", "relax") == message
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_request_to_end_is_an_interrupt(fails, engine, name):
+    number = getattr(signal, name)
+    before = signal.getsignal(number)
+
+    def end(result):
+        try:
+            signal.raise_signal(number)
+        except KeyboardInterrupt:
+            signal.raise_signal(number)  # a second one does not cut short what the first one saves
+            return RunInterruptedError("interrupted", partial=result)
+        return AssertionError("no interrupt")
+
+    engine.error = end
+    fails(1, "RunInterruptedError", "run", "relax", "--out", "there")
+    assert os.listdir("there") == ["partial.nc"]
+    assert signal.getsignal(number) == before
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
+@pytest.mark.parametrize("backend", ["numpy", "cpp"])
+def test_a_run_that_is_told_to_end_keeps_what_was_recorded(tmp_path, monkeypatch, backend, name):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    options = ["--out", "there", "--set", "duration=1000 s", "--backend", backend]
+    process = subprocess.Popen(
+        [*RUN_CLI, "run", "relax", *options],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        seen = 0
+        for line in process.stderr:
+            seen += "steps/s" in line
+            if seen == 3:
+                break
+        (child,) = _children(process.pid) if backend == "cpp" else (None,)
+        process.send_signal(getattr(signal, name))
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 1
+    assert err.splitlines()[-1].endswith("what was recorded is in there/partial.nc")
+    assert os.listdir("there") == ["partial.nc"]
+    assert not list(tmp_path.glob("dendrosim-run-*"))
+    assert child is None or not Path(f"/proc/{child}").exists()
+
+
+def _children(pid):
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
 def test_an_unexpected_exception_is_called_a_bug(fails, engine, capsys, monkeypatch):
     engine.error = ZeroDivisionError("division by zero")
     message = fails(1, "ZeroDivisionError", "run", "relax")
@@ -479,8 +559,6 @@ def test_doctor_reports(call, monkeypatch):
 
 
 # -- streams --------------------------------------------------------------------------------------
-
-RUN_CLI = [sys.executable, "-c", "import sys, dendrosim.cli as c; sys.exit(c.main())"]
 
 
 @pytest.fixture

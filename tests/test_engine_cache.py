@@ -38,16 +38,13 @@ def empty_cache(tmp_path, monkeypatch):
 
 @pytest.fixture
 def other_compiler(monkeypatch):
-    """A way to change the compiler; what was remembered of the old one is forgotten."""
+    """A way to change the compiler."""
 
     def change(**variables):
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
-        toolchain.fingerprint.cache_clear()
 
-    yield change
-    monkeypatch.undo()
-    toolchain.fingerprint.cache_clear()
+    return change
 
 
 def compiled(protocol, **arguments):
@@ -168,14 +165,74 @@ def test_a_circuit_is_checked_and_run_without_any_cache(tmp_path, monkeypatch):
     assert np.all(np.isfinite(state["v"]))
 
 
-def test_without_a_compiler_cpp_is_missing_and_auto_means_numpy(empty_cache, other_compiler):
+def falls_back(capsys, reason):
+    """Whether `auto` means numpy, and one line on stderr says why."""
+    capsys.readouterr()
+    backend = run(leaky_protocol(), "auto", progress=False).provenance["backend"]
+    (line,) = capsys.readouterr().err.splitlines()
+    return backend == "numpy" and reason in line
+
+
+def test_without_a_compiler_cpp_is_missing_and_auto_means_numpy(
+    empty_cache, other_compiler, capsys
+):
     other_compiler(PATH="", CXX="")
     for backend in ("cpp", "cython"):
-        with pytest.raises(BackendMissingError, match=r"install one") as raised:
+        with pytest.raises(
+            BackendMissingError, match=f"back end {backend} needs.*install one"
+        ) as e:
             run(leaky_protocol(), backend)
-        assert raised.value.exit_code == 5
-    result = run(leaky_protocol(), "auto")
-    assert result.provenance["backend"] == "numpy"
+        assert e.value.exit_code == 5
+    assert falls_back(capsys, "needs a C++ compiler and there is none")
+
+
+BROKEN = {
+    "exit 1": "ended with code 1: it gave no message",
+    "echo 'error: no such luck' >&2; exit 1": "error: no such luck",
+    "exit 0": "left no program",
+    "echo 'exit 3' > program; chmod +x program": "does not start",
+    "printf '#!/bin/sh\nexit 3\n' > program; chmod +x program": "ended with code 3",
+}
+
+
+@pytest.mark.parametrize(("does", "reason"), BROKEN.items())
+def test_with_a_compiler_that_does_not_work_cpp_is_missing_and_auto_means_numpy(
+    empty_cache, other_compiler, tmp_path, capsys, does, reason
+):
+    other_compiler(CXX=str(executable(tmp_path / "c++", f"#!/bin/sh\n{does}\n")))
+    assert falls_back(capsys, reason)
+    with pytest.raises(BackendMissingError) as raised:
+        run(leaky_protocol(), "cpp")
+    assert reason in str(raised.value)
+    assert list((empty_cache / "programs").iterdir()) == []
+
+
+def test_a_compiler_is_tested_once_and_again_after_it_failed(
+    empty_cache, other_compiler, tmp_path, capsys
+):
+    calls, compiler = tmp_path / "calls", tmp_path / "c++"
+    own = toolchain.compiler()
+    executable(compiler, "#!/bin/sh\nexit 1\n")
+    other_compiler(CXX=str(compiler))
+    assert falls_back(capsys, "does not work")
+    text = f'#!/bin/sh\necho call >> {calls}\n[ -e {tmp_path}/off ] || exec {own} "$@"\nexit 1\n'
+    executable(compiler, text)
+    (tmp_path / "off").touch()
+    assert falls_back(capsys, "does not work")
+    (tmp_path / "off").unlink()
+    calls.unlink()
+    results = [run(leaky_protocol(), "auto").provenance for _ in range(2)]
+    assert [r["backend"] for r in results] == ["cpp", "cpp"]
+    assert [r["compiled"] for r in results] == [True, False]
+    assert len(calls.read_text().split()) == 2  # the test program and the program
+
+
+def test_a_compiler_that_leaves_no_program_publishes_nothing(empty_cache, other_compiler, tmp_path):
+    text = f'#!/bin/sh\ngrep -q dnrm2 program.cpp && exec {toolchain.compiler()} "$@"\nexit 0\n'
+    other_compiler(CXX=str(executable(tmp_path / "c++", text)))
+    with pytest.raises(CompilationError, match="left no program"):
+        run(leaky_protocol(), "cpp")
+    assert all(path.is_file() for path in empty_cache.glob("programs/*"))
 
 
 def test_a_compiler_that_is_not_there_is_named(empty_cache, other_compiler):
@@ -196,10 +253,9 @@ def executable(path, text):
 
 
 def test_a_failed_compilation_tells_what_the_compiler_said(empty_cache, other_compiler, tmp_path):
-    broken = executable(
-        tmp_path / "c++", "#!/bin/sh\necho 'x.cpp:1: error: no such luck' >&2\nexit 1\n"
-    )
-    other_compiler(CXX=str(broken))
+    works_for_the_test = f'grep -q dnrm2 program.cpp && exec {toolchain.compiler()} "$@"'
+    broken = f"#!/bin/sh\n{works_for_the_test}\necho 'x.cpp:1: error: no such luck' >&2\nexit 1\n"
+    other_compiler(CXX=str(executable(tmp_path / "c++", broken)))
     with pytest.raises(CompilationError, match="no such luck") as raised:
         run(leaky_protocol(), "cpp")
     assert raised.value.exit_code == 1
@@ -228,14 +284,32 @@ def program(ready, empty_cache, tmp_path, monkeypatch):
     return path, runs
 
 
-def test_damage_to_the_cache_is_repaired_by_compiling_again(program):
-    path, _ = program
+DAMAGES = {
+    "no program": lambda program: program.unlink(),
+    "an empty program": lambda program: os.truncate(program, 0),
+    "a program that is none": lambda program: program.write_bytes(b"\x00" * 100),
+    "half a header": lambda program: os.truncate(program, 40),
+    "a program that is not executable": lambda program: program.chmod(0o644),
+    "no manifest": lambda program: program.with_name("manifest.json").unlink(),
+    "half a manifest": lambda program: os.truncate(program.with_name("manifest.json"), 30),
+    "an empty manifest": lambda program: os.truncate(program.with_name("manifest.json"), 0),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damage_to_the_cache_is_repaired_by_compiling_again(program, damage):
+    path, runs = program
     expected = run(leaky_protocol(), "cpp")
     assert not expected.provenance["compiled"]
-    path.unlink()
+    new = path.with_name("new")  # not the file of the other tests
+    shutil.copy2(path, new)
+    new.replace(path)
+    DAMAGES[damage](path)
     again = run(leaky_protocol(), "cpp")
     assert again.provenance["compiled"]
     assert np.array_equal(again.state["cell.v"], expected.state["cell.v"])
+    assert not run(leaky_protocol(), "cpp").provenance["compiled"]
+    assert list(runs.iterdir()) == []
 
 
 def test_a_program_killed_in_mid_run_is_an_error_and_leaves_nothing(program):
@@ -259,12 +333,25 @@ def test_a_program_that_ends_without_results_is_an_error(program):
     assert list(runs.iterdir()) == []
 
 
-def test_a_program_that_cannot_be_started_is_an_error(program):
-    path, runs = program
-    path.chmod(0o644)
-    with pytest.raises(DendrosimError):
+def test_a_program_that_cannot_be_started_even_when_compiled_anew_is_an_error(program, monkeypatch):
+    _, runs = program
+
+    def refuse(*arguments, **options):
+        raise OSError(8, "Exec format error")
+
+    monkeypatch.setattr(execute.subprocess, "Popen", refuse)
+    monkeypatch.setattr(execute, "discard", lambda program: None)
+    with pytest.raises(ProgramError, match="Exec format error"):
         run(leaky_protocol(), "cpp")
     assert list(runs.iterdir()) == []
+
+
+def test_a_program_without_memory_says_so(program):
+    path, _ = program
+    path.unlink()
+    executable(path, '#!/bin/sh\necho "what(): std::bad_alloc" >&2\nkill -ABRT $$\n')
+    with pytest.raises(ProgramError, match="more memory than the machine has"):
+        run(leaky_protocol(), "cpp")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
@@ -293,6 +380,29 @@ def test_a_run_leaves_nothing_in_the_temporary_folder(program):
     _, runs = program
     run(leaky_protocol(), "cpp")
     assert list(runs.iterdir()) == []
+
+
+CYTHON = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+from brian2 import prefs
+from reference_problems import leaky_protocol
+from dendrosim.engine import run
+before = prefs["codegen.runtime.cython.cache_dir"]
+result = run(leaky_protocol(), backend="cython", progress=True)
+after = prefs["codegen.runtime.cython.cache_dir"]
+print(json.dumps([result.provenance["compiled"], before == after]))
+"""
+
+
+def test_cython_keeps_its_extensions_in_the_cache_and_says_when_it_compiles(empty_cache):
+    for compiled in (True, False):
+        done = subprocess.run(
+            [sys.executable, "-c", CYTHON, str(TESTS)], capture_output=True, text=True, check=True
+        )
+        assert json.loads(done.stdout) == [compiled, True]
+        assert ("compiling the circuit (the next run" in done.stderr) == compiled
+    assert list((empty_cache / "cython").glob("*.so"))
 
 
 def test_the_tests_do_not_use_the_callers_own_cache():

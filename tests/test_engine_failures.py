@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from reference_problems import BACKENDS, leaky_protocol, microcircuit_protocol
 
+import dendrosim
 from dendrosim.circuit import Circuit, Matrix, Population, Projection
 from dendrosim.engine import run
 from dendrosim.errors import (
@@ -204,17 +205,26 @@ def test_a_batch_that_belongs_to_the_protocol_cannot_be_overridden():
 @pytest.mark.parametrize(
     ("arguments", "kind", "words"),
     [
+        ({"backend": None}, ParameterError, "backend is None"),
         ({"backend": "nunpy"}, UnknownNameError, "did you mean 'numpy'"),
         ({"backend": "cuda"}, BackendMissingError, "cuda"),
         ({"precision": "dubble"}, UnknownNameError, "did you mean 'double'"),
+        ({"precision": None}, ParameterError, "precision is None"),
+        ({"seed": 1.0}, ParameterError, "seed is 1.0"),
+        ({"seed": True}, ParameterError, "seed is True"),
         ({"seed": -1}, ParameterError, "seed is -1"),
         ({"seed": 1.5}, ParameterError, "seed is 1.5"),
         ({"seed": "one"}, ParameterError, "seed is 'one'"),
         ({"seed": None}, ParameterError, "seed is None"),
         ({"batch": 0}, ParameterError, "batch"),
         ({"batch": 2.5}, ParameterError, "batch"),
-        ({"batch": "two"}, DendrosimError, "Protocol"),
+        ({"batch": 1.0}, ParameterError, "batch is 1.0"),
+        ({"batch": "two"}, ParameterError, "batch is 'two'"),
         ({"threads": 0}, ParameterError, "threads is 0"),
+        ({"initial": "x.nc"}, ParameterError, "ds.open_result('x.nc')"),
+        ({"initial": Path("x.nc")}, ParameterError, "ds.open_result('x.nc')"),
+        ({"initial": {"cell.v": np.array(0.0)}}, ShapeError, "cell.v has shape ()"),
+        ({"threads": "a"}, ParameterError, "threads is 'a'"),
         ({"threads": "all"}, ParameterError, "threads is 'all'"),
     ],
 )
@@ -222,3 +232,23 @@ def test_a_wrong_argument_is_named(arguments, kind, words):
     with pytest.raises(kind) as raised:
         run(leaky_protocol(), **{"backend": "numpy", **arguments})
     assert words in str(raised.value)
+
+
+@pytest.mark.parametrize("function", [run, dendrosim.run])
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("bmvr_gaussian", r"ds\.load_protocol\('bmvr_gaussian'\)"),
+        (Path("my.py"), r"ds\.load_protocol\('my.py'\)"),
+        (None, "protocol is a NoneType; it must be a Protocol"),
+        (leaky_protocol().circuit, "protocol is a Circuit; it must be a Protocol"),
+    ],
+)
+def test_something_that_is_no_protocol_is_refused(function, given, words):
+    with pytest.raises(ParameterError, match=words):
+        function(given)
+
+
+def test_a_seed_of_numpy_is_the_same_seed_and_kept_as_a_plain_number():
+    results = [run(leaky_protocol(), "numpy", seed=seed) for seed in (7, np.int64(7))]
+    assert [type(r.provenance["seed"]) for r in results] == [int, int]

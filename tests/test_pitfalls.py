@@ -132,3 +132,29 @@ def test_names_that_only_differ_in_where_they_are_split_do_not_collide(backend):
 def test_values_without_a_meaning_are_refused_by_name(settings):
     with pytest.raises(SpecError, match=next(iter(settings))):
         ds.load_protocol("bmvr_gaussian", **settings)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "cpp"])
+def test_a_diverging_matrix_is_reported_in_the_step_in_which_it_diverges(backend):
+    # w <- w + w^3 from 1 overflows a double in the step after |w| exceeds 1e103.
+    circuit = ds.Circuit(
+        (ds.Population("a", 1, "dv/dt = -v/ms : 1"),),
+        (ds.Matrix("m", "a", "a", 1.0, "dw/dt = w**3/ms : 1"),),
+    )
+    protocol = ds.Protocol(
+        circuit,
+        (ds.Block("b", (ds.Phase("x", "1 s"),)),),
+        dt="1 ms",
+        recordings=(ds.Recording("m", every="1 ms"),),
+    )
+    w, steps = 1.0, 0
+    with np.errstate(over="ignore"):
+        while np.isfinite(w):
+            w, steps = np.float64(w) + np.float64(w) ** 3, steps + 1
+    with pytest.raises(ds.errors.NonFiniteError) as raised:
+        ds.run(protocol, backend=backend)
+    assert raised.value.variable == "m"
+    assert raised.value.time == pytest.approx(steps * 1e-3)
+    kept = raised.value.partial["m"].values
+    assert len(kept) == steps
+    assert np.all(np.isfinite(kept))

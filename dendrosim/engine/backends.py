@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 from dendrosim import brian
+from dendrosim.console import emit_error
 from dendrosim.engine.outcome import Outcome, Progress, Task
-from dendrosim.errors import BackendMissingError, UnknownNameError
+from dendrosim.errors import BackendMissingError, ParameterError, UnknownNameError
 
 Backend = Callable[[Task, Progress], Outcome]
 
@@ -19,7 +20,7 @@ def _numpy(task: Task, progress: Progress) -> Outcome:
 def _cython(task: Task, progress: Progress) -> Outcome:
     from dendrosim.engine.cpp.toolchain import compiler
 
-    compiler()
+    compiler("cython")
     brian.load()
     from dendrosim.engine.runtime import run
 
@@ -28,7 +29,9 @@ def _cython(task: Task, progress: Progress) -> Outcome:
 
 def _cpp(task: Task, progress: Progress) -> Outcome:
     from dendrosim.engine.cpp.execute import run
+    from dendrosim.engine.cpp.toolchain import works
 
+    works()
     return run(task, progress)
 
 
@@ -38,23 +41,30 @@ BACKENDS: dict[str, Backend] = {"numpy": _numpy, "cython": _cython, "cpp": _cpp}
 def choose(name: str) -> str:
     """Return the back end that `name` means here: `auto` is cpp where it works, else numpy.
 
+    Why it does not work is said on stderr.
+
     Raises
     ------
+    ParameterError
+        If the name is not text.
     UnknownNameError
         If there is no such back end.
     BackendMissingError
         If it is not part of this version.
     """
+    if not isinstance(name, str):
+        raise ParameterError(f"backend is {name!r}; it must be text such as 'auto' or 'numpy'")
     if name == "cuda":
         raise BackendMissingError("back end cuda is not part of this version; use cpp")
     if name != "auto":
         if name not in BACKENDS:
             raise UnknownNameError("back end", name, ["auto", *BACKENDS])
         return name
-    from dendrosim.engine.cpp.toolchain import blas_folder, compiler
+    from dendrosim.engine.cpp.toolchain import works
 
     try:
-        compiler(), blas_folder()
-    except BackendMissingError:
+        works()
+    except BackendMissingError as error:
+        emit_error(f"using the slower back end numpy: {error}")
         return "numpy"
     return "cpp"

@@ -3,10 +3,8 @@
 import platform
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from dendrosim.cache import package_version, writable_folder
 from dendrosim.errors import DendrosimError
@@ -67,27 +65,9 @@ def _blas() -> str:
 
 
 def _program() -> str:
-    """Compile and run a program of three lines with the real flags."""
-    import subprocess
+    from dendrosim.engine.cpp.toolchain import FLAGS, try_out
 
-    from dendrosim.engine.cpp.toolchain import FLAGS, compile_program
-    from dendrosim.errors import CompilationError
-
-    source = (
-        "#include <cblas.h>\n#include <cstdio>\nint main() { double x[2] = {3, 4}; "
-        'std::printf("%g", scipy_cblas_dnrm2(2, x, 1)); }\n'
-    )
-    with tempfile.TemporaryDirectory(prefix="dendrosim-doctor-") as name:
-        folder = Path(name)
-        (folder / "program.cpp").write_text(source)
-        compile_program(folder)
-        done = subprocess.run(
-            [str(folder / "program")], capture_output=True, text=True, check=False
-        )
-        if done.stdout != "5":
-            raise CompilationError(
-                f"a test program printed {done.stdout!r} instead of 5; check CXX"
-            )
+    try_out()
     return "compiles, links and runs with " + " ".join(FLAGS)
 
 
@@ -95,7 +75,7 @@ def _cython() -> str:
     from dendrosim.engine.cpp.toolchain import compiler
 
     found = package_version("cython")
-    compiler()
+    compiler("cython")
     return f"Cython {found}"
 
 

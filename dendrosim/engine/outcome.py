@@ -25,9 +25,26 @@ class Task:
     threads: int
 
     def guarded(self, thorough: bool) -> list[str]:
-        """Return the keys watched in every step (populations), or now and then (matrices as well)."""
-        keys = state_keys(self.protocol.circuit)
-        return [key for name, key in keys.items() if thorough or "." in name]
+        """Return the keys watched for non-finite numbers in every step, or (thorough) in every hundredth.
+
+        Populations and matrices of little cost are watched in every step, large matrices now and then;
+        a matrix without plasticity cannot change.
+        """
+        circuit = self.protocol.circuit
+        keys = state_keys(circuit)
+        fixed = {m.name for m in circuit.matrices if not m.plasticity}
+        return [
+            key
+            for name, key in keys.items()
+            if name not in fixed and (thorough or self.watched_closely(name))
+        ]
+
+    def watched_closely(self, name: str) -> bool:
+        """Whether a state is watched in every step."""
+        if "." in name or self.protocol.batch >= 16:
+            return True
+        rows, columns = self.protocol.circuit.shape(self.protocol.circuit.matrix(name))
+        return rows * columns <= 4096
 
 
 @dataclass
@@ -56,9 +73,13 @@ class Progress:
         self.width = 0
         self.shown = 0.0
 
-    def compiling(self) -> None:
-        """Say that this structure is being compiled, once."""
-        self._line("compiling the circuit (the next run of the same structure will not)", end="\n")
+    def compiling(self, certain: bool = True) -> None:
+        """Say that this structure is being compiled, or that parts of it may be."""
+        if certain:
+            what = "compiling the circuit (the next run of the same structure will not)"
+        else:
+            what = "compiling what the cache does not hold yet"
+        self._line(what, end="\n")
 
     def at(self, step: int, segment: int) -> None:
         """Report a step; called a few times a second."""

@@ -16,15 +16,17 @@ from brian2.parsing.rendering import NumpyNodeRenderer
 from brian2.units.allunits import second
 from numpy.typing import NDArray
 
+from dendrosim.cache import cache_folder
 from dendrosim.circuit import Projection
 from dendrosim.engine.built import Built
 from dendrosim.engine.dense import Dense
 from dendrosim.engine.network import build
 from dendrosim.engine.outcome import Outcome, Progress, Task
-from dendrosim.engine.scope import brian
+from dendrosim.engine.scope import CYTHON, brian
 from dendrosim.engine.state import WEIGHT, all_values, state_keys, state_shape
-from dendrosim.engine.timeline import CIRCUIT, Fill, record_steps
+from dendrosim.engine.timeline import CIRCUIT, Fill
 from dendrosim.engine.updates import Update
+from dendrosim.schedule import record_steps
 from dendrosim.syntax import names, parse
 
 
@@ -53,6 +55,7 @@ class NumpyDense(Dense):
     def bind(self, built: Built) -> None:
         """Take hold of the arrays, after the initial values are in."""
         self.built = built
+        self.watched = {thorough: self.task.guarded(thorough) for thorough in (False, True)}
         self.values = {k: v.get_value() for k, v in built.arrays.items()}
         for name, recording in self.protocol.recorded().items():
             source = self.values[name if "." in name else f"{name}.{WEIGHT}"]
@@ -178,10 +181,10 @@ class NumpyDense(Dense):
     def _guard(self) -> None:
         self.step += 1
         thorough = self.step % 100 == 0 or self.step == self.line.steps
-        bad = [k for k in self.task.guarded(thorough) if not np.isfinite(np.sum(self.values[k]))]
+        bad = [k for k in self.watched[thorough] if not np.isfinite(np.sum(self.values[k]))]
         bad = [k for k in bad if not np.all(np.isfinite(self.values[k]))]
         if bad:
-            everything = self.task.guarded(thorough=True)
+            everything = self.watched[True]
             bad += [
                 k for k in everything if k not in bad and not np.all(np.isfinite(self.values[k]))
             ]
@@ -265,9 +268,11 @@ def run(task: Task, target: str, progress: Progress) -> Outcome:
         for key, value in all_values(task.protocol, task.line, task.state, built.ones).items():
             built.arrays[key].get_value()[...] = value
         dense.bind(built)
+        before = _extensions() if target == "cython" else set()
         if target == "cython":
-            progress.compiling()
+            progress.compiling(certain=not before)
         built.network.run(0 * second, namespace={})
+        compiled = target == "cython" and not _extensions() <= before
         ready = time.perf_counter()
         interrupted = _loop(task, built, dense, progress)
     steps = dense.step
@@ -279,9 +284,15 @@ def run(task: Task, target: str, progress: Progress) -> Outcome:
     broken = dense.failure[1] if dense.failure else []
     bad = {n: final[n] for n, k in state_keys(task.protocol.circuit).items() if k in broken}
     return Outcome(
-        steps, traces, final, bad, interrupted, compiled=False,
+        steps, traces, final, bad, interrupted, compiled,
         seconds={"build": ready - begin, "compile": 0.0, "run": time.perf_counter() - ready},
     )  # fmt: skip
+
+
+def _extensions() -> set[str]:
+    """Return the names of the compiled extensions that Brian2 keeps in the cache."""
+    suffixes = (".so", ".pyd")
+    return {path.name for path in (cache_folder() / CYTHON).iterdir() if path.suffix in suffixes}
 
 
 def _loop(task: Task, built: Built, dense: NumpyDense, progress: Progress) -> bool:

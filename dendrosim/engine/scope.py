@@ -7,7 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from dendrosim.cache import writable_folder
 from dendrosim.errors import EquationError
+
+CYTHON = "cython"
+"""Where in the cache folder Brian2 keeps its compiled extensions."""
 
 _log = logging.getLogger(__name__)
 
@@ -24,11 +28,13 @@ def brian(device: Any, precision: str, target: str = "numpy", **options: Any) ->
     from brian2.devices.device import get_device, reset_device, set_device
     from brian2.utils.logger import catch_logs
 
-    wanted = {
+    wanted: dict[str, Any] = {
         "core.default_float_dtype": np.float32 if precision == "single" else np.float64,
         "codegen.target": target,
         "codegen.loop_invariant_optimisations": True,
     }
+    if target == "cython":
+        wanted["codegen.runtime.cython.cache_dir"] = str(writable_folder(CYTHON))
     before = {name: prefs[name] for name in wanted}
     set_device(device, **options)
     caught: list[tuple[str, str, str]] = []
@@ -41,6 +47,8 @@ def brian(device: Any, precision: str, target: str = "numpy", **options: Any) ->
         cause: BaseException = error
         while cause.__cause__ is not None:
             cause = cause.__cause__
+        if isinstance(cause, MemoryError):
+            raise cause from None
         place = str(error).splitlines()[0].removesuffix(".").replace("Error encountered with ", "")
         raise EquationError(f"the equations cannot be run: {place}: {cause}") from error
     finally:

@@ -13,7 +13,7 @@ from dendrosim.engine.provenance import provenance
 from dendrosim.engine.state import initial_state, state_keys
 from dendrosim.engine.timeline import timeline
 from dendrosim.errors import NonFiniteError, ParameterError, RunInterruptedError, UnknownNameError
-from dendrosim.protocol import Protocol
+from dendrosim.protocol import Protocol, check_protocol
 from dendrosim.results import Result, Trace
 
 _ONE_THREAD_BELOW = 2_000_000  # multiply-adds of the largest product; smaller ones lose by threads
@@ -61,16 +61,19 @@ def run(
     NonFiniteError, RunInterruptedError
         With `partial`, the result up to that point.
     """
-    name = choose(backend)
+    check_protocol(protocol)
+    seed = _whole("seed", seed, 0)
     protocol = _with_batch(protocol, batch)
-    line = timeline(protocol, _whole("seed", seed, 0))
+    precision, threads = _precision(precision), _threads(protocol, threads)
+    name = choose(backend)
+    line = timeline(protocol, seed)
     given = _states(protocol, initial) if initial is not None else None
     task = Task(
         protocol,
         line,
         initial_state(protocol, seed, given),
-        _precision(precision),
-        _threads(protocol, threads),
+        precision,
+        threads,
     )
     report = reporter(task, progress)
     try:
@@ -83,7 +86,7 @@ def run(
 
 def _result(task: Task, outcome: Outcome, record: Mapping[str, Any]) -> Result:
     dt = task.protocol.time_step
-    traces = {n: Trace(steps * dt, rows) for n, (steps, rows) in outcome.traces.items()}
+    traces = {n: Trace(steps * dt, rows) for n, (steps, rows) in _finite(outcome).items()}
     status = "diverged" if outcome.bad else "interrupted" if outcome.interrupted else "done"
     message = f"{outcome.steps} of {task.line.steps} steps done"
     if outcome.bad:
@@ -98,6 +101,18 @@ def _result(task: Task, outcome: Outcome, record: Mapping[str, Any]) -> Result:
     if outcome.interrupted:
         raise RunInterruptedError(f"interrupted: {message}", partial=result)
     return result
+
+
+def _finite(outcome: Outcome) -> Mapping[str, tuple[NDArray[np.int64], NDArray[Any]]]:
+    """Return the recordings, of a diverged run only up to the first row that is not finite."""
+    if not outcome.bad:
+        return outcome.traces
+    kept = {}
+    for name, (steps, rows) in outcome.traces.items():
+        broken = ~np.isfinite(rows).reshape(len(rows), -1).all(axis=1)
+        end = int(np.argmax(broken)) if broken.any() else len(rows)
+        kept[name] = (steps[:end], rows[:end])
+    return kept
 
 
 def _first_bad(outcome: Outcome) -> tuple[str, tuple[int, ...]]:
@@ -117,13 +132,21 @@ def _divergence(task: Task, outcome: Outcome, name: str, index: tuple[int, ...])
         place = f"matrix {name!r}, weight {index[0]} <- {index[1]}"
     others = [n for n in outcome.bad if n != name]
     also = f"; non-finite by then as well: {', '.join(others)}" if others else ""
+    when = f"at t = {time:.6g} s (step {outcome.steps})"
+    if not task.watched_closely(name):
+        when = f"by t = {time:.6g} s (step {outcome.steps}, within the last 100 steps)"
     return (
-        f"the state became non-finite at t = {time:.6g} s (step {outcome.steps}): {place}{also}. "
+        f"the state became non-finite {when}: {place}{also}. "
         "Try a smaller time step or smaller learning rates"
     )
 
 
 def _states(protocol: Protocol, initial: "Result | Mapping[str, Any]") -> dict[str, NDArray[Any]]:
+    if isinstance(initial, str | os.PathLike):
+        raise ParameterError(
+            f"initial is {str(initial)!r}, a path; give the result itself: "
+            f"ds.open_result({str(initial)!r})"
+        )
     final = initial.state if isinstance(initial, Result) else initial
     if not isinstance(final, Mapping):
         raise ParameterError(f"initial is {initial!r}; it must be a result, or a mapping of states")
@@ -145,7 +168,7 @@ def _numbers(name: str, value: Any) -> NDArray[Any]:
 
 
 def _with_batch(protocol: Protocol, batch: int | None) -> Protocol:
-    if batch is None or batch == protocol.batch:
+    if batch is None or _whole("batch", batch, 1) == protocol.batch:
         return protocol
     if protocol.batch_fixed:
         raise ParameterError(
@@ -155,6 +178,8 @@ def _with_batch(protocol: Protocol, batch: int | None) -> Protocol:
 
 
 def _precision(name: str) -> str:
+    if not isinstance(name, str):
+        raise ParameterError(f"precision is {name!r}; it must be text such as 'auto' or 'single'")
     if name not in ("auto", "single", "double"):
         raise UnknownNameError("precision", name, ("auto", "single", "double"))
     return "double" if name == "auto" else name

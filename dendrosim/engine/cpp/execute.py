@@ -12,14 +12,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dendrosim.engine.cpp.program import Program, program
+from dendrosim.engine.cpp.program import Program, discard, program
 from dendrosim.engine.cpp.task import kept, write_task
 from dendrosim.engine.outcome import Outcome, Progress, Task
 from dendrosim.engine.state import state_keys, state_shape
-from dendrosim.engine.timeline import record_steps
 from dendrosim.errors import ProgramError, StorageError
+from dendrosim.schedule import record_steps
 
 _DONE, _NON_FINITE, _INTERRUPTED, _FAILED = 0, 3, 4, 70
+
+
+class _NotStartedError(ProgramError):
+    """The program does not even start, so its file is damaged."""
 
 
 def run(task: Task, progress: Progress) -> Outcome:
@@ -40,25 +44,34 @@ def run(task: Task, progress: Progress) -> Outcome:
             f"cannot make a temporary folder: {error.strerror or error}; set TMPDIR"
         ) from None
     try:
-        begin = time.perf_counter()
         try:
-            write_task(folder / "task.bin", task, made.manifest)
-        except OSError as error:
-            raise StorageError(
-                f"cannot write the run's folder {folder}: {error.strerror or error}"
-            ) from None
-        code, steps, interrupted = _watch(made, folder, progress)
-        try:
-            outcome = _read(task, made, folder, steps, code, interrupted)
-        except FileNotFoundError as error:
-            raise ProgramError(
-                f"the compiled program left no {Path(error.filename).name}; delete {made.folder} to "
-                "have it compiled again"
-            ) from None
-        outcome.seconds = {**made.seconds, "run": time.perf_counter() - begin}
-        return outcome
+            return _run(task, made, folder, progress)
+        except _NotStartedError:
+            discard(made)
+            made = program(task.protocol, task.precision, progress)
+            return _run(task, made, folder, progress)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _run(task: Task, made: Program, folder: Path, progress: Progress) -> Outcome:
+    begin = time.perf_counter()
+    try:
+        write_task(folder / "task.bin", task, made.manifest)
+    except OSError as error:
+        raise StorageError(
+            f"cannot write the run's folder {folder}: {error.strerror or error}"
+        ) from None
+    code, steps, interrupted = _watch(made, folder, progress)
+    try:
+        outcome = _read(task, made, folder, steps, code, interrupted)
+    except FileNotFoundError as error:
+        raise ProgramError(
+            f"the compiled program left no {Path(error.filename).name}; delete {made.folder} to "
+            "have it compiled again"
+        ) from None
+    outcome.seconds = {**made.seconds, "run": time.perf_counter() - begin}
+    return outcome
 
 
 def _watch(made: Program, folder: Path, progress: Progress) -> tuple[int, int, bool]:
@@ -71,7 +84,7 @@ def _watch(made: Program, folder: Path, progress: Progress) -> tuple[int, int, b
                 env={**os.environ, "OMP_NUM_THREADS": "1"},
             )  # fmt: skip
         except OSError as error:
-            raise ProgramError(
+            raise _NotStartedError(
                 f"the compiled program in {made.folder} cannot be started: {error.strerror or error}; "
                 "delete that folder to have it compiled again"
             ) from None
@@ -101,6 +114,11 @@ def _watch(made: Program, folder: Path, progress: Progress) -> tuple[int, int, b
         if code == _FAILED and "disk full" in said:
             raise StorageError(
                 f"{said} (the run's folder was {folder}; set TMPDIR to a roomier place)"
+            )
+        if "bad_alloc" in said:
+            raise ProgramError(
+                "this needs more memory than the machine has: the compiled program found none; "
+                "try a smaller batch, or record less"
             )
         raise ProgramError(
             f"the compiled program stopped with code {code}: {said[:500] or 'no message'}"

@@ -1,23 +1,21 @@
 """Compiled programs, one folder each in the cache, made once however many processes ask at the same time."""
 
-import fcntl
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dendrosim import brian
-from dendrosim.cache import code_digest, writable_folder
+from dendrosim.cache import code_digest, locked, writable_folder
 from dendrosim.engine.courses import slots
 from dendrosim.engine.cpp.toolchain import compile_program, fingerprint
 from dendrosim.engine.outcome import Progress
-from dendrosim.errors import StorageError
+from dendrosim.errors import CompilationError, StorageError
 from dendrosim.protocol import Protocol
 
 
@@ -58,12 +56,13 @@ def program(protocol: Protocol, precision: str, progress: Progress) -> Program:
     home = writable_folder("programs")
     folder = home / key
     begin = time.perf_counter()
-    if not _complete(folder):
-        with _lock(home / f"{key}.lock"):
-            if not _complete(folder):
+    manifest = _manifest(folder)
+    if manifest is None:
+        with locked(_lock(folder)):
+            manifest = _manifest(folder)
+            if manifest is None:
                 progress.compiling()
                 return _make(protocol, precision, home, folder, text)
-    manifest = json.loads((folder / "manifest.json").read_text())
     return Program(folder, manifest, False, {"build": time.perf_counter() - begin, "compile": 0.0})
 
 
@@ -79,6 +78,9 @@ def _make(protocol: Protocol, precision: str, home: Path, folder: Path, text: st
             (work / "structure.json").write_text(text)
             generated = time.perf_counter()
             compile_program(work)
+            manifest = _manifest(work)
+            if manifest is None:
+                raise CompilationError(f"the compiler left no usable program in {work}")
             if folder.exists():
                 shutil.rmtree(folder)
             work.rename(folder)
@@ -88,20 +90,27 @@ def _make(protocol: Protocol, precision: str, home: Path, folder: Path, text: st
         raise StorageError(
             f"cannot write the program cache {home}: {error.strerror or error}"
         ) from None
-    manifest = json.loads((folder / "manifest.json").read_text())
     seconds = {"build": generated - begin, "compile": time.perf_counter() - generated}
     return Program(folder, manifest, True, seconds)
 
 
-def _complete(folder: Path) -> bool:
-    return (folder / "program").is_file() and (folder / "manifest.json").is_file()
+def discard(made: Program) -> None:
+    """Remove a program that turned out to be damaged, so that it is compiled again."""
+    with locked(_lock(made.folder)):
+        shutil.rmtree(made.folder, ignore_errors=True)
 
 
-@contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            fcntl.flock(file, fcntl.LOCK_UN)
+def _manifest(folder: Path) -> dict[str, Any] | None:
+    """Return the manifest beside a program that can be run; None if either is missing or damaged."""
+    path = folder / "program"
+    try:
+        if not path.is_file() or not path.stat().st_size or not os.access(path, os.X_OK):
+            return None
+        manifest = json.loads((folder / "manifest.json").read_bytes())
+    except (OSError, ValueError):
+        return None
+    return manifest if isinstance(manifest, dict) else None
+
+
+def _lock(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.lock")

@@ -4,17 +4,30 @@ import hashlib
 import os
 import shutil
 import subprocess
+import tempfile
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
+from dendrosim.cache import locked, writable_folder
 from dendrosim.errors import BackendMissingError, CompilationError
 
 FLAGS = ["-std=c++17", "-O3", "-ffast-math", "-fno-finite-math-only", "-march=native", "-w"]
 
+_TEST = """#include <cblas.h>
+#include <cstdio>
+int main() { double x[2] = {3, 4}; std::printf("%g", scipy_cblas_dnrm2(2, x, 1)); }
+"""
+_INSTEAD = "set CXX to one that works, or use --backend numpy"
 
-def compiler() -> str:
+
+def compiler(backend: str = "cpp") -> str:
     """Return the C++ compiler: `CXX` if set, else the first of g++, c++, clang++ on the path.
+
+    Parameters
+    ----------
+    backend : str
+        What needs it, for the error.
 
     Raises
     ------
@@ -27,12 +40,12 @@ def compiler() -> str:
             raise BackendMissingError(
                 f"the compiler named by CXX, {own!r}, is not there; unset CXX or correct it"
             )
-        return found
+        return os.path.abspath(found)
     for name in ("g++", "c++", "clang++"):
         if found := shutil.which(name):
-            return found
+            return os.path.abspath(found)
     raise BackendMissingError(
-        "back end cpp needs a C++ compiler and there is none; install one "
+        f"back end {backend} needs a C++ compiler and there is none; install one "
         "(Debian: apt install g++), or use --backend numpy"
     )
 
@@ -47,7 +60,6 @@ def blas_folder() -> Path:
     return Path(spec.origin).parent
 
 
-@lru_cache(maxsize=1)
 def fingerprint() -> str:
     """Return a hash of compiler, flags, processor and BLAS: what decides whether a binary can be used."""
     parts = [compiler(), os.environ.get("CXX", ""), *FLAGS, str(blas_folder()), _processor()]
@@ -56,13 +68,58 @@ def fingerprint() -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
+def works() -> None:
+    """Return if programs can be compiled and run here; success is remembered in the cache, failure never.
+
+    Raises
+    ------
+    BackendMissingError
+        With the reason.
+    StorageError
+        If the cache folder cannot be written.
+    """
+    proof = writable_folder("toolchains") / fingerprint()[:32]
+    if proof.exists():
+        return
+    with locked(proof.with_suffix(".lock")):
+        if not proof.exists():
+            try_out()
+            proof.touch()
+
+
+def try_out() -> None:
+    """Compile and run a program of three lines with the real flags; raises as `works` does."""
+    home = writable_folder("programs")  # where programs will run: a temporary folder may differ
+    with tempfile.TemporaryDirectory(prefix="trying-", dir=home) as name:
+        (Path(name) / "program.cpp").write_text(_TEST)
+        try:
+            compile_program(Path(name))
+            done = subprocess.run(
+                [f"{name}/program"], capture_output=True, text=True, errors="replace", check=False
+            )
+        except CompilationError as error:
+            raise BackendMissingError(
+                f"the C++ compiler {compiler()} does not work: {error}; {_INSTEAD}"
+            ) from None
+        except OSError as error:
+            raise BackendMissingError(
+                f"what the C++ compiler {compiler()} makes does not start: "
+                f"{error.strerror or error}; {_INSTEAD}"
+            ) from None
+    if done.stdout != "5":
+        raise BackendMissingError(
+            f"what the C++ compiler {compiler()} makes does not work: a test program ended with code "
+            f"{done.returncode} and printed {done.stdout!r} instead of '5' {done.stderr[:300]}; {_INSTEAD}"
+        )
+
+
 def compile_program(folder: Path) -> None:
     """Compile `program.cpp` in a folder to `program`.
 
     Raises
     ------
     CompilationError
-        With the compiler's first lines; the whole output is kept in `compiler.log`.
+        With the compiler's first errors.
     """
     blas = blas_folder()
     command = [
@@ -70,15 +127,27 @@ def compile_program(folder: Path) -> None:
         "program.cpp", "-o", "program", f"-L{blas / 'lib'}", "-lscipy_openblas",
         f"-Wl,-rpath,{blas / 'lib'}",
     ]  # fmt: skip
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode:
-        (folder / "compiler.log").write_text(" ".join(command) + "\n" + done.stderr)
-        errors = [line for line in done.stderr.splitlines() if "error" in line][:3]
+    try:
+        done = subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, errors="replace", check=False
+        )
+    except OSError as error:
         raise CompilationError(
-            "the generated program did not compile: " + ("; ".join(errors) or done.stderr[:300])
+            f"{command[0]} cannot be started: {error.strerror or error}"
+        ) from None
+    if done.returncode:
+        errors = [line for line in done.stderr.splitlines() if "error" in line][:3]
+        said = "; ".join(errors) or done.stderr.strip()[:300] or "it gave no message"
+        raise CompilationError(
+            f"the program did not compile: {command[0]} ended with code {done.returncode}: {said}"
+        )
+    if not os.access(folder / "program", os.X_OK):
+        raise CompilationError(
+            f"the program did not compile: {command[0]} ended without an error but left no program"
         )
 
 
+@lru_cache(maxsize=1)
 def _processor() -> str:
     try:
         text = Path("/proc/cpuinfo").read_text()
