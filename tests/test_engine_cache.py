@@ -165,16 +165,16 @@ def test_a_circuit_is_checked_and_run_without_any_cache(tmp_path, monkeypatch):
     assert np.all(np.isfinite(state["v"]))
 
 
-def falls_back(capsys, reason):
-    """Whether `auto` means numpy, and one line on stderr says why."""
-    capsys.readouterr()
-    backend = run(leaky_protocol(), "auto", progress=False).provenance["backend"]
-    (line,) = capsys.readouterr().err.splitlines()
-    return backend == "numpy" and reason in line
+def falls_back(caplog, reason):
+    """Whether `auto` means numpy here, and says why in one line."""
+    caplog.clear()
+    chosen = run(leaky_protocol(), "auto", progress=False).provenance["backend"]
+    (record,) = caplog.records
+    return chosen == "numpy" and record.levelname == "WARNING" and reason in record.getMessage()
 
 
 def test_without_a_compiler_cpp_is_missing_and_auto_means_numpy(
-    empty_cache, other_compiler, capsys
+    empty_cache, other_compiler, caplog
 ):
     other_compiler(PATH="", CXX="")
     for backend in ("cpp", "cython"):
@@ -183,7 +183,7 @@ def test_without_a_compiler_cpp_is_missing_and_auto_means_numpy(
         ) as e:
             run(leaky_protocol(), backend)
         assert e.value.exit_code == 5
-    assert falls_back(capsys, "needs a C++ compiler and there is none")
+    assert falls_back(caplog, "needs a C++ compiler and there is none")
 
 
 BROKEN = {
@@ -197,10 +197,10 @@ BROKEN = {
 
 @pytest.mark.parametrize(("does", "reason"), BROKEN.items())
 def test_with_a_compiler_that_does_not_work_cpp_is_missing_and_auto_means_numpy(
-    empty_cache, other_compiler, tmp_path, capsys, does, reason
+    empty_cache, other_compiler, tmp_path, caplog, does, reason
 ):
     other_compiler(CXX=str(executable(tmp_path / "c++", f"#!/bin/sh\n{does}\n")))
-    assert falls_back(capsys, reason)
+    assert falls_back(caplog, reason)
     with pytest.raises(BackendMissingError) as raised:
         run(leaky_protocol(), "cpp")
     assert reason in str(raised.value)
@@ -208,17 +208,17 @@ def test_with_a_compiler_that_does_not_work_cpp_is_missing_and_auto_means_numpy(
 
 
 def test_a_compiler_is_tested_once_and_again_after_it_failed(
-    empty_cache, other_compiler, tmp_path, capsys
+    empty_cache, other_compiler, tmp_path, caplog
 ):
     calls, compiler = tmp_path / "calls", tmp_path / "c++"
     own = toolchain.compiler()
     executable(compiler, "#!/bin/sh\nexit 1\n")
     other_compiler(CXX=str(compiler))
-    assert falls_back(capsys, "does not work")
+    assert falls_back(caplog, "does not work")
     text = f'#!/bin/sh\necho call >> {calls}\n[ -e {tmp_path}/off ] || exec {own} "$@"\nexit 1\n'
     executable(compiler, text)
     (tmp_path / "off").touch()
-    assert falls_back(capsys, "does not work")
+    assert falls_back(caplog, "does not work")
     (tmp_path / "off").unlink()
     calls.unlink()
     results = [run(leaky_protocol(), "auto").provenance for _ in range(2)]

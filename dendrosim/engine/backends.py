@@ -1,11 +1,13 @@
 """The back ends by name. To add one, write a module with a function Task, Progress -> Outcome and name it here."""
 
+import logging
 from collections.abc import Callable
 
 from dendrosim import brian
-from dendrosim.console import emit_error
 from dendrosim.engine.outcome import Outcome, Progress, Task
 from dendrosim.errors import BackendMissingError, ParameterError, UnknownNameError
+
+_log = logging.getLogger(__name__)
 
 Backend = Callable[[Task, Progress], Outcome]
 
@@ -41,7 +43,7 @@ BACKENDS: dict[str, Backend] = {"numpy": _numpy, "cython": _cython, "cpp": _cpp}
 def choose(name: str) -> str:
     """Return the back end that `name` means here: `auto` is cpp where it works, else numpy.
 
-    Why it does not work is said on stderr.
+    Why it does not work is logged as a warning (on stderr, where nothing else is set up).
 
     Raises
     ------
@@ -65,6 +67,6 @@ def choose(name: str) -> str:
     try:
         works()
     except BackendMissingError as error:
-        emit_error(f"using the slower back end numpy: {error}")
+        _log.warning("using the slower back end numpy: %s", error)
         return "numpy"
     return "cpp"
