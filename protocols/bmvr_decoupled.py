@@ -30,7 +30,7 @@ def protocol(
     dt: ds.Quantity = "2 ms",
     data_seed: int = 0,
     **circuit: ds.parameters_of(
-        "bmvr", without=("inputs", "outputs", "hidden", "transfer", "decoupled")
+        "bmvr", without=("inputs", "outputs", "hidden", "transfer", "tau_mean", "decoupled")
     ),
 ) -> ds.Protocol:
     """Return the protocol.

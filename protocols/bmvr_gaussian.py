@@ -43,7 +43,9 @@ def protocol(
     presentations: int = 80_000,
     dt: ds.Quantity = "2 ms",
     data_seed: int = 0,
-    **circuit: ds.parameters_of("bmvr", without=("inputs", "outputs", "hidden", "transfer")),
+    **circuit: ds.parameters_of(
+        "bmvr", without=("inputs", "outputs", "hidden", "transfer", "tau_mean")
+    ),
 ) -> ds.Protocol:
     """Return the protocol.
 
@@ -91,6 +93,8 @@ def protocol(
     built = ds.load_circuit("bmvr", inputs=inputs, outputs=outputs, hidden=hidden, **circuit)
     if start == "optimum":
         built = _at_optimum(built, regression.covariances(x, y), perturbation, rng)
+    if mode == "online" and duration is not None:
+        raise ParameterError("duration is for mode = batch; online takes a number of presentations")
     if mode == "online":
         block, keep = _online(built, x, presentations, dt)
         batch = 1
@@ -190,7 +194,9 @@ def measure(result: ds.Result) -> ds.Measurement:
         "optimum": optimum,
         "gains": gains,
         "expected_gains": expected,
-        "critical_tau_ratio": bmvr_flow.critical_tau_ratio(regression.canonical_values(cov), k),
+        "critical_tau_ratio": bmvr_flow.critical_tau_ratio(
+            regression.canonical_values(cov), k, rho=_number(protocol.circuit, "rho")
+        ),
     }
     references = {
         "relative_excess": 0.0,

@@ -168,3 +168,9 @@ def test_the_corrected_derivative_is_the_gradient():
         nudge[i, j] = 1e-6
         slope = (objective(w1 + nudge) - objective(w1 - nudge)) / 2e-6
         assert change[i, j] == pytest.approx(slope, abs=1e-7)
+
+
+def test_the_critical_ratio_depends_on_the_relative_rate_of_the_tuft():
+    # S (S + 2 rho)/(rho D^2) with S = 1.06, D = 0.56
+    metrics = gaussian(rho=0.5, duration="2 ms")
+    assert metrics["critical_tau_ratio"] == pytest.approx(1.06 * 2.06 / (0.5 * 0.56**2))
