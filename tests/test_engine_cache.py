@@ -15,6 +15,7 @@ from reference_problems import chain, chain_protocol, leaky_protocol
 from dendrosim.cache import cache_folder
 from dendrosim.engine import run
 from dendrosim.engine.cpp import execute, toolchain
+from dendrosim.engine.cpp.program import seal
 from dendrosim.errors import (
     BackendMissingError,
     CompilationError,
@@ -289,6 +290,7 @@ DAMAGES = {
     "an empty program": lambda program: os.truncate(program, 0),
     "a program that is none": lambda program: program.write_bytes(b"\x00" * 100),
     "half a header": lambda program: os.truncate(program, 40),
+    "half a program": lambda program: os.truncate(program, program.stat().st_size // 2),
     "a program that is not executable": lambda program: program.chmod(0o644),
     "no manifest": lambda program: program.with_name("manifest.json").unlink(),
     "half a manifest": lambda program: os.truncate(program.with_name("manifest.json"), 30),
@@ -318,6 +320,7 @@ def test_a_program_killed_in_mid_run_is_an_error_and_leaves_nothing(program):
     executable(
         path, "#!/bin/sh\nhead -c 100 /dev/zero > $1/trace0.bin\necho 'P 7 0'\nkill -KILL $$\n"
     )
+    seal(path.parent)
     with pytest.raises(ProgramError, match="-9") as raised:
         run(leaky_protocol(), "cpp")
     assert raised.value.exit_code == 1
@@ -328,6 +331,7 @@ def test_a_program_that_ends_without_results_is_an_error(program):
     path, runs = program
     path.unlink()
     executable(path, "#!/bin/sh\nexit 0\n")
+    seal(path.parent)
     with pytest.raises(DendrosimError):
         run(leaky_protocol(), "cpp")
     assert list(runs.iterdir()) == []
@@ -350,6 +354,7 @@ def test_a_program_without_memory_says_so(program):
     path, _ = program
     path.unlink()
     executable(path, '#!/bin/sh\necho "what(): std::bad_alloc" >&2\nkill -ABRT $$\n')
+    seal(path.parent)
     with pytest.raises(ProgramError, match="more memory than the machine has"):
         run(leaky_protocol(), "cpp")
 

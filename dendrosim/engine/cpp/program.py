@@ -78,6 +78,7 @@ def _make(protocol: Protocol, precision: str, home: Path, folder: Path, text: st
             (work / "structure.json").write_text(text)
             generated = time.perf_counter()
             compile_program(work)
+            seal(work)
             manifest = _manifest(work)
             if manifest is None:
                 raise CompilationError(f"the compiler left no usable program in {work}")
@@ -107,9 +108,21 @@ def _manifest(folder: Path) -> dict[str, Any] | None:
         if not path.is_file() or not path.stat().st_size or not os.access(path, os.X_OK):
             return None
         manifest = json.loads((folder / "manifest.json").read_bytes())
+        whole = isinstance(manifest, dict) and manifest.get("sha256") == _hash(path)
     except (OSError, ValueError):
         return None
-    return manifest if isinstance(manifest, dict) else None
+    return manifest if whole else None
+
+
+def seal(folder: Path) -> None:
+    """Write into the manifest the hash of the program that was just compiled."""
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_bytes())
+    path.write_text(json.dumps({**manifest, "sha256": _hash(folder / "program")}))
+
+
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _lock(folder: Path) -> Path:
