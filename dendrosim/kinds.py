@@ -7,6 +7,7 @@ import numbers
 import re
 import types
 import typing
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -22,13 +23,14 @@ _ELEMENT = re.compile(r"""\s*(?P<element>"[^"]*"|'[^']*'|[^,"'\[\]]*?)\s*(?P<com
 _BEGINS_WITH_NUMBER = re.compile(r"\s*[+-]?(?:\d|\.\d|inf)")
 
 
-class Kind:
+class Kind(ABC):
     """What values a parameter takes.
 
     A value has two forms: the plain one, which JSON can hold and which a protocol keeps among its
     parameters, and the one that the function in the file receives.
     """
 
+    @abstractmethod
     def read(self, text: str) -> Any:
         """Return the plain value that a text from the command line means.
 
@@ -39,11 +41,10 @@ class Kind:
         SpecError
             If it can, and the value is not allowed.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def check(self, value: Any) -> Any:
         """Return the plain form of a Python value; raises as `read` does."""
-        raise NotImplementedError
 
     def build(self, plain: Any) -> Any:
         """Return what the function receives for a plain value."""

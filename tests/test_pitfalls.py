@@ -145,7 +145,7 @@ def test_a_diverging_matrix_is_reported_in_the_step_in_which_it_diverges(backend
         circuit,
         (ds.Block("b", (ds.Phase("x", "1 s"),)),),
         dt="1 ms",
-        recordings=(ds.Recording("m", every="1 ms"),),
+        recordings=(ds.Recording("m", every="1 ms"), ds.Recording("a.v", every="trial")),
     )
     w, steps = 1.0, 0
     with np.errstate(over="ignore"):
@@ -158,3 +158,4 @@ def test_a_diverging_matrix_is_reported_in_the_step_in_which_it_diverges(backend
     kept = raised.value.partial["m"].values
     assert len(kept) == steps
     assert np.all(np.isfinite(kept))
+    assert raised.value.partial["a.v"].sizes["time"] == 0  # the trial never ended

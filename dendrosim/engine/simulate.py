@@ -109,7 +109,7 @@ def _finite(outcome: Outcome) -> Mapping[str, tuple[NDArray[np.int64], NDArray[A
         return outcome.traces
     kept = {}
     for name, (steps, rows) in outcome.traces.items():
-        broken = ~np.isfinite(rows).reshape(len(rows), -1).all(axis=1)
+        broken = ~np.isfinite(rows).all(axis=tuple(range(1, rows.ndim)))
         end = int(np.argmax(broken)) if broken.any() else len(rows)
         kept[name] = (steps[:end], rows[:end])
     return kept

@@ -12,6 +12,7 @@ There are two ways for a value to reach an input:
   `Table` and `Samples`.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
@@ -24,12 +25,12 @@ from dendrosim.units import Dimension, Quantity, quantity, unit, unit_name
 
 
 @dataclass(frozen=True, eq=False)
-class Signal(Spec):
+class Signal(Spec, ABC):
     """Base of every signal."""
 
+    @abstractmethod
     def check(self, where: str, dimension: Dimension, size: int) -> None:
         """Raise UnitError or ShapeError if the signal does not fit an input of `size` units."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, eq=False)
