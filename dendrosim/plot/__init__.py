@@ -7,22 +7,32 @@ figure is drawn.
 """
 
 from dendrosim.plot._curve import curve
+from dendrosim.plot._families import families
 from dendrosim.plot._images import images, receptive_fields
 from dendrosim.plot._overview import overview
+from dendrosim.plot._panels import panels
 from dendrosim.plot._plasticity import plasticity
+from dendrosim.plot._psth import psth
+from dendrosim.plot._raster import raster
 from dendrosim.plot._save import save
 from dendrosim.plot._traces import traces
 from dendrosim.plot._weight_traces import weight_traces
 from dendrosim.plot._weights import weights
+from dendrosim.plot._window import window
 
 __all__ = [
     "curve",
+    "families",
     "images",
     "overview",
+    "panels",
     "plasticity",
+    "psth",
+    "raster",
     "receptive_fields",
     "save",
     "traces",
     "weight_traces",
     "weights",
+    "window",
 ]

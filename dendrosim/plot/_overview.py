@@ -5,6 +5,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dendrosim.plot._plasticity import plasticity
+from dendrosim.plot._psth import psth
+from dendrosim.plot._raster import raster
 from dendrosim.plot._traces import traces
 from dendrosim.plot._weight_traces import weight_traces
 from dendrosim.plot._weights import weights
@@ -16,10 +18,11 @@ if TYPE_CHECKING:
 
 
 def overview(result: Result) -> dict[str, Callable[[], "Figure"]]:
-    """Return name to a function that draws the figure: traces, final weights, their course.
+    """Return name to a function that draws the figure: traces, spikes, final weights, their course.
 
-    Traces for every population with a recording, weights for every matrix of the circuit, their
-    course and rate of change for every matrix recorded more than once.
+    Traces for every population with a recording, spikes and rate for every one with spikes, weights
+    for every matrix of the circuit, their course and rate of change for every matrix recorded more
+    than once.
     """
     figures: dict[str, Callable[[], Figure]] = {}
     for population in result.circuit.populations:
@@ -27,6 +30,11 @@ def overview(result: Result) -> dict[str, Callable[[], "Figure"]]:
             figures[f"traces_{population.name}"] = partial(
                 _draw, traces, result, f"{population.name}.*"
             )
+        if population.name in result.spikes:
+            for function in (raster, psth):
+                figures[f"{function.__name__}_{population.name}"] = partial(
+                    _draw, function, result, population.name
+                )
     for matrix in result.circuit.matrices:
         if matrix.name in result.state:
             figures[f"weights_{matrix.name}"] = partial(_draw, weights, result, matrix.name)

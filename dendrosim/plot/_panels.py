@@ -1,0 +1,177 @@
+"""Responses to several stimuli side by side: voltages above, the injected currents below."""
+
+from collections.abc import Mapping
+from textwrap import fill
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from dendrosim.errors import ParameterError, ShapeError, UnknownNameError
+from dendrosim.plot.style import PALETTE, legend_right, line, si_label, styled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Course = tuple[ArrayLike, ArrayLike]
+"""Time in seconds and as many values in SI units."""
+
+Courses = dict[str, dict[str, tuple[NDArray, NDArray]]]
+"""By title and label."""
+
+
+@styled
+def panels(
+    columns: Mapping[str, Mapping[str, Course]],
+    currents: Mapping[str, Mapping[str, Course]] | None = None,
+    spikes: Mapping[str, Mapping[str, ArrayLike]] | None = None,
+    *,
+    peak: float = 0.02,
+    ylabel: str = "voltage",
+    current_label: str = "current",
+) -> "NDArray[Any]":
+    """Draw one column per stimulus: voltages above, the currents that caused them below.
+
+    The classical use is back-propagation-activated calcium spike firing: a somatic pulse, a
+    dendritic current, both together, and a stronger dendritic current, each with the voltage of soma
+    and dendrite. The columns share their voltage axis and their current axis. A label has one colour
+    everywhere, so that a compartment's current has the colour of its voltage.
+
+    Parameters
+    ----------
+    columns : mapping of title to mapping of label to (time, voltage)
+        Columns from left to right, in seconds and volt. Every course brings its own time.
+    currents : mapping of title to mapping of label to (time, current), optional
+        In seconds and ampere, drawn below the column of that title. Without it there is one row.
+    spikes : mapping of title to mapping of label to array, optional
+        Times in seconds at which the voltage of that label has a spike, for models whose threshold
+        and reset leave none to see: a line is drawn from the voltage up to `peak`.
+    peak : float
+        In volt.
+    ylabel, current_label : str
+        Without units.
+
+    Returns
+    -------
+    array of Axes (rows, columns)
+        Voltages in row 0, currents in row 1 if there are any.
+
+    Raises
+    ------
+    ParameterError
+        If there is no column.
+    ShapeError
+        If a course has not as many values as times.
+    UnknownNameError
+        If currents or spikes belong to no column, or spikes to no voltage.
+
+    Examples
+    --------
+    >>> from dendrosim.plot import panels
+    >>> time, v = [0.0, 0.1], [-0.07, -0.06]
+    >>> axes = panels({"soma alone": {"soma": (time, v)}}, spikes={"soma alone": {"soma": [0.05]}})
+    >>> axes.shape
+    (1, 1)
+    """
+    if not columns:
+        raise ParameterError("panels: there must be at least one column")
+    voltages = _checked("voltage", columns, columns)
+    injected = _checked("current", currents or {}, columns)
+    marked = _marked(spikes or {}, columns)
+    colours = _colours(voltages, injected)
+    drawn = _grid(len(columns), bool(injected))
+    v_scale, v_label = si_label(ylabel, "V", _values(voltages))
+    i_scale, i_label = si_label(current_label, "A", _values(injected))
+    for column, title in zip(drawn.T, columns, strict=True):
+        courses, below = voltages[title], injected.get(title, {})
+        t_scale, t_label = si_label("time", "s", _times(courses, below))
+        for label, (time, v) in courses.items():
+            options = {"color": colours[label], "label": label}
+            line(column[0], t_scale * time, v_scale * v, **options)
+            at = marked.get(title, {}).get(label, np.zeros(0))
+            foot = np.interp(at, time, v)
+            column[0].vlines(
+                t_scale * at, v_scale * foot, v_scale * peak, color=colours[label], lw=1.0
+            )
+        for label, (time, i) in below.items():
+            line(column[1], t_scale * time, i_scale * i, color=colours[label], label=label)
+        column[0].set_title(fill(title, 22, replace_whitespace=False))
+        column[0].margins(x=0.01)
+        column[-1].set_xlabel(t_label)
+    drawn[0, 0].set_ylabel(v_label)
+    if injected:
+        drawn[1, 0].set_ylabel(i_label)
+    drawn[0, 0].figure.align_ylabels(drawn[:, 0])
+    _legend(drawn[0, -1], colours)
+    return drawn
+
+
+def _checked(
+    kind: str, given: Mapping[str, Mapping[str, Course]], columns: Mapping[str, Any]
+) -> Courses:
+    """Return courses as arrays."""
+    checked: Courses = {}
+    for title, courses in given.items():
+        _known("column", title, columns)
+        checked[title] = {}
+        for label, course in courses.items():
+            time, values = (np.asarray(part, dtype=float) for part in course)
+            if time.ndim != 1 or time.shape != values.shape:
+                raise ShapeError(
+                    f"panels: {kind} {label!r} of {title!r} has {values.shape} values "
+                    f"at {time.shape} times"
+                )
+            checked[title][label] = time, values
+    return checked
+
+
+def _marked(
+    spikes: Mapping[str, Mapping[str, ArrayLike]], columns: Mapping[str, Mapping[str, Any]]
+) -> dict[str, dict[str, NDArray]]:
+    for title, times in spikes.items():
+        _known("column", title, columns)
+        for label in times:
+            _known(f"voltage of {title!r}", label, columns[title])
+    return {
+        title: {label: np.asarray(t, dtype=float) for label, t in times.items()}
+        for title, times in spikes.items()
+    }
+
+
+def _known(kind: str, name: str, allowed: Mapping[str, Any]) -> None:
+    if name not in allowed:
+        raise UnknownNameError(kind, name, allowed)
+
+
+def _colours(*groups: Courses) -> dict[str, str]:
+    """Return the colour of each label, in order of appearance."""
+    labels = dict.fromkeys(n for group in groups for courses in group.values() for n in courses)
+    return {label: PALETTE[k % len(PALETTE)] for k, label in enumerate(labels)}
+
+
+def _values(group: Courses) -> NDArray:
+    values = [v for courses in group.values() for _, v in courses.values()]
+    return np.concatenate([*values, np.zeros(0)])
+
+
+def _times(*groups: Mapping[str, tuple[NDArray, NDArray]]) -> NDArray:
+    return np.concatenate([*(t for g in groups for t, _ in g.values()), np.zeros(0)])
+
+
+def _grid(count: int, two_rows: bool) -> "NDArray[Any]":
+    """Return the Axes of a new figure: every row shares its y axis, every column its x axis."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(1.6 + 1.6 * count, 3.6 if two_rows else 2.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    ratios = (3, 1) if two_rows else (1,)
+    return figure.subplots(
+        len(ratios), count, sharex="col", sharey="row", squeeze=False, height_ratios=ratios
+    )
+
+
+def _legend(ax: "Axes", colours: Mapping[str, str]) -> None:
+    from matplotlib.lines import Line2D
+
+    legend_right(ax, handles=[Line2D([], [], color=c, label=n) for n, c in colours.items()])

@@ -1,0 +1,162 @@
+"""The rate of a population in time bins, over the run or around the beginnings of phases."""
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dendrosim.errors import ParameterError, UnknownNameError
+from dendrosim.plot._spikes import (
+    INSTANT,
+    chosen_units,
+    duration,
+    index,
+    of_sample,
+    recorded_spikes,
+    seconds,
+)
+from dendrosim.plot.style import PALETTE, QUIET, axes, legend_right, si_label, styled
+from dendrosim.results import PhaseSpan, Result
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+@styled
+def psth(
+    result: Result,
+    population: str,
+    ax: "Axes | None" = None,
+    *,
+    bin_width: str | float = 0.01,
+    align: str | Sequence[str] | None = None,
+    before: str | float | None = None,
+    after: str | float | None = None,
+    units: Sequence[int] | None = None,
+    sample: int | None = None,
+    label: str = "",
+) -> "Axes":
+    """Draw the peri-stimulus time histogram: spikes per second and unit, in bins.
+
+    A bin holds the spikes from its left edge up to, not including, its right one. Their number is
+    divided by the units, the samples and the time that the bin covers in all trials together, so
+    that a bin that the run covers in part, or in some trials only, is not too low. Several
+    populations may be drawn into the same `ax`.
+
+    Parameters
+    ----------
+    result : Result
+    population : str
+        One whose spikes were recorded.
+    bin_width, before, after : time
+        Seconds, or text such as `5 ms`.
+    align : str or sequence of str, optional
+        Patterns; time is counted from the beginning of every phase whose `name` or `block/name`
+        matches, and the rate is averaged over them. Default: the whole run from its beginning.
+    before, after : time
+        How far the histogram reaches around these beginnings, only with `align`; default: from
+        there to the end of the shortest matching phase.
+    units : sequence of int, optional
+        Average over these; default: over all.
+    sample : int, optional
+        Only this sample of the batch; default: average over all.
+    label : str, optional
+        In the legend; default: the name of the population.
+
+    Raises
+    ------
+    UnknownNameError
+        If no spikes of the population were recorded, it has no such unit or sample, or no phase
+        matches.
+    ParameterError
+        If a bin or the whole histogram has no width.
+    """
+    from matplotlib.patches import StepPatch
+
+    spikes = recorded_spikes(result, population)
+    if sample is not None:
+        sample = index(f"sample of {population}", sample, result.protocol.batch)
+    shown = chosen_units(result, population, units)
+    starts, low, high = _windows(result, align, before, after)
+    edges = _edges(low, high, seconds("psth: bin_width", bin_width))
+
+    spikes = of_sample(spikes, sample)
+    times = np.sort(spikes.time if units is None else spikes.time[np.isin(spikes.unit, shown)])
+    samples = result.protocol.batch if sample is None else 1
+    covered = len(shown) * samples * _covered(starts, edges, duration(result))
+    counts = _counts(times, starts, edges)
+    rates = np.divide(counts, covered, out=np.full(len(counts), np.nan), where=covered > 0)
+
+    ax = axes(ax, (6.5, 2.8))
+    x_scale, x_label = si_label("time" if align is None else "time from onset", "s", edges)
+    drawn = sum(isinstance(p, StepPatch) for p in ax.patches) // 2
+    colour = PALETTE[drawn % len(PALETTE)]
+    name = label or population
+    averaged = [(len(shown), "unit"), (samples, "sample"), (len(starts), "trial")]
+    means = ", ".join(f"{n} {what}{'s' * (n > 1)}" for n, what in averaged if n > 1)
+    ax.stairs(rates, x_scale * edges, fill=True, color=colour, alpha=0.2, lw=0)
+    ax.stairs(rates, x_scale * edges, color=colour, lw=1.0, label=f"{name}\n{means}".strip())
+    if low < 0:
+        ax.axvline(0.0, color=QUIET, ls="--", lw=0.8, zorder=0)
+    ax.set_xlim(x_scale * low, x_scale * high)
+    ax.set_ylim(0.0, 1.05 * max(0.0, ax.dataLim.y1) or 1.0)
+    ax.set_xlabel(x_label)
+    ax.set_ylabel("rate (Hz)")
+    legend_right(ax, "mean of")
+    return ax
+
+
+def _windows(
+    result: Result,
+    align: str | Sequence[str] | None,
+    before: str | float | None,
+    after: str | float | None,
+) -> tuple[NDArray, float, float]:
+    """Return the times that count as zero, and from when to when the histogram reaches."""
+    if align is None:
+        if before is not None or after is not None:
+            raise ParameterError(
+                "psth: before and after need align, the phase they are counted from"
+            )
+        return np.zeros(1), 0.0, duration(result)
+    spans = _matching(result, align)
+    low = 0.0 if before is None else -seconds("psth: before", before)
+    shortest = min(s.stop - s.start for s in spans)
+    high = shortest if after is None else seconds("psth: after", after)
+    if not high > low:
+        raise ParameterError(f"psth: the histogram must end after it begins, not at {high:g} s")
+    return np.array([s.start for s in spans]), low, high
+
+
+def _matching(result: Result, align: str | Sequence[str]) -> list[PhaseSpan]:
+    spans = [(s, (s.phase, f"{s.block}/{s.phase}")) for s in result.phases()]
+    patterns = [align] if isinstance(align, str) else list(align)
+    for pattern in patterns:
+        if not any(fnmatchcase(n, pattern) for _, names in spans for n in names):
+            raise UnknownNameError("phase", pattern, {n for _, names in spans for n in names})
+    return [s for s, names in spans if any(fnmatchcase(n, p) for p in patterns for n in names)]
+
+
+def _edges(low: float, high: float, width: float) -> NDArray:
+    """Return bin edges at multiples of `width`, cut to the range."""
+    if not width > 0:
+        raise ParameterError(f"psth: bin_width is {width:g} s; it must be positive")
+    first = np.floor((low + INSTANT) / width)
+    last = np.ceil((high - INSTANT) / width)
+    edges = width * np.arange(first, last + 1)
+    edges[[0, -1]] = low, high
+    return edges
+
+
+def _covered(starts: NDArray, edges: NDArray, stop: float) -> NDArray:
+    """Return the seconds that each bin covers of the run from 0 to `stop`, in all trials together."""
+    absolute = np.clip(starts[:, None] + edges, 0.0, stop)
+    return np.diff(absolute, axis=1).sum(axis=0)
+
+
+def _counts(times: NDArray, starts: NDArray, edges: NDArray) -> NDArray:
+    """Return the number of sorted spike times in each bin, in all trials together."""
+    places = np.searchsorted(times, starts[:, None] + edges - INSTANT)
+    return np.diff(places, axis=1).sum(axis=0)

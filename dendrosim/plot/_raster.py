@@ -1,0 +1,155 @@
+"""Spikes of a population against time, one row per unit."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dendrosim.errors import ParameterError
+from dendrosim.plot._spikes import (
+    BURST_INTERVAL,
+    chosen_units,
+    duration,
+    in_bursts,
+    index,
+    of_sample,
+    recorded_spikes,
+    seconds,
+)
+from dendrosim.plot._traces import _shade
+from dendrosim.plot.style import INK, PALETTE, axes, legend_right, note, si_label, styled
+from dendrosim.results import Result
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+VECTORS = 10_000
+"""Spikes above which they are drawn as pixels in vector files too."""
+
+SNAPPED = 60
+"""Rows above which ticks are not moved to whole pixels, which would show as stripes."""
+
+
+@styled
+def raster(
+    result: Result,
+    population: str,
+    ax: "Axes | None" = None,
+    *,
+    units: Sequence[int] | None = None,
+    sample: int = 0,
+    start: str | float | None = None,
+    stop: str | float | None = None,
+    bursts: bool = True,
+    interval: str | float = BURST_INTERVAL,
+    count: int = 100,
+) -> "Axes":
+    """Draw a tick for each spike, one row per unit, those in bursts in another colour.
+
+    Parameters
+    ----------
+    result : Result
+    population : str
+        One whose spikes were recorded.
+    units : sequence of int, optional
+        Which units, from the bottom row to the top; default: all or, of more than `count`, every
+        n-th from 0 on with the smallest n that leaves at most `count`.
+    sample : int
+        Which sample of the batch.
+    start, stop : time, optional
+        From when to when: seconds, or text such as `20 ms`; default: the whole run.
+    bursts : bool
+        Whether to tell spikes in bursts from single ones.
+    interval : time
+        A spike belongs to a burst if the one before or after it in its unit is less than this away,
+        be that one drawn or not.
+
+    Raises
+    ------
+    UnknownNameError
+        If no spikes of the population were recorded, or it has no such unit or sample.
+    ParameterError
+        If `stop` is not after `start`.
+    """
+    spikes = recorded_spikes(result, population)
+    sample = index(f"sample of {population}", sample, result.protocol.batch)
+    size = result.circuit.population(population).size
+    shown = chosen_units(result, population, units)
+    if units is None:
+        shown = shown[:: -(-size // max(1, count))]
+    low = 0.0 if start is None else seconds("raster: start", start)
+    high = duration(result) if stop is None else seconds("raster: stop", stop)
+    if not high > low:
+        raise ParameterError(f"raster: stop is {high:g} s; it must be after start, {low:g} s")
+
+    spikes = of_sample(spikes, sample)
+    row = np.full(size, -1)
+    row[shown] = np.arange(len(shown))
+    kept = (row[spikes.unit] >= 0) & (spikes.time >= low) & (spikes.time <= high)
+    rows, times = row[spikes.unit[kept]], spikes.time[kept]
+
+    ax = axes(ax, (7.0, float(np.clip(1.2 + 0.04 * len(shown), 1.8, 4.2))))
+    scale, label = si_label("time", "s", [low, high])
+    member = np.zeros(len(times), dtype=bool)
+    if bursts:
+        member = in_bursts(spikes.unit, spikes.time, seconds("raster: interval", interval))[kept]
+        legend_right(ax, "spikes", [_key(INK, "single"), _key(PALETTE[1], "in a burst")])
+    width = float(np.clip(300 * len(shown) / max(1, len(times)), 0.4, 1.0))
+    common = {
+        "linewidths": width,
+        "rasterized": len(times) > VECTORS,
+        "snap": None if len(shown) <= SNAPPED else False,
+    }
+    _ticks(ax, scale * times[~member], rows[~member], edgecolors=INK, **common)
+    if bursts:
+        _ticks(ax, scale * times[member], rows[member], edgecolors=PALETTE[1], **common)
+    if not len(times):
+        note(ax, "no spikes")
+    ax.set_xlim(scale * low, scale * high)
+    ax.set_xlabel(label)
+    _name_rows(ax, shown)
+    part = f" ({len(shown)} of {size})" if len(shown) < size else ""
+    ax.set_ylabel(f"{population}\nunit{part}")
+    _shade(result, np.array([ax], dtype=object), scale)
+    return ax
+
+
+def _ticks(ax: "Axes", x: NDArray, rows: NDArray, **options: Any) -> None:
+    """Draw a vertical tick, 0.8 rows high, for each spike.
+
+    It is one path at many places, which is drawn fast and scales with the axes.
+    """
+    from matplotlib.collections import PathCollection
+    from matplotlib.path import Path
+    from matplotlib.transforms import AffineDeltaTransform
+
+    ticks = PathCollection(
+        [Path([(0.0, -0.4), (0.0, 0.4)])],
+        offsets=np.column_stack([x, rows]),
+        offset_transform=ax.transData,
+        facecolors="none",
+        capstyle="butt",
+        **options,
+    )
+    ticks.set_transform(AffineDeltaTransform(ax.transData))  # type: ignore[arg-type]
+    ax.add_collection(ticks, autolim=False)
+
+
+def _key(colour: str, label: str) -> Any:
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], color=colour, marker="|", ls="none", ms=7, mew=1.2, label=label)
+
+
+def _name_rows(ax: "Axes", shown: NDArray[np.int_]) -> None:
+    """Label rows with the index of their unit."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    def name(y: float, _: Any) -> str:
+        k = round(y)
+        return str(shown[k]) if 0 <= k < len(shown) else ""
+
+    ax.set_ylim(-0.7, max(1, len(shown)) - 0.3)
+    ax.yaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
+    ax.yaxis.set_major_formatter(FuncFormatter(name))

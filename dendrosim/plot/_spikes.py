@@ -1,0 +1,73 @@
+"""What figures of spikes share: whose spikes, which units, when, and which belong to bursts."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dendrosim.errors import ParameterError, UnitError, UnknownNameError
+from dendrosim.results import Result, Spikes
+from dendrosim.units import DIMENSIONLESS, quantity, unit
+
+BURST_INTERVAL = 0.016
+"""Spikes closer than this, in seconds, belong to one burst (Naud and Sprekeler 2018)."""
+
+INSTANT = 1e-9
+"""Seconds by which sums of time steps may be off."""
+
+
+def recorded_spikes(result: Result, population: str) -> Spikes:
+    """Return the spikes of a population; raises UnknownNameError if none were recorded."""
+    if population not in result.spikes:
+        raise UnknownNameError("population with spikes", population, result.spikes)
+    return result.spikes[population]
+
+
+def duration(result: Result) -> float:
+    """Return the planned length of the run in seconds."""
+    return result.protocol.total_steps * result.protocol.time_step
+
+
+def seconds(where: str, value: str | float) -> float:
+    """Return a time given as seconds or as text with a unit."""
+    time = quantity(value)
+    if time.dimension not in (DIMENSIONLESS, unit("s")[0]) or not time.scalar:
+        raise UnitError(f"{where} is {time}; it must be seconds, or text such as '10 ms'")
+    if not np.isfinite(time.value):
+        raise ParameterError(f"{where} is {time}; it must be finite")
+    return float(time.value)
+
+
+def chosen_units(result: Result, population: str, units: Sequence[int] | None) -> NDArray[np.int_]:
+    """Return the indices of `units`, of all if None; raises UnknownNameError for one too many."""
+    size = result.circuit.population(population).size
+    if units is None:
+        return np.arange(size)
+    return np.array([index(f"unit of {population}", k, size) for k in units], dtype=int)
+
+
+def index(kind: str, wanted: int, size: int) -> int:
+    """Return `wanted` if it counts one of `size` things; raises UnknownNameError if not."""
+    if wanted not in range(size):
+        raise UnknownNameError(kind, str(wanted), [f"0 to {size - 1}"])
+    return int(wanted)
+
+
+def of_sample(spikes: Spikes, sample: int | None) -> Spikes:
+    """Return the spikes of one sample of the batch; of all if None."""
+    if sample is None or spikes.sample is None:
+        return spikes
+    mine = spikes.sample == sample
+    return Spikes(spikes.unit[mine], spikes.time[mine], spikes.sample[mine])
+
+
+def in_bursts(
+    unit: NDArray[np.integer], time: NDArray[np.floating], interval: float = BURST_INTERVAL
+) -> NDArray[np.bool_]:
+    """Return which spikes of one sample follow or precede another of their unit by < `interval`."""
+    order = np.lexsort((time, unit))
+    close = (np.diff(unit[order]) == 0) & (np.diff(time[order]) < interval - INSTANT)
+    member = np.zeros(len(order), dtype=bool)
+    member[order[1:]] = close
+    member[order[:-1]] |= close
+    return member
