@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dendrosim import analysis, errors, plot, tasks
-    from dendrosim.circuit import Circuit, Matrix, Population, Projection
+    from dendrosim.circuit import Circuit, Matrix, Pathway, Population, Projection
+    from dendrosim.connections import AllToAll, InDegree, OneToOne, Pairings, Probability
     from dendrosim.experiment import run
     from dendrosim.initial import Fixed, Identity, Normal, Uniform
     from dendrosim.library import load_circuit, load_protocol, measure
@@ -19,9 +20,12 @@ if TYPE_CHECKING:
     from dendrosim.signals.biexponential import BiExponential
     from dendrosim.signals.constant import Constant
     from dendrosim.signals.hyperbolic import Hyperbolic
+    from dendrosim.signals.ornstein_uhlenbeck import OrnsteinUhlenbeck
     from dendrosim.signals.pulse import Pulse
+    from dendrosim.signals.pulse_train import PulseTrain
     from dendrosim.signals.ramp import Ramp
     from dendrosim.signals.samples import Samples
+    from dendrosim.signals.shot_noise import ShotNoise
     from dendrosim.signals.sine import Sine
     from dendrosim.signals.step import Step
     from dendrosim.signals.table import Table
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "AllToAll",
     "BiExponential",
     "Block",
     "Circuit",
@@ -38,19 +43,27 @@ __all__ = [
     "Fixed",
     "Hyperbolic",
     "Identity",
+    "InDegree",
     "Matrix",
     "Measurement",
     "Normal",
+    "OneToOne",
+    "OrnsteinUhlenbeck",
+    "Pairings",
+    "Pathway",
     "Phase",
     "Population",
+    "Probability",
     "Projection",
     "Protocol",
     "Pulse",
+    "PulseTrain",
     "Quantity",
     "Ramp",
     "Recording",
     "Result",
     "Samples",
+    "ShotNoise",
     "Sine",
     "Step",
     "Table",
@@ -71,7 +84,8 @@ __all__ = [
 
 _MODULES = ("analysis", "errors", "plot", "tasks")
 _HOMES = {
-    "circuit": ("Circuit", "Matrix", "Population", "Projection"),
+    "circuit": ("Circuit", "Matrix", "Pathway", "Population", "Projection"),
+    "connections": ("AllToAll", "InDegree", "OneToOne", "Pairings", "Probability"),
     "experiment": ("run",),
     "initial": ("Fixed", "Identity", "Normal", "Uniform"),
     "library": ("load_circuit", "load_protocol", "measure"),

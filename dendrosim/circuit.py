@@ -2,7 +2,6 @@
 
 Nothing here knows Brian2. Equations are text in Brian2's syntax; their symbols are resolved in this order:
 variables declared in the text, the object's own `parameters`, the circuit's `parameters` and `gates`.
-Spike-driven pathways will be one more kind of member beside projections.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,16 +12,20 @@ from dendrosim.declarations import Declaration
 from dendrosim.errors import ShapeError, SpecError, UnknownMemberError
 from dendrosim.initial import Identity
 from dendrosim.members import Matrix, Population, Projection
+from dendrosim.pathway import WEIGHT, Pathway
 from dendrosim.spec import Spec, frozen_mapping
 from dendrosim.units import Quantity, unit_name
 from dendrosim.validation import check_fixed, check_name, check_symbol, gate_value, quantities
 
-__all__ = ["Circuit", "Matrix", "Population", "Projection"]
+__all__ = ["Circuit", "Matrix", "Owner", "Pathway", "Population", "Projection"]
+
+Owner = Population | Matrix | Pathway
+"""What has equations of its own, with parameters and a scope to look others up in."""
 
 
 @dataclass(frozen=True, eq=False)
 class Circuit(Spec):
-    """Populations joined by matrices and projections.
+    """Populations joined by matrices and projections, and by the pathways of their spikes.
 
     `parameters` are numbers shared by all equations; `gates` are dimensionless numbers that a
     protocol's phases may set (here: their value where no phase does).
@@ -39,12 +42,14 @@ class Circuit(Spec):
     projections: tuple[Projection, ...] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
     gates: Mapping[str, float] = field(default_factory=dict)
+    pathways: tuple[Pathway, ...] = ()
 
     def __post_init__(self) -> None:
         self._set(
             populations=tuple(self.populations),
             matrices=tuple(self.matrices),
             projections=tuple(self.projections),
+            pathways=tuple(self.pathways),
             parameters=quantities("Circuit", self.parameters),
             gates=frozen_mapping({k: gate_value(k, v) for k, v in self.gates.items()}),
         )
@@ -55,6 +60,8 @@ class Circuit(Spec):
             self._check_matrix(matrix)
         for projection in self.projections:
             self._check_projection(projection)
+        for pathway in self.pathways:
+            self._check_pathway(pathway)
         self._check_fed()
         from dendrosim.verdicts import check_once
 
@@ -70,6 +77,10 @@ class Circuit(Spec):
         """Return the matrix called `name`; raises UnknownMemberError."""
         return _find("matrix", name, self.matrices)
 
+    def pathway(self, name: str) -> Pathway:
+        """Return the pathway called `name`; raises UnknownMemberError."""
+        return _find("pathway", name, self.pathways)
+
     def shape(self, matrix: Matrix) -> tuple[int, int]:
         """Return (units of post, units of pre)."""
         return self.population(matrix.post).size, self.population(matrix.pre).size
@@ -84,7 +95,7 @@ class Circuit(Spec):
             )
         return population, population.variables[variable]
 
-    def symbol(self, owner: Population | Matrix, name: str) -> Quantity | None:
+    def symbol(self, owner: Owner, name: str) -> Quantity | None:
         """Return the value that the symbol `name` has in the equations of `owner`, None if it has none."""
         if name in owner.parameters:
             return owner.parameters[name]
@@ -93,7 +104,7 @@ class Circuit(Spec):
             return self.parameters[scoped]
         return Quantity(self.gates[scoped]) if scoped in self.gates else None
 
-    def scoped(self, owner: Population | Matrix, name: str) -> str:
+    def scoped(self, owner: Owner, name: str) -> str:
         """Return the name of a circuit parameter or gate as `owner` sees it."""
         return f"{owner.scope}_{name}" if owner.scope else name
 
@@ -113,6 +124,7 @@ class Circuit(Spec):
                     sorted(p.inputs),
                     _kinds(p.parameters),
                     p.transfer,
+                    [p.threshold, p.reset, p.refractory],
                     p.scope,
                 ]
                 for p in self.populations
@@ -122,6 +134,21 @@ class Circuit(Spec):
                 for m in self.matrices
             ],
             "projections": [[p.source, p.matrix, p.target, p.transpose] for p in self.projections],
+            "pathways": [
+                [
+                    p.name,
+                    p.pre,
+                    p.post,
+                    p.on_pre,
+                    p.on_post,
+                    p.equations,
+                    list(p.weight_dimension) if p.weight_dimension else None,
+                    p.varied,
+                    _kinds(p.parameters),
+                    p.scope,
+                ]
+                for p in self.pathways
+            ],
             "parameters": _kinds(self.parameters),
             "gates": sorted(self.gates),
         }
@@ -129,8 +156,14 @@ class Circuit(Spec):
     # -- composition ------------------------------------------------------------------------------
 
     @classmethod
-    def join(cls, projections: Iterable[Projection] = (), /, **circuits: "Circuit") -> "Circuit":
-        """Put circuits side by side, each under a prefix, with optional projections between them.
+    def join(
+        cls,
+        projections: Iterable[Projection] = (),
+        pathways: Iterable[Pathway] = (),
+        /,
+        **circuits: "Circuit",
+    ) -> "Circuit":
+        """Put circuits side by side, each under a prefix, with projections and pathways between them.
 
         `Circuit.join(left=a, right=b)` has populations `left_soma`, `right_soma`, matrices `left_w`,
         parameters `left_tau`, and so on. Equation texts stay as they are.
@@ -143,12 +176,14 @@ class Circuit(Spec):
             + tuple(projections),
             parameters={k: v for part in parts for k, v in part["parameters"].items()},
             gates={k: v for part in parts for k, v in part["gates"].items()},
+            pathways=tuple(p for part in parts for p in part["pathways"]) + tuple(pathways),
         )
 
     # -- validation -------------------------------------------------------------------------------
 
     def _check_names(self) -> None:
-        names = [p.name for p in self.populations] + [m.name for m in self.matrices]
+        owners: tuple[Owner, ...] = (*self.populations, *self.matrices, *self.pathways)
+        names = [o.name for o in owners]
         for name in names:
             if names.count(name) > 1:
                 raise SpecError(
@@ -193,6 +228,26 @@ class Circuit(Spec):
                 "without equation, value or input of its own"
             )
 
+    def _check_pathway(self, pathway: Pathway) -> None:
+        pre, post = self.population(pathway.pre), self.population(pathway.post)
+        for population, code in ((pre, pathway.on_pre), (post, pathway.on_post)):
+            if code and not population.spiking:
+                raise SpecError(
+                    f"{pathway}: population {population.name!r} has no threshold, so it never spikes; "
+                    "give it one, or connect a spiking population"
+                )
+        pathway.connect.check(str(pathway), post.size, pre.size, pathway.pre == pathway.post)
+        for name in (*pathway.variables, *pathway.parameters):
+            for population in (pre, post):
+                if name in population.variables:
+                    raise SpecError(
+                        f"{pathway}: {name!r} is also a variable of {population.name!r}; rename one of them"
+                    )
+        if WEIGHT in {**pre.variables, **post.variables} and pathway.weight is not None:
+            raise SpecError(
+                f"{pathway}: a population that it connects has a variable 'weight'; rename that"
+            )
+
     def _check_fed(self) -> None:
         fed = {p.target for p in self.projections}
         for population in self.populations:
@@ -213,7 +268,7 @@ def _prefixed(prefix: str, circuit: Circuit) -> dict[str, Any]:
     def path(name: str) -> str:
         return f"{prefix}_{name}"
 
-    def scope(owner: Population | Matrix) -> str:
+    def scope(owner: Owner) -> str:
         return f"{prefix}_{owner.scope}" if owner.scope else prefix
 
     return {
@@ -225,6 +280,10 @@ def _prefixed(prefix: str, circuit: Circuit) -> dict[str, Any]:
         "projections": [
             replace(p, source=path(p.source), matrix=path(p.matrix), target=path(p.target))
             for p in circuit.projections
+        ],
+        "pathways": [
+            replace(p, name=path(p.name), pre=path(p.pre), post=path(p.post), scope=scope(p))
+            for p in circuit.pathways
         ],
         "parameters": {path(k): v for k, v in circuit.parameters.items()},
         "gates": {path(k): v for k, v in circuit.gates.items()},

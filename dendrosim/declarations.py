@@ -14,7 +14,7 @@ _DECLARATION = re.compile(
     r"""
     \s*(?:d(?P<state>[A-Za-z_]\w*)\s*/\s*dt\s*=\s*(?P<rate>[^:]+?)
        |(?P<name>[A-Za-z_]\w*)(?:\s*=\s*(?P<expression>[^:]+?))?)
-    \s*:\s*(?P<unit>[^\n]*?)(?:\s+\((?P<flags>[a-z_, ]*)\))?\s*(?:\n|$)
+    \s*:\s*(?P<unit>[^\n]*?)(?:\s+\((?P<flags>[a-z_, -]*)\))?\s*(?:\n|$)
     """,
     re.VERBOSE,
 )

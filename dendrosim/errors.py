@@ -105,6 +105,14 @@ class StorageError(DendrosimError):
     """A folder or file that cannot be written: read-only, full disk."""
 
 
+class MemoryLimitError(DendrosimError):
+    """More synapses or spikes than the memory holds; `partial`, if any, is what was recorded until then."""
+
+    def __init__(self, message: str, *, partial: object = None) -> None:
+        self.partial = partial
+        super().__init__(message)
+
+
 class RunInterruptedError(DendrosimError):
     """The user interrupted a run; `partial` holds what was recorded until then."""
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from dendrosim.declarations import Declaration, declarations
+from dendrosim.declarations import Declaration, declarations, identifiers
 from dendrosim.errors import (
     EquationError,
     ParameterError,
@@ -16,6 +16,7 @@ from dendrosim.errors import (
 )
 from dendrosim.initial import initial
 from dendrosim.spec import Spec, frozen_mapping
+from dendrosim.statements import statements
 from dendrosim.transfer import transfer
 from dendrosim.units import quantity
 from dendrosim.validation import (
@@ -26,6 +27,8 @@ from dendrosim.validation import (
     quantities,
     same_unit,
 )
+
+LAST_SPIKE, SPIKE, REFRACTORY = "lastspike", "spike", "unless refractory"
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +53,14 @@ class Population(Spec):
         Initial values of states (default 0).
     transfer : str, optional
         What `s`, `ds` and `inv_s` mean in the text; a key of `dendrosim.transfer.TRANSFERS`.
+    threshold : str, optional
+        When a unit spikes: a condition on its variables, such as `v > v_threshold`.
+    reset : str, optional
+        What a spike does to the unit itself: assignments to states, such as `v = v_reset`.
+    refractory : str, optional
+        How long a unit cannot spike again: an expression in units of time, such as `t_refractory`.
+        Meanwhile the states whose equation ends with `(unless refractory)` stand still; all others
+        go on. `lastspike` is the time of a unit's last spike, long ago if there was none.
     scope : str, optional
         Prefix with which circuit parameters are looked up; set by `Circuit.join`.
     """
@@ -61,6 +72,9 @@ class Population(Spec):
     parameters: Mapping[str, Any] = field(default_factory=dict)
     initial: Mapping[str, Any] = field(default_factory=dict)
     transfer: str | None = None
+    threshold: str | None = None
+    reset: str = ""
+    refractory: str | None = None
     scope: str = ""
 
     def __post_init__(self) -> None:
@@ -86,6 +100,36 @@ class Population(Spec):
         for name in declared:
             check_symbol(where, name)
         self._check_members(where, declared)
+        self._check_spikes(where, declared)
+
+    def _check_spikes(self, where: str, declared: Mapping[str, Declaration]) -> None:
+        for name in ("threshold", "refractory"):
+            text = getattr(self, name)
+            if text is not None and (not isinstance(text, str) or not text.strip()):
+                raise EquationError(
+                    f"{where}: {name} is {text!r}; it must be an expression, or left out"
+                )
+        if self.threshold is None:
+            for name in ("reset", "refractory"):
+                if getattr(self, name):
+                    raise SpecError(f"{where}: {name} has no meaning without a threshold; give one")
+            if LAST_SPIKE in {s for d in declared.values() for s in d.symbols}:
+                raise SpecError(f"{where}: lastspike has no meaning without a threshold; give one")
+        clamped = [n for n, d in declared.items() if REFRACTORY in d.flags]
+        if clamped and self.refractory is None:
+            raise SpecError(
+                f"{where}: {clamped[0]!r} stands still '(unless refractory)', but there is no refractory "
+                "period; give `refractory`"
+            )
+        if SPIKE in declared and self.threshold is not None:
+            raise SpecError(f"{where}: the name 'spike' is reserved for its spikes; choose another")
+        with located(where):
+            assigned = [x.target for x in statements(self.reset)]
+        for name in assigned:
+            if name not in self.states:
+                raise UnknownMemberError(
+                    f"state of {where} that the reset assigns to", name, self.states
+                )
 
     def _check_members(self, where: str, declared: Mapping[str, Declaration]) -> None:
         plain = [n for n, d in declared.items() if d.kind == "parameter"]
@@ -122,6 +166,20 @@ class Population(Spec):
     def states(self) -> tuple[str, ...]:
         """Names of the variables with a differential equation."""
         return tuple(d.name for d in declarations(self.equations) if d.kind == "state")
+
+    @property
+    def spiking(self) -> bool:
+        """Whether the units have a threshold."""
+        return self.threshold is not None
+
+    @property
+    def refractory_text(self) -> str | None:
+        """The refractory period that the program needs: 0 where only the time of the last spike is used."""
+        if self.refractory is not None or not self.spiking:
+            return self.refractory
+        texts = [*(d.expression for d in self.variables.values()), self.threshold, self.reset]
+        used = any(LAST_SPIKE in identifiers(t) for t in texts if t)
+        return "0*second" if used else None
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,13 +14,15 @@ import numpy as np
 
 from dendrosim.circuit import Circuit
 from dendrosim.errors import ParameterError, ShapeError, SpecError, UnitError, UnknownMemberError
+from dendrosim.initial import Fixed, Initial, Uniform
+from dendrosim.members import SPIKE
 from dendrosim.schedule import record_steps
 from dendrosim.signals.base import Signal, signal
 from dendrosim.signals.samples import Samples
 from dendrosim.spec import Spec, frozen_array, frozen_mapping
 from dendrosim.units import DIMENSIONLESS, Quantity, quantity, unit
 
-Every = Literal["phase", "trial"]
+Every = Literal["phase", "trial", "spike"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,9 +93,10 @@ class Recording(Spec):
     ----------
     variables : str or tuple of str
         Patterns such as `pyramidal.soma`, `layer*.h` or the name of a matrix; `*` and `?` are wild.
-    every : time, `phase` or `trial`
+        Spikes are `pyramidal.spike`.
+    every : time, `phase`, `trial` or `spike`
         How often: a whole number of time steps (the state at 0, every, 2 every, ...), or once in
-        the last step of each phase or trial.
+        the last step of each phase or trial; for spikes `spike`: every one of them.
     units : tuple of int, optional
         Which units (default all; not for matrices).
     samples : tuple of int, optional
@@ -110,7 +113,7 @@ class Recording(Spec):
 
     def __post_init__(self) -> None:
         every = self.every
-        if every not in ("phase", "trial"):
+        if every not in ("phase", "trial", "spike"):
             every = _time("Recording.every", every)
         self._set(
             variables=_strings(self.variables),
@@ -192,6 +195,9 @@ class Protocol(Spec):
         for recording in self.recordings:
             self._check_recording(recording)
         self.recorded()
+        self.recorded_spikes()
+        for pathway in self.circuit.pathways:
+            check_delay(str(pathway), pathway.delay, self.time_step)
 
     # -- what the engine reads --------------------------------------------------------------------
 
@@ -255,8 +261,18 @@ class Protocol(Spec):
 
     def recorded(self) -> dict[str, Recording]:
         """Return which recording keeps which variable: `population.variable` or a matrix name."""
+        return self._found(spikes=False)
+
+    def recorded_spikes(self) -> dict[str, Recording]:
+        """Return which recording keeps the spikes of which population."""
+        found = self._found(spikes=True)
+        return {name.removesuffix(f".{SPIKE}"): recording for name, recording in found.items()}
+
+    def _found(self, spikes: bool) -> dict[str, Recording]:
         found: dict[str, Recording] = {}
         for recording in self.recordings:
+            if (recording.every == "spike") != spikes:
+                continue
             for name in self._matching(recording):
                 if name in found:
                     raise SpecError(f"{name} is recorded twice; let one recording name it")
@@ -265,8 +281,10 @@ class Protocol(Spec):
 
     # -- validation -------------------------------------------------------------------------------
 
-    def _recordable(self) -> list[str]:
+    def _recordable(self, spikes: bool) -> list[str]:
         circuit = self.circuit
+        if spikes:
+            return [f"{p.name}.{SPIKE}" for p in circuit.populations if p.spiking]
         paths = [
             f"{p.name}.{v}"
             for p in circuit.populations
@@ -276,9 +294,14 @@ class Protocol(Spec):
         return paths + [m.name for m in circuit.matrices]
 
     def _matching(self, recording: Recording) -> list[str]:
-        names = self._recordable()
+        spikes = self._recordable(spikes=True)
+        names = spikes if recording.every == "spike" else self._recordable(spikes=False)
         for pattern in recording.variables:
             if not any(fnmatchcase(n, pattern) for n in names):
+                if any(fnmatchcase(n, pattern) for n in spikes):
+                    raise ParameterError(
+                        f"{recording}: {pattern} stands for spikes; record them with every='spike'"
+                    )
                 raise UnknownMemberError("recording", pattern, names)
         return [n for n in names if any(fnmatchcase(n, p) for p in recording.variables)]
 
@@ -302,13 +325,13 @@ class Protocol(Spec):
         for name in self._matching(recording):
             if "." not in name:
                 continue
-            size = self.circuit.variable(name)[0].size
+            size = self.circuit.population(name.partition(".")[0]).size
             for index in recording.units or ():
                 if not 0 <= index < size:
                     raise ParameterError(
                         f"{recording}: {name} has no unit {index}, only 0 to {size - 1}"
                     )
-        if not record_steps(self, recording).size:
+        if recording.every != "spike" and not record_steps(self, recording).size:
             raise ParameterError(
                 f"{recording}: every = {recording.every} falls into none of the phases "
                 f"{', '.join(recording.phases)}; record more often"
@@ -376,6 +399,20 @@ def check_protocol(given: object) -> None:
         )
     if not isinstance(given, Protocol):
         raise ParameterError(f"protocol is a {type(given).__name__}; it must be a Protocol")
+
+
+def check_delay(where: str, delay: Initial | None, dt: float) -> None:
+    """Raise ParameterError if a pathway's delay can be shorter than a time step of `dt` seconds."""
+    least = float("inf")
+    if isinstance(delay, Fixed):
+        least = float(np.min(delay.value.value, initial=least))
+    elif isinstance(delay, Uniform):
+        least = float(delay.low.value)
+    if least < dt * (1 - 1e-9):
+        raise ParameterError(
+            f"{where}: delay is {least * 1e3:g} ms; it must be at least one time step, {dt * 1e3:g} ms "
+            "(leave it out for an effect at the end of the step of the spike)"
+        )
 
 
 def _time(where: str, value: Any) -> Quantity:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dendrosim.circuit import Circuit
+from dendrosim.circuit import Circuit, Population
 from dendrosim.errors import UnknownNameError
+from dendrosim.members import LAST_SPIKE
 from dendrosim.protocol import Protocol, Recording
 from dendrosim.units import unit, unit_name
 
@@ -253,14 +254,22 @@ def label(protocol: Protocol, name: str, recording: Recording | None) -> Labels:
         long_name = f"weights {name} from {matrix.pre} to {matrix.post}"
         axes = {"post": np.arange(post), "pre": np.arange(pre)}
         return Labels(name, axes, {"units": _si(matrix.unit), "long_name": long_name})
-    population, declared = circuit.variable(name)
+    population, text, long_name = _described(circuit, name)
     units = recording.units if recording else None
     samples = recording.samples if recording else None
     axes = {"unit": np.arange(population.size) if units is None else np.array(units)}
     if protocol.batch > 1:
         axes["sample"] = np.arange(protocol.batch) if samples is None else np.array(samples)
-    long_name = f"{declared.name} of {population.name}"
-    return Labels(name, axes, {"units": _si(declared.unit), "long_name": long_name})
+    return Labels(name, axes, {"units": _si(text), "long_name": long_name})
+
+
+def _described(circuit: Circuit, name: str) -> tuple[Population, str, str]:
+    """Return the population of a variable, its unit, and what it is called in a figure."""
+    owner, _, variable = name.partition(".")
+    if variable == LAST_SPIKE:
+        return circuit.population(owner), "s", f"last spike of {owner}, before the end"
+    population, declared = circuit.variable(name)
+    return population, declared.unit, f"{variable} of {owner}"
 
 
 def _si(text: str) -> str:

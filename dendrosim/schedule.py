@@ -1,4 +1,4 @@
-"""At which steps a recording keeps the state."""
+"""At which steps a recording keeps the state, and when it keeps spikes."""
 
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
@@ -31,6 +31,27 @@ def record_steps(protocol: "Protocol", recording: "Recording") -> NDArray[np.int
                 kept.append(trials + ends[index] - 1)
         start += cycle * number
     return np.unique(np.concatenate(kept)) if kept else np.zeros(0, dtype=np.int64)
+
+
+def spike_windows(protocol: "Protocol", recording: "Recording") -> NDArray[np.int64]:
+    """Return the stretches in which a recording keeps spikes: first step and step after the last, (n, 2)."""
+    kept, start = [np.zeros((0, 2), dtype=np.int64)], 0
+    for block in protocol.blocks:
+        ends = np.cumsum([protocol.steps(p.duration) for p in block.phases])
+        number = protocol.trials(block)
+        trials = start + np.arange(number, dtype=np.int64) * int(ends[-1])
+        for index, phase in enumerate(block.phases):
+            if _wanted(recording, block, phase):
+                begin = trials + (ends[index - 1] if index else 0)
+                kept.append(np.stack([begin, trials + ends[index]], axis=1))
+        start += int(ends[-1]) * number
+    windows = np.concatenate(kept)
+    windows = windows[np.argsort(windows[:, 0], kind="stable")]
+    apart = np.ones(len(windows), dtype=bool)
+    apart[1:] = windows[1:, 0] != windows[:-1, 1]
+    first = np.flatnonzero(apart)
+    last = np.append(first[1:], len(windows))[: len(first)] - 1
+    return np.stack([windows[first, 0], windows[last, 1]], axis=1)
 
 
 def _wanted(recording: "Recording", block: "Block", phase: "Phase") -> bool:

@@ -1,18 +1,21 @@
 """A network while it is being built: its parts by name, and the steps that every part needs."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from brian2.core.clocks import Clock
 from brian2.core.network import Network
 from brian2.core.variables import ArrayVariable
 from brian2.groups.group import CodeRunner, Group
 
-from dendrosim.circuit import Circuit, Matrix, Population
+from dendrosim.circuit import Circuit, Owner
 from dendrosim.engine.groups import add_array, add_number
 from dendrosim.engine.timeline import CIRCUIT
-from dendrosim.equations import brian_dimension
+from dendrosim.expressions import brian_dimension
 from dendrosim.protocol import Protocol
+
+if TYPE_CHECKING:
+    from dendrosim.engine.synapses import Bundle
 
 
 @dataclass
@@ -26,6 +29,7 @@ class Built:
     arrays: dict[str, ArrayVariable] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
     ones: list[str] = field(default_factory=list)
+    bundles: dict[str, "Bundle"] = field(default_factory=dict)
     assigned: int = 0
 
     @property
@@ -38,24 +42,33 @@ class Built:
             self.arrays[f"{group.name}.{name}"] = group.variables[name]
 
 
-def add_variable(group: Group, name: str, count: int, dtype: Any, dimension: Any) -> None:
-    (add_number if count == 1 else lambda *a: add_array(a[0], a[1], count, *a[2:]))(
-        group, name, dtype, dimension
-    )
+def add_variable(
+    group: Group, name: str, count: int, dtype: Any, dimension: Any, constant: bool = False
+) -> None:
+    if count == 1:
+        add_number(group, name, dtype, dimension, constant)
+    else:
+        add_array(group, name, count, dtype, dimension, constant)
 
 
-def refer_shared(built: Built, group: Group, owner: Population | Matrix, symbols: set[str]) -> None:
-    """Make the parameters and gates that an owner's equations use known to a group under their names."""
+def refer_shared(
+    built: Built, group: Group, owner: Owner, symbols: set[str], prefix: str = ""
+) -> None:
+    """Make the parameters and gates that an owner's equations use known to a group.
+
+    They get their own names, with a prefix if one is given.
+    """
     for symbol in sorted(symbols):
+        name = prefix + symbol
         if symbol in owner.parameters:
             value = owner.parameters[symbol]
             count = 1 if value.scalar else int(group.variables["N"].get_value())
-            add_variable(group, symbol, count, built.dtype, brian_dimension(value.dimension))
-            built.register(group, symbol)
+            add_variable(group, name, count, built.dtype, brian_dimension(value.dimension), True)
+            built.register(group, name)
         else:
             scoped = built.circuit.scoped(owner, symbol)
             if scoped in built.circuit.parameters or scoped in built.circuit.gates:
-                group.variables.add_reference(symbol, built.groups[CIRCUIT], scoped, index="0")
+                group.variables.add_reference(name, built.groups[CIRCUIT], scoped, index="0")
 
 
 def assign(built: Built, group: Group, code: str, when: str, order: int, name: str) -> None:

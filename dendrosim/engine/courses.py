@@ -6,10 +6,12 @@ data, so another protocol of the same structure needs no compilation.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dendrosim.protocol import Protocol
 from dendrosim.signals.base import Course
+from dendrosim.signals.process import Process
 from dendrosim.syntax import rename
 
 
@@ -30,10 +32,40 @@ class Slot:
         return f"{self.prefix}_{name}"
 
     @property
+    def units(self) -> Mapping[str, str]:
+        """Unit of every number that the slot's texts use."""
+        return self.kind.number_units if issubclass(self.kind, Process) else self.kind.units
+
+    @property
+    def random(self) -> bool:
+        """Whether the slot draws random numbers."""
+        return issubclass(self.kind, Process)
+
+    @property
+    def noise(self) -> str:
+        """Hidden number from which the random numbers of a step are derived."""
+        return f"{self.prefix}_noise"
+
+    @property
+    def state(self) -> str:
+        """Hidden number of each unit that a process renews."""
+        return f"{self.prefix}_z"
+
+    @property
     def expression(self) -> str:
         """Text of the slot's contribution in hidden variables."""
-        mapping = {name: self.field(name) for name in self.kind.units}
-        return rename(self.kind.text, {**mapping, "t": "ds_t_phase", "t_block": "ds_t_block"})
+        return rename(self.kind.text, self._mapping())
+
+    @property
+    def update(self) -> str:
+        """Assignment that renews the hidden state of a process."""
+        assert issubclass(self.kind, Process)
+        return f"{self.state} = {rename(self.kind.update, self._mapping())}"
+
+    def _mapping(self) -> dict[str, str]:
+        mapping = {name: self.field(name) for name in self.units}
+        own = {"z": self.state, "noise": self.noise} if self.random else {}
+        return {**mapping, **own, "t": "ds_t_phase", "t_block": "ds_t_block"}
 
 
 def base(name: str) -> str:
@@ -56,5 +88,6 @@ def slots(protocol: Protocol, path: str) -> tuple[Slot, ...]:
 
 
 def total(name: str, used: tuple[Slot, ...]) -> str:
-    """Return the text of a variable with slots: its base and every switched-on formula."""
-    return " + ".join([base(name), *(f"int({s.switch} > 0.5)*({s.expression})" for s in used)])
+    """Return the code of a variable with slots: its base and every switched-on formula."""
+    parts = [base(name), *(f"int({s.switch} > 0.5)*({s.expression})" for s in used)]
+    return "\n".join([*(s.update for s in used if s.random), f"{name} = {' + '.join(parts)}"])

@@ -1,9 +1,11 @@
 """What distinguishes back ends: who does the dense operations, feeding, recording and guarding."""
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 from brian2.core.base import BrianObject
 from brian2.core.variables import ArrayVariable
+from brian2.groups.neurongroup import NeuronGroup
 
 from dendrosim.circuit import Projection
 from dendrosim.engine.built import Built
@@ -13,8 +15,11 @@ from dendrosim.engine.updates import Update
 class Dense(ABC):
     """What a back end supplies: Brian2 objects for everything that is not element-wise on a population.
 
-    To add a back end, implement these five; each returns an object that Brian2 runs once a step.
+    To add a back end, implement these six; each returns an object that Brian2 runs once a step.
+    `codeobj_class` is the kind of Brian2's code objects of populations and pathways, None for its own.
     """
+
+    codeobj_class: Any = None
 
     @abstractmethod
     def feed(self, network: Built) -> BrianObject:
@@ -34,6 +39,10 @@ class Dense(ABC):
     @abstractmethod
     def record(self, network: Built) -> BrianObject:
         """Keep what is to be kept in this step."""
+
+    @abstractmethod
+    def spikes(self, network: Built, group: NeuronGroup, index: int) -> BrianObject:
+        """Keep the spikes of a population, the `index`-th of those recorded; after thresholds."""
 
     @abstractmethod
     def guard(self, network: Built) -> BrianObject:

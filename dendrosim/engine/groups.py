@@ -28,13 +28,20 @@ class Holder(Group):
         self._enable_group_attributes()
 
 
-def add_number(group: Group, name: str, dtype: Any, dimension: Any = DIMENSIONLESS) -> None:
-    """Give a group a shared number, changeable while running."""
-    group.variables.add_array(name, size=1, scalar=True, dtype=dtype, dimensions=dimension)
+def add_number(
+    group: Group, name: str, dtype: Any, dimension: Any = DIMENSIONLESS, constant: bool = False
+) -> None:
+    """Give a group a shared number; one that is not constant may change while running."""
+    group.variables.add_array(
+        name, size=1, scalar=True, dtype=dtype, dimensions=dimension, constant=constant
+    )
 
 
 def add_array(
-    group: Group, name: str, count: int, dtype: Any, dimension: Any = DIMENSIONLESS
-) -> None:
+    group: Group, name: str, count: int, dtype: Any, dimension: Any = DIMENSIONLESS,
+    constant: bool = False,
+) -> None:  # fmt: skip
     """Give a group one number per element."""
-    group.variables.add_array(name, size=count, dtype=dtype, dimensions=dimension)
+    group.variables.add_array(
+        name, size=count, dtype=dtype, dimensions=dimension, constant=constant
+    )

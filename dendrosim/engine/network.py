@@ -2,9 +2,9 @@
 
 One step runs, in this order: feeding of inputs and gates; formulas of signals; projections in dependency order
 and the subexpressions they need; recording; plasticity of the matrices; state update of the populations;
-the guard against non-finite numbers. Projections and plasticity see the state at the start of the step, so the
-step is one forward Euler step of the vector field. Activity arrays are units x samples, flat, samples
-contiguous.
+thresholds; pathways; resets; the guard against non-finite numbers. Projections and plasticity see the state
+at the start of the step, so the step is one forward Euler step of the vector field. Activity arrays are
+units x samples, flat, samples contiguous.
 """
 
 from typing import Any
@@ -22,12 +22,17 @@ from dendrosim.engine.built import Built, add_variable, assign, refer_shared
 from dendrosim.engine.courses import base, slots, total
 from dendrosim.engine.dense import Dense
 from dendrosim.engine.groups import Holder, add_array, add_number
+from dendrosim.engine.noise import FUNCTIONS
 from dendrosim.engine.state import WEIGHT
+from dendrosim.engine.synapses import build_pathway
 from dendrosim.engine.timeline import CIRCUIT
 from dendrosim.engine.updates import update_of
-from dendrosim.equations import brian_dimension, model_text
+from dendrosim.equations import model_text
+from dendrosim.expressions import brian_dimension
+from dendrosim.members import LAST_SPIKE
 from dendrosim.ordering import evaluation_order
 from dendrosim.protocol import Protocol
+from dendrosim.statements import statements
 from dendrosim.syntax import inline, names, parse
 from dendrosim.units import unit
 
@@ -41,14 +46,18 @@ def build(protocol: Protocol, precision: str, dense: Dense) -> Built:
     built = Built(protocol, dtype, clock, Network(name="ds_network"))
     _build_circuit(built)
     for population in protocol.circuit.populations:
-        _build_population(built, population)
+        _build_population(built, population, dense)
     for matrix in protocol.circuit.matrices:
         _build_matrix(built, matrix)
+    for pathway in protocol.circuit.pathways:
+        built.bundles[pathway.name] = build_pathway(built, pathway, dense.codeobj_class)
     built.network.add(dense.feed(built))
     _build_courses(built)
     order = _build_projections(built, dense)
     _materialise_recorded(built, order)
     built.network.add(dense.record(built))
+    for index, name in enumerate(protocol.recorded_spikes()):
+        built.network.add(dense.spikes(built, built.groups[name], index))
     for index, matrix in enumerate(protocol.circuit.matrices):
         if matrix.plasticity:
             update = update_of(built, matrix)
@@ -78,19 +87,20 @@ def _build_circuit(built: Built) -> None:
     built.network.add(group)
 
 
-def _build_population(built: Built, population: Population) -> None:
+def _build_population(built: Built, population: Population, dense: Dense) -> None:
     count = population.size * built.protocol.batch
+    spiking = {n: t for n, t in _spiking(population).items() if t is not None}
     group = NeuronGroup(
         count, model_text(population), method="euler", clock=built.clock, dtype=built.dtype,
-        name=population.name, namespace={},
+        name=population.name, namespace=FUNCTIONS, codeobj_class=dense.codeobj_class, **spiking,
     )  # fmt: skip
-    symbols = {
-        s
-        for d in population.variables.values()
-        for s in names(parse(inline_of(population, d.name)))
-    }
+    texts = [inline_of(population, n) for n in population.variables]
+    texts += [spiking[n] for n in ("threshold", "refractory") if n in spiking]
+    texts += [x.expression for x in statements(spiking.get("reset", ""))]
+    symbols = {s for text in texts for s in names(parse(text))}
     refer_shared(built, group, population, symbols - set(population.variables))
     plain = [n for n, d in population.variables.items() if d.kind != "subexpression"]
+    plain += [LAST_SPIKE] if population.refractory_text is not None else []
     built.groups[population.name] = group
     built.register(group, *plain)
     for name in population.inputs:
@@ -98,6 +108,17 @@ def _build_population(built: Built, population: Population) -> None:
         if used:
             _add_slots(built, group, name, population.variables[name].unit, used, count)
     built.network.add(group)
+
+
+def _spiking(population: Population) -> dict[str, str | None]:
+    """Return threshold, reset and refractory period as Brian2 takes them, None where there is none."""
+    texts = {"threshold": population.threshold, "refractory": population.refractory_text}
+    inlined = {n: inline(t, population.transfer) if t else None for n, t in texts.items()}
+    reset = [
+        f"{x.target} {x.operator} {inline(x.expression, population.transfer)}"
+        for x in statements(population.reset)
+    ]
+    return {**inlined, "reset": "\n".join(reset) or None}
 
 
 def inline_of(population: Population, name: str) -> str:
@@ -113,7 +134,11 @@ def _add_slots(built: Built, group: Group, name: str, text: str, used: Any, coun
         add_variable(group, variable, size, built.dtype, kind)
         built.register(group, variable)
     for slot in used:
-        for name_, text_ in slot.kind.units.items():
+        if slot.random:
+            add_number(group, slot.noise, np.int64)
+            add_array(group, slot.state, count, built.dtype)
+            built.register(group, slot.noise, slot.state)
+        for name_, text_ in slot.units.items():
             dims = dimension if text_ == "x" else brian_dimension(unit(text_)[0])
             # Times are compared with the clock, which is double also in single precision.
             dtype = np.float64 if text_ == "s" else built.dtype
@@ -135,7 +160,7 @@ def _build_courses(built: Built) -> None:
     for name in built.circuit.gates:
         used = slots(built.protocol, name)
         if used:
-            code = f"{name} = {total(name, used)}"
+            code = total(name, used)
             assign(built, built.groups[CIRCUIT], code, COURSES, 1, f"ds_course_{name}")
     for population, name in paths:
         used = slots(built.protocol, f"{population.name}.{name}")
@@ -144,7 +169,7 @@ def _build_courses(built: Built) -> None:
             for clock in ("ds_t_phase", "ds_t_block"):
                 if clock not in group.variables:
                     group.variables.add_reference(clock, built.groups[CIRCUIT], clock, index="0")
-            code = f"{name} = {total(name, used)}"
+            code = total(name, used)
             assign(built, group, code, COURSES, 1, f"ds_course_{population.name}_{name}")
 
 

@@ -11,18 +11,25 @@ from numpy.typing import NDArray
 
 from dendrosim.engine.state import state_keys
 from dendrosim.engine.timeline import Timeline
-from dendrosim.protocol import Protocol
+from dendrosim.engine.wiring import Wiring
+from dendrosim.members import LAST_SPIKE
+from dendrosim.protocol import Protocol, Recording
 
 
 @dataclass(frozen=True)
 class Task:
-    """One run to be done: a protocol with its batch, unrolled, and the state it starts from."""
+    """One run to be done: a protocol with its batch, unrolled, and the state it starts from.
+
+    At most `spike_limit` spikes are kept; with more the run ends.
+    """
 
     protocol: Protocol
     line: Timeline
     state: Mapping[str, NDArray[Any]]
     precision: str
     threads: int
+    wirings: Mapping[str, Wiring] = field(default_factory=dict)
+    spike_limit: int = 2**62
 
     def guarded(self, thorough: bool) -> list[str]:
         """Return the keys watched for non-finite numbers in every step, or (thorough) in every hundredth.
@@ -31,7 +38,7 @@ class Task:
         a matrix without plasticity cannot change.
         """
         circuit = self.protocol.circuit
-        keys = state_keys(circuit)
+        keys = {n: k for n, k in state_keys(circuit).items() if not n.endswith(f".{LAST_SPIKE}")}
         fixed = {m.name for m in circuit.matrices if not m.plasticity}
         return [
             key
@@ -47,12 +54,16 @@ class Task:
         return rows * columns <= 4096
 
 
+SpikeTrain = tuple[NDArray[np.int64], NDArray[np.int32]]
+
+
 @dataclass
 class Outcome:
     """What came of a run.
 
     `steps` done; `traces` name -> (steps, rows); `final` name -> array; `bad` program key -> array with
-    non-finite numbers; `compiled` whether a program had to be compiled; `seconds` build, compile, run.
+    non-finite numbers; `spikes` population -> (step, element) of each; `full` whether there were more
+    than the task's limit; `compiled` whether a program had to be compiled; `seconds` build, compile, run.
     """
 
     steps: int
@@ -62,6 +73,20 @@ class Outcome:
     interrupted: bool = False
     compiled: bool = False
     seconds: Mapping[str, float] = field(default_factory=dict)
+    spikes: Mapping[str, SpikeTrain] = field(default_factory=dict)
+    full: bool = False
+
+
+def kept_elements(task: Task, population: str, recording: Recording) -> NDArray[np.bool_]:
+    """Return of each element of a population whether a recording of spikes keeps it; empty if all."""
+    if recording.units is None and recording.samples is None:
+        return np.zeros(0, dtype=bool)
+    size, batch = task.protocol.circuit.population(population).size, task.protocol.batch
+    units = range(size) if recording.units is None else recording.units
+    samples = range(batch) if recording.samples is None else recording.samples
+    kept = np.zeros((size, batch), dtype=bool)
+    kept[np.ix_(list(units), list(samples))] = True
+    return kept.ravel()
 
 
 class Progress:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from brian2.core.functions import DEFAULT_CONSTANTS, DEFAULT_FUNCTIONS
 from brian2.core.namespace import DEFAULT_UNITS
 from brian2.core.operations import NetworkOperation
 from brian2.core.variables import ArrayVariable, Constant
+from brian2.groups.neurongroup import NeuronGroup
 from brian2.parsing.rendering import NumpyNodeRenderer
 from brian2.units.allunits import second
 from numpy.typing import NDArray
@@ -21,12 +22,15 @@ from dendrosim.circuit import Projection
 from dendrosim.engine.built import Built
 from dendrosim.engine.dense import Dense
 from dendrosim.engine.network import build
-from dendrosim.engine.outcome import Outcome, Progress, Task
+from dendrosim.engine.noise import base
+from dendrosim.engine.outcome import Outcome, Progress, SpikeTrain, Task, kept_elements
 from dendrosim.engine.scope import CYTHON, brian
 from dendrosim.engine.state import WEIGHT, all_values, state_keys, state_shape
+from dendrosim.engine.synapses import Bundle
 from dendrosim.engine.timeline import CIRCUIT, Fill
 from dendrosim.engine.updates import Update
-from dendrosim.schedule import record_steps
+from dendrosim.engine.wiring import Wiring
+from dendrosim.schedule import record_steps, spike_windows
 from dendrosim.syntax import names, parse
 
 
@@ -41,6 +45,23 @@ class _Tape:
     next: int = 0
 
 
+@dataclass
+class _Reel:
+    """The spikes of one population so far, inside the windows, of the picked elements (None: all)."""
+
+    windows: NDArray[np.int64]
+    pick: NDArray[np.bool_] | None
+    steps: list[int] = field(default_factory=list)
+    elements: list[NDArray[np.int32]] = field(default_factory=list)
+    next: int = 0
+
+    def train(self) -> SpikeTrain:
+        """Return step and element of every spike."""
+        counts = [len(e) for e in self.elements]
+        steps = np.repeat(np.array(self.steps, dtype=np.int64), counts)
+        return steps, np.concatenate([np.zeros(0, np.int32), *self.elements])
+
+
 class NumpyDense(Dense):
     """Dense operations as Python calls once a step."""
 
@@ -51,10 +72,17 @@ class NumpyDense(Dense):
         self.tapes: dict[str, _Tape] = {}
         self.failure: tuple[int, list[str]] | None = None
         self.every_step: list[Fill] = []
+        self.reels: dict[str, _Reel] = {}
+        self.kept = 0
+        self.full = False
 
     def bind(self, built: Built) -> None:
         """Take hold of the arrays, after the initial values are in."""
         self.built = built
+        for name, recording in self.protocol.recorded_spikes().items():
+            windows = spike_windows(self.protocol, recording)
+            kept = kept_elements(self.task, name, recording)
+            self.reels[name] = _Reel(windows, kept if kept.size else None)
         self.watched = {thorough: self.task.guarded(thorough) for thorough in (False, True)}
         self.values = {k: v.get_value() for k, v in built.arrays.items()}
         for name, recording in self.protocol.recorded().items():
@@ -133,6 +161,15 @@ class NumpyDense(Dense):
     def record(self, network: Built) -> BrianObject:
         return self._operation(network, self._record, "after_start", 0, "ds_record")
 
+    def spikes(self, network: Built, group: NeuronGroup, index: int) -> BrianObject:
+        events = group.variables["_spikespace"].get_value()
+
+        def keep() -> None:
+            self._keep(self.reels[group.name], events)
+
+        name = f"ds_spikes_{group.name}"
+        return self._operation(network, keep, "after_thresholds", 0, name)
+
     def guard(self, network: Built) -> BrianObject:
         return self._operation(network, self._guard, "end", 0, "ds_guard")
 
@@ -156,6 +193,9 @@ class NumpyDense(Dense):
         else:
             for fill in self.every_step:
                 self._fill(fill)
+        for noise in line.noises:
+            place = base(noise.key, self.step, noise.count)
+            self.values[f"{noise.group}.{noise.base}"][0] = place
         dt = self.protocol.time_step
         self.values[f"{CIRCUIT}.ds_t_phase"][0] = (self.step - line.starts[self.segment]) * dt
         self.values[f"{CIRCUIT}.ds_t_block"][0] = (self.step - line.block_starts[self.segment]) * dt
@@ -177,6 +217,24 @@ class NumpyDense(Dense):
             if tape.next < len(tape.steps) and tape.steps[tape.next] == self.step:
                 tape.rows[tape.next] = tape.source[tape.pick]
                 tape.next += 1
+
+    def _keep(self, reel: _Reel, events: NDArray[np.int32]) -> None:
+        while reel.next < len(reel.windows) and reel.windows[reel.next, 1] <= self.step:
+            reel.next += 1
+        if reel.next == len(reel.windows) or reel.windows[reel.next, 0] > self.step:
+            return
+        fired = events[: events[-1]]
+        if reel.pick is not None:
+            fired = fired[reel.pick[fired]]
+        if not len(fired):
+            return
+        if self.kept + len(fired) > self.task.spike_limit:
+            self.full = True
+            self.built.network.stop()
+            return
+        self.kept += len(fired)
+        reel.steps.append(self.step)
+        reel.elements.append(fired.copy())
 
     def _guard(self) -> None:
         self.step += 1
@@ -267,6 +325,8 @@ def run(task: Task, target: str, progress: Progress) -> Outcome:
         built = build(task.protocol, task.precision, dense)
         for key, value in all_values(task.protocol, task.line, task.state, built.ones).items():
             built.arrays[key].get_value()[...] = value
+        for name, wiring in task.wirings.items():
+            _connect(built, built.bundles[name], wiring)
         dense.bind(built)
         before = _extensions() if target == "cython" else set()
         if target == "cython":
@@ -284,9 +344,20 @@ def run(task: Task, target: str, progress: Progress) -> Outcome:
     broken = dense.failure[1] if dense.failure else []
     bad = {n: final[n] for n, k in state_keys(task.protocol.circuit).items() if k in broken}
     return Outcome(
-        steps, traces, final, bad, interrupted, compiled,
+        steps, traces, final, bad, interrupted and not dense.full, compiled,
+        spikes={n: r.train() for n, r in dense.reels.items()}, full=dense.full,
         seconds={"build": ready - begin, "compile": 0.0, "run": time.perf_counter() - ready},
     )  # fmt: skip
+
+
+def _connect(built: Built, bundle: Bundle, wiring: Wiring) -> None:
+    """Give the synapses of a pathway their partners, delays and start values."""
+    synapses = bundle.synapses
+    synapses.connect(i=wiring.pre, j=wiring.post)
+    for name, variable in bundle.values.items():
+        variable.get_value()[...] = wiring.values[name]
+    delay = bundle.delay.get_value()
+    delay[...] = wiring.delays
 
 
 def _extensions() -> set[str]:

@@ -8,14 +8,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dendrosim.engine.backends import BACKENDS, choose
-from dendrosim.engine.outcome import Outcome, Task, reporter
+from dendrosim.engine.outcome import Outcome, SpikeTrain, Task, reporter
 from dendrosim.engine.provenance import provenance
 from dendrosim.engine.state import initial_state, state_keys
 from dendrosim.engine.timeline import timeline
-from dendrosim.errors import NonFiniteError, ParameterError, RunInterruptedError, UnknownNameError
+from dendrosim.engine.wiring import wirings
+from dendrosim.errors import (
+    MemoryLimitError,
+    NonFiniteError,
+    ParameterError,
+    RunInterruptedError,
+    UnknownNameError,
+)
+from dendrosim.members import LAST_SPIKE
+from dendrosim.memory import available
 from dendrosim.protocol import Protocol, check_protocol
-from dendrosim.results import Result, Trace
+from dendrosim.results import Result, Spikes, Trace
 
+_BYTES_PER_SPIKE = 12 + 16 + 8  # as read, as returned, and while a file is written
 _ONE_THREAD_BELOW = 2_000_000  # multiply-adds of the largest product; smaller ones lose by threads
 
 
@@ -58,7 +68,7 @@ def run(
 
     Raises
     ------
-    NonFiniteError, RunInterruptedError
+    NonFiniteError, RunInterruptedError, MemoryLimitError
         With `partial`, the result up to that point.
     """
     check_protocol(protocol)
@@ -74,6 +84,8 @@ def run(
         initial_state(protocol, seed, given),
         precision,
         threads,
+        wirings(protocol, seed),
+        spike_limit(),
     )
     report = reporter(task, progress)
     try:
@@ -87,20 +99,45 @@ def run(
 def _result(task: Task, outcome: Outcome, record: Mapping[str, Any]) -> Result:
     dt = task.protocol.time_step
     traces = {n: Trace(steps * dt, rows) for n, (steps, rows) in _finite(outcome).items()}
-    status = "diverged" if outcome.bad else "interrupted" if outcome.interrupted else "done"
+    stopped = outcome.interrupted or outcome.full
+    status = "diverged" if outcome.bad else "interrupted" if stopped else "done"
     message = f"{outcome.steps} of {task.line.steps} steps done"
     if outcome.bad:
         name, index = _first_bad(outcome)
         message = _divergence(task, outcome, name, index)
-    result = Result(
-        task.protocol, traces, outcome.final, provenance=record, status=status, message=message
-    )
+    final = {
+        n: a - outcome.steps * dt if n.endswith(f".{LAST_SPIKE}") else a
+        for n, a in outcome.final.items()
+    }
+    spikes = {n: _spikes(task, train) for n, train in outcome.spikes.items()}
+    if outcome.full:
+        message = (
+            f"more spikes than memory holds: {task.spike_limit:,} were kept until t = "
+            f"{outcome.steps * dt:.6g} s ({message}); record fewer units or phases, or run for less time"
+        )
+    result = Result(task.protocol, traces, final, spikes, record, status=status, message=message)
+    if outcome.full:
+        raise MemoryLimitError(message, partial=result)
     if outcome.bad:
         time = outcome.steps * dt
         raise NonFiniteError(message, variable=name, unit=index, time=time, partial=result)
     if outcome.interrupted:
         raise RunInterruptedError(f"interrupted: {message}", partial=result)
     return result
+
+
+def _spikes(task: Task, train: SpikeTrain) -> Spikes:
+    """Return spikes by unit and time; the step of the spike is the one whose end is beyond the threshold."""
+    steps, elements = train
+    units, samples = np.divmod(elements, np.int32(task.protocol.batch))
+    return Spikes(
+        units, steps * task.protocol.time_step, samples if task.protocol.batch > 1 else None
+    )
+
+
+def spike_limit() -> int:
+    """Return how many spikes a run may keep: as many as fit into a third of the free memory."""
+    return int(min(available() / 3 / _BYTES_PER_SPIKE, 2**62))
 
 
 def _finite(outcome: Outcome) -> Mapping[str, tuple[NDArray[np.int64], NDArray[Any]]]:
@@ -150,6 +187,12 @@ def _states(protocol: Protocol, initial: "Result | Mapping[str, Any]") -> dict[s
     final = initial.state if isinstance(initial, Result) else initial
     if not isinstance(final, Mapping):
         raise ParameterError(f"initial is {initial!r}; it must be a result, or a mapping of states")
+    for pathway in protocol.circuit.pathways:
+        if pathway.delay is not None or pathway.variables:
+            raise ParameterError(
+                f"{pathway} has delays or variables of its own, which a result does not keep, so a run cannot "
+                "start from another's end; leave `initial` out"
+            )
     needed = list(state_keys(protocol.circuit))
     missing = [n for n in needed if n not in final]
     if missing:

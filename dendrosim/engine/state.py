@@ -6,19 +6,35 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dendrosim.circuit import Circuit, Matrix, Population
+from dendrosim.circuit import Circuit, Owner, Population
 from dendrosim.engine.timeline import CIRCUIT, Timeline
 from dendrosim.errors import ShapeError
 from dendrosim.initial import Fixed, Normal, Uniform, stream
+from dendrosim.members import LAST_SPIKE
+from dendrosim.pathway import WEIGHT as SYNAPSE_WEIGHT
 from dendrosim.protocol import Protocol
 
 WEIGHT = "ds_weight"
+OWN = "ds_own_"
+"""Prefix of what belongs to a synapse in a program, so that it cannot hide a population's variable."""
+
+_LONG_AGO = -1e4  # seconds, as in Brian2
 
 
 def state_keys(circuit: Circuit) -> dict[str, str]:
-    """Return the program's key of every state: `population.state` as it is, a matrix as its weight."""
-    states = {f"{p.name}.{s}": f"{p.name}.{s}" for p in circuit.populations for s in p.states}
+    """Return the program's key of every state: `population.state` as it is, a matrix as its weight.
+
+    Where the time of a unit's last spike matters, it is a state as well, `population.lastspike`, in
+    seconds before the beginning (or end) of the run: not positive.
+    """
+    states = {f"{p.name}.{s}": f"{p.name}.{s}" for p in circuit.populations for s in states_of(p)}
     return {**states, **{m.name: f"{m.name}.{WEIGHT}" for m in circuit.matrices}}
+
+
+def states_of(population: Population) -> tuple[str, ...]:
+    """Return the names of a population's states, `lastspike` included if it is used."""
+    last = (LAST_SPIKE,) if population.refractory_text is not None else ()
+    return population.states + last
 
 
 def state_shape(protocol: Protocol, name: str) -> tuple[int, int]:
@@ -74,7 +90,8 @@ def drawn(circuit: Circuit, name: str, shape: tuple[int, int], seed: int) -> NDA
     if "." not in name:
         return circuit.matrix(name).initial.sample(shape, rng)
     population, _, variable = name.partition(".")
-    start = circuit.population(population).initial.get(variable, Fixed(0.0))
+    missing = _LONG_AGO if variable == LAST_SPIKE else 0.0
+    start = circuit.population(population).initial.get(variable, Fixed(missing))
     if isinstance(start, Normal | Uniform):
         return start.sample(shape, rng)
     return np.repeat(start.sample(shape[:1], rng)[:, None], shape[1], axis=1)
@@ -84,7 +101,7 @@ def parameter_values(circuit: Circuit, batch: int) -> dict[str, NDArray[np.float
     """Return the flat value of every parameter and gate array by program key."""
     values = {f"{CIRCUIT}.{k}": np.array([v.value]) for k, v in circuit.parameters.items()}
     values |= {f"{CIRCUIT}.{k}": np.array([v]) for k, v in circuit.gates.items()}
-    owners: tuple[Population | Matrix, ...] = (*circuit.populations, *circuit.matrices)
+    owners: tuple[Owner, ...] = (*circuit.populations, *circuit.matrices)
     for owner in owners:
         for name, value in owner.parameters.items():
             flat = np.atleast_1d(np.asarray(value.value, dtype=float))
@@ -92,6 +109,11 @@ def parameter_values(circuit: Circuit, batch: int) -> dict[str, NDArray[np.float
             if isinstance(owner, Population) and (declared or not value.scalar):
                 flat = np.repeat(np.broadcast_to(flat, (owner.size,)), batch)
             values[f"{owner.name}.{name}"] = flat
+    for pathway in circuit.pathways:
+        shared = {n: float(v.value) for n, v in pathway.parameters.items()}
+        if isinstance(pathway.weight, Fixed) and not pathway.varied:
+            shared[SYNAPSE_WEIGHT] = float(pathway.weight.value.value)
+        values |= {f"{pathway.name}.{OWN}{n}": np.array([v]) for n, v in shared.items()}
     return values
 
 
@@ -108,4 +130,5 @@ def all_values(
                 repeat = protocol.batch if fill.constant.size > 1 else 1
                 values[fill.key] = np.repeat(fill.constant, repeat)
     values |= {key: np.ones(1) for key in ones}
+    values |= {f"{n.group}.{n.state}": n.start.ravel() for n in line.noises}
     return values

@@ -11,6 +11,7 @@ from dendrosim.initial import stream
 from dendrosim.protocol import Block, Phase, Protocol
 from dendrosim.signals.base import Course, Signal
 from dendrosim.signals.constant import Constant
+from dendrosim.signals.process import Process
 from dendrosim.signals.samples import Samples
 from dendrosim.signals.table import Table
 
@@ -32,13 +33,19 @@ class Fill:
 
 
 @dataclass(frozen=True)
-class Segment:
-    """One passage through a phase."""
+class Noise:
+    """The stream of random numbers of one process: `count` of them a step, counted on from `key`.
 
-    start: int
-    block: Block
-    phase: Phase
-    trial: int
+    `base` and `state` are hidden variables of `group`: where the count stands at the beginning of the
+    step, and what the process renews, which begins with `start` (units x samples).
+    """
+
+    group: str
+    base: str
+    state: str
+    key: int
+    count: int
+    start: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,8 @@ class Timeline:
         What each kind of segment (block and phase) sets when it begins.
     labels : tuple of str
         `block/phase` of each kind.
+    noises : tuple of Noise
+        The random numbers that processes draw.
     """
 
     steps: int
@@ -67,6 +76,7 @@ class Timeline:
     order: NDArray[np.int64]
     fills: tuple[tuple[Fill, ...], ...]
     labels: tuple[str, ...]
+    noises: tuple[Noise, ...] = ()
 
 
 def timeline(protocol: Protocol, seed: int) -> Timeline:
@@ -101,7 +111,30 @@ def timeline(protocol: Protocol, seed: int) -> Timeline:
         order=_joined(orders),
         fills=tuple(fills),
         labels=tuple(labels),
+        noises=tuple(_noises(protocol, seed)),
     )
+
+
+def _noises(protocol: Protocol, seed: int) -> Iterator[Noise]:
+    for path in protocol.circuit.inputs:
+        population = path.partition(".")[0]
+        shape = (protocol.circuit.population(population).size, protocol.batch)
+        for index, slot in enumerate(slots(protocol, path)):
+            if slot.random:
+                rng = stream(seed, f"noise.{path}.{index}")
+                key = int(rng.integers(2**64, dtype=np.uint64))
+                start = _first(protocol, path, slot.kind).start(shape, rng, protocol.time_step)
+                yield Noise(population, slot.noise, slot.state, key, shape[0] * shape[1], start)
+
+
+def _first(protocol: Protocol, path: str, kind: type[Signal]) -> Process:
+    """Return the first signal of a kind that drives an input."""
+    drives = [
+        d for b in protocol.blocks for p in b.phases for d in protocol.drive(p, path)
+        if type(d) is kind
+    ]  # fmt: skip
+    assert isinstance(drives[0], Process)
+    return drives[0]
 
 
 def _joined(arrays: list[NDArray[np.int64]]) -> NDArray[np.int64]:
@@ -130,12 +163,12 @@ def _fills(protocol: Protocol, phase: Phase) -> Iterator[Fill]:
         name = base(variable) if used else variable
         drives = protocol.drive(phase, path)
         yield _static(f"{population}.{name}", drives, size)
-        yield from _courses(population, used, drives, size)
+        yield from _courses(population, used, drives, size, protocol.time_step)
     for gate in protocol.circuit.gates:
         used = slots(protocol, gate)
         drives = protocol.gate(phase, gate)
         yield _static(f"{CIRCUIT}.{base(gate) if used else gate}", drives, 1)
-        yield from _courses(CIRCUIT, used, drives, 1)
+        yield from _courses(CIRCUIT, used, drives, 1, protocol.time_step)
 
 
 def _static(key: str, drives: tuple[Signal, ...], size: int) -> Fill:
@@ -154,7 +187,7 @@ def _static(key: str, drives: tuple[Signal, ...], size: int) -> Fill:
 
 
 def _courses(
-    group: str, used: tuple[Slot, ...], drives: tuple[Signal, ...], size: int
+    group: str, used: tuple[Slot, ...], drives: tuple[Signal, ...], size: int, dt: float
 ) -> Iterator[Fill]:
     waiting = [d for d in drives if isinstance(d, Course)]
     for slot in used:
@@ -162,5 +195,5 @@ def _courses(
         yield Fill(f"{group}.{slot.switch}", np.array([float(course is not None)]))
         if course is not None:
             waiting.remove(course)
-            for name, value in course.values().items():
-                yield Fill(f"{group}.{slot.field(name)}", np.zeros(size) + value.value)
+            for name, value in course.numbers(dt).items():
+                yield Fill(f"{group}.{slot.field(name)}", np.zeros(size) + value)

@@ -1,6 +1,6 @@
 """What a signal is, and how to add one.
 
-There are two ways for a value to reach an input:
+There are three ways for a value to reach an input:
 
 - A `Course` is text in the time since its phase began, `t` (since its block began: `t_block`), and in its
   own fields: it is compiled with the
@@ -8,6 +8,7 @@ There are two ways for a value to reach an input:
   write a file here with a frozen dataclass deriving from `Course`: fields are quantities (numbers, or
   one per unit), `text` is the expression, `units` gives the unit of each field (`"x"` stands for the
   unit of the input). Nothing else needs to change, on any back end.
+- A `Process` is a course with random numbers; see `process.py`.
 - The three kinds that the run loop copies itself, because they are data and not a formula: `Constant`,
   `Table` and `Samples`.
 """
@@ -57,6 +58,10 @@ class Course(Signal):
     def values(self) -> dict[str, Quantity]:
         """Return the fields by name."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    def numbers(self, dt: float) -> Mapping[str, Any]:
+        """Return the SI value of what `text` uses, one number or one per unit; `dt` in seconds."""
+        return {name: value.value for name, value in self.values().items()}
 
 
 def fits(where: str, value: Quantity, dimension: Dimension, size: int) -> None:

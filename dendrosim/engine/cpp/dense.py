@@ -7,6 +7,7 @@ from brian2.core.variables import ArrayVariable
 from brian2.devices.cpp_standalone.codeobject import CPPStandaloneCodeObject
 from brian2.devices.device import get_device
 from brian2.groups.group import CodeRunner, Group
+from brian2.groups.neurongroup import NeuronGroup
 
 from dendrosim.circuit import Projection
 from dendrosim.engine.built import Built
@@ -26,11 +27,18 @@ class DenseCodeObject(CPPStandaloneCodeObject):
 class CppDense(Dense):
     """Statements that call `runtime.h`."""
 
+    codeobj_class = DenseCodeObject
+
     def feed(self, network: Built) -> BrianObject:
         return self._call(network, "ds::feed();", "before_start", "ds_feed")
 
     def record(self, network: Built) -> BrianObject:
         return self._call(network, "ds::record();", "after_start", "ds_record")
+
+    def spikes(self, network: Built, group: NeuronGroup, index: int) -> BrianObject:
+        events, count = _pointer(group.variables["_spikespace"]), group.variables["N"].get_value()
+        stop = f"if (ds::keep({index}, {events}, {events}[{count}])) Network::_globally_stopped = true;"
+        return self._call(network, stop, "after_thresholds", f"ds_spikes_{group.name}")
 
     def guard(self, network: Built) -> BrianObject:
         stop = "if (ds::guard()) Network::_globally_stopped = true;"

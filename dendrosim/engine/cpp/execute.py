@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from dendrosim.engine.cpp.program import Program, discard, program
 from dendrosim.engine.cpp.task import kept, write_task
-from dendrosim.engine.outcome import Outcome, Progress, Task
+from dendrosim.engine.outcome import Outcome, Progress, SpikeTrain, Task
 from dendrosim.engine.state import state_keys, state_shape
 from dendrosim.errors import ProgramError, StorageError
 from dendrosim.schedule import record_steps
 
-_DONE, _NON_FINITE, _INTERRUPTED, _FAILED = 0, 3, 4, 70
+_DONE, _NON_FINITE, _INTERRUPTED, _FULL, _FAILED = 0, 3, 4, 5, 70
 
 
 class _NotStartedError(ProgramError):
@@ -110,7 +110,7 @@ def _watch(made: Program, folder: Path, progress: Progress) -> tuple[int, int, b
                 process.wait()
         errors.seek(0)
         said = errors.read().strip()
-    if code not in (_DONE, _NON_FINITE, _INTERRUPTED) and not interrupted:
+    if code not in (_DONE, _NON_FINITE, _INTERRUPTED, _FULL) and not interrupted:
         if code == _FAILED and "disk full" in said:
             raise StorageError(
                 f"{said} (the run's folder was {folder}; set TMPDIR to a roomier place)"
@@ -157,4 +157,14 @@ def _read(
         offset += size
         if code == _NON_FINITE and not np.all(np.isfinite(final[name])):
             bad[name] = final[name]
-    return Outcome(steps, traces, final, bad, interrupted, made.compiled)
+    spikes = {n: _train(folder, k) for k, n in enumerate(task.protocol.recorded_spikes())}
+    return Outcome(
+        steps, traces, final, bad, interrupted, made.compiled, spikes=spikes, full=code == _FULL
+    )
+
+
+def _train(folder: Path, index: int) -> SpikeTrain:
+    steps = np.fromfile(folder / f"spikes{index}.steps.bin", dtype=np.int64)
+    elements = np.fromfile(folder / f"spikes{index}.elements.bin", dtype=np.int32)
+    count = min(len(steps), len(elements))  # they differ only after a second interrupt
+    return steps[:count], elements[:count]

@@ -19,6 +19,7 @@ from dendrosim.engine.built import Built
 from dendrosim.engine.cpp.dense import CppDense
 from dendrosim.engine.network import build
 from dendrosim.engine.scope import brian
+from dendrosim.engine.synapses import Bundle
 from dendrosim.protocol import Protocol
 
 _DEVICE = "dendrosim_cpp"
@@ -35,6 +36,9 @@ def generate(protocol: Protocol, precision: str, folder: Path) -> None:
             device.insert_code("after_network_run", "ds::start(); ds::loop();")
             device.insert_code("before_end", "return ds::finish();")
             built = build(protocol, precision, CppDense())
+            for bundle in built.bundles.values():
+                # The task brings the synapses; Brian2 only has to believe that there are some.
+                bundle.synapses._connect_called = True
             built.network.run(0 * second, namespace={})
             device.build(directory=str(folder), compile=False, run=False, with_output=False)
             _write_glue(device, built, folder)
@@ -63,8 +67,10 @@ void start()
 {chr(10).join(lines)}
     }};
     std::copy(std::begin(all), std::end(all), arrays);
+{chr(10).join(_bundle(device, b, clock) for b in built.bundles.values())}
     load();
     brian::{clock}_dt[0] = task.dt;
+    for (Bundle& b : bundles) b.prepare(b);
 }}
 void loop()
 {{
@@ -82,8 +88,34 @@ void loop()
         "sizes": [int(built.arrays[k].size) for k in keys],
         "dtypes": [np.dtype(built.arrays[k].dtype).str for k in keys],
         "ones": built.ones,
+        "bundles": {name: list(bundle.values) for name, bundle in built.bundles.items()},
     }
     (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def _bundle(device: Any, bundle: Bundle, clock: str) -> str:
+    """Return the statement that tells where the synapses of a pathway are kept."""
+
+    def name(variable: Any) -> str:
+        return f"brian::{device.get_array_name(variable, access_data=False)}"
+
+    synapses = bundle.synapses
+    values = ", ".join(f"&{name(v)}" for v in bundle.values.values())
+    last = synapses.variables.get("lastupdate")
+    blank = f"&{name(last)}" if last is not None else ""
+    sizes = {"pre": synapses.source, "post": synapses.target}
+    prepares = []
+    for kind, pathway in bundle.pathways.items():
+        delays = "b.delays.data(), (int)b.delays.size()" if kind == "pre" else "&none, 1"
+        other = "post" if kind == "pre" else "pre"
+        counts = f"{len(sizes[kind])}, {len(sizes[other])}"
+        prepares.append(
+            f"brian::{pathway.name}.prepare({counts}, {delays}, b.{kind}->data(), (int)b.{kind}->size(), task.dt);"
+        )
+    pre, post = (name(synapses.variables[f"_synaptic_{k}"]) for k in ("pre", "post"))
+    count = device.get_array_name(synapses.variables["N"])
+    return f"""    bundles.push_back({{&{pre}, &{post}, brian::{count}, {{{values}}}, {{{blank}}},
+        [](Bundle& b) {{ double none = 0; (void)none; {" ".join(prepares)} }}, {{}}}});"""
 
 
 def _merge(device: Any, folder: Path) -> None:

@@ -33,11 +33,15 @@ def structure(protocol: Protocol, precision: str) -> str:
     """Return as text what the generated code depends on: not parameter values, inputs, seeds or run length."""
     circuit = protocol.circuit
     courses = {
-        path: [slot.kind.__name__ + slot.kind.text for slot in slots(protocol, path)]
+        path: [
+            slot.kind.__name__ + slot.expression + (slot.update if slot.random else "")
+            for slot in slots(protocol, path)
+        ]
         for path in (*circuit.inputs, *circuit.gates)
     }
     recorded = [n for n in protocol.recorded() if "." in n]
-    parts = [circuit.structure(), protocol.batch, precision, courses, recorded]
+    spikes = list(protocol.recorded_spikes())
+    parts = [circuit.structure(), protocol.batch, precision, courses, recorded, spikes]
     return json.dumps(parts, sort_keys=True)
 
 

@@ -77,6 +77,41 @@ void outer(int rows, int columns, int batch, T alpha, const T* post, const T* pr
 }
 
 // ---------------------------------------------------------------------------------------------------
+// Random numbers, see dendrosim/engine/noise.py.
+
+constexpr uint64_t golden = 0x9E3779B97F4A7C15ull;
+
+inline uint64_t bits(int64_t base, int64_t i)
+{
+    uint64_t z = (uint64_t)base + golden*((uint64_t)i + 1);
+    z = (z ^ (z >> 30))*0xBF58476D1CE4E5B9ull;
+    z = (z ^ (z >> 27))*0x94D049BB133111EBull;
+    return z ^ (z >> 31);
+}
+
+inline double uniform(int64_t base, int64_t i) { return ((double)(bits(base, i) >> 11) + 0.5)*0x1p-53; }
+
+inline double normal(int64_t base, int64_t i)
+{
+    const uint64_t z = bits(base, i);
+    const double radius = std::sqrt(-2*std::log(((double)(z >> 32) + 0.5)*0x1p-32));
+    return radius*std::cos((double)(z & 0xffffffffu)*(6.283185307179586*0x1p-32));
+}
+
+inline double poisson(int64_t base, int64_t i, double mean)
+{
+    const double u = uniform(base, i);
+    double term = std::exp(-mean), total = term, count = 0;
+    while (u > total && term > 0)
+    {
+        count++;
+        term *= mean/count;
+        total += term;
+    }
+    return count;
+}
+
+// ---------------------------------------------------------------------------------------------------
 // The task.
 
 struct Array { void* data; int64_t size; int bytes; };
@@ -138,6 +173,29 @@ struct Fill { int64_t array; int64_t repeat; std::vector<double> constant; std::
     std::vector<Table> tables; };
 struct Tape { int64_t array; std::vector<int64_t> steps, pick; FILE* file; size_t next; std::vector<char> row; };
 
+struct Noise { int64_t array; uint64_t key; int64_t count; };
+struct Reel { std::vector<int64_t> windows; std::vector<char> kept; FILE *steps, *elements; size_t next; };
+
+// The synapses of a pathway: where Brian2 keeps them, and how its queues are told of them.
+struct Values {
+    std::vector<double>* wide;
+    std::vector<float>* narrow;
+    Values(std::vector<double>* v) : wide(v), narrow(nullptr) {}
+    Values(std::vector<float>* v) : wide(nullptr), narrow(v) {}
+    void set(const std::vector<double>& v)
+    {
+        if (wide) wide->assign(v.begin(), v.end()); else narrow->assign(v.begin(), v.end());
+    }
+};
+struct Bundle {
+    std::vector<int32_t>*pre, *post;
+    int32_t* count;
+    std::vector<Values> values, blank;
+    void (*prepare)(Bundle&);
+    std::vector<double> delays;
+};
+inline std::vector<Bundle> bundles;  // filled by the generated `start`
+
 struct Task {
     std::string folder;
     double dt;
@@ -147,8 +205,10 @@ struct Task {
     std::vector<std::vector<Fill>> fills;
     std::vector<Tape> tapes;
     std::vector<int64_t> watched, watched_rarely, finals;
-    int64_t step = 0, segment = -1;
-    bool broken = false, tables = false;
+    std::vector<Noise> noises;
+    std::vector<Reel> reels;
+    int64_t step = 0, segment = -1, spikes_left = 0;
+    bool broken = false, full = false, tables = false;
     std::chrono::steady_clock::time_point shown;
 };
 inline Task task;
@@ -167,6 +227,13 @@ inline Array& array_at(int64_t id)
 {
     if (id < 0 || id >= array_count) fail("the task names an array that the program does not have");
     return arrays[id];
+}
+
+inline FILE* open(const std::string& path)
+{
+    FILE* file = std::fopen(path.c_str(), "wb");
+    if (!file) fail("cannot write " + path);
+    return file;
 }
 
 inline void load()
@@ -237,9 +304,7 @@ inline void load()
         t.steps = r.list<int64_t>();
         t.pick = r.list<int64_t>();
         for (int64_t i : t.pick) if (i < 0 || i >= a.size) fail("a recording picks an element out of range");
-        const std::string path = folder + "/trace" + std::to_string(k) + ".bin";
-        t.file = std::fopen(path.c_str(), "wb");
-        if (!t.file) fail("cannot write " + path);
+        t.file = open(folder + "/trace" + std::to_string(k) + ".bin");
         t.next = 0;
         t.row.resize(t.pick.size()*a.bytes);
         task.tapes.push_back(t);
@@ -247,6 +312,36 @@ inline void load()
     task.watched = r.list<int64_t>();
     task.watched_rarely = r.list<int64_t>();
     task.finals = r.list<int64_t>();
+    for (int64_t n = r.integer(); n > 0; n--)
+    {
+        Noise noise;
+        noise.array = r.integer();
+        array_at(noise.array);
+        noise.key = (uint64_t)r.integer();
+        noise.count = r.integer();
+        task.noises.push_back(noise);
+    }
+    if (r.integer() != (int64_t)bundles.size()) fail("the task has synapses of other pathways");
+    for (Bundle& b : bundles)
+    {
+        *b.pre = r.list<int32_t>();
+        *b.post = r.list<int32_t>();
+        *b.count = (int32_t)b.pre->size();
+        b.delays = r.list<double>();
+        for (Values& v : b.values) v.set(r.list<double>());
+        for (Values& v : b.blank) v.set(std::vector<double>(b.pre->size()));
+    }
+    task.spikes_left = r.integer();
+    for (int64_t n = r.integer(), k = 0; k < n; k++)
+    {
+        Reel reel;
+        reel.windows = r.list<int64_t>();
+        reel.kept = r.list<char>();
+        reel.next = 0;
+        reel.steps = open(folder + "/spikes" + std::to_string(k) + ".steps.bin");
+        reel.elements = open(folder + "/spikes" + std::to_string(k) + ".elements.bin");
+        task.reels.push_back(reel);
+    }
     r.end();
 }
 
@@ -305,6 +400,8 @@ inline void feed()
     {
         for (const Fill& f : task.fills[task.kinds[task.segment]]) if (!f.tables.empty()) fill(f);
     }
+    for (const Noise& n : task.noises)
+        *(int64_t*)arrays[n.array].data = (int64_t)(n.key + golden*(uint64_t)task.step*(uint64_t)n.count);
     store(arrays[task.time_phase], 0, (task.step - task.starts[task.segment])*task.dt);
     store(arrays[task.time_block], 0, (task.step - task.block_starts[task.segment])*task.dt);
     if (task.step % 16 == 0) tell(false);
@@ -330,6 +427,26 @@ inline void record()
     }
 }
 
+// Keep the spikes of this step; returns whether there are more than may be kept.
+inline bool keep(size_t index, const int32_t* events, int64_t count)
+{
+    Reel& reel = task.reels[index];
+    while (reel.next < reel.windows.size() && reel.windows[reel.next + 1] <= task.step) reel.next += 2;
+    if (!count || reel.next >= reel.windows.size() || reel.windows[reel.next] > task.step) return false;
+    static std::vector<int32_t> fired;
+    static std::vector<int64_t> steps;
+    fired.clear();
+    for (int64_t i = 0; i < count; i++)
+        if (reel.kept.empty() || reel.kept[events[i]]) fired.push_back(events[i]);
+    if ((int64_t)fired.size() > task.spikes_left) return task.full = true;
+    task.spikes_left -= fired.size();
+    steps.assign(fired.size(), task.step);
+    if (std::fwrite(fired.data(), 4, fired.size(), reel.elements) != fired.size()
+        || std::fwrite(steps.data(), 8, steps.size(), reel.steps) != steps.size())
+        fail("cannot write spikes: is the disk full?");
+    return false;
+}
+
 // Returns whether to stop.
 inline bool guard()
 {
@@ -340,11 +457,12 @@ inline bool guard()
     return task.broken;
 }
 
-// Write what is left and return the exit code: 0 done, 3 non-finite, 4 interrupted.
+// Write what is left and return the exit code: 0 done, 3 non-finite, 4 interrupted, 5 too many spikes.
 inline int finish()
 {
     bool good = true;
     for (Tape& t : task.tapes) good &= std::fclose(t.file) == 0;
+    for (Reel& r : task.reels) good &= std::fclose(r.steps) == 0 && std::fclose(r.elements) == 0;
     FILE* file = std::fopen((task.folder + "/final.bin").c_str(), "wb");
     if (!file) fail("cannot write the final state");
     for (int64_t id : task.finals)
@@ -352,7 +470,7 @@ inline int finish()
     good &= std::fclose(file) == 0;
     if (!good) fail("cannot write the results: is the disk full?");
     tell(true);
-    return task.broken ? 3 : task.step < task.steps ? 4 : 0;
+    return task.broken ? 3 : task.full ? 5 : task.step < task.steps ? 4 : 0;
 }
 
 }  // namespace ds

@@ -6,11 +6,11 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from dendrosim.engine.outcome import Task
+from dendrosim.engine.outcome import Task, kept_elements
 from dendrosim.engine.state import WEIGHT, all_values, state_keys, state_shape
 from dendrosim.engine.timeline import CIRCUIT
 from dendrosim.protocol import Recording
-from dendrosim.schedule import record_steps
+from dendrosim.schedule import record_steps, spike_windows
 
 _MAGIC = 0x6473696D31
 
@@ -24,6 +24,7 @@ class Writer:
         self.sizes: list[int] = manifest["sizes"]
         self.dtypes: list[str] = manifest["dtypes"]
         self.ones: list[str] = manifest["ones"]
+        self.bundles: dict[str, list[str]] = manifest["bundles"]
 
     def write(self, task: Task) -> None:
         """Write a whole task."""
@@ -51,6 +52,9 @@ class Writer:
         self._list([self.ids[k] for k in task.guarded(thorough=False)])
         self._list([self.ids[k] for k in task.guarded(thorough=True)])
         self._list([self.ids[k] for k in state_keys(protocol.circuit).values()])
+        self._noises(task)
+        self._wirings(task)
+        self._reels(task)
 
     def _fills(self, task: Task, data: list[str]) -> None:
         self._integers(len(task.line.fills))
@@ -74,6 +78,29 @@ class Writer:
             self._integers(self.ids[name if "." in name else f"{name}.{WEIGHT}"])
             self._list(record_steps(task.protocol, recording))
             self._list(picked(task, name, recording))
+
+    def _noises(self, task: Task) -> None:
+        self._integers(len(task.line.noises))
+        for noise in task.line.noises:
+            key = noise.key - 2**64 if noise.key >= 2**63 else noise.key
+            self._integers(self.ids[f"{noise.group}.{noise.base}"], key, noise.count)
+
+    def _wirings(self, task: Task) -> None:
+        self._integers(len(self.bundles))
+        for name, values in self.bundles.items():
+            wiring = task.wirings[name]
+            self._list(wiring.pre, np.int32)
+            self._list(wiring.post, np.int32)
+            self._list(wiring.delays, np.float64)
+            for value in values:
+                self._list(wiring.values[value], np.float64)
+
+    def _reels(self, task: Task) -> None:
+        recorded = task.protocol.recorded_spikes()
+        self._integers(task.spike_limit, len(recorded))
+        for name, recording in recorded.items():
+            self._list(spike_windows(task.protocol, recording).ravel())
+            self._list(kept_elements(task, name, recording), np.int8)
 
     def _integers(self, *values: int) -> None:
         self.file.write(np.array(values, dtype=np.int64).tobytes())

@@ -1,0 +1,27 @@
+"""How much memory is free."""
+
+import os
+
+
+def available() -> float:
+    """Return the bytes of memory that a program can still get, infinity where nothing says so."""
+    try:
+        with open("/proc/meminfo") as file:
+            for line in file:
+                if line.startswith("MemAvailable:"):
+                    return 1024.0 * int(line.split()[1])
+    except (OSError, ValueError):
+        pass
+    try:
+        return float(os.sysconf("SC_AVPHYS_PAGES")) * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError, AttributeError):
+        return float("inf")
+
+
+def readable(count: float) -> str:
+    """Return a number of bytes as text."""
+    for name in ("bytes", "KiB", "MiB", "GiB"):
+        if count < 1024 or name == "GiB":
+            return f"{count:.3g} {name}"
+        count /= 1024
+    raise AssertionError
