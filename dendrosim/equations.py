@@ -10,6 +10,7 @@ from brian2.equations.equations import Equations
 from brian2.units.fundamentalunits import get_dimensions
 
 from dendrosim.circuit import Circuit, Matrix, Population
+from dendrosim.declarations import Declaration
 from dendrosim.errors import EquationError, UnitError
 from dendrosim.expressions import (
     TIME,
@@ -36,14 +37,22 @@ from dendrosim.units import unit
 
 def model_text(population: Population) -> str:
     """Return a population's equations with transfer functions put in place: plain Brian2 text."""
-    lines = []
-    for d in population.variables.values():
-        where = f"{population.name}.{d.name}"
-        flags = f" ({', '.join(d.flags)})" if d.flags else ""
-        expression = inline(d.expression, population.transfer, where) if d.expression else ""
-        left = f"d{d.name}/dt = " if d.kind == "state" else f"{d.name} = " if expression else d.name
-        lines.append(f"{left}{expression} : {brian_unit(unit(d.unit)[0])}{flags}")
-    return "\n".join(lines)
+    return "\n".join(declared_text(population, d) for d in population.variables.values())
+
+
+def declared_text(population: Population, declared: Declaration, factor: str = "") -> str:
+    """Return one equation as Brian2 text; `factor` takes the place of the flag (unless refractory)."""
+    where = f"{population.name}.{declared.name}"
+    expression, flags = declared.expression, declared.flags
+    if expression:
+        expression = inline(expression, population.transfer, where)
+    if factor and REFRACTORY in flags:
+        expression, flags = f"{factor}*({expression})", ()
+    left = declared.name
+    if declared.kind != "parameter":
+        left = f"d{left}/dt = " if declared.kind == "state" else f"{left} = "
+    ending = f" ({', '.join(flags)})" if flags else ""
+    return f"{left}{expression} : {brian_unit(unit(declared.unit)[0])}{ending}"
 
 
 def check(circuit: Circuit) -> None:
@@ -87,6 +96,12 @@ def _check_population(circuit: Circuit, population: Population) -> set[str]:
     flags = sorted({f for d in declared.values() for f in d.flags} - {"constant", REFRACTORY})
     if flags:
         raise EquationError(f"{where}: the flag ({flags[0]}) has no meaning here; remove it")
+    for name, line in declared.items():
+        if line.kind != "state" and REFRACTORY in line.flags:
+            raise EquationError(
+                f"{where}: {name!r} has no differential equation, so it cannot stand still "
+                "'(unless refractory)'; remove the flag"
+            )
     local = population_scope(population)
     used = check_spikes(circuit, population, local)
     for name, line in declared.items():

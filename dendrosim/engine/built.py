@@ -26,6 +26,7 @@ class Built:
     dtype: Any
     clock: Clock
     network: Network
+    codeobj_class: Any = None
     arrays: dict[str, ArrayVariable] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
     ones: list[str] = field(default_factory=list)
@@ -78,6 +79,6 @@ def assign(built: Built, group: Group, code: str, when: str, order: int, name: s
     built.network.add(
         CodeRunner(
             group, "stateupdate", code=code, clock=built.clock, when=when, order=order, name=name,
-            check_units=False,
+            check_units=False, codeobj_class=built.codeobj_class,
         )
     )  # fmt: skip

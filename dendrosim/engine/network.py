@@ -27,9 +27,9 @@ from dendrosim.engine.state import WEIGHT
 from dendrosim.engine.synapses import build_pathway
 from dendrosim.engine.timeline import CIRCUIT
 from dendrosim.engine.updates import update_of
-from dendrosim.equations import model_text
+from dendrosim.equations import declared_text, model_text
 from dendrosim.expressions import brian_dimension
-from dendrosim.members import LAST_SPIKE
+from dendrosim.members import LAST_SPIKE, REFRACTORY
 from dendrosim.ordering import evaluation_order
 from dendrosim.protocol import Protocol
 from dendrosim.statements import statements
@@ -43,14 +43,15 @@ def build(protocol: Protocol, precision: str, dense: Dense) -> Built:
     """Build the network of a protocol in the active Brian2 device."""
     dtype = np.float32 if precision == "single" else np.float64
     clock = Clock(dt=protocol.time_step * second, name="ds_clock")
-    built = Built(protocol, dtype, clock, Network(name="ds_network"))
+    network = Network(name="ds_network")
+    built = Built(protocol, dtype, clock, network, dense.codeobj_class)
     _build_circuit(built)
     for population in protocol.circuit.populations:
-        _build_population(built, population, dense)
+        _build_population(built, population)
     for matrix in protocol.circuit.matrices:
         _build_matrix(built, matrix)
     for pathway in protocol.circuit.pathways:
-        built.bundles[pathway.name] = build_pathway(built, pathway, dense.codeobj_class)
+        built.bundles[pathway.name] = build_pathway(built, pathway)
     built.network.add(dense.feed(built))
     _build_courses(built)
     order = _build_projections(built, dense)
@@ -87,13 +88,14 @@ def _build_circuit(built: Built) -> None:
     built.network.add(group)
 
 
-def _build_population(built: Built, population: Population, dense: Dense) -> None:
+def _build_population(built: Built, population: Population) -> None:
     count = population.size * built.protocol.batch
     spiking = {n: t for n, t in _spiking(population).items() if t is not None}
     group = NeuronGroup(
-        count, model_text(population), method="euler", clock=built.clock, dtype=built.dtype,
-        name=population.name, namespace=FUNCTIONS, codeobj_class=dense.codeobj_class, **spiking,
+        count, _model(population), method="euler", clock=built.clock, dtype=built.dtype,
+        name=population.name, namespace=FUNCTIONS, codeobj_class=built.codeobj_class, **spiking,
     )  # fmt: skip
+    _hold_refractory(group, population)
     texts = [inline_of(population, n) for n in population.variables]
     texts += [spiking[n] for n in ("threshold", "refractory") if n in spiking]
     texts += [x.expression for x in statements(spiking.get("reset", ""))]
@@ -108,6 +110,33 @@ def _build_population(built: Built, population: Population, dense: Dense) -> Non
         if used:
             _add_slots(built, group, name, population.variables[name].unit, used, count)
     built.network.add(group)
+
+
+_FREE = "ds_free"
+
+
+def _model(population: Population) -> str:
+    """Return the equations; a state that is held while refractory has a factor of 0 then.
+
+    Brian2's own flag makes a branch of it, which keeps the loop from being vectorised.
+    """
+    held = [n for n, d in population.variables.items() if REFRACTORY in d.flags]
+    if not held:
+        return model_text(population)
+    assert population.refractory is not None
+    period = inline(population.refractory, population.transfer)
+    free = f"{_FREE} = int(timestep(t - lastspike, dt) >= timestep({period}, dt)) : 1"
+    lines = [declared_text(population, d, _FREE) for d in population.variables.values()]
+    return "\n".join([*lines, free])
+
+
+def _hold_refractory(group: NeuronGroup, population: Population) -> None:
+    """Keep pathways, too, from changing the states that are held while refractory, as Brian2 does."""
+    for name, declared in population.variables.items():
+        if REFRACTORY in declared.flags:
+            group.variables[name].set_conditional_write(group.variables["not_refractory"])
+    if population.refractory_text is not None:
+        group.state_updater.override_conditional_write = ["not_refractory"]
 
 
 def _spiking(population: Population) -> dict[str, str | None]:

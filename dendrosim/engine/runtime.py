@@ -353,6 +353,9 @@ def run(task: Task, target: str, progress: Progress) -> Outcome:
 def _connect(built: Built, bundle: Bundle, wiring: Wiring) -> None:
     """Give the synapses of a pathway their partners, delays and start values."""
     synapses = bundle.synapses
+    if not len(wiring.pre):  # Brian2 cannot connect nobody with nobody
+        synapses.active = False
+        return
     synapses.connect(i=wiring.pre, j=wiring.post)
     for name, variable in bundle.values.items():
         variable.get_value()[...] = wiring.values[name]

@@ -26,7 +26,8 @@ from dendrosim.protocol import Protocol, check_protocol
 from dendrosim.results import Result, Spikes, Trace
 
 _BYTES_PER_SPIKE = 12 + 16 + 8  # as read, as returned, and while a file is written
-_ONE_THREAD_BELOW = 2_000_000  # multiply-adds of the largest product; smaller ones lose by threads
+# From which size on threads gain: multiply-adds of a product, units times samples of a population.
+_PRODUCTS, _UNITS = 2_000_000, 30_000
 
 
 def run(
@@ -54,7 +55,7 @@ def run(
     batch : int, optional
         Samples side by side, in place of the protocol's own number.
     threads : int, optional
-        Of the BLAS in compiled programs; default 1 for small circuits, else one per core.
+        Of compiled programs; default 1 for small circuits, else one per core.
     initial : Result or mapping, optional
         Start from the final state of another run. States of populations whose batch differs start
         anew; matrices are taken over.
@@ -238,7 +239,8 @@ def _threads(protocol: Protocol, threads: int | None) -> int:
     if threads is not None:
         return _whole("threads", threads, 1)
     circuit = protocol.circuit
-    largest = max((m[0] * m[1] for m in map(circuit.shape, circuit.matrices)), default=0)
-    if largest * protocol.batch < _ONE_THREAD_BELOW:
+    products = max((m[0] * m[1] for m in map(circuit.shape, circuit.matrices)), default=0)
+    units = max(p.size for p in circuit.populations)
+    if products * protocol.batch < _PRODUCTS and units * protocol.batch < _UNITS:
         return 1
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -41,7 +41,7 @@ class Bundle:
         return self.synapses.pre.variables["delay"]
 
 
-def build_pathway(built: Built, pathway: Pathway, codeobj_class: Any) -> Bundle:
+def build_pathway(built: Built, pathway: Pathway) -> Bundle:
     """Build the synapses of a pathway, not connected yet."""
     own = _own(built.circuit, pathway)
     options: dict[str, Any] = {"on_pre": _code(pathway.on_pre, own)}
@@ -50,7 +50,7 @@ def build_pathway(built: Built, pathway: Pathway, codeobj_class: Any) -> Bundle:
     synapses = Synapses(
         built.groups[pathway.pre], built.groups[pathway.post], _model(pathway, own), **options,
         clock=built.clock, name=pathway.name, namespace=FUNCTIONS, dtype=built.dtype,
-        codeobj_class=codeobj_class,
+        codeobj_class=built.codeobj_class,
     )  # fmt: skip
     built.groups[pathway.name] = synapses
     symbols = {s for s in own if s not in pathway.variables and s != WEIGHT}

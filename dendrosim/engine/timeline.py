@@ -1,5 +1,6 @@
 """A protocol as plain arrays: which phase starts at which step and what it sets. Shared by all back ends."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -119,9 +120,13 @@ def _noises(protocol: Protocol, seed: int) -> Iterator[Noise]:
     for path in protocol.circuit.inputs:
         population = path.partition(".")[0]
         shape = (protocol.circuit.population(population).size, protocol.batch)
-        for index, slot in enumerate(slots(protocol, path)):
+        found: Counter[str] = Counter()
+        for slot in slots(protocol, path):
             if slot.random:
-                rng = stream(seed, f"noise.{path}.{index}")
+                kind = slot.kind.__name__
+                # Counted by kind: a signal added to the input must not change the others' numbers.
+                rng = stream(seed, f"noise.{path}.{kind}.{found[kind]}")
+                found[kind] += 1
                 key = int(rng.integers(2**64, dtype=np.uint64))
                 start = _first(protocol, path, slot.kind).start(shape, rng, protocol.time_step)
                 yield Noise(population, slot.noise, slot.state, key, shape[0] * shape[1], start)

@@ -138,4 +138,5 @@ def _merge(device: Any, folder: Path) -> None:
         ]
     lines += ['#include "main.cpp"', ""]
     (folder / "program.cpp").write_text("\n".join(lines))
-    shutil.copy(Path(__file__).with_name("runtime.h"), folder)
+    for header in ("parallel.h", "runtime.h"):
+        shutil.copy(Path(__file__).with_name(header), folder)

@@ -6,6 +6,8 @@
 
 #pragma once
 
+#include "parallel.h"
+
 #include <cblas.h>
 #include <chrono>
 #include <cmath>
@@ -241,6 +243,7 @@ inline void load()
     const std::string& folder = task.folder;
     Reader r(folder + "/task.bin");
     if (r.integer() != 0x6473696d31) fail("not a task file of this program");
+    use_threads((int)r.integer());
     scipy_openblas_set_num_threads((int)r.integer());
     task.dt = r.number();
     task.steps = r.integer();

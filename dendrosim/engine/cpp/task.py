@@ -29,7 +29,9 @@ class Writer:
     def write(self, task: Task) -> None:
         """Write a whole task."""
         protocol, line = task.protocol, task.line
-        self._integers(_MAGIC, task.threads)
+        # Threads of a BLAS without work would only take time from the others.
+        blas = task.threads if protocol.circuit.matrices else 1
+        self._integers(_MAGIC, task.threads, blas)
         self._doubles(protocol.time_step)
         self._integers(
             line.steps, self.ids[f"{CIRCUIT}.ds_t_phase"], self.ids[f"{CIRCUIT}.ds_t_block"]
