@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dendrosim.parameters import parameters_of
     from dendrosim.protocol import Block, Phase, Protocol, Recording
     from dendrosim.results import Result, open_result
+    from dendrosim.short_term import ShortTerm
     from dendrosim.signals.biexponential import BiExponential
     from dendrosim.signals.constant import Constant
     from dendrosim.signals.hyperbolic import Hyperbolic
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from dendrosim.signals.sine import Sine
     from dendrosim.signals.step import Step
     from dendrosim.signals.table import Table
-    from dendrosim.units import Quantity
+    from dendrosim.units import Quantity, quantity
     from dendrosim.validation import positive
 
     __version__: str
@@ -63,6 +64,7 @@ __all__ = [
     "Recording",
     "Result",
     "Samples",
+    "ShortTerm",
     "ShotNoise",
     "Sine",
     "Step",
@@ -78,6 +80,7 @@ __all__ = [
     "parameters_of",
     "plot",
     "positive",
+    "quantity",
     "run",
     "tasks",
 ]
@@ -93,7 +96,8 @@ _HOMES = {
     "parameters": ("parameters_of",),
     "protocol": ("Block", "Phase", "Protocol", "Recording"),
     "results": ("Result", "open_result"),
-    "units": ("Quantity",),
+    "short_term": ("ShortTerm",),
+    "units": ("Quantity", "quantity"),
     "validation": ("positive",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

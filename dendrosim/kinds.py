@@ -266,7 +266,7 @@ def kind_of(annotation: Any, default: Any = None) -> Kind:
     """Return the kind that an annotation and a default declare.
 
     The unit of a `Quantity` is that of the default; where the default is None, it can be given as
-    `Annotated[Quantity | None, "s"]`.
+    `Annotated[Quantity | None, "s"]`, likewise that of a tuple.
 
     Raises
     ------
@@ -284,7 +284,7 @@ def kind_of(annotation: Any, default: Any = None) -> Kind:
         options = tuple(o for o in get_args(annotation) if o is not None)
         return OrNone(Choice(options)) if None in get_args(annotation) else Choice(options)
     if get_origin(annotation) is tuple and get_args(annotation)[1:] == (Ellipsis,):
-        first = next(iter(default or ()), None)
+        first = default if isinstance(default, str) else next(iter(default or ()), None)
         return Several(kind_of(get_args(annotation)[0], first))
     if annotation is Quantity:
         return _with_unit(default)

@@ -11,7 +11,7 @@ from typing import Any
 
 from dendrosim.docstrings import parameter_texts
 from dendrosim.errors import DendrosimError, SpecError, UnknownNameError, UsageError, suggestion
-from dendrosim.kinds import Kind, kind_of
+from dendrosim.kinds import Kind, OrNone, WithUnit, kind_of
 from dendrosim.units import Quantity
 
 REQUIRED: Any = inspect.Parameter.empty
@@ -49,13 +49,19 @@ class Parameter:
 
 @dataclass(frozen=True)
 class ParametersOf:
-    """Annotation of a protocol's `**circuit`: the parameters of these models, without some."""
+    """Annotation of a protocol's `**circuit`: the parameters of these models, without some.
+
+    With `optional`, None stands for the default of the model that is chosen.
+    """
 
     models: tuple[str, ...]
     without: tuple[str, ...] = ()
+    optional: bool = False
 
 
-def parameters_of(*models: str, without: Iterable[str] = ()) -> ParametersOf:
+def parameters_of(
+    *models: str, without: Iterable[str] = (), optional: bool = False
+) -> ParametersOf:
     """Say that a protocol takes the parameters of models, with their types, defaults and meaning.
 
     Parameters
@@ -64,6 +70,9 @@ def parameters_of(*models: str, without: Iterable[str] = ()) -> ParametersOf:
         Names of models.
     without : iterable of str, optional
         Parameters that the protocol sets itself.
+    optional : bool, optional
+        For a protocol with one of several models: every default is None, the chosen model's own.
+        Pass on what is not None; a parameter that the chosen model does not have is then refused.
 
     Examples
     --------
@@ -73,7 +82,8 @@ def parameters_of(*models: str, without: Iterable[str] = ()) -> ParametersOf:
     >>> def protocol(*, samples: int = 100, **circuit: parameters_of("bmvr", without=("inputs",))):
     ...     built = load_circuit("bmvr", inputs=64, **circuit)
     """
-    return ParametersOf(models, (without,) if isinstance(without, str) else tuple(without))
+    names = (without,) if isinstance(without, str) else tuple(without)
+    return ParametersOf(models, names, optional)
 
 
 Models = Callable[[str], tuple[Parameter, ...]]
@@ -129,7 +139,8 @@ def _inherited(name: str, annotation: Any, models: Models, own: set[str]) -> dic
         raise SpecError(f"'**{name}' must be annotated, as in '**{name}: parameters_of(\"model\")'")
     found: dict[str, Parameter] = {}
     for model in annotation.models:
-        for parameter in models(model):
+        for declared in models(model):
+            parameter = _optional(declared) if annotation.optional else declared
             known = found.setdefault(parameter.name, parameter)
             if parameter.name not in own.union(annotation.without) and not _agree(known, parameter):
                 raise SpecError(
@@ -142,8 +153,22 @@ def _inherited(name: str, annotation: Any, models: Models, own: set[str]) -> dic
     return found
 
 
+def _optional(parameter: Parameter) -> Parameter:
+    kind = parameter.kind if isinstance(parameter.kind, OrNone) else OrNone(parameter.kind)
+    return replace(parameter, kind=kind, default=None)
+
+
 def _agree(one: Parameter, other: Parameter) -> bool:
-    return (one.kind, one.default) == (other.kind, other.default)
+    return _same(one.kind, other.kind) and one.default == other.default
+
+
+def _same(one: Kind, other: Kind) -> bool:
+    """Return whether two kinds take the same values; they may be written in different units."""
+    if isinstance(one, OrNone) and isinstance(other, OrNone):
+        return _same(one.inner, other.inner)
+    if isinstance(one, WithUnit) and isinstance(other, WithUnit):
+        return one.dimension == other.dimension
+    return one == other
 
 
 def filled(what: str, parameters: Iterable[Parameter], given: Mapping[str, Any]) -> dict[str, Any]:
