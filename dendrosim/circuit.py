@@ -166,7 +166,8 @@ class Circuit(Spec):
         """Put circuits side by side, each under a prefix, with projections and pathways between them.
 
         `Circuit.join(left=a, right=b)` has populations `left_soma`, `right_soma`, matrices `left_w`,
-        parameters `left_tau`, and so on. Equation texts stay as they are.
+        parameters `left_tau`, and so on; only what has the name of the prefix itself keeps it, so that
+        `Circuit.join(sst=a)` has the population `sst`. Equation texts stay as they are.
         """
         parts = [_prefixed(prefix, circuit) for prefix, circuit in circuits.items()]
         return cls(
@@ -189,6 +190,12 @@ class Circuit(Spec):
                 raise SpecError(
                     f"Circuit: {name!r} names {names.count(name)} objects; names must differ"
                 )
+        for pathway in self.pathways:
+            for name in (f"{pathway.name}_pre", f"{pathway.name}_post"):
+                if name in names:
+                    raise SpecError(
+                        f"Circuit: the name {name!r} is reserved for an end of {pathway}; rename one of them"
+                    )
         for name in (*self.parameters, *self.gates):
             check_symbol("Circuit", name)
         for name in set(self.parameters) & set(self.gates):
@@ -266,7 +273,7 @@ def _prefixed(prefix: str, circuit: Circuit) -> dict[str, Any]:
     check_name("Circuit.join", prefix)
 
     def path(name: str) -> str:
-        return f"{prefix}_{name}"
+        return name if name == prefix else f"{prefix}_{name}"
 
     def scope(owner: Owner) -> str:
         return f"{prefix}_{owner.scope}" if owner.scope else prefix
@@ -285,8 +292,8 @@ def _prefixed(prefix: str, circuit: Circuit) -> dict[str, Any]:
             replace(p, name=path(p.name), pre=path(p.pre), post=path(p.post), scope=scope(p))
             for p in circuit.pathways
         ],
-        "parameters": {path(k): v for k, v in circuit.parameters.items()},
-        "gates": {path(k): v for k, v in circuit.gates.items()},
+        "parameters": {f"{prefix}_{k}": v for k, v in circuit.parameters.items()},
+        "gates": {f"{prefix}_{k}": v for k, v in circuit.gates.items()},
     }
 
 

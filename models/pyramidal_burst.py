@@ -17,6 +17,9 @@ During the refractory period V_s stands still; dendrite, adaptation and recovery
 apical dendrite, each with a background beside it, a threshold that jumps at a spike and relaxes, in place of the
 refractory period, and K without delay.
 
+With `v_drive`, the driving force of the apical synapses is taken at that voltage, so that they inject
+currents; that keeps the gain of feedback from depending on how far the plateau is open.
+
 `basal=ohmic` adds a basal dendrite coupled to the soma by a conductance in both directions; `basal=passive` one
 that feeds the soma without being loaded by it, as the apical one does.
 
@@ -44,7 +47,7 @@ dapical/dt = -(apical - e_leak)/tau_apical + into_apical/c_apical : volt
 dsoma/dt = (-(soma - e_leak) + synapses_soma)/tau_soma + into_soma/c_soma           : volt
 dapical/dt = (-(apical - e_leak) + synapses_apical)/tau_apical + into_apical/c_apical : volt
 synapses_soma = exc_soma*(e_exc - soma) + inh_soma*(e_inh - soma)                     : volt
-synapses_apical = exc_apical*(e_exc - apical) + inh_apical*(e_inh - apical)           : volt
+synapses_apical = exc_apical*(e_exc - seen_apical) + inh_apical*(e_inh - seen_apical) : volt
 exc_soma = g_exc_soma + background_exc_soma       : 1
 inh_soma = g_inh_soma + background_inh_soma       : 1
 exc_apical = g_exc_apical + background_exc_apical : 1
@@ -83,6 +86,12 @@ into_soma = g_soma*plateau + adaptation + current_soma + g_basal*(basal - soma) 
 dbasal/dt = -(basal - e_leak)/tau_basal + (current_basal + g_basal*(soma - basal))/c_basal       : volt
 current_basal                                                                                    : amp   # input
 """,
+}
+
+# The voltage whose distance to the reversal potentials drives the apical synapses.
+APICAL_DRIVE = {
+    "conductance": "seen_apical = apical : volt",
+    "current": "seen_apical = v_drive : volt",
 }
 
 # What the two variants do not share, each with its own default.
@@ -137,6 +146,7 @@ def circuit(
     tau_inh: Annotated[ds.Quantity | None, "s"] = None,
     e_exc: Annotated[ds.Quantity | None, "V"] = None,
     e_inh: Annotated[ds.Quantity | None, "V"] = None,
+    v_drive: Annotated[ds.Quantity | None, "V"] = None,
     c_basal: Annotated[ds.Quantity | None, "F"] = None,
     tau_basal: Annotated[ds.Quantity | None, "s"] = None,
     g_basal: Annotated[ds.Quantity | None, "S"] = None,
@@ -202,6 +212,9 @@ def circuit(
         Reversal potential of excitation (default 0 mV; variant conductance only).
     e_inh
         Reversal potential of inhibition (default -80 mV; variant conductance only).
+    v_drive
+        Where the driving force of apical synapses is taken (default: at the apical voltage itself; variant
+        conductance only).
     c_basal
         Capacitance of the basal dendrite (default 170 pF; with a basal compartment only).
     tau_basal
@@ -222,6 +235,10 @@ def circuit(
         "e_inh": e_inh, "c_basal": c_basal, "tau_basal": tau_basal, "g_basal": g_basal,
     }  # fmt: skip
     defaults = OWN[variant] | (BASAL if basal != "none" else {})
+    if v_drive is not None and variant == "conductance":
+        shared["v_drive"] = v_drive
+    elif v_drive is not None:
+        optional["v_drive"] = v_drive
     for name, value in optional.items():
         if value is not None and name not in defaults:
             raise ds.errors.ParameterError(
@@ -231,10 +248,11 @@ def circuit(
     parameters = shared | own
     ds.positive(**{n: v for n, v in parameters.items() if n.startswith(("c_", "tau_", "d_"))})
     moving = variant == "conductance"
+    drive = APICAL_DRIVE["conductance" if v_drive is None else "current"] if moving else ""
     cell = ds.Population(
         "pyramidal",
         cells,
-        MEMBRANES[variant] + PLATEAU + INTO_SOMA[basal],
+        MEMBRANES[variant] + drive + PLATEAU + INTO_SOMA[basal],
         inputs=_inputs(variant, basal),
         initial={
             "soma": e_leak,

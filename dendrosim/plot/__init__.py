@@ -7,6 +7,7 @@ figure is drawn.
 """
 
 from dendrosim.plot._curve import curve
+from dendrosim.plot._decoded import decoded
 from dendrosim.plot._families import families
 from dendrosim.plot._images import images, receptive_fields
 from dendrosim.plot._overview import overview
@@ -22,6 +23,7 @@ from dendrosim.plot._window import window
 
 __all__ = [
     "curve",
+    "decoded",
     "families",
     "images",
     "overview",

@@ -38,45 +38,58 @@ template <typename F> __attribute__((noinline)) void part_of(const void* loop, i
 }
 
 // Workers that wait for the next loop, first busily, since it follows within microseconds, then asleep.
+//
+// A loop is cut into pieces that whoever is free claims, its own first: where the machine gives a worker
+// no time, the others do its pieces, and nobody waits for it.
 class Pool {
 public:
-    explicit Pool(int threads) : threads(threads)
+    explicit Pool(int threads) : threads(threads), pieces(2*threads), claimed(new std::atomic<uint64_t>[2*threads])
     {
+        for (int i = 0; i < pieces; i++) claimed[i] = 0;
         for (int i = 1; i < threads; i++) std::thread([this, i] { work(i); }).detach();
     }
 
     template <typename F> void run(int64_t count, const F& loop)
     {
         const int64_t blocks = (count + block - 1)/block;
-        share = (blocks + threads - 1)/threads*block;
+        share = (blocks + pieces - 1)/pieces*block;
         total = count;
         data = &loop;
         call = part_of<F>;
-        pending.store(threads - 1, std::memory_order_relaxed);
-        round.fetch_add(1);
+        done.store(0, std::memory_order_relaxed);
+        const uint64_t now = round.fetch_add(1) + 1;
         if (asleep.load())
         {
             std::lock_guard<std::mutex> lock(mutex);
             wake.notify_all();
         }
-        part(0);
-        for (int spins = 0; pending.load(std::memory_order_acquire) > 0; spins++) rest(spins);
+        claim(0, now);
+        for (int spins = 0; done.load(std::memory_order_acquire) < pieces; spins++) rest(spins);
     }
 
 private:
-    const int threads;
+    const int threads, pieces;
+    std::atomic<uint64_t>* const claimed;  // the round in which each piece was last claimed
     int64_t share = 0, total = 0;
     const void* data = nullptr;
     void (*call)(const void*, int64_t, int64_t) = nullptr;
     std::atomic<uint64_t> round{0};
-    std::atomic<int> pending{0}, asleep{0};
+    std::atomic<int> done{0}, asleep{0};
     std::mutex mutex;
     std::condition_variable wake;
 
-    void part(int index)
+    // A round ends when all its pieces are done, so what `run` has set holds as long as a piece is claimed.
+    void claim(int index, uint64_t now)
     {
-        const int64_t begin = index*share, end = std::min(begin + share, total);
-        if (begin < end) call(data, begin, end);
+        for (int i = 0; i < pieces; i++)
+        {
+            const int piece = (2*index + i) % pieces;
+            uint64_t before = now - 1;
+            if (!claimed[piece].compare_exchange_strong(before, now)) continue;
+            const int64_t begin = std::min(piece*share, total), end = std::min(begin + share, total);
+            if (begin < end) call(data, begin, end);
+            done.fetch_add(1, std::memory_order_release);
+        }
     }
 
     static void rest(int spins)
@@ -89,9 +102,10 @@ private:
 
     void work(int index)
     {
-        for (uint64_t seen = 0;; seen++)
+        for (uint64_t seen = 0;;)
         {
-            for (int spins = 0; round.load(std::memory_order_acquire) == seen; spins++)
+            uint64_t now = round.load(std::memory_order_acquire);
+            for (int spins = 0; now == seen; now = round.load(std::memory_order_acquire), spins++)
             {
                 rest(spins);
                 if (spins < 20000) continue;
@@ -100,8 +114,7 @@ private:
                 wake.wait(lock, [&] { return round.load() != seen; });
                 asleep--;
             }
-            part(index);
-            pending.fetch_sub(1, std::memory_order_release);
+            claim(index, seen = now);
         }
     }
 };

@@ -1,0 +1,75 @@
+"""What was sent and what was decoded of it: statistics of a population over time above the signals they carry."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from dendrosim.errors import ParameterError, ShapeError
+from dendrosim.plot.style import PALETTE, QUIET, legend_right, line, panels, styled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Row = tuple[ArrayLike, ArrayLike, tuple[ArrayLike, ArrayLike] | None]
+
+
+@styled
+def decoded(
+    time: ArrayLike, rows: Mapping[str, Row], *, sent_label: str = "signal sent"
+) -> "NDArray[Any]":
+    """Draw one row for each statistic, with the signal that it should follow behind.
+
+    Parameters
+    ----------
+    time : array (n,)
+        In seconds.
+    rows : mapping of label to (values (n,), signal (n,), band)
+        The label has the statistic's name and unit. The signal is scaled to the mean and the size of
+        the statistic, since only its course matters; `band` is lower and upper limits (n,), or None.
+    sent_label : str
+        Of the signals, in the legend.
+
+    Returns
+    -------
+    array of Axes (rows,)
+
+    Raises
+    ------
+    ParameterError
+        If there is no row.
+    ShapeError
+        If values or signal are not as long as `time`.
+    """
+    if not rows:
+        raise ParameterError("decoded: there must be at least one row")
+    time = np.asarray(time, dtype=float)
+    drawn = panels(len(rows), (6.4, 1.0 + 1.7 * len(rows)))
+    for k, (label, (values, signal, band)) in enumerate(rows.items()):
+        _draw(drawn[k], time, label, values, signal, band, PALETTE[k % len(PALETTE)], sent_label)
+    drawn[-1].set_xlabel("time (s)")
+    return drawn
+
+
+def _draw(
+    ax: "Axes", time: NDArray, label: str, values: ArrayLike, signal: ArrayLike, band: Any,
+    colour: str, sent_label: str,
+) -> None:  # fmt: skip
+    y, x = np.asarray(values, dtype=float), np.asarray(signal, dtype=float)
+    for name, array in (("values", y), ("signal", x)):
+        if array.shape != time.shape:
+            raise ShapeError(
+                f"decoded: {name} of {label!r} have shape {array.shape}, but time {time.shape}"
+            )
+    if band is not None:
+        ax.fill_between(time, *band, color=colour, alpha=0.2, lw=0, zorder=1)
+    known = np.isfinite(y)
+    size = np.std(x[known]) if known.any() else 0.0
+    if size > 0:
+        scaled = np.mean(y[known]) + (x - np.mean(x[known])) * np.std(y[known]) / size
+        ax.plot(time, scaled, color=QUIET, lw=1.0, ls=(0, (5, 1.5)), label=sent_label, zorder=1)
+    line(ax, time, y, color=colour, label="decoded", zorder=2)
+    ax.set_ylabel(label)
+    ax.margins(x=0.01)
+    legend_right(ax)
