@@ -47,8 +47,9 @@ def population_scope(population: Population, suffix: str = "") -> dict[str, Any]
         name + suffix: Variable(name, dimensions=brian_dimension(unit(d.unit)[0]))
         for name, d in population.variables.items()
     }
-    if population.spiking:
+    if population.spiking and (not suffix or population.refractory_text is not None):
         # With lastspike goes dt, so that time since a spike can be counted in steps, exactly.
+        # From outside it can be read only where the population keeps it for itself.
         for name in (LAST_SPIKE, *(["dt"] if not suffix else [])):
             scope[name + suffix] = Variable(name, dimensions=TIME["t"].dim)
     return scope

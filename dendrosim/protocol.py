@@ -18,9 +18,11 @@ from dendrosim.initial import Fixed, Initial, Uniform
 from dendrosim.members import SPIKE
 from dendrosim.schedule import record_steps
 from dendrosim.signals.base import Signal, signal
+from dendrosim.signals.process import Process
 from dendrosim.signals.samples import Samples
 from dendrosim.spec import Spec, frozen_array, frozen_mapping
 from dendrosim.units import DIMENSIONLESS, Quantity, quantity, unit
+from dendrosim.validation import located
 
 Every = Literal["phase", "trial", "spike"]
 
@@ -369,6 +371,11 @@ class Protocol(Spec):
                         raise SpecError(
                             f"{where}: gate {name!r} cannot show the rows of a data set"
                         )
+                    if isinstance(course, Process):
+                        raise SpecError(
+                            f"{where}: gate {name!r} cannot be random ({type(course).__name__}); "
+                            "drive an input of a population with it"
+                        )
                     course.check(f"{where}: gate {name!r}", DIMENSIONLESS, 1)
 
     def _check_drive(self, where: str, path: str, drives: tuple[Signal, ...]) -> None:
@@ -379,6 +386,9 @@ class Protocol(Spec):
             )
         for drive in drives:
             drive.check(f"{where}: {path}", unit(declared.unit)[0], population.size)
+            if isinstance(drive, Process):
+                with located(f"{where}: {path}"):
+                    drive.numbers(self.time_step)
             if isinstance(drive, Samples):
                 if drive.data not in self.data:
                     raise UnknownMemberError(f"data set for {path}", drive.data, self.data)

@@ -10,7 +10,7 @@ from sympy import Symbol, diff
 
 from dendrosim.circuit import Circuit, Pathway, Population
 from dendrosim.declarations import identifiers
-from dendrosim.errors import EquationError, UnknownMemberError
+from dendrosim.errors import EquationError, UnknownMemberError, suggestion
 from dendrosim.expressions import (
     TIME,
     brian_dimension,
@@ -23,6 +23,7 @@ from dendrosim.pathway import WEIGHT
 from dendrosim.statements import Statement, statements
 from dendrosim.syntax import inline, parse
 from dendrosim.units import unit
+from dendrosim.validation import check_symbol
 
 
 def spike_symbols(population: Population) -> set[str]:
@@ -94,10 +95,18 @@ def check_pathway(circuit: Circuit, pathway: Pathway) -> set[str]:
     writable = [*states, *pathway.variables]
     for name, text in (("on_pre", pathway.on_pre), ("on_post", pathway.on_post)):
         scope = {**own, **population_scope(pre, "_pre"), **population_scope(post, "_post")}
-        for statement in statements(text):
+        lines = statements(text)
+        for statement in lines:
             used |= _check_statement(
                 circuit, pathway, f"{pathway}: {name}", statement, scope, writable
             )
+        read = {s for line in lines for s in line.symbols}
+        for statement in lines:
+            if statement.target not in {*writable, *read}:
+                raise EquationError(
+                    f"{pathway}: {name}: nothing reads {statement.target!r}, to which it assigns"
+                    f"{suggestion(statement.target, writable)}"
+                )
     _check_used(pathway, own)
     return used
 
@@ -114,6 +123,7 @@ def _check_statement(
     known = target in scope or circuit.symbol(pathway, target) is not None
     if statement.operator != "=" or known or target.endswith(("_pre", "_post")):
         raise UnknownMemberError(f"variable that {where} assigns to", target, writable)
+    check_symbol(where, target)
     found, used = dimension_of(circuit, pathway, where, text, text, scope)
     scope[target] = Variable(target, dimensions=found)
     return used

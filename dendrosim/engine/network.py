@@ -91,9 +91,10 @@ def _build_circuit(built: Built) -> None:
 def _build_population(built: Built, population: Population) -> None:
     count = population.size * built.protocol.batch
     spiking = {n: t for n, t in _spiking(population).items() if t is not None}
+    # Without dtype, numbers have the precision of the run, but `lastspike` that of the clock.
     group = NeuronGroup(
-        count, _model(population), method="euler", clock=built.clock, dtype=built.dtype,
-        name=population.name, namespace=FUNCTIONS, codeobj_class=built.codeobj_class, **spiking,
+        count, _model(population), method="euler", clock=built.clock, name=population.name,
+        namespace=FUNCTIONS, codeobj_class=built.codeobj_class, **spiking,
     )  # fmt: skip
     _hold_refractory(group, population)
     texts = [inline_of(population, n) for n in population.variables]

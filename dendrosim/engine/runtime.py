@@ -11,6 +11,7 @@ from brian2.core.base import BrianObject
 from brian2.core.functions import DEFAULT_CONSTANTS, DEFAULT_FUNCTIONS
 from brian2.core.namespace import DEFAULT_UNITS
 from brian2.core.operations import NetworkOperation
+from brian2.core.preferences import prefs
 from brian2.core.variables import ArrayVariable, Constant
 from brian2.groups.neurongroup import NeuronGroup
 from brian2.parsing.rendering import NumpyNodeRenderer
@@ -356,7 +357,10 @@ def _connect(built: Built, bundle: Bundle, wiring: Wiring) -> None:
     if not len(wiring.pre):  # Brian2 cannot connect nobody with nobody
         synapses.active = False
         return
+    target = prefs["codegen.target"]
+    prefs["codegen.target"] = "numpy"  # what runs once is not worth compiling
     synapses.connect(i=wiring.pre, j=wiring.post)
+    prefs["codegen.target"] = target
     for name, variable in bundle.values.items():
         variable.get_value()[...] = wiring.values[name]
     delay = bundle.delay.get_value()

@@ -47,9 +47,10 @@ def build_pathway(built: Built, pathway: Pathway) -> Bundle:
     options: dict[str, Any] = {"on_pre": _code(pathway.on_pre, own)}
     if pathway.on_post:
         options["on_post"] = _code(pathway.on_post, own)
+    # Without dtype, numbers have the precision of the run, but `lastupdate` that of the clock.
     synapses = Synapses(
         built.groups[pathway.pre], built.groups[pathway.post], _model(pathway, own), **options,
-        clock=built.clock, name=pathway.name, namespace=FUNCTIONS, dtype=built.dtype,
+        clock=built.clock, name=pathway.name, namespace=FUNCTIONS,
         codeobj_class=built.codeobj_class,
     )  # fmt: skip
     built.groups[pathway.name] = synapses
