@@ -1,0 +1,296 @@
+"""Short-term plasticity tells bursts from single spikes: facilitating synapses read one, depressing the other.
+
+An axon fires a burst of spikes at each interval, and its synapse releases less or more with every spike. Two
+reference synapses stand beside the one that is tested: a facilitating one hardly answers to a single spike
+and strongly to a burst (it decodes bursts); a depressing one answers to the first spike of an event, and
+little to those that follow (it decodes events). A further axon fires single spikes and bursts in turn.
+
+    di/dt = -i/tau_synapse,  i <- i + weight*released       synaptic current
+    dv/dt = -v/tau_membrane + i/c                           potential, relative to rest
+
+Weights are such that a single spike has the same effect through every synapse.
+
+Sources
+-------
+Naud & Sprekeler (2018), PNAS 115:E6329, on decoding events and bursts; the synapses are those of
+`ds.ShortTerm`, which names their sources.
+
+Errata applied
+--------------
+None.
+"""
+
+from math import gcd
+from typing import Annotated
+
+import numpy as np
+
+import dendrosim as ds
+
+CELL = """
+dv/dt = -v/tau_membrane + current/capacitance : volt   # relative to rest
+dcurrent/dt = -current/tau_synapse            : amp    # fed by a pathway
+defficacy/dt = 0*Hz                           : 1      # what the last spike released
+"""
+EFFECT = "current_post += weight*released; efficacy_post = released"
+MEMBRANE = {"tau_membrane": "16 ms", "capacitance": "370 pF", "tau_synapse": "5 ms"}
+SINGLE = 20e-12  # ampere by which a single spike raises the current, through every synapse
+
+DECODERS = {"burst_decoder": "facilitating", "event_decoder": "depressing"}
+ONSET, PAUSE, TAIL = 10e-3, 250e-3, 100e-3  # before the first spike, between events, after the last
+EVENTS = 6  # single spikes and bursts in turn
+COLUMNS = 6  # of the figure of potentials, at most
+
+
+def protocol(
+    *,
+    synapse: str = "facilitating",
+    interval: tuple[ds.Quantity, ...] = ("5 ms", "10 ms", "100 ms"),
+    spikes: int = 5,
+    utilisation: float | None = None,
+    increment: float | None = None,
+    tau_depression: Annotated[ds.Quantity | None, "s"] = None,
+    tau_facilitation: Annotated[ds.Quantity | None, "s"] = None,
+    dt: ds.Quantity = "0.1 ms",
+) -> ds.Protocol:
+    """Return the protocol.
+
+    Parameters
+    ----------
+    synapse
+        Name of the synapse: facilitating, depressing, or e_ (excitatory) or i_ (inhibitory) with facilitating,
+        depressing, pseudo_linear.
+    interval
+        Between the spikes of a burst, one burst for each; whole numbers of time steps.
+    spikes
+        In every burst.
+    utilisation
+        What the first spike releases, U (default: as the synapse has it).
+    increment
+        How far a spike moves utilisation towards 1, f (default: as the synapse has it).
+    tau_depression
+        Recovery of resources (default: as the synapse has it).
+    tau_facilitation
+        Decay of facilitation (default: as the synapse has it).
+    dt
+        Time step.
+    """
+    changes = {
+        "utilisation": utilisation,
+        "increment": increment,
+        "tau_depression": tau_depression,
+        "tau_facilitation": tau_facilitation,
+    }
+    changes = {name: value for name, value in changes.items() if value is not None}
+    tested = ds.ShortTerm.named(synapse, **changes)
+    if not interval:
+        raise ds.errors.ParameterError("interval is empty; give at least one")
+    if spikes < 1:
+        raise ds.errors.ParameterError(f"spikes is {spikes}; it must be at least 1")
+    ds.positive(dt=dt)
+    for value in interval:
+        ds.positive(interval=value)
+    step = float(dt.value)
+    apart = [_steps(value, dt) for value in interval]
+    shortest, every = min(apart), gcd(*apart)
+    # Efficacies are read between two spikes; on a grid of `every` steps there is a time between any two.
+    onset = every * max(1, round(ONSET / step / every))
+    event = (spikes - 1) * shortest + max(1, round(PAUSE / step))
+    last = onset + max((spikes - 1) * max(apart), (EVENTS - 1) * event + (spikes - 1) * shortest)
+    total = last + every + max(1, round(TAIL / step))
+    kept = max(1, total // 8000)
+    synapses = {"tested": tested, **{k: ds.ShortTerm.named(v) for k, v in DECODERS.items()}}
+    return ds.Protocol(
+        _circuit(len(apart) + 1, synapses),
+        (ds.Block("run", (ds.Phase("trains", _time(total * step)),)),),
+        dt=dt,
+        signals={"axon.x": _trains(apart, spikes, onset, event, step)},
+        recordings=(
+            ds.Recording(("*.efficacy",), every=_time(every * step)),
+            ds.Recording(("*.v", "*.current"), every=_time(kept * step)),
+            ds.Recording("axon.spike", every="spike"),
+        ),
+        references={
+            "label": " ".join(synapse.replace("_", " ").split())
+            + (" (changed)" if changes else ""),
+            "interval": np.array(apart) * step,
+            "exact": np.stack([tested.released(n * step * np.arange(spikes)) for n in apart]),
+            # Of spike k of a burst at interval i: where its efficacy stands in the recording.
+            "rows": onset // every + 1 + np.outer(apart, np.arange(spikes)) // every,
+            "onset": onset * step,
+        },
+    )
+
+
+def _circuit(axons: int, synapses: dict[str, ds.ShortTerm]) -> ds.Circuit:
+    """Return axons, and for each synapse as many cells that it joins them to."""
+    axon = ds.Population("axon", axons, "x : 1", inputs=["x"], threshold="x > 0.5")
+    return ds.Circuit(
+        (axon, *(ds.Population(name, axons, CELL) for name in synapses)),
+        parameters=MEMBRANE,
+        pathways=[
+            ds.Pathway(
+                f"to_{name}",
+                "axon",
+                name,
+                connect=ds.OneToOne(),
+                weight=f"{SINGLE / synapse.utilisation!r} A",
+                **synapse.pathway(EFFECT),
+            )
+            for name, synapse in synapses.items()
+        ],
+    )
+
+
+def _trains(
+    apart: list[int], spikes: int, onset: int, event: int, step: float
+) -> tuple[ds.PulseTrain, ...]:
+    """Return what makes the axons fire: a burst at each interval, and in the last one events in turn."""
+    bursts = np.append(np.ones(len(apart)), 0.0)
+    shortest = min(apart)
+
+    def train(amplitude, start, interval, count):
+        return ds.PulseTrain(amplitude, _time(start * step), interval, _time(step), count)
+
+    further = [
+        train(1 - bursts, onset + k * event + shortest, _time(shortest * step), spikes - 1)
+        for k in range(1, EVENTS, 2)
+    ]
+    return (
+        train(bursts, onset, [_time(n * step) for n in (*apart, shortest)], spikes),
+        train(1 - bursts, onset, _time(event * step), EVENTS),
+        *further,
+    )
+
+
+def _steps(interval: ds.Quantity, dt: ds.Quantity) -> int:
+    ratio = float(interval.value) / float(dt.value)
+    count = round(ratio)
+    if count < 1 or abs(ratio - count) > 1e-6 * ratio:
+        raise ds.errors.ParameterError(
+            f"interval {_ms(interval)} is not a whole number of time steps: dt is {_ms(dt)}"
+        )
+    return count
+
+
+def _ms(time: ds.Quantity) -> str:
+    return f"{1e3 * float(time.value):g} ms"
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds!r} s"
+
+
+def measure(result: ds.Result) -> ds.Measurement:
+    """Read what each spike released, and compare bursts with as many single spikes."""
+    known = result.protocol.references
+    interval, rows, exact = known["interval"], known["rows"], known["exact"]
+    units = np.arange(len(interval))[:, None]
+    absolute = {
+        name: result[f"{name}.efficacy"].values[rows, units] for name in ("tested", *DECODERS)
+    }
+    responses = {name: values / values[:, :1] for name, values in absolute.items()}
+    tested, spikes = responses["tested"], rows.shape[1]
+    metrics = {
+        "interval": interval,
+        "responses": tested,
+        "absolute": absolute["tested"],
+        "single_response": float(absolute["tested"][0, 0]),
+        "paired_pulse_ratio": tested[:, 1] if spikes > 1 else np.full(len(tested), np.nan),
+        "burst_gain": tested.mean(axis=1),
+        **{f"burst_gain_{DECODERS[name]}": responses[name].mean(axis=1) for name in DECODERS},
+        "largest_relative_error": float(np.max(np.abs(absolute["tested"] / exact - 1))),
+    }
+    # The synapses to draw by their label; one that is a decoder's own is not drawn twice.
+    shown = {DECODERS[name]: name for name in DECODERS}
+    if not any(np.array_equal(absolute["tested"], absolute[name]) for name in DECODERS):
+        shown[known["label"]] = "tested"
+    figures = {
+        "responses": lambda: _draw_responses(tested, interval, known["label"]),
+        "traces": lambda: _draw_traces(result),
+        "decoders": lambda: _draw_decoders(result, shown),
+        "event_size": lambda: _draw_event_size(
+            {label: responses[name] for label, name in shown.items()}, interval
+        ),
+    }
+    return ds.Measurement(
+        metrics, figures, units={"interval": "s"}, references={"largest_relative_error": 0.0}
+    )
+
+
+def _draw_responses(responses, interval, label):
+    number = np.arange(1, responses.shape[1] + 1)
+    ax = ds.plot.families(
+        number,
+        {1e3 * value: row for value, row in zip(interval, responses, strict=True)},
+        xlabel="spike of the burst",
+        ylabel="response over that to the first",
+        parameter="interval (ms)",
+        title=f"What each spike releases: {label}",
+    )
+    _whole_numbers(ax, number)
+    ax.set_ylim(0)
+    return ax.figure
+
+
+def _draw_traces(result):
+    """Draw potentials and currents of the tested synapse, one column for each of some intervals."""
+    known = result.protocol.references
+    label, onset, spikes = known["label"], known["onset"], known["rows"].shape[1]
+    columns = {}, {}
+    count = len(known["interval"])
+    for unit in np.unique(np.linspace(0, count - 1, min(count, COLUMNS)).astype(int)):
+        interval = known["interval"][unit]
+        end = onset + (spikes - 1) * interval + 0.8 * TAIL
+        for drawn, name in zip(columns, ("tested.v", "tested.current"), strict=True):
+            course = result[name].isel(unit=unit)
+            course = course.sel(time=slice(onset - ONSET, end))
+            drawn[f"every {1e3 * interval:g} ms"] = {
+                label: (course.time.values - onset, course.values)
+            }
+    return ds.plot.panels(*columns, ylabel="potential above rest")[0, 0].figure
+
+
+def _draw_decoders(result, shown):
+    """Draw the potentials of cells whose axon fires single spikes and bursts in turn."""
+    mixed = len(result.protocol.references["interval"])
+    spikes = result.spikes["axon"]
+    courses = {label: result[f"{name}.v"].sel(unit=mixed) for label, name in shown.items()}
+    ax = ds.plot.curve(
+        next(iter(courses.values())).time.values,
+        {label: course.values / course.values.max() for label, course in courses.items()},
+        ylabel="potential over its largest",
+        title="Single spikes and bursts on one axon",
+        log=False,
+    )
+    ax.vlines(spikes.time[spikes.unit == mixed], -0.14, -0.05, color="k", lw=0.8)
+    ax.set_ylim(-0.16, 1.05)
+    return ax.figure
+
+
+def _draw_event_size(responses, interval):
+    """Draw the response to a whole event against the number of its spikes."""
+    k = int(np.argmin(interval))
+    number = np.arange(1, next(iter(responses.values())).shape[1] + 1)
+    ax = ds.plot.curve(
+        number,
+        {label: values[k].cumsum() for label, values in responses.items()},
+        xlabel=f"spikes of the event, {1e3 * interval[k]:g} ms apart",
+        ylabel="response over that to a single spike",
+        title="Response to a whole event",
+        log=True,
+    )
+    for line in ax.lines:
+        line.set(marker="o", markersize=3.5)
+    ax.plot(number, number, color="0.6", ls="--", lw=1.0, zorder=1)
+    ax.annotate(
+        "every spike alike", (number[-1], number[-1]), (0, 3), textcoords="offset points",
+        ha="right", va="bottom", color="0.4", fontsize=8,
+    )  # fmt: skip
+    ax.yaxis.set_major_formatter("{x:g}")
+    _whole_numbers(ax, number)
+    return ax.figure
+
+
+def _whole_numbers(ax, number):
+    ax.set_xticks(number[:: -(-len(number) // 10)])
