@@ -174,11 +174,11 @@ def test_ornstein_uhlenbeck_noise_is_the_exact_recursion_of_independent_normal_n
 
 @pytest.mark.parametrize("dt", [0.1, 2.0])
 def test_shot_noise_is_the_exact_discrete_filter_of_poisson_counts(dt):
-    """z <- keep (z + n): the counts computed back are whole, Poisson and independent."""
+    """z <- keep z + sqrt(keep) n: the counts computed back are whole, Poisson and independent."""
     _, y = recorded(dt=dt)
     keep, expected = np.exp(-dt / 3.0), 2.0 * dt
     z = y / 0.3
-    counts = z[1:] / keep - z[:-1]
+    counts = (z[1:] - keep * z[:-1]) / np.sqrt(keep)
     assert np.abs(counts - np.round(counts)).max() < 1e-9
     counts = np.round(counts).astype(int)
     n = counts.size
@@ -192,17 +192,17 @@ def test_shot_noise_is_the_exact_discrete_filter_of_poisson_counts(dt):
     centred = counts - expected
     assert abs(np.mean(centred[1:] * centred[:-1])) < 4 * expected / np.sqrt(n)
     assert abs(np.mean(centred[:, 1:] * centred[:, :-1])) < 4 * expected / np.sqrt(n)
-    # Stationary moments of the discrete filter, mean keep/(1 - keep) n and variance keep^2/(1 - keep^2) n.
-    mean, variance = keep / (1 - keep) * expected, keep**2 / (1 - keep**2) * expected
+    # Stationary moments of the filter: mean sqrt(keep)/(1 - keep) n and variance keep/(1 - keep^2) n.
+    mean, variance = np.sqrt(keep) / (1 - keep) * expected, keep / (1 - keep**2) * expected
     later = z[300:]
     assert abs(later.mean() / mean - 1) < 4 * np.sqrt(variance * (1 + keep) / (1 - keep) / n) / mean
     assert abs(later.var() / variance - 1) < 8 * np.sqrt(2 * (1 + keep**2) / (1 - keep**2) / n)
 
 
 def test_shot_noise_has_the_moments_of_campbell_s_theorem():
-    """Mean jump rate decay and variance jump^2 rate decay/2, up to dt/(2 decay) = 1.7 % of either."""
+    """Mean jump rate decay and variance jump^2 rate decay/2, up to (dt/decay)^2/6 = 0.02 % of either."""
     _, y = recorded()
-    assert y.mean() == pytest.approx(0.3 * 2.0 * 3.0, rel=0.02)
+    assert y.mean() == pytest.approx(0.3 * 2.0 * 3.0, rel=0.01)
     assert y.var() == pytest.approx(0.3**2 * 2.0 * 3.0 / 2, rel=0.04)
     # It starts there: 200 units.
     assert abs(y[0].mean() - 1.8) < 4 * np.sqrt(0.27 / SIZE) + 0.03

@@ -18,8 +18,9 @@ _MOST = 100.0
 class ShotNoise(Process):
     """Events at a `rate`, each of which adds `jump`; in between the value decays with `decay`.
 
-    Its mean is jump rate decay, its variance jump^2 rate decay/2. An event acts from the step after the
-    one it falls in; it starts at its mean with its variance. Every unit and sample has its own events.
+    Its mean is jump rate decay, its variance jump^2 rate decay/2, both up to (dt/decay)^2: the events of a
+    step are taken to fall into its middle. It starts with these moments. Every unit and sample has its
+    own events.
     """
 
     rate: Any
@@ -27,9 +28,11 @@ class ShotNoise(Process):
     decay: Any
 
     text: ClassVar[str] = "jump*z"
-    update: ClassVar[str] = "keep*(z + ds_poisson(noise, i, expected))"
+    update: ClassVar[str] = "keep*z + half*ds_poisson(noise, i, expected)"
     units: ClassVar[Mapping[str, str]] = {"rate": "Hz", "jump": "x", "decay": "s"}
-    number_units: ClassVar[Mapping[str, str]] = {"jump": "x", "keep": "1", "expected": "1"}
+    number_units: ClassVar[Mapping[str, str]] = {
+        "jump": "x", "keep": "1", "half": "1", "expected": "1",
+    }  # fmt: skip
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -43,8 +46,13 @@ class ShotNoise(Process):
             raise ParameterError(
                 f"ShotNoise: {np.max(expected):g} events a time step; with so many use OrnsteinUhlenbeck"
             )
-        keep = np.exp(-dt / np.asarray(self.decay.value))
-        return {"jump": self.jump.value, "keep": keep, "expected": expected}
+        lag = dt / np.asarray(self.decay.value)
+        return {
+            "jump": self.jump.value,
+            "keep": np.exp(-lag),
+            "half": np.exp(-lag / 2),
+            "expected": expected,
+        }
 
     def start(self, shape: tuple[int, int], rng: np.random.Generator, dt: float) -> NDArray[Any]:
         # A gamma distribution has the stationary mean n and variance n/2, n = rate decay.
