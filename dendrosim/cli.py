@@ -203,6 +203,7 @@ def list_(json: Json = False) -> None:
 def show(name: Name, json: Json = False) -> None:
     """Show equations, parameters and sources of a model or protocol."""
     from dendrosim.library import describe
+    from dendrosim.listing import circuit_text
     from dendrosim.summaries import circuit_plain, description_plain, parameter_rows
 
     description = describe(name)
@@ -213,30 +214,9 @@ def show(name: Name, json: Json = False) -> None:
     print(description.text)
     emit_table(("parameter", "default", "type", "meaning"), parameter_rows(description.parameters))
     if description.circuit is not None:
-        _print_circuit(circuit_plain(description.circuit))
+        print(circuit_text(circuit_plain(description.circuit)))
     for title, text in description.sections.items():
         print(f"\n{title}\n{'-' * len(title)}\n{text}")
-
-
-def _print_circuit(circuit: dict[str, Any]) -> None:
-    for population in circuit["populations"]:
-        transfer = f", transfer {population['transfer']}" if population["transfer"] else ""
-        print(f"\npopulation {population['name']} ({population['size']} units{transfer})")
-        print(_indented(population["equations"]))
-    for matrix in circuit["matrices"]:
-        rows, columns = matrix["shape"]
-        print(
-            f"\nmatrix {matrix['name']} ({rows} × {columns}: {matrix['post']} from {matrix['pre']})"
-        )
-        print(_indented(matrix["plasticity"] or "fixed"))
-    print()
-    for p in circuit["projections"]:
-        transpose = "^T" if p["transpose"] else ""
-        print(f"projection {p['target']} += {p['matrix']}{transpose} {p['source']}")
-
-
-def _indented(text: str) -> str:
-    return "\n".join(f"    {line.strip()}" for line in text.splitlines())
 
 
 @app.command()

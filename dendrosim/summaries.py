@@ -1,15 +1,20 @@
 """What the command line says of circuits, protocols and results, as rows and as plain values."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from dendrosim.circuit import Circuit
 from dendrosim.console import readable
+from dendrosim.initial import Fixed
 from dendrosim.kinds import written
 from dendrosim.library import Description
 from dendrosim.measurement import Measurement
 from dendrosim.parameters import Parameter
 from dendrosim.protocol import Protocol
+from dendrosim.spec import Spec
 
 if TYPE_CHECKING:
     from dendrosim.results import Result
@@ -23,12 +28,15 @@ def circuit_line(circuit: Circuit) -> str:
     states = sum(p.size * len(p.states) for p in circuit.populations)
     plastic = [m for m in circuit.matrices if m.plasticity]
     weights = sum(rows * columns for rows, columns in map(circuit.shape, plastic))
-    return (
-        f"{_count(len(circuit.populations), 'population')} of {_count(units, 'unit')}, "
-        f"{_count(states, 'state')}, "
-        f"{len(circuit.matrices)} matrices ({len(plastic)} plastic, {_count(weights, 'weight')}), "
-        f"{_count(len(circuit.projections), 'projection')}"
-    )
+    parts = [
+        f"{_count(len(circuit.populations), 'population')} of {_count(units, 'unit')}",
+        _count(states, "state"),
+        f"{len(circuit.matrices)} matrices ({len(plastic)} plastic, {_count(weights, 'weight')})",
+        _count(len(circuit.projections), "projection"),
+    ]
+    if circuit.pathways:
+        parts.append(_count(len(circuit.pathways), "pathway"))
+    return ", ".join(parts)
 
 
 def protocol_line(protocol: Protocol) -> str:
@@ -49,7 +57,7 @@ def protocol_line(protocol: Protocol) -> str:
 
 
 def circuit_plain(circuit: Circuit) -> dict[str, Any]:
-    """Return a circuit's equations, matrices and projections as plain values."""
+    """Return a circuit's equations, matrices, projections and pathways as plain values."""
     return {
         "populations": [
             {
@@ -58,6 +66,9 @@ def circuit_plain(circuit: Circuit) -> dict[str, Any]:
                 "equations": p.equations.strip(),
                 "inputs": list(p.inputs),
                 "transfer": p.transfer,
+                "threshold": p.threshold,
+                "reset": p.reset,
+                "refractory": p.refractory,
             }
             for p in circuit.populations
         ],
@@ -76,7 +87,30 @@ def circuit_plain(circuit: Circuit) -> dict[str, Any]:
             {"source": p.source, "matrix": p.matrix, "target": p.target, "transpose": p.transpose}
             for p in circuit.projections
         ],
+        "pathways": [
+            {
+                "name": p.name,
+                "pre": p.pre,
+                "post": p.post,
+                "connect": _written(p.connect),
+                "weight": None if p.weight is None else _written(p.weight),
+                "delay": None if p.delay is None else _written(p.delay),
+                "equations": p.equations.strip(),
+                "on_pre": p.on_pre.strip(),
+                "on_post": p.on_post.strip(),
+            }
+            for p in circuit.pathways
+        ],
     }
+
+
+def _written(spec: Spec) -> str:
+    """Return a specification as text: `Probability(0.05)`, `1 ms`; long arrays as their size."""
+    values = [getattr(spec, f.name) for f in fields(spec)]
+    texts = [f"{np.size(v)} values" if np.size(v) > 4 else str(v) for v in values]
+    if isinstance(spec, Fixed):
+        return texts[0]
+    return f"{type(spec).__name__}({', '.join(texts)})"
 
 
 def description_plain(description: Description) -> dict[str, Any]:

@@ -1,0 +1,39 @@
+"""A circuit as text: its equations, and what joins its populations."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+
+def circuit_text(circuit: Mapping[str, Any]) -> str:
+    """Return the text of a circuit that `summaries.circuit_plain` made plain."""
+    return "\n".join(_lines(circuit))
+
+
+def _lines(circuit: Mapping[str, Any]) -> Iterator[str]:
+    for population in circuit["populations"]:
+        transfer = f", transfer {population['transfer']}" if population["transfer"] else ""
+        yield f"\npopulation {population['name']} ({population['size']} units{transfer})"
+        yield _indented(population["equations"])
+        for field in ("threshold", "reset", "refractory"):
+            if population[field]:
+                yield f"    {field}: {'; '.join(population[field].splitlines())}"
+    for matrix in circuit["matrices"]:
+        rows, columns = matrix["shape"]
+        yield f"\nmatrix {matrix['name']} ({rows} × {columns}: {matrix['post']} from {matrix['pre']})"
+        yield _indented(matrix["plasticity"] or "fixed")
+    yield ""
+    for p in circuit["projections"]:
+        transpose = "^T" if p["transpose"] else ""
+        yield f"projection {p['target']} += {p['matrix']}{transpose} {p['source']}"
+    for p in circuit["pathways"]:
+        values = [f"{n} {p[n]}" for n in ("weight", "delay") if p[n] is not None]
+        between = ", ".join([f"{p['pre']} to {p['post']}", p["connect"], *values])
+        yield f"pathway {p['name']} ({between})"
+        yield from (_indented(p["equations"]),) if p["equations"] else ()
+        for field in ("on_pre", "on_post"):
+            if p[field]:
+                yield f"    {field}: {'; '.join(x.strip() for x in p[field].strip().splitlines())}"
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"    {line.strip()}" for line in text.strip().splitlines())
