@@ -75,11 +75,11 @@ def ms(values):
 
 
 def test_raster_has_a_tick_per_spike_and_tells_bursts():
-    # Unit 1 has a burst of three with intervals of 10 ms; unit 2 an interval of exactly 16 ms.
-    fired = spikes((0, 5), (1, 20), (1, 30), (2, 40), (1, 40), (2, 56), (0, 300))
+    # Unit 1 has a burst of three with intervals of 10 ms; unit 2 an interval just above 16 ms.
+    fired = spikes((0, 5), (1, 20), (1, 30), (2, 40), (1, 40), (2, 56.1), (0, 300))
     ax = plot.raster(result(pyramidal=fired), "pyramidal")
     assert ticks(ax) == {
-        INK: [(5, 0), (40, 2), (56, 2), (300, 0)],
+        INK: [(5, 0), (40, 2), (56.1, 2), (300, 0)],
         PALETTE[1]: [(20, 1), (30, 1), (40, 1)],
     }
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("time (ms)", "pyramidal\nunit")

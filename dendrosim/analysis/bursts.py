@@ -20,19 +20,25 @@ Naud & Sprekeler (2018), "Sparse bursts optimize information transmission in a m
 code", PNAS 115:E6329. The threshold and the count at the second spike are those of Payeur et al.
 (2021), Nature Neuroscience 24:1010, whose simulations detect bursts by a spike trace of 16 ms
 instead of by the interval, which differs a little after long bursts.
-Intervals of confidence: Wilson (1927), JASA 22:209 and its Poisson counterpart (score interval);
-ratio estimator and its linearised variance: Cochran (1977), "Sampling Techniques", chapter 6;
-effective number of events: Korn & Graubard (1998), Survey Methodology 24:193.
+Intervals of confidence: see `_intervals`.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtri, stdtrit
 
-from dendrosim.errors import ParameterError, ShapeError
+from dendrosim.analysis._intervals import Counts, Interval, rate_interval, ratio, ratio_interval
+from dendrosim.analysis._trains import (
+    INSTANT,
+    check_below,
+    check_positive,
+    checked_spikes,
+    group_labels,
+    instant_of,
+    train_order,
+)
+from dendrosim.errors import ParameterError
 from dendrosim.results import Spikes
 
 Array = NDArray[np.float64]
@@ -40,8 +46,6 @@ Index = NDArray[np.int64]
 
 BURST_THRESHOLD = 16e-3
 """Longest interval inside of a burst, in seconds."""
-
-_INSTANT = 1e-9
 
 
 @dataclass(frozen=True)
@@ -68,13 +72,6 @@ class Bursts:
     burst: NDArray[np.bool_]
     second: Array
     spikes: Index
-
-
-class Interval(NamedTuple):
-    """Bounds of an interval of confidence; each has the shape of the value it belongs to."""
-
-    lower: Array
-    upper: Array
 
 
 @dataclass(frozen=True)
@@ -138,11 +135,11 @@ def find_bursts(spikes: Spikes, threshold: float = BURST_THRESHOLD) -> Bursts:
         If a time is not finite, an index not an integer of at least 0, or the threshold not
         positive.
     """
-    _positive("threshold", threshold)
-    unit, time, sample = _checked(spikes)
+    check_positive("threshold", threshold)
+    unit, time, sample = checked_spikes(spikes)
     train = unit * (int(sample.max(initial=0)) + 1) + sample
-    order = _order(train, time)
-    instant = _instant(time)
+    order = train_order(train, time)
+    instant = instant_of(time)
     train, when = train[order], time[order].astype(np.float64, copy=False)
     event = np.ones(len(when), dtype=bool)
     event[1:] = (np.diff(when) > threshold + instant) | (train[1:] != train[:-1])
@@ -228,15 +225,15 @@ def burst_statistics(
     interval of 95 % may hold the true value in little more than 90 % of cases.
     """
     edges = _Windows.make(start, stop, window)
-    label = _labels(cells, samples, units, groups)
+    label = group_labels(cells, samples, units, groups)
     if not 0.0 < confidence < 1.0:
         raise ParameterError(f"confidence is {confidence}; it must lie between 0 and 1")
-    unit, time, sample = _checked(spikes)
-    _below("unit", unit, "cells", cells)
-    _below("sample", sample, "samples", samples)
+    unit, time, sample = checked_spikes(spikes)
+    check_below("unit", unit, "cells", cells)
+    check_below("sample", sample, "samples", samples)
     bursts = find_bursts(spikes, threshold)
 
-    instant = _instant(time)
+    instant = instant_of(time)
     shape = (int(label.max()) + 1, edges.number)
     trains = np.bincount(label[label >= 0], minlength=shape[0])
     counts = _counts(bursts, label, edges, instant, shape)
@@ -255,18 +252,18 @@ def burst_statistics(
     return BurstStatistics(
         time=edges.centres[axes[1]],
         trains=trains[axes[0]],
-        rate=cut(_ratio(fired, exposure)),
-        event_rate=cut(_ratio(counts.e, exposure)),
-        burst_rate=cut(_ratio(counts.b, exposure)),
-        burst_probability=cut(_ratio(counts.b, counts.e)),
-        spikes_per_burst=cut(_ratio(counts.inside, counts.b)),
+        rate=cut(ratio(fired, exposure)),
+        event_rate=cut(ratio(counts.e, exposure)),
+        burst_rate=cut(ratio(counts.b, exposure)),
+        burst_probability=cut(ratio(counts.b, counts.e)),
+        spikes_per_burst=cut(ratio(counts.inside, counts.b)),
         event_rate_interval=bounds(
-            _rate_interval(counts.e, counts.ee, replicates, edges.width, confidence)
+            rate_interval(counts.e, counts.ee, replicates, edges.width, confidence)
         ),
         burst_rate_interval=bounds(
-            _rate_interval(counts.b, counts.bb, replicates, edges.width, confidence)
+            rate_interval(counts.b, counts.bb, replicates, edges.width, confidence)
         ),
-        burst_probability_interval=bounds(_ratio_interval(counts, confidence)),
+        burst_probability_interval=bounds(ratio_interval(counts, confidence)),
     )
 
 
@@ -289,8 +286,8 @@ class _Windows:
             )
         if window is None:
             return cls(start, stop - start, 1)
-        _positive("window", window)
-        number = int(np.floor((stop - start + _INSTANT) / window))
+        check_positive("window", window)
+        number = int(np.floor((stop - start + INSTANT) / window))
         if number < 1:
             raise ParameterError(
                 f"window is {window} s; it must not exceed stop - start = {stop - start} s"
@@ -308,25 +305,9 @@ class _Windows:
         return np.where((index >= 0) & (index < self.number), index, -1).astype(np.int64)
 
 
-class _Counts(NamedTuple):
-    """Sums over the trains of each group in each window; every shape is (groups, windows).
-
-    `e` and `b` are a train's events and bursts, `ee`, `eb` and `bb` their products; `inside` are
-    the spikes in bursts and `active` the trains with events.
-    """
-
-    e: Array
-    b: Array
-    ee: Array
-    eb: Array
-    bb: Array
-    inside: Array
-    active: Array
-
-
 def _counts(
     bursts: Bursts, label: Index, edges: _Windows, instant: float, shape: tuple[int, int]
-) -> _Counts:
+) -> Counts:
     place = _place(label[bursts.unit, bursts.sample], edges.find(bursts.time, instant), shape[1])
     kept = np.flatnonzero(place >= 0)
     unit, sample, place = bursts.unit[kept], bursts.sample[kept], place[kept]
@@ -346,7 +327,7 @@ def _counts(
         sums = np.bincount(place[first], values, minlength=shape[0] * shape[1])
         return sums.astype(np.float64).reshape(shape)
 
-    return _Counts(
+    return Counts(
         e=total(events),
         b=total(burst),
         ee=total(events * events),
@@ -360,153 +341,3 @@ def _counts(
 def _place(label: Index, window: Index, windows: int) -> Index:
     """Flat index into (groups, windows); -1 for what counts nowhere."""
     return np.where((label >= 0) & (window >= 0), label * windows + window, -1)
-
-
-def _order(train: Index, time: NDArray[np.floating]) -> Index:
-    """Order by train, then time; what a simulation writes is ascending in time already."""
-    if np.all(time[1:] >= time[:-1]):
-        return np.argsort(train, kind="stable")
-    return np.lexsort((time, train))
-
-
-def _instant(time: NDArray[np.floating]) -> float:
-    """Difference in seconds below which two of these times are the same instant."""
-    largest = np.abs(time).max(initial=0.0)
-    return _INSTANT + 2.0 * float(np.spacing(largest))
-
-
-# -- confidence -----------------------------------------------------------------------------------
-
-
-def _ratio(above: NDArray, below: NDArray) -> Array:
-    """Quotient, nan where the denominator is zero."""
-    above, below = np.broadcast_arrays(above, below)
-    return np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0)
-
-
-def _quantile(degrees: Array, confidence: float, spread: NDArray[np.bool_]) -> Array:
-    """Student's two-sided quantile where the spread over trains is used, else the normal one."""
-    upper = 0.5 + 0.5 * confidence
-    student = stdtrit(np.maximum(degrees, 1.0), upper)
-    return np.where(spread, student, ndtri(upper))
-
-
-def _rate_interval(
-    total: Array, squares: Array, trains: NDArray, width: float, confidence: float
-) -> Interval:
-    """Score interval of a rate in Hz whose counts vary ``phi`` times as much as Poisson counts.
-
-    Its ends are the roots ``x`` of ``(total - x)^2 = q^2 phi x``.
-    """
-    deviation = squares - _ratio(total * total, trains)
-    # Counts are integers: below this the deviation is the rounding of a quotient.
-    spread = (trains > 1) & (deviation > 1e-9 * squares)
-    phi = np.where(spread, _ratio(deviation * trains, total * (trains - 1)), 1.0)
-    q = _quantile(trains - 1.0, confidence, spread)
-    middle = total + 0.5 * phi * q**2
-    half = q * np.sqrt(phi * (total + 0.25 * phi * q**2))
-    exposure = trains * width
-    return Interval(
-        _ratio(np.maximum(middle - half, 0.0), exposure), _ratio(middle + half, exposure)
-    )
-
-
-def _ratio_interval(counts: _Counts, confidence: float) -> Interval:
-    """Wilson's interval of bursts over events, with the effective number of events."""
-    p = _ratio(counts.b, counts.e)
-    residual = counts.bb - 2.0 * p * counts.eb + p * p * counts.ee
-    binomial = counts.e * p * (1.0 - p)
-    spread = (counts.active > 1) & (residual > 1e-9 * counts.bb) & (binomial > 0)
-    inflated = _ratio(residual * counts.active, counts.active - 1.0)
-    effective = np.where(spread, counts.e * _ratio(binomial, inflated), counts.e)
-    q = _quantile(counts.active - 1.0, confidence, spread)
-    share = _ratio(q**2, effective)
-    middle = p + 0.5 * share
-    half = np.sqrt(share * (p * (1.0 - p) + 0.25 * share))
-    return Interval(
-        np.maximum((middle - half) / (1.0 + share), 0.0),
-        np.minimum((middle + half) / (1.0 + share), 1.0),
-    )
-
-
-# -- checks at the border -------------------------------------------------------------------------
-
-
-def _checked(spikes: Spikes) -> tuple[Index, NDArray[np.floating], Index]:
-    """Return unit, time and sample of each spike; the sample is 0 in a run without batch."""
-    time = np.asarray(spikes.time)
-    if time.dtype.kind != "f":
-        time = time.astype(np.float64)
-    if time.ndim != 1:
-        raise ShapeError(f"Spikes.time has shape {time.shape}; it must be flat, one per spike")
-    if not np.isfinite(time).all():
-        raise ParameterError("Spikes.time holds a value that is not finite")
-    unit = _indices("unit", spikes.unit, len(time))
-    if spikes.sample is None:
-        return unit, time, np.zeros(len(time), dtype=np.int64)
-    return unit, time, _indices("sample", spikes.sample, len(time))
-
-
-def _indices(field: str, given: NDArray, spikes: int) -> Index:
-    values = np.asarray(given)
-    if values.shape != (spikes,):
-        raise ShapeError(
-            f"Spikes.{field} has shape {values.shape}; with {spikes} spikes it must be ({spikes},)"
-        )
-    if values.size and (values.dtype.kind not in "iu" or values.min() < 0):
-        raise ParameterError(f"Spikes.{field} must hold integers of at least 0")
-    return values.astype(np.int64)
-
-
-def _below(field: str, values: Index, limit: str, size: int) -> None:
-    largest = int(values.max(initial=-1))
-    if largest >= size:
-        raise ParameterError(
-            f"Spikes.{field} holds {largest}, but {limit} is {size}: give the size of the whole "
-            "population and batch"
-        )
-
-
-def _labels(
-    cells: int, samples: int, units: ArrayLike | None, groups: ArrayLike | None
-) -> NDArray[np.int64]:
-    """Group of each train, shape (cells, samples); negative for those left out."""
-    for name, size in (("cells", cells), ("samples", samples)):
-        if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
-            raise ParameterError(f"{name} is {size!r}; it must be an integer of at least 1")
-    label = np.zeros((cells, samples), dtype=np.int64)
-    if groups is not None:
-        given = np.asarray(groups)
-        if given.shape not in ((cells,), (cells, samples)):
-            raise ShapeError(
-                f"groups has shape {given.shape}; it must be ({cells},), one label per cell, or "
-                f"({cells}, {samples}), one per cell and sample"
-            )
-        if given.dtype.kind not in "iu":
-            raise ParameterError("groups must hold integers: labels from 0, negative to leave out")
-        label[:] = given.reshape(cells, -1)
-    if units is not None:
-        label[~_selected(np.asarray(units), cells)] = -1
-    if label.max() < 0:
-        raise ParameterError("groups and units leave out every cell: keep at least one")
-    return label
-
-
-def _selected(units: NDArray, cells: int) -> NDArray[np.bool_]:
-    if units.dtype == bool and units.shape == (cells,):
-        return units
-    if units.ndim != 1 or units.dtype.kind not in "iu":
-        raise ShapeError(
-            f"units has shape {units.shape} and type {units.dtype}; it must be a flat array of "
-            f"cell indices, or of {cells} bools"
-        )
-    if units.size and (units.min() < 0 or units.max() >= cells):
-        raise ParameterError(
-            f"units goes from {units.min()} to {units.max()}; indices lie from 0 to {cells - 1}"
-        )
-    return np.isin(np.arange(cells), units)
-
-
-def _positive(name: str, value: float) -> None:
-    if not (np.isfinite(value) and value > 0.0):
-        raise ParameterError(f"{name} is {value} s; it must be positive and finite")

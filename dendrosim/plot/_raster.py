@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from dendrosim.errors import ParameterError
 from dendrosim.plot._spikes import (
-    BURST_INTERVAL,
+    BURST_THRESHOLD,
     chosen_units,
     duration,
     in_bursts,
@@ -42,7 +42,7 @@ def raster(
     start: str | float | None = None,
     stop: str | float | None = None,
     bursts: bool = True,
-    interval: str | float = BURST_INTERVAL,
+    interval: str | float = BURST_THRESHOLD,
     count: int = 100,
 ) -> "Axes":
     """Draw a tick for each spike, one row per unit, those in bursts in another colour.

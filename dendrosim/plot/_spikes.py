@@ -5,15 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from dendrosim.analysis._trains import INSTANT
+from dendrosim.analysis.bursts import BURST_THRESHOLD
 from dendrosim.errors import ParameterError, UnitError, UnknownNameError
 from dendrosim.results import Result, Spikes
 from dendrosim.units import DIMENSIONLESS, quantity, unit
-
-BURST_INTERVAL = 0.016
-"""Spikes closer than this, in seconds, belong to one burst (Naud and Sprekeler 2018)."""
-
-INSTANT = 1e-9
-"""Seconds by which sums of time steps may be off."""
 
 
 def recorded_spikes(result: Result, population: str) -> Spikes:
@@ -62,11 +58,11 @@ def of_sample(spikes: Spikes, sample: int | None) -> Spikes:
 
 
 def in_bursts(
-    unit: NDArray[np.integer], time: NDArray[np.floating], interval: float = BURST_INTERVAL
+    unit: NDArray[np.integer], time: NDArray[np.floating], interval: float = BURST_THRESHOLD
 ) -> NDArray[np.bool_]:
-    """Return which spikes of one sample follow or precede another of their unit by < `interval`."""
+    """Return which spikes of one sample follow or precede another of their unit by at most `interval`."""
     order = np.lexsort((time, unit))
-    close = (np.diff(unit[order]) == 0) & (np.diff(time[order]) < interval - INSTANT)
+    close = (np.diff(unit[order]) == 0) & (np.diff(time[order]) < interval + INSTANT)
     member = np.zeros(len(order), dtype=bool)
     member[order[1:]] = close
     member[order[:-1]] |= close

@@ -1,0 +1,105 @@
+"""Spike trains as they are given: checked, ordered, and which of them are counted."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from dendrosim.errors import ParameterError, ShapeError
+from dendrosim.results import Spikes
+
+Index = NDArray[np.int64]
+
+INSTANT = 1e-9
+"""Seconds below which two instants are the same one, whatever the rounding of `n * dt`."""
+
+
+def train_order(train: Index, time: NDArray[np.floating]) -> Index:
+    """Order by train, then time; what a simulation writes is ascending in time already."""
+    if np.all(time[1:] >= time[:-1]):
+        return np.argsort(train, kind="stable")
+    return np.lexsort((time, train))
+
+
+def instant_of(time: NDArray[np.floating]) -> float:
+    """Difference in seconds below which two of these times are the same instant."""
+    largest = np.abs(time).max(initial=0.0)
+    return INSTANT + 2.0 * float(np.spacing(largest))
+
+
+def checked_spikes(spikes: Spikes) -> tuple[Index, NDArray[np.floating], Index]:
+    """Return unit, time and sample of each spike; the sample is 0 in a run without batch."""
+    time = np.asarray(spikes.time)
+    if time.dtype.kind != "f":
+        time = time.astype(np.float64)
+    if time.ndim != 1:
+        raise ShapeError(f"Spikes.time has shape {time.shape}; it must be flat, one per spike")
+    if not np.isfinite(time).all():
+        raise ParameterError("Spikes.time holds a value that is not finite")
+    unit = _indices("unit", spikes.unit, len(time))
+    if spikes.sample is None:
+        return unit, time, np.zeros(len(time), dtype=np.int64)
+    return unit, time, _indices("sample", spikes.sample, len(time))
+
+
+def _indices(field: str, given: NDArray, spikes: int) -> Index:
+    values = np.asarray(given)
+    if values.shape != (spikes,):
+        raise ShapeError(
+            f"Spikes.{field} has shape {values.shape}; with {spikes} spikes it must be ({spikes},)"
+        )
+    if values.size and (values.dtype.kind not in "iu" or values.min() < 0):
+        raise ParameterError(f"Spikes.{field} must hold integers of at least 0")
+    return values.astype(np.int64)
+
+
+def check_below(field: str, values: Index, limit: str, size: int) -> None:
+    largest = int(values.max(initial=-1))
+    if largest >= size:
+        raise ParameterError(
+            f"Spikes.{field} holds {largest}, but {limit} is {size}: give the size of the whole "
+            "population and batch"
+        )
+
+
+def group_labels(
+    cells: int, samples: int, units: ArrayLike | None, groups: ArrayLike | None
+) -> NDArray[np.int64]:
+    """Group of each train, shape (cells, samples); negative for those left out."""
+    for name, size in (("cells", cells), ("samples", samples)):
+        if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
+            raise ParameterError(f"{name} is {size!r}; it must be an integer of at least 1")
+    label = np.zeros((cells, samples), dtype=np.int64)
+    if groups is not None:
+        given = np.asarray(groups)
+        if given.shape not in ((cells,), (cells, samples)):
+            raise ShapeError(
+                f"groups has shape {given.shape}; it must be ({cells},), one label per cell, or "
+                f"({cells}, {samples}), one per cell and sample"
+            )
+        if given.dtype.kind not in "iu":
+            raise ParameterError("groups must hold integers: labels from 0, negative to leave out")
+        label[:] = given.reshape(cells, -1)
+    if units is not None:
+        label[~_selected(np.asarray(units), cells)] = -1
+    if label.max() < 0:
+        raise ParameterError("groups and units leave out every cell: keep at least one")
+    return label
+
+
+def _selected(units: NDArray, cells: int) -> NDArray[np.bool_]:
+    if units.dtype == bool and units.shape == (cells,):
+        return units
+    if units.ndim != 1 or units.dtype.kind not in "iu":
+        raise ShapeError(
+            f"units has shape {units.shape} and type {units.dtype}; it must be a flat array of "
+            f"cell indices, or of {cells} bools"
+        )
+    if units.size and (units.min() < 0 or units.max() >= cells):
+        raise ParameterError(
+            f"units goes from {units.min()} to {units.max()}; indices lie from 0 to {cells - 1}"
+        )
+    return np.isin(np.arange(cells), units)
+
+
+def check_positive(name: str, value: float) -> None:
+    if not (np.isfinite(value) and value > 0.0):
+        raise ParameterError(f"{name} is {value} s; it must be positive and finite")
