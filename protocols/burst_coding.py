@@ -122,8 +122,8 @@ def measure(result: ds.Result) -> ds.Measurement:
         "dendrite_current": dendrite,
         **values,
         **{f"{name}_interval": np.stack(bounds) for name, bounds in intervals.items()},
-        "event_rate_index": multiplexing_index(values["event_rate"], 0),
-        "burst_probability_index": multiplexing_index(values["burst_probability"], 1),
+        "event_rate_index": _index(values["event_rate"], 0),
+        "burst_probability_index": _index(values["burst_probability"], 1),
     }
     hertz = ("rate", "event_rate", "burst_rate", "event_rate_interval", "burst_rate_interval")
     units = {"soma_current": "A", "dendrite_current": "A", **dict.fromkeys(hertz, "Hz")}
@@ -155,3 +155,8 @@ def measure(result: ds.Result) -> ds.Measurement:
         "raster": lambda: ds.plot.raster(result, "pyramidal", start=start).figure,
     }
     return ds.Measurement(metrics, figures, units=units)
+
+
+def _index(values, axis):
+    """Return the multiplexing index; a single current of either kind has none."""
+    return multiplexing_index(values, axis) if min(values.shape) > 1 else float("nan")

@@ -14,7 +14,10 @@ GUIDE = Path(__file__).parents[1] / "docs" / "writing.md"
 @pytest.fixture
 def mine(tmp_path, monkeypatch):
     found = re.findall(r"```python title=(\S+)\n(.*?)```", GUIDE.read_text(), re.DOTALL)
-    assert [name for name, _ in found] == ["models/leaky_pair.py", "protocols/pulse_response.py"]
+    assert [name for name, _ in found] == [
+        "models/leaky_pair.py", "protocols/pulse_response.py",
+        "models/relay.py", "protocols/relay_noise.py",
+    ]  # fmt: skip
     for name, text in found:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
@@ -34,3 +37,18 @@ def test_the_guides_circuit_learns_what_it_says(mine):
     assert before == pytest.approx(r, rel=1e-3)
     assert np.all(np.asarray(result.metrics["peak_after"]) < result.metrics["peak_before"])
     assert np.all(result.final["w"].values > start)
+
+
+def test_the_guides_senders_fire_as_integrate_and_fire_cells_do(mine):
+    # Without adaptation an interval is t_ref + tau ln(R I/(R I - 20 mV)); 150 pA is below threshold.
+    protocol = ds.load_protocol("relay_noise", jump="0 pA")
+    result = ds.run(protocol, backend="numpy")
+    drive = 0.1 * np.array([250.0, 300.0, 400.0, 500.0])
+    interval = 2.0 + 10 * np.log(drive / (drive - 20.0))
+    rate = np.asarray(result.metrics["rate"])
+    assert rate[0] == 0
+    # Each interval is rounded up to a step of 0.1 ms, Euler and rounding shift it by a step or two.
+    assert rate[1:] == pytest.approx(1e3 / interval, rel=0.03)
+    adapting = ds.run(ds.load_protocol("relay_noise"), backend="numpy")
+    assert np.all(np.asarray(adapting.metrics["rate"])[1:] < rate[1:])
+    assert len(result.spikes["sender"].unit) == round(rate.sum() * 2)
