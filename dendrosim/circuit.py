@@ -8,8 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
 from dendrosim.declarations import Declaration
-from dendrosim.errors import ShapeError, SpecError, UnknownMemberError
+from dendrosim.errors import ParameterError, ShapeError, SpecError, UnknownMemberError
 from dendrosim.initial import Identity
 from dendrosim.members import Matrix, Population, Projection
 from dendrosim.pathway import WEIGHT, Pathway
@@ -63,6 +65,7 @@ class Circuit(Spec):
         for pathway in self.pathways:
             self._check_pathway(pathway)
         self._check_fed()
+        self._check_refractory()
         from dendrosim.verdicts import check_once
 
         check_once(self)
@@ -255,6 +258,15 @@ class Circuit(Spec):
                 f"{pathway}: a population that it connects has a variable 'weight'; rename that"
             )
 
+    def _check_refractory(self) -> None:
+        for population in self.populations:
+            period = self.symbol(population, (population.refractory or "").strip())
+            if period is not None and np.any(np.asarray(period.value) < 0):
+                raise ParameterError(
+                    f"Population {population.name!r}: the refractory period {population.refractory!r} is "
+                    f"{period}; it must not be negative"
+                )
+
     def _check_fed(self) -> None:
         fed = {p.target for p in self.projections}
         for population in self.populations:
@@ -271,6 +283,10 @@ class Circuit(Spec):
 
 def _prefixed(prefix: str, circuit: Circuit) -> dict[str, Any]:
     check_name("Circuit.join", prefix)
+    if not isinstance(circuit, Circuit):
+        raise SpecError(
+            f"Circuit.join: {prefix} is {circuit!r}; it must be a Circuit, as load_circuit returns it"
+        )
 
     def path(name: str) -> str:
         return name if name == prefix else f"{prefix}_{name}"

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-_SHOWN_ELEMENTS = 6
+_SHOWN_ELEMENTS = 12
 
 
 def emit_json(value: Mapping[str, Any]) -> None:

@@ -150,6 +150,10 @@ def check_operators(where: str, written: str) -> None:
             )
         if isinstance(node, ast.BinOp) and not isinstance(node.op, _ARITHMETIC):
             raise EquationError(f"{where}: {written!r} uses an operator that has no meaning here")
+        if isinstance(node, ast.Compare) and len(node.ops) > 1:
+            raise EquationError(
+                f"{where}: {written!r} compares more than two values at once; write 'a < b and b < c'"
+            )
         operands = [node.left, node.right] if isinstance(node, ast.BinOp) else []
         if isinstance(node, ast.UnaryOp) and not isinstance(node.op, ast.Not):
             operands = [node.operand]

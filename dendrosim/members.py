@@ -59,8 +59,8 @@ class Population(Spec):
         What a spike does to the unit itself: assignments to states, such as `v = v_reset`.
     refractory : str, optional
         How long a unit cannot spike again: an expression in units of time, such as `t_refractory`.
-        Meanwhile the states whose equation ends with `(unless refractory)` stand still; all others
-        go on. `lastspike` is the time of a unit's last spike, long ago if there was none.
+        Meanwhile the states whose equation ends with `(unless refractory)` stand still, for pathways
+        as well; all others go on. `lastspike` is the time of a unit's last spike, long ago if there was none.
     scope : str, optional
         Prefix with which circuit parameters are looked up; set by `Circuit.join`.
     """

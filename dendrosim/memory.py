@@ -5,6 +5,21 @@ import os
 
 def available() -> float:
     """Return the bytes of memory that a program can still get, infinity where nothing says so."""
+    return min(_of_machine(), _of_container())
+
+
+def _of_container() -> float:
+    try:
+        with (
+            open("/sys/fs/cgroup/memory.max") as most,
+            open("/sys/fs/cgroup/memory.current") as now,
+        ):
+            return float(most.read()) - float(now.read())
+    except (OSError, ValueError):  # not in a container, or "max"
+        return float("inf")
+
+
+def _of_machine() -> float:
     try:
         with open("/proc/meminfo") as file:
             for line in file:

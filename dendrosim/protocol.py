@@ -300,6 +300,15 @@ class Protocol(Spec):
         names = spikes if recording.every == "spike" else self._recordable(spikes=False)
         for pattern in recording.variables:
             if not any(fnmatchcase(n, pattern) for n in names):
+                if recording.every == "spike" and any(
+                    fnmatchcase(n, pattern) for n in self._recordable(spikes=False)
+                ):
+                    error = UnknownMemberError("recording", pattern, names)
+                    error.args = (
+                        f"{recording}: {pattern} has no spikes; those of a population are "
+                        f"'{pattern.partition('.')[0]}.spike'",
+                    )
+                    raise error
                 if any(fnmatchcase(n, pattern) for n in spikes):
                     raise ParameterError(
                         f"{recording}: {pattern} stands for spikes; record them with every='spike'"

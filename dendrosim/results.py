@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from dendrosim.circuit import Circuit, Population
 from dendrosim.errors import UnknownNameError
-from dendrosim.members import LAST_SPIKE
+from dendrosim.members import LAST_SPIKE, SPIKE
 from dendrosim.protocol import Protocol, Recording
 from dendrosim.units import unit, unit_name
 
@@ -34,6 +34,18 @@ class Spikes(NamedTuple):
     unit: NDArray[np.integer]
     time: NDArray[np.floating]
     sample: NDArray[np.integer] | None = None
+
+
+class Recorded(dict[str, Spikes]):
+    """The spikes that were recorded, by population."""
+
+    def __missing__(self, name: str) -> Spikes:
+        error = UnknownNameError("population with recorded spikes", str(name), self)
+        if not self:
+            error.args = (
+                f"no spikes were recorded; name them in the protocol: Recording('{name}.spike', every='spike')",
+            )
+        raise error
 
 
 class PhaseSpan(NamedTuple):
@@ -109,7 +121,7 @@ class Result:
         self.protocol = protocol
         self.traces = dict(traces)
         self.state = dict(final)
-        self.spikes = dict(spikes or {})
+        self.spikes: Mapping[str, Spikes] = Recorded(spikes or {})
         self.provenance = dict(provenance or {})
         self.metrics = dict(metrics or {})
         self.status, self.message = status, message
@@ -144,6 +156,9 @@ class Result:
             time, values = self.traces[name]
             return label(self.protocol, name, recording).array(values, time)
         error = UnknownNameError("recording", str(name), self.names)
+        population = str(name).removesuffix(f".{SPIKE}")
+        if str(name).endswith(f".{SPIKE}") and population in self.spikes:
+            error.args = (f"spikes are no trace: they are in result.spikes[{population!r}]",)
         if name in self.state:
             error.args = (
                 f"{name!r} was not recorded: its value at the end is result.final[{name!r}]; "

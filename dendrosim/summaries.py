@@ -31,11 +31,16 @@ def circuit_line(circuit: Circuit) -> str:
     parts = [
         f"{_count(len(circuit.populations), 'population')} of {_count(units, 'unit')}",
         _count(states, "state"),
-        f"{len(circuit.matrices)} matrices ({len(plastic)} plastic, {_count(weights, 'weight')})",
-        _count(len(circuit.projections), "projection"),
     ]
+    if circuit.matrices or not circuit.pathways:
+        parts.append(
+            f"{len(circuit.matrices)} matrices ({len(plastic)} plastic, {_count(weights, 'weight')})"
+        )
+        parts.append(_count(len(circuit.projections), "projection"))
     if circuit.pathways:
-        parts.append(_count(len(circuit.pathways), "pathway"))
+        sizes = {p.name: p.size for p in circuit.populations}
+        synapses = sum(p.connect.expected(sizes[p.post], sizes[p.pre]) for p in circuit.pathways)
+        parts.append(f"{_count(len(circuit.pathways), 'pathway')} (about {synapses:,.0f} synapses)")
     return ", ".join(parts)
 
 

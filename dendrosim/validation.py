@@ -15,6 +15,15 @@ from dendrosim.units import DIMENSIONLESS, Dimension, Quantity, quantity, unit, 
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _SYMBOL = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 _RESERVED = {"t", "dt", "i", "j", "N", "xi", "lastspike", "pi", "e", "inf", *CALLS}
+_MEANINGS = {
+    "i": " (the index of a unit)",
+    "j": " (the index of a postsynaptic unit)",
+    "N": " (the number of units)",
+    "e": " (Euler's number)",
+    "t": " (time)",
+    "dt": " (the time step)",
+    "lastspike": " (the time of the last spike)",
+}
 # Names that mean something else in generated C++.
 _CPP_WORDS = """
 alignas alignof and_eq asm auto bitand bitor bool break case catch char char16_t char32_t class compl
@@ -109,7 +118,8 @@ def check_symbol(where: str, name: str) -> None:
         or name.startswith("ds_")
         or name.endswith(("_pre", "_post"))
     ):
-        raise SpecError(f"{where}: the symbol {name!r} is reserved; choose another name")
+        reason = _MEANINGS.get(name, "")
+        raise SpecError(f"{where}: the symbol {name!r} is reserved{reason}; choose another name")
 
 
 class located:

@@ -110,7 +110,8 @@ def circuit(
     sst_synapses
         Short-term plasticity of the synapses onto SST cells.
     v_drive
-        Voltage at which the driving force of apical synapses is taken; none: the apical voltage itself.
+        Voltage at which the driving force of apical synapses is taken (default: the set's, -60 mV if tuned;
+        published weights take the apical voltage itself).
     delay
         Of all pathways.
     """

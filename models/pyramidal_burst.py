@@ -10,7 +10,8 @@ the threshold of the plateau. Event rate then follows the somatic input and burs
     dw_d/dt = (a_wd (V_d - E_L) - w_d)/tau_wd                            recovery
     f(V) = 1/(1 + exp(-(V - E_d)/D_d));  spike where V_s > V_T, then V_s = E_L
 
-K is 1 from 0.5 ms to 2.5 ms after a somatic spike, as the dendrite sees it. g_s, g_d and c_d are currents.
+K is 1 from 0.5 ms to 2.5 ms after a somatic spike, as the dendrite sees it; a spike that follows before the end
+starts it anew (with the refractory period of 3 ms none does). g_s, g_d and c_d are currents.
 During the refractory period V_s stands still; dendrite, adaptation and recovery go on.
 
 `variant=conductance` is the cell of network studies: synaptic conductances in units of the leak on soma and
@@ -246,7 +247,26 @@ def circuit(
             )
     own = {n: v if optional[n] is None else optional[n] for n, v in defaults.items()}
     parameters = shared | own
-    ds.positive(**{n: v for n, v in parameters.items() if n.startswith(("c_", "tau_", "d_"))})
+    positive = {n: v for n, v in parameters.items() if n.startswith(("c_", "tau_", "d_"))}
+    del positive["c_bap"]  # a current; without it spikes do not travel back
+    ds.positive(**positive)
+    for name in (
+        "g_soma",
+        "g_apical",
+        "c_bap",
+        "bap_delay",
+        "bap_duration",
+        "t_refractory",
+        "g_basal",
+    ):
+        if name in parameters and float(ds.quantity(parameters[name]).value) < 0:
+            raise ds.errors.ParameterError(
+                f"{name} is {ds.quantity(parameters[name])}; it must not be negative"
+            )
+    if float(v_reset.value) >= float(v_threshold.value):
+        raise ds.errors.ParameterError(
+            f"v_reset is {v_reset}; it must lie below v_threshold, {v_threshold}"
+        )
     moving = variant == "conductance"
     drive = APICAL_DRIVE["conductance" if v_drive is None else "current"] if moving else ""
     cell = ds.Population(

@@ -87,7 +87,7 @@ def protocol(
     """
     setup = SETUPS[model]
     given = {"pulse": pulse, "largest": largest, "step": step, "plateau": plateau, "burst": burst}
-    chosen = {n: ds.quantity(setup[n]) if v is None else v for n, v in given.items()}
+    chosen = {n: ds.quantity(setup[n] if v is None else v) for n, v in given.items()}
     times = _delays(setup, delays)
     ds.positive(dt=dt, pulse=chosen["pulse"], largest=chosen["largest"], step=chosen["step"])
     ds.positive(burst=chosen["burst"])
@@ -130,6 +130,7 @@ def protocol(
             "burst": float(chosen["burst"].value),
             "pulse": float(chosen["pulse"].value),
         },
+        batch_fixed=True,
     )
 
 
@@ -146,6 +147,7 @@ def measure(result: ds.Result) -> ds.Measurement:
     alone = (plateaus if SETUPS[name]["alone"] == "plateau" else bursts)[0]
     threshold_alone = _smallest(amplitudes, alone)
     with_spike = np.array([_smallest(amplitudes, row) for row in bursts[1:]])
+    lowest = min(with_spike[np.isfinite(with_spike)].tolist(), default=float("nan"))
     durations = above[:, 0].sum(axis=0) * float(ds.quantity(EVERY).value)
     strong = float(durations[-1])
     nearest = 1 + int(np.argmin(np.abs(delays)))
@@ -153,7 +155,7 @@ def measure(result: ds.Result) -> ds.Measurement:
         "threshold_alone": threshold_alone,
         "delays": delays,
         "threshold_with_spike": with_spike,
-        "largest_reduction": float(1 - np.nanmin(with_spike, initial=np.inf) / threshold_alone),
+        "largest_reduction": 1 - lowest / threshold_alone,
         "pulse_spikes": int(count[nearest, 0]),
         "pulse_apical_peak": float(peak[nearest, 0]),
         "plateau_duration": strong,

@@ -91,6 +91,7 @@ def protocol(
             for place, mean in means.items()
         },
         recordings=(ds.Recording("pyramidal.spike", every="spike"),),
+        batch_fixed=True,
     )
 
 

@@ -5,9 +5,9 @@ decoded at the other end: the event rate of the upper area is compared with the 
 burst probability of the lower area with the top-down one. Every cell has a Poisson background of its own.
 
 Correlations are taken over bins, at the best lag of at most 50 ms; a negative lag means that the signal leads
-the sine, as spike-triggered adaptation lets event rates do. Cross-talk is the same with the sine that each should
-not follow, in the order event rate, burst probability; two sines of these periods have a correlation of their own
-over a few seconds, given as `cross_talk_chance`.
+the sine, as spike-triggered adaptation lets event rates do, and the `_causal` ones are the best at lags from 0 on.
+Cross-talk is the correlation with the sine that each should not follow, in the order event rate, burst probability;
+two sines of these periods have a correlation of their own over a few seconds, given as `cross_talk_chance`.
 
 Sources
 -------
@@ -102,9 +102,10 @@ def protocol(
         "top_down": top_down,
     }
     chosen = {n: CURRENTS[weights][n] if v is None else v for n, v in given.items()}
-    if float(duration.value) < 4 * float(bin_width.value):
+    longest = max(float(bottom_up_period.value), float(top_down_period.value))
+    if float(duration.value) < max(longest, 4 * float(bin_width.value)):
         raise ds.errors.ParameterError(
-            f"duration is {duration}; it must hold at least four bins of {bin_width}"
+            f"duration is {duration}; it must hold a period of each sine ({1e3 * longest:g} ms) and four bins"
         )
     constant = {
         "lower_pyramidal.current_soma": lower_soma,
@@ -137,6 +138,7 @@ def protocol(
         dt=dt,
         signals={**constant, **backgrounds},
         recordings=(ds.Recording("*.spike", every="spike"),),
+        batch_fixed=True,
     )
 
 
@@ -159,23 +161,30 @@ def measure(result: ds.Result) -> ds.Measurement:
     (right_rate, rate_lag), (right_probability, probability_lag) = (
         _best(rate, time, periods[0]), _best(probability, time, periods[1]),
     )  # fmt: skip
-    wrong = [_best(rate, time, periods[1])[0], _best(probability, time, periods[0])[0]]
-    chance = _best(np.sin(2 * np.pi * time / periods[0]), time, periods[1])[0]
+    causal = [
+        _best(v, time, p, LAGS[LAGS >= 0])[0]
+        for v, p in zip((rate, probability), periods, strict=True)
+    ]
+    wrong = [
+        _best(v, time, p, size=np.abs)[0]
+        for v, p in ((rate, periods[1]), (probability, periods[0]))
+    ]
+    chance = _best(np.sin(2 * np.pi * time / periods[0]), time, periods[1], size=np.abs)[0]
     spikes = {n: len(s.time[s.time >= start]) for n, s in result.spikes.items()}
     metrics = {
         "event_rate_correlation": right_rate,
         "event_rate_lag": rate_lag,
+        "event_rate_correlation_causal": causal[0],
         "burst_probability_correlation": right_probability,
         "burst_probability_lag": probability_lag,
+        "burst_probability_correlation_causal": causal[1],
         "cross_talk": wrong,
         "cross_talk_chance": chance,
         **{f"{n}_rate": count / sizes[n] / (stop - start) for n, count in spikes.items()},
     }
     means = {"lower": lower, "upper": upper}
     metrics |= {f"{n}_event_rate": float(np.mean(s.event_rate)) for n, s in means.items()}
-    metrics |= {
-        f"{n}_burst_probability": float(np.nanmean(s.burst_probability)) for n, s in means.items()
-    }
+    metrics |= {f"{n}_burst_probability": _probability(s) for n, s in means.items()}
     units = dict.fromkeys((n for n in metrics if n.endswith("_rate")), "Hz")
     units |= {"event_rate_lag": "s", "burst_probability_lag": "s"}
 
@@ -196,17 +205,23 @@ def measure(result: ds.Result) -> ds.Measurement:
     return ds.Measurement(metrics, figures, units=units)
 
 
-def _best(values, time, period):
-    """Return the correlation with a sine of largest size at one of LAGS, and that lag."""
+def _probability(statistics):
+    """Return bursts over events of all bins together, nan without events."""
+    events = np.sum(statistics.event_rate)
+    return float(np.sum(statistics.burst_rate) / events) if events else float("nan")
+
+
+def _best(values, time, period, lags=LAGS, size=lambda r: r):
+    """Return the largest correlation with a sine at one of the lags, and that lag; nan without variation."""
     known = np.isfinite(values)
     if known.sum() < 3 or np.ptp(values[known]) == 0:
         return float("nan"), float("nan")
     found = [
         np.corrcoef(values[known], np.sin(2 * np.pi * (time[known] - lag) / period))[0, 1]
-        for lag in LAGS
+        for lag in lags
     ]
-    best = int(np.argmax(np.abs(found)))
-    return float(found[best]), float(LAGS[best])
+    best = int(np.argmax(size(np.array(found))))
+    return float(found[best]), float(lags[best])
 
 
 def _seconds(value):

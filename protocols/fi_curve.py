@@ -109,6 +109,7 @@ def protocol(
             ),
         ),
         references={"currents": values, "rheobase": expected, "noise": float(noise.value)},
+        batch_fixed=True,
     )
 
 

@@ -175,7 +175,7 @@ def measure(result: ds.Result) -> ds.Measurement:
     units = {"sst_current": "A", "sst_rate": "Hz", "event_rate": "Hz"}
 
     def gating():
-        return ds.plot.curve(
+        ax = ds.plot.curve(
             sst_rate,
             {
                 "plateau after dendritic current": chances["stimulus"],
@@ -183,7 +183,10 @@ def measure(result: ds.Result) -> ds.Measurement:
                 "burst probability": bursts.burst_probability,
             },
             xlabel="SST rate (Hz)", ylabel="probability", log=False,
-        ).figure  # fmt: skip
+        )  # fmt: skip
+        for drawn in ax.lines:
+            drawn.set(marker="o", markersize=3.5)
+        return ax.figure
 
     def raster(sample):
         return lambda: (

@@ -119,6 +119,7 @@ def protocol(
             "rows": onset // every + 1 + np.outer(apart, np.arange(spikes)) // every,
             "onset": onset * step,
         },
+        batch_fixed=True,
     )
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dendrosim.analysis.bursts import BurstStatistics, burst_statistics, find_bursts
-from dendrosim.errors import ParameterError, ShapeError
+from dendrosim.errors import ParameterError, ShapeError, UnknownMemberError
 from dendrosim.results import Spikes
 
 pytestmark = pytest.mark.filterwarnings("error")  # silence and empty groups must not warn
@@ -160,9 +160,18 @@ def test_burst_probability_is_the_ratio_of_sums_not_the_mean_of_ratios():
 # -- windows --------------------------------------------------------------------------------------
 
 
-def test_a_burst_belongs_to_the_window_of_its_first_spike():
+def test_a_burst_belongs_to_the_window_of_its_second_spike():
+    # Second spikes at 105 and 205 ms; events at 95 and 195 ms.
+    found = burst_statistics(spikes_of([95, 105, 115, 195, 205]), 0.0, 0.3, cells=1, window=0.1)
+    np.testing.assert_allclose(found.event_rate, [10, 10, 0])
+    np.testing.assert_allclose(found.burst_rate, [0, 10, 10])
+    np.testing.assert_allclose(found.burst_probability, [0, 1, np.nan])
+    np.testing.assert_allclose(found.spikes_per_burst, [np.nan, 3, 2])
+
+
+def test_a_burst_may_be_counted_in_the_window_of_its_event():
     spikes = spikes_of([95, 105, 115, 195, 205])
-    found = burst_statistics(spikes, 0.0, 0.3, cells=1, window=0.1)
+    found = burst_statistics(spikes, 0.0, 0.3, cells=1, window=0.1, burst_at="event")
     np.testing.assert_allclose(found.time, [0.05, 0.15, 0.25])
     np.testing.assert_allclose(found.rate, [10, 30, 10])
     np.testing.assert_allclose(found.event_rate, [10, 10, 0])
@@ -171,8 +180,11 @@ def test_a_burst_belongs_to_the_window_of_its_first_spike():
 
 
 def test_a_burst_under_way_is_no_new_event_and_one_cut_by_the_span_is_a_burst():
-    found = burst_statistics(spikes_of([95, 105, 195, 205]), 0.1, 0.2, cells=1)
+    spikes = spikes_of([95, 105, 195, 205])
+    found = burst_statistics(spikes, 0.1, 0.2, cells=1, burst_at="event")
     assert (found.event_rate, found.burst_probability) == (pytest.approx(10.0), 1.0)
+    with pytest.raises(UnknownMemberError, match="time of a burst"):
+        burst_statistics(spikes, 0.1, 0.2, cells=1, burst_at="third")
 
 
 def test_a_burst_cut_by_the_end_of_the_recording_has_the_spikes_that_were_recorded():

@@ -15,6 +15,7 @@ from scipy import stats
 
 from dendrosim.circuit import Circuit, Population
 from dendrosim.engine import noise, run
+from dendrosim.engine.courses import elements
 from dendrosim.errors import ParameterError, ShapeError, SpecError, UnitError
 from dendrosim.protocol import Block, Phase, Protocol, Recording
 from dendrosim.signals.biexponential import BiExponential
@@ -34,17 +35,43 @@ def test_the_generator_is_splitmix64():
     assert tuple(int(b) for b in noise.bits(1234567, np.arange(5))) == PUBLISHED
 
 
-@given(step=st.integers(0, 10**9), count=st.integers(1, 10**6), key=st.integers(0, 2**64 - 1))
-def test_every_number_can_be_computed_by_itself(step, count, key):
-    """Number i of a step is number step count + i of the stream."""
+def splitmix(key, n):
+    """Number n of the stream `key`, in Python's own integers."""
     mask = 2**64 - 1
-    for i in (0, count - 1):
-        z = (key + noise.GAMMA * (step * count + i + 1)) & mask
-        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & mask
-        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & mask
-        place = noise.base(key, step, count)
-        assert -(2**63) <= place < 2**63
-        assert int(noise.bits(np.int64(place), np.int32(i))) == z ^ (z >> 31)
+    z = (key + noise.GAMMA * (n + 1)) & mask
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & mask
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & mask
+    return z ^ (z >> 31)
+
+
+@given(
+    step=st.integers(0, 10**9), unit=st.integers(0, 10**6), sample=st.integers(0, 1000),
+    key=st.integers(0, 2**64 - 1),
+)  # fmt: skip
+def test_every_number_can_be_computed_by_itself(step, unit, sample, key):
+    """Unit u of sample b has number u + 2^32 b of the stream whose key is number `step` of the process's."""
+    place = noise.base(key, step)
+    assert -(2**63) <= place < 2**63
+    element = unit + sample * 2**32
+    found = int(noise.bits(np.int64(place), np.int64(element)))
+    assert found == splitmix(splitmix(key, step), element)
+
+
+def test_elements_are_numbered_by_unit_and_sample():
+    assert elements(3, 2).tolist() == [0, 2**32, 1, 2**32 + 1, 2, 2**32 + 2]
+
+
+def test_neither_more_units_nor_more_samples_change_the_noise_of_the_first():
+    small, _ = recorded(size=3, steps=50, backend="numpy")
+    large, _ = recorded(size=5, steps=50, backend="numpy")
+    # A process starts from a draw of its own for all units; what is added to it later is each unit's own.
+    keep = np.exp(-0.1 / 2.0)
+    added = [z[1:] - 2.0 - keep * (z[:-1] - 2.0) for z in (small, large)]
+    assert np.allclose(added[0], added[1][:, :3], atol=1e-12)
+    batch, _ = recorded(size=3, steps=50, backend="numpy", batch=2)
+    first = batch[..., 0] if batch.ndim == 3 else batch.reshape(50, 3, 2)[..., 0]
+    innovation = first[1:] - 2.0 - keep * (first[:-1] - 2.0)
+    assert np.allclose(added[0], innovation, atol=1e-12)
 
 
 COUNT = 400_000
@@ -52,7 +79,7 @@ COUNT = 400_000
 
 @pytest.mark.parametrize("key", [0, 987654321, 2**63 + 5])
 def test_uniform_and_normal_numbers_follow_their_distributions(key):
-    place = noise.base(key, 0, COUNT)
+    place = noise.base(key, 0)
     uniform, normal = noise.uniform(place, np.arange(COUNT)), noise.normal(place, np.arange(COUNT))
     assert uniform.min() > 0
     assert uniform.max() < 1
@@ -70,7 +97,7 @@ def test_uniform_and_normal_numbers_follow_their_distributions(key):
 
 @pytest.mark.parametrize("mean", [0.0, 1e-4, 0.03, 0.7, 4.0, 30.0, 100.0])
 def test_poisson_counts_pass_a_chi_square_test(mean):
-    counts = noise.poisson(noise.base(55, 3, COUNT), np.arange(COUNT), mean).astype(int)
+    counts = noise.poisson(noise.base(55, 3), np.arange(COUNT), mean).astype(int)
     if mean == 0:
         assert not counts.any()
         return
@@ -88,11 +115,11 @@ def test_poisson_counts_pass_a_chi_square_test(mean):
 
 def test_poisson_means_may_differ_between_units():
     means = np.repeat([0.1, 2.0, 10.0], COUNT // 3)
-    counts = noise.poisson(noise.base(9, 1, len(means)), np.arange(len(means)), means)
+    counts = noise.poisson(noise.base(9, 1), np.arange(len(means)), means)
     for mean in (0.1, 2.0, 10.0):
         mine = counts[means == mean]
         assert abs(mine.mean() - mean) < 4 * np.sqrt(mean / len(mine))
-    alone = noise.poisson(noise.base(9, 1, len(means)), np.arange(COUNT // 3), 0.1)
+    alone = noise.poisson(noise.base(9, 1), np.arange(COUNT // 3), 0.1)
     assert np.array_equal(alone, counts[: COUNT // 3])
 
 

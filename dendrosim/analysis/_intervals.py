@@ -72,7 +72,9 @@ def rate_interval(
 
 def ratio_interval(counts: Counts, confidence: float) -> Interval:
     """Wilson's interval of bursts over events, with the effective number of events."""
-    p = ratio(counts.b, counts.e)
+    p = np.minimum(
+        ratio(counts.b, counts.e), 1.0
+    )  # counted at second spikes, bursts may exceed events
     residual = counts.bb - 2.0 * p * counts.eb + p * p * counts.ee
     binomial = counts.e * p * (1.0 - p)
     spread = (counts.active > 1) & (residual > 1e-9 * counts.bb) & (binomial > 0)

@@ -11,8 +11,8 @@ Two decisions that the definition leaves open:
 - An interval of exactly the threshold is not longer than it: the spike belongs to the burst.
   Instants less than 1 ns apart (plus the rounding of the type in which times are stored) are the
   same one, so that neither this nor the edge of a window depends on how ``n * dt`` was rounded.
-- A burst is counted where its event lies, also if its other spikes lie in the next window: no
-  window has more bursts than events. `Bursts.second` keeps the instant at which it became one.
+- Where windows are short, a burst counts at its second spike, or where its event lies if asked
+  for: then no window has more bursts than events.
 
 Sources
 -------
@@ -24,6 +24,7 @@ Intervals of confidence: see `_intervals`.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -38,7 +39,7 @@ from dendrosim.analysis._trains import (
     instant_of,
     train_order,
 )
-from dendrosim.errors import ParameterError
+from dendrosim.errors import ParameterError, UnknownMemberError
 from dendrosim.results import Spikes
 
 Array = NDArray[np.float64]
@@ -91,7 +92,7 @@ class BurstStatistics:
     rate, event_rate, burst_rate : ndarray
         Per train, in Hz: 0 in silence, nan for a group without a cell.
     burst_probability : ndarray
-        Bursts over events, from 0 to 1; nan without events.
+        Bursts over events; nan without events.
     spikes_per_burst : ndarray
         Mean number of spikes of a burst, 2 or more; nan without bursts.
     event_rate_interval, burst_rate_interval, burst_probability_interval : Interval
@@ -164,15 +165,18 @@ def burst_statistics(
     window: float | None = None,
     threshold: float = BURST_THRESHOLD,
     confidence: float = 0.95,
+    burst_at: Literal["second", "event"] = "second",
 ) -> BurstStatistics:
     """Event rate, burst rate and burst probability over ``[start, stop)``, with confidence.
 
     Events and bursts are those of the whole trains: a burst that begins before a window is no new
-    event in it, and one that begins in the window is a burst even if its second spike comes
-    later. An event less than the threshold before the end of the *recording* may lack the spike
-    that makes it a burst. If `stop` is that end, this lowers the burst probability, on average by
-    at most ``threshold / (stop - start)`` of itself; to avoid it, let `stop` lie at least the
-    threshold before.
+    event in it. A burst has the time of its second spike, when it can first be told from a single
+    spike; with ``burst_at="event"`` it counts where its event does.
+
+    An event less than the threshold before the end of the *recording* may lack the spike that makes
+    it a burst. If `stop` is that end, this lowers the burst probability, on average by at most
+    ``threshold / (stop - start)`` of itself; to avoid it, let `stop` lie at least the threshold
+    before.
 
     Parameters
     ----------
@@ -194,6 +198,9 @@ def burst_statistics(
         As in `find_bursts`, in seconds.
     confidence : float
         Probability with which each single interval shall hold the true value.
+    burst_at : {"second", "event"}
+        Whether a burst counts in the window of its second spike or of its event. By the second spike,
+        a window of few events can have more bursts than events.
 
     Returns
     -------
@@ -228,6 +235,8 @@ def burst_statistics(
     label = group_labels(cells, samples, units, groups)
     if not 0.0 < confidence < 1.0:
         raise ParameterError(f"confidence is {confidence}; it must lie between 0 and 1")
+    if burst_at not in ("second", "event"):
+        raise UnknownMemberError("time of a burst", str(burst_at), ("second", "event"))
     unit, time, sample = checked_spikes(spikes)
     check_below("unit", unit, "cells", cells)
     check_below("sample", sample, "samples", samples)
@@ -236,7 +245,7 @@ def burst_statistics(
     instant = instant_of(time)
     shape = (int(label.max()) + 1, edges.number)
     trains = np.bincount(label[label >= 0], minlength=shape[0])
-    counts = _counts(bursts, label, edges, instant, shape)
+    counts = _counts(bursts, label, edges, instant, shape, burst_at)
     place = _place(label[unit, sample], edges.find(time, instant), edges.number)
     fired = np.bincount(place[place >= 0], minlength=shape[0] * shape[1]).reshape(shape)
     exposure = trains[:, None] * edges.width
@@ -306,35 +315,42 @@ class _Windows:
 
 
 def _counts(
-    bursts: Bursts, label: Index, edges: _Windows, instant: float, shape: tuple[int, int]
+    bursts: Bursts,
+    label: Index,
+    edges: _Windows,
+    instant: float,
+    shape: tuple[int, int],
+    burst_at: str,
 ) -> Counts:
-    place = _place(label[bursts.unit, bursts.sample], edges.find(bursts.time, instant), shape[1])
-    kept = np.flatnonzero(place >= 0)
-    unit, sample, place = bursts.unit[kept], bursts.sample[kept], place[kept]
-    # Events are ordered by train and time, so those of a train in a window stand side by side.
-    new = np.ones(len(kept), dtype=bool)
-    new[1:] = (np.diff(unit) != 0) | (np.diff(sample) != 0) | (np.diff(place) != 0)
-    first = np.flatnonzero(new)
-    events = np.diff(first, append=len(kept)).astype(np.float64)
-    size = np.where(bursts.burst, bursts.spikes, 0)[kept]
-    if len(first):
-        burst = np.add.reduceat(bursts.burst[kept].astype(np.float64), first)
-        inside = np.add.reduceat(size.astype(np.float64), first)
-    else:
-        burst = inside = events
+    group = label[bursts.unit, bursts.sample]
+    train = bursts.unit * label.shape[1] + bursts.sample
+    is_burst = np.flatnonzero(bursts.burst)
+    time = bursts.second if burst_at == "second" else bursts.time
+    events = _place(group, edges.find(bursts.time, instant), shape[1])
+    burst = _place(group[is_burst], edges.find(time[is_burst], instant), shape[1])
+    kept, kept_burst = np.flatnonzero(events >= 0), is_burst[burst >= 0]
+    # One cell for each train in each window that has events or bursts: `place` says where it counts.
+    places = np.concatenate([events[kept], burst[burst >= 0]])
+    trains = np.concatenate([train[kept], train[kept_burst]])
+    keys, cell = np.unique(trains * shape[1] + places % shape[1], return_inverse=True)
+    place = np.zeros(len(keys), dtype=np.int64)
+    place[cell] = places
+    e = np.bincount(cell[: len(kept)], minlength=len(keys)).astype(np.float64)
+    b = np.bincount(cell[len(kept) :], minlength=len(keys)).astype(np.float64)
+    inside = np.bincount(cell[len(kept) :], bursts.spikes[kept_burst], minlength=len(keys))
 
     def total(values: Array) -> Array:
-        sums = np.bincount(place[first], values, minlength=shape[0] * shape[1])
+        sums = np.bincount(place, values, minlength=shape[0] * shape[1])
         return sums.astype(np.float64).reshape(shape)
 
     return Counts(
-        e=total(events),
-        b=total(burst),
-        ee=total(events * events),
-        eb=total(events * burst),
-        bb=total(burst * burst),
-        inside=total(inside),
-        active=total(np.ones_like(events)),
+        e=total(e),
+        b=total(b),
+        ee=total(e * e),
+        eb=total(e * b),
+        bb=total(b * b),
+        inside=total(inside.astype(np.float64)),
+        active=total((e > 0).astype(np.float64)),
     )
 
 

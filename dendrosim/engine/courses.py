@@ -9,10 +9,16 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from dendrosim.protocol import Protocol
 from dendrosim.signals.base import Course
 from dendrosim.signals.process import Process
 from dendrosim.syntax import rename
+
+ELEMENT = "ds_element"
+"""Which of a step's random numbers each element of a population gets."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,7 @@ class Slot:
 
     def _mapping(self) -> dict[str, str]:
         mapping = {name: self.field(name) for name in self.units}
-        own = {"z": self.state, "noise": self.noise} if self.random else {}
+        own = {"z": self.state, "noise": self.noise, "i": ELEMENT} if self.random else {}
         return {**mapping, **own, "t": "ds_t_phase", "t_block": "ds_t_block"}
 
 
@@ -91,3 +97,8 @@ def total(name: str, used: tuple[Slot, ...]) -> str:
     """Return the code of a variable with slots: its base and every switched-on formula."""
     parts = [base(name), *(f"int({s.switch} > 0.5)*({s.expression})" for s in used)]
     return "\n".join([*(s.update for s in used if s.random), f"{name} = {' + '.join(parts)}"])
+
+
+def elements(units: int, samples: int) -> NDArray[np.int64]:
+    """Return the number that each element (units x samples, flat) has in a step's stream."""
+    return np.add.outer(np.arange(units), np.arange(samples) << 32).ravel()

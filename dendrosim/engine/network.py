@@ -19,7 +19,7 @@ from brian2.units.allunits import second
 
 from dendrosim.circuit import Matrix, Population
 from dendrosim.engine.built import Built, add_variable, assign, refer_shared
-from dendrosim.engine.courses import base, slots, total
+from dendrosim.engine.courses import ELEMENT, base, slots, total
 from dendrosim.engine.dense import Dense
 from dendrosim.engine.groups import Holder, add_array, add_number
 from dendrosim.engine.noise import FUNCTIONS
@@ -165,6 +165,7 @@ def _add_slots(built: Built, group: Group, name: str, text: str, used: Any, coun
         built.register(group, variable)
     for slot in used:
         if slot.random:
+            _number_elements(built, group)
             add_number(group, slot.noise, np.int64)
             add_array(group, slot.state, count, built.dtype)
             built.register(group, slot.noise, slot.state)
@@ -174,6 +175,18 @@ def _add_slots(built: Built, group: Group, name: str, text: str, used: Any, coun
             dtype = np.float64 if text_ == "s" else built.dtype
             add_variable(group, slot.field(name_), count, dtype, dims)
             built.register(group, slot.field(name_))
+
+
+def _number_elements(built: Built, group: Group) -> None:
+    """Make known which of a step's random numbers each element gets: its unit's and sample's."""
+    if ELEMENT in group.variables:
+        return
+    if built.protocol.batch == 1:
+        group.variables.add_reference(ELEMENT, group, "i")
+        return
+    count = int(group.variables["N"].get_value())
+    add_array(group, ELEMENT, count, np.int64, constant=True)
+    built.register(group, ELEMENT)
 
 
 def _build_matrix(built: Built, matrix: Matrix) -> None:

@@ -1,8 +1,10 @@
 """Random numbers of processes: a counter-based generator with the same results on every back end.
 
 The generator is SplitMix64 (Steele, Lea, Flood 2014, OOPSLA): number n of a stream is a hash of
-key + n G modulo 2^64. Number n of a process is n = step count + i for element i of its `count` ones, so any
-number can be computed by itself: in any order, by any number of threads, from any step on.
+key + n G modulo 2^64. The numbers of a step are a stream of their own, whose key is number `step` of the
+process's stream; in it unit u of sample b has the number u + 2^32 b. So any number can be computed by itself, in
+any order, by any number of threads, and it depends neither on how many units or samples there are nor
+on other steps.
 """
 
 from typing import Any
@@ -17,9 +19,9 @@ GAMMA = 0x9E3779B97F4A7C15
 _WRAP = 2**64
 
 
-def base(key: int, step: int, count: int) -> int:
-    """Return where a stream stands at the beginning of a step, as a signed 64-bit integer."""
-    place = (key + GAMMA * step * count) % _WRAP
+def base(key: int, step: int) -> int:
+    """Return the key of a step's numbers, as a signed 64-bit integer."""
+    place = int(bits(np.int64(key - _WRAP if key >= _WRAP // 2 else key), step))
     return place - _WRAP if place >= _WRAP // 2 else place
 
 
@@ -77,7 +79,8 @@ def _function(name: str, pyfunc: Any, arguments: str) -> Function:
         stateless=True,
     )  # fmt: skip
     plain = ", ".join(part.split()[-1] for part in arguments.split(","))
-    made.implementations.add_numpy_implementation(pyfunc)
+    # Brian2's check of units would format every array that it checks.
+    made.implementations.add_numpy_implementation(pyfunc, discard_units=True)
     made.implementations.add_implementation(
         CPPStandaloneCodeObject,
         f"static inline double ds_{name}({arguments}) {{ return ds::{name}({plain}); }}",

@@ -195,7 +195,7 @@ class NumpyDense(Dense):
             for fill in self.every_step:
                 self._fill(fill)
         for noise in line.noises:
-            place = base(noise.key, self.step, noise.count)
+            place = base(noise.key, self.step)
             self.values[f"{noise.group}.{noise.base}"][0] = place
         dt = self.protocol.time_step
         self.values[f"{CIRCUIT}.ds_t_phase"][0] = (self.step - line.starts[self.segment]) * dt

@@ -28,6 +28,7 @@ from dendrosim.results import Result, Spikes, Trace
 _BYTES_PER_SPIKE = 12 + 16 + 8  # as read, as returned, and while a file is written
 # From which size on threads gain: multiply-adds of a product, units times samples of a population.
 _PRODUCTS, _UNITS = 2_000_000, 30_000
+_MOST_THREADS = 256
 
 
 def run(
@@ -58,7 +59,8 @@ def run(
         Of compiled programs; default 1 for small circuits, else one per core.
     initial : Result or mapping, optional
         Start from the final state of another run. States of populations whose batch differs start
-        anew; matrices are taken over.
+        anew; matrices are taken over. Random signals begin anew, with the numbers of the seed;
+        pathways need the seed from which they were connected.
     progress : bool, optional
         Progress on stderr; default only on a terminal.
 
@@ -78,7 +80,7 @@ def run(
     precision, threads = _precision(precision), _threads(protocol, threads)
     name = choose(backend)
     line = timeline(protocol, seed)
-    given = _states(protocol, initial) if initial is not None else None
+    given = _states(protocol, initial, seed) if initial is not None else None
     task = Task(
         protocol,
         line,
@@ -112,8 +114,9 @@ def _result(task: Task, outcome: Outcome, record: Mapping[str, Any]) -> Result:
     }
     spikes = {n: _spikes(task, train) for n, train in outcome.spikes.items()}
     if outcome.full:
+        kept = sum(len(steps) for steps, _ in outcome.spikes.values())
         message = (
-            f"more spikes than memory holds: {task.spike_limit:,} were kept until t = "
+            f"more spikes than memory holds: {kept:,} were kept until t = "
             f"{outcome.steps * dt:.6g} s ({message}); record fewer units or phases, or run for less time"
         )
     result = Result(task.protocol, traces, final, spikes, record, status=status, message=message)
@@ -179,7 +182,9 @@ def _divergence(task: Task, outcome: Outcome, name: str, index: tuple[int, ...])
     )
 
 
-def _states(protocol: Protocol, initial: "Result | Mapping[str, Any]") -> dict[str, NDArray[Any]]:
+def _states(
+    protocol: Protocol, initial: "Result | Mapping[str, Any]", seed: int
+) -> dict[str, NDArray[Any]]:
     if isinstance(initial, str | os.PathLike):
         raise ParameterError(
             f"initial is {str(initial)!r}, a path; give the result itself: "
@@ -194,6 +199,13 @@ def _states(protocol: Protocol, initial: "Result | Mapping[str, Any]") -> dict[s
                 f"{pathway} has delays or variables of its own, which a result does not keep, so a run cannot "
                 "start from another's end; leave `initial` out"
             )
+    drawn = initial.provenance.get("seed", seed) if isinstance(initial, Result) else seed
+    if protocol.circuit.pathways and drawn != seed:
+        raise ParameterError(
+            f"initial was made with seed {drawn}, from which the connections of "
+            f"{protocol.circuit.pathways[0]} were drawn; with seed {seed} they would be others, so give "
+            f"seed={drawn}"
+        )
     needed = list(state_keys(protocol.circuit))
     missing = [n for n in needed if n not in final]
     if missing:
@@ -237,7 +249,9 @@ def _whole(name: str, value: int, least: int) -> int:
 
 def _threads(protocol: Protocol, threads: int | None) -> int:
     if threads is not None:
-        return _whole("threads", threads, 1)
+        if _whole("threads", threads, 1) > _MOST_THREADS:
+            raise ParameterError(f"threads is {threads}; it must be at most {_MOST_THREADS}")
+        return int(threads)
     circuit = protocol.circuit
     products = max((m[0] * m[1] for m in map(circuit.shape, circuit.matrices)), default=0)
     units = max(p.size for p in circuit.populations)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dendrosim.circuit import Circuit, Owner, Population
+from dendrosim.engine.courses import ELEMENT, elements
 from dendrosim.engine.timeline import CIRCUIT, Timeline
 from dendrosim.errors import ShapeError
 from dendrosim.initial import Fixed, Normal, Uniform, stream
@@ -130,5 +131,8 @@ def all_values(
                 repeat = protocol.batch if fill.constant.size > 1 else 1
                 values[fill.key] = np.repeat(fill.constant, repeat)
     values |= {key: np.ones(1) for key in ones}
-    values |= {f"{n.group}.{n.state}": n.start.ravel() for n in line.noises}
+    for noise in line.noises:
+        values[f"{noise.group}.{noise.state}"] = noise.start.ravel()
+        if protocol.batch > 1:
+            values[f"{noise.group}.{ELEMENT}"] = elements(*noise.start.shape)
     return values

@@ -35,17 +35,16 @@ class Fill:
 
 @dataclass(frozen=True)
 class Noise:
-    """The stream of random numbers of one process: `count` of them a step, counted on from `key`.
+    """The stream of random numbers of one process.
 
-    `base` and `state` are hidden variables of `group`: where the count stands at the beginning of the
-    step, and what the process renews, which begins with `start` (units x samples).
+    `base` and `state` are hidden variables of `group`: what the numbers of a step are derived from, and
+    what the process renews, which begins with `start` (units x samples).
     """
 
     group: str
     base: str
     state: str
     key: int
-    count: int
     start: NDArray[np.float64]
 
 
@@ -126,20 +125,25 @@ def _noises(protocol: Protocol, seed: int) -> Iterator[Noise]:
                 kind = slot.kind.__name__
                 # Counted by kind: a signal added to the input must not change the others' numbers.
                 rng = stream(seed, f"noise.{path}.{kind}.{found[kind]}")
-                found[kind] += 1
                 key = int(rng.integers(2**64, dtype=np.uint64))
-                start = _first(protocol, path, slot.kind).start(shape, rng, protocol.time_step)
-                yield Noise(population, slot.noise, slot.state, key, shape[0] * shape[1], start)
+                first = _first(protocol, path, slot.kind, found[kind])
+                found[kind] += 1
+                yield Noise(
+                    population, slot.noise, slot.state, key,
+                    first.start(shape, rng, protocol.time_step),
+                )  # fmt: skip
 
 
-def _first(protocol: Protocol, path: str, kind: type[Signal]) -> Process:
-    """Return the first signal of a kind that drives an input."""
-    drives = [
-        d for b in protocol.blocks for p in b.phases for d in protocol.drive(p, path)
-        if type(d) is kind
-    ]  # fmt: skip
-    assert isinstance(drives[0], Process)
-    return drives[0]
+def _first(protocol: Protocol, path: str, kind: type[Signal], place: int) -> Process:
+    """Return the `place`-th signal of a kind that drives an input, from the first phase with so many."""
+    for block in protocol.blocks:
+        for phase in block.phases:
+            drives = [d for d in protocol.drive(phase, path) if type(d) is kind]
+            if len(drives) > place:
+                found = drives[place]
+                assert isinstance(found, Process)
+                return found
+    raise AssertionError("a slot without a signal")
 
 
 def _joined(arrays: list[NDArray[np.int64]]) -> NDArray[np.int64]:

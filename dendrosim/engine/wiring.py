@@ -16,7 +16,9 @@ from dendrosim.initial import Fixed, stream
 from dendrosim.memory import available, readable
 from dendrosim.protocol import Protocol
 
-_BYTES = 40  # of a synapse without variables, while it is being drawn and in the spike queue
+# Of a synapse while it is drawn, handed over and in the spike queue; and of each variable it has for itself.
+_BYTES, _BYTES_PER_VALUE = 64, 24
+_MOST = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -43,13 +45,13 @@ def wirings(protocol: Protocol, seed: int) -> dict[str, Wiring]:
     MemoryLimitError
         If there would be more synapses than the memory holds.
     """
+    _check_memory(protocol)
     return {p.name: _wiring(protocol, p, seed) for p in protocol.circuit.pathways}
 
 
 def _wiring(protocol: Protocol, pathway: Pathway, seed: int) -> Wiring:
     circuit, batch = protocol.circuit, protocol.batch
     post, pre = circuit.population(pathway.post).size, circuit.population(pathway.pre).size
-    _check_memory(pathway, post, pre, batch)
     same = pathway.post == pathway.pre
     rng = stream(seed, f"connections.{pathway.name}")
     to, from_ = pathway.connect.draw(post, pre, same, rng)
@@ -71,23 +73,41 @@ def _delays(protocol: Protocol, pathway: Pathway, count: int, seed: int) -> NDAr
     dt, delay = protocol.time_step, pathway.delay
     if delay is None:
         return np.zeros(1)
+    longest = protocol.total_steps
     if isinstance(delay, Fixed) and delay.value.scalar:
-        return np.array([round(float(delay.value.value) / dt) * dt])
+        steps = round(float(delay.value.value) / dt)
+        _check_longest(pathway, steps, longest, dt)
+        return np.array([steps * dt])
     drawn = delay.sample((count,), stream(seed, f"delays.{pathway.name}"))
     if count and drawn.min() < dt * (1 - 1e-9):
         raise ParameterError(
             f"{pathway}: a delay of {drawn.min() * 1e3:.3g} ms was drawn, shorter than the time step of "
             f"{dt * 1e3:g} ms; choose a distribution that stays above it, such as Uniform"
         )
-    return np.repeat(np.round(drawn / dt) * dt, protocol.batch)
+    steps = np.round(drawn / dt)
+    _check_longest(pathway, float(np.max(steps, initial=0)), longest, dt)
+    return np.repeat(steps * dt, protocol.batch)
 
 
-def _check_memory(pathway: Pathway, post: int, pre: int, batch: int) -> None:
-    connect = pathway.connect
-    count = connect.expected(post, pre)
-    needed = count * batch * (_BYTES + 16 * len(pathway.synaptic()))
-    if needed > available():
-        raise MemoryLimitError(
-            f"{pathway}: about {count * batch:.3g} synapses need {readable(needed)}, but only "
-            f"{readable(available())} of memory are free; connect fewer, or use a matrix"
+def _check_longest(pathway: Pathway, steps: float, longest: int, dt: float) -> None:
+    if steps > longest:
+        raise ParameterError(
+            f"{pathway}: a delay of {steps * dt:g} s is longer than the run of {longest * dt:g} s, so no "
+            "spike would ever arrive; make it shorter"
         )
+
+
+def _check_memory(protocol: Protocol) -> None:
+    """Refuse, before anything is drawn, more synapses than memory holds or can be counted."""
+    sizes = {p.name: p.size for p in protocol.circuit.populations}
+    total = 0.0
+    for pathway in protocol.circuit.pathways:
+        count = pathway.connect.expected(sizes[pathway.post], sizes[pathway.pre]) * protocol.batch
+        needed = count * (_BYTES + _BYTES_PER_VALUE * len(pathway.synaptic()))
+        total += needed
+        if total > available() or count > _MOST:
+            raise MemoryLimitError(
+                f"{pathway}: about {count:.3g} synapses need {readable(needed)}, all pathways so far "
+                f"{readable(total)}, but only {readable(available())} of memory are free and one pathway can "
+                f"have {_MOST:.2g} synapses; connect fewer, or use a matrix"
+            )

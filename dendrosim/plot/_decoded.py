@@ -17,7 +17,7 @@ Row = tuple[ArrayLike, ArrayLike, tuple[ArrayLike, ArrayLike] | None]
 
 @styled
 def decoded(
-    time: ArrayLike, rows: Mapping[str, Row], *, sent_label: str = "signal sent"
+    time: ArrayLike, rows: Mapping[str, Row], *, sent_label: str = "signal sent, scaled"
 ) -> "NDArray[Any]":
     """Draw one row for each statistic, with the signal that it should follow behind.
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from dendrosim.errors import ParameterError
 from dendrosim.signals.process import Process
 from dendrosim.validation import positive
 
@@ -34,6 +35,10 @@ class OrnsteinUhlenbeck(Process):
     def __post_init__(self) -> None:
         super().__post_init__()
         positive(**{"OrnsteinUhlenbeck.tau": self.tau})
+        if np.any(np.asarray(self.sigma.value) < 0):
+            raise ParameterError(
+                f"OrnsteinUhlenbeck.sigma is {self.sigma}; it must not be negative"
+            )
 
     def numbers(self, dt: float) -> Mapping[str, Any]:
         lag = dt / np.asarray(self.tau.value)

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -76,40 +77,48 @@ def _run(task: Task, made: Program, folder: Path, progress: Progress) -> Outcome
 
 def _watch(made: Program, folder: Path, progress: Progress) -> tuple[int, int, bool]:
     """Start the program and follow it; return (exit code, steps done, whether the user interrupted)."""
-    with (folder / "errors.txt").open("w+") as errors:
-        try:
-            process = subprocess.Popen(
-                [str(made.folder / "program"), str(folder)], cwd=made.folder, stdout=subprocess.PIPE,
-                stderr=errors, stdin=subprocess.DEVNULL, text=True, start_new_session=True,
-                env={**os.environ, "OMP_NUM_THREADS": "1"},
-            )  # fmt: skip
-        except OSError as error:
-            raise _NotStartedError(
-                f"the compiled program in {made.folder} cannot be started: {error.strerror or error}; "
-                "delete that folder to have it compiled again"
-            ) from None
-        steps, interrupted = 0, False
-        assert process.stdout is not None
-        try:
-            while True:
-                try:
-                    for text in process.stdout:
-                        if text.startswith("P "):
-                            steps, segment = (int(v) for v in text.split()[1:3])
-                            progress.at(steps, segment)
-                    code = process.wait()
-                    break
-                except KeyboardInterrupt:
-                    if interrupted:
-                        raise
-                    interrupted = True
-                    process.send_signal(signal.SIGINT)
-        finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
-        errors.seek(0)
-        said = errors.read().strip()
+    try:
+        process = subprocess.Popen(
+            [str(made.folder / "program"), str(folder)], cwd=made.folder, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, start_new_session=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )  # fmt: skip
+    except OSError as error:
+        raise _NotStartedError(
+            f"the compiled program in {made.folder} cannot be started: {error.strerror or error}; "
+            "delete that folder to have it compiled again"
+        ) from None
+    steps, interrupted = 0, False
+    assert process.stdout is not None
+    assert process.stderr is not None
+    # Not a file: where the disk is full, it could not say so.
+    errors: list[str] = []
+    listener = threading.Thread(
+        target=lambda pipe: errors.append(pipe.read()), args=(process.stderr,)
+    )
+    listener.start()
+    try:
+        while True:
+            try:
+                for text in process.stdout:
+                    if text.startswith("P "):
+                        steps, segment = (int(v) for v in text.split()[1:3])
+                        progress.at(steps, segment)
+                code = process.wait()
+                break
+            except KeyboardInterrupt:
+                if interrupted:
+                    raise
+                interrupted = True
+                process.send_signal(signal.SIGINT)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        listener.join()
+        process.stdout.close()
+        process.stderr.close()
+    said = "".join(errors).strip()
     if code not in (_DONE, _NON_FINITE, _INTERRUPTED, _FULL) and not interrupted:
         if code == _FAILED and "disk full" in said:
             raise StorageError(

@@ -175,7 +175,7 @@ struct Fill { int64_t array; int64_t repeat; std::vector<double> constant; std::
     std::vector<Table> tables; };
 struct Tape { int64_t array; std::vector<int64_t> steps, pick; FILE* file; size_t next; std::vector<char> row; };
 
-struct Noise { int64_t array; uint64_t key; int64_t count; };
+struct Noise { int64_t array, key; };
 struct Reel { std::vector<int64_t> windows; std::vector<char> kept; FILE *steps, *elements; size_t next; };
 
 // The synapses of a pathway: where Brian2 keeps them, and how its queues are told of them.
@@ -320,8 +320,7 @@ inline void load()
         Noise noise;
         noise.array = r.integer();
         array_at(noise.array);
-        noise.key = (uint64_t)r.integer();
-        noise.count = r.integer();
+        noise.key = r.integer();
         task.noises.push_back(noise);
     }
     if (r.integer() != (int64_t)bundles.size()) fail("the task has synapses of other pathways");
@@ -404,7 +403,7 @@ inline void feed()
         for (const Fill& f : task.fills[task.kinds[task.segment]]) if (!f.tables.empty()) fill(f);
     }
     for (const Noise& n : task.noises)
-        *(int64_t*)arrays[n.array].data = (int64_t)(n.key + golden*(uint64_t)task.step*(uint64_t)n.count);
+        *(int64_t*)arrays[n.array].data = (int64_t)bits(n.key, task.step);
     store(arrays[task.time_phase], 0, (task.step - task.starts[task.segment])*task.dt);
     store(arrays[task.time_block], 0, (task.step - task.block_starts[task.segment])*task.dt);
     if (task.step % 16 == 0) tell(false);

@@ -85,7 +85,7 @@ class Writer:
         self._integers(len(task.line.noises))
         for noise in task.line.noises:
             key = noise.key - 2**64 if noise.key >= 2**63 else noise.key
-            self._integers(self.ids[f"{noise.group}.{noise.base}"], key, noise.count)
+            self._integers(self.ids[f"{noise.group}.{noise.base}"], key)
 
     def _wirings(self, task: Task) -> None:
         self._integers(len(self.bundles))
