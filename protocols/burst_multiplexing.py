@@ -5,9 +5,9 @@ decoded at the other end: the event rate of the upper area is compared with the 
 burst probability of the lower area with the top-down one. Every cell has a Poisson background of its own.
 
 Correlations are taken over bins, at the best lag of at most 50 ms; a negative lag means that the signal leads
-the sine, as spike-triggered adaptation lets event rates do, and the `_causal` ones are the best at lags from 0 on.
-Cross-talk is the correlation with the sine that each should not follow, in the order event rate, burst probability;
-two sines of these periods have a correlation of their own over a few seconds, given as `cross_talk_chance`.
+the sine, as spike-triggered adaptation lets event rates do, and the `_causal` ones are the best at lags from 0
+on. Cross-talk is the correlation with the sine that each should not follow, in the order event rate, burst
+probability; two sines of these periods have a correlation of their own, given as `cross_talk_chance`.
 
 Sources
 -------
