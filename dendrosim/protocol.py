@@ -305,7 +305,7 @@ class Protocol(Spec):
                 ):
                     error = UnknownMemberError("recording", pattern, names)
                     error.args = (
-                        f"{recording}: {pattern} has no spikes; those of a population are "
+                        f"{recording}: {pattern!r} has no spikes; those of a population are "
                         f"'{pattern.partition('.')[0]}.spike'",
                     )
                     raise error

@@ -18,7 +18,7 @@ from dendrosim.protocol import Protocol
 
 # Of a synapse while it is drawn, handed over and in the spike queue; and of each variable it has for itself.
 _BYTES, _BYTES_PER_VALUE = 64, 24
-_MOST = 2**31 - 1
+_MOST, _LONGEST = 2**31 - 1, 10_000_000
 
 
 @dataclass(frozen=True)
@@ -73,10 +73,9 @@ def _delays(protocol: Protocol, pathway: Pathway, count: int, seed: int) -> NDAr
     dt, delay = protocol.time_step, pathway.delay
     if delay is None:
         return np.zeros(1)
-    longest = protocol.total_steps
     if isinstance(delay, Fixed) and delay.value.scalar:
         steps = round(float(delay.value.value) / dt)
-        _check_longest(pathway, steps, longest, dt)
+        _check_longest(pathway, steps, dt)
         return np.array([steps * dt])
     drawn = delay.sample((count,), stream(seed, f"delays.{pathway.name}"))
     if count and drawn.min() < dt * (1 - 1e-9):
@@ -85,15 +84,15 @@ def _delays(protocol: Protocol, pathway: Pathway, count: int, seed: int) -> NDAr
             f"{dt * 1e3:g} ms; choose a distribution that stays above it, such as Uniform"
         )
     steps = np.round(drawn / dt)
-    _check_longest(pathway, float(np.max(steps, initial=0)), longest, dt)
+    _check_longest(pathway, float(np.max(steps, initial=0)), dt)
     return np.repeat(steps * dt, protocol.batch)
 
 
-def _check_longest(pathway: Pathway, steps: float, longest: int, dt: float) -> None:
-    if steps > longest:
+def _check_longest(pathway: Pathway, steps: float, dt: float) -> None:
+    if steps > _LONGEST:
         raise ParameterError(
-            f"{pathway}: a delay of {steps * dt:g} s is longer than the run of {longest * dt:g} s, so no "
-            "spike would ever arrive; make it shorter"
+            f"{pathway}: a delay of {steps * dt:g} s is {steps:.3g} time steps; the queue of spikes holds "
+            f"{_LONGEST:.0e} steps, so make it shorter"
         )
 
 
