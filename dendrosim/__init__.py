@@ -11,7 +11,14 @@ if TYPE_CHECKING:
     from dendrosim.circuit import Circuit, Matrix, Pathway, Population, Projection
     from dendrosim.connections import AllToAll, InDegree, OneToOne, Pairings, Probability
     from dendrosim.experiment import run
-    from dendrosim.initial import Fixed, Identity, Normal, Uniform
+    from dendrosim.initial import (
+        Fixed,
+        Identity,
+        Normal,
+        PseudoInverse,
+        Uniform,
+        WellConditioned,
+    )
     from dendrosim.library import load_circuit, load_protocol, measure
     from dendrosim.measurement import Measurement
     from dendrosim.parameters import parameters_of
@@ -57,6 +64,7 @@ __all__ = [
     "Probability",
     "Projection",
     "Protocol",
+    "PseudoInverse",
     "Pulse",
     "PulseTrain",
     "Quantity",
@@ -70,6 +78,7 @@ __all__ = [
     "Step",
     "Table",
     "Uniform",
+    "WellConditioned",
     "__version__",
     "analysis",
     "errors",
@@ -90,7 +99,14 @@ _HOMES = {
     "circuit": ("Circuit", "Matrix", "Pathway", "Population", "Projection"),
     "connections": ("AllToAll", "InDegree", "OneToOne", "Pairings", "Probability"),
     "experiment": ("run",),
-    "initial": ("Fixed", "Identity", "Normal", "Uniform"),
+    "initial": (
+        "Fixed",
+        "Identity",
+        "Normal",
+        "PseudoInverse",
+        "Uniform",
+        "WellConditioned",
+    ),
     "library": ("load_circuit", "load_protocol", "measure"),
     "measurement": ("Measurement",),
     "parameters": ("parameters_of",),

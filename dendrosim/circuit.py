@@ -11,12 +11,18 @@ from typing import Any
 import numpy as np
 
 from dendrosim.declarations import Declaration
-from dendrosim.errors import ParameterError, ShapeError, SpecError, UnknownMemberError
-from dendrosim.initial import Identity
+from dendrosim.errors import (
+    ParameterError,
+    ShapeError,
+    SpecError,
+    UnitError,
+    UnknownMemberError,
+)
+from dendrosim.initial import Fixed, Identity, PseudoInverse
 from dendrosim.members import Matrix, Population, Projection
 from dendrosim.pathway import WEIGHT, Pathway
 from dendrosim.spec import Spec, frozen_mapping
-from dendrosim.units import Quantity, unit_name
+from dendrosim.units import Quantity, unit, unit_name
 from dendrosim.validation import check_fixed, check_name, check_symbol, gate_value, quantities
 
 __all__ = ["Circuit", "Matrix", "Owner", "Pathway", "Population", "Projection"]
@@ -133,7 +139,16 @@ class Circuit(Spec):
                 for p in self.populations
             ],
             "matrices": [
-                [m.name, m.post, m.pre, m.plasticity, m.unit, _kinds(m.parameters), m.scope]
+                [
+                    m.name,
+                    m.post,
+                    m.pre,
+                    m.plasticity,
+                    m.unit,
+                    m.inverse_of,
+                    _kinds(m.parameters),
+                    m.scope,
+                ]
                 for m in self.matrices
             ],
             "projections": [[p.source, p.matrix, p.target, p.transpose] for p in self.projections],
@@ -214,6 +229,50 @@ class Circuit(Spec):
         check_fixed(f"Matrix {matrix.name!r}: initial value", matrix.initial, shape)
         if isinstance(matrix.initial, Identity) and shape[0] != shape[1]:
             raise ShapeError(f"Matrix {matrix.name!r}: Identity needs a square matrix, not {shape}")
+        if isinstance(matrix.initial, PseudoInverse):
+            self._check_pseudo_inverse(matrix, matrix.initial)
+        if matrix.inverse_of is not None:
+            self._check_inverse(matrix, shape)
+
+    def _check_pseudo_inverse(self, matrix: Matrix, initial: PseudoInverse) -> None:
+        where, of = f"Matrix {matrix.name!r}: initial value", self.matrix(initial.matrix)
+        if isinstance(of.initial, PseudoInverse) or of.inverse_of is not None:
+            raise SpecError(f"{where}: {of.name!r} is an inverse itself; name a matrix of its own")
+        if self.shape(of) != self.shape(matrix)[::-1]:
+            raise ShapeError(
+                f"{where}: the pseudo-inverse of {of.name!r} is {self.shape(of)[1]} x {self.shape(of)[0]}, but "
+                f"this matrix is {self.shape(matrix)[0]} x {self.shape(matrix)[1]}"
+            )
+
+    def _check_inverse(self, matrix: Matrix, shape: tuple[int, int]) -> None:
+        assert matrix.inverse_of is not None
+        where, of = f"Matrix {matrix.name!r}", self.matrix(matrix.inverse_of)
+        if of.inverse_of is not None:
+            raise SpecError(
+                f"{where}: {of.name!r} is an inverse itself; name the matrix that has the weights"
+            )
+        if shape[0] != shape[1] or (of.post, of.pre) != (matrix.pre, matrix.post):
+            rows, columns = self.shape(of)
+            raise ShapeError(
+                f"{where}: it goes from {matrix.pre!r} to {matrix.post!r} and is {shape[0]} x {shape[1]}; the "
+                f"inverse of {of.name!r} ({rows} x {columns}, from {of.pre!r} to {of.post!r}) goes the other "
+                "way and needs both populations to be of one size"
+            )
+        metre, kilogram, second, amp, kelvin, mole, candela = unit(of.unit)[0]
+        expected = (-metre, -kilogram, -second, -amp, -kelvin, -mole, -candela)
+        if unit(matrix.unit)[0] != expected:
+            raise UnitError(
+                f"{where} is in {unit_name(unit(matrix.unit)[0])}; the inverse of {of.name!r} must be in "
+                f"{unit_name(expected)}"
+            )
+        initial = of.initial
+        if isinstance(initial, Fixed) and np.ndim(initial.value.value) == 2:
+            weights = np.asarray(initial.value.value, dtype=float)
+            if np.linalg.cond(weights) > 1e12:
+                raise ParameterError(
+                    f"{where}: {of.name!r} has no inverse: the condition number of its initial value is "
+                    f"{np.linalg.cond(weights):.2g}"
+                )
 
     def _check_projection(self, projection: Projection) -> None:
         source, _ = self.variable(projection.source)
@@ -297,7 +356,17 @@ def _prefixed(prefix: str, circuit: Circuit) -> dict[str, Any]:
     return {
         "populations": [replace(p, name=path(p.name), scope=scope(p)) for p in circuit.populations],
         "matrices": [
-            replace(m, name=path(m.name), post=path(m.post), pre=path(m.pre), scope=scope(m))
+            replace(
+                m,
+                name=path(m.name),
+                post=path(m.post),
+                pre=path(m.pre),
+                scope=scope(m),
+                initial=replace(m.initial, matrix=path(m.initial.matrix))
+                if isinstance(m.initial, PseudoInverse)
+                else m.initial,
+                inverse_of=None if m.inverse_of is None else path(m.inverse_of),
+            )
             for m in circuit.matrices
         ],
         "projections": [

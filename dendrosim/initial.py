@@ -125,6 +125,52 @@ class Identity(Initial):
         return self.scale * np.eye(*shape) + self.noise * rng.normal(size=shape)
 
 
+@dataclass(frozen=True, eq=False)
+class WellConditioned(Initial):
+    """A random matrix with singular values from `gain` down to `gain/condition`, geometrically spaced.
+
+    Its singular vectors are random orthonormal ones; a square one can be inverted safely.
+    """
+
+    gain: float = 1.0
+    condition: float = 2.0
+
+    def __post_init__(self) -> None:
+        for name in ("gain", "condition"):
+            value = _scalar(self, name, getattr(self, name))
+            if value.dimension != DIMENSIONLESS or float(value.value) <= 0:
+                raise ParameterError(
+                    f"WellConditioned.{name} is {value}; it must be a positive number without unit"
+                )
+            self._set(**{name: float(value.value)})
+        if self.condition < 1:
+            raise ParameterError(
+                f"WellConditioned.condition is {self.condition}; it must be at least 1"
+            )
+
+    def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
+        if len(shape) != 2:
+            raise ShapeError(
+                f"WellConditioned is for matrices, not for a variable of shape {shape}"
+            )
+        u, _, v = np.linalg.svd(rng.normal(size=shape), full_matrices=False)
+        values = self.gain * np.geomspace(1, 1 / self.condition, len(u.T))
+        return (u * values) @ v
+
+
+@dataclass(frozen=True, eq=False)
+class PseudoInverse(Initial):
+    """`scale` times the pseudo-inverse of another matrix as it is at the beginning of the run."""
+
+    matrix: str
+    scale: float = 1.0
+
+    def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
+        raise ShapeError(
+            f"PseudoInverse of {self.matrix!r} is for a matrix, and is known only when a run begins"
+        )
+
+
 def initial(value: Any) -> Initial:
     """Return an `Initial`: itself, or a number, quantity text or array as `Fixed`."""
     return value if isinstance(value, Initial) else Fixed(value)

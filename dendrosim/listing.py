@@ -20,7 +20,8 @@ def _lines(circuit: Mapping[str, Any]) -> Iterator[str]:
     for matrix in circuit["matrices"]:
         rows, columns = matrix["shape"]
         yield f"\nmatrix {matrix['name']} ({rows} × {columns}: {matrix['post']} from {matrix['pre']})"
-        yield _indented(matrix["plasticity"] or "fixed")
+        inverse = matrix["inverse_of"] and f"inverse of {matrix['inverse_of']}"
+        yield _indented(matrix["plasticity"] or inverse or "fixed")
     yield ""
     for p in circuit["projections"]:
         transpose = "^T" if p["transpose"] else ""

@@ -190,6 +190,9 @@ class Matrix(Spec):
     own name, variables of the two populations with the suffixes `_post` and `_pre`, and parameters.
     Outer products are averaged over the batch. A call of `s`, `ds`, `inv_s` means the transfer
     function of `post`. `unit` is the unit of a matrix without plasticity.
+
+    With `inverse_of` it is the inverse of another, square matrix: it has no state of its own and is
+    refreshed whenever that one changes.
     """
 
     name: str
@@ -199,11 +202,16 @@ class Matrix(Spec):
     plasticity: str | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
     unit: str = "1"
+    inverse_of: str | None = None
     scope: str = ""
 
     def __post_init__(self) -> None:
         where = f"Matrix {self.name!r}"
         check_name(where, self.name)
+        if self.inverse_of is not None and (self.plasticity is not None or self.parameters):
+            raise SpecError(
+                f"{where}: the inverse of {self.inverse_of!r} cannot have plasticity of its own; leave it out"
+            )
         self._set(initial=initial(self.initial), parameters=quantities(where, self.parameters))
         for name, value in self.parameters.items():
             if not value.scalar:

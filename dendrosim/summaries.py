@@ -85,6 +85,7 @@ def circuit_plain(circuit: Circuit) -> dict[str, Any]:
                 "shape": circuit.shape(m),
                 "plasticity": m.plasticity.strip() if m.plasticity else None,
                 "unit": m.unit,
+                "inverse_of": m.inverse_of,
             }
             for m in circuit.matrices
         ],

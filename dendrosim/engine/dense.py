@@ -15,7 +15,7 @@ from dendrosim.engine.updates import Update
 class Dense(ABC):
     """What a back end supplies: Brian2 objects for everything that is not element-wise on a population.
 
-    To add a back end, implement these six; each returns an object that Brian2 runs once a step.
+    To add a back end, implement these seven; each returns an object that Brian2 runs once a step.
     `codeobj_class` is the kind of Brian2's code objects of populations and pathways, None for its own.
     """
 
@@ -35,6 +35,12 @@ class Dense(ABC):
     @abstractmethod
     def update(self, network: Built, update: Update, order: int) -> list[BrianObject]:
         """One step of a matrix's plasticity."""
+
+    @abstractmethod
+    def invert(
+        self, network: Built, inverse: ArrayVariable, of: ArrayVariable, order: int
+    ) -> BrianObject:
+        """Refresh the inverse of a square matrix after its plasticity."""
 
     @abstractmethod
     def record(self, network: Built) -> BrianObject:

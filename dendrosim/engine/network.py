@@ -37,6 +37,7 @@ from dendrosim.syntax import inline, names, parse
 from dendrosim.units import unit
 
 COURSES, START = "before_start", "start"
+UPDATES, INVERSES = 1000, 100_000  # places in the order of a step of what is done to matrices
 
 
 def build(protocol: Protocol, precision: str, dense: Dense) -> Built:
@@ -62,7 +63,10 @@ def build(protocol: Protocol, precision: str, dense: Dense) -> Built:
     for index, matrix in enumerate(protocol.circuit.matrices):
         if matrix.plasticity:
             update = update_of(built, matrix)
-            built.network.add(*dense.update(built, update, 1000 + index))
+            built.network.add(*dense.update(built, update, UPDATES + index))
+        if matrix.inverse_of is not None and protocol.circuit.matrix(matrix.inverse_of).plasticity:
+            own, of = (built.arrays[f"{n}.{WEIGHT}"] for n in (matrix.name, matrix.inverse_of))
+            built.network.add(dense.invert(built, own, of, INVERSES + index))
     built.network.add(dense.guard(built))
     return built
 

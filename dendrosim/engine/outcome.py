@@ -9,7 +9,7 @@ from typing import Any, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from dendrosim.engine.state import state_keys
+from dendrosim.engine.state import final_keys
 from dendrosim.engine.timeline import Timeline
 from dendrosim.engine.wiring import Wiring
 from dendrosim.members import LAST_SPIKE
@@ -38,8 +38,8 @@ class Task:
         a matrix without plasticity cannot change.
         """
         circuit = self.protocol.circuit
-        keys = {n: k for n, k in state_keys(circuit).items() if not n.endswith(f".{LAST_SPIKE}")}
-        fixed = {m.name for m in circuit.matrices if not m.plasticity}
+        keys = {n: k for n, k in final_keys(circuit).items() if not n.endswith(f".{LAST_SPIKE}")}
+        fixed = {m.name for m in circuit.matrices if not m.plasticity and m.inverse_of is None}
         return [
             key
             for name, key in keys.items()

@@ -26,7 +26,7 @@ from dendrosim.engine.network import build
 from dendrosim.engine.noise import base
 from dendrosim.engine.outcome import Outcome, Progress, SpikeTrain, Task, kept_elements
 from dendrosim.engine.scope import CYTHON, brian
-from dendrosim.engine.state import WEIGHT, all_values, state_keys, state_shape
+from dendrosim.engine.state import WEIGHT, all_values, final_keys, state_shape
 from dendrosim.engine.synapses import Bundle
 from dendrosim.engine.timeline import CIRCUIT, Fill
 from dendrosim.engine.updates import Update
@@ -158,6 +158,25 @@ class NumpyDense(Dense):
         return [
             self._operation(network, step, "before_groups", order, f"ds_update_{update.matrix}")
         ]
+
+    def invert(
+        self, network: Built, inverse: ArrayVariable, of: ArrayVariable, order: int
+    ) -> BrianObject:
+        size = round(of.size**0.5)
+        w, q = (v.get_value().reshape(size, size) for v in (of, inverse))
+        before = np.full_like(w, np.nan)  # equal to nothing: the weights are not in yet
+
+        def refresh() -> None:
+            if not np.array_equal(w, before):
+                before[...] = w
+                try:
+                    q[...] = np.linalg.inv(w)
+                except np.linalg.LinAlgError:
+                    q[...] = np.nan
+
+        return self._operation(
+            network, refresh, "before_groups", order, f"ds_invert_{inverse.owner.name}"
+        )
 
     def record(self, network: Built) -> BrianObject:
         return self._operation(network, self._record, "after_start", 0, "ds_record")
@@ -340,10 +359,10 @@ def run(task: Task, target: str, progress: Progress) -> Outcome:
     traces = {n: (t.steps[: t.next], t.rows[: t.next]) for n, t in dense.tapes.items()}
     final = {
         name: dense.values[key].reshape(state_shape(task.protocol, name)).copy()
-        for name, key in state_keys(task.protocol.circuit).items()
+        for name, key in final_keys(task.protocol.circuit).items()
     }
     broken = dense.failure[1] if dense.failure else []
-    bad = {n: final[n] for n, k in state_keys(task.protocol.circuit).items() if k in broken}
+    bad = {n: final[n] for n, k in final_keys(task.protocol.circuit).items() if k in broken}
     return Outcome(
         steps, traces, final, bad, interrupted and not dense.full, compiled,
         spikes={n: r.train() for n, r in dense.reels.items()}, full=dense.full,

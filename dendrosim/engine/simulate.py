@@ -171,6 +171,8 @@ def _divergence(task: Task, outcome: Outcome, name: str, index: tuple[int, ...])
         place += f" (sample {index[1]})" if task.protocol.batch > 1 else ""
     else:
         place = f"matrix {name!r}, weight {index[0]} <- {index[1]}"
+        inverse_of = task.protocol.circuit.matrix(name).inverse_of
+        place += f" (the inverse of {inverse_of!r}, which has none any more)" if inverse_of else ""
     others = [n for n in outcome.bad if n != name]
     also = f"; non-finite by then as well: {', '.join(others)}" if others else ""
     when = f"at t = {time:.6g} s (step {outcome.steps})"

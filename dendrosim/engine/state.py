@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dendrosim.circuit import Circuit, Owner, Population
+from dendrosim.circuit import Circuit, Matrix, Owner, Population
 from dendrosim.engine.courses import ELEMENT, elements
 from dendrosim.engine.timeline import CIRCUIT, Timeline
-from dendrosim.errors import ShapeError
-from dendrosim.initial import Fixed, Normal, Uniform, stream
+from dendrosim.errors import ParameterError, ShapeError
+from dendrosim.initial import Fixed, Normal, PseudoInverse, Uniform, stream
 from dendrosim.members import LAST_SPIKE
 from dendrosim.pathway import WEIGHT as SYNAPSE_WEIGHT
 from dendrosim.protocol import Protocol
@@ -29,7 +29,17 @@ def state_keys(circuit: Circuit) -> dict[str, str]:
     seconds before the beginning (or end) of the run: not positive.
     """
     states = {f"{p.name}.{s}": f"{p.name}.{s}" for p in circuit.populations for s in states_of(p)}
-    return {**states, **{m.name: f"{m.name}.{WEIGHT}" for m in circuit.matrices}}
+    return {**states, **{m.name: _key(m) for m in circuit.matrices if m.inverse_of is None}}
+
+
+def final_keys(circuit: Circuit) -> dict[str, str]:
+    """Return the program's key of all that is kept at the end: the states, and inverses of matrices."""
+    inverses = {m.name: _key(m) for m in circuit.matrices if m.inverse_of is not None}
+    return {**state_keys(circuit), **inverses}
+
+
+def _key(matrix: Matrix) -> str:
+    return f"{matrix.name}.{WEIGHT}"
 
 
 def states_of(population: Population) -> tuple[str, ...]:
@@ -89,7 +99,12 @@ def drawn(circuit: Circuit, name: str, shape: tuple[int, int], seed: int) -> NDA
     """
     rng = stream(seed, f"initial.{name}")
     if "." not in name:
-        return circuit.matrix(name).initial.sample(shape, rng)
+        start = circuit.matrix(name).initial
+        if isinstance(start, PseudoInverse):
+            of = circuit.matrix(start.matrix)
+            weights = drawn(circuit, of.name, circuit.shape(of), seed)
+            return np.asarray(start.scale * np.linalg.pinv(weights), dtype=np.float64)
+        return start.sample(shape, rng)
     population, _, variable = name.partition(".")
     missing = _LONG_AGO if variable == LAST_SPIKE else 0.0
     start = circuit.population(population).initial.get(variable, Fixed(missing))
@@ -118,6 +133,18 @@ def parameter_values(circuit: Circuit, batch: int) -> dict[str, NDArray[np.float
     return values
 
 
+def inverse(matrix: Matrix, weights: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the inverse of the weights that `matrix` is the inverse of; raises ParameterError."""
+    weights = np.asarray(weights, dtype=float)
+    condition = np.linalg.cond(weights)
+    if not condition < 1e12:
+        raise ParameterError(
+            f"Matrix {matrix.name!r}: {matrix.inverse_of!r} has no inverse: the condition number of its "
+            f"weights at the beginning is {condition:.2g}; choose other initial weights"
+        )
+    return np.linalg.inv(weights)
+
+
 def all_values(
     protocol: Protocol, line: Timeline, state: Mapping[str, NDArray[Any]], ones: list[str]
 ) -> dict[str, NDArray[Any]]:
@@ -125,6 +152,9 @@ def all_values(
     keys = state_keys(protocol.circuit)
     values: dict[str, NDArray[Any]] = {keys[n]: np.ravel(a) for n, a in state.items()}
     values |= parameter_values(protocol.circuit, protocol.batch)
+    for matrix in protocol.circuit.matrices:
+        if matrix.inverse_of is not None:
+            values[_key(matrix)] = inverse(matrix, state[matrix.inverse_of]).ravel()
     for fills in line.fills:
         for fill in fills:  # fields of signals that no phase has used yet still need finite values
             if fill.key not in values and not fill.samples and not fill.tables:

@@ -89,9 +89,22 @@ class CppDense(Dense):
             _runner(network, update.holder, "update", "before_groups", order, name, keywords, code)
         ]
 
-    def _call(self, network: Built, statement: str, when: str, name: str) -> BrianObject:
+    def invert(
+        self, network: Built, inverse: ArrayVariable, of: ArrayVariable, order: int
+    ) -> BrianObject:
+        size = round(of.size**0.5)
+        statement = (
+            f"static ds::Inverse<{_real(network)}> ds_inverse({size});"
+            f" ds_inverse.refresh({_pointer(of)}, {_pointer(inverse)});"
+        )
+        name = f"ds_invert_{inverse.owner.name}"
+        return self._call(network, statement, "before_groups", name, order)
+
+    def _call(
+        self, network: Built, statement: str, when: str, name: str, order: int = 0
+    ) -> BrianObject:
         keywords = {"ds_statement": statement}
-        return _runner(network, network.groups[CIRCUIT], "call", when, 0, name, keywords)
+        return _runner(network, network.groups[CIRCUIT], "call", when, order, name, keywords)
 
 
 def _runner(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from dendrosim.engine.cpp.program import Program, discard, program
 from dendrosim.engine.cpp.task import kept, write_task
 from dendrosim.engine.outcome import Outcome, Progress, SpikeTrain, Task
-from dendrosim.engine.state import state_keys, state_shape
+from dendrosim.engine.state import final_keys, state_shape
 from dendrosim.errors import ProgramError, StorageError
 from dendrosim.schedule import record_steps
 
@@ -155,7 +155,7 @@ def _read(
     path = folder / "final.bin"
     raw = path.read_bytes() if path.exists() or not interrupted else b""
     offset = 0
-    for name, key in state_keys(task.protocol.circuit).items():
+    for name, key in final_keys(task.protocol.circuit).items():
         shape = state_shape(task.protocol, name)
         size = shape[0] * shape[1] * np.dtype(dtypes[key]).itemsize
         if offset + size > len(raw):

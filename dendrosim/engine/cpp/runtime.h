@@ -19,7 +19,10 @@
 #include <type_traits>
 #include <vector>
 
-extern "C" void scipy_openblas_set_num_threads(int);
+extern "C" {
+void scipy_openblas_set_num_threads(int);
+void scipy_dgesv_(const int*, const int*, double*, const int*, int*, double*, const int*, int*);
+}
 
 namespace ds {
 
@@ -77,6 +80,35 @@ void outer(int rows, int columns, int batch, T alpha, const T* post, const T* pr
         Blas<T>::gemm(CblasRowMajor, CblasNoTrans, CblasTrans, rows, columns, batch, alpha, post, batch,
             pre, batch, beta, w, columns);
 }
+
+// The inverse of a square matrix, made anew only where the matrix has changed. In double precision also for
+// floats: it is the inverse of the numbers as they are stored.
+template <typename T> class Inverse {
+public:
+    explicit Inverse(int n) : n(n), before((size_t)n*n), w((size_t)n*n), q((size_t)n*n), pivots(n) {}
+
+    void refresh(const T* of, T* inverse)
+    {
+        if (known && !std::memcmp(before.data(), of, sizeof(T)*before.size())) return;
+        known = true;
+        std::copy(of, of + before.size(), before.begin());
+        std::copy(of, of + before.size(), w.begin());
+        std::fill(q.begin(), q.end(), 0.0);
+        for (int i = 0; i < n; i++) q[(size_t)i*n + i] = 1;
+        // LAPACK reads columns: it sees the transpose of the matrix and returns the transpose of its inverse.
+        int info = 0;
+        scipy_dgesv_(&n, &n, w.data(), &n, pivots.data(), q.data(), &n, &info);
+        if (info) std::fill(q.begin(), q.end(), std::nan(""));
+        std::copy(q.begin(), q.end(), inverse);
+    }
+
+private:
+    const int n;
+    bool known = false;
+    std::vector<T> before;
+    std::vector<double> w, q;
+    std::vector<int> pivots;
+};
 
 // ---------------------------------------------------------------------------------------------------
 // Random numbers, see dendrosim/engine/noise.py.

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dendrosim.engine.outcome import Task, kept_elements
-from dendrosim.engine.state import WEIGHT, all_values, state_keys, state_shape
+from dendrosim.engine.state import WEIGHT, all_values, final_keys, state_shape
 from dendrosim.engine.timeline import CIRCUIT
 from dendrosim.protocol import Recording
 from dendrosim.schedule import record_steps, spike_windows
@@ -53,7 +53,7 @@ class Writer:
         self._tapes(task)
         self._list([self.ids[k] for k in task.guarded(thorough=False)])
         self._list([self.ids[k] for k in task.guarded(thorough=True)])
-        self._list([self.ids[k] for k in state_keys(protocol.circuit).values()])
+        self._list([self.ids[k] for k in final_keys(protocol.circuit).values()])
         self._noises(task)
         self._wirings(task)
         self._reels(task)
