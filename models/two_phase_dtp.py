@@ -1,0 +1,107 @@
+"""Two-phase target propagation: a nudged phase learns from the difference to the held activity of a free phase.
+
+The layers are those of `dynamical_tp`. While the gate `hold` is open (free phase), a slow cellular variable
+follows the soma; when it closes, it keeps what it had. With `teach` and `learn` open the top is nudged and the
+weights follow
+
+    dW_i/dt = -eta_i s'(W_i h_(i-1)) o (h_i^free - h_i) h_(i-1)^T                        rule=difference
+    dW_i/dt = -eta_i s'(W_i h_(i-1)) o ((h_i - f_i)^free - (h_i - f_i)) h_(i-1)^T        rule=local
+
+Errors of the inverse enter both phases and cancel, in linear networks exactly; what is trained is the output of
+the free phase, not the feed-forward one.
+
+Sources
+-------
+Thesis, chapter 6, eq. 6.21-6.37; conventions as corrected there.
+
+Errata applied
+--------------
+Eq. 6.35: the difference is taken of layer i, not of layer i-1. Those of `dynamical_tp`.
+"""
+
+from typing import Literal
+
+import dendrosim as ds
+
+HELD = {
+    "difference": "dheld/dt = hold*(h - held)/tau_hold : 1   # the soma of the free phase\n",
+    "local": "dheld/dt = hold*(h - f - held)/tau_hold : 1   # the local error of the free phase\n",
+}
+RULES = {
+    "difference": "dw/dt = learn*eta*ds(basal_post)*(h_post - held_post)*h_pre : 1",
+    "local": "dw/dt = learn*eta*ds(basal_post)*(h_post - f_post - held_post)*h_pre : 1",
+}
+
+
+def circuit(
+    *,
+    sizes: tuple[int, ...] = (5, 4, 4, 3),
+    mu: float = 0.2,
+    tau: ds.Quantity = "10 ms",
+    tau_hold: ds.Quantity = "10 ms",
+    transfer: Literal["linear", "smooth_leaky", "leaky_relu"] = "linear",
+    eta_hat: float = 0.5,
+    inverse: Literal["exact", "learned", "fixed", "transpose"] = "learned",
+    inverse_error: float = 0.0,
+    rule: Literal["difference", "local"] = "difference",
+    eta: ds.Quantity = "1 Hz",
+    compensate: bool = True,
+    eta_q: ds.Quantity = "2 Hz",
+    decay_q: float = 1e-4,
+    gain: float = 1.4,
+    condition: float = 2.0,
+) -> ds.Circuit:
+    """Return a chain of layers, learning by two-phase target propagation.
+
+    Parameters
+    ----------
+    sizes
+        Units per layer, input first; `layer0.h` and the last layer's `target` are inputs.
+    mu
+        Weight of the apical dendrite, between 0 and 1.
+    tau
+        Time constant of all rates.
+    tau_hold
+        Time constant with which the held variable follows the soma in the free phase.
+    transfer
+        A bijection of the real line.
+    eta_hat
+        Size of the nudge towards the target.
+    inverse
+        Kind of apical weights.
+    inverse_error
+        Relative error of fixed apical weights.
+    rule
+        What the weights learn from.
+    eta
+        Learning rate of basal weights.
+    compensate
+        Whether each layer's rate makes up for the size of its learning signal.
+    eta_q
+        Learning rate of learned apical weights.
+    decay_q
+        Their decay, relative to that rate.
+    gain
+        Largest singular value of the initial basal weights.
+    condition
+        Their condition number.
+    """
+    ds.positive(tau_hold=tau_hold)
+    base = ds.load_circuit(
+        "dynamical_tp", sizes=sizes, mu=mu, tau=tau, transfer=transfer, target="free", eta_hat=eta_hat,
+        inverse=inverse, inverse_error=inverse_error, eta=eta, compensate=compensate, eta_q=eta_q,
+        decay_q=decay_q, gain=gain, condition=condition,
+    )  # fmt: skip
+    populations = [
+        p if p.name == "layer0" else p.replace(equations=p.equations + HELD[rule])
+        for p in base.populations
+    ]
+    matrices = [
+        m.replace(plasticity=RULES[rule]) if m.name.startswith("w") else m for m in base.matrices
+    ]
+    return base.replace(
+        populations=populations,
+        matrices=matrices,
+        parameters={**base.parameters, "tau_hold": tau_hold},
+        gates={**base.gates, "hold": 1.0},
+    )
