@@ -146,7 +146,10 @@ def measure(result: ds.Result) -> ds.Measurement:
     bursts, plateaus = count >= given["burst"], peak > given["plateau"]
     alone = (plateaus if SETUPS[name]["alone"] == "plateau" else bursts)[0]
     threshold_alone = _smallest(amplitudes, alone)
+    # Without a somatic spike there is nothing whose effect a threshold could show.
+    fired = count[1:, 0] > 0
     with_spike = np.array([_smallest(amplitudes, row) for row in bursts[1:]])
+    with_spike = np.where(fired, with_spike, np.nan)
     lowest = min(with_spike[np.isfinite(with_spike)].tolist(), default=float("nan"))
     durations = above[:, 0].sum(axis=0) * float(ds.quantity(EVERY).value)
     strong = float(durations[-1])

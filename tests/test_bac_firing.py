@@ -137,6 +137,14 @@ def test_without_back_propagation_there_is_no_reduction():
 
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_without_a_somatic_spike_there_is_no_threshold_with_one():
+    m = metrics(pulse="1 pA", delays=("0 ms", "10 ms"))
+    assert m["pulse_spikes"] == 0
+    assert m["threshold_alone"] > 0
+    assert np.all(np.isnan(m["threshold_with_spike"]))
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize("largest", ["200 pA", "900 pA"])
 def test_a_threshold_that_was_not_reached_is_no_number(largest):
     """At 200 pA neither is reached; at 900 pA only that of the dendrite alone, at a delay of 20 ms."""
