@@ -11,6 +11,7 @@ import pytest
 from test_spiking import spike_table
 
 import dendrosim as ds
+from dendrosim import engine
 from dendrosim.analysis.bursts import find_bursts
 from dendrosim.engine.wiring import wirings
 from dendrosim.errors import ParameterError, UnitError, UnknownNameError
@@ -126,7 +127,10 @@ def test_figures_are_drawn():
 @pytest.mark.slow
 def test_back_ends_agree_spike_by_spike():
     """A shorter run is the beginning of a longer one."""
-    short = measured(backend="numpy", **SMALL, duration="40 ms", bin_width="10 ms")[0]
+    whole = ds.load_protocol("burst_multiplexing", **SMALL)
+    burn_in, sending = whole.blocks[0].phases
+    phases = (burn_in, sending.replace(duration="40 ms"))
+    short = engine.run(whole.replace(blocks=(whole.blocks[0].replace(phases=phases),)), "numpy", 1)
     long = measured(**SMALL)[0]
     for name in SIZES:
         begin = spike_table(long, name)
