@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from dendrosim.connections import AllToAll, InDegree, OneToOne, Pairings, Probability
     from dendrosim.experiment import run
     from dendrosim.initial import (
+        Copy,
         Fixed,
         Identity,
         Normal,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from dendrosim.short_term import ShortTerm
     from dendrosim.signals.biexponential import BiExponential
     from dendrosim.signals.constant import Constant
+    from dendrosim.signals.held_noise import HeldNoise
     from dendrosim.signals.hyperbolic import Hyperbolic
     from dendrosim.signals.ornstein_uhlenbeck import OrnsteinUhlenbeck
     from dendrosim.signals.pulse import Pulse
@@ -48,7 +50,9 @@ __all__ = [
     "Block",
     "Circuit",
     "Constant",
+    "Copy",
     "Fixed",
+    "HeldNoise",
     "Hyperbolic",
     "Identity",
     "InDegree",
@@ -100,6 +104,7 @@ _HOMES = {
     "connections": ("AllToAll", "InDegree", "OneToOne", "Pairings", "Probability"),
     "experiment": ("run",),
     "initial": (
+        "Copy",
         "Fixed",
         "Identity",
         "Normal",

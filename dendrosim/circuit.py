@@ -18,7 +18,7 @@ from dendrosim.errors import (
     UnitError,
     UnknownMemberError,
 )
-from dendrosim.initial import Fixed, Identity, PseudoInverse
+from dendrosim.initial import Derived, Fixed, Identity
 from dendrosim.members import Matrix, Population, Projection
 from dendrosim.pathway import WEIGHT, Pathway
 from dendrosim.spec import Spec, frozen_mapping
@@ -229,19 +229,28 @@ class Circuit(Spec):
         check_fixed(f"Matrix {matrix.name!r}: initial value", matrix.initial, shape)
         if isinstance(matrix.initial, Identity) and shape[0] != shape[1]:
             raise ShapeError(f"Matrix {matrix.name!r}: Identity needs a square matrix, not {shape}")
-        if isinstance(matrix.initial, PseudoInverse):
-            self._check_pseudo_inverse(matrix, matrix.initial)
+        if isinstance(matrix.initial, Derived):
+            self._check_derived(matrix, matrix.initial)
         if matrix.inverse_of is not None:
             self._check_inverse(matrix, shape)
 
-    def _check_pseudo_inverse(self, matrix: Matrix, initial: PseudoInverse) -> None:
+    def _check_derived(self, matrix: Matrix, initial: Derived) -> None:
         where, of = f"Matrix {matrix.name!r}: initial value", self.matrix(initial.matrix)
-        if isinstance(of.initial, PseudoInverse) or of.inverse_of is not None:
-            raise SpecError(f"{where}: {of.name!r} is an inverse itself; name a matrix of its own")
-        if self.shape(of) != self.shape(matrix)[::-1]:
+        if of.inverse_of is not None:
+            raise SpecError(
+                f"{where}: {of.name!r} has no weights of its own; name {of.inverse_of!r}"
+            )
+        seen, last = {matrix.name}, of
+        while isinstance(last.initial, Derived) and last.name not in seen:
+            seen.add(last.name)
+            last = self.matrix(last.initial.matrix)
+        if last.name in seen:
+            raise SpecError(f"{where} follows from itself through {of.name!r}; draw one of them")
+        expected, shape = initial.shape(self.shape(of)), self.shape(matrix)
+        if expected != shape:
             raise ShapeError(
-                f"{where}: the pseudo-inverse of {of.name!r} is {self.shape(of)[1]} x {self.shape(of)[0]}, but "
-                f"this matrix is {self.shape(matrix)[0]} x {self.shape(matrix)[1]}"
+                f"{where}: {type(initial).__name__} of {of.name!r} is {expected[0]} x {expected[1]}, but this "
+                f"matrix is {shape[0]} x {shape[1]}"
             )
 
     def _check_inverse(self, matrix: Matrix, shape: tuple[int, int]) -> None:
@@ -363,7 +372,7 @@ def _prefixed(prefix: str, circuit: Circuit) -> dict[str, Any]:
                 pre=path(m.pre),
                 scope=scope(m),
                 initial=replace(m.initial, matrix=path(m.initial.matrix))
-                if isinstance(m.initial, PseudoInverse)
+                if isinstance(m.initial, Derived)
                 else m.initial,
                 inverse_of=None if m.inverse_of is None else path(m.inverse_of),
             )

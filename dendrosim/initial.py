@@ -159,16 +159,47 @@ class WellConditioned(Initial):
 
 
 @dataclass(frozen=True, eq=False)
-class PseudoInverse(Initial):
-    """`scale` times the pseudo-inverse of another matrix as it is at the beginning of the run."""
+class Derived(Initial):
+    """Base of initial weights that follow from those of another matrix, `matrix`."""
 
     matrix: str
-    scale: float = 1.0
+
+    @abstractmethod
+    def shape(self, of: tuple[int, int]) -> tuple[int, int]:
+        """Return the shape that follows from the other matrix's."""
+
+    @abstractmethod
+    def derive(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the initial weights from those of the other matrix."""
 
     def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
         raise ShapeError(
-            f"PseudoInverse of {self.matrix!r} is for a matrix, and is known only when a run begins"
+            f"{type(self).__name__} of {self.matrix!r} is for a matrix, and is known only when a run begins"
         )
+
+
+@dataclass(frozen=True, eq=False)
+class Copy(Derived):
+    """What another matrix is at the beginning of the run."""
+
+    def shape(self, of: tuple[int, int]) -> tuple[int, int]:
+        return of
+
+    def derive(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        return weights
+
+
+@dataclass(frozen=True, eq=False)
+class PseudoInverse(Derived):
+    """`scale` times the pseudo-inverse of another matrix as it is at the beginning of the run."""
+
+    scale: float = 1.0
+
+    def shape(self, of: tuple[int, int]) -> tuple[int, int]:
+        return of[::-1]
+
+    def derive(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(self.scale * np.linalg.pinv(weights), dtype=np.float64)
 
 
 def initial(value: Any) -> Initial:

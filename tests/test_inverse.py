@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dendrosim as ds
+from dendrosim.engine.state import initial_state
 from dendrosim.errors import (
     NonFiniteError,
     ParameterError,
@@ -100,13 +101,21 @@ def test_it_goes_through_json_and_join():
         ),
         (lambda: circuit(w={"initial": np.ones((3, 3))}), ParameterError, "has no inverse"),
         (lambda: circuit(q={"inverse_of": "w", "unit": "mV"}), UnitError, "must be in 1"),
-        (lambda: circuit(q={"initial": ds.PseudoInverse("q")}), SpecError, "an inverse itself"),
+        (lambda: circuit(q={"initial": ds.PseudoInverse("q")}), SpecError, "follows from itself"),
+        (
+            lambda: circuit(
+                q={"initial": ds.PseudoInverse("v")},
+                more=(ds.Matrix("v", "low", "high", inverse_of="w"),),
+            ),
+            SpecError,
+            "'v' has no weights of its own; name 'w'",
+        ),
         (
             lambda: circuit(
                 (3, 2), q={"initial": ds.PseudoInverse("v")}, more=(ds.Matrix("v", "low", "high"),)
             ),
             ShapeError,
-            "pseudo-inverse of 'v' is 2 x 3",
+            "PseudoInverse of 'v' is 2 x 3",
         ),
         (lambda: ds.WellConditioned(1.0, 0.5), ParameterError, "at least 1"),
         (lambda: ds.WellConditioned(-1.0), ParameterError, "positive"),
@@ -136,3 +145,17 @@ def test_a_pseudo_inverse_is_that_of_the_weights_of_the_same_run():
         result = ds.run(protocol(made, "1 ms"), backend="numpy", seed=seed)
         w, q = result["w"].values[0], result["q"].values[0]
         assert q == pytest.approx(1.3 * np.linalg.pinv(w), abs=1e-12)
+
+
+def test_a_copy_begins_where_the_other_matrix_does_also_in_a_joined_circuit():
+    joined = ds.Circuit.join(
+        a=circuit((3, 2), q={}), b=circuit((3, 2), q={"initial": ds.PseudoInverse("w")})
+    )
+    shared = joined.replace(
+        matrices=[
+            m.replace(initial=ds.Copy("a_w")) if m.name == "b_w" else m for m in joined.matrices
+        ]
+    )
+    states = initial_state(protocol(shared, "1 ms"), seed=3)
+    assert np.array_equal(states["a_w"], states["b_w"])
+    assert states["b_q"] == pytest.approx(np.linalg.pinv(states["a_w"]), abs=1e-12)

@@ -10,7 +10,7 @@ from dendrosim.circuit import Circuit, Matrix, Owner, Population
 from dendrosim.engine.courses import ELEMENT, elements
 from dendrosim.engine.timeline import CIRCUIT, Timeline
 from dendrosim.errors import ParameterError, ShapeError
-from dendrosim.initial import Fixed, Normal, PseudoInverse, Uniform, stream
+from dendrosim.initial import Derived, Fixed, Normal, Uniform, stream
 from dendrosim.members import LAST_SPIKE
 from dendrosim.pathway import WEIGHT as SYNAPSE_WEIGHT
 from dendrosim.protocol import Protocol
@@ -100,10 +100,9 @@ def drawn(circuit: Circuit, name: str, shape: tuple[int, int], seed: int) -> NDA
     rng = stream(seed, f"initial.{name}")
     if "." not in name:
         start = circuit.matrix(name).initial
-        if isinstance(start, PseudoInverse):
+        if isinstance(start, Derived):
             of = circuit.matrix(start.matrix)
-            weights = drawn(circuit, of.name, circuit.shape(of), seed)
-            return np.asarray(start.scale * np.linalg.pinv(weights), dtype=np.float64)
+            return start.derive(drawn(circuit, of.name, circuit.shape(of), seed))
         return start.sample(shape, rng)
     population, _, variable = name.partition(".")
     missing = _LONG_AGO if variable == LAST_SPIKE else 0.0
