@@ -92,6 +92,8 @@ class Recording(Spec):
         Which samples of the batch (default all).
     phases : str or tuple of str, optional
         Only in phases whose `name` or `block/name` matches (default all).
+    thin : int, optional
+        Only in every so-many-th trial of a block, from its first on (default 1: in all).
     """
 
     variables: Any
@@ -99,8 +101,14 @@ class Recording(Spec):
     units: tuple[int, ...] | None = None
     samples: tuple[int, ...] | None = None
     phases: Any = ("*",)
+    thin: int = 1
 
     def __post_init__(self) -> None:
+        whole = isinstance(self.thin, (int, np.integer)) and not isinstance(self.thin, bool)
+        if not whole or self.thin < 1:
+            raise ParameterError(
+                f"Recording.thin is {self.thin!r}; it must be an integer of at least 1"
+            )
         every = self.every
         if every not in ("phase", "trial", "spike"):
             every = time_of("Recording.every", every)
@@ -108,6 +116,7 @@ class Recording(Spec):
             variables=_strings(self.variables),
             phases=_strings(self.phases),
             every=every,
+            thin=int(self.thin),
             units=None if self.units is None else tuple(int(u) for u in self.units),
             samples=None if self.samples is None else tuple(int(s) for s in self.samples),
         )

@@ -22,13 +22,14 @@ def record_steps(protocol: "Protocol", recording: "Recording") -> NDArray[np.int
             every = protocol.steps(recording.every)
             stop = start + cycle * number
             multiples = np.arange(-(-start // every) * every, stop, every, dtype=np.int64)
+            multiples = multiples[(multiples - start) // cycle % recording.thin == 0]
             phase = np.searchsorted(ends, (multiples - start) % cycle, side="right")
         wanted = [i for i, p in enumerate(block.phases) if _wanted(recording, block, p)]
         for index in wanted:
             if not isinstance(recording.every, str):
                 kept.append(multiples[phase == index])
             elif recording.every == "phase" or index == wanted[-1]:
-                kept.append(trials + ends[index] - 1)
+                kept.append(trials[:: recording.thin] + ends[index] - 1)
         start += cycle * number
     return np.unique(np.concatenate(kept)) if kept else np.zeros(0, dtype=np.int64)
 
@@ -39,7 +40,7 @@ def spike_windows(protocol: "Protocol", recording: "Recording") -> NDArray[np.in
     for block in protocol.blocks:
         ends = np.cumsum([protocol.steps(p.duration) for p in block.phases])
         number = protocol.trials(block)
-        trials = start + np.arange(number, dtype=np.int64) * int(ends[-1])
+        trials = start + np.arange(0, number, recording.thin, dtype=np.int64) * int(ends[-1])
         for index, phase in enumerate(block.phases):
             if _wanted(recording, block, phase):
                 begin = trials + (ends[index - 1] if index else 0)

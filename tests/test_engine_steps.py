@@ -29,6 +29,7 @@ from scipy.integrate import solve_ivp
 
 from dendrosim.circuit import Circuit, Matrix, Population, Projection
 from dendrosim.engine import run
+from dendrosim.errors import ParameterError
 from dendrosim.initial import Identity, Normal, Uniform
 from dendrosim.protocol import Block, Phase, Protocol, Recording
 from dendrosim.signals.biexponential import BiExponential
@@ -358,6 +359,24 @@ def test_a_pulse_lasts_the_whole_number_of_steps_it_says(backend, precision):
 
 
 # -- recordings -------------------------------------------------------------------------------------------
+
+
+def test_a_thinned_recording_keeps_every_so_many_trials_of_each_block():
+    def times(**options):
+        protocol = microcircuit_protocol(1, recordings=(Recording("pyramidal.soma", **options),))
+        return run(protocol, "numpy", 2).traces["pyramidal.soma"].time / 0.5e-3
+
+    # train: three trials of 4 + 9 steps; test: one of 4 steps
+    assert np.allclose(times(every="trial", thin=2), [12, 38, 42])
+    assert np.allclose(times(every="phase", thin=2), [3, 12, 29, 38, 42])
+    assert np.allclose(times(every="1 ms", thin=3), [*range(0, 13, 2), *range(40, 43, 2)])
+    assert np.allclose(times(every="trial", thin=100), [12, 42])
+
+
+@pytest.mark.parametrize("thin", [0, -1, 1.5, True, "2"])
+def test_thinning_is_by_a_whole_number_of_trials(thin):
+    with pytest.raises(ParameterError, match=r"Recording\.thin"):
+        Recording("a.b", "trial", thin=thin)
 
 
 @pytest.mark.parametrize("backend", FAST)
