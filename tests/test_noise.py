@@ -19,6 +19,7 @@ from dendrosim.engine.courses import elements
 from dendrosim.errors import ParameterError, ShapeError, SpecError, UnitError
 from dendrosim.protocol import Block, Phase, Protocol, Recording
 from dendrosim.signals.biexponential import BiExponential
+from dendrosim.signals.held_noise import HeldNoise
 from dendrosim.signals.ornstein_uhlenbeck import OrnsteinUhlenbeck
 from dendrosim.signals.pulse_train import PulseTrain
 from dendrosim.signals.shot_noise import ShotNoise
@@ -178,6 +179,26 @@ def test_ornstein_uhlenbeck_noise_is_stationary_at_any_time_step(dt):
         assert abs(x[step].mean() - 2.0) < 4 * 0.5 / np.sqrt(SIZE)
         assert abs(x[step].var() / 0.25 - 1) < 4 * np.sqrt(2 / SIZE)
     assert stats.kstest((x[::200].ravel() - 2.0) / 0.5, "norm").pvalue > 1e-3
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_held_noise_is_drawn_once_a_phase_and_held(backend):
+    noise = HeldNoise(1.0, 0.5)
+    phases = (Phase("on", "0.5 ms"), Phase("off", "0.3 ms", signals={"cell.x": 3.0}))
+    found = recorded(noise, 0.0, backend, blocks=(Block("run", phases, trials=40),), batch=2)[0]
+    cycles = found.reshape(40, 8, SIZE, 2)
+    held = cycles[:, 0]
+    assert np.array_equal(cycles[:, :5], np.repeat(held[:, None], 5, axis=1))
+    assert np.all(cycles[:, 5:] == 3.0)
+    n = held.size
+    assert len(np.unique(held)) == n
+    assert abs(held.mean() - 1.0) < 4 * 0.5 / np.sqrt(n)
+    assert abs(held.var() / 0.25 - 1) < 4 * np.sqrt(2 / n)
+    z = (held - 1.0) / 0.5
+    for other in (z[1:] * z[:-1], z[:, 1:] * z[:, :-1], z[..., 0] * z[..., 1]):
+        assert abs(other.mean()) < 4 / np.sqrt(other.size)
+    again = recorded(noise, 0.0, "numpy", blocks=(Block("run", phases, trials=40),), batch=2)[0]
+    assert np.allclose(found, again, rtol=1e-12)
 
 
 def test_ornstein_uhlenbeck_noise_is_the_exact_recursion_of_independent_normal_numbers():
@@ -374,6 +395,7 @@ def test_a_pulse_train_is_on_for_whole_steps(dt, onset, interval, duration, coun
 @pytest.mark.parametrize(
     ("make", "kind", "words"),
     [
+        (lambda: HeldNoise(0, -1), ParameterError, "HeldNoise.sigma"),
         (lambda: OrnsteinUhlenbeck(0, 1, "0 ms"), ParameterError, "OrnsteinUhlenbeck.tau"),
         (lambda: OrnsteinUhlenbeck(0, 1, "-1 ms"), ParameterError, "OrnsteinUhlenbeck.tau"),
         (lambda: OrnsteinUhlenbeck(0, float("nan"), "1 ms"), ParameterError, "OrnsteinUhlenbeck.sigma"),
