@@ -156,6 +156,7 @@ def test_a_copy_begins_where_the_other_matrix_does_also_in_a_joined_circuit():
             m.replace(initial=ds.Copy("a_w")) if m.name == "b_w" else m for m in joined.matrices
         ]
     )
-    states = initial_state(protocol(shared, "1 ms"), seed=3)
+    block = ds.Block("run", (ds.Phase("on", "1 ms"),))
+    states = initial_state(ds.Protocol(shared, (block,), "1 ms"), seed=3)
     assert np.array_equal(states["a_w"], states["b_w"])
     assert states["b_q"] == pytest.approx(np.linalg.pinv(states["a_w"]), abs=1e-12)
