@@ -6,11 +6,21 @@ and has an exact symbolic derivative. To add one, add an entry to `TRANSFERS`.
 
 The derivative is taken at the pre-activation x (not at s(x), as eq. 9 of the BMVR paper prints; the
 two agree only for ReLU).
+
+Analyses evaluate the same texts on arrays (`numeric`).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from dendrosim.errors import UnknownMemberError
+
+Function = Callable[[ArrayLike], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -20,6 +30,15 @@ class Transfer:
     s: str
     ds: str
     inv_s: str | None = None
+
+
+@dataclass(frozen=True)
+class Numeric:
+    """s, ds and inv_s as functions of arrays, elementwise; `inv_s` is None unless s is a bijection."""
+
+    s: Function
+    ds: Function
+    inv_s: Function | None = None
 
 
 # smooth_leaky: s(x) = p x + b (sqrt(x^2 + 1) - 1), slopes a = 1/2 and 1; p = (1 + a)/2, b = (1 - a)/2.
@@ -51,6 +70,17 @@ TRANSFERS: dict[str, Transfer] = {
 
 CALLS = ("s", "ds", "inv_s")
 
+# int turns a condition into a number, here one for each element.
+_NUMPY: dict[str, Any] = {
+    "__builtins__": {},
+    "int": lambda condition: 1.0 * condition,
+    "abs": np.abs,
+    "exp": np.exp,
+    "log": np.log,
+    "sqrt": np.sqrt,
+    "tanh": np.tanh,
+}
+
 
 def transfer(name: str) -> Transfer:
     """Return the transfer function `name`.
@@ -63,3 +93,31 @@ def transfer(name: str) -> Transfer:
     if name not in TRANSFERS:
         raise UnknownMemberError("transfer function", name, TRANSFERS)
     return TRANSFERS[name]
+
+
+@cache
+def numeric(name: str) -> Numeric:
+    """Return the transfer function `name` as functions of arrays.
+
+    Each takes an array of any shape and returns a new one of floats of the same shape. A text may
+    use the functions that `_NUMPY` names.
+
+    Raises
+    ------
+    UnknownMemberError
+        If there is none of that name.
+    """
+    texts = transfer(name)
+    inverse = None if texts.inv_s is None else _function(texts.inv_s)
+    return Numeric(_function(texts.s), _function(texts.ds), inverse)
+
+
+def _function(text: str) -> Function:
+    code = compile(text, f"<{text}>", "eval")
+
+    def evaluate(x: ArrayLike) -> NDArray[np.float64]:
+        x = np.asarray(x, dtype=np.float64)
+        # A text may be x itself, or not mention it.
+        return np.array(np.broadcast_to(eval(code, _NUMPY, {"x": x}), x.shape))
+
+    return evaluate

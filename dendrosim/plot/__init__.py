@@ -6,6 +6,7 @@ decorate its function with `style.styled` and name it below. Matplotlib is impor
 figure is drawn.
 """
 
+from dendrosim.plot._angles import angles
 from dendrosim.plot._curve import curve
 from dendrosim.plot._decoded import decoded
 from dendrosim.plot._families import families
@@ -22,6 +23,7 @@ from dendrosim.plot._weights import weights
 from dendrosim.plot._window import window
 
 __all__ = [
+    "angles",
     "curve",
     "decoded",
     "families",

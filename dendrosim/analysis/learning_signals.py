@@ -1,0 +1,344 @@
+"""How the updates of a layered network's weights relate to gradient and Gauss-Newton directions.
+
+The network is ``h_i = s(W_i h_{i-1})`` for ``i = 1 ... L``, with input ``h_0 = x`` and targets
+``y``; its loss is the mean over samples of ``|h_L - y|^2 / 2``. Everywhere
+
+- ``weights`` is ``[W_1, ..., W_L]``, with ``W_i`` of shape ``(n_i, n_{i-1})``,
+- ``x`` has shape ``(n_0, samples)`` and ``y`` shape ``(n_L, samples)``,
+- ``transfer`` names ``s`` (see `dendrosim.transfer`), and ``output`` names that of the last layer
+  where it is another one,
+- ``a_i = W_i h_{i-1}`` is the pre-activation, ``D_i = diag(s'(a_i))`` and ``e = h_L - y``,
+- what has an entry per layer is ordered like ``weights``: entry ``k`` belongs to layer ``k + 1``.
+
+Updates are what is added to the weights, with learning rate 1. A learning rule is compared with them
+by `angle`: 0 degrees is the same direction, and within 90 of the gradient's update the loss falls.
+
+Sources
+-------
+Meulemans et al. (2020), "A theoretical framework for target propagation", NeurIPS 33: section 2
+(Gauss-Newton with Tikhonov damping, eq. 5) and section 3.4, condition 2 (Gauss-Newton targets).
+Kahan (2006), "How futile are mindless assessments of roundoff in floating-point computation?",
+section "Mangled Angles": angles between vectors, accurate for small ones as well.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from dendrosim.errors import ParameterError, ShapeError
+from dendrosim.transfer import numeric
+
+Array = NDArray[np.float64]
+
+# Singular values below this fraction of the largest count as zero.
+_RANK_TOLERANCE = 1e-10
+
+
+@dataclass(frozen=True)
+class Forward:
+    """A pass through the network.
+
+    Attributes
+    ----------
+    activities : tuple of ndarray, shape (n_i, samples)
+        ``h_0 ... h_L``: the input, then every layer.
+    slopes : tuple of ndarray, shape (n_i, samples)
+        ``s'(a_i)`` of layers 1 to L.
+    """
+
+    activities: tuple[Array, ...]
+    slopes: tuple[Array, ...]
+
+
+@dataclass(frozen=True)
+class FeedbackAlignment:
+    """How feedback weights ``Q`` relate to the forward weights ``W`` that they should undo.
+
+    Attributes
+    ----------
+    inverse, pseudo_inverse, transpose : float
+        Degrees between ``Q`` and ``W^-1`` (nan unless ``W`` is square and of full rank), ``W^+`` and
+        ``W^T``.
+    reconstruction_error : float
+        Spectral norm of ``Q W - W^+ W``. ``W^+ W`` projects onto what ``W`` lets through, the most
+        that any ``Q`` can give back; it is the identity if no direction is lost.
+    """
+
+    inverse: float
+    pseudo_inverse: float
+    transpose: float
+    reconstruction_error: float
+
+
+def forward(
+    weights: Sequence[ArrayLike], x: ArrayLike, transfer: str, output: str | None = None
+) -> Forward:
+    """Activities and slopes of every layer.
+
+    Raises
+    ------
+    ShapeError
+        If the weights do not chain, or `x` does not fit the first of them.
+    ParameterError
+        If a value is not finite.
+    UnknownMemberError
+        If there is no such transfer function.
+    """
+    matrices = _weights(weights)
+    activities, slopes = [_samples("x", x, "n_0", matrices[0].shape[1])], []
+    for k, w in enumerate(matrices):
+        last = k == len(matrices) - 1
+        function = numeric(output if last and output is not None else transfer)
+        a = w @ activities[-1]
+        activities.append(function.s(a))
+        slopes.append(function.ds(a))
+    return Forward(tuple(activities), tuple(slopes))
+
+
+def loss(
+    weights: Sequence[ArrayLike],
+    x: ArrayLike,
+    y: ArrayLike,
+    transfer: str,
+    output: str | None = None,
+) -> float:
+    """Mean over samples of ``|h_L - y|^2 / 2``.
+
+    Raises
+    ------
+    ShapeError, ParameterError, UnknownMemberError
+        As `forward`; also if `y` does not fit.
+    """
+    error = _error(forward(weights, x, transfer, output), y)
+    return float(np.sum(error**2) / (2 * error.shape[1]))
+
+
+def jacobians(weights: Sequence[ArrayLike], forward: Forward) -> list[Array]:
+    """Derivative of the output with respect to each layer's activity, for each sample.
+
+    ``J_i = dh_L/dh_i = D_L W_L ... D_{i+1} W_{i+1}`` for ``i = 1 ... L``, and ``J_L`` is the
+    identity.
+
+    Parameters
+    ----------
+    weights : sequence of ndarray, shape (n_i, n_{i-1})
+    forward : Forward
+        Of the same weights.
+
+    Returns
+    -------
+    list of ndarray, shape (samples, n_L, n_i)
+        Entry ``k`` is ``J_{k+1}``.
+
+    Raises
+    ------
+    ShapeError
+        If the weights do not chain or `forward` is of other ones.
+    """
+    matrices = _weights(weights)
+    if [len(w) for w in matrices] != [len(d) for d in forward.slopes]:
+        raise ShapeError(
+            f"forward has layers of {[len(d) for d in forward.slopes]} units, but the weights lead to "
+            f"{[len(w) for w in matrices]}: take it from the same weights"
+        )
+    outputs, samples = forward.slopes[-1].shape
+    found = [np.array(np.broadcast_to(np.eye(outputs), (samples, outputs, outputs)))]
+    for w, slope in zip(reversed(matrices[1:]), reversed(forward.slopes[1:]), strict=True):
+        found.append((found[-1] * slope.T[:, None, :]) @ w)
+    return found[::-1]
+
+
+def gradient_update(
+    weights: Sequence[ArrayLike],
+    x: ArrayLike,
+    y: ArrayLike,
+    transfer: str,
+    output: str | None = None,
+) -> list[Array]:
+    """Negative gradient of the loss with respect to each layer's weights (back-propagation).
+
+    Returns
+    -------
+    list of ndarray, shape (n_i, n_{i-1})
+
+    Raises
+    ------
+    ShapeError, ParameterError, UnknownMemberError
+        As `loss`.
+    """
+    matrices = _weights(weights)
+    passed = forward(matrices, x, transfer, output)
+    changes = [-_error(passed, y)]
+    for w, slope in zip(reversed(matrices[1:]), reversed(passed.slopes[1:]), strict=True):
+        changes.append(w.T @ (slope * changes[-1]))
+    return _updates(passed, changes[::-1])
+
+
+def gauss_newton_update(
+    weights: Sequence[ArrayLike],
+    x: ArrayLike,
+    y: ArrayLike,
+    transfer: str,
+    output: str | None = None,
+    damping: float = 0.0,
+) -> list[Array]:
+    """Updates that draw each layer's activity to its Gauss-Newton target (Meulemans et al. 2020).
+
+    For each sample the target lies ``dh_i = -J_i^+ e`` from the activity, and with damping
+    ``dh_i = -J_i^T (J_i J_i^T + damping I)^-1 e``. The update is one gradient step towards it, the
+    mean over samples of ``(D_i dh_i) h_{i-1}^T``. Large `damping` turns it into the gradient's
+    direction, divided by `damping`.
+
+    Parameters
+    ----------
+    damping : float
+        Not negative. At 0 the pseudo-inverse leaves out singular values of ``J_i`` below ``1e-10``
+        of the largest.
+
+    Returns
+    -------
+    list of ndarray, shape (n_i, n_{i-1})
+
+    Raises
+    ------
+    ShapeError, ParameterError, UnknownMemberError
+        As `loss`; ParameterError also if `damping` is negative or not finite.
+    """
+    if not 0.0 <= damping < np.inf:
+        raise ParameterError(f"damping must be a number from 0 up, not {damping}")
+    matrices = _weights(weights)
+    passed = forward(matrices, x, transfer, output)
+    error = _error(passed, y).T[:, :, None]
+    targets = [-_pull_back(j, error, damping) for j in jacobians(matrices, passed)[:-1]]
+    changes = [change[:, :, 0].T for change in (*targets, -error / (1.0 + damping))]
+    return _updates(passed, changes)
+
+
+def angle(a: ArrayLike, b: ArrayLike) -> float:
+    """Degrees between two arrays taken as vectors: ``acos(<a, b> / (|a| |b|))``.
+
+    It is computed from the sum and difference of the unit vectors (Kahan 2006), so that angles near
+    0 and 180 are as accurate as others.
+
+    Returns
+    -------
+    float
+        0 to 180; nan if either is zero or not finite.
+
+    Raises
+    ------
+    ShapeError
+        If their shapes differ.
+    """
+    first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    if first.shape != second.shape:
+        raise ShapeError(f"angle: a has shape {first.shape}, but b {second.shape}")
+    if not all(v.any() and np.isfinite(v).all() for v in (first, second)):
+        return np.nan
+    u, v = _unit(first.ravel()), _unit(second.ravel())
+    return float(np.degrees(2.0 * np.arctan2(np.linalg.norm(u - v), np.linalg.norm(u + v))))
+
+
+def feedback_alignment(q: ArrayLike, w: ArrayLike) -> FeedbackAlignment:
+    """Angles of feedback weights to inverse, pseudo-inverse and transpose of forward weights.
+
+    Parameters
+    ----------
+    q : ndarray, shape (n, m)
+        Feedback.
+    w : ndarray, shape (m, n)
+        Forward. Singular values below ``1e-10`` of the largest count as zero.
+
+    Returns
+    -------
+    FeedbackAlignment
+        All nan if a value is not finite.
+
+    Raises
+    ------
+    ShapeError
+        If `q` has not the shape of the transpose of `w`.
+    """
+    feedback, ahead = np.asarray(q, dtype=np.float64), np.asarray(w, dtype=np.float64)
+    if ahead.ndim != 2 or not ahead.size or feedback.shape != ahead.T.shape:
+        raise ShapeError(
+            f"feedback_alignment: q {feedback.shape} must be (n, m) where w {ahead.shape} is (m, n)"
+        )
+    if not (np.isfinite(feedback).all() and np.isfinite(ahead).all()):
+        return FeedbackAlignment(np.nan, np.nan, np.nan, np.nan)
+    inverse = np.linalg.pinv(ahead, rcond=_RANK_TOLERANCE)
+    to_inverse = angle(feedback, inverse)
+    rank = np.linalg.matrix_rank(ahead, rtol=_RANK_TOLERANCE)
+    return FeedbackAlignment(
+        inverse=to_inverse if rank == len(ahead) == len(feedback) else np.nan,
+        pseudo_inverse=to_inverse,
+        transpose=angle(feedback, ahead.T),
+        reconstruction_error=float(np.linalg.norm((feedback - inverse) @ ahead, 2)),
+    )
+
+
+def _pull_back(jacobian: Array, error: Array, damping: float) -> Array:
+    """Activity that makes `error` (samples, n_L, 1), as (samples, n_i, 1)."""
+    if damping == 0.0:
+        return np.linalg.pinv(jacobian, rcond=_RANK_TOLERANCE) @ error
+    transposed = jacobian.transpose(0, 2, 1)
+    square = jacobian @ transposed + damping * np.eye(jacobian.shape[1])
+    return transposed @ np.linalg.solve(square, error)
+
+
+def _updates(passed: Forward, changes: Sequence[Array]) -> list[Array]:
+    """Mean over samples of ``(D_i dh_i) h_{i-1}^T``."""
+    samples = passed.activities[0].shape[1]
+    below = passed.activities[:-1]
+    return [
+        (slope * change) @ h.T / samples
+        for slope, change, h in zip(passed.slopes, changes, below, strict=True)
+    ]
+
+
+def _unit(vector: Array) -> Array:
+    """Vector of length 1, scaled first so that no square overflows or vanishes."""
+    scaled = vector / np.max(np.abs(vector))
+    return scaled / np.linalg.norm(scaled)
+
+
+def _error(passed: Forward, y: ArrayLike) -> Array:
+    reached = passed.activities[-1]
+    targets = _samples("y", y, "n_L", len(reached))
+    if targets.shape != reached.shape:
+        raise ShapeError(f"y has {targets.shape[1]} samples, but x {reached.shape[1]}")
+    return reached - targets
+
+
+def _weights(weights: Sequence[ArrayLike]) -> list[Array]:
+    """Weights as arrays that chain."""
+    matrices = [np.asarray(w, dtype=np.float64) for w in weights]
+    if not matrices:
+        raise ShapeError("weights: there must be at least one matrix")
+    for k, w in enumerate(matrices):
+        if w.ndim != 2 or not w.size:
+            raise ShapeError(f"weights: W_{k + 1} {w.shape} must be (units, units below)")
+        if k and w.shape[1] != len(matrices[k - 1]):
+            raise ShapeError(
+                f"weights: W_{k + 1} {w.shape} must have as many columns as W_{k} "
+                f"{matrices[k - 1].shape} has rows"
+            )
+        _finite(f"weights: W_{k + 1}", w)
+    return matrices
+
+
+def _samples(name: str, given: ArrayLike, symbol: str, units: int) -> Array:
+    array = np.asarray(given, dtype=np.float64)
+    if array.ndim != 2 or len(array) != units or not array.size:
+        raise ShapeError(
+            f"{name} {array.shape} must be ({symbol}, samples) with {symbol} = {units}"
+        )
+    _finite(name, array)
+    return array
+
+
+def _finite(name: str, array: Array) -> None:
+    if not np.isfinite(array).all():
+        raise ParameterError(f"{name} has values that are not finite")

@@ -1,0 +1,116 @@
+"""Angles between the updates of a network's layers and the directions that theory proposes."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from dendrosim.errors import ParameterError, ShapeError
+from dendrosim.plot.style import QUIET, legend_right, line, styled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MARKED = 40
+"""Points up to which each is marked."""
+
+
+@styled
+def angles(
+    trials: ArrayLike,
+    angles: Mapping[str, ArrayLike],
+    *,
+    title: str = "",
+    xlabel: str = "trial",
+    ylabel: str = "angle (degrees)",
+) -> "NDArray[Any]":
+    """Draw one panel per direction, and in each one line per layer, from dark for the first to light.
+
+    The panels share their y axis, from 0 up to 90 degrees or more. A thin line marks 90, the angle
+    between updates that have nothing in common.
+
+    Parameters
+    ----------
+    trials : array (times,)
+        Shared by all panels.
+    angles : mapping of a direction's name to array (times, layers)
+        In degrees, panels from left to right; a NaN is a gap.
+    xlabel : str
+        What `trials` counts.
+
+    Returns
+    -------
+    array of Axes (directions,)
+
+    Raises
+    ------
+    ParameterError
+        If there is no direction.
+    ShapeError
+        If angles are not (times, layers), or directions have different numbers of layers.
+
+    Examples
+    --------
+    >>> from dendrosim.plot import angles
+    >>> axes = angles([0, 100], {"back-propagation": [[80.0, 20.0], [30.0, 5.0]]})
+    >>> [line.get_label() for line in axes[0].lines[:2]]
+    ['layer 1', 'layer 2']
+    """
+    from matplotlib import colormaps
+
+    x = np.asarray(trials, dtype=float)
+    courses = _checked(x, angles)
+    layers = next(iter(courses.values())).shape[1]
+    shades = colormaps["viridis"](np.linspace(0.0, 0.85, layers))
+    drawn = _row(len(courses))
+    for ax, (direction, values) in zip(drawn, courses.items(), strict=True):
+        for k, colour in enumerate(shades):
+            # Unclipped and above the axis, so that a line at 0, the best there is, shows in full.
+            options = {"label": f"layer {k + 1}", "clip_on": False, "zorder": 3}
+            line(ax, x, values[:, k], color=colour, **options)
+            if 1 < len(x) <= MARKED:
+                ax.lines[-1].set(marker="o", markersize=3.5)
+        ax.axhline(90.0, color=QUIET, lw=0.6, zorder=1)
+        ax.set_title(direction)
+        ax.set_xlabel(xlabel)
+        ax.margins(x=0.02)
+    _limit(drawn[0], np.concatenate([v.ravel() for v in courses.values()]))
+    drawn[0].set_ylabel(ylabel)
+    legend_right(drawn[-1])
+    if title:
+        drawn[0].figure.suptitle(title, x=0.01, ha="left")
+    return drawn
+
+
+def _checked(x: NDArray, angles: Mapping[str, ArrayLike]) -> dict[str, NDArray]:
+    """Return angles as arrays, all with as many layers."""
+    if not angles:
+        raise ParameterError("angles: there must be at least one direction")
+    courses = {name: np.asarray(values, dtype=float) for name, values in angles.items()}
+    layers = next(iter(courses.values())).shape[-1:]
+    for name, values in courses.items():
+        if x.ndim != 1 or values.ndim != 2 or values.shape != (*x.shape, *layers):
+            raise ShapeError(
+                f"angles: {name!r} has shape {values.shape}, but must be (times, layers) at "
+                f"{x.shape} trials, with as many layers as every other direction"
+            )
+    return courses
+
+
+def _row(count: int) -> "NDArray[Any]":
+    """Return the Axes of a new figure, side by side."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(1.4 + 2.1 * count, 2.7), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure.subplots(1, count, sharey=True, squeeze=False)[0]
+
+
+def _limit(ax: "Axes", values: NDArray) -> None:
+    """Let the angles reach from 0 to a little above 90 or the largest, at most 180."""
+    largest = np.max(values, initial=90.0, where=np.isfinite(values))
+    top = min(180.0, 1.04 * largest)
+    ax.set_ylim(0.0, top)
+    ax.set_yticks(np.arange(0.0, top + 1.0, 30.0))
