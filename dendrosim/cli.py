@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,7 +18,13 @@ import typer
 from typer.core import TyperGroup
 
 from dendrosim.console import emit_columns, emit_error, emit_json, emit_table
-from dendrosim.errors import DataError, DendrosimError, UnknownNameError, UsageError
+from dendrosim.errors import (
+    DataError,
+    DendrosimError,
+    DendrosimWarning,
+    UnknownNameError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -75,7 +82,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="replace")  # Greek letters on a terminal that has none
     try:
         command = typer.main.get_command(app)
-        with _ending_as_interrupt(), command.make_context("dendrosim", given) as context:
+        with (
+            _ending_as_interrupt(),
+            _warning_in_a_line(),
+            command.make_context("dendrosim", given) as context,
+        ):
             command.invoke(context)
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -87,6 +98,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BaseException as error:
         return _report(error, as_json)
     return 0
+
+
+@contextlib.contextmanager
+def _warning_in_a_line() -> Iterator[None]:
+    """Print warnings of dendrosim like its errors, each once."""
+    with warnings.catch_warnings():
+        usual = warnings.showwarning
+
+        def show(message: Any, category: type[Warning], *rest: Any, **more: Any) -> None:
+            if issubclass(category, DendrosimWarning):
+                emit_error(f"warning: {message}")
+            else:
+                usual(message, category, *rest, **more)
+
+        warnings.showwarning = show
+        warnings.simplefilter("once", DendrosimWarning)
+        yield
 
 
 @contextlib.contextmanager

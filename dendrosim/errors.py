@@ -15,6 +15,10 @@ class DendrosimError(Exception):
     exit_code = 1
 
 
+class DendrosimWarning(UserWarning):
+    """Something that runs, but perhaps not as it is meant to."""
+
+
 class UsageError(DendrosimError):
     """A command, option or value that cannot be read."""
 

@@ -4,7 +4,7 @@ Rates relax to the feed-forward values, errors to the back-propagated ones, and 
 forward, and transposed to carry errors down. That transport is what the other models do without.
 
     tau dh_i/dt     = -h_i + s(W_i h_(i-1)),             i = 1 .. L  (linear at i = L)
-    tau ddelta_L/dt = -delta_L + target - h_L
+    tau ddelta_L/dt = -delta_L + target - h_L     (times s'(W_L h_(L-1)) where the output is not linear)
     tau ddelta_i/dt = -delta_i + s'(W_i h_(i-1)) o W_(i+1)^T delta_(i+1)
     dW_i/dt         = eta delta_i h_(i-1)^T
 
@@ -35,6 +35,13 @@ bottom_up                                  : 1   # fed from below
 target                                     : 1   # input
 """
 
+NONLINEAR_OUTPUT = """
+dh/dt = (-h + s(bottom_up))/tau                            : 1   # rate
+ddelta/dt = (-delta + ds(bottom_up)*(target - h))/tau      : 1   # error
+bottom_up                                                  : 1   # fed from below
+target                                                     : 1   # input
+"""
+
 PLASTICITY = "dw/dt = learn*eta*delta_post*h_pre : 1"
 
 
@@ -44,6 +51,7 @@ def circuit(
     transfer: Literal[
         "linear", "relu", "tanh", "sigmoid", "softplus", "smooth_leaky", "leaky_relu"
     ] = "linear",
+    output: Literal["linear", "transfer"] = "linear",
     eta: ds.Quantity = "1 Hz",
     tau: ds.Quantity = "2 ms",
     gain: float = 1.0,
@@ -55,7 +63,9 @@ def circuit(
     sizes
         Units per layer, input first; `layer0.h` and the last layer's `target` are inputs.
     transfer
-        Rate against input in the hidden layers; the last layer is linear.
+        Rate against input in the hidden layers.
+    output
+        Whether the last layer is linear, or has the transfer function of the others.
     eta
         Learning rate.
     tau
@@ -80,7 +90,16 @@ def circuit(
                 )
             )
         else:
-            populations.append(ds.Population(f"layer{i}", sizes[i], OUTPUT, inputs=["target"]))
+            linear = output == "linear"
+            populations.append(
+                ds.Population(
+                    f"layer{i}",
+                    sizes[i],
+                    OUTPUT if linear else NONLINEAR_OUTPUT,
+                    inputs=["target"],
+                    transfer=None if linear else transfer,
+                )
+            )
         matrices.append(
             ds.Matrix(
                 f"w{i}",

@@ -16,7 +16,8 @@ Thesis, chapter 6, eq. 6.21-6.37; conventions as corrected there.
 
 Errata applied
 --------------
-Eq. 6.35: the difference is taken of layer i, not of layer i-1. Those of `dynamical_tp`.
+Eq. 6.35: the difference is taken of layer i, not of layer i-1; `rule=printed` takes it as printed, for study: the
+loss explodes, and W_1 stays as it is. Those of `dynamical_tp`.
 """
 
 from typing import Literal
@@ -26,10 +27,14 @@ import dendrosim as ds
 HELD = {
     "difference": "dheld/dt = hold*(h - held)/tau_hold : 1   # the soma of the free phase\n",
     "local": "dheld/dt = hold*(h - f - held)/tau_hold : 1   # the local error of the free phase\n",
+    "printed": "dheld/dt = hold*(h - held)/tau_hold : 1   # the soma of the free phase\n",
 }
+DEVIATION = "deviation = h - held : 1\n"
+BELOW = "below : 1   # fed by one from the deviation of the layer below\n"
 RULES = {
     "difference": "dw/dt = learn*eta*ds(basal_post)*(h_post - held_post)*h_pre : 1",
     "local": "dw/dt = learn*eta*ds(basal_post)*(h_post - f_post - held_post)*h_pre : 1",
+    "printed": "dw/dt = learn*eta*ds(basal_post)*below_post*h_pre : 1",
 }
 
 
@@ -43,7 +48,7 @@ def circuit(
     eta_hat: float = 0.5,
     inverse: Literal["exact", "learned", "fixed", "transpose"] = "learned",
     inverse_error: float = 0.0,
-    rule: Literal["difference", "local"] = "difference",
+    rule: Literal["difference", "local", "printed"] = "difference",
     eta: ds.Quantity = "1 Hz",
     compensate: bool = True,
     eta_q: ds.Quantity = "2 Hz",
@@ -72,7 +77,7 @@ def circuit(
     inverse_error
         Relative error of fixed apical weights.
     rule
-        What the weights learn from.
+        What the weights learn from: `printed` is eq. 6.35 with its misprint, which explodes.
     eta
         Learning rate of basal weights.
     compensate
@@ -92,6 +97,16 @@ def circuit(
         inverse=inverse, inverse_error=inverse_error, eta=eta, compensate=compensate, eta_q=eta_q,
         decay_q=decay_q, gain=gain, condition=condition,
     )  # fmt: skip
+    last = len(sizes) - 1
+    if rule == "printed" and last < 2:
+        raise ds.errors.ShapeError(
+            f"sizes is {sizes}; by the rule as printed layer 1 does not learn, so there must be a second one"
+        )
+    if rule == "printed" and len(set(sizes[1:])) > 1:
+        raise ds.errors.ShapeError(
+            f"sizes is {sizes}; the rule as printed subtracts activities of the layer below, so layers 1 to "
+            f"{last} must have one size"
+        )
     populations = [
         p if p.name == "layer0" else p.replace(equations=p.equations + HELD[rule])
         for p in base.populations
@@ -99,9 +114,32 @@ def circuit(
     matrices = [
         m.replace(plasticity=RULES[rule]) if m.name.startswith("w") else m for m in base.matrices
     ]
+    projections = list(base.projections)
+    if rule == "printed":
+        populations, matrices, projections = _as_printed(populations, matrices, projections)
     return base.replace(
         populations=populations,
         matrices=matrices,
+        projections=projections,
         parameters={**base.parameters, "tau_hold": tau_hold},
         gates={**base.gates, "hold": 1.0},
     )
+
+
+def _as_printed(populations, matrices, projections):
+    """Let every layer learn from the deviation of the one below; the first has none and does not learn."""
+    last = len(populations) - 1
+    populations = [
+        p.replace(
+            equations=p.equations + (DEVIATION if 0 < i < last else "") + (BELOW if i > 1 else "")
+        )
+        for i, p in enumerate(populations)
+    ]
+    matrices = [
+        m.replace(plasticity=None, parameters={}) if m.name == "w1" else m for m in matrices
+    ]
+    for i in range(2, last + 1):
+        below, layer = f"layer{i - 1}", f"layer{i}"
+        matrices.append(ds.Matrix(f"one{i}", post=layer, pre=below, initial=ds.Identity()))
+        projections.append(ds.Projection(f"{below}.deviation", f"one{i}", f"{layer}.below"))
+    return populations, matrices, projections
