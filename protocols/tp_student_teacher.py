@@ -1,0 +1,321 @@
+"""Networks learn what a teacher network of the same shape does: target propagation beside back-propagation.
+
+Inputs are normal numbers, targets what the teacher makes of them; its weights are well conditioned, as the initial
+ones are. All models see the same samples in the same order, and with `model=all` start from the same weights.
+In every trial the circuits settle and then learn, in single steps (`plasticity=events`) or all along.
+
+Measured on fresh inputs, per model if there are several:
+
+    initial_loss, final_loss   mean of 1/2 |h_L - y|^2 of the feed-forward output
+    final_loss_dynamic         the same of the output to which the circuit settles without a target: where apical
+                               weights are no exact inverses, that is what two phases train
+    diverged                   whether a loss became a hundred times the initial one, or is no number
+    angle_gradient, angle_gauss_newton
+                               per layer, degrees between an update and gradient descent, or the Gauss-Newton target,
+                               for the same samples; medians over the trials in which the loss was above 1 % of
+                               the initial one (below, activities that are still settling hide the signal)
+    saturated                  largest fraction of units of a layer, samples included, that were out of range at once
+
+Sources
+-------
+Thesis, chapter 6, which leaves these models untested. The rules as printed (`rule=printed`, eq. 6.35 and 6.58) make
+the loss explode. Angles: Meulemans et al. (2020), A theoretical framework for target propagation.
+"""
+
+from typing import Annotated, Literal
+
+import numpy as np
+
+import dendrosim as ds
+from dendrosim import cycles, learners
+from dendrosim.analysis import learning_signals
+from dendrosim.errors import ParameterError
+
+FRESH = 400  # inputs on which losses are measured
+SNAPSHOTS = 50  # trials of which the updates are kept
+DIVERGED = 100.0  # times the initial loss
+LARGE = 0.01  # a loss above this part of the initial one is large enough to tell angles
+
+
+def protocol(
+    *,
+    model: Literal["single", "two_phase", "multiplexed", "backprop", "all"] = "all",
+    sizes: tuple[int, ...] | None = None,
+    transfer: Literal["linear", "smooth_leaky", "leaky_relu"] = "linear",
+    mode: Literal["batch", "online"] = "batch",
+    samples: int | None = None,
+    presentations: int | None = None,
+    plasticity: Literal["events", "continuous"] = "events",
+    settle: Annotated[ds.Quantity | None, "s"] = None,
+    dt: Annotated[ds.Quantity | None, "s"] = None,
+    tau: ds.Quantity = "10 ms",
+    inverse: Literal["exact", "learned", "fixed", "transpose", "drl"] | None = None,
+    rule: Literal["difference", "local", "printed"] | None = None,
+    eta: Annotated[ds.Quantity | None, "Hz"] = None,
+    backprop_eta: ds.Quantity = "5 Hz",
+    data_seed: int = 0,
+    **circuit: ds.parameters_of(
+        "dynamical_tp",
+        "two_phase_dtp",
+        "multiplexed_dtp",
+        without=(
+            "sizes",
+            "transfer",
+            "tau",
+            "tau_hold",
+            "tau_basal",
+            "tau_apical",
+            "inverse",
+            "rule",
+            "eta",
+        ),  # fmt: skip
+        optional=True,
+    ),
+) -> ds.Protocol:
+    """Return the protocol.
+
+    Parameters
+    ----------
+    model
+        One model, or all of them side by side.
+    sizes
+        Units per layer, input first (default: 5-5-5-5 for `single`, `backprop` and `all`, else 6-5-4-3; online
+        4-4-4-4 and 5-4-4-3).
+    transfer
+        Of all layers, of the teacher as well.
+    mode
+        `batch`: 64 samples side by side on shared weights; `online`: one after the other.
+    samples
+        Size of the training set (default: 64 in a batch, the same in every trial; 1000 online).
+    presentations
+        Trials: batches (default 2000), or single samples online (default: every sample once).
+    plasticity
+        Whether weights learn in single steps after settling, or all along.
+    settle
+        Time for which circuits settle in each phase (default: chosen from the spectrum).
+    dt
+        Time step (default: 0.5 tau, with continuous plasticity 0.2 tau).
+    tau
+        Time constant of all layers. A step of learning changes a weight by tau times its rate.
+    inverse
+        Apical weights (default: exact for `single`, else learned).
+    rule
+        What weights learn from, where a model leaves the choice.
+    eta
+        Learning rate of target propagation (default: 1 Hz; `multiplexed` in a batch 5 Hz if linear, else 2 Hz).
+    backprop_eta
+        Learning rate of back-propagation.
+    data_seed
+        Seed of the teacher and the data; the run's own seed draws initial weights and the order of samples.
+    """
+    samples = (64 if mode == "batch" else 1000) if samples is None else samples
+    ds.positive(tau=tau, samples=samples, backprop_eta=backprop_eta)
+    ds.positive(presentations=1 if presentations is None else presentations)
+    if data_seed < 0:
+        raise ParameterError(f"data_seed is {data_seed}; it must not be negative")
+    sizes = _sizes(model, mode) if sizes is None else sizes
+    others = {k: v for k, v in circuit.items() if v is not None}
+    chosen = _learners(model, sizes, transfer, mode, tau, inverse, rule, eta, backprop_eta, others)
+    events, second = plasticity == "events", float(tau.value)
+    dt = second * (0.5 if events else 0.2) if dt is None else float(dt.value)
+    scale = 1.0 + others.get("inverse_error", 0.0)
+    steps = cycles.settling_steps(
+        {x.name: x.settling(scale) for x in chosen},
+        dt,
+        None if settle is None else float(settle.value),
+    )
+    rng = np.random.default_rng(data_seed)
+    start = ds.WellConditioned(others.get("gain", 1.4), others.get("condition", 2.0))
+    teacher = [start.sample(shape, rng) for shape in zip(sizes[1:], sizes[:-1], strict=True)]
+    x, fresh = rng.normal(size=(sizes[0], samples)), rng.normal(size=(sizes[0], FRESH))
+    y, expected = (
+        learning_signals.forward(teacher, shown, transfer).activities[-1] for shown in (x, fresh)
+    )
+    learners.check_range(chosen, np.concatenate([y, expected], axis=1))
+    trials = (2000 if mode == "batch" else samples) if presentations is None else presentations
+    members = learners.members(chosen)
+    cycle = cycles.learning_cycle(
+        members, dt=dt, tau=second, steps=steps, plasticity=plasticity, observed=events
+    )
+    test = cycles.recall(members, dt=dt, steps=steps)
+    test = test.replace(signals=learners.drives(chosen, ds.Samples("fresh"), 0.0))
+    thin = max(1, trials // SNAPSHOTS)
+    return ds.Protocol(
+        learners.joined(chosen),
+        (
+            ds.Block("train", cycle, trials=trials),
+            ds.Block("test", (test,), trials="pass"),
+        ),
+        dt=f"{dt!r} s",
+        signals=learners.drives(chosen, ds.Samples("x"), ds.Samples("y")),
+        data={"x": x.T, "y": y.T, "fresh": fresh.T},
+        recordings=learners.recordings(
+            chosen, thin=thin, cycle=sum(float(p.duration.value) for p in cycle), events=events
+        ),
+        batch=64 if mode == "batch" else 1,
+        references={"fresh_targets": expected, "thin": thin},
+    )
+
+
+def _sizes(model, mode):
+    square = model in ("single", "backprop", "all")
+    if mode == "batch":
+        return (5, 5, 5, 5) if square else (6, 5, 4, 3)
+    return (4, 4, 4, 4) if square else (5, 4, 4, 3)
+
+
+def _learners(model, sizes, transfer, mode, tau, inverse, rule, eta, backprop_eta, others):
+    names = tuple(learners.MODELS) if model == "all" else (model,)
+    chosen = {"inverse": inverse, "rule": rule, "eta": eta}
+    chosen = {k: v for k, v in chosen.items() if v is not None}
+    learners.check_taken(names, {**others, **chosen})
+    made = []
+    for name in names:
+        own = {"eta": backprop_eta} if name == "backprop" else {"eta": _rate(name, mode, transfer)}
+        if name != "backprop":
+            own |= {k: v for k, v in chosen.items() if name != "single" or k == "eta"}
+        if name == "single" and model == "single":
+            own |= chosen
+        made.append(
+            learners.load(
+                name,
+                tau=tau,
+                common={"sizes": sizes, "transfer": transfer},
+                own=own,
+                others=others,
+                start=f"{name}_" if len(names) > 1 else "",
+            )
+        )
+    return made
+
+
+def _rate(name, mode, transfer):
+    if name == "multiplexed" and mode == "batch":
+        return "5 Hz" if transfer == "linear" else "2 Hz"
+    return "1 Hz"
+
+
+def measure(result: ds.Result) -> ds.Measurement:
+    """Compare the learners on fresh inputs, and their updates with ideal directions."""
+    protocol = result.protocol
+    model, transfer = protocol.parameters["model"], protocol.parameters["transfer"]
+    names = tuple(learners.MODELS) if model == "all" else (model,)
+    read = {name: _read(result, f"{name}_" if model == "all" else "", transfer) for name in names}
+    metrics = {name: found["metrics"] for name, found in read.items()}
+    if model != "all":
+        metrics = metrics[model]
+
+    def losses():
+        return ds.plot.curve(
+            read[names[0]]["trials"],
+            {name: found["losses"] for name, found in read.items()},
+            xlabel="trial",
+            ylabel="loss on fresh inputs",
+            title="Networks learn what a teacher does",
+            log=True,
+        ).figure
+
+    figures = {"loss": losses}
+    for name, found in read.items():
+        if found["angles"]:
+            figures[f"angles_{name}"] = _angles(name, found)
+        if found["feedback"]:
+            figures[f"feedback_{name}"] = _feedback(name, found)
+    return ds.Measurement(metrics, figures)
+
+
+def _read(result, start, transfer):
+    """What one learner did."""
+    protocol = result.protocol
+    fresh, expected = protocol.data["fresh"].T, np.asarray(protocol.references["fresh_targets"])
+    last = (
+        sum(n.startswith(f"{start}layer") for n in (p.name for p in protocol.circuit.populations))
+        - 1
+    )
+    events = protocol.parameters["plasticity"] == "events"
+    course = learners.training(result, start, last, protocol.references["thin"], events=events)
+    final = [result.final[f"{start}w{i}"].values for i in range(1, last + 1)]
+
+    def loss(weights):
+        return learning_signals.loss(weights, fresh, expected, transfer)
+
+    losses = np.array([loss(w) for w in learners.snapshots(course)])
+    settled = learners.tested(result, start, last, FRESH)
+    metrics = {
+        "initial_loss": losses[0],
+        "final_loss": loss(final),
+        "final_loss_dynamic": 0.5 * float(np.mean(np.sum((settled - expected) ** 2, axis=0))),
+    }
+    worst = max(metrics["final_loss"], losses.max())
+    metrics["diverged"] = not worst <= DIVERGED * losses[0]
+    angles = {}
+    if events:
+        first = start if f"{start}layer0.h" in result else f"{next(iter(learners.MODELS))}_"
+        shown = learners.shown(result, first, last)
+        angles = learners.update_angles(course, *shown, transfer, damping=_damping(protocol, start))
+        large = losses > LARGE * losses[0]
+        metrics["angle_gradient"] = np.nanmedian(angles["gradient descent"][large], axis=0)
+        metrics["angle_gauss_newton"] = np.nanmedian(angles["Gauss-Newton"][large], axis=0)
+    saturated = [
+        n for n in result.names if n.startswith(f"{start}layer") and n.endswith(".saturated")
+    ]
+    if saturated:
+        metrics["saturated"] = max(
+            float(np.max(np.mean(result.traces[n].values, axis=(1, 2)))) for n in saturated
+        )
+    return {
+        "metrics": metrics,
+        "trials": course.trials,
+        "losses": losses,
+        "angles": angles,
+        "feedback": _alignment(result, start, course, last),
+    }
+
+
+def _damping(protocol, start):
+    name = f"{start}decay_q"
+    return (
+        float(protocol.circuit.parameters[name].value)
+        if name in protocol.circuit.parameters
+        else 0.0
+    )
+
+
+def _alignment(result, start, course, last):
+    """Angles of apical weights to inverse and transpose, and errors of reconstruction (trials, layers)."""
+    names = [f"{start}q{i}" for i in range(1, last)]
+    if last < 2 or not all(n in result for n in names):
+        return {}
+    if result[names[0]].sizes["pre"] != len(course.weights[1][0]):
+        return {}  # direct feedback
+    found = [
+        [
+            learning_signals.feedback_alignment(result[n].values[k], w)
+            for n, w in zip(names, weights[1:], strict=True)
+        ]
+        for k, weights in enumerate(learners.snapshots(course))
+    ]
+    kinds = {"pseudo_inverse": "pseudo-inverse", "transpose": "transpose"}
+    return {
+        label: np.array([[getattr(x, kind) for x in row] for row in found])
+        for kind, label in kinds.items()
+    }
+
+
+def _angles(name, found):
+    return lambda: (
+        ds.plot.angles(
+            found["trials"], found["angles"], title=f"{name}: angle of updates to", xlabel="trial"
+        )[0].figure
+    )
+
+
+def _feedback(name, found):
+    return lambda: (
+        ds.plot.angles(
+            found["trials"],
+            found["feedback"],
+            title=f"{name}: angle of apical weights to",
+            xlabel="trial",
+        )[0].figure
+    )
