@@ -352,9 +352,9 @@ def _drawn_beside_result(output: "Output", measurement: "Measurement") -> list[P
 
 
 def _print_run(result: "Result", measurement: "Measurement", output: "Output") -> None:
-    from dendrosim.summaries import metric_rows, run_line
+    from dendrosim.summaries import metric_table, run_line
 
-    emit_table(("metric", "value", "reference"), metric_rows(measurement))
+    emit_table(*metric_table(measurement))
     print(run_line(result.provenance))
     print(f"result and figures are in {output.folder}")
 

@@ -34,19 +34,19 @@ def _unboxed(value: Any) -> Any:
     return array.tolist() if hasattr(array, "tolist") else array
 
 
-def readable(value: Any) -> str:
-    """Return a value as a person reads it: six digits, short lists in full, others by shape."""
+def readable(value: Any, digits: int = 6) -> str:
+    """Return a value as a person reads it: so many digits, short lists in full, others by shape."""
     value = _unboxed(value)
     if value is None or isinstance(value, str):
         return value or "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.6g}"
+        return f"{value:.{digits}g}"
     if isinstance(value, (list, tuple)):
         shape = _shape(value)
         if len(shape) == 1 and len(value) <= _SHOWN_ELEMENTS:
-            return "[" + ", ".join(readable(item) for item in value) + "]"
+            return "[" + ", ".join(readable(item, digits) for item in value) + "]"
         return " × ".join(map(str, shape)) + " values"
     return str(value)
 

@@ -4,17 +4,17 @@ A cycle shows one trial:
 
     free      the circuits settle without a target; what is held follows
     nudged    the circuits settle under the target; what is held stays
-    learn     basal weights take one step; so do apical weights that learn by reconstruction, where both pathways are
-              apart, so that the nudge has no part in what they reconstruct
+    learn     basal weights take one step; so do apical weights that learn by reconstruction, where both pathways
+              are apart, so that the nudge has no part in what they reconstruct
     rest      one step in which nothing changes, so that what `learn` did to the weights can be recorded
     sleep     the circuits settle without a target; then apical weights that learn by reconstruction take one step
     noise{i}  layer i is perturbed; when all has settled, apical weights that learn by differences take one step
 
 A cycle has those that its circuits have gates for. Apical weights change after basal ones have learned: if they
 changed between `free` and `nudged`, basal weights would learn from that change too. A step of learning changes a
-weight by tau times its rate of change, whatever the time step. With continuous plasticity there are no single steps:
-apical weights learn all through `sleep` (or `nudged`), basal ones all through `nudged`, at a rate such that a passage
-comes to the same tau; only circuits that have no other phase learn at their own rate.
+weight by tau times its rate of change, whatever the time step. With continuous plasticity there are no single
+steps: apical weights learn all through `sleep` (or `nudged`), basal ones all through `nudged`, at a rate such that
+a passage comes to the same.
 """
 
 import math
@@ -133,8 +133,8 @@ def learning_cycle(
     events = plasticity == "events"
     if perturbed and not events:
         raise ParameterError(
-            "plasticity is continuous, but apical weights that learn by differences (inverse=drl) do so in events; "
-            "choose plasticity=events"
+            "plasticity is continuous, but apical weights that learn by differences (inverse=drl) do so in "
+            "events; choose plasticity=events"
         )
     sleeping = perturbed or any("sleep" in c.gates and not _apart(c) for c in members.values())
     names = ["free"] if "hold" in gates else []
@@ -174,7 +174,7 @@ def _phase(
         if name in ("free", "sleep", "recall"):
             opened["hold"] = 1.0
         if name == ("learn" if events else "nudged"):
-            opened["learn"] = step if events else spread if held else 1.0
+            opened["learn"] = step if events else spread
             if _apart(circuit):
                 opened["sleep"] = opened["learn"]
         if name == "sleep" and not _apart(circuit):

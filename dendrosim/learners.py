@@ -1,4 +1,4 @@
-"""Layered networks that learn the same samples, by target propagation or back-propagation, alone or side by side.
+"""Layered networks that learn by target propagation or back-propagation, alone or side by side on the same samples.
 
 A learner by itself has the names of its model (`layer1.h`, `w1`); side by side they have prefixes (`single_w1`) and
 start from the same weights.
@@ -134,8 +134,8 @@ def recordings(
 ) -> tuple[Recording, ...]:
     """Return what `training` and `tested` read, from blocks `train` and `test`.
 
-    Where plasticity goes in events: weights before and after one, in every `thin`-th trial, and what was shown. Else:
-    weights as every `thin`-th cycle of `cycle` seconds begins.
+    Where plasticity goes in events: weights before and after one, in every `thin`-th trial, and what was
+    shown. Else: weights as every `thin`-th cycle of `cycle` seconds begins.
     """
     every: dict[str, Any] = (
         {"every": "phase", "phases": "train/learn", "thin": thin}

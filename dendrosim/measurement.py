@@ -15,7 +15,8 @@ class Measurement:
     Parameters
     ----------
     metrics : mapping
-        Name to number, bool, string, or nested list or array of numbers (outer axis first), SI.
+        Name to number, bool, string, or nested list or array of numbers (outer axis first), SI; or to a
+        mapping of these, such as one a model.
     figures : mapping, optional
         Name to a function without arguments that returns a Matplotlib figure.
     units : mapping, optional

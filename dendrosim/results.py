@@ -298,4 +298,6 @@ def _shapes(arrays: Mapping[str, NDArray]) -> str:
 def _short(value: Any) -> str:
     if isinstance(value, (float, np.floating)):
         return f"{value:.4g}"
+    if isinstance(value, Mapping):
+        return f"({', '.join(map(str, value))})"
     return str(value) if np.ndim(value) == 0 else f"{np.shape(value)} array"

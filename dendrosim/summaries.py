@@ -153,17 +153,37 @@ def parameter_rows(parameters: tuple[Parameter, ...]) -> Rows:
     ]
 
 
-def metric_rows(measurement: Measurement) -> Rows:
-    """Return metric, value and what it is compared with."""
-    references = measurement.references
-    return [
+def metric_table(measurement: Measurement) -> tuple[tuple[str, ...], Rows]:
+    """Return columns and rows of metric, value and what it is compared with.
+
+    Where all metrics are mappings, such as one a model, each is a column of three digits.
+    """
+    metrics, references = measurement.metrics, measurement.references
+    if metrics and all(isinstance(v, Mapping) for v in metrics.values()):
+        inner = list(dict.fromkeys(name for group in metrics.values() for name in group))
+        rows = [
+            (name, *(readable(v[name], 3) if name in v else "" for v in metrics.values()))
+            for name in inner
+        ]
+        return ("metric", *metrics), rows
+    flat, compared = _flat(metrics), _flat(references)
+    return ("metric", "value", "reference"), [
         (
             name,
-            f"{readable(value)} {measurement.units.get(name, '')}".strip(),
-            readable(references[name]) if name in references else "",
+            f"{readable(value)} {measurement.units.get(name.partition('.')[0], '')}".strip(),
+            readable(compared[name]) if name in compared else "",
         )
-        for name, value in measurement.metrics.items()
+        for name, value in flat.items()
     ]
+
+
+def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values of mappings under `name.key`."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        inner = _flat(value) if isinstance(value, Mapping) else {"": value}
+        flat |= {f"{name}.{key}".rstrip("."): v for key, v in inner.items()}
+    return flat
 
 
 def run_line(provenance: Mapping[str, Any]) -> str:

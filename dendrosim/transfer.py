@@ -42,7 +42,7 @@ class Numeric:
 
 
 # smooth_leaky: s(x) = p x + b (sqrt(x^2 + 1) - 1), slopes a = 1/2 and 1; p = (1 + a)/2, b = (1 - a)/2.
-# leaky_relu: slope 0.1 below zero.
+# leaky_relu: slope 0.1 below zero; without int(...), which Brian2 cannot compare with anything.
 TRANSFERS: dict[str, Transfer] = {
     "linear": Transfer("x", "1.0", "x"),
     "smooth_leaky": Transfer(
@@ -51,9 +51,9 @@ TRANSFERS: dict[str, Transfer] = {
         inv_s="(0.75*(x + 0.25) - 0.25*sqrt((x + 0.25)**2 + 0.5))/0.5",
     ),
     "leaky_relu": Transfer(
-        s="x*(0.1 + 0.9*int(x > 0))",
+        s="0.55*x + 0.45*abs(x)",
         ds="0.1 + 0.9*int(x > 0)",
-        inv_s="x*(10.0 - 9.0*int(x > 0))",
+        inv_s="5.5*x - 4.5*abs(x)",
     ),
     "relu": Transfer("x*int(x > 0)", "1.0*int(x > 0)"),
     "tanh": Transfer("tanh(x)", "1.0 - tanh(x)**2"),

@@ -18,8 +18,13 @@ Measured on fresh inputs, per model if there are several:
 
 Sources
 -------
-Thesis, chapter 6, which leaves these models untested. The rules as printed (`rule=printed`, eq. 6.35 and 6.58) make
-the loss explode. Angles: Meulemans et al. (2020), A theoretical framework for target propagation.
+Thesis, chapter 6, which leaves these models untested. The rules as printed (`rule=printed`, eq. 6.35 and 6.58)
+make the loss explode. Angles: Meulemans et al. (2020), A theoretical framework for target propagation.
+
+Limits
+------
+With exact inverses a weight matrix may become singular on the way, all the more if the transfer function is steep:
+`leaky_relu`, whose slopes are 0.1 and 1, does not learn reliably.
 """
 
 from typing import Annotated, Literal
@@ -53,6 +58,7 @@ def protocol(
     rule: Literal["difference", "local", "printed"] | None = None,
     eta: Annotated[ds.Quantity | None, "Hz"] = None,
     backprop_eta: ds.Quantity = "5 Hz",
+    damping: float = 0.01,
     data_seed: int = 0,
     **circuit: ds.parameters_of(
         "dynamical_tp",
@@ -88,7 +94,7 @@ def protocol(
     samples
         Size of the training set (default: 64 in a batch, the same in every trial; 1000 online).
     presentations
-        Trials: batches (default 2000), or single samples online (default: every sample once).
+        Trials: batches (default: 2000 if linear, else 1000), or single samples online (default: each once).
     plasticity
         Whether weights learn in single steps after settling, or all along.
     settle
@@ -105,6 +111,8 @@ def protocol(
         Learning rate of target propagation (default: 1 Hz; `multiplexed` in a batch 5 Hz if linear, else 2 Hz).
     backprop_eta
         Learning rate of back-propagation.
+    damping
+        Of the damped Gauss-Newton direction with which updates are compared.
     data_seed
         Seed of the teacher and the data; the run's own seed draws initial weights and the order of samples.
     """
@@ -115,6 +123,8 @@ def protocol(
         raise ParameterError(f"data_seed is {data_seed}; it must not be negative")
     sizes = _sizes(model, mode) if sizes is None else sizes
     others = {k: v for k, v in circuit.items() if v is not None}
+    if mode == "batch" and inverse in (None, "learned") and model not in ("single", "backprop"):
+        others.setdefault("eta_q", ds.quantity("5 Hz"))
     chosen = _learners(model, sizes, transfer, mode, tau, inverse, rule, eta, backprop_eta, others)
     events, second = plasticity == "events", float(tau.value)
     dt = second * (0.5 if events else 0.2) if dt is None else float(dt.value)
@@ -132,7 +142,8 @@ def protocol(
         learning_signals.forward(teacher, shown, transfer).activities[-1] for shown in (x, fresh)
     )
     learners.check_range(chosen, np.concatenate([y, expected], axis=1))
-    trials = (2000 if mode == "batch" else samples) if presentations is None else presentations
+    batches = 2000 if transfer == "linear" else 1000
+    trials = (batches if mode == "batch" else samples) if presentations is None else presentations
     members = learners.members(chosen)
     cycle = cycles.learning_cycle(
         members, dt=dt, tau=second, steps=steps, plasticity=plasticity, observed=events
@@ -219,6 +230,7 @@ def measure(result: ds.Result) -> ds.Measurement:
     for name, found in read.items():
         if found["angles"]:
             figures[f"angles_{name}"] = _angles(name, found)
+            figures[f"updates_{name}"] = _updates(name, found)
         if found["feedback"]:
             figures[f"feedback_{name}"] = _feedback(name, found)
     return ds.Measurement(metrics, figures)
@@ -252,7 +264,9 @@ def _read(result, start, transfer):
     if events:
         first = start if f"{start}layer0.h" in result else f"{next(iter(learners.MODELS))}_"
         shown = learners.shown(result, first, last)
-        angles = learners.update_angles(course, *shown, transfer, damping=_damping(protocol, start))
+        angles = learners.update_angles(
+            course, *shown, transfer, damping=protocol.parameters["damping"]
+        )
         large = losses > LARGE * losses[0]
         metrics["angle_gradient"] = np.nanmedian(angles["gradient descent"][large], axis=0)
         metrics["angle_gauss_newton"] = np.nanmedian(angles["Gauss-Newton"][large], axis=0)
@@ -268,17 +282,9 @@ def _read(result, start, transfer):
         "trials": course.trials,
         "losses": losses,
         "angles": angles,
+        "norms": [np.linalg.norm(u, axis=(1, 2)) for u in course.updates],
         "feedback": _alignment(result, start, course, last),
     }
-
-
-def _damping(protocol, start):
-    name = f"{start}decay_q"
-    return (
-        float(protocol.circuit.parameters[name].value)
-        if name in protocol.circuit.parameters
-        else 0.0
-    )
 
 
 def _alignment(result, start, course, last):
@@ -307,6 +313,19 @@ def _angles(name, found):
         ds.plot.angles(
             found["trials"], found["angles"], title=f"{name}: angle of updates to", xlabel="trial"
         )[0].figure
+    )
+
+
+def _updates(name, found):
+    return lambda: (
+        ds.plot.curve(
+            found["trials"],
+            {f"layer {i}": norm for i, norm in enumerate(found["norms"], 1)},
+            xlabel="trial",
+            ylabel="norm of the weight update",
+            title=f"{name}: size of updates",
+            log=True,
+        ).figure
     )
 
 
