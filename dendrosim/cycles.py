@@ -152,6 +152,17 @@ def _apart(circuit: Circuit) -> bool:
     return "tau_basal" in circuit.parameters
 
 
+def without_learning(phases: tuple[Phase, ...]) -> tuple[Phase, ...]:
+    """Return phases in which basal weights stay as they are: apical weights learn by themselves."""
+    return tuple(
+        p.replace(
+            gates={k: 0.0 if k.rpartition("_")[2] == "learn" else v for k, v in p.gates.items()}
+        )
+        for p in phases
+        if p.name != "rest"
+    )
+
+
 def recall(members: Mapping[str, Circuit], *, dt: float, steps: int) -> Phase:
     """Return a phase in which circuits settle without target and nothing learns."""
     return _phase("recall", members, dt, steps, 0.0, events=True)

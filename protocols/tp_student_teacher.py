@@ -9,7 +9,7 @@ Measured on fresh inputs, per model if there are several:
     initial_loss, final_loss   mean of 1/2 |h_L - y|^2 of the feed-forward output
     final_loss_dynamic         the same of the output to which the circuit settles without a target: where apical
                                weights are no exact inverses, that is what two phases train
-    diverged                   whether a loss became a hundred times the initial one, or is no number
+    diverged                   whether a loss became three times the initial one, or is no number
     angle_gradient, angle_gauss_newton
                                per layer, degrees between an update and gradient descent, or the Gauss-Newton target,
                                for the same samples; medians over the trials in which the loss was above 1 % of
@@ -38,7 +38,7 @@ from dendrosim.errors import ParameterError
 
 FRESH = 400  # inputs on which losses are measured
 SNAPSHOTS = 50  # trials of which the updates are kept
-DIVERGED = 100.0  # times the initial loss
+DIVERGED = 3.0  # times the initial loss
 LARGE = 0.01  # a loss above this part of the initial one is large enough to tell angles
 
 
@@ -58,6 +58,7 @@ def protocol(
     rule: Literal["difference", "local", "printed"] | None = None,
     eta: Annotated[ds.Quantity | None, "Hz"] = None,
     backprop_eta: ds.Quantity = "5 Hz",
+    pretraining: int | None = None,
     damping: float = 0.01,
     data_seed: int = 0,
     **circuit: ds.parameters_of(
@@ -108,9 +109,12 @@ def protocol(
     rule
         What weights learn from, where a model leaves the choice.
     eta
-        Learning rate of target propagation (default: 1 Hz; `multiplexed` in a batch 5 Hz if linear, else 2 Hz).
+        Learning rate of target propagation (default: 1 Hz; `multiplexed` in a batch 5 Hz if linear, else 2 Hz,
+        but 1 Hz with inverse=drl).
     backprop_eta
         Learning rate of back-propagation.
+    pretraining
+        Trials before, in which apical weights learn alone (default: 1000 with inverse=drl, else none).
     damping
         Of the damped Gauss-Newton direction with which updates are compared.
     data_seed
@@ -123,8 +127,14 @@ def protocol(
         raise ParameterError(f"data_seed is {data_seed}; it must not be negative")
     sizes = _sizes(model, mode) if sizes is None else sizes
     others = {k: v for k, v in circuit.items() if v is not None}
-    if mode == "batch" and inverse in (None, "learned") and model not in ("single", "backprop"):
+    if (
+        mode == "batch"
+        and inverse in (None, "learned", "drl")
+        and model not in ("single", "backprop")
+    ):
         others.setdefault("eta_q", ds.quantity("5 Hz"))
+    if inverse == "drl":
+        others.setdefault("decay_q", 0.01)
     chosen = _learners(model, sizes, transfer, mode, tau, inverse, rule, eta, backprop_eta, others)
     events, second = plasticity == "events", float(tau.value)
     dt = second * (0.5 if events else 0.2) if dt is None else float(dt.value)
@@ -151,9 +161,14 @@ def protocol(
     test = cycles.recall(members, dt=dt, steps=steps)
     test = test.replace(signals=learners.drives(chosen, ds.Samples("fresh"), 0.0))
     thin = max(1, trials // SNAPSHOTS)
+    pretraining = (1000 if inverse == "drl" else 0) if pretraining is None else pretraining
+    if pretraining < 0:
+        raise ParameterError(f"pretraining is {pretraining}; it must not be negative")
+    before = ds.Block("pretrain", cycles.without_learning(cycle), trials=max(1, pretraining))
     return ds.Protocol(
         learners.joined(chosen),
         (
+            *((before,) if pretraining else ()),
             ds.Block("train", cycle, trials=trials),
             ds.Block("test", (test,), trials="pass"),
         ),
@@ -182,7 +197,11 @@ def _learners(model, sizes, transfer, mode, tau, inverse, rule, eta, backprop_et
     learners.check_taken(names, {**others, **chosen})
     made = []
     for name in names:
-        own = {"eta": backprop_eta} if name == "backprop" else {"eta": _rate(name, mode, transfer)}
+        own = (
+            {"eta": backprop_eta}
+            if name == "backprop"
+            else {"eta": _rate(name, mode, transfer, inverse)}
+        )
         if name != "backprop":
             own |= {k: v for k, v in chosen.items() if name != "single" or k == "eta"}
         if name == "single" and model == "single":
@@ -200,8 +219,8 @@ def _learners(model, sizes, transfer, mode, tau, inverse, rule, eta, backprop_et
     return made
 
 
-def _rate(name, mode, transfer):
-    if name == "multiplexed" and mode == "batch":
+def _rate(name, mode, transfer, inverse):
+    if name == "multiplexed" and mode == "batch" and inverse != "drl":
         return "5 Hz" if transfer == "linear" else "2 Hz"
     return "1 Hz"
 
