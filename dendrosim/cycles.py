@@ -19,7 +19,7 @@ a passage comes to the same.
 
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -28,6 +28,7 @@ from dendrosim.circuit import Circuit
 from dendrosim.errors import DendrosimWarning, ParameterError
 from dendrosim.phases import Phase
 from dendrosim.signals.held_noise import HeldNoise
+from dendrosim.signals.hyperbolic import Hyperbolic
 from dendrosim.signals.pulse import Pulse
 
 Plasticity = Literal["events", "continuous"]
@@ -110,6 +111,8 @@ def learning_cycle(
     steps: int,
     plasticity: Plasticity = "events",
     observed: bool = False,
+    dream: float | None = None,
+    anneal: Mapping[str, float] | None = None,
 ) -> tuple[Phase, ...]:
     """Return the phases in which circuits settle and learn.
 
@@ -127,6 +130,11 @@ def learning_cycle(
         See the module.
     observed : bool
         Whether `rest` is there.
+    dream : float, optional
+        While they sleep, circuits that learn by reconstruction see noise of that standard deviation in place of
+        samples, so that apical weights invert basal ones in all directions alike.
+    anneal : mapping, optional
+        By prefix: trials after which a circuit's learning rate has halved (see `Hyperbolic`).
     """
     gates = {g for circuit in members.values() for g in circuit.gates}
     perturbed = sorted(g for g in gates if g.startswith("sleep") and g != "sleep")
@@ -136,15 +144,31 @@ def learning_cycle(
             "plasticity is continuous, but apical weights that learn by differences (inverse=drl) do so in "
             "events; choose plasticity=events"
         )
-    sleeping = perturbed or any("sleep" in c.gates and not _apart(c) for c in members.values())
+    awake = [p for p, c in members.items() if _apart(c) and dream is None]
+    sleeping = perturbed or any("sleep" in c.gates for p, c in members.items() if p not in awake)
     names = ["free"] if "hold" in gates else []
     names += ["nudged", *(["learn"] if events else []), *(["rest"] if observed else [])]
     names += ["sleep"] if sleeping else []
     names += [f"noise{g.removeprefix('sleep')}" for g in perturbed]
-    single = {"learn", "rest"}
+    lengths = {name: 1 if name in ("learn", "rest") else steps for name in names}
+    total = sum(lengths.values()) * dt
     return tuple(
-        _phase(name, members, dt, 1 if name in single else steps, tau, events) for name in names
-    )
+        _phase(
+            name, members, _Timing(dt, lengths[name], tau, events), awake, dream,
+            {p: trials * total for p, trials in (anneal or {}).items()},
+        )
+        for name in names
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Timing:
+    """Time step, steps of a phase, the seconds that a step of learning stands for, and whether it is one."""
+
+    dt: float
+    steps: int
+    tau: float
+    events: bool
 
 
 def _apart(circuit: Circuit) -> bool:
@@ -165,34 +189,45 @@ def without_learning(phases: tuple[Phase, ...]) -> tuple[Phase, ...]:
 
 def recall(members: Mapping[str, Circuit], *, dt: float, steps: int) -> Phase:
     """Return a phase in which circuits settle without target and nothing learns."""
-    return _phase("recall", members, dt, steps, 0.0, events=True)
+    return _phase("recall", members, _Timing(dt, steps, 0.0, True), (), None, {})
 
 
 def _phase(
-    name: str, members: Mapping[str, Circuit], dt: float, steps: int, tau: float, events: bool
+    name: str,
+    members: Mapping[str, Circuit],
+    timing: _Timing,
+    awake: Sequence[str],
+    dream: float | None,
+    anneal: Mapping[str, float],
 ) -> Phase:
+    """Return a phase; `awake` are circuits whose apical weights learn when basal ones do."""
     gates: dict[str, object] = {}
     signals: dict[str, object] = {}
-    last = steps * dt - dt
-    step = Pulse(tau / dt, f"{last!r} s", f"{dt!r} s") if name != "learn" else tau / dt
-    spread = tau / (steps * dt)
+    dt, duration = timing.dt, timing.steps * timing.dt
+    amplitude = timing.tau / dt
+    at_end: object = Pulse(amplitude, f"{duration - dt!r} s", f"{dt!r} s")
+    spread = timing.tau / duration
+    learning = "learn" if timing.events else "nudged"
     for prefix, circuit in members.items():
         start = f"{prefix}_" if prefix else ""
-        held, own = "hold" in circuit.gates, dict.fromkeys(circuit.gates, 0.0)
         opened: dict[str, object] = {}
-        if name in ("nudged", "learn", "rest") or (not held and name == "free"):
+        if name in ("nudged", "learn", "rest") or (name == "free" and "hold" not in circuit.gates):
             opened["teach"] = 1.0
         if name in ("free", "sleep", "recall"):
             opened["hold"] = 1.0
-        if name == ("learn" if events else "nudged"):
-            opened["learn"] = step if events else spread
-            if _apart(circuit):
+        if name == learning:
+            opened["learn"] = amplitude if timing.events else spread
+            if prefix in awake:
                 opened["sleep"] = opened["learn"]
-        if name == "sleep" and not _apart(circuit):
-            opened["sleep"] = step if events else spread
+            if prefix in anneal:
+                opened["learn"] = Hyperbolic(opened["learn"], f"{anneal[prefix]!r} s")
+        if name == "sleep" and prefix not in awake:
+            opened["sleep"] = at_end if timing.events else spread
+            if dream is not None and "sleep" in circuit.gates:
+                signals[f"{start}layer0.h"] = HeldNoise(0.0, dream)
         number = name.removeprefix("noise")
         if number != name and f"sleep{number}" in circuit.gates:
-            opened[f"sleep{number}"] = step
+            opened[f"sleep{number}"] = at_end
             signals[f"{start}layer{number}.noise"] = HeldNoise(0.0, circuit.parameters["sigma"])
-        gates |= {start + gate: opened.get(gate, closed) for gate, closed in own.items()}
-    return Phase(name, f"{steps * dt!r} s", gates=gates, signals=signals)
+        gates |= {start + gate: opened.get(gate, 0.0) for gate in circuit.gates}
+    return Phase(name, f"{duration!r} s", gates=gates, signals=signals)

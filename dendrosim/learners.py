@@ -1,25 +1,21 @@
-"""Layered networks that learn by target propagation or back-propagation, alone or side by side on the same samples.
+"""Layered networks that learn by target propagation or back-propagation, alone or side by side.
 
-A learner by itself has the names of its model (`layer1.h`, `w1`); side by side they have prefixes (`single_w1`) and
-start from the same weights.
+A learner by itself has the names of its model (`layer1.h`, `w1`); side by side they have prefixes (`single_w1`)
+and start from the same weights.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dendrosim import cycles, library
-from dendrosim.analysis import learning_signals
 from dendrosim.circuit import Circuit
 from dendrosim.errors import ParameterError, UnknownNameError
 from dendrosim.initial import Copy, WellConditioned
 from dendrosim.phases import Recording
-
-if TYPE_CHECKING:
-    from dendrosim.results import Result
 
 MODELS = {
     "single": "dynamical_tp",
@@ -132,7 +128,7 @@ def drives(learners: Sequence[Learner], x: Any, target: Any) -> dict[str, Any]:
 def recordings(
     learners: Sequence[Learner], *, thin: int, cycle: float, events: bool
 ) -> tuple[Recording, ...]:
-    """Return what `training` and `tested` read, from blocks `train` and `test`.
+    """Return what `dendrosim.training` reads, from blocks `train` and `test`.
 
     Where plasticity goes in events: weights before and after one, in every `thin`-th trial, and what was
     shown. Else: weights as every `thin`-th cycle of `cycle` seconds begins.
@@ -165,85 +161,6 @@ def recordings(
 def apical_weights(learner: Learner) -> list[str]:
     """Return the names of a learner's own apical matrices."""
     return [m.name for m in learner.circuit.matrices if m.name[0] == "q"]
-
-
-# -- what is read off a result ---------------------------------------------------------------------
-
-
-class Training(NamedTuple):
-    """What a learner did: weights at the kept trials, and the updates in them.
-
-    `trials` are numbers of trials; `weights` has one array (trials, post, pre) a layer, `updates` likewise, or is
-    empty where plasticity is continuous.
-    """
-
-    trials: NDArray[np.int64]
-    weights: list[Array]
-    updates: list[Array]
-
-
-def training(result: "Result", start: str, last: int, thin: int, *, events: bool) -> Training:
-    """Return the weights of a learner as they were recorded, and their updates."""
-    traces = [result[f"{start}w{i}"].values for i in range(1, last + 1)]
-    step = 2 if events else 1
-    count = len(traces[0]) // step
-    before = [trace[: count * step : step] for trace in traces]
-    updates = (
-        [trace[1 : count * step : 2] - trace[: count * step : 2] for trace in traces]
-        if events
-        else []
-    )
-    return Training(thin * np.arange(count), before, updates)
-
-
-def snapshots(course: Training) -> Iterator[list[Array]]:
-    """Yield the weights of all layers, trial by trial."""
-    for k in range(len(course.trials)):
-        yield [w[k] for w in course.weights]
-
-
-def shown(result: "Result", start: str, last: int) -> tuple[Array, Array]:
-    """Return inputs and targets of the kept trials, (trials, units, samples)."""
-    found = []
-    for name in (f"{start}layer0.h", f"{start}layer{last}.target"):
-        values = result[name]
-        array = values.values
-        found.append(array if "sample" in values.dims else array[:, :, None])
-    return found[0], found[1]
-
-
-def tested(result: "Result", start: str, last: int, count: int) -> Array:
-    """Return the settled outputs (units x samples) of the test block."""
-    values = result[f"{start}layer{last}.h"]
-    if "sample" in values.dims:
-        values = values.transpose("unit", "time", "sample")
-        array = values.values.reshape(values.sizes["unit"], -1)
-    else:
-        array = values.transpose("unit", "time").values
-    return np.asarray(array[:, :count])
-
-
-def update_angles(
-    course: Training, x: Array, y: Array, transfer: str, damping: float
-) -> dict[str, Array]:
-    """Return angles in degrees (trials, layers) of the updates to descent of the loss and to Gauss-Newton."""
-    directions: dict[str, list[list[float]]] = {
-        "gradient descent": [], "Gauss-Newton": [], "damped Gauss-Newton": [],
-    }  # fmt: skip
-    for k, weights in enumerate(snapshots(course)):
-        updates = [u[k] for u in course.updates]
-        found = {
-            "gradient descent": learning_signals.gradient_update(weights, x[k], y[k], transfer),
-            "Gauss-Newton": learning_signals.gauss_newton_update(weights, x[k], y[k], transfer),
-            "damped Gauss-Newton": learning_signals.gauss_newton_update(
-                weights, x[k], y[k], transfer, damping=damping
-            ),
-        }
-        for name, ideal in found.items():
-            directions[name].append(
-                [learning_signals.angle(a, b) for a, b in zip(updates, ideal, strict=True)]
-            )
-    return {name: np.array(values) for name, values in directions.items()}
 
 
 def check_range(learners: Sequence[Learner], targets: Array) -> None:

@@ -10,11 +10,11 @@ Measured on fresh inputs, per model if there are several:
     final_loss_dynamic         the same of the output to which the circuit settles without a target: where apical
                                weights are no exact inverses, that is what two phases train
     diverged                   whether a loss became three times the initial one, or is no number
-    angle_gradient, angle_gauss_newton
-                               per layer, degrees between an update and gradient descent, or the Gauss-Newton target,
-                               for the same samples; medians over the trials in which the loss was above 1 % of
+    angle_gradient, angle_gauss_newton, angle_damped_gauss_newton
+                               per layer, degrees between an update and gradient descent, or the Gauss-Newton
+                               target, for the same samples; medians over the trials in which the loss was above 1 % of
                                the initial one (below, activities that are still settling hide the signal)
-    saturated                  largest fraction of units of a layer, samples included, that were out of range at once
+    saturated                  largest fraction of a layer's units, samples included, out of range at once
 
 Sources
 -------
@@ -32,14 +32,12 @@ from typing import Annotated, Literal
 import numpy as np
 
 import dendrosim as ds
-from dendrosim import cycles, learners
+from dendrosim import cycles, learners, training
 from dendrosim.analysis import learning_signals
 from dendrosim.errors import ParameterError
 
 FRESH = 400  # inputs on which losses are measured
 SNAPSHOTS = 50  # trials of which the updates are kept
-DIVERGED = 3.0  # times the initial loss
-LARGE = 0.01  # a loss above this part of the initial one is large enough to tell angles
 
 
 def protocol(
@@ -75,7 +73,7 @@ def protocol(
             "inverse",
             "rule",
             "eta",
-        ),  # fmt: skip
+        ),
         optional=True,
     ),
 ) -> ds.Protocol:
@@ -230,130 +228,32 @@ def measure(result: ds.Result) -> ds.Measurement:
     protocol = result.protocol
     model, transfer = protocol.parameters["model"], protocol.parameters["transfer"]
     names = tuple(learners.MODELS) if model == "all" else (model,)
-    read = {name: _read(result, f"{name}_" if model == "all" else "", transfer) for name in names}
-    metrics = {name: found["metrics"] for name, found in read.items()}
-    if model != "all":
-        metrics = metrics[model]
+    fresh, expected = protocol.data["fresh"].T, np.asarray(protocol.references["fresh_targets"])
+    courses = {
+        name: training.read(
+            result,
+            f"{name}_" if model == "all" else "",
+            f"{names[0]}_" if model == "all" else "",
+            transfer,
+            thin=protocol.references["thin"],
+            damping=protocol.parameters["damping"],
+            tests=FRESH,
+        )
+        for name in names
+    }
+    metrics = {name: course.metrics(fresh, expected, transfer) for name, course in courses.items()}
 
-    def losses():
+    def loss():
         return ds.plot.curve(
-            read[names[0]]["trials"],
-            {name: found["losses"] for name, found in read.items()},
+            courses[names[0]].trials,
+            {name: c.losses(fresh, expected, transfer)[:-1] for name, c in courses.items()},
             xlabel="trial",
             ylabel="loss on fresh inputs",
             title="Networks learn what a teacher does",
             log=True,
         ).figure
 
-    figures = {"loss": losses}
-    for name, found in read.items():
-        if found["angles"]:
-            figures[f"angles_{name}"] = _angles(name, found)
-            figures[f"updates_{name}"] = _updates(name, found)
-        if found["feedback"]:
-            figures[f"feedback_{name}"] = _feedback(name, found)
-    return ds.Measurement(metrics, figures)
-
-
-def _read(result, start, transfer):
-    """What one learner did."""
-    protocol = result.protocol
-    fresh, expected = protocol.data["fresh"].T, np.asarray(protocol.references["fresh_targets"])
-    last = (
-        sum(n.startswith(f"{start}layer") for n in (p.name for p in protocol.circuit.populations))
-        - 1
-    )
-    events = protocol.parameters["plasticity"] == "events"
-    course = learners.training(result, start, last, protocol.references["thin"], events=events)
-    final = [result.final[f"{start}w{i}"].values for i in range(1, last + 1)]
-
-    def loss(weights):
-        return learning_signals.loss(weights, fresh, expected, transfer)
-
-    losses = np.array([loss(w) for w in learners.snapshots(course)])
-    settled = learners.tested(result, start, last, FRESH)
-    metrics = {
-        "initial_loss": losses[0],
-        "final_loss": loss(final),
-        "final_loss_dynamic": 0.5 * float(np.mean(np.sum((settled - expected) ** 2, axis=0))),
-    }
-    worst = max(metrics["final_loss"], losses.max())
-    metrics["diverged"] = not worst <= DIVERGED * losses[0]
-    angles = {}
-    if events:
-        first = start if f"{start}layer0.h" in result else f"{next(iter(learners.MODELS))}_"
-        shown = learners.shown(result, first, last)
-        angles = learners.update_angles(
-            course, *shown, transfer, damping=protocol.parameters["damping"]
-        )
-        large = losses > LARGE * losses[0]
-        metrics["angle_gradient"] = np.nanmedian(angles["gradient descent"][large], axis=0)
-        metrics["angle_gauss_newton"] = np.nanmedian(angles["Gauss-Newton"][large], axis=0)
-    saturated = [
-        n for n in result.names if n.startswith(f"{start}layer") and n.endswith(".saturated")
-    ]
-    if saturated:
-        metrics["saturated"] = max(
-            float(np.max(np.mean(result.traces[n].values, axis=(1, 2)))) for n in saturated
-        )
-    return {
-        "metrics": metrics,
-        "trials": course.trials,
-        "losses": losses,
-        "angles": angles,
-        "norms": [np.linalg.norm(u, axis=(1, 2)) for u in course.updates],
-        "feedback": _alignment(result, start, course, last),
-    }
-
-
-def _alignment(result, start, course, last):
-    """Angles of apical weights to inverse and transpose, and errors of reconstruction (trials, layers)."""
-    names = [f"{start}q{i}" for i in range(1, last)]
-    if last < 2 or not all(n in result for n in names):
-        return {}
-    if result[names[0]].sizes["pre"] != len(course.weights[1][0]):
-        return {}  # direct feedback
-    found = [
-        [
-            learning_signals.feedback_alignment(result[n].values[k], w)
-            for n, w in zip(names, weights[1:], strict=True)
-        ]
-        for k, weights in enumerate(learners.snapshots(course))
-    ]
-    kinds = {"pseudo_inverse": "pseudo-inverse", "transpose": "transpose"}
-    return {
-        label: np.array([[getattr(x, kind) for x in row] for row in found])
-        for kind, label in kinds.items()
-    }
-
-
-def _angles(name, found):
-    return lambda: (
-        ds.plot.angles(
-            found["trials"], found["angles"], title=f"{name}: angle of updates to", xlabel="trial"
-        )[0].figure
-    )
-
-
-def _updates(name, found):
-    return lambda: (
-        ds.plot.curve(
-            found["trials"],
-            {f"layer {i}": norm for i, norm in enumerate(found["norms"], 1)},
-            xlabel="trial",
-            ylabel="norm of the weight update",
-            title=f"{name}: size of updates",
-            log=True,
-        ).figure
-    )
-
-
-def _feedback(name, found):
-    return lambda: (
-        ds.plot.angles(
-            found["trials"],
-            found["feedback"],
-            title=f"{name}: angle of apical weights to",
-            xlabel="trial",
-        )[0].figure
-    )
+    figures = {"loss": loss}
+    for name, course in courses.items():
+        figures |= training.figures(name, course)
+    return ds.Measurement(metrics if model == "all" else metrics[model], figures)
