@@ -59,6 +59,15 @@ class Training:
         for k in range(len(self.trials)):
             yield [w[k] for w in self.weights]
 
+    def feed_forward(self, x: Array, transfer: str) -> Array:
+        """Return the output (n_L, samples) of the final weights without dynamics."""
+        return learning_signals.forward(self.final, x, transfer).activities[-1]
+
+    def feed_forwards(self, x: Array, transfer: str) -> Iterator[Array]:
+        """Yield the same for the weights of every kept trial."""
+        for weights in self.snapshots:
+            yield learning_signals.forward(weights, x, transfer).activities[-1]
+
     def losses(self, x: Array, y: Array, transfer: str) -> Array:
         """Return the loss on samples (units x samples) at every kept trial, and at the end."""
         passed = [*self.snapshots, self.final]

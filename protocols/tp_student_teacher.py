@@ -12,8 +12,8 @@ Measured on fresh inputs, per model if there are several:
     diverged                   whether a loss became three times the initial one, or is no number
     angle_gradient, angle_gauss_newton, angle_damped_gauss_newton
                                per layer, degrees between an update and gradient descent, or the Gauss-Newton
-                               target, for the same samples; medians over the trials in which the loss was above 1 % of
-                               the initial one (below, activities that are still settling hide the signal)
+                               target, for the same samples; medians over the trials in which the loss was above
+                               1 % of the initial one (below, activities that still settle hide the signal)
     saturated                  largest fraction of a layer's units, samples included, out of range at once
 
 Sources
