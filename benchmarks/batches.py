@@ -1,0 +1,60 @@
+"""Target propagation with 64 samples side by side on shared weights, against one after the other.
+
+Multiplexed target propagation with learned apical weights, four layers of the same size, events after settling,
+in double precision on one thread. Only the run loop is timed. A trial has the same phases in both cases, so that
+samples per second compare what a sample costs.
+"""
+
+import statistics
+
+from benchmarks.table import Table
+
+SIZES, REPEATS, BATCH = (50, 100, 200, 500), 5, 64
+TRIALS = {1: 12, BATCH: 3}
+
+
+def measure() -> Table:
+    """Return samples per second with and without a batch, and the median of their ratios."""
+    rows = []
+    for units in SIZES:
+        speeds: dict[int, list[float]] = {1: [], BATCH: []}
+        protocols = {batch: _protocol(units, batch) for batch in speeds}
+        for protocol in protocols.values():  # compile
+            _seconds(protocol)
+        for _ in range(REPEATS):
+            for batch, protocol in protocols.items():
+                speeds[batch].append(batch * TRIALS[batch] / _seconds(protocol))
+        ratio = statistics.median(b / a for a, b in zip(speeds[1], speeds[BATCH], strict=True))
+        rows.append((units, *(statistics.median(speeds[b]) for b in (1, BATCH)), ratio))
+    return Table(
+        "multiplexed target propagation, 4 layers, learned apical weights, one thread, double precision",
+        ("units a layer", "samples/s, batch 1", f"samples/s, batch {BATCH}", "ratio"),
+        rows,
+        f"Medians of {REPEATS} interleaved repetitions; ratios are medians of the ratios within one repetition.",
+    )
+
+
+def _protocol(units: int, batch: int):
+    import numpy as np
+
+    import dendrosim as ds
+    from dendrosim import cycles
+
+    circuit = ds.load_circuit("multiplexed_dtp", sizes=(units,) * 4, span=1e3, gain=1.0)
+    steps = cycles.settling_steps({"": cycles.settling(circuit)}, 5e-3)
+    cycle = cycles.learning_cycle({"": circuit}, dt=5e-3, tau=10e-3, steps=steps)
+    rng = np.random.default_rng(0)
+    return ds.Protocol(
+        circuit,
+        (ds.Block("train", cycle, trials=TRIALS[batch]),),
+        dt="5 ms",
+        signals={"layer0.h": ds.Samples("x"), "layer3.target": ds.Samples("y")},
+        data={n: rng.normal(size=(256, units)) for n in "xy"},
+        batch=batch,
+    )
+
+
+def _seconds(protocol) -> float:
+    import dendrosim as ds
+
+    return ds.run(protocol, seed=0, threads=1, progress=False).provenance["seconds"]["run"]

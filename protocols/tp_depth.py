@@ -1,0 +1,287 @@
+"""How large the learning signal is in each layer, and how deep a network it reaches, in three circuits.
+
+Chains of several depths settle under a nudge, once with a single phase, once with two, once multiplexed. Apical
+weights are exact inverses and nothing learns. The signal of layer i is what its weights would learn from,
+
+    single        h_i - f_i
+    two_phase     h_i^free - h_i^nudged
+    multiplexed   hh_i^free - hh_i^nudged
+
+over all samples, relative to eta_hat |J_i^-1 e_L|, what an ideal chain of targets would carry down from the error
+e_L to which the circuit settled (J_i is the Jacobian from layer i to the output). In linear circuits it is, with
+r = mu/(1 - mu) and L layers above the input,
+
+    single        r^(L+1-i)
+    two_phase     r^(L+1-i) (1 - r^i)/(1 - r)
+    multiplexed   1
+
+exactly; in nonlinear ones up to the size of the nudge. Measured:
+
+    signal         per model: of layers 1 to L of the deepest chain
+    layer1_signal  per model: of layer 1 of every chain
+    deviation      per model: how far the signal is from the closed form as a vector, relative; largest of all
+                   layers and chains
+    fall           factor per layer by which the single-phase signal falls, fitted over the deepest chain
+    error_left     |e_L| over that of the feed-forward output, of every single-phase chain: the nudge relieves
+                   the error that it follows
+    unsettled      largest |dh_i/dt| tau of a layer, relative to its signal, with one phase or two
+
+Signals below about 1e-10 (small `mu`, many layers) drown in rounding.
+
+Sources
+-------
+Thesis, chapter 6, eq. 6.10-6.16 (single phase), 6.36 (two phases), 6.53-6.57 (multiplexed).
+
+Errata applied
+--------------
+Eq. 6.36 leaves out what the two phases change in the basal input, hence the second factor of `two_phase`. Those of
+the models.
+"""
+
+from typing import Annotated, Literal
+
+import numpy as np
+
+import dendrosim as ds
+from dendrosim import cycles, learners
+from dendrosim.analysis import learning_signals, target_propagation
+from dendrosim.errors import ParameterError
+from dendrosim.plot import style
+
+MODELS = {"single": "single phase", "two_phase": "two phases", "multiplexed": "multiplexed"}
+SPAN = 1000.0  # what multiplexed circuits can send: so much that nothing is cut off
+E_FOLDS = 25.0  # of the slowest mode, beyond what makes the smallest signal readable
+
+
+def protocol(
+    *,
+    depths: tuple[int, ...] = (1, 2, 4, 8),
+    width: int = 4,
+    mu: float = 0.2,
+    eta_hat: float = 0.5,
+    transfer: Literal["linear", "smooth_leaky", "leaky_relu"] = "linear",
+    samples: int = 8,
+    settle: Annotated[ds.Quantity | None, "s"] = None,
+    dt: Annotated[ds.Quantity | None, "s"] = None,
+    tau: ds.Quantity = "10 ms",
+    gain: float = 1.4,
+    condition: float = 2.0,
+    data_seed: int = 0,
+) -> ds.Protocol:
+    """Return the protocol.
+
+    Parameters
+    ----------
+    depths
+        Layers above the input, one chain of each kind for each.
+    width
+        Units of every layer.
+    mu
+        Weight of the apical dendrite where both dendrites drive the soma, between 0 and 1.
+    eta_hat
+        Size of the nudge towards the target.
+    transfer
+        A bijection of the real line.
+    samples
+        Inputs and targets, normal numbers, shown side by side.
+    settle
+        Time for which circuits settle in each phase (default: until the slowest mode has fallen to about 1e-11 of
+        the smallest signal).
+    dt
+        Time step (default: 0.5 tau).
+    tau
+        Time constant of all layers.
+    gain
+        Largest singular value of the weights.
+    condition
+        Their condition number; singular values are spaced geometrically.
+    data_seed
+        Seed of inputs and targets; the run's own seed draws the weights.
+    """
+    if not depths or len(set(depths)) < len(depths):
+        raise ParameterError(f"depths is {depths}; give at least one, each once")
+    ds.positive(depths=depths, width=width, eta_hat=eta_hat, samples=samples, tau=tau)
+    if data_seed < 0:
+        raise ParameterError(f"data_seed is {data_seed}; it must not be negative")
+    step = 0.5 * float(tau.value) if dt is None else float(dt.value)
+    ds.positive(dt=step)
+    others = {"mu": mu, "eta_hat": eta_hat, "gain": gain, "condition": condition, "span": SPAN}
+    chains = {
+        depth: [
+            learners.load(
+                name,
+                tau=tau,
+                common={"sizes": (width,) * (depth + 1), "transfer": transfer},
+                own={"inverse": "exact"},
+                others=others,
+                start=f"{name}_",
+            )
+            for name in MODELS
+        ]
+        for depth in depths
+    }
+    members = {f"depth{k}_{x.name}": x.circuit for k, chain in chains.items() for x in chain}
+    steps = cycles.settling_steps(
+        {name: _settled(cycles.settling(circuit)) for name, circuit in members.items()},
+        step,
+        None if settle is None else float(settle.value),
+    )
+    rng = np.random.default_rng(data_seed)
+    x, y = rng.normal(size=(2, samples, width))
+    free, nudged, *_ = cycles.learning_cycle(members, dt=step, tau=float(tau.value), steps=steps)
+    drives = {
+        k: learners.drives(chain, ds.Samples("x"), ds.Samples("y")) for k, chain in chains.items()
+    }
+    return ds.Protocol(
+        ds.Circuit.join(**{f"depth{k}": learners.joined(chain) for k, chain in chains.items()}),
+        (ds.Block("settle", (free, nudged)),),
+        dt=f"{step!r} s",
+        signals={
+            f"depth{k}_{path}": shown
+            for k, drive in drives.items()
+            for path, shown in drive.items()
+        },
+        data={"x": x, "y": y},
+        recordings=(ds.Recording(("*.h", "*_layer*.f", "*_layer*.g", "*.goal"), every="phase"),),
+        batch=samples,
+        batch_fixed=True,
+    )
+
+
+def _settled(settling):
+    return cycles.Settling(settling.time + E_FOLDS * settling.slowest, settling.slowest)
+
+
+def measure(result: ds.Result) -> ds.Measurement:
+    """Compare the signal of every layer with its closed form."""
+    given = result.protocol.parameters
+    depths, mu = sorted(given["depths"]), given["mu"]
+    found = {depth: _read(result, depth, mu, given["eta_hat"]) for depth in depths}
+    expected = {depth: _expected(mu, depth) for depth in depths}
+    deepest = found[depths[-1]]
+    metrics = {
+        "signal": deepest["signal"],
+        "layer1_signal": {n: np.array([found[k]["signal"][n][0] for k in depths]) for n in MODELS},
+        "deviation": {n: max(found[k]["deviation"][n] for k in depths) for n in MODELS},
+        "fall": _fall(deepest["signal"]["single"]),
+        "error_left": np.array([found[k]["error_left"] for k in depths]),
+        "unsettled": max(found[k]["unsettled"] for k in depths),
+    }
+    references = {
+        "signal": expected[depths[-1]],
+        "layer1_signal": {n: np.array([expected[k][n][0] for k in depths]) for n in MODELS},
+        "deviation": dict.fromkeys(MODELS, 0.0),
+        "fall": mu / (1 - mu),
+        "error_left": np.array(
+            [target_propagation.nudge_self_consistency(mu, k, given["eta_hat"])[1] for k in depths]
+        ),
+        "unsettled": 0.0,
+    }
+    signals = {depth: found[depth]["signal"] for depth in depths}
+    figures = {
+        "signal": lambda: _draw_signal(signals, expected),
+        "layer1": lambda: _draw_layer1(depths, metrics["layer1_signal"], mu),
+    }
+    return ds.Measurement(metrics, figures, references=references)
+
+
+def _expected(mu, depth):
+    return {
+        "single": target_propagation.local_error_factors(mu, depth),
+        "two_phase": target_propagation.two_phase_factors(mu, depth),
+        "multiplexed": np.ones(depth),
+    }
+
+
+def _read(result, depth, mu, eta_hat):
+    """Return the signals of all chains of a depth, layer by layer."""
+
+    def phases(name, variable, i):
+        """What layer i settled to in the free and in the nudged phase, (units, samples) each."""
+        return result.traces[f"depth{depth}_{name}_layer{i}.{variable}"].values
+
+    layers, data = range(1, depth + 1), result.protocol.data
+    weights = [result.final[f"depth{depth}_single_w{i}"].values for i in layers]
+    forward = learning_signals.forward(weights, data["x"].T, result.protocol.parameters["transfer"])
+    jacobians = learning_signals.jacobians(weights, forward)
+    signals = {name: np.zeros(depth) for name in MODELS}
+    deviation, unsettled = dict.fromkeys(MODELS, 0.0), 0.0
+    for name, expected in _expected(mu, depth).items():
+        error = phases(name, "h", depth)[1] - data["y"].T
+        for i, jacobian in zip(layers, jacobians, strict=True):
+            ideal = -eta_hat * np.linalg.solve(jacobian, error.T[:, :, None])[:, :, 0].T
+            if name == "single":
+                carried = phases(name, "h", i)[1] - phases(name, "f", i)[1]
+            else:
+                free, nudged = phases(name, "h" if name == "two_phase" else "goal", i)
+                carried = nudged - free
+            size = np.linalg.norm(carried)
+            signals[name][i - 1] = size / np.linalg.norm(ideal)
+            away = np.linalg.norm(carried / expected[i - 1] - ideal) / np.linalg.norm(ideal)
+            deviation[name] = max(deviation[name], float(away))
+            if name != "multiplexed":
+                h, f, g = (phases(name, v, i)[1] for v in "hfg")
+                unsettled = max(unsettled, np.linalg.norm((1 - mu) * f + mu * g - h) / size)
+    error = phases("single", "h", depth)[1] - data["y"].T
+    before = np.linalg.norm(forward.activities[-1] - data["y"].T)
+    return {
+        "signal": signals,
+        "deviation": deviation,
+        "error_left": np.linalg.norm(error) / before,
+        "unsettled": float(unsettled),
+    }
+
+
+def _fall(signal):
+    """Return the factor by which a signal falls from one layer to the next, nan if there is one layer."""
+    if len(signal) < 2:
+        return np.nan
+    return float(np.exp(-np.polyfit(np.arange(len(signal)), np.log(signal), 1)[0]))
+
+
+@style.styled
+def _draw_signal(signals, expected):
+    """Draw one panel per model: signal against layer, dots; its closed form, lines."""
+    from matplotlib import colormaps
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.6, 3.0), layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(1, len(MODELS), sharey=True)
+    shades = colormaps["viridis"](np.linspace(0.85, 0.0, len(signals)))
+    for ax, (name, title) in zip(panels, MODELS.items(), strict=True):
+        for k, (depth, found) in enumerate(signals.items()):
+            layers = np.arange(1, depth + 1)
+            options = {"color": shades[k], "zorder": 3 - k / len(signals)}  # short chains in front
+            ax.plot(layers, expected[depth][name], lw=1.0, **options)
+            ax.plot(layers, found[name], "o", markersize=4, label=f"{depth}", **options)
+        ax.set_yscale("log")
+        ax.set_title(title)
+        ax.set_xlabel("layer")
+        ax.xaxis.get_major_locator().set_params(integer=True)
+    panels[0].set_ylabel("signal over that of an ideal chain")
+    style.legend_right(panels[-1], title="layers\n(lines: closed form)")
+    return figure
+
+
+@style.styled
+def _draw_layer1(depths, signals, mu):
+    ax = ds.plot.curve(
+        depths,
+        {MODELS[name]: values for name, values in signals.items()},
+        xlabel="layers above the input",
+        ylabel="signal over that of an ideal chain",
+        title="What reaches layer 1 (lines: closed form)",
+        log=True,
+    )
+    every = np.arange(1, max(depths) + 1)
+    for k, (line, name) in enumerate(zip(list(ax.lines), signals, strict=True)):
+        # Rings of falling size: one and two phases have the same signal in layer 1.
+        line.set(marker="o", markersize=8 - 2 * k, markerfacecolor="none", ls="none")
+        exact = [_expected(mu, k)[name][0] for k in every]
+        ax.plot(every, exact, color=line.get_color(), lw=1.0, zorder=1)
+    ax.margins(x=0.03)
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    style.legend_right(ax)
+    return ax.figure

@@ -1,0 +1,385 @@
+"""What inexact inverses do to the learning signal: reconstruction error against signal as they get worse.
+
+Linear circuits with apical weights Q_i = W_(i+1)^-1 (I + d N_i), N_i random of spectral norm 1, settle without and
+with a nudge, for several d side by side: copies of one circuit, as blocks of its matrices.
+
+    single        learns from h_i - f_i. What of it is there without a target is reconstruction error, and what
+                  the nudge adds is signal. The former soon exceeds the latter by far.
+    two_phase     learns from h_i^nudged - h_i^free, in which reconstruction errors cancel exactly; what is left is
+                  that the signal itself comes down through inexact inverses, and echoes
+    multiplexed   learns from hh_i^nudged - hh_i^free: as before, but without echo
+
+Measured per d and layer, relative to what exact inverses carry down from the error e_L to which circuits settle:
+-r^(L+1-i) eta_hat C_i e_L with one phase, (1 - r^i)/(1 - r) times this with two, -eta_hat C_i e_L multiplexed;
+C_i = W_(i+1)^-1 ... W_L^-1 and r = mu/(1 - mu).
+
+    single_signal          size of the signal, 1 with exact inverses
+    single_reconstruction  size of the reconstruction error
+    two_phase_error        distance of the signal from that of exact inverses
+    multiplexed_error      likewise
+    inverse_error          per d: largest |Q_i W_(i+1) - I|, spectral
+    stable                 per d: whether circuits of one and two phases settle; if not, they are left out and nan.
+                           Multiplexed ones always do, as their pathways do not act on each other.
+
+Sources
+-------
+Thesis, chapter 6, eq. 6.22 (single phase), 6.31-6.36 (two phases), 6.53-6.57 (multiplexed).
+
+Errata applied
+--------------
+Eq. 6.22, 6.31, 6.33: the products of Jacobians have other indices, see `dendrosim.analysis.target_propagation`, by
+which closed forms are computed. Eq. 6.36 leaves out what the two phases change in the basal input.
+"""
+
+from functools import reduce
+from itertools import accumulate, pairwise
+from math import ceil
+from typing import Annotated, NamedTuple
+
+import numpy as np
+from scipy.linalg import block_diag
+
+import dendrosim as ds
+from dendrosim.analysis import target_propagation
+from dendrosim.errors import ParameterError, ShapeError
+from dendrosim.plot import style
+
+MODELS = {"single": "dynamical_tp", "two_phase": "two_phase_dtp", "multiplexed": "multiplexed_dtp"}
+SERIES = {
+    "single_reconstruction": "single phase:\nreconstruction error",
+    "two_phase_error": "two phases:\nerror of the signal",
+    "multiplexed_error": "multiplexed:\nerror of the signal",
+}
+SPAN = 1000.0  # what multiplexed circuits can send: so much that nothing is cut off
+E_FOLDS = 25.0  # of the slowest mode, beyond the size of the smallest signal
+SLOWEST = 0.02  # decay per tau; a circuit with a slower mode counts as unstable
+
+
+def protocol(
+    *,
+    sizes: tuple[int, ...] = (4, 4, 4, 4),
+    degradations: tuple[float, ...] = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0),
+    mu: float = 0.15,
+    eta_hat: float = 0.5,
+    samples: int = 8,
+    settle: Annotated[ds.Quantity | None, "s"] = None,
+    dt: Annotated[ds.Quantity | None, "s"] = None,
+    tau: ds.Quantity = "10 ms",
+    gain: float = 1.4,
+    condition: float = 2.0,
+    data_seed: int = 0,
+) -> ds.Protocol:
+    """Return the protocol.
+
+    Parameters
+    ----------
+    sizes
+        Units per layer, input first; all layers above it have one size.
+    degradations
+        How far apical weights are from inverses, d.
+    mu
+        Weight of the apical dendrite where both dendrites drive the soma, between 0 and 1.
+    eta_hat
+        Size of the nudge towards the target.
+    samples
+        Inputs and targets, normal numbers, shown side by side.
+    settle
+        Time for which circuits settle in each phase (default: chosen from the slowest mode).
+    dt
+        Time step (default: 0.5 tau).
+    tau
+        Time constant of all layers.
+    gain
+        Largest singular value of basal weights.
+    condition
+        Their condition number.
+    data_seed
+        Seed of weights and data; nothing else is random.
+    """
+    _check(sizes, degradations, mu, data_seed)
+    ds.positive(eta_hat=eta_hat, samples=samples, tau=tau)
+    second = float(tau.value)
+    step = 0.5 * second if dt is None else float(dt.value)
+    ds.positive(dt=step)
+    rng = np.random.default_rng(data_seed)
+    start = ds.WellConditioned(gain, condition)
+    basal = [start.sample(shape[::-1], rng) for shape in pairwise(sizes)]
+    noise = [rng.normal(size=w.shape) for w in basal[1:]]
+    noise = [n / np.linalg.norm(n, 2) for n in noise]
+    apical = [
+        [np.linalg.solve(w, np.eye(len(w)) + d * n) for w, n in zip(basal[1:], noise, strict=True)]
+        for d in degradations
+    ]
+    slowest, factor = np.array([_modes(basal, qs, mu, eta_hat, step / second) for qs in apical]).T
+    kept = np.flatnonzero(slowest >= SLOWEST)
+    if not len(kept):
+        raise ParameterError(
+            f"with mu = {mu} no circuit is stable, whatever the degradation of {degradations}; lower either"
+        )
+    if np.any(factor[kept] >= 1):
+        raise ParameterError(
+            f"dt is {step * 1e3:g} ms; with tau = {second * 1e3:g} ms activities overshoot; choose a smaller one"
+        )
+    steps = _steps(settle, step, factor[kept].max(), mu, len(basal))
+    circuits = {
+        name: _circuit(
+            model,
+            basal,
+            apical if name == "multiplexed" else [apical[k] for k in kept],
+            mu,
+            eta_hat,
+            tau,
+        )
+        for name, model in MODELS.items()
+    }
+    x, y = rng.normal(size=(samples, sizes[0])), rng.normal(size=(samples, sizes[-1]))
+    gates = {f"{name}_{gate}": 0.0 for name, c in circuits.items() for gate in c.gates}
+    duration, last = f"{steps * step!r} s", len(basal)
+    return ds.Protocol(
+        ds.Circuit.join(**circuits),
+        (
+            ds.Block(
+                "settle",
+                (
+                    ds.Phase("free", duration, gates={**gates, **_like(gates, "hold")}),
+                    ds.Phase("nudged", duration, gates={**gates, **_like(gates, "teach")}),
+                ),
+            ),
+        ),
+        dt=f"{step!r} s",
+        signals={f"{name}_layer0.h": ds.Samples("x") for name in MODELS}
+        | {f"{name}_layer{last}.target": ds.Samples(f"y_{name}") for name in MODELS},
+        data={"x": x}
+        | {
+            f"y_{n}": np.tile(y, circuits[n].population(f"layer{last}").size // sizes[-1])
+            for n in MODELS
+        },
+        recordings=(ds.Recording(("*.h", "*_layer*.f", "*.goal"), every="phase"),),
+        batch=samples,
+        batch_fixed=True,
+        references={
+            "kept": kept,
+            "inverse_error": np.array(
+                [
+                    max(
+                        np.linalg.norm(q @ w - np.eye(len(w)), 2)
+                        for q, w in zip(qs, basal[1:], strict=True)
+                    )
+                    for qs in apical
+                ]
+            ),
+        },
+    )
+
+
+def _check(sizes, degradations, mu, data_seed):
+    if len(sizes) < 3:
+        raise ShapeError(
+            f"sizes is {sizes}; there must be an input and two layers above it, the lower with apical weights"
+        )
+    ds.positive(sizes=sizes)
+    if len(set(sizes[1:])) > 1:
+        raise ShapeError(
+            f"sizes is {sizes}; inverses need layers 1 to {len(sizes) - 1} of one size (layer 0 may differ)"
+        )
+    if not degradations or not all(0 <= d < np.inf for d in degradations):
+        raise ParameterError(f"degradations is {degradations}; give at least one, and none below 0")
+    if not 0 < mu < 1:
+        raise ParameterError(f"mu is {mu}; it must lie between 0 and 1")
+    if data_seed < 0:
+        raise ParameterError(f"data_seed is {data_seed}; it must not be negative")
+
+
+def _modes(basal, apical, mu, eta_hat, step):
+    """Return the slowest decay per tau, and the largest factor per time step, without nudge and with it."""
+    units, layers = len(basal[-1]), len(basal)
+    found = []
+    for gain in (1.0, 1.0 - eta_hat):
+        jacobian = -np.eye(units * layers)
+        jacobian[-units:, -units:] *= 1 - mu * gain
+        for i, (w, q) in enumerate(zip(basal[1:], apical, strict=True)):
+            low, high = (slice(k * units, (k + 1) * units) for k in (i, i + 1))
+            jacobian[high, low], jacobian[low, high] = (1 - mu) * w, mu * q
+        found.append(np.linalg.eigvals(jacobian))
+    modes = np.concatenate(found)
+    return -modes.real.max(), np.abs(1 + step * modes).max()
+
+
+def _steps(settle, step, factor, mu, layers):
+    """Return the steps of a phase: those given, or as many as the slowest mode needs."""
+    if settle is None:
+        return ceil((layers * max(np.log(1 / mu - 1), 0.0) + E_FOLDS) / -np.log(factor))
+    ds.positive(settle=settle)
+    steps = round(float(settle.value) / step)
+    if steps < 1 or abs(float(settle.value) / step - steps) > 1e-6 * steps:
+        raise ParameterError(
+            f"settle is {float(settle.value) * 1e3:g} ms; it must be a whole number of time steps of "
+            f"{step * 1e3:g} ms"
+        )
+    return steps
+
+
+def _circuit(model, basal, apical, mu, eta_hat, tau):
+    """Return a circuit whose matrices have one block per copy; the copies share their input."""
+    copies = len(apical)
+    sizes = (basal[0].shape[1], *(copies * len(w) for w in basal))
+    own = {"mu": mu, "tau": tau}
+    if model == "multiplexed_dtp":
+        own = {"tau_basal": tau, "tau_apical": tau, "span": SPAN}
+    circuit = ds.load_circuit(model, sizes=sizes, eta_hat=eta_hat, inverse="fixed", **own)
+    given = {"w1": np.tile(basal[0], (copies, 1))}
+    given |= {f"w{i}": block_diag(*[w] * copies) for i, w in enumerate(basal[1:], 2)}
+    given |= {f"q{i}": block_diag(*blocks) for i, blocks in enumerate(zip(*apical, strict=True), 1)}
+    return circuit.replace(matrices=[m.replace(initial=given[m.name]) for m in circuit.matrices])
+
+
+def _like(gates, name):
+    return {gate: 1.0 for gate in gates if gate.endswith(f"_{name}")}
+
+
+def measure(result: ds.Result) -> ds.Measurement:
+    """Tell signal from reconstruction error, and compare both with their closed forms."""
+    given, known = result.protocol.parameters, result.protocol.references
+    mu, eta_hat, degradations = given["mu"], given["eta_hat"], np.array(given["degradations"])
+    kept, last = np.asarray(known["kept"]), len(given["sizes"]) - 1
+    names = ("single_signal", "single_reconstruction", "two_phase_error", "multiplexed_error")
+    found = {name: np.full((len(degradations), last), np.nan) for name in names}
+    expected = {name: values.copy() for name, values in found.items()}
+    for k in range(len(degradations)):
+        basal, apical, y = _copy(result, k, len(degradations), last)
+        place = {"multiplexed": k}
+        if k in kept:
+            place |= dict.fromkeys(("single", "two_phase"), int(np.searchsorted(kept, k)))
+        simulated = {
+            name: _simulated(result, name, slice(copy * len(y), (copy + 1) * len(y)), last, y)
+            for name, copy in place.items()
+        }
+        exact = _closed_forms(basal, apical, result.protocol.data["x"].T, y, mu, eta_hat)
+        for into, courses in ((found, simulated), (expected, {n: exact[n] for n in place})):
+            for name, values in _relative(basal, courses, mu, eta_hat).items():
+                into[name][k] = values
+    stable = np.isin(np.arange(len(degradations)), kept)
+    metrics = {
+        "degradation": degradations,
+        "inverse_error": np.asarray(known["inverse_error"]),
+        "stable": stable,
+        **found,
+    }
+    figures = {"reconstruction": lambda: _draw(degradations, found, expected)}
+    return ds.Measurement(metrics, figures, references=expected)
+
+
+class Course(NamedTuple):
+    """What a circuit makes of a nudge, layer by layer, and the error e_L to which it settles with it."""
+
+    signal: list[np.ndarray]
+    error: np.ndarray
+    reconstruction: list[np.ndarray] | None = None  # what of the local error is there without nudge
+
+
+def _copy(result, copy, copies, last):
+    """Return weights and target of a copy."""
+
+    def block(name):
+        values = np.split(result.final[f"multiplexed_{name}"].values, copies)[copy]
+        return values if name == "w1" else np.split(values, copies, axis=1)[copy]
+
+    basal = [block(f"w{i}") for i in range(1, last + 1)]
+    apical = [block(f"q{i}") for i in range(1, last)]
+    return basal, apical, result.protocol.data["y_multiplexed"].T[: len(basal[-1])]
+
+
+def _simulated(result, name, rows, last, y):
+    """Return what a copy did, whose units are `rows` of every layer."""
+
+    def phases(variable, i):
+        """What a variable of layer i settled to without and with nudge."""
+        return result.traces[f"{name}_layer{i}.{variable}"].values[:, rows]
+
+    layers = range(1, last + 1)
+    error = phases("h", last)[1] - y
+    if name == "single":
+        local = [phases("h", i) - phases("f", i) for i in layers]
+        return Course([b - a for a, b in local], error, [a for a, _ in local])
+    carrier = "goal" if name == "multiplexed" else "h"
+    return Course([b - a for a, b in (phases(carrier, i) for i in layers)], error)
+
+
+def _closed_forms(basal, apical, x, y, mu, eta_hat):
+    """Return what the closed forms of the three circuits say."""
+    free, nudged = (
+        target_propagation.linear_fixed_point(basal, apical, x, y, mu, top=top, eta_hat=eta_hat)
+        for top in ("free", "nudged")
+    )
+    local = [
+        [h - w @ below for w, below, h in zip(basal, settled[:-1], settled[1:], strict=True)]
+        for settled in (free, nudged)
+    ]
+    error = nudged[-1] - y
+    output_error = reduce(np.matmul, reversed(basal)) @ x - y
+    return {
+        "single": Course([b - a for a, b in zip(*local, strict=True)], error, local[0]),
+        "two_phase": Course(
+            target_propagation.two_phase_difference(basal, apical, error, mu, eta_hat), error
+        ),
+        "multiplexed": Course(_carried(apical, -eta_hat * output_error), output_error),
+    }
+
+
+def _carried(apical, top):
+    """Return what apical weights carry down from the top, layer 1 first."""
+    return list(accumulate(reversed(apical), lambda above, q: q @ above, initial=top))[::-1]
+
+
+def _relative(basal, courses, mu, eta_hat):
+    """Return per layer sizes and distances relative to what exact inverses carry down from the errors."""
+    inverses = [np.linalg.inv(w) for w in basal[1:]]
+    factors = {
+        "single": target_propagation.local_error_factors(mu, len(basal)),
+        "two_phase": target_propagation.two_phase_factors(mu, len(basal)),
+        "multiplexed": np.ones(len(basal)),
+    }
+    found = {}
+    for name, (signal, error, reconstruction) in courses.items():
+        carried = _carried(inverses, -eta_hat * error)
+        ideal = [f * c for f, c in zip(factors[name], carried, strict=True)]
+        if name == "single":
+            found["single_signal"] = _sizes(signal, ideal)
+            found["single_reconstruction"] = _sizes(reconstruction, ideal)
+        else:
+            away = [s - c for s, c in zip(signal, ideal, strict=True)]
+            found[f"{name}_error"] = _sizes(away, ideal)
+    return found
+
+
+def _sizes(values, units):
+    return [np.linalg.norm(v) / np.linalg.norm(u) for v, u in zip(values, units, strict=True)]
+
+
+@style.styled
+def _draw(degradations, found, expected):
+    """Draw one panel per layer: dots simulated, lines closed form. What is exactly 0 is left out."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    layers = next(iter(found.values())).shape[1]
+    figure = Figure(figsize=(1.9 + 1.9 * layers, 3.0), layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(1, layers, sharex=True, sharey=True, squeeze=False)[0]
+    order = np.argsort(degradations)
+    order = order[degradations[order] > 0]
+    for i, ax in enumerate(panels):
+        for colour, (name, label) in zip(style.PALETTE, SERIES.items(), strict=False):
+            values, exact = (
+                np.where(a > 1e-9, a, np.nan)[order, i] for a in (found[name], expected[name])
+            )
+            ax.plot(degradations[order], exact, color=colour, lw=1.0)
+            ax.plot(degradations[order], values, "o", color=colour, markersize=4, label=label)
+        ax.axhline(1.0, color=style.QUIET, lw=0.6, zorder=1, label="the signal itself")
+        ax.set_xscale("log")
+        ax.set_yscale("log")
+        ax.set_title(f"layer {i + 1}" + (" (top)" if i == layers - 1 else ""))
+        ax.set_xlabel("degradation d")
+    panels[0].set_ylabel("relative to the signal\nwith exact inverses")
+    style.legend_right(panels[-1], title="lines: closed form")
+    return figure

@@ -1,0 +1,401 @@
+"""Apical weights learn to invert basal ones while no target is there: how near they come, and how fast.
+
+Basal weights stay as they are. Apical ones start from a wrong value and take one step in every trial, in which
+circuits have settled without a target.
+
+`rule = reconstruction`: the layer below is reconstructed from the one above,
+
+    Q_i <- Q_i - eta_q tau (<(Q_i t_i - h_i) t_i^T/(1 + |t_i|^2)> + decay_q Q_i),   t_i = s^-1(h_(i+1))
+
+The fixed point is a weighted regression of h_i on t_i: without decay W_(i+1)^-1, if that is there. Multiplexed
+activity does not depend on apical weights, so that the distance from the fixed point is known at all times:
+(Q_0 - Q*) (I - eta_q tau (M + decay_q))^n after n steps, M = <t_i t_i^T/(1 + |t_i|^2)>.
+
+`rule = drl`, multiplexed: every layer is perturbed in its turn, and learns to undo what this changed (difference
+reconstruction loss). On average, with J_i the Jacobian from layer i to the output, direct feedback has the
+
+    fixed point Q* = J_i^T (J_i J_i^T + decay_q)^-1,   approached as   (I - eta_q tau (J_i J_i^T + decay_q))^n
+
+With layer-wise feedback V_i J_i stands for J_i, V_i = Q_(i+1) ... Q_(L-1): for the highest apical weights this is
+the same, those below must wait for them, and have a fixed point that is known when V_i has come to rest. Where Q*
+is no inverse, because of decay or of fewer units above, every new draw of perturbations moves the weights away
+from it a little.
+
+Measured, per hidden layer, before and after where there are two:
+
+    reconstruction_error            |Q F - F^+ F|, spectral; F is W_(i+1), or J_i with direct feedback
+    angle_inverse, angle_pseudo_inverse, angle_transpose, angle_fixed_point
+                                    degrees between Q, as it is at the end, and these
+    distance, expected_distance     |Q - Q*| relative to |Q*|, in the Frobenius norm
+    rate_ratio                      how much faster the distance has fallen than expected, over the first e-fold
+
+What has no closed form is nan: of `drl` with a nonlinear transfer all; of nonlinear circuits with one or two
+phases the fixed point unless decay_q is 0 and W_(i+1) square; approaches other than those above.
+
+Sources
+-------
+Thesis, chapter 6, eq. 6.26 and 6.37. Difference reconstruction loss: Meulemans et al. (2020), A theoretical
+framework for target propagation, eq. 10-12. The approaches follow from the rules.
+
+Errata applied
+--------------
+Those of the models.
+"""
+
+from functools import reduce
+from typing import Annotated, Literal, NamedTuple
+
+import numpy as np
+
+import dendrosim as ds
+from dendrosim import cycles, learners
+from dendrosim.analysis import learning_signals, target_propagation
+from dendrosim.errors import ParameterError
+from dendrosim.plot import style
+
+BATCH = 64  # samples side by side, at most
+KEPT = 200  # times at which apical weights are recorded, about
+START = 0.3  # standard deviation of random initial weights
+
+
+def protocol(
+    *,
+    model: Literal["single", "two_phase", "multiplexed"] = "multiplexed",
+    rule: Literal["reconstruction", "drl"] = "reconstruction",
+    feedback: Literal["layerwise", "direct"] = "layerwise",
+    sizes: tuple[int, ...] = (4, 4, 4, 4),
+    transfer: Literal["linear", "smooth_leaky", "leaky_relu"] = "linear",
+    start: Literal["zero", "random", "scaled"] = "random",
+    inverse_error: float = 0.5,
+    trials: int = 600,
+    samples: int = 64,
+    eta_q: Annotated[ds.Quantity | None, "Hz"] = None,
+    decay_q: float = 1e-4,
+    sigma: float = 0.1,
+    mu: float = 0.2,
+    settle: Annotated[ds.Quantity | None, "s"] = None,
+    dt: Annotated[ds.Quantity | None, "s"] = None,
+    tau: ds.Quantity = "10 ms",
+    gain: float = 1.4,
+    condition: float = 2.0,
+    data_seed: int = 0,
+) -> ds.Protocol:
+    """Return the protocol.
+
+    Parameters
+    ----------
+    model
+        Which circuit.
+    rule
+        By what apical weights learn; `drl` is for `multiplexed`.
+    feedback
+        Whether apical weights come from the layer above, or from the output directly (with rule=drl).
+    sizes
+        Units per layer, input first; at least two layers above it.
+    transfer
+        A bijection of the real line.
+    start
+        Initial apical weights: zero; random, of standard deviation 0.3; or scaled, 1 + `inverse_error` times the
+        pseudo-inverse.
+    inverse_error
+        See `start`.
+    trials
+        Steps of learning.
+    samples
+        Inputs, normal numbers, 64 side by side; with more they are shown in turn, and the approach is that on
+        average.
+    eta_q
+        Learning rate (default: 20 Hz, or 5 Hz with rule=drl).
+    decay_q
+        Decay of apical weights, relative to that rate.
+    sigma
+        Standard deviation of perturbations (with rule=drl).
+    mu
+        Weight of the apical dendrite, between 0 and 1 (not for `multiplexed`).
+    settle
+        Time for which circuits settle in each phase (default: chosen from the spectrum).
+    dt
+        Time step (default: 0.5 tau).
+    tau
+        Time constant of all layers.
+    gain
+        Largest singular value of basal weights.
+    condition
+        Their condition number.
+    data_seed
+        Seed of inputs and of all weights; the run's own seed draws perturbations.
+    """
+    _check(model, rule, feedback, sizes, decay_q, data_seed)
+    ds.positive(sizes=sizes, trials=trials, samples=samples, tau=tau, sigma=sigma)
+    step = 0.5 * float(tau.value) if dt is None else float(dt.value)
+    ds.positive(dt=step)
+    eta_q = ds.quantity("20 Hz" if rule == "reconstruction" else "5 Hz") if eta_q is None else eta_q
+    own = {"eta_q": eta_q, "decay_q": decay_q}
+    own["inverse"] = "learned" if rule == "reconstruction" else "drl"
+    if model == "multiplexed":
+        own |= {"feedback": feedback, "sigma": sigma}
+    learner = learners.load(
+        model,
+        tau=tau,
+        common={"sizes": sizes, "transfer": transfer},
+        own=own,
+        others={"mu": mu, "gain": gain, "condition": condition},
+    )
+    rng = np.random.default_rng(data_seed)
+    basal, apical = _weights(sizes, gain, condition, feedback, start, inverse_error, rng)
+    given = {f"w{i}": w for i, w in enumerate(basal, 1)}
+    given |= {f"q{i}": q for i, q in enumerate(apical, 1)}
+    circuit = learner.circuit.replace(
+        matrices=[m.replace(initial=given.get(m.name, m.initial)) for m in learner.circuit.matrices]
+    )
+    steps = cycles.settling_steps(
+        {model: learner.settling()}, step, None if settle is None else float(settle.value)
+    )
+    members = {"": circuit}
+    batch = min(samples, BATCH)
+    return ds.Protocol(
+        circuit,
+        (
+            ds.Block("settle", (cycles.recall(members, dt=step, steps=steps),)),
+            ds.Block("sleep", _cycle(circuit, rule, step, float(tau.value), steps), trials=trials),
+        ),
+        dt=f"{step!r} s",
+        signals={"layer0.h": ds.Samples("x"), f"layer{learner.last}.target": 0.0},
+        data={"x": rng.normal(size=(samples, sizes[0]))},
+        recordings=(
+            ds.Recording(
+                "q*",
+                every="phase",
+                phases="sleep/sleep" if rule == "reconstruction" else "sleep/free",
+                thin=max(1, trials // KEPT),
+            ),
+        ),
+        batch=batch,
+        batch_fixed=True,
+        references={"step": float(eta_q.value) * float(tau.value)},
+    )
+
+
+def _check(model, rule, feedback, sizes, decay_q, data_seed):
+    if len(sizes) < 3:
+        raise ds.errors.ShapeError(
+            f"sizes is {sizes}; there must be an input and two layers above it, the lower with apical weights"
+        )
+    if rule == "drl" and model != "multiplexed":
+        raise ParameterError(f"rule is drl and model is {model}; only multiplexed learns by it")
+    if feedback == "direct" and rule != "drl":
+        raise ParameterError(
+            f"feedback is direct and rule is {rule}; direct feedback is learned by rule=drl only"
+        )
+    if not 0 <= decay_q < np.inf:
+        raise ParameterError(f"decay_q is {decay_q}; it must be a number from 0 up")
+    if data_seed < 0:
+        raise ParameterError(f"data_seed is {data_seed}; it must not be negative")
+
+
+def _weights(sizes, gain, condition, feedback, start, inverse_error, rng):
+    """Return basal and initial apical weights."""
+    initial = ds.WellConditioned(gain, condition)
+    basal = [initial.sample(shape, rng) for shape in zip(sizes[1:], sizes[:-1], strict=True)]
+    forward = [_forward(basal, i, feedback) for i in range(1, len(basal))]
+    if start == "scaled":
+        return basal, [(1 + inverse_error) * np.linalg.pinv(f) for f in forward]
+    scale = START if start == "random" else 0.0
+    return basal, [scale * rng.normal(size=f.T.shape) for f in forward]
+
+
+def _forward(basal, i, feedback):
+    """Return what the apical weights of layer i undo in a linear network: W_(i+1), or all above layer i."""
+    return (
+        reduce(np.matmul, basal[:i:-1], np.eye(len(basal[-1]))) @ basal[i]
+        if feedback == "direct"
+        else basal[i]
+    )
+
+
+def _cycle(circuit, rule, step, tau, steps):
+    """Return a trial: one phase that ends with a step of learning, or `free` and one with noise per layer."""
+    if rule == "drl":
+        made = cycles.learning_cycle({"": circuit}, dt=step, tau=tau, steps=steps)
+        return tuple(p for p in made if p.name == "free" or p.name.startswith("noise"))
+    settling = cycles.recall({"": circuit}, dt=step, steps=steps)
+    once = ds.Pulse(tau / step, f"{(steps - 1) * step!r} s", f"{step!r} s")
+    return (settling.replace(name="sleep", gates={**settling.gates, "sleep": once}),)
+
+
+class Course(NamedTuple):
+    """The apical weights of a layer, and where theory expects them; what is not known is nan."""
+
+    apical: np.ndarray  # (times, post, pre)
+    forward: np.ndarray
+    fixed_point: np.ndarray
+    expected: np.ndarray  # distance from it, (times,)
+
+    @property
+    def distance(self) -> np.ndarray:
+        """Of the weights from the fixed point, relative to its size, (times,)."""
+        away = np.linalg.norm(self.apical - self.fixed_point, axis=(1, 2))
+        return away / np.linalg.norm(self.fixed_point)
+
+
+def measure(result: ds.Result) -> ds.Measurement:
+    """Compare apical weights with inverses, and their approach with its closed form."""
+    trials, courses = _courses(result)
+    first, final = (
+        [learning_signals.feedback_alignment(c.apical[k], c.forward) for c in courses]
+        for k in (0, -1)
+    )
+    ends = [0, -1]
+    metrics = {
+        "reconstruction_error": np.array(
+            [[x.reconstruction_error for x in found] for found in (first, final)]
+        ),
+        **{
+            f"angle_{kind}": np.array([getattr(x, kind) for x in final])
+            for kind in ("inverse", "pseudo_inverse", "transpose")
+        },
+        "angle_fixed_point": np.array(
+            [learning_signals.angle(c.apical[-1], c.fixed_point) for c in courses]
+        ),
+        "distance": np.array([c.distance[ends] for c in courses]).T,
+        "expected_distance": np.array([c.expected[ends] for c in courses]).T,
+        "rate_ratio": np.array([_ratio(c.distance, c.expected) for c in courses]),
+    }
+    references = {
+        "angle_fixed_point": 0.0,
+        "distance": metrics["expected_distance"],
+        "rate_ratio": 1.0,
+    }
+    figures = {"angles": lambda: _draw_angles(trials, courses)}
+    if np.isfinite(metrics["distance"]).all():
+        figures["distance"] = lambda: _draw_distance(trials, courses)
+    return ds.Measurement(metrics, figures, references=references)
+
+
+def _ratio(distance, expected):
+    """Return the fall of the distance over that expected, when this has fallen by a factor e, or at the end."""
+    if not np.isfinite(expected[0]) or not expected[0] or len(expected) < 2:
+        return np.nan
+    below = np.flatnonzero(expected <= expected[0] / np.e)
+    k = below[0] if len(below) else -1
+    return float(np.log(distance[0] / distance[k]) / np.log(expected[0] / expected[k]))
+
+
+def _courses(result):
+    """Return the trials at which weights are known, and the course of every hidden layer."""
+    given = result.protocol.parameters
+    last = len(given["sizes"]) - 1
+    basal = [result.final[f"w{i}"].values for i in range(1, last + 1)]
+    apical = [
+        np.concatenate([result.traces[f"q{i}"].values, result.final[f"q{i}"].values[None]])
+        for i in range(1, last)
+    ]
+    steps = max(1, given["trials"] // KEPT)
+    trials = np.append(steps * np.arange(len(apical[0]) - 1), given["trials"])
+    rate, decay = result.protocol.references["step"], given["decay_q"]
+    rule = _reconstruction if given["rule"] == "reconstruction" else _differences
+    courses = []
+    for i, (q, (fixed, curvature)) in enumerate(
+        zip(apical, rule(result, basal, apical), strict=True), 1
+    ):
+        expected = np.full(len(trials), np.nan)
+        if curvature is not None:
+            values, vectors = np.linalg.eigh(curvature)
+            away = (q[0] - fixed) @ vectors
+            left = (1 - rate * (values + decay)) ** trials[:, None]
+            expected = np.linalg.norm(away[None] * left[:, None], axis=(1, 2)) / np.linalg.norm(
+                fixed
+            )
+        courses.append(Course(q, _forward(basal, i, given["feedback"]), fixed, expected))
+    return trials, courses
+
+
+def _reconstruction(result, basal, apical):
+    """Yield fixed point and curvature M of every hidden layer; None where the approach is not known."""
+    given = result.protocol.parameters
+    x, decay = result.protocol.data["x"].T, given["decay_q"]
+    activities = learning_signals.forward(basal, x, given["transfer"]).activities
+    if given["model"] == "multiplexed":
+        for i, w in enumerate(basal[1:], 1):
+            yield _regression(activities[i], w @ activities[i], decay)
+        return
+    if given["transfer"] != "linear":
+        for w in basal[1:]:
+            known = not decay and w.shape[0] == w.shape[1]
+            yield (np.linalg.inv(w) if known else np.full(w.T.shape, np.nan)), None
+        return
+    # Activity depends on the apical weights, so that the fixed point is found step by step.
+    fixed = [np.linalg.pinv(w) for w in basal[1:]]
+    for _ in range(200):
+        settled = target_propagation.linear_fixed_point(
+            basal, fixed, x, np.zeros((len(basal[-1]), x.shape[1])), given["mu"], top="free"
+        )
+        fixed = [_regression(settled[i], settled[i + 1], decay)[0] for i in range(1, len(basal))]
+    yield from ((q, None) for q in fixed)
+
+
+def _regression(h, t, decay):
+    """Return the regression of h on t with the weights 1/(1 + |t|^2), and the moments of t so weighted."""
+    weighted = t / (1 + np.sum(t**2, axis=0))
+    moments = weighted @ t.T / t.shape[1]
+    across = h @ weighted.T / t.shape[1]
+    return np.linalg.solve(moments + decay * np.eye(len(t)), across.T).T, moments
+
+
+def _differences(result, basal, apical):
+    """Yield fixed point and curvature of every hidden layer, the highest last."""
+    given = result.protocol.parameters
+    for i, q in enumerate(apical, 1):
+        jacobian, known = _forward(basal, i, "direct"), True
+        if given["feedback"] == "layerwise" and i < len(apical):
+            # What the perturbation changes in the layer above, by the weights as they are at the end.
+            back = reduce(np.matmul, [weights[-1] for weights in apical[i:]])
+            jacobian, known = back @ jacobian, False
+        square = jacobian @ jacobian.T
+        if given["transfer"] != "linear":
+            yield np.full(q[0].shape, np.nan), None
+            continue
+        damped = square + given["decay_q"] * np.eye(len(square))
+        yield np.linalg.solve(damped, jacobian).T, square if known else None
+
+
+@style.styled
+def _draw_distance(trials, courses):
+    """Draw distances as dots, closed forms as lines; where there is none, distances as dashed lines."""
+    from matplotlib import colormaps
+
+    ax = style.axes(None)
+    shades = colormaps["viridis"](np.linspace(0.0, 0.85, len(courses)))
+    for i, (colour, course) in enumerate(zip(shades, courses, strict=True), 1):
+        known = np.isfinite(course.expected).all()
+        options = {"color": colour, "label": f"layer {i}" + ("" if known else "\n(no closed form)")}
+        if known:
+            seen = slice(None, None, -(-len(trials) // 25))
+            ax.plot(trials[seen], course.distance[seen], "o", markersize=3.5, **options)
+            style.line(ax, trials, course.expected, color=colour, lw=1.0)
+        else:
+            style.line(ax, trials, course.distance, ls=(0, (5, 1.5)), **options)
+    ax.set_yscale("log")
+    ax.set_xlabel("trial")
+    ax.set_ylabel("distance from the fixed point,\nrelative to its size")
+    ax.set_ylim(bottom=0.5 * min(np.min(c.distance) for c in courses))
+    ax.set_title("Apical weights approach their fixed point (lines: closed form)")
+    ax.margins(x=0.02)
+    style.legend_right(ax)
+    return ax.figure
+
+
+def _draw_angles(trials, courses):
+    kinds = {"inverse": "inverse", "pseudo_inverse": "pseudo-inverse", "transpose": "transpose"}
+    found = [[learning_signals.feedback_alignment(q, c.forward) for q in c.apical] for c in courses]
+    angles = {
+        label: np.array([[getattr(x, kind) for x in row] for row in found]).T
+        for kind, label in kinds.items()
+    }
+    angles["fixed point"] = np.array(
+        [[learning_signals.angle(q, c.fixed_point) for q in c.apical] for c in courses]
+    ).T
+    if np.isfinite(angles["inverse"]).all():
+        del angles["pseudo-inverse"]  # the same
+    angles = {label: values for label, values in angles.items() if np.isfinite(values).any()}
+    return ds.plot.angles(trials, angles, title="Angle of apical weights to")[0].figure

@@ -1,0 +1,318 @@
+"""How fast the error can fall in a single-phase circuit whose first layer alone learns: there is a limit.
+
+Plasticity goes on all the time while the circuit, nudged and with exact inverses, follows. The inputs
+have uncorrelated components of different power, and component k sees W_1 learn with the speed
+
+    kappa_k = eta_1 <x_k^2> tau
+
+independently of the others, so that one circuit shows all speeds side by side; all are linear. Slow learning
+lets the circuit settle, and its error falls at kappa r^L eta_hat/(1 + eta_hat S) per tau (`adiabatic_rate`;
+r = mu/(1 - mu), S = r + ... + r^L). Fast learning does not help: W_1 then merely follows the activity of layer 1,
+and what the nudge sends down arrives at a rate of about mu^L eta_hat (`speed_limit`). In between the rate is that
+of the slowest of L + 1 modes (`expected_rate`).
+
+Learning in single steps, each from a settled circuit, is not bound by this: a second circuit learns so from
+inputs of equal power, and takes a part `part` off its error after each time `settle`.
+
+Rates are per tau, fitted over the last part of the run, in which the slowest mode is left; they are those of the
+continuous circuit, the forward Euler step is taken out.
+
+Measured:
+
+    kappa, rate       and `expected_rate`, `adiabatic_rate` beside it, per component
+    speed_limit       what no kappa can beat, and `fraction_of_limit`, the largest that was reached
+    event_rate        at which the error of the second circuit falls, per tau
+    event_advantage   `event_rate` over `speed_limit`
+
+Sources
+-------
+Thesis, chapter 6, eq. 6.10-6.17. The rates are not in the thesis: see `dendrosim.analysis.target_propagation`.
+
+Errata applied
+--------------
+Those of `dynamical_tp`.
+"""
+
+from math import ceil
+from typing import Annotated
+
+import numpy as np
+
+import dendrosim as ds
+from dendrosim import cycles
+from dendrosim.analysis import target_propagation
+from dendrosim.errors import ParameterError
+from dendrosim.plot import style
+
+E_FOLDS = 25.0  # of all other modes, until the slowest is taken to be left alone
+WINDOW = 20  # tau over which its rate is fitted, at least
+KEPT = 400  # times at which activities are recorded, about
+
+
+def protocol(
+    *,
+    layers: int = 3,
+    width: int = 4,
+    mu: float = 0.2,
+    eta_hat: float = 0.5,
+    kappas: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0),
+    part: float = 0.5,
+    duration: Annotated[ds.Quantity | None, "s"] = None,
+    settle: Annotated[ds.Quantity | None, "s"] = None,
+    dt: Annotated[ds.Quantity | None, "s"] = None,
+    tau: ds.Quantity = "10 ms",
+    gain: float = 1.4,
+    condition: float = 2.0,
+    data_seed: int = 0,
+) -> ds.Protocol:
+    """Return the protocol.
+
+    Parameters
+    ----------
+    layers
+        Layers above the input.
+    width
+        Units of every layer above the input, which has one for each of `kappas`.
+    mu
+        Weight of the apical dendrite, between 0 and 1.
+    eta_hat
+        Size of the nudge towards the target.
+    kappas
+        Speeds of learning.
+    part
+        What the second circuit takes off its error in one step, between 0 and 1.
+    duration
+        Simulated time at least (default: 400 tau, or more until the slowest mode is left alone).
+    settle
+        Time between two steps of the second circuit (default: chosen from the spectrum).
+    dt
+        Time step (default: 0.2 tau, less if the largest of `kappas` needs it).
+    tau
+        Time constant of all layers.
+    gain
+        Largest singular value of the initial weights.
+    condition
+        Their condition number.
+    data_seed
+        Seed of inputs and targets; the run's own seed draws initial weights.
+    """
+    ds.positive(layers=layers, width=width, eta_hat=eta_hat, tau=tau)
+    if not kappas:
+        raise ParameterError("kappas is empty; give at least one")
+    ds.positive(kappas=kappas)
+    if not 0 < part < 1:
+        raise ParameterError(f"part is {part}; it must lie between 0 and 1")
+    if data_seed < 0:
+        raise ParameterError(f"data_seed is {data_seed}; it must not be negative")
+    continuous, events = _circuits(
+        layers, width, len(kappas), mu, eta_hat, part, tau, gain, condition
+    )
+    second = float(tau.value)
+    step = _step(max(kappas), mu, second, dt)
+    settling = cycles.settling(events)
+    steps = cycles.settling_steps(
+        {"the circuit that learns in steps": settling},
+        step,
+        None if settle is None else float(settle.value),
+    )
+    alone = settling.time + E_FOLDS * settling.slowest
+    least = alone + WINDOW * second
+    total = max(400 * second, least) if duration is None else float(duration.value)
+    if total < least * (1 - 1e-9):
+        raise ParameterError(
+            f"duration is {total * 1e3:.4g} ms; the slowest mode is left alone only after {alone * 1e3:.4g} ms, "
+            f"and its rate is fitted over {WINDOW} tau or more: give at least {least * 1e3:.4g} ms"
+        )
+    trials = max(2, ceil(total / ((steps + 1) * step) - 1e-9))
+    every = max(1, round(trials * (steps + 1) / KEPT))
+    rng = np.random.default_rng(data_seed)
+    white, wanted = _white(len(kappas), rng), rng.normal(size=(width, len(kappas)))
+    x = white * np.sqrt(kappas)
+    return ds.Protocol(
+        ds.Circuit.join(continuous=continuous, events=events),
+        (ds.Block("learn", _cycle(continuous, events, steps, step, second), trials=trials),),
+        dt=f"{step!r} s",
+        signals={
+            "continuous_layer0.h": ds.Samples("x"),
+            "events_layer0.h": ds.Samples("white"),
+            f"continuous_layer{layers}.target": ds.Samples("y"),
+            f"events_layer{layers}.target": ds.Samples("white_y"),
+        },
+        data={"x": x, "y": x @ wanted.T, "white": white, "white_y": white @ wanted.T},
+        recordings=(
+            ds.Recording(f"continuous_layer{layers}.h", every=f"{every * step!r} s"),
+            ds.Recording(f"events_layer{layers}.h", every="phase", phases="settle"),
+        ),
+        batch=len(white),
+        batch_fixed=True,
+        references={"alone": alone},
+    )
+
+
+def _circuits(layers, width, inputs, mu, eta_hat, part, tau, gain, condition):
+    """Return the circuit that learns all the time, and the one that learns in steps."""
+    factor = target_propagation.adiabatic_rate(mu, layers, eta_hat, 1.0)
+    made = []
+    # Inputs bring kappa: at power 1 a weight moves 1, or `part` over what of the error arrives, in tau.
+    for change in (1.0, part / factor):
+        circuit = ds.load_circuit(
+            "dynamical_tp", sizes=(inputs, *(width,) * layers), mu=mu, eta_hat=eta_hat, tau=tau,
+            eta=f"{change / float(tau.value)!r} Hz", compensate=False, gain=gain, condition=condition,
+        )  # fmt: skip
+        made.append(
+            circuit.replace(
+                matrices=[
+                    m if m.name == "w1" else m.replace(plasticity=None, parameters={})
+                    for m in circuit.matrices
+                ]
+            )
+        )
+    return made
+
+
+def _step(fastest, mu, tau, dt):
+    """Return the time step in seconds, which must be short enough for the fastest mode."""
+    # Rows of the symmetrised chain of W_1 and h_1 .. h_L, by Gershgorin.
+    coupling, neighbour = np.sqrt(fastest * (1 - mu)), np.sqrt(mu * (1 - mu))
+    fastest_rate = max(fastest + coupling, 1 + coupling + neighbour, 1 + 2 * neighbour)
+    if dt is None:
+        return tau / max(5, ceil(fastest_rate))
+    ds.positive(dt=dt)
+    step = float(dt.value)
+    if step * fastest_rate >= 2 * tau:
+        raise ParameterError(
+            f"dt is {step * 1e3:g} ms; with kappa = {fastest:g} it must be below "
+            f"{2e3 * tau / fastest_rate:.4g} ms, or weights overshoot"
+        )
+    return step
+
+
+def _white(inputs, rng):
+    """Return rows x with <x x^T> = I, exactly."""
+    samples = 2 * inputs
+    return np.sqrt(samples) * np.linalg.qr(rng.normal(size=(samples, inputs)))[0]
+
+
+def _cycle(continuous, events, steps, step, tau):
+    """Return a cycle of settling and one step, of which the first circuit takes no notice."""
+    open_ = {f"continuous_{gate}": 1.0 for gate in continuous.gates} | {"events_teach": 1.0}
+    return (
+        ds.Phase("settle", f"{steps * step!r} s", gates={**open_, "events_learn": 0.0}),
+        ds.Phase("step", f"{step!r} s", gates={**open_, "events_learn": tau / step}),
+    )
+
+
+def measure(result: ds.Result) -> ds.Measurement:
+    """Compare the rates at which errors fall with their closed forms."""
+    protocol, given = result.protocol, result.protocol.parameters
+    layers, mu, eta_hat = given["layers"], given["mu"], given["eta_hat"]
+    kappas = np.array(given["kappas"])
+    tau = float(protocol.circuit.parameters["events_tau"].value)
+    step = protocol.time_step / tau
+    data = {name: protocol.data[name] for name in ("x", "y", "white", "white_y")}
+    times, errors = _errors(result, f"continuous_layer{layers}.h", data["x"], data["y"])
+    late = times >= protocol.references["alone"]
+    # The slope per Euler step, as the rate of the mode that makes it.
+    slopes = np.polyfit(times[late] / tau, np.log(errors[late]), 1)[0]
+    rate = -np.expm1(slopes * step) / step
+    form = target_propagation.learning_rate_of_error
+    expected = np.array([form(mu, layers, eta_hat, k) for k in kappas])
+    limit = target_propagation.speed_limit(mu, layers, eta_hat)
+    moments, left = _errors(result, f"events_layer{layers}.h", data["white"], data["white_y"])
+    cycle = (moments[1] - moments[0]) / tau
+    left = np.linalg.norm(left, axis=1)
+    metrics = {
+        "kappa": kappas,
+        "rate": rate,
+        "expected_rate": expected,
+        "adiabatic_rate": np.array(
+            [target_propagation.adiabatic_rate(mu, layers, eta_hat, k) for k in kappas]
+        ),
+        "speed_limit": limit,
+        "fraction_of_limit": float(np.max(rate) / limit),
+        "event_rate": float(-np.log(left[-1] / left[0]) / (cycle * (len(left) - 1))),
+    }
+    metrics["event_advantage"] = metrics["event_rate"] / limit
+    expected_event = -np.log1p(-given["part"]) / cycle
+    references = {
+        "rate": expected,
+        "fraction_of_limit": float(np.max(expected) / limit),
+        "event_rate": expected_event,
+        "event_advantage": expected_event / limit,
+    }
+    figures = {
+        "rate": lambda: _draw_rates(metrics, (mu, layers, eta_hat)),
+        "error": lambda: _draw_errors(
+            times[late] - times[late][0],
+            errors[late],
+            moments - moments[0],
+            left / left[0],
+            kappas,
+            limit / tau,
+        ),
+    }
+    return ds.Measurement(metrics, figures, references=references)
+
+
+def _errors(result, name, x, y):
+    """Return times, and the sizes of the errors of the response to each input, (times, inputs)."""
+    trace = result.traces[name]
+    responses = (trace.values - y.T) @ x / np.sum(x**2, axis=0)
+    return trace.time, np.linalg.norm(responses, axis=1)
+
+
+@style.styled
+def _draw_rates(metrics, circuit):
+    kappas, limit = metrics["kappa"], metrics["speed_limit"]
+    mu, layers, eta_hat = circuit
+    grid = np.geomspace(kappas.min() / 3, kappas.max() * 3, 100)
+    exact = [target_propagation.learning_rate_of_error(mu, layers, eta_hat, k) for k in grid]
+    slow = np.array([target_propagation.adiabatic_rate(mu, layers, eta_hat, k) for k in grid])
+    ax = style.axes(None)
+    ax.loglog(kappas, metrics["rate"], "o", color=style.PALETTE[0], markersize=4, label="simulated")
+    ax.plot(grid, exact, color=style.PALETTE[0], lw=1.0, label="closed form")
+    shown = slow < 5 * max(limit, metrics["event_rate"])
+    ax.plot(
+        grid[shown], slow[shown], color=style.QUIET, lw=1.0, ls=(0, (5, 1.5)), label="slow learning"
+    )
+    ax.axhline(limit, color=style.INK, lw=1.0, ls=(0, (1, 1)), label="speed limit")
+    ax.axhline(
+        metrics["event_rate"], color=style.PALETTE[1], lw=1.0, label="single steps,\nafter settling"
+    )
+    ax.set_xlabel("kappa: speed of learning, relative to the circuit's")
+    ax.set_ylabel("rate at which the error falls (per tau)")
+    ax.set_title("Learning from activities on their way has a limit")
+    ax.margins(x=0.01)
+    style.legend_right(ax)
+    return ax.figure
+
+
+@style.styled
+def _draw_errors(times, errors, moments, left, kappas, limit):
+    """Draw errors from when the slowest mode is left alone, those of the second circuit from its first step."""
+    from matplotlib import colormaps
+
+    ax = style.axes(None)
+    shades = colormaps["viridis"](np.linspace(0.85, 0.0, len(kappas)))
+    for colour, k in zip(shades, np.argsort(kappas), strict=True):
+        style.line(
+            ax, times, errors[:, k] / errors[0, k], color=colour, label=f"kappa {kappas[k]:g}"
+        )
+    fall = np.exp(-limit * times)
+    ax.plot(times, fall, color=style.INK, lw=1.0, ls=(0, (1, 1)), label="speed limit")
+    ax.plot(
+        moments,
+        left,
+        "o",
+        color=style.PALETTE[1],
+        markersize=3,
+        label="single steps,\nafter settling",
+    )
+    ax.set_yscale("log")
+    ax.set_ylim(0.3 * fall[-1], 1.3)
+    ax.set_xlim(-0.01 * times[-1], 1.01 * times[-1])
+    ax.set_xlabel("time (s)")
+    ax.set_ylabel("error, relative to the first")
+    ax.set_title("The error falls no faster than the limit")
+    style.legend_right(ax)
+    return ax.figure
