@@ -2,8 +2,8 @@
 
 Every trial shows a batch of 64 digits: the circuits settle and then learn in a single step. Afterwards the test
 digits are shown without target. Measured, per model if there are several: `test_accuracy` of the feed-forward
-output and `test_accuracy_dynamic` of that to which the circuit settles, losses and angles as in `tp_student_teacher`,
-and `inverse`, the kind of apical weights.
+output and `test_accuracy_dynamic` of that to which the circuit settles, losses and angles as in
+`tp_student_teacher`, and `inverse`, the kind of apical weights.
 
 The layers get narrower, so that there are no exact inverses:
 

@@ -1,6 +1,7 @@
-"""`tp_reconstruction`: errors of inexact inverses against settled activities computed here by plain linear algebra."""
+"""`tp_reconstruction`: errors of inexact inverses, against activities that linear algebra settles here."""
 
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ def weights(sizes, degradation, data_seed=0):
     """W and Q = W^-1 (I + d N), in the order in which the protocol draws them."""
     rng = np.random.default_rng(data_seed)
     start = ds.WellConditioned(1.4, 2.0)
-    w = [start.sample((b, a), rng) for a, b in zip(sizes[:-1], sizes[1:], strict=True)]
+    w = [start.sample((b, a), rng) for a, b in pairwise(sizes)]
     q = []
     for matrix in w[1:]:
         n = rng.normal(size=matrix.shape)
