@@ -239,6 +239,13 @@ def test_mu_lies_between_0_and_1(mu):
         ds.load_circuit("dynamical_tp", mu=mu)
 
 
+@pytest.mark.parametrize("model", ["dynamical_tp", "two_phase_dtp", "multiplexed_dtp"])
+@pytest.mark.parametrize("eta_hat", [0.0, -1.0])
+def test_a_nudge_has_a_size(model, eta_hat):
+    with pytest.raises(ds.errors.ParameterError, match="eta_hat is"):
+        ds.load_circuit(model, eta_hat=eta_hat)
+
+
 def test_a_singular_matrix_has_no_inverse():
     ws = [np.eye(2), np.array([[1.0, 2.0], [2.0, 4.0]])]
     with pytest.raises(ds.errors.ParameterError, match="'w2' has no inverse"):
