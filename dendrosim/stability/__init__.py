@@ -1,0 +1,1 @@
+"""Stability: fixed points, spectra and continuation of the equations that are compiled."""

@@ -1,0 +1,71 @@
+"""What can be analysed: an autonomous system of differential equations with exact derivatives."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+Vector = NDArray[Any]
+"""Of floats, or of complex numbers where a derivative is taken by a complex step."""
+
+JacobianMatrix = NDArray[np.float64] | sparse.csc_array
+"""Dense, or compressed by columns where most entries are zero."""
+
+
+class Flow(ABC):
+    """dx/dt = f(x; p) with its exact Jacobian and derivatives by parameters.
+
+    Fixed points, spectra and continuation know their object by this contract alone. To make something else
+    analysable, derive from it: set the attributes and implement the four methods.
+
+    Attributes
+    ----------
+    labels : sequence of str
+        One for each state, such as `layer1.h[0]`, or `layer1.h[0, 3]` for unit 0 of sample 3, or `w1[0, 2]`.
+    units : sequence of str
+        The SI unit of each state, `1` where it has none.
+    start : array, shape (n,)
+        Where a run would start.
+    parameters : mapping
+        The numbers that `at` may change, in SI units.
+    """
+
+    labels: Sequence[str]
+    units: Sequence[str]
+    start: NDArray[np.float64]
+    parameters: Mapping[str, float]
+
+    @property
+    def size(self) -> int:
+        """Number n of states."""
+        return len(self.start)
+
+    @abstractmethod
+    def f(self, x: Vector) -> Vector:
+        """Return dx/dt, shape (n,), in SI units per second."""
+
+    @abstractmethod
+    def jacobian(self, x: NDArray[np.float64]) -> JacobianMatrix:
+        """Return df/dx, shape (n, n), row by equation and column by state."""
+
+    @abstractmethod
+    def parameter_derivative(self, x: NDArray[np.float64], name: str) -> NDArray[np.float64]:
+        """Return df/dp, shape (n,); raises UnknownNameError for a name that is not in `parameters`."""
+
+    @abstractmethod
+    def at(self, name: str, value: float) -> "Flow":
+        """Return the same flow with another value of a parameter."""
+
+    def symmetries(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return an orthonormal basis, shape (n, k), of the directions in which continuous symmetries move x.
+
+        Along them a fixed point is one of a family, and the Jacobian there has an eigenvalue of zero.
+        """
+        return np.zeros((self.size, 0))
+
+    def kinks(self, x: NDArray[np.float64]) -> list[str]:
+        """Return the labels of what lies exactly where its equation has a corner, so that df/dx has two values."""
+        return []
