@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 Vector = NDArray[Any]
 """Of floats, or of complex numbers where a derivative is taken by a complex step."""
 
-JacobianMatrix = NDArray[np.float64] | sparse.csc_array
-"""Dense, or compressed by columns where most entries are zero."""
+JacobianMatrix = Any
+"""A dense array of floats, or a `scipy.sparse.csc_array` where most entries are zero."""
 
 
 class Flow(ABC):
