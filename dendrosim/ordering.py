@@ -18,6 +18,12 @@ def evaluation_order(circuit: Circuit) -> tuple[str, ...]:
     LoopError
         If variables depend on each other within one step; the message names the members.
     """
+    fed = {p.target for p in circuit.projections}
+    return tuple(path for path in variable_order(circuit) if path in fed)
+
+
+def variable_order(circuit: Circuit) -> tuple[str, ...]:
+    """Return every variable that is not a state, each after those it depends on; raises as above."""
     graph: dict[str, set[str]] = {}
     for population in circuit.populations:
         variables = population.variables
@@ -28,10 +34,10 @@ def evaluation_order(circuit: Circuit) -> tuple[str, ...]:
                 graph[path] |= {
                     f"{population.name}.{s}" for s in declared.symbols if s in variables
                 }
-    states = {f"{p.name}.{s}" for p in circuit.populations for s in p.states}
     for projection in circuit.projections:
         graph[projection.target].add(projection.source)
-    graph = {path: {d for d in needs if d not in states} for path, needs in graph.items()}
+    states = {f"{p.name}.{s}" for p in circuit.populations for s in p.states}
+    graph = {p: {d for d in needs if d not in states} for p, needs in graph.items()}
     try:
         order = tuple(TopologicalSorter(graph).static_order())
     except CycleError as error:
@@ -40,5 +46,4 @@ def evaluation_order(circuit: Circuit) -> tuple[str, ...]:
             f"Circuit: an algebraic loop within one step: {members}; make one of them a state "
             "with an equation of its own (dx/dt = ...)"
         ) from None
-    fed = {p.target for p in circuit.projections}
-    return tuple(path for path in order if path in fed)
+    return tuple(path for path in order if path not in states)

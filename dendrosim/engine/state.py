@@ -9,17 +9,16 @@ from numpy.typing import NDArray
 from dendrosim.circuit import Circuit, Matrix, Owner, Population
 from dendrosim.engine.courses import ELEMENT, elements
 from dendrosim.engine.timeline import CIRCUIT, Timeline
-from dendrosim.errors import ParameterError, ShapeError
-from dendrosim.initial import Derived, Fixed, Normal, Uniform, stream
+from dendrosim.errors import ShapeError
+from dendrosim.initial import Fixed
 from dendrosim.members import LAST_SPIKE
 from dendrosim.pathway import WEIGHT as SYNAPSE_WEIGHT
 from dendrosim.protocol import Protocol
+from dendrosim.starts import drawn, inverse
 
 WEIGHT = "ds_weight"
 OWN = "ds_own_"
 """Prefix of what belongs to a synapse in a program, so that it cannot hide a population's variable."""
-
-_LONG_AGO = -1e4  # seconds, as in Brian2
 
 
 def state_keys(circuit: Circuit) -> dict[str, str]:
@@ -92,26 +91,6 @@ def initial_state(
     return result
 
 
-def drawn(circuit: Circuit, name: str, shape: tuple[int, int], seed: int) -> NDArray[np.float64]:
-    """Return the specified initial value of a state, drawn from the stream `initial.<name>`.
-
-    A population's draw is one number per unit and sample; a given array has one per unit.
-    """
-    rng = stream(seed, f"initial.{name}")
-    if "." not in name:
-        start = circuit.matrix(name).initial
-        if isinstance(start, Derived):
-            of = circuit.matrix(start.matrix)
-            return start.derive(drawn(circuit, of.name, circuit.shape(of), seed))
-        return start.sample(shape, rng)
-    population, _, variable = name.partition(".")
-    missing = _LONG_AGO if variable == LAST_SPIKE else 0.0
-    start = circuit.population(population).initial.get(variable, Fixed(missing))
-    if isinstance(start, Normal | Uniform):
-        return start.sample(shape, rng)
-    return np.repeat(start.sample(shape[:1], rng)[:, None], shape[1], axis=1)
-
-
 def parameter_values(circuit: Circuit, batch: int) -> dict[str, NDArray[np.float64]]:
     """Return the flat value of every parameter and gate array by program key."""
     values = {f"{CIRCUIT}.{k}": np.array([v.value]) for k, v in circuit.parameters.items()}
@@ -130,18 +109,6 @@ def parameter_values(circuit: Circuit, batch: int) -> dict[str, NDArray[np.float
             shared[SYNAPSE_WEIGHT] = float(pathway.weight.value.value)
         values |= {f"{pathway.name}.{OWN}{n}": np.array([v]) for n, v in shared.items()}
     return values
-
-
-def inverse(matrix: Matrix, weights: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the inverse of the weights that `matrix` is the inverse of; raises ParameterError."""
-    weights = np.asarray(weights, dtype=float)
-    condition = np.linalg.cond(weights)
-    if not condition < 1e12:
-        raise ParameterError(
-            f"Matrix {matrix.name!r}: {matrix.inverse_of!r} has no inverse: the condition number of its "
-            f"weights at the beginning is {condition:.2g}; choose other initial weights"
-        )
-    return np.linalg.inv(weights)
 
 
 def all_values(
