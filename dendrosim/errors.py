@@ -69,6 +69,10 @@ class LoopError(SpecError):
     """Projections and subexpressions that depend on each other within one step."""
 
 
+class DifferentiationError(SpecError):
+    """Something in a circuit that has no derivative, so that its stability cannot be analysed."""
+
+
 class NonFiniteError(DendrosimError):
     """The state became infinite or not a number.
 
