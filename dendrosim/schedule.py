@@ -1,10 +1,12 @@
-"""At which steps a recording keeps the state, and when it keeps spikes."""
+"""At which steps a recording keeps the state, when it keeps spikes, and which samples a block shows."""
 
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+from dendrosim.initial import stream
 
 if TYPE_CHECKING:
     from dendrosim.protocol import Block, Phase, Protocol, Recording
@@ -58,3 +60,21 @@ def spike_windows(protocol: "Protocol", recording: "Recording") -> NDArray[np.in
 def _wanted(recording: "Recording", block: "Block", phase: "Phase") -> bool:
     names = (phase.name, f"{block.name}/{phase.name}")
     return any(fnmatchcase(n, pattern) for pattern in recording.phases for n in names)
+
+
+def shown_rows(protocol: "Protocol", block: "Block", seed: int) -> NDArray[np.int64]:
+    """Return the rows of the data sets that a block shows, `batch` per trial; none if it shows no data set.
+
+    The order of shuffled blocks comes from the stream `order.<block>`.
+    """
+    available = protocol.rows(block)
+    if not available:
+        return np.zeros(0, dtype=np.int64)
+    needed = protocol.trials(block) * protocol.batch
+    if block.order == "sequential":
+        return np.arange(needed, dtype=np.int64) % available
+    rng = stream(seed, f"order.{block.name}")
+    passes = -(-needed // available)
+    return np.concatenate([rng.permutation(available) for _ in range(passes)])[:needed].astype(
+        np.int64
+    )

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from dendrosim.engine.courses import Slot, base, slots
 from dendrosim.initial import stream
-from dendrosim.protocol import Block, Phase, Protocol
+from dendrosim.protocol import Phase, Protocol
+from dendrosim.schedule import shown_rows
 from dendrosim.signals.base import Course, Signal
 from dendrosim.signals.constant import Constant
 from dendrosim.signals.process import Process
@@ -93,7 +94,7 @@ def timeline(protocol: Protocol, seed: int) -> Timeline:
         trials = np.arange(number, dtype=np.int64)
         starts.append((trials[:, None] * cycle + first).ravel())
         kinds.append(np.tile(np.arange(len(fills), len(fills) + count), number))
-        order = _order(protocol, block, seed)
+        order = shown_rows(protocol, block, seed)
         per_trial = protocol.batch if order.size else 0
         rows.append(np.repeat(offset + trials * per_trial, count))
         block_starts.append(np.full(number * count, step, dtype=np.int64))
@@ -148,20 +149,6 @@ def _first(protocol: Protocol, path: str, kind: type[Signal], place: int) -> Pro
 
 def _joined(arrays: list[NDArray[np.int64]]) -> NDArray[np.int64]:
     return np.concatenate(arrays).astype(np.int64)
-
-
-def _order(protocol: Protocol, block: Block, seed: int) -> NDArray[np.int64]:
-    available = protocol.rows(block)
-    if not available:
-        return np.zeros(0, dtype=np.int64)
-    needed = protocol.trials(block) * protocol.batch
-    if block.order == "sequential":
-        return np.arange(needed, dtype=np.int64) % available
-    rng = stream(seed, f"order.{block.name}")
-    passes = -(-needed // available)
-    return np.concatenate([rng.permutation(available) for _ in range(passes)])[:needed].astype(
-        np.int64
-    )
 
 
 def _fills(protocol: Protocol, phase: Phase) -> Iterator[Fill]:

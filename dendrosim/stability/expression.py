@@ -8,6 +8,7 @@ expression knows where the corner lies. What has no derivative and depends on a 
 import ast
 import copy
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
 
@@ -75,10 +76,8 @@ class Expression:
     where : str
         The place of the expression, for messages.
 
-    Raises
-    ------
-    DifferentiationError
-        If it depends on a variable through a function that has no derivative.
+    All but `value` raise DifferentiationError if the expression depends on a variable through a function that
+    has no derivative.
     """
 
     def __init__(self, text: str, variables: Iterable[str], where: str) -> None:
@@ -86,10 +85,6 @@ class Expression:
         tree = parse(text)
         self.symbols = frozenset(names(tree))
         self.variables = tuple(sorted(self.symbols & frozenset(variables)))
-        switches = _Switches(frozenset(self.variables), where)
-        self._smooth = ast.unparse(switches.visit(tree))
-        self._switches = {name: _compiled(text) for name, text in switches.values.items()}
-        self._corners = [_compiled(c) for c in switches.corners]
         self._code = _compiled(text)
         self._partials: dict[str, Any] = {}
 
@@ -106,13 +101,13 @@ class Expression:
         if symbol not in self._partials:
             self._partials[symbol] = _lambda(self._derivative(symbol))
         arguments, function = self._partials[symbol]
-        own = {n: eval(code, _FUNCTIONS, values) for n, code in self._switches.items()}
+        own = {n: eval(code, _FUNCTIONS, values) for n, code in self._smooth.switches.items()}
         return function(*(own[a] if a in own else values[a] for a in arguments))
 
     def at_corner(self, values: Values) -> NDArray[np.bool_] | bool:
         """Return, elementwise, whether the expression is exactly where its derivatives jump."""
         flagged: Any = False
-        for code in self._corners:
+        for code in self._smooth.corners:
             flagged = np.logical_or(flagged, np.asarray(eval(code, _FUNCTIONS, values)) == 0)
         if not np.any(flagged):
             return False
@@ -127,12 +122,23 @@ class Expression:
         moved = {v: values[v] + sign * 1e-8 * (abs(values[v]) + 1e-3) for v in self.variables}
         return {**values, **moved}
 
+    def check(self) -> None:
+        """Raise DifferentiationError if there is no derivative."""
+        _ = self._smooth
+
+    @cached_property
+    def _smooth(self) -> "_Smooth":
+        switches = _Switches(frozenset(self.variables), self.where)
+        text = ast.unparse(switches.visit(parse(self.text)))
+        compiled = {name: _compiled(text) for name, text in switches.values.items()}
+        return _Smooth(text, compiled, [_compiled(c) for c in switches.corners])
+
     @cached_property
     def _symbolic(self) -> Any:
         from brian2.parsing.sympytools import str_to_sympy
 
         own = _own_exprel()
-        return str_to_sympy(self._smooth).replace(
+        return str_to_sympy(self._smooth.text).replace(
             lambda e: type(e).__name__ == "exprel", lambda e: own(*e.args)
         )
 
@@ -140,6 +146,15 @@ class Expression:
         import sympy
 
         return sympy.diff(self._symbolic, sympy.Symbol(symbol, real=True))
+
+
+@dataclass(frozen=True)
+class _Smooth:
+    """A text that can be differentiated, the code of the symbols put in place of what switches, and of corners."""
+
+    text: str
+    switches: Mapping[str, Any]
+    corners: list[Any]
 
 
 def _lambda(derivative: Any) -> tuple[list[str], Any]:

@@ -1,0 +1,174 @@
+"""The vector field of a circuit, from the equations that are compiled.
+
+One forward Euler step of a run is x + dt f(x). Plastic matrices that are part of the state learn from the mean
+over the samples. The Jacobian is exact: symbolic derivatives of each population's equations, chained through the
+matrices.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dendrosim.circuit import Circuit
+from dendrosim.errors import DifferentiationError, ShapeError, UnknownMemberError, UnknownNameError
+from dendrosim.stability import derivatives
+from dendrosim.stability.evaluation import Evaluation, Nodes, Numbers
+from dendrosim.stability.flow import Flow, Vector
+from dendrosim.stability.system import Formula, System
+from dendrosim.units import unit, unit_name
+
+
+class Field(Flow):
+    """dx/dt = f(x) of a circuit; made by `vector_field`.
+
+    Attributes
+    ----------
+    circuit : Circuit
+    samples : int
+        Samples side by side.
+    shapes : mapping
+        State (`population.state`, or an unfrozen matrix) to (units, samples) or (post, pre), in the order of x.
+    """
+
+    def __init__(
+        self,
+        system: System,
+        numbers: Numbers,
+        samples: int,
+        start: Mapping[str, NDArray[np.float64]],
+        thresholds: Mapping[str, Formula],
+    ) -> None:
+        self._system, self._numbers, self._thresholds = system, numbers, thresholds
+        self.circuit: Circuit = system.circuit
+        self.samples = samples
+        self.shapes = {name: (array.shape[0], array.shape[1]) for name, array in start.items()}
+        self.start = np.concatenate([np.ravel(array) for array in start.values()])
+        self.units = [u for name in self.shapes for u in self._units(name)]
+        self.labels = [label for name in self.shapes for label in self._labels(name)]
+
+    # -- states by name ---------------------------------------------------------------------------
+
+    def unpack(self, x: Vector) -> dict[str, NDArray[Any]]:
+        """Return the states by name: (units,) or (units, samples), and (post, pre)."""
+        return {n: self._squeezed(n, a) for n, a in self._arrays(np.asarray(x)).items()}
+
+    def pack(self, values: Mapping[str, Any]) -> NDArray[np.float64]:
+        """Return x from states by name, SI numbers; those that are not given are as in `start`.
+
+        Raises
+        ------
+        UnknownMemberError, ShapeError
+            For a name that is not a state, and an array that does not fit.
+        """
+        parts = self._arrays(self.start.copy())
+        for name, value in values.items():
+            if name not in parts:
+                raise UnknownMemberError("state of the vector field", name, parts)
+            given, shape = np.asarray(value, dtype=float), parts[name].shape
+            if "." in name and given.shape == shape[:1]:
+                given = given[:, None]
+            if given.ndim and given.shape not in (shape, (shape[0], 1)):
+                raise ShapeError(f"state {name!r} has shape {given.shape}; it must be {shape}")
+            parts[name][...] = given
+        return np.concatenate([a.ravel() for a in parts.values()])
+
+    def evaluate(self, x: Vector) -> dict[str, NDArray[Any]]:
+        """Return every variable of every population, subexpressions included, as `unpack` does."""
+        return {n: self._squeezed(n, a) for n, a in self._at(x).everything.items()}
+
+    def _squeezed(self, name: str, array: NDArray[Any]) -> NDArray[Any]:
+        return array[:, 0] if self.samples == 1 and "." in name else array
+
+    def _arrays(self, x: Vector) -> Nodes:
+        ends = np.cumsum([rows * columns for rows, columns in self.shapes.values()])
+        parts = np.split(x, ends[:-1])
+        return {n: p.reshape(s) for (n, s), p in zip(self.shapes.items(), parts, strict=True)}
+
+    def _at(self, x: Vector) -> Evaluation:
+        parts = self._arrays(np.asarray(x))
+        return Evaluation(self._system, self._numbers, self.samples, self.shapes, parts)
+
+    def _label(self, name: str, row: int, column: int) -> str:
+        single = "." in name and self.samples == 1
+        return f"{name}[{row}]" if single else f"{name}[{row}, {column}]"
+
+    def _labels(self, name: str) -> Iterator[str]:
+        rows, columns = self.shapes[name]
+        return (self._label(name, i, j) for i in range(rows) for j in range(columns))
+
+    def _units(self, name: str) -> list[str]:
+        owner: Any = self.circuit.variable(name)[1] if "." in name else self.circuit.matrix(name)
+        rows, columns = self.shapes[name]
+        return [unit_name(unit(owner.unit)[0])] * (rows * columns)
+
+    # -- parameters -------------------------------------------------------------------------------
+
+    @property
+    def parameters(self) -> Mapping[str, float]:  # type: ignore[override]
+        """Parameters, gates and uniform inputs that the rates depend on, by the name that `at` takes."""
+        shared = {k: v for k, v in self._numbers.shared.items() if self._system.uses(k)}
+        found = {k: float(v) for k, v in shared.items() if np.ndim(v) == 0}
+        for path, drive in self._numbers.drives.items():
+            if path in self._system.driving and np.all(drive == drive.flat[0]):
+                found[path] = float(drive.flat[0])
+        return found
+
+    def at(self, name: str, value: float) -> "Field":
+        self._check_parameter(name)
+        numbers = self._numbers
+        if name in numbers.drives:
+            drives = {**numbers.drives, name: np.full_like(numbers.drives[name], value)}
+            numbers = replace(numbers, drives=drives)
+        else:
+            numbers = replace(numbers, shared={**numbers.shared, name: float(value)})
+        changed = object.__new__(type(self))
+        changed.__dict__.update(self.__dict__, _numbers=numbers)
+        return changed
+
+    def _check_parameter(self, name: str) -> None:
+        if name not in self.parameters:
+            raise UnknownNameError("parameter of the equations", name, self.parameters)
+
+    # -- the contract -----------------------------------------------------------------------------
+
+    def f(self, x: Vector) -> Vector:
+        at = self._at(x)
+        return np.concatenate([at.rate(name).ravel() for name in self.shapes])
+
+    def jacobian(self, x: NDArray[np.float64]) -> Any:
+        return derivatives.jacobian(self._at(np.asarray(x, dtype=float)))
+
+    def parameter_derivative(self, x: NDArray[np.float64], name: str) -> NDArray[np.float64]:
+        self._check_parameter(name)
+        return derivatives.by_parameter(self._at(np.asarray(x, dtype=float)), name)
+
+    def kinks(self, x: NDArray[np.float64]) -> list[str]:
+        at, found = self._at(np.asarray(x, dtype=float)), []
+        for path in (*self._system.order, *self.shapes):
+            formula = self._system.formulas.get(path) or self._system.rates.get(path)
+            if formula is None:
+                continue
+            plastic = "." not in path
+            flags = formula.expression.at_corner(at.grid(path) if plastic else at.values(formula))
+            if plastic and np.ndim(flags) == 3:
+                flags = np.any(flags, axis=-1)
+            shape = self.shapes[path] if plastic else at.shape(path)
+            where = np.argwhere(np.broadcast_to(flags, shape))
+            found += [self._label(path, int(i), int(j)) for i, j in where]
+        return found
+
+    def check(self, x: NDArray[np.float64]) -> None:
+        """Raise DifferentiationError if a unit is above its threshold at x."""
+        at = self._at(np.asarray(x, dtype=float))
+        for name, formula in self._thresholds.items():
+            above = formula.expression.value(at.values(formula, at.everything))
+            units = np.argwhere(np.broadcast_to(above, at.shape(f"{name}.")))
+            if len(units):
+                text = self.circuit.population(name).threshold
+                raise DifferentiationError(
+                    f"unit {units[0][0]} of {name!r} is above its threshold ({text}) at this point, where it "
+                    "would spike: this is no resting state; use weaker inputs"
+                )
