@@ -1,12 +1,13 @@
 """Every exception type of dendrosim.
 
 Each error is one sentence that names the object and the field, says what is allowed, and what to do.
-`exit_code` is what the command line returns for it (0 done, 2 usage, 3 invalid, 4 non-finite,
-5 back end missing, 1 anything else).
+`exit_code` is what the command line returns for it (0 done, 2 usage, 3 invalid, 4 non-finite
+or no fixed point, 5 back end missing, 1 anything else).
 """
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class DendrosimError(Exception):
@@ -92,6 +93,19 @@ class NonFiniteError(DendrosimError):
         partial: object = None,
     ) -> None:
         self.variable, self.unit, self.time, self.partial = variable, unit, time, partial
+        super().__init__(message)
+
+
+class NotConvergedError(DendrosimError):
+    """No fixed point was found.
+
+    `point` is the best FixedPoint of the search, `where` the label of its largest residual.
+    """
+
+    exit_code = 4
+
+    def __init__(self, message: str, *, point: Any = None, where: str = "") -> None:
+        self.point, self.where = point, where
         super().__init__(message)
 
 

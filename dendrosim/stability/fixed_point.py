@@ -1,0 +1,289 @@
+"""Fixed points of a flow: where dx/dt is zero, found by Newton's method from one or several starts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from dendrosim.errors import NotConvergedError, ParameterError, ShapeError
+from dendrosim.stability._linear import factorise
+from dendrosim.stability._newton import Attempt, Rules, deflated, newton
+from dendrosim.stability.flow import Flow
+from dendrosim.stability.spectrum import Eigenvalues, Spectrum, Verdict, spectrum
+
+Vector = NDArray[np.float64]
+
+SAME = 1e-6
+"""Distance, relative to the scale, and relative difference of eigenvalues up to which two points are one."""
+TYPICAL = {"V": 1e-2, "A": 1e-10, "S": 1e-9}
+"""Size of a state of that unit where the start gives none."""
+
+
+@dataclass(frozen=True)
+class FixedPoint:
+    """A point where dx/dt is zero, or the best one found.
+
+    Attributes
+    ----------
+    flow : Flow
+    x : array, shape (n,)
+        The state, in SI units, in the order of ``flow.labels``.
+    converged : bool
+    residual : float
+        Largest |dx/dt|, in SI units per second.
+    relative_residual : float
+        Largest |dx_i/dt| relative to sum_j |J_ij| (|x_j| + scale_j), the size of the terms that cancel in it.
+    iterations : int
+        Newton steps from the start that led here.
+    stuck : str
+        Label of the state with the largest relative residual.
+    failures : tuple of str
+        One sentence for each start that led nowhere.
+    others : tuple of FixedPoint
+        Further points, by ascending spectral abscissa.
+    """
+
+    flow: Flow
+    x: Vector
+    converged: bool
+    residual: float
+    relative_residual: float
+    iterations: int
+    stuck: str
+    failures: tuple[str, ...] = ()
+    others: tuple["FixedPoint", ...] = ()
+
+    @cached_property
+    def state(self) -> Mapping[str, Any]:
+        """The state by name: arrays by variable where the flow can unpack, else one number for each label."""
+        unpack = getattr(self.flow, "unpack", None)
+        if unpack is not None:
+            return dict(unpack(self.x))
+        return dict(zip(self.flow.labels, self.x.tolist(), strict=True))
+
+    @cached_property
+    def spectrum(self) -> Spectrum:
+        """Spectrum of the Jacobian at the point, computed when first asked for."""
+        return spectrum(self.flow.jacobian(self.x), self.flow.symmetries(self.x))
+
+    @property
+    def eigenvalues(self) -> Eigenvalues:
+        """Eigenvalues in 1/s: see `Spectrum`."""
+        return self.spectrum.eigenvalues
+
+    @property
+    def verdict(self) -> Verdict:
+        """stable, unstable or marginal; zero modes of symmetries do not count."""
+        return self.spectrum.verdict
+
+    @property
+    def stable(self) -> bool:
+        """Whether the point is converged and attracts what starts close to it, up to symmetries."""
+        return self.converged and self.verdict == "stable"
+
+    @property
+    def time_constants(self) -> NDArray[np.float64]:
+        """-1/Re of each eigenvalue, in s: see `Spectrum`."""
+        return self.spectrum.time_constants
+
+    @cached_property
+    def condition(self) -> float:
+        """Condition number of the Jacobian in the 1-norm, estimated from its LU factors.
+
+        1e16 and more is normal where equilibria form a family.
+        """
+        return factorise(self.flow.jacobian(self.x)).condition
+
+    @cached_property
+    def kinks(self) -> list[str]:
+        """Labels of what lies exactly on a corner of its equation, where the eigenvalues are one-sided."""
+        return list(self.flow.kinks(self.x))
+
+    @cached_property
+    def message(self) -> str:
+        """What was found, in one sentence."""
+        if not self.converged:
+            return (
+                f"no fixed point found: the residual is {self.residual:.3g} per second"
+                f" after {self.iterations} iterations, stuck at {self.stuck}"
+            )
+        parts = [f"{self.verdict} fixed point with residual {self.residual:.2g}"]
+        parts[0] += f" after {_counted(self.iterations, 'iteration')}"
+        if self.spectrum.symmetry_zeros:
+            parts.append(
+                f"{_counted(self.spectrum.symmetry_zeros, 'zero mode')} of symmetries ignored"
+            )
+        if self.spectrum.further_zeros:
+            parts.append(_counted(self.spectrum.further_zeros, "further zero eigenvalue"))
+        if self.kinks:
+            parts.append("on a corner of " + ", ".join(self.kinks))
+        if self.others:
+            parts.append(_counted(len(self.others), "further point") + " found")
+        if self.failures:
+            parts.append(_counted(len(self.failures), "start") + " failed")
+        return "; ".join(parts)
+
+
+def fixed_point(
+    flow: Flow,
+    start: ArrayLike | None = None,
+    starts: int = 1,
+    *,
+    scale: ArrayLike | None = None,
+    seed: int = 0,
+    tolerance: float = 1e-10,
+    max_iterations: int = 200,
+    deflate: int = 0,
+) -> FixedPoint:
+    """Find where dx/dt = 0.
+
+    Damped Newton with the exact Jacobian; where that is singular (families of equilibria), steps of least norm,
+    orthogonal to the zero modes of symmetries. A point is converged when the last correction of each state
+    is at most `tolerance` times |x_i| + scale_i, and the residual at most `tolerance` times the size of
+    the terms that cancel in it (`FixedPoint.relative_residual`). Of several points the one with the smallest
+    spectral abscissa is returned, zero modes of symmetries left out, and the others are listed in it.
+
+    Parameters
+    ----------
+    flow : Flow
+    start : array, shape (n,) or (m, n), optional
+        Where to start, in SI units; several rows are several starts. By default ``flow.start``.
+    starts : int
+        Number of starts in all: those that `start` does not give are random, normal around its first row
+        with standard deviation `scale`.
+    scale : float or array, shape (n,), optional
+        Typical size of each state, in SI units. By default the largest at the start among the states of that unit.
+    seed : int
+        Of the random starts.
+    tolerance : float
+        Without unit.
+    max_iterations : int
+        For each start.
+    deflate : int
+        How many further points to look for by deflation of those found.
+
+    Raises
+    ------
+    NotConvergedError
+        No start converges; it carries the best point.
+    ShapeError
+        The start or the scale does not fit the flow.
+    ParameterError
+        A number that must be positive is not.
+    """
+    begin = np.atleast_2d(np.asarray(flow.start if start is None else start, dtype=float))
+    if begin.ndim != 2 or begin.shape[1] != flow.size:
+        raise ShapeError(f"start must have {flow.size} numbers in a row, not shape {begin.shape}")
+    if starts < 1 or max_iterations < 1 or not tolerance > 0.0 or deflate < 0:
+        raise ParameterError(
+            "starts, max_iterations and tolerance must be positive, and deflate not negative"
+        )
+    rules = Rules(_scale(flow, begin[0], scale), tolerance, max_iterations)
+    random = np.random.default_rng(seed)
+    rows = list(begin)
+    while len(rows) < starts:
+        rows.append(begin[0] + rules.scale * random.standard_normal(flow.size))
+    attempts = [newton(flow, row, rules) for row in rows]
+    points = _distinct(flow, [a for a in attempts if a.converged], rules)
+    failures = [_failure(flow, f"start {i}", a) for i, a in enumerate(attempts) if not a.converged]
+    if not points:
+        finite = [a for a in attempts if np.isfinite(a.relative)] or attempts
+        best = _point(flow, min(finite, key=lambda a: a.relative))
+        best = replace(best, failures=tuple(failures))
+        raise NotConvergedError(
+            f"no fixed point found from {_counted(len(rows), 'start')}: {failures[0]};"
+            " give another start, or more starts",
+            point=best,
+            where=best.stuck,
+        )
+    tries = iter(rows + [rows[0] + rules.scale * random.standard_normal(flow.size) for _ in rows])
+    wanted = len(points) + deflate
+    row = next(tries, None) if deflate else None
+    while row is not None and len(points) < wanted:
+        attempt = deflated(flow, row + 1e-3 * rules.scale, rules, [p.x for p in points])
+        more = _distinct(flow, [attempt], rules, points) if attempt.converged else points
+        if len(more) == len(points):
+            failures.append(_failure(flow, "deflation", attempt))
+            row = next(tries, None)
+        points = more
+    if len(points) > 1:
+        points = sorted(points, key=lambda p: p.spectrum.abscissa)
+    return replace(points[0], failures=tuple(failures), others=tuple(points[1:]))
+
+
+def _scale(flow: Flow, start: Vector, scale: ArrayLike | None) -> Vector:
+    """Typical size of each state."""
+    if scale is not None:
+        given = np.asarray(scale, dtype=float)
+        if given.shape not in ((), (flow.size,)):
+            raise ShapeError(f"scale must be one number or {flow.size}, not shape {given.shape}")
+        if not np.all(np.isfinite(given) & (given > 0.0)):
+            raise ParameterError("scale must be positive")
+        return np.broadcast_to(given, flow.size).copy()
+    units = np.asarray(flow.units)
+    sizes = np.ones(flow.size)
+    for unit in set(flow.units):
+        chosen = units == unit
+        largest = float(np.max(np.abs(start[chosen])))
+        sizes[chosen] = largest if 0.0 < largest < np.inf else TYPICAL.get(unit, 1.0)
+    return sizes
+
+
+def _point(flow: Flow, attempt: Attempt) -> FixedPoint:
+    return FixedPoint(
+        flow,
+        attempt.x,
+        attempt.converged,
+        attempt.residual,
+        attempt.relative,
+        attempt.iterations,
+        flow.labels[attempt.worst] if len(flow.labels) else "",
+    )
+
+
+def _distinct(
+    flow: Flow, attempts: list[Attempt], rules: Rules, known: list[FixedPoint] | None = None
+) -> list[FixedPoint]:
+    """Add what is not there yet; of a symmetry orbit one point is enough."""
+    points = list(known or [])
+    for attempt in attempts:
+        new = _point(flow, attempt)
+        if not any(_same(old, new, rules) for old in points):
+            points.append(new)
+    return points
+
+
+def _same(one: FixedPoint, two: FixedPoint, rules: Rules) -> bool:
+    """Whether two points are one, or lie on one orbit of a continuous symmetry.
+
+    On an orbit the eigenvalues agree and, where the symmetry keeps lengths, so does |x|.
+    """
+    if rules.length(one.x - two.x, one.x) <= SAME:
+        return True
+    bases = [point.flow.symmetries(point.x) for point in (one, two)]
+    if not bases[0].shape[1] or bases[0].shape != bases[1].shape:
+        return False
+    lengths = [float(np.linalg.norm(point.x)) for point in (one, two)]
+    across = [float(np.linalg.norm(b.T @ p.x)) for b, p in zip(bases, (one, two), strict=True)]
+    keeps = max(across) <= SAME * max(lengths)
+    if keeps and abs(lengths[0] - lengths[1]) > SAME * max(lengths):
+        return False
+    first, second = one.spectrum.eigenvalues, two.spectrum.eigenvalues
+    size = float(np.max(np.abs(first), initial=0.0))
+    return bool(np.allclose(first, second, rtol=0.0, atol=SAME * size))
+
+
+def _failure(flow: Flow, name: str, attempt: Attempt) -> str:
+    if attempt.converged:
+        return f"{name} led to a point that is known already"
+    return (
+        f"{name}: {attempt.reason} (residual {attempt.residual:.3g} per second"
+        f" after {_counted(attempt.iterations, 'iteration')}, largest in {flow.labels[attempt.worst]})"
+    )
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,127 @@
+"""Small flows with fixed points and spectra known in closed form."""
+
+import numpy as np
+import scipy.sparse as sp
+
+from dendrosim.errors import UnknownNameError
+from dendrosim.stability.flow import Flow
+
+
+class Formula(Flow):
+    """A flow from a function and its Jacobian, without parameters."""
+
+    def __init__(self, f, jacobian, start, symmetries=None, name="x"):
+        self._f, self._jacobian, self._symmetries = f, jacobian, symmetries
+        self.start = np.asarray(start, dtype=float)
+        self.labels = [f"{name}[{i}]" for i in range(self.start.size)]
+        self.units = ["1"] * self.start.size
+        self.parameters = {}
+        self.evaluations = {"f": 0, "jacobian": 0}
+
+    def f(self, x):
+        self.evaluations["f"] += 1
+        return self._f(x)
+
+    def jacobian(self, x):
+        self.evaluations["jacobian"] += 1
+        return self._jacobian(x)
+
+    def parameter_derivative(self, x, name):
+        raise UnknownNameError("parameter", name, self.parameters)
+
+    def at(self, name, value):
+        raise UnknownNameError("parameter", name, self.parameters)
+
+    def symmetries(self, x):
+        return self._symmetries(x) if self._symmetries else super().symmetries(x)
+
+
+def linear(matrix, constant, start=None):
+    """dx/dt = A x + b."""
+    start = np.zeros(len(constant)) if start is None else start
+    return Formula(lambda x: matrix @ x + constant, lambda x: matrix, start)
+
+
+def chain(gains, mu, tau=1.0):
+    """Jacobian of target propagation with exact inverses and a clamped target (math O1).
+
+    `gains` are the matrices W_2 ... W_L, all of shape (n, n); the states are ordered by layer.
+    """
+    gains = [np.atleast_2d(gain) for gain in gains]
+    n, depth = len(gains[0]), len(gains) + 1
+    matrix = -np.eye(n * depth)
+    for i, gain in enumerate(gains):
+        upper, lower = slice((i + 1) * n, (i + 2) * n), slice(i * n, (i + 1) * n)
+        matrix[upper, lower] = (1.0 - mu) * gain
+        matrix[lower, upper] = mu * np.linalg.inv(gain)
+    return matrix / tau
+
+
+def chain_rates(depth, mu, n=1, tau=1.0):
+    """Its eigenvalues: -1 + 2 sqrt(mu (1 - mu)) cos(k pi/(L + 1)), each n times (math O1)."""
+    k = np.arange(1, depth + 1)
+    rates = (-1.0 + 2.0 * np.sqrt(mu * (1.0 - mu)) * np.cos(k * np.pi / (depth + 1))) / tau
+    return np.repeat(rates, n)
+
+
+def leaky(x, slope=0.1):
+    return np.where(x > 0.0, x, slope * x)
+
+
+def bistable(mu=0.2, target=-2.5, slope=0.1):
+    """Two layers of leaky rectifiers with f_1 = 1 and w_2 = 1 (math F2)."""
+
+    def f(x):
+        down = np.where(x[1] > 0.0, x[1], x[1] / slope)
+        return np.array(
+            [
+                -x[0] + (1.0 - mu) + mu * down,
+                -x[1] + (1.0 - mu) * leaky(x[0], slope) + mu * target,
+            ]
+        )
+
+    def jacobian(x):
+        down = 1.0 if x[1] > 0.0 else 1.0 / slope
+        up = 1.0 if x[0] > 0.0 else slope
+        return np.array([[-1.0, mu * down], [(1.0 - mu) * up, -1.0]])
+
+    return Formula(f, jacobian, [1.0, 1.0], name="layer.h")
+
+
+def sphere(n, start=None):
+    """x' = x (1 - |x|^2): every point of the unit sphere is a fixed point, rotations move it along."""
+
+    def symmetries(x):
+        return np.linalg.svd(x[None])[2][1:].T if np.any(x) else np.zeros((n, 0))
+
+    return Formula(
+        lambda x: x * (1.0 - x @ x),
+        lambda x: np.eye(n) * (1.0 - x @ x) - 2.0 * np.outer(x, x),
+        np.arange(1.0, n + 1.0) if start is None else start,
+        symmetries,
+    )
+
+
+def pseudo_inverse(matrix, start):
+    """X' = X - X A X, whose fixed points are families (math O26); X of shape (n, m) for A of (m, n)."""
+    m, n = matrix.shape
+
+    def f(x):
+        state = x.reshape(n, m)
+        return (state - state @ matrix @ state).ravel()
+
+    def jacobian(x):
+        state = x.reshape(n, m)
+        first = np.kron(np.eye(n), (matrix @ state).T)
+        return np.eye(n * m) - first - np.kron(state @ matrix, np.eye(m))
+
+    return Formula(f, jacobian, np.ravel(start), name="q")
+
+
+def cells(count, seed=0):
+    """Uncoupled passive cells of three compartments in a row, with currents of their own; in ms."""
+    random = np.random.default_rng(seed)
+    cell = np.array([[-0.15, 0.05, 0.0], [0.06, -0.2, 0.04], [0.0, 0.03, -0.09]])
+    matrix = sp.csc_array(sp.kron(sp.identity(count), cell))
+    currents = random.standard_normal(3 * count)
+    return linear(matrix, currents), cell
