@@ -48,18 +48,22 @@ def _sum(a: Block, b: Block) -> Block:
 
 def product(matrix: NDArray[np.float64], row: Mapping[str, Block], samples: int) -> Row:
     """Return the blocks of matrix times a variable; every sample is multiplied by itself."""
-    if samples == 1:
-        return {name: _times(matrix, block) for name, block in row.items()}
-    every = sparse.kron(sparse.csr_array(matrix), sparse.eye_array(samples), format="csr")
-    return {name: compact(every @ _factor(block)) for name, block in row.items()}
+    return {name: _times(matrix, block, samples) for name, block in row.items()}
 
 
-def _times(matrix: NDArray[np.float64], block: Block) -> Block:
-    if _form(block) == "diagonal":
-        if matrix.shape[0] == matrix.shape[1] and not np.any(matrix - np.diag(np.diag(matrix))):
-            return np.diag(matrix) * block
-        return compact(matrix * block)
-    return compact(matrix @ block)
+def _times(matrix: NDArray[np.float64], block: Block, samples: int) -> Block:
+    rows, columns = matrix.shape
+    if _form(block) == "dense":
+        parts = matrix @ block.reshape(columns, -1)
+        return compact(parts.reshape(rows * samples, -1))
+    if samples > 1:
+        every = sparse.kron(sparse.csr_array(matrix), sparse.eye_array(samples), format="csr")
+        return compact(every @ _factor(block))
+    if _form(block) == "sparse":
+        return compact(matrix @ block)
+    if rows == columns and not np.any(matrix - np.diag(np.diag(matrix))):
+        return np.diag(matrix) * block
+    return compact(matrix * block)
 
 
 def _factor(block: Block) -> Any:

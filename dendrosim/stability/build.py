@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dendrosim import brian
-from dendrosim.circuit import Circuit, Matrix
+from dendrosim.circuit import Circuit, Matrix, Population
 from dendrosim.errors import (
     MemoryLimitError,
     ParameterError,
@@ -147,8 +147,8 @@ def _inputs(circuit: Circuit, given: Mapping[str, Any]) -> Arrays:
         array = np.asarray(number.value)
         if array.ndim > 2 or (array.ndim and array.shape[0] != population.size):
             raise ShapeError(
-                f"input {path} has shape {array.shape}; give one number, {population.size} of them, or an array of "
-                f"{population.size} units x samples"
+                f"input {path} has shape {array.shape}; give one number, {population.size} of them, or an "
+                f"array of {population.size} units x samples"
             )
         if not np.all(np.isfinite(array)):
             raise ParameterError(f"input {path} must be finite")
@@ -188,7 +188,8 @@ def _shared(
     circuit: Circuit, parameters: Mapping[str, Any], gates: Mapping[str, float], time: float
 ) -> dict[str, Any]:
     known: dict[str, Quantity] = dict(circuit.parameters)
-    for owner in (*circuit.populations, *circuit.matrices):
+    owners: tuple[Population | Matrix, ...] = (*circuit.populations, *circuit.matrices)
+    for owner in owners:
         known |= {f"{owner.name}.{n}": q for n, q in owner.parameters.items()}
     shared = {name: q.value for name, q in known.items()}
     for name, value in parameters.items():
@@ -232,8 +233,8 @@ def _check_memory(circuit: Circuit, unfrozen: tuple[str, ...], samples: int) -> 
     if needed > available():
         raise MemoryLimitError(
             f"unfrozen: {', '.join(unfrozen)} have {weights} weights, whose Jacobian needs about "
-            f"{readable(needed)}, but only {readable(available())} of memory are free; unfreeze fewer matrices, or "
-            "analyse a smaller circuit"
+            f"{readable(needed)}, but only {readable(available())} of memory are free; unfreeze fewer matrices, "
+            "or analyse a smaller circuit"
         )
 
 

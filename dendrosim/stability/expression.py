@@ -86,6 +86,7 @@ class Expression:
         self.symbols = frozenset(names(tree))
         self.variables = tuple(sorted(self.symbols & frozenset(variables)))
         self._code = _compiled(text)
+        self._derivatives: dict[str, Any] = {}
         self._partials: dict[str, Any] = {}
 
     def value(self, values: Values) -> Any:
@@ -143,9 +144,12 @@ class Expression:
         )
 
     def _derivative(self, symbol: str) -> Any:
-        import sympy
+        if symbol not in self._derivatives:
+            import sympy
 
-        return sympy.diff(self._symbolic, sympy.Symbol(symbol, real=True))
+            by = sympy.Symbol(symbol, real=True)
+            self._derivatives[symbol] = sympy.diff(self._symbolic, by)
+        return self._derivatives[symbol]
 
 
 @dataclass(frozen=True)
@@ -229,6 +233,8 @@ class _Switches(ast.NodeTransformer):
             return self._switch(ast.unparse(node))
         if name == "abs":
             return self._abs(node)
+        if name == "sqrt":  # which Brian2 does not tell SymPy about
+            return ast.BinOp(self.visit(node.args[0]), ast.Pow(), parse("1/2"))
         if name == "clip":
             return self._clip(node)
         return self.generic_visit(node)

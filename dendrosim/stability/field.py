@@ -7,7 +7,8 @@ matrices.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from functools import cached_property
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +18,13 @@ from dendrosim.errors import DifferentiationError, ShapeError, UnknownMemberErro
 from dendrosim.stability import derivatives
 from dendrosim.stability.evaluation import Evaluation, Nodes, Numbers
 from dendrosim.stability.flow import Flow, Vector
+from dendrosim.stability.symmetry import Symmetries, symmetries
 from dendrosim.stability.system import Formula, System
 from dendrosim.units import unit, unit_name
 
 
-class Field(Flow):
-    """dx/dt = f(x) of a circuit; made by `vector_field`.
+class CircuitFlow(Flow):
+    """A flow whose states belong to a circuit.
 
     Attributes
     ----------
@@ -33,6 +35,27 @@ class Field(Flow):
         State (`population.state`, or an unfrozen matrix) to (units, samples) or (post, pre), in the order of x.
     """
 
+    circuit: Circuit
+    samples: int
+    shapes: Mapping[str, tuple[int, int]]
+
+    @cached_property
+    def _symmetries(self) -> Symmetries:
+        return symmetries(self, self.circuit, self.shapes)
+
+    def symmetries(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        return self._symmetries.directions(self.circuit, self.shapes, x)
+
+    def with_changes(self, **changes: Any) -> Self:
+        """Return a copy with other attributes; symmetries that are known stay known."""
+        changed = object.__new__(type(self))
+        changed.__dict__.update(self.__dict__, **changes)
+        return changed
+
+
+class Field(CircuitFlow):
+    """dx/dt = f(x) of a circuit; made by `vector_field`."""
+
     def __init__(
         self,
         system: System,
@@ -42,8 +65,7 @@ class Field(Flow):
         thresholds: Mapping[str, Formula],
     ) -> None:
         self._system, self._numbers, self._thresholds = system, numbers, thresholds
-        self.circuit: Circuit = system.circuit
-        self.samples = samples
+        self.circuit, self.samples = system.circuit, samples
         self.shapes = {name: (array.shape[0], array.shape[1]) for name, array in start.items()}
         self.start = np.concatenate([np.ravel(array) for array in start.values()])
         self.units = [u for name in self.shapes for u in self._units(name)]
@@ -124,9 +146,7 @@ class Field(Flow):
             numbers = replace(numbers, drives=drives)
         else:
             numbers = replace(numbers, shared={**numbers.shared, name: float(value)})
-        changed = object.__new__(type(self))
-        changed.__dict__.update(self.__dict__, _numbers=numbers)
-        return changed
+        return self.with_changes(_numbers=numbers)
 
     def _check_parameter(self, name: str) -> None:
         if name not in self.parameters:

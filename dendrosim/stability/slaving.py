@@ -1,7 +1,7 @@
 """Fast states replaced by their own fixed point, so that slow ones can be analysed alone.
 
-With dx/dt = f(x, z) and z at the solution of g(x, z) = 0, the reduced flow is F(x) = f(x, z(x)). Its Jacobian is the
-Schur complement f_x - f_z g_z^-1 g_x.
+With dx/dt = f(x, z) and z at the solution of g(x, z) = 0, the reduced flow is F(x) = f(x, z(x)). Its Jacobian is
+the Schur complement f_x - f_z g_z^-1 g_x.
 """
 
 from collections.abc import Mapping
@@ -14,13 +14,13 @@ from scipy.linalg import lu_factor, lu_solve
 from scipy.sparse.linalg import splu
 
 from dendrosim.errors import NotConvergedError
-from dendrosim.stability.field import Field
-from dendrosim.stability.flow import Flow, Vector
+from dendrosim.stability.field import CircuitFlow, Field
+from dendrosim.stability.flow import Vector
 
-_ITERATIONS, _HALVINGS, _ROUNDING = 100, 30, 1e-9
+_ITERATIONS, _HALVINGS, _SETTLED = 100, 30, 1e-9
 
 
-class Slaved(Flow):
+class Slaved(CircuitFlow):
     """A field in which the states of the names `fast` follow the others without delay."""
 
     def __init__(self, field: Field, fast: set[str]) -> None:
@@ -30,6 +30,7 @@ class Slaved(Flow):
         whole = [np.full(rows * columns, n in fast) for n, (rows, columns) in field.shapes.items()]
         self._fast = np.concatenate(whole)
         self._slow = ~self._fast
+        self._last: tuple[Vector, Vector] | None = None
         self.start = field.start[self._slow]
         self.labels = [n for n, kept in zip(field.labels, self._slow, strict=True) if kept]
         self.units = [u for u, kept in zip(field.units, self._slow, strict=True) if kept]
@@ -39,9 +40,7 @@ class Slaved(Flow):
         return self._field.parameters
 
     def at(self, name: str, value: float) -> "Slaved":
-        changed = object.__new__(type(self))
-        changed.__dict__.update(self.__dict__, _field=self._field.at(name, value))
-        return changed
+        return self.with_changes(_field=self._field.at(name, value), _last=None)
 
     def pack(self, values: Mapping[str, Any]) -> NDArray[np.float64]:
         """Return x from states by name, as the whole field does; fast ones are ignored."""
@@ -92,6 +91,8 @@ class Slaved(Flow):
 
         Where x has a small imaginary part, the step by which derivatives are taken, so have the fast states.
         """
+        if self._last is not None and np.array_equal(self._last[0], x):
+            return self._last[1]
         whole = np.zeros(len(self._slow), dtype=np.result_type(x, float))
         whole[self._fast] = self._field.start[self._fast]
         whole[self._slow] = x.real
@@ -100,6 +101,7 @@ class Slaved(Flow):
             solve = self._blocks(self._field.jacobian(whole.real))[1][1]
             whole[self._slow] = x
             whole[self._fast] -= 1j * solve(self._field.f(whole)[self._fast].imag)
+        self._last = np.array(x), whole
         return whole
 
     def _settled(self, whole: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -109,26 +111,24 @@ class Slaved(Flow):
         for _ in range(_ITERATIONS):
             solve = self._blocks(self._field.jacobian(trial))[1][1]
             before, step = trial[fast], solve(residual)
-            size = np.max(abs(step) / (1e-9 + abs(before)), initial=0.0)
-            if not np.isfinite(size):
+            if not np.all(np.isfinite(step)):
                 break
             for halving in range(_HALVINGS):
                 trial[fast] = before - step / 2**halving
                 after = self._field.f(trial)[fast]
-                if np.linalg.norm(after) < np.linalg.norm(residual):
-                    residual = after
+                correction = solve(after)
+                size = np.max(abs(correction) / (1e-9 + abs(trial[fast])), initial=0.0)
+                if size < _SETTLED:
+                    return trial[fast] - correction
+                if np.linalg.norm(correction) < np.linalg.norm(step):
                     break
-            else:  # no step makes it smaller: rounding is all that is left, or there is no fixed point
-                trial[fast] = before
-                if size < _ROUNDING:
-                    return before
+            else:
                 break
-            if size < 1e-14:
-                return trial[fast]
+            residual = after
         worst = np.flatnonzero(fast)[np.argmax(abs(residual))] if len(residual) else 0
         raise NotConvergedError(
-            f"slaved states have no fixed point of their own near where they start: {self._field.labels[worst]} still "
-            f"changes at {abs(residual).max():.3g} {self._field.units[worst]}/s; slave fewer states, or give other "
-            "start values",
+            f"slaved states have no fixed point of their own near where they start: {self._field.labels[worst]} "
+            f"still changes at {abs(residual).max():.3g} {self._field.units[worst]}/s; slave fewer states, or "
+            "give other start values",
             where=self._field.labels[worst],
         )
