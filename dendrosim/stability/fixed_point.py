@@ -22,7 +22,7 @@ TYPICAL = {"V": 1e-2, "A": 1e-10, "S": 1e-9}
 """Size of a state of that unit where the start gives none."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FixedPoint:
     """A point where dx/dt is zero, or the best one found.
 

@@ -5,7 +5,7 @@ rightmost are computed (`_arnoldi`). Directions in which a continuous symmetry m
 eigenvalue of exactly zero: they are split off by an orthogonal change of coordinates, not guessed by size.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
@@ -22,6 +22,8 @@ from dendrosim.stability._blocks import (
     diagonal_blocks,
     strong_components,
 )
+from dendrosim.stability._vectors import Vectors
+from dendrosim.stability._vectors import eigenvectors as _eigenvectors
 from dendrosim.stability.flow import JacobianMatrix
 
 Verdict = Literal["stable", "unstable", "marginal"]
@@ -35,7 +37,7 @@ ARNOLDI_FROM = 1000
 DEFAULT_COUNT = 20
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Spectrum:
     """Eigenvalues of a Jacobian, sorted, and the verdict on them.
 
@@ -53,8 +55,9 @@ class Spectrum:
     max_euler_step : float
         In s: forward Euler is stable for steps below, min of -2 Re/|lambda|^2 over the decaying eigenvalues.
         Eigenvalues of zero do not count, since Euler leaves their directions as they are. 0 where an
-        eigenvalue grows or oscillates without decay (no step is stable), inf where all are zero. With
-        components of more than 6000 states it comes from their rightmost and largest eigenvalues.
+        eigenvalue grows or oscillates without decay (no step is stable), inf where all are zero. Where not all
+        eigenvalues of a component were computed, it comes from the rightmost and the largest, and is an estimate.
+    jacobian : array or sparse array, shape (n, n)
     """
 
     eigenvalues: Eigenvalues
@@ -62,6 +65,7 @@ class Spectrum:
     tolerance: float
     symmetry_zeros: int
     max_euler_step: float
+    jacobian: JacobianMatrix = field(repr=False)
 
     @property
     def complete(self) -> bool:
@@ -105,6 +109,10 @@ class Spectrum:
         rates = self.eigenvalues.real
         slow = np.abs(rates) <= self.tolerance
         return np.where(slow, np.nan, -1.0 / np.where(slow, 1.0, rates))
+
+    def eigenvectors(self, count: int | None = None) -> Vectors:
+        """Return unit eigenvectors of the first `count` eigenvalues, by default of all, shape (n, count)."""
+        return _eigenvectors(self.jacobian, self.eigenvalues[:count])
 
 
 def spectrum(
@@ -155,7 +163,7 @@ def spectrum(
         tolerance = RELATIVE_TOLERANCE * float(np.max(np.abs(every), initial=0.0))
     step = max_euler_step(every, tolerance)
     values = sort_eigenvalues(np.concatenate([found, np.zeros(zeros, dtype=np.complex128)]))
-    return Spectrum(values[:count], size, float(tolerance), zeros, step)
+    return Spectrum(values[:count], size, float(tolerance), zeros, step, matrix)
 
 
 def sort_eigenvalues(values: Eigenvalues) -> Eigenvalues:
