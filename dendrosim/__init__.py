@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from dendrosim.signals.sine import Sine
     from dendrosim.signals.step import Step
     from dendrosim.signals.table import Table
+    from dendrosim.stability.build import vector_field
+    from dendrosim.stability.fixed_point import fixed_point
     from dendrosim.units import Quantity, quantity
     from dendrosim.validation import positive
 
@@ -86,6 +88,7 @@ __all__ = [
     "__version__",
     "analysis",
     "errors",
+    "fixed_point",
     "load_circuit",
     "load_protocol",
     "measure",
@@ -96,6 +99,7 @@ __all__ = [
     "quantity",
     "run",
     "tasks",
+    "vector_field",
 ]
 
 _MODULES = ("analysis", "errors", "plot", "tasks")
@@ -118,6 +122,8 @@ _HOMES = {
     "protocol": ("Block", "Phase", "Protocol", "Recording"),
     "results": ("Result", "open_result"),
     "short_term": ("ShortTerm",),
+    "stability.build": ("vector_field",),
+    "stability.fixed_point": ("fixed_point",),
     "units": ("Quantity", "quantity"),
     "validation": ("positive",),
 }

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,6 +13,9 @@ from dendrosim.stability._linear import factorise
 from dendrosim.stability._newton import Attempt, Rules, deflated, newton
 from dendrosim.stability.flow import Flow
 from dendrosim.stability.spectrum import Eigenvalues, Spectrum, Verdict, spectrum
+
+if TYPE_CHECKING:
+    from dendrosim.results import Result
 
 Vector = NDArray[np.float64]
 
@@ -58,11 +61,8 @@ class FixedPoint:
 
     @cached_property
     def state(self) -> Mapping[str, Any]:
-        """The state by name: arrays by variable where the flow can unpack, else one number for each label."""
-        unpack = getattr(self.flow, "unpack", None)
-        if unpack is not None:
-            return dict(unpack(self.x))
-        return dict(zip(self.flow.labels, self.x.tolist(), strict=True))
+        """The state by name, as the flow unpacks it."""
+        return dict(self.flow.unpack(self.x))
 
     @cached_property
     def spectrum(self) -> Spectrum:
@@ -129,7 +129,7 @@ class FixedPoint:
 
 def fixed_point(
     flow: Flow,
-    start: ArrayLike | None = None,
+    start: "ArrayLike | Mapping[str, Any] | Result | None" = None,
     starts: int = 1,
     *,
     scale: ArrayLike | None = None,
@@ -149,8 +149,9 @@ def fixed_point(
     Parameters
     ----------
     flow : Flow
-    start : array, shape (n,) or (m, n), optional
-        Where to start, in SI units; several rows are several starts. By default ``flow.start``.
+    start : array, shape (n,) or (m, n), mapping, or Result, optional
+        Where to start, in SI units; several rows are several starts. A mapping gives states by name, a result
+        its final state. By default ``flow.start``.
     starts : int
         Number of starts in all: those that `start` does not give are random, normal around its first row
         with standard deviation `scale`.
@@ -169,12 +170,14 @@ def fixed_point(
     ------
     NotConvergedError
         No start converges; it carries the best point.
+    DifferentiationError
+        The point lies where the flow means nothing, such as above a threshold.
     ShapeError
         The start or the scale does not fit the flow.
     ParameterError
         A number that must be positive is not.
     """
-    begin = np.atleast_2d(np.asarray(flow.start if start is None else start, dtype=float))
+    begin = np.atleast_2d(_numbers(flow, start))
     if begin.ndim != 2 or begin.shape[1] != flow.size:
         raise ShapeError(f"start must have {flow.size} numbers in a row, not shape {begin.shape}")
     if starts < 1 or max_iterations < 1 or not tolerance > 0.0 or deflate < 0:
@@ -209,9 +212,25 @@ def fixed_point(
             failures.append(_failure(flow, "deflation", attempt))
             row = next(tries, None)
         points = more
+    for point in points:
+        flow.check(point.x)
     if len(points) > 1:
         points = sorted(points, key=lambda p: p.spectrum.abscissa)
     return replace(points[0], failures=tuple(failures), others=tuple(points[1:]))
+
+
+def _numbers(flow: Flow, start: Any) -> Vector:
+    if start is None:
+        return flow.start
+    final = getattr(
+        start, "final", None
+    )  # of a result, which keeps more than the states of the flow
+    if final is not None:
+        names = {label.partition("[")[0] for label in flow.labels}
+        start = {name: final[name] for name in final if name in names}
+    if isinstance(start, Mapping):
+        return flow.pack(start)
+    return np.asarray(start, dtype=float)
 
 
 def _scale(flow: Flow, start: Vector, scale: ArrayLike | None) -> Vector:

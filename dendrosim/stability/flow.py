@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dendrosim.errors import UnknownMemberError
+
 Vector = NDArray[Any]
 """Of floats, or of complex numbers where a derivative is taken by a complex step."""
 
@@ -68,3 +70,20 @@ class Flow(ABC):
     def kinks(self, x: NDArray[np.float64]) -> list[str]:
         """Return the labels of what lies exactly where its equation has a corner, so that df/dx has two values."""
         return []
+
+    def pack(self, values: Mapping[str, Any]) -> NDArray[np.float64]:
+        """Return x from numbers by label; those that are not given are as in `start`."""
+        places = {label: i for i, label in enumerate(self.labels)}
+        x = self.start.copy()
+        for label, value in values.items():
+            if label not in places:
+                raise UnknownMemberError("state of the flow", label, places)
+            x[places[label]] = value
+        return x
+
+    def unpack(self, x: Vector) -> dict[str, Any]:
+        """Return the numbers of x by label."""
+        return dict(zip(self.labels, x.tolist(), strict=True))
+
+    def check(self, x: NDArray[np.float64]) -> None:
+        """Raise an error that says why x is outside of where the flow means something."""
