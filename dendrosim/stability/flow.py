@@ -85,5 +85,5 @@ class Flow(ABC):
         """Return the numbers of x by label."""
         return dict(zip(self.labels, x.tolist(), strict=True))
 
-    def check(self, x: NDArray[np.float64]) -> None:
+    def check(self, x: NDArray[np.float64]) -> None:  # noqa: B027
         """Raise an error that says why x is outside of where the flow means something."""
