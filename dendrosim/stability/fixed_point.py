@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from dendrosim.errors import NotConvergedError, ParameterError, ShapeError
 from dendrosim.stability._linear import factorise
 from dendrosim.stability._newton import Attempt, Rules, deflated, newton
+from dendrosim.stability._scaling import Scaled, rescaled
 from dendrosim.stability.flow import Flow
 from dendrosim.stability.spectrum import Eigenvalues, Spectrum, Verdict, spectrum
 
@@ -34,6 +35,8 @@ class FixedPoint:
     flow : Flow
     x : array, shape (n,)
         The state, in SI units, in the order of ``flow.labels``.
+    scale : array, shape (n,)
+        Typical size of each state.
     converged : bool
     residual : float
         Largest |dx/dt|, in SI units per second.
@@ -51,6 +54,7 @@ class FixedPoint:
 
     flow: Flow
     x: Vector
+    scale: Vector
     converged: bool
     residual: float
     relative_residual: float
@@ -91,11 +95,11 @@ class FixedPoint:
 
     @cached_property
     def condition(self) -> float:
-        """Condition number of the Jacobian in the 1-norm, estimated from its LU factors.
+        """Condition number of the Jacobian in units of `scale`, in the 1-norm, estimated from its LU factors.
 
         1e16 and more is normal where equilibria form a family.
         """
-        return factorise(self.flow.jacobian(self.x)).condition
+        return factorise(rescaled(self.flow.jacobian(self.x), self.scale)).condition
 
     @cached_property
     def kinks(self) -> list[str]:
@@ -184,17 +188,19 @@ def fixed_point(
         raise ParameterError(
             "starts, max_iterations and tolerance must be positive, and deflate not negative"
         )
-    rules = Rules(_scale(flow, begin[0], scale), tolerance, max_iterations)
+    sizes = _scale(flow, begin[0], scale)
+    scaled = Scaled(flow, sizes)
+    rules = Rules(np.ones(flow.size), tolerance, max_iterations)
     random = np.random.default_rng(seed)
-    rows = list(begin)
+    rows = list(begin / sizes)
     while len(rows) < starts:
-        rows.append(begin[0] + rules.scale * random.standard_normal(flow.size))
-    attempts = [newton(flow, row, rules) for row in rows]
-    points = _distinct(flow, [a for a in attempts if a.converged], rules)
+        rows.append(rows[0] + random.standard_normal(flow.size))
+    attempts = [newton(scaled, row, rules) for row in rows]
+    points = _distinct(scaled, [a for a in attempts if a.converged], rules)
     failures = [_failure(flow, f"start {i}", a) for i, a in enumerate(attempts) if not a.converged]
     if not points:
         finite = [a for a in attempts if np.isfinite(a.relative)] or attempts
-        best = _point(flow, min(finite, key=lambda a: a.relative))
+        best = _point(scaled, min(finite, key=lambda a: a.relative))
         best = replace(best, failures=tuple(failures))
         raise NotConvergedError(
             f"no fixed point found from {_counted(len(rows), 'start')}: {failures[0]};"
@@ -202,12 +208,12 @@ def fixed_point(
             point=best,
             where=best.stuck,
         )
-    tries = iter(rows + [rows[0] + rules.scale * random.standard_normal(flow.size) for _ in rows])
+    tries = iter(rows + [rows[0] + random.standard_normal(flow.size) for _ in rows])
     wanted = len(points) + deflate
     row = next(tries, None) if deflate else None
     while row is not None and len(points) < wanted:
-        attempt = deflated(flow, row + 1e-3 * rules.scale, rules, [p.x for p in points])
-        more = _distinct(flow, [attempt], rules, points) if attempt.converged else points
+        attempt = deflated(scaled, row + 1e-3, rules, [p.x / sizes for p in points])
+        more = _distinct(scaled, [attempt], rules, points) if attempt.converged else points
         if len(more) == len(points):
             failures.append(_failure(flow, "deflation", attempt))
             row = next(tries, None)
@@ -251,12 +257,16 @@ def _scale(flow: Flow, start: Vector, scale: ArrayLike | None) -> Vector:
     return sizes
 
 
-def _point(flow: Flow, attempt: Attempt) -> FixedPoint:
+def _point(scaled: Scaled, attempt: Attempt) -> FixedPoint:
+    flow, x = scaled.flow, attempt.x * scaled.scale
+    with np.errstate(all="ignore"):
+        residual = float(np.max(np.abs(flow.f(x)), initial=0.0))
     return FixedPoint(
         flow,
-        attempt.x,
+        x,
+        scaled.scale,
         attempt.converged,
-        attempt.residual,
+        residual,
         attempt.relative,
         attempt.iterations,
         flow.labels[attempt.worst] if len(flow.labels) else "",
@@ -264,12 +274,12 @@ def _point(flow: Flow, attempt: Attempt) -> FixedPoint:
 
 
 def _distinct(
-    flow: Flow, attempts: list[Attempt], rules: Rules, known: list[FixedPoint] | None = None
+    scaled: Scaled, attempts: list[Attempt], rules: Rules, known: list[FixedPoint] | None = None
 ) -> list[FixedPoint]:
     """Add what is not there yet; of a symmetry orbit one point is enough."""
     points = list(known or [])
     for attempt in attempts:
-        new = _point(flow, attempt)
+        new = _point(scaled, attempt)
         if not any(_same(old, new, rules) for old in points):
             points.append(new)
     return points
@@ -280,7 +290,7 @@ def _same(one: FixedPoint, two: FixedPoint, rules: Rules) -> bool:
 
     On an orbit the eigenvalues agree and, where the symmetry keeps lengths, so does |x|.
     """
-    if rules.length(one.x - two.x, one.x) <= SAME:
+    if rules.length((one.x - two.x) / one.scale, one.x / one.scale) <= SAME:
         return True
     bases = [point.flow.symmetries(point.x) for point in (one, two)]
     if not bases[0].shape[1] or bases[0].shape != bases[1].shape:
@@ -299,7 +309,7 @@ def _failure(flow: Flow, name: str, attempt: Attempt) -> str:
     if attempt.converged:
         return f"{name} led to a point that is known already"
     return (
-        f"{name}: {attempt.reason} (residual {attempt.residual:.3g} per second"
+        f"{name}: {attempt.reason} (residual {attempt.residual:.3g} of the typical size per second"
         f" after {_counted(attempt.iterations, 'iteration')}, largest in {flow.labels[attempt.worst]})"
     )
 
