@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from dendrosim import cli_stability
+from dendrosim.cli_options import Json, Name, Out, Settings, pairs
 from dendrosim.console import emit_columns, emit_error, emit_json, emit_table
 from dendrosim.errors import (
     DataError,
     DendrosimError,
     DendrosimWarning,
     UnknownNameError,
-    UsageError,
 )
 
 if TYPE_CHECKING:
@@ -62,16 +63,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-Name = Annotated[
-    str, typer.Argument(help="A model or protocol, by name or by the path of its file.")
-]
-Settings = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="NAME=VALUE", help="Set a parameter; may be repeated."),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-Out = Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for results and figures.")]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -258,7 +249,11 @@ def check(name: Name, settings: Settings = None) -> None:
     if entry.kind == "protocol":
         line = protocol_line(_loaded_protocol(str(entry.path), settings)[1])
     else:
-        line = circuit_line(load_circuit(str(entry.path), **read_settings(entry, _pairs(settings))))
+        line = circuit_line(
+            load_circuit(
+                str(entry.path), **read_settings(entry, pairs("--set", settings, "samples=200"))
+            )
+        )
     print(f"{entry.name}: valid {entry.kind}: {line}")
 
 
@@ -316,7 +311,9 @@ def _loaded_protocol(name: str, settings: list[str] | None) -> "tuple[Entry, Pro
     from dendrosim.library import load_protocol, read_settings
 
     entry = find(name, "protocol")
-    return entry, load_protocol(name, **read_settings(entry, _pairs(settings)))
+    return entry, load_protocol(
+        name, **read_settings(entry, pairs("--set", settings, "samples=200"))
+    )
 
 
 @contextlib.contextmanager
@@ -369,6 +366,9 @@ def _print_run_as_json(
     emit_json({**plain, "result": output.folder / RESULT, "figures": figures})
 
 
+app.command()(cli_stability.stability)
+
+
 @app.command()
 def plot(
     file: Annotated[Path, typer.Argument(metavar="RESULT.nc", help="What a run wrote.")],
@@ -407,21 +407,6 @@ def doctor() -> None:
 
     rows = [("yes" if c.ok else "no", c.name, c.detail, "" if c.ok else c.hint) for c in report()]
     emit_table(("works", "what", "details", "what to do"), rows)
-
-
-def _pairs(settings: list[str] | None) -> dict[str, str]:
-    """Return what `--set` options say, by name."""
-    pairs: dict[str, str] = {}
-    for setting in settings or []:
-        name, equals, text = setting.partition("=")
-        if not equals or not name.strip():
-            raise UsageError(
-                f"cannot read --set {setting!r}: write NAME=VALUE, as in --set samples=200"
-            )
-        if name.strip() in pairs:
-            raise UsageError(f"--set gives {name.strip()!r} twice; give it once")
-        pairs[name.strip()] = text
-    return pairs
 
 
 def _among(kind: str, value: str, allowed: Sequence[str]) -> None:

@@ -52,6 +52,7 @@ __all__ = [
     "parameters_in_si",
     "parameters_of",
     "read_settings",
+    "settings_in_si",
 ]
 
 
@@ -168,6 +169,11 @@ def parameters_in_si(protocol: Protocol) -> tuple[dict[str, Any], dict[str, str]
     if not protocol.name:
         return dict(protocol.parameters), {}
     return in_si(parameters(find(protocol.name, "protocol")), protocol.parameters)
+
+
+def settings_in_si(entry: Entry, given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return all parameters, those not given at their defaults, as SI numbers, and their units."""
+    return in_si(parameters(entry), _filled(entry, given))
 
 
 def describe(name: str) -> Description:
