@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from dendrosim.signals.step import Step
     from dendrosim.signals.table import Table
     from dendrosim.stability.build import vector_field
+    from dendrosim.stability.continuation import continuation
     from dendrosim.stability.fixed_point import fixed_point
     from dendrosim.units import Quantity, quantity
     from dendrosim.validation import positive
@@ -87,6 +88,7 @@ __all__ = [
     "WellConditioned",
     "__version__",
     "analysis",
+    "continuation",
     "errors",
     "fixed_point",
     "load_circuit",
@@ -123,6 +125,7 @@ _HOMES = {
     "results": ("Result", "open_result"),
     "short_term": ("ShortTerm",),
     "stability.build": ("vector_field",),
+    "stability.continuation": ("continuation",),
     "stability.fixed_point": ("fixed_point",),
     "units": ("Quantity", "quantity"),
     "validation": ("positive",),

@@ -75,7 +75,8 @@ def branch_plain(branch: "Branch") -> dict[str, Any]:
 
 def mode_rows(point: FixedPoint) -> Rows:
     """Return the rightmost modes: how many, eigenvalue, time constant, frequency."""
-    values, rows = point.eigenvalues, []
+    values = point.eigenvalues
+    rows: Rows = []
     taken = np.zeros(len(values), dtype=bool)
     size = float(np.max(abs(values), initial=1e-300))
     for value in values:
