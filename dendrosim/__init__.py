@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from dendrosim import analysis, errors, plot, tasks
     from dendrosim.circuit import Circuit, Matrix, Pathway, Population, Projection
     from dendrosim.connections import AllToAll, InDegree, OneToOne, Pairings, Probability
-    from dendrosim.experiment import run
     from dendrosim.initial import (
         Copy,
         Fixed,
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from dendrosim.parameters import parameters_of
     from dendrosim.protocol import Block, Phase, Protocol, Recording
     from dendrosim.results import Result, open_result
+    from dendrosim.running import run
     from dendrosim.short_term import ShortTerm
     from dendrosim.signals.biexponential import BiExponential
     from dendrosim.signals.constant import Constant
@@ -108,7 +108,7 @@ _MODULES = ("analysis", "errors", "plot", "tasks")
 _HOMES = {
     "circuit": ("Circuit", "Matrix", "Pathway", "Population", "Projection"),
     "connections": ("AllToAll", "InDegree", "OneToOne", "Pairings", "Probability"),
-    "experiment": ("run",),
+    "running": ("run",),
     "initial": (
         "Copy",
         "Fixed",

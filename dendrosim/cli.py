@@ -280,9 +280,9 @@ def run(
     _among("back end", backend, BACKENDS)
     _among("precision", precision, PRECISIONS)
     with contextlib.redirect_stdout(sys.stderr) if json else contextlib.nullcontext():
-        from dendrosim.experiment import run_and_measure
         from dendrosim.outputs import Output
         from dendrosim.results import open_result
+        from dendrosim.running import run_and_measure
 
         entry, loaded = _loaded_protocol(protocol, settings)
         output = Output(out, entry.name)
@@ -338,7 +338,7 @@ def _save_partial(output: "Output", partial: "Result") -> str:
 
 
 def _drawn_beside_result(output: "Output", measurement: "Measurement") -> list[Path]:
-    from dendrosim.experiment import draw
+    from dendrosim.running import draw
 
     try:
         with output.filling() as folder:
@@ -375,9 +375,9 @@ def plot(
     out: Out = None,
 ) -> None:
     """Draw the figures of a result, by default beside it."""
-    from dendrosim.experiment import draw
     from dendrosim.outputs import Output
     from dendrosim.results import open_result
+    from dendrosim.running import draw
 
     result = open_result(file)
     output = Output(out or file.parent, file.stem)

@@ -186,7 +186,7 @@ def _written(output: Any, plain: Mapping[str, Any], figures: Mapping[str, Any]) 
     import json
 
     from dendrosim.console import jsonable
-    from dendrosim.experiment import draw
+    from dendrosim.running import draw
 
     with output.filling() as folder:
         text = json.dumps(jsonable(plain), indent=2, allow_nan=False)

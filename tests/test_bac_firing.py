@@ -11,7 +11,7 @@ import pytest
 
 import dendrosim as ds
 from dendrosim.errors import ParameterError, UnitError, UnknownNameError
-from dendrosim.experiment import run_and_measure
+from dendrosim.running import run_and_measure
 
 # Delay (ms) of the dendritic current after the somatic pulse to the smallest current (pA) that makes a burst.
 WINDOWS = {

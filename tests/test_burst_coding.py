@@ -14,7 +14,7 @@ from test_spiking import spike_table
 import dendrosim as ds
 from dendrosim.analysis.decoding import multiplexing_index
 from dendrosim.errors import ParameterError, UnitError, UnknownNameError
-from dendrosim.experiment import run_and_measure
+from dendrosim.running import run_and_measure
 
 # Extra currents into soma and dendrite (pA), event rate (Hz), burst probability, spikes per burst.
 TABLE = [

@@ -15,7 +15,7 @@ from dendrosim import engine
 from dendrosim.analysis.bursts import find_bursts
 from dendrosim.engine.wiring import wirings
 from dendrosim.errors import ParameterError, UnitError, UnknownNameError
-from dendrosim.experiment import run_and_measure
+from dendrosim.running import run_and_measure
 
 SIZES = {"lower_pyramidal": 4000, "upper_pyramidal": 4000, "pv": 1000, "sst": 1000}
 # As few cells as have 200 and 50 synapses each with every second pair connected.

@@ -8,7 +8,7 @@ from scipy.optimize import brentq
 
 import dendrosim as ds
 from dendrosim.errors import ParameterError, UnitError, UnknownNameError
-from dendrosim.experiment import run_and_measure
+from dendrosim.running import run_and_measure
 
 # Grid of 1 pA around each rheobase; all runs have as many units, so each model is compiled once.
 AROUND = {"pyramidal_burst": (450, 462), "sst": (19, 31), "pv": (195, 207)}

@@ -12,7 +12,7 @@ from test_spiking import spike_table
 
 import dendrosim as ds
 from dendrosim.errors import ParameterError, ShapeError, UnitError, UnknownNameError
-from dendrosim.experiment import run_and_measure
+from dendrosim.running import run_and_measure
 
 TRIALS = 200 * 10
 

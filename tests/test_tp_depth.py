@@ -7,7 +7,7 @@ import pytest
 
 import dendrosim as ds
 from dendrosim.errors import DendrosimWarning, ParameterError
-from dendrosim.experiment import run_and_measure
+from dendrosim.running import run_and_measure
 
 MODELS = ("single", "two_phase", "multiplexed")
 

@@ -8,7 +8,7 @@ import pytest
 
 import dendrosim as ds
 from dendrosim.errors import ParameterError, ShapeError
-from dendrosim.experiment import run_and_measure
+from dendrosim.running import run_and_measure
 
 METRICS = ("single_signal", "single_reconstruction", "two_phase_error", "multiplexed_error")
 

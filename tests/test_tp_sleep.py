@@ -7,7 +7,7 @@ import pytest
 
 import dendrosim as ds
 from dendrosim.errors import ParameterError, ShapeError
-from dendrosim.experiment import run_and_measure
+from dendrosim.running import run_and_measure
 
 
 @cache

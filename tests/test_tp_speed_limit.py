@@ -8,7 +8,7 @@ from scipy.linalg import expm
 
 import dendrosim as ds
 from dendrosim.errors import ParameterError
-from dendrosim.experiment import run_and_measure
+from dendrosim.running import run_and_measure
 
 SHORT = {"kappas": (0.01, 0.3, 10.0), "duration": "1.2 s"}
 
