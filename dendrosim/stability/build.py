@@ -44,6 +44,7 @@ def vector_field(
     seed: int = 0,
     subthreshold: bool = False,
     phase: str | None = None,
+    trial: int = 0,
     time: Any = None,
 ) -> Flow:
     """Return the vector field of a circuit, with exact derivatives.
@@ -51,7 +52,7 @@ def vector_field(
     Parameters
     ----------
     circuit : Circuit or Protocol
-        Of a protocol the first trial of a phase is taken: its inputs, gates and samples.
+        Of a protocol a trial of a phase is taken: its inputs, gates and samples.
     inputs : mapping, optional
         `population.variable` to a quantity, one per unit, or one per unit and sample (units, samples); an input
         that neither this nor a phase drives has its default, or 0.
@@ -72,6 +73,8 @@ def vector_field(
         Whether to leave out thresholds, resets, refractory periods, pathways and noise.
     phase : str, optional
         `phase` or `block/phase` of a protocol, by default the first.
+    trial : int
+        Trial of the phase's block, whose samples are shown; -1 is the last.
     time : time, optional
         A moment of the phase, for inputs and equations that change in time.
 
@@ -107,7 +110,7 @@ def vector_field(
     driven: Arrays = {}
     opened: dict[str, float] = {}
     if protocol is not None:
-        driven, opened = setting(protocol, phase, moment, seed, subthreshold)
+        driven, opened = setting(protocol, phase, moment, seed, subthreshold, trial)
     driven = {**driven, **_inputs(base, inputs or {})}
     samples = _samples(driven)
     chosen = _unfrozen(base, unfrozen)

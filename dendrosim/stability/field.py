@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 
 from dendrosim.circuit import Circuit
 from dendrosim.errors import DifferentiationError, ShapeError, UnknownMemberError, UnknownNameError
+from dendrosim.phases import Block, Phase
+from dendrosim.protocol import Protocol
 from dendrosim.stability import derivatives
 from dendrosim.stability.evaluation import Evaluation, Nodes, Numbers
 from dendrosim.stability.flow import Flow, Vector
 from dendrosim.stability.symmetry import Symmetries, symmetries
 from dendrosim.stability.system import Formula, System
-from dendrosim.units import unit, unit_name
+from dendrosim.units import Quantity, unit, unit_name
 
 
 class CircuitFlow(Flow):
@@ -125,6 +127,49 @@ class Field(CircuitFlow):
         owner: Any = self.circuit.variable(name)[1] if "." in name else self.circuit.matrix(name)
         rows, columns = self.shapes[name]
         return [unit_name(unit(owner.unit)[0])] * (rows * columns)
+
+    # -- as a run ---------------------------------------------------------------------------------
+
+    @property
+    def weights(self) -> dict[str, NDArray[np.float64]]:
+        """The weights of every matrix that is not part of the state, inverses left out."""
+        matrices = self.circuit.matrices
+        return {m.name: self._numbers.weights[m.name] for m in matrices if m.inverse_of is None}
+
+    def spread(self, states: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        """Return several states, (m, n), as samples side by side: arrays (units, m) by name."""
+        ends = np.cumsum([rows for rows, _ in self.shapes.values()])
+        return dict(zip(self.shapes, np.split(states.T, ends[:-1]), strict=True))
+
+    def protocol(self, duration: float, dt: float, batch: int) -> Protocol:
+        """Return the protocol that steps the same equations for some seconds, with constant inputs."""
+        shared, drives = self._numbers.shared, self._numbers.drives
+
+        def of(owner: Any) -> dict[str, Quantity]:
+            keys = {n: f"{owner.name}.{n}" for n in owner.parameters}
+            return {
+                n: Quantity(
+                    drives[k][:, 0] if k in drives else shared[k], owner.parameters[n].dimension
+                )
+                for n, k in keys.items()
+            }
+
+        circuit = self.circuit.replace(
+            parameters={
+                n: Quantity(shared[n], q.dimension) for n, q in self.circuit.parameters.items()
+            },
+            gates={n: shared[n] for n in self.circuit.gates},
+            populations=tuple(p.replace(parameters=of(p)) for p in self.circuit.populations),
+            matrices=tuple(m.replace(parameters=of(m)) for m in self.circuit.matrices),
+        )
+        signals = {
+            path: Quantity(drives[path][:, 0], unit(self.circuit.variable(path)[1].unit)[0])
+            for path in self.circuit.inputs
+        }
+        phase = Phase("rest", f"{duration!r} s")
+        return Protocol(
+            circuit, (Block("rest", (phase,)),), f"{dt!r} s", signals=signals, batch=batch
+        )
 
     # -- parameters -------------------------------------------------------------------------------
 

@@ -196,7 +196,7 @@ def fixed_point(
     while len(rows) < starts:
         rows.append(rows[0] + random.standard_normal(flow.size))
     attempts = [newton(scaled, row, rules) for row in rows]
-    points = _distinct(scaled, [a for a in attempts if a.converged], rules)
+    points = _distinct(scaled, [a for a in attempts if a.converged])
     failures = [_failure(flow, f"start {i}", a) for i, a in enumerate(attempts) if not a.converged]
     if not points:
         finite = [a for a in attempts if np.isfinite(a.relative)] or attempts
@@ -213,7 +213,7 @@ def fixed_point(
     row = next(tries, None) if deflate else None
     while row is not None and len(points) < wanted:
         attempt = deflated(scaled, row + 1e-3, rules, [p.x / sizes for p in points])
-        more = _distinct(scaled, [attempt], rules, points) if attempt.converged else points
+        more = _distinct(scaled, [attempt], points) if attempt.converged else points
         if len(more) == len(points):
             failures.append(_failure(flow, "deflation", attempt))
             row = next(tries, None)
@@ -274,23 +274,24 @@ def _point(scaled: Scaled, attempt: Attempt) -> FixedPoint:
 
 
 def _distinct(
-    scaled: Scaled, attempts: list[Attempt], rules: Rules, known: list[FixedPoint] | None = None
+    scaled: Scaled, attempts: list[Attempt], known: list[FixedPoint] | None = None
 ) -> list[FixedPoint]:
     """Add what is not there yet; of a symmetry orbit one point is enough."""
     points = list(known or [])
     for attempt in attempts:
         new = _point(scaled, attempt)
-        if not any(_same(old, new, rules) for old in points):
+        if not any(same_point(old, new) for old in points):
             points.append(new)
     return points
 
 
-def _same(one: FixedPoint, two: FixedPoint, rules: Rules) -> bool:
+def same_point(one: FixedPoint, two: FixedPoint) -> bool:
     """Whether two points are one, or lie on one orbit of a continuous symmetry.
 
     On an orbit the eigenvalues agree and, where the symmetry keeps lengths, so does |x|.
     """
-    if rules.length((one.x - two.x) / one.scale, one.x / one.scale) <= SAME:
+    apart = np.abs(one.x - two.x) / (np.abs(one.x) + one.scale)
+    if np.max(apart, initial=0.0) <= SAME:
         return True
     bases = [point.flow.symmetries(point.x) for point in (one, two)]
     if not bases[0].shape[1] or bases[0].shape != bases[1].shape:

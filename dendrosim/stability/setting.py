@@ -37,12 +37,19 @@ def phase_of(protocol: Protocol, name: str | None) -> tuple[Block, Phase]:
 
 
 def setting(
-    protocol: Protocol, name: str | None, time: float | None, seed: int, subthreshold: bool
+    protocol: Protocol,
+    name: str | None,
+    time: float | None,
+    seed: int,
+    subthreshold: bool,
+    trial: int = 0,
 ) -> Setting:
-    """Return the inputs, (units, samples), and the gates of a phase of its block's first trial.
+    """Return the inputs, (units, samples), and the gates of a phase.
 
     Parameters
     ----------
+    trial : int
+        Of the phase's block; -1 is the last.
     time : float, optional
         Seconds since the phase began, for what changes in it.
     subthreshold : bool
@@ -56,7 +63,7 @@ def setting(
         If something is random and `subthreshold` is not set.
     """
     block, phase = phase_of(protocol, name)
-    rows = shown_rows(protocol, block, seed)[: protocol.batch]
+    rows = _rows(protocol, block, seed, trial)
     inputs = {}
     for path in protocol.circuit.inputs:
         size = protocol.circuit.population(path.partition(".")[0]).size
@@ -76,6 +83,14 @@ def setting(
         ]
         gates[gate] = float(np.sum(parts))
     return inputs, gates
+
+
+def _rows(protocol: Protocol, block: Block, seed: int, trial: int) -> NDArray[np.int64]:
+    count = protocol.trials(block)
+    if not -count <= trial < count:
+        raise ParameterError(f"trial is {trial}; block {block.name!r} has trials 0 to {count - 1}")
+    rows = shown_rows(protocol, block, seed)
+    return rows.reshape(count, -1)[trial] if len(rows) else rows
 
 
 def _held(
