@@ -125,3 +125,42 @@ def cells(count, seed=0):
     matrix = sp.csc_array(sp.kron(sp.identity(count), cell))
     currents = random.standard_normal(3 * count)
     return linear(matrix, currents), cell
+
+
+def regression_flow(cov, k, seed):
+    """Averaged flow of the regression circuit, with its rotations as symmetries; `split` gives W1, B, Q."""
+    m, n = cov.xy.shape
+
+    def split(x):
+        w1, apical, q = np.split(x, np.cumsum([k * m, k * n]))
+        return w1.reshape(k, m), apical.reshape(k, n), q.reshape(k, k)
+
+    def f(x):
+        w1, apical, q = split(x)
+        parts = (
+            apical @ cov.xy.T - q @ q.T @ w1 @ cov.xx,
+            w1 @ cov.xy - apical,
+            (w1 @ cov.xx @ w1.T - np.eye(k)) @ q,
+        )
+        return np.concatenate([part.ravel() for part in parts])
+
+    def jacobian(x):
+        columns = [f(x + 1e-30j * unit).imag / 1e-30 for unit in np.eye(x.size)]
+        return np.array(columns).T
+
+    def symmetries(x):
+        w1, apical, q = split(x)
+        columns = []
+        for i in range(k):
+            for j in range(i):
+                turn = np.zeros((k, k))
+                turn[i, j], turn[j, i] = 1.0, -1.0
+                for parts in ((turn @ w1, turn @ apical, turn @ q), (0 * w1, 0 * apical, q @ turn)):
+                    columns.append(np.concatenate([part.ravel() for part in parts]))
+        basis, sizes, _ = np.linalg.svd(np.array(columns).T, full_matrices=False)
+        return basis[:, sizes > 1e-9 * sizes[0]]
+
+    start = 0.3 * np.random.default_rng(seed).standard_normal(k * (m + n + k))
+    flow = Formula(f, jacobian, start, symmetries, name="w")
+    flow.split = split
+    return flow

@@ -120,7 +120,7 @@ def least_norm(flow: Flow, start: Vector, rules: Rules, used: int = 0) -> Attemp
             trial = x + step
             trial_rates = _rates(flow, trial)
             finite = bool(np.all(np.isfinite(trial_rates)))
-            if finite and np.linalg.norm(trial_rates) < np.linalg.norm(rates):
+            if finite and np.linalg.norm(trial_rates / weight) < np.linalg.norm(rates / weight):
                 break
             length = rules.length(step, x)
             if length <= rules.tolerance:
@@ -175,11 +175,17 @@ def _finite(matrix: JacobianMatrix) -> bool:
 
 
 def _relative(matrix: JacobianMatrix, x: Vector, rates: Vector, rules: Rules) -> tuple[float, int]:
-    """Largest |f_i| relative to sum_j |J_ij| (|x_j| + scale_j), and its index."""
-    terms = np.abs(matrix) @ (np.abs(x) + rules.scale)
-    ratios = np.abs(rates) / np.maximum(terms, 1e-300)
-    worst = int(np.argmax(ratios)) if len(ratios) else 0
-    return (float(ratios[worst]) if len(ratios) else 0.0), worst
+    """Largest |f_i| relative to sum_j |J_ij| (|x_j| + scale_j), and its index.
+
+    Where that sum is less than a millionth of the largest (in units of the scale), a millionth counts instead.
+    """
+    if not len(rates):
+        return 0.0, 0
+    terms = (np.abs(matrix) @ (np.abs(x) + rules.scale)) / rules.scale
+    floor = max(1e-6 * float(np.max(terms)), 1e-300)
+    ratios = np.abs(rates) / rules.scale / np.maximum(terms, floor)
+    worst = int(np.argmax(ratios))
+    return float(ratios[worst]), worst
 
 
 def _polished(
