@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from dendrosim.analysis import regression
 from dendrosim.errors import NotConvergedError, ParameterError, ShapeError
+from dendrosim.stability import _linear
 from dendrosim.stability.fixed_point import fixed_point
 
 
@@ -17,6 +18,7 @@ def test_linear_flow_takes_one_factorisation():
     matrix = np.array([[-1.0, 0.5], [0.2, -2.0]])
     flow = flows.linear(matrix, np.ones(2), start=[3.0, 4.0])
     point = fixed_point(flow)
+    assert flow.evaluations["jacobian"] == 1
     np.testing.assert_allclose(point.x, [2.5 / 1.9, 1.2 / 1.9], rtol=1e-14)
     assert point.converged
     assert point.stable
@@ -211,3 +213,19 @@ def test_same_seed_same_answer():
         fixed_point(flows.sphere(3), start=np.full(3, 0.1), starts=5, seed=4) for _ in range(2)
     ]
     np.testing.assert_array_equal(points[0].x, points[1].x)
+
+
+@pytest.mark.parametrize("size", [1, 2, 40])
+def test_sparse_flow_where_factors_do_not_fit(size, monkeypatch):
+    matrix = sp.diags_array(
+        [np.ones(size - 1), -2.5 - np.arange(size) / size, np.ones(size - 1)], offsets=[-1, 0, 1]
+    )
+    flow = flows.linear(sp.csc_array(matrix), np.ones(size))
+    whole = fixed_point(flow)
+    expected = -np.linalg.solve(matrix.toarray(), np.ones(size))
+    np.testing.assert_allclose(whole.x, expected, rtol=1e-12)
+    assert whole.condition >= 1.0
+    monkeypatch.setattr(_linear, "FILL_LIMIT", 0)
+    iterated = fixed_point(flow)
+    np.testing.assert_allclose(iterated.x, expected, rtol=1e-9)
+    assert np.isnan(iterated.condition)
