@@ -43,7 +43,7 @@ def linear(matrix, constant, start=None):
 
 
 def chain(gains, mu, tau=1.0):
-    """Jacobian of target propagation with exact inverses and a clamped target (math O1).
+    """Jacobian of target propagation with exact inverses and a clamped target.
 
     `gains` are the matrices W_2 ... W_L, all of shape (n, n); the states are ordered by layer.
     """
@@ -58,7 +58,7 @@ def chain(gains, mu, tau=1.0):
 
 
 def chain_rates(depth, mu, n=1, tau=1.0):
-    """Its eigenvalues: -1 + 2 sqrt(mu (1 - mu)) cos(k pi/(L + 1)), each n times (math O1)."""
+    """Its eigenvalues: -1 + 2 sqrt(mu (1 - mu)) cos(k pi/(L + 1)), each n times."""
     k = np.arange(1, depth + 1)
     rates = (-1.0 + 2.0 * np.sqrt(mu * (1.0 - mu)) * np.cos(k * np.pi / (depth + 1))) / tau
     return np.repeat(rates, n)
@@ -69,7 +69,7 @@ def leaky(x, slope=0.1):
 
 
 def bistable(mu=0.2, target=-2.5, slope=0.1):
-    """Two layers of leaky rectifiers with f_1 = 1 and w_2 = 1 (math F2)."""
+    """Two layers of leaky rectifiers with f_1 = 1 and w_2 = 1."""
 
     def f(x):
         down = np.where(x[1] > 0.0, x[1], x[1] / slope)
@@ -103,7 +103,7 @@ def sphere(n, start=None):
 
 
 def pseudo_inverse(matrix, start):
-    """X' = X - X A X, whose fixed points are families (math O26); X of shape (n, m) for A of (m, n)."""
+    """X' = X - X A X, whose fixed points are families; X of shape (n, m) for A of (m, n)."""
     m, n = matrix.shape
 
     def f(x):
