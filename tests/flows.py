@@ -43,7 +43,7 @@ def linear(matrix, constant, start=None):
 
 
 def chain(gains, mu, tau=1.0):
-    """Jacobian of target propagation with exact inverses and a clamped target (math O1).
+    """Jacobian of target propagation with exact inverses and a clamped target.
 
     `gains` are the matrices W_2 ... W_L, all of shape (n, n); the states are ordered by layer.
     """
@@ -58,7 +58,7 @@ def chain(gains, mu, tau=1.0):
 
 
 def chain_rates(depth, mu, n=1, tau=1.0):
-    """Its eigenvalues: -1 + 2 sqrt(mu (1 - mu)) cos(k pi/(L + 1)), each n times (math O1)."""
+    """Its eigenvalues: -1 + 2 sqrt(mu (1 - mu)) cos(k pi/(L + 1)), each n times."""
     k = np.arange(1, depth + 1)
     rates = (-1.0 + 2.0 * np.sqrt(mu * (1.0 - mu)) * np.cos(k * np.pi / (depth + 1))) / tau
     return np.repeat(rates, n)
@@ -69,7 +69,7 @@ def leaky(x, slope=0.1):
 
 
 def bistable(mu=0.2, target=-2.5, slope=0.1):
-    """Two layers of leaky rectifiers with f_1 = 1 and w_2 = 1 (math F2)."""
+    """Two layers of leaky rectifiers with f_1 = 1 and w_2 = 1."""
 
     def f(x):
         down = np.where(x[1] > 0.0, x[1], x[1] / slope)
@@ -103,7 +103,7 @@ def sphere(n, start=None):
 
 
 def pseudo_inverse(matrix, start):
-    """X' = X - X A X, whose fixed points are families (math O26); X of shape (n, m) for A of (m, n)."""
+    """X' = X - X A X, whose fixed points are families; X of shape (n, m) for A of (m, n)."""
     m, n = matrix.shape
 
     def f(x):
@@ -125,3 +125,42 @@ def cells(count, seed=0):
     matrix = sp.csc_array(sp.kron(sp.identity(count), cell))
     currents = random.standard_normal(3 * count)
     return linear(matrix, currents), cell
+
+
+def regression_flow(cov, k, seed):
+    """Averaged flow of the regression circuit, with its rotations as symmetries; `split` gives W1, B, Q."""
+    m, n = cov.xy.shape
+
+    def split(x):
+        w1, apical, q = np.split(x, np.cumsum([k * m, k * n]))
+        return w1.reshape(k, m), apical.reshape(k, n), q.reshape(k, k)
+
+    def f(x):
+        w1, apical, q = split(x)
+        parts = (
+            apical @ cov.xy.T - q @ q.T @ w1 @ cov.xx,
+            w1 @ cov.xy - apical,
+            (w1 @ cov.xx @ w1.T - np.eye(k)) @ q,
+        )
+        return np.concatenate([part.ravel() for part in parts])
+
+    def jacobian(x):
+        columns = [f(x + 1e-30j * unit).imag / 1e-30 for unit in np.eye(x.size)]
+        return np.array(columns).T
+
+    def symmetries(x):
+        w1, apical, q = split(x)
+        columns = []
+        for i in range(k):
+            for j in range(i):
+                turn = np.zeros((k, k))
+                turn[i, j], turn[j, i] = 1.0, -1.0
+                for parts in ((turn @ w1, turn @ apical, turn @ q), (0 * w1, 0 * apical, q @ turn)):
+                    columns.append(np.concatenate([part.ravel() for part in parts]))
+        basis, sizes, _ = np.linalg.svd(np.array(columns).T, full_matrices=False)
+        return basis[:, sizes > 1e-9 * sizes[0]]
+
+    start = 0.3 * np.random.default_rng(seed).standard_normal(k * (m + n + k))
+    flow = Formula(f, jacobian, start, symmetries, name="w")
+    flow.split = split
+    return flow

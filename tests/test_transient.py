@@ -13,7 +13,7 @@ from dendrosim.stability.transient import numerical_abscissa, propagator, transi
 
 
 def closed_propagator(depth, mu, gain, time):
-    """exp(J t) of the scalar chain with tau = 1 (math O3)."""
+    """exp(J t) of the scalar chain with tau = 1."""
     layer = np.arange(1, depth + 1)
     angles = layer * np.pi / (depth + 1)
     modes = np.sqrt(2.0 / (depth + 1)) * np.sin(np.outer(layer, angles))
@@ -74,7 +74,7 @@ def test_shear_peaks_where_its_closed_form_does(coupling, rate):
 def test_scaled_units_and_contraction_metric():
     mu, gain = 0.1, 10.0
     matrix = flows.chain([gain] * 3, mu)
-    scale = (gain * np.sqrt((1.0 - mu) / mu)) ** np.arange(4)  # math O4: there J is symmetric
+    scale = (gain * np.sqrt((1.0 - mu) / mu)) ** np.arange(4)  # in these units J is symmetric
     assert numerical_abscissa(matrix, scale) == pytest.approx(flows.chain_rates(4, mu)[0])
     assert transient_growth(matrix, scale=scale).peak == 1.0
     with pytest.raises(ParameterError, match="scale"):

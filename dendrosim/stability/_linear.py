@@ -16,6 +16,8 @@ Solve = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 SINGULAR = 1e-13
 """Reciprocal condition number below which a matrix counts as singular."""
+SPARSE_FROM = 2000
+"""States of a sparse singular matrix from which least-norm steps are iterated."""
 FILL_LIMIT = 2**27
 """Non-zeros of a sparse matrix, times ten for its factors, beyond which LU does not fit."""
 
@@ -51,16 +53,16 @@ def least_norm_step(
 ) -> NDArray[np.float64]:
     """Return the damped least-squares solution d of J d = -f, the one of least norm where there are many.
 
-    It minimises |J d + f|^2 + (damping * sigma)^2 |d / scale|^2, with sigma the largest singular value of J in
-    units of `scale`; directions with singular values below 1e-13 sigma are left out.
+    In units of `scale` it minimises |J d + f|^2 + (damping * sigma)^2 |d|^2, with sigma the largest singular value
+    of J; directions with singular values below 1e-13 sigma are left out.
     """
-    scaled = matrix * scale if not sp.issparse(matrix) else sp.csr_array(matrix) * scale[None, :]
-    if sp.issparse(matrix) and len(rates) > 2000:
-        scaled = sp.csr_array(scaled)
+    rates = rates / scale
+    if sp.issparse(matrix) and len(rates) > SPARSE_FROM:
+        scaled = sp.csr_array(sp.diags_array(1.0 / scale) @ matrix @ sp.diags_array(scale))
         size = float(np.sqrt(sla.norm(scaled, 1) * sla.norm(scaled, np.inf)))
         found = sla.lsmr(scaled, -rates, damp=damping * size, atol=1e-13, btol=1e-13)[0]
         return np.asarray(scale * found)
-    dense = scaled.toarray() if sp.issparse(scaled) else scaled
+    dense = (matrix.toarray() if sp.issparse(matrix) else matrix) * scale / scale[:, None]
     left, sizes, right = scipy.linalg.svd(dense, full_matrices=False, check_finite=False)
     kept = sizes > SINGULAR * sizes[0]
     left, sizes, right = left[:, kept], sizes[kept], right[kept]

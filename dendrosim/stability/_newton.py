@@ -89,7 +89,7 @@ def newton(flow: Flow, start: Vector, rules: Rules) -> Attempt:
             return least_norm(flow, x, rules, iteration)
         x, rates = trial, trial_rates
         if damping == 1.0 and following <= rules.tolerance:
-            return _polished(flow, rules, x, correction, factors, iteration)
+            return _polished(flow, rules, x, correction, factors, matrix, iteration)
         if damping == 1.0 and following <= FAST * length:
             step = correction
         else:
@@ -120,7 +120,7 @@ def least_norm(flow: Flow, start: Vector, rules: Rules, used: int = 0) -> Attemp
             trial = x + step
             trial_rates = _rates(flow, trial)
             finite = bool(np.all(np.isfinite(trial_rates)))
-            if finite and np.linalg.norm(trial_rates) < np.linalg.norm(rates):
+            if finite and np.linalg.norm(trial_rates / weight) < np.linalg.norm(rates / weight):
                 break
             length = rules.length(step, x)
             if length <= rules.tolerance:
@@ -175,15 +175,27 @@ def _finite(matrix: JacobianMatrix) -> bool:
 
 
 def _relative(matrix: JacobianMatrix, x: Vector, rates: Vector, rules: Rules) -> tuple[float, int]:
-    """Largest |f_i| relative to sum_j |J_ij| (|x_j| + scale_j), and its index."""
-    terms = np.abs(matrix) @ (np.abs(x) + rules.scale)
-    ratios = np.abs(rates) / np.maximum(terms, 1e-300)
-    worst = int(np.argmax(ratios)) if len(ratios) else 0
-    return (float(ratios[worst]) if len(ratios) else 0.0), worst
+    """Largest |f_i| relative to sum_j |J_ij| (|x_j| + scale_j), and its index.
+
+    Where that sum is less than a millionth of the largest (in units of the scale), a millionth counts instead.
+    """
+    if not len(rates):
+        return 0.0, 0
+    terms = (np.abs(matrix) @ (np.abs(x) + rules.scale)) / rules.scale
+    floor = max(1e-6 * float(np.max(terms)), 1e-300)
+    ratios = np.abs(rates) / rules.scale / np.maximum(terms, floor)
+    worst = int(np.argmax(ratios))
+    return float(ratios[worst]), worst
 
 
 def _polished(
-    flow: Flow, rules: Rules, x: Vector, step: Vector, factors: Factors, iteration: int
+    flow: Flow,
+    rules: Rules,
+    x: Vector,
+    step: Vector,
+    factors: Factors,
+    matrix: JacobianMatrix,
+    iteration: int,
 ) -> Attempt:
     """Go on with the same factors while rounding allows."""
     for _ in range(4):
@@ -195,7 +207,7 @@ def _polished(
         if rules.length(following, trial) > 0.5 * rules.length(step, x):
             break
         x, step = trial, following
-    ended = _ended(flow, rules, x, iteration, True, "")
+    ended = _ended(flow, rules, x, iteration, True, "", matrix)
     if ended.relative <= max(rules.tolerance, 1e-10):
         return ended
     return _ended(
@@ -204,13 +216,21 @@ def _polished(
 
 
 def _ended(
-    flow: Flow, rules: Rules, x: Vector, iterations: int, converged: bool, reason: str
+    flow: Flow,
+    rules: Rules,
+    x: Vector,
+    iterations: int,
+    converged: bool,
+    reason: str,
+    matrix: JacobianMatrix | None = None,
 ) -> Attempt:
+    """Sum up; a Jacobian of a point close by is good enough to size the residual."""
     rates = _rates(flow, x)
     residual = float(np.max(np.abs(rates), initial=0.0))
     relative, worst = np.nan, 0
     if np.all(np.isfinite(rates)):
-        relative, worst = _relative(flow.jacobian(x), x, rates, rules)
+        matrix = flow.jacobian(x) if matrix is None else matrix
+        relative, worst = _relative(matrix, x, rates, rules)
     else:
         worst = int(np.argmax(~np.isfinite(rates)))
     return Attempt(x, converged, iterations, residual, relative, worst, reason)

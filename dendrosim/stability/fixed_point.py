@@ -41,7 +41,8 @@ class FixedPoint:
     residual : float
         Largest |dx/dt|, in SI units per second.
     relative_residual : float
-        Largest |dx_i/dt| relative to sum_j |J_ij| (|x_j| + scale_j), the size of the terms that cancel in it.
+        Largest |dx_i/dt| relative to sum_j |J_ij| (|x_j| + scale_j), the size of the terms that cancel in it, or
+        to a millionth of the largest of these sums (in units of the scale).
     iterations : int
         Newton steps from the start that led here.
     stuck : str
