@@ -261,6 +261,6 @@ def end_state(result: "Result", *, tolerance: float = 1e-3, subthreshold: bool =
         point,
         distance,
         settled,
-        f"the run ended {said} the nearest fixed point ({point.verdict}): largest relative distance {distance:.2g} "
-        f"in {where}, tolerance {tolerance:g}",
+        f"the run ended {said} the nearest fixed point ({point.verdict}): largest relative distance "
+        f"{distance:.2g} in {where}, tolerance {tolerance:g}",
     )
