@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from dendrosim.signals.step import Step
     from dendrosim.signals.table import Table
     from dendrosim.units import Quantity, quantity
-    from dendrosim.validation import positive
+    from dendrosim.validation import not_negative, positive
 
     __version__: str
 
@@ -89,6 +89,7 @@ __all__ = [
     "load_circuit",
     "load_protocol",
     "measure",
+    "not_negative",
     "open_result",
     "parameters_of",
     "plot",
@@ -119,7 +120,7 @@ _HOMES = {
     "results": ("Result", "open_result"),
     "short_term": ("ShortTerm",),
     "units": ("Quantity", "quantity"),
-    "validation": ("positive",),
+    "validation": ("not_negative", "positive"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

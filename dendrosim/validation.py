@@ -107,6 +107,20 @@ def positive(**values: Any) -> None:
             raise ParameterError(f"{name} is {value}; it must be positive and finite")
 
 
+def not_negative(**values: Any) -> None:
+    """Check that parameters of a model or protocol are 0 or positive.
+
+    Raises
+    ------
+    ParameterError
+        Naming the first that is not a finite number from 0 up.
+    """
+    for name, given in values.items():
+        value = quantity(given)
+        if not (np.all(np.isfinite(value.value)) and np.all(np.asarray(value.value) >= 0)):
+            raise ParameterError(f"{name} is {value}; it must not be negative, nor infinite")
+
+
 def check_symbol(where: str, name: str) -> None:
     if not _SYMBOL.match(name):
         raise SpecError(

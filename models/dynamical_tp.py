@@ -127,6 +127,7 @@ def circuit(
     if not 0 < mu < 1:
         raise ds.errors.ParameterError(f"mu is {mu}; it must lie between 0 and 1")
     ds.positive(sizes=sizes, tau=tau, eta=eta, eta_q=eta_q, eta_hat=eta_hat, gain=gain)
+    ds.not_negative(decay_q=decay_q)
     last = len(sizes) - 1
     if inverse == "exact" and len(set(sizes[1:])) > 1:
         raise ds.errors.ShapeError(

@@ -168,6 +168,7 @@ def circuit(
     ds.positive(sizes=sizes, tau_basal=tau_basal, tau_apical=tau_apical, tau_hold=tau_hold)
     ds.positive(eta=eta, eta_q=eta_q, eta_hat=eta_hat, span=span, rate_max=rate_max, gain=gain)
     ds.positive(sigma=sigma)
+    ds.not_negative(decay_q=decay_q)
     last = len(sizes) - 1
     _check(sizes, inverse, inverse_error, feedback, rule)
     reconstructs, drl = inverse == "learned" and last > 1, inverse == "drl" and last > 1

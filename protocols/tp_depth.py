@@ -101,8 +101,7 @@ def protocol(
     if not depths or len(set(depths)) < len(depths):
         raise ParameterError(f"depths is {depths}; give at least one, each once")
     ds.positive(depths=depths, width=width, eta_hat=eta_hat, samples=samples, tau=tau)
-    if data_seed < 0:
-        raise ParameterError(f"data_seed is {data_seed}; it must not be negative")
+    ds.not_negative(data_seed=data_seed)
     step = 0.5 * float(tau.value) if dt is None else float(dt.value)
     ds.positive(dt=step)
     others = {"mu": mu, "eta_hat": eta_hat, "gain": gain, "condition": condition, "span": SPAN}

@@ -97,8 +97,7 @@ def protocol(
         Time constant of all layers. A step of learning changes a weight by tau times its rate.
     """
     ds.positive(tau=tau, presentations=presentations, dream=dream)
-    if split < 0:
-        raise ParameterError(f"split is {split}; it must not be negative")
+    ds.not_negative(split=split)
     if eta is not None and model == "all":
         raise ParameterError("eta is for one model; choose it with model=...")
     names = tuple(learners.MODELS) if model == "all" else (model,)

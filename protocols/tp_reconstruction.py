@@ -186,8 +186,7 @@ def _check(sizes, degradations, mu, data_seed):
         raise ParameterError(f"degradations is {degradations}; give at least one, and none below 0")
     if not 0 < mu < 1:
         raise ParameterError(f"mu is {mu}; it must lie between 0 and 1")
-    if data_seed < 0:
-        raise ParameterError(f"data_seed is {data_seed}; it must not be negative")
+    ds.not_negative(data_seed=data_seed)
 
 
 def _modes(basal, apical, mu, eta_hat, step):

@@ -187,10 +187,7 @@ def _check(model, rule, feedback, sizes, decay_q, data_seed):
         raise ParameterError(
             f"feedback is direct and rule is {rule}; direct feedback is learned by rule=drl only"
         )
-    if not 0 <= decay_q < np.inf:
-        raise ParameterError(f"decay_q is {decay_q}; it must be a number from 0 up")
-    if data_seed < 0:
-        raise ParameterError(f"data_seed is {data_seed}; it must not be negative")
+    ds.not_negative(decay_q=decay_q, data_seed=data_seed)
 
 
 def _weights(sizes, gain, condition, feedback, start, inverse_error, rng):

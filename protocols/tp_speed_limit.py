@@ -102,8 +102,7 @@ def protocol(
     ds.positive(kappas=kappas)
     if not 0 < part < 1:
         raise ParameterError(f"part is {part}; it must lie between 0 and 1")
-    if data_seed < 0:
-        raise ParameterError(f"data_seed is {data_seed}; it must not be negative")
+    ds.not_negative(data_seed=data_seed)
     continuous, events = _circuits(
         layers, width, len(kappas), mu, eta_hat, part, tau, gain, condition
     )

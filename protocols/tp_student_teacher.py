@@ -34,7 +34,6 @@ import numpy as np
 import dendrosim as ds
 from dendrosim import cycles, learners, training
 from dendrosim.analysis import learning_signals
-from dendrosim.errors import ParameterError
 
 FRESH = 400  # inputs on which losses are measured
 SNAPSHOTS = 50  # trials of which the updates are kept
@@ -121,8 +120,7 @@ def protocol(
     samples = (64 if mode == "batch" else 1000) if samples is None else samples
     ds.positive(tau=tau, samples=samples, backprop_eta=backprop_eta)
     ds.positive(presentations=1 if presentations is None else presentations)
-    if data_seed < 0:
-        raise ParameterError(f"data_seed is {data_seed}; it must not be negative")
+    ds.not_negative(data_seed=data_seed)
     sizes = _sizes(model, mode) if sizes is None else sizes
     others = {k: v for k, v in circuit.items() if v is not None}
     if (
@@ -160,8 +158,7 @@ def protocol(
     test = test.replace(signals=learners.drives(chosen, ds.Samples("fresh"), 0.0))
     thin = max(1, trials // SNAPSHOTS)
     pretraining = (1000 if inverse == "drl" else 0) if pretraining is None else pretraining
-    if pretraining < 0:
-        raise ParameterError(f"pretraining is {pretraining}; it must not be negative")
+    ds.not_negative(pretraining=pretraining)
     before = ds.Block("pretrain", cycles.without_learning(cycle), trials=max(1, pretraining))
     return ds.Protocol(
         learners.joined(chosen),

@@ -246,6 +246,16 @@ def test_a_nudge_has_a_size(model, eta_hat):
         ds.load_circuit(model, eta_hat=eta_hat)
 
 
+@pytest.mark.parametrize("model", ["dynamical_tp", "two_phase_dtp", "multiplexed_dtp"])
+def test_decay_of_apical_weights_can_be_left_out_but_not_be_growth(model):
+    circuit = ds.load_circuit(model, inverse="learned", decay_q=0)
+    assert float(circuit.parameters["decay_q"].value) == 0
+    with pytest.raises(
+        ds.errors.ParameterError, match=r"decay_q is -0\.1; it must not be negative"
+    ):
+        ds.load_circuit(model, inverse="learned", decay_q=-0.1)
+
+
 def test_a_singular_matrix_has_no_inverse():
     ws = [np.eye(2), np.array([[1.0, 2.0], [2.0, 4.0]])]
     with pytest.raises(ds.errors.ParameterError, match="'w2' has no inverse"):
