@@ -42,6 +42,11 @@ class Settling:
     slowest: float
 
 
+def depth(circuit: Circuit) -> int:
+    """Return the number of layers above the input."""
+    return sum(p.name.startswith("layer") for p in circuit.populations) - 1
+
+
 def settling(circuit: Circuit, *, apical_scale: float = 1.0) -> Settling:
     """Return how long a circuit of layers needs to settle, from the spectrum of its dynamics.
 
@@ -58,7 +63,7 @@ def settling(circuit: Circuit, *, apical_scale: float = 1.0) -> Settling:
         If the circuit cannot settle, because a mode grows.
     """
     values = {name: float(q.value) for name, q in circuit.parameters.items()}
-    layers = len(circuit.populations) - 1
+    layers = depth(circuit)
     if "mu" in values:
         live: tuple[target_propagation.Top, ...] = ("free", "nudged")
         tops = live if "teach" in circuit.gates else ("clamped",)

@@ -39,7 +39,7 @@ class Learner:
     @property
     def last(self) -> int:
         """Number of the last layer."""
-        return len(self.circuit.populations) - 1
+        return cycles.depth(self.circuit)
 
     def settling(self, apical_scale: float = 1.0) -> cycles.Settling:
         """Return how long it needs to settle; see `cycles.settling`."""

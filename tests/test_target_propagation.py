@@ -181,9 +181,8 @@ def test_the_multiplexed_signal_is_carried_down_by_the_apical_weights_alone(size
     x, y, eta_hat = rng.normal(size=sizes[0]), rng.normal(size=sizes[-1]), 0.7
     qs = {f"q{i}": rng.normal(size=(sizes[i], sizes[i + 1])) for i in range(1, last)}
     phases = [("free", 100, {"hold": 1.0}), ("nudged", 100, {"hold": 0.0, "teach": 1.0})]
-    ones = {f"ones{i}": np.ones((sizes[i], sizes[i + 1])) for i in range(1, last)}
     result = settle(
-        "multiplexed_dtp", sizes, phases, x, y, ws, eta_hat=eta_hat, more=qs | ones,
+        "multiplexed_dtp", sizes, phases, x, y, ws, eta_hat=eta_hat, inverse="fixed", more=qs,
         recordings=(ds.Recording("layer*.goal", every="phase"),),
     )  # fmt: skip
     signal = eta_hat * (forward(ws, x)[-1] - y)
@@ -254,6 +253,15 @@ def test_decay_of_apical_weights_can_be_left_out_but_not_be_growth(model):
         ds.errors.ParameterError, match=r"decay_q is -0\.1; it must not be negative"
     ):
         ds.load_circuit(model, inverse="learned", decay_q=-0.1)
+
+
+@pytest.mark.parametrize("model", ["dynamical_tp", "two_phase_dtp", "multiplexed_dtp"])
+def test_signals_are_normalised_without_dense_products(model):
+    """|t|^2 of a layer is summed by one unit: of what learning needs, only W and Q have n^2 entries."""
+    circuit = ds.load_circuit(model, inverse="learned", sizes=(6, 6, 6, 6))
+    dense = [m.name for m in circuit.matrices if np.prod(circuit.shape(m)) == 36]
+    assert sorted(dense) == ["q1", "q2", "w1", "w2", "w3"]
+    assert {circuit.shape(circuit.matrix(f"ones{i}")) for i in (1, 2)} == {(1, 6)}
 
 
 def test_a_singular_matrix_has_no_inverse():
