@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from dendrosim.signals.sine import Sine
     from dendrosim.signals.step import Step
     from dendrosim.signals.table import Table
+    from dendrosim.transfer import bijection
     from dendrosim.units import Quantity, quantity
     from dendrosim.validation import not_negative, positive
 
@@ -85,6 +86,7 @@ __all__ = [
     "WellConditioned",
     "__version__",
     "analysis",
+    "bijection",
     "errors",
     "load_circuit",
     "load_protocol",
@@ -119,6 +121,7 @@ _HOMES = {
     "protocol": ("Block", "Phase", "Protocol", "Recording"),
     "results": ("Result", "open_result"),
     "short_term": ("ShortTerm",),
+    "transfer": ("bijection",),
     "units": ("Quantity", "quantity"),
     "validation": ("not_negative", "positive"),
 }

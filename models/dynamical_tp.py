@@ -78,7 +78,7 @@ def circuit(
     sizes: tuple[int, ...] = (4, 4, 4, 4),
     mu: float = 0.2,
     tau: ds.Quantity = "10 ms",
-    transfer: Literal["linear", "smooth_leaky", "leaky_relu"] = "linear",
+    transfer: str = "linear",
     target: Literal["clamped", "free", "nudged"] = "nudged",
     eta_hat: float = 0.5,
     inverse: Literal["exact", "learned", "fixed", "transpose"] = "exact",
@@ -101,7 +101,7 @@ def circuit(
     tau
         Time constant of all rates.
     transfer
-        A bijection of the real line.
+        A bijection of the real line: linear, smooth_leaky or leaky_relu.
     target
         What drives the apical side of the last layer.
     eta_hat
@@ -131,6 +131,7 @@ def circuit(
         raise ds.errors.ParameterError(f"mu is {mu}; it must lie between 0 and 1")
     ds.positive(sizes=sizes, tau=tau, eta=eta, eta_q=eta_q, eta_hat=eta_hat, gain=gain)
     ds.not_negative(decay_q=decay_q)
+    ds.bijection(transfer)
     last = len(sizes) - 1
     if inverse == "exact" and len(set(sizes[1:])) > 1:
         raise ds.errors.ShapeError(

@@ -107,7 +107,7 @@ def circuit(
     tau_basal: ds.Quantity = "10 ms",
     tau_apical: ds.Quantity = "10 ms",
     tau_hold: ds.Quantity = "10 ms",
-    transfer: Literal["linear", "smooth_leaky", "leaky_relu"] = "linear",
+    transfer: str = "linear",
     eta_hat: float = 0.5,
     inverse: Literal["exact", "learned", "fixed", "transpose", "drl"] = "learned",
     inverse_error: float = 0.0,
@@ -135,7 +135,7 @@ def circuit(
     tau_hold
         Time constant with which the held variable follows in the free phase.
     transfer
-        A bijection of the real line.
+        A bijection of the real line: linear, smooth_leaky or leaky_relu.
     eta_hat
         Size of the nudge towards the target.
     inverse
@@ -171,6 +171,7 @@ def circuit(
     ds.positive(eta=eta, eta_q=eta_q, eta_hat=eta_hat, span=span, rate_max=rate_max, gain=gain)
     ds.positive(sigma=sigma)
     ds.not_negative(decay_q=decay_q)
+    ds.bijection(transfer)
     last = len(sizes) - 1
     _check(sizes, inverse, inverse_error, feedback, rule)
     reconstructs, drl = inverse == "learned" and last > 1, inverse == "drl" and last > 1

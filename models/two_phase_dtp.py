@@ -44,7 +44,7 @@ def circuit(
     mu: float = 0.2,
     tau: ds.Quantity = "10 ms",
     tau_hold: ds.Quantity = "10 ms",
-    transfer: Literal["linear", "smooth_leaky", "leaky_relu"] = "linear",
+    transfer: str = "linear",
     eta_hat: float = 0.5,
     inverse: Literal["exact", "learned", "fixed", "transpose"] = "learned",
     inverse_error: float = 0.0,
@@ -69,7 +69,7 @@ def circuit(
     tau_hold
         Time constant with which the held variable follows the soma in the free phase.
     transfer
-        A bijection of the real line.
+        A bijection of the real line: linear, smooth_leaky or leaky_relu.
     eta_hat
         Size of the nudge towards the target.
     inverse

@@ -38,7 +38,7 @@ Eq. 6.36 leaves out what the two phases change in the basal input, hence the sec
 the models.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 
@@ -59,7 +59,7 @@ def protocol(
     width: int = 4,
     mu: float = 0.2,
     eta_hat: float = 0.5,
-    transfer: Literal["linear", "smooth_leaky", "leaky_relu"] = "linear",
+    transfer: str = "linear",
     samples: int = 8,
     settle: Annotated[ds.Quantity | None, "s"] = None,
     dt: Annotated[ds.Quantity | None, "s"] = None,
@@ -81,7 +81,7 @@ def protocol(
     eta_hat
         Size of the nudge towards the target.
     transfer
-        A bijection of the real line.
+        A bijection of the real line: linear, smooth_leaky or leaky_relu.
     samples
         Inputs and targets, normal numbers, shown side by side.
     settle

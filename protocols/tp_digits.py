@@ -55,7 +55,7 @@ def protocol(
     *,
     model: Literal["single", "two_phase", "multiplexed", "backprop", "all"] = "all",
     hidden: tuple[int, ...] = (32, 16),
-    transfer: Literal["linear", "smooth_leaky", "leaky_relu"] = "smooth_leaky",
+    transfer: str = "smooth_leaky",
     inverse: Literal["learned", "drl"] = "drl",
     feedback: Literal["layerwise", "direct"] = "layerwise",
     eta: Annotated[ds.Quantity | None, "Hz"] = None,
@@ -75,7 +75,7 @@ def protocol(
     hidden
         Units of the layers between 64 pixels and 10 classes.
     transfer
-        Of all layers.
+        Of all layers: linear, smooth_leaky or leaky_relu; `backprop` alone also takes those without inverse.
     inverse
         How apical weights of `multiplexed` learn.
     feedback

@@ -64,7 +64,7 @@ def protocol(
     rule: Literal["reconstruction", "drl"] = "reconstruction",
     feedback: Literal["layerwise", "direct"] = "layerwise",
     sizes: tuple[int, ...] = (4, 4, 4, 4),
-    transfer: Literal["linear", "smooth_leaky", "leaky_relu"] = "linear",
+    transfer: str = "linear",
     start: Literal["zero", "random", "scaled"] = "random",
     inverse_error: float = 0.5,
     trials: int = 600,
@@ -93,7 +93,7 @@ def protocol(
     sizes
         Units per layer, input first; at least two layers above it.
     transfer
-        A bijection of the real line.
+        A bijection of the real line: linear, smooth_leaky or leaky_relu.
     start
         Initial apical weights: zero; random, of standard deviation 0.3; or scaled, 1 + `inverse_error` times the
         pseudo-inverse.

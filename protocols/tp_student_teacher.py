@@ -43,7 +43,7 @@ def protocol(
     *,
     model: Literal["single", "two_phase", "multiplexed", "backprop", "all"] = "all",
     sizes: tuple[int, ...] | None = None,
-    transfer: Literal["linear", "smooth_leaky", "leaky_relu"] = "linear",
+    transfer: str = "linear",
     mode: Literal["batch", "online"] = "batch",
     samples: int | None = None,
     presentations: int | None = None,
@@ -86,7 +86,8 @@ def protocol(
         Units per layer, input first (default: 5-5-5-5 for `single`, `backprop` and `all`, else 6-5-4-3; online
         4-4-4-4 and 5-4-4-3).
     transfer
-        Of all layers, of the teacher as well.
+        Of all layers, of the teacher as well: linear, smooth_leaky or leaky_relu; `backprop` alone also takes
+        those without inverse.
     mode
         `batch`: 64 samples side by side on shared weights; `online`: one after the other.
     samples

@@ -218,7 +218,7 @@ def test_basal_voltages_rise_as_a_cascade_to_first_order_in_the_time_step():
             ds.errors.ShapeError,
             "layers 1 to 2 of one size",
         ),
-        ({"transfer": "tanh"}, ds.errors.DendrosimError, "one of linear, smooth_leaky, leaky_relu"),
+        ({"transfer": "tanhh"}, ds.errors.UnknownMemberError, "did you mean 'tanh'"),
         (
             {"inverse": "learned", "inverse_error": 0.1},
             ds.errors.ParameterError,
@@ -230,6 +230,15 @@ def test_basal_voltages_rise_as_a_cascade_to_first_order_in_the_time_step():
 def test_what_cannot_be_is_refused(model, given, kind, said):
     with pytest.raises(kind, match=said):
         ds.load_circuit(model, **given)
+
+
+@pytest.mark.parametrize("model", ["dynamical_tp", "two_phase_dtp", "multiplexed_dtp"])
+@pytest.mark.parametrize("inverse", ["exact", "learned", "fixed", "transpose"])
+@pytest.mark.parametrize("transfer", ["relu", "tanh", "sigmoid", "softplus", "saturating"])
+def test_what_has_no_inverse_is_refused_with_the_reason(model, inverse, transfer):
+    reason = f"transfer is {transfer}, which has no inverse .* choose one of linear, smooth_leaky"
+    with pytest.raises(ds.errors.ParameterError, match=reason):
+        ds.load_circuit(model, sizes=(3, 3, 3), inverse=inverse, transfer=transfer)
 
 
 @pytest.mark.parametrize("mu", [0.0, 1.0, -0.2, 1.5])
