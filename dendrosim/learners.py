@@ -41,9 +41,9 @@ class Learner:
         """Number of the last layer."""
         return cycles.depth(self.circuit)
 
-    def settling(self, apical_scale: float = 1.0) -> cycles.Settling:
-        """Return how long it needs to settle; see `cycles.settling`."""
-        return cycles.settling(self.circuit, apical_scale=apical_scale)
+    def settling(self, **options: Any) -> cycles.Settling:
+        """Return how long it needs to settle; see `cycles.settling` for options."""
+        return cycles.settling(self.circuit, **options)
 
 
 def load(

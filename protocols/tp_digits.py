@@ -124,12 +124,8 @@ def protocol(
             )
         )
     learners.check_range(chosen, y)
-    step = float(tau.value) * 0.5 if dt is None else float(dt.value)
-    steps = cycles.settling_steps(
-        {c.name: c.settling() for c in chosen},
-        step,
-        None if settle is None else float(settle.value),
-    )
+    step = cycles.time_step(dt, tau)
+    steps = cycles.settling_steps({c.name: c.settling() for c in chosen}, step, settle)
     members = learners.members(chosen)
     cycle = cycles.learning_cycle(
         members,

@@ -134,12 +134,10 @@ def protocol(
         others.setdefault("decay_q", 0.01)
     chosen = _learners(model, sizes, transfer, mode, tau, inverse, rule, eta, backprop_eta, others)
     events, second = plasticity == "events", float(tau.value)
-    dt = second * (0.5 if events else 0.2) if dt is None else float(dt.value)
+    step = cycles.time_step(dt, tau, 0.5 if events else 0.2)
     scale = 1.0 + others.get("inverse_error", 0.0)
     steps = cycles.settling_steps(
-        {x.name: x.settling(scale) for x in chosen},
-        dt,
-        None if settle is None else float(settle.value),
+        {x.name: x.settling(apical_scale=scale) for x in chosen}, step, settle
     )
     rng = np.random.default_rng(data_seed)
     start = ds.WellConditioned(others.get("gain", 1.4), others.get("condition", 2.0))
@@ -153,14 +151,15 @@ def protocol(
     trials = (batches if mode == "batch" else samples) if presentations is None else presentations
     members = learners.members(chosen)
     cycle = cycles.learning_cycle(
-        members, dt=dt, tau=second, steps=steps, plasticity=plasticity, observed=events
+        members, dt=step, tau=second, steps=steps, plasticity=plasticity, observed=events
     )
-    test = cycles.recall(members, dt=dt, steps=steps)
+    test = cycles.recall(members, dt=step, steps=steps)
     test = test.replace(signals=learners.drives(chosen, ds.Samples("fresh"), 0.0))
     thin = max(1, trials // SNAPSHOTS)
     pretraining = (1000 if inverse == "drl" else 0) if pretraining is None else pretraining
     ds.not_negative(pretraining=pretraining)
-    before = ds.Block("pretrain", cycles.without_learning(cycle), trials=max(1, pretraining))
+    sleep = cycles.sleep_cycle(members, dt=step, tau=second, steps=steps, plasticity=plasticity)
+    before = ds.Block("pretrain", sleep, trials=max(1, pretraining))
     return ds.Protocol(
         learners.joined(chosen),
         (
@@ -168,7 +167,7 @@ def protocol(
             ds.Block("train", cycle, trials=trials),
             ds.Block("test", (test,), trials="pass"),
         ),
-        dt=f"{dt!r} s",
+        dt=f"{step!r} s",
         signals=learners.drives(chosen, ds.Samples("x"), ds.Samples("y")),
         data={"x": x.T, "y": y.T, "fresh": fresh.T},
         recordings=learners.recordings(
