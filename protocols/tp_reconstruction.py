@@ -358,13 +358,8 @@ def _sizes(values, units):
 @style.styled
 def _draw(degradations, found, expected):
     """Draw one panel per layer: dots simulated, lines closed form. What is exactly 0 is left out."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     layers = next(iter(found.values())).shape[1]
-    figure = Figure(figsize=(1.9 + 1.9 * layers, 3.0), layout="constrained")
-    FigureCanvasAgg(figure)
-    panels = figure.subplots(1, layers, sharex=True, sharey=True, squeeze=False)[0]
+    panels = style.row(layers, (1.9 + 1.9 * layers, 3.0), sharex=True)
     order = np.argsort(degradations)
     order = order[degradations[order] > 0]
     for i, ax in enumerate(panels):
@@ -381,4 +376,4 @@ def _draw(degradations, found, expected):
         ax.set_xlabel("degradation d")
     panels[0].set_ylabel("relative to the signal\nwith exact inverses")
     style.legend_right(panels[-1], title="lines: closed form")
-    return figure
+    return panels[0].figure
