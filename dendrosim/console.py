@@ -69,7 +69,9 @@ def emit_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     used = [i for i in range(len(columns)) if any(row[i] for row in rows)]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for i in used:
-        table.add_column(Text(columns[i]), overflow="fold", no_wrap=i == 0)
+        table.add_column(
+            Text(columns[i]), overflow="fold", no_wrap=i == 0, min_width=len(columns[i])
+        )
     for row in rows:
         table.add_row(*(Text(row[i]) for i in used))
     if rows:

@@ -92,11 +92,24 @@ def settling(circuit: Circuit, *, apical_scale: float = 1.0, left: float | None 
 
 
 def time_step(dt: Quantity | None, tau: Quantity, part: float = 0.5) -> float:
-    """Return the time step in seconds: the given one, or that part of tau."""
+    """Return the time step in seconds: the given one, or that part of tau.
+
+    Raises
+    ------
+    ParameterError
+        If it is not positive, or longer than tau: activities would overshoot, and further each time.
+    """
+    second = float(tau.value)
     if dt is None:
-        return float(tau.value) * part
+        return second * part
     positive(dt=dt)
-    return float(dt.value)
+    given = float(dt.value)
+    if given > second * (1 + 1e-9):
+        raise ParameterError(
+            f"dt is {given * 1e3:g} ms, longer than tau = {second * 1e3:g} ms: activities overshoot; "
+            "choose tau or less"
+        )
+    return given
 
 
 def settling_steps(
@@ -118,6 +131,11 @@ def settling_steps(
         return max(1, math.ceil(max(m.time for m in members.values()) / dt - 1e-9))
     positive(settle=settle)
     given = float(settle.value)
+    steps = round(given / dt)
+    if steps < 1 or abs(given / dt - steps) > 1e-6 * max(1.0, steps):
+        raise ParameterError(
+            f"settle is {given * 1e3:g} ms; it must be a whole number of time steps of {dt * 1e3:g} ms"
+        )
     for name, member in members.items():
         if given < member.slowest * (1 - 1e-9):
             warnings.warn(
@@ -127,11 +145,6 @@ def settling_steps(
                 DendrosimWarning,
                 stacklevel=2,
             )
-    steps = round(given / dt)
-    if steps < 1 or abs(given / dt - steps) > 1e-6 * max(1.0, steps):
-        raise ParameterError(
-            f"settle is {given * 1e3:g} ms; it must be a whole number of time steps of {dt * 1e3:g} ms"
-        )
     return steps
 
 

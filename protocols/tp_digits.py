@@ -100,6 +100,10 @@ def protocol(
     ds.not_negative(split=split)
     if eta is not None and model == "all":
         raise ParameterError("eta is for one model; choose it with model=...")
+    if model not in ("multiplexed", "all") and (inverse, feedback) != ("drl", "layerwise"):
+        raise ParameterError(
+            f"inverse is {inverse} and feedback {feedback}, but model is {model}; they are for multiplexed"
+        )
     names = tuple(learners.MODELS) if model == "all" else (model,)
     train, test = (ds.tasks.load_digits(part, seed=split) for part in ("train", "test"))
     mean = train.images.mean(axis=0)

@@ -34,6 +34,7 @@ import numpy as np
 import dendrosim as ds
 from dendrosim import cycles, learners, training
 from dendrosim.analysis import learning_signals
+from dendrosim.errors import ShapeError
 
 FRESH = 400  # inputs on which losses are measured
 SNAPSHOTS = 50  # trials of which the updates are kept
@@ -65,6 +66,7 @@ def protocol(
         without=(
             "sizes",
             "transfer",
+            "target",
             "tau",
             "tau_hold",
             "tau_basal",
@@ -84,7 +86,8 @@ def protocol(
         One model, or all of them side by side.
     sizes
         Units per layer, input first (default: 5-5-5-5 for `single`, `backprop` and `all`, else 6-5-4-3; online
-        4-4-4-4 and 5-4-4-3).
+        4-4-4-4 and 5-4-4-3). As the single phase has exact inverses and `rule=printed` compares neighbours, their
+        layers above the input have one size.
     transfer
         Of all layers, of the teacher as well: linear, smooth_leaky or leaky_relu; `backprop` alone also takes
         those without inverse.
@@ -103,9 +106,9 @@ def protocol(
     tau
         Time constant of all layers. A step of learning changes a weight by tau times its rate.
     inverse
-        Apical weights (default: exact for `single`, else learned).
+        Apical weights (default: exact for `single`, which keeps them with model=all; else learned).
     rule
-        What weights learn from, where a model leaves the choice.
+        What weights learn from, where a model leaves the choice: `printed` is for study and diverges.
     eta
         Learning rate of target propagation (default: 1 Hz; `multiplexed` in a batch 5 Hz if linear, else 2 Hz,
         but 1 Hz with inverse=drl).
@@ -121,8 +124,13 @@ def protocol(
     samples = (64 if mode == "batch" else 1000) if samples is None else samples
     ds.positive(tau=tau, samples=samples, backprop_eta=backprop_eta)
     ds.positive(presentations=1 if presentations is None else presentations)
-    ds.not_negative(data_seed=data_seed)
-    sizes = _sizes(model, mode) if sizes is None else sizes
+    ds.not_negative(data_seed=data_seed, damping=damping)
+    sizes = _sizes(model, mode, rule) if sizes is None else sizes
+    if model == "all" and len(set(sizes[1:])) > 1:
+        raise ShapeError(
+            f"sizes is {sizes}; with model=all the single phase has exact inverses, which need layers 1 to "
+            f"{len(sizes) - 1} of one size (layer 0 may differ); or choose one model"
+        )
     others = {k: v for k, v in circuit.items() if v is not None}
     if (
         mode == "batch"
@@ -178,8 +186,8 @@ def protocol(
     )
 
 
-def _sizes(model, mode):
-    square = model in ("single", "backprop", "all")
+def _sizes(model, mode, rule):
+    square = model in ("single", "backprop", "all") or rule == "printed"
     if mode == "batch":
         return (5, 5, 5, 5) if square else (6, 5, 4, 3)
     return (4, 4, 4, 4) if square else (5, 4, 4, 3)
@@ -189,7 +197,8 @@ def _learners(model, sizes, transfer, mode, tau, inverse, rule, eta, backprop_et
     names = tuple(learners.MODELS) if model == "all" else (model,)
     chosen = {"inverse": inverse, "rule": rule, "eta": eta}
     chosen = {k: v for k, v in chosen.items() if v is not None}
-    learners.check_taken(names, {**others, **chosen})
+    own_rate = ("backprop_eta",) if "backprop" in names else ()
+    learners.check_taken(names, {**others, **chosen}, own_rate)
     made = []
     for name in names:
         own = (

@@ -107,7 +107,6 @@ def test_references_stand_beside_and_figures_can_be_drawn():
         ({"settle": "7 ms"}, "whole number of time steps"),
     ],
 )
-@pytest.mark.filterwarnings("ignore:settle is")
 def test_what_makes_no_sense_is_refused(given, said):
     with pytest.raises(ParameterError, match=said):
         ds.load_protocol("tp_depth", **given)
