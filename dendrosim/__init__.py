@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from dendrosim import analysis, errors, plot, tasks
     from dendrosim.circuit import Circuit, Matrix, Pathway, Population, Projection
     from dendrosim.connections import AllToAll, InDegree, OneToOne, Pairings, Probability
+    from dendrosim.experiments import basin, end_state
     from dendrosim.initial import (
         Copy,
         Fixed,
@@ -42,8 +43,10 @@ if TYPE_CHECKING:
     from dendrosim.stability.build import vector_field
     from dendrosim.stability.continuation import continuation
     from dendrosim.stability.fixed_point import fixed_point
+    from dendrosim.stability.maps import stability_map
+    from dendrosim.transfer import bijection
     from dendrosim.units import Quantity, quantity
-    from dendrosim.validation import positive
+    from dendrosim.validation import not_negative, positive
 
     __version__: str
 
@@ -88,18 +91,23 @@ __all__ = [
     "WellConditioned",
     "__version__",
     "analysis",
+    "basin",
+    "bijection",
     "continuation",
+    "end_state",
     "errors",
     "fixed_point",
     "load_circuit",
     "load_protocol",
     "measure",
+    "not_negative",
     "open_result",
     "parameters_of",
     "plot",
     "positive",
     "quantity",
     "run",
+    "stability_map",
     "tasks",
     "vector_field",
 ]
@@ -109,6 +117,7 @@ _HOMES = {
     "circuit": ("Circuit", "Matrix", "Pathway", "Population", "Projection"),
     "connections": ("AllToAll", "InDegree", "OneToOne", "Pairings", "Probability"),
     "running": ("run",),
+    "experiments": ("basin", "end_state"),
     "initial": (
         "Copy",
         "Fixed",
@@ -127,8 +136,10 @@ _HOMES = {
     "stability.build": ("vector_field",),
     "stability.continuation": ("continuation",),
     "stability.fixed_point": ("fixed_point",),
+    "stability.maps": ("stability_map",),
+    "transfer": ("bijection",),
     "units": ("Quantity", "quantity"),
-    "validation": ("positive",),
+    "validation": ("not_negative", "positive"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -2,18 +2,22 @@
 
 import logging
 import sys
+import warnings
 
 
 def load() -> None:
-    """Import Brian2; keep the process's own exception hook and no log file.
+    """Import Brian2; keep the process's own hooks for exceptions and warnings, and no log file.
 
     Brian2 replaces `sys.excepthook` so that any error in the process is reported as a possible bug of
-    Brian2. Whoever has imported Brian2 before has chosen so; otherwise the hook stays what it was.
+    Brian2, and sends all warnings to its log. Whoever has imported Brian2 before has chosen so; otherwise
+    the hooks stay what they were.
     """
     if "brian2" in sys.modules:
         return
-    hook = sys.excepthook
+    hook, show = sys.excepthook, warnings.showwarning
     import brian2  # noqa: F401
 
     sys.excepthook = hook
+    if warnings.showwarning is not show:
+        logging.captureWarnings(False)
     logging.getLogger("brian2").setLevel(logging.WARNING)

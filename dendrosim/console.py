@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-_SHOWN_ELEMENTS = 12
+SHOWN_ELEMENTS = 12
 
 
 def emit_json(value: Mapping[str, Any]) -> None:
@@ -44,17 +44,19 @@ def readable(value: Any, digits: int = 6) -> str:
     if isinstance(value, float):
         return f"{value:.{digits}g}"
     if isinstance(value, (list, tuple)):
-        shape = _shape(value)
-        if len(shape) == 1 and len(value) <= _SHOWN_ELEMENTS:
+        sides = shape(value)
+        if len(sides) == 1 and len(value) <= SHOWN_ELEMENTS:
             return "[" + ", ".join(readable(item, digits) for item in value) + "]"
-        return " × ".join(map(str, shape)) + " values"
+        return " × ".join(map(str, sides)) + " values"
     return str(value)
 
 
-def _shape(value: Any) -> tuple[int, ...]:
+def shape(value: Any) -> tuple[int, ...]:
+    """Return the lengths of nested lists or of an array, outer first; of lists by their first entries."""
+    value = _unboxed(value)
     if not isinstance(value, (list, tuple)):
         return ()
-    return (len(value), *(_shape(value[0]) if value else ()))
+    return (len(value), *(shape(value[0]) if value else ()))
 
 
 def emit_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -67,7 +69,9 @@ def emit_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     used = [i for i in range(len(columns)) if any(row[i] for row in rows)]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for i in used:
-        table.add_column(Text(columns[i]), overflow="fold")
+        table.add_column(
+            Text(columns[i]), overflow="fold", no_wrap=i == 0, min_width=len(columns[i])
+        )
     for row in rows:
         table.add_row(*(Text(row[i]) for i in used))
     if rows:

@@ -19,7 +19,7 @@ a passage comes to the same.
 
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -30,8 +30,13 @@ from dendrosim.phases import Phase
 from dendrosim.signals.held_noise import HeldNoise
 from dendrosim.signals.hyperbolic import Hyperbolic
 from dendrosim.signals.pulse import Pulse
+from dendrosim.units import Quantity
+from dendrosim.validation import positive
 
 Plasticity = Literal["events", "continuous"]
+
+CASCADE_LEFT = 1e-4
+"""What is left of the way of a cascade of filters that has settled."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,12 @@ class Settling:
     slowest: float
 
 
-def settling(circuit: Circuit, *, apical_scale: float = 1.0) -> Settling:
+def depth(circuit: Circuit) -> int:
+    """Return the number of layers above the input."""
+    return sum(p.name.startswith("layer") for p in circuit.populations) - 1
+
+
+def settling(circuit: Circuit, *, apical_scale: float = 1.0, left: float | None = None) -> Settling:
     """Return how long a circuit of layers needs to settle, from the spectrum of its dynamics.
 
     Parameters
@@ -51,6 +61,9 @@ def settling(circuit: Circuit, *, apical_scale: float = 1.0) -> Settling:
         Of a model of target propagation, or `backprop`, with linear units in mind.
     apical_scale : float
         Eigenvalue of Q_i W_(i+1): 1 where apical weights are inverses, else the one farthest from it.
+    left : float, optional
+        What may be left of the slowest mode, relative to the learning signal of layer 1 (default: e^-5), or of
+        a cascade of filters, relative to where it ends (default: 1e-4).
 
     Raises
     ------
@@ -58,7 +71,7 @@ def settling(circuit: Circuit, *, apical_scale: float = 1.0) -> Settling:
         If the circuit cannot settle, because a mode grows.
     """
     values = {name: float(q.value) for name, q in circuit.parameters.items()}
-    layers = len(circuit.populations) - 1
+    layers = depth(circuit)
     if "mu" in values:
         live: tuple[target_propagation.Top, ...] = ("free", "nudged")
         tops = live if "teach" in circuit.gates else ("clamped",)
@@ -66,40 +79,72 @@ def settling(circuit: Circuit, *, apical_scale: float = 1.0) -> Settling:
         times, rates = [], []
         for top in tops:
             options: dict[str, Any] = {"top": top, "eta_hat": eta_hat, "nu": apical_scale}
-            times.append(target_propagation.settling_time(mu, layers, **options))
+            part = target_propagation.SETTLED if left is None else left
+            times.append(target_propagation.settling_time(mu, layers, left=part, **options))
             rates.append(target_propagation.slowest_rate(mu, layers, **options))
         return Settling(tau * max(times), tau / min(rates))
+    part = CASCADE_LEFT if left is None else left
     if "tau_basal" in values:
         tau = max(values["tau_basal"], values.get("tau_apical", 0.0))
-        return Settling(tau * target_propagation.cascade_time(2 * layers - 1), tau)
+        return Settling(tau * target_propagation.cascade_time(2 * layers - 1, part), tau)
     tau = values["tau"]
-    return Settling(tau * target_propagation.cascade_time(2 * layers), tau)
+    return Settling(tau * target_propagation.cascade_time(2 * layers, part), tau)
 
 
-def settling_steps(members: Mapping[str, Settling], dt: float, given: float | None = None) -> int:
-    """Return the steps to settle: what the slowest member needs, or the given time in seconds.
+def time_step(dt: Quantity | None, tau: Quantity, part: float = 0.5) -> float:
+    """Return the time step in seconds: the given one, or that part of tau.
+
+    Raises
+    ------
+    ParameterError
+        If it is not positive, or longer than tau: activities would overshoot, and further each time.
+    """
+    second = float(tau.value)
+    if dt is None:
+        return second * part
+    positive(dt=dt)
+    given = float(dt.value)
+    if given > second * (1 + 1e-9):
+        raise ParameterError(
+            f"dt is {given * 1e3:g} ms, longer than tau = {second * 1e3:g} ms: activities overshoot; "
+            "choose tau or less"
+        )
+    return given
+
+
+def settling_steps(
+    members: Mapping[str, Settling], dt: float, settle: Quantity | None = None
+) -> int:
+    """Return the steps to settle: what the slowest member needs, or the given time.
+
+    Raises
+    ------
+    ParameterError
+        If the given time is not positive, or no whole number of time steps `dt` (in seconds).
 
     Warns
     -----
     DendrosimWarning
         If the given time is shorter than the time constant of a member's slowest mode.
     """
-    if given is None:
+    if settle is None:
         return max(1, math.ceil(max(m.time for m in members.values()) / dt - 1e-9))
-    for name, member in members.items():
-        if given < member.slowest * (1 - 1e-9):
-            warnings.warn(
-                f"settle is {given * 1e3:.4g} ms, shorter than the time constant {member.slowest * 1e3:.4g} ms of "
-                f"the slowest mode of {name}, which needs about {member.time * 1e3:.4g} ms to settle; it learns "
-                "from activities that are still on their way",
-                DendrosimWarning,
-                stacklevel=2,
-            )
+    positive(settle=settle)
+    given = float(settle.value)
     steps = round(given / dt)
     if steps < 1 or abs(given / dt - steps) > 1e-6 * max(1.0, steps):
         raise ParameterError(
             f"settle is {given * 1e3:g} ms; it must be a whole number of time steps of {dt * 1e3:g} ms"
         )
+    for name, member in members.items():
+        if given < member.slowest * (1 - 1e-9):
+            warnings.warn(
+                f"settle is {given * 1e3:.4g} ms, shorter than the time constant {member.slowest * 1e3:.4g} ms of "
+                f"the slowest mode of {name}, which needs about {member.time * 1e3:.4g} ms to settle; its "
+                "activities will still be on their way",
+                DendrosimWarning,
+                stacklevel=2,
+            )
     return steps
 
 
@@ -137,7 +182,7 @@ def learning_cycle(
         By prefix: trials after which a circuit's learning rate has halved (see `Hyperbolic`).
     """
     gates = {g for circuit in members.values() for g in circuit.gates}
-    perturbed = sorted(g for g in gates if g.startswith("sleep") and g != "sleep")
+    perturbed = _perturbed(gates)
     events = plasticity == "events"
     if perturbed and not events:
         raise ParameterError(
@@ -149,7 +194,7 @@ def learning_cycle(
     names = ["free"] if "hold" in gates else []
     names += ["nudged", *(["learn"] if events else []), *(["rest"] if observed else [])]
     names += ["sleep"] if sleeping else []
-    names += [f"noise{g.removeprefix('sleep')}" for g in perturbed]
+    names += perturbed
     lengths = {name: 1 if name in ("learn", "rest") else steps for name in names}
     total = sum(lengths.values()) * dt
     return tuple(
@@ -176,15 +221,29 @@ def _apart(circuit: Circuit) -> bool:
     return "tau_basal" in circuit.parameters
 
 
-def without_learning(phases: tuple[Phase, ...]) -> tuple[Phase, ...]:
-    """Return phases in which basal weights stay as they are: apical weights learn by themselves."""
-    return tuple(
-        p.replace(
-            gates={k: 0.0 if k.rpartition("_")[2] == "learn" else v for k, v in p.gates.items()}
-        )
-        for p in phases
-        if p.name != "rest"
+def _perturbed(gates: Iterable[str]) -> list[str]:
+    """Return the names of phases in which a layer is perturbed."""
+    return sorted(
+        f"noise{g.removeprefix('sleep')}" for g in gates if g.startswith("sleep") and g != "sleep"
     )
+
+
+def sleep_cycle(
+    members: Mapping[str, Circuit],
+    *,
+    dt: float,
+    tau: float,
+    steps: int,
+    plasticity: Plasticity = "events",
+) -> tuple[Phase, ...]:
+    """Return the phases in which apical weights learn by themselves: `sleep`, then `noise{i}` of every layer.
+
+    There is no target, and basal weights stay as they are. Parameters are those of `learning_cycle`.
+    """
+    gates = {g for circuit in members.values() for g in circuit.gates}
+    timing = _Timing(dt, steps, tau, plasticity == "events")
+    names = ("sleep", *_perturbed(gates))
+    return tuple(_phase(name, members, timing, (), None, {}) for name in names)
 
 
 def recall(members: Mapping[str, Circuit], *, dt: float, steps: int) -> Phase:

@@ -4,7 +4,7 @@ A learner by itself has the names of its model (`layer1.h`, `w1`); side by side 
 and start from the same weights.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,11 +39,11 @@ class Learner:
     @property
     def last(self) -> int:
         """Number of the last layer."""
-        return len(self.circuit.populations) - 1
+        return cycles.depth(self.circuit)
 
-    def settling(self, apical_scale: float = 1.0) -> cycles.Settling:
-        """Return how long it needs to settle; see `cycles.settling`."""
-        return cycles.settling(self.circuit, apical_scale=apical_scale)
+    def settling(self, **options: Any) -> cycles.Settling:
+        """Return how long it needs to settle; see `cycles.settling` for options."""
+        return cycles.settling(self.circuit, **options)
 
 
 def load(
@@ -87,14 +87,14 @@ def load(
     )
 
 
-def check_taken(names: Sequence[str], given: Mapping[str, Any]) -> None:
-    """Raise UnknownNameError if a parameter belongs to none of the learners."""
+def check_taken(names: Sequence[str], given: Mapping[str, Any], others: Iterable[str] = ()) -> None:
+    """Raise UnknownNameError if a parameter belongs to none of the learners; `others` may be meant instead."""
     models = [MODELS[n] for n in names if n != "backprop"]
     known = {p.name for m in models for p in library.describe(m).parameters}
     for parameter in given:
         if parameter not in known:
             allowed = ", ".join(names)
-            raise UnknownNameError(f"parameter of {allowed}", parameter, known)
+            raise UnknownNameError(f"parameter of {allowed}", parameter, {*known, *others})
 
 
 def joined(learners: Sequence[Learner]) -> Circuit:

@@ -1,5 +1,6 @@
 """What the command line says of circuits, protocols and results, as rows and as plain values."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dendrosim.circuit import Circuit
-from dendrosim.console import readable
+from dendrosim.console import SHOWN_ELEMENTS, readable, shape
 from dendrosim.initial import Fixed
 from dendrosim.kinds import written
 from dendrosim.library import Description
@@ -18,6 +19,8 @@ from dendrosim.spec import Spec
 
 if TYPE_CHECKING:
     from dendrosim.results import Result
+
+_STEM = re.compile(r"[.\[]")  # ends a metric's own name
 
 Rows = list[tuple[str, ...]]
 
@@ -156,25 +159,43 @@ def parameter_rows(parameters: tuple[Parameter, ...]) -> Rows:
 def metric_table(measurement: Measurement) -> tuple[tuple[str, ...], Rows]:
     """Return columns and rows of metric, value and what it is compared with.
 
-    Where all metrics are mappings, such as one a model, each is a column of three digits.
+    Small tables of numbers take one row per outer entry: `name[0]`, `name[1]` ... Where all metrics are mappings,
+    such as one a model, each is a column of three digits, and lists take one row per entry.
     """
     metrics, references = measurement.metrics, measurement.references
     if metrics and all(isinstance(v, Mapping) for v in metrics.values()):
-        inner = list(dict.fromkeys(name for group in metrics.values() for name in group))
+        groups = [_spread(_flat(group), 1) for group in metrics.values()]
+        inner = list(dict.fromkeys(name for group in groups for name in group))
         rows = [
-            (name, *(readable(v[name], 3) if name in v else "" for v in metrics.values()))
-            for name in inner
+            (name, *(readable(g[name], 3) if name in g else "" for g in groups)) for name in inner
         ]
         return ("metric", *metrics), rows
-    flat, compared = _flat(metrics), _flat(references)
+    flat, compared = _spread(_flat(metrics), 2), _spread(_flat(references), 2)
     return ("metric", "value", "reference"), [
         (
             name,
-            f"{readable(value)} {measurement.units.get(name.partition('.')[0], '')}".strip(),
-            readable(compared[name]) if name in compared else "",
+            f"{_told(value)} {measurement.units.get(_STEM.split(name)[0], '')}".strip(),
+            _told(compared[name]) if name in compared else "",
         )
         for name, value in flat.items()
     ]
+
+
+def _told(value: Any) -> str:
+    """Return a number with six digits, a list of numbers with four."""
+    return readable(value, 4 if shape(value) else 6)
+
+
+def _spread(values: Mapping[str, Any], least: int) -> dict[str, Any]:
+    """Return values, those of `least` dimensions or more with one entry per index, if they are small."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        sides = shape(value)
+        if least <= len(sides) <= 2 and min(sides) > 0 and max(sides) <= SHOWN_ELEMENTS:
+            found |= {f"{name}[{k}]": entry for k, entry in enumerate(value)}
+        else:
+            found[name] = value
+    return found
 
 
 def _flat(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dendrosim.errors import UnknownMemberError
+from dendrosim.errors import ParameterError, UnknownMemberError
 
 Function = Callable[[ArrayLike], NDArray[np.float64]]
 
@@ -93,6 +93,24 @@ def transfer(name: str) -> Transfer:
     if name not in TRANSFERS:
         raise UnknownMemberError("transfer function", name, TRANSFERS)
     return TRANSFERS[name]
+
+
+def bijection(name: str) -> None:
+    """Check that a circuit which must invert its transfer function can do so.
+
+    Raises
+    ------
+    UnknownMemberError
+        If there is none of that name.
+    ParameterError
+        If it is no bijection of the real line.
+    """
+    if transfer(name).inv_s is None:
+        allowed = ", ".join(n for n, texts in TRANSFERS.items() if texts.inv_s is not None)
+        raise ParameterError(
+            f"transfer is {name}, which has no inverse on the real line; targets come down through that inverse, "
+            f"so choose one of {allowed}"
+        )
 
 
 @cache

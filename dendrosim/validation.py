@@ -12,6 +12,7 @@ from dendrosim.spec import frozen_mapping
 from dendrosim.transfer import CALLS
 from dendrosim.units import DIMENSIONLESS, Dimension, Quantity, quantity, unit, unit_name
 
+_LISTED = 12  # numbers that a message names one by one
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _SYMBOL = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 _RESERVED = {"t", "dt", "i", "j", "N", "xi", "lastspike", "pi", "e", "inf", *CALLS}
@@ -104,7 +105,30 @@ def positive(**values: Any) -> None:
     for name, given in values.items():
         value = quantity(given)
         if not (np.all(np.isfinite(value.value)) and np.all(np.asarray(value.value) > 0)):
-            raise ParameterError(f"{name} is {value}; it must be positive and finite")
+            raise ParameterError(f"{name} is {_told(given, value)} must be positive and finite")
+
+
+def not_negative(**values: Any) -> None:
+    """Check that parameters of a model or protocol are 0 or positive.
+
+    Raises
+    ------
+    ParameterError
+        Naming the first that is not a finite number from 0 up.
+    """
+    for name, given in values.items():
+        value = quantity(given)
+        if not (np.all(np.isfinite(value.value)) and np.all(np.asarray(value.value) >= 0)):
+            raise ParameterError(
+                f"{name} is {_told(given, value)} must not be negative, nor infinite"
+            )
+
+
+def _told(given: Any, value: Quantity) -> str:
+    """Return a value and what a sentence about it begins with; a short list in full."""
+    if isinstance(given, (list, tuple)) and len(given) <= _LISTED:
+        return f"[{', '.join(map(str, given))}]; each"
+    return f"{value}; it"
 
 
 def check_symbol(where: str, name: str) -> None:

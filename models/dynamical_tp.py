@@ -20,6 +20,8 @@ What stands for the inverse (`inverse`):
     learned    dQ_i/dt = -eta_q ((Q_i t_i - h_i) t_i^T/(1 + |t_i|^2) + decay_q Q_i), t_i = s^-1(h_(i+1)),
                while the gate `sleep` is open
 
+One unit `pool{i}` sums |t_i|^2 over layer i + 1 and gives it back to that layer, whose signal it divides.
+
 `compensate` gives layer i the rate eta_i = eta/(eta_hat r^(L+1-i)), r = mu/(1 - mu), which undoes the fall of the
 learning signal towards the bottom; without it eta_i = eta.
 
@@ -35,8 +37,6 @@ the thesis does not do; a large input then cannot make it diverge.
 """
 
 from typing import Literal
-
-import numpy as np
 
 import dendrosim as ds
 
@@ -61,11 +61,14 @@ basal                                : 1   # fed by w
 target                               : 1   # input
 """
 PREIMAGE = "preimage = inv_s(h)       : 1   # what the apical dendrites below get\n"
-POWER = "power = preimage**2          : 1\n"
-NORM = "preimage_power                : 1   # fed by ones: |preimage|^2 of the layer above\n"
+POOLED = """
+power = preimage**2                  : 1
+preimage_power                       : 1   # fed back by the pool: |preimage|^2 of this layer
+"""
+POOL = "power : 1   # fed by ones: summed over the layer"
 BASAL = "dw/dt = learn*eta*ds(basal_post)*(h_post - f_post)*h_pre : 1"
 APICAL = (
-    "dw/dt = sleep*eta_q*((h_post - g_post)*preimage_pre/(1 + preimage_power_post) - decay_q*w) : 1"
+    "dw/dt = sleep*eta_q*((h_post - g_post)*preimage_pre/(1 + preimage_power_pre) - decay_q*w) : 1"
 )
 BIJECTIONS = ("linear", "smooth_leaky", "leaky_relu")
 
@@ -75,7 +78,7 @@ def circuit(
     sizes: tuple[int, ...] = (4, 4, 4, 4),
     mu: float = 0.2,
     tau: ds.Quantity = "10 ms",
-    transfer: Literal["linear", "smooth_leaky", "leaky_relu"] = "linear",
+    transfer: str = "linear",
     target: Literal["clamped", "free", "nudged"] = "nudged",
     eta_hat: float = 0.5,
     inverse: Literal["exact", "learned", "fixed", "transpose"] = "exact",
@@ -98,7 +101,7 @@ def circuit(
     tau
         Time constant of all rates.
     transfer
-        A bijection of the real line.
+        A bijection of the real line: linear, smooth_leaky or leaky_relu.
     target
         What drives the apical side of the last layer.
     eta_hat
@@ -127,6 +130,8 @@ def circuit(
     if not 0 < mu < 1:
         raise ds.errors.ParameterError(f"mu is {mu}; it must lie between 0 and 1")
     ds.positive(sizes=sizes, tau=tau, eta=eta, eta_q=eta_q, eta_hat=eta_hat, gain=gain)
+    ds.not_negative(decay_q=decay_q)
+    ds.bijection(transfer)
     last = len(sizes) - 1
     if inverse == "exact" and len(set(sizes[1:])) > 1:
         raise ds.errors.ShapeError(
@@ -165,7 +170,15 @@ def circuit(
         )
         projections.append(ds.Projection(f"layer{i - 1}.h", f"w{i}", f"layer{i}.basal"))
     for i in range(1, last):
-        projections += _apical(i, sizes, inverse, inverse_error, matrices)
+        projections += _apical(i, inverse, inverse_error, matrices)
+        if learned:
+            above, pool, ones = f"layer{i + 1}", f"pool{i}", f"ones{i}"
+            populations.append(ds.Population(pool, 1, POOL))
+            matrices.append(ds.Matrix(ones, post=pool, pre=above, initial=1.0))
+            projections += [
+                ds.Projection(f"{above}.power", ones, f"{pool}.power"),
+                ds.Projection(f"{pool}.power", ones, f"{above}.preimage_power", transpose=True),
+            ]
     parameters = {"mu": mu, "tau": tau}
     gates = {"learn": 0.0}
     if live:
@@ -181,11 +194,10 @@ def _layer(i, last, live, learned):
     """Return the equations of layer i."""
     text = LAYER if i < last else TOP["live" if live else "clamped"] + SHARED
     text += PREIMAGE if i > 1 else ""
-    text += POWER if i > 1 and learned else ""
-    return text + (NORM if i < last and learned else "")
+    return text + (POOLED if i > 1 and learned else "")
 
 
-def _apical(i, sizes, inverse, inverse_error, matrices):
+def _apical(i, inverse, inverse_error, matrices):
     """Add the apical matrix of layer i and return what it takes part in."""
     name, above = f"q{i}", f"layer{i + 1}"
     source, target = f"{above}.preimage", f"layer{i}.g"
@@ -196,14 +208,10 @@ def _apical(i, sizes, inverse, inverse_error, matrices):
         options["inverse_of"] = f"w{i + 1}"
     else:
         options["initial"] = ds.PseudoInverse(f"w{i + 1}", 1 + inverse_error)
-    more = []
     if inverse == "learned":
         options["plasticity"] = APICAL
-        ones = np.ones((sizes[i], sizes[i + 1]))
-        matrices.append(ds.Matrix(f"ones{i}", post=f"layer{i}", pre=above, initial=ones))
-        more = [ds.Projection(f"{above}.power", f"ones{i}", f"layer{i}.preimage_power")]
     matrices.append(ds.Matrix(name, post=f"layer{i}", pre=above, **options))
-    return [ds.Projection(source, name, target), *more]
+    return [ds.Projection(source, name, target)]
 
 
 def _scaled(rate, factor):

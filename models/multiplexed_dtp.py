@@ -24,6 +24,9 @@ Apical weights (`inverse`):
                no other layer), hh_L = h_L, and the gate `sleep{i}` is open; D is the difference to the free phase:
                dQ_i/dt = -eta_q ((D hh_i - noise_i) D t_(i+1)^T/sigma^2 + decay_q Q_i)
 
+Where they learn by reconstruction, one unit `pool{i}` sums |t_i|^2 over layer i + 1 and gives it back to that
+layer, whose signal it divides.
+
 D t_(i+1) is that of s^-1(hh_(i+1)), or of hh_L with direct feedback. Averaged over small noise, direct feedback
 follows dQ_i/dt = -eta_q ((Q_i J_i - I) J_i^T + decay_q Q_i), J_i the Jacobian from layer i to the output, to
 the damped pseudo-inverse J_i^T (J_i J_i^T + decay_q I)^-1: the targets are those of Gauss and Newton.
@@ -47,8 +50,6 @@ experiments of that paper.
 """
 
 from typing import Literal
-
-import numpy as np
 
 import dendrosim as ds
 
@@ -82,11 +83,12 @@ noise                                        : 1   # input: perturbation while a
 """
 TARGET = "preimage = inv_s(goal)             : 1   # what the apical dendrites below get\n"
 CAUSE = "cause = inv_s(h)                    : 1   # what they learn to invert\n"
-POWER = "power = cause**2                    : 1\n"
-RECONSTRUCTION = """
-reconstruction                               : 1   # fed by q from the cause above
-cause_power                                  : 1   # fed by ones: |cause|^2 of the layer above
+POOLED = """
+power = cause**2                             : 1
+cause_power                                  : 1   # fed back by the pool: |cause|^2 of this layer
 """
+POOL = "power : 1   # fed by ones: summed over the layer"
+RECONSTRUCTION = "reconstruction               : 1   # fed by q from the cause above\n"
 SHIFT = {
     "layerwise": "shift = preimage - inv_s(held) : 1   # what the perturbation changes above\n",
     "direct": "shift = goal - held               : 1   # what the perturbation changes at the output\n",
@@ -95,7 +97,7 @@ DEVIATION = "deviation = goal - held            : 1\n"
 BELOW = "below                                 : 1   # fed by one from the deviation of the layer below\n"
 BASAL = "dw/dt = learn*eta*ds(basal_post)*(goal_post - held_post)*h_pre : 1"
 PRINTED = "dw/dt = learn*eta*ds(basal_post)*below_post*h_pre : 1"
-APICAL = "dw/dt = sleep*eta_q*((h_post - reconstruction_post)*cause_pre/(1 + cause_power_post) - decay_q*w) : 1"
+APICAL = "dw/dt = sleep*eta_q*((h_post - reconstruction_post)*cause_pre/(1 + cause_power_pre) - decay_q*w) : 1"
 DIFFERENCE = "dw/dt = sleep{i}*eta_q*((noise_post - (goal_post - held_post))*shift_pre/sigma**2 - decay_q*w) : 1"
 
 
@@ -105,7 +107,7 @@ def circuit(
     tau_basal: ds.Quantity = "10 ms",
     tau_apical: ds.Quantity = "10 ms",
     tau_hold: ds.Quantity = "10 ms",
-    transfer: Literal["linear", "smooth_leaky", "leaky_relu"] = "linear",
+    transfer: str = "linear",
     eta_hat: float = 0.5,
     inverse: Literal["exact", "learned", "fixed", "transpose", "drl"] = "learned",
     inverse_error: float = 0.0,
@@ -133,7 +135,7 @@ def circuit(
     tau_hold
         Time constant with which the held variable follows in the free phase.
     transfer
-        A bijection of the real line.
+        A bijection of the real line: linear, smooth_leaky or leaky_relu.
     eta_hat
         Size of the nudge towards the target.
     inverse
@@ -168,6 +170,8 @@ def circuit(
     ds.positive(sizes=sizes, tau_basal=tau_basal, tau_apical=tau_apical, tau_hold=tau_hold)
     ds.positive(eta=eta, eta_q=eta_q, eta_hat=eta_hat, span=span, rate_max=rate_max, gain=gain)
     ds.positive(sigma=sigma)
+    ds.not_negative(decay_q=decay_q)
+    ds.bijection(transfer)
     last = len(sizes) - 1
     _check(sizes, inverse, inverse_error, feedback, rule)
     reconstructs, drl = inverse == "learned" and last > 1, inverse == "drl" and last > 1
@@ -176,7 +180,7 @@ def circuit(
     for i in range(1, last + 1):
         text = (TOP if i == last else LAYER) + (PERTURBED if drl and i < last else SOMA)
         text += TARGET if i > 1 and feedback == "layerwise" else ""
-        text += CAUSE + POWER if i > 1 and reconstructs else ""
+        text += CAUSE + POOLED if i > 1 and reconstructs else ""
         text += RECONSTRUCTION if i < last and reconstructs else ""
         text += (
             SHIFT[feedback] if drl and (i == last or (i > 1 and feedback == "layerwise")) else ""
@@ -207,7 +211,15 @@ def circuit(
             )
     for i in range(1, last):
         add = _direct if feedback == "direct" else _layerwise
-        projections += add(i, sizes, inverse, inverse_error, matrices)
+        projections += add(i, last, inverse, inverse_error, matrices)
+        if reconstructs:
+            above, pool, ones = f"layer{i + 1}", f"pool{i}", f"ones{i}"
+            populations.append(ds.Population(pool, 1, POOL))
+            matrices.append(ds.Matrix(ones, post=pool, pre=above, initial=1.0))
+            projections += [
+                ds.Projection(f"{above}.power", ones, f"{pool}.power"),
+                ds.Projection(f"{pool}.power", ones, f"{above}.cause_power", transpose=True),
+            ]
     parameters = {
         "tau_basal": tau_basal, "tau_hold": tau_hold, "eta_hat": eta_hat, "span": span,
         "rate_max": rate_max, "eta": ds.Quantity(float(eta.value) / eta_hat, eta.dimension),
@@ -247,16 +259,16 @@ def _check(sizes, inverse, inverse_error, feedback, rule):
         )
 
 
-def _direct(i, sizes, inverse, inverse_error, matrices):
+def _direct(i, last, inverse, inverse_error, matrices):
     """Add apical weights from the output to layer i and return their projection."""
-    top = f"layer{len(sizes) - 1}"
+    top = f"layer{last}"
     matrices.append(
         ds.Matrix(f"q{i}", post=f"layer{i}", pre=top, plasticity=DIFFERENCE.format(i=i))
     )
     return [ds.Projection(f"{top}.goal", f"q{i}", f"layer{i}.top_down")]
 
 
-def _layerwise(i, sizes, inverse, inverse_error, matrices):
+def _layerwise(i, last, inverse, inverse_error, matrices):
     """Add apical weights from the layer above to layer i and return what they take part in."""
     name, above = f"q{i}", f"layer{i + 1}"
     source, target = f"{above}.preimage", f"layer{i}.top_down"
@@ -271,11 +283,6 @@ def _layerwise(i, sizes, inverse, inverse_error, matrices):
         options["plasticity"] = DIFFERENCE.format(i=i)
     if inverse == "learned":
         options["plasticity"] = APICAL
-        ones = np.ones((sizes[i], sizes[i + 1]))
-        matrices.append(ds.Matrix(f"ones{i}", post=f"layer{i}", pre=above, initial=ones))
-        more = [
-            ds.Projection(f"{above}.cause", name, f"layer{i}.reconstruction"),
-            ds.Projection(f"{above}.power", f"ones{i}", f"layer{i}.cause_power"),
-        ]
+        more = [ds.Projection(f"{above}.cause", name, f"layer{i}.reconstruction")]
     matrices.append(ds.Matrix(name, post=f"layer{i}", pre=above, **options))
     return [ds.Projection(source, name, target), *more]

@@ -44,7 +44,7 @@ def circuit(
     mu: float = 0.2,
     tau: ds.Quantity = "10 ms",
     tau_hold: ds.Quantity = "10 ms",
-    transfer: Literal["linear", "smooth_leaky", "leaky_relu"] = "linear",
+    transfer: str = "linear",
     eta_hat: float = 0.5,
     inverse: Literal["exact", "learned", "fixed", "transpose"] = "learned",
     inverse_error: float = 0.0,
@@ -69,7 +69,7 @@ def circuit(
     tau_hold
         Time constant with which the held variable follows the soma in the free phase.
     transfer
-        A bijection of the real line.
+        A bijection of the real line: linear, smooth_leaky or leaky_relu.
     eta_hat
         Size of the nudge towards the target.
     inverse
@@ -107,8 +107,9 @@ def circuit(
             f"sizes is {sizes}; the rule as printed subtracts activities of the layer below, so layers 1 to "
             f"{last} must have one size"
         )
+    layers = {f"layer{i}" for i in range(1, last + 1)}
     populations = [
-        p if p.name == "layer0" else p.replace(equations=p.equations + HELD[rule])
+        p.replace(equations=p.equations + HELD[rule]) if p.name in layers else p
         for p in base.populations
     ]
     matrices = [
@@ -116,7 +117,7 @@ def circuit(
     ]
     projections = list(base.projections)
     if rule == "printed":
-        populations, matrices, projections = _as_printed(populations, matrices, projections)
+        populations, matrices, projections = _as_printed(last, populations, matrices, projections)
     return base.replace(
         populations=populations,
         matrices=matrices,
@@ -126,15 +127,12 @@ def circuit(
     )
 
 
-def _as_printed(populations, matrices, projections):
+def _as_printed(last, populations, matrices, projections):
     """Let every layer learn from the deviation of the one below; the first has none and does not learn."""
-    last = len(populations) - 1
-    populations = [
-        p.replace(
-            equations=p.equations + (DEVIATION if 0 < i < last else "") + (BELOW if i > 1 else "")
-        )
-        for i, p in enumerate(populations)
-    ]
+    more = {f"layer{i}": BELOW for i in range(2, last + 1)}
+    for i in range(1, last):
+        more[f"layer{i}"] = DEVIATION + more.get(f"layer{i}", "")
+    populations = [p.replace(equations=p.equations + more.get(p.name, "")) for p in populations]
     matrices = [
         m.replace(plasticity=None, parameters={}) if m.name == "w1" else m for m in matrices
     ]

@@ -57,8 +57,7 @@ def protocol(
         Seed of the data.
     """
     ds.positive(dt=dt, duration=duration)
-    if data_seed < 0:
-        raise ds.errors.ParameterError(f"data_seed is {data_seed}; it must not be negative")
+    ds.not_negative(data_seed=data_seed)
     outputs = len(canonical) if outputs is None else outputs
     hidden = min(2, len(canonical)) if hidden is None else hidden
     rng = np.random.default_rng(data_seed)

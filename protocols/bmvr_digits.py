@@ -81,8 +81,7 @@ def protocol(
     """
     ds.positive(dt=dt, presentations=1 if presentations is None else presentations)
     ds.positive(anneal=1.0 if anneal is None else anneal)
-    if split < 0:
-        raise ParameterError(f"split is {split}; it must not be negative")
+    ds.not_negative(split=split)
     linear = transfer == "linear"
     presentations = (3000 if linear else 5000) if presentations is None else presentations
     hidden = (9 if linear else 64) if hidden is None else hidden

@@ -1,36 +1,40 @@
-"""How large the learning signal is in each layer, and how deep a network it reaches, in three circuits.
+"""How large the learning signal is in each layer: with one phase, with two, and on a pathway of its own.
 
-Chains of several depths settle under a nudge, once with a single phase, once with two, once multiplexed. Apical
-weights are exact inverses and nothing learns. The signal of layer i is what its weights would learn from,
+Chains of several depths settle without target, then under a nudge, then with their top clamped to the target.
+Apical weights are exact inverses and nothing learns. The signal of layer i is what its weights would learn from:
 
-    single        h_i - f_i
-    two_phase     h_i^free - h_i^nudged
-    multiplexed   hh_i^free - hh_i^nudged
+    single        h_i - f_i                  under the nudge
+    clamped       h_i - f_i                  with the top clamped
+    two_phase     h_i^nudged - h_i^free
+    multiplexed   hh_i^nudged - hh_i^free
 
-over all samples, relative to eta_hat |J_i^-1 e_L|, what an ideal chain of targets would carry down from the error
-e_L to which the circuit settled (J_i is the Jacobian from layer i to the output). In linear circuits it is, with
-r = mu/(1 - mu) and L layers above the input,
+The first three are read from one circuit of `two_phase_dtp`, whose activity is that of `dynamical_tp`. Signals are
+taken over all samples and relative to what an ideal chain of targets would carry down from the error at the top:
+eta_hat |J_i^-1 e_L|, e_L the error to which the circuit settled and J_i the Jacobian from layer i to the output;
+for `clamped` |J_i^-1 e_L| with that of the feed-forward output. In linear circuits they are, with r = mu/(1 - mu)
+and L layers above the input,
 
     single        r^(L+1-i)
+    clamped       G_i - G_(i-1),   G_i = (r^-i - 1)/(r^-(L+1) - 1)
     two_phase     r^(L+1-i) (1 - r^i)/(1 - r)
     multiplexed   1
 
-exactly; in nonlinear ones up to the size of the nudge. Measured:
+exactly; in nonlinear ones up to the size of the nudge (clamped: of the error). Measured:
 
-    signal         per model: of layers 1 to L of the deepest chain
-    layer1_signal  per model: of layer 1 of every chain
-    deviation      per model: how far the signal is from the closed form as a vector, relative; largest of all
-                   layers and chains
+    signal         of each kind: in layers 1 to L of the deepest chain
+    layer1_signal  of each kind: in layer 1 of every chain, from the shortest on
+    deviation      of each kind: how far the signal is from the closed form as a vector, relative; largest of
+                   all layers and chains
     fall           factor per layer by which the single-phase signal falls, fitted over the deepest chain
     error_left     |e_L| over that of the feed-forward output, of every single-phase chain: the nudge relieves
                    the error that it follows
-    unsettled      largest |dh_i/dt| tau of a layer, relative to its signal, with one phase or two
+    unsettled      largest |dh_i/dt| tau of a layer under the nudge, relative to its signal with one phase
 
 Signals below about 1e-10 (small `mu`, many layers) drown in rounding.
 
 Sources
 -------
-Thesis, chapter 6, eq. 6.10-6.16 (single phase), 6.36 (two phases), 6.53-6.57 (multiplexed).
+Thesis, chapter 6, eq. 6.5-6.16 (single phase), 6.36 (two phases), 6.53-6.57 (multiplexed).
 
 Errata applied
 --------------
@@ -38,7 +42,7 @@ Eq. 6.36 leaves out what the two phases change in the basal input, hence the sec
 the models.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 
@@ -48,9 +52,15 @@ from dendrosim.analysis import learning_signals, target_propagation
 from dendrosim.errors import ParameterError
 from dendrosim.plot import style
 
-MODELS = {"single": "single phase", "two_phase": "two phases", "multiplexed": "multiplexed"}
+KINDS = {
+    "single": "single phase",
+    "clamped": "single, clamped",
+    "two_phase": "two phases",
+    "multiplexed": "multiplexed",
+}
+MODELS = ("two_phase", "multiplexed")
 SPAN = 1000.0  # what multiplexed circuits can send: so much that nothing is cut off
-E_FOLDS = 25.0  # of the slowest mode, beyond what makes the smallest signal readable
+LEFT = 1e-13  # of the slowest mode of a settled circuit, relative to the smallest signal
 
 
 def protocol(
@@ -59,7 +69,7 @@ def protocol(
     width: int = 4,
     mu: float = 0.2,
     eta_hat: float = 0.5,
-    transfer: Literal["linear", "smooth_leaky", "leaky_relu"] = "linear",
+    transfer: str = "linear",
     samples: int = 8,
     settle: Annotated[ds.Quantity | None, "s"] = None,
     dt: Annotated[ds.Quantity | None, "s"] = None,
@@ -73,7 +83,7 @@ def protocol(
     Parameters
     ----------
     depths
-        Layers above the input, one chain of each kind for each.
+        Layers above the input, one pair of chains for each.
     width
         Units of every layer.
     mu
@@ -81,7 +91,7 @@ def protocol(
     eta_hat
         Size of the nudge towards the target.
     transfer
-        A bijection of the real line.
+        A bijection of the real line: linear, smooth_leaky or leaky_relu.
     samples
         Inputs and targets, normal numbers, shown side by side.
     settle
@@ -101,10 +111,8 @@ def protocol(
     if not depths or len(set(depths)) < len(depths):
         raise ParameterError(f"depths is {depths}; give at least one, each once")
     ds.positive(depths=depths, width=width, eta_hat=eta_hat, samples=samples, tau=tau)
-    if data_seed < 0:
-        raise ParameterError(f"data_seed is {data_seed}; it must not be negative")
-    step = 0.5 * float(tau.value) if dt is None else float(dt.value)
-    ds.positive(dt=step)
+    ds.not_negative(data_seed=data_seed)
+    step = cycles.time_step(dt, tau)
     others = {"mu": mu, "eta_hat": eta_hat, "gain": gain, "condition": condition, "span": SPAN}
     chains = {
         depth: [
@@ -122,19 +130,22 @@ def protocol(
     }
     members = {f"depth{k}_{x.name}": x.circuit for k, chain in chains.items() for x in chain}
     steps = cycles.settling_steps(
-        {name: _settled(cycles.settling(circuit)) for name, circuit in members.items()},
+        {name: cycles.settling(circuit, left=LEFT) for name, circuit in members.items()},
         step,
-        None if settle is None else float(settle.value),
+        settle,
     )
     rng = np.random.default_rng(data_seed)
     x, y = rng.normal(size=(2, samples, width))
     free, nudged, *_ = cycles.learning_cycle(members, dt=step, tau=float(tau.value), steps=steps)
+    # A nudge of eta_hat/eta_hat = 1 puts the target in the place of what the top does.
+    clamp = {g: 1 / eta_hat for g in nudged.gates if g.endswith("_teach")}
+    clamped = nudged.replace(name="clamped", gates={**nudged.gates, **clamp})
     drives = {
         k: learners.drives(chain, ds.Samples("x"), ds.Samples("y")) for k, chain in chains.items()
     }
     return ds.Protocol(
         ds.Circuit.join(**{f"depth{k}": learners.joined(chain) for k, chain in chains.items()}),
-        (ds.Block("settle", (free, nudged)),),
+        (ds.Block("settle", (free, nudged, clamped)),),
         dt=f"{step!r} s",
         signals={
             f"depth{k}_{path}": shown
@@ -148,10 +159,6 @@ def protocol(
     )
 
 
-def _settled(settling):
-    return cycles.Settling(settling.time + E_FOLDS * settling.slowest, settling.slowest)
-
-
 def measure(result: ds.Result) -> ds.Measurement:
     """Compare the signal of every layer with its closed form."""
     given = result.protocol.parameters
@@ -161,16 +168,16 @@ def measure(result: ds.Result) -> ds.Measurement:
     deepest = found[depths[-1]]
     metrics = {
         "signal": deepest["signal"],
-        "layer1_signal": {n: np.array([found[k]["signal"][n][0] for k in depths]) for n in MODELS},
-        "deviation": {n: max(found[k]["deviation"][n] for k in depths) for n in MODELS},
+        "layer1_signal": {n: np.array([found[k]["signal"][n][0] for k in depths]) for n in KINDS},
+        "deviation": {n: max(found[k]["deviation"][n] for k in depths) for n in KINDS},
         "fall": _fall(deepest["signal"]["single"]),
         "error_left": np.array([found[k]["error_left"] for k in depths]),
         "unsettled": max(found[k]["unsettled"] for k in depths),
     }
     references = {
         "signal": expected[depths[-1]],
-        "layer1_signal": {n: np.array([expected[k][n][0] for k in depths]) for n in MODELS},
-        "deviation": dict.fromkeys(MODELS, 0.0),
+        "layer1_signal": {n: np.array([expected[k][n][0] for k in depths]) for n in KINDS},
+        "deviation": dict.fromkeys(KINDS, 0.0),
         "fall": mu / (1 - mu),
         "error_left": np.array(
             [target_propagation.nudge_self_consistency(mu, k, given["eta_hat"])[1] for k in depths]
@@ -188,46 +195,48 @@ def measure(result: ds.Result) -> ds.Measurement:
 def _expected(mu, depth):
     return {
         "single": target_propagation.local_error_factors(mu, depth),
+        "clamped": target_propagation.local_error_factors_feed_forward(mu, depth),
         "two_phase": target_propagation.two_phase_factors(mu, depth),
         "multiplexed": np.ones(depth),
     }
 
 
 def _read(result, depth, mu, eta_hat):
-    """Return the signals of all chains of a depth, layer by layer."""
+    """Return the signals of the chains of a depth, layer by layer."""
 
-    def phases(name, variable, i):
-        """What layer i settled to in the free and in the nudged phase, (units, samples) each."""
-        return result.traces[f"depth{depth}_{name}_layer{i}.{variable}"].values
+    def phases(model, variable, i):
+        """What layer i settled to in the free, the nudged and the clamped phase, (units, samples) each."""
+        return result.traces[f"depth{depth}_{model}_layer{i}.{variable}"].values
 
     layers, data = range(1, depth + 1), result.protocol.data
-    weights = [result.final[f"depth{depth}_single_w{i}"].values for i in layers]
+    weights = [result.final[f"depth{depth}_two_phase_w{i}"].values for i in layers]
     forward = learning_signals.forward(weights, data["x"].T, result.protocol.parameters["transfer"])
     jacobians = learning_signals.jacobians(weights, forward)
-    signals = {name: np.zeros(depth) for name in MODELS}
-    deviation, unsettled = dict.fromkeys(MODELS, 0.0), 0.0
-    for name, expected in _expected(mu, depth).items():
-        error = phases(name, "h", depth)[1] - data["y"].T
-        for i, jacobian in zip(layers, jacobians, strict=True):
-            ideal = -eta_hat * np.linalg.solve(jacobian, error.T[:, :, None])[:, :, 0].T
-            if name == "single":
-                carried = phases(name, "h", i)[1] - phases(name, "f", i)[1]
-            else:
-                free, nudged = phases(name, "h" if name == "two_phase" else "goal", i)
-                carried = nudged - free
-            size = np.linalg.norm(carried)
-            signals[name][i - 1] = size / np.linalg.norm(ideal)
-            away = np.linalg.norm(carried / expected[i - 1] - ideal) / np.linalg.norm(ideal)
+    y = data["y"].T
+    before = forward.activities[-1] - y
+    left = phases("two_phase", "h", depth)[1] - y
+    errors = {"single": eta_hat * left, "clamped": before, "two_phase": eta_hat * left}
+    errors["multiplexed"] = eta_hat * (phases("multiplexed", "h", depth)[1] - y)
+    signals = {name: np.zeros(depth) for name in KINDS}
+    deviation, unsettled = dict.fromkeys(KINDS, 0.0), 0.0
+    expected = _expected(mu, depth)
+    for i, jacobian in zip(layers, jacobians, strict=True):
+        h, f, g = (phases("two_phase", v, i) for v in "hfg")
+        goal = phases("multiplexed", "goal", i)
+        carried = {"single": h[1] - f[1], "clamped": h[2] - f[2], "two_phase": h[1] - h[0]}
+        carried["multiplexed"] = goal[1] - goal[0]
+        for name, signal in carried.items():
+            ideal = -np.linalg.solve(jacobian, errors[name].T[:, :, None])[:, :, 0].T
+            size = np.linalg.norm(ideal)
+            signals[name][i - 1] = np.linalg.norm(signal) / size
+            away = np.linalg.norm(signal / expected[name][i - 1] - ideal) / size
             deviation[name] = max(deviation[name], float(away))
-            if name != "multiplexed":
-                h, f, g = (phases(name, v, i)[1] for v in "hfg")
-                unsettled = max(unsettled, np.linalg.norm((1 - mu) * f + mu * g - h) / size)
-    error = phases("single", "h", depth)[1] - data["y"].T
-    before = np.linalg.norm(forward.activities[-1] - data["y"].T)
+        change = (1 - mu) * f[1] + mu * g[1] - h[1]
+        unsettled = max(unsettled, np.linalg.norm(change) / np.linalg.norm(carried["single"]))
     return {
         "signal": signals,
         "deviation": deviation,
-        "error_left": np.linalg.norm(error) / before,
+        "error_left": np.linalg.norm(left) / np.linalg.norm(before),
         "unsettled": float(unsettled),
     }
 
@@ -241,16 +250,12 @@ def _fall(signal):
 
 @style.styled
 def _draw_signal(signals, expected):
-    """Draw one panel per model: signal against layer, dots; its closed form, lines."""
+    """Draw one panel per kind: signal against layer, dots; its closed form, lines."""
     from matplotlib import colormaps
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7.6, 3.0), layout="constrained")
-    FigureCanvasAgg(figure)
-    panels = figure.subplots(1, len(MODELS), sharey=True)
+    panels = style.row(len(KINDS), (8.6, 3.0))
     shades = colormaps["viridis"](np.linspace(0.85, 0.0, len(signals)))
-    for ax, (name, title) in zip(panels, MODELS.items(), strict=True):
+    for ax, (name, title) in zip(panels, KINDS.items(), strict=True):
         for k, (depth, found) in enumerate(signals.items()):
             layers = np.arange(1, depth + 1)
             options = {"color": shades[k], "zorder": 3 - k / len(signals)}  # short chains in front
@@ -262,14 +267,14 @@ def _draw_signal(signals, expected):
         ax.xaxis.get_major_locator().set_params(integer=True)
     panels[0].set_ylabel("signal over that of an ideal chain")
     style.legend_right(panels[-1], title="layers\n(lines: closed form)")
-    return figure
+    return panels[0].figure
 
 
 @style.styled
 def _draw_layer1(depths, signals, mu):
     ax = ds.plot.curve(
         depths,
-        {MODELS[name]: values for name, values in signals.items()},
+        {KINDS[name]: values for name, values in signals.items()},
         xlabel="layers above the input",
         ylabel="signal over that of an ideal chain",
         title="What reaches layer 1 (lines: closed form)",
@@ -278,7 +283,7 @@ def _draw_layer1(depths, signals, mu):
     every = np.arange(1, max(depths) + 1)
     for k, (line, name) in enumerate(zip(list(ax.lines), signals, strict=True)):
         # Rings of falling size: one and two phases have the same signal in layer 1.
-        line.set(marker="o", markersize=8 - 2 * k, markerfacecolor="none", ls="none")
+        line.set(marker="o", markersize=10 - 2 * k, markerfacecolor="none", ls="none")
         exact = [_expected(mu, k)[name][0] for k in every]
         ax.plot(every, exact, color=line.get_color(), lw=1.0, zorder=1)
     ax.margins(x=0.03)

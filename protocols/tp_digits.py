@@ -55,7 +55,7 @@ def protocol(
     *,
     model: Literal["single", "two_phase", "multiplexed", "backprop", "all"] = "all",
     hidden: tuple[int, ...] = (32, 16),
-    transfer: Literal["linear", "smooth_leaky", "leaky_relu"] = "smooth_leaky",
+    transfer: str = "smooth_leaky",
     inverse: Literal["learned", "drl"] = "drl",
     feedback: Literal["layerwise", "direct"] = "layerwise",
     eta: Annotated[ds.Quantity | None, "Hz"] = None,
@@ -75,7 +75,7 @@ def protocol(
     hidden
         Units of the layers between 64 pixels and 10 classes.
     transfer
-        Of all layers.
+        Of all layers: linear, smooth_leaky or leaky_relu; `backprop` alone also takes those without inverse.
     inverse
         How apical weights of `multiplexed` learn.
     feedback
@@ -97,10 +97,13 @@ def protocol(
         Time constant of all layers. A step of learning changes a weight by tau times its rate.
     """
     ds.positive(tau=tau, presentations=presentations, dream=dream)
-    if split < 0:
-        raise ParameterError(f"split is {split}; it must not be negative")
+    ds.not_negative(split=split)
     if eta is not None and model == "all":
         raise ParameterError("eta is for one model; choose it with model=...")
+    if model not in ("multiplexed", "all") and (inverse, feedback) != ("drl", "layerwise"):
+        raise ParameterError(
+            f"inverse is {inverse} and feedback {feedback}, but model is {model}; they are for multiplexed"
+        )
     names = tuple(learners.MODELS) if model == "all" else (model,)
     train, test = (ds.tasks.load_digits(part, seed=split) for part in ("train", "test"))
     mean = train.images.mean(axis=0)
@@ -125,12 +128,8 @@ def protocol(
             )
         )
     learners.check_range(chosen, y)
-    step = float(tau.value) * 0.5 if dt is None else float(dt.value)
-    steps = cycles.settling_steps(
-        {c.name: c.settling() for c in chosen},
-        step,
-        None if settle is None else float(settle.value),
-    )
+    step = cycles.time_step(dt, tau)
+    steps = cycles.settling_steps({c.name: c.settling() for c in chosen}, step, settle)
     members = learners.members(chosen)
     cycle = cycles.learning_cycle(
         members,

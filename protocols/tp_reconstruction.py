@@ -33,13 +33,13 @@ which closed forms are computed. Eq. 6.36 leaves out what the two phases change 
 
 from functools import reduce
 from itertools import accumulate, pairwise
-from math import ceil
 from typing import Annotated, NamedTuple
 
 import numpy as np
 from scipy.linalg import block_diag
 
 import dendrosim as ds
+from dendrosim import cycles
 from dendrosim.analysis import target_propagation
 from dendrosim.errors import ParameterError, ShapeError
 from dendrosim.plot import style
@@ -99,8 +99,7 @@ def protocol(
     _check(sizes, degradations, mu, data_seed)
     ds.positive(eta_hat=eta_hat, samples=samples, tau=tau)
     second = float(tau.value)
-    step = 0.5 * second if dt is None else float(dt.value)
-    ds.positive(dt=step)
+    step = cycles.time_step(dt, tau)
     rng = np.random.default_rng(data_seed)
     start = ds.WellConditioned(gain, condition)
     basal = [start.sample(shape[::-1], rng) for shape in pairwise(sizes)]
@@ -120,7 +119,11 @@ def protocol(
         raise ParameterError(
             f"dt is {step * 1e3:g} ms; with tau = {second * 1e3:g} ms activities overshoot; choose a smaller one"
         )
-    steps = _steps(settle, step, factor[kept].max(), mu, len(basal))
+    slow = step / -np.log(factor[kept].max())
+    fall = len(basal) * max(np.log(1 / mu - 1), 0.0)  # of the signal, from the top to layer 1
+    steps = cycles.settling_steps(
+        {"the least stable copy": cycles.Settling((fall + E_FOLDS) * slow, slow)}, step, settle
+    )
     circuits = {
         name: _circuit(
             model,
@@ -186,8 +189,7 @@ def _check(sizes, degradations, mu, data_seed):
         raise ParameterError(f"degradations is {degradations}; give at least one, and none below 0")
     if not 0 < mu < 1:
         raise ParameterError(f"mu is {mu}; it must lie between 0 and 1")
-    if data_seed < 0:
-        raise ParameterError(f"data_seed is {data_seed}; it must not be negative")
+    ds.not_negative(data_seed=data_seed)
 
 
 def _modes(basal, apical, mu, eta_hat, step):
@@ -203,20 +205,6 @@ def _modes(basal, apical, mu, eta_hat, step):
         found.append(np.linalg.eigvals(jacobian))
     modes = np.concatenate(found)
     return -modes.real.max(), np.abs(1 + step * modes).max()
-
-
-def _steps(settle, step, factor, mu, layers):
-    """Return the steps of a phase: those given, or as many as the slowest mode needs."""
-    if settle is None:
-        return ceil((layers * max(np.log(1 / mu - 1), 0.0) + E_FOLDS) / -np.log(factor))
-    ds.positive(settle=settle)
-    steps = round(float(settle.value) / step)
-    if steps < 1 or abs(float(settle.value) / step - steps) > 1e-6 * steps:
-        raise ParameterError(
-            f"settle is {float(settle.value) * 1e3:g} ms; it must be a whole number of time steps of "
-            f"{step * 1e3:g} ms"
-        )
-    return steps
 
 
 def _circuit(model, basal, apical, mu, eta_hat, tau):
@@ -359,13 +347,8 @@ def _sizes(values, units):
 @style.styled
 def _draw(degradations, found, expected):
     """Draw one panel per layer: dots simulated, lines closed form. What is exactly 0 is left out."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     layers = next(iter(found.values())).shape[1]
-    figure = Figure(figsize=(1.9 + 1.9 * layers, 3.0), layout="constrained")
-    FigureCanvasAgg(figure)
-    panels = figure.subplots(1, layers, sharex=True, sharey=True, squeeze=False)[0]
+    panels = style.row(layers, (1.9 + 1.9 * layers, 3.0), sharex=True)
     order = np.argsort(degradations)
     order = order[degradations[order] > 0]
     for i, ax in enumerate(panels):
@@ -382,4 +365,4 @@ def _draw(degradations, found, expected):
         ax.set_xlabel("degradation d")
     panels[0].set_ylabel("relative to the signal\nwith exact inverses")
     style.legend_right(panels[-1], title="lines: closed form")
-    return figure
+    return panels[0].figure

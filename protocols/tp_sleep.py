@@ -64,7 +64,7 @@ def protocol(
     rule: Literal["reconstruction", "drl"] = "reconstruction",
     feedback: Literal["layerwise", "direct"] = "layerwise",
     sizes: tuple[int, ...] = (4, 4, 4, 4),
-    transfer: Literal["linear", "smooth_leaky", "leaky_relu"] = "linear",
+    transfer: str = "linear",
     start: Literal["zero", "random", "scaled"] = "random",
     inverse_error: float = 0.5,
     trials: int = 600,
@@ -93,7 +93,7 @@ def protocol(
     sizes
         Units per layer, input first; at least two layers above it.
     transfer
-        A bijection of the real line.
+        A bijection of the real line: linear, smooth_leaky or leaky_relu.
     start
         Initial apical weights: zero; random, of standard deviation 0.3; or scaled, 1 + `inverse_error` times the
         pseudo-inverse.
@@ -127,8 +127,7 @@ def protocol(
     """
     _check(model, rule, feedback, sizes, decay_q, data_seed)
     ds.positive(sizes=sizes, trials=trials, samples=samples, tau=tau, sigma=sigma)
-    step = 0.5 * float(tau.value) if dt is None else float(dt.value)
-    ds.positive(dt=step)
+    step = cycles.time_step(dt, tau)
     eta_q = ds.quantity("20 Hz" if rule == "reconstruction" else "5 Hz") if eta_q is None else eta_q
     own = {"eta_q": eta_q, "decay_q": decay_q}
     own["inverse"] = "learned" if rule == "reconstruction" else "drl"
@@ -148,27 +147,24 @@ def protocol(
     circuit = learner.circuit.replace(
         matrices=[m.replace(initial=given.get(m.name, m.initial)) for m in learner.circuit.matrices]
     )
-    steps = cycles.settling_steps(
-        {model: learner.settling()}, step, None if settle is None else float(settle.value)
-    )
+    steps = cycles.settling_steps({model: learner.settling()}, step, settle)
     members = {"": circuit}
     batch = min(samples, BATCH)
     return ds.Protocol(
         circuit,
         (
             ds.Block("settle", (cycles.recall(members, dt=step, steps=steps),)),
-            ds.Block("sleep", _cycle(circuit, rule, step, float(tau.value), steps), trials=trials),
+            ds.Block(
+                "sleep",
+                cycles.sleep_cycle(members, dt=step, tau=float(tau.value), steps=steps),
+                trials=trials,
+            ),
         ),
         dt=f"{step!r} s",
         signals={"layer0.h": ds.Samples("x"), f"layer{learner.last}.target": 0.0},
         data={"x": rng.normal(size=(samples, sizes[0]))},
         recordings=(
-            ds.Recording(
-                "q*",
-                every="phase",
-                phases="sleep/sleep" if rule == "reconstruction" else "sleep/free",
-                thin=max(1, trials // KEPT),
-            ),
+            ds.Recording("q*", every="phase", phases="sleep/sleep", thin=max(1, trials // KEPT)),
         ),
         batch=batch,
         batch_fixed=True,
@@ -187,10 +183,7 @@ def _check(model, rule, feedback, sizes, decay_q, data_seed):
         raise ParameterError(
             f"feedback is direct and rule is {rule}; direct feedback is learned by rule=drl only"
         )
-    if not 0 <= decay_q < np.inf:
-        raise ParameterError(f"decay_q is {decay_q}; it must be a number from 0 up")
-    if data_seed < 0:
-        raise ParameterError(f"data_seed is {data_seed}; it must not be negative")
+    ds.not_negative(decay_q=decay_q, data_seed=data_seed)
 
 
 def _weights(sizes, gain, condition, feedback, start, inverse_error, rng):
@@ -211,16 +204,6 @@ def _forward(basal, i, feedback):
         if feedback == "direct"
         else basal[i]
     )
-
-
-def _cycle(circuit, rule, step, tau, steps):
-    """Return a trial: one phase that ends with a step of learning, or `free` and one with noise per layer."""
-    if rule == "drl":
-        made = cycles.learning_cycle({"": circuit}, dt=step, tau=tau, steps=steps)
-        return tuple(p for p in made if p.name == "free" or p.name.startswith("noise"))
-    settling = cycles.recall({"": circuit}, dt=step, steps=steps)
-    once = ds.Pulse(tau / step, f"{(steps - 1) * step!r} s", f"{step!r} s")
-    return (settling.replace(name="sleep", gates={**settling.gates, "sleep": once}),)
 
 
 class Course(NamedTuple):

@@ -44,7 +44,7 @@ from dendrosim.analysis import target_propagation
 from dendrosim.errors import ParameterError
 from dendrosim.plot import style
 
-E_FOLDS = 25.0  # of all other modes, until the slowest is taken to be left alone
+ALONE = 1e-13  # what is left of all other modes when the slowest is taken to be left alone
 WINDOW = 20  # tau over which its rate is fitted, at least
 KEPT = 400  # times at which activities are recorded, about
 
@@ -102,20 +102,16 @@ def protocol(
     ds.positive(kappas=kappas)
     if not 0 < part < 1:
         raise ParameterError(f"part is {part}; it must lie between 0 and 1")
-    if data_seed < 0:
-        raise ParameterError(f"data_seed is {data_seed}; it must not be negative")
+    ds.not_negative(data_seed=data_seed)
     continuous, events = _circuits(
         layers, width, len(kappas), mu, eta_hat, part, tau, gain, condition
     )
     second = float(tau.value)
     step = _step(max(kappas), mu, second, dt)
-    settling = cycles.settling(events)
     steps = cycles.settling_steps(
-        {"the circuit that learns in steps": settling},
-        step,
-        None if settle is None else float(settle.value),
+        {"the circuit that learns in steps": cycles.settling(events)}, step, settle
     )
-    alone = settling.time + E_FOLDS * settling.slowest
+    alone = cycles.settling(events, left=ALONE).time
     least = alone + WINDOW * second
     total = max(400 * second, least) if duration is None else float(duration.value)
     if total < least * (1 - 1e-9):

@@ -34,7 +34,7 @@ import numpy as np
 import dendrosim as ds
 from dendrosim import cycles, learners, training
 from dendrosim.analysis import learning_signals
-from dendrosim.errors import ParameterError
+from dendrosim.errors import ShapeError
 
 FRESH = 400  # inputs on which losses are measured
 SNAPSHOTS = 50  # trials of which the updates are kept
@@ -44,7 +44,7 @@ def protocol(
     *,
     model: Literal["single", "two_phase", "multiplexed", "backprop", "all"] = "all",
     sizes: tuple[int, ...] | None = None,
-    transfer: Literal["linear", "smooth_leaky", "leaky_relu"] = "linear",
+    transfer: str = "linear",
     mode: Literal["batch", "online"] = "batch",
     samples: int | None = None,
     presentations: int | None = None,
@@ -66,6 +66,7 @@ def protocol(
         without=(
             "sizes",
             "transfer",
+            "target",
             "tau",
             "tau_hold",
             "tau_basal",
@@ -85,9 +86,11 @@ def protocol(
         One model, or all of them side by side.
     sizes
         Units per layer, input first (default: 5-5-5-5 for `single`, `backprop` and `all`, else 6-5-4-3; online
-        4-4-4-4 and 5-4-4-3).
+        4-4-4-4 and 5-4-4-3). As the single phase has exact inverses and `rule=printed` compares neighbours, their
+        layers above the input have one size.
     transfer
-        Of all layers, of the teacher as well.
+        Of all layers, of the teacher as well: linear, smooth_leaky or leaky_relu; `backprop` alone also takes
+        those without inverse.
     mode
         `batch`: 64 samples side by side on shared weights; `online`: one after the other.
     samples
@@ -103,9 +106,9 @@ def protocol(
     tau
         Time constant of all layers. A step of learning changes a weight by tau times its rate.
     inverse
-        Apical weights (default: exact for `single`, else learned).
+        Apical weights (default: exact for `single`, which keeps them with model=all; else learned).
     rule
-        What weights learn from, where a model leaves the choice.
+        What weights learn from, where a model leaves the choice: `printed` is for study and diverges.
     eta
         Learning rate of target propagation (default: 1 Hz; `multiplexed` in a batch 5 Hz if linear, else 2 Hz,
         but 1 Hz with inverse=drl).
@@ -121,9 +124,13 @@ def protocol(
     samples = (64 if mode == "batch" else 1000) if samples is None else samples
     ds.positive(tau=tau, samples=samples, backprop_eta=backprop_eta)
     ds.positive(presentations=1 if presentations is None else presentations)
-    if data_seed < 0:
-        raise ParameterError(f"data_seed is {data_seed}; it must not be negative")
-    sizes = _sizes(model, mode) if sizes is None else sizes
+    ds.not_negative(data_seed=data_seed, damping=damping)
+    sizes = _sizes(model, mode, rule) if sizes is None else sizes
+    if model == "all" and len(set(sizes[1:])) > 1:
+        raise ShapeError(
+            f"sizes is {sizes}; with model=all the single phase has exact inverses, which need layers 1 to "
+            f"{len(sizes) - 1} of one size (layer 0 may differ); or choose one model"
+        )
     others = {k: v for k, v in circuit.items() if v is not None}
     if (
         mode == "batch"
@@ -135,12 +142,10 @@ def protocol(
         others.setdefault("decay_q", 0.01)
     chosen = _learners(model, sizes, transfer, mode, tau, inverse, rule, eta, backprop_eta, others)
     events, second = plasticity == "events", float(tau.value)
-    dt = second * (0.5 if events else 0.2) if dt is None else float(dt.value)
+    step = cycles.time_step(dt, tau, 0.5 if events else 0.2)
     scale = 1.0 + others.get("inverse_error", 0.0)
     steps = cycles.settling_steps(
-        {x.name: x.settling(scale) for x in chosen},
-        dt,
-        None if settle is None else float(settle.value),
+        {x.name: x.settling(apical_scale=scale) for x in chosen}, step, settle
     )
     rng = np.random.default_rng(data_seed)
     start = ds.WellConditioned(others.get("gain", 1.4), others.get("condition", 2.0))
@@ -154,15 +159,15 @@ def protocol(
     trials = (batches if mode == "batch" else samples) if presentations is None else presentations
     members = learners.members(chosen)
     cycle = cycles.learning_cycle(
-        members, dt=dt, tau=second, steps=steps, plasticity=plasticity, observed=events
+        members, dt=step, tau=second, steps=steps, plasticity=plasticity, observed=events
     )
-    test = cycles.recall(members, dt=dt, steps=steps)
+    test = cycles.recall(members, dt=step, steps=steps)
     test = test.replace(signals=learners.drives(chosen, ds.Samples("fresh"), 0.0))
     thin = max(1, trials // SNAPSHOTS)
     pretraining = (1000 if inverse == "drl" else 0) if pretraining is None else pretraining
-    if pretraining < 0:
-        raise ParameterError(f"pretraining is {pretraining}; it must not be negative")
-    before = ds.Block("pretrain", cycles.without_learning(cycle), trials=max(1, pretraining))
+    ds.not_negative(pretraining=pretraining)
+    sleep = cycles.sleep_cycle(members, dt=step, tau=second, steps=steps, plasticity=plasticity)
+    before = ds.Block("pretrain", sleep, trials=max(1, pretraining))
     return ds.Protocol(
         learners.joined(chosen),
         (
@@ -170,7 +175,7 @@ def protocol(
             ds.Block("train", cycle, trials=trials),
             ds.Block("test", (test,), trials="pass"),
         ),
-        dt=f"{dt!r} s",
+        dt=f"{step!r} s",
         signals=learners.drives(chosen, ds.Samples("x"), ds.Samples("y")),
         data={"x": x.T, "y": y.T, "fresh": fresh.T},
         recordings=learners.recordings(
@@ -181,8 +186,8 @@ def protocol(
     )
 
 
-def _sizes(model, mode):
-    square = model in ("single", "backprop", "all")
+def _sizes(model, mode, rule):
+    square = model in ("single", "backprop", "all") or rule == "printed"
     if mode == "batch":
         return (5, 5, 5, 5) if square else (6, 5, 4, 3)
     return (4, 4, 4, 4) if square else (5, 4, 4, 3)
@@ -192,7 +197,8 @@ def _learners(model, sizes, transfer, mode, tau, inverse, rule, eta, backprop_et
     names = tuple(learners.MODELS) if model == "all" else (model,)
     chosen = {"inverse": inverse, "rule": rule, "eta": eta}
     chosen = {k: v for k, v in chosen.items() if v is not None}
-    learners.check_taken(names, {**others, **chosen})
+    own_rate = ("backprop_eta",) if "backprop" in names else ()
+    learners.check_taken(names, {**others, **chosen}, own_rate)
     made = []
     for name in names:
         own = (

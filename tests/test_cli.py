@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from library_examples import MODEL, write_library
 
+import dendrosim as ds
 from dendrosim import cli
 from dendrosim.console import jsonable, readable
 from dendrosim.errors import (
@@ -25,6 +26,7 @@ from dendrosim.errors import (
     StorageError,
 )
 from dendrosim.outputs import Output
+from dendrosim.summaries import metric_table
 
 RUN_CLI = [sys.executable, "-c", "import sys, dendrosim.cli as c; sys.exit(c.main())"]
 
@@ -617,3 +619,42 @@ def test_values_for_programs_and_for_people():
     assert readable(None) == "-"
     assert readable(np.array([1.0, 0.5])) == "[1, 0.5]"
     assert readable(np.zeros((8, 3))) == "8 × 3 values"
+
+
+def test_small_tables_of_numbers_are_told_row_by_row():
+    metrics = {
+        "loss": np.float64(1 / 3),
+        "small": np.array([[1.0, 1 / 3], [2.0, np.nan]]),
+        "large": np.zeros((13, 2)),
+        "none": np.zeros((0, 2)),
+        "by": {"model": [[1, 2]]},
+    }
+    measurement = ds.Measurement(
+        metrics, units={"small": "Hz"}, references={"small": [[1, 2], [3, 4]], "loss": 0.5}
+    )
+    columns, rows = metric_table(measurement)
+    assert columns == ("metric", "value", "reference")
+    assert rows == [
+        ("loss", "0.333333", "0.5"),
+        ("small[0]", "[1, 0.3333] Hz", "[1, 2]"),
+        ("small[1]", "[2, nan] Hz", "[3, 4]"),
+        ("large", "13 × 2 values", ""),
+        ("none", "[]", ""),
+        ("by.model[0]", "[1, 2]", ""),
+    ]
+
+
+def test_metrics_of_several_models_stand_side_by_side_entry_by_entry():
+    metrics = {
+        "one": {"loss": 0.25, "angle": np.array([10.0, 20.0])},
+        "two": {"loss": 0.5, "range": "wide"},
+    }
+    assert metric_table(ds.Measurement(metrics)) == (
+        ("metric", "one", "two"),
+        [
+            ("loss", "0.25", "0.5"),
+            ("angle[0]", "10", ""),
+            ("angle[1]", "20", ""),
+            ("range", "", "wide"),
+        ],
+    )

@@ -98,11 +98,30 @@ def test_members_of_a_joined_circuit_share_the_phases():
     assert integral(free, "b_teach") == 0
 
 
-def test_learning_can_be_left_out():
-    phases = cycles.without_learning(cycle("multiplexed_dtp", observed=True))
-    assert names(phases) == ["free", "nudged", "learn"]
-    assert all(integral(p, "learn") == 0 for p in phases)
-    assert integral(phases[2], "sleep") == pytest.approx(TAU)
+@pytest.mark.parametrize("plasticity", ["events", "continuous"])
+@pytest.mark.parametrize("model", ["dynamical_tp", "two_phase_dtp", "multiplexed_dtp"])
+def test_asleep_apical_weights_learn_by_themselves_and_without_target(model, plasticity):
+    (phase,) = cycles.sleep_cycle(
+        {"": ds.load_circuit(model, inverse="learned")},
+        dt=DT, tau=TAU, steps=STEPS, plasticity=plasticity,
+    )  # fmt: skip
+    assert phase.name == "sleep"
+    assert integral(phase, "sleep") == pytest.approx(TAU)
+    assert integral(phase, "learn") == integral(phase, "teach") == 0
+    assert "hold" not in phase.gates or integral(phase, "hold") == pytest.approx(STEPS * DT)
+
+
+def test_asleep_layers_that_learn_from_noise_are_perturbed_one_after_the_other():
+    members = {
+        "a": ds.load_circuit("multiplexed_dtp", inverse="drl"),
+        "b": ds.load_circuit("backprop"),
+    }
+    phases = cycles.sleep_cycle(members, dt=DT, tau=TAU, steps=STEPS)
+    assert names(phases) == ["sleep", "noise1", "noise2"]
+    assert integral(phases[0], "a_hold") > 0
+    assert [integral(p, "a_sleep1") for p in phases] == pytest.approx([0, TAU, 0])
+    assert [integral(p, "a_sleep2") for p in phases] == pytest.approx([0, 0, TAU])
+    assert all(integral(p, gate) == 0 for p in phases for gate in ("a_learn", "b_learn", "a_teach"))
 
 
 def test_nothing_learns_in_recall():
@@ -147,20 +166,42 @@ def test_cascades_settle_as_incomplete_gamma_functions():
     assert gammainc(5, found.time / TAU) == pytest.approx(1 - 1e-4, rel=1e-9)
 
 
+@pytest.mark.parametrize("left", [1e-3, 1e-12])
+def test_settling_further_takes_as_many_e_folds(left):
+    """The slowest mode must fall to this part of r^L, or a cascade come so near to its end."""
+    from scipy.special import gammainc
+
+    mixed = ds.load_circuit("dynamical_tp", sizes=(4, 4, 4, 4), mu=0.2)
+    found = cycles.settling(mixed, left=left)
+    assert np.exp(-found.time / found.slowest) == pytest.approx(left * 0.25**3, rel=1e-9)
+    apart = cycles.settling(ds.load_circuit("multiplexed_dtp"), left=left)
+    assert 1 - gammainc(5, apart.time / TAU) == pytest.approx(left, rel=1e-3)
+    assert apart.slowest == pytest.approx(TAU)
+
+
+@pytest.mark.parametrize("left", [0.0, 1.0, -1.0])
+def test_what_is_left_is_a_part(left):
+    for model in ("dynamical_tp", "multiplexed_dtp", "backprop"):
+        with pytest.raises(ParameterError, match="left is"):
+            cycles.settling(ds.load_circuit(model), left=left)
+
+
 def test_a_short_settling_time_is_warned_of():
     member = {"single": cycles.settling(ds.load_circuit("dynamical_tp"))}
     with pytest.warns(
         DendrosimWarning, match=r"settle is 20 ms.*26\.9 ms of the slowest mode of single"
     ):
-        assert cycles.settling_steps(member, DT, 20e-3) == 4
-    assert cycles.settling_steps(member, DT, 30e-3) == 6
+        assert cycles.settling_steps(member, DT, ds.quantity("20 ms")) == 4
+    assert cycles.settling_steps(member, DT, ds.quantity("30 ms")) == 6
     assert cycles.settling_steps(member, DT) == 50  # 24.64 time constants
 
 
 def test_a_settling_time_is_a_whole_number_of_steps():
     member = {"single": cycles.settling(ds.load_circuit("dynamical_tp"))}
     with pytest.raises(ParameterError, match="whole number of time steps of 5 ms"):
-        cycles.settling_steps(member, DT, 52e-3)
+        cycles.settling_steps(member, DT, ds.quantity("52 ms"))
+    with pytest.raises(ParameterError, match="settle is 0"):
+        cycles.settling_steps(member, DT, ds.quantity("0 ms"))
 
 
 def test_a_circuit_that_cannot_settle_has_no_settling_time():

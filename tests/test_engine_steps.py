@@ -1,5 +1,6 @@
 """Every back end takes exactly the forward-Euler steps of the equations, whatever the protocol does."""
 
+import subprocess
 import sys
 from functools import cache
 from itertools import pairwise
@@ -549,3 +550,13 @@ def test_a_brian2_session_of_the_callers_own_is_left_alone(backend):
     finally:
         brian2.prefs.core.default_float_dtype = np.float64
         brian2.defaultclock.dt = 0.1 * brian2.ms
+
+
+def test_loading_brian2_leaves_the_hooks_of_the_process_alone():
+    """Else warnings go to Brian2's log, and errors are told as its bugs."""
+    script = (
+        "import sys, warnings; hooks = sys.excepthook, warnings.showwarning; "
+        "from dendrosim import brian; brian.load(); import brian2; "
+        "assert (sys.excepthook, warnings.showwarning) == hooks"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)

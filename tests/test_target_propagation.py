@@ -181,9 +181,8 @@ def test_the_multiplexed_signal_is_carried_down_by_the_apical_weights_alone(size
     x, y, eta_hat = rng.normal(size=sizes[0]), rng.normal(size=sizes[-1]), 0.7
     qs = {f"q{i}": rng.normal(size=(sizes[i], sizes[i + 1])) for i in range(1, last)}
     phases = [("free", 100, {"hold": 1.0}), ("nudged", 100, {"hold": 0.0, "teach": 1.0})]
-    ones = {f"ones{i}": np.ones((sizes[i], sizes[i + 1])) for i in range(1, last)}
     result = settle(
-        "multiplexed_dtp", sizes, phases, x, y, ws, eta_hat=eta_hat, more=qs | ones,
+        "multiplexed_dtp", sizes, phases, x, y, ws, eta_hat=eta_hat, inverse="fixed", more=qs,
         recordings=(ds.Recording("layer*.goal", every="phase"),),
     )  # fmt: skip
     signal = eta_hat * (forward(ws, x)[-1] - y)
@@ -219,7 +218,7 @@ def test_basal_voltages_rise_as_a_cascade_to_first_order_in_the_time_step():
             ds.errors.ShapeError,
             "layers 1 to 2 of one size",
         ),
-        ({"transfer": "tanh"}, ds.errors.DendrosimError, "one of linear, smooth_leaky, leaky_relu"),
+        ({"transfer": "tanhh"}, ds.errors.UnknownMemberError, "did you mean 'tanh'"),
         (
             {"inverse": "learned", "inverse_error": 0.1},
             ds.errors.ParameterError,
@@ -233,6 +232,15 @@ def test_what_cannot_be_is_refused(model, given, kind, said):
         ds.load_circuit(model, **given)
 
 
+@pytest.mark.parametrize("model", ["dynamical_tp", "two_phase_dtp", "multiplexed_dtp"])
+@pytest.mark.parametrize("inverse", ["exact", "learned", "fixed", "transpose"])
+@pytest.mark.parametrize("transfer", ["relu", "tanh", "sigmoid", "softplus", "saturating"])
+def test_what_has_no_inverse_is_refused_with_the_reason(model, inverse, transfer):
+    reason = f"transfer is {transfer}, which has no inverse .* choose one of linear, smooth_leaky"
+    with pytest.raises(ds.errors.ParameterError, match=reason):
+        ds.load_circuit(model, sizes=(3, 3, 3), inverse=inverse, transfer=transfer)
+
+
 @pytest.mark.parametrize("mu", [0.0, 1.0, -0.2, 1.5])
 def test_mu_lies_between_0_and_1(mu):
     with pytest.raises(ds.errors.ParameterError, match="mu is"):
@@ -244,6 +252,25 @@ def test_mu_lies_between_0_and_1(mu):
 def test_a_nudge_has_a_size(model, eta_hat):
     with pytest.raises(ds.errors.ParameterError, match="eta_hat is"):
         ds.load_circuit(model, eta_hat=eta_hat)
+
+
+@pytest.mark.parametrize("model", ["dynamical_tp", "two_phase_dtp", "multiplexed_dtp"])
+def test_decay_of_apical_weights_can_be_left_out_but_not_be_growth(model):
+    circuit = ds.load_circuit(model, inverse="learned", decay_q=0)
+    assert float(circuit.parameters["decay_q"].value) == 0
+    with pytest.raises(
+        ds.errors.ParameterError, match=r"decay_q is -0\.1; it must not be negative"
+    ):
+        ds.load_circuit(model, inverse="learned", decay_q=-0.1)
+
+
+@pytest.mark.parametrize("model", ["dynamical_tp", "two_phase_dtp", "multiplexed_dtp"])
+def test_signals_are_normalised_without_dense_products(model):
+    """|t|^2 of a layer is summed by one unit: of what learning needs, only W and Q have n^2 entries."""
+    circuit = ds.load_circuit(model, inverse="learned", sizes=(6, 6, 6, 6))
+    dense = [m.name for m in circuit.matrices if np.prod(circuit.shape(m)) == 36]
+    assert sorted(dense) == ["q1", "q2", "w1", "w2", "w3"]
+    assert {circuit.shape(circuit.matrix(f"ones{i}")) for i in (1, 2)} == {(1, 6)}
 
 
 def test_a_singular_matrix_has_no_inverse():

@@ -173,7 +173,7 @@ def test_figures_can_be_drawn(given, drawn):
         ({"model": "single", "rule": "drl"}, ParameterError, "only multiplexed learns by it"),
         ({"feedback": "direct"}, ParameterError, "learned by rule=drl only"),
         ({"sizes": (4, 4)}, ShapeError, "two layers above"),
-        ({"decay_q": -0.1}, ParameterError, "decay_q is -0.1; it must be a number from 0 up"),
+        ({"decay_q": -0.1}, ParameterError, "decay_q is -0.1; it must not be negative"),
         ({"trials": 0}, ParameterError, "trials is 0"),
         ({"samples": 0}, ParameterError, "samples is 0"),
         ({"sigma": 0.0}, ParameterError, "sigma is 0"),

@@ -42,8 +42,8 @@ Array = NDArray[np.float64]
 Modes = NDArray[np.complex128]
 Top = Literal["clamped", "free", "nudged"]
 
-# Settled means that the slowest mode has fallen to e^-5 of the smallest learning signal.
-_MARGIN = 5.0
+SETTLED = float(np.exp(-5.0))
+"""What is left of the slowest mode of a settled circuit, relative to the smallest learning signal."""
 
 
 def eigenvalues(
@@ -127,13 +127,15 @@ def settling_time(
     top: Top = "clamped",
     eta_hat: float = 0.5,
     nu: complex = 1.0,
+    left: float = SETTLED,
 ) -> float:
     """Time in ``tau`` until the learning signal of the first layer is readable; derived here.
 
-    ``(L ln(1 / r) + 5) / slowest_rate``: the signal is ``r^L`` of the error at the top, and the
-    slowest mode falls to ``e^-5`` of that. For ``mu >= 1/2``, where the signal does not fall, the
-    logarithm counts as 0. A rule of thumb: from rest, gains of 1 leave the signal of the first layer
-    about 1 % off at mu = 0.2 and 4 % at mu = 0.5; large gains have larger transients.
+    ``(L ln(1 / r) + ln(1 / left)) / slowest_rate``: the signal is ``r^L`` of the error at the top,
+    and the slowest mode falls to the part `left` of that, by default ``e^-5``. For ``mu >= 1/2``,
+    where the signal does not fall, its logarithm counts as 0. A rule of thumb: from rest, gains of 1
+    leave the signal of the first layer about 1 % off at mu = 0.2 and 4 % at mu = 0.5; large gains
+    have larger transients.
     """
     rate = slowest_rate(mu, layers, top=top, eta_hat=eta_hat, nu=nu)
     if rate <= 0.0:
@@ -142,7 +144,8 @@ def settling_time(
             f"there is no settling time: with mu = {mu:g}, {layers} layers and a {top} top the circuit "
             f"is unstable at nu = {nu:g}; lower nu, if real, below the critical {critical:.6g}, or mu"
         )
-    return (layers * max(-float(logit(mu)), 0.0) + _MARGIN) / rate
+    _check_left(left)
+    return (layers * max(-float(logit(mu)), 0.0) - float(np.log(left))) / rate
 
 
 def cascade_time(stages: int, left: float = 1e-4) -> float:
@@ -161,8 +164,7 @@ def cascade_time(stages: int, left: float = 1e-4) -> float:
     """
     if stages < 1:
         raise ParameterError(f"stages is {stages}; a cascade has at least 1")
-    if not 0.0 < left < 1.0:
-        raise ParameterError(f"left is {left:g}; it must lie between 0 and 1")
+    _check_left(left)
     return float(gammainccinv(stages, left))
 
 
@@ -416,6 +418,11 @@ def _check_circuit(mu: float, layers: int) -> None:
 def _check_nudge(eta_hat: float) -> None:
     if not 0.0 < eta_hat < np.inf:
         raise ParameterError(f"eta_hat is {eta_hat:g}; a nudge is positive and finite")
+
+
+def _check_left(left: float) -> None:
+    if not 0.0 < left < 1.0:
+        raise ParameterError(f"left is {left:g}; it must lie between 0 and 1")
 
 
 def _check_kappa(kappa: float) -> None:

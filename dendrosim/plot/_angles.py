@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dendrosim.errors import ParameterError, ShapeError
-from dendrosim.plot.style import QUIET, legend_right, line, styled
+from dendrosim.plot.style import QUIET, legend_right, line, row, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,7 +63,7 @@ def angles(
     courses = _checked(x, angles)
     layers = next(iter(courses.values())).shape[1]
     shades = colormaps["viridis"](np.linspace(0.0, 0.85, layers))
-    drawn = _row(len(courses))
+    drawn = row(len(courses), (1.4 + 2.1 * len(courses), 2.7))
     for ax, (direction, values) in zip(drawn, courses.items(), strict=True):
         for k, colour in enumerate(shades):
             # Unclipped and above the axis, so that a line at 0, the best there is, shows in full.
@@ -96,16 +96,6 @@ def _checked(x: NDArray, angles: Mapping[str, ArrayLike]) -> dict[str, NDArray]:
                 f"{x.shape} trials, with as many layers as every other direction"
             )
     return courses
-
-
-def _row(count: int) -> "NDArray[Any]":
-    """Return the Axes of a new figure, side by side."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(1.4 + 2.1 * count, 2.7), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure.subplots(1, count, sharey=True, squeeze=False)[0]
 
 
 def _limit(ax: "Axes", values: NDArray) -> None:

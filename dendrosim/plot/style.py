@@ -93,6 +93,16 @@ def panels(count: int, size: tuple[float, float]) -> "NDArray[Any]":
     return figure.subplots(count, 1, sharex=True, squeeze=False)[:, 0]
 
 
+def row(count: int, size: tuple[float, float], *, sharex: bool = False) -> "NDArray[Any]":
+    """Return the Axes of a new figure: `count` panels side by side, sharing the y axis."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure.subplots(1, count, sharex=sharex, sharey=True, squeeze=False)[0]
+
+
 def si_label(name: str, units: str, values: ArrayLike = ()) -> tuple[float, str]:
     """Return the factor and the axis label with which values in SI `units` read well.
 
