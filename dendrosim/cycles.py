@@ -21,7 +21,7 @@ import math
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from dendrosim.analysis import target_propagation
 from dendrosim.circuit import Circuit
@@ -30,6 +30,7 @@ from dendrosim.phases import Phase
 from dendrosim.signals.held_noise import HeldNoise
 from dendrosim.signals.hyperbolic import Hyperbolic
 from dendrosim.signals.pulse import Pulse
+from dendrosim.slowest import slowest_rate
 from dendrosim.units import Quantity
 from dendrosim.validation import positive
 
@@ -52,15 +53,16 @@ def depth(circuit: Circuit) -> int:
     return sum(p.name.startswith("layer") for p in circuit.populations) - 1
 
 
-def settling(circuit: Circuit, *, apical_scale: float = 1.0, left: float | None = None) -> Settling:
+def settling(circuit: Circuit, *, left: float | None = None) -> Settling:
     """Return how long a circuit of layers needs to settle, from the spectrum of its dynamics.
+
+    Where every apical matrix is an inverse, the spectrum is known in closed form; else it is that of the circuit's
+    own equations at rest, with the weights of seed 0.
 
     Parameters
     ----------
     circuit : Circuit
-        Of a model of target propagation, or `backprop`, with linear units in mind.
-    apical_scale : float
-        Eigenvalue of Q_i W_(i+1): 1 where apical weights are inverses, else the one farthest from it.
+        Of a model of target propagation, or `backprop`.
     left : float, optional
         What may be left of the slowest mode, relative to the learning signal of layer 1 (default: e^-5), or of
         a cascade of filters, relative to where it ends (default: 1e-4).
@@ -73,22 +75,32 @@ def settling(circuit: Circuit, *, apical_scale: float = 1.0, left: float | None 
     values = {name: float(q.value) for name, q in circuit.parameters.items()}
     layers = depth(circuit)
     if "mu" in values:
-        live: tuple[target_propagation.Top, ...] = ("free", "nudged")
-        tops = live if "teach" in circuit.gates else ("clamped",)
-        mu, eta_hat, tau = values["mu"], values.get("eta_hat", 1.0), values["tau"]
-        times, rates = [], []
-        for top in tops:
-            options: dict[str, Any] = {"top": top, "eta_hat": eta_hat, "nu": apical_scale}
-            part = target_propagation.SETTLED if left is None else left
-            times.append(target_propagation.settling_time(mu, layers, left=part, **options))
-            rates.append(target_propagation.slowest_rate(mu, layers, **options))
-        return Settling(tau * max(times), tau / min(rates))
+        part = target_propagation.SETTLED if left is None else left
+        tops: tuple[target_propagation.Top, ...] = ("clamped",)
+        if "teach" in circuit.gates:
+            tops = ("free", "nudged")
+        rate = min(_slowest(circuit, values, layers, top) for top in tops)
+        folds = target_propagation.decay_time(values["mu"], layers, part)
+        return Settling(folds / rate, 1 / rate)
     part = CASCADE_LEFT if left is None else left
     if "tau_basal" in values:
         tau = max(values["tau_basal"], values.get("tau_apical", 0.0))
         return Settling(tau * target_propagation.cascade_time(2 * layers - 1, part), tau)
     tau = values["tau"]
     return Settling(tau * target_propagation.cascade_time(2 * layers, part), tau)
+
+
+def _slowest(
+    circuit: Circuit, values: Mapping[str, float], layers: int, top: target_propagation.Top
+) -> float:
+    """Return the rate of the slowest mode in 1/s."""
+    apical = {p.matrix for p in circuit.projections if p.target.endswith(".g")}
+    if all(circuit.matrix(name).inverse_of is not None for name in apical):
+        eta_hat = values.get("eta_hat", 1.0)
+        rate = target_propagation.slowest_rate(values["mu"], layers, top=top, eta_hat=eta_hat)
+        return rate / values["tau"]
+    opened = {"teach": float(top == "nudged"), "hold": 1.0}
+    return slowest_rate(circuit, {n: v for n, v in opened.items() if n in circuit.gates})
 
 
 def time_step(dt: Quantity | None, tau: Quantity, part: float = 0.5) -> float:

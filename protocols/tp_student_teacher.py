@@ -143,10 +143,7 @@ def protocol(
     chosen = _learners(model, sizes, transfer, mode, tau, inverse, rule, eta, backprop_eta, others)
     events, second = plasticity == "events", float(tau.value)
     step = cycles.time_step(dt, tau, 0.5 if events else 0.2)
-    scale = 1.0 + others.get("inverse_error", 0.0)
-    steps = cycles.settling_steps(
-        {x.name: x.settling(apical_scale=scale) for x in chosen}, step, settle
-    )
+    steps = cycles.settling_steps({x.name: x.settling() for x in chosen}, step, settle)
     rng = np.random.default_rng(data_seed)
     start = ds.WellConditioned(others.get("gain", 1.4), others.get("condition", 2.0))
     teacher = [start.sample(shape, rng) for shape in zip(sizes[1:], sizes[:-1], strict=True)]

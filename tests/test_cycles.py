@@ -207,7 +207,27 @@ def test_a_settling_time_is_a_whole_number_of_steps():
 def test_a_circuit_that_cannot_settle_has_no_settling_time():
     circuit = ds.load_circuit("dynamical_tp", inverse="fixed", inverse_error=3.0)
     with pytest.raises(ParameterError, match="unstable"):
-        cycles.settling(circuit, apical_scale=4.0)
+        cycles.settling(circuit)
+
+
+def test_inverses_that_are_off_settle_at_the_rate_of_their_own_spectrum():
+    """Q = (1 + e) W^-1 has the eigenvalues -1 + 2 sqrt(mu (1 - mu)(1 + e)) cos(k pi/(L + 1)), clamped."""
+    circuit = ds.load_circuit(
+        "dynamical_tp", target="clamped", inverse="fixed", inverse_error=0.5, mu=0.2
+    )
+    rate = 1 - 2 * np.sqrt(0.16 * 1.5) * np.cos(np.pi / 4)
+    assert cycles.settling(circuit).slowest == pytest.approx(TAU / rate, rel=1e-9)
+
+
+@pytest.mark.parametrize("target", ["clamped", "nudged"])
+@pytest.mark.parametrize("transfer", ["linear", "smooth_leaky"])
+def test_the_closed_form_of_exact_inverses_is_the_spectrum_of_the_equations(target, transfer):
+    from dendrosim.slowest import slowest_rate
+
+    circuit = ds.load_circuit("dynamical_tp", target=target, transfer=transfer, mu=0.3)
+    gates = [{"teach": t} for t in (0.0, 1.0)] if target == "nudged" else [{}]
+    rate = min(slowest_rate(circuit, g) for g in gates)
+    assert cycles.settling(circuit).slowest == pytest.approx(1 / rate, rel=1e-8)
 
 
 def test_differences_cannot_be_learned_from_all_along():

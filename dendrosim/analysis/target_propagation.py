@@ -144,8 +144,16 @@ def settling_time(
             f"there is no settling time: with mu = {mu:g}, {layers} layers and a {top} top the circuit "
             f"is unstable at nu = {nu:g}; lower nu, if real, below the critical {critical:.6g}, or mu"
         )
+    return decay_time(mu, layers, left) / rate
+
+
+def decay_time(mu: float, layers: int, left: float = SETTLED) -> float:
+    """Time constants of the slowest mode until it is the part `left` of the signal of layer 1.
+
+    ``L ln(1 / r) + ln(1 / left)``; see `settling_time`.
+    """
     _check_left(left)
-    return (layers * max(-float(logit(mu)), 0.0) - float(np.log(left))) / rate
+    return layers * max(-float(logit(mu)), 0.0) - float(np.log(left))
 
 
 def cascade_time(stages: int, left: float = 1e-4) -> float:
