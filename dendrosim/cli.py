@@ -273,6 +273,9 @@ def run(
     initial: Annotated[
         Path | None, typer.Option(metavar="RESULT.nc", help="Start from its final state.")
     ] = None,
+    check_end: Annotated[
+        bool, typer.Option("--check-end", help="Compare the end with the nearest fixed point.")
+    ] = False,
     out: Out = None,
     json: Json = False,
 ) -> None:
@@ -296,6 +299,7 @@ def run(
                 threads=threads,
                 initial=None if initial is None else open_result(initial),
                 progress=True,
+                check_end=check_end,
             )
         with output.filling(PARTIAL) as folder:
             result.save(folder / RESULT)

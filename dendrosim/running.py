@@ -1,6 +1,7 @@
 """Running a protocol and measuring what came out: what `dendrosim.run` does."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ def run(
     threads: int | None = None,
     initial: "Result | None" = None,
     progress: bool | None = None,
+    check_end: bool = False,
 ) -> "Result":
     """Run a protocol and measure the result.
 
@@ -45,6 +47,9 @@ def run(
         A result whose final state is the initial one.
     progress : bool, optional
         Whether to report progress on stderr.
+    check_end : bool
+        Whether to compare the final state with the nearest fixed point, weights held, in the metrics
+        `end_distance` and `end_settled`; see `dendrosim.end_state`.
 
     Returns
     -------
@@ -69,11 +74,14 @@ def run(
         threads=threads,
         initial=initial,
         progress=progress,
+        check_end=check_end,
     )
     return result
 
 
-def run_and_measure(protocol: Protocol, **options: Any) -> tuple["Result", Measurement]:
+def run_and_measure(
+    protocol: Protocol, *, check_end: bool = False, **options: Any
+) -> tuple["Result", Measurement]:
     """Run a protocol with the options of `run`; return also the measurement, figures included."""
     from dendrosim import engine
 
@@ -83,11 +91,20 @@ def run_and_measure(protocol: Protocol, **options: Any) -> tuple["Result", Measu
     result = engine.run(protocol, **options)
     try:
         measurement = measuring(result)
+        if check_end:
+            measurement = replace(measurement, metrics={**measurement.metrics, **_end(result)})
     except DendrosimError as error:
         error.partial = result  # type: ignore[attr-defined]
         raise
     result.metrics.update(measurement.metrics)
     return result, measurement
+
+
+def _end(result: "Result") -> dict[str, Any]:
+    from dendrosim.experiments import end_state
+
+    found = end_state(result)
+    return {"end_distance": found.distance, "end_settled": found.settled}
 
 
 def draw(figures: Mapping[str, Callable[[], "Figure"]], folder: Path) -> list[Path]:
