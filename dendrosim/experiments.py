@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 _TIME_CONSTANTS = 20.0
-_CLOSE = 1e-3  # of the perturbation: what has come so close has returned
+_CLOSE = (
+    1e-3  # of the perturbation to have returned, of the typical size to have come to rest elsewhere
+)
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def basin(
     samples : int
         Number of perturbed states.
     duration : time, optional
-        How long to wait; by default 20 of the longest time constants.
+        How long to wait; by default 20 of the longest time constants, of growth or decay.
     seed : int
         Of the perturbations.
     confidence : float
@@ -119,11 +121,10 @@ def basin(
 
 
 def _duration(point: FixedPoint) -> float:
-    constants = point.time_constants
-    slow = constants[constants > 0]
+    slow = abs(point.time_constants[np.isfinite(point.time_constants)])
     if not len(slow):
         raise ParameterError(
-            "duration: no mode of the point decays, so there is no time scale to wait for; give a duration"
+            "duration: no mode of the point decays or grows, so there is no time scale to wait for; give one"
         )
     return _TIME_CONSTANTS * float(slow.max())
 
@@ -195,7 +196,7 @@ def _ending(point: FixedPoint, end: Array, size: float) -> str:
         reached = fixed_point(point.flow, end)
     except NotConvergedError:
         return "moving"
-    if np.max(abs(end - reached.x) / point.scale) > 10 * _CLOSE * size:
+    if np.max(abs(end - reached.x) / point.scale) > _CLOSE:
         return "moving"
     return "returned" if same_point(point, reached) else "elsewhere"
 
