@@ -17,7 +17,9 @@ from dendrosim.plot._plasticity import plasticity
 from dendrosim.plot._psth import psth
 from dendrosim.plot._raster import raster
 from dendrosim.plot._save import save
+from dendrosim.plot._spectrum import spectrum
 from dendrosim.plot._traces import traces
+from dendrosim.plot._transient import transient
 from dendrosim.plot._weight_traces import weight_traces
 from dendrosim.plot._weights import weights
 from dendrosim.plot._window import window
@@ -35,7 +37,9 @@ __all__ = [
     "raster",
     "receptive_fields",
     "save",
+    "spectrum",
     "traces",
+    "transient",
     "weight_traces",
     "weights",
     "window",

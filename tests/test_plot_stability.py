@@ -1,0 +1,188 @@
+"""The figures of stability show what was computed, and tell stable from unstable without colours."""
+
+import flows
+import numpy as np
+import pytest
+from matplotlib.legend import Legend
+
+from dendrosim import plot
+from dendrosim.errors import NotConvergedError, ParameterError
+from dendrosim.plot.style import figure_of
+from dendrosim.stability.fixed_point import fixed_point
+from dendrosim.stability.spectrum import spectrum
+from dendrosim.stability.transient import propagator, transient_growth
+
+
+def drawn(ax):
+    """Draw the figure, which fails on anything that cannot be laid out, and return the legend's texts."""
+    figure_of(ax).canvas.draw()
+    return [t.get_text() for legend in ax.findobj(Legend) for t in legend.get_texts()]
+
+
+def labelled(ax, start):
+    """Return the line whose label starts with a text."""
+    (found,) = (line for line in ax.lines if str(line.get_label()).startswith(start))
+    return found
+
+
+def blocks(*values):
+    """Return a matrix with the given eigenvalues, of complex ones the pair."""
+    size = sum(2 if np.imag(v) else 1 for v in values)
+    matrix, i = np.zeros((size, size)), 0
+    for v in values:
+        if np.imag(v):
+            matrix[i : i + 2, i : i + 2] = [[v.real, -v.imag], [v.imag, v.real]]
+        else:
+            matrix[i, i] = np.real(v)
+        i += 2 if np.imag(v) else 1
+    return matrix
+
+
+# -- spectrum -------------------------------------------------------------------------------------
+
+
+def test_eigenvalues_lie_where_they_are_with_their_number():
+    gains = [np.diag([1.0, 2.0, 3.0, 4.0])] * 2
+    flow = flows.linear(flows.chain(gains, 0.1, tau=0.01), np.ones(12))
+    ax = plot.spectrum(fixed_point(flow))
+    assert drawn(ax) == ["stable: 12"]
+    marks = labelled(ax, "stable")
+    np.testing.assert_allclose(
+        np.sort(marks.get_xdata()), np.sort(flows.chain_rates(3, 0.1, tau=0.01)), rtol=1e-9
+    )
+    np.testing.assert_allclose(marks.get_ydata(), 0.0, atol=1e-9)
+    assert [t.get_text() for t in ax.texts] == ["×4"] * 3
+    assert ax.get_title(loc="left") == "stable: the slowest mode decays in 17.4 ms"
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("real part (1/s)", "imaginary part (1/s)")
+    assert ax.get_xlim()[1] > 0.0
+
+
+def test_kinds_of_eigenvalues_differ_in_colour_and_marker():
+    matrix = blocks(-2.0, -1 + 3j, 0.5, 0.0, 0.0)
+    symmetric = np.eye(6)[:, [5]]
+    ax = plot.spectrum(spectrum(matrix, symmetric))
+    assert drawn(ax) == ["stable: 3", "unstable", "zero mode of symmetries", "neutral"]
+    marks = [labelled(ax, name) for name in ("stable", "unstable", "zero mode", "neutral")]
+    assert len({m.get_marker() for m in marks}) == len({m.get_color() for m in marks}) == 4
+    found = np.sort_complex(marks[0].get_xdata() + 1j * marks[0].get_ydata())
+    np.testing.assert_allclose(found, [-2.0, -1 - 3j, -1 + 3j], rtol=1e-12)
+    for mark, value in zip(marks[1:], (0.5, 0.0, 0.0), strict=True):
+        assert list(mark.get_xdata()) == [value]
+    assert ax.get_title(loc="left") == "unstable: 1 growing, the fastest in 2 s"
+
+
+@pytest.mark.parametrize(
+    ("values", "scales"),
+    [
+        ([-1.0, -50.0], ("linear", "linear")),
+        ([-0.1, -500.0], ("symlog", "linear")),
+        ([-1.0 + 1j, -2.0 + 1e4j], ("linear", "symlog")),
+    ],
+)
+def test_rates_that_differ_much_are_drawn_on_a_logarithmic_axis(values, scales):
+    ax = plot.spectrum(spectrum(blocks(*values)))
+    assert (ax.get_xscale(), ax.get_yscale()) == scales
+    drawn(ax)
+    places = ax.transAxes.inverted().transform(ax.transData.transform([(v, 0) for v in values]))
+    assert np.all((places[:, 0] > 0.0) & (places[:, 0] < 1.0))
+    assert len(ax.get_xticks()) < 10
+
+
+def test_a_pair_on_the_imaginary_axis_is_marginal():
+    ax = plot.spectrum(spectrum(blocks(50j)))
+    assert ax.get_title(loc="left") == "marginal: 2 modes neither grow nor decay"
+    assert drawn(ax) == ["neutral: 2"]
+
+
+def test_a_spectrum_in_parts_says_so():
+    flow, _ = flows.cells(1000)
+    ax = plot.spectrum(spectrum(flow.jacobian(flow.start), count=7))
+    assert ax.get_title(loc="left").endswith("(rightmost 7 of 3000)")
+
+
+def test_the_best_point_of_a_failed_search_is_not_shown_as_an_equilibrium():
+    flow = flows.Formula(lambda x: 1.0 + x**2, lambda x: np.diag(2.0 * x), [1.0])
+    with pytest.raises(NotConvergedError) as error:
+        fixed_point(flow, max_iterations=5)
+    ax = plot.spectrum(error.value.point)
+    assert ax.get_title(loc="left").startswith("not a fixed point")
+
+
+def test_a_spectrum_is_drawn_into_given_axes():
+    ax = plot.spectrum(spectrum(-np.eye(2)))
+    assert plot.spectrum(spectrum(np.eye(2)), ax=ax) is ax
+
+
+# -- transient growth -----------------------------------------------------------------------------
+
+
+def test_transient_growth_is_the_norm_of_the_propagator():
+    matrix = flows.chain([[[10.0]]] * 3, 0.1, tau=0.02)
+    ax = plot.transient(flows.linear(matrix, np.ones(4)), 0.2)
+    curve = labelled(ax, "‖exp(J t)‖")
+    times, norms = curve.get_xdata() / 1e3, curve.get_ydata()
+    assert times[-1] == pytest.approx(0.2)
+    for i in (0, 20, 133, 399):
+        assert norms[i] == pytest.approx(np.linalg.norm(propagator(matrix, times[i]), 2), rel=1e-9)
+    growth = transient_growth(matrix)
+    peak = labelled(ax, "peak")
+    assert peak.get_xdata()[0] == pytest.approx(1e3 * growth.time)
+    assert peak.get_ydata()[0] == pytest.approx(growth.peak)
+    assert ax.get_title(loc="left").startswith(
+        f"stable: a perturbation grows up to {growth.peak:.4g}"
+    )
+    assert ax.get_xlabel() == "time (ms)"
+    assert len(drawn(ax)) == 4
+
+
+def test_thin_lines_bound_the_start_and_meet_the_end():
+    matrix = flows.chain([[[10.0]]] * 3, 0.1, tau=0.02)
+    ax = plot.transient(fixed_point(flows.linear(matrix, np.ones(4))), 0.6)
+    curve = labelled(ax, "‖exp(J t)‖")
+    times, norms = curve.get_xdata() / 1e3, curve.get_ydata()
+    fast = np.max(np.linalg.eigvalsh((matrix + matrix.T) / 2))
+    first = labelled(ax, "numerical abscissa").get_ydata()
+    np.testing.assert_allclose(first[:20], np.exp(fast * times[:20]), rtol=1e-9)
+    assert np.all(norms <= first * (1 + 1e-9))
+    last = labelled(ax, "spectral abscissa").get_ydata()
+    slow = flows.chain_rates(4, 0.1, tau=0.02).max()
+    assert np.log(last[-1] / last[0]) == pytest.approx(slow * 0.6)
+    assert last[-1] == pytest.approx(norms[-1], rel=1e-3)
+
+
+def test_symmetric_flows_do_not_grow_and_symmetries_are_left_out():
+    ax = plot.transient(flows.sphere(3))
+    curve = labelled(ax, "‖exp(J t)‖")
+    np.testing.assert_allclose(curve.get_ydata(), np.exp(-2.0 * curve.get_xdata()), rtol=1e-9)
+    assert ax.get_title(loc="left") == "stable: no perturbation grows"
+    assert not any("peak" in text for text in drawn(ax))
+
+
+def test_units_of_states_scale_the_growth():
+    matrix = np.array([[-1.0, 20.0], [0.0, -2.0]])
+    point = fixed_point(flows.linear(matrix, np.zeros(2)))
+    scale = np.array([10.0, 1.0])
+    ax = plot.transient(point, scale=scale)
+    peak = labelled(ax, "peak").get_ydata()[0] if any("peak" in t for t in drawn(ax)) else 1.0
+    assert peak == pytest.approx(transient_growth(matrix, scale=scale).peak)
+    with pytest.raises(ParameterError, match="scale must be positive"):
+        plot.transient(point, scale=[1.0, 0.0])
+
+
+@pytest.mark.parametrize(
+    ("matrix", "verdict"),
+    [([[1.0, 3.0], [-3.0, 2.0]], "unstable"), ([[0.0, 30.0], [-3.0, 0.0]], "marginal")],
+)
+def test_what_does_not_decay_is_said(matrix, verdict):
+    ax = plot.transient(flows.linear(np.array(matrix), np.zeros(2)))
+    assert ax.get_title(loc="left") == f"{verdict}: perturbations do not all decay"
+    drawn(ax)
+    curve = labelled(ax, "‖exp(J t)‖").get_ydata()
+    line = labelled(ax, "spectral abscissa").get_ydata()
+    assert np.all(curve <= 1.01 * line)
+
+
+@pytest.mark.parametrize("duration", [0.0, -1.0, np.nan])
+def test_a_duration_must_be_positive(duration):
+    with pytest.raises(ParameterError, match="duration must be positive"):
+        plot.transient(flows.linear(-np.eye(2), np.zeros(2)), duration)
