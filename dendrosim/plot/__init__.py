@@ -7,6 +7,7 @@ figure is drawn.
 """
 
 from dendrosim.plot._angles import angles
+from dendrosim.plot._branch import branch
 from dendrosim.plot._curve import curve
 from dendrosim.plot._decoded import decoded
 from dendrosim.plot._families import families
@@ -26,6 +27,7 @@ from dendrosim.plot._window import window
 
 __all__ = [
     "angles",
+    "branch",
     "curve",
     "decoded",
     "families",
