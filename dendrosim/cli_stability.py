@@ -171,14 +171,12 @@ def _figures(
 ) -> "dict[str, Callable[[], Figure]]":
     from dendrosim import plot
 
-    figures: dict[str, Callable[[], Figure]] = {
-        "spectrum": lambda: plot.spectrum(point).figure  # type: ignore[dict-item, return-value]
-    }
+    axes: dict[str, Callable[[], Any]] = {"spectrum": lambda: plot.spectrum(point)}
     if transient and point.stable:
-        figures["transient"] = lambda: plot.transient(point).figure
+        axes["transient"] = lambda: plot.transient(point)
     if branch is not None:
-        figures["branch"] = lambda: plot.branch(branch).figure
-    return figures
+        axes["branch"] = lambda: plot.branch(branch)
+    return {name: lambda draw=draw: draw().figure for name, draw in axes.items()}  # type: ignore[misc]
 
 
 def _written(output: Any, plain: Mapping[str, Any], figures: Mapping[str, Any]) -> list[Path]:

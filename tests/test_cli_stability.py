@@ -128,7 +128,7 @@ def test_a_person_reads_a_verdict_and_the_slowest_modes(capsys):
         (3, ["dynamical_tp", "--unfreeze", "v*"], "unknown plastic matrix 'v*'"),
         (3, ["dynamical_tp", "--slave", "layer9.*"], "unknown state 'layer9.*'"),
         (2, ["dynamical_tp", "--continue", "mu=0.1"], "write NAME=START:STOP"),
-        (2, ["dynamical_tp", "--continue", "mv=0.1:0.2"], "did you mean 'mu'"),
+        (2, ["dynamical_tp", "--continue", "eta_hut=0.1:0.2"], "did you mean 'eta_hat'"),
         (3, ["dynamical_tp", "--phase", "free"], "only a protocol has phases"),
         (3, ["bac_firing", "--subthreshold"], "changes in time"),
     ],
