@@ -19,6 +19,7 @@ from dendrosim.errors import (
 )
 from dendrosim.stability.arclength import Array, Curve, Outside, Plane, Point, Stuck
 from dendrosim.stability.branch import KINDS, Bifurcation, Branch
+from dendrosim.stability.corners import round_corner
 from dendrosim.stability.crossings import Step, crossings
 from dendrosim.stability.fixed_point import fixed_point
 from dendrosim.stability.flow import Flow
@@ -234,6 +235,12 @@ def _follow(
         except (Stuck, Outside) as error:
             length *= 0.5
             if length >= settings.min_step:
+                continue
+            corner = round_corner(curve, left, settings.min_step)
+            if corner is not None:
+                marks += corner[0]
+                points.append(corner[1])
+                length = settings.step
                 continue
             why = "left the domain" if isinstance(error, Outside) else "step below min_step"
             return points, marks, f"{why} at {here}: {error}"
