@@ -19,6 +19,7 @@ from dendrosim.plot._psth import psth
 from dendrosim.plot._raster import raster
 from dendrosim.plot._save import save
 from dendrosim.plot._spectrum import spectrum
+from dendrosim.plot._stability_map import stability_map
 from dendrosim.plot._traces import traces
 from dendrosim.plot._transient import transient
 from dendrosim.plot._weight_traces import weight_traces
@@ -40,6 +41,7 @@ __all__ = [
     "receptive_fields",
     "save",
     "spectrum",
+    "stability_map",
     "traces",
     "transient",
     "weight_traces",
