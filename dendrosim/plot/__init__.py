@@ -14,6 +14,7 @@ from dendrosim.plot._families import families
 from dendrosim.plot._images import images, receptive_fields
 from dendrosim.plot._overview import overview
 from dendrosim.plot._panels import panels
+from dendrosim.plot._phase_plane import phase_plane
 from dendrosim.plot._plasticity import plasticity
 from dendrosim.plot._psth import psth
 from dendrosim.plot._raster import raster
@@ -35,6 +36,7 @@ __all__ = [
     "images",
     "overview",
     "panels",
+    "phase_plane",
     "plasticity",
     "psth",
     "raster",
