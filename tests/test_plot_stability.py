@@ -6,13 +6,16 @@ import continuation_flows
 import flows
 import numpy as np
 import pytest
+from matplotlib.collections import QuadMesh
+from matplotlib.contour import ContourSet
 from matplotlib.legend import Legend
 
 from dendrosim import plot
-from dendrosim.errors import NotConvergedError, ParameterError, UnknownMemberError
+from dendrosim.errors import NotConvergedError, ParameterError, ShapeError, UnknownMemberError
 from dendrosim.plot.style import figure_of
 from dendrosim.stability.continuation import continuation
 from dendrosim.stability.fixed_point import fixed_point
+from dendrosim.stability.maps import StabilityMap, stability_map
 from dendrosim.stability.spectrum import spectrum
 from dendrosim.stability.transient import propagator, transient_growth
 
@@ -306,3 +309,184 @@ def test_a_state_or_branch_that_is_not_there_is_refused():
         plot.branch([])
     with pytest.raises(ParameterError, match="p and q"):
         plot.branch([branch, replace(branch, parameter="q")])
+
+
+# -- maps -----------------------------------------------------------------------------------------
+
+
+def grid(abscissa, rows, columns, names=("mu", "tau")):
+    """Return a map with given numbers; without an equilibrium where they are nan."""
+    failed = {(int(i), int(j)): "none" for i, j in np.argwhere(np.isnan(abscissa))}
+    verdicts = np.where(abscissa > 0.0, "unstable", "stable")
+    values = (np.asarray(rows, float), np.asarray(columns, float))
+    states = np.zeros((*abscissa.shape, 1))
+    return StabilityMap(
+        names, values, abscissa, verdicts, abscissa > 0, states, ["x"], ["1"], failed
+    )
+
+
+def test_a_map_shows_the_abscissa_and_where_it_is_zero():
+    flow = continuation_flows.Chain([1.5, 2.0, 0.7], 0.2, 1.0)
+    found = stability_map(
+        flow, {"mu": np.linspace(0.05, 0.95, 19)}, {"gain": np.geomspace(0.5, 10.0, 20)}
+    )
+    ax = plot.stability_map(found)
+    assert drawn(ax) == ["limit of stability", "unstable"]
+    mesh = next(c for c in ax.collections if isinstance(c, QuadMesh))
+    np.testing.assert_array_equal(mesh.get_array(), found.abscissa)
+    assert mesh.norm.vmin == -mesh.norm.vmax == -np.max(np.abs(found.abscissa))
+    lines = next(c for c in ax.collections if isinstance(c, ContourSet))
+    gains, shares = lines.get_paths()[0].vertices.T
+    # 1 = 2 mu (1 - mu) gain; between points of the grid the rates count as linear.
+    np.testing.assert_allclose(gains, 1 / (2 * shares * (1 - shares)), rtol=0.05)
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("gain", "mu")
+    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "linear")
+    assert figure_of(ax).axes[1].get_ylabel() == "spectral abscissa (1/s)"
+
+
+def test_axes_of_a_map_have_units_and_ascend():
+    abscissa = np.array([[-1.0, 2.0, 3.0], [-2.0, -1.0, 1.0]])
+    ax = plot.stability_map(grid(abscissa, [0.2, 0.1], [0.03, 0.02, 0.01]), units={"tau": "s"})
+    drawn(ax)
+    assert ax.get_xlabel() == "tau (ms)"
+    mesh = next(c for c in ax.collections if isinstance(c, QuadMesh))
+    np.testing.assert_array_equal(mesh.get_array(), abscissa[::-1, ::-1])
+    np.testing.assert_allclose(mesh.get_coordinates()[0, :, 0], [5.0, 15.0, 25.0, 35.0])
+    np.testing.assert_allclose(ax.get_xlim(), [5.0, 35.0])
+
+
+def test_points_without_equilibrium_are_hatched():
+    abscissa = np.array([[-1.0, np.nan], [-2.0, -1.0]])
+    ax = plot.stability_map(grid(abscissa, [0.1, 0.2], [1.0, 2.0]))
+    assert drawn(ax) == ["no equilibrium"]
+    mesh = next(c for c in ax.collections if isinstance(c, QuadMesh))
+    np.testing.assert_array_equal(mesh.get_array().mask, np.isnan(abscissa))
+    assert mesh.cmap.get_bad()[3] == 0.0
+    assert ax.patch.get_hatch()
+    nowhere = plot.stability_map(grid(np.full((2, 2), np.nan), [0.1, 0.2], [1.0, 2.0]))
+    drawn(nowhere)
+    assert nowhere.texts[0].get_text() == "no equilibrium was found"
+
+
+def test_a_map_may_be_a_single_row():
+    ax = plot.stability_map(grid(np.array([[-1.0, 0.5, 2.0]]), [0.0], [1.0, 2.0, 3.0]))
+    assert drawn(ax) == []
+    assert ax.get_ylim() == (-0.5, 0.5)
+
+
+def test_colours_stay_readable_when_a_corner_is_extreme():
+    abscissa = np.array([[-1.0, -2.0, -1.0], [1.0, 2.0, 5000.0]])
+    ax = plot.stability_map(grid(abscissa, [0.1, 0.2], [1.0, 2.0, 3.0]))
+    drawn(ax)
+    mesh = next(c for c in ax.collections if isinstance(c, QuadMesh))
+    assert mesh.norm(0.0) == pytest.approx(0.5)
+    assert mesh.norm(-2.0) < 0.45
+
+
+# -- phase plane ----------------------------------------------------------------------------------
+
+
+def nullclines(ax):
+    """Return the points of each nullcline."""
+    found = [c for c in ax.collections if isinstance(c, ContourSet)]
+    return [np.vstack([path.vertices for path in c.get_paths()]) for c in found]
+
+
+def test_the_phase_plane_of_the_bistable_circuit_shows_both_stable_points_and_the_saddle():
+    flow = flows.bistable()
+    points = fixed_point(flow, starts=5, deflate=3)
+    ax = plot.phase_plane(flow, "layer.h[0]", "layer.h[1]", points=points)
+    names = ["layer.h[0] constant", "layer.h[1] constant", "stable point", "saddle"]
+    assert drawn(ax) == names
+    stable, saddle = (line for line in ax.lines if line.get_linestyle() == "None")
+    np.testing.assert_allclose(np.sort(stable.get_xdata()), [-5 / 21, 5 / 6])
+    np.testing.assert_allclose(np.ravel(saddle.get_data()), [1 / 3, -7 / 30])
+    assert stable.get_marker() != saddle.get_marker()
+    across, up = nullclines(ax)
+    h1, h2 = across.T
+    np.testing.assert_allclose(h1, 0.8 + 0.2 * np.where(h2 > 0, h2, 10 * h2), atol=0.02)
+    h1, h2 = up.T
+    np.testing.assert_allclose(h2, 0.8 * flows.leaky(h1) - 0.5, atol=0.02)
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("layer.h[0]", "layer.h[1]")
+    for point in (points, *points.others):
+        assert ax.get_xlim()[0] < point.x[0] < ax.get_xlim()[1]
+        assert ax.get_ylim()[0] < point.x[1] < ax.get_ylim()[1]
+
+
+def test_the_phase_plane_has_units():
+    matrix = np.array([[-50.0, 40.0], [-70.0, 20.0]])
+    flow = flows.linear(matrix, np.array([-1.0, 0.5]))
+    flow.labels, flow.units = ["soma.v[0]", "soma.u[0]"], ["V", "1"]
+    ranges = ((-0.1, 0.05), (-1.0, 2.0))
+    ax = plot.phase_plane(flow, "soma.v", "soma.u", ranges=ranges)
+    drawn(ax)
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("soma.v[0] (mV)", "soma.u[0]")
+    assert (ax.get_xlim(), ax.get_ylim()) == ((-100.0, 50.0), (-1.0, 2.0))
+    v, u = nullclines(ax)[0].T
+    np.testing.assert_allclose(u, (50.0 * v / 1e3 + 1.0) / 40.0, atol=1e-9)
+
+
+def test_other_states_are_held_where_asked():
+    matrix = np.array([[-1.0, 0.0, 1.0], [0.0, -2.0, 1.0], [0.0, 0.0, -1.0]])
+    flow = flows.linear(matrix, np.zeros(3))
+    for at in ([0.0, 0.0, 0.5], {"x[2]": 0.5}):
+        ax = plot.phase_plane(flow, "x[0]", "x[1]", at=at, ranges=((-1, 1), (-1, 1)))
+        np.testing.assert_allclose(nullclines(ax)[0][:, 0], 0.5)
+        np.testing.assert_allclose(nullclines(ax)[1][:, 1], 0.25)
+        assert ax.get_title(loc="left") == "1 other state held"
+    point = fixed_point(flow)
+    ax = plot.phase_plane(flow, "x[0]", "x[1]", at=point, ranges=((-1, 1), (-1, 1)))
+    np.testing.assert_allclose(nullclines(ax)[0][:, 0], 0.0, atol=1e-12)
+
+
+def test_unstable_points_are_neither_saddles_nor_stable():
+    flow = flows.linear(np.diag([1.0, 2.0]), np.zeros(2))
+    ax = plot.phase_plane(flow, "x[0]", "x[1]", points=[fixed_point(flow)], trajectories=3)
+    assert drawn(ax)[-1] == "unstable point"
+
+
+def test_trajectories_follow_the_flow_to_its_stable_point():
+    flow = flows.linear(np.array([[-1.0, -3.0], [3.0, -1.0]]), np.array([1.0, 0.0]))
+    point = fixed_point(flow)
+    ax = plot.phase_plane(flow, "x[0]", "x[1]", points=point, trajectories=5)
+    assert "trajectory" in drawn(ax)
+    paths = [np.array(line.get_data()) for line in ax.lines if len(line.get_xdata()) > 1]
+    assert len(paths) == 5
+    for path in paths:
+        away = np.linalg.norm(path - point.x[:, None], axis=0)
+        assert away[-1] == pytest.approx(np.exp(-8.0) * away[0], rel=0.02)
+
+
+def test_where_a_flow_has_no_rates_the_plane_stays_empty():
+    def f(x):
+        if x[0] > 0.5:
+            raise NotConvergedError("no fast state")
+        return np.array([np.sqrt(x[0]), x[1]])
+
+    flow = flows.Formula(f, lambda x: np.eye(2), [0.1, 0.1])
+    ax = plot.phase_plane(flow, "x[0]", "x[1]", ranges=((-1, 1), (-1, 1)), trajectories=4)
+    assert drawn(ax) == ["x[1] constant", "trajectory"]
+    (line,) = nullclines(ax)
+    assert line[:, 0].max() == pytest.approx(0.5, abs=0.04)
+    assert all(np.max(line.get_xdata()) <= 0.5 for line in ax.lines)
+
+
+def test_a_plane_that_makes_no_sense_is_refused():
+    flow = flows.bistable()
+    with pytest.raises(UnknownMemberError, match=r"'layer.h\[2\]'; did you mean 'layer.h"):
+        plot.phase_plane(flow, "layer.h[2]", "layer.h[1]")
+    with pytest.raises(ParameterError, match="stands for 2 states"):
+        plot.phase_plane(flow, "layer.h", "layer.h[1]")
+    with pytest.raises(ParameterError, match="on both axes"):
+        plot.phase_plane(flow, "layer.h[1]", "layer.h[1]")
+    with pytest.raises(ParameterError, match="must ascend"):
+        plot.phase_plane(flow, "layer.h[0]", "layer.h[1]", ranges=((0, 1), (1, 1)))
+    with pytest.raises(ShapeError, match="2 numbers"):
+        plot.phase_plane(flow, "layer.h[0]", "layer.h[1]", at=[1.0])
+
+
+def test_saved_figures_of_a_plane_are_reproducible(tmp_path):
+    flow = flows.bistable()
+    for name in "ab":
+        plot.save(plot.phase_plane(flow, "layer.h[0]", "layer.h[1]"), tmp_path / name)
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()

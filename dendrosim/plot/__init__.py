@@ -14,11 +14,13 @@ from dendrosim.plot._families import families
 from dendrosim.plot._images import images, receptive_fields
 from dendrosim.plot._overview import overview
 from dendrosim.plot._panels import panels
+from dendrosim.plot._phase_plane import phase_plane
 from dendrosim.plot._plasticity import plasticity
 from dendrosim.plot._psth import psth
 from dendrosim.plot._raster import raster
 from dendrosim.plot._save import save
 from dendrosim.plot._spectrum import spectrum
+from dendrosim.plot._stability_map import stability_map
 from dendrosim.plot._traces import traces
 from dendrosim.plot._transient import transient
 from dendrosim.plot._weight_traces import weight_traces
@@ -34,12 +36,14 @@ __all__ = [
     "images",
     "overview",
     "panels",
+    "phase_plane",
     "plasticity",
     "psth",
     "raster",
     "receptive_fields",
     "save",
     "spectrum",
+    "stability_map",
     "traces",
     "transient",
     "weight_traces",
