@@ -72,13 +72,20 @@ void start()
     brian::{clock}_dt[0] = task.dt;
     for (Bundle& b : bundles) b.prepare(b);
 }}
+// Network::run would do, but it looks up the clock of every object in every step, and asks for the time.
 void loop()
 {{
     using namespace brian;
     ds_clock.timestep[0] = 0;
     ds_clock.t[0] = 0;
-    ds_network.t = 0;
-    ds_network.run(task.steps*task.dt, NULL, 0);
+    Network::_globally_running = true;
+    Network::_globally_stopped = false;
+    while (task.step < task.steps && !Network::_globally_stopped)
+    {{
+        for (const auto& object : ds_network.objects) if (object.second) object.second();
+        ds_clock.tick();
+    }}
+    Network::_globally_running = false;
 }}
 }}
 """
