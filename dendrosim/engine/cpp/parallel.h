@@ -60,7 +60,7 @@ public:
         for (int i = 1; i < threads; i++) std::thread([this, i] { work(i); }).detach();
     }
 
-    template <typename F> void run(int64_t count, const F& loop)
+    template <typename F> void run(int64_t count, int64_t block, const F& loop)
     {
         const int64_t blocks = (count + block - 1)/block;
         share = (blocks + pieces - 1)/pieces*block;
@@ -140,7 +140,7 @@ inline void use_threads(int threads)
 // Call loop(begin, end) for parts of 0 .. count that together are all of it.
 template <typename F> inline void parallel(int64_t count, const F& loop)
 {
-    if (pool && count >= parallel_from) pool->run(count, loop); else part_of<F>(&loop, 0, count);
+    if (pool && count >= parallel_from) pool->run(count, block, loop); else part_of<F>(&loop, 0, count);
 }
 
 }  // namespace ds
