@@ -196,7 +196,8 @@ def fixed_point(
     rows = list(begin / sizes)
     while len(rows) < starts:
         rows.append(rows[0] + random.standard_normal(flow.size))
-    attempts = [newton(scaled, row, rules) for row in rows]
+    with np.errstate(all="ignore"):  # what is not finite is told apart
+        attempts = [newton(scaled, row, rules) for row in rows]
     points = _distinct(scaled, [a for a in attempts if a.converged])
     failures = [_failure(flow, f"start {i}", a) for i, a in enumerate(attempts) if not a.converged]
     if not points:
@@ -213,7 +214,8 @@ def fixed_point(
     wanted = len(points) + deflate
     row = next(tries, None) if deflate else None
     while row is not None and len(points) < wanted:
-        attempt = deflated(scaled, row + 1e-3, rules, [p.x / sizes for p in points])
+        with np.errstate(all="ignore"):
+            attempt = deflated(scaled, row + 1e-3, rules, [p.x / sizes for p in points])
         more = _distinct(scaled, [attempt], points) if attempt.converged else points
         if len(more) == len(points):
             failures.append(_failure(flow, "deflation", attempt))
