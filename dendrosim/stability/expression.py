@@ -217,6 +217,9 @@ class _Switches(ast.NodeTransformer):
         self.values: dict[str, str] = {}
         self.corners: list[str] = []
 
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        return ast.Constant(float(node.value)) if isinstance(node.value, bool) else node
+
     def visit_Call(self, node: ast.Call) -> ast.AST:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         if name in ("int", "floor", "ceil", "timestep", "sign") and not self._varies(node):

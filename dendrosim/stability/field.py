@@ -19,7 +19,7 @@ from dendrosim.phases import Block, Phase
 from dendrosim.protocol import Protocol
 from dendrosim.stability import derivatives
 from dendrosim.stability.evaluation import Evaluation, Nodes, Numbers
-from dendrosim.stability.flow import Flow, Vector
+from dendrosim.stability.flow import Flow, Vector, number_of, numbers_of
 from dendrosim.stability.symmetry import Symmetries, symmetries
 from dendrosim.stability.system import Formula, System
 from dendrosim.units import Quantity, unit, unit_name
@@ -91,7 +91,7 @@ class Field(CircuitFlow):
         for name, value in values.items():
             if name not in parts:
                 raise UnknownMemberError("state of the vector field", name, parts)
-            given, shape = np.asarray(value, dtype=float), parts[name].shape
+            given, shape = numbers_of(f"state {name!r}", value), parts[name].shape
             if "." in name and given.shape == shape[:1]:
                 given = given[:, None]
             if given.ndim and given.shape not in (shape, (shape[0], 1)):
@@ -107,6 +107,10 @@ class Field(CircuitFlow):
         return array[:, 0] if self.samples == 1 and "." in name else array
 
     def _arrays(self, x: Vector) -> Nodes:
+        if x.shape != self.start.shape:
+            raise ShapeError(
+                f"x has shape {x.shape}; it must be {self.start.shape}, one number for each of the labels"
+            )
         ends = np.cumsum([rows * columns for rows, columns in self.shapes.values()])
         parts = np.split(x, ends[:-1])
         return {n: p.reshape(s) for (n, s), p in zip(self.shapes.items(), parts, strict=True)}
@@ -133,8 +137,8 @@ class Field(CircuitFlow):
     @property
     def weights(self) -> dict[str, NDArray[np.float64]]:
         """The weights of every matrix that is not part of the state, inverses left out."""
-        matrices = self.circuit.matrices
-        return {m.name: self._numbers.weights[m.name] for m in matrices if m.inverse_of is None}
+        own = [m.name for m in self.circuit.matrices if m.inverse_of is None]
+        return {name: self._numbers.weights[name] for name in own if name not in self.shapes}
 
     def spread(self, states: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
         """Return several states, (m, n), as samples side by side: arrays (units, m) by name."""
@@ -185,12 +189,12 @@ class Field(CircuitFlow):
 
     def at(self, name: str, value: float) -> "Field":
         self._check_parameter(name)
-        numbers = self._numbers
+        numbers, value = self._numbers, number_of(f"parameter {name!r}", value)
         if name in numbers.drives:
             drives = {**numbers.drives, name: np.full_like(numbers.drives[name], value)}
             numbers = replace(numbers, drives=drives)
         else:
-            numbers = replace(numbers, shared={**numbers.shared, name: float(value)})
+            numbers = replace(numbers, shared={**numbers.shared, name: value})
         return self.with_changes(_numbers=numbers)
 
     def _check_parameter(self, name: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dendrosim.errors import UnknownMemberError
+from dendrosim.errors import ParameterError, UnknownMemberError
 
 Vector = NDArray[Any]
 """Of floats, or of complex numbers where a derivative is taken by a complex step."""
@@ -78,7 +78,7 @@ class Flow(ABC):
         for label, value in values.items():
             if label not in places:
                 raise UnknownMemberError("state of the flow", label, places)
-            x[places[label]] = value
+            x[places[label]] = number_of(f"state {label!r}", value)
         return x
 
     def unpack(self, x: Vector) -> dict[str, Any]:
@@ -87,3 +87,19 @@ class Flow(ABC):
 
     def check(self, x: NDArray[np.float64]) -> None:  # noqa: B027
         """Raise an error that says why x is outside of where the flow means something."""
+
+
+def numbers_of(where: str, value: Any) -> NDArray[np.float64]:
+    """Return numbers in SI units as an array; raises ParameterError."""
+    try:
+        return np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        raise ParameterError(f"{where} is {value!r}; give numbers, in SI units") from None
+
+
+def number_of(where: str, value: Any) -> float:
+    """Return one finite number in SI units; raises ParameterError."""
+    number = numbers_of(where, value)
+    if number.shape or not np.isfinite(number):
+        raise ParameterError(f"{where} is {value!r}; give one finite number, in SI units")
+    return float(number)
