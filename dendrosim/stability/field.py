@@ -5,7 +5,7 @@ over the samples. The Jacobian is exact: symbolic derivatives of each population
 matrices.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, Self
@@ -209,6 +209,10 @@ class Field(CircuitFlow):
 
     def jacobian(self, x: NDArray[np.float64]) -> Any:
         return derivatives.jacobian(self._at(np.asarray(x, dtype=float)))
+
+    def partial_jacobian(self, x: NDArray[np.float64], states: Collection[str]) -> Any:
+        """Return the block of the Jacobian of some states by the same ones, in the order of `shapes`."""
+        return derivatives.jacobian(self._at(np.asarray(x, dtype=float)), states)
 
     def parameter_derivative(self, x: NDArray[np.float64], name: str) -> NDArray[np.float64]:
         self._check_parameter(name)

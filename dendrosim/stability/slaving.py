@@ -29,7 +29,7 @@ class Slaved(CircuitFlow):
     """A field in which the states of the names `fast` follow the others without delay."""
 
     def __init__(self, field: Field, fast: set[str]) -> None:
-        self._field = field
+        self._field, self._names = field, frozenset(fast)
         self.circuit, self.samples = field.circuit, field.samples
         self.shapes = {n: s for n, s in field.shapes.items() if n not in fast}
         whole = [np.full(rows * columns, n in fast) for n, (rows, columns) in field.shapes.items()]
@@ -91,8 +91,7 @@ class Slaved(CircuitFlow):
         return (parts[0][0], parts[0][1]), (parts[1][0], solve)
 
     def _fast_block(self, whole: NDArray[np.float64]) -> Any:
-        fast = np.flatnonzero(self._fast)
-        return self._field.jacobian(whole)[fast][:, fast]
+        return self._field.partial_jacobian(whole, self._names)
 
     def _solver(self, block: Any) -> Solve:
         """Factorise what couples the fast states; raises NotConvergedError where it is singular."""
@@ -120,7 +119,7 @@ class Slaved(CircuitFlow):
         whole[self._slow] = x.real
         whole[self._fast] = self._settled(whole.real)
         if np.iscomplexobj(x):
-            solve = self._blocks(self._field.jacobian(whole.real))[1][1]
+            solve = self._solver(self._fast_block(whole.real))
             whole[self._slow] = x
             whole[self._fast] -= 1j * solve(self._field.f(whole)[self._fast].imag)
         self._last = np.array(x), whole
