@@ -108,7 +108,7 @@ def protocol(
     duration
         Simulated time (default: until all growth of linear circuits is undone and the slowest mode has fallen).
     dt
-        Time step (default: 0.01 tau).
+        Time step (default: 0.02 tau).
     tau
         Time constant of all layers.
     data_seed
@@ -116,7 +116,7 @@ def protocol(
     """
     ds.positive(cases=cases, runs=runs, tau=tau)
     second = float(tau.value)
-    step = 0.01 * second if dt is None else float(dt.value)
+    step = 0.02 * second if dt is None else float(dt.value)
     ds.positive(dt=step)
     if step > second * (1 + 1e-9):
         raise ParameterError(
