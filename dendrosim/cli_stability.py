@@ -34,6 +34,9 @@ def stability(
             "--input", metavar="NAME=VALUE", help="Set an input, 0 without; may be repeated."
         ),
     ] = None,
+    gates: Annotated[
+        Patterns, typer.Option("--gate", metavar="NAME=VALUE", help="Set a gate; may be repeated.")
+    ] = None,
     phase: Annotated[
         str | None, typer.Option(metavar="NAME", help="Of a protocol; its first by default.")
     ] = None,
@@ -83,6 +86,7 @@ def stability(
         flow = vector_field(
             target,
             inputs={n: _quantities(t) for n, t in pairs("--input", inputs, "layer0.h=0.5").items()},
+            gates={n: _number(n, t) for n, t in pairs("--gate", gates, "learn=1").items()},
             values=_final(initial),
             unfrozen=_patterns(unfreeze),
             slaved=_patterns(slave),
@@ -131,6 +135,15 @@ def _quantities(text: str) -> Any:
         parts = [p.strip().strip("'\"") for p in inside[1:-1].split(",")]
         return quantity([quantity(p) for p in parts if p])
     return quantity(text)
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise UsageError(
+            f"cannot read --gate {name}={text}: a gate is a number, as in learn=1"
+        ) from None
 
 
 def _final(initial: Path | None) -> Mapping[str, Any]:
