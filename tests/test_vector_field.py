@@ -70,8 +70,14 @@ def test_one_step_without_a_batch_is_dt_times_the_field(model):
     check_step(f"{model}()", 1, "numpy")
 
 
-@pytest.mark.parametrize("backend", ["cython", "cpp"])
-@pytest.mark.parametrize("model", examples.MODELS)
+COMPILED = [
+    pytest.param(m, b, marks=() if m in ("bmvr", "pyramidal_burst") else pytest.mark.slow)
+    for m in examples.MODELS
+    for b in ("cython", "cpp")
+]
+
+
+@pytest.mark.parametrize(("model", "backend"), COMPILED)
 def test_one_compiled_step_is_dt_times_the_field(model, backend):
     check_step(f"{model}()", 3, backend)
 
