@@ -153,8 +153,8 @@ def _integrated(point: FixedPoint, start: Array, time: float) -> Array:
             start / scale,
             method="LSODA",
             jac=jacobian,
-            rtol=1e-8,
-            atol=1e-9,
+            rtol=1e-6,
+            atol=1e-8,
         )
     return np.asarray(solved.y[:, -1] * scale) if solved.success else np.full_like(start, np.nan)
 
