@@ -165,7 +165,9 @@ def _bifurcations_by_step(one: Branch) -> dict[int, list[Bifurcation]]:
     if len(one.values) < 2:
         return {}
     largest = float(np.max(np.abs(one.states), initial=1e-300))
-    scale = np.maximum(np.ptp(one.states, axis=0), 1e-6 * largest)  # what stays in place does not count
+    scale = np.maximum(
+        np.ptp(one.states, axis=0), 1e-6 * largest
+    )  # what stays in place does not count
     across = float(np.ptp(one.values)) or 1.0
     curve = np.column_stack([one.values / across, one.states / scale])
     lengths = np.linalg.norm(np.diff(curve, axis=0), axis=1)
