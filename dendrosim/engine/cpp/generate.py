@@ -81,6 +81,7 @@ void loop()
     using namespace brian;
     ds_clock.timestep[0] = 0;
     ds_clock.t[0] = 0;
+    const auto begin = std::chrono::steady_clock::now();
     Network::_globally_running = true;
     Network::_globally_stopped = false;
     while (task.step < task.steps && !Network::_globally_stopped)
@@ -94,6 +95,7 @@ void loop()
         ds_clock.tick();
     }}
     Network::_globally_running = false;
+    task.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }}
 }}
 """

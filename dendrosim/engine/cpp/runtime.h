@@ -151,6 +151,7 @@ struct Task {
     int64_t step = 0, segment = -1, spikes_left = 0;
     bool broken = false, full = false, tables = false;
     std::chrono::steady_clock::time_point shown;
+    double seconds = 0;  // that the steps took
 };
 inline Task task;
 
@@ -426,6 +427,7 @@ inline int finish()
     good &= std::fclose(file) == 0;
     if (!good) fail("cannot write the results: is the disk full?");
     tell(true);
+    std::printf("T %.9f\n", task.seconds);
     return task.broken ? 3 : task.full ? 5 : task.step < task.steps ? 4 : 0;
 }
 
