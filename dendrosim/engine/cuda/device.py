@@ -8,7 +8,7 @@ from brian2.core.preferences import prefs
 from brian2cuda.device import CUDAStandaloneDevice
 
 from dendrosim.engine.cuda.dense import CudaAtomicsCodeObject, CudaCodeObject
-from dendrosim.engine.cuda.toolchain import FLAGS, capability, cuda_version, nvcc
+from dendrosim.engine.cuda.toolchain import FLAGS, capability, cuda_version, toolkit
 
 
 class CudaDevice(CUDAStandaloneDevice):
@@ -34,7 +34,7 @@ def settings() -> Iterator[None]:
         f"{backend}.gpu_id": 0,
         f"{backend}.compute_capability": float(capability()),
         f"{backend}.detect_cuda": False,
-        f"{backend}.cuda_path": str(nvcc().resolve().parent.parent),
+        f"{backend}.cuda_path": str(toolkit()),
         f"{backend}.cuda_runtime_version": float(f"{major}.{minor}"),
         f"{backend}.extra_compile_args_nvcc": list(FLAGS),
         "codegen.cpp.extra_compile_args_gcc": ["-std=c++17"],

@@ -9,9 +9,9 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,12 +19,13 @@ from dendrosim.cache import package_version
 from dendrosim.engine.cpp.toolchain import compiler
 from dendrosim.errors import BackendMissingError, CompilationError
 
-# No -use_fast_math: see this package's first lines. Assertions of Brian2CUDA's kernels are off.
-FLAGS = ["-std=c++17", "-O3", "-rdc=true", "-DNDEBUG", "-w"]
+# -O1 is for the host's code, where nothing takes time; kernels are always optimised in full. No -use_fast_math:
+# see this package's first lines. Assertions of Brian2CUDA's kernels are off.
+FLAGS = ["-std=c++17", "-O1", "-rdc=true", "-DNDEBUG", "-w"]
 WITHOUT_GPU = "9.0"
 """Compute capability for which programs are compiled where there is no GPU to ask."""
 
-_INSTEAD = "or use --backend cpp"
+_INSTEAD = ", or use --backend cpp"
 _LEAST, _LATEST = (12, 0), 13  # of CUDA
 _HEADERS = {"cublas": "cublas_v2.h", "curand": "curand_kernel.h"}
 _PACKAGES = {"cublas": "nvidia-cublas", "curand": "nvidia-curand"}
@@ -59,7 +60,7 @@ def nvcc() -> Path:
             found = Path(own) / "bin" / "nvcc"
             if not os.access(found, os.X_OK):
                 raise BackendMissingError(
-                    f"{variable} is {own!r}, where there is no bin/nvcc; unset or correct it, {_INSTEAD}"
+                    f"{variable} is {own!r}, where there is no bin/nvcc; unset or correct it{_INSTEAD}"
                 )
             return found
     if on_path := shutil.which("nvcc"):
@@ -69,7 +70,7 @@ def nvcc() -> Path:
         return usual
     raise BackendMissingError(
         "back end cuda needs NVIDIA's compiler nvcc and there is none; install the CUDA toolkit and set CUDA_PATH "
-        f"to its folder, {_INSTEAD}"
+        f"to its folder{_INSTEAD}"
     )
 
 
@@ -79,6 +80,22 @@ def _said(path: str, stamp: int) -> str:
         [path, "--version"], capture_output=True, text=True, errors="replace", check=False
     )
     return done.stdout
+
+
+@lru_cache
+def _top(path: str, stamp: int) -> str:
+    done = subprocess.run(
+        [path, "--dryrun", "-x", "cu", "-c", "none.cu"],
+        capture_output=True, text=True, errors="replace", check=False,
+    )  # fmt: skip
+    found = re.search(r"^#\$ TOP=(.+)$", done.stderr, re.M)
+    return os.path.realpath(found[1].strip() if found else Path(path).parents[1])
+
+
+def toolkit() -> Path:
+    """Return the folder of the CUDA toolkit, as nvcc names it: nvcc may be a script that calls it from elsewhere."""
+    path = nvcc()
+    return Path(_top(str(path), path.stat().st_mtime_ns))
 
 
 def cuda_version() -> tuple[int, int]:
@@ -94,18 +111,18 @@ def cuda_version() -> tuple[int, int]:
         said = _said(str(path), path.stat().st_mtime_ns)
     except OSError as error:
         raise BackendMissingError(
-            f"{path} cannot be started: {error.strerror or error}; reinstall the CUDA toolkit, {_INSTEAD}"
+            f"{path} cannot be started: {error.strerror or error}; reinstall the CUDA toolkit{_INSTEAD}"
         ) from None
     found = re.search(r"release (\d+)\.(\d+)", said)
     if not found:
         raise BackendMissingError(
-            f"{path} does not tell its version; reinstall the CUDA toolkit, {_INSTEAD}"
+            f"{path} does not tell its version; reinstall the CUDA toolkit{_INSTEAD}"
         )
     version = int(found[1]), int(found[2])
     if version < _LEAST:
         raise BackendMissingError(
             f"{path} is of CUDA {version[0]}.{version[1]}, and back end cuda needs {_LEAST[0]}.{_LEAST[1]} or "
-            f"later; install a newer toolkit, {_INSTEAD}"
+            f"later; install a newer toolkit{_INSTEAD}"
         )
     return version
 
@@ -128,13 +145,13 @@ def library(name: str) -> Library:
     package = _PACKAGES[name] if major >= _LATEST else f"{_PACKAGES[name]}-cu{major}"
     raise BackendMissingError(
         f"back end cuda needs {header} and lib{name}.so, which the CUDA toolkit here does not bring; "
-        f"pip install {package}, {_INSTEAD}"
+        f"pip install {package}{_INSTEAD}"
     )
 
 
 def _places() -> Iterator[tuple[Path, list[Path]]]:
     """Yield folders of headers, each with the folders where its libraries may be."""
-    root = nvcc().resolve().parent.parent
+    root = toolkit()
     for home in (root, *sorted(root.glob("targets/*"))):
         yield home / "include", [home / "lib64", home / "lib"]
     spec = find_spec("nvidia")
@@ -153,7 +170,7 @@ def brian2cuda_version() -> str:
     if not found:
         raise BackendMissingError(
             "back end cuda needs the package brian2cuda (with Python 3.12 or later); "
-            f"pip install 'dendrosim[cuda]', {_INSTEAD}"
+            f"pip install 'dendrosim[cuda]'{_INSTEAD}"
         )
     return found
 
@@ -167,22 +184,24 @@ def gpu() -> Gpu:
         If there is none.
     """
     found = shutil.which("nvidia-smi")
-    missing = "there is no NVIDIA GPU here, or no driver for it: "
-    hint = f"; install the driver, {_INSTEAD}"
+    missing = "back end cuda needs an NVIDIA GPU and its driver, and"
+    hint = f"; install the driver{_INSTEAD}"
     if found is None:
-        raise BackendMissingError(f"{missing}nvidia-smi was not found{hint}")
+        raise BackendMissingError(f"{missing} nvidia-smi was not found{hint}")
     try:
         done = subprocess.run(
             [found, "--query-gpu=name,compute_cap", "--format=csv,noheader"],
             capture_output=True, text=True, errors="replace", check=False, timeout=60,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise BackendMissingError(f"{missing}{error}{hint}") from None
-    said = parse_gpus(done.stdout)
-    if done.returncode or not said:
-        why = (done.stdout + done.stderr).strip().splitlines()
-        raise BackendMissingError(f"{missing}{why[0] if why else 'nvidia-smi lists none'}{hint}")
-    return said[0]
+        raise BackendMissingError(f"{missing} nvidia-smi does not answer: {error}{hint}") from None
+    listed = parse_gpus(done.stdout)
+    if done.returncode or not listed:
+        said = (done.stdout + done.stderr).strip().splitlines()
+        raise BackendMissingError(
+            f"{missing} nvidia-smi says: {said[0] if said else 'nothing'}{hint}"
+        )
+    return listed[0]
 
 
 def parse_gpus(text: str) -> list[Gpu]:
@@ -204,19 +223,36 @@ def capability() -> str:
         return WITHOUT_GPU
 
 
+def missing(run: bool) -> list[str]:
+    """Return what is missing here to compile programs, or to run them; of each what to do after a semicolon."""
+    needed: list[Callable[[], object]] = [brian2cuda_version, cuda_version]
+    needed += [partial(library, name) for name in _HEADERS]
+    needed.append(partial(compiler, "cuda"))
+    if run:
+        needed.insert(0, gpu)
+    reasons = []
+    for part in needed:
+        try:
+            part()
+        except BackendMissingError as error:
+            reasons.append(str(error).removesuffix(_INSTEAD))
+    return list(dict.fromkeys(reasons))
+
+
 def can_compile() -> None:
     """Return if programs can be generated, compiled and linked here; raises BackendMissingError otherwise."""
-    cuda_version()
-    for name in _HEADERS:
-        library(name)
-    compiler("cuda")
-    brian2cuda_version()
+    _none_of(missing(run=False))
 
 
 def can_run() -> None:
     """Return if programs can be compiled and run here; raises BackendMissingError otherwise."""
-    gpu()
-    can_compile()
+    _none_of(missing(run=True))
+
+
+def _none_of(reasons: list[str]) -> None:
+    if reasons:
+        more = "".join(f". Also: {reason}" for reason in reasons[1:])
+        raise BackendMissingError(f"{reasons[0]}{_INSTEAD}{more}")
 
 
 def fingerprint() -> str:

@@ -2,7 +2,7 @@
 {# USES_VARIABLES { N, _synaptic_pre } #}
 {% extends 'common_group.cu' %}
 
-{% set ds_serial = not uses_atomics and synaptic_effects != "synapse" %}
+{% set _ds_serial = not uses_atomics and synaptic_effects != "synapse" %}
 
 {% block kernel %}
 __global__ void _run_kernel_{{codeobj_name}}(
@@ -51,7 +51,7 @@ __global__ void _run_kernel_{{codeobj_name}}(
     ds::Path& ds_path = ds::path_{{pathway.name}};
     if (ds_path.count > 0)
     {
-        {% if ds_serial %}
+        {% if _ds_serial %}
         // Effects of several synapses on one variable that are no sums are taken one after the other.
         const dim3 ds_blocks(1), ds_threads(1);
         {% else %}
