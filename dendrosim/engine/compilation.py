@@ -45,4 +45,6 @@ def compiled(spec: Circuit | Protocol, backend: str = "cpp", precision: str = "a
 
 def undriven(circuit: Circuit) -> Protocol:
     """Return a protocol of one step in which nothing drives a circuit."""
-    return Protocol(circuit, (Block("check", (Phase("check", "0.1 ms"),)),), dt="0.1 ms")
+    silent = dict.fromkeys(circuit.inputs, 0)
+    block = Block("check", (Phase("check", "0.1 ms"),))
+    return Protocol(circuit, (block,), dt="0.1 ms", signals=silent)

@@ -93,7 +93,7 @@ def _top(path: str, stamp: int) -> str:
 
 
 def toolkit() -> Path:
-    """Return the folder of the CUDA toolkit, as nvcc names it: nvcc may be a script that calls it from elsewhere."""
+    """Return the folder of the CUDA toolkit as nvcc names it, which may be a script that calls it elsewhere."""
     path = nvcc()
     return Path(_top(str(path), path.stat().st_mtime_ns))
 
