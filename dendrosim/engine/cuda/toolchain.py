@@ -25,6 +25,7 @@ FLAGS = ["-std=c++17", "-O1", "-rdc=true", "-DNDEBUG", "-w"]
 WITHOUT_GPU = "9.0"
 """Compute capability for which programs are compiled where there is no GPU to ask."""
 
+USUAL = Path("/usr/local/cuda/bin/nvcc")
 _INSTEAD = ", or use --backend cpp"
 _LEAST, _LATEST = (12, 0), 13  # of CUDA
 _HEADERS = {"cublas": "cublas_v2.h", "curand": "curand_kernel.h"}
@@ -65,9 +66,8 @@ def nvcc() -> Path:
             return found
     if on_path := shutil.which("nvcc"):
         return Path(on_path).resolve() if Path(on_path).is_symlink() else Path(on_path)
-    usual = Path("/usr/local/cuda/bin/nvcc")
-    if os.access(usual, os.X_OK):
-        return usual
+    if os.access(USUAL, os.X_OK):
+        return USUAL
     raise BackendMissingError(
         "back end cuda needs NVIDIA's compiler nvcc and there is none; install the CUDA toolkit and set CUDA_PATH "
         f"to its folder{_INSTEAD}"
