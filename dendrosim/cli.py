@@ -239,22 +239,42 @@ def show(name: Name, json: Json = False) -> None:
 
 
 @app.command()
-def check(name: Name, settings: Settings = None) -> None:
+def check(
+    name: Name,
+    settings: Settings = None,
+    compile_it: Annotated[
+        bool,
+        typer.Option("--compile", help="Also compile its program; cuda needs no GPU for that."),
+    ] = False,
+    backend: Annotated[
+        str, typer.Option(metavar="cpp|cuda", help="For what --compile compiles.")
+    ] = "cpp",
+    precision: Annotated[str, typer.Option(metavar="|".join(PRECISIONS))] = "auto",
+) -> None:
     """Validate a model or protocol without running it."""
     from dendrosim.catalogue import find
     from dendrosim.library import load_circuit, read_settings
     from dendrosim.summaries import circuit_line, protocol_line
 
+    _among("back end to compile for", backend, ("cpp", "cuda"))
+    _among("precision", precision, PRECISIONS)
     entry = find(name)
+    loaded: Any
     if entry.kind == "protocol":
-        line = protocol_line(_loaded_protocol(str(entry.path), settings)[1])
+        loaded = _loaded_protocol(str(entry.path), settings)[1]
+        line = protocol_line(loaded)
     else:
-        line = circuit_line(
-            load_circuit(
-                str(entry.path), **read_settings(entry, pairs("--set", settings, "samples=200"))
-            )
+        loaded = load_circuit(
+            str(entry.path), **read_settings(entry, pairs("--set", settings, "samples=200"))
         )
+        line = circuit_line(loaded)
     print(f"{entry.name}: valid {entry.kind}: {line}")
+    if compile_it:
+        from dendrosim.engine.compilation import compiled
+
+        made = compiled(loaded, backend, precision)
+        how = f"in {made.seconds['compile']:.1f} s" if made.compiled else "already"
+        print(f"{entry.name}: its program for {backend} compiles and links ({how}): {made.folder}")
 
 
 @app.command()

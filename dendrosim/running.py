@@ -33,12 +33,12 @@ def run(
     ----------
     protocol : Protocol
         What to run.
-    backend : {"auto", "numpy", "cython", "cpp"}
+    backend : {"auto", "numpy", "cython", "cpp", "cuda"}
         `auto` is cpp where a compiler works, else numpy.
     seed : int
         Of the named random streams: the same seed gives the same initial values on every back end.
     precision : {"auto", "single", "double"}
-        Of all states.
+        Of all states; `auto` is double, on cuda single.
     batch : int, optional
         Samples shown side by side; the protocol's own by default.
     threads : int, optional

@@ -37,7 +37,15 @@ def _cpp(task: Task, progress: Progress) -> Outcome:
     return run(task, progress)
 
 
-BACKENDS: dict[str, Backend] = {"numpy": _numpy, "cython": _cython, "cpp": _cpp}
+def _cuda(task: Task, progress: Progress) -> Outcome:
+    from dendrosim.engine.cuda.execute import run
+
+    return run(task, progress)
+
+
+BACKENDS: dict[str, Backend] = {"numpy": _numpy, "cython": _cython, "cpp": _cpp, "cuda": _cuda}
+SINGLE = ("cuda",)
+"""The back ends whose precision `auto` is single; that of the others is double."""
 
 
 def choose(name: str) -> str:
@@ -52,12 +60,14 @@ def choose(name: str) -> str:
     UnknownNameError
         If there is no such back end.
     BackendMissingError
-        If it is not part of this version.
+        If it is cuda, which does not work here; the others say so when they run.
     """
     if not isinstance(name, str):
         raise ParameterError(f"backend is {name!r}; it must be text such as 'auto' or 'numpy'")
-    if name == "cuda":
-        raise BackendMissingError("back end cuda is not part of this version; use cpp")
+    if name == "cuda":  # before a protocol is unrolled for nothing
+        from dendrosim.engine.cuda.toolchain import can_run
+
+        can_run()
     if name != "auto":
         if name not in BACKENDS:
             raise UnknownNameError("back end", name, ["auto", *BACKENDS])

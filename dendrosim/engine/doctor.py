@@ -1,7 +1,6 @@
 """What works on this machine and why not."""
 
 import platform
-import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,7 +34,7 @@ def report() -> list[Check]:
         _tried("C++ program with BLAS", _program),
         _tried("dense products", _kernels),
         _tried("cython back end", _cython),
-        _cuda(),
+        *_cuda(),
         _tried("cache", lambda: str(writable_folder())),
     ]
 
@@ -86,10 +85,23 @@ def _cython() -> str:
     return f"Cython {found}"
 
 
-def _cuda() -> Check:
-    nvcc = shutil.which("nvcc")
-    return Check(
-        "CUDA",
-        True,
-        f"not part of this version ({'nvcc is at ' + nvcc if nvcc else 'no nvcc found'})",
-    )
+def _cuda() -> list[Check]:
+    from dendrosim.engine.cuda import toolchain
+
+    def nvcc() -> str:
+        major, minor = toolchain.cuda_version()
+        return f"CUDA {major}.{minor}, {toolchain.nvcc()}"
+
+    def libraries() -> str:
+        return ", ".join(str(toolchain.library(name).file) for name in ("cublas", "curand"))
+
+    def gpu() -> str:
+        found = toolchain.gpu()
+        return f"{found.name}, compute capability {found.capability}"
+
+    return [
+        _tried("CUDA: compiler", nvcc),
+        _tried("CUDA: cuBLAS, cuRAND", libraries),
+        _tried("CUDA: Brian2CUDA", toolchain.brian2cuda_version),
+        _tried("CUDA: GPU", gpu),
+    ]

@@ -64,7 +64,7 @@ class Outcome:
     `steps` done; `traces` name -> (steps, rows); `final` name -> array; `bad` program key -> array with
     non-finite numbers; `spikes` population -> (step, element) of each; `full` whether there were more
     than the task's limit; `compiled` whether a program had to be compiled; `seconds` build, compile,
-    run and, of that, steps.
+    run and, of that, steps; `guarded_every` so many steps what is watched closely was looked at.
     """
 
     steps: int
@@ -76,6 +76,7 @@ class Outcome:
     seconds: Mapping[str, float] = field(default_factory=dict)
     spikes: Mapping[str, SpikeTrain] = field(default_factory=dict)
     full: bool = False
+    guarded_every: int = 1
 
 
 def kept_elements(task: Task, population: str, recording: Recording) -> NDArray[np.bool_]:

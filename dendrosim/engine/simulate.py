@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dendrosim.engine.backends import BACKENDS, choose
+from dendrosim.engine.backends import BACKENDS, SINGLE, choose
 from dendrosim.engine.outcome import Outcome, SpikeTrain, Task, reporter
 from dendrosim.engine.provenance import provenance
 from dendrosim.engine.state import initial_state, state_keys
@@ -47,12 +47,12 @@ def run(
     ----------
     protocol : Protocol
         What to run.
-    backend : {"auto", "numpy", "cython", "cpp"}
+    backend : {"auto", "numpy", "cython", "cpp", "cuda"}
         `auto` is cpp where a compiler works, else numpy.
     seed : int
         Of every named random stream; the same seed gives the same initial weights on every back end.
     precision : {"auto", "single", "double"}
-        `auto` is double.
+        `auto` is double, on cuda single.
     batch : int, optional
         Samples side by side, in place of the protocol's own number.
     threads : int, optional
@@ -77,8 +77,8 @@ def run(
     check_protocol(protocol)
     seed = _whole("seed", seed, 0)
     protocol = _with_batch(protocol, batch)
-    precision, threads = _precision(precision), _threads(protocol, threads)
     name = choose(backend)
+    precision, threads = _precision(precision, name), _threads(protocol, threads)
     line = timeline(protocol, seed)
     given = _states(protocol, initial, seed) if initial is not None else None
     task = Task(
@@ -176,7 +176,7 @@ def _divergence(task: Task, outcome: Outcome, name: str, index: tuple[int, ...])
     others = [n for n in outcome.bad if n != name]
     also = f"; non-finite by then as well: {', '.join(others)}" if others else ""
     when = f"at t = {time:.6g} s (step {outcome.steps})"
-    if not task.watched_closely(name):
+    if not task.watched_closely(name) or outcome.guarded_every > 1:
         when = f"by t = {time:.6g} s (step {outcome.steps}, within the last 100 steps)"
     return (
         f"the state became non-finite {when}: {place}{also}. "
@@ -235,12 +235,14 @@ def _with_batch(protocol: Protocol, batch: int | None) -> Protocol:
     return protocol.replace(batch=batch)
 
 
-def _precision(name: str) -> str:
+def _precision(name: str, backend: str) -> str:
     if not isinstance(name, str):
         raise ParameterError(f"precision is {name!r}; it must be text such as 'auto' or 'single'")
     if name not in ("auto", "single", "double"):
         raise UnknownNameError("precision", name, ("auto", "single", "double"))
-    return "double" if name == "auto" else name
+    if name == "auto":
+        return "single" if backend in SINGLE else "double"
+    return name
 
 
 def _whole(name: str, value: int, least: int) -> int:

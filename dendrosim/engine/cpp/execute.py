@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dendrosim.engine.cpp.program import Program, discard, program
+from dendrosim.engine.cpp.program import CPP, Kit, Program, discard, program
 from dendrosim.engine.cpp.task import kept, write_task
 from dendrosim.engine.outcome import Outcome, Progress, SpikeTrain, Task
 from dendrosim.engine.state import final_keys, state_shape
@@ -27,7 +27,7 @@ class _NotStartedError(ProgramError):
     """The program does not even start, so its file is damaged."""
 
 
-def run(task: Task, progress: Progress) -> Outcome:
+def run(task: Task, progress: Progress, kit: Kit = CPP) -> Outcome:
     """Run a task by its compiled program.
 
     Raises
@@ -37,7 +37,7 @@ def run(task: Task, progress: Progress) -> Outcome:
     StorageError
         If the temporary folder of the run cannot be written, for instance because the disk is full.
     """
-    made = program(task.protocol, task.precision, progress)
+    made = program(task.protocol, task.precision, progress, kit)
     try:
         folder = Path(tempfile.mkdtemp(prefix="dendrosim-run-"))
     except OSError as error:
@@ -49,7 +49,7 @@ def run(task: Task, progress: Progress) -> Outcome:
             return _run(task, made, folder, progress)
         except _NotStartedError:
             discard(made)
-            made = program(task.protocol, task.precision, progress)
+            made = program(task.protocol, task.precision, progress, kit)
             return _run(task, made, folder, progress)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

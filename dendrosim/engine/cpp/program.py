@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,28 @@ class Program:
     seconds: dict[str, float]
 
 
+@dataclass(frozen=True)
+class Kit:
+    """How a back end makes programs.
+
+    `fingerprint` tells whether a binary can be used here, `generate` writes sources and manifest of a protocol in
+    a precision into a folder, `compile` makes of them the file `program` there.
+    """
+
+    fingerprint: Callable[[], str]
+    generate: Callable[[Protocol, str, Path], None]
+    compile: Callable[[Path], None]
+
+
+def _generate(protocol: Protocol, precision: str, folder: Path) -> None:
+    from dendrosim.engine.cpp.generate import generate
+
+    generate(protocol, precision, folder)
+
+
+CPP = Kit(fingerprint, _generate, compile_program)
+
+
 def structure(protocol: Protocol, precision: str) -> str:
     """Return as text what the generated code depends on: not parameter values, inputs, seeds or run length."""
     circuit = protocol.circuit
@@ -45,7 +68,7 @@ def structure(protocol: Protocol, precision: str) -> str:
     return json.dumps(parts, sort_keys=True)
 
 
-def program(protocol: Protocol, precision: str, progress: Progress) -> Program:
+def program(protocol: Protocol, precision: str, progress: Progress, kit: Kit = CPP) -> Program:
     """Return the program of a protocol, compiling it if the cache has none.
 
     Raises
@@ -56,7 +79,8 @@ def program(protocol: Protocol, precision: str, progress: Progress) -> Program:
         See `dendrosim.engine.cpp.toolchain`.
     """
     text = structure(protocol, precision)
-    key = hashlib.sha256("\n".join([text, code_digest(), fingerprint()]).encode()).hexdigest()[:32]
+    parts = [text, code_digest(), kit.fingerprint()]
+    key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
     home = writable_folder("programs")
     folder = home / key
     begin = time.perf_counter()
@@ -66,22 +90,22 @@ def program(protocol: Protocol, precision: str, progress: Progress) -> Program:
             manifest = _manifest(folder)
             if manifest is None:
                 progress.compiling()
-                return _make(protocol, precision, home, folder, text)
+                return _make(protocol, precision, home, folder, text, kit)
     return Program(folder, manifest, False, {"build": time.perf_counter() - begin, "compile": 0.0})
 
 
-def _make(protocol: Protocol, precision: str, home: Path, folder: Path, text: str) -> Program:
+def _make(
+    protocol: Protocol, precision: str, home: Path, folder: Path, text: str, kit: Kit
+) -> Program:
     brian.load()
-    from dendrosim.engine.cpp.generate import generate
-
     begin = time.perf_counter()
     try:
         work = Path(tempfile.mkdtemp(prefix="making-", dir=home))
         try:
-            generate(protocol, precision, work)
+            kit.generate(protocol, precision, work)
             (work / "structure.json").write_text(text)
             generated = time.perf_counter()
-            compile_program(work)
+            kit.compile(work)
             seal(work)
             manifest = _manifest(work)
             if manifest is None:

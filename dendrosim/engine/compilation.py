@@ -1,0 +1,50 @@
+"""Compilation of a program without a run, so that what is generated can be checked where it cannot run."""
+
+import sys
+
+from dendrosim.circuit import Circuit
+from dendrosim.engine.cpp.program import Program, program
+from dendrosim.engine.outcome import Progress, Task
+from dendrosim.engine.timeline import timeline
+from dendrosim.errors import UnknownNameError
+from dendrosim.protocol import Block, Phase, Protocol
+
+COMPILED = ("cpp", "cuda")
+"""The back ends that make a program."""
+
+
+def compiled(spec: Circuit | Protocol, backend: str = "cpp", precision: str = "auto") -> Program:
+    """Generate, compile and link the program of a circuit or protocol; for cuda no GPU is needed.
+
+    Raises
+    ------
+    UnknownNameError
+        If the back end makes no program.
+    BackendMissingError
+        If a part of its tool chain is missing.
+    CompilationError
+        With the compiler's first errors.
+    """
+    if backend not in COMPILED:
+        raise UnknownNameError("back end to compile for", backend, COMPILED)
+    protocol = spec if isinstance(spec, Protocol) else undriven(spec)
+    if precision == "auto":
+        precision = "single" if backend == "cuda" else "double"
+    progress = Progress(Task(protocol, timeline(protocol, 0), {}, precision, 1), sys.stderr)
+    if backend == "cuda":
+        from dendrosim.engine.cuda.execute import CUDA
+        from dendrosim.engine.cuda.toolchain import can_compile
+
+        can_compile()
+        return program(protocol, precision, progress, CUDA)
+    from dendrosim.engine.cpp.toolchain import works
+
+    works()
+    return program(protocol, precision, progress)
+
+
+def undriven(circuit: Circuit) -> Protocol:
+    """Return a protocol of one step in which nothing drives a circuit."""
+    silent = dict.fromkeys(circuit.inputs, 0)
+    block = Block("check", (Phase("check", "0.1 ms"),))
+    return Protocol(circuit, (block,), dt="0.1 ms", signals=silent)

@@ -1,0 +1,151 @@
+"""From a protocol's structure to CUDA sources and a manifest, through Brian2CUDA's device.
+
+As for the C++ program, all sources are merged into one translation unit, each code object in a namespace of its
+own: the headers, thrust above all, take most of the time.
+"""
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from brian2.devices.device import all_devices
+from brian2.units.allunits import second
+
+from dendrosim.engine.built import Built
+from dendrosim.engine.cuda.dense import CudaDense
+from dendrosim.engine.cuda.device import CudaDevice, settings
+from dendrosim.engine.network import build
+from dendrosim.engine.scope import brian
+from dendrosim.engine.synapses import Bundle
+from dendrosim.protocol import Protocol
+
+_DEVICE = "dendrosim_cuda"
+_INCLUDE = re.compile(r"^\s*#include\s*[<\"][^>\"]*[>\"]", re.M)
+_FUNCTION = re.compile(r"^void (_(?:before_|after_)?run_\w+)\(\)\s*$", re.M)
+
+
+def generate(protocol: Protocol, precision: str, folder: Path) -> None:
+    """Write `program.cu`, the headers of Brian2CUDA and `manifest.json` into a folder."""
+    all_devices[_DEVICE] = CudaDevice()
+    with settings(), brian(_DEVICE, precision, build_on_run=False) as device:
+        try:
+            device.insert_code("before_start", "ds::task.folder = args.at(0); args.clear();")
+            device.insert_code("after_network_run", "ds::start(); ds::loop();")
+            device.insert_code("before_end", "return ds::finish();")
+            built = build(protocol, precision, CudaDense())
+            for bundle in built.bundles.values():
+                # The task brings the synapses; Brian2 only has to believe that there are some.
+                bundle.synapses._connect_called = True
+            built.network.run(0 * second, namespace={})
+            device.build(directory=str(folder), compile=False, run=False, with_output=False)
+            _write_glue(device, built, folder)
+            _merge(device, built, folder)
+        finally:
+            del all_devices[_DEVICE]
+
+
+def _write_glue(device: Any, built: Built, folder: Path) -> None:
+    keys = list(built.arrays)
+    lines = []
+    for key in keys:
+        variable = built.arrays[key]
+        name = device.get_array_name(variable)
+        lines.append(
+            f"    {{brian::dev{name}, {variable.size}, {np.dtype(variable.dtype).itemsize}}},"
+        )
+    clock = device.get_array_name(built.clock.variables["t"]).rsplit("_t", 1)[0]
+    text = f"""// Names the program's arrays and runs its network for as many steps as the task says.
+namespace ds {{
+Array arrays[{len(keys)}];
+const int64_t array_count = {len(keys)};
+void start()
+{{
+    const Array all[] = {{
+{chr(10).join(lines)}
+    }};
+    std::copy(std::begin(all), std::end(all), arrays);
+{chr(10).join(_bundle(device, b) for b in built.bundles.values())}
+    begin();
+    brian::{clock}_dt[0] = task.dt;
+    for (Bundle& b : bundles) b.prepare(b);
+}}
+void loop()
+{{
+    Clock& clock = brian::{built.clock.name};
+    clock.timestep[0] = 0;
+    clock.t[0] = 0;
+    Network::_globally_stopped = false;
+    Network::_globally_running = true;
+    while (task.step < task.steps && !Network::_globally_stopped)
+    {{
+        for (auto& object : brian::{built.network.name}.objects)
+            if (object.second) object.second();
+        clock.tick();
+    }}
+    Network::_globally_running = false;
+}}
+}}
+"""
+    (folder / "ds_glue.cu").write_text(text)
+    manifest = {
+        "keys": keys,
+        "sizes": [int(built.arrays[k].size) for k in keys],
+        "dtypes": [np.dtype(built.arrays[k].dtype).str for k in keys],
+        "ones": built.ones,
+        "bundles": {name: list(bundle.values) for name, bundle in built.bundles.items()},
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def _bundle(device: Any, bundle: Bundle) -> str:
+    """Return the statement that tells where the synapses of a pathway are kept."""
+
+    def name(variable: Any) -> str:
+        return f"brian::dev{device.get_array_name(variable, access_data=False)}"
+
+    synapses = bundle.synapses
+    values = ", ".join(f"&{name(v)}" for v in bundle.values.values())
+    last = synapses.variables.get("lastupdate")
+    blank = f"&{name(last)}" if last is not None else ""
+    sides = {"pre": (len(synapses.source), "sources"), "post": (len(synapses.target), "targets")}
+    prepares = []
+    for kind, pathway in bundle.pathways.items():
+        units, from_ = sides[kind]
+        delays = "b.delays" if kind == "pre" else "{0.0}"
+        prepares.append(f"path_{pathway.name}.prepare({units}, b.{from_}, {delays}, task.dt);")
+    pre, post = (name(synapses.variables[f"_synaptic_{k}"]) for k in ("pre", "post"))
+    count = f"brian::{device.get_array_name(synapses.variables['N'])}"
+    return f"""    bundles.push_back({{&{pre}, &{post}, {count}, {{{values}}}, {{{blank}}},
+        [](const Bundle& b) {{ {" ".join(prepares)} }}, {{}}, {{}}, {{}}}});"""
+
+
+def _merge(device: Any, built: Built, folder: Path) -> None:
+    """Write `program.cu`, which includes every source, code objects each in a namespace of its own."""
+    sources = sorted(device.writer.source_files)
+    objects = [s for s in sources if s.startswith("code_objects/")]
+    # Those of brianlib are included by whoever needs them; one has no guard against a second time.
+    headers = sorted(h for h in device.writer.header_files if "/" not in h)
+    used = {line.strip() for s in objects for line in _INCLUDE.findall((folder / s).read_text())}
+    declared = [s.replace(".cu", ".h") for s in objects]
+    paths = [p.name for b in built.bundles.values() for p in b.pathways.values()]
+    lines = [*sorted(u for u in used if "<" in u), "#include <algorithm>", "#include <cassert>"]
+    lines += [f'#include "{h}"' for h in ["runtime.cuh", "objects.h", *headers]]
+    lines += sorted(u for u in used if "brianlib/" in u)
+    lines += [f'#include "{h}"' for h in declared]
+    lines += [f"namespace ds {{ Path path_{name}; }}" for name in paths]
+    lines += [f'#include "{s}"' for s in sources if s not in objects and s != "main.cu"]
+    lines += ['#include "ds_glue.cu"']
+    for source in objects:
+        name = Path(source).stem
+        lines += [f"namespace ds_{name} {{", f'#include "{source}"', "}"]
+        lines += [
+            f"void {f}() {{ ds_{name}::{f}(); }}"
+            for f in _FUNCTION.findall((folder / source).read_text())
+        ]
+    lines += ['#include "main.cu"', ""]
+    (folder / "program.cu").write_text("\n".join(lines))
+    for header in ("random.cuh", "runtime.cuh"):
+        shutil.copy(Path(__file__).with_name(header), folder)

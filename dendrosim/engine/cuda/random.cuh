@@ -1,0 +1,48 @@
+// Random numbers on the GPU and the host: see dendrosim/engine/noise.py.
+
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+#ifdef __CUDACC__
+#define DS_BOTH __host__ __device__ inline
+#else
+#define DS_BOTH inline
+#endif
+
+namespace ds {
+
+constexpr uint64_t golden = 0x9E3779B97F4A7C15ull;
+
+DS_BOTH uint64_t bits(int64_t base, int64_t i)
+{
+    uint64_t z = (uint64_t)base + golden*((uint64_t)i + 1);
+    z = (z ^ (z >> 30))*0xBF58476D1CE4E5B9ull;
+    z = (z ^ (z >> 27))*0x94D049BB133111EBull;
+    return z ^ (z >> 31);
+}
+
+DS_BOTH double uniform(int64_t base, int64_t i) { return ((double)(bits(base, i) >> 11) + 0.5)*0x1p-53; }
+
+DS_BOTH double normal(int64_t base, int64_t i)
+{
+    const uint64_t z = bits(base, i);
+    const double radius = sqrt(-2*log(((double)(z >> 32) + 0.5)*0x1p-32));
+    return radius*cos((double)(z & 0xffffffffu)*(6.283185307179586*0x1p-32));
+}
+
+DS_BOTH double poisson(int64_t base, int64_t i, double mean)
+{
+    const double u = uniform(base, i);
+    double term = exp(-mean), total = term, count = 0;
+    while (u > total && term > 0)
+    {
+        count++;
+        term *= mean/count;
+        total += term;
+    }
+    return count;
+}
+
+}  // namespace ds

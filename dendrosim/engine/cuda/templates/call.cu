@@ -1,0 +1,14 @@
+{# One statement of the host per step: feeding, products, recording, guarding. #}
+{# USES_VARIABLES { N } #}
+{% extends 'common_group.cu' %}
+
+{% block kernel %}
+{% endblock %}
+{% block prepare_kernel %}
+{% endblock %}
+{% block kernel_call %}
+{% endblock %}
+
+{% block host_maincode %}
+    {{ds_statement}}
+{% endblock %}

@@ -1,0 +1,307 @@
+"""The CUDA tool chain: what is there, what is missing, and how a program is compiled with it.
+
+cuBLAS and cuRAND are taken from the toolkit, else from the PyPI packages nvidia-cublas and nvidia-curand, whose
+libraries carry no unversioned name and are therefore linked by file.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from importlib.util import find_spec
+from pathlib import Path
+
+from dendrosim.cache import package_version
+from dendrosim.engine.cpp.toolchain import compiler
+from dendrosim.errors import BackendMissingError, CompilationError
+
+# -O1 is for the host's code, where nothing takes time; kernels are always optimised in full. No -use_fast_math:
+# see this package's first lines. Assertions of Brian2CUDA's kernels are off.
+FLAGS = ["-std=c++17", "-O1", "-rdc=true", "-DNDEBUG", "-w"]
+WITHOUT_GPU = "9.0"
+"""Compute capability for which programs are compiled where there is no GPU to ask."""
+
+USUAL = Path("/usr/local/cuda/bin/nvcc")
+_INSTEAD = ", or use --backend cpp"
+_LEAST, _LATEST = (12, 0), 13  # of CUDA
+_HEADERS = {"cublas": "cublas_v2.h", "curand": "curand_kernel.h"}
+_PACKAGES = {"cublas": "nvidia-cublas", "curand": "nvidia-curand"}
+
+
+@dataclass(frozen=True)
+class Library:
+    """A library of NVIDIA's: the folder of its headers, and the file to link to."""
+
+    include: Path
+    file: Path
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """The GPU that a program will run on; `capability` such as "9.0"."""
+
+    name: str
+    capability: str
+
+
+def nvcc() -> Path:
+    """Return the CUDA compiler: below `CUDA_PATH` or `CUDA_HOME` if set, on the path, or in /usr/local/cuda.
+
+    Raises
+    ------
+    BackendMissingError
+        If there is none.
+    """
+    for variable in ("CUDA_PATH", "CUDA_HOME"):
+        if own := os.environ.get(variable):
+            found = Path(own) / "bin" / "nvcc"
+            if not os.access(found, os.X_OK):
+                raise BackendMissingError(
+                    f"{variable} is {own!r}, where there is no bin/nvcc; unset or correct it{_INSTEAD}"
+                )
+            return found
+    if on_path := shutil.which("nvcc"):
+        return Path(on_path).resolve() if Path(on_path).is_symlink() else Path(on_path)
+    if os.access(USUAL, os.X_OK):
+        return USUAL
+    raise BackendMissingError(
+        "back end cuda needs NVIDIA's compiler nvcc and there is none; install the CUDA toolkit and set CUDA_PATH "
+        f"to its folder{_INSTEAD}"
+    )
+
+
+@lru_cache
+def _said(path: str, stamp: int) -> str:
+    done = subprocess.run(
+        [path, "--version"], capture_output=True, text=True, errors="replace", check=False
+    )
+    return done.stdout
+
+
+@lru_cache
+def _top(path: str, stamp: int) -> str:
+    done = subprocess.run(
+        [path, "--dryrun", "-x", "cu", "-c", "none.cu"],
+        capture_output=True, text=True, errors="replace", check=False,
+    )  # fmt: skip
+    found = re.search(r"^#\$ TOP=(.+)$", done.stderr, re.M)
+    return os.path.realpath(found[1].strip() if found else Path(path).parents[1])
+
+
+def toolkit() -> Path:
+    """Return the folder of the CUDA toolkit as nvcc names it, which may be a script that calls it elsewhere."""
+    path = nvcc()
+    return Path(_top(str(path), path.stat().st_mtime_ns))
+
+
+def cuda_version() -> tuple[int, int]:
+    """Return the version of the CUDA toolkit.
+
+    Raises
+    ------
+    BackendMissingError
+        If nvcc is missing, does not answer, or is too old.
+    """
+    path = nvcc()
+    try:
+        said = _said(str(path), path.stat().st_mtime_ns)
+    except OSError as error:
+        raise BackendMissingError(
+            f"{path} cannot be started: {error.strerror or error}; reinstall the CUDA toolkit{_INSTEAD}"
+        ) from None
+    found = re.search(r"release (\d+)\.(\d+)", said)
+    if not found:
+        raise BackendMissingError(
+            f"{path} does not tell its version; reinstall the CUDA toolkit{_INSTEAD}"
+        )
+    version = int(found[1]), int(found[2])
+    if version < _LEAST:
+        raise BackendMissingError(
+            f"{path} is of CUDA {version[0]}.{version[1]}, and back end cuda needs {_LEAST[0]}.{_LEAST[1]} or "
+            f"later; install a newer toolkit{_INSTEAD}"
+        )
+    return version
+
+
+def library(name: str) -> Library:
+    """Return where `cublas` or `curand` is.
+
+    Raises
+    ------
+    BackendMissingError
+        If its header or its library is missing.
+    """
+    header = _HEADERS[name]
+    for include, folders in _places():
+        if (include / header).is_file():
+            for folder in folders:
+                if files := sorted(folder.glob(f"lib{name}.so*"), key=lambda p: len(p.name)):
+                    return Library(include, files[0])
+    major = cuda_version()[0]
+    package = _PACKAGES[name] if major >= _LATEST else f"{_PACKAGES[name]}-cu{major}"
+    raise BackendMissingError(
+        f"back end cuda needs {header} and lib{name}.so, which the CUDA toolkit here does not bring; "
+        f"pip install {package}{_INSTEAD}"
+    )
+
+
+def _places() -> Iterator[tuple[Path, list[Path]]]:
+    """Yield folders of headers, each with the folders where its libraries may be."""
+    root = toolkit()
+    for home in (root, *sorted(root.glob("targets/*"))):
+        yield home / "include", [home / "lib64", home / "lib"]
+    spec = find_spec("nvidia")
+    version = cuda_version()[0]
+    for base in (spec.submodule_search_locations or []) if spec else []:
+        # One folder for all libraries since CUDA 13, before that one for each.
+        for home in (
+            Path(base) / f"cu{version}", *(Path(base) / n for n in _HEADERS if version < _LATEST)
+        ):  # fmt: skip
+            yield home / "include", [home / "lib"]
+
+
+def brian2cuda_version() -> str:
+    """Return the version of Brian2CUDA; raises BackendMissingError if it is not installed."""
+    found = package_version("brian2cuda")
+    if not found:
+        raise BackendMissingError(
+            "back end cuda needs the package brian2cuda (with Python 3.12 or later); "
+            f"pip install 'dendrosim[cuda]'{_INSTEAD}"
+        )
+    return found
+
+
+def gpu() -> Gpu:
+    """Return the first GPU, as the driver's nvidia-smi names it.
+
+    Raises
+    ------
+    BackendMissingError
+        If there is none.
+    """
+    found = shutil.which("nvidia-smi")
+    missing = "back end cuda needs an NVIDIA GPU and its driver, and"
+    hint = f"; install the driver{_INSTEAD}"
+    if found is None:
+        raise BackendMissingError(f"{missing} nvidia-smi was not found{hint}")
+    try:
+        done = subprocess.run(
+            [found, "--query-gpu=name,compute_cap", "--format=csv,noheader"],
+            capture_output=True, text=True, errors="replace", check=False, timeout=60,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise BackendMissingError(f"{missing} nvidia-smi does not answer: {error}{hint}") from None
+    listed = parse_gpus(done.stdout)
+    if done.returncode or not listed:
+        said = (done.stdout + done.stderr).strip().splitlines()
+        raise BackendMissingError(
+            f"{missing} nvidia-smi says: {said[0] if said else 'nothing'}{hint}"
+        )
+    return listed[0]
+
+
+def parse_gpus(text: str) -> list[Gpu]:
+    """Return the GPUs in a list by nvidia-smi, one a line: name, comma, compute capability."""
+    lines = (line.rpartition(",") for line in text.splitlines())
+    return [
+        Gpu(name.strip(), capability.strip())
+        for name, _, capability in lines
+        if re.fullmatch(r"\d+\.\d+", capability.strip())
+    ]
+
+
+@lru_cache(maxsize=1)
+def capability() -> str:
+    """Return the compute capability to compile for: that of the GPU here, else 9.0."""
+    try:
+        return gpu().capability
+    except BackendMissingError:
+        return WITHOUT_GPU
+
+
+def missing(run: bool) -> list[str]:
+    """Return what is missing here to compile programs, or to run them; of each what to do after a semicolon."""
+    needed: list[Callable[[], object]] = [brian2cuda_version, cuda_version]
+    needed += [partial(library, name) for name in _HEADERS]
+    needed.append(partial(compiler, "cuda"))
+    if run:
+        needed.insert(0, gpu)
+    reasons = []
+    for part in needed:
+        try:
+            part()
+        except BackendMissingError as error:
+            reasons.append(str(error).removesuffix(_INSTEAD))
+    return list(dict.fromkeys(reasons))
+
+
+def can_compile() -> None:
+    """Return if programs can be generated, compiled and linked here; raises BackendMissingError otherwise."""
+    _none_of(missing(run=False))
+
+
+def can_run() -> None:
+    """Return if programs can be compiled and run here; raises BackendMissingError otherwise."""
+    _none_of(missing(run=True))
+
+
+def _none_of(reasons: list[str]) -> None:
+    if reasons:
+        more = "".join(f". Also: {reason}" for reason in reasons[1:])
+        raise BackendMissingError(f"{reasons[0]}{_INSTEAD}{more}")
+
+
+def fingerprint() -> str:
+    """Return a hash of what decides, beside the structure of a circuit, whether a binary can be used."""
+    parts = ["cuda", brian2cuda_version(), compiler("cuda"), capability(), *FLAGS]
+    files = [nvcc(), *(library(name).file for name in _HEADERS)]
+    for path in files:
+        stat = path.resolve().stat()
+        parts += [str(path), str(stat.st_size), str(stat.st_mtime_ns)]
+    digest = hashlib.sha256("\n".join(parts).encode())
+    for path in sorted(Path(__file__).parent.rglob("*.cu*")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def command(source: str = "program.cu", output: str = "program") -> list[str]:
+    """Return the command that compiles and links a program."""
+    architecture = capability().replace(".", "")
+    libraries = [library(name) for name in _HEADERS]
+    folders = list(dict.fromkeys(found.file.parent for found in libraries))
+    includes = dict.fromkeys(found.include for found in libraries)
+    return [
+        str(nvcc()), "-ccbin", compiler("cuda"), *FLAGS,
+        f"-gencode=arch=compute_{architecture},code=[sm_{architecture},compute_{architecture}]",
+        "-I.", *(f"-I{folder}" for folder in includes), source, "-o", output,
+        *(f"-L{folder}" for folder in folders), *(f"-l:{found.file.name}" for found in libraries),
+        *(part for folder in folders for part in ("-Xlinker", f"-rpath={folder}")),
+    ]  # fmt: skip
+
+
+def compile_program(folder: Path) -> None:
+    """Compile `program.cu` in a folder to `program`.
+
+    Raises
+    ------
+    CompilationError
+        With the compiler's first errors.
+    """
+    line = command()
+    try:
+        done = subprocess.run(
+            line, cwd=folder, capture_output=True, text=True, errors="replace", check=False
+        )
+    except OSError as error:
+        raise CompilationError(f"{line[0]} cannot be started: {error.strerror or error}") from None
+    if done.returncode or not os.access(folder / "program", os.X_OK):
+        text = (done.stderr + done.stdout).strip()
+        errors = [x for x in text.splitlines() if "error" in x or "undefined" in x][:3]
+        said = "; ".join(errors) or text[:300] or "it gave no message"
+        raise CompilationError(
+            f"the program for the GPU did not compile: {line[0]} ended with code {done.returncode}: {said}"
+        )
