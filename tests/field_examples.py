@@ -1,7 +1,6 @@
 """Every shipped model in small, with inputs and states at random, and one step of it on a back end."""
 
-import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -89,11 +88,6 @@ def _known(model: str) -> frozenset[str]:
 def _circuit(model: str, changes: Mapping[str, Any]) -> ds.Circuit:
     small = {name: value for name, value in SMALL.items() if name in _known(model)}
     return ds.load_circuit(model, **{**small, **changes}).replace(pathways=())
-
-
-def all_circuits() -> Iterator[tuple[str, ds.Circuit]]:
-    """Small circuits of every model."""
-    return itertools.chain.from_iterable(circuits(model) for model in MODELS)
 
 
 # -- numbers --------------------------------------------------------------------------------------------

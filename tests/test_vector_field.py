@@ -7,10 +7,27 @@ import scipy.sparse as sp
 
 import dendrosim as ds
 
-CIRCUITS = dict(examples.all_circuits())
-SMOOTH = [name for name in CIRCUITS if not any(p.spiking for p in CIRCUITS[name].populations)]
-PLASTIC = [name for name in CIRCUITS if any(m.plasticity for m in CIRCUITS[name].matrices)]
 STEP = 1e-30  # of a derivative by a complex step
+
+
+def for_each(model, check):
+    """Check every small circuit of a model; a failure says which."""
+    for name, circuit in examples.circuits(model):
+        try:
+            check(circuit)
+        except AssertionError as error:
+            error.add_note(f"in {name}")
+            raise
+
+
+def default(model):
+    """The small circuit of a model with all choices at their defaults."""
+    return dict(examples.circuits(model))[f"{model}()"]
+
+
+def plastic(circuit):
+    """What is unfrozen where something can be."""
+    return "*" if any(m.plasticity for m in circuit.matrices) else ()
 
 
 def field_of(circuit, samples=1, seed=0, **settings):
@@ -47,10 +64,8 @@ def by_differences(flow, x, size=1e-5):
 # -- one text, two uses -----------------------------------------------------------------------------------
 
 
-def check_step(name, samples, backend):
-    circuit = CIRCUITS[name]
-    unfrozen = "*" if name in PLASTIC else ()
-    flow = field_of(circuit, samples, unfrozen=unfrozen)
+def check_step(circuit, samples, backend):
+    flow = field_of(circuit, samples, unfrozen=plastic(circuit))
     x = examples.state(flow)
     states = flow.unpack(x)
     start = {**examples.weights(circuit), **states}
@@ -60,14 +75,10 @@ def check_step(name, samples, backend):
         assert examples.gap(found[path].reshape(rate.shape), rate) < 1e-9, path
 
 
-@pytest.mark.parametrize("name", CIRCUITS)
-def test_one_step_is_dt_times_the_field(name):
-    check_step(name, 3, "numpy")
-
-
 @pytest.mark.parametrize("model", examples.MODELS)
-def test_one_step_without_a_batch_is_dt_times_the_field(model):
-    check_step(f"{model}()", 1, "numpy")
+def test_one_step_is_dt_times_the_field(model):
+    for_each(model, lambda circuit: check_step(circuit, 3, "numpy"))
+    check_step(default(model), 1, "numpy")
 
 
 COMPILED = [
@@ -79,7 +90,7 @@ COMPILED = [
 
 @pytest.mark.parametrize(("model", "backend"), COMPILED)
 def test_one_compiled_step_is_dt_times_the_field(model, backend):
-    check_step(f"{model}()", 3, backend)
+    check_step(default(model), 3, backend)
 
 
 # -- derivatives ------------------------------------------------------------------------------------------
@@ -98,51 +109,71 @@ def check_jacobian(flow):
 
 @pytest.mark.parametrize("samples", [1, 3])
 @pytest.mark.parametrize("unfrozen", [False, True], ids=["frozen", "unfrozen"])
-@pytest.mark.parametrize("name", CIRCUITS)
-def test_jacobian_is_exact(name, unfrozen, samples):
-    if unfrozen and name not in PLASTIC:
-        pytest.skip("nothing in this circuit is plastic")
-    check_jacobian(field_of(CIRCUITS[name], samples, unfrozen="*" if unfrozen else ()))
+@pytest.mark.parametrize("model", examples.MODELS)
+def test_jacobian_is_exact(model, unfrozen, samples):
+    def check(circuit):
+        if not unfrozen or plastic(circuit):
+            check_jacobian(field_of(circuit, samples, unfrozen="*" if unfrozen else ()))
+
+    for_each(model, check)
 
 
-FEW = {f"{model}()" for model in examples.MODELS} | {
-    "dynamical_tp(transfer=leaky_relu, inverse=transpose)"
-}
+LEARNING = [m for m in examples.MODELS if m in ("backprop", "bmvr") or m.endswith(("_tp", "_dtp"))]
+"""The models with plastic matrices; a model that is not named here and has some fails the next test."""
 
 
-def mostly_slow(names):
-    """A few circuits of each model; the others take minutes, since every rate is a search of its own."""
-    return [n if n in FEW else pytest.param(n, marks=pytest.mark.slow) for n in names]
+def test_every_model_that_learns_is_known():
+    found = {m for m in examples.MODELS if any(plastic(c) for _, c in examples.circuits(m))}
+    assert found == set(LEARNING)
 
 
-@pytest.mark.parametrize("name", mostly_slow(PLASTIC))
-def test_jacobian_of_plasticity_alone_is_exact(name):
-    check_jacobian(field_of(CIRCUITS[name], unfrozen="*", slaved="*.*"))
+@pytest.mark.parametrize("model", LEARNING)
+def test_jacobian_of_plasticity_alone_is_exact(model):
+    check_jacobian(field_of(default(model), unfrozen="*", slaved="*.*"))
+
+
+def test_jacobian_of_plasticity_alone_is_exact_with_kinks():
+    circuit = dict(examples.circuits("dynamical_tp"))[
+        "dynamical_tp(transfer=leaky_relu, inverse=transpose)"
+    ]
+    check_jacobian(field_of(circuit, unfrozen="*", slaved="*.*"))
+
+
+@pytest.mark.slow  # since every rate is a search of its own
+@pytest.mark.parametrize("model", LEARNING)
+def test_jacobians_of_plasticity_alone_are_exact(model):
+    for_each(model, lambda c: check_jacobian(field_of(c, unfrozen="*", slaved="*.*")))
 
 
 SPARSE = {
-    "passive cells": (ds.load_circuit("pyramidal_passive", cells=40), ()),
-    "a deep chain": (ds.load_circuit("dynamical_tp", sizes=(5,) * 25), ()),
-    "many weights": (ds.load_circuit("bmvr", inputs=40, hidden=3), ("w1", "b")),
+    "passive cells": ("pyramidal_passive", {"cells": 40}, ()),
+    "a deep chain": ("dynamical_tp", {"sizes": (5,) * 25}, ()),
+    "many weights": ("bmvr", {"inputs": 40, "hidden": 3}, ("w1", "b")),
 }
 
 
 @pytest.mark.parametrize("name", SPARSE)
 def test_sparse_jacobian_is_exact(name):
-    circuit, unfrozen = SPARSE[name]
-    flow = field_of(circuit, unfrozen=unfrozen)
+    model, sizes, unfrozen = SPARSE[name]
+    flow = field_of(ds.load_circuit(model, **sizes), unfrozen=unfrozen)
     assert sp.issparse(flow.jacobian(flow.start))
     check_jacobian(flow)
 
 
-@pytest.mark.parametrize("name", mostly_slow(PLASTIC))
-def test_derivatives_of_plasticity_alone_by_parameters_are_exact(name):
-    check_parameters(CIRCUITS[name], unfrozen="*", slaved="*.*")
+@pytest.mark.parametrize("model", LEARNING)
+def test_derivatives_of_plasticity_alone_by_parameters_are_exact(model):
+    check_parameters(default(model), unfrozen="*", slaved="*.*")
 
 
-@pytest.mark.parametrize("name", CIRCUITS)
-def test_derivatives_by_parameters_are_exact(name):
-    check_parameters(CIRCUITS[name], unfrozen="*" if name in PLASTIC else ())
+@pytest.mark.slow
+@pytest.mark.parametrize("model", LEARNING)
+def test_all_derivatives_of_plasticity_alone_by_parameters_are_exact(model):
+    for_each(model, lambda c: check_parameters(c, unfrozen="*", slaved="*.*"))
+
+
+@pytest.mark.parametrize("model", examples.MODELS)
+def test_derivatives_by_parameters_are_exact(model):
+    for_each(model, lambda c: check_parameters(c, unfrozen=plastic(c)))
 
 
 def check_parameters(circuit, **settings):
