@@ -317,7 +317,9 @@ def test_labelled_arrays():
 
 def test_what_cannot_be_followed():
     flow = flows.Hopf([0.5], [3.0])
-    with pytest.raises(UnknownNameError, match="unknown parameter 'pp'; did you mean 'p'"):
+    with pytest.raises(
+        UnknownNameError, match="unknown parameter of the equations 'pp'; did you mean 'p'"
+    ):
         continuation(flow, "pp", 0.0, 1.0)
     with pytest.raises(UnknownNameError, match="did you mean 'hopf'"):
         continuation(flow, "p", 0.0, 1.0, events=["hopff"])

@@ -84,7 +84,9 @@ def test_labelled_arrays():
 
 def test_what_cannot_be_mapped():
     flow = flows.Chain(WEIGHTS, 0.1, 1.0)
-    with pytest.raises(UnknownNameError, match="unknown parameter 'gian'; did you mean 'gain'"):
+    with pytest.raises(
+        UnknownNameError, match="unknown parameter of the equations 'gian'; did you mean 'gain'"
+    ):
         stability_map(flow, {"mu": [0.1]}, {"gian": [1.0]})
     with pytest.raises(ParameterError, match="both axes of the map are mu"):
         stability_map(flow, {"mu": [0.1]}, {"mu": [0.2]})

@@ -110,7 +110,7 @@ def continuation(
         Where no equilibrium is found at `start`, or the equations have no value there.
     """
     if parameter not in field.parameters:
-        raise UnknownNameError("parameter", parameter, field.parameters)
+        raise UnknownNameError("parameter of the equations", parameter, field.parameters)
     if not (np.isfinite(start) and np.isfinite(stop)) or start == stop:
         raise ParameterError(
             f"{parameter} cannot be followed from {start:g} to {stop:g}; give two different finite values"

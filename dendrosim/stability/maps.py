@@ -162,7 +162,7 @@ def _axis(field: Flow, axis: Mapping[str, ArrayLike]) -> tuple[str, Array]:
         )
     ((name, values),) = axis.items()
     if name not in field.parameters:
-        raise UnknownNameError("parameter", name, field.parameters)
+        raise UnknownNameError("parameter of the equations", name, field.parameters)
     array = np.asarray(values, float)
     if array.ndim != 1 or not array.size or not np.all(np.isfinite(array)):
         raise ParameterError(f"values of {name} must be a row of finite numbers, not {values!r}")
