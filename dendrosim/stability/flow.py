@@ -89,6 +89,14 @@ class Flow(ABC):
         """Raise an error that says why x is outside of where the flow means something."""
 
 
+def check_flow(flow: Any) -> None:
+    """Raise ParameterError if something is not a Flow."""
+    if not isinstance(flow, Flow):
+        raise ParameterError(
+            f"field is a {type(flow).__name__}; it must be a vector field, as ds.vector_field returns it"
+        )
+
+
 def numbers_of(where: str, value: Any) -> NDArray[np.float64]:
     """Return numbers in SI units as an array; raises ParameterError."""
     try:
