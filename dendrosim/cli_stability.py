@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dendrosim.protocol import Protocol
     from dendrosim.stability.branch import Branch
     from dendrosim.stability.fixed_point import FixedPoint
+    from dendrosim.stability.flow import Flow
     from dendrosim.units import Quantity
 
 Patterns = list[str] | None
@@ -189,7 +190,7 @@ def _span(text: str) -> tuple[str, str, str]:
 
 
 def _ends(
-    entry: "Entry", flow: Any, settings: list[str] | None, name: str, *texts: str
+    entry: "Entry", flow: "Flow", settings: list[str] | None, name: str, *texts: str
 ) -> tuple[str, float, float]:
     """Return a parameter and both ends of its range in SI units.
 
@@ -224,7 +225,8 @@ def _figures(
     if transient and point.stable:
         axes["transient"] = lambda: plot.transient(point)
     if branch is not None:
-        axes["branch"] = lambda: plot.branch(branch)
+        units = {branch.parameter: point.flow.parameter_unit(branch.parameter)}
+        axes["branch"] = lambda: plot.branch(branch, units=units)
     return {name: lambda draw=draw: draw().figure for name, draw in axes.items()}  # type: ignore[misc]
 
 

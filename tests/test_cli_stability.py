@@ -111,6 +111,13 @@ def test_a_cell_below_threshold(capsys):
     assert -0.0701 < soma < -0.0695
 
 
+def test_rounding_is_not_shown_as_a_frequency(capsys):
+    """All eigenvalues of the chain are real; those of a multiple one come with an imaginary part of 1e-13."""
+    chain = ["--set", "gain=5", "--set", "mu=0.1", "--seed", "0"]
+    assert cli.main(["stability", "dynamical_tp", *chain, "--out", "out"]) == 0
+    assert "Hz" not in capsys.readouterr().out
+
+
 def test_the_object_is_kept_beside_the_figures(capsys, tmp_path):
     found = stability(capsys, "dynamical_tp")
     kept = json.loads((tmp_path / "out" / "stability.json").read_text())

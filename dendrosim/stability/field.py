@@ -188,7 +188,6 @@ class Field(CircuitFlow):
         return found
 
     def parameter_unit(self, name: str) -> str:
-        """Return the SI unit of one of `parameters`."""
         self._check_parameter(name)
         circuit = self.circuit
         if name in circuit.inputs:

@@ -94,6 +94,11 @@ class FixedPoint:
         """-1/Re of each eigenvalue, in s: see `Spectrum`."""
         return self.spectrum.time_constants
 
+    @property
+    def mixed_scale(self) -> Vector | None:
+        """What one of each state is in a norm over all: `scale` where their units differ, else None, 1 in SI."""
+        return None if len(set(self.flow.units)) < 2 else self.scale
+
     @cached_property
     def condition(self) -> float:
         """Condition number of the Jacobian in units of `scale`, in the 1-norm, estimated from its LU factors.

@@ -85,6 +85,10 @@ class Flow(ABC):
         """Return the numbers of x by label."""
         return dict(zip(self.labels, x.tolist(), strict=True))
 
+    def parameter_unit(self, name: str) -> str:
+        """Return the SI unit of one of `parameters`, `1` where it has none."""
+        return "1"
+
     def check(self, x: NDArray[np.float64]) -> None:  # noqa: B027
         """Raise an error that says why x is outside of where the flow means something."""
 

@@ -45,7 +45,6 @@ class Slaved(CircuitFlow):
         return self._field.parameters
 
     def parameter_unit(self, name: str) -> str:
-        """Return the SI unit of one of `parameters`."""
         return self._field.parameter_unit(name)
 
     def at(self, name: str, value: float) -> "Slaved":
