@@ -317,12 +317,16 @@ def test_labelled_arrays():
 
 def test_what_cannot_be_followed():
     flow = flows.Hopf([0.5], [3.0])
-    with pytest.raises(UnknownNameError, match="unknown parameter 'pp'; did you mean 'p'"):
+    with pytest.raises(
+        UnknownNameError, match="unknown parameter of the equations 'pp'; did you mean 'p'"
+    ):
         continuation(flow, "pp", 0.0, 1.0)
     with pytest.raises(UnknownNameError, match="did you mean 'hopf'"):
         continuation(flow, "p", 0.0, 1.0, events=["hopff"])
     with pytest.raises(ParameterError, match="p cannot be followed from 1 to 1"):
         continuation(flow, "p", 1.0, 1.0)
+    with pytest.raises(ParameterError, match="start is '1 ms'; give numbers, in SI units"):
+        continuation(flow, "p", "1 ms", 1.0)
     with pytest.raises(ParameterError, match="min_step <= step <= max_step"):
         continuation(flow, "p", 0.0, 1.0, step=-1.0)
     with pytest.raises(ParameterError, match="max_points"):

@@ -10,12 +10,14 @@ from matplotlib.collections import QuadMesh
 from matplotlib.contour import ContourSet
 from matplotlib.legend import Legend
 
+import dendrosim as ds
 from dendrosim import plot
 from dendrosim.errors import NotConvergedError, ParameterError, ShapeError, UnknownMemberError
 from dendrosim.plot.style import figure_of
 from dendrosim.stability.continuation import continuation
 from dendrosim.stability.fixed_point import fixed_point
 from dendrosim.stability.maps import StabilityMap, stability_map
+from dendrosim.stability.report import transient_plain
 from dendrosim.stability.spectrum import spectrum
 from dendrosim.stability.transient import propagator, transient_growth
 
@@ -165,6 +167,16 @@ def test_symmetric_flows_do_not_grow_and_symmetries_are_left_out():
     np.testing.assert_allclose(curve.get_ydata(), np.exp(-2.0 * curve.get_xdata()), rtol=1e-9)
     assert ax.get_title(loc="left") == "stable: no perturbation grows"
     assert not any("peak" in text for text in drawn(ax))
+
+
+def test_the_growth_drawn_of_states_of_several_units_is_the_one_reported():
+    circuit = ds.load_circuit("pyramidal_burst")
+    point = ds.fixed_point(ds.vector_field(circuit, subthreshold=True))
+    assert len(set(point.flow.units)) == 2
+    peak = labelled(plot.transient(point), "peak").get_ydata()[0]
+    growth = transient_plain(point)["transient_growth"]
+    assert 1 < peak < 2
+    assert peak == pytest.approx(growth["peak"])
 
 
 def test_units_of_states_scale_the_growth():

@@ -45,7 +45,8 @@ def transient(
     duration : float, optional
         In s; default: five times the slowest time constant, but no more than 20 times the time of the peak.
     scale : array, shape (n,), optional
-        What counts as one unit of each state, as in `transient_growth`. By default 1 in the SI unit.
+        What counts as one unit of each state, as in `transient_growth`. By default the typical sizes in the
+        fixed point where the units of the states differ, else 1 in their SI unit.
 
     Raises
     ------
@@ -57,7 +58,7 @@ def transient(
     if duration is not None and not (np.isfinite(duration) and duration > 0.0):
         raise ParameterError(f"duration must be positive, not {duration}")
     found = point if isinstance(point, FixedPoint) else fixed_point(point)
-    matrix = _matrix(found, scale)
+    matrix = _matrix(found, found.mixed_scale if scale is None else scale)
     start = numerical_abscissa(matrix)
     leading = complex(next(iter(found.spectrum.without_symmetries), 0.0))
     peak, when = 1.0, 0.0

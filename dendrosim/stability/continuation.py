@@ -22,7 +22,7 @@ from dendrosim.stability.branch import KINDS, Bifurcation, Branch
 from dendrosim.stability.corners import round_corner
 from dendrosim.stability.crossings import Step, crossings
 from dendrosim.stability.fixed_point import fixed_point
-from dendrosim.stability.flow import Flow
+from dendrosim.stability.flow import Flow, check_flow, number_of, numbers_of
 from dendrosim.stability.infinity import FAR, UNBOUNDED, through_infinity
 from dendrosim.stability.spectrum import sort_eigenvalues
 from dendrosim.stability.switching import departures
@@ -109,11 +109,13 @@ def continuation(
     NotConvergedError, NonFiniteError
         Where no equilibrium is found at `start`, or the equations have no value there.
     """
+    check_flow(field)
     if parameter not in field.parameters:
-        raise UnknownNameError("parameter", parameter, field.parameters)
-    if not (np.isfinite(start) and np.isfinite(stop)) or start == stop:
+        raise UnknownNameError("parameter of the equations", parameter, field.parameters)
+    start, stop = number_of("start", start), number_of("stop", stop)
+    if start == stop:
         raise ParameterError(
-            f"{parameter} cannot be followed from {start:g} to {stop:g}; give two different finite values"
+            f"{parameter} cannot be followed from {start:g} to {stop:g}; give two different values"
         )
     settings = _settings(step, max_step, min_step, max_points, tolerance, events)
     curve, first = _first(field, parameter, start, stop, point, direction)
@@ -154,7 +156,7 @@ def _first(
 ) -> tuple[Curve, Point]:
     """Return the curve and its point at `start`."""
     flow = field.at(parameter, start)
-    guess = np.asarray(field.start if point is None else getattr(point, "x", point), float)
+    guess = numbers_of("point", field.start if point is None else getattr(point, "x", point))
     if guess.shape != (flow.size,):
         raise ShapeError(f"point must be {flow.size} numbers, not of shape {guess.shape}")
     onward = np.append(np.zeros(flow.size), 1.0)

@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from dendrosim.circuit import Circuit
+from dendrosim.circuit import Circuit, Matrix, Population
 from dendrosim.errors import DifferentiationError, ShapeError, UnknownMemberError, UnknownNameError
 from dendrosim.phases import Block, Phase
 from dendrosim.protocol import Protocol
@@ -186,6 +186,16 @@ class Field(CircuitFlow):
             if path in self._system.driving and np.all(drive == drive.flat[0]):
                 found[path] = float(drive.flat[0])
         return found
+
+    def parameter_unit(self, name: str) -> str:
+        self._check_parameter(name)
+        circuit = self.circuit
+        if name in circuit.inputs:
+            return unit_name(unit(circuit.variable(name)[1].unit)[0])
+        owners: tuple[Population | Matrix, ...] = (*circuit.populations, *circuit.matrices)
+        known = {f"{o.name}.{n}": q for o in owners for n, q in o.parameters.items()}
+        found = {**known, **circuit.parameters}.get(name)
+        return "1" if found is None else found.unit  # gates have none
 
     def at(self, name: str, value: float) -> "Field":
         self._check_parameter(name)

@@ -85,8 +85,20 @@ class Flow(ABC):
         """Return the numbers of x by label."""
         return dict(zip(self.labels, x.tolist(), strict=True))
 
+    def parameter_unit(self, name: str) -> str:
+        """Return the SI unit of one of `parameters`, `1` where it has none."""
+        return "1"
+
     def check(self, x: NDArray[np.float64]) -> None:  # noqa: B027
         """Raise an error that says why x is outside of where the flow means something."""
+
+
+def check_flow(flow: Any) -> None:
+    """Raise ParameterError if something is not a Flow."""
+    if not isinstance(flow, Flow):
+        raise ParameterError(
+            f"field is a {type(flow).__name__}; it must be a vector field, as ds.vector_field returns it"
+        )
 
 
 def numbers_of(where: str, value: Any) -> NDArray[np.float64]:

@@ -44,6 +44,9 @@ class Slaved(CircuitFlow):
     def parameters(self) -> Mapping[str, float]:  # type: ignore[override]
         return self._field.parameters
 
+    def parameter_unit(self, name: str) -> str:
+        return self._field.parameter_unit(name)
+
     def at(self, name: str, value: float) -> "Slaved":
         return self.with_changes(_field=self._field.at(name, value), _last=None)
 
