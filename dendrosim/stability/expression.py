@@ -100,7 +100,9 @@ class Expression:
         """Return the derivative by a symbol, a number or an array."""
         arguments, function = _partial(self._smooth.text, symbol)
         own = {n: eval(code, _FUNCTIONS, values) for n, code in self._smooth.switches.items()}
-        return function(*(own[a] if a in own else values[a] for a in arguments))
+        return np.asarray(
+            function(*(own[a] if a in own else values[a] for a in arguments)), dtype=float
+        )
 
     def at_corner(self, values: Values) -> NDArray[np.bool_] | bool:
         """Return, elementwise, whether the expression is exactly where its derivatives jump."""
