@@ -6,6 +6,7 @@ import continuation_flows
 import flows
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from matplotlib.collections import QuadMesh
 from matplotlib.contour import ContourSet
 from matplotlib.legend import Legend
@@ -177,6 +178,12 @@ def test_the_growth_drawn_of_states_of_several_units_is_the_one_reported():
     growth = transient_plain(point)["transient_growth"]
     assert 1 < peak < 2
     assert peak == pytest.approx(growth["peak"])
+
+
+def test_the_transient_of_a_very_large_flow_is_not_drawn():
+    flow = flows.linear(-sp.eye_array(4000, format="csc"), np.zeros(4000), start=np.zeros(4000))
+    with pytest.raises(ParameterError, match="has 4000 states"):
+        plot.transient(flow)
 
 
 def test_units_of_states_scale_the_growth():
