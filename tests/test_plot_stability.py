@@ -265,6 +265,15 @@ def test_a_branch_may_be_unstable_in_between():
     np.testing.assert_allclose(ends, [[0.0, 1.0], [2.0, 3.0], [1.0, 2.0]], atol=1e-6)
 
 
+def test_rounding_of_states_that_stay_does_not_move_the_bifurcations_of_a_branch():
+    branch = continuation(continuation_flows.Bump(1.5, 0.5), "p", 0.0, 3.0)
+    rounded = [replace(b, state=np.full_like(b.state, 1 + 2e-16)) for b in branch.bifurcations]
+    still = replace(branch, states=np.ones_like(branch.states), bifurcations=tuple(rounded))
+    ax = plot.branch(still)
+    ends = [piece[0, [0, -1]] for piece in (*pieces(ax, "-"), *pieces(ax, "--"))]
+    np.testing.assert_allclose(ends, [[0.0, 1.0], [2.0, 3.0], [1.0, 2.0]], atol=1e-6)
+
+
 def test_branches_share_a_figure_and_meet_in_the_branch_point():
     flow = continuation_flows.Pitchfork([0.0, 0.0], p=0.0, c=0.5, cubic=1.0)
     branch = continuation(flow, "p", 0.0, 3.0)
