@@ -220,9 +220,10 @@ def _figures(
     point: "FixedPoint", branch: "Branch | None", transient: bool
 ) -> "dict[str, Callable[[], Figure]]":
     from dendrosim import plot
+    from dendrosim.plot._transient import DRAWN
 
     axes: dict[str, Callable[[], Any]] = {"spectrum": lambda: plot.spectrum(point)}
-    if transient and point.stable:
+    if transient and point.stable and point.flow.size <= DRAWN:
         axes["transient"] = lambda: plot.transient(point)
     if branch is not None:
         units = {branch.parameter: point.flow.parameter_unit(branch.parameter)}

@@ -112,7 +112,8 @@ def basin(
     rng = np.random.default_rng(seed)
     starts = point.x + size * point.scale * rng.standard_normal((samples, len(point.x)))
     if backend is None:
-        ends = np.array([_integrated(point, start, time) for start in starts])
+        accuracy = 1e-3 * _CLOSE * min(size, 1.0)
+        ends = np.array([_integrated(point, start, time, accuracy) for start in starts])
     else:
         ends = _stepped(point, starts, time, backend, None if dt is None else _seconds("dt", dt))
     kinds = [_ending(point, end, size) for end in ends]
@@ -146,8 +147,8 @@ def _seconds(name: str, value: Any) -> float:
     return float(time_of(name, value).value)
 
 
-def _integrated(point: FixedPoint, start: Array, time: float) -> Array:
-    """Return where the vector field leads; not a number where it leads out of its domain."""
+def _integrated(point: FixedPoint, start: Array, time: float, accuracy: float) -> Array:
+    """Return where the vector field leads, to a share of the scale; not a number where it leaves its domain."""
     from scipy.integrate import solve_ivp
 
     flow, scale = point.flow, point.scale
@@ -165,7 +166,7 @@ def _integrated(point: FixedPoint, start: Array, time: float) -> Array:
             method="LSODA",
             jac=jacobian,
             rtol=1e-6,
-            atol=1e-8,
+            atol=accuracy,
         )
     return np.asarray(solved.y[:, -1] * scale) if solved.success else np.full_like(start, np.nan)
 

@@ -6,6 +6,7 @@ import continuation_flows
 import flows
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from matplotlib.collections import QuadMesh
 from matplotlib.contour import ContourSet
 from matplotlib.legend import Legend
@@ -179,6 +180,12 @@ def test_the_growth_drawn_of_states_of_several_units_is_the_one_reported():
     assert peak == pytest.approx(growth["peak"])
 
 
+def test_the_transient_of_a_very_large_flow_is_not_drawn():
+    flow = flows.linear(-sp.eye_array(4000, format="csc"), np.zeros(4000), start=np.zeros(4000))
+    with pytest.raises(ParameterError, match="has 4000 states"):
+        plot.transient(flow)
+
+
 def test_units_of_states_scale_the_growth():
     matrix = np.array([[-1.0, 20.0], [0.0, -2.0]])
     point = fixed_point(flows.linear(matrix, np.zeros(2)))
@@ -254,6 +261,15 @@ def test_a_branch_is_dashed_from_the_first_hopf_bifurcation_on():
 
 def test_a_branch_may_be_unstable_in_between():
     ax = plot.branch(continuation(continuation_flows.Bump(1.5, 0.5), "p", 0.0, 3.0))
+    ends = [piece[0, [0, -1]] for piece in (*pieces(ax, "-"), *pieces(ax, "--"))]
+    np.testing.assert_allclose(ends, [[0.0, 1.0], [2.0, 3.0], [1.0, 2.0]], atol=1e-6)
+
+
+def test_rounding_of_states_that_stay_does_not_move_the_bifurcations_of_a_branch():
+    branch = continuation(continuation_flows.Bump(1.5, 0.5), "p", 0.0, 3.0)
+    rounded = [replace(b, state=np.full_like(b.state, 1 + 2e-16)) for b in branch.bifurcations]
+    still = replace(branch, states=np.ones_like(branch.states), bifurcations=tuple(rounded))
+    ax = plot.branch(still)
     ends = [piece[0, [0, -1]] for piece in (*pieces(ax, "-"), *pieces(ax, "--"))]
     np.testing.assert_allclose(ends, [[0.0, 1.0], [2.0, 3.0], [1.0, 2.0]], atol=1e-6)
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dendrosim.errors import ParameterError
+from dendrosim.stability import transient
 from dendrosim.stability.transient import numerical_abscissa, propagator, transient_growth
 
 
@@ -105,6 +106,15 @@ def test_uncoupled_parts_are_searched_apart():
     alone = transient_growth(parts[2])
     assert (growth.peak, growth.time) == pytest.approx((alone.peak, alone.time))
     assert numerical_abscissa(whole) == pytest.approx(numerical_abscissa(parts[2]))
+
+
+def test_cells_that_are_alike_are_searched_once(monkeypatch):
+    searched, growth = [], transient._growth_of
+    monkeypatch.setattr(transient, "_growth_of", lambda part: searched.append(part) or growth(part))
+    cell = np.array([[-1.0, 5.0], [0.0, -2.0]])
+    found = transient_growth(sp.csr_array(sp.block_diag([cell] * 500)))
+    assert len(searched) == 1
+    assert found.peak == transient_growth(cell).peak
 
 
 def test_beats_do_not_hide_the_peak():

@@ -1,5 +1,7 @@
 """The vector field of every shipped model is what its compiled program steps along, with exact derivatives."""
 
+import warnings
+
 import field_examples as examples
 import numpy as np
 import pytest
@@ -193,3 +195,12 @@ def check_parameters(circuit, **settings):
         noise = 1e-15 * np.abs(flow.f(x) / scale).max() / size
         error = np.abs((found - expected) / scale).max()
         assert error < 1e-6 * np.abs(found / scale).max() + 100.0 * noise + 1e-9, parameter
+
+
+def test_derivatives_that_are_whole_numbers_pass_without_a_warning():
+    """SciPy warns of diagonals of integers, which the derivative of a linear transfer function is."""
+    circuit = ds.load_circuit("dynamical_tp", sizes=(8, 8, 8))
+    flow = ds.vector_field(circuit, inputs={"layer0.h": np.ones((8, 96))})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert sp.issparse(flow.jacobian(flow.start))

@@ -309,3 +309,9 @@ def test_slaved_states_without_a_fixed_point():
 def test_every_refusal_is_one_of_the_specification():
     for error in (DifferentiationError, ParameterError, ShapeError, UnitError, UnknownMemberError):
         assert issubclass(error, SpecError)
+
+
+def test_a_circuit_without_states_has_nothing_to_analyse():
+    circuit = ds.Circuit([ds.Population("unit", 2, "y = 2*x : 1\nx : 1", inputs=["x"])])
+    with pytest.raises(ParameterError, match="there is no state to analyse"):
+        ds.vector_field(circuit)

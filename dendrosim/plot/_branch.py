@@ -164,10 +164,9 @@ def _bifurcations_by_step(one: Branch) -> dict[int, list[Bifurcation]]:
     """Return the bifurcations by the step in which they lie: the one that they make longer the least."""
     if len(one.values) < 2:
         return {}
-    largest = float(np.max(np.abs(one.states), initial=1e-300))
-    scale = np.maximum(
-        np.ptp(one.states, axis=0), 1e-6 * largest
-    )  # what stays in place does not count
+    # A state that only rounding moves counts by its size, else its noise would outweigh the parameter.
+    size = 1e-6 * np.max(np.abs(one.states), axis=0)
+    scale = np.maximum(np.ptp(one.states, axis=0), np.where(size > 0.0, size, 1.0))
     across = float(np.ptp(one.values)) or 1.0
     curve = np.column_stack([one.values / across, one.states / scale])
     lengths = np.linalg.norm(np.diff(curve, axis=0), axis=1)

@@ -18,6 +18,9 @@ from dendrosim.stability.transient import numerical_abscissa, transient_growth
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+DRAWN = 3000
+"""States beyond which exp(J t) is not computed."""
+
 SEARCHED = 200
 """States up to which the peak is searched for over all times; beyond, it is the highest of what is drawn."""
 TIMES = 400
@@ -53,7 +56,7 @@ def transient(
     NotConvergedError
         If the flow has no fixed point near its start.
     ParameterError
-        If `duration` is not positive.
+        If `duration` is not positive, or there are more than `DRAWN` states.
     """
     if duration is not None and not (np.isfinite(duration) and duration > 0.0):
         raise ParameterError(f"duration must be positive, not {duration}")
@@ -109,6 +112,11 @@ def transient(
 
 def _matrix(point: FixedPoint, scale: ArrayLike | None) -> NDArray[np.float64]:
     """Return the Jacobian in units of `scale`, on what is orthogonal to zero modes of symmetries."""
+    if point.flow.size > DRAWN:
+        raise ParameterError(
+            f"transient: the flow has {point.flow.size} states, and exp(J t) is drawn of at most {DRAWN}; draw a "
+            "smaller circuit, or ask transient_growth for the peak alone"
+        )
     matrix = point.flow.jacobian(point.x)
     dense = np.array(matrix.toarray() if sp.issparse(matrix) else matrix, dtype=float)
     basis = point.flow.symmetries(point.x)

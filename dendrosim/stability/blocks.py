@@ -26,7 +26,7 @@ def scaled(row: Mapping[str, Block], factor: NDArray[np.float64]) -> Row:
 
 def _scaled(block: Block, factor: NDArray[np.float64]) -> Block:
     if sparse.issparse(block):
-        return sparse.diags_array(factor).tocsr() @ block
+        return sparse.diags_array(np.asarray(factor, float)).tocsr() @ block
     return factor * block if block.ndim == 1 else factor[:, None] * block
 
 

@@ -90,7 +90,7 @@ def vector_field(
     DifferentiationError
         For spikes and noise (unless `subthreshold`), and functions without derivative.
     ParameterError
-        For what changes in time when no time is chosen, and a matrix without inverse.
+        For what changes in time when no time is chosen, a matrix without inverse, and a circuit without states.
     UnknownMemberError, ShapeError, UnitError
         For names, shapes and units that do not fit.
     MemoryLimitError
@@ -133,6 +133,11 @@ def vector_field(
     system = System(base, chosen)
     _check_time(system, moment)
     weights, start = _start(base, values or {}, samples, seed, chosen)
+    if not start:
+        raise ParameterError(
+            "circuit: no population has a differential equation, so there is no state to analyse; write one, such "
+            "as 'dx/dt = ...', or unfreeze plastic matrices (--unfreeze)"
+        )
     numbers = Numbers(
         _shared(base, parameters or {}, {**opened, **(gates or {})}, moment or 0.0),
         _drives(base, driven, samples),

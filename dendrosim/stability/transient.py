@@ -113,7 +113,7 @@ def transient_growth(
         matrix = quotient(matrix, np.linalg.qr(moved)[0])
     found = TransientGrowth(1.0, 0.0, 1.0)
     for part in diagonal_blocks(matrix, _weak_components(matrix)):
-        for block in part if part.ndim == 3 else [part]:
+        for block in np.unique(part, axis=0) if part.ndim == 3 else [part]:
             if _growth_rate(block) <= 0.0:
                 continue
             new = _growth_of(_dense(block))
