@@ -264,9 +264,10 @@ def _bursts() -> Iterator[tuple[Any, ...]]:
 
 def _timing(case: Case, flops: float, rate: float) -> tuple[Any, ...]:
     products, moved = _work(case)
-    cuda = _seconds_a_step(case, "cuda", max(products / flops, moved / rate) + 1e-4)
-    slower = len(os.sched_getaffinity(0))
-    cpp = _seconds_a_step(case, "cpp", products / (5e10 * slower) + moved / (1e10 * slower))
+    cores = len(os.sched_getaffinity(0))
+    state = _state(case)
+    cuda = _seconds_a_step(case, state, "cuda", max(products / flops, moved / rate) + 1e-4)
+    cpp = _seconds_a_step(case, state, "cpp", products / (5e10 * cores) + moved / (1e10 * cores))
     size, batch = case.numbers[0], case.numbers[1] if case.kind == "D" else 1
     share = products / cuda / flops if products else float("nan")
     return case.kind, size, batch, 1e3 * cuda, 1e3 * cpp, cpp / cuda, share, moved / cuda / rate
@@ -291,28 +292,38 @@ def _work(case: Case) -> tuple[float, float]:
     return 0.0, float(cells * (read + 6 * 4))
 
 
-def _seconds_a_step(case: Case, backend: str, expected: float) -> float:
+def _state(case: Case) -> Any:
+    """Return the state from which all runs of a case start: to draw it takes long."""
+    from dendrosim.engine.state import initial_state
+
+    return initial_state(case.protocol(1), 0)
+
+
+def _seconds_a_step(case: Case, state: Any, backend: str, expected: float) -> float:
     """Return what a step takes: the difference of a long and a short run, over that of their steps."""
     many = int(min(max(SPENT / expected, 6), 20_000))
     few = max(1, many // 10)
     with tempfile.TemporaryDirectory() as folder:
-        runs = [_program(case, backend, steps, Path(folder) / str(steps)) for steps in (few, many)]
+        runs = [
+            _program(case, state, backend, steps, Path(folder) / str(steps))
+            for steps in (few, many)
+        ]
         times = [[_time(*run) for run in runs] for _ in range(2 if expected < 0.05 else 1)]
     return statistics.median(long - short for short, long in times) / (many - few)
 
 
-def _program(case: Case, backend: str, steps: int, folder: Path) -> tuple[list[str], Path]:
+def _program(
+    case: Case, state: Any, backend: str, steps: int, folder: Path
+) -> tuple[list[str], Path]:
     """Prepare a run of a compiled program; return its command and its folder."""
     from dendrosim.engine.compilation import compiled
     from dendrosim.engine.cpp.task import write_task
     from dendrosim.engine.outcome import Task
-    from dendrosim.engine.state import initial_state
     from dendrosim.engine.timeline import timeline
 
     protocol = case.protocol(steps)
     made = compiled(protocol, backend, case.precision)
     threads = len(os.sched_getaffinity(0))
-    state = initial_state(protocol, 0)
     folder.mkdir()
     task = Task(protocol, timeline(protocol, 0), state, case.precision, threads)
     write_task(folder / "task.bin", task, made.manifest)

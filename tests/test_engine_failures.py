@@ -14,7 +14,6 @@ import dendrosim
 from dendrosim.circuit import Circuit, Matrix, Population, Projection
 from dendrosim.engine import run
 from dendrosim.errors import (
-    BackendMissingError,
     DendrosimError,
     NonFiniteError,
     ParameterError,
@@ -207,7 +206,6 @@ def test_a_batch_that_belongs_to_the_protocol_cannot_be_overridden():
     [
         ({"backend": None}, ParameterError, "backend is None"),
         ({"backend": "nunpy"}, UnknownNameError, "did you mean 'numpy'"),
-        ({"backend": "cuda"}, BackendMissingError, "cuda"),
         ({"precision": "dubble"}, UnknownNameError, "did you mean 'double'"),
         ({"precision": None}, ParameterError, "precision is None"),
         ({"seed": 1.0}, ParameterError, "seed is 1.0"),

@@ -33,6 +33,8 @@ def generate(protocol: Protocol, precision: str, folder: Path) -> None:
     with settings(), brian(_DEVICE, precision, build_on_run=False) as device:
         try:
             device.insert_code("before_start", "ds::task.folder = args.at(0); args.clear();")
+            # GPUs are numbered as nvidia-smi does, which was asked for what to compile.
+            device.insert_code("before_start", 'setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID", 0);')
             device.insert_code("after_network_run", "ds::start(); ds::loop();")
             device.insert_code("before_end", "return ds::finish();")
             built = build(protocol, precision, CudaDense())

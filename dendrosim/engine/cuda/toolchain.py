@@ -176,7 +176,7 @@ def brian2cuda_version() -> str:
 
 
 def gpu() -> Gpu:
-    """Return the first GPU, as the driver's nvidia-smi names it.
+    """Return the GPU that programs run on, as nvidia-smi names it: the first, or that of `CUDA_VISIBLE_DEVICES`.
 
     Raises
     ------
@@ -188,9 +188,13 @@ def gpu() -> Gpu:
     hint = f"; install the driver{_INSTEAD}"
     if found is None:
         raise BackendMissingError(f"{missing} nvidia-smi was not found{hint}")
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")[0].strip()
     try:
         done = subprocess.run(
-            [found, "--query-gpu=name,compute_cap", "--format=csv,noheader"],
+            [
+                found, "--query-gpu=name,compute_cap", "--format=csv,noheader",
+                *(("-i", visible) if visible else ()),
+            ],
             capture_output=True, text=True, errors="replace", check=False, timeout=60,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
