@@ -13,7 +13,7 @@ CREATED := $(VENV)/.created-$(VERSION)
 READY := $(VENV)/.ready-$(VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-all test-versions lint pytest clean
+.PHONY: help venv demo bench test test-all test-versions lint pytest clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -27,6 +27,9 @@ test: lint pytest ## check style and types, then run the tests
 
 test-all: lint ## the same with the slow tests
 	$(VENV)/bin/python -m pytest -n $(JOBS) -m ""
+
+bench: $(READY) ## run all benchmarks; tables go to benchmarks/results (half an hour or so)
+	$(VENV)/bin/python -m benchmarks
 
 lint: $(READY)
 	$(VENV)/bin/ruff check .

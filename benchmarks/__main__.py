@@ -13,6 +13,7 @@ def main() -> int:
         m.name
         for m in pkgutil.iter_modules(benchmarks.__path__)
         if m.name not in ("__main__", "gpu", "table")  # gpu: by itself, see there
+        and not m.ispkg
     ]
     chosen = sys.argv[1:] or known
     unknown = [name for name in chosen if name not in known]

@@ -57,4 +57,4 @@ def _protocol(units: int, batch: int):
 def _seconds(protocol) -> float:
     import dendrosim as ds
 
-    return ds.run(protocol, seed=0, threads=1, progress=False).provenance["seconds"]["run"]
+    return ds.run(protocol, seed=0, threads=1, progress=False).provenance["seconds"]["steps"]

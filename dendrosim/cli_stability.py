@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from dendrosim.protocol import Protocol
     from dendrosim.stability.branch import Branch
     from dendrosim.stability.fixed_point import FixedPoint
+    from dendrosim.stability.flow import Flow
+    from dendrosim.units import Quantity
 
 Patterns = list[str] | None
 FILE = "stability.json"
@@ -33,6 +35,9 @@ def stability(
         typer.Option(
             "--input", metavar="NAME=VALUE", help="Set an input, 0 without; may be repeated."
         ),
+    ] = None,
+    gates: Annotated[
+        Patterns, typer.Option("--gate", metavar="NAME=VALUE", help="Set a gate; may be repeated.")
     ] = None,
     phase: Annotated[
         str | None, typer.Option(metavar="NAME", help="Of a protocol; its first by default.")
@@ -75,14 +80,17 @@ def stability(
         from dendrosim.outputs import Output
         from dendrosim.stability import report
         from dendrosim.stability.build import vector_field
+        from dendrosim.stability.continuation import continuation
         from dendrosim.stability.fixed_point import fixed_point
 
         entry, target, (values, units) = _loaded(name, settings)
         span = None if continue_ is None else _span(continue_)
+        driven = pairs("--input", inputs, "layer0.h=0.5")
         output = Output(out, f"{entry.name}-stability")
         flow = vector_field(
             target,
-            inputs={n: _quantities(t) for n, t in pairs("--input", inputs, "layer0.h=0.5").items()},
+            inputs={n: _quantities(f"--input {n}={t}", t) for n, t in driven.items()},
+            gates={n: _number(n, t) for n, t in pairs("--gate", gates, "learn=1").items()},
             values=_final(initial),
             unfrozen=_patterns(unfreeze),
             slaved=_patterns(slave),
@@ -91,13 +99,14 @@ def stability(
             phase=phase,
             time=time,
         )
+        ends = None if span is None else _ends(entry, flow, settings, *span)
         point = fixed_point(flow, starts=starts, seed=seed)
         plain: dict[str, Any] = {
             "model": entry.name, "parameters": values, "units": units, **report.point_plain(point),
         }  # fmt: skip
         if transient:
             plain |= report.transient_plain(point)
-        branch = None if span is None else _followed(point, *span)
+        branch = None if ends is None else continuation(flow, *ends, point=point)
         if branch is not None:
             plain |= report.branch_plain(branch)
         figures = _written(output, plain, _figures(point, branch, transient))
@@ -114,23 +123,50 @@ def _loaded(
 
     entry = library.find(name)
     given = library.read_settings(entry, pairs("--set", settings, "mu=0.2"))
+    return entry, _load(entry, given), library.settings_in_si(entry, given)
+
+
+def _load(entry: "Entry", given: Mapping[str, Any]) -> "Circuit | Protocol":
+    from dendrosim import library
+
     load: Any = library.load_protocol if entry.kind == "protocol" else library.load_circuit
-    return entry, load(str(entry.path), **given), library.settings_in_si(entry, given)
+    return load(str(entry.path), **given)  # type: ignore[no-any-return]
 
 
 def _patterns(given: Patterns) -> tuple[str, ...]:
     return tuple(p.strip() for text in given or [] for p in text.split(",") if p.strip())
 
 
-def _quantities(text: str) -> Any:
+@contextlib.contextmanager
+def _reading(option: str) -> Iterator[None]:
+    """Turn text that is no quantity into a UsageError that begins with the option."""
+    from dendrosim.errors import UnitError
+
+    try:
+        yield
+    except UnitError as error:
+        raise UsageError(f"{option}: {error}") from None
+
+
+def _quantities(option: str, text: str) -> "Quantity":
     """Read a quantity, or a bracketed list of them."""
     from dendrosim.units import quantity
 
     inside = text.strip()
-    if inside.startswith("[") and inside.endswith("]"):
-        parts = [p.strip().strip("'\"") for p in inside[1:-1].split(",")]
-        return quantity([quantity(p) for p in parts if p])
-    return quantity(text)
+    with _reading(option):
+        if inside.startswith("[") and inside.endswith("]"):
+            parts = [p.strip().strip("'\"") for p in inside[1:-1].split(",")]
+            return quantity([quantity(p) for p in parts if p])
+        return quantity(text)
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise UsageError(
+            f"cannot read --gate {name}={text}: a gate is a number, as in learn=1"
+        ) from None
 
 
 def _final(initial: Path | None) -> Mapping[str, Any]:
@@ -142,28 +178,42 @@ def _final(initial: Path | None) -> Mapping[str, Any]:
     return {name: final[name] for name in final}
 
 
-def _span(text: str) -> tuple[str, float, float]:
-    """Read NAME=START:STOP."""
+def _span(text: str) -> tuple[str, str, str]:
+    """Split NAME=START:STOP."""
     name, equals, ends = text.partition("=")
     start, colon, stop = ends.partition(":")
     if not (name.strip() and equals and colon and start.strip() and stop.strip()):
         raise UsageError(
             f"cannot read --continue {text!r}: write NAME=START:STOP, as in --continue mu=0.02:0.5"
         )
+    return name.strip(), start.strip(), stop.strip()
+
+
+def _ends(
+    entry: "Entry", flow: "Flow", settings: list[str] | None, name: str, *texts: str
+) -> tuple[str, float, float]:
+    """Return a parameter and both ends of its range in SI units.
+
+    Where the model has a parameter of that name, it is made once with either end, so that it can refuse it.
+    """
+    from dendrosim import library
+    from dendrosim.errors import UnitError, UnknownNameError
     from dendrosim.units import quantity
 
-    first, last = quantity(start), quantity(stop)
-    if first.dimension != last.dimension:
-        raise UsageError(
-            f"cannot read --continue {text!r}: START is in {first.unit}, STOP in {last.unit}"
-        )
-    return name.strip(), float(first.value), float(last.value)
-
-
-def _followed(point: "FixedPoint", name: str, start: float, stop: float) -> "Branch":
-    from dendrosim.stability.continuation import continuation
-
-    return continuation(point.flow, name, start, stop, point=point)
+    if name not in flow.parameters:
+        raise UnknownNameError("parameter of the equations", name, flow.parameters)
+    option, expected = f"--continue {name}={':'.join(texts)}", flow.parameter_unit(name)
+    with _reading(option):
+        ends = [quantity(text) for text in texts]
+    for text, end in zip(texts, ends, strict=True):
+        if end.unit != expected and end.value != 0:
+            raise UnitError(f"{option}: {text!r} is in {end.unit}; it must be in {expected}")
+    if name in {p.name for p in library.parameters(entry)}:
+        for text in texts:
+            given = pairs("--set", settings, "") | {name: text}
+            _load(entry, library.read_settings(entry, given))
+    start, stop = (float(end.value) for end in ends)
+    return name, start, stop
 
 
 def _figures(
@@ -171,14 +221,13 @@ def _figures(
 ) -> "dict[str, Callable[[], Figure]]":
     from dendrosim import plot
 
-    figures: dict[str, Callable[[], Figure]] = {
-        "spectrum": lambda: plot.spectrum(point).figure  # type: ignore[dict-item, return-value]
-    }
+    axes: dict[str, Callable[[], Any]] = {"spectrum": lambda: plot.spectrum(point)}
     if transient and point.stable:
-        figures["transient"] = lambda: plot.transient(point).figure
+        axes["transient"] = lambda: plot.transient(point)
     if branch is not None:
-        figures["branch"] = lambda: plot.branch(branch).figure
-    return figures
+        units = {branch.parameter: point.flow.parameter_unit(branch.parameter)}
+        axes["branch"] = lambda: plot.branch(branch, units=units)
+    return {name: lambda draw=draw: draw().figure for name, draw in axes.items()}  # type: ignore[misc]
 
 
 def _written(output: Any, plain: Mapping[str, Any], figures: Mapping[str, Any]) -> list[Path]:

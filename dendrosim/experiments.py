@@ -10,6 +10,7 @@ from dendrosim.errors import NotConvergedError, ParameterError
 from dendrosim.stability.build import vector_field
 from dendrosim.stability.field import Field
 from dendrosim.stability.fixed_point import FixedPoint, fixed_point, same_point
+from dendrosim.stability.flow import number_of
 
 if TYPE_CHECKING:
     from dendrosim.results import Result
@@ -88,10 +89,20 @@ def basin(
     Raises
     ------
     ParameterError
-        For numbers that are out of range, and a back end with a flow that no program has.
+        For what is no fixed point, numbers that are out of range, and a back end with a flow that no program has.
     """
     from scipy.stats import binomtest
 
+    if not isinstance(point, FixedPoint):
+        raise ParameterError(
+            f"point is a {type(point).__name__}; it must be a fixed point, as ds.fixed_point returns it"
+        )
+    whole = isinstance(samples, int | np.integer) and isinstance(seed, int | np.integer)
+    if not whole or seed < 0:
+        raise ParameterError(
+            f"samples is {samples!r}, seed {seed!r}; both must be integers, and seed not negative"
+        )
+    number_of("size", size)
     if not (size > 0 and samples >= 1 and 0 < confidence < 1):
         raise ParameterError(
             f"size is {size}, samples {samples}, confidence {confidence}; size must be positive, samples "
@@ -153,8 +164,8 @@ def _integrated(point: FixedPoint, start: Array, time: float) -> Array:
             start / scale,
             method="LSODA",
             jac=jacobian,
-            rtol=1e-8,
-            atol=1e-9,
+            rtol=1e-6,
+            atol=1e-8,
         )
     return np.asarray(solved.y[:, -1] * scale) if solved.success else np.full_like(start, np.nan)
 

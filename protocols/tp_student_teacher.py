@@ -111,7 +111,8 @@ def protocol(
         What weights learn from, where a model leaves the choice: `printed` is for study and diverges.
     eta
         Learning rate of target propagation (default: 1 Hz; `multiplexed` in a batch 5 Hz if linear, else 2 Hz,
-        but 1 Hz with inverse=drl).
+        but 1 Hz with inverse=drl; `two_phase` 0.2 Hz where single samples teach it all along, because its weights
+        then learn from what they have just changed themselves).
     backprop_eta
         Learning rate of back-propagation.
     pretraining
@@ -140,7 +141,10 @@ def protocol(
         others.setdefault("eta_q", ds.quantity("5 Hz"))
     if inverse == "drl":
         others.setdefault("decay_q", 0.01)
-    chosen = _learners(model, sizes, transfer, mode, tau, inverse, rule, eta, backprop_eta, others)
+    rates = {name: _rate(name, mode, plasticity, transfer, inverse) for name in learners.MODELS}
+    rates |= {} if eta is None else dict.fromkeys(rates, eta)
+    rates["backprop"] = backprop_eta
+    chosen = _learners(model, sizes, transfer, tau, inverse, rule, eta, rates, others)
     events, second = plasticity == "events", float(tau.value)
     step = cycles.time_step(dt, tau, 0.5 if events else 0.2)
     steps = cycles.settling_steps({x.name: x.settling() for x in chosen}, step, settle)
@@ -190,22 +194,16 @@ def _sizes(model, mode, rule):
     return (4, 4, 4, 4) if square else (5, 4, 4, 3)
 
 
-def _learners(model, sizes, transfer, mode, tau, inverse, rule, eta, backprop_eta, others):
+def _learners(model, sizes, transfer, tau, inverse, rule, eta, rates, others):
     names = tuple(learners.MODELS) if model == "all" else (model,)
-    chosen = {"inverse": inverse, "rule": rule, "eta": eta}
-    chosen = {k: v for k, v in chosen.items() if v is not None}
+    chosen = {k: v for k, v in {"inverse": inverse, "rule": rule}.items() if v is not None}
+    given = chosen if eta is None else {**chosen, "eta": eta}
     own_rate = ("backprop_eta",) if "backprop" in names else ()
-    learners.check_taken(names, {**others, **chosen}, own_rate)
+    learners.check_taken(names, {**others, **given}, own_rate)
     made = []
     for name in names:
-        own = (
-            {"eta": backprop_eta}
-            if name == "backprop"
-            else {"eta": _rate(name, mode, transfer, inverse)}
-        )
-        if name != "backprop":
-            own |= {k: v for k, v in chosen.items() if name != "single" or k == "eta"}
-        if name == "single" and model == "single":
+        own = {"eta": rates[name]}
+        if name in ("two_phase", "multiplexed") or name == model == "single":
             own |= chosen
         made.append(
             learners.load(
@@ -220,7 +218,9 @@ def _learners(model, sizes, transfer, mode, tau, inverse, rule, eta, backprop_et
     return made
 
 
-def _rate(name, mode, transfer, inverse):
+def _rate(name, mode, plasticity, transfer, inverse):
+    if name == "two_phase" and (mode, plasticity) == ("online", "continuous"):
+        return "0.2 Hz"
     if name == "multiplexed" and mode == "batch" and inverse != "drl":
         return "5 Hz" if transfer == "linear" else "2 Hz"
     return "1 Hz"

@@ -88,6 +88,15 @@ def test_a_threshold_is_located_by_continuation(capsys):
     assert not found["branch"]["stable"][-1]
 
 
+def test_a_range_is_given_in_units_of_its_parameter(capsys):
+    """The eigenvalues of a clamped unit are -1/tau, from 10 ms to 20 ms."""
+    chain = ["dynamical_tp", "--set", "target=clamped", "--set", "sizes=[1, 1]"]
+    found = stability(capsys, *chain, "--continue", "tau=10 ms:20 ms")
+    assert found["branch"]["values"][0] == pytest.approx(0.01)
+    assert found["branch"]["values"][-1] == pytest.approx(0.02)
+    assert all(found["branch"]["stable"])
+
+
 def test_a_protocol_is_analysed_in_a_phase_of_its_own(capsys):
     found = stability(
         capsys, "tp_speed_limit", "--set", "kappas=[0.1]", "--phase", "settle",
@@ -100,6 +109,13 @@ def test_a_cell_below_threshold(capsys):
     assert found["verdict"] == "stable"
     soma = found["state"][found["states"].index("pyramidal.soma[0]")]
     assert -0.0701 < soma < -0.0695
+
+
+def test_rounding_is_not_shown_as_a_frequency(capsys):
+    """All eigenvalues of the chain are real; those of a multiple one come with an imaginary part of 1e-13."""
+    chain = ["--set", "gain=5", "--set", "mu=0.1", "--seed", "0"]
+    assert cli.main(["stability", "dynamical_tp", *chain, "--out", "out"]) == 0
+    assert "Hz" not in capsys.readouterr().out
 
 
 def test_the_object_is_kept_beside_the_figures(capsys, tmp_path):
@@ -128,7 +144,14 @@ def test_a_person_reads_a_verdict_and_the_slowest_modes(capsys):
         (3, ["dynamical_tp", "--unfreeze", "v*"], "unknown plastic matrix 'v*'"),
         (3, ["dynamical_tp", "--slave", "layer9.*"], "unknown state 'layer9.*'"),
         (2, ["dynamical_tp", "--continue", "mu=0.1"], "write NAME=START:STOP"),
-        (2, ["dynamical_tp", "--continue", "mv=0.1:0.2"], "did you mean 'mu'"),
+        (2, ["dynamical_tp", "--continue", "eta_hut=0.1:0.2"], "did you mean 'eta_hat'"),
+        (2, ["dynamical_tp", "--continue", "eta_q=1:2"], "unknown parameter of the equations 'eta_q'"),
+        (2, ["dynamical_tp", "--continue", "mu=a:0.2"], "--continue mu=a:0.2: cannot read 'a'"),
+        (3, ["dynamical_tp", "--continue", "mu=0.2:1.5"], "mu is 1.5; it must lie between 0 and 1"),
+        (3, ["dynamical_tp", "--continue", "mu=1 ms:2 ms"], "'1 ms' is in s; it must be in 1"),
+        (3, ["dynamical_tp", "--continue", "tau=10:20"], "'10' is in 1; it must be in s"),
+        (3, ["pyramidal_passive", "--continue", "pyramidal.current_soma=0:1 mV"], "must be in A"),
+        (2, ["dynamical_tp", "--input", "layer0.h=[1, x]"], "--input layer0.h=[1, x]: cannot read 'x'"),
         (3, ["dynamical_tp", "--phase", "free"], "only a protocol has phases"),
         (3, ["bac_firing", "--subthreshold"], "changes in time"),
     ],

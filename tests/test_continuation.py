@@ -239,6 +239,28 @@ def test_number_of_the_critical_time_constant():
     assert branch.bifurcations[0].value == pytest.approx(10.3431, abs=5e-5)
 
 
+def test_an_imperfect_pitchfork_that_grows_a_hundredfold_does_not_jump():
+    """x' = (p - 1) x - x³ + 1e-3, from x = 1e-3: p = 1 + x² - 1e-3/x has no bifurcation for x > 0."""
+
+    class Imperfect(flows.SmallFlow):
+        def f(self, x):
+            return (self.p - 1) * x - x**3 + 1e-3
+
+        def jacobian(self, x):
+            return np.array([[self.p - 1 - 3 * x[0] ** 2]])
+
+        def dp(self, x):
+            return {"p": x}
+
+    for max_step in (0.05, 0.02):
+        branch = continuation(Imperfect([1e-3], p=0.0), "p", 0.0, 3.0, max_step=max_step)
+        x = branch.states[:, 0]
+        np.testing.assert_allclose(branch.values, 1 + x**2 - 1e-3 / x, atol=1e-8)
+        assert branch.bifurcations == ()
+        assert x[0] < 1.01e-3
+        assert x[-1] > 1.4
+
+
 def test_end_of_the_domain_is_said():
     branch = continuation(flows.Edge([1.0], p=0.0), "p", 0.0, 2.0)
     assert branch.message.startswith("left the domain at p = ")
@@ -295,19 +317,23 @@ def test_labelled_arrays():
 
 def test_what_cannot_be_followed():
     flow = flows.Hopf([0.5], [3.0])
-    with pytest.raises(UnknownNameError, match="unknown parameter 'pp'; did you mean 'p'"):
+    with pytest.raises(
+        UnknownNameError, match="unknown parameter of the equations 'pp'; did you mean 'p'"
+    ):
         continuation(flow, "pp", 0.0, 1.0)
     with pytest.raises(UnknownNameError, match="did you mean 'hopf'"):
         continuation(flow, "p", 0.0, 1.0, events=["hopff"])
     with pytest.raises(ParameterError, match="p cannot be followed from 1 to 1"):
         continuation(flow, "p", 1.0, 1.0)
+    with pytest.raises(ParameterError, match="start is '1 ms'; give numbers, in SI units"):
+        continuation(flow, "p", "1 ms", 1.0)
     with pytest.raises(ParameterError, match="min_step <= step <= max_step"):
         continuation(flow, "p", 0.0, 1.0, step=-1.0)
     with pytest.raises(ParameterError, match="max_points"):
         continuation(flow, "p", 0.0, 1.0, max_points=1)
     with pytest.raises(ParameterError, match="tolerance"):
         continuation(flow, "p", 0.0, 1.0, tolerance=1.0)
-    with pytest.raises(ShapeError, match="2 numbers"):
+    with pytest.raises(ShapeError, match="point must be 2 numbers"):
         continuation(flow, "p", 0.0, 1.0, point=[1.0])
     with pytest.raises(ShapeError, match="direction must be 2 numbers"):
         continuation(flow, "p", 0.0, 1.0, direction=[1.0])

@@ -64,11 +64,20 @@ def test_the_program_agrees_with_the_vector_field(points):
 
 
 @pytest.mark.parametrize(
-    "options", [{"size": -1.0}, {"samples": 0}, {"confidence": 1.0}, {"duration": "1 mV"}]
-)
+    "options",
+    [
+        {"size": -1.0}, {"size": "a"}, {"samples": 0}, {"samples": 1.5}, {"seed": -1}, {"confidence": 1.0},
+        {"duration": "1 mV"},
+    ],
+)  # fmt: skip
 def test_basins_refuse_numbers_out_of_range(points, options):
     with pytest.raises(ds.errors.SpecError):
         ds.basin(points[0], **options)
+
+
+def test_a_basin_is_that_of_a_fixed_point(points):
+    with pytest.raises(ParameterError, match=r"point is a Field; .* as ds.fixed_point returns it"):
+        ds.basin(points[0].flow)
 
 
 def test_a_program_has_no_slaved_states():

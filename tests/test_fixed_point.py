@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from dendrosim.analysis import regression
 from dendrosim.errors import NotConvergedError, ParameterError, ShapeError
 from dendrosim.stability import _linear
+from dendrosim.stability.continuation import continuation
 from dendrosim.stability.fixed_point import fixed_point
+from dendrosim.stability.maps import stability_map
 
 
 def test_linear_flow_takes_one_factorisation():
@@ -229,3 +231,31 @@ def test_sparse_flow_where_factors_do_not_fit(size, monkeypatch):
     iterated = fixed_point(flow)
     np.testing.assert_allclose(iterated.x, expected, rtol=1e-9)
     assert np.isnan(iterated.condition)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"start": "x"}, "start is 'x'; give numbers"),
+        ({"scale": "x"}, "scale is 'x'; give numbers"),
+        ({"starts": 2.5}, "starts is 2.5; it must be an integer of at least 1"),
+        ({"starts": [[1.0, 2.0]]}, "starts is .*; it must be an integer"),
+        ({"deflate": -1}, "deflate is -1; it must be an integer of at least 0"),
+        ({"seed": -1}, "seed is -1"),
+        ({"tolerance": None}, "tolerance is None"),
+    ],
+)
+def test_numbers_that_are_none_are_refused_by_name(options, message):
+    flow = flows.linear(-np.eye(2), np.ones(2), start=[3.0, 4.0])
+    with pytest.raises(ParameterError, match=message):
+        fixed_point(flow, **options)
+
+
+def test_what_is_no_vector_field_is_refused():
+    for analyse in (
+        fixed_point,
+        lambda flow: continuation(flow, "p", 0.0, 1.0),
+        lambda flow: stability_map(flow, {"p": [1.0]}, {"q": [1.0]}),
+    ):
+        with pytest.raises(ParameterError, match=r"field is a dict; .* as ds.vector_field returns"):
+            analyse({})

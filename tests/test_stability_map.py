@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from dendrosim.analysis.bmvr_flow import critical_tau_ratio
-from dendrosim.errors import ParameterError, UnknownNameError
+from dendrosim.errors import ParameterError, ShapeError, UnknownNameError
 from dendrosim.stability.maps import stability_map
 
 WEIGHTS = [2.0, 0.5, 1.5]
@@ -84,11 +84,17 @@ def test_labelled_arrays():
 
 def test_what_cannot_be_mapped():
     flow = flows.Chain(WEIGHTS, 0.1, 1.0)
-    with pytest.raises(UnknownNameError, match="unknown parameter 'gian'; did you mean 'gain'"):
+    with pytest.raises(
+        UnknownNameError, match="unknown parameter of the equations 'gian'; did you mean 'gain'"
+    ):
         stability_map(flow, {"mu": [0.1]}, {"gian": [1.0]})
     with pytest.raises(ParameterError, match="both axes of the map are mu"):
         stability_map(flow, {"mu": [0.1]}, {"mu": [0.2]})
     with pytest.raises(ParameterError, match="values of mu must be a row of finite numbers"):
         stability_map(flow, {"mu": [np.nan]}, {"gain": [1.0]})
-    with pytest.raises(ParameterError, match="one name and its values, not nothing"):
+    with pytest.raises(ParameterError, match=r"values of mu is .*give numbers"):
+        stability_map(flow, {"mu": ["a"]}, {"gain": [1.0]})
+    with pytest.raises(ShapeError, match="point must be 3 numbers"):
+        stability_map(flow, {"mu": [0.1]}, {"gain": [1.0]}, point=[1.0])
+    with pytest.raises(ParameterError, match=r"one name and its values, .* not {}"):
         stability_map(flow, {}, {"gain": [1.0]})

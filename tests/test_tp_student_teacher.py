@@ -217,6 +217,13 @@ def test_plasticity_all_along_learns_as_well():
         assert found["final_loss_dynamic"] < 1e-2 * found["initial_loss"], model
 
 
+def test_single_samples_can_teach_all_along():
+    """A trial of two phases must not change weights by so much that they learn from this change."""
+    found = run("two_phase", mode="online", plasticity="continuous", presentations=200).metrics
+    assert found["final_loss"] < 0.3 * found["initial_loss"]
+    assert found["diverged"] is False
+
+
 def test_exact_inverses_make_gauss_newton_updates_and_back_propagation_gradient_descent():
     single = run("single", presentations=100, settle="800 ms").metrics
     assert single["angle_gauss_newton"][0] < 1e-6  # above, presynaptic activity is nudged as well

@@ -32,6 +32,7 @@ def report() -> list[Check]:
         _tried("C++ compiler", _compiler),
         _tried("BLAS for compiled programs", _blas),
         _tried("C++ program with BLAS", _program),
+        _tried("dense products", _kernels),
         _tried("cython back end", _cython),
         *_cuda(),
         _tried("cache", lambda: str(writable_folder())),
@@ -68,6 +69,12 @@ def _program() -> str:
 
     try_out()
     return "compiles, links and runs with " + " ".join(FLAGS)
+
+
+def _kernels() -> str:
+    from dendrosim.engine.cpp.toolchain import kernels
+
+    return kernels()
 
 
 def _cython() -> str:

@@ -63,8 +63,8 @@ class Outcome:
 
     `steps` done; `traces` name -> (steps, rows); `final` name -> array; `bad` program key -> array with
     non-finite numbers; `spikes` population -> (step, element) of each; `full` whether there were more
-    than the task's limit; `compiled` whether a program had to be compiled; `seconds` build, compile, run;
-    `guarded_every` so many steps what is watched closely was looked at.
+    than the task's limit; `compiled` whether a program had to be compiled; `seconds` build, compile,
+    run and, of that, steps; `guarded_every` so many steps what is watched closely was looked at.
     """
 
     steps: int

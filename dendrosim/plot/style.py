@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.collections import QuadMesh
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
@@ -162,7 +163,7 @@ def legend_right(ax: "Axes", title: str = "", handles: Sequence[Any] | None = No
     )
 
 
-def colourbar(ax: "Axes", image: "AxesImage", label: str) -> None:
+def colourbar(ax: "Axes", image: "AxesImage | QuadMesh", label: str) -> None:
     """Put the colour scale of an image beside it."""
     bar = ax.figure.colorbar(image, ax=ax, shrink=0.9, aspect=25, pad=0.02)
     bar.set_label(label)
@@ -185,6 +186,19 @@ def spread(values: ArrayLike) -> bool:
     """Whether values are positive and differ so much that a logarithmic axis shows them best."""
     finite = np.asarray(values)[np.isfinite(values)]
     return finite.size > 0 and bool(finite.min() > 0 and finite.max() > 5 * finite.min())
+
+
+def logarithmic(ax: "Axes", axis: str) -> None:
+    """Make the `x` or `y` axis logarithmic; one of less than two decades has numbers at 2 and 5 as well."""
+    from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
+
+    ax.set(**{f"{axis}scale": "log"})
+    side = ax.xaxis if axis == "x" else ax.yaxis
+    low, high = side.get_view_interval()
+    if high < 100.0 * low:
+        side.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        side.set_minor_locator(NullLocator())
+        side.set_major_formatter(FormatStrFormatter("%g"))
 
 
 def note(ax: "Axes", text: str) -> None:

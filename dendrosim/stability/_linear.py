@@ -63,6 +63,8 @@ def least_norm_step(
         found = sla.lsmr(scaled, -rates, damp=damping * size, atol=1e-13, btol=1e-13)[0]
         return np.asarray(scale * found)
     dense = (matrix.toarray() if sp.issparse(matrix) else matrix) * scale / scale[:, None]
+    if not np.any(dense):
+        return np.zeros_like(rates)
     left, sizes, right = scipy.linalg.svd(dense, full_matrices=False, check_finite=False)
     kept = sizes > SINGULAR * sizes[0]
     left, sizes, right = left[:, kept], sizes[kept], right[kept]

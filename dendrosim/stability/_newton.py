@@ -116,14 +116,14 @@ def least_norm(flow: Flow, start: Vector, rules: Rules, used: int = 0) -> Attemp
         weight = float(np.max(rules.scale)) + np.zeros_like(x) if basis.shape[1] else rules.scale
         relative, _ = _relative(matrix, x, rates, rules)
         while True:
-            step = least_norm_step(reduced, rates, min(extra * relative, 1e3), weight)
+            step = least_norm_step(reduced, rates, extra * relative, weight)
             trial = x + step
             trial_rates = _rates(flow, trial)
             finite = bool(np.all(np.isfinite(trial_rates)))
             if finite and np.linalg.norm(trial_rates / weight) < np.linalg.norm(rates / weight):
                 break
             length = rules.length(step, x)
-            if length <= rules.tolerance:
+            if not length > rules.tolerance:
                 done = relative <= rules.tolerance
                 reason = "" if done else "the residual has a minimum there that is not zero"
                 return _ended(flow, rules, x, iteration, done, reason)

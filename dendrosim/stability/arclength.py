@@ -214,8 +214,12 @@ class Curve:
             if not np.isfinite(size) or size > 1e3:
                 break
             if size <= SETTLED:
-                self.residual(u)
-                return u, iteration + 1
+                # Least squares stand still too where no solution is near.
+                off = self.residual(u) / rows.lengths
+                best = float(linalg.norm(np.append(off, plane.error(u))))
+                if best <= SETTLED * (1.0 + linalg.norm(guess)):
+                    return u, iteration + 1
+                break
         raise Stuck(f"Newton got no nearer to the curve than {best:.2g} in scaled units")
 
     def point(self, guess: Array, plane: Plane) -> Point:

@@ -22,12 +22,13 @@ from dendrosim.memory import available, readable
 from dendrosim.protocol import Protocol
 from dendrosim.stability.evaluation import Numbers
 from dendrosim.stability.field import Field
-from dendrosim.stability.flow import Flow
+from dendrosim.stability.flow import Flow, number_of, numbers_of
 from dendrosim.stability.setting import setting
 from dendrosim.stability.slaving import Slaved
 from dendrosim.stability.system import TIME, Formula, System, check_smooth
 from dendrosim.starts import LONG_AGO, drawn, inverse
 from dendrosim.units import Quantity, quantity, unit, unit_name
+from dendrosim.validation import located
 
 Arrays = dict[str, NDArray[np.float64]]
 
@@ -97,6 +98,17 @@ def vector_field(
     """
     brian.load()
     moment = None if time is None else _seconds(time)
+    for name, given in (
+        ("inputs", inputs),
+        ("values", values),
+        ("parameters", parameters),
+        ("gates", gates),
+    ):
+        if not isinstance(given, Mapping | None):
+            raise ParameterError(
+                f"{name} is a {type(given).__name__}; it must be a mapping by name"
+            )
+    _check_whole("seed", seed, 0)
     protocol = circuit if isinstance(circuit, Protocol) else None
     base = circuit.circuit if isinstance(circuit, Protocol) else circuit
     if not isinstance(base, Circuit):
@@ -106,6 +118,9 @@ def vector_field(
         )
     if phase is not None and protocol is None:
         raise ParameterError(f"phase is {phase!r}, but only a protocol has phases; give a protocol")
+    if trial != 0 and protocol is None:
+        raise ParameterError(f"trial is {trial!r}, but only a protocol has trials; give a protocol")
+    _check_whole("trial", trial, None)
     check_smooth(base, subthreshold)
     driven: Arrays = {}
     opened: dict[str, float] = {}
@@ -126,29 +141,45 @@ def vector_field(
     field = Field(system, numbers, samples, start, _thresholds(system, subthreshold))
     if slaved == () or slaved == []:
         return field
-    return Slaved(field, _matching("state", slaved, list(field.shapes)))
+    fast = _matching("state", slaved, list(field.shapes))
+    if fast == set(field.shapes):
+        raise ParameterError(
+            f"slaved is {slaved!r}, which is every state; leave out those that are to be analysed, or unfreeze "
+            "matrices"
+        )
+    return Slaved(field, fast)
 
 
 def _seconds(time: Any) -> float:
     value = quantity(time)
     if value.dimension != unit("s")[0] or not value.scalar:
         raise UnitError(f"time is {value}; it must be a time, such as '10 ms'")
+    if not 0.0 <= value.value < np.inf:
+        raise ParameterError(f"time is {value}; it must be finite and not negative")
     return float(value.value)
+
+
+def _check_whole(name: str, value: Any, least: int | None) -> None:
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not whole or (least is not None and value < least):
+        at_least = "" if least is None else f" of at least {least}"
+        raise ParameterError(f"{name} is {value!r}; it must be an integer{at_least}")
 
 
 def _inputs(circuit: Circuit, given: Mapping[str, Any]) -> Arrays:
     found = {}
     for path, value in given.items():
         if path not in circuit.inputs:
-            raise UnknownMemberError("input", path, circuit.inputs)
+            raise UnknownMemberError("input", str(path), circuit.inputs)
         population, declared = circuit.variable(path)
-        number = quantity(value)
+        with located(f"input {path}"):
+            number = quantity(value)
         if number.dimension != unit(declared.unit)[0] and np.any(number.value):
             raise UnitError(
                 f"input {path} is in {number.unit}; it must be in {unit_name(unit(declared.unit)[0])}"
             )
         array = np.asarray(number.value)
-        if array.ndim > 2 or (array.ndim and array.shape[0] != population.size):
+        if array.ndim > 2 or (array.ndim and array.shape[0] != population.size) or not array.size:
             raise ShapeError(
                 f"input {path} has shape {array.shape}; give one number, {population.size} of them, or an "
                 f"array of {population.size} units x samples"
@@ -197,17 +228,27 @@ def _shared(
     shared = {name: q.value for name, q in known.items()}
     for name, value in parameters.items():
         if name not in known:
-            raise UnknownMemberError("parameter of the circuit", name, known)
-        number = quantity(value)
+            raise UnknownMemberError("parameter of the circuit", str(name), known)
+        with located(f"parameter {name!r}"):
+            number = quantity(value)
         if number.dimension != known[name].dimension:
             raise UnitError(
                 f"parameter {name!r} is in {number.unit}; it must be in {known[name].unit}"
             )
+        shape = np.shape(known[name].value)
+        if np.shape(number.value) not in ((), shape):
+            allowed = f"one number or {shape[0]}" if shape else "one number"
+            raise ShapeError(
+                f"parameter {name!r} has shape {np.shape(number.value)}; give {allowed}"
+            )
+        if not np.all(np.isfinite(number.value)):
+            raise ParameterError(f"parameter {name!r} must be finite")
         shared[name] = number.value
-    for gate in gates:
+    for gate, opened in gates.items():
         if gate not in circuit.gates:
-            raise UnknownMemberError("gate", gate, circuit.gates)
-    shared |= {name: float(value) for name, value in {**circuit.gates, **gates}.items()}
+            raise UnknownMemberError("gate", str(gate), circuit.gates)
+        shared[gate] = number_of(f"gate {gate!r}", opened)
+    shared |= {gate: float(v) for gate, v in circuit.gates.items() if gate not in gates}
     # The length of a step only counts those since a spike long ago.
     return {**shared, TIME: time, "dt": 1e-4, LAST_SPIKE: LONG_AGO}
 
@@ -219,7 +260,12 @@ def _unfrozen(circuit: Circuit, patterns: str | Iterable[str]) -> tuple[str, ...
 
 
 def _matching(kind: str, patterns: str | Iterable[str], names: list[str]) -> set[str]:
-    listed = [patterns] if isinstance(patterns, str) else list(patterns)
+    listed = [patterns] if isinstance(patterns, str) else patterns
+    if not isinstance(listed, Iterable) or not all(isinstance(p, str) for p in listed):
+        raise ParameterError(
+            f"the pattern of a {kind} is {patterns!r}; it must be text, or a list of texts"
+        )
+    listed = list(listed)
     for pattern in listed:
         if not any(fnmatchcase(n, pattern) for n in names):
             raise UnknownMemberError(kind, pattern, names)
@@ -300,7 +346,7 @@ def _weights(
 
 
 def _given(values: Mapping[str, Any], name: str, shape: tuple[int, int]) -> NDArray[np.float64]:
-    array = np.asarray(values[name], dtype=float)
+    array = numbers_of(f"values: {name}", values[name])
     if "." in name and array.shape == shape[:1]:
         array = array[:, None]
     if array.ndim and array.shape != shape and not ("." in name and array.shape == (shape[0], 1)):

@@ -17,11 +17,12 @@ from dendrosim.errors import (
     ShapeError,
     UnknownNameError,
 )
-from dendrosim.stability.arclength import Curve, Outside, Plane, Point, Stuck
+from dendrosim.stability.arclength import Array, Curve, Outside, Plane, Point, Stuck
 from dendrosim.stability.branch import KINDS, Bifurcation, Branch
+from dendrosim.stability.corners import round_corner
 from dendrosim.stability.crossings import Step, crossings
 from dendrosim.stability.fixed_point import fixed_point
-from dendrosim.stability.flow import Flow
+from dendrosim.stability.flow import Flow, check_flow, number_of, numbers_of
 from dendrosim.stability.infinity import FAR, UNBOUNDED, through_infinity
 from dendrosim.stability.spectrum import sort_eigenvalues
 from dendrosim.stability.switching import departures
@@ -108,11 +109,13 @@ def continuation(
     NotConvergedError, NonFiniteError
         Where no equilibrium is found at `start`, or the equations have no value there.
     """
+    check_flow(field)
     if parameter not in field.parameters:
-        raise UnknownNameError("parameter", parameter, field.parameters)
-    if not (np.isfinite(start) and np.isfinite(stop)) or start == stop:
+        raise UnknownNameError("parameter of the equations", parameter, field.parameters)
+    start, stop = number_of("start", start), number_of("stop", stop)
+    if start == stop:
         raise ParameterError(
-            f"{parameter} cannot be followed from {start:g} to {stop:g}; give two different finite values"
+            f"{parameter} cannot be followed from {start:g} to {stop:g}; give two different values"
         )
     settings = _settings(step, max_step, min_step, max_points, tolerance, events)
     curve, first = _first(field, parameter, start, stop, point, direction)
@@ -153,10 +156,13 @@ def _first(
 ) -> tuple[Curve, Point]:
     """Return the curve and its point at `start`."""
     flow = field.at(parameter, start)
+    guess = numbers_of("point", field.start if point is None else getattr(point, "x", point))
+    if guess.shape != (flow.size,):
+        raise ShapeError(f"point must be {flow.size} numbers, not of shape {guess.shape}")
+    onward = np.append(np.zeros(flow.size), 1.0)
     try:
-        found = fixed_point(flow, getattr(point, "x", point)).x
+        found = _equilibrium(Curve(flow, parameter, start, stop, guess), flow, guess)
         curve = Curve(flow, parameter, start, stop, found)
-        onward = np.append(np.zeros(flow.size), 1.0)
         if direction is not None:
             along = np.asarray(direction, float)
             if along.shape != (flow.size,) or not np.any(along):
@@ -170,6 +176,22 @@ def _first(
         ) from error
     except Outside as error:
         raise NonFiniteError(f"{parameter} cannot be followed from {start:g}: {error}") from error
+
+
+def _equilibrium(curve: Curve, flow: Flow, guess: Array) -> Array:
+    """Return the equilibrium near a guess; where the search in SI units fails, by Newton in scaled ones."""
+    try:
+        return fixed_point(flow, guess).x
+    except NotConvergedError:
+        u = curve.scaled(guess, curve.start)
+        normal = np.append(np.zeros(flow.size), 1.0)
+        try:
+            found, _ = curve.correct(u, Plane(normal, u, 0.0, curve.symmetries(u)))
+        except (Stuck, Outside):
+            found = u
+        if found is u:
+            raise
+        return curve.state(found)
 
 
 def _branch(curve: Curve, first: Point, settings: Settings) -> Branch:
@@ -216,6 +238,12 @@ def _follow(
             length *= 0.5
             if length >= settings.min_step:
                 continue
+            corner = round_corner(curve, left, settings.min_step)
+            if corner is not None:
+                marks += corner[0]
+                points.append(corner[1])
+                length = settings.step
+                continue
             why = "left the domain" if isinstance(error, Outside) else "step below min_step"
             return points, marks, f"{why} at {here}: {error}"
         marks += new
@@ -250,9 +278,11 @@ def _step(curve: Curve, left: Point, length: float) -> Step:
     guess = left.u + length * left.tangent
     right = curve.point(guess, plane)
     if length > CORNER:
-        if right.tangent @ left.tangent < STRAIGHT:
+        if _bend(left, right) < STRAIGHT:
             raise Stuck("the curve bends too sharply")
-        if np.linalg.norm(right.u - guess) > 0.5 * length:
+        size = _size(left)
+        away, along = _local(right.u - guess, size), _local(right.u - left.u, size)
+        if np.linalg.norm(away) > 0.5 * np.linalg.norm(along):
             raise Stuck("Newton leads to another branch")
     step = Step(curve, left, right, length)
     for edge, sign in ((0.0, -1.0), (1.0, 1.0)):
@@ -265,17 +295,31 @@ def _step(curve: Curve, left: Point, length: float) -> Step:
     return step
 
 
+def _size(point: Point) -> float:
+    """How far the states have grown beyond their size at the start, at least 1."""
+    return max(1.0, float(np.linalg.norm(point.u[:-1])))
+
+
+def _local(u: Array, size: float) -> Array:
+    """Return a direction in units of what the states have grown to, so that they do not outweigh the parameter."""
+    return np.append(u[:-1] / size, u[-1])
+
+
+def _bend(left: Point, right: Point) -> float:
+    """Cosine between the tangents at two points."""
+    one, two = (_local(point.tangent, _size(left)) for point in (left, right))
+    return float(one @ two / (np.linalg.norm(one) * np.linalg.norm(two)))
+
+
 def _longest(point: Point, max_step: float) -> float:
     """Return the longest step from a point: in the parameter, and in the states as a share of their size."""
-    size = max(1.0, float(np.linalg.norm(point.u[:-1])))
-    return max_step / max(
-        abs(point.tangent[-1]), float(np.linalg.norm(point.tangent[:-1])) / (2.0 * size)
-    )
+    local = _local(point.tangent, 2.0 * _size(point))
+    return max_step / max(abs(local[-1]), float(np.linalg.norm(local[:-1])))
 
 
 def _growth(step: Step) -> float:
     """How much longer the next step may be: less where Newton was slow or the curve bends."""
-    bend = step.last.point.tangent @ step.left.tangent
+    bend = _bend(step.left, step.last.point)
     if step.last.point.iterations > 5 or bend < 0.95:
         return 0.7
     return 1.5 if step.last.point.iterations <= 4 and bend > 0.98 else 1.0

@@ -5,7 +5,7 @@ evaluation: a subexpression's from the symbolic derivatives of its text, a fed v
 feed it, and, where these are part of the state, from their weights.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -26,19 +26,24 @@ from dendrosim.stability.evaluation import Evaluation, Nodes
 from dendrosim.stability.system import POST, PRE, Formula
 
 
-def jacobian(at: Evaluation) -> Any:
-    """Return df/dx, dense or `csc_array`."""
-    rows: dict[str, Row] = {n: {n: np.ones(at.nodes[n].size)} for n in at.shapes if "." in n}
+def jacobian(at: Evaluation, states: Collection[str] | None = None) -> Any:
+    """Return df/dx, dense or `csc_array`; of some states only, by the same ones, if they are named."""
+    chosen = [n for n in at.shapes if states is None or n in states]
+    rows: dict[str, Row] = {n: {n: np.ones(at.nodes[n].size)} for n in chosen if "." in n}
+    plastic = {n for n in chosen if "." not in n}
     for path in at.system.order:
         formula = at.system.formulas.get(path)
-        rows[path] = _fed(at, path, rows) if formula is None else _local(at, path, formula, rows)
+        if formula is None:
+            rows[path] = _fed(at, path, rows, plastic)
+        else:
+            rows[path] = _local(at, path, formula, rows)
     rates = {
         name: _local(at, name, at.system.rates[name], rows)
         if "." in name
         else _plasticity(at, name, rows)
-        for name in at.shapes
+        for name in chosen
     }
-    return assembled(rates, {n: s[0] * s[1] for n, s in at.shapes.items()})
+    return assembled(rates, {n: at.shapes[n][0] * at.shapes[n][1] for n in chosen})
 
 
 def _local(at: Evaluation, path: str, formula: Formula, rows: Mapping[str, Row]) -> Row:
@@ -52,8 +57,8 @@ def _local(at: Evaluation, path: str, formula: Formula, rows: Mapping[str, Row])
     return result
 
 
-def _fed(at: Evaluation, path: str, rows: Mapping[str, Row]) -> Row:
-    """Return the row of a variable that projections feed."""
+def _fed(at: Evaluation, path: str, rows: Mapping[str, Row], plastic: Collection[str]) -> Row:
+    """Return the row of a variable that projections feed; `plastic` are the matrices that are states."""
     result = Row()
     for projection in at.system.feeds[path]:
         source = at.nodes[projection.source]
@@ -62,11 +67,11 @@ def _fed(at: Evaluation, path: str, rows: Mapping[str, Row]) -> Row:
             result = added(result, product(matrix, rows[projection.source], source.shape[1]))
         own = projection.matrix
         of = at.system.circuit.matrix(own).inverse_of
-        if of in at.system.unfrozen:
+        if of is not None and of in plastic:
             result = added(
                 result, {of: _by_inverted(at.weights[own], source, projection.transpose)}
             )
-        elif own in at.system.unfrozen:
+        elif own in plastic:
             result = added(result, {own: _by_weights(at.shapes[own], source, projection.transpose)})
     return result
 

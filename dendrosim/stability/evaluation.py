@@ -56,7 +56,7 @@ class Evaluation:
         found = {**self.numbers.weights, **{n: a for n, a in self.parts.items() if "." not in n}}
         for matrix in self.system.circuit.matrices:
             if matrix.inverse_of is not None and matrix.name not in found:
-                found[matrix.name] = np.linalg.inv(found[matrix.inverse_of])
+                found[matrix.name] = _inverse(found[matrix.inverse_of])
         return found
 
     @cached_property
@@ -120,3 +120,11 @@ class Evaluation:
         else:
             value = np.atleast_1d(formula.expression.value(self.grid(name))).mean(-1)
         return np.broadcast_to(value, self.shapes[name])
+
+
+def _inverse(weights: NDArray[Any]) -> NDArray[Any]:
+    """Return the inverse; not finite where there is none, as in a run, so that a search turns back there."""
+    try:
+        return np.linalg.inv(weights)
+    except np.linalg.LinAlgError:
+        return np.full_like(weights, np.nan)

@@ -9,7 +9,7 @@ import ast
 import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from dendrosim.syntax import names, parse
 Values = Mapping[str, Any]
 """Of every symbol: a number or an array; all arrays of an expression broadcast."""
 
+_KEPT = 2048  # texts
 _JUMPS = {"int": "truncation", "floor": "floor", "ceil": "ceil", "timestep": "a number of steps"}
 
 
@@ -86,8 +87,6 @@ class Expression:
         self.symbols = frozenset(names(tree))
         self.variables = tuple(sorted(self.symbols & frozenset(variables)))
         self._code = _compiled(text)
-        self._derivatives: dict[str, Any] = {}
-        self._partials: dict[str, Any] = {}
 
     def value(self, values: Values) -> Any:
         """Return the value, a number or an array; complex where a symbol is."""
@@ -95,15 +94,15 @@ class Expression:
 
     def depends_on(self, symbol: str) -> bool:
         """Whether the derivative by a symbol is not zero everywhere."""
-        return symbol in self.symbols and self._derivative(symbol) != 0
+        return symbol in self.symbols and _derivative(self._smooth.text, symbol) != 0
 
     def partial(self, symbol: str, values: Values) -> Any:
         """Return the derivative by a symbol, a number or an array."""
-        if symbol not in self._partials:
-            self._partials[symbol] = _lambda(self._derivative(symbol))
-        arguments, function = self._partials[symbol]
+        arguments, function = _partial(self._smooth.text, symbol)
         own = {n: eval(code, _FUNCTIONS, values) for n, code in self._smooth.switches.items()}
-        return function(*(own[a] if a in own else values[a] for a in arguments))
+        return np.asarray(
+            function(*(own[a] if a in own else values[a] for a in arguments)), dtype=float
+        )
 
     def at_corner(self, values: Values) -> NDArray[np.bool_] | bool:
         """Return, elementwise, whether the expression is exactly where its derivatives jump."""
@@ -134,23 +133,6 @@ class Expression:
         compiled = {name: _compiled(text) for name, text in switches.values.items()}
         return _Smooth(text, compiled, [_compiled(c) for c in switches.corners])
 
-    @cached_property
-    def _symbolic(self) -> Any:
-        from brian2.parsing.sympytools import str_to_sympy
-
-        own = _own_exprel()
-        return str_to_sympy(self._smooth.text).replace(
-            lambda e: type(e).__name__ == "exprel", lambda e: own(*e.args)
-        )
-
-    def _derivative(self, symbol: str) -> Any:
-        if symbol not in self._derivatives:
-            import sympy
-
-            by = sympy.Symbol(symbol, real=True)
-            self._derivatives[symbol] = sympy.diff(self._symbolic, by)
-        return self._derivatives[symbol]
-
 
 @dataclass(frozen=True)
 class _Smooth:
@@ -161,10 +143,30 @@ class _Smooth:
     corners: list[Any]
 
 
-def _lambda(derivative: Any) -> tuple[list[str], Any]:
-    """Return the names of a derivative's symbols, and the function of them that computes it."""
+# Layers share their texts, and so do fields of one circuit with other numbers: SymPy sees each text once.
+@lru_cache(_KEPT)
+def _symbolic(text: str) -> Any:
+    from brian2.parsing.sympytools import str_to_sympy
+
+    own = _own_exprel()
+    return str_to_sympy(text).replace(
+        lambda e: type(e).__name__ == "exprel", lambda e: own(*e.args)
+    )
+
+
+@lru_cache(_KEPT)
+def _derivative(text: str, symbol: str) -> Any:
     import sympy
 
+    return sympy.diff(_symbolic(text), sympy.Symbol(symbol, real=True))
+
+
+@lru_cache(_KEPT)
+def _partial(text: str, symbol: str) -> tuple[list[str], Any]:
+    """Return the names of the symbols of a derivative, and the function of them that computes it."""
+    import sympy
+
+    derivative = _derivative(text, symbol)
     symbols = sorted(derivative.free_symbols, key=lambda s: s.name)
     functions = {"ds_exprel": _exprel, "ds_exprel_slope": _exprel_slope}
     return [s.name for s in symbols], sympy.lambdify(symbols, derivative, [functions, "numpy"])
@@ -181,6 +183,7 @@ def _own_exprel() -> Any:
     return type("ds_exprel", (sympy.Function,), {"fdiff": slope, "nargs": 1})
 
 
+@lru_cache(_KEPT)
 def _compiled(text: str) -> Any:
     tree = ast.Expression(_ForArrays().visit(parse(text)))
     return compile(ast.fix_missing_locations(tree), f"<{text}>", "eval")
@@ -215,6 +218,9 @@ class _Switches(ast.NodeTransformer):
         self.variables, self.where = variables, where
         self.values: dict[str, str] = {}
         self.corners: list[str] = []
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        return ast.Constant(float(node.value)) if isinstance(node.value, bool) else node
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         name = node.func.id if isinstance(node.func, ast.Name) else ""

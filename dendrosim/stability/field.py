@@ -5,7 +5,7 @@ over the samples. The Jacobian is exact: symbolic derivatives of each population
 matrices.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, Self
@@ -13,13 +13,13 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from dendrosim.circuit import Circuit
+from dendrosim.circuit import Circuit, Matrix, Population
 from dendrosim.errors import DifferentiationError, ShapeError, UnknownMemberError, UnknownNameError
 from dendrosim.phases import Block, Phase
 from dendrosim.protocol import Protocol
 from dendrosim.stability import derivatives
 from dendrosim.stability.evaluation import Evaluation, Nodes, Numbers
-from dendrosim.stability.flow import Flow, Vector
+from dendrosim.stability.flow import Flow, Vector, number_of, numbers_of
 from dendrosim.stability.symmetry import Symmetries, symmetries
 from dendrosim.stability.system import Formula, System
 from dendrosim.units import Quantity, unit, unit_name
@@ -91,7 +91,7 @@ class Field(CircuitFlow):
         for name, value in values.items():
             if name not in parts:
                 raise UnknownMemberError("state of the vector field", name, parts)
-            given, shape = np.asarray(value, dtype=float), parts[name].shape
+            given, shape = numbers_of(f"state {name!r}", value), parts[name].shape
             if "." in name and given.shape == shape[:1]:
                 given = given[:, None]
             if given.ndim and given.shape not in (shape, (shape[0], 1)):
@@ -107,6 +107,10 @@ class Field(CircuitFlow):
         return array[:, 0] if self.samples == 1 and "." in name else array
 
     def _arrays(self, x: Vector) -> Nodes:
+        if x.shape != self.start.shape:
+            raise ShapeError(
+                f"x has shape {x.shape}; it must be {self.start.shape}, one number for each of the labels"
+            )
         ends = np.cumsum([rows * columns for rows, columns in self.shapes.values()])
         parts = np.split(x, ends[:-1])
         return {n: p.reshape(s) for (n, s), p in zip(self.shapes.items(), parts, strict=True)}
@@ -133,8 +137,8 @@ class Field(CircuitFlow):
     @property
     def weights(self) -> dict[str, NDArray[np.float64]]:
         """The weights of every matrix that is not part of the state, inverses left out."""
-        matrices = self.circuit.matrices
-        return {m.name: self._numbers.weights[m.name] for m in matrices if m.inverse_of is None}
+        own = [m.name for m in self.circuit.matrices if m.inverse_of is None]
+        return {name: self._numbers.weights[name] for name in own if name not in self.shapes}
 
     def spread(self, states: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
         """Return several states, (m, n), as samples side by side: arrays (units, m) by name."""
@@ -183,14 +187,24 @@ class Field(CircuitFlow):
                 found[path] = float(drive.flat[0])
         return found
 
+    def parameter_unit(self, name: str) -> str:
+        self._check_parameter(name)
+        circuit = self.circuit
+        if name in circuit.inputs:
+            return unit_name(unit(circuit.variable(name)[1].unit)[0])
+        owners: tuple[Population | Matrix, ...] = (*circuit.populations, *circuit.matrices)
+        known = {f"{o.name}.{n}": q for o in owners for n, q in o.parameters.items()}
+        found = {**known, **circuit.parameters}.get(name)
+        return "1" if found is None else found.unit  # gates have none
+
     def at(self, name: str, value: float) -> "Field":
         self._check_parameter(name)
-        numbers = self._numbers
+        numbers, value = self._numbers, number_of(f"parameter {name!r}", value)
         if name in numbers.drives:
             drives = {**numbers.drives, name: np.full_like(numbers.drives[name], value)}
             numbers = replace(numbers, drives=drives)
         else:
-            numbers = replace(numbers, shared={**numbers.shared, name: float(value)})
+            numbers = replace(numbers, shared={**numbers.shared, name: value})
         return self.with_changes(_numbers=numbers)
 
     def _check_parameter(self, name: str) -> None:
@@ -205,6 +219,10 @@ class Field(CircuitFlow):
 
     def jacobian(self, x: NDArray[np.float64]) -> Any:
         return derivatives.jacobian(self._at(np.asarray(x, dtype=float)))
+
+    def partial_jacobian(self, x: NDArray[np.float64], states: Collection[str]) -> Any:
+        """Return the block of the Jacobian of some states by the same ones, in the order of `shapes`."""
+        return derivatives.jacobian(self._at(np.asarray(x, dtype=float)), states)
 
     def parameter_derivative(self, x: NDArray[np.float64], name: str) -> NDArray[np.float64]:
         self._check_parameter(name)

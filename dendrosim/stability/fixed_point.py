@@ -12,7 +12,7 @@ from dendrosim.errors import NotConvergedError, ParameterError, ShapeError
 from dendrosim.stability._linear import factorise
 from dendrosim.stability._newton import Attempt, Rules, deflated, newton
 from dendrosim.stability._scaling import Scaled, rescaled
-from dendrosim.stability.flow import Flow
+from dendrosim.stability.flow import Flow, check_flow, number_of, numbers_of
 from dendrosim.stability.spectrum import Eigenvalues, Spectrum, Verdict, spectrum
 
 if TYPE_CHECKING:
@@ -93,6 +93,11 @@ class FixedPoint:
     def time_constants(self) -> NDArray[np.float64]:
         """-1/Re of each eigenvalue, in s: see `Spectrum`."""
         return self.spectrum.time_constants
+
+    @property
+    def mixed_scale(self) -> Vector | None:
+        """What one of each state is in a norm over all: `scale` where their units differ, else None, 1 in SI."""
+        return None if len(set(self.flow.units)) < 2 else self.scale
 
     @cached_property
     def condition(self) -> float:
@@ -180,15 +185,16 @@ def fixed_point(
     ShapeError
         The start or the scale does not fit the flow.
     ParameterError
-        A number that must be positive is not.
+        Something that is no vector field, or a number that is not of its kind or range.
     """
+    check_flow(flow)
     begin = np.atleast_2d(_numbers(flow, start))
     if begin.ndim != 2 or begin.shape[1] != flow.size:
         raise ShapeError(f"start must have {flow.size} numbers in a row, not shape {begin.shape}")
-    if starts < 1 or max_iterations < 1 or not tolerance > 0.0 or deflate < 0:
-        raise ParameterError(
-            "starts, max_iterations and tolerance must be positive, and deflate not negative"
-        )
+    _check_counts({"starts": (starts, 1), "max_iterations": (max_iterations, 1)})
+    _check_counts({"deflate": (deflate, 0), "seed": (seed, 0)})
+    if not number_of("tolerance", tolerance) > 0.0:
+        raise ParameterError(f"tolerance is {tolerance}; it must be positive")
     sizes = _scale(flow, begin[0], scale)
     scaled = Scaled(flow, sizes)
     rules = Rules(np.ones(flow.size), tolerance, max_iterations)
@@ -196,7 +202,8 @@ def fixed_point(
     rows = list(begin / sizes)
     while len(rows) < starts:
         rows.append(rows[0] + random.standard_normal(flow.size))
-    attempts = [newton(scaled, row, rules) for row in rows]
+    with np.errstate(all="ignore"):  # what is not finite is told apart
+        attempts = [newton(scaled, row, rules) for row in rows]
     points = _distinct(scaled, [a for a in attempts if a.converged])
     failures = [_failure(flow, f"start {i}", a) for i, a in enumerate(attempts) if not a.converged]
     if not points:
@@ -213,7 +220,8 @@ def fixed_point(
     wanted = len(points) + deflate
     row = next(tries, None) if deflate else None
     while row is not None and len(points) < wanted:
-        attempt = deflated(scaled, row + 1e-3, rules, [p.x / sizes for p in points])
+        with np.errstate(all="ignore"):
+            attempt = deflated(scaled, row + 1e-3, rules, [p.x / sizes for p in points])
         more = _distinct(scaled, [attempt], points) if attempt.converged else points
         if len(more) == len(points):
             failures.append(_failure(flow, "deflation", attempt))
@@ -224,6 +232,13 @@ def fixed_point(
     if len(points) > 1:
         points = sorted(points, key=lambda p: p.spectrum.abscissa)
     return replace(points[0], failures=tuple(failures), others=tuple(points[1:]))
+
+
+def _check_counts(given: Mapping[str, tuple[Any, int]]) -> None:
+    """Raise ParameterError unless each is an integer and not below its least."""
+    for name, (value, least) in given.items():
+        if not isinstance(value, int | np.integer) or value < least:
+            raise ParameterError(f"{name} is {value!r}; it must be an integer of at least {least}")
 
 
 def _numbers(flow: Flow, start: Any) -> Vector:
@@ -237,13 +252,13 @@ def _numbers(flow: Flow, start: Any) -> Vector:
         start = {name: final[name] for name in final if name in names}
     if isinstance(start, Mapping):
         return flow.pack(start)
-    return np.asarray(start, dtype=float)
+    return numbers_of("start", start)
 
 
 def _scale(flow: Flow, start: Vector, scale: ArrayLike | None) -> Vector:
     """Typical size of each state."""
     if scale is not None:
-        given = np.asarray(scale, dtype=float)
+        given = numbers_of("scale", scale)
         if given.shape not in ((), (flow.size,)):
             raise ShapeError(f"scale must be one number or {flow.size}, not shape {given.shape}")
         if not np.all(np.isfinite(given) & (given > 0.0)):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dendrosim.errors import UnknownMemberError
+from dendrosim.errors import ParameterError, UnknownMemberError
 
 Vector = NDArray[Any]
 """Of floats, or of complex numbers where a derivative is taken by a complex step."""
@@ -78,12 +78,40 @@ class Flow(ABC):
         for label, value in values.items():
             if label not in places:
                 raise UnknownMemberError("state of the flow", label, places)
-            x[places[label]] = value
+            x[places[label]] = number_of(f"state {label!r}", value)
         return x
 
     def unpack(self, x: Vector) -> dict[str, Any]:
         """Return the numbers of x by label."""
         return dict(zip(self.labels, x.tolist(), strict=True))
 
+    def parameter_unit(self, name: str) -> str:
+        """Return the SI unit of one of `parameters`, `1` where it has none."""
+        return "1"
+
     def check(self, x: NDArray[np.float64]) -> None:  # noqa: B027
         """Raise an error that says why x is outside of where the flow means something."""
+
+
+def check_flow(flow: Any) -> None:
+    """Raise ParameterError if something is not a Flow."""
+    if not isinstance(flow, Flow):
+        raise ParameterError(
+            f"field is a {type(flow).__name__}; it must be a vector field, as ds.vector_field returns it"
+        )
+
+
+def numbers_of(where: str, value: Any) -> NDArray[np.float64]:
+    """Return numbers in SI units as an array; raises ParameterError."""
+    try:
+        return np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        raise ParameterError(f"{where} is {value!r}; give numbers, in SI units") from None
+
+
+def number_of(where: str, value: Any) -> float:
+    """Return one finite number in SI units; raises ParameterError."""
+    number = numbers_of(where, value)
+    if number.shape or not np.isfinite(number):
+        raise ParameterError(f"{where} is {value!r}; give one finite number, in SI units")
+    return float(number)

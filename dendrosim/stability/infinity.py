@@ -5,13 +5,12 @@ something regular: the branch has a pole there. It is left on one side and met a
 """
 
 import numpy as np
-from scipy import linalg
+from scipy import linalg, sparse
+from scipy.sparse.linalg import splu
 
-from dendrosim.errors import NotConvergedError
-from dendrosim.stability.arclength import Array, Curve, Outside, Point, Stuck
+from dendrosim.stability.arclength import SETTLED, Array, Curve, Outside, Point, Stuck
 from dendrosim.stability.branch import Bifurcation
 from dendrosim.stability.crossings import Bracket, Spot, Step, classified
-from dendrosim.stability.fixed_point import fixed_point
 
 FAR = 30.0
 """States this many times their size at the start may be on their way to infinity."""
@@ -25,7 +24,8 @@ def through_infinity(
 ) -> tuple[Point, list[Bifurcation]] | None:
     """Return the first point beyond a pole near the end of a step, and what crosses there; None without a pole.
 
-    `tolerance` and `reach` are fractions of the range: how well the pole is located, and how far it may lie.
+    At a pole the states double at half the distance, and have the other sign beyond. `tolerance` and `reach` are
+    fractions of the range: how well the pole is located, and how far it may lie.
     """
     curve, left, right = step.curve, step.left, step.last.point
     pole = _pole(left, right)
@@ -35,8 +35,10 @@ def through_infinity(
         return None
     try:
         beyond = _equilibrium(curve, _scaled(right, -1.0, pole + gap), right)
-        if not _opposite(right.u[:-1], beyond.u[:-1]):
-            return None
+        for factor in (-1.0, 2.0, -2.0):
+            there = _equilibrium(curve, _scaled(right, factor, pole - gap / factor), right)
+            if not _multiple(right.u[:-1], there.u[:-1], factor):
+                return None
         near, far = right, beyond
         while near.unstable != far.unstable and abs(far.position - near.position) > tolerance:
             middle = 0.5 * (near.position + far.position)
@@ -69,14 +71,22 @@ def _scaled(point: Point, factor: float, position: float) -> Array:
 
 def _equilibrium(curve: Curve, guess: Array, from_: Point) -> Point:
     """Return the equilibrium at the parameter of a guess, with the tangent along that of another point."""
-    try:
-        x = fixed_point(curve.flow(guess), curve.state(guess)).x
-    except NotConvergedError as error:
-        raise Stuck(str(error)) from error
-    return Point(curve, np.append(x / curve.scale, guess[-1]), from_.tangent)
+    u = guess.copy()
+    for _ in range(8):
+        jacobian, right = curve.jacobian(u), -curve.residual(u)
+        try:
+            if sparse.issparse(jacobian):
+                step = splu(jacobian.tocsc()).solve(right)
+            else:
+                step = np.linalg.solve(jacobian, right)
+        except (RuntimeError, np.linalg.LinAlgError) as error:
+            raise Stuck("the Jacobian is singular") from error
+        u[:-1] += step
+        if linalg.norm(step) <= SETTLED * linalg.norm(u):
+            return Point(curve, u, from_.tangent)
+    raise Stuck("Newton does not converge far out")
 
 
-def _opposite(here: Array, there: Array) -> bool:
-    """Whether two states far out lie on either side of a pole."""
-    sizes = linalg.norm(here), linalg.norm(there)
-    return bool(here @ there < -0.9 * sizes[0] * sizes[1] and 0.5 < sizes[0] / sizes[1] < 2.0)
+def _multiple(here: Array, there: Array, factor: float) -> bool:
+    """Whether some states are nearly a multiple of others."""
+    return bool(linalg.norm(there - factor * here) < 0.2 * linalg.norm(factor * here))

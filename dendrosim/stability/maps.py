@@ -7,9 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dendrosim.errors import NotConvergedError, ParameterError, SpecError, UnknownNameError
+from dendrosim.errors import (
+    NotConvergedError,
+    ParameterError,
+    ShapeError,
+    SpecError,
+    UnknownNameError,
+)
 from dendrosim.stability.fixed_point import fixed_point
-from dendrosim.stability.flow import Flow
+from dendrosim.stability.flow import Flow, check_flow, numbers_of
 from dendrosim.stability.spectrum import Spectrum, spectrum
 
 if TYPE_CHECKING:
@@ -121,12 +127,17 @@ def stability_map(
         For a parameter that is not in the equations.
     ParameterError
         For axes that are not one name and a row of finite values each, or twice the same name.
+    ShapeError
+        For a point that does not fit.
     """
+    check_flow(field)
     axes = [_axis(field, axis) for axis in (first, second)]
     (row_name, rows), (column_name, columns) = axes
     if row_name == column_name:
         raise ParameterError(f"both axes of the map are {row_name}; give two different parameters")
-    home = np.asarray(field.start if point is None else getattr(point, "x", point), float)
+    home = numbers_of("point", field.start if point is None else getattr(point, "x", point))
+    if home.shape != (field.size,):
+        raise ShapeError(f"point must be {field.size} numbers, not of shape {home.shape}")
     shape = (len(rows), len(columns))
     abscissa, unstable = np.full(shape, np.nan), np.full(shape, np.nan)
     states = np.full((*shape, field.size), np.nan)
@@ -156,14 +167,14 @@ def stability_map(
 
 
 def _axis(field: Flow, axis: Mapping[str, ArrayLike]) -> tuple[str, Array]:
-    if len(axis) != 1:
+    if not isinstance(axis, Mapping) or len(axis) != 1:
         raise ParameterError(
-            f"an axis of a map is one name and its values, not {', '.join(axis) or 'nothing'}"
+            f"an axis of a map is one name and its values, as in {{'mu': [0.1, 0.2]}}, not {axis!r}"
         )
     ((name, values),) = axis.items()
     if name not in field.parameters:
-        raise UnknownNameError("parameter", name, field.parameters)
-    array = np.asarray(values, float)
+        raise UnknownNameError("parameter of the equations", name, field.parameters)
+    array = numbers_of(f"values of {name}", values)
     if array.ndim != 1 or not array.size or not np.all(np.isfinite(array)):
         raise ParameterError(f"values of {name} must be a row of finite numbers, not {values!r}")
     return name, array

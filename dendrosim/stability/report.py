@@ -40,7 +40,7 @@ def point_plain(point: FixedPoint) -> dict[str, Any]:
 
 def transient_plain(point: FixedPoint) -> dict[str, Any]:
     """Return how far perturbations are carried away; where units differ, in typical sizes of the states."""
-    scale = None if len(set(point.flow.units)) < 2 else point.scale
+    scale = point.mixed_scale
     growth = transient_growth(point.spectrum.jacobian, point.flow.symmetries(point.x), scale=scale)
     return {
         "numerical_abscissa": numerical_abscissa(point.spectrum.jacobian, scale),
@@ -86,13 +86,13 @@ def mode_rows(point: FixedPoint) -> Rows:
         if not same.any():
             continue
         taken |= same
-        decay = abs(value.real) > point.spectrum.tolerance
+        decay, turns = np.abs([value.real, value.imag]) > point.spectrum.tolerance
         rows.append(
             (
                 str(int(same.sum())),
-                f"{value.real:.6g}" + (f" {value.imag:+.6g}i" if value.imag else ""),
+                f"{value.real:.6g}" + (f" {value.imag:+.6g}i" if turns else ""),
                 f"{-1e3 / value.real:.6g} ms" if decay else "-",
-                f"{abs(value.imag) / (2 * np.pi):.6g} Hz" if value.imag else "",
+                f"{abs(value.imag) / (2 * np.pi):.6g} Hz" if turns else "",
             )
         )
     return rows

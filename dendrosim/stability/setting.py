@@ -63,6 +63,11 @@ def setting(
         If something is random and `subthreshold` is not set.
     """
     block, phase = phase_of(protocol, name)
+    if time is not None and time > float(phase.duration.value):
+        raise ParameterError(
+            f"time is {time:g} s, but phase {block.name}/{phase.name} lasts {phase.duration}; choose "
+            "a moment in it"
+        )
     rows = _rows(protocol, block, seed, trial)
     inputs = {}
     for path in protocol.circuit.inputs:
@@ -121,10 +126,10 @@ def _held(
 
 
 def _table(drive: Table, time: float) -> NDArray[np.float64]:
-    values, place = drive.si_values, time / float(drive.interval.value) + 1e-9
-    below = min(int(place), len(values) - 1)
+    values, place = drive.si_values, time / float(drive.interval.value)
+    below = min(int(place + 1e-9), len(values) - 1)
     above = min(below + 1, len(values) - 1)
-    part = place - below if drive.linear and above > below else 0.0
+    part = max(place - below, 0.0) if drive.linear else 0.0
     return _column(values[below] + part * (values[above] - values[below]))
 
 

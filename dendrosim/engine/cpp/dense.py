@@ -29,6 +29,27 @@ class CppDense(Dense):
 
     codeobj_class = DenseCodeObject
 
+    def __init__(self) -> None:
+        self.patient: set[str] = set()
+
+    def declarations(self, network: Built) -> list[str]:
+        """Return the definitions of the objects that the statements use, one for each matrix."""
+        real, batch = _real(network), network.protocol.batch
+        lines = []
+        for matrix in network.circuit.matrices:
+            rows, columns = network.circuit.shape(matrix)
+            patient = "true" if matrix.name in self.patient else "false"
+            name = _weights(matrix.name).removeprefix("ds::")
+            lines.append(f"Weights<{real}> {name}({rows}, {columns}, {batch}, {patient});")
+        return lines
+
+    def assignments(self, network: Built) -> list[str]:
+        """Return the statements that give these objects their arrays."""
+        names = [m.name for m in network.circuit.matrices]
+        return [
+            f"    {_weights(n)}.w = {_pointer(network.arrays[f'{n}.{WEIGHT}'])};" for n in names
+        ]
+
     def feed(self, network: Built) -> BrianObject:
         return self._call(network, "ds::feed();", "before_start", "ds_feed")
 
@@ -48,20 +69,10 @@ class CppDense(Dense):
         self, network: Built, projection: Projection, source: ArrayVariable, target: ArrayVariable,
         *, add: bool, order: int,
     ) -> BrianObject:  # fmt: skip
-        rows, columns = network.circuit.shape(network.circuit.matrix(projection.matrix))
-        keywords = {
-            "real": _real(network),
-            "transpose": projection.transpose,
-            "rows": rows,
-            "columns": columns,
-            "batch": network.protocol.batch,
-            "matrix": _pointer(network.arrays[f"{projection.matrix}.{WEIGHT}"]),
-            "source": _pointer(source),
-            "target": _pointer(target),
-            "add": add,
-        }
-        group = network.groups[projection.matrix]
-        return _runner(network, group, "product", "start", order, f"ds_product_{order}", keywords)
+        kind = "transposed" if projection.transpose else "product"
+        arguments = f"{_pointer(source)}, {_pointer(target)}, {'true' if add else 'false'}"
+        statement = f"{_weights(projection.matrix)}.{kind}({arguments});"
+        return self._call(network, statement, "start", f"ds_product_{order}", order)
 
     def update(self, network: Built, update: Update, order: int) -> list[BrianObject]:
         variables = update.holder.variables
@@ -71,6 +82,7 @@ class CppDense(Dense):
             variables.add_reference(symbol, array.owner, array.name, index=f"_ds_{side}")
         keywords = {
             "real": _real(network),
+            "weights": _weights(update.matrix),
             "weight": _pointer(update.weight),
             "rows": update.shape[0],
             "columns": update.shape[1],
@@ -83,6 +95,9 @@ class CppDense(Dense):
                 for post, pre, product in update.outer
             ],
         }
+        inverted = {m.inverse_of for m in network.circuit.matrices}
+        if len(update.outer) == 1 and not update.elementwise and update.matrix not in inverted:
+            self.patient.add(update.matrix)
         code = f"ds_rate = {update.elementwise}" if update.elementwise else ""
         name = f"ds_update_{update.matrix}"
         return [
@@ -119,6 +134,10 @@ def _runner(
 
 def _pointer(variable: ArrayVariable) -> str:
     return f"brian::{get_device().get_array_name(variable)}"
+
+
+def _weights(matrix: str) -> str:
+    return f"ds::weights_{matrix}"
 
 
 def _real(network: Built) -> str:

@@ -63,7 +63,7 @@ def _run(task: Task, made: Program, folder: Path, progress: Progress) -> Outcome
         raise StorageError(
             f"cannot write the run's folder {folder}: {error.strerror or error}"
         ) from None
-    code, steps, interrupted = _watch(made, folder, progress)
+    code, steps, stepping, interrupted = _watch(made, folder, progress)
     try:
         outcome = _read(task, made, folder, steps, code, interrupted)
     except FileNotFoundError as error:
@@ -71,12 +71,12 @@ def _run(task: Task, made: Program, folder: Path, progress: Progress) -> Outcome
             f"the compiled program left no {Path(error.filename).name}; delete {made.folder} to "
             "have it compiled again"
         ) from None
-    outcome.seconds = {**made.seconds, "run": time.perf_counter() - begin}
+    outcome.seconds = {**made.seconds, "run": time.perf_counter() - begin, "steps": stepping}
     return outcome
 
 
-def _watch(made: Program, folder: Path, progress: Progress) -> tuple[int, int, bool]:
-    """Start the program and follow it; return (exit code, steps done, whether the user interrupted)."""
+def _watch(made: Program, folder: Path, progress: Progress) -> tuple[int, int, float, bool]:
+    """Start the program and follow it; return (exit code, steps done, their seconds, whether interrupted)."""
     try:
         process = subprocess.Popen(
             [str(made.folder / "program"), str(folder)], cwd=made.folder, stdout=subprocess.PIPE,
@@ -88,7 +88,7 @@ def _watch(made: Program, folder: Path, progress: Progress) -> tuple[int, int, b
             f"the compiled program in {made.folder} cannot be started: {error.strerror or error}; "
             "delete that folder to have it compiled again"
         ) from None
-    steps, interrupted = 0, False
+    steps, stepping, interrupted = 0, 0.0, False
     assert process.stdout is not None
     assert process.stderr is not None
     # Not a file: where the disk is full, it could not say so.
@@ -104,6 +104,8 @@ def _watch(made: Program, folder: Path, progress: Progress) -> tuple[int, int, b
                     if text.startswith("P "):
                         steps, segment = (int(v) for v in text.split()[1:3])
                         progress.at(steps, segment)
+                    elif text.startswith("T "):
+                        stepping = float(text[2:])
                 code = process.wait()
                 break
             except KeyboardInterrupt:
@@ -132,7 +134,7 @@ def _watch(made: Program, folder: Path, progress: Progress) -> tuple[int, int, b
         raise ProgramError(
             f"the compiled program stopped with code {code}: {said[:500] or 'no message'}"
         )
-    return code, steps, interrupted or code == _INTERRUPTED
+    return code, steps, stepping, interrupted or code == _INTERRUPTED
 
 
 def _read(

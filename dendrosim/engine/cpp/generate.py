@@ -35,19 +35,20 @@ def generate(protocol: Protocol, precision: str, folder: Path) -> None:
             device.insert_code("before_start", "ds::task.folder = args.at(0); args.clear();")
             device.insert_code("after_network_run", "ds::start(); ds::loop();")
             device.insert_code("before_end", "return ds::finish();")
-            built = build(protocol, precision, CppDense())
+            dense = CppDense()
+            built = build(protocol, precision, dense)
             for bundle in built.bundles.values():
                 # The task brings the synapses; Brian2 only has to believe that there are some.
                 bundle.synapses._connect_called = True
             built.network.run(0 * second, namespace={})
             device.build(directory=str(folder), compile=False, run=False, with_output=False)
-            _write_glue(device, built, folder)
+            _write_glue(device, built, dense, folder)
             _merge(device, folder)
         finally:
             del all_devices[_DEVICE]
 
 
-def _write_glue(device: Any, built: Built, folder: Path) -> None:
+def _write_glue(device: Any, built: Built, dense: CppDense, folder: Path) -> None:
     keys = list(built.arrays)
     lines = []
     for key in keys:
@@ -61,24 +62,40 @@ def _write_glue(device: Any, built: Built, folder: Path) -> None:
 namespace ds {{
 Array arrays[{len(keys)}];
 const int64_t array_count = {len(keys)};
+{chr(10).join(dense.declarations(built))}
 void start()
 {{
     const Array all[] = {{
 {chr(10).join(lines)}
     }};
     std::copy(std::begin(all), std::end(all), arrays);
+{chr(10).join(dense.assignments(built))}
 {chr(10).join(_bundle(device, b, clock) for b in built.bundles.values())}
     load();
     brian::{clock}_dt[0] = task.dt;
     for (Bundle& b : bundles) b.prepare(b);
 }}
+// Network::run would do, but it looks up the clock of every object in every step, and asks for the time.
 void loop()
 {{
     using namespace brian;
     ds_clock.timestep[0] = 0;
     ds_clock.t[0] = 0;
-    ds_network.t = 0;
-    ds_network.run(task.steps*task.dt, NULL, 0);
+    const auto begin = std::chrono::steady_clock::now();
+    Network::_globally_running = true;
+    Network::_globally_stopped = false;
+    while (task.step < task.steps && !Network::_globally_stopped)
+    {{
+        for (const auto& object : ds_network.objects)
+        {{
+            if (object.second) object.second();
+            if (diverged) break;
+        }}
+        if (diverged) break;
+        ds_clock.tick();
+    }}
+    Network::_globally_running = false;
+    task.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }}
 }}
 """
@@ -138,5 +155,5 @@ def _merge(device: Any, folder: Path) -> None:
         ]
     lines += ['#include "main.cpp"', ""]
     (folder / "program.cpp").write_text("\n".join(lines))
-    for header in ("parallel.h", "runtime.h"):
+    for header in ("parallel.h", "tiles.h", "dense.h", "runtime.h"):
         shutil.copy(Path(__file__).with_name(header), folder)

@@ -13,17 +13,28 @@
 // glibc has vectorised versions of these, but tells GCC of them only where infinities are given up
 // (-ffinite-math-only). This says so in any case; they are accurate to 4 units in the last place.
 #if defined __x86_64__ && defined __GLIBC__ && defined __GNUC__ && !defined __clang__
-#define DS_VECTORISED __attribute__((__simd__("notinbranch")))
+#define DS_VECTORISED(function) \
+    __attribute__((__simd__("notinbranch"))) double function(double) noexcept; \
+    __attribute__((__simd__("notinbranch"))) float function##f(float) noexcept;
 extern "C" {
-DS_VECTORISED double exp(double) noexcept;
-DS_VECTORISED double log(double) noexcept;
-DS_VECTORISED double sin(double) noexcept;
-DS_VECTORISED double cos(double) noexcept;
-DS_VECTORISED float expf(float) noexcept;
-DS_VECTORISED float logf(float) noexcept;
-DS_VECTORISED float sinf(float) noexcept;
-DS_VECTORISED float cosf(float) noexcept;
+DS_VECTORISED(exp)
+DS_VECTORISED(log)
+DS_VECTORISED(sin)
+DS_VECTORISED(cos)
+#if __GLIBC_PREREQ(2, 35)
+DS_VECTORISED(tanh)
+DS_VECTORISED(sinh)
+DS_VECTORISED(cosh)
+DS_VECTORISED(tan)
+DS_VECTORISED(atan)
+DS_VECTORISED(asin)
+DS_VECTORISED(acos)
+DS_VECTORISED(expm1)
+DS_VECTORISED(log1p)
+DS_VECTORISED(log10)
+#endif
 }
+#undef DS_VECTORISED
 #endif
 
 namespace ds {
@@ -49,7 +60,7 @@ public:
         for (int i = 1; i < threads; i++) std::thread([this, i] { work(i); }).detach();
     }
 
-    template <typename F> void run(int64_t count, const F& loop)
+    template <typename F> void run(int64_t count, int64_t block, const F& loop)
     {
         const int64_t blocks = (count + block - 1)/block;
         share = (blocks + pieces - 1)/pieces*block;
@@ -129,7 +140,7 @@ inline void use_threads(int threads)
 // Call loop(begin, end) for parts of 0 .. count that together are all of it.
 template <typename F> inline void parallel(int64_t count, const F& loop)
 {
-    if (pool && count >= parallel_from) pool->run(count, loop); else part_of<F>(&loop, 0, count);
+    if (pool && count >= parallel_from) pool->run(count, block, loop); else part_of<F>(&loop, 0, count);
 }
 
 }  // namespace ds

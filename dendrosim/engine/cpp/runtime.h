@@ -1,4 +1,4 @@
-// What every generated program shares: the dense products, and the loop over a task that is data.
+// What every generated program shares: random numbers, and the loop over a task that is data.
 //
 // A program is generated once per circuit structure; numbers, inputs, phases, seeds and run length reach it
 // in the file `task.bin` of the run's folder (written by dendrosim/engine/cpp/task.py in this order).
@@ -6,9 +6,8 @@
 
 #pragma once
 
-#include "parallel.h"
+#include "dense.h"
 
-#include <cblas.h>
 #include <chrono>
 #include <cmath>
 #include <cstdint>
@@ -19,10 +18,7 @@
 #include <type_traits>
 #include <vector>
 
-extern "C" {
-void scipy_openblas_set_num_threads(int);
-void scipy_dgesv_(const int*, const int*, double*, const int*, int*, double*, const int*, int*);
-}
+extern "C" void scipy_openblas_set_num_threads(int);
 
 namespace ds {
 
@@ -31,84 +27,6 @@ namespace ds {
     std::fprintf(stderr, "%s\n", what.c_str());
     std::exit(70);
 }
-
-// ---------------------------------------------------------------------------------------------------
-// Dense products. Activities are units x samples, row-major; matrices post x pre, row-major.
-
-template <typename T> struct Blas;
-template <> struct Blas<double> {
-    static constexpr auto gemm = scipy_cblas_dgemm;
-    static constexpr auto gemv = scipy_cblas_dgemv;
-    static constexpr auto ger = scipy_cblas_dger;
-    static constexpr auto scal = scipy_cblas_dscal;
-};
-template <> struct Blas<float> {
-    static constexpr auto gemm = scipy_cblas_sgemm;
-    static constexpr auto gemv = scipy_cblas_sgemv;
-    static constexpr auto ger = scipy_cblas_sger;
-    static constexpr auto scal = scipy_cblas_sscal;
-};
-
-template <typename T> void scale(long count, T factor, T* w) { Blas<T>::scal(count, factor, w, 1); }
-
-// y = W x or y += W x, with the transpose of W if asked; W is rows x columns as stored.
-template <typename T>
-void product(bool transpose, int rows, int columns, int batch, const T* w, const T* x, T* y, bool add)
-{
-    const T beta = add ? 1 : 0;
-    const auto trans = transpose ? CblasTrans : CblasNoTrans;
-    if (batch == 1)
-        Blas<T>::gemv(CblasRowMajor, trans, rows, columns, 1, w, columns, x, 1, beta, y, 1);
-    else
-        Blas<T>::gemm(CblasRowMajor, trans, CblasNoTrans, transpose ? columns : rows, batch,
-            transpose ? rows : columns, 1, w, columns, x, batch, beta, y, batch);
-}
-
-// w = beta w + alpha post pre^T, summed over the batch.
-template <typename T>
-void outer(int rows, int columns, int batch, T alpha, const T* post, const T* pre, T beta, T* w)
-{
-    if (batch == 1)
-    {
-        if (beta == 0)
-            std::memset(w, 0, sizeof(T)*(size_t)rows*columns);
-        else if (beta != 1)
-            scale<T>((long)rows*columns, beta, w);
-        Blas<T>::ger(CblasRowMajor, rows, columns, alpha, post, 1, pre, 1, w, columns);
-    }
-    else
-        Blas<T>::gemm(CblasRowMajor, CblasNoTrans, CblasTrans, rows, columns, batch, alpha, post, batch,
-            pre, batch, beta, w, columns);
-}
-
-// The inverse of a square matrix, made anew only where the matrix has changed. In double precision also for
-// floats: it is the inverse of the numbers as they are stored.
-template <typename T> class Inverse {
-public:
-    explicit Inverse(int n) : n(n), before((size_t)n*n), w((size_t)n*n), q((size_t)n*n), pivots(n) {}
-
-    void refresh(const T* of, T* inverse)
-    {
-        if (known && !std::memcmp(before.data(), of, sizeof(T)*before.size())) return;
-        known = true;
-        std::copy(of, of + before.size(), before.begin());
-        std::copy(of, of + before.size(), w.begin());
-        std::fill(q.begin(), q.end(), 0.0);
-        for (int i = 0; i < n; i++) q[(size_t)i*n + i] = 1;
-        // LAPACK reads columns: it sees the transpose of the matrix and returns the transpose of its inverse.
-        int info = 0;
-        scipy_dgesv_(&n, &n, w.data(), &n, pivots.data(), q.data(), &n, &info);
-        if (info) std::fill(q.begin(), q.end(), std::nan(""));
-        std::copy(q.begin(), q.end(), inverse);
-    }
-
-private:
-    const int n;
-    bool known = false;
-    std::vector<T> before;
-    std::vector<double> w, q;
-    std::vector<int> pivots;
-};
 
 // ---------------------------------------------------------------------------------------------------
 // Random numbers, see dendrosim/engine/noise.py.
@@ -159,21 +77,10 @@ inline void store(const Array& a, int64_t i, double value)
     if (a.bytes == 4) ((float*)a.data)[i] = (float)value; else ((double*)a.data)[i] = value;
 }
 
-// Whether all numbers are finite, by their exponent bits: no compiler flag can fold this away.
 inline bool finite(const Array& a)
 {
-    uint64_t bad = 0;
-    if (a.bytes == 4)
-    {
-        const uint32_t* p = (const uint32_t*)a.data;
-        for (int64_t i = 0; i < a.size; i++) bad |= (p[i] & 0x7f800000u) == 0x7f800000u;
-    }
-    else
-    {
-        const uint64_t* p = (const uint64_t*)a.data;
-        for (int64_t i = 0; i < a.size; i++) bad |= (p[i] & 0x7ff0000000000000ull) == 0x7ff0000000000000ull;
-    }
-    return !bad;
+    return a.bytes == 4 ? Finite<float>::all((const float*)a.data, a.size)
+        : Finite<double>::all((const double*)a.data, a.size);
 }
 
 struct Reader {
@@ -244,6 +151,7 @@ struct Task {
     int64_t step = 0, segment = -1, spikes_left = 0;
     bool broken = false, full = false, tables = false;
     std::chrono::steady_clock::time_point shown;
+    double seconds = 0;  // that the steps took
 };
 inline Task task;
 
@@ -261,6 +169,17 @@ inline Array& array_at(int64_t id)
 {
     if (id < 0 || id >= array_count) fail("the task names an array that the program does not have");
     return arrays[id];
+}
+
+// Those of the arrays that do not find out by themselves that they are no longer finite.
+inline std::vector<int64_t> watched(std::vector<int64_t> ids)
+{
+    const auto patient = [](int64_t id) {
+        const void* data = array_at(id).data;
+        return std::any_of(patients.begin(), patients.end(), [=](Patient* p) { return p->values() == data; });
+    };
+    ids.erase(std::remove_if(ids.begin(), ids.end(), patient), ids.end());
+    return ids;
 }
 
 inline FILE* open(const std::string& path)
@@ -344,8 +263,8 @@ inline void load()
         t.row.resize(t.pick.size()*a.bytes);
         task.tapes.push_back(t);
     }
-    task.watched = r.list<int64_t>();
-    task.watched_rarely = r.list<int64_t>();
+    task.watched = watched(r.list<int64_t>());
+    task.watched_rarely = watched(r.list<int64_t>());
     task.finals = r.list<int64_t>();
     for (int64_t n = r.integer(); n > 0; n--)
     {
@@ -443,6 +362,8 @@ inline void feed()
 
 inline void record()
 {
+    settle();
+    if (diverged) return;
     for (Tape& t : task.tapes)
     {
         if (t.next >= t.steps.size() || t.steps[t.next] != task.step) continue;
@@ -494,6 +415,8 @@ inline bool guard()
 // Write what is left and return the exit code: 0 done, 3 non-finite, 4 interrupted, 5 too many spikes.
 inline int finish()
 {
+    settle();
+    task.broken |= diverged;
     bool good = true;
     for (Tape& t : task.tapes) good &= std::fclose(t.file) == 0;
     for (Reel& r : task.reels) good &= std::fclose(r.steps) == 0 && std::fclose(r.elements) == 0;
@@ -504,6 +427,7 @@ inline int finish()
     good &= std::fclose(file) == 0;
     if (!good) fail("cannot write the results: is the disk full?");
     tell(true);
+    std::printf("T %.9f\n", task.seconds);
     return task.broken ? 3 : task.full ? 5 : task.step < task.steps ? 4 : 0;
 }
 

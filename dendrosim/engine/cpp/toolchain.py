@@ -18,6 +18,14 @@ _TEST = """#include <cblas.h>
 #include <cstdio>
 int main() { double x[2] = {3, 4}; std::printf("%g", scipy_cblas_dnrm2(2, x, 1)); }
 """
+_KERNELS = f"""#include "{Path(__file__).with_name("dense.h")}"
+#include <cstdio>
+int main()
+{{
+    std::printf("%s", ds::kernels);
+    if (ds::tiles) std::printf(" for up to %d samples, BLAS for more", (int)ds::most_samples);
+}}
+"""
 _INSTEAD = "set CXX to one that works, or use --backend numpy"
 
 
@@ -89,12 +97,26 @@ def works() -> None:
 
 def try_out() -> None:
     """Compile and run a program of three lines with the real flags; raises as `works` does."""
+    done = _output(_TEST)
+    if done.stdout != "5":
+        raise BackendMissingError(
+            f"what the C++ compiler {compiler()} makes does not work: a test program ended with code "
+            f"{done.returncode} and printed {done.stdout!r} instead of '5' {done.stderr[:300]}; {_INSTEAD}"
+        )
+
+
+def kernels() -> str:
+    """Return how programs multiply matrices on this machine; raises as `works` does."""
+    return _output(_KERNELS).stdout
+
+
+def _output(source: str) -> subprocess.CompletedProcess[str]:
     home = writable_folder("programs")  # where programs will run: a temporary folder may differ
     with tempfile.TemporaryDirectory(prefix="trying-", dir=home) as name:
-        (Path(name) / "program.cpp").write_text(_TEST)
+        (Path(name) / "program.cpp").write_text(source)
         try:
             compile_program(Path(name))
-            done = subprocess.run(
+            return subprocess.run(
                 [f"{name}/program"], capture_output=True, text=True, errors="replace", check=False
             )
         except CompilationError as error:
@@ -106,11 +128,6 @@ def try_out() -> None:
                 f"what the C++ compiler {compiler()} makes does not start: "
                 f"{error.strerror or error}; {_INSTEAD}"
             ) from None
-    if done.stdout != "5":
-        raise BackendMissingError(
-            f"what the C++ compiler {compiler()} makes does not work: a test program ended with code "
-            f"{done.returncode} and printed {done.stdout!r} instead of '5' {done.stderr[:300]}; {_INSTEAD}"
-        )
 
 
 def compile_program(folder: Path) -> None:

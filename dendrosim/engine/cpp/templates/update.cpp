@@ -1,4 +1,4 @@
-{# One forward Euler step of a matrix: outer products by BLAS, whatever else element by element. #}
+{# One forward Euler step of a matrix: outer products as such, whatever else element by element. #}
 {# USES_VARIABLES { N, dt } #}
 {% extends 'common_group.cpp' %}
 
@@ -33,13 +33,12 @@
             }
     }
     {% endif %}
-    ds_real ds_keep = (ds_real)1{% if decay %} + ds_step*{{decay}}[0]{% endif %};
+    [[maybe_unused]] ds_real ds_keep = (ds_real)1{% if decay %} + ds_step*{{decay}}[0]{% endif %};
     {% for post, pre, product in outer %}
     {% if not product %}
-    ds::outer<ds_real>({{rows}}, {{columns}}, {{batch}}, ds_step/{{batch}}, {{post}}, {{pre}}, ds_keep, ds_w);
+    {{weights}}.learn(ds_step/{{batch}}, {{post}}, {{pre}}, ds_keep);
     ds_keep = 1;
     {% endif %}
     {% endfor %}
-    if (ds_keep != 1)
-        ds::scale<ds_real>({{rows*columns}}, ds_keep, ds_w);
+    if (ds_keep != 1) {{weights}}.scale(ds_keep);
 {% endblock %}

@@ -1,0 +1,145 @@
+"""Dense plastic rate network: dendrosim beside NumPy, PyTorch, JAX, Brian2 and C++ written by hand.
+
+The network stands in `benchmarks/dense_network/problem.py`; a contestant is a file beside it. Every contestant
+must arrive at the same activities and weights before it is timed. Only steps are timed.
+"""
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.dense_network import limits
+from benchmarks.dense_network.problem import Problem
+from benchmarks.table import Table
+
+REPEATS, SECONDS = 5, 0.3
+CONTESTANTS = {
+    "dendrosim cpp": "own_cpp",
+    "C++ by hand": "handwritten",
+    "NumPy": "numpy_blas",
+    "PyTorch": "pytorch",
+    "JAX": "jax_jit",
+    "Brian2": "brian_standalone",
+    "dendrosim numpy": "own_numpy",
+}
+TOLERANCE = {"double": 1e-9, "single": 1e-4}
+
+
+class Worker:
+    """A contestant in its own process."""
+
+    def __init__(self, name: str, problem: Problem, threads: int, folder: Path) -> None:
+        self.file = folder / f"{name}.npz"
+        count = str(threads)
+        limited = {f"{v}_NUM_THREADS": count for v in ("OMP", "OPENBLAS", "MKL")}
+        arguments = [name, str(problem.units), str(problem.batch), problem.precision, count]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.dense_network.worker", *arguments], text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=(folder / name).open("w"),
+            env={**os.environ, **limited, "DENSE_NETWORK_FOLDER": str(folder)},
+        )  # fmt: skip
+        answer = self._answer()
+        self.missing = answer[0] != "ready"
+        self.steps = 0 if self.missing else int(answer[1])  # 0: as many as one likes
+
+    def step_seconds(self, steps: int) -> float:
+        assert self.process.stdin is not None
+        print(self.steps or steps, file=self.process.stdin, flush=True)
+        return float(self._answer()[0]) / (self.steps or steps)
+
+    def close(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait()
+
+    def _answer(self) -> list[str]:
+        assert self.process.stdout is not None
+        words = self.process.stdout.readline().split()
+        if not words:
+            raise RuntimeError(f"{self.file.stem} stopped: {self.file.with_suffix('').read_text()}")
+        return words
+
+
+def measure() -> Table:
+    """Return microseconds per step of every contestant, and what the goals compare."""
+    cases = product((100, 500, 1000), (1, 64), ("single", "double"), (1, 2))
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for units, batch, precision, threads in cases:
+            rows.append(_row(Problem(units, batch, precision), threads, Path(folder)))
+            print(*rows[-1], file=sys.stderr, flush=True)
+    return Table(
+        "Dense plastic rate network, 3 layers: microseconds a step",
+        (
+            "units", "batch", "precision", "threads", *CONTESTANTS, "limit", "over C++ by hand",
+            "over the best of NumPy, PyTorch, JAX", "Brian2 over dendrosim, per sample", "largest difference",
+        ),
+        rows,
+        f"Medians of {REPEATS} interleaved repetitions of about {SECONDS:g} s; ratios are medians of the ratios "
+        "within one repetition, of dendrosim's back end cpp. Brian2 has no batch: its time for one sample stands "
+        "in both rows. The largest difference is that of activities and weights from NumPy's after some steps, "
+        "relative to the largest of them. The limit is the time of the multiplications at the rate that "
+        f"registers allow, or that of reading all weights once. {limits.described()} “-” means not installed.",
+    )  # fmt: skip
+
+
+def _row(problem: Problem, threads: int, folder: Path) -> tuple:
+    single = Problem(problem.units, 1, problem.precision)
+    workers = {
+        label: Worker(module, single if label == "Brian2" else problem, threads, folder)
+        for label, module in CONTESTANTS.items()
+    }
+    workers = {label: w for label, w in workers.items() if not w.missing}
+    gap = _largest_gap(workers, problem)
+    limit = limits.step_seconds(problem, threads)
+    steps = {
+        label: round(SECONDS / max(limit, w.step_seconds(_first(problem)))) or 1
+        for label, w in workers.items()
+    }
+    times: dict[str, list[float]] = {label: [] for label in workers}
+    for _ in range(REPEATS):
+        for label, worker in workers.items():
+            times[label].append(1e6 * worker.step_seconds(steps[label]))
+    for worker in workers.values():
+        worker.close()
+    libraries = [k for k in ("NumPy", "PyTorch", "JAX") if k in times]
+    best = [min(values) for values in zip(*(times[k] for k in libraries), strict=True)]
+    return (
+        problem.units, problem.batch, problem.precision, threads,
+        *(statistics.median(times[k]) if k in times else "-" for k in CONTESTANTS),
+        1e6 * limit,
+        _ratio(times["dendrosim cpp"], times["C++ by hand"]),
+        _ratio(times["dendrosim cpp"], best),
+        problem.batch * _ratio(times["Brian2"], times["dendrosim cpp"]) if "Brian2" in times else "-",
+        gap,
+    )  # fmt: skip
+
+
+def _first(problem: Problem) -> int:
+    """Return with how many steps to find out how many fit in a repetition."""
+    return max(3, int(4e9 / problem.flops))
+
+
+def _ratio(times: list[float], reference: list[float]) -> float:
+    return statistics.median(t / r for t, r in zip(times, reference, strict=True))
+
+
+def _largest_gap(workers: dict[str, Worker], problem: Problem) -> float:
+    """Return how far contestants are from NumPy at most; raises where they computed something else."""
+    states = {label: list(np.load(w.file).values()) for label, w in workers.items()}
+    largest = 0.0
+    for label, found in states.items():
+        if label == "Brian2" and problem.batch > 1:
+            continue  # a smaller problem, compared in its own row
+        for a, b in zip(found, states["NumPy"], strict=True):
+            gap = float(np.max(np.abs(a - b)) / np.max(np.abs(b)))
+            largest = max(largest, gap)
+            if not gap < TOLERANCE[problem.precision]:
+                raise RuntimeError(f"{label} differs from NumPy by {gap:.2g} in {problem}")
+    return largest

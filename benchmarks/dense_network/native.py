@@ -1,0 +1,33 @@
+"""Shared libraries made of a C++ file here, with dendrosim's own compiler flags and BLAS."""
+
+import ctypes
+import hashlib
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+from dendrosim.engine.cpp.toolchain import FLAGS, blas_folder, compiler
+
+
+def library(name: str) -> ctypes.CDLL:
+    """Compile a source file and load it; it is compiled once for each of its versions."""
+    source, blas = Path(__file__).with_name(name), blas_folder()
+    key = hashlib.sha256(source.read_bytes()).hexdigest()[:16]
+    made = Path(tempfile.gettempdir()) / f"dendrosim-bench-{os.getuid()}-{key}.so"
+    if not made.exists():
+        part = made.with_suffix(f".{os.getpid()}")
+        command = [
+            compiler(),
+            *FLAGS,
+            "-fopenmp-simd",
+            "-shared",
+            "-fPIC",
+            str(source),
+            "-o",
+            str(part),
+        ]
+        command += [f"-I{blas / 'include'}", f"-L{blas / 'lib'}", "-lscipy_openblas"]
+        subprocess.run([*command, f"-Wl,-rpath,{blas / 'lib'}"], check=True)
+        part.rename(made)
+    return ctypes.CDLL(str(made))

@@ -1,0 +1,7 @@
+"""dendrosim, back end numpy."""
+
+from benchmarks.dense_network.own import Own
+
+
+class Contestant(Own):
+    backend = "numpy"

@@ -1,0 +1,276 @@
+"""Random circuits of target propagation with exact inverses: how often a fixed point is stable.
+
+The Jacobian of ``dynamical_tp`` (clamped, exact inverses) at a fixed point, in units of ``1/tau``, is block
+tridiagonal, with for layers i = 2 .. L::
+
+    -I                               on the diagonal
+    (1 - mu) D_i W_i                 below it, D_i = diag s'(s^-1(f_i))
+    mu W_i^-1 E_i^-1                 above it, E_i = diag s'(s^-1(h_i))
+
+Where s is linear, or every h_i = f_i because the target is the output, D_i = E_i: the blocks above are the
+inverses of those below, as in eq. 6.41 and 6.42. A target that differs from the output moves h_i away from f_i,
+and where s is not linear D_i and E_i then differ.
+
+Any pair of an output f_L and a target g_L belongs to exactly one fixed point, which is found from the top down::
+
+    h_i = (1 - mu) f_i + mu g_i,   h_(i-1) = W_i^-1 s^-1(f_i),   g_(i-1) = W_i^-1 s^-1(h_i),
+    f_(i-1) = (h_(i-1) - mu g_(i-1))/(1 - mu)
+
+and so down to f_1, which an input and W_1 can make whatever it is.
+
+Sources
+-------
+Thesis, section 6.7, eq. 6.38-6.42. It draws 100,000 cases: "Gaussian" blocks of "randomly selected variance", mu
+"randomly in the interval (0, 0.5)". Left open there, and chosen here: numbers of layers and units are uniform in
+a range, each block has a variance of its own, uniform between 0 and a largest one, and mu is uniform.
+"""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dendrosim.errors import ParameterError
+from dendrosim.transfer import Function, numeric
+
+Array = NDArray[np.float64]
+
+CHUNK = 2**20
+"""Numbers in one stack of Jacobians: bounds the memory."""
+
+
+@dataclass(frozen=True)
+class Draws:
+    """What is drawn, and from where.
+
+    Attributes
+    ----------
+    layers, units : tuple of int
+        Smallest and largest number of layers above the input, at least 2, and of units in each of them.
+    variance : float
+        Largest variance of the entries of a block.
+    mu : float
+        Largest weight of the apical dendrite.
+    seed : int
+    """
+
+    layers: tuple[int, int] = (2, 6)
+    units: tuple[int, int] = (1, 5)
+    variance: float = 4.0
+    mu: float = 0.5
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, least in (("layers", 2), ("units", 1)):
+            low, high = getattr(self, name)
+            if not least <= low <= high:
+                raise ParameterError(
+                    f"{name} is {low, high}; give the smallest and the largest number, {least} or more"
+                )
+        if not self.variance > 0:
+            raise ParameterError(f"variance is {self.variance}; it must be positive")
+        if not 0 < self.mu <= 1:
+            raise ParameterError(f"mu is {self.mu}; it must be above 0, and 1 at most")
+        if self.seed < 0:
+            raise ParameterError(f"seed is {self.seed}; it must not be negative")
+
+    def networks(self, layers: int, units: int, count: int) -> "Networks":
+        """Return the first `count` networks of one size; those of a larger count begin with the same."""
+        streams = np.random.SeedSequence((self.seed, layers, units)).spawn(5)
+        mu, variance, weights, output, target = (np.random.default_rng(s) for s in streams)
+        shape = (count, layers - 1, units, units)
+        spread = np.sqrt(self.variance * (1 - variance.random(shape[:2])))
+        return Networks(
+            self.mu * (1 - mu.random(count)),
+            weights.normal(size=shape) * spread[..., None, None],
+            output.normal(size=(count, units)),
+            target.normal(size=(count, units)),
+        )
+
+    def every(self, count: int) -> Iterator["Networks"]:
+        """Yield `count` networks, in stacks of one size each."""
+        sizes = [
+            (layers, units)
+            for layers in range(self.layers[0], self.layers[1] + 1)
+            for units in range(self.units[0], self.units[1] + 1)
+        ]
+        random = np.random.default_rng((self.seed, 0))
+        counts = np.bincount(random.integers(len(sizes), size=count), minlength=len(sizes))
+        for (layers, units), number in zip(sizes, counts, strict=True):
+            if number:
+                yield self.networks(layers, units, int(number))
+
+
+@dataclass(frozen=True, eq=False)
+class Networks:
+    """Networks of one size.
+
+    Attributes
+    ----------
+    mu : array, shape (networks,)
+    weights : array, shape (networks, layers - 1, units, units)
+        W_2 .. W_L.
+    output, target : array, shape (networks, units)
+        f_L and g_L at the fixed point.
+    """
+
+    mu: Array
+    weights: Array
+    output: Array
+    target: Array
+
+    def __len__(self) -> int:
+        return len(self.mu)
+
+    def __getitem__(self, chosen: slice) -> "Networks":
+        return Networks(
+            self.mu[chosen], self.weights[chosen], self.output[chosen], self.target[chosen]
+        )
+
+    @property
+    def layers(self) -> int:
+        """Layers above the input."""
+        return int(self.weights.shape[1]) + 1
+
+    def fixed_point(self, transfer: str) -> tuple[Array, Array]:
+        """Return basal and somatic rates f and h at the fixed point, (networks, layers, units)."""
+        return self._settled(_inverted(self.weights), transfer)
+
+    def jacobians(self, transfer: str) -> Array:
+        """Return the Jacobians at the fixed points, in 1/tau, (networks, layers*units, layers*units)."""
+        inverses = _inverted(self.weights)
+        below, above = self.weights, inverses
+        if transfer != "linear":
+            slope, back = numeric(transfer).ds, _inverse(transfer)
+            f, h = self._settled(inverses, transfer)
+            below = slope(back(f))[:, 1:, :, None] * below
+            above = above / slope(back(h))[:, 1:, None, :]
+        count, others, units, _ = self.weights.shape
+        made = np.zeros((count, others + 1, units, others + 1, units))
+        for i in range(others + 1):
+            made[:, i, :, i] = -np.eye(units)
+        mu = self.mu[:, None, None]
+        for i in range(others):
+            made[:, i + 1, :, i] = (1 - mu) * below[:, i]
+            made[:, i, :, i + 1] = mu * above[:, i]
+        size = (others + 1) * units
+        return made.reshape(count, size, size)
+
+    def _settled(self, inverses: Array, transfer: str) -> tuple[Array, Array]:
+        back = _inverse(transfer)
+        mu = self.mu[:, None]
+        f, g = [self.output], self.target
+        h = [(1 - mu) * f[0] + mu * g]
+        for i in reversed(range(inverses.shape[1])):
+            down = np.stack([back(f[-1]), back(h[-1])], axis=-1)
+            somatic, g = np.moveaxis(inverses[:, i] @ down, -1, 0)
+            h.append(somatic)
+            f.append((somatic - mu * g) / (1 - mu))
+        return np.stack(f[::-1], axis=1), np.stack(h[::-1], axis=1)
+
+
+def _inverted(weights: Array) -> Array:
+    return np.asarray(np.linalg.inv(weights), dtype=float)
+
+
+def _inverse(transfer: str) -> Function:
+    back = numeric(transfer).inv_s
+    if back is None:
+        raise ParameterError(f"transfer is {transfer!r}; it must be a bijection of the real line")
+    return back
+
+
+@dataclass(frozen=True, eq=False)
+class Abscissas:
+    """Of each Jacobian, in 1/tau, shape (networks,) each.
+
+    Attributes
+    ----------
+    spectral : array
+        Largest real part of an eigenvalue: negative where the fixed point is stable.
+    numerical : array
+        Largest eigenvalue of the symmetric part: negative where the Jacobian is negative definite.
+    layers : array of int
+    mu : array
+    """
+
+    spectral: Array
+    numerical: Array
+    layers: NDArray[np.int64]
+    mu: Array
+
+
+def abscissas(draws: Draws, count: int, transfer: str, workers: int = 2) -> Abscissas:
+    """Return spectral and numerical abscissas of `count` random Jacobians.
+
+    Parameters
+    ----------
+    draws : Draws
+    count : int
+    transfer : str
+        A bijection of the real line.
+    workers : int
+        Threads; they change no number.
+    """
+    if count < 1:
+        raise ParameterError(f"count is {count}; it must be positive")
+    parts = []
+    for networks in draws.every(count):
+        each = max(1, CHUNK // (networks.layers * networks.output.shape[1]) ** 2)
+        parts += [networks[k : k + each] for k in range(0, len(networks), each)]
+
+    def of(networks: Networks) -> tuple[Array, Array]:
+        matrices = networks.jacobians(transfer)
+        spectral = np.linalg.eigvals(matrices).real.max(axis=-1)
+        symmetric = (matrices + np.swapaxes(matrices, -1, -2)) / 2
+        return np.asarray(spectral), np.asarray(np.linalg.eigvalsh(symmetric)[:, -1], dtype=float)
+
+    with ThreadPoolExecutor(workers) as pool:
+        found = list(pool.map(of, parts))
+    return Abscissas(
+        np.concatenate([spectral for spectral, _ in found]),
+        np.concatenate([numerical for _, numerical in found]),
+        np.concatenate([np.full(len(n), n.layers) for n in parts]),
+        np.concatenate([n.mu for n in parts]),
+    )
+
+
+def exact_abscissa(mu: Array, layers: NDArray[np.int64]) -> Array:
+    """Return the spectral abscissa where D_i = E_i, in 1/tau: -1 + 2 sqrt(mu (1 - mu)) cos(pi/(L + 1)).
+
+    Similar to the tridiagonal (1 - mu, -1, mu) of L rows, once per unit, whatever the blocks are.
+    """
+    return np.asarray(-1 + 2 * np.sqrt(mu * (1 - mu)) * np.cos(np.pi / (layers + 1)))
+
+
+def propagators(mu: float, weights: Array, times: Array) -> Array:
+    """Return exp(J t) of a linear circuit at times in tau, shape (times, states, states), from its closed form.
+
+    With P_i = W_i ... W_2 the Jacobian is similar to the tridiagonal (1 - mu, -1, mu), whose eigenvectors are
+    sines: block (j, k) is sqrt((1 - mu)/mu)^(j - k) S_jk(t) P_j P_k^-1, where S is symmetric.
+
+    Parameters
+    ----------
+    mu : float
+    weights : array, shape (layers - 1, units, units)
+        W_2 .. W_L.
+    times : array, shape (times,)
+    """
+    layers, units = len(weights) + 1, weights.shape[-1]
+    angles = np.arange(1, layers + 1) * np.pi / (layers + 1)
+    modes = np.sqrt(2 / (layers + 1)) * np.sin(np.outer(np.arange(1, layers + 1), angles))
+    rates = -1 + 2 * np.sqrt(mu * (1 - mu)) * np.cos(angles)
+    shares = np.einsum("jm,km,tm->tjk", modes, modes, np.exp(np.outer(times, rates)))
+    carried = np.zeros((layers, units, layers, units))
+    inverses = _inverted(weights)
+    for k in range(layers):
+        up = down = np.eye(units)
+        carried[k, :, k] = up
+        for j in range(k + 1, layers):
+            up, down = weights[j - 1] @ up, down @ inverses[j - 1]
+            factor = ((1 - mu) / mu) ** ((j - k) / 2)
+            carried[j, :, k], carried[k, :, j] = factor * up, down / factor
+    made = shares[:, :, None, :, None] * carried
+    return np.asarray(made.reshape(len(times), layers * units, layers * units))

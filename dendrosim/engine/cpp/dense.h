@@ -1,0 +1,254 @@
+// Dense products and outer products, and the weights that take part in them.
+//
+// Activities are units x samples, row-major; matrices post x pre, row-major. Up to `most_samples` go through the
+// kernels of tiles.h, where the processor has them, whatever is wider through the BLAS, which is made for that.
+
+#pragma once
+
+#include "tiles.h"
+
+#include <cblas.h>
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+extern "C" void scipy_dgesv_(const int*, const int*, double*, const int*, int*, double*, const int*, int*);
+
+namespace ds {
+
+constexpr int64_t most_samples = 256;
+
+template <typename T> struct Blas;
+template <> struct Blas<double> {
+    static constexpr auto gemm = scipy_cblas_dgemm;
+    static constexpr auto gemv = scipy_cblas_dgemv;
+    static constexpr auto ger = scipy_cblas_dger;
+    static constexpr auto scal = scipy_cblas_dscal;
+};
+template <> struct Blas<float> {
+    static constexpr auto gemm = scipy_cblas_sgemm;
+    static constexpr auto gemv = scipy_cblas_sgemv;
+    static constexpr auto ger = scipy_cblas_sger;
+    static constexpr auto scal = scipy_cblas_sscal;
+};
+
+// w = keep w + alpha post pre^T, summed over the batch.
+template <typename T>
+void outer(int rows, int columns, int batch, T alpha, const T* post, const T* pre, T keep, T* w)
+{
+    if (batch == 1)
+    {
+        if (keep == 0)
+            std::memset(w, 0, sizeof(T)*(size_t)rows*columns);
+        else if (keep != 1)
+            Blas<T>::scal((int64_t)rows*columns, keep, w, 1);
+        Blas<T>::ger(CblasRowMajor, rows, columns, alpha, post, 1, pre, 1, w, columns);
+    }
+    else
+        Blas<T>::gemm(CblasRowMajor, CblasNoTrans, CblasTrans, rows, columns, batch, alpha, post, batch,
+            pre, batch, keep, w, columns);
+}
+
+constexpr int64_t work_from = 1 << 16;  // multiplications; for fewer, waking other threads takes too long
+
+// Weights that may have an update to make.
+struct Patient {
+    virtual const void* values() const = 0;
+    virtual void settle() = 0;
+};
+inline std::vector<Patient*> patients;
+
+// Whether such an update made weights non-finite. It belongs to the step before, and is made before anything else
+// of a step changes the state, which is then still that of the end of the step before.
+inline bool diverged = false;
+
+inline void settle() { for (Patient* p : patients) p->settle(); }
+
+// A matrix. If `patient`, all that changes it is one outer product a step, and nobody needs the weights before the
+// next: then the update waits for the next product, and both are done in one pass over the rows.
+template <typename T> class Weights : Patient {
+public:
+    T* w = nullptr;  // set when Brian2 has made the array
+
+    Weights(int rows, int columns, int batch, bool patient)
+        : rows(rows), columns(columns), batch(batch), patient(patient && narrow())
+    {
+        if (this->patient) patients.push_back(this);
+        factors.resize((size_t)rows*batch);
+        spare.resize(columns);
+    }
+
+    const void* values() const override { return w; }
+
+    // y = W x or y += W x.
+    void product(const T* x, T* y, bool add)
+    {
+        if (!narrow()) return blas(CblasNoTrans, rows, columns, x, y, add);
+        if (batch > 1) panels.pack(x, columns, batch, false);
+        pass(x, y, add);
+    }
+
+    // y = W^T x or y += W^T x.
+    void transposed(const T* x, T* y, bool add)
+    {
+        settle();  // in rows, while these products go along columns
+        if (!narrow() || batch == 1) return blas(CblasTrans, columns, rows, x, y, add);
+        panels.pack(x, rows, batch, false);
+        in_parallel(columns, rows, [=](int64_t begin, int64_t end) {
+            for (int64_t first = 0; first < rows; first += depth_block)
+                for (int64_t j = begin; j < end; j += tile_rows)
+                    strip<T, Kind::transposed>(std::min<int64_t>(end - j, tile_rows),
+                        std::min<int64_t>(rows - first, depth_block), w + first*columns + j, columns, panels,
+                        first, 0, batch, add || first ? 1 : 0, y + j*batch, batch);
+        });
+    }
+
+    // W = keep W + alpha post pre^T, summed over the batch.
+    void learn(T alpha, const T* post, const T* pre, T keep)
+    {
+        // A gate that is closed makes all factors zero; then there is nothing to add, unless zero meets infinity.
+        if (zero(post, (int64_t)rows*batch) && Finite<T>::all(pre, (int64_t)columns*batch))
+        {
+            if (keep != 1) scale(keep);
+            return;
+        }
+        if (!narrow()) return outer<T>(rows, columns, batch, alpha, post, pre, keep, w);
+        for (size_t i = 0; i < factors.size(); i++) factors[i] = alpha*post[i];
+        if (batch == 1)
+            partners.assign(pre, pre + columns);
+        else
+            updates.pack(pre, batch, columns, true);
+        this->keep = keep;
+        waits = true;
+        if (!patient) settle();
+    }
+
+    void scale(T factor) { Blas<T>::scal((int64_t)rows*columns, factor, w, 1); }
+
+    void settle() override
+    {
+        if (waits) pass(nullptr, nullptr, false);
+    }
+
+private:
+    const int rows, columns, batch;
+    const bool patient;
+    bool waits = false;
+    T keep = 1;
+    std::vector<T> factors, partners;  // what waits: alpha post, and pre of one sample
+    std::vector<T> spare;
+    Panels<T> updates;                 // or of several
+    static inline Panels<T> panels;
+
+    static bool zero(const T* values, int64_t count)
+    {
+        std::conditional_t<sizeof(T) == 4, int32_t, int64_t> some = 0;
+        for (int64_t i = 0; i < count; i++) some |= values[i] != 0;
+        return !some;
+    }
+
+    bool narrow() const { return tiles && batch <= most_samples; }
+
+    void blas(CBLAS_TRANSPOSE transpose, int to, int from, const T* x, T* y, bool add)
+    {
+        if (batch == 1)
+            Blas<T>::gemv(CblasRowMajor, transpose, rows, columns, 1, w, columns, x, 1, add, y, 1);
+        else
+            Blas<T>::gemm(CblasRowMajor, transpose, CblasNoTrans, to, batch, from, 1, w, columns, x, batch, add,
+                y, batch);
+    }
+
+    template <typename F> void in_parallel(int64_t count, int64_t depth, const F& work)
+    {
+        if (pool && count*depth*batch >= work_from)
+            pool->run(count, batch > 1 ? tile_rows : dot_rows, work);
+        else
+            work(0, count);
+    }
+
+    // What waits, then y = W x, row by row.
+    void pass(const T* x, T* y, bool add)
+    {
+        static std::atomic<bool> good;
+        good = true;
+        in_parallel(rows, columns, [=](int64_t begin, int64_t end) {
+            if (!(batch == 1 ? one(x, y, add, begin, end) : several(y, add, begin, end))) good = false;
+        });
+        waits = false;
+        if (patient && !good) diverged = true;
+    }
+
+    bool one(const T* x, T* y, bool add, int64_t begin, int64_t end)
+    {
+        bool good = true;
+        for (int64_t i = begin; i < end; i += dot_rows)
+        {
+            // Where rows run out, a spare one of zeros takes their place: the same code runs for each row, so that
+            // its sum is the same to the last bit wherever it stands.
+            T *row[dot_rows], post[dot_rows], sum[dot_rows];
+            for (int r = 0; r < dot_rows; r++)
+            {
+                row[r] = i + r < end ? w + (i + r)*columns : spare.data();
+                post[r] = i + r < end ? factors[i + r] : 0;
+            }
+            if (waits)
+                good &= dot<T, true>(columns, row, keep, post, partners.data(), x ? x : partners.data(), sum);
+            else
+                dot<T, false>(columns, row, 1, post, nullptr, x, sum);
+            for (int64_t r = 0; r < std::min<int64_t>(dot_rows, end - i) && y; r++)
+                y[i + r] = add ? y[i + r] + sum[r] : sum[r];
+        }
+        return good;
+    }
+
+    bool several(T* y, bool add, int64_t begin, int64_t end)
+    {
+        bool good = true;
+        for (int64_t first = 0; first < columns; first += depth_block)
+        {
+            const int64_t depth = std::min<int64_t>(columns - first, depth_block);
+            for (int64_t i = begin; i < end; i += tile_rows)
+            {
+                const int64_t count = std::min<int64_t>(end - i, tile_rows);
+                if (waits)
+                    good &= strip<T, Kind::learning>(count, batch, &factors[i*batch], batch, updates, 0, first,
+                        first + depth, keep, w + i*columns, columns);
+                if (y)
+                    strip<T, Kind::product>(count, depth, w + i*columns + first, columns, panels, first, 0, batch,
+                        add || first ? 1 : 0, y + i*batch, batch);
+            }
+        }
+        return good;
+    }
+};
+
+// The inverse of a square matrix, made anew only where the matrix has changed. In double precision also for
+// floats: it is the inverse of the numbers as they are stored.
+template <typename T> class Inverse {
+public:
+    explicit Inverse(int n) : n(n), before((size_t)n*n), w((size_t)n*n), q((size_t)n*n), pivots(n) {}
+
+    void refresh(const T* of, T* inverse)
+    {
+        if (known && !std::memcmp(before.data(), of, sizeof(T)*before.size())) return;
+        known = true;
+        std::copy(of, of + before.size(), before.begin());
+        std::copy(of, of + before.size(), w.begin());
+        std::fill(q.begin(), q.end(), 0.0);
+        for (int i = 0; i < n; i++) q[(size_t)i*n + i] = 1;
+        // LAPACK reads columns: it sees the transpose of the matrix and returns the transpose of its inverse.
+        int info = 0;
+        scipy_dgesv_(&n, &n, w.data(), &n, pivots.data(), q.data(), &n, &info);
+        if (info) std::fill(q.begin(), q.end(), std::nan(""));
+        std::copy(q.begin(), q.end(), inverse);
+    }
+
+private:
+    const int n;
+    bool known = false;
+    std::vector<T> before;
+    std::vector<double> w, q;
+    std::vector<int> pivots;
+};
+
+}  // namespace ds

@@ -1,0 +1,281 @@
+// Products with few columns, by register tiles.
+//
+// A batch makes matrices of some hundred rows meet some dozen columns. A BLAS is made for large matrices: it
+// copies the weights into an order of its own before every product, and it may not know the widest vectors of the
+// processor. Here weights are read where they are, and only the activities, which are few, are put in order; one
+// tile of the result stays in registers all along.
+//
+// Where vectors of 256 or 512 bits are not at hand, `tiles` is false and dense.h takes the BLAS.
+
+#pragma once
+
+#include "parallel.h"
+
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+#include <vector>
+
+namespace ds {
+
+#if defined __AVX512F__
+constexpr bool tiles = true;
+constexpr const char* kernels = "register tiles of 512-bit vectors";
+constexpr int vector_bytes = 64, tile_rows = 8, dot_rows = 8;
+#elif defined __AVX2__ && defined __FMA__
+constexpr bool tiles = true;
+constexpr const char* kernels = "register tiles of 256-bit vectors";
+constexpr int vector_bytes = 32, tile_rows = 6, dot_rows = 4;
+#else
+constexpr bool tiles = false;
+constexpr const char* kernels = "BLAS";
+constexpr int vector_bytes = 16, tile_rows = 4, dot_rows = 4;
+#endif
+
+constexpr int64_t depth_block = 512;  // weights of a row that are updated and multiplied while they are in cache
+
+template <typename T> struct Vector {
+    typedef T type __attribute__((vector_size(vector_bytes), aligned(sizeof(T)), may_alias));
+    static constexpr int64_t count = vector_bytes/sizeof(T), panel = 2*count;
+};
+
+// Columns of the second factor of a product, in panels of two vectors (the last one of one, if that is enough):
+// for each panel, its part of every row, one after the other, filled up with zeros.
+template <typename T> class Panels {
+public:
+    using V = Vector<T>;
+
+    // What is packed is rows x columns; `from` is that, row-major, or if `transposed` columns x rows.
+    void pack(const T* from, int64_t rows, int64_t columns, bool transposed)
+    {
+        this->rows = rows;
+        this->columns = columns;
+        values.resize((columns + V::count - 1)/V::count*V::count*rows);
+        for (int64_t first = 0; first < columns; first += V::panel)
+        {
+            T* to = values.data() + first*rows;
+            const int64_t width = this->width(first), used = std::min(width, columns - first);
+            if (transposed)
+            {
+                for (int64_t i = 0; i < used; i++)
+                    for (int64_t k = 0; k < rows; k++) to[k*width + i] = from[(first + i)*rows + k];
+            }
+            else
+            {
+                for (int64_t k = 0; k < rows; k++)
+                    for (int64_t i = 0; i < used; i++) to[k*width + i] = from[k*columns + first + i];
+            }
+            if (used < width)
+                for (int64_t k = 0; k < rows; k++)
+                    for (int64_t i = used; i < width; i++) to[k*width + i] = 0;
+        }
+    }
+
+    int64_t width(int64_t first) const { return columns - first <= V::count ? V::count : V::panel; }
+    const T* at(int64_t first, int64_t row) const { return values.data() + first*rows + row*width(first); }
+
+    int64_t rows = 0, columns = 0;
+
+private:
+    std::vector<T> values;
+};
+
+// Where exponent bits are all ones, the number is infinite or none: one added to such an exponent overflows into
+// the sign. No compiler flag can fold this away.
+template <typename T> struct Finite {
+    using Bits = std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>;
+    static constexpr Bits exponent = sizeof(T) == 4 ? (Bits)0x7f800000u : (Bits)0x7ff0000000000000ull;
+    static constexpr Bits one = exponent & -exponent, sign = exponent + one;
+    typedef Bits type __attribute__((vector_size(vector_bytes)));
+
+    static bool all(const T* from, int64_t count)
+    {
+        const Bits* p = (const Bits*)from;
+        Bits bad = 0;
+        for (int64_t i = 0; i < count; i++) bad |= (p[i] & exponent) + one;
+        return !(bad & sign);
+    }
+    void look(typename Vector<T>::type value) { bad |= ((type)value & exponent) + one; }
+    void look(T value) { scalar &= all(&value, 1); }
+    bool good() const
+    {
+        Bits any = 0;
+        for (size_t i = 0; i < vector_bytes/sizeof(T); i++) any |= bad[i];
+        return scalar && !(any & sign);
+    }
+
+    type bad = {};
+    bool scalar = true;
+};
+
+// What a tile does: y = beta y + W x, the same with the transpose of W, or W = beta W + post pre^T, which looks
+// whether weights stay finite.
+enum class Kind { product, transposed, learning };
+
+// c = beta c + a b for R rows and N vectors, `used` columns of which are wanted. `a` has R rows of `depth` numbers
+// (transposed: `depth` rows of R numbers), b is a panel. Returns whether all is finite, if it looked.
+template <typename T, Kind K, int R, int N>
+__attribute__((noinline)) bool tile(int64_t depth, const T* __restrict a, int64_t a_row, const T* __restrict b,
+    T beta, T* __restrict c, int64_t c_row, int64_t used)
+{
+    using V = typename Vector<T>::type;
+    constexpr int64_t count = Vector<T>::count;
+    V sum[R][N] = {};
+    for (int64_t k = 0; k < depth; k++, b += N*count)
+    {
+        V part[N];
+        #pragma GCC unroll 8
+        for (int n = 0; n < N; n++) part[n] = *(const V*)(b + n*count);
+        #pragma GCC unroll 8
+        for (int r = 0; r < R; r++)
+        {
+            const V factor = V{} + (K == Kind::transposed ? a[k*a_row + r] : a[r*a_row + k]);
+            #pragma GCC unroll 8
+            for (int n = 0; n < N; n++) sum[r][n] += factor*part[n];
+        }
+    }
+    Finite<T> seen;
+    if (used == N*count)
+    {
+        #pragma GCC unroll 8
+        for (int r = 0; r < R; r++)
+            #pragma GCC unroll 8
+            for (int n = 0; n < N; n++)
+            {
+                V* to = (V*)(c + r*c_row + n*count);
+                *to = beta == 0 ? sum[r][n] : beta**to + sum[r][n];
+                if (K == Kind::learning) seen.look(*to);
+            }
+        return seen.good();
+    }
+    #pragma GCC unroll 8
+    for (int r = 0; r < R; r++)
+    {
+        T row[N*count];
+        #pragma GCC unroll 8
+        for (int n = 0; n < N; n++) *(V*)(row + n*count) = sum[r][n];
+        for (int64_t i = 0; i < used; i++)
+        {
+            T& to = c[r*c_row + i];
+            to = beta == 0 ? row[i] : beta*to + row[i];
+            if (K == Kind::learning) seen.look(to);
+        }
+    }
+    return seen.good();
+}
+
+// The same for `rows` <= R rows and columns `begin` .. `end` of b, of which rows first .. first + depth meet a.
+template <typename T, Kind K, int R = tile_rows>
+bool strip(int64_t rows, int64_t depth, const T* a, int64_t a_row, const Panels<T>& b, int64_t first,
+    int64_t begin, int64_t end, T beta, T* c, int64_t c_row)
+{
+    if constexpr (R > 1)
+    {
+        if (rows < R)
+        {
+            const int64_t half = std::min<int64_t>(rows, R/2), step = K == Kind::transposed ? 1 : a_row;
+            bool good = strip<T, K, R/2>(half, depth, a, a_row, b, first, begin, end, beta, c, c_row);
+            if (half < rows)
+                good &= strip<T, K, R/2>(rows - half, depth, a + half*step, a_row, b, first, begin, end, beta,
+                    c + half*c_row, c_row);
+            return good;
+        }
+    }
+    bool good = true;
+    for (int64_t column = begin; column < end; column += Vector<T>::panel)
+    {
+        const int64_t used = std::min(b.columns - column, Vector<T>::panel);
+        const auto call = used > Vector<T>::count ? tile<T, K, R, 2> : tile<T, K, R, 1>;
+        good &= call(depth, a, a_row, b.at(column, first), beta, c + column, c_row, used);
+    }
+    return good;
+}
+
+// A vector of which only the first bytes may be there; the others are zero.
+template <typename T> typename Vector<T>::type load(const T* from, int64_t bytes)
+{
+    using V = typename Vector<T>::type;
+    if (bytes == vector_bytes) return *(const V*)from;
+    V values = {};
+    std::memcpy(&values, from, bytes);
+    return values;
+}
+
+// The sum of the numbers of a vector, by halves.
+template <typename T, int Bytes = vector_bytes> T halved(const T* values)
+{
+    constexpr int half = Bytes/2;
+    typedef T Half __attribute__((vector_size(half), aligned(sizeof(T)), may_alias));
+    const Half sum = *(const Half*)values + *(const Half*)(values + half/sizeof(T));
+    if constexpr (half == sizeof(T))
+        return sum[0];
+    else
+        return halved<T, half>((const T*)&sum);
+}
+
+// Not inlined, so that the order of summation is the same wherever it is called.
+template <typename T> __attribute__((noinline)) T sum_of(typename Vector<T>::type values)
+{
+    return halved<T>((const T*)&values);
+}
+
+// For one sample and `dot_rows` rows: W = keep W + post pre^T if it is learning, then sum = W x. Such a step is as
+// fast as weights come from memory, so each row comes once. Returns whether the weights are finite, if they learn.
+template <typename T, bool Learns>
+bool dot(int64_t columns, T* const* rows, T keep, const T* post, const T* pre, const T* x, T* sum)
+{
+    using V = typename Vector<T>::type;
+    constexpr int64_t count = Vector<T>::count;
+    constexpr int R = dot_rows;
+    T* w[R];
+    V total[R] = {}, factor[R];
+    #pragma GCC unroll 8
+    for (int r = 0; r < R; r++)
+    {
+        w[r] = rows[r];
+        factor[r] = V{} + post[r];
+    }
+    Finite<T> seen;
+    int64_t j = 0;
+    for (; j + count <= columns; j += count)
+    {
+        const V source = *(const V*)(x + j), partner = Learns ? *(const V*)(pre + j) : V{};
+        #pragma GCC unroll 8
+        for (int r = 0; r < R; r++)
+        {
+            V value = *(const V*)(w[r] + j);
+            if (Learns)
+            {
+                value = keep*value + factor[r]*partner;
+                *(V*)(w[r] + j) = value;
+                seen.look(value);
+            }
+            total[r] += value*source;
+        }
+    }
+    if (j < columns)
+    {
+        // The last numbers of a row: together with some before them, that have had their turn, they fill a vector.
+        const int64_t from = std::max<int64_t>(columns - count, 0), size = std::min(columns, count)*sizeof(T);
+        typename Finite<T>::type fresh = {};
+        for (int64_t i = j; i < columns; i++) fresh[i - from] = -1;
+        const V source = fresh ? load<T>(x + from, size) : V{}, partner = Learns ? load<T>(pre + from, size) : V{};
+        #pragma GCC unroll 8
+        for (int r = 0; r < R; r++)
+        {
+            V value = load<T>(w[r] + from, size);
+            if (Learns)
+            {
+                value = fresh ? keep*value + factor[r]*partner : value;
+                if (size == vector_bytes) *(V*)(w[r] + from) = value; else std::memcpy(w[r] + from, &value, size);
+                seen.look(value);
+            }
+            total[r] += value*source;
+        }
+    }
+    #pragma GCC unroll 8
+    for (int r = 0; r < R; r++) sum[r] = sum_of<T>(total[r]);
+    return seen.good();
+}
+
+}  // namespace ds

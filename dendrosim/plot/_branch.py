@@ -1,0 +1,231 @@
+"""Equilibria against a parameter, with the bifurcations on the way."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dendrosim.errors import ParameterError
+from dendrosim.plot._states import matching
+from dendrosim.plot.style import INK, PALETTE, QUIET, axes, legend_right, si_label, styled
+from dendrosim.stability.branch import Bifurcation, Branch
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Array = NDArray[np.float64]
+
+MARKS: dict[str, dict[str, Any]] = {
+    "fold": {"marker": "s", "markerfacecolor": "white"},
+    "hopf": {"marker": "o", "markerfacecolor": PALETTE[4]},
+    "branch point": {"marker": "D", "markerfacecolor": INK},
+    "kink": {"marker": "^", "markerfacecolor": QUIET},
+}
+FAR = 10.0
+"""Opposite states this many times larger than is usual on a branch may lie on either side of a pole."""
+UNBOUNDED = 100.0
+"""A state this many times larger than any other point of a branch lies at a pole."""
+
+
+@styled
+def branch(
+    branches: Branch | Sequence[Branch],
+    state: str | None = None,
+    *,
+    units: Mapping[str, str] | None = None,
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Draw a state of equilibria against the parameter: solid where stable, dashed where unstable.
+
+    Parameters
+    ----------
+    branches : Branch or sequence of Branch
+        What `ds.continuation` returns, with those that `switch` finds, say; all of one flow and parameter.
+    state : str, optional
+        A label such as `layer1.h[0]`, or a name or pattern of which each state is a line, up to six; by default
+        the state that changes most, for its size.
+    units : mapping, optional
+        The SI unit of the parameter by its name, such as ``{"tau": "s"}``; by default the axis has none.
+
+    Raises
+    ------
+    UnknownMemberError
+        If there is no such state.
+    ParameterError
+        If there is no branch, or branches differ in parameter or states.
+    """
+    given = [branches] if isinstance(branches, Branch) else list(branches)
+    _check(given)
+    first = given[0]
+    places = [_liveliest(given)] if state is None else matching(first.labels, state)
+    shown = places[: len(PALETTE)]
+    levels = np.concatenate([b.states[:, shown].ravel() for b in given])
+    name = first.labels[shown[0]] if len(places) == 1 else str(state)
+    y_scale, y_label = si_label(name, first.units[shown[0]], _usual(levels))
+    unit = (units or {}).get(first.parameter, "")
+    x_scale, x_label = si_label(first.parameter, unit, np.concatenate([b.values for b in given]))
+
+    ax = axes(ax, (6.0, 3.6))
+    for k, one in enumerate(given):
+        pieces = _pieces(one)
+        for j, place in enumerate(shown):
+            colour = PALETTE[(j if len(shown) > 1 else k) % len(PALETTE)]
+            for values, states, stable in pieces:
+                ax.plot(
+                    x_scale * values,
+                    y_scale * states[:, place],
+                    color=colour,
+                    lw=1.8 if stable else 1.2,
+                    ls="-" if stable else (0, (4, 2)),
+                    dash_capstyle="butt",
+                    marker="o" if len(values) == 1 else None,
+                    zorder=2,
+                )
+            for mark in one.bifurcations:
+                if _at_pole(one, mark):
+                    ax.axvline(x_scale * mark.value, color=QUIET, lw=0.8, ls=":", zorder=1)
+                    continue
+                ax.plot(
+                    [x_scale * mark.value],
+                    [y_scale * mark.state[place]],
+                    ls="none",
+                    color=INK,
+                    markersize=6,
+                    zorder=3,
+                    **MARKS[mark.kind],
+                )
+    ax.margins(x=0.03)
+    usual = y_scale * _usual(levels)
+    if len(usual) < len(levels):
+        edge = 0.05 * float(np.ptp(usual))
+        ax.set_ylim(usual.min() - edge, usual.max() + edge)
+    ax.set_xlabel(x_label)
+    ax.set_ylabel(y_label)
+    if len(places) > len(shown):
+        ax.set_title(f"{len(shown)} of {len(places)} states")
+    legend_right(ax, handles=_handles(given, [first.labels[i] for i in shown]))
+    return ax
+
+
+def _check(given: list[Branch]) -> None:
+    if not given:
+        raise ParameterError("branch: there must be at least one branch")
+    for one in given[1:]:
+        if one.parameter != given[0].parameter or tuple(one.labels) != tuple(given[0].labels):
+            raise ParameterError(
+                "branch: all branches must have the same states and parameter, not "
+                f"{given[0].parameter} and {one.parameter}"
+            )
+
+
+def _liveliest(given: list[Branch]) -> int:
+    """Place of the state with the largest range, relative to the size of states of its unit."""
+    states = np.concatenate([b.states for b in given])
+    ranges = np.ptp(states, axis=0)
+    units = np.asarray(given[0].units)
+    for unit in set(given[0].units):
+        ranges[units == unit] /= float(np.max(np.abs(states[:, units == unit]))) or 1.0
+    return int(np.argmax(ranges))
+
+
+def _pieces(one: Branch) -> list[tuple[Array, Array, bool]]:
+    """Split a branch where its stability changes: at the bifurcation there, or halfway if none is given."""
+    inside, poles = _bifurcations_by_step(one), _poles(one)
+    points: list[tuple[float, Array]] = [(float(one.values[0]), one.states[0])]
+    pieces: list[tuple[Array, Array, bool]] = []
+
+    def cut(stable: bool) -> None:
+        values, states = zip(*points, strict=True)
+        pieces.append((np.array(values), np.array(states), stable))
+
+    now = bool(one.stable[0])
+    for i, after in enumerate(one.stable[1:].tolist()):
+        marks = [(m.value, m.state) for m in inside.get(i, [])]
+        if i in poles:
+            cut(now)
+            points, marks, now = [], [], after
+        if after != now and not marks:
+            marks = [(float(one.values[i : i + 2].mean()), one.states[i : i + 2].mean(axis=0))]
+        # Of several crossings the outer ones change the stability.
+        changes = {0, len(marks) - 1} if after == now else {0 if now else len(marks) - 1}
+        for k, mark in enumerate(marks):
+            points.append(mark)
+            if k in changes and (after != now or (len(marks) > 1 and after)):
+                cut(now)
+                now, points = not now, [mark]
+        now = after
+        points.append((float(one.values[i + 1]), one.states[i + 1]))
+    cut(now)
+    return pieces
+
+
+def _bifurcations_by_step(one: Branch) -> dict[int, list[Bifurcation]]:
+    """Return the bifurcations by the step in which they lie: the one that they make longer the least."""
+    if len(one.values) < 2:
+        return {}
+    largest = float(np.max(np.abs(one.states), initial=1e-300))
+    scale = np.maximum(
+        np.ptp(one.states, axis=0), 1e-6 * largest
+    )  # what stays in place does not count
+    across = float(np.ptp(one.values)) or 1.0
+    curve = np.column_stack([one.values / across, one.states / scale])
+    lengths = np.linalg.norm(np.diff(curve, axis=0), axis=1)
+    found: dict[int, list[Bifurcation]] = {}
+    for mark in one.bifurcations:
+        if _at_pole(one, mark):
+            continue
+        away = np.linalg.norm(curve - np.append(mark.value / across, mark.state / scale), axis=1)
+        longer = away[:-1] + away[1:] - lengths
+        # On a straight line it lies in one step alone; a point of the curve itself in two.
+        changes = np.diff(one.unstable) != 0
+        best = np.flatnonzero(longer <= longer.min() + 1e-9)
+        step = int(next((i for i in best if changes[i]), best[0]))
+        found.setdefault(step, []).append(mark)
+    return found
+
+
+def _poles(one: Branch) -> set[int]:
+    """Return the steps that lead through infinity: between large opposite states, and far longer than the next."""
+    sizes = np.linalg.norm(one.states, axis=1)
+    steps = np.linalg.norm(np.diff(one.states, axis=0), axis=1)
+    before, after = np.append(0.0, steps[:-1]), np.append(steps[1:], 0.0)
+    opposite = np.sum(one.states[:-1] * one.states[1:], axis=1) < -0.9 * sizes[:-1] * sizes[1:]
+    large = np.minimum(sizes[:-1], sizes[1:]) > FAR * np.median(sizes)
+    alone = steps > 5.0 * np.maximum(before, after)
+    return set(np.flatnonzero(opposite & large & alone).tolist())
+
+
+def _at_pole(one: Branch, mark: Bifurcation) -> bool:
+    """Whether a bifurcation lies at infinity, where eigenvalues cross zero in a linear circuit."""
+    largest = float(np.max(np.linalg.norm(one.states, axis=1)))
+    return float(np.linalg.norm(mark.state)) > UNBOUNDED * largest > 0.0
+
+
+def _usual(levels: Array) -> Array:
+    """Return the levels without those on their way to infinity."""
+    sizes = np.abs(levels)
+    top = float(np.percentile(sizes, 90.0))
+    return levels[sizes <= FAR * top] if np.max(sizes) > UNBOUNDED * FAR * top > 0.0 else levels
+
+
+def _handles(given: list[Branch], names: list[str]) -> list[Any]:
+    from matplotlib.lines import Line2D
+
+    handles = []
+    if len(names) > 1:
+        handles += [Line2D([], [], color=c, label=n) for c, n in zip(PALETTE, names, strict=False)]
+    flags = np.concatenate([b.stable for b in given])
+    if flags.any():
+        handles.append(Line2D([], [], color=QUIET, lw=1.8, label="stable"))
+    if not flags.all():
+        handles.append(Line2D([], [], color=QUIET, ls=(0, (4, 2)), label="unstable"))
+    marks = [(b, mark) for b in given for mark in b.bifurcations]
+    kinds = {mark.kind for b, mark in marks if not _at_pole(b, mark)}
+    if any(_at_pole(b, mark) for b, mark in marks):
+        handles.append(Line2D([], [], color=QUIET, lw=0.8, ls=":", label="through infinity"))
+    for kind, look in MARKS.items():
+        if kind in kinds:
+            name = "Hopf" if kind == "hopf" else kind
+            handles.append(Line2D([], [], ls="none", color=INK, markersize=6, label=name, **look))
+    return handles

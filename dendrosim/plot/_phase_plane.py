@@ -1,0 +1,273 @@
+"""Nullclines, directions and fixed points in the plane of two states."""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from dendrosim.errors import DendrosimError, NonFiniteError, ParameterError, ShapeError
+from dendrosim.plot._states import matching
+from dendrosim.plot.style import INK, PALETTE, axes, legend_right, si_label, styled
+from dendrosim.stability.fixed_point import TYPICAL, FixedPoint
+from dendrosim.stability.flow import Flow
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Array = NDArray[np.float64]
+Range = tuple[float, float]
+
+GRID = 61
+"""Points of the grid on which the rates are computed, along each axis."""
+LONG = 8.0
+"""Duration of trajectories in slowest time constants."""
+
+MARKS: dict[str, dict[str, Any]] = {
+    "stable": {"marker": "o", "markerfacecolor": INK},
+    "saddle": {"marker": "D", "markerfacecolor": "white"},
+    "unstable": {"marker": "o", "markerfacecolor": "white"},
+    "marginal": {"marker": "s", "markerfacecolor": "white"},
+}
+
+
+@styled
+def phase_plane(
+    flow: Flow,
+    one: str,
+    other: str,
+    *,
+    at: ArrayLike | Mapping[str, Any] | FixedPoint | None = None,
+    points: FixedPoint | Iterable[FixedPoint] = (),
+    ranges: tuple[Range, Range] | None = None,
+    trajectories: int = 0,
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Draw where each of two states does not change, and where the flow goes in between.
+
+    Parameters
+    ----------
+    flow : Flow
+        What `ds.vector_field` returns.
+    one, other : str
+        Labels of the states on the x and y axes, such as `layer1.h[0]`; `layer1.h` will do for a single unit.
+    at : array, shape (n,), mapping or FixedPoint, optional
+        Where all other states are held; by default at the first of `points`, or else where the flow starts.
+    points : FixedPoint or iterable of FixedPoint
+        Marked as stable, saddle or unstable, by all of their eigenvalues; a single point with the others that it
+        lists. In a flow of more than two states they are seen from above the plane.
+    ranges : ((low, high), (low, high)), optional
+        Of the two states, in SI units; by default around the points.
+    trajectories : int
+        How many to start from the edge; those that come where there are no rates are left out. They are those of
+        the whole flow: the other states start where they are held, but move.
+
+    Raises
+    ------
+    UnknownMemberError
+        If there is no such state.
+    ParameterError
+        If a name stands for several states, both for the same one, or a range is not ascending.
+    ShapeError
+        If `at` does not fit the flow.
+    """
+    i, j = _place(flow, one), _place(flow, other)
+    if i == j:
+        raise ParameterError(f"phase_plane: {flow.labels[i]} is on both axes; give two states")
+    marks = [points, *points.others] if isinstance(points, FixedPoint) else list(points)
+    base = _base(flow, at, marks)
+    spans = ranges or (_span(flow, i, base, marks), _span(flow, j, base, marks))
+    for low, high in spans:
+        if not (np.isfinite(low) and np.isfinite(high) and low < high):
+            raise ParameterError(f"phase_plane: a range must ascend, not {low:g} to {high:g}")
+    x, y = (np.linspace(low, high, GRID) for low, high in spans)
+    rates = _rates(flow, base, (i, j), x, y)
+    (sx, x_label), (sy, y_label) = (
+        si_label(flow.labels[k], flow.units[k], span) for k, span in zip((i, j), spans, strict=True)
+    )
+
+    ax = axes(ax, (6.0, 4.0))
+    _directions(ax, sx * x, sy * y, sx * rates[0], sy * rates[1])
+    handles = _nullclines(ax, sx * x, sy * y, rates, (flow.labels[i], flow.labels[j]))
+    if trajectories > 0:
+        for path in _trajectories(flow, base, (i, j), spans, marks, trajectories):
+            ax.plot(sx * path[0], sy * path[1], color=PALETTE[2], lw=1.0, zorder=2.5)
+            ax.plot(sx * path[0, :1], sy * path[1, :1], ".", color=PALETTE[2], markersize=4)
+        handles += _handle("trajectory", color=PALETTE[2], lw=1.0)
+    for kind, look in MARKS.items():
+        places = np.array([p.x[[i, j]] for p in marks if _kind(p) == kind]).reshape(-1, 2)
+        if len(places):
+            options = {"ls": "none", "color": INK, "markersize": 7, "markeredgewidth": 1.2, **look}
+            ax.plot(sx * places[:, 0], sy * places[:, 1], zorder=4, **options)
+            handles += _handle(kind if kind == "saddle" else f"{kind} point", **options)
+    ax.set_xlim(sx * spans[0][0], sx * spans[0][1])
+    ax.set_ylim(sy * spans[1][0], sy * spans[1][1])
+    ax.set_xlabel(x_label)
+    ax.set_ylabel(y_label)
+    held = flow.size - 2
+    if held:
+        ax.set_title(f"{held} other {'state' if held == 1 else 'states'} held")
+    if handles:
+        legend_right(ax, handles=handles)
+    return ax
+
+
+def _place(flow: Flow, name: str) -> int:
+    found = matching(flow.labels, name)
+    if len(found) > 1:
+        listed = ", ".join(flow.labels[k] for k in found[:4])
+        raise ParameterError(
+            f"phase_plane: {name!r} stands for {len(found)} states; give one of {listed}"
+            + (", …" if len(found) > 4 else "")
+        )
+    return found[0]
+
+
+def _base(flow: Flow, at: Any, marks: list[FixedPoint]) -> Array:
+    if at is None:
+        return marks[0].x if marks else flow.start
+    if isinstance(at, FixedPoint):
+        return at.x
+    base = flow.pack(at) if isinstance(at, Mapping) else np.asarray(at, dtype=float)
+    if base.shape != (flow.size,):
+        raise ShapeError(f"phase_plane: at must have {flow.size} numbers, not shape {base.shape}")
+    return base
+
+
+def _span(flow: Flow, place: int, base: Array, marks: list[FixedPoint]) -> Range:
+    """Return a range around the points and the base."""
+    values = np.array([base[place], *(p.x[place] for p in marks)])
+    wide = float(np.ptp(values))
+    if wide <= 1e-6 * np.max(np.abs(values)):
+        wide = float(np.max(np.abs(values))) or TYPICAL.get(flow.units[place], 1.0)
+    return float(values.min()) - 0.5 * wide, float(values.max()) + 0.5 * wide
+
+
+def _rates(flow: Flow, base: Array, places: tuple[int, int], x: Array, y: Array) -> Array:
+    """Return the rates of both states on the grid, shape (2, len(y), len(x)); nan where there is none."""
+    rates = np.full((2, len(y), len(x)), np.nan)
+    state = base.copy()
+    for row, high in enumerate(y):
+        for column, right in enumerate(x):
+            state[list(places)] = right, high
+            try:
+                with np.errstate(all="ignore"):
+                    rates[:, row, column] = flow.f(state)[list(places)]
+            except DendrosimError:  # such as fast states that have no fixed point there
+                continue
+    rates[~np.isfinite(rates)] = np.nan
+    return rates
+
+
+def _directions(ax: "Axes", x: Array, y: Array, u: Array, v: Array) -> None:
+    if not np.any(np.hypot(np.nan_to_num(u), np.nan_to_num(v))):
+        return
+    with np.errstate(all="ignore"):
+        ax.streamplot(
+            x,
+            y,
+            np.ma.masked_invalid(u),
+            np.ma.masked_invalid(v),
+            density=0.9,
+            linewidth=0.6,
+            arrowsize=0.7,
+            color="#A8A8A8",
+            zorder=1,
+        )
+
+
+def _nullclines(ax: "Axes", x: Array, y: Array, rates: Array, labels: tuple[str, str]) -> list[Any]:
+    """Draw where each rate is zero; return the entries of the legend."""
+    handles = []
+    for rate, label, colour, style in zip(rates, labels, PALETTE, ("-", "--"), strict=False):
+        finite = rate[np.isfinite(rate)]
+        if len(finite) and finite.min() < 0.0 < finite.max():
+            ax.contour(
+                x,
+                y,
+                np.ma.masked_invalid(rate),
+                levels=[0.0],
+                colors=colour,
+                linewidths=1.8,
+                linestyles=style,
+                zorder=3,
+            )
+            handles += _handle(f"{label} constant", color=colour, lw=1.8, ls=style)
+    return handles
+
+
+def _trajectories(
+    flow: Flow,
+    base: Array,
+    places: tuple[int, int],
+    spans: tuple[Range, Range],
+    marks: list[FixedPoint],
+    count: int,
+) -> list[Array]:
+    """Return paths in the plane, shape (2, times), from starts around the edge."""
+    from scipy.integrate import solve_ivp
+
+    centres, halves = (np.array([f(*span) for span in spans]) for f in (_middle, _half))
+    rates = np.concatenate([p.eigenvalues.real for p in marks] or [np.zeros(0)])
+    if not len(rates):
+        jacobian = flow.jacobian(base)
+        dense = jacobian.toarray() if hasattr(jacobian, "toarray") else jacobian
+        rates = np.linalg.eigvals(dense).real
+    rates = np.abs(rates)
+    slowest = float(np.min(rates[rates > 1e-6 * np.max(rates)], initial=np.inf))
+    end = LONG / slowest if np.isfinite(slowest) else 1.0
+
+    def left(_: float, x: Array) -> float:
+        return 3.0 - float(np.max(np.abs(x[list(places)] - centres) / halves))
+
+    def rates_at(_: float, x: Array) -> Array:
+        with np.errstate(all="ignore"):
+            found = flow.f(x)
+        if not np.all(np.isfinite(found)):
+            raise NonFiniteError("there are no rates here")
+        return found
+
+    left.terminal = True  # type: ignore[attr-defined]
+    scale = np.maximum(np.abs(base), 1e-3)
+    scale[list(places)] = halves
+    paths = []
+    for angle in 2.0 * np.pi * (np.arange(count) + 0.5) / count:
+        start = base.copy()
+        round_edge = np.array([np.cos(angle), np.sin(angle)])
+        start[list(places)] = centres + 0.9 * halves * round_edge / np.max(np.abs(round_edge))
+        try:
+            found = solve_ivp(
+                rates_at,
+                (0.0, end),
+                start,
+                method="LSODA",
+                events=left,
+                rtol=1e-6,
+                atol=1e-8 * scale,
+                max_step=end / 100.0,
+            )
+        except DendrosimError:  # it comes where there are no rates
+            continue
+        paths.append(found.y[list(places)])
+    return paths
+
+
+def _middle(low: float, high: float) -> float:
+    return 0.5 * (low + high)
+
+
+def _half(low: float, high: float) -> float:
+    return 0.5 * (high - low)
+
+
+def _kind(point: FixedPoint) -> str:
+    if point.verdict == "unstable":
+        growing = point.spectrum.unstable_count
+        return "unstable" if growing == point.flow.size else "saddle"
+    return point.verdict
+
+
+def _handle(label: str, **options: Any) -> list[Any]:
+    from matplotlib.lines import Line2D
+
+    return [Line2D([], [], label=label, **options)]

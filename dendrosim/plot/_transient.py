@@ -1,0 +1,160 @@
+"""How far a small perturbation of a fixed point is carried away before it decays."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import scipy.linalg
+import scipy.sparse as sp
+from numpy.typing import ArrayLike, NDArray
+
+from dendrosim.errors import ParameterError
+from dendrosim.plot._states import duration as in_words
+from dendrosim.plot.style import INK, PALETTE, axes, legend_right, logarithmic, si_label, styled
+from dendrosim.stability.fixed_point import FixedPoint, fixed_point
+from dendrosim.stability.flow import Flow
+from dendrosim.stability.spectrum import quotient
+from dendrosim.stability.transient import numerical_abscissa, transient_growth
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+SEARCHED = 200
+"""States up to which the peak is searched for over all times; beyond, it is the highest of what is drawn."""
+TIMES = 400
+CYCLE = 32
+"""Moments of half a cycle at which an oscillating norm is looked at."""
+
+
+@styled
+def transient(
+    point: FixedPoint | Flow,
+    duration: float | None = None,
+    *,
+    scale: ArrayLike | None = None,
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Draw the norm of exp(J t), the largest factor by which a perturbation has grown after a time t.
+
+    Its slope is the numerical abscissa at first and the spectral abscissa in the end; thin lines show both. Zero
+    modes of symmetries are left out.
+
+    Parameters
+    ----------
+    point : FixedPoint or Flow
+        Of a flow the fixed point that is found from its start.
+    duration : float, optional
+        In s; default: five times the slowest time constant, but no more than 20 times the time of the peak.
+    scale : array, shape (n,), optional
+        What counts as one unit of each state, as in `transient_growth`. By default the typical sizes in the
+        fixed point where the units of the states differ, else 1 in their SI unit.
+
+    Raises
+    ------
+    NotConvergedError
+        If the flow has no fixed point near its start.
+    ParameterError
+        If `duration` is not positive.
+    """
+    if duration is not None and not (np.isfinite(duration) and duration > 0.0):
+        raise ParameterError(f"duration must be positive, not {duration}")
+    found = point if isinstance(point, FixedPoint) else fixed_point(point)
+    matrix = _matrix(found, found.mixed_scale if scale is None else scale)
+    start = numerical_abscissa(matrix)
+    leading = complex(next(iter(found.spectrum.without_symmetries), 0.0))
+    peak, when = 1.0, 0.0
+    searched = len(matrix) <= SEARCHED
+    if searched:
+        growth = transient_growth(matrix)
+        peak, when = growth.peak, growth.time
+    times = np.linspace(0.0, duration or _duration(found, when), TIMES)
+    norms = _norms(matrix, float(times[1]))
+    if not searched and 0 < (highest := int(np.argmax(norms))) < TIMES - 1:
+        peak, when = float(norms[highest]), float(times[highest])
+
+    ax = axes(ax, (6.0, 3.4))
+    factor, time_label = si_label("time", "s", times)
+    low, high = 0.6 * float(np.min(norms)), 1.8 * float(np.max(norms))
+    low = max(low, 1e-4 * high)
+    for line, rate, style, name in (
+        (np.exp(np.clip(start * times, -500.0, 500.0)), start, ":", "numerical"),
+        (_asymptote(matrix, leading, times), leading.real, "--", "spectral"),
+    ):
+        label = f"{name} abscissa {rate:.3g}/s".replace("-", "\N{MINUS SIGN}")
+        ax.plot(factor * times, line, color=INK, lw=0.9, ls=style, label=label, zorder=1)
+    ax.plot(factor * times, norms, color=PALETTE[0], lw=1.6, label="‖exp(J t)‖", zorder=2)
+    if 0.0 < when <= times[-1]:
+        ax.plot(
+            [factor * when],
+            [peak],
+            ls="none",
+            marker="o",
+            markersize=6,
+            color=PALETTE[1],
+            markeredgecolor="white",
+            label=f"peak {peak:.4g} at {in_words(when)}",
+            zorder=3,
+        )
+    if high > 8.0 * low:
+        ax.set_ylim(low, high)
+        logarithmic(ax, "y")
+    else:
+        ax.set_ylim(0.0, high)
+    ax.set_xlim(0.0, factor * times[-1])
+    ax.set_xlabel(time_label)
+    ax.set_ylabel("growth of a perturbation")
+    ax.set_title(_title(found, peak, when))
+    legend_right(ax)
+    return ax
+
+
+def _matrix(point: FixedPoint, scale: ArrayLike | None) -> NDArray[np.float64]:
+    """Return the Jacobian in units of `scale`, on what is orthogonal to zero modes of symmetries."""
+    matrix = point.flow.jacobian(point.x)
+    dense = np.array(matrix.toarray() if sp.issparse(matrix) else matrix, dtype=float)
+    basis = point.flow.symmetries(point.x)
+    if scale is not None:
+        sizes = np.broadcast_to(np.asarray(scale, dtype=float), len(dense))
+        if not np.all(np.isfinite(sizes) & (sizes > 0.0)):
+            raise ParameterError("scale must be positive")
+        dense, basis = dense * sizes / sizes[:, None], basis / sizes[:, None]
+    return quotient(dense, np.linalg.qr(basis)[0]) if basis.shape[1] else dense
+
+
+def _duration(point: FixedPoint, when: float) -> float:
+    rates = np.abs(point.spectrum.without_symmetries.real)
+    slowest = float(np.min(rates[rates > point.spectrum.tolerance], initial=np.inf))
+    end = 5.0 / slowest if np.isfinite(slowest) else 1.0
+    return min(end, 20.0 * when) if 0.0 < when < np.inf else end
+
+
+def _norms(matrix: NDArray[np.float64], step: float) -> NDArray[np.float64]:
+    """Return the norm at multiples of a step."""
+    once, now = scipy.linalg.expm(matrix * step), np.eye(len(matrix))
+    norms = [1.0]
+    for _ in range(TIMES - 1):
+        now = once @ now
+        norms.append(float(np.linalg.norm(now, 2)))
+    return np.array(norms)
+
+
+def _asymptote(
+    matrix: NDArray[np.float64], leading: complex, times: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the exponential that the norm approaches, or touches once in a cycle of the leading eigenvalue."""
+    rate = leading.real
+    shifted = matrix - rate * np.eye(len(matrix))
+    late = max(float(times[-1]), 20.0 / abs(rate) if rate else 0.0)
+    now, levels = scipy.linalg.expm(shifted * late), []
+    once = scipy.linalg.expm(shifted * np.pi / (CYCLE * (abs(leading.imag) or 1.0)))
+    for _ in range(CYCLE if leading.imag else 1):
+        levels.append(float(np.linalg.norm(now, 2)))
+        now = once @ now
+    return np.asarray(max(levels) * np.exp(np.clip(rate * times, -500.0, 500.0)))
+
+
+def _title(point: FixedPoint, peak: float, when: float) -> str:
+    if point.verdict != "stable":
+        return f"{point.verdict}: perturbations do not all decay"
+    if when == 0.0:
+        return "stable: no perturbation grows"
+    return f"stable: a perturbation grows up to {peak:.4g} times before it decays"

@@ -1,0 +1,453 @@
+"""Whether the Jacobian of target propagation is always negative definite: 100,000 random circuits.
+
+Section 6.7 of the thesis draws random Jacobians of circuits with exact inverses and a clamped target, finds none
+that is not "negative definite (only strictly negative eigenvalues)", and concludes that fixed points are stable.
+These are two things, and here both are looked at: `spectral` abscissas, the largest real part of an
+eigenvalue, negative where a fixed point is stable, and `numerical` ones, the largest eigenvalue of the symmetric
+part, negative where the Jacobian is negative definite. Units are 1/tau. Two kinds of circuits are drawn, from
+the same blocks:
+
+    linear   the thesis' matrices: blocks above the diagonal are the inverses of those below. All eigenvalues are
+             -1 + 2 sqrt(mu (1 - mu)) cos(k pi/(L + 1)), below zero for every mu; yet most symmetric parts are
+             indefinite, so that perturbations grow before they decay
+    nudged   units of `transfer`, held away from the feed-forward activity by a target drawn apart from the
+             output. Derivatives up and down are then taken at different places, blocks are no longer inverses of
+             each other, and not every fixed point is stable
+
+Side by side run a few of the linear circuits whose symmetric part is indefinite, the first drawn of the largest
+size, each pushed from its fixed point in the direction that grows most. With them runs a nudged circuit of that
+size whose fixed point is unstable, pushed a little along the mode that grows: of the first thousand the one with
+the smallest rates, because large ones are pushed by rounding alone. Input and target are those that make the
+fixed point.
+
+Measured, per kind of circuit where not said otherwise:
+
+    cases, stable, indefinite             numbers of circuits, of those with all eigenvalues left of zero, and of
+                                          those whose symmetric part is not negative definite
+    stable_fraction, indefinite_fraction  the same as parts of all
+    stable_but_indefinite                 number of circuits that are both
+    largest_real_part                     of all eigenvalues of all circuits
+    numerical_abscissa                    its quantiles at 5, 25, 50, 75 and 95 %
+    closed_form_error                     linear circuits: largest difference of spectral abscissas from the closed
+                                          form, which rounding makes
+    growth, growth_time, final            each linear circuit that runs: its largest deviation from the fixed point
+                                          relative to the first, when (in tau), and the last; beside it
+                                          max |exp(J t)|
+    departure_rate                        of the nudged circuit that runs (nan if none is unstable), beside the
+                                          largest real part
+    linearity_error                       largest relative difference of the deviations from those of the
+                                          linearised circuit in Euler steps; of the nudged one as long as no unit
+                                          has reached a corner of its equation, where it has any
+
+Sources
+-------
+Thesis, chapter 6, section 6.7, eq. 6.38-6.42. What it leaves open is chosen as said in
+`dendrosim.analysis.random_stability`. How many symmetric parts are indefinite depends on that choice: 79 % with
+blocks of a variance up to 1, 87 % with up to 4, and more in wider layers. How many nudged fixed points are
+unstable depends on `transfer`.
+
+Errata applied
+--------------
+"Negative definite" has to read "all eigenvalues in the left half plane". Eq. 6.41: derivatives are taken at the
+pre-activation. Eq. 6.42: the block above the diagonal is the inverse of the one below only where
+h_(i+1) = f_(i+1), as in linear circuits. Those of `dynamical_tp`.
+"""
+
+from dataclasses import dataclass
+from math import ceil
+from typing import Annotated, Literal
+
+import numpy as np
+
+import dendrosim as ds
+from dendrosim.analysis import random_stability
+from dendrosim.errors import ParameterError
+from dendrosim.plot import style
+from dendrosim.transfer import numeric
+
+KINDS = ("linear", "nudged")
+LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
+SEARCHED = 1000  # circuits of the largest size among which those that run are looked for
+SMALL = 1e-3  # push of the nudged circuit, relative to how far the nearest corner is
+FALLEN = 5.0  # e-folds of the slowest mode after the growth is undone
+KEPT = 600  # times at which rates are recorded, about
+
+
+def protocol(
+    *,
+    cases: int = 100_000,
+    layers: tuple[int, ...] = (2, 6),
+    units: tuple[int, ...] = (1, 5),
+    variance: float = 4.0,
+    mu_max: float = 0.5,
+    transfer: Literal["smooth_leaky", "leaky_relu"] = "leaky_relu",
+    runs: int = 3,
+    duration: Annotated[ds.Quantity | None, "s"] = None,
+    dt: Annotated[ds.Quantity | None, "s"] = None,
+    tau: ds.Quantity = "10 ms",
+    data_seed: int = 0,
+) -> ds.Protocol:
+    """Return the protocol.
+
+    Parameters
+    ----------
+    cases
+        Circuits drawn of each kind.
+    layers
+        Smallest and largest number of layers above the input, 2 or more.
+    units
+        Smallest and largest number of units in each of them.
+    variance
+        Largest variance of the entries of a block; each block has its own.
+    mu_max
+        Largest weight of the apical dendrite.
+    transfer
+        Of the nudged circuits.
+    runs
+        Linear circuits that run.
+    duration
+        Simulated time (default: until all growth of linear circuits is undone and the slowest mode has fallen).
+    dt
+        Time step (default: 0.02 tau).
+    tau
+        Time constant of all layers.
+    data_seed
+        Of everything that is drawn.
+    """
+    ds.positive(cases=cases, runs=runs, tau=tau)
+    second = float(tau.value)
+    step = 0.02 * second if dt is None else float(dt.value)
+    ds.positive(dt=step)
+    if step > second * (1 + 1e-9):
+        raise ParameterError(
+            f"dt is {step * 1e3:g} ms; it must be tau at most, or circuits overshoot"
+        )
+    shown = _shown(_draws(layers, units, variance, mu_max, data_seed), transfer, runs)
+    if duration is None:
+        tails = [
+            (FALLEN + np.log(case.peak)) / -case.spectral for case in shown if case.kind == "linear"
+        ]
+        total = max(tails, default=20.0) * second
+    else:
+        ds.positive(duration=duration)
+        total = float(duration.value)
+    steps = max(1, ceil(total / step - 1e-9))
+    circuits = {case.name: _circuit(case, transfer, tau) for case in shown}
+    signals = {}
+    for case in shown:
+        signals[f"{case.name}_layer0.h"] = ds.Quantity(case.input)
+        signals[f"{case.name}_layer{len(case.h)}.target"] = ds.Quantity(case.target)
+    return ds.Protocol(
+        ds.Circuit.join(**circuits),
+        (ds.Block("run", (ds.Phase("settle", f"{steps * step!r} s"),)),),
+        dt=f"{step!r} s",
+        signals=signals,
+        recordings=(ds.Recording("*_layer*.h", every=f"{max(1, round(steps / KEPT)) * step!r} s"),),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Case:
+    """A circuit that runs: with s^-1(f_1) for input, W_1 = I, and its fixed point h, (layers, units)."""
+
+    name: str
+    kind: str
+    mu: float
+    weights: np.ndarray
+    input: np.ndarray
+    target: np.ndarray
+    h: np.ndarray
+    push: np.ndarray
+    jacobian: np.ndarray
+    spectral: float
+    peak: float
+    peak_time: float
+    room: float  # how large a deviation may be before a unit reaches a corner
+
+
+def _draws(layers, units, variance, mu_max, seed):
+    for name, given in (("layers", layers), ("units", units)):
+        if len(given) != 2:
+            raise ParameterError(f"{name} is {given}; give the smallest and the largest number")
+    return random_stability.Draws(tuple(layers), tuple(units), variance, mu_max, seed)
+
+
+def _shown(draws, transfer, runs):
+    """Return the circuits that run."""
+    networks = draws.networks(draws.layers[1], draws.units[1], SEARCHED)
+    jacobians = networks.jacobians("linear")
+    symmetric = (jacobians + np.swapaxes(jacobians, 1, 2)) / 2
+    growing = np.flatnonzero(np.linalg.eigvalsh(symmetric)[:, -1] > 0)
+    cases = [
+        _linear(networks, k, f"linear{i + 1}", jacobians[k]) for i, k in enumerate(growing[:runs])
+    ]
+    jacobians = networks.jacobians(transfer)
+    unstable = np.flatnonzero(np.linalg.eigvals(jacobians).real.max(axis=1) > 0)
+    if len(unstable):
+        rates = np.abs(networks.fixed_point(transfer)[1][unstable]).max(axis=(1, 2))
+        k = unstable[np.argmin(rates)]
+        cases.append(_nudged(networks, k, jacobians[k], transfer))
+    if not cases:
+        raise ParameterError(
+            f"variance is {draws.variance}, units {draws.units}: none of the first {SEARCHED} circuits of the "
+            "largest size grows; there is nothing to run"
+        )
+    return cases
+
+
+def _linear(networks, k, name, jacobian):
+    mu, weights = networks.mu[k], networks.weights[k]
+    peak, time = _growth(mu, weights)
+    carried = random_stability.propagators(mu, weights, np.array([time]))[0]
+    directions = np.linalg.svd(carried)[2]
+    push = directions[0].reshape(networks.layers, -1)
+    return _case(networks, k, name, jacobian, "linear", push, (peak, time, np.inf))
+
+
+def _growth(mu, weights):
+    """Return the largest |exp(J t)| and when, on ever finer grids: a cheaper `stability.transient_growth`."""
+    times = np.geomspace(1e-3, 100.0, 200)
+    for _ in range(4):
+        sizes = _norms(mu, weights, times)
+        top = int(np.argmax(sizes))
+        peak, time = float(sizes[top]), float(times[top])
+        times = np.linspace(times[max(top - 1, 0)], times[min(top + 1, len(times) - 1)], 41)
+    return peak, time
+
+
+def _norms(mu, weights, times):
+    return np.linalg.norm(random_stability.propagators(mu, weights, times), 2, axis=(1, 2))
+
+
+def _nudged(networks, k, jacobian, transfer):
+    f, h = (a[0] for a in networks[k : k + 1].fixed_point(transfer))
+    weights = networks.weights[k]
+    sizes = np.linalg.norm(weights, 2, axis=(1, 2))
+    if transfer == "leaky_relu":
+        basal = np.abs(_back(transfer, f[1:])).min(axis=1) / sizes
+        room = min(np.abs(h[1:]).min(), basal.min())
+    else:
+        room = 1e-3 / max(1.0, sizes.max())
+    values, vectors = np.linalg.eig(jacobian)
+    mode = vectors[:, np.argmax(values.real)].real
+    push = SMALL * room * (mode / np.linalg.norm(mode)).reshape(h.shape)
+    return _case(networks, k, "nudged", jacobian, transfer, push, (np.inf, np.inf, room))
+
+
+def _case(networks, k, name, jacobian, transfer, push, grown):
+    f, h = (a[0] for a in networks[k : k + 1].fixed_point(transfer))
+    return _Case(
+        name,
+        "linear" if transfer == "linear" else "nudged",
+        float(networks.mu[k]),
+        networks.weights[k],
+        _back(transfer, f[0]),
+        networks.target[k],
+        h,
+        push,
+        jacobian,
+        float(np.linalg.eigvals(jacobian).real.max()),
+        *grown,
+    )
+
+
+def _back(transfer, rates):
+    return numeric(transfer).inv_s(rates)
+
+
+def _circuit(case, transfer, tau):
+    """Return the circuit of a case, which starts beside its fixed point and does not learn."""
+    layers, units = case.h.shape
+    made = ds.load_circuit(
+        "dynamical_tp",
+        sizes=(units,) * (layers + 1),
+        mu=case.mu,
+        tau=tau,
+        transfer="linear" if case.kind == "linear" else transfer,
+        target="clamped",
+    )
+    weights = {f"w{i + 2}": w for i, w in enumerate(case.weights)} | {"w1": np.eye(units)}
+    start = {f"layer{i + 1}": h for i, h in enumerate(case.h + case.push)}
+    return made.replace(
+        gates={},
+        matrices=[
+            m.replace(initial=weights[m.name], plasticity=None, parameters={})
+            if m.name in weights
+            else m
+            for m in made.matrices
+        ],
+        populations=[
+            p.replace(initial={"h": start[p.name]}) if p.name in start else p
+            for p in made.populations
+        ],
+    )
+
+
+def measure(result: ds.Result) -> ds.Measurement:
+    """Count stable and definite Jacobians of all circuits, and compare those that run with exp(J t)."""
+    given = result.protocol.parameters
+    draws = _draws(*(given[n] for n in ("layers", "units", "variance", "mu_max", "data_seed")))
+    found = {
+        kind: random_stability.abscissas(draws, given["cases"], transfer)
+        for kind, transfer in zip(KINDS, ("linear", given["transfer"]), strict=True)
+    }
+    stable = {kind: a.spectral < 0 for kind, a in found.items()}
+    indefinite = {kind: a.numerical >= 0 for kind, a in found.items()}
+    exact = random_stability.exact_abscissa(found["linear"].mu, found["linear"].layers)
+    metrics = {
+        "cases": {kind: given["cases"] for kind in KINDS},
+        "stable": {kind: int(stable[kind].sum()) for kind in KINDS},
+        "indefinite": {kind: int(indefinite[kind].sum()) for kind in KINDS},
+        "stable_but_indefinite": {
+            kind: int(np.sum(stable[kind] & indefinite[kind])) for kind in KINDS
+        },
+        "stable_fraction": {kind: float(stable[kind].mean()) for kind in KINDS},
+        "indefinite_fraction": {kind: float(indefinite[kind].mean()) for kind in KINDS},
+        "largest_real_part": {kind: float(a.spectral.max()) for kind, a in found.items()},
+        "numerical_abscissa": {kind: np.quantile(a.numerical, LEVELS) for kind, a in found.items()},
+        "closed_form_error": float(np.max(np.abs(found["linear"].spectral - exact))),
+    }
+    references = {
+        "stable": {"linear": given["cases"]},
+        "stable_fraction": {"linear": 1.0},
+        "largest_real_part": {"linear": float(exact.max())},
+        "closed_form_error": 0.0,
+        "linearity_error": 0.0,
+    }
+    shown = _shown(draws, given["transfer"], given["runs"])
+    tau = float(result.protocol.circuit.parameters[f"{shown[0].name}_tau"].value)
+    step = result.protocol.time_step / tau
+    courses = {case.name: _course(result, case, tau, step) for case in shown}
+    linear = [case for case in shown if case.kind == "linear"]
+    nudged = [case for case in shown if case.kind == "nudged"]
+    if linear:
+        sizes = [courses[case.name].sizes for case in linear]
+        tops = [int(np.argmax(s)) for s in sizes]
+        metrics["growth"] = np.array([s[k] for s, k in zip(sizes, tops, strict=True)])
+        metrics["growth_time"] = np.array(
+            [courses[c.name].times[k] for c, k in zip(linear, tops, strict=True)]
+        )
+        metrics["final"] = np.array([s[-1] for s in sizes])
+        references["growth"] = np.array([case.peak for case in linear])
+        references["growth_time"] = np.array([case.peak_time for case in linear])
+    metrics["departure_rate"] = np.nan
+    for case in nudged:
+        metrics["departure_rate"] = _departure(courses[case.name], case, step)
+        references["departure_rate"] = case.spectral
+    metrics["linearity_error"] = max(
+        _linearity_error(courses[case.name], case, step) for case in shown
+    )
+    figures = {
+        "abscissas": lambda: _draw_abscissas(found),
+        "transient": lambda: _draw_transient(shown, courses),
+    }
+    return ds.Measurement(metrics, figures, references=references)
+
+
+@dataclass(frozen=True, eq=False)
+class _Course:
+    """Times in tau, deviations from the fixed point, (times, states), and their sizes relative to the first."""
+
+    times: np.ndarray
+    deviations: np.ndarray
+    sizes: np.ndarray
+
+
+def _course(result, case, tau, step):
+    traces = [result.traces[f"{case.name}_layer{i + 1}.h"] for i in range(len(case.h))]
+    away = np.concatenate(
+        [t.values.reshape(len(t.time), -1) - h for t, h in zip(traces, case.h, strict=True)], axis=1
+    )
+    times = np.round(traces[0].time / tau / step) * step
+    return _Course(times, away, np.linalg.norm(away, axis=1) / np.linalg.norm(case.push))
+
+
+def _within(course, case):
+    """Return whether each deviation and all before it are so small that the circuit is linear."""
+    return np.maximum.accumulate(np.linalg.norm(course.deviations, axis=1)) < case.room
+
+
+def _linearity_error(course, case, step):
+    """Return how far deviations are from (1 + dt J)^k of the first, relative to its largest so far."""
+    every = np.round(course.times / step).astype(int)
+    euler = np.eye(len(case.jacobian)) + step * case.jacobian
+    leap = np.linalg.matrix_power(euler, int(every[1] - every[0])) if len(every) > 1 else euler
+    expected = np.linalg.matrix_power(euler, int(every[0])) @ case.push.ravel()
+    worst, largest = 0.0, 0.0
+    for found, within in zip(course.deviations, _within(course, case), strict=True):
+        if not within:
+            break
+        largest = max(largest, np.linalg.norm(expected))
+        worst = max(worst, np.linalg.norm(found - expected) / largest)
+        expected = leap @ expected
+    return float(worst)
+
+
+def _departure(course, case, step):
+    """Return the rate in 1/tau at which the leading mode grows, the Euler step taken out."""
+    values, left = np.linalg.eig(case.jacobian.T)
+    leading = left[:, np.argmax(values.real)]
+    within = _within(course, case)
+    amplitudes = course.deviations[within] @ leading
+    logs = np.log(np.abs(amplitudes)) + 1j * np.unwrap(np.angle(amplitudes))
+    slope = np.polyfit(course.times[within], logs, 1)[0]
+    return float(((np.exp(slope * step) - 1) / step).real)
+
+
+@style.styled
+def _draw_abscissas(found):
+    """Draw one panel per kind of circuit: how abscissas are distributed, on an axis linear around zero."""
+    panels = style.panels(len(found), (6.4, 4.4))
+    everything = np.concatenate([np.r_[a.spectral, a.numerical] for a in found.values()])
+    edges = np.sinh(np.linspace(np.arcsinh(-1.1), np.arcsinh(np.quantile(everything, 0.999)), 121))
+    names = {"spectral": "spectral abscissa", "numerical": "numerical abscissa"}
+    titles = {
+        "linear": "Linear, as the thesis draws them: all stable, few negative definite",
+        "nudged": "Nonlinear and nudged: not all stable",
+    }
+    for ax, (kind, abscissas) in zip(panels, found.items(), strict=True):
+        for k, (name, label) in enumerate(names.items()):
+            counts = np.histogram(getattr(abscissas, name), edges)[0] / len(abscissas.mu)
+            colour = style.PALETTE[k]
+            ax.stairs(counts, edges, color=colour, fill=True, alpha=0.35)
+            ax.stairs(counts, edges, color=colour, lw=1.0, label=label)
+        ax.axvline(0.0, color=style.INK, lw=1.0)
+        ax.set_xscale("asinh", linear_width=1.0)
+        ax.set_xticks([-1, 0, 1, 10, 100], ["-1", "0", "1", "10", "100"])
+        ax.set_xlim(edges[0], edges[-1])
+        ax.set_ylim(0)
+        ax.set_ylabel("part of the circuits")
+        ax.set_title(titles[kind])
+    panels[-1].set_xlabel("1/tau")
+    style.legend_right(panels[0])
+    return panels[0].figure
+
+
+@style.styled
+def _draw_transient(shown, courses):
+    ax = style.axes(None)
+    for k, case in enumerate(shown):
+        colour, course = style.PALETTE[k % len(style.PALETTE)], courses[case.name]
+        nudged = case.kind == "nudged"
+        label = (
+            "nonlinear, nudged" if nudged else f"linear, numerical abscissa {_numerical(case):.3g}"
+        )
+        style.line(ax, course.times, course.sizes, color=colour, label=label)
+        if not nudged:
+            norms = _norms(case.mu, case.weights, course.times)
+            ax.plot(course.times, norms, color=colour, lw=1.0, ls=(0, (1, 1)))
+    linear = [courses[case.name].sizes for case in shown if case.kind == "linear"]
+    ax.plot([], [], color=style.QUIET, lw=1.0, ls=(0, (1, 1)), label="|exp(Jt)|")
+    ax.set_yscale("log")
+    if linear:
+        ax.set_ylim(1e-3, 3 * max(s.max() for s in linear))
+    ax.set_xlabel("time (tau)")
+    ax.set_ylabel("distance to the fixed point,\nrelative to the first")
+    ax.set_title("Stable, yet not negative definite")
+    ax.margins(x=0.01)
+    style.legend_right(ax)
+    return ax.figure
+
+
+def _numerical(case):
+    return float(np.linalg.eigvalsh((case.jacobian + case.jacobian.T) / 2)[-1])

@@ -1,0 +1,195 @@
+"""The vector field of every shipped model is what its compiled program steps along, with exact derivatives."""
+
+import field_examples as examples
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+import dendrosim as ds
+
+STEP = 1e-30  # of a derivative by a complex step
+
+
+def for_each(model, check):
+    """Check every small circuit of a model; a failure says which."""
+    for name, circuit in examples.circuits(model):
+        try:
+            check(circuit)
+        except AssertionError as error:
+            error.add_note(f"in {name}")
+            raise
+
+
+def default(model):
+    """The small circuit of a model with all choices at their defaults."""
+    return dict(examples.circuits(model))[f"{model}()"]
+
+
+def plastic(circuit):
+    """What is unfrozen where something can be."""
+    return "*" if any(m.plasticity for m in circuit.matrices) else ()
+
+
+def field_of(circuit, samples=1, seed=0, **settings):
+    """The field at random inputs and gates."""
+    settings.setdefault("inputs", examples.inputs(circuit, samples, seed))
+    settings.setdefault("gates", examples.gates(circuit))
+    return ds.vector_field(circuit, seed=seed, subthreshold=True, **settings)
+
+
+def dense(matrix):
+    return matrix.toarray() if sp.issparse(matrix) else matrix
+
+
+def in_scale(flow, matrix):
+    """A Jacobian in units of the spread of each state, where its entries can be compared."""
+    scale = examples.spread(flow)
+    return dense(matrix) * scale / scale[:, None]
+
+
+def by_complex_step(flow, x):
+    """The Jacobian, column by column, to rounding."""
+    scale = examples.spread(flow)
+    steps = 1j * STEP * np.diag(scale)
+    return np.array([flow.f(x + step).imag for step in steps]).T / STEP / scale
+
+
+def by_differences(flow, x, size=1e-5):
+    """The Jacobian from central differences."""
+    scale = size * examples.spread(flow)
+    steps = np.diag(scale)
+    return np.array([flow.f(x + s) - flow.f(x - s) for s in steps]).T / (2 * scale)
+
+
+# -- one text, two uses -----------------------------------------------------------------------------------
+
+
+def check_step(circuit, samples, backend):
+    flow = field_of(circuit, samples, unfrozen=plastic(circuit))
+    x = examples.state(flow)
+    states = flow.unpack(x)
+    start = {**examples.weights(circuit), **states}
+    drives = examples.inputs(circuit, samples)
+    found = examples.one_step(circuit, start, drives, examples.gates(circuit), backend)
+    for path, rate in flow.unpack(flow.f(x)).items():
+        assert examples.gap(found[path].reshape(rate.shape), rate) < 1e-9, path
+
+
+@pytest.mark.parametrize("model", examples.MODELS)
+def test_one_step_is_dt_times_the_field(model):
+    for_each(model, lambda circuit: check_step(circuit, 3, "numpy"))
+    check_step(default(model), 1, "numpy")
+
+
+COMPILED = [
+    pytest.param(m, b, marks=() if m in ("bmvr", "pyramidal_burst") else pytest.mark.slow)
+    for m in examples.MODELS
+    for b in ("cython", "cpp")
+]
+
+
+@pytest.mark.parametrize(("model", "backend"), COMPILED)
+def test_one_compiled_step_is_dt_times_the_field(model, backend):
+    check_step(default(model), 3, backend)
+
+
+# -- derivatives ------------------------------------------------------------------------------------------
+
+
+def check_jacobian(flow):
+    x = examples.state(flow)
+    assert not flow.kinks(x)
+    found = in_scale(flow, flow.jacobian(x))
+    size = max(
+        abs(found).max(), 1.0
+    )  # per second, as learning rates: what is held may not learn at all
+    assert abs(found - in_scale(flow, by_complex_step(flow, x))).max() < 1e-12 * size
+    assert abs(found - in_scale(flow, by_differences(flow, x))).max() < 1e-6 * size
+
+
+@pytest.mark.parametrize("samples", [1, 3])
+@pytest.mark.parametrize("unfrozen", [False, True], ids=["frozen", "unfrozen"])
+@pytest.mark.parametrize("model", examples.MODELS)
+def test_jacobian_is_exact(model, unfrozen, samples):
+    def check(circuit):
+        if not unfrozen or plastic(circuit):
+            check_jacobian(field_of(circuit, samples, unfrozen="*" if unfrozen else ()))
+
+    for_each(model, check)
+
+
+LEARNING = [m for m in examples.MODELS if m in ("backprop", "bmvr") or m.endswith(("_tp", "_dtp"))]
+"""The models with plastic matrices; a model that is not named here and has some fails the next test."""
+
+
+def test_every_model_that_learns_is_known():
+    found = {m for m in examples.MODELS if any(plastic(c) for _, c in examples.circuits(m))}
+    assert found == set(LEARNING)
+
+
+@pytest.mark.parametrize("model", LEARNING)
+def test_jacobian_of_plasticity_alone_is_exact(model):
+    check_jacobian(field_of(default(model), unfrozen="*", slaved="*.*"))
+
+
+def test_jacobian_of_plasticity_alone_is_exact_with_kinks():
+    circuit = dict(examples.circuits("dynamical_tp"))[
+        "dynamical_tp(transfer=leaky_relu, inverse=transpose)"
+    ]
+    check_jacobian(field_of(circuit, unfrozen="*", slaved="*.*"))
+
+
+@pytest.mark.slow  # since every rate is a search of its own
+@pytest.mark.parametrize("model", LEARNING)
+def test_jacobians_of_plasticity_alone_are_exact(model):
+    for_each(model, lambda c: check_jacobian(field_of(c, unfrozen="*", slaved="*.*")))
+
+
+SPARSE = {
+    "passive cells": ("pyramidal_passive", {"cells": 40}, ()),
+    "a deep chain": ("dynamical_tp", {"sizes": (5,) * 25}, ()),
+    "many weights": ("bmvr", {"inputs": 40, "hidden": 3}, ("w1", "b")),
+}
+
+
+@pytest.mark.parametrize("name", SPARSE)
+def test_sparse_jacobian_is_exact(name):
+    model, sizes, unfrozen = SPARSE[name]
+    flow = field_of(ds.load_circuit(model, **sizes), unfrozen=unfrozen)
+    assert sp.issparse(flow.jacobian(flow.start))
+    check_jacobian(flow)
+
+
+@pytest.mark.parametrize("model", LEARNING)
+def test_derivatives_of_plasticity_alone_by_parameters_are_exact(model):
+    check_parameters(default(model), unfrozen="*", slaved="*.*")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", LEARNING)
+def test_all_derivatives_of_plasticity_alone_by_parameters_are_exact(model):
+    for_each(model, lambda c: check_parameters(c, unfrozen="*", slaved="*.*"))
+
+
+@pytest.mark.parametrize("model", examples.MODELS)
+def test_derivatives_by_parameters_are_exact(model):
+    for_each(model, lambda c: check_parameters(c, unfrozen=plastic(c)))
+
+
+def check_parameters(circuit, **settings):
+    inputs = {
+        path: ds.Quantity(drive.value[0, 0], drive.dimension)
+        for path, drive in examples.inputs(circuit, 1).items()
+    }
+    flow = field_of(circuit, inputs=inputs, **settings)
+    x = examples.state(flow)
+    scale = examples.spread(flow)
+    assert set(inputs) <= set(flow.parameters)
+    for parameter, value in flow.parameters.items():
+        size = 1e-6 * (abs(value) or 1.0)
+        up, down = (flow.at(parameter, value + s).f(x) for s in (size, -size))
+        found = flow.parameter_derivative(x, parameter)
+        expected = (up - down) / (2.0 * size)
+        noise = 1e-15 * np.abs(flow.f(x) / scale).max() / size
+        error = np.abs((found - expected) / scale).max()
+        assert error < 1e-6 * np.abs(found / scale).max() + 100.0 * noise + 1e-9, parameter
