@@ -435,7 +435,7 @@ def test_a_request_to_end_is_an_interrupt(fails, engine, name):
 @pytest.mark.parametrize("backend", ["numpy", "cpp"])
 def test_a_run_that_is_told_to_end_keeps_what_was_recorded(tmp_path, monkeypatch, backend, name):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    options = ["--out", "there", "--set", "duration=1000 s", "--backend", backend]
+    options = ["--out", "there", "--set", "duration=10000 s", "--backend", backend]
     process = subprocess.Popen(
         [*RUN_CLI, "run", "relax", *options],
         stderr=subprocess.PIPE,

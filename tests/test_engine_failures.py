@@ -108,7 +108,7 @@ from dendrosim.errors import RunInterruptedError
 from dendrosim.protocol import Block, Phase, Recording
 
 protocol = leaky_protocol(
-    blocks=(Block("run", (Phase("on", "1000 s"),)),), recordings=(Recording("cell.v", "1 ms"),)
+    blocks=(Block("run", (Phase("on", "10000 s"),)),), recordings=(Recording("cell.v", "1 ms"),)
 )
 try:
     run(protocol, backend=sys.argv[1], progress=True)
