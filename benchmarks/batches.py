@@ -4,8 +4,8 @@ Multiplexed target propagation with learned apical weights, four layers of the s
 in double precision, on as many threads as a run takes by itself and on one. Only the steps are timed. A trial has
 the same phases in both cases, so that samples per second compare what a sample costs.
 
-The ratio has a limit: a single sample meets weights as fast as they come from the cache (two operations per weight),
-a batch as fast as the processor multiplies.
+The ratio has a limit: a single sample meets weights as fast as they come from the cache, with two operations per
+weight, a batch as fast as the processor multiplies.
 """
 
 import statistics
