@@ -9,6 +9,9 @@
 #include <cstdint>
 #include <mutex>
 #include <thread>
+#if defined __linux__
+#include <sched.h>
+#endif
 
 // glibc has vectorised versions of these, but tells GCC of them only where infinities are given up
 // (-ffinite-math-only). This says so in any case; they are accurate to 4 units in the last place.
@@ -48,16 +51,39 @@ template <typename F> __attribute__((noinline)) void part_of(const void* loop, i
     (*(const F*)loop)(begin, end);
 }
 
+// The processor that this thread runs on, or -1.
+inline int processor()
+{
+#if defined __linux__
+    return sched_getcpu();
+#else
+    return -1;
+#endif
+}
+
+// Keep this thread off a processor.
+inline void keep_off(int processor)
+{
+#if defined __linux__
+    cpu_set_t allowed;
+    if (processor < 0 || processor >= CPU_SETSIZE || sched_getaffinity(0, sizeof allowed, &allowed)) return;
+    CPU_CLR(processor, &allowed);
+    sched_setaffinity(0, sizeof allowed, &allowed);  // fails, and changes nothing, where no other is left
+#endif
+}
+
 // Workers that wait for the next loop, first busily, since it follows within microseconds, then asleep.
 //
 // A loop is cut into pieces that whoever is free claims, its own first: where the machine gives a worker
-// no time, the others do its pieces, and nobody waits for it.
+// no time, the others do its pieces, and nobody waits for it. Workers keep off the processor of the thread that they
+// help: there they would begin, and wake up, and stay for thousands of steps until the scheduler noticed.
 class Pool {
 public:
     explicit Pool(int threads) : threads(threads), pieces(2*threads), claimed(new std::atomic<uint64_t>[2*threads])
     {
         for (int i = 0; i < pieces; i++) claimed[i] = 0;
-        for (int i = 1; i < threads; i++) std::thread([this, i] { work(i); }).detach();
+        const int home = processor();
+        for (int i = 1; i < threads; i++) std::thread([=] { keep_off(home); work(i); }).detach();
     }
 
     template <typename F> void run(int64_t count, int64_t block, const F& loop)

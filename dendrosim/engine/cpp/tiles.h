@@ -57,8 +57,8 @@ public:
             const int64_t width = this->width(first), used = std::min(width, columns - first);
             if (transposed)
             {
-                for (int64_t i = 0; i < used; i++)
-                    for (int64_t k = 0; k < rows; k++) to[k*width + i] = from[(first + i)*rows + k];
+                for (int64_t k = 0; k < rows; k++)
+                    for (int64_t i = 0; i < used; i++) to[k*width + i] = from[(first + i)*rows + k];
             }
             else
             {
