@@ -104,7 +104,7 @@ def test_a_waiting_update_and_threads_change_no_bit(kernels, batch):
     if kernels.kernels():
         for patient, threads in product((True, False), (1, 2, 3)):
             again = steps(kernels, w, post, pre, keep=0.9, patient=patient, threads=threads)
-            assert all(np.array_equal(a, b) for a, b in zip(first[:2], again[:2], strict=True))
+            assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
 
 
 @pytest.mark.parametrize("batch", [1, 9])

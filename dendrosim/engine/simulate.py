@@ -26,8 +26,8 @@ from dendrosim.protocol import Protocol, check_protocol
 from dendrosim.results import Result, Spikes, Trace
 
 _BYTES_PER_SPIKE = 12 + 16 + 8  # as read, as returned, and while a file is written
-# From which size on threads gain: multiply-adds of a product, units times samples of a population.
-_PRODUCTS, _UNITS = 2_000_000, 30_000
+# What a further thread is taken for: multiply-adds of a product, units times samples of a population.
+_PRODUCTS, _UNITS = 1_250_000, 15_000
 _MOST_THREADS = 256
 
 
@@ -56,7 +56,7 @@ def run(
     batch : int, optional
         Samples side by side, in place of the protocol's own number.
     threads : int, optional
-        Of compiled programs; default 1 for small circuits, else one per core.
+        Of compiled programs; by default as many as the circuit has work for, at most one per core.
     initial : Result or mapping, optional
         Start from the final state of another run. States of populations whose batch differs start
         anew; matrices are taken over. Random signals begin anew, with the numbers of the seed;
@@ -259,6 +259,9 @@ def _threads(protocol: Protocol, threads: int | None) -> int:
     circuit = protocol.circuit
     products = max((m[0] * m[1] for m in map(circuit.shape, circuit.matrices)), default=0)
     units = max(p.size for p in circuit.populations)
-    if products * protocol.batch < _PRODUCTS and units * protocol.batch < _UNITS:
-        return 1
+    wanted = max(products * protocol.batch // _PRODUCTS, units * protocol.batch // _UNITS, 1)
+    return min(wanted, _processors(), _MOST_THREADS)
+
+
+def _processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -12,11 +12,16 @@
 #include <cstring>
 #include <vector>
 
+extern "C" void scipy_openblas_set_num_threads(int);
 extern "C" void scipy_dgesv_(const int*, const int*, double*, const int*, int*, double*, const int*, int*);
 
 namespace ds {
 
 constexpr int64_t most_samples = 256;
+
+// Whether a product goes through the BLAS as a whole. Only then it gets threads: without work they take time from
+// the others, as they look out for some in a busy loop.
+inline bool blas_works = false;
 
 template <typename T> struct Blas;
 template <> struct Blas<double> {
@@ -50,6 +55,7 @@ void outer(int rows, int columns, int batch, T alpha, const T* post, const T* pr
 }
 
 constexpr int64_t work_from = 1 << 16;  // multiplications; for fewer, waking other threads takes too long
+constexpr int64_t gemv_columns = 64;    // a multiple of the widths that kernels of a BLAS take together
 
 // Weights that may have an update to make.
 struct Patient {
@@ -74,6 +80,7 @@ public:
         : rows(rows), columns(columns), batch(batch), patient(patient && narrow())
     {
         if (this->patient) patients.push_back(this);
+        if (!narrow()) blas_works = true;
         factors.resize((size_t)rows*batch);
         spare.resize(columns);
     }
@@ -92,9 +99,14 @@ public:
     void transposed(const T* x, T* y, bool add)
     {
         settle();  // in rows, while these products go along columns
-        if (!narrow() || batch == 1) return blas(CblasTrans, columns, rows, x, y, add);
+        if (!narrow()) return blas(CblasTrans, columns, rows, x, y, add);
+        if (batch == 1)
+            return in_parallel(columns, rows, gemv_columns, [=](int64_t begin, int64_t end) {
+                Blas<T>::gemv(CblasRowMajor, CblasTrans, rows, end - begin, 1, w + begin, columns, x, 1, add,
+                    y + begin, 1);
+            });
         panels.pack(x, rows, batch, false);
-        in_parallel(columns, rows, [=](int64_t begin, int64_t end) {
+        in_parallel(columns, rows, tile_rows, [=](int64_t begin, int64_t end) {
             for (int64_t first = 0; first < rows; first += depth_block)
                 for (int64_t j = begin; j < end; j += tile_rows)
                     strip<T, Kind::transposed>(std::min<int64_t>(end - j, tile_rows),
@@ -158,10 +170,10 @@ private:
                 y, batch);
     }
 
-    template <typename F> void in_parallel(int64_t count, int64_t depth, const F& work)
+    template <typename F> void in_parallel(int64_t count, int64_t depth, int64_t block, const F& work)
     {
         if (pool && count*depth*batch >= work_from)
-            pool->run(count, batch > 1 ? tile_rows : dot_rows, work);
+            pool->run(count, block, work);
         else
             work(0, count);
     }
@@ -171,7 +183,7 @@ private:
     {
         static std::atomic<bool> good;
         good = true;
-        in_parallel(rows, columns, [=](int64_t begin, int64_t end) {
+        in_parallel(rows, columns, batch > 1 ? tile_rows : dot_rows, [=](int64_t begin, int64_t end) {
             if (!(batch == 1 ? one(x, y, add, begin, end) : several(y, add, begin, end))) good = false;
         });
         waits = false;
@@ -226,7 +238,10 @@ private:
 // floats: it is the inverse of the numbers as they are stored.
 template <typename T> class Inverse {
 public:
-    explicit Inverse(int n) : n(n), before((size_t)n*n), w((size_t)n*n), q((size_t)n*n), pivots(n) {}
+    explicit Inverse(int n) : n(n), before((size_t)n*n), w((size_t)n*n), q((size_t)n*n), pivots(n)
+    {
+        scipy_openblas_set_num_threads(pool ? pool->threads : 1);
+    }
 
     void refresh(const T* of, T* inverse)
     {

@@ -79,6 +79,8 @@ inline void keep_off(int processor)
 // help: there they would begin, and wake up, and stay for thousands of steps until the scheduler noticed.
 class Pool {
 public:
+    const int threads;
+
     explicit Pool(int threads) : threads(threads), pieces(2*threads), claimed(new std::atomic<uint64_t>[2*threads])
     {
         for (int i = 0; i < pieces; i++) claimed[i] = 0;
@@ -105,7 +107,7 @@ public:
     }
 
 private:
-    const int threads, pieces;
+    const int pieces;
     std::atomic<uint64_t>* const claimed;  // the round in which each piece was last claimed
     int64_t share = 0, total = 0;
     const void* data = nullptr;

@@ -18,8 +18,6 @@
 #include <type_traits>
 #include <vector>
 
-extern "C" void scipy_openblas_set_num_threads(int);
-
 namespace ds {
 
 [[noreturn]] inline void fail(const std::string& what)
@@ -194,8 +192,9 @@ inline void load()
     const std::string& folder = task.folder;
     Reader r(folder + "/task.bin");
     if (r.integer() != 0x6473696d31) fail("not a task file of this program");
-    use_threads((int)r.integer());
-    scipy_openblas_set_num_threads((int)r.integer());
+    const int task_threads = (int)r.integer();
+    use_threads(task_threads);
+    scipy_openblas_set_num_threads(blas_works ? task_threads : 1);
     task.dt = r.number();
     task.steps = r.integer();
     task.time_phase = r.integer();

@@ -29,9 +29,7 @@ class Writer:
     def write(self, task: Task) -> None:
         """Write a whole task."""
         protocol, line = task.protocol, task.line
-        # Threads of a BLAS without work would only take time from the others.
-        blas = task.threads if protocol.circuit.matrices else 1
-        self._integers(_MAGIC, task.threads, blas)
+        self._integers(_MAGIC, task.threads)
         self._doubles(protocol.time_step)
         self._integers(
             line.steps, self.ids[f"{CIRCUIT}.ds_t_phase"], self.ids[f"{CIRCUIT}.ds_t_block"]

@@ -630,7 +630,6 @@ inline void load()
     Reader r(task.folder + "/task.bin");
     if (r.integer() != 0x6473696d31) fail("not a task file of this program");
     r.integer();  // threads, of no use here
-    r.integer();
     task.dt = r.number();
     task.steps = r.integer();
     task.time_phase = r.integer();
