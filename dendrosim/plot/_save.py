@@ -28,10 +28,13 @@ def save(drawn: Any, path: str | os.PathLike[str]) -> list[Path]:
     """
     from matplotlib import rc_context
 
-    figure, contents = figure_of(drawn), {}
-    for kind, options in _KINDS.items():
-        content = BytesIO()
-        with rc_context(STYLE):
+    figure, files = figure_of(drawn), []
+    layout = figure.get_layout_engine()
+    with rc_context(STYLE):
+        for kind, options in _KINDS.items():
+            content = BytesIO()
             figure.savefig(content, format=kind, **options)
-        contents[kind] = content.getvalue()
-    return [write_file(f"{os.fspath(path)}.{k}", content) for k, content in contents.items()]
+            files.append(write_file(f"{os.fspath(path)}.{kind}", content.getvalue()))
+            figure.set_layout_engine("none")  # all files have the layout of the first
+    figure.set_layout_engine(layout)
+    return files
