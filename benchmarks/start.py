@@ -1,7 +1,8 @@
-"""How long it takes from typing `dendrosim run` to the first time step, cold and warm.
+"""How long it takes from the command to the first figure, cold and warm, beside a plain Brian2 script.
 
 Cold: an empty cache, so the circuit is checked, generated and compiled. Warm: the same structure with other
-parameter values, seed and duration. Beside them, for scale, the time that a bare `import brian2` takes.
+parameter values, seed and duration. The scripts are in `first_figure`; they use C++ standalone, compile anew in
+an empty folder and draw one figure. A run of ours stores its result before it draws, and then draws the others.
 """
 
 import os
@@ -10,63 +11,156 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from benchmarks.table import Table
 
 REPEATS = 5
-COMMANDS = {
-    "bmvr_gaussian": (
-        ["duration=2 s"],
-        ["duration=3 s", "eta=0.5 Hz", "tau_ratio=2", "data_seed=5"],
-    ),
-    "bmvr_digits": (["presentations=50"], ["presentations=60", "eta=10 Hz", "split=3"]),
-}
+PRESENTATIONS = 8000
+SCRIPTS = Path(__file__).parent / "first_figure"
+DATA = "data.npz"
+
+
+@dataclass(frozen=True)
+class Case:
+    """Settings of a first and a second run, the first figure's name, and the answer a run gives."""
+
+    first: tuple[str, ...]
+    second: tuple[str, ...]
+    figure: str
+    answer: Callable[[Path], float]
+    tolerance: float
+    arguments: tuple[str, ...] = ()
 
 
 def measure() -> Table:
-    """Return seconds to the first step."""
-    rows = []
-    for protocol, (first, second) in COMMANDS.items():
-        cold, warm, bare = [], [], []
-        for repeat in range(REPEATS):
-            with tempfile.TemporaryDirectory() as folder:
-                cold.append(first_step(protocol, first, folder, seed=0))
-                warm.append(first_step(protocol, second, folder, seed=repeat + 1))
-            bare.append(_import_brian())
-        ratio = statistics.median(w / b for w, b in zip(warm, bare, strict=True))
-        rows.append((protocol, *(statistics.median(v) for v in (cold, warm, bare)), ratio))
+    """Return seconds to the first time step, to the first figure and to the end."""
+    rows, aids = [], []
+    with tempfile.TemporaryDirectory() as name:
+        _write_data(Path(name) / DATA)
+        for protocol, case in CASES.items():
+            found: list[tuple[float, ...]] = []
+            for repeat in range(REPEATS):
+                with tempfile.TemporaryDirectory() as home:
+                    found.append(_once(protocol, case, Path(home), Path(name) / DATA, repeat))
+            medians = [statistics.median(v) for v in zip(*found, strict=True)]
+            rows.append((protocol, *medians))
+        aids = [_timed(["-m", "dendrosim.cli", "--help"]) for _ in range(REPEATS)]
     return Table(
-        "Seconds from the command to the first time step",
-        ("protocol", "cold", "warm", "import brian2", "warm / import brian2"),
+        "Seconds from the command to the first figure",
+        (
+            "protocol",
+            "Brian2 script, cold",
+            "cold",
+            "cold / Brian2",
+            "warm",
+            "of that stepping",
+            "overhead",
+            "first step, warm",
+            "all figures, warm",
+        ),
         rows,
-        f"Medians of {REPEATS} interleaved repetitions. Warm runs have other parameter values, data, seed and "
-        "duration than the run that compiled.",
+        f"Medians of {REPEATS} interleaved repetitions; the ratio is the median of the ratios. Warm runs have "
+        "other parameter values, data, seed and duration than the run that compiled. Brian2's figure shows the "
+        "same answer (checked). `dendrosim --help` takes "
+        f"{statistics.median(aids):.2f} s.",
     )
 
 
-def first_step(protocol: str, settings: list[str], folder: str, seed: int) -> float:
-    """Run a protocol and return the seconds until its first progress line that reports a step."""
+def _once(protocol: str, case: Case, home: Path, data: Path, repeat: int) -> tuple[float, ...]:
+    begin = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, str(SCRIPTS / f"{protocol}.py"), str(home / "brian"), str(home / "brian.png")]
+        + [str(data) if a == DATA else a for a in case.arguments],
+        check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    plain = time.perf_counter() - begin
+    theirs = float(done.stdout.split("ANSWER")[1])
+    _, cold, _ = _run(protocol, case.first, home, 0)
+    ours = case.answer(home / "out-0")
+    if abs(ours - theirs) > case.tolerance * abs(theirs):
+        raise RuntimeError(f"{protocol}: {ours} is not Brian2's {theirs}")
+    step, warm, whole = _run(protocol, case.second, home, repeat + 1)
+    stepping = _stepping(home / f"out-{repeat + 1}")
+    return plain, cold, cold / plain, warm, stepping, warm - stepping, step, whole
+
+
+def _run(
+    protocol: str, settings: tuple[str, ...], home: Path, seed: int
+) -> tuple[float, float, float]:
+    """Run a protocol and return the seconds to the first step, the first figure and the end."""
+    out = home / f"out-{seed}"
     command = [sys.executable, "-m", "dendrosim.cli", "run", protocol, "--seed", str(seed)]
-    command += ["--backend", "cpp", "--out", str(Path(folder) / f"out-{seed}")]
+    command += ["--backend", "cpp", "--out", str(out)]
     for setting in settings:
         command += ["--set", setting]
-    environment = {**os.environ, "DENDROSIM_CACHE": str(Path(folder) / "cache")}
-    begin = time.perf_counter()
+    environment = {**os.environ, "DENDROSIM_CACHE": str(home / "cache")}
+    started, begin = time.time(), time.perf_counter()
     process = subprocess.Popen(
         command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
     )
     assert process.stderr is not None
-    taken = float("nan")
+    step = float("nan")
     for line in process.stderr:
-        if "simulated" in line and taken != taken:
-            taken = time.perf_counter() - begin
+        if "simulated" in line and step != step:
+            step = time.perf_counter() - begin
     if process.wait() != 0:
         raise RuntimeError(f"{' '.join(command)} failed")
-    return taken
+    whole = time.perf_counter() - begin
+    figure = (out / f"{CASES[protocol].figure}.png").stat().st_mtime - started
+    return step, figure, whole
 
 
-def _import_brian() -> float:
+def _timed(arguments: list[str]) -> float:
     begin = time.perf_counter()
-    subprocess.run([sys.executable, "-c", "import brian2"], check=True)
+    subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - begin
+
+
+def _stepping(out: Path) -> float:
+    from dendrosim.results import open_result
+
+    return float(open_result(out / "result.nc").provenance["seconds"]["steps"])
+
+
+def _rheobase(out: Path) -> float:
+    from dendrosim.results import open_result
+
+    return float(open_result(out / "result.nc").metrics["rheobase"])
+
+
+def _whitened(out: Path) -> float:
+    """Return the trace of W1 Cxx W1^T, which is 2 once W1 whitens."""
+    from dendrosim.results import open_result
+
+    result = open_result(out / "result.nc")
+    w = result.final["w1"].values
+    return float(np.trace(w @ np.cov(result.protocol.data["x"].T, bias=True) @ w.T))
+
+
+def _write_data(path: Path) -> None:
+    """Write the samples that our protocol shows, and its course of the learning rate."""
+    import dendrosim as ds
+
+    x, y = ds.tasks.canonical_gaussian(10, 3, (0.9, 0.7, 0.5), 200, np.random.default_rng(0))
+    largest = float(np.mean(np.sum(x**2, axis=0)))
+    np.savez(path, x=x.T, y=y.T, amplitude=min(1.0, 7.0 / largest), decay=5000 * 8 * 2e-3)
+
+
+CASES = {
+    "fi_curve": Case(
+        (), ("duration=4 s", "tau_soma=15 ms"), "fi_curve", _rheobase, 1e-9
+    ),
+    "bmvr_gaussian": Case(
+        ("mode=online", f"presentations={PRESENTATIONS}"),
+        ("mode=online", "presentations=9000", "eta=0.9 Hz", "tau_ratio=0.6", "data_seed=5"),
+        "approach",
+        _whitened,
+        0.2,  # other random weights and order of samples, and another order within a step
+        (DATA, str(PRESENTATIONS)),
+    ),
+}  # fmt: skip
