@@ -2,6 +2,8 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from dendrosim.engine.outcome import Outcome, SpikeTrain, Task, reporter
 from dendrosim.engine.provenance import provenance
 from dendrosim.engine.state import initial_state, state_keys
 from dendrosim.engine.timeline import timeline
+from dendrosim.engine.unfinished import Settings, begun, read, reopened
 from dendrosim.engine.wiring import wirings
 from dendrosim.errors import (
     MemoryLimitError,
@@ -29,6 +32,8 @@ _BYTES_PER_SPIKE = 12 + 16 + 8  # as read, as returned, and while a file is writ
 # From which size on threads gain: multiply-adds of a product, units times samples of a population.
 _PRODUCTS, _UNITS = 2_000_000, 30_000
 _MOST_THREADS = 256
+INTERVAL = 20.0
+"""Seconds from one checkpoint to the next, at least."""
 
 
 def run(
@@ -40,6 +45,8 @@ def run(
     threads: int | None = None,
     initial: "Result | Mapping[str, Any] | None" = None,
     progress: bool | None = None,
+    folder: Path | None = None,
+    notes: Mapping[str, Any] | None = None,
 ) -> Result:
     """Run a protocol.
 
@@ -63,6 +70,11 @@ def run(
         pathways need the seed from which they were connected.
     progress : bool, optional
         Progress on stderr; default only on a terminal.
+    folder : path, optional
+        Where recordings and checkpoints are kept during the run, for `resume`. The arrays of the result lie
+        there; who gave the folder deletes it when it needs neither.
+    notes : mapping, optional
+        What else is kept with the checkpoints; values that JSON can hold.
 
     Returns
     -------
@@ -90,12 +102,52 @@ def run(
         wirings(protocol, seed),
         spike_limit(),
     )
+    if folder is None:
+        return _run(task, name, seed, progress)
+    with begun(folder, protocol, Settings(name, precision, threads, seed, notes or {})) as lock:
+        task = replace(task, folder=folder, interval=INTERVAL, lock=lock.fileno())
+        return _run(task, name, seed, progress)
+
+
+def resume(folder: Path, progress: bool | None = None) -> Result:
+    """Go on with an interrupted run in its folder.
+
+    Returns
+    -------
+    Result
+        As if the run had not been interrupted, bit for bit.
+
+    Raises
+    ------
+    ResumeError
+        If it cannot; else as `run`.
+    """
+    protocol, settings = read(folder)
+    seed = settings.seed
+    with reopened(folder) as lock:
+        task = Task(
+            protocol,
+            timeline(protocol, seed),
+            {},
+            settings.precision,
+            settings.threads,
+            wirings(protocol, seed),
+            spike_limit(),
+            folder,
+            INTERVAL,
+            True,
+            lock.fileno(),
+        )
+        return _run(task, choose(settings.backend), seed, progress)
+
+
+def _run(task: Task, backend: str, seed: int, progress: bool | None) -> Result:
     report = reporter(task, progress)
     try:
-        outcome = BACKENDS[name](task, report)
+        outcome = BACKENDS[backend](task, report)
     finally:
         report.close()
-    record = provenance(protocol, task, outcome, name, seed)
+    record = provenance(task.protocol, task, outcome, backend, seed)
     return _result(task, outcome, record)
 
 

@@ -2,7 +2,8 @@
 //
 // A program is generated once per circuit structure; numbers, inputs, phases, seeds and run length reach it
 // in the file `task.bin` of the run's folder (written by dendrosim/engine/cpp/task.py in this order).
-// It writes `trace<k>.bin` and `final.bin` there, progress to standard output, and leaves the rest to Python.
+// It writes `trace<k>.bin` and `final.bin` there, progress to standard output, and leaves the rest to Python; from
+// time to time also its complete state (checkpoint.h), from which a program started in the same folder goes on.
 
 #pragma once
 
@@ -71,6 +72,7 @@ extern Array arrays[];  // generated, in the order of the program's manifest
 extern const int64_t array_count;
 void start();           // generated: names the arrays, then loads the task
 void loop();            // generated: runs the network for as many steps as the task says
+void save();            // writes a checkpoint
 
 inline void store(const Array& a, int64_t i, double value)
 {
@@ -115,6 +117,7 @@ struct Fill { int64_t array; int64_t repeat; std::vector<double> constant; std::
 struct Tape { int64_t array; std::vector<int64_t> steps, pick; FILE* file; size_t next; std::vector<char> row; };
 
 struct Noise { int64_t array, key; };
+struct Span { void* data; int64_t bytes; };
 struct Reel { std::vector<int64_t> windows; std::vector<char> kept; FILE *steps, *elements; size_t next; };
 
 // The synapses of a pathway: where Brian2 keeps them, and how its queues are told of them.
@@ -128,12 +131,14 @@ struct Values {
         if (wide) wide->assign(v.begin(), v.end()); else narrow->assign(v.begin(), v.end());
     }
 };
+struct Queue { int* offset; std::vector<std::vector<int32_t>>* slots; };
 struct Bundle {
     std::vector<int32_t>*pre, *post;
     int32_t* count;
     std::vector<Values> values, blank;
     void (*prepare)(Bundle&);
     std::vector<double> delays;
+    std::vector<Queue> queues;
 };
 inline std::vector<Bundle> bundles;  // filled by the generated `start`
 
@@ -149,9 +154,10 @@ struct Task {
     std::vector<Noise> noises;
     std::vector<Reel> reels;
     int64_t step = 0, segment = -1, spikes_left = 0;
-    bool broken = false, full = false, tables = false;
-    std::chrono::steady_clock::time_point shown;
+    bool broken = false, full = false, tables = false, resumed = false;
+    double interval, pause;  // seconds from one checkpoint to the next; negative: none
     double seconds = 0;  // that the steps took
+    std::chrono::steady_clock::time_point shown, saved;
 };
 inline Task task;
 
@@ -182,9 +188,9 @@ inline std::vector<int64_t> watched(std::vector<int64_t> ids)
     return ids;
 }
 
-inline FILE* open(const std::string& path)
+inline FILE* open(const std::string& path, bool keep = false)
 {
-    FILE* file = std::fopen(path.c_str(), "wb");
+    FILE* file = std::fopen(path.c_str(), keep ? "r+b" : "wb");
     if (!file) fail("cannot write " + path);
     return file;
 }
@@ -197,6 +203,9 @@ inline void load()
     use_threads((int)r.integer());
     scipy_openblas_set_num_threads((int)r.integer());
     task.dt = r.number();
+    task.interval = task.pause = r.number();
+    task.saved = std::chrono::steady_clock::now();
+    if (FILE* old = std::fopen((folder + "/checkpoint.bin").c_str(), "rb")) { task.resumed = true; std::fclose(old); }
     task.steps = r.integer();
     task.time_phase = r.integer();
     task.time_block = r.integer();
@@ -258,7 +267,7 @@ inline void load()
         t.steps = r.list<int64_t>();
         t.pick = r.list<int64_t>();
         for (int64_t i : t.pick) if (i < 0 || i >= a.size) fail("a recording picks an element out of range");
-        t.file = open(folder + "/trace" + std::to_string(k) + ".bin");
+        t.file = open(folder + "/trace" + std::to_string(k) + ".bin", task.resumed);
         t.next = 0;
         t.row.resize(t.pick.size()*a.bytes);
         task.tapes.push_back(t);
@@ -291,8 +300,8 @@ inline void load()
         reel.windows = r.list<int64_t>();
         reel.kept = r.list<char>();
         reel.next = 0;
-        reel.steps = open(folder + "/spikes" + std::to_string(k) + ".steps.bin");
-        reel.elements = open(folder + "/spikes" + std::to_string(k) + ".elements.bin");
+        reel.steps = open(folder + "/spikes" + std::to_string(k) + ".steps.bin", task.resumed);
+        reel.elements = open(folder + "/spikes" + std::to_string(k) + ".elements.bin", task.resumed);
         task.reels.push_back(reel);
     }
     r.end();
@@ -402,6 +411,19 @@ inline bool keep(size_t index, const int32_t* events, int64_t count)
     return false;
 }
 
+inline double seconds(std::chrono::steady_clock::time_point from, std::chrono::steady_clock::time_point to)
+{
+    return std::chrono::duration<double>(to - from).count();
+}
+
+// Between two steps: make the state complete, and keep it if the run can go on from it.
+inline void complete()
+{
+    settle();
+    task.broken |= diverged;
+    if (task.interval >= 0 && !task.broken && !task.full && task.step < task.steps) save();
+}
+
 // Returns whether to stop.
 inline bool guard()
 {
@@ -409,14 +431,14 @@ inline bool guard()
     for (int64_t id : task.watched) if (!finite(arrays[id])) task.broken = true;
     if (task.step % 100 == 0 || task.step == task.steps)
         for (int64_t id : task.watched_rarely) if (!finite(arrays[id])) task.broken = true;
+    if (task.interval >= 0 && seconds(task.saved, std::chrono::steady_clock::now()) >= task.pause) complete();
     return task.broken;
 }
 
 // Write what is left and return the exit code: 0 done, 3 non-finite, 4 interrupted, 5 too many spikes.
 inline int finish()
 {
-    settle();
-    task.broken |= diverged;
+    complete();
     bool good = true;
     for (Tape& t : task.tapes) good &= std::fclose(t.file) == 0;
     for (Reel& r : task.reels) good &= std::fclose(r.steps) == 0 && std::fclose(r.elements) == 0;

@@ -32,7 +32,7 @@ class Writer:
         # Threads of a BLAS without work would only take time from the others.
         blas = task.threads if protocol.circuit.matrices else 1
         self._integers(_MAGIC, task.threads, blas)
-        self._doubles(protocol.time_step)
+        self._doubles(protocol.time_step, task.interval)
         self._integers(
             line.steps, self.ids[f"{CIRCUIT}.ds_t_phase"], self.ids[f"{CIRCUIT}.ds_t_block"]
         )
@@ -138,6 +138,8 @@ def picked(task: Task, name: str, recording: Recording) -> NDArray[np.int64]:
 
 
 def write_task(path: Path, task: Task, manifest: dict[str, Any]) -> None:
-    """Write the task file of one run."""
-    with path.open("wb") as file:
+    """Write the task file of one run, whole or not at all."""
+    fresh = path.with_suffix(".new")
+    with fresh.open("wb") as file:
         Writer(file, manifest).write(task)
+    fresh.replace(path)
