@@ -30,7 +30,7 @@ def compiled(spec: Circuit | Protocol, backend: str = "cpp", precision: str = "a
     protocol = spec if isinstance(spec, Protocol) else undriven(spec)
     if precision == "auto":
         precision = "single" if backend == "cuda" else "double"
-    progress = Progress(Task(protocol, timeline(protocol, 0), {}, precision, 1), sys.stderr)
+    progress = Progress(Task(protocol, timeline(protocol, 0), dict, precision, 1), sys.stderr)
     if backend == "cuda":
         from dendrosim.engine.cuda.execute import CUDA
         from dendrosim.engine.cuda.toolchain import can_compile

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
@@ -21,15 +21,17 @@ from dendrosim.protocol import Protocol, Recording
 class Task:
     """One run to be done: a protocol with its batch, unrolled, and the state it starts from.
 
+    The state is drawn when it is asked for, so that nobody holds a second copy of the weights during the run.
+
     At most `spike_limit` spikes are kept; with more the run ends. In `folder`, if given, are recordings and
     checkpoints during the run; every `interval` seconds (negative: never) there is a new one. `resumed` says
-    that the run goes on from what the folder holds; then `state` may be empty. A process that works in the folder
-    keeps the file descriptor `lock` open.
+    that the run goes on from what the folder holds; then nobody asks for `state`. A process that works in the
+    folder keeps the file descriptor `lock` open.
     """
 
     protocol: Protocol
     line: Timeline
-    state: Mapping[str, NDArray[Any]]
+    state: Callable[[], Mapping[str, NDArray[Any]]]
     precision: str
     threads: int
     wirings: Mapping[str, Wiring] = field(default_factory=dict)

@@ -1,8 +1,9 @@
 """One run: choose the back end, unroll the protocol, run it, and make a result of what came back."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,13 @@ from dendrosim.errors import (
     RunInterruptedError,
     UnknownNameError,
 )
+from dendrosim.mapped import derived
 from dendrosim.members import LAST_SPIKE
 from dendrosim.memory import available
 from dendrosim.protocol import Protocol, check_protocol
 from dendrosim.results import Result, Spikes, Trace
 
+_NO_LIMIT = 2**62
 _BYTES_PER_SPIKE = 12 + 16 + 8  # as read, as returned, and while a file is written
 # From which size on threads gain: multiply-adds of a product, units times samples of a population.
 _PRODUCTS, _UNITS = 2_000_000, 30_000
@@ -93,14 +96,19 @@ def run(
     precision, threads = _precision(precision, name), _threads(protocol, threads)
     line = timeline(protocol, seed)
     given = _states(protocol, initial, seed) if initial is not None else None
+    state: Callable[[], Mapping[str, NDArray[Any]]] = partial(initial_state, protocol, seed)
+    if given is not None:
+        checked = initial_state(protocol, seed, given)
+        state = lambda: checked  # noqa: E731
     task = Task(
         protocol,
         line,
-        initial_state(protocol, seed, given),
+        state,
         precision,
         threads,
         wirings(protocol, seed),
-        spike_limit(),
+        # The compiled program keeps them on the disk, in a folder that was given for it.
+        spike_limit() if folder is None or name != "cpp" else _NO_LIMIT,
     )
     if folder is None:
         return _run(task, name, seed, progress)
@@ -128,11 +136,11 @@ def resume(folder: Path, progress: bool | None = None) -> Result:
         task = Task(
             protocol,
             timeline(protocol, seed),
-            {},
+            partial(initial_state, protocol, seed),
             settings.precision,
             settings.threads,
             wirings(protocol, seed),
-            spike_limit(),
+            _NO_LIMIT,
             folder,
             INTERVAL,
             True,
@@ -153,7 +161,10 @@ def _run(task: Task, backend: str, seed: int, progress: bool | None) -> Result:
 
 def _result(task: Task, outcome: Outcome, record: Mapping[str, Any]) -> Result:
     dt = task.protocol.time_step
-    traces = {n: Trace(steps * dt, rows) for n, (steps, rows) in _finite(outcome).items()}
+    traces = {
+        n: Trace(derived(steps, lambda s: s * dt, task.folder), rows)
+        for n, (steps, rows) in _finite(outcome).items()
+    }
     stopped = outcome.interrupted or outcome.full
     status = "diverged" if outcome.bad else "interrupted" if stopped else "done"
     message = f"{outcome.steps} of {task.line.steps} steps done"
@@ -185,9 +196,11 @@ def _result(task: Task, outcome: Outcome, record: Mapping[str, Any]) -> Result:
 def _spikes(task: Task, train: SpikeTrain) -> Spikes:
     """Return spikes by unit and time; the step of the spike is the one whose end is beyond the threshold."""
     steps, elements = train
-    units, samples = np.divmod(elements, np.int32(task.protocol.batch))
+    batch, dt = np.int32(task.protocol.batch), task.protocol.time_step
     return Spikes(
-        units, steps * task.protocol.time_step, samples if task.protocol.batch > 1 else None
+        derived(elements, lambda e: e // batch, task.folder),
+        derived(steps, lambda s: s * dt, task.folder),
+        derived(elements, lambda e: e % batch, task.folder) if batch > 1 else None,
     )
 
 

@@ -1,7 +1,8 @@
 // The complete state of a run in a file, from which the same program goes on with the same numbers.
 //
-// `checkpoint.bin` in the run's folder replaces the one before as a whole, after everything that was recorded until
-// then has reached the disk. A program that finds one cuts the recordings to where they were and goes on from there.
+// `checkpoint.bin` in the run's folder replaces the one before as a whole, after everything that was recorded
+// until then has reached the disk. A program that finds one cuts the recordings to where they were and goes on
+// from there.
 
 #pragma once
 
@@ -21,9 +22,11 @@ struct Saver {
     FILE* file;
     void bytes(const void* from, size_t count)
     {
-        if (count && std::fwrite(from, 1, count, file) != count) fail("cannot write a checkpoint: is the disk full?");
+        if (count && std::fwrite(from, 1, count, file) != count)
+            fail("cannot write a checkpoint: is the disk full?");
     }
     void integer(int64_t value) { bytes(&value, 8); }
+    void place(FILE* read) { integer(std::ftell(read)); }
     void position(FILE* recorded) { integer(std::ftell(recorded)); }
     template <typename V> void list(const V& v)
     {
@@ -40,12 +43,14 @@ struct Restorer {
     {
         if (reader.integer() != expected) fail("the checkpoint is damaged, or that of another program");
     }
+    void place(FILE* read) { std::fseek(read, reader.integer(), SEEK_SET); }
     void position(FILE* recorded)
     {
         const int64_t end = reader.integer();
         std::fseek(recorded, 0, SEEK_END);
         if (std::ftell(recorded) < end) fail("a recording is shorter than the checkpoint says");
-        if (ftruncate(fileno(recorded), end) || std::fseek(recorded, end, SEEK_SET)) fail("cannot cut a recording");
+        if (ftruncate(fileno(recorded), end) || std::fseek(recorded, end, SEEK_SET))
+            fail("cannot cut a recording");
     }
     template <typename V> void list(V& v)
     {
@@ -77,7 +82,7 @@ template <typename S> void walk(S& s)
             for (auto& slot : *q.slots) s.list(slot);
         }
     }
-    for (Tape& t : task.tapes) { s.integer(t.next); s.position(t.file); }
+    for (Tape& t : task.tapes) { s.integer(t.due); s.place(t.plan); s.position(t.file); }
     for (Reel& r : task.reels) { s.integer(r.next); s.position(r.steps); s.position(r.elements); }
     s.integer(last_mark);
 }

@@ -14,12 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dendrosim.engine.cpp.program import CPP, Kit, Program, discard, program
-from dendrosim.engine.cpp.task import kept, write_task
-from dendrosim.engine.mapped import mapped
+from dendrosim.engine.cpp.task import kept, steps_file, write_task
 from dendrosim.engine.outcome import Outcome, Progress, SpikeTrain, Task
 from dendrosim.engine.state import final_keys, state_shape
 from dendrosim.errors import ProgramError, StorageError
-from dendrosim.schedule import record_steps
+from dendrosim.mapped import mapped
 
 _DONE, _NON_FINITE, _INTERRUPTED, _FULL, _FAILED = 0, 3, 4, 5, 70
 
@@ -160,7 +159,7 @@ def _read(
         path = folder / f"trace{index}.bin"
         flat = mapped(path, np.float32 if task.precision == "single" else np.float64)
         rows = len(flat) // (shape[0] * shape[1])
-        planned = record_steps(task.protocol, recording)
+        planned = mapped(folder / steps_file(index), np.int64)
         traces[name] = (planned[:rows], flat[: rows * shape[0] * shape[1]].reshape(rows, *shape))
     final: dict[str, NDArray[Any]] = {}
     bad: dict[str, NDArray[Any]] = {}

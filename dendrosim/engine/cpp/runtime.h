@@ -114,7 +114,13 @@ struct Matrix { int64_t rows, columns; std::vector<double> values; };
 struct Table { Matrix values; double interval; bool linear; };
 struct Fill { int64_t array; int64_t repeat; std::vector<double> constant; std::vector<int64_t> samples;
     std::vector<Table> tables; };
-struct Tape { int64_t array; std::vector<int64_t> steps, pick; FILE* file; size_t next; std::vector<char> row; };
+struct Tape {
+    int64_t array, due;  // the step in which to record next, -1 after the last
+    std::vector<int64_t> pick;
+    FILE *plan, *file;
+    std::vector<char> row;
+    void look_ahead() { if (std::fread(&due, 8, 1, plan) != 1) due = -1; }
+};
 
 struct Noise { int64_t array, key; };
 struct Span { void* data; int64_t bytes; };
@@ -205,7 +211,11 @@ inline void load()
     task.dt = r.number();
     task.interval = task.pause = r.number();
     task.saved = std::chrono::steady_clock::now();
-    if (FILE* old = std::fopen((folder + "/checkpoint.bin").c_str(), "rb")) { task.resumed = true; std::fclose(old); }
+    if (FILE* old = std::fopen((folder + "/checkpoint.bin").c_str(), "rb"))
+    {
+        task.resumed = true;
+        std::fclose(old);
+    }
     task.steps = r.integer();
     task.time_phase = r.integer();
     task.time_block = r.integer();
@@ -214,10 +224,8 @@ inline void load()
         const Array& a = array_at(r.integer());
         const int64_t count = r.integer();
         if (count != a.size && count != 1) fail("the task has a start value of the wrong size");
-        std::vector<char> raw(count*a.bytes);
-        r.bytes(raw.data(), raw.size());
-        for (int64_t i = 0; i < a.size; i++)
-            std::memcpy((char*)a.data + i*a.bytes, raw.data() + (count == 1 ? 0 : i)*a.bytes, a.bytes);
+        r.bytes(a.data, count*a.bytes);
+        for (int64_t i = count; i < a.size; i++) std::memcpy((char*)a.data + i*a.bytes, a.data, a.bytes);
     }
     for (int64_t n = r.integer(); n > 0; n--) task.data.push_back(read_matrix(r));
     task.starts = r.list<int64_t>();
@@ -264,11 +272,12 @@ inline void load()
         Tape t;
         t.array = r.integer();
         const Array& a = array_at(t.array);
-        t.steps = r.list<int64_t>();
         t.pick = r.list<int64_t>();
         for (int64_t i : t.pick) if (i < 0 || i >= a.size) fail("a recording picks an element out of range");
+        const std::string plan = folder + "/steps" + std::to_string(k) + ".bin";
+        if (!(t.plan = std::fopen(plan.c_str(), "rb"))) fail("cannot open " + plan);
+        t.look_ahead();
         t.file = open(folder + "/trace" + std::to_string(k) + ".bin", task.resumed);
-        t.next = 0;
         t.row.resize(t.pick.size()*a.bytes);
         task.tapes.push_back(t);
     }
@@ -375,8 +384,8 @@ inline void record()
     if (diverged) return;
     for (Tape& t : task.tapes)
     {
-        if (t.next >= t.steps.size() || t.steps[t.next] != task.step) continue;
-        t.next++;
+        if (t.due != task.step) continue;
+        t.look_ahead();
         const Array& a = arrays[t.array];
         const void* row = a.data;
         size_t bytes = a.size*a.bytes;

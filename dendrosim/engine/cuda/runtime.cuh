@@ -401,13 +401,12 @@ struct Noise { int64_t* target; int64_t key; };
 
 // Rows of a recording wait on the GPU until the buffer is full.
 struct Tape {
-    int64_t array;
-    std::vector<int64_t> steps;
+    int64_t array, due;  // the step in which to record next, -1 after the last
     const int64_t* pick;
     int64_t row, capacity, waiting;
     char* buffer;
-    FILE* file;
-    size_t next;
+    FILE *plan, *file;
+    void look_ahead() { if (std::fread(&due, 8, 1, plan) != 1) due = -1; }
 };
 
 struct Spike { int64_t step; int64_t element; };
@@ -579,12 +578,17 @@ inline void load_tapes(Reader& r)
         Tape t{};
         t.array = r.integer();
         const Array& a = array_at(t.array);
-        t.steps = r.list<int64_t>();
         const std::vector<int64_t> pick = r.list<int64_t>();
         for (int64_t i : pick) if (i < 0 || i >= a.size) fail("a recording picks an element out of range");
         t.pick = pick.empty() ? nullptr : upload(pick);
         t.row = pick.empty() ? a.size : (int64_t)pick.size();
-        t.capacity = std::max<int64_t>(1, std::min<int64_t>((int64_t)t.steps.size(), most/(t.row*a.bytes)));
+        const std::string plan = task.folder + "/steps" + std::to_string(k) + ".bin";
+        if (!(t.plan = std::fopen(plan.c_str(), "rb"))) fail("cannot open " + plan);
+        std::fseek(t.plan, 0, SEEK_END);
+        const int64_t rows = std::ftell(t.plan)/8;
+        std::rewind(t.plan);
+        t.look_ahead();
+        t.capacity = std::max<int64_t>(1, std::min<int64_t>(rows, most/(t.row*a.bytes)));
         t.buffer = device<char>(t.capacity*t.row*a.bytes);
         t.file = open(task.folder + "/trace" + std::to_string(k) + ".bin");
         task.tapes.push_back(t);
@@ -632,6 +636,7 @@ inline void load()
     r.integer();  // threads, of no use here
     r.integer();
     task.dt = r.number();
+    r.number();   // seconds from one checkpoint to the next: there are none here
     task.steps = r.integer();
     task.time_phase = r.integer();
     task.time_block = r.integer();
@@ -794,8 +799,8 @@ inline void record()
 {
     for (Tape& t : task.tapes)
     {
-        if (t.next >= t.steps.size() || t.steps[t.next] != task.step) continue;
-        t.next++;
+        if (t.due != task.step) continue;
+        t.look_ahead();
         const Array& a = arrays[t.array];
         char* to = t.buffer + t.waiting*t.row*a.bytes;
         if (a.bytes == 4)
