@@ -44,8 +44,7 @@ class Output:
         return self.folder / UNFINISHED
 
     def end(self) -> None:
-        """Delete what a run needs until it is done, and the folder if it was made for this run and is empty."""
-        shutil.rmtree(self.folder / UNFINISHED, ignore_errors=True)
+        """Delete the folder if it was made for this run and is empty."""
         with suppress(OSError):
             for path in reversed(self.made):
                 path.rmdir()

@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dendrosim import engine, library
-from dendrosim.engine.unfinished import Settings, has_checkpoint, has_started, read
+from dendrosim.engine.unfinished import (
+    Settings,
+    has_checkpoint,
+    has_started,
+    read,
+    refuse_interrupted,
+    remove,
+)
 from dendrosim.errors import (
     DendrosimError,
     MemoryLimitError,
@@ -116,6 +123,7 @@ def run_into(
     output: Output, protocol: Protocol, *, check_end: bool = False, **options: Any
 ) -> tuple["Result", Measurement]:
     """Run a protocol, keeping in its output folder what it needs to be resumed, and save the result there."""
+    refuse_interrupted(output.folder / UNFINISHED)
     measuring = library.measuring(protocol)
     with _keeping_partial(output):
         folder = output.begin()
@@ -179,13 +187,16 @@ def _keeping_partial(output: Output) -> Iterator[None]:
     """Save what an error carries of a result, keep what can be resumed, and say in the error where they are."""
     try:
         yield
+    except ResumeError:  # what is in the folder belongs to another run
+        output.end()
+        raise
     except BaseException as error:
         partial = getattr(error, "partial", None)
         told = [] if partial is None else [_save_partial(output, partial)]
         if _is_worth_resuming(output, error):
             told.append(f"to go on, `dendrosim run --resume {output.folder}`")
         else:
-            output.end()
+            _end(output)
         if told and isinstance(error, DendrosimError):
             error.args = ("; ".join([str(error), *told]),)
         raise
@@ -195,12 +206,17 @@ def _is_worth_resuming(output: Output, error: BaseException) -> bool:
     folder = output.folder / UNFINISHED
     stopped = isinstance(error, (KeyboardInterrupt, RunInterruptedError, StorageError))
     begun = has_checkpoint(folder) or (stopped and has_started(folder))
-    return begun and not isinstance(error, (*_HOPELESS, ResumeError))
+    return begun and not isinstance(error, _HOPELESS)
 
 
 def _save(output: Output, result: "Result") -> None:
     with output.filling(PARTIAL) as folder:
         result.save(folder / RESULT)
+    _end(output)
+
+
+def _end(output: Output) -> None:
+    remove(output.folder / UNFINISHED)
     output.end()
 
 
@@ -230,7 +246,7 @@ def _measured(
     try:
         measurement = measuring(result)
         if check_end:
-            measurement = replace(measurement, metrics={**measurement.metrics, **_end(result)})
+            measurement = replace(measurement, metrics={**measurement.metrics, **_at_end(result)})
     except DendrosimError as error:
         error.partial = result  # type: ignore[attr-defined]
         raise
@@ -238,7 +254,7 @@ def _measured(
     return measurement
 
 
-def _end(result: "Result") -> dict[str, Any]:
+def _at_end(result: "Result") -> dict[str, Any]:
     from dendrosim.experiments import end_state
 
     found = end_state(result)

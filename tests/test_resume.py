@@ -1,5 +1,6 @@
 """A run that was interrupted, however hard, ends with the numbers of one that was not, bit for bit."""
 
+import json
 import os
 import resource
 import signal
@@ -15,9 +16,11 @@ import pytest
 import test_pathways
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from reference_problems import leaky_protocol
 
 import dendrosim as ds
-from dendrosim.errors import ProgramError
+from dendrosim import cli
+from dendrosim.errors import ProgramError, ResumeError
 
 HERE = str(Path(__file__).parent)
 SCRIPT = """
@@ -137,7 +140,7 @@ def files_of_at_most(size):
 
 
 @settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(sizes=st.lists(st.integers(5_200_000, 6_200_000), min_size=1, max_size=3).map(sorted))
+@given(sizes=st.lists(st.integers(2_500_000, 6_200_000), min_size=1, max_size=3).map(sorted))
 @pytest.mark.parametrize("problem", PROBLEMS)
 def test_a_program_killed_anywhere_ends_as_if_it_had_not_been(
     problem, tmp_path, monkeypatch, sizes
@@ -180,3 +183,125 @@ def test_checkpoints_leave_the_numbers_alone(tmp_path, monkeypatch):
     result = ds.run(learning(), "cpp", seed=3, out=tmp_path)
     assert_identical(result, uninterrupted("learning", "cpp"))
     assert os.listdir(tmp_path) == ["result.nc"]
+
+
+# -- the same memory --------------------------------------------------------------------------------------
+
+
+PEAK = """
+import json, os, sys, threading, time
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import dendrosim as ds
+from reference_problems import leaky_protocol
+
+def peak(process):
+    lines = Path("/proc", process, "status").read_text().splitlines()
+    return next((int(x.split()[1]) for x in lines if x.startswith("VmHWM")), 0)
+
+def watch():
+    while True:
+        try:
+            peaks.extend(peak(c) for c in Path(f"/proc/self/task/{me}/children").read_text().split())
+        except OSError:
+            pass
+        time.sleep(2e-3)
+
+me, peaks = str(os.getpid()), []
+threading.Thread(target=watch, daemon=True).start()
+block = ds.Block("run", (ds.Phase("on", sys.argv[2]),))
+result = ds.run(leaky_protocol(blocks=(block,)), "cpp", out=sys.argv[3])
+assert len(result.traces["cell.v"].values) == result.protocol.total_steps
+print(json.dumps([peak("self"), sorted(peaks)[len(peaks) // 2]]))
+"""
+
+
+def peak(duration, out):
+    """KiB: the most that the process took, and what its program took half of the time at most."""
+    command = [sys.executable, "-c", PEAK, HERE, duration, str(out)]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def test_a_run_ten_times_longer_needs_no_more_memory(tmp_path):
+    ds.run(leaky_protocol(), "cpp")  # compiling needs more
+    short, long = (peak(duration, tmp_path / duration) for duration in ("50 s", "500 s"))
+    recorded = 4_500_000 * 2 * 8 / 1024  # KiB more
+    for a, b in zip(short, long, strict=True):
+        assert b - a < 0.4 * recorded
+
+
+# -- what cannot be resumed -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stopped(tmp_path, monkeypatch):
+    """The folder of a run that was killed."""
+    monkeypatch.setattr("dendrosim.engine.simulate.INTERVAL", 0.0)
+    with files_of_at_most(3_000_000), pytest.raises(ProgramError):
+        ds.run(spiking(), "cpp", seed=3, threads=1, out=tmp_path / "out")
+    return tmp_path / "out"
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        ([], "there is no such folder"),
+        (["out/"], "it holds no interrupted run"),
+        (["out/result.nc"], r"its run is done, the result is in .*result\.nc"),
+        (["out/unfinished/run.json"], r"run\.json cannot be read"),
+    ],
+)
+def test_a_folder_of_no_interrupted_run_is_refused(tmp_path, capsys, made, words):
+    for name in made:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).mkdir() if name.endswith("/") else (tmp_path / name).write_text("")
+    with pytest.raises(ResumeError, match=words):
+        ds.run(resume=tmp_path / "out")
+    assert cli.main(["run", "--resume", str(tmp_path / "out")]) == 2
+    assert "dendrosim: " in capsys.readouterr().err
+
+
+def test_contradicting_options_are_refused(stopped, capsys):
+    for option, value in {
+        "seed": 4, "backend": "numpy", "precision": "single", "threads": 2, "batch": 3,
+        "initial": {}, "protocol": learning(),
+    }.items():  # fmt: skip
+        with pytest.raises(ResumeError, match=option):
+            ds.run(resume=stopped, **{option: value})
+    for arguments in (
+        ["--seed", "0"], ["--out", "elsewhere"], ["--set", "tau=1"], ["bmvr_gaussian"],
+    ):  # fmt: skip
+        assert cli.main(["run", "--resume", str(stopped), *arguments]) == 2
+    capsys.readouterr()
+    with pytest.raises(ResumeError, match="holds an interrupted run"):
+        ds.run(spiking(), "cpp", out=stopped)
+    same = ds.run(spiking(), "cpp", seed=3, threads=1, resume=stopped)
+    assert_identical(same, uninterrupted("spiking", "cpp"))
+    with pytest.raises(ResumeError, match="its run is done"):
+        ds.run(resume=stopped)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("code", "other", "another version of dendrosim"),
+        ("format", 0, "another version of dendrosim"),
+        ("target", "other", "another processor or compiler"),
+        ("backend", "numpy", "keeps no checkpoints"),
+    ],
+)
+def test_a_run_of_another_version_is_refused(stopped, field, value, words):
+    path = stopped / "unfinished" / "run.json"
+    record = json.loads(path.read_text()) | {field: value}
+    path.write_text(json.dumps(record | ({"target": ""} if field == "backend" else {})))
+    with pytest.raises(ResumeError, match=words):
+        ds.run(resume=stopped)
+    assert (stopped / "unfinished" / "checkpoint.bin").exists()
+
+
+def test_a_damaged_checkpoint_is_refused(stopped):
+    path = stopped / "unfinished" / "checkpoint.bin"
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(ProgramError, match="truncated"):
+        ds.run(resume=stopped)
+    assert path.exists()

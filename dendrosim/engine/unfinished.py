@@ -5,9 +5,10 @@
 
 import fcntl
 import json
+import shutil
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
@@ -17,6 +18,7 @@ from dendrosim.errors import ResumeError, SpecError, StorageError
 from dendrosim.protocol import Protocol
 
 FORMAT = 1
+RESUMABLE = ("cpp",)
 CHECKPOINT, START = "checkpoint.bin", "task.bin"
 _RECORD, _PROTOCOL, _LOCK = "run.json", "protocol.json", "lock"
 _PATIENCE = 5.0  # seconds; a program whose parent was killed finds out when it next reports
@@ -44,11 +46,7 @@ def begun(folder: Path, protocol: Protocol, settings: Settings) -> Iterator[Text
     StorageError
         If it cannot be written.
     """
-    if has_checkpoint(folder):
-        raise ResumeError(
-            f"{folder.parent} holds an interrupted run: go on with it by "
-            f"`dendrosim run --resume {folder.parent}`, or delete {folder}"
-        )
+    refuse_interrupted(folder)
     with ExitStack() as stack:
         with _storing(folder):
             folder.mkdir(parents=True, exist_ok=True)
@@ -99,6 +97,11 @@ def read(folder: Path) -> tuple[Protocol, Settings]:
             f"{folder / _RECORD} cannot be read ({error}); run the protocol anew"
         ) from None
     _check_versions(folder, format_, versions, settings.backend)
+    if settings.backend not in RESUMABLE:
+        raise ResumeError(
+            f"cannot resume {folder.parent}: back end {settings.backend} keeps no checkpoints (only "
+            f"{', '.join(RESUMABLE)} does); run the protocol anew"
+        )
     if not has_started(folder):
         raise ResumeError(
             f"cannot resume {folder.parent}: it ended before its first step; run the protocol anew"
@@ -109,6 +112,22 @@ def read(folder: Path) -> tuple[Protocol, Settings]:
         raise ResumeError(
             f"{folder / _PROTOCOL} cannot be read ({error}); run the protocol anew"
         ) from None
+
+
+def refuse_interrupted(folder: Path) -> None:
+    """Raise ResumeError if a new run in a folder would lose an interrupted one."""
+    if has_checkpoint(folder):
+        raise ResumeError(
+            f"{folder.parent} holds an interrupted run: go on with it by "
+            f"`dendrosim run --resume {folder.parent}`, or delete {folder}"
+        )
+
+
+def remove(folder: Path) -> None:
+    """Delete the folder of a run that needs it no more, unless another process is at work there."""
+    with suppress(OSError), (folder / _LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def has_checkpoint(folder: Path) -> bool:
