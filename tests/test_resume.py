@@ -114,7 +114,7 @@ def assert_identical(result, expected):
     for name, spikes in expected.spikes.items():
         for part, values in spikes._asdict().items():
             assert np.array_equal(getattr(result.spikes[name], part), values), (name, part)
-    assert result.metrics == expected.metrics
+    np.testing.assert_equal(dict(result.metrics), dict(expected.metrics))
 
 
 def interrupt(problem, backend, out, number):
@@ -183,6 +183,36 @@ def test_checkpoints_leave_the_numbers_alone(tmp_path, monkeypatch):
     result = ds.run(learning(), "cpp", seed=3, out=tmp_path)
     assert_identical(result, uninterrupted("learning", "cpp"))
     assert os.listdir(tmp_path) == ["result.nc"]
+
+
+def bmvr():
+    return ds.load_protocol("bmvr_gaussian", inputs=30, outputs=17, samples=130, duration="60 s")
+
+
+def multiplexed():
+    return ds.load_protocol(
+        "tp_student_teacher", model="multiplexed", mode="online", samples=300, sizes=(61, 53, 37, 29),
+        plasticity="continuous",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("made", "batch", "precision"), [(bmvr, 130, "single"), (multiplexed, 1, "double")]
+)
+def test_an_update_that_waits_for_the_next_product_is_the_same_after_a_checkpoint(
+    made, batch, precision, tmp_path, monkeypatch
+):
+    protocol, out = made(), tmp_path / "out"
+    assert protocol.batch == batch
+    begin = {"protocol": protocol, "backend": "cpp", "seed": 3, "precision": precision}
+    expected = ds.run(**begin)
+    monkeypatch.setattr("dendrosim.engine.simulate.INTERVAL", 0.0)
+    assert_identical(ds.run(**begin, out=tmp_path / "whole"), expected)
+    recorded = max(t.values.nbytes for t in expected.traces.values())
+    for part, options in {0.7: begin | {"out": out}, 0.9: {"resume": out}}.items():
+        with files_of_at_most(int(part * recorded)), pytest.raises(ProgramError, match="--resume"):
+            ds.run(**options)
+    assert_identical(ds.run(resume=out), expected)
 
 
 # -- the same memory --------------------------------------------------------------------------------------
