@@ -137,7 +137,11 @@ def has_checkpoint(folder: Path) -> bool:
 
 def has_started(folder: Path) -> bool:
     """Whether a run can go on at all, if only from its beginning."""
-    return (folder / START).exists()
+    try:
+        backend = json.loads((folder / _RECORD).read_bytes())["backend"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
+    return backend in RESUMABLE and (folder / START).exists()
 
 
 def _why_none(folder: Path) -> str:
