@@ -106,8 +106,8 @@ inline void save()
     const int folder = ::open(task.folder.c_str(), O_RDONLY);
     if (folder >= 0) { fsync(folder); close(folder); }
     // A large state is saved less often, so that saving takes a twentieth of the time at most.
-    task.saved = std::chrono::steady_clock::now();
-    task.pause = std::max<double>(task.interval, 20*seconds(begin, task.saved));
+    saved = std::chrono::steady_clock::now();
+    pause = std::max<double>(task.interval, 20*seconds(begin, saved));
 }
 
 inline void resume()

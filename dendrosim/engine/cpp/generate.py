@@ -24,6 +24,7 @@ from dendrosim.engine.synapses import Bundle
 from dendrosim.protocol import Protocol
 
 _DEVICE = "dendrosim_cpp"
+_HEADERS = ("parallel.h", "tiles.h", "dense.h", "random.h", "task.h", "runtime.h", "checkpoint.h")
 _INCLUDE = re.compile(r"^\s*#include\s*[<\"][^>\"]*[>\"]", re.M)
 _FUNCTION = re.compile(r"^void (_(?:before_|after_)?run_\w+)\(\)\s*$", re.M)
 
@@ -172,5 +173,5 @@ def _merge(device: Any, folder: Path) -> None:
         ]
     lines += ['#include "main.cpp"', ""]
     (folder / "program.cpp").write_text("\n".join(lines))
-    for header in ("parallel.h", "tiles.h", "dense.h", "runtime.h", "checkpoint.h"):
+    for header in _HEADERS:
         shutil.copy(Path(__file__).with_name(header), folder)

@@ -1,4 +1,4 @@
-"""The task file: everything a compiled program is told about one run, in the order `runtime.h` reads it."""
+"""The task file: everything a compiled program is told about one run, in the order `task.h` reads it."""
 
 from pathlib import Path
 from typing import Any, BinaryIO
