@@ -80,6 +80,7 @@ void loop()
     Clock& clock = brian::{built.clock.name};
     clock.timestep[0] = 0;
     clock.t[0] = 0;
+    const auto begin = std::chrono::steady_clock::now();
     Network::_globally_stopped = false;
     Network::_globally_running = true;
     while (task.step < task.steps && !Network::_globally_stopped)
@@ -89,6 +90,8 @@ void loop()
         clock.tick();
     }}
     Network::_globally_running = false;
+    DS_CUDA(cudaDeviceSynchronize());
+    task.seconds = seconds(begin, std::chrono::steady_clock::now());
 }}
 }}
 """

@@ -727,7 +727,6 @@ inline void begin()
 // Write what is left and return the exit code: 0 done, 3 non-finite, 4 interrupted, 5 too many spikes.
 inline int finish()
 {
-    DS_CUDA(cudaDeviceSynchronize());
     for (size_t k = 0; k < task.tapes.size(); k++) flush(task.tapes[k], gpu.rows[k]);
     for (size_t k = 0; k < task.reels.size(); k++) flush(task.reels[k], gpu.catches[k]);
     bool good = true;
@@ -745,6 +744,7 @@ inline int finish()
     good &= std::fclose(file) == 0;
     if (!good) fail("cannot write the results: is the disk full?");
     tell(true);
+    std::printf("T %.9f\n", task.seconds);
     return task.broken ? 3 : task.full ? 5 : task.step < task.steps ? 4 : 0;
 }
 
