@@ -3,14 +3,12 @@
 import sys
 
 from dendrosim.circuit import Circuit
+from dendrosim.engine.backends import COMPILED
 from dendrosim.engine.cpp.program import Program, program
 from dendrosim.engine.outcome import Progress, Task
 from dendrosim.engine.timeline import timeline
 from dendrosim.errors import UnknownNameError
 from dendrosim.protocol import Block, Phase, Protocol
-
-COMPILED = ("cpp", "cuda")
-"""The back ends that make a program."""
 
 
 def compiled(spec: Circuit | Protocol, backend: str = "cpp", precision: str = "auto") -> Program:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dendrosim.engine.backends import BACKENDS, SINGLE, choose
+from dendrosim.engine.backends import BACKENDS, COMPILED, SINGLE, choose
 from dendrosim.engine.outcome import Outcome, SpikeTrain, Task, reporter
 from dendrosim.engine.provenance import provenance
 from dendrosim.engine.state import initial_state, state_keys
@@ -107,8 +107,8 @@ def run(
         precision,
         threads,
         wirings(protocol, seed),
-        # The compiled program keeps them on the disk, in a folder that was given for it.
-        spike_limit() if folder is None or name != "cpp" else _NO_LIMIT,
+        # Compiled programs keep them on the disk, in a folder that was given for it.
+        spike_limit() if folder is None or name not in COMPILED else _NO_LIMIT,
     )
     if folder is None:
         return _run(task, name, seed, progress)
