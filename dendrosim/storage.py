@@ -8,7 +8,7 @@ import errno
 import json
 import os
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from dendrosim.disk import Disk
 from dendrosim.errors import DataError, SpecError, StorageError
 from dendrosim.mapped import PIECE, pieces, rows_at_once
 from dendrosim.protocol import Protocol
@@ -47,8 +48,9 @@ def write_result(result: Result, path: str | os.PathLike[str]) -> Path:
     }
     path = Path(path)
     with _replacing(path) as file:
-        disk = _Disk(file)
-        _pack(result, texts, disk)
+        disk = Disk(file)
+        with disk.holding_interrupts():
+            _pack(result, texts, disk)
         disk.check()
     return path
 
@@ -134,39 +136,7 @@ def _to_json(kind: str, values: Mapping[str, Any]) -> str:
     return json.dumps(dict(values), default=plain)
 
 
-class _Disk:
-    """A file as HDF5 sees it: never full. HDF5 can crash where a write fails, so `check` tells it afterwards."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self.file = file
-        self.error: OSError | None = None
-        self.seek, self.tell, self.readinto = file.seek, file.tell, file.readinto  # type: ignore[attr-defined]
-        self.read = file.read
-
-    def write(self, content: Any) -> int:
-        return self._tried(self.file.write, content, len(content))
-
-    def truncate(self, size: int) -> int:
-        return self._tried(self.file.truncate, size, size)
-
-    def flush(self) -> None:
-        self._tried(lambda _: self.file.flush(), None, None)
-
-    def _tried(self, action: Callable[[Any], Any], argument: Any, otherwise: Any) -> Any:
-        if self.error is None:
-            try:
-                return action(argument)
-            except OSError as error:
-                self.error = error
-        return otherwise
-
-    def check(self) -> None:
-        """Raise what a write has met."""
-        if self.error is not None:
-            raise self.error
-
-
-def _pack(result: Result, texts: Mapping[str, str], disk: _Disk) -> None:
+def _pack(result: Result, texts: Mapping[str, str], disk: Disk) -> None:
     """Write the file's content, some rows at a time."""
     import h5netcdf
     import h5py
@@ -181,34 +151,44 @@ def _pack(result: Result, texts: Mapping[str, str], disk: _Disk) -> None:
         for name, (time, values) in result.traces.items():
             group = file.create_group(f"recordings/{name}")
             labels = label(result.protocol, name, recorded.get(name))
-            _write_array(group, labels, values, time)
-            disk.check()
+            _write_array(disk, group, labels, values, time)
         for name, values in result.state.items():
             labels = label(result.protocol, name, None)
-            _write_array(file.create_group(f"final/{name}"), labels, values)
+            _write_array(disk, file.create_group(f"final/{name}"), labels, values)
         for name, spikes in result.spikes.items():
             group = file.create_group(f"spikes/{name}")
             group.dimensions = {"spike": len(spikes.unit)}
             for part, values in spikes._asdict().items():
                 if values is not None:
                     attributes = TIME_ATTRIBUTES if part == "time" else INDEX_ATTRIBUTES
-                    _write_variable(group, part, ("spike",), values, attributes)
-                    disk.check()
+                    _write_variable(disk, group, part, ("spike",), values, attributes)
 
 
-def _write_array(group: Any, labels: Labels, values: NDArray, time: NDArray | None = None) -> None:
+def _write_array(
+    disk: Disk, group: Any, labels: Labels, values: NDArray, time: NDArray | None = None
+) -> None:
     axes = labels.axes(time)
     group.dimensions = {name: len(axis) for name, axis in axes.items()}
     for name, axis in axes.items():
         _write_variable(
-            group, name, (name,), axis, TIME_ATTRIBUTES if name == "time" else INDEX_ATTRIBUTES
+            disk,
+            group,
+            name,
+            (name,),
+            axis,
+            TIME_ATTRIBUTES if name == "time" else INDEX_ATTRIBUTES,
         )
     values = squeeze(values, len(axes))
-    _write_variable(group, labels.name, tuple(axes), values, labels.attributes)
+    _write_variable(disk, group, labels.name, tuple(axes), values, labels.attributes)
 
 
 def _write_variable(
-    group: Any, name: str, axes: tuple[str, ...], values: NDArray, attributes: Mapping[str, str]
+    disk: Disk,
+    group: Any,
+    name: str,
+    axes: tuple[str, ...],
+    values: NDArray,
+    attributes: Mapping[str, str],
 ) -> None:
     if values.nbytes > _COMPRESSED_BYTES:
         packing: dict[str, Any] = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
@@ -219,10 +199,12 @@ def _write_variable(
         for piece in pieces(values):
             variable[first : first + len(piece)] = np.ascontiguousarray(piece)
             first += len(piece)
+            disk.check()
     else:
         variable = group.create_variable(name, axes, data=np.ascontiguousarray(values))
     for key, value in attributes.items():
         variable.attrs[key] = value
+    disk.check()
 
 
 # -- reading --------------------------------------------------------------------------------------
