@@ -325,7 +325,7 @@ def _program(
     made = compiled(protocol, backend, case.precision)
     threads = len(os.sched_getaffinity(0))
     folder.mkdir()
-    task = Task(protocol, timeline(protocol, 0), state, case.precision, threads)
+    task = Task(protocol, timeline(protocol, 0), lambda: state, case.precision, threads)
     write_task(folder / "task.bin", task, made.manifest)
     return [str(made.folder / "program"), str(folder)], made.folder
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -120,7 +121,9 @@ def _dendrosim(folder: Path, threads: int):
         },
         recordings=(ds.Recording("pyramidal.spike", every="spike"),),
     )
-    task = Task(protocol, timeline(protocol, 0), initial_state(protocol, 0), "double", threads)
+    task = Task(
+        protocol, timeline(protocol, 0), partial(initial_state, protocol, 0), "double", threads
+    )
     made = program(protocol, "double", Progress(task, None))
     write_task(folder / "task.bin", task, made.manifest)
 

@@ -17,8 +17,8 @@ from dendrosim.errors import StorageError
 
 _WITHOUT_EFFECT = (
     "models", "protocols", "tasks", "plot", "analysis", "stability", "cli", "console", "summaries",
-    "outputs", "results", "storage", "experiment", "measurement", "library", "catalogue", "docstrings",
-    "kinds", "parameters",
+    "outputs", "results", "storage", "disk", "experiment", "measurement", "library", "catalogue", "docstrings",
+    "kinds", "parameters", "running",
 )  # fmt: skip
 """Parts of dendrosim on which no generated code depends."""
 

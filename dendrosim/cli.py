@@ -24,8 +24,11 @@ from dendrosim.errors import (
     DataError,
     DendrosimError,
     DendrosimWarning,
+    ResumeError,
     UnknownNameError,
+    UsageError,
 )
+from dendrosim.outputs import RESULT
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,9 +41,6 @@ if TYPE_CHECKING:
 
 BACKENDS = ("auto", "numpy", "cython", "cpp", "cuda")
 PRECISIONS = ("auto", "single", "double")
-
-RESULT = "result.nc"
-PARTIAL = "partial.nc"
 
 # Typer 0.12 takes these classes from Click, later versions bring their own.
 ParseError: Any = typer.BadParameter.__mro__[2]
@@ -279,9 +279,10 @@ def check(
 
 @app.command()
 def run(
+    context: typer.Context,
     protocol: Annotated[
-        str, typer.Argument(help="A protocol, by name or by the path of its file.")
-    ],
+        str | None, typer.Argument(help="A protocol, by name or by the path of its file.")
+    ] = None,
     settings: Settings = None,
     backend: Annotated[
         str, typer.Option(metavar="|".join(BACKENDS), help="What computes.")
@@ -296,6 +297,10 @@ def run(
     check_end: Annotated[
         bool, typer.Option("--check-end", help="Compare the end with the nearest fixed point.")
     ] = False,
+    resume: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Go on with the interrupted run that has this --out."),
+    ] = None,
     out: Out = None,
     json: Json = False,
 ) -> None:
@@ -305,24 +310,27 @@ def run(
     with contextlib.redirect_stdout(sys.stderr) if json else contextlib.nullcontext():
         from dendrosim.outputs import Output
         from dendrosim.results import open_result
-        from dendrosim.running import run_and_measure
+        from dendrosim.running import go_on, run_into
 
-        entry, loaded = _loaded_protocol(protocol, settings)
-        output = Output(out, entry.name)
-        with _keeping_partial(output):
-            result, measurement = run_and_measure(
-                loaded,
-                backend=backend,
-                seed=seed,
-                precision=precision,
-                batch=batch,
-                threads=threads,
-                initial=None if initial is None else open_result(initial),
-                progress=True,
-                check_end=check_end,
-            )
-        with output.filling(PARTIAL) as folder:
-            result.save(folder / RESULT)
+        options: dict[str, Any] = {
+            "backend": backend,
+            "seed": seed,
+            "precision": precision,
+            "batch": batch,
+            "threads": threads,
+            "initial": None if initial is None else open_result(initial),
+            "check_end": check_end,
+        }
+        if resume is not None:
+            given = {k: v for k, v in options.items() if _is_given(context, k)}
+            _check_resumed(resume, protocol, settings, out)
+            loaded = None if protocol is None else _loaded_protocol(protocol, settings)[1]
+            result, measurement = go_on(resume, loaded, given, progress=True)
+            output = Output(resume, "")
+        else:
+            entry, loaded = _loaded_protocol(_needed(protocol), settings)
+            output = Output(out, entry.name)
+            result, measurement = run_into(output, loaded, progress=True, **options)
         figures = _drawn_beside_result(output, measurement)
     if json:
         _print_run_as_json(result, measurement, output, figures)
@@ -340,25 +348,26 @@ def _loaded_protocol(name: str, settings: list[str] | None) -> "tuple[Entry, Pro
     )
 
 
-@contextlib.contextmanager
-def _keeping_partial(output: "Output") -> Iterator[None]:
-    """Save what an error carries of a result, and say in the error where it is."""
-    try:
-        yield
-    except DendrosimError as error:
-        partial = getattr(error, "partial", None)
-        if partial is not None:
-            error.args = (f"{error}; {_save_partial(output, partial)}",)
-        raise
+def _needed(protocol: str | None) -> str:
+    if protocol is None:
+        raise UsageError("Missing argument 'PROTOCOL': only with --resume can it be left out")
+    return protocol
 
 
-def _save_partial(output: "Output", partial: "Result") -> str:
-    try:
-        with output.filling(RESULT) as folder:
-            partial.save(folder / PARTIAL)
-    except DendrosimError as error:
-        return f"what was recorded could not be saved: {error}"
-    return f"what was recorded is in {output.folder / PARTIAL}"
+def _is_given(context: typer.Context, option: str) -> bool:
+    source = context.get_parameter_source(option)
+    return source is not None and source.name != "DEFAULT"
+
+
+def _check_resumed(
+    folder: Path, protocol: str | None, settings: list[str] | None, out: Path | None
+) -> None:
+    if out is not None and out.absolute() != folder.absolute():
+        raise ResumeError(f"a resumed run stays in its folder, {folder}: leave --out {out} out")
+    if settings and protocol is None:
+        raise ResumeError(
+            f"{folder} has begun with its own parameters: leave --set {settings[0]} out"
+        )
 
 
 def _drawn_beside_result(output: "Output", measurement: "Measurement") -> list[Path]:

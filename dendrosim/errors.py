@@ -38,6 +38,10 @@ class DataError(UsageError):
     """A data or result file that is missing, truncated or of another kind."""
 
 
+class ResumeError(UsageError):
+    """A run that cannot be resumed: done, none, of another version, or not the one that was asked for."""
+
+
 class SpecError(DendrosimError):
     """A circuit or protocol that is readable but invalid."""
 

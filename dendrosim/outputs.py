@@ -3,13 +3,14 @@
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
 from dendrosim.errors import StorageError
 
 RUNS = Path("runs")
+RESULT, PARTIAL, UNFINISHED = "result.nc", "partial.nc", "unfinished"
 
 
 class Output:
@@ -30,9 +31,23 @@ class Output:
 
     def __init__(self, folder: Path | None, name: str) -> None:
         self.fresh = folder is None
+        self.made: list[Path] = []
         self.folder = folder or RUNS / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
         with storing(self.folder):
             _try_to_write(self.folder)
+
+    def begin(self) -> Path:
+        """Make the folder, and return where in it a run can keep what it needs until it is done."""
+        with storing(self.folder):
+            self._make()
+            self.fresh = False
+        return self.folder / UNFINISHED
+
+    def end(self) -> None:
+        """Delete the folder if it was made for this run and is empty."""
+        with suppress(OSError):
+            for path in reversed(self.made):
+                path.rmdir()
 
     @contextmanager
     def filling(self, *outdated: str) -> Iterator[Path]:
@@ -63,9 +78,11 @@ class Output:
     def _make(self) -> bool:
         """Make the folder and say whether it is new; two runs begun in one second get one each."""
         wanted, count = self.folder, 1
+        missing = [p for p in (*reversed(wanted.parents), wanted) if not p.exists()]
         while True:
             try:
                 self.folder.mkdir(parents=True)
+                self.made = [*missing[:-1], self.folder]
                 return True
             except FileExistsError:
                 if not self.fresh:

@@ -17,7 +17,7 @@ from dendrosim.errors import ParameterError, ShapeError, SpecError, UnknownMembe
 from dendrosim.initial import Fixed, Initial, Uniform
 from dendrosim.members import SPIKE
 from dendrosim.phases import Block, Phase, Recording, time_of
-from dendrosim.schedule import record_steps
+from dendrosim.schedule import record_pieces
 from dendrosim.signals.base import Signal, signal
 from dendrosim.signals.process import Process
 from dendrosim.signals.samples import Samples
@@ -241,7 +241,9 @@ class Protocol(Spec):
                     raise ParameterError(
                         f"{recording}: {name} has no unit {index}, only 0 to {size - 1}"
                     )
-        if recording.every != "spike" and not record_steps(self, recording).size:
+        if recording.every != "spike" and not any(
+            steps.size for steps in record_pieces(self, recording)
+        ):
             raise ParameterError(
                 f"{recording}: every = {recording.every} falls into none of the phases "
                 f"{', '.join(recording.phases)}; record more often"

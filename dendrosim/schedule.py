@@ -1,5 +1,6 @@
 """At which steps a recording keeps the state, when it keeps spikes, and which samples a block shows."""
 
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -12,28 +13,38 @@ if TYPE_CHECKING:
     from dendrosim.protocol import Block, Phase, Protocol, Recording
 
 
+_AT_ONCE = 2**16
+
+
 def record_steps(protocol: "Protocol", recording: "Recording") -> NDArray[np.int64]:
     """Return the steps at whose start a recording keeps the state."""
-    kept, start = [], 0
+    return np.concatenate([np.zeros(0, dtype=np.int64), *record_pieces(protocol, recording)])
+
+
+def record_pieces(protocol: "Protocol", recording: "Recording") -> Iterator[NDArray[np.int64]]:
+    """Yield the steps of `record_steps`, some at a time."""
+    start = 0
     for block in protocol.blocks:
         ends = np.cumsum([protocol.steps(p.duration) for p in block.phases])
-        cycle = int(ends[-1])
-        number = protocol.trials(block)
-        trials = start + np.arange(number, dtype=np.int64) * cycle
+        cycle, number, thin = int(ends[-1]), protocol.trials(block), recording.thin
+        stop = start + cycle * number
+        wanted = [i for i, p in enumerate(block.phases) if _wanted(recording, block, p)]
         if not isinstance(recording.every, str):
             every = protocol.steps(recording.every)
-            stop = start + cycle * number
-            multiples = np.arange(-(-start // every) * every, stop, every, dtype=np.int64)
-            multiples = multiples[(multiples - start) // cycle % recording.thin == 0]
-            phase = np.searchsorted(ends, (multiples - start) % cycle, side="right")
-        wanted = [i for i, p in enumerate(block.phases) if _wanted(recording, block, p)]
-        for index in wanted:
-            if not isinstance(recording.every, str):
-                kept.append(multiples[phase == index])
-            elif recording.every == "phase" or index == wanted[-1]:
-                kept.append(trials[:: recording.thin] + ends[index] - 1)
-        start += cycle * number
-    return np.unique(np.concatenate(kept)) if kept else np.zeros(0, dtype=np.int64)
+            for first in range(-(-start // every) * every, stop, every * _AT_ONCE):
+                last = min(stop, first + every * _AT_ONCE)
+                multiples = np.arange(first, last, every, dtype=np.int64)
+                multiples = multiples[(multiples - start) // cycle % thin == 0]
+                phase = np.searchsorted(ends, (multiples - start) % cycle, side="right")
+                yield multiples[np.isin(phase, wanted)]
+        elif wanted:
+            last_steps = ends[wanted if recording.every == "phase" else wanted[-1:]] - 1
+            for trial in range(0, number, thin * _AT_ONCE):
+                trials = np.arange(
+                    trial, min(number, trial + thin * _AT_ONCE), thin, dtype=np.int64
+                )
+                yield (start + trials[:, None] * cycle + last_steps).ravel()
+        start = stop
 
 
 def spike_windows(protocol: "Protocol", recording: "Recording") -> NDArray[np.int64]:

@@ -8,16 +8,17 @@ import errno
 import json
 import os
 import secrets
-from collections.abc import Mapping
-from contextlib import suppress
-from io import BytesIO
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dendrosim.disk import Disk
 from dendrosim.errors import DataError, SpecError, StorageError
+from dendrosim.mapped import PIECE, pieces, rows_at_once
 from dendrosim.protocol import Protocol
 from dendrosim.results import (
     INDEX_ATTRIBUTES,
@@ -45,8 +46,13 @@ def write_result(result: Result, path: str | os.PathLike[str]) -> Path:
         "provenance": _to_json("provenance", result.provenance),
         "metrics": _to_json("metric", result.metrics),
     }
-    with _pack(result, texts).getbuffer() as content:
-        return write_file(path, content)
+    path = Path(path)
+    with _replacing(path) as file:
+        disk = Disk(file)
+        with disk.holding_interrupts():
+            _pack(result, texts, disk)
+        disk.check()
+    return path
 
 
 def read_result(path: str | os.PathLike[str]) -> Result:
@@ -78,12 +84,20 @@ def write_file(path: str | os.PathLike[str], content: bytes | memoryview) -> Pat
         If it cannot be written; nothing is left behind then.
     """
     path = Path(path)
+    with _replacing(path) as file:
+        file.write(content)
+    return path
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[BinaryIO]:
+    """Give a file to write that takes the place of another when it is whole."""
     if path.is_dir():
         raise StorageError(f"cannot write {path}: it is a folder; give the path of a file")
     temporary = path.with_name(f".{path.name[:80]}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
-        with temporary.open("wb") as file:
-            file.write(content)
+        with temporary.open("w+b") as file:
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -92,7 +106,6 @@ def write_file(path: str | os.PathLike[str], content: bytes | memoryview) -> Pat
     finally:
         with suppress(OSError):
             temporary.unlink()
-    return path
 
 
 def _reason(path: Path, error: OSError) -> str:
@@ -123,14 +136,13 @@ def _to_json(kind: str, values: Mapping[str, Any]) -> str:
     return json.dumps(dict(values), default=plain)
 
 
-def _pack(result: Result, texts: Mapping[str, str]) -> BytesIO:
-    """Return the file's content; in memory, because HDF5 can crash where a disk is full."""
+def _pack(result: Result, texts: Mapping[str, str], disk: Disk) -> None:
+    """Write the file's content, some rows at a time."""
     import h5netcdf
     import h5py
 
     recorded = result.protocol.recorded()
-    content = BytesIO()
-    with h5netcdf.File(content, "w") as file:
+    with h5netcdf.File(disk, "w") as file:
         file.attrs[_MARK] = FORMAT
         file.attrs["status"] = result.status
         for name, text in {**texts, "message": result.message}.items():
@@ -139,40 +151,60 @@ def _pack(result: Result, texts: Mapping[str, str]) -> BytesIO:
         for name, (time, values) in result.traces.items():
             group = file.create_group(f"recordings/{name}")
             labels = label(result.protocol, name, recorded.get(name))
-            _write_array(group, labels, values, time)
+            _write_array(disk, group, labels, values, time)
         for name, values in result.state.items():
             labels = label(result.protocol, name, None)
-            _write_array(file.create_group(f"final/{name}"), labels, values)
+            _write_array(disk, file.create_group(f"final/{name}"), labels, values)
         for name, spikes in result.spikes.items():
             group = file.create_group(f"spikes/{name}")
             group.dimensions = {"spike": len(spikes.unit)}
             for part, values in spikes._asdict().items():
                 if values is not None:
                     attributes = TIME_ATTRIBUTES if part == "time" else INDEX_ATTRIBUTES
-                    _write_variable(group, part, ("spike",), values, attributes)
-    return content
+                    _write_variable(disk, group, part, ("spike",), values, attributes)
 
 
-def _write_array(group: Any, labels: Labels, values: NDArray, time: NDArray | None = None) -> None:
+def _write_array(
+    disk: Disk, group: Any, labels: Labels, values: NDArray, time: NDArray | None = None
+) -> None:
     axes = labels.axes(time)
     group.dimensions = {name: len(axis) for name, axis in axes.items()}
     for name, axis in axes.items():
         _write_variable(
-            group, name, (name,), axis, TIME_ATTRIBUTES if name == "time" else INDEX_ATTRIBUTES
+            disk,
+            group,
+            name,
+            (name,),
+            axis,
+            TIME_ATTRIBUTES if name == "time" else INDEX_ATTRIBUTES,
         )
     values = squeeze(values, len(axes))
-    _write_variable(group, labels.name, tuple(axes), values, labels.attributes)
+    _write_variable(disk, group, labels.name, tuple(axes), values, labels.attributes)
 
 
 def _write_variable(
-    group: Any, name: str, axes: tuple[str, ...], values: NDArray, attributes: Mapping[str, str]
+    disk: Disk,
+    group: Any,
+    name: str,
+    axes: tuple[str, ...],
+    values: NDArray,
+    attributes: Mapping[str, str],
 ) -> None:
-    packing: dict[str, Any] = {}
     if values.nbytes > _COMPRESSED_BYTES:
-        packing = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
-    variable = group.create_variable(name, axes, data=np.ascontiguousarray(values), **packing)
+        packing: dict[str, Any] = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
+        if values.nbytes > PIECE:
+            packing["chunks"] = (rows_at_once(values), *values.shape[1:])
+        variable = group.create_variable(name, axes, values.dtype, **packing)
+        first = 0
+        for piece in pieces(values):
+            variable[first : first + len(piece)] = np.ascontiguousarray(piece)
+            first += len(piece)
+            disk.check()
+    else:
+        variable = group.create_variable(name, axes, data=np.ascontiguousarray(values))
     for key, value in attributes.items():
         variable.attrs[key] = value
+    disk.check()
 
 
 # -- reading --------------------------------------------------------------------------------------

@@ -14,13 +14,13 @@ import test_pathways
 from reference_problems import PROBLEMS, leaky_protocol
 
 import dendrosim as ds
-from dendrosim import catalogue
+from dendrosim import catalogue, engine
 from dendrosim.cli import main
-from dendrosim.engine import backends, run, simulate
+from dendrosim.engine import backends, run, simulate, unfinished
 from dendrosim.engine.compilation import compiled
 from dendrosim.engine.cpp import execute
 from dendrosim.engine.cuda import toolchain
-from dendrosim.errors import BackendMissingError, NonFiniteError
+from dendrosim.errors import BackendMissingError, NonFiniteError, ResumeError
 
 MODELS = (
     "backprop", "bmvr", "burst_microcircuit", "dynamical_tp", "multiplexed_dtp", "pv", "pyramidal_burst",
@@ -200,6 +200,16 @@ def test_a_number_that_is_not_finite_ends_the_run_within_a_hundred_steps(cuda, p
     values = raised.value.partial.traces["unit.v"].values
     assert np.all(np.isfinite(values))
     assert 100 < len(values) < 1000
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_run_that_keeps_its_recordings_in_a_folder_cannot_be_resumed(cuda, place, tmp_path):
+    folder = tmp_path / "unfinished"
+    found = cuda(place, leaky_protocol(), folder=folder)
+    assert (folder / "trace0.bin").stat().st_size == found.traces["cell.v"].values.nbytes
+    assert not unfinished.has_started(folder)
+    with pytest.raises(ResumeError, match="back end cuda keeps no checkpoints"):
+        engine.resume(folder)
 
 
 # -- what is there and what is missing --------------------------------------------------------------

@@ -1,8 +1,10 @@
 """A result comes back from disk bit for bit, or a typed error says why not; labels carry SI units."""
 
 import errno
+import gc
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -327,6 +329,41 @@ def test_full_disk_is_told_from_the_writing_itself(tmp_path, monkeypatch):
     monkeypatch.setattr("dendrosim.storage.Path.unlink", lambda path: None)
     with pytest.raises(StorageError, match="No space left on device; free some space"):
         examples.result().save(tmp_path / "run.nc")
+
+
+@pytest.mark.parametrize("room", range(0, 24_000, 4_000))
+def test_a_disk_that_is_full_after_some_bytes_leaves_nothing(tmp_path, monkeypatch, room):
+    write = os.pwrite
+
+    def filling(number, content, place):
+        if place + len(content) > room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(number, content, place)
+
+    monkeypatch.setattr(os, "pwrite", filling)
+    with pytest.raises(StorageError, match="No space left on device; free some space"):
+        examples.result().save(tmp_path / "run.nc")
+    gc.collect()  # whatever HDF5 has left open is closed now, or crashes
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("number", [0, 1, 10])
+def test_an_interrupt_while_hdf5_writes_leaves_nothing(tmp_path, monkeypatch, number):
+    write, calls, before = os.pwrite, [], signal.getsignal(signal.SIGINT)
+
+    def interrupting(*arguments):
+        calls.append(arguments)
+        if len(calls) == number + 1:
+            os.kill(os.getpid(), signal.SIGINT)
+        return write(*arguments)
+
+    monkeypatch.setattr(os, "pwrite", interrupting)
+    with pytest.raises(KeyboardInterrupt):
+        examples.result().save(tmp_path / "run.nc")
+    assert calls
+    gc.collect()
+    assert not list(tmp_path.iterdir())
+    assert signal.getsignal(signal.SIGINT) == before
 
 
 def test_importing_loads_no_heavy_package():

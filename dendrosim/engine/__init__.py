@@ -1,5 +1,5 @@
 """From a protocol to a finished run: circuit and protocol -> Brian2 network -> program -> result."""
 
-from dendrosim.engine.simulate import run
+from dendrosim.engine.simulate import resume, run
 
-__all__ = ["run"]
+__all__ = ["resume", "run"]

@@ -44,6 +44,8 @@ def _cuda(task: Task, progress: Progress) -> Outcome:
 
 
 BACKENDS: dict[str, Backend] = {"numpy": _numpy, "cython": _cython, "cpp": _cpp, "cuda": _cuda}
+COMPILED = ("cpp", "cuda")
+"""The back ends that make a program; what it records is in files during the run."""
 SINGLE = ("cuda",)
 """The back ends whose precision `auto` is single; that of the others is double."""
 

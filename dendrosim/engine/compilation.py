@@ -3,14 +3,12 @@
 import sys
 
 from dendrosim.circuit import Circuit
+from dendrosim.engine.backends import COMPILED
 from dendrosim.engine.cpp.program import Program, program
 from dendrosim.engine.outcome import Progress, Task
 from dendrosim.engine.timeline import timeline
 from dendrosim.errors import UnknownNameError
 from dendrosim.protocol import Block, Phase, Protocol
-
-COMPILED = ("cpp", "cuda")
-"""The back ends that make a program."""
 
 
 def compiled(spec: Circuit | Protocol, backend: str = "cpp", precision: str = "auto") -> Program:
@@ -30,7 +28,7 @@ def compiled(spec: Circuit | Protocol, backend: str = "cpp", precision: str = "a
     protocol = spec if isinstance(spec, Protocol) else undriven(spec)
     if precision == "auto":
         precision = "single" if backend == "cuda" else "double"
-    progress = Progress(Task(protocol, timeline(protocol, 0), {}, precision, 1), sys.stderr)
+    progress = Progress(Task(protocol, timeline(protocol, 0), dict, precision, 1), sys.stderr)
     if backend == "cuda":
         from dendrosim.engine.cuda.execute import CUDA
         from dendrosim.engine.cuda.toolchain import can_compile

@@ -2,8 +2,9 @@
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
@@ -20,16 +21,25 @@ from dendrosim.protocol import Protocol, Recording
 class Task:
     """One run to be done: a protocol with its batch, unrolled, and the state it starts from.
 
-    At most `spike_limit` spikes are kept; with more the run ends.
+    The state is drawn when it is asked for, so that nobody holds a second copy of the weights during the run.
+
+    At most `spike_limit` spikes are kept; with more the run ends. In `folder`, if given, are recordings and
+    checkpoints during the run; every `interval` seconds (negative: never) there is a new one. `resumed` says
+    that the run goes on from what the folder holds; then nobody asks for `state`. A process that works in the
+    folder keeps the file descriptor `lock` open.
     """
 
     protocol: Protocol
     line: Timeline
-    state: Mapping[str, NDArray[Any]]
+    state: Callable[[], Mapping[str, NDArray[Any]]]
     precision: str
     threads: int
     wirings: Mapping[str, Wiring] = field(default_factory=dict)
     spike_limit: int = 2**62
+    folder: Path | None = None
+    interval: float = -1.0
+    resumed: bool = False
+    lock: int | None = None
 
     def guarded(self, thorough: bool) -> list[str]:
         """Return the keys watched for non-finite numbers in every step, or (thorough) in every hundredth.
@@ -97,6 +107,7 @@ class Progress:
     def __init__(self, task: Task, stream: TextIO | None) -> None:
         self.task, self.stream = task, stream
         self.begin: float | None = None
+        self.first = 0
         self.width = 0
         self.shown = 0.0
 
@@ -114,19 +125,19 @@ class Progress:
             return
         now = time.perf_counter()
         if self.begin is None:
-            self.begin = now
+            self.begin, self.first = now, step
         if now - self.shown < 0.15 and step < self.task.line.steps:
             return
         self.shown = now
         line, dt = self.task.line, self.task.protocol.time_step
         label = line.labels[line.kinds[min(max(segment, 0), len(line.kinds) - 1)]]
-        elapsed = now - self.begin
-        speed = step * dt / elapsed if elapsed > 0 else 0.0
+        elapsed, done = now - self.begin, step - self.first
+        speed = done * dt / elapsed if elapsed > 0 else 0.0
         left = (line.steps - step) * dt / speed if speed > 0 else float("nan")
         rest = f", {_span(left)} left" if np.isfinite(left) and step < line.steps else ""
         self._line(
             f"{label}: {_span(step * dt)} of {_span(line.steps * dt)} simulated, "
-            f"{speed:.3g} s/s ({step / elapsed if elapsed > 0 else 0:,.0f} steps/s){rest}"
+            f"{speed:.3g} s/s ({done / elapsed if elapsed > 0 else 0:,.0f} steps/s){rest}"
         )
 
     def close(self) -> None:

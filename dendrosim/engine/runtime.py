@@ -343,7 +343,7 @@ def run(task: Task, target: str, progress: Progress) -> Outcome:
     with brian("runtime", task.precision, target), np.errstate(all="ignore"):
         dense = NumpyDense(task)
         built = build(task.protocol, task.precision, dense)
-        for key, value in all_values(task.protocol, task.line, task.state, built.ones).items():
+        for key, value in all_values(task.protocol, task.line, task.state(), built.ones).items():
             built.arrays[key].get_value()[...] = value
         for name, wiring in task.wirings.items():
             _connect(built, built.bundles[name], wiring)

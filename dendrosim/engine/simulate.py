@@ -1,17 +1,21 @@
 """One run: choose the back end, unroll the protocol, run it, and make a result of what came back."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dendrosim.engine.backends import BACKENDS, SINGLE, choose
+from dendrosim.engine.backends import BACKENDS, COMPILED, SINGLE, choose
 from dendrosim.engine.outcome import Outcome, SpikeTrain, Task, reporter
 from dendrosim.engine.provenance import provenance
 from dendrosim.engine.state import initial_state, state_keys
 from dendrosim.engine.timeline import timeline
+from dendrosim.engine.unfinished import Settings, begun, read, reopened
 from dendrosim.engine.wiring import wirings
 from dendrosim.errors import (
     MemoryLimitError,
@@ -20,15 +24,19 @@ from dendrosim.errors import (
     RunInterruptedError,
     UnknownNameError,
 )
+from dendrosim.mapped import derived
 from dendrosim.members import LAST_SPIKE
 from dendrosim.memory import available
 from dendrosim.protocol import Protocol, check_protocol
 from dendrosim.results import Result, Spikes, Trace
 
+_NO_LIMIT = 2**62
 _BYTES_PER_SPIKE = 12 + 16 + 8  # as read, as returned, and while a file is written
 # What a further thread is taken for: multiply-adds of a product, units times samples of a population.
 _PRODUCTS, _UNITS = 1_250_000, 15_000
 _MOST_THREADS = 256
+INTERVAL = 20.0
+"""Seconds from one checkpoint to the next, at least."""
 
 
 def run(
@@ -40,6 +48,8 @@ def run(
     threads: int | None = None,
     initial: "Result | Mapping[str, Any] | None" = None,
     progress: bool | None = None,
+    folder: Path | None = None,
+    notes: Mapping[str, Any] | None = None,
 ) -> Result:
     """Run a protocol.
 
@@ -63,6 +73,11 @@ def run(
         pathways need the seed from which they were connected.
     progress : bool, optional
         Progress on stderr; default only on a terminal.
+    folder : path, optional
+        Where recordings and checkpoints are kept during the run, for `resume`. The arrays of the result lie
+        there; who gave the folder deletes it when it needs neither.
+    notes : mapping, optional
+        What else is kept with the checkpoints; values that JSON can hold.
 
     Returns
     -------
@@ -81,27 +96,75 @@ def run(
     precision, threads = _precision(precision, name), _threads(protocol, threads)
     line = timeline(protocol, seed)
     given = _states(protocol, initial, seed) if initial is not None else None
+    state: Callable[[], Mapping[str, NDArray[Any]]] = partial(initial_state, protocol, seed)
+    if given is not None:
+        checked = initial_state(protocol, seed, given)
+        state = lambda: checked  # noqa: E731
     task = Task(
         protocol,
         line,
-        initial_state(protocol, seed, given),
+        state,
         precision,
         threads,
         wirings(protocol, seed),
-        spike_limit(),
+        # Compiled programs keep them on the disk, in a folder that was given for it.
+        spike_limit() if folder is None or name not in COMPILED else _NO_LIMIT,
     )
+    if folder is None:
+        return _run(task, name, seed, progress)
+    with begun(folder, protocol, Settings(name, precision, threads, seed, notes or {})) as lock:
+        task = replace(task, folder=folder, interval=INTERVAL, lock=lock.fileno())
+        return _run(task, name, seed, progress)
+
+
+def resume(folder: Path, progress: bool | None = None) -> Result:
+    """Go on with an interrupted run in its folder.
+
+    Returns
+    -------
+    Result
+        As if the run had not been interrupted, bit for bit.
+
+    Raises
+    ------
+    ResumeError
+        If it cannot; else as `run`.
+    """
+    protocol, settings = read(folder)
+    seed = settings.seed
+    with reopened(folder) as lock:
+        task = Task(
+            protocol,
+            timeline(protocol, seed),
+            partial(initial_state, protocol, seed),
+            settings.precision,
+            settings.threads,
+            wirings(protocol, seed),
+            _NO_LIMIT,
+            folder,
+            INTERVAL,
+            True,
+            lock.fileno(),
+        )
+        return _run(task, choose(settings.backend), seed, progress)
+
+
+def _run(task: Task, backend: str, seed: int, progress: bool | None) -> Result:
     report = reporter(task, progress)
     try:
-        outcome = BACKENDS[name](task, report)
+        outcome = BACKENDS[backend](task, report)
     finally:
         report.close()
-    record = provenance(protocol, task, outcome, name, seed)
+    record = provenance(task.protocol, task, outcome, backend, seed)
     return _result(task, outcome, record)
 
 
 def _result(task: Task, outcome: Outcome, record: Mapping[str, Any]) -> Result:
     dt = task.protocol.time_step
-    traces = {n: Trace(steps * dt, rows) for n, (steps, rows) in _finite(outcome).items()}
+    traces = {
+        n: Trace(derived(steps, lambda s: s * dt, task.folder), rows)
+        for n, (steps, rows) in _finite(outcome).items()
+    }
     stopped = outcome.interrupted or outcome.full
     status = "diverged" if outcome.bad else "interrupted" if stopped else "done"
     message = f"{outcome.steps} of {task.line.steps} steps done"
@@ -133,9 +196,11 @@ def _result(task: Task, outcome: Outcome, record: Mapping[str, Any]) -> Result:
 def _spikes(task: Task, train: SpikeTrain) -> Spikes:
     """Return spikes by unit and time; the step of the spike is the one whose end is beyond the threshold."""
     steps, elements = train
-    units, samples = np.divmod(elements, np.int32(task.protocol.batch))
+    batch, dt = np.int32(task.protocol.batch), task.protocol.time_step
     return Spikes(
-        units, steps * task.protocol.time_step, samples if task.protocol.batch > 1 else None
+        derived(elements, lambda e: e // batch, task.folder),
+        derived(steps, lambda s: s * dt, task.folder),
+        derived(elements, lambda e: e % batch, task.folder) if batch > 1 else None,
     )
 
 

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dendrosim.engine.cpp.program import CPP, Kit, Program, discard, program
-from dendrosim.engine.cpp.task import kept, write_task
+from dendrosim.engine.cpp.task import kept, steps_file, write_task
 from dendrosim.engine.outcome import Outcome, Progress, SpikeTrain, Task
 from dendrosim.engine.state import final_keys, state_shape
 from dendrosim.errors import ProgramError, StorageError
-from dendrosim.schedule import record_steps
+from dendrosim.mapped import mapped
 
 _DONE, _NON_FINITE, _INTERRUPTED, _FULL, _FAILED = 0, 3, 4, 5, 70
 
@@ -38,6 +38,8 @@ def run(task: Task, progress: Progress, kit: Kit = CPP) -> Outcome:
         If the temporary folder of the run cannot be written, for instance because the disk is full.
     """
     made = program(task.protocol, task.precision, progress, kit)
+    if task.folder is not None:
+        return _started(task, made, task.folder, progress, kit)
     try:
         folder = Path(tempfile.mkdtemp(prefix="dendrosim-run-"))
     except OSError as error:
@@ -45,25 +47,30 @@ def run(task: Task, progress: Progress, kit: Kit = CPP) -> Outcome:
             f"cannot make a temporary folder: {error.strerror or error}; set TMPDIR"
         ) from None
     try:
-        try:
-            return _run(task, made, folder, progress)
-        except _NotStartedError:
-            discard(made)
-            made = program(task.protocol, task.precision, progress, kit)
-            return _run(task, made, folder, progress)
+        return _started(task, made, folder, progress, kit)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _started(task: Task, made: Program, folder: Path, progress: Progress, kit: Kit) -> Outcome:
+    try:
+        return _run(task, made, folder, progress)
+    except _NotStartedError:
+        discard(made)
+        made = program(task.protocol, task.precision, progress, kit)
+        return _run(task, made, folder, progress)
+
+
 def _run(task: Task, made: Program, folder: Path, progress: Progress) -> Outcome:
     begin = time.perf_counter()
-    try:
-        write_task(folder / "task.bin", task, made.manifest)
-    except OSError as error:
-        raise StorageError(
-            f"cannot write the run's folder {folder}: {error.strerror or error}"
-        ) from None
-    code, steps, stepping, interrupted = _watch(made, folder, progress)
+    if not task.resumed:
+        try:
+            write_task(folder / "task.bin", task, made.manifest)
+        except OSError as error:
+            raise StorageError(
+                f"cannot write the run's folder {folder}: {error.strerror or error}"
+            ) from None
+    code, steps, stepping, interrupted = _watch(made, folder, progress, task.lock)
     try:
         outcome = _read(task, made, folder, steps, code, interrupted)
     except FileNotFoundError as error:
@@ -75,13 +82,15 @@ def _run(task: Task, made: Program, folder: Path, progress: Progress) -> Outcome
     return outcome
 
 
-def _watch(made: Program, folder: Path, progress: Progress) -> tuple[int, int, float, bool]:
+def _watch(
+    made: Program, folder: Path, progress: Progress, lock: int | None
+) -> tuple[int, int, float, bool]:
     """Start the program and follow it; return (exit code, steps done, their seconds, whether interrupted)."""
     try:
         process = subprocess.Popen(
-            [str(made.folder / "program"), str(folder)], cwd=made.folder, stdout=subprocess.PIPE,
+            [str(made.folder / "program"), str(folder.absolute())], cwd=made.folder, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, start_new_session=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            env={**os.environ, "OMP_NUM_THREADS": "1"}, pass_fds=[] if lock is None else [lock],
         )  # fmt: skip
     except OSError as error:
         raise _NotStartedError(
@@ -148,23 +157,21 @@ def _read(
             units, samples = kept(task, name, recording)
             shape = (len(units), len(samples))
         path = folder / f"trace{index}.bin"
-        flat = np.fromfile(path, dtype=np.float32 if task.precision == "single" else np.float64)
+        flat = mapped(path, np.float32 if task.precision == "single" else np.float64)
         rows = len(flat) // (shape[0] * shape[1])
-        planned = record_steps(task.protocol, recording)
+        planned = mapped(folder / steps_file(index), np.int64)
         traces[name] = (planned[:rows], flat[: rows * shape[0] * shape[1]].reshape(rows, *shape))
     final: dict[str, NDArray[Any]] = {}
     bad: dict[str, NDArray[Any]] = {}
     path = folder / "final.bin"
-    raw = path.read_bytes() if path.exists() or not interrupted else b""
+    raw = mapped(path, np.uint8) if path.exists() or not interrupted else np.zeros(0, np.uint8)
     offset = 0
     for name, key in final_keys(task.protocol.circuit).items():
         shape = state_shape(task.protocol, name)
         size = shape[0] * shape[1] * np.dtype(dtypes[key]).itemsize
         if offset + size > len(raw):
             break
-        final[name] = (
-            np.frombuffer(raw[offset : offset + size], dtype=dtypes[key]).reshape(shape).copy()
-        )
+        final[name] = raw[offset : offset + size].view(dtypes[key]).reshape(shape)
         offset += size
         if code == _NON_FINITE and not np.all(np.isfinite(final[name])):
             bad[name] = final[name]
@@ -175,7 +182,7 @@ def _read(
 
 
 def _train(folder: Path, index: int) -> SpikeTrain:
-    steps = np.fromfile(folder / f"spikes{index}.steps.bin", dtype=np.int64)
-    elements = np.fromfile(folder / f"spikes{index}.elements.bin", dtype=np.int32)
+    steps = mapped(folder / f"spikes{index}.steps.bin", np.int64)
+    elements = mapped(folder / f"spikes{index}.elements.bin", np.int32)
     count = min(len(steps), len(elements))  # they differ only after a second interrupt
     return steps[:count], elements[:count]

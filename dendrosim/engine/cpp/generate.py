@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from brian2.core.variables import DynamicArrayVariable
 from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
 from brian2.devices.device import all_devices
 from brian2.units.allunits import second
@@ -23,6 +24,7 @@ from dendrosim.engine.synapses import Bundle
 from dendrosim.protocol import Protocol
 
 _DEVICE = "dendrosim_cpp"
+_HEADERS = ("parallel.h", "tiles.h", "dense.h", "random.h", "task.h", "runtime.h", "checkpoint.h")
 _INCLUDE = re.compile(r"^\s*#include\s*[<\"][^>\"]*[>\"]", re.M)
 _FUNCTION = re.compile(r"^void (_(?:before_|after_)?run_\w+)\(\)\s*$", re.M)
 
@@ -58,6 +60,12 @@ def _write_glue(device: Any, built: Built, dense: CppDense, folder: Path) -> Non
             f"    {{brian::{name}, {variable.size}, {np.dtype(variable.dtype).itemsize}}},"
         )
     clock = device.get_array_name(built.clock.variables["t"]).rsplit("_t", 1)[0]
+    named = {id(v) for v in built.arrays.values()}
+    spans = [
+        f"    hidden.push_back({{brian::{name}, (int64_t)sizeof(*brian::{name})*{variable.size}}});"
+        for variable, name in device.arrays.items()
+        if id(variable) not in named and _moves(variable)
+    ]
     text = f"""// Names the program's arrays and runs its network for as many steps as the task says.
 namespace ds {{
 Array arrays[{len(keys)}];
@@ -71,16 +79,18 @@ void start()
     std::copy(std::begin(all), std::end(all), arrays);
 {chr(10).join(dense.assignments(built))}
 {chr(10).join(_bundle(device, b, clock) for b in built.bundles.values())}
+{chr(10).join(spans)}
     load();
     brian::{clock}_dt[0] = task.dt;
     for (Bundle& b : bundles) b.prepare(b);
+    resume();
 }}
 // Network::run would do, but it looks up the clock of every object in every step, and asks for the time.
 void loop()
 {{
     using namespace brian;
-    ds_clock.timestep[0] = 0;
-    ds_clock.t[0] = 0;
+    ds_clock.timestep[0] = task.step;
+    ds_clock.t[0] = task.step*task.dt;
     const auto begin = std::chrono::steady_clock::now();
     Network::_globally_running = true;
     Network::_globally_stopped = false;
@@ -95,7 +105,7 @@ void loop()
         ds_clock.tick();
     }}
     Network::_globally_running = false;
-    task.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    task.seconds = seconds(begin, std::chrono::steady_clock::now());
 }}
 }}
 """
@@ -110,6 +120,11 @@ void loop()
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
+def _moves(variable: Any) -> bool:
+    """Whether an array can change from step to step; those of synapses are kept with their pathway."""
+    return not (variable.constant or isinstance(variable, DynamicArrayVariable))
+
+
 def _bundle(device: Any, bundle: Bundle, clock: str) -> str:
     """Return the statement that tells where the synapses of a pathway are kept."""
 
@@ -121,7 +136,7 @@ def _bundle(device: Any, bundle: Bundle, clock: str) -> str:
     last = synapses.variables.get("lastupdate")
     blank = f"&{name(last)}" if last is not None else ""
     sizes = {"pre": synapses.source, "post": synapses.target}
-    prepares = []
+    prepares, queues = [], []
     for kind, pathway in bundle.pathways.items():
         delays = "b.delays.data(), (int)b.delays.size()" if kind == "pre" else "&none, 1"
         other = "post" if kind == "pre" else "pre"
@@ -129,10 +144,13 @@ def _bundle(device: Any, bundle: Bundle, clock: str) -> str:
         prepares.append(
             f"brian::{pathway.name}.prepare({counts}, {delays}, b.{kind}->data(), (int)b.{kind}->size(), task.dt);"
         )
+        queues.append(
+            f"for (auto* q : brian::{pathway.name}.queue) b.queues.push_back({{&q->offset, &q->queue}});"
+        )
     pre, post = (name(synapses.variables[f"_synaptic_{k}"]) for k in ("pre", "post"))
     count = device.get_array_name(synapses.variables["N"])
     return f"""    bundles.push_back({{&{pre}, &{post}, brian::{count}, {{{values}}}, {{{blank}}},
-        [](Bundle& b) {{ double none = 0; (void)none; {" ".join(prepares)} }}, {{}}}});"""
+        [](Bundle& b) {{ double none = 0; (void)none; {" ".join([*prepares, *queues])} }}, {{}}, {{}}}});"""
 
 
 def _merge(device: Any, folder: Path) -> None:
@@ -145,7 +163,7 @@ def _merge(device: Any, folder: Path) -> None:
     lines = [*sorted(u for u in used if "<" in u), "#include <algorithm>", "#include <random>"]
     lines += [f'#include "{h}"' for h in ["runtime.h", *headers, *declared]]
     lines += [f'#include "{s}"' for s in sources if s not in objects and s != "main.cpp"]
-    lines += ['#include "ds_glue.cpp"']
+    lines += ['#include "checkpoint.h"', '#include "ds_glue.cpp"']
     for source in objects:
         name = Path(source).stem
         lines += [f"namespace ds_{name} {{", f'#include "{source}"', "}"]
@@ -155,5 +173,5 @@ def _merge(device: Any, folder: Path) -> None:
         ]
     lines += ['#include "main.cpp"', ""]
     (folder / "program.cpp").write_text("\n".join(lines))
-    for header in ("parallel.h", "tiles.h", "dense.h", "runtime.h"):
+    for header in _HEADERS:
         shutil.copy(Path(__file__).with_name(header), folder)

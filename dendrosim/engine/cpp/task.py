@@ -1,4 +1,4 @@
-"""The task file: everything a compiled program is told about one run, in the order `runtime.h` reads it."""
+"""The task file: everything a compiled program is told about one run, in the order `task.h` reads it."""
 
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -10,7 +10,7 @@ from dendrosim.engine.outcome import Task, kept_elements
 from dendrosim.engine.state import WEIGHT, all_values, final_keys, state_shape
 from dendrosim.engine.timeline import CIRCUIT
 from dendrosim.protocol import Recording
-from dendrosim.schedule import record_steps, spike_windows
+from dendrosim.schedule import record_pieces, spike_windows
 
 _MAGIC = 0x6473696D31
 
@@ -18,8 +18,8 @@ _MAGIC = 0x6473696D31
 class Writer:
     """Writes the task file of a program."""
 
-    def __init__(self, file: BinaryIO, manifest: dict[str, Any]) -> None:
-        self.file = file
+    def __init__(self, file: BinaryIO, folder: Path, manifest: dict[str, Any]) -> None:
+        self.file, self.folder = file, folder
         self.ids = {key: i for i, key in enumerate(manifest["keys"])}
         self.sizes: list[int] = manifest["sizes"]
         self.dtypes: list[str] = manifest["dtypes"]
@@ -30,17 +30,17 @@ class Writer:
         """Write a whole task."""
         protocol, line = task.protocol, task.line
         self._integers(_MAGIC, task.threads)
-        self._doubles(protocol.time_step)
+        self._doubles(protocol.time_step, task.interval)
         self._integers(
             line.steps, self.ids[f"{CIRCUIT}.ds_t_phase"], self.ids[f"{CIRCUIT}.ds_t_block"]
         )
-        values = all_values(protocol, line, task.state, self.ones)
+        values = all_values(protocol, line, task.state(), self.ones)
         self._integers(len(values))
         for key, value in values.items():
             index = self.ids[key]
             flat = np.ascontiguousarray(value, dtype=self.dtypes[index]).ravel()
             self._integers(index, flat.size)
-            self.file.write(flat.tobytes())
+            self.file.write(flat.data)
         data = list(protocol.data)
         self._integers(len(data))
         for name in data:
@@ -74,9 +74,11 @@ class Writer:
     def _tapes(self, task: Task) -> None:
         recorded = task.protocol.recorded()
         self._integers(len(recorded))
-        for name, recording in recorded.items():
+        for index, (name, recording) in enumerate(recorded.items()):
+            with (self.folder / steps_file(index)).open("wb") as steps:
+                for piece in record_pieces(task.protocol, recording):
+                    steps.write(piece.data)
             self._integers(self.ids[name if "." in name else f"{name}.{WEIGHT}"])
-            self._list(record_steps(task.protocol, recording))
             self._list(picked(task, name, recording))
 
     def _noises(self, task: Task) -> None:
@@ -111,11 +113,16 @@ class Writer:
     def _list(self, values: Any, dtype: Any = np.int64) -> None:
         array = np.ascontiguousarray(values, dtype=dtype)
         self._integers(array.size)
-        self.file.write(array.tobytes())
+        self.file.write(array.data)
 
     def _matrix(self, values: NDArray[np.float64]) -> None:
         self._integers(*values.shape)
-        self.file.write(np.ascontiguousarray(values, dtype=np.float64).tobytes())
+        self.file.write(np.ascontiguousarray(values, dtype=np.float64).data)
+
+
+def steps_file(index: int) -> str:
+    """Return the name of the file beside the task with the steps in which a recording keeps the state."""
+    return f"steps{index}.bin"
 
 
 def kept(task: Task, name: str, recording: Recording) -> tuple[list[int], list[int]]:
@@ -136,6 +143,8 @@ def picked(task: Task, name: str, recording: Recording) -> NDArray[np.int64]:
 
 
 def write_task(path: Path, task: Task, manifest: dict[str, Any]) -> None:
-    """Write the task file of one run."""
-    with path.open("wb") as file:
-        Writer(file, manifest).write(task)
+    """Write the task file of one run, whole or not at all."""
+    fresh = path.with_suffix(".new")
+    with fresh.open("wb") as file:
+        Writer(file, path.parent, manifest).write(task)
+    fresh.replace(path)

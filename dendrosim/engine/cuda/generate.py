@@ -23,6 +23,7 @@ from dendrosim.engine.synapses import Bundle
 from dendrosim.protocol import Protocol
 
 _DEVICE = "dendrosim_cuda"
+_SHARED = ("random.h", "task.h")
 _INCLUDE = re.compile(r"^\s*#include\s*[<\"][^>\"]*[>\"]", re.M)
 _FUNCTION = re.compile(r"^void (_(?:before_|after_)?run_\w+)\(\)\s*$", re.M)
 
@@ -79,6 +80,7 @@ void loop()
     Clock& clock = brian::{built.clock.name};
     clock.timestep[0] = 0;
     clock.t[0] = 0;
+    const auto begin = std::chrono::steady_clock::now();
     Network::_globally_stopped = false;
     Network::_globally_running = true;
     while (task.step < task.steps && !Network::_globally_stopped)
@@ -88,6 +90,8 @@ void loop()
         clock.tick();
     }}
     Network::_globally_running = false;
+    DS_CUDA(cudaDeviceSynchronize());
+    task.seconds = seconds(begin, std::chrono::steady_clock::now());
 }}
 }}
 """
@@ -149,5 +153,6 @@ def _merge(device: Any, built: Built, folder: Path) -> None:
         ]
     lines += ['#include "main.cu"', ""]
     (folder / "program.cu").write_text("\n".join(lines))
-    for header in ("random.cuh", "runtime.cuh"):
-        shutil.copy(Path(__file__).with_name(header), folder)
+    here = Path(__file__).parent
+    for header in (here / "runtime.cuh", *(here.parent / "cpp" / name for name in _SHARED)):
+        shutil.copy(header, folder)

@@ -1,23 +1,22 @@
 // What every generated program for the GPU shares: the dense products, spikes with delays, and the loop over a
 // task that is data.
 //
-// The task file and what is left of a run are those of dendrosim/engine/cpp/runtime.h. All work is enqueued on the
+// The task is that of the back end cpp, and so is what is left of a run. All work is enqueued on the
 // default stream; the host waits only to fetch recordings and spikes, a buffer at a time, and to look for
 // non-finite numbers, every hundred steps. Whatever fails names the call and ends the program with code 70.
 
 #pragma once
 
-#include "random.cuh"
+#include "random.h"
+#include "task.h"
 
 #include <cublas_v2.h>
 #include <cuda_runtime.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -28,12 +27,6 @@
 #define DS_LAUNCHED(kernel) ds::check(cudaGetLastError(), "launch of " kernel)
 
 namespace ds {
-
-[[noreturn]] inline void fail(const std::string& what)
-{
-    std::fprintf(stderr, "%s\n", what.c_str());
-    std::exit(70);
-}
 
 inline void check(cudaError_t status, const char* call)
 {
@@ -351,75 +344,45 @@ private:
 };
 
 // ---------------------------------------------------------------------------------------------------
-// The task, as dendrosim/engine/cpp/task.py writes it.
+// The task on the GPU.
 
-struct Array { void* data; int64_t size; int bytes; };
-extern Array arrays[];  // generated, on the GPU, in the order of the program's manifest
-extern const int64_t array_count;
-void start();           // generated: names the arrays, then loads the task
-void loop();            // generated: runs the network for as many steps as the task says
+struct DeviceMatrix { int64_t rows, columns; const double* values; };
+struct DeviceTable { DeviceMatrix values; double interval; bool linear; };
 
-struct Reader {
-    FILE* file;
-    explicit Reader(const std::string& path) : file(std::fopen(path.c_str(), "rb"))
-    {
-        if (!file) fail("cannot open " + path);
-    }
-    void bytes(void* to, size_t count)
-    {
-        if (count && std::fread(to, 1, count, file) != count) fail("the task file is truncated");
-    }
-    int64_t integer() { int64_t v; bytes(&v, 8); return v; }
-    double number() { double v; bytes(&v, 8); return v; }
-    template <typename T> std::vector<T> list()
-    {
-        std::vector<T> v(integer());
-        bytes(v.data(), sizeof(T)*v.size());
-        return v;
-    }
-    void end()
-    {
-        if (std::fgetc(file) != EOF) fail("the task file is too long");
-        std::fclose(file);
-    }
-};
-
-// Numbers on the GPU: rows x columns.
-struct Matrix { int64_t rows, columns; const double* values; };
-struct Table { Matrix values; double interval; bool linear; };
-
-// What an array holds during a phase; samples and tables are ranges of lists that all fills share.
-struct Fill {
+// Samples and tables are ranges of lists that all fills share.
+struct DeviceFill {
     void* target;
     int bytes;
     int64_t units, repeat;
     const double* constant;
     int64_t first_sample, samples, first_table, tables;
 };
-struct Fills { std::vector<Fill> host; Fill* device; int64_t largest; };  // of one kind of phase
-struct Noise { int64_t* target; int64_t key; };
+struct Fills { const DeviceFill* list; int64_t count, largest; };  // of one kind of phase
+struct DeviceNoise { int64_t* target; int64_t key; };
 
 // Rows of a recording wait on the GPU until the buffer is full.
-struct Tape {
-    int64_t array;
-    std::vector<int64_t> steps;
-    const int64_t* pick;
-    int64_t row, capacity, waiting;
-    char* buffer;
-    FILE* file;
-    size_t next;
-};
+struct Rows { const int64_t* pick; int64_t row, capacity, waiting; char* buffer; };
 
+// So do spikes.
 struct Spike { int64_t step; int64_t element; };
-struct Reel {
-    std::vector<int64_t> windows;
+struct Catch {
     const char* kept;
-    FILE *steps, *elements;
-    size_t next;
     int64_t capacity, most;  // of the buffer; how many may be in it by now
     Spike* buffer;
     unsigned long long* count;
 };
+
+struct Device {
+    const int64_t *order, *samples;
+    const DeviceMatrix* data;
+    const DeviceTable* tables;
+    std::vector<Fills> fills, moving;  // by kind of phase: all, and those with tables
+    std::vector<Rows> rows;            // by recording
+    std::vector<Catch> catches;        // by recording of spikes
+    const DeviceNoise* noises;
+    int* bad;
+};
+inline Device gpu;
 
 // The synapses of a pathway: where Brian2CUDA keeps them, and how their ring of spikes is prepared.
 struct Values {
@@ -442,156 +405,15 @@ struct Bundle {
 };
 inline std::vector<Bundle> bundles;  // filled by the generated `start`
 
-struct Task {
-    std::string folder;
-    double dt;
-    int64_t steps, time_phase, time_block;
-    std::vector<int64_t> starts, kinds, rows, block_starts;
-    const int64_t* order;  // on the GPU, like all pointers here
-    const Matrix* data;
-    const int64_t* samples;
-    const Table* tables;
-    std::vector<Fills> fills, moving;  // by kind of phase: all, and those with tables
-    std::vector<Tape> tapes;
-    std::vector<int64_t> watched, finals;
-    const Noise* noises;
-    int64_t noise_count;
-    std::vector<Reel> reels;
-    int* bad;
-    int64_t step = 0, segment = -1, spikes_left = 0;
-    bool broken = false, full = false;
-    std::chrono::steady_clock::time_point shown;
-};
-inline Task task;
-
-inline Matrix read_matrix(Reader& r)
+inline void read_start(Reader& r, const Array& a, int64_t count)
 {
-    Matrix m;
-    m.rows = r.integer();
-    m.columns = r.integer();
-    std::vector<double> values(m.rows*m.columns);
-    r.bytes(values.data(), 8*values.size());
-    m.values = upload(values);
-    return m;
+    std::vector<char> raw(a.size*a.bytes);
+    r.bytes(raw.data(), count*a.bytes);
+    for (int64_t i = count; i < a.size; i++) std::memcpy(raw.data() + i*a.bytes, raw.data(), a.bytes);
+    DS_CUDA(cudaMemcpy(a.data, raw.data(), raw.size(), cudaMemcpyHostToDevice));
 }
 
-inline Array& array_at(int64_t id)
-{
-    if (id < 0 || id >= array_count) fail("the task names an array that the program does not have");
-    return arrays[id];
-}
-
-inline FILE* open(const std::string& path)
-{
-    FILE* file = std::fopen(path.c_str(), "wb");
-    if (!file) fail("cannot write " + path);
-    return file;
-}
-
-inline void load_values(Reader& r)
-{
-    for (int64_t n = r.integer(); n > 0; n--)
-    {
-        const Array& a = array_at(r.integer());
-        const int64_t count = r.integer();
-        if (count != a.size && count != 1) fail("the task has a start value of the wrong size");
-        std::vector<char> raw(count*a.bytes);
-        r.bytes(raw.data(), raw.size());
-        if (count == 1 && a.size != 1)
-        {
-            std::vector<char> all(a.size*a.bytes);
-            for (int64_t i = 0; i < a.size; i++) std::memcpy(all.data() + i*a.bytes, raw.data(), a.bytes);
-            raw.swap(all);
-        }
-        DS_CUDA(cudaMemcpy(a.data, raw.data(), raw.size(), cudaMemcpyHostToDevice));
-    }
-}
-
-inline Fills fills_of(const std::vector<Fill>& host)
-{
-    Fills f{host, upload(host), 0};
-    for (const Fill& one : host) f.largest = std::max(f.largest, one.units*one.repeat);
-    return f;
-}
-
-inline void load_fills(Reader& r, const std::vector<Matrix>& data, const std::vector<int64_t>& order)
-{
-    std::vector<int64_t> all_samples;
-    std::vector<Table> all_tables;
-    for (int64_t n = r.integer(); n > 0; n--)
-    {
-        std::vector<Fill> fills, moving;
-        for (int64_t m = r.integer(); m > 0; m--)
-        {
-            const Array& a = array_at(r.integer());
-            Fill f{};
-            f.target = a.data;
-            f.bytes = a.bytes;
-            f.repeat = r.integer();
-            const std::vector<double> constant = r.list<double>();
-            f.units = (int64_t)constant.size();
-            f.constant = upload(constant);
-            if (f.units*f.repeat != a.size) fail("a fill has the wrong size");
-            const std::vector<int64_t> samples = r.list<int64_t>();
-            for (int64_t s : samples)
-            {
-                if (s < 0 || s >= (int64_t)data.size()) fail("a fill names a data set out of range");
-                if (data[s].columns < f.units) fail("a data set has fewer columns than a fill has units");
-            }
-            f.first_sample = (int64_t)all_samples.size();
-            f.samples = (int64_t)samples.size();
-            all_samples.insert(all_samples.end(), samples.begin(), samples.end());
-            f.first_table = (int64_t)all_tables.size();
-            f.tables = r.integer();
-            for (int64_t k = 0; k < f.tables; k++)
-            {
-                Table t;
-                t.interval = r.number();
-                t.linear = r.integer() != 0;
-                t.values = read_matrix(r);
-                if (t.values.columns != 1 && t.values.columns < f.units) fail("a table has too few columns");
-                all_tables.push_back(t);
-            }
-            fills.push_back(f);
-            if (f.tables) moving.push_back(f);
-        }
-        task.fills.push_back(fills_of(fills));
-        task.moving.push_back(fills_of(moving));
-    }
-    task.samples = upload(all_samples);
-    task.tables = upload(all_tables);
-    for (size_t i = 0; i < task.starts.size(); i++)
-        for (const Fill& f : task.fills.at(task.kinds.at(i)).host)
-            for (int64_t s = 0; s < f.samples; s++)
-                for (int64_t b = 0; b < f.repeat; b++)
-                {
-                    const int64_t row = order.at(task.rows[i] + b);
-                    if (row < 0 || row >= data[all_samples[f.first_sample + s]].rows)
-                        fail("a trial shows a row out of range");
-                }
-}
-
-inline void load_tapes(Reader& r)
-{
-    const int64_t most = (int64_t)32 << 20;  // bytes of a buffer
-    for (int64_t n = r.integer(), k = 0; k < n; k++)
-    {
-        Tape t{};
-        t.array = r.integer();
-        const Array& a = array_at(t.array);
-        t.steps = r.list<int64_t>();
-        const std::vector<int64_t> pick = r.list<int64_t>();
-        for (int64_t i : pick) if (i < 0 || i >= a.size) fail("a recording picks an element out of range");
-        t.pick = pick.empty() ? nullptr : upload(pick);
-        t.row = pick.empty() ? a.size : (int64_t)pick.size();
-        t.capacity = std::max<int64_t>(1, std::min<int64_t>((int64_t)t.steps.size(), most/(t.row*a.bytes)));
-        t.buffer = device<char>(t.capacity*t.row*a.bytes);
-        t.file = open(task.folder + "/trace" + std::to_string(k) + ".bin");
-        task.tapes.push_back(t);
-    }
-}
-
-inline void load_bundles(Reader& r)
+inline void read_bundles(Reader& r)
 {
     if (r.integer() != (int64_t)bundles.size()) fail("the task has synapses of other pathways");
     for (Bundle& b : bundles)
@@ -609,64 +431,78 @@ inline void load_bundles(Reader& r)
     }
 }
 
-inline void load_reels(Reader& r)
+inline DeviceMatrix uploaded(const Matrix& m) { return {m.rows, m.columns, upload(m.values)}; }
+
+inline Fills uploaded(const std::vector<DeviceFill>& fills)
 {
-    task.spikes_left = r.integer();
-    for (int64_t n = r.integer(), k = 0; k < n; k++)
+    Fills f{upload(fills), (int64_t)fills.size(), 0};
+    for (const DeviceFill& one : fills) f.largest = std::max(f.largest, one.units*one.repeat);
+    return f;
+}
+
+inline void upload_fills()
+{
+    std::vector<int64_t> samples;
+    std::vector<DeviceTable> tables;
+    for (const std::vector<Fill>& kind : task.fills)
     {
-        Reel reel{};
-        reel.windows = r.list<int64_t>();
-        const std::vector<char> kept = r.list<char>();
-        reel.kept = kept.empty() ? nullptr : upload(kept);
-        reel.steps = open(task.folder + "/spikes" + std::to_string(k) + ".steps.bin");
-        reel.elements = open(task.folder + "/spikes" + std::to_string(k) + ".elements.bin");
-        reel.count = upload(std::vector<unsigned long long>{0});
-        task.reels.push_back(reel);
+        std::vector<DeviceFill> fills, moving;
+        for (const Fill& f : kind)
+        {
+            const Array& a = arrays[f.array];
+            fills.push_back({a.data, a.bytes, (int64_t)f.constant.size(), f.repeat, upload(f.constant),
+                (int64_t)samples.size(), (int64_t)f.samples.size(), (int64_t)tables.size(),
+                (int64_t)f.tables.size()});
+            if (!f.tables.empty()) moving.push_back(fills.back());
+            samples.insert(samples.end(), f.samples.begin(), f.samples.end());
+            for (const Table& t : f.tables) tables.push_back({uploaded(t.values), t.interval, t.linear});
+        }
+        gpu.fills.push_back(uploaded(fills));
+        gpu.moving.push_back(uploaded(moving));
     }
+    gpu.samples = upload(samples);
+    gpu.tables = upload(tables);
+    task.fills.clear();
+}
+
+inline int64_t rows_of(const Tape& t)
+{
+    const long here = std::ftell(t.plan);
+    std::fseek(t.plan, 0, SEEK_END);
+    const int64_t rows = std::ftell(t.plan)/8;
+    std::fseek(t.plan, here, SEEK_SET);
+    return rows;
 }
 
 inline void load()
 {
-    Reader r(task.folder + "/task.bin");
-    if (r.integer() != 0x6473696d31) fail("not a task file of this program");
-    r.integer();  // threads, of no use here
-    task.dt = r.number();
-    task.steps = r.integer();
-    task.time_phase = r.integer();
-    task.time_block = r.integer();
-    array_at(task.time_phase);
-    array_at(task.time_block);
-    load_values(r);
-    std::vector<Matrix> data;
-    for (int64_t n = r.integer(); n > 0; n--) data.push_back(read_matrix(r));
-    task.data = upload(data);
-    task.starts = r.list<int64_t>();
-    task.kinds = r.list<int64_t>();
-    task.rows = r.list<int64_t>();
-    task.block_starts = r.list<int64_t>();
-    const std::vector<int64_t> order = r.list<int64_t>();
-    task.order = upload(order);
-    load_fills(r, data, order);
-    load_tapes(r);
-    r.list<int64_t>();  // what the other back end watches in every step
-    task.watched = r.list<int64_t>();
-    task.finals = r.list<int64_t>();
-    for (int64_t id : task.watched) array_at(id);
-    for (int64_t id : task.finals) array_at(id);
-    std::vector<Noise> noises;
-    for (int64_t n = r.integer(); n > 0; n--)
+    read_task();
+    std::vector<DeviceMatrix> data;
+    for (const Matrix& m : task.data) data.push_back(uploaded(m));
+    gpu.data = upload(data);
+    gpu.order = upload(task.order);
+    task.data.clear();
+    task.order.clear();
+    upload_fills();
+    const int64_t most = (int64_t)32 << 20;  // bytes of a buffer
+    for (const Tape& t : task.tapes)
     {
-        Noise noise;
-        noise.target = (int64_t*)array_at(r.integer()).data;
-        noise.key = r.integer();
-        noises.push_back(noise);
+        const Array& a = arrays[t.array];
+        Rows rows{t.pick.empty() ? nullptr : upload(t.pick), t.pick.empty() ? a.size : (int64_t)t.pick.size()};
+        rows.capacity = std::max<int64_t>(1, std::min<int64_t>(rows_of(t), most/(rows.row*a.bytes)));
+        rows.buffer = device<char>(rows.capacity*rows.row*a.bytes);
+        gpu.rows.push_back(rows);
     }
-    task.noises = upload(noises);
-    task.noise_count = (int64_t)noises.size();
-    load_bundles(r);
-    load_reels(r);
-    r.end();
-    task.bad = upload(std::vector<int>{0});
+    std::vector<DeviceNoise> noises;
+    for (const Noise& n : task.noises) noises.push_back({(int64_t*)arrays[n.array].data, n.key});
+    gpu.noises = upload(noises);
+    for (const Reel& r : task.reels)
+    {
+        Catch c{r.kept.empty() ? nullptr : upload(r.kept)};
+        c.count = upload(std::vector<unsigned long long>{0});
+        gpu.catches.push_back(c);
+    }
+    gpu.bad = upload(std::vector<int>{0});
 }
 
 // ---------------------------------------------------------------------------------------------------
@@ -677,7 +513,7 @@ __device__ inline void store(void* to, int bytes, int64_t i, double value)
     if (bytes == 4) ((float*)to)[i] = (float)value; else ((double*)to)[i] = value;
 }
 
-__device__ inline double look_up(const Table& t, double position, int64_t unit)
+__device__ inline double look_up(const DeviceTable& t, double position, int64_t unit)
 {
     const int64_t column = t.values.columns == 1 ? 0 : unit, last = t.values.rows - 1;
     int64_t index = (int64_t)(position + 1e-9);
@@ -688,17 +524,17 @@ __device__ inline double look_up(const Table& t, double position, int64_t unit)
 }
 
 // One row of blocks for each fill.
-inline __global__ void fill_arrays(const Fill* fills, const int64_t* samples, const Matrix* data,
-    const Table* tables, const int64_t* rows, double elapsed)
+inline __global__ void fill_arrays(const DeviceFill* fills, const int64_t* samples, const DeviceMatrix* data,
+    const DeviceTable* tables, const int64_t* rows, double elapsed)
 {
-    const Fill f = fills[blockIdx.y];
+    const DeviceFill f = fills[blockIdx.y];
     DS_EACH(i, f.units*f.repeat)
     {
         const int64_t unit = i/f.repeat, sample = i%f.repeat;
         double value = f.constant[unit];
         for (int64_t k = f.first_sample; k < f.first_sample + f.samples; k++)
         {
-            const Matrix& set = data[samples[k]];
+            const DeviceMatrix& set = data[samples[k]];
             value += set.values[rows[sample]*set.columns + unit];
         }
         for (int64_t k = f.first_table; k < f.first_table + f.tables; k++)
@@ -708,7 +544,7 @@ inline __global__ void fill_arrays(const Fill* fills, const int64_t* samples, co
 }
 
 inline __global__ void set_times(double phase, double block, void* at_phase, int phase_bytes, void* at_block,
-    int block_bytes, const Noise* noises, int64_t count, int64_t step)
+    int block_bytes, const DeviceNoise* noises, int64_t count, int64_t step)
 {
     if (blockIdx.x == 0 && threadIdx.x == 0)
     {
@@ -742,21 +578,12 @@ template <typename U> __global__ void find_non_finite(int64_t count, const U* bi
     DS_EACH(i, count) if ((bits[i] & exponent) == exponent) *bad = 1;
 }
 
-inline void tell(bool always)
-{
-    const auto now = std::chrono::steady_clock::now();
-    if (!always && now - task.shown < std::chrono::milliseconds(200)) return;
-    task.shown = now;
-    std::printf("P %lld %lld\n", (long long)task.step, (long long)task.segment);
-    std::fflush(stdout);
-}
-
 inline void fill(const Fills& fills)
 {
-    if (fills.host.empty()) return;
-    const dim3 grid(std::min(blocks(fills.largest), 4096u), (unsigned)fills.host.size());
-    fill_arrays<<<grid, threads>>>(fills.device, task.samples, task.data, task.tables,
-        task.order + task.rows[task.segment], (task.step - task.starts[task.segment])*task.dt);
+    if (!fills.count) return;
+    const dim3 grid(std::min(blocks(fills.largest), 4096u), (unsigned)fills.count);
+    fill_arrays<<<grid, threads>>>(fills.list, gpu.samples, gpu.data, gpu.tables,
+        gpu.order + task.rows[task.segment], (task.step - task.starts[task.segment])*task.dt);
     DS_LAUNCHED("fill_arrays");
 }
 
@@ -766,59 +593,63 @@ inline void feed()
     if (next < task.starts.size() && task.starts[next] == task.step)
     {
         task.segment = (int64_t)next;
-        fill(task.fills[task.kinds[next]]);
+        fill(gpu.fills[task.kinds[next]]);
     }
     else
-        fill(task.moving[task.kinds[task.segment]]);
+        fill(gpu.moving[task.kinds[task.segment]]);
     const Array &phase = arrays[task.time_phase], &block = arrays[task.time_block];
     set_times<<<1, threads>>>((task.step - task.starts[task.segment])*task.dt,
         (task.step - task.block_starts[task.segment])*task.dt, phase.data, phase.bytes, block.data, block.bytes,
-        task.noises, task.noise_count, task.step);
+        gpu.noises, (int64_t)task.noises.size(), task.step);
     DS_LAUNCHED("set_times");
     if (task.step % 16 == 0) tell(false);
 }
 
 // Write the rows that wait on the GPU.
-inline void flush(Tape& t)
+inline void flush(const Tape& t, Rows& rows)
 {
-    if (!t.waiting) return;
-    std::vector<char> rows(t.waiting*t.row*arrays[t.array].bytes);
-    DS_CUDA(cudaMemcpy(rows.data(), t.buffer, rows.size(), cudaMemcpyDeviceToHost));
-    if (std::fwrite(rows.data(), 1, rows.size(), t.file) != rows.size())
+    if (!rows.waiting) return;
+    std::vector<char> raw(rows.waiting*rows.row*arrays[t.array].bytes);
+    DS_CUDA(cudaMemcpy(raw.data(), rows.buffer, raw.size(), cudaMemcpyDeviceToHost));
+    if (std::fwrite(raw.data(), 1, raw.size(), t.file) != raw.size())
         fail("cannot write a recording: is the disk full?");
-    t.waiting = 0;
+    rows.waiting = 0;
 }
 
 inline void record()
 {
-    for (Tape& t : task.tapes)
+    for (size_t k = 0; k < task.tapes.size(); k++)
     {
-        if (t.next >= t.steps.size() || t.steps[t.next] != task.step) continue;
-        t.next++;
+        Tape& t = task.tapes[k];
+        if (t.due != task.step) continue;
+        t.look_ahead();
+        Rows& rows = gpu.rows[k];
         const Array& a = arrays[t.array];
-        char* to = t.buffer + t.waiting*t.row*a.bytes;
+        char* to = rows.buffer + rows.waiting*rows.row*a.bytes;
         if (a.bytes == 4)
-            gather<uint32_t><<<blocks(t.row), threads>>>(t.row, t.pick, (const uint32_t*)a.data, (uint32_t*)to);
+            gather<uint32_t><<<blocks(rows.row), threads>>>(rows.row, rows.pick, (const uint32_t*)a.data,
+                (uint32_t*)to);
         else
-            gather<uint64_t><<<blocks(t.row), threads>>>(t.row, t.pick, (const uint64_t*)a.data, (uint64_t*)to);
+            gather<uint64_t><<<blocks(rows.row), threads>>>(rows.row, rows.pick, (const uint64_t*)a.data,
+                (uint64_t*)to);
         DS_LAUNCHED("gather");
-        if (++t.waiting == t.capacity) flush(t);
+        if (++rows.waiting == rows.capacity) flush(t, rows);
     }
 }
 
 // Write the spikes that wait on the GPU, in the order of steps and units; returns whether there are more than may be
 // kept. Then whole steps are left out.
-inline bool flush(Reel& reel)
+inline bool flush(const Reel& reel, Catch& caught)
 {
-    reel.most = 0;
-    if (!reel.buffer) return false;
+    caught.most = 0;
+    if (!caught.buffer) return false;
     unsigned long long count = 0;
-    DS_CUDA(cudaMemcpy(&count, reel.count, sizeof(count), cudaMemcpyDeviceToHost));
+    DS_CUDA(cudaMemcpy(&count, caught.count, sizeof(count), cudaMemcpyDeviceToHost));
     if (!count) return false;
-    if ((int64_t)count > reel.capacity) fail("a buffer of spikes was too small");
+    if ((int64_t)count > caught.capacity) fail("a buffer of spikes was too small");
     std::vector<Spike> spikes(count);
-    DS_CUDA(cudaMemcpy(spikes.data(), reel.buffer, sizeof(Spike)*count, cudaMemcpyDeviceToHost));
-    DS_CUDA(cudaMemset(reel.count, 0, sizeof(count)));
+    DS_CUDA(cudaMemcpy(spikes.data(), caught.buffer, sizeof(Spike)*count, cudaMemcpyDeviceToHost));
+    DS_CUDA(cudaMemset(caught.count, 0, sizeof(count)));
     std::sort(spikes.begin(), spikes.end(), [](const Spike& a, const Spike& b) {
         return a.step != b.step ? a.step < b.step : a.element < b.element;
     });
@@ -848,17 +679,18 @@ inline bool flush(Reel& reel)
 inline bool keep(size_t index, const int32_t* events, int64_t size)
 {
     Reel& reel = task.reels[index];
+    Catch& caught = gpu.catches[index];
     while (reel.next < reel.windows.size() && reel.windows[reel.next + 1] <= task.step) reel.next += 2;
     if (reel.next >= reel.windows.size() || reel.windows[reel.next] > task.step) return false;
-    if (!reel.buffer)
+    if (!caught.buffer)
     {
-        reel.capacity = std::max<int64_t>(size, std::min<int64_t>(256*size, (int64_t)1 << 26));
-        reel.buffer = device<Spike>(reel.capacity);
+        caught.capacity = std::max<int64_t>(size, std::min<int64_t>(256*size, (int64_t)1 << 26));
+        caught.buffer = device<Spike>(caught.capacity);
     }
-    if (reel.most + size > reel.capacity && flush(reel)) return true;
-    reel.most += size;
-    keep_spikes<<<std::min(blocks(size), 128u), threads>>>(events, size, reel.kept, task.step, reel.buffer,
-        (unsigned long long)reel.capacity, reel.count);
+    if (caught.most + size > caught.capacity && flush(reel, caught)) return true;
+    caught.most += size;
+    keep_spikes<<<std::min(blocks(size), 128u), threads>>>(events, size, caught.kept, task.step, caught.buffer,
+        (unsigned long long)caught.capacity, caught.count);
     DS_LAUNCHED("keep_spikes");
     return false;
 }
@@ -868,19 +700,19 @@ inline bool guard()
 {
     task.step++;
     if (task.step % 100 != 0 && task.step != task.steps) return false;
-    for (int64_t id : task.watched)
+    for (int64_t id : task.watched_rarely)
     {
         const Array& a = arrays[id];
         if (a.bytes == 4)
             find_non_finite<uint32_t><<<blocks(a.size), threads>>>(a.size, (const uint32_t*)a.data, 0x7f800000u,
-                task.bad);
+                gpu.bad);
         else
             find_non_finite<uint64_t><<<blocks(a.size), threads>>>(a.size, (const uint64_t*)a.data,
-                (uint64_t)0x7ff0000000000000ull, task.bad);
+                (uint64_t)0x7ff0000000000000ull, gpu.bad);
         DS_LAUNCHED("find_non_finite");
     }
     int bad = 0;
-    DS_CUDA(cudaMemcpy(&bad, task.bad, sizeof(bad), cudaMemcpyDeviceToHost));
+    DS_CUDA(cudaMemcpy(&bad, gpu.bad, sizeof(bad), cudaMemcpyDeviceToHost));
     task.broken = bad != 0;
     return task.broken;
 }
@@ -895,9 +727,8 @@ inline void begin()
 // Write what is left and return the exit code: 0 done, 3 non-finite, 4 interrupted, 5 too many spikes.
 inline int finish()
 {
-    DS_CUDA(cudaDeviceSynchronize());
-    for (Tape& t : task.tapes) flush(t);
-    for (Reel& r : task.reels) flush(r);
+    for (size_t k = 0; k < task.tapes.size(); k++) flush(task.tapes[k], gpu.rows[k]);
+    for (size_t k = 0; k < task.reels.size(); k++) flush(task.reels[k], gpu.catches[k]);
     bool good = true;
     for (Tape& t : task.tapes) good &= std::fclose(t.file) == 0;
     for (Reel& r : task.reels) good &= std::fclose(r.steps) == 0 && std::fclose(r.elements) == 0;
@@ -913,6 +744,7 @@ inline int finish()
     good &= std::fclose(file) == 0;
     if (!good) fail("cannot write the results: is the disk full?");
     tell(true);
+    std::printf("T %.9f\n", task.seconds);
     return task.broken ? 3 : task.full ? 5 : task.step < task.steps ? 4 : 0;
 }
 

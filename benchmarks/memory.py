@@ -1,0 +1,128 @@
+"""Peak memory of runs by the compiled program: bytes per synapse, and bytes per recorded number.
+
+Peaks are the high water marks of resident memory that Linux keeps, mapped files included. Each run is a process
+of its own that writes into an output folder, with a warm cache. What a larger network or a longer run adds to the
+peak is divided by what it adds in weights or recorded numbers. The program that computes and the Python process
+that starts it and saves the result are told apart. The weights' own bytes are 8 in double precision and 4 in
+single.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+
+from benchmarks.table import Table
+
+UNITS = (1000, 3000)
+STEPS = (100_000, 1_000_000, 10_000_000)
+RECORDED = 5
+
+RUN = """
+import json, os, sys, threading, time
+from pathlib import Path
+import dendrosim as ds
+from benchmarks.memory import PROTOCOLS
+
+kind, size, precision, out = sys.argv[1:]
+own = f"/proc/{os.getpid()}"
+peaks = {"program": 0}
+
+def peak(process):
+    lines = Path(process, "status").read_text().splitlines()
+    return next((1024 * int(x.split()[1]) for x in lines if x.startswith("VmHWM")), 0)
+
+def watch():
+    while True:
+        try:
+            for child in Path(own, "task", str(os.getpid()), "children").read_text().split():
+                if Path(f"/proc/{child}/cmdline").read_text().split("\\0")[0].endswith("/program"):
+                    peaks["program"] = max(peaks["program"], peak(f"/proc/{child}"))
+        except OSError:
+            pass
+        time.sleep(1e-3)
+
+threading.Thread(target=watch, daemon=True).start()
+ds.run(PROTOCOLS[kind](int(size)), "cpp", precision=precision, threads=1, out=out, progress=False)
+print(json.dumps([peaks["program"], peak(own)]))
+"""
+
+
+def measure() -> Table:
+    """Return peaks, and what each weight or recorded number adds to them."""
+    rows = []
+    for kind, sizes, precision, count in (
+        ("weights", UNITS, "double", lambda n: n * n),
+        ("weights", UNITS, "single", lambda n: n * n),
+        ("recording", STEPS, "double", lambda n: n * RECORDED),
+        ("spikes", STEPS, "double", lambda n: n),
+    ):
+        before = None
+        for size in sizes:
+            peaks = _peaks(kind, size, precision)
+            now = [count(size), *peaks]
+            added = [(b - a) for a, b in zip(before, now, strict=True)] if before else [1, "", ""]
+            each = [a / added[0] if before else "" for a in added[1:]]
+            rows.append((kind, precision, now[0], *(p / 2**20 for p in peaks), *each))
+            before = now
+    return Table(
+        "Peak memory of a run",
+        (
+            "what grows", "precision", "how many", "program, MiB", "Python, MiB",
+            "program, bytes each", "Python, bytes each",
+        ),
+        rows,
+        "Bytes each: what is added to the peak since the row above, over what is added to the number. The result "
+        "files hold every recorded number.",
+    )  # fmt: skip
+
+
+def _peaks(kind: str, size: int, precision: str) -> list[float]:
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-c", RUN, kind, str(size), precision, folder]
+        for _ in range(2):  # the first compiles, which takes more memory than the run
+            done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return json.loads(done.stdout)
+
+
+def _weights(units: int):
+    import dendrosim as ds
+
+    circuit = ds.Circuit(
+        (
+            ds.Population("input", units, "x : 1", inputs=["x"]),
+            ds.Population("layer", units, "dh/dt = (-h + tanh(drive))/(10*ms) : 1\ndrive : 1"),
+        ),
+        (
+            ds.Matrix(
+                "w", "layer", "input", ds.Normal(0.0, 0.01), "dw/dt = (h_post*x_pre - w)/second : 1"
+            ),
+        ),
+        (ds.Projection("input.x", "w", "layer.drive"),),
+    )
+    blocks = (ds.Block("run", (ds.Phase("on", "20 ms"),)),)
+    return ds.Protocol(circuit, blocks, dt="1 ms", signals={"input.x": 1.0})
+
+
+def _recording(steps: int):
+    return _cells(steps, ("cell.v",), "1 ms")
+
+
+def _spikes(steps: int):
+    return _cells(steps, ("cell.spike",), "spike")
+
+
+def _cells(steps: int, recorded: tuple[str, ...], every: str):
+    """Cells of which exactly one spikes in every step."""
+    import dendrosim as ds
+
+    cell = ds.Population(
+        "cell", RECORDED, "dv/dt = 1/(5*ms) : 1", initial={"v": [0.1, 0.3, 0.5, 0.7, 0.9]},
+        threshold="v > 1", reset="v -= 1",
+    )  # fmt: skip
+    blocks = (ds.Block("run", (ds.Phase("on", f"{steps} ms"),)),)
+    recordings = (ds.Recording(recorded, every=every),)
+    return ds.Protocol(ds.Circuit((cell,)), blocks, dt="1 ms", recordings=recordings)
+
+
+PROTOCOLS = {"weights": _weights, "recording": _recording, "spikes": _spikes}

@@ -1,0 +1,98 @@
+"""A file that HDF5 can write into whatever happens: a full disk, an interrupt."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+
+
+class Disk:
+    """A file as HDF5 sees it: where a write failed, HDF5 would crash, then or when its objects are deleted.
+
+    From the first error or interrupt on, what is written stays in memory, until `check` raises it: HDF5 sees the
+    file as it should be, and can close it.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.number = file.fileno()
+        self.place = self.end = 0
+        self.error: BaseException | None = None
+        self.unwritten: list[tuple[int, bytes]] = []
+
+    def tell(self) -> int:
+        return self.place
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self.place, os.SEEK_END: self.end}
+        self.place = start[whence] + offset
+        return self.place
+
+    def write(self, content: Any) -> int:
+        view = memoryview(content).cast("B")
+        done = 0
+        while self.error is None and done < len(view):
+            with self._keeping_error():
+                done += os.pwrite(self.number, view[done:], self.place + done)
+        if done < len(view):
+            self.unwritten.append((self.place + done, bytes(view[done:])))
+        self.place += len(view)
+        self.end = max(self.end, self.place)
+        return len(view)
+
+    def read(self, size: int) -> bytes:
+        content = bytearray(size)
+        self.readinto(content)
+        return bytes(content)
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer).cast("B")
+        count = os.preadv(self.number, [view], self.place)
+        view[count:] = bytes(len(view) - count)
+        for start, content in self.unwritten:
+            first = max(start, self.place)
+            last = min(start + len(content), self.place + len(view))
+            if first < last:
+                view[first - self.place : last - self.place] = content[first - start : last - start]
+        self.place += len(view)
+        return len(view)
+
+    def truncate(self, size: int) -> int:
+        self.end = size
+        if self.error is None:
+            with self._keeping_error():
+                os.ftruncate(self.number, size)
+        return size
+
+    def flush(self) -> None:
+        """Do nothing: nothing is held back."""
+
+    def check(self) -> None:
+        """Raise what a write has met."""
+        if self.error is not None:
+            raise self.error
+
+    @contextmanager
+    def holding_interrupts(self) -> Iterator[None]:
+        """Have an interrupt wait for `check`: in the midst of HDF5 it would be a failed write."""
+        before = signal.getsignal(signal.SIGINT)
+        if threading.current_thread() is not threading.main_thread() or not callable(before):
+            yield
+            return
+
+        def keep(*_: Any) -> None:
+            self.error = self.error or KeyboardInterrupt()
+
+        signal.signal(signal.SIGINT, keep)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    @contextmanager
+    def _keeping_error(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            self.error = self.error or error

@@ -1,0 +1,121 @@
+// The complete state of a run in a file, from which the same program goes on with the same numbers.
+//
+// `checkpoint.bin` in the run's folder replaces the one before as a whole, after everything that was recorded
+// until then has reached the disk. A program that finds one cuts the recordings to where they were and goes on
+// from there.
+
+#pragma once
+
+#include "runtime.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace ds {
+
+// Arrays of the program, beyond those that the task names, on which later steps depend; named by `start`.
+inline std::vector<Span> hidden;
+
+constexpr int64_t first_mark = 0x6473636b31, last_mark = 0x646e656b31;
+
+struct Saver {
+    FILE* file;
+    void bytes(const void* from, size_t count)
+    {
+        if (count && std::fwrite(from, 1, count, file) != count)
+            fail("cannot write a checkpoint: is the disk full?");
+    }
+    void integer(int64_t value) { bytes(&value, 8); }
+    void place(FILE* read) { integer(std::ftell(read)); }
+    void position(FILE* recorded) { integer(std::ftell(recorded)); }
+    template <typename V> void list(const V& v)
+    {
+        integer(v.size());
+        bytes(v.data(), sizeof(v[0])*v.size());
+    }
+};
+
+struct Restorer {
+    Reader reader;
+    void bytes(void* to, size_t count) { reader.bytes(to, count); }
+    template <typename I> void integer(I& value) { value = (I)reader.integer(); }
+    void integer(const int64_t& expected)
+    {
+        if (reader.integer() != expected) fail("the checkpoint is damaged, or that of another program");
+    }
+    void place(FILE* read) { std::fseek(read, reader.integer(), SEEK_SET); }
+    void position(FILE* recorded)
+    {
+        const int64_t end = reader.integer();
+        std::fseek(recorded, 0, SEEK_END);
+        if (std::ftell(recorded) < end) fail("a recording is shorter than the checkpoint says");
+        if (ftruncate(fileno(recorded), end) || std::fseek(recorded, end, SEEK_SET))
+            fail("cannot cut a recording");
+    }
+    template <typename V> void list(V& v)
+    {
+        v.resize(reader.integer());
+        bytes(v.data(), sizeof(v[0])*v.size());
+    }
+};
+
+// The same walk through the state in both directions.
+template <typename S> void walk(S& s)
+{
+    s.integer(first_mark);
+    s.integer(task.step);
+    s.integer(task.segment);
+    s.integer(task.spikes_left);
+    s.integer(task.tables);
+    for (int64_t i = 0; i < array_count; i++) s.bytes(arrays[i].data, arrays[i].size*arrays[i].bytes);
+    for (const Span& h : hidden) s.bytes(h.data, h.bytes);
+    for (Bundle& b : bundles)
+    {
+        for (auto* list : {&b.values, &b.blank})
+            for (Values& v : *list) if (v.wide) s.list(*v.wide); else s.list(*v.narrow);
+        for (Queue& q : b.queues)
+        {
+            int64_t slots = q.slots->size();
+            s.integer(*q.offset);
+            s.integer(slots);
+            q.slots->resize(slots);
+            for (auto& slot : *q.slots) s.list(slot);
+        }
+    }
+    for (Tape& t : task.tapes) { s.integer(t.due); s.place(t.plan); s.position(t.file); }
+    for (Reel& r : task.reels) { s.integer(r.next); s.position(r.steps); s.position(r.elements); }
+    s.integer(last_mark);
+}
+
+inline void to_disk(FILE* file)
+{
+    if (std::fflush(file) || fsync(fileno(file))) fail("cannot write a recording: is the disk full?");
+}
+
+inline void save()
+{
+    const auto begin = std::chrono::steady_clock::now();
+    for (Tape& t : task.tapes) to_disk(t.file);
+    for (Reel& r : task.reels) { to_disk(r.steps); to_disk(r.elements); }
+    const std::string path = task.folder + "/checkpoint.bin", fresh = path + ".new";
+    Saver s{open(fresh)};
+    walk(s);
+    to_disk(s.file);
+    std::fclose(s.file);
+    if (std::rename(fresh.c_str(), path.c_str())) fail("cannot write a checkpoint: is the disk full?");
+    const int folder = ::open(task.folder.c_str(), O_RDONLY);
+    if (folder >= 0) { fsync(folder); close(folder); }
+    // A large state is saved less often, so that saving takes a twentieth of the time at most.
+    saved = std::chrono::steady_clock::now();
+    pause = std::max<double>(task.interval, 20*seconds(begin, saved));
+}
+
+inline void resume()
+{
+    if (!task.resumed) return;
+    Restorer s{Reader(task.folder + "/checkpoint.bin")};
+    walk(s);
+    s.reader.end();
+}
+
+}  // namespace ds

@@ -1,0 +1,261 @@
+// The task of a program: one run as data.
+//
+// It is in the file `task.bin` of the run's folder, which dendrosim/engine/cpp/task.py writes in the order of
+// `read_task`; beside it, `steps<k>.bin` has the steps of recording k. The back ends cpp and cuda share this; where
+// they keep arrays and synapses, each says in `read_start` and `read_bundles`.
+
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+namespace ds {
+
+[[noreturn]] inline void fail(const std::string& what)
+{
+    std::fprintf(stderr, "%s\n", what.c_str());
+    std::exit(70);
+}
+
+struct Array { void* data; int64_t size; int bytes; };
+extern Array arrays[];  // generated, where the program keeps them, in the order of its manifest
+extern const int64_t array_count;
+void start();           // generated: names the arrays, then loads the task
+void loop();            // generated: runs the network for as many steps as the task says
+
+inline const Array& array_at(int64_t id)
+{
+    if (id < 0 || id >= array_count) fail("the task names an array that the program does not have");
+    return arrays[id];
+}
+
+struct Reader {
+    FILE* file;
+    explicit Reader(const std::string& path) : file(std::fopen(path.c_str(), "rb"))
+    {
+        if (!file) fail("cannot open " + path);
+    }
+    void bytes(void* to, size_t count)
+    {
+        if (count && std::fread(to, 1, count, file) != count) fail("the task file is truncated");
+    }
+    int64_t integer() { int64_t v; bytes(&v, 8); return v; }
+    double number() { double v; bytes(&v, 8); return v; }
+    template <typename T> std::vector<T> list()
+    {
+        std::vector<T> v(integer());
+        bytes(v.data(), sizeof(T)*v.size());
+        return v;
+    }
+    int64_t array()
+    {
+        const int64_t id = integer();
+        array_at(id);
+        return id;
+    }
+    std::vector<int64_t> arrays()
+    {
+        const std::vector<int64_t> ids = list<int64_t>();
+        for (int64_t id : ids) array_at(id);
+        return ids;
+    }
+    void end()
+    {
+        if (std::fgetc(file) != EOF) fail("the task file is too long");
+        std::fclose(file);
+    }
+};
+
+void read_start(Reader& r, const Array& a, int64_t count);  // `count` is the array's size, or 1: a number for all
+void read_bundles(Reader& r);
+
+struct Matrix { int64_t rows, columns; std::vector<double> values; };
+struct Table { Matrix values; double interval; bool linear; };
+
+// What an array holds during a phase.
+struct Fill {
+    int64_t array, repeat;
+    std::vector<double> constant;
+    std::vector<int64_t> samples;
+    std::vector<Table> tables;
+};
+struct Noise { int64_t array, key; };
+
+struct Tape {
+    int64_t array, due;  // the step in which to record next, -1 after the last
+    std::vector<int64_t> pick;
+    FILE *plan, *file;
+    void look_ahead() { if (std::fread(&due, 8, 1, plan) != 1) due = -1; }
+};
+struct Reel { std::vector<int64_t> windows; std::vector<char> kept; FILE *steps, *elements; size_t next; };
+
+struct Task {
+    std::string folder;
+    int64_t threads;
+    double dt, interval;  // seconds; of steps, and of checkpoints, negative: none
+    int64_t steps, time_phase, time_block;
+    std::vector<Matrix> data;
+    std::vector<int64_t> starts, kinds, rows, block_starts, order;
+    std::vector<std::vector<Fill>> fills;
+    std::vector<Tape> tapes;
+    std::vector<int64_t> watched, watched_rarely, finals;
+    std::vector<Noise> noises;
+    std::vector<Reel> reels;
+    int64_t step = 0, segment = -1, spikes_left = 0;
+    bool broken = false, full = false, tables = false, resumed = false;
+    double seconds = 0;  // that the steps took
+    std::chrono::steady_clock::time_point shown;
+};
+inline Task task;
+
+inline FILE* open(const std::string& path, bool keep = false)
+{
+    FILE* file = std::fopen(path.c_str(), keep ? "r+b" : "wb");
+    if (!file) fail("cannot write " + path);
+    return file;
+}
+
+inline Matrix read_matrix(Reader& r)
+{
+    Matrix m;
+    m.rows = r.integer();
+    m.columns = r.integer();
+    m.values.resize(m.rows*m.columns);
+    r.bytes(m.values.data(), 8*m.values.size());
+    return m;
+}
+
+inline Fill read_fill(Reader& r)
+{
+    Fill f;
+    f.array = r.array();
+    f.repeat = r.integer();
+    f.constant = r.list<double>();
+    f.samples = r.list<int64_t>();
+    for (int64_t k = r.integer(); k > 0; k--)
+    {
+        Table t;
+        t.interval = r.number();
+        t.linear = r.integer() != 0;
+        t.values = read_matrix(r);
+        f.tables.push_back(t);
+    }
+    const int64_t units = (int64_t)f.constant.size();
+    if (units*f.repeat != arrays[f.array].size) fail("a fill has the wrong size");
+    for (int64_t s : f.samples)
+    {
+        if (s < 0 || s >= (int64_t)task.data.size()) fail("a fill names a data set out of range");
+        if (task.data[s].columns < units) fail("a data set has fewer columns than a fill has units");
+    }
+    for (const Table& t : f.tables)
+        if (t.values.columns != 1 && t.values.columns < units) fail("a table has too few columns");
+    return f;
+}
+
+inline void check_rows()
+{
+    for (size_t i = 0; i < task.starts.size(); i++)
+        for (const Fill& f : task.fills.at(task.kinds.at(i)))
+            for (int64_t s : f.samples)
+                for (int64_t b = 0; b < f.repeat; b++)
+                {
+                    const int64_t row = task.order.at(task.rows[i] + b);
+                    if (row < 0 || row >= task.data[s].rows) fail("a trial shows a row out of range");
+                }
+}
+
+inline Tape read_tape(Reader& r, const std::string& number)
+{
+    Tape t;
+    t.array = r.array();
+    t.pick = r.list<int64_t>();
+    for (int64_t i : t.pick)
+        if (i < 0 || i >= arrays[t.array].size) fail("a recording picks an element out of range");
+    const std::string plan = task.folder + "/steps" + number + ".bin";
+    if (!(t.plan = std::fopen(plan.c_str(), "rb"))) fail("cannot open " + plan);
+    t.look_ahead();
+    t.file = open(task.folder + "/trace" + number + ".bin", task.resumed);
+    return t;
+}
+
+inline Reel read_reel(Reader& r, const std::string& number)
+{
+    Reel reel;
+    reel.windows = r.list<int64_t>();
+    reel.kept = r.list<char>();
+    reel.next = 0;
+    reel.steps = open(task.folder + "/spikes" + number + ".steps.bin", task.resumed);
+    reel.elements = open(task.folder + "/spikes" + number + ".elements.bin", task.resumed);
+    return reel;
+}
+
+inline void read_task()
+{
+    Reader r(task.folder + "/task.bin");
+    if (r.integer() != 0x6473696d31) fail("not a task file of this program");
+    if (FILE* checkpoint = std::fopen((task.folder + "/checkpoint.bin").c_str(), "rb"))
+    {
+        task.resumed = true;
+        std::fclose(checkpoint);
+    }
+    task.threads = r.integer();
+    task.dt = r.number();
+    task.interval = r.number();
+    task.steps = r.integer();
+    task.time_phase = r.array();
+    task.time_block = r.array();
+    for (int64_t n = r.integer(); n > 0; n--)
+    {
+        const Array& a = arrays[r.array()];
+        const int64_t count = r.integer();
+        if (count != a.size && count != 1) fail("the task has a start value of the wrong size");
+        read_start(r, a, count);
+    }
+    for (int64_t n = r.integer(); n > 0; n--) task.data.push_back(read_matrix(r));
+    task.starts = r.list<int64_t>();
+    task.kinds = r.list<int64_t>();
+    task.rows = r.list<int64_t>();
+    task.block_starts = r.list<int64_t>();
+    task.order = r.list<int64_t>();
+    for (int64_t n = r.integer(); n > 0; n--)
+    {
+        std::vector<Fill> fills;
+        for (int64_t m = r.integer(); m > 0; m--) fills.push_back(read_fill(r));
+        task.fills.push_back(fills);
+    }
+    check_rows();
+    for (int64_t n = r.integer(), k = 0; k < n; k++) task.tapes.push_back(read_tape(r, std::to_string(k)));
+    task.watched = r.arrays();
+    task.watched_rarely = r.arrays();
+    task.finals = r.arrays();
+    for (int64_t n = r.integer(); n > 0; n--)
+    {
+        const int64_t array = r.array();
+        task.noises.push_back({array, r.integer()});
+    }
+    read_bundles(r);
+    task.spikes_left = r.integer();
+    for (int64_t n = r.integer(), k = 0; k < n; k++) task.reels.push_back(read_reel(r, std::to_string(k)));
+    r.end();
+}
+
+inline double seconds(std::chrono::steady_clock::time_point from, std::chrono::steady_clock::time_point to)
+{
+    return std::chrono::duration<double>(to - from).count();
+}
+
+// Report where the run is, from time to time.
+inline void tell(bool always)
+{
+    const auto now = std::chrono::steady_clock::now();
+    if (!always && now - task.shown < std::chrono::milliseconds(200)) return;
+    task.shown = now;
+    std::printf("P %lld %lld\n", (long long)task.step, (long long)task.segment);
+    std::fflush(stdout);
+}
+
+}  // namespace ds

@@ -1,0 +1,65 @@
+"""Arrays that stay in their files: the system reads what is used, and drops it where memory is short."""
+
+import mmap
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+PIECE = 2**20
+"""Bytes that are worked on at a time."""
+_SMALL = 2**24  # bytes up to which reading is simpler than leaving in the file
+
+
+def mapped(path: Path, dtype: Any) -> NDArray[Any]:
+    """Return a file's numbers, without one that it ends in the middle of; many of them read-only and in the file.
+
+    The file may be deleted meanwhile: its content stays until nobody holds the array.
+    """
+    size = path.stat().st_size
+    if size <= _SMALL:
+        return np.fromfile(path, dtype)
+    return np.asarray(np.memmap(path, dtype, "r", shape=(size // np.dtype(dtype).itemsize,)))
+
+
+def derived(
+    array: NDArray[Any], function: Callable[[NDArray[Any]], NDArray[Any]], folder: Path | None
+) -> NDArray[Any]:
+    """Return an element-wise function of a flat array; of a large one in a nameless file of a folder."""
+    if array.nbytes <= _SMALL:
+        return function(array)
+    with tempfile.TemporaryFile(dir=folder) as file:
+        for piece in pieces(array):
+            made = function(piece)
+            file.write(np.ascontiguousarray(made).data)
+        file.flush()
+        return np.asarray(np.memmap(file, made.dtype, "r", shape=array.shape))
+
+
+def pieces(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """Yield an array's rows, some at a time, letting go of the memory of those before."""
+    rows = rows_at_once(array)
+    for first in range(0, len(array), rows):
+        piece = array[first : first + rows]
+        yield piece
+        _let_go(piece)
+
+
+def rows_at_once(array: NDArray[Any]) -> int:
+    """Return how many rows of an array are worked on at a time."""
+    return max(1, PIECE * len(array) // max(1, array.nbytes))
+
+
+def _let_go(piece: NDArray[Any]) -> None:
+    """Tell the system that the memory of a piece is not needed now, if it is that of a file."""
+    whole: Any = piece
+    base: Any = piece.base
+    while isinstance(base, np.ndarray):
+        whole, base = base, base.base
+    if isinstance(base, mmap.mmap):
+        start = piece.ctypes.data - whole.ctypes.data
+        first = start // mmap.PAGESIZE * mmap.PAGESIZE
+        base.madvise(mmap.MADV_DONTNEED, first, start + piece.nbytes - first)
