@@ -1,7 +1,8 @@
 """From a protocol's structure to C++ sources and a manifest, through Brian2's standalone device.
 
-Brian2 writes one file per code object; all of them are merged into one translation unit, which compiles
-several times faster because the headers are read once.
+Brian2 writes one file per code object. They are merged into two translation units, which read the headers once
+each and compile side by side: `steps.cpp` has what runs in every step, and only it is worth much optimising;
+`program.cpp` has the rest.
 """
 
 import json
@@ -70,14 +71,14 @@ def _write_glue(device: Any, built: Built, dense: CppDense, folder: Path) -> Non
 namespace ds {{
 Array arrays[{len(keys)}];
 const int64_t array_count = {len(keys)};
-{chr(10).join(dense.declarations(built))}
+void give_weights();
 void start()
 {{
     const Array all[] = {{
 {chr(10).join(lines)}
     }};
     std::copy(std::begin(all), std::end(all), arrays);
-{chr(10).join(dense.assignments(built))}
+    give_weights();
 {chr(10).join(_bundle(device, b, clock) for b in built.bundles.values())}
 {chr(10).join(spans)}
     load();
@@ -110,6 +111,16 @@ void loop()
 }}
 """
     (folder / "ds_glue.cpp").write_text(text)
+    text = f"""// The program's matrices.
+namespace ds {{
+{chr(10).join(dense.declarations(built))}
+void give_weights()
+{{
+{chr(10).join(dense.assignments(built))}
+}}
+}}
+"""
+    (folder / "ds_weights.cpp").write_text(text)
     manifest = {
         "keys": keys,
         "sizes": [int(built.arrays[k].size) for k in keys],
@@ -154,24 +165,26 @@ def _bundle(device: Any, bundle: Bundle, clock: str) -> str:
 
 
 def _merge(device: Any, folder: Path) -> None:
-    """Write `program.cpp`, which includes every source, code objects each in a namespace of its own."""
+    """Write `steps.cpp`, with code objects each in a namespace of its own, and `program.cpp`, with the rest."""
     sources = sorted(device.writer.source_files)
     objects = [s for s in sources if s.startswith("code_objects/")]
     headers = sorted(h for h in device.writer.header_files if not h.startswith("code_objects/"))
     used = {line.strip() for s in objects for line in _INCLUDE.findall((folder / s).read_text())}
     declared = [s.replace(".cpp", ".h") for s in objects]
-    lines = [*sorted(u for u in used if "<" in u), "#include <algorithm>", "#include <random>"]
-    lines += [f'#include "{h}"' for h in ["runtime.h", *headers, *declared]]
-    lines += [f'#include "{s}"' for s in sources if s not in objects and s != "main.cpp"]
-    lines += ['#include "checkpoint.h"', '#include "ds_glue.cpp"']
+    common = [*sorted(u for u in used if "<" in u), "#include <algorithm>", "#include <random>"]
+    common += [f'#include "{h}"' for h in ["runtime.h", *headers, *declared]]
+    steps = [*common, '#include "ds_weights.cpp"']
     for source in objects:
         name = Path(source).stem
-        lines += [f"namespace ds_{name} {{", f'#include "{source}"', "}"]
-        lines += [
+        steps += [f"namespace ds_{name} {{", f'#include "{source}"', "}"]
+        steps += [
             f"void {f}() {{ ds_{name}::{f}(); }}"
             for f in _FUNCTION.findall((folder / source).read_text())
         ]
-    lines += ['#include "main.cpp"', ""]
-    (folder / "program.cpp").write_text("\n".join(lines))
+    rest = [s for s in sources if s not in objects and s != "main.cpp"]
+    program = [*common, *(f'#include "{s}"' for s in rest)]
+    program += [f'#include "{s}"' for s in ("checkpoint.h", "ds_glue.cpp", "main.cpp")]
+    for unit, lines in (("steps", steps), ("program", program)):
+        (folder / f"{unit}.cpp").write_text("\n".join([*lines, ""]))
     for header in _HEADERS:
         shutil.copy(Path(__file__).with_name(header), folder)

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,6 +14,8 @@ from dendrosim.cache import locked, writable_folder
 from dendrosim.errors import BackendMissingError, CompilationError
 
 FLAGS = ["-std=c++17", "-O3", "-ffast-math", "-fno-finite-math-only", "-march=native", "-w"]
+_UNITS = {"steps": [], "program": ["-O1"]}
+"""Translation units and what else they are compiled with: what runs once is not worth a second of optimising."""
 
 _TEST = """#include <cblas.h>
 #include <cstdio>
@@ -131,7 +134,7 @@ def _output(source: str) -> subprocess.CompletedProcess[str]:
 
 
 def compile_program(folder: Path) -> None:
-    """Compile `program.cpp` in a folder to `program`.
+    """Compile `program.cpp` in a folder, and `steps.cpp` if it is there, side by side, to `program`.
 
     Raises
     ------
@@ -139,11 +142,25 @@ def compile_program(folder: Path) -> None:
         With the compiler's first errors.
     """
     blas = blas_folder()
-    command = [
-        compiler(), *os.environ.get("CXX", "").split()[1:], *FLAGS, "-I.", f"-I{blas / 'include'}",
-        "program.cpp", "-o", "program", f"-L{blas / 'lib'}", "-lscipy_openblas",
-        f"-Wl,-rpath,{blas / 'lib'}",
+    command = [compiler(), *os.environ.get("CXX", "").split()[1:], *FLAGS]
+    units = [unit for unit in _UNITS if (folder / f"{unit}.cpp").exists()]
+    calls = [
+        [*command, *_UNITS[unit], "-I.", f"-I{blas / 'include'}", "-c", f"{unit}.cpp", "-o", f"{unit}.o"]
+        for unit in units
     ]  # fmt: skip
+    with ThreadPoolExecutor(len(calls)) as pool:
+        list(pool.map(lambda call: _call(call, folder), calls))
+    link = [f"{unit}.o" for unit in units] + ["-o", "program", f"-L{blas / 'lib'}"]
+    _call([*command, *link, "-lscipy_openblas", f"-Wl,-rpath,{blas / 'lib'}"], folder)
+    for unit in units:
+        (folder / f"{unit}.o").unlink(missing_ok=True)
+    if not os.access(folder / "program", os.X_OK):
+        raise CompilationError(
+            f"the program did not compile: {command[0]} ended without an error but left no program"
+        )
+
+
+def _call(command: list[str], folder: Path) -> None:
     try:
         done = subprocess.run(
             command, cwd=folder, capture_output=True, text=True, errors="replace", check=False
@@ -157,10 +174,6 @@ def compile_program(folder: Path) -> None:
         said = "; ".join(errors) or done.stderr.strip()[:300] or "it gave no message"
         raise CompilationError(
             f"the program did not compile: {command[0]} ended with code {done.returncode}: {said}"
-        )
-    if not os.access(folder / "program", os.X_OK):
-        raise CompilationError(
-            f"the program did not compile: {command[0]} ended without an error but left no program"
         )
 
 
