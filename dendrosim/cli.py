@@ -4,6 +4,7 @@ What a command needs is imported when it runs, so that `--help` and `list` answe
 """
 
 import contextlib
+import importlib
 import io
 import os
 import signal
@@ -330,12 +331,21 @@ def run(
         else:
             entry, loaded = _loaded_protocol(_needed(protocol), settings)
             output = Output(out, entry.name)
-            result, measurement = run_into(output, loaded, progress=True, **options)
+            result, measurement = run_into(
+                output, loaded, progress=True, meanwhile=_import_ahead, **options
+            )
         figures = _drawn_beside_result(output, measurement)
     if json:
         _print_run_as_json(result, measurement, output, figures)
     else:
         _print_run(result, measurement, output)
+
+
+def _import_ahead() -> None:
+    """Import what stores and draws results; as long as a program computes, that costs no time."""
+    with contextlib.suppress(Exception):  # who needs it will say what is wrong
+        for name in ("h5netcdf", "xarray", "matplotlib.backends.backend_agg", "matplotlib.figure"):
+            importlib.import_module(name)
 
 
 def _loaded_protocol(name: str, settings: list[str] | None) -> "tuple[Entry, Protocol]":

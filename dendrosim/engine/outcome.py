@@ -26,7 +26,7 @@ class Task:
     At most `spike_limit` spikes are kept; with more the run ends. In `folder`, if given, are recordings and
     checkpoints during the run; every `interval` seconds (negative: never) there is a new one. `resumed` says
     that the run goes on from what the folder holds; then nobody asks for `state`. A process that works in the
-    folder keeps the file descriptor `lock` open.
+    folder keeps the file descriptor `lock` open. `meanwhile` is called in a thread while another process computes.
     """
 
     protocol: Protocol
@@ -40,6 +40,7 @@ class Task:
     interval: float = -1.0
     resumed: bool = False
     lock: int | None = None
+    meanwhile: Callable[[], None] | None = None
 
     def guarded(self, thorough: bool) -> list[str]:
         """Return the keys watched for non-finite numbers in every step, or (thorough) in every hundredth.

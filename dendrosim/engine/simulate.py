@@ -50,6 +50,7 @@ def run(
     progress: bool | None = None,
     folder: Path | None = None,
     notes: Mapping[str, Any] | None = None,
+    meanwhile: Callable[[], None] | None = None,
 ) -> Result:
     """Run a protocol.
 
@@ -78,6 +79,8 @@ def run(
         there; who gave the folder deletes it when it needs neither.
     notes : mapping, optional
         What else is kept with the checkpoints; values that JSON can hold.
+    meanwhile : callable, optional
+        Called without arguments, in a thread of its own, while a compiled program computes; the run waits for it.
 
     Returns
     -------
@@ -109,6 +112,7 @@ def run(
         wirings(protocol, seed),
         # Compiled programs keep them on the disk, in a folder that was given for it.
         spike_limit() if folder is None or name not in COMPILED else _NO_LIMIT,
+        meanwhile=meanwhile,
     )
     if folder is None:
         return _run(task, name, seed, progress)
