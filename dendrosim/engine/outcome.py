@@ -1,8 +1,10 @@
 """What a back end is given, and what it gives back. To add a back end, see `dendrosim.engine.backends`."""
 
 import sys
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
@@ -26,7 +28,7 @@ class Task:
     At most `spike_limit` spikes are kept; with more the run ends. In `folder`, if given, are recordings and
     checkpoints during the run; every `interval` seconds (negative: never) there is a new one. `resumed` says
     that the run goes on from what the folder holds; then nobody asks for `state`. A process that works in the
-    folder keeps the file descriptor `lock` open. `meanwhile` is called in a thread while another process computes.
+    folder keeps the file descriptor `lock` open. `meanwhile` is called while another process compiles or computes.
     """
 
     protocol: Protocol
@@ -41,6 +43,16 @@ class Task:
     resumed: bool = False
     lock: int | None = None
     meanwhile: Callable[[], None] | None = None
+
+    @contextmanager
+    def meanwhiling(self) -> Iterator[None]:
+        """Call `meanwhile` in a thread beside the body, and wait for both."""
+        companion = threading.Thread(target=self.meanwhile)
+        companion.start()
+        try:
+            yield
+        finally:
+            companion.join()
 
     def guarded(self, thorough: bool) -> list[str]:
         """Return the keys watched for non-finite numbers in every step, or (thorough) in every hundredth.

@@ -70,7 +70,8 @@ def _run(task: Task, made: Program, folder: Path, progress: Progress) -> Outcome
             raise StorageError(
                 f"cannot write the run's folder {folder}: {error.strerror or error}"
             ) from None
-    code, steps, stepping, interrupted = _watch(task, made, folder, progress)
+    with task.meanwhiling():
+        code, steps, stepping, interrupted = _watch(made, folder, progress, task.lock)
     try:
         outcome = _read(task, made, folder, steps, code, interrupted)
     except FileNotFoundError as error:
@@ -83,14 +84,14 @@ def _run(task: Task, made: Program, folder: Path, progress: Progress) -> Outcome
 
 
 def _watch(
-    task: Task, made: Program, folder: Path, progress: Progress
+    made: Program, folder: Path, progress: Progress, lock: int | None
 ) -> tuple[int, int, float, bool]:
     """Start the program and follow it; return (exit code, steps done, their seconds, whether interrupted)."""
     try:
         process = subprocess.Popen(
             [str(made.folder / "program"), str(folder.absolute())], cwd=made.folder, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, start_new_session=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1"}, pass_fds=[] if task.lock is None else [task.lock],
+            env={**os.environ, "OMP_NUM_THREADS": "1"}, pass_fds=[] if lock is None else [lock],
         )  # fmt: skip
     except OSError as error:
         raise _NotStartedError(
@@ -106,8 +107,6 @@ def _watch(
         target=lambda pipe: errors.append(pipe.read()), args=(process.stderr,)
     )
     listener.start()
-    companion = threading.Thread(target=task.meanwhile)
-    companion.start()
     try:
         while True:
             try:
@@ -129,7 +128,6 @@ def _watch(
             process.kill()
             process.wait()
         listener.join()
-        companion.join()
         process.stdout.close()
         process.stderr.close()
     said = "".join(errors).strip()

@@ -90,12 +90,18 @@ def program(protocol: Protocol, precision: str, progress: Progress, kit: Kit = C
             manifest = _manifest(folder)
             if manifest is None:
                 progress.compiling()
-                return _make(protocol, precision, home, folder, text, kit)
+                return _make(protocol, precision, home, folder, text, kit, progress)
     return Program(folder, manifest, False, {"build": time.perf_counter() - begin, "compile": 0.0})
 
 
 def _make(
-    protocol: Protocol, precision: str, home: Path, folder: Path, text: str, kit: Kit
+    protocol: Protocol,
+    precision: str,
+    home: Path,
+    folder: Path,
+    text: str,
+    kit: Kit,
+    progress: Progress,
 ) -> Program:
     brian.load()
     begin = time.perf_counter()
@@ -105,7 +111,8 @@ def _make(
             kit.generate(protocol, precision, work)
             (work / "structure.json").write_text(text)
             generated = time.perf_counter()
-            kit.compile(work)
+            with progress.task.meanwhiling():
+                kit.compile(work)
             seal(work)
             manifest = _manifest(work)
             if manifest is None:
