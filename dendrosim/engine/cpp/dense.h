@@ -23,6 +23,8 @@ constexpr int64_t most_samples = 256;
 // the others, as they look out for some in a busy loop.
 inline bool blas_works = false;
 
+inline void let_blas_work(bool works) { scipy_openblas_set_num_threads(works && pool ? pool->threads : 1); }
+
 template <typename T> struct Blas;
 template <> struct Blas<double> {
     static constexpr auto gemm = scipy_cblas_dgemm;
@@ -238,10 +240,7 @@ private:
 // floats: it is the inverse of the numbers as they are stored.
 template <typename T> class Inverse {
 public:
-    explicit Inverse(int n) : n(n), before((size_t)n*n), w((size_t)n*n), q((size_t)n*n), pivots(n)
-    {
-        scipy_openblas_set_num_threads(pool ? pool->threads : 1);
-    }
+    explicit Inverse(int n) : n(n), before((size_t)n*n), w((size_t)n*n), q((size_t)n*n), pivots(n) {}
 
     void refresh(const T* of, T* inverse)
     {
@@ -253,7 +252,9 @@ public:
         for (int i = 0; i < n; i++) q[(size_t)i*n + i] = 1;
         // LAPACK reads columns: it sees the transpose of the matrix and returns the transpose of its inverse.
         int info = 0;
+        let_blas_work(true);  // here alone, so that products of every step, also of a resumed run, are the same
         scipy_dgesv_(&n, &n, w.data(), &n, pivots.data(), q.data(), &n, &info);
+        let_blas_work(blas_works);
         if (info) std::fill(q.begin(), q.end(), std::nan(""));
         std::copy(q.begin(), q.end(), inverse);
     }

@@ -97,7 +97,7 @@ inline void load()
 {
     read_task();
     use_threads((int)task.threads);
-    scipy_openblas_set_num_threads(blas_works ? (int)task.threads : 1);
+    let_blas_work(blas_works);
     task.watched = watched(task.watched);
     task.watched_rarely = watched(task.watched_rarely);
     pause = task.interval;
