@@ -238,6 +238,7 @@ def test_options_reach_the_engine(call, engine, monkeypatch):
     options = "--backend cpp --threads 2 --precision single --batch 4 --seed 7 --initial old.nc"
     assert call("run", "relax", *options.split())[0] == 0
     assert engine.options.pop("folder").parent.parent == Path("runs")
+    assert callable(engine.options.pop("meanwhile"))
     assert engine.options == {
         "backend": "cpp",
         "threads": 2,
