@@ -56,7 +56,9 @@ void outer(int rows, int columns, int batch, T alpha, const T* post, const T* pr
             pre, batch, keep, w, columns);
 }
 
-constexpr int64_t work_from = 1 << 16;  // multiplications; for fewer, waking other threads takes too long
+// Multiplications for which other threads are asked. For fewer, that takes too long; with a single sample each of them
+// waits for its weight.
+constexpr int64_t work_from = 1 << 19, work_from_of_one = 1 << 16;
 constexpr int64_t gemv_columns = 64;    // a multiple of the widths that kernels of a BLAS take together
 
 // Weights that may have an update to make.
@@ -174,7 +176,7 @@ private:
 
     template <typename F> void in_parallel(int64_t count, int64_t depth, int64_t block, const F& work)
     {
-        if (pool && count*depth*batch >= work_from)
+        if (pool && count*depth*batch >= (batch > 1 ? work_from : work_from_of_one))
             pool->run(count, block, work);
         else
             work(0, count);

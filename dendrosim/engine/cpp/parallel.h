@@ -43,7 +43,7 @@ DS_VECTORISED(log10)
 namespace ds {
 
 constexpr int64_t block = 256;         // elements; what a thread gets is a multiple of it
-constexpr int64_t parallel_from = 2048;  // shorter loops run in one thread: waking others takes longer
+constexpr int64_t parallel_from = 8192;  // shorter loops run in one thread: waking others takes longer
 
 // One part of a loop. Not inlined: what stands around the loop must not keep it from being vectorised.
 template <typename F> __attribute__((noinline)) void part_of(const void* loop, int64_t begin, int64_t end)
