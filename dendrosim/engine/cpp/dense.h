@@ -91,60 +91,13 @@ public:
 
     const void* values() const override { return w; }
 
-    // y = W x or y += W x.
-    void product(const T* x, T* y, bool add)
-    {
-        if (!narrow()) return blas(CblasNoTrans, rows, columns, x, y, add);
-        if (batch > 1) panels.pack(x, columns, batch, false);
-        pass(x, y, add);
-    }
-
-    // y = W^T x or y += W^T x.
-    void transposed(const T* x, T* y, bool add)
-    {
-        settle();  // in rows, while these products go along columns
-        if (!narrow()) return blas(CblasTrans, columns, rows, x, y, add);
-        if (batch == 1)
-            return in_parallel(columns, rows, gemv_columns, [=](int64_t begin, int64_t end) {
-                Blas<T>::gemv(CblasRowMajor, CblasTrans, rows, end - begin, 1, w + begin, columns, x, 1, add,
-                    y + begin, 1);
-            });
-        panels.pack(x, rows, batch, false);
-        in_parallel(columns, rows, tile_rows, [=](int64_t begin, int64_t end) {
-            for (int64_t first = 0; first < rows; first += depth_block)
-                for (int64_t j = begin; j < end; j += tile_rows)
-                    strip<T, Kind::transposed>(std::min<int64_t>(end - j, tile_rows),
-                        std::min<int64_t>(rows - first, depth_block), w + first*columns + j, columns, panels,
-                        first, 0, batch, add || first ? 1 : 0, y + j*batch, batch);
-        });
-    }
-
-    // W = keep W + alpha post pre^T, summed over the batch.
-    void learn(T alpha, const T* post, const T* pre, T keep)
-    {
-        // A gate that is closed makes all factors zero; then there is nothing to add, unless zero meets infinity.
-        if (zero(post, (int64_t)rows*batch) && Finite<T>::all(pre, (int64_t)columns*batch))
-        {
-            if (keep != 1) scale(keep);
-            return;
-        }
-        if (!narrow()) return outer<T>(rows, columns, batch, alpha, post, pre, keep, w);
-        for (size_t i = 0; i < factors.size(); i++) factors[i] = alpha*post[i];
-        if (batch == 1)
-            partners.assign(pre, pre + columns);
-        else
-            updates.pack(pre, batch, columns, true);
-        this->keep = keep;
-        waits = true;
-        if (!patient) settle();
-    }
+    // Of these the bodies stand apart, so that a program can have them from kernels.cpp, compiled once for all.
+    void product(const T* x, T* y, bool add);     // y = W x or y += W x
+    void transposed(const T* x, T* y, bool add);  // y = W^T x or y += W^T x
+    void learn(T alpha, const T* post, const T* pre, T keep);  // W = keep W + alpha post pre^T, summed over the batch
+    void settle() override;
 
     void scale(T factor) { Blas<T>::scal((int64_t)rows*columns, factor, w, 1); }
-
-    void settle() override
-    {
-        if (waits) pass(nullptr, nullptr, false);
-    }
 
 private:
     const int rows, columns, batch;
@@ -237,6 +190,56 @@ private:
         return good;
     }
 };
+
+template <typename T> void Weights<T>::product(const T* x, T* y, bool add)
+{
+    if (!narrow()) return blas(CblasNoTrans, rows, columns, x, y, add);
+    if (batch > 1) panels.pack(x, columns, batch, false);
+    pass(x, y, add);
+}
+
+template <typename T> void Weights<T>::transposed(const T* x, T* y, bool add)
+{
+    settle();  // in rows, while these products go along columns
+    if (!narrow()) return blas(CblasTrans, columns, rows, x, y, add);
+    if (batch == 1)
+        return in_parallel(columns, rows, gemv_columns, [=](int64_t begin, int64_t end) {
+            Blas<T>::gemv(CblasRowMajor, CblasTrans, rows, end - begin, 1, w + begin, columns, x, 1, add,
+                y + begin, 1);
+        });
+    panels.pack(x, rows, batch, false);
+    in_parallel(columns, rows, tile_rows, [=](int64_t begin, int64_t end) {
+        for (int64_t first = 0; first < rows; first += depth_block)
+            for (int64_t j = begin; j < end; j += tile_rows)
+                strip<T, Kind::transposed>(std::min<int64_t>(end - j, tile_rows),
+                    std::min<int64_t>(rows - first, depth_block), w + first*columns + j, columns, panels,
+                    first, 0, batch, add || first ? 1 : 0, y + j*batch, batch);
+    });
+}
+
+template <typename T> void Weights<T>::learn(T alpha, const T* post, const T* pre, T keep)
+{
+    // A gate that is closed makes all factors zero; then there is nothing to add, unless zero meets infinity.
+    if (zero(post, (int64_t)rows*batch) && Finite<T>::all(pre, (int64_t)columns*batch))
+    {
+        if (keep != 1) scale(keep);
+        return;
+    }
+    if (!narrow()) return outer<T>(rows, columns, batch, alpha, post, pre, keep, w);
+    for (size_t i = 0; i < factors.size(); i++) factors[i] = alpha*post[i];
+    if (batch == 1)
+        partners.assign(pre, pre + columns);
+    else
+        updates.pack(pre, batch, columns, true);
+    this->keep = keep;
+    waits = true;
+    if (!patient) settle();
+}
+
+template <typename T> void Weights<T>::settle()
+{
+    if (waits) pass(nullptr, nullptr, false);
+}
 
 // The inverse of a square matrix, made anew only where the matrix has changed. In double precision also for
 // floats: it is the inverse of the numbers as they are stored.

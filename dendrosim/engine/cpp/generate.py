@@ -111,7 +111,9 @@ void loop()
 }}
 """
     (folder / "ds_glue.cpp").write_text(text)
-    text = f"""// The program's matrices.
+    real = "float" if built.dtype == np.float32 else "double"
+    text = f"""// The program's matrices. Their operations are in kernels.cpp.
+extern template class ds::Weights<{real}>;
 namespace ds {{
 {chr(10).join(dense.declarations(built))}
 void give_weights()
@@ -126,6 +128,7 @@ void give_weights()
         "sizes": [int(built.arrays[k].size) for k in keys],
         "dtypes": [np.dtype(built.arrays[k].dtype).str for k in keys],
         "ones": built.ones,
+        "kernels": real if built.circuit.matrices else None,
         "bundles": {name: list(bundle.values) for name, bundle in built.bundles.items()},
     }
     (folder / "manifest.json").write_text(json.dumps(manifest))

@@ -49,7 +49,11 @@ def _generate(protocol: Protocol, precision: str, folder: Path) -> None:
     generate(protocol, precision, folder)
 
 
-CPP = Kit(fingerprint, _generate, compile_program)
+def _compile(folder: Path) -> None:
+    compile_program(folder, json.loads((folder / "manifest.json").read_bytes())["kernels"])
+
+
+CPP = Kit(fingerprint, _generate, _compile)
 
 
 def structure(protocol: Protocol, precision: str) -> str:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from dendrosim.cache import locked, writable_folder
+from dendrosim.cache import code_digest, locked, writable_folder
 from dendrosim.errors import BackendMissingError, CompilationError
 
 FLAGS = ["-std=c++17", "-O3", "-ffast-math", "-fno-finite-math-only", "-march=native", "-w"]
@@ -133,31 +133,79 @@ def _output(source: str) -> subprocess.CompletedProcess[str]:
             ) from None
 
 
-def compile_program(folder: Path) -> None:
+def kernels_object(real: str) -> Path:
+    """Return the compiled `kernels.cpp` for numbers of type `real`, which the cache keeps for all programs.
+
+    Raises
+    ------
+    CompilationError
+        With the compiler's first errors.
+    StorageError
+        If the cache folder cannot be written.
+    """
+    text = "\n".join([code_digest(), fingerprint()])
+    digest = hashlib.sha256(text.encode()).hexdigest()[:32]
+    path = writable_folder("toolchains") / f"kernels-{real}-{digest}.o"
+    if not path.exists():
+        with locked(path.with_suffix(".lock")):
+            if not path.exists():
+                home = Path(__file__).parent
+                with tempfile.TemporaryDirectory(prefix="making-", dir=path.parent) as name:
+                    _call(
+                        [
+                            *_compile(),
+                            f"-DDS_REAL={real}",
+                            "kernels.cpp",
+                            "-o",
+                            f"{name}/kernels.o",
+                        ],
+                        home,
+                    )
+                    os.replace(f"{name}/kernels.o", path)
+    return path
+
+
+def compile_program(folder: Path, kernels: str | None = None) -> None:
     """Compile `program.cpp` in a folder, and `steps.cpp` if it is there, side by side, to `program`.
+
+    Parameters
+    ----------
+    folder : Path
+        Where they are.
+    kernels : {"float", "double"}, optional
+        Type of the numbers for which `kernels.cpp` is linked to them.
 
     Raises
     ------
     CompilationError
         With the compiler's first errors.
     """
-    blas = blas_folder()
-    command = [compiler(), *os.environ.get("CXX", "").split()[1:], *FLAGS]
     units = [unit for unit in _UNITS if (folder / f"{unit}.cpp").exists()]
-    calls = [
-        [*command, *_UNITS[unit], "-I.", f"-I{blas / 'include'}", "-c", f"{unit}.cpp", "-o", f"{unit}.o"]
-        for unit in units
-    ]  # fmt: skip
-    with ThreadPoolExecutor(len(calls)) as pool:
-        list(pool.map(lambda call: _call(call, folder), calls))
-    link = [f"{unit}.o" for unit in units] + ["-o", "program", f"-L{blas / 'lib'}"]
-    _call([*command, *link, "-lscipy_openblas", f"-Wl,-rpath,{blas / 'lib'}"], folder)
+    with ThreadPoolExecutor() as pool:
+        jobs = [
+            pool.submit(_call, [*_compile(), *_UNITS[u], f"{u}.cpp", "-o", f"{u}.o"], folder)
+            for u in units
+        ]
+        made = [f"{u}.o" for u in units] + ([str(kernels_object(kernels))] if kernels else [])
+        for job in jobs:
+            job.result()
+    library = blas_folder() / "lib"
+    where = [f"-L{library}", "-lscipy_openblas", f"-Wl,-rpath,{library}"]
+    _call([*_compiler(), *made, "-o", "program", *where], folder)
     for unit in units:
         (folder / f"{unit}.o").unlink(missing_ok=True)
     if not os.access(folder / "program", os.X_OK):
         raise CompilationError(
-            f"the program did not compile: {command[0]} ended without an error but left no program"
+            f"the program did not compile: {compiler()} ended without an error but left no program"
         )
+
+
+def _compiler() -> list[str]:
+    return [compiler(), *os.environ.get("CXX", "").split()[1:], *FLAGS]
+
+
+def _compile() -> list[str]:
+    return [*_compiler(), "-I.", f"-I{blas_folder() / 'include'}", "-c"]
 
 
 def _call(command: list[str], folder: Path) -> None:
