@@ -23,6 +23,7 @@ from dendrosim.engine.synapses import Bundle
 from dendrosim.protocol import Protocol
 
 _DEVICE = "dendrosim_cpp"
+_HEADERS = ("functions.h", "parallel.h", "tiles.h", "dense.h", "runtime.h")
 _INCLUDE = re.compile(r"^\s*#include\s*[<\"][^>\"]*[>\"]", re.M)
 _FUNCTION = re.compile(r"^void (_(?:before_|after_)?run_\w+)\(\)\s*$", re.M)
 
@@ -148,12 +149,12 @@ def _merge(device: Any, folder: Path) -> None:
     lines += ['#include "ds_glue.cpp"']
     for source in objects:
         name = Path(source).stem
-        lines += [f"namespace ds_{name} {{", f'#include "{source}"', "}"]
+        lines += [f"namespace ds_{name} {{", "using ds::exp;", f'#include "{source}"', "}"]
         lines += [
             f"void {f}() {{ ds_{name}::{f}(); }}"
             for f in _FUNCTION.findall((folder / source).read_text())
         ]
     lines += ['#include "main.cpp"', ""]
     (folder / "program.cpp").write_text("\n".join(lines))
-    for header in ("parallel.h", "tiles.h", "dense.h", "runtime.h"):
+    for header in _HEADERS:
         shutil.copy(Path(__file__).with_name(header), folder)

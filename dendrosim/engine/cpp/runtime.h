@@ -7,6 +7,7 @@
 #pragma once
 
 #include "dense.h"
+#include "functions.h"
 
 #include <chrono>
 #include <cmath>
