@@ -23,7 +23,7 @@ from dendrosim.engine.synapses import Bundle
 from dendrosim.protocol import Protocol
 
 _DEVICE = "dendrosim_cpp"
-_HEADERS = ("functions.h", "parallel.h", "tiles.h", "dense.h", "runtime.h")
+_HEADERS = ("functions.h", "parallel.h", "random.h", "tiles.h", "dense.h", "runtime.h")
 _INCLUDE = re.compile(r"^\s*#include\s*[<\"][^>\"]*[>\"]", re.M)
 _FUNCTION = re.compile(r"^void (_(?:before_|after_)?run_\w+)\(\)\s*$", re.M)
 

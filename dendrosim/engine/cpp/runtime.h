@@ -7,7 +7,7 @@
 #pragma once
 
 #include "dense.h"
-#include "functions.h"
+#include "random.h"
 
 #include <chrono>
 #include <cmath>
@@ -27,41 +27,6 @@ namespace ds {
 {
     std::fprintf(stderr, "%s\n", what.c_str());
     std::exit(70);
-}
-
-// ---------------------------------------------------------------------------------------------------
-// Random numbers, see dendrosim/engine/noise.py.
-
-constexpr uint64_t golden = 0x9E3779B97F4A7C15ull;
-
-inline uint64_t bits(int64_t base, int64_t i)
-{
-    uint64_t z = (uint64_t)base + golden*((uint64_t)i + 1);
-    z = (z ^ (z >> 30))*0xBF58476D1CE4E5B9ull;
-    z = (z ^ (z >> 27))*0x94D049BB133111EBull;
-    return z ^ (z >> 31);
-}
-
-inline double uniform(int64_t base, int64_t i) { return ((double)(bits(base, i) >> 11) + 0.5)*0x1p-53; }
-
-inline double normal(int64_t base, int64_t i)
-{
-    const uint64_t z = bits(base, i);
-    const double radius = std::sqrt(-2*std::log(((double)(z >> 32) + 0.5)*0x1p-32));
-    return radius*std::cos((double)(z & 0xffffffffu)*(6.283185307179586*0x1p-32));
-}
-
-inline double poisson(int64_t base, int64_t i, double mean)
-{
-    const double u = uniform(base, i);
-    double term = std::exp(-mean), total = term, count = 0;
-    while (u > total && term > 0)
-    {
-        count++;
-        term *= mean/count;
-        total += term;
-    }
-    return count;
 }
 
 // ---------------------------------------------------------------------------------------------------
