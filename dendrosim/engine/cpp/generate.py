@@ -150,10 +150,10 @@ def _merge(device: Any, folder: Path) -> None:
     for source in objects:
         name = Path(source).stem
         lines += [f"namespace ds_{name} {{", "using ds::exp;", f'#include "{source}"', "}"]
-        lines += [
-            f"void {f}() {{ ds_{name}::{f}(); }}"
-            for f in _FUNCTION.findall((folder / source).read_text())
-        ]
+        text = (folder / source).read_text()
+        # Loops may wait in order to run together, see parallel.h; what does not know of it finds none waiting.
+        first = "" if "ds::defer(" in text or "ds::flush(" in text else "ds::flush(); "
+        lines += [f"void {f}() {{ {first}ds_{name}::{f}(); }}" for f in _FUNCTION.findall(text)]
     lines += ['#include "main.cpp"', ""]
     (folder / "program.cpp").write_text("\n".join(lines))
     for header in _HEADERS:

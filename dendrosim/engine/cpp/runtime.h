@@ -291,6 +291,7 @@ inline void fill(const Fill& f)
             for (const Table& t : f.tables) value += look_up(t, elapsed/t.interval, u);
             store(a, u*f.repeat + b, value);
         }
+    flat(a.data) = a.bytes == 4 ? same((const float*)a.data, a.size) : same((const double*)a.data, a.size);
 }
 
 inline void tell(bool always)
@@ -324,6 +325,14 @@ inline void feed()
     store(arrays[task.time_phase], 0, (task.step - task.starts[task.segment])*task.dt);
     store(arrays[task.time_block], 0, (task.step - task.block_starts[task.segment])*task.dt);
     if (task.step % 16 == 0) tell(false);
+}
+
+// Whether `record` will look at arrays.
+inline bool due()
+{
+    return !patients.empty() || std::any_of(task.tapes.begin(), task.tapes.end(), [](const Tape& t) {
+        return t.next < t.steps.size() && t.steps[t.next] == task.step;
+    });
 }
 
 inline void record()
@@ -381,6 +390,7 @@ inline bool guard()
 // Write what is left and return the exit code: 0 done, 3 non-finite, 4 interrupted, 5 too many spikes.
 inline int finish()
 {
+    flush();
     settle();
     task.broken |= diverged;
     bool good = true;
