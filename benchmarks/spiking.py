@@ -1,7 +1,8 @@
-"""Bursting pyramidal cells with noise, against a hand-written Brian2 C++ standalone script of the same equations.
+"""Noisy bursting cells: dendrosim beside Numba, JAX, Brian2 and C++ written by hand.
 
-10,000 cells for one second of model time at 0.1 ms, in double precision. Only the programs are timed, from start
-to end, not their compilation. Both count the spikes of the same second; the rates must agree.
+The cells stand in `benchmarks/spiking_cells/problem.py`; a contestant is a file beside it. Only steps are timed.
+Noise differs between contestants, so they are compared by what it leaves alone: firing rates and the fraction of
+spikes that belong to the burst of the one before.
 """
 
 import os
@@ -9,125 +10,144 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from functools import partial
+from itertools import product
+from math import hypot
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.spiking_cells.problem import Problem, Spikes
 from benchmarks.table import Table
 
-CELLS, SECONDS, REPEATS = 10_000, 1.0, 7
-MEANS = {"soma": "400 pA", "apical": "-100 pA"}
+REPEATS = 5
+CONTESTANTS = {
+    "dendrosim cpp": "own",
+    "C++ by hand": "handwritten",
+    "Brian2": "brian_standalone",
+    "Numba": "numba_loop",
+    "JAX": "jax_jit",
+}
+ONLY_DOUBLE = {"Brian2"}
+TOLERANCE = 5.0  # standard errors
 
-BRIAN = """
-import sys
-from brian2 import *
 
-folder, threads, cells, seconds = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
-set_device("cpp_standalone", build_on_run=False)
-prefs.devices.cpp_standalone.openmp_threads = threads if threads > 1 else 0
-defaultclock.dt = 0.1*ms
-tau_s, tau_d, tau_ws, tau_wd, tau_n = 16*ms, 7*ms, 100*ms, 30*ms, 2*ms
-C_s, C_d, E_L, V_T, E_d, D_d = 370*pF, 170*pF, -70*mV, -50*mV, -38*mV, 6*mV
-g_s, g_d, c_d, b, a, sigma = 1300*pA, 1200*pA, 2600*pA, -200*pA, -13*nS, 450*pA
-mu_s, mu_d = 400*pA, -100*pA
-cell = NeuronGroup(cells, '''
-dV_s/dt = -(V_s - E_L)/tau_s + (g_s*f + I_s + w_s)/C_s : volt (unless refractory)
-dV_d/dt = -(V_d - E_L)/tau_d + (g_d*f + c_d*K + I_d + w_d)/C_d : volt
-dw_s/dt = -w_s/tau_ws : amp
-dw_d/dt = (-w_d + a*(V_d - E_L))/tau_wd : amp
-dI_s/dt = (mu_s - I_s)/tau_n + sigma*sqrt(2/tau_n)*xi_s : amp
-dI_d/dt = (mu_d - I_d)/tau_n + sigma*sqrt(2/tau_n)*xi_d : amp
-f = 1/(1 + exp(-(V_d - E_d)/D_d)) : 1
-K = int(t - lastspike > 0.55*ms)*int(t - lastspike < 2.55*ms) : 1
-''', threshold="V_s > V_T", reset="V_s = E_L; w_s += b", refractory=3*ms, method="euler")
-cell.V_s = cell.V_d = E_L
-cell.I_s, cell.I_d = mu_s, mu_d
-spikes = SpikeMonitor(cell)
-run(seconds*second)
-device.build(directory=folder, compile=True, run=False, debug=False)
-print("SPIKES", device.get_array_filename(spikes.variables["i"]))
-"""
+class Worker:
+    """A contestant in its own process."""
+
+    def __init__(self, name: str, problem: Problem, threads: int, folder: Path) -> None:
+        self.problem, self.file = problem, folder / f"{name}.npz"
+        self.counts: list[Spikes] = []
+        variables = {f"{v}_NUM_THREADS": str(threads) for v in ("OMP", "OPENBLAS", "NUMBA")}
+        arguments = [name, str(problem.cells), problem.precision, str(threads)]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.spiking_cells.worker", *arguments], text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=(folder / name).open("w"),
+            env={**os.environ, **variables, "SPIKING_CELLS_FOLDER": str(folder)},
+        )  # fmt: skip
+        self.missing = self._answer()[0] != "ready"
+
+    def nanoseconds(self, seed: int) -> float:
+        """Return how long a cell took for a step."""
+        assert self.process.stdin is not None
+        print(seed, file=self.process.stdin, flush=True)
+        seconds = float(self._answer()[0])
+        self.counts.append(Spikes(*np.load(self.file).values()))
+        return 1e9 * seconds / self.problem.cells / self.problem.steps
+
+    @property
+    def spikes(self) -> Spikes:
+        """Counts of all runs together."""
+        return sum(self.counts[1:], self.counts[0])
+
+    def close(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait()
+
+    def _answer(self) -> list[str]:
+        assert self.process.stdout is not None
+        words = self.process.stdout.readline().split()
+        if not words:
+            raise RuntimeError(f"{self.file.stem} stopped: {self.file.with_suffix('').read_text()}")
+        return words
 
 
 def measure() -> Table:
-    """Return seconds of each program, and the median of their ratios."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        contestants = {
-            ("Brian2 C++ standalone", n): _brian(folder / f"brian{n}", n) for n in (1, 2)
-        }
-        contestants |= {("dendrosim cpp", n): _dendrosim(folder / f"own{n}", n) for n in (1, 2)}
-        times: dict[tuple[str, int], list[float]] = {key: [] for key in contestants}
-        spikes = {}
-        for _ in range(REPEATS):
-            for key, (command, home, count) in contestants.items():
-                begin = time.perf_counter()
-                subprocess.run(
-                    command, cwd=home, check=True, stdout=subprocess.DEVNULL,
-                    env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
-                )  # fmt: skip
-                times[key].append(time.perf_counter() - begin)
-                spikes[key] = count()
+    """Return nanoseconds per cell and step of every contestant, and what the goals compare."""
+    cases = product((1_000, 10_000, 100_000), ("double", "single"), (1, 2))
     rows = []
-    for (program, threads), taken in times.items():
-        reference = times["Brian2 C++ standalone", threads]
-        ratio = statistics.median(t / r for t, r in zip(taken, reference, strict=True))
-        median = statistics.median(taken)
-        per_step = 1e9 * median / (CELLS * SECONDS / 1e-4)
-        rate = spikes[program, threads] / CELLS / SECONDS
-        rows.append((program, threads, median, per_step, ratio, rate))
+    with tempfile.TemporaryDirectory() as folder:
+        for cells, precision, threads in cases:
+            rows.append(_row(Problem(cells, precision), threads, Path(folder)))
+            print(*rows[-1], file=sys.stderr, flush=True)
     return Table(
-        f"{CELLS:,} pyramidal_burst cells with noise, {SECONDS:g} s at 0.1 ms, double precision",
-        ("program", "threads", "seconds", "ns a cell and step", "over Brian2", "spikes/s a cell"),
+        "Noisy pyramidal_burst cells at 0.1 ms: nanoseconds a cell and step",
+        (
+            "cells", "precision", "threads", *CONTESTANTS, "over C++ by hand", "Brian2 over dendrosim",
+            "best of Numba and JAX over dendrosim", "spikes/s a cell", "burst fraction",
+            "furthest (standard errors)",
+        ),
         rows,
-        f"Medians of {REPEATS} interleaved repetitions; ratios are medians of the ratios within one repetition.",
-    )
+        f"Medians of {REPEATS} interleaved repetitions; ratios are medians of the ratios within one repetition. "
+        "Rates and burst fractions (of spikes less than 16 ms after the one before) are those of the C++ by hand, "
+        "over all repetitions; they depend on how long a run is, for all cells start at rest. In the last column, "
+        "how far another contestant's are from them at most, in standard errors of the difference. Brian2 is run "
+        "in double precision only. “-” means not installed or not run.",
+    )  # fmt: skip
 
 
-def _brian(folder: Path, threads: int):
-    folder.mkdir()
-    script = folder.parent / "script.py"
-    script.write_text(BRIAN)
-    command = [sys.executable, str(script), str(folder), str(threads), str(CELLS), str(SECONDS)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    home = folder if folder.is_absolute() else folder.resolve()
-    file = next(line.split()[1] for line in done.stdout.splitlines() if line.startswith("SPIKES"))
-    (home / "results").mkdir(exist_ok=True)
+def _row(problem: Problem, threads: int, folder: Path) -> tuple:
+    workers = {
+        label: Worker(module, problem, threads, folder)
+        for label, module in CONTESTANTS.items()
+        if problem.precision == "double" or label not in ONLY_DOUBLE
+    }
+    workers = {label: w for label, w in workers.items() if not w.missing}
+    times: dict[str, list[float]] = {label: [] for label in workers}
+    for repetition in range(REPEATS):
+        for label, worker in workers.items():
+            times[label].append(worker.nanoseconds(repetition))
+    for worker in workers.values():
+        worker.close()
+    reference = workers["C++ by hand"].spikes
+    own, libraries = times["dendrosim cpp"], [k for k in ("Numba", "JAX") if k in times]
+    best = [min(values) for values in zip(*(times[k] for k in libraries), strict=True)]
+    return (
+        problem.cells, problem.precision, threads,
+        *(statistics.median(times[k]) if k in times else "-" for k in CONTESTANTS),
+        _ratio(own, times["C++ by hand"]),
+        _ratio(times["Brian2"], own) if "Brian2" in times else "-",
+        _ratio(best, own) if best else "-",
+        reference.rate(REPEATS * problem.steps)[0], reference.burst_fraction()[0],
+        _furthest(workers, problem),
+    )  # fmt: skip
 
-    def count() -> int:
-        return (home / "results" / Path(file).name).stat().st_size // 4
 
-    return [str(home / "main")], home, count
+def _ratio(times: list[float], reference: list[float]) -> float:
+    return statistics.median(t / r for t, r in zip(times, reference, strict=True))
 
 
-def _dendrosim(folder: Path, threads: int):
-    import dendrosim as ds
-    from dendrosim.engine.cpp.program import program
-    from dendrosim.engine.cpp.task import write_task
-    from dendrosim.engine.outcome import Progress, Task
-    from dendrosim.engine.state import initial_state
-    from dendrosim.engine.timeline import timeline
+def _furthest(workers: dict[str, Worker], problem: Problem) -> float:
+    """Return how far a contestant is from C++ by hand at most; raises where it computed something else."""
+    furthest = 0.0
+    (rate, rate_error), (bursts, bursts_error) = _measures(workers["C++ by hand"], problem)
+    for label, worker in workers.items():
+        if label == "C++ by hand":
+            continue
+        (own_rate, own_rate_error), (own_bursts, own_bursts_error) = _measures(worker, problem)
+        away = max(
+            abs(own_rate - rate) / hypot(rate_error, own_rate_error),
+            abs(own_bursts - bursts) / hypot(bursts_error, own_bursts_error),
+        )
+        furthest = max(furthest, away)
+        if not away < TOLERANCE:
+            raise RuntimeError(
+                f"{label} has {own_rate:.3g} spikes/s and burst fraction {own_bursts:.3g}, C++ by hand {rate:.3g} "
+                f"and {bursts:.3g}, which is {away:.2g} standard errors away, in {problem}"
+            )
+    return furthest
 
-    folder.mkdir()
-    protocol = ds.Protocol(
-        ds.load_circuit("pyramidal_burst", cells=CELLS),
-        (ds.Block("trial", (ds.Phase("noise", f"{SECONDS} s"),)),),
-        dt="0.1 ms",
-        signals={
-            f"pyramidal.current_{place}": ds.OrnsteinUhlenbeck(mean, "450 pA", "2 ms")
-            for place, mean in MEANS.items()
-        },
-        recordings=(ds.Recording("pyramidal.spike", every="spike"),),
-    )
-    task = Task(
-        protocol, timeline(protocol, 0), partial(initial_state, protocol, 0), "double", threads
-    )
-    made = program(protocol, "double", Progress(task, None))
-    write_task(folder / "task.bin", task, made.manifest)
 
-    def count() -> int:
-        return len(np.fromfile(folder / "spikes0.elements.bin", dtype=np.int32))
-
-    return [str(made.folder / "program"), str(folder)], made.folder, count
+def _measures(worker: Worker, problem: Problem) -> tuple[tuple[float, float], tuple[float, float]]:
+    spikes = worker.spikes
+    return spikes.rate(REPEATS * problem.steps), spikes.burst_fraction()

@@ -24,7 +24,7 @@ class Table:
 
 def machine() -> dict[str, Any]:
     """Return processor, cores and versions."""
-    names = ("dendrosim", "brian2", "numpy", "scipy", "scipy-openblas32")
+    names = ("dendrosim", "brian2", "numpy", "scipy", "scipy-openblas32", "numba", "jax")
     return {
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)),

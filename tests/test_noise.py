@@ -91,7 +91,7 @@ def test_uniform_and_normal_numbers_follow_their_distributions(key):
     for moment, variance in zip(moments, (1, 2, 6, 24), strict=True):
         assert abs(moment) < 4 * np.sqrt(variance / COUNT)
     assert np.abs(normal).max() > 4.0
-    for lag in (1, 2, 17, 1000):
+    for lag in (1, 2, 17, noise.PARTNER, 1000):
         assert abs(np.mean(normal[lag:] * normal[:-lag])) < 4 / np.sqrt(COUNT)
         assert abs(np.mean(normal[lag:] ** 2 * normal[:-lag] ** 2) - 1) < 4 * np.sqrt(8 / COUNT)
 
@@ -267,6 +267,42 @@ SMALL = {"size": 6, "steps": 100, "batch": 2}
 def test_numbers_are_the_same_on_every_back_end(backend):
     for mine, theirs in zip(recorded(backend=backend, **SMALL), recorded(**SMALL), strict=True):
         assert np.allclose(mine, theirs, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("size", [1, 129, 300])
+@pytest.mark.parametrize(("precision", "error"), [("double", 1e-12), ("single", 1e-4)])
+def test_numbers_drawn_in_pairs_are_those_of_each_unit(size, precision, error):
+    """A compiled program draws those of a block at once; the last pairs of a population are incomplete."""
+    made = protocol(OU, OU, size=size, steps=50)
+    block, single = (run(made, backend, 1, precision) for backend in ("cpp", "numpy"))
+    for name in ("cell.x", "cell.y"):
+        traces = block.traces[name].values, single.traces[name].values
+        assert np.allclose(*traces, rtol=error, atol=error)
+    some = noise.normal(noise.base(4, 2), np.arange(size))
+    alone = [noise.normal(noise.base(4, 2), i) for i in range(size)]
+    assert np.array_equal(some, alone)
+
+
+def test_threads_change_no_number():
+    made = protocol(OU, SHOT, size=5000, steps=20)
+    one, two = (run(made, "cpp", 1, threads=n) for n in (1, 2))
+    for name in ("cell.x", "cell.y"):
+        assert np.array_equal(one.traces[name].values, two.traces[name].values)
+    assert np.array_equal(one.final["cell.v"].values, two.final["cell.v"].values)
+
+
+def test_units_of_different_noise_are_not_taken_for_the_same():
+    """Numbers that all units share are read once; here they are shared in one phase and not in the next."""
+    means = np.arange(300.0)
+    same, own = OrnsteinUhlenbeck(7.0, 0.0, "2 ms"), OrnsteinUhlenbeck(means, 0.0, "2 ms")
+    phases = [
+        Phase(n, "1 ms", signals={"cell.x": s}) for n, s in (("a", same), ("b", own), ("c", same))
+    ]
+    x = run(protocol(0.0, blocks=(Block("run", tuple(phases)),), size=300), "cpp", 1)
+    x = x.traces["cell.x"].values.squeeze()
+    assert np.all(x[:10] == 7.0)
+    assert np.all(x[10:20] == means)
+    assert np.all(x[20:] == 7.0)
 
 
 def test_units_samples_steps_inputs_and_seeds_have_numbers_of_their_own():

@@ -4,7 +4,8 @@ The generator is SplitMix64 (Steele, Lea, Flood 2014, OOPSLA): number n of a str
 key + n G modulo 2^64. The numbers of a step are a stream of their own, whose key is number `step` of the
 process's stream; in it unit u of sample b has the number u + 2^32 b. So any number can be computed by itself, in
 any order, by any number of threads, and it depends neither on how many units or samples there are nor
-on other steps.
+on other steps. A normal number takes half of what the bits of one number give: units u and u + 128 share those of
+the first, and have the cosine and the sine.
 """
 
 from typing import Any
@@ -16,6 +17,7 @@ from brian2.devices.cpp_standalone.codeobject import CPPStandaloneCodeObject
 from numpy.typing import NDArray
 
 GAMMA = 0x9E3779B97F4A7C15
+PARTNER = 128
 _WRAP = 2**64
 
 
@@ -42,10 +44,12 @@ def uniform(base: Any, i: Any) -> NDArray[np.float64]:
 
 
 def normal(base: Any, i: Any) -> NDArray[np.float64]:
-    """Return standard normal numbers (Box-Muller with the cosine; 32 bits each, so at most 6.8)."""
-    z = bits(base, i)
+    """Return standard normal numbers (Box and Muller 1958; 32 bits each, so at most 6.8)."""
+    i = np.asarray(i, dtype=np.int64)
+    z = bits(base, i & ~PARTNER)
     radius = np.sqrt(-2 * np.log(((z >> np.uint64(32)).astype(float) + 0.5) * 2.0**-32))
-    return radius * np.cos((z & np.uint64(0xFFFFFFFF)).astype(float) * (2 * np.pi * 2.0**-32))
+    angle = (z & np.uint64(0xFFFFFFFF)).astype(float) * (2 * np.pi * 2.0**-32)
+    return radius * np.where(i & PARTNER, np.sin(angle), np.cos(angle))
 
 
 def poisson(base: Any, i: Any, mean: Any) -> NDArray[np.float64]:
@@ -62,7 +66,7 @@ def poisson(base: Any, i: Any, mean: Any) -> NDArray[np.float64]:
 
 _CYTHON = """
 from libc.stdint cimport int64_t, uint64_t
-from libc.math cimport log, cos, sqrt, exp
+from libc.math cimport log, cos, sin, sqrt, exp
 
 cdef inline uint64_t _ds_bits(int64_t base, int64_t i) noexcept nogil:
     cdef uint64_t z = <uint64_t>base + <uint64_t>0x9E3779B97F4A7C15u*(<uint64_t>i + 1u)
@@ -99,9 +103,10 @@ cdef inline double ds_uniform(int64_t base, int64_t i) noexcept nogil:
 """,
     "normal": """
 cdef inline double ds_normal(int64_t base, int64_t i) noexcept nogil:
-    cdef uint64_t z = _ds_bits(base, i)
-    return sqrt(-2*log((<double>(z >> 32) + 0.5)/4294967296.0))*cos(
-        <double>(z & 0xFFFFFFFFu)*(6.283185307179586/4294967296.0))
+    cdef uint64_t z = _ds_bits(base, i & ~<int64_t>128)
+    cdef double radius = sqrt(-2*log((<double>(z >> 32) + 0.5)/4294967296.0))
+    cdef double angle = <double>(z & 0xFFFFFFFFu)*(6.283185307179586/4294967296.0)
+    return radius*(sin(angle) if i & 128 else cos(angle))
 """,
     "poisson": """
 cdef inline double ds_poisson(int64_t base, int64_t i, double mean) noexcept nogil:

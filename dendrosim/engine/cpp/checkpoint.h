@@ -116,6 +116,10 @@ inline void resume()
     Restorer s{Reader(task.folder + "/checkpoint.bin")};
     walk(s);
     s.reader.end();
+    std::vector<bool> seen(task.fills.size());
+    for (int64_t i = 0; i <= task.segment; i++) seen[task.kinds[i]] = true;
+    for (size_t kind = 0; kind < seen.size(); kind++)
+        if (seen[kind]) for (const Fill& f : task.fills[kind]) look_at(arrays[f.array]);
 }
 
 }  // namespace ds

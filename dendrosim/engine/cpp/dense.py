@@ -54,7 +54,8 @@ class CppDense(Dense):
         return self._call(network, "ds::feed();", "before_start", "ds_feed")
 
     def record(self, network: Built) -> BrianObject:
-        return self._call(network, "ds::record();", "after_start", "ds_record")
+        statement = "if (ds::due()) ds::flush(); ds::record();"
+        return self._call(network, statement, "after_start", "ds_record")
 
     def spikes(self, network: Built, group: NeuronGroup, index: int) -> BrianObject:
         events, count = _pointer(group.variables["_spikespace"]), group.variables["N"].get_value()

@@ -25,7 +25,10 @@ from dendrosim.engine.synapses import Bundle
 from dendrosim.protocol import Protocol
 
 _DEVICE = "dendrosim_cpp"
-_HEADERS = ("parallel.h", "tiles.h", "dense.h", "random.h", "task.h", "runtime.h", "checkpoint.h")
+_HEADERS = (
+    "functions.h", "parallel.h", "tiles.h", "dense.h", "random.h", "normals.h", "task.h", "runtime.h",
+    "checkpoint.h",
+)  # fmt: skip
 _INCLUDE = re.compile(r"^\s*#include\s*[<\"][^>\"]*[>\"]", re.M)
 _FUNCTION = re.compile(r"^void (_(?:before_|after_)?run_\w+)\(\)\s*$", re.M)
 
@@ -179,11 +182,11 @@ def _merge(device: Any, folder: Path) -> None:
     steps = [*common, '#include "ds_weights.cpp"']
     for source in objects:
         name = Path(source).stem
-        steps += [f"namespace ds_{name} {{", f'#include "{source}"', "}"]
-        steps += [
-            f"void {f}() {{ ds_{name}::{f}(); }}"
-            for f in _FUNCTION.findall((folder / source).read_text())
-        ]
+        steps += [f"namespace ds_{name} {{", "using ds::exp;", f'#include "{source}"', "}"]
+        text = (folder / source).read_text()
+        # Loops may wait in order to run together, see parallel.h; what does not know of it finds none waiting.
+        first = "" if "ds::defer(" in text or "ds::flush(" in text else "ds::flush(); "
+        steps += [f"void {f}() {{ {first}ds_{name}::{f}(); }}" for f in _FUNCTION.findall(text)]
     rest = [s for s in sources if s not in objects and s != "main.cpp"]
     program = [*common, *(f'#include "{s}"' for s in rest)]
     program += [f'#include "{s}"' for s in ("checkpoint.h", "ds_glue.cpp", "main.cpp")]

@@ -7,8 +7,12 @@
 #include <cmath>
 #include <condition_variable>
 #include <cstdint>
+#include <map>
 #include <mutex>
+#include <new>
 #include <thread>
+#include <type_traits>
+#include <vector>
 #if defined __linux__
 #include <sched.h>
 #endif
@@ -45,10 +49,12 @@ namespace ds {
 constexpr int64_t block = 256;         // elements; what a thread gets is a multiple of it
 constexpr int64_t parallel_from = 8192;  // shorter loops run in one thread: waking others takes longer
 
-// One part of a loop. Not inlined: what stands around the loop must not keep it from being vectorised.
+// One part of a loop. Not inlined: what stands around the loop must not keep it from being vectorised. With a copy
+// of its own, the compiler knows that nothing the loop writes can change the numbers it has captured.
 template <typename F> __attribute__((noinline)) void part_of(const void* loop, int64_t begin, int64_t end)
 {
-    (*(const F*)loop)(begin, end);
+    const F own = *(const F*)loop;
+    own(begin, end);
 }
 
 // The processor that this thread runs on, or -1.
@@ -169,6 +175,56 @@ inline void use_threads(int threads)
 template <typename F> inline void parallel(int64_t count, const F& loop)
 {
     if (pool && count >= parallel_from) pool->run(count, block, loop); else part_of<F>(&loop, 0, count);
+}
+
+// ---------------------------------------------------------------------------------------------------
+// Loops that wait for each other. Those that follow each other in a step and go over the same elements run
+// together, block by block, so that a block stays in the cache for all of them and threads meet once.
+// An iteration may touch its own element only. Whatever looks at more has to call `flush` first; generate.py sees
+// to that for every object that does not itself call `defer`.
+
+struct Waiting { void (*call)(const void*, int64_t, int64_t); const void* loop; };
+inline std::vector<Waiting> waiting;
+inline int64_t waiting_count = 0;  // elements
+
+inline void flush()
+{
+    if (waiting.empty()) return;
+    const Waiting *const first = waiting.data(), *const last = first + waiting.size();
+    parallel(waiting_count, [=](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; i += block)
+            for (const Waiting* w = first; w < last; w++) w->call(w->loop, i, std::min(i + block, end));
+    });
+    waiting.clear();
+}
+
+// Run loop(begin, end), for blocks that begin at multiples of `block`, before the next `flush` returns.
+template <typename F> inline void defer(int64_t count, const F& loop)
+{
+    static_assert(std::is_trivially_destructible_v<F>, "a loop that waits holds numbers and pointers only");
+    alignas(F) static char kept[sizeof(F)];
+    if (count != waiting_count) flush();
+    waiting_count = count;
+    waiting.push_back({part_of<F>, new (kept) F(loop)});
+}
+
+// Whether all elements of an array are known to be the same, so that loops need not read it.
+inline bool& flat(const void* array)
+{
+    static std::map<const void*, bool> known;
+    return known[array];
+}
+
+// Stands for such an array.
+template <typename T> struct Same {
+    T value;
+    explicit Same(T v) : value(v) {}
+    T operator[](int64_t) const { return value; }
+};
+
+template <typename T> inline bool same(const T* values, int64_t count)
+{
+    return std::all_of(values, values + count, [=](T v) { return v == values[0]; });
 }
 
 }  // namespace ds

@@ -1,4 +1,4 @@
-// Random numbers on the GPU and the host: see dendrosim/engine/noise.py.
+// Random numbers on the GPU and the host: see dendrosim/engine/noise.py. Normal ones each makes in its own way.
 
 #pragma once
 
@@ -25,12 +25,7 @@ DS_BOTH uint64_t bits(int64_t base, int64_t i)
 
 DS_BOTH double uniform(int64_t base, int64_t i) { return ((double)(bits(base, i) >> 11) + 0.5)*0x1p-53; }
 
-DS_BOTH double normal(int64_t base, int64_t i)
-{
-    const uint64_t z = bits(base, i);
-    const double radius = sqrt(-2*log(((double)(z >> 32) + 0.5)*0x1p-32));
-    return radius*cos((double)(z & 0xffffffffu)*(6.283185307179586*0x1p-32));
-}
+constexpr int64_t partner = 128;  // normal numbers of elements i and i + 128 share the bits of the first
 
 DS_BOTH double poisson(int64_t base, int64_t i, double mean)
 {

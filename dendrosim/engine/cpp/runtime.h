@@ -8,7 +8,7 @@
 #pragma once
 
 #include "dense.h"
-#include "random.h"
+#include "normals.h"
 #include "task.h"
 
 #include <algorithm>
@@ -117,6 +117,12 @@ inline double look_up(const Table& t, double position, int64_t unit)
     return here + (position - index)*(t.values.values[(index + 1)*t.values.columns + column] - here);
 }
 
+// Find out whether all numbers of an array are the same.
+inline void look_at(const Array& a)
+{
+    flat(a.data) = a.bytes == 4 ? same((const float*)a.data, a.size) : same((const double*)a.data, a.size);
+}
+
 inline void fill(const Fill& f)
 {
     const Array& a = arrays[f.array];
@@ -131,6 +137,7 @@ inline void fill(const Fill& f)
             for (const Table& t : f.tables) value += look_up(t, elapsed/t.interval, u);
             store(a, u*f.repeat + b, value);
         }
+    look_at(a);
 }
 
 inline void feed()
@@ -155,6 +162,13 @@ inline void feed()
     store(arrays[task.time_phase], 0, (task.step - task.starts[task.segment])*task.dt);
     store(arrays[task.time_block], 0, (task.step - task.block_starts[task.segment])*task.dt);
     if (task.step % 16 == 0) tell(false);
+}
+
+// Whether `record` will look at arrays.
+inline bool due()
+{
+    const auto now = [](const Tape& t) { return t.due == task.step; };
+    return !patients.empty() || std::any_of(task.tapes.begin(), task.tapes.end(), now);
 }
 
 inline void record()
@@ -204,6 +218,7 @@ inline bool keep(size_t index, const int32_t* events, int64_t count)
 // Between two steps: make the state complete, and keep it if the run can go on from it.
 inline void complete()
 {
+    flush();
     settle();
     task.broken |= diverged;
     if (task.interval >= 0 && !task.broken && !task.full && task.step < task.steps) save();

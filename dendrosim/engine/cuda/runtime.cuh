@@ -28,6 +28,14 @@
 
 namespace ds {
 
+DS_BOTH double normal(int64_t base, int64_t i)
+{
+    const uint64_t z = bits(base, i & ~partner);
+    const double radius = sqrt(-2*log(((double)(z >> 32) + 0.5)*0x1p-32));
+    const double angle = (double)(z & 0xffffffffu)*(6.283185307179586*0x1p-32);
+    return radius*(i & partner ? sin(angle) : cos(angle));
+}
+
 inline void check(cudaError_t status, const char* call)
 {
     if (status == cudaErrorMemoryAllocation) fail(std::string("this needs more memory than the GPU has: ") + call);

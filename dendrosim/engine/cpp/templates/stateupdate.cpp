@@ -1,4 +1,4 @@
-{# Element-wise code: vectorised, in as many threads as the task says. #}
+{# Element-wise code, vectorised. It waits for what follows in the same elements, see `defer` in parallel.h. #}
 {# USES_VARIABLES { N } #}
 {# ALLOWS_SCALAR_WRITE #}
 {% extends 'common_group.cpp' %}
@@ -6,15 +6,53 @@
 {% block maincode %}
     const size_t _vectorisation_idx = -1;
     {{scalar_code|autoindent}}
+    {% set code = vector_code|autoindent %}
+    {% if code.strip() %}
     const int64_t ds_count = {{constant_or_scalar('N', variables['N'])}};
-    ds::parallel(ds_count, [=](int64_t ds_begin, int64_t ds_end) {
+    {# What only tasks set, not code: numbers of signals. #}
+    {% set settable = [] %}
+    {# Streams of normal numbers that elements take by their own index. #}
+    {% set drawn = [] %}
+    {% for name, variable in variables.items() %}
+        {% if name.startswith(('ds_slot', 'ds_base_')) and variable.array and not variable.scalar and not name.endswith('_z') %}
+            {% set _ = settable.append(get_array_name(variable)) %}
+        {% elif 'ds_normal(' ~ name ~ ', ds_element)' in code and variables['ds_element'].name == 'i' %}
+            {% set _ = drawn.append(name) %}
+        {% endif %}
+    {% endfor %}
+    {% for pointer in settable %}
+    static const bool& ds_is_flat_{{loop.index}} = ds::flat({{pointer}});
+    const bool ds_flat_{{loop.index}} = ds_is_flat_{{loop.index}};
+    {% endfor %}
+    {% for name in drawn %}
+    const int64_t ds_key_{{name}} = {{name}};
+    {% endfor %}
+    ds::defer(ds_count, [=](int64_t ds_begin, int64_t ds_end) {
         // Pointers of its own: the compiler then knows that no assignment below can change them.
         {{pointers_lines|autoindent}}
-        #pragma GCC ivdep
-        for (int64_t _idx = ds_begin; _idx < ds_end; _idx++)
-        {
-            const size_t _vectorisation_idx = _idx;
-            {{vector_code|autoindent}}
-        }
+        {% for name in drawn %}
+        using ds_real = std::remove_reference_t<decltype(*{{get_array_name(variables[name.replace('_noise', '_z')])}})>;
+        alignas(64) ds_real ds_drawn_{{name}}[ds::block];
+        ds::normals(ds_key_{{name}}, ds_begin, ds_end - ds_begin, ds_drawn_{{name}});
+        const ds::Drawn<ds_real> {{name}}{ds_key_{{name}}, ds_drawn_{{name}} - ds_begin};
+        {% endfor %}
+        const auto ds_all = [&]({% for pointer in settable %}const auto {{pointer}}{{", " if not loop.last}}{% endfor %}) {
+            #pragma GCC ivdep
+            for (int64_t _idx = ds_begin; _idx < ds_end; _idx++)
+            {
+                const size_t _vectorisation_idx = _idx;
+                {% if drawn %}
+                const auto ds_normal = [=](const auto& from, int64_t) { return from.values[_idx]; };
+                {% endif %}
+                {{code}}
+            }
+        };
+        {% if settable %}
+        if ({% for pointer in settable %}ds_flat_{{loop.index}}{{" && " if not loop.last}}{% endfor %})
+            ds_all({% for pointer in settable %}ds::Same({{pointer}}[0]){{", " if not loop.last}}{% endfor %});
+        else
+        {% endif %}
+            ds_all({{settable|join(", ")}});
     });
+    {% endif %}
 {% endblock %}

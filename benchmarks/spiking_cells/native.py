@@ -1,0 +1,28 @@
+"""Shared libraries made of a C++ file here, with the compiler that dendrosim uses."""
+
+import ctypes
+import hashlib
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+from dendrosim.engine.cpp.toolchain import compiler
+
+FLAGS = ["-std=c++17", "-O3", "-march=native", "-ffast-math", "-mprefer-vector-width=512", "-w"]
+
+
+def library(name: str) -> ctypes.CDLL:
+    """Compile a source file and load it; it is compiled once for each of its versions."""
+    source = Path(__file__).with_name(name)
+    key = hashlib.sha256(source.read_bytes() + " ".join(FLAGS).encode()).hexdigest()[:16]
+    made = Path(tempfile.gettempdir()) / f"dendrosim-bench-{os.getuid()}-{key}.so"
+    if not made.exists():
+        part = made.with_suffix(f".{os.getpid()}")
+        unlinked = f"{part}.o"
+        subprocess.run([compiler(), *FLAGS, "-fPIC", "-c", str(source), "-o", unlinked], check=True)
+        # Without -ffast-math here: it would change how the whole process treats the smallest numbers.
+        subprocess.run([compiler(), "-shared", unlinked, "-o", str(part)], check=True)
+        os.unlink(unlinked)
+        part.rename(made)
+    return ctypes.CDLL(str(made))
