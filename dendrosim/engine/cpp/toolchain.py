@@ -13,6 +13,9 @@ from pathlib import Path
 from dendrosim.cache import code_digest, locked, writable_folder
 from dendrosim.errors import BackendMissingError, CompilationError
 
+# -ffast-math, so that sums may be taken in another order and square roots and divisions set no error number: without
+# it loops over dendrites and cells are not vectorised. -fno-finite-math-only takes back one part of it: numbers that
+# are not finite must stay what they are, for the guard stops a run by them. Programs treat numbers below 1e-308 as 0.
 FLAGS = ["-std=c++17", "-O3", "-ffast-math", "-fno-finite-math-only", "-march=native", "-w"]
 _UNITS = {"steps": [], "program": ["-O1"]}
 """Translation units and what else they are compiled with: what runs once is not worth a second of optimising."""
