@@ -14,7 +14,7 @@
     {# Streams of normal numbers that elements take by their own index. #}
     {% set drawn = [] %}
     {% for name, variable in variables.items() %}
-        {% if name.startswith(('ds_slot', 'ds_base_')) and variable.array and not variable.scalar and not name.endswith('_z') %}
+        {% if name.startswith(('ds_slot', 'ds_base_')) and variable.array and not variable.scalar and not (name.startswith('ds_slot') and name.endswith('_z')) %}
             {% set _ = settable.append(get_array_name(variable)) %}
         {% elif 'ds_normal(' ~ name ~ ', ds_element)' in code and variables['ds_element'].name == 'i' %}
             {% set _ = drawn.append(name) %}
@@ -31,7 +31,7 @@
         // Pointers of its own: the compiler then knows that no assignment below can change them.
         {{pointers_lines|autoindent}}
         {% for name in drawn %}
-        using ds_real = std::remove_reference_t<decltype(*{{get_array_name(variables[name.replace('_noise', '_z')])}})>;
+        using ds_real = std::remove_reference_t<decltype(*{{get_array_name(variables[name[:-6] ~ '_z'])}})>;
         alignas(64) ds_real ds_drawn_{{name}}[ds::block];
         ds::normals(ds_key_{{name}}, ds_begin, ds_end - ds_begin, ds_drawn_{{name}});
         const ds::Drawn<ds_real> {{name}}{ds_key_{{name}}, ds_drawn_{{name}} - ds_begin};
