@@ -17,6 +17,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -69,7 +70,8 @@ template <typename T> T* device(int64_t count)
 template <typename T> T* upload(const std::vector<T>& values)
 {
     T* data = device<T>((int64_t)values.size());
-    DS_CUDA(cudaMemcpy(data, values.data(), sizeof(T)*values.size(), cudaMemcpyHostToDevice));
+    if (!values.empty())
+        DS_CUDA(cudaMemcpy(data, values.data(), sizeof(T)*values.size(), cudaMemcpyHostToDevice));
     return data;
 }
 
@@ -402,6 +404,7 @@ struct Values {
     {
         if (wide) *wide = v; else *narrow = std::vector<float>(v.begin(), v.end());
     }
+    void leave() const;
 };
 struct Bundle {
     thrust::device_vector<int32_t>*pre, *post;
@@ -412,6 +415,21 @@ struct Bundle {
     std::vector<double> delays;
 };
 inline std::vector<Bundle> bundles;  // filled by the generated `start`
+
+// Vectors of Brian2CUDA are global: they would be freed after the driver has gone, and thrust ends the program where
+// that fails. So at any exit their memory is left to the driver.
+template <typename T> void leave(thrust::device_vector<T>& v) { v.swap(*new thrust::device_vector<T>); }
+inline void Values::leave() const { if (wide) ds::leave(*wide); else ds::leave(*narrow); }
+inline void leave_bundles()
+{
+    for (Bundle& b : bundles)
+    {
+        leave(*b.pre);
+        leave(*b.post);
+        for (const Values& v : b.values) v.leave();
+        for (const Values& v : b.blank) v.leave();
+    }
+}
 
 inline void read_start(Reader& r, const Array& a, int64_t count)
 {
@@ -727,6 +745,7 @@ inline bool guard()
 
 inline void begin()
 {
+    std::atexit(leave_bundles);
     check(cublasCreate(&blas), "cublasCreate");
     check(cublasSetMathMode(blas, CUBLAS_DEFAULT_MATH), "cublasSetMathMode");  // no TF32
     load();
