@@ -156,24 +156,49 @@ def test_spikes_arrive_after_their_delays_and_are_kept_in_order(cuda, place):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("place", PLACES)
-def test_an_inverse_follows_its_matrix(cuda, place):
+def test_an_inverse_follows_its_matrix_through_pauses_of_learning(cuda, place):
     units = ds.Population(
         "unit", 3, "dv/dt = (r - v)/(5*ms) : 1\nr : 1", initial={"v": ds.Uniform(0.5, 1)}
     )
     circuit = ds.Circuit(
         (units,),
         (
-            ds.Matrix("w", "unit", "unit", ds.Identity(2.0, 0.3), "dw/dt = v_post*v_pre/second : 1"),
+            ds.Matrix(
+                "w", "unit", "unit", ds.Identity(2.0, 0.3), "dw/dt = learn*v_post*v_pre/second : 1"
+            ),
             ds.Matrix("q", "unit", "unit", inverse_of="w"),
         ),
         (ds.Projection("unit.v", "q", "unit.r"),),
+        gates={"learn": 1},
     )  # fmt: skip
-    block = ds.Block("run", (ds.Phase("on", "30 ms"),))
-    result = cuda(place, ds.Protocol(circuit, (block,), dt="0.1 ms"))
+    phases = [
+        ds.Phase(f"phase{i}", "12 ms", gates={"learn": gate}) for i, gate in enumerate((1, 0, 1))
+    ]
+    protocol = ds.Protocol(circuit, (ds.Block("run", tuple(phases)),), dt="0.1 ms")
+    result = cuda(place, protocol)
     assert gap(result.state["q"], np.linalg.inv(result.state["w"])) < 1e-10
-    expected = run(ds.Protocol(circuit, (block,), dt="0.1 ms"), "numpy", 2)
+    expected = run(protocol, "numpy", 2)
     for name, value in expected.state.items():
         assert gap(result.state[name], value) < 1e-10, name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("place", PLACES)
+def test_rules_that_are_no_matrix_products_run_element_by_element(cuda, place, batch):
+    units = ds.Population(
+        "unit", 5, "dv/dt = (r - v)/(5*ms) : 1\nr : 1", initial={"v": ds.Uniform(0.5, 1)}
+    )
+    rate = "v_post*v_pre*(1 + w) + tanh(v_post*v_pre*w) - w**3"
+    matrix = ds.Matrix(
+        "w", "unit", "unit", ds.Identity(2.0, 0.3), f"dw/dt = ({rate})/(10*second) : 1"
+    )
+    circuit = ds.Circuit((units,), (matrix,), (ds.Projection("unit.v", "w", "unit.r"),))
+    block = ds.Block("run", (ds.Phase("on", "5 ms"),))
+    protocol = ds.Protocol(circuit, (block,), dt="0.1 ms", batch=batch)
+    found, expected = cuda(place, protocol), run(protocol, "numpy", 2)
+    for name, value in expected.state.items():
+        assert gap(found.state[name], value) < 1e-10, name
 
 
 @pytest.mark.slow

@@ -1,9 +1,10 @@
 // What every generated program for the GPU shares: the dense products, spikes with delays, and the loop over a
 // task that is data.
 //
-// The task is that of the back end cpp, and so is what is left of a run. All work is enqueued on the
-// default stream; the host waits only to fetch recordings and spikes, a buffer at a time, and to look for
-// non-finite numbers, every hundred steps. Whatever fails names the call and ends the program with code 70.
+// The task is that of the back end cpp, and so is what is left of a run. All work is enqueued on the default
+// stream; the host waits only to fetch recordings and spikes, a buffer at a time, to look for non-finite numbers,
+// every hundred steps, and to learn whether an inverse is needed (`Inverse`). Whatever fails names the call and ends
+// the program with code 70.
 
 #pragma once
 
@@ -189,9 +190,10 @@ template <typename T> __global__ void give(int64_t count, const double* q, const
     DS_EACH(i, count) inverse[i] = good ? (T)q[i] : (T)nan("");
 }
 
-// The inverse of a square matrix, made anew only where the matrix has changed. In double precision also for
-// floats: it is the inverse of the numbers as they are stored. To learn whether the matrix has changed, the host
-// waits: an inversion that is not needed would take far longer.
+// The inverse of a square matrix, made anew where the matrix may have changed. In double precision also for
+// floats: it is the inverse of the numbers as they are stored. While the matrix learns, it is inverted in every step
+// and the host asks every hundredth whether it still changes; while it does not, the host asks, and waits, in every
+// step, for an inversion that is not needed would take far longer.
 template <typename T> class Inverse {
 public:
     explicit Inverse(int n) : n(n), count((int64_t)n*n) {}
@@ -200,15 +202,12 @@ public:
     {
         if (!before)
             allocate();
+        else if (unasked > 0)
+            unasked--;
+        else if (changed(of))
+            unasked = 99;
         else
-        {
-            int changed = 0;
-            DS_CUDA(cudaMemsetAsync(state, 0, sizeof(int)));
-            compare<T><<<blocks(count), threads>>>(count, of, before, state);
-            DS_LAUNCHED("compare");
-            DS_CUDA(cudaMemcpy(&changed, state, sizeof(int), cudaMemcpyDeviceToHost));
-            if (!changed) return;
-        }
+            return;
         take<T><<<blocks(count), threads>>>(count, of, before, w);
         DS_LAUNCHED("take");
         // cuBLAS reads columns: it sees the transpose of the matrix and returns the transpose of its inverse.
@@ -226,6 +225,17 @@ private:
     double *w = nullptr, *q = nullptr;
     double** matrices = nullptr;  // on the GPU: where w and q are
     int *pivots = nullptr, *state = nullptr;  // state: whether changed, whether singular at either stage
+    int unasked = 0;  // inversions to do before the host asks again
+
+    bool changed(const T* of)
+    {
+        int found = 0;
+        DS_CUDA(cudaMemsetAsync(state, 0, sizeof(int)));
+        compare<T><<<blocks(count), threads>>>(count, of, before, state);
+        DS_LAUNCHED("compare");
+        DS_CUDA(cudaMemcpy(&found, state, sizeof(int), cudaMemcpyDeviceToHost));
+        return found;
+    }
 
     void allocate()
     {
