@@ -17,10 +17,11 @@ import dendrosim as ds
 from dendrosim import catalogue, engine
 from dendrosim.cli import main
 from dendrosim.engine import backends, run, simulate, unfinished
-from dendrosim.engine.compilation import compiled
+from dendrosim.engine.compilation import compiled, undriven
 from dendrosim.engine.cpp import execute
 from dendrosim.engine.cuda import toolchain
-from dendrosim.errors import BackendMissingError, NonFiniteError, ResumeError
+from dendrosim.engine.cuda.execute import CUDA
+from dendrosim.errors import BackendMissingError, NonFiniteError, ResumeError, ShapeError, SpecError
 
 MODELS = (
     "backprop", "bmvr", "burst_microcircuit", "dynamical_tp", "multiplexed_dtp", "pv", "pyramidal_burst",
@@ -100,6 +101,31 @@ def test_check_compiles_on_demand(capsys, monkeypatch):
     monkeypatch.setattr(toolchain, "can_compile", lambda: None)
     assert main(["check", QUICK, "--compile", "--backend", "cuda"]) == 0
     assert f"{QUICK}: its program for cuda compiles and links" in capsys.readouterr().out
+
+
+@generates
+@pytest.mark.parametrize("place", ["state", "parameter", "weight"])
+def test_a_name_that_brian2cuda_cannot_have_is_refused(place, tmp_path):
+    name = {place: "workspace"}
+    unit = ds.Population(
+        "unit", 2, "d{0}/dt = ({1}*r - {0})/(5*ms) : 1\nr : 1".format(
+            name.get("state", "v"), name.get("parameter", "gain")
+        ),
+    )  # fmt: skip
+    rule = f"d{name.get('weight', 'w')}/dt = -1/second : 1"
+    matrix = ds.Matrix("w", "unit", "unit", 1.0, rule)
+    projection = ds.Projection(f"unit.{name.get('state', 'v')}", "w", "unit.r")
+    circuit = ds.Circuit((unit,), (matrix,), (projection,), {name.get("parameter", "gain"): 1.0})
+    with pytest.raises(SpecError, match=r"'workspace'.*--backend cpp"):
+        CUDA.generate(undriven(circuit), "single", tmp_path)
+
+
+@generates
+def test_an_array_of_more_elements_than_can_be_counted_is_refused(tmp_path):
+    circuit = ds.Circuit((ds.Population("unit", 46_341, "dv/dt = -v/(5*ms) : 1"),))
+    protocol = undriven(circuit).replace(batch=46_341)
+    with pytest.raises(ShapeError, match="population 'unit' has 2,147,488,281 elements"):
+        CUDA.generate(protocol, "single", tmp_path)
 
 
 # -- what programs compute ------------------------------------------------------------------------
@@ -344,6 +370,13 @@ def test_an_old_toolkit_is_refused(toolkit):
     toolkit.compiler("11.8")
     with pytest.raises(BackendMissingError, match=r"CUDA 11\.8.*12\.0 or later"):
         toolchain.cuda_version()
+
+
+def test_gpus_that_are_hidden_are_not_there(monkeypatch):
+    monkeypatch.setattr(toolchain.shutil, "which", lambda name: "nvidia-smi")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    with pytest.raises(BackendMissingError, match="CUDA_VISIBLE_DEVICES, which is empty"):
+        toolchain.gpu()
 
 
 def test_a_list_of_gpus_is_read():

@@ -5,14 +5,17 @@ own: the headers, thrust above all, take most of the time.
 """
 
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from dendrosim.circuit import Circuit
 from dendrosim.engine.built import Built
 from dendrosim.engine.cuda.dense import CudaDense
 from dendrosim.engine.cuda.device import CudaDevice, settings
 from dendrosim.engine.sources import FUNCTION, INCLUDE, listed, network, write_manifest
 from dendrosim.engine.synapses import Bundle
+from dendrosim.errors import SpecError
 from dendrosim.protocol import Protocol
 
 _SHARED = ("random.h", "task.h")
@@ -21,7 +24,16 @@ _ORDER = 'setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID", 0);'
 
 
 def generate(protocol: Protocol, precision: str, folder: Path) -> None:
-    """Write `program.cu`, the headers of Brian2CUDA and `manifest.json` into a folder."""
+    """Write `program.cu`, the headers of Brian2CUDA and `manifest.json` into a folder.
+
+    Raises
+    ------
+    SpecError
+        If a name in the circuit means something else to Brian2CUDA.
+    ShapeError
+        See `dendrosim.engine.sources.network`.
+    """
+    _check_names(protocol.circuit)
     dense = CudaDense()
     with (
         settings(),
@@ -30,6 +42,25 @@ def generate(protocol: Protocol, precision: str, folder: Path) -> None:
         _write_glue(device, built, dense, folder)
         write_manifest(built, folder)
         _merge(device, built, folder)
+
+
+def _check_names(circuit: Circuit) -> None:
+    """Refuse names that end as Brian2's own for the space of a group's spikes: Brian2CUDA knows it by that."""
+    named: list[tuple[str, Iterable[str]]] = [
+        ("the circuit", [*circuit.parameters, *circuit.gates])
+    ]
+    named += [
+        (f"population {p.name!r}", [*p.variables, *p.parameters]) for p in circuit.populations
+    ]
+    named += [(f"matrix {m.name!r}", [m.weight, *m.parameters]) for m in circuit.matrices]
+    named += [(f"pathway {p.name!r}", [*p.variables, *p.parameters]) for p in circuit.pathways]
+    for where, names in named:
+        for name in names:
+            if name.endswith("space"):
+                raise SpecError(
+                    f"{where}: {name!r} ends in 'space', a name that back end cuda cannot have; rename it, or use "
+                    "--backend cpp"
+                )
 
 
 def _write_glue(device: Any, built: Built, dense: CudaDense, folder: Path) -> None:
