@@ -155,6 +155,7 @@ def test_single_precision_is_the_default_and_close_to_double(cuda, place):
     problem = PROBLEMS[0]
     single = cuda(place, problem.protocol(3), precision="auto")
     assert single.provenance["precision"] == "single"
+    assert single.provenance["versions"]["brian2cuda"]
     double = run(problem.protocol(3), "numpy", 2, "double")
     for name, value in double.state.items():
         assert single.state[name].dtype == np.float32
@@ -248,7 +249,9 @@ def test_a_number_that_is_not_finite_ends_the_run_within_a_hundred_steps(cuda, p
     )
     with pytest.raises(NonFiniteError, match="within the last 100 steps") as raised:
         cuda(place, protocol)
-    values = raised.value.partial.traces["unit.v"].values
+    partial = raised.value.partial
+    assert partial.provenance["guarded_every"] == 100
+    values = partial.traces["unit.v"].values
     assert np.all(np.isfinite(values))
     assert 100 < len(values) < 1000
 
