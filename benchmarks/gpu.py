@@ -28,6 +28,7 @@ STEPS, DT = 1000, 1e-4
 TOLERANCE = {"double": 1e-10, "single": 1e-4}
 DENSE = [(units, batch) for units in (1000, 4000, 16000) for batch in (64, 512)]
 CELLS = (100_000, 1_000_000, 10_000_000)
+LONGEST = 120  # seconds that one program may take
 SPENT = 1.5  # seconds that the timed steps of one measurement should take, about
 
 LAYER = """
@@ -233,7 +234,7 @@ def _attempt(part: Callable[..., Any], case: Case, *arguments: Any) -> Any:
 
     try:
         return part(case, *arguments)
-    except (DendrosimError, subprocess.CalledProcessError) as error:
+    except (DendrosimError, subprocess.SubprocessError) as error:
         said = getattr(error, "stderr", None) or ""
         _say(f"{case.kind} {case.numbers} failed: {error} {said}")
         return None
@@ -378,7 +379,7 @@ def _program(
 def _loop(command: list[str], home: Path) -> float:
     """Run a program; return the seconds that it says its steps took."""
     done = subprocess.run(
-        command, cwd=home, check=True, capture_output=True, text=True,
+        command, cwd=home, check=True, capture_output=True, text=True, timeout=LONGEST,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     return next(float(line[2:]) for line in done.stdout.splitlines() if line.startswith("T "))

@@ -305,6 +305,7 @@ public:
     {
         count = (int64_t)source.size();
         if (!count) return;
+        if (count > INT32_MAX) fail("a pathway has more synapses than can be counted in 32 bits");
         std::vector<int32_t> steps(count), order(count), starts(sources + 1), sorted(count);
         for (int64_t i = 0; i < count; i++)
         {
