@@ -2,8 +2,10 @@
 // Prints floating point operations and bytes (read and written) per second.
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <vector>
 
 #include <cublas_v2.h>
 #include <cuda_runtime.h>
@@ -25,8 +27,12 @@ int main()
     CHECK(cudaMalloc((void**)&a, bytes));
     CHECK(cudaMalloc((void**)&b, bytes));
     CHECK(cudaMalloc((void**)&c, bytes));
-    CHECK(cudaMemset(a, 0, bytes));
-    CHECK(cudaMemset(b, 0, bytes));
+    // Zeros would do, but with them the GPU needs less power and can be faster than with any real matrix.
+    std::vector<float> values((size_t)n*n);
+    uint32_t state = 1;
+    for (float& v : values) v = (float)((state = 1664525u*state + 1013904223u) >> 8)*0x1p-23f - 1;
+    CHECK(cudaMemcpy(a, values.data(), bytes, cudaMemcpyHostToDevice));
+    CHECK(cudaMemcpy(b, values.data(), bytes, cudaMemcpyHostToDevice));
     cublasHandle_t blas;
     CHECK(cublasCreate(&blas));
     CHECK(cublasSetMathMode(blas, CUBLAS_DEFAULT_MATH));

@@ -17,10 +17,11 @@ import dendrosim as ds
 from dendrosim import catalogue, engine
 from dendrosim.cli import main
 from dendrosim.engine import backends, run, simulate, unfinished
-from dendrosim.engine.compilation import compiled
+from dendrosim.engine.compilation import compiled, undriven
 from dendrosim.engine.cpp import execute
 from dendrosim.engine.cuda import toolchain
-from dendrosim.errors import BackendMissingError, NonFiniteError, ResumeError
+from dendrosim.engine.cuda.execute import CUDA
+from dendrosim.errors import BackendMissingError, NonFiniteError, ResumeError, ShapeError, SpecError
 
 MODELS = (
     "backprop", "bmvr", "burst_microcircuit", "dynamical_tp", "multiplexed_dtp", "pv", "pyramidal_burst",
@@ -102,6 +103,31 @@ def test_check_compiles_on_demand(capsys, monkeypatch):
     assert f"{QUICK}: its program for cuda compiles and links" in capsys.readouterr().out
 
 
+@generates
+@pytest.mark.parametrize("place", ["state", "parameter", "weight"])
+def test_a_name_that_brian2cuda_cannot_have_is_refused(place, tmp_path):
+    name = {place: "workspace"}
+    unit = ds.Population(
+        "unit", 2, "d{0}/dt = ({1}*r - {0})/(5*ms) : 1\nr : 1".format(
+            name.get("state", "v"), name.get("parameter", "gain")
+        ),
+    )  # fmt: skip
+    rule = f"d{name.get('weight', 'w')}/dt = -1/second : 1"
+    matrix = ds.Matrix("w", "unit", "unit", 1.0, rule)
+    projection = ds.Projection(f"unit.{name.get('state', 'v')}", "w", "unit.r")
+    circuit = ds.Circuit((unit,), (matrix,), (projection,), {name.get("parameter", "gain"): 1.0})
+    with pytest.raises(SpecError, match=r"'workspace'.*--backend cpp"):
+        CUDA.generate(undriven(circuit), "single", tmp_path)
+
+
+@generates
+def test_an_array_of_more_elements_than_can_be_counted_is_refused(tmp_path):
+    circuit = ds.Circuit((ds.Population("unit", 46_341, "dv/dt = -v/(5*ms) : 1"),))
+    protocol = undriven(circuit).replace(batch=46_341)
+    with pytest.raises(ShapeError, match="population 'unit' has 2,147,488,281 elements"):
+        CUDA.generate(protocol, "single", tmp_path)
+
+
 # -- what programs compute ------------------------------------------------------------------------
 
 
@@ -129,6 +155,7 @@ def test_single_precision_is_the_default_and_close_to_double(cuda, place):
     problem = PROBLEMS[0]
     single = cuda(place, problem.protocol(3), precision="auto")
     assert single.provenance["precision"] == "single"
+    assert single.provenance["versions"]["brian2cuda"]
     double = run(problem.protocol(3), "numpy", 2, "double")
     for name, value in double.state.items():
         assert single.state[name].dtype == np.float32
@@ -156,24 +183,49 @@ def test_spikes_arrive_after_their_delays_and_are_kept_in_order(cuda, place):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("place", PLACES)
-def test_an_inverse_follows_its_matrix(cuda, place):
+def test_an_inverse_follows_its_matrix_through_pauses_of_learning(cuda, place):
     units = ds.Population(
         "unit", 3, "dv/dt = (r - v)/(5*ms) : 1\nr : 1", initial={"v": ds.Uniform(0.5, 1)}
     )
     circuit = ds.Circuit(
         (units,),
         (
-            ds.Matrix("w", "unit", "unit", ds.Identity(2.0, 0.3), "dw/dt = v_post*v_pre/second : 1"),
+            ds.Matrix(
+                "w", "unit", "unit", ds.Identity(2.0, 0.3), "dw/dt = learn*v_post*v_pre/second : 1"
+            ),
             ds.Matrix("q", "unit", "unit", inverse_of="w"),
         ),
         (ds.Projection("unit.v", "q", "unit.r"),),
+        gates={"learn": 1},
     )  # fmt: skip
-    block = ds.Block("run", (ds.Phase("on", "30 ms"),))
-    result = cuda(place, ds.Protocol(circuit, (block,), dt="0.1 ms"))
+    phases = [
+        ds.Phase(f"phase{i}", "12 ms", gates={"learn": gate}) for i, gate in enumerate((1, 0, 1))
+    ]
+    protocol = ds.Protocol(circuit, (ds.Block("run", tuple(phases)),), dt="0.1 ms")
+    result = cuda(place, protocol)
     assert gap(result.state["q"], np.linalg.inv(result.state["w"])) < 1e-10
-    expected = run(ds.Protocol(circuit, (block,), dt="0.1 ms"), "numpy", 2)
+    expected = run(protocol, "numpy", 2)
     for name, value in expected.state.items():
         assert gap(result.state[name], value) < 1e-10, name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("place", PLACES)
+def test_rules_that_are_no_matrix_products_run_element_by_element(cuda, place, batch):
+    units = ds.Population(
+        "unit", 5, "dv/dt = (r - v)/(5*ms) : 1\nr : 1", initial={"v": ds.Uniform(0.5, 1)}
+    )
+    rate = "v_post*v_pre*(1 + w) + tanh(v_post*v_pre*w) - w**3"
+    matrix = ds.Matrix(
+        "w", "unit", "unit", ds.Identity(2.0, 0.3), f"dw/dt = ({rate})/(10*second) : 1"
+    )
+    circuit = ds.Circuit((units,), (matrix,), (ds.Projection("unit.v", "w", "unit.r"),))
+    block = ds.Block("run", (ds.Phase("on", "5 ms"),))
+    protocol = ds.Protocol(circuit, (block,), dt="0.1 ms", batch=batch)
+    found, expected = cuda(place, protocol), run(protocol, "numpy", 2)
+    for name, value in expected.state.items():
+        assert gap(found.state[name], value) < 1e-10, name
 
 
 @pytest.mark.slow
@@ -197,7 +249,9 @@ def test_a_number_that_is_not_finite_ends_the_run_within_a_hundred_steps(cuda, p
     )
     with pytest.raises(NonFiniteError, match="within the last 100 steps") as raised:
         cuda(place, protocol)
-    values = raised.value.partial.traces["unit.v"].values
+    partial = raised.value.partial
+    assert partial.provenance["guarded_every"] == 100
+    values = partial.traces["unit.v"].values
     assert np.all(np.isfinite(values))
     assert 100 < len(values) < 1000
 
@@ -319,6 +373,13 @@ def test_an_old_toolkit_is_refused(toolkit):
     toolkit.compiler("11.8")
     with pytest.raises(BackendMissingError, match=r"CUDA 11\.8.*12\.0 or later"):
         toolchain.cuda_version()
+
+
+def test_gpus_that_are_hidden_are_not_there(monkeypatch):
+    monkeypatch.setattr(toolchain.shutil, "which", lambda name: "nvidia-smi")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    with pytest.raises(BackendMissingError, match="CUDA_VISIBLE_DEVICES, which is empty"):
+        toolchain.gpu()
 
 
 def test_a_list_of_gpus_is_read():

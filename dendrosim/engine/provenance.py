@@ -17,6 +17,7 @@ def provenance(
     protocol: Protocol, task: Task, outcome: Outcome, backend: str, seed: int
 ) -> dict[str, Any]:
     """Return what is kept with a result besides the circuit and the protocol themselves."""
+    packages = (*_PACKAGES, "brian2cuda") if backend == "cuda" else _PACKAGES
     return {
         "protocol": protocol.name,
         "parameters": dict(protocol.parameters),
@@ -26,10 +27,11 @@ def provenance(
         "batch": protocol.batch,
         "threads": task.threads,
         "compiled": outcome.compiled,
+        "guarded_every": outcome.guarded_every,
         "seconds": dict(outcome.seconds),
         "versions": {
             "python": platform.python_version(),
-            **{p: package_version(p) for p in _PACKAGES},
+            **{p: package_version(p) for p in packages},
         },
         "platform": platform.platform(),
         "git": _commit(),

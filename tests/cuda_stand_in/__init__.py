@@ -5,6 +5,7 @@ and order can be tested without a GPU. What this cannot show: races between thre
 themselves. Brian2CUDA has to be installed.
 """
 
+import hashlib
 import re
 import subprocess
 from pathlib import Path
@@ -60,4 +61,11 @@ def compile_program(folder: Path) -> None:
         raise CompilationError(done.stderr[:4000])
 
 
-STAND_IN = Kit(lambda: f"stand-in {CUDA.fingerprint()}", CUDA.generate, compile_program)
+def fingerprint() -> str:
+    """As for the GPU, but of the stand-ins too."""
+    files = sorted(path for path in HERE.rglob("*") if path.is_file() and path.suffix != ".pyc")
+    own = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+    return f"stand-in {own} {CUDA.fingerprint()}"
+
+
+STAND_IN = Kit(fingerprint, CUDA.generate, compile_program)

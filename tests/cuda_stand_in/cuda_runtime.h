@@ -38,7 +38,14 @@ inline const char* cudaGetErrorString(cudaError_t) { return "an error"; }
 inline cudaError_t cudaGetLastError() { return cudaSuccess; }
 inline cudaError_t cudaDeviceSynchronize() { return cudaSuccess; }
 inline cudaError_t cudaProfilerStop() { return cudaSuccess; }
-inline cudaError_t cudaSetDevice(int) { return cudaSuccess; }
+
+// The driver goes when the program ends: before objects that were made before the first call.
+inline bool ds_driver_gone = false;
+inline cudaError_t cudaSetDevice(int)
+{
+    std::atexit([] { ds_driver_gone = true; });
+    return cudaSuccess;
+}
 inline cudaError_t cudaDeviceSetLimit(cudaLimit, size_t) { return cudaSuccess; }
 inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int) { *p = cudaDeviceProp(); return cudaSuccess; }
 inline cudaError_t cudaMemGetInfo(size_t* free, size_t* all) { *free = *all = (size_t)1 << 32; return cudaSuccess; }

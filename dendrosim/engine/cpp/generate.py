@@ -5,64 +5,37 @@ each and compile side by side: `steps.cpp` has what runs in every step, and only
 `program.cpp` has the rest.
 """
 
-import json
-import re
 import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from brian2.core.variables import DynamicArrayVariable
 from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
-from brian2.devices.device import all_devices
-from brian2.units.allunits import second
 
 from dendrosim.engine.built import Built
+from dendrosim.engine.compiled import real
 from dendrosim.engine.cpp.dense import CppDense
-from dendrosim.engine.network import build
-from dendrosim.engine.scope import brian
+from dendrosim.engine.sources import FUNCTION, INCLUDE, listed, network, write_manifest
 from dendrosim.engine.synapses import Bundle
 from dendrosim.protocol import Protocol
 
-_DEVICE = "dendrosim_cpp"
 _HEADERS = (
     "functions.h", "parallel.h", "tiles.h", "dense.h", "random.h", "normals.h", "task.h", "runtime.h",
     "checkpoint.h",
 )  # fmt: skip
-_INCLUDE = re.compile(r"^\s*#include\s*[<\"][^>\"]*[>\"]", re.M)
-_FUNCTION = re.compile(r"^void (_(?:before_|after_)?run_\w+)\(\)\s*$", re.M)
 
 
 def generate(protocol: Protocol, precision: str, folder: Path) -> None:
-    """Write `program.cpp`, Brian2's headers and `manifest.json` into a folder."""
-    all_devices[_DEVICE] = CPPStandaloneDevice()
-    with brian(_DEVICE, precision, build_on_run=False) as device:
-        try:
-            device.insert_code("before_start", "ds::task.folder = args.at(0); args.clear();")
-            device.insert_code("after_network_run", "ds::start(); ds::loop();")
-            device.insert_code("before_end", "return ds::finish();")
-            dense = CppDense()
-            built = build(protocol, precision, dense)
-            for bundle in built.bundles.values():
-                # The task brings the synapses; Brian2 only has to believe that there are some.
-                bundle.synapses._connect_called = True
-            built.network.run(0 * second, namespace={})
-            device.build(directory=str(folder), compile=False, run=False, with_output=False)
-            _write_glue(device, built, dense, folder)
-            _merge(device, folder)
-        finally:
-            del all_devices[_DEVICE]
+    """Write `steps.cpp`, `program.cpp`, Brian2's headers and `manifest.json` into a folder."""
+    dense = CppDense()
+    with network(CPPStandaloneDevice, protocol, precision, dense, folder) as (device, built):
+        _write_glue(device, built, dense, folder)
+        kernels = real(built) if built.circuit.matrices else None
+        write_manifest(built, folder, kernels=kernels)
+        _merge(device, folder)
 
 
 def _write_glue(device: Any, built: Built, dense: CppDense, folder: Path) -> None:
-    keys = list(built.arrays)
-    lines = []
-    for key in keys:
-        variable = built.arrays[key]
-        name = device.get_array_name(variable)
-        lines.append(
-            f"    {{brian::{name}, {variable.size}, {np.dtype(variable.dtype).itemsize}}},"
-        )
     clock = device.get_array_name(built.clock.variables["t"]).rsplit("_t", 1)[0]
     named = {id(v) for v in built.arrays.values()}
     spans = [
@@ -72,13 +45,13 @@ def _write_glue(device: Any, built: Built, dense: CppDense, folder: Path) -> Non
     ]
     text = f"""// Names the program's arrays and runs its network for as many steps as the task says.
 namespace ds {{
-Array arrays[{len(keys)}];
-const int64_t array_count = {len(keys)};
+Array arrays[{len(built.arrays)}];
+const int64_t array_count = {len(built.arrays)};
 void give_weights();
 void start()
 {{
     const Array all[] = {{
-{chr(10).join(lines)}
+{listed(device, built, dense)}
     }};
     std::copy(std::begin(all), std::end(all), arrays);
     give_weights();
@@ -114,9 +87,8 @@ void loop()
 }}
 """
     (folder / "ds_glue.cpp").write_text(text)
-    real = "float" if built.dtype == np.float32 else "double"
     text = f"""// The program's matrices. Their operations are in kernels.cpp.
-extern template class ds::Weights<{real}>;
+extern template class ds::Weights<{real(built)}>;
 namespace ds {{
 {chr(10).join(dense.declarations(built))}
 void give_weights()
@@ -126,15 +98,6 @@ void give_weights()
 }}
 """
     (folder / "ds_weights.cpp").write_text(text)
-    manifest = {
-        "keys": keys,
-        "sizes": [int(built.arrays[k].size) for k in keys],
-        "dtypes": [np.dtype(built.arrays[k].dtype).str for k in keys],
-        "ones": built.ones,
-        "kernels": real if built.circuit.matrices else None,
-        "bundles": {name: list(bundle.values) for name, bundle in built.bundles.items()},
-    }
-    (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
 def _moves(variable: Any) -> bool:
@@ -175,7 +138,7 @@ def _merge(device: Any, folder: Path) -> None:
     sources = sorted(device.writer.source_files)
     objects = [s for s in sources if s.startswith("code_objects/")]
     headers = sorted(h for h in device.writer.header_files if not h.startswith("code_objects/"))
-    used = {line.strip() for s in objects for line in _INCLUDE.findall((folder / s).read_text())}
+    used = {line.strip() for s in objects for line in INCLUDE.findall((folder / s).read_text())}
     declared = [s.replace(".cpp", ".h") for s in objects]
     common = [*sorted(u for u in used if "<" in u), "#include <algorithm>", "#include <random>"]
     common += [f'#include "{h}"' for h in ["runtime.h", *headers, *declared]]
@@ -186,7 +149,7 @@ def _merge(device: Any, folder: Path) -> None:
         text = (folder / source).read_text()
         # Loops may wait in order to run together, see parallel.h; what does not know of it finds none waiting.
         first = "" if "ds::defer(" in text or "ds::flush(" in text else "ds::flush(); "
-        steps += [f"void {f}() {{ {first}ds_{name}::{f}(); }}" for f in _FUNCTION.findall(text)]
+        steps += [f"void {f}() {{ {first}ds_{name}::{f}(); }}" for f in FUNCTION.findall(text)]
     rest = [s for s in sources if s not in objects and s != "main.cpp"]
     program = [*common, *(f'#include "{s}"' for s in rest)]
     program += [f'#include "{s}"' for s in ("checkpoint.h", "ds_glue.cpp", "main.cpp")]

@@ -4,70 +4,75 @@ As for the C++ program, all sources are merged into one translation unit, each c
 own: the headers, thrust above all, take most of the time.
 """
 
-import json
-import re
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from brian2.devices.device import all_devices
-from brian2.units.allunits import second
-
+from dendrosim.circuit import Circuit
 from dendrosim.engine.built import Built
 from dendrosim.engine.cuda.dense import CudaDense
 from dendrosim.engine.cuda.device import CudaDevice, settings
-from dendrosim.engine.network import build
-from dendrosim.engine.scope import brian
+from dendrosim.engine.sources import FUNCTION, INCLUDE, listed, network, write_manifest
 from dendrosim.engine.synapses import Bundle
+from dendrosim.errors import SpecError
 from dendrosim.protocol import Protocol
 
-_DEVICE = "dendrosim_cuda"
 _SHARED = ("random.h", "task.h")
-_INCLUDE = re.compile(r"^\s*#include\s*[<\"][^>\"]*[>\"]", re.M)
-_FUNCTION = re.compile(r"^void (_(?:before_|after_)?run_\w+)\(\)\s*$", re.M)
+# GPUs are numbered as nvidia-smi does, which was asked for what to compile.
+_ORDER = 'setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID", 0);'
 
 
 def generate(protocol: Protocol, precision: str, folder: Path) -> None:
-    """Write `program.cu`, the headers of Brian2CUDA and `manifest.json` into a folder."""
-    all_devices[_DEVICE] = CudaDevice()
-    with settings(), brian(_DEVICE, precision, build_on_run=False) as device:
-        try:
-            device.insert_code("before_start", "ds::task.folder = args.at(0); args.clear();")
-            # GPUs are numbered as nvidia-smi does, which was asked for what to compile.
-            device.insert_code("before_start", 'setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID", 0);')
-            device.insert_code("after_network_run", "ds::start(); ds::loop();")
-            device.insert_code("before_end", "return ds::finish();")
-            built = build(protocol, precision, CudaDense())
-            for bundle in built.bundles.values():
-                # The task brings the synapses; Brian2 only has to believe that there are some.
-                bundle.synapses._connect_called = True
-            built.network.run(0 * second, namespace={})
-            device.build(directory=str(folder), compile=False, run=False, with_output=False)
-            _write_glue(device, built, folder)
-            _merge(device, built, folder)
-        finally:
-            del all_devices[_DEVICE]
+    """Write `program.cu`, the headers of Brian2CUDA and `manifest.json` into a folder.
+
+    Raises
+    ------
+    SpecError
+        If a name in the circuit means something else to Brian2CUDA.
+    ShapeError
+        See `dendrosim.engine.sources.network`.
+    """
+    _check_names(protocol.circuit)
+    dense = CudaDense()
+    with (
+        settings(),
+        network(CudaDevice, protocol, precision, dense, folder, _ORDER) as (device, built),
+    ):
+        _write_glue(device, built, dense, folder)
+        write_manifest(built, folder)
+        _merge(device, built, folder)
 
 
-def _write_glue(device: Any, built: Built, folder: Path) -> None:
-    keys = list(built.arrays)
-    lines = []
-    for key in keys:
-        variable = built.arrays[key]
-        name = device.get_array_name(variable)
-        lines.append(
-            f"    {{brian::dev{name}, {variable.size}, {np.dtype(variable.dtype).itemsize}}},"
-        )
+def _check_names(circuit: Circuit) -> None:
+    """Refuse names that end as Brian2's own for the space of a group's spikes: Brian2CUDA knows it by that."""
+    named: list[tuple[str, Iterable[str]]] = [
+        ("the circuit", [*circuit.parameters, *circuit.gates])
+    ]
+    named += [
+        (f"population {p.name!r}", [*p.variables, *p.parameters]) for p in circuit.populations
+    ]
+    named += [(f"matrix {m.name!r}", [m.weight, *m.parameters]) for m in circuit.matrices]
+    named += [(f"pathway {p.name!r}", [*p.variables, *p.parameters]) for p in circuit.pathways]
+    for where, names in named:
+        for name in names:
+            if name.endswith("space"):
+                raise SpecError(
+                    f"{where}: {name!r} ends in 'space', a name that back end cuda cannot have; rename it, or use "
+                    "--backend cpp"
+                )
+
+
+def _write_glue(device: Any, built: Built, dense: CudaDense, folder: Path) -> None:
     clock = device.get_array_name(built.clock.variables["t"]).rsplit("_t", 1)[0]
     text = f"""// Names the program's arrays and runs its network for as many steps as the task says.
 namespace ds {{
-Array arrays[{len(keys)}];
-const int64_t array_count = {len(keys)};
+Array arrays[{len(built.arrays)}];
+const int64_t array_count = {len(built.arrays)};
 void start()
 {{
     const Array all[] = {{
-{chr(10).join(lines)}
+{listed(device, built, dense)}
     }};
     std::copy(std::begin(all), std::end(all), arrays);
 {chr(10).join(_bundle(device, b) for b in built.bundles.values())}
@@ -96,14 +101,6 @@ void loop()
 }}
 """
     (folder / "ds_glue.cu").write_text(text)
-    manifest = {
-        "keys": keys,
-        "sizes": [int(built.arrays[k].size) for k in keys],
-        "dtypes": [np.dtype(built.arrays[k].dtype).str for k in keys],
-        "ones": built.ones,
-        "bundles": {name: list(bundle.values) for name, bundle in built.bundles.items()},
-    }
-    (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
 def _bundle(device: Any, bundle: Bundle) -> str:
@@ -134,7 +131,7 @@ def _merge(device: Any, built: Built, folder: Path) -> None:
     objects = [s for s in sources if s.startswith("code_objects/")]
     # Those of brianlib are included by whoever needs them; one has no guard against a second time.
     headers = sorted(h for h in device.writer.header_files if "/" not in h)
-    used = {line.strip() for s in objects for line in _INCLUDE.findall((folder / s).read_text())}
+    used = {line.strip() for s in objects for line in INCLUDE.findall((folder / s).read_text())}
     declared = [s.replace(".cu", ".h") for s in objects]
     paths = [p.name for b in built.bundles.values() for p in b.pathways.values()]
     lines = [*sorted(u for u in used if "<" in u), "#include <algorithm>", "#include <cassert>"]
@@ -149,7 +146,7 @@ def _merge(device: Any, built: Built, folder: Path) -> None:
         lines += [f"namespace ds_{name} {{", f'#include "{source}"', "}"]
         lines += [
             f"void {f}() {{ ds_{name}::{f}(); }}"
-            for f in _FUNCTION.findall((folder / source).read_text())
+            for f in FUNCTION.findall((folder / source).read_text())
         ]
     lines += ['#include "main.cu"', ""]
     (folder / "program.cu").write_text("\n".join(lines))

@@ -1,9 +1,10 @@
 // What every generated program for the GPU shares: the dense products, spikes with delays, and the loop over a
 // task that is data.
 //
-// The task is that of the back end cpp, and so is what is left of a run. All work is enqueued on the
-// default stream; the host waits only to fetch recordings and spikes, a buffer at a time, and to look for
-// non-finite numbers, every hundred steps. Whatever fails names the call and ends the program with code 70.
+// The task is that of the back end cpp, and so is what is left of a run. All work is enqueued on the default
+// stream; the host waits only to fetch recordings and spikes, a buffer at a time, to look for non-finite numbers,
+// every hundred steps, and to learn whether an inverse is needed (`Inverse`). Whatever fails names the call and ends
+// the program with code 70.
 
 #pragma once
 
@@ -17,6 +18,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -69,7 +71,8 @@ template <typename T> T* device(int64_t count)
 template <typename T> T* upload(const std::vector<T>& values)
 {
     T* data = device<T>((int64_t)values.size());
-    DS_CUDA(cudaMemcpy(data, values.data(), sizeof(T)*values.size(), cudaMemcpyHostToDevice));
+    if (!values.empty())
+        DS_CUDA(cudaMemcpy(data, values.data(), sizeof(T)*values.size(), cudaMemcpyHostToDevice));
     return data;
 }
 
@@ -187,9 +190,10 @@ template <typename T> __global__ void give(int64_t count, const double* q, const
     DS_EACH(i, count) inverse[i] = good ? (T)q[i] : (T)nan("");
 }
 
-// The inverse of a square matrix, made anew only where the matrix has changed. In double precision also for
-// floats: it is the inverse of the numbers as they are stored. To learn whether the matrix has changed, the host
-// waits: an inversion that is not needed would take far longer.
+// The inverse of a square matrix, made anew where the matrix may have changed. In double precision also for
+// floats: it is the inverse of the numbers as they are stored. While the matrix learns, it is inverted in every step
+// and the host asks every hundredth whether it still changes; while it does not, the host asks, and waits, in every
+// step, for an inversion that is not needed would take far longer.
 template <typename T> class Inverse {
 public:
     explicit Inverse(int n) : n(n), count((int64_t)n*n) {}
@@ -198,15 +202,12 @@ public:
     {
         if (!before)
             allocate();
+        else if (unasked > 0)
+            unasked--;
+        else if (changed(of))
+            unasked = 99;
         else
-        {
-            int changed = 0;
-            DS_CUDA(cudaMemsetAsync(state, 0, sizeof(int)));
-            compare<T><<<blocks(count), threads>>>(count, of, before, state);
-            DS_LAUNCHED("compare");
-            DS_CUDA(cudaMemcpy(&changed, state, sizeof(int), cudaMemcpyDeviceToHost));
-            if (!changed) return;
-        }
+            return;
         take<T><<<blocks(count), threads>>>(count, of, before, w);
         DS_LAUNCHED("take");
         // cuBLAS reads columns: it sees the transpose of the matrix and returns the transpose of its inverse.
@@ -224,6 +225,17 @@ private:
     double *w = nullptr, *q = nullptr;
     double** matrices = nullptr;  // on the GPU: where w and q are
     int *pivots = nullptr, *state = nullptr;  // state: whether changed, whether singular at either stage
+    int unasked = 0;  // inversions to do before the host asks again
+
+    bool changed(const T* of)
+    {
+        int found = 0;
+        DS_CUDA(cudaMemsetAsync(state, 0, sizeof(int)));
+        compare<T><<<blocks(count), threads>>>(count, of, before, state);
+        DS_LAUNCHED("compare");
+        DS_CUDA(cudaMemcpy(&found, state, sizeof(int), cudaMemcpyDeviceToHost));
+        return found;
+    }
 
     void allocate()
     {
@@ -293,6 +305,7 @@ public:
     {
         count = (int64_t)source.size();
         if (!count) return;
+        if (count > INT32_MAX) fail("a pathway has more synapses than can be counted in 32 bits");
         std::vector<int32_t> steps(count), order(count), starts(sources + 1), sorted(count);
         for (int64_t i = 0; i < count; i++)
         {
@@ -402,6 +415,7 @@ struct Values {
     {
         if (wide) *wide = v; else *narrow = std::vector<float>(v.begin(), v.end());
     }
+    void leave() const;
 };
 struct Bundle {
     thrust::device_vector<int32_t>*pre, *post;
@@ -412,6 +426,21 @@ struct Bundle {
     std::vector<double> delays;
 };
 inline std::vector<Bundle> bundles;  // filled by the generated `start`
+
+// Vectors of Brian2CUDA are global: they would be freed after the driver has gone, and thrust ends the program where
+// that fails. So at any exit their memory is left to the driver.
+template <typename T> void leave(thrust::device_vector<T>& v) { v.swap(*new thrust::device_vector<T>); }
+inline void Values::leave() const { if (wide) ds::leave(*wide); else ds::leave(*narrow); }
+inline void leave_bundles()
+{
+    for (Bundle& b : bundles)
+    {
+        leave(*b.pre);
+        leave(*b.post);
+        for (const Values& v : b.values) v.leave();
+        for (const Values& v : b.blank) v.leave();
+    }
+}
 
 inline void read_start(Reader& r, const Array& a, int64_t count)
 {
@@ -727,6 +756,7 @@ inline bool guard()
 
 inline void begin()
 {
+    std::atexit(leave_bundles);
     check(cublasCreate(&blas), "cublasCreate");
     check(cublasSetMathMode(blas, CUBLAS_DEFAULT_MATH), "cublasSetMathMode");  // no TF32
     load();

@@ -188,7 +188,12 @@ def gpu() -> Gpu:
     hint = f"; install the driver{_INSTEAD}"
     if found is None:
         raise BackendMissingError(f"{missing} nvidia-smi was not found{hint}")
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")[0].strip()
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if given is not None and not given.strip():
+        raise BackendMissingError(
+            f"{missing} CUDA_VISIBLE_DEVICES, which is empty, hides all; unset it{_INSTEAD}"
+        )
+    visible = (given or "").split(",")[0].strip()
     try:
         done = subprocess.run(
             [
