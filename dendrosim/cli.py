@@ -69,7 +69,9 @@ app = typer.Typer(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; never raises."""
-    gc.set_threshold(100_000)  # modules make many objects and hardly any garbage: imports are a fifth faster
+    gc.set_threshold(
+        100_000
+    )  # modules make many objects and hardly any garbage: imports are a fifth faster
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     as_json = "--json" in given
     if isinstance(sys.stdout, io.TextIOWrapper):

@@ -13,8 +13,10 @@ from dendrosim.engine.unfinished import (
     Settings,
     has_checkpoint,
     has_started,
+    held,
     read,
     refuse_interrupted,
+    refuse_other,
     remove,
 )
 from dendrosim.errors import (
@@ -125,10 +127,10 @@ def run_into(
     """Run a protocol, keeping in its output folder what it needs to be resumed, and save the result there."""
     refuse_interrupted(output.folder / UNFINISHED)
     measuring = library.measuring(protocol)
-    with _keeping_partial(output):
-        folder = output.begin()
+    folder = output.begin()
+    with _holding(output, make=True) as lock:
         notes = {"check_end": check_end}
-        result = engine.run(protocol, folder=folder, notes=notes, **options)
+        result = engine.run(protocol, folder=folder, lock=lock, notes=notes, **options)
         measurement = _measured(result, measuring, check_end)
         _save(output, result)
     return result, measurement
@@ -139,12 +141,13 @@ def go_on(
 ) -> tuple["Result", Measurement]:
     """Resume the run of an output folder; `given` options must be those with which it was begun."""
     unfinished = folder / UNFINISHED
-    stored, settings = read(unfinished)
-    _check_same(folder, protocol, stored, given, settings)
-    measuring = library.measuring(stored)
+    refuse_other(unfinished)
     output = Output(folder, "")
-    with _keeping_partial(output):
-        result = engine.resume(unfinished, progress)
+    with _holding(output, make=False) as lock:
+        stored, settings = read(unfinished)
+        _check_same(folder, protocol, stored, given, settings)
+        measuring = library.measuring(stored)
+        result = engine.resume(unfinished, lock, progress)
         measurement = _measured(result, measuring, settings.notes["check_end"])
         _save(output, result)
     return result, measurement
@@ -183,20 +186,29 @@ def _difference(protocol: Protocol, stored: Protocol) -> str:
 
 
 @contextmanager
+def _holding(output: Output, make: bool) -> Iterator[int]:
+    """Hold the folder in which a run keeps what it needs to be resumed; give the lock's descriptor."""
+    try:
+        with held(output.folder / UNFINISHED, make) as lock, _keeping_partial(output):
+            yield lock
+    finally:
+        output.end()
+
+
+@contextmanager
 def _keeping_partial(output: Output) -> Iterator[None]:
     """Save what an error carries of a result, keep what can be resumed, and say in the error where they are."""
     try:
         yield
-    except ResumeError:  # what is in the folder belongs to another run
-        output.end()
-        raise
+    except ResumeError:
+        raise  # what is in the folder is not for us to touch
     except BaseException as error:
         partial = getattr(error, "partial", None)
         told = [] if partial is None else [_save_partial(output, partial)]
         if _is_worth_resuming(output, error):
             told.append(f"to go on, `dendrosim run --resume {output.folder}`")
         else:
-            _end(output)
+            remove(output.folder / UNFINISHED)
         if told and isinstance(error, DendrosimError):
             error.args = ("; ".join([str(error), *told]),)
         raise
@@ -212,12 +224,7 @@ def _is_worth_resuming(output: Output, error: BaseException) -> bool:
 def _save(output: Output, result: "Result") -> None:
     with output.filling(PARTIAL) as folder:
         result.save(folder / RESULT)
-    _end(output)
-
-
-def _end(output: Output) -> None:
     remove(output.folder / UNFINISHED)
-    output.end()
 
 
 def _save_partial(output: Output, partial: "Result") -> str:

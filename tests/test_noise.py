@@ -283,6 +283,16 @@ def test_numbers_drawn_in_pairs_are_those_of_each_unit(size, precision, error):
     assert np.array_equal(some, alone)
 
 
+@pytest.mark.parametrize("name", ["noise", "my_noise", "a_z", "slot"])
+def test_an_input_may_have_any_name(name):
+    cells = Population("cell", 300, f"dv/dt = (-v + {name})/(10*ms) : 1\n{name} : 1", inputs=[name])
+    noise = {f"cell.{name}": OrnsteinUhlenbeck(0.5, 1.0, "5 ms")}
+    block = Block("run", (Phase("on", "10 ms"),))
+    protocol = Protocol(Circuit((cells,)), (block,), dt="0.1 ms", signals=noise)
+    found, expected = (run(protocol, b, seed=2).state["cell.v"] for b in ("cpp", "numpy"))
+    assert np.max(np.abs(found - expected)) < 1e-12
+
+
 def test_threads_change_no_number():
     made = protocol(OU, SHOT, size=5000, steps=20)
     one, two = (run(made, "cpp", 1, threads=n) for n in (1, 2))

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from reference_problems import leaky_protocol
 
 import dendrosim as ds
-from dendrosim import cli
+from dendrosim import cli, running
 from dendrosim.errors import ProgramError, ResumeError
 
 HERE = str(Path(__file__).parent)
@@ -335,3 +335,26 @@ def test_a_damaged_checkpoint_is_refused(stopped):
     with pytest.raises(ProgramError, match="truncated"):
         ds.run(resume=stopped)
     assert path.exists()
+
+
+def test_nobody_resumes_a_run_that_is_still_being_measured(tmp_path, monkeypatch):
+    monkeypatch.setattr("dendrosim.engine.unfinished._PATIENCE", 0.1)
+    measured, refused = running._measured, []
+
+    def while_measuring(*arguments):
+        with pytest.raises(ResumeError, match="another process is at work") as caught:
+            ds.run(resume=tmp_path / "out")
+        refused.append(caught)
+        return measured(*arguments)
+
+    monkeypatch.setattr(running, "_measured", while_measuring)
+    result = ds.run(leaky_protocol(), "cpp", out=tmp_path / "out")
+    assert refused
+    assert result.status == "done"
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["result.nc"]
+
+
+def test_a_file_is_no_folder_to_resume(tmp_path):
+    (tmp_path / "result.nc").touch()
+    with pytest.raises(ResumeError, match="it is a file"):
+        ds.run(resume=tmp_path / "result.nc")

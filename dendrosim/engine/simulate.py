@@ -15,7 +15,7 @@ from dendrosim.engine.outcome import Outcome, SpikeTrain, Task, reporter
 from dendrosim.engine.provenance import provenance
 from dendrosim.engine.state import initial_state, state_keys
 from dendrosim.engine.timeline import timeline
-from dendrosim.engine.unfinished import Settings, begun, read, reopened
+from dendrosim.engine.unfinished import Settings, begin, read
 from dendrosim.engine.wiring import wirings
 from dendrosim.errors import (
     MemoryLimitError,
@@ -50,6 +50,7 @@ def run(
     progress: bool | None = None,
     folder: Path | None = None,
     notes: Mapping[str, Any] | None = None,
+    lock: int | None = None,
     meanwhile: Callable[[], None] | None = None,
 ) -> Result:
     """Run a protocol.
@@ -77,6 +78,8 @@ def run(
     folder : path, optional
         Where recordings and checkpoints are kept during the run, for `resume`. The arrays of the result lie
         there; who gave the folder deletes it when it needs neither.
+    lock : int, optional
+        File descriptor by which the caller holds the folder, see `unfinished.held`; the program keeps it as well.
     notes : mapping, optional
         What else is kept with the checkpoints; values that JSON can hold.
     meanwhile : callable, optional
@@ -116,13 +119,13 @@ def run(
     )
     if folder is None:
         return _run(task, name, seed, progress)
-    with begun(folder, protocol, Settings(name, precision, threads, seed, notes or {})) as lock:
-        task = replace(task, folder=folder, interval=INTERVAL, lock=lock.fileno())
-        return _run(task, name, seed, progress)
+    begin(folder, protocol, Settings(name, precision, threads, seed, notes or {}))
+    task = replace(task, folder=folder, interval=INTERVAL, lock=lock)
+    return _run(task, name, seed, progress)
 
 
-def resume(folder: Path, progress: bool | None = None) -> Result:
-    """Go on with an interrupted run in its folder.
+def resume(folder: Path, lock: int | None = None, progress: bool | None = None) -> Result:
+    """Go on with an interrupted run in its folder, which is held by `lock`.
 
     Returns
     -------
@@ -136,21 +139,20 @@ def resume(folder: Path, progress: bool | None = None) -> Result:
     """
     protocol, settings = read(folder)
     seed = settings.seed
-    with reopened(folder) as lock:
-        task = Task(
-            protocol,
-            timeline(protocol, seed),
-            partial(initial_state, protocol, seed),
-            settings.precision,
-            settings.threads,
-            wirings(protocol, seed),
-            _NO_LIMIT,
-            folder,
-            INTERVAL,
-            True,
-            lock.fileno(),
-        )
-        return _run(task, choose(settings.backend), seed, progress)
+    task = Task(
+        protocol,
+        timeline(protocol, seed),
+        partial(initial_state, protocol, seed),
+        settings.precision,
+        settings.threads,
+        wirings(protocol, seed),
+        _NO_LIMIT,
+        folder,
+        INTERVAL,
+        True,
+        lock,
+    )
+    return _run(task, choose(settings.backend), seed, progress)
 
 
 def _run(task: Task, backend: str, seed: int, progress: bool | None) -> Result:

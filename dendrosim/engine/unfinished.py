@@ -5,13 +5,14 @@
 
 import fcntl
 import json
+import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from dendrosim.cache import code_digest, package_version
 from dendrosim.errors import ResumeError, SpecError, StorageError
@@ -36,43 +37,65 @@ class Settings:
 
 
 @contextmanager
-def begun(folder: Path, protocol: Protocol, settings: Settings) -> Iterator[TextIO]:
-    """Make the folder of a new run and hold it; nobody else can work in it meanwhile.
+def held(folder: Path, make: bool) -> Iterator[int]:
+    """Hold the folder of a run, from before its first step until its result is saved; give the lock's descriptor.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+    make : bool
+        Whether it is that of a new run, which need not be there yet.
 
     Raises
     ------
     ResumeError
-        If it belongs to an interrupted run.
+        If another process is at work there; for a new run, if it belongs to an interrupted one; else, if it does
+        not.
     StorageError
         If it cannot be written.
     """
-    refuse_interrupted(folder)
+    until = time.monotonic() + _PATIENCE
     with ExitStack() as stack:
-        with _storing(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            lock = stack.enter_context(_held(folder))
-            for path in folder.iterdir():
-                if path.name != _LOCK:
-                    path.unlink()
-            (folder / _PROTOCOL).write_text(protocol.to_json())
-            record = {"format": FORMAT, **_versions(settings.backend), **asdict(settings)}
-            (folder / _RECORD).write_text(json.dumps(record, indent=1))
-        yield lock
+        while True:
+            if make:
+                refuse_interrupted(folder)
+            else:
+                refuse_other(folder)
+            with _storing(folder):
+                if make:
+                    folder.mkdir(parents=True, exist_ok=True)
+                lock = stack.enter_context((folder / _LOCK).open("w"))
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    if time.monotonic() > until:
+                        raise ResumeError(
+                            f"another process is at work in {folder}: wait for its end, or end it"
+                        ) from None
+                else:
+                    if os.fstat(lock.fileno()).st_nlink:
+                        break  # else who had it deleted the folder
+                lock.close()
+                time.sleep(0.05)
+        yield lock.fileno()
 
 
-@contextmanager
-def reopened(folder: Path) -> Iterator[TextIO]:
-    """Hold the folder of an interrupted run.
+def begin(folder: Path, protocol: Protocol, settings: Settings) -> None:
+    """Write how a new run is begun into its folder, which is held.
 
     Raises
     ------
-    ResumeError
-        If another process is at work there.
+    StorageError
+        If it cannot be written.
     """
-    with ExitStack() as stack:
-        with _storing(folder):
-            lock = stack.enter_context(_held(folder))
-        yield lock
+    with _storing(folder):
+        for path in folder.iterdir():
+            if path.name != _LOCK:
+                path.unlink()
+        (folder / _PROTOCOL).write_text(protocol.to_json())
+        record = {"format": FORMAT, **_versions(settings.backend), **asdict(settings)}
+        (folder / _RECORD).write_text(json.dumps(record, indent=1))
 
 
 def read(folder: Path) -> tuple[Protocol, Settings]:
@@ -123,11 +146,15 @@ def refuse_interrupted(folder: Path) -> None:
         )
 
 
+def refuse_other(folder: Path) -> None:
+    """Raise ResumeError if there is no folder of an interrupted run."""
+    if not folder.is_dir():
+        raise ResumeError(_why_none(folder.parent))
+
+
 def remove(folder: Path) -> None:
-    """Delete the folder of a run that needs it no more, unless another process is at work there."""
-    with suppress(OSError), (folder / _LOCK).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        shutil.rmtree(folder, ignore_errors=True)
+    """Delete the folder of a run that needs it no more, and that is held."""
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def has_checkpoint(folder: Path) -> bool:
@@ -145,6 +172,10 @@ def has_started(folder: Path) -> bool:
 
 
 def _why_none(folder: Path) -> str:
+    if folder.is_file():
+        return (
+            f"cannot resume {folder}: it is a file; give the folder that the run was given as --out"
+        )
     if not folder.is_dir():
         return f"cannot resume {folder}: there is no such folder"
     if (folder / "result.nc").exists():
@@ -185,20 +216,3 @@ def _storing(folder: Path) -> Iterator[None]:
         raise StorageError(
             f"cannot write the run's folder {folder}: {error.strerror or error}"
         ) from error
-
-
-@contextmanager
-def _held(folder: Path) -> Iterator[TextIO]:
-    until = time.monotonic() + _PATIENCE
-    with (folder / _LOCK).open("w") as lock:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > until:
-                    raise ResumeError(
-                        f"another process is at work in {folder}: wait for its end, or end it"
-                    ) from None
-                time.sleep(0.05)
-        yield lock

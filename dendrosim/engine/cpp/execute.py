@@ -71,7 +71,9 @@ def _run(task: Task, made: Program, folder: Path, progress: Progress) -> Outcome
                 f"cannot write the run's folder {folder}: {error.strerror or error}"
             ) from None
     with task.meanwhiling():
-        code, steps, stepping, interrupted = _watch(made, folder, progress, task.lock)
+        code, steps, stepping, interrupted = _watch(
+            made, folder, progress, task.lock, own=task.folder is not None
+        )
     try:
         outcome = _read(task, made, folder, steps, code, interrupted)
     except FileNotFoundError as error:
@@ -84,9 +86,12 @@ def _run(task: Task, made: Program, folder: Path, progress: Progress) -> Outcome
 
 
 def _watch(
-    made: Program, folder: Path, progress: Progress, lock: int | None
+    made: Program, folder: Path, progress: Progress, lock: int | None, own: bool
 ) -> tuple[int, int, float, bool]:
-    """Start the program and follow it; return (exit code, steps done, their seconds, whether interrupted)."""
+    """Start the program and follow it; return (exit code, steps done, their seconds, whether interrupted).
+
+    `own`: the folder was given for this run, and is not a temporary one.
+    """
     try:
         process = subprocess.Popen(
             [str(made.folder / "program"), str(folder.absolute())], cwd=made.folder, stdout=subprocess.PIPE,
@@ -133,9 +138,8 @@ def _watch(
     said = "".join(errors).strip()
     if code not in (_DONE, _NON_FINITE, _INTERRUPTED, _FULL) and not interrupted:
         if code == _FAILED and "disk full" in said:
-            raise StorageError(
-                f"{said} (the run's folder was {folder}; set TMPDIR to a roomier place)"
-            )
+            way = "make room there" if own else "set TMPDIR to a roomier place"
+            raise StorageError(f"{said} (the run's folder is {folder}; {way})")
         if "bad_alloc" in said:
             raise ProgramError(
                 "this needs more memory than the machine has: the compiled program found none; "

@@ -13,9 +13,9 @@ from pathlib import Path
 from dendrosim.cache import code_digest, locked, writable_folder
 from dendrosim.errors import BackendMissingError, CompilationError
 
-# -ffast-math, without which loops over cells are not vectorised, less two of its parts. Numbers that are not finite must
-# stay what they are, for the guard stops a run by them; and terms must be added in the order in which they are written,
-# for functions.h and normals.h count on it. Programs treat numbers below 1e-308 as 0.
+# -ffast-math, without which loops over cells are not vectorised, less two of its parts. Numbers that are not
+# finite must stay what they are, for the guard stops a run by them; and terms must be added in the order in which
+# they are written, for functions.h and normals.h count on it. Programs treat numbers below 1e-308 as 0.
 FLAGS = [
     "-std=c++17", "-O3", "-ffast-math", "-fno-finite-math-only", "-fno-associative-math", "-march=native", "-w",
 ]  # fmt: skip
@@ -206,7 +206,11 @@ def compile_program(folder: Path, kernels: str | None = None) -> None:
 
 
 def _compiler() -> list[str]:
-    return [compiler(), *FLAGS, *os.environ.get("CXX", "").split()[1:]]  # the user's come last and win
+    return [
+        compiler(),
+        *FLAGS,
+        *os.environ.get("CXX", "").split()[1:],
+    ]  # the user's come last and win
 
 
 def _compile() -> list[str]:
