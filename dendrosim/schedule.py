@@ -73,19 +73,22 @@ def _wanted(recording: "Recording", block: "Block", phase: "Phase") -> bool:
     return any(fnmatchcase(n, pattern) for pattern in recording.phases for n in names)
 
 
-def shown_rows(protocol: "Protocol", block: "Block", seed: int) -> NDArray[np.int64]:
-    """Return the rows of the data sets that a block shows, `batch` per trial; none if it shows no data set.
+def shown_pieces(protocol: "Protocol", block: "Block", seed: int) -> Iterator[NDArray[np.int32]]:
+    """Yield the rows of the data sets that a block shows, `batch` per trial, some at a time.
 
     The order of shuffled blocks comes from the stream `order.<block>`.
     """
     available = protocol.rows(block)
-    if not available:
-        return np.zeros(0, dtype=np.int64)
-    needed = protocol.trials(block) * protocol.batch
+    needed = protocol.trials(block) * protocol.batch if available else 0
     if block.order == "sequential":
-        return np.arange(needed, dtype=np.int64) % available
+        for first in range(0, needed, _AT_ONCE):
+            yield (np.arange(first, min(needed, first + _AT_ONCE)) % available).astype(np.int32)
+        return
     rng = stream(seed, f"order.{block.name}")
-    passes = -(-needed // available)
-    return np.concatenate([rng.permutation(available) for _ in range(passes)])[:needed].astype(
-        np.int64
-    )
+    for first in range(0, needed, available or 1):
+        yield rng.permutation(available)[: needed - first].astype(np.int32)
+
+
+def shown_rows(protocol: "Protocol", block: "Block", seed: int) -> NDArray[np.int32]:
+    """Return all rows of `shown_pieces`."""
+    return np.concatenate([np.zeros(0, dtype=np.int32), *shown_pieces(protocol, block, seed)])

@@ -239,16 +239,30 @@ def watch():
 
 me, peaks = str(os.getpid()), []
 threading.Thread(target=watch, daemon=True).start()
-block = ds.Block("run", (ds.Phase("on", sys.argv[2]),))
-result = ds.run(leaky_protocol(blocks=(block,)), "cpp", out=sys.argv[3])
-assert len(result.traces["cell.v"].values) == result.protocol.total_steps
+if "s" in sys.argv[2]:
+    block = ds.Block("run", (ds.Phase("on", sys.argv[2]),))
+    result = ds.run(leaky_protocol(blocks=(block,)), "cpp", out=sys.argv[3])
+    assert len(result.traces["cell.v"].values) == result.protocol.total_steps
+else:
+    cells = ds.Population("cell", 1, "dv/dt = (x - v)/(10*ms) : 1\\nx : 1", inputs=["x"])
+    block = ds.Block("run", (ds.Phase("on", "1 ms"),), trials=int(sys.argv[2]), order="shuffled")
+    ds.run(
+        ds.Protocol(
+            ds.Circuit((cells,)), (block,), dt="1 ms", batch=64,
+            signals={"cell.x": ds.Samples("x")}, data={"x": [[float(i)] for i in range(1000)]},
+        ),
+        "cpp", out=sys.argv[3],
+    )
 print(json.dumps([peak("self"), sorted(peaks)[len(peaks) // 2]]))
 """
 
 
-def peak(duration, out):
-    """KiB: the most that the process took, and what its program took half of the time at most."""
-    command = [sys.executable, "-c", PEAK, HERE, duration, str(out)]
+def peak(length, out):
+    """KiB: the most that the process took, and what its program took half of the time at most.
+
+    `length` is a duration, or a number of trials that each show 64 samples.
+    """
+    command = [sys.executable, "-c", PEAK, HERE, length, str(out)]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
@@ -258,6 +272,14 @@ def test_a_run_ten_times_longer_needs_no_more_memory(tmp_path):
     recorded = 4_500_000 * 2 * 8 / 1024  # KiB more
     for a, b in zip(short, long, strict=True):
         assert b - a < 0.4 * recorded
+
+
+def test_ten_times_more_trials_need_no_more_memory(tmp_path):
+    peak("100", tmp_path / "compiled")
+    few, many = (peak(trials, tmp_path / trials) for trials in ("30000", "300000"))
+    order = 270_000 * 64 * 8 / 1024  # KiB more
+    for a, b in zip(few, many, strict=True):
+        assert b - a < 0.2 * order
 
 
 # -- what cannot be resumed -------------------------------------------------------------------------------

@@ -143,7 +143,8 @@ class Progress:
             return
         self.shown = now
         line, dt = self.task.line, self.task.protocol.time_step
-        label = line.labels[line.kinds[min(max(segment, 0), len(line.kinds) - 1)]]
+        shown = line.segment(max(segment, 0))
+        label = line.labels[-1 if shown is None else shown.kind]
         elapsed, done = now - self.begin, step - self.first
         speed = done * dt / elapsed if elapsed > 0 else 0.0
         left = (line.steps - step) * dt / speed if speed > 0 else float("nan")

@@ -69,7 +69,9 @@ class NumpyDense(Dense):
     def __init__(self, task: Task) -> None:
         self.task, self.protocol, self.line = task, task.protocol, task.line
         self.step = 0
-        self.segment = -1
+        self.begun = 0
+        self.next = self.line.segment(0)
+        self.order = np.concatenate([np.zeros(0, dtype=np.int32), *self.line.order()])
         self.tapes: dict[str, _Tape] = {}
         self.failure: tuple[int, list[str]] | None = None
         self.every_step: list[Fill] = []
@@ -203,10 +205,11 @@ class NumpyDense(Dense):
         )
 
     def _feed(self) -> None:
-        line, now = self.line, self.segment + 1
-        if now < len(line.starts) and line.starts[now] == self.step:
-            self.segment = now
-            fills = line.fills[line.kinds[now]]
+        line, now = self.line, self.next
+        if now is not None and now.start == self.step:
+            self.now, self.begun = now, self.begun + 1
+            self.next = line.segment(self.begun)
+            fills = line.fills[now.kind]
             for fill in fills:
                 self._fill(fill)
             self.every_step = [f for f in fills if f.tables]
@@ -217,17 +220,17 @@ class NumpyDense(Dense):
             place = base(noise.key, self.step)
             self.values[f"{noise.group}.{noise.base}"][0] = place
         dt = self.protocol.time_step
-        self.values[f"{CIRCUIT}.ds_t_phase"][0] = (self.step - line.starts[self.segment]) * dt
-        self.values[f"{CIRCUIT}.ds_t_block"][0] = (self.step - line.block_starts[self.segment]) * dt
+        self.values[f"{CIRCUIT}.ds_t_phase"][0] = (self.step - self.now.start) * dt
+        self.values[f"{CIRCUIT}.ds_t_block"][0] = (self.step - self.now.block_start) * dt
 
     def _fill(self, fill: Fill) -> None:
         target = self.values[fill.key]
         batch = target.size // fill.constant.size if target.size > 1 else 1
         value = np.repeat(fill.constant[:, None], batch, axis=1)
-        first = self.line.rows[self.segment]
+        first = self.now.row
         for name in fill.samples:
-            value = value + self.protocol.data[name][self.line.order[first : first + batch]].T
-        elapsed = (self.step - self.line.starts[self.segment]) * self.protocol.time_step
+            value = value + self.protocol.data[name][self.order[first : first + batch]].T
+        elapsed = (self.step - self.now.start) * self.protocol.time_step
         for table, interval, linear in fill.tables:
             value = value + _look_up(table, elapsed / interval, linear)[:, None]
         target[...] = value.ravel()
@@ -398,7 +401,7 @@ def _loop(task: Task, built: Built, dense: NumpyDense, progress: Progress) -> bo
     duration = task.line.steps * task.protocol.time_step
 
     def report(elapsed: Any, fraction: float, start: Any, duration: Any) -> None:
-        progress.at(dense.step, dense.segment)
+        progress.at(dense.step, dense.begun - 1)
 
     try:
         built.network.run(

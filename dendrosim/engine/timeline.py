@@ -1,8 +1,10 @@
 """A protocol as plain arrays: which phase starts at which step and what it sets. Shared by all back ends."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 from dendrosim.engine.courses import Slot, base, slots
 from dendrosim.initial import stream
 from dendrosim.protocol import Phase, Protocol
-from dendrosim.schedule import shown_rows
+from dendrosim.schedule import shown_pieces
 from dendrosim.signals.base import Course, Signal
 from dendrosim.signals.constant import Constant
 from dendrosim.signals.process import Process
@@ -50,17 +52,56 @@ class Noise:
 
 
 @dataclass(frozen=True)
+class Segment:
+    """A phase of a trial: first step, index in `fills`, place in the order of rows, first step of its block."""
+
+    start: int
+    kind: int
+    row: int
+    block_start: int
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """The segments of a block: `trials` times a cycle of phases.
+
+    `start` is its first step, `offsets` are those of the phases in a cycle of `cycle` steps, `kind` is the first
+    phase's index in `fills`; from `row` on, the order of rows has `per_trial` for each trial.
+    """
+
+    start: int
+    cycle: int
+    offsets: tuple[int, ...]
+    trials: int
+    kind: int
+    row: int
+    per_trial: int
+
+    def __len__(self) -> int:
+        return self.trials * len(self.offsets)
+
+    def __getitem__(self, index: int) -> Segment:
+        trial, phase = divmod(index, len(self.offsets))
+        return Segment(
+            self.start + trial * self.cycle + self.offsets[phase],
+            self.kind + phase,
+            self.row + trial * self.per_trial,
+            self.start,
+        )
+
+
+@dataclass(frozen=True)
 class Timeline:
-    """The protocol unrolled.
+    """The protocol unrolled. It does not grow with the number of trials.
 
     Attributes
     ----------
     steps : int
         Number of time steps.
-    starts, kinds, rows, block_starts : int64 arrays, one entry per segment
-        First step; index into `fills`; offset into `order`; first step of its block.
-    order : int64 array
-        Rows of the data sets, `batch` per trial.
+    stretches : tuple of Stretch
+        The blocks.
+    order : callable
+        Yields the rows of the data sets in the order in which they are shown, `batch` per trial, some at a time.
     fills : tuple of tuples of Fill
         What each kind of segment (block and phase) sets when it begins.
     labels : tuple of str
@@ -70,50 +111,49 @@ class Timeline:
     """
 
     steps: int
-    starts: NDArray[np.int64]
-    kinds: NDArray[np.int64]
-    rows: NDArray[np.int64]
-    block_starts: NDArray[np.int64]
-    order: NDArray[np.int64]
+    stretches: tuple[Stretch, ...]
+    order: Callable[[], Iterator[NDArray[np.int32]]]
     fills: tuple[tuple[Fill, ...], ...]
     labels: tuple[str, ...]
     noises: tuple[Noise, ...] = ()
 
+    def segment(self, index: int) -> Segment | None:
+        """Return a segment by its number, None after the last."""
+        for stretch in self.stretches:
+            if index < len(stretch):
+                return stretch[index]
+            index -= len(stretch)
+        return None
+
 
 def timeline(protocol: Protocol, seed: int) -> Timeline:
-    """Unroll a protocol; the order of shuffled blocks comes from the stream `order.<block>`."""
-    starts, kinds, rows, block_starts, orders = [], [], [], [], []
+    """Unroll a protocol."""
+    stretches: list[Stretch] = []
     fills: list[tuple[Fill, ...]] = []
     labels: list[str] = []
-    step = offset = 0
+    step = row = 0
     for block in protocol.blocks:
-        durations = np.array([protocol.steps(p.duration) for p in block.phases], dtype=np.int64)
-        cycle, count = int(durations.sum()), len(block.phases)
-        first = step + np.concatenate([[0], np.cumsum(durations)[:-1]])
-        number = protocol.trials(block)
-        trials = np.arange(number, dtype=np.int64)
-        starts.append((trials[:, None] * cycle + first).ravel())
-        kinds.append(np.tile(np.arange(len(fills), len(fills) + count), number))
-        order = shown_rows(protocol, block, seed)
-        per_trial = protocol.batch if order.size else 0
-        rows.append(np.repeat(offset + trials * per_trial, count))
-        block_starts.append(np.full(number * count, step, dtype=np.int64))
-        orders.append(order)
-        offset += order.size
+        durations = [protocol.steps(p.duration) for p in block.phases]
+        offsets, trials = (0, *accumulate(durations[:-1])), protocol.trials(block)
+        per_trial = protocol.batch if protocol.rows(block) else 0
+        stretches.append(Stretch(step, sum(durations), offsets, trials, len(fills), row, per_trial))
         fills += [tuple(_fills(protocol, phase)) for phase in block.phases]
         labels += [f"{block.name}/{p.name}" for p in block.phases]
-        step += cycle * number
+        step += trials * sum(durations)
+        row += trials * per_trial
     return Timeline(
         steps=step,
-        starts=_joined(starts),
-        kinds=_joined(kinds),
-        rows=_joined(rows),
-        block_starts=_joined(block_starts),
-        order=_joined(orders),
+        stretches=tuple(stretches),
+        order=partial(_order, protocol, seed),
         fills=tuple(fills),
         labels=tuple(labels),
         noises=tuple(_noises(protocol, seed)),
     )
+
+
+def _order(protocol: Protocol, seed: int) -> Iterator[NDArray[np.int32]]:
+    for block in protocol.blocks:
+        yield from shown_pieces(protocol, block, seed)
 
 
 def _noises(protocol: Protocol, seed: int) -> Iterator[Noise]:
@@ -145,10 +185,6 @@ def _first(protocol: Protocol, path: str, kind: type[Signal], place: int) -> Pro
                 assert isinstance(found, Process)
                 return found
     raise AssertionError("a slot without a signal")
-
-
-def _joined(arrays: list[NDArray[np.int64]]) -> NDArray[np.int64]:
-    return np.concatenate(arrays).astype(np.int64)
 
 
 def _fills(protocol: Protocol, phase: Phase) -> Iterator[Fill]:

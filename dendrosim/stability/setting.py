@@ -90,7 +90,7 @@ def setting(
     return inputs, gates
 
 
-def _rows(protocol: Protocol, block: Block, seed: int, trial: int) -> NDArray[np.int64]:
+def _rows(protocol: Protocol, block: Block, seed: int, trial: int) -> NDArray[np.int32]:
     count = protocol.trials(block)
     if not -count <= trial < count:
         raise ParameterError(f"trial is {trial}; block {block.name!r} has trials 0 to {count - 1}")

@@ -116,10 +116,15 @@ inline void resume()
     Restorer s{Reader(task.folder + "/checkpoint.bin")};
     walk(s);
     s.reader.end();
-    std::vector<bool> seen(task.fills.size());
-    for (int64_t i = 0; i <= task.segment; i++) seen[task.kinds[i]] = true;
-    for (size_t kind = 0; kind < seen.size(); kind++)
-        if (seen[kind]) for (const Fill& f : task.fills[kind]) look_at(arrays[f.array]);
+    enter(task.segment);
+    int64_t begun = task.segment + 1;  // segments
+    for (const Stretch& s : task.stretches)
+    {
+        const int64_t phases = (int64_t)s.offsets.size();
+        for (int64_t k = 0; k < std::min(begun, phases); k++)
+            for (const Fill& f : task.fills[s.kind + k]) look_at(arrays[f.array]);
+        begun = std::max<int64_t>(0, begun - s.trials*phases);
+    }
 }
 
 }  // namespace ds

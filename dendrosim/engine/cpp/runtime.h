@@ -127,8 +127,8 @@ inline void fill(const Fill& f)
 {
     const Array& a = arrays[f.array];
     const int64_t units = f.constant.size();
-    const int64_t* rows = task.order.data() + task.rows[task.segment];
-    const double elapsed = (task.step - task.starts[task.segment])*task.dt;
+    const int32_t* rows = task.rows.data();
+    const double elapsed = (task.step - task.now.start)*task.dt;
     for (int64_t u = 0; u < units; u++)
         for (int64_t b = 0; b < f.repeat; b++)
         {
@@ -142,12 +142,11 @@ inline void fill(const Fill& f)
 
 inline void feed()
 {
-    const size_t next = task.segment + 1;
-    if (next < task.starts.size() && task.starts[next] == task.step)
+    if (task.next.start == task.step)
     {
-        task.segment = next;
+        enter(task.segment + 1);
         task.tables = false;
-        for (const Fill& f : task.fills[task.kinds[next]])
+        for (const Fill& f : task.fills[task.now.kind])
         {
             fill(f);
             task.tables |= !f.tables.empty();
@@ -155,12 +154,12 @@ inline void feed()
     }
     else if (task.tables)
     {
-        for (const Fill& f : task.fills[task.kinds[task.segment]]) if (!f.tables.empty()) fill(f);
+        for (const Fill& f : task.fills[task.now.kind]) if (!f.tables.empty()) fill(f);
     }
     for (const Noise& n : task.noises)
         *(int64_t*)arrays[n.array].data = (int64_t)bits(n.key, task.step);
-    store(arrays[task.time_phase], 0, (task.step - task.starts[task.segment])*task.dt);
-    store(arrays[task.time_block], 0, (task.step - task.block_starts[task.segment])*task.dt);
+    store(arrays[task.time_phase], 0, (task.step - task.now.start)*task.dt);
+    store(arrays[task.time_block], 0, (task.step - task.now.block_start)*task.dt);
     if (task.step % 16 == 0) tell(false);
 }
 

@@ -1,11 +1,13 @@
 // The task of a program: one run as data.
 //
 // It is in the file `task.bin` of the run's folder, which dendrosim/engine/cpp/task.py writes in the order of
-// `read_task`; beside it, `steps<k>.bin` has the steps of recording k. The back ends cpp and cuda share this; where
-// they keep arrays and synapses, each says in `read_start` and `read_bundles`.
+// `read_task`; beside it, `steps<k>.bin` has the steps of recording k, `order.bin` the rows of data sets that trials
+// show. The back ends cpp and cuda share this; where they keep arrays and synapses, each says in `read_start` and
+// `read_bundles`.
 
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -93,19 +95,30 @@ struct Tape {
 };
 struct Reel { std::vector<int64_t> windows; std::vector<char> kept; FILE *steps, *elements; size_t next; };
 
+// See dendrosim/engine/timeline.py.
+struct Segment { int64_t start, kind, row, rows, block_start; };
+struct Stretch
+{
+    int64_t start, cycle, trials, kind, row, per_trial;
+    std::vector<int64_t> offsets;
+};
+
 struct Task {
     std::string folder;
     int64_t threads;
     double dt, interval;  // seconds; of steps, and of checkpoints, negative: none
     int64_t steps, time_phase, time_block;
     std::vector<Matrix> data;
-    std::vector<int64_t> starts, kinds, rows, block_starts, order;
+    std::vector<Stretch> stretches;
+    FILE* order = nullptr;      // rows of the data sets as they are shown
+    std::vector<int32_t> rows;  // those of this trial
     std::vector<std::vector<Fill>> fills;
     std::vector<Tape> tapes;
     std::vector<int64_t> watched, watched_rarely, finals;
     std::vector<Noise> noises;
     std::vector<Reel> reels;
     int64_t step = 0, segment = -1, spikes_left = 0;
+    Segment now{}, next{};  // that of number `segment`, and the one that follows
     bool broken = false, full = false, tables = false, resumed = false;
     double seconds = 0;  // that the steps took
     std::chrono::steady_clock::time_point shown;
@@ -156,16 +169,55 @@ inline Fill read_fill(Reader& r)
     return f;
 }
 
-inline void check_rows()
+inline Stretch read_stretch(Reader& r)
 {
-    for (size_t i = 0; i < task.starts.size(); i++)
-        for (const Fill& f : task.fills.at(task.kinds.at(i)))
-            for (int64_t s : f.samples)
-                for (int64_t b = 0; b < f.repeat; b++)
-                {
-                    const int64_t row = task.order.at(task.rows[i] + b);
-                    if (row < 0 || row >= task.data[s].rows) fail("a trial shows a row out of range");
-                }
+    Stretch s;
+    for (int64_t* field : {&s.start, &s.cycle, &s.trials, &s.kind, &s.row, &s.per_trial}) *field = r.integer();
+    s.offsets = r.list<int64_t>();
+    return s;
+}
+
+// Find a segment by its number; returns whether there is one.
+inline bool find(int64_t index, Segment& found)
+{
+    for (const Stretch& s : task.stretches)
+    {
+        const int64_t phases = (int64_t)s.offsets.size(), trial = index/phases, phase = index % phases;
+        if (index < s.trials*phases)
+        {
+            found = {s.start + trial*s.cycle + s.offsets[phase], s.kind + phase, s.row + trial*s.per_trial, s.per_trial,
+                s.start};
+            return true;
+        }
+        index -= s.trials*phases;
+    }
+    return false;
+}
+
+// Read the rows that a trial shows.
+inline void read_rows(const Segment& now)
+{
+    task.rows.resize(now.rows);
+    if (std::fseek(task.order, 4*now.row, SEEK_SET)
+        || (int64_t)std::fread(task.rows.data(), 4, now.rows, task.order) != now.rows)
+        fail("the order of rows is truncated");
+    for (const Fill& f : task.fills.at(now.kind))
+        for (int64_t s : f.samples)
+        {
+            if (f.repeat > now.rows) fail("a trial shows too few rows");
+            for (int32_t row : task.rows) if (row < 0 || row >= task.data[s].rows) fail("there is no such row");
+        }
+}
+
+inline void enter(int64_t segment)
+{
+    task.segment = segment;
+    if (segment >= 0)
+    {
+        if (!find(segment, task.now)) fail("the run has gone on beyond its last phase");
+        read_rows(task.now);
+    }
+    if (!find(segment + 1, task.next)) task.next.start = -1;
 }
 
 inline Tape read_tape(Reader& r, const std::string& number)
@@ -216,18 +268,16 @@ inline void read_task()
         read_start(r, a, count);
     }
     for (int64_t n = r.integer(); n > 0; n--) task.data.push_back(read_matrix(r));
-    task.starts = r.list<int64_t>();
-    task.kinds = r.list<int64_t>();
-    task.rows = r.list<int64_t>();
-    task.block_starts = r.list<int64_t>();
-    task.order = r.list<int64_t>();
+    for (int64_t n = r.integer(); n > 0; n--) task.stretches.push_back(read_stretch(r));
+    const std::string order = task.folder + "/order.bin";
+    if (!(task.order = std::fopen(order.c_str(), "rb"))) fail("cannot open " + order);
     for (int64_t n = r.integer(); n > 0; n--)
     {
         std::vector<Fill> fills;
         for (int64_t m = r.integer(); m > 0; m--) fills.push_back(read_fill(r));
         task.fills.push_back(fills);
     }
-    check_rows();
+    enter(-1);
     for (int64_t n = r.integer(), k = 0; k < n; k++) task.tapes.push_back(read_tape(r, std::to_string(k)));
     task.watched = r.arrays();
     task.watched_rarely = r.arrays();

@@ -13,6 +13,8 @@ from dendrosim.protocol import Recording
 from dendrosim.schedule import record_pieces, spike_windows
 
 _MAGIC = 0x6473696D31
+ORDER = "order.bin"
+"""The rows of the data sets in the order in which they are shown, int32."""
 
 
 class Writer:
@@ -45,8 +47,13 @@ class Writer:
         self._integers(len(data))
         for name in data:
             self._matrix(protocol.data[name])
-        for array in (line.starts, line.kinds, line.rows, line.block_starts, line.order):
-            self._list(array)
+        self._integers(len(line.stretches))
+        for s in line.stretches:
+            self._integers(s.start, s.cycle, s.trials, s.kind, s.row, s.per_trial)
+            self._list(s.offsets)
+        with (self.folder / ORDER).open("wb") as order:
+            for piece in line.order():
+                order.write(piece.data)
         self._fills(task, data)
         self._tapes(task)
         self._list([self.ids[k] for k in task.guarded(thorough=False)])

@@ -394,7 +394,8 @@ struct Catch {
 };
 
 struct Device {
-    const int64_t *order, *samples;
+    const int32_t* order;
+    const int64_t* samples;
     const DeviceMatrix* data;
     const DeviceTable* tables;
     std::vector<Fills> fills, moving;  // by kind of phase: all, and those with tables
@@ -511,15 +512,24 @@ inline int64_t rows_of(const Tape& t)
     return rows;
 }
 
+// All rows that trials show: the GPU has them, so that none is fetched in a step.
+inline std::vector<int32_t> whole_order()
+{
+    std::fseek(task.order, 0, SEEK_END);
+    std::vector<int32_t> rows(std::ftell(task.order)/4);
+    std::rewind(task.order);
+    if (std::fread(rows.data(), 4, rows.size(), task.order) != rows.size()) fail("the order of rows cannot be read");
+    return rows;
+}
+
 inline void load()
 {
     read_task();
     std::vector<DeviceMatrix> data;
     for (const Matrix& m : task.data) data.push_back(uploaded(m));
     gpu.data = upload(data);
-    gpu.order = upload(task.order);
-    task.data.clear();
-    task.order.clear();
+    gpu.order = upload(whole_order());
+    for (Matrix& m : task.data) std::vector<double>().swap(m.values);
     upload_fills();
     const int64_t most = (int64_t)32 << 20;  // bytes of a buffer
     for (const Tape& t : task.tapes)
@@ -562,7 +572,7 @@ __device__ inline double look_up(const DeviceTable& t, double position, int64_t 
 
 // One row of blocks for each fill.
 inline __global__ void fill_arrays(const DeviceFill* fills, const int64_t* samples, const DeviceMatrix* data,
-    const DeviceTable* tables, const int64_t* rows, double elapsed)
+    const DeviceTable* tables, const int32_t* rows, double elapsed)
 {
     const DeviceFill f = fills[blockIdx.y];
     DS_EACH(i, f.units*f.repeat)
@@ -620,23 +630,22 @@ inline void fill(const Fills& fills)
     if (!fills.count) return;
     const dim3 grid(std::min(blocks(fills.largest), 4096u), (unsigned)fills.count);
     fill_arrays<<<grid, threads>>>(fills.list, gpu.samples, gpu.data, gpu.tables,
-        gpu.order + task.rows[task.segment], (task.step - task.starts[task.segment])*task.dt);
+        gpu.order + task.now.row, (task.step - task.now.start)*task.dt);
     DS_LAUNCHED("fill_arrays");
 }
 
 inline void feed()
 {
-    const size_t next = task.segment + 1;
-    if (next < task.starts.size() && task.starts[next] == task.step)
+    if (task.next.start == task.step)
     {
-        task.segment = (int64_t)next;
-        fill(gpu.fills[task.kinds[next]]);
+        enter(task.segment + 1);
+        fill(gpu.fills[task.now.kind]);
     }
     else
-        fill(gpu.moving[task.kinds[task.segment]]);
+        fill(gpu.moving[task.now.kind]);
     const Array &phase = arrays[task.time_phase], &block = arrays[task.time_block];
-    set_times<<<1, threads>>>((task.step - task.starts[task.segment])*task.dt,
-        (task.step - task.block_starts[task.segment])*task.dt, phase.data, phase.bytes, block.data, block.bytes,
+    set_times<<<1, threads>>>((task.step - task.now.start)*task.dt,
+        (task.step - task.now.block_start)*task.dt, phase.data, phase.bytes, block.data, block.bytes,
         gpu.noises, (int64_t)task.noises.size(), task.step);
     DS_LAUNCHED("set_times");
     if (task.step % 16 == 0) tell(false);
