@@ -201,6 +201,7 @@ inline void read_rows(const Segment& now)
     if (std::fseek(task.order, 4*now.row, SEEK_SET)
         || (int64_t)std::fread(task.rows.data(), 4, now.rows, task.order) != now.rows)
         fail("the order of rows is truncated");
+    if (task.fills.empty()) return;  // they are on the GPU by now
     for (const Fill& f : task.fills.at(now.kind))
         for (int64_t s : f.samples)
         {
