@@ -259,6 +259,7 @@ def test_a_number_that_is_not_finite_ends_the_run_within_a_hundred_steps(cuda, p
 @pytest.mark.parametrize("place", PLACES)
 def test_a_run_that_keeps_its_recordings_in_a_folder_cannot_be_resumed(cuda, place, tmp_path):
     folder = tmp_path / "unfinished"
+    folder.mkdir()
     found = cuda(place, leaky_protocol(), folder=folder)
     assert (folder / "trace0.bin").stat().st_size == found.traces["cell.v"].values.nbytes
     assert not unfinished.has_started(folder)
