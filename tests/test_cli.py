@@ -239,6 +239,7 @@ def test_options_reach_the_engine(call, engine, monkeypatch):
     assert call("run", "relax", *options.split())[0] == 0
     assert engine.options.pop("folder").parent.parent == Path("runs")
     assert callable(engine.options.pop("meanwhile"))
+    assert isinstance(engine.options.pop("lock"), int)
     assert engine.options == {
         "backend": "cpp",
         "threads": 2,
