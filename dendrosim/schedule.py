@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from itertools import groupby
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,25 +48,35 @@ def record_pieces(protocol: "Protocol", recording: "Recording") -> Iterator[NDAr
         start = stop
 
 
-def spike_windows(protocol: "Protocol", recording: "Recording") -> NDArray[np.int64]:
-    """Return the stretches in which a recording keeps spikes: first step and step after the last, (n, 2)."""
-    kept, start = [np.zeros((0, 2), dtype=np.int64)], 0
+class Window(NamedTuple):
+    """Steps in which a recording keeps spikes: `length` from `first` on, and again every `every` steps, `times` in all."""
+
+    first: int
+    length: int
+    every: int
+    times: int
+
+    def has(self, step: int) -> bool:
+        """Whether spikes of a step are kept."""
+        turn, place = divmod(step - self.first, self.every)
+        return 0 <= turn < self.times and place < self.length
+
+
+def spike_windows(protocol: "Protocol", recording: "Recording") -> list[Window]:
+    """Return when a recording keeps spikes. It does not grow with the number of trials."""
+    windows, start = [], 0
     for block in protocol.blocks:
-        ends = np.cumsum([protocol.steps(p.duration) for p in block.phases])
-        number = protocol.trials(block)
-        trials = start + np.arange(0, number, recording.thin, dtype=np.int64) * int(ends[-1])
-        for index, phase in enumerate(block.phases):
-            if _wanted(recording, block, phase):
-                begin = trials + (ends[index - 1] if index else 0)
-                kept.append(np.stack([begin, trials + ends[index]], axis=1))
-        start += int(ends[-1]) * number
-    windows = np.concatenate(kept)
-    windows = windows[np.argsort(windows[:, 0], kind="stable")]
-    apart = np.ones(len(windows), dtype=bool)
-    apart[1:] = windows[1:, 0] != windows[:-1, 1]
-    first = np.flatnonzero(apart)
-    last = np.append(first[1:], len(windows))[: len(first)] - 1
-    return np.stack([windows[first, 0], windows[last, 1]], axis=1)
+        durations = [protocol.steps(p.duration) for p in block.phases]
+        cycle, trials, place = sum(durations), protocol.trials(block), start
+        wanted = [_wanted(recording, block, p) for p in block.phases]
+        for keeps, together in groupby(zip(wanted, durations, strict=True), key=lambda pair: pair[0]):
+            length = sum(duration for _, duration in together)
+            if keeps:
+                every, times = cycle * recording.thin, -(-trials // recording.thin)
+                windows.append(Window(place, length, every, times))
+            place += length
+        start += cycle * trials
+    return windows
 
 
 def _wanted(recording: "Recording", block: "Block", phase: "Phase") -> bool:

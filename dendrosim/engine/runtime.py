@@ -31,7 +31,7 @@ from dendrosim.engine.synapses import Bundle
 from dendrosim.engine.timeline import CIRCUIT, Fill
 from dendrosim.engine.updates import Update
 from dendrosim.engine.wiring import Wiring
-from dendrosim.schedule import record_steps, spike_windows
+from dendrosim.schedule import Window, record_steps, spike_windows
 from dendrosim.syntax import names, parse
 
 
@@ -50,11 +50,10 @@ class _Tape:
 class _Reel:
     """The spikes of one population so far, inside the windows, of the picked elements (None: all)."""
 
-    windows: NDArray[np.int64]
+    windows: list[Window]
     pick: NDArray[np.bool_] | None
     steps: list[int] = field(default_factory=list)
     elements: list[NDArray[np.int32]] = field(default_factory=list)
-    next: int = 0
 
     def train(self) -> SpikeTrain:
         """Return step and element of every spike."""
@@ -242,9 +241,7 @@ class NumpyDense(Dense):
                 tape.next += 1
 
     def _keep(self, reel: _Reel, events: NDArray[np.int32]) -> None:
-        while reel.next < len(reel.windows) and reel.windows[reel.next, 1] <= self.step:
-            reel.next += 1
-        if reel.next == len(reel.windows) or reel.windows[reel.next, 0] > self.step:
+        if not any(window.has(self.step) for window in reel.windows):
             return
         fired = events[: events[-1]]
         if reel.pick is not None:

@@ -83,7 +83,7 @@ template <typename S> void walk(S& s)
         }
     }
     for (Tape& t : task.tapes) { s.integer(t.due); s.place(t.plan); s.position(t.file); }
-    for (Reel& r : task.reels) { s.integer(r.next); s.position(r.steps); s.position(r.elements); }
+    for (Reel& r : task.reels) { s.position(r.steps); s.position(r.elements); }
     s.integer(last_mark);
 }
 

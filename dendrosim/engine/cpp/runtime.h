@@ -198,8 +198,7 @@ inline void record()
 inline bool keep(size_t index, const int32_t* events, int64_t count)
 {
     Reel& reel = task.reels[index];
-    while (reel.next < reel.windows.size() && reel.windows[reel.next + 1] <= task.step) reel.next += 2;
-    if (!count || reel.next >= reel.windows.size() || reel.windows[reel.next] > task.step) return false;
+    if (!count || !reel.runs(task.step)) return false;
     static std::vector<int32_t> fired;
     static std::vector<int64_t> steps;
     fired.clear();

@@ -93,7 +93,24 @@ struct Tape {
     FILE *plan, *file;
     void look_ahead() { if (std::fread(&due, 8, 1, plan) != 1) due = -1; }
 };
-struct Reel { std::vector<int64_t> windows; std::vector<char> kept; FILE *steps, *elements; size_t next; };
+
+// Steps in which spikes are kept, see dendrosim/schedule.py.
+struct Window {
+    int64_t first, length, every, times;
+    bool has(int64_t step) const
+    {
+        return step >= first && (step - first)/every < times && (step - first) % every < length;
+    }
+};
+struct Reel {
+    std::vector<Window> windows;
+    std::vector<char> kept;
+    FILE *steps, *elements;
+    bool runs(int64_t step) const
+    {
+        return std::any_of(windows.begin(), windows.end(), [=](const Window& w) { return w.has(step); });
+    }
+};
 
 // See dendrosim/engine/timeline.py.
 struct Segment { int64_t start, kind, row, rows, block_start; };
@@ -238,9 +255,14 @@ inline Tape read_tape(Reader& r, const std::string& number)
 inline Reel read_reel(Reader& r, const std::string& number)
 {
     Reel reel;
-    reel.windows = r.list<int64_t>();
+    for (int64_t n = r.integer(); n > 0; n--)
+    {
+        Window w;
+        for (int64_t* field : {&w.first, &w.length, &w.every, &w.times}) *field = r.integer();
+        if (w.every < 1) fail("a recording of spikes repeats itself every 0 steps");
+        reel.windows.push_back(w);
+    }
     reel.kept = r.list<char>();
-    reel.next = 0;
     reel.steps = open(task.folder + "/spikes" + number + ".steps.bin", task.resumed);
     reel.elements = open(task.folder + "/spikes" + number + ".elements.bin", task.resumed);
     return reel;

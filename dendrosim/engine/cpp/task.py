@@ -108,7 +108,8 @@ class Writer:
         recorded = task.protocol.recorded_spikes()
         self._integers(task.spike_limit, len(recorded))
         for name, recording in recorded.items():
-            self._list(spike_windows(task.protocol, recording).ravel())
+            windows = spike_windows(task.protocol, recording)
+            self._integers(len(windows), *(number for window in windows for number in window))
             self._list(kept_elements(task, name, recording), np.int8)
 
     def _integers(self, *values: int) -> None:

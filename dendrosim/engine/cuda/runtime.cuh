@@ -726,8 +726,7 @@ inline bool keep(size_t index, const int32_t* events, int64_t size)
 {
     Reel& reel = task.reels[index];
     Catch& caught = gpu.catches[index];
-    while (reel.next < reel.windows.size() && reel.windows[reel.next + 1] <= task.step) reel.next += 2;
-    if (reel.next >= reel.windows.size() || reel.windows[reel.next] > task.step) return false;
+    if (!reel.runs(task.step)) return false;
     if (!caught.buffer)
     {
         caught.capacity = std::max<int64_t>(size, std::min<int64_t>(256*size, (int64_t)1 << 26));
