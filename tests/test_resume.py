@@ -351,12 +351,25 @@ def test_a_run_of_another_version_is_refused(stopped, field, value, words):
     assert (stopped / "unfinished" / "checkpoint.bin").exists()
 
 
-def test_a_damaged_checkpoint_is_refused(stopped):
+def cut(whole, place):
+    return whole[:place]
+
+
+def flip(whole, place):
+    return whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :]
+
+
+@pytest.mark.parametrize("damage", [cut, flip])
+@pytest.mark.parametrize("place", [0, 0.01, 0.5, 0.9999])
+def test_a_damaged_checkpoint_is_refused_and_nothing_else_is_touched(stopped, damage, place):
     path = stopped / "unfinished" / "checkpoint.bin"
-    path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(ProgramError, match="truncated"):
+    whole = path.read_bytes()
+    place = int(place * len(whole)) % len(whole)
+    path.write_bytes(damage(whole, place))
+    before = {p: p.stat().st_size for p in path.parent.iterdir()}
+    with pytest.raises(ResumeError, match=r"checkpoint is damaged.*delete .*unfinished and run"):
         ds.run(resume=stopped)
-    assert path.exists()
+    assert {p: p.stat().st_size for p in path.parent.iterdir()} == before
 
 
 def test_nobody_resumes_a_run_that_is_still_being_measured(tmp_path, monkeypatch):

@@ -16,12 +16,49 @@ namespace ds {
 // Arrays of the program, beyond those that the task names, on which later steps depend; named by `start`.
 inline std::vector<Span> hidden;
 
-constexpr int64_t first_mark = 0x6473636b31, last_mark = 0x646e656b31;
+constexpr int64_t mark = 0x6473636b32;
+
+[[noreturn]] inline void fail_damaged(const std::string& how) { fail("its checkpoint is damaged: " + how, 71); }
+
+// A checksum: FNV-1a (Fowler, Noll, Vo), but of words of 8 bytes.
+class Sum {
+public:
+    void add(const void* from, size_t count)
+    {
+        for (const char* p = (const char*)from; count;)
+        {
+            const size_t some = std::min(8 - filled, count);
+            std::memcpy((char*)&word + filled, p, some);
+            filled = (filled + some) % 8;
+            if (!filled) mix();
+            p += some;
+            count -= some;
+        }
+    }
+    uint64_t value()
+    {
+        if (filled) mix();
+        filled = 0;
+        return hash;
+    }
+
+private:
+    uint64_t hash = 0xcbf29ce484222325ull, word = 0;
+    size_t filled = 0;
+    void mix()
+    {
+        hash = (hash ^ word)*0x100000001b3ull;
+        hash ^= hash >> 32;
+        word = 0;
+    }
+};
 
 struct Saver {
     FILE* file;
+    Sum sum;
     void bytes(const void* from, size_t count)
     {
+        sum.add(from, count);
         if (count && std::fwrite(from, 1, count, file) != count)
             fail("cannot write a checkpoint: is the disk full?");
     }
@@ -41,14 +78,14 @@ struct Restorer {
     template <typename I> void integer(I& value) { value = (I)reader.integer(); }
     void integer(const int64_t& expected)
     {
-        if (reader.integer() != expected) fail("the checkpoint is damaged, or that of another program");
+        if (reader.integer() != expected) fail_damaged("it is not one of this program");
     }
     void place(FILE* read) { std::fseek(read, reader.integer(), SEEK_SET); }
     void position(FILE* recorded)
     {
         const int64_t end = reader.integer();
         std::fseek(recorded, 0, SEEK_END);
-        if (std::ftell(recorded) < end) fail("a recording is shorter than the checkpoint says");
+        if (std::ftell(recorded) < end) fail_damaged("a recording is shorter than it says");
         if (ftruncate(fileno(recorded), end) || std::fseek(recorded, end, SEEK_SET))
             fail("cannot cut a recording");
     }
@@ -62,7 +99,7 @@ struct Restorer {
 // The same walk through the state in both directions.
 template <typename S> void walk(S& s)
 {
-    s.integer(first_mark);
+    s.integer(mark);
     s.integer(task.step);
     s.integer(task.segment);
     s.integer(task.spikes_left);
@@ -84,7 +121,6 @@ template <typename S> void walk(S& s)
     }
     for (Tape& t : task.tapes) { s.integer(t.due); s.place(t.plan); s.position(t.file); }
     for (Reel& r : task.reels) { s.position(r.steps); s.position(r.elements); }
-    s.integer(last_mark);
 }
 
 inline void to_disk(FILE* file)
@@ -100,6 +136,7 @@ inline void save()
     const std::string path = task.folder + "/checkpoint.bin", fresh = path + ".new";
     Saver s{open(fresh)};
     walk(s);
+    s.integer(s.sum.value());
     to_disk(s.file);
     std::fclose(s.file);
     if (std::rename(fresh.c_str(), path.c_str())) fail("cannot write a checkpoint: is the disk full?");
@@ -110,12 +147,31 @@ inline void save()
     pause = std::max<double>(task.interval, 20*seconds(begin, saved));
 }
 
+// Before anything is cut to what a checkpoint says, see whether it is as it was written.
+inline void check(FILE* file)
+{
+    std::fseek(file, 0, SEEK_END);
+    std::vector<char> some(1 << 20);
+    Sum sum;
+    int64_t left = std::ftell(file) - 8, expected;
+    std::rewind(file);
+    for (size_t count = 1; left > 0 && count; left -= count)
+    {
+        count = std::fread(some.data(), 1, std::min<int64_t>(left, some.size()), file);
+        sum.add(some.data(), count);
+    }
+    if (left || std::fread(&expected, 8, 1, file) != 1 || expected != (int64_t)sum.value())
+        fail_damaged("its checksum is wrong");
+    std::rewind(file);
+}
+
 inline void resume()
 {
     if (!task.resumed) return;
     Restorer s{Reader(task.folder + "/checkpoint.bin")};
+    check(s.reader.file);
     walk(s);
-    s.reader.end();
+    std::fclose(s.reader.file);
     enter(task.segment);
     int64_t begun = task.segment + 1;  // segments
     for (const Stretch& s : task.stretches)

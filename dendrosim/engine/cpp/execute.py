@@ -17,10 +17,10 @@ from dendrosim.engine.cpp.program import CPP, Kit, Program, discard, program
 from dendrosim.engine.cpp.task import kept, steps_file, write_task
 from dendrosim.engine.outcome import Outcome, Progress, SpikeTrain, Task
 from dendrosim.engine.state import final_keys, state_shape
-from dendrosim.errors import ProgramError, StorageError
+from dendrosim.errors import ProgramError, ResumeError, StorageError
 from dendrosim.mapped import mapped
 
-_DONE, _NON_FINITE, _INTERRUPTED, _FULL, _FAILED = 0, 3, 4, 5, 70
+_DONE, _NON_FINITE, _INTERRUPTED, _FULL, _FAILED, _DAMAGED = 0, 3, 4, 5, 70, 71
 
 
 class _NotStartedError(ProgramError):
@@ -34,6 +34,8 @@ def run(task: Task, progress: Progress, kit: Kit = CPP) -> Outcome:
     ------
     ProgramError
         If the program stops otherwise than by finishing, a non-finite state or an interrupt.
+    ResumeError
+        If the checkpoint that it is to go on from is damaged.
     StorageError
         If the temporary folder of the run cannot be written, for instance because the disk is full.
     """
@@ -140,6 +142,10 @@ def _watch(
         if code == _FAILED and "disk full" in said:
             way = "make room there" if own else "set TMPDIR to a roomier place"
             raise StorageError(f"{said} (the run's folder is {folder}; {way})")
+        if code == _DAMAGED:
+            raise ResumeError(
+                f"cannot resume {folder.parent}: {said}; delete {folder} and run the protocol anew"
+            )
         if "bad_alloc" in said:
             raise ProgramError(
                 "this needs more memory than the machine has: the compiled program found none; "

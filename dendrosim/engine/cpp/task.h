@@ -17,10 +17,10 @@
 
 namespace ds {
 
-[[noreturn]] inline void fail(const std::string& what)
+[[noreturn]] inline void fail(const std::string& what, int code = 70)
 {
     std::fprintf(stderr, "%s\n", what.c_str());
-    std::exit(70);
+    std::exit(code);
 }
 
 struct Array { void* data; int64_t size; int bytes; };
