@@ -6,6 +6,7 @@ import shutil
 import stat
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -414,3 +415,25 @@ def test_cython_keeps_its_extensions_in_the_cache_and_says_when_it_compiles(empt
 def test_the_tests_do_not_use_the_callers_own_cache():
     assert "dendrosim-tests-" in str(cache_folder())
     assert os.environ["DENDROSIM_CACHE"] == str(cache_folder())
+
+
+def test_a_blas_starts_no_threads_of_its_own_in_a_program(monkeypatch):
+    """They would look out for work, and take the processors from the program's threads."""
+    counts, started, popen = [], [], subprocess.Popen
+
+    def start(command, **options):
+        process = popen(command, **options)
+        started.extend([process.pid] if Path(command[0]).name == "program" else [])
+        return process
+
+    def at(self, step, segment):
+        with suppress(FileNotFoundError):  # it has ended
+            counts.append(len(os.listdir(f"/proc/{started[-1]}/task")))
+
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "3")
+    monkeypatch.setattr(execute.subprocess, "Popen", start)
+    monkeypatch.setattr("dendrosim.engine.outcome.Progress.at", at)
+    blocks = (Block("long", (Phase("on", "20 s"),)),)
+    run(leaky_protocol().replace(blocks=blocks), backend="cpp", threads=1)
+    assert counts
+    assert set(counts) == {1}

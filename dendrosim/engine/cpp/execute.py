@@ -22,6 +22,10 @@ from dendrosim.mapped import mapped
 
 _DONE, _NON_FINITE, _INTERRUPTED, _FULL, _FAILED, _DAMAGED = 0, 3, 4, 5, 70, 71
 
+# Threads that a BLAS starts when it is loaded look out for work in a busy loop, and take the processors from those
+# that have some. A program asks for them if it has work for them.
+_ALONE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
 
 class _NotStartedError(ProgramError):
     """The program does not even start, so its file is damaged."""
@@ -98,7 +102,7 @@ def _watch(
         process = subprocess.Popen(
             [str(made.folder / "program"), str(folder.absolute())], cwd=made.folder, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, start_new_session=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1"}, pass_fds=[] if lock is None else [lock],
+            env={**os.environ, **_ALONE}, pass_fds=[] if lock is None else [lock],
         )  # fmt: skip
     except OSError as error:
         raise _NotStartedError(
