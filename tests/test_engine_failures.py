@@ -79,6 +79,27 @@ def test_a_divergence_names_variable_unit_and_time_and_keeps_what_was_recorded(b
     assert np.allclose(partial.traces["calm.x"].values[:, 0, 0], calm, rtol=1e-10)
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("every", ["1 ms", "1 s"])
+def test_a_divergence_of_one_among_many_ends_the_run_in_its_step(threads, every):
+    """Whether or not anything looks at the state in between."""
+    count, worst = 20_000, 12_345
+    v = np.random.default_rng(1).uniform(0, 0.3, count)
+    v[worst] = 3.0
+    many = Population("many", count, "dv/dt = v**3/(10*ms) : 1", initial={"v": v})
+    protocol = Protocol(
+        Circuit((many, Population("few", 2, "dx/dt = -x/(5*ms) : 1", initial={"x": 1.0}))),
+        (Block("run", (Phase("on", "2 s"),)),), "1 ms", (Recording("few.x", every),),
+    )  # fmt: skip
+    with pytest.raises(NonFiniteError, match=r"unit 12345$|unit 12345\D") as raised:
+        run(protocol, "cpp", threads=threads)
+    steps, unit = explosion_loop()
+    assert unit == 2  # of the same start value
+    assert raised.value.time == pytest.approx(steps * 1e-3)
+    x = raised.value.partial.traces["few.x"].values[:, 0, 0]
+    assert np.allclose(x, 0.8 ** np.arange(0, steps, 1000 if every == "1 s" else 1), rtol=1e-12)
+
+
 @pytest.mark.parametrize("backend", ["numpy", "cpp"])
 def test_a_divergence_of_weights_names_the_matrix(backend):
     circuit = Circuit(

@@ -68,10 +68,8 @@ struct Patient {
 };
 inline std::vector<Patient*> patients;
 
-// Whether such an update made weights non-finite. It belongs to the step before, and is made before anything else
-// of a step changes the state, which is then still that of the end of the step before.
-inline bool diverged = false;
-
+// Such an update can find weights that are not finite (`diverged`). It belongs to the step before, and is made before
+// anything else of a step changes the state, which is then still that of the end of the step before.
 inline void settle() { for (Patient* p : patients) p->settle(); }
 
 // A matrix. If `patient`, all that changes it is one outer product a step, and nobody needs the weights before the

@@ -24,6 +24,8 @@ _HEADERS = (
     "checkpoint.h",
 )  # fmt: skip
 
+_KNOWING = ("ds::defer(", "ds::flush(", "ds::feed(")  # feed: what it sets, none of those looks at that may wait
+
 
 def generate(protocol: Protocol, precision: str, folder: Path) -> None:
     """Write `steps.cpp`, `program.cpp`, Brian2's headers and `manifest.json` into a folder."""
@@ -148,7 +150,7 @@ def _merge(device: Any, folder: Path) -> None:
         steps += [f"namespace ds_{name} {{", "using ds::exp;", f'#include "{source}"', "}"]
         text = (folder / source).read_text()
         # Loops may wait in order to run together, see parallel.h; what does not know of it finds none waiting.
-        first = "" if "ds::defer(" in text or "ds::flush(" in text else "ds::flush(); "
+        first = "" if any(known in text for known in _KNOWING) else "ds::flush(); "
         steps += [f"void {f}() {{ {first}ds_{name}::{f}(); }}" for f in FUNCTION.findall(text)]
     rest = [s for s in sources if s not in objects and s != "main.cpp"]
     program = [*common, *(f'#include "{s}"' for s in rest)]

@@ -187,15 +187,45 @@ struct Waiting { void (*call)(const void*, int64_t, int64_t); const void* loop; 
 inline std::vector<Waiting> waiting;
 inline int64_t waiting_count = 0;  // elements
 
-inline void flush()
+// Looks for numbers that are not finite. What is due looks before anything else is done to its elements, at the latest
+// in the next `flush`: together with what the next step does to them it costs next to nothing.
+struct Watch { int64_t count; Waiting loop; bool due; };
+inline std::vector<Watch> watches;
+
+// Whether some were found. They are those of the end of the step before; nothing else happens to their block then.
+inline std::atomic<bool> diverged{false};
+
+inline void begin_waiting(int64_t count)
 {
-    if (waiting.empty()) return;
+    waiting_count = count;
+    for (Watch& w : watches)
+        if (w.due && w.count == count)
+        {
+            waiting.push_back(w.loop);
+            w.due = false;
+        }
+}
+
+inline void run_waiting()
+{
     const Waiting *const first = waiting.data(), *const last = first + waiting.size();
     parallel(waiting_count, [=](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; i += block)
-            for (const Waiting* w = first; w < last; w++) w->call(w->loop, i, std::min(i + block, end));
+            for (const Waiting* w = first; w < last && !diverged.load(std::memory_order_relaxed); w++)
+                w->call(w->loop, i, std::min(i + block, end));
     });
     waiting.clear();
+}
+
+inline void flush()
+{
+    if (!waiting.empty()) run_waiting();
+    for (const Watch& w : watches)
+        if (w.due)
+        {
+            begin_waiting(w.count);
+            run_waiting();
+        }
 }
 
 // Run loop(begin, end), for blocks that begin at multiples of `block`, before the next `flush` returns.
@@ -203,8 +233,8 @@ template <typename F> inline void defer(int64_t count, const F& loop)
 {
     static_assert(std::is_trivially_destructible_v<F>, "a loop that waits holds numbers and pointers only");
     alignas(F) static char kept[sizeof(F)];
-    if (count != waiting_count) flush();
-    waiting_count = count;
+    if (count != waiting_count && !waiting.empty()) run_waiting();
+    if (waiting.empty()) begin_waiting(count);
     waiting.push_back({part_of<F>, new (kept) F(loop)});
 }
 

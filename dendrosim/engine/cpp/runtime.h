@@ -28,10 +28,10 @@ inline void store(const Array& a, int64_t i, double value)
     if (a.bytes == 4) ((float*)a.data)[i] = (float)value; else ((double*)a.data)[i] = value;
 }
 
-inline bool finite(const Array& a)
+inline bool finite(const Array& a, int64_t begin, int64_t end)
 {
-    return a.bytes == 4 ? Finite<float>::all((const float*)a.data, a.size)
-        : Finite<double>::all((const double*)a.data, a.size);
+    return a.bytes == 4 ? Finite<float>::all((const float*)a.data + begin, end - begin)
+        : Finite<double>::all((const double*)a.data + begin, end - begin);
 }
 
 struct Span { void* data; int64_t bytes; };
@@ -93,12 +93,35 @@ inline std::vector<int64_t> watched(std::vector<int64_t> ids)
     return ids;
 }
 
+// Arrays of as many elements, as a loop that may wait.
+struct Look {
+    const std::vector<int64_t>* ids;
+    void operator()(int64_t begin, int64_t end) const
+    {
+        for (int64_t id : *ids) if (!finite(arrays[id], begin, end)) diverged = true;
+    }
+};
+
+// Watch arrays from the end of the first step on.
+inline void watch(const std::vector<int64_t>& ids)
+{
+    static std::map<int64_t, std::vector<int64_t>> alike;
+    static std::vector<Look> looks;
+    for (int64_t id : ids) alike[arrays[id].size].push_back(id);
+    looks.reserve(alike.size());
+    for (const auto& [count, some] : alike)
+    {
+        looks.push_back({&some});
+        watches.push_back({count, {part_of<Look>, &looks.back()}, false});
+    }
+}
+
 inline void load()
 {
     read_task();
     use_threads((int)task.threads);
     let_blas_work(blas_works);
-    task.watched = watched(task.watched);
+    watch(watched(task.watched));
     task.watched_rarely = watched(task.watched_rarely);
     pause = task.interval;
     saved = std::chrono::steady_clock::now();
@@ -225,10 +248,11 @@ inline void complete()
 // Returns whether to stop.
 inline bool guard()
 {
+    if (diverged) return true;  // in the step before
     task.step++;
-    for (int64_t id : task.watched) if (!finite(arrays[id])) task.broken = true;
+    for (Watch& w : watches) w.due = true;
     if (task.step % 100 == 0 || task.step == task.steps)
-        for (int64_t id : task.watched_rarely) if (!finite(arrays[id])) task.broken = true;
+        for (int64_t id : task.watched_rarely) if (!finite(arrays[id], 0, arrays[id].size)) task.broken = true;
     if (task.interval >= 0 && seconds(saved, std::chrono::steady_clock::now()) >= pause) complete();
     return task.broken;
 }

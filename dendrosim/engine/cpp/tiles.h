@@ -90,13 +90,20 @@ template <typename T> struct Finite {
 
     static bool all(const T* from, int64_t count)
     {
-        const Bits* p = (const Bits*)from;
-        Bits bad = 0;
-        for (int64_t i = 0; i < count; i++) bad |= (p[i] & exponent) + one;
-        return !(bad & sign);
+        constexpr int64_t wide = Vector<T>::count;
+        Finite seen;
+        int64_t i = 0;
+        for (; i + wide <= count; i += wide) seen.look(*(const typename Vector<T>::type*)(from + i));
+        for (; i < count; i++) seen.look(from[i]);
+        return seen.good();
     }
     void look(typename Vector<T>::type value) { bad |= ((type)value & exponent) + one; }
-    void look(T value) { scalar &= all(&value, 1); }
+    void look(T value)
+    {
+        Bits bits;
+        std::memcpy(&bits, &value, sizeof bits);
+        scalar &= !(((bits & exponent) + one) & sign);
+    }
     bool good() const
     {
         Bits any = 0;
