@@ -37,7 +37,8 @@ template <typename T> double registers(int threads)
     constexpr int chains = 12, rounds = 1 << 20;
     std::vector<T> sink(threads*64);
     const double seconds = fastest(threads, [&](int index) {
-        V sum[chains] = {}, factor = V{} + (T)(1 - 1e-6), term = V{} + (T)1e-3;
+        V sum[chains], factor = V{} + (T)(1 - 1e-6), term = V{} + (T)1e-3;
+        for (int c = 0; c < chains; c++) sum[c] = V{} + (T)c;  // were they equal, one would be computed for all
         for (int k = 0; k < rounds; k++)
         {
             #pragma GCC unroll 16
