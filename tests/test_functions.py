@@ -1,4 +1,4 @@
-"""The exponential and the normal numbers that programs bring along, compiled with the flags of programs."""
+"""The exponential, the hyperbolic tangent and the normal numbers that programs bring along, compiled with the flags of programs."""
 
 import ctypes
 import subprocess
@@ -30,12 +30,13 @@ def called(function, given, *made):
     return arrays[1:]
 
 
-def exponentials(functions, x):
+def both(function, x):
+    """Return what a function makes of numbers in double and in single precision."""
     with np.errstate(over="ignore"):
         x, u = np.asarray(x, float), np.asarray(x, np.float32)
     y, v = np.zeros_like(x), np.zeros_like(u)
     pointers = (ctypes.c_void_p(a.ctypes.data) for a in (x, y, u, v))
-    functions.exponentials(ctypes.c_long(len(x)), *pointers)
+    function(ctypes.c_long(len(x)), *pointers)
     return y, v
 
 
@@ -45,7 +46,7 @@ def exponentials(functions, x):
 )
 def test_the_exponential_is_exact_to_a_unit_in_the_last_place(functions, low, high, double, single):
     x = np.random.default_rng(1).uniform(low, high, COUNT)
-    y, v = exponentials(functions, x)
+    y, v = both(functions.exponentials, x)
     exact = np.exp(x.astype(np.longdouble))
     assert np.max(np.abs(y - exact) / exact) < double * np.finfo(np.float64).eps
     if np.isfinite(single):
@@ -55,8 +56,22 @@ def test_the_exponential_is_exact_to_a_unit_in_the_last_place(functions, low, hi
 
 def test_the_exponential_of_what_is_too_large_too_small_or_no_number(functions):
     x = [np.nan, np.inf, 800.0, 1e300, -np.inf, -800.0, -1e300, 0.0]
-    for found in exponentials(functions, x):
+    for found in both(functions.exponentials, x):
         assert np.array_equal(found, [np.nan, np.inf, np.inf, np.inf, 0, 0, 0, 1], equal_nan=True)
+
+
+@pytest.mark.parametrize("size", [1e-30, 1e-6, 0.1, 1.0, 5.0, 30.0])
+def test_the_hyperbolic_tangent_is_exact_to_two_units_in_the_last_place(functions, size):
+    x = np.random.default_rng(1).uniform(-size, size, COUNT)
+    for found in both(functions.tangents, x):
+        exact = np.tanh(x.astype(found.dtype).astype(np.longdouble))
+        assert np.max(np.abs(found - exact) / np.abs(exact)) < 2 * np.finfo(found.dtype).eps
+
+
+def test_the_hyperbolic_tangent_is_odd_between_its_limits(functions):
+    x = [np.nan, np.inf, 1e300, 50.0, -np.inf, -50.0, 0.0]
+    for found in both(functions.tangents, x):
+        assert np.array_equal(found, [np.nan, 1, 1, 1, -1, -1, 0], equal_nan=True)
 
 
 def test_two_normal_numbers_are_radius_and_angle_of_the_same_bits(functions):

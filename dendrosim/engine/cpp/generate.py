@@ -147,7 +147,7 @@ def _merge(device: Any, folder: Path) -> None:
     steps = [*common, '#include "ds_weights.cpp"']
     for source in objects:
         name = Path(source).stem
-        steps += [f"namespace ds_{name} {{", "using ds::exp;", f'#include "{source}"', "}"]
+        steps += [f"namespace ds_{name} {{", "using ds::exp;", "using ds::tanh;", f'#include "{source}"', "}"]
         text = (folder / source).read_text()
         # Loops may wait in order to run together, see parallel.h; what does not know of it finds none waiting.
         first = "" if any(known in text for known in _KNOWING) else "ds::flush(); "
