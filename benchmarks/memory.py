@@ -12,10 +12,13 @@ import subprocess
 import sys
 import tempfile
 
+import numpy as np
+
 from benchmarks.table import Table
 
 UNITS = (1000, 3000)
 STEPS = (100_000, 1_000_000, 10_000_000)
+TRIALS = (10_000, 100_000, 1_000_000)
 RECORDED = 5
 
 RUN = """
@@ -56,6 +59,7 @@ def measure() -> Table:
         ("weights", UNITS, "single", lambda n: n * n),
         ("recording", STEPS, "double", lambda n: n * RECORDED),
         ("spikes", STEPS, "double", lambda n: n),
+        ("trials", TRIALS, "double", lambda n: n),
     ):
         before = None
         for size in sizes:
@@ -73,7 +77,7 @@ def measure() -> Table:
         ),
         rows,
         "Bytes each: what is added to the peak since the row above, over what is added to the number. The result "
-        "files hold every recorded number.",
+        "files hold every recorded number. Trials show 4 samples each in random order.",
     )  # fmt: skip
 
 
@@ -112,6 +116,23 @@ def _spikes(steps: int):
     return _cells(steps, ("cell.spike",), "spike")
 
 
+def _trials(trials: int):
+    """Samples in random order, of which one phase's spikes are kept: none, for the samples are too weak."""
+    import dendrosim as ds
+
+    cell = ds.Population(
+        "cell", RECORDED, "dv/dt = (drive - v)/(5*ms) : 1\ndrive : 1", inputs=["drive"],
+        threshold="v > 1", reset="v = 0",
+    )  # fmt: skip
+    phases = (ds.Phase("shown", "2 ms"), ds.Phase("rest", "1 ms", signals={"cell.drive": 0.0}))
+    return ds.Protocol(
+        ds.Circuit((cell,)), (ds.Block("run", phases, trials=trials, order="shuffled"),), dt="1 ms",
+        recordings=(ds.Recording("cell.spike", every="spike", phases="shown"),),
+        signals={"cell.drive": ds.Samples("x")}, batch=4,
+        data={"x": np.random.default_rng(0).uniform(size=(1000, RECORDED))},
+    )  # fmt: skip
+
+
 def _cells(steps: int, recorded: tuple[str, ...], every: str):
     """Cells of which exactly one spikes in every step."""
     import dendrosim as ds
@@ -125,4 +146,4 @@ def _cells(steps: int, recorded: tuple[str, ...], every: str):
     return ds.Protocol(ds.Circuit((cell,)), blocks, dt="1 ms", recordings=recordings)
 
 
-PROTOCOLS = {"weights": _weights, "recording": _recording, "spikes": _spikes}
+PROTOCOLS = {"weights": _weights, "recording": _recording, "spikes": _spikes, "trials": _trials}
