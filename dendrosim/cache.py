@@ -7,6 +7,7 @@ always safe.
 import fcntl
 import hashlib
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -42,9 +43,7 @@ def writable_folder(*parts: str) -> Path:
     folder = cache_folder().joinpath(*parts)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".probe-{os.getpid()}"
-        probe.touch()
-        probe.unlink()
+        tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         raise StorageError(
             f"cannot write the cache folder {folder}: {error.strerror or error}; "
@@ -82,7 +81,7 @@ def code_digest() -> str:
         inside = path.relative_to(root).parts
         if inside[0].removesuffix(".py") in _WITHOUT_EFFECT:
             continue
-        if path.suffix in (".py", ".h", ".cpp"):
+        if path.suffix in (".py", ".h", ".cpp", ".cu", ".cuh"):
             digest.update(str(path.relative_to(root)).encode() + path.read_bytes())
     for package in ("brian2", "numpy", "sympy", "scipy-openblas32"):
         digest.update(f"{package} {package_version(package)}".encode())

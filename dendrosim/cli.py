@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from dendrosim import cli_stability
+from dendrosim import brian, cli_stability
 from dendrosim.cli_options import Json, Name, Out, Settings, pairs
 from dendrosim.console import emit_columns, emit_error, emit_json, emit_table
 from dendrosim.errors import (
@@ -69,9 +69,9 @@ app = typer.Typer(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; never raises."""
-    gc.set_threshold(
-        100_000
-    )  # modules make many objects and hardly any garbage: imports are a fifth faster
+    # Modules make many objects and hardly any garbage: imports are a fifth faster.
+    gc.set_threshold(100_000)
+    brian.alone = arguments is None  # as the command itself
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     as_json = "--json" in given
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -266,7 +266,7 @@ def check(
     entry = find(name)
     loaded: Any
     if entry.kind == "protocol":
-        loaded = _loaded_protocol(str(entry.path), settings)[1]
+        loaded = _loaded_protocol(str(entry.path), settings, compile_it and backend == "cpp")[1]
         line = protocol_line(loaded)
     else:
         loaded = load_circuit(
@@ -333,7 +333,8 @@ def run(
             result, measurement = go_on(resume, loaded, given, progress=True)
             output = Output(resume, "")
         else:
-            entry, loaded = _loaded_protocol(_needed(protocol), settings)
+            compiles = backend in ("auto", "cpp")
+            entry, loaded = _loaded_protocol(_needed(protocol), settings, compiles)
             output = Output(out, entry.name)
             result, measurement = run_into(
                 output, loaded, progress=True, meanwhile=_import_ahead, **options
@@ -352,14 +353,20 @@ def _import_ahead() -> None:
             importlib.import_module(name)
 
 
-def _loaded_protocol(name: str, settings: list[str] | None) -> "tuple[Entry, Protocol]":
+def _loaded_protocol(
+    name: str, settings: list[str] | None, compiles: bool = False
+) -> "tuple[Entry, Protocol]":
+    """Find and load a protocol; if it is to be compiled, begin with what does not depend on it."""
     from dendrosim.catalogue import find
     from dendrosim.library import load_protocol, read_settings
 
     entry = find(name, "protocol")
-    return entry, load_protocol(
-        name, **read_settings(entry, pairs("--set", settings, "samples=200"))
-    )
+    parameters = read_settings(entry, pairs("--set", settings, "samples=200"))
+    if compiles:
+        from dendrosim.engine.cpp import toolchain
+
+        toolchain.begin()
+    return entry, load_protocol(name, **parameters)
 
 
 def _needed(protocol: str | None) -> str:

@@ -49,7 +49,7 @@ def record_pieces(protocol: "Protocol", recording: "Recording") -> Iterator[NDAr
 
 
 class Window(NamedTuple):
-    """Steps in which a recording keeps spikes: `length` from `first` on, and again every `every` steps, `times` in all."""
+    """Steps in which a recording keeps spikes: `length` from `first` on, `times` times, every `every` steps."""
 
     first: int
     length: int
@@ -69,7 +69,9 @@ def spike_windows(protocol: "Protocol", recording: "Recording") -> list[Window]:
         durations = [protocol.steps(p.duration) for p in block.phases]
         cycle, trials, place = sum(durations), protocol.trials(block), start
         wanted = [_wanted(recording, block, p) for p in block.phases]
-        for keeps, together in groupby(zip(wanted, durations, strict=True), key=lambda pair: pair[0]):
+        for keeps, together in groupby(
+            zip(wanted, durations, strict=True), key=lambda pair: pair[0]
+        ):
             length = sum(duration for _, duration in together)
             if keeps:
                 every, times = cycle * recording.thin, -(-trials // recording.thin)

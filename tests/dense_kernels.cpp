@@ -1,6 +1,7 @@
 // What tests/test_dense_kernels.py calls of dense.h.
 
 #include "dense.h"
+#include "parallel.cpp"
 
 template <typename T>
 void steps(int rows, int columns, int batch, int patient, int threads, int count, T alpha, T keep, T* w,

@@ -1,4 +1,4 @@
-"""The exponential, the hyperbolic tangent and the normal numbers that programs bring along, compiled with the flags of programs."""
+"""The functions and the normal numbers that programs bring along, compiled with the flags of programs."""
 
 import ctypes
 import subprocess

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "../../dendrosim/engine/cpp/parallel.h"
+#include "../../dendrosim/engine/cpp/parallel.cpp"
 
 extern "C" void scipy_openblas_set_num_threads(int);
 

@@ -9,7 +9,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "../../dendrosim/engine/cpp/parallel.h"
+#include "../../dendrosim/engine/cpp/parallel.cpp"
 
 constexpr int64_t chunk = 256;
 

@@ -42,7 +42,7 @@ def network(
     all_devices[name] = kind()
     with brian(name, precision, build_on_run=False) as device:
         try:
-            for line in ("ds::task.folder = args.at(0); args.clear();", *first):
+            for line in ("ds::use_folder(args.at(0)); args.clear();", *first):
                 device.insert_code("before_start", line)
             device.insert_code("after_network_run", "ds::start(); ds::loop();")
             device.insert_code("before_end", "return ds::finish();")

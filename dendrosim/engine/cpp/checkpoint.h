@@ -6,15 +6,24 @@
 
 #pragma once
 
-#include "runtime.h"
+#include "glue.h"
+#include "task.h"
 
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
 #include <fcntl.h>
+#include <string>
 #include <unistd.h>
+#include <vector>
 
 namespace ds {
 
-// Arrays of the program, beyond those that the task names, on which later steps depend; named by `start`.
-inline std::vector<Span> hidden;
+// When checkpoints are due.
+inline double pause = -1;  // seconds from one to the next
+inline std::chrono::steady_clock::time_point saved;
 
 constexpr int64_t mark = 0x6473636b32;
 
@@ -165,22 +174,12 @@ inline void check(FILE* file)
     std::rewind(file);
 }
 
-inline void resume()
+inline void restore()
 {
-    if (!task.resumed) return;
     Restorer s{Reader(task.folder + "/checkpoint.bin")};
     check(s.reader.file);
     walk(s);
     std::fclose(s.reader.file);
-    enter(task.segment);
-    int64_t begun = task.segment + 1;  // segments
-    for (const Stretch& s : task.stretches)
-    {
-        const int64_t phases = (int64_t)s.offsets.size();
-        for (int64_t k = 0; k < std::min(begun, phases); k++)
-            for (const Fill& f : task.fills[s.kind + k]) look_at(arrays[f.array]);
-        begun = std::max<int64_t>(0, begun - s.trials*phases);
-    }
 }
 
 }  // namespace ds

@@ -23,7 +23,7 @@ constexpr int64_t most_samples = 256;
 // the others, as they look out for some in a busy loop.
 inline bool blas_works = false;
 
-inline void let_blas_work(bool works) { scipy_openblas_set_num_threads(works && pool ? pool->threads : 1); }
+inline void let_blas_work(bool works) { scipy_openblas_set_num_threads(works ? threads() : 1); }
 
 template <typename T> struct Blas;
 template <> struct Blas<double> {
@@ -127,8 +127,8 @@ private:
 
     template <typename F> void in_parallel(int64_t count, int64_t depth, int64_t block, const F& work)
     {
-        if (pool && count*depth*batch >= (batch > 1 ? work_from : work_from_of_one))
-            pool->run(count, block, work);
+        if (count*depth*batch >= (batch > 1 ? work_from : work_from_of_one))
+            share(count, block, part_of<F>, &work);
         else
             work(0, count);
     }

@@ -49,16 +49,18 @@ class CppDense(CompiledDense):
         ]
 
     def record(self, network: Built) -> BrianObject:
-        statement = "if (ds::due()) ds::flush(); ds::record();"
-        return self.call(network, statement, "after_start", "ds_record")
+        return self.call(network, "ds::record();", "after_start", "ds_record")
 
     def spikes(self, network: Built, group: NeuronGroup, index: int) -> BrianObject:
         events, count = (
             self.pointer(group.variables["_spikespace"]),
             group.variables["N"].get_value(),
         )
-        stop = f"if (ds::keep({index}, {events}, {events}[{count}])) Network::_globally_stopped = true;"
-        return self.call(network, stop, "after_thresholds", f"ds_spikes_{group.name}")
+        statement = f"ds::keep({index}, {events}, {events}[{count}]);"
+        return self.call(network, statement, "after_thresholds", f"ds_spikes_{group.name}")
+
+    def guard(self, network: Built) -> BrianObject:
+        return self.call(network, "ds::guard();", "end", "ds_guard")
 
     def product(
         self, network: Built, projection: Projection, source: ArrayVariable, target: ArrayVariable,

@@ -5,7 +5,9 @@ each and compile side by side: `steps.cpp` has what runs in every step, and only
 `program.cpp` has the rest.
 """
 
+import re
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +22,11 @@ from dendrosim.engine.synapses import Bundle
 from dendrosim.protocol import Protocol
 
 _HEADERS = (
-    "functions.h", "parallel.h", "tiles.h", "dense.h", "random.h", "normals.h", "task.h", "runtime.h",
-    "checkpoint.h",
+    "functions.h", "parallel.h", "tiles.h", "dense.h", "random.h", "normals.h", "arrays.h", "runtime.h", "glue.h",
 )  # fmt: skip
 
-_KNOWING = ("ds::defer(", "ds::flush(", "ds::feed(")  # feed: what it sets, none of those looks at that may wait
+# What sees to it that nothing waits, or needs not: what `feed` sets, none of those looks at that may wait.
+_KNOWING = ("ds::defer(", "ds::flush(", "ds::feed(", "ds::record(")
 
 
 def generate(protocol: Protocol, precision: str, folder: Path) -> None:
@@ -34,7 +36,7 @@ def generate(protocol: Protocol, precision: str, folder: Path) -> None:
         _write_glue(device, built, dense, folder)
         kernels = real(built) if built.circuit.matrices else None
         write_manifest(built, folder, kernels=kernels)
-        _merge(device, folder)
+        _merge(device, built, folder)
 
 
 def _write_glue(device: Any, built: Built, dense: CppDense, folder: Path) -> None:
@@ -45,7 +47,7 @@ def _write_glue(device: Any, built: Built, dense: CppDense, folder: Path) -> Non
         for variable, name in device.arrays.items()
         if id(variable) not in named and _moves(variable)
     ]
-    text = f"""// Names the program's arrays and runs its network for as many steps as the task says.
+    text = f"""// Tells the runtime of the program's arrays and objects.
 namespace ds {{
 Array arrays[{len(built.arrays)}];
 const int64_t array_count = {len(built.arrays)};
@@ -55,42 +57,26 @@ void start()
     const Array all[] = {{
 {listed(device, built, dense)}
     }};
-    std::copy(std::begin(all), std::end(all), arrays);
+    for (int64_t i = 0; i < array_count; i++) arrays[i] = all[i];
     give_weights();
-{chr(10).join(_bundle(device, b, clock) for b in built.bundles.values())}
+{chr(10).join(_bundle(device, b) for b in built.bundles.values())}
 {chr(10).join(spans)}
-    load();
-    brian::{clock}_dt[0] = task.dt;
-    for (Bundle& b : bundles) b.prepare(b);
-    resume();
 }}
-// Network::run would do, but it looks up the clock of every object in every step, and asks for the time.
 void loop()
 {{
-    using namespace brian;
-    ds_clock.timestep[0] = task.step;
-    ds_clock.t[0] = task.step*task.dt;
-    const auto begin = std::chrono::steady_clock::now();
-    Network::_globally_running = true;
-    Network::_globally_stopped = false;
-    while (task.step < task.steps && !Network::_globally_stopped)
-    {{
-        for (const auto& object : ds_network.objects)
-        {{
-            if (object.second) object.second();
-            if (diverged) break;
-        }}
-        if (diverged) break;
-        ds_clock.tick();
-    }}
-    Network::_globally_running = false;
-    task.seconds = seconds(begin, std::chrono::steady_clock::now());
+    std::vector<void (*)()> objects;
+    for (const auto& object : brian::ds_network.objects) if (object.second) objects.push_back(object.second);
+    run(objects, {{brian::{clock}_timestep, brian::{clock}_t, brian::{clock}_dt, &Network::_globally_running,
+        &Network::_globally_stopped}});
 }}
 }}
 """
     (folder / "ds_glue.cpp").write_text(text)
+    number = real(built)
     text = f"""// The program's matrices. Their operations are in kernels.cpp.
-extern template class ds::Weights<{real(built)}>;
+#include "dense.h"
+extern template class ds::Weights<{number}>;
+extern template class ds::Inverse<{number}>;
 namespace ds {{
 {chr(10).join(dense.declarations(built))}
 void give_weights()
@@ -99,7 +85,8 @@ void give_weights()
 }}
 }}
 """
-    (folder / "ds_weights.cpp").write_text(text)
+    none = "namespace ds { void give_weights() {} }\n"
+    (folder / "ds_weights.cpp").write_text(text if built.circuit.matrices else none)
 
 
 def _moves(variable: Any) -> bool:
@@ -107,7 +94,7 @@ def _moves(variable: Any) -> bool:
     return not (variable.constant or isinstance(variable, DynamicArrayVariable))
 
 
-def _bundle(device: Any, bundle: Bundle, clock: str) -> str:
+def _bundle(device: Any, bundle: Bundle) -> str:
     """Return the statement that tells where the synapses of a pathway are kept."""
 
     def name(variable: Any) -> str:
@@ -124,7 +111,7 @@ def _bundle(device: Any, bundle: Bundle, clock: str) -> str:
         other = "post" if kind == "pre" else "pre"
         counts = f"{len(sizes[kind])}, {len(sizes[other])}"
         prepares.append(
-            f"brian::{pathway.name}.prepare({counts}, {delays}, b.{kind}->data(), (int)b.{kind}->size(), task.dt);"
+            f"brian::{pathway.name}.prepare({counts}, {delays}, b.{kind}->data(), (int)b.{kind}->size(), dt);"
         )
         queues.append(
             f"for (auto* q : brian::{pathway.name}.queue) b.queues.push_back({{&q->offset, &q->queue}});"
@@ -132,30 +119,66 @@ def _bundle(device: Any, bundle: Bundle, clock: str) -> str:
     pre, post = (name(synapses.variables[f"_synaptic_{k}"]) for k in ("pre", "post"))
     count = device.get_array_name(synapses.variables["N"])
     return f"""    bundles.push_back({{&{pre}, &{post}, brian::{count}, {{{values}}}, {{{blank}}},
-        [](Bundle& b) {{ double none = 0; (void)none; {" ".join([*prepares, *queues])} }}, {{}}, {{}}}});"""
+        [](Bundle& b, double dt) {{ double none = 0; (void)none; (void)dt;
+        {" ".join([*prepares, *queues])} }}, {{}}, {{}}}});"""
 
 
-def _merge(device: Any, folder: Path) -> None:
+def _merge(device: Any, built: Built, folder: Path) -> None:
     """Write `steps.cpp`, with code objects each in a namespace of its own, and `program.cpp`, with the rest."""
     sources = sorted(device.writer.source_files)
     objects = [s for s in sources if s.startswith("code_objects/")]
-    headers = sorted(h for h in device.writer.header_files if not h.startswith("code_objects/"))
-    used = {line.strip() for s in objects for line in INCLUDE.findall((folder / s).read_text())}
-    declared = [s.replace(".cpp", ".h") for s in objects]
-    common = [*sorted(u for u in used if "<" in u), "#include <algorithm>", "#include <random>"]
-    common += [f'#include "{h}"' for h in ["runtime.h", *headers, *declared]]
-    steps = [*common, '#include "ds_weights.cpp"']
-    for source in objects:
-        name = Path(source).stem
-        steps += [f"namespace ds_{name} {{", "using ds::exp;", "using ds::tanh;", f'#include "{source}"', "}"]
-        text = (folder / source).read_text()
+    rest = [s for s in sources if s not in objects and s != "main.cpp"]
+    known = folder / "objects.cpp"
+    known.write_text(_emptied(known.read_text(), *_UNCALLED))
+    texts = {Path(s).stem: (folder / s).read_text() for s in objects}
+    declared = [f'#include "{s.replace(".cpp", ".h")}"' for s in objects]
+    steps = [
+        *_needed(built, texts.values(), folder),
+        '#include "runtime.h"',
+        '#include "ds_weights.cpp"',
+    ]
+    steps += declared
+    for name, text in texts.items():
+        steps += [
+            f"namespace ds_{name} {{",
+            "using ds::exp;",
+            "using ds::tanh;",
+            INCLUDE.sub("", text),
+            "}",
+        ]
         # Loops may wait in order to run together, see parallel.h; what does not know of it finds none waiting.
         first = "" if any(known in text for known in _KNOWING) else "ds::flush(); "
         steps += [f"void {f}() {{ {first}ds_{name}::{f}(); }}" for f in FUNCTION.findall(text)]
-    rest = [s for s in sources if s not in objects and s != "main.cpp"]
-    program = [*common, *(f'#include "{s}"' for s in rest)]
-    program += [f'#include "{s}"' for s in ("checkpoint.h", "ds_glue.cpp", "main.cpp")]
+    program = ['#include "objects.h"', *declared, *(f'#include "{s}"' for s in rest)]
+    program += [f'#include "{s}"' for s in ("glue.h", "ds_glue.cpp", "main.cpp")]
     for unit, lines in (("steps", steps), ("program", program)):
         (folder / f"{unit}.cpp").write_text("\n".join([*lines, ""]))
     for header in _HEADERS:
         shutil.copy(Path(__file__).with_name(header), folder)
+
+
+def _needed(built: Built, texts: Iterable[str], folder: Path) -> list[str]:
+    """Return what code objects need to know, without headers that take longer to read than all else."""
+    used = {line.strip() for text in texts for line in INCLUDE.findall(text)}
+    if built.bundles:
+        return sorted(u for u in used if "code_objects/" not in u)
+    arrays = _ARRAY.findall((folder / "objects.h").read_text())
+    light = sorted(u for u in used if not _HEAVY.search(u))
+    return [*light, "namespace brian {", *arrays, "}"]
+
+
+def _emptied(text: str, *functions: str) -> str:
+    """Return C++ without what is in functions that are there."""
+    for name in functions:
+        if found := re.search(rf"^void {name}\([^;{{]*\)\s*{{", text, re.M):
+            depth, end = 1, found.end()
+            while depth:
+                depth += {"{": 1, "}": -1}.get(text[end], 0)
+                end += 1
+            text = f"{text[: found.end()]}{text[end - 1 :]}"
+    return text
+
+
+_UNCALLED = ("set_variable_by_name", "_write_arrays", "_dealloc_arrays")
+_ARRAY = re.compile(r"^extern .*_array_\w+;$", re.M)
+_HEAVY = re.compile('<(fstream|iostream)>|"objects.h"|"code_objects/')

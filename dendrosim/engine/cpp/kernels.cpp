@@ -3,3 +3,4 @@
 #include "dense.h"
 
 template class ds::Weights<DS_REAL>;
+template class ds::Inverse<DS_REAL>;

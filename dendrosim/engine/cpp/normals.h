@@ -9,7 +9,6 @@
 #include "functions.h"
 #include "random.h"
 
-#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <type_traits>
@@ -65,7 +64,8 @@ inline void halves(uint64_t z, double& u, double& v)  // v: from -1/2 to 1/2 of 
 }
 inline void halves(uint64_t z, float& u, float& v)
 {
-    u = std::min(((float)(uint32_t)(z >> 32) + 0.5f)*0x1p-32f, 0x1.fffffep-1f);
+    u = ((float)(uint32_t)(z >> 32) + 0.5f)*0x1p-32f;
+    u = u < 1 ? u : 0x1.fffffep-1f;
     v = (float)((int32_t)(((uint32_t)z + 0x20000000u) & 0x3FFFFFFFu) - 0x20000000)*0x1p-30f;
 }
 
@@ -94,7 +94,7 @@ inline double normal(int64_t base, int64_t i)
 // The numbers of elements `first` (a multiple of 2*partner) and following, at most 2*partner.
 template <typename T> inline void normals(int64_t base, int64_t first, int64_t count, T* __restrict drawn)
 {
-    const int64_t pairs = std::min(count, partner);
+    const int64_t pairs = count < partner ? count : partner;
     #pragma GCC ivdep
     for (int64_t j = 0; j < pairs; j++) two_normals(bits(base, first + j), drawn[j], drawn[j + partner]);
 }

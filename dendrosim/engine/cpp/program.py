@@ -14,7 +14,7 @@ from typing import Any
 from dendrosim import brian
 from dendrosim.cache import code_digest, locked, writable_folder
 from dendrosim.engine.courses import slots
-from dendrosim.engine.cpp.toolchain import compile_program, fingerprint
+from dendrosim.engine.cpp.toolchain import begin, compile_program, fingerprint
 from dendrosim.engine.outcome import Progress
 from dendrosim.errors import CompilationError, StorageError
 from dendrosim.protocol import Protocol
@@ -46,6 +46,8 @@ class Kit:
 def _generate(protocol: Protocol, precision: str, folder: Path) -> None:
     from dendrosim.engine.cpp.generate import generate
 
+    real = "float" if precision == "single" else "double"
+    begin(real if protocol.circuit.matrices else None)
     generate(protocol, precision, folder)
 
 

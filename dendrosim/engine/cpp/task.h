@@ -7,6 +7,8 @@
 
 #pragma once
 
+#include "arrays.h"
+
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -22,12 +24,6 @@ namespace ds {
     std::fprintf(stderr, "%s\n", what.c_str());
     std::exit(code);
 }
-
-struct Array { void* data; int64_t size; int bytes; };
-extern Array arrays[];  // generated, where the program keeps them, in the order of its manifest
-extern const int64_t array_count;
-void start();           // generated: names the arrays, then loads the task
-void loop();            // generated: runs the network for as many steps as the task says
 
 inline const Array& array_at(int64_t id)
 {

@@ -5,13 +5,15 @@ import os
 import shutil
 import subprocess
 import tempfile
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
 from dendrosim.cache import code_digest, locked, writable_folder
-from dendrosim.errors import BackendMissingError, CompilationError
+from dendrosim.errors import BackendMissingError, CompilationError, DendrosimError
 
 # -ffast-math, without which loops over cells are not vectorised, less two of its parts. Numbers that are not
 # finite must stay what they are, for the guard stops a run by them; and terms must be added in the order in which
@@ -19,8 +21,8 @@ from dendrosim.errors import BackendMissingError, CompilationError
 FLAGS = [
     "-std=c++17", "-O3", "-ffast-math", "-fno-finite-math-only", "-fno-associative-math", "-march=native", "-w",
 ]  # fmt: skip
-_UNITS = {"steps": [], "program": ["-O1"]}
-"""Translation units and what else they are compiled with: what runs once is not worth a second of optimising."""
+_UNITS = {"steps": [], "program": ["-O1"], "runtime": ["-O1"], "kernels": []}
+"""Sources and what else they are compiled with: what runs once is not worth a second of optimising."""
 
 _TEST = """#include <cblas.h>
 #include <cstdio>
@@ -138,8 +140,15 @@ def _output(source: str) -> subprocess.CompletedProcess[str]:
             ) from None
 
 
-def kernels_object(real: str) -> Path:
-    """Return the compiled `kernels.cpp` for numbers of type `real`, which the cache keeps for all programs.
+def shared_object(source: str, real: str = "") -> Path:
+    """Return `runtime.cpp` or `kernels.cpp` compiled, which the cache keeps for all programs.
+
+    Parameters
+    ----------
+    source : {"runtime", "kernels"}
+        Which.
+    real : {"float", "double"}, optional
+        Type of the numbers of `kernels.cpp`.
 
     Raises
     ------
@@ -150,24 +159,35 @@ def kernels_object(real: str) -> Path:
     """
     text = "\n".join([code_digest(), fingerprint()])
     digest = hashlib.sha256(text.encode()).hexdigest()[:32]
-    path = writable_folder("toolchains") / f"kernels-{real}-{digest}.o"
+    path = writable_folder("toolchains") / f"{source}{real and '-'}{real}-{digest}.o"
     if not path.exists():
         with locked(path.with_suffix(".lock")):
             if not path.exists():
-                home = Path(__file__).parent
                 with tempfile.TemporaryDirectory(prefix="making-", dir=path.parent) as name:
-                    _call(
-                        [
-                            *_compile(),
-                            f"-DDS_REAL={real}",
-                            "kernels.cpp",
-                            "-o",
-                            f"{name}/kernels.o",
-                        ],
-                        home,
-                    )
-                    os.replace(f"{name}/kernels.o", path)
+                    made = f"{name}/made.o"
+                    named = [f"-DDS_REAL={real}"] if real else []
+                    command = [*_compile(), *_UNITS[source], *named, f"{source}.cpp", "-o", made]
+                    _call(command, Path(__file__).parent)
+                    _check_made(Path(made))
+                    os.replace(made, path)
     return path
+
+
+def begin(kernels: str | None = None) -> None:
+    """Begin to compile what programs share, in the background; what is wrong, who needs it will say.
+
+    Parameters
+    ----------
+    kernels : {"float", "double"}, optional
+        Type of the numbers for which `kernels.cpp` will be needed.
+    """
+
+    def work(*arguments: str) -> None:
+        with suppress(DendrosimError):
+            shared_object(*arguments)
+
+    for arguments in [("runtime",), *([("kernels", kernels)] if kernels else [])]:
+        threading.Thread(target=work, args=arguments).start()
 
 
 def compile_program(folder: Path, kernels: str | None = None) -> None:
@@ -185,24 +205,23 @@ def compile_program(folder: Path, kernels: str | None = None) -> None:
     CompilationError
         With the compiler's first errors.
     """
-    units = [unit for unit in _UNITS if (folder / f"{unit}.cpp").exists()]
+    units = [unit for unit in ("steps", "program") if (folder / f"{unit}.cpp").exists()]
     with ThreadPoolExecutor() as pool:
         jobs = [
             pool.submit(_call, [*_compile(), *_UNITS[u], f"{u}.cpp", "-o", f"{u}.o"], folder)
             for u in units
         ]
-        made = [f"{u}.o" for u in units] + ([str(kernels_object(kernels))] if kernels else [])
+        shared = [pool.submit(shared_object, "kernels", kernels)] if kernels else []
+        shared += [pool.submit(shared_object, "runtime")] if "steps" in units else []
         for job in jobs:
             job.result()
+        made = [*(f"{u}.o" for u in units), *(str(job.result()) for job in shared)]
     library = blas_folder() / "lib"
     where = [f"-L{library}", "-lscipy_openblas", f"-Wl,-rpath,{library}"]
     _call([*_compiler(), *made, "-o", "program", *where], folder)
+    _check_made(folder / "program")
     for unit in units:
         (folder / f"{unit}.o").unlink(missing_ok=True)
-    if not os.access(folder / "program", os.X_OK):
-        raise CompilationError(
-            f"the program did not compile: {compiler()} ended without an error but left no program"
-        )
 
 
 def _compiler() -> list[str]:
@@ -231,6 +250,13 @@ def _call(command: list[str], folder: Path) -> None:
         said = "; ".join(errors) or done.stderr.strip()[:300] or "it gave no message"
         raise CompilationError(
             f"the program did not compile: {command[0]} ended with code {done.returncode}: {said}"
+        )
+
+
+def _check_made(path: Path) -> None:
+    if not path.exists():
+        raise CompilationError(
+            f"the program did not compile: {compiler()} ended without an error but left no {path.name}"
         )
 
 

@@ -18,7 +18,7 @@ from dendrosim.engine.synapses import Bundle
 from dendrosim.errors import SpecError
 from dendrosim.protocol import Protocol
 
-_SHARED = ("random.h", "task.h")
+_SHARED = ("random.h", "arrays.h", "task.h")
 # GPUs are numbered as nvidia-smi does, which was asked for what to compile.
 _ORDER = 'setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID", 0);'
 

@@ -30,6 +30,8 @@
 
 namespace ds {
 
+inline void use_folder(const std::string& folder) { task.folder = folder; }
+
 DS_BOTH double normal(int64_t base, int64_t i)
 {
     const uint64_t z = bits(base, i & ~partner);

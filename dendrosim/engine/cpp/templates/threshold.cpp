@@ -7,8 +7,7 @@
     {{scalar_code|autoindent}}
     {% set events = get_array_name(eventspace_variable) %}
     const int64_t ds_count = N;
-    static std::vector<char> ds_fired(ds_count), ds_any(ds_count/ds::block + 1);
-    char *const ds_all_fired = ds_fired.data(), *const ds_all_any = ds_any.data();
+    static char *const ds_all_fired = new char[ds_count](), *const ds_all_any = new char[ds_count/ds::block + 1]();
     ds::defer(ds_count, [=](int64_t ds_begin, int64_t ds_end) {
         {{pointers_lines|autoindent}}
         char* __restrict ds_mask = ds_all_fired;
@@ -28,7 +27,7 @@
     for (int64_t ds_first = 0; ds_first < ds_count; ds_first += ds::block)
     {
         if (!ds_all_any[ds_first/ds::block]) continue;
-        const char *const ds_end = ds_all_fired + std::min(ds_first + ds::block, ds_count);
+        const char *const ds_end = ds_all_fired + (ds_first + ds::block < ds_count ? ds_first + ds::block : ds_count);
         const char* ds_next = ds_all_fired + ds_first;
         while ((ds_next = (const char*)std::memchr(ds_next, 1, ds_end - ds_next)))
         {

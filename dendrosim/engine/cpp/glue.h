@@ -1,0 +1,47 @@
+// What a program tells the runtime about itself, and how it is run.
+
+#pragma once
+
+#include "arrays.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace ds {
+
+struct Span { void* data; int64_t bytes; };
+
+// Arrays of the program, beyond those that the task names, on which later steps depend.
+inline std::vector<Span> hidden;
+
+// The synapses of a pathway: where Brian2 keeps them, and how its queues are told of them.
+struct Values {
+    std::vector<double>* wide;
+    std::vector<float>* narrow;
+    Values(std::vector<double>* v) : wide(v), narrow(nullptr) {}
+    Values(std::vector<float>* v) : wide(nullptr), narrow(v) {}
+    void set(const std::vector<double>& v)
+    {
+        if (wide) wide->assign(v.begin(), v.end()); else narrow->assign(v.begin(), v.end());
+    }
+};
+struct Queue { int* offset; std::vector<std::vector<int32_t>>* slots; };
+struct Bundle {
+    std::vector<int32_t>*pre, *post;
+    int32_t* count;
+    std::vector<Values> values, blank;
+    void (*prepare)(Bundle&, double dt);
+    std::vector<double> delays;
+    std::vector<Queue> queues;
+};
+inline std::vector<Bundle> bundles;
+
+// Brian2's clock, and its flags that the user's interrupt looks at.
+struct Clock { int64_t* step; double *t, *dt; bool *running, *stopped; };
+
+void use_folder(const std::string& folder);                     // where the run's files are
+void run(const std::vector<void (*)()>& objects, Clock clock);  // for as many steps as the task says
+int finish();                                                   // returns the exit code
+
+}  // namespace ds

@@ -1,0 +1,302 @@
+// The loop over a task that is data: what all generated programs share, compiled once for all.
+//
+// A program is generated once per circuit structure; numbers, inputs, phases, seeds and run length reach it in the
+// run's folder (task.h). It writes `trace<k>.bin` and `final.bin` there, progress to standard output, and leaves the
+// rest to Python; from time to time also its complete state (checkpoint.h), from which a program started in the same
+// folder goes on.
+
+#include "runtime.h"
+
+#include "checkpoint.h"
+#include "dense.h"
+#include "glue.h"
+#include "parallel.cpp"
+#include "task.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace ds {
+
+static void store(const Array& a, int64_t i, double value)
+{
+    if (a.bytes == 4) ((float*)a.data)[i] = (float)value; else ((double*)a.data)[i] = value;
+}
+
+static bool finite(const Array& a, int64_t begin, int64_t end)
+{
+    return a.bytes == 4 ? Finite<float>::all((const float*)a.data + begin, end - begin)
+        : Finite<double>::all((const double*)a.data + begin, end - begin);
+}
+
+void read_start(Reader& r, const Array& a, int64_t count)
+{
+    r.bytes(a.data, count*a.bytes);
+    for (int64_t i = count; i < a.size; i++) std::memcpy((char*)a.data + i*a.bytes, a.data, a.bytes);
+}
+
+void read_bundles(Reader& r)
+{
+    if (r.integer() != (int64_t)bundles.size()) fail("the task has synapses of other pathways");
+    for (Bundle& b : bundles)
+    {
+        *b.pre = r.list<int32_t>();
+        *b.post = r.list<int32_t>();
+        *b.count = (int32_t)b.pre->size();
+        b.delays = r.list<double>();
+        for (Values& v : b.values) v.set(r.list<double>());
+        for (Values& v : b.blank) v.set(std::vector<double>(b.pre->size()));
+    }
+}
+
+// Those of the arrays that do not find out by themselves that they are no longer finite.
+static std::vector<int64_t> watched(std::vector<int64_t> ids)
+{
+    const auto patient = [](int64_t id) {
+        const void* data = arrays[id].data;
+        return std::any_of(patients.begin(), patients.end(), [=](Patient* p) { return p->values() == data; });
+    };
+    ids.erase(std::remove_if(ids.begin(), ids.end(), patient), ids.end());
+    return ids;
+}
+
+// Arrays of as many elements, as a loop that may wait.
+struct Look {
+    const std::vector<int64_t>* ids;
+    void operator()(int64_t begin, int64_t end) const
+    {
+        for (int64_t id : *ids) if (!finite(arrays[id], begin, end)) diverged = true;
+    }
+};
+
+// Watch arrays from the end of the first step on.
+static void watch(const std::vector<int64_t>& ids)
+{
+    static std::map<int64_t, std::vector<int64_t>> alike;
+    static std::vector<Look> looks;
+    for (int64_t id : ids) alike[arrays[id].size].push_back(id);
+    looks.reserve(alike.size());
+    for (const auto& [count, some] : alike)
+    {
+        looks.push_back({&some});
+        watch(count, {part_of<Look>, &looks.back()});
+    }
+}
+
+static void load()
+{
+    read_task();
+    use_threads((int)task.threads);
+    let_blas_work(blas_works);
+    watch(watched(task.watched));
+    task.watched_rarely = watched(task.watched_rarely);
+    pause = task.interval;
+    saved = std::chrono::steady_clock::now();
+}
+
+// ---------------------------------------------------------------------------------------------------
+// What runs in every step.
+
+static double look_up(const Table& t, double position, int64_t unit)
+{
+    const int64_t column = t.values.columns == 1 ? 0 : unit, last = t.values.rows - 1;
+    int64_t index = (int64_t)(position + 1e-9);
+    if (index > last) index = last;
+    const double here = t.values.values[index*t.values.columns + column];
+    if (!t.linear || index == last) return here;
+    return here + (position - index)*(t.values.values[(index + 1)*t.values.columns + column] - here);
+}
+
+template <typename T> static bool same(const T* values, int64_t count)
+{
+    return std::all_of(values, values + count, [=](T v) { return v == values[0]; });
+}
+
+// Find out whether all numbers of an array are the same.
+static void find_flat(const Array& a)
+{
+    flat(a.data) = a.bytes == 4 ? same((const float*)a.data, a.size) : same((const double*)a.data, a.size);
+}
+
+static void fill(const Fill& f)
+{
+    const Array& a = arrays[f.array];
+    const int64_t units = f.constant.size();
+    const int32_t* rows = task.rows.data();
+    const double elapsed = (task.step - task.now.start)*task.dt;
+    for (int64_t u = 0; u < units; u++)
+        for (int64_t b = 0; b < f.repeat; b++)
+        {
+            double value = f.constant[u];
+            for (int64_t s : f.samples) value += task.data[s].values[rows[b]*task.data[s].columns + u];
+            for (const Table& t : f.tables) value += look_up(t, elapsed/t.interval, u);
+            store(a, u*f.repeat + b, value);
+        }
+    find_flat(a);
+}
+
+void feed()
+{
+    if (task.next.start == task.step)
+    {
+        enter(task.segment + 1);
+        task.tables = false;
+        for (const Fill& f : task.fills[task.now.kind])
+        {
+            fill(f);
+            task.tables |= !f.tables.empty();
+        }
+    }
+    else if (task.tables)
+    {
+        for (const Fill& f : task.fills[task.now.kind]) if (!f.tables.empty()) fill(f);
+    }
+    for (const Noise& n : task.noises)
+        *(int64_t*)arrays[n.array].data = (int64_t)bits(n.key, task.step);
+    store(arrays[task.time_phase], 0, (task.step - task.now.start)*task.dt);
+    store(arrays[task.time_block], 0, (task.step - task.now.block_start)*task.dt);
+    if (task.step % 16 == 0) tell(false);
+}
+
+void record()
+{
+    const auto now = [](const Tape& t) { return t.due == task.step; };
+    if (patients.empty() && std::none_of(task.tapes.begin(), task.tapes.end(), now)) return;
+    flush();
+    settle();
+    if (diverged) return;
+    static std::vector<char> picked;
+    for (Tape& t : task.tapes)
+    {
+        if (t.due != task.step) continue;
+        t.look_ahead();
+        const Array& a = arrays[t.array];
+        const void* row = a.data;
+        size_t bytes = a.size*a.bytes;
+        if (!t.pick.empty())
+        {
+            bytes = t.pick.size()*a.bytes;
+            picked.resize(bytes);
+            for (size_t i = 0; i < t.pick.size(); i++)
+                std::memcpy(picked.data() + i*a.bytes, (const char*)a.data + t.pick[i]*a.bytes, a.bytes);
+            row = picked.data();
+        }
+        if (std::fwrite(row, 1, bytes, t.file) != bytes) fail("cannot write a recording: is the disk full?");
+    }
+}
+
+static bool* stopped;  // whether to end after this step
+
+void keep(int64_t index, const int32_t* events, int64_t count)
+{
+    Reel& reel = task.reels[index];
+    if (!count || !reel.runs(task.step)) return;
+    static std::vector<int32_t> fired;
+    static std::vector<int64_t> steps;
+    fired.clear();
+    for (int64_t i = 0; i < count; i++)
+        if (reel.kept.empty() || reel.kept[events[i]]) fired.push_back(events[i]);
+    if ((int64_t)fired.size() > task.spikes_left)
+    {
+        *stopped = task.full = true;
+        return;
+    }
+    task.spikes_left -= fired.size();
+    steps.assign(fired.size(), task.step);
+    if (std::fwrite(fired.data(), 4, fired.size(), reel.elements) != fired.size()
+        || std::fwrite(steps.data(), 8, steps.size(), reel.steps) != steps.size())
+        fail("cannot write spikes: is the disk full?");
+}
+
+// Between two steps: make the state complete, and keep it if the run can go on from it.
+static void complete()
+{
+    flush();
+    settle();
+    task.broken |= diverged;
+    if (task.interval >= 0 && !task.broken && !task.full && task.step < task.steps) save();
+}
+
+void guard()
+{
+    if (diverged) return;  // in the step before
+    task.step++;
+    look();
+    if (task.step % 100 == 0 || task.step == task.steps)
+        for (int64_t id : task.watched_rarely) if (!finite(arrays[id], 0, arrays[id].size)) task.broken = true;
+    if (task.interval >= 0 && seconds(saved, std::chrono::steady_clock::now()) >= pause) complete();
+    if (task.broken) *stopped = true;
+}
+
+// ---------------------------------------------------------------------------------------------------
+// A run.
+
+void use_folder(const std::string& folder) { task.folder = folder; }
+
+// Go on from a checkpoint, if there is one.
+static void resume()
+{
+    if (!task.resumed) return;
+    restore();
+    enter(task.segment);
+    int64_t begun = task.segment + 1;  // segments
+    for (const Stretch& s : task.stretches)
+    {
+        const int64_t phases = (int64_t)s.offsets.size();
+        for (int64_t k = 0; k < std::min(begun, phases); k++)
+            for (const Fill& f : task.fills[s.kind + k]) find_flat(arrays[f.array]);
+        begun = std::max<int64_t>(0, begun - s.trials*phases);
+    }
+}
+
+// Brian2's network would do, but it looks up the clock of every object in every step, and asks for the time.
+void run(const std::vector<void (*)()>& objects, Clock clock)
+{
+    load();
+    *clock.dt = task.dt;
+    for (Bundle& b : bundles) b.prepare(b, task.dt);
+    resume();
+    *clock.step = task.step;
+    *clock.t = task.step*task.dt;
+    const auto begin = std::chrono::steady_clock::now();
+    stopped = clock.stopped;
+    *clock.stopped = false;
+    *clock.running = true;
+    while (task.step < task.steps && !*(volatile bool*)clock.stopped && !diverged)
+    {
+        for (const auto object : objects)
+        {
+            object();
+            if (diverged) break;
+        }
+        *clock.t = ++*clock.step*task.dt;
+    }
+    *clock.running = false;
+    task.seconds = seconds(begin, std::chrono::steady_clock::now());
+}
+
+// Write what is left and return the exit code: 0 done, 3 non-finite, 4 interrupted, 5 too many spikes.
+int finish()
+{
+    complete();
+    bool good = true;
+    for (Tape& t : task.tapes) good &= std::fclose(t.file) == 0;
+    for (Reel& r : task.reels) good &= std::fclose(r.steps) == 0 && std::fclose(r.elements) == 0;
+    FILE* file = std::fopen((task.folder + "/final.bin").c_str(), "wb");
+    if (!file) fail("cannot write the final state");
+    for (int64_t id : task.finals)
+        good &= std::fwrite(arrays[id].data, arrays[id].bytes, arrays[id].size, file) == (size_t)arrays[id].size;
+    good &= std::fclose(file) == 0;
+    if (!good) fail("cannot write the results: is the disk full?");
+    tell(true);
+    std::printf("T %.9f\n", task.seconds);
+    return task.broken ? 3 : task.full ? 5 : task.step < task.steps ? 4 : 0;
+}
+
+}  // namespace ds
