@@ -4,9 +4,7 @@ The network stands in `benchmarks/dense_network/problem.py`; a contestant is a f
 must arrive at the same activities and weights before it is timed. Only steps are timed.
 """
 
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
 from itertools import product
@@ -14,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.contestants import Contestant
 from benchmarks.dense_network import limits
 from benchmarks.dense_network.problem import Problem
 from benchmarks.table import Table
@@ -31,39 +30,16 @@ CONTESTANTS = {
 TOLERANCE = {"double": 1e-9, "single": 1e-4}
 
 
-class Worker:
-    """A contestant in its own process."""
+class Worker(Contestant):
+    """A contestant, which goes on stepping from where it is."""
 
     def __init__(self, name: str, problem: Problem, threads: int, folder: Path) -> None:
-        self.file = folder / f"{name}.npz"
-        count = str(threads)
-        limited = {f"{v}_NUM_THREADS": count for v in ("OMP", "OPENBLAS", "MKL")}
-        arguments = [name, str(problem.units), str(problem.batch), problem.precision, count]
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.dense_network.worker", *arguments], text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=(folder / name).open("w"),
-            env={**os.environ, **limited, "DENSE_NETWORK_FOLDER": str(folder)},
-        )  # fmt: skip
-        answer = self._answer()
-        self.missing = answer[0] != "ready"
-        self.steps = 0 if self.missing else int(answer[1])  # 0: as many as one likes
+        arguments = [problem.units, problem.batch, problem.precision]
+        super().__init__("dense_network", name, arguments, threads, folder)
+        self.steps = 0 if self.missing else int(self.ready[1])  # 0: as many as one likes
 
     def step_seconds(self, steps: int) -> float:
-        assert self.process.stdin is not None
-        print(self.steps or steps, file=self.process.stdin, flush=True)
-        return float(self._answer()[0]) / (self.steps or steps)
-
-    def close(self) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        self.process.wait()
-
-    def _answer(self) -> list[str]:
-        assert self.process.stdout is not None
-        words = self.process.stdout.readline().split()
-        if not words:
-            raise RuntimeError(f"{self.file.stem} stopped: {self.file.with_suffix('').read_text()}")
-        return words
+        return self.seconds(self.steps or steps) / (self.steps or steps)
 
 
 def measure() -> Table:

@@ -5,9 +5,7 @@ Noise differs between contestants, so they are compared by what it leaves alone:
 spikes that belong to the burst of the one before.
 """
 
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
 from itertools import product
@@ -16,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.contestants import Contestant
 from benchmarks.spiking_cells.problem import Problem, Spikes
 from benchmarks.table import Table
 
@@ -31,26 +30,18 @@ ONLY_DOUBLE = {"Brian2"}
 TOLERANCE = 5.0  # standard errors
 
 
-class Worker:
-    """A contestant in its own process."""
+class Worker(Contestant):
+    """A contestant, which leaves its spikes after each run."""
 
     def __init__(self, name: str, problem: Problem, threads: int, folder: Path) -> None:
-        self.problem, self.file = problem, folder / f"{name}.npz"
+        arguments = [problem.cells, problem.precision]
+        super().__init__("spiking_cells", name, arguments, threads, folder)
+        self.problem = problem
         self.counts: list[Spikes] = []
-        variables = {f"{v}_NUM_THREADS": str(threads) for v in ("OMP", "OPENBLAS", "NUMBA")}
-        arguments = [name, str(problem.cells), problem.precision, str(threads)]
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.spiking_cells.worker", *arguments], text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=(folder / name).open("w"),
-            env={**os.environ, **variables, "SPIKING_CELLS_FOLDER": str(folder)},
-        )  # fmt: skip
-        self.missing = self._answer()[0] != "ready"
 
     def nanoseconds(self, seed: int) -> float:
         """Return how long a cell took for a step."""
-        assert self.process.stdin is not None
-        print(seed, file=self.process.stdin, flush=True)
-        seconds = float(self._answer()[0])
+        seconds = self.seconds(seed)
         self.counts.append(Spikes(*np.load(self.file).values()))
         return 1e9 * seconds / self.problem.cells / self.problem.steps
 
@@ -58,18 +49,6 @@ class Worker:
     def spikes(self) -> Spikes:
         """Counts of all runs together."""
         return sum(self.counts[1:], self.counts[0])
-
-    def close(self) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        self.process.wait()
-
-    def _answer(self) -> list[str]:
-        assert self.process.stdout is not None
-        words = self.process.stdout.readline().split()
-        if not words:
-            raise RuntimeError(f"{self.file.stem} stopped: {self.file.with_suffix('').read_text()}")
-        return words
 
 
 def measure() -> Table:

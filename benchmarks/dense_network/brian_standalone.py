@@ -74,7 +74,7 @@ class Contestant:
 
         self.problem, self.only = problem, problem.steps_to_compare
         name = f"brian-{problem.units}-{problem.precision}-{threads}"
-        self.home = Path(os.environ["DENSE_NETWORK_FOLDER"]) / name
+        self.home = Path(os.environ["CONTESTANT_FOLDER"]) / name
         files = self.home / "files.json"
         if not files.exists():
             self._build(problem, threads, files)

@@ -26,7 +26,7 @@ def main() -> None:
         print("missing", error.name or "", file=answers, flush=True)
         return
     contestant.run(problem.steps_to_compare)
-    np.savez(os.environ["DENSE_NETWORK_FOLDER"] + f"/{name}.npz", *contestant.state())
+    np.savez(os.environ["CONTESTANT_FOLDER"] + f"/{name}.npz", *contestant.state())
     print("ready", getattr(contestant, "only", 0), file=answers, flush=True)
     for line in sys.stdin:
         print(contestant.run(int(line)), file=answers, flush=True)

@@ -51,7 +51,7 @@ class Contestant:
         import brian2  # noqa: F401
 
         self.problem = problem
-        self.home = Path(os.environ["SPIKING_CELLS_FOLDER"]) / f"brian-{problem.cells}-{threads}"
+        self.home = Path(os.environ["CONTESTANT_FOLDER"]) / f"brian-{problem.cells}-{threads}"
         arguments = [self.home, problem.cells, problem.steps, threads]
         done = subprocess.run(
             [sys.executable, "-c", SCRIPT, *map(str, arguments)], check=True, capture_output=True,

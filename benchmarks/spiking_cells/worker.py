@@ -28,7 +28,7 @@ def main() -> None:
     for line in sys.stdin:
         seconds = contestant.run(int(line))
         spikes = contestant.spikes()
-        np.savez(os.environ["SPIKING_CELLS_FOLDER"] + f"/{name}.npz", spikes.all, spikes.following)
+        np.savez(os.environ["CONTESTANT_FOLDER"] + f"/{name}.npz", spikes.all, spikes.following)
         print(seconds, file=answers, flush=True)
 
 

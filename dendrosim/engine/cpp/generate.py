@@ -1,8 +1,8 @@
 """From a protocol's structure to C++ sources and a manifest, through Brian2's standalone device.
 
-Brian2 writes one file per code object. They are merged into two translation units, which read the headers once
-each and compile side by side: `steps.cpp` has what runs in every step, and only it is worth much optimising;
-`program.cpp` has the rest.
+Brian2 writes one file per code object. They are merged into two translation units, which compile side by side:
+`steps.cpp` has what runs in every step, and only it is worth much optimising; `program.cpp` has the rest. What
+does not depend on the circuit is in `runtime.cpp` and `kernels.cpp`, compiled once for all programs.
 """
 
 import re
@@ -129,20 +129,14 @@ def _merge(device: Any, built: Built, folder: Path) -> None:
     objects = [s for s in sources if s.startswith("code_objects/")]
     rest = [s for s in sources if s not in objects and s != "main.cpp"]
     known = folder / "objects.cpp"
-    known.write_text(_emptied(known.read_text(), *_UNCALLED))
+    known.write_text(_UNCALLED.sub(r"\1}", known.read_text()))
     texts = {Path(s).stem: (folder / s).read_text() for s in objects}
     declared = [f'#include "{s.replace(".cpp", ".h")}"' for s in objects]
-    steps = [
-        *_needed(built, texts.values(), folder),
-        '#include "runtime.h"',
-        '#include "ds_weights.cpp"',
-    ]
-    steps += declared
+    steps = _needed(built, texts.values(), folder)
+    steps += ['#include "runtime.h"', '#include "ds_weights.cpp"', *declared]
     for name, text in texts.items():
         steps += [
-            f"namespace ds_{name} {{",
-            "using ds::exp;",
-            "using ds::tanh;",
+            f"namespace ds_{name} {{ using ds::exp; using ds::tanh;",
             INCLUDE.sub("", text),
             "}",
         ]
@@ -167,18 +161,9 @@ def _needed(built: Built, texts: Iterable[str], folder: Path) -> list[str]:
     return [*light, "namespace brian {", *arrays, "}"]
 
 
-def _emptied(text: str, *functions: str) -> str:
-    """Return C++ without what is in functions that are there."""
-    for name in functions:
-        if found := re.search(rf"^void {name}\([^;{{]*\)\s*{{", text, re.M):
-            depth, end = 1, found.end()
-            while depth:
-                depth += {"{": 1, "}": -1}.get(text[end], 0)
-                end += 1
-            text = f"{text[: found.end()]}{text[end - 1 :]}"
-    return text
-
-
-_UNCALLED = ("set_variable_by_name", "_write_arrays", "_dealloc_arrays")
+# Functions that no program calls, with two branches or statements for each array.
+_UNCALLED = re.compile(
+    r"(^void (?:set_variable_by_name|_write_arrays|_dealloc_arrays)\([^)]*\)\s*{).*?^}", re.M | re.S
+)
 _ARRAY = re.compile(r"^extern .*_array_\w+;$", re.M)
 _HEAVY = re.compile('<(fstream|iostream)>|"objects.h"|"code_objects/')

@@ -91,9 +91,17 @@ template <typename T> struct Finite {
     static bool all(const T* from, int64_t count)
     {
         constexpr int64_t wide = Vector<T>::count;
-        Finite seen;
+        Finite seen, other;
         int64_t i = 0;
-        for (; i + wide <= count; i += wide) seen.look(*(const typename Vector<T>::type*)(from + i));
+        for (; i + 4*wide <= count; i += 4*wide)
+        {
+            const auto* at = (const typename Vector<T>::type*)(from + i);
+            seen.look(at[0]);
+            other.look(at[1]);
+            seen.look(at[2]);
+            other.look(at[3]);
+        }
+        seen.bad |= other.bad;
         for (; i < count; i++) seen.look(from[i]);
         return seen.good();
     }

@@ -33,7 +33,8 @@ _KERNELS = f"""#include "{Path(__file__).with_name("dense.h")}"
 int main()
 {{
     std::printf("%s", ds::kernels);
-    if (ds::tiles) std::printf(" for up to %d samples, BLAS for more", (int)ds::most_samples);
+    if (ds::tiles)
+        std::printf(" for up to %d samples; BLAS for more, and for transposed products of one", (int)ds::most_samples);
 }}
 """
 _INSTEAD = "set CXX to one that works, or use --backend numpy"
