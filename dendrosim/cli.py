@@ -337,7 +337,7 @@ def run(
             entry, loaded = _loaded_protocol(_needed(protocol), settings, compiles)
             output = Output(out, entry.name)
             result, measurement = run_into(
-                output, loaded, progress=True, meanwhile=_import_ahead, **options
+                output, loaded, progress=True, meanwhile=_import_ahead(), **options
             )
         figures = _drawn_beside_result(output, measurement)
     if json:
@@ -346,11 +346,12 @@ def run(
         _print_run(result, measurement, output)
 
 
-def _import_ahead() -> None:
-    """Import what stores and draws results; as long as a program computes, that costs no time."""
-    with contextlib.suppress(Exception):  # who needs it will say what is wrong
-        for name in ("h5netcdf", "xarray", "matplotlib.backends.backend_agg", "matplotlib.figure"):
+def _import_ahead() -> Iterator[None]:
+    """Import what stores and draws results, step by step; as long as a program computes, that costs no time."""
+    for name in ("h5netcdf", "matplotlib.figure", "matplotlib.backends.backend_agg", "xarray"):
+        with contextlib.suppress(Exception):  # who needs it will say what is wrong
             importlib.import_module(name)
+        yield
 
 
 def _loaded_protocol(

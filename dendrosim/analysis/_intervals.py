@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri, stdtrit
 
 Array = NDArray[np.float64]
 
@@ -48,6 +47,8 @@ def ratio(above: NDArray, below: NDArray) -> Array:
 def _quantile(degrees: Array, confidence: float, spread: NDArray[np.bool_]) -> Array:
     """Student's two-sided quantile where the spread over trains is used, else the normal one."""
     upper = 0.5 + 0.5 * confidence
+    from scipy.special import ndtri, stdtrit  # takes longer to import than all else here
+
     student = stdtrit(np.maximum(degrees, 1.0), upper)
     return np.where(spread, student, ndtri(upper))
 

@@ -28,7 +28,8 @@ class Task:
     At most `spike_limit` spikes are kept; with more the run ends. In `folder`, if given, are recordings and
     checkpoints during the run; every `interval` seconds (negative: never) there is a new one. `resumed` says
     that the run goes on from what the folder holds; then nobody asks for `state`. A process that works in the
-    folder keeps the file descriptor `lock` open. `meanwhile` is called while another process compiles or computes.
+    folder keeps the file descriptor `lock` open. `meanwhile` is gone through while another process
+    compiles or computes.
     """
 
     protocol: Protocol
@@ -42,16 +43,24 @@ class Task:
     interval: float = -1.0
     resumed: bool = False
     lock: int | None = None
-    meanwhile: Callable[[], None] | None = None
+    meanwhile: Iterator[None] = field(default_factory=lambda: iter(()))
 
     @contextmanager
     def meanwhiling(self) -> Iterator[None]:
-        """Call `meanwhile` in a thread beside the body, and wait for both."""
-        companion = threading.Thread(target=self.meanwhile)
+        """Go through `meanwhile` in a thread beside the body, no further than one step beyond its end."""
+        ended = threading.Event()
+
+        def work() -> None:
+            while not ended.is_set():
+                if next(self.meanwhile, ended) is ended:
+                    return
+
+        companion = threading.Thread(target=work)
         companion.start()
         try:
             yield
         finally:
+            ended.set()
             companion.join()
 
     def guarded(self, thorough: bool) -> list[str]:

@@ -1,7 +1,7 @@
 """One run: choose the back end, unroll the protocol, run it, and make a result of what came back."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -51,7 +51,7 @@ def run(
     folder: Path | None = None,
     notes: Mapping[str, Any] | None = None,
     lock: int | None = None,
-    meanwhile: Callable[[], None] | None = None,
+    meanwhile: Iterator[None] | None = None,
 ) -> Result:
     """Run a protocol.
 
@@ -82,8 +82,9 @@ def run(
         File descriptor by which the caller holds the folder, see `unfinished.held`; the program keeps it as well.
     notes : mapping, optional
         What else is kept with the checkpoints; values that JSON can hold.
-    meanwhile : callable, optional
-        Called without arguments, in a thread of its own, while a compiled program computes; the run waits for it.
+    meanwhile : iterator, optional
+        Gone through in a thread of its own while a compiler or a compiled program works; the run waits for the
+        step in which it is when they end.
 
     Returns
     -------
@@ -115,7 +116,7 @@ def run(
         wirings(protocol, seed),
         # Compiled programs keep them on the disk, in a folder that was given for it.
         spike_limit() if folder is None or name not in COMPILED else _NO_LIMIT,
-        meanwhile=meanwhile,
+        meanwhile=iter(()) if meanwhile is None else meanwhile,
     )
     if folder is None:
         return _run(task, name, seed, progress)

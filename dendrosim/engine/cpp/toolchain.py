@@ -34,7 +34,8 @@ int main()
 {{
     std::printf("%s", ds::kernels);
     if (ds::tiles)
-        std::printf(" for up to %d samples; BLAS for more, and for transposed products of one", (int)ds::most_samples);
+        std::printf(" for up to %d samples; BLAS for more, and for transposed products of one",
+            (int)ds::most_samples);
 }}
 """
 _INSTEAD = "set CXX to one that works, or use --backend numpy"
