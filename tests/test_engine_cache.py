@@ -6,6 +6,8 @@ import shutil
 import stat
 import subprocess
 import sys
+import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,10 +15,12 @@ import numpy as np
 import pytest
 from reference_problems import chain, chain_protocol, leaky_protocol
 
+from dendrosim import cache
 from dendrosim.cache import cache_folder
 from dendrosim.engine import run
 from dendrosim.engine.cpp import execute, toolchain
 from dendrosim.engine.cpp.program import seal
+from dendrosim.engine.outcome import Task
 from dendrosim.errors import (
     BackendMissingError,
     CompilationError,
@@ -437,3 +441,40 @@ def test_a_blas_starts_no_threads_of_its_own_in_a_program(monkeypatch):
     run(leaky_protocol().replace(blocks=blocks), backend="cpp", threads=1)
     assert counts
     assert set(counts) == {1}
+
+
+def test_a_change_of_any_source_of_programs_makes_them_anew(tmp_path, monkeypatch):
+    package = tmp_path / "dendrosim"
+    shutil.copytree(Path(cache.__file__).parent, package)
+    monkeypatch.setattr(cache, "__file__", str(package / "cache.py"))
+    digest = cache.code_digest.__wrapped__
+    known = {digest()}
+    for path in sorted(
+        p for p in (package / "engine").rglob("*") if p.is_file() and p.suffix != ".pyc"
+    ):
+        path.write_text(path.read_text() + "\n")
+        assert digest() not in known, path
+        known.add(digest())
+
+
+def test_what_is_done_meanwhile_does_not_hold_up_a_run():
+    done, go_on = [], threading.Event()
+
+    def things():
+        for k in range(3):
+            done.append(k)
+            go_on.wait(10)
+            yield
+
+    task = Task(leaky_protocol(), None, dict, "double", 1, meanwhile=things())
+    with task.meanwhiling():
+        while not done:
+            time.sleep(1e-3)
+        threading.Timer(0.05, go_on.set).start()
+    assert done == [0]
+    with task.meanwhiling():
+        while len(done) < 3:
+            time.sleep(1e-3)
+    assert done == [0, 1, 2]
+    with task.meanwhiling():
+        pass
