@@ -100,6 +100,32 @@ def test_a_divergence_of_one_among_many_ends_the_run_in_its_step(threads, every)
     assert np.allclose(x, 0.8 ** np.arange(0, steps, 1000 if every == "1 s" else 1), rtol=1e-12)
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_divergence_leaves_the_state_of_its_step(threads):
+    """What would diverge a step later is not named, wherever it stands, and nothing is a step ahead."""
+    count, worst, next_ = 20_000, 12_345, 5
+    v = np.zeros(count)
+    v[[next_, worst]] = [2.0, 3.0]
+    circuit = Circuit(
+        (
+            Population("first", 2, "dx/dt = 1/ms : 1"),
+            Population("many", count, "dv/dt = v**3/(10*ms) : 1", initial={"v": v}),
+            Population("last", 3, "dx/dt = 1/ms : 1"),
+        ),
+    )  # fmt: skip
+    protocol = Protocol(circuit, (Block("run", (Phase("on", "2 s"),)),), "1 ms")
+    with pytest.raises(NonFiniteError, match=r"unit 12345\D") as raised:
+        run(protocol, "cpp", threads=threads)
+    with pytest.raises(NonFiniteError, match=r"unit 12345\D") as reference:
+        run(protocol, "numpy")
+    assert raised.value.time == reference.value.time
+    steps, _ = explosion_loop()
+    state = raised.value.partial.state
+    assert np.isfinite(state["many.v"][next_])
+    assert np.all(state["first.x"] == steps)
+    assert np.all(state["last.x"] == steps)
+
+
 @pytest.mark.parametrize("backend", ["numpy", "cpp"])
 def test_a_divergence_of_weights_names_the_matrix(backend):
     circuit = Circuit(

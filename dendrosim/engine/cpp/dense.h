@@ -7,6 +7,7 @@
 
 #include "tiles.h"
 
+#include <atomic>
 #include <cblas.h>
 #include <cmath>
 #include <cstring>
@@ -68,8 +69,10 @@ struct Patient {
 };
 inline std::vector<Patient*> patients;
 
-// Such an update can find weights that are not finite (`diverged`). It belongs to the step before, and is made before
-// anything else of a step changes the state, which is then still that of the end of the step before.
+// Whether such an update made weights non-finite. It belongs to the step before, and is made before anything else
+// of a step changes the state, which is then still that of the end of the step before.
+inline bool diverged = false;
+
 inline void settle() { for (Patient* p : patients) p->settle(); }
 
 // A matrix. If `patient`, all that changes it is one outer product a step, and nobody needs the weights before the

@@ -3,6 +3,7 @@
 #include "parallel.h"
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <map>
 #include <mutex>
@@ -143,56 +144,26 @@ void share(int64_t count, int64_t size, Part part, const void* loop)
 static std::vector<Waiting> waiting;
 static int64_t waiting_count = 0;  // elements
 
-struct Watch { int64_t count; Waiting loop; bool due; };
-static std::vector<Watch> watches;
-
-std::atomic<bool> diverged{false};
-
-static void begin_waiting(int64_t count)
-{
-    waiting_count = count;
-    for (Watch& w : watches)
-        if (w.due && w.count == count)
-        {
-            waiting.push_back(w.loop);
-            w.due = false;
-        }
-}
-
 static void run_waiting()
 {
     const Waiting *const first = waiting.data(), *const last = first + waiting.size();
     parallel(waiting_count, [=](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; i += block)
-            for (const Waiting* w = first; w < last && !diverged.load(std::memory_order_relaxed); w++)
-                w->call(w->loop, i, std::min(i + block, end));
+            for (const Waiting* w = first; w < last; w++) w->call(w->loop, i, std::min(i + block, end));
     });
     waiting.clear();
 }
 
 void postpone(int64_t count, Waiting loop)
 {
-    if (count != waiting_count && !waiting.empty()) run_waiting();
-    if (waiting.empty()) begin_waiting(count);
+    if (count != waiting_count) flush();
+    waiting_count = count;
     waiting.push_back(loop);
 }
 
 void flush()
 {
     if (!waiting.empty()) run_waiting();
-    for (const Watch& w : watches)
-        if (w.due)
-        {
-            begin_waiting(w.count);
-            run_waiting();
-        }
-}
-
-void watch(int64_t count, Waiting loop) { watches.push_back({count, loop, false}); }
-
-void look()
-{
-    for (Watch& w : watches) w.due = true;
 }
 
 bool& flat(const void* array)

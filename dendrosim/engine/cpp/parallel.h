@@ -5,7 +5,6 @@
 
 #pragma once
 
-#include <atomic>
 #include <cmath>
 #include <cstdint>
 #include <new>
@@ -83,14 +82,6 @@ template <typename F> inline void defer(int64_t count, const F& loop)
     alignas(F) static char kept[sizeof(F)];
     postpone(count, {part_of<F>, new (kept) F(loop)});
 }
-
-// A loop that looks for numbers that are not finite. After `look`, it runs before anything else is done to its
-// elements, at the latest in the next `flush`: together with what the next step does to them it costs next to nothing.
-void watch(int64_t count, Waiting loop);
-void look();
-
-// Whether some were found. They are those of the end of the step before; nothing else happens to their block then.
-extern std::atomic<bool> diverged;
 
 // Whether all elements of an array are known to be the same, so that loops need not read it.
 bool& flat(const void* array);

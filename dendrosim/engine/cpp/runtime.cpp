@@ -14,6 +14,7 @@
 #include "task.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -66,27 +67,18 @@ static std::vector<int64_t> watched(std::vector<int64_t> ids)
     return ids;
 }
 
-// Arrays of as many elements, as a loop that may wait.
-struct Look {
-    const std::vector<int64_t>* ids;
-    void operator()(int64_t begin, int64_t end) const
-    {
-        for (int64_t id : *ids) if (!finite(arrays[id], begin, end)) diverged = true;
-    }
-};
+// What is looked at in every step: arrays of as many elements together.
+static std::map<int64_t, std::vector<int64_t>> watched_closely;
 
-// Watch arrays from the end of the first step on.
-static void watch(const std::vector<int64_t>& ids)
+// Each thread looks at what it has just changed, and has in its cache.
+static bool finite(int64_t count, const std::vector<int64_t>& ids)
 {
-    static std::map<int64_t, std::vector<int64_t>> alike;
-    static std::vector<Look> looks;
-    for (int64_t id : ids) alike[arrays[id].size].push_back(id);
-    looks.reserve(alike.size());
-    for (const auto& [count, some] : alike)
-    {
-        looks.push_back({&some});
-        watch(count, {part_of<Look>, &looks.back()});
-    }
+    std::atomic<bool> good{true}, *const all = &good;
+    const int64_t *const first = ids.data(), *const last = first + ids.size();
+    parallel(count, [=](int64_t begin, int64_t end) {
+        for (const int64_t* id = first; id < last; id++) if (!finite(arrays[*id], begin, end)) *all = false;
+    });
+    return good;
 }
 
 static void load()
@@ -94,7 +86,7 @@ static void load()
     read_task();
     use_threads((int)task.threads);
     let_blas_work(blas_works);
-    watch(watched(task.watched));
+    for (int64_t id : watched(task.watched)) watched_closely[arrays[id].size].push_back(id);
     task.watched_rarely = watched(task.watched_rarely);
     pause = task.interval;
     saved = std::chrono::steady_clock::now();
@@ -225,9 +217,8 @@ static void complete()
 
 void guard()
 {
-    if (diverged) return;  // in the step before
     task.step++;
-    look();
+    for (const auto& [count, ids] : watched_closely) task.broken |= !finite(count, ids);
     if (task.step % 100 == 0 || task.step == task.steps)
         for (int64_t id : task.watched_rarely) if (!finite(arrays[id], 0, arrays[id].size)) task.broken = true;
     if (task.interval >= 0 && seconds(saved, std::chrono::steady_clock::now()) >= pause) complete();
