@@ -478,3 +478,44 @@ def test_what_is_done_meanwhile_does_not_hold_up_a_run():
     assert done == [0, 1, 2]
     with task.meanwhiling():
         pass
+
+
+@pytest.mark.parametrize("damage", [b"", b"not an object"])
+def test_what_programs_share_is_compiled_again_if_it_is_damaged(empty_cache, damage):
+    path = toolchain.shared_object("runtime")
+    whole = path.read_bytes()
+    path.write_bytes(damage)
+    assert toolchain.shared_object("runtime").read_bytes() == whole
+    assert len(list(path.parent.glob("runtime-*.o"))) == 1
+
+
+def test_what_is_begun_in_the_background_is_waited_for(empty_cache):
+    toolchain.begin("float")
+    made = [toolchain.shared_object("runtime"), toolchain.shared_object("kernels", "float")]
+    assert made == [toolchain.shared_object("runtime"), toolchain.shared_object("kernels", "float")]
+
+
+def test_what_fails_in_the_background_fails_who_needs_it(empty_cache, other_compiler, tmp_path):
+    other_compiler(
+        CXX=str(executable(tmp_path / "c++", "#!/bin/sh\necho 'error: no luck' >&2\nexit 1\n"))
+    )
+    toolchain.begin()
+    with pytest.raises(CompilationError, match="no luck"):
+        toolchain.shared_object("runtime")
+
+
+def test_a_full_disk_is_no_fault_of_the_compiler(empty_cache, other_compiler, tmp_path):
+    works_for_the_test = f'grep -q dnrm2 program.cpp && exec {toolchain.compiler()} "$@"'
+    text = (
+        f"#!/bin/sh\n{works_for_the_test}\necho 'error: x.o: No space left on device' >&2\nexit 1\n"
+    )
+    other_compiler(CXX=str(executable(tmp_path / "c++", text)))
+    with pytest.raises(StorageError, match="DENDROSIM_CACHE"):
+        run(leaky_protocol(), "cpp")
+
+
+@pytest.mark.parametrize("blank", ["", "  "])
+def test_a_blank_compiler_is_none_given(empty_cache, other_compiler, blank):
+    found = toolchain.compiler()
+    other_compiler(CXX=blank)
+    assert toolchain.compiler() == found

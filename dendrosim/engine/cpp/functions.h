@@ -55,7 +55,7 @@ template <> struct Powers<float> {
 template <typename T> inline T exponential(T x)
 {
     const Powers<T> y(x);
-    return x < (sizeof(T) == 8 ? -707 : -86) ? 0 : (1 + y.rest)*y.power;
+    return x < (T)(sizeof(T) == 8 ? -708.3964185322641 : -87.33654475) ? 0 : (1 + y.rest)*y.power;
 }
 inline double exp(double x) { return exponential(x); }
 inline float exp(float x) { return exponential(x); }

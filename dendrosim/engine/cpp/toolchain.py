@@ -1,19 +1,20 @@
 """The C++ compiler, its flags, and the BLAS that programs are linked to."""
 
+import atexit
+import errno
 import hashlib
 import os
 import shutil
 import subprocess
 import tempfile
 import threading
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
 from dendrosim.cache import code_digest, locked, writable_folder
-from dendrosim.errors import BackendMissingError, CompilationError, DendrosimError
+from dendrosim.errors import BackendMissingError, CompilationError, StorageError
 
 # -ffast-math, without which loops over cells are not vectorised, less two of its parts. Numbers that are not
 # finite must stay what they are, for the guard stops a run by them; and terms must be added in the order in which
@@ -54,7 +55,7 @@ def compiler(backend: str = "cpp") -> str:
     BackendMissingError
         If there is none.
     """
-    if own := os.environ.get("CXX"):
+    if own := os.environ.get("CXX", "").strip():
         found = shutil.which(own.split()[0])
         if found is None:
             raise BackendMissingError(
@@ -159,37 +160,69 @@ def shared_object(source: str, real: str = "") -> Path:
     StorageError
         If the cache folder cannot be written.
     """
-    text = "\n".join([code_digest(), fingerprint()])
-    digest = hashlib.sha256(text.encode()).hexdigest()[:32]
-    path = writable_folder("toolchains") / f"{source}{real and '-'}{real}-{digest}.o"
-    if not path.exists():
-        with locked(path.with_suffix(".lock")):
-            if not path.exists():
-                with tempfile.TemporaryDirectory(prefix="making-", dir=path.parent) as name:
-                    made = f"{name}/made.o"
-                    named = [f"-DDS_REAL={real}"] if real else []
-                    command = [*_compile(), *_UNITS[source], *named, f"{source}.cpp", "-o", made]
-                    _call(command, Path(__file__).parent)
-                    _check_made(Path(made))
-                    os.replace(made, path)
-    return path
+    begun = _begun.pop((source, real), None)
+    return begun.result() if begun else _shared_object(source, real)
+
+
+def _shared_object(source: str, real: str) -> Path:
+    digest = hashlib.sha256(f"{code_digest()}\n{fingerprint()}".encode()).hexdigest()[:32]
+    name = f"{source}{real and '-'}{real}-{digest}"
+    home = writable_folder("toolchains")
+    with locked(home / f"{name}.lock"):
+        for path in home.glob(f"{name}.*.o"):
+            if path.name == f"{name}.{_content(path)}.o":
+                return path
+            path.unlink()  # damaged
+        with tempfile.TemporaryDirectory(prefix="making-", dir=home) as folder:
+            made = Path(folder) / f"{source}.o"
+            named = [f"-DDS_REAL={real}"] if real else []
+            command = [*_compile(), *_UNITS[source], *named, f"{source}.cpp", "-o", str(made)]
+            _call(command, Path(__file__).parent)
+            _check_made(made)
+            return made.replace(home / f"{name}.{_content(made)}.o")
+
+
+def _content(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+_begun: dict[tuple[str, str], Future[Path]] = {}
+_threads: list[threading.Thread] = []
 
 
 def begin(kernels: str | None = None) -> None:
-    """Begin to compile what programs share, in the background; what is wrong, who needs it will say.
+    """Begin to compile what programs share, in the background; what is wrong, who needs it is told.
 
     Parameters
     ----------
     kernels : {"float", "double"}, optional
         Type of the numbers for which `kernels.cpp` will be needed.
     """
+    for key in [("runtime", ""), *([("kernels", kernels)] if kernels else [])]:
+        if key not in _begun:
+            future = _begun[key] = Future()
+            thread = threading.Thread(target=_complete, args=(future, *key), daemon=True)
+            thread.start()
+            _threads.append(thread)
 
-    def work(*arguments: str) -> None:
-        with suppress(DendrosimError):
-            shared_object(*arguments)
 
-    for arguments in [("runtime",), *([("kernels", kernels)] if kernels else [])]:
-        threading.Thread(target=work, args=arguments).start()
+def _complete(future: Future[Path], source: str, real: str) -> None:
+    try:
+        future.set_result(_shared_object(source, real))
+    except BaseException as error:
+        future.set_exception(error)
+
+
+_compiling: set[subprocess.Popen[str]] = set()
+
+
+@atexit.register
+def _stop() -> None:
+    """End compilers at work, for whose results nobody waits any more."""
+    for process in list(_compiling):
+        process.terminate()
+    for thread in _threads:
+        thread.join(1.0)
 
 
 def compile_program(folder: Path, kernels: str | None = None) -> None:
@@ -215,9 +248,13 @@ def compile_program(folder: Path, kernels: str | None = None) -> None:
         ]
         shared = [pool.submit(shared_object, "kernels", kernels)] if kernels else []
         shared += [pool.submit(shared_object, "runtime")] if "steps" in units else []
-        for job in jobs:
-            job.result()
-        made = [*(f"{u}.o" for u in units), *(str(job.result()) for job in shared)]
+        try:
+            for job in jobs:
+                job.result()
+            made = [*(f"{u}.o" for u in units), *(str(job.result()) for job in shared)]
+        except KeyboardInterrupt:
+            _stop()
+            raise
     library = blas_folder() / "lib"
     where = [f"-L{library}", "-lscipy_openblas", f"-Wl,-rpath,{library}"]
     _call([*_compiler(), *made, "-o", "program", *where], folder)
@@ -240,18 +277,31 @@ def _compile() -> list[str]:
 
 def _call(command: list[str], folder: Path) -> None:
     try:
-        done = subprocess.run(
-            command, cwd=folder, capture_output=True, text=True, errors="replace", check=False
-        )
+        with subprocess.Popen(
+            command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
+        ) as process:  # fmt: skip
+            _compiling.add(process)
+            try:
+                _, stderr = process.communicate()
+            except BaseException:
+                process.kill()
+                raise
+            finally:
+                _compiling.discard(process)
     except OSError as error:
         raise CompilationError(
             f"{command[0]} cannot be started: {error.strerror or error}"
         ) from None
-    if done.returncode:
-        errors = [line for line in done.stderr.splitlines() if "error" in line][:3]
-        said = "; ".join(errors) or done.stderr.strip()[:300] or "it gave no message"
+    if process.returncode:
+        if os.strerror(errno.ENOSPC) in stderr:
+            raise StorageError(
+                f"cannot write the program cache {folder}: {os.strerror(errno.ENOSPC)}; make room there, or set "
+                "DENDROSIM_CACHE to a roomier folder"
+            )
+        errors = [line for line in stderr.splitlines() if "error" in line][:3]
+        said = "; ".join(errors) or stderr.strip()[:300] or "it gave no message"
         raise CompilationError(
-            f"the program did not compile: {command[0]} ended with code {done.returncode}: {said}"
+            f"the program did not compile: {command[0]} ended with code {process.returncode}: {said}"
         )
 
 
