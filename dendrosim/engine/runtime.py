@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -349,10 +350,11 @@ def run(task: Task, target: str, progress: Progress) -> Outcome:
             _connect(built, built.bundles[name], wiring)
         dense.bind(built)
         before = _extensions() if target == "cython" else set()
+        loaded = _loaded() if target == "cython" else set()
         if target == "cython":
             progress.compiling(certain=not before)
         built.network.run(0 * second, namespace={})
-        compiled = target == "cython" and not _extensions() <= before
+        compiled = target == "cython" and not _loaded() <= loaded | before
         ready = time.perf_counter()
         interrupted = _loop(task, built, dense, progress)
     stepping = time.perf_counter() - ready
@@ -391,6 +393,14 @@ def _extensions() -> set[str]:
     """Return the names of the compiled extensions that Brian2 keeps in the cache."""
     suffixes = (".so", ".pyd")
     return {path.name for path in (cache_folder() / CYTHON).iterdir() if path.suffix in suffixes}
+
+
+def _loaded() -> set[str]:
+    """Return the names of those that this process has loaded; others may compile at the same time."""
+    from brian2.codegen.runtime.cython_rt.extension_manager import cython_extension_manager
+
+    modules = cython_extension_manager._code_cache.values()
+    return {Path(module.__file__).name for module in modules if module is not None}
 
 
 def _loop(task: Task, built: Built, dense: NumpyDense, progress: Progress) -> bool:
