@@ -61,7 +61,8 @@ def measure() -> Table:
         "within one repetition, of dendrosim's back end cpp. Brian2 has no batch: its time for one sample stands "
         "in both rows. The largest difference is that of activities and weights from NumPy's after some steps, "
         "relative to the largest of them. The limit is the time of the multiplications at the rate that "
-        f"registers allow, or that of reading all weights once. {limits.described()} “-” means not installed.",
+        "registers allow, or that of reading all weights once; measured once, it can be beaten on a machine that "
+        f"others use. {limits.described()} “-” means not installed.",
     )  # fmt: skip
 
 

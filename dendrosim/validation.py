@@ -34,6 +34,7 @@ nullptr operator or_eq private protected public register reinterpret_cast return
 static static_assert static_cast struct switch template this thread_local throw true try typedef
 typeid typename union unsigned using virtual void volatile wchar_t while xor xor_eq NAN INFINITY NULL
 EOF HUGE_VAL M_PI errno assert stdin stdout stderr main brian Network Clock unix linux
+int8_t int16_t int32_t int64_t uint8_t uint16_t uint32_t uint64_t size_t
 """
 _CPP = frozenset(_CPP_WORDS.split())
 # What Brian2 appends to a population's name for objects of its own.

@@ -33,10 +33,19 @@ def test_a_comparison_in_a_plasticity_rule_is_refused_with_the_remedy():
         )
 
 
-@pytest.mark.parametrize("name", ["new", "double", "template", "NAN", "register"])
+@pytest.mark.parametrize("name", ["new", "double", "template", "NAN", "register", "int64_t"])
 def test_words_of_the_generated_language_are_reserved(name):
     with pytest.raises(SpecError, match="reserved"):
         cell(f"d{name}/dt = -{name}/ms : 1")
+
+
+def test_macros_of_the_generated_language_are_names_as_any_other():
+    names = ["INT_MAX", "M_E", "RAND_MAX", "FP_NAN", "CLOCKS_PER_SEC", "isnan", "BUFSIZ", "SIGINT"]
+    text = "\n".join(f"d{n}/dt = (p_{n} - {n})/ms : 1" for n in names)
+    circuit = ds.Circuit((ds.Population("a", 1, text),), parameters={f"p_{n}": 2.0 for n in names})
+    protocol = ds.Protocol(circuit, (ds.Block("b", (ds.Phase("on", "1 ms"),)),), dt="1 ms")
+    state = ds.run(protocol, "cpp").state
+    assert [float(np.squeeze(state[f"a.{n}"])) for n in names] == [2.0] * len(names)
 
 
 @pytest.mark.parametrize("name", ["ds_circuit", "a_stateupdater"])

@@ -16,7 +16,10 @@ def rate(name: str, *arguments: int) -> float:
 
 
 def step_seconds(problem: Problem, threads: int) -> float:
-    """Return the time below which no program can be: that of its multiplications, or of reading its weights."""
+    """Return how fast a program can be at best: the time of its multiplications, or of reading its weights.
+
+    Both rates are measured once; where others use the machine, a program may have a better moment than they had.
+    """
     multiplying = problem.flops / rate(f"registers_{problem.precision}", threads)
     return max(multiplying, problem.bytes / rate("reading", threads, int(problem.bytes)))
 

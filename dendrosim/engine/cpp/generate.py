@@ -134,6 +134,7 @@ def _merge(device: Any, built: Built, folder: Path) -> None:
     declared = [f'#include "{s.replace(".cpp", ".h")}"' for s in objects]
     steps = _needed(built, texts.values(), folder)
     steps += ['#include "runtime.h"', '#include "ds_weights.cpp"', *declared]
+    steps += [f"#undef {name}" for name in _given_names(built)]  # INT_MAX is as good a name as any
     for name, text in texts.items():
         steps += [
             f"namespace ds_{name} {{ using ds::exp; using ds::tanh;",
@@ -159,6 +160,16 @@ def _needed(built: Built, texts: Iterable[str], folder: Path) -> list[str]:
     arrays = _ARRAY.findall((folder / "objects.h").read_text())
     light = sorted(u for u in used if not _HEAVY.search(u))
     return [*light, "namespace brian {", *arrays, "}"]
+
+
+def _given_names(built: Built) -> list[str]:
+    """Return what the circuit calls its variables and numbers."""
+    circuit = built.circuit
+    names = {*circuit.parameters, *circuit.gates}
+    names.update(
+        *(p.variables for p in circuit.populations), *(p.variables for p in circuit.pathways)
+    )
+    return sorted(names)
 
 
 # Functions that no program calls, with two branches or statements for each array.
