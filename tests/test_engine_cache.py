@@ -519,3 +519,14 @@ def test_a_blank_compiler_is_none_given(empty_cache, other_compiler, blank):
     found = toolchain.compiler()
     other_compiler(CXX=blank)
     assert toolchain.compiler() == found
+
+
+def test_a_failure_in_the_background_is_not_remembered(empty_cache, other_compiler, tmp_path):
+    own = toolchain.compiler()
+    other_compiler(CXX=str(executable(tmp_path / "c++", "#!/bin/sh\nexit 1\n")))
+    toolchain.begin()
+    while not toolchain._begun["runtime", ""].done():
+        time.sleep(1e-3)
+    other_compiler(CXX=own)
+    toolchain.begin()
+    assert toolchain.shared_object("runtime").exists()

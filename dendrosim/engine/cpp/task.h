@@ -327,4 +327,26 @@ inline void tell(bool always)
     std::fflush(stdout);
 }
 
+// Close recordings, write the final state, and return the exit code: 0 done, 3 non-finite, 4 interrupted, 5 too many
+// spikes. `bytes` returns where the bytes of an array can be read; it may put them into the space that it is given.
+template <typename F> int conclude(const F& bytes)
+{
+    bool good = true;
+    for (Tape& t : task.tapes) good &= std::fclose(t.file) == 0;
+    for (Reel& r : task.reels) good &= std::fclose(r.steps) == 0 && std::fclose(r.elements) == 0;
+    FILE* file = std::fopen((task.folder + "/final.bin").c_str(), "wb");
+    if (!file) fail("cannot write the final state");
+    std::vector<char> space;
+    for (int64_t id : task.finals)
+    {
+        const Array& a = arrays[id];
+        good &= std::fwrite(bytes(a, space), a.bytes, a.size, file) == (size_t)a.size;
+    }
+    good &= std::fclose(file) == 0;
+    if (!good) fail("cannot write the results: is the disk full?");
+    tell(true);
+    std::printf("T %.9f\n", task.seconds);
+    return task.broken ? 3 : task.full ? 5 : task.step < task.steps ? 4 : 0;
+}
+
 }  // namespace ds

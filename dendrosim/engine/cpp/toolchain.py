@@ -199,11 +199,12 @@ def begin(kernels: str | None = None) -> None:
         Type of the numbers for which `kernels.cpp` will be needed.
     """
     for key in [("runtime", ""), *([("kernels", kernels)] if kernels else [])]:
-        if key not in _begun:
-            future = _begun[key] = Future()
-            thread = threading.Thread(target=_complete, args=(future, *key), daemon=True)
-            thread.start()
-            _threads.append(thread)
+        if key in _begun and not _begun[key].done():
+            continue
+        future = _begun[key] = Future()  # not one of before: compiler or cache may be others by now
+        thread = threading.Thread(target=_complete, args=(future, *key), daemon=True)
+        thread.start()
+        _threads[:] = [*(t for t in _threads if t.is_alive()), thread]
 
 
 def _complete(future: Future[Path], source: str, real: str) -> None:

@@ -772,28 +772,15 @@ inline void begin()
     load();
 }
 
-// Write what is left and return the exit code: 0 done, 3 non-finite, 4 interrupted, 5 too many spikes.
 inline int finish()
 {
     for (size_t k = 0; k < task.tapes.size(); k++) flush(task.tapes[k], gpu.rows[k]);
     for (size_t k = 0; k < task.reels.size(); k++) flush(task.reels[k], gpu.catches[k]);
-    bool good = true;
-    for (Tape& t : task.tapes) good &= std::fclose(t.file) == 0;
-    for (Reel& r : task.reels) good &= std::fclose(r.steps) == 0 && std::fclose(r.elements) == 0;
-    FILE* file = std::fopen((task.folder + "/final.bin").c_str(), "wb");
-    if (!file) fail("cannot write the final state");
-    for (int64_t id : task.finals)
-    {
-        const Array& a = arrays[id];
-        std::vector<char> raw(a.size*a.bytes);
-        DS_CUDA(cudaMemcpy(raw.data(), a.data, raw.size(), cudaMemcpyDeviceToHost));
-        good &= std::fwrite(raw.data(), 1, raw.size(), file) == raw.size();
-    }
-    good &= std::fclose(file) == 0;
-    if (!good) fail("cannot write the results: is the disk full?");
-    tell(true);
-    std::printf("T %.9f\n", task.seconds);
-    return task.broken ? 3 : task.full ? 5 : task.step < task.steps ? 4 : 0;
+    return conclude([](const Array& a, std::vector<char>& space) {
+        space.resize(a.size*a.bytes);
+        DS_CUDA(cudaMemcpy(space.data(), a.data, space.size(), cudaMemcpyDeviceToHost));
+        return space.data();
+    });
 }
 
 }  // namespace ds
