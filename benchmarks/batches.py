@@ -57,7 +57,7 @@ def _protocol(units: int, batch: int):
     import numpy as np
 
     import dendrosim as ds
-    from dendrosim import cycles
+    from dendrosim.learning import cycle as cycles
 
     circuit = ds.load_circuit("multiplexed_dtp", sizes=(units,) * 4, span=1e3, gain=1.0)
     steps = cycles.settling_steps({"": cycles.settling(circuit)}, 5e-3)

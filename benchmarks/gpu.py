@@ -340,7 +340,7 @@ def _work(case: Case) -> tuple[float, float]:
 
 def _state(case: Case) -> Any:
     """Return the state from which all runs of a case start: to draw it takes long."""
-    from dendrosim.engine.state import initial_state
+    from dendrosim.engine.plan.state_arrays import initial_state
 
     return initial_state(case.protocol(1), 0)
 
@@ -363,9 +363,9 @@ def _program(
 ) -> tuple[list[str], Path]:
     """Prepare a run of a compiled program; return its command and its folder."""
     from dendrosim.engine.compilation import compiled
-    from dendrosim.engine.cpp.task import write_task
-    from dendrosim.engine.outcome import Task
-    from dendrosim.engine.timeline import timeline
+    from dendrosim.engine.plan.timeline import timeline
+    from dendrosim.engine.standalone.task_file import write_task
+    from dendrosim.engine.task import Task
 
     protocol = case.protocol(steps)
     made = compiled(protocol, backend, case.precision)

@@ -93,7 +93,7 @@ def _measured(name: str, states: int) -> dict[str, Any]:
         return value
 
     if name == PASSIVE:
-        from dendrosim.stability.spectrum import spectrum
+        from dendrosim.stability.spectrum.spectrum import spectrum
 
         cells = ds.load_circuit("pyramidal_passive", cells=states // 3)
         for _ in range(SPARSE_REPEATS):

@@ -139,20 +139,20 @@ def _timed(arguments: list[str]) -> float:
 
 
 def _stepping(out: Path) -> float:
-    from dendrosim.results import open_result
+    from dendrosim.results.result import open_result
 
     return float(open_result(out / "result.nc").provenance["seconds"]["steps"])
 
 
 def _rheobase(out: Path) -> float:
-    from dendrosim.results import open_result
+    from dendrosim.results.result import open_result
 
     return float(open_result(out / "result.nc").metrics["rheobase"])
 
 
 def _whitened(out: Path) -> float:
     """Return the trace of W1 Cxx W1^T, which is 2 once W1 whitens."""
-    from dendrosim.results import open_result
+    from dendrosim.results.result import open_result
 
     result = open_result(out / "result.nc")
     w = result.final["w1"].values

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dendrosim import analysis, errors, plot, tasks
-    from dendrosim.circuit import Circuit, Matrix, Pathway, Population, Projection
-    from dendrosim.connections import AllToAll, InDegree, OneToOne, Pairings, Probability
-    from dendrosim.experiments import basin, end_state
-    from dendrosim.initial import (
+    from dendrosim.circuit.circuit import Circuit, Matrix, Pathway, Population, Projection
+    from dendrosim.circuit.connectivity import AllToAll, InDegree, OneToOne, Pairings, Probability
+    from dendrosim.circuit.initial_values import (
         Copy,
         Fixed,
         Identity,
@@ -20,13 +19,16 @@ if TYPE_CHECKING:
         Uniform,
         WellConditioned,
     )
-    from dendrosim.library import load_circuit, load_protocol, measure
-    from dendrosim.measurement import Measurement
-    from dendrosim.parameters import parameters_of
-    from dendrosim.protocol import Block, Phase, Protocol, Recording
-    from dendrosim.results import Result, open_result
-    from dendrosim.running import run
-    from dendrosim.short_term import ShortTerm
+    from dendrosim.circuit.short_term_plasticity import ShortTerm
+    from dendrosim.circuit.validation import not_negative, positive
+    from dendrosim.equations.transfer import bijection
+    from dendrosim.experiments.basin import basin, end_state
+    from dendrosim.experiments.run import run
+    from dendrosim.library.loading import load_circuit, load_protocol, measure
+    from dendrosim.library.parameters import parameters_of
+    from dendrosim.protocol.protocol import Block, Phase, Protocol, Recording
+    from dendrosim.results.measurement import Measurement
+    from dendrosim.results.result import Result, open_result
     from dendrosim.signals.biexponential import BiExponential
     from dendrosim.signals.constant import Constant
     from dendrosim.signals.held_noise import HeldNoise
@@ -40,13 +42,11 @@ if TYPE_CHECKING:
     from dendrosim.signals.sine import Sine
     from dendrosim.signals.step import Step
     from dendrosim.signals.table import Table
-    from dendrosim.stability.build import vector_field
-    from dendrosim.stability.continuation import continuation
-    from dendrosim.stability.fixed_point import fixed_point
-    from dendrosim.stability.maps import stability_map
-    from dendrosim.transfer import bijection
+    from dendrosim.stability.continuation.continuation import continuation
+    from dendrosim.stability.fixed_points.fixed_point import fixed_point
+    from dendrosim.stability.stability_map import stability_map
+    from dendrosim.stability.vector_field.vector_field import vector_field
     from dendrosim.units import Quantity, quantity
-    from dendrosim.validation import not_negative, positive
 
     __version__: str
 
@@ -114,11 +114,11 @@ __all__ = [
 
 _MODULES = ("analysis", "errors", "plot", "tasks")
 _HOMES = {
-    "circuit": ("Circuit", "Matrix", "Pathway", "Population", "Projection"),
-    "connections": ("AllToAll", "InDegree", "OneToOne", "Pairings", "Probability"),
-    "running": ("run",),
-    "experiments": ("basin", "end_state"),
-    "initial": (
+    "circuit.circuit": ("Circuit", "Matrix", "Pathway", "Population", "Projection"),
+    "circuit.connectivity": ("AllToAll", "InDegree", "OneToOne", "Pairings", "Probability"),
+    "experiments.run": ("run",),
+    "experiments.basin": ("basin", "end_state"),
+    "circuit.initial_values": (
         "Copy",
         "Fixed",
         "Identity",
@@ -127,19 +127,19 @@ _HOMES = {
         "Uniform",
         "WellConditioned",
     ),
-    "library": ("load_circuit", "load_protocol", "measure"),
-    "measurement": ("Measurement",),
-    "parameters": ("parameters_of",),
-    "protocol": ("Block", "Phase", "Protocol", "Recording"),
-    "results": ("Result", "open_result"),
-    "short_term": ("ShortTerm",),
-    "stability.build": ("vector_field",),
-    "stability.continuation": ("continuation",),
-    "stability.fixed_point": ("fixed_point",),
-    "stability.maps": ("stability_map",),
-    "transfer": ("bijection",),
+    "library.loading": ("load_circuit", "load_protocol", "measure"),
+    "results.measurement": ("Measurement",),
+    "library.parameters": ("parameters_of",),
+    "protocol.protocol": ("Block", "Phase", "Protocol", "Recording"),
+    "results.result": ("Result", "open_result"),
+    "circuit.short_term_plasticity": ("ShortTerm",),
+    "stability.vector_field.vector_field": ("vector_field",),
+    "stability.continuation.continuation": ("continuation",),
+    "stability.fixed_points.fixed_point": ("fixed_point",),
+    "stability.stability_map": ("stability_map",),
+    "equations.transfer": ("bijection",),
     "units": ("Quantity", "quantity"),
-    "validation": ("not_negative", "positive"),
+    "circuit.validation": ("not_negative", "positive"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

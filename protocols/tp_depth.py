@@ -47,9 +47,10 @@ from typing import Annotated
 import numpy as np
 
 import dendrosim as ds
-from dendrosim import cycles, learners
 from dendrosim.analysis import learning_signals, target_propagation
 from dendrosim.errors import ParameterError
+from dendrosim.learning import cycle as cycles
+from dendrosim.learning import networks as learners
 from dendrosim.plot import style
 
 KINDS = {

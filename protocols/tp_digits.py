@@ -35,8 +35,10 @@ from typing import Annotated, Literal
 import numpy as np
 
 import dendrosim as ds
-from dendrosim import cycles, learners, training
 from dendrosim.errors import ParameterError
+from dendrosim.learning import cycle as cycles
+from dendrosim.learning import networks as learners
+from dendrosim.learning import progress as training
 
 SNAPSHOTS = 40  # trials of which the updates are kept
 DAMPING = 0.1

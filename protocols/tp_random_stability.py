@@ -61,9 +61,9 @@ import numpy as np
 
 import dendrosim as ds
 from dendrosim.analysis import random_stability
+from dendrosim.equations.transfer import numeric
 from dendrosim.errors import ParameterError
 from dendrosim.plot import style
-from dendrosim.transfer import numeric
 
 KINDS = ("linear", "nudged")
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)

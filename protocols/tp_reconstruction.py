@@ -39,9 +39,9 @@ import numpy as np
 from scipy.linalg import block_diag
 
 import dendrosim as ds
-from dendrosim import cycles
 from dendrosim.analysis import target_propagation
 from dendrosim.errors import ParameterError, ShapeError
+from dendrosim.learning import cycle as cycles
 from dendrosim.plot import style
 
 MODELS = {"single": "dynamical_tp", "two_phase": "two_phase_dtp", "multiplexed": "multiplexed_dtp"}

@@ -48,9 +48,10 @@ from typing import Annotated, Literal, NamedTuple
 import numpy as np
 
 import dendrosim as ds
-from dendrosim import cycles, learners
 from dendrosim.analysis import learning_signals, target_propagation
 from dendrosim.errors import ParameterError
+from dendrosim.learning import cycle as cycles
+from dendrosim.learning import networks as learners
 from dendrosim.plot import style
 
 BATCH = 64  # samples side by side, at most

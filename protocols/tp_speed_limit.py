@@ -39,9 +39,9 @@ from typing import Annotated
 import numpy as np
 
 import dendrosim as ds
-from dendrosim import cycles
 from dendrosim.analysis import target_propagation
 from dendrosim.errors import ParameterError
+from dendrosim.learning import cycle as cycles
 from dendrosim.plot import style
 
 ALONE = 1e-13  # what is left of all other modes when the slowest is taken to be left alone

@@ -32,9 +32,11 @@ from typing import Annotated, Literal
 import numpy as np
 
 import dendrosim as ds
-from dendrosim import cycles, learners, training
 from dendrosim.analysis import learning_signals
 from dendrosim.errors import ShapeError
+from dendrosim.learning import cycle as cycles
+from dendrosim.learning import networks as learners
+from dendrosim.learning import progress as training
 
 FRESH = 400  # inputs on which losses are measured
 SNAPSHOTS = 50  # trials of which the updates are kept

@@ -3,7 +3,7 @@
 import numpy as np
 
 from dendrosim.errors import UnknownNameError
-from dendrosim.stability.flow import Flow
+from dendrosim.stability.vector_field.flow import Flow
 
 
 class SmallFlow(Flow):

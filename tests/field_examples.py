@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 import dendrosim as ds
-from dendrosim.catalogue import entries, find
+from dendrosim.circuit.start_values import LONG_AGO, drawn
+from dendrosim.equations.transfer import TRANSFERS
 from dendrosim.errors import SpecError
-from dendrosim.kinds import Boolean, Choice, OrNone, Text
-from dendrosim.library import parameters
+from dendrosim.library.catalogue import entries, find
+from dendrosim.library.loading import parameters
+from dendrosim.library.parameter_types import Boolean, Choice, OrNone, Text
 from dendrosim.signals.samples import Samples
-from dendrosim.starts import LONG_AGO, drawn
-from dendrosim.transfer import TRANSFERS
 from dendrosim.units import unit, unit_name
 
 SMALL = {

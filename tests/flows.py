@@ -4,7 +4,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from dendrosim.errors import UnknownNameError
-from dendrosim.stability.flow import Flow
+from dendrosim.stability.vector_field.flow import Flow
 
 
 class Formula(Flow):

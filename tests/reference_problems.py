@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dendrosim.circuit import Circuit, Matrix, Population, Projection
-from dendrosim.protocol import Block, Phase, Protocol, Recording
+from dendrosim.circuit.circuit import Circuit, Matrix, Population, Projection
+from dendrosim.protocol.protocol import Block, Phase, Protocol, Recording
 from dendrosim.signals.samples import Samples
 from dendrosim.units import Quantity, unit
 

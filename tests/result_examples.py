@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from dendrosim.circuit import Circuit, Matrix, Population, Projection
-from dendrosim.protocol import Block, Phase, Protocol, Recording
-from dendrosim.results import Result, Trace
+from dendrosim.circuit.circuit import Circuit, Matrix, Population, Projection
+from dendrosim.protocol.protocol import Block, Phase, Protocol, Recording
+from dendrosim.results.result import Result, Trace
 
 SOMA = """
 dv/dt = (-v + drive)/tau : volt   # membrane voltage

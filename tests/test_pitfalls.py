@@ -5,7 +5,7 @@ import pytest
 
 import dendrosim as ds
 from dendrosim.errors import EquationError, ParameterError, ShapeError, SpecError
-from dendrosim.schedule import record_steps
+from dendrosim.protocol.schedule import record_steps
 
 
 def cell(text, **options):

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference_problems import PROBLEMS, chain, leaky, leaky_protocol, microcircuit
 
-from dendrosim.circuit import Circuit, Matrix, Population, Projection
+from dendrosim.circuit.circuit import Circuit, Matrix, Population, Projection
+from dendrosim.circuit.initial_values import Fixed, Identity, Initial, Normal, Uniform
 from dendrosim.engine import run
 from dendrosim.errors import DendrosimError, SpecError
-from dendrosim.initial import Fixed, Identity, Initial, Normal, Uniform
-from dendrosim.protocol import Block, Phase, Protocol, Recording
+from dendrosim.protocol.protocol import Block, Phase, Protocol, Recording
 from dendrosim.signals.base import Signal
 from dendrosim.signals.biexponential import BiExponential
 from dendrosim.signals.constant import Constant

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dendrosim.errors import ParameterError, ShapeError
-from dendrosim.results import Spikes
+from dendrosim.results.result import Spikes
 
 Index = NDArray[np.int64]
 

@@ -5,7 +5,7 @@ The network is ``h_i = s(W_i h_{i-1})`` for ``i = 1 ... L``, with input ``h_0 = 
 
 - ``weights`` is ``[W_1, ..., W_L]``, with ``W_i`` of shape ``(n_i, n_{i-1})``,
 - ``x`` has shape ``(n_0, samples)`` and ``y`` shape ``(n_L, samples)``,
-- ``transfer`` names ``s`` (see `dendrosim.transfer`), and ``output`` names that of the last layer
+- ``transfer`` names ``s`` (see `dendrosim.equations.transfer`), and ``output`` names that of the last layer
   where it is another one,
 - ``a_i = W_i h_{i-1}`` is the pre-activation, ``D_i = diag(s'(a_i))`` and ``e = h_L - y``,
 - what has an entry per layer is ordered like ``weights``: entry ``k`` belongs to layer ``k + 1``.
@@ -27,8 +27,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from dendrosim.equations.transfer import numeric
 from dendrosim.errors import ParameterError, ShapeError
-from dendrosim.transfer import numeric
 
 Array = NDArray[np.float64]
 

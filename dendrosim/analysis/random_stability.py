@@ -32,8 +32,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dendrosim.equations.transfer import Function, numeric
 from dendrosim.errors import ParameterError
-from dendrosim.transfer import Function, numeric
 
 Array = NDArray[np.float64]
 

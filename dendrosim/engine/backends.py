@@ -3,9 +3,9 @@
 import logging
 from collections.abc import Callable
 
-from dendrosim import brian
-from dendrosim.engine.outcome import Outcome, Progress, Task
+from dendrosim.engine.task import Outcome, Progress, Task
 from dendrosim.errors import BackendMissingError, ParameterError, UnknownNameError
+from dendrosim.machine import brian_import as brian
 
 _log = logging.getLogger(__name__)
 
@@ -14,7 +14,7 @@ Backend = Callable[[Task, Progress], Outcome]
 
 def _numpy(task: Task, progress: Progress) -> Outcome:
     brian.load()
-    from dendrosim.engine.runtime import run
+    from dendrosim.engine.runtime.run import run
 
     return run(task, "numpy", progress)
 
@@ -24,21 +24,21 @@ def _cython(task: Task, progress: Progress) -> Outcome:
 
     compiler("cython")
     brian.load()
-    from dendrosim.engine.runtime import run
+    from dendrosim.engine.runtime.run import run
 
     return run(task, "cython", progress)
 
 
 def _cpp(task: Task, progress: Progress) -> Outcome:
-    from dendrosim.engine.cpp.execute import run
     from dendrosim.engine.cpp.toolchain import works
+    from dendrosim.engine.standalone.process import run
 
     works()
     return run(task, progress)
 
 
 def _cuda(task: Task, progress: Progress) -> Outcome:
-    from dendrosim.engine.cuda.execute import run
+    from dendrosim.engine.cuda.backend import run
 
     return run(task, progress)
 

@@ -2,13 +2,13 @@
 
 import sys
 
-from dendrosim.circuit import Circuit
+from dendrosim.circuit.circuit import Circuit
 from dendrosim.engine.backends import COMPILED
-from dendrosim.engine.cpp.program import Program, program
-from dendrosim.engine.outcome import Progress, Task
-from dendrosim.engine.timeline import timeline
+from dendrosim.engine.plan.timeline import timeline
+from dendrosim.engine.standalone.program import Program, program
+from dendrosim.engine.task import Progress, Task
 from dendrosim.errors import UnknownNameError
-from dendrosim.protocol import Block, Phase, Protocol
+from dendrosim.protocol.protocol import Block, Phase, Protocol
 
 
 def compiled(spec: Circuit | Protocol, backend: str = "cpp", precision: str = "auto") -> Program:
@@ -30,7 +30,7 @@ def compiled(spec: Circuit | Protocol, backend: str = "cpp", precision: str = "a
         precision = "single" if backend == "cuda" else "double"
     progress = Progress(Task(protocol, timeline(protocol, 0), dict, precision, 1), sys.stderr)
     if backend == "cuda":
-        from dendrosim.engine.cuda.execute import CUDA
+        from dendrosim.engine.cuda.backend import CUDA
         from dendrosim.engine.cuda.toolchain import can_compile
 
         can_compile()

@@ -5,8 +5,8 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dendrosim.cache import package_version, writable_folder
 from dendrosim.errors import DendrosimError
+from dendrosim.machine.cache import package_version, writable_folder
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from dendrosim.cache import package_version
-from dendrosim.engine.outcome import Outcome, Task
-from dendrosim.protocol import Protocol
+from dendrosim.engine.task import Outcome, Task
+from dendrosim.machine.cache import package_version
+from dendrosim.protocol.protocol import Protocol
 
 _PACKAGES = ("dendrosim", "brian2", "numpy", "scipy", "xarray", "h5netcdf", "scipy-openblas32")
 

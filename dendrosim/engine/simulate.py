@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dendrosim.circuit.population import LAST_SPIKE
 from dendrosim.engine.backends import BACKENDS, COMPILED, SINGLE, choose
-from dendrosim.engine.outcome import Outcome, SpikeTrain, Task, reporter
+from dendrosim.engine.plan.state_arrays import initial_state, state_keys
+from dendrosim.engine.plan.synapse_tables import wirings
+from dendrosim.engine.plan.timeline import timeline
 from dendrosim.engine.provenance import provenance
-from dendrosim.engine.state import initial_state, state_keys
-from dendrosim.engine.timeline import timeline
-from dendrosim.engine.unfinished import Settings, begin, read
-from dendrosim.engine.wiring import wirings
+from dendrosim.engine.run_folder import Settings, begin, read
+from dendrosim.engine.task import Outcome, SpikeTrain, Task, reporter
 from dendrosim.errors import (
     MemoryLimitError,
     NonFiniteError,
@@ -24,11 +25,10 @@ from dendrosim.errors import (
     RunInterruptedError,
     UnknownNameError,
 )
-from dendrosim.mapped import derived
-from dendrosim.members import LAST_SPIKE
-from dendrosim.memory import available
-from dendrosim.protocol import Protocol, check_protocol
-from dendrosim.results import Result, Spikes, Trace
+from dendrosim.machine.mapped_arrays import derived
+from dendrosim.machine.memory import available
+from dendrosim.protocol.protocol import Protocol, check_protocol
+from dendrosim.results.result import Result, Spikes, Trace
 
 _NO_LIMIT = 2**62
 _BYTES_PER_SPIKE = 12 + 16 + 8  # as read, as returned, and while a file is written

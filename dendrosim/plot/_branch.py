@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from dendrosim.errors import ParameterError
 from dendrosim.plot._states import matching
 from dendrosim.plot.style import INK, PALETTE, QUIET, axes, legend_right, si_label, styled
-from dendrosim.stability.branch import Bifurcation, Branch
+from dendrosim.stability.continuation.branch import Bifurcation, Branch
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,7 +11,7 @@ from dendrosim.plot._traces import traces
 from dendrosim.plot._weight_traces import weight_traces
 from dendrosim.plot._weights import weights
 from dendrosim.plot.style import figure_of
-from dendrosim.results import Result
+from dendrosim.results.result import Result
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

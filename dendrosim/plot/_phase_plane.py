@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 from dendrosim.errors import DendrosimError, NonFiniteError, ParameterError, ShapeError
 from dendrosim.plot._states import matching
 from dendrosim.plot.style import INK, PALETTE, axes, legend_right, si_label, styled
-from dendrosim.stability.fixed_point import TYPICAL, FixedPoint
-from dendrosim.stability.flow import Flow
+from dendrosim.stability.fixed_points.fixed_point import TYPICAL, FixedPoint
+from dendrosim.stability.vector_field.flow import Flow
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,7 +8,7 @@ import numpy as np
 
 from dendrosim.errors import ParameterError, UnknownNameError
 from dendrosim.plot.style import PALETTE, axes, legend_right, line, note, si_label, spread, styled
-from dendrosim.results import Result
+from dendrosim.results.result import Result
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

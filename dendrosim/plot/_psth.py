@@ -18,7 +18,7 @@ from dendrosim.plot._spikes import (
     seconds,
 )
 from dendrosim.plot.style import PALETTE, QUIET, axes, legend_right, si_label, styled
-from dendrosim.results import PhaseSpan, Result
+from dendrosim.results.result import PhaseSpan, Result
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

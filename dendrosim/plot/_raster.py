@@ -19,7 +19,7 @@ from dendrosim.plot._spikes import (
 )
 from dendrosim.plot._traces import _shade
 from dendrosim.plot.style import INK, PALETTE, axes, legend_right, note, si_label, styled
-from dendrosim.results import Result
+from dendrosim.results.result import Result
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

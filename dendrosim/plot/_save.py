@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dendrosim.plot.style import STYLE, figure_of
-from dendrosim.storage import write_file
+from dendrosim.results.netcdf import write_file
 
 _KINDS: dict[str, dict[str, Any]] = {"png": {"dpi": 150}, "svg": {"metadata": {"Date": None}}}
 

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from dendrosim.plot._states import duration
 from dendrosim.plot.style import INK, PALETTE, QUIET, TINTS, axes, legend_right, styled
-from dendrosim.stability.fixed_point import FixedPoint
-from dendrosim.stability.spectrum import Spectrum
+from dendrosim.stability.fixed_points.fixed_point import FixedPoint
+from dendrosim.stability.spectrum.spectrum import Spectrum
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

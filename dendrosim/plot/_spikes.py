@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from dendrosim.analysis._trains import INSTANT
 from dendrosim.analysis.bursts import BURST_THRESHOLD
 from dendrosim.errors import ParameterError, UnitError, UnknownNameError
-from dendrosim.results import Result, Spikes
+from dendrosim.results.result import Result, Spikes
 from dendrosim.units import DIMENSIONLESS, quantity, unit
 
 

@@ -18,7 +18,7 @@ from dendrosim.plot.style import (
     si_label,
     styled,
 )
-from dendrosim.stability.maps import StabilityMap
+from dendrosim.stability.stability_map import StabilityMap
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -18,7 +18,7 @@ from dendrosim.plot.style import (
     si_label,
     styled,
 )
-from dendrosim.results import Result
+from dendrosim.results.result import Result
 from dendrosim.units import Quantity
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 from dendrosim.errors import ParameterError
 from dendrosim.plot._states import duration as in_words
 from dendrosim.plot.style import INK, PALETTE, axes, legend_right, logarithmic, si_label, styled
-from dendrosim.stability.fixed_point import FixedPoint, fixed_point
-from dendrosim.stability.flow import Flow
-from dendrosim.stability.spectrum import quotient
-from dendrosim.stability.transient import numerical_abscissa, transient_growth
+from dendrosim.stability.fixed_points.fixed_point import FixedPoint, fixed_point
+from dendrosim.stability.spectrum.spectrum import quotient
+from dendrosim.stability.spectrum.transient_growth import numerical_abscissa, transient_growth
+from dendrosim.stability.vector_field.flow import Flow
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

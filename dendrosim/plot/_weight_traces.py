@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dendrosim.plot.style import INK, PALETTE, axes, legend_right, line, note, si_label, styled
-from dendrosim.results import Result
+from dendrosim.results.result import Result
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from dendrosim.plot.style import axes, colourbar, diverging, si_label, styled
-from dendrosim.results import Result
+from dendrosim.results.result import Result
 from dendrosim.units import quantity
 
 if TYPE_CHECKING:

@@ -2,9 +2,9 @@
 
 A `Process` is a course with a hidden number `z` per unit (and sample), renewed in every step by the text
 `update`, which may call `ds_normal(noise, i)`, `ds_uniform(noise, i)` and `ds_poisson(noise, i, mean)`.
-Random numbers come from a counter-based generator (see `dendrosim.engine.noise`): they depend on the seed, the
-input, the unit, the sample and the step only, so they are the same on every back end, for any number of threads,
-and do not change with the number of units.
+Random numbers come from a counter-based generator (`dendrosim.engine.network.random_numbers`): they depend on
+the seed, the input, the unit, the sample and the step only, so they are the same on every back end, for any
+number of threads, and do not change with the number of units.
 
 To add one, write a file here with a frozen dataclass deriving from `Process`: `units` gives the unit of each
 field, `numbers` what the texts use in their place (and `number_units` their units), `start` the first `z`.

@@ -10,9 +10,9 @@ import re
 import subprocess
 from pathlib import Path
 
-from dendrosim.engine.cpp.program import Kit
 from dendrosim.engine.cpp.toolchain import compiler
-from dendrosim.engine.cuda.execute import CUDA
+from dendrosim.engine.cuda.backend import CUDA
+from dendrosim.engine.standalone.program import Kit
 from dendrosim.errors import CompilationError
 
 HERE = Path(__file__).parent

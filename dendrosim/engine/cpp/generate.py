@@ -14,12 +14,13 @@ from typing import Any
 from brian2.core.variables import DynamicArrayVariable
 from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
 
-from dendrosim.engine.built import Built
-from dendrosim.engine.compiled import real
-from dendrosim.engine.cpp.dense import CppDense
-from dendrosim.engine.sources import FUNCTION, INCLUDE, listed, network, write_manifest
-from dendrosim.engine.synapses import Bundle
-from dendrosim.protocol import Protocol
+from dendrosim.engine.cpp.operations import CppDense
+from dendrosim.engine.cpp.toolchain import SOURCES
+from dendrosim.engine.network.parts import Built
+from dendrosim.engine.network.synapses import Bundle
+from dendrosim.engine.standalone.operations import real
+from dendrosim.engine.standalone.sources import FUNCTION, INCLUDE, listed, network, write_manifest
+from dendrosim.protocol.protocol import Protocol
 
 _HEADERS = (
     "functions.h", "parallel.h", "tiles.h", "dense.h", "random.h", "normals.h", "arrays.h", "runtime.h", "glue.h",
@@ -148,8 +149,10 @@ def _merge(device: Any, built: Built, folder: Path) -> None:
     program += [f'#include "{s}"' for s in ("glue.h", "ds_glue.cpp", "main.cpp")]
     for unit, lines in (("steps", steps), ("program", program)):
         (folder / f"{unit}.cpp").write_text("\n".join([*lines, ""]))
-    for header in _HEADERS:
-        shutil.copy(Path(__file__).with_name(header), folder)
+    for home in SOURCES:
+        for header in _HEADERS:
+            if (home / header).exists():
+                shutil.copy(home / header, folder)
 
 
 def _needed(built: Built, texts: Iterable[str], folder: Path) -> list[str]:

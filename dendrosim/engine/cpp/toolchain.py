@@ -13,8 +13,8 @@ from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from dendrosim.cache import code_digest, locked, writable_folder
 from dendrosim.errors import BackendMissingError, CompilationError, StorageError
+from dendrosim.machine.cache import code_digest, locked, writable_folder
 
 # -ffast-math, without which loops over cells are not vectorised, less two of its parts. Numbers that are not
 # finite must stay what they are, for the guard stops a run by them; and terms must be added in the order in which
@@ -22,6 +22,9 @@ from dendrosim.errors import BackendMissingError, CompilationError, StorageError
 FLAGS = [
     "-std=c++17", "-O3", "-ffast-math", "-fno-finite-math-only", "-fno-associative-math", "-march=native", "-w",
 ]  # fmt: skip
+SOURCES = (Path(__file__).parent / "source", Path(__file__).parents[1] / "standalone" / "source")
+"""Folders of the sources that all programs share; the units that are compiled once are in the first."""
+
 _UNITS = {"steps": [], "program": ["-O1"], "runtime": ["-O1"], "kernels": []}
 """Sources and what else they are compiled with: what runs once is not worth a second of optimising."""
 
@@ -29,15 +32,15 @@ _TEST = """#include <cblas.h>
 #include <cstdio>
 int main() { double x[2] = {3, 4}; std::printf("%g", scipy_cblas_dnrm2(2, x, 1)); }
 """
-_KERNELS = f"""#include "{Path(__file__).with_name("dense.h")}"
+_KERNELS = """#include "dense.h"
 #include <cstdio>
 int main()
-{{
+{
     std::printf("%s", ds::kernels);
     if (ds::tiles)
         std::printf(" for up to %d samples; BLAS for more, and for transposed products of one",
             (int)ds::most_samples);
-}}
+}
 """
 _INSTEAD = "set CXX to one that works, or use --backend numpy"
 
@@ -177,7 +180,7 @@ def _shared_object(source: str, real: str) -> Path:
             made = Path(folder) / f"{source}.o"
             named = [f"-DDS_REAL={real}"] if real else []
             command = [*_compile(), *_UNITS[source], *named, f"{source}.cpp", "-o", str(made)]
-            _call(command, Path(__file__).parent)
+            _call(command, SOURCES[0])
             _check_made(made)
             return made.replace(home / f"{name}.{_content(made)}.o")
 
@@ -273,7 +276,8 @@ def _compiler() -> list[str]:
 
 
 def _compile() -> list[str]:
-    return [*_compiler(), "-I.", f"-I{blas_folder() / 'include'}", "-c"]
+    folders = (*SOURCES, blas_folder() / "include")
+    return [*_compiler(), "-I.", *(f"-I{folder}" for folder in folders), "-c"]
 
 
 def _call(command: list[str], folder: Path) -> None:

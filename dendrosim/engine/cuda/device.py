@@ -7,7 +7,7 @@ from typing import Any
 from brian2.core.preferences import prefs
 from brian2cuda.device import CUDAStandaloneDevice
 
-from dendrosim.engine.cuda.dense import CudaAtomicsCodeObject, CudaCodeObject
+from dendrosim.engine.cuda.operations import CudaAtomicsCodeObject, CudaCodeObject
 from dendrosim.engine.cuda.toolchain import FLAGS, capability, cuda_version, toolkit
 
 

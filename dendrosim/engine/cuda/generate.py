@@ -9,14 +9,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from dendrosim.circuit import Circuit
-from dendrosim.engine.built import Built
-from dendrosim.engine.cuda.dense import CudaDense
+from dendrosim.circuit.circuit import Circuit
 from dendrosim.engine.cuda.device import CudaDevice, settings
-from dendrosim.engine.sources import FUNCTION, INCLUDE, listed, network, write_manifest
-from dendrosim.engine.synapses import Bundle
+from dendrosim.engine.cuda.operations import CudaDense
+from dendrosim.engine.network.parts import Built
+from dendrosim.engine.network.synapses import Bundle
+from dendrosim.engine.standalone.sources import FUNCTION, INCLUDE, listed, network, write_manifest
 from dendrosim.errors import SpecError
-from dendrosim.protocol import Protocol
+from dendrosim.protocol.protocol import Protocol
 
 _SHARED = ("random.h", "arrays.h", "task.h")
 # GPUs are numbered as nvidia-smi does, which was asked for what to compile.
@@ -31,7 +31,7 @@ def generate(protocol: Protocol, precision: str, folder: Path) -> None:
     SpecError
         If a name in the circuit means something else to Brian2CUDA.
     ShapeError
-        See `dendrosim.engine.sources.network`.
+        See `dendrosim.engine.standalone.sources.network`.
     """
     _check_names(protocol.circuit)
     dense = CudaDense()
@@ -151,5 +151,6 @@ def _merge(device: Any, built: Built, folder: Path) -> None:
     lines += ['#include "main.cu"', ""]
     (folder / "program.cu").write_text("\n".join(lines))
     here = Path(__file__).parent
-    for header in (here / "runtime.cuh", *(here.parent / "cpp" / name for name in _SHARED)):
+    shared = here.parent / "standalone" / "source"
+    for header in (here / "source" / "runtime.cuh", *(shared / name for name in _SHARED)):
         shutil.copy(header, folder)

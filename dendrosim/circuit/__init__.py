@@ -1,0 +1,1 @@
+"""What is simulated: populations, weight matrices, projections, pathways, and the checks of a circuit."""

@@ -1,0 +1,408 @@
+"""The specification of a circuit: populations, weight matrices, projections. Pure data, validated.
+
+Nothing here knows Brian2. Equations are text in Brian2's syntax; their symbols are resolved in this order:
+variables declared in the text, the object's own `parameters`, the circuit's `parameters` and `gates`.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from dendrosim.circuit.initial_values import Derived, Fixed, Identity
+from dendrosim.circuit.pathway import WEIGHT, Pathway
+from dendrosim.circuit.population import Matrix, Population, Projection
+from dendrosim.circuit.validation import (
+    check_fixed,
+    check_name,
+    check_symbol,
+    gate_value,
+    quantities,
+)
+from dendrosim.equations.declarations import Declaration
+from dendrosim.errors import (
+    ParameterError,
+    ShapeError,
+    SpecError,
+    UnitError,
+    UnknownMemberError,
+)
+from dendrosim.spec import Spec, frozen_mapping
+from dendrosim.units import Quantity, unit, unit_name
+
+__all__ = ["Circuit", "Matrix", "Owner", "Pathway", "Population", "Projection"]
+
+Owner = Population | Matrix | Pathway
+"""What has equations of its own, with parameters and a scope to look others up in."""
+
+
+@dataclass(frozen=True, eq=False)
+class Circuit(Spec):
+    """Populations joined by matrices and projections, and by the pathways of their spikes.
+
+    `parameters` are numbers shared by all equations; `gates` are dimensionless numbers that a
+    protocol's phases may set (here: their value where no phase does).
+
+    Raises
+    ------
+    SpecError
+        Or one of its kinds, naming the object and field, if anything does not fit together:
+        names, shapes, units, symbols, loops within one step.
+    """
+
+    populations: tuple[Population, ...]
+    matrices: tuple[Matrix, ...] = ()
+    projections: tuple[Projection, ...] = ()
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    gates: Mapping[str, float] = field(default_factory=dict)
+    pathways: tuple[Pathway, ...] = ()
+
+    def __post_init__(self) -> None:
+        self._set(
+            populations=tuple(self.populations),
+            matrices=tuple(self.matrices),
+            projections=tuple(self.projections),
+            pathways=tuple(self.pathways),
+            parameters=quantities("Circuit", self.parameters),
+            gates=frozen_mapping({k: gate_value(k, v) for k, v in self.gates.items()}),
+        )
+        if not self.populations:
+            raise SpecError("Circuit: there must be at least one population")
+        self._check_names()
+        for matrix in self.matrices:
+            self._check_matrix(matrix)
+        for projection in self.projections:
+            self._check_projection(projection)
+        for pathway in self.pathways:
+            self._check_pathway(pathway)
+        self._check_fed()
+        self._check_refractory()
+        from dendrosim.circuit.check import check_once
+
+        check_once(self)
+
+    # -- look-up ----------------------------------------------------------------------------------
+
+    def population(self, name: str) -> Population:
+        """Return the population called `name`; raises UnknownMemberError."""
+        return _find("population", name, self.populations)
+
+    def matrix(self, name: str) -> Matrix:
+        """Return the matrix called `name`; raises UnknownMemberError."""
+        return _find("matrix", name, self.matrices)
+
+    def pathway(self, name: str) -> Pathway:
+        """Return the pathway called `name`; raises UnknownMemberError."""
+        return _find("pathway", name, self.pathways)
+
+    def shape(self, matrix: Matrix) -> tuple[int, int]:
+        """Return (units of post, units of pre)."""
+        return self.population(matrix.post).size, self.population(matrix.pre).size
+
+    def variable(self, path: str) -> tuple[Population, Declaration]:
+        """Return the population and declaration of `population.variable`; raises UnknownMemberError."""
+        name, _, variable = path.partition(".")
+        population = self.population(name)
+        if variable not in population.variables:
+            raise UnknownMemberError(
+                f"variable of population {name!r}", variable, population.variables
+            )
+        return population, population.variables[variable]
+
+    def symbol(self, owner: Owner, name: str) -> Quantity | None:
+        """Return the value that the symbol `name` has in the equations of `owner`, None if it has none."""
+        if name in owner.parameters:
+            return owner.parameters[name]
+        scoped = self.scoped(owner, name)
+        if scoped in self.parameters:
+            return self.parameters[scoped]
+        return Quantity(self.gates[scoped]) if scoped in self.gates else None
+
+    def scoped(self, owner: Owner, name: str) -> str:
+        """Return the name of a circuit parameter or gate as `owner` sees it."""
+        return f"{owner.scope}_{name}" if owner.scope else name
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Every input as `population.variable`."""
+        return tuple(f"{p.name}.{v}" for p in self.populations for v in p.inputs)
+
+    def structure(self) -> dict[str, Any]:
+        """Return what the generated program depends on: everything but numbers that are data."""
+        return {
+            "populations": [
+                [
+                    p.name,
+                    p.size,
+                    p.equations,
+                    sorted(p.inputs),
+                    _kinds(p.parameters),
+                    p.transfer,
+                    [p.threshold, p.reset, p.refractory],
+                    p.scope,
+                ]
+                for p in self.populations
+            ],
+            "matrices": [
+                [
+                    m.name,
+                    m.post,
+                    m.pre,
+                    m.plasticity,
+                    m.unit,
+                    m.inverse_of,
+                    _kinds(m.parameters),
+                    m.scope,
+                ]
+                for m in self.matrices
+            ],
+            "projections": [[p.source, p.matrix, p.target, p.transpose] for p in self.projections],
+            "pathways": [
+                [
+                    p.name,
+                    p.pre,
+                    p.post,
+                    p.on_pre,
+                    p.on_post,
+                    p.equations,
+                    list(p.weight_dimension) if p.weight_dimension else None,
+                    p.varied,
+                    _kinds(p.parameters),
+                    p.scope,
+                ]
+                for p in self.pathways
+            ],
+            "parameters": _kinds(self.parameters),
+            "gates": sorted(self.gates),
+        }
+
+    # -- composition ------------------------------------------------------------------------------
+
+    @classmethod
+    def join(
+        cls,
+        projections: Iterable[Projection] = (),
+        pathways: Iterable[Pathway] = (),
+        /,
+        **circuits: "Circuit",
+    ) -> "Circuit":
+        """Put circuits side by side, each under a prefix, with projections and pathways between them.
+
+        `Circuit.join(left=a, right=b)` has populations `left_soma`, `right_soma`, matrices `left_w`,
+        parameters `left_tau`, and so on; only what has the name of the prefix itself keeps it, so that
+        `Circuit.join(sst=a)` has the population `sst`. Equation texts stay as they are.
+        """
+        parts = [_prefixed(prefix, circuit) for prefix, circuit in circuits.items()]
+        return cls(
+            populations=tuple(p for part in parts for p in part["populations"]),
+            matrices=tuple(m for part in parts for m in part["matrices"]),
+            projections=tuple(p for part in parts for p in part["projections"])
+            + tuple(projections),
+            parameters={k: v for part in parts for k, v in part["parameters"].items()},
+            gates={k: v for part in parts for k, v in part["gates"].items()},
+            pathways=tuple(p for part in parts for p in part["pathways"]) + tuple(pathways),
+        )
+
+    # -- validation -------------------------------------------------------------------------------
+
+    def _check_names(self) -> None:
+        owners: tuple[Owner, ...] = (*self.populations, *self.matrices, *self.pathways)
+        names = [o.name for o in owners]
+        for name in names:
+            if names.count(name) > 1:
+                raise SpecError(
+                    f"Circuit: {name!r} names {names.count(name)} objects; names must differ"
+                )
+        for pathway in self.pathways:
+            for name in (f"{pathway.name}_pre", f"{pathway.name}_post"):
+                if name in names:
+                    raise SpecError(
+                        f"Circuit: the name {name!r} is reserved for an end of {pathway}; rename one of them"
+                    )
+        for name in (*self.parameters, *self.gates):
+            check_symbol("Circuit", name)
+        for name in set(self.parameters) & set(self.gates):
+            raise SpecError(f"Circuit: {name!r} is both a parameter and a gate; make it one")
+        for name, value in self.parameters.items():
+            if not value.scalar:
+                raise ShapeError(
+                    f"Circuit: parameter {name!r} must be one number; per-unit values belong to a population"
+                )
+
+    def _check_matrix(self, matrix: Matrix) -> None:
+        shape = self.shape(matrix)
+        check_fixed(f"Matrix {matrix.name!r}: initial value", matrix.initial, shape)
+        if isinstance(matrix.initial, Identity) and shape[0] != shape[1]:
+            raise ShapeError(f"Matrix {matrix.name!r}: Identity needs a square matrix, not {shape}")
+        if isinstance(matrix.initial, Derived):
+            self._check_derived(matrix, matrix.initial)
+        if matrix.inverse_of is not None:
+            self._check_inverse(matrix, shape)
+
+    def _check_derived(self, matrix: Matrix, initial: Derived) -> None:
+        where, of = f"Matrix {matrix.name!r}: initial value", self.matrix(initial.matrix)
+        if of.inverse_of is not None:
+            raise SpecError(
+                f"{where}: {of.name!r} has no weights of its own; name {of.inverse_of!r}"
+            )
+        seen, last = {matrix.name}, of
+        while isinstance(last.initial, Derived) and last.name not in seen:
+            seen.add(last.name)
+            last = self.matrix(last.initial.matrix)
+        if last.name in seen:
+            raise SpecError(f"{where} follows from itself through {of.name!r}; draw one of them")
+        expected, shape = initial.shape(self.shape(of)), self.shape(matrix)
+        if expected != shape:
+            raise ShapeError(
+                f"{where}: {type(initial).__name__} of {of.name!r} is {expected[0]} x {expected[1]}, but this "
+                f"matrix is {shape[0]} x {shape[1]}"
+            )
+
+    def _check_inverse(self, matrix: Matrix, shape: tuple[int, int]) -> None:
+        assert matrix.inverse_of is not None
+        where, of = f"Matrix {matrix.name!r}", self.matrix(matrix.inverse_of)
+        if of.inverse_of is not None:
+            raise SpecError(
+                f"{where}: {of.name!r} is an inverse itself; name the matrix that has the weights"
+            )
+        if shape[0] != shape[1] or (of.post, of.pre) != (matrix.pre, matrix.post):
+            rows, columns = self.shape(of)
+            raise ShapeError(
+                f"{where}: it goes from {matrix.pre!r} to {matrix.post!r} and is {shape[0]} x {shape[1]}; the "
+                f"inverse of {of.name!r} ({rows} x {columns}, from {of.pre!r} to {of.post!r}) goes the other "
+                "way and needs both populations to be of one size"
+            )
+        metre, kilogram, second, amp, kelvin, mole, candela = unit(of.unit)[0]
+        expected = (-metre, -kilogram, -second, -amp, -kelvin, -mole, -candela)
+        if unit(matrix.unit)[0] != expected:
+            raise UnitError(
+                f"{where} is in {unit_name(unit(matrix.unit)[0])}; the inverse of {of.name!r} must be in "
+                f"{unit_name(expected)}"
+            )
+        initial = of.initial
+        if isinstance(initial, Fixed) and np.ndim(initial.value.value) == 2:
+            weights = np.asarray(initial.value.value, dtype=float)
+            if np.linalg.cond(weights) > 1e12:
+                raise ParameterError(
+                    f"{where}: {of.name!r} has no inverse: the condition number of its initial value is "
+                    f"{np.linalg.cond(weights):.2g}"
+                )
+
+    def _check_projection(self, projection: Projection) -> None:
+        source, _ = self.variable(projection.source)
+        target, declared = self.variable(projection.target)
+        matrix = self.matrix(projection.matrix)
+        rows, columns = self.shape(matrix)
+        if projection.transpose:
+            rows, columns = columns, rows
+        if (target.size, source.size) != (rows, columns):
+            raise ShapeError(
+                f"{projection}: needs a {target.size} x {source.size} matrix, "
+                f"but {matrix.name}{' transposed' if projection.transpose else ''} is {rows} x {columns}"
+            )
+        variable = declared.name
+        if (
+            declared.kind != "parameter"
+            or variable in target.inputs
+            or variable in target.parameters
+        ):
+            raise SpecError(
+                f"{projection}: {projection.target} cannot be fed; the target must be a declared variable "
+                "without equation, value or input of its own"
+            )
+
+    def _check_pathway(self, pathway: Pathway) -> None:
+        pre, post = self.population(pathway.pre), self.population(pathway.post)
+        for population, code in ((pre, pathway.on_pre), (post, pathway.on_post)):
+            if code and not population.spiking:
+                raise SpecError(
+                    f"{pathway}: population {population.name!r} has no threshold, so it never spikes; "
+                    "give it one, or connect a spiking population"
+                )
+        pathway.connect.check(str(pathway), post.size, pre.size, pathway.pre == pathway.post)
+        for name in (*pathway.variables, *pathway.parameters):
+            for population in (pre, post):
+                if name in population.variables:
+                    raise SpecError(
+                        f"{pathway}: {name!r} is also a variable of {population.name!r}; rename one of them"
+                    )
+        if WEIGHT in {**pre.variables, **post.variables} and pathway.weight is not None:
+            raise SpecError(
+                f"{pathway}: a population that it connects has a variable 'weight'; rename that"
+            )
+
+    def _check_refractory(self) -> None:
+        for population in self.populations:
+            period = self.symbol(population, (population.refractory or "").strip())
+            if period is not None and np.any(np.asarray(period.value) < 0):
+                raise ParameterError(
+                    f"Population {population.name!r}: the refractory period {population.refractory!r} is "
+                    f"{period}; it must not be negative"
+                )
+
+    def _check_fed(self) -> None:
+        fed = {p.target for p in self.projections}
+        for population in self.populations:
+            for name, declared in population.variables.items():
+                path = f"{population.name}.{name}"
+                if declared.kind != "parameter" or path in fed:
+                    continue
+                if name not in population.parameters and name not in population.inputs:
+                    raise SpecError(
+                        f"{path} is declared but nothing sets it: feed it by a projection, "
+                        "list it among inputs, or give it a value in parameters"
+                    )
+
+
+def _prefixed(prefix: str, circuit: Circuit) -> dict[str, Any]:
+    check_name("Circuit.join", prefix)
+    if not isinstance(circuit, Circuit):
+        raise SpecError(
+            f"Circuit.join: {prefix} is {circuit!r}; it must be a Circuit, as load_circuit returns it"
+        )
+
+    def path(name: str) -> str:
+        return name if name == prefix else f"{prefix}_{name}"
+
+    def scope(owner: Owner) -> str:
+        return f"{prefix}_{owner.scope}" if owner.scope else prefix
+
+    return {
+        "populations": [replace(p, name=path(p.name), scope=scope(p)) for p in circuit.populations],
+        "matrices": [
+            replace(
+                m,
+                name=path(m.name),
+                post=path(m.post),
+                pre=path(m.pre),
+                scope=scope(m),
+                initial=replace(m.initial, matrix=path(m.initial.matrix))
+                if isinstance(m.initial, Derived)
+                else m.initial,
+                inverse_of=None if m.inverse_of is None else path(m.inverse_of),
+            )
+            for m in circuit.matrices
+        ],
+        "projections": [
+            replace(p, source=path(p.source), matrix=path(p.matrix), target=path(p.target))
+            for p in circuit.projections
+        ],
+        "pathways": [
+            replace(p, name=path(p.name), pre=path(p.pre), post=path(p.post), scope=scope(p))
+            for p in circuit.pathways
+        ],
+        "parameters": {f"{prefix}_{k}": v for k, v in circuit.parameters.items()},
+        "gates": {f"{prefix}_{k}": v for k, v in circuit.gates.items()},
+    }
+
+
+def _find(kind: str, name: str, objects: Iterable[Any]) -> Any:
+    found = {o.name: o for o in objects}
+    if name not in found:
+        raise UnknownMemberError(kind, name, found)
+    return found[name]
+
+
+def _kinds(parameters: Mapping[str, Quantity]) -> list[list[Any]]:
+    return [[k, unit_name(v.dimension), v.scalar] for k, v in sorted(parameters.items())]

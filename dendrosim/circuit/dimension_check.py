@@ -1,0 +1,203 @@
+"""The check of one expression by Brian2's own parser: symbols, functions, physical dimensions."""
+
+import ast
+from collections.abc import Iterable, Mapping
+from math import inf
+from typing import Any
+
+from brian2.core.functions import DEFAULT_CONSTANTS, DEFAULT_FUNCTIONS
+from brian2.core.namespace import DEFAULT_UNITS
+from brian2.core.variables import Constant, Variable
+from brian2.parsing.expressions import parse_expression_dimensions
+from brian2.units.fundamentalunits import (
+    DimensionMismatchError,
+    get_dimensions,
+    get_or_create_dimension,
+)
+
+from dendrosim.circuit.circuit import Circuit, Owner, Population
+from dendrosim.circuit.population import LAST_SPIKE
+from dendrosim.circuit.validation import located
+from dendrosim.equations.rewriting import names, parse
+from dendrosim.errors import EquationError, UnitError, suggestion
+from dendrosim.units import Dimension, unit, unit_name
+
+FUNCTIONS = {k: v for k, v in DEFAULT_FUNCTIONS.items() if k not in ("rand", "randn", "poisson")}
+CONSTANTS = {
+    k: Constant(k, value=float(v.value)) for k, v in DEFAULT_CONSTANTS.items() if k != "-inf"
+}
+TIME = {"t": Variable("t", dimensions=get_or_create_dimension((0, 0, 1, 0, 0, 0, 0)))}
+
+
+def brian_dimension(dimension: Dimension) -> Any:
+    """Return Brian2's dimension object."""
+    return get_or_create_dimension(tuple(dimension))
+
+
+def brian_unit(dimension: Dimension) -> str:
+    """Return a unit as Brian2 wants it behind an equation: SI base units by their long names."""
+    bases = ("metre", "kilogram", "second", "amp", "kelvin", "mole", "candle")
+    powers = [f"{base}**{p:g}" for base, p in zip(bases, dimension, strict=True) if p]
+    return "*".join(powers) or "1"
+
+
+def population_scope(population: Population, suffix: str = "") -> dict[str, Any]:
+    """Return the variables of a population as Brian2 variables by name, with a suffix."""
+    scope = {
+        name + suffix: Variable(name, dimensions=brian_dimension(unit(d.unit)[0]))
+        for name, d in population.variables.items()
+    }
+    if population.spiking and (not suffix or population.refractory_text is not None):
+        # With lastspike goes dt, so that time since a spike can be counted in steps, exactly.
+        # From outside it can be read only where the population keeps it for itself.
+        for name in (LAST_SPIKE, *(["dt"] if not suffix else [])):
+            scope[name + suffix] = Variable(name, dimensions=TIME["t"].dim)
+    return scope
+
+
+def check_expression(
+    circuit: Circuit,
+    owner: Owner,
+    where: str,
+    written: str,
+    expression: str,
+    local: Mapping[str, Any],
+    expected: Any,
+) -> set[str]:
+    """Check an expression that must have the dimension `expected`.
+
+    Parameters
+    ----------
+    where, written : str
+        For messages: the place of the expression, and its text as the user wrote it.
+    expression : str
+        The text with transfer functions put in place.
+    local : mapping
+        Brian2 variables that the text may use besides parameters and gates.
+
+    Returns
+    -------
+    set of str
+        The circuit parameters and gates that it uses.
+    """
+    found, used = dimension_of(circuit, owner, where, written, expression, local)
+    if found is not expected:
+        raise UnitError(
+            f"{where}: {written!r} is in {text_of(found)}, but must be in {text_of(expected)}"
+        )
+    return used
+
+
+def dimension_of(
+    circuit: Circuit,
+    owner: Owner,
+    where: str,
+    written: str,
+    expression: str,
+    local: Mapping[str, Any],
+) -> tuple[Any, set[str]]:
+    """Return the dimension of an expression, and the circuit parameters and gates that it uses.
+
+    Raises
+    ------
+    EquationError
+        If it cannot be read, or uses an undefined symbol or function.
+    UnitError
+        If its parts do not fit together.
+    """
+    check_operators(where, written)
+    scope: dict[str, Any] = {**FUNCTIONS, **CONSTANTS, **TIME, **local}
+    used = set()
+    for symbol in names(parse(expression)) - set(local):
+        value = circuit.symbol(owner, symbol)
+        if value is not None:
+            scope[symbol] = Variable(symbol, dimensions=brian_dimension(value.dimension))
+            if symbol not in owner.parameters:
+                used.add(circuit.scoped(owner, symbol))
+        elif symbol in DEFAULT_UNITS and symbol not in scope:
+            scope[symbol] = DEFAULT_UNITS[symbol]
+        elif symbol not in scope:
+            raise EquationError(
+                f"{where}: undefined symbol {symbol!r} in {written!r}{_near(circuit, owner, symbol, local)}"
+            )
+    if any(isinstance(n, ast.Constant) and n.value == inf for n in ast.walk(parse(expression))):
+        raise EquationError(f"{where}: a number in {written!r} is too large; use the symbol 'inf'")
+    for symbol in _called(expression) - set(FUNCTIONS):
+        raise EquationError(
+            f"{where}: unknown function {symbol!r} in {written!r}{suggestion(symbol, FUNCTIONS)}"
+        )
+    try:
+        found = parse_expression_dimensions(expression, scope)
+    except DimensionMismatchError as error:
+        raise UnitError(f"{where}: units do not fit in {written!r}: {innermost(error)}") from None
+    except (SyntaxError, ValueError, TypeError, KeyError, NotImplementedError) as error:
+        raise EquationError(f"{where}: cannot use {written!r}: {innermost(error)}") from None
+    return found, used
+
+
+_LOGICAL = ast.Compare | ast.BoolOp
+_ARITHMETIC = ast.Add | ast.Sub | ast.Mult | ast.Div | ast.Pow | ast.Mod | ast.FloorDiv
+
+
+def check_operators(where: str, written: str) -> None:
+    """Refuse what reads like arithmetic and is not: powers written ^, comparisons used as numbers."""
+    with located(where):
+        tree = parse(written)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitXor):
+            raise EquationError(
+                f"{where}: in {written!r} a power is written ^; write ** in place of it"
+            )
+        if isinstance(node, ast.BinOp) and not isinstance(node.op, _ARITHMETIC):
+            raise EquationError(f"{where}: {written!r} uses an operator that has no meaning here")
+        if isinstance(node, ast.Compare) and len(node.ops) > 1:
+            raise EquationError(
+                f"{where}: {written!r} compares more than two values at once; write 'a < b and b < c'"
+            )
+        operands = [node.left, node.right] if isinstance(node, ast.BinOp) else []
+        if isinstance(node, ast.UnaryOp) and not isinstance(node.op, ast.Not):
+            operands = [node.operand]
+        for operand in operands:
+            if isinstance(operand, _LOGICAL):
+                text = ast.unparse(operand)
+                raise EquationError(
+                    f"{where}: in {written!r} the comparison {text!r} is used as a number; write int({text})"
+                )
+
+
+def _called(expression: str) -> set[str]:
+    return {
+        n.func.id if isinstance(n.func, ast.Name) else ast.unparse(n.func)
+        for n in ast.walk(parse(expression))
+        if isinstance(n, ast.Call)
+    }
+
+
+def _near(circuit: Circuit, owner: Owner, symbol: str, local: Iterable[str]) -> str:
+    prefix = f"{owner.scope}_" if owner.scope else ""
+    shared = [
+        n.removeprefix(prefix)
+        for n in (*circuit.parameters, *circuit.gates)
+        if n.startswith(prefix)
+    ]
+    return suggestion(symbol, sorted({*local, *owner.parameters, *shared}))
+
+
+def check_own_parameters(where: str, owner: Owner, used: set[str]) -> None:
+    for name in owner.parameters:
+        if name not in used:
+            raise EquationError(
+                f"{where}: parameter {name!r} is used by none of its equations; remove it"
+            )
+
+
+def text_of(dimension: Any) -> str:
+    return unit_name(tuple(float(e) for e in get_dimensions(dimension)._dims))  # type: ignore[arg-type]
+
+
+def innermost(error: BaseException) -> str:
+    cause: BaseException = error
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    text = cause.args[0] if isinstance(cause, SyntaxError | KeyError) and cause.args else cause
+    return " ".join(str(text).split())

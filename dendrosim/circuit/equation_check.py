@@ -1,0 +1,182 @@
+"""The check of equation text by Brian2's own parser: symbols and physical dimensions.
+
+This is the only part of the specification that needs Brian2; `dendrosim.circuit.check` remembers what has
+passed, so that an unchanged circuit is not checked twice.
+"""
+
+from brian2.core.variables import Variable
+from brian2.equations.equations import EquationError as BrianEquationError
+from brian2.equations.equations import Equations
+from brian2.units.fundamentalunits import get_dimensions
+
+from dendrosim.circuit.circuit import Circuit, Matrix, Population
+from dendrosim.circuit.dimension_check import (
+    TIME,
+    brian_dimension,
+    brian_unit,
+    check_expression,
+    check_operators,
+    check_own_parameters,
+    innermost,
+    population_scope,
+    text_of,
+)
+from dendrosim.circuit.evaluation_order import evaluation_order
+from dendrosim.circuit.population import REFRACTORY
+from dendrosim.circuit.spike_check import (
+    check_pathway,
+    check_spikes,
+    pathway_symbols,
+    spike_symbols,
+)
+from dendrosim.equations.declarations import Declaration
+from dendrosim.equations.rewriting import inline, names, parse
+from dendrosim.errors import EquationError, UnitError
+from dendrosim.units import unit
+
+
+def model_text(population: Population) -> str:
+    """Return a population's equations with transfer functions put in place: plain Brian2 text."""
+    return "\n".join(declared_text(population, d) for d in population.variables.values())
+
+
+def declared_text(population: Population, declared: Declaration, factor: str = "") -> str:
+    """Return one equation as Brian2 text; `factor` takes the place of the flag (unless refractory)."""
+    where = f"{population.name}.{declared.name}"
+    expression, flags = declared.expression, declared.flags
+    if expression:
+        expression = inline(expression, population.transfer, where)
+    if factor and REFRACTORY in flags:
+        expression, flags = f"{factor}*({expression})", ()
+    left = declared.name
+    if declared.kind != "parameter":
+        left = f"d{left}/dt = " if declared.kind == "state" else f"{left} = "
+    ending = f" ({', '.join(flags)})" if flags else ""
+    return f"{left}{expression} : {brian_unit(unit(declared.unit)[0])}{ending}"
+
+
+def check(circuit: Circuit) -> None:
+    """Check every equation of a circuit.
+
+    Raises
+    ------
+    EquationError
+        For text that cannot be parsed, undefined symbols, and symbols that nothing uses.
+    UnitError
+        If two sides of an equation, or two summands, have different dimensions.
+    LoopError
+        If variables depend on each other within one step.
+    """
+    used: set[str] = set()
+    for population in circuit.populations:
+        used |= _check_population(circuit, population)
+    for matrix in circuit.matrices:
+        used |= _check_matrix(circuit, matrix)
+    for pathway in circuit.pathways:
+        used |= check_pathway(circuit, pathway)
+    _check_projections(circuit)
+    _check_unused(circuit, used)
+    evaluation_order(circuit)
+
+
+def _check_population(circuit: Circuit, population: Population) -> set[str]:
+    where = f"Population {population.name!r}"
+    for name, line in population.variables.items():
+        if line.expression:
+            check_operators(f"{population.name}.{name}", line.expression)
+    try:
+        parsed = Equations(model_text(population))
+    except (BrianEquationError, SyntaxError, ValueError, TypeError, KeyError) as error:
+        raise EquationError(f"{where}: {innermost(error)}") from None
+    declared = population.variables
+    if set(parsed.names) != set(declared):
+        raise EquationError(
+            f"{where}: cannot read the equations line by line; write one declaration a line"
+        )
+    flags = sorted({f for d in declared.values() for f in d.flags} - {"constant", REFRACTORY})
+    if flags:
+        raise EquationError(f"{where}: the flag ({flags[0]}) has no meaning here; remove it")
+    for name, line in declared.items():
+        if line.kind != "state" and REFRACTORY in line.flags:
+            raise EquationError(
+                f"{where}: {name!r} has no differential equation, so it cannot stand still "
+                "'(unless refractory)'; remove the flag"
+            )
+    local = population_scope(population)
+    used = check_spikes(circuit, population, local)
+    for name, line in declared.items():
+        if line.kind == "parameter":
+            continue
+        expected = brian_dimension(unit(line.unit)[0])
+        if line.kind == "state":
+            expected = expected / get_dimensions(TIME["t"])
+        expression = inline(line.expression, population.transfer, f"{population.name}.{name}")
+        used |= check_expression(
+            circuit,
+            population,
+            f"{population.name}.{name}",
+            line.expression,
+            expression,
+            local,
+            expected,
+        )
+    own = {s for d in declared.values() for s in d.symbols} | spike_symbols(population)
+    check_own_parameters(where, population, own | set(declared))
+    return used
+
+
+def _check_matrix(circuit: Circuit, matrix: Matrix) -> set[str]:
+    where = f"Matrix {matrix.name!r}"
+    if not matrix.plasticity:
+        check_own_parameters(where, matrix, set())
+        return set()
+    post, pre = circuit.population(matrix.post), circuit.population(matrix.pre)
+    dimension = brian_dimension(unit(matrix.unit)[0])
+    local = {
+        **population_scope(post, "_post"),
+        **population_scope(pre, "_pre"),
+        matrix.weight: Variable(matrix.weight, dimensions=dimension),
+    }
+    expression = inline(matrix.rate, post.transfer, where)
+    check_own_parameters(where, matrix, names(parse(expression)))
+    expected = dimension / get_dimensions(TIME["t"])
+    return check_expression(circuit, matrix, where, matrix.rate, expression, local, expected)
+
+
+def _check_projections(circuit: Circuit) -> None:
+    for target in dict.fromkeys(p.target for p in circuit.projections):
+        _, declared = circuit.variable(target)
+        for projection in circuit.projections:
+            if projection.target != target:
+                continue
+            _, source = circuit.variable(projection.source)
+            weight = circuit.matrix(projection.matrix)
+            product = brian_dimension(unit(source.unit)[0]) * brian_dimension(unit(weight.unit)[0])
+            expected = brian_dimension(unit(declared.unit)[0])
+            if product is not expected:
+                raise UnitError(
+                    f"{projection}: delivers {text_of(product)}, but {target} is in {text_of(expected)}"
+                )
+
+
+def _check_unused(circuit: Circuit, used: set[str]) -> None:
+    for name in (*circuit.parameters, *circuit.gates):
+        if name not in used:
+            kind = "parameter" if name in circuit.parameters else "gate"
+            raise EquationError(
+                f"Circuit: {kind} {name!r} is used by no equation; remove it or use it"
+            )
+    read = {p.source for p in circuit.projections}
+    for matrix in circuit.matrices:
+        symbols = names(parse(matrix.rate)) if matrix.plasticity else set()
+        read |= {f"{matrix.post}.{s.removesuffix('_post')}" for s in symbols if s.endswith("_post")}
+        read |= {f"{matrix.pre}.{s.removesuffix('_pre')}" for s in symbols if s.endswith("_pre")}
+    for population in circuit.populations:
+        inside = {s for d in population.variables.values() for s in d.symbols}
+        inside |= spike_symbols(population) | pathway_symbols(circuit, population)
+        for name, declared in population.variables.items():
+            path = f"{population.name}.{name}"
+            if declared.kind == "parameter" and name not in inside and path not in read:
+                raise EquationError(
+                    f"{path} is declared but used by no equation; remove it or use it"
+                )

@@ -1,0 +1,49 @@
+"""In which order the projections of one step run.
+
+A projection's source may be a subexpression that depends on what another projection delivers in the same
+step, so fed variables are put in dependency order; a loop among them has no meaning and is an error.
+"""
+
+from graphlib import CycleError, TopologicalSorter
+
+from dendrosim.circuit.circuit import Circuit
+from dendrosim.errors import LoopError
+
+
+def evaluation_order(circuit: Circuit) -> tuple[str, ...]:
+    """Return every fed variable (`population.variable`), each after those it depends on.
+
+    Raises
+    ------
+    LoopError
+        If variables depend on each other within one step; the message names the members.
+    """
+    fed = {p.target for p in circuit.projections}
+    return tuple(path for path in variable_order(circuit) if path in fed)
+
+
+def variable_order(circuit: Circuit) -> tuple[str, ...]:
+    """Return every variable that is not a state, each after those it depends on; raises as above."""
+    graph: dict[str, set[str]] = {}
+    for population in circuit.populations:
+        variables = population.variables
+        for name, declared in variables.items():
+            path = f"{population.name}.{name}"
+            graph.setdefault(path, set())
+            if declared.kind == "subexpression":
+                graph[path] |= {
+                    f"{population.name}.{s}" for s in declared.symbols if s in variables
+                }
+    for projection in circuit.projections:
+        graph[projection.target].add(projection.source)
+    states = {f"{p.name}.{s}" for p in circuit.populations for s in p.states}
+    graph = {p: {d for d in needs if d not in states} for p, needs in graph.items()}
+    try:
+        order = tuple(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        members = " -> ".join(reversed(error.args[1]))
+        raise LoopError(
+            f"Circuit: an algebraic loop within one step: {members}; make one of them a state "
+            "with an equation of its own (dx/dt = ...)"
+        ) from None
+    return tuple(path for path in order if path not in states)

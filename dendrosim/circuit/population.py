@@ -1,0 +1,264 @@
+"""What a circuit consists of: populations, weight matrices, projections. Pure data, validated."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from dendrosim.circuit.initial_values import initial
+from dendrosim.circuit.validation import (
+    check_fixed,
+    check_name,
+    check_symbol,
+    located,
+    quantities,
+    same_unit,
+)
+from dendrosim.equations.assignments import statements
+from dendrosim.equations.declarations import Declaration, declarations, identifiers
+from dendrosim.equations.transfer import transfer
+from dendrosim.errors import (
+    EquationError,
+    ParameterError,
+    ShapeError,
+    SpecError,
+    UnknownMemberError,
+)
+from dendrosim.spec import Spec, frozen_mapping
+from dendrosim.units import quantity
+
+LAST_SPIKE, SPIKE, REFRACTORY = "lastspike", "spike", "unless refractory"
+
+
+@dataclass(frozen=True, eq=False)
+class Population(Spec):
+    """`size` identical units.
+
+    Parameters
+    ----------
+    name : str
+        Lower-case identifier.
+    size : int
+        Number of units.
+    equations : str
+        Equation text, Brian2 syntax: `dx/dt = ... : unit` is a state, `x = ... : unit` a
+        subexpression, `x : unit` a variable that a projection feeds, an input, or a parameter.
+    inputs : mapping or iterable of names, optional
+        Variables that the circuit takes from outside, with the value of an undriven one; a name
+        without value (None) must be driven by every protocol.
+    parameters : mapping, optional
+        Values of symbols: a quantity, or one number per unit.
+    initial : mapping, optional
+        Initial values of states (default 0).
+    transfer : str, optional
+        What `s`, `ds` and `inv_s` mean in the text; a key of `dendrosim.equations.transfer.TRANSFERS`.
+    threshold : str, optional
+        When a unit spikes: a condition on its variables, such as `v > v_threshold`.
+    reset : str, optional
+        What a spike does to the unit itself: assignments to states, such as `v = v_reset`.
+    refractory : str, optional
+        How long a unit cannot spike again: an expression in units of time, such as `t_refractory`.
+        Meanwhile the states whose equation ends with `(unless refractory)` stand still, for pathways
+        as well; all others go on. `lastspike` is the time of a unit's last spike, long ago if there was none.
+    scope : str, optional
+        Prefix with which circuit parameters are looked up; set by `Circuit.join`.
+    """
+
+    name: str
+    size: int
+    equations: str
+    inputs: Any = ()
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    initial: Mapping[str, Any] = field(default_factory=dict)
+    transfer: str | None = None
+    threshold: str | None = None
+    reset: str = ""
+    refractory: str | None = None
+    scope: str = ""
+
+    def __post_init__(self) -> None:
+        where = f"Population {self.name!r}"
+        check_name(where, self.name)
+        if isinstance(self.size, bool) or int(self.size) != self.size or self.size < 1:
+            raise ShapeError(f"{where}: size is {self.size!r}; it must be an integer of at least 1")
+        if self.transfer is not None:
+            transfer(self.transfer)
+        inputs = (
+            self.inputs if isinstance(self.inputs, Mapping) else dict.fromkeys(_names(self.inputs))
+        )
+        self._set(
+            size=int(self.size),
+            inputs=frozen_mapping(
+                {k: None if v is None else quantity(v) for k, v in inputs.items()}
+            ),
+            parameters=quantities(where, self.parameters),
+            initial=frozen_mapping({k: initial(v) for k, v in self.initial.items()}),
+        )
+        with located(where):
+            declared = {d.name: d for d in declarations(self.equations)}
+        for name in declared:
+            check_symbol(where, name)
+        self._check_members(where, declared)
+        self._check_spikes(where, declared)
+
+    def _check_spikes(self, where: str, declared: Mapping[str, Declaration]) -> None:
+        for name in ("threshold", "refractory"):
+            text = getattr(self, name)
+            if text is not None and (not isinstance(text, str) or not text.strip()):
+                raise EquationError(
+                    f"{where}: {name} is {text!r}; it must be an expression, or left out"
+                )
+        if self.threshold is None:
+            for name in ("reset", "refractory"):
+                if getattr(self, name):
+                    raise SpecError(f"{where}: {name} has no meaning without a threshold; give one")
+            if LAST_SPIKE in {s for d in declared.values() for s in d.symbols}:
+                raise SpecError(f"{where}: lastspike has no meaning without a threshold; give one")
+        clamped = [n for n, d in declared.items() if REFRACTORY in d.flags]
+        if clamped and self.refractory is None:
+            raise SpecError(
+                f"{where}: {clamped[0]!r} stands still '(unless refractory)', but there is no refractory "
+                "period; give `refractory`"
+            )
+        if SPIKE in declared and self.threshold is not None:
+            raise SpecError(f"{where}: the name 'spike' is reserved for its spikes; choose another")
+        with located(where):
+            assigned = [x.target for x in statements(self.reset)]
+        for name in assigned:
+            if name not in self.states:
+                raise UnknownMemberError(
+                    f"state of {where} that the reset assigns to", name, self.states
+                )
+
+    def _check_members(self, where: str, declared: Mapping[str, Declaration]) -> None:
+        plain = [n for n, d in declared.items() if d.kind == "parameter"]
+        for name, default in self.inputs.items():
+            if name not in plain:
+                raise UnknownMemberError(f"input of {where}", name, plain)
+            if default is not None:
+                same_unit(f"{where}: input {name!r}", default, declared[name].unit)
+        states = [n for n, d in declared.items() if d.kind == "state"]
+        for name, value in self.initial.items():
+            if name not in states:
+                raise UnknownMemberError(f"state of {where} given an initial value", name, states)
+            same_unit(f"{where}: initial value of {name!r}", value, declared[name].unit)
+            check_fixed(f"{where}: initial value of {name!r}", value, (self.size,))
+        for name, value in self.parameters.items():
+            if name in declared:
+                if name not in plain or name in self.inputs:
+                    raise ParameterError(
+                        f"{where}: {name!r} is a {declared[name].kind}, it takes no value"
+                    )
+                same_unit(f"{where}: parameter {name!r}", value, declared[name].unit)
+            if not value.scalar and np.shape(value.value) != (self.size,):
+                shape = np.shape(value.value)
+                raise ShapeError(
+                    f"{where}: parameter {name!r} has shape {shape}; give one number or {self.size} of them"
+                )
+
+    @property
+    def variables(self) -> Mapping[str, Declaration]:
+        """Every declared variable by name, in the order of the text."""
+        return {d.name: d for d in declarations(self.equations)}
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """Names of the variables with a differential equation."""
+        return tuple(d.name for d in declarations(self.equations) if d.kind == "state")
+
+    @property
+    def spiking(self) -> bool:
+        """Whether the units have a threshold."""
+        return self.threshold is not None
+
+    @property
+    def refractory_text(self) -> str | None:
+        """The refractory period that the program needs: 0 where only the time of the last spike is used."""
+        if self.refractory is not None or not self.spiking:
+            return self.refractory
+        texts = [*(d.expression for d in self.variables.values()), self.threshold, self.reset]
+        used = any(LAST_SPIKE in identifiers(t) for t in texts if t)
+        return "0*second" if used else None
+
+
+@dataclass(frozen=True, eq=False)
+class Matrix(Spec):
+    """A named weight matrix of shape (units of `post`, units of `pre`), with optional plasticity.
+
+    `plasticity` is one differential equation for the weight; its right-hand side may use the weight's
+    own name, variables of the two populations with the suffixes `_post` and `_pre`, and parameters.
+    Outer products are averaged over the batch. A call of `s`, `ds`, `inv_s` means the transfer
+    function of `post`. `unit` is the unit of a matrix without plasticity.
+
+    With `inverse_of` it is the inverse of another, square matrix: it has no state of its own and is
+    refreshed whenever that one changes.
+    """
+
+    name: str
+    post: str
+    pre: str
+    initial: Any = 0.0
+    plasticity: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    unit: str = "1"
+    inverse_of: str | None = None
+    scope: str = ""
+
+    def __post_init__(self) -> None:
+        where = f"Matrix {self.name!r}"
+        check_name(where, self.name)
+        if self.inverse_of is not None and (self.plasticity is not None or self.parameters):
+            raise SpecError(
+                f"{where}: the inverse of {self.inverse_of!r} cannot have plasticity of its own; leave it out"
+            )
+        self._set(initial=initial(self.initial), parameters=quantities(where, self.parameters))
+        for name, value in self.parameters.items():
+            if not value.scalar:
+                raise ShapeError(f"{where}: parameter {name!r} must be one number")
+        if self.plasticity is not None:
+            with located(where):
+                lines = declarations(self.plasticity)
+            if len(lines) != 1 or lines[0].kind != "state":
+                raise EquationError(
+                    f"{where}: plasticity must be one equation 'dw/dt = ... : unit'"
+                )
+            check_symbol(where, lines[0].name)
+            self._set(unit=lines[0].unit)
+        same_unit(f"{where}: initial value", self.initial, self.unit)
+
+    @property
+    def weight(self) -> str:
+        """The name by which the plasticity text calls the weight."""
+        return declarations(self.plasticity)[0].name if self.plasticity else "w"
+
+    @property
+    def rate(self) -> str:
+        """The right-hand side of the plasticity equation, empty if the matrix is fixed."""
+        return declarations(self.plasticity)[0].expression if self.plasticity else ""
+
+
+@dataclass(frozen=True, eq=False)
+class Projection(Spec):
+    """`target` receives matrix (or its transpose) times `source`; several projections add up.
+
+    `source` and `target` are `population.variable`; the source is a state, a subexpression, an input or
+    a variable that is itself fed; the target a plain declared variable.
+    """
+
+    source: str
+    matrix: str
+    target: str
+    transpose: bool = False
+
+    def __post_init__(self) -> None:
+        for path in (self.source, self.target):
+            if path.count(".") != 1:
+                raise SpecError(f"Projection: {path!r} must be written population.variable")
+
+    def __str__(self) -> str:
+        return f"projection {self.source} -> {self.matrix}{'^T' if self.transpose else ''} -> {self.target}"
+
+
+def _names(names: Any) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names)

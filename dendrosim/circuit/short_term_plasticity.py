@@ -1,0 +1,273 @@
+"""Short-term depression and facilitation of synapses, as equation text for pathways.
+
+Of the resources x of a synapse a spike releases the fraction u, the utilisation; both recover between spikes.
+Two variants are in use, which differ in when utilisation grows:
+
+    extended    released = u x;  x <- x - u x;  u <- u + f (1 - u);  between spikes u -> U with tau_F
+    canonical   u <- u + U (1 - u);  released = u x;  x <- x - u x;  between spikes u -> 0 with tau_F
+
+and x -> 1 with tau_D in both. The first spike after a long pause releases U in either.
+
+Sources
+-------
+Tsodyks, Pawelzik & Markram (1998), Neural Computation 10:821 (canonical). Extended variant, `facilitating` and
+`depressing`: public simulation code of Payeur et al. (2021), Nature Neuroscience 24:1010. The six classes of
+excitatory (e_) and inhibitory (i_) synapses: Markram et al. (1998), PNAS 95:5323, and Gupta et al. (2000),
+Science 287:273, as used in models of the neocortical column.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from dendrosim.equations.assignments import statements
+from dendrosim.errors import (
+    EquationError,
+    ParameterError,
+    ShapeError,
+    UnitError,
+    UnknownMemberError,
+)
+from dendrosim.spec import Spec
+from dendrosim.units import DIMENSIONLESS, Quantity, quantity, unit
+
+Variant = Literal["extended", "canonical"]
+
+RELEASED = "released"
+"""The name by which an effect calls what a spike releases."""
+
+EQUATIONS = {
+    "extended": """
+dutilisation/dt = (utilisation_rest - utilisation)/tau_facilitation : 1 (event-driven)
+dresources/dt = (1 - resources)/tau_depression                      : 1 (event-driven)
+""",
+    "canonical": """
+dutilisation/dt = -utilisation/tau_facilitation : 1 (event-driven)
+dresources/dt = (1 - resources)/tau_depression  : 1 (event-driven)
+""",
+}
+ON_PRE = {
+    "extended": """
+released = utilisation*resources
+{effect}
+resources -= released
+utilisation += utilisation_step*(1 - utilisation)
+""",
+    "canonical": """
+utilisation += utilisation_step*(1 - utilisation)
+released = utilisation*resources
+{effect}
+resources -= released
+""",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class ShortTerm(Spec):
+    """Short-term plasticity of a pathway.
+
+    Parameters
+    ----------
+    variant : {"extended", "canonical"}
+        Whether utilisation grows after a spike's release or before it.
+    utilisation : float
+        U, what the first spike releases.
+    tau_depression : time
+        tau_D, recovery of resources.
+    tau_facilitation : time
+        tau_F, decay of facilitation.
+    increment : float, optional
+        f, how far a spike moves utilisation towards 1 (variant `extended` only; `canonical` takes U).
+
+    Raises
+    ------
+    ParameterError
+        If U or f is not above 0 and at most 1, a time constant not positive, or f missing or out of place.
+    UnitError
+        If a time constant is not a time.
+
+    Examples
+    --------
+    >>> import dendrosim as ds
+    >>> facilitating = ds.ShortTerm.named("facilitating")
+    >>> facilitating.released([0.0, 0.01, 0.02]).round(4)
+    array([0.02  , 0.1067, 0.1605])
+    >>> pathway = ds.Pathway(
+    ...     "feed", "pyramidal", "sst", connect=ds.InDegree(20), weight=0.1,
+    ...     **facilitating.pathway("g_post += weight*released"),
+    ... )
+    """
+
+    variant: Variant
+    utilisation: float
+    tau_depression: Any
+    tau_facilitation: Any
+    increment: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.variant not in get_args(Variant):
+            raise UnknownMemberError("variant of ShortTerm", str(self.variant), get_args(Variant))
+        if self.variant == "extended" and self.increment is None:
+            raise ParameterError("ShortTerm: variant 'extended' needs an increment, its f")
+        if self.variant == "canonical" and self.increment is not None:
+            raise ParameterError(
+                "ShortTerm: increment has no effect with variant 'canonical', where it is the utilisation; "
+                "leave it out"
+            )
+        self._set(
+            utilisation=_fraction("utilisation", self.utilisation),
+            tau_depression=_time("tau_depression", self.tau_depression),
+            tau_facilitation=_time("tau_facilitation", self.tau_facilitation),
+            increment=None if self.increment is None else _fraction("increment", self.increment),
+        )
+
+    @classmethod
+    def named(cls, name: str, **changes: Any) -> "ShortTerm":
+        """Return the synapse of a name, with some of its numbers changed.
+
+        Parameters
+        ----------
+        name : str
+            `facilitating`, `depressing`, `e_facilitating`, `e_depressing`, `e_pseudo_linear`,
+            `i_facilitating`, `i_depressing`, `i_pseudo_linear`; `E facilitating` will do as well.
+        **changes
+            Values for fields.
+
+        Raises
+        ------
+        UnknownMemberError
+            If there is no such synapse.
+        """
+        key = re.sub(r"[\s_-]+", "_", name.strip().lower())
+        if key not in NAMED:
+            raise UnknownMemberError("synapse", name, NAMED)
+        return NAMED[key].replace(**changes)
+
+    def pathway(
+        self,
+        effect: str,
+        *,
+        equations: str = "",
+        parameters: Mapping[str, Any] | None = None,
+        initial: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Return keywords of a `Pathway`: its text, parameters and initial values.
+
+        Parameters
+        ----------
+        effect : str
+            What a spike does with what it releases, such as `g_post += weight*released`.
+        equations, parameters, initial : optional
+            What the pathway has besides; it may use the states `utilisation` and `resources`.
+
+        Raises
+        ------
+        EquationError
+            If the effect does not use `released`, or assigns to what belongs to the short-term plasticity.
+        """
+        lines = statements(effect)
+        if not any(RELEASED in line.symbols for line in lines):
+            raise EquationError(
+                f"ShortTerm: the effect {effect.strip()!r} does not use 'released', what a spike releases; "
+                "write 'g_post += weight*released'"
+            )
+        for line in lines:
+            if line.target in (RELEASED, *self._initial):
+                raise EquationError(
+                    f"ShortTerm: the effect must not assign to {line.target!r}; choose another name"
+                )
+        return {
+            "on_pre": ON_PRE[self.variant].format(effect="\n".join(map(str, lines))),
+            "equations": EQUATIONS[self.variant] + equations,
+            "parameters": {**self._parameters, **(parameters or {})},
+            "initial": {**self._initial, **(initial or {})},
+        }
+
+    def released(self, times: ArrayLike) -> NDArray[np.float64]:
+        """Return what each spike releases, exactly, after a long pause before the first.
+
+        Parameters
+        ----------
+        times : array (n,)
+            Of the spikes, ascending, in seconds.
+
+        Returns
+        -------
+        array (n,)
+            Fractions of all resources.
+
+        Raises
+        ------
+        ShapeError, ParameterError
+            If the times are not a list of ascending, finite numbers.
+        """
+        times = np.asarray(times, dtype=float)
+        if times.ndim != 1:
+            raise ShapeError(f"released: times have shape {times.shape}; they must be a list")
+        gaps = np.diff(times, prepend=times[:1])
+        if not (np.all(np.isfinite(times)) and np.all(gaps >= 0)):
+            raise ParameterError("released: times must be finite and ascending")
+        extended = self.variant == "extended"
+        step = self.increment if self.increment is not None else self.utilisation
+        rest = self.utilisation if extended else 0.0
+        u, x, efficacies = rest, 1.0, np.empty(len(times))
+        keep_u = np.exp(-gaps / self.tau_facilitation.value)
+        keep_x = np.exp(-gaps / self.tau_depression.value)
+        for k in range(len(times)):
+            u, x = rest + (u - rest) * keep_u[k], 1.0 + (x - 1.0) * keep_x[k]
+            grown = u + step * (1.0 - u)
+            efficacies[k] = (u if extended else grown) * x
+            u, x = grown, x - efficacies[k]
+        return efficacies
+
+    @property
+    def _parameters(self) -> dict[str, Any]:
+        times = {
+            "tau_depression": self.tau_depression,
+            "tau_facilitation": self.tau_facilitation,
+        }
+        if self.variant == "canonical":
+            return {"utilisation_step": self.utilisation, **times}
+        return {
+            "utilisation_rest": self.utilisation,
+            "utilisation_step": self.increment,
+            **times,
+        }
+
+    @property
+    def _initial(self) -> dict[str, float]:
+        rest = self.utilisation if self.variant == "extended" else 0.0
+        return {"utilisation": rest, "resources": 1.0}
+
+
+def _fraction(name: str, value: Any) -> float:
+    given = quantity(value)
+    if given.dimension != DIMENSIONLESS or not given.scalar or not 0 < float(given.value) <= 1:
+        raise ParameterError(f"ShortTerm: {name} is {value}; it must be above 0 and at most 1")
+    return float(given.value)
+
+
+def _time(name: str, value: Any) -> Quantity:
+    given = quantity(value)
+    if given.dimension != unit("s")[0] or not given.scalar:
+        raise UnitError(f"ShortTerm: {name} is {given}; it must be a time, such as '100 ms'")
+    if not 0 < float(given.value) < np.inf:
+        raise ParameterError(f"ShortTerm: {name} is {given}; it must be positive and finite")
+    return given
+
+
+NAMED: Mapping[str, ShortTerm] = {
+    "facilitating": ShortTerm("extended", 0.02, "100 ms", "100 ms", 0.1),
+    "depressing": ShortTerm("extended", 0.9, "20 ms", "1 s", 0.1),
+    "e_facilitating": ShortTerm("canonical", 0.09, "138 ms", "670 ms"),
+    "e_depressing": ShortTerm("canonical", 0.5, "671 ms", "17 ms"),
+    "e_pseudo_linear": ShortTerm("canonical", 0.29, "329 ms", "326 ms"),
+    "i_facilitating": ShortTerm("canonical", 0.016, "45 ms", "376 ms"),
+    "i_depressing": ShortTerm("canonical", 0.25, "706 ms", "21 ms"),
+    "i_pseudo_linear": ShortTerm("canonical", 0.32, "144 ms", "62 ms"),
+}
+"""Synapses by name, with U, tau_D, tau_F and f."""

@@ -1,0 +1,185 @@
+"""The check of what concerns spikes: thresholds, resets, refractory periods, and the texts of pathways."""
+
+import ast
+from typing import Any
+
+from brian2.core.variables import Variable
+from brian2.parsing.sympytools import str_to_sympy
+from brian2.units.fundamentalunits import DIMENSIONLESS, get_dimensions
+from sympy import Symbol, diff
+
+from dendrosim.circuit.circuit import Circuit, Pathway, Population
+from dendrosim.circuit.dimension_check import (
+    TIME,
+    brian_dimension,
+    check_expression,
+    check_own_parameters,
+    dimension_of,
+    population_scope,
+)
+from dendrosim.circuit.pathway import WEIGHT
+from dendrosim.circuit.validation import check_symbol
+from dendrosim.equations.assignments import Statement, statements
+from dendrosim.equations.declarations import identifiers
+from dendrosim.equations.rewriting import inline, parse
+from dendrosim.errors import EquationError, UnknownMemberError, suggestion
+from dendrosim.units import unit
+
+
+def spike_symbols(population: Population) -> set[str]:
+    """Return the symbols in a population's threshold, reset and refractory period."""
+    texts = [population.threshold, population.refractory, population.reset]
+    return {s for text in texts if text for s in identifiers(text)}
+
+
+def pathway_symbols(circuit: Circuit, population: Population) -> set[str]:
+    """Return the variables of a population that the texts of pathways read."""
+    read = set()
+    for pathway in circuit.pathways:
+        for suffix, name in (("_pre", pathway.pre), ("_post", pathway.post)):
+            if name == population.name:
+                read |= {s.removesuffix(suffix) for s in _symbols(pathway) if s.endswith(suffix)}
+    return read
+
+
+def check_spikes(circuit: Circuit, population: Population, local: dict[str, Any]) -> set[str]:
+    """Check threshold, reset and refractory period; return the circuit parameters and gates they use.
+
+    Raises
+    ------
+    EquationError, UnitError
+        As `expressions.check_expression`, and if the threshold is no condition.
+    """
+    if population.threshold is None:
+        return set()
+    where = f"Population {population.name!r}"
+
+    def check(field: str, text: str, expected: Any) -> set[str]:
+        place = f"{where}: {field}"
+        inlined = inline(text, population.transfer, place)
+        return check_expression(circuit, population, place, text, inlined, local, expected)
+
+    if not _condition(parse(population.threshold, where)):
+        raise EquationError(
+            f"{where}: threshold {population.threshold!r} is no condition; write one such as "
+            "'v > v_threshold'"
+        )
+    used = check("threshold", population.threshold, DIMENSIONLESS)
+    if population.refractory is not None:
+        used |= check("refractory", population.refractory, get_dimensions(TIME["t"]))
+    for statement in statements(population.reset):
+        expected = _expected(statement, local[statement.target])
+        used |= check("reset", statement.expression, expected)
+    return used
+
+
+def check_pathway(circuit: Circuit, pathway: Pathway) -> set[str]:
+    """Check the texts of a pathway; return the circuit parameters and gates they use.
+
+    Raises
+    ------
+    EquationError, UnitError
+        As `expressions.check_expression`, and if an equation of a synapse is not linear.
+    UnknownMemberError
+        If a statement assigns to what is no state.
+    """
+    pre, post = circuit.population(pathway.pre), circuit.population(pathway.post)
+    own = {
+        name: Variable(name, dimensions=brian_dimension(unit(d.unit)[0]))
+        for name, d in pathway.variables.items()
+    }
+    if pathway.weight_dimension is not None:
+        own[WEIGHT] = Variable(WEIGHT, dimensions=brian_dimension(pathway.weight_dimension))
+    used = _check_states(circuit, pathway, own)
+    states = [f"{s}_post" for s in post.states] + [f"{s}_pre" for s in pre.states]
+    writable = [*states, *pathway.variables]
+    for name, text in (("on_pre", pathway.on_pre), ("on_post", pathway.on_post)):
+        scope = {**own, **population_scope(pre, "_pre"), **population_scope(post, "_post")}
+        lines = statements(text)
+        for statement in lines:
+            used |= _check_statement(
+                circuit, pathway, f"{pathway}: {name}", statement, scope, writable
+            )
+        read = {s for line in lines for s in line.symbols}
+        for statement in lines:
+            if statement.target not in {*writable, *read}:
+                raise EquationError(
+                    f"{pathway}: {name}: nothing reads {statement.target!r}, to which it assigns"
+                    f"{suggestion(statement.target, writable)}"
+                )
+    _check_used(pathway, own)
+    return used
+
+
+def _check_statement(
+    circuit: Circuit, pathway: Pathway, where: str, statement: Statement, scope: dict[str, Any],
+    writable: list[str],
+) -> set[str]:  # fmt: skip
+    """Check one assignment; a name that is new becomes known to the following ones."""
+    target, text = statement.target, statement.expression
+    if target in writable or (target in scope and target not in _known(circuit, pathway)):
+        expected = _expected(statement, scope[target])
+        return check_expression(circuit, pathway, where, text, text, scope, expected)
+    known = target in scope or circuit.symbol(pathway, target) is not None
+    if statement.operator != "=" or known or target.endswith(("_pre", "_post")):
+        raise UnknownMemberError(f"variable that {where} assigns to", target, writable)
+    check_symbol(where, target)
+    found, used = dimension_of(circuit, pathway, where, text, text, scope)
+    scope[target] = Variable(target, dimensions=found)
+    return used
+
+
+def _known(circuit: Circuit, pathway: Pathway) -> set[str]:
+    """Return the names of a pathway's scope that are not names of its own statements."""
+    pre, post = circuit.population(pathway.pre), circuit.population(pathway.post)
+    return {WEIGHT, *population_scope(pre, "_pre"), *population_scope(post, "_post")}
+
+
+def _check_states(circuit: Circuit, pathway: Pathway, own: dict[str, Any]) -> set[str]:
+    used: set[str] = set()
+    states = {n: d for n, d in pathway.variables.items() if d.kind == "state"}
+    for name, line in states.items():
+        place, text = f"{pathway}: {name}", line.expression
+        expected = get_dimensions(own[name]) / get_dimensions(TIME["t"])
+        used |= check_expression(circuit, pathway, place, text, text, own, expected)
+        for other in (*states, "t"):
+            if other != name and other in line.symbols:
+                raise EquationError(
+                    f"{place}: it depends on {other!r}; an event-driven state may depend on itself only"
+                )
+        symbol = Symbol(name, real=True)
+        if symbol in diff(str_to_sympy(text), symbol).free_symbols:
+            raise EquationError(
+                f"{place}: {text!r} is not linear in {name!r}, so it cannot be solved from spike to spike"
+            )
+        gates = used & set(circuit.gates)
+        if gates:
+            raise EquationError(
+                f"{place}: it depends on the gate {min(gates)!r}, which may change between two spikes; use "
+                "the gate in on_pre"
+            )
+    return used
+
+
+def _check_used(pathway: Pathway, own: dict[str, Any]) -> None:
+    read = _symbols(pathway)
+    check_own_parameters(str(pathway), pathway, read)
+    for name in own:
+        if name not in read:
+            raise EquationError(f"{pathway}: {name!r} is used by none of its texts; remove it")
+
+
+def _expected(statement: Statement, target: Any) -> Any:
+    """Return the dimension that the right-hand side of an assignment must have."""
+    return DIMENSIONLESS if statement.operator in ("*=", "/=") else get_dimensions(target)
+
+
+def _symbols(owner: Pathway) -> set[str]:
+    texts = [owner.on_pre, owner.on_post, *(d.expression for d in owner.variables.values())]
+    return {s for text in texts for s in identifiers(text)}
+
+
+def _condition(node: ast.expr) -> bool:
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        return True
+    return isinstance(node, ast.Compare | ast.BoolOp)

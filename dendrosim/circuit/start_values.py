@@ -1,0 +1,46 @@
+"""Where a circuit starts: initial values of its states and matrices, the same for every run and analysis."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dendrosim.circuit.circuit import Circuit, Matrix
+from dendrosim.circuit.initial_values import Derived, Fixed, Normal, Uniform, stream
+from dendrosim.circuit.population import LAST_SPIKE
+from dendrosim.errors import ParameterError
+
+LONG_AGO = -1e4
+"""The time, in seconds, of the last spike of a unit that has not spiked: as in Brian2."""
+
+
+def drawn(circuit: Circuit, name: str, shape: tuple[int, int], seed: int) -> NDArray[np.float64]:
+    """Return the specified initial value of a state, drawn from the stream `initial.<name>`.
+
+    A population's draw is one number per unit and sample; a given array has one per unit.
+    """
+    rng = stream(seed, f"initial.{name}")
+    if "." not in name:
+        start = circuit.matrix(name).initial
+        if isinstance(start, Derived):
+            of = circuit.matrix(start.matrix)
+            return start.derive(drawn(circuit, of.name, circuit.shape(of), seed))
+        return start.sample(shape, rng)
+    population, _, variable = name.partition(".")
+    missing = LONG_AGO if variable == LAST_SPIKE else 0.0
+    start = circuit.population(population).initial.get(variable, Fixed(missing))
+    if isinstance(start, Normal | Uniform):
+        return start.sample(shape, rng)
+    return np.repeat(start.sample(shape[:1], rng)[:, None], shape[1], axis=1)
+
+
+def inverse(matrix: Matrix, weights: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the inverse of the weights that `matrix` is the inverse of; raises ParameterError."""
+    weights = np.asarray(weights, dtype=float)
+    condition = np.linalg.cond(weights)
+    if not condition < 1e12:
+        raise ParameterError(
+            f"Matrix {matrix.name!r}: {matrix.inverse_of!r} has no inverse: the condition number of its "
+            f"weights at the beginning is {condition:.2g}; choose other initial weights"
+        )
+    return np.linalg.inv(weights)

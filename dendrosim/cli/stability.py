@@ -1,0 +1,269 @@
+"""The command `dendrosim stability`."""
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dendrosim.cli.console import emit_json, emit_table
+from dendrosim.cli.options import Json, Name, Out, Settings, pairs
+from dendrosim.errors import UsageError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from dendrosim.circuit.circuit import Circuit
+    from dendrosim.library.loading import Entry
+    from dendrosim.protocol.protocol import Protocol
+    from dendrosim.stability.continuation.branch import Branch
+    from dendrosim.stability.fixed_points.fixed_point import FixedPoint
+    from dendrosim.stability.vector_field.flow import Flow
+    from dendrosim.units import Quantity
+
+Patterns = list[str] | None
+FILE = "stability.json"
+
+
+def stability(
+    name: Name,
+    settings: Settings = None,
+    inputs: Annotated[
+        Patterns,
+        typer.Option(
+            "--input", metavar="NAME=VALUE", help="Set an input, 0 without; may be repeated."
+        ),
+    ] = None,
+    gates: Annotated[
+        Patterns, typer.Option("--gate", metavar="NAME=VALUE", help="Set a gate; may be repeated.")
+    ] = None,
+    phase: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Of a protocol; its first by default.")
+    ] = None,
+    time: Annotated[
+        str | None, typer.Option(metavar="TIME", help="A moment of the phase, such as '10 ms'.")
+    ] = None,
+    unfreeze: Annotated[
+        Patterns,
+        typer.Option(
+            metavar="PATTERNS", help="Plastic matrices whose weights are states, as 'w*,b'."
+        ),
+    ] = None,
+    slave: Annotated[
+        Patterns,
+        typer.Option(metavar="PATTERNS", help="States that follow the others without delay."),
+    ] = None,
+    subthreshold: Annotated[
+        bool, typer.Option("--subthreshold", help="Leave out spikes, pathways and noise.")
+    ] = False,
+    transient: Annotated[
+        bool, typer.Option("--transient", help="Compute transient growth as well.")
+    ] = False,
+    continue_: Annotated[
+        str | None,
+        typer.Option(
+            "--continue", metavar="NAME=START:STOP", help="Follow the point through a parameter."
+        ),
+    ] = None,
+    starts: Annotated[int, typer.Option(min=1, help="Starts of the search, random but one.")] = 1,
+    initial: Annotated[
+        Path | None, typer.Option(metavar="RESULT.nc", help="Take weights and start from its end.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of weights and random starts.")] = 0,
+    out: Out = None,
+    json: Json = False,
+) -> None:
+    """Find a fixed point, its spectrum and verdict, and follow it through a parameter."""
+    with contextlib.redirect_stdout(sys.stderr) if json else contextlib.nullcontext():
+        from dendrosim.cli import stability_report as report
+        from dendrosim.experiments.output_folder import Output
+        from dendrosim.stability.continuation.continuation import continuation
+        from dendrosim.stability.fixed_points.fixed_point import fixed_point
+        from dendrosim.stability.vector_field.vector_field import vector_field
+
+        entry, target, (values, units) = _loaded(name, settings)
+        span = None if continue_ is None else _span(continue_)
+        driven = pairs("--input", inputs, "layer0.h=0.5")
+        output = Output(out, f"{entry.name}-stability")
+        flow = vector_field(
+            target,
+            inputs={n: _quantities(f"--input {n}={t}", t) for n, t in driven.items()},
+            gates={n: _number(n, t) for n, t in pairs("--gate", gates, "learn=1").items()},
+            values=_final(initial),
+            unfrozen=_patterns(unfreeze),
+            slaved=_patterns(slave),
+            seed=seed,
+            subthreshold=subthreshold,
+            phase=phase,
+            time=time,
+        )
+        ends = None if span is None else _ends(entry, flow, settings, *span)
+        point = fixed_point(flow, starts=starts, seed=seed)
+        plain: dict[str, Any] = {
+            "model": entry.name, "parameters": values, "units": units, **report.point_plain(point),
+        }  # fmt: skip
+        if transient:
+            plain |= report.transient_plain(point)
+        branch = None if ends is None else continuation(flow, *ends, point=point)
+        if branch is not None:
+            plain |= report.branch_plain(branch)
+        figures = _written(output, plain, _figures(point, branch, transient))
+    if json:
+        emit_json({**plain, "figures": figures})
+    else:
+        _print(point, branch, plain, transient, output.folder)
+
+
+def _loaded(
+    name: str, settings: list[str] | None
+) -> "tuple[Entry, Circuit | Protocol, tuple[dict[str, Any], dict[str, str]]]":
+    from dendrosim.library import loading as library
+
+    entry = library.find(name)
+    given = library.read_settings(entry, pairs("--set", settings, "mu=0.2"))
+    return entry, _load(entry, given), library.settings_in_si(entry, given)
+
+
+def _load(entry: "Entry", given: Mapping[str, Any]) -> "Circuit | Protocol":
+    from dendrosim.library import loading as library
+
+    load: Any = library.load_protocol if entry.kind == "protocol" else library.load_circuit
+    return load(str(entry.path), **given)  # type: ignore[no-any-return]
+
+
+def _patterns(given: Patterns) -> tuple[str, ...]:
+    return tuple(p.strip() for text in given or [] for p in text.split(",") if p.strip())
+
+
+@contextlib.contextmanager
+def _reading(option: str) -> Iterator[None]:
+    """Turn text that is no quantity into a UsageError that begins with the option."""
+    from dendrosim.errors import UnitError
+
+    try:
+        yield
+    except UnitError as error:
+        raise UsageError(f"{option}: {error}") from None
+
+
+def _quantities(option: str, text: str) -> "Quantity":
+    """Read a quantity, or a bracketed list of them."""
+    from dendrosim.units import quantity
+
+    inside = text.strip()
+    with _reading(option):
+        if inside.startswith("[") and inside.endswith("]"):
+            parts = [p.strip().strip("'\"") for p in inside[1:-1].split(",")]
+            return quantity([quantity(p) for p in parts if p])
+        return quantity(text)
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise UsageError(
+            f"cannot read --gate {name}={text}: a gate is a number, as in learn=1"
+        ) from None
+
+
+def _final(initial: Path | None) -> Mapping[str, Any]:
+    if initial is None:
+        return {}
+    from dendrosim.results.result import open_result
+
+    final = open_result(initial).final
+    return {name: final[name] for name in final}
+
+
+def _span(text: str) -> tuple[str, str, str]:
+    """Split NAME=START:STOP."""
+    name, equals, ends = text.partition("=")
+    start, colon, stop = ends.partition(":")
+    if not (name.strip() and equals and colon and start.strip() and stop.strip()):
+        raise UsageError(
+            f"cannot read --continue {text!r}: write NAME=START:STOP, as in --continue mu=0.02:0.5"
+        )
+    return name.strip(), start.strip(), stop.strip()
+
+
+def _ends(
+    entry: "Entry", flow: "Flow", settings: list[str] | None, name: str, *texts: str
+) -> tuple[str, float, float]:
+    """Return a parameter and both ends of its range in SI units.
+
+    Where the model has a parameter of that name, it is made once with either end, so that it can refuse it.
+    """
+    from dendrosim.errors import UnitError, UnknownNameError
+    from dendrosim.library import loading as library
+    from dendrosim.units import quantity
+
+    if name not in flow.parameters:
+        raise UnknownNameError("parameter of the equations", name, flow.parameters)
+    option, expected = f"--continue {name}={':'.join(texts)}", flow.parameter_unit(name)
+    with _reading(option):
+        ends = [quantity(text) for text in texts]
+    for text, end in zip(texts, ends, strict=True):
+        if end.unit != expected and end.value != 0:
+            raise UnitError(f"{option}: {text!r} is in {end.unit}; it must be in {expected}")
+    if name in {p.name for p in library.parameters(entry)}:
+        for text in texts:
+            given = pairs("--set", settings, "") | {name: text}
+            _load(entry, library.read_settings(entry, given))
+    start, stop = (float(end.value) for end in ends)
+    return name, start, stop
+
+
+def _figures(
+    point: "FixedPoint", branch: "Branch | None", transient: bool
+) -> "dict[str, Callable[[], Figure]]":
+    from dendrosim import plot
+    from dendrosim.plot._transient import DRAWN
+
+    axes: dict[str, Callable[[], Any]] = {"spectrum": lambda: plot.spectrum(point)}
+    if transient and point.stable and point.flow.size <= DRAWN:
+        axes["transient"] = lambda: plot.transient(point)
+    if branch is not None:
+        units = {branch.parameter: point.flow.parameter_unit(branch.parameter)}
+        axes["branch"] = lambda: plot.branch(branch, units=units)
+    return {name: lambda draw=draw: draw().figure for name, draw in axes.items()}  # type: ignore[misc]
+
+
+def _written(output: Any, plain: Mapping[str, Any], figures: Mapping[str, Any]) -> list[Path]:
+    """Write what was found and its figures; return the paths of the figures."""
+    import json
+
+    from dendrosim.cli.console import jsonable
+    from dendrosim.experiments.run import draw
+
+    with output.filling() as folder:
+        text = json.dumps(jsonable(plain), indent=2, allow_nan=False)
+        (folder / FILE).write_text(text + "\n")
+        drawn = [path.name for path in draw(figures, folder)]
+    return [output.folder / name for name in drawn]
+
+
+def _print(
+    point: "FixedPoint",
+    branch: "Branch | None",
+    plain: Mapping[str, Any],
+    transient: bool,
+    out: Path,
+) -> None:
+    from dendrosim.cli import stability_report as report
+
+    print(f"{plain['model']}: {point.message}\n")
+    emit_table(("state", "value"), report.state_rows(point))
+    emit_table(("modes", "eigenvalue (1/s)", "time constant", "frequency"), report.mode_rows(point))
+    step = point.spectrum.max_euler_step
+    if 0 < step < float("inf"):
+        print(f"forward Euler is stable for steps below {1e3 * step:.6g} ms")
+    if transient:
+        emit_table(("", ""), report.transient_rows(plain))
+    if branch is not None:
+        print(branch.message)
+        columns = ("bifurcation", "at", "interval", "frequency", "modes")
+        emit_table(columns, report.bifurcation_rows(branch))
+    print(f"figures and {FILE} are in {out}")

@@ -1,0 +1,132 @@
+"""What an analysis found, as plain values for programs and as rows for people."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dendrosim.stability.fixed_points.fixed_point import FixedPoint
+from dendrosim.stability.spectrum.transient_growth import numerical_abscissa, transient_growth
+
+if TYPE_CHECKING:
+    from dendrosim.stability.continuation.branch import Branch
+
+Rows = list[tuple[str, ...]]
+
+_SHOWN_MODES, _SHOWN_STATES = 8, 24
+_SAME = 1e-6
+
+
+def point_plain(point: FixedPoint) -> dict[str, Any]:
+    """Return a fixed point and its spectrum: SI numbers, eigenvalues as [re, im] in 1/s."""
+    spectrum = point.spectrum
+    return {
+        "states": list(point.flow.labels),
+        "state": point.x,
+        "converged": point.converged,
+        "residual": point.residual,
+        "verdict": point.verdict,
+        "eigenvalues": np.stack([spectrum.eigenvalues.real, spectrum.eigenvalues.imag], axis=-1),
+        "time_constants": spectrum.time_constants,
+        "max_euler_step": spectrum.max_euler_step,
+        "symmetry_zero_modes": spectrum.symmetry_zeros,
+        "message": point.message,
+        "others": [
+            {"state": other.x, "verdict": other.verdict, "abscissa": other.spectrum.abscissa}
+            for other in point.others
+        ],
+    }
+
+
+def transient_plain(point: FixedPoint) -> dict[str, Any]:
+    """Return how far perturbations are carried away; where units differ, in typical sizes of the states."""
+    scale = point.mixed_scale
+    growth = transient_growth(point.spectrum.jacobian, point.flow.symmetries(point.x), scale=scale)
+    return {
+        "numerical_abscissa": numerical_abscissa(point.spectrum.jacobian, scale),
+        "transient_growth": {"peak": growth.peak, "time": growth.time},
+    }
+
+
+def branch_plain(branch: "Branch") -> dict[str, Any]:
+    """Return a branch and its bifurcations."""
+    return {
+        "branch": {
+            "parameter": branch.parameter,
+            "values": branch.values,
+            "stable": branch.stable,
+            "unstable": branch.unstable,
+            "states": branch.states,
+            "message": branch.message,
+        },
+        "bifurcations": [
+            {
+                "kind": b.kind,
+                "parameter": b.parameter,
+                "value": b.value,
+                "interval": list(b.interval),
+                "frequency": b.frequency,
+                "count": b.count,
+            }
+            for b in branch.bifurcations
+        ],
+    }
+
+
+def mode_rows(point: FixedPoint) -> Rows:
+    """Return the rightmost modes: how many, eigenvalue, time constant, frequency."""
+    values = point.eigenvalues
+    rows: Rows = []
+    taken = np.zeros(len(values), dtype=bool)
+    size = float(np.max(abs(values), initial=1e-300))
+    for value in values:
+        if len(rows) == _SHOWN_MODES:
+            break
+        same = ~taken & (abs(values - value) <= _SAME * size)
+        if not same.any():
+            continue
+        taken |= same
+        decay, turns = np.abs([value.real, value.imag]) > point.spectrum.tolerance
+        rows.append(
+            (
+                str(int(same.sum())),
+                f"{value.real:.6g}" + (f" {value.imag:+.6g}i" if turns else ""),
+                f"{-1e3 / value.real:.6g} ms" if decay else "-",
+                f"{abs(value.imag) / (2 * np.pi):.6g} Hz" if turns else "",
+            )
+        )
+    return rows
+
+
+def state_rows(point: FixedPoint) -> Rows:
+    """Return the states, the first of many."""
+    found = zip(point.flow.labels, point.x, point.flow.units, strict=True)
+    rows: Rows = [
+        (label, f"{value:.6g}" if unit == "1" else f"{value:.6g} {unit}")
+        for label, value, unit in list(found)[:_SHOWN_STATES]
+    ]
+    left = point.flow.size - len(rows)
+    return [*rows, (f"and {left} more", "")] if left else rows
+
+
+def transient_rows(plain: Mapping[str, Any]) -> Rows:
+    """Return the rows of `transient_plain`."""
+    growth = plain["transient_growth"]
+    return [
+        ("numerical abscissa", f"{plain['numerical_abscissa']:.6g} 1/s"),
+        ("transient growth", f"{growth['peak']:.6g} after {1e3 * growth['time']:.6g} ms"),
+    ]
+
+
+def bifurcation_rows(branch: "Branch") -> Rows:
+    """Return the bifurcations of a branch: kind, value, interval, frequency, how many modes cross."""
+    return [
+        (
+            b.kind,
+            f"{b.parameter} = {b.value:.9g}",
+            f"{b.interval[0]:.9g} to {b.interval[1]:.9g}",
+            f"{b.frequency:.6g} Hz" if b.frequency else "",
+            str(b.count),
+        )
+        for b in branch.bifurcations
+    ]

@@ -1,0 +1,238 @@
+"""What the command line says of circuits, protocols and results, as rows and as plain values."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dendrosim.circuit.circuit import Circuit
+from dendrosim.circuit.initial_values import Fixed
+from dendrosim.cli.console import SHOWN_ELEMENTS, readable, shape
+from dendrosim.library.loading import Description
+from dendrosim.library.parameter_types import written
+from dendrosim.library.parameters import Parameter
+from dendrosim.protocol.protocol import Protocol
+from dendrosim.results.measurement import Measurement
+from dendrosim.spec import Spec
+
+if TYPE_CHECKING:
+    from dendrosim.results.result import Result
+
+_STEM = re.compile(r"[.\[]")  # ends a metric's own name
+
+Rows = list[tuple[str, ...]]
+
+
+def circuit_line(circuit: Circuit) -> str:
+    """Return the size of a circuit in a line."""
+    units = sum(p.size for p in circuit.populations)
+    states = sum(p.size * len(p.states) for p in circuit.populations)
+    plastic = [m for m in circuit.matrices if m.plasticity]
+    weights = sum(rows * columns for rows, columns in map(circuit.shape, plastic))
+    parts = [
+        f"{_count(len(circuit.populations), 'population')} of {_count(units, 'unit')}",
+        _count(states, "state"),
+    ]
+    if circuit.matrices or not circuit.pathways:
+        parts.append(
+            f"{len(circuit.matrices)} matrices ({len(plastic)} plastic, {_count(weights, 'weight')})"
+        )
+        parts.append(_count(len(circuit.projections), "projection"))
+    if circuit.pathways:
+        sizes = {p.name: p.size for p in circuit.populations}
+        synapses = sum(p.connect.expected(sizes[p.post], sizes[p.pre]) for p in circuit.pathways)
+        parts.append(f"{_count(len(circuit.pathways), 'pathway')} (about {synapses:,.0f} synapses)")
+    return ", ".join(parts)
+
+
+def protocol_line(protocol: Protocol) -> str:
+    """Return the size of a protocol in a line."""
+    steps = protocol.total_steps
+    data = [
+        f"data {name} ({rows} × {columns})" for name, (rows, columns) in
+        ((name, array.shape) for name, array in protocol.data.items())
+    ]  # fmt: skip
+    return ", ".join(
+        [
+            circuit_line(protocol.circuit),
+            f"{_count(steps, 'step')} of {protocol.dt} ({steps * protocol.time_step:.6g} s)",
+            f"batch {protocol.batch}",
+            *(data or ["no data"]),
+        ]
+    )
+
+
+def circuit_plain(circuit: Circuit) -> dict[str, Any]:
+    """Return a circuit's equations, matrices, projections and pathways as plain values."""
+    return {
+        "populations": [
+            {
+                "name": p.name,
+                "size": p.size,
+                "equations": p.equations.strip(),
+                "inputs": list(p.inputs),
+                "transfer": p.transfer,
+                "threshold": p.threshold,
+                "reset": p.reset,
+                "refractory": p.refractory,
+            }
+            for p in circuit.populations
+        ],
+        "matrices": [
+            {
+                "name": m.name,
+                "post": m.post,
+                "pre": m.pre,
+                "shape": circuit.shape(m),
+                "plasticity": m.plasticity.strip() if m.plasticity else None,
+                "unit": m.unit,
+                "inverse_of": m.inverse_of,
+            }
+            for m in circuit.matrices
+        ],
+        "projections": [
+            {"source": p.source, "matrix": p.matrix, "target": p.target, "transpose": p.transpose}
+            for p in circuit.projections
+        ],
+        "pathways": [
+            {
+                "name": p.name,
+                "pre": p.pre,
+                "post": p.post,
+                "connect": _written(p.connect),
+                "weight": None if p.weight is None else _written(p.weight),
+                "delay": None if p.delay is None else _written(p.delay),
+                "equations": p.equations.strip(),
+                "on_pre": p.on_pre.strip(),
+                "on_post": p.on_post.strip(),
+            }
+            for p in circuit.pathways
+        ],
+    }
+
+
+def _written(spec: Spec) -> str:
+    """Return a specification as text: `Probability(0.05)`, `1 ms`; long arrays as their size."""
+    values = [getattr(spec, f.name) for f in fields(spec)]
+    texts = [f"{np.size(v)} values" if np.size(v) > 4 else str(v) for v in values]
+    if isinstance(spec, Fixed):
+        return texts[0]
+    return f"{type(spec).__name__}({', '.join(texts)})"
+
+
+def description_plain(description: Description) -> dict[str, Any]:
+    """Return a description as plain values."""
+    entry, circuit = description.entry, description.circuit
+    return {
+        "name": entry.name,
+        "kind": entry.kind,
+        "path": str(entry.path),
+        "summary": entry.summary,
+        "text": description.text,
+        "sections": dict(description.sections),
+        "parameters": [_parameter_plain(p) for p in description.parameters],
+        **(circuit_plain(circuit) if circuit else {}),
+    }
+
+
+def _parameter_plain(parameter: Parameter) -> dict[str, Any]:
+    return {
+        "name": parameter.name,
+        "type": str(parameter.kind),
+        "required": parameter.required,
+        "default": None if parameter.required else parameter.default,
+        "unit": parameter.kind.unit,
+        "doc": parameter.doc,
+    }
+
+
+def parameter_rows(parameters: tuple[Parameter, ...]) -> Rows:
+    """Return name, default, type and meaning of each parameter."""
+    return [
+        (p.name, "(required)" if p.required else written(p.default), str(p.kind), p.doc)
+        for p in parameters
+    ]
+
+
+def metric_table(measurement: Measurement) -> tuple[tuple[str, ...], Rows]:
+    """Return columns and rows of metric, value and what it is compared with.
+
+    Small tables of numbers take one row per outer entry: `name[0]`, `name[1]` ... Where all metrics are mappings,
+    such as one a model, each is a column of three digits, and lists take one row per entry.
+    """
+    metrics, references = measurement.metrics, measurement.references
+    if metrics and all(isinstance(v, Mapping) for v in metrics.values()):
+        groups = [_spread(_flat(group), 1) for group in metrics.values()]
+        inner = list(dict.fromkeys(name for group in groups for name in group))
+        rows = [
+            (name, *(readable(g[name], 3) if name in g else "" for g in groups)) for name in inner
+        ]
+        return ("metric", *metrics), rows
+    flat, compared = _spread(_flat(metrics), 2), _spread(_flat(references), 2)
+    return ("metric", "value", "reference"), [
+        (
+            name,
+            f"{_told(value)} {measurement.units.get(_STEM.split(name)[0], '')}".strip(),
+            _told(compared[name]) if name in compared else "",
+        )
+        for name, value in flat.items()
+    ]
+
+
+def _told(value: Any) -> str:
+    """Return a number with six digits, a list of numbers with four."""
+    return readable(value, 4 if shape(value) else 6)
+
+
+def _spread(values: Mapping[str, Any], least: int) -> dict[str, Any]:
+    """Return values, those of `least` dimensions or more with one entry per index, if they are small."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        sides = shape(value)
+        if least <= len(sides) <= 2 and min(sides) > 0 and max(sides) <= SHOWN_ELEMENTS:
+            found |= {f"{name}[{k}]": entry for k, entry in enumerate(value)}
+        else:
+            found[name] = value
+    return found
+
+
+def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values of mappings under `name.key`."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        inner = _flat(value) if isinstance(value, Mapping) else {"": value}
+        flat |= {f"{name}.{key}".rstrip("."): v for key, v in inner.items()}
+    return flat
+
+
+def run_line(provenance: Mapping[str, Any]) -> str:
+    """Return in a line by what a result was made and how long it took."""
+    seconds = provenance.get("seconds", {})
+    parts = [
+        f"{part} {seconds[part]:.3g} s" for part in ("build", "compile", "run") if part in seconds
+    ]
+    return (
+        f"{provenance.get('backend', '?')}, {provenance.get('precision', '?')} precision, "
+        f"seed {provenance.get('seed', '?')}: {', '.join(parts)}"
+    )
+
+
+def run_plain(result: "Result", measurement: Measurement, si: tuple[dict, dict]) -> dict[str, Any]:
+    """Return what `run --json` tells of a result, without its files."""
+    parameters, units = si
+    provenance = result.provenance
+    return {
+        "protocol": result.protocol.name,
+        "parameters": parameters,
+        "units": {**measurement.units, **units},
+        "metrics": dict(measurement.metrics),
+        "backend": provenance.get("backend"),
+        "compiled": provenance.get("compiled"),
+        "seconds": provenance.get("seconds"),
+    }
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

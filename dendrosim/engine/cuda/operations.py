@@ -1,0 +1,73 @@
+"""Dense operations of the program for the GPU: code objects of ours, from templates derived from Brian2CUDA's."""
+
+from brian2.core.base import BrianObject
+from brian2.core.variables import ArrayVariable
+from brian2.groups.neurongroup import NeuronGroup
+from brian2cuda.codeobject import CUDAStandaloneAtomicsCodeObject, CUDAStandaloneCodeObject
+
+from dendrosim.circuit.circuit import Projection
+from dendrosim.engine.network.parts import Built
+from dendrosim.engine.network.random_numbers import FUNCTIONS
+from dendrosim.engine.plan.state_arrays import WEIGHT
+from dendrosim.engine.standalone.operations import CompiledDense, boolean, real
+
+_ARGUMENTS = {"uniform": "", "normal": "", "poisson": ", double mean"}
+
+
+class CudaCodeObject(CUDAStandaloneCodeObject):
+    """Code object that also finds the templates in this package."""
+
+    templater = CUDAStandaloneCodeObject.templater.derive("dendrosim.engine.cuda")
+    class_name = "dendrosim_cuda"
+
+
+class CudaAtomicsCodeObject(CUDAStandaloneAtomicsCodeObject):
+    """The same for synapses, whose effects on one variable are added atomically."""
+
+    templater = CudaCodeObject.templater
+    class_name = "dendrosim_cuda_atomics"
+
+
+def _add_functions() -> None:
+    """Make the random numbers of processes known to code for the GPU."""
+    for name, more in _ARGUMENTS.items():
+        code = (
+            f"__host__ __device__ static inline double ds_{name}(int64_t base, int64_t i{more})"
+            f" {{ return ds::{name}(base, i{', mean' if more else ''}); }}"
+        )
+        for kind in (CudaCodeObject, CudaAtomicsCodeObject):
+            FUNCTIONS[f"ds_{name}"].implementations.add_implementation(
+                kind, code, name=f"ds_{name}"
+            )
+
+
+_add_functions()
+
+
+class CudaDense(CompiledDense):
+    """Statements that call `runtime.cuh`, with arrays on the GPU."""
+
+    codeobj_class = CudaCodeObject
+    arrays = "brian::dev"
+
+    def record(self, network: Built) -> BrianObject:
+        return self.call(network, "ds::record();", "after_start", "ds_record")
+
+    def spikes(self, network: Built, group: NeuronGroup, index: int) -> BrianObject:
+        # Brian2CUDA keeps one such array for each step of a delay; here there is always one.
+        where = f"{self.pointer(group.variables['_spikespace'])}[0]"
+        count = group.variables["N"].get_value()
+        stop = f"if (ds::keep({index}, {where}, {count})) Network::_globally_stopped = true;"
+        return self.call(network, stop, "after_thresholds", f"ds_spikes_{group.name}")
+
+    def product(
+        self, network: Built, projection: Projection, source: ArrayVariable, target: ArrayVariable,
+        *, add: bool, order: int,
+    ) -> BrianObject:  # fmt: skip
+        rows, columns = network.circuit.shape(network.circuit.matrix(projection.matrix))
+        arrays = (network.arrays[f"{projection.matrix}.{WEIGHT}"], source, target)
+        statement = (
+            f"ds::product<{real(network)}>({boolean(projection.transpose)}, {rows}, {columns},"
+            f" {network.protocol.batch}, {', '.join(map(self.pointer, arrays))}, {boolean(add)});"
+        )
+        return self.call(network, statement, "start", f"ds_product_{order}", order)

@@ -1,0 +1,1 @@
+"""From a circuit and a protocol to Brian2 objects."""

@@ -1,0 +1,59 @@
+"""Use of Brian2's process-wide state (device, preferences, log) that leaves no trace."""
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from dendrosim.errors import EquationError
+from dendrosim.machine.cache import writable_folder
+
+CYTHON = "cython"
+"""Where in the cache folder Brian2 keeps its compiled extensions."""
+
+_log = logging.getLogger(__name__)
+
+
+@contextlib.contextmanager
+def brian(device: Any, precision: str, target: str = "numpy", **options: Any) -> Iterator[Any]:
+    """Activate a Brian2 device with our preferences; restore the caller's afterwards.
+
+    What Brian2 logs meanwhile goes to our own log at debug level: what matters of it, such as
+    non-finite numbers, is reported by our own errors.
+    """
+    from brian2.core.base import BrianObjectException
+    from brian2.core.preferences import prefs
+    from brian2.devices.device import get_device, reset_device, set_device
+    from brian2.utils.logger import catch_logs
+
+    wanted: dict[str, Any] = {
+        "core.default_float_dtype": np.float32 if precision == "single" else np.float64,
+        "codegen.target": target,
+        "codegen.loop_invariant_optimisations": True,
+    }
+    if target == "cython":
+        wanted["codegen.runtime.cython.cache_dir"] = str(writable_folder(CYTHON))
+    before = {name: prefs[name] for name in wanted}
+    set_device(device, **options)
+    caught: list[tuple[str, str, str]] = []
+    try:
+        for name, value in wanted.items():
+            prefs[name] = value
+        with catch_logs() as caught:
+            yield get_device()
+    except BrianObjectException as error:
+        cause: BaseException = error
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
+        if isinstance(cause, MemoryError):
+            raise cause from None
+        place = str(error).splitlines()[0].removesuffix(".").replace("Error encountered with ", "")
+        raise EquationError(f"the equations cannot be run: {place}: {cause}") from error
+    finally:
+        for level, source, message in caught:
+            _log.debug("%s from %s: %s", level, source, message)
+        for name, value in before.items():
+            prefs[name] = value
+        reset_device()

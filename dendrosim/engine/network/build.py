@@ -1,0 +1,260 @@
+"""Circuit and protocol to a Brian2 network. The same for every back end but for the dense operations.
+
+One step runs, in this order: feeding of inputs and gates; formulas of signals; projections in dependency order
+and the subexpressions they need; recording; plasticity of the matrices; state update of the populations;
+thresholds; pathways; resets; the guard against non-finite numbers. Projections and plasticity see the state
+at the start of the step, so the step is one forward Euler step of the vector field. Activity arrays are
+units x samples, flat, samples contiguous.
+"""
+
+from typing import Any
+
+import numpy as np
+from brian2.core.clocks import Clock
+from brian2.core.network import Network
+from brian2.core.variables import ArrayVariable
+from brian2.groups.group import Group
+from brian2.groups.neurongroup import NeuronGroup
+from brian2.units.allunits import second
+
+from dendrosim.circuit.circuit import Matrix, Population
+from dendrosim.circuit.dimension_check import brian_dimension
+from dendrosim.circuit.equation_check import declared_text, model_text
+from dendrosim.circuit.evaluation_order import evaluation_order
+from dendrosim.circuit.population import LAST_SPIKE, REFRACTORY
+from dendrosim.engine.network.groups import Holder, add_array, add_number
+from dendrosim.engine.network.operations import Dense
+from dendrosim.engine.network.parts import Built, add_variable, assign, refer_shared
+from dendrosim.engine.network.random_numbers import FUNCTIONS
+from dendrosim.engine.network.synapses import build_pathway
+from dendrosim.engine.network.weight_updates import update_of
+from dendrosim.engine.plan.signal_slots import ELEMENT, base, slots, total
+from dendrosim.engine.plan.state_arrays import WEIGHT
+from dendrosim.engine.plan.timeline import CIRCUIT
+from dendrosim.equations.assignments import statements
+from dendrosim.equations.rewriting import inline, names, parse
+from dendrosim.protocol.protocol import Protocol
+from dendrosim.units import unit
+
+COURSES, START = "before_start", "start"
+UPDATES, INVERSES = 1000, 100_000  # places in the order of a step of what is done to matrices
+
+
+def build(protocol: Protocol, precision: str, dense: Dense) -> Built:
+    """Build the network of a protocol in the active Brian2 device."""
+    dtype = np.float32 if precision == "single" else np.float64
+    clock = Clock(dt=protocol.time_step * second, name="ds_clock")
+    network = Network(name="ds_network")
+    built = Built(protocol, dtype, clock, network, dense.codeobj_class)
+    _build_circuit(built)
+    for population in protocol.circuit.populations:
+        _build_population(built, population)
+    for matrix in protocol.circuit.matrices:
+        _build_matrix(built, matrix)
+    for pathway in protocol.circuit.pathways:
+        built.bundles[pathway.name] = build_pathway(built, pathway)
+    built.network.add(dense.feed(built))
+    _build_courses(built)
+    order = _build_projections(built, dense)
+    _materialise_recorded(built, order)
+    built.network.add(dense.record(built))
+    for index, name in enumerate(protocol.recorded_spikes()):
+        built.network.add(dense.spikes(built, built.groups[name], index))
+    for index, matrix in enumerate(protocol.circuit.matrices):
+        if matrix.plasticity:
+            update = update_of(built, matrix)
+            built.network.add(*dense.update(built, update, UPDATES + index))
+        if matrix.inverse_of is not None and protocol.circuit.matrix(matrix.inverse_of).plasticity:
+            own, of = (built.arrays[f"{n}.{WEIGHT}"] for n in (matrix.name, matrix.inverse_of))
+            built.network.add(dense.invert(built, own, of, INVERSES + index))
+    built.network.add(dense.guard(built))
+    return built
+
+
+# -- the parts ------------------------------------------------------------------------------------
+
+
+def _build_circuit(built: Built) -> None:
+    group = Holder(CIRCUIT, 1, built.clock)
+    for name, value in built.circuit.parameters.items():
+        add_number(group, name, built.dtype, brian_dimension(value.dimension))
+    for name in built.circuit.gates:
+        add_number(group, name, built.dtype)
+        used = slots(built.protocol, name)
+        if used:
+            _add_slots(built, group, name, "1", used, 1)
+    for name in ("ds_t_phase", "ds_t_block"):
+        add_number(group, name, np.float64, brian_dimension(unit("s")[0]))
+    built.groups[CIRCUIT] = group
+    built.register(
+        group, *built.circuit.parameters, *built.circuit.gates, "ds_t_phase", "ds_t_block"
+    )
+    built.network.add(group)
+
+
+def _build_population(built: Built, population: Population) -> None:
+    count = population.size * built.protocol.batch
+    spiking = {n: t for n, t in _spiking(population).items() if t is not None}
+    # Without dtype, numbers have the precision of the run, but `lastspike` that of the clock.
+    group = NeuronGroup(
+        count, _model(population), method="euler", clock=built.clock, name=population.name,
+        namespace=FUNCTIONS, codeobj_class=built.codeobj_class, **spiking,
+    )  # fmt: skip
+    _hold_refractory(group, population)
+    texts = [inline_of(population, n) for n in population.variables]
+    texts += [spiking[n] for n in ("threshold", "refractory") if n in spiking]
+    texts += [x.expression for x in statements(spiking.get("reset", ""))]
+    symbols = {s for text in texts for s in names(parse(text))}
+    refer_shared(built, group, population, symbols - set(population.variables))
+    plain = [n for n, d in population.variables.items() if d.kind != "subexpression"]
+    plain += [LAST_SPIKE] if population.refractory_text is not None else []
+    built.groups[population.name] = group
+    built.register(group, *plain)
+    for name in population.inputs:
+        used = slots(built.protocol, f"{population.name}.{name}")
+        if used:
+            _add_slots(built, group, name, population.variables[name].unit, used, count)
+    built.network.add(group)
+
+
+_FREE = "ds_free"
+
+
+def _model(population: Population) -> str:
+    """Return the equations; a state that is held while refractory has a factor of 0 then.
+
+    Brian2's own flag makes a branch of it, which keeps the loop from being vectorised.
+    """
+    held = [n for n, d in population.variables.items() if REFRACTORY in d.flags]
+    if not held:
+        return model_text(population)
+    assert population.refractory is not None
+    period = inline(population.refractory, population.transfer)
+    free = f"{_FREE} = int(timestep(t - lastspike, dt) >= timestep({period}, dt)) : 1"
+    lines = [declared_text(population, d, _FREE) for d in population.variables.values()]
+    return "\n".join([*lines, free])
+
+
+def _hold_refractory(group: NeuronGroup, population: Population) -> None:
+    """Keep pathways, too, from changing the states that are held while refractory, as Brian2 does."""
+    for name, declared in population.variables.items():
+        if REFRACTORY in declared.flags:
+            group.variables[name].set_conditional_write(group.variables["not_refractory"])
+    if population.refractory_text is not None:
+        group.state_updater.override_conditional_write = ["not_refractory"]
+
+
+def _spiking(population: Population) -> dict[str, str | None]:
+    """Return threshold, reset and refractory period as Brian2 takes them, None where there is none."""
+    texts = {"threshold": population.threshold, "refractory": population.refractory_text}
+    inlined = {n: inline(t, population.transfer) if t else None for n, t in texts.items()}
+    reset = [
+        f"{x.target} {x.operator} {inline(x.expression, population.transfer)}"
+        for x in statements(population.reset)
+    ]
+    return {**inlined, "reset": "\n".join(reset) or None}
+
+
+def inline_of(population: Population, name: str) -> str:
+    """Return a variable's right-hand side with transfer functions in place, `0` if it has none."""
+    expression = population.variables[name].expression
+    return inline(expression, population.transfer) if expression else "0"
+
+
+def _add_slots(built: Built, group: Group, name: str, text: str, used: Any, count: int) -> None:
+    dimension = brian_dimension(unit(text)[0])
+    for variable, size in ((base(name), count), *((s.switch, 1) for s in used)):
+        kind = brian_dimension(unit("1")[0]) if size == 1 and variable != base(name) else dimension
+        add_variable(group, variable, size, built.dtype, kind)
+        built.register(group, variable)
+    for slot in used:
+        if slot.random:
+            _number_elements(built, group)
+            add_number(group, slot.noise, np.int64)
+            add_array(group, slot.state, count, built.dtype)
+            built.register(group, slot.noise, slot.state)
+        for name_, text_ in slot.units.items():
+            dims = dimension if text_ == "x" else brian_dimension(unit(text_)[0])
+            # Times are compared with the clock, which is double also in single precision.
+            dtype = np.float64 if text_ == "s" else built.dtype
+            add_variable(group, slot.field(name_), count, dtype, dims)
+            built.register(group, slot.field(name_))
+
+
+def _number_elements(built: Built, group: Group) -> None:
+    """Make known which of a step's random numbers each element gets: its unit's and sample's."""
+    if ELEMENT in group.variables:
+        return
+    if built.protocol.batch == 1:
+        group.variables.add_reference(ELEMENT, group, "i")
+        return
+    count = int(group.variables["N"].get_value())
+    add_array(group, ELEMENT, count, np.int64, constant=True)
+    built.register(group, ELEMENT)
+
+
+def _build_matrix(built: Built, matrix: Matrix) -> None:
+    rows, columns = built.circuit.shape(matrix)
+    holder = Holder(matrix.name, rows * columns, built.clock)
+    add_array(holder, WEIGHT, rows * columns, built.dtype, brian_dimension(unit(matrix.unit)[0]))
+    built.groups[matrix.name] = holder
+    built.register(holder, WEIGHT)
+    built.network.add(holder)
+
+
+def _build_courses(built: Built) -> None:
+    paths = [(p, n) for p in built.circuit.populations for n in p.inputs]
+    for name in built.circuit.gates:
+        used = slots(built.protocol, name)
+        if used:
+            code = total(name, used)
+            assign(built, built.groups[CIRCUIT], code, COURSES, 1, f"ds_course_{name}")
+    for population, name in paths:
+        used = slots(built.protocol, f"{population.name}.{name}")
+        if used:
+            group = built.groups[population.name]
+            for clock in ("ds_t_phase", "ds_t_block"):
+                if clock not in group.variables:
+                    group.variables.add_reference(clock, built.groups[CIRCUIT], clock, index="0")
+            code = total(name, used)
+            assign(built, group, code, COURSES, 1, f"ds_course_{population.name}_{name}")
+
+
+def _build_projections(built: Built, dense: Dense) -> int:
+    order = 0
+    for path in evaluation_order(built.circuit):
+        target = built.arrays[path]
+        into = [p for p in built.circuit.projections if p.target == path]
+        for index, projection in enumerate(into):
+            source, order = materialise(built, projection.source, START, order)
+            built.network.add(
+                dense.product(built, projection, source, target, add=index > 0, order=order)
+            )
+            order += 1
+    return order
+
+
+def materialise(built: Built, path: str, when: str, order: int) -> tuple[ArrayVariable, int]:
+    """Return the array of a variable, making one that is refreshed each step if it is a subexpression."""
+    if path in built.arrays:
+        return built.arrays[path], order
+    name, variable = path.split(".")
+    group = built.groups[name]
+    hidden = f"ds_value_{variable}"
+    declared = built.circuit.population(name).variables[variable]
+    add_array(
+        group,
+        hidden,
+        group.variables["N"].get_value(),
+        built.dtype,
+        brian_dimension(unit(declared.unit)[0]),
+    )
+    assign(built, group, f"{hidden} = {variable}", when, order, f"ds_value_{name}_{variable}")
+    built.arrays[path] = group.variables[hidden]
+    return built.arrays[path], order + 1
+
+
+def _materialise_recorded(built: Built, order: int) -> None:
+    for path in built.protocol.recorded():
+        if "." in path:
+            _, order = materialise(built, path, START, order)

@@ -1,0 +1,55 @@
+"""What distinguishes back ends: who does the dense operations, feeding, recording and guarding."""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from brian2.core.base import BrianObject
+from brian2.core.variables import ArrayVariable
+from brian2.groups.neurongroup import NeuronGroup
+
+from dendrosim.circuit.circuit import Projection
+from dendrosim.engine.network.parts import Built
+from dendrosim.engine.network.weight_updates import Update
+
+
+class Dense(ABC):
+    """What a back end supplies: Brian2 objects for everything that is not element-wise on a population.
+
+    To add a back end, implement these seven; each returns an object that Brian2 runs once a step.
+    `codeobj_class` is the kind of Brian2's code objects of populations and pathways, None for its own.
+    """
+
+    codeobj_class: Any = None
+
+    @abstractmethod
+    def feed(self, network: Built) -> BrianObject:
+        """Set inputs and gates from the timeline; first in the step."""
+
+    @abstractmethod
+    def product(
+        self, network: Built, projection: Projection, source: ArrayVariable, target: ArrayVariable,
+        *, add: bool, order: int,
+    ) -> BrianObject:  # fmt: skip
+        """target = matrix source, or target += matrix source if `add`."""
+
+    @abstractmethod
+    def update(self, network: Built, update: Update, order: int) -> list[BrianObject]:
+        """One step of a matrix's plasticity."""
+
+    @abstractmethod
+    def invert(
+        self, network: Built, inverse: ArrayVariable, of: ArrayVariable, order: int
+    ) -> BrianObject:
+        """Refresh the inverse of a square matrix after its plasticity."""
+
+    @abstractmethod
+    def record(self, network: Built) -> BrianObject:
+        """Keep what is to be kept in this step."""
+
+    @abstractmethod
+    def spikes(self, network: Built, group: NeuronGroup, index: int) -> BrianObject:
+        """Keep the spikes of a population, the `index`-th of those recorded; after thresholds."""
+
+    @abstractmethod
+    def guard(self, network: Built) -> BrianObject:
+        """Stop at non-finite numbers; last in the step."""

@@ -1,0 +1,84 @@
+"""A network while it is being built: its parts by name, and the steps that every part needs."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from brian2.core.clocks import Clock
+from brian2.core.network import Network
+from brian2.core.variables import ArrayVariable
+from brian2.groups.group import CodeRunner, Group
+
+from dendrosim.circuit.circuit import Circuit, Owner
+from dendrosim.circuit.dimension_check import brian_dimension
+from dendrosim.engine.network.groups import add_array, add_number
+from dendrosim.engine.plan.timeline import CIRCUIT
+from dendrosim.protocol.protocol import Protocol
+
+if TYPE_CHECKING:
+    from dendrosim.engine.network.synapses import Bundle
+
+
+@dataclass
+class Built:
+    """A network and the registry of its arrays: key -> Brian2 variable."""
+
+    protocol: Protocol
+    dtype: Any
+    clock: Clock
+    network: Network
+    codeobj_class: Any = None
+    arrays: dict[str, ArrayVariable] = field(default_factory=dict)
+    groups: dict[str, Group] = field(default_factory=dict)
+    ones: list[str] = field(default_factory=list)
+    bundles: dict[str, "Bundle"] = field(default_factory=dict)
+    assigned: int = 0
+
+    @property
+    def circuit(self) -> Circuit:
+        return self.protocol.circuit
+
+    def register(self, group: Group, *variables: str) -> None:
+        """Make variables of a group known as `group.variable`."""
+        for name in variables:
+            self.arrays[f"{group.name}.{name}"] = group.variables[name]
+
+
+def add_variable(
+    group: Group, name: str, count: int, dtype: Any, dimension: Any, constant: bool = False
+) -> None:
+    if count == 1:
+        add_number(group, name, dtype, dimension, constant)
+    else:
+        add_array(group, name, count, dtype, dimension, constant)
+
+
+def refer_shared(
+    built: Built, group: Group, owner: Owner, symbols: set[str], prefix: str = ""
+) -> None:
+    """Make the parameters and gates that an owner's equations use known to a group.
+
+    They get their own names, with a prefix if one is given.
+    """
+    for symbol in sorted(symbols):
+        name = prefix + symbol
+        if symbol in owner.parameters:
+            value = owner.parameters[symbol]
+            count = 1 if value.scalar else int(group.variables["N"].get_value())
+            add_variable(group, name, count, built.dtype, brian_dimension(value.dimension), True)
+            built.register(group, name)
+        else:
+            scoped = built.circuit.scoped(owner, symbol)
+            if scoped in built.circuit.parameters or scoped in built.circuit.gates:
+                group.variables.add_reference(name, built.groups[CIRCUIT], scoped, index="0")
+
+
+def assign(built: Built, group: Group, code: str, when: str, order: int, name: str) -> None:
+    """Run element-wise code on a group once a step; `name` is made unique by a running number."""
+    built.assigned += 1
+    name = f"ds_code{built.assigned}_{name.removeprefix('ds_')}"
+    built.network.add(
+        CodeRunner(
+            group, "stateupdate", code=code, clock=built.clock, when=when, order=order, name=name,
+            check_units=False, codeobj_class=built.codeobj_class,
+        )
+    )  # fmt: skip

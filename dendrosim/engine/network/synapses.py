@@ -1,0 +1,100 @@
+"""A pathway as Brian2 synapses. Whom they connect is data that the back end puts in.
+
+Everything that belongs to the synapse (variables, weight, parameters, names of its own statements) gets a
+prefix in the program: Brian2 lets a variable of the target population hide a name without suffix.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from brian2.core.variables import DynamicArrayVariable
+from brian2.synapses.synapses import Synapses, SynapticPathway
+
+from dendrosim.circuit.circuit import Circuit, Pathway
+from dendrosim.circuit.dimension_check import brian_dimension, brian_unit
+from dendrosim.circuit.pathway import WEIGHT
+from dendrosim.engine.network.groups import add_number
+from dendrosim.engine.network.parts import Built, refer_shared
+from dendrosim.engine.network.random_numbers import FUNCTIONS
+from dendrosim.engine.plan.state_arrays import OWN
+from dendrosim.equations.assignments import statements
+from dendrosim.equations.rewriting import names, parse, rename
+from dendrosim.units import unit
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """The synapses of a pathway in Brian2: the object, and the array of each of their own variables."""
+
+    synapses: Synapses
+    values: dict[str, DynamicArrayVariable]
+
+    @property
+    def pathways(self) -> dict[str, SynapticPathway]:
+        """The directions in which spikes travel, `pre` and perhaps `post`."""
+        found = {n: getattr(self.synapses, n, None) for n in ("pre", "post")}
+        return {n: p for n, p in found.items() if p is not None}
+
+    @property
+    def delay(self) -> DynamicArrayVariable:
+        """The array of delays."""
+        return self.synapses.pre.variables["delay"]
+
+
+def build_pathway(built: Built, pathway: Pathway) -> Bundle:
+    """Build the synapses of a pathway, not connected yet."""
+    own = _own(built.circuit, pathway)
+    options: dict[str, Any] = {"on_pre": _code(pathway.on_pre, own)}
+    if pathway.on_post:
+        options["on_post"] = _code(pathway.on_post, own)
+    # Without dtype, numbers have the precision of the run, but `lastupdate` that of the clock.
+    synapses = Synapses(
+        built.groups[pathway.pre], built.groups[pathway.post], _model(pathway, own), **options,
+        clock=built.clock, name=pathway.name, namespace=FUNCTIONS,
+        codeobj_class=built.codeobj_class,
+    )  # fmt: skip
+    built.groups[pathway.name] = synapses
+    symbols = {s for s in own if s not in pathway.variables and s != WEIGHT}
+    refer_shared(built, synapses, pathway, symbols, OWN)
+    if pathway.weight_dimension is not None and not pathway.varied:
+        dimension = brian_dimension(pathway.weight_dimension)
+        add_number(synapses, OWN + WEIGHT, built.dtype, dimension, constant=True)
+        built.register(synapses, OWN + WEIGHT)
+    built.network.add(synapses)
+    values = {name: synapses.variables[OWN + name] for name in pathway.synaptic()}
+    return Bundle(synapses, values)
+
+
+def _own(circuit: Circuit, pathway: Pathway) -> dict[str, str]:
+    """Return symbol to its name in the program, for whatever is no variable of a population."""
+    code = [*statements(pathway.on_pre), *statements(pathway.on_post)]
+    texts = [d.expression for d in pathway.variables.values() if d.expression]
+    symbols = {
+        s for text in (*texts, *(line.expression for line in code)) for s in names(parse(text))
+    }
+    own = {s for s in symbols if s in pathway.variables or s in pathway.parameters or s == WEIGHT}
+    own |= {s for s in symbols if circuit.symbol(pathway, s) is not None}
+    own |= {line.target for line in code if not line.target.endswith(("_pre", "_post"))}
+    return {s: OWN + s for s in own}
+
+
+def _model(pathway: Pathway, own: dict[str, str]) -> str:
+    lines = []
+    for name, line in pathway.variables.items():
+        dimension = brian_unit(unit(line.unit)[0])
+        if line.kind == "state":
+            rate = rename(line.expression, own)
+            lines.append(f"d{OWN}{name}/dt = {rate} : {dimension} (event-driven)")
+        else:
+            lines.append(f"{OWN}{name} : {dimension}")
+    if pathway.varied:
+        assert pathway.weight_dimension is not None
+        lines.append(f"{OWN}{WEIGHT} : {brian_unit(pathway.weight_dimension)} (constant)")
+    return "\n".join(lines)
+
+
+def _code(text: str, own: dict[str, str]) -> str:
+    return "\n".join(
+        f"{own.get(s.target, s.target)} {s.operator} {rename(s.expression, own)}"
+        for s in statements(text)
+    )

@@ -1,0 +1,160 @@
+"""Plasticity rules as matrix updates: outer products of factor arrays, and what runs element by element."""
+
+from dataclasses import dataclass, field
+
+from brian2.core.variables import ArrayVariable
+
+from dendrosim.circuit.circuit import Matrix, Population
+from dendrosim.engine.network.groups import Holder, add_array, add_number
+from dendrosim.engine.network.parts import Built, assign, refer_shared
+from dendrosim.engine.plan.state_arrays import WEIGHT
+from dendrosim.equations.plasticity import Rule, analyse, hoist
+from dendrosim.equations.rewriting import inline, names, parse
+
+FACTORS = "before_groups"
+
+
+@dataclass
+class Update:
+    """A matrix update in arrays: what the dense operations of a back end have to do in one step.
+
+    `post` and `pre` of `outer` are factor arrays (units x samples); with a `scale` the outer product is kept
+    in the array `product` and enters `elementwise`. `elementwise` is text for dw/dt in the weight,
+    `product` arrays, hoisted factors and shared numbers; None if the whole rule is matrix products.
+    `decay` is the name of the array with the coefficient of w.
+    """
+
+    matrix: str
+    shape: tuple[int, int]
+    batch: int
+    holder: Holder
+    weight: ArrayVariable
+    decay: ArrayVariable | None = None
+    outer: list[tuple[ArrayVariable, ArrayVariable, ArrayVariable | None]] = field(
+        default_factory=list
+    )
+    elementwise: str | None = None
+    factors: dict[str, tuple[ArrayVariable, str]] = field(default_factory=dict)
+    averaged: bool = False
+
+
+class _Side:
+    """The factor arrays of one side of a matrix: variables themselves, or hidden arrays of texts."""
+
+    def __init__(self, built: Built, matrix: Matrix, population: Population, suffix: str) -> None:
+        self.built, self.matrix, self.population, self.suffix = built, matrix, population, suffix
+        self.count = population.size * built.protocol.batch
+        self.holder: Holder | None = None
+        self.code: list[str] = []
+
+    def array(self, text: str | None) -> ArrayVariable:
+        """Return the array of a factor text; a factor of 1 is an array of ones."""
+        variable = (text or "").removesuffix(f"_{self.suffix}")
+        path = f"{self.population.name}.{variable}"
+        if text and text.endswith(f"_{self.suffix}") and path in self.built.arrays:
+            return self.built.arrays[path]
+        if self.holder is None:
+            self.holder = Holder(
+                f"ds_{self.matrix.name}_{self.suffix}", self.count, self.built.clock
+            )
+            self.built.network.add(self.holder)
+            self.built.groups[self.holder.name] = self.holder
+        name = f"ds_factor{len(self.code)}"
+        add_array(self.holder, name, self.count, self.built.dtype)
+        if text is None:
+            self.built.register(self.holder, name)
+            self.built.ones.append(f"{self.holder.name}.{name}")
+            self.code.append("")
+        else:
+            self._refer(text)
+            self.code.append(f"{name} = {text}")
+        return self.holder.variables[name]
+
+    def _refer(self, text: str) -> None:
+        assert self.holder is not None
+        symbols = {s for s in names(parse(text)) if s not in self.holder.variables}
+        group = self.built.groups[self.population.name]
+        for symbol in sorted(symbols):
+            if symbol.endswith(f"_{self.suffix}"):
+                self.holder.variables.add_reference(
+                    symbol, group, symbol.removesuffix(f"_{self.suffix}")
+                )
+        owner_group = self.built.groups[self.matrix.name]
+        for symbol in sorted(symbols - set(self.holder.variables)):
+            if symbol in self.matrix.parameters:
+                if symbol not in owner_group.variables:
+                    refer_shared(self.built, owner_group, self.matrix, {symbol})
+                self.holder.variables.add_reference(symbol, owner_group, symbol, index="0")
+            else:
+                refer_shared(self.built, self.holder, self.matrix, {symbol})
+
+    def finish(self) -> None:
+        """Add the code that refreshes the hidden arrays."""
+        code = "\n".join(line for line in self.code if line)
+        if self.holder is not None and code:
+            assign(self.built, self.holder, code, FACTORS, 0, f"ds_factors_{self.holder.name}")
+
+
+def update_of(built: Built, matrix: Matrix) -> Update:
+    post, pre = (built.circuit.population(n) for n in (matrix.post, matrix.pre))
+    rate = inline(matrix.rate, post.transfer)
+    rule = analyse(rate, matrix.weight)
+    shape, batch = built.circuit.shape(matrix), built.protocol.batch
+    holder = built.groups[matrix.name]
+    update = Update(matrix.name, shape, batch, holder, holder.variables[WEIGHT])
+    sides = {
+        "post": _Side(built, matrix, post, "post"),
+        "pre": _Side(built, matrix, pre, "pre"),
+    }
+    refer_shared(built, holder, matrix, names(parse(rate)))
+    elementwise = _products(built, update, rule, sides)
+    if elementwise or rule.local or rule.general:
+        _elementwise(built, update, rule, matrix.weight, elementwise, sides)
+    elif rule.decay:
+        add_number(holder, "ds_decay", built.dtype)
+        assign(built, holder, f"ds_decay = {rule.decay}", FACTORS, 0, f"ds_decay_{matrix.name}")
+        update.decay = holder.variables["ds_decay"]
+    for side in sides.values():
+        side.finish()
+    return update
+
+
+def _products(built: Built, update: Update, rule: Rule, sides: dict[str, _Side]) -> list[str]:
+    """Add the outer products of a rule; return the texts of those that are scaled by the weight."""
+    terms = []
+    for index, outer in enumerate(rule.outer):
+        post, pre = sides["post"].array(outer.post), sides["pre"].array(outer.pre)
+        product = None
+        if outer.weight is not None:
+            name = f"ds_product{index}"
+            rows, columns = update.shape
+            add_array(update.holder, name, rows * columns, built.dtype)
+            product = update.holder.variables[name]
+            terms.append(f"({outer.weight})*{name}")
+        update.outer.append((post, pre, product))
+    return terms
+
+
+def _elementwise(
+    built: Built,
+    update: Update,
+    rule: Rule,
+    weight: str,
+    terms: list[str],
+    sides: dict[str, _Side],
+) -> None:
+    parts = list(terms)
+    if rule.decay:
+        parts.append(f"({rule.decay})*{weight}")
+    if rule.local:
+        parts.append(rule.local)
+    if rule.general:
+        text, found = hoist(rule.general, weight)
+        update.averaged = True
+        for symbol, expression in found.items():
+            kind = "post" if symbol.endswith("_post") else "pre"
+            update.factors[symbol] = (sides[kind].array(expression), kind)
+        parts.append(text)
+    if weight not in update.holder.variables:
+        update.holder.variables.add_reference(weight, update.holder, WEIGHT)
+    update.elementwise = " + ".join(f"({p})" for p in parts)

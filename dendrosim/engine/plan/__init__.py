@@ -1,0 +1,1 @@
+"""A protocol and its state as plain arrays, without Brian2."""

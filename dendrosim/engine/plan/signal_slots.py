@@ -1,0 +1,104 @@
+"""How signals that are formulas become compiled text with data.
+
+An input (or gate) that some phase drives by a `Course` gets slots, one per kind and per simultaneous use.
+A slot has hidden variables for the fields of its signal and a switch; which phase uses it with which numbers is
+data, so another protocol of the same structure needs no compilation.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dendrosim.equations.rewriting import rename
+from dendrosim.protocol.protocol import Protocol
+from dendrosim.signals.base import Course
+from dendrosim.signals.process import Process
+
+ELEMENT = "ds_element"
+"""Which of a step's random numbers each element of a population gets."""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One use of a kind of course for one variable; `prefix` starts the names of its hidden variables."""
+
+    prefix: str
+    kind: type[Course]
+
+    @property
+    def switch(self) -> str:
+        """Hidden variable that is 1 while a phase uses the slot."""
+        return f"{self.prefix}_on"
+
+    def field(self, name: str) -> str:
+        """Hidden variable of a field of the signal."""
+        return f"{self.prefix}_{name}"
+
+    @property
+    def units(self) -> Mapping[str, str]:
+        """Unit of every number that the slot's texts use."""
+        return self.kind.number_units if issubclass(self.kind, Process) else self.kind.units
+
+    @property
+    def random(self) -> bool:
+        """Whether the slot draws random numbers."""
+        return issubclass(self.kind, Process)
+
+    @property
+    def noise(self) -> str:
+        """Hidden number from which the random numbers of a step are derived."""
+        return f"{self.prefix}_noise"
+
+    @property
+    def state(self) -> str:
+        """Hidden number of each unit that a process renews."""
+        return f"{self.prefix}_z"
+
+    @property
+    def expression(self) -> str:
+        """Text of the slot's contribution in hidden variables."""
+        return rename(self.kind.text, self._mapping())
+
+    @property
+    def update(self) -> str:
+        """Assignment that renews the hidden state of a process."""
+        assert issubclass(self.kind, Process)
+        return f"{self.state} = {rename(self.kind.update, self._mapping())}"
+
+    def _mapping(self) -> dict[str, str]:
+        mapping = {name: self.field(name) for name in self.units}
+        own = {"z": self.state, "noise": self.noise, "i": ELEMENT} if self.random else {}
+        return {**mapping, **own, "t": "ds_t_phase", "t_block": "ds_t_block"}
+
+
+def base(name: str) -> str:
+    """Return the hidden variable that holds what is not a formula: constants, samples, tables."""
+    return f"ds_base_{name}"
+
+
+def slots(protocol: Protocol, path: str) -> tuple[Slot, ...]:
+    """Return the slots of an input (`population.variable`) or gate (plain name)."""
+    most: Counter[type[Course]] = Counter()
+    for block in protocol.blocks:
+        for phase in block.phases:
+            drives = protocol.drive(phase, path) if "." in path else protocol.gate(phase, path)
+            counts = Counter(type(d) for d in drives if isinstance(d, Course))
+            for kind, number in counts.items():
+                most[kind] = max(most[kind], number)
+    kinds = [kind for kind in sorted(most, key=lambda k: k.__name__) for _ in range(most[kind])]
+    variable = path.rpartition(".")[2]
+    return tuple(Slot(f"ds_slot{i}_{variable}", kind) for i, kind in enumerate(kinds))
+
+
+def total(name: str, used: tuple[Slot, ...]) -> str:
+    """Return the code of a variable with slots: its base and every switched-on formula."""
+    parts = [base(name), *(f"int({s.switch} > 0.5)*({s.expression})" for s in used)]
+    return "\n".join([*(s.update for s in used if s.random), f"{name} = {' + '.join(parts)}"])
+
+
+def elements(units: int, samples: int) -> NDArray[np.int64]:
+    """Return the number that each element (units x samples, flat) has in a step's stream."""
+    return np.add.outer(np.arange(units), np.arange(samples) << 32).ravel()

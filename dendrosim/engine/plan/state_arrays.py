@@ -1,0 +1,134 @@
+"""Initial numbers of every array, and the complete final state: what goes into and comes out of a program."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dendrosim.circuit.circuit import Circuit, Matrix, Owner, Population
+from dendrosim.circuit.initial_values import Fixed
+from dendrosim.circuit.pathway import WEIGHT as SYNAPSE_WEIGHT
+from dendrosim.circuit.population import LAST_SPIKE
+from dendrosim.circuit.start_values import drawn, inverse
+from dendrosim.engine.plan.signal_slots import ELEMENT, elements
+from dendrosim.engine.plan.timeline import CIRCUIT, Timeline
+from dendrosim.errors import ShapeError
+from dendrosim.protocol.protocol import Protocol
+
+WEIGHT = "ds_weight"
+OWN = "ds_own_"
+"""Prefix of what belongs to a synapse in a program, so that it cannot hide a population's variable."""
+
+
+def state_keys(circuit: Circuit) -> dict[str, str]:
+    """Return the program's key of every state: `population.state` as it is, a matrix as its weight.
+
+    Where the time of a unit's last spike matters, it is a state as well, `population.lastspike`, in
+    seconds before the beginning (or end) of the run: not positive.
+    """
+    states = {f"{p.name}.{s}": f"{p.name}.{s}" for p in circuit.populations for s in states_of(p)}
+    return {**states, **{m.name: _key(m) for m in circuit.matrices if m.inverse_of is None}}
+
+
+def final_keys(circuit: Circuit) -> dict[str, str]:
+    """Return the program's key of all that is kept at the end: the states, and inverses of matrices."""
+    inverses = {m.name: _key(m) for m in circuit.matrices if m.inverse_of is not None}
+    return {**state_keys(circuit), **inverses}
+
+
+def _key(matrix: Matrix) -> str:
+    return f"{matrix.name}.{WEIGHT}"
+
+
+def states_of(population: Population) -> tuple[str, ...]:
+    """Return the names of a population's states, `lastspike` included if it is used."""
+    last = (LAST_SPIKE,) if population.refractory_text is not None else ()
+    return population.states + last
+
+
+def state_shape(protocol: Protocol, name: str) -> tuple[int, int]:
+    """Return (units, samples) of a state, (post, pre) of a matrix."""
+    circuit = protocol.circuit
+    if "." in name:
+        return circuit.population(name.split(".")[0]).size, protocol.batch
+    return circuit.shape(circuit.matrix(name))
+
+
+def initial_state(
+    protocol: Protocol, seed: int, given: Mapping[str, NDArray[Any]] | None = None
+) -> dict[str, NDArray[np.float64]]:
+    """Return the state a run starts from, by the names of `state_keys`.
+
+    Parameters
+    ----------
+    given : mapping, optional
+        Final state of another run. States of populations from a run with another batch are drawn
+        anew.
+
+    Raises
+    ------
+    ShapeError
+        If a given array does not fit.
+    """
+    result = {}
+    for name in state_keys(protocol.circuit):
+        shape = state_shape(protocol, name)
+        if given is not None and name in given:
+            array = np.asarray(given[name])
+            if "." in name and array.ndim == 1:
+                array = array[:, None]
+            if "." in name and array.ndim == 2 and array.shape[1] != shape[1]:
+                # another batch: activities start anew
+                array = drawn(protocol.circuit, name, shape, seed)
+            if array.shape != shape:
+                raise ShapeError(
+                    f"initial state of {name} has shape {array.shape}, this protocol needs {shape}"
+                )
+            result[name] = array
+        else:
+            result[name] = drawn(protocol.circuit, name, shape, seed)
+    return result
+
+
+def parameter_values(circuit: Circuit, batch: int) -> dict[str, NDArray[np.float64]]:
+    """Return the flat value of every parameter and gate array by program key."""
+    values = {f"{CIRCUIT}.{k}": np.array([v.value]) for k, v in circuit.parameters.items()}
+    values |= {f"{CIRCUIT}.{k}": np.array([v]) for k, v in circuit.gates.items()}
+    owners: tuple[Owner, ...] = (*circuit.populations, *circuit.matrices)
+    for owner in owners:
+        for name, value in owner.parameters.items():
+            flat = np.atleast_1d(np.asarray(value.value, dtype=float))
+            declared = isinstance(owner, Population) and name in owner.variables
+            if isinstance(owner, Population) and (declared or not value.scalar):
+                flat = np.repeat(np.broadcast_to(flat, (owner.size,)), batch)
+            values[f"{owner.name}.{name}"] = flat
+    for pathway in circuit.pathways:
+        shared = {n: float(v.value) for n, v in pathway.parameters.items()}
+        if isinstance(pathway.weight, Fixed) and not pathway.varied:
+            shared[SYNAPSE_WEIGHT] = float(pathway.weight.value.value)
+        values |= {f"{pathway.name}.{OWN}{n}": np.array([v]) for n, v in shared.items()}
+    return values
+
+
+def all_values(
+    protocol: Protocol, line: Timeline, state: Mapping[str, NDArray[Any]], ones: list[str]
+) -> dict[str, NDArray[Any]]:
+    """Return the flat start value of every program array that does not start at zero."""
+    keys = state_keys(protocol.circuit)
+    values: dict[str, NDArray[Any]] = {keys[n]: np.ravel(a) for n, a in state.items()}
+    values |= parameter_values(protocol.circuit, protocol.batch)
+    for matrix in protocol.circuit.matrices:
+        if matrix.inverse_of is not None:
+            values[_key(matrix)] = inverse(matrix, state[matrix.inverse_of]).ravel()
+    for fills in line.fills:
+        for fill in fills:  # fields of signals that no phase has used yet still need finite values
+            if fill.key not in values and not fill.samples and not fill.tables:
+                repeat = protocol.batch if fill.constant.size > 1 else 1
+                values[fill.key] = np.repeat(fill.constant, repeat)
+    values |= {key: np.ones(1) for key in ones}
+    for noise in line.noises:
+        values[f"{noise.group}.{noise.state}"] = noise.start.ravel()
+        if protocol.batch > 1:
+            values[f"{noise.group}.{ELEMENT}"] = elements(*noise.start.shape)
+    return values

@@ -1,0 +1,112 @@
+"""The synapses of a run: who is connected to whom, with which delays, weights and start values.
+
+Drawn in Python from streams named after the pathway, so they are the same on every back end and do not
+change when another object is added. In a batch every sample has the same connections among its own units.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dendrosim.circuit.circuit import Pathway
+from dendrosim.circuit.initial_values import Fixed, stream
+from dendrosim.errors import MemoryLimitError, ParameterError
+from dendrosim.machine.memory import available, readable
+from dendrosim.protocol.protocol import Protocol
+
+# Of a synapse while it is drawn, handed over and in the spike queue; and of each variable it has for itself.
+_BYTES, _BYTES_PER_VALUE = 64, 24
+_MOST, _LONGEST = 2**31 - 1, 10_000_000
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """The synapses of one pathway; `pre` and `post` count elements (units x samples).
+
+    `delays` are in seconds, one for each synapse or one for all; `values` the start values of the
+    variables that every synapse has for itself.
+    """
+
+    pre: NDArray[np.int32]
+    post: NDArray[np.int32]
+    delays: NDArray[np.float64]
+    values: Mapping[str, NDArray[np.float64]]
+
+
+def wirings(protocol: Protocol, seed: int) -> dict[str, Wiring]:
+    """Return the synapses of every pathway.
+
+    Raises
+    ------
+    ParameterError
+        If a delay is drawn that is shorter than a time step.
+    MemoryLimitError
+        If there would be more synapses than the memory holds.
+    """
+    _check_memory(protocol)
+    return {p.name: _wiring(protocol, p, seed) for p in protocol.circuit.pathways}
+
+
+def _wiring(protocol: Protocol, pathway: Pathway, seed: int) -> Wiring:
+    circuit, batch = protocol.circuit, protocol.batch
+    post, pre = circuit.population(pathway.post).size, circuit.population(pathway.pre).size
+    same = pathway.post == pathway.pre
+    rng = stream(seed, f"connections.{pathway.name}")
+    to, from_ = pathway.connect.draw(post, pre, same, rng)
+    values = {
+        name: initial.sample((len(to),), stream(seed, f"synapses.{pathway.name}.{name}"))
+        for name, initial in pathway.synaptic().items()
+    }
+    samples = np.arange(batch)
+    return Wiring(
+        pre=(from_[:, None] * batch + samples).ravel().astype(np.int32),
+        post=(to[:, None] * batch + samples).ravel().astype(np.int32),
+        delays=_delays(protocol, pathway, len(to), seed),
+        values={name: np.repeat(value, batch) for name, value in values.items()},
+    )
+
+
+def _delays(protocol: Protocol, pathway: Pathway, count: int, seed: int) -> NDArray[np.float64]:
+    """Return delays as whole numbers of time steps, in seconds."""
+    dt, delay = protocol.time_step, pathway.delay
+    if delay is None:
+        return np.zeros(1)
+    if isinstance(delay, Fixed) and delay.value.scalar:
+        steps = round(float(delay.value.value) / dt)
+        _check_longest(pathway, steps, dt)
+        return np.array([steps * dt])
+    drawn = delay.sample((count,), stream(seed, f"delays.{pathway.name}"))
+    if count and drawn.min() < dt * (1 - 1e-9):
+        raise ParameterError(
+            f"{pathway}: a delay of {drawn.min() * 1e3:.3g} ms was drawn, shorter than the time step of "
+            f"{dt * 1e3:g} ms; choose a distribution that stays above it, such as Uniform"
+        )
+    steps = np.round(drawn / dt)
+    _check_longest(pathway, float(np.max(steps, initial=0)), dt)
+    return np.repeat(steps * dt, protocol.batch)
+
+
+def _check_longest(pathway: Pathway, steps: float, dt: float) -> None:
+    if steps > _LONGEST:
+        raise ParameterError(
+            f"{pathway}: a delay of {steps * dt:g} s is {steps:.3g} time steps; the queue of spikes holds "
+            f"{_LONGEST:.0e} steps, so make it shorter"
+        )
+
+
+def _check_memory(protocol: Protocol) -> None:
+    """Refuse, before anything is drawn, more synapses than memory holds or can be counted."""
+    sizes = {p.name: p.size for p in protocol.circuit.populations}
+    total = 0.0
+    for pathway in protocol.circuit.pathways:
+        count = pathway.connect.expected(sizes[pathway.post], sizes[pathway.pre]) * protocol.batch
+        needed = count * (_BYTES + _BYTES_PER_VALUE * len(pathway.synaptic()))
+        total += needed
+        if total > available() or count > _MOST:
+            raise MemoryLimitError(
+                f"{pathway}: about {count:.3g} synapses need {readable(needed)}, all pathways so far "
+                f"{readable(total)}, but only {readable(available())} of memory are free and one pathway can "
+                f"have {_MOST:.2g} synapses; connect fewer, or use a matrix"
+            )

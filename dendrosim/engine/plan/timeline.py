@@ -1,0 +1,231 @@
+"""A protocol as plain arrays: which phase starts at which step and what it sets. Shared by all back ends."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import accumulate
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dendrosim.circuit.initial_values import stream
+from dendrosim.engine.plan.signal_slots import Slot, base, slots
+from dendrosim.protocol.protocol import Phase, Protocol
+from dendrosim.protocol.schedule import shown_pieces
+from dendrosim.signals.base import Course, Signal
+from dendrosim.signals.constant import Constant
+from dendrosim.signals.process import Process
+from dendrosim.signals.samples import Samples
+from dendrosim.signals.table import Table
+
+CIRCUIT = "ds_circuit"
+
+
+@dataclass(frozen=True)
+class Fill:
+    """What an array holds during a phase: constant + rows of data sets + tables in time.
+
+    `constant` has one number per unit (or one in all); a table is (values times x units or times x 1,
+    interval in seconds, whether linear).
+    """
+
+    key: str
+    constant: NDArray[np.float64]
+    samples: tuple[str, ...] = ()
+    tables: tuple[tuple[NDArray[np.float64], float, bool], ...] = ()
+
+
+@dataclass(frozen=True)
+class Noise:
+    """The stream of random numbers of one process.
+
+    `base` and `state` are hidden variables of `group`: what the numbers of a step are derived from, and
+    what the process renews, which begins with `start` (units x samples).
+    """
+
+    group: str
+    base: str
+    state: str
+    key: int
+    start: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A phase of a trial: first step, index in `fills`, place in the order of rows, first step of its block."""
+
+    start: int
+    kind: int
+    row: int
+    block_start: int
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """The segments of a block: `trials` times a cycle of phases.
+
+    `start` is its first step, `offsets` are those of the phases in a cycle of `cycle` steps, `kind` is the first
+    phase's index in `fills`; from `row` on, the order of rows has `per_trial` for each trial.
+    """
+
+    start: int
+    cycle: int
+    offsets: tuple[int, ...]
+    trials: int
+    kind: int
+    row: int
+    per_trial: int
+
+    def __len__(self) -> int:
+        return self.trials * len(self.offsets)
+
+    def __getitem__(self, index: int) -> Segment:
+        trial, phase = divmod(index, len(self.offsets))
+        return Segment(
+            self.start + trial * self.cycle + self.offsets[phase],
+            self.kind + phase,
+            self.row + trial * self.per_trial,
+            self.start,
+        )
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """The protocol unrolled. It does not grow with the number of trials.
+
+    Attributes
+    ----------
+    steps : int
+        Number of time steps.
+    stretches : tuple of Stretch
+        The blocks.
+    order : callable
+        Yields the rows of the data sets in the order in which they are shown, `batch` per trial, some at a time.
+    fills : tuple of tuples of Fill
+        What each kind of segment (block and phase) sets when it begins.
+    labels : tuple of str
+        `block/phase` of each kind.
+    noises : tuple of Noise
+        The random numbers that processes draw.
+    """
+
+    steps: int
+    stretches: tuple[Stretch, ...]
+    order: Callable[[], Iterator[NDArray[np.int32]]]
+    fills: tuple[tuple[Fill, ...], ...]
+    labels: tuple[str, ...]
+    noises: tuple[Noise, ...] = ()
+
+    def segment(self, index: int) -> Segment | None:
+        """Return a segment by its number, None after the last."""
+        for stretch in self.stretches:
+            if index < len(stretch):
+                return stretch[index]
+            index -= len(stretch)
+        return None
+
+
+def timeline(protocol: Protocol, seed: int) -> Timeline:
+    """Unroll a protocol."""
+    stretches: list[Stretch] = []
+    fills: list[tuple[Fill, ...]] = []
+    labels: list[str] = []
+    step = row = 0
+    for block in protocol.blocks:
+        durations = [protocol.steps(p.duration) for p in block.phases]
+        offsets, trials = (0, *accumulate(durations[:-1])), protocol.trials(block)
+        per_trial = protocol.batch if protocol.rows(block) else 0
+        stretches.append(Stretch(step, sum(durations), offsets, trials, len(fills), row, per_trial))
+        fills += [tuple(_fills(protocol, phase)) for phase in block.phases]
+        labels += [f"{block.name}/{p.name}" for p in block.phases]
+        step += trials * sum(durations)
+        row += trials * per_trial
+    return Timeline(
+        steps=step,
+        stretches=tuple(stretches),
+        order=partial(_order, protocol, seed),
+        fills=tuple(fills),
+        labels=tuple(labels),
+        noises=tuple(_noises(protocol, seed)),
+    )
+
+
+def _order(protocol: Protocol, seed: int) -> Iterator[NDArray[np.int32]]:
+    for block in protocol.blocks:
+        yield from shown_pieces(protocol, block, seed)
+
+
+def _noises(protocol: Protocol, seed: int) -> Iterator[Noise]:
+    for path in protocol.circuit.inputs:
+        population = path.partition(".")[0]
+        shape = (protocol.circuit.population(population).size, protocol.batch)
+        found: Counter[str] = Counter()
+        for slot in slots(protocol, path):
+            if slot.random:
+                kind = slot.kind.__name__
+                # Counted by kind: a signal added to the input must not change the others' numbers.
+                rng = stream(seed, f"noise.{path}.{kind}.{found[kind]}")
+                key = int(rng.integers(2**64, dtype=np.uint64))
+                first = _first(protocol, path, slot.kind, found[kind])
+                found[kind] += 1
+                yield Noise(
+                    population, slot.noise, slot.state, key,
+                    first.start(shape, rng, protocol.time_step),
+                )  # fmt: skip
+
+
+def _first(protocol: Protocol, path: str, kind: type[Signal], place: int) -> Process:
+    """Return the `place`-th signal of a kind that drives an input, from the first phase with so many."""
+    for block in protocol.blocks:
+        for phase in block.phases:
+            drives = [d for d in protocol.drive(phase, path) if type(d) is kind]
+            if len(drives) > place:
+                found = drives[place]
+                assert isinstance(found, Process)
+                return found
+    raise AssertionError("a slot without a signal")
+
+
+def _fills(protocol: Protocol, phase: Phase) -> Iterator[Fill]:
+    for path in protocol.circuit.inputs:
+        population, variable = path.split(".")
+        size = protocol.circuit.population(population).size
+        used = slots(protocol, path)
+        name = base(variable) if used else variable
+        drives = protocol.drive(phase, path)
+        yield _static(f"{population}.{name}", drives, size)
+        yield from _courses(population, used, drives, size, protocol.time_step)
+    for gate in protocol.circuit.gates:
+        used = slots(protocol, gate)
+        drives = protocol.gate(phase, gate)
+        yield _static(f"{CIRCUIT}.{base(gate) if used else gate}", drives, 1)
+        yield from _courses(CIRCUIT, used, drives, 1, protocol.time_step)
+
+
+def _static(key: str, drives: tuple[Signal, ...], size: int) -> Fill:
+    constant = np.zeros(size)
+    for drive in drives:
+        if isinstance(drive, Constant):
+            constant = constant + drive.value.value
+    return Fill(
+        key,
+        constant,
+        tuple(d.data for d in drives if isinstance(d, Samples)),
+        tuple(
+            (d.si_values, float(d.interval.value), d.linear) for d in drives if isinstance(d, Table)
+        ),
+    )
+
+
+def _courses(
+    group: str, used: tuple[Slot, ...], drives: tuple[Signal, ...], size: int, dt: float
+) -> Iterator[Fill]:
+    waiting = [d for d in drives if isinstance(d, Course)]
+    for slot in used:
+        course = next((d for d in waiting if type(d) is slot.kind), None)
+        yield Fill(f"{group}.{slot.switch}", np.array([float(course is not None)]))
+        if course is not None:
+            waiting.remove(course)
+            for name, value in course.numbers(dt).items():
+                yield Fill(f"{group}.{slot.field(name)}", np.zeros(size) + value)

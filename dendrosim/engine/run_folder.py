@@ -1,0 +1,218 @@
+"""The folder of a run under way: what it needs to go on after an interrupt, a crash or a loss of power.
+
+`run.json` says how the run was begun, `protocol.json` what is run; the back end adds recordings and checkpoints.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dendrosim.errors import ResumeError, SpecError, StorageError
+from dendrosim.machine.cache import code_digest, package_version
+from dendrosim.protocol.protocol import Protocol
+
+FORMAT = 1
+RESUMABLE = ("cpp",)
+CHECKPOINT, START = "checkpoint.bin", "task.bin"
+_RECORD, _PROTOCOL, _LOCK = "run.json", "protocol.json", "lock"
+_PATIENCE = 5.0  # seconds; a program whose parent was killed finds out when it next reports
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a run was begun: all that its numbers depend on besides the protocol, and `notes` of the caller."""
+
+    backend: str
+    precision: str
+    threads: int
+    seed: int
+    notes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@contextmanager
+def held(folder: Path, make: bool) -> Iterator[int]:
+    """Hold the folder of a run, from before its first step until its result is saved; give the lock's descriptor.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+    make : bool
+        Whether it is that of a new run, which need not be there yet.
+
+    Raises
+    ------
+    ResumeError
+        If another process is at work there; for a new run, if it belongs to an interrupted one; else, if it does
+        not.
+    StorageError
+        If it cannot be written.
+    """
+    until = time.monotonic() + _PATIENCE
+    with ExitStack() as stack:
+        while True:
+            if make:
+                refuse_interrupted(folder)
+            else:
+                refuse_other(folder)
+            with _storing(folder):
+                if make:
+                    folder.mkdir(parents=True, exist_ok=True)
+                lock = stack.enter_context((folder / _LOCK).open("w"))
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    if time.monotonic() > until:
+                        raise ResumeError(
+                            f"another process is at work in {folder}: wait for its end, or end it"
+                        ) from None
+                else:
+                    if os.fstat(lock.fileno()).st_nlink:
+                        break  # else who had it deleted the folder
+                lock.close()
+                time.sleep(0.05)
+        yield lock.fileno()
+
+
+def begin(folder: Path, protocol: Protocol, settings: Settings) -> None:
+    """Write how a new run is begun into its folder, which is held.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be written.
+    """
+    with _storing(folder):
+        for path in folder.iterdir():
+            if path.name != _LOCK:
+                path.unlink()
+        (folder / _PROTOCOL).write_text(protocol.to_json())
+        record = {"format": FORMAT, **_versions(settings.backend), **asdict(settings)}
+        (folder / _RECORD).write_text(json.dumps(record, indent=1))
+
+
+def read(folder: Path) -> tuple[Protocol, Settings]:
+    """Return what an interrupted run runs, and how it was begun.
+
+    Raises
+    ------
+    ResumeError
+        If the folder is none of an interrupted run, or of one that can no longer go on with the same numbers.
+    """
+    try:
+        record = json.loads((folder / _RECORD).read_bytes())
+        format_, versions = (
+            record["format"],
+            {k: record[k] for k in ("dendrosim", "code", "target")},
+        )
+        settings = Settings(**{k: record[k] for k in Settings.__dataclass_fields__})
+    except FileNotFoundError:
+        raise ResumeError(_why_none(folder.parent)) from None
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise ResumeError(
+            f"{folder / _RECORD} cannot be read ({error}); run the protocol anew"
+        ) from None
+    _check_versions(folder, format_, versions, settings.backend)
+    if settings.backend not in RESUMABLE:
+        raise ResumeError(
+            f"cannot resume {folder.parent}: back end {settings.backend} keeps no checkpoints (only "
+            f"{', '.join(RESUMABLE)} does); run the protocol anew"
+        )
+    if not has_started(folder):
+        raise ResumeError(
+            f"cannot resume {folder.parent}: it ended before its first step; run the protocol anew"
+        )
+    try:
+        return Protocol.from_json((folder / _PROTOCOL).read_text()), settings
+    except (OSError, ValueError, SpecError) as error:
+        raise ResumeError(
+            f"{folder / _PROTOCOL} cannot be read ({error}); run the protocol anew"
+        ) from None
+
+
+def refuse_interrupted(folder: Path) -> None:
+    """Raise ResumeError if a new run in a folder would lose an interrupted one."""
+    if has_checkpoint(folder):
+        raise ResumeError(
+            f"{folder.parent} holds an interrupted run: go on with it by "
+            f"`dendrosim run --resume {folder.parent}`, or delete {folder}"
+        )
+
+
+def refuse_other(folder: Path) -> None:
+    """Raise ResumeError if there is no folder of an interrupted run."""
+    if not folder.is_dir():
+        raise ResumeError(_why_none(folder.parent))
+
+
+def remove(folder: Path) -> None:
+    """Delete the folder of a run that needs it no more, and that is held."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def has_checkpoint(folder: Path) -> bool:
+    """Whether a run can go on from somewhere else than its beginning."""
+    return (folder / CHECKPOINT).exists()
+
+
+def has_started(folder: Path) -> bool:
+    """Whether a run can go on at all, if only from its beginning."""
+    try:
+        backend = json.loads((folder / _RECORD).read_bytes())["backend"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
+    return backend in RESUMABLE and (folder / START).exists()
+
+
+def _why_none(folder: Path) -> str:
+    if folder.is_file():
+        return (
+            f"cannot resume {folder}: it is a file; give the folder that the run was given as --out"
+        )
+    if not folder.is_dir():
+        return f"cannot resume {folder}: there is no such folder"
+    if (folder / "result.nc").exists():
+        return f"cannot resume {folder}: its run is done, the result is in {folder / 'result.nc'}"
+    return f"cannot resume {folder}: it holds no interrupted run; give the folder that the run was given as --out"
+
+
+def _versions(backend: str) -> dict[str, str]:
+    """Return what decides besides the settings which numbers come out."""
+    target = ""
+    if backend == "cpp":
+        from dendrosim.engine.cpp.toolchain import fingerprint
+
+        target = fingerprint()
+    return {"dendrosim": package_version("dendrosim"), "code": code_digest(), "target": target}
+
+
+def _check_versions(folder: Path, format_: int, versions: dict[str, str], backend: str) -> None:
+    now = _versions(backend)
+    begun = f"cannot resume {folder.parent}: it was begun by"
+    if format_ != FORMAT or versions["code"] != now["code"]:
+        raise ResumeError(
+            f"{begun} another version of dendrosim ({versions['dendrosim']}) or of what it computes with; this "
+            f"is {now['dendrosim']} and would go on with other numbers: use that version, or run the protocol anew"
+        )
+    if versions["target"] != now["target"]:
+        raise ResumeError(
+            f"{begun} a program for another processor or compiler, and would go on with other numbers: resume it "
+            "where it was begun, or run the protocol anew"
+        )
+
+
+@contextmanager
+def _storing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"cannot write the run's folder {folder}: {error.strerror or error}"
+        ) from error

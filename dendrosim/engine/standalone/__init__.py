@@ -1,0 +1,1 @@
+"""What the back ends that compile a whole program share."""

@@ -1,0 +1,104 @@
+"""Dense operations of compiled programs: code objects from templates of ours, the same for every language.
+
+To add a language, derive `CompiledDense`, with templates `call` (one statement of the host) and `update` (one step
+of a matrix's plasticity) beside its code, and write its sources inside `sources.network`.
+"""
+
+from typing import Any
+
+from brian2.core.base import BrianObject
+from brian2.core.variables import ArrayVariable
+from brian2.devices.device import get_device
+from brian2.groups.group import CodeRunner, Group
+
+from dendrosim.engine.network.operations import Dense
+from dendrosim.engine.network.parts import Built
+from dendrosim.engine.network.weight_updates import Update
+from dendrosim.engine.plan.timeline import CIRCUIT
+
+
+class CompiledDense(Dense):
+    """Statements that call a header of ours. `arrays` is what the names of Brian2's arrays begin with there."""
+
+    arrays: str
+
+    def feed(self, network: Built) -> BrianObject:
+        return self.call(network, "ds::feed();", "before_start", "ds_feed")
+
+    def guard(self, network: Built) -> BrianObject:
+        stop = "if (ds::guard()) Network::_globally_stopped = true;"
+        return self.call(network, stop, "end", "ds_guard")
+
+    def update(self, network: Built, update: Update, order: int) -> list[BrianObject]:
+        variables = update.holder.variables
+        for side in ("_ds_post", "_ds_pre"):
+            variables.add_auxiliary_variable(side, dtype=int)
+        for symbol, (array, side) in update.factors.items():
+            variables.add_reference(symbol, array.owner, array.name, index=f"_ds_{side}")
+        keywords = {
+            "real": real(network),
+            "weight": self.pointer(update.weight),
+            "rows": update.shape[0],
+            "columns": update.shape[1],
+            "batch": update.batch,
+            "averaged": update.batch if update.averaged else 1,
+            "elementwise": update.elementwise is not None,
+            "decay": self.pointer(update.decay) if update.decay is not None else None,
+            "outer": [
+                tuple(self.pointer(v) if v is not None else None for v in variables)
+                for variables in update.outer
+            ],
+            **self.more(network, update),
+        }
+        code = f"ds_rate = {update.elementwise}" if update.elementwise else ""
+        name = f"ds_update_{update.matrix}"
+        return [
+            self._runner(
+                network, update.holder, "update", "before_groups", order, name, keywords, code
+            )
+        ]
+
+    def more(self, network: Built, update: Update) -> dict[str, Any]:
+        """Return what a back end's own template of updates needs besides."""
+        return {}
+
+    def invert(
+        self, network: Built, inverse: ArrayVariable, of: ArrayVariable, order: int
+    ) -> BrianObject:
+        size = round(of.size**0.5)
+        statement = (
+            f"static ds::Inverse<{real(network)}> ds_inverse({size});"
+            f" ds_inverse.refresh({self.pointer(of)}, {self.pointer(inverse)});"
+        )
+        name = f"ds_invert_{inverse.owner.name}"
+        return self.call(network, statement, "before_groups", name, order)
+
+    def pointer(self, variable: ArrayVariable) -> str:
+        """Return the name of an array where the dense operations find it."""
+        return f"{self.arrays}{get_device().get_array_name(variable)}"
+
+    def call(
+        self, network: Built, statement: str, when: str, name: str, order: int = 0
+    ) -> BrianObject:
+        """Return an object that executes a statement once a step."""
+        keywords = {"ds_statement": statement}
+        return self._runner(network, network.groups[CIRCUIT], "call", when, order, name, keywords)
+
+    def _runner(
+        self, network: Built, group: Group, template: str, when: str, order: int, name: str,
+        keywords: dict[str, Any], code: str = "",
+    ) -> CodeRunner:  # fmt: skip
+        return CodeRunner(
+            group, template, code=code, clock=network.clock, when=when, order=order, name=name,
+            check_units=False, template_kwds=keywords, codeobj_class=self.codeobj_class,
+        )  # fmt: skip
+
+
+def real(network: Built) -> str:
+    """Return the type of a network's numbers."""
+    return "float" if network.dtype.__name__ == "float32" else "double"
+
+
+def boolean(value: bool) -> str:
+    """Return a truth value as C++ writes it."""
+    return "true" if value else "false"

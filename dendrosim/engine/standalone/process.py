@@ -1,0 +1,203 @@
+"""One run of a compiled program as a process: start, watch, interrupt, read what it left."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dendrosim.engine.plan.state_arrays import final_keys, state_shape
+from dendrosim.engine.standalone.program import CPP, Kit, Program, discard, program
+from dendrosim.engine.standalone.task_file import kept, steps_file, write_task
+from dendrosim.engine.task import Outcome, Progress, SpikeTrain, Task
+from dendrosim.errors import ProgramError, ResumeError, StorageError
+from dendrosim.machine.mapped_arrays import mapped
+
+_DONE, _NON_FINITE, _INTERRUPTED, _FULL, _FAILED, _DAMAGED = 0, 3, 4, 5, 70, 71
+
+# Threads that a BLAS starts when it is loaded look out for work in a busy loop, and take the processors from those
+# that have some. A program asks for them if it has work for them.
+_ALONE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
+class _NotStartedError(ProgramError):
+    """The program does not even start, so its file is damaged."""
+
+
+def run(task: Task, progress: Progress, kit: Kit = CPP) -> Outcome:
+    """Run a task by its compiled program.
+
+    Raises
+    ------
+    ProgramError
+        If the program stops otherwise than by finishing, a non-finite state or an interrupt.
+    ResumeError
+        If the checkpoint that it is to go on from is damaged.
+    StorageError
+        If the temporary folder of the run cannot be written, for instance because the disk is full.
+    """
+    made = program(task.protocol, task.precision, progress, kit)
+    if task.folder is not None:
+        return _started(task, made, task.folder, progress, kit)
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="dendrosim-run-"))
+    except OSError as error:
+        raise StorageError(
+            f"cannot make a temporary folder: {error.strerror or error}; set TMPDIR"
+        ) from None
+    try:
+        return _started(task, made, folder, progress, kit)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _started(task: Task, made: Program, folder: Path, progress: Progress, kit: Kit) -> Outcome:
+    try:
+        return _run(task, made, folder, progress)
+    except _NotStartedError:
+        discard(made)
+        made = program(task.protocol, task.precision, progress, kit)
+        return _run(task, made, folder, progress)
+
+
+def _run(task: Task, made: Program, folder: Path, progress: Progress) -> Outcome:
+    begin = time.perf_counter()
+    if not task.resumed:
+        try:
+            write_task(folder / "task.bin", task, made.manifest)
+        except OSError as error:
+            raise StorageError(
+                f"cannot write the run's folder {folder}: {error.strerror or error}"
+            ) from None
+    with task.meanwhiling():
+        code, steps, stepping, interrupted = _watch(
+            made, folder, progress, task.lock, own=task.folder is not None
+        )
+    try:
+        outcome = _read(task, made, folder, steps, code, interrupted)
+    except FileNotFoundError as error:
+        raise ProgramError(
+            f"the compiled program left no {Path(error.filename).name}; delete {made.folder} to "
+            "have it compiled again"
+        ) from None
+    outcome.seconds = {**made.seconds, "run": time.perf_counter() - begin, "steps": stepping}
+    return outcome
+
+
+def _watch(
+    made: Program, folder: Path, progress: Progress, lock: int | None, own: bool
+) -> tuple[int, int, float, bool]:
+    """Start the program and follow it; return (exit code, steps done, their seconds, whether interrupted).
+
+    `own`: the folder was given for this run, and is not a temporary one.
+    """
+    try:
+        process = subprocess.Popen(
+            [str(made.folder / "program"), str(folder.absolute())], cwd=made.folder, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, start_new_session=True,
+            env={**os.environ, **_ALONE}, pass_fds=[] if lock is None else [lock],
+        )  # fmt: skip
+    except OSError as error:
+        raise _NotStartedError(
+            f"the compiled program in {made.folder} cannot be started: {error.strerror or error}; "
+            "delete that folder to have it compiled again"
+        ) from None
+    steps, stepping, interrupted = 0, 0.0, False
+    assert process.stdout is not None
+    assert process.stderr is not None
+    # Not a file: where the disk is full, it could not say so.
+    errors: list[str] = []
+    listener = threading.Thread(
+        target=lambda pipe: errors.append(pipe.read()), args=(process.stderr,)
+    )
+    listener.start()
+    try:
+        while True:
+            try:
+                for text in process.stdout:
+                    if text.startswith("P "):
+                        steps, segment = (int(v) for v in text.split()[1:3])
+                        progress.at(steps, segment)
+                    elif text.startswith("T "):
+                        stepping = float(text[2:])
+                code = process.wait()
+                break
+            except KeyboardInterrupt:
+                if interrupted:
+                    raise
+                interrupted = True
+                process.send_signal(signal.SIGINT)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        listener.join()
+        process.stdout.close()
+        process.stderr.close()
+    said = "".join(errors).strip()
+    if code not in (_DONE, _NON_FINITE, _INTERRUPTED, _FULL) and not interrupted:
+        if code == _FAILED and "disk full" in said:
+            way = "make room there" if own else "set TMPDIR to a roomier place"
+            raise StorageError(f"{said} (the run's folder is {folder}; {way})")
+        if code == _DAMAGED:
+            raise ResumeError(
+                f"cannot resume {folder.parent}: {said}; delete {folder} and run the protocol anew"
+            )
+        if "bad_alloc" in said:
+            raise ProgramError(
+                "this needs more memory than the machine has: the compiled program found none; "
+                "try a smaller batch, or record less"
+            )
+        raise ProgramError(
+            f"the compiled program stopped with code {code}: {said[:500] or 'no message'}"
+        )
+    return code, steps, stepping, interrupted or code == _INTERRUPTED
+
+
+def _read(
+    task: Task, made: Program, folder: Path, steps: int, code: int, interrupted: bool
+) -> Outcome:
+    dtypes = dict(zip(made.manifest["keys"], made.manifest["dtypes"], strict=True))
+    traces: dict[str, tuple[NDArray[np.int64], NDArray[Any]]] = {}
+    for index, (name, recording) in enumerate(task.protocol.recorded().items()):
+        shape = state_shape(task.protocol, name)
+        if "." in name:
+            units, samples = kept(task, name, recording)
+            shape = (len(units), len(samples))
+        path = folder / f"trace{index}.bin"
+        flat = mapped(path, np.float32 if task.precision == "single" else np.float64)
+        rows = len(flat) // (shape[0] * shape[1])
+        planned = mapped(folder / steps_file(index), np.int64)
+        traces[name] = (planned[:rows], flat[: rows * shape[0] * shape[1]].reshape(rows, *shape))
+    final: dict[str, NDArray[Any]] = {}
+    bad: dict[str, NDArray[Any]] = {}
+    path = folder / "final.bin"
+    raw = mapped(path, np.uint8) if path.exists() or not interrupted else np.zeros(0, np.uint8)
+    offset = 0
+    for name, key in final_keys(task.protocol.circuit).items():
+        shape = state_shape(task.protocol, name)
+        size = shape[0] * shape[1] * np.dtype(dtypes[key]).itemsize
+        if offset + size > len(raw):
+            break
+        final[name] = raw[offset : offset + size].view(dtypes[key]).reshape(shape)
+        offset += size
+        if code == _NON_FINITE and not np.all(np.isfinite(final[name])):
+            bad[name] = final[name]
+    spikes = {n: _train(folder, k) for k, n in enumerate(task.protocol.recorded_spikes())}
+    return Outcome(
+        steps, traces, final, bad, interrupted, made.compiled, spikes=spikes, full=code == _FULL
+    )
+
+
+def _train(folder: Path, index: int) -> SpikeTrain:
+    steps = mapped(folder / f"spikes{index}.steps.bin", np.int64)
+    elements = mapped(folder / f"spikes{index}.elements.bin", np.int32)
+    count = min(len(steps), len(elements))  # they differ only after a second interrupt
+    return steps[:count], elements[:count]

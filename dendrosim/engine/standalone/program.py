@@ -1,0 +1,170 @@
+"""Compiled programs, one folder each in the cache, made once however many processes ask at the same time."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dendrosim.engine.cpp.toolchain import begin, compile_program, fingerprint
+from dendrosim.engine.plan.signal_slots import slots
+from dendrosim.engine.task import Progress
+from dendrosim.errors import CompilationError, StorageError
+from dendrosim.machine import brian_import as brian
+from dendrosim.machine.cache import code_digest, locked, writable_folder
+from dendrosim.protocol.protocol import Protocol
+
+
+@dataclass(frozen=True)
+class Program:
+    """A compiled program: its folder, and the manifest of its arrays."""
+
+    folder: Path
+    manifest: dict[str, Any]
+    compiled: bool
+    seconds: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Kit:
+    """How a back end makes programs.
+
+    `fingerprint` tells whether a binary can be used here, `generate` writes sources and manifest of a protocol in
+    a precision into a folder, `compile` makes of them the file `program` there.
+    """
+
+    fingerprint: Callable[[], str]
+    generate: Callable[[Protocol, str, Path], None]
+    compile: Callable[[Path], None]
+
+
+def _generate(protocol: Protocol, precision: str, folder: Path) -> None:
+    from dendrosim.engine.cpp.generate import generate
+
+    real = "float" if precision == "single" else "double"
+    begin(real if protocol.circuit.matrices else None)
+    generate(protocol, precision, folder)
+
+
+def _compile(folder: Path) -> None:
+    compile_program(folder, json.loads((folder / "manifest.json").read_bytes())["kernels"])
+
+
+CPP = Kit(fingerprint, _generate, _compile)
+
+
+def structure(protocol: Protocol, precision: str) -> str:
+    """Return as text what the generated code depends on: not parameter values, inputs, seeds or run length."""
+    circuit = protocol.circuit
+    courses = {
+        path: [
+            slot.kind.__name__ + slot.expression + (slot.update if slot.random else "")
+            for slot in slots(protocol, path)
+        ]
+        for path in (*circuit.inputs, *circuit.gates)
+    }
+    recorded = [n for n in protocol.recorded() if "." in n]
+    spikes = list(protocol.recorded_spikes())
+    parts = [circuit.structure(), protocol.batch, precision, courses, recorded, spikes]
+    return json.dumps(parts, sort_keys=True)
+
+
+def program(protocol: Protocol, precision: str, progress: Progress, kit: Kit = CPP) -> Program:
+    """Return the program of a protocol, compiling it if the cache has none.
+
+    Raises
+    ------
+    StorageError
+        If the cache folder cannot be written.
+    CompilationError, BackendMissingError
+        See `dendrosim.engine.cpp.toolchain`.
+    """
+    text = structure(protocol, precision)
+    parts = [text, code_digest(), kit.fingerprint()]
+    key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+    home = writable_folder("programs")
+    folder = home / key
+    begin = time.perf_counter()
+    manifest = _manifest(folder)
+    if manifest is None:
+        with locked(_lock(folder)):
+            manifest = _manifest(folder)
+            if manifest is None:
+                progress.compiling()
+                return _make(protocol, precision, home, folder, text, kit, progress)
+    return Program(folder, manifest, False, {"build": time.perf_counter() - begin, "compile": 0.0})
+
+
+def _make(
+    protocol: Protocol,
+    precision: str,
+    home: Path,
+    folder: Path,
+    text: str,
+    kit: Kit,
+    progress: Progress,
+) -> Program:
+    brian.load()
+    begin = time.perf_counter()
+    try:
+        work = Path(tempfile.mkdtemp(prefix="making-", dir=home))
+        try:
+            kit.generate(protocol, precision, work)
+            (work / "structure.json").write_text(text)
+            generated = time.perf_counter()
+            with progress.task.meanwhiling():
+                kit.compile(work)
+            seal(work)
+            manifest = _manifest(work)
+            if manifest is None:
+                raise CompilationError(f"the compiler left no usable program in {work}")
+            if folder.exists():
+                shutil.rmtree(folder)
+            work.rename(folder)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+    except OSError as error:
+        raise StorageError(
+            f"cannot write the program cache {home}: {error.strerror or error}"
+        ) from None
+    seconds = {"build": generated - begin, "compile": time.perf_counter() - generated}
+    return Program(folder, manifest, True, seconds)
+
+
+def discard(made: Program) -> None:
+    """Remove a program that turned out to be damaged, so that it is compiled again."""
+    with locked(_lock(made.folder)):
+        shutil.rmtree(made.folder, ignore_errors=True)
+
+
+def _manifest(folder: Path) -> dict[str, Any] | None:
+    """Return the manifest beside a program that can be run; None if either is missing or damaged."""
+    path = folder / "program"
+    try:
+        if not path.is_file() or not path.stat().st_size or not os.access(path, os.X_OK):
+            return None
+        manifest = json.loads((folder / "manifest.json").read_bytes())
+        whole = isinstance(manifest, dict) and manifest.get("sha256") == _hash(path)
+    except (OSError, ValueError):
+        return None
+    return manifest if whole else None
+
+
+def seal(folder: Path) -> None:
+    """Write into the manifest the hash of the program that was just compiled."""
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_bytes())
+    path.write_text(json.dumps({**manifest, "sha256": _hash(folder / "program")}))
+
+
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _lock(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.lock")

@@ -1,0 +1,1 @@
+"""Equation text by itself: declarations, assignments, rewriting, transfer functions, plasticity rules."""

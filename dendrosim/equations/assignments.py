@@ -1,0 +1,54 @@
+"""What happens at a spike, as text: assignments one a line, such as `v = v_reset` or `g_e_post += weight`."""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from dendrosim.equations.declarations import identifiers
+from dendrosim.errors import EquationError
+
+_STATEMENT = re.compile(
+    r"(?P<target>[A-Za-z_]\w*)\s*(?P<operator>[-+*/]?=)(?!=)\s*(?P<expression>.+)"
+)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One assignment; `operator` is `=`, `+=`, `-=`, `*=` or `/=`."""
+
+    target: str
+    operator: str
+    expression: str
+
+    @property
+    def symbols(self) -> frozenset[str]:
+        """The identifiers that the assignment reads."""
+        return identifiers(self.expression)
+
+    def __str__(self) -> str:
+        return f"{self.target} {self.operator} {self.expression}"
+
+
+@lru_cache(maxsize=1024)
+def statements(text: str) -> tuple[Statement, ...]:
+    """Return the assignments of a text in their order; they stand on lines, or between semicolons.
+
+    Raises
+    ------
+    EquationError
+        If a line is not an assignment.
+    """
+    found = []
+    for line in re.split(r"[\n;]", "\n".join(x.split("#", 1)[0] for x in text.splitlines())):
+        if not line.strip():
+            continue
+        match = _STATEMENT.fullmatch(line.strip())
+        if match is None:
+            raise EquationError(
+                f"cannot read {line.strip()!r}: what happens at a spike is written 'x = ...', 'x += ...', "
+                "'x -= ...', 'x *= ...' or 'x /= ...'"
+            )
+        found.append(
+            Statement(match["target"], match["operator"], " ".join(match["expression"].split()))
+        )
+    return tuple(found)

@@ -1,0 +1,80 @@
+"""The names that an equation text declares, read without Brian2.
+
+Brian2's own parser is the authority (`dendrosim.circuit.equation_check` checks every text with it once); this scan
+reads what has passed that check, so that loading a circuit and a warm run need not import Brian2.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from dendrosim.errors import EquationError
+
+_DECLARATION = re.compile(
+    r"""
+    \s*(?:d(?P<state>[A-Za-z_]\w*)\s*/\s*dt\s*=\s*(?P<rate>[^:]+?)
+       |(?P<name>[A-Za-z_]\w*)(?:\s*=\s*(?P<expression>[^:]+?))?)
+    \s*:\s*(?P<unit>[^\n]*?)(?:\s+\((?P<flags>[a-z_, -]*)\))?\s*(?:\n|$)
+    """,
+    re.VERBOSE,
+)
+_IDENTIFIER = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """One line of an equation text.
+
+    `kind` is `state` (dx/dt = ...), `subexpression` (x = ...) or `parameter` (x).
+    """
+
+    name: str
+    kind: str
+    expression: str
+    unit: str
+    flags: tuple[str, ...] = ()
+
+    @property
+    def symbols(self) -> frozenset[str]:
+        """The identifiers of the right-hand side."""
+        return identifiers(self.expression)
+
+
+def identifiers(expression: str) -> frozenset[str]:
+    """Return every identifier in an expression, function names included."""
+    return frozenset(_IDENTIFIER.findall(expression))
+
+
+@lru_cache(maxsize=1024)
+def declarations(text: str) -> tuple[Declaration, ...]:
+    """Return the declarations of an equation text in their order.
+
+    Raises
+    ------
+    EquationError
+        If a line is not a declaration, or a name is declared twice.
+    """
+    code = "\n".join(line.split("#", 1)[0] for line in text.splitlines())
+    found: list[Declaration] = []
+    position = 0
+    while code[position:].strip():
+        match = _DECLARATION.match(code, position)
+        if match is None:
+            line = code[position:].strip().splitlines()[0]
+            raise EquationError(
+                f"cannot read {line!r}: an equation line is 'dx/dt = ... : unit', 'x = ... : unit' or 'x : unit'"
+            )
+        flags = tuple(f.strip() for f in (match["flags"] or "").split(",") if f.strip())
+        if match["state"]:
+            kind, name, expression = "state", match["state"], match["rate"]
+        elif match["expression"]:
+            kind, name, expression = "subexpression", match["name"], match["expression"]
+        else:
+            kind, name, expression = "parameter", match["name"], ""
+        found.append(Declaration(name, kind, " ".join(expression.split()), match["unit"], flags))
+        position = match.end()
+    names = [d.name for d in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise EquationError(f"{name!r} is declared {names.count(name)} times; declare it once")
+    return tuple(found)

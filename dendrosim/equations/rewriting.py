@@ -1,0 +1,90 @@
+"""Rewriting of expressions by their syntax tree: transfer functions put in place, symbols renamed."""
+
+import ast
+import copy
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+
+from dendrosim.equations.transfer import CALLS, transfer
+from dendrosim.errors import EquationError
+
+
+@lru_cache(maxsize=4096)
+def _parsed(expression: str) -> ast.expr:
+    return ast.parse(expression.strip(), mode="eval").body
+
+
+def parse(expression: str, where: str = "") -> ast.expr:
+    """Return a fresh syntax tree of an expression; raises EquationError that names `where` it stands."""
+    try:
+        return copy.deepcopy(_parsed(expression))
+    except SyntaxError as error:
+        place = f"{where}: " if where else ""
+        raise EquationError(
+            f"{place}cannot read the expression {expression!r}: {error.msg}"
+        ) from None
+
+
+def names(node: ast.AST) -> set[str]:
+    """Return the symbols of a tree, names of called functions excluded."""
+    called = {id(n.func) for n in ast.walk(node) if isinstance(n, ast.Call)}
+    return {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and id(n) not in called}
+
+
+def rename(expression: str, mapping: Mapping[str, str]) -> str:
+    """Return the expression with symbols replaced by other expressions."""
+    trees = {name: parse(text) for name, text in mapping.items()}
+    return ast.unparse(_Replace(lambda name: trees.get(name)).visit(parse(expression)))
+
+
+def inline(expression: str, transfer_name: str | None, where: str = "") -> str:
+    """Return the expression with calls of `s`, `ds` and `inv_s` replaced by what they stand for.
+
+    Raises
+    ------
+    EquationError
+        If a call has no meaning: no transfer function chosen, or none with an inverse.
+    """
+    tree = parse(expression, where)
+    if not any(isinstance(n, ast.Call) for n in ast.walk(tree)):
+        return expression
+    return ast.unparse(_Inline(transfer_name, where).visit(tree))
+
+
+class _Replace(ast.NodeTransformer):
+    def __init__(self, find: Callable[[str], ast.expr | None]) -> None:
+        self.find = find
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        node.args = [self.visit(a) for a in node.args]
+        return node
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        return copy.deepcopy(self.find(node.id) or node)
+
+
+class _Inline(ast.NodeTransformer):
+    def __init__(self, transfer_name: str | None, where: str) -> None:
+        self.transfer_name, self.where = transfer_name, where
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        call = node.func.id if isinstance(node.func, ast.Name) else ""
+        if call not in CALLS:
+            return node
+        if self.transfer_name is None:
+            raise EquationError(
+                f"{self.where}: {call}(...) has no meaning without a transfer function; set `transfer`"
+            )
+        if len(node.args) != 1:
+            raise EquationError(
+                f"{self.where}: {call}(...) takes one argument, not {len(node.args)}"
+            )
+        text = getattr(transfer(self.transfer_name), call)
+        if text is None:
+            raise EquationError(
+                f"{self.where}: {self.transfer_name} has no inverse on the real line, so inv_s(...) has no "
+                "meaning; choose a bijection: linear, smooth_leaky or leaky_relu"
+            )
+        argument = node.args[0]
+        return _Replace(lambda name: argument if name == "x" else None).visit(parse(text))

@@ -1,0 +1,1 @@
+"""What combines a run, its result and the analysis: run, basin, end state, output folder."""

@@ -1,0 +1,279 @@
+"""What needs both a run and the stability analysis: basins of attraction, checks of where a run has ended."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dendrosim.errors import NotConvergedError, ParameterError
+from dendrosim.stability.fixed_points.fixed_point import FixedPoint, fixed_point, same_point
+from dendrosim.stability.vector_field.circuit_field import Field
+from dendrosim.stability.vector_field.flow import number_of
+from dendrosim.stability.vector_field.vector_field import vector_field
+
+if TYPE_CHECKING:
+    from dendrosim.results.result import Result
+
+Array = NDArray[np.float64]
+
+_TIME_CONSTANTS = 20.0
+_CLOSE = (
+    1e-3  # of the perturbation to have returned, of the typical size to have come to rest elsewhere
+)
+
+
+@dataclass(frozen=True)
+class Basin:
+    """How much of what is around a fixed point returns to it.
+
+    Attributes
+    ----------
+    fraction : float
+        Of the perturbed states that returned.
+    interval : (float, float)
+        Its confidence interval (Wilson's).
+    confidence : float
+        Level of the interval.
+    samples, returned : int
+        Perturbed states, and those that returned to the point, or to its orbit under a symmetry.
+    elsewhere : int
+        Those that came to rest at another fixed point; the remaining ones were still moving.
+    duration : float
+        Simulated time in seconds.
+    message : str
+    """
+
+    fraction: float
+    interval: tuple[float, float]
+    confidence: float
+    samples: int
+    returned: int
+    elsewhere: int
+    duration: float
+    message: str
+
+
+def basin(
+    point: FixedPoint,
+    size: float = 0.1,
+    *,
+    samples: int = 100,
+    duration: Any = None,
+    seed: int = 0,
+    confidence: float = 0.95,
+    backend: str | None = None,
+    dt: Any = None,
+) -> Basin:
+    """Perturb a fixed point many times and count how often it is reached again.
+
+    Parameters
+    ----------
+    point : FixedPoint
+    size : float
+        Standard deviation of the perturbation of each state, in units of `point.scale`.
+    samples : int
+        Number of perturbed states.
+    duration : time, optional
+        How long to wait; by default 20 of the longest time constants, of growth or decay.
+    seed : int
+        Of the perturbations.
+    confidence : float
+        Level of the interval.
+    backend : {"numpy", "cython", "cpp"}, optional
+        Step the compiled program, perturbed states side by side, in place of integrating the vector field. This
+        needs a circuit without unfrozen matrices, slaved states and samples.
+    dt : time, optional
+        Time step of the program; by default a tenth of the largest stable one.
+
+    Raises
+    ------
+    ParameterError
+        For what is no fixed point, numbers that are out of range, and a back end with a flow that no program has.
+    """
+    from scipy.stats import binomtest
+
+    if not isinstance(point, FixedPoint):
+        raise ParameterError(
+            f"point is a {type(point).__name__}; it must be a fixed point, as ds.fixed_point returns it"
+        )
+    whole = isinstance(samples, int | np.integer) and isinstance(seed, int | np.integer)
+    if not whole or seed < 0:
+        raise ParameterError(
+            f"samples is {samples!r}, seed {seed!r}; both must be integers, and seed not negative"
+        )
+    number_of("size", size)
+    if not (size > 0 and samples >= 1 and 0 < confidence < 1):
+        raise ParameterError(
+            f"size is {size}, samples {samples}, confidence {confidence}; size must be positive, samples "
+            "at least 1, and confidence between 0 and 1"
+        )
+    time = _duration(point) if duration is None else _seconds("duration", duration)
+    rng = np.random.default_rng(seed)
+    starts = point.x + size * point.scale * rng.standard_normal((samples, len(point.x)))
+    if backend is None:
+        accuracy = 1e-3 * _CLOSE * min(size, 1.0)
+        ends = np.array([_integrated(point, start, time, accuracy) for start in starts])
+    else:
+        ends = _stepped(point, starts, time, backend, None if dt is None else _seconds("dt", dt))
+    kinds = [_ending(point, end, size) for end in ends]
+    returned, elsewhere = kinds.count("returned"), kinds.count("elsewhere")
+    interval = binomtest(returned, samples).proportion_ci(confidence, method="wilson")
+    return Basin(
+        returned / samples,
+        (float(interval.low), float(interval.high)),
+        confidence,
+        samples,
+        returned,
+        elsewhere,
+        time,
+        f"{returned} of {samples} perturbations of {size:g} times the size of the states returned within "
+        f"{time:.4g} s, {elsewhere} came to rest elsewhere",
+    )
+
+
+def _duration(point: FixedPoint) -> float:
+    slow = abs(point.time_constants[np.isfinite(point.time_constants)])
+    if not len(slow):
+        raise ParameterError(
+            "duration: no mode of the point decays or grows, so there is no time scale to wait for; give one"
+        )
+    return _TIME_CONSTANTS * float(slow.max())
+
+
+def _seconds(name: str, value: Any) -> float:
+    from dendrosim.protocol.phases import time_of
+
+    return float(time_of(name, value).value)
+
+
+def _integrated(point: FixedPoint, start: Array, time: float, accuracy: float) -> Array:
+    """Return where the vector field leads, to a share of the scale; not a number where it leaves its domain."""
+    from scipy.integrate import solve_ivp
+
+    flow, scale = point.flow, point.scale
+
+    def jacobian(_: float, y: Array) -> Any:
+        matrix = flow.jacobian(y * scale)
+        dense = matrix.toarray() if hasattr(matrix, "toarray") else matrix
+        return dense * scale / scale[:, None]
+
+    with np.errstate(all="ignore"):
+        solved = solve_ivp(
+            lambda _, y: flow.f(y * scale) / scale,
+            (0.0, time),
+            start / scale,
+            method="LSODA",
+            jac=jacobian,
+            rtol=1e-6,
+            atol=accuracy,
+        )
+    return np.asarray(solved.y[:, -1] * scale) if solved.success else np.full_like(start, np.nan)
+
+
+def _stepped(
+    point: FixedPoint, starts: Array, time: float, backend: str, dt: float | None
+) -> Array:
+    """Return where the compiled program leads, perturbed states side by side."""
+    from dendrosim import engine
+    from dendrosim.errors import NonFiniteError
+
+    flow = point.flow
+    if not isinstance(flow, Field) or flow.samples > 1 or any("." not in n for n in flow.shapes):
+        raise ParameterError(
+            f"backend is {backend!r}, but a program steps whole circuits with one sample each: use a field "
+            "without unfrozen matrices, slaved states and samples, or leave backend out"
+        )
+    step = dt or point.spectrum.max_euler_step / 10
+    if not 0 < step < np.inf:
+        raise ParameterError("dt: the point gives no stable time step; give one, such as '0.1 ms'")
+    steps = max(1, round(time / step))
+    protocol = flow.protocol(steps * step, step, len(starts))
+    initial = {**flow.weights, **flow.spread(starts)}
+    try:
+        result = engine.run(protocol, backend=backend, initial=initial, progress=False)
+    except NonFiniteError as error:  # some left; which ones the last state tells
+        result = error.partial  # type: ignore[assignment]
+    final = {name: result.state[name] for name in flow.shapes}
+    return np.concatenate([final[name] for name in flow.shapes], axis=0).T
+
+
+def _ending(point: FixedPoint, end: Array, size: float) -> str:
+    if not np.all(np.isfinite(end)):
+        return "left"
+    away = np.max(abs(end - point.x) / point.scale)
+    if away <= _CLOSE * size:
+        return "returned"
+    try:
+        reached = fixed_point(point.flow, end)
+    except NotConvergedError:
+        return "moving"
+    if np.max(abs(end - reached.x) / point.scale) > _CLOSE:
+        return "moving"
+    return "returned" if same_point(point, reached) else "elsewhere"
+
+
+@dataclass(frozen=True)
+class EndState:
+    """Where a run has ended, beside the nearest fixed point of its last phase.
+
+    Attributes
+    ----------
+    point : FixedPoint
+        Nearest: where Newton's method leads from the end state, weights held.
+    distance : float
+        Largest difference between a state and the point, relative to the typical size of that state.
+    settled : bool
+        Whether it is below `tolerance`.
+    message : str
+    """
+
+    point: FixedPoint
+    distance: float
+    settled: bool
+    message: str
+
+
+def end_state(result: "Result", *, tolerance: float = 1e-3, subthreshold: bool = False) -> EndState:
+    """Compare the final state of a run with the nearest fixed point of its last phase, weights held.
+
+    Parameters
+    ----------
+    result : Result
+    tolerance : float
+        Relative distance up to which the run counts as settled.
+    subthreshold : bool
+        See `vector_field`.
+
+    Raises
+    ------
+    NotConvergedError
+        If there is no fixed point near the end state.
+    DifferentiationError, ParameterError
+        If the last phase has spikes or noise, or changes in time.
+    """
+    protocol = result.protocol
+    block = protocol.blocks[-1]
+    phase = block.phases[-1]
+    end = f"{float(phase.duration.value)!r} s"
+    flow = vector_field(
+        protocol,
+        values={name: result.final[name] for name in result.final},
+        seed=int(result.provenance.get("seed", 0)),
+        phase=f"{block.name}/{phase.name}",
+        trial=-1,
+        time=end,
+        subthreshold=subthreshold,
+    )
+    point = fixed_point(flow, flow.start)
+    distance = float(np.max(abs(flow.start - point.x) / point.scale, initial=0.0))
+    settled = distance <= tolerance
+    where = flow.labels[int(np.argmax(abs(flow.start - point.x) / point.scale))]
+    said = "at" if settled else "not at"
+    return EndState(
+        point,
+        distance,
+        settled,
+        f"the run ended {said} the nearest fixed point ({point.verdict}): largest relative distance "
+        f"{distance:.2g} in {where}, tolerance {tolerance:g}",
+    )

@@ -1,0 +1,1 @@
+"""Layered networks that learn: networks, cycle of phases, settling, progress."""

@@ -1,0 +1,1 @@
+"""Model and protocol files: finding them, loading them, their parameters."""

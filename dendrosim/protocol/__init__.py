@@ -1,0 +1,1 @@
+"""What is done to a circuit: phases, blocks, recordings, and their schedule."""

@@ -1,0 +1,335 @@
+"""The specification of an experiment: what a circuit is shown, when, and what is kept. Pure data.
+
+A protocol is a sequence of blocks; a block repeats a cycle of phases, one cycle per trial; a trial shows
+`batch` samples side by side on shared weights.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from os import PathLike
+from typing import Any
+
+import numpy as np
+
+from dendrosim.circuit.circuit import Circuit
+from dendrosim.circuit.initial_values import Fixed, Initial, Uniform
+from dendrosim.circuit.population import SPIKE
+from dendrosim.circuit.validation import located
+from dendrosim.errors import ParameterError, ShapeError, SpecError, UnknownMemberError
+from dendrosim.protocol.phases import Block, Phase, Recording, time_of
+from dendrosim.protocol.schedule import record_pieces
+from dendrosim.signals.base import Signal, signal
+from dendrosim.signals.process import Process
+from dendrosim.signals.samples import Samples
+from dendrosim.spec import Spec, frozen_array, frozen_mapping
+from dendrosim.units import DIMENSIONLESS, Quantity, unit
+
+__all__ = ["Block", "Phase", "Protocol", "Recording"]
+
+
+@dataclass(frozen=True, eq=False)
+class Protocol(Spec):
+    """A circuit and what is done to it.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        Several circuits stand side by side through `Circuit.join`.
+    blocks : tuple of Block
+        Run one after the other.
+    dt : time
+        The step of the forward Euler method.
+    recordings : tuple of Recording
+        What is kept, besides the final state.
+    signals : mapping, optional
+        What drives each input, `population.variable` to a signal, several (they add up) or a value.
+    data : mapping, optional
+        Data sets by name, samples x units, for `Samples`.
+    batch : int, optional
+        Samples shown side by side.
+    batch_fixed : bool, optional
+        Whether the batch belongs to the protocol's meaning and may not be overridden.
+    references : mapping, optional
+        Numbers and arrays computed beforehand that `measure` compares with.
+    name, parameters : str, mapping
+        By what the protocol was made; set by the library.
+    """
+
+    circuit: Circuit
+    blocks: tuple[Block, ...]
+    dt: Any
+    recordings: tuple[Recording, ...] = ()
+    signals: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
+    batch: int = 1
+    batch_fixed: bool = False
+    references: Mapping[str, Any] = field(default_factory=dict)
+    name: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.batch, bool) or int(self.batch) != self.batch or self.batch < 1:
+            raise ParameterError(
+                f"Protocol.batch is {self.batch!r}; it must be an integer of at least 1"
+            )
+        self._set(
+            blocks=tuple(self.blocks),
+            dt=time_of("Protocol.dt", self.dt),
+            recordings=tuple(self.recordings),
+            signals=frozen_mapping({k: signal(v) for k, v in self.signals.items()}),
+            data=frozen_mapping({k: frozen_array(v) for k, v in self.data.items()}),
+            batch=int(self.batch),
+            references=frozen_mapping(self.references),
+            parameters=frozen_mapping(self.parameters),
+        )
+        if not self.blocks:
+            raise SpecError("Protocol: there must be at least one block")
+        names = [b.name for b in self.blocks]
+        if len(set(names)) < len(names):
+            raise SpecError(f"Protocol: block names must differ, not {names}")
+        for name, array in self.data.items():
+            if array.ndim != 2 or not array.shape[0] or not np.all(np.isfinite(array)):
+                raise ShapeError(f"Protocol.data[{name!r}] must be finite numbers, samples x units")
+        for block in self.blocks:
+            self._check_block(block)
+        for recording in self.recordings:
+            self._check_recording(recording)
+        self.recorded()
+        self.recorded_spikes()
+        for pathway in self.circuit.pathways:
+            check_delay(str(pathway), pathway.delay, self.time_step)
+
+    # -- what the engine reads --------------------------------------------------------------------
+
+    @property
+    def time_step(self) -> float:
+        """The time step in seconds."""
+        return float(self.dt.value)
+
+    def steps(self, duration: Quantity, where: str = "duration") -> int:
+        """Return a duration in time steps; raises ParameterError if it is not a whole number of them."""
+        ratio = float(duration.value) / self.time_step
+        count = round(ratio)
+        if count < 1 or abs(ratio - count) > 1e-6 * max(1.0, ratio):
+            raise ParameterError(
+                f"{where} is {duration}; it must be a whole number of time steps of {self.dt}"
+            )
+        return count
+
+    def block_steps(self, block: Block) -> int:
+        """Return the steps of all trials of a block."""
+        return self.trials(block) * sum(self.steps(p.duration) for p in block.phases)
+
+    def trials(self, block: Block) -> int:
+        """Return the number of trials of a block."""
+        if block.trials != "pass":
+            return int(block.trials)
+        return -(-self.rows(block) // self.batch)
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of the whole protocol."""
+        return sum(self.block_steps(b) for b in self.blocks)
+
+    def drive(self, phase: Phase, path: str) -> tuple[Signal, ...]:
+        """Return the signals that drive an input during a phase."""
+        if path in phase.signals:
+            return phase.signals[path]
+        if path in self.signals:
+            return self.signals[path]
+        population, declared = self.circuit.variable(path)
+        default = population.inputs[declared.name]
+        return () if default is None else signal(default)
+
+    def gate(self, phase: Phase, name: str) -> tuple[Signal, ...]:
+        """Return the signals that set a gate during a phase."""
+        return phase.gates[name] if name in phase.gates else signal(self.circuit.gates[name])
+
+    def rows(self, block: Block) -> int:
+        """Return the number of rows of the data sets that a block shows, 0 if it shows none."""
+        return max((self.data[n].shape[0] for n in self._shown(block)), default=0)
+
+    def _shown(self, block: Block) -> list[str]:
+        """Return the names of the data sets that a block shows."""
+        drives = [
+            d
+            for phase in block.phases
+            for path in self.circuit.inputs
+            for d in self.drive(phase, path)
+        ]
+        return sorted({d.data for d in drives if isinstance(d, Samples)})
+
+    def recorded(self) -> dict[str, Recording]:
+        """Return which recording keeps which variable: `population.variable` or a matrix name."""
+        return self._found(spikes=False)
+
+    def recorded_spikes(self) -> dict[str, Recording]:
+        """Return which recording keeps the spikes of which population."""
+        found = self._found(spikes=True)
+        return {name.removesuffix(f".{SPIKE}"): recording for name, recording in found.items()}
+
+    def _found(self, spikes: bool) -> dict[str, Recording]:
+        found: dict[str, Recording] = {}
+        for recording in self.recordings:
+            if (recording.every == "spike") != spikes:
+                continue
+            for name in self._matching(recording):
+                if name in found:
+                    raise SpecError(f"{name} is recorded twice; let one recording name it")
+                found[name] = recording
+        return found
+
+    # -- validation -------------------------------------------------------------------------------
+
+    def _recordable(self, spikes: bool) -> list[str]:
+        circuit = self.circuit
+        if spikes:
+            return [f"{p.name}.{SPIKE}" for p in circuit.populations if p.spiking]
+        paths = [
+            f"{p.name}.{v}"
+            for p in circuit.populations
+            for v in p.variables
+            if v not in p.parameters
+        ]
+        return paths + [m.name for m in circuit.matrices]
+
+    def _matching(self, recording: Recording) -> list[str]:
+        spikes = self._recordable(spikes=True)
+        names = spikes if recording.every == "spike" else self._recordable(spikes=False)
+        for pattern in recording.variables:
+            if not any(fnmatchcase(n, pattern) for n in names):
+                if recording.every == "spike" and any(
+                    fnmatchcase(n, pattern) for n in self._recordable(spikes=False)
+                ):
+                    error = UnknownMemberError("recording", pattern, names)
+                    error.args = (
+                        f"{recording}: {pattern!r} has no spikes; those of a population are "
+                        f"'{pattern.partition('.')[0]}.spike'",
+                    )
+                    raise error
+                if any(fnmatchcase(n, pattern) for n in spikes):
+                    raise ParameterError(
+                        f"{recording}: {pattern} stands for spikes; record them with every='spike'"
+                    )
+                raise UnknownMemberError("recording", pattern, names)
+        return [n for n in names if any(fnmatchcase(n, p) for p in recording.variables)]
+
+    def _check_recording(self, recording: Recording) -> None:
+        if not isinstance(recording.every, str):
+            self.steps(recording.every, f"{recording}: every")
+        for field_, chosen in (("units", recording.units), ("samples", recording.samples)):
+            if chosen is not None and (not chosen or len(set(chosen)) < len(chosen)):
+                raise ParameterError(
+                    f"{recording}: {field_} is {chosen}; name at least one, each once, or leave it out"
+                )
+        phases = [n for b in self.blocks for p in b.phases for n in (p.name, f"{b.name}/{p.name}")]
+        for pattern in recording.phases:
+            if not any(fnmatchcase(n, pattern) for n in phases):
+                raise UnknownMemberError(f"phase in {recording}", pattern, phases)
+        for sample in recording.samples or ():
+            if not 0 <= sample < self.batch:
+                raise ParameterError(
+                    f"{recording}: sample {sample} is not among 0 to {self.batch - 1}"
+                )
+        for name in self._matching(recording):
+            if "." not in name:
+                continue
+            size = self.circuit.population(name.partition(".")[0]).size
+            for index in recording.units or ():
+                if not 0 <= index < size:
+                    raise ParameterError(
+                        f"{recording}: {name} has no unit {index}, only 0 to {size - 1}"
+                    )
+        if recording.every != "spike" and not any(
+            steps.size for steps in record_pieces(self, recording)
+        ):
+            raise ParameterError(
+                f"{recording}: every = {recording.every} falls into none of the phases "
+                f"{', '.join(recording.phases)}; record more often"
+            )
+
+    def _check_block(self, block: Block) -> None:
+        inputs, gates = self.circuit.inputs, self.circuit.gates
+        if block.trials == "pass" and not self.rows(block):
+            raise ParameterError(
+                f"Block {block.name!r}: trials is 'pass', but it shows no data set; give a number"
+            )
+        for phase in block.phases:
+            where = f"Phase {block.name}/{phase.name}"
+            self.steps(phase.duration, f"{where}: duration")
+            for path in (*self.signals, *phase.signals):
+                if path not in inputs:
+                    raise UnknownMemberError(f"input driven in {where}", path, inputs)
+            for name in phase.gates:
+                if name not in gates:
+                    raise UnknownMemberError(f"gate set in {where}", name, gates)
+            for path in inputs:
+                self._check_drive(where, path, self.drive(phase, path))
+        lengths = {n: self.data[n].shape[0] for n in self._shown(block)}
+        if len(set(lengths.values())) > 1:
+            listed = ", ".join(f"{n!r} {rows}" for n, rows in lengths.items())
+            raise ShapeError(
+                f"Block {block.name!r}: its data sets differ in length ({listed} rows); a trial shows the "
+                "same rows of all of them"
+            )
+        for phase in block.phases:
+            where = f"Phase {block.name}/{phase.name}"
+            for name in gates:
+                for course in self.gate(phase, name):
+                    if isinstance(course, Samples):
+                        raise SpecError(
+                            f"{where}: gate {name!r} cannot show the rows of a data set"
+                        )
+                    if isinstance(course, Process):
+                        raise SpecError(
+                            f"{where}: gate {name!r} cannot be random ({type(course).__name__}); "
+                            "drive an input of a population with it"
+                        )
+                    course.check(f"{where}: gate {name!r}", DIMENSIONLESS, 1)
+
+    def _check_drive(self, where: str, path: str, drives: tuple[Signal, ...]) -> None:
+        population, declared = self.circuit.variable(path)
+        if not drives:
+            raise ParameterError(
+                f"{where}: nothing drives {path}; give it a signal (0 if it is meant to be silent)"
+            )
+        for drive in drives:
+            drive.check(f"{where}: {path}", unit(declared.unit)[0], population.size)
+            if isinstance(drive, Process):
+                with located(f"{where}: {path}"):
+                    drive.numbers(self.time_step)
+            if isinstance(drive, Samples):
+                if drive.data not in self.data:
+                    raise UnknownMemberError(f"data set for {path}", drive.data, self.data)
+                columns = self.data[drive.data].shape[1]
+                if columns != population.size:
+                    raise ShapeError(
+                        f"{where}: data set {drive.data!r} has {columns} columns, "
+                        f"but {path} has {population.size} units"
+                    )
+
+
+def check_protocol(given: object) -> None:
+    """Raise ParameterError if something given as a protocol is none, such as a protocol's name."""
+    if isinstance(given, str | PathLike):
+        raise ParameterError(
+            f"protocol is {str(given)!r}, a name; give what it stands for: "
+            f"ds.run(ds.load_protocol({str(given)!r}))"
+        )
+    if not isinstance(given, Protocol):
+        raise ParameterError(f"protocol is a {type(given).__name__}; it must be a Protocol")
+
+
+def check_delay(where: str, delay: Initial | None, dt: float) -> None:
+    """Raise ParameterError if a pathway's delay can be shorter than a time step of `dt` seconds."""
+    least = float("inf")
+    if isinstance(delay, Fixed):
+        least = float(np.min(delay.value.value, initial=least))
+    elif isinstance(delay, Uniform):
+        least = float(delay.low.value)
+    if least < dt * (1 - 1e-9):
+        raise ParameterError(
+            f"{where}: delay is {least * 1e3:g} ms; it must be at least one time step, {dt * 1e3:g} ms "
+            "(leave it out for an effect at the end of the step of the spike)"
+        )

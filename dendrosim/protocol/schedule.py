@@ -1,0 +1,107 @@
+"""At which steps a recording keeps the state, when it keeps spikes, and which samples a block shows."""
+
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from itertools import groupby
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dendrosim.circuit.initial_values import stream
+
+if TYPE_CHECKING:
+    from dendrosim.protocol.protocol import Block, Phase, Protocol, Recording
+
+
+_AT_ONCE = 2**16
+
+
+def record_steps(protocol: "Protocol", recording: "Recording") -> NDArray[np.int64]:
+    """Return the steps at whose start a recording keeps the state."""
+    return np.concatenate([np.zeros(0, dtype=np.int64), *record_pieces(protocol, recording)])
+
+
+def record_pieces(protocol: "Protocol", recording: "Recording") -> Iterator[NDArray[np.int64]]:
+    """Yield the steps of `record_steps`, some at a time."""
+    start = 0
+    for block in protocol.blocks:
+        ends = np.cumsum([protocol.steps(p.duration) for p in block.phases])
+        cycle, number, thin = int(ends[-1]), protocol.trials(block), recording.thin
+        stop = start + cycle * number
+        wanted = [i for i, p in enumerate(block.phases) if _wanted(recording, block, p)]
+        if not isinstance(recording.every, str):
+            every = protocol.steps(recording.every)
+            for first in range(-(-start // every) * every, stop, every * _AT_ONCE):
+                last = min(stop, first + every * _AT_ONCE)
+                multiples = np.arange(first, last, every, dtype=np.int64)
+                multiples = multiples[(multiples - start) // cycle % thin == 0]
+                phase = np.searchsorted(ends, (multiples - start) % cycle, side="right")
+                yield multiples[np.isin(phase, wanted)]
+        elif wanted:
+            last_steps = ends[wanted if recording.every == "phase" else wanted[-1:]] - 1
+            for trial in range(0, number, thin * _AT_ONCE):
+                trials = np.arange(
+                    trial, min(number, trial + thin * _AT_ONCE), thin, dtype=np.int64
+                )
+                yield (start + trials[:, None] * cycle + last_steps).ravel()
+        start = stop
+
+
+class Window(NamedTuple):
+    """Steps in which a recording keeps spikes: `length` from `first` on, `times` times, every `every` steps."""
+
+    first: int
+    length: int
+    every: int
+    times: int
+
+    def has(self, step: int) -> bool:
+        """Whether spikes of a step are kept."""
+        turn, place = divmod(step - self.first, self.every)
+        return 0 <= turn < self.times and place < self.length
+
+
+def spike_windows(protocol: "Protocol", recording: "Recording") -> list[Window]:
+    """Return when a recording keeps spikes. It does not grow with the number of trials."""
+    windows, start = [], 0
+    for block in protocol.blocks:
+        durations = [protocol.steps(p.duration) for p in block.phases]
+        cycle, trials, place = sum(durations), protocol.trials(block), start
+        wanted = [_wanted(recording, block, p) for p in block.phases]
+        for keeps, together in groupby(
+            zip(wanted, durations, strict=True), key=lambda pair: pair[0]
+        ):
+            length = sum(duration for _, duration in together)
+            if keeps:
+                every, times = cycle * recording.thin, -(-trials // recording.thin)
+                windows.append(Window(place, length, every, times))
+            place += length
+        start += cycle * trials
+    return windows
+
+
+def _wanted(recording: "Recording", block: "Block", phase: "Phase") -> bool:
+    names = (phase.name, f"{block.name}/{phase.name}")
+    return any(fnmatchcase(n, pattern) for pattern in recording.phases for n in names)
+
+
+def shown_pieces(protocol: "Protocol", block: "Block", seed: int) -> Iterator[NDArray[np.int32]]:
+    """Yield the rows of the data sets that a block shows, `batch` per trial, some at a time.
+
+    The order of shuffled blocks comes from the stream `order.<block>`.
+    """
+    available = protocol.rows(block)
+    needed = protocol.trials(block) * protocol.batch if available else 0
+    if block.order == "sequential":
+        for first in range(0, needed, _AT_ONCE):
+            yield (np.arange(first, min(needed, first + _AT_ONCE)) % available).astype(np.int32)
+        return
+    rng = stream(seed, f"order.{block.name}")
+    for first in range(0, needed, available or 1):
+        yield rng.permutation(available)[: needed - first].astype(np.int32)
+
+
+def shown_rows(protocol: "Protocol", block: "Block", seed: int) -> NDArray[np.int32]:
+    """Return all rows of `shown_pieces`."""
+    return np.concatenate([np.zeros(0, dtype=np.int32), *shown_pieces(protocol, block, seed)])

@@ -1,0 +1,1 @@
+"""What a run leaves behind: labelled arrays, one NetCDF file, measurements."""

@@ -1,0 +1,258 @@
+"""The file of a result: one NetCDF-4 file, written whole or not at all.
+
+It has groups `recordings/<name>`, `final/<name>` and `spikes/<population>`, one per object, so any
+NetCDF reader can open one by itself. Protocol, provenance and metrics are JSON texts in it.
+"""
+
+import errno
+import json
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dendrosim.errors import DataError, SpecError, StorageError
+from dendrosim.machine.hdf5_file import Disk
+from dendrosim.machine.mapped_arrays import PIECE, pieces, rows_at_once
+from dendrosim.protocol.protocol import Protocol
+from dendrosim.results.result import (
+    INDEX_ATTRIBUTES,
+    TIME_ATTRIBUTES,
+    Labels,
+    Result,
+    Spikes,
+    Trace,
+    label,
+    squeeze,
+)
+
+FORMAT = 1
+"""Version of the file layout; a reader refuses files with a higher one."""
+
+_MARK = "dendrosim_format"
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_COMPRESSED_BYTES = 4096
+
+
+def write_result(result: Result, path: str | os.PathLike[str]) -> Path:
+    """Do what `Result.save` says."""
+    texts = {
+        "protocol": result.protocol.to_json(),
+        "provenance": _to_json("provenance", result.provenance),
+        "metrics": _to_json("metric", result.metrics),
+    }
+    path = Path(path)
+    with _replacing(path) as file:
+        disk = Disk(file)
+        with disk.holding_interrupts():
+            _pack(result, texts, disk)
+        disk.check()
+    return path
+
+
+def read_result(path: str | os.PathLike[str]) -> Result:
+    """Do what `results.open_result` says."""
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(_SIGNATURE))
+    except FileNotFoundError:
+        raise DataError(f"there is no result file {path}") from None
+    except OSError as error:
+        raise DataError(f"cannot read the result file {path}: {error.strerror or error}") from None
+    if not start:
+        raise DataError(f"{path} is not a result of dendrosim: it is empty")
+    if not _SIGNATURE.startswith(start):
+        raise DataError(f"{path} is not a result of dendrosim: it is not a NetCDF-4 file")
+    try:
+        return _read(path)
+    except (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError) as error:
+        raise DataError(f"{path} is truncated or damaged; run its protocol again") from error
+
+
+def write_file(path: str | os.PathLike[str], content: bytes | memoryview) -> Path:
+    """Write a file whole or not at all, and return its path.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be written; nothing is left behind then.
+    """
+    path = Path(path)
+    with _replacing(path) as file:
+        file.write(content)
+    return path
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[BinaryIO]:
+    """Give a file to write that takes the place of another when it is whole."""
+    if path.is_dir():
+        raise StorageError(f"cannot write {path}: it is a folder; give the path of a file")
+    temporary = path.with_name(f".{path.name[:80]}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    try:
+        with temporary.open("w+b") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {_reason(path, error)}") from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def _reason(path: Path, error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return f"there is no folder {path.parent}; make it first"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return f"{error.strerror}; free some space or write to another folder"
+    return f"{error.strerror or error}; write to another folder"
+
+
+# -- writing --------------------------------------------------------------------------------------
+
+
+def _to_json(kind: str, values: Mapping[str, Any]) -> str:
+    def plain(value: Any) -> Any:
+        if isinstance(value, (np.generic, np.ndarray)) and value.dtype.kind in "biufU":
+            return value.tolist()
+        raise TypeError(type(value).__name__)
+
+    for name, value in values.items():
+        try:
+            json.dumps(value, default=plain)
+        except (TypeError, ValueError) as error:
+            raise SpecError(
+                f"{kind} {name!r} cannot be stored ({error}): "
+                "give numbers, booleans, text, or lists of these"
+            ) from None
+    return json.dumps(dict(values), default=plain)
+
+
+def _pack(result: Result, texts: Mapping[str, str], disk: Disk) -> None:
+    """Write the file's content, some rows at a time."""
+    import h5netcdf
+    import h5py
+
+    recorded = result.protocol.recorded()
+    with h5netcdf.File(disk, "w") as file:
+        file.attrs[_MARK] = FORMAT
+        file.attrs["status"] = result.status
+        for name, text in {**texts, "message": result.message}.items():
+            scalar = np.array(text, dtype=object)
+            file.create_variable(name, (), dtype=h5py.string_dtype(), data=scalar)
+        for name, (time, values) in result.traces.items():
+            group = file.create_group(f"recordings/{name}")
+            labels = label(result.protocol, name, recorded.get(name))
+            _write_array(disk, group, labels, values, time)
+        for name, values in result.state.items():
+            labels = label(result.protocol, name, None)
+            _write_array(disk, file.create_group(f"final/{name}"), labels, values)
+        for name, spikes in result.spikes.items():
+            group = file.create_group(f"spikes/{name}")
+            group.dimensions = {"spike": len(spikes.unit)}
+            for part, values in spikes._asdict().items():
+                if values is not None:
+                    attributes = TIME_ATTRIBUTES if part == "time" else INDEX_ATTRIBUTES
+                    _write_variable(disk, group, part, ("spike",), values, attributes)
+
+
+def _write_array(
+    disk: Disk, group: Any, labels: Labels, values: NDArray, time: NDArray | None = None
+) -> None:
+    axes = labels.axes(time)
+    group.dimensions = {name: len(axis) for name, axis in axes.items()}
+    for name, axis in axes.items():
+        _write_variable(
+            disk,
+            group,
+            name,
+            (name,),
+            axis,
+            TIME_ATTRIBUTES if name == "time" else INDEX_ATTRIBUTES,
+        )
+    values = squeeze(values, len(axes))
+    _write_variable(disk, group, labels.name, tuple(axes), values, labels.attributes)
+
+
+def _write_variable(
+    disk: Disk,
+    group: Any,
+    name: str,
+    axes: tuple[str, ...],
+    values: NDArray,
+    attributes: Mapping[str, str],
+) -> None:
+    if values.nbytes > _COMPRESSED_BYTES:
+        packing: dict[str, Any] = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
+        if values.nbytes > PIECE:
+            packing["chunks"] = (rows_at_once(values), *values.shape[1:])
+        variable = group.create_variable(name, axes, values.dtype, **packing)
+        first = 0
+        for piece in pieces(values):
+            variable[first : first + len(piece)] = np.ascontiguousarray(piece)
+            first += len(piece)
+            disk.check()
+    else:
+        variable = group.create_variable(name, axes, data=np.ascontiguousarray(values))
+    for key, value in attributes.items():
+        variable.attrs[key] = value
+    disk.check()
+
+
+# -- reading --------------------------------------------------------------------------------------
+
+
+def _read(path: Path) -> Result:
+    import h5netcdf
+
+    with h5netcdf.File(path, "r") as file:
+        version = file.attrs.get(_MARK)
+        if version is None:
+            raise DataError(f"{path} is not a result of dendrosim: it has no attribute {_MARK!r}")
+        if int(version) > FORMAT:
+            raise DataError(
+                f"{path} has format {version}, which a newer dendrosim wrote; "
+                f"this one reads up to {FORMAT}"
+            )
+        try:
+            protocol = Protocol.from_json(_text(file["protocol"]))
+        except SpecError as error:
+            raise DataError(f"{path} has a protocol that cannot be read: {error}") from error
+        single = protocol.batch == 1
+        recordings, final = _groups(file, "recordings"), _groups(file, "final")
+        return Result(
+            protocol,
+            {n: Trace(g["time"][...], _values(g, n, single)) for n, g in recordings.items()},
+            {n: _values(g, n, single) for n, g in final.items()},
+            {
+                name: Spikes(**{part: group[part][...] for part in group.variables})
+                for name, group in _groups(file, "spikes").items()
+            },
+            json.loads(_text(file["provenance"])),
+            json.loads(_text(file["metrics"])),
+            str(file.attrs["status"]),
+            _text(file["message"]),
+        )
+
+
+def _groups(file: Any, kind: str) -> Mapping[str, Any]:
+    return file[kind].groups if kind in file.groups else {}
+
+
+def _values(group: Any, name: str, single: bool) -> NDArray:
+    """Return the array of a group, with a sample axis also where there is only one sample."""
+    values = group[name][...]
+    return values[..., None] if single and "." in name else values
+
+
+def _text(variable: Any) -> str:
+    value = variable[()]
+    return value.decode() if isinstance(value, bytes) else str(value)

@@ -1,0 +1,1 @@
+"""Continuation of fixed points through a parameter."""

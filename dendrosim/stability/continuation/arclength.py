@@ -1,0 +1,244 @@
+"""The curve f(x; p) = 0 in states and parameter: its tangent, its points and the spectrum at each of them.
+
+Everything here is in scaled coordinates u = (x/s, (p - start)/(stop - start)): the parameter runs from 0 to 1,
+and the states of one unit share one scale s, so that volts, rates and weights weigh alike. Directions of
+symmetry, along which the Jacobian is singular at every point, are held by extra rows: the equations are then
+more than the unknowns, but consistent, and are solved by least squares.
+
+Source: H. B. Keller, "Numerical solution of bifurcation and nonlinear eigenvalue problems" (1977).
+"""
+
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import linalg, sparse
+
+from dendrosim.errors import SpecError
+from dendrosim.stability.continuation.bordered_system import Rows
+from dendrosim.stability.spectrum.spectrum import spectrum
+from dendrosim.stability.vector_field.flow import Flow
+
+Array = NDArray[np.float64]
+Modes = NDArray[np.complex128]
+
+ITERATIONS = 12
+"""Newton steps before a corrector gives up."""
+
+SETTLED = 1e-9
+"""A Newton step this small, in scaled units, is the last: the next would be its square."""
+
+EXACT = 1e-14
+"""A distance from the curve, in scaled units, that no Newton step improves."""
+
+USUAL = {"V": 1e-2, "A": 1e-10, "S": 1e-8}
+"""Scales of states that are all zero at the start: what is usual in a neuron; for other units 1."""
+
+NUDGE = 1e-6
+"""Step along the tangent, in scaled units, over which eigenvalues are compared for their speed."""
+
+
+class Outside(Exception):
+    """A point at which the equations have no finite value."""
+
+
+class Stuck(Exception):
+    """A corrector that did not converge; the text says with which residual and where."""
+
+
+class Plane(NamedTuple):
+    """Where a point of the curve is looked for: `normal` · (u - `anchor`) = `offset`.
+
+    `fixed`, shape (n, k), holds the directions of symmetry in which the states do not move from `anchor`.
+    """
+
+    normal: Array
+    anchor: Array
+    offset: float
+    fixed: Array
+
+    def error(self, u: Array) -> Array:
+        """Distance of u from the plane, then from `anchor` along each direction of symmetry."""
+        moved = u - self.anchor
+        return np.append(self.normal @ moved - self.offset, self.fixed.T @ moved[:-1])
+
+
+class Point:
+    """A point of the curve: `u` (n + 1,), its unit tangent, and the spectrum there, computed when asked for.
+
+    `iterations` is the number of Newton steps that led to it.
+    """
+
+    def __init__(self, curve: "Curve", u: Array, onward: Array, iterations: int = 0) -> None:
+        self.curve, self.u, self.iterations = curve, u, iterations
+        self.fixed = curve.symmetries(u)
+        self.tangent = curve.tangent(u, self.fixed, onward)
+
+    @property
+    def position(self) -> float:
+        """Where the parameter stands between start (0) and stop (1)."""
+        return float(self.u[-1])
+
+    @cached_property
+    def modes(self) -> Modes:
+        """Eigenvalues in 1/s by descending real part, zero modes of symmetries left out."""
+        return self.curve.modes(self.u, self.fixed)
+
+    @cached_property
+    def speeds(self) -> Array:
+        """How fast each sorted real part changes along the curve, in 1/s per unit of arclength."""
+        u = self.u + NUDGE * self.tangent
+        try:
+            moved = self.curve.modes(u, self.curve.symmetries(u))
+        except Outside:
+            return np.zeros(len(self.modes))
+        if len(moved) != len(self.modes):
+            return np.zeros(len(self.modes))
+        return np.asarray((moved.real - self.modes.real) / NUDGE)
+
+    @cached_property
+    def noise(self) -> float:
+        """Real parts below this, in 1/s, are rounding errors."""
+        size = np.max(np.abs(self.modes), initial=0.0)
+        return float(10.0 * np.finfo(float).eps * len(self.u) * size)
+
+    @property
+    def unstable(self) -> int:
+        """Number of eigenvalues with a positive real part."""
+        return int(np.sum(self.modes.real > self.noise))
+
+
+class Curve:
+    """f(x; p) = 0 of one flow and one of its parameters, between two values of it.
+
+    `rates`, shape (n,), holds the length that the row of each equation has at the first point: see `Rows`.
+    """
+
+    def __init__(self, field: Flow, parameter: str, start: float, stop: float, x: Array) -> None:
+        self.field, self.parameter, self.start, self.stop = field, parameter, start, stop
+        self.scale = _scales(field, x) * np.sqrt(field.size)
+        self.rates = np.zeros(field.size)
+
+    def scaled(self, x: Array, value: float) -> Array:
+        """Return u for states x and a value of the parameter."""
+        return np.append(x / self.scale, (value - self.start) / (self.stop - self.start))
+
+    def state(self, u: Array) -> Array:
+        """Return the states at u, in SI units."""
+        return np.asarray(u[:-1] * self.scale)
+
+    def value(self, u: Array) -> float:
+        """Return the parameter at u."""
+        return float(self.start + u[-1] * (self.stop - self.start))
+
+    def flow(self, u: Array) -> Flow:
+        """Return the flow with the parameter at u; raises Outside where it refuses that value."""
+        try:
+            return self.field.at(self.parameter, self.value(u))
+        except SpecError as error:
+            raise Outside(str(error)) from error
+
+    def residual(self, u: Array) -> Array:
+        """Return f at u in scaled units per second, shape (n,); raises Outside where it is not finite."""
+        with np.errstate(all="ignore"):
+            found = np.asarray(self.flow(u).f(self.state(u)), float) / self.scale
+        if not np.all(np.isfinite(found)):
+            where = self.field.labels[int(np.argmin(np.isfinite(found)))]
+            raise Outside(
+                f"d/dt of {where!r} is not finite at {self.parameter} = {self.value(u):.9g}"
+            )
+        return found
+
+    def jacobian(self, u: Array) -> Any:
+        """Return df/dx at u in 1/s and scaled coordinates, shape (n, n), dense or sparse."""
+        with np.errstate(all="ignore"):
+            found = self.flow(u).jacobian(self.state(u))
+        if sparse.issparse(found):
+            found = sparse.diags_array(1 / self.scale) @ found @ sparse.diags_array(self.scale)
+            values = found.data
+        else:
+            found = values = np.asarray(found, float) * self.scale / self.scale[:, None]
+        if not np.all(np.isfinite(values)):
+            raise Outside(f"the Jacobian is not finite at {self.parameter} = {self.value(u):.9g}")
+        return found
+
+    def drive(self, u: Array) -> Array:
+        """Return df/dp at u in scaled coordinates, shape (n,)."""
+        with np.errstate(all="ignore"):
+            found = self.flow(u).parameter_derivative(self.state(u), self.parameter)
+        if not np.all(np.isfinite(found)):
+            raise Outside(
+                f"the derivative by {self.parameter} is not finite at {self.value(u):.9g}"
+            )
+        return np.asarray(found, float) / self.scale * (self.stop - self.start)
+
+    def rows(self, u: Array) -> Rows:
+        """Return the linearised equations at u."""
+        return Rows(self.jacobian(u), self.drive(u), self.rates)
+
+    def symmetries(self, u: Array) -> Array:
+        """Return an orthonormal basis, shape (n, k), of the symmetries at u in scaled coordinates."""
+        found = np.asarray(self.flow(u).symmetries(self.state(u)), float)
+        if found.shape[1] == 0:
+            return found
+        return np.asarray(linalg.orth(found / self.scale[:, None], rcond=1e-9))
+
+    def tangent(self, u: Array, fixed: Array, onward: Array) -> Array:
+        """Return the unit tangent at u that points along `onward`; at a branch point the one nearest to it."""
+        rows = self.rows(u)
+        if not np.any(self.rates):
+            self.rates = rows.own
+        right = np.zeros(len(rows.lengths) + 1 + fixed.shape[1])
+        right[len(rows.lengths)] = 1.0
+        found = rows.solve(onward, fixed, right)
+        length = linalg.norm(found)
+        return np.asarray(found / length) if length > 0 and np.isfinite(length) else onward
+
+    def correct(self, guess: Array, plane: Plane) -> tuple[Array, int]:
+        """Return the point of the curve in a plane, by Newton from `guess`, and the number of steps it took.
+
+        Raises Stuck where that does not converge and Outside where the equations have no value.
+        """
+        u, best = guess, np.inf
+        for iteration in range(ITERATIONS):
+            rows = self.rows(u)
+            off = self.residual(u) / rows.lengths
+            error = np.append(off, plane.error(u))
+            best = min(best, float(linalg.norm(error)))
+            if linalg.norm(error) <= EXACT * (1.0 + linalg.norm(u)):
+                return u, iteration
+            step = rows.solve(plane.normal, plane.fixed, -error)
+            u = u + step
+            size = linalg.norm(step) / (1.0 + linalg.norm(u))
+            if not np.isfinite(size) or size > 1e3:
+                break
+            if size <= SETTLED:
+                # Least squares stand still too where no solution is near.
+                off = self.residual(u) / rows.lengths
+                best = float(linalg.norm(np.append(off, plane.error(u))))
+                if best <= SETTLED * (1.0 + linalg.norm(guess)):
+                    return u, iteration + 1
+                break
+        raise Stuck(f"Newton got no nearer to the curve than {best:.2g} in scaled units")
+
+    def point(self, guess: Array, plane: Plane) -> Point:
+        """Return the Point of the curve in a plane, with its tangent along the plane's normal."""
+        u, iterations = self.correct(guess, plane)
+        return Point(self, u, plane.normal, iterations)
+
+    def modes(self, u: Array, fixed: Array) -> Modes:
+        """Return the eigenvalues at u by descending real part, without the k zero modes of symmetries."""
+        return spectrum(self.jacobian(u), fixed).without_symmetries
+
+
+def _scales(field: Flow, x: Array) -> Array:
+    """Return one scale per state: the largest size that a state of its unit has at the start, or a usual one."""
+    units = np.asarray(field.units)
+    size = np.maximum(np.abs(x), np.abs(np.asarray(field.start, float)))
+    scales = np.ones(len(x))
+    for unit in np.unique(units):
+        usual = USUAL.get(str(unit), 1.0)
+        largest = np.max(size[units == unit])
+        scales[units == unit] = largest if largest > 1e-9 * usual else usual
+    return scales

@@ -1,0 +1,1 @@
+"""Newton's method for fixed points of a flow."""

@@ -1,0 +1,113 @@
+"""Linear systems with a Jacobian: one factorisation, many right-hand sides."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg
+import scipy.sparse as sp
+import scipy.sparse.linalg as sla
+from numpy.typing import NDArray
+
+from dendrosim.stability.vector_field.flow import JacobianMatrix
+
+Solve = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+
+SINGULAR = 1e-13
+"""Reciprocal condition number below which a matrix counts as singular."""
+SPARSE_FROM = 2000
+"""States of a sparse singular matrix from which least-norm steps are iterated."""
+FILL_LIMIT = 2**27
+"""Non-zeros of a sparse matrix, times ten for its factors, beyond which LU does not fit."""
+
+
+@dataclass(frozen=True)
+class Factors:
+    """A factorised matrix.
+
+    Attributes
+    ----------
+    solve : callable
+        Solves for one right-hand side, shape (n,).
+    condition : float
+        Condition number in the 1-norm, estimated; nan where only an incomplete factorisation fits.
+    """
+
+    solve: Solve
+    condition: float
+
+    @property
+    def singular(self) -> bool:
+        """Whether nothing certain can be said of a solution."""
+        return self.condition * SINGULAR > 1.0
+
+
+def factorise(matrix: JacobianMatrix) -> Factors:
+    """Factorise a matrix: dense or sparse LU, or incomplete LU with GMRES where LU does not fit."""
+    return _sparse(sp.csc_array(matrix)) if sp.issparse(matrix) else _dense(np.asarray(matrix))
+
+
+def least_norm_step(
+    matrix: JacobianMatrix, rates: NDArray[np.float64], damping: float, scale: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the damped least-squares solution d of J d = -f, the one of least norm where there are many.
+
+    In units of `scale` it minimises |J d + f|^2 + (damping * sigma)^2 |d|^2, with sigma the largest singular value
+    of J; directions with singular values below 1e-13 sigma are left out.
+    """
+    rates = rates / scale
+    if sp.issparse(matrix) and len(rates) > SPARSE_FROM:
+        scaled = sp.csr_array(sp.diags_array(1.0 / scale) @ matrix @ sp.diags_array(scale))
+        size = float(np.sqrt(sla.norm(scaled, 1) * sla.norm(scaled, np.inf)))
+        found = sla.lsmr(scaled, -rates, damp=damping * size, atol=1e-13, btol=1e-13)[0]
+        return np.asarray(scale * found)
+    dense = (matrix.toarray() if sp.issparse(matrix) else matrix) * scale / scale[:, None]
+    if not np.any(dense):
+        return np.zeros_like(rates)
+    left, sizes, right = scipy.linalg.svd(dense, full_matrices=False, check_finite=False)
+    kept = sizes > SINGULAR * sizes[0]
+    left, sizes, right = left[:, kept], sizes[kept], right[kept]
+    top = float(np.max(sizes, initial=0.0))
+    filtered = sizes / (sizes**2 + (damping * top) ** 2)
+    return np.asarray(-scale * (right.T @ (filtered * (left.T @ rates))))
+
+
+def _dense(matrix: NDArray[np.float64]) -> Factors:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", scipy.linalg.LinAlgWarning)
+        factors = scipy.linalg.lu_factor(matrix, check_finite=False)
+    norm = float(np.max(np.sum(np.abs(matrix), axis=0), initial=0.0))
+    inverse = float(scipy.linalg.lapack.dgecon(factors[0], norm)[0]) if norm > 0.0 else 0.0
+
+    def solve(right: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(scipy.linalg.lu_solve(factors, right, check_finite=False))
+
+    return Factors(solve, 1.0 / inverse if inverse > 0.0 else np.inf)
+
+
+def _sparse(matrix: sp.csc_array) -> Factors:
+    if 10 * matrix.nnz > FILL_LIMIT:
+        return _incomplete(matrix)
+    try:
+        factors = sla.splu(matrix)
+    except MemoryError:
+        return _incomplete(matrix)
+    except RuntimeError:  # exactly singular
+        return Factors(np.zeros_like, np.inf)
+    n = matrix.shape[0]
+    inverse = sla.LinearOperator(
+        (n, n), matvec=factors.solve, rmatvec=lambda x: factors.solve(x, "T"), dtype=float
+    )
+    return Factors(factors.solve, float(sla.norm(matrix, 1)) * float(sla.onenormest(inverse)))
+
+
+def _incomplete(matrix: sp.csc_array) -> Factors:
+    factors = sla.spilu(matrix, drop_tol=1e-4, fill_factor=10)
+    preconditioner = sla.LinearOperator(matrix.shape, matvec=factors.solve, dtype=float)
+
+    def solve(right: NDArray[np.float64]) -> NDArray[np.float64]:
+        found, _ = sla.gmres(matrix, right, rtol=1e-12, restart=60, maxiter=20, M=preconditioner)
+        return np.asarray(found)
+
+    return Factors(solve, np.nan)

@@ -1,0 +1,236 @@
+"""Newton's method for the fixed points of a flow: damped, with factorisations kept while they serve.
+
+Sources
+-------
+Deuflhard, "Newton Methods for Nonlinear Problems", Springer 2011, algorithms NLEQ-ERR and simplified Newton
+(natural monotonicity: the next correction, with the same Jacobian, must be smaller than this one).
+Fan and Yuan, "On the quadratic convergence of the Levenberg-Marquardt method without nonsingularity assumption",
+Computing 74, 2005 (damping by the residual, for families of equilibria, where the Jacobian is singular).
+Farrell, Birkisson and Funke, "Deflation techniques for finding distinct solutions of nonlinear partial
+differential equations", SIAM J. Sci. Comput. 37, 2015 (shifted deflation, power 2).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from dendrosim.stability.fixed_points.linear_solver import Factors, factorise, least_norm_step
+from dendrosim.stability.vector_field.flow import Flow, JacobianMatrix
+
+Vector = NDArray[np.float64]
+
+FAST = 0.25
+"""Contraction of the corrections up to which a factorisation is kept."""
+SMALLEST_DAMPING = 1e-4
+LARGEST_STEP = 3.0
+"""Of a deflated step, in units of the scale."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """Where one search ended.
+
+    `residual` is max |f| in SI units per second, `relative` the same relative to the terms that cancel in
+    f, `worst` the index of the state with the largest relative residual, `reason` why it stopped.
+    """
+
+    x: Vector
+    converged: bool
+    iterations: int
+    residual: float
+    relative: float
+    worst: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What counts as converged, and in which units corrections are measured."""
+
+    scale: Vector
+    tolerance: float
+    max_iterations: int
+
+    def length(self, step: Vector, x: Vector) -> float:
+        """Largest correction relative to the state or its scale."""
+        return float(np.max(np.abs(step) / (np.abs(x) + self.scale), initial=0.0))
+
+
+def newton(flow: Flow, start: Vector, rules: Rules) -> Attempt:
+    """Search a fixed point from `start`; where the Jacobian is singular, by least-norm steps."""
+    x, rates = start, _rates(flow, start)
+    if not np.all(np.isfinite(rates)):
+        return _ended(flow, rules, x, 0, False, "dx/dt is not finite at the start")
+    factors: Factors | None = None
+    damping, step = 1.0, np.zeros_like(x)
+    for iteration in range(1, rules.max_iterations + 1):
+        if factors is None:
+            matrix = flow.jacobian(x)
+            if not _finite(matrix):
+                return _ended(flow, rules, x, iteration, False, "the Jacobian is not finite")
+            factors = None if flow.symmetries(x).shape[1] else factorise(matrix)
+            if factors is None or factors.singular:
+                return least_norm(flow, x, rules, iteration)
+            step = -factors.solve(rates)
+        length = rules.length(step, x)
+        while damping >= SMALLEST_DAMPING:
+            trial = x + damping * step
+            trial_rates = _rates(flow, trial)
+            if np.all(np.isfinite(trial_rates)):
+                correction = -factors.solve(trial_rates)
+                following = rules.length(correction, trial)
+                if following <= max((1.0 - damping / 4.0) * length, rules.tolerance):
+                    break
+            damping /= 2.0
+        else:
+            return least_norm(flow, x, rules, iteration)
+        x, rates = trial, trial_rates
+        if damping == 1.0 and following <= rules.tolerance:
+            return _polished(flow, rules, x, correction, factors, matrix, iteration)
+        if damping == 1.0 and following <= FAST * length:
+            step = correction
+        else:
+            factors, damping = None, min(1.0, 4.0 * damping)
+    return _ended(flow, rules, x, rules.max_iterations, False, "the iterations ran out")
+
+
+def least_norm(flow: Flow, start: Vector, rules: Rules, used: int = 0) -> Attempt:
+    """Search by Levenberg-Marquardt steps, orthogonal to the zero modes of symmetries.
+
+    Of a family of equilibria the one next to the start is found.
+    """
+    x, rates = start, _rates(flow, start)
+    extra = 1.0
+    for iteration in range(used + 1, rules.max_iterations + 1):
+        matrix = flow.jacobian(x)
+        if not _finite(matrix):
+            return _ended(flow, rules, x, iteration, False, "the Jacobian is not finite")
+        basis = flow.symmetries(x)
+        reduced = matrix
+        if basis.shape[1]:
+            reduced = matrix.toarray() if sp.issparse(matrix) else matrix
+            reduced = reduced - (reduced @ basis) @ basis.T
+        weight = float(np.max(rules.scale)) + np.zeros_like(x) if basis.shape[1] else rules.scale
+        relative, _ = _relative(matrix, x, rates, rules)
+        while True:
+            step = least_norm_step(reduced, rates, extra * relative, weight)
+            trial = x + step
+            trial_rates = _rates(flow, trial)
+            finite = bool(np.all(np.isfinite(trial_rates)))
+            if finite and np.linalg.norm(trial_rates / weight) < np.linalg.norm(rates / weight):
+                break
+            length = rules.length(step, x)
+            if not length > rules.tolerance:
+                done = relative <= rules.tolerance
+                reason = "" if done else "the residual has a minimum there that is not zero"
+                return _ended(flow, rules, x, iteration, done, reason)
+            extra = max(4.0 * extra, 1e-12 / max(relative, 1e-300))
+        x, rates = trial, trial_rates
+        extra = max(extra / 8.0, 1e-3)
+        if rules.length(step, x) <= rules.tolerance:
+            relative, _ = _relative(matrix, x, rates, rules)
+            if relative <= rules.tolerance:
+                return _ended(flow, rules, x, iteration, True, "")
+    return _ended(flow, rules, x, rules.max_iterations, False, "the iterations ran out")
+
+
+def deflated(flow: Flow, start: Vector, rules: Rules, known: Sequence[Vector]) -> Attempt:
+    """Search from `start` a fixed point other than the known ones.
+
+    Newton's step for M(x) f(x), M = prod (1/|x - x_i|^2 + 1), is Newton's step for f times a number.
+    """
+    x = start
+    for iteration in range(1, rules.max_iterations + 1):
+        rates, matrix = _rates(flow, x), flow.jacobian(x)
+        if not (np.all(np.isfinite(rates)) and _finite(matrix)):
+            return _ended(flow, rules, x, iteration, False, "dx/dt is not finite")
+        factors = factorise(matrix)
+        if factors.singular:
+            relative, _ = _relative(matrix, x, rates, rules)
+            step = least_norm_step(matrix, rates, min(relative, 1e3), rules.scale)
+        else:
+            step = -factors.solve(rates)
+        slope = 0.0
+        for point in known:
+            apart = (x - point) / rules.scale
+            square = float(apart @ apart)
+            slope -= 2.0 * float(apart @ (step / rules.scale)) / (square * (1.0 + square) + 1e-300)
+        if rules.length(step, x) <= 1e-3 and abs(slope) < 1e-2:
+            return newton(flow, x, rules)
+        step = step / (1.0 - slope) if slope != 1.0 else step
+        x = x + step * min(1.0, LARGEST_STEP / max(rules.length(step, x), 1e-300))
+    return _ended(flow, rules, x, rules.max_iterations, False, "the iterations ran out")
+
+
+def _rates(flow: Flow, x: Vector) -> Vector:
+    with np.errstate(all="ignore"):
+        return np.asarray(flow.f(x), dtype=float)
+
+
+def _finite(matrix: JacobianMatrix) -> bool:
+    return bool(np.all(np.isfinite(matrix.data if sp.issparse(matrix) else matrix)))
+
+
+def _relative(matrix: JacobianMatrix, x: Vector, rates: Vector, rules: Rules) -> tuple[float, int]:
+    """Largest |f_i| relative to sum_j |J_ij| (|x_j| + scale_j), and its index.
+
+    Where that sum is less than a millionth of the largest (in units of the scale), a millionth counts instead.
+    """
+    if not len(rates):
+        return 0.0, 0
+    terms = (np.abs(matrix) @ (np.abs(x) + rules.scale)) / rules.scale
+    floor = max(1e-6 * float(np.max(terms)), 1e-300)
+    ratios = np.abs(rates) / rules.scale / np.maximum(terms, floor)
+    worst = int(np.argmax(ratios))
+    return float(ratios[worst]), worst
+
+
+def _polished(
+    flow: Flow,
+    rules: Rules,
+    x: Vector,
+    step: Vector,
+    factors: Factors,
+    matrix: JacobianMatrix,
+    iteration: int,
+) -> Attempt:
+    """Go on with the same factors while rounding allows."""
+    for _ in range(4):
+        trial = x + step
+        rates = _rates(flow, trial)
+        if not np.all(np.isfinite(rates)):
+            break
+        following = -factors.solve(rates)
+        if rules.length(following, trial) > 0.5 * rules.length(step, x):
+            break
+        x, step = trial, following
+    ended = _ended(flow, rules, x, iteration, True, "", matrix)
+    if ended.relative <= max(rules.tolerance, 1e-10):
+        return ended
+    return _ended(
+        flow, rules, x, iteration, False, "the corrections vanish but the residual does not"
+    )
+
+
+def _ended(
+    flow: Flow,
+    rules: Rules,
+    x: Vector,
+    iterations: int,
+    converged: bool,
+    reason: str,
+    matrix: JacobianMatrix | None = None,
+) -> Attempt:
+    """Sum up; a Jacobian of a point close by is good enough to size the residual."""
+    rates = _rates(flow, x)
+    residual = float(np.max(np.abs(rates), initial=0.0))
+    relative, worst = np.nan, 0
+    if np.all(np.isfinite(rates)):
+        matrix = flow.jacobian(x) if matrix is None else matrix
+        relative, worst = _relative(matrix, x, rates, rules)
+    else:
+        worst = int(np.argmax(~np.isfinite(rates)))
+    return Attempt(x, converged, iterations, residual, relative, worst, reason)

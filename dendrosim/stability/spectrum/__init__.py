@@ -1,0 +1,1 @@
+"""Eigenvalues, eigenvectors and transient growth of a linearised flow."""

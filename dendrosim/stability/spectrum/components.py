@@ -1,0 +1,106 @@
+"""Eigenvalues by strongly connected components: circuits that do not talk to each other are solved apart.
+
+States ordered by component make a matrix block-triangular, and its eigenvalues are those of the
+diagonal blocks (Duff and Reid, "An implementation of Tarjan's algorithm for the block triangularization of
+a matrix", ACM TOMS 4, 1978). Samples of a batch, uncoupled cells and feed-forward chains fall apart so.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import scipy.linalg
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from scipy.sparse.csgraph import connected_components
+
+from dendrosim.stability.vector_field.flow import JacobianMatrix
+
+Eigenvalues = NDArray[np.complex128]
+
+STACK_SIZE = 2**24
+"""Numbers in one stack of blocks of equal size: bounds the memory."""
+SMALL = 24
+"""States of a block up to which blocks of equal size are stacked."""
+
+
+def strong_components(matrix: JacobianMatrix) -> NDArray[np.intp]:
+    """Return the number of the strongly connected component of each state, shape (n,)."""
+    if not sp.issparse(matrix):
+        mask = np.asarray(matrix) != 0
+        if _all_reached(mask) and _all_reached(mask.T):
+            return np.zeros(len(mask), dtype=np.intp)
+        matrix = sp.csr_array(mask)
+    labels = connected_components(matrix, directed=True, connection="strong")[1]
+    return np.asarray(labels, dtype=np.intp)
+
+
+def diagonal_blocks(matrix: JacobianMatrix, labels: NDArray[np.intp]) -> Iterator[JacobianMatrix]:
+    """Yield what couples the states within each component.
+
+    Parameters
+    ----------
+    matrix : array or sparse array, shape (n, n)
+    labels : array of int, shape (n,)
+        From `strong_components`.
+
+    Yields
+    ------
+    block : array, shape (blocks, m, m), or matrix of the kind given, shape (m, m)
+        Small blocks of equal size come in stacks.
+    """
+    sizes = np.bincount(labels)
+    if len(sizes) == 1:
+        yield matrix[None] if not sp.issparse(matrix) and len(labels) <= SMALL else matrix
+        return
+    order = np.argsort(labels, kind="stable")
+    ends = np.cumsum(sizes)
+    for size in np.unique(sizes):
+        chosen = np.flatnonzero(sizes == size)
+        members = order[(ends[chosen] - size)[:, None] + np.arange(size)]
+        if size <= SMALL:
+            for part in np.array_split(members, -(-members.size * int(size) // STACK_SIZE)):
+                yield _stack(matrix, part)
+        else:
+            for states in members:
+                rows = matrix[states] if sp.issparse(matrix) else None
+                yield rows[:, states] if rows is not None else matrix[np.ix_(states, states)]
+
+
+def dense_eigenvalues(block: JacobianMatrix) -> Eigenvalues:
+    """Return all eigenvalues of a matrix, or of all matrices of a stack, in no order, flat."""
+    if block.ndim == 3:
+        values = block[:, 0, 0] if block.shape[1] == 1 else np.linalg.eigvals(block).ravel()
+    else:
+        dense = block.toarray() if sp.issparse(block) else block
+        values = scipy.linalg.eigvals(dense, overwrite_a=sp.issparse(block), check_finite=False)
+    return np.asarray(values, dtype=np.complex128)
+
+
+def _all_reached(mask: NDArray[np.bool_]) -> bool:
+    """Whether every state is reached from state 0 along the entries of `mask`."""
+    unseen = np.ones(len(mask), dtype=np.bool_)
+    unseen[:1] = False
+    waiting = [0] if len(mask) else []
+    while waiting and unseen.any():
+        found = np.flatnonzero(mask[waiting.pop()] & unseen)
+        unseen[found] = False
+        waiting.extend(found)
+    return not unseen.any()
+
+
+def _stack(matrix: JacobianMatrix, members: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Blocks of the components whose states are the rows of `members`, shape (blocks, m, m)."""
+    if not sp.issparse(matrix):
+        return np.asarray(matrix)[members[:, :, None], members[:, None, :]]
+    count, size = members.shape
+    block = np.full(matrix.shape[0], -1, dtype=np.intp)
+    place = np.zeros(matrix.shape[0], dtype=np.intp)
+    block[members] = np.arange(count)[:, None]
+    place[members] = np.arange(size)
+    entries = matrix.tocoo()
+    rows, columns = entries.coords
+    inside = (block[rows] >= 0) & (block[rows] == block[columns])
+    rows, columns = rows[inside], columns[inside]
+    stack = np.zeros((count, size, size))
+    np.add.at(stack, (block[rows], place[rows], place[columns]), entries.data[inside])
+    return stack

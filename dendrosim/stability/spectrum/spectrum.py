@@ -1,0 +1,239 @@
+"""Eigenvalues of a Jacobian, and what they say of a fixed point.
+
+All eigenvalues come from the strongly connected components (`_blocks`); of a large sparse component only the
+rightmost are computed (`_arnoldi`). Directions in which a continuous symmetry moves a fixed point have an
+eigenvalue of exactly zero: they are split off by an orthogonal change of coordinates, not guessed by size.
+"""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import scipy.linalg
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from dendrosim.errors import NonFiniteError, ShapeError
+from dendrosim.stability.spectrum.arnoldi import rightmost
+from dendrosim.stability.spectrum.components import (
+    Eigenvalues,
+    dense_eigenvalues,
+    diagonal_blocks,
+    strong_components,
+)
+from dendrosim.stability.spectrum.eigenvectors import Vectors
+from dendrosim.stability.spectrum.eigenvectors import eigenvectors as _eigenvectors
+from dendrosim.stability.vector_field.flow import JacobianMatrix
+
+Verdict = Literal["stable", "unstable", "marginal"]
+
+RELATIVE_TOLERANCE = float(np.sqrt(np.finfo(float).eps))
+"""Rounding of eps in a matrix moves a double eigenvalue that has one eigenvector by about sqrt(eps)."""
+DENSE_LIMIT = 6000
+"""States of a component beyond which not all of its eigenvalues are computed."""
+ARNOLDI_FROM = 1000
+"""States of a sparse component from which `count` eigenvalues are computed by Arnoldi."""
+DEFAULT_COUNT = 20
+
+
+@dataclass(frozen=True, eq=False)
+class Spectrum:
+    """Eigenvalues of a Jacobian, sorted, and the verdict on them.
+
+    Attributes
+    ----------
+    eigenvalues : array of complex, shape (m,)
+        In 1/s, with multiplicity, by descending real part, then descending imaginary part. Zero modes of
+        symmetries are among them, as exact zeros.
+    size : int
+        Number n of states; m < n where only the rightmost eigenvalues were asked for or could be computed.
+    tolerance : float
+        In 1/s: a real part within it counts as zero.
+    symmetry_zeros : int
+        Number of zero eigenvalues that continuous symmetries explain.
+    max_euler_step : float
+        In s: forward Euler is stable for steps below, min of -2 Re/|lambda|^2 over the decaying eigenvalues.
+        Eigenvalues of zero do not count, since Euler leaves their directions as they are. 0 where an
+        eigenvalue grows or oscillates without decay (no step is stable), inf where all are zero. Where not all
+        eigenvalues of a component were computed, it comes from the rightmost and the largest, and is an estimate.
+    jacobian : array or sparse array, shape (n, n)
+    """
+
+    eigenvalues: Eigenvalues
+    size: int
+    tolerance: float
+    symmetry_zeros: int
+    max_euler_step: float
+    jacobian: JacobianMatrix = field(repr=False)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all eigenvalues are there."""
+        return len(self.eigenvalues) == self.size
+
+    @cached_property
+    def without_symmetries(self) -> Eigenvalues:
+        """Eigenvalues but for the zero modes of symmetries, in the same order."""
+        zeros = np.flatnonzero(self.eigenvalues == 0)[: self.symmetry_zeros]
+        return np.delete(self.eigenvalues, zeros)
+
+    @property
+    def abscissa(self) -> float:
+        """Largest real part in 1/s, zero modes of symmetries left out; -inf where nothing else is there."""
+        return float(np.max(self.without_symmetries.real, initial=-np.inf))
+
+    @property
+    def further_zeros(self) -> int:
+        """Number of eigenvalues within tolerance of zero that no symmetry explains."""
+        return int(np.sum(np.abs(self.without_symmetries) <= self.tolerance))
+
+    @property
+    def verdict(self) -> Verdict:
+        """stable, unstable, or marginal where a real part is within tolerance of zero.
+
+        Zero modes of symmetries do not count.
+        """
+        if self.abscissa > self.tolerance:
+            return "unstable"
+        return "stable" if self.abscissa < -self.tolerance else "marginal"
+
+    @property
+    def unstable_count(self) -> int:
+        """Number of eigenvalues whose real part exceeds the tolerance."""
+        return int(np.sum(self.eigenvalues.real > self.tolerance))
+
+    @property
+    def time_constants(self) -> NDArray[np.float64]:
+        """-1/Re in s, shape (m,): negative where a mode grows, nan where |Re| is within tolerance."""
+        rates = self.eigenvalues.real
+        slow = np.abs(rates) <= self.tolerance
+        return np.where(slow, np.nan, -1.0 / np.where(slow, 1.0, rates))
+
+    def eigenvectors(self, count: int | None = None) -> Vectors:
+        """Return unit eigenvectors of the first `count` eigenvalues, by default of all, shape (n, count)."""
+        return _eigenvectors(self.jacobian, self.eigenvalues[:count])
+
+
+def spectrum(
+    jacobian: JacobianMatrix,
+    symmetries: NDArray[np.float64] | None = None,
+    tolerance: float | None = None,
+    count: int | None = None,
+) -> Spectrum:
+    """Return the eigenvalues of a Jacobian.
+
+    Parameters
+    ----------
+    jacobian : array or sparse array, shape (n, n)
+        In 1/s.
+    symmetries : array, shape (n, k), optional
+        Orthonormal basis of the directions in which continuous symmetries move the fixed point. Those that the
+        Jacobian does not map to zero (the point is not a fixed point) are not counted as zero modes.
+    tolerance : float, optional
+        In 1/s: how far from zero a real part must be to count. By default sqrt(eps) = 1.5e-8 times the largest
+        modulus: that is how far rounding moves a double zero that has one eigenvector, whereas single ones
+        are exact to about eps times the condition of their eigenvectors. Where time scales lie further apart
+        than 1e8, give a smaller one.
+    count : int, optional
+        Only the rightmost `count` eigenvalues; the only way for sparse components of more than 6000 states, where
+        it is 20 if not given.
+
+    Raises
+    ------
+    ShapeError
+        The matrix is not square, or the basis does not fit.
+    NonFiniteError
+        An entry is infinite or not a number.
+    """
+    matrix = _checked(jacobian)
+    size = matrix.shape[0]
+    basis = np.zeros((size, 0)) if symmetries is None else np.asarray(symmetries, dtype=float)
+    if basis.ndim != 2 or len(basis) != size:
+        raise ShapeError(f"symmetries must have {size} rows, one for each state, not {basis.shape}")
+    zero_modes = _null_part(matrix, basis)
+    zeros = zero_modes.shape[1]
+    if zeros and size <= DENSE_LIMIT:
+        found, extra = _eigenvalues(quotient(matrix, zero_modes), count)
+    else:
+        found, extra = _eigenvalues(matrix, None if count is None else count + zeros)
+        found = np.delete(found, np.argsort(np.abs(found))[:zeros])
+    every = np.concatenate([found, extra])
+    if tolerance is None:
+        tolerance = RELATIVE_TOLERANCE * float(np.max(np.abs(every), initial=0.0))
+    step = max_euler_step(every, tolerance)
+    values = sort_eigenvalues(np.concatenate([found, np.zeros(zeros, dtype=np.complex128)]))
+    return Spectrum(values[:count], size, float(tolerance), zeros, step, matrix)
+
+
+def sort_eigenvalues(values: Eigenvalues) -> Eigenvalues:
+    """Sort by descending real part, then descending imaginary part."""
+    return values[np.lexsort((-values.imag, -values.real))]
+
+
+def max_euler_step(values: Eigenvalues, tolerance: float) -> float:
+    """Return the step in s below which forward Euler is stable: see `Spectrum`."""
+    values = values[np.abs(values) > tolerance]
+    if np.any(values.real >= -tolerance):
+        return 0.0
+    return float(np.min(-2.0 * values.real / np.abs(values) ** 2, initial=np.inf))
+
+
+def quotient(matrix: JacobianMatrix, basis: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the matrix on the orthogonal complement of an invariant subspace.
+
+    The rest of its eigenvalues are those of the result: with Q = [S, C] orthogonal and J S = 0, the matrix
+    Q^T J Q is block-triangular. States that the basis does not touch keep their rows and columns.
+
+    Parameters
+    ----------
+    matrix : array or sparse array, shape (n, n)
+    basis : array, shape (n, k)
+        Orthonormal.
+
+    Returns
+    -------
+    array, shape (n - k, n - k)
+    """
+    dense = np.array(matrix.toarray() if sp.issparse(matrix) else matrix, dtype=float, order="F")
+    touched = np.flatnonzero(np.any(basis != 0, axis=1))
+    (reflectors, scales), _ = scipy.linalg.qr(basis[touched], mode="raw")
+    multiply = scipy.linalg.lapack.dormqr
+    work = max(1, 64 * len(dense))
+    dense[touched] = multiply("L", "T", reflectors, scales, dense[touched], work)[0]
+    dense[:, touched] = multiply("R", "N", reflectors, scales, dense[:, touched], work)[0]
+    kept = np.delete(np.arange(len(dense)), touched[: basis.shape[1]])
+    return dense[np.ix_(kept, kept)]
+
+
+def _checked(jacobian: JacobianMatrix) -> JacobianMatrix:
+    matrix = sp.csr_array(jacobian) if sp.issparse(jacobian) else np.asarray(jacobian, dtype=float)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+        raise ShapeError(f"a Jacobian must be square, not of shape {matrix.shape}")
+    if not np.all(np.isfinite(matrix.data if sp.issparse(matrix) else matrix)):
+        raise NonFiniteError("the Jacobian has entries that are infinite or not a number")
+    return matrix
+
+
+def _null_part(matrix: JacobianMatrix, basis: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Orthonormal basis of what `matrix` maps to zero within the span of `basis`."""
+    if not basis.shape[1]:
+        return basis
+    _, sizes, directions = np.linalg.svd(matrix @ basis, full_matrices=False)
+    norm = float(np.sqrt(np.sum((matrix.data if sp.issparse(matrix) else matrix) ** 2)))
+    return basis @ directions[sizes <= RELATIVE_TOLERANCE * norm].T
+
+
+def _eigenvalues(matrix: JacobianMatrix, count: int | None) -> tuple[Eigenvalues, Eigenvalues]:
+    """Eigenvalues, and further ones that only bound the Euler step, each in no order."""
+    found, extra = [np.zeros(0, dtype=np.complex128)], [np.zeros(0, dtype=np.complex128)]
+    for block in diagonal_blocks(matrix, strong_components(matrix)):
+        states = block.shape[-1]
+        large = states > (DENSE_LIMIT if count is None else ARNOLDI_FROM)
+        if large and sp.issparse(block):
+            right, largest = rightmost(block, count or DEFAULT_COUNT)
+            found.append(right)
+            extra.append(largest)
+        else:
+            found.append(dense_eigenvalues(block))
+    return np.concatenate(found), np.concatenate(extra)

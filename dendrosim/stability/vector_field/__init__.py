@@ -1,0 +1,1 @@
+"""The vector field of a circuit and its exact Jacobian."""

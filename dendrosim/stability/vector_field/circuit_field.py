@@ -1,0 +1,257 @@
+"""The vector field of a circuit, from the equations that are compiled.
+
+One forward Euler step of a run is x + dt f(x). Plastic matrices that are part of the state learn from the mean
+over the samples. The Jacobian is exact: symbolic derivatives of each population's equations, chained through the
+matrices.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dendrosim.circuit.circuit import Circuit, Matrix, Population
+from dendrosim.errors import DifferentiationError, ShapeError, UnknownMemberError, UnknownNameError
+from dendrosim.protocol.phases import Block, Phase
+from dendrosim.protocol.protocol import Protocol
+from dendrosim.stability.vector_field import jacobian as derivatives
+from dendrosim.stability.vector_field.compiled_equations import Formula, System
+from dendrosim.stability.vector_field.evaluation import Evaluation, Nodes, Numbers
+from dendrosim.stability.vector_field.flow import Flow, Vector, number_of, numbers_of
+from dendrosim.stability.vector_field.symmetry import Symmetries, symmetries
+from dendrosim.units import Quantity, unit, unit_name
+
+
+class CircuitFlow(Flow):
+    """A flow whose states belong to a circuit.
+
+    Attributes
+    ----------
+    circuit : Circuit
+    samples : int
+        Samples side by side.
+    shapes : mapping
+        State (`population.state`, or an unfrozen matrix) to (units, samples) or (post, pre), in the order of x.
+    """
+
+    circuit: Circuit
+    samples: int
+    shapes: Mapping[str, tuple[int, int]]
+
+    @cached_property
+    def _symmetries(self) -> Symmetries:
+        return symmetries(self, self.circuit, self.shapes)
+
+    def symmetries(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        return self._symmetries.directions(self.circuit, self.shapes, x)
+
+    def with_changes(self, **changes: Any) -> Self:
+        """Return a copy with other attributes; symmetries that are known stay known."""
+        changed = object.__new__(type(self))
+        changed.__dict__.update(self.__dict__, **changes)
+        return changed
+
+
+class Field(CircuitFlow):
+    """dx/dt = f(x) of a circuit; made by `vector_field`."""
+
+    def __init__(
+        self,
+        system: System,
+        numbers: Numbers,
+        samples: int,
+        start: Mapping[str, NDArray[np.float64]],
+        thresholds: Mapping[str, Formula],
+    ) -> None:
+        self._system, self._numbers, self._thresholds = system, numbers, thresholds
+        self.circuit, self.samples = system.circuit, samples
+        self.shapes = {name: (array.shape[0], array.shape[1]) for name, array in start.items()}
+        self.start = np.concatenate([np.ravel(array) for array in start.values()])
+        self.units = [u for name in self.shapes for u in self._units(name)]
+        self.labels = [label for name in self.shapes for label in self._labels(name)]
+
+    # -- states by name ---------------------------------------------------------------------------
+
+    def unpack(self, x: Vector) -> dict[str, NDArray[Any]]:
+        """Return the states by name: (units,) or (units, samples), and (post, pre)."""
+        return {n: self._squeezed(n, a) for n, a in self._arrays(np.asarray(x)).items()}
+
+    def pack(self, values: Mapping[str, Any]) -> NDArray[np.float64]:
+        """Return x from states by name, SI numbers; those that are not given are as in `start`.
+
+        Raises
+        ------
+        UnknownMemberError, ShapeError
+            For a name that is not a state, and an array that does not fit.
+        """
+        parts = self._arrays(self.start.copy())
+        for name, value in values.items():
+            if name not in parts:
+                raise UnknownMemberError("state of the vector field", name, parts)
+            given, shape = numbers_of(f"state {name!r}", value), parts[name].shape
+            if "." in name and given.shape == shape[:1]:
+                given = given[:, None]
+            if given.ndim and given.shape not in (shape, (shape[0], 1)):
+                raise ShapeError(f"state {name!r} has shape {given.shape}; it must be {shape}")
+            parts[name][...] = given
+        return np.concatenate([a.ravel() for a in parts.values()])
+
+    def evaluate(self, x: Vector) -> dict[str, NDArray[Any]]:
+        """Return every variable of every population, subexpressions included, as `unpack` does."""
+        return {n: self._squeezed(n, a) for n, a in self._at(x).everything.items()}
+
+    def _squeezed(self, name: str, array: NDArray[Any]) -> NDArray[Any]:
+        return array[:, 0] if self.samples == 1 and "." in name else array
+
+    def _arrays(self, x: Vector) -> Nodes:
+        if x.shape != self.start.shape:
+            raise ShapeError(
+                f"x has shape {x.shape}; it must be {self.start.shape}, one number for each of the labels"
+            )
+        ends = np.cumsum([rows * columns for rows, columns in self.shapes.values()])
+        parts = np.split(x, ends[:-1])
+        return {n: p.reshape(s) for (n, s), p in zip(self.shapes.items(), parts, strict=True)}
+
+    def _at(self, x: Vector) -> Evaluation:
+        parts = self._arrays(np.asarray(x))
+        return Evaluation(self._system, self._numbers, self.samples, self.shapes, parts)
+
+    def _label(self, name: str, row: int, column: int) -> str:
+        single = "." in name and self.samples == 1
+        return f"{name}[{row}]" if single else f"{name}[{row}, {column}]"
+
+    def _labels(self, name: str) -> Iterator[str]:
+        rows, columns = self.shapes[name]
+        return (self._label(name, i, j) for i in range(rows) for j in range(columns))
+
+    def _units(self, name: str) -> list[str]:
+        owner: Any = self.circuit.variable(name)[1] if "." in name else self.circuit.matrix(name)
+        rows, columns = self.shapes[name]
+        return [unit_name(unit(owner.unit)[0])] * (rows * columns)
+
+    # -- as a run ---------------------------------------------------------------------------------
+
+    @property
+    def weights(self) -> dict[str, NDArray[np.float64]]:
+        """The weights of every matrix that is not part of the state, inverses left out."""
+        own = [m.name for m in self.circuit.matrices if m.inverse_of is None]
+        return {name: self._numbers.weights[name] for name in own if name not in self.shapes}
+
+    def spread(self, states: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        """Return several states, (m, n), as samples side by side: arrays (units, m) by name."""
+        ends = np.cumsum([rows for rows, _ in self.shapes.values()])
+        return dict(zip(self.shapes, np.split(states.T, ends[:-1]), strict=True))
+
+    def protocol(self, duration: float, dt: float, batch: int) -> Protocol:
+        """Return the protocol that steps the same equations for some seconds, with constant inputs."""
+        shared, drives = self._numbers.shared, self._numbers.drives
+
+        def of(owner: Any) -> dict[str, Quantity]:
+            keys = {n: f"{owner.name}.{n}" for n in owner.parameters}
+            return {
+                n: Quantity(
+                    drives[k][:, 0] if k in drives else shared[k], owner.parameters[n].dimension
+                )
+                for n, k in keys.items()
+            }
+
+        circuit = self.circuit.replace(
+            parameters={
+                n: Quantity(shared[n], q.dimension) for n, q in self.circuit.parameters.items()
+            },
+            gates={n: shared[n] for n in self.circuit.gates},
+            populations=tuple(p.replace(parameters=of(p)) for p in self.circuit.populations),
+            matrices=tuple(m.replace(parameters=of(m)) for m in self.circuit.matrices),
+        )
+        signals = {
+            path: Quantity(drives[path][:, 0], unit(self.circuit.variable(path)[1].unit)[0])
+            for path in self.circuit.inputs
+        }
+        phase = Phase("rest", f"{duration!r} s")
+        return Protocol(
+            circuit, (Block("rest", (phase,)),), f"{dt!r} s", signals=signals, batch=batch
+        )
+
+    # -- parameters -------------------------------------------------------------------------------
+
+    @property
+    def parameters(self) -> Mapping[str, float]:  # type: ignore[override]
+        """Parameters, gates and uniform inputs that the rates depend on, by the name that `at` takes."""
+        shared = {k: v for k, v in self._numbers.shared.items() if self._system.uses(k)}
+        found = {k: float(v) for k, v in shared.items() if np.ndim(v) == 0}
+        for path, drive in self._numbers.drives.items():
+            if path in self._system.driving and np.all(drive == drive.flat[0]):
+                found[path] = float(drive.flat[0])
+        return found
+
+    def parameter_unit(self, name: str) -> str:
+        self._check_parameter(name)
+        circuit = self.circuit
+        if name in circuit.inputs:
+            return unit_name(unit(circuit.variable(name)[1].unit)[0])
+        owners: tuple[Population | Matrix, ...] = (*circuit.populations, *circuit.matrices)
+        known = {f"{o.name}.{n}": q for o in owners for n, q in o.parameters.items()}
+        found = {**known, **circuit.parameters}.get(name)
+        return "1" if found is None else found.unit  # gates have none
+
+    def at(self, name: str, value: float) -> "Field":
+        self._check_parameter(name)
+        numbers, value = self._numbers, number_of(f"parameter {name!r}", value)
+        if name in numbers.drives:
+            drives = {**numbers.drives, name: np.full_like(numbers.drives[name], value)}
+            numbers = replace(numbers, drives=drives)
+        else:
+            numbers = replace(numbers, shared={**numbers.shared, name: value})
+        return self.with_changes(_numbers=numbers)
+
+    def _check_parameter(self, name: str) -> None:
+        if name not in self.parameters:
+            raise UnknownNameError("parameter of the equations", name, self.parameters)
+
+    # -- the contract -----------------------------------------------------------------------------
+
+    def f(self, x: Vector) -> Vector:
+        at = self._at(x)
+        return np.concatenate([at.rate(name).ravel() for name in self.shapes])
+
+    def jacobian(self, x: NDArray[np.float64]) -> Any:
+        return derivatives.jacobian(self._at(np.asarray(x, dtype=float)))
+
+    def partial_jacobian(self, x: NDArray[np.float64], states: Collection[str]) -> Any:
+        """Return the block of the Jacobian of some states by the same ones, in the order of `shapes`."""
+        return derivatives.jacobian(self._at(np.asarray(x, dtype=float)), states)
+
+    def parameter_derivative(self, x: NDArray[np.float64], name: str) -> NDArray[np.float64]:
+        self._check_parameter(name)
+        return derivatives.by_parameter(self._at(np.asarray(x, dtype=float)), name)
+
+    def kinks(self, x: NDArray[np.float64]) -> list[str]:
+        at, found = self._at(np.asarray(x, dtype=float)), []
+        for path in (*self._system.order, *self.shapes):
+            formula = self._system.formulas.get(path) or self._system.rates.get(path)
+            if formula is None:
+                continue
+            plastic = "." not in path
+            flags = formula.expression.at_corner(at.grid(path) if plastic else at.values(formula))
+            if plastic and np.ndim(flags) == 3:
+                flags = np.any(flags, axis=-1)
+            shape = self.shapes[path] if plastic else at.shape(path)
+            where = np.argwhere(np.broadcast_to(flags, shape))
+            found += [self._label(path, int(i), int(j)) for i, j in where]
+        return found
+
+    def check(self, x: NDArray[np.float64]) -> None:
+        """Raise DifferentiationError if a unit is above its threshold at x."""
+        at = self._at(np.asarray(x, dtype=float))
+        for name, formula in self._thresholds.items():
+            above = formula.expression.value(at.values(formula, at.everything))
+            units = np.argwhere(np.broadcast_to(above, at.shape(f"{name}.")))
+            if len(units):
+                text = self.circuit.population(name).threshold
+                raise DifferentiationError(
+                    f"unit {units[0][0]} of {name!r} is above its threshold ({text}) at this point, where it "
+                    "would spike: this is no resting state; use weaker inputs"
+                )

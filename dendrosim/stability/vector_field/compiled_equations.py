@@ -1,0 +1,158 @@
+"""The equations of a circuit, compiled for analysis: every expression once, and what its symbols mean.
+
+Numbers (parameters, inputs, weights) are not part of a system; a field brings them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from dendrosim.circuit.circuit import Circuit, Matrix, Owner, Population, Projection
+from dendrosim.circuit.evaluation_order import variable_order
+from dendrosim.circuit.population import LAST_SPIKE
+from dendrosim.equations.rewriting import inline
+from dendrosim.errors import DifferentiationError
+from dendrosim.stability.vector_field.expression import Expression
+from dendrosim.units import UNITS
+
+TIME = "t"
+POST, PRE = "_post", "_pre"
+
+CONSTANTS = {"pi": 3.141592653589793, "e": 2.718281828459045, "inf": float("inf")}
+
+
+@dataclass(frozen=True)
+class Formula:
+    """An expression and what its symbols mean.
+
+    `variables` gives the path `population.variable` (or the name of a matrix) of a symbol, `numbers` the key
+    of a parameter's value, `constants` the value itself.
+    """
+
+    expression: Expression
+    variables: Mapping[str, str]
+    numbers: Mapping[str, str]
+    constants: Mapping[str, float]
+
+
+class System:
+    """A circuit's equations.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        Without its pathways, thresholds and resets: the field decides whether they may be left out.
+    unfrozen : tuple of str
+        Names of the matrices whose plasticity is part of the state.
+
+    Attributes
+    ----------
+    rates : mapping
+        State (`population.state` or matrix) to the formula of its derivative by time.
+    formulas : mapping
+        Subexpression to its formula.
+    feeds : mapping
+        Fed variable to the projections into it.
+    order : tuple of str
+        Subexpressions and fed variables on which the rates depend, each after what it depends on.
+    readouts : tuple of str
+        All subexpressions and fed variables likewise.
+
+    Raises
+    ------
+    DifferentiationError
+        If a rate depends on something that has no derivative.
+    """
+
+    def __init__(self, circuit: Circuit, unfrozen: tuple[str, ...]) -> None:
+        self.circuit, self.unfrozen = circuit, unfrozen
+        self.rates: dict[str, Formula] = {}
+        self.formulas: dict[str, Formula] = {}
+        for population in circuit.populations:
+            for name, declared in population.variables.items():
+                if declared.kind == "parameter":
+                    continue
+                path = f"{population.name}.{name}"
+                text = inline(declared.expression, population.transfer, path)
+                formula = self.of_population(population, path, text)
+                (self.rates if declared.kind == "state" else self.formulas)[path] = formula
+        for name in unfrozen:
+            self.rates[name] = self._of_matrix(circuit.matrix(name))
+        self.feeds: dict[str, list[Projection]] = {}
+        for projection in circuit.projections:
+            self.feeds.setdefault(projection.target, []).append(projection)
+        known = {*self.formulas, *self.feeds}
+        self.readouts = tuple(path for path in variable_order(circuit) if path in known)
+        self.order = tuple(path for path in self.readouts if path in self.driving)
+        for path in (*self.rates, *self.order):
+            rule = self.rates.get(path) or self.formulas.get(path)
+            if rule is not None:
+                rule.expression.check()
+
+    def uses(self, key: str) -> bool:
+        """Whether some rate depends on the number of a key."""
+        formulas = [
+            *self.rates.values(),
+            *(self.formulas[p] for p in self.order if p in self.formulas),
+        ]
+        return any(key in f.numbers.values() for f in formulas)
+
+    @cached_property
+    def driving(self) -> frozenset[str]:
+        """The variables on which the rates depend, states included."""
+        return frozenset(self._needed())
+
+    def _needed(self) -> set[str]:
+        found: set[str] = set()
+        waiting = [p for f in self.rates.values() for p in f.variables.values()]
+        while waiting:
+            path = waiting.pop()
+            if path in found:
+                continue
+            found.add(path)
+            if path in self.formulas:
+                waiting += self.formulas[path].variables.values()
+            waiting += [p.source for p in self.feeds.get(path, ())]
+        return found
+
+    def of_population(self, population: Population, path: str, text: str) -> Formula:
+        """Return the formula of a text in the variables of a population."""
+        local = {n: f"{population.name}.{n}" for n in population.variables}
+        return self._formula(population, path, text, local)
+
+    def _of_matrix(self, matrix: Matrix) -> Formula:
+        post, pre = (self.circuit.population(n) for n in (matrix.post, matrix.pre))
+        local = {f"{n}{POST}": f"{post.name}.{n}" for n in post.variables}
+        local |= {f"{n}{PRE}": f"{pre.name}.{n}" for n in pre.variables}
+        local[matrix.weight] = matrix.name
+        return self._formula(matrix, matrix.name, inline(matrix.rate, post.transfer), local)
+
+    def _formula(self, owner: Owner, path: str, text: str, local: Mapping[str, str]) -> Formula:
+        expression = Expression(text, local, path)
+        variables, numbers, constants = {}, {}, {}
+        for symbol in expression.symbols:
+            if symbol in local:
+                variables[symbol] = local[symbol]
+            elif (
+                symbol in (TIME, "dt") or symbol.removesuffix(POST).removesuffix(PRE) == LAST_SPIKE
+            ):
+                numbers[symbol] = symbol.removesuffix(POST).removesuffix(PRE)
+            elif symbol in owner.parameters:
+                numbers[symbol] = f"{owner.name}.{symbol}"
+            elif self.circuit.symbol(owner, symbol) is not None:
+                numbers[symbol] = self.circuit.scoped(owner, symbol)
+            else:
+                constants[symbol] = CONSTANTS[symbol] if symbol in CONSTANTS else UNITS[symbol][1]
+        return Formula(expression, variables, numbers, constants)
+
+
+def check_smooth(circuit: Circuit, subthreshold: bool) -> None:
+    """Raise DifferentiationError if a circuit spikes, unless what spikes do is left out on purpose."""
+    if subthreshold:
+        return
+    spiking = [p.name for p in circuit.populations if p.spiking]
+    if spiking:
+        raise DifferentiationError(
+            f"population {spiking[0]!r} has a threshold, and a spike has no derivative; leave out thresholds, "
+            "resets, pathways and noise with subthreshold=True (--subthreshold)"
+        )

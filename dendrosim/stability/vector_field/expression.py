@@ -1,0 +1,308 @@
+"""One expression of an equation text: its value and its exact partial derivatives, on arrays.
+
+The value is computed from the text as it stands. Derivatives are SymPy's, of the tree that Brian2's own parser
+makes of the text. What switches (a comparison inside int, abs, sign, clip) has a derivative on either side; the
+expression knows where the corner lies. What has no derivative and depends on a variable is refused.
+"""
+
+import ast
+import copy
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dendrosim.equations.rewriting import names, parse
+from dendrosim.errors import DifferentiationError
+
+Values = Mapping[str, Any]
+"""Of every symbol: a number or an array; all arrays of an expression broadcast."""
+
+_KEPT = 2048  # texts
+_JUMPS = {"int": "truncation", "floor": "floor", "ceil": "ceil", "timestep": "a number of steps"}
+
+
+def _real(x: Any) -> Any:
+    return np.real(x)
+
+
+def _clip(x: Any, low: Any, high: Any) -> Any:
+    return np.where(_real(x) < _real(low), low, np.where(_real(x) > _real(high), high, x))
+
+
+def _exprel(x: Any) -> Any:
+    small = np.abs(x) < 1e-5
+    safe = np.where(small, 1.0, x)
+    return np.where(small, 1 + x / 2 + x**2 / 6, np.expm1(safe) / safe)
+
+
+def _exprel_slope(x: Any) -> Any:
+    small = np.abs(x) < 1e-2
+    safe = np.where(small, 1.0, x)
+    series = 1 / 2 + x / 3 + x**2 / 8 + x**3 / 30 + x**4 / 144 + x**5 / 840 + x**6 / 5760
+    return np.where(small, series, (np.exp(safe) * (safe - 1) + 1) / safe**2)
+
+
+# Complex arguments, in which derivatives are taken by a step, switch where their real part does.
+_FUNCTIONS: dict[str, Any] = {
+    "__builtins__": {},
+    "sin": np.sin, "cos": np.cos, "tan": np.tan, "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh,
+    "exp": np.exp, "log": np.log, "log10": np.log10, "expm1": np.expm1, "log1p": np.log1p,
+    "sqrt": np.sqrt, "arcsin": np.arcsin, "arccos": np.arccos, "arctan": np.arctan,
+    "exprel": _exprel,
+    "abs": lambda x: np.where(_real(x) < 0, -x, x),
+    "sign": lambda x: np.sign(_real(x)),
+    "clip": _clip,
+    "int": lambda x: np.trunc(_real(x)) if np.asarray(x).dtype != bool else 1.0 * x,
+    "floor": lambda x: np.floor(_real(x)),
+    "ceil": lambda x: np.ceil(_real(x)),
+    # Brian2's own rule: a time just below a step's beginning belongs to that step.
+    "timestep": lambda time, dt: np.floor((time + 1e-3 * dt) / dt),
+    "ds_real": _real, "ds_and": np.logical_and, "ds_or": np.logical_or, "ds_not": np.logical_not,
+}  # fmt: skip
+
+
+class Expression:
+    """An expression with transfer functions in place.
+
+    Parameters
+    ----------
+    text : str
+        As Brian2 takes it.
+    variables : iterable of str
+        The symbols by which derivatives may be taken.
+    where : str
+        The place of the expression, for messages.
+
+    All but `value` raise DifferentiationError if the expression depends on a variable through a function that
+    has no derivative.
+    """
+
+    def __init__(self, text: str, variables: Iterable[str], where: str) -> None:
+        self.text, self.where = text, where
+        tree = parse(text)
+        self.symbols = frozenset(names(tree))
+        self.variables = tuple(sorted(self.symbols & frozenset(variables)))
+        self._code = _compiled(text)
+
+    def value(self, values: Values) -> Any:
+        """Return the value, a number or an array; complex where a symbol is."""
+        return eval(self._code, _FUNCTIONS, values)
+
+    def depends_on(self, symbol: str) -> bool:
+        """Whether the derivative by a symbol is not zero everywhere."""
+        return symbol in self.symbols and _derivative(self._smooth.text, symbol) != 0
+
+    def partial(self, symbol: str, values: Values) -> Any:
+        """Return the derivative by a symbol, a number or an array."""
+        arguments, function = _partial(self._smooth.text, symbol)
+        own = {n: eval(code, _FUNCTIONS, values) for n, code in self._smooth.switches.items()}
+        return np.asarray(
+            function(*(own[a] if a in own else values[a] for a in arguments)), dtype=float
+        )
+
+    def at_corner(self, values: Values) -> NDArray[np.bool_] | bool:
+        """Return, elementwise, whether the expression is exactly where its derivatives jump."""
+        flagged: Any = False
+        for code in self._smooth.corners:
+            flagged = np.logical_or(flagged, np.asarray(eval(code, _FUNCTIONS, values)) == 0)
+        if not np.any(flagged):
+            return False
+        jumps: Any = False  # two corners may cancel, as those of softplus do
+        sides = [self._beside(values, sign) for sign in (-1, 1)]
+        for symbol in self.variables:
+            left, right = (np.asarray(self.partial(symbol, side)) for side in sides)
+            jumps = np.logical_or(jumps, abs(left - right) > 1e-5 * (1 + abs(left)))
+        return np.logical_and(flagged, jumps)
+
+    def _beside(self, values: Values, sign: int) -> dict[str, Any]:
+        moved = {v: values[v] + sign * 1e-8 * (abs(values[v]) + 1e-3) for v in self.variables}
+        return {**values, **moved}
+
+    def check(self) -> None:
+        """Raise DifferentiationError if there is no derivative."""
+        _ = self._smooth
+
+    @cached_property
+    def _smooth(self) -> "_Smooth":
+        switches = _Switches(frozenset(self.variables), self.where)
+        text = ast.unparse(switches.visit(parse(self.text)))
+        compiled = {name: _compiled(text) for name, text in switches.values.items()}
+        return _Smooth(text, compiled, [_compiled(c) for c in switches.corners])
+
+
+@dataclass(frozen=True)
+class _Smooth:
+    """A text that can be differentiated, the code of the symbols put in place of what switches, and of corners."""
+
+    text: str
+    switches: Mapping[str, Any]
+    corners: list[Any]
+
+
+# Layers share their texts, and so do fields of one circuit with other numbers: SymPy sees each text once.
+@lru_cache(_KEPT)
+def _symbolic(text: str) -> Any:
+    from brian2.parsing.sympytools import str_to_sympy
+
+    own = _own_exprel()
+    return str_to_sympy(text).replace(
+        lambda e: type(e).__name__ == "exprel", lambda e: own(*e.args)
+    )
+
+
+@lru_cache(_KEPT)
+def _derivative(text: str, symbol: str) -> Any:
+    import sympy
+
+    return sympy.diff(_symbolic(text), sympy.Symbol(symbol, real=True))
+
+
+@lru_cache(_KEPT)
+def _partial(text: str, symbol: str) -> tuple[list[str], Any]:
+    """Return the names of the symbols of a derivative, and the function of them that computes it."""
+    import sympy
+
+    derivative = _derivative(text, symbol)
+    symbols = sorted(derivative.free_symbols, key=lambda s: s.name)
+    functions = {"ds_exprel": _exprel, "ds_exprel_slope": _exprel_slope}
+    return [s.name for s in symbols], sympy.lambdify(symbols, derivative, [functions, "numpy"])
+
+
+@cache
+def _own_exprel() -> Any:
+    """Return exprel as a SymPy function whose derivative can be computed at 0, too."""
+    import sympy
+
+    def slope(self: Any, argindex: int = 1) -> Any:
+        return sympy.Function("ds_exprel_slope")(self.args[0])
+
+    return type("ds_exprel", (sympy.Function,), {"fdiff": slope, "nargs": 1})
+
+
+@lru_cache(_KEPT)
+def _compiled(text: str) -> Any:
+    tree = ast.Expression(_ForArrays().visit(parse(text)))
+    return compile(ast.fix_missing_locations(tree), f"<{text}>", "eval")
+
+
+class _ForArrays(ast.NodeTransformer):
+    """Logic element by element; comparisons of real parts."""
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> ast.AST:
+        self.generic_visit(node)
+        name = "ds_and" if isinstance(node.op, ast.And) else "ds_or"
+        result = node.values[0]
+        for value in node.values[1:]:
+            result = _call(name, result, value)
+        return result
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
+        self.generic_visit(node)
+        return _call("ds_not", node.operand) if isinstance(node.op, ast.Not) else node
+
+    def visit_Compare(self, node: ast.Compare) -> ast.AST:
+        self.generic_visit(node)
+        node.left = _call("ds_real", node.left)
+        node.comparators = [_call("ds_real", c) for c in node.comparators]
+        return node
+
+
+class _Switches(ast.NodeTransformer):
+    """Put symbols in place of what is constant between its jumps; note where these are."""
+
+    def __init__(self, variables: frozenset[str], where: str) -> None:
+        self.variables, self.where = variables, where
+        self.values: dict[str, str] = {}
+        self.corners: list[str] = []
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        return ast.Constant(float(node.value)) if isinstance(node.value, bool) else node
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        name = node.func.id if isinstance(node.func, ast.Name) else ""
+        if name in ("int", "floor", "ceil", "timestep", "sign") and not self._varies(node):
+            return self._switch(ast.unparse(node))
+        if name == "int" and _is_condition(node.args[0]):
+            self._note(node.args[0])
+            return self._switch(ast.unparse(node))
+        if name in _JUMPS:
+            raise DifferentiationError(
+                f"{self.where}: {ast.unparse(node)!r} ({_JUMPS[name]}) has no derivative; analyse a circuit "
+                "without it"
+            )
+        if name == "sign":
+            self._corner(node.args[0], parse("0.0"))
+            return self._switch(ast.unparse(node))
+        if name == "abs":
+            return self._abs(node)
+        if name == "sqrt":  # which Brian2 does not tell SymPy about
+            return ast.BinOp(self.visit(node.args[0]), ast.Pow(), parse("1/2"))
+        if name == "clip":
+            return self._clip(node)
+        return self.generic_visit(node)
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        if isinstance(node.op, ast.Mod | ast.FloorDiv) and self._varies(node):
+            raise DifferentiationError(
+                f"{self.where}: {ast.unparse(node)!r} (a remainder or whole quotient) has no derivative; analyse "
+                "a circuit without it"
+            )
+        if isinstance(node.op, ast.Mod | ast.FloorDiv):
+            return self._switch(ast.unparse(node))
+        return self.generic_visit(node)
+
+    def _abs(self, node: ast.Call) -> ast.AST:
+        (argument,) = node.args
+        text = ast.unparse(argument)
+        self._corner(argument, parse("0.0"))
+        sign = self._switch(f"2*int({text} > 0) - 1")
+        return ast.BinOp(self.visit(copy.deepcopy(argument)), ast.Mult(), sign)
+
+    def _clip(self, node: ast.Call) -> ast.AST:
+        x, low, high = node.args
+        texts = [f"({ast.unparse(a)})" for a in node.args]
+        self._corner(x, low)
+        self._corner(x, high)
+        below = f"int({texts[0]} < {texts[1]})"
+        above = f"int({texts[0]} > {texts[2]})*(1 - {below})"
+        chosen = [f"1 - {below} - {above}", below, above]
+        terms: list[ast.expr] = [
+            ast.BinOp(self.visit(copy.deepcopy(a)), ast.Mult(), self._switch(c))
+            for a, c in zip(node.args, chosen, strict=True)
+        ]
+        return ast.BinOp(ast.BinOp(terms[0], ast.Add(), terms[1]), ast.Add(), terms[2])
+
+    def _switch(self, text: str) -> ast.expr:
+        for name, known in self.values.items():
+            if known == text:
+                return ast.Name(name, ctx=ast.Load())
+        name = f"ds_switch{len(self.values)}"
+        self.values[name] = text
+        return ast.Name(name, ctx=ast.Load())
+
+    def _note(self, condition: ast.expr) -> None:
+        for node in ast.walk(condition):
+            if isinstance(node, ast.Compare):
+                self._corner(node.left, node.comparators[0])
+
+    def _corner(self, left: ast.expr, right: ast.expr) -> None:
+        difference = ast.unparse(ast.BinOp(copy.deepcopy(left), ast.Sub(), copy.deepcopy(right)))
+        if self._varies(parse(difference)):
+            self.corners.append(difference)
+
+    def _varies(self, node: ast.AST) -> bool:
+        return bool(names(node) & self.variables)
+
+
+def _is_condition(node: ast.expr) -> bool:
+    return isinstance(node, ast.Compare | ast.BoolOp) or (
+        isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)
+    )
+
+
+def _call(name: str, *arguments: ast.expr) -> ast.expr:
+    return ast.Call(ast.Name(name, ctx=ast.Load()), list(arguments), [])

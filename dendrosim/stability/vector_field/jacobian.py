@@ -1,0 +1,166 @@
+"""The Jacobian of a circuit's equations, chained through the matrices, and derivatives by parameters.
+
+Every array of variables has a row of blocks: its derivatives by each state. The rows follow the order of
+evaluation: a subexpression's from the symbolic derivatives of its text, a fed variable's from the matrices that
+feed it, and, where these are part of the state, from their weights.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from dendrosim.stability.vector_field.compiled_equations import POST, PRE, Formula
+from dendrosim.stability.vector_field.evaluation import Evaluation, Nodes
+from dendrosim.stability.vector_field.jacobian_blocks import (
+    Block,
+    Row,
+    added,
+    assembled,
+    chained,
+    compact,
+    product,
+    scaled,
+)
+
+
+def jacobian(at: Evaluation, states: Collection[str] | None = None) -> Any:
+    """Return df/dx, dense or `csc_array`; of some states only, by the same ones, if they are named."""
+    chosen = [n for n in at.shapes if states is None or n in states]
+    rows: dict[str, Row] = {n: {n: np.ones(at.nodes[n].size)} for n in chosen if "." in n}
+    plastic = {n for n in chosen if "." not in n}
+    for path in at.system.order:
+        formula = at.system.formulas.get(path)
+        if formula is None:
+            rows[path] = _fed(at, path, rows, plastic)
+        else:
+            rows[path] = _local(at, path, formula, rows)
+    rates = {
+        name: _local(at, name, at.system.rates[name], rows)
+        if "." in name
+        else _plasticity(at, name, rows)
+        for name in chosen
+    }
+    return assembled(rates, {n: at.shapes[n][0] * at.shapes[n][1] for n in chosen})
+
+
+def _local(at: Evaluation, path: str, formula: Formula, rows: Mapping[str, Row]) -> Row:
+    """Return the row of a formula in variables of its own population."""
+    values, result = at.values(formula), Row()
+    for symbol, source in formula.variables.items():
+        if rows.get(source) and formula.expression.depends_on(symbol):
+            partial = formula.expression.partial(symbol, values)
+            factor = np.broadcast_to(partial, at.shape(path)).ravel()
+            result = added(result, scaled(rows[source], factor))
+    return result
+
+
+def _fed(at: Evaluation, path: str, rows: Mapping[str, Row], plastic: Collection[str]) -> Row:
+    """Return the row of a variable that projections feed; `plastic` are the matrices that are states."""
+    result = Row()
+    for projection in at.system.feeds[path]:
+        source = at.nodes[projection.source]
+        if rows.get(projection.source):
+            matrix = at.oriented(projection)
+            result = added(result, product(matrix, rows[projection.source], source.shape[1]))
+        own = projection.matrix
+        of = at.system.circuit.matrix(own).inverse_of
+        if of is not None and of in plastic:
+            result = added(
+                result, {of: _by_inverted(at.weights[own], source, projection.transpose)}
+            )
+        elif own in plastic:
+            result = added(result, {own: _by_weights(at.shapes[own], source, projection.transpose)})
+    return result
+
+
+def _plasticity(at: Evaluation, name: str, rows: Mapping[str, Row]) -> Row:
+    """Return the row of the rate of weights: the mean over the samples of derivatives by both sides."""
+    formula, shape = at.system.rates[name], (*at.shapes[name], at.samples)
+    values, result = at.grid(name), Row()
+    for symbol, path in formula.variables.items():
+        own = path == name
+        if not (own or rows.get(path)) or not formula.expression.depends_on(symbol):
+            continue
+        slope = np.broadcast_to(formula.expression.partial(symbol, values), shape) / at.samples
+        if own:
+            result = added(result, {name: slope.sum(-1).ravel()})
+        else:
+            result = added(result, chained(_by_side(slope, symbol.endswith(PRE)), rows[path]))
+    return result
+
+
+def _by_weights(shape: tuple[int, int], source: NDArray[np.float64], transpose: bool) -> Block:
+    """Return the derivative of matrix times source, (units, samples), by the weights."""
+    rows, columns = shape
+    samples = source.shape[1]
+    if transpose:  # element (j, b) depends on w_ij with source_ib
+        unit, other = np.arange(columns), np.arange(rows) * columns
+    else:  # element (i, b) depends on w_ij with source_jb
+        unit, other = np.arange(rows) * columns, np.arange(columns)
+    indices = np.repeat(unit, samples)[:, None] + other[None, :]
+    data = np.tile(source.T, (len(unit), 1))
+    pointers = np.arange(len(indices) + 1) * indices.shape[1]
+    whole = (len(indices), rows * columns)
+    return compact(sparse.csr_array((data.ravel(), indices.ravel(), pointers), shape=whole))
+
+
+def _by_inverted(q: NDArray[np.float64], source: NDArray[np.float64], transpose: bool) -> Block:
+    """Return the derivative of Q source (or Q^T source) by the W that Q is the inverse of: dQ = -Q dW Q."""
+    size, samples = q.shape[0], source.shape[1]
+    sides = (q.T, q) if transpose else (q, q)
+    pattern = "jc,ab->jbac" if transpose else "ia,cb->ibac"
+    block = -np.einsum(pattern, sides[0], sides[0] @ source)
+    return block.reshape(size * samples, size * size)
+
+
+def _by_side(slope: NDArray[np.float64], pre: bool) -> sparse.csr_array:
+    """Return derivatives on post x pre x samples as a matrix: weights by elements of one side."""
+    rows, columns, samples = slope.shape
+    side = np.broadcast_to(np.arange(columns) if pre else np.arange(rows)[:, None], (rows, columns))
+    indices = side[:, :, None] * samples + np.arange(samples)
+    pointers = np.arange(rows * columns + 1) * samples
+    shape = (rows * columns, (columns if pre else rows) * samples)
+    return sparse.csr_array((slope.ravel(), indices.ravel(), pointers), shape=shape)
+
+
+def by_parameter(at: Evaluation, name: str) -> NDArray[np.float64]:
+    """Return df/dp by the parameter, gate or input of a name."""
+    slopes: Nodes = {}
+    if name in at.numbers.drives:
+        slopes[name] = np.ones_like(at.numbers.drives[name])
+    for path in at.system.order:
+        formula = at.system.formulas.get(path)
+        if formula is None:
+            feeding = [p for p in at.system.feeds[path] if p.source in slopes]
+            parts = [at.oriented(p) @ slopes[p.source] for p in feeding]
+            slopes[path] = np.sum(parts, axis=0) if parts else np.zeros(at.shape(path))
+        else:
+            own = {s: slopes[p] for s, p in formula.variables.items() if p in slopes}
+            slope = _slope(formula, at.values(formula), own, name)
+            slopes[path] = np.broadcast_to(slope, at.shape(path))
+    return np.concatenate([_rate_slope(at, state, slopes, name).ravel() for state in at.shapes])
+
+
+def _rate_slope(at: Evaluation, state: str, slopes: Nodes, name: str) -> NDArray[np.float64]:
+    formula = at.system.rates[state]
+    own = {s: slopes[p] for s, p in formula.variables.items() if p in slopes}
+    if "." in state:
+        return np.broadcast_to(_slope(formula, at.values(formula), own, name), at.shapes[state])
+    placed = {s: np.expand_dims(v, 1 if s.endswith(POST) else 0) for s, v in own.items()}
+    slope = _slope(formula, at.grid(state), placed, name)
+    return np.broadcast_to(slope, (*at.shapes[state], at.samples)).mean(-1)
+
+
+def _slope(formula: Formula, values: Mapping[str, Any], slopes: Nodes, name: str) -> Any:
+    """Return the derivative of a formula by a parameter, given those of its symbols."""
+    total: Any = 0.0
+    for symbol, slope in slopes.items():
+        if formula.expression.depends_on(symbol):
+            total = total + formula.expression.partial(symbol, values) * slope
+    for symbol, key in formula.numbers.items():
+        if key == name and formula.expression.depends_on(symbol):
+            total = total + formula.expression.partial(symbol, values)
+    return total

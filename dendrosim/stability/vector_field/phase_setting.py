@@ -1,0 +1,137 @@
+"""What a protocol's phase sets, at one moment: its inputs and gates as numbers."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dendrosim.errors import DifferentiationError, ParameterError, UnknownMemberError
+from dendrosim.protocol.protocol import Block, Phase, Protocol
+from dendrosim.protocol.schedule import shown_rows
+from dendrosim.signals.base import Course, Signal
+from dendrosim.signals.constant import Constant
+from dendrosim.signals.process import Process
+from dendrosim.signals.samples import Samples
+from dendrosim.signals.table import Table
+from dendrosim.stability.vector_field.expression import Expression
+
+Setting = tuple[dict[str, NDArray[np.float64]], dict[str, float]]
+
+
+def phase_of(protocol: Protocol, name: str | None) -> tuple[Block, Phase]:
+    """Return the first phase that is called `name` or `block/name`, the first of all if None.
+
+    Raises
+    ------
+    UnknownMemberError
+        If there is none.
+    """
+    known = [(b, p) for b in protocol.blocks for p in b.phases]
+    for block, phase in known:
+        if name in (None, phase.name, f"{block.name}/{phase.name}"):
+            return block, phase
+    raise UnknownMemberError(
+        "phase of the protocol", str(name), dict.fromkeys(f"{b.name}/{p.name}" for b, p in known)
+    )
+
+
+def setting(
+    protocol: Protocol,
+    name: str | None,
+    time: float | None,
+    seed: int,
+    subthreshold: bool,
+    trial: int = 0,
+) -> Setting:
+    """Return the inputs, (units, samples), and the gates of a phase.
+
+    Parameters
+    ----------
+    trial : int
+        Of the phase's block; -1 is the last.
+    time : float, optional
+        Seconds since the phase began, for what changes in it.
+    subthreshold : bool
+        Whether noise is left out: it stays at its mean.
+
+    Raises
+    ------
+    ParameterError
+        If something changes in time and no time is chosen.
+    DifferentiationError
+        If something is random and `subthreshold` is not set.
+    """
+    block, phase = phase_of(protocol, name)
+    if time is not None and time > float(phase.duration.value):
+        raise ParameterError(
+            f"time is {time:g} s, but phase {block.name}/{phase.name} lasts {phase.duration}; choose "
+            "a moment in it"
+        )
+    rows = _rows(protocol, block, seed, trial)
+    inputs = {}
+    for path in protocol.circuit.inputs:
+        size = protocol.circuit.population(path.partition(".")[0]).size
+        total = np.zeros((size, protocol.batch))
+        for drive in protocol.drive(phase, path):
+            if isinstance(drive, Samples):
+                total += protocol.data[drive.data][rows].T
+            else:
+                where = f"input {path} in phase {block.name}/{phase.name}"
+                total += _held(drive, time, where, subthreshold, protocol.time_step)
+        inputs[path] = total
+    gates = {}
+    for gate in protocol.circuit.gates:
+        where = f"gate {gate} in phase {block.name}/{phase.name}"
+        parts = [
+            _held(d, time, where, False, protocol.time_step) for d in protocol.gate(phase, gate)
+        ]
+        gates[gate] = float(np.sum(parts))
+    return inputs, gates
+
+
+def _rows(protocol: Protocol, block: Block, seed: int, trial: int) -> NDArray[np.int32]:
+    count = protocol.trials(block)
+    if not -count <= trial < count:
+        raise ParameterError(f"trial is {trial}; block {block.name!r} has trials 0 to {count - 1}")
+    rows = shown_rows(protocol, block, seed)
+    return rows.reshape(count, -1)[trial] if len(rows) else rows
+
+
+def _held(
+    drive: Signal, time: float | None, where: str, subthreshold: bool, dt: float
+) -> NDArray[np.float64]:
+    """Return a signal at a moment, (units, 1) or (1, 1)."""
+    kind = type(drive).__name__
+    if isinstance(drive, Constant):
+        return _column(drive.value.value)
+    if isinstance(drive, Process) and not subthreshold:
+        raise DifferentiationError(
+            f"{where} is random ({kind}), and noise has no fixed point; leave it out, at its mean, with "
+            "subthreshold=True (--subthreshold), or give the input a constant value"
+        )
+    if time is None and not isinstance(drive, Process):
+        raise ParameterError(
+            f"{where} changes in time ({kind}); choose a moment of the phase with time= (--time), or give it a "
+            "constant value"
+        )
+    if isinstance(drive, Table):
+        return _table(drive, time or 0.0)
+    assert isinstance(drive, Course)
+    numbers: Mapping[str, Any] = drive.numbers(dt)
+    known = {k: _column(v) for k, v in numbers.items()}
+    moment = 0.0 if time is None else time
+    values = {**known, "t": moment, "t_block": moment, "z": 0.0, "pi": np.pi, "inf": np.inf}
+    return _column(Expression(type(drive).text, (), where).value(values))
+
+
+def _table(drive: Table, time: float) -> NDArray[np.float64]:
+    values, place = drive.si_values, time / float(drive.interval.value)
+    below = min(int(place + 1e-9), len(values) - 1)
+    above = min(below + 1, len(values) - 1)
+    part = max(place - below, 0.0) if drive.linear else 0.0
+    return _column(values[below] + part * (values[above] - values[below]))
+
+
+def _column(value: Any) -> NDArray[np.float64]:
+    return np.reshape(np.asarray(value, dtype=float), (-1, 1))

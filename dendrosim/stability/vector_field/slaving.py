@@ -1,0 +1,218 @@
+"""Fast states replaced by their own fixed point, so that slow ones can be analysed alone.
+
+With dx/dt = f(x, z) and z at the solution of g(x, z) = 0, the reduced flow is F(x) = f(x, z(x)). Its Jacobian is
+the Schur complement f_x - f_z g_z^-1 g_x.
+"""
+
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.linalg import LinAlgWarning, lu_factor, lu_solve
+from scipy.sparse.linalg import splu
+
+from dendrosim.errors import NotConvergedError
+from dendrosim.stability.vector_field.circuit_field import CircuitFlow, Field
+from dendrosim.stability.vector_field.flow import Vector
+
+Solve = Callable[[Any], Any]
+
+_ITERATIONS, _HALVINGS, _SETTLED = 20, 30, 1e-9
+_RELAXATION = 100
+_SHORT, _LONG = 1e-2, 1e5  # lengths of its steps, relative to the fastest state
+
+
+class Slaved(CircuitFlow):
+    """A field in which the states of the names `fast` follow the others without delay."""
+
+    def __init__(self, field: Field, fast: set[str]) -> None:
+        self._field, self._names = field, frozenset(fast)
+        self.circuit, self.samples = field.circuit, field.samples
+        self.shapes = {n: s for n, s in field.shapes.items() if n not in fast}
+        whole = [np.full(rows * columns, n in fast) for n, (rows, columns) in field.shapes.items()]
+        self._fast = np.concatenate(whole)
+        self._slow = ~self._fast
+        self._last: tuple[Vector, Vector] | None = None
+        self.start = field.start[self._slow]
+        self.labels = [n for n, kept in zip(field.labels, self._slow, strict=True) if kept]
+        self.units = [u for u, kept in zip(field.units, self._slow, strict=True) if kept]
+
+    @property
+    def parameters(self) -> Mapping[str, float]:  # type: ignore[override]
+        return self._field.parameters
+
+    def parameter_unit(self, name: str) -> str:
+        return self._field.parameter_unit(name)
+
+    def at(self, name: str, value: float) -> "Slaved":
+        return self.with_changes(_field=self._field.at(name, value), _last=None)
+
+    def pack(self, values: Mapping[str, Any]) -> NDArray[np.float64]:
+        """Return x from states by name, as the whole field does; fast ones are ignored."""
+        return self._field.pack(values)[self._slow]
+
+    def unpack(self, x: Vector) -> dict[str, NDArray[Any]]:
+        """Return the states by name, also those that follow."""
+        return self._field.unpack(self._whole(np.asarray(x)))
+
+    def evaluate(self, x: Vector) -> dict[str, NDArray[Any]]:
+        """Return every variable of every population, subexpressions included."""
+        return self._field.evaluate(self._whole(np.asarray(x)))
+
+    def f(self, x: Vector) -> Vector:
+        return self._field.f(self._whole(np.asarray(x)))[self._slow]
+
+    def jacobian(self, x: NDArray[np.float64]) -> Any:
+        whole = self._whole(np.asarray(x, dtype=float))
+        full = self._field.jacobian(whole)
+        (slow, slow_by_fast), (fast_by_slow, solve) = self._blocks(full)
+        return slow - slow_by_fast @ solve(fast_by_slow)
+
+    def parameter_derivative(self, x: NDArray[np.float64], name: str) -> NDArray[np.float64]:
+        whole = self._whole(np.asarray(x, dtype=float))
+        slope = self._field.parameter_derivative(whole, name)
+        (_, slow_by_fast), (_, solve) = self._blocks(self._field.jacobian(whole))
+        followed: NDArray[np.float64] = slope[self._slow] - slow_by_fast @ solve(slope[self._fast])
+        return followed
+
+    def kinks(self, x: NDArray[np.float64]) -> list[str]:
+        return self._field.kinks(self._whole(np.asarray(x, dtype=float)))
+
+    def check(self, x: NDArray[np.float64]) -> None:
+        """Raise DifferentiationError if a unit is above its threshold at x."""
+        self._field.check(self._whole(np.asarray(x, dtype=float)))
+
+    def _blocks(self, full: Any) -> tuple[tuple[Any, Any], tuple[Any, Solve]]:
+        slow, fast = np.flatnonzero(self._slow), np.flatnonzero(self._fast)
+        parts = [[full[rows][:, columns] for columns in (slow, fast)] for rows in (slow, fast)]
+        solve = self._solver(parts[1][1])
+        if sparse.issparse(full):
+            return (parts[0][0].toarray(), parts[0][1]), (parts[1][0].toarray(), solve)
+        return (parts[0][0], parts[0][1]), (parts[1][0], solve)
+
+    def _fast_block(self, whole: NDArray[np.float64]) -> Any:
+        return self._field.partial_jacobian(whole, self._names)
+
+    def _solver(self, block: Any) -> Solve:
+        """Factorise what couples the fast states; raises NotConvergedError where it is singular."""
+        solve = _factorised(block)
+        if solve is not None:
+            return solve
+        still = np.flatnonzero(np.asarray(abs(block).sum(axis=1)).ravel() == 0)
+        named = [label for label, fast in zip(self._field.labels, self._fast, strict=True) if fast]
+        cause = f"{named[still[0]]} does not change at all" if len(still) else "they drift freely"
+        raise NotConvergedError(
+            f"slaved states have no fixed point of their own: {cause}; slave fewer states, or open the "
+            "gates that move them",
+            where=named[still[0]] if len(still) else "",
+        )
+
+    def _whole(self, x: Vector) -> Vector:
+        """Return the states of the whole field, with the fast ones at their fixed point.
+
+        Where x has a small imaginary part, the step by which derivatives are taken, so have the fast states.
+        """
+        if self._last is not None and np.array_equal(self._last[0], x):
+            return self._last[1]
+        whole = np.zeros(len(self._slow), dtype=np.result_type(x, float))
+        whole[self._fast] = self._field.start[self._fast]
+        whole[self._slow] = x.real
+        whole[self._fast] = self._settled(whole.real)
+        if np.iscomplexobj(x):
+            solve = self._solver(self._fast_block(whole.real))
+            whole[self._slow] = x
+            whole[self._fast] -= 1j * solve(self._field.f(whole)[self._fast].imag)
+        self._last = np.array(x), whole
+        return whole
+
+    def _settled(self, whole: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the fast states at which their rates vanish: by Newton, from where they lead if need be."""
+        with np.errstate(all="ignore"):
+            found = self._newton(whole.copy())
+            if found is None:
+                relaxed = self._relaxed(whole.copy())
+                found = self._newton(relaxed.copy())
+        if found is not None:
+            return found
+        self._solver(self._fast_block(relaxed))
+        rates = abs(self._field.f(relaxed)[self._fast])
+        worst = np.flatnonzero(self._fast)[np.argmax(rates)]
+        label, unit = self._field.labels[worst], self._field.units[worst]
+        raise NotConvergedError(
+            f"slaved states have no fixed point of their own near where they start: {label} still changes at "
+            f"{rates.max():.3g} {unit}/s; slave fewer states, or give other start values",
+            where=label,
+        )
+
+    def _newton(self, trial: NDArray[np.float64]) -> NDArray[np.float64] | None:
+        """Return the solution next to a state by damped Newton steps, or None."""
+        fast = self._fast
+        residual = self._field.f(trial)[fast]
+        for _ in range(_ITERATIONS):
+            solve = _factorised(self._fast_block(trial))
+            if solve is None:
+                return None
+            before, step = trial[fast], solve(residual)
+            if not np.all(np.isfinite(step)):
+                return None
+            for halving in range(_HALVINGS):
+                trial[fast] = before - step / 2**halving
+                residual = self._field.f(trial)[fast]
+                correction = solve(residual)
+                if _size(correction, trial[fast]) < _SETTLED:
+                    return np.asarray(trial[fast] - correction)
+                if np.linalg.norm(correction) < np.linalg.norm(step):
+                    break
+            else:
+                return None
+        return None
+
+    def _relaxed(self, trial: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return where the fast states go by themselves: implicit Euler steps that grow while they are right.
+
+        Newton's method may go round in circles between the pieces of a flow with corners; the flow does not.
+        """
+        fast, length = self._fast, 0.0
+        for _ in range(_RELAXATION):
+            before, rates, block = trial[fast], self._field.f(trial)[fast], self._fast_block(trial)
+            speed = float(abs(block).sum(axis=1).max()) or 1.0
+            length = length or 1.0 / speed
+            if length * speed > _LONG:
+                break
+            while True:
+                shifted = sparse.eye_array(len(rates), format="csr") / length - block
+                solve = _factorised(shifted if sparse.issparse(shifted) else np.asarray(shifted))
+                step = rates * np.nan if solve is None else solve(rates)
+                trial[fast] = before + step
+                defect = np.linalg.norm(length * self._field.f(trial)[fast] - step)
+                if defect <= 0.5 * np.linalg.norm(step) + 1e-3 * np.linalg.norm(trial[fast]):
+                    break
+                if length * speed < _SHORT:  # a jump of the rates
+                    break
+                length /= 4.0
+            if not np.all(np.isfinite(trial)):
+                trial[fast] = before
+                break
+            length *= 4.0
+        return trial
+
+
+def _factorised(block: Any) -> Solve | None:
+    """Return what solves linear systems with a square matrix, or None where it is singular."""
+    try:
+        if sparse.issparse(block):
+            return splu(sparse.csc_array(block)).solve  # type: ignore[no-any-return]
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", LinAlgWarning)
+            factors = lu_factor(block, check_finite=False)
+    except (RuntimeError, LinAlgWarning):
+        return None
+    return lambda right: lu_solve(factors, right, check_finite=False)
+
+
+def _size(step: NDArray[np.float64], state: NDArray[np.float64]) -> float:
+    """Largest part of a state by which a step moves it."""
+    return float(np.max(abs(step) / (1e-9 + abs(state)), initial=0.0))

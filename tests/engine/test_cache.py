@@ -1,0 +1,533 @@
+"""What is compiled once is never compiled again, and what cannot be compiled or stored says so."""
+
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+from reference_problems import chain, chain_protocol, leaky_protocol
+
+from dendrosim.circuit.initial_values import Normal
+from dendrosim.engine import run
+from dendrosim.engine.cpp import toolchain
+from dendrosim.engine.standalone import process as execute
+from dendrosim.engine.standalone.program import seal
+from dendrosim.engine.task import Task
+from dendrosim.errors import (
+    BackendMissingError,
+    CompilationError,
+    DendrosimError,
+    ProgramError,
+    StorageError,
+)
+from dendrosim.machine import cache
+from dendrosim.machine.cache import cache_folder
+from dendrosim.protocol.protocol import Block, Phase, Recording
+from dendrosim.signals.step import Step
+
+TESTS = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def empty_cache(tmp_path, monkeypatch):
+    """A cache of the test's own."""
+    monkeypatch.setenv("DENDROSIM_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def other_compiler(monkeypatch):
+    """A way to change the compiler."""
+
+    def change(**variables):
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+
+    return change
+
+
+def compiled(protocol, **arguments):
+    """Whether a run of a protocol had to compile."""
+    return run(protocol, backend="cpp", **arguments).provenance["compiled"]
+
+
+# -- once -------------------------------------------------------------------------------------------------
+
+
+def test_other_numbers_need_no_compilation_and_another_structure_does(empty_cache):
+    first = chain_protocol()
+    circuit = first.circuit
+    assert compiled(first)
+    assert not compiled(first)
+    layer2, v = circuit.population("layer2"), circuit.matrix("v")
+    other_numbers = circuit.replace(
+        parameters={"E": "-60 mV", "half": "-50 mV", "slope": "1 mV"},
+        populations=(
+            *circuit.populations[:2],
+            layer2.replace(parameters={"R": "90 Mohm", "tau": "9 ms"}, initial={"v": "-80 mV"}),
+        ),
+        matrices=(circuit.matrix("w").replace(initial=Normal(0.3)), v.replace(initial="3 pA")),
+    )
+    changes = {
+        "parameters and initial values": {"circuit": other_numbers},
+        "time step": {"dt": "0.125 ms"},
+        "trials and duration": {"blocks": (Block("more", (Phase("a", "1 ms"), Phase("b", "3 ms")), 4),)},
+        "order": {"blocks": (Block("mixed", (Phase("a", "1 ms"),), 4, "shuffled"),)},
+        "data": {"data": {"x": np.ones((2, 3))}},
+        "a constant for a data set": {"signals": {"layer0.x": [1.0, 2.0, 3.0]}, "data": {}},
+        "how often to record": {"recordings": (Recording(("layer*", "w", "v"), "phase"),)},
+        "which units to record": {"recordings": (Recording("layer*", "1 ms", units=(1,)),)},
+    }  # fmt: skip
+    for what, change in changes.items():
+        assert not compiled(first.replace(**change), seed=9), what
+    middle = run(first, backend="numpy")
+    assert not compiled(first, initial=middle, threads=2)
+    assert compiled(first.replace(signals={"layer0.x": Step([1.0, 2.0, 3.0])}))
+    assert not compiled(first.replace(signals={"layer0.x": Step(2.0, "1 ms")}))
+
+
+def test_numbers_given_as_data_reach_the_program():
+    for dt, resistance, current, steps in (("0.1 ms", 200, 50, 25), ("0.05 ms", 70, 90, 31)):
+        protocol = leaky_protocol(dt=dt, signals={"cell.current": f"{current} pA"})
+        circuit = protocol.circuit.replace(
+            parameters={"E": "-70 mV", "R": f"{resistance} Mohm", "tau": "20 ms"}
+        )
+        step = float(protocol.dt.value)
+        block = Block("run", (Phase("on", f"{steps} ms"),))
+        state = run(protocol.replace(circuit=circuit, blocks=(block,)), "cpp").state["cell.v"]
+        kept = (1 - step / 20e-3) ** round(steps * 1e-3 / step)
+        expected = -70e-3 + resistance * current * 1e-6 * (1 - kept)
+        assert state[0, 0] == pytest.approx(expected, rel=1e-12)
+
+
+# -- other processes --------------------------------------------------------------------------------------
+
+SCRIPT = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+from reference_problems import leaky_protocol
+from dendrosim.engine import run
+result = run(leaky_protocol(2, signals={"cell.current": "70 pA"}), backend="cpp", seed=3)
+print(json.dumps({
+    "compiled": result.provenance["compiled"],
+    "state": result.state["cell.v"].tobytes().hex(),
+    "trace": result.traces["cell.v"].values.tobytes().hex(),
+    "loaded": [m for m in ("brian2", "sympy", "Cython", "xarray", "matplotlib") if m in sys.modules],
+}))
+"""
+
+
+def start():
+    """Start a process that runs a small circuit with the cache of this test."""
+    return subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(TESTS)], text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+def told(process):
+    """What such a process found."""
+    out, error = process.communicate(timeout=300)
+    assert process.returncode == 0, error
+    return json.loads(out)
+
+
+def test_eight_processes_with_an_empty_cache_compile_once_and_agree(empty_cache):
+    results = [told(process) for process in [start() for _ in range(8)]]
+    assert len({(r["state"], r["trace"]) for r in results}) == 1
+    assert sum(r["compiled"] for r in results) == 1
+    assert not list(empty_cache.glob("programs/making-*"))
+    warm = told(start())
+    assert not warm["compiled"]
+    assert warm["loaded"] == []
+    assert warm["state"] == results[0]["state"]
+
+
+# -- what may fail ----------------------------------------------------------------------------------------
+
+
+def test_a_cache_that_cannot_be_written_is_named(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("DENDROSIM_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(StorageError, match="set DENDROSIM_CACHE") as raised:
+        run(leaky_protocol(), "cpp")
+    assert str(tmp_path / "file" / "cache") in str(raised.value)
+    assert raised.value.exit_code == 1
+    assert run(leaky_protocol(), "numpy").status == "done"
+
+
+def test_a_circuit_is_checked_and_run_without_any_cache(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("DENDROSIM_CACHE", str(tmp_path / "file"))
+    circuit = chain().replace(gates={})
+    state = run(chain_protocol(circuit=circuit), "numpy").state
+    assert np.all(np.isfinite(state["v"]))
+
+
+def falls_back(caplog, reason):
+    """Whether `auto` means numpy here, and says why in one line."""
+    caplog.clear()
+    chosen = run(leaky_protocol(), "auto", progress=False).provenance["backend"]
+    (record,) = caplog.records
+    return chosen == "numpy" and record.levelname == "WARNING" and reason in record.getMessage()
+
+
+def test_without_a_compiler_cpp_is_missing_and_auto_means_numpy(
+    empty_cache, other_compiler, caplog
+):
+    other_compiler(PATH="", CXX="")
+    for backend in ("cpp", "cython"):
+        with pytest.raises(
+            BackendMissingError, match=f"back end {backend} needs.*install one"
+        ) as e:
+            run(leaky_protocol(), backend)
+        assert e.value.exit_code == 5
+    assert falls_back(caplog, "needs a C++ compiler and there is none")
+
+
+BROKEN = {
+    "exit 1": "ended with code 1: it gave no message",
+    "echo 'error: no such luck' >&2; exit 1": "error: no such luck",
+    "exit 0": "left no program",
+    "echo 'exit 3' > program; chmod +x program": "does not start",
+    "printf '#!/bin/sh\nexit 3\n' > program; chmod +x program": "ended with code 3",
+}
+
+
+@pytest.mark.parametrize(("does", "reason"), BROKEN.items())
+def test_with_a_compiler_that_does_not_work_cpp_is_missing_and_auto_means_numpy(
+    empty_cache, other_compiler, tmp_path, caplog, does, reason
+):
+    other_compiler(CXX=str(executable(tmp_path / "c++", f"#!/bin/sh\n{does}\n")))
+    assert falls_back(caplog, reason)
+    with pytest.raises(BackendMissingError) as raised:
+        run(leaky_protocol(), "cpp")
+    assert reason in str(raised.value)
+    assert list((empty_cache / "programs").iterdir()) == []
+
+
+def test_a_compiler_is_tested_once_and_again_after_it_failed(
+    empty_cache, other_compiler, tmp_path, caplog
+):
+    calls, compiler = tmp_path / "calls", tmp_path / "c++"
+    own = toolchain.compiler()
+    executable(compiler, "#!/bin/sh\nexit 1\n")
+    other_compiler(CXX=str(compiler))
+    assert falls_back(caplog, "does not work")
+    text = f'#!/bin/sh\necho call >> {calls}\n[ -e {tmp_path}/off ] || exec {own} "$@"\nexit 1\n'
+    executable(compiler, text)
+    (tmp_path / "off").touch()
+    assert falls_back(caplog, "does not work")
+    (tmp_path / "off").unlink()
+    calls.unlink()
+    results = [run(leaky_protocol(), "auto").provenance for _ in range(2)]
+    assert [r["backend"] for r in results] == ["cpp", "cpp"]
+    assert [r["compiled"] for r in results] == [True, False]
+    # The test program is compiled and linked; so is the program, in two parts and one that all programs share.
+    assert len(calls.read_text().split()) == 2 + 4
+
+
+def test_a_compiler_that_leaves_no_program_publishes_nothing(empty_cache, other_compiler, tmp_path):
+    text = f'#!/bin/sh\ngrep -q dnrm2 program.cpp && exec {toolchain.compiler()} "$@"\nexit 0\n'
+    other_compiler(CXX=str(executable(tmp_path / "c++", text)))
+    with pytest.raises(CompilationError, match="left no"):
+        run(leaky_protocol(), "cpp")
+    assert all(path.is_file() for path in empty_cache.glob("programs/*"))
+
+
+def test_a_compiler_that_is_not_there_is_named(empty_cache, other_compiler):
+    other_compiler(CXX="no-such-compiler -O2")
+    with pytest.raises(BackendMissingError, match="no-such-compiler"):
+        run(leaky_protocol(), "cpp")
+    assert run(leaky_protocol(), "auto").provenance["backend"] == "numpy"
+
+
+def test_with_a_compiler_auto_means_cpp():
+    assert run(leaky_protocol(), "auto").provenance["backend"] == "cpp"
+
+
+def executable(path, text):
+    path.write_text(text)
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+def test_a_failed_compilation_tells_what_the_compiler_said(empty_cache, other_compiler, tmp_path):
+    works_for_the_test = f'grep -q dnrm2 program.cpp && exec {toolchain.compiler()} "$@"'
+    broken = f"#!/bin/sh\n{works_for_the_test}\necho 'x.cpp:1: error: no such luck' >&2\nexit 1\n"
+    other_compiler(CXX=str(executable(tmp_path / "c++", broken)))
+    with pytest.raises(CompilationError, match="no such luck") as raised:
+        run(leaky_protocol(), "cpp")
+    assert raised.value.exit_code == 1
+    assert not list(empty_cache.glob("programs/*/program"))
+    assert not list(empty_cache.glob("programs/making-*"))
+
+
+@pytest.fixture(scope="module")
+def ready(tmp_path_factory):
+    """A cache in which the program of the leaky unit is ready."""
+    folder = tmp_path_factory.mktemp("ready") / "cache"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DENDROSIM_CACHE", str(folder))
+        run(leaky_protocol(), "cpp")
+    return folder
+
+
+@pytest.fixture
+def program(ready, empty_cache, tmp_path, monkeypatch):
+    """A compiled program in the cache, and a temporary folder of the test's own for its runs."""
+    shutil.copytree(ready, empty_cache)
+    runs = tmp_path / "runs"
+    runs.mkdir()
+    monkeypatch.setattr(execute.tempfile, "tempdir", str(runs))
+    (path,) = empty_cache.glob("programs/*/program")
+    return path, runs
+
+
+DAMAGES = {
+    "no program": lambda program: program.unlink(),
+    "an empty program": lambda program: os.truncate(program, 0),
+    "a program that is none": lambda program: program.write_bytes(b"\x00" * 100),
+    "half a header": lambda program: os.truncate(program, 40),
+    "half a program": lambda program: os.truncate(program, program.stat().st_size // 2),
+    "a program that is not executable": lambda program: program.chmod(0o644),
+    "no manifest": lambda program: program.with_name("manifest.json").unlink(),
+    "half a manifest": lambda program: os.truncate(program.with_name("manifest.json"), 30),
+    "an empty manifest": lambda program: os.truncate(program.with_name("manifest.json"), 0),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damage_to_the_cache_is_repaired_by_compiling_again(program, damage):
+    path, runs = program
+    expected = run(leaky_protocol(), "cpp")
+    assert not expected.provenance["compiled"]
+    new = path.with_name("new")  # not the file of the other tests
+    shutil.copy2(path, new)
+    new.replace(path)
+    DAMAGES[damage](path)
+    again = run(leaky_protocol(), "cpp")
+    assert again.provenance["compiled"]
+    assert np.array_equal(again.state["cell.v"], expected.state["cell.v"])
+    assert not run(leaky_protocol(), "cpp").provenance["compiled"]
+    assert list(runs.iterdir()) == []
+
+
+def test_a_program_killed_in_mid_run_is_an_error_and_leaves_nothing(program):
+    path, runs = program
+    path.unlink()
+    executable(
+        path, "#!/bin/sh\nhead -c 100 /dev/zero > $1/trace0.bin\necho 'P 7 0'\nkill -KILL $$\n"
+    )
+    seal(path.parent)
+    with pytest.raises(ProgramError, match="-9") as raised:
+        run(leaky_protocol(), "cpp")
+    assert raised.value.exit_code == 1
+    assert list(runs.iterdir()) == []
+
+
+def test_a_program_that_ends_without_results_is_an_error(program):
+    path, runs = program
+    path.unlink()
+    executable(path, "#!/bin/sh\nexit 0\n")
+    seal(path.parent)
+    with pytest.raises(DendrosimError):
+        run(leaky_protocol(), "cpp")
+    assert list(runs.iterdir()) == []
+
+
+def test_a_program_that_cannot_be_started_even_when_compiled_anew_is_an_error(program, monkeypatch):
+    _, runs = program
+
+    def refuse(*arguments, **options):
+        raise OSError(8, "Exec format error")
+
+    monkeypatch.setattr(execute.subprocess, "Popen", refuse)
+    monkeypatch.setattr(execute, "discard", lambda program: None)
+    with pytest.raises(ProgramError, match="Exec format error"):
+        run(leaky_protocol(), "cpp")
+    assert list(runs.iterdir()) == []
+
+
+def test_a_program_without_memory_says_so(program):
+    path, _ = program
+    path.unlink()
+    executable(path, '#!/bin/sh\necho "what(): std::bad_alloc" >&2\nkill -ABRT $$\n')
+    seal(path.parent)
+    with pytest.raises(ProgramError, match="more memory than the machine has"):
+        run(leaky_protocol(), "cpp")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("file", ["trace0.bin", "final.bin"])
+def test_a_full_disk_is_named(program, monkeypatch, tmp_path, file):
+    full = tmp_path / "full"
+
+    def folder(prefix):
+        full.mkdir()
+        (full / file).symlink_to("/dev/full")
+        return str(full)
+
+    monkeypatch.setattr(execute.tempfile, "mkdtemp", folder)
+    with pytest.raises(StorageError, match="full"):
+        run(leaky_protocol(), "cpp")
+    assert not full.exists()
+
+
+def test_a_temporary_folder_that_is_not_there_is_named(program, monkeypatch):
+    monkeypatch.setattr(execute.tempfile, "tempdir", "/no/such/folder")
+    with pytest.raises(StorageError, match="set TMPDIR"):
+        run(leaky_protocol(), "cpp")
+
+
+def test_a_run_leaves_nothing_in_the_temporary_folder(program):
+    _, runs = program
+    run(leaky_protocol(), "cpp")
+    assert list(runs.iterdir()) == []
+
+
+CYTHON = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+from brian2 import prefs
+from reference_problems import leaky_protocol
+from dendrosim.engine import run
+before = prefs["codegen.runtime.cython.cache_dir"]
+result = run(leaky_protocol(), backend="cython", progress=True)
+after = prefs["codegen.runtime.cython.cache_dir"]
+print(json.dumps([result.provenance["compiled"], before == after]))
+"""
+
+
+def test_cython_keeps_its_extensions_in_the_cache_and_says_when_it_compiles(empty_cache):
+    for compiled in (True, False):
+        done = subprocess.run(
+            [sys.executable, "-c", CYTHON, str(TESTS)], capture_output=True, text=True, check=True
+        )
+        assert json.loads(done.stdout) == [compiled, True]
+        assert ("compiling the circuit (the next run" in done.stderr) == compiled
+    assert list((empty_cache / "cython").glob("*.so"))
+
+
+def test_the_tests_do_not_use_the_callers_own_cache():
+    assert "dendrosim-tests-" in str(cache_folder())
+    assert os.environ["DENDROSIM_CACHE"] == str(cache_folder())
+
+
+def test_a_blas_starts_no_threads_of_its_own_in_a_program(monkeypatch):
+    """They would look out for work, and take the processors from the program's threads."""
+    counts, started, popen = [], [], subprocess.Popen
+
+    def start(command, **options):
+        process = popen(command, **options)
+        started.extend([process.pid] if Path(command[0]).name == "program" else [])
+        return process
+
+    def at(self, step, segment):
+        with suppress(FileNotFoundError):  # it has ended
+            counts.append(len(os.listdir(f"/proc/{started[-1]}/task")))
+
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "3")
+    monkeypatch.setattr(execute.subprocess, "Popen", start)
+    monkeypatch.setattr("dendrosim.engine.task.Progress.at", at)
+    blocks = (Block("long", (Phase("on", "20 s"),)),)
+    run(leaky_protocol().replace(blocks=blocks), backend="cpp", threads=1)
+    assert counts
+    assert set(counts) == {1}
+
+
+def test_a_change_of_any_source_of_programs_makes_them_anew(tmp_path, monkeypatch):
+    package = tmp_path / "dendrosim"
+    shutil.copytree(Path(cache.__file__).parents[1], package)
+    monkeypatch.setattr(cache, "__file__", str(package / "machine" / "cache.py"))
+    digest = cache.code_digest.__wrapped__
+    known = {digest()}
+    for path in sorted(
+        p for p in (package / "engine").rglob("*") if p.is_file() and p.suffix != ".pyc"
+    ):
+        path.write_text(path.read_text() + "\n")
+        assert digest() not in known, path
+        known.add(digest())
+
+
+def test_what_is_done_meanwhile_does_not_hold_up_a_run():
+    done, go_on = [], threading.Event()
+
+    def things():
+        for k in range(3):
+            done.append(k)
+            go_on.wait(10)
+            yield
+
+    task = Task(leaky_protocol(), None, dict, "double", 1, meanwhile=things())
+    with task.meanwhiling():
+        while not done:
+            time.sleep(1e-3)
+        threading.Timer(0.05, go_on.set).start()
+    assert done == [0]
+    with task.meanwhiling():
+        while len(done) < 3:
+            time.sleep(1e-3)
+    assert done == [0, 1, 2]
+    with task.meanwhiling():
+        pass
+
+
+@pytest.mark.parametrize("damage", [b"", b"not an object"])
+def test_what_programs_share_is_compiled_again_if_it_is_damaged(empty_cache, damage):
+    path = toolchain.shared_object("runtime")
+    whole = path.read_bytes()
+    path.write_bytes(damage)
+    assert toolchain.shared_object("runtime").read_bytes() == whole
+    assert len(list(path.parent.glob("runtime-*.o"))) == 1
+
+
+def test_what_is_begun_in_the_background_is_waited_for(empty_cache):
+    toolchain.begin("float")
+    made = [toolchain.shared_object("runtime"), toolchain.shared_object("kernels", "float")]
+    assert made == [toolchain.shared_object("runtime"), toolchain.shared_object("kernels", "float")]
+
+
+def test_what_fails_in_the_background_fails_who_needs_it(empty_cache, other_compiler, tmp_path):
+    other_compiler(
+        CXX=str(executable(tmp_path / "c++", "#!/bin/sh\necho 'error: no luck' >&2\nexit 1\n"))
+    )
+    toolchain.begin()
+    with pytest.raises(CompilationError, match="no luck"):
+        toolchain.shared_object("runtime")
+
+
+def test_a_full_disk_is_no_fault_of_the_compiler(empty_cache, other_compiler, tmp_path):
+    works_for_the_test = f'grep -q dnrm2 program.cpp && exec {toolchain.compiler()} "$@"'
+    text = (
+        f"#!/bin/sh\n{works_for_the_test}\necho 'error: x.o: No space left on device' >&2\nexit 1\n"
+    )
+    other_compiler(CXX=str(executable(tmp_path / "c++", text)))
+    with pytest.raises(StorageError, match="DENDROSIM_CACHE"):
+        run(leaky_protocol(), "cpp")
+
+
+@pytest.mark.parametrize("blank", ["", "  "])
+def test_a_blank_compiler_is_none_given(empty_cache, other_compiler, blank):
+    found = toolchain.compiler()
+    other_compiler(CXX=blank)
+    assert toolchain.compiler() == found
+
+
+def test_a_failure_in_the_background_is_not_remembered(empty_cache, other_compiler, tmp_path):
+    own = toolchain.compiler()
+    other_compiler(CXX=str(executable(tmp_path / "c++", "#!/bin/sh\nexit 1\n")))
+    toolchain.begin()
+    while not toolchain._begun["runtime", ""].done():
+        time.sleep(1e-3)
+    other_compiler(CXX=own)
+    toolchain.begin()
+    assert toolchain.shared_object("runtime").exists()

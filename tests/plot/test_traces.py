@@ -1,0 +1,365 @@
+"""Figures show the data they are given, with units on their axes, and leave no global state."""
+
+import subprocess
+import sys
+import warnings
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+import result_examples as examples
+from matplotlib.figure import Figure
+from matplotlib.legend import Legend
+
+from dendrosim import plot
+from dendrosim.errors import ParameterError, ShapeError, StorageError, UnknownNameError
+from dendrosim.plot.style import POINTS, si_label, thin
+from dendrosim.results.result import Result, Trace
+
+
+def legend_texts(ax):
+    return [t.get_text() for legend in ax.findobj(Legend) for t in legend.get_texts()]
+
+
+def drawn(ax):
+    """Return the figure after drawing it, which fails on anything that cannot be laid out."""
+    figure = ax.figure
+    figure.canvas.draw()
+    return figure
+
+
+# -- labels ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("units", "values", "factor", "label"),
+    [
+        ("s", [0.0, 0.2], 1e3, "x (ms)"),
+        ("s", [0.0, 5e-4], 1e6, "x (µs)"),
+        ("s", [0.0, 1.0], 1.0, "x (s)"),
+        ("s", [0.0, 5e4], 1.0, "x (s)"),
+        ("V", [-0.07, 0.0], 1e3, "x (mV)"),
+        ("A", [2e-10], 1e12, "x (pA)"),
+        ("ohm", [2e7], 1e-6, "x (MΩ)"),
+        ("Hz", [40.0], 1.0, "x (Hz)"),
+        ("V", [0.0], 1.0, "x (V)"),
+        ("V", [np.nan, 0.02], 1e3, "x (mV)"),
+        ("V", [], 1.0, "x (V)"),
+        ("1", [1e-6], 1.0, "x"),
+    ],
+)
+def test_units_read_well(units, values, factor, label):
+    assert si_label("x", units, values) == (pytest.approx(factor), label)
+
+
+def test_products_of_units_keep_the_scale_of_the_data():
+    factor, label = si_label("g", "m^-2 S", [1e-6])
+    assert factor == 1.0
+    assert "S" in label
+
+
+# -- traces ---------------------------------------------------------------------------------------
+
+
+def test_traces_have_a_panel_per_variable_with_units():
+    panels = plot.traces(examples.result(units=3))
+    assert [p.get_ylabel() for p in panels] == ["soma\nv (mV)", "soma\nu", "soma\ndrive (mV)"]
+    assert panels[-1].get_xlabel() == "time (ms)"
+    assert [len(p.lines) for p in panels] == [3, 3, 3]
+    drawn(panels[0])
+
+
+def test_traces_are_the_recorded_numbers():
+    result = examples.result(units=4, batch=3)
+    (panel,) = plot.traces(result, "soma.v", units=[2], sample=1)
+    (line,) = panel.lines
+    np.testing.assert_allclose(line.get_xdata(), 1e3 * result["soma.v"]["time"])
+    np.testing.assert_allclose(line.get_ydata(), 1e3 * result["soma.v"].sel(unit=2, sample=1))
+
+
+def test_traces_of_many_units_show_six_and_say_so():
+    (panel,) = plot.traces(examples.result(units=30), "soma.v")
+    assert len(panel.lines) == 6
+    titles = [legend.get_title().get_text() for legend in panel.findobj(Legend)]
+    assert "unit (6 of 30)" in titles
+    assert {"0", "29"} <= set(legend_texts(panel))
+
+
+def test_few_phases_are_named_and_many_are_not():
+    few, many = examples.result(trials=6), examples.result(trials=7)
+    (panel,) = plot.traces(few, "soma.v")
+    assert {"free", "learning"} <= set(legend_texts(panel))
+    (panel,) = plot.traces(many, "soma.v")
+    assert "free" not in legend_texts(panel)
+
+
+def test_legends_lie_beside_the_data():
+    (panel,) = plot.traces(examples.result(), "soma.v")
+    figure = drawn(panel)
+    for legend in panel.findobj(Legend):
+        box = legend.get_window_extent()
+        assert not box.overlaps(panel.get_window_extent())
+        assert figure.bbox.containsx(box.x1)
+        assert figure.bbox.containsy(box.y1)
+
+
+def test_traces_draw_into_given_axes():
+    ax = Figure().subplots()
+    assert plot.traces(examples.result(), ["soma.v", "soma.drive"], units=[0], ax=ax) is ax
+    assert len(ax.lines) == 2
+    assert ax.get_ylabel() == "value (mV)"
+    assert {"soma.v 0", "soma.drive 0"} <= set(legend_texts(ax))
+    with pytest.raises(ParameterError, match="different units"):
+        plot.traces(examples.result(), ["soma.v", "soma.u"], ax=ax)
+
+
+def test_traces_break_where_the_recording_paused():
+    result = examples.result(units=1, trials=2)
+    kept = np.r_[0:10, 25:40]
+    result.traces["soma.v"] = Trace(*(part[kept] for part in result.traces["soma.v"]))
+    (panel,) = plot.traces(result, "soma.v")
+    values = panel.lines[0].get_ydata()
+    assert np.flatnonzero(np.isnan(values)).tolist() == [10]
+    np.testing.assert_allclose(np.delete(values, 10), 1e3 * result["soma.v"][:, 0])
+
+
+def test_traces_name_what_was_not_recorded():
+    result = examples.result(batch=2, kept_units=(1, 2))
+    for options in ({"names": "soma.z"}, {"units": [0]}, {"sample": 2}):
+        with pytest.raises(UnknownNameError):
+            plot.traces(result, **options)
+
+
+def test_long_lines_are_thinned_to_their_extremes():
+    x = np.arange(50 * POINTS, dtype=float)
+    y = np.sin(x)
+    y[777], y[99999] = 3.0, -4.0
+    few_x, few_y = thin(x, y)
+    assert len(few_x) < 2.1 * POINTS
+    assert few_y.max() == 3.0
+    assert few_y.min() == -4.0
+    assert (few_x[0], few_x[-1]) == (x[0], x[-1])
+    np.testing.assert_array_equal(few_y, y[few_x.astype(int)])
+
+
+# -- weights --------------------------------------------------------------------------------------
+
+
+def test_weights_image_is_the_matrix_centred_at_zero():
+    result = examples.result(units=3, inputs=4)
+    ax = plot.weights(result, "w")
+    (image,) = ax.images
+    np.testing.assert_allclose(image.get_array(), result.state["w"])
+    low, high = image.get_clim()
+    assert low == -high == -np.abs(result.state["w"]).max()
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("source unit (pre)", "soma unit (post)")
+    assert image.colorbar.ax.get_ylabel() == "weight w (V)"
+    drawn(ax)
+
+
+@pytest.mark.parametrize(
+    ("when", "index", "title"),
+    [("start", 0, "w at the start"), (0.024, 2, "w at 24 ms"), ("20 ms", 1, "w at 19 ms")],
+)
+def test_weights_at_another_time(when, index, title):
+    result = examples.result()
+    ax = plot.weights(result, "w", when=when)
+    np.testing.assert_allclose(ax.images[0].get_array(), result["w"][index])
+    assert ax.get_title(loc="left") == title
+
+
+def test_weights_need_a_matrix():
+    with pytest.raises(UnknownNameError, match="unknown matrix 'v'"):
+        plot.weights(examples.result(), "v")
+
+
+def test_weight_traces_show_weights_and_their_root_mean_square():
+    result = examples.result(units=3, inputs=2)
+    ax = plot.weight_traces(result, "w")
+    assert len(ax.lines) == 7
+    rms = next(line for line in ax.lines if line.get_label() == "root mean square")
+    frobenius = np.linalg.norm(result["w"], axis=(1, 2))
+    np.testing.assert_allclose(rms.get_ydata(), frobenius / np.sqrt(6))
+    assert "[2, 1]" in legend_texts(ax)
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("time (ms)", "weight w (V)")
+
+
+def test_weight_traces_of_many_say_how_many():
+    ax = plot.weight_traces(examples.result(units=10, inputs=10), "w", count=12)
+    assert len(ax.lines) == 13
+    assert "12 of 100 weights" in legend_texts(ax)
+    drawn(ax)
+
+
+def test_plasticity_is_the_slope_of_the_weights():
+    result = examples.result()
+    time = np.array([0.0, 0.5, 1.5])
+    weights = time[:, None, None] * np.full((3, 4), 2.0)
+    result.traces["w"] = Trace(time, weights)
+    ax = plot.plasticity(result)
+    np.testing.assert_allclose(ax.lines[0].get_xdata(), [0.25, 1.0])
+    np.testing.assert_allclose(ax.lines[0].get_ydata(), [2.0, 2.0])
+    assert "(V/s)" in ax.get_ylabel()
+    with pytest.raises(UnknownNameError, match="unknown recorded matrix"):
+        plot.plasticity(result, "z")
+
+
+# -- curves and images ----------------------------------------------------------------------------
+
+
+def test_curve_shows_the_optimum_as_a_dashed_line():
+    x = np.arange(50.0)
+    ax = plot.curve(
+        x, {"local": 1 + np.exp(-x), "backprop": 1 + np.exp(-2 * x)}, 1.0, ylabel="loss"
+    )
+    assert legend_texts(ax) == ["local", "backprop", "optimum"]
+    reference = ax.lines[-1]
+    assert set(reference.get_ydata()) == {1.0}
+    assert reference.is_dashed()
+    assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_yscale()) == ("time (s)", "loss", "linear")
+    drawn(ax)
+
+
+def test_curve_is_logarithmic_where_that_shows_more():
+    x = np.arange(50.0)
+    assert plot.curve(x, np.exp(-x)).get_yscale() == "log"
+    assert plot.curve(x, np.exp(-x) - 0.5).get_yscale() == "linear"
+    assert plot.curve(x, np.exp(-x), log=False).get_yscale() == "linear"
+    assert plot.curve(x, np.full(50, np.nan)).get_yscale() == "linear"
+
+
+def test_receptive_fields_are_rows_of_the_matrix():
+    matrix = np.random.default_rng(0).normal(size=(6, 64)).astype(np.float32)
+    ax = plot.receptive_fields(matrix, columns=3)
+    picture = ax.images[0].get_array()
+    np.testing.assert_array_equal(picture[:8, :8], matrix[0].reshape(8, 8))
+    np.testing.assert_array_equal(picture[9:17, 18:26], matrix[5].reshape(8, 8))
+    low, high = ax.images[0].get_clim()
+    assert low == -high
+    drawn(ax)
+
+
+def test_receptive_fields_take_a_labelled_matrix():
+    result = examples.result(units=5, inputs=6)
+    ax = plot.receptive_fields(result.final["w"], shape=(2, 3))
+    assert ax.images[0].colorbar.ax.get_ylabel() == "weight w (V)"
+
+
+def test_images_are_the_samples_with_wrong_labels_marked():
+    samples = np.random.default_rng(0).uniform(size=(5, 6))
+    ax = plot.images(
+        samples, labels=[1, 2, 3, 4, 5], truth=[1, 2, 9, 4, 5], shape=(2, 3), columns=5
+    )
+    picture = ax.images[0].get_array()
+    np.testing.assert_array_equal(picture[:2, :3], samples[0].reshape(2, 3))
+    np.testing.assert_array_equal(picture[:2, -3:], samples[4].reshape(2, 3))
+    texts = [t.get_text() for t in ax.texts]
+    assert texts == ["1", "2", "3 (9)", "4", "5"]
+    assert ax.texts[2].get_color() != ax.texts[1].get_color()
+    drawn(ax)
+
+
+def test_images_of_another_shape_are_refused():
+    with pytest.raises(ShapeError, match="8 x 8 = 64 pixels"):
+        plot.images(np.zeros((3, 63)))
+    with pytest.raises(ShapeError, match="2 labels for 3 images"):
+        plot.images(np.zeros((3, 64)), labels=[1, 2])
+
+
+# -- whole results --------------------------------------------------------------------------------
+
+
+def diverged():
+    result = examples.result()
+    for trace in result.traces.values():
+        trace.values[-3:] = np.nan
+    result.state["w"][:] = np.nan
+    return result
+
+
+def constant():
+    result = examples.result()
+    for trace in result.traces.values():
+        trace.values[:] = 0.0
+    result.state["w"][:] = 0.0
+    return result
+
+
+def cut(instants):
+    result = examples.result()
+    kept = {k: Trace(t.time[:instants], t.values[:instants]) for k, t in result.traces.items()}
+    return Result(result.protocol, kept, result.state)
+
+
+RESULTS = {
+    "single precision": lambda: examples.result(dtype=np.float32),
+    "batch": lambda: examples.result(batch=3, kept_units=(1,), kept_samples=(0, 2)),
+    "one unit, one input": lambda: examples.result(units=1, inputs=1),
+    "elongated matrix": lambda: examples.result(units=1, inputs=40),
+    "diverged": diverged,
+    "constant": constant,
+    "one instant": lambda: cut(1),
+    "nothing recorded yet": lambda: cut(0),
+    "no recordings": lambda: Result(examples.protocol(), {}, {}),
+}
+
+
+@pytest.mark.parametrize("kind", RESULTS)
+def test_overview_draws_every_result(kind):
+    result = RESULTS[kind]()
+    figures = plot.overview(result)
+    assert ("weights_w" in figures) == bool(result.state)
+    assert ("traces_soma" in figures) == bool(result.traces)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for draw in figures.values():
+            figure = draw()
+            assert isinstance(figure, Figure)
+            figure.canvas.draw()
+
+
+def test_overview_names_its_figures_after_what_they_show():
+    names = set(plot.overview(examples.result()))
+    assert names == {"traces_soma", "weights_w", "weight_traces_w", "plasticity_w"}
+
+
+# -- files ----------------------------------------------------------------------------------------
+
+
+def test_save_writes_png_and_svg(tmp_path):
+    panels = plot.traces(examples.result())
+    for k, what in enumerate((panels, panels[0], panels[0].figure)):
+        paths = plot.save(what, tmp_path / f"run.v{k}")
+        assert paths == [tmp_path / f"run.v{k}.png", tmp_path / f"run.v{k}.svg"]
+        assert paths[0].read_bytes().startswith(b"\x89PNG")
+        assert b"<svg" in paths[1].read_bytes()
+    assert len(list(tmp_path.iterdir())) == 6
+
+
+def test_saved_figures_are_reproducible(tmp_path):
+    for name in "ab":
+        plot.save(plot.weights(examples.result(), "w"), tmp_path / name)
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+
+
+def test_save_fails_by_name(tmp_path):
+    ax = plot.curve([0, 1], [1, 2])
+    with pytest.raises(StorageError, match="there is no folder"):
+        plot.save(ax, tmp_path / "nowhere" / "figure")
+
+
+def test_settings_of_matplotlib_stay_as_they_were():
+    before = {name: value for name, value in mpl.rcParams.items() if name != "backend"}
+    plot.traces(examples.result())
+    assert {name: mpl.rcParams[name] for name in before} == before
+
+
+def test_drawing_leaves_pyplot_alone():
+    code = (
+        "import sys; from dendrosim import plot;"
+        "assert 'matplotlib' not in sys.modules;"
+        "plot.curve([0, 1], [1, 2]);"
+        "assert 'matplotlib' in sys.modules;"
+        "assert 'matplotlib.pyplot' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
