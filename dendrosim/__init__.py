@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dendrosim import analysis, errors, plot, tasks
-    from dendrosim.circuit.circuit import Circuit, Matrix, Pathway, Population, Projection
+    from dendrosim.circuit.circuit import Circuit
     from dendrosim.circuit.connectivity import AllToAll, InDegree, OneToOne, Pairings, Probability
     from dendrosim.circuit.initial_values import (
         Copy,
@@ -19,14 +19,17 @@ if TYPE_CHECKING:
         Uniform,
         WellConditioned,
     )
+    from dendrosim.circuit.matrix import Matrix, Projection
+    from dendrosim.circuit.pathway import Pathway
+    from dendrosim.circuit.population import Population
     from dendrosim.circuit.short_term_plasticity import ShortTerm
-    from dendrosim.circuit.validation import not_negative, positive
     from dendrosim.equations.transfer import bijection
     from dendrosim.experiments.basin import basin, end_state
     from dendrosim.experiments.run import run
     from dendrosim.library.loading import load_circuit, load_protocol, measure
     from dendrosim.library.parameters import parameters_of
-    from dendrosim.protocol.protocol import Block, Phase, Protocol, Recording
+    from dendrosim.protocol.phases import Block, Phase, Recording
+    from dendrosim.protocol.protocol import Protocol
     from dendrosim.results.measurement import Measurement
     from dendrosim.results.result import Result, open_result
     from dendrosim.signals.biexponential import BiExponential
@@ -46,7 +49,7 @@ if TYPE_CHECKING:
     from dendrosim.stability.fixed_points.fixed_point import fixed_point
     from dendrosim.stability.stability_map import stability_map
     from dendrosim.stability.vector_field.vector_field import vector_field
-    from dendrosim.units import Quantity, quantity
+    from dendrosim.units import Quantity, not_negative, positive, quantity
 
     __version__: str
 

@@ -156,3 +156,23 @@ def suggestion(name: str, allowed: Iterable[str]) -> str:
     if not names:
         return "; there are none"
     return "; there are: " + ", ".join(names)
+
+
+class located:
+    """Context that puts a place in front of the message of a `SpecError` raised inside it.
+
+    Parameters
+    ----------
+    where : str
+        Such as `Population 'soma': parameter 'tau'`.
+    """
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, SpecError):
+            error.args = (f"{self.where}: {error}",)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dendrosim.errors import UnitError, suggestion
+from dendrosim.errors import ParameterError, UnitError, suggestion
 
 Dimension = tuple[float, float, float, float, float, float, float]
 """Exponents of metre, kilogram, second, ampere, kelvin, mole, candela (Brian2's order)."""
@@ -214,3 +214,98 @@ def unit_name(dimension: Dimension) -> str:
         if power
     ]
     return " ".join(parts)
+
+
+# -- rules for values -----------------------------------------------------------------------------
+
+TIME: Dimension = UNITS["s"][0]
+
+_LISTED = 12  # numbers that a message lists one by one; longer lists are shown by their shape
+
+
+def as_time(where: str, value: Any, example: str = "10 ms", *, or_zero: bool = False) -> Quantity:
+    """Return a value as one positive, finite time.
+
+    Parameters
+    ----------
+    where : str
+        What the value is, for the message.
+    value : quantity, text or number
+        Such as `"20 ms"`.
+    example : str, optional
+        A value of usual size, for the message.
+    or_zero : bool, optional
+        Whether 0 is allowed as well.
+
+    Raises
+    ------
+    UnitError
+        If it is not one time.
+    ParameterError
+        If it is not positive and finite.
+    """
+    given = quantity(value)
+    if given.dimension != TIME or not given.scalar:
+        raise UnitError(f"{where} is {given}; it must be a time, such as {example!r}")
+    number = float(given.value)
+    if or_zero and not 0 <= number < np.inf:
+        raise ParameterError(f"{where} is {given}; it must be finite and not negative")
+    if not or_zero and not 0 < number < np.inf:
+        raise ParameterError(f"{where} is {given}; it must be positive and finite")
+    return given
+
+
+def is_whole(value: Any) -> bool:
+    """Return whether a value is an integer, of Python or NumPy; True and False are not."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def as_whole_number(where: str, value: Any, least: int | None = 0) -> int:
+    """Return a value as an integer of at least `least` (None: of any sign).
+
+    Raises
+    ------
+    ParameterError
+        If it is no such integer; `where` says what it is.
+    """
+    if not is_whole(value) or (least is not None and value < least):
+        at_least = "" if least is None else f" of at least {least}"
+        raise ParameterError(f"{where} is {value!r}; it must be an integer{at_least}")
+    return int(value)
+
+
+def positive(**values: Any) -> None:
+    """Check that parameters of a model or protocol are positive.
+
+    Raises
+    ------
+    ParameterError
+        Naming the first that is not a positive, finite number.
+    """
+    for name, given in values.items():
+        value = quantity(given)
+        if not (np.all(np.isfinite(value.value)) and np.all(np.asarray(value.value) > 0)):
+            raise ParameterError(f"{name} is {_told(given, value)} must be positive and finite")
+
+
+def not_negative(**values: Any) -> None:
+    """Check that parameters of a model or protocol are 0 or positive.
+
+    Raises
+    ------
+    ParameterError
+        Naming the first that is not a finite number from 0 up.
+    """
+    for name, given in values.items():
+        value = quantity(given)
+        if not (np.all(np.isfinite(value.value)) and np.all(np.asarray(value.value) >= 0)):
+            raise ParameterError(
+                f"{name} is {_told(given, value)} must not be negative, nor infinite"
+            )
+
+
+def _told(given: Any, value: Quantity) -> str:
+    """Return a value and what a sentence about it begins with; a short list in full."""
+    if isinstance(given, (list, tuple)) and len(given) <= _LISTED:
+        return f"[{', '.join(map(str, given))}]; each"
+    return f"{value}; it"

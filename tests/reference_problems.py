@@ -13,8 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dendrosim.circuit.circuit import Circuit, Matrix, Population, Projection
-from dendrosim.protocol.protocol import Block, Phase, Protocol, Recording
+from dendrosim.circuit.circuit import Circuit
+from dendrosim.circuit.matrix import Matrix, Projection
+from dendrosim.circuit.population import Population
+from dendrosim.protocol.phases import Block, Phase, Recording
+from dendrosim.protocol.protocol import Protocol
 from dendrosim.signals.samples import Samples
 from dendrosim.units import Quantity, unit
 

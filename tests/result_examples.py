@@ -2,8 +2,11 @@
 
 import numpy as np
 
-from dendrosim.circuit.circuit import Circuit, Matrix, Population, Projection
-from dendrosim.protocol.protocol import Block, Phase, Protocol, Recording
+from dendrosim.circuit.circuit import Circuit
+from dendrosim.circuit.matrix import Matrix, Projection
+from dendrosim.circuit.population import Population
+from dendrosim.protocol.phases import Block, Phase, Recording
+from dendrosim.protocol.protocol import Protocol
 from dendrosim.results.result import Result, Trace
 
 SOMA = """

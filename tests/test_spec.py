@@ -9,11 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference_problems import PROBLEMS, chain, leaky, leaky_protocol, microcircuit
 
-from dendrosim.circuit.circuit import Circuit, Matrix, Population, Projection
+from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.initial_values import Fixed, Identity, Initial, Normal, Uniform
+from dendrosim.circuit.matrix import Matrix, Projection
+from dendrosim.circuit.population import Population
 from dendrosim.engine import run
 from dendrosim.errors import DendrosimError, SpecError
-from dendrosim.protocol.protocol import Block, Phase, Protocol, Recording
+from dendrosim.protocol.phases import Block, Phase, Recording
+from dendrosim.protocol.protocol import Protocol
 from dendrosim.signals.base import Signal
 from dendrosim.signals.biexponential import BiExponential
 from dendrosim.signals.constant import Constant

@@ -5,6 +5,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from dendrosim.errors import ParameterError, ShapeError
 from dendrosim.results.result import Spikes
+from dendrosim.units import as_whole_number
 
 Index = NDArray[np.int64]
 
@@ -65,8 +66,7 @@ def group_labels(
 ) -> NDArray[np.int64]:
     """Group of each train, shape (cells, samples); negative for those left out."""
     for name, size in (("cells", cells), ("samples", samples)):
-        if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
-            raise ParameterError(f"{name} is {size!r}; it must be an integer of at least 1")
+        as_whole_number(name, size, 1)
     label = np.zeros((cells, samples), dtype=np.int64)
     if groups is not None:
         given = np.asarray(groups)

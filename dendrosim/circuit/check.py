@@ -8,13 +8,13 @@ import hashlib
 import json
 from functools import lru_cache
 
-from dendrosim.circuit.circuit import Circuit
+from dendrosim.circuit.circuit_data import CircuitData
 from dendrosim.errors import StorageError
 from dendrosim.machine import brian_import as brian
 from dendrosim.machine.cache import cache_folder, code_digest, writable_folder
 
 
-def check_once(circuit: Circuit) -> None:
+def check_once(circuit: CircuitData) -> None:
     """Check a circuit's equations unless the same structure has passed before; raises SpecError."""
     text = json.dumps(circuit.structure(), sort_keys=True)
     key = hashlib.sha256((text + code_digest()).encode()).hexdigest()

@@ -1,18 +1,19 @@
-"""The specification of a circuit: populations, weight matrices, projections. Pure data, validated.
+"""The specification of a circuit: populations, weight matrices, projections, pathways, and how they fit together.
 
-Nothing here knows Brian2. Equations are text in Brian2's syntax; their symbols are resolved in this order:
-variables declared in the text, the object's own `parameters`, the circuit's `parameters` and `gates`.
+Pure data, checked when it is made. Only the check of equation texts needs Brian2.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from dendrosim.circuit.check import check_once
+from dendrosim.circuit.circuit_data import CircuitData, Owner
 from dendrosim.circuit.initial_values import Derived, Fixed, Identity
+from dendrosim.circuit.matrix import Matrix, Projection
 from dendrosim.circuit.pathway import WEIGHT, Pathway
-from dendrosim.circuit.population import Matrix, Population, Projection
 from dendrosim.circuit.validation import (
     check_fixed,
     check_name,
@@ -20,25 +21,18 @@ from dendrosim.circuit.validation import (
     gate_value,
     quantities,
 )
-from dendrosim.equations.declarations import Declaration
 from dendrosim.errors import (
     ParameterError,
     ShapeError,
     SpecError,
     UnitError,
-    UnknownMemberError,
 )
-from dendrosim.spec import Spec, frozen_mapping
-from dendrosim.units import Quantity, unit, unit_name
-
-__all__ = ["Circuit", "Matrix", "Owner", "Pathway", "Population", "Projection"]
-
-Owner = Population | Matrix | Pathway
-"""What has equations of its own, with parameters and a scope to look others up in."""
+from dendrosim.spec import frozen_mapping
+from dendrosim.units import unit, unit_name
 
 
 @dataclass(frozen=True, eq=False)
-class Circuit(Spec):
+class Circuit(CircuitData):
     """Populations joined by matrices and projections, and by the pathways of their spikes.
 
     `parameters` are numbers shared by all equations; `gates` are dimensionless numbers that a
@@ -50,13 +44,6 @@ class Circuit(Spec):
         Or one of its kinds, naming the object and field, if anything does not fit together:
         names, shapes, units, symbols, loops within one step.
     """
-
-    populations: tuple[Population, ...]
-    matrices: tuple[Matrix, ...] = ()
-    projections: tuple[Projection, ...] = ()
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    gates: Mapping[str, float] = field(default_factory=dict)
-    pathways: tuple[Pathway, ...] = ()
 
     def __post_init__(self) -> None:
         self._set(
@@ -78,104 +65,7 @@ class Circuit(Spec):
             self._check_pathway(pathway)
         self._check_fed()
         self._check_refractory()
-        from dendrosim.circuit.check import check_once
-
         check_once(self)
-
-    # -- look-up ----------------------------------------------------------------------------------
-
-    def population(self, name: str) -> Population:
-        """Return the population called `name`; raises UnknownMemberError."""
-        return _find("population", name, self.populations)
-
-    def matrix(self, name: str) -> Matrix:
-        """Return the matrix called `name`; raises UnknownMemberError."""
-        return _find("matrix", name, self.matrices)
-
-    def pathway(self, name: str) -> Pathway:
-        """Return the pathway called `name`; raises UnknownMemberError."""
-        return _find("pathway", name, self.pathways)
-
-    def shape(self, matrix: Matrix) -> tuple[int, int]:
-        """Return (units of post, units of pre)."""
-        return self.population(matrix.post).size, self.population(matrix.pre).size
-
-    def variable(self, path: str) -> tuple[Population, Declaration]:
-        """Return the population and declaration of `population.variable`; raises UnknownMemberError."""
-        name, _, variable = path.partition(".")
-        population = self.population(name)
-        if variable not in population.variables:
-            raise UnknownMemberError(
-                f"variable of population {name!r}", variable, population.variables
-            )
-        return population, population.variables[variable]
-
-    def symbol(self, owner: Owner, name: str) -> Quantity | None:
-        """Return the value that the symbol `name` has in the equations of `owner`, None if it has none."""
-        if name in owner.parameters:
-            return owner.parameters[name]
-        scoped = self.scoped(owner, name)
-        if scoped in self.parameters:
-            return self.parameters[scoped]
-        return Quantity(self.gates[scoped]) if scoped in self.gates else None
-
-    def scoped(self, owner: Owner, name: str) -> str:
-        """Return the name of a circuit parameter or gate as `owner` sees it."""
-        return f"{owner.scope}_{name}" if owner.scope else name
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """Every input as `population.variable`."""
-        return tuple(f"{p.name}.{v}" for p in self.populations for v in p.inputs)
-
-    def structure(self) -> dict[str, Any]:
-        """Return what the generated program depends on: everything but numbers that are data."""
-        return {
-            "populations": [
-                [
-                    p.name,
-                    p.size,
-                    p.equations,
-                    sorted(p.inputs),
-                    _kinds(p.parameters),
-                    p.transfer,
-                    [p.threshold, p.reset, p.refractory],
-                    p.scope,
-                ]
-                for p in self.populations
-            ],
-            "matrices": [
-                [
-                    m.name,
-                    m.post,
-                    m.pre,
-                    m.plasticity,
-                    m.unit,
-                    m.inverse_of,
-                    _kinds(m.parameters),
-                    m.scope,
-                ]
-                for m in self.matrices
-            ],
-            "projections": [[p.source, p.matrix, p.target, p.transpose] for p in self.projections],
-            "pathways": [
-                [
-                    p.name,
-                    p.pre,
-                    p.post,
-                    p.on_pre,
-                    p.on_post,
-                    p.equations,
-                    list(p.weight_dimension) if p.weight_dimension else None,
-                    p.varied,
-                    _kinds(p.parameters),
-                    p.scope,
-                ]
-                for p in self.pathways
-            ],
-            "parameters": _kinds(self.parameters),
-            "gates": sorted(self.gates),
-        }
 
     # -- composition ------------------------------------------------------------------------------
 
@@ -395,14 +285,3 @@ def _prefixed(prefix: str, circuit: Circuit) -> dict[str, Any]:
         "parameters": {f"{prefix}_{k}": v for k, v in circuit.parameters.items()},
         "gates": {f"{prefix}_{k}": v for k, v in circuit.gates.items()},
     }
-
-
-def _find(kind: str, name: str, objects: Iterable[Any]) -> Any:
-    found = {o.name: o for o in objects}
-    if name not in found:
-        raise UnknownMemberError(kind, name, found)
-    return found[name]
-
-
-def _kinds(parameters: Mapping[str, Quantity]) -> list[list[Any]]:
-    return [[k, unit_name(v.dimension), v.scalar] for k, v in sorted(parameters.items())]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from dendrosim.errors import ParameterError, ShapeError
 from dendrosim.spec import Spec, frozen_array
+from dendrosim.units import as_whole_number
 
 Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
 
@@ -110,12 +111,7 @@ class InDegree(Connections):
     self_connections: bool = True
 
     def __post_init__(self) -> None:
-        whole = isinstance(self.number, (int, np.integer)) and not isinstance(self.number, bool)
-        if not whole or self.number < 0:
-            raise ParameterError(
-                f"InDegree is {self.number!r}; it must be an integer of at least 0"
-            )
-        self._set(number=int(self.number))
+        self._set(number=as_whole_number("InDegree", self.number))
 
     def check(self, where: str, post: int, pre: int, same: bool) -> None:
         most = pre - (same and not self.self_connections)

@@ -15,30 +15,18 @@ from brian2.units.fundamentalunits import (
     get_or_create_dimension,
 )
 
-from dendrosim.circuit.circuit import Circuit, Owner, Population
-from dendrosim.circuit.population import LAST_SPIKE
-from dendrosim.circuit.validation import located
+from dendrosim.circuit.brian_text import brian_dimension
+from dendrosim.circuit.circuit_data import CircuitData, Owner
+from dendrosim.circuit.population import LAST_SPIKE, Population
 from dendrosim.equations.rewriting import names, parse
-from dendrosim.errors import EquationError, UnitError, suggestion
-from dendrosim.units import Dimension, unit, unit_name
+from dendrosim.errors import EquationError, UnitError, located, suggestion
+from dendrosim.units import unit, unit_name
 
 FUNCTIONS = {k: v for k, v in DEFAULT_FUNCTIONS.items() if k not in ("rand", "randn", "poisson")}
 CONSTANTS = {
     k: Constant(k, value=float(v.value)) for k, v in DEFAULT_CONSTANTS.items() if k != "-inf"
 }
 TIME = {"t": Variable("t", dimensions=get_or_create_dimension((0, 0, 1, 0, 0, 0, 0)))}
-
-
-def brian_dimension(dimension: Dimension) -> Any:
-    """Return Brian2's dimension object."""
-    return get_or_create_dimension(tuple(dimension))
-
-
-def brian_unit(dimension: Dimension) -> str:
-    """Return a unit as Brian2 wants it behind an equation: SI base units by their long names."""
-    bases = ("metre", "kilogram", "second", "amp", "kelvin", "mole", "candle")
-    powers = [f"{base}**{p:g}" for base, p in zip(bases, dimension, strict=True) if p]
-    return "*".join(powers) or "1"
 
 
 def population_scope(population: Population, suffix: str = "") -> dict[str, Any]:
@@ -56,7 +44,7 @@ def population_scope(population: Population, suffix: str = "") -> dict[str, Any]
 
 
 def check_expression(
-    circuit: Circuit,
+    circuit: CircuitData,
     owner: Owner,
     where: str,
     written: str,
@@ -89,7 +77,7 @@ def check_expression(
 
 
 def dimension_of(
-    circuit: Circuit,
+    circuit: CircuitData,
     owner: Owner,
     where: str,
     written: str,
@@ -173,7 +161,7 @@ def _called(expression: str) -> set[str]:
     }
 
 
-def _near(circuit: Circuit, owner: Owner, symbol: str, local: Iterable[str]) -> str:
+def _near(circuit: CircuitData, owner: Owner, symbol: str, local: Iterable[str]) -> str:
     prefix = f"{owner.scope}_" if owner.scope else ""
     shared = [
         n.removeprefix(prefix)

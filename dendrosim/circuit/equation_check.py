@@ -9,11 +9,10 @@ from brian2.equations.equations import EquationError as BrianEquationError
 from brian2.equations.equations import Equations
 from brian2.units.fundamentalunits import get_dimensions
 
-from dendrosim.circuit.circuit import Circuit, Matrix, Population
+from dendrosim.circuit.brian_text import brian_dimension, model_text
+from dendrosim.circuit.circuit_data import CircuitData
 from dendrosim.circuit.dimension_check import (
     TIME,
-    brian_dimension,
-    brian_unit,
     check_expression,
     check_operators,
     check_own_parameters,
@@ -22,40 +21,20 @@ from dendrosim.circuit.dimension_check import (
     text_of,
 )
 from dendrosim.circuit.evaluation_order import evaluation_order
-from dendrosim.circuit.population import REFRACTORY
+from dendrosim.circuit.matrix import Matrix
+from dendrosim.circuit.population import REFRACTORY, Population
 from dendrosim.circuit.spike_check import (
     check_pathway,
     check_spikes,
     pathway_symbols,
     spike_symbols,
 )
-from dendrosim.equations.declarations import Declaration
 from dendrosim.equations.rewriting import inline, names, parse
 from dendrosim.errors import EquationError, UnitError
 from dendrosim.units import unit
 
 
-def model_text(population: Population) -> str:
-    """Return a population's equations with transfer functions put in place: plain Brian2 text."""
-    return "\n".join(declared_text(population, d) for d in population.variables.values())
-
-
-def declared_text(population: Population, declared: Declaration, factor: str = "") -> str:
-    """Return one equation as Brian2 text; `factor` takes the place of the flag (unless refractory)."""
-    where = f"{population.name}.{declared.name}"
-    expression, flags = declared.expression, declared.flags
-    if expression:
-        expression = inline(expression, population.transfer, where)
-    if factor and REFRACTORY in flags:
-        expression, flags = f"{factor}*({expression})", ()
-    left = declared.name
-    if declared.kind != "parameter":
-        left = f"d{left}/dt = " if declared.kind == "state" else f"{left} = "
-    ending = f" ({', '.join(flags)})" if flags else ""
-    return f"{left}{expression} : {brian_unit(unit(declared.unit)[0])}{ending}"
-
-
-def check(circuit: Circuit) -> None:
+def check(circuit: CircuitData) -> None:
     """Check every equation of a circuit.
 
     Raises
@@ -79,7 +58,7 @@ def check(circuit: Circuit) -> None:
     evaluation_order(circuit)
 
 
-def _check_population(circuit: Circuit, population: Population) -> set[str]:
+def _check_population(circuit: CircuitData, population: Population) -> set[str]:
     where = f"Population {population.name!r}"
     for name, line in population.variables.items():
         if line.expression:
@@ -125,7 +104,7 @@ def _check_population(circuit: Circuit, population: Population) -> set[str]:
     return used
 
 
-def _check_matrix(circuit: Circuit, matrix: Matrix) -> set[str]:
+def _check_matrix(circuit: CircuitData, matrix: Matrix) -> set[str]:
     where = f"Matrix {matrix.name!r}"
     if not matrix.plasticity:
         check_own_parameters(where, matrix, set())
@@ -143,7 +122,7 @@ def _check_matrix(circuit: Circuit, matrix: Matrix) -> set[str]:
     return check_expression(circuit, matrix, where, matrix.rate, expression, local, expected)
 
 
-def _check_projections(circuit: Circuit) -> None:
+def _check_projections(circuit: CircuitData) -> None:
     for target in dict.fromkeys(p.target for p in circuit.projections):
         _, declared = circuit.variable(target)
         for projection in circuit.projections:
@@ -159,12 +138,12 @@ def _check_projections(circuit: Circuit) -> None:
                 )
 
 
-def _check_unused(circuit: Circuit, used: set[str]) -> None:
+def _check_unused(circuit: CircuitData, used: set[str]) -> None:
     for name in (*circuit.parameters, *circuit.gates):
         if name not in used:
             kind = "parameter" if name in circuit.parameters else "gate"
             raise EquationError(
-                f"Circuit: {kind} {name!r} is used by no equation; remove it or use it"
+                f"CircuitData: {kind} {name!r} is used by no equation; remove it or use it"
             )
     read = {p.source for p in circuit.projections}
     for matrix in circuit.matrices:

@@ -6,11 +6,11 @@ step, so fed variables are put in dependency order; a loop among them has no mea
 
 from graphlib import CycleError, TopologicalSorter
 
-from dendrosim.circuit.circuit import Circuit
+from dendrosim.circuit.circuit_data import CircuitData
 from dendrosim.errors import LoopError
 
 
-def evaluation_order(circuit: Circuit) -> tuple[str, ...]:
+def evaluation_order(circuit: CircuitData) -> tuple[str, ...]:
     """Return every fed variable (`population.variable`), each after those it depends on.
 
     Raises
@@ -22,7 +22,7 @@ def evaluation_order(circuit: Circuit) -> tuple[str, ...]:
     return tuple(path for path in variable_order(circuit) if path in fed)
 
 
-def variable_order(circuit: Circuit) -> tuple[str, ...]:
+def variable_order(circuit: CircuitData) -> tuple[str, ...]:
     """Return every variable that is not a state, each after those it depends on; raises as above."""
     graph: dict[str, set[str]] = {}
     for population in circuit.populations:
@@ -43,7 +43,7 @@ def variable_order(circuit: Circuit) -> tuple[str, ...]:
     except CycleError as error:
         members = " -> ".join(reversed(error.args[1]))
         raise LoopError(
-            f"Circuit: an algebraic loop within one step: {members}; make one of them a state "
+            f"CircuitData: an algebraic loop within one step: {members}; make one of them a state "
             "with an equation of its own (dx/dt = ...)"
         ) from None
     return tuple(path for path in order if path not in states)

@@ -5,7 +5,6 @@ starts from the same numbers and adding an object changes no other object's draw
 distribution, derive from `Initial` here and implement `sample`.
 """
 
-import hashlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
@@ -16,12 +15,6 @@ from numpy.typing import NDArray
 from dendrosim.errors import ParameterError, ShapeError
 from dendrosim.spec import Spec
 from dendrosim.units import DIMENSIONLESS, Dimension, Quantity, quantity
-
-
-def stream(seed: int, name: str) -> np.random.Generator:
-    """Return the random generator of the stream `name`: independent of every other name's."""
-    words = np.frombuffer(hashlib.sha256(name.encode()).digest(), dtype=np.uint32)
-    return np.random.default_rng([seed, *(int(w) for w in words)])
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ import numpy as np
 
 from dendrosim.circuit.connectivity import AllToAll, Connections, Pairings
 from dendrosim.circuit.initial_values import Fixed, Identity, Initial, initial
-from dendrosim.circuit.validation import check_name, check_symbol, located, quantities, same_unit
+from dendrosim.circuit.validation import check_name, check_symbol, quantities, same_unit
 from dendrosim.equations.assignments import statements
 from dendrosim.equations.declarations import Declaration, declarations
 from dendrosim.errors import (
@@ -18,9 +18,10 @@ from dendrosim.errors import (
     SpecError,
     UnitError,
     UnknownMemberError,
+    located,
 )
 from dendrosim.spec import Spec, frozen_mapping
-from dendrosim.units import Dimension, unit, unit_name
+from dendrosim.units import TIME, Dimension, unit_name
 
 WEIGHT = "weight"
 """The name by which a pathway's text calls the weight of a synapse."""
@@ -160,7 +161,7 @@ class Pathway(Spec):
     def _check_delay(self, where: str) -> None:
         if self.delay is None:
             return
-        if self.delay.dimension != unit("s")[0]:
+        if self.delay.dimension != TIME:
             raise UnitError(
                 f"{where}: delay is in {unit_name(self.delay.dimension)}; it must be a time, such as '1 ms'"
             )

@@ -29,11 +29,10 @@ from dendrosim.errors import (
     EquationError,
     ParameterError,
     ShapeError,
-    UnitError,
     UnknownMemberError,
 )
 from dendrosim.spec import Spec
-from dendrosim.units import DIMENSIONLESS, Quantity, quantity, unit
+from dendrosim.units import DIMENSIONLESS, as_time, quantity
 
 Variant = Literal["extended", "canonical"]
 
@@ -120,8 +119,10 @@ class ShortTerm(Spec):
             )
         self._set(
             utilisation=_fraction("utilisation", self.utilisation),
-            tau_depression=_time("tau_depression", self.tau_depression),
-            tau_facilitation=_time("tau_facilitation", self.tau_facilitation),
+            tau_depression=as_time("ShortTerm: tau_depression", self.tau_depression, "100 ms"),
+            tau_facilitation=as_time(
+                "ShortTerm: tau_facilitation", self.tau_facilitation, "100 ms"
+            ),
             increment=None if self.increment is None else _fraction("increment", self.increment),
         )
 
@@ -249,15 +250,6 @@ def _fraction(name: str, value: Any) -> float:
     if given.dimension != DIMENSIONLESS or not given.scalar or not 0 < float(given.value) <= 1:
         raise ParameterError(f"ShortTerm: {name} is {value}; it must be above 0 and at most 1")
     return float(given.value)
-
-
-def _time(name: str, value: Any) -> Quantity:
-    given = quantity(value)
-    if given.dimension != unit("s")[0] or not given.scalar:
-        raise UnitError(f"ShortTerm: {name} is {given}; it must be a time, such as '100 ms'")
-    if not 0 < float(given.value) < np.inf:
-        raise ParameterError(f"ShortTerm: {name} is {given}; it must be positive and finite")
-    return given
 
 
 NAMED: Mapping[str, ShortTerm] = {

@@ -8,16 +8,17 @@ from brian2.parsing.sympytools import str_to_sympy
 from brian2.units.fundamentalunits import DIMENSIONLESS, get_dimensions
 from sympy import Symbol, diff
 
-from dendrosim.circuit.circuit import Circuit, Pathway, Population
+from dendrosim.circuit.brian_text import brian_dimension
+from dendrosim.circuit.circuit_data import CircuitData
 from dendrosim.circuit.dimension_check import (
     TIME,
-    brian_dimension,
     check_expression,
     check_own_parameters,
     dimension_of,
     population_scope,
 )
-from dendrosim.circuit.pathway import WEIGHT
+from dendrosim.circuit.pathway import WEIGHT, Pathway
+from dendrosim.circuit.population import Population
 from dendrosim.circuit.validation import check_symbol
 from dendrosim.equations.assignments import Statement, statements
 from dendrosim.equations.declarations import identifiers
@@ -32,7 +33,7 @@ def spike_symbols(population: Population) -> set[str]:
     return {s for text in texts if text for s in identifiers(text)}
 
 
-def pathway_symbols(circuit: Circuit, population: Population) -> set[str]:
+def pathway_symbols(circuit: CircuitData, population: Population) -> set[str]:
     """Return the variables of a population that the texts of pathways read."""
     read = set()
     for pathway in circuit.pathways:
@@ -42,7 +43,7 @@ def pathway_symbols(circuit: Circuit, population: Population) -> set[str]:
     return read
 
 
-def check_spikes(circuit: Circuit, population: Population, local: dict[str, Any]) -> set[str]:
+def check_spikes(circuit: CircuitData, population: Population, local: dict[str, Any]) -> set[str]:
     """Check threshold, reset and refractory period; return the circuit parameters and gates they use.
 
     Raises
@@ -73,7 +74,7 @@ def check_spikes(circuit: Circuit, population: Population, local: dict[str, Any]
     return used
 
 
-def check_pathway(circuit: Circuit, pathway: Pathway) -> set[str]:
+def check_pathway(circuit: CircuitData, pathway: Pathway) -> set[str]:
     """Check the texts of a pathway; return the circuit parameters and gates they use.
 
     Raises
@@ -112,7 +113,7 @@ def check_pathway(circuit: Circuit, pathway: Pathway) -> set[str]:
 
 
 def _check_statement(
-    circuit: Circuit, pathway: Pathway, where: str, statement: Statement, scope: dict[str, Any],
+    circuit: CircuitData, pathway: Pathway, where: str, statement: Statement, scope: dict[str, Any],
     writable: list[str],
 ) -> set[str]:  # fmt: skip
     """Check one assignment; a name that is new becomes known to the following ones."""
@@ -129,13 +130,13 @@ def _check_statement(
     return used
 
 
-def _known(circuit: Circuit, pathway: Pathway) -> set[str]:
+def _known(circuit: CircuitData, pathway: Pathway) -> set[str]:
     """Return the names of a pathway's scope that are not names of its own statements."""
     pre, post = circuit.population(pathway.pre), circuit.population(pathway.post)
     return {WEIGHT, *population_scope(pre, "_pre"), *population_scope(post, "_post")}
 
 
-def _check_states(circuit: Circuit, pathway: Pathway, own: dict[str, Any]) -> set[str]:
+def _check_states(circuit: CircuitData, pathway: Pathway, own: dict[str, Any]) -> set[str]:
     used: set[str] = set()
     states = {n: d for n, d in pathway.variables.items() if d.kind == "state"}
     for name, line in states.items():

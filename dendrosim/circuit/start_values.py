@@ -5,10 +5,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dendrosim.circuit.circuit import Circuit, Matrix
-from dendrosim.circuit.initial_values import Derived, Fixed, Normal, Uniform, stream
+from dendrosim.circuit.circuit import Circuit
+from dendrosim.circuit.initial_values import Derived, Fixed, Normal, Uniform
+from dendrosim.circuit.matrix import Matrix
 from dendrosim.circuit.population import LAST_SPIKE
 from dendrosim.errors import ParameterError
+from dendrosim.streams import stream
 
 LONG_AGO = -1e4
 """The time, in seconds, of the last spike of a unit that has not spiked: as in Brian2."""

@@ -8,11 +8,10 @@ import numpy as np
 
 from dendrosim.circuit.initial_values import Fixed, Initial
 from dendrosim.equations.transfer import CALLS
-from dendrosim.errors import ParameterError, ShapeError, SpecError, UnitError
+from dendrosim.errors import ParameterError, ShapeError, SpecError, UnitError, located
 from dendrosim.spec import frozen_mapping
 from dendrosim.units import DIMENSIONLESS, Dimension, Quantity, quantity, unit, unit_name
 
-_LISTED = 12  # numbers that a message names one by one
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _SYMBOL = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 _RESERVED = {"t", "dt", "i", "j", "N", "xi", "lastspike", "pi", "e", "inf", *CALLS}
@@ -95,43 +94,6 @@ def check_name(where: str, name: str) -> None:
         raise SpecError(f"{where}: names that end with {', '.join(_ENDINGS)} are reserved")
 
 
-def positive(**values: Any) -> None:
-    """Check that parameters of a model or protocol are positive.
-
-    Raises
-    ------
-    ParameterError
-        Naming the first that is not a positive, finite number.
-    """
-    for name, given in values.items():
-        value = quantity(given)
-        if not (np.all(np.isfinite(value.value)) and np.all(np.asarray(value.value) > 0)):
-            raise ParameterError(f"{name} is {_told(given, value)} must be positive and finite")
-
-
-def not_negative(**values: Any) -> None:
-    """Check that parameters of a model or protocol are 0 or positive.
-
-    Raises
-    ------
-    ParameterError
-        Naming the first that is not a finite number from 0 up.
-    """
-    for name, given in values.items():
-        value = quantity(given)
-        if not (np.all(np.isfinite(value.value)) and np.all(np.asarray(value.value) >= 0)):
-            raise ParameterError(
-                f"{name} is {_told(given, value)} must not be negative, nor infinite"
-            )
-
-
-def _told(given: Any, value: Quantity) -> str:
-    """Return a value and what a sentence about it begins with; a short list in full."""
-    if isinstance(given, (list, tuple)) and len(given) <= _LISTED:
-        return f"[{', '.join(map(str, given))}]; each"
-    return f"{value}; it"
-
-
 def check_symbol(where: str, name: str) -> None:
     if not _SYMBOL.match(name):
         raise SpecError(
@@ -145,17 +107,3 @@ def check_symbol(where: str, name: str) -> None:
     ):
         reason = _MEANINGS.get(name, "")
         raise SpecError(f"{where}: the symbol {name!r} is reserved{reason}; choose another name")
-
-
-class located:
-    """Put the place in front of the message of a spec error raised inside."""
-
-    def __init__(self, where: str) -> None:
-        self.where = where
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, SpecError):
-            error.args = (f"{self.where}: {error}",)

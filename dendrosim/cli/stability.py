@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from dendrosim.circuit.circuit import Circuit
-    from dendrosim.library.loading import Entry
+    from dendrosim.library.catalogue import Entry
     from dendrosim.protocol.protocol import Protocol
     from dendrosim.stability.continuation.branch import Branch
     from dendrosim.stability.fixed_points.fixed_point import FixedPoint

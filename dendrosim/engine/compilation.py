@@ -8,7 +8,8 @@ from dendrosim.engine.plan.timeline import timeline
 from dendrosim.engine.standalone.program import Program, program
 from dendrosim.engine.task import Progress, Task
 from dendrosim.errors import UnknownNameError
-from dendrosim.protocol.protocol import Block, Phase, Protocol
+from dendrosim.protocol.phases import Block, Phase
+from dendrosim.protocol.protocol import Protocol
 
 
 def compiled(spec: Circuit | Protocol, backend: str = "cpp", precision: str = "auto") -> Program:

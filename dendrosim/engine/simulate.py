@@ -29,6 +29,7 @@ from dendrosim.machine.mapped_arrays import derived
 from dendrosim.machine.memory import available
 from dendrosim.protocol.protocol import Protocol, check_protocol
 from dendrosim.results.result import Result, Spikes, Trace
+from dendrosim.units import as_whole_number
 
 _NO_LIMIT = 2**62
 _BYTES_PER_SPIKE = 12 + 16 + 8  # as read, as returned, and while a file is written
@@ -97,7 +98,7 @@ def run(
         With `partial`, the result up to that point.
     """
     check_protocol(protocol)
-    seed = _whole("seed", seed, 0)
+    seed = as_whole_number("seed", seed, 0)
     protocol = _with_batch(protocol, batch)
     name = choose(backend)
     precision, threads = _precision(precision, name), _threads(protocol, threads)
@@ -298,7 +299,7 @@ def _numbers(name: str, value: Any) -> NDArray[Any]:
 
 
 def _with_batch(protocol: Protocol, batch: int | None) -> Protocol:
-    if batch is None or _whole("batch", batch, 1) == protocol.batch:
+    if batch is None or as_whole_number("batch", batch, 1) == protocol.batch:
         return protocol
     if protocol.batch_fixed:
         raise ParameterError(
@@ -317,15 +318,9 @@ def _precision(name: str, backend: str) -> str:
     return name
 
 
-def _whole(name: str, value: int, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise ParameterError(f"{name} is {value!r}; it must be an integer of at least {least}")
-    return int(value)
-
-
 def _threads(protocol: Protocol, threads: int | None) -> int:
     if threads is not None:
-        if _whole("threads", threads, 1) > _MOST_THREADS:
+        if as_whole_number("threads", threads, 1) > _MOST_THREADS:
             raise ParameterError(f"threads is {threads}; it must be at most {_MOST_THREADS}")
         return int(threads)
     circuit = protocol.circuit

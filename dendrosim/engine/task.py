@@ -16,7 +16,8 @@ from dendrosim.circuit.population import LAST_SPIKE
 from dendrosim.engine.plan.state_arrays import final_keys
 from dendrosim.engine.plan.synapse_tables import Wiring
 from dendrosim.engine.plan.timeline import Timeline
-from dendrosim.protocol.protocol import Protocol, Recording
+from dendrosim.protocol.phases import Recording
+from dendrosim.protocol.protocol import Protocol
 
 
 @dataclass(frozen=True)

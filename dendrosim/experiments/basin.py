@@ -11,6 +11,7 @@ from dendrosim.stability.fixed_points.fixed_point import FixedPoint, fixed_point
 from dendrosim.stability.vector_field.circuit_field import Field
 from dendrosim.stability.vector_field.flow import number_of
 from dendrosim.stability.vector_field.vector_field import vector_field
+from dendrosim.units import as_time, as_whole_number
 
 if TYPE_CHECKING:
     from dendrosim.results.result import Result
@@ -97,25 +98,22 @@ def basin(
         raise ParameterError(
             f"point is a {type(point).__name__}; it must be a fixed point, as ds.fixed_point returns it"
         )
-    whole = isinstance(samples, int | np.integer) and isinstance(seed, int | np.integer)
-    if not whole or seed < 0:
-        raise ParameterError(
-            f"samples is {samples!r}, seed {seed!r}; both must be integers, and seed not negative"
-        )
+    samples, seed = as_whole_number("samples", samples, 1), as_whole_number("seed", seed)
     number_of("size", size)
-    if not (size > 0 and samples >= 1 and 0 < confidence < 1):
+    if not (size > 0 and 0 < confidence < 1):
         raise ParameterError(
-            f"size is {size}, samples {samples}, confidence {confidence}; size must be positive, samples "
-            "at least 1, and confidence between 0 and 1"
+            f"size is {size}, confidence {confidence}; size must be positive, and confidence between 0 and 1"
         )
-    time = _duration(point) if duration is None else _seconds("duration", duration)
+    time = _duration(point) if duration is None else float(as_time("duration", duration).value)
     rng = np.random.default_rng(seed)
     starts = point.x + size * point.scale * rng.standard_normal((samples, len(point.x)))
     if backend is None:
         accuracy = 1e-3 * _CLOSE * min(size, 1.0)
         ends = np.array([_integrated(point, start, time, accuracy) for start in starts])
     else:
-        ends = _stepped(point, starts, time, backend, None if dt is None else _seconds("dt", dt))
+        ends = _stepped(
+            point, starts, time, backend, None if dt is None else float(as_time("dt", dt).value)
+        )
     kinds = [_ending(point, end, size) for end in ends]
     returned, elsewhere = kinds.count("returned"), kinds.count("elsewhere")
     interval = binomtest(returned, samples).proportion_ci(confidence, method="wilson")
@@ -139,12 +137,6 @@ def _duration(point: FixedPoint) -> float:
             "duration: no mode of the point decays or grows, so there is no time scale to wait for; give one"
         )
     return _TIME_CONSTANTS * float(slow.max())
-
-
-def _seconds(name: str, value: Any) -> float:
-    from dendrosim.protocol.phases import time_of
-
-    return float(time_of(name, value).value)
 
 
 def _integrated(point: FixedPoint, start: Array, time: float, accuracy: float) -> Array:

@@ -25,14 +25,13 @@ from typing import Literal
 
 from dendrosim.analysis import target_propagation
 from dendrosim.circuit.circuit import Circuit
-from dendrosim.circuit.validation import positive
 from dendrosim.errors import DendrosimWarning, ParameterError
 from dendrosim.learning.settling import slowest_rate
 from dendrosim.protocol.phases import Phase
 from dendrosim.signals.held_noise import HeldNoise
 from dendrosim.signals.hyperbolic import Hyperbolic
 from dendrosim.signals.pulse import Pulse
-from dendrosim.units import Quantity
+from dendrosim.units import Quantity, positive
 
 Plasticity = Literal["events", "continuous"]
 

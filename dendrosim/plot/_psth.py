@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from dendrosim.analysis._trains import INSTANT
 from dendrosim.errors import ParameterError, UnknownNameError
 from dendrosim.plot._spikes import (
-    INSTANT,
     chosen_units,
     duration,
     index,

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dendrosim.analysis.bursts import BURST_THRESHOLD
 from dendrosim.errors import ParameterError
 from dendrosim.plot._spikes import (
-    BURST_THRESHOLD,
     chosen_units,
     duration,
     in_bursts,

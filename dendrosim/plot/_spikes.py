@@ -9,7 +9,7 @@ from dendrosim.analysis._trains import INSTANT
 from dendrosim.analysis.bursts import BURST_THRESHOLD
 from dendrosim.errors import ParameterError, UnitError, UnknownNameError
 from dendrosim.results.result import Result, Spikes
-from dendrosim.units import DIMENSIONLESS, quantity, unit
+from dendrosim.units import DIMENSIONLESS, TIME, quantity
 
 
 def recorded_spikes(result: Result, population: str) -> Spikes:
@@ -27,7 +27,7 @@ def duration(result: Result) -> float:
 def seconds(where: str, value: str | float) -> float:
     """Return a time given as seconds or as text with a unit."""
     time = quantity(value)
-    if time.dimension not in (DIMENSIONLESS, unit("s")[0]) or not time.scalar:
+    if time.dimension not in (DIMENSIONLESS, TIME) or not time.scalar:
         raise UnitError(f"{where} is {time}; it must be seconds, or text such as '10 ms'")
     if not np.isfinite(time.value):
         raise ParameterError(f"{where} is {time}; it must be finite")

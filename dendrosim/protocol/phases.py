@@ -4,12 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import numpy as np
-
-from dendrosim.errors import ParameterError, SpecError, UnitError, UnknownMemberError
+from dendrosim.errors import ParameterError, SpecError, UnknownMemberError
 from dendrosim.signals.base import signal
 from dendrosim.spec import Spec, frozen_mapping
-from dendrosim.units import Quantity, quantity, unit
+from dendrosim.units import as_time, as_whole_number, is_whole
 
 Every = Literal["phase", "trial", "spike"]
 
@@ -38,7 +36,7 @@ class Phase(Spec):
     def __post_init__(self) -> None:
         _check_label("Phase", self.name)
         self._set(
-            duration=time_of(f"Phase {self.name!r}: duration", self.duration),
+            duration=as_time(f"Phase {self.name!r}: duration", self.duration),
             gates=frozen_mapping({k: signal(v) for k, v in self.gates.items()}),
             signals=frozen_mapping({k: signal(v) for k, v in self.signals.items()}),
         )
@@ -61,8 +59,7 @@ class Block(Spec):
         _check_label("Block", self.name)
         self._set(phases=tuple(self.phases))
         if self.trials != "pass":
-            whole = isinstance(self.trials, (int, np.integer)) and not isinstance(self.trials, bool)
-            if not whole or self.trials < 1:
+            if not is_whole(self.trials) or self.trials < 1:
                 raise ParameterError(
                     f"Block {self.name!r}: trials is {self.trials!r}; it must be an integer of at "
                     "least 1, or 'pass' for one pass over the data set"
@@ -104,34 +101,20 @@ class Recording(Spec):
     thin: int = 1
 
     def __post_init__(self) -> None:
-        whole = isinstance(self.thin, (int, np.integer)) and not isinstance(self.thin, bool)
-        if not whole or self.thin < 1:
-            raise ParameterError(
-                f"Recording.thin is {self.thin!r}; it must be an integer of at least 1"
-            )
         every = self.every
         if every not in ("phase", "trial", "spike"):
-            every = time_of("Recording.every", every)
+            every = as_time("Recording.every", every)
         self._set(
             variables=_strings(self.variables),
             phases=_strings(self.phases),
             every=every,
-            thin=int(self.thin),
+            thin=as_whole_number("Recording.thin", self.thin, 1),
             units=None if self.units is None else tuple(int(u) for u in self.units),
             samples=None if self.samples is None else tuple(int(s) for s in self.samples),
         )
 
     def __str__(self) -> str:
         return f"Recording of {', '.join(self.variables)}"
-
-
-def time_of(where: str, value: Any) -> Quantity:
-    result = quantity(value)
-    if result.dimension != unit("s")[0] or not result.scalar:
-        raise UnitError(f"{where} is {result}; it must be a time, such as '10 ms'")
-    if not (np.isfinite(result.value) and float(result.value) > 0):
-        raise ParameterError(f"{where} is {result}; it must be positive and finite")
-    return result
 
 
 def _check_label(kind: str, name: Any) -> None:

@@ -15,15 +15,14 @@ import numpy as np
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.initial_values import Fixed, Initial, Uniform
 from dendrosim.circuit.population import SPIKE
-from dendrosim.circuit.validation import located
-from dendrosim.errors import ParameterError, ShapeError, SpecError, UnknownMemberError
-from dendrosim.protocol.phases import Block, Phase, Recording, time_of
+from dendrosim.errors import ParameterError, ShapeError, SpecError, UnknownMemberError, located
+from dendrosim.protocol.phases import Block, Phase, Recording
 from dendrosim.protocol.schedule import record_pieces
 from dendrosim.signals.base import Signal, signal
 from dendrosim.signals.process import Process
 from dendrosim.signals.samples import Samples
 from dendrosim.spec import Spec, frozen_array, frozen_mapping
-from dendrosim.units import DIMENSIONLESS, Quantity, unit
+from dendrosim.units import DIMENSIONLESS, Quantity, as_time, as_whole_number, unit
 
 __all__ = ["Block", "Phase", "Protocol", "Recording"]
 
@@ -69,17 +68,13 @@ class Protocol(Spec):
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if isinstance(self.batch, bool) or int(self.batch) != self.batch or self.batch < 1:
-            raise ParameterError(
-                f"Protocol.batch is {self.batch!r}; it must be an integer of at least 1"
-            )
         self._set(
             blocks=tuple(self.blocks),
-            dt=time_of("Protocol.dt", self.dt),
+            dt=as_time("Protocol.dt", self.dt),
             recordings=tuple(self.recordings),
             signals=frozen_mapping({k: signal(v) for k, v in self.signals.items()}),
             data=frozen_mapping({k: frozen_array(v) for k, v in self.data.items()}),
-            batch=int(self.batch),
+            batch=as_whole_number("Protocol.batch", self.batch, 1),
             references=frozen_mapping(self.references),
             parameters=frozen_mapping(self.parameters),
         )

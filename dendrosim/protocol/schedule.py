@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dendrosim.circuit.initial_values import stream
+from dendrosim.streams import stream
 
 if TYPE_CHECKING:
-    from dendrosim.protocol.protocol import Block, Phase, Protocol, Recording
+    from dendrosim.protocol.phases import Block, Phase, Recording
+    from dendrosim.protocol.protocol import Protocol
 
 
 _AT_ONCE = 2**16

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dendrosim.circuit.circuit import Circuit, Population
-from dendrosim.circuit.population import LAST_SPIKE, SPIKE
+from dendrosim.circuit.circuit import Circuit
+from dendrosim.circuit.population import LAST_SPIKE, SPIKE, Population
 from dendrosim.errors import UnknownNameError
-from dendrosim.protocol.protocol import Protocol, Recording
+from dendrosim.protocol.phases import Recording
+from dendrosim.protocol.protocol import Protocol
 from dendrosim.units import unit, unit_name
 
 if TYPE_CHECKING:

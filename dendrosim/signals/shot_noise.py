@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from dendrosim.circuit.validation import positive
 from dendrosim.errors import ParameterError
 from dendrosim.signals.process import Process
+from dendrosim.units import positive
 
 _MOST = 100.0
 

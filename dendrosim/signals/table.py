@@ -8,7 +8,7 @@ import numpy as np
 from dendrosim.errors import ParameterError, ShapeError, UnitError
 from dendrosim.signals.base import Signal
 from dendrosim.spec import frozen_array
-from dendrosim.units import Dimension, quantity, unit, unit_name
+from dendrosim.units import Dimension, as_time, unit, unit_name
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,15 +25,8 @@ class Table(Signal):
     linear: bool = False
 
     def __post_init__(self) -> None:
-        interval, values = quantity(self.interval), frozen_array(self.values)
-        if (
-            interval.dimension != unit("s")[0]
-            or not interval.scalar
-            or not float(interval.value) > 0
-        ):
-            raise UnitError(
-                f"Table.interval is {self.interval!r}; it must be one positive time, such as '1 ms'"
-            )
+        interval = as_time("Table.interval", self.interval, "1 ms")
+        values = frozen_array(self.values)
         if values.ndim not in (1, 2) or values.shape[0] == 0:
             raise ShapeError(
                 f"Table.values has shape {values.shape}; it must be times or times x units"

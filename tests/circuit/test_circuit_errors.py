@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dendrosim.circuit.circuit import Circuit, Matrix, Population, Projection
+from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.initial_values import Identity, Normal, Uniform
+from dendrosim.circuit.matrix import Matrix, Projection
+from dendrosim.circuit.population import Population
 from dendrosim.errors import (
     DendrosimError,
     EquationError,
@@ -19,7 +21,8 @@ from dendrosim.errors import (
     UnitError,
     UnknownMemberError,
 )
-from dendrosim.protocol.protocol import Block, Phase, Protocol, Recording
+from dendrosim.protocol.phases import Block, Phase, Recording
+from dendrosim.protocol.protocol import Protocol
 from dendrosim.signals.biexponential import BiExponential
 from dendrosim.signals.samples import Samples
 from dendrosim.signals.sine import Sine

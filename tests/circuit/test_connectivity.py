@@ -5,12 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dendrosim.circuit.circuit import Circuit, Pathway, Population
+from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.connectivity import AllToAll, InDegree, OneToOne, Pairings, Probability
 from dendrosim.circuit.initial_values import Normal, Uniform
+from dendrosim.circuit.pathway import Pathway
+from dendrosim.circuit.population import Population
 from dendrosim.engine.plan.synapse_tables import wirings
 from dendrosim.errors import MemoryLimitError, ParameterError, ShapeError, SpecError
-from dendrosim.protocol.protocol import Block, Phase, Protocol
+from dendrosim.protocol.phases import Block, Phase
+from dendrosim.protocol.protocol import Protocol
 
 SIZES = st.integers(1, 12)
 

@@ -2,9 +2,12 @@
 
 import pytest
 
-from dendrosim.circuit.circuit import Circuit, Matrix, Pathway, Population
+from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.connectivity import AllToAll, Pairings
 from dendrosim.circuit.initial_values import Identity, Uniform
+from dendrosim.circuit.matrix import Matrix
+from dendrosim.circuit.pathway import Pathway
+from dendrosim.circuit.population import Population
 from dendrosim.errors import (
     EquationError,
     ParameterError,
@@ -13,7 +16,8 @@ from dendrosim.errors import (
     UnitError,
     UnknownMemberError,
 )
-from dendrosim.protocol.protocol import Block, Phase, Protocol, Recording
+from dendrosim.protocol.phases import Block, Phase, Recording
+from dendrosim.protocol.protocol import Protocol
 from dendrosim.signals.ornstein_uhlenbeck import OrnsteinUhlenbeck
 
 CELL = {

@@ -30,7 +30,7 @@ from dendrosim.errors import (
 )
 from dendrosim.machine import cache
 from dendrosim.machine.cache import cache_folder
-from dendrosim.protocol.protocol import Block, Phase, Recording
+from dendrosim.protocol.phases import Block, Phase, Recording
 from dendrosim.signals.step import Step
 
 TESTS = Path(__file__).parents[1]

@@ -11,7 +11,9 @@ import pytest
 from reference_problems import BACKENDS, leaky_protocol, microcircuit_protocol
 
 import dendrosim
-from dendrosim.circuit.circuit import Circuit, Matrix, Population, Projection
+from dendrosim.circuit.circuit import Circuit
+from dendrosim.circuit.matrix import Matrix, Projection
+from dendrosim.circuit.population import Population
 from dendrosim.engine import run
 from dendrosim.errors import (
     DendrosimError,
@@ -20,7 +22,8 @@ from dendrosim.errors import (
     ShapeError,
     UnknownNameError,
 )
-from dendrosim.protocol.protocol import Block, Phase, Protocol, Recording
+from dendrosim.protocol.phases import Block, Phase, Recording
+from dendrosim.protocol.protocol import Protocol
 
 # -- divergence -------------------------------------------------------------------------------------------
 

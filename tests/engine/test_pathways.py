@@ -11,13 +11,16 @@ import pytest
 from reference_problems import BACKENDS
 from test_spiking import gap, spike_table
 
-from dendrosim.circuit.circuit import Circuit, Pathway, Population
+from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.connectivity import AllToAll, InDegree, OneToOne, Pairings, Probability
 from dendrosim.circuit.initial_values import Normal, Uniform
+from dendrosim.circuit.pathway import Pathway
+from dendrosim.circuit.population import Population
 from dendrosim.engine import run
 from dendrosim.engine.plan.synapse_tables import wirings
 from dendrosim.errors import EquationError, ParameterError
-from dendrosim.protocol.protocol import Block, Phase, Protocol, Recording
+from dendrosim.protocol.phases import Block, Phase, Recording
+from dendrosim.protocol.protocol import Protocol
 from dendrosim.results.result import open_result
 from dendrosim.signals.constant import Constant
 from dendrosim.signals.table import Table

@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 from reference_problems import BACKENDS
 from scipy import stats
 
-from dendrosim.circuit.circuit import Circuit, Population
+from dendrosim.circuit.circuit import Circuit
+from dendrosim.circuit.population import Population
 from dendrosim.engine import run
 from dendrosim.engine.network import random_numbers as noise
 from dendrosim.engine.plan.signal_slots import elements
 from dendrosim.errors import ParameterError, ShapeError, SpecError, UnitError
-from dendrosim.protocol.protocol import Block, Phase, Protocol, Recording
+from dendrosim.protocol.phases import Block, Phase, Recording
+from dendrosim.protocol.protocol import Protocol
 from dendrosim.signals.biexponential import BiExponential
 from dendrosim.signals.held_noise import HeldNoise
 from dendrosim.signals.ornstein_uhlenbeck import OrnsteinUhlenbeck

@@ -13,10 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference_problems import BACKENDS
 
-from dendrosim.circuit.circuit import Circuit, Population
+from dendrosim.circuit.circuit import Circuit
+from dendrosim.circuit.population import Population
 from dendrosim.engine import run, simulate
 from dendrosim.errors import MemoryLimitError
-from dendrosim.protocol.protocol import Block, Phase, Protocol, Recording
+from dendrosim.protocol.phases import Block, Phase, Recording
+from dendrosim.protocol.protocol import Protocol
 from dendrosim.protocol.schedule import spike_windows
 from dendrosim.results.result import open_result
 from dendrosim.signals.ornstein_uhlenbeck import OrnsteinUhlenbeck

@@ -28,11 +28,14 @@ from reference_problems import (
 )
 from scipy.integrate import solve_ivp
 
-from dendrosim.circuit.circuit import Circuit, Matrix, Population, Projection
+from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.initial_values import Identity, Normal, Uniform
+from dendrosim.circuit.matrix import Matrix, Projection
+from dendrosim.circuit.population import Population
 from dendrosim.engine import run
 from dendrosim.errors import ParameterError
-from dendrosim.protocol.protocol import Block, Phase, Protocol, Recording
+from dendrosim.protocol.phases import Block, Phase, Recording
+from dendrosim.protocol.protocol import Protocol
 from dendrosim.signals.biexponential import BiExponential
 from dendrosim.signals.constant import Constant
 from dendrosim.signals.hyperbolic import Hyperbolic

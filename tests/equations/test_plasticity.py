@@ -8,10 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dendrosim.circuit.circuit import Circuit, Matrix, Population, Projection
+from dendrosim.circuit.circuit import Circuit
+from dendrosim.circuit.matrix import Matrix, Projection
+from dendrosim.circuit.population import Population
 from dendrosim.engine import run
 from dendrosim.equations.plasticity import Outer, analyse, hoist
-from dendrosim.protocol.protocol import Block, Phase, Protocol
+from dendrosim.protocol.phases import Block, Phase
+from dendrosim.protocol.protocol import Protocol
 from dendrosim.signals.samples import Samples
 
 # -- known rules --------------------------------------------------------------------------------------

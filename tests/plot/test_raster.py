@@ -12,10 +12,12 @@ from matplotlib.legend import Legend
 from matplotlib.patches import StepPatch
 
 from dendrosim import plot
-from dendrosim.circuit.circuit import Circuit, Population
+from dendrosim.circuit.circuit import Circuit
+from dendrosim.circuit.population import Population
 from dendrosim.errors import ParameterError, ShapeError, UnitError, UnknownNameError
 from dendrosim.plot.style import INK, PALETTE
-from dendrosim.protocol.protocol import Block, Phase, Protocol
+from dendrosim.protocol.phases import Block, Phase
+from dendrosim.protocol.protocol import Protocol
 from dendrosim.results.result import Result, Spikes
 
 SOMA = "dv/dt = -v/tau : volt"

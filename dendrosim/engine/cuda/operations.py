@@ -5,7 +5,7 @@ from brian2.core.variables import ArrayVariable
 from brian2.groups.neurongroup import NeuronGroup
 from brian2cuda.codeobject import CUDAStandaloneAtomicsCodeObject, CUDAStandaloneCodeObject
 
-from dendrosim.circuit.circuit import Projection
+from dendrosim.circuit.matrix import Projection
 from dendrosim.engine.network.parts import Built
 from dendrosim.engine.network.random_numbers import FUNCTIONS
 from dendrosim.engine.plan.state_arrays import WEIGHT

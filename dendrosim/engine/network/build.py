@@ -17,11 +17,10 @@ from brian2.groups.group import Group
 from brian2.groups.neurongroup import NeuronGroup
 from brian2.units.allunits import second
 
-from dendrosim.circuit.circuit import Matrix, Population
-from dendrosim.circuit.dimension_check import brian_dimension
-from dendrosim.circuit.equation_check import declared_text, model_text
+from dendrosim.circuit.brian_text import brian_dimension, declared_text, model_text
 from dendrosim.circuit.evaluation_order import evaluation_order
-from dendrosim.circuit.population import LAST_SPIKE, REFRACTORY
+from dendrosim.circuit.matrix import Matrix
+from dendrosim.circuit.population import LAST_SPIKE, REFRACTORY, Population
 from dendrosim.engine.network.groups import Holder, add_array, add_number
 from dendrosim.engine.network.operations import Dense
 from dendrosim.engine.network.parts import Built, add_variable, assign, refer_shared
@@ -34,7 +33,7 @@ from dendrosim.engine.plan.timeline import CIRCUIT
 from dendrosim.equations.assignments import statements
 from dendrosim.equations.rewriting import inline, names, parse
 from dendrosim.protocol.protocol import Protocol
-from dendrosim.units import unit
+from dendrosim.units import TIME, unit
 
 COURSES, START = "before_start", "start"
 UPDATES, INVERSES = 1000, 100_000  # places in the order of a step of what is done to matrices
@@ -84,7 +83,7 @@ def _build_circuit(built: Built) -> None:
         if used:
             _add_slots(built, group, name, "1", used, 1)
     for name in ("ds_t_phase", "ds_t_block"):
-        add_number(group, name, np.float64, brian_dimension(unit("s")[0]))
+        add_number(group, name, np.float64, brian_dimension(TIME))
     built.groups[CIRCUIT] = group
     built.register(
         group, *built.circuit.parameters, *built.circuit.gates, "ds_t_phase", "ds_t_block"

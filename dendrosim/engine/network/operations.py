@@ -7,7 +7,7 @@ from brian2.core.base import BrianObject
 from brian2.core.variables import ArrayVariable
 from brian2.groups.neurongroup import NeuronGroup
 
-from dendrosim.circuit.circuit import Projection
+from dendrosim.circuit.matrix import Projection
 from dendrosim.engine.network.parts import Built
 from dendrosim.engine.network.weight_updates import Update
 

@@ -8,8 +8,9 @@ from brian2.core.network import Network
 from brian2.core.variables import ArrayVariable
 from brian2.groups.group import CodeRunner, Group
 
-from dendrosim.circuit.circuit import Circuit, Owner
-from dendrosim.circuit.dimension_check import brian_dimension
+from dendrosim.circuit.brian_text import brian_dimension
+from dendrosim.circuit.circuit import Circuit
+from dendrosim.circuit.circuit_data import Owner
 from dendrosim.engine.network.groups import add_array, add_number
 from dendrosim.engine.plan.timeline import CIRCUIT
 from dendrosim.protocol.protocol import Protocol

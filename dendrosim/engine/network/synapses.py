@@ -10,9 +10,9 @@ from typing import Any
 from brian2.core.variables import DynamicArrayVariable
 from brian2.synapses.synapses import Synapses, SynapticPathway
 
-from dendrosim.circuit.circuit import Circuit, Pathway
-from dendrosim.circuit.dimension_check import brian_dimension, brian_unit
-from dendrosim.circuit.pathway import WEIGHT
+from dendrosim.circuit.brian_text import brian_dimension, brian_unit
+from dendrosim.circuit.circuit import Circuit
+from dendrosim.circuit.pathway import WEIGHT, Pathway
 from dendrosim.engine.network.groups import add_number
 from dendrosim.engine.network.parts import Built, refer_shared
 from dendrosim.engine.network.random_numbers import FUNCTIONS

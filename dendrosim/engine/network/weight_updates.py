@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 
 from brian2.core.variables import ArrayVariable
 
-from dendrosim.circuit.circuit import Matrix, Population
+from dendrosim.circuit.matrix import Matrix
+from dendrosim.circuit.population import Population
 from dendrosim.engine.network.groups import Holder, add_array, add_number
 from dendrosim.engine.network.parts import Built, assign, refer_shared
 from dendrosim.engine.plan.state_arrays import WEIGHT

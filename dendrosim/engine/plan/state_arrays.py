@@ -6,10 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dendrosim.circuit.circuit import Circuit, Matrix, Owner, Population
+from dendrosim.circuit.circuit import Circuit
+from dendrosim.circuit.circuit_data import Owner
 from dendrosim.circuit.initial_values import Fixed
+from dendrosim.circuit.matrix import Matrix
 from dendrosim.circuit.pathway import WEIGHT as SYNAPSE_WEIGHT
-from dendrosim.circuit.population import LAST_SPIKE
+from dendrosim.circuit.population import LAST_SPIKE, Population
 from dendrosim.circuit.start_values import drawn, inverse
 from dendrosim.engine.plan.signal_slots import ELEMENT, elements
 from dendrosim.engine.plan.timeline import CIRCUIT, Timeline

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dendrosim.circuit.circuit import Pathway
-from dendrosim.circuit.initial_values import Fixed, stream
+from dendrosim.circuit.initial_values import Fixed
+from dendrosim.circuit.pathway import Pathway
 from dendrosim.errors import MemoryLimitError, ParameterError
 from dendrosim.machine.memory import available, readable
 from dendrosim.protocol.protocol import Protocol
+from dendrosim.streams import stream
 
 # Of a synapse while it is drawn, handed over and in the spike queue; and of each variable it has for itself.
 _BYTES, _BYTES_PER_VALUE = 64, 24

@@ -9,15 +9,16 @@ from itertools import accumulate
 import numpy as np
 from numpy.typing import NDArray
 
-from dendrosim.circuit.initial_values import stream
 from dendrosim.engine.plan.signal_slots import Slot, base, slots
-from dendrosim.protocol.protocol import Phase, Protocol
+from dendrosim.protocol.phases import Phase
+from dendrosim.protocol.protocol import Protocol
 from dendrosim.protocol.schedule import shown_pieces
 from dendrosim.signals.base import Course, Signal
 from dendrosim.signals.constant import Constant
 from dendrosim.signals.process import Process
 from dendrosim.signals.samples import Samples
 from dendrosim.signals.table import Table
+from dendrosim.streams import stream
 
 CIRCUIT = "ds_circuit"
 

@@ -19,7 +19,7 @@ from brian2.parsing.rendering import NumpyNodeRenderer
 from brian2.units.allunits import second
 from numpy.typing import NDArray
 
-from dendrosim.circuit.circuit import Projection
+from dendrosim.circuit.matrix import Projection
 from dendrosim.engine.network.brian_session import CYTHON, brian
 from dendrosim.engine.network.build import build
 from dendrosim.engine.network.operations import Dense

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from dendrosim.engine.plan.state_arrays import WEIGHT, all_values, final_keys, state_shape
 from dendrosim.engine.plan.timeline import CIRCUIT
 from dendrosim.engine.task import Task, kept_elements
-from dendrosim.protocol.protocol import Recording
+from dendrosim.protocol.phases import Recording
 from dendrosim.protocol.schedule import record_pieces, spike_windows
 
 _MAGIC = 0x6473696D31

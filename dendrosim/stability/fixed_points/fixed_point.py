@@ -12,8 +12,10 @@ from dendrosim.errors import NotConvergedError, ParameterError, ShapeError
 from dendrosim.stability.fixed_points.linear_solver import factorise
 from dendrosim.stability.fixed_points.newton import Attempt, Rules, deflated, newton
 from dendrosim.stability.fixed_points.scaling import Scaled, rescaled
-from dendrosim.stability.spectrum.spectrum import Eigenvalues, Spectrum, Verdict, spectrum
+from dendrosim.stability.spectrum.components import Eigenvalues
+from dendrosim.stability.spectrum.spectrum import Spectrum, Verdict, spectrum
 from dendrosim.stability.vector_field.flow import Flow, check_flow, number_of, numbers_of
+from dendrosim.units import as_whole_number
 
 if TYPE_CHECKING:
     from dendrosim.results.result import Result
@@ -191,8 +193,10 @@ def fixed_point(
     begin = np.atleast_2d(_numbers(flow, start))
     if begin.ndim != 2 or begin.shape[1] != flow.size:
         raise ShapeError(f"start must have {flow.size} numbers in a row, not shape {begin.shape}")
-    _check_counts({"starts": (starts, 1), "max_iterations": (max_iterations, 1)})
-    _check_counts({"deflate": (deflate, 0), "seed": (seed, 0)})
+    as_whole_number("starts", starts, 1)
+    as_whole_number("max_iterations", max_iterations, 1)
+    as_whole_number("deflate", deflate)
+    as_whole_number("seed", seed)
     if not number_of("tolerance", tolerance) > 0.0:
         raise ParameterError(f"tolerance is {tolerance}; it must be positive")
     sizes = _scale(flow, begin[0], scale)
@@ -232,13 +236,6 @@ def fixed_point(
     if len(points) > 1:
         points = sorted(points, key=lambda p: p.spectrum.abscissa)
     return replace(points[0], failures=tuple(failures), others=tuple(points[1:]))
-
-
-def _check_counts(given: Mapping[str, tuple[Any, int]]) -> None:
-    """Raise ParameterError unless each is an integer and not below its least."""
-    for name, (value, least) in given.items():
-        if not isinstance(value, int | np.integer) or value < least:
-            raise ParameterError(f"{name} is {value!r}; it must be an integer of at least {least}")
 
 
 def _numbers(flow: Flow, start: Any) -> Vector:

@@ -13,7 +13,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from dendrosim.circuit.circuit import Circuit, Matrix, Population
+from dendrosim.circuit.circuit import Circuit
+from dendrosim.circuit.matrix import Matrix
+from dendrosim.circuit.population import Population
 from dendrosim.errors import DifferentiationError, ShapeError, UnknownMemberError, UnknownNameError
 from dendrosim.protocol.phases import Block, Phase
 from dendrosim.protocol.protocol import Protocol

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from dendrosim.circuit.circuit import Circuit, Matrix, Owner, Population, Projection
+from dendrosim.circuit.circuit import Circuit
+from dendrosim.circuit.circuit_data import Owner
 from dendrosim.circuit.evaluation_order import variable_order
-from dendrosim.circuit.population import LAST_SPIKE
+from dendrosim.circuit.matrix import Matrix, Projection
+from dendrosim.circuit.population import LAST_SPIKE, Population
 from dendrosim.equations.rewriting import inline
 from dendrosim.errors import DifferentiationError
 from dendrosim.stability.vector_field.expression import Expression

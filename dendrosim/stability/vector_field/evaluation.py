@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dendrosim.circuit.circuit import Projection
+from dendrosim.circuit.matrix import Projection
 from dendrosim.stability.vector_field.compiled_equations import POST, Formula, System
 
 Nodes = dict[str, NDArray[Any]]

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dendrosim.errors import DifferentiationError, ParameterError, UnknownMemberError
-from dendrosim.protocol.protocol import Block, Phase, Protocol
+from dendrosim.protocol.phases import Block, Phase
+from dendrosim.protocol.protocol import Protocol
 from dendrosim.protocol.schedule import shown_rows
 from dendrosim.signals.base import Course, Signal
 from dendrosim.signals.constant import Constant

@@ -7,17 +7,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dendrosim.circuit.circuit import Circuit, Matrix, Population
+from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.initial_values import Derived
-from dendrosim.circuit.population import LAST_SPIKE
+from dendrosim.circuit.matrix import Matrix
+from dendrosim.circuit.population import LAST_SPIKE, Population
 from dendrosim.circuit.start_values import LONG_AGO, drawn, inverse
-from dendrosim.circuit.validation import located
 from dendrosim.errors import (
     MemoryLimitError,
     ParameterError,
     ShapeError,
     UnitError,
     UnknownMemberError,
+    located,
 )
 from dendrosim.machine import brian_import as brian
 from dendrosim.machine.memory import available, readable
@@ -28,7 +29,7 @@ from dendrosim.stability.vector_field.evaluation import Numbers
 from dendrosim.stability.vector_field.flow import Flow, number_of, numbers_of
 from dendrosim.stability.vector_field.phase_setting import setting
 from dendrosim.stability.vector_field.slaving import Slaved
-from dendrosim.units import Quantity, quantity, unit, unit_name
+from dendrosim.units import Quantity, as_time, as_whole_number, quantity, unit, unit_name
 
 Arrays = dict[str, NDArray[np.float64]]
 
@@ -97,7 +98,7 @@ def vector_field(
         If the Jacobian of unfrozen matrices would not fit into memory; with an estimate.
     """
     brian.load()
-    moment = None if time is None else _seconds(time)
+    moment = None if time is None else float(as_time("time", time, or_zero=True).value)
     for name, given in (
         ("inputs", inputs),
         ("values", values),
@@ -108,7 +109,7 @@ def vector_field(
             raise ParameterError(
                 f"{name} is a {type(given).__name__}; it must be a mapping by name"
             )
-    _check_whole("seed", seed, 0)
+    as_whole_number("seed", seed, 0)
     protocol = circuit if isinstance(circuit, Protocol) else None
     base = circuit.circuit if isinstance(circuit, Protocol) else circuit
     if not isinstance(base, Circuit):
@@ -120,7 +121,7 @@ def vector_field(
         raise ParameterError(f"phase is {phase!r}, but only a protocol has phases; give a protocol")
     if trial != 0 and protocol is None:
         raise ParameterError(f"trial is {trial!r}, but only a protocol has trials; give a protocol")
-    _check_whole("trial", trial, None)
+    as_whole_number("trial", trial, None)
     check_smooth(base, subthreshold)
     driven: Arrays = {}
     opened: dict[str, float] = {}
@@ -153,22 +154,6 @@ def vector_field(
             "matrices"
         )
     return Slaved(field, fast)
-
-
-def _seconds(time: Any) -> float:
-    value = quantity(time)
-    if value.dimension != unit("s")[0] or not value.scalar:
-        raise UnitError(f"time is {value}; it must be a time, such as '10 ms'")
-    if not 0.0 <= value.value < np.inf:
-        raise ParameterError(f"time is {value}; it must be finite and not negative")
-    return float(value.value)
-
-
-def _check_whole(name: str, value: Any, least: int | None) -> None:
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not whole or (least is not None and value < least):
-        at_least = "" if least is None else f" of at least {least}"
-        raise ParameterError(f"{name} is {value!r}; it must be an integer{at_least}")
 
 
 def _inputs(circuit: Circuit, given: Mapping[str, Any]) -> Arrays:

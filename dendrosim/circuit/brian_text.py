@@ -1,0 +1,42 @@
+"""A population's equations and units as Brian2 reads them."""
+
+from typing import Any
+
+from brian2.units.fundamentalunits import get_or_create_dimension
+
+from dendrosim.circuit.population import REFRACTORY, Population
+from dendrosim.equations.declarations import Declaration
+from dendrosim.equations.rewriting import inline
+from dendrosim.units import Dimension, unit
+
+
+def brian_dimension(dimension: Dimension) -> Any:
+    """Return Brian2's dimension object."""
+    return get_or_create_dimension(tuple(dimension))
+
+
+def brian_unit(dimension: Dimension) -> str:
+    """Return a unit as Brian2 wants it behind an equation: SI base units by their long names."""
+    bases = ("metre", "kilogram", "second", "amp", "kelvin", "mole", "candle")
+    powers = [f"{base}**{p:g}" for base, p in zip(bases, dimension, strict=True) if p]
+    return "*".join(powers) or "1"
+
+
+def model_text(population: Population) -> str:
+    """Return a population's equations with transfer functions put in place: plain Brian2 text."""
+    return "\n".join(declared_text(population, d) for d in population.variables.values())
+
+
+def declared_text(population: Population, declared: Declaration, factor: str = "") -> str:
+    """Return one equation as Brian2 text; `factor` takes the place of the flag (unless refractory)."""
+    where = f"{population.name}.{declared.name}"
+    expression, flags = declared.expression, declared.flags
+    if expression:
+        expression = inline(expression, population.transfer, where)
+    if factor and REFRACTORY in flags:
+        expression, flags = f"{factor}*({expression})", ()
+    left = declared.name
+    if declared.kind != "parameter":
+        left = f"d{left}/dt = " if declared.kind == "state" else f"{left} = "
+    ending = f" ({', '.join(flags)})" if flags else ""
+    return f"{left}{expression} : {brian_unit(unit(declared.unit)[0])}{ending}"

@@ -1,0 +1,137 @@
+"""The fields of a circuit and what can be looked up in them, without the checks that `Circuit` runs.
+
+Equations are text in Brian2's syntax; their symbols are resolved in this order: variables declared in the text,
+the object's own `parameters`, the circuit's `parameters` and `gates`.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from dendrosim.circuit.matrix import Matrix, Projection
+from dendrosim.circuit.paths import VariablePath
+from dendrosim.circuit.pathway import Pathway
+from dendrosim.circuit.population import Population
+from dendrosim.equations.declarations import Declaration
+from dendrosim.errors import UnknownMemberError
+from dendrosim.spec import Spec
+from dendrosim.units import Quantity, unit_name
+
+Owner = Population | Matrix | Pathway
+"""What has equations of its own, with parameters and a scope in which others are looked up."""
+
+
+@dataclass(frozen=True, eq=False)
+class CircuitData(Spec):
+    """Fields and look-up of a circuit; `Circuit` adds the checks, and documents the fields."""
+
+    populations: tuple[Population, ...]
+    matrices: tuple[Matrix, ...] = ()
+    projections: tuple[Projection, ...] = ()
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    gates: Mapping[str, float] = field(default_factory=dict)
+    pathways: tuple[Pathway, ...] = ()
+
+    def population(self, name: str) -> Population:
+        """Return the population called `name`; raises UnknownMemberError."""
+        return _find("population", name, self.populations)
+
+    def matrix(self, name: str) -> Matrix:
+        """Return the matrix called `name`; raises UnknownMemberError."""
+        return _find("matrix", name, self.matrices)
+
+    def pathway(self, name: str) -> Pathway:
+        """Return the pathway called `name`; raises UnknownMemberError."""
+        return _find("pathway", name, self.pathways)
+
+    def shape(self, matrix: Matrix) -> tuple[int, int]:
+        """Return (units of post, units of pre)."""
+        return self.population(matrix.post).size, self.population(matrix.pre).size
+
+    def variable(self, path: str) -> tuple[Population, Declaration]:
+        """Return the population and declaration of `population.variable`; raises UnknownMemberError."""
+        name, variable = VariablePath.parse(path)
+        population = self.population(name)
+        if variable not in population.variables:
+            raise UnknownMemberError(
+                f"variable of population {name!r}", variable, population.variables
+            )
+        return population, population.variables[variable]
+
+    def symbol(self, owner: Owner, name: str) -> Quantity | None:
+        """Return the value that the symbol `name` has in the equations of `owner`, None if it has none."""
+        if name in owner.parameters:
+            return owner.parameters[name]
+        scoped = self.scoped(owner, name)
+        if scoped in self.parameters:
+            return self.parameters[scoped]
+        return Quantity(self.gates[scoped]) if scoped in self.gates else None
+
+    def scoped(self, owner: Owner, name: str) -> str:
+        """Return the name of a circuit parameter or gate as `owner` sees it."""
+        return f"{owner.scope}_{name}" if owner.scope else name
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Every input as `population.variable`."""
+        return tuple(f"{p.name}.{v}" for p in self.populations for v in p.inputs)
+
+    def structure(self) -> dict[str, Any]:
+        """Return what the generated program depends on: everything but numbers that are data."""
+        return {
+            "populations": [
+                [
+                    p.name,
+                    p.size,
+                    p.equations,
+                    sorted(p.inputs),
+                    _kinds(p.parameters),
+                    p.transfer,
+                    [p.threshold, p.reset, p.refractory],
+                    p.scope,
+                ]
+                for p in self.populations
+            ],
+            "matrices": [
+                [
+                    m.name,
+                    m.post,
+                    m.pre,
+                    m.plasticity,
+                    m.unit,
+                    m.inverse_of,
+                    _kinds(m.parameters),
+                    m.scope,
+                ]
+                for m in self.matrices
+            ],
+            "projections": [[p.source, p.matrix, p.target, p.transpose] for p in self.projections],
+            "pathways": [
+                [
+                    p.name,
+                    p.pre,
+                    p.post,
+                    p.on_pre,
+                    p.on_post,
+                    p.equations,
+                    list(p.weight_dimension) if p.weight_dimension else None,
+                    p.varied,
+                    _kinds(p.parameters),
+                    p.scope,
+                ]
+                for p in self.pathways
+            ],
+            "parameters": _kinds(self.parameters),
+            "gates": sorted(self.gates),
+        }
+
+
+def _find(kind: str, name: str, objects: Iterable[Any]) -> Any:
+    found = {o.name: o for o in objects}
+    if name not in found:
+        raise UnknownMemberError(kind, name, found)
+    return found[name]
+
+
+def _kinds(parameters: Mapping[str, Quantity]) -> list[list[Any]]:
+    return [[k, unit_name(v.dimension), v.scalar] for k, v in sorted(parameters.items())]

@@ -1,0 +1,24 @@
+"""Names of what a circuit holds: `population.variable` for a variable, a plain name for a matrix."""
+
+from typing import NamedTuple
+
+
+class VariablePath(NamedTuple):
+    """A variable of a population, written `population.variable`."""
+
+    population: str
+    variable: str
+
+    @classmethod
+    def parse(cls, text: str) -> "VariablePath":
+        """Read `population.variable`; the variable is empty where there is no dot."""
+        population, _, variable = text.partition(".")
+        return cls(population, variable)
+
+    def __str__(self) -> str:
+        return f"{self.population}.{self.variable}"
+
+
+def is_variable(name: str) -> bool:
+    """Return whether a name is a `population.variable`; matrices, pathways and gates have plain names."""
+    return "." in name
