@@ -32,6 +32,7 @@ from dendrosim.errors import (
 )
 from dendrosim.experiments.output_folder import RESULT
 from dendrosim.machine import brian_import as brian
+from dendrosim.machine.packages import own_version
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -182,9 +183,7 @@ def _drop_stdout() -> None:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        import dendrosim
-
-        print(dendrosim.__version__)
+        print(own_version())
         raise typer.Exit
 
 
@@ -394,11 +393,11 @@ def _check_resumed(
 
 
 def _drawn_beside_result(output: "Output", measurement: "Measurement") -> list[Path]:
-    from dendrosim.experiments.run import draw
+    from dendrosim.plot._save import save_all
 
     try:
         with output.filling() as folder:
-            return [output.folder / path.name for path in draw(measurement.figures, folder)]
+            return [output.folder / path.name for path in save_all(measurement.figures, folder)]
     except BaseException:
         emit_error(f"the figures failed; the result is in {output.folder / RESULT}")
         raise
@@ -432,13 +431,13 @@ def plot(
 ) -> None:
     """Draw the figures of a result, by default beside it."""
     from dendrosim.experiments.output_folder import Output
-    from dendrosim.experiments.run import draw
+    from dendrosim.plot._save import save_all
     from dendrosim.results.result import open_result
 
     result = open_result(file)
     output = Output(out or file.parent, file.stem)
     with output.filling() as folder:
-        names = [path.name for path in draw(_figures(result), folder)]
+        names = [path.name for path in save_all(_figures(result), folder)]
     for name in names:
         print(output.folder / name)
 

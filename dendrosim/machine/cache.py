@@ -11,10 +11,10 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from dendrosim.errors import StorageError
+from dendrosim.machine.packages import package_version
 
 _WITHOUT_EFFECT = (
     "models", "protocols", "tasks", "plot", "analysis", "stability", "cli", "console", "summaries",
@@ -86,11 +86,3 @@ def code_digest() -> str:
     for package in ("brian2", "numpy", "sympy", "scipy-openblas32"):
         digest.update(f"{package} {package_version(package)}".encode())
     return digest.hexdigest()
-
-
-def package_version(name: str) -> str:
-    """Return the installed version of a package, empty if it is not installed."""
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return ""

@@ -1,0 +1,52 @@
+"""Files that are written whole or not at all."""
+
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from dendrosim.errors import StorageError
+
+
+def write_file(path: str | os.PathLike[str], content: bytes | memoryview) -> Path:
+    """Write a file whole or not at all, and return its path.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be written; nothing is left behind then.
+    """
+    path = Path(path)
+    with replacing(path) as file:
+        file.write(content)
+    return path
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Give a file to write that takes the place of another when it is whole."""
+    if path.is_dir():
+        raise StorageError(f"cannot write {path}: it is a folder; give the path of a file")
+    temporary = path.with_name(f".{path.name[:80]}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    try:
+        with temporary.open("w+b") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {_reason(path, error)}") from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def _reason(path: Path, error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return f"there is no folder {path.parent}; make it first"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return f"{error.strerror}; free some space or write to another folder"
+    return f"{error.strerror or error}; write to another folder"

@@ -1,0 +1,16 @@
+"""Versions of installed packages."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+
+def package_version(name: str) -> str:
+    """Return the installed version of a package, empty if it is not installed."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""
+
+
+def own_version() -> str:
+    """Return the version of dendrosim, `0+unknown` where it is not installed."""
+    return package_version("dendrosim") or "0+unknown"
