@@ -7,7 +7,8 @@ from dendrosim.circuit.matrix import Matrix, Projection
 from dendrosim.circuit.population import Population
 from dendrosim.protocol.phases import Block, Phase, Recording
 from dendrosim.protocol.protocol import Protocol
-from dendrosim.results.result import Result, Trace
+from dendrosim.results.result import Result
+from dendrosim.results.result_data import Trace
 
 SOMA = """
 dv/dt = (-v + drive)/tau : volt   # membrane voltage

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dendrosim.errors import ParameterError, ShapeError
-from dendrosim.results.result import Spikes
+from dendrosim.results.result_data import Spikes
 from dendrosim.units import as_whole_number
 
 Index = NDArray[np.int64]

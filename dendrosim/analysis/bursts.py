@@ -40,7 +40,7 @@ from dendrosim.analysis._trains import (
     train_order,
 )
 from dendrosim.errors import ParameterError, UnknownMemberError
-from dendrosim.results.result import Spikes
+from dendrosim.results.result_data import Spikes
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]

@@ -236,12 +236,12 @@ def _written(output: Any, plain: Mapping[str, Any], figures: Mapping[str, Any]) 
     import json
 
     from dendrosim.cli.console import jsonable
-    from dendrosim.experiments.run import draw
+    from dendrosim.plot._save import save_all
 
     with output.filling() as folder:
         text = json.dumps(jsonable(plain), indent=2, allow_nan=False)
         (folder / FILE).write_text(text + "\n")
-        drawn = [path.name for path in draw(figures, folder)]
+        drawn = [path.name for path in save_all(figures, folder)]
     return [output.folder / name for name in drawn]
 
 

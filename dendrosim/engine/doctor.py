@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dendrosim.errors import DendrosimError
-from dendrosim.machine.cache import package_version, writable_folder
+from dendrosim.machine.cache import writable_folder
+from dendrosim.machine.packages import package_version
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dendrosim.engine.task import Outcome, Task
-from dendrosim.machine.cache import package_version
+from dendrosim.machine.packages import package_version
 from dendrosim.protocol.protocol import Protocol
 
 _PACKAGES = ("dendrosim", "brian2", "numpy", "scipy", "xarray", "h5netcdf", "scipy-openblas32")

@@ -28,7 +28,8 @@ from dendrosim.errors import (
 from dendrosim.machine.mapped_arrays import derived
 from dendrosim.machine.memory import available
 from dendrosim.protocol.protocol import Protocol, check_protocol
-from dendrosim.results.result import Result, Spikes, Trace
+from dendrosim.results.result import Result
+from dendrosim.results.result_data import Spikes, Trace
 from dendrosim.units import as_whole_number
 
 _NO_LIMIT = 2**62

@@ -34,8 +34,6 @@ from dendrosim.protocol.protocol import Protocol, check_protocol
 from dendrosim.results.measurement import Measurement
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from dendrosim.results.result import Result
 
 
@@ -263,14 +261,7 @@ def _measured(
 
 
 def _at_end(result: "Result") -> dict[str, Any]:
-    from dendrosim.experiments.basin import end_state
+    from dendrosim.experiments.end_state import end_state
 
     found = end_state(result)
     return {"end_distance": found.distance, "end_settled": found.settled}
-
-
-def draw(figures: Mapping[str, Callable[[], "Figure"]], folder: Path) -> list[Path]:
-    """Draw figures into a folder and return the files, PNG and SVG of each."""
-    from dendrosim import plot
-
-    return [path for name, drawn in figures.items() for path in plot.save(drawn(), folder / name)]

@@ -18,7 +18,8 @@ from dendrosim.plot._spikes import (
     seconds,
 )
 from dendrosim.plot.style import PALETTE, QUIET, axes, legend_right, si_label, styled
-from dendrosim.results.result import PhaseSpan, Result
+from dendrosim.results.result import Result
+from dendrosim.results.result_data import PhaseSpan
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from dendrosim.analysis._trains import INSTANT
 from dendrosim.analysis.bursts import BURST_THRESHOLD
 from dendrosim.errors import ParameterError, UnitError, UnknownNameError
-from dendrosim.results.result import Result, Spikes
+from dendrosim.results.result import Result
+from dendrosim.results.result_data import Spikes
 from dendrosim.units import DIMENSIONLESS, TIME, quantity
 
 

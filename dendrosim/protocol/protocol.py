@@ -4,31 +4,28 @@ A protocol is a sequence of blocks; a block repeats a cycle of phases, one cycle
 `batch` samples side by side on shared weights.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from os import PathLike
-from typing import Any
 
 import numpy as np
 
-from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.initial_values import Fixed, Initial, Uniform
 from dendrosim.circuit.population import SPIKE
 from dendrosim.errors import ParameterError, ShapeError, SpecError, UnknownMemberError, located
-from dendrosim.protocol.phases import Block, Phase, Recording
+from dendrosim.protocol.phases import Block, Recording
+from dendrosim.protocol.protocol_data import ProtocolData
 from dendrosim.protocol.schedule import record_pieces
-from dendrosim.signals.base import Signal, signal
+from dendrosim.signals.base import Signal
+from dendrosim.signals.coercion import as_signals
 from dendrosim.signals.process import Process
 from dendrosim.signals.samples import Samples
-from dendrosim.spec import Spec, frozen_array, frozen_mapping
-from dendrosim.units import DIMENSIONLESS, Quantity, as_time, as_whole_number, unit
-
-__all__ = ["Block", "Phase", "Protocol", "Recording"]
+from dendrosim.spec import frozen_array, frozen_mapping
+from dendrosim.units import DIMENSIONLESS, as_time, as_whole_number, unit
 
 
 @dataclass(frozen=True, eq=False)
-class Protocol(Spec):
+class Protocol(ProtocolData):
     """A circuit and what is done to it.
 
     Parameters
@@ -55,24 +52,12 @@ class Protocol(Spec):
         By what the protocol was made; set by the library.
     """
 
-    circuit: Circuit
-    blocks: tuple[Block, ...]
-    dt: Any
-    recordings: tuple[Recording, ...] = ()
-    signals: Mapping[str, Any] = field(default_factory=dict)
-    data: Mapping[str, Any] = field(default_factory=dict)
-    batch: int = 1
-    batch_fixed: bool = False
-    references: Mapping[str, Any] = field(default_factory=dict)
-    name: str = ""
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-
     def __post_init__(self) -> None:
         self._set(
             blocks=tuple(self.blocks),
             dt=as_time("Protocol.dt", self.dt),
             recordings=tuple(self.recordings),
-            signals=frozen_mapping({k: signal(v) for k, v in self.signals.items()}),
+            signals=frozen_mapping({k: as_signals(v) for k, v in self.signals.items()}),
             data=frozen_mapping({k: frozen_array(v) for k, v in self.data.items()}),
             batch=as_whole_number("Protocol.batch", self.batch, 1),
             references=frozen_mapping(self.references),
@@ -95,65 +80,7 @@ class Protocol(Spec):
         for pathway in self.circuit.pathways:
             check_delay(str(pathway), pathway.delay, self.time_step)
 
-    # -- what the engine reads --------------------------------------------------------------------
-
-    @property
-    def time_step(self) -> float:
-        """The time step in seconds."""
-        return float(self.dt.value)
-
-    def steps(self, duration: Quantity, where: str = "duration") -> int:
-        """Return a duration in time steps; raises ParameterError if it is not a whole number of them."""
-        ratio = float(duration.value) / self.time_step
-        count = round(ratio)
-        if count < 1 or abs(ratio - count) > 1e-6 * max(1.0, ratio):
-            raise ParameterError(
-                f"{where} is {duration}; it must be a whole number of time steps of {self.dt}"
-            )
-        return count
-
-    def block_steps(self, block: Block) -> int:
-        """Return the steps of all trials of a block."""
-        return self.trials(block) * sum(self.steps(p.duration) for p in block.phases)
-
-    def trials(self, block: Block) -> int:
-        """Return the number of trials of a block."""
-        if block.trials != "pass":
-            return int(block.trials)
-        return -(-self.rows(block) // self.batch)
-
-    @property
-    def total_steps(self) -> int:
-        """Steps of the whole protocol."""
-        return sum(self.block_steps(b) for b in self.blocks)
-
-    def drive(self, phase: Phase, path: str) -> tuple[Signal, ...]:
-        """Return the signals that drive an input during a phase."""
-        if path in phase.signals:
-            return phase.signals[path]
-        if path in self.signals:
-            return self.signals[path]
-        population, declared = self.circuit.variable(path)
-        default = population.inputs[declared.name]
-        return () if default is None else signal(default)
-
-    def gate(self, phase: Phase, name: str) -> tuple[Signal, ...]:
-        """Return the signals that set a gate during a phase."""
-        return phase.gates[name] if name in phase.gates else signal(self.circuit.gates[name])
-
-    def rows(self, block: Block) -> int:
-        """Return the number of rows of the data sets that a block shows, 0 if it shows none."""
-        return max((self.data[n].shape[0] for n in self._shown(block)), default=0)
-
-    def _shown(self, block: Block) -> list[str]:
-        """Return the names of the data sets that a block shows."""
-        drives = [
-            d
-            for phase in block.phases
-            for path in self.circuit.inputs
-            for d in self.drive(phase, path)
-        ]
-        return sorted({d.data for d in drives if isinstance(d, Samples)})
+    # -- recordings ------------------------------------------------------------------------------
 
     def recorded(self) -> dict[str, Recording]:
         """Return which recording keeps which variable: `population.variable` or a matrix name."""

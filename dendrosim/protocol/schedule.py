@@ -3,27 +3,24 @@
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from itertools import groupby
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dendrosim.protocol.phases import Block, Phase, Recording
+from dendrosim.protocol.protocol_data import ProtocolData
 from dendrosim.streams import stream
-
-if TYPE_CHECKING:
-    from dendrosim.protocol.phases import Block, Phase, Recording
-    from dendrosim.protocol.protocol import Protocol
-
 
 _AT_ONCE = 2**16
 
 
-def record_steps(protocol: "Protocol", recording: "Recording") -> NDArray[np.int64]:
+def record_steps(protocol: ProtocolData, recording: Recording) -> NDArray[np.int64]:
     """Return the steps at whose start a recording keeps the state."""
     return np.concatenate([np.zeros(0, dtype=np.int64), *record_pieces(protocol, recording)])
 
 
-def record_pieces(protocol: "Protocol", recording: "Recording") -> Iterator[NDArray[np.int64]]:
+def record_pieces(protocol: ProtocolData, recording: Recording) -> Iterator[NDArray[np.int64]]:
     """Yield the steps of `record_steps`, some at a time."""
     start = 0
     for block in protocol.blocks:
@@ -63,7 +60,7 @@ class Window(NamedTuple):
         return 0 <= turn < self.times and place < self.length
 
 
-def spike_windows(protocol: "Protocol", recording: "Recording") -> list[Window]:
+def spike_windows(protocol: ProtocolData, recording: Recording) -> list[Window]:
     """Return when a recording keeps spikes. It does not grow with the number of trials."""
     windows, start = [], 0
     for block in protocol.blocks:
@@ -82,12 +79,12 @@ def spike_windows(protocol: "Protocol", recording: "Recording") -> list[Window]:
     return windows
 
 
-def _wanted(recording: "Recording", block: "Block", phase: "Phase") -> bool:
+def _wanted(recording: Recording, block: Block, phase: Phase) -> bool:
     names = (phase.name, f"{block.name}/{phase.name}")
     return any(fnmatchcase(n, pattern) for pattern in recording.phases for n in names)
 
 
-def shown_pieces(protocol: "Protocol", block: "Block", seed: int) -> Iterator[NDArray[np.int32]]:
+def shown_pieces(protocol: ProtocolData, block: Block, seed: int) -> Iterator[NDArray[np.int32]]:
     """Yield the rows of the data sets that a block shows, `batch` per trial, some at a time.
 
     The order of shuffled blocks comes from the stream `order.<block>`.
@@ -103,6 +100,6 @@ def shown_pieces(protocol: "Protocol", block: "Block", seed: int) -> Iterator[ND
         yield rng.permutation(available)[: needed - first].astype(np.int32)
 
 
-def shown_rows(protocol: "Protocol", block: "Block", seed: int) -> NDArray[np.int32]:
+def shown_rows(protocol: ProtocolData, block: Block, seed: int) -> NDArray[np.int32]:
     """Return all rows of `shown_pieces`."""
     return np.concatenate([np.zeros(0, dtype=np.int32), *shown_pieces(protocol, block, seed)])

@@ -4,32 +4,22 @@ It has groups `recordings/<name>`, `final/<name>` and `spikes/<population>`, one
 NetCDF reader can open one by itself. Protocol, provenance and metrics are JSON texts in it.
 """
 
-import errno
 import json
 import os
-import secrets
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dendrosim.errors import DataError, SpecError, StorageError
+from dendrosim.errors import DataError, SpecError
+from dendrosim.machine.atomic_file import replacing
 from dendrosim.machine.hdf5_file import Disk
 from dendrosim.machine.mapped_arrays import PIECE, pieces, rows_at_once
 from dendrosim.protocol.protocol import Protocol
-from dendrosim.results.result import (
-    INDEX_ATTRIBUTES,
-    TIME_ATTRIBUTES,
-    Labels,
-    Result,
-    Spikes,
-    Trace,
-    label,
-    squeeze,
-)
+from dendrosim.results.labels import INDEX_ATTRIBUTES, TIME_ATTRIBUTES, Labels, label, squeeze
+from dendrosim.results.result_data import ResultData, Spikes, Trace
 
 FORMAT = 1
 """Version of the file layout; a reader refuses files with a higher one."""
@@ -39,7 +29,7 @@ _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _COMPRESSED_BYTES = 4096
 
 
-def write_result(result: Result, path: str | os.PathLike[str]) -> Path:
+def write_result(result: ResultData, path: str | os.PathLike[str]) -> Path:
     """Do what `Result.save` says."""
     texts = {
         "protocol": result.protocol.to_json(),
@@ -47,7 +37,7 @@ def write_result(result: Result, path: str | os.PathLike[str]) -> Path:
         "metrics": _to_json("metric", result.metrics),
     }
     path = Path(path)
-    with _replacing(path) as file:
+    with replacing(path) as file:
         disk = Disk(file)
         with disk.holding_interrupts():
             _pack(result, texts, disk)
@@ -55,8 +45,8 @@ def write_result(result: Result, path: str | os.PathLike[str]) -> Path:
     return path
 
 
-def read_result(path: str | os.PathLike[str]) -> Result:
-    """Do what `results.open_result` says."""
+def read_fields(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return the fields of the result in a file, by the names of `ResultData`'s arguments; see `open_result`."""
     path = Path(path)
     try:
         with path.open("rb") as file:
@@ -73,47 +63,6 @@ def read_result(path: str | os.PathLike[str]) -> Result:
         return _read(path)
     except (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError) as error:
         raise DataError(f"{path} is truncated or damaged; run its protocol again") from error
-
-
-def write_file(path: str | os.PathLike[str], content: bytes | memoryview) -> Path:
-    """Write a file whole or not at all, and return its path.
-
-    Raises
-    ------
-    StorageError
-        If it cannot be written; nothing is left behind then.
-    """
-    path = Path(path)
-    with _replacing(path) as file:
-        file.write(content)
-    return path
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """Give a file to write that takes the place of another when it is whole."""
-    if path.is_dir():
-        raise StorageError(f"cannot write {path}: it is a folder; give the path of a file")
-    temporary = path.with_name(f".{path.name[:80]}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
-    try:
-        with temporary.open("w+b") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise StorageError(f"cannot write {path}: {_reason(path, error)}") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
-
-
-def _reason(path: Path, error: OSError) -> str:
-    if isinstance(error, FileNotFoundError):
-        return f"there is no folder {path.parent}; make it first"
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return f"{error.strerror}; free some space or write to another folder"
-    return f"{error.strerror or error}; write to another folder"
 
 
 # -- writing --------------------------------------------------------------------------------------
@@ -136,7 +85,7 @@ def _to_json(kind: str, values: Mapping[str, Any]) -> str:
     return json.dumps(dict(values), default=plain)
 
 
-def _pack(result: Result, texts: Mapping[str, str], disk: Disk) -> None:
+def _pack(result: ResultData, texts: Mapping[str, str], disk: Disk) -> None:
     """Write the file's content, some rows at a time."""
     import h5netcdf
     import h5py
@@ -210,7 +159,7 @@ def _write_variable(
 # -- reading --------------------------------------------------------------------------------------
 
 
-def _read(path: Path) -> Result:
+def _read(path: Path) -> dict[str, Any]:
     import h5netcdf
 
     with h5netcdf.File(path, "r") as file:
@@ -228,19 +177,21 @@ def _read(path: Path) -> Result:
             raise DataError(f"{path} has a protocol that cannot be read: {error}") from error
         single = protocol.batch == 1
         recordings, final = _groups(file, "recordings"), _groups(file, "final")
-        return Result(
-            protocol,
-            {n: Trace(g["time"][...], _values(g, n, single)) for n, g in recordings.items()},
-            {n: _values(g, n, single) for n, g in final.items()},
-            {
+        return {
+            "protocol": protocol,
+            "traces": {
+                n: Trace(g["time"][...], _values(g, n, single)) for n, g in recordings.items()
+            },
+            "final": {n: _values(g, n, single) for n, g in final.items()},
+            "spikes": {
                 name: Spikes(**{part: group[part][...] for part in group.variables})
                 for name, group in _groups(file, "spikes").items()
             },
-            json.loads(_text(file["provenance"])),
-            json.loads(_text(file["metrics"])),
-            str(file.attrs["status"]),
-            _text(file["message"]),
-        )
+            "provenance": json.loads(_text(file["provenance"])),
+            "metrics": json.loads(_text(file["metrics"])),
+            "status": str(file.attrs["status"]),
+            "message": _text(file["message"]),
+        }
 
 
 def _groups(file: Any, kind: str) -> Mapping[str, Any]:

@@ -3,9 +3,9 @@
 import importlib
 import pkgutil
 
-from dendrosim.signals.base import Course, Signal, signal
+from dendrosim.signals.base import Course, Signal
 
-__all__ = ["Course", "Signal", "signal"]
+__all__ = ["Course", "Signal"]
 
 for _module in pkgutil.iter_modules(__path__):
     for _value in vars(importlib.import_module(f"{__name__}.{_module.name}")).values():

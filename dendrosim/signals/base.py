@@ -72,14 +72,3 @@ def fits(where: str, value: Quantity, dimension: Dimension, size: int) -> None:
         raise ShapeError(
             f"{where} has shape {np.shape(value.value)}; give one number or {size} of them"
         )
-
-
-def signal(value: Any) -> tuple[Signal, ...]:
-    """Return a tuple of signals (they add up) from a signal, several, or a constant value."""
-    from dendrosim.signals.constant import Constant
-
-    if isinstance(value, Signal):
-        return (value,)
-    if isinstance(value, (tuple, list)) and value and all(isinstance(v, Signal) for v in value):
-        return tuple(value)
-    return (Constant(value),)

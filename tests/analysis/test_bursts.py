@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from dendrosim.analysis.bursts import BurstStatistics, burst_statistics, find_bursts
 from dendrosim.errors import ParameterError, ShapeError, UnknownMemberError
-from dendrosim.results.result import Spikes
+from dendrosim.results.result_data import Spikes
 
 pytestmark = pytest.mark.filterwarnings("error")  # silence and empty groups must not warn
 

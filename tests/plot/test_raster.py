@@ -18,7 +18,8 @@ from dendrosim.errors import ParameterError, ShapeError, UnitError, UnknownNameE
 from dendrosim.plot.style import INK, PALETTE
 from dendrosim.protocol.phases import Block, Phase
 from dendrosim.protocol.protocol import Protocol
-from dendrosim.results.result import Result, Spikes
+from dendrosim.results.result import Result
+from dendrosim.results.result_data import Spikes
 
 SOMA = "dv/dt = -v/tau : volt"
 SILENT = Spikes(np.zeros(0, int), np.zeros(0))

@@ -14,7 +14,8 @@ from matplotlib.legend import Legend
 from dendrosim import plot
 from dendrosim.errors import ParameterError, ShapeError, StorageError, UnknownNameError
 from dendrosim.plot.style import POINTS, si_label, thin
-from dendrosim.results.result import Result, Trace
+from dendrosim.results.result import Result
+from dendrosim.results.result_data import Trace
 
 
 def legend_texts(ax):

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from dendrosim.errors import DataError, SpecError, StorageError, UnknownNameError
-from dendrosim.results.netcdf import write_file
-from dendrosim.results.result import Result, Spikes, Trace, open_result
+from dendrosim.machine.atomic_file import write_file
+from dendrosim.results.result import Result, open_result
+from dendrosim.results.result_data import Spikes, Trace
 
 
 def bits(array):
@@ -324,9 +325,9 @@ def test_interrupt_while_writing_leaves_nothing(tmp_path, monkeypatch):
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 def test_full_disk_is_told_from_the_writing_itself(tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "dendrosim.results.netcdf.Path.with_name", lambda path, name: type(path)("/dev/full")
+        "dendrosim.machine.atomic_file.Path.with_name", lambda path, name: type(path)("/dev/full")
     )
-    monkeypatch.setattr("dendrosim.results.netcdf.Path.unlink", lambda path: None)
+    monkeypatch.setattr("dendrosim.machine.atomic_file.Path.unlink", lambda path: None)
     with pytest.raises(StorageError, match="No space left on device; free some space"):
         examples.result().save(tmp_path / "run.nc")
 

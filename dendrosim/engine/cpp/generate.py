@@ -16,8 +16,7 @@ from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
 
 from dendrosim.engine.cpp.operations import CppDense
 from dendrosim.engine.cpp.toolchain import SOURCES
-from dendrosim.engine.network.parts import Built
-from dendrosim.engine.network.synapses import Bundle
+from dendrosim.engine.network.parts import Built, Bundle
 from dendrosim.engine.standalone.operations import real
 from dendrosim.engine.standalone.sources import FUNCTION, INCLUDE, listed, network, write_manifest
 from dendrosim.protocol.protocol import Protocol

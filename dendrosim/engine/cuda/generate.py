@@ -12,8 +12,7 @@ from typing import Any
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.engine.cuda.device import CudaDevice, settings
 from dendrosim.engine.cuda.operations import CudaDense
-from dendrosim.engine.network.parts import Built
-from dendrosim.engine.network.synapses import Bundle
+from dendrosim.engine.network.parts import Built, Bundle
 from dendrosim.engine.standalone.sources import FUNCTION, INCLUDE, listed, network, write_manifest
 from dendrosim.errors import SpecError
 from dendrosim.protocol.protocol import Protocol

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from dendrosim.engine.cpp.toolchain import compiler
 from dendrosim.errors import BackendMissingError, CompilationError
-from dendrosim.machine.cache import package_version
+from dendrosim.machine.packages import package_version
 
 # -O1 is for the host's code, where nothing takes time; kernels are always optimised in full. No -use_fast_math:
 # see this package's first lines. Assertions of Brian2CUDA's kernels are off.

@@ -1,12 +1,13 @@
 """A network while it is being built: its parts by name, and the steps that every part needs."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from brian2.core.clocks import Clock
 from brian2.core.network import Network
-from brian2.core.variables import ArrayVariable
+from brian2.core.variables import ArrayVariable, DynamicArrayVariable
 from brian2.groups.group import CodeRunner, Group
+from brian2.synapses.synapses import Synapses, SynapticPathway
 
 from dendrosim.circuit.brian_text import brian_dimension
 from dendrosim.circuit.circuit import Circuit
@@ -15,8 +16,24 @@ from dendrosim.engine.network.groups import add_array, add_number
 from dendrosim.engine.plan.timeline import CIRCUIT
 from dendrosim.protocol.protocol import Protocol
 
-if TYPE_CHECKING:
-    from dendrosim.engine.network.synapses import Bundle
+
+@dataclass(frozen=True)
+class Bundle:
+    """The synapses of a pathway in Brian2: the object, and the array of each of their own variables."""
+
+    synapses: Synapses
+    values: dict[str, DynamicArrayVariable]
+
+    @property
+    def pathways(self) -> dict[str, SynapticPathway]:
+        """The directions in which spikes travel, `pre` and perhaps `post`."""
+        found = {n: getattr(self.synapses, n, None) for n in ("pre", "post")}
+        return {n: p for n, p in found.items() if p is not None}
+
+    @property
+    def delay(self) -> DynamicArrayVariable:
+        """The array of delays."""
+        return self.synapses.pre.variables["delay"]
 
 
 @dataclass
@@ -31,7 +48,7 @@ class Built:
     arrays: dict[str, ArrayVariable] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
     ones: list[str] = field(default_factory=list)
-    bundles: dict[str, "Bundle"] = field(default_factory=dict)
+    bundles: dict[str, Bundle] = field(default_factory=dict)
     assigned: int = 0
 
     @property

@@ -4,41 +4,20 @@ Everything that belongs to the synapse (variables, weight, parameters, names of 
 prefix in the program: Brian2 lets a variable of the target population hide a name without suffix.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
-from brian2.core.variables import DynamicArrayVariable
-from brian2.synapses.synapses import Synapses, SynapticPathway
+from brian2.synapses.synapses import Synapses
 
 from dendrosim.circuit.brian_text import brian_dimension, brian_unit
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.pathway import WEIGHT, Pathway
 from dendrosim.engine.network.groups import add_number
-from dendrosim.engine.network.parts import Built, refer_shared
+from dendrosim.engine.network.parts import Built, Bundle, refer_shared
 from dendrosim.engine.network.random_numbers import FUNCTIONS
 from dendrosim.engine.plan.state_arrays import OWN
 from dendrosim.equations.assignments import statements
 from dendrosim.equations.rewriting import names, parse, rename
 from dendrosim.units import unit
-
-
-@dataclass(frozen=True)
-class Bundle:
-    """The synapses of a pathway in Brian2: the object, and the array of each of their own variables."""
-
-    synapses: Synapses
-    values: dict[str, DynamicArrayVariable]
-
-    @property
-    def pathways(self) -> dict[str, SynapticPathway]:
-        """The directions in which spikes travel, `pre` and perhaps `post`."""
-        found = {n: getattr(self.synapses, n, None) for n in ("pre", "post")}
-        return {n: p for n, p in found.items() if p is not None}
-
-    @property
-    def delay(self) -> DynamicArrayVariable:
-        """The array of delays."""
-        return self.synapses.pre.variables["delay"]
 
 
 def build_pathway(built: Built, pathway: Pathway) -> Bundle:

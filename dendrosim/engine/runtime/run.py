@@ -23,9 +23,8 @@ from dendrosim.circuit.matrix import Projection
 from dendrosim.engine.network.brian_session import CYTHON, brian
 from dendrosim.engine.network.build import build
 from dendrosim.engine.network.operations import Dense
-from dendrosim.engine.network.parts import Built
+from dendrosim.engine.network.parts import Built, Bundle
 from dendrosim.engine.network.random_numbers import base
-from dendrosim.engine.network.synapses import Bundle
 from dendrosim.engine.network.weight_updates import Update
 from dendrosim.engine.plan.state_arrays import WEIGHT, all_values, final_keys, state_shape
 from dendrosim.engine.plan.synapse_tables import Wiring

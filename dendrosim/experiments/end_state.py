@@ -1,0 +1,75 @@
+"""Where a run has ended, compared with the nearest fixed point of its equations."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dendrosim.results.result import Result
+from dendrosim.stability.fixed_points.fixed_point import FixedPoint, fixed_point
+from dendrosim.stability.vector_field.vector_field import vector_field
+
+
+@dataclass(frozen=True)
+class EndState:
+    """Where a run has ended, beside the nearest fixed point of its last phase.
+
+    Attributes
+    ----------
+    point : FixedPoint
+        Nearest: where Newton's method leads from the end state, weights held.
+    distance : float
+        Largest difference between a state and the point, relative to the typical size of that state.
+    settled : bool
+        Whether it is below `tolerance`.
+    message : str
+    """
+
+    point: FixedPoint
+    distance: float
+    settled: bool
+    message: str
+
+
+def end_state(result: Result, *, tolerance: float = 1e-3, subthreshold: bool = False) -> EndState:
+    """Compare the final state of a run with the nearest fixed point of its last phase, weights held.
+
+    Parameters
+    ----------
+    result : Result
+    tolerance : float
+        Relative distance up to which the run counts as settled.
+    subthreshold : bool
+        See `vector_field`.
+
+    Raises
+    ------
+    NotConvergedError
+        If there is no fixed point near the end state.
+    DifferentiationError, ParameterError
+        If the last phase has spikes or noise, or changes in time.
+    """
+    protocol = result.protocol
+    block = protocol.blocks[-1]
+    phase = block.phases[-1]
+    end = f"{float(phase.duration.value)!r} s"
+    flow = vector_field(
+        protocol,
+        values={name: result.final[name] for name in result.final},
+        seed=int(result.provenance.get("seed", 0)),
+        phase=f"{block.name}/{phase.name}",
+        trial=-1,
+        time=end,
+        subthreshold=subthreshold,
+    )
+    point = fixed_point(flow, flow.start)
+    distance = float(np.max(abs(flow.start - point.x) / point.scale, initial=0.0))
+    settled = distance <= tolerance
+    where = flow.labels[int(np.argmax(abs(flow.start - point.x) / point.scale))]
+    said = "at" if settled else "not at"
+    return EndState(
+        point,
+        distance,
+        settled,
+        f"the run ended {said} the nearest fixed point ({point.verdict}): largest relative distance "
+        f"{distance:.2g} in {where}, tolerance {tolerance:g}",
+    )

@@ -1,0 +1,89 @@
+"""The fields of a protocol and what follows from them, without the checks that `Protocol` runs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from dendrosim.circuit.circuit import Circuit
+from dendrosim.errors import ParameterError
+from dendrosim.protocol.phases import Block, Phase, Recording
+from dendrosim.signals.base import Signal
+from dendrosim.signals.coercion import as_signals
+from dendrosim.signals.samples import Samples
+from dendrosim.spec import Spec
+from dendrosim.units import Quantity
+
+
+@dataclass(frozen=True, eq=False)
+class ProtocolData(Spec):
+    """Fields and derived numbers of a protocol; `Protocol` adds the checks, and documents the fields."""
+
+    circuit: Circuit
+    blocks: tuple[Block, ...]
+    dt: Any
+    recordings: tuple[Recording, ...] = ()
+    signals: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
+    batch: int = 1
+    batch_fixed: bool = False
+    references: Mapping[str, Any] = field(default_factory=dict)
+    name: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def time_step(self) -> float:
+        """The time step in seconds."""
+        return float(self.dt.value)
+
+    def steps(self, duration: Quantity, where: str = "duration") -> int:
+        """Return a duration in time steps; raises ParameterError if it is not a whole number of them."""
+        ratio = float(duration.value) / self.time_step
+        count = round(ratio)
+        if count < 1 or abs(ratio - count) > 1e-6 * max(1.0, ratio):
+            raise ParameterError(
+                f"{where} is {duration}; it must be a whole number of time steps of {self.dt}"
+            )
+        return count
+
+    def block_steps(self, block: Block) -> int:
+        """Return the steps of all trials of a block."""
+        return self.trials(block) * sum(self.steps(p.duration) for p in block.phases)
+
+    def trials(self, block: Block) -> int:
+        """Return the number of trials of a block."""
+        if block.trials != "pass":
+            return int(block.trials)
+        return -(-self.rows(block) // self.batch)
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of the whole protocol."""
+        return sum(self.block_steps(b) for b in self.blocks)
+
+    def drive(self, phase: Phase, path: str) -> tuple[Signal, ...]:
+        """Return the signals that drive an input during a phase."""
+        if path in phase.signals:
+            return phase.signals[path]
+        if path in self.signals:
+            return self.signals[path]
+        population, declared = self.circuit.variable(path)
+        default = population.inputs[declared.name]
+        return () if default is None else as_signals(default)
+
+    def gate(self, phase: Phase, name: str) -> tuple[Signal, ...]:
+        """Return the signals that set a gate during a phase."""
+        return phase.gates[name] if name in phase.gates else as_signals(self.circuit.gates[name])
+
+    def rows(self, block: Block) -> int:
+        """Return the number of rows of the data sets that a block shows, 0 if it shows none."""
+        return max((self.data[n].shape[0] for n in self._shown(block)), default=0)
+
+    def _shown(self, block: Block) -> list[str]:
+        """Return the names of the data sets that a block shows."""
+        drives = [
+            d
+            for phase in block.phases
+            for path in self.circuit.inputs
+            for d in self.drive(phase, path)
+        ]
+        return sorted({d.data for d in drives if isinstance(d, Samples)})

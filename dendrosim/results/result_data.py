@@ -1,0 +1,100 @@
+"""The fields of a result: recordings, spikes, final state, and by what they were made. `Result` adds look-up."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dendrosim.errors import UnknownNameError
+from dendrosim.protocol.protocol import Protocol
+from dendrosim.results.labels import label
+
+if TYPE_CHECKING:
+    from xarray import DataArray
+
+
+class Trace(NamedTuple):
+    """One recording: `time` (n,) in seconds; `values` (n, unit, sample), or (n, post, pre)."""
+
+    time: NDArray[np.floating]
+    values: NDArray[np.floating]
+
+
+class Spikes(NamedTuple):
+    """Spikes as flat arrays: unit, time in seconds and, in a batch, sample of each."""
+
+    unit: NDArray[np.integer]
+    time: NDArray[np.floating]
+    sample: NDArray[np.integer] | None = None
+
+
+class Recorded(dict[str, Spikes]):
+    """The spikes that were recorded, by population."""
+
+    def __missing__(self, name: str) -> Spikes:
+        error = UnknownNameError("population with recorded spikes", str(name), self)
+        if not self:
+            error.args = (
+                f"no spikes were recorded; name them in the protocol: Recording('{name}.spike', every='spike')",
+            )
+        raise error
+
+
+class PhaseSpan(NamedTuple):
+    """One passage through a phase, from `start` to `stop` in seconds; trials count from 0."""
+
+    start: float
+    stop: float
+    block: str
+    phase: str
+    trial: int
+
+
+class Final(Mapping[str, "DataArray"]):
+    """The state at the end, by name, as labelled arrays made when asked for."""
+
+    def __init__(self, protocol: Protocol, state: Mapping[str, NDArray]) -> None:
+        self._protocol, self._state = protocol, state
+
+    def __getitem__(self, name: str) -> "DataArray":
+        if name not in self._state:
+            raise UnknownNameError("state", str(name), self._state)
+        return label(self._protocol, name, None).array(self._state[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._state)
+
+    def __len__(self) -> int:
+        return len(self._state)
+
+    def __repr__(self) -> str:
+        return f"<Final state: {shapes(self._state)}>"
+
+
+class ResultData:
+    """Fields of a result, as they are computed, saved and read; `Result` documents them."""
+
+    def __init__(
+        self,
+        protocol: Protocol,
+        traces: Mapping[str, Trace],
+        final: Mapping[str, NDArray],
+        spikes: Mapping[str, Spikes] | None = None,
+        provenance: Mapping[str, Any] | None = None,
+        metrics: Mapping[str, Any] | None = None,
+        status: str = "done",
+        message: str = "",
+    ) -> None:
+        self.protocol = protocol
+        self.traces = dict(traces)
+        self.state = dict(final)
+        self.spikes: Mapping[str, Spikes] = Recorded(spikes or {})
+        self.provenance = dict(provenance or {})
+        self.metrics = dict(metrics or {})
+        self.status, self.message = status, message
+
+
+def shapes(arrays: Mapping[str, NDArray]) -> str:
+    """Return the names and shapes of arrays in a line."""
+    return ", ".join(f"{k} {v.shape}" for k, v in arrays.items()) or "nothing"
