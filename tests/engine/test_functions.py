@@ -14,9 +14,9 @@ COUNT = 200_000
 
 @pytest.fixture(scope="module")
 def functions(tmp_path_factory):
-    folder, home = tmp_path_factory.mktemp("functions"), toolchain.SOURCES[0]
+    folder = tmp_path_factory.mktemp("functions")
     source, made = Path(__file__).with_name("functions.cpp"), folder / "functions.o"
-    flags = [*toolchain.FLAGS, "-fPIC", f"-I{home}"]
+    flags = [*toolchain.FLAGS, "-fPIC", *(f"-I{home}" for home in toolchain.SOURCES)]
     subprocess.run([toolchain.compiler(), *flags, "-c", source, "-o", made], check=True)
     # Linked without -ffast-math, which would take subnormal numbers from all of Python.
     library = folder / "functions.so"
