@@ -39,11 +39,15 @@ def gap(found: NDArray[Any], expected: NDArray[Any]) -> float:
 
 def options(model: str) -> dict[str, tuple[Any, ...]]:
     """The choices of a model: parameters that take one of a few values."""
-    known = {parameter.name: parameter.kind for parameter in parameters(find(model, "model"))}
-    known = {n: kind.inner if isinstance(kind, OrNone) else kind for n, kind in known.items()}
-    found = {n: kind.options for n, kind in known.items() if isinstance(kind, Choice)}
+    known = {parameter.name: parameter.type for parameter in parameters(find(model, "model"))}
+    known = {n: t.inner if isinstance(t, OrNone) else t for n, t in known.items()}
+    found = {
+        n: value_type.options for n, value_type in known.items() if isinstance(value_type, Choice)
+    }
     found |= {"transfer": tuple(TRANSFERS)} if isinstance(known.get("transfer"), Text) else {}
-    return found | {n: (False, True) for n, kind in known.items() if isinstance(kind, Boolean)}
+    return found | {
+        n: (False, True) for n, value_type in known.items() if isinstance(value_type, Boolean)
+    }
 
 
 @cache

@@ -11,7 +11,7 @@ from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.initial_values import Fixed
 from dendrosim.cli.console import SHOWN_ELEMENTS, readable, shape
 from dendrosim.library.loading import Description
-from dendrosim.library.parameter_types import written
+from dendrosim.library.parameter_types import to_text
 from dendrosim.library.parameters import Parameter
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.results.measurement import Measurement
@@ -140,10 +140,10 @@ def description_plain(description: Description) -> dict[str, Any]:
 def _parameter_plain(parameter: Parameter) -> dict[str, Any]:
     return {
         "name": parameter.name,
-        "type": str(parameter.kind),
+        "type": str(parameter.type),
         "required": parameter.required,
         "default": None if parameter.required else parameter.default,
-        "unit": parameter.kind.unit,
+        "unit": parameter.type.unit,
         "doc": parameter.doc,
     }
 
@@ -151,7 +151,7 @@ def _parameter_plain(parameter: Parameter) -> dict[str, Any]:
 def parameter_rows(parameters: tuple[Parameter, ...]) -> Rows:
     """Return name, default, type and meaning of each parameter."""
     return [
-        (p.name, "(required)" if p.required else written(p.default), str(p.kind), p.doc)
+        (p.name, "(required)" if p.required else to_text(p.default), str(p.type), p.doc)
         for p in parameters
     ]
 

@@ -24,11 +24,11 @@ from dendrosim.library.docstrings import INTRODUCTION, sections
 from dendrosim.library.parameters import (
     Parameter,
     ParametersOf,
-    arguments,
-    filled,
-    in_si,
-    of_function,
+    build_arguments,
+    complete_values,
+    convert_to_si,
     parameters_of,
+    read_signature,
     read_texts,
 )
 from dendrosim.protocol.protocol import Protocol, check_protocol
@@ -103,13 +103,13 @@ def load_circuit(name: str, /, **parameters: Any) -> Circuit:
         If a value is not allowed, the circuit is invalid, or the file fails.
     """
     entry = find(name, "model")
-    return _made(entry, Circuit, _filled(entry, parameters))
+    return _made(entry, Circuit, _complete(entry, parameters))
 
 
 def load_protocol(name: str, /, **parameters: Any) -> Protocol:
     """Return a protocol, which notes its name and parameters; otherwise as `load_circuit`."""
     entry = find(name, "protocol")
-    plain = _filled(entry, parameters)
+    plain = _complete(entry, parameters)
     return _made(entry, Protocol, plain).replace(name=identifier(entry), parameters=plain)
 
 
@@ -168,12 +168,12 @@ def parameters_in_si(protocol: Protocol) -> tuple[dict[str, Any], dict[str, str]
     """Return a protocol's parameters with quantities as SI numbers, and the units of these."""
     if not protocol.name:
         return dict(protocol.parameters), {}
-    return in_si(parameters(find(protocol.name, "protocol")), protocol.parameters)
+    return convert_to_si(parameters(find(protocol.name, "protocol")), protocol.parameters)
 
 
 def settings_in_si(entry: Entry, given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """Return all parameters, those not given at their defaults, as SI numbers, and their units."""
-    return in_si(parameters(entry), _filled(entry, given))
+    return convert_to_si(parameters(entry), _complete(entry, given))
 
 
 def describe(name: str) -> Description:
@@ -189,7 +189,7 @@ def describe(name: str) -> Description:
         text=introduction,
         sections={title: text for title, text in titled.items() if title != "Parameters"},
         parameters=listed,
-        circuit=_made(entry, Circuit, _filled(entry, {})) if complete else None,
+        circuit=_made(entry, Circuit, _complete(entry, {})) if complete else None,
     )
 
 
@@ -222,7 +222,7 @@ class _Measure:
 def _made(entry: Entry, expected: type, plain: Mapping[str, Any]) -> Any:
     function = _function(entry)
     with _blaming(entry.path):
-        made = function(**arguments(parameters(entry), plain))
+        made = function(**build_arguments(parameters(entry), plain))
     if not isinstance(made, expected):
         raise _wrong_return(entry.path, FUNCTIONS[entry.kind], made, expected)
     return made
@@ -233,8 +233,8 @@ def _wrong_return(path: Path, function: str, returned: Any, expected: type) -> S
     return SpecError(f"{path}: {function}() returned a {given}; it must return a {wanted}")
 
 
-def _filled(entry: Entry, given: Mapping[str, Any]) -> dict[str, Any]:
-    return filled(_label(entry), parameters(entry), given)
+def _complete(entry: Entry, given: Mapping[str, Any]) -> dict[str, Any]:
+    return complete_values(_label(entry), parameters(entry), given)
 
 
 def _label(entry: Entry) -> str:
@@ -252,7 +252,7 @@ def _parameters(entry: Entry, users: tuple[Path, ...]) -> tuple[Parameter, ...]:
 
     function, text = _function(entry), _module(entry.path).__doc__
     with _blaming(entry.path, name=True):
-        return of_function(function, text, of_model)
+        return read_signature(function, text, of_model)
 
 
 def _function(entry: Entry) -> Callable[..., Any]:

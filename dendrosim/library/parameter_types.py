@@ -1,6 +1,6 @@
 """What values a parameter takes: how its text is read and how a Python value is checked.
 
-To add a kind, derive from `Kind` and let `kind_of` recognise its annotation.
+To add a type, derive from `ParameterType` and let `parameter_type` recognise its annotation.
 """
 
 import numbers
@@ -23,7 +23,7 @@ _ELEMENT = re.compile(r"""\s*(?P<element>"[^"]*"|'[^']*'|[^,"'\[\]]*?)\s*(?P<com
 _BEGINS_WITH_NUMBER = re.compile(r"\s*[+-]?(?:\d|\.\d|inf)")
 
 
-class Kind(ABC):
+class ParameterType(ABC):
     """What values a parameter takes.
 
     A value has two forms: the plain one, which JSON can hold and which a protocol keeps among its
@@ -57,7 +57,7 @@ class Kind(ABC):
 
 
 @dataclass(frozen=True)
-class Number(Kind):
+class Number(ParameterType):
     """A floating-point number."""
 
     def __str__(self) -> str:
@@ -82,7 +82,7 @@ class Number(Kind):
 
 
 @dataclass(frozen=True)
-class Integer(Kind):
+class Integer(ParameterType):
     """A whole number."""
 
     def __str__(self) -> str:
@@ -101,7 +101,7 @@ class Integer(Kind):
 
 
 @dataclass(frozen=True)
-class Boolean(Kind):
+class Boolean(ParameterType):
     """True or false."""
 
     words: typing.ClassVar[Mapping[str, bool]] = {
@@ -127,7 +127,7 @@ class Boolean(Kind):
 
 
 @dataclass(frozen=True)
-class Text(Kind):
+class Text(ParameterType):
     """Any text."""
 
     def __str__(self) -> str:
@@ -143,7 +143,7 @@ class Text(Kind):
 
 
 @dataclass(frozen=True)
-class Choice(Kind):
+class Choice(ParameterType):
     """One of a few given values."""
 
     options: tuple[Any, ...]
@@ -165,7 +165,7 @@ class Choice(Kind):
 
 
 @dataclass(frozen=True)
-class WithUnit(Kind):
+class WithUnit(ParameterType):
     """A number with a unit; its plain form is text such as `20 ms`.
 
     `dimension` None allows any; `written` is a unit of that dimension, for the example in messages.
@@ -212,10 +212,10 @@ class WithUnit(Kind):
 
 
 @dataclass(frozen=True)
-class Several(Kind):
-    """A tuple of values of one kind, in text a bracketed list."""
+class Several(ParameterType):
+    """A tuple of values of one type, in text a bracketed list."""
 
-    element: Kind
+    element: ParameterType
 
     def __str__(self) -> str:
         return f"list of: {self.element}"
@@ -237,10 +237,10 @@ class Several(Kind):
 
 
 @dataclass(frozen=True)
-class OrNone(Kind):
-    """A value of another kind, or None, in text `none`."""
+class OrNone(ParameterType):
+    """A value of another type, or None, in text `none`."""
 
-    inner: Kind
+    inner: ParameterType
 
     def __str__(self) -> str:
         return f"{self.inner}, or none"
@@ -259,11 +259,11 @@ class OrNone(Kind):
         return None if plain is None else self.inner.build(plain)
 
 
-_SIMPLE: dict[Any, Kind] = {float: Number(), int: Integer(), bool: Boolean(), str: Text()}
+_SIMPLE: dict[Any, ParameterType] = {float: Number(), int: Integer(), bool: Boolean(), str: Text()}
 
 
-def kind_of(annotation: Any, default: Any = None) -> Kind:
-    """Return the kind that an annotation and a default declare.
+def parameter_type(annotation: Any, default: Any = None) -> ParameterType:
+    """Return the type that an annotation and a default declare.
 
     The unit of a `Quantity` is that of the default; where the default is None, it can be given as
     `Annotated[Quantity | None, "s"]`, likewise that of a tuple.
@@ -279,13 +279,13 @@ def kind_of(annotation: Any, default: Any = None) -> Kind:
     if get_origin(annotation) in (Union, types.UnionType):
         members = [a for a in get_args(annotation) if a is not type(None)]
         if len(members) == 1:
-            return OrNone(kind_of(members[0], default))
+            return OrNone(parameter_type(members[0], default))
     if get_origin(annotation) is Literal:
         options = tuple(o for o in get_args(annotation) if o is not None)
         return OrNone(Choice(options)) if None in get_args(annotation) else Choice(options)
     if get_origin(annotation) is tuple and get_args(annotation)[1:] == (Ellipsis,):
         first = default if isinstance(default, str) else next(iter(default or ()), None)
-        return Several(kind_of(get_args(annotation)[0], first))
+        return Several(parameter_type(get_args(annotation)[0], first))
     if annotation is Quantity:
         return _with_unit(default)
     try:
@@ -334,8 +334,8 @@ def _elements(text: str) -> list[str]:
     return found
 
 
-def written(value: Any) -> str:
-    """Return text that `Kind.read` reads back as the plain value."""
+def to_text(value: Any) -> str:
+    """Return text that `ParameterType.read` reads back as the plain value."""
     if value is None:
         return _NONE
     if isinstance(value, (tuple, list)):
@@ -352,7 +352,7 @@ def written(value: Any) -> str:
 
 def _element(value: Any) -> str:
     plain = isinstance(value, str) and re.fullmatch(r"[\w.+-]+", value) and value.lower() != _NONE
-    return _quoted(value) if isinstance(value, str) and not plain else written(value)
+    return _quoted(value) if isinstance(value, str) and not plain else to_text(value)
 
 
 def _quoted(text: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from dendrosim.errors import DendrosimError, SpecError, UnknownNameError, UsageError, suggestion
 from dendrosim.library.docstrings import parameter_texts
-from dendrosim.library.parameter_types import Kind, OrNone, WithUnit, kind_of
+from dendrosim.library.parameter_types import OrNone, ParameterType, WithUnit, parameter_type
 from dendrosim.units import Quantity
 
 REQUIRED: Any = inspect.Parameter.empty
@@ -23,7 +23,7 @@ class Parameter:
     """One parameter: its name, what values it takes, its default in plain form, and its meaning."""
 
     name: str
-    kind: Kind
+    type: ParameterType
     default: Any = REQUIRED
     doc: str = ""
 
@@ -34,11 +34,11 @@ class Parameter:
 
     def read(self, text: str) -> Any:
         """Return the plain value of a text; errors name the parameter."""
-        return self._named(self.kind.read, text)
+        return self._named(self.type.read, text)
 
     def check(self, value: Any) -> Any:
         """Return the plain form of a Python value; errors name the parameter."""
-        return self._named(self.kind.check, value)
+        return self._named(self.type.check, value)
 
     def _named(self, method: Callable[[Any], Any], value: Any) -> Any:
         try:
@@ -90,7 +90,7 @@ Models = Callable[[str], tuple[Parameter, ...]]
 """Returns the parameters of the model of a name."""
 
 
-def of_function(
+def read_signature(
     function: Callable[..., Any], docstring: str | None, models: Models
 ) -> tuple[Parameter, ...]:
     """Return the parameters of the function of a model or protocol file, its own first.
@@ -126,11 +126,11 @@ def _declared(name: str, annotation: Any, default: Any, doc: str) -> Parameter:
     if annotation is inspect.Parameter.empty:
         raise SpecError(f"parameter {name!r} has no type; annotate it, as in '{name}: float = 0.1'")
     try:
-        kind = kind_of(annotation, None if default is REQUIRED else default)
-        plain = default if default is REQUIRED else kind.check(default)
+        value_type = parameter_type(annotation, None if default is REQUIRED else default)
+        plain = default if default is REQUIRED else value_type.check(default)
     except DendrosimError as error:
         raise SpecError(f"parameter {name!r}, its type and default: {error}") from None
-    return Parameter(name, kind, plain, doc)
+    return Parameter(name, value_type, plain, doc)
 
 
 def _inherited(name: str, annotation: Any, models: Models, own: set[str]) -> dict[str, Parameter]:
@@ -154,16 +154,16 @@ def _inherited(name: str, annotation: Any, models: Models, own: set[str]) -> dic
 
 
 def _optional(parameter: Parameter) -> Parameter:
-    kind = parameter.kind if isinstance(parameter.kind, OrNone) else OrNone(parameter.kind)
-    return replace(parameter, kind=kind, default=None)
+    value_type = parameter.type if isinstance(parameter.type, OrNone) else OrNone(parameter.type)
+    return replace(parameter, type=value_type, default=None)
 
 
 def _agree(one: Parameter, other: Parameter) -> bool:
-    return _same(one.kind, other.kind) and one.default == other.default
+    return _same(one.type, other.type) and one.default == other.default
 
 
-def _same(one: Kind, other: Kind) -> bool:
-    """Return whether two kinds take the same values; they may be written in different units."""
+def _same(one: ParameterType, other: ParameterType) -> bool:
+    """Return whether two types take the same values; they may be written in different units."""
     if isinstance(one, OrNone) and isinstance(other, OrNone):
         return _same(one.inner, other.inner)
     if isinstance(one, WithUnit) and isinstance(other, WithUnit):
@@ -171,7 +171,9 @@ def _same(one: Kind, other: Kind) -> bool:
     return one == other
 
 
-def filled(what: str, parameters: Iterable[Parameter], given: Mapping[str, Any]) -> dict[str, Any]:
+def complete_values(
+    what: str, parameters: Iterable[Parameter], given: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return the plain value of every parameter, checked, defaults filled in.
 
     Raises
@@ -187,7 +189,7 @@ def filled(what: str, parameters: Iterable[Parameter], given: Mapping[str, Any])
     _refuse_unknown(what, by_name, given)
     missing = [p for p in by_name.values() if p.required and p.name not in given]
     if missing:
-        listed = ", ".join(f"{p.name} ({p.kind})" for p in missing)
+        listed = ", ".join(f"{p.name} ({p.type})" for p in missing)
         raise UsageError(f"{what} needs a value for {listed}")
     return {
         p.name: p.check(given[p.name]) if p.name in given else p.default for p in by_name.values()
@@ -197,24 +199,24 @@ def filled(what: str, parameters: Iterable[Parameter], given: Mapping[str, Any])
 def read_texts(
     what: str, parameters: Iterable[Parameter], texts: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Return the plain values that texts from the command line mean; raises as `filled` does."""
+    """Return the plain values that texts from the command line mean; raises as `complete_values` does."""
     by_name = {p.name: p for p in parameters}
     _refuse_unknown(what, by_name, texts)
     return {name: by_name[name].read(text) for name, text in texts.items()}
 
 
-def arguments(parameters: Iterable[Parameter], plain: Mapping[str, Any]) -> dict[str, Any]:
+def build_arguments(parameters: Iterable[Parameter], plain: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the file's function receives: quantities as `Quantity`, lists as tuples."""
-    return {p.name: p.kind.build(plain[p.name]) for p in parameters}
+    return {p.name: p.type.build(plain[p.name]) for p in parameters}
 
 
-def in_si(
+def convert_to_si(
     parameters: Iterable[Parameter], plain: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Return plain values with quantities as SI numbers, and the SI unit of each that has one."""
     values: dict[str, Any] = dict(plain)
     units: dict[str, str] = {}
-    for name, built in arguments(parameters, plain).items():
+    for name, built in build_arguments(parameters, plain).items():
         several = built if isinstance(built, tuple) else (built,)
         if several and all(isinstance(q, Quantity) for q in several):
             numbers = [q.value for q in several]

@@ -18,8 +18,14 @@ from dendrosim.errors import (
     UsageError,
 )
 from dendrosim.library.docstrings import parameter_texts, sections
-from dendrosim.library.parameter_types import kind_of, written
-from dendrosim.library.parameters import filled, in_si, of_function, parameters_of, read_texts
+from dendrosim.library.parameter_types import parameter_type, to_text
+from dendrosim.library.parameters import (
+    complete_values,
+    convert_to_si,
+    parameters_of,
+    read_signature,
+    read_texts,
+)
 from dendrosim.units import Quantity, quantity
 
 TRANSFER = Literal["linear", "relu"]
@@ -44,7 +50,7 @@ DECLARED = [
     (Annotated[Quantity | None, "s"], None),
     (Quantity | None, None),
 ]
-KINDS = [kind_of(annotation, default) for annotation, default in DECLARED]
+TYPES = [parameter_type(annotation, default) for annotation, default in DECLARED]
 
 
 @pytest.mark.parametrize(
@@ -74,7 +80,7 @@ KINDS = [kind_of(annotation, default) for annotation, default in DECLARED]
     ],
 )
 def test_a_text_is_read_by_its_type(annotation, default, text, value):
-    read = kind_of(annotation, default).read(text)
+    read = parameter_type(annotation, default).read(text)
     assert read == value
     assert type(read) is type(value)
 
@@ -108,14 +114,14 @@ def test_a_text_is_read_by_its_type(annotation, default, text, value):
 )
 def test_a_text_that_does_not_fit_is_refused(annotation, default, text, error):
     with pytest.raises(error) as caught:
-        kind_of(annotation, default).read(text)
+        parameter_type(annotation, default).read(text)
     assert isinstance(caught.value, UsageError) == (error is UsageError)
 
 
-@given(kind=st.sampled_from(KINDS), text=st.text())
-def test_any_text_is_read_or_refused_in_our_words(kind, text):
+@given(value_type=st.sampled_from(TYPES), text=st.text())
+def test_any_text_is_read_or_refused_in_our_words(value_type, text):
     with suppress(DendrosimError):
-        kind.build(kind.read(text))
+        value_type.build(value_type.read(text))
 
 
 NEARLY = st.lists(
@@ -123,10 +129,10 @@ NEARLY = st.lists(
 )
 
 
-@given(kind=st.sampled_from(KINDS), parts=NEARLY)
-def test_texts_made_of_the_right_pieces_are_read_or_refused_in_our_words(kind, parts):
+@given(value_type=st.sampled_from(TYPES), parts=NEARLY)
+def test_texts_made_of_the_right_pieces_are_read_or_refused_in_our_words(value_type, parts):
     with suppress(DendrosimError):
-        kind.build(kind.read("".join(parts)))
+        value_type.build(value_type.read("".join(parts)))
 
 
 ANY_VALUE = st.recursive(
@@ -135,10 +141,10 @@ ANY_VALUE = st.recursive(
 )
 
 
-@given(kind=st.sampled_from(KINDS), value=ANY_VALUE)
-def test_any_python_value_is_taken_or_refused_in_our_words(kind, value):
+@given(value_type=st.sampled_from(TYPES), value=ANY_VALUE)
+def test_any_python_value_is_taken_or_refused_in_our_words(value_type, value):
     with suppress(DendrosimError):
-        kind.build(kind.check(value))
+        value_type.build(value_type.check(value))
 
 
 UNQUOTABLE = st.text().filter(lambda s: not ('"' in s and "'" in s))
@@ -147,24 +153,24 @@ FINITE = st.floats(allow_nan=False)
 
 @given(value=st.lists(FINITE).map(tuple))
 def test_lists_of_numbers_come_back(value):
-    assert kind_of(tuple[float, ...], ()).read(written(value)) == value
+    assert parameter_type(tuple[float, ...], ()).read(to_text(value)) == value
 
 
 @given(value=st.lists(UNQUOTABLE).map(tuple))
 def test_lists_of_texts_come_back(value):
-    assert kind_of(tuple[str, ...], ()).read(written(value)) == value
+    assert parameter_type(tuple[str, ...], ()).read(to_text(value)) == value
 
 
 @given(value=UNQUOTABLE | st.none())
 def test_optional_texts_come_back(value):
-    assert kind_of(str | None, None).read(written(value)) == value
+    assert parameter_type(str | None, None).read(to_text(value)) == value
 
 
 @given(value=st.floats(allow_nan=False, allow_infinity=False))
 def test_a_quantity_given_as_value_keeps_every_bit(value):
-    kind = kind_of(Quantity, "1 nS*mV")
+    value_type = parameter_type(Quantity, "1 nS*mV")
     given_value = Quantity(value, quantity("1 A").dimension)
-    assert kind.build(kind.check(given_value)) == given_value
+    assert value_type.build(value_type.check(given_value)) == given_value
 
 
 @pytest.mark.parametrize(
@@ -181,7 +187,7 @@ def test_a_quantity_given_as_value_keeps_every_bit(value):
     ],
 )
 def test_python_values_take_their_plain_form(annotation, value, plain):
-    checked = kind_of(annotation).check(value)
+    checked = parameter_type(annotation).check(value)
     assert checked == plain
     assert type(checked) is type(plain)
 
@@ -209,7 +215,7 @@ def test_python_values_take_their_plain_form(annotation, value, plain):
 )
 def test_python_values_of_another_type_are_refused(annotation, default, value, error):
     with pytest.raises(error):
-        kind_of(annotation, default).check(value)
+        parameter_type(annotation, default).check(value)
 
 
 @pytest.mark.parametrize(
@@ -217,7 +223,7 @@ def test_python_values_of_another_type_are_refused(annotation, default, value, e
 )
 def test_a_type_that_no_parameter_can_have_is_refused(annotation):
     with pytest.raises(SpecError, match="cannot be the type"):
-        kind_of(annotation)
+        parameter_type(annotation)
 
 
 # -- signatures -----------------------------------------------------------------------------------
@@ -240,11 +246,11 @@ def model(*, size: int = 2, tau: Quantity = "20 ms", transfer: TRANSFER = "relu"
     """
 
 
-MODELS = {"model": of_function(model, "", lambda name: ())}
+MODELS = {"model": read_signature(model, "", lambda name: ())}
 
 
 def declared(function, docstring=""):
-    return {p.name: p for p in of_function(function, docstring, MODELS.__getitem__)}
+    return {p.name: p for p in read_signature(function, docstring, MODELS.__getitem__)}
 
 
 def test_the_signature_is_the_parameter_list():
@@ -253,7 +259,7 @@ def test_the_signature_is_the_parameter_list():
     assert found["size"].doc == "Number of units."
     assert found["tau"].doc == "Time constant of the membrane."
     assert found["tau"].default == "20 ms"
-    assert found["tau"].kind.unit == "ms"
+    assert found["tau"].type.unit == "ms"
     assert found["transfer"].doc == ""
 
 
@@ -298,7 +304,7 @@ def test_leaving_out_what_is_not_there_is_an_error():
 def test_models_that_differ_in_a_parameter_leave_it_to_the_protocol(monkeypatch):
     def other(*, size: int = 5): ...
 
-    monkeypatch.setitem(MODELS, "other", of_function(other, "", lambda name: ()))
+    monkeypatch.setitem(MODELS, "other", read_signature(other, "", lambda name: ()))
 
     def ambiguous(**circuit: parameters_of("model", "other")): ...
 
@@ -337,12 +343,12 @@ def test_a_signature_that_is_no_parameter_list_is_refused(function):
 
 def test_defaults_are_filled_in_and_unknown_names_refused():
     parameters = declared(model).values()
-    assert filled("model 'm'", parameters, {"size": np.int64(3)}) == {
+    assert complete_values("model 'm'", parameters, {"size": np.int64(3)}) == {
         "size": 3,
         "tau": "20 ms",
         "transfer": "relu",
     }
-    for refuse in (filled, read_texts):
+    for refuse in (complete_values, read_texts):
         with pytest.raises(UnknownNameError, match=r"unknown parameter of model 'm' 'taw'.*'tau'"):
             refuse("model 'm'", parameters, {"taw": "5 ms"})
 
@@ -351,7 +357,7 @@ def test_a_required_parameter_must_be_given():
     def protocol(*, samples: int): ...
 
     with pytest.raises(UsageError, match=r"needs a value for samples \(integer\)"):
-        filled("protocol 'p'", declared(protocol).values(), {})
+        complete_values("protocol 'p'", declared(protocol).values(), {})
 
 
 def test_an_error_names_the_parameter_the_value_and_an_example():
@@ -367,7 +373,7 @@ def test_quantities_become_si_numbers_with_units():
     ): ...
 
     plain = {"tau": "5 ms", "levels": ("1 mV", "2 mV"), "n": 3}
-    values, units = in_si(declared(protocol).values(), plain)
+    values, units = convert_to_si(declared(protocol).values(), plain)
     assert values == {"tau": 0.005, "levels": [0.001, 0.002], "n": 3}
     assert units == {"tau": "s", "levels": "V"}
 
