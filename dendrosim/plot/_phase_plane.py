@@ -9,8 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 from dendrosim.errors import DendrosimError, NonFiniteError, ParameterError, ShapeError
 from dendrosim.plot._states import matching
 from dendrosim.plot.style import INK, PALETTE, axes, legend_right, si_label, styled
-from dendrosim.stability.fixed_points.fixed_point import TYPICAL, FixedPoint
+from dendrosim.stability.fixed_points.fixed_point import FixedPoint
 from dendrosim.stability.vector_field.flow import Flow
+from dendrosim.stability.vector_field.typical_scales import typical_size
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -139,7 +140,7 @@ def _span(flow: Flow, place: int, base: Array, marks: list[FixedPoint]) -> Range
     values = np.array([base[place], *(p.x[place] for p in marks)])
     wide = float(np.ptp(values))
     if wide <= 1e-6 * np.max(np.abs(values)):
-        wide = float(np.max(np.abs(values))) or TYPICAL.get(flow.units[place], 1.0)
+        wide = float(np.max(np.abs(values))) or typical_size(flow.units[place])
     return float(values.min()) - 0.5 * wide, float(values.max()) + 0.5 * wide
 
 

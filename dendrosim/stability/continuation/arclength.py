@@ -19,6 +19,7 @@ from dendrosim.errors import SpecError
 from dendrosim.stability.continuation.bordered_system import Rows
 from dendrosim.stability.spectrum.spectrum import spectrum
 from dendrosim.stability.vector_field.flow import Flow
+from dendrosim.stability.vector_field.typical_scales import scales_by_unit
 
 Array = NDArray[np.float64]
 Modes = NDArray[np.complex128]
@@ -32,8 +33,8 @@ SETTLED = 1e-9
 EXACT = 1e-14
 """A distance from the curve, in scaled units, that no Newton step improves."""
 
-USUAL = {"V": 1e-2, "A": 1e-10, "S": 1e-8}
-"""Scales of states that are all zero at the start: what is usual in a neuron; for other units 1."""
+NEGLIGIBLE = 1e-9
+"""Fraction of the typical size below which the states at the start are rounding errors of zero, not a scale."""
 
 NUDGE = 1e-6
 """Step along the tangent, in scaled units, over which eigenvalues are compared for their speed."""
@@ -117,7 +118,8 @@ class Curve:
 
     def __init__(self, field: Flow, parameter: str, start: float, stop: float, x: Array) -> None:
         self.field, self.parameter, self.start, self.stop = field, parameter, start, stop
-        self.scale = _scales(field, x) * np.sqrt(field.size)
+        sizes = np.maximum(np.abs(x), np.abs(np.asarray(field.start, float)))
+        self.scale = scales_by_unit(field.units, sizes, NEGLIGIBLE) * np.sqrt(field.size)
         self.rates = np.zeros(field.size)
 
     def scaled(self, x: Array, value: float) -> Array:
@@ -230,15 +232,3 @@ class Curve:
     def modes(self, u: Array, fixed: Array) -> Modes:
         """Return the eigenvalues at u by descending real part, without the k zero modes of symmetries."""
         return spectrum(self.jacobian(u), fixed).without_symmetries
-
-
-def _scales(field: Flow, x: Array) -> Array:
-    """Return one scale per state: the largest size that a state of its unit has at the start, or a usual one."""
-    units = np.asarray(field.units)
-    size = np.maximum(np.abs(x), np.abs(np.asarray(field.start, float)))
-    scales = np.ones(len(x))
-    for unit in np.unique(units):
-        usual = USUAL.get(str(unit), 1.0)
-        largest = np.max(size[units == unit])
-        scales[units == unit] = largest if largest > 1e-9 * usual else usual
-    return scales

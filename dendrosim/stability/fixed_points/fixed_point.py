@@ -15,6 +15,7 @@ from dendrosim.stability.fixed_points.scaling import Scaled, rescaled
 from dendrosim.stability.spectrum.components import Eigenvalues
 from dendrosim.stability.spectrum.spectrum import Spectrum, Verdict, spectrum
 from dendrosim.stability.vector_field.flow import Flow, check_flow, number_of, numbers_of
+from dendrosim.stability.vector_field.typical_scales import scales_by_unit
 from dendrosim.units import as_whole_number
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ Vector = NDArray[np.float64]
 
 SAME = 1e-6
 """Distance, relative to the scale, and relative difference of eigenvalues up to which two points are one."""
-TYPICAL = {"V": 1e-2, "A": 1e-10, "S": 1e-9}
-"""Size of a state of that unit where the start gives none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -261,13 +260,7 @@ def _scale(flow: Flow, start: Vector, scale: ArrayLike | None) -> Vector:
         if not np.all(np.isfinite(given) & (given > 0.0)):
             raise ParameterError("scale must be positive")
         return np.broadcast_to(given, flow.size).copy()
-    units = np.asarray(flow.units)
-    sizes = np.ones(flow.size)
-    for unit in set(flow.units):
-        chosen = units == unit
-        largest = float(np.max(np.abs(start[chosen])))
-        sizes[chosen] = largest if 0.0 < largest < np.inf else TYPICAL.get(unit, 1.0)
-    return sizes
+    return scales_by_unit(flow.units, np.abs(start))
 
 
 def _point(scaled: Scaled, attempt: Attempt) -> FixedPoint:

@@ -1,0 +1,53 @@
+"""Typical size of a state by its unit: what counts as a large or a small change of that state.
+
+Volts, amperes and rates differ by ten orders of magnitude, so that searches for fixed points and continuation
+measure every state in units of a typical size of its kind.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from dendrosim.arrays import Array
+
+TYPICAL_SIZES = {
+    "V": 1e-2,  # 10 mV: by this much membrane potentials of rest, threshold and plateau differ
+    "A": 1e-10,  # 100 pA: a current that moves a soma of 10 nS leak by 10 mV
+    "S": 1e-8,  # 10 nS: leaks and dendritic couplings are 1 to 30 nS in the shipped models
+    "F": 1e-10,  # 100 pF: somata and dendrites have 20 to 400 pF in the shipped models
+    "Hz": 1.0,  # rates of events and bursts are 1 to 10 Hz
+}
+"""Typical size of a state in SI units, by the unit's name; 1 for units that are not listed."""
+
+
+def typical_size(unit: str) -> float:
+    """Return the typical size, in SI units, of a state of the unit `unit` (as `Flow.units` names it)."""
+    return TYPICAL_SIZES.get(unit, 1.0)
+
+
+def scales_by_unit(units: Sequence[str], sizes: Array, negligible: float = 0.0) -> Array:
+    """Return one scale per state: the largest size among the states of its unit, or the typical size.
+
+    Parameters
+    ----------
+    units : sequence of str, length n
+        The unit of each state.
+    sizes : array, shape (n,)
+        Absolute values of the states, in SI units.
+    negligible : float
+        Fraction of the typical size up to which a largest size counts as zero.
+
+    Returns
+    -------
+    array, shape (n,)
+        In SI units, positive. States of one unit share one scale, which is the typical size where the largest
+        size is zero, negligible or not finite.
+    """
+    names = np.asarray(units)
+    scales = np.ones(len(sizes))
+    for unit in np.unique(names):
+        typical = typical_size(str(unit))
+        largest = float(np.max(sizes[names == unit]))
+        usable = negligible * typical < largest < np.inf
+        scales[names == unit] = largest if usable else typical
+    return scales
