@@ -11,7 +11,8 @@ from functools import lru_cache
 from dendrosim.circuit.circuit_data import CircuitData
 from dendrosim.errors import StorageError
 from dendrosim.machine import brian_import as brian
-from dendrosim.machine.cache import cache_folder, code_digest, writable_folder
+from dendrosim.machine.cache import cache_folder, writable_folder
+from dendrosim.machine.code_digest import code_digest
 
 
 def check_once(circuit: CircuitData) -> None:

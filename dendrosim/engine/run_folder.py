@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dendrosim.errors import ResumeError, SpecError, StorageError
-from dendrosim.machine.cache import code_digest
+from dendrosim.machine.code_digest import code_digest
 from dendrosim.machine.packages import package_version
 from dendrosim.protocol.protocol import Protocol
 

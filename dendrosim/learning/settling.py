@@ -7,7 +7,11 @@ from collections.abc import Mapping
 
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.errors import ParameterError, StorageError
-from dendrosim.machine.cache import cache_folder, code_digest, writable_folder
+from dendrosim.machine.cache import cache_folder, writable_folder
+from dendrosim.machine.code_digest import GENERATED_CODE, code_digest
+
+_PARTS = (*GENERATED_CODE, "stability", "learning/settling")
+"""Parts of the package that decide the rate of the slowest mode."""
 
 
 def slowest_rate(circuit: Circuit, gates: Mapping[str, float] | None = None) -> float:
@@ -21,7 +25,7 @@ def slowest_rate(circuit: Circuit, gates: Mapping[str, float] | None = None) -> 
     ParameterError
         If a mode grows: the circuit does not come to rest.
     """
-    text = json.dumps([circuit.to_json(), sorted((gates or {}).items()), code_digest()])
+    text = json.dumps([circuit.to_json(), sorted((gates or {}).items()), code_digest(_PARTS)])
     name = hashlib.sha256(text.encode()).hexdigest()
     try:
         rate = float((cache_folder() / "slowest" / name).read_text())

@@ -5,23 +5,13 @@ always safe.
 """
 
 import fcntl
-import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 
 from dendrosim.errors import StorageError
-from dendrosim.machine.packages import package_version
-
-_WITHOUT_EFFECT = (
-    "models", "protocols", "tasks", "plot", "analysis", "stability", "cli", "console", "summaries",
-    "outputs", "results", "storage", "disk", "experiment", "measurement", "library", "catalogue", "docstrings",
-    "kinds", "parameters", "running",
-)  # fmt: skip
-"""Parts of dendrosim on which no generated code depends."""
 
 
 def cache_folder() -> Path:
@@ -70,19 +60,3 @@ def locked(path: Path) -> Iterator[None]:
         ) from None
     with file:  # closing releases
         yield
-
-
-@lru_cache(maxsize=1)
-def code_digest() -> str:
-    """Return a hash of dendrosim's own code and of the versions that decide what is generated."""
-    digest = hashlib.sha256()
-    root = Path(__file__).parents[1]
-    for path in sorted(root.rglob("*")):
-        inside = path.relative_to(root).parts
-        if inside[0].removesuffix(".py") in _WITHOUT_EFFECT:
-            continue
-        if path.suffix in (".py", ".h", ".cpp", ".cu", ".cuh"):
-            digest.update(str(path.relative_to(root)).encode() + path.read_bytes())
-    for package in ("brian2", "numpy", "sympy", "scipy-openblas32"):
-        digest.update(f"{package} {package_version(package)}".encode())
-    return digest.hexdigest()

@@ -14,7 +14,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from dendrosim.errors import BackendMissingError, CompilationError, StorageError
-from dendrosim.machine.cache import code_digest, locked, writable_folder
+from dendrosim.machine.cache import locked, writable_folder
+from dendrosim.machine.code_digest import code_digest
 
 # -ffast-math, without which loops over cells are not vectorised, less two of its parts. Numbers that are not
 # finite must stay what they are, for the guard stops a run by them; and terms must be added in the order in which

@@ -16,7 +16,8 @@ from dendrosim.engine.plan.signal_slots import slots
 from dendrosim.engine.task import Progress
 from dendrosim.errors import CompilationError, StorageError
 from dendrosim.machine import brian_import as brian
-from dendrosim.machine.cache import code_digest, locked, writable_folder
+from dendrosim.machine.cache import locked, writable_folder
+from dendrosim.machine.code_digest import code_digest
 from dendrosim.protocol.protocol import Protocol
 
 
