@@ -6,6 +6,9 @@ it is first used, so that `import dendrosim` imports nothing else.
 
 import lazy_loader
 
+_FOUND_BY_THEMSELVES = ("circuit.connectivity", "circuit.initial_values", "signals")
+"""Folders in which each file adds a public class, also one that the stub does not list."""
+
 _look_up, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 
@@ -18,11 +21,13 @@ def __getattr__(name: str) -> object:
         return _look_up(name)
     except AttributeError:
         pass
-    if name[:1].isupper():  # a signal, connection rule or distribution of which a new file adds one
-        from dendrosim import signals
+    if name[:1].isupper():  # a class whose file the stub does not list yet
+        from dendrosim.discovery import classes_in
 
-        if hasattr(signals, name):
-            return getattr(signals, name)
+        for folder in _FOUND_BY_THEMSELVES:
+            found = classes_in(f"{__name__}.{folder}", object)
+            if name in found:
+                return found[name]
     from dendrosim.errors import suggestion
 
     raise AttributeError(f"module 'dendrosim' has no attribute {name!r}{suggestion(name, __all__)}")

@@ -6,6 +6,7 @@ arrays, and tuples or mappings of these. Two specs are equal if their JSON is.
 
 import base64
 import hashlib
+import inspect
 import json
 import zlib
 from collections.abc import Callable, Mapping
@@ -16,25 +17,36 @@ from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
+from dendrosim.discovery import classes_in, modules_in
 from dendrosim.errors import SpecError
 from dendrosim.units import Quantity
 
 T = TypeVar("T")
 
-_WRONG_KIND = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError)
+_WRONG_TYPE = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError)
 
 
 @dataclass(frozen=True, eq=False)
 class Spec:
-    """Base of every specification object: JSON, equality, hashing, and copies with changes."""
+    """Base of every specification object: JSON, equality, hashing, and copies with changes.
 
-    _kinds: ClassVar[dict[str, type["Spec"]]] = {}
+    A base class whose derived classes are found by themselves, one file each, names their package in `folder`.
+    """
+
+    folder: ClassVar[str | None] = None
+    _classes: ClassVar[dict[str, type["Spec"]]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        Spec._kinds[cls.__name__] = cls
+        Spec._classes[cls.__name__] = cls
         if "__post_init__" in vars(cls):
-            cls.__post_init__ = _refusing(cls.__post_init__)  # type: ignore[attr-defined]
+            cls.__post_init__ = _refuse_wrong_types(cls.__post_init__)  # type: ignore[attr-defined]
+
+    @classmethod
+    def choices(cls) -> tuple[str, ...]:
+        """Return the names of the classes in `folder` of which there can be values."""
+        found = {} if cls.folder is None else classes_in(cls.folder, cls)
+        return tuple(sorted(n for n, c in found.items() if not inspect.isabstract(c)))
 
     def to_json(self) -> str:
         """Return canonical JSON: sorted keys, no spaces, arrays as compressed bytes."""
@@ -51,7 +63,7 @@ class Spec:
         """
         try:
             value = decode(json.loads(text))
-        except (*_WRONG_KIND, RuntimeError, zlib.error) as error:
+        except (*_WRONG_TYPE, RuntimeError, zlib.error) as error:
             raise SpecError(f"not the JSON of a {cls.__name__}: {error}") from None
         if not isinstance(value, cls):
             raise SpecError(f"expected the JSON of a {cls.__name__}, got a {type(value).__name__}")
@@ -77,14 +89,14 @@ class Spec:
         return hash(self.to_json())
 
 
-def _refusing(validate: Callable[[Any], None]) -> Callable[[Any], None]:
-    """Let a validation that stumbles over a value of the wrong kind, such as None, say so as SpecError."""
+def _refuse_wrong_types(validate: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Return a validation that raises SpecError where a value of a wrong type, such as None, makes it fail."""
 
     @wraps(validate)
     def checked(self: Any) -> None:
         try:
             validate(self)
-        except _WRONG_KIND as error:
+        except _WRONG_TYPE as error:
             raise SpecError(
                 f"{type(self).__name__}: a field holds a value of the wrong kind: {error}"
             ) from error
@@ -150,6 +162,14 @@ def decode(value: Any) -> Any:
         return {k: decode(v) for k, v in value["items"].items()}
     if kind == "float":
         return float(value["repr"])
-    if kind not in Spec._kinds:
-        raise SpecError(f"unknown kind {kind!r} in JSON")
-    return Spec._kinds[kind](**{k: decode(v) for k, v in value.items() if k != "kind"})
+    return _spec_class(kind)(**{k: decode(v) for k, v in value.items() if k != "kind"})
+
+
+def _spec_class(name: Any) -> type[Spec]:
+    """Return a class by its name; folders whose files are found by themselves are imported only if need be."""
+    if name not in Spec._classes:
+        for folder in {c.folder for c in Spec._classes.values()} - {None}:
+            modules_in(folder)
+    if name not in Spec._classes:
+        raise SpecError(f"unknown kind {name!r} in JSON")
+    return Spec._classes[name]

@@ -10,7 +10,11 @@ from hypothesis import strategies as st
 from reference_problems import PROBLEMS, chain, leaky, leaky_protocol, microcircuit
 
 from dendrosim.circuit.circuit import Circuit
-from dendrosim.circuit.initial_values import Fixed, Identity, Initial, Normal, Uniform
+from dendrosim.circuit.initial_values.base import Initial
+from dendrosim.circuit.initial_values.fixed import Fixed
+from dendrosim.circuit.initial_values.identity import Identity
+from dendrosim.circuit.initial_values.normal import Normal
+from dendrosim.circuit.initial_values.uniform import Uniform
 from dendrosim.circuit.matrix import Matrix, Projection
 from dendrosim.circuit.population import Population
 from dendrosim.engine import run
@@ -166,7 +170,7 @@ def test_specs_that_differ_in_one_number_differ():
 
 def kinds():
     """Every class of spec, each once."""
-    return sorted({c for c in Spec._kinds.values()}, key=lambda c: c.__name__)
+    return sorted({c for c in Spec._classes.values()}, key=lambda c: c.__name__)
 
 
 @pytest.mark.parametrize("kind", kinds(), ids=lambda c: c.__name__)

@@ -11,11 +11,11 @@ import numpy as np
 
 from dendrosim.circuit.check import check_once
 from dendrosim.circuit.circuit_data import CircuitData, Owner
-from dendrosim.circuit.initial_values import Derived, Fixed, Identity
+from dendrosim.circuit.initial_values.derived import Derived
+from dendrosim.circuit.initial_values.fixed import Fixed
 from dendrosim.circuit.matrix import Matrix, Projection
 from dendrosim.circuit.pathway import WEIGHT, Pathway
 from dendrosim.circuit.validation import (
-    check_fixed,
     check_name,
     check_symbol,
     gate_value,
@@ -122,9 +122,7 @@ class Circuit(CircuitData):
 
     def _check_matrix(self, matrix: Matrix) -> None:
         shape = self.shape(matrix)
-        check_fixed(f"Matrix {matrix.name!r}: initial value", matrix.initial, shape)
-        if isinstance(matrix.initial, Identity) and shape[0] != shape[1]:
-            raise ShapeError(f"Matrix {matrix.name!r}: Identity needs a square matrix, not {shape}")
+        matrix.initial.check(f"Matrix {matrix.name!r}: initial value", shape)
         if isinstance(matrix.initial, Derived):
             self._check_derived(matrix, matrix.initial)
         if matrix.inverse_of is not None:

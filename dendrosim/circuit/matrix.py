@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dendrosim.circuit.initial_values import initial
+from dendrosim.circuit.initial_values.coercion import as_initial
 from dendrosim.circuit.validation import (
     check_name,
     check_symbol,
@@ -51,7 +51,7 @@ class Matrix(Spec):
             raise SpecError(
                 f"{where}: the inverse of {self.inverse_of!r} cannot have plasticity of its own; leave it out"
             )
-        self._set(initial=initial(self.initial), parameters=quantities(where, self.parameters))
+        self._set(initial=as_initial(self.initial), parameters=quantities(where, self.parameters))
         for name, value in self.parameters.items():
             if not value.scalar:
                 raise ShapeError(f"{where}: parameter {name!r} must be one number")

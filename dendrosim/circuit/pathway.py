@@ -6,8 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from dendrosim.circuit.connectivity import AllToAll, Connections, Pairings
-from dendrosim.circuit.initial_values import Fixed, Identity, Initial, initial
+from dendrosim.circuit.connectivity.all_to_all import AllToAll
+from dendrosim.circuit.connectivity.base import Connections
+from dendrosim.circuit.initial_values.base import Initial
+from dendrosim.circuit.initial_values.coercion import as_initial
+from dendrosim.circuit.initial_values.fixed import Fixed
 from dendrosim.circuit.validation import check_name, check_symbol, quantities, same_unit
 from dendrosim.equations.assignments import statements
 from dendrosim.equations.declarations import Declaration, declarations
@@ -78,14 +81,13 @@ class Pathway(Spec):
         check_name(where, self.name)
         if not isinstance(self.connect, Connections):
             raise SpecError(
-                f"{where}: connect is {self.connect!r}; it must be one of AllToAll, OneToOne, Probability, "
-                "InDegree, Pairings"
+                f"{where}: connect is {self.connect!r}; it must be one of {', '.join(Connections.choices())}"
             )
         self._set(
             parameters=quantities(where, self.parameters),
-            initial=frozen_mapping({k: initial(v) for k, v in self.initial.items()}),
-            weight=None if self.weight is None else initial(self.weight),
-            delay=None if self.delay is None else initial(self.delay),
+            initial=frozen_mapping({k: as_initial(v) for k, v in self.initial.items()}),
+            weight=None if self.weight is None else as_initial(self.weight),
+            delay=None if self.delay is None else as_initial(self.delay),
         )
         with located(where):
             declared = {d.name: d for d in declarations(self.equations)}
@@ -168,17 +170,17 @@ class Pathway(Spec):
         self._check_start(f"{where}: delay", self.delay)
 
     def _check_start(self, where: str, value: Initial) -> None:
-        count = len(self.connect.pre) if isinstance(self.connect, Pairings) else None
-        if isinstance(value, Fixed):
-            if not value.value.scalar and np.shape(value.value.value) != (count,):
-                one_each = f", or {count} numbers" if count is not None else ""
-                raise ShapeError(
-                    f"{where} must be one number or a distribution such as Uniform{one_each}"
-                )
-            if not np.all(np.isfinite(value.value.value)):
-                raise ParameterError(f"{where} is not finite")
-        elif isinstance(value, Identity):
-            raise ShapeError(f"{where}: Identity is for matrices; use Normal or Uniform")
+        count = self.connect.count
+        if (
+            isinstance(value, Fixed)
+            and not value.value.scalar
+            and np.shape(value.value.value) != (count,)
+        ):
+            one_each = f", or {count} numbers" if count is not None else ""
+            raise ShapeError(
+                f"{where} must be one number or a distribution such as Uniform{one_each}"
+            )
+        value.check(where, (count or 0,))
 
 
 def _single(value: Initial) -> bool:

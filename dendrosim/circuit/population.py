@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from dendrosim.circuit.initial_values import initial
+from dendrosim.circuit.initial_values.coercion import as_initial
 from dendrosim.circuit.validation import (
-    check_fixed,
     check_name,
     check_symbol,
     quantities,
@@ -93,7 +92,7 @@ class Population(Spec):
                 {k: None if v is None else quantity(v) for k, v in inputs.items()}
             ),
             parameters=quantities(where, self.parameters),
-            initial=frozen_mapping({k: initial(v) for k, v in self.initial.items()}),
+            initial=frozen_mapping({k: as_initial(v) for k, v in self.initial.items()}),
         )
         with located(where):
             declared = {d.name: d for d in declarations(self.equations)}
@@ -143,7 +142,7 @@ class Population(Spec):
             if name not in states:
                 raise UnknownMemberError(f"state of {where} given an initial value", name, states)
             same_unit(f"{where}: initial value of {name!r}", value, declared[name].unit)
-            check_fixed(f"{where}: initial value of {name!r}", value, (self.size,))
+            value.check(f"{where}: initial value of {name!r}", (self.size,))
         for name, value in self.parameters.items():
             if name in declared:
                 if name not in plain or name in self.inputs:

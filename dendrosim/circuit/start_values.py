@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dendrosim.circuit.circuit import Circuit
-from dendrosim.circuit.initial_values import Derived, Fixed, Normal, Uniform
+from dendrosim.circuit.initial_values.derived import Derived
+from dendrosim.circuit.initial_values.fixed import Fixed
 from dendrosim.circuit.matrix import Matrix
 from dendrosim.circuit.population import LAST_SPIKE
 from dendrosim.errors import ParameterError
@@ -26,14 +27,14 @@ def drawn(circuit: Circuit, name: str, shape: tuple[int, int], seed: int) -> NDA
         start = circuit.matrix(name).initial
         if isinstance(start, Derived):
             of = circuit.matrix(start.matrix)
-            return start.derive(drawn(circuit, of.name, circuit.shape(of), seed))
+            return start.compute(drawn(circuit, of.name, circuit.shape(of), seed))
         return start.sample(shape, rng)
     population, _, variable = name.partition(".")
     missing = LONG_AGO if variable == LAST_SPIKE else 0.0
     start = circuit.population(population).initial.get(variable, Fixed(missing))
-    if isinstance(start, Normal | Uniform):
-        return start.sample(shape, rng)
-    return np.repeat(start.sample(shape[:1], rng)[:, None], shape[1], axis=1)
+    if isinstance(start, Fixed):  # one number per unit, the same in every sample
+        return np.repeat(start.sample(shape[:1], rng)[:, None], shape[1], axis=1)
+    return start.sample(shape, rng)
 
 
 def inverse(matrix: Matrix, weights: NDArray[Any]) -> NDArray[np.float64]:

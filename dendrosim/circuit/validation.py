@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from dendrosim.circuit.initial_values import Fixed, Initial
+from dendrosim.circuit.initial_values.base import Initial
 from dendrosim.equations.transfer import CALLS
-from dendrosim.errors import ParameterError, ShapeError, SpecError, UnitError, located
+from dendrosim.errors import ParameterError, SpecError, UnitError, located
 from dendrosim.spec import frozen_mapping
 from dendrosim.units import DIMENSIONLESS, Dimension, Quantity, quantity, unit, unit_name
 
@@ -66,22 +66,11 @@ def same_unit(where: str, value: Quantity | Initial, text: str) -> None:
     dimension: Dimension
     with located(where):
         dimension, _ = unit(text)
-    zero = isinstance(value, Fixed) and not np.any(value.value.value)
+    zero = isinstance(value, Initial) and value.zero
     if value.dimension != dimension and not zero:
         raise UnitError(
             f"{where} is in {unit_name(value.dimension)}; it must be in {unit_name(dimension)}"
         )
-
-
-def check_fixed(where: str, value: Initial, shape: tuple[int, ...]) -> None:
-    if isinstance(value, Fixed):
-        given = np.shape(value.value.value)
-        if given not in ((), shape):
-            raise ShapeError(
-                f"{where} has shape {given}; it must be one number or of shape {shape}"
-            )
-        if not np.all(np.isfinite(value.value.value)):
-            raise ParameterError(f"{where} is not finite")
 
 
 def check_name(where: str, name: str) -> None:

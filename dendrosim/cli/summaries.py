@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dendrosim.circuit.circuit import Circuit
-from dendrosim.circuit.initial_values import Fixed
+from dendrosim.circuit.initial_values.fixed import Fixed
 from dendrosim.cli.console import SHOWN_ELEMENTS, readable, shape
 from dendrosim.library.loading import Description
 from dendrosim.library.parameter_types import to_text

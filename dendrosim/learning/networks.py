@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dendrosim.circuit.circuit import Circuit
-from dendrosim.circuit.initial_values import Copy, WellConditioned
+from dendrosim.circuit.initial_values.copy import Copy
+from dendrosim.circuit.initial_values.well_conditioned import WellConditioned
 from dendrosim.errors import ParameterError, UnknownNameError
 from dendrosim.learning import cycle as cycles
 from dendrosim.library import loading as library

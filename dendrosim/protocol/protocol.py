@@ -10,7 +10,7 @@ from os import PathLike
 
 import numpy as np
 
-from dendrosim.circuit.initial_values import Fixed, Initial, Uniform
+from dendrosim.circuit.initial_values.base import Initial
 from dendrosim.circuit.population import SPIKE
 from dendrosim.errors import ParameterError, ShapeError, SpecError, UnknownMemberError, located
 from dendrosim.protocol.phases import Block, Recording
@@ -245,12 +245,8 @@ def check_protocol(given: object) -> None:
 
 def check_delay(where: str, delay: Initial | None, dt: float) -> None:
     """Raise ParameterError if a pathway's delay can be shorter than a time step of `dt` seconds."""
-    least = float("inf")
-    if isinstance(delay, Fixed):
-        least = float(np.min(delay.value.value, initial=least))
-    elif isinstance(delay, Uniform):
-        least = float(delay.low.value)
-    if least < dt * (1 - 1e-9):
+    least = None if delay is None else delay.least
+    if least is not None and least < dt * (1 - 1e-9):
         raise ParameterError(
             f"{where}: delay is {least * 1e3:g} ms; it must be at least one time step, {dt * 1e3:g} ms "
             "(leave it out for an effect at the end of the step of the spike)"

@@ -29,6 +29,8 @@ from dendrosim.units import Dimension, Quantity, quantity, unit, unit_name
 class Signal(Spec, ABC):
     """Base of every signal."""
 
+    folder: ClassVar[str | None] = __package__
+
     @abstractmethod
     def check(self, where: str, dimension: Dimension, size: int) -> None:
         """Raise UnitError or ShapeError if the signal does not fit an input of `size` units."""

@@ -11,7 +11,7 @@ from scipy.optimize import brentq
 from scipy.special import gammainc
 
 from dendrosim.analysis import target_propagation as tp
-from dendrosim.circuit.initial_values import WellConditioned
+from dendrosim.circuit.initial_values.well_conditioned import WellConditioned
 from dendrosim.errors import ParameterError, ShapeError
 
 MUS = (0.1, 0.2, 0.3, 0.4, 0.5)

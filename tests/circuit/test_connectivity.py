@@ -6,8 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dendrosim.circuit.circuit import Circuit
-from dendrosim.circuit.connectivity import AllToAll, InDegree, OneToOne, Pairings, Probability
-from dendrosim.circuit.initial_values import Normal, Uniform
+from dendrosim.circuit.connectivity.all_to_all import AllToAll
+from dendrosim.circuit.connectivity.in_degree import InDegree
+from dendrosim.circuit.connectivity.one_to_one import OneToOne
+from dendrosim.circuit.connectivity.pairings import Pairings
+from dendrosim.circuit.connectivity.probability import Probability
+from dendrosim.circuit.initial_values.normal import Normal
+from dendrosim.circuit.initial_values.uniform import Uniform
 from dendrosim.circuit.pathway import Pathway
 from dendrosim.circuit.population import Population
 from dendrosim.engine.plan.synapse_tables import wirings

@@ -3,8 +3,10 @@
 import pytest
 
 from dendrosim.circuit.circuit import Circuit
-from dendrosim.circuit.connectivity import AllToAll, Pairings
-from dendrosim.circuit.initial_values import Identity, Uniform
+from dendrosim.circuit.connectivity.all_to_all import AllToAll
+from dendrosim.circuit.connectivity.pairings import Pairings
+from dendrosim.circuit.initial_values.identity import Identity
+from dendrosim.circuit.initial_values.uniform import Uniform
 from dendrosim.circuit.matrix import Matrix
 from dendrosim.circuit.pathway import Pathway
 from dendrosim.circuit.population import Population
@@ -218,7 +220,7 @@ BROKEN = {
             "post": "silent", "on_pre": "z_post += u*learn", "weight": None, "on_post": "u = 1"}),
         SpecError, "Pathway 'rec': population 'silent' has no threshold", "give it one"),
     "connections as text": (
-        path(connect="all"), SpecError, "Pathway 'rec': connect is 'all'", "AllToAll, OneToOne"),
+        path(connect="all"), SpecError, "Pathway 'rec': connect is 'all'", "AllToAll, InDegree, OneToOne"),
     "connections as a class": (path(connect=AllToAll), SpecError, "Pathway 'rec': connect is", "AllToAll"),
     # what pathways say
     "compartment that is not there": (

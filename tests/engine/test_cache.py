@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from reference_problems import chain, chain_protocol, leaky_protocol
 
-from dendrosim.circuit.initial_values import Normal
+from dendrosim.circuit.initial_values.normal import Normal
 from dendrosim.engine import run
 from dendrosim.engine.cpp import toolchain
 from dendrosim.engine.standalone import process as execute

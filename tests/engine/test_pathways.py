@@ -12,8 +12,13 @@ from reference_problems import BACKENDS
 from test_spiking import gap, spike_table
 
 from dendrosim.circuit.circuit import Circuit
-from dendrosim.circuit.connectivity import AllToAll, InDegree, OneToOne, Pairings, Probability
-from dendrosim.circuit.initial_values import Normal, Uniform
+from dendrosim.circuit.connectivity.all_to_all import AllToAll
+from dendrosim.circuit.connectivity.in_degree import InDegree
+from dendrosim.circuit.connectivity.one_to_one import OneToOne
+from dendrosim.circuit.connectivity.pairings import Pairings
+from dendrosim.circuit.connectivity.probability import Probability
+from dendrosim.circuit.initial_values.normal import Normal
+from dendrosim.circuit.initial_values.uniform import Uniform
 from dendrosim.circuit.pathway import Pathway
 from dendrosim.circuit.population import Population
 from dendrosim.engine import run

@@ -29,7 +29,9 @@ from reference_problems import (
 from scipy.integrate import solve_ivp
 
 from dendrosim.circuit.circuit import Circuit
-from dendrosim.circuit.initial_values import Identity, Normal, Uniform
+from dendrosim.circuit.initial_values.identity import Identity
+from dendrosim.circuit.initial_values.normal import Normal
+from dendrosim.circuit.initial_values.uniform import Uniform
 from dendrosim.circuit.matrix import Matrix, Projection
 from dendrosim.circuit.population import Population
 from dendrosim.engine import run

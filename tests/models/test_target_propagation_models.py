@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.special import gammainc
 
 import dendrosim as ds
-from dendrosim.circuit.initial_values import WellConditioned
+from dendrosim.circuit.initial_values.well_conditioned import WellConditioned
 
 BACKENDS = ("numpy", "cython", "cpp")
 TAU = 10e-3

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.circuit_data import Owner
-from dendrosim.circuit.initial_values import Fixed
+from dendrosim.circuit.initial_values.fixed import Fixed
 from dendrosim.circuit.matrix import Matrix
 from dendrosim.circuit.pathway import WEIGHT as SYNAPSE_WEIGHT
 from dendrosim.circuit.population import LAST_SPIKE, Population

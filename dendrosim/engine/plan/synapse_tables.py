@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dendrosim.circuit.initial_values import Fixed
+from dendrosim.circuit.initial_values.fixed import Fixed
 from dendrosim.circuit.pathway import Pathway
 from dendrosim.errors import MemoryLimitError, ParameterError
 from dendrosim.machine.memory import available, readable

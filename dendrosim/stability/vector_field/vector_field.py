@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dendrosim.circuit.circuit import Circuit
-from dendrosim.circuit.initial_values import Derived
+from dendrosim.circuit.initial_values.derived import Derived
 from dendrosim.circuit.matrix import Matrix
 from dendrosim.circuit.population import LAST_SPIKE, Population
 from dendrosim.circuit.start_values import LONG_AGO, drawn, inverse
@@ -331,7 +331,7 @@ def _weights(
     initial = matrix.initial
     if isinstance(initial, Derived) and initial.matrix in values:
         of = circuit.matrix(initial.matrix)
-        return initial.derive(_given(values, of.name, circuit.shape(of)))
+        return initial.compute(_given(values, of.name, circuit.shape(of)))
     return drawn(circuit, matrix.name, shape, seed)
 
 

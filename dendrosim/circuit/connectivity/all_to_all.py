@@ -1,0 +1,21 @@
+"""Every unit connected with every other."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dendrosim.circuit.connectivity.base import Connections, Pairs, without_self
+
+
+@dataclass(frozen=True, eq=False)
+class AllToAll(Connections):
+    """Every unit with every other."""
+
+    self_connections: bool = True
+
+    def expected(self, post: int, pre: int) -> float:
+        return post * pre
+
+    def draw(self, post: int, pre: int, same: bool, rng: np.random.Generator) -> Pairs:
+        to, from_ = np.divmod(np.arange(post * pre, dtype=np.int64), pre)
+        return without_self(to, from_) if same and not self.self_connections else (to, from_)

@@ -1,0 +1,26 @@
+"""Each unit connected with the unit of the same number."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dendrosim.circuit.connectivity.base import Connections, Pairs
+from dendrosim.errors import ShapeError
+
+
+@dataclass(frozen=True, eq=False)
+class OneToOne(Connections):
+    """Unit i with unit i."""
+
+    def check(self, where: str, post: int, pre: int, same: bool) -> None:
+        if post != pre:
+            raise ShapeError(
+                f"{where}: OneToOne connects populations of one size, not {pre} with {post} units"
+            )
+
+    def expected(self, post: int, pre: int) -> float:
+        return post
+
+    def draw(self, post: int, pre: int, same: bool, rng: np.random.Generator) -> Pairs:
+        units = np.arange(pre, dtype=np.int64)
+        return units, units

@@ -1,0 +1,46 @@
+"""Every pair of units connected independently, with one probability."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dendrosim.circuit.connectivity.all_to_all import AllToAll
+from dendrosim.circuit.connectivity.base import Connections, Pairs, without_self
+from dendrosim.errors import ParameterError
+
+
+@dataclass(frozen=True, eq=False)
+class Probability(Connections):
+    """Every pair by itself with the same probability."""
+
+    probability: float
+    self_connections: bool = True
+
+    def __post_init__(self) -> None:
+        if isinstance(self.probability, bool) or not 0 <= float(self.probability) <= 1:
+            raise ParameterError(
+                f"Probability is {self.probability!r}; it must be a number from 0 to 1"
+            )
+        self._set(probability=float(self.probability))
+
+    def expected(self, post: int, pre: int) -> float:
+        return post * pre * self.probability
+
+    def draw(self, post: int, pre: int, same: bool, rng: np.random.Generator) -> Pairs:
+        if self.probability == 1:
+            return AllToAll(self.self_connections).draw(post, pre, same, rng)
+        if self.probability == 0:
+            return np.zeros(0, np.int64), np.zeros(0, np.int64)
+        # The gaps between successes of independent trials are geometric: as many draws as connections.
+        total, last, found = post * pre, -1, []
+        while last < total:
+            # Five standard deviations more than expected, so that one round is nearly always enough.
+            expected = (total - last) * self.probability
+            gaps = rng.geometric(self.probability, int(expected + 5 * expected**0.5 + 10))
+            # A gap beyond the end ends the drawing; cut it, so that the sum cannot overflow.
+            places = last + np.cumsum(np.minimum(gaps, total + 1))
+            found.append(places)
+            last = int(places[-1])
+        places = np.concatenate(found)
+        to, from_ = np.divmod(places[places < total], pre)
+        return without_self(to, from_) if same and not self.self_connections else (to, from_)

@@ -1,0 +1,94 @@
+"""What an initial value is, and how to add a distribution.
+
+To add a distribution, write a file in this folder with a frozen dataclass that derives from `Initial` (or from
+`Derived`, if the values follow from those of another matrix). It is then available as `dendrosim.Name`, and in
+specifications read from JSON.
+
+- Its fields are numbers or quantities; `__post_init__` checks them and raises ParameterError.
+- `dimension` is the physical dimension of the numbers.
+- `check` raises ShapeError if there are no such numbers for a state, a matrix or the synapses of a pathway.
+- `sample` returns the numbers. Its random numbers come from the generator that it is given and from nothing else:
+  initial values are drawn in Python from a stream named after the object and the variable, so that every back end
+  starts from the same numbers, and adding an object to a circuit changes no other object's numbers.
+- `only_matrices` is True if the numbers are a matrix as a whole, so that they mean nothing for the units of a
+  population or for synapses.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from dendrosim.arrays import Array
+from dendrosim.errors import ParameterError, ShapeError
+from dendrosim.spec import Spec
+from dendrosim.units import DIMENSIONLESS, Dimension, Quantity, quantity
+
+
+@dataclass(frozen=True, eq=False)
+class Initial(Spec, ABC):
+    """Base of initial values; the module says how to add a distribution."""
+
+    folder: ClassVar[str | None] = __package__
+    only_matrices: ClassVar[bool] = False
+
+    @property
+    def dimension(self) -> Dimension:
+        """The physical dimension of what `sample` returns."""
+        return DIMENSIONLESS
+
+    @property
+    def least(self) -> float | None:
+        """The smallest SI number that `sample` can return, None if there is no such bound."""
+        return None
+
+    @property
+    def zero(self) -> bool:
+        """Whether all numbers are known to be 0, so that they need no unit."""
+        return False
+
+    def check(self, where: str, shape: tuple[int, ...]) -> None:
+        """Check that there are numbers of a shape.
+
+        Parameters
+        ----------
+        where : str
+            What starts from the numbers, for the message.
+        shape : tuple of int
+            (units,) of a population, (post, pre) of a matrix, (synapses,) of a pathway.
+
+        Raises
+        ------
+        ShapeError
+            If there are none.
+        ParameterError
+            If they are not finite.
+        """
+        if self.only_matrices and len(shape) != 2:
+            raise ShapeError(
+                f"{where}: {type(self).__name__} is for matrices; use Normal or Uniform"
+            )
+
+    @abstractmethod
+    def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+        """Return the initial numbers in SI units.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            (units, samples) of a state, (post, pre) of a matrix, (synapses,) of a pathway; one that has
+            passed `check`.
+        rng : numpy.random.Generator
+            Source of random numbers; what is not random ignores it.
+        """
+
+
+def scalar_of(owner: Initial, field: str, value: Any) -> Quantity:
+    """Return a value as one finite quantity; raises ParameterError that names the field of `owner`."""
+    result = quantity(value)
+    if not result.scalar or not np.isfinite(result.value):
+        raise ParameterError(
+            f"{type(owner).__name__}.{field} must be one finite number, not {value!r}"
+        )
+    return result

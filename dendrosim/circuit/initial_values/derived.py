@@ -1,0 +1,37 @@
+"""What an initial value is that follows from another matrix, and how to add one."""
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from dendrosim.arrays import Array
+from dendrosim.circuit.initial_values.base import Initial
+from dendrosim.errors import ShapeError
+
+
+@dataclass(frozen=True, eq=False)
+class Derived(Initial):
+    """Base of initial weights that follow from those of another matrix.
+
+    To add one, write a file in this folder with a frozen dataclass that derives from `Derived` and defines
+    `shape` and `compute`.
+    """
+
+    only_matrices: ClassVar[bool] = True
+
+    matrix: str
+
+    @abstractmethod
+    def shape(self, of: tuple[int, int]) -> tuple[int, int]:
+        """Return the shape of the weights, given the shape of the other matrix."""
+
+    @abstractmethod
+    def compute(self, weights: Array) -> Array:
+        """Return the initial weights, given those of the other matrix."""
+
+    def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+        raise ShapeError(
+            f"{type(self).__name__} of {self.matrix!r} is for a matrix, and is known only when a run begins"
+        )

@@ -1,0 +1,45 @@
+"""Given numbers."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dendrosim.arrays import Array
+from dendrosim.circuit.initial_values.base import Initial
+from dendrosim.errors import ParameterError, ShapeError
+from dendrosim.units import Dimension, quantity
+
+
+@dataclass(frozen=True, eq=False)
+class Fixed(Initial):
+    """A given number, or an array of the variable's shape (units, or post x pre)."""
+
+    value: Any
+
+    def __post_init__(self) -> None:
+        self._set(value=quantity(self.value))
+
+    @property
+    def dimension(self) -> Dimension:
+        return self.value.dimension
+
+    @property
+    def least(self) -> float:
+        return float(np.min(self.value.value, initial=np.inf))
+
+    @property
+    def zero(self) -> bool:
+        return not np.any(self.value.value)
+
+    def check(self, where: str, shape: tuple[int, ...]) -> None:
+        given = np.shape(self.value.value)
+        if given not in ((), shape):
+            raise ShapeError(
+                f"{where} has shape {given}; it must be one number or of shape {shape}"
+            )
+        if not np.all(np.isfinite(self.value.value)):
+            raise ParameterError(f"{where} is not finite")
+
+    def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+        return np.broadcast_to(np.asarray(self.value.value, dtype=float), shape).copy()

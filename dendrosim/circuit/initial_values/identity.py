@@ -1,0 +1,28 @@
+"""The identity matrix, with noise."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from dendrosim.arrays import Array
+from dendrosim.circuit.initial_values.base import Initial
+from dendrosim.errors import ShapeError
+
+
+@dataclass(frozen=True, eq=False)
+class Identity(Initial):
+    """`scale` times the identity matrix, plus normal numbers of standard deviation `noise`."""
+
+    only_matrices: ClassVar[bool] = True
+
+    scale: float = 1.0
+    noise: float = 0.0
+
+    def check(self, where: str, shape: tuple[int, ...]) -> None:
+        super().check(where, shape)
+        if shape[0] != shape[1]:
+            raise ShapeError(f"{where}: Identity needs a square matrix, not {shape}")
+
+    def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+        return self.scale * np.eye(shape[0], shape[1]) + self.noise * rng.normal(size=shape)

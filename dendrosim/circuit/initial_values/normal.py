@@ -1,0 +1,39 @@
+"""Normal random numbers."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dendrosim.arrays import Array
+from dendrosim.circuit.initial_values.base import Initial, scalar_of
+from dendrosim.errors import ParameterError
+from dendrosim.units import Dimension, Quantity
+
+
+@dataclass(frozen=True, eq=False)
+class Normal(Initial):
+    """Independent normal numbers of standard deviation `sd` around `mean`."""
+
+    sd: Any
+    mean: Any = None
+
+    def __post_init__(self) -> None:
+        sd = scalar_of(self, "sd", self.sd)
+        mean = (
+            Quantity(0.0, sd.dimension) if self.mean is None else scalar_of(self, "mean", self.mean)
+        )
+        if mean.dimension != sd.dimension:
+            raise ParameterError(
+                f"Normal: mean is in {mean.unit}, sd in {sd.unit}; give both the same unit"
+            )
+        if not float(sd.value) >= 0:
+            raise ParameterError(f"Normal.sd is {sd}; it must not be negative")
+        self._set(sd=sd, mean=mean)
+
+    @property
+    def dimension(self) -> Dimension:
+        return self.sd.dimension
+
+    def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+        return rng.normal(float(self.mean.value), float(self.sd.value), shape)

@@ -1,0 +1,40 @@
+"""Uniform random numbers."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dendrosim.arrays import Array
+from dendrosim.circuit.initial_values.base import Initial, scalar_of
+from dendrosim.errors import ParameterError
+from dendrosim.units import Dimension
+
+
+@dataclass(frozen=True, eq=False)
+class Uniform(Initial):
+    """Independent uniform numbers between `low` and `high`."""
+
+    low: Any
+    high: Any
+
+    def __post_init__(self) -> None:
+        low, high = scalar_of(self, "low", self.low), scalar_of(self, "high", self.high)
+        if low.dimension != high.dimension:
+            raise ParameterError(
+                f"Uniform: low is in {low.unit}, high in {high.unit}; give both the same unit"
+            )
+        if not float(low.value) <= float(high.value):
+            raise ParameterError(f"Uniform: low = {low} exceeds high = {high}")
+        self._set(low=low, high=high)
+
+    @property
+    def dimension(self) -> Dimension:
+        return self.low.dimension
+
+    @property
+    def least(self) -> float:
+        return float(self.low.value)
+
+    def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+        return rng.uniform(float(self.low.value), float(self.high.value), shape)

@@ -1,0 +1,43 @@
+"""Folders whose files are found by themselves: to add a signal, a connection rule or the like is to add one file.
+
+Nothing is imported before it is asked for, so that a folder with many files costs nothing at start.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from functools import cache
+from types import ModuleType
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+@cache
+def modules_in(folder: str) -> Mapping[str, ModuleType]:
+    """Import every file of a folder and return the modules by file name.
+
+    Parameters
+    ----------
+    folder : str
+        Name of a package, such as `dendrosim.signals`. Names that begin with an underscore are left out.
+    """
+    package = importlib.import_module(folder)
+    names = sorted(m.name for m in pkgutil.iter_modules(package.__path__))
+    return {
+        name: importlib.import_module(f"{folder}.{name}")
+        for name in names
+        if not name.startswith("_")
+    }
+
+
+def classes_in(folder: str, base: type[T]) -> dict[str, type[T]]:
+    """Return the classes derived from `base` that the files of a folder define, by class name."""
+    return {
+        value.__name__: value
+        for module in modules_in(folder).values()
+        for value in vars(module).values()
+        if isinstance(value, type)
+        and issubclass(value, base)
+        and value.__module__ == module.__name__
+    }
