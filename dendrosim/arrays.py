@@ -1,10 +1,21 @@
 """The array types of this package, named once."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 """Numbers in double precision, of any shape."""
+
+Complex = NDArray[np.complex128]
+"""Complex numbers, of any shape: eigenvalues and eigenvectors."""
+
+AnyArray = NDArray[Any]
+"""Numbers of any type and shape, such as states that are complex where a derivative is taken by a complex step."""
+
+NamedArrays = dict[str, AnyArray]
+"""Arrays by name, such as states by `population.variable`."""
 
 Integers = NDArray[np.int64]
 """Counts and indices, of any shape."""

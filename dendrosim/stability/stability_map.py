@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from dendrosim.arrays import Array
 from dendrosim.errors import (
     NotConvergedError,
     ParameterError,
@@ -20,8 +21,6 @@ from dendrosim.stability.vector_field.flow import Flow, check_flow, numbers_of
 
 if TYPE_CHECKING:
     from xarray import Dataset
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

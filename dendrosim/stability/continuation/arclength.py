@@ -12,17 +12,14 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import linalg, sparse
 
+from dendrosim.arrays import Array, Complex
 from dendrosim.errors import SpecError
 from dendrosim.stability.continuation.bordered_system import Rows
 from dendrosim.stability.spectrum.spectrum import spectrum
 from dendrosim.stability.vector_field.flow import Flow
 from dendrosim.stability.vector_field.typical_scales import scales_by_unit
-
-Array = NDArray[np.float64]
-Modes = NDArray[np.complex128]
 
 ITERATIONS = 12
 """Newton steps before a corrector gives up."""
@@ -82,7 +79,7 @@ class Point:
         return float(self.u[-1])
 
     @cached_property
-    def modes(self) -> Modes:
+    def modes(self) -> Complex:
         """Eigenvalues in 1/s by descending real part, zero modes of symmetries left out."""
         return self.curve.modes(self.u, self.fixed)
 
@@ -229,6 +226,6 @@ class Curve:
         u, iterations = self.correct(guess, plane)
         return Point(self, u, plane.normal, iterations)
 
-    def modes(self, u: Array, fixed: Array) -> Modes:
+    def modes(self, u: Array, fixed: Array) -> Complex:
         """Return the eigenvalues at u by descending real part, without the k zero modes of symmetries."""
         return spectrum(self.jacobian(u), fixed).without_symmetries

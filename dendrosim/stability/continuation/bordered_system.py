@@ -8,11 +8,10 @@ import warnings
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import linalg, sparse
 from scipy.sparse.linalg import splu
 
-Array = NDArray[np.float64]
+from dendrosim.arrays import Array
 
 VANISHING = 1e-2
 """Fraction of its usual length below which a row vanishes."""

@@ -5,14 +5,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dendrosim.arrays import Array, Booleans, Complex, Integers
 from dendrosim.errors import UsageError
 
 if TYPE_CHECKING:
     from xarray import Dataset
-
-Array = NDArray[np.float64]
 
 KINDS = ("hopf", "fold", "branch point", "kink")
 """What can be found on a branch; see `Bifurcation`."""
@@ -41,7 +39,7 @@ class Bifurcation:
     eigenvector : ndarray of complex, shape (n,)
         Of `eigenvalue`, by states in SI units, of length 1; without movement along symmetries where real.
     count : int
-        Eigenvalues that cross together, each of a pair counted.
+        Complex that cross together, each of a pair counted.
     state : ndarray, shape (n,)
         The equilibrium, in SI units.
     """
@@ -52,7 +50,7 @@ class Bifurcation:
     interval: tuple[float, float]
     frequency: float
     eigenvalue: complex
-    eigenvector: NDArray[np.complex128] = field(repr=False)
+    eigenvector: Complex = field(repr=False)
     count: int
     state: Array = field(repr=False)
     tangent: Array = field(repr=False)
@@ -90,9 +88,9 @@ class Branch:
     states: Array
     labels: Sequence[str]
     units: Sequence[str]
-    stable: NDArray[np.bool_]
-    unstable: NDArray[np.int64]
-    eigenvalues: NDArray[np.complex128]
+    stable: Booleans
+    unstable: Integers
+    eigenvalues: Complex
     bifurcations: tuple[Bifurcation, ...]
     message: str
     switching: Callable[[Bifurcation], "tuple[Branch, ...]"] = field(repr=False)
@@ -119,7 +117,7 @@ class Branch:
     def to_xarray(self) -> "Dataset":
         """Return everything as an `xarray.Dataset`.
 
-        Dimensions `point`, `state`, `mode` and `bifurcation`. Eigenvalues are split into `real` and `imag`,
+        Dimensions `point`, `state`, `mode` and `bifurcation`. Complex are split into `real` and `imag`,
         in 1/s, so that they can be written to NetCDF; coordinate `parameter` holds the values along the branch.
         """
         import xarray as xr

@@ -3,7 +3,8 @@
 import numpy as np
 from scipy import linalg
 
-from dendrosim.stability.continuation.arclength import Array, Curve, Outside, Plane, Point, Stuck
+from dendrosim.arrays import Array
+from dendrosim.stability.continuation.arclength import Curve, Outside, Plane, Point, Stuck
 from dendrosim.stability.continuation.branch import Bifurcation
 
 NULL = 1e-5

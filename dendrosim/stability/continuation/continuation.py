@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from dendrosim.arrays import Array
 from dendrosim.errors import (
     NonFiniteError,
     NotConvergedError,
@@ -17,7 +18,7 @@ from dendrosim.errors import (
     ShapeError,
     UnknownNameError,
 )
-from dendrosim.stability.continuation.arclength import Array, Curve, Outside, Plane, Point, Stuck
+from dendrosim.stability.continuation.arclength import Curve, Outside, Plane, Point, Stuck
 from dendrosim.stability.continuation.branch import KINDS, Bifurcation, Branch
 from dendrosim.stability.continuation.branch_switching import departures
 from dendrosim.stability.continuation.corners import round_corner

@@ -7,7 +7,8 @@ itself, the next point lies in no plane across the old tangent; the tangent of t
 import numpy as np
 from scipy import sparse
 
-from dendrosim.stability.continuation.arclength import Array, Curve, Outside, Plane, Point, Stuck
+from dendrosim.arrays import Array
+from dendrosim.stability.continuation.arclength import Curve, Outside, Plane, Point, Stuck
 from dendrosim.stability.continuation.branch import Bifurcation
 from dendrosim.stability.continuation.crossings import Bracket, Spot, Step, classified
 

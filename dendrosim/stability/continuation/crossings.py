@@ -13,7 +13,8 @@ import numpy as np
 from scipy import linalg, sparse
 from scipy.sparse.linalg import eigs
 
-from dendrosim.stability.continuation.arclength import EXACT, Curve, Modes, Plane, Point
+from dendrosim.arrays import Complex
+from dendrosim.stability.continuation.arclength import EXACT, Curve, Plane, Point
 from dendrosim.stability.continuation.branch import Bifurcation
 
 DEPTH = 6
@@ -179,14 +180,14 @@ def classified(step: Step, bracket: Bracket) -> list[Bifurcation]:
     return marks
 
 
-def _groups(critical: Modes, width: float) -> list[Modes]:
+def _groups(critical: Complex, width: float) -> list[Complex]:
     """Split complex eigenvalues by frequency."""
     ordered = critical[np.argsort(np.abs(critical.imag))]
     breaks = np.flatnonzero(np.diff(np.abs(ordered.imag)) > width) + 1
     return [group for group in np.split(ordered, breaks) if len(group)]
 
 
-def _mark(kind: str, step: Step, bracket: Bracket, group: Modes) -> Bifurcation:
+def _mark(kind: str, step: Step, bracket: Bracket, group: Complex) -> Bifurcation:
     curve, middle = step.curve, bracket.middle
     # The eigenvalue that stands for the group: nearest to the axis, of a pair the upper one.
     nearest = min(group, key=lambda mode: (abs(mode.real), -mode.imag))
@@ -225,7 +226,7 @@ def _interval(step: Step, bracket: Bracket, value: float) -> tuple[float, float]
     return min(values) - slack, max(values) + slack
 
 
-def _eigenvector(curve: Curve, point: Point, eigenvalue: complex) -> Modes:
+def _eigenvector(curve: Curve, point: Point, eigenvalue: complex) -> Complex:
     """Return the eigenvector of the eigenvalue nearest to a given one, shape (n,), of length 1."""
     jacobian, fixed = curve.jacobian(point.u), point.fixed
     if sparse.issparse(jacobian) and not fixed.shape[1] and jacobian.shape[0] > DENSE:

@@ -8,7 +8,8 @@ import numpy as np
 from scipy import linalg, sparse
 from scipy.sparse.linalg import splu
 
-from dendrosim.stability.continuation.arclength import SETTLED, Array, Curve, Outside, Point, Stuck
+from dendrosim.arrays import Array
+from dendrosim.stability.continuation.arclength import SETTLED, Curve, Outside, Point, Stuck
 from dendrosim.stability.continuation.branch import Bifurcation
 from dendrosim.stability.continuation.crossings import Bracket, Spot, Step, classified
 

@@ -6,13 +6,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from dendrosim.arrays import Array, Complex
 from dendrosim.errors import NotConvergedError, ParameterError, ShapeError
 from dendrosim.stability.fixed_points.linear_solver import factorise
 from dendrosim.stability.fixed_points.newton import Attempt, Rules, deflated, newton
 from dendrosim.stability.fixed_points.scaling import Scaled, rescaled
-from dendrosim.stability.spectrum.components import Eigenvalues
 from dendrosim.stability.spectrum.spectrum import Spectrum, Verdict, spectrum
 from dendrosim.stability.vector_field.flow import Flow, check_flow, number_of, numbers_of
 from dendrosim.stability.vector_field.typical_scales import scales_by_unit
@@ -20,8 +20,6 @@ from dendrosim.units import as_whole_number
 
 if TYPE_CHECKING:
     from dendrosim.results.result import Result
-
-Vector = NDArray[np.float64]
 
 SAME = 1e-6
 """Distance, relative to the scale, and relative difference of eigenvalues up to which two points are one."""
@@ -55,8 +53,8 @@ class FixedPoint:
     """
 
     flow: Flow
-    x: Vector
-    scale: Vector
+    x: Array
+    scale: Array
     converged: bool
     residual: float
     relative_residual: float
@@ -76,7 +74,7 @@ class FixedPoint:
         return spectrum(self.flow.jacobian(self.x), self.flow.symmetries(self.x))
 
     @property
-    def eigenvalues(self) -> Eigenvalues:
+    def eigenvalues(self) -> Complex:
         """Eigenvalues in 1/s: see `Spectrum`."""
         return self.spectrum.eigenvalues
 
@@ -91,12 +89,12 @@ class FixedPoint:
         return self.converged and self.verdict == "stable"
 
     @property
-    def time_constants(self) -> NDArray[np.float64]:
+    def time_constants(self) -> Array:
         """-1/Re of each eigenvalue, in s: see `Spectrum`."""
         return self.spectrum.time_constants
 
     @property
-    def mixed_scale(self) -> Vector | None:
+    def mixed_scale(self) -> Array | None:
         """What one of each state is in a norm over all: `scale` where their units differ, else None, 1 in SI."""
         return None if len(set(self.flow.units)) < 2 else self.scale
 
@@ -237,7 +235,7 @@ def fixed_point(
     return replace(points[0], failures=tuple(failures), others=tuple(points[1:]))
 
 
-def _numbers(flow: Flow, start: Any) -> Vector:
+def _numbers(flow: Flow, start: Any) -> Array:
     if start is None:
         return flow.start
     final = getattr(
@@ -251,7 +249,7 @@ def _numbers(flow: Flow, start: Any) -> Vector:
     return numbers_of("start", start)
 
 
-def _scale(flow: Flow, start: Vector, scale: ArrayLike | None) -> Vector:
+def _scale(flow: Flow, start: Array, scale: ArrayLike | None) -> Array:
     """Typical size of each state."""
     if scale is not None:
         given = numbers_of("scale", scale)

@@ -8,11 +8,11 @@ import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
 import scipy.sparse.linalg as sla
-from numpy.typing import NDArray
 
+from dendrosim.arrays import Array
 from dendrosim.stability.vector_field.flow import JacobianMatrix
 
-Solve = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+Solve = Callable[[Array], Array]
 
 SINGULAR = 1e-13
 """Reciprocal condition number below which a matrix counts as singular."""
@@ -48,9 +48,7 @@ def factorise(matrix: JacobianMatrix) -> Factors:
     return _sparse(sp.csc_array(matrix)) if sp.issparse(matrix) else _dense(np.asarray(matrix))
 
 
-def least_norm_step(
-    matrix: JacobianMatrix, rates: NDArray[np.float64], damping: float, scale: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def least_norm_step(matrix: JacobianMatrix, rates: Array, damping: float, scale: Array) -> Array:
     """Return the damped least-squares solution d of J d = -f, the one of least norm where there are many.
 
     In units of `scale` it minimises |J d + f|^2 + (damping * sigma)^2 |d|^2, with sigma the largest singular value
@@ -73,14 +71,14 @@ def least_norm_step(
     return np.asarray(-scale * (right.T @ (filtered * (left.T @ rates))))
 
 
-def _dense(matrix: NDArray[np.float64]) -> Factors:
+def _dense(matrix: Array) -> Factors:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", scipy.linalg.LinAlgWarning)
         factors = scipy.linalg.lu_factor(matrix, check_finite=False)
     norm = float(np.max(np.sum(np.abs(matrix), axis=0), initial=0.0))
     inverse = float(scipy.linalg.lapack.dgecon(factors[0], norm)[0]) if norm > 0.0 else 0.0
 
-    def solve(right: NDArray[np.float64]) -> NDArray[np.float64]:
+    def solve(right: Array) -> Array:
         return np.asarray(scipy.linalg.lu_solve(factors, right, check_finite=False))
 
     return Factors(solve, 1.0 / inverse if inverse > 0.0 else np.inf)
@@ -106,7 +104,7 @@ def _incomplete(matrix: sp.csc_array) -> Factors:
     factors = sla.spilu(matrix, drop_tol=1e-4, fill_factor=10)
     preconditioner = sla.LinearOperator(matrix.shape, matvec=factors.solve, dtype=float)
 
-    def solve(right: NDArray[np.float64]) -> NDArray[np.float64]:
+    def solve(right: Array) -> Array:
         found, _ = sla.gmres(matrix, right, rtol=1e-12, restart=60, maxiter=20, M=preconditioner)
         return np.asarray(found)
 

@@ -15,12 +15,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
 
+from dendrosim.arrays import Array
 from dendrosim.stability.fixed_points.linear_solver import Factors, factorise, least_norm_step
 from dendrosim.stability.vector_field.flow import Flow, JacobianMatrix
-
-Vector = NDArray[np.float64]
 
 FAST = 0.25
 """Contraction of the corrections up to which a factorisation is kept."""
@@ -37,7 +35,7 @@ class Attempt:
     f, `worst` the index of the state with the largest relative residual, `reason` why it stopped.
     """
 
-    x: Vector
+    x: Array
     converged: bool
     iterations: int
     residual: float
@@ -50,16 +48,16 @@ class Attempt:
 class Rules:
     """What counts as converged, and in which units corrections are measured."""
 
-    scale: Vector
+    scale: Array
     tolerance: float
     max_iterations: int
 
-    def length(self, step: Vector, x: Vector) -> float:
+    def length(self, step: Array, x: Array) -> float:
         """Largest correction relative to the state or its scale."""
         return float(np.max(np.abs(step) / (np.abs(x) + self.scale), initial=0.0))
 
 
-def newton(flow: Flow, start: Vector, rules: Rules) -> Attempt:
+def newton(flow: Flow, start: Array, rules: Rules) -> Attempt:
     """Search a fixed point from `start`; where the Jacobian is singular, by least-norm steps."""
     x, rates = start, _rates(flow, start)
     if not np.all(np.isfinite(rates)):
@@ -97,7 +95,7 @@ def newton(flow: Flow, start: Vector, rules: Rules) -> Attempt:
     return _ended(flow, rules, x, rules.max_iterations, False, "the iterations ran out")
 
 
-def least_norm(flow: Flow, start: Vector, rules: Rules, used: int = 0) -> Attempt:
+def least_norm(flow: Flow, start: Array, rules: Rules, used: int = 0) -> Attempt:
     """Search by Levenberg-Marquardt steps, orthogonal to the zero modes of symmetries.
 
     Of a family of equilibria the one next to the start is found.
@@ -137,7 +135,7 @@ def least_norm(flow: Flow, start: Vector, rules: Rules, used: int = 0) -> Attemp
     return _ended(flow, rules, x, rules.max_iterations, False, "the iterations ran out")
 
 
-def deflated(flow: Flow, start: Vector, rules: Rules, known: Sequence[Vector]) -> Attempt:
+def deflated(flow: Flow, start: Array, rules: Rules, known: Sequence[Array]) -> Attempt:
     """Search from `start` a fixed point other than the known ones.
 
     Newton's step for M(x) f(x), M = prod (1/|x - x_i|^2 + 1), is Newton's step for f times a number.
@@ -165,7 +163,7 @@ def deflated(flow: Flow, start: Vector, rules: Rules, known: Sequence[Vector]) -
     return _ended(flow, rules, x, rules.max_iterations, False, "the iterations ran out")
 
 
-def _rates(flow: Flow, x: Vector) -> Vector:
+def _rates(flow: Flow, x: Array) -> Array:
     with np.errstate(all="ignore"):
         return np.asarray(flow.f(x), dtype=float)
 
@@ -174,7 +172,7 @@ def _finite(matrix: JacobianMatrix) -> bool:
     return bool(np.all(np.isfinite(matrix.data if sp.issparse(matrix) else matrix)))
 
 
-def _relative(matrix: JacobianMatrix, x: Vector, rates: Vector, rules: Rules) -> tuple[float, int]:
+def _relative(matrix: JacobianMatrix, x: Array, rates: Array, rules: Rules) -> tuple[float, int]:
     """Largest |f_i| relative to sum_j |J_ij| (|x_j| + scale_j), and its index.
 
     Where that sum is less than a millionth of the largest (in units of the scale), a millionth counts instead.
@@ -191,8 +189,8 @@ def _relative(matrix: JacobianMatrix, x: Vector, rates: Vector, rules: Rules) ->
 def _polished(
     flow: Flow,
     rules: Rules,
-    x: Vector,
-    step: Vector,
+    x: Array,
+    step: Array,
     factors: Factors,
     matrix: JacobianMatrix,
     iteration: int,
@@ -218,7 +216,7 @@ def _polished(
 def _ended(
     flow: Flow,
     rules: Rules,
-    x: Vector,
+    x: Array,
     iterations: int,
     converged: bool,
     reason: str,

@@ -5,15 +5,15 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
 
-from dendrosim.stability.vector_field.flow import Flow, JacobianMatrix, Vector
+from dendrosim.arrays import AnyArray, Array
+from dendrosim.stability.vector_field.flow import Flow, JacobianMatrix
 
 
 class Scaled(Flow):
     """dy/dt of y = x / scale."""
 
-    def __init__(self, flow: Flow, scale: NDArray[np.float64]) -> None:
+    def __init__(self, flow: Flow, scale: Array) -> None:
         self.flow, self.scale = flow, scale
         self.labels, self.units = flow.labels, flow.units
         self.start = flow.start / scale
@@ -22,27 +22,27 @@ class Scaled(Flow):
     def parameters(self) -> Mapping[str, float]:  # type: ignore[override]
         return self.flow.parameters
 
-    def f(self, x: Vector) -> Vector:
+    def f(self, x: AnyArray) -> AnyArray:
         return self.flow.f(x * self.scale) / self.scale
 
-    def jacobian(self, x: NDArray[np.float64]) -> JacobianMatrix:
+    def jacobian(self, x: Array) -> JacobianMatrix:
         return rescaled(self.flow.jacobian(x * self.scale), self.scale)
 
-    def parameter_derivative(self, x: NDArray[np.float64], name: str) -> NDArray[np.float64]:
-        slope: NDArray[np.float64] = self.flow.parameter_derivative(x * self.scale, name)
+    def parameter_derivative(self, x: Array, name: str) -> Array:
+        slope: Array = self.flow.parameter_derivative(x * self.scale, name)
         return slope / self.scale
 
     def at(self, name: str, value: float) -> "Scaled":
         return Scaled(self.flow.at(name, value), self.scale)
 
-    def symmetries(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+    def symmetries(self, x: Array) -> Array:
         basis: Any = self.flow.symmetries(x * self.scale)
         if not basis.shape[1]:
             return np.asarray(basis)
         return np.asarray(np.linalg.qr(basis / self.scale[:, None])[0])
 
 
-def rescaled(matrix: JacobianMatrix, scale: NDArray[np.float64]) -> JacobianMatrix:
+def rescaled(matrix: JacobianMatrix, scale: Array) -> JacobianMatrix:
     """Return a Jacobian in units of `scale`."""
     if np.all(scale == scale.flat[0] if scale.size else True):
         return matrix

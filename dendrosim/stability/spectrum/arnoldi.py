@@ -13,12 +13,9 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 import scipy.sparse.linalg as sla
-from numpy.typing import NDArray
 
+from dendrosim.arrays import Array, Complex
 from dendrosim.errors import NotConvergedError
-from dendrosim.stability.spectrum.components import Eigenvalues
-
-Vectors = NDArray[np.complex128]
 
 ACCURACY = 1e-8
 """Largest residual of an eigenpair, relative to the norm of the matrix."""
@@ -26,7 +23,7 @@ ROUNDS = 6
 """Shifts tried, each closer to the right edge."""
 
 
-def rightmost(matrix: sp.csr_array, count: int, seed: int = 0) -> tuple[Eigenvalues, Eigenvalues]:
+def rightmost(matrix: sp.csr_array, count: int, seed: int = 0) -> tuple[Complex, Complex]:
     """Return the `count` rightmost eigenvalues, and some of those of largest modulus, to about a thousandth.
 
     Each search is repeated from another start vector; all vectors found span one subspace, from which the
@@ -71,10 +68,10 @@ def _inverted(
     matrix: sp.csr_array,
     wanted: int,
     height: float,
-    vectors: Vectors,
+    vectors: Complex,
     norm: float,
     random: np.random.Generator,
-) -> Eigenvalues:
+) -> Complex:
     """The rightmost eigenvalues by maps with factors, the pole each time closer to the edge."""
     number = wanted + 2
     values, vectors = _ritz(matrix, vectors, norm)
@@ -108,7 +105,7 @@ def _edge(matrix: sp.csr_array) -> float:
 
 def _arnoldi(
     operator: Any, number: int, which: str, random: np.random.Generator, tol: float = 0.0
-) -> tuple[Eigenvalues, Vectors]:
+) -> tuple[Complex, Complex]:
     """Eigenpairs of an operator, as many as converge."""
     n = operator.shape[0]
     number = min(number, n - 2)
@@ -129,16 +126,16 @@ def _mapped(
     zero: float | None,
     number: int,
     random: np.random.Generator,
-) -> Vectors:
+) -> Complex:
     """Eigenvectors of the largest eigenvalues of (A - pole)^-1 (A - zero), or of (A - pole)^-1."""
     n = matrix.shape[0]
     identity = sp.eye_array(n, format="csr")
     factors = sla.splu(sp.csc_array(matrix - pole * identity))
-    apply: Callable[[NDArray[np.float64]], NDArray[np.float64]] = factors.solve
+    apply: Callable[[Array], Array] = factors.solve
     if zero is not None:
         top = sp.csr_array(matrix - zero * identity)
 
-        def apply(x: NDArray[np.float64]) -> NDArray[np.float64]:
+        def apply(x: Array) -> Array:
             return np.asarray(factors.solve(top @ np.ravel(x)))
 
     return _arnoldi(
@@ -146,7 +143,7 @@ def _mapped(
     )[1]
 
 
-def _ritz(matrix: sp.csr_array, vectors: Vectors, norm: float) -> tuple[Eigenvalues, Vectors]:
+def _ritz(matrix: sp.csr_array, vectors: Complex, norm: float) -> tuple[Complex, Complex]:
     """Accurate eigenpairs of `matrix` in the span of `vectors`, by descending real part."""
     if not vectors.shape[1]:
         return np.zeros(0, dtype=np.complex128), vectors
@@ -159,7 +156,7 @@ def _ritz(matrix: sp.csr_array, vectors: Vectors, norm: float) -> tuple[Eigenval
     return values[chosen].astype(np.complex128), found[:, chosen]
 
 
-def _same(old: Eigenvalues, new: Eigenvalues, wanted: int, norm: float) -> bool:
+def _same(old: Complex, new: Complex, wanted: int, norm: float) -> bool:
     """Whether the rightmost real parts did not change."""
     first, second = (np.sort(v.real)[::-1][:wanted] for v in (old, new))
     if not len(first) == len(second) == wanted:

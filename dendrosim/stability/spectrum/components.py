@@ -10,12 +10,10 @@ from collections.abc import Iterator
 import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
-from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 
+from dendrosim.arrays import Array, Booleans, Complex, Integers
 from dendrosim.stability.vector_field.flow import JacobianMatrix
-
-Eigenvalues = NDArray[np.complex128]
 
 STACK_SIZE = 2**24
 """Numbers in one stack of blocks of equal size: bounds the memory."""
@@ -23,18 +21,18 @@ SMALL = 24
 """States of a block up to which blocks of equal size are stacked."""
 
 
-def strong_components(matrix: JacobianMatrix) -> NDArray[np.intp]:
+def strong_components(matrix: JacobianMatrix) -> Integers:
     """Return the number of the strongly connected component of each state, shape (n,)."""
     if not sp.issparse(matrix):
         mask = np.asarray(matrix) != 0
         if _all_reached(mask) and _all_reached(mask.T):
-            return np.zeros(len(mask), dtype=np.intp)
+            return np.zeros(len(mask), dtype=np.int64)
         matrix = sp.csr_array(mask)
     labels = connected_components(matrix, directed=True, connection="strong")[1]
-    return np.asarray(labels, dtype=np.intp)
+    return np.asarray(labels, dtype=np.int64)
 
 
-def diagonal_blocks(matrix: JacobianMatrix, labels: NDArray[np.intp]) -> Iterator[JacobianMatrix]:
+def diagonal_blocks(matrix: JacobianMatrix, labels: Integers) -> Iterator[JacobianMatrix]:
     """Yield what couples the states within each component.
 
     Parameters
@@ -66,7 +64,7 @@ def diagonal_blocks(matrix: JacobianMatrix, labels: NDArray[np.intp]) -> Iterato
                 yield rows[:, states] if rows is not None else matrix[np.ix_(states, states)]
 
 
-def dense_eigenvalues(block: JacobianMatrix) -> Eigenvalues:
+def dense_eigenvalues(block: JacobianMatrix) -> Complex:
     """Return all eigenvalues of a matrix, or of all matrices of a stack, in no order, flat."""
     if block.ndim == 3:
         values = block[:, 0, 0] if block.shape[1] == 1 else np.linalg.eigvals(block).ravel()
@@ -76,7 +74,7 @@ def dense_eigenvalues(block: JacobianMatrix) -> Eigenvalues:
     return np.asarray(values, dtype=np.complex128)
 
 
-def _all_reached(mask: NDArray[np.bool_]) -> bool:
+def _all_reached(mask: Booleans) -> bool:
     """Whether every state is reached from state 0 along the entries of `mask`."""
     unseen = np.ones(len(mask), dtype=np.bool_)
     unseen[:1] = False
@@ -88,13 +86,13 @@ def _all_reached(mask: NDArray[np.bool_]) -> bool:
     return not unseen.any()
 
 
-def _stack(matrix: JacobianMatrix, members: NDArray[np.intp]) -> NDArray[np.float64]:
+def _stack(matrix: JacobianMatrix, members: Integers) -> Array:
     """Blocks of the components whose states are the rows of `members`, shape (blocks, m, m)."""
     if not sp.issparse(matrix):
         return np.asarray(matrix)[members[:, :, None], members[:, None, :]]
     count, size = members.shape
-    block = np.full(matrix.shape[0], -1, dtype=np.intp)
-    place = np.zeros(matrix.shape[0], dtype=np.intp)
+    block = np.full(matrix.shape[0], -1, dtype=np.int64)
+    place = np.zeros(matrix.shape[0], dtype=np.int64)
     block[members] = np.arange(count)[:, None]
     place[members] = np.arange(size)
     entries = matrix.tocoo()

@@ -5,12 +5,9 @@ import scipy.linalg
 import scipy.optimize
 import scipy.sparse as sp
 import scipy.sparse.linalg as sla
-from numpy.typing import NDArray
 
-from dendrosim.stability.spectrum.components import Eigenvalues
+from dendrosim.arrays import Complex
 from dendrosim.stability.vector_field.flow import JacobianMatrix
-
-Vectors = NDArray[np.complex128]
 
 DENSE_LIMIT = 400
 """States up to which all eigenvectors are computed."""
@@ -18,7 +15,7 @@ CLOSE = 1e-7
 """Distance, relative to the largest modulus, up to which eigenvalues share one subspace."""
 
 
-def eigenvectors(matrix: JacobianMatrix, values: Eigenvalues) -> Vectors:
+def eigenvectors(matrix: JacobianMatrix, values: Complex) -> Complex:
     """Return a unit eigenvector for each of some eigenvalues, shape (n, m).
 
     Those of a multiple eigenvalue span its space as far as it has so many.
@@ -46,7 +43,7 @@ def eigenvectors(matrix: JacobianMatrix, values: Eigenvalues) -> Vectors:
     return found
 
 
-def _inverse_iteration(matrix: JacobianMatrix, values: Eigenvalues, size: float) -> Vectors:
+def _inverse_iteration(matrix: JacobianMatrix, values: Complex, size: float) -> Complex:
     """Eigenvectors of a cluster of eigenvalues, all at once."""
     n, shift = matrix.shape[0], complex(np.mean(values)) + 1e-10 * size
     if sp.issparse(matrix):
@@ -54,7 +51,7 @@ def _inverse_iteration(matrix: JacobianMatrix, values: Eigenvalues, size: float)
     else:
         factors = scipy.linalg.lu_factor(matrix - shift * np.eye(n), check_finite=False)
 
-        def solve(x: Vectors) -> Vectors:
+        def solve(x: Complex) -> Complex:
             return np.asarray(scipy.linalg.lu_solve(factors, x, check_finite=False))
 
     random = np.random.default_rng(0)

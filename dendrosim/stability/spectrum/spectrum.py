@@ -12,17 +12,15 @@ from typing import Literal
 import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
-from numpy.typing import NDArray
 
+from dendrosim.arrays import Array, Complex
 from dendrosim.errors import NonFiniteError, ShapeError
 from dendrosim.stability.spectrum.arnoldi import rightmost
 from dendrosim.stability.spectrum.components import (
-    Eigenvalues,
     dense_eigenvalues,
     diagonal_blocks,
     strong_components,
 )
-from dendrosim.stability.spectrum.eigenvectors import Vectors
 from dendrosim.stability.spectrum.eigenvectors import eigenvectors as _eigenvectors
 from dendrosim.stability.vector_field.flow import JacobianMatrix
 
@@ -54,13 +52,13 @@ class Spectrum:
         Number of zero eigenvalues that continuous symmetries explain.
     max_euler_step : float
         In s: forward Euler is stable for steps below, min of -2 Re/|lambda|^2 over the decaying eigenvalues.
-        Eigenvalues of zero do not count, since Euler leaves their directions as they are. 0 where an
+        Complex of zero do not count, since Euler leaves their directions as they are. 0 where an
         eigenvalue grows or oscillates without decay (no step is stable), inf where all are zero. Where not all
         eigenvalues of a component were computed, it comes from the rightmost and the largest, and is an estimate.
     jacobian : array or sparse array, shape (n, n)
     """
 
-    eigenvalues: Eigenvalues
+    eigenvalues: Complex
     size: int
     tolerance: float
     symmetry_zeros: int
@@ -73,7 +71,7 @@ class Spectrum:
         return len(self.eigenvalues) == self.size
 
     @cached_property
-    def without_symmetries(self) -> Eigenvalues:
+    def without_symmetries(self) -> Complex:
         """Eigenvalues but for the zero modes of symmetries, in the same order."""
         zeros = np.flatnonzero(self.eigenvalues == 0)[: self.symmetry_zeros]
         return np.delete(self.eigenvalues, zeros)
@@ -104,20 +102,20 @@ class Spectrum:
         return int(np.sum(self.eigenvalues.real > self.tolerance))
 
     @property
-    def time_constants(self) -> NDArray[np.float64]:
+    def time_constants(self) -> Array:
         """-1/Re in s, shape (m,): negative where a mode grows, nan where |Re| is within tolerance."""
         rates = self.eigenvalues.real
         slow = np.abs(rates) <= self.tolerance
         return np.where(slow, np.nan, -1.0 / np.where(slow, 1.0, rates))
 
-    def eigenvectors(self, count: int | None = None) -> Vectors:
+    def eigenvectors(self, count: int | None = None) -> Complex:
         """Return unit eigenvectors of the first `count` eigenvalues, by default of all, shape (n, count)."""
         return _eigenvectors(self.jacobian, self.eigenvalues[:count])
 
 
 def spectrum(
     jacobian: JacobianMatrix,
-    symmetries: NDArray[np.float64] | None = None,
+    symmetries: Array | None = None,
     tolerance: float | None = None,
     count: int | None = None,
 ) -> Spectrum:
@@ -166,12 +164,12 @@ def spectrum(
     return Spectrum(values[:count], size, float(tolerance), zeros, step, matrix)
 
 
-def sort_eigenvalues(values: Eigenvalues) -> Eigenvalues:
+def sort_eigenvalues(values: Complex) -> Complex:
     """Sort by descending real part, then descending imaginary part."""
     return values[np.lexsort((-values.imag, -values.real))]
 
 
-def max_euler_step(values: Eigenvalues, tolerance: float) -> float:
+def max_euler_step(values: Complex, tolerance: float) -> float:
     """Return the step in s below which forward Euler is stable: see `Spectrum`."""
     values = values[np.abs(values) > tolerance]
     if np.any(values.real >= -tolerance):
@@ -179,7 +177,7 @@ def max_euler_step(values: Eigenvalues, tolerance: float) -> float:
     return float(np.min(-2.0 * values.real / np.abs(values) ** 2, initial=np.inf))
 
 
-def quotient(matrix: JacobianMatrix, basis: NDArray[np.float64]) -> NDArray[np.float64]:
+def quotient(matrix: JacobianMatrix, basis: Array) -> Array:
     """Return the matrix on the orthogonal complement of an invariant subspace.
 
     The rest of its eigenvalues are those of the result: with Q = [S, C] orthogonal and J S = 0, the matrix
@@ -215,7 +213,7 @@ def _checked(jacobian: JacobianMatrix) -> JacobianMatrix:
     return matrix
 
 
-def _null_part(matrix: JacobianMatrix, basis: NDArray[np.float64]) -> NDArray[np.float64]:
+def _null_part(matrix: JacobianMatrix, basis: Array) -> Array:
     """Orthonormal basis of what `matrix` maps to zero within the span of `basis`."""
     if not basis.shape[1]:
         return basis
@@ -224,7 +222,7 @@ def _null_part(matrix: JacobianMatrix, basis: NDArray[np.float64]) -> NDArray[np
     return basis @ directions[sizes <= RELATIVE_TOLERANCE * norm].T
 
 
-def _eigenvalues(matrix: JacobianMatrix, count: int | None) -> tuple[Eigenvalues, Eigenvalues]:
+def _eigenvalues(matrix: JacobianMatrix, count: int | None) -> tuple[Complex, Complex]:
     """Eigenvalues, and further ones that only bound the Euler step, each in no order."""
     found, extra = [np.zeros(0, dtype=np.complex128)], [np.zeros(0, dtype=np.complex128)]
     for block in diagonal_blocks(matrix, strong_components(matrix)):

@@ -19,15 +19,14 @@ import scipy.linalg
 import scipy.optimize
 import scipy.sparse as sp
 import scipy.sparse.linalg as sla
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.sparse.csgraph import connected_components
 
+from dendrosim.arrays import Array, Integers
 from dendrosim.errors import ParameterError
 from dendrosim.stability.spectrum.components import diagonal_blocks
 from dendrosim.stability.spectrum.spectrum import quotient, spectrum
 from dendrosim.stability.vector_field.flow import JacobianMatrix
-
-Matrix = NDArray[np.float64]
 
 GAP = 1e-3
 """Factor, less one, by which the norm may exceed the peak at times that were not looked at."""
@@ -75,9 +74,7 @@ def numerical_abscissa(jacobian: JacobianMatrix, scale: ArrayLike | None = None)
     return max((_growth_rate(part) for part in parts), default=-np.inf)
 
 
-def propagator(
-    jacobian: JacobianMatrix, time: float, scale: ArrayLike | None = None
-) -> NDArray[np.float64]:
+def propagator(jacobian: JacobianMatrix, time: float, scale: ArrayLike | None = None) -> Array:
     """Return exp(J t), shape (n, n): what becomes of a small perturbation after `time` seconds.
 
     With `scale`, of the perturbation in these units: see `numerical_abscissa`.
@@ -87,7 +84,7 @@ def propagator(
 
 def transient_growth(
     jacobian: JacobianMatrix,
-    symmetries: Matrix | None = None,
+    symmetries: Array | None = None,
     scale: ArrayLike | None = None,
 ) -> TransientGrowth:
     """Return the largest norm of exp(J t) over all times, and when it is reached.
@@ -123,7 +120,7 @@ def transient_growth(
     return found
 
 
-def _growth_of(matrix: Matrix) -> TransientGrowth:
+def _growth_of(matrix: Array) -> TransientGrowth:
     """Of one part, with a positive numerical abscissa."""
     modes = spectrum(matrix)
     if modes.verdict == "unstable":
@@ -156,7 +153,7 @@ def _growth_of(matrix: Matrix) -> TransientGrowth:
 
 def _search(
     level: Callable[[float], float], end: float, up: float, down: float, evaluations: int
-) -> tuple[Matrix, Matrix, float]:
+) -> tuple[Array, Array, float]:
     """Times and levels on [0, end] that leave no room for a higher level, and the bound on it."""
     first = min(0.1 / up, end)
     number = 2 + int(np.log(end / first) / np.log(1.5))
@@ -189,7 +186,7 @@ def _search(
     return order, np.array([known[time] for time in order]), bound
 
 
-def _refine(level: Callable[[float], float], times: Matrix, levels: Matrix) -> tuple[float, float]:
+def _refine(level: Callable[[float], float], times: Array, levels: Array) -> tuple[float, float]:
     """Highest level next to the best of the times, and when."""
     best_time, best = float(times[np.argmax(levels)]), float(np.max(levels))
     inner = np.flatnonzero((levels[1:-1] >= levels[:-2]) & (levels[1:-1] >= levels[2:])) + 1
@@ -219,17 +216,17 @@ def _growth_rate(part: JacobianMatrix) -> float:
     return float(scipy.linalg.eigvalsh(symmetric, subset_by_index=(last, last))[0])
 
 
-def _norm(matrix: Matrix) -> float:
+def _norm(matrix: Array) -> float:
     """Largest singular value."""
     if len(matrix) <= DENSE_NORM or not np.any(matrix):
         return float(np.linalg.norm(matrix, 2))
     return float(sla.svds(matrix, k=1, return_singular_vectors=False, tol=1e-11, rng=0)[0])
 
 
-def _weak_components(matrix: JacobianMatrix) -> NDArray[np.intp]:
+def _weak_components(matrix: JacobianMatrix) -> Integers:
     """Number of the part of each state: parts are not coupled at all."""
     graph = matrix if sp.issparse(matrix) else sp.csr_array(matrix != 0)
-    return np.asarray(connected_components(graph, directed=False)[1], dtype=np.intp)
+    return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
 
 
 def _scaled(jacobian: JacobianMatrix, scale: ArrayLike | None) -> JacobianMatrix:
@@ -245,5 +242,5 @@ def _scaled(jacobian: JacobianMatrix, scale: ArrayLike | None) -> JacobianMatrix
     return matrix * sizes / sizes[:, None]
 
 
-def _dense(matrix: JacobianMatrix) -> Matrix:
+def _dense(matrix: JacobianMatrix) -> Array:
     return np.asarray(matrix.toarray() if sp.issparse(matrix) else matrix)

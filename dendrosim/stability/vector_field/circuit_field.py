@@ -11,8 +11,8 @@ from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dendrosim.arrays import AnyArray, Array, NamedArrays
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.matrix import Matrix
 from dendrosim.circuit.population import Population
@@ -21,8 +21,8 @@ from dendrosim.protocol.phases import Block, Phase
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.stability.vector_field import jacobian as derivatives
 from dendrosim.stability.vector_field.compiled_equations import Formula, System
-from dendrosim.stability.vector_field.evaluation import Evaluation, Nodes, Numbers
-from dendrosim.stability.vector_field.flow import Flow, Vector, number_of, numbers_of
+from dendrosim.stability.vector_field.evaluation import Evaluation, Numbers
+from dendrosim.stability.vector_field.flow import Flow, number_of, numbers_of
 from dendrosim.stability.vector_field.symmetry import Symmetries, symmetries
 from dendrosim.units import Quantity, unit, unit_name
 
@@ -47,7 +47,7 @@ class CircuitFlow(Flow):
     def _symmetries(self) -> Symmetries:
         return symmetries(self, self.circuit, self.shapes)
 
-    def symmetries(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+    def symmetries(self, x: Array) -> Array:
         return self._symmetries.directions(self.circuit, self.shapes, x)
 
     def with_changes(self, **changes: Any) -> Self:
@@ -65,7 +65,7 @@ class Field(CircuitFlow):
         system: System,
         numbers: Numbers,
         samples: int,
-        start: Mapping[str, NDArray[np.float64]],
+        start: Mapping[str, Array],
         thresholds: Mapping[str, Formula],
     ) -> None:
         self._system, self._numbers, self._thresholds = system, numbers, thresholds
@@ -77,11 +77,11 @@ class Field(CircuitFlow):
 
     # -- states by name ---------------------------------------------------------------------------
 
-    def unpack(self, x: Vector) -> dict[str, NDArray[Any]]:
+    def unpack(self, x: AnyArray) -> NamedArrays:
         """Return the states by name: (units,) or (units, samples), and (post, pre)."""
         return {n: self._squeezed(n, a) for n, a in self._arrays(np.asarray(x)).items()}
 
-    def pack(self, values: Mapping[str, Any]) -> NDArray[np.float64]:
+    def pack(self, values: Mapping[str, Any]) -> Array:
         """Return x from states by name, SI numbers; those that are not given are as in `start`.
 
         Raises
@@ -101,14 +101,14 @@ class Field(CircuitFlow):
             parts[name][...] = given
         return np.concatenate([a.ravel() for a in parts.values()])
 
-    def evaluate(self, x: Vector) -> dict[str, NDArray[Any]]:
+    def evaluate(self, x: AnyArray) -> NamedArrays:
         """Return every variable of every population, subexpressions included, as `unpack` does."""
         return {n: self._squeezed(n, a) for n, a in self._at(x).everything.items()}
 
-    def _squeezed(self, name: str, array: NDArray[Any]) -> NDArray[Any]:
+    def _squeezed(self, name: str, array: AnyArray) -> AnyArray:
         return array[:, 0] if self.samples == 1 and "." in name else array
 
-    def _arrays(self, x: Vector) -> Nodes:
+    def _arrays(self, x: AnyArray) -> NamedArrays:
         if x.shape != self.start.shape:
             raise ShapeError(
                 f"x has shape {x.shape}; it must be {self.start.shape}, one number for each of the labels"
@@ -117,7 +117,7 @@ class Field(CircuitFlow):
         parts = np.split(x, ends[:-1])
         return {n: p.reshape(s) for (n, s), p in zip(self.shapes.items(), parts, strict=True)}
 
-    def _at(self, x: Vector) -> Evaluation:
+    def _at(self, x: AnyArray) -> Evaluation:
         parts = self._arrays(np.asarray(x))
         return Evaluation(self._system, self._numbers, self.samples, self.shapes, parts)
 
@@ -137,12 +137,12 @@ class Field(CircuitFlow):
     # -- as a run ---------------------------------------------------------------------------------
 
     @property
-    def weights(self) -> dict[str, NDArray[np.float64]]:
+    def weights(self) -> NamedArrays:
         """The weights of every matrix that is not part of the state, inverses left out."""
         own = [m.name for m in self.circuit.matrices if m.inverse_of is None]
         return {name: self._numbers.weights[name] for name in own if name not in self.shapes}
 
-    def spread(self, states: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    def spread(self, states: Array) -> NamedArrays:
         """Return several states, (m, n), as samples side by side: arrays (units, m) by name."""
         ends = np.cumsum([rows for rows, _ in self.shapes.values()])
         return dict(zip(self.shapes, np.split(states.T, ends[:-1]), strict=True))
@@ -215,22 +215,22 @@ class Field(CircuitFlow):
 
     # -- the contract -----------------------------------------------------------------------------
 
-    def f(self, x: Vector) -> Vector:
+    def f(self, x: AnyArray) -> AnyArray:
         at = self._at(x)
         return np.concatenate([at.rate(name).ravel() for name in self.shapes])
 
-    def jacobian(self, x: NDArray[np.float64]) -> Any:
+    def jacobian(self, x: Array) -> Any:
         return derivatives.jacobian(self._at(np.asarray(x, dtype=float)))
 
-    def partial_jacobian(self, x: NDArray[np.float64], states: Collection[str]) -> Any:
+    def partial_jacobian(self, x: Array, states: Collection[str]) -> Any:
         """Return the block of the Jacobian of some states by the same ones, in the order of `shapes`."""
         return derivatives.jacobian(self._at(np.asarray(x, dtype=float)), states)
 
-    def parameter_derivative(self, x: NDArray[np.float64], name: str) -> NDArray[np.float64]:
+    def parameter_derivative(self, x: Array, name: str) -> Array:
         self._check_parameter(name)
         return derivatives.by_parameter(self._at(np.asarray(x, dtype=float)), name)
 
-    def kinks(self, x: NDArray[np.float64]) -> list[str]:
+    def kinks(self, x: Array) -> list[str]:
         at, found = self._at(np.asarray(x, dtype=float)), []
         for path in (*self._system.order, *self.shapes):
             formula = self._system.formulas.get(path) or self._system.rates.get(path)
@@ -245,7 +245,7 @@ class Field(CircuitFlow):
             found += [self._label(path, int(i), int(j)) for i, j in where]
         return found
 
-    def check(self, x: NDArray[np.float64]) -> None:
+    def check(self, x: Array) -> None:
         """Raise DifferentiationError if a unit is above its threshold at x."""
         at = self._at(np.asarray(x, dtype=float))
         for name, formula in self._thresholds.items():

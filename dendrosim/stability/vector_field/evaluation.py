@@ -9,13 +9,10 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dendrosim.arrays import AnyArray, Array, NamedArrays
 from dendrosim.circuit.matrix import Projection
 from dendrosim.stability.vector_field.compiled_equations import POST, Formula, System
-
-Nodes = dict[str, NDArray[Any]]
-"""Arrays by name."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +30,8 @@ class Numbers:
     """
 
     shared: Mapping[str, Any]
-    drives: Mapping[str, NDArray[np.float64]]
-    weights: Mapping[str, NDArray[np.float64]]
+    drives: Mapping[str, Array]
+    weights: Mapping[str, Array]
 
 
 @dataclass(frozen=True)
@@ -48,10 +45,10 @@ class Evaluation:
     numbers: Numbers
     samples: int
     shapes: Mapping[str, tuple[int, int]]
-    parts: Nodes
+    parts: NamedArrays
 
     @cached_property
-    def weights(self) -> Nodes:
+    def weights(self) -> NamedArrays:
         """The weights of every matrix."""
         found = {**self.numbers.weights, **{n: a for n, a in self.parts.items() if "." not in n}}
         for matrix in self.system.circuit.matrices:
@@ -60,17 +57,17 @@ class Evaluation:
         return found
 
     @cached_property
-    def nodes(self) -> Nodes:
+    def nodes(self) -> NamedArrays:
         """Every variable on which the rates depend, (units, samples)."""
         return self._evaluated(self.system.order)
 
     @cached_property
-    def everything(self) -> Nodes:
+    def everything(self) -> NamedArrays:
         """Every variable of every population, (units, samples)."""
         return self._evaluated(self.system.readouts)
 
-    def _evaluated(self, order: tuple[str, ...]) -> Nodes:
-        nodes: Nodes = {n: a for n, a in self.parts.items() if "." in n}
+    def _evaluated(self, order: tuple[str, ...]) -> NamedArrays:
+        nodes: NamedArrays = {n: a for n, a in self.parts.items() if "." in n}
         nodes.update(self.numbers.drives)
         for path in order:
             formula = self.system.formulas.get(path)
@@ -87,12 +84,12 @@ class Evaluation:
         population = path.partition(".")[0]
         return self.system.circuit.population(population).size, self.samples
 
-    def oriented(self, projection: Projection) -> NDArray[Any]:
+    def oriented(self, projection: Projection) -> AnyArray:
         """Return the matrix of a projection as it is used, transposed or not."""
         matrix = self.weights[projection.matrix]
         return matrix.T if projection.transpose else matrix
 
-    def values(self, formula: Formula, nodes: Nodes | None = None) -> dict[str, Any]:
+    def values(self, formula: Formula, nodes: NamedArrays | None = None) -> dict[str, Any]:
         """Return what the symbols of a population's formula stand for."""
         known = self.nodes if nodes is None else nodes
         values: dict[str, Any] = {s: known[path] for s, path in formula.variables.items()}
@@ -112,7 +109,7 @@ class Evaluation:
                 values[symbol] = np.expand_dims(self.nodes[path], 1 if symbol.endswith(POST) else 0)
         return {**values, **formula.constants}
 
-    def rate(self, name: str) -> NDArray[Any]:
+    def rate(self, name: str) -> AnyArray:
         """Return the rate of a state, of its shape."""
         formula = self.system.rates[name]
         if "." in name:
@@ -122,7 +119,7 @@ class Evaluation:
         return np.broadcast_to(value, self.shapes[name])
 
 
-def _inverse(weights: NDArray[Any]) -> NDArray[Any]:
+def _inverse(weights: AnyArray) -> AnyArray:
     """Return the inverse; not finite where there is none, as in a run, so that a search turns back there."""
     try:
         return np.linalg.inv(weights)

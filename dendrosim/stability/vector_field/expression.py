@@ -13,8 +13,8 @@ from functools import cache, cached_property, lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dendrosim.arrays import Booleans
 from dendrosim.equations.rewriting import names, parse
 from dendrosim.errors import DifferentiationError
 
@@ -104,7 +104,7 @@ class Expression:
             function(*(own[a] if a in own else values[a] for a in arguments)), dtype=float
         )
 
-    def at_corner(self, values: Values) -> NDArray[np.bool_] | bool:
+    def at_corner(self, values: Values) -> Booleans | bool:
         """Return, elementwise, whether the expression is exactly where its derivatives jump."""
         flagged: Any = False
         for code in self._smooth.corners:

@@ -5,12 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dendrosim.arrays import AnyArray, Array
 from dendrosim.errors import ParameterError, UnknownMemberError
-
-Vector = NDArray[Any]
-"""Of floats, or of complex numbers where a derivative is taken by a complex step."""
 
 JacobianMatrix = Any
 """A dense array of floats, or a `scipy.sparse.csc_array` where most entries are zero."""
@@ -36,7 +33,7 @@ class Flow(ABC):
 
     labels: Sequence[str]
     units: Sequence[str]
-    start: NDArray[np.float64]
+    start: Array
     parameters: Mapping[str, float]
 
     @property
@@ -45,33 +42,33 @@ class Flow(ABC):
         return len(self.start)
 
     @abstractmethod
-    def f(self, x: Vector) -> Vector:
+    def f(self, x: AnyArray) -> AnyArray:
         """Return dx/dt, shape (n,), in SI units per second."""
 
     @abstractmethod
-    def jacobian(self, x: NDArray[np.float64]) -> JacobianMatrix:
+    def jacobian(self, x: Array) -> JacobianMatrix:
         """Return df/dx, shape (n, n), row by equation and column by state."""
 
     @abstractmethod
-    def parameter_derivative(self, x: NDArray[np.float64], name: str) -> NDArray[np.float64]:
+    def parameter_derivative(self, x: Array, name: str) -> Array:
         """Return df/dp, shape (n,); raises UnknownNameError for a name that is not in `parameters`."""
 
     @abstractmethod
     def at(self, name: str, value: float) -> "Flow":
         """Return the same flow with another value of a parameter."""
 
-    def symmetries(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+    def symmetries(self, x: Array) -> Array:
         """Return an orthonormal basis, shape (n, k), of the directions in which continuous symmetries move x.
 
         Along them a fixed point is one of a family, and the Jacobian there has an eigenvalue of zero.
         """
         return np.zeros((self.size, 0))
 
-    def kinks(self, x: NDArray[np.float64]) -> list[str]:
+    def kinks(self, x: Array) -> list[str]:
         """Return the labels of what lies exactly where its equation has a corner, so that df/dx has two values."""
         return []
 
-    def pack(self, values: Mapping[str, Any]) -> NDArray[np.float64]:
+    def pack(self, values: Mapping[str, Any]) -> Array:
         """Return x from numbers by label; those that are not given are as in `start`."""
         places = {label: i for i, label in enumerate(self.labels)}
         x = self.start.copy()
@@ -81,7 +78,7 @@ class Flow(ABC):
             x[places[label]] = number_of(f"state {label!r}", value)
         return x
 
-    def unpack(self, x: Vector) -> dict[str, Any]:
+    def unpack(self, x: AnyArray) -> dict[str, Any]:
         """Return the numbers of x by label."""
         return dict(zip(self.labels, x.tolist(), strict=True))
 
@@ -89,7 +86,7 @@ class Flow(ABC):
         """Return the SI unit of one of `parameters`, `1` where it has none."""
         return "1"
 
-    def check(self, x: NDArray[np.float64]) -> None:  # noqa: B027
+    def check(self, x: Array) -> None:  # noqa: B027
         """Raise an error that says why x is outside of where the flow means something."""
 
 
@@ -101,7 +98,7 @@ def check_flow(flow: Any) -> None:
         )
 
 
-def numbers_of(where: str, value: Any) -> NDArray[np.float64]:
+def numbers_of(where: str, value: Any) -> Array:
     """Return numbers in SI units as an array; raises ParameterError."""
     try:
         return np.asarray(value, dtype=float)

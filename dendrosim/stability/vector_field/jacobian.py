@@ -9,11 +9,11 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
+from dendrosim.arrays import Array, NamedArrays
 from dendrosim.stability.vector_field.compiled_equations import POST, PRE, Formula
-from dendrosim.stability.vector_field.evaluation import Evaluation, Nodes
+from dendrosim.stability.vector_field.evaluation import Evaluation
 from dendrosim.stability.vector_field.jacobian_blocks import (
     Block,
     Row,
@@ -92,7 +92,7 @@ def _plasticity(at: Evaluation, name: str, rows: Mapping[str, Row]) -> Row:
     return result
 
 
-def _by_weights(shape: tuple[int, int], source: NDArray[np.float64], transpose: bool) -> Block:
+def _by_weights(shape: tuple[int, int], source: Array, transpose: bool) -> Block:
     """Return the derivative of matrix times source, (units, samples), by the weights."""
     rows, columns = shape
     samples = source.shape[1]
@@ -107,7 +107,7 @@ def _by_weights(shape: tuple[int, int], source: NDArray[np.float64], transpose: 
     return compact(sparse.csr_array((data.ravel(), indices.ravel(), pointers), shape=whole))
 
 
-def _by_inverted(q: NDArray[np.float64], source: NDArray[np.float64], transpose: bool) -> Block:
+def _by_inverted(q: Array, source: Array, transpose: bool) -> Block:
     """Return the derivative of Q source (or Q^T source) by the W that Q is the inverse of: dQ = -Q dW Q."""
     size, samples = q.shape[0], source.shape[1]
     sides = (q.T, q) if transpose else (q, q)
@@ -116,7 +116,7 @@ def _by_inverted(q: NDArray[np.float64], source: NDArray[np.float64], transpose:
     return block.reshape(size * samples, size * size)
 
 
-def _by_side(slope: NDArray[np.float64], pre: bool) -> sparse.csr_array:
+def _by_side(slope: Array, pre: bool) -> sparse.csr_array:
     """Return derivatives on post x pre x samples as a matrix: weights by elements of one side."""
     rows, columns, samples = slope.shape
     side = np.broadcast_to(np.arange(columns) if pre else np.arange(rows)[:, None], (rows, columns))
@@ -126,9 +126,9 @@ def _by_side(slope: NDArray[np.float64], pre: bool) -> sparse.csr_array:
     return sparse.csr_array((slope.ravel(), indices.ravel(), pointers), shape=shape)
 
 
-def by_parameter(at: Evaluation, name: str) -> NDArray[np.float64]:
+def by_parameter(at: Evaluation, name: str) -> Array:
     """Return df/dp by the parameter, gate or input of a name."""
-    slopes: Nodes = {}
+    slopes: NamedArrays = {}
     if name in at.numbers.drives:
         slopes[name] = np.ones_like(at.numbers.drives[name])
     for path in at.system.order:
@@ -144,7 +144,7 @@ def by_parameter(at: Evaluation, name: str) -> NDArray[np.float64]:
     return np.concatenate([_rate_slope(at, state, slopes, name).ravel() for state in at.shapes])
 
 
-def _rate_slope(at: Evaluation, state: str, slopes: Nodes, name: str) -> NDArray[np.float64]:
+def _rate_slope(at: Evaluation, state: str, slopes: NamedArrays, name: str) -> Array:
     formula = at.system.rates[state]
     own = {s: slopes[p] for s, p in formula.variables.items() if p in slopes}
     if "." in state:
@@ -154,7 +154,7 @@ def _rate_slope(at: Evaluation, state: str, slopes: Nodes, name: str) -> NDArray
     return np.broadcast_to(slope, (*at.shapes[state], at.samples)).mean(-1)
 
 
-def _slope(formula: Formula, values: Mapping[str, Any], slopes: Nodes, name: str) -> Any:
+def _slope(formula: Formula, values: Mapping[str, Any], slopes: NamedArrays, name: str) -> Any:
     """Return the derivative of a formula by a parameter, given those of its symbols."""
     total: Any = 0.0
     for symbol, slope in slopes.items():

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
+
+from dendrosim.arrays import Array
 
 Block = Any
 Row = dict[str, Block]
@@ -19,12 +20,12 @@ _SPARSE_BELOW = 0.1  # of all entries: a denser block is stored densely
 _SMALL = 10_000
 
 
-def scaled(row: Mapping[str, Block], factor: NDArray[np.float64]) -> Row:
+def scaled(row: Mapping[str, Block], factor: Array) -> Row:
     """Return a row of blocks whose rows are multiplied by factors, shape (rows,)."""
     return {name: _scaled(block, factor) for name, block in row.items()}
 
 
-def _scaled(block: Block, factor: NDArray[np.float64]) -> Block:
+def _scaled(block: Block, factor: Array) -> Block:
     if sparse.issparse(block):
         return sparse.diags_array(np.asarray(factor, float)).tocsr() @ block
     return factor * block if block.ndim == 1 else factor[:, None] * block
@@ -46,12 +47,12 @@ def _sum(a: Block, b: Block) -> Block:
     return _sparse(a) + _sparse(b)
 
 
-def product(matrix: NDArray[np.float64], row: Mapping[str, Block], samples: int) -> Row:
+def product(matrix: Array, row: Mapping[str, Block], samples: int) -> Row:
     """Return the blocks of matrix times a variable; every sample is multiplied by itself."""
     return {name: _times(matrix, block, samples) for name, block in row.items()}
 
 
-def _times(matrix: NDArray[np.float64], block: Block, samples: int) -> Block:
+def _times(matrix: Array, block: Block, samples: int) -> Block:
     rows, columns = matrix.shape
     if _form(block) == "dense":
         parts = matrix @ block.reshape(columns, -1)
@@ -86,7 +87,7 @@ def compact(block: Any) -> Block:
     return block
 
 
-def dense(block: Block) -> NDArray[np.float64]:
+def dense(block: Block) -> Array:
     """Return a block as a dense 2-D array."""
     if sparse.issparse(block):
         return block.toarray()
@@ -121,7 +122,7 @@ def assembled(rows: Mapping[str, Row], sizes: Mapping[str, int]) -> Any:
 
 def _assembled_dense(
     rows: Mapping[str, Row], sizes: Mapping[str, int], places: Mapping[str, int], size: int
-) -> NDArray[np.float64]:
+) -> Array:
     result = np.zeros((size, size), order="F")  # as LAPACK wants it
     for name, row in rows.items():
         for by, block in row.items():

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dendrosim.arrays import Array, NamedArrays
 from dendrosim.errors import DifferentiationError, ParameterError, UnknownMemberError
 from dendrosim.protocol.phases import Block, Phase
 from dendrosim.protocol.protocol import Protocol
@@ -17,7 +18,7 @@ from dendrosim.signals.samples import Samples
 from dendrosim.signals.table import Table
 from dendrosim.stability.vector_field.expression import Expression
 
-Setting = tuple[dict[str, NDArray[np.float64]], dict[str, float]]
+Setting = tuple[NamedArrays, dict[str, float]]
 
 
 def phase_of(protocol: Protocol, name: str | None) -> tuple[Block, Phase]:
@@ -99,9 +100,7 @@ def _rows(protocol: Protocol, block: Block, seed: int, trial: int) -> NDArray[np
     return rows.reshape(count, -1)[trial] if len(rows) else rows
 
 
-def _held(
-    drive: Signal, time: float | None, where: str, subthreshold: bool, dt: float
-) -> NDArray[np.float64]:
+def _held(drive: Signal, time: float | None, where: str, subthreshold: bool, dt: float) -> Array:
     """Return a signal at a moment, (units, 1) or (1, 1)."""
     kind = type(drive).__name__
     if isinstance(drive, Constant):
@@ -126,7 +125,7 @@ def _held(
     return _column(Expression(type(drive).text, (), where).value(values))
 
 
-def _table(drive: Table, time: float) -> NDArray[np.float64]:
+def _table(drive: Table, time: float) -> Array:
     values, place = drive.si_values, time / float(drive.interval.value)
     below = min(int(place + 1e-9), len(values) - 1)
     above = min(below + 1, len(values) - 1)
@@ -134,5 +133,5 @@ def _table(drive: Table, time: float) -> NDArray[np.float64]:
     return _column(values[below] + part * (values[above] - values[below]))
 
 
-def _column(value: Any) -> NDArray[np.float64]:
+def _column(value: Any) -> Array:
     return np.reshape(np.asarray(value, dtype=float), (-1, 1))

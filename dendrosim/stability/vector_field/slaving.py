@@ -9,14 +9,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 from scipy.linalg import LinAlgWarning, lu_factor, lu_solve
 from scipy.sparse.linalg import splu
 
+from dendrosim.arrays import AnyArray, Array, NamedArrays
 from dendrosim.errors import NotConvergedError
 from dendrosim.stability.vector_field.circuit_field import CircuitFlow, Field
-from dendrosim.stability.vector_field.flow import Vector
 
 Solve = Callable[[Any], Any]
 
@@ -35,7 +34,7 @@ class Slaved(CircuitFlow):
         whole = [np.full(rows * columns, n in fast) for n, (rows, columns) in field.shapes.items()]
         self._fast = np.concatenate(whole)
         self._slow = ~self._fast
-        self._last: tuple[Vector, Vector] | None = None
+        self._last: tuple[AnyArray, AnyArray] | None = None
         self.start = field.start[self._slow]
         self.labels = [n for n, kept in zip(field.labels, self._slow, strict=True) if kept]
         self.units = [u for u, kept in zip(field.units, self._slow, strict=True) if kept]
@@ -50,38 +49,38 @@ class Slaved(CircuitFlow):
     def at(self, name: str, value: float) -> "Slaved":
         return self.with_changes(_field=self._field.at(name, value), _last=None)
 
-    def pack(self, values: Mapping[str, Any]) -> NDArray[np.float64]:
+    def pack(self, values: Mapping[str, Any]) -> Array:
         """Return x from states by name, as the whole field does; fast ones are ignored."""
         return self._field.pack(values)[self._slow]
 
-    def unpack(self, x: Vector) -> dict[str, NDArray[Any]]:
+    def unpack(self, x: AnyArray) -> NamedArrays:
         """Return the states by name, also those that follow."""
         return self._field.unpack(self._whole(np.asarray(x)))
 
-    def evaluate(self, x: Vector) -> dict[str, NDArray[Any]]:
+    def evaluate(self, x: AnyArray) -> NamedArrays:
         """Return every variable of every population, subexpressions included."""
         return self._field.evaluate(self._whole(np.asarray(x)))
 
-    def f(self, x: Vector) -> Vector:
+    def f(self, x: AnyArray) -> AnyArray:
         return self._field.f(self._whole(np.asarray(x)))[self._slow]
 
-    def jacobian(self, x: NDArray[np.float64]) -> Any:
+    def jacobian(self, x: Array) -> Any:
         whole = self._whole(np.asarray(x, dtype=float))
         full = self._field.jacobian(whole)
         (slow, slow_by_fast), (fast_by_slow, solve) = self._blocks(full)
         return slow - slow_by_fast @ solve(fast_by_slow)
 
-    def parameter_derivative(self, x: NDArray[np.float64], name: str) -> NDArray[np.float64]:
+    def parameter_derivative(self, x: Array, name: str) -> Array:
         whole = self._whole(np.asarray(x, dtype=float))
         slope = self._field.parameter_derivative(whole, name)
         (_, slow_by_fast), (_, solve) = self._blocks(self._field.jacobian(whole))
-        followed: NDArray[np.float64] = slope[self._slow] - slow_by_fast @ solve(slope[self._fast])
+        followed: Array = slope[self._slow] - slow_by_fast @ solve(slope[self._fast])
         return followed
 
-    def kinks(self, x: NDArray[np.float64]) -> list[str]:
+    def kinks(self, x: Array) -> list[str]:
         return self._field.kinks(self._whole(np.asarray(x, dtype=float)))
 
-    def check(self, x: NDArray[np.float64]) -> None:
+    def check(self, x: Array) -> None:
         """Raise DifferentiationError if a unit is above its threshold at x."""
         self._field.check(self._whole(np.asarray(x, dtype=float)))
 
@@ -93,7 +92,7 @@ class Slaved(CircuitFlow):
             return (parts[0][0].toarray(), parts[0][1]), (parts[1][0].toarray(), solve)
         return (parts[0][0], parts[0][1]), (parts[1][0], solve)
 
-    def _fast_block(self, whole: NDArray[np.float64]) -> Any:
+    def _fast_block(self, whole: Array) -> Any:
         return self._field.partial_jacobian(whole, self._names)
 
     def _solver(self, block: Any) -> Solve:
@@ -110,7 +109,7 @@ class Slaved(CircuitFlow):
             where=named[still[0]] if len(still) else "",
         )
 
-    def _whole(self, x: Vector) -> Vector:
+    def _whole(self, x: AnyArray) -> AnyArray:
         """Return the states of the whole field, with the fast ones at their fixed point.
 
         Where x has a small imaginary part, the step by which derivatives are taken, so have the fast states.
@@ -128,7 +127,7 @@ class Slaved(CircuitFlow):
         self._last = np.array(x), whole
         return whole
 
-    def _settled(self, whole: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _settled(self, whole: Array) -> Array:
         """Return the fast states at which their rates vanish: by Newton, from where they lead if need be."""
         with np.errstate(all="ignore"):
             found = self._newton(whole.copy())
@@ -147,7 +146,7 @@ class Slaved(CircuitFlow):
             where=label,
         )
 
-    def _newton(self, trial: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    def _newton(self, trial: Array) -> Array | None:
         """Return the solution next to a state by damped Newton steps, or None."""
         fast = self._fast
         residual = self._field.f(trial)[fast]
@@ -170,7 +169,7 @@ class Slaved(CircuitFlow):
                 return None
         return None
 
-    def _relaxed(self, trial: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _relaxed(self, trial: Array) -> Array:
         """Return where the fast states go by themselves: implicit Euler steps that grow while they are right.
 
         Newton's method may go round in circles between the pieces of a flow with corners; the flow does not.
@@ -213,6 +212,6 @@ def _factorised(block: Any) -> Solve | None:
     return lambda right: lu_solve(factors, right, check_finite=False)
 
 
-def _size(step: NDArray[np.float64], state: NDArray[np.float64]) -> float:
+def _size(step: Array, state: Array) -> float:
     """Largest part of a state by which a step moves it."""
     return float(np.max(abs(step) / (1e-9 + abs(state)), initial=0.0))

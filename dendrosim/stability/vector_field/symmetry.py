@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dendrosim.arrays import Array
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.errors import DendrosimError
 from dendrosim.stability.vector_field.flow import Flow
@@ -31,9 +31,7 @@ class Rotation:
     one: int
     other: int
 
-    def moved(
-        self, circuit: Circuit, shapes: Shapes, x: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def moved(self, circuit: Circuit, shapes: Shapes, x: Array) -> Array:
         """Return the direction in which x begins to move; linear in x."""
         result, place = np.zeros_like(x), 0
         for name, (rows, columns) in shapes.items():
@@ -59,11 +57,9 @@ class Symmetries:
     """Combinations of rotations that commute with the flow, one per row of `weights`."""
 
     rotations: tuple[Rotation, ...]
-    weights: NDArray[np.float64]
+    weights: Array
 
-    def directions(
-        self, circuit: Circuit, shapes: Shapes, x: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def directions(self, circuit: Circuit, shapes: Shapes, x: Array) -> Array:
         """Return an orthonormal basis, (n, k), of the directions in which they move x."""
         if not len(self.weights):
             return np.zeros((len(x), 0))
@@ -101,7 +97,7 @@ def _candidates(circuit: Circuit, shapes: Shapes) -> Iterator[Rotation]:
 
 def _defects(
     flow: Flow, circuit: Circuit, shapes: Shapes, rotations: tuple[Rotation, ...], spread: float
-) -> NDArray[np.float64]:
+) -> Array:
     """Return J g - (dg/dx) f of every rotation, (equations, rotations), relative to their size."""
     rng, parts = np.random.default_rng(0), []
     size = np.sqrt(np.mean(flow.start**2)) or 1.0

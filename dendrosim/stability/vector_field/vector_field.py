@@ -5,8 +5,8 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dendrosim.arrays import Array, NamedArrays
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.initial_values.derived import Derived
 from dendrosim.circuit.matrix import Matrix
@@ -30,8 +30,6 @@ from dendrosim.stability.vector_field.flow import Flow, number_of, numbers_of
 from dendrosim.stability.vector_field.phase_setting import setting
 from dendrosim.stability.vector_field.slaving import Slaved
 from dendrosim.units import Quantity, as_time, as_whole_number, quantity, unit, unit_name
-
-Arrays = dict[str, NDArray[np.float64]]
 
 
 def vector_field(
@@ -123,7 +121,7 @@ def vector_field(
         raise ParameterError(f"trial is {trial!r}, but only a protocol has trials; give a protocol")
     as_whole_number("trial", trial, None)
     check_smooth(base, subthreshold)
-    driven: Arrays = {}
+    driven: NamedArrays = {}
     opened: dict[str, float] = {}
     if protocol is not None:
         driven, opened = setting(protocol, phase, moment, seed, subthreshold, trial)
@@ -156,7 +154,7 @@ def vector_field(
     return Slaved(field, fast)
 
 
-def _inputs(circuit: Circuit, given: Mapping[str, Any]) -> Arrays:
+def _inputs(circuit: Circuit, given: Mapping[str, Any]) -> NamedArrays:
     found = {}
     for path, value in given.items():
         if path not in circuit.inputs:
@@ -182,7 +180,7 @@ def _inputs(circuit: Circuit, given: Mapping[str, Any]) -> Arrays:
     return found
 
 
-def _samples(driven: Arrays) -> int:
+def _samples(driven: NamedArrays) -> int:
     counts = {path: a.shape[1] for path, a in driven.items() if a.shape[1] > 1}
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"{path} {count}" for path, count in counts.items())
@@ -190,7 +188,7 @@ def _samples(driven: Arrays) -> int:
     return max(counts.values(), default=1)
 
 
-def _drives(circuit: Circuit, driven: Arrays, samples: int) -> Arrays:
+def _drives(circuit: Circuit, driven: NamedArrays, samples: int) -> NamedArrays:
     drives = {}
     for population in circuit.populations:
         for name, declared in population.variables.items():
@@ -293,7 +291,7 @@ def _check_time(system: System, time: float | None) -> None:
 
 def _start(
     circuit: Circuit, values: Mapping[str, Any], samples: int, seed: int, unfrozen: tuple[str, ...]
-) -> tuple[Arrays, Arrays]:
+) -> tuple[NamedArrays, NamedArrays]:
     """Return the weights that are held, and the start value of every state."""
     states = [f"{p.name}.{s}" for p in circuit.populations for s in p.states]
     names = [*states, *(m.name for m in circuit.matrices)]
@@ -305,7 +303,7 @@ def _start(
     start |= {
         n: drawn(circuit, n, (_size(circuit, n), samples), seed) for n in states if n not in start
     }
-    weights: Arrays = {}
+    weights: NamedArrays = {}
     for matrix in circuit.matrices:
         if matrix.inverse_of is None:
             weights[matrix.name] = _weights(circuit, matrix, values, seed)
@@ -322,9 +320,7 @@ def _size(circuit: Circuit, path: str) -> int:
     return circuit.population(path.partition(".")[0]).size
 
 
-def _weights(
-    circuit: Circuit, matrix: Matrix, values: Mapping[str, Any], seed: int
-) -> NDArray[np.float64]:
+def _weights(circuit: Circuit, matrix: Matrix, values: Mapping[str, Any], seed: int) -> Array:
     shape = circuit.shape(matrix)
     if matrix.name in values:
         return _given(values, matrix.name, shape)
@@ -335,7 +331,7 @@ def _weights(
     return drawn(circuit, matrix.name, shape, seed)
 
 
-def _given(values: Mapping[str, Any], name: str, shape: tuple[int, int]) -> NDArray[np.float64]:
+def _given(values: Mapping[str, Any], name: str, shape: tuple[int, int]) -> Array:
     array = numbers_of(f"values: {name}", values[name])
     if "." in name and array.shape == shape[:1]:
         array = array[:, None]
