@@ -15,6 +15,7 @@ import numpy as np
 from dendrosim.arrays import AnyArray, Array, NamedArrays
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.matrix import Matrix
+from dendrosim.circuit.paths import is_variable
 from dendrosim.circuit.population import Population
 from dendrosim.errors import DifferentiationError, ShapeError, UnknownMemberError, UnknownNameError
 from dendrosim.protocol.phases import Block, Phase
@@ -94,7 +95,7 @@ class Field(CircuitFlow):
             if name not in parts:
                 raise UnknownMemberError("state of the vector field", name, parts)
             given, shape = numbers_of(f"state {name!r}", value), parts[name].shape
-            if "." in name and given.shape == shape[:1]:
+            if is_variable(name) and given.shape == shape[:1]:
                 given = given[:, None]
             if given.ndim and given.shape not in (shape, (shape[0], 1)):
                 raise ShapeError(f"state {name!r} has shape {given.shape}; it must be {shape}")
@@ -106,7 +107,7 @@ class Field(CircuitFlow):
         return {n: self._squeezed(n, a) for n, a in self._at(x).everything.items()}
 
     def _squeezed(self, name: str, array: AnyArray) -> AnyArray:
-        return array[:, 0] if self.samples == 1 and "." in name else array
+        return array[:, 0] if self.samples == 1 and is_variable(name) else array
 
     def _arrays(self, x: AnyArray) -> NamedArrays:
         if x.shape != self.start.shape:
@@ -122,7 +123,7 @@ class Field(CircuitFlow):
         return Evaluation(self._system, self._numbers, self.samples, self.shapes, parts)
 
     def _label(self, name: str, row: int, column: int) -> str:
-        single = "." in name and self.samples == 1
+        single = is_variable(name) and self.samples == 1
         return f"{name}[{row}]" if single else f"{name}[{row}, {column}]"
 
     def _labels(self, name: str) -> Iterator[str]:
@@ -130,7 +131,8 @@ class Field(CircuitFlow):
         return (self._label(name, i, j) for i in range(rows) for j in range(columns))
 
     def _units(self, name: str) -> list[str]:
-        owner: Any = self.circuit.variable(name)[1] if "." in name else self.circuit.matrix(name)
+        circuit = self.circuit
+        owner: Any = circuit.variable(name)[1] if is_variable(name) else circuit.matrix(name)
         rows, columns = self.shapes[name]
         return [unit_name(unit(owner.unit)[0])] * (rows * columns)
 
@@ -236,7 +238,7 @@ class Field(CircuitFlow):
             formula = self._system.formulas.get(path) or self._system.rates.get(path)
             if formula is None:
                 continue
-            plastic = "." not in path
+            plastic = not is_variable(path)
             flags = formula.expression.at_corner(at.grid(path) if plastic else at.values(formula))
             if plastic and np.ndim(flags) == 3:
                 flags = np.any(flags, axis=-1)

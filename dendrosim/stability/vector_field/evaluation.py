@@ -12,6 +12,7 @@ import numpy as np
 
 from dendrosim.arrays import AnyArray, Array, NamedArrays
 from dendrosim.circuit.matrix import Projection
+from dendrosim.circuit.paths import VariablePath, is_variable
 from dendrosim.stability.vector_field.compiled_equations import POST, Formula, System
 
 
@@ -50,7 +51,10 @@ class Evaluation:
     @cached_property
     def weights(self) -> NamedArrays:
         """The weights of every matrix."""
-        found = {**self.numbers.weights, **{n: a for n, a in self.parts.items() if "." not in n}}
+        found = {
+            **self.numbers.weights,
+            **{n: a for n, a in self.parts.items() if not is_variable(n)},
+        }
         for matrix in self.system.circuit.matrices:
             if matrix.inverse_of is not None and matrix.name not in found:
                 found[matrix.name] = _inverse(found[matrix.inverse_of])
@@ -67,7 +71,7 @@ class Evaluation:
         return self._evaluated(self.system.readouts)
 
     def _evaluated(self, order: tuple[str, ...]) -> NamedArrays:
-        nodes: NamedArrays = {n: a for n, a in self.parts.items() if "." in n}
+        nodes: NamedArrays = {n: a for n, a in self.parts.items() if is_variable(n)}
         nodes.update(self.numbers.drives)
         for path in order:
             formula = self.system.formulas.get(path)
@@ -81,7 +85,7 @@ class Evaluation:
 
     def shape(self, path: str) -> tuple[int, int]:
         """Return (units, samples) of a variable."""
-        population = path.partition(".")[0]
+        population = VariablePath.parse(path).population
         return self.system.circuit.population(population).size, self.samples
 
     def oriented(self, projection: Projection) -> AnyArray:
@@ -112,7 +116,7 @@ class Evaluation:
     def rate(self, name: str) -> AnyArray:
         """Return the rate of a state, of its shape."""
         formula = self.system.rates[name]
-        if "." in name:
+        if is_variable(name):
             value = formula.expression.value(self.values(formula))
         else:
             value = np.atleast_1d(formula.expression.value(self.grid(name))).mean(-1)

@@ -12,6 +12,7 @@ import numpy as np
 from scipy import sparse
 
 from dendrosim.arrays import Array, NamedArrays
+from dendrosim.circuit.paths import is_variable
 from dendrosim.stability.vector_field.compiled_equations import POST, PRE, Formula
 from dendrosim.stability.vector_field.evaluation import Evaluation
 from dendrosim.stability.vector_field.jacobian_blocks import (
@@ -29,8 +30,8 @@ from dendrosim.stability.vector_field.jacobian_blocks import (
 def jacobian(at: Evaluation, states: Collection[str] | None = None) -> Any:
     """Return df/dx, dense or `csc_array`; of some states only, by the same ones, if they are named."""
     chosen = [n for n in at.shapes if states is None or n in states]
-    rows: dict[str, Row] = {n: {n: np.ones(at.nodes[n].size)} for n in chosen if "." in n}
-    plastic = {n for n in chosen if "." not in n}
+    rows: dict[str, Row] = {n: {n: np.ones(at.nodes[n].size)} for n in chosen if is_variable(n)}
+    plastic = {n for n in chosen if not is_variable(n)}
     for path in at.system.order:
         formula = at.system.formulas.get(path)
         if formula is None:
@@ -39,7 +40,7 @@ def jacobian(at: Evaluation, states: Collection[str] | None = None) -> Any:
             rows[path] = _local(at, path, formula, rows)
     rates = {
         name: _local(at, name, at.system.rates[name], rows)
-        if "." in name
+        if is_variable(name)
         else _plasticity(at, name, rows)
         for name in chosen
     }
@@ -147,7 +148,7 @@ def by_parameter(at: Evaluation, name: str) -> Array:
 def _rate_slope(at: Evaluation, state: str, slopes: NamedArrays, name: str) -> Array:
     formula = at.system.rates[state]
     own = {s: slopes[p] for s, p in formula.variables.items() if p in slopes}
-    if "." in state:
+    if is_variable(state):
         return np.broadcast_to(_slope(formula, at.values(formula), own, name), at.shapes[state])
     placed = {s: np.expand_dims(v, 1 if s.endswith(POST) else 0) for s, v in own.items()}
     slope = _slope(formula, at.grid(state), placed, name)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dendrosim.arrays import Array, NamedArrays
+from dendrosim.circuit.paths import VariablePath
 from dendrosim.errors import DifferentiationError, ParameterError, UnknownMemberError
 from dendrosim.protocol.phases import Block, Phase
 from dendrosim.protocol.protocol import Protocol
@@ -73,7 +74,7 @@ def setting(
     rows = _rows(protocol, block, seed, trial)
     inputs = {}
     for path in protocol.circuit.inputs:
-        size = protocol.circuit.population(path.partition(".")[0]).size
+        size = protocol.circuit.population(VariablePath.parse(path).population).size
         total = np.zeros((size, protocol.batch))
         for drive in protocol.drive(phase, path):
             if isinstance(drive, Samples):

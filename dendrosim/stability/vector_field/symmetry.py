@@ -13,6 +13,7 @@ import numpy as np
 
 from dendrosim.arrays import Array
 from dendrosim.circuit.circuit import Circuit
+from dendrosim.circuit.paths import VariablePath, is_variable
 from dendrosim.errors import DendrosimError
 from dendrosim.stability.vector_field.flow import Flow
 
@@ -38,8 +39,8 @@ class Rotation:
             part = slice(place, place + rows * columns)
             array, turned = x[part].reshape(rows, columns), result[part].reshape(rows, columns)
             place += rows * columns
-            if "." in name:
-                after, before = name.partition(".")[0], None
+            if is_variable(name):
+                after, before = VariablePath.parse(name).population, None
             else:
                 matrix = circuit.matrix(name)
                 after, before = matrix.post, matrix.pre
@@ -86,7 +87,7 @@ def symmetries(flow: Flow, circuit: Circuit, shapes: Shapes) -> Symmetries:
 
 
 def _candidates(circuit: Circuit, shapes: Shapes) -> Iterator[Rotation]:
-    plastic = [circuit.matrix(name) for name in shapes if "." not in name]
+    plastic = [circuit.matrix(name) for name in shapes if not is_variable(name)]
     joined = {m.post for m in plastic} | {m.pre for m in plastic}
     for population in circuit.populations:
         if population.name in joined:

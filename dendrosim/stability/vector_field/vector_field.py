@@ -10,6 +10,7 @@ from dendrosim.arrays import Array, NamedArrays
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.initial_values.derived import Derived
 from dendrosim.circuit.matrix import Matrix
+from dendrosim.circuit.paths import VariablePath, is_variable
 from dendrosim.circuit.population import LAST_SPIKE, Population
 from dendrosim.circuit.start_values import LONG_AGO, drawn, inverse
 from dendrosim.errors import (
@@ -317,7 +318,7 @@ def _start(
 
 
 def _size(circuit: Circuit, path: str) -> int:
-    return circuit.population(path.partition(".")[0]).size
+    return circuit.population(VariablePath.parse(path).population).size
 
 
 def _weights(circuit: Circuit, matrix: Matrix, values: Mapping[str, Any], seed: int) -> Array:
@@ -333,9 +334,10 @@ def _weights(circuit: Circuit, matrix: Matrix, values: Mapping[str, Any], seed: 
 
 def _given(values: Mapping[str, Any], name: str, shape: tuple[int, int]) -> Array:
     array = numbers_of(f"values: {name}", values[name])
-    if "." in name and array.shape == shape[:1]:
+    variable = is_variable(name)
+    if variable and array.shape == shape[:1]:
         array = array[:, None]
-    if array.ndim and array.shape != shape and not ("." in name and array.shape == (shape[0], 1)):
+    if array.ndim and array.shape != shape and not (variable and array.shape == (shape[0], 1)):
         raise ShapeError(f"values: {name} has shape {array.shape}; it must be {shape}")
     if not np.all(np.isfinite(array)):
         raise ParameterError(f"values: {name} must be finite")
