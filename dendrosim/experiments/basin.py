@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from dendrosim.errors import NotConvergedError, ParameterError
 from dendrosim.stability.fixed_points.fixed_point import FixedPoint, fixed_point, same_point
 from dendrosim.stability.vector_field.circuit_field import Field
-from dendrosim.stability.vector_field.flow import number_of
+from dendrosim.stability.vector_field.number_arguments import read_number
 from dendrosim.units import as_time, as_whole_number
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def basin(
             f"point is a {type(point).__name__}; it must be a fixed point, as ds.fixed_point returns it"
         )
     samples, seed = as_whole_number("samples", samples, 1), as_whole_number("seed", seed)
-    number_of("size", size)
+    read_number("size", size)
     if not (size > 0 and 0 < confidence < 1):
         raise ParameterError(
             f"size is {size}, confidence {confidence}; size must be positive, and confidence between 0 and 1"

@@ -17,7 +17,8 @@ from dendrosim.errors import (
 )
 from dendrosim.stability.fixed_points.fixed_point import fixed_point
 from dendrosim.stability.spectrum.spectrum import Spectrum, spectrum
-from dendrosim.stability.vector_field.flow import Flow, check_flow, numbers_of
+from dendrosim.stability.vector_field.flow import Flow, check_flow
+from dendrosim.stability.vector_field.number_arguments import read_numbers
 
 if TYPE_CHECKING:
     from xarray import Dataset
@@ -134,7 +135,7 @@ def stability_map(
     (row_name, rows), (column_name, columns) = axes
     if row_name == column_name:
         raise ParameterError(f"both axes of the map are {row_name}; give two different parameters")
-    home = numbers_of("point", field.start if point is None else getattr(point, "x", point))
+    home = read_numbers("point", field.start if point is None else getattr(point, "x", point))
     if home.shape != (field.size,):
         raise ShapeError(f"point must be {field.size} numbers, not of shape {home.shape}")
     shape = (len(rows), len(columns))
@@ -173,7 +174,7 @@ def _axis(field: Flow, axis: Mapping[str, ArrayLike]) -> tuple[str, Array]:
     ((name, values),) = axis.items()
     if name not in field.parameters:
         raise UnknownNameError("parameter of the equations", name, field.parameters)
-    array = numbers_of(f"values of {name}", values)
+    array = read_numbers(f"values of {name}", values)
     if array.ndim != 1 or not array.size or not np.all(np.isfinite(array)):
         raise ParameterError(f"values of {name} must be a row of finite numbers, not {values!r}")
     return name, array

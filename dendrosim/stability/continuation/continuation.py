@@ -26,7 +26,8 @@ from dendrosim.stability.continuation.crossings import Step, crossings
 from dendrosim.stability.continuation.poles import FAR, UNBOUNDED, through_infinity
 from dendrosim.stability.fixed_points.fixed_point import fixed_point
 from dendrosim.stability.spectrum.spectrum import sort_eigenvalues
-from dendrosim.stability.vector_field.flow import Flow, check_flow, number_of, numbers_of
+from dendrosim.stability.vector_field.flow import Flow, check_flow
+from dendrosim.stability.vector_field.number_arguments import read_number, read_numbers
 
 STRAIGHT = 0.9
 """Cosine between tangents below which a step is taken again with half its length."""
@@ -113,7 +114,7 @@ def continuation(
     check_flow(field)
     if parameter not in field.parameters:
         raise UnknownNameError("parameter of the equations", parameter, field.parameters)
-    start, stop = number_of("start", start), number_of("stop", stop)
+    start, stop = read_number("start", start), read_number("stop", stop)
     if start == stop:
         raise ParameterError(
             f"{parameter} cannot be followed from {start:g} to {stop:g}; give two different values"
@@ -157,7 +158,7 @@ def _first(
 ) -> tuple[Curve, Point]:
     """Return the curve and its point at `start`."""
     flow = field.at(parameter, start)
-    guess = numbers_of("point", field.start if point is None else getattr(point, "x", point))
+    guess = read_numbers("point", field.start if point is None else getattr(point, "x", point))
     if guess.shape != (flow.size,):
         raise ShapeError(f"point must be {flow.size} numbers, not of shape {guess.shape}")
     onward = np.append(np.zeros(flow.size), 1.0)

@@ -14,7 +14,8 @@ from dendrosim.stability.fixed_points.linear_solver import factorise
 from dendrosim.stability.fixed_points.newton import Attempt, Rules, deflated, newton
 from dendrosim.stability.fixed_points.scaling import Scaled, rescaled
 from dendrosim.stability.spectrum.spectrum import Spectrum, Verdict, spectrum
-from dendrosim.stability.vector_field.flow import Flow, check_flow, number_of, numbers_of
+from dendrosim.stability.vector_field.flow import Flow, check_flow
+from dendrosim.stability.vector_field.number_arguments import read_number, read_numbers
 from dendrosim.stability.vector_field.typical_scales import scales_by_unit
 from dendrosim.units import as_whole_number
 
@@ -194,7 +195,7 @@ def fixed_point(
     as_whole_number("max_iterations", max_iterations, 1)
     as_whole_number("deflate", deflate)
     as_whole_number("seed", seed)
-    if not number_of("tolerance", tolerance) > 0.0:
+    if not read_number("tolerance", tolerance) > 0.0:
         raise ParameterError(f"tolerance is {tolerance}; it must be positive")
     sizes = _scale(flow, begin[0], scale)
     scaled = Scaled(flow, sizes)
@@ -246,13 +247,13 @@ def _numbers(flow: Flow, start: Any) -> Array:
         start = {name: final[name] for name in final if name in names}
     if isinstance(start, Mapping):
         return flow.pack(start)
-    return numbers_of("start", start)
+    return read_numbers("start", start)
 
 
 def _scale(flow: Flow, start: Array, scale: ArrayLike | None) -> Array:
     """Typical size of each state."""
     if scale is not None:
-        given = numbers_of("scale", scale)
+        given = read_numbers("scale", scale)
         if given.shape not in ((), (flow.size,)):
             raise ShapeError(f"scale must be one number or {flow.size}, not shape {given.shape}")
         if not np.all(np.isfinite(given) & (given > 0.0)):

@@ -23,7 +23,8 @@ from dendrosim.protocol.protocol import Protocol
 from dendrosim.stability.vector_field import jacobian as derivatives
 from dendrosim.stability.vector_field.compiled_equations import Formula, System
 from dendrosim.stability.vector_field.evaluation import Evaluation, Numbers
-from dendrosim.stability.vector_field.flow import Flow, number_of, numbers_of
+from dendrosim.stability.vector_field.flow import Flow
+from dendrosim.stability.vector_field.number_arguments import read_number, read_numbers
 from dendrosim.stability.vector_field.symmetry import Symmetries, symmetries
 from dendrosim.units import Quantity, unit, unit_name
 
@@ -94,7 +95,7 @@ class Field(CircuitFlow):
         for name, value in values.items():
             if name not in parts:
                 raise UnknownMemberError("state of the vector field", name, parts)
-            given, shape = numbers_of(f"state {name!r}", value), parts[name].shape
+            given, shape = read_numbers(f"state {name!r}", value), parts[name].shape
             if is_variable(name) and given.shape == shape[:1]:
                 given = given[:, None]
             if given.ndim and given.shape not in (shape, (shape[0], 1)):
@@ -203,7 +204,7 @@ class Field(CircuitFlow):
 
     def at(self, name: str, value: float) -> "Field":
         self._check_parameter(name)
-        numbers, value = self._numbers, number_of(f"parameter {name!r}", value)
+        numbers, value = self._numbers, read_number(f"parameter {name!r}", value)
         if name in numbers.drives:
             drives = {**numbers.drives, name: np.full_like(numbers.drives[name], value)}
             numbers = replace(numbers, drives=drives)

@@ -8,6 +8,7 @@ import numpy as np
 
 from dendrosim.arrays import AnyArray, Array
 from dendrosim.errors import ParameterError, UnknownMemberError
+from dendrosim.stability.vector_field.number_arguments import read_number
 
 JacobianMatrix = Any
 """A dense array of floats, or a `scipy.sparse.csc_array` where most entries are zero."""
@@ -75,7 +76,7 @@ class Flow(ABC):
         for label, value in values.items():
             if label not in places:
                 raise UnknownMemberError("state of the flow", label, places)
-            x[places[label]] = number_of(f"state {label!r}", value)
+            x[places[label]] = read_number(f"state {label!r}", value)
         return x
 
     def unpack(self, x: AnyArray) -> dict[str, Any]:
@@ -96,19 +97,3 @@ def check_flow(flow: Any) -> None:
         raise ParameterError(
             f"field is a {type(flow).__name__}; it must be a vector field, as ds.vector_field returns it"
         )
-
-
-def numbers_of(where: str, value: Any) -> Array:
-    """Return numbers in SI units as an array; raises ParameterError."""
-    try:
-        return np.asarray(value, dtype=float)
-    except (TypeError, ValueError):
-        raise ParameterError(f"{where} is {value!r}; give numbers, in SI units") from None
-
-
-def number_of(where: str, value: Any) -> float:
-    """Return one finite number in SI units; raises ParameterError."""
-    number = numbers_of(where, value)
-    if number.shape or not np.isfinite(number):
-        raise ParameterError(f"{where} is {value!r}; give one finite number, in SI units")
-    return float(number)

@@ -1,0 +1,89 @@
+"""Where a vector field starts: weights and states that are given, and the rest drawn as in a run."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from dendrosim.arrays import Array, NamedArrays
+from dendrosim.circuit.circuit import Circuit
+from dendrosim.circuit.initial_values.derived import Derived
+from dendrosim.circuit.matrix import Matrix
+from dendrosim.circuit.paths import VariablePath, is_variable
+from dendrosim.circuit.population import LAST_SPIKE
+from dendrosim.circuit.start_values import drawn, inverse
+from dendrosim.errors import ParameterError, ShapeError, UnknownMemberError
+from dendrosim.stability.vector_field.number_arguments import read_numbers
+
+
+def start_state(
+    circuit: Circuit, values: Mapping[str, Any], samples: int, seed: int, unfrozen: tuple[str, ...]
+) -> tuple[NamedArrays, NamedArrays]:
+    """Return the weights of frozen matrices, and the start value of every state by name.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    values : mapping
+        Weights by matrix, (post, pre), and start values by `population.state`, in SI units.
+    samples : int
+        Number of samples side by side.
+    seed : int
+        Seed of the streams from which the other weights and start values are drawn.
+    unfrozen : tuple of str
+        Matrices whose weights are part of the state.
+    """
+    states = [f"{p.name}.{s}" for p in circuit.populations for s in p.states]
+    names = [*states, *(m.name for m in circuit.matrices)]
+    # Results hold the times of last spikes beside the states, which are not part of the state here.
+    ignored = [f"{p.name}.{LAST_SPIKE}" for p in circuit.populations if p.spiking]
+    for name in values:
+        if name not in names and name not in ignored:
+            raise UnknownMemberError("state or matrix", name, names)
+    start = {
+        n: _given_array(values, n, (_size(circuit, n), samples)) for n in states if n in values
+    }
+    start |= {
+        n: drawn(circuit, n, (_size(circuit, n), samples), seed) for n in states if n not in start
+    }
+    weights: NamedArrays = {}
+    for matrix in circuit.matrices:
+        if matrix.inverse_of is None:
+            weights[matrix.name] = _initial_weights(circuit, matrix, values, seed)
+    for matrix in circuit.matrices:
+        if matrix.inverse_of is not None:
+            inverted = inverse(matrix, weights[matrix.inverse_of])
+            if matrix.inverse_of not in unfrozen:
+                weights[matrix.name] = inverted
+    frozen = {n: w for n, w in weights.items() if n not in unfrozen}
+    return frozen, {**{n: start[n] for n in states}, **{n: weights[n] for n in unfrozen}}
+
+
+def _size(circuit: Circuit, path: str) -> int:
+    return circuit.population(VariablePath.parse(path).population).size
+
+
+def _initial_weights(
+    circuit: Circuit, matrix: Matrix, values: Mapping[str, Any], seed: int
+) -> Array:
+    shape = circuit.shape(matrix)
+    if matrix.name in values:
+        return _given_array(values, matrix.name, shape)
+    initial = matrix.initial
+    if isinstance(initial, Derived) and initial.matrix in values:
+        source = circuit.matrix(initial.matrix)
+        return initial.compute(_given_array(values, source.name, circuit.shape(source)))
+    return drawn(circuit, matrix.name, shape, seed)
+
+
+def _given_array(values: Mapping[str, Any], name: str, shape: tuple[int, int]) -> Array:
+    """Return a given value as an array of a shape; states may be one number per unit for all samples."""
+    array = read_numbers(f"values: {name}", values[name])
+    variable = is_variable(name)
+    if variable and array.shape == shape[:1]:
+        array = array[:, None]
+    if array.ndim and array.shape != shape and not (variable and array.shape == (shape[0], 1)):
+        raise ShapeError(f"values: {name} has shape {array.shape}; it must be {shape}")
+    if not np.all(np.isfinite(array)):
+        raise ParameterError(f"values: {name} must be finite")
+    return np.broadcast_to(array, shape).copy()
