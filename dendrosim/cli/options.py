@@ -1,11 +1,19 @@
 """Options that several commands share."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dendrosim.errors import UsageError
+from dendrosim.errors import UnknownNameError, UsageError
+
+if TYPE_CHECKING:
+    from dendrosim.library.catalogue import Entry
+    from dendrosim.protocol.protocol import Protocol
+
+BACKENDS = ("auto", "numpy", "cython", "cpp", "cuda")
+PRECISIONS = ("auto", "single", "double")
 
 Name = Annotated[
     str, typer.Argument(help="A model or protocol, by name or by the path of its file.")
@@ -31,3 +39,25 @@ def pairs(option: str, given: list[str] | None, example: str) -> dict[str, str]:
             raise UsageError(f"{option} gives {name.strip()!r} twice; give it once")
         found[name.strip()] = text
     return found
+
+
+def load_protocol_with(
+    name: str, settings: list[str] | None, compiles: bool = False
+) -> "tuple[Entry, Protocol]":
+    """Find and load a protocol; if it is to be compiled, begin with what does not depend on it."""
+    from dendrosim.library.catalogue import find
+    from dendrosim.library.loading import load_protocol, read_settings
+
+    entry = find(name, "protocol")
+    parameters = read_settings(entry, pairs("--set", settings, "samples=200"))
+    if compiles:
+        from dendrosim.engine.cpp import toolchain
+
+        toolchain.begin()
+    return entry, load_protocol(name, **parameters)
+
+
+def check_choice(kind: str, value: str, allowed: Sequence[str]) -> None:
+    """Raise UnknownNameError, which names the nearest, unless the value is allowed."""
+    if value not in allowed:
+        raise UnknownNameError(kind, value, allowed)

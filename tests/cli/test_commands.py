@@ -89,7 +89,7 @@ def engine(monkeypatch):
 
     monkeypatch.setattr("dendrosim.engine.run", fake)
     monkeypatch.setattr("dendrosim.plot.traces", lambda result, name: "figure")
-    monkeypatch.setattr("dendrosim.plot.save", save)
+    monkeypatch.setattr("dendrosim.plot._save.save", save)
     return fake
 
 

@@ -1,0 +1,46 @@
+"""The command `dendrosim plot`."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dendrosim.cli.console import emit_error
+from dendrosim.cli.options import Out
+from dendrosim.errors import DataError, UnknownNameError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from dendrosim.results.result import Result
+
+
+def plot(
+    file: Annotated[Path, typer.Argument(metavar="RESULT.nc", help="What a run wrote.")],
+    out: Out = None,
+) -> None:
+    """Draw the figures of a result, by default beside it."""
+    from dendrosim.experiments.output_folder import Output
+    from dendrosim.plot._save import save_all
+    from dendrosim.results.result import open_result
+
+    result = open_result(file)
+    output = Output(out or file.parent, file.stem)
+    with output.filling() as folder:
+        names = [path.name for path in save_all(_figures(result), folder)]
+    for name in names:
+        print(output.folder / name)
+
+
+def _figures(result: "Result") -> "Mapping[str, Callable[[], Figure]]":
+    """Return the figures of the result's protocol, or general ones where that has none."""
+    from dendrosim import plot
+    from dendrosim.library.loading import measuring
+
+    try:
+        measure = measuring(result.protocol)
+    except (UnknownNameError, DataError) as error:
+        emit_error(f"{error}; drawing general figures")
+        return plot.overview(result)
+    return measure(result).figures or plot.overview(result)

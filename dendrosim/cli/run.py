@@ -1,0 +1,150 @@
+"""The command `dendrosim run`."""
+
+import contextlib
+import importlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dendrosim.cli.console import emit_error, emit_json, emit_table
+from dendrosim.cli.options import (
+    BACKENDS,
+    PRECISIONS,
+    Json,
+    Out,
+    Settings,
+    check_choice,
+    load_protocol_with,
+)
+from dendrosim.errors import ResumeError, UsageError
+from dendrosim.experiments.output_folder import RESULT
+
+if TYPE_CHECKING:
+    from dendrosim.experiments.output_folder import Output
+    from dendrosim.results.measurement import Measurement
+    from dendrosim.results.result import Result
+
+
+def run(
+    context: typer.Context,
+    protocol: Annotated[
+        str | None, typer.Argument(help="A protocol, by name or by the path of its file.")
+    ] = None,
+    settings: Settings = None,
+    backend: Annotated[
+        str, typer.Option(metavar="|".join(BACKENDS), help="What computes.")
+    ] = "auto",
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads of the cpp back end.")] = None,
+    precision: Annotated[str, typer.Option(metavar="|".join(PRECISIONS))] = "auto",
+    batch: Annotated[int | None, typer.Option(min=1, help="Samples side by side.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of all random numbers.")] = 0,
+    initial: Annotated[
+        Path | None, typer.Option(metavar="RESULT.nc", help="Start from its final state.")
+    ] = None,
+    check_end: Annotated[
+        bool, typer.Option("--check-end", help="Compare the end with the nearest fixed point.")
+    ] = False,
+    resume: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Go on with the interrupted run that has this --out."),
+    ] = None,
+    out: Out = None,
+    json: Json = False,
+) -> None:
+    """Run a protocol, measure it, and write the result and its figures."""
+    check_choice("back end", backend, BACKENDS)
+    check_choice("precision", precision, PRECISIONS)
+    with contextlib.redirect_stdout(sys.stderr) if json else contextlib.nullcontext():
+        from dendrosim.experiments.output_folder import Output
+        from dendrosim.experiments.run import go_on, run_into
+        from dendrosim.results.result import open_result
+
+        options: dict[str, Any] = {
+            "backend": backend,
+            "seed": seed,
+            "precision": precision,
+            "batch": batch,
+            "threads": threads,
+            "initial": None if initial is None else open_result(initial),
+            "check_end": check_end,
+        }
+        if resume is not None:
+            given = {k: v for k, v in options.items() if _is_given(context, k)}
+            _check_resumed(resume, protocol, settings, out)
+            loaded = None if protocol is None else load_protocol_with(protocol, settings)[1]
+            result, measurement = go_on(resume, loaded, given, progress=True)
+            output = Output(resume, "")
+        else:
+            compiles = backend in ("auto", "cpp")
+            entry, loaded = load_protocol_with(_needed(protocol), settings, compiles)
+            output = Output(out, entry.name)
+            result, measurement = run_into(
+                output, loaded, progress=True, meanwhile=_import_ahead(), **options
+            )
+        figures = _drawn_beside_result(output, measurement)
+    if json:
+        _print_run_as_json(result, measurement, output, figures)
+    else:
+        _print_run(result, measurement, output)
+
+
+def _import_ahead() -> Iterator[None]:
+    """Import what stores and draws results, step by step; as long as a program computes, that costs no time."""
+    for name in ("h5netcdf", "matplotlib.figure", "matplotlib.backends.backend_agg", "xarray"):
+        with contextlib.suppress(Exception):  # who needs it will say what is wrong
+            importlib.import_module(name)
+        yield
+
+
+def _needed(protocol: str | None) -> str:
+    if protocol is None:
+        raise UsageError("Missing argument 'PROTOCOL': only with --resume can it be left out")
+    return protocol
+
+
+def _is_given(context: typer.Context, option: str) -> bool:
+    source = context.get_parameter_source(option)
+    return source is not None and source.name != "DEFAULT"
+
+
+def _check_resumed(
+    folder: Path, protocol: str | None, settings: list[str] | None, out: Path | None
+) -> None:
+    if out is not None and out.absolute() != folder.absolute():
+        raise ResumeError(f"a resumed run stays in its folder, {folder}: leave --out {out} out")
+    if settings and protocol is None:
+        raise ResumeError(
+            f"{folder} has begun with its own parameters: leave --set {settings[0]} out"
+        )
+
+
+def _drawn_beside_result(output: "Output", measurement: "Measurement") -> list[Path]:
+    from dendrosim.plot._save import save_all
+
+    try:
+        with output.filling() as folder:
+            return [output.folder / path.name for path in save_all(measurement.figures, folder)]
+    except BaseException:
+        emit_error(f"the figures failed; the result is in {output.folder / RESULT}")
+        raise
+
+
+def _print_run(result: "Result", measurement: "Measurement", output: "Output") -> None:
+    from dendrosim.cli.summaries import metric_table, run_line
+
+    emit_table(*metric_table(measurement))
+    print(run_line(result.provenance))
+    print(f"result and figures are in {output.folder}")
+
+
+def _print_run_as_json(
+    result: "Result", measurement: "Measurement", output: "Output", figures: list[Path]
+) -> None:
+    from dendrosim.cli.summaries import run_plain
+    from dendrosim.library.loading import parameters_in_si
+
+    plain = run_plain(result, measurement, parameters_in_si(result.protocol))
+    emit_json({**plain, "result": output.folder / RESULT, "figures": figures})

@@ -1,0 +1,23 @@
+"""The command `dendrosim show`."""
+
+from dendrosim.cli.console import emit_json, emit_table
+from dendrosim.cli.options import Json, Name
+
+
+def show(name: Name, json: Json = False) -> None:
+    """Show equations, parameters and sources of a model or protocol."""
+    from dendrosim.cli.circuit_text import circuit_text
+    from dendrosim.cli.summaries import circuit_plain, description_plain, parameter_rows
+    from dendrosim.library.loading import describe
+
+    description = describe(name)
+    if json:
+        emit_json(description_plain(description))
+        return
+    print(f"{description.entry.name} ({description.entry.kind}, {description.entry.path})\n")
+    print(description.text)
+    emit_table(("parameter", "default", "type", "meaning"), parameter_rows(description.parameters))
+    if description.circuit is not None:
+        print(circuit_text(circuit_plain(description.circuit)))
+    for title, text in description.sections.items():
+        print(f"\n{title}\n{'-' * len(title)}\n{text}")
