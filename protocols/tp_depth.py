@@ -47,7 +47,8 @@ from typing import Annotated
 import numpy as np
 
 import dendrosim as ds
-from dendrosim.analysis import learning_signals, target_propagation
+from dendrosim.analysis import learning_signals
+from dendrosim.analysis.target_propagation import layer_signals
 from dendrosim.errors import ParameterError
 from dendrosim.learning import cycle as cycles
 from dendrosim.learning import networks as learners
@@ -181,7 +182,7 @@ def measure(result: ds.Result) -> ds.Measurement:
         "deviation": dict.fromkeys(KINDS, 0.0),
         "fall": mu / (1 - mu),
         "error_left": np.array(
-            [target_propagation.nudge_self_consistency(mu, k, given["eta_hat"])[1] for k in depths]
+            [layer_signals.nudge_self_consistency(mu, k, given["eta_hat"])[1] for k in depths]
         ),
         "unsettled": 0.0,
     }
@@ -195,9 +196,9 @@ def measure(result: ds.Result) -> ds.Measurement:
 
 def _expected(mu, depth):
     return {
-        "single": target_propagation.local_error_factors(mu, depth),
-        "clamped": target_propagation.local_error_factors_feed_forward(mu, depth),
-        "two_phase": target_propagation.two_phase_factors(mu, depth),
+        "single": layer_signals.local_error_factors(mu, depth),
+        "clamped": layer_signals.local_error_factors_feed_forward(mu, depth),
+        "two_phase": layer_signals.two_phase_factors(mu, depth),
         "multiplexed": np.ones(depth),
     }
 

@@ -39,7 +39,7 @@ import numpy as np
 from scipy.linalg import block_diag
 
 import dendrosim as ds
-from dendrosim.analysis import target_propagation
+from dendrosim.analysis.target_propagation import fixed_points, layer_signals
 from dendrosim.errors import ParameterError, ShapeError
 from dendrosim.learning import cycle as cycles
 from dendrosim.plot import style
@@ -296,7 +296,7 @@ def _simulated(result, name, rows, last, y):
 def _closed_forms(basal, apical, x, y, mu, eta_hat):
     """Return what the closed forms of the three circuits say."""
     free, nudged = (
-        target_propagation.linear_fixed_point(basal, apical, x, y, mu, top=top, eta_hat=eta_hat)
+        fixed_points.linear_fixed_point(basal, apical, x, y, mu, top=top, eta_hat=eta_hat)
         for top in ("free", "nudged")
     )
     local = [
@@ -308,7 +308,7 @@ def _closed_forms(basal, apical, x, y, mu, eta_hat):
     return {
         "single": Course([b - a for a, b in zip(*local, strict=True)], error, local[0]),
         "two_phase": Course(
-            target_propagation.two_phase_difference(basal, apical, error, mu, eta_hat), error
+            fixed_points.two_phase_difference(basal, apical, error, mu, eta_hat), error
         ),
         "multiplexed": Course(_carried(apical, -eta_hat * output_error), output_error),
     }
@@ -323,8 +323,8 @@ def _relative(basal, courses, mu, eta_hat):
     """Return per layer sizes and distances relative to what exact inverses carry down from the errors."""
     inverses = [np.linalg.inv(w) for w in basal[1:]]
     factors = {
-        "single": target_propagation.local_error_factors(mu, len(basal)),
-        "two_phase": target_propagation.two_phase_factors(mu, len(basal)),
+        "single": layer_signals.local_error_factors(mu, len(basal)),
+        "two_phase": layer_signals.two_phase_factors(mu, len(basal)),
         "multiplexed": np.ones(len(basal)),
     }
     found = {}

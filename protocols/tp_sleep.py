@@ -48,7 +48,8 @@ from typing import Annotated, Literal, NamedTuple
 import numpy as np
 
 import dendrosim as ds
-from dendrosim.analysis import learning_signals, target_propagation
+from dendrosim.analysis import learning_signals
+from dendrosim.analysis.target_propagation import fixed_points
 from dendrosim.errors import ParameterError
 from dendrosim.learning import cycle as cycles
 from dendrosim.learning import networks as learners
@@ -311,7 +312,7 @@ def _reconstruction(result, basal, apical):
     # Activity depends on the apical weights, so that the fixed point is found step by step.
     fixed = [np.linalg.pinv(w) for w in basal[1:]]
     for _ in range(200):
-        settled = target_propagation.linear_fixed_point(
+        settled = fixed_points.linear_fixed_point(
             basal, fixed, x, np.zeros((len(basal[-1]), x.shape[1])), given["mu"], top="free"
         )
         fixed = [_regression(settled[i], settled[i + 1], decay)[0] for i in range(1, len(basal))]

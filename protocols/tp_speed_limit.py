@@ -39,7 +39,7 @@ from typing import Annotated
 import numpy as np
 
 import dendrosim as ds
-from dendrosim.analysis import target_propagation
+from dendrosim.analysis.target_propagation import learning_speed
 from dendrosim.errors import ParameterError
 from dendrosim.learning import cycle as cycles
 from dendrosim.plot import style
@@ -147,7 +147,7 @@ def protocol(
 
 def _circuits(layers, width, inputs, mu, eta_hat, part, tau, gain, condition):
     """Return the circuit that learns all the time, and the one that learns in steps."""
-    factor = target_propagation.adiabatic_rate(mu, layers, eta_hat, 1.0)
+    factor = learning_speed.adiabatic_rate(mu, layers, eta_hat, 1.0)
     made = []
     # Inputs bring kappa: at power 1 a weight moves 1, or `part` over what of the error arrives, in tau.
     for change in (1.0, part / factor):
@@ -211,9 +211,9 @@ def measure(result: ds.Result) -> ds.Measurement:
     # The slope per Euler step, as the rate of the mode that makes it.
     slopes = np.polyfit(times[late] / tau, np.log(errors[late]), 1)[0]
     rate = -np.expm1(slopes * step) / step
-    form = target_propagation.learning_rate_of_error
+    form = learning_speed.learning_rate_of_error
     expected = np.array([form(mu, layers, eta_hat, k) for k in kappas])
-    limit = target_propagation.speed_limit(mu, layers, eta_hat)
+    limit = learning_speed.speed_limit(mu, layers, eta_hat)
     moments, left = _errors(result, f"events_layer{layers}.h", data["white"], data["white_y"])
     cycle = (moments[1] - moments[0]) / tau
     left = np.linalg.norm(left, axis=1)
@@ -222,7 +222,7 @@ def measure(result: ds.Result) -> ds.Measurement:
         "rate": rate,
         "expected_rate": expected,
         "adiabatic_rate": np.array(
-            [target_propagation.adiabatic_rate(mu, layers, eta_hat, k) for k in kappas]
+            [learning_speed.adiabatic_rate(mu, layers, eta_hat, k) for k in kappas]
         ),
         "speed_limit": limit,
         "fraction_of_limit": float(np.max(rate) / limit),
@@ -262,8 +262,8 @@ def _draw_rates(metrics, circuit):
     kappas, limit = metrics["kappa"], metrics["speed_limit"]
     mu, layers, eta_hat = circuit
     grid = np.geomspace(kappas.min() / 3, kappas.max() * 3, 100)
-    exact = [target_propagation.learning_rate_of_error(mu, layers, eta_hat, k) for k in grid]
-    slow = np.array([target_propagation.adiabatic_rate(mu, layers, eta_hat, k) for k in grid])
+    exact = [learning_speed.learning_rate_of_error(mu, layers, eta_hat, k) for k in grid]
+    slow = np.array([learning_speed.adiabatic_rate(mu, layers, eta_hat, k) for k in grid])
     ax = style.axes(None)
     ax.loglog(kappas, metrics["rate"], "o", color=style.PALETTE[0], markersize=4, label="simulated")
     ax.plot(grid, exact, color=style.PALETTE[0], lw=1.0, label="closed form")

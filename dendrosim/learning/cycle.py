@@ -23,7 +23,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from dendrosim.analysis import target_propagation
+from dendrosim.analysis.target_propagation import settling as settling_times
+from dendrosim.analysis.target_propagation import spectrum
+from dendrosim.analysis.target_propagation.chain import Top
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.errors import DendrosimWarning, ParameterError
 from dendrosim.learning.settling import slowest_rate
@@ -74,29 +76,27 @@ def settling(circuit: Circuit, *, left: float | None = None) -> Settling:
     values = {name: float(q.value) for name, q in circuit.parameters.items()}
     layers = depth(circuit)
     if "mu" in values:
-        part = target_propagation.SETTLED if left is None else left
-        tops: tuple[target_propagation.Top, ...] = ("clamped",)
+        part = settling_times.SETTLED if left is None else left
+        tops: tuple[Top, ...] = ("clamped",)
         if "teach" in circuit.gates:
             tops = ("free", "nudged")
         rate = min(_slowest(circuit, values, layers, top) for top in tops)
-        folds = target_propagation.decay_time(values["mu"], layers, part)
+        folds = settling_times.decay_time(values["mu"], layers, part)
         return Settling(folds / rate, 1 / rate)
     part = CASCADE_LEFT if left is None else left
     if "tau_basal" in values:
         tau = max(values["tau_basal"], values.get("tau_apical", 0.0))
-        return Settling(tau * target_propagation.cascade_time(2 * layers - 1, part), tau)
+        return Settling(tau * settling_times.cascade_time(2 * layers - 1, part), tau)
     tau = values["tau"]
-    return Settling(tau * target_propagation.cascade_time(2 * layers, part), tau)
+    return Settling(tau * settling_times.cascade_time(2 * layers, part), tau)
 
 
-def _slowest(
-    circuit: Circuit, values: Mapping[str, float], layers: int, top: target_propagation.Top
-) -> float:
+def _slowest(circuit: Circuit, values: Mapping[str, float], layers: int, top: Top) -> float:
     """Return the rate of the slowest mode in 1/s."""
     apical = {p.matrix for p in circuit.projections if p.target.endswith(".g")}
     if all(circuit.matrix(name).inverse_of is not None for name in apical):
         eta_hat = values.get("eta_hat", 1.0)
-        rate = target_propagation.slowest_rate(values["mu"], layers, top=top, eta_hat=eta_hat)
+        rate = spectrum.slowest_rate(values["mu"], layers, top=top, eta_hat=eta_hat)
         return rate / values["tau"]
     opened = {"teach": float(top == "nudged"), "hold": 1.0}
     return slowest_rate(circuit, {n: v for n, v in opened.items() if n in circuit.gates})

@@ -7,8 +7,9 @@ import pytest
 from scipy.linalg import expm
 
 import dendrosim as ds
-from dendrosim.analysis import random_stability, target_propagation
+from dendrosim.analysis import random_stability
 from dendrosim.analysis.random_stability import Draws, Networks
+from dendrosim.analysis.target_propagation import spectrum
 from dendrosim.equations.transfer import numeric
 from dendrosim.errors import ParameterError
 from dendrosim.experiments.run import run_and_measure
@@ -72,7 +73,7 @@ def test_linear_spectra_are_the_tridiagonal_one_whatever_the_blocks():
     networks = Draws(mu=1.0).networks(4, 3, 20)
     for mu, jacobian in zip(networks.mu, networks.jacobians("linear"), strict=True):
         found = np.linalg.eigvals(jacobian)
-        expected = np.repeat(target_propagation.eigenvalues(float(mu), 4).real, 3)
+        expected = np.repeat(spectrum.eigenvalues(float(mu), 4).real, 3)
         assert np.sort(found.real) == pytest.approx(np.sort(expected), abs=1e-4)
         assert found.real.mean() == pytest.approx(-1, abs=1e-9)
 

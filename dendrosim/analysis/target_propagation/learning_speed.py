@@ -1,0 +1,86 @@
+"""How fast the error falls while the weights of the first layer learn."""
+
+import numpy as np
+
+from dendrosim.analysis.target_propagation.chain import check_circuit, check_nudge
+from dendrosim.analysis.target_propagation.layer_signals import (
+    local_error_factors,
+    nudge_self_consistency,
+)
+from dendrosim.errors import ParameterError
+
+
+def adiabatic_rate(mu: float, layers: int, eta_hat: float, kappa: float) -> float:
+    """Return the rate per ``tau`` at which the error falls if ``W_1`` learns slowly.
+
+    ``kappa r^L eta_hat / (1 + eta_hat S)``, with S of `nudge_self_consistency`; derived here. Parameters and
+    errors are those of `learning_rate_of_error`.
+    """
+    _check_kappa(kappa)
+    relief = nudge_self_consistency(mu, layers, eta_hat)[1]
+    return kappa * float(local_error_factors(mu, layers)[0]) * eta_hat * relief
+
+
+def speed_limit(mu: float, layers: int, eta_hat: float) -> float:
+    """Return the rate per ``tau`` at which the error falls if ``W_1`` learns instantly.
+
+    It is the slowest eigenvalue of the nudged chain with ``h_1`` in place of ``W_1 x``: tridiagonal, with ``-mu``
+    at the bottom and ``-1 + mu (1 - eta_hat)`` at the top; derived here. Learning rates of the layers that
+    compensate the fall of the signal cannot exceed this limit; only learning in steps, from settled activities,
+    can. Parameters and errors are those of `learning_rate_of_error`.
+    """
+    return learning_rate_of_error(mu, layers, eta_hat, np.inf)
+
+
+def learning_rate_of_error(mu: float, layers: int, eta_hat: float, kappa: float) -> float:
+    """Return the rate per ``tau`` at which the error falls while ``W_1`` alone learns, at any speed.
+
+    With white input the responses ``h_i = A_i x`` and ``W_1`` follow (thesis eq. 6.1, and 6.17 averaged)::
+
+        tau dW_1/dt = -kappa (W_1 - A_1),   kappa = eta_1 <x^2> tau
+        tau dA_i/dt = -A_i + (1 - mu) W_i A_(i-1) + mu Q_i A_(i+1),   W_1 in place of W_1 A_0
+
+    for inputs that are shown side by side, each with activities of its own. Each entry of the matrices follows the
+    same chain of L + 1 variables, the slowest eigenvalue of which is returned. Coloured input has one `kappa` per
+    principal component. The rate is at most the smaller of `adiabatic_rate` and `speed_limit`, and at least
+    ``1 / (1 / adiabatic_rate + 1 / speed_limit)``.
+
+    Parameters
+    ----------
+    mu : float
+        Weight of the apical dendrite, between 0 and 1.
+    layers : int
+        Layers above the input, at least 1.
+    eta_hat : float
+        Size of the nudge, positive.
+    kappa : float
+        Speed of learning, positive; infinity gives `speed_limit`, small values give `adiabatic_rate`.
+
+    Raises
+    ------
+    ParameterError
+        If an argument is out of its range.
+
+    Notes
+    -----
+    Derived here: the rows of the chain sum to 0 except for ``-mu eta_hat`` at the top, so it is a birth-and-death
+    process that ends there. Its inverse contains the mean times that the process spends in each place. They are
+    sums of positive terms, so no digits are lost where rates are small.
+    """
+    check_circuit(mu, layers)
+    check_nudge(eta_hat)
+    _check_kappa(kappa)
+    # Stationary weights of W_1, h_1 .. h_L (1 at h_1), and resistances from there past the top.
+    weight = (mu / (1.0 - mu)) ** np.arange(layers)
+    step = 1.0 / (mu * weight)
+    step[-1] /= eta_hat
+    weight = np.append((1.0 - mu) / kappa, weight)
+    resistance = np.cumsum(np.append(1.0 / (1.0 - mu), step)[::-1])[::-1]
+    place = np.arange(layers + 1)
+    times = resistance[np.maximum.outer(place, place)] * np.sqrt(np.outer(weight, weight))
+    return float(1.0 / np.linalg.eigvalsh(times)[-1])
+
+
+def _check_kappa(kappa: float) -> None:
+    if not kappa > 0.0:
+        raise ParameterError(f"kappa is {kappa:g}; it must be positive")
