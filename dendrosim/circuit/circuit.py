@@ -15,6 +15,8 @@ from dendrosim.circuit.initial_values.derived import Derived
 from dendrosim.circuit.initial_values.fixed import Fixed
 from dendrosim.circuit.matrix import Matrix, Projection
 from dendrosim.circuit.pathway import WEIGHT, Pathway
+from dendrosim.circuit.symbol_values import SymbolValues
+from dendrosim.circuit.used_symbols import used_symbols
 from dendrosim.circuit.validation import (
     check_name,
     check_symbol,
@@ -51,9 +53,12 @@ class Circuit(CircuitData):
             matrices=tuple(self.matrices),
             projections=tuple(self.projections),
             pathways=tuple(self.pathways),
-            parameters=quantities("Circuit", self.parameters),
             gates=frozen_mapping({k: gate_value(k, v) for k, v in self.gates.items()}),
         )
+        given = self.parameters
+        if isinstance(given, SymbolValues):
+            given = given.values_of(used_symbols(self) - set(self.gates))
+        self._set(parameters=quantities("Circuit", given))
         if not self.populations:
             raise SpecError("Circuit: there must be at least one population")
         self._check_names()

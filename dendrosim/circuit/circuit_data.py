@@ -4,7 +4,7 @@ Equations are text in Brian2's syntax; their symbols are resolved in this order:
 the object's own `parameters`, the circuit's `parameters` and `gates`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,12 +25,12 @@ Owner = Population | Matrix | Pathway
 class CircuitData(Spec):
     """Fields and look-up of a circuit; `Circuit` adds the checks, and documents the fields."""
 
-    populations: tuple[Population, ...]
-    matrices: tuple[Matrix, ...] = ()
-    projections: tuple[Projection, ...] = ()
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    populations: Sequence[Population]
+    matrices: Sequence[Matrix] = ()
+    projections: Sequence[Projection] = ()
+    parameters: Any = field(default_factory=dict)
     gates: Mapping[str, float] = field(default_factory=dict)
-    pathways: tuple[Pathway, ...] = ()
+    pathways: Sequence[Pathway] = ()
 
     def population(self, name: str) -> Population:
         """Return the population called `name`; raises UnknownMemberError."""

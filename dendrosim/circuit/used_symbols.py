@@ -1,0 +1,48 @@
+"""Which symbols the equations of a circuit look up among its parameters and gates."""
+
+from collections.abc import Iterable, Mapping
+
+from dendrosim.circuit.circuit_data import CircuitData, Owner
+from dendrosim.circuit.pathway import WEIGHT
+from dendrosim.equations.assignments import statements
+from dendrosim.equations.declarations import Declaration, identifiers
+
+
+def used_symbols(circuit: CircuitData) -> set[str]:
+    """Return the symbols that a circuit's equations do not define themselves, by their names in the circuit.
+
+    Names of functions, units and constants are among them: only the check of the equations, which needs Brian2,
+    tells those from parameters.
+    """
+    found: set[str] = set()
+    for population in circuit.populations:
+        variables = population.variables
+        texts = [
+            *_expressions(variables),
+            population.threshold or "",
+            population.refractory or "",
+            *(x.expression for x in statements(population.reset)),
+        ]
+        found |= _looked_up(circuit, population, texts, variables)
+    for matrix in circuit.matrices:
+        found |= _looked_up(circuit, matrix, [matrix.rate], [matrix.weight])
+    for pathway in circuit.pathways:
+        lines = statements(pathway.on_pre) + statements(pathway.on_post)
+        texts = [*_expressions(pathway.variables), *(x.expression for x in lines)]
+        known = {*pathway.variables, *(x.target for x in lines)}
+        known |= set() if pathway.weight is None else {WEIGHT}
+        found |= _looked_up(circuit, pathway, texts, known)
+    return found
+
+
+def _expressions(variables: Mapping[str, Declaration]) -> list[str]:
+    return [d.expression for d in variables.values() if d.expression]
+
+
+def _looked_up(
+    circuit: CircuitData, owner: Owner, texts: Iterable[str], known: Iterable[str]
+) -> set[str]:
+    symbols = {s for text in texts for s in identifiers(text)}
+    symbols -= {*known, *owner.parameters}
+    # A symbol with one of these endings is a variable of the population at that end.
+    return {circuit.scoped(owner, s) for s in symbols if not s.endswith(("_pre", "_post"))}
