@@ -26,10 +26,12 @@ from .equations.transfer import bijection as bijection
 from .experiments.basin import basin as basin
 from .experiments.end_state import end_state as end_state
 from .experiments.run import run as run
+from .library.circuit_parameters import parameters_of as parameters_of
+from .library.declared_parameters import Parameters as Parameters
+from .library.declared_parameters import parameter as parameter
 from .library.loading import load_circuit as load_circuit
 from .library.loading import load_protocol as load_protocol
 from .library.loading import measure as measure
-from .library.parameters import parameters_of as parameters_of
 from .protocol.phases import Block as Block
 from .protocol.phases import Phase as Phase
 from .protocol.phases import Recording as Recording

@@ -144,16 +144,22 @@ def _parameter_plain(parameter: Parameter) -> dict[str, Any]:
         "required": parameter.required,
         "default": None if parameter.required else parameter.default,
         "unit": parameter.type.unit,
+        "range": dict(parameter.range.bounds) if parameter.range else {},
         "doc": parameter.doc,
     }
 
 
 def parameter_rows(parameters: tuple[Parameter, ...]) -> Rows:
-    """Return name, default, type and meaning of each parameter."""
+    """Return name, default, type with range, and meaning of each parameter."""
     return [
-        (p.name, "(required)" if p.required else to_text(p.default), str(p.type), p.doc)
+        (p.name, "(required)" if p.required else to_text(p.default), _type_and_range(p), p.doc)
         for p in parameters
     ]
+
+
+def _type_and_range(parameter: Parameter) -> str:
+    allowed = str(parameter.range or "")
+    return f"{parameter.type}, {allowed}" if allowed else str(parameter.type)
 
 
 def metric_table(measurement: Measurement) -> tuple[tuple[str, ...], Rows]:

@@ -5,32 +5,27 @@ Protocol` and `measure(result) -> Measurement`. Files are found as `dendrosim.li
 executed by path when one is asked for, and executed anew when they have changed.
 """
 
-import hashlib
-import importlib.util
-import sys
-import traceback
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache, wraps
+from functools import wraps
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from dendrosim.circuit.circuit import Circuit
-from dendrosim.errors import DataError, DendrosimError, SpecError
+from dendrosim.errors import SpecError
 from dendrosim.library.catalogue import FUNCTIONS, Entry, entries, find, identifier
+from dendrosim.library.circuit_parameters import ParametersOf, parameters_of
 from dendrosim.library.docstrings import INTRODUCTION, sections
+from dendrosim.library.file_parameters import parameters_of_file
+from dendrosim.library.files import blame_file, file_function, load_module
 from dendrosim.library.parameters import (
     Parameter,
-    ParametersOf,
-    build_arguments,
+    build_values,
     complete_values,
     convert_to_si,
-    parameters_of,
-    read_signature,
     read_texts,
 )
+from dendrosim.library.signatures import call_with_values
 from dendrosim.protocol.protocol import Protocol, check_protocol
 from dendrosim.results.measurement import Measurement
 
@@ -134,7 +129,7 @@ def measuring(protocol: Protocol) -> Callable[["Result"], Measurement]:
     if not protocol.name:
         return lambda result: Measurement({})
     path = find(protocol.name, "protocol").path
-    function = getattr(_module(path), "measure", None)
+    function = getattr(load_module(path), "measure", None)
     return _Measure(path, function) if function else lambda result: Measurement({})
 
 
@@ -146,7 +141,7 @@ def parameters(entry: Entry) -> tuple[Parameter, ...]:
     SpecError
         If the file fails or its signature is not one of parameters.
     """
-    return _parameters(entry, ())
+    return parameters_of_file(entry)
 
 
 def read_settings(entry: Entry, texts: Mapping[str, str]) -> dict[str, Any]:
@@ -179,7 +174,10 @@ def settings_in_si(entry: Entry, given: Mapping[str, Any]) -> tuple[dict[str, An
 def describe(name: str) -> Description:
     """Return what a model or protocol says of itself; raises as `load_circuit` does."""
     entry = find(name)
-    in_file, in_function = sections(_module(entry.path).__doc__), sections(_function(entry).__doc__)
+    in_file, in_function = (
+        sections(load_module(entry.path).__doc__),
+        sections(file_function(entry).__doc__),
+    )
     introduction = in_file.pop(INTRODUCTION) or in_function.pop(INTRODUCTION)
     titled = {title: text for title, text in {**in_function, **in_file}.items() if title}
     listed = parameters(entry)
@@ -203,7 +201,7 @@ class _Measure:
         self.path, self.function = path, function
 
     def __call__(self, result: "Result") -> Measurement:
-        with _blaming(self.path):
+        with blame_file(self.path):
             measurement = self.function(result)
         if not isinstance(measurement, Measurement):
             raise _wrong_return(self.path, "measure", measurement, Measurement)
@@ -213,16 +211,16 @@ class _Measure:
     def _figure(self, draw: Callable[[], Any]) -> Callable[[], Any]:
         @wraps(draw)
         def drawn() -> Any:
-            with _blaming(self.path):
+            with blame_file(self.path):
                 return draw()
 
         return drawn
 
 
 def _made(entry: Entry, expected: type, plain: Mapping[str, Any]) -> Any:
-    function = _function(entry)
-    with _blaming(entry.path):
-        made = function(**build_arguments(parameters(entry), plain))
+    function, values = file_function(entry), build_values(parameters(entry), plain)
+    with blame_file(entry.path):
+        made = call_with_values(function, values)
     if not isinstance(made, expected):
         raise _wrong_return(entry.path, FUNCTIONS[entry.kind], made, expected)
     return made
@@ -239,72 +237,3 @@ def _complete(entry: Entry, given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _label(entry: Entry) -> str:
     return f"{entry.kind} {entry.name!r}"
-
-
-def _parameters(entry: Entry, users: tuple[Path, ...]) -> tuple[Parameter, ...]:
-    if entry.path in users:
-        raise SpecError(
-            f"{entry.path} takes its own parameters through '**'; name another model there"
-        )
-
-    def of_model(name: str) -> tuple[Parameter, ...]:
-        return _parameters(find(name, "model"), (*users, entry.path))
-
-    function, text = _function(entry), _module(entry.path).__doc__
-    with _blaming(entry.path, name=True):
-        return read_signature(function, text, of_model)
-
-
-def _function(entry: Entry) -> Callable[..., Any]:
-    function = getattr(_module(entry.path), FUNCTIONS[entry.kind], None)
-    if not callable(function):
-        raise SpecError(f"{entry.path} defines no function {FUNCTIONS[entry.kind]}()")
-    return function
-
-
-def _module(path: Path) -> ModuleType:
-    """Return a file as a module, executed anew if it has changed."""
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror}") from None
-    return _executed(path, status.st_mtime_ns, status.st_size)
-
-
-@lru_cache(maxsize=256)
-def _executed(path: Path, changed: int, size: int) -> ModuleType:
-    name = f"dendrosim_file_{hashlib.sha256(str(path).encode()).hexdigest()[:16]}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None:
-        raise DataError(f"{path} is not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    with _blaming(path):
-        # Compiled here, as the bytecode cache misses a second change within one second.
-        code = compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
-        sys.modules[name] = module  # where dataclasses look up a class's module
-        exec(code, vars(module))
-    return module
-
-
-@contextmanager
-def _blaming(path: Path, *, name: bool = False) -> Iterator[None]:
-    """Turn what a file raises into a SpecError that names the file and line.
-
-    Errors of dendrosim's own pass as they are; `name` puts the file's path in front of spec errors.
-    """
-    try:
-        yield
-    except SyntaxError as error:
-        raise SpecError(f"{path}, line {error.lineno}: {error.msg}") from error
-    except SpecError as error:
-        if name and type(error) is SpecError and str(path) not in str(error):
-            raise SpecError(f"{path}: {error}") from error
-        raise
-    except (DendrosimError, MemoryError):
-        raise
-    except (Exception, SystemExit) as error:
-        lines = [
-            f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)
-        ]
-        where = f"{path}, line {lines[-1]}" if lines else str(path)
-        raise SpecError(f"{where}: {type(error).__name__}: {error}") from error

@@ -67,11 +67,11 @@ class Number(ParameterType):
         try:
             return self.check(float(unquoted(text)))
         except ValueError:
-            raise UsageError(f"{_shown(text)} is not a number, such as 0.5") from None
+            raise UsageError(f"{_short_repr(text)} is not a number, such as 0.5") from None
 
     def check(self, value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, numbers.Real):
-            raise UsageError(f"{_shown(value)} is not a number, such as 0.5")
+            raise UsageError(f"{_short_repr(value)} is not a number, such as 0.5")
         try:
             number = float(value)
         except OverflowError:
@@ -92,11 +92,11 @@ class Integer(ParameterType):
         try:
             return int(unquoted(text))
         except ValueError:
-            raise UsageError(f"{_shown(text)} is not an integer, such as 8") from None
+            raise UsageError(f"{_short_repr(text)} is not an integer, such as 8") from None
 
     def check(self, value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-            raise UsageError(f"{_shown(value)} is not an integer, such as 8")
+            raise UsageError(f"{_short_repr(value)} is not an integer, such as 8")
         return int(value)
 
 
@@ -116,13 +116,13 @@ class Boolean(ParameterType):
         word = unquoted(text).strip().lower()
         if word not in self.words:
             raise UsageError(
-                f"{_shown(text)} is neither true nor false; write one of {', '.join(self.words)}"
+                f"{_short_repr(text)} is neither true nor false; write one of {', '.join(self.words)}"
             )
         return self.words[word]
 
     def check(self, value: Any) -> bool:
         if not isinstance(value, (bool, np.bool_)):
-            raise UsageError(f"{_shown(value)} is neither True nor False")
+            raise UsageError(f"{_short_repr(value)} is neither True nor False")
         return bool(value)
 
 
@@ -138,7 +138,7 @@ class Text(ParameterType):
 
     def check(self, value: Any) -> str:
         if not isinstance(value, str):
-            raise UsageError(f"{_shown(value)} is not a text")
+            raise UsageError(f"{_short_repr(value)} is not a text")
         return str(value)
 
 
@@ -155,13 +155,13 @@ class Choice(ParameterType):
         for option in self.options:
             if str(option) == unquoted(text).strip():
                 return option
-        raise ParameterError(f"{_shown(text)} is not {self}")
+        raise ParameterError(f"{_short_repr(text)} is not {self}")
 
     def check(self, value: Any) -> Any:
         for option in self.options:
             if _is_same(value, option):
                 return option
-        raise ParameterError(f"{_shown(value)} is not {self}")
+        raise ParameterError(f"{_short_repr(value)} is not {self}")
 
 
 @dataclass(frozen=True)
@@ -188,7 +188,7 @@ class WithUnit(ParameterType):
     def read(self, text: str) -> str:
         text = unquoted(text).strip()
         if not _BEGINS_WITH_NUMBER.match(text):
-            raise UsageError(f"{_shown(text)} does not begin with a number; {self._example}")
+            raise UsageError(f"{_short_repr(text)} does not begin with a number; {self._example}")
         return self.check(text)
 
     def check(self, value: Any) -> str:
@@ -197,12 +197,16 @@ class WithUnit(ParameterType):
         except UnitError as error:
             raise UnitError(f"{error}; {self._example}") from None
         except (ArithmeticError, ValueError, TypeError) as error:
-            raise UnitError(f"{_shown(value)} cannot be read ({error}); {self._example}") from None
+            raise UnitError(
+                f"{_short_repr(value)} cannot be read ({error}); {self._example}"
+            ) from None
         if not read.scalar:
             raise ParameterError(f"it must be one quantity, not several; {self._example}")
         if self.dimension not in (None, read.dimension):
             has = "has no unit" if read.unit == "1" else f"is in {read.unit}"
-            raise UnitError(f"{_shown(value)} {has}, it must be in {self.written}; {self._example}")
+            raise UnitError(
+                f"{_short_repr(value)} {has}, it must be in {self.written}; {self._example}"
+            )
         if np.isnan(read.value):
             raise ParameterError("it must be a quantity, not nan")
         return value.strip() if isinstance(value, str) else _exact(read)
@@ -229,7 +233,7 @@ class Several(ParameterType):
 
     def check(self, value: Any) -> tuple[Any, ...]:
         if not isinstance(value, (tuple, list)) and np.ndim(value) != 1:
-            raise UsageError(f"{_shown(value)} is not a list")
+            raise UsageError(f"{_short_repr(value)} is not a list")
         return tuple(self.element.check(part) for part in value)
 
     def build(self, plain: Any) -> tuple[Any, ...]:
@@ -321,14 +325,16 @@ def _elements(text: str) -> list[str]:
     """Return the elements of a bracketed list, quotes kept."""
     inner = text.strip()
     if len(inner) < 2 or inner[0] != "[" or inner[-1] != "]":
-        raise UsageError(f"{_shown(text)} is not a list in brackets, as in [0.9, 0.5]")
+        raise UsageError(f"{_short_repr(text)} is not a list in brackets, as in [0.9, 0.5]")
     inner = inner[1:-1].strip()
     found: list[str] = []
     position, more = 0, bool(inner)
     while more:
         match = _ELEMENT.match(inner, position)
         if match is None or not match["element"]:
-            raise UsageError(f"cannot read element {len(found) + 1} of the list {_shown(text)}")
+            raise UsageError(
+                f"cannot read element {len(found) + 1} of the list {_short_repr(text)}"
+            )
         found.append(match["element"])
         position, more = match.end(), bool(match["comma"])
     return found
@@ -372,10 +378,13 @@ def _exact(value: Quantity) -> str:
     return f"{float(value.value)!r} {value.unit}"
 
 
-def _shown(value: Any) -> str:
-    """Return a value's representation, cut to what fits in a message."""
+def _short_repr(value: Any) -> str:
     try:
-        text = repr(value)
+        return shorten(repr(value))
     except Exception:
-        text = f"a {type(value).__name__}"
+        return f"a {type(value).__name__}"
+
+
+def shorten(text: str) -> str:
+    """Return a text cut to what fits in a message."""
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -161,6 +161,7 @@ def test_show_as_json(call):
         "required": False,
         "default": "20 ms",
         "unit": "ms",
+        "range": {},
         "doc": "Time constant.",
     }
     assert shown["populations"][0]["size"] == 2

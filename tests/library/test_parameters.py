@@ -17,15 +17,11 @@ from dendrosim.errors import (
     UnknownNameError,
     UsageError,
 )
+from dendrosim.library.circuit_parameters import parameters_of
 from dendrosim.library.docstrings import parameter_texts, sections
 from dendrosim.library.parameter_types import parameter_type, to_text
-from dendrosim.library.parameters import (
-    complete_values,
-    convert_to_si,
-    parameters_of,
-    read_signature,
-    read_texts,
-)
+from dendrosim.library.parameters import complete_values, convert_to_si, read_texts
+from dendrosim.library.signatures import read_signature
 from dendrosim.units import Quantity, quantity
 
 TRANSFER = Literal["linear", "relu"]

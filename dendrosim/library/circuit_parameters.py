@@ -1,0 +1,131 @@
+"""What makes the parameters of models parameters of a protocol as well."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Self, overload
+
+from dendrosim.errors import SpecError, suggestion
+from dendrosim.library.parameter_types import OrNone, ParameterType, WithUnit
+from dendrosim.library.parameters import Parameter
+
+Models = Callable[[str], tuple[Parameter, ...]]
+"""Returns the parameters of the model of a name."""
+
+
+@dataclass(frozen=True)
+class ParametersOf:
+    """Declaration of a protocol: it takes the parameters of these models, without some.
+
+    With `optional`, None stands for the default of the model that is chosen.
+    """
+
+    models: tuple[str, ...]
+    without: tuple[str, ...] = ()
+    optional: bool = False
+
+    # In a class of parameters this is what type checkers see of its field; each instance has values of its own.
+    @overload
+    def __get__(self, instance: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> Mapping[str, Any]: ...
+    def __get__(self, instance: object, owner: type) -> Any:
+        return self
+
+
+def parameters_of(
+    *models: str, without: Iterable[str] = (), optional: bool = False
+) -> ParametersOf:
+    """Declare that a protocol takes the parameters of models, with their types, defaults, ranges and meaning.
+
+    Parameters
+    ----------
+    models : str
+        Names of models.
+    without : iterable of str, optional
+        Parameters that the protocol sets itself.
+    optional : bool, optional
+        For a protocol with one of several models: every default is None, the chosen model's own.
+
+    Returns
+    -------
+    ParametersOf
+        A field of a class derived from `Parameters`; in its instances, a mapping of values by name. With
+        `optional` it holds those that were given; a parameter that the chosen model does not have is then
+        refused by `load_circuit`. A parameter that the protocol declares itself takes precedence, and is not in
+        the mapping.
+
+    Notes
+    -----
+    A plain function takes it as the annotation of its open keywords, `**circuit: parameters_of("bmvr")`. With
+    `optional`, the parameters that were not given are then among them, as None.
+
+    Examples
+    --------
+    >>> class Parameters(ds.Parameters):
+    ...     samples: int = ds.parameter(100, "size of the data set", least=1)
+    ...     circuit = ds.parameters_of("bmvr", without=("inputs",))
+    >>> def protocol(p: Parameters) -> ds.Protocol:
+    ...     built = ds.load_circuit("bmvr", inputs=64, **p.circuit)
+    """
+    names = (without,) if isinstance(without, str) else tuple(without)
+    return ParametersOf(models, names, optional)
+
+
+def add_circuit_parameters(
+    own: Iterable[Parameter], declared: ParametersOf | None, models: Models
+) -> tuple[Parameter, ...]:
+    """Return a protocol's own parameters and those of its circuits.
+
+    An own parameter without documentation has the meaning of the circuit's parameter of that name.
+
+    Raises
+    ------
+    SpecError
+        If the models disagree about a parameter, or the declaration leaves out one that none of them has.
+    """
+    own = tuple(own)
+    if declared is None:
+        return own
+    taken = {*declared.without, *(p.name for p in own)}
+    found: dict[str, Parameter] = {}
+    for model in declared.models:
+        for parameter in models(model):
+            _add(found, _optional(parameter) if declared.optional else parameter, declared, taken)
+    for excluded in declared.without:
+        if excluded not in found:
+            raise SpecError(f"'without' names {excluded!r}{suggestion(excluded, found)}")
+    documented = [
+        p if p.doc or p.name not in found else replace(p, doc=found[p.name].doc) for p in own
+    ]
+    return (*documented, *(p for p in found.values() if p.name not in taken))
+
+
+def _add(
+    found: dict[str, Parameter], parameter: Parameter, declared: ParametersOf, taken: set[str]
+) -> None:
+    name = parameter.name
+    known = found.setdefault(name, parameter)
+    same = _same(known.type, parameter.type) and known.default == parameter.default
+    if name not in taken and not same:
+        raise SpecError(
+            f"the models {', '.join(declared.models)} differ in type or default of {name!r}; declare it in "
+            "the protocol, or list it in 'without'"
+        )
+    if known.range != parameter.range:  # the model that is chosen checks its own
+        found[name] = replace(known, range=None)
+
+
+def _optional(parameter: Parameter) -> Parameter:
+    given = parameter.type
+    return replace(
+        parameter, type=given if isinstance(given, OrNone) else OrNone(given), default=None
+    )
+
+
+def _same(one: ParameterType, other: ParameterType) -> bool:
+    """Return whether two types take the same values; they may be written in different units."""
+    if isinstance(one, OrNone) and isinstance(other, OrNone):
+        return _same(one.inner, other.inner)
+    if isinstance(one, WithUnit) and isinstance(other, WithUnit):
+        return one.dimension == other.dimension
+    return one == other

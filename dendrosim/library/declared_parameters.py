@@ -1,0 +1,162 @@
+"""Parameters declared as in the table of a paper: name, type, default, meaning and range in one line each."""
+
+import inspect
+from collections.abc import Mapping, Set
+from dataclasses import FrozenInstanceError, dataclass
+from types import MappingProxyType
+from typing import Any, ClassVar, Self, dataclass_transform
+
+from dendrosim.circuit.symbol_values import SymbolValues
+from dendrosim.errors import SpecError
+from dendrosim.library.circuit_parameters import Models, ParametersOf, add_circuit_parameters
+from dendrosim.library.file_parameters import parameters_of_model
+from dendrosim.library.parameters import (
+    REQUIRED,
+    Parameter,
+    build_values,
+    complete_values,
+    declare_parameter,
+)
+from dendrosim.library.signatures import ParameterTable
+from dendrosim.units import Quantity
+
+
+@dataclass(frozen=True)
+class _Declaration:
+    """What `parameter` was given: the right-hand side of a line of the table."""
+
+    default: Any
+    doc: str
+    unit: str
+    bounds: Mapping[str, Any]
+
+
+def parameter(
+    default: Any = REQUIRED,
+    doc: str = "",
+    *,
+    unit: str = "",
+    above: Any = None,
+    below: Any = None,
+    least: Any = None,
+    most: Any = None,
+) -> Any:
+    """Declare a parameter in a class derived from `Parameters`.
+
+    Parameters
+    ----------
+    default : optional
+        Its default, checked like any value; a text such as `"10 ms"` is a quantity and sets the unit. Without a
+        default a value must be given.
+    doc : str, optional
+        Its meaning, in a few words. By default that of the parameter of a circuit that has this name.
+    unit : str, optional
+        The unit of a quantity whose default is None.
+    above, below : number or quantity, optional
+        Bounds that are not allowed themselves; a number is in the unit of the parameter. In a list they hold for
+        each element.
+    least, most : number or quantity, optional
+        Bounds that are allowed. All numbers must be finite, unless one of these is infinite.
+
+    Examples
+    --------
+    >>> class Parameters(ds.Parameters):
+    ...     sizes: tuple[int, ...] = ds.parameter((4, 4), "units per layer, input first", least=1)
+    ...     mu: float = ds.parameter(0.2, "weight of the apical dendrite", above=0, below=1)
+    ...     tau: ds.Quantity = ds.parameter("10 ms", "time constant of all rates", above=0)
+    ...     settle: ds.Quantity | None = ds.parameter(None, "time to settle", unit="s", above=0)
+    """
+    bounds = {"above": above, "below": below, "least": least, "most": most}
+    return _Declaration(default, doc, unit, bounds)
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True)
+class Parameters(ParameterTable, SymbolValues):
+    """Base of the class in which a model or protocol file declares its parameters.
+
+    A derived class has one line per parameter, `name: type = parameter(default, "meaning", ...)`, and in a
+    protocol one such as `circuit = parameters_of("model")`. The function of the file takes an instance, in which
+    quantities are `Quantity` and lists are tuples. As `Circuit(parameters=...)` it stands for those numbers and
+    quantities whose names are symbols of the equations.
+
+    Parameters
+    ----------
+    **given
+        Values by name, checked and converted as `load_circuit` does it; the others have their defaults.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such parameter.
+    UsageError
+        If a value is of another type than its parameter, or a required one is missing.
+    SpecError
+        If a value is not allowed; of the class itself, if a declaration is not valid.
+    """
+
+    _own: ClassVar[dict[str, Parameter]] = {}
+    _circuit: ClassVar[tuple[str, ParametersOf] | None] = None
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        types = inspect.get_annotations(cls, eval_str=True)
+        own = dict(cls._own)
+        for name in {**types, **vars(cls)}:
+            value = vars(cls).get(name, REQUIRED)
+            if isinstance(value, ParametersOf):
+                cls._circuit = (name, value)
+            elif name in types or isinstance(value, _Declaration):
+                own[name] = _declared(name, types.get(name, inspect.Parameter.empty), value)
+        cls._own = own
+
+    def __init__(self, **given: Any) -> None:
+        declared = self.declared_parameters(parameters_of_model)
+        plain = complete_values(type(self).__qualname__, declared, given)
+        self._take(build_values(declared, plain))
+
+    @classmethod
+    def declared_parameters(cls, models: Models) -> tuple[Parameter, ...]:
+        circuits = None if cls._circuit is None else cls._circuit[1]
+        return add_circuit_parameters(cls._own.values(), circuits, models)
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> Self:
+        made = object.__new__(cls)
+        made._take(values)
+        return made
+
+    def values_of(self, symbols: Set[str]) -> Mapping[str, Any]:
+        numbers = {n: v for n, v in vars(self).items() if isinstance(v, int | float | Quantity)}
+        return {name: value for name, value in numbers.items() if name in symbols}
+
+    def _take(self, values: Mapping[str, Any]) -> None:
+        """Become the values; `__dict__` is written because attributes are read-only."""
+        self.__dict__.update({name: values[name] for name in self._own})
+        if self._circuit is not None:
+            name, declared = self._circuit
+            theirs = {n: v for n, v in values.items() if n not in self._own}
+            if declared.optional:
+                theirs = {n: v for n, v in theirs.items() if v is not None}
+            self.__dict__[name] = MappingProxyType(theirs)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise FrozenInstanceError(f"cannot set {name!r}: parameters do not change")
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(vars(self)[name] for name in self._own))
+
+    def __repr__(self) -> str:
+        values = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
+        return f"{type(self).__qualname__}({values})"
+
+
+def _declared(name: str, annotation: Any, value: Any) -> Parameter:
+    if hasattr(Parameters, name):
+        raise SpecError(f"parameter {name!r}: ds.Parameters has that name itself; choose another")
+    made = value if isinstance(value, _Declaration) else parameter(value)
+    return declare_parameter(
+        name, annotation, made.default, made.doc, unit=made.unit, bounds=made.bounds
+    )

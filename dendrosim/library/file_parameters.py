@@ -1,0 +1,42 @@
+"""The parameters of a model or protocol file."""
+
+from pathlib import Path
+
+from dendrosim.errors import SpecError
+from dendrosim.library.catalogue import Entry, find
+from dendrosim.library.files import blame_file, file_function, load_module
+from dendrosim.library.parameters import Parameter
+from dendrosim.library.signatures import read_signature
+
+
+def parameters_of_file(entry: Entry, users: tuple[Path, ...] = ()) -> tuple[Parameter, ...]:
+    """Return the parameters of a model or protocol, its own first.
+
+    Parameters
+    ----------
+    entry : Entry
+        The model or protocol.
+    users : tuple of Path, optional
+        Files that take its parameters, so that none takes its own.
+
+    Raises
+    ------
+    SpecError
+        If the file fails, declares what is no parameter, or takes its own parameters.
+    """
+    if entry.path in users:
+        raise SpecError(
+            f"{entry.path} takes its own parameters by parameters_of; name another model there"
+        )
+
+    def of_model(name: str) -> tuple[Parameter, ...]:
+        return parameters_of_file(find(name, "model"), (*users, entry.path))
+
+    function, text = file_function(entry), load_module(entry.path).__doc__
+    with blame_file(entry.path, name=True):
+        return read_signature(function, text, of_model)
+
+
+def parameters_of_model(name: str) -> tuple[Parameter, ...]:
+    """Return the parameters of the model of a name; raises as `find` and `parameters_of_file` do."""
+    return parameters_of_file(find(name, "model"))

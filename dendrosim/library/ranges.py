@@ -1,0 +1,125 @@
+"""Ranges of declared parameters: their bounds, the check of a number, and their names in messages."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+from dendrosim.errors import DendrosimError, SpecError
+from dendrosim.library.parameter_types import (
+    Integer,
+    Number,
+    OrNone,
+    ParameterType,
+    Several,
+    WithUnit,
+    to_text,
+)
+from dendrosim.units import Quantity
+
+_PHRASES = {"above": "above {}", "least": "at least {}", "below": "below {}", "most": "at most {}"}
+
+
+@dataclass(frozen=True)
+class Range:
+    """The numbers that a parameter may have, each of them if it is a list.
+
+    Parameters
+    ----------
+    type : ParameterType
+        Of one number.
+    bounds : mapping
+        Plain values of that type under `above`, `below` (not allowed themselves), `least`, `most` (allowed).
+        A number must be finite unless a bound that is allowed is infinite.
+    """
+
+    type: ParameterType
+    bounds: Mapping[str, Any]
+
+    def admits(self, plain: Any) -> bool:
+        """Return whether a plain value, or each of a list, is in the range; None always is."""
+        if plain is None:
+            return True
+        if isinstance(plain, tuple):
+            return all(map(self.admits, plain))
+        number = self._number(plain)
+        if not isinstance(number, int) and not isfinite(number):
+            return number in (self._bound("least"), self._bound("most"))
+        above, below = self._bound("above"), self._bound("below")
+        least, most = self._bound("least"), self._bound("most")
+        return (
+            (above is None or number > above)
+            and (below is None or number < below)
+            and (least is None or number >= least)
+            and (most is None or number <= most)
+        )
+
+    def __str__(self) -> str:
+        """Return the range as it follows the name of a type: `positive`, `between 0 and 1`."""
+        given = {name: to_text(bound) for name, bound in self.bounds.items()}
+        if set(given) == {"above", "below"}:
+            return f"between {given['above']} and {given['below']}"
+        zero = self._number(next(iter(self.bounds.values()), 1)) == 0 and len(given) == 1
+        if zero and "above" in given:
+            return "positive"
+        if zero and "least" in given:
+            return "not negative"
+        return " and ".join(p.format(given[n]) for n, p in _PHRASES.items() if n in given)
+
+    @property
+    def rule(self) -> str:
+        """What a number must be, as a message says it behind `must`."""
+        text = str(self)
+        closed = isinstance(self.type, Integer) or len(self.bounds) > 1
+        if not text:
+            return "be finite"
+        if text == "not negative":
+            return "not be negative" if closed else "not be negative, nor infinite"
+        verb = "lie" if text.startswith("between") else "be"
+        return f"{verb} {text}" if closed else f"{verb} {text} and finite"
+
+    def _bound(self, name: str) -> Any:
+        return None if name not in self.bounds else self._number(self.bounds[name])
+
+    def _number(self, plain: Any) -> Any:
+        built = self.type.build(plain)
+        return built.value if isinstance(built, Quantity) else built
+
+
+def range_of(value_type: ParameterType, given: Mapping[str, Any]) -> Range | None:
+    """Return the range of a declared parameter, None if its values are not numbers.
+
+    Parameters
+    ----------
+    value_type : ParameterType
+        Of the parameter.
+    given : mapping
+        Bounds as they were declared: numbers in the unit of the parameter, or quantities.
+
+    Raises
+    ------
+    SpecError
+        If a bound is not a value of that type.
+    """
+    element = value_type
+    while isinstance(element, OrNone | Several):
+        element = element.inner if isinstance(element, OrNone) else element.element
+    given = {name: bound for name, bound in given.items() if bound is not None}
+    if not isinstance(element, Number | Integer | WithUnit):
+        if given:
+            raise SpecError(f"{', '.join(given)}: only numbers and quantities have a range")
+        return None
+    return Range(element, {n: _plain_bound(element, n, b) for n, b in given.items()})
+
+
+def _plain_bound(element: ParameterType, name: str, bound: Any) -> Any:
+    if isinstance(element, WithUnit) and isinstance(bound, int | float):
+        if not element.unit:
+            raise SpecError(f"{name} is {bound}, in an unknown unit; declare it, as in unit='s'")
+        bound = f"{bound!r} {element.unit}"
+    try:
+        # A bound of whole numbers may be infinite. Numbers are kept as they were declared, for messages.
+        plain = (Number() if isinstance(element, Integer) else element).check(bound)
+    except DendrosimError as error:
+        raise SpecError(f"{name}: {error}") from None
+    return plain if isinstance(plain, str) else bound
