@@ -73,104 +73,72 @@ APICAL = (
 BIJECTIONS = ("linear", "smooth_leaky", "leaky_relu")
 
 
-def circuit(
-    *,
-    sizes: tuple[int, ...] = (4, 4, 4, 4),
-    mu: float = 0.2,
-    tau: ds.Quantity = "10 ms",
-    transfer: str = "linear",
-    target: Literal["clamped", "free", "nudged"] = "nudged",
-    eta_hat: float = 0.5,
-    inverse: Literal["exact", "learned", "fixed", "transpose"] = "exact",
-    inverse_error: float = 0.0,
-    eta: ds.Quantity = "1 Hz",
-    compensate: bool = True,
-    eta_q: ds.Quantity = "2 Hz",
-    decay_q: float = 1e-4,
-    gain: float = 1.4,
-    condition: float = 2.0,
-) -> ds.Circuit:
-    """Return a chain of layers, learning by single-phase target propagation.
+class Parameters(ds.Parameters):
+    sizes: tuple[int, ...] = ds.parameter((4, 4, 4, 4), "units per layer, input first", least=1)
+    mu: float = ds.parameter(0.2, "weight of the apical dendrite", above=0, below=1)
+    tau: ds.Quantity = ds.parameter("10 ms", "time constant of all rates", above=0)
+    transfer: str = ds.parameter(
+        "linear", "linear, smooth_leaky or leaky_relu, which have an inverse"
+    )
+    target: Literal["clamped", "free", "nudged"] = ds.parameter(
+        "nudged", "what drives the last layer"
+    )
+    eta_hat: float = ds.parameter(0.5, "size of the nudge towards the target", above=0)
+    inverse: Literal["exact", "learned", "fixed", "transpose"] = ds.parameter(
+        "exact", "apical weights"
+    )
+    inverse_error: float = ds.parameter(0.0, "relative error of fixed apical weights")
+    eta: ds.Quantity = ds.parameter("1 Hz", "learning rate of basal weights", above=0)
+    compensate: bool = ds.parameter(True, "whether rates make up for the size of the signal")
+    eta_q: ds.Quantity = ds.parameter("2 Hz", "learning rate of learned apical weights", above=0)
+    decay_q: float = ds.parameter(1e-4, "decay of these, relative to that rate", least=0)
+    gain: float = ds.parameter(1.4, "largest singular value of initial basal weights", above=0)
+    condition: float = ds.parameter(
+        2.0, "their condition number, singular values in geometric steps"
+    )
 
-    Parameters
-    ----------
-    sizes
-        Units per layer, input first; `layer0.h` and the last layer's `target` are inputs.
-    mu
-        Weight of the apical dendrite, between 0 and 1.
-    tau
-        Time constant of all rates.
-    transfer
-        A bijection of the real line: linear, smooth_leaky or leaky_relu.
-    target
-        What drives the apical side of the last layer.
-    eta_hat
-        Size of the nudge towards the target.
-    inverse
-        Kind of apical weights.
-    inverse_error
-        Relative error of fixed apical weights.
-    eta
-        Learning rate of basal weights.
-    compensate
-        Whether each layer's rate makes up for the size of its learning signal.
-    eta_q
-        Learning rate of learned apical weights.
-    decay_q
-        Their decay, relative to that rate.
-    gain
-        Largest singular value of the initial basal weights.
-    condition
-        Their condition number; singular values are spaced geometrically.
-    """
-    if len(sizes) < 2:
+
+def circuit(p: Parameters) -> ds.Circuit:
+    """Return a chain of layers whose inputs are `layer0.h` and the last layer's `target`."""
+    ds.bijection(p.transfer)
+    last = len(p.sizes) - 1
+    if last < 1:
         raise ds.errors.ParameterError(
-            f"sizes is {sizes}; there must be an input and an output layer"
+            f"sizes is {p.sizes}; there must be an input and an output layer"
         )
-    if not 0 < mu < 1:
-        raise ds.errors.ParameterError(f"mu is {mu}; it must lie between 0 and 1")
-    ds.positive(sizes=sizes, tau=tau, eta=eta, eta_q=eta_q, eta_hat=eta_hat, gain=gain)
-    ds.not_negative(decay_q=decay_q)
-    ds.bijection(transfer)
-    last = len(sizes) - 1
-    if inverse == "exact" and len(set(sizes[1:])) > 1:
+    if p.inverse == "exact" and len(set(p.sizes[1:])) > 1:
         raise ds.errors.ShapeError(
-            f"sizes is {sizes}; exact inverses need layers 1 to {last} of one size (layer 0 may differ), or "
+            f"sizes is {p.sizes}; exact inverses need layers 1 to {last} of one size (layer 0 may differ), or "
             "choose inverse=learned or inverse=fixed"
         )
-    if inverse_error and inverse != "fixed":
+    if p.inverse_error and p.inverse != "fixed":
         raise ds.errors.ParameterError(
-            f"inverse_error is {inverse_error}, but has a meaning with inverse=fixed only; leave it out"
+            f"inverse_error is {p.inverse_error}, but has a meaning with inverse=fixed only; leave it out"
         )
-    live = target != "clamped"
-    learned = inverse == "learned"
-    populations = [ds.Population("layer0", sizes[0], "h : 1", inputs=["h"])]
+    live, learned = p.target != "clamped", p.inverse == "learned"
+    populations = [ds.Population("layer0", p.sizes[0], "h : 1", inputs=["h"])]
     matrices, projections = [], []
-    ratio = mu / (1 - mu)
     for i in range(1, last + 1):
-        fall = ratio ** (last + 1 - i) * (eta_hat if live else 1.0) if compensate else 1.0
+        inputs = ["target"] if i == last else ()
+        text = _layer(i, last, live, learned)
         populations.append(
-            ds.Population(
-                f"layer{i}",
-                sizes[i],
-                _layer(i, last, live, learned),
-                transfer=transfer,
-                inputs=["target"] if i == last else (),
-            )
+            ds.Population(f"layer{i}", p.sizes[i], text, transfer=p.transfer, inputs=inputs)
         )
+        fall = (p.mu / (1 - p.mu)) ** (last + 1 - i) * (p.eta_hat if live else 1.0)
+        eta = f"{p.eta.value * (1 / fall)!r} Hz" if p.compensate else p.eta
         matrices.append(
             ds.Matrix(
                 f"w{i}",
                 post=f"layer{i}",
                 pre=f"layer{i - 1}",
-                initial=ds.WellConditioned(gain, condition),
+                initial=ds.WellConditioned(p.gain, p.condition),
                 plasticity=BASAL,
-                parameters={"eta": ds.quantity(eta) if fall == 1 else _scaled(eta, 1 / fall)},
+                parameters={"eta": eta},
             )
         )
         projections.append(ds.Projection(f"layer{i - 1}.h", f"w{i}", f"layer{i}.basal"))
     for i in range(1, last):
-        projections += _apical(i, inverse, inverse_error, matrices)
+        projections += _apical(i, p.inverse, p.inverse_error, matrices)
         if learned:
             above, pool, ones = f"layer{i + 1}", f"pool{i}", f"ones{i}"
             populations.append(ds.Population(pool, 1, POOL))
@@ -179,15 +147,10 @@ def circuit(
                 ds.Projection(f"{above}.power", ones, f"{pool}.power"),
                 ds.Projection(f"{pool}.power", ones, f"{above}.preimage_power", transpose=True),
             ]
-    parameters = {"mu": mu, "tau": tau}
     gates = {"learn": 0.0}
-    if live:
-        parameters["eta_hat"] = eta_hat
-        gates["teach"] = float(target == "nudged")
-    if learned and last > 1:
-        parameters |= {"eta_q": eta_q, "decay_q": decay_q}
-        gates["sleep"] = 0.0
-    return ds.Circuit(populations, matrices, projections, parameters, gates)
+    gates |= {"teach": float(p.target == "nudged")} if live else {}
+    gates |= {"sleep": 0.0} if learned and last > 1 else {}
+    return ds.Circuit(populations, matrices, projections, p, gates)
 
 
 def _layer(i, last, live, learned):
@@ -212,7 +175,3 @@ def _apical(i, inverse, inverse_error, matrices):
         options["plasticity"] = APICAL
     matrices.append(ds.Matrix(name, post=f"layer{i}", pre=above, **options))
     return [ds.Projection(source, name, target)]
-
-
-def _scaled(rate, factor):
-    return ds.Quantity(float(rate.value) * factor, rate.dimension)
