@@ -22,7 +22,7 @@ from .circuit.matrix import Projection as Projection
 from .circuit.pathway import Pathway as Pathway
 from .circuit.population import Population as Population
 from .circuit.short_term_plasticity import ShortTerm as ShortTerm
-from .equations.transfer import bijection as bijection
+from .equations.transfer.lookup import bijection as bijection
 from .experiments.basin import basin as basin
 from .experiments.end_state import end_state as end_state
 from .experiments.run import run as run

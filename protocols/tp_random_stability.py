@@ -61,7 +61,7 @@ import numpy as np
 
 import dendrosim as ds
 from dendrosim.analysis import random_stability
-from dendrosim.equations.transfer import numeric
+from dendrosim.equations.transfer.numeric import numeric_transfer
 from dendrosim.errors import ParameterError
 from dendrosim.plot import style
 
@@ -252,7 +252,7 @@ def _case(networks, k, name, jacobian, transfer, push, grown):
 
 
 def _back(transfer, rates):
-    return numeric(transfer).inv_s(rates)
+    return numeric_transfer(transfer).inv_s(rates)
 
 
 def _circuit(case, transfer, tau):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 import dendrosim as ds
 from dendrosim.circuit.start_values import LONG_AGO, drawn
-from dendrosim.equations.transfer import TRANSFERS
+from dendrosim.equations.transfer.lookup import transfer_functions
 from dendrosim.errors import SpecError
 from dendrosim.library.catalogue import entries, find
 from dendrosim.library.loading import parameters
@@ -44,7 +44,9 @@ def options(model: str) -> dict[str, tuple[Any, ...]]:
     found = {
         n: value_type.options for n, value_type in known.items() if isinstance(value_type, Choice)
     }
-    found |= {"transfer": tuple(TRANSFERS)} if isinstance(known.get("transfer"), Text) else {}
+    found |= (
+        {"transfer": tuple(transfer_functions())} if isinstance(known.get("transfer"), Text) else {}
+    )
     return found | {
         n: (False, True) for n, value_type in known.items() if isinstance(value_type, Boolean)
     }

@@ -1,4 +1,4 @@
-"""One new file in a folder is all that it takes to add a connection rule, a distribution or a signal."""
+"""To add a connection rule, distribution, transfer function or signal takes one new file in its folder."""
 
 import os
 import shutil
@@ -41,6 +41,11 @@ class Ascending(Initial):
     def sample(self, shape, rng):
         return np.arange(float(np.prod(shape))).reshape(shape)
 """,
+    "equations/transfer/cubic.py": """
+from dendrosim.equations.transfer.base import Transfer
+
+TRANSFER = Transfer(s="x + x**3", ds="1.0 + 3.0*x**2")
+""",
     "signals/square_root.py": """
 from dataclasses import dataclass
 from typing import Any
@@ -65,18 +70,19 @@ import dendrosim as ds
 
 assert not [m for m in sys.modules if m.startswith("dendrosim.")]
 cell = ds.Population(
-    "cell", 3, "v : 1\\ndx/dt = u/second : 1\\ndy/dt = -y/second : 1\\nu : 1", inputs="u",
-    parameters={"v": [0.0, 0.0, 2.0]}, initial={"x": ds.Ascending()}, threshold="v > 1",
+    "cell", 3, "v : 1\\ndx/dt = u/second : 1\\ndy/dt = -y/second : 1\\nu : 1\\nz = s(x) : 1", inputs="u",
+    parameters={"v": [0.0, 0.0, 2.0]}, initial={"x": ds.Ascending()}, threshold="v > 1", transfer="cubic",
 )
 made = ds.Circuit((cell,), pathways=(ds.Pathway("next", "cell", "cell", "y_post += 1", ds.Ring()),))
 block = ds.Block("only", (ds.Phase("on", "3 s"),))
 protocol = ds.Protocol(
-    made, (block,), "1 s", (ds.Recording("cell.x", "1 s"),),
+    made, (block,), "1 s", (ds.Recording(("cell.x", "cell.z"), "1 s"),),
     {"cell.u": ds.SquareRoot(1.0, "1 s")},
 )
 print(protocol.to_json())
 result = ds.run(protocol, backend="numpy")
 assert result["cell.x"].values[0].tolist() == [0, 1, 2]
+assert result["cell.z"].values[0].tolist() == [0, 2, 10]
 assert result.final["cell.x"].values.tolist() == [1 + 2**0.5, 2 + 2**0.5, 3 + 2**0.5]
 assert result.final["cell.y"].values.tolist() == [1, 0, 0]
 """
@@ -91,10 +97,14 @@ assert type(Protocol.from_json(sys.stdin.read()).circuit.pathways[0].connect).__
 REFUSE = """
 import dendrosim as ds
 
-try:
-    ds.Pathway("next", "cell", "cell", "y_post += 1", connect="ring")
-except ds.errors.SpecError as error:
-    print(error)
+for make in (
+    lambda: ds.Pathway("next", "cell", "cell", "y_post += 1", connect="ring"),
+    lambda: ds.Population("cell", 1, "x = s(1) : 1", transfer="none"),
+):
+    try:
+        make()
+    except ds.errors.SpecError as error:
+        print(error)
 """
 
 
@@ -122,4 +132,6 @@ def test_a_new_file_is_used_by_a_run_and_read_from_json_by_another_process(copy)
 
 
 def test_a_message_lists_what_a_new_file_adds(copy):
-    assert "Pairings, Probability, Ring" in copy(REFUSE)
+    said = copy(REFUSE)
+    assert "Pairings, Probability, Ring" in said
+    assert "there are: cubic, leaky_relu, linear" in said

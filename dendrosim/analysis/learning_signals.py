@@ -27,7 +27,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dendrosim.equations.transfer import numeric
+from dendrosim.equations.transfer.numeric import numeric_transfer
 from dendrosim.errors import ParameterError, ShapeError
 
 Array = NDArray[np.float64]
@@ -90,7 +90,7 @@ def forward(
     activities, slopes = [_samples("x", x, "n_0", matrices[0].shape[1])], []
     for k, w in enumerate(matrices):
         last = k == len(matrices) - 1
-        function = numeric(output if last and output is not None else transfer)
+        function = numeric_transfer(output if last and output is not None else transfer)
         a = w @ activities[-1]
         activities.append(function.s(a))
         slopes.append(function.ds(a))

@@ -32,7 +32,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dendrosim.equations.transfer import Function, numeric
+from dendrosim.equations.transfer.numeric import Function, numeric_transfer
 from dendrosim.errors import ParameterError
 
 Array = NDArray[np.float64]
@@ -143,7 +143,7 @@ class Networks:
         inverses = _inverted(self.weights)
         below, above = self.weights, inverses
         if transfer != "linear":
-            slope, back = numeric(transfer).ds, _inverse(transfer)
+            slope, back = numeric_transfer(transfer).ds, _inverse(transfer)
             f, h = self._settled(inverses, transfer)
             below = slope(back(f))[:, 1:, :, None] * below
             above = above / slope(back(h))[:, 1:, None, :]
@@ -176,7 +176,7 @@ def _inverted(weights: Array) -> Array:
 
 
 def _inverse(transfer: str) -> Function:
-    back = numeric(transfer).inv_s
+    back = numeric_transfer(transfer).inv_s
     if back is None:
         raise ParameterError(f"transfer is {transfer!r}; it must be a bijection of the real line")
     return back

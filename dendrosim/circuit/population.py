@@ -15,7 +15,7 @@ from dendrosim.circuit.validation import (
 )
 from dendrosim.equations.assignments import statements
 from dendrosim.equations.declarations import Declaration, declarations, identifiers
-from dendrosim.equations.transfer import transfer
+from dendrosim.equations.transfer.lookup import find_transfer
 from dendrosim.errors import (
     EquationError,
     ParameterError,
@@ -51,7 +51,7 @@ class Population(Spec):
     initial : mapping, optional
         Initial values of states (default 0).
     transfer : str, optional
-        What `s`, `ds` and `inv_s` mean in the text; a key of `dendrosim.equations.transfer.TRANSFERS`.
+        What `s`, `ds` and `inv_s` mean in the text; a name of a file in `dendrosim.equations.transfer`.
     threshold : str, optional
         When a unit spikes: a condition on its variables, such as `v > v_threshold`.
     reset : str, optional
@@ -82,7 +82,7 @@ class Population(Spec):
         if isinstance(self.size, bool) or int(self.size) != self.size or self.size < 1:
             raise ShapeError(f"{where}: size is {self.size!r}; it must be an integer of at least 1")
         if self.transfer is not None:
-            transfer(self.transfer)
+            find_transfer(self.transfer)
         inputs = (
             self.inputs if isinstance(self.inputs, Mapping) else dict.fromkeys(_names(self.inputs))
         )

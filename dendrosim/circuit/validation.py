@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from dendrosim.circuit.initial_values.base import Initial
-from dendrosim.equations.transfer import CALLS
+from dendrosim.equations.transfer.base import CALLS
 from dendrosim.errors import ParameterError, SpecError, UnitError, located
 from dendrosim.spec import frozen_mapping
 from dendrosim.units import DIMENSIONLESS, Dimension, Quantity, quantity, unit, unit_name

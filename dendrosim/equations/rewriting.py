@@ -5,7 +5,8 @@ import copy
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 
-from dendrosim.equations.transfer import CALLS, transfer
+from dendrosim.equations.transfer.base import CALLS
+from dendrosim.equations.transfer.lookup import bijections, find_transfer
 from dendrosim.errors import EquationError
 
 
@@ -80,11 +81,11 @@ class _Inline(ast.NodeTransformer):
             raise EquationError(
                 f"{self.where}: {call}(...) takes one argument, not {len(node.args)}"
             )
-        text = getattr(transfer(self.transfer_name), call)
+        text = getattr(find_transfer(self.transfer_name), call)
         if text is None:
             raise EquationError(
                 f"{self.where}: {self.transfer_name} has no inverse on the real line, so inv_s(...) has no "
-                "meaning; choose a bijection: linear, smooth_leaky or leaky_relu"
+                f"meaning; choose a bijection: {', '.join(bijections())}"
             )
         argument = node.args[0]
         return _Replace(lambda name: argument if name == "x" else None).visit(parse(text))

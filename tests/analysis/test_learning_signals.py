@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dendrosim.analysis import learning_signals as signals
-from dendrosim.equations.transfer import TRANSFERS, numeric
+from dendrosim.equations.transfer.lookup import transfer_functions
+from dendrosim.equations.transfer.numeric import numeric_transfer
 from dendrosim.errors import ParameterError, ShapeError, UnknownMemberError
 
 STEP = 1e-6
@@ -55,36 +56,38 @@ def slope(function, array, index):
 
 
 def test_every_transfer_function_has_a_closed_form_to_compare_with():
-    assert CLOSED_FORMS.keys() == TRANSFERS.keys()
+    assert CLOSED_FORMS.keys() == transfer_functions().keys()
 
 
-@pytest.mark.parametrize("name", TRANSFERS)
+@pytest.mark.parametrize("name", transfer_functions())
 def test_values_are_the_closed_forms(name):
     x = np.linspace(-6.0, 6.0, 48).reshape(6, 8)
-    np.testing.assert_allclose(numeric(name).s(x), CLOSED_FORMS[name](x), rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(
+        numeric_transfer(name).s(x), CLOSED_FORMS[name](x), rtol=1e-12, atol=1e-15
+    )
 
 
-@pytest.mark.parametrize("name", TRANSFERS)
+@pytest.mark.parametrize("name", transfer_functions())
 def test_ds_is_the_slope_of_s(name):
     x = np.linspace(-6.0, 6.0, 48)  # none within STEP of the kinks at 0
-    function = numeric(name)
+    function = numeric_transfer(name)
     slopes = (function.s(x + STEP) - function.s(x - STEP)) / (2 * STEP)
     np.testing.assert_allclose(function.ds(x), slopes, atol=1e-8)
 
 
-@pytest.mark.parametrize("name", TRANSFERS)
+@pytest.mark.parametrize("name", transfer_functions())
 def test_inverses_undo_on_the_whole_line(name):
-    function = numeric(name)
-    assert (function.inv_s is None) == (TRANSFERS[name].inv_s is None)
+    function = numeric_transfer(name)
+    assert (function.inv_s is None) == (transfer_functions()[name].inv_s is None)
     if function.inv_s is not None:
         x = np.linspace(-50.0, 50.0, 101)
         np.testing.assert_allclose(function.inv_s(function.s(x)), x, rtol=1e-11, atol=1e-12)
         np.testing.assert_allclose(function.s(function.inv_s(x)), x, rtol=1e-11, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", TRANSFERS)
+@pytest.mark.parametrize("name", transfer_functions())
 def test_arrays_of_any_shape_give_new_arrays_of_floats(name):
-    function = numeric(name)
+    function = numeric_transfer(name)
     for x in (2, [1, -1], np.zeros((2, 0)), np.arange(6).reshape(1, 2, 3), np.ones((3, 2))):
         for value in (function.s(x), function.ds(x)):
             assert value.shape == np.shape(x)
@@ -95,7 +98,7 @@ def test_arrays_of_any_shape_give_new_arrays_of_floats(name):
 
 def test_unknown_transfer_functions_are_named():
     with pytest.raises(UnknownMemberError, match="unknown transfer function 'tanhh'"):
-        numeric("tanhh")
+        numeric_transfer("tanhh")
 
 
 # -- forward, loss, Jacobians ----------------------------------------------------------------------
@@ -161,7 +164,7 @@ def test_gradient_update_is_the_negative_slope_of_the_loss(transfer, output):
 @pytest.mark.parametrize(("transfer", "output"), NETWORKS)
 def test_gauss_newton_update_is_the_mean_of_single_samples(transfer, output, sizes, damping):
     weights, x, y = network(sizes)
-    first, last = numeric(transfer), numeric(output or transfer)
+    first, last = numeric_transfer(transfer), numeric_transfer(output or transfer)
     functions = [first, first, last]
     expected = [np.zeros_like(w) for w in weights]
     for t in range(x.shape[1]):

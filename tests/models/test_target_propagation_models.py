@@ -236,7 +236,7 @@ def test_what_cannot_be_is_refused(model, given, kind, said):
 @pytest.mark.parametrize("inverse", ["exact", "learned", "fixed", "transpose"])
 @pytest.mark.parametrize("transfer", ["relu", "tanh", "sigmoid", "softplus", "saturating"])
 def test_what_has_no_inverse_is_refused_with_the_reason(model, inverse, transfer):
-    reason = f"transfer is {transfer}, which has no inverse .* choose one of linear, smooth_leaky"
+    reason = f"transfer is {transfer}, which has no inverse .* choose one of leaky_relu, linear, smooth_leaky"
     with pytest.raises(ds.errors.ParameterError, match=reason):
         ds.load_circuit(model, sizes=(3, 3, 3), inverse=inverse, transfer=transfer)
 

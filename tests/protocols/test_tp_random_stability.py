@@ -10,7 +10,7 @@ import dendrosim as ds
 from dendrosim.analysis import random_stability
 from dendrosim.analysis.random_stability import Draws, Networks
 from dendrosim.analysis.target_propagation import spectrum
-from dendrosim.equations.transfer import numeric
+from dendrosim.equations.transfer.numeric import numeric_transfer
 from dendrosim.errors import ParameterError
 from dendrosim.experiments.run import run_and_measure
 from dendrosim.stability.spectrum.transient_growth import numerical_abscissa, transient_growth
@@ -35,7 +35,7 @@ def field(networks, k, transfer):
     made = ds.vector_field(
         circuit,
         inputs={
-            "layer0.h": numeric(transfer).inv_s(f[k, 0]),
+            "layer0.h": numeric_transfer(transfer).inv_s(f[k, 0]),
             f"layer{layers}.target": networks.target[k],
         },
         values={"w1": np.eye(units), **{f"w{i + 2}": w for i, w in enumerate(networks.weights[k])}},

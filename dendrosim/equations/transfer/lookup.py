@@ -1,0 +1,51 @@
+"""Look-up of transfer functions by name."""
+
+from collections.abc import Mapping
+from functools import cache
+
+from dendrosim.discovery import modules_in
+from dendrosim.equations.transfer.base import Transfer
+from dendrosim.errors import ParameterError, UnknownMemberError
+
+
+@cache
+def transfer_functions() -> Mapping[str, Transfer]:
+    """Return every transfer function by name, in the order of the alphabet."""
+    assert __package__ is not None
+    modules = modules_in(__package__)
+    return {name: m.TRANSFER for name, m in modules.items() if hasattr(m, "TRANSFER")}
+
+
+def bijections() -> tuple[str, ...]:
+    """Return the names of the transfer functions that have an inverse on the real line."""
+    return tuple(n for n, texts in transfer_functions().items() if texts.inv_s is not None)
+
+
+def find_transfer(name: str) -> Transfer:
+    """Return the transfer function `name`.
+
+    Raises
+    ------
+    UnknownMemberError
+        If there is none of that name.
+    """
+    if name not in transfer_functions():
+        raise UnknownMemberError("transfer function", name, transfer_functions())
+    return transfer_functions()[name]
+
+
+def bijection(name: str) -> None:
+    """Check that a circuit which must invert its transfer function can do so.
+
+    Raises
+    ------
+    UnknownMemberError
+        If there is none of that name.
+    ParameterError
+        If it is no bijection of the real line.
+    """
+    if find_transfer(name).inv_s is None:
+        raise ParameterError(
+            f"transfer is {name}, which has no inverse on the real line; targets come down through that inverse, "
+            f"so choose one of {', '.join(bijections())}"
+        )
