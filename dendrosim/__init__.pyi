@@ -31,7 +31,7 @@ from .library.declared_parameters import Parameters as Parameters
 from .library.declared_parameters import parameter as parameter
 from .library.loading import load_circuit as load_circuit
 from .library.loading import load_protocol as load_protocol
-from .library.loading import measure as measure
+from .library.measuring import measure as measure
 from .protocol.phases import Block as Block
 from .protocol.phases import Phase as Phase
 from .protocol.phases import Recording as Recording

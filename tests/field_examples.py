@@ -11,8 +11,8 @@ import dendrosim as ds
 from dendrosim.circuit.start_values import LONG_AGO, drawn
 from dendrosim.equations.transfer.lookup import transfer_functions
 from dendrosim.errors import SpecError
-from dendrosim.library.catalogue import entries, find
-from dendrosim.library.loading import parameters
+from dendrosim.library.catalogue import find_entry, list_entries
+from dendrosim.library.file_parameters import parameters_of_file
 from dendrosim.library.parameter_types import Boolean, Choice, OrNone, Text
 from dendrosim.signals.samples import Samples
 from dendrosim.units import unit, unit_name
@@ -26,7 +26,7 @@ RECTANGULAR = {"sizes": (3, 4, 2, 3)}
 TYPICAL = {"V": 1e-3, "A": 1e-11, "S": 1e-10, "1": 0.3}
 """Spread of random numbers of a unit."""
 
-MODELS = [entry.name for entry in entries() if entry.kind == "model"]
+MODELS = [entry.name for entry in list_entries() if entry.file_kind == "model"]
 
 
 def gap(found: NDArray[Any], expected: NDArray[Any]) -> float:
@@ -39,7 +39,10 @@ def gap(found: NDArray[Any], expected: NDArray[Any]) -> float:
 
 def options(model: str) -> dict[str, tuple[Any, ...]]:
     """The choices of a model: parameters that take one of a few values."""
-    known = {parameter.name: parameter.type for parameter in parameters(find(model, "model"))}
+    known = {
+        parameter.name: parameter.type
+        for parameter in parameters_of_file(find_entry(model, "model"))
+    }
     known = {n: t.inner if isinstance(t, OrNone) else t for n, t in known.items()}
     found = {
         n: value_type.options for n, value_type in known.items() if isinstance(value_type, Choice)
@@ -88,7 +91,7 @@ def _possible(model: str, changes: Mapping[str, Any]) -> bool:
 
 @cache
 def _known(model: str) -> frozenset[str]:
-    return frozenset(parameter.name for parameter in parameters(find(model, "model")))
+    return frozenset(parameter.name for parameter in parameters_of_file(find_entry(model, "model")))
 
 
 def _circuit(model: str, changes: Mapping[str, Any]) -> ds.Circuit:

@@ -45,7 +45,7 @@ def environment(wheel, tmp_path_factory):
 def test_it_holds_package_models_protocols_data_and_nothing_else(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     for folder in ("models", "protocols"):
-        there = {f"dendrosim/{folder}/{path.name}" for path in (ROOT / folder).glob("*.py")}
+        there = {f"dendrosim/shipped/{folder}/{path.name}" for path in (ROOT / folder).glob("*.py")}
         assert there
         assert there <= names
     assert {

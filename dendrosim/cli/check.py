@@ -28,14 +28,14 @@ def check(
 ) -> None:
     """Validate a model or protocol without running it."""
     from dendrosim.cli.summaries import circuit_line, protocol_line
-    from dendrosim.library.catalogue import find
+    from dendrosim.library.catalogue import find_entry
     from dendrosim.library.loading import load_circuit, read_settings
 
     check_choice("back end to compile for", backend, ("cpp", "cuda"))
     check_choice("precision", precision, PRECISIONS)
-    entry = find(name)
+    entry = find_entry(name)
     loaded: Any
-    if entry.kind == "protocol":
+    if entry.file_kind == "protocol":
         loaded = load_protocol_with(str(entry.path), settings, compile_it and backend == "cpp")[1]
         line = protocol_line(loaded)
     else:
@@ -43,7 +43,7 @@ def check(
             str(entry.path), **read_settings(entry, pairs("--set", settings, "samples=200"))
         )
         line = circuit_line(loaded)
-    print(f"{entry.name}: valid {entry.kind}: {line}")
+    print(f"{entry.name}: valid {entry.file_kind}: {line}")
     if compile_it:
         from dendrosim.engine.compilation import compiled
 

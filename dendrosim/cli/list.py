@@ -6,22 +6,22 @@ from dendrosim.cli.options import Json
 
 def list_(json: Json = False) -> None:
     """List models and protocols."""
-    from dendrosim.library.catalogue import KINDS, entries
+    from dendrosim.library.catalogue import FILE_KINDS, list_entries
 
-    found = entries()
+    found = list_entries()
     if json:
         emit_json(
             {
-                f"{kind}s": [
+                f"{file_kind}s": [
                     {"name": e.name, "summary": e.summary, "path": e.path}
                     for e in found
-                    if e.kind == kind
+                    if e.file_kind == file_kind
                 ]
-                for kind in KINDS
+                for file_kind in FILE_KINDS
             }
         )
         return
     width = max((len(e.name) for e in found), default=0)
-    for kind in KINDS:
-        print(f"{kind}s")
-        emit_columns([(f"{e.name:<{width}}", e.summary) for e in found if e.kind == kind])
+    for file_kind in FILE_KINDS:
+        print(f"{file_kind}s")
+        emit_columns([(f"{e.name:<{width}}", e.summary) for e in found if e.file_kind == file_kind])

@@ -45,10 +45,10 @@ def load_protocol_with(
     name: str, settings: list[str] | None, compiles: bool = False
 ) -> "tuple[Entry, Protocol]":
     """Find and load a protocol; if it is to be compiled, begin with what does not depend on it."""
-    from dendrosim.library.catalogue import find
+    from dendrosim.library.catalogue import find_entry
     from dendrosim.library.loading import load_protocol, read_settings
 
-    entry = find(name, "protocol")
+    entry = find_entry(name, "protocol")
     parameters = read_settings(entry, pairs("--set", settings, "samples=200"))
     if compiles:
         from dendrosim.engine.cpp import toolchain

@@ -36,10 +36,10 @@ def plot(
 def _figures(result: "Result") -> "Mapping[str, Callable[[], Figure]]":
     """Return the figures of the result's protocol, or general ones where that has none."""
     from dendrosim import plot
-    from dendrosim.library.loading import measuring
+    from dendrosim.library.measuring import find_measure
 
     try:
-        measure = measuring(result.protocol)
+        measure = find_measure(result.protocol)
     except (UnknownNameError, DataError) as error:
         emit_error(f"{error}; drawing general figures")
         return plot.overview(result)

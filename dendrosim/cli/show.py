@@ -8,13 +8,13 @@ def show(name: Name, json: Json = False) -> None:
     """Show equations, parameters and sources of a model or protocol."""
     from dendrosim.cli.circuit_text import circuit_text
     from dendrosim.cli.summaries import circuit_plain, description_plain, parameter_rows
-    from dendrosim.library.loading import describe
+    from dendrosim.library.description import describe
 
     description = describe(name)
     if json:
         emit_json(description_plain(description))
         return
-    print(f"{description.entry.name} ({description.entry.kind}, {description.entry.path})\n")
+    print(f"{description.entry.name} ({description.entry.file_kind}, {description.entry.path})\n")
     print(description.text)
     emit_table(("parameter", "default", "type", "meaning"), parameter_rows(description.parameters))
     if description.circuit is not None:

@@ -120,8 +120,9 @@ def _loaded(
     name: str, settings: list[str] | None
 ) -> "tuple[Entry, Circuit | Protocol, tuple[dict[str, Any], dict[str, str]]]":
     from dendrosim.library import loading as library
+    from dendrosim.library.catalogue import find_entry
 
-    entry = library.find(name)
+    entry = find_entry(name)
     given = library.read_settings(entry, pairs("--set", settings, "mu=0.2"))
     return entry, _load(entry, given), library.settings_in_si(entry, given)
 
@@ -129,7 +130,7 @@ def _loaded(
 def _load(entry: "Entry", given: Mapping[str, Any]) -> "Circuit | Protocol":
     from dendrosim.library import loading as library
 
-    load: Any = library.load_protocol if entry.kind == "protocol" else library.load_circuit
+    load: Any = library.load_protocol if entry.file_kind == "protocol" else library.load_circuit
     return load(str(entry.path), **given)  # type: ignore[no-any-return]
 
 
@@ -198,6 +199,7 @@ def _ends(
     """
     from dendrosim.errors import UnitError, UnknownNameError
     from dendrosim.library import loading as library
+    from dendrosim.library.file_parameters import parameters_of_file
     from dendrosim.units import quantity
 
     if name not in flow.parameters:
@@ -208,7 +210,7 @@ def _ends(
     for text, end in zip(texts, ends, strict=True):
         if end.unit != expected and end.value != 0:
             raise UnitError(f"{option}: {text!r} is in {end.unit}; it must be in {expected}")
-    if name in {p.name for p in library.parameters(entry)}:
+    if name in {p.name for p in parameters_of_file(entry)}:
         for text in texts:
             given = pairs("--set", settings, "") | {name: text}
             _load(entry, library.read_settings(entry, given))

@@ -10,7 +10,7 @@ import numpy as np
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.initial_values.fixed import Fixed
 from dendrosim.cli.console import SHOWN_ELEMENTS, readable, shape
-from dendrosim.library.loading import Description
+from dendrosim.library.description import Description
 from dendrosim.library.parameter_types import to_text
 from dendrosim.library.parameters import Parameter
 from dendrosim.protocol.protocol import Protocol
@@ -127,7 +127,7 @@ def description_plain(description: Description) -> dict[str, Any]:
     entry, circuit = description.entry, description.circuit
     return {
         "name": entry.name,
-        "kind": entry.kind,
+        "kind": entry.file_kind,
         "path": str(entry.path),
         "summary": entry.summary,
         "text": description.text,

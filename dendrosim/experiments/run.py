@@ -29,7 +29,7 @@ from dendrosim.errors import (
     StorageError,
 )
 from dendrosim.experiments.output_folder import PARTIAL, RESULT, UNFINISHED, Output
-from dendrosim.library import loading as library
+from dendrosim.library.measuring import find_measure
 from dendrosim.protocol.protocol import Protocol, check_protocol
 from dendrosim.results.measurement import Measurement
 
@@ -125,12 +125,12 @@ def run_into(
 ) -> tuple["Result", Measurement]:
     """Run a protocol, keeping in its output folder what it needs to be resumed, and save the result there."""
     refuse_interrupted(output.folder / UNFINISHED)
-    measuring = library.measuring(protocol)
+    measure = find_measure(protocol)
     folder = output.begin()
     with _holding(output, make=True) as lock:
         notes = {"check_end": check_end}
         result = engine.run(protocol, folder=folder, lock=lock, notes=notes, **options)
-        measurement = _measured(result, measuring, check_end)
+        measurement = _measured(result, measure, check_end)
         _save(output, result)
     return result, measurement
 
@@ -145,9 +145,9 @@ def go_on(
     with _holding(output, make=False) as lock:
         stored, settings = read(unfinished)
         _check_same(folder, protocol, stored, given, settings)
-        measuring = library.measuring(stored)
+        measure = find_measure(stored)
         result = engine.resume(unfinished, lock, progress)
-        measurement = _measured(result, measuring, settings.notes["check_end"])
+        measurement = _measured(result, measure, settings.notes["check_end"])
         _save(output, result)
     return result, measurement
 
@@ -239,18 +239,16 @@ def run_and_measure(
     protocol: Protocol, *, check_end: bool = False, **options: Any
 ) -> tuple["Result", Measurement]:
     """Run a protocol with the options of `run`; return also the measurement, figures included."""
-    measuring = library.measuring(
-        protocol
-    )  # before the run: one that cannot be measured is not begun
+    measure = find_measure(protocol)  # before the run: one that cannot be measured is not begun
     result = engine.run(protocol, **options)
-    return result, _measured(result, measuring, check_end)
+    return result, _measured(result, measure, check_end)
 
 
 def _measured(
-    result: "Result", measuring: Callable[["Result"], Measurement], check_end: bool
+    result: "Result", measure: Callable[["Result"], Measurement], check_end: bool
 ) -> Measurement:
     try:
-        measurement = measuring(result)
+        measurement = measure(result)
         if check_end:
             measurement = replace(measurement, metrics={**measurement.metrics, **_at_end(result)})
     except DendrosimError as error:

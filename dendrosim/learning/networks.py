@@ -16,7 +16,9 @@ from dendrosim.circuit.initial_values.copy import Copy
 from dendrosim.circuit.initial_values.well_conditioned import WellConditioned
 from dendrosim.errors import ParameterError, UnknownNameError
 from dendrosim.learning import cycle as cycles
-from dendrosim.library import loading as library
+from dendrosim.library.catalogue import find_entry
+from dendrosim.library.file_parameters import parameters_of_file
+from dendrosim.library.loading import load_circuit
 from dendrosim.protocol.phases import Recording
 
 MODELS = {
@@ -75,13 +77,13 @@ def load(
         Prefix of its names.
     """
     model = MODELS[name]
-    known = {p.name for p in library.describe(model).parameters}
+    known = {p.name for p in parameters_of_file(find_entry(model, "model"))}
     times = {"tau", "tau_basal", "tau_apical", "tau_hold"} & known
     given = {k: v for k, v in others.items() if k in known}
     if name != "backprop":
-        made = library.load_circuit(model, **common, **dict.fromkeys(times, tau), **given, **own)
+        made = load_circuit(model, **common, **dict.fromkeys(times, tau), **given, **own)
         return Learner(name, made, start)
-    made = library.load_circuit(model, **common, output="transfer", tau=tau, **own)
+    made = load_circuit(model, **common, output="transfer", tau=tau, **own)
     gain, condition = others.get("gain", 1.4), others.get("condition", 2.0)
     first = WellConditioned(gain, condition)
     return Learner(
@@ -92,7 +94,7 @@ def load(
 def check_taken(names: Sequence[str], given: Mapping[str, Any], others: Iterable[str] = ()) -> None:
     """Raise UnknownNameError if a parameter belongs to none of the learners; `others` may be meant instead."""
     models = [MODELS[n] for n in names if n != "backprop"]
-    known = {p.name for m in models for p in library.describe(m).parameters}
+    known = {p.name for m in models for p in parameters_of_file(find_entry(m, "model"))}
     for parameter in given:
         if parameter not in known:
             allowed = ", ".join(names)

@@ -1,9 +1,9 @@
-"""Finds model and protocol files and reads what they are from their text, without executing them.
+"""Finds model and protocol files, and reads their names and summaries without executing them.
 
-Models and protocols lie in two shipped folders and in the folders named by the environment
-variable DENDROSIM_PATH, each of which holds either subfolders `models` and `protocols` or plain
-Python files. A plain file is a model if it defines a function `circuit` at top level, a protocol if
-it defines `protocol`. A name is a file's stem; files whose name starts with `_` are not looked at.
+Models and protocols are in two shipped folders and in the folders that the environment variable
+DENDROSIM_PATH names. Such a folder has either subfolders `models` and `protocols`, or plain Python
+files: a model defines a function `circuit` at top level, a protocol defines `protocol`. The name of a
+model or protocol is the stem of its file. Files whose name starts with `_` are ignored.
 """
 
 import ast
@@ -17,10 +17,11 @@ from typing import Literal
 from dendrosim.errors import DataError, SpecError, UnknownNameError, UsageError
 from dendrosim.library.docstrings import summary
 
-Kind = Literal["model", "protocol"]
+FileKind = Literal["model", "protocol"]
+"""What a file defines."""
 
-KINDS: tuple[Kind, ...] = ("model", "protocol")
-FUNCTIONS: dict[Kind, str] = {"model": "circuit", "protocol": "protocol"}
+FILE_KINDS: tuple[FileKind, ...] = ("model", "protocol")
+FUNCTIONS: dict[FileKind, str] = {"model": "circuit", "protocol": "protocol"}
 """The function that a file of each kind must define."""
 
 PATH_VARIABLE = "DENDROSIM_PATH"
@@ -28,158 +29,172 @@ PATH_VARIABLE = "DENDROSIM_PATH"
 
 @dataclass(frozen=True)
 class Entry:
-    """A model or protocol file: its name, kind, path and first line of documentation."""
-
-    name: str
-    kind: Kind
-    path: Path
-    summary: str
-
-
-def entries() -> list[Entry]:
-    """Return every model, then every protocol, by name.
-
-    Raises
-    ------
-    SpecError
-        If two files of one kind have the same name.
-    UsageError
-        If DENDROSIM_PATH names what is not a folder.
-    """
-    return [
-        Entry(name, kind, _only(kind, name, paths), _summary(kind, paths[0]))
-        for kind in KINDS
-        for name, paths in sorted(_files(kind).items())
-    ]
-
-
-def find(name: str, kind: Kind | None = None) -> Entry:
-    """Return the model or protocol called `name`, or in the file that `name` is the path of.
+    """A model or protocol file.
 
     Parameters
     ----------
     name : str
-        A name, or a path, recognised by its ending `.py` or a slash.
-    kind : str, optional
-        `model` or `protocol`; either by default.
+        The stem of the file's name.
+    file_kind : {"model", "protocol"}
+        What the file defines.
+    path : Path
+        The absolute path of the file.
+    summary : str
+        The first line of its documentation; empty if it has none.
+    """
+
+    name: str
+    file_kind: FileKind
+    path: Path
+    summary: str
+
+
+def list_entries() -> list[Entry]:
+    """Return all models, then all protocols, each sorted by name.
+
+    Raises
+    ------
+    SpecError
+        If two models, or two protocols, have the same name.
+    UsageError
+        If DENDROSIM_PATH names something that is not a folder.
+    """
+    return [
+        _make_entry(name, file_kind, paths)
+        for file_kind in FILE_KINDS
+        for name, paths in sorted(_find_files(file_kind).items())
+    ]
+
+
+def find_entry(name: str, file_kind: FileKind | None = None) -> Entry:
+    """Return the entry of a model or protocol.
+
+    Parameters
+    ----------
+    name : str
+        The name of a model or protocol, or the path of a file; a path ends in `.py` or has a slash.
+    file_kind : {"model", "protocol"}, optional
+        Which of the two to look for; both by default.
 
     Raises
     ------
     UnknownNameError
-        If there is none of that name.
+        If no model or protocol has this name.
+    UsageError
+        If a model and a protocol have this name, and `file_kind` does not say which one is meant.
     DataError
-        If there is no such file, or it is neither a model nor a protocol.
+        If there is no such file, or it defines neither a model nor a protocol.
     SpecError
-        If two files have the name.
+        If two models, or two protocols, have this name.
     """
     if name.endswith(".py") or os.sep in name:
-        return _in_file(Path(name), kind)
-    kinds = KINDS if kind is None else (kind,)
-    files = {k: _files(k) for k in kinds}
-    having = [k for k in kinds if name in files[k]]
-    if not having:
-        raise UnknownNameError(
-            " or ".join(kinds), name, {n for found in files.values() for n in found}
-        )
-    if len(having) > 1:
-        both = " and ".join(str(files[k][name][0]) for k in having)
+        return _read_entry(Path(name), file_kind)
+    kinds = FILE_KINDS if file_kind is None else (file_kind,)
+    files = {k: _find_files(k) for k in kinds}
+    matching = [k for k in kinds if name in files[k]]
+    if not matching:
+        known = {n for found in files.values() for n in found}
+        raise UnknownNameError(" or ".join(kinds), name, known)
+    if len(matching) > 1:
+        both = " and ".join(str(files[k][name][0]) for k in matching)
         raise UsageError(
             f"{name!r} is a model and a protocol; give the path of the one meant: {both}"
         )
-    path = _only(having[0], name, files[having[0]][name])
-    return Entry(name, having[0], path, _summary(having[0], path))
+    return _make_entry(name, matching[0], files[matching[0]][name])
 
 
-def identifier(entry: Entry) -> str:
-    """Return what `find` finds the entry by from any folder: its name, or its absolute path."""
-    known = _files(entry.kind).get(entry.name, [])
-    return entry.name if _same(entry.path, known) else str(entry.path)
+def lookup_name(entry: Entry) -> str:
+    """Return what `find_entry` finds the entry by from any folder: its name, or else its absolute path."""
+    known = _find_files(entry.file_kind).get(entry.name, [])
+    listed = [p.resolve() for p in known] == [entry.path.resolve()]
+    return entry.name if listed else str(entry.path)
 
 
-def _same(path: Path, known: list[Path]) -> bool:
-    return [p.resolve() for p in known] == [path.resolve()]
-
-
-def _files(kind: Kind) -> dict[str, list[Path]]:
+def _find_files(file_kind: FileKind) -> dict[str, list[Path]]:
     """Return the different files under each name, shipped ones first."""
     found: dict[str, list[Path]] = {}
-    for path in [*_python_files(_shipped(kind)), *_user_files(kind)]:
+    for path in [*_list_python_files(_shipped_folder(file_kind)), *_iterate_user_files(file_kind)]:
         same_name = found.setdefault(path.stem, [])
         if path.resolve() not in [p.resolve() for p in same_name]:
             same_name.append(path)
     return found
 
 
-def _shipped(kind: Kind) -> Path:
+def _shipped_folder(file_kind: FileKind) -> Path:
+    """Return the folder in an installed package, or in the repository, where it is beside the package."""
     package = Path(__file__).parents[1]
-    installed = package / f"{kind}s"
-    return installed if installed.is_dir() else package.parent / f"{kind}s"
+    installed = package / "shipped" / f"{file_kind}s"
+    return installed if installed.is_dir() else package.parent / f"{file_kind}s"
 
 
-def _user_files(kind: Kind) -> Iterator[Path]:
+def _iterate_user_files(file_kind: FileKind) -> Iterator[Path]:
     for text in os.environ.get(PATH_VARIABLE, "").split(os.pathsep):
         if not text.strip():
             continue
         folder = Path(text).expanduser()
         if not folder.is_dir():
             raise UsageError(f"{PATH_VARIABLE} names {text!r}, which is not a folder")
-        if any((folder / f"{k}s").is_dir() for k in KINDS):
-            yield from _python_files(folder / f"{kind}s")
+        if any((folder / f"{k}s").is_dir() for k in FILE_KINDS):
+            yield from _list_python_files(folder / f"{file_kind}s")
         else:
-            yield from (path for path in _python_files(folder) if kind in _kinds(path))
+            yield from (p for p in _list_python_files(folder) if file_kind in _read_file_kinds(p))
 
 
-def _python_files(folder: Path) -> list[Path]:
+def _list_python_files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
     paths = folder.glob("*.py")
     return sorted(p.absolute() for p in paths if p.is_file() and not p.name.startswith(("_", ".")))
 
 
-def _only(kind: Kind, name: str, paths: list[Path]) -> Path:
+def _make_entry(name: str, file_kind: FileKind, paths: list[Path]) -> Entry:
+    """Return the entry of the only file of a name; raises SpecError if there are several."""
     if len(paths) > 1:
         both = " and ".join(map(str, paths))
-        raise SpecError(f"two {kind}s are called {name!r}: {both}; rename one")
-    return paths[0]
+        raise SpecError(f"two {file_kind}s are called {name!r}: {both}; rename one")
+    return Entry(name, file_kind, paths[0], _read_summary(file_kind, paths[0]))
 
 
-def _in_file(path: Path, kind: Kind | None) -> Entry:
+def _read_entry(path: Path, file_kind: FileKind | None) -> Entry:
+    """Return the entry of a file that is given by its path; one that defines both is a protocol."""
     if not path.is_file():
         raise DataError(f"no such file: {path}")
-    kinds = _kinds(path)
-    for wanted in ("protocol", "model") if kind is None else (kind,):
-        if wanted in kinds:
-            return Entry(path.stem, wanted, path.absolute(), _summary(wanted, path))
-    functions = " or ".join(f"{FUNCTIONS[k]}()" for k in (KINDS if kind is None else (kind,)))
+    defined = _read_file_kinds(path)
+    for wanted in ("protocol", "model") if file_kind is None else (file_kind,):
+        if wanted in defined:
+            return Entry(path.stem, wanted, path.absolute(), _read_summary(wanted, path))
+    kinds = FILE_KINDS if file_kind is None else (file_kind,)
+    functions = " or ".join(f"{FUNCTIONS[k]}()" for k in kinds)
     raise DataError(f"{path} defines no function {functions} at top level")
 
 
-def _kinds(path: Path) -> list[Kind]:
-    """Return what a file is; one that is not valid Python is judged by its lines."""
-    tree = _tree(path)
+def _read_file_kinds(path: Path) -> list[FileKind]:
+    """Return what a file defines; in a file that is not valid Python, lines that start with `def` count."""
+    tree = _parse(path)
     if isinstance(tree, ast.Module):
         names = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
     else:
-        names = set(re.findall(r"^def (\w+)", _text(path), re.MULTILINE))
-    return [kind for kind in KINDS if FUNCTIONS[kind] in names]
+        names = set(re.findall(r"^def (\w+)", _read_text(path), re.MULTILINE))
+    return [file_kind for file_kind in FILE_KINDS if FUNCTIONS[file_kind] in names]
 
 
-def _summary(kind: Kind, path: Path) -> str:
-    tree = _tree(path)
+def _read_summary(file_kind: FileKind, path: Path) -> str:
+    """Return the first line of the docstring of a file, or of its function if the file has none."""
+    tree = _parse(path)
     if not isinstance(tree, ast.Module):
         return f"(cannot be read: {tree})"
     functions = [
         node
         for node in tree.body
-        if isinstance(node, ast.FunctionDef) and node.name == FUNCTIONS[kind]
+        if isinstance(node, ast.FunctionDef) and node.name == FUNCTIONS[file_kind]
     ]
     documented: list[ast.Module | ast.FunctionDef] = [tree, *functions]
     texts = [ast.get_docstring(node) for node in documented]
     return next((summary(text) for text in texts if text), "")
 
 
-def _tree(path: Path) -> ast.Module | str:
-    """Return a file's syntax tree, or why there is none."""
+def _parse(path: Path) -> ast.Module | str:
+    """Return a file's syntax tree, or the reason why it has none."""
     try:
         return ast.parse(path.read_bytes())
     except SyntaxError as error:
@@ -188,7 +203,7 @@ def _tree(path: Path) -> ast.Module | str:
         return str(error)
 
 
-def _text(path: Path) -> str:
+def _read_text(path: Path) -> str:
     try:
         return path.read_text(errors="replace")
     except OSError:

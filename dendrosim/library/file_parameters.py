@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from dendrosim.errors import SpecError
-from dendrosim.library.catalogue import Entry, find
+from dendrosim.library.catalogue import Entry, find_entry
 from dendrosim.library.files import blame_file, file_function, load_module
 from dendrosim.library.parameters import Parameter
 from dendrosim.library.signatures import read_signature
@@ -30,7 +30,7 @@ def parameters_of_file(entry: Entry, users: tuple[Path, ...] = ()) -> tuple[Para
         )
 
     def of_model(name: str) -> tuple[Parameter, ...]:
-        return parameters_of_file(find(name, "model"), (*users, entry.path))
+        return parameters_of_file(find_entry(name, "model"), (*users, entry.path))
 
     function, text = file_function(entry), load_module(entry.path).__doc__
     with blame_file(entry.path, name=True):
@@ -38,5 +38,5 @@ def parameters_of_file(entry: Entry, users: tuple[Path, ...] = ()) -> tuple[Para
 
 
 def parameters_of_model(name: str) -> tuple[Parameter, ...]:
-    """Return the parameters of the model of a name; raises as `find` and `parameters_of_file` do."""
-    return parameters_of_file(find(name, "model"))
+    """Return the parameters of the model of a name; raises as `find_entry` and `parameters_of_file` do."""
+    return parameters_of_file(find_entry(name, "model"))

@@ -1,4 +1,4 @@
-"""Files of models and protocols as Python modules, and their failures as errors that name file and line."""
+"""Executes files of models and protocols, and reports their failures as errors that name file and line."""
 
 import hashlib
 import importlib.util
@@ -16,41 +16,50 @@ from dendrosim.library.catalogue import FUNCTIONS, Entry
 
 
 def file_function(entry: Entry) -> Callable[..., Any]:
-    function = getattr(load_module(entry.path), FUNCTIONS[entry.kind], None)
+    """Return the function `circuit` of a model file, or `protocol` of a protocol file; raises SpecError."""
+    function = getattr(load_module(entry.path), FUNCTIONS[entry.file_kind], None)
     if not callable(function):
-        raise SpecError(f"{entry.path} defines no function {FUNCTIONS[entry.kind]}()")
+        raise SpecError(f"{entry.path} defines no function {FUNCTIONS[entry.file_kind]}()")
     return function
 
 
 def load_module(path: Path) -> ModuleType:
-    """Return a file as a module, executed anew if it has changed."""
+    """Return a file as a module. The file is executed once, and again after it has changed."""
     try:
         status = path.stat()
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}") from None
-    return _executed(path, status.st_mtime_ns, status.st_size)
+    return _execute(path, status.st_mtime_ns, status.st_size)
 
 
 @lru_cache(maxsize=256)
-def _executed(path: Path, changed: int, size: int) -> ModuleType:
+def _execute(path: Path, changed: int, size: int) -> ModuleType:
     name = f"dendrosim_file_{hashlib.sha256(str(path).encode()).hexdigest()[:16]}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None:
         raise DataError(f"{path} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     with blame_file(path, name=True):
-        # Compiled here, as the bytecode cache misses a second change within one second.
+        # Not by the loader: its bytecode cache compares times in whole seconds, and would miss a second change
+        # within one second.
         code = compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
         sys.modules[name] = module  # where dataclasses look up a class's module
         exec(code, vars(module))
     return module
 
 
+def check_returned(path: Path, function: str, returned: Any, expected: type) -> None:
+    """Raise SpecError unless the function of a file returned a value of the expected type."""
+    if not isinstance(returned, expected):
+        given, wanted = type(returned).__name__, expected.__name__
+        raise SpecError(f"{path}: {function}() returned a {given}; it must return a {wanted}")
+
+
 @contextmanager
 def blame_file(path: Path, *, name: bool = False) -> Iterator[None]:
-    """Turn what a file raises into a SpecError that names the file and line.
+    """Turn any error that a file causes into a SpecError that names the file and the line.
 
-    Errors of dendrosim's own pass as they are; `name` puts the file's path in front of spec errors.
+    Errors of dendrosim itself pass unchanged. With `name`, a SpecError gets the path in front of its message.
     """
     try:
         yield

@@ -92,7 +92,9 @@ def test_protocols_with_signals_recordings_and_spikes_compile_and_link(name, pre
 
 
 def test_no_model_is_left_out():
-    assert sorted(MODELS) == sorted(e.name for e in catalogue.entries() if e.kind == "model")
+    assert sorted(MODELS) == sorted(
+        e.name for e in catalogue.list_entries() if e.file_kind == "model"
+    )
 
 
 @generates

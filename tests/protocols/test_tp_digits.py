@@ -5,7 +5,7 @@ import pytest
 
 import dendrosim as ds
 from dendrosim.errors import ParameterError
-from dendrosim.library.loading import measure
+from dendrosim.library.measuring import measure
 
 
 def run(model, **parameters):

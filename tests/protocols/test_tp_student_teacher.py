@@ -6,7 +6,7 @@ import pytest
 import dendrosim as ds
 from dendrosim.analysis import learning_signals
 from dendrosim.errors import DendrosimWarning, NonFiniteError, ParameterError, UnknownNameError
-from dendrosim.library.loading import measure
+from dendrosim.library.measuring import measure
 
 TAU, DT, MU, HAT = 10e-3, 5e-3, 0.2, 0.5
 MODELS = ("single", "two_phase", "multiplexed", "backprop")

@@ -1,0 +1,69 @@
+"""Describes a model or protocol: its documentation, its parameters and, for a model, its circuit."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dendrosim.circuit.circuit import Circuit
+from dendrosim.library.catalogue import Entry, find_entry
+from dendrosim.library.docstrings import INTRODUCTION, sections
+from dendrosim.library.file_parameters import parameters_of_file
+from dendrosim.library.files import file_function, load_module
+from dendrosim.library.loading import load_circuit
+from dendrosim.library.parameters import Parameter
+
+
+@dataclass(frozen=True)
+class Description:
+    """The documentation of a model or protocol, and its content as far as defaults determine it.
+
+    Parameters
+    ----------
+    entry : Entry
+        Name, path and summary of the file.
+    text : str
+        The file's docstring before its first section; if the file has none, that of its function.
+    sections : mapping of str
+        The sections of both docstrings by title, without `Parameters`.
+    parameters : tuple of Parameter
+        The file's own parameters, followed by those that it takes from models.
+    circuit : Circuit or None
+        A model's circuit with default parameters; None for a protocol, and for a model with a parameter
+        that has no default.
+    """
+
+    entry: Entry
+    text: str
+    sections: Mapping[str, str]
+    parameters: tuple[Parameter, ...]
+    circuit: Circuit | None
+
+
+def describe(name: str) -> Description:
+    """Return the description of a model or protocol.
+
+    Parameters
+    ----------
+    name : str
+        The name of a model or protocol, or the path of its file.
+
+    Raises
+    ------
+    UnknownNameError
+        If no model or protocol has this name.
+    SpecError
+        If the file fails, or the circuit with default parameters is invalid.
+    """
+    entry = find_entry(name)
+    in_file = sections(load_module(entry.path).__doc__)
+    in_function = sections(file_function(entry).__doc__)
+    introduction = in_file.pop(INTRODUCTION) or in_function.pop(INTRODUCTION)
+    titled = {title: text for title, text in {**in_function, **in_file}.items() if title}
+    parameters = parameters_of_file(entry)
+    has_circuit = entry.file_kind == "model" and not any(p.required for p in parameters)
+    return Description(
+        entry=entry,
+        text=introduction,
+        sections={title: text for title, text in titled.items() if title != "Parameters"},
+        parameters=parameters,
+        circuit=load_circuit(str(entry.path)) if has_circuit else None,
+    )

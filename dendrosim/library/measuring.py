@@ -1,0 +1,74 @@
+"""Measures results with the function `measure` of their protocol's file."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dendrosim.library.catalogue import find_entry
+from dendrosim.library.files import blame_file, check_returned, load_module
+from dendrosim.protocol.protocol import Protocol, check_protocol
+from dendrosim.results.measurement import Measurement
+
+if TYPE_CHECKING:
+    from dendrosim.results.result import Result
+
+
+def measure(result: "Result") -> Measurement:
+    """Return the measurement of a result, made by the file of its protocol.
+
+    Parameters
+    ----------
+    result : Result
+        The result of a run. If its protocol has no name, it belongs to no file, and the measurement is empty.
+
+    Returns
+    -------
+    Measurement
+        What the function `measure` of the protocol's file returns; empty if the file has no such function.
+
+    Raises
+    ------
+    UnknownNameError
+        If no protocol has the name that the result gives.
+    SpecError
+        If the file fails, or `measure` does not return a Measurement.
+    """
+    return find_measure(result.protocol)(result)
+
+
+def find_measure(protocol: Protocol) -> Callable[["Result"], Measurement]:
+    """Return the function that measures results of a protocol; raises as `measure` does."""
+    check_protocol(protocol)
+    if not protocol.name:
+        return _measure_nothing
+    path = find_entry(protocol.name, "protocol").path
+    function = getattr(load_module(path), "measure", None)
+    return _FileMeasure(path, function) if function else _measure_nothing
+
+
+def _measure_nothing(result: "Result") -> Measurement:
+    return Measurement({})
+
+
+class _FileMeasure:
+    """The function `measure` of a file; its errors, and those of its figures, name the file."""
+
+    def __init__(self, path: Path, function: Callable[["Result"], Any]) -> None:
+        self.path, self.function = path, function
+
+    def __call__(self, result: "Result") -> Measurement:
+        with blame_file(self.path):
+            measurement = self.function(result)
+        check_returned(self.path, "measure", measurement, Measurement)
+        figures = {name: self._wrap_figure(draw) for name, draw in measurement.figures.items()}
+        return replace(measurement, figures=figures)
+
+    def _wrap_figure(self, draw: Callable[[], Any]) -> Callable[[], Any]:
+        @wraps(draw)
+        def draw_or_blame() -> Any:
+            with blame_file(self.path):
+                return draw()
+
+        return draw_or_blame
