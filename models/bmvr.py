@@ -47,121 +47,59 @@ R = "dw/dt = learn*eta/tau_ratio*(n_post*soma_pre - w) : 1"  # eq. 22
 MEAN = "dw/dt = learn*(s(basal_post)*one_pre - w)/tau_mean : 1"  # eq. 24
 
 
-def circuit(
-    *,
-    inputs: int = 10,
-    outputs: int = 3,
-    hidden: int = 2,
-    transfer: Literal["linear", "relu", "mean_subtracted_relu", "tanh"] = "linear",
-    decoupled: bool = False,
-    eta: ds.Quantity = "1 Hz",
-    rho: float = 1.0,
-    tau_ratio: float = 0.5,
-    tau_basal: ds.Quantity = "2 ms",
-    tau_apical: ds.Quantity = "2 ms",
-    tau_soma: ds.Quantity = "2 ms",
-    tau_interneuron: ds.Quantity = "2 ms",
-    tau_mean: ds.Quantity = "1 s",
-    gain: float = 1.0,
-) -> ds.Circuit:
-    """Return the BMVR microcircuit.
+class Parameters(ds.Parameters):
+    inputs: int = ds.parameter(10, "number of inputs x, on basal dendrites", least=1)
+    outputs: int = ds.parameter(3, "number of targets y, on the apical tuft", least=1)
+    hidden: int = ds.parameter(2, "number k of pyramidal cells, and of interneurons", least=1)
+    transfer: Literal["linear", "relu", "mean_subtracted_relu", "tanh"] = ds.parameter(
+        "linear", "somatic rate against basal voltage; mean_subtracted_relu is eq. 24"
+    )
+    decoupled: bool = ds.parameter(False, "whether r drives the interneurons (eq. 21-22)")
+    eta: ds.Quantity = ds.parameter("1 Hz", "learning rate of w1", above=0)
+    rho: float = ds.parameter(1.0, "learning rate of b over that of w1", above=0)
+    tau_ratio: float = ds.parameter(0.5, "rate of w1 over that of q, r (the paper's tau)", above=0)
+    tau_basal: ds.Quantity = ds.parameter("2 ms", "time constant of basal dendrites", above=0)
+    tau_apical: ds.Quantity = ds.parameter("2 ms", "time constant of apical tufts", above=0)
+    tau_soma: ds.Quantity = ds.parameter("2 ms", "time constant of somata", above=0)
+    tau_interneuron: ds.Quantity = ds.parameter("2 ms", "time constant of interneurons", above=0)
+    tau_mean: ds.Quantity = ds.parameter("1 s", "time constant of the mean (dt/epsilon)", above=0)
+    gain: float = ds.parameter(1.0, "initial w1: standard deviation times sqrt(inputs)")
 
-    Parameters
-    ----------
-    inputs
-        Number of inputs x, on basal dendrites.
-    outputs
-        Number of targets y, on the apical tuft.
-    hidden
-        Number k of pyramidal cells, and of interneurons.
-    transfer
-        Somatic rate against basal voltage. `mean_subtracted_relu` is eq. 24.
-    decoupled
-        Whether pyramidal-to-interneuron synapses are a matrix r of their own (eq. 21-22).
-    eta
-        Learning rate of w1.
-    rho
-        Learning rate of b over that of w1.
-    tau_ratio
-        Learning rate of w1 over that of q and r (the paper's tau).
-    tau_basal
-        Time constant of the basal dendrite.
-    tau_apical
-        Time constant of the apical tuft.
-    tau_soma
-        Time constant of the soma.
-    tau_interneuron
-        Time constant of the interneurons.
-    tau_mean
-        Time constant of the running mean of eq. 24 (the paper's dt/epsilon).
-    gain
-        Initial w1 is normal with standard deviation gain/sqrt(inputs).
-    """
-    ds.positive(inputs=inputs, outputs=outputs, hidden=hidden, rho=rho, tau_ratio=tau_ratio)
-    ds.positive(tau_basal=tau_basal, tau_apical=tau_apical, tau_soma=tau_soma)
-    ds.positive(tau_interneuron=tau_interneuron, tau_mean=tau_mean, eta=eta)
-    centred = transfer == "mean_subtracted_relu"
+
+def circuit(p: Parameters) -> ds.Circuit:
+    """Return the BMVR microcircuit."""
+    centred = p.transfer == "mean_subtracted_relu"
+    pyramidal = ds.Population(
+        "pyramidal",
+        p.hidden,
+        PYRAMIDAL,
+        transfer="relu" if centred else p.transfer,
+        parameters={} if centred else {"mean": 0.0},
+    )
     populations = [
-        ds.Population("input", inputs, "x : 1", inputs=["x"]),
-        ds.Population("target", outputs, "y : 1", inputs=["y"]),
-        ds.Population(
-            "pyramidal",
-            hidden,
-            PYRAMIDAL,
-            transfer="relu" if centred else transfer,
-            parameters={} if centred else {"mean": 0.0},
-        ),
-        ds.Population("interneuron", hidden, INTERNEURON),
+        ds.Population("input", p.inputs, "x : 1", inputs=["x"]),
+        ds.Population("target", p.outputs, "y : 1", inputs=["y"]),
+        pyramidal,
+        ds.Population("interneuron", p.hidden, INTERNEURON),
     ]
-    near_identity = ds.Identity(1.0, noise=0.1 / hidden**0.5)
+    near_identity = ds.Identity(1.0, noise=0.1 / p.hidden**0.5)
     matrices = [
-        ds.Matrix(
-            "w1",
-            post="pyramidal",
-            pre="input",
-            initial=ds.Normal(gain / inputs**0.5),
-            plasticity=W1,
-        ),
-        ds.Matrix("b", post="pyramidal", pre="target", initial=ds.Normal(0.3), plasticity=B),
-        ds.Matrix(
-            "q",
-            post="pyramidal",
-            pre="interneuron",
-            initial=near_identity,
-            plasticity=Q,
-        ),
+        ds.Matrix("w1", "pyramidal", "input", ds.Normal(p.gain / p.inputs**0.5), W1),
+        ds.Matrix("b", "pyramidal", "target", ds.Normal(0.3), B),
+        ds.Matrix("q", "pyramidal", "interneuron", near_identity, Q),
     ]
-    excitation = ds.Projection("pyramidal.soma", "q", "interneuron.excitation", transpose=True)
-    if decoupled:
-        r = ds.Matrix(
-            "r",
-            post="interneuron",
-            pre="pyramidal",
-            initial=near_identity,
-            plasticity=R,
-        )
-        matrices.append(r)
-        excitation = ds.Projection("pyramidal.soma", "r", "interneuron.excitation")
+    up = ds.Projection("pyramidal.soma", "q", "interneuron.excitation", transpose=True)
+    if p.decoupled:
+        matrices.append(ds.Matrix("r", "interneuron", "pyramidal", near_identity, R))
+        up = ds.Projection("pyramidal.soma", "r", "interneuron.excitation")
     projections = [
         ds.Projection("input.x", "w1", "pyramidal.bottom_up"),
         ds.Projection("target.y", "b", "pyramidal.top_down"),
-        excitation,
+        up,
         ds.Projection("interneuron.n", "q", "pyramidal.inhibition"),
     ]
-    parameters = {
-        "eta": eta,
-        "rho": rho,
-        "tau_ratio": tau_ratio,
-        "tau_basal": tau_basal,
-        "tau_apical": tau_apical,
-        "tau_soma": tau_soma,
-        "tau_interneuron": tau_interneuron,
-    }
     if centred:
         populations.append(ds.Population("always_on", 1, "one : 1", parameters={"one": 1.0}))
-        matrices.append(
-            ds.Matrix("m", post="pyramidal", pre="always_on", initial=0.4, plasticity=MEAN)
-        )
+        matrices.append(ds.Matrix("m", "pyramidal", "always_on", 0.4, MEAN))
         projections.append(ds.Projection("always_on.one", "m", "pyramidal.mean"))
-        parameters["tau_mean"] = tau_mean
-    return ds.Circuit(populations, matrices, projections, parameters, gates={"learn": 1.0})
+    return ds.Circuit(populations, matrices, projections, p, gates={"learn": 1.0})
