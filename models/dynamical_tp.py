@@ -39,6 +39,7 @@ the thesis does not do; a large input then cannot make it diverge.
 from typing import Literal
 
 import dendrosim as ds
+from dendrosim.errors import ParameterError, ShapeError
 
 LAYER = """
 dh/dt = (-h + (1 - mu)*f + mu*g)/tau : 1   # somatic rate
@@ -70,75 +71,47 @@ BASAL = "dw/dt = learn*eta*ds(basal_post)*(h_post - f_post)*h_pre : 1"
 APICAL = (
     "dw/dt = sleep*eta_q*((h_post - g_post)*preimage_pre/(1 + preimage_power_pre) - decay_q*w) : 1"
 )
-BIJECTIONS = ("linear", "smooth_leaky", "leaky_relu")
 
 
 class Parameters(ds.Parameters):
     sizes: tuple[int, ...] = ds.parameter((4, 4, 4, 4), "units per layer, input first", least=1)
     mu: float = ds.parameter(0.2, "weight of the apical dendrite", above=0, below=1)
     tau: ds.Quantity = ds.parameter("10 ms", "time constant of all rates", above=0)
-    transfer: str = ds.parameter(
-        "linear", "linear, smooth_leaky or leaky_relu, which have an inverse"
-    )
-    target: Literal["clamped", "free", "nudged"] = ds.parameter(
-        "nudged", "what drives the last layer"
-    )
+    transfer: str = ds.parameter("linear", "a bijection: linear, smooth_leaky or leaky_relu")
+    target: Literal["clamped", "free", "nudged"] = ds.parameter("nudged", "drive of the last layer")
     eta_hat: float = ds.parameter(0.5, "size of the nudge towards the target", above=0)
     inverse: Literal["exact", "learned", "fixed", "transpose"] = ds.parameter(
-        "exact", "apical weights"
+        "exact", "what the apical weights are, as listed above"
     )
     inverse_error: float = ds.parameter(0.0, "relative error of fixed apical weights")
     eta: ds.Quantity = ds.parameter("1 Hz", "learning rate of basal weights", above=0)
     compensate: bool = ds.parameter(True, "whether rates make up for the size of the signal")
     eta_q: ds.Quantity = ds.parameter("2 Hz", "learning rate of learned apical weights", above=0)
-    decay_q: float = ds.parameter(1e-4, "decay of these, relative to that rate", least=0)
+    decay_q: float = ds.parameter(1e-4, "decay of these, relative to their rate", least=0)
     gain: float = ds.parameter(1.4, "largest singular value of initial basal weights", above=0)
-    condition: float = ds.parameter(
-        2.0, "their condition number, singular values in geometric steps"
-    )
+    condition: float = ds.parameter(2.0, "condition number of these (geometric spectrum)")
 
 
 def circuit(p: Parameters) -> ds.Circuit:
     """Return a chain of layers whose inputs are `layer0.h` and the last layer's `target`."""
-    ds.bijection(p.transfer)
     last = len(p.sizes) - 1
-    if last < 1:
-        raise ds.errors.ParameterError(
-            f"sizes is {p.sizes}; there must be an input and an output layer"
-        )
-    if p.inverse == "exact" and len(set(p.sizes[1:])) > 1:
-        raise ds.errors.ShapeError(
-            f"sizes is {p.sizes}; exact inverses need layers 1 to {last} of one size (layer 0 may differ), or "
-            "choose inverse=learned or inverse=fixed"
-        )
-    if p.inverse_error and p.inverse != "fixed":
-        raise ds.errors.ParameterError(
-            f"inverse_error is {p.inverse_error}, but has a meaning with inverse=fixed only; leave it out"
-        )
+    _check(p, last)
     live, learned = p.target != "clamped", p.inverse == "learned"
     populations = [ds.Population("layer0", p.sizes[0], "h : 1", inputs=["h"])]
     matrices, projections = [], []
+    start = ds.WellConditioned(p.gain, p.condition)
     for i in range(1, last + 1):
-        inputs = ["target"] if i == last else ()
-        text = _layer(i, last, live, learned)
-        populations.append(
-            ds.Population(f"layer{i}", p.sizes[i], text, transfer=p.transfer, inputs=inputs)
-        )
+        text, inputs = _layer(i, last, live, learned), ["target"] if i == last else []
+        here, below = f"layer{i}", f"layer{i - 1}"
+        populations.append(ds.Population(here, p.sizes[i], text, inputs, transfer=p.transfer))
         fall = (p.mu / (1 - p.mu)) ** (last + 1 - i) * (p.eta_hat if live else 1.0)
         eta = f"{p.eta.value * (1 / fall)!r} Hz" if p.compensate else p.eta
-        matrices.append(
-            ds.Matrix(
-                f"w{i}",
-                post=f"layer{i}",
-                pre=f"layer{i - 1}",
-                initial=ds.WellConditioned(p.gain, p.condition),
-                plasticity=BASAL,
-                parameters={"eta": eta},
-            )
-        )
-        projections.append(ds.Projection(f"layer{i - 1}.h", f"w{i}", f"layer{i}.basal"))
+        matrices.append(ds.Matrix(f"w{i}", here, below, start, BASAL, {"eta": eta}))
+        projections.append(ds.Projection(f"{below}.h", f"w{i}", f"{here}.basal"))
     for i in range(1, last):
-        projections += _apical(i, p.inverse, p.inverse_error, matrices)
+        more, projection = _apical(i, p)
+        matrices += more
+        projections.append(projection)
         if learned:
             above, pool, ones = f"layer{i + 1}", f"pool{i}", f"ones{i}"
             populations.append(ds.Population(pool, 1, POOL))
@@ -153,25 +126,38 @@ def circuit(p: Parameters) -> ds.Circuit:
     return ds.Circuit(populations, matrices, projections, p, gates)
 
 
-def _layer(i, last, live, learned):
+def _check(p: Parameters, last: int) -> None:
+    ds.bijection(p.transfer)
+    if last < 1:
+        raise ParameterError(f"sizes is {p.sizes}; there must be an input and an output layer")
+    if p.inverse == "exact" and len(set(p.sizes[1:])) > 1:
+        raise ShapeError(
+            f"sizes is {p.sizes}; exact inverses need layers 1 to {last} of one size (layer 0 may differ), or "
+            "choose inverse=learned or inverse=fixed"
+        )
+    if p.inverse_error and p.inverse != "fixed":
+        raise ParameterError(
+            f"inverse_error is {p.inverse_error}, but has a meaning with inverse=fixed only; leave it out"
+        )
+
+
+def _layer(i: int, last: int, live: bool, learned: bool) -> str:
     """Return the equations of layer i."""
     text = LAYER if i < last else TOP["live" if live else "clamped"] + SHARED
     text += PREIMAGE if i > 1 else ""
     return text + (POOLED if i > 1 and learned else "")
 
 
-def _apical(i, inverse, inverse_error, matrices):
-    """Add the apical matrix of layer i and return what it takes part in."""
-    name, above = f"q{i}", f"layer{i + 1}"
-    source, target = f"{above}.preimage", f"layer{i}.g"
-    if inverse == "transpose":
-        return [ds.Projection(source, f"w{i + 1}", target, transpose=True)]
-    options = {}
-    if inverse == "exact":
-        options["inverse_of"] = f"w{i + 1}"
-    else:
-        options["initial"] = ds.PseudoInverse(f"w{i + 1}", 1 + inverse_error)
-    if inverse == "learned":
-        options["plasticity"] = APICAL
-    matrices.append(ds.Matrix(name, post=f"layer{i}", pre=above, **options))
-    return [ds.Projection(source, name, target)]
+def _apical(i: int, p: Parameters) -> tuple[list[ds.Matrix], ds.Projection]:
+    """Return the apical matrix of layer i, if it has one, and the projection to its apical dendrite."""
+    here, above, w, q = f"layer{i}", f"layer{i + 1}", f"w{i + 1}", f"q{i}"
+    source, target = f"{above}.preimage", f"{here}.g"
+    if p.inverse == "transpose":
+        return [], ds.Projection(source, w, target, transpose=True)
+    if p.inverse == "exact":
+        return [ds.Matrix(q, here, above, inverse_of=w)], ds.Projection(source, q, target)
+    start, rule = (
+        ds.PseudoInverse(w, 1 + p.inverse_error),
+        APICAL if p.inverse == "learned" else None,
+    )
+    return [ds.Matrix(q, here, above, start, rule)], ds.Projection(source, q, target)
