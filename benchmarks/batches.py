@@ -57,11 +57,12 @@ def _protocol(units: int, batch: int):
     import numpy as np
 
     import dendrosim as ds
-    from dendrosim.learning import cycle as cycles
+    from dendrosim.learning.cycle import learning_cycle
+    from dendrosim.learning.settling import count_settling_steps, find_settling
 
     circuit = ds.load_circuit("multiplexed_dtp", sizes=(units,) * 4, span=1e3, gain=1.0)
-    steps = cycles.settling_steps({"": cycles.settling(circuit)}, 5e-3)
-    cycle = cycles.learning_cycle({"": circuit}, dt=5e-3, tau=10e-3, steps=steps)
+    steps = count_settling_steps({"": find_settling(circuit)}, 5e-3)
+    cycle = learning_cycle({"": circuit}, dt=5e-3, tau=10e-3, steps=steps)
     rng = np.random.default_rng(0)
     return ds.Protocol(
         circuit,

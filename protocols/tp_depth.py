@@ -50,8 +50,9 @@ import dendrosim as ds
 from dendrosim.analysis import learning_signals
 from dendrosim.analysis.target_propagation import layer_signals
 from dendrosim.errors import ParameterError
-from dendrosim.learning import cycle as cycles
-from dendrosim.learning import networks as learners
+from dendrosim.learning.cycle import learning_cycle
+from dendrosim.learning.networks import input_signals, join_networks, load_network
+from dendrosim.learning.settling import choose_time_step, count_settling_steps, find_settling
 from dendrosim.plot import style
 
 KINDS = {
@@ -114,39 +115,39 @@ def protocol(
         raise ParameterError(f"depths is {depths}; give at least one, each once")
     ds.positive(depths=depths, width=width, eta_hat=eta_hat, samples=samples, tau=tau)
     ds.not_negative(data_seed=data_seed)
-    step = cycles.time_step(dt, tau)
+    step = choose_time_step(dt, tau)
     others = {"mu": mu, "eta_hat": eta_hat, "gain": gain, "condition": condition, "span": SPAN}
     chains = {
         depth: [
-            learners.load(
+            load_network(
                 name,
                 tau=tau,
                 common={"sizes": (width,) * (depth + 1), "transfer": transfer},
                 own={"inverse": "exact"},
                 others=others,
-                start=f"{name}_",
+                prefix=f"{name}_",
             )
             for name in MODELS
         ]
         for depth in depths
     }
     members = {f"depth{k}_{x.name}": x.circuit for k, chain in chains.items() for x in chain}
-    steps = cycles.settling_steps(
-        {name: cycles.settling(circuit, left=LEFT) for name, circuit in members.items()},
+    steps = count_settling_steps(
+        {name: find_settling(circuit, left=LEFT) for name, circuit in members.items()},
         step,
         settle,
     )
     rng = np.random.default_rng(data_seed)
     x, y = rng.normal(size=(2, samples, width))
-    free, nudged, *_ = cycles.learning_cycle(members, dt=step, tau=float(tau.value), steps=steps)
+    free, nudged, *_ = learning_cycle(members, dt=step, tau=float(tau.value), steps=steps)
     # A nudge of eta_hat/eta_hat = 1 puts the target in the place of what the top does.
     clamp = {g: 1 / eta_hat for g in nudged.gates if g.endswith("_teach")}
     clamped = nudged.replace(name="clamped", gates={**nudged.gates, **clamp})
     drives = {
-        k: learners.drives(chain, ds.Samples("x"), ds.Samples("y")) for k, chain in chains.items()
+        k: input_signals(chain, ds.Samples("x"), ds.Samples("y")) for k, chain in chains.items()
     }
     return ds.Protocol(
-        ds.Circuit.join(**{f"depth{k}": learners.joined(chain) for k, chain in chains.items()}),
+        ds.Circuit.join(**{f"depth{k}": join_networks(chain) for k, chain in chains.items()}),
         (ds.Block("settle", (free, nudged, clamped)),),
         dt=f"{step!r} s",
         signals={

@@ -36,9 +36,18 @@ import numpy as np
 
 import dendrosim as ds
 from dendrosim.errors import ParameterError
-from dendrosim.learning import cycle as cycles
-from dendrosim.learning import networks as learners
-from dendrosim.learning import progress as training
+from dendrosim.learning.cycle import learning_cycle, recall_phase
+from dendrosim.learning.networks import (
+    MODELS,
+    check_target_range,
+    circuits_by_prefix,
+    input_signals,
+    join_networks,
+    learning_recordings,
+    load_network,
+)
+from dendrosim.learning.progress import progress_figures, read_progress
+from dendrosim.learning.settling import choose_time_step, count_settling_steps
 
 SNAPSHOTS = 40  # trials of which the updates are kept
 DAMPING = 0.1
@@ -106,7 +115,7 @@ def protocol(
         raise ParameterError(
             f"inverse is {inverse} and feedback {feedback}, but model is {model}; they are for multiplexed"
         )
-    names = tuple(learners.MODELS) if model == "all" else (model,)
+    names = tuple(MODELS) if model == "all" else (model,)
     train, test = (ds.tasks.load_digits(part, seed=split) for part in ("train", "test"))
     mean = train.images.mean(axis=0)
     scale = np.sqrt(np.mean((train.images - mean) ** 2))
@@ -120,41 +129,41 @@ def protocol(
             own |= LEARNED if inverse == "learned" else DIRECT if feedback == "direct" else {}
         own |= {} if eta is None else {"eta": eta}
         chosen.append(
-            learners.load(
+            load_network(
                 name,
                 tau=tau,
                 common={"sizes": (64, *hidden, 10), "transfer": transfer},
                 own=own,
                 others={},
-                start=f"{name}_" if model == "all" else "",
+                prefix=f"{name}_" if model == "all" else "",
             )
         )
-    learners.check_range(chosen, y)
-    step = cycles.time_step(dt, tau)
-    steps = cycles.settling_steps({c.name: c.settling() for c in chosen}, step, settle)
-    members = learners.members(chosen)
-    cycle = cycles.learning_cycle(
+    check_target_range(chosen, y)
+    step = choose_time_step(dt, tau)
+    steps = count_settling_steps({c.name: c.find_settling() for c in chosen}, step, settle)
+    members = circuits_by_prefix(chosen)
+    cycle = learning_cycle(
         members,
         dt=step,
         tau=float(tau.value),
         steps=steps,
         observed=True,
         dream=dream,
-        anneal={c.start.removesuffix("_"): ANNEAL[c.name] for c in chosen if c.name in ANNEAL},
+        anneal={c.prefix.removesuffix("_"): ANNEAL[c.name] for c in chosen if c.name in ANNEAL},
     )
-    recall = cycles.recall(members, dt=step, steps=steps)
-    recall = recall.replace(signals=learners.drives(chosen, ds.Samples("x_test"), 0.0))
+    recall = recall_phase(members, dt=step, steps=steps)
+    recall = recall.replace(signals=input_signals(chosen, ds.Samples("x_test"), 0.0))
     thin = max(1, presentations // SNAPSHOTS)
     return ds.Protocol(
-        learners.joined(chosen),
+        join_networks(chosen),
         (
             ds.Block("train", cycle, trials=presentations, order="shuffled"),
             ds.Block("test", (recall,), trials="pass"),
         ),
         dt=f"{step!r} s",
-        signals=learners.drives(chosen, ds.Samples("x"), ds.Samples("y")),
+        signals=input_signals(chosen, ds.Samples("x"), ds.Samples("y")),
         data={"x": x, "y": y, "x_test": x_test},
-        recordings=learners.recordings(chosen, thin=thin, cycle=1.0, events=True),
+        recordings=learning_recordings(chosen, thin=thin, cycle=1.0, events=True),
         batch=64,
         references={
             "test_labels": test.labels,
@@ -169,11 +178,11 @@ def measure(result: ds.Result) -> ds.Measurement:
     """Compare the learners on the test digits, and their updates with ideal directions."""
     protocol = result.protocol
     model, transfer = protocol.parameters["model"], protocol.parameters["transfer"]
-    names = tuple(learners.MODELS) if model == "all" else (model,)
+    names = tuple(MODELS) if model == "all" else (model,)
     labels = np.asarray(protocol.references["test_labels"])
     x, y = protocol.data["x_test"].T, np.asarray(protocol.references["test_targets"]).T
     courses = {
-        name: training.read(
+        name: read_progress(
             result,
             f"{name}_" if model == "all" else "",
             f"{names[0]}_" if model == "all" else "",
@@ -200,7 +209,7 @@ def measure(result: ds.Result) -> ds.Measurement:
 
     def learning():
         errors = {
-            name: [1 - _accuracy(h, labels) for h in course.feed_forwards(x, transfer)]
+            name: [1 - _accuracy(h, labels) for h in course.feed_forward_of_snapshots(x, transfer)]
             for name, course in courses.items()
         }
         return ds.plot.curve(
@@ -223,7 +232,7 @@ def measure(result: ds.Result) -> ds.Measurement:
 
     figures = {"learning": learning, "digits": digits}
     for name, course in courses.items():
-        figures |= training.figures(name, course)
+        figures |= progress_figures(name, course)
     return ds.Measurement(metrics if model == "all" else metrics[model], figures)
 
 

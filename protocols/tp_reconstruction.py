@@ -41,7 +41,7 @@ from scipy.linalg import block_diag
 import dendrosim as ds
 from dendrosim.analysis.target_propagation import fixed_points, layer_signals
 from dendrosim.errors import ParameterError, ShapeError
-from dendrosim.learning import cycle as cycles
+from dendrosim.learning.settling import Settling, choose_time_step, count_settling_steps
 from dendrosim.plot import style
 
 MODELS = {"single": "dynamical_tp", "two_phase": "two_phase_dtp", "multiplexed": "multiplexed_dtp"}
@@ -99,7 +99,7 @@ def protocol(
     _check(sizes, degradations, mu, data_seed)
     ds.positive(eta_hat=eta_hat, samples=samples, tau=tau)
     second = float(tau.value)
-    step = cycles.time_step(dt, tau)
+    step = choose_time_step(dt, tau)
     rng = np.random.default_rng(data_seed)
     start = ds.WellConditioned(gain, condition)
     basal = [start.sample(shape[::-1], rng) for shape in pairwise(sizes)]
@@ -121,8 +121,8 @@ def protocol(
         )
     slow = step / -np.log(factor[kept].max())
     fall = len(basal) * max(np.log(1 / mu - 1), 0.0)  # of the signal, from the top to layer 1
-    steps = cycles.settling_steps(
-        {"the least stable copy": cycles.Settling((fall + E_FOLDS) * slow, slow)}, step, settle
+    steps = count_settling_steps(
+        {"the least stable copy": Settling((fall + E_FOLDS) * slow, slow)}, step, settle
     )
     circuits = {
         name: _circuit(

@@ -51,8 +51,9 @@ import dendrosim as ds
 from dendrosim.analysis import learning_signals
 from dendrosim.analysis.target_propagation import fixed_points
 from dendrosim.errors import ParameterError
-from dendrosim.learning import cycle as cycles
-from dendrosim.learning import networks as learners
+from dendrosim.learning.cycle import recall_phase, sleep_cycle
+from dendrosim.learning.networks import load_network
+from dendrosim.learning.settling import choose_time_step, count_settling_steps
 from dendrosim.plot import style
 
 BATCH = 64  # samples side by side, at most
@@ -129,13 +130,13 @@ def protocol(
     """
     _check(model, rule, feedback, sizes, decay_q, data_seed)
     ds.positive(sizes=sizes, trials=trials, samples=samples, tau=tau, sigma=sigma)
-    step = cycles.time_step(dt, tau)
+    step = choose_time_step(dt, tau)
     eta_q = ds.quantity("20 Hz" if rule == "reconstruction" else "5 Hz") if eta_q is None else eta_q
     own = {"eta_q": eta_q, "decay_q": decay_q}
     own["inverse"] = "learned" if rule == "reconstruction" else "drl"
     if model == "multiplexed":
         own |= {"feedback": feedback, "sigma": sigma}
-    learner = learners.load(
+    network = load_network(
         model,
         tau=tau,
         common={"sizes": sizes, "transfer": transfer},
@@ -146,24 +147,24 @@ def protocol(
     basal, apical = _weights(sizes, gain, condition, feedback, start, inverse_error, rng)
     given = {f"w{i}": w for i, w in enumerate(basal, 1)}
     given |= {f"q{i}": q for i, q in enumerate(apical, 1)}
-    circuit = learner.circuit.replace(
-        matrices=[m.replace(initial=given.get(m.name, m.initial)) for m in learner.circuit.matrices]
+    circuit = network.circuit.replace(
+        matrices=[m.replace(initial=given.get(m.name, m.initial)) for m in network.circuit.matrices]
     )
-    steps = cycles.settling_steps({model: learner.settling()}, step, settle)
+    steps = count_settling_steps({model: network.find_settling()}, step, settle)
     members = {"": circuit}
     batch = min(samples, BATCH)
     return ds.Protocol(
         circuit,
         (
-            ds.Block("settle", (cycles.recall(members, dt=step, steps=steps),)),
+            ds.Block("settle", (recall_phase(members, dt=step, steps=steps),)),
             ds.Block(
                 "sleep",
-                cycles.sleep_cycle(members, dt=step, tau=float(tau.value), steps=steps),
+                sleep_cycle(members, dt=step, tau=float(tau.value), steps=steps),
                 trials=trials,
             ),
         ),
         dt=f"{step!r} s",
-        signals={"layer0.h": ds.Samples("x"), f"layer{learner.last}.target": 0.0},
+        signals={"layer0.h": ds.Samples("x"), f"layer{network.layers}.target": 0.0},
         data={"x": rng.normal(size=(samples, sizes[0]))},
         recordings=(
             ds.Recording("q*", every="phase", phases="sleep/sleep", thin=max(1, trials // KEPT)),

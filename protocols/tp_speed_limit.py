@@ -41,7 +41,7 @@ import numpy as np
 import dendrosim as ds
 from dendrosim.analysis.target_propagation import learning_speed
 from dendrosim.errors import ParameterError
-from dendrosim.learning import cycle as cycles
+from dendrosim.learning.settling import count_settling_steps, find_settling
 from dendrosim.plot import style
 
 ALONE = 1e-13  # what is left of all other modes when the slowest is taken to be left alone
@@ -108,10 +108,10 @@ def protocol(
     )
     second = float(tau.value)
     step = _step(max(kappas), mu, second, dt)
-    steps = cycles.settling_steps(
-        {"the circuit that learns in steps": cycles.settling(events)}, step, settle
+    steps = count_settling_steps(
+        {"the circuit that learns in steps": find_settling(events)}, step, settle
     )
-    alone = cycles.settling(events, left=ALONE).time
+    alone = find_settling(events, left=ALONE).time
     least = alone + WINDOW * second
     total = max(400 * second, least) if duration is None else float(duration.value)
     if total < least * (1 - 1e-9):

@@ -34,9 +34,19 @@ import numpy as np
 import dendrosim as ds
 from dendrosim.analysis import learning_signals
 from dendrosim.errors import ShapeError
-from dendrosim.learning import cycle as cycles
-from dendrosim.learning import networks as learners
-from dendrosim.learning import progress as training
+from dendrosim.learning.cycle import learning_cycle, recall_phase, sleep_cycle
+from dendrosim.learning.networks import (
+    MODELS,
+    check_parameter_names,
+    check_target_range,
+    circuits_by_prefix,
+    input_signals,
+    join_networks,
+    learning_recordings,
+    load_network,
+)
+from dendrosim.learning.progress import progress_figures, read_progress
+from dendrosim.learning.settling import choose_time_step, count_settling_steps
 
 FRESH = 400  # inputs on which losses are measured
 SNAPSHOTS = 50  # trials of which the updates are kept
@@ -143,13 +153,13 @@ def protocol(
         others.setdefault("eta_q", ds.quantity("5 Hz"))
     if inverse == "drl":
         others.setdefault("decay_q", 0.01)
-    rates = {name: _rate(name, mode, plasticity, transfer, inverse) for name in learners.MODELS}
+    rates = {name: _rate(name, mode, plasticity, transfer, inverse) for name in MODELS}
     rates |= {} if eta is None else dict.fromkeys(rates, eta)
     rates["backprop"] = backprop_eta
     chosen = _learners(model, sizes, transfer, tau, inverse, rule, eta, rates, others)
     events, second = plasticity == "events", float(tau.value)
-    step = cycles.time_step(dt, tau, 0.5 if events else 0.2)
-    steps = cycles.settling_steps({x.name: x.settling() for x in chosen}, step, settle)
+    step = choose_time_step(dt, tau, 0.5 if events else 0.2)
+    steps = count_settling_steps({x.name: x.find_settling() for x in chosen}, step, settle)
     rng = np.random.default_rng(data_seed)
     start = ds.WellConditioned(others.get("gain", 1.4), others.get("condition", 2.0))
     teacher = [start.sample(shape, rng) for shape in zip(sizes[1:], sizes[:-1], strict=True)]
@@ -157,31 +167,31 @@ def protocol(
     y, expected = (
         learning_signals.forward(teacher, shown, transfer).activities[-1] for shown in (x, fresh)
     )
-    learners.check_range(chosen, np.concatenate([y, expected], axis=1))
+    check_target_range(chosen, np.concatenate([y, expected], axis=1))
     batches = 2000 if transfer == "linear" else 1000
     trials = (batches if mode == "batch" else samples) if presentations is None else presentations
-    members = learners.members(chosen)
-    cycle = cycles.learning_cycle(
+    members = circuits_by_prefix(chosen)
+    cycle = learning_cycle(
         members, dt=step, tau=second, steps=steps, plasticity=plasticity, observed=events
     )
-    test = cycles.recall(members, dt=step, steps=steps)
-    test = test.replace(signals=learners.drives(chosen, ds.Samples("fresh"), 0.0))
+    test = recall_phase(members, dt=step, steps=steps)
+    test = test.replace(signals=input_signals(chosen, ds.Samples("fresh"), 0.0))
     thin = max(1, trials // SNAPSHOTS)
     pretraining = (1000 if inverse == "drl" else 0) if pretraining is None else pretraining
     ds.not_negative(pretraining=pretraining)
-    sleep = cycles.sleep_cycle(members, dt=step, tau=second, steps=steps, plasticity=plasticity)
+    sleep = sleep_cycle(members, dt=step, tau=second, steps=steps, plasticity=plasticity)
     before = ds.Block("pretrain", sleep, trials=max(1, pretraining))
     return ds.Protocol(
-        learners.joined(chosen),
+        join_networks(chosen),
         (
             *((before,) if pretraining else ()),
             ds.Block("train", cycle, trials=trials),
             ds.Block("test", (test,), trials="pass"),
         ),
         dt=f"{step!r} s",
-        signals=learners.drives(chosen, ds.Samples("x"), ds.Samples("y")),
+        signals=input_signals(chosen, ds.Samples("x"), ds.Samples("y")),
         data={"x": x.T, "y": y.T, "fresh": fresh.T},
-        recordings=learners.recordings(
+        recordings=learning_recordings(
             chosen, thin=thin, cycle=sum(float(p.duration.value) for p in cycle), events=events
         ),
         batch=64 if mode == "batch" else 1,
@@ -197,24 +207,24 @@ def _sizes(model, mode, rule):
 
 
 def _learners(model, sizes, transfer, tau, inverse, rule, eta, rates, others):
-    names = tuple(learners.MODELS) if model == "all" else (model,)
+    names = tuple(MODELS) if model == "all" else (model,)
     chosen = {k: v for k, v in {"inverse": inverse, "rule": rule}.items() if v is not None}
     given = chosen if eta is None else {**chosen, "eta": eta}
     own_rate = ("backprop_eta",) if "backprop" in names else ()
-    learners.check_taken(names, {**others, **given}, own_rate)
+    check_parameter_names(names, {**others, **given}, own_rate)
     made = []
     for name in names:
         own = {"eta": rates[name]}
         if name in ("two_phase", "multiplexed") or name == model == "single":
             own |= chosen
         made.append(
-            learners.load(
+            load_network(
                 name,
                 tau=tau,
                 common={"sizes": sizes, "transfer": transfer},
                 own=own,
                 others=others,
-                start=f"{name}_" if len(names) > 1 else "",
+                prefix=f"{name}_" if len(names) > 1 else "",
             )
         )
     return made
@@ -232,10 +242,10 @@ def measure(result: ds.Result) -> ds.Measurement:
     """Compare the learners on fresh inputs, and their updates with ideal directions."""
     protocol = result.protocol
     model, transfer = protocol.parameters["model"], protocol.parameters["transfer"]
-    names = tuple(learners.MODELS) if model == "all" else (model,)
+    names = tuple(MODELS) if model == "all" else (model,)
     fresh, expected = protocol.data["fresh"].T, np.asarray(protocol.references["fresh_targets"])
     courses = {
-        name: training.read(
+        name: read_progress(
             result,
             f"{name}_" if model == "all" else "",
             f"{names[0]}_" if model == "all" else "",
@@ -260,5 +270,5 @@ def measure(result: ds.Result) -> ds.Measurement:
 
     figures = {"loss": loss}
     for name, course in courses.items():
-        figures |= training.figures(name, course)
+        figures |= progress_figures(name, course)
     return ds.Measurement(metrics if model == "all" else metrics[model], figures)

@@ -1,166 +1,40 @@
 """Cycles of phases in which circuits of target propagation settle and learn.
 
-A cycle shows one trial:
+A cycle shows one trial. Its phases are, in this order:
 
-    free      the circuits settle without a target; what is held follows
-    nudged    the circuits settle under the target; what is held stays
-    learn     basal weights take one step; so do apical weights that learn by reconstruction, where both pathways
-              are apart, so that the nudge has no part in what they reconstruct
-    rest      one step in which nothing changes, so that what `learn` did to the weights can be recorded
+    free      the circuits settle without a target; the variables that hold their activity follow it
+    nudged    the circuits settle under the target; the held values stay
+    learn     basal weights take one step; so do apical weights that learn by reconstruction in circuits whose two
+              pathways are apart, because the nudge then has no part in what they reconstruct
+    rest      one time step in which nothing changes, so that the effect of `learn` on the weights can be recorded
     sleep     the circuits settle without a target; then apical weights that learn by reconstruction take one step
     noise{i}  layer i is perturbed; when all has settled, apical weights that learn by differences take one step
 
-A cycle has those that its circuits have gates for. Apical weights change after basal ones have learned: if they
-changed between `free` and `nudged`, basal weights would learn from that change too. A step of learning changes a
-weight by tau times its rate of change, whatever the time step. With continuous plasticity there are no single
-steps: apical weights learn all through `sleep` (or `nudged`), basal ones all through `nudged`, at a rate such that
-a passage comes to the same.
+A cycle has only the phases for which its circuits have gates. Apical weights change after basal ones have learned:
+if they changed between `free` and `nudged`, basal weights would learn from that change too. A step of learning
+changes a weight by tau times its rate of change, whatever the time step is.
+
+With continuous plasticity there are no single steps: apical weights learn throughout `sleep` (or `nudged`), basal
+ones throughout `nudged`, at a rate that gives the same total change for the same activities.
 """
 
-import math
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from dendrosim.analysis.target_propagation import settling as settling_times
-from dendrosim.analysis.target_propagation import spectrum
-from dendrosim.analysis.target_propagation.chain import Top
 from dendrosim.circuit.circuit import Circuit
-from dendrosim.errors import DendrosimWarning, ParameterError
-from dendrosim.learning.settling import slowest_rate
+from dendrosim.errors import ParameterError
 from dendrosim.protocol.phases import Phase
 from dendrosim.signals.held_noise import HeldNoise
 from dendrosim.signals.hyperbolic import Hyperbolic
 from dendrosim.signals.pulse import Pulse
-from dendrosim.units import Quantity, positive
 
 Plasticity = Literal["events", "continuous"]
-
-CASCADE_LEFT = 1e-4
-"""What is left of the way of a cascade of filters that has settled."""
-
-
-@dataclass(frozen=True)
-class Settling:
-    """How long a circuit needs: `time` to settle, `slowest` the time constant of its slowest mode, in seconds."""
-
-    time: float
-    slowest: float
-
-
-def depth(circuit: Circuit) -> int:
-    """Return the number of layers above the input."""
-    return sum(p.name.startswith("layer") for p in circuit.populations) - 1
-
-
-def settling(circuit: Circuit, *, left: float | None = None) -> Settling:
-    """Return how long a circuit of layers needs to settle, from the spectrum of its dynamics.
-
-    Where every apical matrix is an inverse, the spectrum is known in closed form; else it is that of the circuit's
-    own equations at rest, with the weights of seed 0.
-
-    Parameters
-    ----------
-    circuit : Circuit
-        Of a model of target propagation, or `backprop`.
-    left : float, optional
-        What may be left of the slowest mode, relative to the learning signal of layer 1 (default: e^-5), or of
-        a cascade of filters, relative to where it ends (default: 1e-4).
-
-    Raises
-    ------
-    ParameterError
-        If the circuit cannot settle, because a mode grows.
-    """
-    values = {name: float(q.value) for name, q in circuit.parameters.items()}
-    layers = depth(circuit)
-    if "mu" in values:
-        part = settling_times.SETTLED if left is None else left
-        tops: tuple[Top, ...] = ("clamped",)
-        if "teach" in circuit.gates:
-            tops = ("free", "nudged")
-        rate = min(_slowest(circuit, values, layers, top) for top in tops)
-        folds = settling_times.decay_time(values["mu"], layers, part)
-        return Settling(folds / rate, 1 / rate)
-    part = CASCADE_LEFT if left is None else left
-    if "tau_basal" in values:
-        tau = max(values["tau_basal"], values.get("tau_apical", 0.0))
-        return Settling(tau * settling_times.cascade_time(2 * layers - 1, part), tau)
-    tau = values["tau"]
-    return Settling(tau * settling_times.cascade_time(2 * layers, part), tau)
-
-
-def _slowest(circuit: Circuit, values: Mapping[str, float], layers: int, top: Top) -> float:
-    """Return the rate of the slowest mode in 1/s."""
-    apical = {p.matrix for p in circuit.projections if p.target.endswith(".g")}
-    if all(circuit.matrix(name).inverse_of is not None for name in apical):
-        eta_hat = values.get("eta_hat", 1.0)
-        rate = spectrum.slowest_rate(values["mu"], layers, top=top, eta_hat=eta_hat)
-        return rate / values["tau"]
-    opened = {"teach": float(top == "nudged"), "hold": 1.0}
-    return slowest_rate(circuit, {n: v for n, v in opened.items() if n in circuit.gates})
-
-
-def time_step(dt: Quantity | None, tau: Quantity, part: float = 0.5) -> float:
-    """Return the time step in seconds: the given one, or that part of tau.
-
-    Raises
-    ------
-    ParameterError
-        If it is not positive, or longer than tau: activities would overshoot, and further each time.
-    """
-    second = float(tau.value)
-    if dt is None:
-        return second * part
-    positive(dt=dt)
-    given = float(dt.value)
-    if given > second * (1 + 1e-9):
-        raise ParameterError(
-            f"dt is {given * 1e3:g} ms, longer than tau = {second * 1e3:g} ms: activities overshoot; "
-            "choose tau or less"
-        )
-    return given
-
-
-def settling_steps(
-    members: Mapping[str, Settling], dt: float, settle: Quantity | None = None
-) -> int:
-    """Return the steps to settle: what the slowest member needs, or the given time.
-
-    Raises
-    ------
-    ParameterError
-        If the given time is not positive, or no whole number of time steps `dt` (in seconds).
-
-    Warns
-    -----
-    DendrosimWarning
-        If the given time is shorter than the time constant of a member's slowest mode.
-    """
-    if settle is None:
-        return max(1, math.ceil(max(m.time for m in members.values()) / dt - 1e-9))
-    positive(settle=settle)
-    given = float(settle.value)
-    steps = round(given / dt)
-    if steps < 1 or abs(given / dt - steps) > 1e-6 * max(1.0, steps):
-        raise ParameterError(
-            f"settle is {given * 1e3:g} ms; it must be a whole number of time steps of {dt * 1e3:g} ms"
-        )
-    for name, member in members.items():
-        if given < member.slowest * (1 - 1e-9):
-            warnings.warn(
-                f"settle is {given * 1e3:.4g} ms, shorter than the time constant {member.slowest * 1e3:.4g} ms of "
-                f"the slowest mode of {name}, which needs about {member.time * 1e3:.4g} ms to settle; its "
-                "activities will still be on their way",
-                DendrosimWarning,
-                stacklevel=2,
-            )
-    return steps
+"""Whether weights learn in single steps after settling, or all the time."""
 
 
 def learning_cycle(
-    members: Mapping[str, Circuit],
+    circuits: Mapping[str, Circuit],
     *,
     dt: float,
     tau: float,
@@ -174,34 +48,39 @@ def learning_cycle(
 
     Parameters
     ----------
-    members : mapping
-        Circuits by the prefix that they have in the joined circuit; "" for one by itself.
+    circuits : mapping of str to Circuit
+        Circuits by the prefix that they have in the joined circuit; "" for a circuit that is not joined.
     dt : float
         Time step in seconds.
     tau : float
-        A step of learning changes a weight by so many seconds times its rate of change.
+        Seconds by which the rate of change of a weight is multiplied in a step of learning.
     steps : int
         Time steps in which the circuits settle.
-    plasticity : {"events", "continuous"}
-        See the module.
-    observed : bool
-        Whether `rest` is there.
+    plasticity : {"events", "continuous"}, default "events"
+        Whether weights learn in single steps after settling, or all the time.
+    observed : bool, default False
+        Whether the cycle has the phase `rest`.
     dream : float, optional
-        While they sleep, circuits that learn by reconstruction see noise of that standard deviation in place of
+        Standard deviation of noise that circuits which learn by reconstruction see during `sleep` in place of
         samples, so that apical weights invert basal ones in all directions alike.
-    anneal : mapping, optional
-        By prefix: trials after which a circuit's learning rate has halved (see `Hyperbolic`).
+    anneal : mapping of str to float, optional
+        Trials after which the learning rate of a circuit has halved, by its prefix (see `Hyperbolic`).
+
+    Raises
+    ------
+    ParameterError
+        If plasticity is continuous and apical weights learn by differences.
     """
-    gates = {g for circuit in members.values() for g in circuit.gates}
-    perturbed = _perturbed(gates)
+    gates = {g for circuit in circuits.values() for g in circuit.gates}
+    perturbed = _noise_phases(gates)
     events = plasticity == "events"
     if perturbed and not events:
         raise ParameterError(
             "plasticity is continuous, but apical weights that learn by differences (inverse=drl) do so in "
             "events; choose plasticity=events"
         )
-    awake = [p for p, c in members.items() if _apart(c) and dream is None]
-    sleeping = perturbed or any("sleep" in c.gates for p, c in members.items() if p not in awake)
+    awake = [p for p, c in circuits.items() if _has_separate_pathways(c) and dream is None]
+    sleeping = perturbed or any("sleep" in c.gates for p, c in circuits.items() if p not in awake)
     names = ["free"] if "hold" in gates else []
     names += ["nudged", *(["learn"] if events else []), *(["rest"] if observed else [])]
     names += ["sleep"] if sleeping else []
@@ -210,16 +89,42 @@ def learning_cycle(
     total = sum(lengths.values()) * dt
     return tuple(
         _phase(
-            name, members, _Timing(dt, lengths[name], tau, events), awake, dream,
+            name, circuits, _Timing(dt, lengths[name], tau, events), awake, dream,
             {p: trials * total for p, trials in (anneal or {}).items()},
         )
         for name in names
     )  # fmt: skip
 
 
+def sleep_cycle(
+    circuits: Mapping[str, Circuit],
+    *,
+    dt: float,
+    tau: float,
+    steps: int,
+    plasticity: Plasticity = "events",
+) -> tuple[Phase, ...]:
+    """Return the phases in which apical weights learn alone: `sleep`, then `noise{i}` for each layer that has one.
+
+    There is no target, and basal weights do not change. Parameters are those of `learning_cycle`.
+    """
+    gates = {g for circuit in circuits.values() for g in circuit.gates}
+    timing = _Timing(dt, steps, tau, plasticity == "events")
+    names = ("sleep", *_noise_phases(gates))
+    return tuple(_phase(name, circuits, timing, (), None, {}) for name in names)
+
+
+def recall_phase(circuits: Mapping[str, Circuit], *, dt: float, steps: int) -> Phase:
+    """Return a phase `recall`, in which circuits settle without a target and nothing learns.
+
+    Parameters are those of `learning_cycle`.
+    """
+    return _phase("recall", circuits, _Timing(dt, steps, 0.0, True), (), None, {})
+
+
 @dataclass(frozen=True)
 class _Timing:
-    """Time step, steps of a phase, the seconds that a step of learning stands for, and whether it is one."""
+    """Time step, number of steps of a phase, seconds per step of learning, and whether learning is in steps."""
 
     dt: float
     steps: int
@@ -227,58 +132,36 @@ class _Timing:
     events: bool
 
 
-def _apart(circuit: Circuit) -> bool:
-    """Whether activity goes up and targets come down on pathways of their own."""
+def _has_separate_pathways(circuit: Circuit) -> bool:
+    """Return whether activity goes up and targets come down on separate pathways."""
     return "tau_basal" in circuit.parameters
 
 
-def _perturbed(gates: Iterable[str]) -> list[str]:
-    """Return the names of phases in which a layer is perturbed."""
+def _noise_phases(gates: Iterable[str]) -> list[str]:
+    """Return the names of the phases in which a layer is perturbed, one for each gate `sleep{i}`."""
     return sorted(
         f"noise{g.removeprefix('sleep')}" for g in gates if g.startswith("sleep") and g != "sleep"
     )
 
 
-def sleep_cycle(
-    members: Mapping[str, Circuit],
-    *,
-    dt: float,
-    tau: float,
-    steps: int,
-    plasticity: Plasticity = "events",
-) -> tuple[Phase, ...]:
-    """Return the phases in which apical weights learn by themselves: `sleep`, then `noise{i}` of every layer.
-
-    There is no target, and basal weights stay as they are. Parameters are those of `learning_cycle`.
-    """
-    gates = {g for circuit in members.values() for g in circuit.gates}
-    timing = _Timing(dt, steps, tau, plasticity == "events")
-    names = ("sleep", *_perturbed(gates))
-    return tuple(_phase(name, members, timing, (), None, {}) for name in names)
-
-
-def recall(members: Mapping[str, Circuit], *, dt: float, steps: int) -> Phase:
-    """Return a phase in which circuits settle without target and nothing learns."""
-    return _phase("recall", members, _Timing(dt, steps, 0.0, True), (), None, {})
-
-
 def _phase(
     name: str,
-    members: Mapping[str, Circuit],
+    circuits: Mapping[str, Circuit],
     timing: _Timing,
     awake: Sequence[str],
     dream: float | None,
     anneal: Mapping[str, float],
 ) -> Phase:
-    """Return a phase; `awake` are circuits whose apical weights learn when basal ones do."""
+    """Return a phase; `awake` are the circuits whose apical weights learn together with the basal ones."""
     gates: dict[str, object] = {}
     signals: dict[str, object] = {}
     dt, duration = timing.dt, timing.steps * timing.dt
+    # One Euler step of dt with a gate of tau/dt changes a weight by tau times its rate of change.
     amplitude = timing.tau / dt
     at_end: object = Pulse(amplitude, f"{duration - dt!r} s", f"{dt!r} s")
     spread = timing.tau / duration
     learning = "learn" if timing.events else "nudged"
-    for prefix, circuit in members.items():
+    for prefix, circuit in circuits.items():
         start = f"{prefix}_" if prefix else ""
         opened: dict[str, object] = {}
         if name in ("nudged", "learn", "rest") or (name == "free" and "hold" not in circuit.gates):

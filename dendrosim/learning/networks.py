@@ -1,7 +1,7 @@
 """Layered networks that learn by target propagation or back-propagation, alone or side by side.
 
-A learner by itself has the names of its model (`layer1.h`, `w1`); side by side they have prefixes (`single_w1`)
-and start from the same weights.
+A network that is alone has the names of its model (`layer1.h`, `w1`). Networks side by side have prefixes
+(`single_w1`) and start from the same weights.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dendrosim.arrays import Array
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.initial_values.copy import Copy
 from dendrosim.circuit.initial_values.well_conditioned import WellConditioned
 from dendrosim.errors import ParameterError, UnknownNameError
-from dendrosim.learning import cycle as cycles
+from dendrosim.learning.settling import Settling, find_settling, layer_count
 from dendrosim.library.catalogue import find_entry
 from dendrosim.library.file_parameters import parameters_of_file
 from dendrosim.library.loading import load_circuit
@@ -27,54 +27,70 @@ MODELS = {
     "multiplexed": "multiplexed_dtp",
     "backprop": "backprop",
 }
-"""Model of each learner."""
-
-Array = NDArray[np.float64]
+"""Model of each network, by the short name that protocols use."""
 
 
 @dataclass(frozen=True)
-class Learner:
-    """A layered circuit that learns; `start` is the prefix of its names."""
+class LayeredNetwork:
+    """A layered circuit that learns.
+
+    Attributes
+    ----------
+    name : str
+        A key of `MODELS`.
+    circuit : Circuit
+        Its circuit, with the names of the model.
+    prefix : str
+        What is put before its names in a joined circuit, such as `single_`; empty if it is alone.
+    """
 
     name: str
     circuit: Circuit
-    start: str = ""
+    prefix: str = ""
 
     @property
-    def last(self) -> int:
-        """Number of the last layer."""
-        return cycles.depth(self.circuit)
+    def layers(self) -> int:
+        """Number of layers above the input, which is also the number of the last layer."""
+        return layer_count(self.circuit)
 
-    def settling(self, **options: Any) -> cycles.Settling:
-        """Return how long it needs to settle; see `cycles.settling` for options."""
-        return cycles.settling(self.circuit, **options)
+    def find_settling(self, *, left: float | None = None) -> Settling:
+        """Return how long the network needs to settle; see `dendrosim.learning.settling.find_settling`."""
+        return find_settling(self.circuit, left=left)
 
 
-def load(
+def load_network(
     name: str,
     *,
     tau: Any,
     common: Mapping[str, Any],
     own: Mapping[str, Any],
     others: Mapping[str, Any],
-    start: str = "",
-) -> Learner:
-    """Return a learner.
+    prefix: str = "",
+) -> LayeredNetwork:
+    """Load the model of a network.
 
     Parameters
     ----------
     name : str
-        Key of `MODELS`.
+        A key of `MODELS`.
     tau : time
-        Of all its layers.
-    common : mapping
-        Parameters of every model: `sizes`, `transfer`.
-    own : mapping
-        Parameters that this learner must have.
-    others : mapping
-        Parameters that it takes where its model has them: `gain` and `condition` of the initial weights, `mu` ...
-    start : str
-        Prefix of its names.
+        Time constant of all layers.
+    common : mapping of str to object
+        Parameters that every model has: `sizes`, `transfer`.
+    own : mapping of str to object
+        Parameters that the model must have.
+    others : mapping of str to object
+        Parameters that are used if the model has them, such as `mu`, or `gain` and `condition` of the initial
+        weights.
+    prefix : str, default ""
+        Prefix of the network's names in a joined circuit.
+
+    Raises
+    ------
+    UnknownNameError
+        If the model does not have a parameter of `common` or `own`.
+    ParameterError
+        If the model refuses a value.
     """
     model = MODELS[name]
     known = {p.name for p in parameters_of_file(find_entry(model, "model"))}
@@ -82,17 +98,29 @@ def load(
     given = {k: v for k, v in others.items() if k in known}
     if name != "backprop":
         made = load_circuit(model, **common, **dict.fromkeys(times, tau), **given, **own)
-        return Learner(name, made, start)
+        return LayeredNetwork(name, made, prefix)
     made = load_circuit(model, **common, output="transfer", tau=tau, **own)
+    # The defaults of the other models, so that all networks start from weights of the same type.
     gain, condition = others.get("gain", 1.4), others.get("condition", 2.0)
     first = WellConditioned(gain, condition)
-    return Learner(
-        name, made.replace(matrices=[m.replace(initial=first) for m in made.matrices]), start
-    )
+    made = made.replace(matrices=[m.replace(initial=first) for m in made.matrices])
+    return LayeredNetwork(name, made, prefix)
 
 
-def check_taken(names: Sequence[str], given: Mapping[str, Any], others: Iterable[str] = ()) -> None:
-    """Raise UnknownNameError if a parameter belongs to none of the learners; `others` may be meant instead."""
+def check_parameter_names(
+    names: Sequence[str], given: Mapping[str, Any], others: Iterable[str] = ()
+) -> None:
+    """Raise UnknownNameError if a given parameter belongs to no model of target propagation among the networks.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Keys of `MODELS`.
+    given : mapping of str to object
+        Parameters by name.
+    others : iterable of str
+        Further names that the error suggests if they are near to the unknown one.
+    """
     models = [MODELS[n] for n in names if n != "backprop"]
     known = {p.name for m in models for p in parameters_of_file(find_entry(m, "model"))}
     for parameter in given:
@@ -101,14 +129,16 @@ def check_taken(names: Sequence[str], given: Mapping[str, Any], others: Iterable
             raise UnknownNameError(f"parameter of {allowed}", parameter, {*known, *others})
 
 
-def joined(learners: Sequence[Learner]) -> Circuit:
-    """Return the learners' circuit, in which all start from the weights of the first."""
-    if len(learners) == 1:
-        return learners[0].circuit
-    circuit = Circuit.join(**{x.name: x.circuit for x in learners})
-    first = learners[0]
+def join_networks(networks: Sequence[LayeredNetwork]) -> Circuit:
+    """Return one circuit of all networks, in which all start from the basal weights of the first."""
+    if len(networks) == 1:
+        return networks[0].circuit
+    circuit = Circuit.join(**{n.name: n.circuit for n in networks})
+    first = networks[0]
     copies = {
-        f"{x.start}w{i}": f"{first.start}w{i}" for x in learners[1:] for i in range(1, x.last + 1)
+        f"{n.prefix}w{i}": f"{first.prefix}w{i}"
+        for n in networks[1:]
+        for i in range(1, n.layers + 1)
     }
     return circuit.replace(
         matrices=[
@@ -118,33 +148,41 @@ def joined(learners: Sequence[Learner]) -> Circuit:
     )
 
 
-def members(learners: Sequence[Learner]) -> dict[str, Circuit]:
-    """Return circuits by prefix, as `cycles` takes them."""
-    return {x.start.removesuffix("_"): x.circuit for x in learners}
+def circuits_by_prefix(networks: Sequence[LayeredNetwork]) -> dict[str, Circuit]:
+    """Return the circuits by prefix (without its underscore), as the functions of `cycle` take them."""
+    return {n.prefix.removesuffix("_"): n.circuit for n in networks}
 
 
-def drives(learners: Sequence[Learner], x: Any, target: Any) -> dict[str, Any]:
-    """Return what drives all learners' inputs and targets."""
-    shown = {f"{learner.start}layer0.h": x for learner in learners}
-    return shown | {f"{learner.start}layer{learner.last}.target": target for learner in learners}
+def input_signals(networks: Sequence[LayeredNetwork], x: Any, target: Any) -> dict[str, Any]:
+    """Return the signals of a protocol that feed `x` into all input layers, and `target` into all last layers."""
+    inputs = {f"{n.prefix}layer0.h": x for n in networks}
+    return inputs | {f"{n.prefix}layer{n.layers}.target": target for n in networks}
 
 
-def recordings(
-    learners: Sequence[Learner], *, thin: int, cycle: float, events: bool
+def learning_recordings(
+    networks: Sequence[LayeredNetwork], *, thin: int, cycle: float, events: bool
 ) -> tuple[Recording, ...]:
-    """Return what `dendrosim.learning.progress` reads, from blocks `train` and `test`.
+    """Return the recordings of blocks `train` and `test` that `dendrosim.learning.progress` reads.
 
-    Where plasticity goes in events: weights before and after one, in every `thin`-th trial, and what was
-    shown. Else: weights as every `thin`-th cycle of `cycle` seconds begins.
+    Parameters
+    ----------
+    networks : sequence of LayeredNetwork
+    thin : int
+        Every `thin`-th trial is recorded.
+    cycle : float
+        Duration of a trial in seconds; used if plasticity is continuous.
+    events : bool
+        Whether weights learn in single steps. If so, weights before and after a step are recorded, and the inputs
+        and targets of that trial; otherwise, weights at the beginning of the trial.
     """
     every: dict[str, Any] = (
         {"every": "phase", "phases": "train/learn", "thin": thin}
         if events
         else {"every": f"{thin * cycle!r} s", "phases": "train/*"}
     )
-    basal = tuple(f"{x.start}w{i}" for x in learners for i in range(1, x.last + 1))
-    outputs = tuple(f"{x.start}layer{x.last}.h" for x in learners)
-    first = learners[0]
+    basal = tuple(f"{n.prefix}w{i}" for n in networks for i in range(1, n.layers + 1))
+    outputs = tuple(f"{n.prefix}layer{n.layers}.h" for n in networks)
+    first = networks[0]
     kept = [
         Recording(outputs, every="phase", phases="test/*"),
         Recording(
@@ -153,28 +191,30 @@ def recordings(
     ]
     if events:
         kept.append(
-            Recording((f"{first.start}layer0.h", f"{first.start}layer{first.last}.target"), **every)
+            Recording(
+                (f"{first.prefix}layer0.h", f"{first.prefix}layer{first.layers}.target"), **every
+            )
         )
-    if apical := tuple(f"{x.start}{q}" for x in learners for q in apical_weights(x)):
+    if apical := tuple(f"{n.prefix}{q}" for n in networks for q in _apical_matrices(n)):
         kept.append(Recording(apical, **every))
-    if bounded := tuple(f"{x.start}layer*.saturated" for x in learners if x.name == "multiplexed"):
+    if bounded := tuple(f"{n.prefix}layer*.saturated" for n in networks if n.name == "multiplexed"):
         kept.append(Recording(bounded, **every))
     return tuple(kept)
 
 
-def apical_weights(learner: Learner) -> list[str]:
-    """Return the names of a learner's own apical matrices."""
-    return [m.name for m in learner.circuit.matrices if m.name[0] == "q"]
+def _apical_matrices(network: LayeredNetwork) -> list[str]:
+    """Return the names of the matrices that only apical dendrites use."""
+    return [m.name for m in network.circuit.matrices if m.name[0] == "q"]
 
 
-def check_range(learners: Sequence[Learner], targets: Array) -> None:
-    """Raise ParameterError if targets lie outside of what a multiplexed circuit can send."""
+def check_target_range(networks: Sequence[LayeredNetwork], targets: Array) -> None:
+    """Raise ParameterError if a target is out of the range that a multiplexed circuit can send."""
     largest = float(np.max(np.abs(targets)))
-    for learner in learners:
-        if "span" in learner.circuit.parameters:
-            span = float(learner.circuit.parameters["span"].value)
+    for network in networks:
+        if "span" in network.circuit.parameters:
+            span = float(network.circuit.parameters["span"].value)
             if largest > span:
                 raise ParameterError(
                     f"targets reach {largest:.4g}, but span is {span:.4g}: event rates and burst probabilities of "
-                    f"{MODELS[learner.name]} carry no more; raise span"
+                    f"{MODELS[network.name]} carry no more; raise span"
                 )

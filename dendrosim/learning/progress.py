@@ -1,156 +1,172 @@
-"""What is read off the result of networks that learned: losses, updates, apical weights, and figures of them.
+"""Progress of networks that learn: losses, updates and apical weights, read from a result, and figures of them.
 
-Blocks are `train` and `test`, names and recordings those of `dendrosim.learning.networks`.
+The protocol has blocks `train` and `test`, and names and recordings of `dendrosim.learning.networks`.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dendrosim.analysis import learning_signals
+from dendrosim.arrays import Array, Integers
+from dendrosim.learning.alignment import apical_angles, update_angles
+from dendrosim.results.result import Result
 
-if TYPE_CHECKING:
-    from dendrosim.results.result import Result
+DIVERGED = 3.0
+"""Multiple of the initial loss above which learning counts as diverged."""
 
-DIVERGED = 3.0  # times the initial loss
-LARGE = 0.01  # a loss above this part of the initial one is large enough to tell angles
-
-Array = NDArray[np.float64]
+LARGE = 0.01
+"""Part of the initial loss above which angles are measured: below, activities that still settle hide signals."""
 
 
 @dataclass(frozen=True)
-class Training:
-    """What one learner did.
+class LearningProgress:
+    """How one network learned.
 
     Attributes
     ----------
-    trials : ndarray, shape (k,)
+    trials : ndarray of int, shape (k,)
         Numbers of the kept trials.
-    weights : list of ndarray, shape (k, post, pre)
-        Of layers 1 to L before the trial's learning, and `final` ones after the last.
-    updates : list of ndarray, shape (k, post, pre)
-        What the trial changed; empty where plasticity is continuous.
-    angles : dict of ndarray, shape (k, L)
-        Degrees from the updates to descent of the loss and to the Gauss-Newton direction, for the same samples.
-    feedback : dict of ndarray, shape (k, L - 1)
-        Degrees from layer-wise apical weights to pseudo-inverse and transpose; empty where there are none.
+    weights : list of ndarray, shapes (k, post, pre)
+        Basal weights of layers 1 to L before each kept trial's step of learning.
+    final : list of ndarray, shapes (post, pre)
+        Basal weights of layers 1 to L at the end.
+    updates : list of ndarray, shapes (k, post, pre)
+        Changes of the weights in each kept trial; empty if plasticity is continuous.
+    update_angles : dict of str to ndarray, shape (k, L)
+        Degrees between the updates and each of several ideal directions for the same samples; empty if plasticity
+        is continuous.
+    apical_angles : dict of str to ndarray, shape (k, L - 1)
+        Degrees between layer-wise apical weights and pseudo-inverse or transpose of basal weights; empty if there
+        are no layer-wise apical weights of the network's own.
     outputs : ndarray, shape (n_L, tests)
-        Outputs to which the circuit settled in the test.
+        Outputs to which the circuit settled in the block `test`.
     saturated : float or None
-        Largest fraction of a layer's units, samples included, that were out of range at once.
+        Largest fraction of a layer's units, samples included, that were out of range at one time; None for
+        circuits without a range.
     """
 
-    trials: NDArray[np.int64]
+    trials: Integers
     weights: list[Array]
     final: list[Array]
     updates: list[Array]
-    angles: dict[str, Array]
-    feedback: dict[str, Array]
+    update_angles: dict[str, Array]
+    apical_angles: dict[str, Array]
     outputs: Array
     saturated: float | None
 
     @property
     def snapshots(self) -> Iterator[list[Array]]:
-        """The weights of all layers, trial by trial."""
+        """Basal weights of all layers, trial by trial."""
         for k in range(len(self.trials)):
             yield [w[k] for w in self.weights]
 
     def feed_forward(self, x: Array, transfer: str) -> Array:
-        """Return the output (n_L, samples) of the final weights without dynamics."""
+        """Return the output (n_L, samples) of the final weights for inputs (n_0, samples), without dynamics."""
         return learning_signals.forward(self.final, x, transfer).activities[-1]
 
-    def feed_forwards(self, x: Array, transfer: str) -> Iterator[Array]:
-        """Yield the same for the weights of every kept trial."""
+    def feed_forward_of_snapshots(self, x: Array, transfer: str) -> Iterator[Array]:
+        """Yield the output (n_L, samples) of the weights of each kept trial, without dynamics."""
         for weights in self.snapshots:
             yield learning_signals.forward(weights, x, transfer).activities[-1]
 
     def losses(self, x: Array, y: Array, transfer: str) -> Array:
-        """Return the loss on samples (units x samples) at every kept trial, and at the end."""
+        """Return the loss on samples (units, samples) before each kept trial and at the end, shape (k + 1,)."""
         passed = [*self.snapshots, self.final]
         return np.array([learning_signals.loss(w, x, y, transfer) for w in passed])
 
     def metrics(self, x: Array, y: Array, transfer: str) -> dict[str, Any]:
-        """Return losses on samples that the test block showed, and angles; see `tp_student_teacher`."""
+        """Return losses and angles as metrics, named as in the protocol `tp_student_teacher`.
+
+        Parameters
+        ----------
+        x, y : ndarray, shape (units, samples)
+            Inputs and targets of the block `test`.
+        transfer : str
+            Name of the transfer function of all layers.
+        """
         losses = self.losses(x, y, transfer)
         found: dict[str, Any] = {
             "initial_loss": float(losses[0]),
             "final_loss": float(losses[-1]),
             "final_loss_dynamic": 0.5 * float(np.mean(np.sum((self.outputs - y) ** 2, axis=0))),
+            # Written so that a loss which is no number counts as diverged.
             "diverged": not bool(losses.max() <= DIVERGED * losses[0]),
         }
         large = losses[:-1] > LARGE * losses[0]
-        for name in self.angles:
+        for name in self.update_angles:
             key = name.replace("gradient descent", "gradient").replace("-", " ").replace(" ", "_")
-            found[f"angle_{key.lower()}"] = _medians(self.angles[name][large])
+            found[f"angle_{key.lower()}"] = _column_medians(self.update_angles[name][large])
         return found if self.saturated is None else {**found, "saturated": self.saturated}
 
 
-def _medians(angles: Array) -> Array:
-    """Return medians over the rows, nan where a column has none."""
+def _column_medians(angles: Array) -> Array:
+    """Return the median of the finite values of each column, NaN for a column without any."""
     return np.array(
         [np.median(c[np.isfinite(c)]) if np.isfinite(c).any() else np.nan for c in angles.T]
     )
 
 
-def read(
-    result: "Result",
-    start: str,
+def read_progress(
+    result: Result,
+    prefix: str,
     first: str,
     transfer: str,
     *,
     thin: int,
     damping: float,
     tests: int,
-) -> Training:
-    """Return what a learner did.
+) -> LearningProgress:
+    """Read from a result how a network learned.
 
     Parameters
     ----------
     result : Result
-    start : str
-        Prefix of its names.
+        Result of a protocol with `learning_recordings`.
+    prefix : str
+        Prefix of the network's names.
     first : str
-        Prefix of the learner for which inputs and targets were recorded.
+        Prefix of the network whose inputs and targets were recorded.
     transfer : str
+        Name of the transfer function of all layers.
     thin : int
-        As in `dendrosim.learning.networks.recordings`.
+        Every `thin`-th trial was recorded.
     damping : float
-        Of the damped Gauss-Newton direction.
+        Damping of the damped Gauss-Newton direction.
     tests : int
-        Number of samples in the test block.
+        Number of samples in the block `test`.
     """
     populations = [p.name for p in result.circuit.populations]
-    last = sum(name.startswith(f"{start}layer") for name in populations) - 1
-    names = [f"{start}w{i}" for i in range(1, last + 1)]
+    last = sum(name.startswith(f"{prefix}layer") for name in populations) - 1
+    names = [f"{prefix}w{i}" for i in range(1, last + 1)]
     traces = [result[n].values for n in names]
     events = f"{first}layer0.h" in result
-    count = len(traces[0]) // (2 if events else 1)
+    # Weights were recorded before and after each single step; an interrupted run may lack the last one after.
     stride = 2 if events else 1
+    count = len(traces[0]) // stride
     weights = [trace[: count * stride : stride] for trace in traces]
-    updates = (
-        [trace[1 : 2 * count : 2] - w for trace, w in zip(traces, weights, strict=True)]
-        if events
-        else []
-    )
-    angles = {}
+    updates, angles = [], {}
     if events:
-        x, y = (_samples(result, f"{first}layer{n}") for n in ("0.h", f"{last}.target"))
-        angles = _angles(weights, updates, (x, y), transfer, damping)
+        updates = [trace[1 : 2 * count : 2] - w for trace, w in zip(traces, weights, strict=True)]
+        x, y = (_recorded_samples(result, f"{first}layer{n}") for n in ("0.h", f"{last}.target"))
+        angles = update_angles(weights, updates, x, y, transfer, damping)
+    apical = [f"{prefix}q{i}" for i in range(1, last)]
+    layerwise = all(n in result for n in apical)
     bounded = [
-        n for n in result.names if n.startswith(f"{start}layer") and n.endswith(".saturated")
+        n for n in result.names if n.startswith(f"{prefix}layer") and n.endswith(".saturated")
     ]
-    return Training(
+    return LearningProgress(
         trials=thin * np.arange(count),
         weights=weights,
         final=[result.final[n].values for n in names],
         updates=updates,
-        angles=angles,
-        feedback=_feedback(result, start, weights),
-        outputs=_tested(result, f"{start}layer{last}.h", tests),
+        update_angles=angles,
+        apical_angles=apical_angles([result[n].values for n in apical], weights)
+        if layerwise
+        else {},
+        outputs=_tested_outputs(result, f"{prefix}layer{last}.h", tests),
         saturated=max(
             (float(np.max(np.mean(result.traces[n].values, axis=(1, 2)))) for n in bounded),
             default=None,
@@ -158,91 +174,56 @@ def read(
     )
 
 
-def _samples(result: "Result", name: str) -> Array:
-    """Return what was recorded of a variable, (trials, units, samples)."""
+def _recorded_samples(result: Result, name: str) -> Array:
+    """Return the recording of a variable, shape (trials, units, samples)."""
     values: Array = np.asarray(result.traces[name].values, dtype=np.float64)
     return values if values.ndim == 3 else values[:, :, None]
 
 
-def _tested(result: "Result", name: str, tests: int) -> Array:
-    """Return outputs (units x samples) of the test block."""
-    values = _samples(result, name)
+def _tested_outputs(result: Result, name: str, tests: int) -> Array:
+    """Return the outputs of the block `test`, shape (units, tests)."""
+    values = _recorded_samples(result, name)
     return np.moveaxis(values, 1, 0).reshape(values.shape[1], -1)[:, :tests]
 
 
-def _angles(
-    weights: Sequence[Array],
-    updates: Sequence[Array],
-    shown: tuple[Array, Array],
-    transfer: str,
-    damping: float,
-) -> dict[str, Array]:
-    directions: dict[str, Callable[..., list[Array]]] = {
-        "gradient descent": learning_signals.gradient_update,
-        "Gauss-Newton": learning_signals.gauss_newton_update,
-        "damped Gauss-Newton": partial(learning_signals.gauss_newton_update, damping=damping),
-    }
-    found: dict[str, list[list[float]]] = {name: [] for name in directions}
-    x, y = shown
-    for k in range(len(x)):
-        now = [w[k] for w in weights]
-        if not all(np.isfinite(w).all() for w in now):
-            for rows in found.values():
-                rows.append([np.nan] * len(now))
-            continue
-        for name, direction in directions.items():
-            ideal = direction(now, x[k], y[k], transfer)
-            found[name].append(
-                [learning_signals.angle(u[k], d) for u, d in zip(updates, ideal, strict=True)]
-            )
-    return {name: np.array(rows) for name, rows in found.items()}
+def progress_figures(name: str, progress: LearningProgress) -> dict[str, Callable[[], Any]]:
+    """Return functions that draw how a network learned, by the name of the figure.
 
+    Parameters
+    ----------
+    name : str
+        Name of the network, for titles and names of figures.
+    progress : LearningProgress
 
-def _feedback(result: "Result", start: str, weights: Sequence[Array]) -> dict[str, Array]:
-    names = [f"{start}q{i}" for i in range(1, len(weights))]
-    if not names or not all(n in result for n in names):
-        return {}
-    apical = [result[n].values for n in names]
-    if any(q.shape[1:] != w.shape[:0:-1] for q, w in zip(apical, weights[1:], strict=True)):
-        return {}  # from the output directly
-    rows = [
-        [
-            learning_signals.feedback_alignment(q[k], w[k])
-            for q, w in zip(apical, weights[1:], strict=True)
-        ]
-        for k in range(min(len(q) for q in apical))
-    ]
-    return {
-        "pseudo-inverse": np.array([[x.pseudo_inverse for x in row] for row in rows]),
-        "transpose": np.array([[x.transpose for x in row] for row in rows]),
-    }
-
-
-def figures(name: str, course: Training) -> dict[str, Callable[[], Any]]:
-    """Return figures of a learner: angles and sizes of its updates, angles of its apical weights."""
+    Returns
+    -------
+    dict of str to callable
+        `angles_NAME` and `updates_NAME` (angles and norms of weight updates) if plasticity is in steps, and
+        `feedback_NAME` (angles of apical weights) if there are layer-wise ones.
+    """
     from dendrosim import plot
 
     found: dict[str, Callable[[], Any]] = {}
-    if course.updates:
+    if progress.updates:
         norms = {
-            f"layer {i}": np.linalg.norm(u, axis=(1, 2)) for i, u in enumerate(course.updates, 1)
+            f"layer {i}": np.linalg.norm(u, axis=(1, 2)) for i, u in enumerate(progress.updates, 1)
         }
         found[f"angles_{name}"] = lambda: (
-            plot.angles(course.trials, course.angles, title=f"{name}: angle of updates to")[
-                0
-            ].figure
+            plot.angles(
+                progress.trials, progress.update_angles, title=f"{name}: angle of updates to"
+            )[0].figure
         )
         found[f"updates_{name}"] = lambda: (
             plot.curve(
-                course.trials, norms, xlabel="trial", ylabel="norm of the weight update",
+                progress.trials, norms, xlabel="trial", ylabel="norm of the weight update",
                 title=f"{name}: size of updates", log=True,
             ).figure
         )  # fmt: skip
-    if course.feedback:
-        trials = course.trials[: len(course.feedback["transpose"])]
+    if progress.apical_angles:
+        trials = progress.trials[: len(progress.apical_angles["transpose"])]
         found[f"feedback_{name}"] = lambda: (
-            plot.angles(trials, course.feedback, title=f"{name}: angle of apical weights to")[
-                0
-            ].figure
+            plot.angles(
+                trials, progress.apical_angles, title=f"{name}: angle of apical weights to"
+            )[0].figure
         )
     return found

@@ -1,36 +1,127 @@
-"""How fast a circuit comes to rest, from the spectrum of its equations, remembered across processes."""
+"""How long circuits of layers need to settle, from the spectrum of their equations, and how many steps that is."""
 
 import contextlib
 import hashlib
 import json
+import math
+import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
 
+from dendrosim.analysis.target_propagation.chain import Top
+from dendrosim.analysis.target_propagation.settling import SETTLED, cascade_time, decay_time
+from dendrosim.analysis.target_propagation.spectrum import slowest_rate
 from dendrosim.circuit.circuit import Circuit
-from dendrosim.errors import ParameterError, StorageError
+from dendrosim.errors import DendrosimWarning, ParameterError, StorageError
 from dendrosim.machine.cache import cache_folder, writable_folder
 from dendrosim.machine.code_digest import GENERATED_CODE, code_digest
+from dendrosim.units import Quantity, positive
 
 _PARTS = (*GENERATED_CODE, "stability", "learning/settling")
 """Parts of the package that decide the rate of the slowest mode."""
 
+CASCADE_LEFT = 1e-4
+"""Part of its way that a settled cascade of filters still has to go.
 
-def slowest_rate(circuit: Circuit, gates: Mapping[str, float] | None = None) -> float:
-    """Return the rate of the slowest mode, in 1/s: that of the equations at rest without input, weights held.
+It needs no factor for the number of layers: where the two pathways are apart, the learning signal does not fall
+from layer to layer.
+"""
 
-    Weights are those that seed 0 draws. States that stand still, such as a memory whose gate is closed, do not
-    count.
+_ROUNDING = 1e-9
+"""Difference between two times, relative or in time steps, that is only the rounding of `n * dt`."""
+
+
+@dataclass(frozen=True)
+class Settling:
+    """How long a circuit needs to settle.
+
+    Attributes
+    ----------
+    time : float
+        Time to settle in seconds.
+    time_constant : float
+        Time constant of the slowest mode in seconds.
+    """
+
+    time: float
+    time_constant: float
+
+
+def layer_count(circuit: Circuit) -> int:
+    """Return the number of layers above the input, of populations `layer0`, `layer1` and so on."""
+    return sum(p.name.startswith("layer") for p in circuit.populations) - 1
+
+
+def find_settling(circuit: Circuit, *, left: float | None = None) -> Settling:
+    """Return how long a circuit of layers needs to settle, from the spectrum of its dynamics.
+
+    If every apical matrix is an inverse, the spectrum is known in closed form. Otherwise it is that of the
+    circuit's own equations at rest, with the weights of seed 0.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        A circuit of a model of target propagation, or of `backprop`.
+    left : float, optional
+        What may be left of the slowest mode, relative to the learning signal of layer 1 (default: e^-5). For a
+        cascade of filters: what may be left of its way, relative to the whole (default: `CASCADE_LEFT`).
 
     Raises
     ------
     ParameterError
-        If a mode grows: the circuit does not come to rest.
+        If the circuit cannot settle because a mode grows.
+    """
+    values = {name: float(q.value) for name, q in circuit.parameters.items()}
+    layers = layer_count(circuit)
+    if "mu" in values:
+        part = SETTLED if left is None else left
+        tops: tuple[Top, ...] = ("clamped",)
+        if "teach" in circuit.gates:
+            tops = ("free", "nudged")
+        rate = min(_slowest_rate(circuit, values, layers, top) for top in tops)
+        folds = decay_time(values["mu"], layers, part)
+        return Settling(folds / rate, 1 / rate)
+    part = CASCADE_LEFT if left is None else left
+    if "tau_basal" in values:
+        tau = max(values["tau_basal"], values.get("tau_apical", 0.0))
+        return Settling(tau * cascade_time(2 * layers - 1, part), tau)
+    tau = values["tau"]
+    return Settling(tau * cascade_time(2 * layers, part), tau)
+
+
+def _slowest_rate(circuit: Circuit, values: Mapping[str, float], layers: int, top: Top) -> float:
+    """Return the rate of the slowest mode of a circuit with parameter `mu`, in 1/s."""
+    apical = {p.matrix for p in circuit.projections if p.target.endswith(".g")}
+    if all(circuit.matrix(name).inverse_of is not None for name in apical):
+        eta_hat = values.get("eta_hat", 1.0)
+        return slowest_rate(values["mu"], layers, top=top, eta_hat=eta_hat) / values["tau"]
+    opened = {"teach": float(top == "nudged"), "hold": 1.0}
+    return numeric_slowest_rate(circuit, {n: v for n, v in opened.items() if n in circuit.gates})
+
+
+def numeric_slowest_rate(circuit: Circuit, gates: Mapping[str, float] | None = None) -> float:
+    """Return the rate of the slowest mode of any circuit at rest, in 1/s; it is remembered across processes.
+
+    The equations are linearised at their fixed point without input, with weights held at the values that seed 0
+    draws. States that do not move, such as a memory whose gate is closed, do not count.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    gates : mapping, optional
+        Values of gates by name; the others are closed.
+
+    Raises
+    ------
+    ParameterError
+        If a mode grows, so that the circuit does not come to rest.
     """
     text = json.dumps([circuit.to_json(), sorted((gates or {}).items()), code_digest(_PARTS)])
     name = hashlib.sha256(text.encode()).hexdigest()
     try:
         rate = float((cache_folder() / "slowest" / name).read_text())
     except (OSError, ValueError):
-        rate = _computed(circuit, gates or {})
+        rate = _compute_slowest_rate(circuit, gates or {})
         with contextlib.suppress(StorageError, OSError):
             (writable_folder("slowest") / name).write_text(repr(rate))
     if rate <= 0:
@@ -41,10 +132,86 @@ def slowest_rate(circuit: Circuit, gates: Mapping[str, float] | None = None) -> 
     return rate
 
 
-def _computed(circuit: Circuit, gates: Mapping[str, float]) -> float:
+def _compute_slowest_rate(circuit: Circuit, gates: Mapping[str, float]) -> float:
+    # Imported here because a remembered rate needs no SymPy.
     from dendrosim.stability.fixed_points.fixed_point import fixed_point
     from dendrosim.stability.vector_field.vector_field import vector_field
 
     found = fixed_point(vector_field(circuit, gates=gates)).spectrum
     moving = found.eigenvalues.real[abs(found.eigenvalues.real) > found.tolerance]
     return -float(moving.max(initial=float("-inf")))
+
+
+def choose_time_step(dt: Quantity | None, tau: Quantity, part: float = 0.5) -> float:
+    """Return the time step in seconds: `dt` if given, else `part` of tau.
+
+    Parameters
+    ----------
+    dt : time, optional
+    tau : time
+        Time constant of the activities.
+    part : float, default 0.5
+        Time step in units of tau if `dt` is not given.
+
+    Raises
+    ------
+    ParameterError
+        If `dt` is not positive, or longer than tau: activities would overshoot, by more with each step.
+    """
+    second = float(tau.value)
+    if dt is None:
+        return second * part
+    positive(dt=dt)
+    given = float(dt.value)
+    if given > second * (1 + _ROUNDING):
+        raise ParameterError(
+            f"dt is {given * 1e3:g} ms, longer than tau = {second * 1e3:g} ms: activities overshoot; "
+            "choose tau or less"
+        )
+    return given
+
+
+def count_settling_steps(
+    settlings: Mapping[str, Settling], dt: float, settle: Quantity | None = None
+) -> int:
+    """Return the number of time steps in which all circuits settle: those of the slowest one, or of a given time.
+
+    Parameters
+    ----------
+    settlings : mapping of str to Settling
+        How long each circuit needs, by a name that warnings use.
+    dt : float
+        Time step in seconds.
+    settle : time, optional
+        Time for which the circuits settle (default: as long as the slowest of them needs).
+
+    Raises
+    ------
+    ParameterError
+        If `settle` is not positive, or no whole number of time steps.
+
+    Warns
+    -----
+    DendrosimWarning
+        If `settle` is shorter than the time constant of the slowest mode of a circuit.
+    """
+    if settle is None:
+        return max(1, math.ceil(max(s.time for s in settlings.values()) / dt - _ROUNDING))
+    positive(settle=settle)
+    given = float(settle.value)
+    steps = round(given / dt)
+    # Relative to the number of steps, because a long time adds up the rounding of many.
+    if steps < 1 or abs(given / dt - steps) > 1e-6 * max(1.0, steps):
+        raise ParameterError(
+            f"settle is {given * 1e3:g} ms; it must be a whole number of time steps of {dt * 1e3:g} ms"
+        )
+    for name, needed in settlings.items():
+        if given < needed.time_constant * (1 - _ROUNDING):
+            warnings.warn(
+                f"settle is {given * 1e3:.4g} ms, shorter than the time constant "
+                f"{needed.time_constant * 1e3:.4g} ms of the slowest mode of {name}, which needs about "
+                f"{needed.time * 1e3:.4g} ms to settle; its activities will still change when the time is over",
+                DendrosimWarning,
+                stacklevel=2,
+            )
+    return steps

@@ -1,0 +1,90 @@
+"""Angles between what networks learned and what theory proposes, for a sequence of kept trials."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+
+from dendrosim.analysis import learning_signals
+from dendrosim.arrays import Array
+
+
+def update_angles(
+    weights: Sequence[Array],
+    updates: Sequence[Array],
+    x: Array,
+    y: Array,
+    transfer: str,
+    damping: float,
+) -> dict[str, Array]:
+    """Return the angles between weight updates and ideal directions for the same samples.
+
+    Parameters
+    ----------
+    weights : sequence of ndarray, shapes (trials, post, pre)
+        Basal weights of layers 1 to L before each update.
+    updates : sequence of ndarray, shapes (trials, post, pre)
+        Changes of these weights.
+    x, y : ndarray, shape (trials, units, samples)
+        Inputs and targets of the trials.
+    transfer : str
+        Name of the transfer function of all layers.
+    damping : float
+        Damping of the damped Gauss-Newton direction.
+
+    Returns
+    -------
+    dict of str to ndarray, shape (trials, L)
+        Degrees by the name of the direction; NaN in trials whose weights are not finite.
+    """
+    directions: dict[str, Callable[..., list[Array]]] = {
+        "gradient descent": learning_signals.gradient_update,
+        "Gauss-Newton": learning_signals.gauss_newton_update,
+        "damped Gauss-Newton": partial(learning_signals.gauss_newton_update, damping=damping),
+    }
+    found: dict[str, list[list[float]]] = {name: [] for name in directions}
+    for k in range(len(x)):
+        now = [w[k] for w in weights]
+        if not all(np.isfinite(w).all() for w in now):
+            for rows in found.values():
+                rows.append([np.nan] * len(now))
+            continue
+        for name, direction in directions.items():
+            ideal = direction(now, x[k], y[k], transfer)
+            found[name].append(
+                [learning_signals.angle(u[k], d) for u, d in zip(updates, ideal, strict=True)]
+            )
+    return {name: np.array(rows) for name, rows in found.items()}
+
+
+def apical_angles(apical: Sequence[Array], basal: Sequence[Array]) -> dict[str, Array]:
+    """Return the angles between layer-wise apical weights and those that basal weights suggest.
+
+    Parameters
+    ----------
+    apical : sequence of L - 1 ndarray, shapes (trials, n_i, n_(i+1))
+        Apical weights of layers 1 to L - 1.
+    basal : sequence of L ndarray, shapes (trials, n_i, n_(i-1))
+        Basal weights of layers 1 to L.
+
+    Returns
+    -------
+    dict of str to ndarray, shape (trials, L - 1)
+        Degrees to the `pseudo-inverse` and the `transpose` of the basal weights of the layer above. Empty if there
+        is no apical matrix, or if a shape shows that apical weights come from the output directly.
+    """
+    if not apical or any(
+        q.shape[1:] != w.shape[:0:-1] for q, w in zip(apical, basal[1:], strict=True)
+    ):
+        return {}
+    rows = [
+        [
+            learning_signals.feedback_alignment(q[k], w[k])
+            for q, w in zip(apical, basal[1:], strict=True)
+        ]
+        for k in range(min(len(q) for q in apical))
+    ]
+    return {
+        "pseudo-inverse": np.array([[x.pseudo_inverse for x in row] for row in rows]),
+        "transpose": np.array([[x.transpose for x in row] for row in rows]),
+    }
