@@ -1,11 +1,24 @@
-"""What every test shares: one cache of compiled programs per session, and one thread per process."""
+"""What every test shares: one cache of compiled programs per session, and the same surroundings for all.
+
+However the tests are started, they find the environment of a fresh shell: variables that change what is found,
+compiled or printed are removed, and a test that needs one sets it.
+"""
 
 import os
 import shutil
+import signal
 import tempfile
+from collections.abc import Iterator
 
-for _threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ.setdefault(_threads, "1")  # before NumPy is loaded
+_CHANGES = ("DENDROSIM_", "COLUMNS", "CXX", "LINES")
+"""Beginnings of the variables that dendrosim, its compilers and the tables that it prints depend on."""
+
+# In the first process alone: its workers inherit what it sets, the folder of the cache among it.
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    for _name in [name for name in os.environ if name.startswith(_CHANGES)]:
+        del os.environ[_name]
+    # Before NumPy is loaded. The tests of threads start their own; a BLAS with more would slow them all down.
+    os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MPLBACKEND="agg")
 
 import pytest  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
@@ -29,3 +42,20 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Remove what this session compiled."""
     if _folder in config.stash:
         shutil.rmtree(config.stash[_folder], ignore_errors=True)
+
+
+@pytest.fixture
+def default_signals() -> Iterator[None]:
+    """Handle signals as in a fresh shell, here and in processes that the test starts.
+
+    What a parent ignores is inherited: hang-ups under `nohup`, interrupts in the background of a script.
+    """
+    handlers = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTERM: signal.SIG_DFL,
+        signal.SIGHUP: signal.SIG_DFL,
+    }
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)

@@ -13,14 +13,14 @@ GUIDE = Path(__file__).parents[1] / "docs" / "writing.md"
 
 @pytest.fixture
 def mine(tmp_path, monkeypatch):
-    found = re.findall(r"```python title=(\S+)\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+    found = re.findall(r"```python title=(\S+)\n(.*?)```", GUIDE.read_text("utf-8"), re.DOTALL)
     assert [name for name, _ in found] == [
         "models/leaky_pair.py", "protocols/pulse_response.py",
         "models/relay.py", "protocols/relay_noise.py",
     ]  # fmt: skip
     for name, text in found:
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(text)
+        (tmp_path / name).write_text(text, "utf-8")
     monkeypatch.setenv("DENDROSIM_PATH", str(tmp_path))
     return tmp_path
 

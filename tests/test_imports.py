@@ -46,7 +46,7 @@ def imports(path, name, known):
     """Modules that a file imports, also inside functions and under TYPE_CHECKING."""
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -144,7 +144,7 @@ def test_an_import_that_breaks_the_order_is_found(tmp_path, file, text, said):
     for path in PACKAGE.rglob("*.py"):
         copy = package / path.relative_to(PACKAGE)
         copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_text(path.read_text())
+        copy.write_bytes(path.read_bytes())
     with (package / file).open("a") as end:
         end.write(text)
     graph = arrows(package)

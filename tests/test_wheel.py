@@ -1,5 +1,6 @@
 """The wheel is whole: installed elsewhere, it runs without the repository or the network."""
 
+import os
 import subprocess
 import sys
 import sysconfig
@@ -12,7 +13,10 @@ ROOT = Path(__file__).parents[1]
 
 
 def call(*command, cwd):
-    done = subprocess.run(list(map(str, command)), cwd=cwd, capture_output=True, text=True)
+    # Packages elsewhere that the caller's environment names would hide what is installed here.
+    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "PYTHONPATH")}
+    command = list(map(str, command))
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

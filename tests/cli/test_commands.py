@@ -418,6 +418,7 @@ def test_too_little_memory_is_no_bug(fails, engine, folder, text):
     assert fails(1, "MemoryError", "show", "relax") == message
 
 
+@pytest.mark.usefixtures("default_signals")
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
 def test_a_request_to_end_is_an_interrupt(fails, engine, name):
     number = getattr(signal, name)
@@ -437,6 +438,15 @@ def test_a_request_to_end_is_an_interrupt(fails, engine, name):
     assert signal.getsignal(number) == before
 
 
+def test_a_hang_up_that_is_ignored_stays_ignored(call, engine, default_signals):
+    """So that `nohup` does what it says."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    engine.error = lambda result: signal.raise_signal(signal.SIGHUP) or NonFiniteError("v is nan")
+    code, _, err = call("run", "relax")
+    assert (code, "v is nan" in err) == (4, True)
+
+
+@pytest.mark.usefixtures("default_signals")
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
 @pytest.mark.parametrize("backend", ["numpy", "cpp"])
 def test_a_run_that_is_told_to_end_keeps_what_was_recorded(tmp_path, monkeypatch, backend, name):
@@ -604,7 +614,7 @@ def test_a_missing_stdout_is_no_traceback(started):
 
 def test_a_terminal_without_greek_letters_is_served(call, monkeypatch, folder):
     path = folder / "models" / "leaky.py"
-    path.write_text(path.read_text().replace("# eq. 1", "# τ"))
+    path.write_text(path.read_text().replace("# eq. 1", "# τ"), encoding="utf-8")
     stdout = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     monkeypatch.setattr("sys.stdout", stdout)
     assert cli.main(["show", "leaky"]) == 0

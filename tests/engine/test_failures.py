@@ -155,7 +155,7 @@ sys.path.insert(0, sys.argv[2])
 from reference_problems import leaky_protocol
 from dendrosim.engine import run
 from dendrosim.errors import RunInterruptedError
-from dendrosim.protocol.protocol import Block, Phase, Recording
+from dendrosim.protocol.phases import Block, Phase, Recording
 
 protocol = leaky_protocol(
     blocks=(Block("run", (Phase("on", "10000 s"),)),), recordings=(Recording("cell.v", "1 ms"),)
@@ -174,6 +174,7 @@ except RunInterruptedError as error:
 """
 
 
+@pytest.mark.usefixtures("default_signals")
 @pytest.mark.parametrize("backend", ["numpy", "cpp"])
 def test_an_interrupt_in_mid_run_keeps_what_was_recorded(backend, tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))

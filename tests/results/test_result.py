@@ -348,6 +348,7 @@ def test_a_disk_that_is_full_after_some_bytes_leaves_nothing(tmp_path, monkeypat
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.usefixtures("default_signals")
 @pytest.mark.parametrize("number", [0, 1, 10])
 def test_an_interrupt_while_hdf5_writes_leaves_nothing(tmp_path, monkeypatch, number):
     write, calls, before = os.pwrite, [], signal.getsignal(signal.SIGINT)
