@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from dendrosim.errors import NotConvergedError, ParameterError
 from dendrosim.stability.fixed_points.fixed_point import FixedPoint, fixed_point, same_point
-from dendrosim.stability.vector_field.circuit_field import Field
+from dendrosim.stability.vector_field.circuit_field import CircuitField
 from dendrosim.stability.vector_field.number_arguments import read_number
 from dendrosim.units import as_time, as_whole_number
 
@@ -170,7 +170,11 @@ def _stepped(
     from dendrosim.errors import NonFiniteError
 
     flow = point.flow
-    if not isinstance(flow, Field) or flow.samples > 1 or any("." not in n for n in flow.shapes):
+    if (
+        not isinstance(flow, CircuitField)
+        or flow.samples > 1
+        or any("." not in n for n in flow.shapes)
+    ):
         raise ParameterError(
             f"backend is {backend!r}, but a program steps whole circuits with one sample each: use a field "
             "without unfrozen matrices, slaved states and samples, or leave backend out"
@@ -179,8 +183,8 @@ def _stepped(
     if not 0 < step < np.inf:
         raise ParameterError("dt: the point gives no stable time step; give one, such as '0.1 ms'")
     steps = max(1, round(time / step))
-    protocol = flow.protocol(steps * step, step, len(starts))
-    initial = {**flow.weights, **flow.spread(starts)}
+    protocol = flow.resting_protocol(steps * step, step, len(starts))
+    initial = {**flow.weights, **flow.states_as_samples(starts)}
     try:
         result = engine.run(protocol, backend=backend, initial=initial, progress=False)
     except NonFiniteError as error:  # some left; which ones the last state tells

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dendrosim.errors import NonFiniteError, ShapeError
-from dendrosim.stability.spectrum.arnoldi import rightmost
+from dendrosim.stability.spectrum.arnoldi import rightmost_eigenvalues
 from dendrosim.stability.spectrum.spectrum import quotient, spectrum
 
 
@@ -188,7 +188,7 @@ def test_rightmost_pair_far_off_the_real_axis_is_not_missed():
     rotation = sp.csc_array([[-1.0, 3000.0], [-3000.0, -1.0]])
     joined = sp.lil_array(sp.block_diag([matrix, rotation]))
     joined[0, -1] = joined[-1, 0] = 1e-3
-    found = rightmost(sp.csr_array(joined), 6)[0]
+    found = rightmost_eigenvalues(sp.csr_array(joined), 6)[0]
     np.testing.assert_allclose(found[:2].real, -1.0, atol=1e-6)
     np.testing.assert_allclose(np.abs(found[:2].imag), 3000.0, rtol=1e-6)
     np.testing.assert_allclose(found[2:6].real, expected[:4], atol=1e-6)

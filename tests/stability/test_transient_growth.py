@@ -113,8 +113,10 @@ def test_uncoupled_parts_are_searched_apart():
 
 
 def test_cells_that_are_alike_are_searched_once(monkeypatch):
-    searched, growth = [], transient._growth_of
-    monkeypatch.setattr(transient, "_growth_of", lambda part: searched.append(part) or growth(part))
+    searched, growth = [], transient._search_peak
+    monkeypatch.setattr(
+        transient, "_search_peak", lambda part: searched.append(part) or growth(part)
+    )
     cell = np.array([[-1.0, 5.0], [0.0, -2.0]])
     found = transient_growth(sp.csr_array(sp.block_diag([cell] * 500)))
     assert len(searched) == 1

@@ -16,7 +16,7 @@ from scipy import linalg, sparse
 
 from dendrosim.arrays import Array, Complex
 from dendrosim.errors import SpecError
-from dendrosim.stability.continuation.bordered_system import Rows
+from dendrosim.stability.continuation.bordered_system import BorderedSystem
 from dendrosim.stability.spectrum.spectrum import spectrum
 from dendrosim.stability.vector_field.flow import Flow
 from dendrosim.stability.vector_field.typical_scales import scales_by_unit
@@ -37,32 +37,32 @@ NUDGE = 1e-6
 """Step along the tangent, in scaled units, over which eigenvalues are compared for their speed."""
 
 
-class Outside(Exception):
+class OutsideDomain(Exception):
     """A point at which the equations have no finite value."""
 
 
-class Stuck(Exception):
+class CorrectorStuck(Exception):
     """A corrector that did not converge; the text says with which residual and where."""
 
 
 class Plane(NamedTuple):
     """Where a point of the curve is looked for: `normal` · (u - `anchor`) = `offset`.
 
-    `fixed`, shape (n, k), holds the directions of symmetry in which the states do not move from `anchor`.
+    `symmetries`, shape (n, k), holds the directions of symmetry in which the states do not move from `anchor`.
     """
 
     normal: Array
     anchor: Array
     offset: float
-    fixed: Array
+    symmetries: Array
 
     def error(self, u: Array) -> Array:
         """Distance of u from the plane, then from `anchor` along each direction of symmetry."""
         moved = u - self.anchor
-        return np.append(self.normal @ moved - self.offset, self.fixed.T @ moved[:-1])
+        return np.append(self.normal @ moved - self.offset, self.symmetries.T @ moved[:-1])
 
 
-class Point:
+class CurvePoint:
     """A point of the curve: `u` (n + 1,), its unit tangent, and the spectrum there, computed when asked for.
 
     `iterations` is the number of Newton steps that led to it.
@@ -70,8 +70,8 @@ class Point:
 
     def __init__(self, curve: "Curve", u: Array, onward: Array, iterations: int = 0) -> None:
         self.curve, self.u, self.iterations = curve, u, iterations
-        self.fixed = curve.symmetries(u)
-        self.tangent = curve.tangent(u, self.fixed, onward)
+        self.symmetries = curve.symmetries(u)
+        self.tangent = curve.tangent(u, self.symmetries, onward)
 
     @property
     def position(self) -> float:
@@ -79,38 +79,39 @@ class Point:
         return float(self.u[-1])
 
     @cached_property
-    def modes(self) -> Complex:
+    def eigenvalues(self) -> Complex:
         """Eigenvalues in 1/s by descending real part, zero modes of symmetries left out."""
-        return self.curve.modes(self.u, self.fixed)
+        return self.curve.eigenvalues(self.u, self.symmetries)
 
     @cached_property
-    def speeds(self) -> Array:
+    def eigenvalue_speeds(self) -> Array:
         """How fast each sorted real part changes along the curve, in 1/s per unit of arclength."""
         u = self.u + NUDGE * self.tangent
         try:
-            moved = self.curve.modes(u, self.curve.symmetries(u))
-        except Outside:
-            return np.zeros(len(self.modes))
-        if len(moved) != len(self.modes):
-            return np.zeros(len(self.modes))
-        return np.asarray((moved.real - self.modes.real) / NUDGE)
+            moved = self.curve.eigenvalues(u, self.curve.symmetries(u))
+        except OutsideDomain:
+            return np.zeros(len(self.eigenvalues))
+        if len(moved) != len(self.eigenvalues):
+            return np.zeros(len(self.eigenvalues))
+        return np.asarray((moved.real - self.eigenvalues.real) / NUDGE)
 
     @cached_property
-    def noise(self) -> float:
+    def rounding(self) -> float:
         """Real parts below this, in 1/s, are rounding errors."""
-        size = np.max(np.abs(self.modes), initial=0.0)
+        size = np.max(np.abs(self.eigenvalues), initial=0.0)
         return float(10.0 * np.finfo(float).eps * len(self.u) * size)
 
     @property
     def unstable(self) -> int:
         """Number of eigenvalues with a positive real part."""
-        return int(np.sum(self.modes.real > self.noise))
+        return int(np.sum(self.eigenvalues.real > self.rounding))
 
 
 class Curve:
     """f(x; p) = 0 of one flow and one of its parameters, between two values of it.
 
-    `rates`, shape (n,), holds the length that the row of each equation has at the first point: see `Rows`.
+    `rates`, shape (n,), holds the length that the row of each equation has at the first point (see
+    `BorderedSystem`).
     """
 
     def __init__(self, field: Flow, parameter: str, start: float, stop: float, x: Array) -> None:
@@ -132,19 +133,19 @@ class Curve:
         return float(self.start + u[-1] * (self.stop - self.start))
 
     def flow(self, u: Array) -> Flow:
-        """Return the flow with the parameter at u; raises Outside where it refuses that value."""
+        """Return the flow with the parameter at u; raises OutsideDomain where it refuses that value."""
         try:
             return self.field.at(self.parameter, self.value(u))
         except SpecError as error:
-            raise Outside(str(error)) from error
+            raise OutsideDomain(str(error)) from error
 
     def residual(self, u: Array) -> Array:
-        """Return f at u in scaled units per second, shape (n,); raises Outside where it is not finite."""
+        """Return f at u in scaled units per second, shape (n,); raises OutsideDomain where it is not finite."""
         with np.errstate(all="ignore"):
             found = np.asarray(self.flow(u).f(self.state(u)), float) / self.scale
         if not np.all(np.isfinite(found)):
             where = self.field.labels[int(np.argmin(np.isfinite(found)))]
-            raise Outside(
+            raise OutsideDomain(
                 f"d/dt of {where!r} is not finite at {self.parameter} = {self.value(u):.9g}"
             )
         return found
@@ -159,7 +160,9 @@ class Curve:
         else:
             found = values = np.asarray(found, float) * self.scale / self.scale[:, None]
         if not np.all(np.isfinite(values)):
-            raise Outside(f"the Jacobian is not finite at {self.parameter} = {self.value(u):.9g}")
+            raise OutsideDomain(
+                f"the Jacobian is not finite at {self.parameter} = {self.value(u):.9g}"
+            )
         return found
 
     def drive(self, u: Array) -> Array:
@@ -167,14 +170,14 @@ class Curve:
         with np.errstate(all="ignore"):
             found = self.flow(u).parameter_derivative(self.state(u), self.parameter)
         if not np.all(np.isfinite(found)):
-            raise Outside(
+            raise OutsideDomain(
                 f"the derivative by {self.parameter} is not finite at {self.value(u):.9g}"
             )
         return np.asarray(found, float) / self.scale * (self.stop - self.start)
 
-    def rows(self, u: Array) -> Rows:
+    def linearise(self, u: Array) -> BorderedSystem:
         """Return the linearised equations at u."""
-        return Rows(self.jacobian(u), self.drive(u), self.rates)
+        return BorderedSystem(self.jacobian(u), self.drive(u), self.rates)
 
     def symmetries(self, u: Array) -> Array:
         """Return an orthonormal basis, shape (n, k), of the symmetries at u in scaled coordinates."""
@@ -183,49 +186,49 @@ class Curve:
             return found
         return np.asarray(linalg.orth(found / self.scale[:, None], rcond=1e-9))
 
-    def tangent(self, u: Array, fixed: Array, onward: Array) -> Array:
+    def tangent(self, u: Array, symmetries: Array, onward: Array) -> Array:
         """Return the unit tangent at u that points along `onward`; at a branch point the one nearest to it."""
-        rows = self.rows(u)
+        system = self.linearise(u)
         if not np.any(self.rates):
-            self.rates = rows.own
-        right = np.zeros(len(rows.lengths) + 1 + fixed.shape[1])
-        right[len(rows.lengths)] = 1.0
-        found = rows.solve(onward, fixed, right)
+            self.rates = system.lengths
+        right = np.zeros(len(system.divisors) + 1 + symmetries.shape[1])
+        right[len(system.divisors)] = 1.0
+        found = system.solve(onward, symmetries, right)
         length = linalg.norm(found)
         return np.asarray(found / length) if length > 0 and np.isfinite(length) else onward
 
     def correct(self, guess: Array, plane: Plane) -> tuple[Array, int]:
         """Return the point of the curve in a plane, by Newton from `guess`, and the number of steps it took.
 
-        Raises Stuck where that does not converge and Outside where the equations have no value.
+        Raises CorrectorStuck where that does not converge and OutsideDomain where the equations have no value.
         """
         u, best = guess, np.inf
         for iteration in range(ITERATIONS):
-            rows = self.rows(u)
-            off = self.residual(u) / rows.lengths
+            system = self.linearise(u)
+            off = self.residual(u) / system.divisors
             error = np.append(off, plane.error(u))
             best = min(best, float(linalg.norm(error)))
             if linalg.norm(error) <= EXACT * (1.0 + linalg.norm(u)):
                 return u, iteration
-            step = rows.solve(plane.normal, plane.fixed, -error)
+            step = system.solve(plane.normal, plane.symmetries, -error)
             u = u + step
             size = linalg.norm(step) / (1.0 + linalg.norm(u))
             if not np.isfinite(size) or size > 1e3:
                 break
             if size <= SETTLED:
                 # Least squares stand still too where no solution is near.
-                off = self.residual(u) / rows.lengths
+                off = self.residual(u) / system.divisors
                 best = float(linalg.norm(np.append(off, plane.error(u))))
                 if best <= SETTLED * (1.0 + linalg.norm(guess)):
                     return u, iteration + 1
                 break
-        raise Stuck(f"Newton got no nearer to the curve than {best:.2g} in scaled units")
+        raise CorrectorStuck(f"Newton got no nearer to the curve than {best:.2g} in scaled units")
 
-    def point(self, guess: Array, plane: Plane) -> Point:
-        """Return the Point of the curve in a plane, with its tangent along the plane's normal."""
+    def point(self, guess: Array, plane: Plane) -> CurvePoint:
+        """Return the point of the curve in a plane, with its tangent along the plane's normal."""
         u, iterations = self.correct(guess, plane)
-        return Point(self, u, plane.normal, iterations)
+        return CurvePoint(self, u, plane.normal, iterations)
 
-    def modes(self, u: Array, fixed: Array) -> Complex:
+    def eigenvalues(self, u: Array, symmetries: Array) -> Complex:
         """Return the eigenvalues at u by descending real part, without the k zero modes of symmetries."""
-        return spectrum(self.jacobian(u), fixed).without_symmetries
+        return spectrum(self.jacobian(u), symmetries).without_symmetries

@@ -12,7 +12,7 @@ from dendrosim.errors import UsageError
 if TYPE_CHECKING:
     from xarray import Dataset
 
-KINDS = ("hopf", "fold", "branch point", "kink")
+BIFURCATION_KINDS = ("hopf", "fold", "branch point", "kink")
 """What can be found on a branch; see `Bifurcation`."""
 
 
@@ -122,8 +122,8 @@ class Branch:
         """
         import xarray as xr
 
-        marks = self.bifurcations
-        bounds = np.array([mark.interval for mark in marks], float).reshape(-1, 2)
+        bifurcations = self.bifurcations
+        bounds = np.array([b.interval for b in bifurcations], float).reshape(-1, 2)
         return xr.Dataset(
             {
                 "states": (("point", "state"), self.states),
@@ -131,20 +131,29 @@ class Branch:
                 "unstable": ("point", self.unstable),
                 "real": (("point", "mode"), self.eigenvalues.real, {"units": "1/s"}),
                 "imag": (("point", "mode"), self.eigenvalues.imag, {"units": "1/s"}),
-                "kind": ("bifurcation", np.array([mark.kind for mark in marks], dtype=str)),
-                "value": ("bifurcation", np.array([mark.value for mark in marks], float)),
+                "kind": (
+                    "bifurcation",
+                    np.array([b.kind for b in bifurcations], dtype=str),
+                ),
+                "value": (
+                    "bifurcation",
+                    np.array([b.value for b in bifurcations], float),
+                ),
                 "lower": ("bifurcation", bounds[:, 0]),
                 "upper": ("bifurcation", bounds[:, 1]),
                 "frequency": (
                     "bifurcation",
-                    np.array([mark.frequency for mark in marks], float),
+                    np.array([b.frequency for b in bifurcations], float),
                     {"units": "Hz"},
                 ),
-                "count": ("bifurcation", np.array([mark.count for mark in marks], int)),
+                "count": (
+                    "bifurcation",
+                    np.array([b.count for b in bifurcations], int),
+                ),
                 "critical_state": (
                     ("bifurcation", "state"),
-                    np.array([mark.state for mark in marks], float).reshape(len(marks), -1)
-                    if marks
+                    np.array([b.state for b in bifurcations], float).reshape(len(bifurcations), -1)
+                    if bifurcations
                     else np.zeros((0, len(self.labels))),
                 ),
             },

@@ -4,30 +4,38 @@ import numpy as np
 from scipy import linalg
 
 from dendrosim.arrays import Array
-from dendrosim.stability.continuation.arclength import Curve, Outside, Plane, Point, Stuck
+from dendrosim.stability.continuation.arclength import (
+    CorrectorStuck,
+    Curve,
+    CurvePoint,
+    OutsideDomain,
+    Plane,
+)
 from dendrosim.stability.continuation.branch import Bifurcation
 
 NULL = 1e-5
 """Singular values below this, of rows whose length is 1, belong to the null space."""
 
 
-def departures(curve: Curve, mark: Bifurcation, length: float) -> list[Point]:
+def find_other_branches(curve: Curve, bifurcation: Bifurcation, length: float) -> list[CurvePoint]:
     """Return one point on each branch that leaves a branch point, `length` away, with its tangent outwards."""
-    u = curve.scaled(mark.state, mark.value)
-    fixed = curve.symmetries(u)
-    found: list[Point] = []
-    for direction in _directions(curve, u, fixed, mark.tangent):
+    u = curve.scaled(bifurcation.state, bifurcation.value)
+    symmetries = curve.symmetries(u)
+    found: list[CurvePoint] = []
+    for direction in _directions(curve, u, symmetries, bifurcation.tangent):
         for sign in (1.0, -1.0):
-            point = _depart(curve, u, fixed, sign * direction, length)
-            if point is not None and not _known(point, u, [mark.tangent, -mark.tangent], found):
+            point = _point_along(curve, u, symmetries, sign * direction, length)
+            if point is not None and not _is_known(
+                point, u, [bifurcation.tangent, -bifurcation.tangent], found
+            ):
                 found.append(point)
     return found
 
 
-def _directions(curve: Curve, u: Array, fixed: Array, tangent: Array) -> list[Array]:
+def _directions(curve: Curve, u: Array, symmetries: Array, tangent: Array) -> list[Array]:
     """Return the directions in which branches other than the known one may leave u."""
-    rows = curve.rows(u)
-    left, sizes, right = linalg.svd(rows.dense(np.zeros((0, len(u))), fixed))
+    system = curve.linearise(u)
+    left, sizes, right = linalg.svd(system.dense(np.zeros((0, len(u))), symmetries))
     rank = int(np.sum(sizes > NULL))
     null = right[rank:].T
     others = null - np.outer(tangent, tangent @ null)
@@ -36,9 +44,9 @@ def _directions(curve: Curve, u: Array, fixed: Array, tangent: Array) -> list[Ar
         return list(basis.T)
     # One other branch: a t + b v solves 2 a <t, v> + b <v, v> = 0, since the known tangent t is the other root.
     across = basis[:, 0]
-    residual = left[: len(rows.lengths), rank]
-    mixed = residual @ _second(curve, u, rows.lengths, tangent, across)
-    own = residual @ _second(curve, u, rows.lengths, across, across)
+    residual = left[: len(system.divisors), rank]
+    mixed = residual @ _second_derivative(curve, u, system.divisors, tangent, across)
+    own = residual @ _second_derivative(curve, u, system.divisors, across, across)
     mixture = -own * tangent + 2.0 * mixed * across
     size = float(linalg.norm(mixture))
     if abs(mixed) <= 1e-3 * abs(own) or size == 0.0:
@@ -46,7 +54,7 @@ def _directions(curve: Curve, u: Array, fixed: Array, tangent: Array) -> list[Ar
     return [mixture / size]
 
 
-def _second(curve: Curve, u: Array, lengths: Array, along: Array, other: Array) -> Array:
+def _second_derivative(curve: Curve, u: Array, lengths: Array, along: Array, other: Array) -> Array:
     """Return the second derivative of the equations along two directions, by central differences."""
     width = 1e-5
     ends = []
@@ -56,17 +64,19 @@ def _second(curve: Curve, u: Array, lengths: Array, along: Array, other: Array) 
     return np.asarray((ends[0] - ends[1]) / (2.0 * width) / lengths)
 
 
-def _depart(curve: Curve, u: Array, fixed: Array, direction: Array, length: float) -> Point | None:
+def _point_along(
+    curve: Curve, u: Array, symmetries: Array, direction: Array, length: float
+) -> CurvePoint | None:
     """Return the point of the curve in the plane across `direction`, or None where there is none."""
     guess = u + length * direction
     try:
-        point = curve.point(guess, Plane(direction, u, length, fixed))
-    except (Stuck, Outside):
+        point = curve.point(guess, Plane(direction, u, length, symmetries))
+    except (CorrectorStuck, OutsideDomain):
         return None
     return point if linalg.norm(point.u - guess) < 0.5 * length else None
 
 
-def _known(point: Point, u: Array, tangents: list[Array], found: list[Point]) -> bool:
+def _is_known(point: CurvePoint, u: Array, tangents: list[Array], found: list[CurvePoint]) -> bool:
     """Whether a point lies on the branch we came along, or is among those that are found."""
     out = (point.u - u) / linalg.norm(point.u - u)
     near = [linalg.norm(out - tangent) < 0.05 for tangent in tangents]

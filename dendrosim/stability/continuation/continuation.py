@@ -18,12 +18,18 @@ from dendrosim.errors import (
     ShapeError,
     UnknownNameError,
 )
-from dendrosim.stability.continuation.arclength import Curve, Outside, Plane, Point, Stuck
-from dendrosim.stability.continuation.branch import KINDS, Bifurcation, Branch
-from dendrosim.stability.continuation.branch_switching import departures
+from dendrosim.stability.continuation.arclength import (
+    CorrectorStuck,
+    Curve,
+    CurvePoint,
+    OutsideDomain,
+    Plane,
+)
+from dendrosim.stability.continuation.branch import BIFURCATION_KINDS, Bifurcation, Branch
+from dendrosim.stability.continuation.branch_switching import find_other_branches
 from dendrosim.stability.continuation.corners import round_corner
-from dendrosim.stability.continuation.crossings import Step, crossings
-from dendrosim.stability.continuation.poles import FAR, UNBOUNDED, through_infinity
+from dendrosim.stability.continuation.crossings import Step, find_crossings
+from dendrosim.stability.continuation.poles import FAR, UNBOUNDED, cross_pole
 from dendrosim.stability.fixed_points.fixed_point import fixed_point
 from dendrosim.stability.spectrum.spectrum import sort_eigenvalues
 from dendrosim.stability.vector_field.flow import Flow, check_flow
@@ -64,7 +70,7 @@ def continuation(
     min_step: float = 1e-6,
     max_points: int = 500,
     tolerance: float = 1e-8,
-    events: Iterable[str] = KINDS,
+    events: Iterable[str] = BIFURCATION_KINDS,
 ) -> Branch:
     """Follow an equilibrium from `start` to `stop` of a parameter, round folds, and find its bifurcations.
 
@@ -119,12 +125,12 @@ def continuation(
         raise ParameterError(
             f"{parameter} cannot be followed from {start:g} to {stop:g}; give two different values"
         )
-    settings = _settings(step, max_step, min_step, max_points, tolerance, events)
-    curve, first = _first(field, parameter, start, stop, point, direction)
-    return _branch(curve, first, settings)
+    settings = _read_settings(step, max_step, min_step, max_points, tolerance, events)
+    curve, first = _find_start(field, parameter, start, stop, point, direction)
+    return _trace(curve, first, settings)
 
 
-def _settings(
+def _read_settings(
     step: float | None,
     max_step: float | None,
     min_step: float,
@@ -143,19 +149,19 @@ def _settings(
     if not 1e-13 <= tolerance <= 1e-2:
         raise ParameterError(f"tolerance must lie between 1e-13 and 0.01, not {tolerance:g}")
     kinds = frozenset([events] if isinstance(events, str) else events)
-    for kind in sorted(kinds - set(KINDS)):
-        raise UnknownNameError("kind of bifurcation", kind, KINDS)
+    for kind in sorted(kinds - set(BIFURCATION_KINDS)):
+        raise UnknownNameError("kind of bifurcation", kind, BIFURCATION_KINDS)
     return Settings(length, longest, min_step, max_points, tolerance, kinds)
 
 
-def _first(
+def _find_start(
     field: Flow,
     parameter: str,
     start: float,
     stop: float,
     point: Any,
     direction: ArrayLike | None,
-) -> tuple[Curve, Point]:
+) -> tuple[Curve, CurvePoint]:
     """Return the curve and its point at `start`."""
     flow = field.at(parameter, start)
     guess = read_numbers("point", field.start if point is None else getattr(point, "x", point))
@@ -170,13 +176,13 @@ def _first(
             if along.shape != (flow.size,) or not np.any(along):
                 raise ShapeError(f"direction must be {flow.size} numbers, not all zero: {along}")
             onward = np.append(along / curve.scale, 0.0)
-        return curve, Point(curve, curve.scaled(found, start), onward / np.linalg.norm(onward))
+        return curve, CurvePoint(curve, curve.scaled(found, start), onward / np.linalg.norm(onward))
     except NotConvergedError as error:
         where = f"{parameter} cannot be followed from {start:g}"
         raise NotConvergedError(
             f"{where}: {error}", point=error.point, where=error.where
         ) from error
-    except Outside as error:
+    except OutsideDomain as error:
         raise NonFiniteError(f"{parameter} cannot be followed from {start:g}: {error}") from error
 
 
@@ -189,21 +195,23 @@ def _equilibrium(curve: Curve, flow: Flow, guess: Array) -> Array:
         normal = np.append(np.zeros(flow.size), 1.0)
         try:
             found, _ = curve.correct(u, Plane(normal, u, 0.0, curve.symmetries(u)))
-        except (Stuck, Outside):
+        except (CorrectorStuck, OutsideDomain):
             found = u
         if found is u:
             raise
         return curve.state(found)
 
 
-def _branch(curve: Curve, first: Point, settings: Settings) -> Branch:
-    points, marks, message = _follow(curve, first, settings)
+def _trace(curve: Curve, first: CurvePoint, settings: Settings) -> Branch:
+    points, bifurcations, message = _follow(curve, first, settings)
 
-    def switching(mark: Bifurcation) -> tuple[Branch, ...]:
-        starts = departures(curve, mark, max(1e-3, settings.min_step))
-        return tuple(_branch(curve, point, settings) for point in starts)
+    def switching(bifurcation: Bifurcation) -> tuple[Branch, ...]:
+        starts = find_other_branches(curve, bifurcation, max(1e-3, settings.min_step))
+        return tuple(_trace(curve, point, settings) for point in starts)
 
-    modes = [sort_eigenvalues(np.append(p.modes, np.zeros(p.fixed.shape[1]))) for p in points]
+    modes = [
+        sort_eigenvalues(np.append(p.eigenvalues, np.zeros(p.symmetries.shape[1]))) for p in points
+    ]
     eigenvalues = np.full((len(points), max(map(len, modes))), np.nan, dtype=complex)
     for row, found in zip(eigenvalues, modes, strict=True):
         row[: len(found)] = found
@@ -213,115 +221,116 @@ def _branch(curve: Curve, first: Point, settings: Settings) -> Branch:
         states=np.array([curve.state(p.u) for p in points]),
         labels=tuple(curve.field.labels),
         units=tuple(curve.field.units),
-        stable=np.array([bool(np.all(p.modes.real < -p.noise)) for p in points]),
+        stable=np.array([bool(np.all(p.eigenvalues.real < -p.rounding)) for p in points]),
         unstable=np.array([p.unstable for p in points]),
         eigenvalues=eigenvalues,
-        bifurcations=tuple(mark for mark in marks if mark.kind in settings.events),
+        bifurcations=tuple(b for b in bifurcations if b.kind in settings.events),
         message=message,
         switching=switching,
     )
 
 
 def _follow(
-    curve: Curve, first: Point, settings: Settings
-) -> tuple[list[Point], list[Bifurcation], str]:
+    curve: Curve, first: CurvePoint, settings: Settings
+) -> tuple[list[CurvePoint], list[Bifurcation], str]:
     """Follow the curve from its first point until there is a reason to stop."""
-    points, marks = [first], list[Bifurcation]()
+    points, bifurcations = [first], list[Bifurcation]()
     length = settings.step
     name = curve.parameter
     while len(points) < settings.max_points:
         left = points[-1]
         here = f"{name} = {curve.value(left.u):.9g}"
-        length = min(length, _longest(left, settings.max_step))
+        length = min(length, _longest_step(left, settings.max_step))
         try:
-            step = _step(curve, left, length)
-            new, refined = crossings(step, settings.tolerance)
-        except (Stuck, Outside) as error:
+            step = _take_step(curve, left, length)
+            new, refined = find_crossings(step, settings.tolerance)
+        except (CorrectorStuck, OutsideDomain) as error:
             length *= 0.5
             if length >= settings.min_step:
                 continue
             corner = round_corner(curve, left, settings.min_step)
             if corner is not None:
-                marks += corner[0]
+                bifurcations += corner[0]
                 points.append(corner[1])
                 length = settings.step
                 continue
-            why = "left the domain" if isinstance(error, Outside) else "step below min_step"
-            return points, marks, f"{why} at {here}: {error}"
-        marks += new
+            why = "left the domain" if isinstance(error, OutsideDomain) else "step below min_step"
+            return points, bifurcations, f"{why} at {here}: {error}"
+        bifurcations += new
         points += [*refined, step.last.point]
         right = step.last.point
         if np.linalg.norm(right.u[:-1]) > FAR:
             if np.linalg.norm(right.u[:-1]) > UNBOUNDED:
                 end = f"{name} = {curve.value(right.u):.9g}"
-                return points, marks, f"the equilibrium runs to infinity at {end}"
-            if (leap := through_infinity(step, settings.tolerance, settings.max_step)) is not None:
+                return points, bifurcations, f"the equilibrium runs to infinity at {end}"
+            if (leap := cross_pole(step, settings.tolerance, settings.max_step)) is not None:
                 point, crossed = leap
                 points.append(point)
-                marks += crossed
+                bifurcations += crossed
                 continue
         if (where := step.last.point.position) >= 1.0 - EDGE:
-            return points, marks, f"reached {name} = {curve.stop:g}"
+            return points, bifurcations, f"reached {name} = {curve.stop:g}"
         if where <= EDGE:
             how = "turned back and left" if first.position <= EDGE else "left"
-            return points, marks, f"{name} {how} its range at {name} = {curve.start:g}"
+            return points, bifurcations, f"{name} {how} its range at {name} = {curve.start:g}"
         length = max(length, step.last.offset) if len(refined) else length
-        length *= _growth(step)
+        length *= _step_growth(step)
     return (
         points,
-        marks,
+        bifurcations,
         f"max_points = {settings.max_points} reached at {name} = {curve.value(points[-1].u):.9g}",
     )
 
 
-def _step(curve: Curve, left: Point, length: float) -> Step:
-    """Return one step of a given length, cut where it leaves the range; raises Stuck where it is too long."""
-    plane = Plane(left.tangent, left.u, length, left.fixed)
+def _take_step(curve: Curve, left: CurvePoint, length: float) -> Step:
+    """Return one step of a given length, cut where it leaves the range;
+    raises CorrectorStuck where it is too long."""
+    plane = Plane(left.tangent, left.u, length, left.symmetries)
     guess = left.u + length * left.tangent
     right = curve.point(guess, plane)
     if length > CORNER:
-        if _bend(left, right) < STRAIGHT:
-            raise Stuck("the curve bends too sharply")
-        size = _size(left)
-        away, along = _local(right.u - guess, size), _local(right.u - left.u, size)
+        if _cosine(left, right) < STRAIGHT:
+            raise CorrectorStuck("the curve bends too sharply")
+        size = _growth_of_states(left)
+        away, along = _balanced(right.u - guess, size), _balanced(right.u - left.u, size)
         if np.linalg.norm(away) > 0.5 * np.linalg.norm(along):
-            raise Stuck("Newton leads to another branch")
+            raise CorrectorStuck("Newton leads to another branch")
     step = Step(curve, left, right, length)
     for edge, sign in ((0.0, -1.0), (1.0, 1.0)):
         if sign * (right.position - edge) > EDGE:
             if sign * (left.position - edge) >= -EDGE:
                 if sign * left.tangent[-1] < 0.0 and length > CORNER:
-                    raise Stuck("the curve turns round within the step")
+                    raise CorrectorStuck("the curve turns round within the step")
                 return step
             return step.cut(edge)
     return step
 
 
-def _size(point: Point) -> float:
+def _growth_of_states(point: CurvePoint) -> float:
     """How far the states have grown beyond their size at the start, at least 1."""
     return max(1.0, float(np.linalg.norm(point.u[:-1])))
 
 
-def _local(u: Array, size: float) -> Array:
+def _balanced(u: Array, size: float) -> Array:
     """Return a direction in units of what the states have grown to, so that they do not outweigh the parameter."""
     return np.append(u[:-1] / size, u[-1])
 
 
-def _bend(left: Point, right: Point) -> float:
+def _cosine(left: CurvePoint, right: CurvePoint) -> float:
     """Cosine between the tangents at two points."""
-    one, two = (_local(point.tangent, _size(left)) for point in (left, right))
+    one, two = (_balanced(point.tangent, _growth_of_states(left)) for point in (left, right))
     return float(one @ two / (np.linalg.norm(one) * np.linalg.norm(two)))
 
 
-def _longest(point: Point, max_step: float) -> float:
+def _longest_step(point: CurvePoint, max_step: float) -> float:
     """Return the longest step from a point: in the parameter, and in the states as a share of their size."""
-    local = _local(point.tangent, 2.0 * _size(point))
+    local = _balanced(point.tangent, 2.0 * _growth_of_states(point))
     return max_step / max(abs(local[-1]), float(np.linalg.norm(local[:-1])))
 
 
-def _growth(step: Step) -> float:
+def _step_growth(step: Step) -> float:
     """How much longer the next step may be: less where Newton was slow or the curve bends."""
-    bend = _bend(step.left, step.last.point)
+    bend = _cosine(step.left, step.last.point)
     if step.last.point.iterations > 5 or bend < 0.95:
         return 0.7
     return 1.5 if step.last.point.iterations <= 4 and bend > 0.98 else 1.0

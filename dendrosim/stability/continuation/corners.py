@@ -8,9 +8,15 @@ import numpy as np
 from scipy import sparse
 
 from dendrosim.arrays import Array
-from dendrosim.stability.continuation.arclength import Curve, Outside, Plane, Point, Stuck
+from dendrosim.stability.continuation.arclength import (
+    CorrectorStuck,
+    Curve,
+    CurvePoint,
+    OutsideDomain,
+    Plane,
+)
 from dendrosim.stability.continuation.branch import Bifurcation
-from dendrosim.stability.continuation.crossings import Bracket, Spot, Step, classified
+from dendrosim.stability.continuation.crossings import Bracket, Step, StepPoint, classify
 
 CLOSE = 1e-8
 """How near to the corner, along the curve and in scaled units, its near side is followed."""
@@ -20,35 +26,35 @@ BEHIND = 1e-7
 
 
 def round_corner(
-    curve: Curve, left: Point, length: float
-) -> tuple[list[Bifurcation], Point] | None:
+    curve: Curve, left: CurvePoint, length: float
+) -> tuple[list[Bifurcation], CurvePoint] | None:
     """Return what happens at a corner at most `length` ahead, and a point behind it; None where there is none."""
-    near = _nearest(curve, left, length)
+    near = _approach_corner(curve, left, length)
     beyond = near.u + 2.0 * length * near.tangent
     try:
-        before, after = _matrix(curve, near.u), _matrix(curve, beyond)
+        before, after = _dense_jacobian(curve, near.u), _dense_jacobian(curve, beyond)
         jump = float(np.linalg.norm(after - before))
         if jump <= 1e-6 * float(np.linalg.norm(before)):
             return None
-        tangent = curve.tangent(beyond, near.fixed, near.tangent)
+        tangent = curve.tangent(beyond, near.symmetries, near.tangent)
         for onward in (tangent, -tangent):
-            there = _matrix(curve, near.u + BEHIND * onward)
+            there = _dense_jacobian(curve, near.u + BEHIND * onward)
             if float(np.linalg.norm(there - after)) < 0.5 * jump:
-                plane = Plane(onward, near.u, BEHIND, near.fixed)
+                plane = Plane(onward, near.u, BEHIND, near.symmetries)
                 behind = curve.point(near.u + BEHIND * onward, plane)
-                return _marks(curve, near, behind), behind
-    except (Stuck, Outside):
+                return _bifurcations_at_corner(curve, near, behind), behind
+    except (CorrectorStuck, OutsideDomain):
         return None
     return None
 
 
-def _nearest(curve: Curve, left: Point, length: float) -> Point:
+def _approach_corner(curve: Curve, left: CurvePoint, length: float) -> CurvePoint:
     """Return the last point before the corner."""
     while length > CLOSE:
-        plane = Plane(left.tangent, left.u, length, left.fixed)
+        plane = Plane(left.tangent, left.u, length, left.symmetries)
         try:
             point = curve.point(left.u + length * left.tangent, plane)
-        except (Stuck, Outside):
+        except (CorrectorStuck, OutsideDomain):
             length *= 0.5
             continue
         if point.tangent @ left.tangent < 0.9:
@@ -58,19 +64,19 @@ def _nearest(curve: Curve, left: Point, length: float) -> Point:
     return left
 
 
-def _matrix(curve: Curve, u: Array) -> Array:
+def _dense_jacobian(curve: Curve, u: Array) -> Array:
     found = curve.jacobian(u)
     return np.asarray(found.toarray() if sparse.issparse(found) else found)
 
 
-def _marks(curve: Curve, near: Point, behind: Point) -> list[Bifurcation]:
-    low, high = Spot(0.0, near), Spot(0.0, behind)
+def _bifurcations_at_corner(
+    curve: Curve, near: CurvePoint, behind: CurvePoint
+) -> list[Bifurcation]:
+    low, high = StepPoint(0.0, near), StepPoint(0.0, behind)
     if low.signature == high.signature:
         return []
     turned = low.signature[1] != high.signature[1]
     step = Step(curve, near, behind, BEHIND)
-    found = classified(step, Bracket(low, high, near, turned))
+    found = classify(step, Bracket(low, high, near, turned))
     # Without a change of stability a corner at which the parameter turns is still no branch point.
-    return [
-        mark for mark in found if mark.kind != "branch point" or near.unstable != behind.unstable
-    ]
+    return [b for b in found if b.kind != "branch point" or near.unstable != behind.unstable]

@@ -14,7 +14,7 @@ from scipy import linalg, sparse
 from scipy.sparse.linalg import eigs
 
 from dendrosim.arrays import Complex
-from dendrosim.stability.continuation.arclength import EXACT, Curve, Plane, Point
+from dendrosim.stability.continuation.arclength import EXACT, Curve, CurvePoint, Plane
 from dendrosim.stability.continuation.branch import Bifurcation
 
 DEPTH = 6
@@ -34,11 +34,11 @@ DENSE = 2000
 """States from which the eigenvector of a sparse Jacobian comes from shifted inverses."""
 
 
-class Spot(NamedTuple):
+class StepPoint(NamedTuple):
     """A point of the curve and how far it lies along the tangent at the start of the step."""
 
     offset: float
-    point: Point
+    point: CurvePoint
 
     @property
     def signature(self) -> tuple[int, bool]:
@@ -52,28 +52,28 @@ class Bracket(NamedTuple):
     `turned` says whether the parameter turns back there.
     """
 
-    low: Spot
-    high: Spot
-    middle: Point
+    low: StepPoint
+    high: StepPoint
+    middle: CurvePoint
     turned: bool
 
 
 class Step:
     """The piece of the curve from `left` to `right`, by distance along the tangent at `left`."""
 
-    def __init__(self, curve: Curve, left: Point, right: Point, length: float) -> None:
+    def __init__(self, curve: Curve, left: CurvePoint, right: CurvePoint, length: float) -> None:
         self.curve, self.left = curve, left
-        self.first, self.last = Spot(0.0, left), Spot(length, right)
+        self.first, self.last = StepPoint(0.0, left), StepPoint(length, right)
 
-    def at(self, offset: float, low: Spot, high: Spot) -> Spot:
-        """Return the spot at `offset`, between two that are known."""
+    def at(self, offset: float, low: StepPoint, high: StepPoint) -> StepPoint:
+        """Return the point at `offset`, between two that are known."""
         share = (offset - low.offset) / (high.offset - low.offset)
         guess = (1.0 - share) * low.point.u + share * high.point.u
-        plane = Plane(self.left.tangent, self.left.u, offset, self.left.fixed)
-        return Spot(offset, self.curve.point(guess, plane))
+        plane = Plane(self.left.tangent, self.left.u, offset, self.left.symmetries)
+        return StepPoint(offset, self.curve.point(guess, plane))
 
-    def middle(self, low: Spot, high: Spot) -> Spot:
-        """Return the spot half way between two."""
+    def middle(self, low: StepPoint, high: StepPoint) -> StepPoint:
+        """Return the point half way between two."""
         return self.at(0.5 * (low.offset + high.offset), low, high)
 
     def cut(self, position: float) -> "Step":
@@ -85,35 +85,37 @@ class Step:
             share = (position - low.point.position) / gap
             share = min(max(share, 0.02), 0.98) if high.offset - low.offset > 1e-3 else share
             offset = low.offset + share * (high.offset - low.offset)
-            spot = self.at(offset, low, high)
-            miss = spot.point.position - position
+            found = self.at(offset, low, high)
+            miss = found.point.position - position
             if abs(miss) <= 1e-13 or not low.offset < offset < high.offset:
                 break
-            low, high = (low, spot) if (miss > 0) == above else (spot, high)
-        return Step(self.curve, self.left, spot.point, spot.offset)
+            low, high = (low, found) if (miss > 0) == above else (found, high)
+        return Step(self.curve, self.left, found.point, found.offset)
 
 
-def crossings(step: Step, tolerance: float) -> tuple[list[Bifurcation], list[Point]]:
+def find_crossings(step: Step, tolerance: float) -> tuple[list[Bifurcation], list[CurvePoint]]:
     """Return the bifurcations within a step, in order, and the points at which it was refined.
 
     `tolerance` is the width of the interval that is wanted, as a fraction of the range of the parameter.
     """
-    found: list[tuple[Spot, Spot]] = []
-    refined: list[Point] = []
+    found: list[tuple[StepPoint, StepPoint]] = []
+    refined: list[CurvePoint] = []
     for low, high in _search(step, step.first, step.last, tolerance, 0, refined):
-        if found and _together(found[-1], (low, high), tolerance):
+        if found and _are_one_crossing(found[-1], (low, high), tolerance):
             low = found.pop()[0]
         found.append((low, high))
-    marks: list[Bifurcation] = []
+    bifurcations: list[Bifurcation] = []
     for low, high in found:
         if low.signature == high.signature:
             continue  # nothing but rounding
         turned = low.signature[1] != high.signature[1]
-        marks += classified(step, Bracket(low, high, step.middle(low, high).point, turned))
-    return marks, sorted(refined, key=lambda point: float(step.left.tangent @ point.u))
+        bifurcations += classify(step, Bracket(low, high, step.middle(low, high).point, turned))
+    return bifurcations, sorted(refined, key=lambda point: float(step.left.tangent @ point.u))
 
 
-def _together(one: tuple[Spot, Spot], two: tuple[Spot, Spot], tolerance: float) -> bool:
+def _are_one_crossing(
+    one: tuple[StepPoint, StepPoint], two: tuple[StepPoint, StepPoint], tolerance: float
+) -> bool:
     """Whether two brackets are one crossing that rounding has pulled apart."""
     gap = two[0].offset - one[1].offset
     apart = two[0].point.position - one[1].point.position
@@ -121,13 +123,18 @@ def _together(one: tuple[Spot, Spot], two: tuple[Spot, Spot], tolerance: float) 
 
 
 def _search(
-    step: Step, low: Spot, high: Spot, tolerance: float, depth: int, refined: list[Point]
-) -> Iterator[tuple[Spot, Spot]]:
+    step: Step,
+    low: StepPoint,
+    high: StepPoint,
+    tolerance: float,
+    depth: int,
+    refined: list[CurvePoint],
+) -> Iterator[tuple[StepPoint, StepPoint]]:
     """Yield brackets in which the signature changes."""
     changed = low.signature != high.signature
     if changed and high.offset - low.offset <= tolerance:
         yield low, high
-    elif changed or (depth < DEPTH and _suspicious(low, high)):
+    elif changed or (depth < DEPTH and _may_cross_between(low, high)):
         middle = step.middle(low, high)
         if not low.offset < middle.offset < high.offset:
             yield low, high
@@ -138,56 +145,58 @@ def _search(
         yield from _search(step, middle, high, tolerance, depth + 1, refined)
 
 
-def _suspicious(low: Spot, high: Spot) -> bool:
+def _may_cross_between(low: StepPoint, high: StepPoint) -> bool:
     """Whether a sorted real part with one sign at both ends may have the other in between."""
     left, right = low.point, high.point
-    if len(left.modes) != len(right.modes):
+    if len(left.eigenvalues) != len(right.eigenvalues):
         return False
-    noise = 100.0 * max(left.noise, right.noise)
-    ahead, behind = left.modes.real, right.modes.real
-    alike = (ahead * behind > 0) & (np.minimum(np.abs(ahead), np.abs(behind)) > noise)
+    rounding = 100.0 * max(left.rounding, right.rounding)
+    ahead, behind = left.eigenvalues.real, right.eigenvalues.real
+    alike = (ahead * behind > 0) & (np.minimum(np.abs(ahead), np.abs(behind)) > rounding)
     if not np.any(alike):
         return False
     length = high.offset - low.offset
-    onward = (ahead + length * left.speeds) * ahead < 0
-    back = (behind - length * right.speeds) * behind < 0
+    onward = (ahead + length * left.eigenvalue_speeds) * ahead < 0
+    back = (behind - length * right.eigenvalue_speeds) * behind < 0
     return bool(np.any(alike & (onward | back)))
 
 
-def classified(step: Step, bracket: Bracket) -> list[Bifurcation]:
+def classify(step: Step, bracket: Bracket) -> list[Bifurcation]:
     """Return what happens in a bracket: one bifurcation, or one for each frequency that crosses in it."""
     low, high, middle = bracket.low.point, bracket.high.point, bracket.middle
     few, many = sorted((low.unstable, high.unstable))
-    modes = middle.modes
+    modes = middle.eigenvalues
     # Not of this point alone, where all eigenvalues may vanish.
-    size = max(float(np.max(np.abs(point.modes))) for point in (middle, step.left, step.last.point))
+    size = max(
+        float(np.max(np.abs(point.eigenvalues))) for point in (middle, step.left, step.last.point)
+    )
     critical = modes[few:many] if many > few else modes[[int(np.argmin(np.abs(modes)))]]
     turning = np.abs(critical.imag) > np.maximum(REAL * size, 100.0 * np.abs(critical.real))
     jumped = False
-    if many > few and len(low.modes) == len(high.modes):
-        gap = np.minimum(np.abs(low.modes.real), np.abs(high.modes.real))[few:many]
+    if many > few and len(low.eigenvalues) == len(high.eigenvalues):
+        gap = np.minimum(np.abs(low.eigenvalues.real), np.abs(high.eigenvalues.real))[few:many]
         jumped = bool(np.max(gap) > JUMP * size)
-    marks = []
-    for group in _groups(critical[turning], 1e-6 * size):
-        marks.append(_mark("kink" if jumped else "hopf", step, bracket, group))
+    bifurcations = []
+    for group in _split_by_frequency(critical[turning], 1e-6 * size):
+        bifurcations.append(_make_bifurcation("kink" if jumped else "hopf", step, bracket, group))
     if not np.all(turning):
         kind = "branch point"
         if bracket.turned and many > few:
             kind = "fold"
         elif jumped:
             kind = "kink"
-        marks.append(_mark(kind, step, bracket, critical[~turning]))
-    return marks
+        bifurcations.append(_make_bifurcation(kind, step, bracket, critical[~turning]))
+    return bifurcations
 
 
-def _groups(critical: Complex, width: float) -> list[Complex]:
+def _split_by_frequency(critical: Complex, width: float) -> list[Complex]:
     """Split complex eigenvalues by frequency."""
     ordered = critical[np.argsort(np.abs(critical.imag))]
     breaks = np.flatnonzero(np.diff(np.abs(ordered.imag)) > width) + 1
     return [group for group in np.split(ordered, breaks) if len(group)]
 
 
-def _mark(kind: str, step: Step, bracket: Bracket, group: Complex) -> Bifurcation:
+def _make_bifurcation(kind: str, step: Step, bracket: Bracket, group: Complex) -> Bifurcation:
     curve, middle = step.curve, bracket.middle
     # The eigenvalue that stands for the group: nearest to the axis, of a pair the upper one.
     nearest = min(group, key=lambda mode: (abs(mode.real), -mode.imag))
@@ -217,30 +226,34 @@ def _interval(step: Step, bracket: Bracket, value: float) -> tuple[float, float]
     ends = [bracket.low.point.u, bracket.high.point.u]
     if bracket.turned:
         length = bracket.high.offset - bracket.low.offset
-        for spot, sign in ((bracket.low, 1.0), (bracket.high, -1.0)):
-            tangent = spot.point.tangent
-            ends.append(spot.point.u + sign * length / (tangent @ normal) * tangent)
+        for end, sign in ((bracket.low, 1.0), (bracket.high, -1.0)):
+            tangent = end.point.tangent
+            ends.append(end.point.u + sign * length / (tangent @ normal) * tangent)
     values = [curve.value(u) for u in ends] + [value]
     # How well a point of the curve is known.
     slack = 8.0 * EXACT * abs(curve.stop - curve.start)
     return min(values) - slack, max(values) + slack
 
 
-def _eigenvector(curve: Curve, point: Point, eigenvalue: complex) -> Complex:
+def _eigenvector(curve: Curve, point: CurvePoint, eigenvalue: complex) -> Complex:
     """Return the eigenvector of the eigenvalue nearest to a given one, shape (n,), of length 1."""
-    jacobian, fixed = curve.jacobian(point.u), point.fixed
-    if sparse.issparse(jacobian) and not fixed.shape[1] and jacobian.shape[0] > DENSE:
+    jacobian, symmetries = curve.jacobian(point.u), point.symmetries
+    if sparse.issparse(jacobian) and not symmetries.shape[1] and jacobian.shape[0] > DENSE:
         start = np.ones(jacobian.shape[0])  # the default would be random
         found = eigs(jacobian.tocsc(), k=1, sigma=eigenvalue + JUMP * REAL, v0=start)[1][:, 0]
     else:
         full = jacobian.toarray() if sparse.issparse(jacobian) else jacobian
         # J is zero along the symmetries: on the rest Z, which completes their basis, it is Z'JZ.
-        rest = linalg.qr(fixed)[0][:, fixed.shape[1] :] if fixed.shape[1] else np.eye(len(full))
+        rest = (
+            linalg.qr(symmetries)[0][:, symmetries.shape[1] :]
+            if symmetries.shape[1]
+            else np.eye(len(full))
+        )
         values, vectors = linalg.eig(rest.T @ full @ rest)
         index = int(np.argmin(np.abs(values - eigenvalue)))
         found = rest @ vectors[:, index]
-        if fixed.shape[1] and abs(eigenvalue.imag) > 0.0:
-            found = found + fixed @ (fixed.T @ full @ found) / values[index]
+        if symmetries.shape[1] and abs(eigenvalue.imag) > 0.0:
+            found = found + symmetries @ (symmetries.T @ full @ found) / values[index]
     found = found * curve.scale
     largest = found[int(np.argmax(np.abs(found)))]
     found = found * (np.conj(largest) / abs(largest))

@@ -9,9 +9,15 @@ from scipy import linalg, sparse
 from scipy.sparse.linalg import splu
 
 from dendrosim.arrays import Array
-from dendrosim.stability.continuation.arclength import SETTLED, Curve, Outside, Point, Stuck
+from dendrosim.stability.continuation.arclength import (
+    SETTLED,
+    CorrectorStuck,
+    Curve,
+    CurvePoint,
+    OutsideDomain,
+)
 from dendrosim.stability.continuation.branch import Bifurcation
-from dendrosim.stability.continuation.crossings import Bracket, Spot, Step, classified
+from dendrosim.stability.continuation.crossings import Bracket, Step, StepPoint, classify
 
 FAR = 30.0
 """States this many times their size at the start may be on their way to infinity."""
@@ -20,43 +26,45 @@ UNBOUNDED = 1e8
 """States this many times their size at the start are not followed further."""
 
 
-def through_infinity(
+def cross_pole(
     step: Step, tolerance: float, reach: float
-) -> tuple[Point, list[Bifurcation]] | None:
+) -> tuple[CurvePoint, list[Bifurcation]] | None:
     """Return the first point beyond a pole near the end of a step, and what crosses there; None without a pole.
 
     At a pole the states double at half the distance, and have the other sign beyond. `tolerance` and `reach` are
     fractions of the range: how well the pole is located, and how far it may lie.
     """
     curve, left, right = step.curve, step.left, step.last.point
-    pole = _pole(left, right)
+    pole = _extrapolate_pole(left, right)
     gap = pole - right.position
     onward = np.sign(right.tangent[-1])
     if not 0.0 < gap * onward <= reach or not 0.0 < pole + gap < 1.0:
         return None
     try:
-        beyond = _equilibrium(curve, _scaled(right, -1.0, pole + gap), right)
+        beyond = _equilibrium(curve, _scale_states(right, -1.0, pole + gap), right)
         for factor in (-1.0, 2.0, -2.0):
-            there = _equilibrium(curve, _scaled(right, factor, pole - gap / factor), right)
-            if not _multiple(right.u[:-1], there.u[:-1], factor):
+            there = _equilibrium(curve, _scale_states(right, factor, pole - gap / factor), right)
+            if not _is_multiple(right.u[:-1], there.u[:-1], factor):
                 return None
         near, far = right, beyond
         while near.unstable != far.unstable and abs(far.position - near.position) > tolerance:
             middle = 0.5 * (near.position + far.position)
             share = (right.position - pole) / (middle - pole) if middle != pole else 1e12
-            point = _equilibrium(curve, _scaled(right, share, middle), right)
+            point = _equilibrium(curve, _scale_states(right, share, middle), right)
             if point.unstable == right.unstable:
                 near = point
             else:
                 far = point
-    except (Stuck, Outside):
+    except (CorrectorStuck, OutsideDomain):
         return None
     if near.unstable == far.unstable:
         return beyond, []
-    return beyond, classified(step, Bracket(Spot(0.0, near), Spot(1.0, far), near, turned=False))
+    return beyond, classify(
+        step, Bracket(StepPoint(0.0, near), StepPoint(1.0, far), near, turned=False)
+    )
 
 
-def _pole(left: Point, right: Point) -> float:
+def _extrapolate_pole(left: CurvePoint, right: CurvePoint) -> float:
     """Where 1/|x|, a straight line near a pole, reaches zero."""
     along = right.u[:-1] / linalg.norm(right.u[:-1])
     inverse = [1.0 / float(along @ point.u[:-1]) for point in (left, right)]
@@ -66,11 +74,11 @@ def _pole(left: Point, right: Point) -> float:
     return left.position + share * (right.position - left.position)
 
 
-def _scaled(point: Point, factor: float, position: float) -> Array:
+def _scale_states(point: CurvePoint, factor: float, position: float) -> Array:
     return np.append(factor * point.u[:-1], position)
 
 
-def _equilibrium(curve: Curve, guess: Array, from_: Point) -> Point:
+def _equilibrium(curve: Curve, guess: Array, from_: CurvePoint) -> CurvePoint:
     """Return the equilibrium at the parameter of a guess, with the tangent along that of another point."""
     u = guess.copy()
     for _ in range(8):
@@ -81,13 +89,13 @@ def _equilibrium(curve: Curve, guess: Array, from_: Point) -> Point:
             else:
                 step = np.linalg.solve(jacobian, right)
         except (RuntimeError, np.linalg.LinAlgError) as error:
-            raise Stuck("the Jacobian is singular") from error
+            raise CorrectorStuck("the Jacobian is singular") from error
         u[:-1] += step
         if linalg.norm(step) <= SETTLED * linalg.norm(u):
-            return Point(curve, u, from_.tangent)
-    raise Stuck("Newton does not converge far out")
+            return CurvePoint(curve, u, from_.tangent)
+    raise CorrectorStuck("Newton does not converge far out")
 
 
-def _multiple(here: Array, there: Array, factor: float) -> bool:
+def _is_multiple(here: Array, there: Array, factor: float) -> bool:
     """Whether some states are nearly a multiple of others."""
     return bool(linalg.norm(there - factor * here) < 0.2 * linalg.norm(factor * here))

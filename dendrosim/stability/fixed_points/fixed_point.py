@@ -11,8 +11,13 @@ from numpy.typing import ArrayLike
 from dendrosim.arrays import Array, Complex
 from dendrosim.errors import NotConvergedError, ParameterError, ShapeError
 from dendrosim.stability.fixed_points.linear_solver import factorise
-from dendrosim.stability.fixed_points.newton import Attempt, Rules, deflated, newton
-from dendrosim.stability.fixed_points.scaling import Scaled, rescaled
+from dendrosim.stability.fixed_points.newton import (
+    Attempt,
+    ConvergenceRules,
+    deflated_newton,
+    newton,
+)
+from dendrosim.stability.fixed_points.scaling import ScaledFlow, rescale_jacobian
 from dendrosim.stability.spectrum.spectrum import Spectrum, Verdict, spectrum
 from dendrosim.stability.vector_field.flow import Flow, check_flow
 from dendrosim.stability.vector_field.number_arguments import read_number, read_numbers
@@ -22,7 +27,7 @@ from dendrosim.units import as_whole_number
 if TYPE_CHECKING:
     from dendrosim.results.result import Result
 
-SAME = 1e-6
+SAME_POINT = 1e-6
 """Distance, relative to the scale, and relative difference of eigenvalues up to which two points are one."""
 
 
@@ -105,7 +110,7 @@ class FixedPoint:
 
         1e16 and more is normal where equilibria form a family.
         """
-        return factorise(rescaled(self.flow.jacobian(self.x), self.scale)).condition
+        return factorise(rescale_jacobian(self.flow.jacobian(self.x), self.scale)).condition
 
     @cached_property
     def kinks(self) -> list[str]:
@@ -121,19 +126,19 @@ class FixedPoint:
                 f" after {self.iterations} iterations, stuck at {self.stuck}"
             )
         parts = [f"{self.verdict} fixed point with residual {self.residual:.2g}"]
-        parts[0] += f" after {_counted(self.iterations, 'iteration')}"
+        parts[0] += f" after {_count(self.iterations, 'iteration')}"
         if self.spectrum.symmetry_zeros:
             parts.append(
-                f"{_counted(self.spectrum.symmetry_zeros, 'zero mode')} of symmetries ignored"
+                f"{_count(self.spectrum.symmetry_zeros, 'zero mode')} of symmetries ignored"
             )
         if self.spectrum.further_zeros:
-            parts.append(_counted(self.spectrum.further_zeros, "further zero eigenvalue"))
+            parts.append(_count(self.spectrum.further_zeros, "further zero eigenvalue"))
         if self.kinks:
             parts.append("on a corner of " + ", ".join(self.kinks))
         if self.others:
-            parts.append(_counted(len(self.others), "further point") + " found")
+            parts.append(_count(len(self.others), "further point") + " found")
         if self.failures:
-            parts.append(_counted(len(self.failures), "start") + " failed")
+            parts.append(_count(len(self.failures), "start") + " failed")
         return "; ".join(parts)
 
 
@@ -188,7 +193,7 @@ def fixed_point(
         Something that is no vector field, or a number that is not of its kind or range.
     """
     check_flow(flow)
-    begin = np.atleast_2d(_numbers(flow, start))
+    begin = np.atleast_2d(_start_states(flow, start))
     if begin.ndim != 2 or begin.shape[1] != flow.size:
         raise ShapeError(f"start must have {flow.size} numbers in a row, not shape {begin.shape}")
     as_whole_number("starts", starts, 1)
@@ -197,23 +202,25 @@ def fixed_point(
     as_whole_number("seed", seed)
     if not read_number("tolerance", tolerance) > 0.0:
         raise ParameterError(f"tolerance is {tolerance}; it must be positive")
-    sizes = _scale(flow, begin[0], scale)
-    scaled = Scaled(flow, sizes)
-    rules = Rules(np.ones(flow.size), tolerance, max_iterations)
+    sizes = _state_scales(flow, begin[0], scale)
+    scaled = ScaledFlow(flow, sizes)
+    rules = ConvergenceRules(np.ones(flow.size), tolerance, max_iterations)
     random = np.random.default_rng(seed)
     rows = list(begin / sizes)
     while len(rows) < starts:
         rows.append(rows[0] + random.standard_normal(flow.size))
     with np.errstate(all="ignore"):  # what is not finite is told apart
         attempts = [newton(scaled, row, rules) for row in rows]
-    points = _distinct(scaled, [a for a in attempts if a.converged])
-    failures = [_failure(flow, f"start {i}", a) for i, a in enumerate(attempts) if not a.converged]
+    points = _add_distinct(scaled, [a for a in attempts if a.converged])
+    failures = [
+        _describe_failure(flow, f"start {i}", a) for i, a in enumerate(attempts) if not a.converged
+    ]
     if not points:
         finite = [a for a in attempts if np.isfinite(a.relative)] or attempts
-        best = _point(scaled, min(finite, key=lambda a: a.relative))
+        best = _make_point(scaled, min(finite, key=lambda a: a.relative))
         best = replace(best, failures=tuple(failures))
         raise NotConvergedError(
-            f"no fixed point found from {_counted(len(rows), 'start')}: {failures[0]};"
+            f"no fixed point found from {_count(len(rows), 'start')}: {failures[0]};"
             " give another start, or more starts",
             point=best,
             where=best.stuck,
@@ -223,10 +230,10 @@ def fixed_point(
     row = next(tries, None) if deflate else None
     while row is not None and len(points) < wanted:
         with np.errstate(all="ignore"):
-            attempt = deflated(scaled, row + 1e-3, rules, [p.x / sizes for p in points])
-        more = _distinct(scaled, [attempt], points) if attempt.converged else points
+            attempt = deflated_newton(scaled, row + 1e-3, rules, [p.x / sizes for p in points])
+        more = _add_distinct(scaled, [attempt], points) if attempt.converged else points
         if len(more) == len(points):
-            failures.append(_failure(flow, "deflation", attempt))
+            failures.append(_describe_failure(flow, "deflation", attempt))
             row = next(tries, None)
         points = more
     for point in points:
@@ -236,7 +243,7 @@ def fixed_point(
     return replace(points[0], failures=tuple(failures), others=tuple(points[1:]))
 
 
-def _numbers(flow: Flow, start: Any) -> Array:
+def _start_states(flow: Flow, start: Any) -> Array:
     if start is None:
         return flow.start
     final = getattr(
@@ -250,7 +257,7 @@ def _numbers(flow: Flow, start: Any) -> Array:
     return read_numbers("start", start)
 
 
-def _scale(flow: Flow, start: Array, scale: ArrayLike | None) -> Array:
+def _state_scales(flow: Flow, start: Array, scale: ArrayLike | None) -> Array:
     """Typical size of each state."""
     if scale is not None:
         given = read_numbers("scale", scale)
@@ -262,7 +269,7 @@ def _scale(flow: Flow, start: Array, scale: ArrayLike | None) -> Array:
     return scales_by_unit(flow.units, np.abs(start))
 
 
-def _point(scaled: Scaled, attempt: Attempt) -> FixedPoint:
+def _make_point(scaled: ScaledFlow, attempt: Attempt) -> FixedPoint:
     flow, x = scaled.flow, attempt.x * scaled.scale
     with np.errstate(all="ignore"):
         residual = float(np.max(np.abs(flow.f(x)), initial=0.0))
@@ -278,13 +285,13 @@ def _point(scaled: Scaled, attempt: Attempt) -> FixedPoint:
     )
 
 
-def _distinct(
-    scaled: Scaled, attempts: list[Attempt], known: list[FixedPoint] | None = None
+def _add_distinct(
+    scaled: ScaledFlow, attempts: list[Attempt], known: list[FixedPoint] | None = None
 ) -> list[FixedPoint]:
     """Add what is not there yet; of a symmetry orbit one point is enough."""
     points = list(known or [])
     for attempt in attempts:
-        new = _point(scaled, attempt)
+        new = _make_point(scaled, attempt)
         if not any(same_point(old, new) for old in points):
             points.append(new)
     return points
@@ -296,29 +303,29 @@ def same_point(one: FixedPoint, two: FixedPoint) -> bool:
     On an orbit the eigenvalues agree and, where the symmetry keeps lengths, so does |x|.
     """
     apart = np.abs(one.x - two.x) / (np.abs(one.x) + one.scale)
-    if np.max(apart, initial=0.0) <= SAME:
+    if np.max(apart, initial=0.0) <= SAME_POINT:
         return True
     bases = [point.flow.symmetries(point.x) for point in (one, two)]
     if not bases[0].shape[1] or bases[0].shape != bases[1].shape:
         return False
     lengths = [float(np.linalg.norm(point.x)) for point in (one, two)]
     across = [float(np.linalg.norm(b.T @ p.x)) for b, p in zip(bases, (one, two), strict=True)]
-    keeps = max(across) <= SAME * max(lengths)
-    if keeps and abs(lengths[0] - lengths[1]) > SAME * max(lengths):
+    keeps = max(across) <= SAME_POINT * max(lengths)
+    if keeps and abs(lengths[0] - lengths[1]) > SAME_POINT * max(lengths):
         return False
     first, second = one.spectrum.eigenvalues, two.spectrum.eigenvalues
     size = float(np.max(np.abs(first), initial=0.0))
-    return bool(np.allclose(first, second, rtol=0.0, atol=SAME * size))
+    return bool(np.allclose(first, second, rtol=0.0, atol=SAME_POINT * size))
 
 
-def _failure(flow: Flow, name: str, attempt: Attempt) -> str:
+def _describe_failure(flow: Flow, name: str, attempt: Attempt) -> str:
     if attempt.converged:
         return f"{name} led to a point that is known already"
     return (
         f"{name}: {attempt.reason} (residual {attempt.residual:.3g} of the typical size per second"
-        f" after {_counted(attempt.iterations, 'iteration')}, largest in {flow.labels[attempt.worst]})"
+        f" after {_count(attempt.iterations, 'iteration')}, largest in {flow.labels[attempt.worst]})"
     )
 
 
-def _counted(number: int, noun: str) -> str:
+def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -45,7 +45,7 @@ class Attempt:
 
 
 @dataclass(frozen=True)
-class Rules:
+class ConvergenceRules:
     """What counts as converged, and in which units corrections are measured."""
 
     scale: Array
@@ -57,21 +57,21 @@ class Rules:
         return float(np.max(np.abs(step) / (np.abs(x) + self.scale), initial=0.0))
 
 
-def newton(flow: Flow, start: Array, rules: Rules) -> Attempt:
+def newton(flow: Flow, start: Array, rules: ConvergenceRules) -> Attempt:
     """Search a fixed point from `start`; where the Jacobian is singular, by least-norm steps."""
     x, rates = start, _rates(flow, start)
     if not np.all(np.isfinite(rates)):
-        return _ended(flow, rules, x, 0, False, "dx/dt is not finite at the start")
+        return _finish(flow, rules, x, 0, False, "dx/dt is not finite at the start")
     factors: Factors | None = None
     damping, step = 1.0, np.zeros_like(x)
     for iteration in range(1, rules.max_iterations + 1):
         if factors is None:
             matrix = flow.jacobian(x)
-            if not _finite(matrix):
-                return _ended(flow, rules, x, iteration, False, "the Jacobian is not finite")
+            if not _is_finite(matrix):
+                return _finish(flow, rules, x, iteration, False, "the Jacobian is not finite")
             factors = None if flow.symmetries(x).shape[1] else factorise(matrix)
             if factors is None or factors.singular:
-                return least_norm(flow, x, rules, iteration)
+                return least_norm_newton(flow, x, rules, iteration)
             step = -factors.solve(rates)
         length = rules.length(step, x)
         while damping >= SMALLEST_DAMPING:
@@ -84,18 +84,18 @@ def newton(flow: Flow, start: Array, rules: Rules) -> Attempt:
                     break
             damping /= 2.0
         else:
-            return least_norm(flow, x, rules, iteration)
+            return least_norm_newton(flow, x, rules, iteration)
         x, rates = trial, trial_rates
         if damping == 1.0 and following <= rules.tolerance:
-            return _polished(flow, rules, x, correction, factors, matrix, iteration)
+            return _polish(flow, rules, x, correction, factors, matrix, iteration)
         if damping == 1.0 and following <= FAST * length:
             step = correction
         else:
             factors, damping = None, min(1.0, 4.0 * damping)
-    return _ended(flow, rules, x, rules.max_iterations, False, "the iterations ran out")
+    return _finish(flow, rules, x, rules.max_iterations, False, "the iterations ran out")
 
 
-def least_norm(flow: Flow, start: Array, rules: Rules, used: int = 0) -> Attempt:
+def least_norm_newton(flow: Flow, start: Array, rules: ConvergenceRules, used: int = 0) -> Attempt:
     """Search by Levenberg-Marquardt steps, orthogonal to the zero modes of symmetries.
 
     Of a family of equilibria the one next to the start is found.
@@ -104,15 +104,15 @@ def least_norm(flow: Flow, start: Array, rules: Rules, used: int = 0) -> Attempt
     extra = 1.0
     for iteration in range(used + 1, rules.max_iterations + 1):
         matrix = flow.jacobian(x)
-        if not _finite(matrix):
-            return _ended(flow, rules, x, iteration, False, "the Jacobian is not finite")
+        if not _is_finite(matrix):
+            return _finish(flow, rules, x, iteration, False, "the Jacobian is not finite")
         basis = flow.symmetries(x)
         reduced = matrix
         if basis.shape[1]:
             reduced = matrix.toarray() if sp.issparse(matrix) else matrix
             reduced = reduced - (reduced @ basis) @ basis.T
         weight = float(np.max(rules.scale)) + np.zeros_like(x) if basis.shape[1] else rules.scale
-        relative, _ = _relative(matrix, x, rates, rules)
+        relative, _ = _relative_residual(matrix, x, rates, rules)
         while True:
             step = least_norm_step(reduced, rates, extra * relative, weight)
             trial = x + step
@@ -124,18 +124,20 @@ def least_norm(flow: Flow, start: Array, rules: Rules, used: int = 0) -> Attempt
             if not length > rules.tolerance:
                 done = relative <= rules.tolerance
                 reason = "" if done else "the residual has a minimum there that is not zero"
-                return _ended(flow, rules, x, iteration, done, reason)
+                return _finish(flow, rules, x, iteration, done, reason)
             extra = max(4.0 * extra, 1e-12 / max(relative, 1e-300))
         x, rates = trial, trial_rates
         extra = max(extra / 8.0, 1e-3)
         if rules.length(step, x) <= rules.tolerance:
-            relative, _ = _relative(matrix, x, rates, rules)
+            relative, _ = _relative_residual(matrix, x, rates, rules)
             if relative <= rules.tolerance:
-                return _ended(flow, rules, x, iteration, True, "")
-    return _ended(flow, rules, x, rules.max_iterations, False, "the iterations ran out")
+                return _finish(flow, rules, x, iteration, True, "")
+    return _finish(flow, rules, x, rules.max_iterations, False, "the iterations ran out")
 
 
-def deflated(flow: Flow, start: Array, rules: Rules, known: Sequence[Array]) -> Attempt:
+def deflated_newton(
+    flow: Flow, start: Array, rules: ConvergenceRules, known: Sequence[Array]
+) -> Attempt:
     """Search from `start` a fixed point other than the known ones.
 
     Newton's step for M(x) f(x), M = prod (1/|x - x_i|^2 + 1), is Newton's step for f times a number.
@@ -143,11 +145,11 @@ def deflated(flow: Flow, start: Array, rules: Rules, known: Sequence[Array]) -> 
     x = start
     for iteration in range(1, rules.max_iterations + 1):
         rates, matrix = _rates(flow, x), flow.jacobian(x)
-        if not (np.all(np.isfinite(rates)) and _finite(matrix)):
-            return _ended(flow, rules, x, iteration, False, "dx/dt is not finite")
+        if not (np.all(np.isfinite(rates)) and _is_finite(matrix)):
+            return _finish(flow, rules, x, iteration, False, "dx/dt is not finite")
         factors = factorise(matrix)
         if factors.singular:
-            relative, _ = _relative(matrix, x, rates, rules)
+            relative, _ = _relative_residual(matrix, x, rates, rules)
             step = least_norm_step(matrix, rates, min(relative, 1e3), rules.scale)
         else:
             step = -factors.solve(rates)
@@ -160,7 +162,7 @@ def deflated(flow: Flow, start: Array, rules: Rules, known: Sequence[Array]) -> 
             return newton(flow, x, rules)
         step = step / (1.0 - slope) if slope != 1.0 else step
         x = x + step * min(1.0, LARGEST_STEP / max(rules.length(step, x), 1e-300))
-    return _ended(flow, rules, x, rules.max_iterations, False, "the iterations ran out")
+    return _finish(flow, rules, x, rules.max_iterations, False, "the iterations ran out")
 
 
 def _rates(flow: Flow, x: Array) -> Array:
@@ -168,11 +170,13 @@ def _rates(flow: Flow, x: Array) -> Array:
         return np.asarray(flow.f(x), dtype=float)
 
 
-def _finite(matrix: JacobianMatrix) -> bool:
+def _is_finite(matrix: JacobianMatrix) -> bool:
     return bool(np.all(np.isfinite(matrix.data if sp.issparse(matrix) else matrix)))
 
 
-def _relative(matrix: JacobianMatrix, x: Array, rates: Array, rules: Rules) -> tuple[float, int]:
+def _relative_residual(
+    matrix: JacobianMatrix, x: Array, rates: Array, rules: ConvergenceRules
+) -> tuple[float, int]:
     """Largest |f_i| relative to sum_j |J_ij| (|x_j| + scale_j), and its index.
 
     Where that sum is less than a millionth of the largest (in units of the scale), a millionth counts instead.
@@ -186,9 +190,9 @@ def _relative(matrix: JacobianMatrix, x: Array, rates: Array, rules: Rules) -> t
     return float(ratios[worst]), worst
 
 
-def _polished(
+def _polish(
     flow: Flow,
-    rules: Rules,
+    rules: ConvergenceRules,
     x: Array,
     step: Array,
     factors: Factors,
@@ -205,17 +209,17 @@ def _polished(
         if rules.length(following, trial) > 0.5 * rules.length(step, x):
             break
         x, step = trial, following
-    ended = _ended(flow, rules, x, iteration, True, "", matrix)
+    ended = _finish(flow, rules, x, iteration, True, "", matrix)
     if ended.relative <= max(rules.tolerance, 1e-10):
         return ended
-    return _ended(
+    return _finish(
         flow, rules, x, iteration, False, "the corrections vanish but the residual does not"
     )
 
 
-def _ended(
+def _finish(
     flow: Flow,
-    rules: Rules,
+    rules: ConvergenceRules,
     x: Array,
     iterations: int,
     converged: bool,
@@ -228,7 +232,7 @@ def _ended(
     relative, worst = np.nan, 0
     if np.all(np.isfinite(rates)):
         matrix = flow.jacobian(x) if matrix is None else matrix
-        relative, worst = _relative(matrix, x, rates, rules)
+        relative, worst = _relative_residual(matrix, x, rates, rules)
     else:
         worst = int(np.argmax(~np.isfinite(rates)))
     return Attempt(x, converged, iterations, residual, relative, worst, reason)

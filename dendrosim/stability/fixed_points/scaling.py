@@ -10,7 +10,7 @@ from dendrosim.arrays import AnyArray, Array
 from dendrosim.stability.vector_field.flow import Flow, JacobianMatrix
 
 
-class Scaled(Flow):
+class ScaledFlow(Flow):
     """dy/dt of y = x / scale."""
 
     def __init__(self, flow: Flow, scale: Array) -> None:
@@ -26,14 +26,14 @@ class Scaled(Flow):
         return self.flow.f(x * self.scale) / self.scale
 
     def jacobian(self, x: Array) -> JacobianMatrix:
-        return rescaled(self.flow.jacobian(x * self.scale), self.scale)
+        return rescale_jacobian(self.flow.jacobian(x * self.scale), self.scale)
 
     def parameter_derivative(self, x: Array, name: str) -> Array:
         slope: Array = self.flow.parameter_derivative(x * self.scale, name)
         return slope / self.scale
 
-    def at(self, name: str, value: float) -> "Scaled":
-        return Scaled(self.flow.at(name, value), self.scale)
+    def at(self, name: str, value: float) -> "ScaledFlow":
+        return ScaledFlow(self.flow.at(name, value), self.scale)
 
     def symmetries(self, x: Array) -> Array:
         basis: Any = self.flow.symmetries(x * self.scale)
@@ -42,7 +42,7 @@ class Scaled(Flow):
         return np.asarray(np.linalg.qr(basis / self.scale[:, None])[0])
 
 
-def rescaled(matrix: JacobianMatrix, scale: Array) -> JacobianMatrix:
+def rescale_jacobian(matrix: JacobianMatrix, scale: Array) -> JacobianMatrix:
     """Return a Jacobian in units of `scale`."""
     if np.all(scale == scale.flat[0] if scale.size else True):
         return matrix

@@ -23,7 +23,9 @@ ROUNDS = 6
 """Shifts tried, each closer to the right edge."""
 
 
-def rightmost(matrix: sp.csr_array, count: int, seed: int = 0) -> tuple[Complex, Complex]:
+def rightmost_eigenvalues(
+    matrix: sp.csr_array, count: int, seed: int = 0
+) -> tuple[Complex, Complex]:
     """Return the `count` rightmost eigenvalues, and some of those of largest modulus, to about a thousandth.
 
     Each search is repeated from another start vector; all vectors found span one subspace, from which the
@@ -52,10 +54,10 @@ def rightmost(matrix: sp.csr_array, count: int, seed: int = 0) -> tuple[Complex,
     if whole := len(first) >= wanted:
         second, more = _arnoldi(matrix, wanted + 2, "LR", random)
         whole = len(second) >= wanted
-        values, vectors = _ritz(matrix, np.hstack([vectors, more]), norm)
-    if not (whole and _same(first, values, wanted, norm)):
+        values, vectors = _ritz_pairs(matrix, np.hstack([vectors, more]), norm)
+    if not (whole and _agree(first, values, wanted, norm)):
         height = float(np.max(np.abs(np.concatenate([values, largest]).imag), initial=0.0))
-        values = _inverted(matrix, wanted, height, vectors, norm, random)
+        values = _search_inverted(matrix, wanted, height, vectors, norm, random)
     if len(values) < wanted:
         raise NotConvergedError(
             f"only {len(values)} of the {wanted} rightmost eigenvalues of {n} coupled states converged: ask for"
@@ -64,7 +66,7 @@ def rightmost(matrix: sp.csr_array, count: int, seed: int = 0) -> tuple[Complex,
     return values[:wanted], largest
 
 
-def _inverted(
+def _search_inverted(
     matrix: sp.csr_array,
     wanted: int,
     height: float,
@@ -74,29 +76,29 @@ def _inverted(
 ) -> Complex:
     """The rightmost eigenvalues by maps with factors, the pole each time closer to the edge."""
     number = wanted + 2
-    values, vectors = _ritz(matrix, vectors, norm)
-    edge = float(values[0].real) if len(values) else _edge(matrix)
+    values, vectors = _ritz_pairs(matrix, vectors, norm)
+    edge = float(values[0].real) if len(values) else _gershgorin_bound(matrix)
     width = float(edge - values[:wanted][-1].real) if len(values) > 1 else 0.1 * norm
     for _ in range(ROUNDS):
         width = max(width, 1e-12 * norm)
-        near = _mapped(matrix, edge + 0.3 * width, None, number, random)
-        old, (values, vectors) = values, _ritz(matrix, np.hstack([vectors, near]), norm)
+        near = _transformed_eigenvectors(matrix, edge + 0.3 * width, None, number, random)
+        old, (values, vectors) = values, _ritz_pairs(matrix, np.hstack([vectors, near]), norm)
         if not len(values):
             width *= 0.1
             continue
         edge, width = float(values[0].real), float(values[0].real - values[:wanted][-1].real)
-        if _same(old, values, wanted, norm):
+        if _agree(old, values, wanted, norm):
             reach = max(height, 2.0 * width, 1e-3 * norm)
             middle = float(values[:wanted][-1].real)
-            far = _mapped(matrix, middle + reach, middle - reach, number, random)
-            old, (values, vectors) = values, _ritz(matrix, np.hstack([vectors, far]), norm)
-            if _same(old, values, wanted, norm):
+            far = _transformed_eigenvectors(matrix, middle + reach, middle - reach, number, random)
+            old, (values, vectors) = values, _ritz_pairs(matrix, np.hstack([vectors, far]), norm)
+            if _agree(old, values, wanted, norm):
                 break
             edge, width = float(values[0].real), float(values[0].real - values[:wanted][-1].real)
     return values
 
 
-def _edge(matrix: sp.csr_array) -> float:
+def _gershgorin_bound(matrix: sp.csr_array) -> float:
     """A number that no real part of an eigenvalue exceeds: Gershgorin's discs, by rows and by columns."""
     diagonal, sizes = matrix.diagonal(), abs(matrix)
     edges = (np.max(diagonal - np.abs(diagonal) + sizes.sum(axis=axis)) for axis in (0, 1))
@@ -120,7 +122,7 @@ def _arnoldi(
     return np.asarray(values, dtype=np.complex128), np.asarray(vectors, dtype=np.complex128)
 
 
-def _mapped(
+def _transformed_eigenvectors(
     matrix: sp.csr_array,
     pole: float,
     zero: float | None,
@@ -143,7 +145,7 @@ def _mapped(
     )[1]
 
 
-def _ritz(matrix: sp.csr_array, vectors: Complex, norm: float) -> tuple[Complex, Complex]:
+def _ritz_pairs(matrix: sp.csr_array, vectors: Complex, norm: float) -> tuple[Complex, Complex]:
     """Accurate eigenpairs of `matrix` in the span of `vectors`, by descending real part."""
     if not vectors.shape[1]:
         return np.zeros(0, dtype=np.complex128), vectors
@@ -156,7 +158,7 @@ def _ritz(matrix: sp.csr_array, vectors: Complex, norm: float) -> tuple[Complex,
     return values[chosen].astype(np.complex128), found[:, chosen]
 
 
-def _same(old: Complex, new: Complex, wanted: int, norm: float) -> bool:
+def _agree(old: Complex, new: Complex, wanted: int, norm: float) -> bool:
     """Whether the rightmost real parts did not change."""
     first, second = (np.sort(v.real)[::-1][:wanted] for v in (old, new))
     if not len(first) == len(second) == wanted:

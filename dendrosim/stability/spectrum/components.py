@@ -25,7 +25,7 @@ def strong_components(matrix: JacobianMatrix) -> Integers:
     """Return the number of the strongly connected component of each state, shape (n,)."""
     if not sp.issparse(matrix):
         mask = np.asarray(matrix) != 0
-        if _all_reached(mask) and _all_reached(mask.T):
+        if _reaches_all(mask) and _reaches_all(mask.T):
             return np.zeros(len(mask), dtype=np.int64)
         matrix = sp.csr_array(mask)
     labels = connected_components(matrix, directed=True, connection="strong")[1]
@@ -54,12 +54,12 @@ def diagonal_blocks(matrix: JacobianMatrix, labels: Integers) -> Iterator[Jacobi
     ends = np.cumsum(sizes)
     for size in np.unique(sizes):
         chosen = np.flatnonzero(sizes == size)
-        members = order[(ends[chosen] - size)[:, None] + np.arange(size)]
+        components = order[(ends[chosen] - size)[:, None] + np.arange(size)]
         if size <= SMALL:
-            for part in np.array_split(members, -(-members.size * int(size) // STACK_SIZE)):
-                yield _stack(matrix, part)
+            for part in np.array_split(components, -(-components.size * int(size) // STACK_SIZE)):
+                yield _stack_blocks(matrix, part)
         else:
-            for states in members:
+            for states in components:
                 rows = matrix[states] if sp.issparse(matrix) else None
                 yield rows[:, states] if rows is not None else matrix[np.ix_(states, states)]
 
@@ -74,7 +74,7 @@ def dense_eigenvalues(block: JacobianMatrix) -> Complex:
     return np.asarray(values, dtype=np.complex128)
 
 
-def _all_reached(mask: Booleans) -> bool:
+def _reaches_all(mask: Booleans) -> bool:
     """Whether every state is reached from state 0 along the entries of `mask`."""
     unseen = np.ones(len(mask), dtype=np.bool_)
     unseen[:1] = False
@@ -86,15 +86,15 @@ def _all_reached(mask: Booleans) -> bool:
     return not unseen.any()
 
 
-def _stack(matrix: JacobianMatrix, members: Integers) -> Array:
-    """Blocks of the components whose states are the rows of `members`, shape (blocks, m, m)."""
+def _stack_blocks(matrix: JacobianMatrix, components: Integers) -> Array:
+    """Blocks of the components whose states are the rows of `components`, shape (blocks, m, m)."""
     if not sp.issparse(matrix):
-        return np.asarray(matrix)[members[:, :, None], members[:, None, :]]
-    count, size = members.shape
+        return np.asarray(matrix)[components[:, :, None], components[:, None, :]]
+    count, size = components.shape
     block = np.full(matrix.shape[0], -1, dtype=np.int64)
     place = np.zeros(matrix.shape[0], dtype=np.int64)
-    block[members] = np.arange(count)[:, None]
-    place[members] = np.arange(size)
+    block[components] = np.arange(count)[:, None]
+    place[components] = np.arange(size)
     entries = matrix.tocoo()
     rows, columns = entries.coords
     inside = (block[rows] >= 0) & (block[rows] == block[columns])

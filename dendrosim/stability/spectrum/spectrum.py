@@ -15,7 +15,7 @@ import scipy.sparse as sp
 
 from dendrosim.arrays import Array, Complex
 from dendrosim.errors import NonFiniteError, ShapeError
-from dendrosim.stability.spectrum.arnoldi import rightmost
+from dendrosim.stability.spectrum.arnoldi import rightmost_eigenvalues
 from dendrosim.stability.spectrum.components import (
     dense_eigenvalues,
     diagonal_blocks,
@@ -144,12 +144,12 @@ def spectrum(
     NonFiniteError
         An entry is infinite or not a number.
     """
-    matrix = _checked(jacobian)
+    matrix = _check_matrix(jacobian)
     size = matrix.shape[0]
     basis = np.zeros((size, 0)) if symmetries is None else np.asarray(symmetries, dtype=float)
     if basis.ndim != 2 or len(basis) != size:
         raise ShapeError(f"symmetries must have {size} rows, one for each state, not {basis.shape}")
-    zero_modes = _null_part(matrix, basis)
+    zero_modes = _zero_modes(matrix, basis)
     zeros = zero_modes.shape[1]
     if zeros and size <= DENSE_LIMIT:
         found, extra = _eigenvalues(quotient(matrix, zero_modes), count)
@@ -204,7 +204,7 @@ def quotient(matrix: JacobianMatrix, basis: Array) -> Array:
     return dense[np.ix_(kept, kept)]
 
 
-def _checked(jacobian: JacobianMatrix) -> JacobianMatrix:
+def _check_matrix(jacobian: JacobianMatrix) -> JacobianMatrix:
     matrix = sp.csr_array(jacobian) if sp.issparse(jacobian) else np.asarray(jacobian, dtype=float)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         raise ShapeError(f"a Jacobian must be square, not of shape {matrix.shape}")
@@ -213,7 +213,7 @@ def _checked(jacobian: JacobianMatrix) -> JacobianMatrix:
     return matrix
 
 
-def _null_part(matrix: JacobianMatrix, basis: Array) -> Array:
+def _zero_modes(matrix: JacobianMatrix, basis: Array) -> Array:
     """Orthonormal basis of what `matrix` maps to zero within the span of `basis`."""
     if not basis.shape[1]:
         return basis
@@ -229,7 +229,7 @@ def _eigenvalues(matrix: JacobianMatrix, count: int | None) -> tuple[Complex, Co
         states = block.shape[-1]
         large = states > (DENSE_LIMIT if count is None else ARNOLDI_FROM)
         if large and sp.issparse(block):
-            right, largest = rightmost(block, count or DEFAULT_COUNT)
+            right, largest = rightmost_eigenvalues(block, count or DEFAULT_COUNT)
             found.append(right)
             extra.append(largest)
         else:

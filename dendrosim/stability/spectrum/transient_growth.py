@@ -69,7 +69,7 @@ def numerical_abscissa(jacobian: JacobianMatrix, scale: ArrayLike | None = None)
     ParameterError
         A scale is not positive.
     """
-    matrix = _scaled(jacobian, scale)
+    matrix = _scale_matrix(jacobian, scale)
     parts = diagonal_blocks(matrix, _weak_components(matrix))
     return max((_growth_rate(part) for part in parts), default=-np.inf)
 
@@ -79,7 +79,7 @@ def propagator(jacobian: JacobianMatrix, time: float, scale: ArrayLike | None = 
 
     With `scale`, of the perturbation in these units: see `numerical_abscissa`.
     """
-    return np.asarray(scipy.linalg.expm(_dense(_scaled(jacobian, scale)) * time))
+    return np.asarray(scipy.linalg.expm(_dense(_scale_matrix(jacobian, scale)) * time))
 
 
 def transient_growth(
@@ -104,7 +104,7 @@ def transient_growth(
     scale : array, shape (n,), optional
         See `numerical_abscissa`.
     """
-    matrix = _scaled(jacobian, scale)
+    matrix = _scale_matrix(jacobian, scale)
     if symmetries is not None and symmetries.shape[1]:
         moved = symmetries if scale is None else symmetries / np.reshape(scale, (-1, 1))
         matrix = quotient(matrix, np.linalg.qr(moved)[0])
@@ -113,14 +113,14 @@ def transient_growth(
         for block in np.unique(part, axis=0) if part.ndim == 3 else [part]:
             if _growth_rate(block) <= 0.0:
                 continue
-            new = _growth_of(_dense(block))
+            new = _search_peak(_dense(block))
             bound = max(found.bound, new.bound)
             best = new if new.peak > found.peak else found
             found = TransientGrowth(best.peak, best.time, bound)
     return found
 
 
-def _growth_of(matrix: Array) -> TransientGrowth:
+def _search_peak(matrix: Array) -> TransientGrowth:
     """Of one part, with a positive numerical abscissa."""
     modes = spectrum(matrix)
     if modes.verdict == "unstable":
@@ -128,7 +128,7 @@ def _growth_of(matrix: Array) -> TransientGrowth:
     marginal = modes.verdict == "marginal"
 
     def level(time: float) -> float:
-        return float(np.log(max(_norm(scipy.linalg.expm(matrix * time)), 1e-300)))
+        return float(np.log(max(_largest_singular_value(scipy.linalg.expm(matrix * time)), 1e-300)))
 
     slow = np.abs(modes.eigenvalues.real)
     end = 1.0 / float(np.min(slow[slow > modes.tolerance], initial=np.linalg.norm(matrix)))
@@ -216,7 +216,7 @@ def _growth_rate(part: JacobianMatrix) -> float:
     return float(scipy.linalg.eigvalsh(symmetric, subset_by_index=(last, last))[0])
 
 
-def _norm(matrix: Array) -> float:
+def _largest_singular_value(matrix: Array) -> float:
     """Largest singular value."""
     if len(matrix) <= DENSE_NORM or not np.any(matrix):
         return float(np.linalg.norm(matrix, 2))
@@ -229,7 +229,7 @@ def _weak_components(matrix: JacobianMatrix) -> Integers:
     return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
 
 
-def _scaled(jacobian: JacobianMatrix, scale: ArrayLike | None) -> JacobianMatrix:
+def _scale_matrix(jacobian: JacobianMatrix, scale: ArrayLike | None) -> JacobianMatrix:
     """D^-1 J D with D = diag(scale)."""
     matrix = sp.csr_array(jacobian) if sp.issparse(jacobian) else np.asarray(jacobian, dtype=float)
     if scale is None:

@@ -21,11 +21,11 @@ from dendrosim.errors import DifferentiationError, ShapeError, UnknownMemberErro
 from dendrosim.protocol.phases import Block, Phase
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.stability.vector_field import jacobian as derivatives
-from dendrosim.stability.vector_field.compiled_equations import Formula, System
+from dendrosim.stability.vector_field.compiled_equations import CompiledEquations, Formula
 from dendrosim.stability.vector_field.evaluation import Evaluation, Numbers
 from dendrosim.stability.vector_field.flow import Flow
 from dendrosim.stability.vector_field.number_arguments import read_number, read_numbers
-from dendrosim.stability.vector_field.symmetry import Symmetries, symmetries
+from dendrosim.stability.vector_field.symmetry import Symmetries, find_symmetries
 from dendrosim.units import Quantity, unit, unit_name
 
 
@@ -47,7 +47,7 @@ class CircuitFlow(Flow):
 
     @cached_property
     def _symmetries(self) -> Symmetries:
-        return symmetries(self, self.circuit, self.shapes)
+        return find_symmetries(self, self.circuit, self.shapes)
 
     def symmetries(self, x: Array) -> Array:
         return self._symmetries.directions(self.circuit, self.shapes, x)
@@ -59,19 +59,19 @@ class CircuitFlow(Flow):
         return changed
 
 
-class Field(CircuitFlow):
+class CircuitField(CircuitFlow):
     """dx/dt = f(x) of a circuit; made by `vector_field`."""
 
     def __init__(
         self,
-        system: System,
+        equations: CompiledEquations,
         numbers: Numbers,
         samples: int,
         start: Mapping[str, Array],
         thresholds: Mapping[str, Formula],
     ) -> None:
-        self._system, self._numbers, self._thresholds = system, numbers, thresholds
-        self.circuit, self.samples = system.circuit, samples
+        self._equations, self._numbers, self._thresholds = equations, numbers, thresholds
+        self.circuit, self.samples = equations.circuit, samples
         self.shapes = {name: (array.shape[0], array.shape[1]) for name, array in start.items()}
         self.start = np.concatenate([np.ravel(array) for array in start.values()])
         self.units = [u for name in self.shapes for u in self._units(name)]
@@ -105,7 +105,7 @@ class Field(CircuitFlow):
 
     def evaluate(self, x: AnyArray) -> NamedArrays:
         """Return every variable of every population, subexpressions included, as `unpack` does."""
-        return {n: self._squeezed(n, a) for n, a in self._at(x).everything.items()}
+        return {n: self._squeezed(n, a) for n, a in self._evaluate_at(x).all_variables.items()}
 
     def _squeezed(self, name: str, array: AnyArray) -> AnyArray:
         return array[:, 0] if self.samples == 1 and is_variable(name) else array
@@ -119,9 +119,9 @@ class Field(CircuitFlow):
         parts = np.split(x, ends[:-1])
         return {n: p.reshape(s) for (n, s), p in zip(self.shapes.items(), parts, strict=True)}
 
-    def _at(self, x: AnyArray) -> Evaluation:
+    def _evaluate_at(self, x: AnyArray) -> Evaluation:
         parts = self._arrays(np.asarray(x))
-        return Evaluation(self._system, self._numbers, self.samples, self.shapes, parts)
+        return Evaluation(self._equations, self._numbers, self.samples, self.shapes, parts)
 
     def _label(self, name: str, row: int, column: int) -> str:
         single = is_variable(name) and self.samples == 1
@@ -145,12 +145,12 @@ class Field(CircuitFlow):
         own = [m.name for m in self.circuit.matrices if m.inverse_of is None]
         return {name: self._numbers.weights[name] for name in own if name not in self.shapes}
 
-    def spread(self, states: Array) -> NamedArrays:
+    def states_as_samples(self, states: Array) -> NamedArrays:
         """Return several states, (m, n), as samples side by side: arrays (units, m) by name."""
         ends = np.cumsum([rows for rows, _ in self.shapes.values()])
         return dict(zip(self.shapes, np.split(states.T, ends[:-1]), strict=True))
 
-    def protocol(self, duration: float, dt: float, batch: int) -> Protocol:
+    def resting_protocol(self, duration: float, dt: float, batch: int) -> Protocol:
         """Return the protocol that steps the same equations for some seconds, with constant inputs."""
         shared, drives = self._numbers.shared, self._numbers.drives
 
@@ -185,10 +185,10 @@ class Field(CircuitFlow):
     @property
     def parameters(self) -> Mapping[str, float]:  # type: ignore[override]
         """Parameters, gates and uniform inputs that the rates depend on, by the name that `at` takes."""
-        shared = {k: v for k, v in self._numbers.shared.items() if self._system.uses(k)}
+        shared = {k: v for k, v in self._numbers.shared.items() if self._equations.uses(k)}
         found = {k: float(v) for k, v in shared.items() if np.ndim(v) == 0}
         for path, drive in self._numbers.drives.items():
-            if path in self._system.driving and np.all(drive == drive.flat[0]):
+            if path in self._equations.dependencies and np.all(drive == drive.flat[0]):
                 found[path] = float(drive.flat[0])
         return found
 
@@ -202,7 +202,7 @@ class Field(CircuitFlow):
         found = {**known, **circuit.parameters}.get(name)
         return "1" if found is None else found.unit  # gates have none
 
-    def at(self, name: str, value: float) -> "Field":
+    def at(self, name: str, value: float) -> "CircuitField":
         self._check_parameter(name)
         numbers, value = self._numbers, read_number(f"parameter {name!r}", value)
         if name in numbers.drives:
@@ -219,28 +219,30 @@ class Field(CircuitFlow):
     # -- the contract -----------------------------------------------------------------------------
 
     def f(self, x: AnyArray) -> AnyArray:
-        at = self._at(x)
+        at = self._evaluate_at(x)
         return np.concatenate([at.rate(name).ravel() for name in self.shapes])
 
     def jacobian(self, x: Array) -> Any:
-        return derivatives.jacobian(self._at(np.asarray(x, dtype=float)))
+        return derivatives.jacobian(self._evaluate_at(np.asarray(x, dtype=float)))
 
     def partial_jacobian(self, x: Array, states: Collection[str]) -> Any:
         """Return the block of the Jacobian of some states by the same ones, in the order of `shapes`."""
-        return derivatives.jacobian(self._at(np.asarray(x, dtype=float)), states)
+        return derivatives.jacobian(self._evaluate_at(np.asarray(x, dtype=float)), states)
 
     def parameter_derivative(self, x: Array, name: str) -> Array:
         self._check_parameter(name)
-        return derivatives.by_parameter(self._at(np.asarray(x, dtype=float)), name)
+        return derivatives.parameter_derivative(self._evaluate_at(np.asarray(x, dtype=float)), name)
 
     def kinks(self, x: Array) -> list[str]:
-        at, found = self._at(np.asarray(x, dtype=float)), []
-        for path in (*self._system.order, *self.shapes):
-            formula = self._system.formulas.get(path) or self._system.rates.get(path)
+        at, found = self._evaluate_at(np.asarray(x, dtype=float)), []
+        for path in (*self._equations.order, *self.shapes):
+            formula = self._equations.formulas.get(path) or self._equations.rates.get(path)
             if formula is None:
                 continue
             plastic = not is_variable(path)
-            flags = formula.expression.at_corner(at.grid(path) if plastic else at.values(formula))
+            flags = formula.expression.at_corner(
+                at.plasticity_values(path) if plastic else at.values(formula)
+            )
             if plastic and np.ndim(flags) == 3:
                 flags = np.any(flags, axis=-1)
             shape = self.shapes[path] if plastic else at.shape(path)
@@ -250,9 +252,9 @@ class Field(CircuitFlow):
 
     def check(self, x: Array) -> None:
         """Raise DifferentiationError if a unit is above its threshold at x."""
-        at = self._at(np.asarray(x, dtype=float))
+        at = self._evaluate_at(np.asarray(x, dtype=float))
         for name, formula in self._thresholds.items():
-            above = formula.expression.value(at.values(formula, at.everything))
+            above = formula.expression.value(at.values(formula, at.all_variables))
             units = np.argwhere(np.broadcast_to(above, at.shape(f"{name}.")))
             if len(units):
                 text = self.circuit.population(name).threshold

@@ -17,7 +17,7 @@ from dendrosim.errors import DifferentiationError
 from dendrosim.stability.vector_field.expression import Expression
 from dendrosim.units import UNITS
 
-TIME = "t"
+TIME_SYMBOL = "t"
 POST, PRE = "_post", "_pre"
 
 CONSTANTS = {"pi": 3.141592653589793, "e": 2.718281828459045, "inf": float("inf")}
@@ -37,7 +37,7 @@ class Formula:
     constants: Mapping[str, float]
 
 
-class System:
+class CompiledEquations:
     """A circuit's equations.
 
     Parameters
@@ -57,7 +57,7 @@ class System:
         Fed variable to the projections into it.
     order : tuple of str
         Subexpressions and fed variables on which the rates depend, each after what it depends on.
-    readouts : tuple of str
+    full_order : tuple of str
         All subexpressions and fed variables likewise.
 
     Raises
@@ -76,16 +76,16 @@ class System:
                     continue
                 path = f"{population.name}.{name}"
                 text = inline(declared.expression, population.transfer, path)
-                formula = self.of_population(population, path, text)
+                formula = self.compile_for_population(population, path, text)
                 (self.rates if declared.kind == "state" else self.formulas)[path] = formula
         for name in unfrozen:
-            self.rates[name] = self._of_matrix(circuit.matrix(name))
+            self.rates[name] = self._compile_plasticity(circuit.matrix(name))
         self.feeds: dict[str, list[Projection]] = {}
         for projection in circuit.projections:
             self.feeds.setdefault(projection.target, []).append(projection)
         known = {*self.formulas, *self.feeds}
-        self.readouts = tuple(path for path in variable_order(circuit) if path in known)
-        self.order = tuple(path for path in self.readouts if path in self.driving)
+        self.full_order = tuple(path for path in variable_order(circuit) if path in known)
+        self.order = tuple(path for path in self.full_order if path in self.dependencies)
         for path in (*self.rates, *self.order):
             rule = self.rates.get(path) or self.formulas.get(path)
             if rule is not None:
@@ -100,11 +100,11 @@ class System:
         return any(key in f.numbers.values() for f in formulas)
 
     @cached_property
-    def driving(self) -> frozenset[str]:
+    def dependencies(self) -> frozenset[str]:
         """The variables on which the rates depend, states included."""
-        return frozenset(self._needed())
+        return frozenset(self._collect_dependencies())
 
-    def _needed(self) -> set[str]:
+    def _collect_dependencies(self) -> set[str]:
         found: set[str] = set()
         waiting = [p for f in self.rates.values() for p in f.variables.values()]
         while waiting:
@@ -117,26 +117,29 @@ class System:
             waiting += [p.source for p in self.feeds.get(path, ())]
         return found
 
-    def of_population(self, population: Population, path: str, text: str) -> Formula:
+    def compile_for_population(self, population: Population, path: str, text: str) -> Formula:
         """Return the formula of a text in the variables of a population."""
         local = {n: f"{population.name}.{n}" for n in population.variables}
-        return self._formula(population, path, text, local)
+        return self._compile_formula(population, path, text, local)
 
-    def _of_matrix(self, matrix: Matrix) -> Formula:
+    def _compile_plasticity(self, matrix: Matrix) -> Formula:
         post, pre = (self.circuit.population(n) for n in (matrix.post, matrix.pre))
         local = {f"{n}{POST}": f"{post.name}.{n}" for n in post.variables}
         local |= {f"{n}{PRE}": f"{pre.name}.{n}" for n in pre.variables}
         local[matrix.weight] = matrix.name
-        return self._formula(matrix, matrix.name, inline(matrix.rate, post.transfer), local)
+        return self._compile_formula(matrix, matrix.name, inline(matrix.rate, post.transfer), local)
 
-    def _formula(self, owner: Owner, path: str, text: str, local: Mapping[str, str]) -> Formula:
+    def _compile_formula(
+        self, owner: Owner, path: str, text: str, local: Mapping[str, str]
+    ) -> Formula:
         expression = Expression(text, local, path)
         variables, numbers, constants = {}, {}, {}
         for symbol in expression.symbols:
             if symbol in local:
                 variables[symbol] = local[symbol]
             elif (
-                symbol in (TIME, "dt") or symbol.removesuffix(POST).removesuffix(PRE) == LAST_SPIKE
+                symbol in (TIME_SYMBOL, "dt")
+                or symbol.removesuffix(POST).removesuffix(PRE) == LAST_SPIKE
             ):
                 numbers[symbol] = symbol.removesuffix(POST).removesuffix(PRE)
             elif symbol in owner.parameters:

@@ -21,16 +21,18 @@ from dendrosim.errors import DifferentiationError
 Values = Mapping[str, Any]
 """Of every symbol: a number or an array; all arrays of an expression broadcast."""
 
-_KEPT = 2048  # texts
+_CACHED_TEXTS = 2048  # texts
 _JUMPS = {"int": "truncation", "floor": "floor", "ceil": "ceil", "timestep": "a number of steps"}
 
 
-def _real(x: Any) -> Any:
+def _real_part(x: Any) -> Any:
     return np.real(x)
 
 
 def _clip(x: Any, low: Any, high: Any) -> Any:
-    return np.where(_real(x) < _real(low), low, np.where(_real(x) > _real(high), high, x))
+    return np.where(
+        _real_part(x) < _real_part(low), low, np.where(_real_part(x) > _real_part(high), high, x)
+    )
 
 
 def _exprel(x: Any) -> Any:
@@ -53,15 +55,15 @@ _FUNCTIONS: dict[str, Any] = {
     "exp": np.exp, "log": np.log, "log10": np.log10, "expm1": np.expm1, "log1p": np.log1p,
     "sqrt": np.sqrt, "arcsin": np.arcsin, "arccos": np.arccos, "arctan": np.arctan,
     "exprel": _exprel,
-    "abs": lambda x: np.where(_real(x) < 0, -x, x),
-    "sign": lambda x: np.sign(_real(x)),
+    "abs": lambda x: np.where(_real_part(x) < 0, -x, x),
+    "sign": lambda x: np.sign(_real_part(x)),
     "clip": _clip,
-    "int": lambda x: np.trunc(_real(x)) if np.asarray(x).dtype != bool else 1.0 * x,
-    "floor": lambda x: np.floor(_real(x)),
-    "ceil": lambda x: np.ceil(_real(x)),
+    "int": lambda x: np.trunc(_real_part(x)) if np.asarray(x).dtype != bool else 1.0 * x,
+    "floor": lambda x: np.floor(_real_part(x)),
+    "ceil": lambda x: np.ceil(_real_part(x)),
     # Brian2's own rule: a time just below a step's beginning belongs to that step.
     "timestep": lambda time, dt: np.floor((time + 1e-3 * dt) / dt),
-    "ds_real": _real, "ds_and": np.logical_and, "ds_or": np.logical_or, "ds_not": np.logical_not,
+    "ds_real": _real_part, "ds_and": np.logical_and, "ds_or": np.logical_or, "ds_not": np.logical_not,
 }  # fmt: skip
 
 
@@ -86,7 +88,7 @@ class Expression:
         tree = parse(text)
         self.symbols = frozenset(names(tree))
         self.variables = tuple(sorted(self.symbols & frozenset(variables)))
-        self._code = _compiled(text)
+        self._code = _compile(text)
 
     def value(self, values: Values) -> Any:
         """Return the value, a number or an array; complex where a symbol is."""
@@ -94,11 +96,11 @@ class Expression:
 
     def depends_on(self, symbol: str) -> bool:
         """Whether the derivative by a symbol is not zero everywhere."""
-        return symbol in self.symbols and _derivative(self._smooth.text, symbol) != 0
+        return symbol in self.symbols and _differentiate(self._smooth.text, symbol) != 0
 
     def partial(self, symbol: str, values: Values) -> Any:
         """Return the derivative by a symbol, a number or an array."""
-        arguments, function = _partial(self._smooth.text, symbol)
+        arguments, function = _compile_derivative(self._smooth.text, symbol)
         own = {n: eval(code, _FUNCTIONS, values) for n, code in self._smooth.switches.items()}
         return np.asarray(
             function(*(own[a] if a in own else values[a] for a in arguments)), dtype=float
@@ -112,13 +114,13 @@ class Expression:
         if not np.any(flagged):
             return False
         jumps: Any = False  # two corners may cancel, as those of softplus do
-        sides = [self._beside(values, sign) for sign in (-1, 1)]
+        sides = [self._move_beside(values, sign) for sign in (-1, 1)]
         for symbol in self.variables:
             left, right = (np.asarray(self.partial(symbol, side)) for side in sides)
             jumps = np.logical_or(jumps, abs(left - right) > 1e-5 * (1 + abs(left)))
         return np.logical_and(flagged, jumps)
 
-    def _beside(self, values: Values, sign: int) -> dict[str, Any]:
+    def _move_beside(self, values: Values, sign: int) -> dict[str, Any]:
         moved = {v: values[v] + sign * 1e-8 * (abs(values[v]) + 1e-3) for v in self.variables}
         return {**values, **moved}
 
@@ -128,10 +130,10 @@ class Expression:
 
     @cached_property
     def _smooth(self) -> "_Smooth":
-        switches = _Switches(frozenset(self.variables), self.where)
+        switches = _ReplaceSwitches(frozenset(self.variables), self.where)
         text = ast.unparse(switches.visit(parse(self.text)))
-        compiled = {name: _compiled(text) for name, text in switches.values.items()}
-        return _Smooth(text, compiled, [_compiled(c) for c in switches.corners])
+        compiled = {name: _compile(text) for name, text in switches.values.items()}
+        return _Smooth(text, compiled, [_compile(c) for c in switches.corners])
 
 
 @dataclass(frozen=True)
@@ -144,8 +146,8 @@ class _Smooth:
 
 
 # Layers share their texts, and so do fields of one circuit with other numbers: SymPy sees each text once.
-@lru_cache(_KEPT)
-def _symbolic(text: str) -> Any:
+@lru_cache(_CACHED_TEXTS)
+def _parse_symbolically(text: str) -> Any:
     from brian2.parsing.sympytools import str_to_sympy
 
     own = _own_exprel()
@@ -154,19 +156,19 @@ def _symbolic(text: str) -> Any:
     )
 
 
-@lru_cache(_KEPT)
-def _derivative(text: str, symbol: str) -> Any:
+@lru_cache(_CACHED_TEXTS)
+def _differentiate(text: str, symbol: str) -> Any:
     import sympy
 
-    return sympy.diff(_symbolic(text), sympy.Symbol(symbol, real=True))
+    return sympy.diff(_parse_symbolically(text), sympy.Symbol(symbol, real=True))
 
 
-@lru_cache(_KEPT)
-def _partial(text: str, symbol: str) -> tuple[list[str], Any]:
+@lru_cache(_CACHED_TEXTS)
+def _compile_derivative(text: str, symbol: str) -> tuple[list[str], Any]:
     """Return the names of the symbols of a derivative, and the function of them that computes it."""
     import sympy
 
-    derivative = _derivative(text, symbol)
+    derivative = _differentiate(text, symbol)
     symbols = sorted(derivative.free_symbols, key=lambda s: s.name)
     functions = {"ds_exprel": _exprel, "ds_exprel_slope": _exprel_slope}
     return [s.name for s in symbols], sympy.lambdify(symbols, derivative, [functions, "numpy"])
@@ -183,13 +185,13 @@ def _own_exprel() -> Any:
     return type("ds_exprel", (sympy.Function,), {"fdiff": slope, "nargs": 1})
 
 
-@lru_cache(_KEPT)
-def _compiled(text: str) -> Any:
-    tree = ast.Expression(_ForArrays().visit(parse(text)))
+@lru_cache(_CACHED_TEXTS)
+def _compile(text: str) -> Any:
+    tree = ast.Expression(_ElementWise().visit(parse(text)))
     return compile(ast.fix_missing_locations(tree), f"<{text}>", "eval")
 
 
-class _ForArrays(ast.NodeTransformer):
+class _ElementWise(ast.NodeTransformer):
     """Logic element by element; comparisons of real parts."""
 
     def visit_BoolOp(self, node: ast.BoolOp) -> ast.AST:
@@ -197,21 +199,21 @@ class _ForArrays(ast.NodeTransformer):
         name = "ds_and" if isinstance(node.op, ast.And) else "ds_or"
         result = node.values[0]
         for value in node.values[1:]:
-            result = _call(name, result, value)
+            result = _make_call(name, result, value)
         return result
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
         self.generic_visit(node)
-        return _call("ds_not", node.operand) if isinstance(node.op, ast.Not) else node
+        return _make_call("ds_not", node.operand) if isinstance(node.op, ast.Not) else node
 
     def visit_Compare(self, node: ast.Compare) -> ast.AST:
         self.generic_visit(node)
-        node.left = _call("ds_real", node.left)
-        node.comparators = [_call("ds_real", c) for c in node.comparators]
+        node.left = _make_call("ds_real", node.left)
+        node.comparators = [_make_call("ds_real", c) for c in node.comparators]
         return node
 
 
-class _Switches(ast.NodeTransformer):
+class _ReplaceSwitches(ast.NodeTransformer):
     """Put symbols in place of what is constant between its jumps; note where these are."""
 
     def __init__(self, variables: frozenset[str], where: str) -> None:
@@ -225,18 +227,18 @@ class _Switches(ast.NodeTransformer):
     def visit_Call(self, node: ast.Call) -> ast.AST:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         if name in ("int", "floor", "ceil", "timestep", "sign") and not self._varies(node):
-            return self._switch(ast.unparse(node))
+            return self._symbol_for(ast.unparse(node))
         if name == "int" and _is_condition(node.args[0]):
-            self._note(node.args[0])
-            return self._switch(ast.unparse(node))
+            self._record_condition(node.args[0])
+            return self._symbol_for(ast.unparse(node))
         if name in _JUMPS:
             raise DifferentiationError(
                 f"{self.where}: {ast.unparse(node)!r} ({_JUMPS[name]}) has no derivative; analyse a circuit "
                 "without it"
             )
         if name == "sign":
-            self._corner(node.args[0], parse("0.0"))
-            return self._switch(ast.unparse(node))
+            self._record_corner(node.args[0], parse("0.0"))
+            return self._symbol_for(ast.unparse(node))
         if name == "abs":
             return self._abs(node)
         if name == "sqrt":  # which Brian2 does not tell SymPy about
@@ -252,31 +254,31 @@ class _Switches(ast.NodeTransformer):
                 "a circuit without it"
             )
         if isinstance(node.op, ast.Mod | ast.FloorDiv):
-            return self._switch(ast.unparse(node))
+            return self._symbol_for(ast.unparse(node))
         return self.generic_visit(node)
 
     def _abs(self, node: ast.Call) -> ast.AST:
         (argument,) = node.args
         text = ast.unparse(argument)
-        self._corner(argument, parse("0.0"))
-        sign = self._switch(f"2*int({text} > 0) - 1")
+        self._record_corner(argument, parse("0.0"))
+        sign = self._symbol_for(f"2*int({text} > 0) - 1")
         return ast.BinOp(self.visit(copy.deepcopy(argument)), ast.Mult(), sign)
 
     def _clip(self, node: ast.Call) -> ast.AST:
         x, low, high = node.args
         texts = [f"({ast.unparse(a)})" for a in node.args]
-        self._corner(x, low)
-        self._corner(x, high)
+        self._record_corner(x, low)
+        self._record_corner(x, high)
         below = f"int({texts[0]} < {texts[1]})"
         above = f"int({texts[0]} > {texts[2]})*(1 - {below})"
         chosen = [f"1 - {below} - {above}", below, above]
         terms: list[ast.expr] = [
-            ast.BinOp(self.visit(copy.deepcopy(a)), ast.Mult(), self._switch(c))
+            ast.BinOp(self.visit(copy.deepcopy(a)), ast.Mult(), self._symbol_for(c))
             for a, c in zip(node.args, chosen, strict=True)
         ]
         return ast.BinOp(ast.BinOp(terms[0], ast.Add(), terms[1]), ast.Add(), terms[2])
 
-    def _switch(self, text: str) -> ast.expr:
+    def _symbol_for(self, text: str) -> ast.expr:
         for name, known in self.values.items():
             if known == text:
                 return ast.Name(name, ctx=ast.Load())
@@ -284,12 +286,12 @@ class _Switches(ast.NodeTransformer):
         self.values[name] = text
         return ast.Name(name, ctx=ast.Load())
 
-    def _note(self, condition: ast.expr) -> None:
+    def _record_condition(self, condition: ast.expr) -> None:
         for node in ast.walk(condition):
             if isinstance(node, ast.Compare):
-                self._corner(node.left, node.comparators[0])
+                self._record_corner(node.left, node.comparators[0])
 
-    def _corner(self, left: ast.expr, right: ast.expr) -> None:
+    def _record_corner(self, left: ast.expr, right: ast.expr) -> None:
         difference = ast.unparse(ast.BinOp(copy.deepcopy(left), ast.Sub(), copy.deepcopy(right)))
         if self._varies(parse(difference)):
             self.corners.append(difference)
@@ -304,5 +306,5 @@ def _is_condition(node: ast.expr) -> bool:
     )
 
 
-def _call(name: str, *arguments: ast.expr) -> ast.expr:
+def _make_call(name: str, *arguments: ast.expr) -> ast.expr:
     return ast.Call(ast.Name(name, ctx=ast.Load()), list(arguments), [])

@@ -21,7 +21,7 @@ from dendrosim.errors import (
 )
 from dendrosim.machine.memory import available, readable
 from dendrosim.protocol.protocol import Protocol
-from dendrosim.stability.vector_field.compiled_equations import TIME
+from dendrosim.stability.vector_field.compiled_equations import TIME_SYMBOL
 from dendrosim.stability.vector_field.number_arguments import read_number
 from dendrosim.units import Quantity, as_whole_number, quantity, unit, unit_name
 
@@ -136,7 +136,7 @@ def read_parameters(
             raise UnknownMemberError("gate", str(gate), circuit.gates)
         shared[gate] = read_number(f"gate {gate!r}", opened)
     shared |= {gate: float(v) for gate, v in circuit.gates.items() if gate not in gates}
-    return {**shared, TIME: time, "dt": TIME_STEP, LAST_SPIKE: LONG_AGO}
+    return {**shared, TIME_SYMBOL: time, "dt": TIME_STEP, LAST_SPIKE: LONG_AGO}
 
 
 def _read_parameter(name: str, value: Any, present: Quantity) -> Any:

@@ -17,83 +17,95 @@ from dendrosim.stability.vector_field.compiled_equations import POST, PRE, Formu
 from dendrosim.stability.vector_field.evaluation import Evaluation
 from dendrosim.stability.vector_field.jacobian_blocks import (
     Block,
-    Row,
-    added,
-    assembled,
-    chained,
-    compact,
-    product,
-    scaled,
+    BlockRow,
+    add_rows,
+    assemble,
+    chain_row,
+    compact_block,
+    multiply_row,
+    scale_row,
 )
 
 
 def jacobian(at: Evaluation, states: Collection[str] | None = None) -> Any:
     """Return df/dx, dense or `csc_array`; of some states only, by the same ones, if they are named."""
     chosen = [n for n in at.shapes if states is None or n in states]
-    rows: dict[str, Row] = {n: {n: np.ones(at.nodes[n].size)} for n in chosen if is_variable(n)}
+    rows: dict[str, BlockRow] = {
+        n: {n: np.ones(at.variables[n].size)} for n in chosen if is_variable(n)
+    }
     plastic = {n for n in chosen if not is_variable(n)}
-    for path in at.system.order:
-        formula = at.system.formulas.get(path)
+    for path in at.equations.order:
+        formula = at.equations.formulas.get(path)
         if formula is None:
-            rows[path] = _fed(at, path, rows, plastic)
+            rows[path] = _fed_row(at, path, rows, plastic)
         else:
-            rows[path] = _local(at, path, formula, rows)
+            rows[path] = _formula_row(at, path, formula, rows)
     rates = {
-        name: _local(at, name, at.system.rates[name], rows)
+        name: _formula_row(at, name, at.equations.rates[name], rows)
         if is_variable(name)
-        else _plasticity(at, name, rows)
+        else _plasticity_row(at, name, rows)
         for name in chosen
     }
-    return assembled(rates, {n: at.shapes[n][0] * at.shapes[n][1] for n in chosen})
+    return assemble(rates, {n: at.shapes[n][0] * at.shapes[n][1] for n in chosen})
 
 
-def _local(at: Evaluation, path: str, formula: Formula, rows: Mapping[str, Row]) -> Row:
+def _formula_row(
+    at: Evaluation, path: str, formula: Formula, rows: Mapping[str, BlockRow]
+) -> BlockRow:
     """Return the row of a formula in variables of its own population."""
-    values, result = at.values(formula), Row()
+    values, result = at.values(formula), BlockRow()
     for symbol, source in formula.variables.items():
         if rows.get(source) and formula.expression.depends_on(symbol):
             partial = formula.expression.partial(symbol, values)
             factor = np.broadcast_to(partial, at.shape(path)).ravel()
-            result = added(result, scaled(rows[source], factor))
+            result = add_rows(result, scale_row(rows[source], factor))
     return result
 
 
-def _fed(at: Evaluation, path: str, rows: Mapping[str, Row], plastic: Collection[str]) -> Row:
+def _fed_row(
+    at: Evaluation, path: str, rows: Mapping[str, BlockRow], plastic: Collection[str]
+) -> BlockRow:
     """Return the row of a variable that projections feed; `plastic` are the matrices that are states."""
-    result = Row()
-    for projection in at.system.feeds[path]:
-        source = at.nodes[projection.source]
+    result = BlockRow()
+    for projection in at.equations.feeds[path]:
+        source = at.variables[projection.source]
         if rows.get(projection.source):
-            matrix = at.oriented(projection)
-            result = added(result, product(matrix, rows[projection.source], source.shape[1]))
+            matrix = at.projection_weights(projection)
+            result = add_rows(
+                result, multiply_row(matrix, rows[projection.source], source.shape[1])
+            )
         own = projection.matrix
-        of = at.system.circuit.matrix(own).inverse_of
+        of = at.equations.circuit.matrix(own).inverse_of
         if of is not None and of in plastic:
-            result = added(
-                result, {of: _by_inverted(at.weights[own], source, projection.transpose)}
+            result = add_rows(
+                result, {of: _derivative_by_inverted(at.weights[own], source, projection.transpose)}
             )
         elif own in plastic:
-            result = added(result, {own: _by_weights(at.shapes[own], source, projection.transpose)})
+            result = add_rows(
+                result, {own: _derivative_by_weights(at.shapes[own], source, projection.transpose)}
+            )
     return result
 
 
-def _plasticity(at: Evaluation, name: str, rows: Mapping[str, Row]) -> Row:
+def _plasticity_row(at: Evaluation, name: str, rows: Mapping[str, BlockRow]) -> BlockRow:
     """Return the row of the rate of weights: the mean over the samples of derivatives by both sides."""
-    formula, shape = at.system.rates[name], (*at.shapes[name], at.samples)
-    values, result = at.grid(name), Row()
+    formula, shape = at.equations.rates[name], (*at.shapes[name], at.samples)
+    values, result = at.plasticity_values(name), BlockRow()
     for symbol, path in formula.variables.items():
         own = path == name
         if not (own or rows.get(path)) or not formula.expression.depends_on(symbol):
             continue
         slope = np.broadcast_to(formula.expression.partial(symbol, values), shape) / at.samples
         if own:
-            result = added(result, {name: slope.sum(-1).ravel()})
+            result = add_rows(result, {name: slope.sum(-1).ravel()})
         else:
-            result = added(result, chained(_by_side(slope, symbol.endswith(PRE)), rows[path]))
+            result = add_rows(
+                result, chain_row(_derivative_by_side(slope, symbol.endswith(PRE)), rows[path])
+            )
     return result
 
 
-def _by_weights(shape: tuple[int, int], source: Array, transpose: bool) -> Block:
+def _derivative_by_weights(shape: tuple[int, int], source: Array, transpose: bool) -> Block:
     """Return the derivative of matrix times source, (units, samples), by the weights."""
     rows, columns = shape
     samples = source.shape[1]
@@ -105,10 +117,10 @@ def _by_weights(shape: tuple[int, int], source: Array, transpose: bool) -> Block
     data = np.tile(source.T, (len(unit), 1))
     pointers = np.arange(len(indices) + 1) * indices.shape[1]
     whole = (len(indices), rows * columns)
-    return compact(sparse.csr_array((data.ravel(), indices.ravel(), pointers), shape=whole))
+    return compact_block(sparse.csr_array((data.ravel(), indices.ravel(), pointers), shape=whole))
 
 
-def _by_inverted(q: Array, source: Array, transpose: bool) -> Block:
+def _derivative_by_inverted(q: Array, source: Array, transpose: bool) -> Block:
     """Return the derivative of Q source (or Q^T source) by the W that Q is the inverse of: dQ = -Q dW Q."""
     size, samples = q.shape[0], source.shape[1]
     sides = (q.T, q) if transpose else (q, q)
@@ -117,7 +129,7 @@ def _by_inverted(q: Array, source: Array, transpose: bool) -> Block:
     return block.reshape(size * samples, size * size)
 
 
-def _by_side(slope: Array, pre: bool) -> sparse.csr_array:
+def _derivative_by_side(slope: Array, pre: bool) -> sparse.csr_array:
     """Return derivatives on post x pre x samples as a matrix: weights by elements of one side."""
     rows, columns, samples = slope.shape
     side = np.broadcast_to(np.arange(columns) if pre else np.arange(rows)[:, None], (rows, columns))
@@ -127,35 +139,41 @@ def _by_side(slope: Array, pre: bool) -> sparse.csr_array:
     return sparse.csr_array((slope.ravel(), indices.ravel(), pointers), shape=shape)
 
 
-def by_parameter(at: Evaluation, name: str) -> Array:
+def parameter_derivative(at: Evaluation, name: str) -> Array:
     """Return df/dp by the parameter, gate or input of a name."""
     slopes: NamedArrays = {}
     if name in at.numbers.drives:
         slopes[name] = np.ones_like(at.numbers.drives[name])
-    for path in at.system.order:
-        formula = at.system.formulas.get(path)
+    for path in at.equations.order:
+        formula = at.equations.formulas.get(path)
         if formula is None:
-            feeding = [p for p in at.system.feeds[path] if p.source in slopes]
-            parts = [at.oriented(p) @ slopes[p.source] for p in feeding]
+            feeding = [p for p in at.equations.feeds[path] if p.source in slopes]
+            parts = [at.projection_weights(p) @ slopes[p.source] for p in feeding]
             slopes[path] = np.sum(parts, axis=0) if parts else np.zeros(at.shape(path))
         else:
             own = {s: slopes[p] for s, p in formula.variables.items() if p in slopes}
-            slope = _slope(formula, at.values(formula), own, name)
+            slope = _formula_derivative(formula, at.values(formula), own, name)
             slopes[path] = np.broadcast_to(slope, at.shape(path))
-    return np.concatenate([_rate_slope(at, state, slopes, name).ravel() for state in at.shapes])
+    return np.concatenate(
+        [_rate_derivative(at, state, slopes, name).ravel() for state in at.shapes]
+    )
 
 
-def _rate_slope(at: Evaluation, state: str, slopes: NamedArrays, name: str) -> Array:
-    formula = at.system.rates[state]
+def _rate_derivative(at: Evaluation, state: str, slopes: NamedArrays, name: str) -> Array:
+    formula = at.equations.rates[state]
     own = {s: slopes[p] for s, p in formula.variables.items() if p in slopes}
     if is_variable(state):
-        return np.broadcast_to(_slope(formula, at.values(formula), own, name), at.shapes[state])
+        return np.broadcast_to(
+            _formula_derivative(formula, at.values(formula), own, name), at.shapes[state]
+        )
     placed = {s: np.expand_dims(v, 1 if s.endswith(POST) else 0) for s, v in own.items()}
-    slope = _slope(formula, at.grid(state), placed, name)
+    slope = _formula_derivative(formula, at.plasticity_values(state), placed, name)
     return np.broadcast_to(slope, (*at.shapes[state], at.samples)).mean(-1)
 
 
-def _slope(formula: Formula, values: Mapping[str, Any], slopes: NamedArrays, name: str) -> Any:
+def _formula_derivative(
+    formula: Formula, values: Mapping[str, Any], slopes: NamedArrays, name: str
+) -> Any:
     """Return the derivative of a formula by a parameter, given those of its symbols."""
     total: Any = 0.0
     for symbol, slope in slopes.items():

@@ -13,70 +13,70 @@ from scipy import sparse
 from dendrosim.arrays import Array
 
 Block = Any
-Row = dict[str, Block]
+BlockRow = dict[str, Block]
 """The blocks of one array of variables, by the state that they are derivatives by."""
 
 _SPARSE_BELOW = 0.1  # of all entries: a denser block is stored densely
 _SMALL = 10_000
 
 
-def scaled(row: Mapping[str, Block], factor: Array) -> Row:
+def scale_row(row: Mapping[str, Block], factor: Array) -> BlockRow:
     """Return a row of blocks whose rows are multiplied by factors, shape (rows,)."""
-    return {name: _scaled(block, factor) for name, block in row.items()}
+    return {name: _scale_block(block, factor) for name, block in row.items()}
 
 
-def _scaled(block: Block, factor: Array) -> Block:
+def _scale_block(block: Block, factor: Array) -> Block:
     if sparse.issparse(block):
         return sparse.diags_array(np.asarray(factor, float)).tocsr() @ block
     return factor * block if block.ndim == 1 else factor[:, None] * block
 
 
-def added(row: Row, other: Mapping[str, Block]) -> Row:
+def add_rows(row: BlockRow, other: Mapping[str, Block]) -> BlockRow:
     """Return the sum of two rows of blocks."""
     result = dict(row)
     for name, block in other.items():
-        result[name] = _sum(result[name], block) if name in result else block
+        result[name] = _add_blocks(result[name], block) if name in result else block
     return result
 
 
-def _sum(a: Block, b: Block) -> Block:
-    if _form(a) == _form(b) == "diagonal":
+def _add_blocks(a: Block, b: Block) -> Block:
+    if _storage(a) == _storage(b) == "diagonal":
         return a + b
-    if "dense" in (_form(a), _form(b)):
-        return dense(a) + dense(b)
-    return _sparse(a) + _sparse(b)
+    if "dense" in (_storage(a), _storage(b)):
+        return dense_block(a) + dense_block(b)
+    return _sparse_block(a) + _sparse_block(b)
 
 
-def product(matrix: Array, row: Mapping[str, Block], samples: int) -> Row:
+def multiply_row(matrix: Array, row: Mapping[str, Block], samples: int) -> BlockRow:
     """Return the blocks of matrix times a variable; every sample is multiplied by itself."""
-    return {name: _times(matrix, block, samples) for name, block in row.items()}
+    return {name: _multiply_block(matrix, block, samples) for name, block in row.items()}
 
 
-def _times(matrix: Array, block: Block, samples: int) -> Block:
+def _multiply_block(matrix: Array, block: Block, samples: int) -> Block:
     rows, columns = matrix.shape
-    if _form(block) == "dense":
+    if _storage(block) == "dense":
         parts = matrix @ block.reshape(columns, -1)
-        return compact(parts.reshape(rows * samples, -1))
+        return compact_block(parts.reshape(rows * samples, -1))
     if samples > 1:
         every = sparse.kron(sparse.csr_array(matrix), sparse.eye_array(samples), format="csr")
-        return compact(every @ _factor(block))
-    if _form(block) == "sparse":
-        return compact(matrix @ block)
+        return compact_block(every @ _as_matrix(block))
+    if _storage(block) == "sparse":
+        return compact_block(matrix @ block)
     if rows == columns and not np.any(matrix - np.diag(np.diag(matrix))):
         return np.diag(matrix) * block
-    return compact(matrix * block)
+    return compact_block(matrix * block)
 
 
-def _factor(block: Block) -> Any:
-    return sparse.diags_array(block).tocsr() if _form(block) == "diagonal" else block
+def _as_matrix(block: Block) -> Any:
+    return sparse.diags_array(block).tocsr() if _storage(block) == "diagonal" else block
 
 
-def chained(outer: sparse.csr_array, row: Mapping[str, Block]) -> Row:
+def chain_row(outer: sparse.csr_array, row: Mapping[str, Block]) -> BlockRow:
     """Return sparse derivatives by a variable times the blocks of that variable."""
-    return {name: compact(outer @ _factor(block)) for name, block in row.items()}
+    return {name: compact_block(outer @ _as_matrix(block)) for name, block in row.items()}
 
 
-def compact(block: Any) -> Block:
+def compact_block(block: Any) -> Block:
     """Return a 2-D block in the form that suits its number of entries."""
     rows, columns = block.shape
     if sparse.issparse(block):
@@ -87,32 +87,32 @@ def compact(block: Any) -> Block:
     return block
 
 
-def dense(block: Block) -> Array:
+def dense_block(block: Block) -> Array:
     """Return a block as a dense 2-D array."""
     if sparse.issparse(block):
         return block.toarray()
     return np.diag(block) if block.ndim == 1 else block
 
 
-def _sparse(block: Block) -> Any:
-    return _factor(block) if _form(block) == "diagonal" else sparse.csr_array(block)
+def _sparse_block(block: Block) -> Any:
+    return _as_matrix(block) if _storage(block) == "diagonal" else sparse.csr_array(block)
 
 
-def _form(block: Block) -> str:
+def _storage(block: Block) -> str:
     return "sparse" if sparse.issparse(block) else "diagonal" if block.ndim == 1 else "dense"
 
 
-def assembled(rows: Mapping[str, Row], sizes: Mapping[str, int]) -> Any:
+def assemble(rows: Mapping[str, BlockRow], sizes: Mapping[str, int]) -> Any:
     """Return the whole matrix of the blocks, dense or `csc_array`, in the order of `sizes`."""
     size = sum(sizes.values())
-    entries = sum(_entries(b) for row in rows.values() for b in row.values())
+    entries = sum(_count_entries(b) for row in rows.values() for b in row.values())
     places = dict(zip(sizes, np.cumsum([0, *sizes.values()]), strict=False))
     if entries > _SPARSE_BELOW * size**2 or size**2 < _SMALL:
-        return _assembled_dense(rows, sizes, places, size)
+        return _assemble_dense(rows, sizes, places, size)
     parts: list[tuple[Any, Any, Any]] = []
     for name, row in rows.items():
         for by, block in row.items():
-            part = _sparse(block).tocoo()
+            part = _sparse_block(block).tocoo()
             parts.append((part.data, part.coords[0] + places[name], part.coords[1] + places[by]))
     if not parts:
         return sparse.csc_array((size, size))
@@ -120,14 +120,14 @@ def assembled(rows: Mapping[str, Row], sizes: Mapping[str, int]) -> Any:
     return sparse.coo_array((data, (row_, column)), shape=(size, size)).tocsc()
 
 
-def _assembled_dense(
-    rows: Mapping[str, Row], sizes: Mapping[str, int], places: Mapping[str, int], size: int
+def _assemble_dense(
+    rows: Mapping[str, BlockRow], sizes: Mapping[str, int], places: Mapping[str, int], size: int
 ) -> Array:
     result = np.zeros((size, size), order="F")  # as LAPACK wants it
     for name, row in rows.items():
         for by, block in row.items():
             at, to = places[name], places[by]
-            if _form(block) == "diagonal":
+            if _storage(block) == "diagonal":
                 places_ = np.arange(len(block))
                 result[at + places_, to + places_] = block
             else:
@@ -136,5 +136,5 @@ def _assembled_dense(
     return result
 
 
-def _entries(block: Block) -> int:
+def _count_entries(block: Block) -> int:
     return int(block.nnz) if sparse.issparse(block) else int(block.size)

@@ -19,10 +19,10 @@ from dendrosim.signals.samples import Samples
 from dendrosim.signals.table import Table
 from dendrosim.stability.vector_field.expression import Expression
 
-Setting = tuple[NamedArrays, dict[str, float]]
+PhaseSetting = tuple[NamedArrays, dict[str, float]]
 
 
-def phase_of(protocol: Protocol, name: str | None) -> tuple[Block, Phase]:
+def find_phase(protocol: Protocol, name: str | None) -> tuple[Block, Phase]:
     """Return the first phase that is called `name` or `block/name`, the first of all if None.
 
     Raises
@@ -39,14 +39,14 @@ def phase_of(protocol: Protocol, name: str | None) -> tuple[Block, Phase]:
     )
 
 
-def setting(
+def read_phase_setting(
     protocol: Protocol,
     name: str | None,
     time: float | None,
     seed: int,
     subthreshold: bool,
     trial: int = 0,
-) -> Setting:
+) -> PhaseSetting:
     """Return the inputs, (units, samples), and the gates of a phase.
 
     Parameters
@@ -65,13 +65,13 @@ def setting(
     DifferentiationError
         If something is random and `subthreshold` is not set.
     """
-    block, phase = phase_of(protocol, name)
+    block, phase = find_phase(protocol, name)
     if time is not None and time > float(phase.duration.value):
         raise ParameterError(
             f"time is {time:g} s, but phase {block.name}/{phase.name} lasts {phase.duration}; choose "
             "a moment in it"
         )
-    rows = _rows(protocol, block, seed, trial)
+    rows = _trial_rows(protocol, block, seed, trial)
     inputs = {}
     for path in protocol.circuit.inputs:
         size = protocol.circuit.population(VariablePath.parse(path).population).size
@@ -81,19 +81,20 @@ def setting(
                 total += protocol.data[drive.data][rows].T
             else:
                 where = f"input {path} in phase {block.name}/{phase.name}"
-                total += _held(drive, time, where, subthreshold, protocol.time_step)
+                total += _signal_at(drive, time, where, subthreshold, protocol.time_step)
         inputs[path] = total
     gates = {}
     for gate in protocol.circuit.gates:
         where = f"gate {gate} in phase {block.name}/{phase.name}"
         parts = [
-            _held(d, time, where, False, protocol.time_step) for d in protocol.gate(phase, gate)
+            _signal_at(d, time, where, False, protocol.time_step)
+            for d in protocol.gate(phase, gate)
         ]
         gates[gate] = float(np.sum(parts))
     return inputs, gates
 
 
-def _rows(protocol: Protocol, block: Block, seed: int, trial: int) -> NDArray[np.int32]:
+def _trial_rows(protocol: Protocol, block: Block, seed: int, trial: int) -> NDArray[np.int32]:
     count = protocol.trials(block)
     if not -count <= trial < count:
         raise ParameterError(f"trial is {trial}; block {block.name!r} has trials 0 to {count - 1}")
@@ -101,11 +102,13 @@ def _rows(protocol: Protocol, block: Block, seed: int, trial: int) -> NDArray[np
     return rows.reshape(count, -1)[trial] if len(rows) else rows
 
 
-def _held(drive: Signal, time: float | None, where: str, subthreshold: bool, dt: float) -> Array:
+def _signal_at(
+    drive: Signal, time: float | None, where: str, subthreshold: bool, dt: float
+) -> Array:
     """Return a signal at a moment, (units, 1) or (1, 1)."""
     kind = type(drive).__name__
     if isinstance(drive, Constant):
-        return _column(drive.value.value)
+        return _as_column(drive.value.value)
     if isinstance(drive, Process) and not subthreshold:
         raise DifferentiationError(
             f"{where} is random ({kind}), and noise has no fixed point; leave it out, at its mean, with "
@@ -117,22 +120,22 @@ def _held(drive: Signal, time: float | None, where: str, subthreshold: bool, dt:
             "constant value"
         )
     if isinstance(drive, Table):
-        return _table(drive, time or 0.0)
+        return _table_at(drive, time or 0.0)
     assert isinstance(drive, Course)
     numbers: Mapping[str, Any] = drive.numbers(dt)
-    known = {k: _column(v) for k, v in numbers.items()}
+    known = {k: _as_column(v) for k, v in numbers.items()}
     moment = 0.0 if time is None else time
     values = {**known, "t": moment, "t_block": moment, "z": 0.0, "pi": np.pi, "inf": np.inf}
-    return _column(Expression(type(drive).text, (), where).value(values))
+    return _as_column(Expression(type(drive).text, (), where).value(values))
 
 
-def _table(drive: Table, time: float) -> Array:
+def _table_at(drive: Table, time: float) -> Array:
     values, place = drive.si_values, time / float(drive.interval.value)
     below = min(int(place + 1e-9), len(values) - 1)
     above = min(below + 1, len(values) - 1)
     part = max(place - below, 0.0) if drive.linear else 0.0
-    return _column(values[below] + part * (values[above] - values[below]))
+    return _as_column(values[below] + part * (values[above] - values[below]))
 
 
-def _column(value: Any) -> Array:
+def _as_column(value: Any) -> Array:
     return np.reshape(np.asarray(value, dtype=float), (-1, 1))

@@ -15,7 +15,7 @@ from scipy.sparse.linalg import splu
 
 from dendrosim.arrays import AnyArray, Array, NamedArrays
 from dendrosim.errors import NotConvergedError
-from dendrosim.stability.vector_field.circuit_field import CircuitFlow, Field
+from dendrosim.stability.vector_field.circuit_field import CircuitField, CircuitFlow
 
 Solve = Callable[[Any], Any]
 
@@ -24,10 +24,10 @@ _RELAXATION = 100
 _SHORT, _LONG = 1e-2, 1e5  # lengths of its steps, relative to the fastest state
 
 
-class Slaved(CircuitFlow):
+class SlavedField(CircuitFlow):
     """A field in which the states of the names `fast` follow the others without delay."""
 
-    def __init__(self, field: Field, fast: set[str]) -> None:
+    def __init__(self, field: CircuitField, fast: set[str]) -> None:
         self._field, self._names = field, frozenset(fast)
         self.circuit, self.samples = field.circuit, field.samples
         self.shapes = {n: s for n, s in field.shapes.items() if n not in fast}
@@ -46,7 +46,7 @@ class Slaved(CircuitFlow):
     def parameter_unit(self, name: str) -> str:
         return self._field.parameter_unit(name)
 
-    def at(self, name: str, value: float) -> "Slaved":
+    def at(self, name: str, value: float) -> "SlavedField":
         return self.with_changes(_field=self._field.at(name, value), _last=None)
 
     def pack(self, values: Mapping[str, Any]) -> Array:
@@ -55,36 +55,36 @@ class Slaved(CircuitFlow):
 
     def unpack(self, x: AnyArray) -> NamedArrays:
         """Return the states by name, also those that follow."""
-        return self._field.unpack(self._whole(np.asarray(x)))
+        return self._field.unpack(self._complete_state(np.asarray(x)))
 
     def evaluate(self, x: AnyArray) -> NamedArrays:
         """Return every variable of every population, subexpressions included."""
-        return self._field.evaluate(self._whole(np.asarray(x)))
+        return self._field.evaluate(self._complete_state(np.asarray(x)))
 
     def f(self, x: AnyArray) -> AnyArray:
-        return self._field.f(self._whole(np.asarray(x)))[self._slow]
+        return self._field.f(self._complete_state(np.asarray(x)))[self._slow]
 
     def jacobian(self, x: Array) -> Any:
-        whole = self._whole(np.asarray(x, dtype=float))
+        whole = self._complete_state(np.asarray(x, dtype=float))
         full = self._field.jacobian(whole)
-        (slow, slow_by_fast), (fast_by_slow, solve) = self._blocks(full)
+        (slow, slow_by_fast), (fast_by_slow, solve) = self._split_jacobian(full)
         return slow - slow_by_fast @ solve(fast_by_slow)
 
     def parameter_derivative(self, x: Array, name: str) -> Array:
-        whole = self._whole(np.asarray(x, dtype=float))
+        whole = self._complete_state(np.asarray(x, dtype=float))
         slope = self._field.parameter_derivative(whole, name)
-        (_, slow_by_fast), (_, solve) = self._blocks(self._field.jacobian(whole))
+        (_, slow_by_fast), (_, solve) = self._split_jacobian(self._field.jacobian(whole))
         followed: Array = slope[self._slow] - slow_by_fast @ solve(slope[self._fast])
         return followed
 
     def kinks(self, x: Array) -> list[str]:
-        return self._field.kinks(self._whole(np.asarray(x, dtype=float)))
+        return self._field.kinks(self._complete_state(np.asarray(x, dtype=float)))
 
     def check(self, x: Array) -> None:
         """Raise DifferentiationError if a unit is above its threshold at x."""
-        self._field.check(self._whole(np.asarray(x, dtype=float)))
+        self._field.check(self._complete_state(np.asarray(x, dtype=float)))
 
-    def _blocks(self, full: Any) -> tuple[tuple[Any, Any], tuple[Any, Solve]]:
+    def _split_jacobian(self, full: Any) -> tuple[tuple[Any, Any], tuple[Any, Solve]]:
         slow, fast = np.flatnonzero(self._slow), np.flatnonzero(self._fast)
         parts = [[full[rows][:, columns] for columns in (slow, fast)] for rows in (slow, fast)]
         solve = self._solver(parts[1][1])
@@ -97,7 +97,7 @@ class Slaved(CircuitFlow):
 
     def _solver(self, block: Any) -> Solve:
         """Factorise what couples the fast states; raises NotConvergedError where it is singular."""
-        solve = _factorised(block)
+        solve = _factorise(block)
         if solve is not None:
             return solve
         still = np.flatnonzero(np.asarray(abs(block).sum(axis=1)).ravel() == 0)
@@ -109,7 +109,7 @@ class Slaved(CircuitFlow):
             where=named[still[0]] if len(still) else "",
         )
 
-    def _whole(self, x: AnyArray) -> AnyArray:
+    def _complete_state(self, x: AnyArray) -> AnyArray:
         """Return the states of the whole field, with the fast ones at their fixed point.
 
         Where x has a small imaginary part, the step by which derivatives are taken, so have the fast states.
@@ -119,7 +119,7 @@ class Slaved(CircuitFlow):
         whole = np.zeros(len(self._slow), dtype=np.result_type(x, float))
         whole[self._fast] = self._field.start[self._fast]
         whole[self._slow] = x.real
-        whole[self._fast] = self._settled(whole.real)
+        whole[self._fast] = self._solve_fast(whole.real)
         if np.iscomplexobj(x):
             solve = self._solver(self._fast_block(whole.real))
             whole[self._slow] = x
@@ -127,13 +127,13 @@ class Slaved(CircuitFlow):
         self._last = np.array(x), whole
         return whole
 
-    def _settled(self, whole: Array) -> Array:
+    def _solve_fast(self, whole: Array) -> Array:
         """Return the fast states at which their rates vanish: by Newton, from where they lead if need be."""
         with np.errstate(all="ignore"):
-            found = self._newton(whole.copy())
+            found = self._search_newton(whole.copy())
             if found is None:
-                relaxed = self._relaxed(whole.copy())
-                found = self._newton(relaxed.copy())
+                relaxed = self._relax(whole.copy())
+                found = self._search_newton(relaxed.copy())
         if found is not None:
             return found
         self._solver(self._fast_block(relaxed))
@@ -146,12 +146,12 @@ class Slaved(CircuitFlow):
             where=label,
         )
 
-    def _newton(self, trial: Array) -> Array | None:
+    def _search_newton(self, trial: Array) -> Array | None:
         """Return the solution next to a state by damped Newton steps, or None."""
         fast = self._fast
         residual = self._field.f(trial)[fast]
         for _ in range(_ITERATIONS):
-            solve = _factorised(self._fast_block(trial))
+            solve = _factorise(self._fast_block(trial))
             if solve is None:
                 return None
             before, step = trial[fast], solve(residual)
@@ -161,7 +161,7 @@ class Slaved(CircuitFlow):
                 trial[fast] = before - step / 2**halving
                 residual = self._field.f(trial)[fast]
                 correction = solve(residual)
-                if _size(correction, trial[fast]) < _SETTLED:
+                if _relative_size(correction, trial[fast]) < _SETTLED:
                     return np.asarray(trial[fast] - correction)
                 if np.linalg.norm(correction) < np.linalg.norm(step):
                     break
@@ -169,7 +169,7 @@ class Slaved(CircuitFlow):
                 return None
         return None
 
-    def _relaxed(self, trial: Array) -> Array:
+    def _relax(self, trial: Array) -> Array:
         """Return where the fast states go by themselves: implicit Euler steps that grow while they are right.
 
         Newton's method may go round in circles between the pieces of a flow with corners; the flow does not.
@@ -183,7 +183,7 @@ class Slaved(CircuitFlow):
                 break
             while True:
                 shifted = sparse.eye_array(len(rates), format="csr") / length - block
-                solve = _factorised(shifted if sparse.issparse(shifted) else np.asarray(shifted))
+                solve = _factorise(shifted if sparse.issparse(shifted) else np.asarray(shifted))
                 step = rates * np.nan if solve is None else solve(rates)
                 trial[fast] = before + step
                 defect = np.linalg.norm(length * self._field.f(trial)[fast] - step)
@@ -199,7 +199,7 @@ class Slaved(CircuitFlow):
         return trial
 
 
-def _factorised(block: Any) -> Solve | None:
+def _factorise(block: Any) -> Solve | None:
     """Return what solves linear systems with a square matrix, or None where it is singular."""
     try:
         if sparse.issparse(block):
@@ -212,6 +212,6 @@ def _factorised(block: Any) -> Solve | None:
     return lambda right: lu_solve(factors, right, check_finite=False)
 
 
-def _size(step: Array, state: Array) -> float:
+def _relative_size(step: Array, state: Array) -> float:
     """Largest part of a state by which a step moves it."""
     return float(np.max(abs(step) / (1e-9 + abs(state)), initial=0.0))

@@ -32,7 +32,7 @@ class Rotation:
     one: int
     other: int
 
-    def moved(self, circuit: Circuit, shapes: Shapes, x: Array) -> Array:
+    def direction(self, circuit: Circuit, shapes: Shapes, x: Array) -> Array:
         """Return the direction in which x begins to move; linear in x."""
         result, place = np.zeros_like(x), 0
         for name, (rows, columns) in shapes.items():
@@ -64,19 +64,19 @@ class Symmetries:
         """Return an orthonormal basis, (n, k), of the directions in which they move x."""
         if not len(self.weights):
             return np.zeros((len(x), 0))
-        moved = [r.moved(circuit, shapes, x) for r in self.rotations]
+        moved = [r.direction(circuit, shapes, x) for r in self.rotations]
         u, s, _ = np.linalg.svd(np.array(moved).T @ self.weights.T, full_matrices=False)
         return u[:, s > _TOLERANCE * max(1.0, s.max(initial=0.0))]
 
 
-def symmetries(flow: Flow, circuit: Circuit, shapes: Shapes) -> Symmetries:
+def find_symmetries(flow: Flow, circuit: Circuit, shapes: Shapes) -> Symmetries:
     """Return the rotations that commute with a flow; none where no matrix is part of the state."""
-    rotations = tuple(_candidates(circuit, shapes))
+    rotations = tuple(_candidate_rotations(circuit, shapes))
     if not 0 < len(rotations) <= _MOST:
         return Symmetries((), np.zeros((0, 0)))
     for spread in _SPREADS:
         try:
-            defects = _defects(flow, circuit, shapes, rotations, spread)
+            defects = _commutation_defects(flow, circuit, shapes, rotations, spread)
         except DendrosimError:  # slaved states may have no fixed point so far away
             continue
         _, s, v = np.linalg.svd(defects, full_matrices=True)
@@ -86,7 +86,7 @@ def symmetries(flow: Flow, circuit: Circuit, shapes: Shapes) -> Symmetries:
     return Symmetries((), np.zeros((0, 0)))
 
 
-def _candidates(circuit: Circuit, shapes: Shapes) -> Iterator[Rotation]:
+def _candidate_rotations(circuit: Circuit, shapes: Shapes) -> Iterator[Rotation]:
     plastic = [circuit.matrix(name) for name in shapes if not is_variable(name)]
     joined = {m.post for m in plastic} | {m.pre for m in plastic}
     for population in circuit.populations:
@@ -96,7 +96,7 @@ def _candidates(circuit: Circuit, shapes: Shapes) -> Iterator[Rotation]:
                     yield Rotation(population.name, one, other)
 
 
-def _defects(
+def _commutation_defects(
     flow: Flow, circuit: Circuit, shapes: Shapes, rotations: tuple[Rotation, ...], spread: float
 ) -> Array:
     """Return J g - (dg/dx) f of every rotation, (equations, rotations), relative to their size."""
@@ -105,8 +105,8 @@ def _defects(
     for _ in range(2):
         x = flow.start + spread * size * rng.standard_normal(flow.size)
         rates, jacobian = flow.f(x), flow.jacobian(x)
-        turned = np.array([r.moved(circuit, shapes, x) for r in rotations]).T
-        led = np.array([r.moved(circuit, shapes, rates) for r in rotations]).T
+        turned = np.array([r.direction(circuit, shapes, x) for r in rotations]).T
+        led = np.array([r.direction(circuit, shapes, rates) for r in rotations]).T
         followed = jacobian @ turned
         parts.append((followed - led) / (np.linalg.norm(followed) + np.linalg.norm(led) or 1.0))
     return np.concatenate(parts)

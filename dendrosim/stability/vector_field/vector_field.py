@@ -9,8 +9,13 @@ from dendrosim.circuit.population import LAST_SPIKE
 from dendrosim.errors import ParameterError
 from dendrosim.machine import brian_import as brian
 from dendrosim.protocol.protocol import Protocol
-from dendrosim.stability.vector_field.circuit_field import Field
-from dendrosim.stability.vector_field.compiled_equations import TIME, Formula, System, check_smooth
+from dendrosim.stability.vector_field.circuit_field import CircuitField
+from dendrosim.stability.vector_field.compiled_equations import (
+    TIME_SYMBOL,
+    CompiledEquations,
+    Formula,
+    check_smooth,
+)
 from dendrosim.stability.vector_field.evaluation import Numbers
 from dendrosim.stability.vector_field.field_arguments import (
     check_mappings,
@@ -24,8 +29,8 @@ from dendrosim.stability.vector_field.field_arguments import (
     read_parameters,
 )
 from dendrosim.stability.vector_field.flow import Flow
-from dendrosim.stability.vector_field.phase_setting import setting
-from dendrosim.stability.vector_field.slaving import Slaved
+from dendrosim.stability.vector_field.phase_setting import read_phase_setting
+from dendrosim.stability.vector_field.slaving import SlavedField
 from dendrosim.stability.vector_field.start_state import start_state
 from dendrosim.units import as_time, as_whole_number
 
@@ -102,13 +107,13 @@ def vector_field(
     driven: NamedArrays = {}
     opened: dict[str, float] = {}
     if isinstance(circuit, Protocol):
-        driven, opened = setting(circuit, phase, moment, seed, subthreshold, trial)
+        driven, opened = read_phase_setting(circuit, phase, moment, seed, subthreshold, trial)
     driven = {**driven, **read_inputs(base, inputs or {})}
     samples = count_samples(driven)
     chosen = match_plastic_matrices(base, unfrozen)
     check_memory(base, chosen, samples)
-    system = System(base, chosen)
-    _check_moment(system, moment)
+    equations = CompiledEquations(base, chosen)
+    _check_moment(equations, moment)
     weights, start = start_state(base, values or {}, samples, seed, chosen)
     if not start:
         raise ParameterError(
@@ -120,7 +125,7 @@ def vector_field(
         complete_inputs(base, driven, samples),
         weights,
     )
-    field = Field(system, numbers, samples, start, _thresholds(system, subthreshold))
+    field = CircuitField(equations, numbers, samples, start, _thresholds(equations, subthreshold))
     if slaved == () or slaved == []:
         return field
     fast = match_names("state", slaved, list(field.shapes))
@@ -129,28 +134,28 @@ def vector_field(
             f"slaved is {slaved!r}, which is every state; leave out those that are to be analysed, or unfreeze "
             "matrices"
         )
-    return Slaved(field, fast)
+    return SlavedField(field, fast)
 
 
-def _check_moment(system: System, time: float | None) -> None:
+def _check_moment(equations: CompiledEquations, time: float | None) -> None:
     if time is not None:
         return
-    for path in (*system.rates, *system.order):
-        formula = system.rates.get(path) or system.formulas.get(path)
+    for path in (*equations.rates, *equations.order):
+        formula = equations.rates.get(path) or equations.formulas.get(path)
         if formula is None:
             continue
         keys = set(formula.numbers.values())
-        if TIME in keys and LAST_SPIKE not in keys:
+        if TIME_SYMBOL in keys and LAST_SPIKE not in keys:
             raise ParameterError(
                 f"the equation of {path} depends on the time t; choose a moment with time= (--time)"
             )
 
 
-def _thresholds(system: System, subthreshold: bool) -> dict[str, Formula]:
+def _thresholds(equations: CompiledEquations, subthreshold: bool) -> dict[str, Formula]:
     if not subthreshold:
         return {}
-    spiking = [p for p in system.circuit.populations if p.spiking]
+    spiking = [p for p in equations.circuit.populations if p.spiking]
     return {
-        p.name: system.of_population(p, f"threshold of {p.name}", p.threshold or "")
+        p.name: equations.compile_for_population(p, f"threshold of {p.name}", p.threshold or "")
         for p in spiking
     }
