@@ -10,6 +10,7 @@ from .circuit.connectivity.in_degree import InDegree as InDegree
 from .circuit.connectivity.one_to_one import OneToOne as OneToOne
 from .circuit.connectivity.pairings import Pairings as Pairings
 from .circuit.connectivity.probability import Probability as Probability
+from .circuit.declaration import parameter as parameter
 from .circuit.initial_values.copy import Copy as Copy
 from .circuit.initial_values.fixed import Fixed as Fixed
 from .circuit.initial_values.identity import Identity as Identity
@@ -28,7 +29,6 @@ from .experiments.end_state import end_state as end_state
 from .experiments.run import run as run
 from .library.circuit_parameters import parameters_of as parameters_of
 from .library.declared_parameters import Parameters as Parameters
-from .library.declared_parameters import parameter as parameter
 from .library.loading import load_circuit as load_circuit
 from .library.loading import load_protocol as load_protocol
 from .library.measuring import measure as measure

@@ -2,16 +2,16 @@
 
 import inspect
 from collections.abc import Mapping, Set
-from dataclasses import FrozenInstanceError, dataclass
+from dataclasses import FrozenInstanceError
 from types import MappingProxyType
 from typing import Any, ClassVar, Self, dataclass_transform
 
+from dendrosim.circuit.declaration import REQUIRED, Declaration, parameter
 from dendrosim.circuit.symbol_values import SymbolValues
 from dendrosim.errors import SpecError
 from dendrosim.library.circuit_parameters import Models, ParametersOf, add_circuit_parameters
 from dendrosim.library.file_parameters import parameters_of_model
 from dendrosim.library.parameters import (
-    REQUIRED,
     Parameter,
     build_values,
     complete_values,
@@ -21,61 +21,13 @@ from dendrosim.library.signatures import ParameterTable
 from dendrosim.units import Quantity
 
 
-@dataclass(frozen=True)
-class _Declaration:
-    """What `parameter` was given: the right-hand side of a line of the table."""
-
-    default: Any
-    doc: str
-    unit: str
-    bounds: Mapping[str, Any]
-
-
-def parameter(
-    default: Any = REQUIRED,
-    doc: str = "",
-    *,
-    unit: str = "",
-    above: Any = None,
-    below: Any = None,
-    least: Any = None,
-    most: Any = None,
-) -> Any:
-    """Declare a parameter in a class derived from `Parameters`.
-
-    Parameters
-    ----------
-    default : optional
-        Its default, checked like any value; a text such as `"10 ms"` is a quantity and sets the unit. Without a
-        default a value must be given.
-    doc : str, optional
-        Its meaning, in a few words. By default that of the parameter of a circuit that has this name.
-    unit : str, optional
-        The unit of a quantity whose default is None.
-    above, below : number or quantity, optional
-        Bounds that are not allowed themselves; a number is in the unit of the parameter. In a list they hold for
-        each element.
-    least, most : number or quantity, optional
-        Bounds that are allowed. All numbers must be finite, unless one of these is infinite.
-
-    Examples
-    --------
-    >>> class Parameters(ds.Parameters):
-    ...     sizes: tuple[int, ...] = ds.parameter((4, 4), "units per layer, input first", least=1)
-    ...     mu: float = ds.parameter(0.2, "weight of the apical dendrite", above=0, below=1)
-    ...     tau: ds.Quantity = ds.parameter("10 ms", "time constant of all rates", above=0)
-    ...     settle: ds.Quantity | None = ds.parameter(None, "time to settle", unit="s", above=0)
-    """
-    bounds = {"above": above, "below": below, "least": least, "most": most}
-    return _Declaration(default, doc, unit, bounds)
-
-
 @dataclass_transform(kw_only_default=True, frozen_default=True)
 class Parameters(ParameterTable, SymbolValues):
     """Base of the class in which a model or protocol file declares its parameters.
 
     A derived class has one line per parameter, `name: type = parameter(default, "meaning", ...)`, and in a
-    protocol one such as `circuit = parameters_of("model")`. The function of the file takes an instance, in which
+    protocol one such as `circuit = parameters_of("model")`. Parts that declare parameters in the same way can be
+    further bases; their parameters follow those of the class. The function of the file takes an instance, in which
     quantities are `Quantity` and lists are tuples. As `Circuit(parameters=...)` it stands for those numbers and
     quantities whose names are symbols of the equations.
 
@@ -99,15 +51,20 @@ class Parameters(ParameterTable, SymbolValues):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        types = inspect.get_annotations(cls, eval_str=True)
-        own = dict(cls._own)
-        for name in {**types, **vars(cls)}:
-            value = vars(cls).get(name, REQUIRED)
-            if isinstance(value, ParametersOf):
-                cls._circuit = (name, value)
-            elif name in types or isinstance(value, _Declaration):
-                own[name] = _declared(name, types.get(name, inspect.Parameter.empty), value)
-        cls._own = own
+        own: dict[str, Parameter] = {}
+        circuits: tuple[str, ParametersOf] | None = None
+        for base in cls.__mro__:
+            if base in Parameters.__mro__:
+                continue
+            types = inspect.get_annotations(base, eval_str=True)
+            for name in {**types, **vars(base)}:
+                value = vars(base).get(name, REQUIRED)
+                if isinstance(value, ParametersOf):
+                    circuits = circuits or (name, value)
+                elif name not in own and (name in types or isinstance(value, Declaration)):
+                    annotation = types.get(name, inspect.Parameter.empty)
+                    own[name] = _declared(name, annotation, value)
+        cls._own, cls._circuit = own, circuits
 
     def __init__(self, **given: Any) -> None:
         declared = self.declared_parameters(parameters_of_model)
@@ -156,7 +113,7 @@ class Parameters(ParameterTable, SymbolValues):
 def _declared(name: str, annotation: Any, value: Any) -> Parameter:
     if hasattr(Parameters, name):
         raise SpecError(f"parameter {name!r}: ds.Parameters has that name itself; choose another")
-    made = value if isinstance(value, _Declaration) else parameter(value)
+    made = value if isinstance(value, Declaration) else parameter(value)
     return declare_parameter(
         name, annotation, made.default, made.doc, unit=made.unit, bounds=made.bounds
     )

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from dendrosim.circuit.declaration import REQUIRED
 from dendrosim.errors import (
     DendrosimError,
     ParameterError,
@@ -15,9 +16,6 @@ from dendrosim.errors import (
 from dendrosim.library.parameter_types import ParameterType, parameter_type, shorten, to_text
 from dendrosim.library.ranges import Range, range_of
 from dendrosim.units import Quantity
-
-REQUIRED: Any = inspect.Parameter.empty
-"""The default of a parameter that has none."""
 
 
 @dataclass(frozen=True)

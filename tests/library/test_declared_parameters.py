@@ -246,6 +246,22 @@ def test_a_table_may_extend_another_and_compute():
         More()
 
 
+class Noise:
+    sigma: ds.Quantity = ds.parameter("1 pA", "standard deviation", least=0)
+    tau: ds.Quantity = ds.parameter("2 ms", "correlation time", above=0)
+
+
+def test_a_part_declares_parameters_that_follow_those_of_the_class():
+    class Cell(Noise, ds.Parameters):
+        cells: int = ds.parameter(1, "number of cells")
+        sigma: ds.Quantity = ds.parameter("5 pA", "its own default", least=0)
+
+    assert [p.name for p in Cell.declared_parameters(lambda name: ())] == ["cells", "sigma", "tau"]
+    assert Cell(tau="1 ms").sigma == ds.quantity("5 pA")
+    with pytest.raises(ParameterError, match="tau is 0 s"):
+        Cell(tau="0 s")
+
+
 def test_a_function_takes_the_table_alone():
     def circuit(p: Table):
         return p

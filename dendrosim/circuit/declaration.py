@@ -1,0 +1,61 @@
+"""One line of a table of parameters: the declarations of which `ds.Parameters` makes parameters.
+
+They are apart from the table, so that a part of a circuit can declare the parameters of its own equations.
+"""
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+REQUIRED: Any = inspect.Parameter.empty
+"""The default of a parameter that has none."""
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What `parameter` was given: the right-hand side of a line of the table."""
+
+    default: Any
+    doc: str
+    unit: str
+    bounds: Mapping[str, Any]
+
+
+def parameter(
+    default: Any = REQUIRED,
+    doc: str = "",
+    *,
+    unit: str = "",
+    above: Any = None,
+    below: Any = None,
+    least: Any = None,
+    most: Any = None,
+) -> Any:
+    """Declare a parameter in a class derived from `ds.Parameters`, or in a part of one.
+
+    Parameters
+    ----------
+    default : optional
+        Its default, checked like any value; a text such as `"10 ms"` is a quantity and sets the unit. Without a
+        default a value must be given.
+    doc : str, optional
+        Its meaning, in a few words. By default that of the parameter of a circuit that has this name.
+    unit : str, optional
+        The unit of a quantity whose default is None.
+    above, below : number or quantity, optional
+        Bounds that are not allowed themselves; a number is in the unit of the parameter. In a list they hold for
+        each element.
+    least, most : number or quantity, optional
+        Bounds that are allowed. All numbers must be finite, unless one of these is infinite.
+
+    Examples
+    --------
+    >>> class Parameters(ds.Parameters):
+    ...     sizes: tuple[int, ...] = ds.parameter((4, 4), "units per layer, input first", least=1)
+    ...     mu: float = ds.parameter(0.2, "weight of the apical dendrite", above=0, below=1)
+    ...     tau: ds.Quantity = ds.parameter("10 ms", "time constant of all rates", above=0)
+    ...     settle: ds.Quantity | None = ds.parameter(None, "time to settle", unit="s", above=0)
+    """
+    bounds = {"above": above, "below": below, "least": least, "most": most}
+    return Declaration(default, doc, unit, bounds)
