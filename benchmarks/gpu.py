@@ -256,9 +256,9 @@ def _compile(cases: list[Case]) -> None:
 
 
 def _compile_one(case: Case, backend: str) -> None:
-    from dendrosim.engine.compilation import compiled
+    from dendrosim.engine.compilation import compile_without_run
 
-    compiled(case.protocol(STEPS), backend, case.precision)
+    compile_without_run(case.protocol(STEPS), backend, case.precision)
 
 
 # -- agreement ------------------------------------------------------------------------------------
@@ -325,10 +325,10 @@ def _work(case: Case) -> tuple[float, float]:
         units, batch = case.numbers
         # The matrix is read by two products, read and written by its plasticity; 14 arrays of activities.
         return 6.0 * units**2 * batch, 4.0 * (4 * units**2 + 14 * units * batch)
-    from dendrosim.engine.compilation import compiled
+    from dendrosim.engine.compilation import compile_without_run
 
     # Every array of the cells is read once; the states, four of the cell and two of the noise, are written.
-    manifest = compiled(case.protocol(1), "cuda", case.precision).manifest
+    manifest = compile_without_run(case.protocol(1), "cuda", case.precision).manifest
     cells = case.numbers[0]
     read = sum(
         np.dtype(d).itemsize
@@ -362,13 +362,13 @@ def _program(
     case: Case, state: Any, backend: str, steps: int, folder: Path
 ) -> tuple[list[str], Path]:
     """Prepare a run of a compiled program; return its command and its folder."""
-    from dendrosim.engine.compilation import compiled
+    from dendrosim.engine.compilation import compile_without_run
     from dendrosim.engine.plan.timeline import timeline
     from dendrosim.engine.standalone.task_file import write_task
     from dendrosim.engine.task import Task
 
     protocol = case.protocol(steps)
-    made = compiled(protocol, backend, case.precision)
+    made = compile_without_run(protocol, backend, case.precision)
     threads = len(os.sched_getaffinity(0))
     folder.mkdir()
     task = Task(protocol, timeline(protocol, 0), lambda: state, case.precision, threads)

@@ -17,7 +17,7 @@ from dendrosim.circuit.initial_values.normal import Normal
 from dendrosim.circuit.initial_values.uniform import Uniform
 from dendrosim.circuit.matrix import Matrix, Projection
 from dendrosim.circuit.population import Population
-from dendrosim.engine import run
+from dendrosim.engine.simulate import run
 from dendrosim.errors import DendrosimError, SpecError
 from dendrosim.protocol.phases import Block, Phase, Recording
 from dendrosim.protocol.protocol import Protocol

@@ -7,7 +7,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from dendrosim.engine.cpp.toolchain import FLAGS, blas_folder, compiler
+from dendrosim.engine.cpp.toolchain import FLAGS, blas_folder
+from dendrosim.engine.standalone.host_compiler import find_compiler
 
 
 def library(name: str) -> ctypes.CDLL:
@@ -18,7 +19,7 @@ def library(name: str) -> ctypes.CDLL:
     if not made.exists():
         part = made.with_suffix(f".{os.getpid()}")
         command = [
-            compiler(),
+            find_compiler(),
             *FLAGS,
             "-fopenmp-simd",
             "-shared",

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from dendrosim.engine.cpp.toolchain import compiler
+from dendrosim.engine.standalone.host_compiler import find_compiler
 
 FLAGS = ["-std=c++17", "-O3", "-march=native", "-ffast-math", "-mprefer-vector-width=512", "-w"]
 
@@ -20,9 +20,11 @@ def library(name: str) -> ctypes.CDLL:
     if not made.exists():
         part = made.with_suffix(f".{os.getpid()}")
         unlinked = f"{part}.o"
-        subprocess.run([compiler(), *FLAGS, "-fPIC", "-c", str(source), "-o", unlinked], check=True)
+        subprocess.run(
+            [find_compiler(), *FLAGS, "-fPIC", "-c", str(source), "-o", unlinked], check=True
+        )
         # Without -ffast-math here: it would change how the whole process treats the smallest numbers.
-        subprocess.run([compiler(), "-shared", unlinked, "-o", str(part)], check=True)
+        subprocess.run([find_compiler(), "-shared", unlinked, "-o", str(part)], check=True)
         os.unlink(unlinked)
         part.rename(made)
     return ctypes.CDLL(str(made))

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from dendrosim.cli.options import (
+    COMPILED,
     PRECISIONS,
     Name,
     Settings,
@@ -22,7 +23,7 @@ def check(
         typer.Option("--compile", help="Also compile its program; cuda needs no GPU for that."),
     ] = False,
     backend: Annotated[
-        str, typer.Option(metavar="cpp|cuda", help="For what --compile compiles.")
+        str, typer.Option(metavar="|".join(COMPILED), help="For what --compile compiles.")
     ] = "cpp",
     precision: Annotated[str, typer.Option(metavar="|".join(PRECISIONS))] = "auto",
 ) -> None:
@@ -31,7 +32,7 @@ def check(
     from dendrosim.library.catalogue import find_entry
     from dendrosim.library.loading import load_circuit, read_settings
 
-    check_choice("back end to compile for", backend, ("cpp", "cuda"))
+    check_choice("back end to compile for", backend, COMPILED)
     check_choice("precision", precision, PRECISIONS)
     entry = find_entry(name)
     loaded: Any
@@ -45,8 +46,10 @@ def check(
         line = circuit_line(loaded)
     print(f"{entry.name}: valid {entry.file_kind}: {line}")
     if compile_it:
-        from dendrosim.engine.compilation import compiled
+        from dendrosim.engine.compilation import compile_without_run
 
-        made = compiled(loaded, backend, precision)
-        how = f"in {made.seconds['compile']:.1f} s" if made.compiled else "already"
-        print(f"{entry.name}: its program for {backend} compiles and links ({how}): {made.folder}")
+        program = compile_without_run(loaded, backend, precision)
+        how = f"in {program.seconds['compile']:.1f} s" if program.compiled else "already"
+        print(
+            f"{entry.name}: its program for {backend} compiles and links ({how}): {program.folder}"
+        )

@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dendrosim.engine.backends import AUTO, backends
 from dendrosim.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
     from dendrosim.library.catalogue import Entry
     from dendrosim.protocol.protocol import Protocol
 
-BACKENDS = ("auto", "numpy", "cython", "cpp", "cuda")
+BACKENDS = (AUTO, *backends())
+COMPILED = tuple(name for name, backend in backends().items() if backend.compiles)
+"""Back ends that make a program."""
 PRECISIONS = ("auto", "single", "double")
 
 Name = Annotated[

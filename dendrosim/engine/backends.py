@@ -1,59 +1,40 @@
-"""The back ends by name. To add one, write a module with a function Task, Progress -> Outcome and name it here."""
+"""The back ends by name: one for each entry of `BACKENDS` in a file `backend.py` of a folder beside this one."""
 
+import importlib
 import logging
-from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
 
-from dendrosim.engine.task import Outcome, Progress, Task
+from dendrosim.engine.backend import Backend
 from dendrosim.errors import BackendMissingError, ParameterError, UnknownNameError
-from dendrosim.machine import brian_import as brian
 
 _log = logging.getLogger(__name__)
 
-Backend = Callable[[Task, Progress], Outcome]
+AUTO = "auto"
+_FASTEST, _ALWAYS = "cpp", "numpy"  # what `auto` means: the first if it works, else the second
 
 
-def _numpy(task: Task, progress: Progress) -> Outcome:
-    brian.load()
-    from dendrosim.engine.runtime.run import run
-
-    return run(task, "numpy", progress)
-
-
-def _cython(task: Task, progress: Progress) -> Outcome:
-    from dendrosim.engine.cpp.toolchain import compiler
-
-    compiler("cython")
-    brian.load()
-    from dendrosim.engine.runtime.run import run
-
-    return run(task, "cython", progress)
+@lru_cache(maxsize=1)
+def backends() -> dict[str, Backend]:
+    """Return all back ends by name, in alphabetical order."""
+    found: dict[str, Backend] = {}
+    for path in Path(__file__).parent.glob("*/backend.py"):
+        module = importlib.import_module(f"dendrosim.engine.{path.parent.name}.backend")
+        found |= {backend.name: backend for backend in getattr(module, "BACKENDS", ())}
+    return dict(sorted(found.items()))
 
 
-def _cpp(task: Task, progress: Progress) -> Outcome:
-    from dendrosim.engine.cpp.toolchain import works
-    from dendrosim.engine.standalone.process import run
-
-    works()
-    return run(task, progress)
-
-
-def _cuda(task: Task, progress: Progress) -> Outcome:
-    from dendrosim.engine.cuda.backend import run
-
-    return run(task, progress)
+def backend_named(name: str) -> Backend:
+    """Return the back end of a name other than `auto`; raises UnknownNameError if there is none."""
+    if name not in backends():
+        raise UnknownNameError("back end", name, [AUTO, *backends()])
+    return backends()[name]
 
 
-BACKENDS: dict[str, Backend] = {"numpy": _numpy, "cython": _cython, "cpp": _cpp, "cuda": _cuda}
-COMPILED = ("cpp", "cuda")
-"""The back ends that make a program; what it records is in files during the run."""
-SINGLE = ("cuda",)
-"""The back ends whose precision `auto` is single; that of the others is double."""
+def choose(name: str) -> Backend:
+    """Return the back end that a name means on this machine: `auto` is cpp if it works, else numpy.
 
-
-def choose(name: str) -> str:
-    """Return the back end that `name` means here: `auto` is cpp where it works, else numpy.
-
-    Why it does not work is logged as a warning (on stderr, where nothing else is set up).
+    Why cpp does not work is logged as a warning, which Python prints on stderr if no log is set up.
 
     Raises
     ------
@@ -62,23 +43,18 @@ def choose(name: str) -> str:
     UnknownNameError
         If there is no such back end.
     BackendMissingError
-        If it is cuda, which does not work here; the others say so when they run.
+        If the back end does not work on this machine.
     """
     if not isinstance(name, str):
         raise ParameterError(f"backend is {name!r}; it must be text such as 'auto' or 'numpy'")
-    if name == "cuda":  # before a protocol is unrolled for nothing
-        from dendrosim.engine.cuda.toolchain import can_run
-
-        can_run()
-    if name != "auto":
-        if name not in BACKENDS:
-            raise UnknownNameError("back end", name, ["auto", *BACKENDS])
-        return name
-    from dendrosim.engine.cpp.toolchain import works
-
+    if name != AUTO:
+        backend = backend_named(name)
+        backend.check()
+        return backend
+    fastest = backend_named(_FASTEST)
     try:
-        works()
+        fastest.check()
     except BackendMissingError as error:
-        _log.warning("using the slower back end numpy: %s", error)
-        return "numpy"
-    return "cpp"
+        _log.warning("using the slower back end %s: %s", _ALWAYS, error)
+        return backend_named(_ALWAYS)
+    return fastest

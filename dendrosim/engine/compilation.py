@@ -3,17 +3,20 @@
 import sys
 
 from dendrosim.circuit.circuit import Circuit
-from dendrosim.engine.backends import COMPILED
+from dendrosim.engine.backends import backends
 from dendrosim.engine.plan.timeline import timeline
-from dendrosim.engine.standalone.program import Program, program
-from dendrosim.engine.task import Progress, Task
+from dendrosim.engine.progress import Progress
+from dendrosim.engine.standalone.program import Program
+from dendrosim.engine.task import Task
 from dendrosim.errors import UnknownNameError
 from dendrosim.protocol.phases import Block, Phase
 from dendrosim.protocol.protocol import Protocol
 
 
-def compiled(spec: Circuit | Protocol, backend: str = "cpp", precision: str = "auto") -> Program:
-    """Generate, compile and link the program of a circuit or protocol; for cuda no GPU is needed.
+def compile_without_run(
+    spec: Circuit | Protocol, backend: str = "cpp", precision: str = "auto"
+) -> Program:
+    """Generate, compile and link the program of a circuit or protocol; cuda needs no GPU for that.
 
     Raises
     ------
@@ -24,26 +27,20 @@ def compiled(spec: Circuit | Protocol, backend: str = "cpp", precision: str = "a
     CompilationError
         With the compiler's first errors.
     """
-    if backend not in COMPILED:
-        raise UnknownNameError("back end to compile for", backend, COMPILED)
-    protocol = spec if isinstance(spec, Protocol) else undriven(spec)
+    able = {name: found for name, found in backends().items() if found.compiles}
+    if backend not in able:
+        raise UnknownNameError("back end to compile for", backend, list(able))
+    chosen = able[backend]
+    protocol = spec if isinstance(spec, Protocol) else undriven_protocol(spec)
     if precision == "auto":
-        precision = "single" if backend == "cuda" else "double"
-    progress = Progress(Task(protocol, timeline(protocol, 0), dict, precision, 1), sys.stderr)
-    if backend == "cuda":
-        from dendrosim.engine.cuda.backend import CUDA
-        from dendrosim.engine.cuda.toolchain import can_compile
-
-        can_compile()
-        return program(protocol, precision, progress, CUDA)
-    from dendrosim.engine.cpp.toolchain import works
-
-    works()
-    return program(protocol, precision, progress)
+        precision = chosen.automatic_precision
+    chosen.check(run=False)
+    task = Task(protocol, timeline(protocol, 0), dict, precision, 1)
+    return chosen.compile(protocol, precision, Progress(task, sys.stderr))
 
 
-def undriven(circuit: Circuit) -> Protocol:
-    """Return a protocol of one step in which nothing drives a circuit."""
+def undriven_protocol(circuit: Circuit) -> Protocol:
+    """Return a protocol of one step in which all inputs of a circuit are zero."""
     silent = dict.fromkeys(circuit.inputs, 0)
     block = Block("check", (Phase("check", "0.1 ms"),))
     return Protocol(circuit, (block,), dt="0.1 ms", signals=silent)

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from dendrosim.engine.backend import Backend
 from dendrosim.engine.task import Outcome, Task
 from dendrosim.machine.packages import package_version
 from dendrosim.protocol.protocol import Protocol
@@ -14,14 +15,13 @@ _PACKAGES = ("dendrosim", "brian2", "numpy", "scipy", "xarray", "h5netcdf", "sci
 
 
 def provenance(
-    protocol: Protocol, task: Task, outcome: Outcome, backend: str, seed: int
+    protocol: Protocol, task: Task, outcome: Outcome, backend: Backend, seed: int
 ) -> dict[str, Any]:
     """Return what is kept with a result besides the circuit and the protocol themselves."""
-    packages = (*_PACKAGES, "brian2cuda") if backend == "cuda" else _PACKAGES
     return {
         "protocol": protocol.name,
         "parameters": dict(protocol.parameters),
-        "backend": backend,
+        "backend": backend.name,
         "precision": task.precision,
         "seed": seed,
         "batch": protocol.batch,
@@ -31,7 +31,7 @@ def provenance(
         "seconds": dict(outcome.seconds),
         "versions": {
             "python": platform.python_version(),
-            **{p: package_version(p) for p in packages},
+            **{p: package_version(p) for p in (*_PACKAGES, *backend.packages)},
         },
         "platform": platform.platform(),
         "git": _commit(),

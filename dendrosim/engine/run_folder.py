@@ -14,13 +14,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dendrosim.errors import ResumeError, SpecError, StorageError
+from dendrosim.engine.backends import backend_named, backends
+from dendrosim.errors import ResumeError, SpecError, StorageError, UnknownNameError
 from dendrosim.machine.code_digest import code_digest
 from dendrosim.machine.packages import package_version
 from dendrosim.protocol.protocol import Protocol
 
 FORMAT = 1
-RESUMABLE = ("cpp",)
 CHECKPOINT, START = "checkpoint.bin", "task.bin"
 _RECORD, _PROTOCOL, _LOCK = "run.json", "protocol.json", "lock"
 _PATIENCE = 5.0  # seconds; a program whose parent was killed finds out when it next reports
@@ -121,10 +121,11 @@ def read(folder: Path) -> tuple[Protocol, Settings]:
             f"{folder / _RECORD} cannot be read ({error}); run the protocol anew"
         ) from None
     _check_versions(folder, format_, versions, settings.backend)
-    if settings.backend not in RESUMABLE:
+    if not backend_named(settings.backend).resumes:
+        able = ", ".join(name for name, backend in backends().items() if backend.resumes)
         raise ResumeError(
             f"cannot resume {folder.parent}: back end {settings.backend} keeps no checkpoints (only "
-            f"{', '.join(RESUMABLE)} does); run the protocol anew"
+            f"{able} does); run the protocol anew"
         )
     if not has_started(folder):
         raise ResumeError(
@@ -166,10 +167,10 @@ def has_checkpoint(folder: Path) -> bool:
 def has_started(folder: Path) -> bool:
     """Whether a run can go on at all, if only from its beginning."""
     try:
-        backend = json.loads((folder / _RECORD).read_bytes())["backend"]
-    except (OSError, ValueError, LookupError, TypeError):
+        backend = backend_named(json.loads((folder / _RECORD).read_bytes())["backend"])
+    except (OSError, ValueError, LookupError, TypeError, UnknownNameError):
         return False
-    return backend in RESUMABLE and (folder / START).exists()
+    return backend.resumes and (folder / START).exists()
 
 
 def _why_none(folder: Path) -> str:
@@ -184,17 +185,16 @@ def _why_none(folder: Path) -> str:
     return f"cannot resume {folder}: it holds no interrupted run; give the folder that the run was given as --out"
 
 
-def _versions(backend: str) -> dict[str, str]:
+def _versions(backend: str) -> dict[str, Any]:
     """Return what decides besides the settings which numbers come out."""
-    target = ""
-    if backend == "cpp":
-        from dendrosim.engine.cpp.toolchain import fingerprint
+    return {
+        "dendrosim": package_version("dendrosim"),
+        "code": code_digest(),
+        "target": dict(backend_named(backend).fingerprint()),
+    }
 
-        target = fingerprint()
-    return {"dendrosim": package_version("dendrosim"), "code": code_digest(), "target": target}
 
-
-def _check_versions(folder: Path, format_: int, versions: dict[str, str], backend: str) -> None:
+def _check_versions(folder: Path, format_: int, versions: dict[str, Any], backend: str) -> None:
     now = _versions(backend)
     begun = f"cannot resume {folder.parent}: it was begun by"
     if format_ != FORMAT or versions["code"] != now["code"]:

@@ -11,13 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dendrosim.circuit.population import LAST_SPIKE
-from dendrosim.engine.backends import BACKENDS, COMPILED, SINGLE, choose
+from dendrosim.engine.backend import Backend
+from dendrosim.engine.backends import choose
 from dendrosim.engine.plan.state_arrays import initial_state, state_keys
 from dendrosim.engine.plan.synapse_tables import wirings
 from dendrosim.engine.plan.timeline import timeline
+from dendrosim.engine.progress import reporter
 from dendrosim.engine.provenance import provenance
 from dendrosim.engine.run_folder import Settings, begin, read
-from dendrosim.engine.task import Outcome, SpikeTrain, Task, reporter
+from dendrosim.engine.task import Outcome, SpikeTrain, Task
 from dendrosim.errors import (
     MemoryLimitError,
     NonFiniteError,
@@ -101,8 +103,8 @@ def run(
     check_protocol(protocol)
     seed = as_whole_number("seed", seed, 0)
     protocol = _with_batch(protocol, batch)
-    name = choose(backend)
-    precision, threads = _precision(precision, name), _threads(protocol, threads)
+    chosen = choose(backend)
+    precision, threads = _precision(precision, chosen), _threads(protocol, threads)
     line = timeline(protocol, seed)
     given = _states(protocol, initial, seed) if initial is not None else None
     state: Callable[[], Mapping[str, NDArray[Any]]] = partial(initial_state, protocol, seed)
@@ -117,14 +119,14 @@ def run(
         threads,
         wirings(protocol, seed),
         # Compiled programs keep them on the disk, in a folder that was given for it.
-        spike_limit() if folder is None or name not in COMPILED else _NO_LIMIT,
+        spike_limit() if folder is None or not chosen.compiles else _NO_LIMIT,
         meanwhile=iter(()) if meanwhile is None else meanwhile,
     )
     if folder is None:
-        return _run(task, name, seed, progress)
-    begin(folder, protocol, Settings(name, precision, threads, seed, notes or {}))
+        return _run(task, chosen, seed, progress)
+    begin(folder, protocol, Settings(chosen.name, precision, threads, seed, notes or {}))
     task = replace(task, folder=folder, interval=INTERVAL, lock=lock)
-    return _run(task, name, seed, progress)
+    return _run(task, chosen, seed, progress)
 
 
 def resume(folder: Path, lock: int | None = None, progress: bool | None = None) -> Result:
@@ -158,10 +160,10 @@ def resume(folder: Path, lock: int | None = None, progress: bool | None = None) 
     return _run(task, choose(settings.backend), seed, progress)
 
 
-def _run(task: Task, backend: str, seed: int, progress: bool | None) -> Result:
+def _run(task: Task, backend: Backend, seed: int, progress: bool | None) -> Result:
     report = reporter(task, progress)
     try:
-        outcome = BACKENDS[backend](task, report)
+        outcome = backend.run(task, report)
     finally:
         report.close()
     record = provenance(task.protocol, task, outcome, backend, seed)
@@ -309,13 +311,13 @@ def _with_batch(protocol: Protocol, batch: int | None) -> Protocol:
     return protocol.replace(batch=batch)
 
 
-def _precision(name: str, backend: str) -> str:
+def _precision(name: str, backend: Backend) -> str:
     if not isinstance(name, str):
         raise ParameterError(f"precision is {name!r}; it must be text such as 'auto' or 'single'")
     if name not in ("auto", "single", "double"):
         raise UnknownNameError("precision", name, ("auto", "single", "double"))
     if name == "auto":
-        return "single" if backend in SINGLE else "double"
+        return backend.automatic_precision
     return name
 
 

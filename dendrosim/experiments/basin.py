@@ -166,7 +166,7 @@ def _stepped(
     point: FixedPoint, starts: Array, time: float, backend: str, dt: float | None
 ) -> Array:
     """Return where the compiled program leads, perturbed states side by side."""
-    from dendrosim import engine
+    from dendrosim.engine.simulate import run
     from dendrosim.errors import NonFiniteError
 
     flow = point.flow
@@ -186,7 +186,7 @@ def _stepped(
     protocol = flow.resting_protocol(steps * step, step, len(starts))
     initial = {**flow.weights, **flow.states_as_samples(starts)}
     try:
-        result = engine.run(protocol, backend=backend, initial=initial, progress=False)
+        result = run(protocol, backend=backend, initial=initial, progress=False)
     except NonFiniteError as error:  # some left; which ones the last state tells
         result = error.partial  # type: ignore[assignment]
     final = {name: result.state[name] for name in flow.shapes}

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dendrosim import engine
+from dendrosim.engine import simulate
 from dendrosim.engine.run_folder import (
     Settings,
     has_checkpoint,
@@ -129,7 +129,7 @@ def run_into(
     folder = output.begin()
     with _holding(output, make=True) as lock:
         notes = {"check_end": check_end}
-        result = engine.run(protocol, folder=folder, lock=lock, notes=notes, **options)
+        result = simulate.run(protocol, folder=folder, lock=lock, notes=notes, **options)
         measurement = _measured(result, measure, check_end)
         _save(output, result)
     return result, measurement
@@ -146,7 +146,7 @@ def go_on(
         stored, settings = read(unfinished)
         _check_same(folder, protocol, stored, given, settings)
         measure = find_measure(stored)
-        result = engine.resume(unfinished, lock, progress)
+        result = simulate.resume(unfinished, lock, progress)
         measurement = _measured(result, measure, settings.notes["check_end"])
         _save(output, result)
     return result, measurement
@@ -240,7 +240,7 @@ def run_and_measure(
 ) -> tuple["Result", Measurement]:
     """Run a protocol with the options of `run`; return also the measurement, figures included."""
     measure = find_measure(protocol)  # before the run: one that cannot be measured is not begun
-    result = engine.run(protocol, **options)
+    result = simulate.run(protocol, **options)
     return result, _measured(result, measure, check_end)
 
 

@@ -87,7 +87,7 @@ def engine(monkeypatch):
             file.write_text("figure")
         return files
 
-    monkeypatch.setattr("dendrosim.engine.run", fake)
+    monkeypatch.setattr("dendrosim.engine.simulate.run", fake)
     monkeypatch.setattr("dendrosim.plot.traces", lambda result, name: "figure")
     monkeypatch.setattr("dendrosim.plot._save.save", save)
     return fake

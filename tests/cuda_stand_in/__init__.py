@@ -10,9 +10,8 @@ import re
 import subprocess
 from pathlib import Path
 
-from dendrosim.engine.cpp.toolchain import compiler
-from dendrosim.engine.cuda.backend import CUDA
-from dendrosim.engine.standalone.program import Kit
+from dendrosim.engine.cuda.backend import Cuda
+from dendrosim.engine.standalone.host_compiler import find_compiler
 from dendrosim.errors import CompilationError
 
 HERE = Path(__file__).parent
@@ -53,7 +52,7 @@ def compile_program(folder: Path) -> None:
         for path in folder.rglob(pattern):
             path.write_text(rewritten(path.read_text()))
     command = [
-        compiler(), "-std=c++17", "-O1", "-w", "-fpermissive", "-DNDEBUG", f"-I{HERE}", "-I.",
+        find_compiler(), "-std=c++17", "-O1", "-w", "-fpermissive", "-DNDEBUG", f"-I{HERE}", "-I.",
         "-x", "c++", "program.cu", "-o", "program",
     ]  # fmt: skip
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
@@ -61,11 +60,17 @@ def compile_program(folder: Path) -> None:
         raise CompilationError(done.stderr[:4000])
 
 
-def fingerprint() -> str:
-    """As for the GPU, but of the stand-ins too."""
-    files = sorted(path for path in HERE.rglob("*") if path.is_file() and path.suffix != ".pyc")
-    own = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
-    return f"stand-in {own} {CUDA.fingerprint()}"
+class StandIn(Cuda):
+    """The back end `cuda` where there is no GPU, compiled and run on the host."""
 
+    def check(self, run=True):
+        return
 
-STAND_IN = Kit(fingerprint, CUDA.generate, compile_program)
+    def build(self, folder):
+        compile_program(folder)
+
+    def fingerprint(self):
+        """As for the GPU, but of the stand-ins too."""
+        files = sorted(path for path in HERE.rglob("*") if path.is_file() and path.suffix != ".pyc")
+        own = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+        return {**super().fingerprint(), "stand-in": own}

@@ -6,6 +6,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from contextlib import suppress
@@ -16,9 +17,10 @@ import pytest
 from reference_problems import chain, chain_protocol, leaky_protocol
 
 from dendrosim.circuit.initial_values.normal import Normal
-from dendrosim.engine import run
 from dendrosim.engine.cpp import toolchain
-from dendrosim.engine.standalone import process as execute
+from dendrosim.engine.simulate import run
+from dendrosim.engine.standalone import program as programs
+from dendrosim.engine.standalone.host_compiler import find_compiler
 from dendrosim.engine.standalone.program import seal
 from dendrosim.engine.task import Task
 from dendrosim.errors import (
@@ -113,7 +115,7 @@ SCRIPT = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
 from reference_problems import leaky_protocol
-from dendrosim.engine import run
+from dendrosim.engine.simulate import run
 result = run(leaky_protocol(2, signals={"cell.current": "70 pA"}), backend="cpp", seed=3)
 print(json.dumps({
     "compiled": result.provenance["compiled"],
@@ -217,7 +219,7 @@ def test_a_compiler_is_tested_once_and_again_after_it_failed(
     empty_cache, other_compiler, tmp_path, caplog
 ):
     calls, compiler = tmp_path / "calls", tmp_path / "c++"
-    own = toolchain.compiler()
+    own = find_compiler()
     executable(compiler, "#!/bin/sh\nexit 1\n")
     other_compiler(CXX=str(compiler))
     assert falls_back(caplog, "does not work")
@@ -235,7 +237,7 @@ def test_a_compiler_is_tested_once_and_again_after_it_failed(
 
 
 def test_a_compiler_that_leaves_no_program_publishes_nothing(empty_cache, other_compiler, tmp_path):
-    text = f'#!/bin/sh\ngrep -q dnrm2 program.cpp && exec {toolchain.compiler()} "$@"\nexit 0\n'
+    text = f'#!/bin/sh\ngrep -q dnrm2 program.cpp && exec {find_compiler()} "$@"\nexit 0\n'
     other_compiler(CXX=str(executable(tmp_path / "c++", text)))
     with pytest.raises(CompilationError, match="left no"):
         run(leaky_protocol(), "cpp")
@@ -260,7 +262,7 @@ def executable(path, text):
 
 
 def test_a_failed_compilation_tells_what_the_compiler_said(empty_cache, other_compiler, tmp_path):
-    works_for_the_test = f'grep -q dnrm2 program.cpp && exec {toolchain.compiler()} "$@"'
+    works_for_the_test = f'grep -q dnrm2 program.cpp && exec {find_compiler()} "$@"'
     broken = f"#!/bin/sh\n{works_for_the_test}\necho 'x.cpp:1: error: no such luck' >&2\nexit 1\n"
     other_compiler(CXX=str(executable(tmp_path / "c++", broken)))
     with pytest.raises(CompilationError, match="no such luck") as raised:
@@ -286,7 +288,7 @@ def program(ready, empty_cache, tmp_path, monkeypatch):
     shutil.copytree(ready, empty_cache)
     runs = tmp_path / "runs"
     runs.mkdir()
-    monkeypatch.setattr(execute.tempfile, "tempdir", str(runs))
+    monkeypatch.setattr(tempfile, "tempdir", str(runs))
     (path,) = empty_cache.glob("programs/*/program")
     return path, runs
 
@@ -349,8 +351,8 @@ def test_a_program_that_cannot_be_started_even_when_compiled_anew_is_an_error(pr
     def refuse(*arguments, **options):
         raise OSError(8, "Exec format error")
 
-    monkeypatch.setattr(execute.subprocess, "Popen", refuse)
-    monkeypatch.setattr(execute, "discard", lambda program: None)
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    monkeypatch.setattr(programs, "discard", lambda program: None)
     with pytest.raises(ProgramError, match="Exec format error"):
         run(leaky_protocol(), "cpp")
     assert list(runs.iterdir()) == []
@@ -375,14 +377,14 @@ def test_a_full_disk_is_named(program, monkeypatch, tmp_path, file):
         (full / file).symlink_to("/dev/full")
         return str(full)
 
-    monkeypatch.setattr(execute.tempfile, "mkdtemp", folder)
+    monkeypatch.setattr(tempfile, "mkdtemp", folder)
     with pytest.raises(StorageError, match="full"):
         run(leaky_protocol(), "cpp")
     assert not full.exists()
 
 
 def test_a_temporary_folder_that_is_not_there_is_named(program, monkeypatch):
-    monkeypatch.setattr(execute.tempfile, "tempdir", "/no/such/folder")
+    monkeypatch.setattr(tempfile, "tempdir", "/no/such/folder")
     with pytest.raises(StorageError, match="set TMPDIR"):
         run(leaky_protocol(), "cpp")
 
@@ -398,7 +400,7 @@ import json, sys
 sys.path.insert(0, sys.argv[1])
 from brian2 import prefs
 from reference_problems import leaky_protocol
-from dendrosim.engine import run
+from dendrosim.engine.simulate import run
 before = prefs["codegen.runtime.cython.cache_dir"]
 result = run(leaky_protocol(), backend="cython", progress=True)
 after = prefs["codegen.runtime.cython.cache_dir"]
@@ -435,8 +437,8 @@ def test_a_blas_starts_no_threads_of_its_own_in_a_program(monkeypatch):
             counts.append(len(os.listdir(f"/proc/{started[-1]}/task")))
 
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "3")
-    monkeypatch.setattr(execute.subprocess, "Popen", start)
-    monkeypatch.setattr("dendrosim.engine.task.Progress.at", at)
+    monkeypatch.setattr(subprocess, "Popen", start)
+    monkeypatch.setattr("dendrosim.engine.progress.Progress.at", at)
     blocks = (Block("long", (Phase("on", "20 s"),)),)
     run(leaky_protocol().replace(blocks=blocks), backend="cpp", threads=1)
     assert counts
@@ -491,7 +493,7 @@ def test_what_fails_in_the_background_fails_who_needs_it(empty_cache, other_comp
 
 
 def test_a_full_disk_is_no_fault_of_the_compiler(empty_cache, other_compiler, tmp_path):
-    works_for_the_test = f'grep -q dnrm2 program.cpp && exec {toolchain.compiler()} "$@"'
+    works_for_the_test = f'grep -q dnrm2 program.cpp && exec {find_compiler()} "$@"'
     text = (
         f"#!/bin/sh\n{works_for_the_test}\necho 'error: x.o: No space left on device' >&2\nexit 1\n"
     )
@@ -502,13 +504,13 @@ def test_a_full_disk_is_no_fault_of_the_compiler(empty_cache, other_compiler, tm
 
 @pytest.mark.parametrize("blank", ["", "  "])
 def test_a_blank_compiler_is_none_given(empty_cache, other_compiler, blank):
-    found = toolchain.compiler()
+    found = find_compiler()
     other_compiler(CXX=blank)
-    assert toolchain.compiler() == found
+    assert find_compiler() == found
 
 
 def test_a_failure_in_the_background_is_not_remembered(empty_cache, other_compiler, tmp_path):
-    own = toolchain.compiler()
+    own = find_compiler()
     other_compiler(CXX=str(executable(tmp_path / "c++", "#!/bin/sh\nexit 1\n")))
     toolchain.begin()
     while not toolchain._begun["runtime", ""].done():

@@ -14,14 +14,14 @@ import test_pathways
 from reference_problems import PROBLEMS, leaky_protocol
 
 import dendrosim as ds
-from dendrosim import engine
 from dendrosim.cli.main import main
-from dendrosim.engine import backends, run, simulate
 from dendrosim.engine import run_folder as unfinished
-from dendrosim.engine.compilation import compiled, undriven
+from dendrosim.engine import simulate
+from dendrosim.engine.backends import backends
+from dendrosim.engine.compilation import compile_without_run, undriven_protocol
 from dendrosim.engine.cuda import toolchain
-from dendrosim.engine.cuda.backend import CUDA
-from dendrosim.engine.standalone import process as execute
+from dendrosim.engine.cuda.backend import Cuda
+from dendrosim.engine.simulate import resume, run
 from dendrosim.errors import BackendMissingError, NonFiniteError, ResumeError, ShapeError, SpecError
 from dendrosim.library import catalogue
 
@@ -58,15 +58,9 @@ def cuda(monkeypatch):
 
     def start(place, protocol, seed=2, precision="double", **options):
         if place == "stand-in":
-            from cuda_stand_in import STAND_IN
+            from cuda_stand_in import StandIn
 
-            def on_cpu(task, progress):
-                outcome = execute.run(task, progress, STAND_IN)
-                outcome.guarded_every = 100
-                return outcome
-
-            monkeypatch.setattr(toolchain, "can_run", lambda: None)
-            monkeypatch.setitem(backends.BACKENDS, "cuda", on_cpu)
+            monkeypatch.setitem(backends(), "cuda", StandIn())
         return run(protocol, "cuda", seed, precision, **options)
 
     return start
@@ -78,8 +72,8 @@ def cuda(monkeypatch):
 @compiles
 @pytest.mark.parametrize("name", slow_but(QUICK, MODELS))
 def test_every_model_compiles_and_links_for_the_gpu(name):
-    made = compiled(ds.load_circuit(name), "cuda")
-    assert os.access(made.folder / "program", os.X_OK)
+    program = compile_without_run(ds.load_circuit(name), "cuda")
+    assert os.access(program.folder / "program", os.X_OK)
 
 
 @compiles
@@ -87,8 +81,8 @@ def test_every_model_compiles_and_links_for_the_gpu(name):
 @pytest.mark.parametrize("precision", ["single", "double"])
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_protocols_with_signals_recordings_and_spikes_compile_and_link(name, precision):
-    made = compiled(ds.load_protocol(name), "cuda", precision)
-    assert os.access(made.folder / "program", os.X_OK)
+    program = compile_without_run(ds.load_protocol(name), "cuda", precision)
+    assert os.access(program.folder / "program", os.X_OK)
 
 
 def test_no_model_is_left_out():
@@ -99,10 +93,9 @@ def test_no_model_is_left_out():
 
 @generates
 def test_check_compiles_on_demand(capsys, monkeypatch):
-    from cuda_stand_in import STAND_IN
+    from cuda_stand_in import StandIn
 
-    monkeypatch.setattr("dendrosim.engine.cuda.backend.CUDA", STAND_IN)
-    monkeypatch.setattr(toolchain, "can_compile", lambda: None)
+    monkeypatch.setitem(backends(), "cuda", StandIn())
     assert main(["check", QUICK, "--compile", "--backend", "cuda"]) == 0
     assert f"{QUICK}: its program for cuda compiles and links" in capsys.readouterr().out
 
@@ -121,15 +114,15 @@ def test_a_name_that_brian2cuda_cannot_have_is_refused(place, tmp_path):
     projection = ds.Projection(f"unit.{name.get('state', 'v')}", "w", "unit.r")
     circuit = ds.Circuit((unit,), (matrix,), (projection,), {name.get("parameter", "gain"): 1.0})
     with pytest.raises(SpecError, match=r"'workspace'.*--backend cpp"):
-        CUDA.generate(undriven(circuit), "single", tmp_path)
+        Cuda().generate(undriven_protocol(circuit), "single", tmp_path)
 
 
 @generates
 def test_an_array_of_more_elements_than_can_be_counted_is_refused(tmp_path):
     circuit = ds.Circuit((ds.Population("unit", 46_341, "dv/dt = -v/(5*ms) : 1"),))
-    protocol = undriven(circuit).replace(batch=46_341)
+    protocol = undriven_protocol(circuit).replace(batch=46_341)
     with pytest.raises(ShapeError, match="population 'unit' has 2,147,488,281 elements"):
-        CUDA.generate(protocol, "single", tmp_path)
+        Cuda().generate(protocol, "single", tmp_path)
 
 
 # -- what programs compute ------------------------------------------------------------------------
@@ -268,7 +261,7 @@ def test_a_run_that_keeps_its_recordings_in_a_folder_cannot_be_resumed(cuda, pla
     assert (folder / "trace0.bin").stat().st_size == found.traces["cell.v"].values.nbytes
     assert not unfinished.has_started(folder)
     with pytest.raises(ResumeError, match="back end cuda keeps no checkpoints"):
-        engine.resume(folder)
+        resume(folder)
 
 
 # -- what is there and what is missing --------------------------------------------------------------

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from dendrosim.engine.cpp import toolchain
+from dendrosim.engine.standalone.host_compiler import find_compiler
 
 # Rows and columns around the sizes of tiles and of blocks of columns, batches around those of vectors.
 SHAPES = [(1, 1), (7, 5), (8, 16), (13, 33), (30, 530), (61, 29), (130, 1030)]
@@ -33,7 +34,7 @@ def kernels(request, tmp_path_factory):
         Path(__file__).with_name("dense_kernels.cpp"),
     )
     blas, headers = toolchain.blas_folder(), toolchain.SOURCES
-    command = [toolchain.compiler(), *os.environ.get("CXX", "").split()[1:]]
+    command = [find_compiler(), *os.environ.get("CXX", "").split()[1:]]
     flags = [*toolchain.FLAGS, *narrower, "-fPIC", "-fvisibility=hidden"]
     flags += [*(f"-I{h}" for h in headers), f"-I{blas / 'include'}"]
     subprocess.run([*command, *flags, "-c", source, "-o", folder / "kernels.o"], check=True)

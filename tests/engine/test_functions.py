@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from dendrosim.engine.cpp import toolchain
+from dendrosim.engine.standalone.host_compiler import find_compiler
 
 COUNT = 200_000
 
@@ -17,10 +18,10 @@ def functions(tmp_path_factory):
     folder = tmp_path_factory.mktemp("functions")
     source, made = Path(__file__).with_name("functions.cpp"), folder / "functions.o"
     flags = [*toolchain.FLAGS, "-fPIC", *(f"-I{home}" for home in toolchain.SOURCES)]
-    subprocess.run([toolchain.compiler(), *flags, "-c", source, "-o", made], check=True)
+    subprocess.run([find_compiler(), *flags, "-c", source, "-o", made], check=True)
     # Linked without -ffast-math, which would take subnormal numbers from all of Python.
     library = folder / "functions.so"
-    subprocess.run([toolchain.compiler(), "-shared", made, "-lm", "-o", library], check=True)
+    subprocess.run([find_compiler(), "-shared", made, "-lm", "-o", library], check=True)
     return ctypes.CDLL(str(library))
 
 

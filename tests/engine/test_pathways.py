@@ -21,8 +21,8 @@ from dendrosim.circuit.initial_values.normal import Normal
 from dendrosim.circuit.initial_values.uniform import Uniform
 from dendrosim.circuit.pathway import Pathway
 from dendrosim.circuit.population import Population
-from dendrosim.engine import run
 from dendrosim.engine.plan.synapse_tables import wirings
+from dendrosim.engine.simulate import run
 from dendrosim.errors import EquationError, ParameterError
 from dendrosim.protocol.phases import Block, Phase, Recording
 from dendrosim.protocol.protocol import Protocol

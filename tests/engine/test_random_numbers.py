@@ -15,9 +15,9 @@ from scipy import stats
 
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.population import Population
-from dendrosim.engine import run
 from dendrosim.engine.network import random_numbers as noise
 from dendrosim.engine.plan.signal_slots import elements
+from dendrosim.engine.simulate import run
 from dendrosim.errors import ParameterError, ShapeError, SpecError, UnitError
 from dendrosim.protocol.phases import Block, Phase, Recording
 from dendrosim.protocol.protocol import Protocol

@@ -29,13 +29,13 @@ import os, sys
 sys.path.insert(0, sys.argv[1])
 import dendrosim as ds
 from dendrosim.engine import simulate
-from dendrosim.engine import task as outcome
+from dendrosim.engine import progress
 sys.path.insert(0, sys.argv[1] + '/engine')
 from test_resume import PROBLEMS
 
 simulate.INTERVAL = 0.0
 signals = [int(sys.argv[5])]
-outcome.Progress.at = lambda self, step, segment: signals and os.kill(os.getpid(), signals.pop())
+progress.Progress.at = lambda self, step, segment: signals and os.kill(os.getpid(), signals.pop())
 if sys.argv[4] == "resume":
     ds.run(resume=sys.argv[3])
 else:
@@ -342,14 +342,14 @@ def test_contradicting_options_are_refused(stopped, capsys):
     [
         ("code", "other", "another version of dendrosim"),
         ("format", 0, "another version of dendrosim"),
-        ("target", "other", "another processor or compiler"),
+        ("target", {"processor": "other"}, "another processor or compiler"),
         ("backend", "numpy", "keeps no checkpoints"),
     ],
 )
 def test_a_run_of_another_version_is_refused(stopped, field, value, words):
     path = stopped / "unfinished" / "run.json"
     record = json.loads(path.read_text()) | {field: value}
-    path.write_text(json.dumps(record | ({"target": ""} if field == "backend" else {})))
+    path.write_text(json.dumps(record | ({"target": {}} if field == "backend" else {})))
     with pytest.raises(ResumeError, match=words):
         ds.run(resume=stopped)
     assert (stopped / "unfinished" / "checkpoint.bin").exists()

@@ -15,7 +15,8 @@ from reference_problems import BACKENDS
 
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.population import Population
-from dendrosim.engine import run, simulate
+from dendrosim.engine import simulate
+from dendrosim.engine.simulate import run
 from dendrosim.errors import MemoryLimitError
 from dendrosim.protocol.phases import Block, Phase, Recording
 from dendrosim.protocol.protocol import Protocol

@@ -11,9 +11,9 @@ import pytest
 from test_spiking import spike_table
 
 import dendrosim as ds
-from dendrosim import engine
 from dendrosim.analysis.bursts import find_bursts
 from dendrosim.engine.plan.synapse_tables import wirings
+from dendrosim.engine.simulate import run
 from dendrosim.errors import ParameterError, UnitError, UnknownNameError
 from dendrosim.experiments.run import run_and_measure
 
@@ -130,7 +130,7 @@ def test_back_ends_agree_spike_by_spike():
     whole = ds.load_protocol("burst_multiplexing", **SMALL)
     burn_in, sending = whole.blocks[0].phases
     phases = (burn_in, sending.replace(duration="40 ms"))
-    short = engine.run(whole.replace(blocks=(whole.blocks[0].replace(phases=phases),)), "numpy", 1)
+    short = run(whole.replace(blocks=(whole.blocks[0].replace(phases=phases),)), "numpy", 1)
     long = measured(**SMALL)[0]
     for name in SIZES:
         begin = spike_table(long, name)

@@ -3,8 +3,8 @@
 import atexit
 import errno
 import hashlib
+import json
 import os
-import shutil
 import subprocess
 import tempfile
 import threading
@@ -13,6 +13,7 @@ from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
+from dendrosim.engine.standalone.host_compiler import find_compiler
 from dendrosim.errors import BackendMissingError, CompilationError, StorageError
 from dendrosim.machine.cache import locked, writable_folder
 from dendrosim.machine.code_digest import code_digest
@@ -46,35 +47,6 @@ int main()
 _INSTEAD = "set CXX to one that works, or use --backend numpy"
 
 
-def compiler(backend: str = "cpp") -> str:
-    """Return the C++ compiler: `CXX` if set, else the first of g++, c++, clang++ on the path.
-
-    Parameters
-    ----------
-    backend : str
-        What needs it, for the error.
-
-    Raises
-    ------
-    BackendMissingError
-        If there is none.
-    """
-    if own := os.environ.get("CXX", "").strip():
-        found = shutil.which(own.split()[0])
-        if found is None:
-            raise BackendMissingError(
-                f"the compiler named by CXX, {own!r}, is not there; unset CXX or correct it"
-            )
-        return os.path.abspath(found)
-    for name in ("g++", "c++", "clang++"):
-        if found := shutil.which(name):
-            return os.path.abspath(found)
-    raise BackendMissingError(
-        f"back end {backend} needs a C++ compiler and there is none; install one "
-        "(Debian: apt install g++), or use --backend numpy"
-    )
-
-
 def blas_folder() -> Path:
     """Return the folder of the scipy-openblas32 package; raises BackendMissingError if it is missing."""
     spec = find_spec("scipy_openblas32")
@@ -85,12 +57,22 @@ def blas_folder() -> Path:
     return Path(spec.origin).parent
 
 
-def fingerprint() -> str:
-    """Return a hash of compiler, flags, processor and BLAS: what decides whether a binary can be used."""
-    parts = [compiler(), os.environ.get("CXX", ""), *FLAGS, str(blas_folder()), _processor()]
-    stat = Path(compiler()).resolve().stat()
-    parts += [str(Path(compiler()).resolve()), str(stat.st_size), str(stat.st_mtime_ns)]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+def fingerprint() -> dict[str, str]:
+    """Return what decides whether a binary can be used, and which numbers it computes, by name."""
+    path = Path(find_compiler()).resolve()
+    stat = path.stat()
+    return {
+        "compiler": f"{find_compiler()} {path} {stat.st_size} {stat.st_mtime_ns}",
+        "compiler flags": " ".join([*FLAGS, *os.environ.get("CXX", "").split()[1:]]),
+        "processor": _processor(),
+        "BLAS": str(blas_folder()),
+    }
+
+
+def _digest(*more: str) -> str:
+    """Return a hash of the fingerprint and of further texts, short enough for the name of a file."""
+    text = json.dumps([fingerprint(), *more], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def works() -> None:
@@ -103,7 +85,7 @@ def works() -> None:
     StorageError
         If the cache folder cannot be written.
     """
-    proof = writable_folder("toolchains") / fingerprint()[:32]
+    proof = writable_folder("toolchains") / _digest()
     if proof.exists():
         return
     with locked(proof.with_suffix(".lock")):
@@ -117,7 +99,7 @@ def try_out() -> None:
     done = _output(_TEST)
     if done.stdout != "5":
         raise BackendMissingError(
-            f"what the C++ compiler {compiler()} makes does not work: a test program ended with code "
+            f"what the C++ compiler {find_compiler()} makes does not work: a test program ended with code "
             f"{done.returncode} and printed {done.stdout!r} instead of '5' {done.stderr[:300]}; {_INSTEAD}"
         )
 
@@ -138,11 +120,11 @@ def _output(source: str) -> subprocess.CompletedProcess[str]:
             )
         except CompilationError as error:
             raise BackendMissingError(
-                f"the C++ compiler {compiler()} does not work: {error}; {_INSTEAD}"
+                f"the C++ compiler {find_compiler()} does not work: {error}; {_INSTEAD}"
             ) from None
         except OSError as error:
             raise BackendMissingError(
-                f"what the C++ compiler {compiler()} makes does not start: "
+                f"what the C++ compiler {find_compiler()} makes does not start: "
                 f"{error.strerror or error}; {_INSTEAD}"
             ) from None
 
@@ -169,8 +151,7 @@ def shared_object(source: str, real: str = "") -> Path:
 
 
 def _shared_object(source: str, real: str) -> Path:
-    digest = hashlib.sha256(f"{code_digest()}\n{fingerprint()}".encode()).hexdigest()[:32]
-    name = f"{source}{real and '-'}{real}-{digest}"
+    name = f"{source}{real and '-'}{real}-{_digest(code_digest())}"
     home = writable_folder("toolchains")
     with locked(home / f"{name}.lock"):
         for path in home.glob(f"{name}.*.o"):
@@ -270,7 +251,7 @@ def compile_program(folder: Path, kernels: str | None = None) -> None:
 
 def _compiler() -> list[str]:
     return [
-        compiler(),
+        find_compiler(),
         *FLAGS,
         *os.environ.get("CXX", "").split()[1:],
     ]  # the user's come last and win
@@ -314,7 +295,7 @@ def _call(command: list[str], folder: Path) -> None:
 def _check_made(path: Path) -> None:
     if not path.exists():
         raise CompilationError(
-            f"the program did not compile: {compiler()} ended without an error but left no {path.name}"
+            f"the program did not compile: {find_compiler()} ended without an error but left no {path.name}"
         )
 
 

@@ -1,36 +1,57 @@
-"""One run on the GPU: the program is made by this back end, and its process watched as that of `cpp`."""
+"""The back end `cuda`: a program for an NVIDIA GPU."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from dendrosim.engine.cuda.toolchain import can_run, compile_program, fingerprint
-from dendrosim.engine.standalone import process as execute
-from dendrosim.engine.standalone.program import Kit
-from dendrosim.engine.task import Outcome, Progress, Task
-from dendrosim.protocol.protocol import Protocol
+from dendrosim.engine.backend import Diagnosis, diagnose
+from dendrosim.engine.cuda import toolchain
+from dendrosim.engine.standalone.backend import StandaloneBackend
 
-GUARDED_EVERY = 100  # steps: what `guard` in runtime.cuh looks at non-finite numbers
-
-
-def _generate(protocol: Protocol, precision: str, folder: Path) -> None:
-    from dendrosim.engine.cuda.generate import generate
-
-    generate(protocol, precision, folder)
+if TYPE_CHECKING:
+    from dendrosim.protocol.protocol import Protocol
 
 
-CUDA = Kit(fingerprint, _generate, compile_program)
+class Cuda(StandaloneBackend):
+    """Programs that NVIDIA's compiler makes from what Brian2CUDA generates, with dense products by cuBLAS."""
+
+    name = "cuda"
+    automatic_precision = "single"
+    packages = ("brian2cuda",)
+    guarded_every = 100  # steps between two calls of `find_non_finite` in runtime.cuh
+
+    def check(self, run: bool = True) -> None:
+        toolchain.can_run() if run else toolchain.can_compile()
+
+    def fingerprint(self) -> Mapping[str, str]:
+        return toolchain.fingerprint()
+
+    def generate(self, protocol: "Protocol", precision: str, folder: Path) -> None:
+        from dendrosim.engine.cuda.generate import generate
+
+        generate(protocol, precision, folder)
+
+    def build(self, folder: Path) -> None:
+        toolchain.compile_program(folder)
+
+    def diagnoses(self) -> Sequence[Diagnosis]:
+        def nvcc() -> str:
+            major, minor = toolchain.cuda_version()
+            return f"CUDA {major}.{minor}, {toolchain.nvcc()}"
+
+        def libraries() -> str:
+            return ", ".join(str(toolchain.library(name).file) for name in ("cublas", "curand"))
+
+        def gpu() -> str:
+            found = toolchain.gpu()
+            return f"{found.name}, compute capability {found.capability}"
+
+        return [
+            diagnose("CUDA: compiler", nvcc),
+            diagnose("CUDA: cuBLAS, cuRAND", libraries),
+            diagnose("CUDA: Brian2CUDA", toolchain.brian2cuda_version),
+            diagnose("CUDA: GPU", gpu),
+        ]
 
 
-def run(task: Task, progress: Progress) -> Outcome:
-    """Run a task on the GPU.
-
-    Raises
-    ------
-    BackendMissingError
-        If there is no GPU, or a part of the tool chain is missing.
-    ProgramError, StorageError
-        As the `cpp` back end.
-    """
-    can_run()
-    outcome = execute.run(task, progress, CUDA)
-    outcome.guarded_every = GUARDED_EVERY
-    return outcome
+BACKENDS = (Cuda(),)

@@ -4,7 +4,6 @@ cuBLAS and cuRAND are taken from the toolkit, else from the PyPI packages nvidia
 libraries carry no unversioned name and are therefore linked by file.
 """
 
-import hashlib
 import os
 import re
 import shutil
@@ -15,7 +14,7 @@ from functools import lru_cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 
-from dendrosim.engine.cpp.toolchain import compiler
+from dendrosim.engine.standalone.host_compiler import find_compiler
 from dendrosim.errors import BackendMissingError, CompilationError
 from dendrosim.machine.packages import package_version
 
@@ -236,7 +235,7 @@ def missing(run: bool) -> list[str]:
     """Return what is missing here to compile programs, or to run them; of each what to do after a semicolon."""
     needed: list[Callable[[], object]] = [brian2cuda_version, cuda_version]
     needed += [partial(library, name) for name in _HEADERS]
-    needed.append(partial(compiler, "cuda"))
+    needed.append(partial(find_compiler, "cuda"))
     if run:
         needed.insert(0, gpu)
     reasons = []
@@ -264,17 +263,21 @@ def _none_of(reasons: list[str]) -> None:
         raise BackendMissingError(f"{reasons[0]}{_INSTEAD}{more}")
 
 
-def fingerprint() -> str:
-    """Return a hash of what decides, beside the structure of a circuit, whether a binary can be used."""
-    parts = ["cuda", brian2cuda_version(), compiler("cuda"), capability(), *FLAGS]
-    files = [nvcc(), *(library(name).file for name in _HEADERS)]
-    for path in files:
+def fingerprint() -> dict[str, str]:
+    """Return what decides, besides the structure of a circuit, whether a binary can be used, by name."""
+
+    def identity(path: Path) -> str:
         stat = path.resolve().stat()
-        parts += [str(path), str(stat.st_size), str(stat.st_mtime_ns)]
-    digest = hashlib.sha256("\n".join(parts).encode())
-    for path in sorted(Path(__file__).parent.rglob("*.cu*")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+        return f"{path} {stat.st_size} {stat.st_mtime_ns}"
+
+    return {
+        "Brian2CUDA": brian2cuda_version(),
+        "CUDA compiler": identity(nvcc()),
+        "compiler": find_compiler("cuda"),
+        "compiler flags": " ".join(FLAGS),
+        "GPU": capability(),
+        **{name: identity(library(name).file) for name in _HEADERS},
+    }
 
 
 def command(source: str = "program.cu", output: str = "program") -> list[str]:
@@ -284,7 +287,7 @@ def command(source: str = "program.cu", output: str = "program") -> list[str]:
     folders = list(dict.fromkeys(found.file.parent for found in libraries))
     includes = dict.fromkeys(found.include for found in libraries)
     return [
-        str(nvcc()), "-ccbin", compiler("cuda"), *FLAGS,
+        str(nvcc()), "-ccbin", find_compiler("cuda"), *FLAGS,
         f"-gencode=arch=compute_{architecture},code=[sm_{architecture},compute_{architecture}]",
         "-I.", *(f"-I{folder}" for folder in includes), source, "-o", output,
         *(f"-L{folder}" for folder in folders), *(f"-l:{found.file.name}" for found in libraries),

@@ -29,7 +29,8 @@ from dendrosim.engine.network.weight_updates import Update
 from dendrosim.engine.plan.state_arrays import WEIGHT, all_values, final_keys, state_shape
 from dendrosim.engine.plan.synapse_tables import Wiring
 from dendrosim.engine.plan.timeline import CIRCUIT, Fill
-from dendrosim.engine.task import Outcome, Progress, SpikeTrain, Task, kept_elements
+from dendrosim.engine.progress import Progress
+from dendrosim.engine.task import Outcome, SpikeTrain, Task, kept_elements
 from dendrosim.equations.rewriting import names, parse
 from dendrosim.machine.cache import cache_folder
 from dendrosim.protocol.schedule import Window, record_steps, spike_windows

@@ -1,12 +1,11 @@
 """One run of a compiled program as a process: start, watch, interrupt, read what it left."""
 
 import os
-import shutil
 import signal
 import subprocess
-import tempfile
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dendrosim.engine.plan.state_arrays import final_keys, state_shape
-from dendrosim.engine.standalone.program import CPP, Kit, Program, discard, program
+from dendrosim.engine.progress import Progress
+from dendrosim.engine.standalone.program import Program
 from dendrosim.engine.standalone.task_file import kept, steps_file, write_task
-from dendrosim.engine.task import Outcome, Progress, SpikeTrain, Task
+from dendrosim.engine.task import Outcome, SpikeTrain, Task
 from dendrosim.errors import ProgramError, ResumeError, StorageError
 from dendrosim.machine.mapped_arrays import mapped
 
@@ -27,72 +27,52 @@ _DONE, _NON_FINITE, _INTERRUPTED, _FULL, _FAILED, _DAMAGED = 0, 3, 4, 5, 70, 71
 _ALONE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
-class _NotStartedError(ProgramError):
+class NotStartedError(ProgramError):
     """The program does not even start, so its file is damaged."""
 
 
-def run(task: Task, progress: Progress, kit: Kit = CPP) -> Outcome:
-    """Run a task by its compiled program.
+def run_program(
+    task: Task, program: Program, folder: Path, progress: Progress, environment: Mapping[str, str]
+) -> Outcome:
+    """Run a program in a folder, which it reads its task from and writes its results to.
 
     Raises
     ------
-    ProgramError
-        If the program stops otherwise than by finishing, a non-finite state or an interrupt.
-    ResumeError
-        If the checkpoint that it is to go on from is damaged.
-    StorageError
-        If the temporary folder of the run cannot be written, for instance because the disk is full.
+    NotStartedError
+        If the operating system cannot start the program.
+    ProgramError, ResumeError, StorageError
+        See `StandaloneBackend.run`.
     """
-    made = program(task.protocol, task.precision, progress, kit)
-    if task.folder is not None:
-        return _started(task, made, task.folder, progress, kit)
-    try:
-        folder = Path(tempfile.mkdtemp(prefix="dendrosim-run-"))
-    except OSError as error:
-        raise StorageError(
-            f"cannot make a temporary folder: {error.strerror or error}; set TMPDIR"
-        ) from None
-    try:
-        return _started(task, made, folder, progress, kit)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _started(task: Task, made: Program, folder: Path, progress: Progress, kit: Kit) -> Outcome:
-    try:
-        return _run(task, made, folder, progress)
-    except _NotStartedError:
-        discard(made)
-        made = program(task.protocol, task.precision, progress, kit)
-        return _run(task, made, folder, progress)
-
-
-def _run(task: Task, made: Program, folder: Path, progress: Progress) -> Outcome:
     begin = time.perf_counter()
     if not task.resumed:
         try:
-            write_task(folder / "task.bin", task, made.manifest)
+            write_task(folder / "task.bin", task, program.manifest)
         except OSError as error:
             raise StorageError(
                 f"cannot write the run's folder {folder}: {error.strerror or error}"
             ) from None
     with task.meanwhiling():
         code, steps, stepping, interrupted = _watch(
-            made, folder, progress, task.lock, own=task.folder is not None
+            program, folder, progress, environment, task.lock, own=task.folder is not None
         )
     try:
-        outcome = _read(task, made, folder, steps, code, interrupted)
+        outcome = _read(task, program, folder, steps, code, interrupted)
     except FileNotFoundError as error:
         raise ProgramError(
-            f"the compiled program left no {Path(error.filename).name}; delete {made.folder} to "
+            f"the compiled program left no {Path(error.filename).name}; delete {program.folder} to "
             "have it compiled again"
         ) from None
-    outcome.seconds = {**made.seconds, "run": time.perf_counter() - begin, "steps": stepping}
+    outcome.seconds = {**program.seconds, "run": time.perf_counter() - begin, "steps": stepping}
     return outcome
 
 
 def _watch(
-    made: Program, folder: Path, progress: Progress, lock: int | None, own: bool
+    program: Program,
+    folder: Path,
+    progress: Progress,
+    environment: Mapping[str, str],
+    lock: int | None,
+    own: bool,
 ) -> tuple[int, int, float, bool]:
     """Start the program and follow it; return (exit code, steps done, their seconds, whether interrupted).
 
@@ -100,13 +80,13 @@ def _watch(
     """
     try:
         process = subprocess.Popen(
-            [str(made.folder / "program"), str(folder.absolute())], cwd=made.folder, stdout=subprocess.PIPE,
+            [str(program.folder / "program"), str(folder.absolute())], cwd=program.folder, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, start_new_session=True,
-            env={**os.environ, **_ALONE}, pass_fds=[] if lock is None else [lock],
+            env={**os.environ, **_ALONE, **environment}, pass_fds=[] if lock is None else [lock],
         )  # fmt: skip
     except OSError as error:
-        raise _NotStartedError(
-            f"the compiled program in {made.folder} cannot be started: {error.strerror or error}; "
+        raise NotStartedError(
+            f"the compiled program in {program.folder} cannot be started: {error.strerror or error}; "
             "delete that folder to have it compiled again"
         ) from None
     steps, stepping, interrupted = 0, 0.0, False
@@ -162,9 +142,9 @@ def _watch(
 
 
 def _read(
-    task: Task, made: Program, folder: Path, steps: int, code: int, interrupted: bool
+    task: Task, program: Program, folder: Path, steps: int, code: int, interrupted: bool
 ) -> Outcome:
-    dtypes = dict(zip(made.manifest["keys"], made.manifest["dtypes"], strict=True))
+    dtypes = dict(zip(program.manifest["keys"], program.manifest["dtypes"], strict=True))
     traces: dict[str, tuple[NDArray[np.int64], NDArray[Any]]] = {}
     for index, (name, recording) in enumerate(task.protocol.recorded().items()):
         shape = state_shape(task.protocol, name)
@@ -192,7 +172,7 @@ def _read(
             bad[name] = final[name]
     spikes = {n: _train(folder, k) for k, n in enumerate(task.protocol.recorded_spikes())}
     return Outcome(
-        steps, traces, final, bad, interrupted, made.compiled, spikes=spikes, full=code == _FULL
+        steps, traces, final, bad, interrupted, program.compiled, spikes=spikes, full=code == _FULL
     )
 
 

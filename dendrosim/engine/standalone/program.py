@@ -6,14 +6,13 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dendrosim.engine.cpp.toolchain import begin, compile_program, fingerprint
 from dendrosim.engine.plan.signal_slots import slots
-from dendrosim.engine.task import Progress
+from dendrosim.engine.progress import Progress
 from dendrosim.errors import CompilationError, StorageError
 from dendrosim.machine import brian_import as brian
 from dendrosim.machine.cache import locked, writable_folder
@@ -29,34 +28,6 @@ class Program:
     manifest: dict[str, Any]
     compiled: bool
     seconds: dict[str, float]
-
-
-@dataclass(frozen=True)
-class Kit:
-    """How a back end makes programs.
-
-    `fingerprint` tells whether a binary can be used here, `generate` writes sources and manifest of a protocol in
-    a precision into a folder, `compile` makes of them the file `program` there.
-    """
-
-    fingerprint: Callable[[], str]
-    generate: Callable[[Protocol, str, Path], None]
-    compile: Callable[[Path], None]
-
-
-def _generate(protocol: Protocol, precision: str, folder: Path) -> None:
-    from dendrosim.engine.cpp.generate import generate
-
-    real = "float" if precision == "single" else "double"
-    begin(real if protocol.circuit.matrices else None)
-    generate(protocol, precision, folder)
-
-
-def _compile(folder: Path) -> None:
-    compile_program(folder, json.loads((folder / "manifest.json").read_bytes())["kernels"])
-
-
-CPP = Kit(fingerprint, _generate, _compile)
 
 
 def structure(protocol: Protocol, precision: str) -> str:
@@ -75,18 +46,40 @@ def structure(protocol: Protocol, precision: str) -> str:
     return json.dumps(parts, sort_keys=True)
 
 
-def program(protocol: Protocol, precision: str, progress: Progress, kit: Kit = CPP) -> Program:
-    """Return the program of a protocol, compiling it if the cache has none.
+def find_or_make(
+    protocol: Protocol,
+    precision: str,
+    fingerprint: Mapping[str, str],
+    progress: Progress,
+    generate: Callable[[Path], None],
+    build: Callable[[Path], None],
+) -> Program:
+    """Return the program of a protocol, making it if the cache has none.
+
+    Parameters
+    ----------
+    protocol : Protocol
+        What the program computes; only its structure counts.
+    precision : {"single", "double"}
+        Of the program's numbers.
+    fingerprint : mapping of str
+        What else decides whether a program can be used.
+    progress : Progress
+        Told if the program has to be compiled.
+    generate : callable
+        Writes the sources and `manifest.json` into a folder.
+    build : callable
+        Makes of them the file `program` there.
 
     Raises
     ------
     StorageError
         If the cache folder cannot be written.
-    CompilationError, BackendMissingError
-        See `dendrosim.engine.cpp.toolchain`.
+    CompilationError
+        If the compiler fails.
     """
     text = structure(protocol, precision)
-    parts = [text, code_digest(), kit.fingerprint()]
+    parts = [text, code_digest(), json.dumps(dict(fingerprint), sort_keys=True)]
     key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
     home = writable_folder("programs")
     folder = home / key
@@ -97,29 +90,31 @@ def program(protocol: Protocol, precision: str, progress: Progress, kit: Kit = C
             manifest = _manifest(folder)
             if manifest is None:
                 progress.compiling()
-                return _make(protocol, precision, home, folder, text, kit, progress)
+
+                def write_sources(work: Path) -> None:
+                    generate(work)
+                    (work / "structure.json").write_text(text)
+
+                return _make(folder, progress, write_sources, build)
     return Program(folder, manifest, False, {"build": time.perf_counter() - begin, "compile": 0.0})
 
 
 def _make(
-    protocol: Protocol,
-    precision: str,
-    home: Path,
     folder: Path,
-    text: str,
-    kit: Kit,
     progress: Progress,
+    generate: Callable[[Path], None],
+    build: Callable[[Path], None],
 ) -> Program:
     brian.load()
     begin = time.perf_counter()
+    home = folder.parent
     try:
         work = Path(tempfile.mkdtemp(prefix="making-", dir=home))
         try:
-            kit.generate(protocol, precision, work)
-            (work / "structure.json").write_text(text)
+            generate(work)
             generated = time.perf_counter()
             with progress.task.meanwhiling():
-                kit.compile(work)
+                build(work)
             seal(work)
             manifest = _manifest(work)
             if manifest is None:
@@ -137,10 +132,10 @@ def _make(
     return Program(folder, manifest, True, seconds)
 
 
-def discard(made: Program) -> None:
+def discard(program: Program) -> None:
     """Remove a program that turned out to be damaged, so that it is compiled again."""
-    with locked(_lock(made.folder)):
-        shutil.rmtree(made.folder, ignore_errors=True)
+    with locked(_lock(program.folder)):
+        shutil.rmtree(program.folder, ignore_errors=True)
 
 
 def _manifest(folder: Path) -> dict[str, Any] | None:

@@ -1,0 +1,120 @@
+"""The contract of a back end: what computes a run.
+
+This module imports nothing that takes time, nor may the modules that define back ends: the command line loads
+all of them to list their names.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from dendrosim.errors import DendrosimError
+
+if TYPE_CHECKING:
+    from dendrosim.engine.progress import Progress
+    from dendrosim.engine.standalone.program import Program
+    from dendrosim.engine.task import Outcome, Task
+    from dendrosim.protocol.protocol import Protocol
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """One line of `dendrosim doctor`; `hint` says what to do if the part does not work."""
+
+    name: str
+    ok: bool
+    detail: str
+    hint: str = ""
+
+
+def diagnose(name: str, test: Callable[[], str]) -> Diagnosis:
+    """Return whether a part works: what its test returns, or what the error of the test says."""
+    try:
+        return Diagnosis(name, True, test())
+    except DendrosimError as error:
+        detail, _, hint = str(error).partition("; ")
+        return Diagnosis(name, False, detail, hint)
+
+
+class Backend(ABC):
+    """A way to compute runs; it takes a `Task` and returns an `Outcome`.
+
+    To add a back end, add a folder to `dendrosim/engine` with a file `backend.py`. The file defines a subclass of
+    this class and a tuple `BACKENDS` with an instance of it. Nothing else needs to change: `backends()` finds the
+    file, and with it the command line, `dendrosim doctor`, the provenance of results and `resume`.
+
+    - `backend.py` must import at its top only what loads within milliseconds: neither NumPy nor Brian2. Methods
+      import what they need.
+    - `run` has to follow the plan of the task (`dendrosim.engine.plan`): start values from `all_values`, segments
+      and fills from `task.line`, the synapses from `task.wirings`. It may build the Brian2 network by
+      `dendrosim.engine.network.build`; then all that it has to add is a subclass of `Dense`, the operations that
+      are not element by element.
+    - A back end that generates, compiles and starts a program derives from `StandaloneBackend`
+      (`dendrosim.engine.standalone.backend`), which does all but generating and compiling.
+    - Numbers of all back ends agree up to rounding: one step is one forward Euler step of the same vector field,
+      and random numbers are those of `dendrosim.engine.network.random_numbers`.
+
+    Attributes
+    ----------
+    name : str
+        What `backend=` and `--backend` call it.
+    automatic_precision : {"double", "single"}
+        What `precision="auto"` means.
+    compiles : bool
+        Whether it makes a program, so that `compile` works. A program keeps its recordings in files during the
+        run, so that they need no memory.
+    resumes : bool
+        Whether it writes checkpoints from which an interrupted run can be resumed.
+    packages : tuple of str
+        Packages that only this back end needs; their versions are kept in the provenance of its results.
+    """
+
+    name: ClassVar[str]
+    automatic_precision: ClassVar[str] = "double"
+    compiles: ClassVar[bool] = False
+    resumes: ClassVar[bool] = False
+    packages: ClassVar[tuple[str, ...]] = ()
+
+    def check(self, run: bool = True) -> None:
+        """Return if the back end works on this machine.
+
+        Parameters
+        ----------
+        run : bool
+            Whether it has to run programs, and not only to compile them.
+
+        Raises
+        ------
+        BackendMissingError
+            If something is missing, with what to do about it.
+        """
+        return
+
+    def fingerprint(self) -> Mapping[str, str]:
+        """Return what decides about the numbers besides the task and the code of dendrosim, by name.
+
+        A run is resumed, and a compiled program used again, only where all of it is as it was.
+        """
+        return {}
+
+    @abstractmethod
+    def run(self, task: "Task", progress: "Progress") -> "Outcome":
+        """Run a task, reporting progress; called after `check`.
+
+        An interrupt (KeyboardInterrupt) ends the run after the current step; the outcome then says `interrupted`.
+        """
+
+    def compile(self, protocol: "Protocol", precision: str, progress: "Progress") -> "Program":
+        """Return the compiled program of a protocol without running it; only where `compiles` is true.
+
+        Raises
+        ------
+        CompilationError
+            With the compiler's first errors.
+        """
+        raise NotImplementedError(f"back end {self.name} makes no program")
+
+    def diagnoses(self) -> Sequence[Diagnosis]:
+        """Return the lines of this back end in `dendrosim doctor`."""
+        return ()

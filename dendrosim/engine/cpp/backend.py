@@ -1,0 +1,58 @@
+"""The back end `cpp`: a C++ program."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dendrosim.engine.backend import Diagnosis, diagnose
+from dendrosim.engine.cpp import toolchain
+from dendrosim.engine.standalone.backend import StandaloneBackend
+from dendrosim.engine.standalone.host_compiler import find_compiler
+from dendrosim.machine.packages import package_version
+
+if TYPE_CHECKING:
+    from dendrosim.protocol.protocol import Protocol
+
+
+class Cpp(StandaloneBackend):
+    """Programs that a C++ compiler makes, with dense products by kernels of ours and by OpenBLAS."""
+
+    name = "cpp"
+    resumes = True
+
+    def check(self, run: bool = True) -> None:
+        toolchain.works()
+
+    def fingerprint(self) -> Mapping[str, str]:
+        return toolchain.fingerprint()
+
+    def generate(self, protocol: "Protocol", precision: str, folder: Path) -> None:
+        from dendrosim.engine.cpp.generate import generate
+
+        real = "float" if precision == "single" else "double"
+        toolchain.begin(real if protocol.circuit.matrices else None)
+        generate(protocol, precision, folder)
+
+    def build(self, folder: Path) -> None:
+        manifest = json.loads((folder / "manifest.json").read_bytes())
+        toolchain.compile_program(folder, manifest["kernels"])
+
+    def diagnoses(self) -> Sequence[Diagnosis]:
+        def blas() -> str:
+            version = package_version("scipy-openblas32")
+            return f"scipy-openblas32 {version} in {toolchain.blas_folder()}"
+
+        def program() -> str:
+            toolchain.try_out()
+            return "compiles, links and runs with " + " ".join(toolchain.FLAGS)
+
+        return [
+            diagnose("C++ compiler", find_compiler),
+            diagnose("BLAS for compiled programs", blas),
+            diagnose("C++ program with BLAS", program),
+            diagnose("dense products", toolchain.kernels),
+        ]
+
+
+BACKENDS = (Cpp(),)

@@ -1,0 +1,88 @@
+"""Reports about a run on stderr."""
+
+import sys
+import time
+from typing import TextIO
+
+import numpy as np
+
+from dendrosim.engine.task import Task
+
+
+class Progress:
+    """One line on stderr: phase, simulated time, speed, time left. Silent if `stream` is None."""
+
+    def __init__(self, task: Task, stream: TextIO | None) -> None:
+        self.task, self.stream = task, stream
+        self.begin: float | None = None
+        self.first = 0
+        self.width = 0
+        self.shown = 0.0
+
+    def compiling(self, certain: bool = True) -> None:
+        """Say that this structure is being compiled, or that parts of it may be."""
+        if certain:
+            what = "compiling the circuit (the next run of the same structure will not)"
+        else:
+            what = "compiling what the cache does not hold yet"
+        self._line(what, end="\n")
+
+    def at(self, step: int, segment: int) -> None:
+        """Report a step; called a few times a second."""
+        if self.stream is None:
+            return
+        now = time.perf_counter()
+        if self.begin is None:
+            self.begin, self.first = now, step
+        if now - self.shown < 0.15 and step < self.task.line.steps:
+            return
+        self.shown = now
+        line, dt = self.task.line, self.task.protocol.time_step
+        shown = line.segment(max(segment, 0))
+        label = line.labels[-1 if shown is None else shown.kind]
+        elapsed, done = now - self.begin, step - self.first
+        speed = done * dt / elapsed if elapsed > 0 else 0.0
+        left = (line.steps - step) * dt / speed if speed > 0 else float("nan")
+        rest = f", {_span(left)} left" if np.isfinite(left) and step < line.steps else ""
+        self._line(
+            f"{label}: {_span(step * dt)} of {_span(line.steps * dt)} simulated, "
+            f"{speed:.3g} s/s ({done / elapsed if elapsed > 0 else 0:,.0f} steps/s){rest}"
+        )
+
+    def close(self) -> None:
+        """End the line."""
+        if self.stream is not None and self.width:
+            self._write("\n")
+            self.width = 0
+
+    def _line(self, text: str, end: str = "") -> None:
+        if self.stream is None:
+            return
+        if self.stream.isatty():
+            self._write("\r" + text.ljust(self.width) + end)
+            self.width = 0 if end else len(text)
+        else:
+            self._write(text + "\n")
+
+    def _write(self, text: str) -> None:
+        assert self.stream is not None
+        try:
+            self.stream.write(text)
+            self.stream.flush()
+        except (OSError, ValueError):  # a closed terminal must not stop a run
+            self.stream = None
+
+
+def reporter(task: Task, show: bool | None) -> Progress:
+    """Return a progress reporter on stderr; None shows it only on a terminal."""
+    wanted = sys.stderr.isatty() if show is None else show
+    return Progress(task, sys.stderr if wanted else None)
+
+
+def _span(seconds: float) -> str:
+    if seconds >= 120:
+        minutes, rest = divmod(round(seconds), 60)
+        return f"{minutes} min {rest:02d} s"
+    if seconds >= 1 or seconds == 0:
+        return f"{seconds:.3g} s"
+    return f"{seconds * 1e3:.3g} ms"

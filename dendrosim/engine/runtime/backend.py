@@ -1,0 +1,46 @@
+"""The back ends `numpy` and `cython`: Brian2 runs in this process."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from dendrosim.engine.backend import Backend, Diagnosis, diagnose
+from dendrosim.machine.packages import package_version
+
+if TYPE_CHECKING:
+    from dendrosim.engine.progress import Progress
+    from dendrosim.engine.task import Outcome, Task
+
+
+class Numpy(Backend):
+    """Code objects of NumPy calls: needs nothing but Python, and is the reference for all others."""
+
+    name = "numpy"
+
+    def run(self, task: "Task", progress: "Progress") -> "Outcome":
+        from dendrosim.machine import brian_import
+
+        brian_import.load()
+        from dendrosim.engine.runtime.run import run
+
+        return run(task, self.name, progress)
+
+
+class Cython(Numpy):
+    """The same with code objects that Brian2 compiles one by one."""
+
+    name = "cython"
+
+    def check(self, run: bool = True) -> None:
+        from dendrosim.engine.standalone.host_compiler import find_compiler
+
+        find_compiler(self.name)
+
+    def diagnoses(self) -> Sequence[Diagnosis]:
+        def version() -> str:
+            self.check()
+            return f"Cython {package_version('cython')}"
+
+        return [diagnose("cython back end", version)]
+
+
+BACKENDS = (Numpy(), Cython())
