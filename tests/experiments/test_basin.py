@@ -76,7 +76,9 @@ def test_basins_refuse_numbers_out_of_range(points, options):
 
 
 def test_a_basin_is_that_of_a_fixed_point(points):
-    with pytest.raises(ParameterError, match=r"point is a CircuitField; .* as ds.fixed_point returns it"):
+    with pytest.raises(
+        ParameterError, match=r"point is a CircuitField; .* as ds.fixed_point returns it"
+    ):
         ds.basin(points[0].flow)
 
 
