@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from dendrosim.arrays import Array
 from dendrosim.errors import ParameterError, UnitError, suggestion
 
 Dimension = tuple[float, float, float, float, float, float, float]
@@ -71,7 +72,7 @@ class Quantity:
     `value` is a float or a read-only float array; `dimension` the seven SI exponents.
     """
 
-    value: float | NDArray[np.float64]
+    value: float | Array
     dimension: Dimension = DIMENSIONLESS
 
     def __post_init__(self) -> None:

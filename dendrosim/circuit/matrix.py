@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dendrosim.circuit.initial_values.coercion import as_initial
+from dendrosim.circuit.paths import check_path
 from dendrosim.circuit.validation import (
     check_name,
     check_symbol,
@@ -92,8 +93,7 @@ class Projection(Spec):
 
     def __post_init__(self) -> None:
         for path in (self.source, self.target):
-            if path.count(".") != 1:
-                raise SpecError(f"Projection: {path!r} must be written population.variable")
+            check_path("Projection", path)
 
     def __str__(self) -> str:
         return f"projection {self.source} -> {self.matrix}{'^T' if self.transpose else ''} -> {self.target}"

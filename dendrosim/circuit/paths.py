@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from dendrosim.errors import SpecError
+
 
 class VariablePath(NamedTuple):
     """A variable of a population, written `population.variable`."""
@@ -22,3 +24,9 @@ class VariablePath(NamedTuple):
 def is_variable(name: str) -> bool:
     """Return whether a name is a `population.variable`; matrices, pathways and gates have plain names."""
     return "." in name
+
+
+def check_path(where: str, text: str) -> None:
+    """Raise SpecError if a text is not written `population.variable`."""
+    if text.count(".") != 1:
+        raise SpecError(f"{where}: {text!r} must be written population.variable")

@@ -22,8 +22,9 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from dendrosim.arrays import Array
 from dendrosim.equations.assignments import statements
 from dendrosim.errors import (
     EquationError,
@@ -188,7 +189,7 @@ class ShortTerm(Spec):
             "initial": {**self._initial, **(initial or {})},
         }
 
-    def released(self, times: ArrayLike) -> NDArray[np.float64]:
+    def released(self, times: ArrayLike) -> Array:
         """Return what each spike releases, exactly, after a long pause before the first.
 
         Parameters

@@ -11,6 +11,7 @@ from os import PathLike
 import numpy as np
 
 from dendrosim.circuit.initial_values.base import Initial
+from dendrosim.circuit.paths import VariablePath, is_variable
 from dendrosim.circuit.population import SPIKE
 from dendrosim.errors import ParameterError, ShapeError, SpecError, UnknownMemberError, located
 from dendrosim.protocol.phases import Block, Recording
@@ -89,7 +90,7 @@ class Protocol(ProtocolData):
     def recorded_spikes(self) -> dict[str, Recording]:
         """Return which recording keeps the spikes of which population."""
         found = self._found(spikes=True)
-        return {name.removesuffix(f".{SPIKE}"): recording for name, recording in found.items()}
+        return {VariablePath.parse(name).population: kept for name, kept in found.items()}
 
     def _found(self, spikes: bool) -> dict[str, Recording]:
         found: dict[str, Recording] = {}
@@ -127,7 +128,7 @@ class Protocol(ProtocolData):
                     error = UnknownMemberError("recording", pattern, names)
                     error.args = (
                         f"{recording}: {pattern!r} has no spikes; those of a population are "
-                        f"'{pattern.partition('.')[0]}.spike'",
+                        f"'{VariablePath.parse(pattern).population}.{SPIKE}'",
                     )
                     raise error
                 if any(fnmatchcase(n, pattern) for n in spikes):
@@ -155,9 +156,9 @@ class Protocol(ProtocolData):
                     f"{recording}: sample {sample} is not among 0 to {self.batch - 1}"
                 )
         for name in self._matching(recording):
-            if "." not in name:
+            if not is_variable(name):
                 continue
-            size = self.circuit.population(name.partition(".")[0]).size
+            size = self.circuit.population(VariablePath.parse(name).population).size
             for index in recording.units or ():
                 if not 0 <= index < size:
                     raise ParameterError(

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from dendrosim.arrays import Integers
 from dendrosim.protocol.phases import Block, Phase, Recording
 from dendrosim.protocol.protocol_data import ProtocolData
 from dendrosim.streams import stream
@@ -15,12 +16,12 @@ from dendrosim.streams import stream
 _AT_ONCE = 2**16
 
 
-def record_steps(protocol: ProtocolData, recording: Recording) -> NDArray[np.int64]:
+def record_steps(protocol: ProtocolData, recording: Recording) -> Integers:
     """Return the steps at whose start a recording keeps the state."""
     return np.concatenate([np.zeros(0, dtype=np.int64), *record_pieces(protocol, recording)])
 
 
-def record_pieces(protocol: ProtocolData, recording: Recording) -> Iterator[NDArray[np.int64]]:
+def record_pieces(protocol: ProtocolData, recording: Recording) -> Iterator[Integers]:
     """Yield the steps of `record_steps`, some at a time."""
     start = 0
     for block in protocol.blocks:

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dendrosim.arrays import AnyArray
 from dendrosim.circuit.circuit import Circuit
+from dendrosim.circuit.paths import VariablePath, is_variable
 from dendrosim.circuit.population import LAST_SPIKE, Population
 from dendrosim.protocol.phases import Recording
 from dendrosim.protocol.protocol import Protocol
@@ -20,10 +21,10 @@ class Labels(NamedTuple):
     """Dimensions, coordinates and attributes of an object's values, without time."""
 
     name: str
-    coordinates: Mapping[str, NDArray]
+    coordinates: Mapping[str, AnyArray]
     attributes: dict[str, str]
 
-    def array(self, values: NDArray, time: NDArray | None = None) -> "DataArray":
+    def array(self, values: AnyArray, time: AnyArray | None = None) -> "DataArray":
         """Return values as a DataArray."""
         import xarray
 
@@ -34,12 +35,12 @@ class Labels(NamedTuple):
         values = squeeze(values, len(axes))
         return xarray.DataArray(values, coordinates, list(axes), self.name, self.attributes)
 
-    def axes(self, time: NDArray | None = None) -> dict[str, NDArray]:
+    def axes(self, time: AnyArray | None = None) -> dict[str, AnyArray]:
         """Return the coordinates by dimension, time first if there is one."""
         return ({} if time is None else {"time": time}) | dict(self.coordinates)
 
 
-def squeeze(values: NDArray, dimensions: int) -> NDArray:
+def squeeze(values: AnyArray, dimensions: int) -> AnyArray:
     """Drop the sample axis, which has no name where there is no batch."""
     return values[..., 0] if values.ndim > dimensions else values
 
@@ -51,7 +52,7 @@ INDEX_ATTRIBUTES = {"units": "1"}
 def label(protocol: Protocol, name: str, recording: Recording | None) -> Labels:
     """Return the labels of a state variable or matrix, of what a recording kept if there is one."""
     circuit = protocol.circuit
-    if "." not in name:
+    if not is_variable(name):
         matrix = circuit.matrix(name)
         post, pre = circuit.shape(matrix)
         long_name = f"weights {name} from {matrix.pre} to {matrix.post}"
@@ -68,7 +69,7 @@ def label(protocol: Protocol, name: str, recording: Recording | None) -> Labels:
 
 def _described(circuit: Circuit, name: str) -> tuple[Population, str, str]:
     """Return the population of a variable, its unit, and what it is called in a figure."""
-    owner, _, variable = name.partition(".")
+    owner, variable = VariablePath.parse(name)
     if variable == LAST_SPIKE:
         return circuit.population(owner), "s", f"last spike of {owner}, before the end"
     population, declared = circuit.variable(name)

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dendrosim.arrays import AnyArray
+from dendrosim.circuit.paths import is_variable
 from dendrosim.errors import DataError, SpecError
 from dendrosim.machine.atomic_file import replacing
 from dendrosim.machine.hdf5_file import Disk
@@ -114,7 +115,7 @@ def _pack(result: ResultData, texts: Mapping[str, str], disk: Disk) -> None:
 
 
 def _write_array(
-    disk: Disk, group: Any, labels: Labels, values: NDArray, time: NDArray | None = None
+    disk: Disk, group: Any, labels: Labels, values: AnyArray, time: AnyArray | None = None
 ) -> None:
     axes = labels.axes(time)
     group.dimensions = {name: len(axis) for name, axis in axes.items()}
@@ -136,7 +137,7 @@ def _write_variable(
     group: Any,
     name: str,
     axes: tuple[str, ...],
-    values: NDArray,
+    values: AnyArray,
     attributes: Mapping[str, str],
 ) -> None:
     if values.nbytes > _COMPRESSED_BYTES:
@@ -198,10 +199,10 @@ def _groups(file: Any, kind: str) -> Mapping[str, Any]:
     return file[kind].groups if kind in file.groups else {}
 
 
-def _values(group: Any, name: str, single: bool) -> NDArray:
+def _values(group: Any, name: str, single: bool) -> AnyArray:
     """Return the array of a group, with a sample axis also where there is only one sample."""
     values = group[name][...]
-    return values[..., None] if single and "." in name else values
+    return values[..., None] if single and is_variable(name) else values
 
 
 def _text(variable: Any) -> str:

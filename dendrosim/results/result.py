@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dendrosim.circuit.circuit import Circuit
+from dendrosim.circuit.paths import VariablePath
 from dendrosim.circuit.population import SPIKE
 from dendrosim.errors import UnknownNameError
 from dendrosim.results.labels import label
@@ -79,8 +80,8 @@ class Result(ResultData):
             time, values = self.traces[name]
             return label(self.protocol, name, recording).array(values, time)
         error = UnknownNameError("recording", str(name), self.names)
-        population = str(name).removesuffix(f".{SPIKE}")
-        if str(name).endswith(f".{SPIKE}") and population in self.spikes:
+        population, variable = VariablePath.parse(str(name))
+        if variable == SPIKE and population in self.spikes:
             error.args = (f"spikes are no trace: they are in result.spikes[{population!r}]",)
         if name in self.state:
             error.args = (

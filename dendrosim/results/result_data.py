@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from dendrosim.arrays import AnyArray
 from dendrosim.errors import UnknownNameError
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.results.labels import label
@@ -54,7 +55,7 @@ class PhaseSpan(NamedTuple):
 class Final(Mapping[str, "DataArray"]):
     """The state at the end, by name, as labelled arrays made when asked for."""
 
-    def __init__(self, protocol: Protocol, state: Mapping[str, NDArray]) -> None:
+    def __init__(self, protocol: Protocol, state: Mapping[str, AnyArray]) -> None:
         self._protocol, self._state = protocol, state
 
     def __getitem__(self, name: str) -> "DataArray":
@@ -79,7 +80,7 @@ class ResultData:
         self,
         protocol: Protocol,
         traces: Mapping[str, Trace],
-        final: Mapping[str, NDArray],
+        final: Mapping[str, AnyArray],
         spikes: Mapping[str, Spikes] | None = None,
         provenance: Mapping[str, Any] | None = None,
         metrics: Mapping[str, Any] | None = None,
@@ -95,6 +96,6 @@ class ResultData:
         self.status, self.message = status, message
 
 
-def shapes(arrays: Mapping[str, NDArray]) -> str:
+def shapes(arrays: Mapping[str, AnyArray]) -> str:
     """Return the names and shapes of arrays in a line."""
     return ", ".join(f"{k} {v.shape}" for k, v in arrays.items()) or "nothing"

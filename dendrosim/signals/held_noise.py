@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dendrosim.arrays import AnyArray
 from dendrosim.errors import ParameterError
 from dendrosim.signals.process import Process
 
@@ -34,5 +34,5 @@ class HeldNoise(Process):
     def numbers(self, dt: float) -> Mapping[str, Any]:
         return {"mean": self.mean.value, "sigma": self.sigma.value, "half": dt / 2}
 
-    def start(self, shape: tuple[int, int], rng: np.random.Generator, dt: float) -> NDArray[Any]:
+    def start(self, shape: tuple[int, int], rng: np.random.Generator, dt: float) -> AnyArray:
         return rng.normal(size=shape)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dendrosim.arrays import AnyArray
 from dendrosim.errors import ParameterError
 from dendrosim.signals.process import Process
 from dendrosim.units import positive
@@ -49,5 +49,5 @@ class OrnsteinUhlenbeck(Process):
             "spread": np.sqrt(-np.expm1(-2 * lag)),
         }
 
-    def start(self, shape: tuple[int, int], rng: np.random.Generator, dt: float) -> NDArray[Any]:
+    def start(self, shape: tuple[int, int], rng: np.random.Generator, dt: float) -> AnyArray:
         return rng.normal(size=shape)

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dendrosim.arrays import AnyArray
 from dendrosim.signals.base import Course
 
 
@@ -33,5 +33,5 @@ class Process(Course):
         """Return the SI value of what the texts use, one number or one per unit; `dt` in seconds."""
 
     @abstractmethod
-    def start(self, shape: tuple[int, int], rng: np.random.Generator, dt: float) -> NDArray[Any]:
+    def start(self, shape: tuple[int, int], rng: np.random.Generator, dt: float) -> AnyArray:
         """Return the first `z`, units x samples."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dendrosim.arrays import AnyArray
 from dendrosim.errors import ParameterError
 from dendrosim.signals.process import Process
 from dendrosim.units import positive
@@ -54,7 +54,7 @@ class ShotNoise(Process):
             "expected": expected,
         }
 
-    def start(self, shape: tuple[int, int], rng: np.random.Generator, dt: float) -> NDArray[Any]:
+    def start(self, shape: tuple[int, int], rng: np.random.Generator, dt: float) -> AnyArray:
         # A gamma distribution has the stationary mean n and variance n/2, n = rate decay.
         mean = np.broadcast_to(np.asarray(self.rate.value) * self.decay.value, shape[:1])
         return rng.gamma(np.repeat(2 * mean[:, None], shape[1], axis=1), 0.5)
