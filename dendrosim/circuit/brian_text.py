@@ -6,7 +6,6 @@ from brian2.units.fundamentalunits import get_or_create_dimension
 
 from dendrosim.circuit.population import REFRACTORY, Population
 from dendrosim.equations.declarations import Declaration
-from dendrosim.equations.rewriting import inline
 from dendrosim.units import Dimension, unit
 
 
@@ -29,10 +28,8 @@ def model_text(population: Population) -> str:
 
 def declared_text(population: Population, declared: Declaration, factor: str = "") -> str:
     """Return one equation as Brian2 text; `factor` takes the place of the flag (unless refractory)."""
-    where = f"{population.name}.{declared.name}"
-    expression, flags = declared.expression, declared.flags
-    if expression:
-        expression = inline(expression, population.transfer, where)
+    expression = population.equations_in_place.get(declared.name, "")
+    flags = declared.flags
     if factor and REFRACTORY in flags:
         expression, flags = f"{factor}*({expression})", ()
     left = declared.name

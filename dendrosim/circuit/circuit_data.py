@@ -13,6 +13,7 @@ from dendrosim.circuit.paths import VariablePath
 from dendrosim.circuit.pathway import Pathway
 from dendrosim.circuit.population import Population
 from dendrosim.equations.declarations import Declaration
+from dendrosim.equations.rewriting import inline
 from dendrosim.errors import UnknownMemberError
 from dendrosim.spec import Spec
 from dendrosim.units import Quantity, unit_name
@@ -66,6 +67,15 @@ class CircuitData(Spec):
         if scoped in self.parameters:
             return self.parameters[scoped]
         return Quantity(self.gates[scoped]) if scoped in self.gates else None
+
+    def rate_in_place(self, matrix: Matrix) -> str:
+        """Return the right-hand side of a matrix's plasticity with the transfer function of `post` in place.
+
+        It is empty if the matrix has no plasticity; raises EquationError if a call has no meaning.
+        """
+        post = self.population(matrix.post)
+        where = f"Matrix {matrix.name!r}"
+        return inline(matrix.rate, post.transfer, where) if matrix.plasticity else ""
 
     def scoped(self, owner: Owner, name: str) -> str:
         """Return the name of a circuit parameter or gate as `owner` sees it."""

@@ -29,7 +29,7 @@ from dendrosim.circuit.spike_check import (
     pathway_symbols,
     spike_symbols,
 )
-from dendrosim.equations.rewriting import inline, names, parse
+from dendrosim.equations.rewriting import names, parse
 from dendrosim.errors import EquationError, UnitError
 from dendrosim.units import unit
 
@@ -89,15 +89,9 @@ def _check_population(circuit: CircuitData, population: Population) -> set[str]:
         expected = brian_dimension(unit(line.unit)[0])
         if line.kind == "state":
             expected = expected / get_dimensions(TIME["t"])
-        expression = inline(line.expression, population.transfer, f"{population.name}.{name}")
+        where_, text = f"{population.name}.{name}", population.equations_in_place[name]
         used |= check_expression(
-            circuit,
-            population,
-            f"{population.name}.{name}",
-            line.expression,
-            expression,
-            local,
-            expected,
+            circuit, population, where_, line.expression, text, local, expected
         )
     own = {s for d in declared.values() for s in d.symbols} | spike_symbols(population)
     check_own_parameters(where, population, own | set(declared))
@@ -116,7 +110,7 @@ def _check_matrix(circuit: CircuitData, matrix: Matrix) -> set[str]:
         **population_scope(pre, "_pre"),
         matrix.weight: Variable(matrix.weight, dimensions=dimension),
     }
-    expression = inline(matrix.rate, post.transfer, where)
+    expression = circuit.rate_in_place(matrix)
     check_own_parameters(where, matrix, names(parse(expression)))
     expected = dimension / get_dimensions(TIME["t"])
     return check_expression(circuit, matrix, where, matrix.rate, expression, local, expected)

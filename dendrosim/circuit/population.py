@@ -1,7 +1,8 @@
 """Populations of a circuit: identical units with equations. Pure data, validated."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,9 @@ from dendrosim.circuit.validation import (
     quantities,
     same_unit,
 )
-from dendrosim.equations.assignments import statements
+from dendrosim.equations.assignments import Statement, statements
 from dendrosim.equations.declarations import Declaration, declarations, identifiers
+from dendrosim.equations.rewriting import inline
 from dendrosim.equations.transfer.lookup import find_transfer
 from dendrosim.errors import (
     EquationError,
@@ -170,6 +172,45 @@ class Population(Spec):
     def spiking(self) -> bool:
         """Whether the units have a threshold."""
         return self.threshold is not None
+
+    # -- texts with transfer functions in place, as Brian2 reads them, made once ------------------
+
+    @cached_property
+    def equations_in_place(self) -> Mapping[str, str]:
+        """The right-hand side of every state and subexpression by name.
+
+        Calls of `s`, `ds` and `inv_s` are replaced by the texts of the transfer function; raises EquationError
+        if one has no meaning.
+        """
+        return {
+            name: self._in_place(declared.expression, f"{self.name}.{name}")
+            for name, declared in self.variables.items()
+            if declared.expression
+        }
+
+    @cached_property
+    def threshold_in_place(self) -> str | None:
+        """The condition at which a unit spikes, likewise."""
+        where = f"Population {self.name!r}: threshold"
+        return None if self.threshold is None else self._in_place(self.threshold, where)
+
+    @cached_property
+    def refractory_in_place(self) -> str | None:
+        """The refractory period that the program needs, likewise."""
+        where, text = f"Population {self.name!r}: refractory", self.refractory_text
+        return None if text is None else self._in_place(text, where)
+
+    @cached_property
+    def reset_in_place(self) -> tuple[Statement, ...]:
+        """The assignments of a spike to the unit itself, likewise."""
+        where = f"Population {self.name!r}: reset"
+        return tuple(
+            replace(s, expression=self._in_place(s.expression, where))
+            for s in statements(self.reset)
+        )
+
+    def _in_place(self, text: str, where: str) -> str:
+        return inline(text, self.transfer, where)
 
     @property
     def refractory_text(self) -> str | None:

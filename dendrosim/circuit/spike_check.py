@@ -22,7 +22,7 @@ from dendrosim.circuit.population import Population
 from dendrosim.circuit.validation import check_symbol
 from dendrosim.equations.assignments import Statement, statements
 from dendrosim.equations.declarations import identifiers
-from dendrosim.equations.rewriting import inline, parse
+from dendrosim.equations.rewriting import parse
 from dendrosim.errors import EquationError, UnknownMemberError, suggestion
 from dendrosim.units import unit
 
@@ -55,22 +55,24 @@ def check_spikes(circuit: CircuitData, population: Population, local: dict[str, 
         return set()
     where = f"Population {population.name!r}"
 
-    def check(field: str, text: str, expected: Any) -> set[str]:
+    def check(field: str, written: str, text: str | None, expected: Any) -> set[str]:
+        assert text is not None
         place = f"{where}: {field}"
-        inlined = inline(text, population.transfer, place)
-        return check_expression(circuit, population, place, text, inlined, local, expected)
+        return check_expression(circuit, population, place, written, text, local, expected)
 
     if not _condition(parse(population.threshold, where)):
         raise EquationError(
             f"{where}: threshold {population.threshold!r} is no condition; write one such as "
             "'v > v_threshold'"
         )
-    used = check("threshold", population.threshold, DIMENSIONLESS)
+    used = check("threshold", population.threshold, population.threshold_in_place, DIMENSIONLESS)
     if population.refractory is not None:
-        used |= check("refractory", population.refractory, get_dimensions(TIME["t"]))
-    for statement in statements(population.reset):
+        time, text = get_dimensions(TIME["t"]), population.refractory_in_place
+        used |= check("refractory", population.refractory, text, time)
+    lines = zip(statements(population.reset), population.reset_in_place, strict=True)
+    for statement, in_place in lines:
         expected = _expected(statement, local[statement.target])
-        used |= check("reset", statement.expression, expected)
+        used |= check("reset", statement.expression, in_place.expression, expected)
     return used
 
 

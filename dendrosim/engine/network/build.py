@@ -31,7 +31,7 @@ from dendrosim.engine.plan.signal_slots import ELEMENT, base, slots, total
 from dendrosim.engine.plan.state_arrays import WEIGHT
 from dendrosim.engine.plan.timeline import CIRCUIT
 from dendrosim.equations.assignments import statements
-from dendrosim.equations.rewriting import inline, names, parse
+from dendrosim.equations.rewriting import names, parse
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.units import TIME, unit
 
@@ -100,7 +100,7 @@ def _build_population(built: Built, population: Population) -> None:
         namespace=FUNCTIONS, codeobj_class=built.codeobj_class, **spiking,
     )  # fmt: skip
     _hold_refractory(group, population)
-    texts = [inline_of(population, n) for n in population.variables]
+    texts = list(population.equations_in_place.values())
     texts += [spiking[n] for n in ("threshold", "refractory") if n in spiking]
     texts += [x.expression for x in statements(spiking.get("reset", ""))]
     symbols = {s for text in texts for s in names(parse(text))}
@@ -127,8 +127,7 @@ def _model(population: Population) -> str:
     held = [n for n, d in population.variables.items() if REFRACTORY in d.flags]
     if not held:
         return model_text(population)
-    assert population.refractory is not None
-    period = inline(population.refractory, population.transfer)
+    period = population.refractory_in_place
     free = f"{_FREE} = int(timestep(t - lastspike, dt) >= timestep({period}, dt)) : 1"
     lines = [declared_text(population, d, _FREE) for d in population.variables.values()]
     return "\n".join([*lines, free])
@@ -145,19 +144,11 @@ def _hold_refractory(group: NeuronGroup, population: Population) -> None:
 
 def _spiking(population: Population) -> dict[str, str | None]:
     """Return threshold, reset and refractory period as Brian2 takes them, None where there is none."""
-    texts = {"threshold": population.threshold, "refractory": population.refractory_text}
-    inlined = {n: inline(t, population.transfer) if t else None for n, t in texts.items()}
-    reset = [
-        f"{x.target} {x.operator} {inline(x.expression, population.transfer)}"
-        for x in statements(population.reset)
-    ]
-    return {**inlined, "reset": "\n".join(reset) or None}
-
-
-def inline_of(population: Population, name: str) -> str:
-    """Return a variable's right-hand side with transfer functions in place, `0` if it has none."""
-    expression = population.variables[name].expression
-    return inline(expression, population.transfer) if expression else "0"
+    return {
+        "threshold": population.threshold_in_place,
+        "refractory": population.refractory_in_place,
+        "reset": "\n".join(map(str, population.reset_in_place)) or None,
+    }
 
 
 def _add_slots(built: Built, group: Group, name: str, text: str, used: Any, count: int) -> None:

@@ -10,7 +10,7 @@ from dendrosim.engine.network.groups import Holder, add_array, add_number
 from dendrosim.engine.network.parts import Built, assign, refer_shared
 from dendrosim.engine.plan.state_arrays import WEIGHT
 from dendrosim.equations.plasticity import Rule, analyse, hoist
-from dendrosim.equations.rewriting import inline, names, parse
+from dendrosim.equations.rewriting import names, parse
 
 FACTORS = "before_groups"
 
@@ -98,7 +98,7 @@ class _Side:
 
 def update_of(built: Built, matrix: Matrix) -> Update:
     post, pre = (built.circuit.population(n) for n in (matrix.post, matrix.pre))
-    rate = inline(matrix.rate, post.transfer)
+    rate = built.circuit.rate_in_place(matrix)
     rule = analyse(rate, matrix.weight)
     shape, batch = built.circuit.shape(matrix), built.protocol.batch
     holder = built.groups[matrix.name]

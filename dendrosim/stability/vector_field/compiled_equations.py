@@ -12,7 +12,6 @@ from dendrosim.circuit.circuit_data import Owner
 from dendrosim.circuit.evaluation_order import variable_order
 from dendrosim.circuit.matrix import Matrix, Projection
 from dendrosim.circuit.population import LAST_SPIKE, Population
-from dendrosim.equations.rewriting import inline
 from dendrosim.errors import DifferentiationError
 from dendrosim.stability.vector_field.expression import Expression
 from dendrosim.units import UNITS
@@ -75,7 +74,7 @@ class CompiledEquations:
                 if declared.kind == "parameter":
                     continue
                 path = f"{population.name}.{name}"
-                text = inline(declared.expression, population.transfer, path)
+                text = population.equations_in_place[name]
                 formula = self.compile_for_population(population, path, text)
                 (self.rates if declared.kind == "state" else self.formulas)[path] = formula
         for name in unfrozen:
@@ -127,7 +126,7 @@ class CompiledEquations:
         local = {f"{n}{POST}": f"{post.name}.{n}" for n in post.variables}
         local |= {f"{n}{PRE}": f"{pre.name}.{n}" for n in pre.variables}
         local[matrix.weight] = matrix.name
-        return self._compile_formula(matrix, matrix.name, inline(matrix.rate, post.transfer), local)
+        return self._compile_formula(matrix, matrix.name, self.circuit.rate_in_place(matrix), local)
 
     def _compile_formula(
         self, owner: Owner, path: str, text: str, local: Mapping[str, str]
