@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dendrosim.arrays import Array
-from dendrosim.errors import ParameterError, UnitError, suggestion
+from dendrosim.errors import ParameterError, ShapeError, UnitError, suggestion
 
 Dimension = tuple[float, float, float, float, float, float, float]
 """Exponents of metre, kilogram, second, ampere, kelvin, mole, candela (Brian2's order)."""
@@ -275,6 +275,26 @@ def as_whole_number(where: str, value: Any, least: int | None = 0) -> int:
     return int(value)
 
 
+def check_unit(where: str, found: Dimension, expected: Dimension, *, zero: bool = False) -> None:
+    """Raise UnitError unless a value has the dimension that it must have; `zero`: it is 0, which needs no unit."""
+    if found != expected and not zero:
+        raise UnitError(f"{where} is in {unit_name(found)}; it must be in {unit_name(expected)}")
+
+
+def check_per_unit(where: str, value: Quantity, size: int) -> None:
+    """Raise ShapeError unless a value is one number, or one for each of `size` units."""
+    if not value.scalar and np.shape(value.value) != (size,):
+        raise ShapeError(
+            f"{where} has shape {np.shape(value.value)}; give one number or {size} of them"
+        )
+
+
+def check_finite(where: str, value: Quantity) -> None:
+    """Raise ParameterError unless all numbers of a value are finite."""
+    if not np.all(np.isfinite(value.value)):
+        raise ParameterError(f"{where} is {value}; it must be finite")
+
+
 def positive(**values: Any) -> None:
     """Check that parameters of a model or protocol are positive.
 
@@ -286,7 +306,7 @@ def positive(**values: Any) -> None:
     for name, given in values.items():
         value = quantity(given)
         if not (np.all(np.isfinite(value.value)) and np.all(np.asarray(value.value) > 0)):
-            raise ParameterError(f"{name} is {_told(given, value)} must be positive and finite")
+            raise ParameterError(f"{name} is {_describe(given, value)} must be positive and finite")
 
 
 def not_negative(**values: Any) -> None:
@@ -301,11 +321,11 @@ def not_negative(**values: Any) -> None:
         value = quantity(given)
         if not (np.all(np.isfinite(value.value)) and np.all(np.asarray(value.value) >= 0)):
             raise ParameterError(
-                f"{name} is {_told(given, value)} must not be negative, nor infinite"
+                f"{name} is {_describe(given, value)} must not be negative, nor infinite"
             )
 
 
-def _told(given: Any, value: Quantity) -> str:
+def _describe(given: Any, value: Quantity) -> str:
     """Return a value and what a sentence about it begins with; a short list in full."""
     if isinstance(given, (list, tuple)) and len(given) <= _LISTED:
         return f"[{', '.join(map(str, given))}]; each"

@@ -18,10 +18,10 @@ from dendrosim.circuit.pathway import WEIGHT, Pathway
 from dendrosim.circuit.symbol_values import SymbolValues
 from dendrosim.circuit.used_symbols import used_symbols
 from dendrosim.circuit.validation import (
+    as_gate,
+    as_parameters,
     check_name,
     check_symbol,
-    gate_value,
-    quantities,
 )
 from dendrosim.errors import (
     ParameterError,
@@ -53,12 +53,12 @@ class Circuit(CircuitData):
             matrices=tuple(self.matrices),
             projections=tuple(self.projections),
             pathways=tuple(self.pathways),
-            gates=frozen_mapping({k: gate_value(k, v) for k, v in self.gates.items()}),
+            gates=frozen_mapping({k: as_gate(k, v) for k, v in self.gates.items()}),
         )
         given = self.parameters
         if isinstance(given, SymbolValues):
             given = given.values_of(used_symbols(self) - set(self.gates))
-        self._set(parameters=quantities("Circuit", given))
+        self._set(parameters=as_parameters("Circuit", given))
         if not self.populations:
             raise SpecError("Circuit: there must be at least one population")
         self._check_names()
@@ -119,11 +119,6 @@ class Circuit(CircuitData):
             check_symbol("Circuit", name)
         for name in set(self.parameters) & set(self.gates):
             raise SpecError(f"Circuit: {name!r} is both a parameter and a gate; make it one")
-        for name, value in self.parameters.items():
-            if not value.scalar:
-                raise ShapeError(
-                    f"Circuit: parameter {name!r} must be one number; per-unit values belong to a population"
-                )
 
     def _check_matrix(self, matrix: Matrix) -> None:
         shape = self.shape(matrix)

@@ -137,7 +137,7 @@ def _check_unused(circuit: CircuitData, used: set[str]) -> None:
         if name not in used:
             kind = "parameter" if name in circuit.parameters else "gate"
             raise EquationError(
-                f"CircuitData: {kind} {name!r} is used by no equation; remove it or use it"
+                f"Circuit: {kind} {name!r} is used by no equation; remove it or use it"
             )
     read = {p.source for p in circuit.projections}
     for matrix in circuit.matrices:

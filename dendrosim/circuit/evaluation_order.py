@@ -43,7 +43,7 @@ def variable_order(circuit: CircuitData) -> tuple[str, ...]:
     except CycleError as error:
         members = " -> ".join(reversed(error.args[1]))
         raise LoopError(
-            f"CircuitData: an algebraic loop within one step: {members}; make one of them a state "
+            f"Circuit: an algebraic loop within one step: {members}; make one of them a state "
             "with an equation of its own (dx/dt = ...)"
         ) from None
     return tuple(path for path in order if path not in states)

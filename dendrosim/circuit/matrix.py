@@ -7,15 +7,14 @@ from typing import Any
 from dendrosim.circuit.initial_values.coercion import as_initial
 from dendrosim.circuit.paths import check_path
 from dendrosim.circuit.validation import (
+    as_parameters,
     check_name,
     check_symbol,
-    quantities,
-    same_unit,
+    check_unit_text,
 )
 from dendrosim.equations.declarations import declarations
 from dendrosim.errors import (
     EquationError,
-    ShapeError,
     SpecError,
     located,
 )
@@ -52,10 +51,9 @@ class Matrix(Spec):
             raise SpecError(
                 f"{where}: the inverse of {self.inverse_of!r} cannot have plasticity of its own; leave it out"
             )
-        self._set(initial=as_initial(self.initial), parameters=quantities(where, self.parameters))
-        for name, value in self.parameters.items():
-            if not value.scalar:
-                raise ShapeError(f"{where}: parameter {name!r} must be one number")
+        self._set(
+            initial=as_initial(self.initial), parameters=as_parameters(where, self.parameters)
+        )
         if self.plasticity is not None:
             with located(where):
                 lines = declarations(self.plasticity)
@@ -65,7 +63,7 @@ class Matrix(Spec):
                 )
             check_symbol(where, lines[0].name)
             self._set(unit=lines[0].unit)
-        same_unit(f"{where}: initial value", self.initial, self.unit)
+        check_unit_text(f"{where}: initial value", self.initial, self.unit)
 
     @property
     def weight(self) -> str:

@@ -11,7 +11,7 @@ from dendrosim.circuit.connectivity.base import Connections
 from dendrosim.circuit.initial_values.base import Initial
 from dendrosim.circuit.initial_values.coercion import as_initial
 from dendrosim.circuit.initial_values.fixed import Fixed
-from dendrosim.circuit.validation import check_name, check_symbol, quantities, same_unit
+from dendrosim.circuit.validation import as_parameters, check_name, check_symbol, check_unit_text
 from dendrosim.equations.assignments import statements
 from dendrosim.equations.declarations import Declaration, declarations
 from dendrosim.errors import (
@@ -84,7 +84,7 @@ class Pathway(Spec):
                 f"{where}: connect is {self.connect!r}; it must be one of {', '.join(Connections.choices())}"
             )
         self._set(
-            parameters=quantities(where, self.parameters),
+            parameters=as_parameters(where, self.parameters),
             initial=frozen_mapping({k: as_initial(v) for k, v in self.initial.items()}),
             weight=None if self.weight is None else as_initial(self.weight),
             delay=None if self.delay is None else as_initial(self.delay),
@@ -148,17 +148,15 @@ class Pathway(Spec):
                 raise UnknownMemberError(
                     f"variable of {where} given an initial value", name, declared
                 )
-            same_unit(f"{where}: initial value of {name!r}", value, declared[name].unit)
+            check_unit_text(f"{where}: initial value of {name!r}", value, declared[name].unit)
             self._check_start(f"{where}: initial value of {name!r}", value)
         if self.weight is not None:
             self._check_start(f"{where}: weight", self.weight)
-        for name, value in self.parameters.items():
+        for name in self.parameters:
             if name in declared:
                 raise ParameterError(
                     f"{where}: {name!r} belongs to every synapse; give its value in `initial`"
                 )
-            if not value.scalar:
-                raise ShapeError(f"{where}: parameter {name!r} must be one number")
 
     def _check_delay(self, where: str) -> None:
         if self.delay is None:

@@ -5,14 +5,12 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-
 from dendrosim.circuit.initial_values.coercion import as_initial
 from dendrosim.circuit.validation import (
+    as_parameters,
     check_name,
     check_symbol,
-    quantities,
-    same_unit,
+    check_unit_text,
 )
 from dendrosim.equations.assignments import Statement, statements
 from dendrosim.equations.declarations import Declaration, declarations, identifiers
@@ -93,7 +91,7 @@ class Population(Spec):
             inputs=frozen_mapping(
                 {k: None if v is None else quantity(v) for k, v in inputs.items()}
             ),
-            parameters=quantities(where, self.parameters),
+            parameters=as_parameters(where, self.parameters, int(self.size)),
             initial=frozen_mapping({k: as_initial(v) for k, v in self.initial.items()}),
         )
         with located(where):
@@ -138,12 +136,12 @@ class Population(Spec):
             if name not in plain:
                 raise UnknownMemberError(f"input of {where}", name, plain)
             if default is not None:
-                same_unit(f"{where}: input {name!r}", default, declared[name].unit)
+                check_unit_text(f"{where}: input {name!r}", default, declared[name].unit)
         states = [n for n, d in declared.items() if d.kind == "state"]
         for name, value in self.initial.items():
             if name not in states:
                 raise UnknownMemberError(f"state of {where} given an initial value", name, states)
-            same_unit(f"{where}: initial value of {name!r}", value, declared[name].unit)
+            check_unit_text(f"{where}: initial value of {name!r}", value, declared[name].unit)
             value.check(f"{where}: initial value of {name!r}", (self.size,))
         for name, value in self.parameters.items():
             if name in declared:
@@ -151,12 +149,7 @@ class Population(Spec):
                     raise ParameterError(
                         f"{where}: {name!r} is a {declared[name].kind}, it takes no value"
                     )
-                same_unit(f"{where}: parameter {name!r}", value, declared[name].unit)
-            if not value.scalar and np.shape(value.value) != (self.size,):
-                shape = np.shape(value.value)
-                raise ShapeError(
-                    f"{where}: parameter {name!r} has shape {shape}; give one number or {self.size} of them"
-                )
+                check_unit_text(f"{where}: parameter {name!r}", value, declared[name].unit)
 
     @property
     def variables(self) -> Mapping[str, Declaration]:

@@ -8,9 +8,17 @@ import numpy as np
 
 from dendrosim.circuit.initial_values.base import Initial
 from dendrosim.equations.transfer.base import CALLS
-from dendrosim.errors import ParameterError, SpecError, UnitError, located
+from dendrosim.errors import ParameterError, ShapeError, SpecError, located
 from dendrosim.spec import frozen_mapping
-from dendrosim.units import DIMENSIONLESS, Dimension, Quantity, quantity, unit, unit_name
+from dendrosim.units import (
+    DIMENSIONLESS,
+    Quantity,
+    check_finite,
+    check_per_unit,
+    check_unit,
+    quantity,
+    unit,
+)
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _SYMBOL = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
@@ -40,20 +48,43 @@ _CPP = frozenset(_CPP_WORDS.split())
 _ENDINGS = ("_stateupdater", "_codeobject", "_thresholder", "_resetter", "_subexpression_update")
 
 
-def quantities(where: str, values: Mapping[str, Any]) -> Mapping[str, Quantity]:
+def as_parameters(
+    where: str, values: Mapping[str, Any], size: int | None = None
+) -> Mapping[str, Quantity]:
+    """Return the parameters of an object as quantities.
+
+    Parameters
+    ----------
+    where : str
+        The object, for messages.
+    values : mapping
+        Symbol to quantity, text or number.
+    size : int, optional
+        Number of units, of which each may have a value of its own; without it a value is one number.
+
+    Raises
+    ------
+    SpecError
+        If a name cannot be a symbol, or a value is no finite quantity of the right shape.
+    """
     result = {}
     for name, value in values.items():
         check_symbol(where, name)
-        with located(f"{where}: parameter {name!r}"):
+        place = f"{where}: parameter {name!r}"
+        with located(place):
             result[name] = quantity(value)
-        if not np.all(np.isfinite(result[name].value)):
-            raise ParameterError(
-                f"{where}: parameter {name!r} is {result[name]}; it must be finite"
+        check_finite(place, result[name])
+        if size is not None:
+            check_per_unit(place, result[name], size)
+        elif not result[name].scalar:
+            raise ShapeError(
+                f"{place} must be one number; values for each unit belong to a population"
             )
     return frozen_mapping(result)
 
 
-def gate_value(name: str, value: Any) -> float:
+def as_gate(name: str, value: Any) -> float:
+    """Return the value of a gate as a number; raises ParameterError if it is not one finite number."""
     gate = quantity(value)
     if gate.dimension != DIMENSIONLESS or not gate.scalar or not np.isfinite(gate.value):
         raise ParameterError(
@@ -62,18 +93,16 @@ def gate_value(name: str, value: Any) -> float:
     return float(gate.value)
 
 
-def same_unit(where: str, value: Quantity | Initial, text: str) -> None:
-    dimension: Dimension
+def check_unit_text(where: str, value: Quantity | Initial, text: str) -> None:
+    """Raise UnitError unless a value is in the unit `text`; initial values of 0 need no unit."""
     with located(where):
-        dimension, _ = unit(text)
+        expected, _ = unit(text)
     zero = isinstance(value, Initial) and value.zero
-    if value.dimension != dimension and not zero:
-        raise UnitError(
-            f"{where} is in {unit_name(value.dimension)}; it must be in {unit_name(dimension)}"
-        )
+    check_unit(where, value.dimension, expected, zero=zero)
 
 
 def check_name(where: str, name: str) -> None:
+    """Raise SpecError unless a text can name a population, matrix or pathway on every back end."""
     if not isinstance(name, str) or not _NAME.match(name) or name.startswith("ds_"):
         raise SpecError(
             f"{where}: a name is lower case letters, digits and underscores, starting with a letter "
@@ -84,6 +113,7 @@ def check_name(where: str, name: str) -> None:
 
 
 def check_symbol(where: str, name: str) -> None:
+    """Raise SpecError unless a text can name a variable or parameter in equations and in generated code."""
     if not _SYMBOL.match(name):
         raise SpecError(
             f"{where}: {name!r} is not a valid symbol; use letters, digits and underscores"

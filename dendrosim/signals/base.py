@@ -20,9 +20,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from dendrosim.errors import ParameterError, ShapeError, UnitError
 from dendrosim.spec import Spec
-from dendrosim.units import Dimension, Quantity, quantity, unit, unit_name
+from dendrosim.units import (
+    Dimension,
+    Quantity,
+    check_finite,
+    check_per_unit,
+    check_unit,
+    quantity,
+    unit,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,16 +53,13 @@ class Course(Signal):
     def __post_init__(self) -> None:
         for f in fields(self):
             value = quantity(getattr(self, f.name))
-            if not np.all(np.isfinite(value.value)):
-                raise ParameterError(
-                    f"{type(self).__name__}.{f.name} must be finite, not {value.value}"
-                )
+            check_finite(f"{type(self).__name__}.{f.name}", value)
             self._set(**{f.name: value})
 
     def check(self, where: str, dimension: Dimension, size: int) -> None:
         for name, value in self.values().items():
             expected = dimension if self.units[name] == "x" else unit(self.units[name])[0]
-            fits(f"{where}: {type(self).__name__}.{name}", value, expected, size)
+            check_drive(f"{where}: {type(self).__name__}.{name}", value, expected, size)
 
     def values(self) -> dict[str, Quantity]:
         """Return the fields by name."""
@@ -66,11 +70,7 @@ class Course(Signal):
         return {name: value.value for name, value in self.values().items()}
 
 
-def fits(where: str, value: Quantity, dimension: Dimension, size: int) -> None:
-    """Raise UnitError or ShapeError unless `value` is one number, or one per unit, in the right unit."""
-    if value.dimension != dimension and np.any(value.value):
-        raise UnitError(f"{where} is in {value.unit}; it must be in {unit_name(dimension)}")
-    if not value.scalar and np.shape(value.value) != (size,):
-        raise ShapeError(
-            f"{where} has shape {np.shape(value.value)}; give one number or {size} of them"
-        )
+def check_drive(where: str, value: Quantity, dimension: Dimension, size: int) -> None:
+    """Raise UnitError or ShapeError unless a value is one number, or one per unit, in the right unit."""
+    check_unit(where, value.dimension, dimension, zero=not np.any(value.value))
+    check_per_unit(where, value, size)

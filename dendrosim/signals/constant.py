@@ -3,11 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from dendrosim.errors import ParameterError
-from dendrosim.signals.base import Signal, fits
-from dendrosim.units import Dimension, quantity
+from dendrosim.signals.base import Signal, check_drive
+from dendrosim.units import Dimension, check_finite, quantity
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,8 +15,7 @@ class Constant(Signal):
 
     def __post_init__(self) -> None:
         self._set(value=quantity(self.value))
-        if not np.all(np.isfinite(self.value.value)):
-            raise ParameterError(f"Constant.value must be finite, not {self.value.value}")
+        check_finite("Constant.value", self.value)
 
     def check(self, where: str, dimension: Dimension, size: int) -> None:
-        fits(f"{where}: Constant", self.value, dimension, size)
+        check_drive(f"{where}: Constant", self.value, dimension, size)

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from dendrosim.arrays import AnyArray
-from dendrosim.errors import ParameterError
 from dendrosim.signals.process import Process
+from dendrosim.units import not_negative
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,8 +28,7 @@ class HeldNoise(Process):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if np.any(np.asarray(self.sigma.value) < 0):
-            raise ParameterError(f"HeldNoise.sigma is {self.sigma}; it must not be negative")
+        not_negative(**{"HeldNoise.sigma": self.sigma})
 
     def numbers(self, dt: float) -> Mapping[str, Any]:
         return {"mean": self.mean.value, "sigma": self.sigma.value, "half": dt / 2}

@@ -7,9 +7,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from dendrosim.arrays import AnyArray
-from dendrosim.errors import ParameterError
 from dendrosim.signals.process import Process
-from dendrosim.units import positive
+from dendrosim.units import not_negative, positive
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,10 +34,7 @@ class OrnsteinUhlenbeck(Process):
     def __post_init__(self) -> None:
         super().__post_init__()
         positive(**{"OrnsteinUhlenbeck.tau": self.tau})
-        if np.any(np.asarray(self.sigma.value) < 0):
-            raise ParameterError(
-                f"OrnsteinUhlenbeck.sigma is {self.sigma}; it must not be negative"
-            )
+        not_negative(**{"OrnsteinUhlenbeck.sigma": self.sigma})
 
     def numbers(self, dt: float) -> Mapping[str, Any]:
         lag = dt / np.asarray(self.tau.value)

@@ -9,7 +9,7 @@ import numpy as np
 from dendrosim.arrays import AnyArray
 from dendrosim.errors import ParameterError
 from dendrosim.signals.process import Process
-from dendrosim.units import positive
+from dendrosim.units import not_negative, positive
 
 _MOST = 100.0
 
@@ -37,8 +37,7 @@ class ShotNoise(Process):
     def __post_init__(self) -> None:
         super().__post_init__()
         positive(**{"ShotNoise.decay": self.decay})
-        if np.any(np.asarray(self.rate.value) < 0):
-            raise ParameterError(f"ShotNoise.rate is {self.rate}; it must not be negative")
+        not_negative(**{"ShotNoise.rate": self.rate})
 
     def numbers(self, dt: float) -> Mapping[str, Any]:
         expected = np.asarray(self.rate.value) * dt

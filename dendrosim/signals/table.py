@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from dendrosim.errors import ParameterError, ShapeError, UnitError
+from dendrosim.errors import ParameterError, ShapeError
 from dendrosim.signals.base import Signal
 from dendrosim.spec import frozen_array
-from dendrosim.units import Dimension, as_time, unit, unit_name
+from dendrosim.units import Dimension, as_time, check_unit, unit
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,11 +42,7 @@ class Table(Signal):
         return np.reshape(self.values, (self.values.shape[0], -1)) * unit(self.unit)[1]
 
     def check(self, where: str, dimension: Dimension, size: int) -> None:
-        given = unit(self.unit)[0]
-        if given != dimension:
-            raise UnitError(
-                f"{where}: Table is in {unit_name(given)}; it must be in {unit_name(dimension)}"
-            )
+        check_unit(f"{where}: Table", unit(self.unit)[0], dimension)
         if self.values.ndim == 2 and self.values.shape[1] not in (1, size):
             raise ShapeError(
                 f"{where}: Table has {self.values.shape[1]} columns; it must have 1 or {size}"

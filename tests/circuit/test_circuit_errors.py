@@ -126,7 +126,7 @@ BROKEN_CIRCUITS = {
     "unknown function": (
         equations("s(v/mV)", "tanhh(v/mV)"), EquationError, "unknown function 'tanhh'", "did you mean 'tanh'"),
     "unused circuit parameter": (
-        parameters(tau_x="1 ms"), EquationError, "parameter 'tau_x' is used by no equation", ""),
+        parameters(tau_x="1 ms"), EquationError, "Circuit: parameter 'tau_x' is used by no equation", ""),
     "missing circuit parameter": (parameters(tau_w=None), EquationError, "undefined symbol 'tau_w'", ""),
     "unused gate": (
         {"gates": {"learn": 1, "sleep": 0}}, EquationError, "gate 'sleep' is used by no equation", ""),
@@ -220,7 +220,7 @@ BROKEN_CIRCUITS = {
         ShapeError, "projection cell.x -> w -> other.c", "needs a 3 x 2 matrix, but w is 2 x 2"),
     # values
     "initial value not finite": (
-        {"cell": {"initial": {"v": "inf mV"}}}, ParameterError, "initial value of 'v' is not finite", ""),
+        {"cell": {"initial": {"v": "inf mV"}}}, ParameterError, "initial value of 'v' is inf V", "must be finite"),
     "parameter not finite": (parameters(tau="inf ms"), ParameterError, "'tau'", "must be finite"),
     "gate with a unit": ({"gates": {"learn": "1 ms"}}, ParameterError, "gate 'learn'", "without unit"),
     "value for a state": (

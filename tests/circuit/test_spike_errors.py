@@ -308,7 +308,7 @@ BROKEN = {
     "weights of another number than the pairs": (
         path(weight=["1 pA", "2 pA"], connect=Pairings([0, 1, 2], [0, 1, 2])), ShapeError,
         "Pathway 'rec': weight must be one number", "or 3 numbers"),
-    "weight that is not finite": (path(weight=float("nan")), ParameterError, "weight is not finite", ""),
+    "weight that is not finite": (path(weight=float("nan")), ParameterError, "weight is nan", "must be finite"),
     "delay without unit": (
         path(delay=1.0), UnitError, "Pathway 'rec': delay is in 1", "such as '1 ms'"),
     "delay of the wrong unit": (path(delay="1 mV"), UnitError, "Pathway 'rec': delay is in", "a time"),

@@ -84,6 +84,15 @@ class Initial(Spec, ABC):
         """
 
 
+def check_same_unit(owner: Initial, **values: Quantity) -> None:
+    """Raise ParameterError unless two fields of `owner`, given by name, have the same unit."""
+    (first, a), (second, b) = values.items()
+    if a.dimension != b.dimension:
+        raise ParameterError(
+            f"{type(owner).__name__}: {first} is in {a.unit}, {second} in {b.unit}; give both the same unit"
+        )
+
+
 def scalar_of(owner: Initial, field: str, value: Any) -> Quantity:
     """Return a value as one finite quantity; raises ParameterError that names the field of `owner`."""
     result = quantity(value)

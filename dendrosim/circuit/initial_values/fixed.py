@@ -7,8 +7,8 @@ import numpy as np
 
 from dendrosim.arrays import Array
 from dendrosim.circuit.initial_values.base import Initial
-from dendrosim.errors import ParameterError, ShapeError
-from dendrosim.units import Dimension, quantity
+from dendrosim.errors import ShapeError
+from dendrosim.units import Dimension, check_finite, quantity
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,8 +38,7 @@ class Fixed(Initial):
             raise ShapeError(
                 f"{where} has shape {given}; it must be one number or of shape {shape}"
             )
-        if not np.all(np.isfinite(self.value.value)):
-            raise ParameterError(f"{where} is not finite")
+        check_finite(where, self.value)
 
     def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
         return np.broadcast_to(np.asarray(self.value.value, dtype=float), shape).copy()

@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 
 from dendrosim.arrays import Array
-from dendrosim.circuit.initial_values.base import Initial, scalar_of
-from dendrosim.errors import ParameterError
-from dendrosim.units import Dimension, Quantity
+from dendrosim.circuit.initial_values.base import Initial, check_same_unit, scalar_of
+from dendrosim.units import Dimension, Quantity, not_negative
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,12 +22,8 @@ class Normal(Initial):
         mean = (
             Quantity(0.0, sd.dimension) if self.mean is None else scalar_of(self, "mean", self.mean)
         )
-        if mean.dimension != sd.dimension:
-            raise ParameterError(
-                f"Normal: mean is in {mean.unit}, sd in {sd.unit}; give both the same unit"
-            )
-        if not float(sd.value) >= 0:
-            raise ParameterError(f"Normal.sd is {sd}; it must not be negative")
+        check_same_unit(self, mean=mean, sd=sd)
+        not_negative(**{"Normal.sd": sd})
         self._set(sd=sd, mean=mean)
 
     @property

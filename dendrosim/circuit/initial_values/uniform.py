@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from dendrosim.arrays import Array
-from dendrosim.circuit.initial_values.base import Initial, scalar_of
+from dendrosim.circuit.initial_values.base import Initial, check_same_unit, scalar_of
 from dendrosim.errors import ParameterError
 from dendrosim.units import Dimension
 
@@ -20,10 +20,7 @@ class Uniform(Initial):
 
     def __post_init__(self) -> None:
         low, high = scalar_of(self, "low", self.low), scalar_of(self, "high", self.high)
-        if low.dimension != high.dimension:
-            raise ParameterError(
-                f"Uniform: low is in {low.unit}, high in {high.unit}; give both the same unit"
-            )
+        check_same_unit(self, low=low, high=high)
         if not float(low.value) <= float(high.value):
             raise ParameterError(f"Uniform: low = {low} exceeds high = {high}")
         self._set(low=low, high=high)
