@@ -11,6 +11,7 @@ from .circuit.connectivity.one_to_one import OneToOne as OneToOne
 from .circuit.connectivity.pairings import Pairings as Pairings
 from .circuit.connectivity.probability import Probability as Probability
 from .circuit.declaration import parameter as parameter
+from .circuit.declaration import removed as removed
 from .circuit.initial_values.copy import Copy as Copy
 from .circuit.initial_values.fixed import Fixed as Fixed
 from .circuit.initial_values.identity import Identity as Identity

@@ -22,6 +22,13 @@ class Declaration:
     bounds: Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class Removed:
+    """What `removed` was given."""
+
+    instead: str
+
+
 def parameter(
     default: Any = REQUIRED,
     doc: str = "",
@@ -59,3 +66,19 @@ def parameter(
     """
     bounds = {"above": above, "below": below, "least": least, "most": most}
     return Declaration(default, doc, unit, bounds)
+
+
+def removed(instead: str) -> Any:
+    """Declare, in a class derived from `ds.Parameters`, that there was a parameter of this name.
+
+    Parameters
+    ----------
+    instead : str
+        What to do in its place; the error says so to whoever still gives it.
+
+    Examples
+    --------
+    >>> class Parameters(ds.Parameters):
+    ...     variant = ds.removed("the conductance variant is the model cell_conductance")
+    """
+    return Removed(instead)

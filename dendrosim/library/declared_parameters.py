@@ -6,11 +6,12 @@ from dataclasses import FrozenInstanceError
 from types import MappingProxyType
 from typing import Any, ClassVar, Self, dataclass_transform
 
-from dendrosim.circuit.declaration import REQUIRED, Declaration, parameter
+from dendrosim.circuit.declaration import REQUIRED, Declaration, Removed, parameter
 from dendrosim.circuit.symbol_values import SymbolValues
 from dendrosim.errors import SpecError
 from dendrosim.library.circuit_parameters import Models, ParametersOf, add_circuit_parameters
 from dendrosim.library.file_parameters import parameters_of_model
+from dendrosim.library.parameter_types import Text
 from dendrosim.library.parameters import (
     Parameter,
     build_values,
@@ -47,12 +48,14 @@ class Parameters(ParameterTable, SymbolValues):
     """
 
     _own: ClassVar[dict[str, Parameter]] = {}
+    _removed: ClassVar[tuple[Parameter, ...]] = ()
     _circuit: ClassVar[tuple[str, ParametersOf] | None] = None
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         own: dict[str, Parameter] = {}
         circuits: tuple[str, ParametersOf] | None = None
+        gone: list[Parameter] = []
         for base in cls.__mro__:
             if base in Parameters.__mro__:
                 continue
@@ -61,10 +64,12 @@ class Parameters(ParameterTable, SymbolValues):
                 value = vars(base).get(name, REQUIRED)
                 if isinstance(value, ParametersOf):
                     circuits = circuits or (name, value)
+                elif isinstance(value, Removed):
+                    gone.append(Parameter(name, Text(), removed=value.instead))
                 elif name not in own and (name in types or isinstance(value, Declaration)):
                     annotation = types.get(name, inspect.Parameter.empty)
                     own[name] = _declared(name, annotation, value)
-        cls._own, cls._circuit = own, circuits
+        cls._own, cls._removed, cls._circuit = own, tuple(gone), circuits
 
     def __init__(self, **given: Any) -> None:
         declared = self.declared_parameters(parameters_of_model)
@@ -74,7 +79,7 @@ class Parameters(ParameterTable, SymbolValues):
     @classmethod
     def declared_parameters(cls, models: Models) -> tuple[Parameter, ...]:
         circuits = None if cls._circuit is None else cls._circuit[1]
-        return add_circuit_parameters(cls._own.values(), circuits, models)
+        return add_circuit_parameters((*cls._own.values(), *cls._removed), circuits, models)
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> Self:

@@ -9,8 +9,13 @@ from dendrosim.library.parameters import Parameter
 from dendrosim.library.signatures import read_signature
 
 
-def parameters_of_file(entry: Entry, users: tuple[Path, ...] = ()) -> tuple[Parameter, ...]:
-    """Return the parameters of a model or protocol, its own first.
+def parameters_of_file(entry: Entry) -> tuple[Parameter, ...]:
+    """Return the parameters of a model or protocol, its own first; raises as `declared_in_file` does."""
+    return tuple(p for p in declared_in_file(entry) if not p.removed)
+
+
+def declared_in_file(entry: Entry, users: tuple[Path, ...] = ()) -> tuple[Parameter, ...]:
+    """Return the parameters of a model or protocol and the names of removed ones, its own first.
 
     Parameters
     ----------
@@ -30,7 +35,7 @@ def parameters_of_file(entry: Entry, users: tuple[Path, ...] = ()) -> tuple[Para
         )
 
     def of_model(name: str) -> tuple[Parameter, ...]:
-        return parameters_of_file(find_entry(name, "model"), (*users, entry.path))
+        return declared_in_file(find_entry(name, "model"), (*users, entry.path))
 
     function, text = file_function(entry), load_module(entry.path).__doc__
     with blame_file(entry.path, name=True):
@@ -38,5 +43,5 @@ def parameters_of_file(entry: Entry, users: tuple[Path, ...] = ()) -> tuple[Para
 
 
 def parameters_of_model(name: str) -> tuple[Parameter, ...]:
-    """Return the parameters of the model of a name; raises as `find_entry` and `parameters_of_file` do."""
-    return parameters_of_file(find_entry(name, "model"))
+    """Return what the model of a name declares; raises as `find_entry` and `declared_in_file` do."""
+    return declared_in_file(find_entry(name, "model"))

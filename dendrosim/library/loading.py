@@ -9,7 +9,7 @@ from typing import Any
 
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.library.catalogue import FUNCTIONS, Entry, find_entry, lookup_name
-from dendrosim.library.file_parameters import parameters_of_file
+from dendrosim.library.file_parameters import declared_in_file, parameters_of_file
 from dendrosim.library.files import blame_file, check_returned, file_function
 from dendrosim.library.parameters import build_values, complete_values, convert_to_si, read_texts
 from dendrosim.library.signatures import call_with_values
@@ -85,7 +85,7 @@ def read_settings(entry: Entry, texts: Mapping[str, str]) -> dict[str, Any]:
     SpecError
         If a value is not allowed.
     """
-    return read_texts(_label(entry), parameters_of_file(entry), texts)
+    return read_texts(_label(entry), declared_in_file(entry), texts)
 
 
 def parameters_in_si(protocol: Protocol) -> tuple[dict[str, Any], dict[str, str]]:
@@ -111,7 +111,7 @@ def _call_file(entry: Entry, expected: type, plain: Mapping[str, Any]) -> Any:
 
 
 def _complete(entry: Entry, given: Mapping[str, Any]) -> dict[str, Any]:
-    return complete_values(_label(entry), parameters_of_file(entry), given)
+    return complete_values(_label(entry), declared_in_file(entry), given)
 
 
 def _label(entry: Entry) -> str:

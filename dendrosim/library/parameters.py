@@ -34,6 +34,8 @@ class Parameter:
         Its meaning.
     range : Range, optional
         Which numbers are allowed. Without one the file checks them itself.
+    removed : str, optional
+        Of a name that is no parameter any more: what to do instead. It is kept for the error alone.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Parameter:
     default: Any = REQUIRED
     doc: str = ""
     range: Range | None = None
+    removed: str = ""
 
     @property
     def required(self) -> bool:
@@ -123,12 +126,11 @@ def complete_values(
     UnknownNameError
         If a given name is not a parameter of `what`.
     UsageError
-        If a required parameter is missing, or a value of another type.
+        If a required parameter is missing, a value of another type, or its parameter removed.
     SpecError
         If a value is not allowed.
     """
-    by_name = {p.name: p for p in parameters}
-    _refuse_unknown(what, by_name, given)
+    by_name = _find(what, parameters, given)
     missing = [p for p in by_name.values() if p.required and p.name not in given]
     if missing:
         listed = ", ".join(f"{p.name} ({p.type})" for p in missing)
@@ -142,14 +144,13 @@ def read_texts(
     what: str, parameters: Iterable[Parameter], texts: Mapping[str, str]
 ) -> dict[str, Any]:
     """Return the plain values that texts from the command line mean; raises as `complete_values` does."""
-    by_name = {p.name: p for p in parameters}
-    _refuse_unknown(what, by_name, texts)
+    by_name = _find(what, parameters, texts)
     return {name: by_name[name].read(text) for name, text in texts.items()}
 
 
 def build_values(parameters: Iterable[Parameter], plain: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values that a file's function receives: quantities as `Quantity`, lists as tuples."""
-    return {p.name: p.type.build(plain[p.name]) for p in parameters}
+    return {p.name: p.type.build(plain[p.name]) for p in parameters if not p.removed}
 
 
 def convert_to_si(
@@ -167,7 +168,14 @@ def convert_to_si(
     return values, units
 
 
-def _refuse_unknown(what: str, parameters: Mapping[str, Any], given: Iterable[str]) -> None:
+def _find(what: str, parameters: Iterable[Parameter], given: Iterable[str]) -> dict[str, Parameter]:
+    """Return the parameters by name, without removed ones; raises unless those given are among them."""
+    known = {p.name: p for p in parameters}
+    found = {name: p for name, p in known.items() if not p.removed}
     for name in given:
-        if name not in parameters:
-            raise UnknownNameError(f"parameter of {what}", name, parameters)
+        if name in found:
+            continue
+        if name in known:
+            raise UsageError(f"{what} has no parameter {name!r} any more: {known[name].removed}")
+        raise UnknownNameError(f"parameter of {what}", name, found)
+    return found

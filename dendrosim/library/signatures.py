@@ -19,7 +19,7 @@ class ParameterTable(ABC):
     @classmethod
     @abstractmethod
     def declared_parameters(cls, models: Models) -> tuple[Parameter, ...]:
-        """Return the parameters, those of the class first, then those of circuits."""
+        """Return the parameters, those of the class first, then those of circuits; also removed ones."""
 
     @classmethod
     @abstractmethod
@@ -30,7 +30,7 @@ class ParameterTable(ABC):
 def read_signature(
     function: Callable[..., Any], docstring: str | None, models: Models
 ) -> tuple[Parameter, ...]:
-    """Return the parameters of the function of a model or protocol file, its own first.
+    """Return the parameters of the function of a model or protocol file, also removed ones, its own first.
 
     Parameters
     ----------

@@ -20,6 +20,7 @@ from dendrosim.errors import (
     UsageError,
 )
 from dendrosim.library.parameter_types import to_text
+from dendrosim.library.parameters import complete_values, read_texts
 from dendrosim.library.signatures import call_with_values, read_signature
 
 
@@ -260,6 +261,30 @@ def test_a_part_declares_parameters_that_follow_those_of_the_class():
     assert Cell(tau="1 ms").sigma == ds.quantity("5 pA")
     with pytest.raises(ParameterError, match="tau is 0 s"):
         Cell(tau="0 s")
+
+
+def test_a_removed_parameter_is_refused_with_what_to_do_instead():
+    class Cell(ds.Parameters):
+        cells: int = ds.parameter(1, "number of cells")
+        variant = ds.removed("leave it out")
+
+    def circuit(p: Cell):
+        return p
+
+    class Run(ds.Parameters):
+        circuit = ds.parameters_of("cell", optional=True)
+
+    cell = read_signature(circuit, "", lambda name: ())
+    run = Run.declared_parameters({"cell": cell}.__getitem__)
+    for declared in (cell, run):
+        with pytest.raises(UsageError, match="no parameter 'variant' any more: leave it out"):
+            complete_values("it", declared, {"variant": "current"})
+        with pytest.raises(UsageError, match="no parameter 'variant' any more: leave it out"):
+            read_texts("it", declared, {"variant": "current"})
+        assert list(complete_values("it", declared, {})) == ["cells"]
+    with pytest.raises(UnknownNameError, match="parameter of it 'varian'; there are: cells"):
+        complete_values("it", cell, {"varian": "current"})
+    assert call_with_values(circuit, {"cells": 2}) == Cell(cells=2)
 
 
 def test_a_function_takes_the_table_alone():
