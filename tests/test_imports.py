@@ -11,6 +11,7 @@ ORDER = (
     ("errors", "units", "spec", "streams", "arrays", "discovery", "machine"),
     ("equations",),
     ("circuit", "signals"),
+    ("mechanisms",),
     ("protocol",),
     ("results",),
     ("library", "stability", "engine", "analysis", "tasks"),

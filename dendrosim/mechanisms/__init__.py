@@ -1,0 +1,1 @@
+"""Parts of which models are put together: equations with their inputs and the parameters that they need."""
