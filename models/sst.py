@@ -3,13 +3,12 @@
 It fires on weak input, adapts, and is meant to inhibit apical dendrites.
 
     dV/dt = (E_L - V + D exp((V - V_T)/D) + S)/tau + (I - w)/C                      V is `soma`
-    S = (g_exc + background_exc) (E_exc - V) + (g_inh + background_inh) (E_inh - V)   synapses
     dw/dt = (a (V - E_L) - w)/tau_w                                                 adaptation
-    dg_exc/dt = -g_exc/tau_exc,  dg_inh/dt = -g_inh/tau_inh
     spike where V > v_peak, then V = v_reset and w <- w + b
 
-Synaptic conductances are in units of the leak g_L = C/tau. For t_refractory after a spike V stands still;
-adaptation and conductances go on.
+S is the drive of conductance synapses, in units of the leak g_L = C/tau: `dendrosim.mechanisms` has their
+equations and parameters. For t_refractory after a spike V is held at v_reset, while adaptation and conductances
+evolve.
 
 V_T follows from the rheobase. The current that holds V is I(V) = (g_L + a)(V - E_L) - g_L D exp((V - V_T)/D).
 It is largest where exp((V - V_T)/D) = 1 + a/g_L; there it equals I_rh if
@@ -21,10 +20,10 @@ bifurcation, where exp((V - V_T)/D) = 1 + tau/tau_w: 0.034 pA below 25 pA. From 
 the cell spike once, before the adaptation has built up: with w = 0 alone the saddle-node lies at
 g_L (V_T - E_L - D) = 20.8 pA.
 
-Above V_T the voltage explodes, so where it is cut off hardly matters: from v_peak it would take
-tau exp(-(v_peak - V_T)/D) more to infinity, 0.6 us with the defaults, far below a time step of 0.1 ms. One Euler
-step from just below v_peak ends at a finite 0.7 V, which no one sees: the reset is in the same step. Moving
-v_peak moves a spike by a step or two.
+Above V_T the voltage explodes, so the cut-off v_peak hardly matters: from there the voltage would reach infinity
+after tau exp(-(v_peak - V_T)/D), 0.6 us with the defaults, far less than a time step of 0.1 ms. An Euler step
+that begins just below v_peak ends at a finite 0.7 V, and the reset follows within the same step. Moving v_peak
+moves a spike by a step or two.
 
 Sources
 -------
@@ -40,109 +39,59 @@ None.
 import numpy as np
 
 import dendrosim as ds
+from dendrosim.mechanisms.conductance_synapses import (
+    ConductanceSynapses,
+    synapse_equations,
+    synapse_inputs,
+)
 
 CELL = """
 dsoma/dt = (e_leak - soma + d_spike*exp((soma - v_threshold)/d_spike) + synapses)/tau_soma + (current - adaptation)/c_soma : volt (unless refractory)
 dadaptation/dt = (a_adaptation*(soma - e_leak) - adaptation)/tau_adaptation : amp
-synapses = exc*(e_exc - soma) + inh*(e_inh - soma)                          : volt
-exc = g_exc + background_exc                                                : 1
-inh = g_inh + background_inh                                                : 1
-dg_exc/dt = -g_exc/tau_exc                                                  : 1     # in units of the leak, fed by pathways
-dg_inh/dt = -g_inh/tau_inh                                                  : 1
-background_exc                                                              : 1     # input, in units of the leak
-background_inh                                                              : 1
 current                                                                     : amp   # input
 """  # noqa: E501
-
 RESET = "soma = v_reset\nadaptation += b_adaptation"
 
 
-def circuit(
-    *,
-    cells: int = 1,
-    c_soma: ds.Quantity = "100 pF",
-    tau_soma: ds.Quantity = "20 ms",
-    e_leak: ds.Quantity = "-70 mV",
-    rheobase: ds.Quantity = "25 pA",
-    d_spike: ds.Quantity = "4 mV",
-    v_peak: ds.Quantity = "-20 mV",
-    v_reset: ds.Quantity = "-65 mV",
-    t_refractory: ds.Quantity = "2 ms",
-    a_adaptation: ds.Quantity = "0.5 nS",
-    b_adaptation: ds.Quantity = "10 pA",
-    tau_adaptation: ds.Quantity = "500 ms",
-    tau_exc: ds.Quantity = "5 ms",
-    tau_inh: ds.Quantity = "10 ms",
-    e_exc: ds.Quantity = "0 mV",
-    e_inh: ds.Quantity = "-80 mV",
-) -> ds.Circuit:
-    """Return one population `sst`.
+class Parameters(ConductanceSynapses, ds.Parameters):
+    cells: int = ds.parameter(1, "number of cells")
+    c_soma: ds.Quantity = ds.parameter("100 pF", "capacitance C", above=0)
+    tau_soma: ds.Quantity = ds.parameter("20 ms", "membrane time constant tau", above=0)
+    e_leak: ds.Quantity = ds.parameter("-70 mV", "reversal potential of the leak, E_L")
+    rheobase: ds.Quantity = ds.parameter("25 pA", "I_rh: saddle-node of the resting state")
+    d_spike: ds.Quantity = ds.parameter("4 mV", "sharpness of the onset of a spike, D", above=0)
+    v_peak: ds.Quantity = ds.parameter("-20 mV", "cut-off of a spike, well above V_T")
+    v_reset: ds.Quantity = ds.parameter("-65 mV", "voltage after a spike")
+    t_refractory: ds.Quantity = ds.parameter("2 ms", "refractory period")
+    a_adaptation: ds.Quantity = ds.parameter("0.5 nS", "adaptation by voltage, a")
+    b_adaptation: ds.Quantity = ds.parameter("10 pA", "jump of the adaptation at a spike, b")
+    tau_adaptation: ds.Quantity = ds.parameter("500 ms", "time constant tau_w", above=0)
 
-    Parameters
-    ----------
-    cells
-        Number of cells.
-    c_soma
-        Capacitance, C.
-    tau_soma
-        Membrane time constant, tau; the leak conductance g_L is C/tau.
-    e_leak
-        Reversal potential of the leak, E_L.
-    rheobase
-        Current I_rh at the saddle-node of the resting state; places V_T.
-    d_spike
-        Sharpness of the onset of a spike, D.
-    v_peak
-        Where a spike is cut off; must lie well above V_T.
-    v_reset
-        Voltage after a spike.
-    t_refractory
-        Refractory period.
-    a_adaptation
-        Adaptation by voltage, a.
-    b_adaptation
-        Jump of the adaptation current at a spike, b.
-    tau_adaptation
-        Time constant of the adaptation current, tau_w.
-    tau_exc
-        Decay of excitatory conductances.
-    tau_inh
-        Decay of inhibitory conductances.
-    e_exc
-        Reversal potential of excitation.
-    e_inh
-        Reversal potential of inhibition.
-    """
-    ds.positive(c_soma=c_soma, tau_soma=tau_soma, d_spike=d_spike, tau_adaptation=tau_adaptation)
-    ds.positive(tau_exc=tau_exc, tau_inh=tau_inh)
-    leak, a = c_soma.value / tau_soma.value, a_adaptation.value
+
+def circuit(p: Parameters) -> ds.Circuit:
+    """Return one population `sst`."""
+    leak, a = p.c_soma.value / p.tau_soma.value, p.a_adaptation.value
     if not leak + a > 0:
         raise ds.errors.ParameterError(
-            f"a_adaptation is {a_adaptation}; it must exceed minus the leak conductance, {-leak:g} S, "
+            f"a_adaptation is {p.a_adaptation}; it must exceed minus the leak conductance, {-leak:g} S, "
             "or there is no rheobase"
         )
-    v_threshold = (
-        rheobase.value / (leak + a) + e_leak.value + d_spike.value * (1 - np.log1p(a / leak))
+    v_threshold = float(
+        p.rheobase.value / (leak + a) + p.e_leak.value + p.d_spike.value * (1 - np.log1p(a / leak))
     )
-    if not max(v_threshold, v_reset.value) < v_peak.value:
+    if not max(v_threshold, p.v_reset.value) < p.v_peak.value:
         raise ds.errors.ParameterError(
-            f"v_peak is {v_peak}; it must lie above v_reset, {v_reset}, and above V_T, which the rheobase "
-            f"{rheobase} places at {v_threshold:g} V"
+            f"v_peak is {p.v_peak}; it must lie above v_reset, {p.v_reset}, and above V_T, which the rheobase "
+            f"{p.rheobase} places at {v_threshold:g} V"
         )
     cell = ds.Population(
         "sst",
-        cells,
-        CELL,
-        inputs={"current": "0 pA", "background_exc": 0.0, "background_inh": 0.0},
-        initial={"soma": e_leak},
+        p.cells,
+        CELL + synapse_equations("soma"),
+        inputs={"current": "0 pA", **synapse_inputs()},
+        initial={"soma": p.e_leak},
         threshold="soma > v_peak",
         reset=RESET,
         refractory="t_refractory",
     )
-    parameters = {
-        "c_soma": c_soma, "tau_soma": tau_soma, "e_leak": e_leak, "v_threshold": f"{float(v_threshold)!r} V",
-        "d_spike": d_spike, "v_peak": v_peak, "v_reset": v_reset, "t_refractory": t_refractory,
-        "a_adaptation": a_adaptation, "b_adaptation": b_adaptation, "tau_adaptation": tau_adaptation,
-        "tau_exc": tau_exc, "tau_inh": tau_inh, "e_exc": e_exc, "e_inh": e_inh,
-    }  # fmt: skip
-    return ds.Circuit((cell,), parameters=parameters)
+    return ds.Circuit((cell,), parameters=p.with_values(v_threshold=f"{v_threshold!r} V"))
