@@ -1,8 +1,8 @@
-"""The vector field of a circuit, from the equations that are compiled.
+"""The vector field of a circuit, from the same equation text that a run compiles.
 
 One forward Euler step of a run is x + dt f(x). Plastic matrices that are part of the state learn from the mean
-over the samples. The Jacobian is exact: symbolic derivatives of each population's equations, chained through the
-matrices.
+over the samples. The Jacobian is exact: symbolic derivatives of each population's equations, combined by the
+chain rule through the matrices.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -30,15 +30,16 @@ from dendrosim.units import Quantity, unit, unit_name
 
 
 class CircuitFlow(Flow):
-    """A flow whose states belong to a circuit.
+    """A flow whose states are those of a circuit.
 
     Attributes
     ----------
     circuit : Circuit
     samples : int
-        Samples side by side.
-    shapes : mapping
-        State (`population.state`, or an unfrozen matrix) to (units, samples) or (post, pre), in the order of x.
+        Number of samples side by side.
+    shapes : mapping of str to (int, int)
+        Shape of each state in the order of x: (units, samples) for `population.state`, (post, pre) for an
+        unfrozen matrix.
     """
 
     circuit: Circuit
@@ -53,14 +54,30 @@ class CircuitFlow(Flow):
         return self._symmetries.directions(self.circuit, self.shapes, x)
 
     def with_changes(self, **changes: Any) -> Self:
-        """Return a copy with other attributes; symmetries that are known stay known."""
+        """Return a copy with some attributes replaced.
+
+        Symmetries that were found are kept, so that they are searched once for all values of the parameters.
+        """
         changed = object.__new__(type(self))
         changed.__dict__.update(self.__dict__, **changes)
         return changed
 
 
 class CircuitField(CircuitFlow):
-    """dx/dt = f(x) of a circuit; made by `vector_field`."""
+    """The vector field dx/dt = f(x) of a circuit, as `vector_field` returns it.
+
+    Parameters
+    ----------
+    equations : CompiledEquations
+    numbers : Numbers
+        Values of parameters, inputs and frozen weights.
+    samples : int
+        Number of samples side by side.
+    start : mapping of str to array
+        Start value of each state: (units, samples) or (post, pre).
+    thresholds : mapping of str to Formula
+        Spike threshold of each population for which `check` tests it.
+    """
 
     def __init__(
         self,
@@ -80,16 +97,23 @@ class CircuitField(CircuitFlow):
     # -- states by name ---------------------------------------------------------------------------
 
     def unpack(self, x: AnyArray) -> NamedArrays:
-        """Return the states by name: (units,) or (units, samples), and (post, pre)."""
+        """Return the states by name.
+
+        Arrays are (units,), or (units, samples) if there are several samples, and (post, pre) for a matrix.
+        """
         return {n: self._squeezed(n, a) for n, a in self._arrays(np.asarray(x)).items()}
 
     def pack(self, values: Mapping[str, Any]) -> Array:
-        """Return x from states by name, SI numbers; those that are not given are as in `start`.
+        """Return x from states by name, in SI units; other states have their value of `start`.
 
         Raises
         ------
-        UnknownMemberError, ShapeError
-            For a name that is not a state, and an array that does not fit.
+        UnknownMemberError
+            If there is no state of that name.
+        ShapeError
+            If an array does not have the shape of its state.
+        ParameterError
+            If a value is not a number.
         """
         parts = self._arrays(self.start.copy())
         for name, value in values.items():
@@ -104,7 +128,7 @@ class CircuitField(CircuitFlow):
         return np.concatenate([a.ravel() for a in parts.values()])
 
     def evaluate(self, x: AnyArray) -> NamedArrays:
-        """Return every variable of every population, subexpressions included, as `unpack` does."""
+        """Return every variable of every population at `x` by name, in the shapes of `unpack`."""
         return {n: self._squeezed(n, a) for n, a in self._evaluate_at(x).all_variables.items()}
 
     def _squeezed(self, name: str, array: AnyArray) -> AnyArray:
@@ -141,20 +165,28 @@ class CircuitField(CircuitFlow):
 
     @property
     def weights(self) -> NamedArrays:
-        """The weights of every matrix that is not part of the state, inverses left out."""
+        """The weights of every matrix that is not part of the state; inverses are left out."""
         own = [m.name for m in self.circuit.matrices if m.inverse_of is None]
         return {name: self._numbers.weights[name] for name in own if name not in self.shapes}
 
     def states_as_samples(self, states: Array) -> NamedArrays:
-        """Return several states, (m, n), as samples side by side: arrays (units, m) by name."""
+        """Return several states, shape (m, n), as m samples side by side: arrays (units, m) by name."""
         ends = np.cumsum([rows for rows, _ in self.shapes.values()])
         return dict(zip(self.shapes, np.split(states.T, ends[:-1]), strict=True))
 
     def resting_protocol(self, duration: float, dt: float, batch: int) -> Protocol:
-        """Return the protocol that steps the same equations for some seconds, with constant inputs."""
+        """Return a protocol that runs the same equations with constant inputs.
+
+        Parameters
+        ----------
+        duration, dt : float
+            Duration and time step, in seconds.
+        batch : int
+            Number of samples side by side.
+        """
         shared, drives = self._numbers.shared, self._numbers.drives
 
-        def of(owner: Any) -> dict[str, Quantity]:
+        def own_parameters(owner: Any) -> dict[str, Quantity]:
             keys = {n: f"{owner.name}.{n}" for n in owner.parameters}
             return {
                 n: Quantity(
@@ -168,8 +200,10 @@ class CircuitField(CircuitFlow):
                 n: Quantity(shared[n], q.dimension) for n, q in self.circuit.parameters.items()
             },
             gates={n: shared[n] for n in self.circuit.gates},
-            populations=tuple(p.replace(parameters=of(p)) for p in self.circuit.populations),
-            matrices=tuple(m.replace(parameters=of(m)) for m in self.circuit.matrices),
+            populations=tuple(
+                p.replace(parameters=own_parameters(p)) for p in self.circuit.populations
+            ),
+            matrices=tuple(m.replace(parameters=own_parameters(m)) for m in self.circuit.matrices),
         )
         signals = {
             path: Quantity(drives[path][:, 0], unit(self.circuit.variable(path)[1].unit)[0])
@@ -184,7 +218,10 @@ class CircuitField(CircuitFlow):
 
     @property
     def parameters(self) -> Mapping[str, float]:  # type: ignore[override]
-        """Parameters, gates and uniform inputs that the rates depend on, by the name that `at` takes."""
+        """Parameters, gates and uniform inputs on which the rates depend, in SI units.
+
+        An input is uniform if it is the same for all units and samples.
+        """
         shared = {k: v for k, v in self._numbers.shared.items() if self._equations.uses(k)}
         found = {k: float(v) for k, v in shared.items() if np.ndim(v) == 0}
         for path, drive in self._numbers.drives.items():
@@ -200,7 +237,7 @@ class CircuitField(CircuitFlow):
         owners: tuple[Population | Matrix, ...] = (*circuit.populations, *circuit.matrices)
         known = {f"{o.name}.{n}": q for o in owners for n, q in o.parameters.items()}
         found = {**known, **circuit.parameters}.get(name)
-        return "1" if found is None else found.unit  # gates have none
+        return "1" if found is None else found.unit  # gates have no unit
 
     def at(self, name: str, value: float) -> "CircuitField":
         self._check_parameter(name)
@@ -216,7 +253,7 @@ class CircuitField(CircuitFlow):
         if name not in self.parameters:
             raise UnknownNameError("parameter of the equations", name, self.parameters)
 
-    # -- the contract -----------------------------------------------------------------------------
+    # -- rates and derivatives --------------------------------------------------------------------
 
     def f(self, x: AnyArray) -> AnyArray:
         at = self._evaluate_at(x)
@@ -226,7 +263,7 @@ class CircuitField(CircuitFlow):
         return derivatives.jacobian(self._evaluate_at(np.asarray(x, dtype=float)))
 
     def partial_jacobian(self, x: Array, states: Collection[str]) -> Any:
-        """Return the block of the Jacobian of some states by the same ones, in the order of `shapes`."""
+        """Return df/dx of the rates of some states by the same states, in the order of `shapes`."""
         return derivatives.jacobian(self._evaluate_at(np.asarray(x, dtype=float)), states)
 
     def parameter_derivative(self, x: Array, name: str) -> Array:
@@ -251,11 +288,11 @@ class CircuitField(CircuitFlow):
         return found
 
     def check(self, x: Array) -> None:
-        """Raise DifferentiationError if a unit is above its threshold at x."""
+        """Raise DifferentiationError if a unit is above its spike threshold at `x`."""
         at = self._evaluate_at(np.asarray(x, dtype=float))
         for name, formula in self._thresholds.items():
             above = formula.expression.value(at.values(formula, at.all_variables))
-            units = np.argwhere(np.broadcast_to(above, at.shape(f"{name}.")))
+            units = np.argwhere(np.broadcast_to(above, at.population_shape(name)))
             if len(units):
                 text = self.circuit.population(name).threshold
                 raise DifferentiationError(

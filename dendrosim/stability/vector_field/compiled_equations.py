@@ -1,6 +1,6 @@
-"""The equations of a circuit, compiled for analysis: every expression once, and what its symbols mean.
+"""The equations of a circuit, compiled for analysis: every expression, and the meaning of its symbols.
 
-Numbers (parameters, inputs, weights) are not part of a system; a field brings them.
+Values of parameters, inputs and weights are not part of the compiled equations; a vector field holds them.
 """
 
 from collections.abc import Mapping
@@ -17,17 +17,27 @@ from dendrosim.stability.vector_field.expression import Expression
 from dendrosim.units import UNITS
 
 TIME_SYMBOL = "t"
+"""The time in equations, in seconds."""
+
 POST, PRE = "_post", "_pre"
+"""Suffixes of variables of the two populations in a plasticity rule, as in Brian2."""
 
 CONSTANTS = {"pi": 3.141592653589793, "e": 2.718281828459045, "inf": float("inf")}
 
 
 @dataclass(frozen=True)
 class Formula:
-    """An expression and what its symbols mean.
+    """An expression, and the meaning of each of its symbols.
 
-    `variables` gives the path `population.variable` (or the name of a matrix) of a symbol, `numbers` the key
-    of a parameter's value, `constants` the value itself.
+    Attributes
+    ----------
+    expression : Expression
+    variables : mapping
+        Symbols of variables, to `population.variable` or, for a weight, the name of its matrix.
+    numbers : mapping
+        Symbols of parameters, gates and time, to the name by which `Numbers.shared` has their value.
+    constants : mapping
+        Symbols of constants and units, to their value in SI units.
     """
 
     expression: Expression
@@ -37,32 +47,32 @@ class Formula:
 
 
 class CompiledEquations:
-    """A circuit's equations.
+    """The equations of a circuit as formulas.
 
     Parameters
     ----------
     circuit : Circuit
-        Without its pathways, thresholds and resets: the field decides whether they may be left out.
+        Its thresholds, resets and pathways are ignored; see `check_smooth`.
     unfrozen : tuple of str
-        Names of the matrices whose plasticity is part of the state.
+        Names of the plastic matrices whose weights are part of the state.
 
     Attributes
     ----------
-    rates : mapping
-        State (`population.state` or matrix) to the formula of its derivative by time.
-    formulas : mapping
-        Subexpression to its formula.
-    feeds : mapping
-        Fed variable to the projections into it.
+    rates : mapping of str to Formula
+        The time derivative of each state, by `population.state` or name of an unfrozen matrix.
+    formulas : mapping of str to Formula
+        The subexpressions, by `population.variable`.
+    feeds : mapping of str to list of Projection
+        The projections into each variable that projections feed.
     order : tuple of str
-        Subexpressions and fed variables on which the rates depend, each after what it depends on.
+        The subexpressions and fed variables on which the rates depend, in an order in which each can be computed.
     full_order : tuple of str
-        All subexpressions and fed variables likewise.
+        All subexpressions and fed variables in such an order.
 
     Raises
     ------
     DifferentiationError
-        If a rate depends on something that has no derivative.
+        If a rate depends on a function that has no derivative.
     """
 
     def __init__(self, circuit: Circuit, unfrozen: tuple[str, ...]) -> None:
@@ -91,7 +101,7 @@ class CompiledEquations:
                 rule.expression.check()
 
     def uses(self, key: str) -> bool:
-        """Whether some rate depends on the number of a key."""
+        """Return whether a rate depends on the parameter, gate or time that `Numbers.shared` has as `key`."""
         formulas = [
             *self.rates.values(),
             *(self.formulas[p] for p in self.order if p in self.formulas),
@@ -117,7 +127,10 @@ class CompiledEquations:
         return found
 
     def compile_for_population(self, population: Population, path: str, text: str) -> Formula:
-        """Return the formula of a text in the variables of a population."""
+        """Return the formula of an expression in the variables of a population.
+
+        `path` says where the expression is, for error messages.
+        """
         local = {n: f"{population.name}.{n}" for n in population.variables}
         return self._compile_formula(population, path, text, local)
 
@@ -136,6 +149,7 @@ class CompiledEquations:
         for symbol in expression.symbols:
             if symbol in local:
                 variables[symbol] = local[symbol]
+            # All units share the time of the last spike: below threshold it is long ago for each of them.
             elif (
                 symbol in (TIME_SYMBOL, "dt")
                 or symbol.removesuffix(POST).removesuffix(PRE) == LAST_SPIKE
@@ -151,7 +165,7 @@ class CompiledEquations:
 
 
 def check_smooth(circuit: Circuit, subthreshold: bool) -> None:
-    """Raise DifferentiationError if a circuit spikes, unless what spikes do is left out on purpose."""
+    """Raise DifferentiationError if a population spikes and spikes are not left out with `subthreshold`."""
     if subthreshold:
         return
     spiking = [p.name for p in circuit.populations if p.spiking]

@@ -1,6 +1,7 @@
-"""A circuit's equations at one point: the value of every variable, and the rate of every state.
+"""The equations of a circuit at one state: the value of every variable, and the rate of every state.
 
-Activities are units x samples; the rate of a weight is the mean over the samples.
+Arrays of variables have shape (units, samples). The rate of a weight is its mean over the samples, as in a run
+over a batch.
 """
 
 from collections.abc import Mapping
@@ -18,16 +19,16 @@ from dendrosim.stability.vector_field.compiled_equations import POST, CompiledEq
 
 @dataclass(frozen=True)
 class Numbers:
-    """What equations are evaluated with.
+    """The numbers with which equations are evaluated, in SI units.
 
     Attributes
     ----------
-    shared : mapping
-        Key of a parameter, gate or time to a number, or to one per unit.
-    drives : mapping
-        Inputs and declared parameters, `population.variable` to an array (units, samples).
-    weights : mapping
-        Every matrix that is not part of the state, (post, pre); without inverses of those that are.
+    shared : mapping of str to float or array, shape (units,)
+        Parameters, gates and time by name; a population's or matrix's own parameter as `owner.name`.
+    drives : mapping of str to array, shape (units, samples)
+        Inputs, and parameters that equations declare, by `population.variable`.
+    weights : mapping of str to array, shape (post, pre)
+        Every matrix that is not part of the state. Inverses of matrices that are part of it are left out.
     """
 
     shared: Mapping[str, Any]
@@ -37,9 +38,18 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Equations with numbers at `states`, arrays by name.
+    """Compiled equations evaluated with `numbers` at `states`.
 
-    `shapes` are those of the states: (units, samples), or (post, pre) of a matrix.
+    Attributes
+    ----------
+    equations : CompiledEquations
+    numbers : Numbers
+    samples : int
+        Number of samples side by side.
+    shapes : mapping of str to (int, int)
+        Shape of each state: (units, samples), or (post, pre) for a matrix.
+    states : mapping of str to array
+        The states by name, in these shapes.
     """
 
     equations: CompiledEquations
@@ -50,7 +60,7 @@ class Evaluation:
 
     @cached_property
     def weights(self) -> NamedArrays:
-        """The weights of every matrix."""
+        """The weights of every matrix, inverses included."""
         found = {
             **self.numbers.weights,
             **{n: a for n, a in self.states.items() if not is_variable(n)},
@@ -62,42 +72,48 @@ class Evaluation:
 
     @cached_property
     def variables(self) -> NamedArrays:
-        """Every variable on which the rates depend, (units, samples)."""
+        """Every variable on which the rates depend, each (units, samples)."""
         return self._evaluate(self.equations.order)
 
     @cached_property
     def all_variables(self) -> NamedArrays:
-        """Every variable of every population, (units, samples)."""
+        """Every variable of every population, each (units, samples)."""
         return self._evaluate(self.equations.full_order)
 
     def _evaluate(self, order: tuple[str, ...]) -> NamedArrays:
-        nodes: NamedArrays = {n: a for n, a in self.states.items() if is_variable(n)}
-        nodes.update(self.numbers.drives)
+        known: NamedArrays = {n: a for n, a in self.states.items() if is_variable(n)}
+        known.update(self.numbers.drives)
         for path in order:
             formula = self.equations.formulas.get(path)
             if formula is None:
                 parts = [
-                    self.projection_weights(p) @ nodes[p.source] for p in self.equations.feeds[path]
+                    self.projection_weights(p) @ known[p.source] for p in self.equations.feeds[path]
                 ]
-                nodes[path] = sum(parts[1:], parts[0])
+                known[path] = sum(parts[1:], parts[0])
             else:
-                value = formula.expression.value(self.values(formula, nodes))
-                nodes[path] = np.broadcast_to(value, self.shape(path))
-        return nodes
+                value = formula.expression.value(self.values(formula, known))
+                known[path] = np.broadcast_to(value, self.shape(path))
+        return known
 
     def shape(self, path: str) -> tuple[int, int]:
-        """Return (units, samples) of a variable."""
-        population = VariablePath.parse(path).population
+        """Return the shape (units, samples) of the variable `population.variable`."""
+        return self.population_shape(VariablePath.parse(path).population)
+
+    def population_shape(self, population: str) -> tuple[int, int]:
+        """Return the shape (units, samples) of the variables of a population."""
         return self.equations.circuit.population(population).size, self.samples
 
     def projection_weights(self, projection: Projection) -> AnyArray:
-        """Return the matrix of a projection as it is used, transposed or not."""
+        """Return the weights of a projection, (target, source): transposed where the projection says so."""
         matrix = self.weights[projection.matrix]
         return matrix.T if projection.transpose else matrix
 
-    def values(self, formula: Formula, nodes: NamedArrays | None = None) -> dict[str, Any]:
-        """Return what the symbols of a population's formula stand for."""
-        known = self.variables if nodes is None else nodes
+    def values(self, formula: Formula, known: NamedArrays | None = None) -> dict[str, Any]:
+        """Return the value of each symbol in a population's formula, on units x samples.
+
+        Variables are taken from `known`, by default from `variables`.
+        """
+        known = self.variables if known is None else known
         values: dict[str, Any] = {s: known[path] for s, path in formula.variables.items()}
         for symbol, key in formula.numbers.items():
             number = self.numbers.shared[key]
@@ -105,7 +121,7 @@ class Evaluation:
         return {**values, **formula.constants}
 
     def plasticity_values(self, name: str) -> dict[str, Any]:
-        """Return what the symbols of a plasticity rule stand for, on post x pre x samples."""
+        """Return the value of each symbol in the plasticity rule of a matrix, on post x pre x samples."""
         formula = self.equations.rates[name]
         values: dict[str, Any] = {s: self.numbers.shared[k] for s, k in formula.numbers.items()}
         for symbol, path in formula.variables.items():
@@ -118,7 +134,7 @@ class Evaluation:
         return {**values, **formula.constants}
 
     def rate(self, name: str) -> AnyArray:
-        """Return the rate of a state, of its shape."""
+        """Return the time derivative of a state, in the state's shape."""
         formula = self.equations.rates[name]
         if is_variable(name):
             value = formula.expression.value(self.values(formula))
@@ -128,7 +144,10 @@ class Evaluation:
 
 
 def _inverse(weights: AnyArray) -> AnyArray:
-    """Return the inverse; not finite where there is none, as in a run, so that a search turns back there."""
+    """Return the inverse of a matrix, or nan where it is singular, so that a search avoids this point.
+
+    A run has numbers that are not finite there, too.
+    """
     try:
         return np.linalg.inv(weights)
     except np.linalg.LinAlgError:

@@ -1,8 +1,9 @@
-"""One expression of an equation text: its value and its exact partial derivatives, on arrays.
+"""One expression of an equation: its value and its exact partial derivatives, on arrays.
 
-The value is computed from the text as it stands. Derivatives are SymPy's, of the tree that Brian2's own parser
-makes of the text. What switches (a comparison inside int, abs, sign, clip) has a derivative on either side; the
-expression knows where the corner lies. What has no derivative and depends on a variable is refused.
+The value is computed from the text itself. SymPy takes the derivatives, from the tree that Brian2's parser makes
+of the text. Functions with a corner (abs, sign, clip, and a comparison inside int) have a derivative on either
+side, and the expression knows where their corners are. A function of a variable without any derivative, such as
+floor, is refused.
 """
 
 import ast
@@ -19,9 +20,11 @@ from dendrosim.equations.rewriting import names, parse
 from dendrosim.errors import DifferentiationError
 
 Values = Mapping[str, Any]
-"""Of every symbol: a number or an array; all arrays of an expression broadcast."""
+"""A number or an array for every symbol; the arrays of one expression broadcast against each other."""
 
-_CACHED_TEXTS = 2048  # texts
+_CACHED_TEXTS = 2048
+"""Number of texts whose derivatives are kept: a deep circuit has hundreds, each takes SymPy milliseconds."""
+
 _JUMPS = {"int": "truncation", "floor": "floor", "ceil": "ceil", "timestep": "a number of steps"}
 
 
@@ -36,19 +39,22 @@ def _clip(x: Any, low: Any, high: Any) -> Any:
 
 
 def _exprel(x: Any) -> Any:
-    small = np.abs(x) < 1e-5
+    """Return (exp(x) - 1)/x, which is 1 at 0."""
+    small = np.abs(x) < 1e-5  # where the series is exact to rounding: its next term is x**3/24
     safe = np.where(small, 1.0, x)
     return np.where(small, 1 + x / 2 + x**2 / 6, np.expm1(safe) / safe)
 
 
 def _exprel_slope(x: Any) -> Any:
+    """Return the derivative of `_exprel`."""
+    # Below 1e-2 the closed form loses more than four digits; the series' next term is below 1e-17.
     small = np.abs(x) < 1e-2
     safe = np.where(small, 1.0, x)
     series = 1 / 2 + x / 3 + x**2 / 8 + x**3 / 30 + x**4 / 144 + x**5 / 840 + x**6 / 5760
     return np.where(small, series, (np.exp(safe) * (safe - 1) + 1) / safe**2)
 
 
-# Complex arguments, in which derivatives are taken by a step, switch where their real part does.
+# A complex argument, by which a derivative is taken as a complex step, switches where its real part does.
 _FUNCTIONS: dict[str, Any] = {
     "__builtins__": {},
     "sin": np.sin, "cos": np.cos, "tan": np.tan, "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh,
@@ -61,26 +67,28 @@ _FUNCTIONS: dict[str, Any] = {
     "int": lambda x: np.trunc(_real_part(x)) if np.asarray(x).dtype != bool else 1.0 * x,
     "floor": lambda x: np.floor(_real_part(x)),
     "ceil": lambda x: np.ceil(_real_part(x)),
-    # Brian2's own rule: a time just below a step's beginning belongs to that step.
+    # As in Brian2, a time just below the beginning of a step belongs to that step.
     "timestep": lambda time, dt: np.floor((time + 1e-3 * dt) / dt),
     "ds_real": _real_part, "ds_and": np.logical_and, "ds_or": np.logical_or, "ds_not": np.logical_not,
 }  # fmt: skip
 
 
 class Expression:
-    """An expression with transfer functions in place.
+    """An expression in which transfer functions are already replaced by their text.
 
     Parameters
     ----------
     text : str
-        As Brian2 takes it.
+        The expression in Brian2's syntax.
     variables : iterable of str
         The symbols by which derivatives may be taken.
     where : str
-        The place of the expression, for messages.
+        The place of the expression, for error messages.
 
-    All but `value` raise DifferentiationError if the expression depends on a variable through a function that
-    has no derivative.
+    Notes
+    -----
+    All methods but `value` raise DifferentiationError if the expression depends on one of `variables` through a
+    function that has no derivative.
     """
 
     def __init__(self, text: str, variables: Iterable[str], where: str) -> None:
@@ -91,15 +99,15 @@ class Expression:
         self._code = _compile(text)
 
     def value(self, values: Values) -> Any:
-        """Return the value, a number or an array; complex where a symbol is."""
+        """Return the value, a number or an array; complex if the value of a symbol is complex."""
         return eval(self._code, _FUNCTIONS, values)
 
     def depends_on(self, symbol: str) -> bool:
-        """Whether the derivative by a symbol is not zero everywhere."""
+        """Return whether the derivative by a symbol is anything but zero."""
         return symbol in self.symbols and _differentiate(self._smooth.text, symbol) != 0
 
     def partial(self, symbol: str, values: Values) -> Any:
-        """Return the derivative by a symbol, a number or an array."""
+        """Return the derivative by a symbol, a number or an array. At a corner it is that of one side."""
         arguments, function = _compile_derivative(self._smooth.text, symbol)
         own = {n: eval(code, _FUNCTIONS, values) for n, code in self._smooth.switches.items()}
         return np.asarray(
@@ -107,16 +115,18 @@ class Expression:
         )
 
     def at_corner(self, values: Values) -> Booleans | bool:
-        """Return, elementwise, whether the expression is exactly where its derivatives jump."""
+        """Return for each element whether the expression is exactly at a corner, where a derivative jumps."""
         flagged: Any = False
         for code in self._smooth.corners:
             flagged = np.logical_or(flagged, np.asarray(eval(code, _FUNCTIONS, values)) == 0)
         if not np.any(flagged):
             return False
-        jumps: Any = False  # two corners may cancel, as those of softplus do
+        # Two corners may cancel, as those of softplus do: what counts is the derivative on both sides.
+        jumps: Any = False
         sides = [self._move_beside(values, sign) for sign in (-1, 1)]
         for symbol in self.variables:
             left, right = (np.asarray(self.partial(symbol, side)) for side in sides)
+            # Between both sides a smooth slope changes by about the step, 1e-8.
             jumps = np.logical_or(jumps, abs(left - right) > 1e-5 * (1 + abs(left)))
         return np.logical_and(flagged, jumps)
 
@@ -125,7 +135,7 @@ class Expression:
         return {**values, **moved}
 
     def check(self) -> None:
-        """Raise DifferentiationError if there is no derivative."""
+        """Raise DifferentiationError if the expression has no derivative by one of its variables."""
         _ = self._smooth
 
     @cached_property
@@ -138,16 +148,21 @@ class Expression:
 
 @dataclass(frozen=True)
 class _Smooth:
-    """A text that can be differentiated, the code of the symbols put in place of what switches, and of corners."""
+    """A text that can be differentiated.
+
+    `switches` holds the code of each symbol that replaces a switch in the text, `corners` the code of each
+    difference that is zero at a corner.
+    """
 
     text: str
     switches: Mapping[str, Any]
     corners: list[Any]
 
 
-# Layers share their texts, and so do fields of one circuit with other numbers: SymPy sees each text once.
+# Layers share their texts, and so do fields of one circuit with other numbers: SymPy reads each text once.
 @lru_cache(_CACHED_TEXTS)
 def _parse_symbolically(text: str) -> Any:
+    """Return the SymPy expression of a text."""
     from brian2.parsing.sympytools import str_to_sympy
 
     own = _own_exprel()
@@ -165,7 +180,7 @@ def _differentiate(text: str, symbol: str) -> Any:
 
 @lru_cache(_CACHED_TEXTS)
 def _compile_derivative(text: str, symbol: str) -> tuple[list[str], Any]:
-    """Return the names of the symbols of a derivative, and the function of them that computes it."""
+    """Return the names of the symbols in a derivative, and the function of them that computes it."""
     import sympy
 
     derivative = _differentiate(text, symbol)
@@ -176,7 +191,7 @@ def _compile_derivative(text: str, symbol: str) -> tuple[list[str], Any]:
 
 @cache
 def _own_exprel() -> Any:
-    """Return exprel as a SymPy function whose derivative can be computed at 0, too."""
+    """Return exprel as a SymPy function; the derivative of Brian2's own exprel is 0/0 at 0."""
     import sympy
 
     def slope(self: Any, argindex: int = 1) -> Any:
@@ -187,12 +202,13 @@ def _own_exprel() -> Any:
 
 @lru_cache(_CACHED_TEXTS)
 def _compile(text: str) -> Any:
+    """Return the code that computes a text on arrays."""
     tree = ast.Expression(_ElementWise().visit(parse(text)))
     return compile(ast.fix_missing_locations(tree), f"<{text}>", "eval")
 
 
 class _ElementWise(ast.NodeTransformer):
-    """Logic element by element; comparisons of real parts."""
+    """Replace logical operators by functions that work element by element, and compare real parts."""
 
     def visit_BoolOp(self, node: ast.BoolOp) -> ast.AST:
         self.generic_visit(node)
@@ -214,7 +230,15 @@ class _ElementWise(ast.NodeTransformer):
 
 
 class _ReplaceSwitches(ast.NodeTransformer):
-    """Put symbols in place of what is constant between its jumps; note where these are."""
+    """Replace what is constant between its jumps by symbols, and record where the jumps are.
+
+    Attributes
+    ----------
+    values : mapping
+        The text of each symbol.
+    corners : list of str
+        Expressions that are zero at a corner.
+    """
 
     def __init__(self, variables: frozenset[str], where: str) -> None:
         self.variables, self.where = variables, where
@@ -241,7 +265,7 @@ class _ReplaceSwitches(ast.NodeTransformer):
             return self._symbol_for(ast.unparse(node))
         if name == "abs":
             return self._abs(node)
-        if name == "sqrt":  # which Brian2 does not tell SymPy about
+        if name == "sqrt":  # a function that Brian2's conversion to SymPy leaves unknown
             return ast.BinOp(self.visit(node.args[0]), ast.Pow(), parse("1/2"))
         if name == "clip":
             return self._clip(node)
@@ -258,6 +282,7 @@ class _ReplaceSwitches(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def _abs(self, node: ast.Call) -> ast.AST:
+        """Return x times its sign, where the sign is a symbol."""
         (argument,) = node.args
         text = ast.unparse(argument)
         self._record_corner(argument, parse("0.0"))
@@ -265,6 +290,7 @@ class _ReplaceSwitches(ast.NodeTransformer):
         return ast.BinOp(self.visit(copy.deepcopy(argument)), ast.Mult(), sign)
 
     def _clip(self, node: ast.Call) -> ast.AST:
+        """Return the sum of argument and bounds, each times a symbol that is 1 where it is the result, else 0."""
         x, low, high = node.args
         texts = [f"({ast.unparse(a)})" for a in node.args]
         self._record_corner(x, low)
@@ -279,6 +305,7 @@ class _ReplaceSwitches(ast.NodeTransformer):
         return ast.BinOp(ast.BinOp(terms[0], ast.Add(), terms[1]), ast.Add(), terms[2])
 
     def _symbol_for(self, text: str) -> ast.expr:
+        """Return the symbol that replaces a text, the same one for the same text."""
         for name, known in self.values.items():
             if known == text:
                 return ast.Name(name, ctx=ast.Load())
@@ -287,11 +314,13 @@ class _ReplaceSwitches(ast.NodeTransformer):
         return ast.Name(name, ctx=ast.Load())
 
     def _record_condition(self, condition: ast.expr) -> None:
+        """Record the corners of all comparisons in a condition."""
         for node in ast.walk(condition):
             if isinstance(node, ast.Compare):
                 self._record_corner(node.left, node.comparators[0])
 
     def _record_corner(self, left: ast.expr, right: ast.expr) -> None:
+        """Record a corner where two expressions are equal, if that depends on a variable."""
         difference = ast.unparse(ast.BinOp(copy.deepcopy(left), ast.Sub(), copy.deepcopy(right)))
         if self._varies(parse(difference)):
             self.corners.append(difference)

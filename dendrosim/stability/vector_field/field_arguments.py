@@ -26,7 +26,8 @@ from dendrosim.stability.vector_field.number_arguments import read_number
 from dendrosim.units import Quantity, as_whole_number, quantity, unit, unit_name
 
 TIME_STEP = 1e-4
-"""Value of `dt` in equations, in seconds: they use it only to count steps since a spike, which was long ago."""
+"""Value of `dt` in equations, in seconds. They use it only to count steps since the last spike, which was long
+ago, so that any value will do."""
 
 
 def check_mappings(**arguments: Any) -> None:

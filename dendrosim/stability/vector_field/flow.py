@@ -1,4 +1,4 @@
-"""What can be analysed: an autonomous system of differential equations with exact derivatives."""
+"""The contract of everything that can be analysed: an autonomous flow with exact derivatives."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -15,21 +15,23 @@ JacobianMatrix = Any
 
 
 class Flow(ABC):
-    """dx/dt = f(x; p) with its exact Jacobian and derivatives by parameters.
+    """An autonomous system dx/dt = f(x; p) with its exact Jacobian and derivatives by parameters.
 
-    Fixed points, spectra and continuation know their object by this contract alone. To make something else
-    analysable, derive from it: set the attributes and implement the four methods.
+    Fixed points, spectra and continuation use only what is declared here. To analyse a system of your own,
+    derive a class from `Flow`, set the four attributes and implement the four abstract methods. Override
+    `symmetries` if the system has continuous symmetries, and `kinks` if its equations have corners.
 
     Attributes
     ----------
-    labels : sequence of str
-        One for each state, such as `layer1.h[0]`, or `layer1.h[0, 3]` for unit 0 of sample 3, or `w1[0, 2]`.
-    units : sequence of str
+    labels : sequence of str, length n
+        One label for each state: `layer1.h[0]`; with several samples `layer1.h[0, 3]` for unit 0 in sample 3; for
+        a weight `w1[0, 2]`.
+    units : sequence of str, length n
         The SI unit of each state, `1` where it has none.
     start : array, shape (n,)
-        Where a run would start.
-    parameters : mapping
-        The numbers that `at` may change, in SI units.
+        The state in which a run would start, in SI units.
+    parameters : mapping of str to float
+        The parameters that `at` can change, with their present values in SI units.
     """
 
     labels: Sequence[str]
@@ -44,33 +46,62 @@ class Flow(ABC):
 
     @abstractmethod
     def f(self, x: AnyArray) -> AnyArray:
-        """Return dx/dt, shape (n,), in SI units per second."""
+        """Return dx/dt at `x`, both of shape (n,), in SI units per second."""
 
     @abstractmethod
     def jacobian(self, x: Array) -> JacobianMatrix:
-        """Return df/dx, shape (n, n), row by equation and column by state."""
+        """Return df/dx at `x`, shape (n, n): one row per equation, one column per state."""
 
     @abstractmethod
     def parameter_derivative(self, x: Array, name: str) -> Array:
-        """Return df/dp, shape (n,); raises UnknownNameError for a name that is not in `parameters`."""
+        """Return df/dp at `x` for the parameter `name`, shape (n,).
+
+        Raises
+        ------
+        UnknownNameError
+            If `name` is not in `parameters`.
+        """
 
     @abstractmethod
     def at(self, name: str, value: float) -> "Flow":
-        """Return the same flow with another value of a parameter."""
+        """Return the same flow with `value`, in SI units, for the parameter `name`.
+
+        Raises
+        ------
+        UnknownNameError
+            If `name` is not in `parameters`.
+        """
 
     def symmetries(self, x: Array) -> Array:
-        """Return an orthonormal basis, shape (n, k), of the directions in which continuous symmetries move x.
+        """Return the directions in which continuous symmetries of the flow move `x`.
 
-        Along them a fixed point is one of a family, and the Jacobian there has an eigenvalue of zero.
+        A fixed point with such directions belongs to a family of fixed points, and its Jacobian has an
+        eigenvalue of zero for each direction.
+
+        Returns
+        -------
+        array, shape (n, k)
+            Orthonormal columns; k is 0 for a flow without continuous symmetries.
         """
         return np.zeros((self.size, 0))
 
     def kinks(self, x: Array) -> list[str]:
-        """Return the labels of what lies exactly where its equation has a corner, so that df/dx has two values."""
+        """Return the labels of variables that are exactly at a corner of their equation at `x`.
+
+        There, df/dx has different values on the two sides.
+        """
         return []
 
     def pack(self, values: Mapping[str, Any]) -> Array:
-        """Return x from numbers by label; those that are not given are as in `start`."""
+        """Return x from numbers by label, in SI units; other states have their value of `start`.
+
+        Raises
+        ------
+        UnknownMemberError
+            If there is no state of that label.
+        ParameterError
+            If a value is not one finite number.
+        """
         places = {label: i for i, label in enumerate(self.labels)}
         x = self.start.copy()
         for label, value in values.items():
@@ -80,19 +111,19 @@ class Flow(ABC):
         return x
 
     def unpack(self, x: AnyArray) -> dict[str, Any]:
-        """Return the numbers of x by label."""
+        """Return the numbers of `x` by label."""
         return dict(zip(self.labels, x.tolist(), strict=True))
 
     def parameter_unit(self, name: str) -> str:
-        """Return the SI unit of one of `parameters`, `1` where it has none."""
+        """Return the SI unit of the parameter `name`, `1` where it has none."""
         return "1"
 
     def check(self, x: Array) -> None:  # noqa: B027
-        """Raise an error that says why x is outside of where the flow means something."""
+        """Raise an error if the flow does not describe the circuit at `x`, such as above a spike threshold."""
 
 
 def check_flow(flow: Any) -> None:
-    """Raise ParameterError if something is not a Flow."""
+    """Raise ParameterError if `flow` is not a Flow."""
     if not isinstance(flow, Flow):
         raise ParameterError(
             f"field is a {type(flow).__name__}; it must be a vector field, as ds.vector_field returns it"

@@ -1,8 +1,8 @@
-"""The Jacobian of a circuit's equations, chained through the matrices, and derivatives by parameters.
+"""The Jacobian of a circuit's equations, by the chain rule through the matrices, and derivatives by parameters.
 
-Every array of variables has a row of blocks: its derivatives by each state. The rows follow the order of
-evaluation: a subexpression's from the symbolic derivatives of its text, a fed variable's from the matrices that
-feed it, and, where these are part of the state, from their weights.
+Every array of variables has a row of blocks, which are its derivatives by each state. The rows are computed in
+the order of evaluation. The row of a subexpression comes from the symbolic derivatives of its text. The row of a
+fed variable comes from the rows of the sources, and from the weights where a matrix is part of the state.
 """
 
 from collections.abc import Collection, Mapping
@@ -28,7 +28,10 @@ from dendrosim.stability.vector_field.jacobian_blocks import (
 
 
 def jacobian(at: Evaluation, states: Collection[str] | None = None) -> Any:
-    """Return df/dx, dense or `csc_array`; of some states only, by the same ones, if they are named."""
+    """Return df/dx as a dense array or `csc_array`.
+
+    If `states` are named, return only the derivatives of their rates by these states.
+    """
     chosen = [n for n in at.shapes if states is None or n in states]
     rows: dict[str, BlockRow] = {
         n: {n: np.ones(at.variables[n].size)} for n in chosen if is_variable(n)
@@ -52,7 +55,7 @@ def jacobian(at: Evaluation, states: Collection[str] | None = None) -> Any:
 def _formula_row(
     at: Evaluation, path: str, formula: Formula, rows: Mapping[str, BlockRow]
 ) -> BlockRow:
-    """Return the row of a formula in variables of its own population."""
+    """Return the row of a formula in variables of one population."""
     values, result = at.values(formula), BlockRow()
     for symbol, source in formula.variables.items():
         if rows.get(source) and formula.expression.depends_on(symbol):
@@ -75,20 +78,18 @@ def _fed_row(
                 result, multiply_row(matrix, rows[projection.source], source.shape[1])
             )
         own = projection.matrix
-        of = at.equations.circuit.matrix(own).inverse_of
-        if of is not None and of in plastic:
-            result = add_rows(
-                result, {of: _derivative_by_inverted(at.weights[own], source, projection.transpose)}
-            )
+        inverted = at.equations.circuit.matrix(own).inverse_of
+        if inverted is not None and inverted in plastic:
+            block = _derivative_by_inverted(at.weights[own], source, projection.transpose)
+            result = add_rows(result, {inverted: block})
         elif own in plastic:
-            result = add_rows(
-                result, {own: _derivative_by_weights(at.shapes[own], source, projection.transpose)}
-            )
+            block = _derivative_by_weights(at.shapes[own], source, projection.transpose)
+            result = add_rows(result, {own: block})
     return result
 
 
 def _plasticity_row(at: Evaluation, name: str, rows: Mapping[str, BlockRow]) -> BlockRow:
-    """Return the row of the rate of weights: the mean over the samples of derivatives by both sides."""
+    """Return the row of a matrix's plasticity: derivatives by both populations, averaged over the samples."""
     formula, shape = at.equations.rates[name], (*at.shapes[name], at.samples)
     values, result = at.plasticity_values(name), BlockRow()
     for symbol, path in formula.variables.items():
@@ -106,7 +107,7 @@ def _plasticity_row(at: Evaluation, name: str, rows: Mapping[str, BlockRow]) -> 
 
 
 def _derivative_by_weights(shape: tuple[int, int], source: Array, transpose: bool) -> Block:
-    """Return the derivative of matrix times source, (units, samples), by the weights."""
+    """Return the derivative of matrix times source, a variable (units, samples), by the weights."""
     rows, columns = shape
     samples = source.shape[1]
     if transpose:  # element (j, b) depends on w_ij with source_ib
@@ -121,7 +122,7 @@ def _derivative_by_weights(shape: tuple[int, int], source: Array, transpose: boo
 
 
 def _derivative_by_inverted(q: Array, source: Array, transpose: bool) -> Block:
-    """Return the derivative of Q source (or Q^T source) by the W that Q is the inverse of: dQ = -Q dW Q."""
+    """Return the derivative of Q source (or Q^T source) by W, where Q is the inverse of W: dQ = -Q dW Q."""
     size, samples = q.shape[0], source.shape[1]
     sides = (q.T, q) if transpose else (q, q)
     pattern = "jc,ab->jbac" if transpose else "ia,cb->ibac"
@@ -130,7 +131,7 @@ def _derivative_by_inverted(q: Array, source: Array, transpose: bool) -> Block:
 
 
 def _derivative_by_side(slope: Array, pre: bool) -> sparse.csr_array:
-    """Return derivatives on post x pre x samples as a matrix: weights by elements of one side."""
+    """Return derivatives on post x pre x samples as a sparse matrix: weights by variables of one population."""
     rows, columns, samples = slope.shape
     side = np.broadcast_to(np.arange(columns) if pre else np.arange(rows)[:, None], (rows, columns))
     indices = side[:, :, None] * samples + np.arange(samples)
@@ -140,7 +141,7 @@ def _derivative_by_side(slope: Array, pre: bool) -> sparse.csr_array:
 
 
 def parameter_derivative(at: Evaluation, name: str) -> Array:
-    """Return df/dp by the parameter, gate or input of a name."""
+    """Return df/dp, shape (n,), by the parameter, gate or input `name`."""
     slopes: NamedArrays = {}
     if name in at.numbers.drives:
         slopes[name] = np.ones_like(at.numbers.drives[name])
@@ -174,7 +175,7 @@ def _rate_derivative(at: Evaluation, state: str, slopes: NamedArrays, name: str)
 def _formula_derivative(
     formula: Formula, values: Mapping[str, Any], slopes: NamedArrays, name: str
 ) -> Any:
-    """Return the derivative of a formula by a parameter, given those of its symbols."""
+    """Return the derivative of a formula by a parameter, given the derivatives of its variables (`slopes`)."""
     total: Any = 0.0
     for symbol, slope in slopes.items():
         if formula.expression.depends_on(symbol):

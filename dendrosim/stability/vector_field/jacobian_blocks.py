@@ -1,7 +1,7 @@
-"""Blocks of a Jacobian: how one array of variables depends on one array of states.
+"""Blocks of a Jacobian: the derivatives of one array of variables by one array of states.
 
-A block is a 1-D array (the diagonal of a square one), a dense 2-D array, or a sparse array; it stays in the
-simplest of these forms. Rows and columns are units x samples, flat, samples contiguous.
+A block is a 1-D array (the diagonal of a diagonal block), a dense 2-D array, or a sparse array, whichever is
+simplest. Rows and columns count units x samples, flat, with the samples of one unit side by side.
 """
 
 from collections.abc import Mapping
@@ -14,14 +14,17 @@ from dendrosim.arrays import Array
 
 Block = Any
 BlockRow = dict[str, Block]
-"""The blocks of one array of variables, by the state that they are derivatives by."""
+"""The blocks of one array of variables, by the name of the state."""
 
-_SPARSE_BELOW = 0.1  # of all entries: a denser block is stored densely
+_SPARSE_BELOW = 0.1
+"""Fraction of entries that are not zero up to which a block is sparse: beyond it BLAS is faster than indices."""
+
 _SMALL = 10_000
+"""Entries of a block below which it is dense, since the overhead of sparse arrays outweighs their gain."""
 
 
 def scale_row(row: Mapping[str, Block], factor: Array) -> BlockRow:
-    """Return a row of blocks whose rows are multiplied by factors, shape (rows,)."""
+    """Return blocks with each of their rows multiplied by a factor; `factor` has shape (rows,)."""
     return {name: _scale_block(block, factor) for name, block in row.items()}
 
 
@@ -48,7 +51,7 @@ def _add_blocks(a: Block, b: Block) -> Block:
 
 
 def multiply_row(matrix: Array, row: Mapping[str, Block], samples: int) -> BlockRow:
-    """Return the blocks of matrix times a variable; every sample is multiplied by itself."""
+    """Return the blocks of matrix times a variable, each sample by itself."""
     return {name: _multiply_block(matrix, block, samples) for name, block in row.items()}
 
 
@@ -68,16 +71,17 @@ def _multiply_block(matrix: Array, block: Block, samples: int) -> Block:
 
 
 def _as_matrix(block: Block) -> Any:
+    """Return a block as a 2-D array, sparse if it is diagonal."""
     return sparse.diags_array(block).tocsr() if _storage(block) == "diagonal" else block
 
 
 def chain_row(outer: sparse.csr_array, row: Mapping[str, Block]) -> BlockRow:
-    """Return sparse derivatives by a variable times the blocks of that variable."""
+    """Return the blocks of what depends on a variable by the derivatives `outer`."""
     return {name: compact_block(outer @ _as_matrix(block)) for name, block in row.items()}
 
 
 def compact_block(block: Any) -> Block:
-    """Return a 2-D block in the form that suits its number of entries."""
+    """Return a 2-D block as a dense or a sparse array, by its size and its fraction of entries."""
     rows, columns = block.shape
     if sparse.issparse(block):
         full = block.nnz > _SPARSE_BELOW * rows * columns or rows * columns < _SMALL
@@ -103,7 +107,7 @@ def _storage(block: Block) -> str:
 
 
 def assemble(rows: Mapping[str, BlockRow], sizes: Mapping[str, int]) -> Any:
-    """Return the whole matrix of the blocks, dense or `csc_array`, in the order of `sizes`."""
+    """Return the whole matrix as a dense array or `csc_array`, with states in the order of `sizes`."""
     size = sum(sizes.values())
     entries = sum(_count_entries(b) for row in rows.values() for b in row.values())
     places = dict(zip(sizes, np.cumsum([0, *sizes.values()]), strict=False))
@@ -123,7 +127,7 @@ def assemble(rows: Mapping[str, BlockRow], sizes: Mapping[str, int]) -> Any:
 def _assemble_dense(
     rows: Mapping[str, BlockRow], sizes: Mapping[str, int], places: Mapping[str, int], size: int
 ) -> Array:
-    result = np.zeros((size, size), order="F")  # as LAPACK wants it
+    result = np.zeros((size, size), order="F")  # LAPACK's order, so that it makes no copy
     for name, row in rows.items():
         for by, block in row.items():
             at, to = places[name], places[by]

@@ -1,4 +1,4 @@
-"""What a protocol's phase sets, at one moment: its inputs and gates as numbers."""
+"""Inputs and gates of a protocol's phase at one moment, as numbers."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,15 +20,16 @@ from dendrosim.signals.table import Table
 from dendrosim.stability.vector_field.expression import Expression
 
 PhaseSetting = tuple[NamedArrays, dict[str, float]]
+"""Inputs (units, samples) by `population.variable`, and gates by name."""
 
 
 def find_phase(protocol: Protocol, name: str | None) -> tuple[Block, Phase]:
-    """Return the first phase that is called `name` or `block/name`, the first of all if None.
+    """Return the first phase called `name` or `block/name`, with its block; the first of all if `name` is None.
 
     Raises
     ------
     UnknownMemberError
-        If there is none.
+        If there is no such phase.
     """
     known = [(b, p) for b in protocol.blocks for p in b.phases]
     for block, phase in known:
@@ -47,23 +48,28 @@ def read_phase_setting(
     subthreshold: bool,
     trial: int = 0,
 ) -> PhaseSetting:
-    """Return the inputs, (units, samples), and the gates of a phase.
+    """Return the inputs and the gates of a phase at one moment.
 
     Parameters
     ----------
-    trial : int
-        Of the phase's block; -1 is the last.
-    time : float, optional
-        Seconds since the phase began, for what changes in it.
+    protocol : Protocol
+    name : str or None
+        `phase` or `block/phase`; the first phase if None.
+    time : float or None
+        Seconds since the beginning of the phase; needed if a signal changes in time.
+    seed : int
+        Seed of the order in which samples are shown.
     subthreshold : bool
-        Whether noise is left out: it stays at its mean.
+        Whether to replace noise by its mean.
+    trial : int
+        Trial of the phase's block, whose samples are shown; -1 is the last.
 
     Raises
     ------
     ParameterError
-        If something changes in time and no time is chosen.
+        If a signal changes in time and `time` is None, or if there is no such moment or trial.
     DifferentiationError
-        If something is random and `subthreshold` is not set.
+        If a signal is random and `subthreshold` is not set.
     """
     block, phase = find_phase(protocol, name)
     if time is not None and time > float(phase.duration.value):
@@ -105,18 +111,18 @@ def _trial_rows(protocol: Protocol, block: Block, seed: int, trial: int) -> NDAr
 def _signal_at(
     drive: Signal, time: float | None, where: str, subthreshold: bool, dt: float
 ) -> Array:
-    """Return a signal at a moment, (units, 1) or (1, 1)."""
-    kind = type(drive).__name__
+    """Return the value of a signal at a moment, shape (units, 1) or (1, 1)."""
+    signal = type(drive).__name__
     if isinstance(drive, Constant):
         return _as_column(drive.value.value)
     if isinstance(drive, Process) and not subthreshold:
         raise DifferentiationError(
-            f"{where} is random ({kind}), and noise has no fixed point; leave it out, at its mean, with "
+            f"{where} is random ({signal}), and noise has no fixed point; leave it out, at its mean, with "
             "subthreshold=True (--subthreshold), or give the input a constant value"
         )
     if time is None and not isinstance(drive, Process):
         raise ParameterError(
-            f"{where} changes in time ({kind}); choose a moment of the phase with time= (--time), or give it a "
+            f"{where} changes in time ({signal}); choose a moment of the phase with time= (--time), or give it a "
             "constant value"
         )
     if isinstance(drive, Table):

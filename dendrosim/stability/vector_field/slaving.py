@@ -1,7 +1,7 @@
-"""Fast states replaced by their own fixed point, so that slow ones can be analysed alone.
+"""Slaved states: fast states replaced by their own fixed point, so that slow states are analysed alone.
 
-With dx/dt = f(x, z) and z at the solution of g(x, z) = 0, the reduced flow is F(x) = f(x, z(x)). Its Jacobian is
-the Schur complement f_x - f_z g_z^-1 g_x.
+For dx/dt = f(x, z) and dz/dt = g(x, z) with fast states z, the reduced flow is F(x) = f(x, z(x)), where z(x)
+solves g(x, z) = 0. By the implicit function theorem its Jacobian is the Schur complement f_x - f_z g_z^-1 g_x.
 """
 
 import warnings
@@ -19,13 +19,35 @@ from dendrosim.stability.vector_field.circuit_field import CircuitField, Circuit
 
 Solve = Callable[[Any], Any]
 
-_ITERATIONS, _HALVINGS, _SETTLED = 20, 30, 1e-9
+_ITERATIONS = 20
+"""Newton steps before the search gives up: where it converges, quadratically, about six are enough."""
+
+_HALVINGS = 30
+"""How often a Newton step is halved: a step of 1e-9 of its length makes no progress worth its cost."""
+
+_SETTLED = 1e-9
+"""Relative correction below which the next Newton step, its square, is below rounding."""
+
 _RELAXATION = 100
-_SHORT, _LONG = 1e-2, 1e5  # lengths of its steps, relative to the fastest state
+"""Implicit Euler steps at most: they grow fourfold, so that a few dozen reach the longest."""
+
+_SHORT = 1e-2
+"""Length of a step, relative to the fastest time constant, below which it is kept: the rates jump there."""
+
+_LONG = 1e5
+"""Length of a step, relative to the fastest time constant, at which the fast states count as at rest."""
 
 
 class SlavedField(CircuitFlow):
-    """A field in which the states of the names `fast` follow the others without delay."""
+    """A vector field in which some states follow the others without delay.
+
+    Parameters
+    ----------
+    field : CircuitField
+        The vector field of all states.
+    fast : set of str
+        Names of the states that follow.
+    """
 
     def __init__(self, field: CircuitField, fast: set[str]) -> None:
         self._field, self._names = field, frozenset(fast)
@@ -50,15 +72,15 @@ class SlavedField(CircuitFlow):
         return self.with_changes(_field=self._field.at(name, value), _last=None)
 
     def pack(self, values: Mapping[str, Any]) -> Array:
-        """Return x from states by name, as the whole field does; fast ones are ignored."""
+        """Return x from states by name, as `CircuitField.pack` does; values of slaved states are ignored."""
         return self._field.pack(values)[self._slow]
 
     def unpack(self, x: AnyArray) -> NamedArrays:
-        """Return the states by name, also those that follow."""
+        """Return all states by name, slaved ones included."""
         return self._field.unpack(self._complete_state(np.asarray(x)))
 
     def evaluate(self, x: AnyArray) -> NamedArrays:
-        """Return every variable of every population, subexpressions included."""
+        """Return every variable of every population at `x` by name."""
         return self._field.evaluate(self._complete_state(np.asarray(x)))
 
     def f(self, x: AnyArray) -> AnyArray:
@@ -74,17 +96,18 @@ class SlavedField(CircuitFlow):
         whole = self._complete_state(np.asarray(x, dtype=float))
         slope = self._field.parameter_derivative(whole, name)
         (_, slow_by_fast), (_, solve) = self._split_jacobian(self._field.jacobian(whole))
-        followed: Array = slope[self._slow] - slow_by_fast @ solve(slope[self._fast])
-        return followed
+        reduced: Array = slope[self._slow] - slow_by_fast @ solve(slope[self._fast])
+        return reduced
 
     def kinks(self, x: Array) -> list[str]:
         return self._field.kinks(self._complete_state(np.asarray(x, dtype=float)))
 
     def check(self, x: Array) -> None:
-        """Raise DifferentiationError if a unit is above its threshold at x."""
+        """Raise DifferentiationError if a unit is above its spike threshold at `x`."""
         self._field.check(self._complete_state(np.asarray(x, dtype=float)))
 
     def _split_jacobian(self, full: Any) -> tuple[tuple[Any, Any], tuple[Any, Solve]]:
+        """Return ((f_x, f_z), (g_x, solver of g_z)) of the Jacobian of all states."""
         slow, fast = np.flatnonzero(self._slow), np.flatnonzero(self._fast)
         parts = [[full[rows][:, columns] for columns in (slow, fast)] for rows in (slow, fast)]
         solve = self._solver(parts[1][1])
@@ -96,23 +119,24 @@ class SlavedField(CircuitFlow):
         return self._field.partial_jacobian(whole, self._names)
 
     def _solver(self, block: Any) -> Solve:
-        """Factorise what couples the fast states; raises NotConvergedError where it is singular."""
+        """Return the solver for the Jacobian of the fast states; raises NotConvergedError if it is singular."""
         solve = _factorise(block)
         if solve is not None:
             return solve
         still = np.flatnonzero(np.asarray(abs(block).sum(axis=1)).ravel() == 0)
-        named = [label for label, fast in zip(self._field.labels, self._fast, strict=True) if fast]
-        cause = f"{named[still[0]]} does not change at all" if len(still) else "they drift freely"
+        labels = [label for label, fast in zip(self._field.labels, self._fast, strict=True) if fast]
+        cause = f"{labels[still[0]]} does not change at all" if len(still) else "they drift freely"
         raise NotConvergedError(
             f"slaved states have no fixed point of their own: {cause}; slave fewer states, or open the "
             "gates that move them",
-            where=named[still[0]] if len(still) else "",
+            where=labels[still[0]] if len(still) else "",
         )
 
     def _complete_state(self, x: AnyArray) -> AnyArray:
-        """Return the states of the whole field, with the fast ones at their fixed point.
+        """Return all states, with the fast ones at their fixed point; the last result is kept.
 
-        Where x has a small imaginary part, the step by which derivatives are taken, so have the fast states.
+        If `x` has a small imaginary part, by which a derivative is taken as a complex step, the fast states get
+        theirs to first order.
         """
         if self._last is not None and np.array_equal(self._last[0], x):
             return self._last[1]
@@ -128,7 +152,10 @@ class SlavedField(CircuitFlow):
         return whole
 
     def _solve_fast(self, whole: Array) -> Array:
-        """Return the fast states at which their rates vanish: by Newton, from where they lead if need be."""
+        """Return the fast states at which their rates are zero.
+
+        Newton's method starts from the initial values; if it fails, from where the fast states go by themselves.
+        """
         with np.errstate(all="ignore"):
             found = self._search_newton(whole.copy())
             if found is None:
@@ -147,7 +174,10 @@ class SlavedField(CircuitFlow):
         )
 
     def _search_newton(self, trial: Array) -> Array | None:
-        """Return the solution next to a state by damped Newton steps, or None."""
+        """Return the fixed point near a state by damped Newton steps, or None if they do not converge.
+
+        A step is accepted if the next correction, with the same Jacobian, is smaller (natural monotonicity).
+        """
         fast = self._fast
         residual = self._field.f(trial)[fast]
         for _ in range(_ITERATIONS):
@@ -170,9 +200,9 @@ class SlavedField(CircuitFlow):
         return None
 
     def _relax(self, trial: Array) -> Array:
-        """Return where the fast states go by themselves: implicit Euler steps that grow while they are right.
+        """Return where the fast states go by themselves, by implicit Euler steps that grow while accurate.
 
-        Newton's method may go round in circles between the pieces of a flow with corners; the flow does not.
+        Newton's method may cycle between the pieces of a flow with corners; the flow itself does not.
         """
         fast, length = self._fast, 0.0
         for _ in range(_RELAXATION):
@@ -186,10 +216,11 @@ class SlavedField(CircuitFlow):
                 solve = _factorise(shifted if sparse.issparse(shifted) else np.asarray(shifted))
                 step = rates * np.nan if solve is None else solve(rates)
                 trial[fast] = before + step
+                # Only the end matters: a step is accurate enough if its linearisation is right to a half.
                 defect = np.linalg.norm(length * self._field.f(trial)[fast] - step)
                 if defect <= 0.5 * np.linalg.norm(step) + 1e-3 * np.linalg.norm(trial[fast]):
                     break
-                if length * speed < _SHORT:  # a jump of the rates
+                if length * speed < _SHORT:  # the rates jump here, and no step is short enough
                     break
                 length /= 4.0
             if not np.all(np.isfinite(trial)):
@@ -200,7 +231,7 @@ class SlavedField(CircuitFlow):
 
 
 def _factorise(block: Any) -> Solve | None:
-    """Return what solves linear systems with a square matrix, or None where it is singular."""
+    """Return a solver of linear systems with a square matrix, or None if the matrix is singular."""
     try:
         if sparse.issparse(block):
             return splu(sparse.csc_array(block)).solve  # type: ignore[no-any-return]
@@ -213,5 +244,5 @@ def _factorise(block: Any) -> Solve | None:
 
 
 def _relative_size(step: Array, state: Array) -> float:
-    """Largest part of a state by which a step moves it."""
+    """Return the largest ratio of a step to its state; states below 1e-9 count as 1e-9."""
     return float(np.max(abs(step) / (1e-9 + abs(state)), initial=0.0))

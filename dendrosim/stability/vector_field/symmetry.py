@@ -1,9 +1,9 @@
 """Continuous symmetries of a circuit with plastic matrices: rotations of the units of a population.
 
-A rotation R of a population's units takes its activities to R h, matrices onto it to R W and matrices from it to
-W R^T. Where rotations of some populations, each by its own or together, commute with the flow, a fixed point is
-one of a family, and its Jacobian has an eigenvalue of zero for each. Which ones do is read off the flow itself:
-with g(x) the direction in which a rotation begins, J(x) g(x) = (dg/dx) f(x) must hold at any x.
+A rotation R of a population's units takes its activities h to R h, matrices onto it from W to R W, and matrices
+from it from W to W R^T. If a rotation of some populations commutes with the flow, a fixed point is one of a
+family, and its Jacobian has an eigenvalue of zero. The rotations that commute are found numerically: with g(x)
+the direction in which a rotation moves x, J(x) g(x) = (dg/dx) f(x) holds at every x if it commutes.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,21 +19,29 @@ from dendrosim.stability.vector_field.flow import Flow
 
 Shapes = Mapping[str, tuple[int, int]]
 
-_MOST = 2000  # rotations by a pair of units: 64 units have that many
+_MOST = 2000
+"""Pairs of units up to which symmetries are searched (about 64 units in one population): the cost of the singular
+value decomposition grows with their square."""
+
 _SPREADS = (0.3, 0.03, 0.003)
+"""Distances from the start, relative to its size, at which rotations are tested: the first at which slaved states
+have a fixed point."""
+
 _TOLERANCE = 1e-9
+"""Defect, relative to the largest, up to which a rotation commutes: rounding leaves about 1e-16, and a rotation
+that does not commute more than 1e-3."""
 
 
 @dataclass(frozen=True)
 class Rotation:
-    """The beginning of a rotation of two units of a population: `one` towards `other`."""
+    """An infinitesimal rotation of two units of a population: unit `one` towards unit `other`."""
 
     population: str
     one: int
     other: int
 
     def direction(self, circuit: Circuit, shapes: Shapes, x: Array) -> Array:
-        """Return the direction in which x begins to move; linear in x."""
+        """Return the direction, shape (n,), in which the rotation moves `x`; it is linear in `x`."""
         result, place = np.zeros_like(x), 0
         for name, (rows, columns) in shapes.items():
             part = slice(place, place + rows * columns)
@@ -55,13 +63,13 @@ class Rotation:
 
 @dataclass(frozen=True)
 class Symmetries:
-    """Combinations of rotations that commute with the flow, one per row of `weights`."""
+    """Combinations of rotations that commute with a flow: one per row of `weights`, one rotation per column."""
 
     rotations: tuple[Rotation, ...]
     weights: Array
 
     def directions(self, circuit: Circuit, shapes: Shapes, x: Array) -> Array:
-        """Return an orthonormal basis, (n, k), of the directions in which they move x."""
+        """Return an orthonormal basis, shape (n, k), of the directions in which the symmetries move `x`."""
         if not len(self.weights):
             return np.zeros((len(x), 0))
         moved = [r.direction(circuit, shapes, x) for r in self.rotations]
@@ -70,14 +78,14 @@ class Symmetries:
 
 
 def find_symmetries(flow: Flow, circuit: Circuit, shapes: Shapes) -> Symmetries:
-    """Return the rotations that commute with a flow; none where no matrix is part of the state."""
+    """Return the rotations that commute with a flow; none if no matrix is part of the state."""
     rotations = tuple(_candidate_rotations(circuit, shapes))
     if not 0 < len(rotations) <= _MOST:
         return Symmetries((), np.zeros((0, 0)))
     for spread in _SPREADS:
         try:
             defects = _commutation_defects(flow, circuit, shapes, rotations, spread)
-        except DendrosimError:  # slaved states may have no fixed point so far away
+        except DendrosimError:  # slaved states may have no fixed point at this distance
             continue
         _, s, v = np.linalg.svd(defects, full_matrices=True)
         sizes = np.zeros(len(rotations))
@@ -99,10 +107,10 @@ def _candidate_rotations(circuit: Circuit, shapes: Shapes) -> Iterator[Rotation]
 def _commutation_defects(
     flow: Flow, circuit: Circuit, shapes: Shapes, rotations: tuple[Rotation, ...], spread: float
 ) -> Array:
-    """Return J g - (dg/dx) f of every rotation, (equations, rotations), relative to their size."""
+    """Return J g - (dg/dx) f of every rotation, (equations, rotations), relative to the size of both terms."""
     rng, parts = np.random.default_rng(0), []
     size = np.sqrt(np.mean(flow.start**2)) or 1.0
-    for _ in range(2):
+    for _ in range(2):  # two states at random, so that no rotation passes by chance
         x = flow.start + spread * size * rng.standard_normal(flow.size)
         rates, jacobian = flow.f(x), flow.jacobian(x)
         turned = np.array([r.direction(circuit, shapes, x) for r in rotations]).T

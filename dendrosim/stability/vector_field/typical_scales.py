@@ -1,7 +1,7 @@
-"""Typical size of a state by its unit: what counts as a large or a small change of that state.
+"""Typical sizes of states by their units: what counts as a large or a small change of a state.
 
-Volts, amperes and rates differ by ten orders of magnitude, so that searches for fixed points and continuation
-measure every state in units of a typical size of its kind.
+Numbers of volts, amperes and rates differ by ten orders of magnitude. The search for fixed points and continuation
+therefore measure every state relative to a typical size of the states of its unit.
 """
 
 from collections.abc import Sequence
@@ -11,13 +11,13 @@ import numpy as np
 from dendrosim.arrays import Array
 
 TYPICAL_SIZES = {
-    "V": 1e-2,  # 10 mV: by this much membrane potentials of rest, threshold and plateau differ
-    "A": 1e-10,  # 100 pA: a current that moves a soma of 10 nS leak by 10 mV
+    "V": 1e-2,  # 10 mV: rest, threshold and plateau differ by about as much
+    "A": 1e-10,  # 100 pA: moves a soma with a leak of 10 nS by 10 mV
     "S": 1e-8,  # 10 nS: leaks and dendritic couplings are 1 to 30 nS in the shipped models
     "F": 1e-10,  # 100 pF: somata and dendrites have 20 to 400 pF in the shipped models
-    "Hz": 1.0,  # rates of events and bursts are 1 to 10 Hz
+    "Hz": 1.0,  # events and bursts have rates of 1 to 10 Hz
 }
-"""Typical size of a state in SI units, by the unit's name; 1 for units that are not listed."""
+"""Typical size of a state in SI units, by the name of its unit; 1 for all other units, such as numbers."""
 
 
 def typical_size(unit: str) -> float:

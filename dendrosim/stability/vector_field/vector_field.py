@@ -1,4 +1,4 @@
-"""From a circuit, or a phase of a protocol, to its vector field."""
+"""The vector field of a circuit, or of a circuit in a phase of a protocol."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -52,51 +52,66 @@ def vector_field(
 ) -> Flow:
     """Return the vector field of a circuit, with exact derivatives.
 
+    One forward Euler step of a run is x + dt f(x). The weights of matrices are constants, unless they are named in
+    `unfrozen`.
+
     Parameters
     ----------
     circuit : Circuit or Protocol
-        Of a protocol a trial of a phase is taken: its inputs, gates and samples.
+        A circuit, or a protocol, of which one trial of one phase gives inputs, gates and samples.
     inputs : mapping, optional
-        `population.variable` to a quantity, one per unit, or one per unit and sample (units, samples); an input
-        that neither this nor a phase drives has its default, or 0.
+        Inputs by `population.variable`: one quantity, one per unit, or an array (units, samples). An input that is
+        not given and that no phase drives has its default, or 0.
     values : mapping, optional
-        Weights by matrix, (post, pre), and start values by state, SI numbers; `result.final` will do. The rest
-        is drawn from the named streams of `seed`, as in a run.
+        Weights by matrix, (post, pre), and start values by `population.state`, (units,) or (units, samples), in SI
+        units, such as the `final` of a result. All others are drawn from the named streams of `seed`, as in a run.
     parameters : mapping, optional
-        Circuit parameters to change; `matrix.name` or `population.name` for one of a member's own.
+        Circuit parameters to change, as quantities with units; `matrix.name` or `population.name` for a parameter
+        of one matrix or population.
     gates : mapping, optional
-        Gates to change.
-    unfrozen : str or iterable of str
-        Patterns of the plastic matrices whose weights are part of the state; all others are held.
-    slaved : str or iterable of str
-        Patterns of the states that are replaced by their own fixed point.
-    seed : int
-        Of the weights and start values that are not given.
-    subthreshold : bool
-        Whether to leave out thresholds, resets, refractory periods, pathways and noise.
+        Gates to change, as numbers.
+    unfrozen : str or iterable of str, optional
+        Names or patterns (`"w*"`) of plastic matrices whose weights are part of the state. Default: none.
+    slaved : str or iterable of str, optional
+        Names or patterns of states that are replaced by their own fixed point. Default: none.
+    seed : int, optional
+        Seed of the random streams from which weights and start values are drawn. Default: 0.
+    subthreshold : bool, optional
+        Whether to leave out thresholds, resets, refractory periods, pathways and noise. Default: False.
     phase : str, optional
-        `phase` or `block/phase` of a protocol, by default the first.
-    trial : int
-        Trial of the phase's block, whose samples are shown; -1 is the last.
+        Name of a protocol's phase, `phase` or `block/phase`. Default: the first.
+    trial : int, optional
+        Trial of the phase's block whose samples are shown; -1 is the last. Default: 0.
     time : time, optional
-        A moment of the phase, for inputs and equations that change in time.
+        Time since the beginning of the phase, such as `"30 ms"`, for inputs and equations that change in time.
 
     Returns
     -------
     Flow
-        With `f(x)`, `jacobian(x)`, `parameter_derivative(x, name)`, `at(name, value)`, `labels`, `units`,
-        `start`, `parameters`, `pack` and `unpack`.
+        With methods `f(x)`, `jacobian(x)`, `parameter_derivative(x, name)`, `at(name, value)`, `pack`, `unpack`
+        and `evaluate`, and attributes `labels`, `units`, `start` and `parameters`; see `Flow`.
 
     Raises
     ------
     DifferentiationError
-        For spikes and noise (unless `subthreshold`), and functions without derivative.
+        If the circuit spikes or a signal is noise (unless `subthreshold`), or if a rate depends on a function
+        without derivative, such as floor.
     ParameterError
-        For what changes in time when no time is chosen, a matrix without inverse, and a circuit without states.
-    UnknownMemberError, ShapeError, UnitError
-        For names, shapes and units that do not fit.
+        If an input or equation changes in time and `time` is not given, if a matrix has no inverse, if the circuit
+        has no states, or if a value is not finite.
+    UnknownMemberError
+        If the circuit has no input, state, matrix, parameter, gate or phase of a given name.
+    ShapeError, UnitError
+        If the shape or the unit of a value is wrong.
     MemoryLimitError
-        If the Jacobian of unfrozen matrices would not fit into memory; with an estimate.
+        If the Jacobian of the unfrozen matrices does not fit into memory; the message has an estimate.
+
+    Examples
+    --------
+    >>> circuit = ds.load_circuit("dynamical_tp", sizes=(2, 2, 2), target="clamped")
+    >>> field = ds.vector_field(circuit, inputs={"layer0.h": [1.0, 0.5]})
+    >>> ds.fixed_point(field).stable
+    True
     """
     brian.load()
     moment = None if time is None else float(as_time("time", time, or_zero=True).value)
@@ -138,6 +153,10 @@ def vector_field(
 
 
 def _check_moment(equations: CompiledEquations, time: float | None) -> None:
+    """Raise ParameterError if a rate depends on the time and no time is given.
+
+    Equations that only compare the time with that of the last spike do not count: it was long ago.
+    """
     if time is not None:
         return
     for path in (*equations.rates, *equations.order):
@@ -152,6 +171,7 @@ def _check_moment(equations: CompiledEquations, time: float | None) -> None:
 
 
 def _thresholds(equations: CompiledEquations, subthreshold: bool) -> dict[str, Formula]:
+    """Return the spike thresholds above which a point is refused; none for a circuit that cannot spike."""
     if not subthreshold:
         return {}
     spiking = [p for p in equations.circuit.populations if p.spiking]
