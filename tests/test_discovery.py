@@ -1,4 +1,4 @@
-"""To add a connection rule, distribution, transfer function or signal takes one new file in its folder."""
+"""To add a connection rule, distribution, transfer function, signal or figure takes one new file in its folder."""
 
 import os
 import shutil
@@ -45,6 +45,18 @@ class Ascending(Initial):
 from dendrosim.equations.transfer.base import Transfer
 
 TRANSFER = Transfer(s="x + x**3", ds="1.0 + 3.0*x**2")
+""",
+    "plot/_histogram.py": """
+import numpy as np
+
+from dendrosim.plot.style import axes, styled
+
+
+@styled
+def histogram(values, ax=None):
+    ax = axes(ax)
+    ax.hist(np.asarray(values))
+    return ax
 """,
     "signals/square_root.py": """
 from dataclasses import dataclass
@@ -94,6 +106,16 @@ from dendrosim.protocol.protocol import Protocol
 assert type(Protocol.from_json(sys.stdin.read()).circuit.pathways[0].connect).__name__ == "Ring"
 """
 
+DRAW = """
+import sys
+
+import dendrosim as ds
+
+assert "histogram" in dir(ds.plot) and "matplotlib" not in sys.modules
+for path in ds.plot.save(ds.plot.histogram([1.0, 2.0, 2.0]), "numbers"):
+    print(path.name, path.stat().st_size > 1000)
+"""
+
 REFUSE = """
 import dendrosim as ds
 
@@ -135,3 +157,7 @@ def test_a_message_lists_what_a_new_file_adds(copy):
     said = copy(REFUSE)
     assert "Pairings, Probability, Ring" in said
     assert "there are: cubic, leaky_relu, linear" in said
+
+
+def test_a_new_figure_is_drawn_and_saved(copy):
+    assert copy(DRAW).split() == ["numbers.png", "True", "numbers.svg", "True"]

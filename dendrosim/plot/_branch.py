@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dendrosim.errors import ParameterError
-from dendrosim.plot._states import matching
+from dendrosim.plot.states import matching
 from dendrosim.plot.style import INK, PALETTE, QUIET, axes, legend_right, si_label, styled
 from dendrosim.stability.continuation.branch import Bifurcation, Branch
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dendrosim.errors import DendrosimError, NonFiniteError, ParameterError, ShapeError
-from dendrosim.plot._states import matching
+from dendrosim.plot.states import matching
 from dendrosim.plot.style import INK, PALETTE, axes, legend_right, si_label, styled
 from dendrosim.stability.fixed_points.fixed_point import FixedPoint
 from dendrosim.stability.vector_field.flow import Flow

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from dendrosim.analysis._trains import INSTANT
 from dendrosim.errors import ParameterError, UnknownNameError
-from dendrosim.plot._spikes import (
+from dendrosim.plot.spikes import (
     chosen_units,
     duration,
     index,

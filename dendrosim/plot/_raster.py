@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from dendrosim.analysis.bursts import BURST_THRESHOLD
 from dendrosim.errors import ParameterError
-from dendrosim.plot._spikes import (
+from dendrosim.plot.phases import shade_phases
+from dendrosim.plot.spikes import (
     chosen_units,
     duration,
     in_bursts,
@@ -17,7 +18,6 @@ from dendrosim.plot._spikes import (
     recorded_spikes,
     seconds,
 )
-from dendrosim.plot._traces import _shade
 from dendrosim.plot.style import INK, PALETTE, axes, legend_right, note, si_label, styled
 from dendrosim.results.result import Result
 
@@ -111,7 +111,7 @@ def raster(
     _name_rows(ax, shown)
     part = f" ({len(shown)} of {size})" if len(shown) < size else ""
     ax.set_ylabel(f"{population}\nunit{part}")
-    _shade(result, np.array([ax], dtype=object), scale)
+    shade_phases(result, np.array([ax], dtype=object), scale)
     return ax
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dendrosim.plot._states import duration
+from dendrosim.plot.states import duration
 from dendrosim.plot.style import INK, PALETTE, QUIET, TINTS, axes, legend_right, styled
 from dendrosim.stability.fixed_points.fixed_point import FixedPoint
 from dendrosim.stability.spectrum.spectrum import Spectrum

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dendrosim.errors import ParameterError, UnknownNameError
+from dendrosim.plot.phases import shade_phases
 from dendrosim.plot.style import (
     PALETTE,
-    TINTS,
     legend_right,
     line,
     note,
@@ -24,9 +24,6 @@ from dendrosim.units import Quantity
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from xarray import DataArray
-
-SHADED = 12
-"""Passages through phases above which they are no longer shaded."""
 
 
 @styled
@@ -84,7 +81,7 @@ def traces(
         legend_right(ax, _title("unit", arrays[0], result[chosen[0]]))
     drawn[-1].set_xlabel(time_label)
     if len(times) and np.ptp(times) > 0:
-        _shade(result, drawn, scale)
+        shade_phases(result, drawn, scale)
     return drawn if ax is None else ax
 
 
@@ -161,35 +158,3 @@ def _with_gaps(result: Result, array: "DataArray") -> tuple[NDArray, NDArray]:
         return time, values
     breaks = np.flatnonzero(np.diff(time) > 1.5 * float(recording.every.value)) + 1
     return np.insert(time, breaks, time[breaks - 1]), np.insert(values, breaks, np.nan, axis=0)
-
-
-def _shade(result: Result, drawn: NDArray[Any], scale: float) -> None:
-    """Shade the phases behind all panels and name them above the first, if they are few."""
-    from matplotlib.patches import Patch
-
-    passages = sum(result.protocol.trials(b) * len(b.phases) for b in result.protocol.blocks)
-    if not 1 < passages <= SHADED:
-        return
-    low, high = drawn[0].get_xlim()
-    spans = [s for s in result.phases() if scale * s.start < high and scale * s.stop > low]
-    names = list(dict.fromkeys(s.phase for s in spans))
-    tints = {name: TINTS[k % len(TINTS)] for k, name in enumerate(names)}
-    for panel in drawn:
-        for span in spans:
-            panel.axvspan(
-                scale * span.start, scale * span.stop, color=tints[span.phase], lw=0, zorder=0
-            )
-        panel.set_xlim(low, high)
-    units = drawn[0].get_legend()
-    drawn[0].legend(
-        handles=[
-            Patch(facecolor=tints[n], edgecolor="#BBBBBB", linewidth=0.5, label=n) for n in names
-        ],
-        loc="lower left",
-        bbox_to_anchor=(0.0, 1.0),
-        borderaxespad=0.2,
-        ncols=len(names),
-    )
-    if units is not None:
-        drawn[0].add_artist(units)
-        units.set_clip_on(False)

@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
 from dendrosim.errors import ParameterError
-from dendrosim.plot._states import duration as in_words
+from dendrosim.plot.states import duration as in_words
 from dendrosim.plot.style import INK, PALETTE, axes, legend_right, logarithmic, si_label, styled
 from dendrosim.stability.fixed_points.fixed_point import FixedPoint, fixed_point
 from dendrosim.stability.spectrum.spectrum import quotient

@@ -1,0 +1,43 @@
+"""Phases of a protocol as shades behind figures of its results."""
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+from dendrosim.plot.style import TINTS
+from dendrosim.results.result import Result
+
+SHADED = 12
+"""Passages through phases above which they are no longer shaded."""
+
+
+def shade_phases(result: Result, drawn: NDArray[Any], scale: float) -> None:
+    """Shade the phases behind all panels and name them above the first, if they are few."""
+    from matplotlib.patches import Patch
+
+    passages = sum(result.protocol.trials(b) * len(b.phases) for b in result.protocol.blocks)
+    if not 1 < passages <= SHADED:
+        return
+    low, high = drawn[0].get_xlim()
+    spans = [s for s in result.phases() if scale * s.start < high and scale * s.stop > low]
+    names = list(dict.fromkeys(s.phase for s in spans))
+    tints = {name: TINTS[k % len(TINTS)] for k, name in enumerate(names)}
+    for panel in drawn:
+        for span in spans:
+            panel.axvspan(
+                scale * span.start, scale * span.stop, color=tints[span.phase], lw=0, zorder=0
+            )
+        panel.set_xlim(low, high)
+    units = drawn[0].get_legend()
+    drawn[0].legend(
+        handles=[
+            Patch(facecolor=tints[n], edgecolor="#BBBBBB", linewidth=0.5, label=n) for n in names
+        ],
+        loc="lower left",
+        bbox_to_anchor=(0.0, 1.0),
+        borderaxespad=0.2,
+        ncols=len(names),
+    )
+    if units is not None:
+        drawn[0].add_artist(units)
+        units.set_clip_on(False)
