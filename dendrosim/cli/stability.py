@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dendrosim.library.catalogue import Entry
     from dendrosim.protocol.protocol import Protocol
     from dendrosim.stability.continuation.branch import Branch
-    from dendrosim.stability.fixed_points.fixed_point import FixedPoint
+    from dendrosim.stability.fixed_points.point import FixedPoint
     from dendrosim.stability.vector_field.flow import Flow
     from dendrosim.units import Quantity
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dendrosim.stability.fixed_points.fixed_point import FixedPoint
+from dendrosim.stability.fixed_points.point import FixedPoint
 from dendrosim.stability.spectrum.transient_growth import numerical_abscissa, transient_growth
 
 if TYPE_CHECKING:

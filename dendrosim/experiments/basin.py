@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dendrosim.errors import NotConvergedError, ParameterError
-from dendrosim.stability.fixed_points.fixed_point import FixedPoint, fixed_point, same_point
+from dendrosim.stability.fixed_points.fixed_point import fixed_point
+from dendrosim.stability.fixed_points.point import FixedPoint, same_point
 from dendrosim.stability.vector_field.circuit_field import CircuitField
 from dendrosim.stability.vector_field.number_arguments import read_number
 from dendrosim.units import as_time, as_whole_number

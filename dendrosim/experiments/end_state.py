@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from dendrosim.results.result import Result
-from dendrosim.stability.fixed_points.fixed_point import FixedPoint, fixed_point
+from dendrosim.stability.fixed_points.fixed_point import fixed_point
+from dendrosim.stability.fixed_points.point import FixedPoint
 from dendrosim.stability.vector_field.vector_field import vector_field
 
 

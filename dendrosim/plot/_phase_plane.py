@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from dendrosim.errors import DendrosimError, NonFiniteError, ParameterError, ShapeError
 from dendrosim.plot.states import matching
 from dendrosim.plot.style import INK, PALETTE, axes, legend_right, si_label, styled
-from dendrosim.stability.fixed_points.fixed_point import FixedPoint
+from dendrosim.stability.fixed_points.point import FixedPoint
 from dendrosim.stability.vector_field.flow import Flow
 from dendrosim.stability.vector_field.typical_scales import typical_size
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from dendrosim.plot.states import duration
 from dendrosim.plot.style import INK, PALETTE, QUIET, TINTS, axes, legend_right, styled
-from dendrosim.stability.fixed_points.fixed_point import FixedPoint
+from dendrosim.stability.fixed_points.point import FixedPoint
 from dendrosim.stability.spectrum.spectrum import Spectrum
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from dendrosim.errors import ParameterError
 from dendrosim.plot.states import duration as in_words
 from dendrosim.plot.style import INK, PALETTE, axes, legend_right, logarithmic, si_label, styled
-from dendrosim.stability.fixed_points.fixed_point import FixedPoint, fixed_point
+from dendrosim.stability.fixed_points.fixed_point import fixed_point
+from dendrosim.stability.fixed_points.point import FixedPoint
 from dendrosim.stability.spectrum.spectrum import quotient
 from dendrosim.stability.spectrum.transient_growth import numerical_abscissa, transient_growth
 from dendrosim.stability.vector_field.flow import Flow

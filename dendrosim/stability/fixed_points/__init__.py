@@ -1,1 +1,1 @@
-"""Newton's method for fixed points of a flow."""
+"""Fixed points of a flow by Newton's method."""

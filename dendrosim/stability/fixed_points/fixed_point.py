@@ -1,24 +1,22 @@
-"""Fixed points of a flow: where dx/dt is zero, found by Newton's method from one or several starts."""
+"""The search for fixed points of a flow: Newton's method from one or several starts."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dendrosim.arrays import Array, Complex
+from dendrosim.arrays import Array
 from dendrosim.errors import NotConvergedError, ParameterError, ShapeError
-from dendrosim.stability.fixed_points.linear_solver import factorise
 from dendrosim.stability.fixed_points.newton import (
     Attempt,
     ConvergenceRules,
     deflated_newton,
     newton,
 )
-from dendrosim.stability.fixed_points.scaling import ScaledFlow, rescale_jacobian
-from dendrosim.stability.spectrum.spectrum import Spectrum, Verdict, spectrum
+from dendrosim.stability.fixed_points.point import FixedPoint, count_noun, same_point
+from dendrosim.stability.fixed_points.scaling import ScaledFlow
 from dendrosim.stability.vector_field.flow import Flow, check_flow
 from dendrosim.stability.vector_field.number_arguments import read_number, read_numbers
 from dendrosim.stability.vector_field.typical_scales import scales_by_unit
@@ -27,119 +25,8 @@ from dendrosim.units import as_whole_number
 if TYPE_CHECKING:
     from dendrosim.results.result import Result
 
-SAME_POINT = 1e-6
-"""Distance, relative to the scale, and relative difference of eigenvalues up to which two points are one."""
-
-
-@dataclass(frozen=True, eq=False)
-class FixedPoint:
-    """A point where dx/dt is zero, or the best one found.
-
-    Attributes
-    ----------
-    flow : Flow
-    x : array, shape (n,)
-        The state, in SI units, in the order of ``flow.labels``.
-    scale : array, shape (n,)
-        Typical size of each state.
-    converged : bool
-    residual : float
-        Largest |dx/dt|, in SI units per second.
-    relative_residual : float
-        Largest |dx_i/dt| relative to sum_j |J_ij| (|x_j| + scale_j), the size of the terms that cancel in it, or
-        to a millionth of the largest of these sums (in units of the scale).
-    iterations : int
-        Newton steps from the start that led here.
-    stuck : str
-        Label of the state with the largest relative residual.
-    failures : tuple of str
-        One sentence for each start that led nowhere.
-    others : tuple of FixedPoint
-        Further points, by ascending spectral abscissa.
-    """
-
-    flow: Flow
-    x: Array
-    scale: Array
-    converged: bool
-    residual: float
-    relative_residual: float
-    iterations: int
-    stuck: str
-    failures: tuple[str, ...] = ()
-    others: tuple["FixedPoint", ...] = ()
-
-    @cached_property
-    def state(self) -> Mapping[str, Any]:
-        """The state by name, as the flow unpacks it."""
-        return dict(self.flow.unpack(self.x))
-
-    @cached_property
-    def spectrum(self) -> Spectrum:
-        """Spectrum of the Jacobian at the point, computed when first asked for."""
-        return spectrum(self.flow.jacobian(self.x), self.flow.symmetries(self.x))
-
-    @property
-    def eigenvalues(self) -> Complex:
-        """Eigenvalues in 1/s: see `Spectrum`."""
-        return self.spectrum.eigenvalues
-
-    @property
-    def verdict(self) -> Verdict:
-        """stable, unstable or marginal; zero modes of symmetries do not count."""
-        return self.spectrum.verdict
-
-    @property
-    def stable(self) -> bool:
-        """Whether the point is converged and attracts what starts close to it, up to symmetries."""
-        return self.converged and self.verdict == "stable"
-
-    @property
-    def time_constants(self) -> Array:
-        """-1/Re of each eigenvalue, in s: see `Spectrum`."""
-        return self.spectrum.time_constants
-
-    @property
-    def mixed_scale(self) -> Array | None:
-        """What one of each state is in a norm over all: `scale` where their units differ, else None, 1 in SI."""
-        return None if len(set(self.flow.units)) < 2 else self.scale
-
-    @cached_property
-    def condition(self) -> float:
-        """Condition number of the Jacobian in units of `scale`, in the 1-norm, estimated from its LU factors.
-
-        1e16 and more is normal where equilibria form a family.
-        """
-        return factorise(rescale_jacobian(self.flow.jacobian(self.x), self.scale)).condition
-
-    @cached_property
-    def kinks(self) -> list[str]:
-        """Labels of what lies exactly on a corner of its equation, where the eigenvalues are one-sided."""
-        return list(self.flow.kinks(self.x))
-
-    @cached_property
-    def message(self) -> str:
-        """What was found, in one sentence."""
-        if not self.converged:
-            return (
-                f"no fixed point found: the residual is {self.residual:.3g} per second"
-                f" after {self.iterations} iterations, stuck at {self.stuck}"
-            )
-        parts = [f"{self.verdict} fixed point with residual {self.residual:.2g}"]
-        parts[0] += f" after {_count(self.iterations, 'iteration')}"
-        if self.spectrum.symmetry_zeros:
-            parts.append(
-                f"{_count(self.spectrum.symmetry_zeros, 'zero mode')} of symmetries ignored"
-            )
-        if self.spectrum.further_zeros:
-            parts.append(_count(self.spectrum.further_zeros, "further zero eigenvalue"))
-        if self.kinks:
-            parts.append("on a corner of " + ", ".join(self.kinks))
-        if self.others:
-            parts.append(_count(len(self.others), "further point") + " found")
-        if self.failures:
-            parts.append(_count(len(self.failures), "start") + " failed")
-        return "; ".join(parts)
+DEFLATION_SHIFT = 1e-3
+"""Shift of a start of deflation, in units of the scale: at a known point deflation divides by zero."""
 
 
 def fixed_point(
@@ -153,47 +40,61 @@ def fixed_point(
     max_iterations: int = 200,
     deflate: int = 0,
 ) -> FixedPoint:
-    """Find where dx/dt = 0.
-
-    Damped Newton with the exact Jacobian; where that is singular (families of equilibria), steps of least norm,
-    orthogonal to the zero modes of symmetries. A point is converged when the last correction of each state
-    is at most `tolerance` times |x_i| + scale_i, and the residual at most `tolerance` times the size of
-    the terms that cancel in it (`FixedPoint.relative_residual`). Of several points the one with the smallest
-    spectral abscissa is returned, zero modes of symmetries left out, and the others are listed in it.
+    """Find fixed points of a flow, where dx/dt = 0.
 
     Parameters
     ----------
     flow : Flow
+        A vector field, as `vector_field` returns it.
     start : array, shape (n,) or (m, n), mapping, or Result, optional
-        Where to start, in SI units; several rows are several starts. A mapping gives states by name, a result
-        its final state. By default ``flow.start``.
-    starts : int
-        Number of starts in all: those that `start` does not give are random, normal around its first row
-        with standard deviation `scale`.
+        Where to start, in SI units. Several rows are several starts, a mapping gives states by name, and a result
+        gives its final state. Default: `flow.start`.
+    starts : int, optional
+        Total number of starts. Those that `start` does not give are drawn from a normal distribution around its
+        first row, with standard deviation `scale`. Default: 1.
     scale : float or array, shape (n,), optional
-        Typical size of each state, in SI units. By default the largest at the start among the states of that unit.
-    seed : int
-        Of the random starts.
-    tolerance : float
-        Without unit.
-    max_iterations : int
-        For each start.
-    deflate : int
-        How many further points to look for by deflation of those found.
+        Typical size of each state, in SI units. Default: the largest size at the start among the states of the
+        same unit.
+    seed : int, optional
+        Seed of the random starts. Default: 0.
+    tolerance : float, optional
+        Relative tolerance of state and residual, without unit; see Notes. Default: 1e-10.
+    max_iterations : int, optional
+        Maximal number of Newton steps from each start. Default: 200.
+    deflate : int, optional
+        Number of further points to search by deflation of those that are found. Default: 0.
+
+    Returns
+    -------
+    FixedPoint
+        Of several points the one with the smallest spectral abscissa, zero modes of symmetries left out. The
+        others are in its `others`, and starts that failed in its `failures`.
 
     Raises
     ------
     NotConvergedError
-        No start converges; it carries the best point.
+        If no start converges. The error's `point` is the best point that was reached.
     DifferentiationError
-        The point lies where the flow means nothing, such as above a threshold.
+        If the flow does not describe the circuit at the point, such as above a spike threshold.
     ShapeError
-        The start or the scale does not fit the flow.
+        If the start or the scale does not have the shape of the state.
     ParameterError
-        Something that is no vector field, or a number that is not of its kind or range.
+        If `flow` is no vector field, or a number has the wrong type or is out of range.
+
+    Notes
+    -----
+    The search is Newton's method with the exact Jacobian and damped steps. If the Jacobian is singular, as in
+    families of fixed points, steps have least norm and are orthogonal to the zero modes of symmetries. A point is
+    converged when the last correction of each state is at most `tolerance` times |x_i| + scale_i, and the residual
+    at most `tolerance` times the size of the terms that cancel in it (`FixedPoint.relative_residual`).
+
+    Examples
+    --------
+    >>> point = ds.fixed_point(field, starts=10)
+    >>> print(point.message, point.eigenvalues)
     """
     check_flow(flow)
-    begin = np.atleast_2d(_start_states(flow, start))
+    begin = np.atleast_2d(_read_start(flow, start))
     if begin.ndim != 2 or begin.shape[1] != flow.size:
         raise ShapeError(f"start must have {flow.size} numbers in a row, not shape {begin.shape}")
     as_whole_number("starts", starts, 1)
@@ -202,16 +103,16 @@ def fixed_point(
     as_whole_number("seed", seed)
     if not read_number("tolerance", tolerance) > 0.0:
         raise ParameterError(f"tolerance is {tolerance}; it must be positive")
-    sizes = _state_scales(flow, begin[0], scale)
+    sizes = _read_scale(flow, begin[0], scale)
     scaled = ScaledFlow(flow, sizes)
     rules = ConvergenceRules(np.ones(flow.size), tolerance, max_iterations)
     random = np.random.default_rng(seed)
     rows = list(begin / sizes)
     while len(rows) < starts:
         rows.append(rows[0] + random.standard_normal(flow.size))
-    with np.errstate(all="ignore"):  # what is not finite is told apart
+    with np.errstate(all="ignore"):  # values that are not finite end an attempt, which says so
         attempts = [newton(scaled, row, rules) for row in rows]
-    points = _add_distinct(scaled, [a for a in attempts if a.converged])
+    points = _add_distinct(scaled, [a for a in attempts if a.converged], [])
     failures = [
         _describe_failure(flow, f"start {i}", a) for i, a in enumerate(attempts) if not a.converged
     ]
@@ -220,22 +121,16 @@ def fixed_point(
         best = _make_point(scaled, min(finite, key=lambda a: a.relative))
         best = replace(best, failures=tuple(failures))
         raise NotConvergedError(
-            f"no fixed point found from {_count(len(rows), 'start')}: {failures[0]};"
+            f"no fixed point found from {count_noun(len(rows), 'start')}: {failures[0]};"
             " give another start, or more starts",
             point=best,
             where=best.stuck,
         )
-    tries = iter(rows + [rows[0] + random.standard_normal(flow.size) for _ in rows])
-    wanted = len(points) + deflate
-    row = next(tries, None) if deflate else None
-    while row is not None and len(points) < wanted:
-        with np.errstate(all="ignore"):
-            attempt = deflated_newton(scaled, row + 1e-3, rules, [p.x / sizes for p in points])
-        more = _add_distinct(scaled, [attempt], points) if attempt.converged else points
-        if len(more) == len(points):
-            failures.append(_describe_failure(flow, "deflation", attempt))
-            row = next(tries, None)
-        points = more
+    if deflate:
+        further = [rows[0] + random.standard_normal(flow.size) for _ in rows]
+        wanted = len(points) + deflate
+        points, failed = _search_further(scaled, rows + further, rules, points, wanted)
+        failures += failed
     for point in points:
         flow.check(point.x)
     if len(points) > 1:
@@ -243,13 +138,38 @@ def fixed_point(
     return replace(points[0], failures=tuple(failures), others=tuple(points[1:]))
 
 
-def _start_states(flow: Flow, start: Any) -> Array:
+def _search_further(
+    scaled: ScaledFlow,
+    rows: list[Array],
+    rules: ConvergenceRules,
+    points: list[FixedPoint],
+    wanted: int,
+) -> tuple[list[FixedPoint], list[str]]:
+    """Search by deflation until `wanted` points are known; return them, and a sentence for each failure.
+
+    Each row is a start, which is used again as long as it leads to new points.
+    """
+    failures = []
+    tries = iter(rows)
+    row = next(tries, None)
+    while row is not None and len(points) < wanted:
+        known = [p.x / scaled.scale for p in points]
+        with np.errstate(all="ignore"):
+            attempt = deflated_newton(scaled, row + DEFLATION_SHIFT, rules, known)
+        more = _add_distinct(scaled, [attempt], points) if attempt.converged else points
+        if len(more) == len(points):
+            failures.append(_describe_failure(scaled.flow, "deflation", attempt))
+            row = next(tries, None)
+        points = more
+    return points, failures
+
+
+def _read_start(flow: Flow, start: Any) -> Array:
+    """Return one start, shape (n,), or several, shape (m, n), in SI units."""
     if start is None:
         return flow.start
-    final = getattr(
-        start, "final", None
-    )  # of a result, which keeps more than the states of the flow
-    if final is not None:
+    final = getattr(start, "final", None)
+    if final is not None:  # a result, whose final state has more than the states of the flow
         names = {label.partition("[")[0] for label in flow.labels}
         start = {name: final[name] for name in final if name in names}
     if isinstance(start, Mapping):
@@ -257,8 +177,8 @@ def _start_states(flow: Flow, start: Any) -> Array:
     return read_numbers("start", start)
 
 
-def _state_scales(flow: Flow, start: Array, scale: ArrayLike | None) -> Array:
-    """Typical size of each state."""
+def _read_scale(flow: Flow, start: Array, scale: ArrayLike | None) -> Array:
+    """Return the typical size of each state, shape (n,): as given, or from the start."""
     if scale is not None:
         given = read_numbers("scale", scale)
         if given.shape not in ((), (flow.size,)):
@@ -270,6 +190,7 @@ def _state_scales(flow: Flow, start: Array, scale: ArrayLike | None) -> Array:
 
 
 def _make_point(scaled: ScaledFlow, attempt: Attempt) -> FixedPoint:
+    """Return the point, in SI units, at which an attempt ended."""
     flow, x = scaled.flow, attempt.x * scaled.scale
     with np.errstate(all="ignore"):
         residual = float(np.max(np.abs(flow.f(x)), initial=0.0))
@@ -286,10 +207,10 @@ def _make_point(scaled: ScaledFlow, attempt: Attempt) -> FixedPoint:
 
 
 def _add_distinct(
-    scaled: ScaledFlow, attempts: list[Attempt], known: list[FixedPoint] | None = None
+    scaled: ScaledFlow, attempts: list[Attempt], known: list[FixedPoint]
 ) -> list[FixedPoint]:
-    """Add what is not there yet; of a symmetry orbit one point is enough."""
-    points = list(known or [])
+    """Return the known points and the ends of attempts that are new; one point represents a symmetry orbit."""
+    points = list(known)
     for attempt in attempts:
         new = _make_point(scaled, attempt)
         if not any(same_point(old, new) for old in points):
@@ -297,35 +218,11 @@ def _add_distinct(
     return points
 
 
-def same_point(one: FixedPoint, two: FixedPoint) -> bool:
-    """Whether two points are one, or lie on one orbit of a continuous symmetry.
-
-    On an orbit the eigenvalues agree and, where the symmetry keeps lengths, so does |x|.
-    """
-    apart = np.abs(one.x - two.x) / (np.abs(one.x) + one.scale)
-    if np.max(apart, initial=0.0) <= SAME_POINT:
-        return True
-    bases = [point.flow.symmetries(point.x) for point in (one, two)]
-    if not bases[0].shape[1] or bases[0].shape != bases[1].shape:
-        return False
-    lengths = [float(np.linalg.norm(point.x)) for point in (one, two)]
-    across = [float(np.linalg.norm(b.T @ p.x)) for b, p in zip(bases, (one, two), strict=True)]
-    keeps = max(across) <= SAME_POINT * max(lengths)
-    if keeps and abs(lengths[0] - lengths[1]) > SAME_POINT * max(lengths):
-        return False
-    first, second = one.spectrum.eigenvalues, two.spectrum.eigenvalues
-    size = float(np.max(np.abs(first), initial=0.0))
-    return bool(np.allclose(first, second, rtol=0.0, atol=SAME_POINT * size))
-
-
 def _describe_failure(flow: Flow, name: str, attempt: Attempt) -> str:
+    """Return a sentence on why an attempt led to no new point."""
     if attempt.converged:
         return f"{name} led to a point that is known already"
     return (
         f"{name}: {attempt.reason} (residual {attempt.residual:.3g} of the typical size per second"
-        f" after {_count(attempt.iterations, 'iteration')}, largest in {flow.labels[attempt.worst]})"
+        f" after {count_noun(attempt.iterations, 'iteration')}, largest in {flow.labels[attempt.worst]})"
     )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,4 +1,4 @@
-"""Linear systems with a Jacobian: one factorisation, many right-hand sides."""
+"""Linear systems with a Jacobian: one factorisation for many right-hand sides."""
 
 import warnings
 from collections.abc import Callable
@@ -15,11 +15,15 @@ from dendrosim.stability.vector_field.flow import JacobianMatrix
 Solve = Callable[[Array], Array]
 
 SINGULAR = 1e-13
-"""Reciprocal condition number below which a matrix counts as singular."""
+"""Reciprocal condition number below which a matrix counts as singular: three digits above rounding, 1e-16."""
+
 SPARSE_FROM = 2000
-"""States of a sparse singular matrix from which least-norm steps are iterated."""
+"""Number of states above which least-norm steps of a sparse matrix are iterated: above it, a dense singular value
+decomposition takes more than several seconds for each step."""
+
 FILL_LIMIT = 2**27
-"""Non-zeros of a sparse matrix, times ten for its factors, beyond which LU does not fit."""
+"""Largest number of non-zeros in the factors of a sparse matrix, 1 GiB; factors have about ten times as many as
+the matrix."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +33,9 @@ class Factors:
     Attributes
     ----------
     solve : callable
-        Solves for one right-hand side, shape (n,).
+        Returns the solution for one right-hand side, shape (n,).
     condition : float
-        Condition number in the 1-norm, estimated; nan where only an incomplete factorisation fits.
+        Estimated condition number in the 1-norm; nan if only an incomplete factorisation fits into memory.
     """
 
     solve: Solve
@@ -39,20 +43,31 @@ class Factors:
 
     @property
     def singular(self) -> bool:
-        """Whether nothing certain can be said of a solution."""
+        """Whether solutions have no correct digits to speak of."""
         return self.condition * SINGULAR > 1.0
 
 
 def factorise(matrix: JacobianMatrix) -> Factors:
-    """Factorise a matrix: dense or sparse LU, or incomplete LU with GMRES where LU does not fit."""
+    """Factorise a matrix by dense or sparse LU, or for GMRES by incomplete LU if LU does not fit into memory."""
     return _sparse(sp.csc_array(matrix)) if sp.issparse(matrix) else _dense(np.asarray(matrix))
 
 
 def least_norm_step(matrix: JacobianMatrix, rates: Array, damping: float, scale: Array) -> Array:
-    """Return the damped least-squares solution d of J d = -f, the one of least norm where there are many.
+    """Return the damped least-squares solution d of J d = -f, that of least norm if there are several.
 
-    In units of `scale` it minimises |J d + f|^2 + (damping * sigma)^2 |d|^2, with sigma the largest singular value
-    of J; directions with singular values below 1e-13 sigma are left out.
+    In units of `scale` it minimises |J d + f|^2 + (damping * sigma)^2 |d|^2, where sigma is the largest singular
+    value of J. Directions with singular values below 1e-13 sigma are left out.
+
+    Parameters
+    ----------
+    matrix : array or sparse array, shape (n, n)
+        The Jacobian J.
+    rates : array, shape (n,)
+        The rates f.
+    damping : float
+        Without unit.
+    scale : array, shape (n,)
+        Typical size of each state.
     """
     rates = rates / scale
     if sp.issparse(matrix) and len(rates) > SPARSE_FROM:
@@ -101,6 +116,7 @@ def _sparse(matrix: sp.csc_array) -> Factors:
 
 
 def _incomplete(matrix: sp.csc_array) -> Factors:
+    """Return a solver by GMRES, preconditioned by incomplete LU of at most ten times the entries."""
     factors = sla.spilu(matrix, drop_tol=1e-4, fill_factor=10)
     preconditioner = sla.LinearOperator(matrix.shape, matvec=factors.solve, dtype=float)
 

@@ -1,11 +1,11 @@
-"""Newton's method for the fixed points of a flow: damped, with factorisations kept while they serve.
+"""Newton's method for fixed points of a flow, damped, with a factorisation kept while its steps contract.
 
-Sources
--------
+References
+----------
 Deuflhard, "Newton Methods for Nonlinear Problems", Springer 2011, algorithms NLEQ-ERR and simplified Newton
-(natural monotonicity: the next correction, with the same Jacobian, must be smaller than this one).
+(natural monotonicity: the next correction, with the same Jacobian, must be smaller than the present one).
 Fan and Yuan, "On the quadratic convergence of the Levenberg-Marquardt method without nonsingularity assumption",
-Computing 74, 2005 (damping by the residual, for families of equilibria, where the Jacobian is singular).
+Computing 74, 2005 (damping by the residual, for families of fixed points, whose Jacobian is singular).
 Farrell, Birkisson and Funke, "Deflation techniques for finding distinct solutions of nonlinear partial
 differential equations", SIAM J. Sci. Comput. 37, 2015 (shifted deflation, power 2).
 """
@@ -21,18 +21,46 @@ from dendrosim.stability.fixed_points.linear_solver import Factors, factorise, l
 from dendrosim.stability.vector_field.flow import Flow, JacobianMatrix
 
 FAST = 0.25
-"""Contraction of the corrections up to which a factorisation is kept."""
+"""Ratio of a correction to the one before up to which a factorisation is kept: at this rate four further steps,
+each a fraction of the cost of a factorisation, gain two digits."""
+
 SMALLEST_DAMPING = 1e-4
+"""Damping below which Newton's method gives way to least-norm steps: steps this short mean that the Jacobian is
+singular nearby, or that the residual has a minimum which is not zero."""
+
+POLISHING_STEPS = 4
+"""Corrections at most after convergence, with the same factors, while each halves the one before."""
+
+RESIDUAL_TOLERANCE = 1e-10
+"""Relative residual that a converged point may have even if the tolerance is smaller: rounding reaches it in
+Jacobians whose entries differ by many orders of magnitude."""
+
+LARGEST_DAMPED_RESIDUAL = 1e3
+"""Bound on the damping of a least-norm step of deflation, far from every fixed point."""
+
 LARGEST_STEP = 3.0
-"""Of a deflated step, in units of the scale."""
+"""Largest deflated step, in units of the scale: next to a known point the deflated Newton step has any length."""
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """Where one search ended.
+    """The end of one search for a fixed point.
 
-    `residual` is max |f| in SI units per second, `relative` the same relative to the terms that cancel in
-    f, `worst` the index of the state with the largest relative residual, `reason` why it stopped.
+    Attributes
+    ----------
+    x : array, shape (n,)
+        The last state.
+    converged : bool
+    iterations : int
+        Number of Newton steps.
+    residual : float
+        Largest |f|, in units of the flow's states per second.
+    relative : float
+        Largest |f_i| relative to the terms that cancel in it; nan where f is not finite.
+    worst : int
+        Index of the state with the largest relative residual.
+    reason : str
+        Why the search failed; empty if it converged.
     """
 
     x: Array
@@ -46,19 +74,29 @@ class Attempt:
 
 @dataclass(frozen=True)
 class ConvergenceRules:
-    """What counts as converged, and in which units corrections are measured."""
+    """Units of corrections, and limits of a search.
+
+    Attributes
+    ----------
+    scale : array, shape (n,)
+        Typical size of each state.
+    tolerance : float
+        Relative correction and relative residual of a converged point.
+    max_iterations : int
+        Maximal number of Newton steps.
+    """
 
     scale: Array
     tolerance: float
     max_iterations: int
 
     def length(self, step: Array, x: Array) -> float:
-        """Largest correction relative to the state or its scale."""
+        """Return the largest component of a step relative to |x_i| + scale_i."""
         return float(np.max(np.abs(step) / (np.abs(x) + self.scale), initial=0.0))
 
 
 def newton(flow: Flow, start: Array, rules: ConvergenceRules) -> Attempt:
-    """Search a fixed point from `start`; where the Jacobian is singular, by least-norm steps."""
+    """Search for a fixed point from `start` by damped Newton steps, or least-norm steps at a singular Jacobian."""
     x, rates = start, _rates(flow, start)
     if not np.all(np.isfinite(rates)):
         return _finish(flow, rules, x, 0, False, "dx/dt is not finite at the start")
@@ -80,6 +118,7 @@ def newton(flow: Flow, start: Array, rules: ConvergenceRules) -> Attempt:
             if np.all(np.isfinite(trial_rates)):
                 correction = -factors.solve(trial_rates)
                 following = rules.length(correction, trial)
+                # Natural monotonicity with Deuflhard's factor; below the tolerance rounding may break it.
                 if following <= max((1.0 - damping / 4.0) * length, rules.tolerance):
                     break
             damping /= 2.0
@@ -96,9 +135,9 @@ def newton(flow: Flow, start: Array, rules: ConvergenceRules) -> Attempt:
 
 
 def least_norm_newton(flow: Flow, start: Array, rules: ConvergenceRules, used: int = 0) -> Attempt:
-    """Search by Levenberg-Marquardt steps, orthogonal to the zero modes of symmetries.
+    """Search for a fixed point by Levenberg-Marquardt steps, orthogonal to the zero modes of symmetries.
 
-    Of a family of equilibria the one next to the start is found.
+    In a family of fixed points, the search ends at one near the start. `used` is the number of steps taken before.
     """
     x, rates = start, _rates(flow, start)
     extra = 1.0
@@ -111,6 +150,7 @@ def least_norm_newton(flow: Flow, start: Array, rules: ConvergenceRules, used: i
         if basis.shape[1]:
             reduced = matrix.toarray() if sp.issparse(matrix) else matrix
             reduced = reduced - (reduced @ basis) @ basis.T
+        # Orthogonality to symmetries is kept only in units that are the same for all states.
         weight = float(np.max(rules.scale)) + np.zeros_like(x) if basis.shape[1] else rules.scale
         relative, _ = _relative_residual(matrix, x, rates, rules)
         while True:
@@ -125,6 +165,7 @@ def least_norm_newton(flow: Flow, start: Array, rules: ConvergenceRules, used: i
                 done = relative <= rules.tolerance
                 reason = "" if done else "the residual has a minimum there that is not zero"
                 return _finish(flow, rules, x, iteration, done, reason)
+            # More damping; the bound keeps it from staying at zero where the residual is nearly zero.
             extra = max(4.0 * extra, 1e-12 / max(relative, 1e-300))
         x, rates = trial, trial_rates
         extra = max(extra / 8.0, 1e-3)
@@ -138,9 +179,10 @@ def least_norm_newton(flow: Flow, start: Array, rules: ConvergenceRules, used: i
 def deflated_newton(
     flow: Flow, start: Array, rules: ConvergenceRules, known: Sequence[Array]
 ) -> Attempt:
-    """Search from `start` a fixed point other than the known ones.
+    """Search from `start` for a fixed point other than the known ones.
 
-    Newton's step for M(x) f(x), M = prod (1/|x - x_i|^2 + 1), is Newton's step for f times a number.
+    The Newton step for M(x) f(x), with M(x) = prod (1/|x - x_i|^2 + 1) over the known points x_i, is the Newton
+    step for f times a number.
     """
     x = start
     for iteration in range(1, rules.max_iterations + 1):
@@ -150,7 +192,8 @@ def deflated_newton(
         factors = factorise(matrix)
         if factors.singular:
             relative, _ = _relative_residual(matrix, x, rates, rules)
-            step = least_norm_step(matrix, rates, min(relative, 1e3), rules.scale)
+            damping = min(relative, LARGEST_DAMPED_RESIDUAL)
+            step = least_norm_step(matrix, rates, damping, rules.scale)
         else:
             step = -factors.solve(rates)
         slope = 0.0
@@ -158,6 +201,7 @@ def deflated_newton(
             apart = (x - point) / rules.scale
             square = float(apart @ apart)
             slope -= 2.0 * float(apart @ (step / rules.scale)) / (square * (1.0 + square) + 1e-300)
+        # Close to a point that is far from all known ones, plain Newton converges quadratically.
         if rules.length(step, x) <= 1e-3 and abs(slope) < 1e-2:
             return newton(flow, x, rules)
         step = step / (1.0 - slope) if slope != 1.0 else step
@@ -177,9 +221,10 @@ def _is_finite(matrix: JacobianMatrix) -> bool:
 def _relative_residual(
     matrix: JacobianMatrix, x: Array, rates: Array, rules: ConvergenceRules
 ) -> tuple[float, int]:
-    """Largest |f_i| relative to sum_j |J_ij| (|x_j| + scale_j), and its index.
+    """Return the largest |f_i| relative to sum_j |J_ij| (|x_j| + scale_j), and its index.
 
-    Where that sum is less than a millionth of the largest (in units of the scale), a millionth counts instead.
+    Sums below a millionth of the largest (in units of the scale) count as a millionth of it: a rate that hardly
+    depends on the state could not be zero to rounding otherwise.
     """
     if not len(rates):
         return 0.0, 0
@@ -199,8 +244,8 @@ def _polish(
     matrix: JacobianMatrix,
     iteration: int,
 ) -> Attempt:
-    """Go on with the same factors while rounding allows."""
-    for _ in range(4):
+    """Take further steps with the same factors as long as each halves the correction; return the end."""
+    for _ in range(POLISHING_STEPS):
         trial = x + step
         rates = _rates(flow, trial)
         if not np.all(np.isfinite(rates)):
@@ -210,7 +255,7 @@ def _polish(
             break
         x, step = trial, following
     ended = _finish(flow, rules, x, iteration, True, "", matrix)
-    if ended.relative <= max(rules.tolerance, 1e-10):
+    if ended.relative <= max(rules.tolerance, RESIDUAL_TOLERANCE):
         return ended
     return _finish(
         flow, rules, x, iteration, False, "the corrections vanish but the residual does not"
@@ -226,7 +271,7 @@ def _finish(
     reason: str,
     matrix: JacobianMatrix | None = None,
 ) -> Attempt:
-    """Sum up; a Jacobian of a point close by is good enough to size the residual."""
+    """Return an Attempt that ended at `x`; `matrix` may be the Jacobian at a state close to it."""
     rates = _rates(flow, x)
     residual = float(np.max(np.abs(rates), initial=0.0))
     relative, worst = np.nan, 0

@@ -1,4 +1,4 @@
-"""A flow in units of the typical size of each state, so that volts and amperes can be measured together."""
+"""A flow in units of the typical size of each state, so that one norm measures volts and amperes alike."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from dendrosim.stability.vector_field.flow import Flow, JacobianMatrix
 
 
 class ScaledFlow(Flow):
-    """dy/dt of y = x / scale."""
+    """The flow of y = x / scale."""
 
     def __init__(self, flow: Flow, scale: Array) -> None:
         self.flow, self.scale = flow, scale
@@ -43,7 +43,7 @@ class ScaledFlow(Flow):
 
 
 def rescale_jacobian(matrix: JacobianMatrix, scale: Array) -> JacobianMatrix:
-    """Return a Jacobian in units of `scale`."""
+    """Return D^-1 J D with D = diag(scale): a Jacobian in units of `scale`, shape (n, n)."""
     if np.all(scale == scale.flat[0] if scale.size else True):
         return matrix
     if sp.issparse(matrix):

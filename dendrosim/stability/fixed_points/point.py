@@ -1,0 +1,159 @@
+"""A fixed point of a flow: the state, its spectrum, and how it was found."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from dendrosim.arrays import Array, Complex
+from dendrosim.stability.fixed_points.linear_solver import factorise
+from dendrosim.stability.fixed_points.scaling import rescale_jacobian
+from dendrosim.stability.spectrum.spectrum import Spectrum, Verdict, spectrum
+from dendrosim.stability.vector_field.flow import Flow
+
+SAME_POINT = 1e-6
+"""Relative distance, and relative difference of eigenvalues, up to which two points are the same.
+
+Points are converged to 1e-10 by default; the margin is for ill-conditioned Jacobians and loose tolerances.
+"""
+
+
+@dataclass(frozen=True, eq=False)
+class FixedPoint:
+    """A point where dx/dt is zero, or the best point that a search reached.
+
+    Attributes
+    ----------
+    flow : Flow
+        The flow that was analysed.
+    x : array, shape (n,)
+        The state, in SI units, in the order of `flow.labels`.
+    scale : array, shape (n,)
+        Typical size of each state, in SI units.
+    converged : bool
+        Whether dx/dt is zero to the tolerance of the search.
+    residual : float
+        Largest |dx/dt|, in SI units per second.
+    relative_residual : float
+        Largest |dx_i/dt| relative to sum_j |J_ij| (|x_j| + scale_j), the size of the terms that cancel in it. Sums
+        below a millionth of the largest (in units of the scale) count as a millionth of it.
+    iterations : int
+        Number of Newton steps from the start that led here.
+    stuck : str
+        Label of the state with the largest relative residual.
+    failures : tuple of str
+        One sentence for each start that led to no new fixed point.
+    others : tuple of FixedPoint
+        Further fixed points, by ascending spectral abscissa.
+    """
+
+    flow: Flow
+    x: Array
+    scale: Array
+    converged: bool
+    residual: float
+    relative_residual: float
+    iterations: int
+    stuck: str
+    failures: tuple[str, ...] = ()
+    others: tuple["FixedPoint", ...] = ()
+
+    @cached_property
+    def state(self) -> Mapping[str, Any]:
+        """The states by name, in SI units, as `flow.unpack` returns them."""
+        return dict(self.flow.unpack(self.x))
+
+    @cached_property
+    def spectrum(self) -> Spectrum:
+        """The spectrum of the Jacobian at the point, computed at first use."""
+        return spectrum(self.flow.jacobian(self.x), self.flow.symmetries(self.x))
+
+    @property
+    def eigenvalues(self) -> Complex:
+        """Eigenvalues in 1/s, shape (m,), by descending real part; see `Spectrum`."""
+        return self.spectrum.eigenvalues
+
+    @property
+    def verdict(self) -> Verdict:
+        """`stable`, `unstable` or `marginal`; zero modes of symmetries do not count."""
+        return self.spectrum.verdict
+
+    @property
+    def stable(self) -> bool:
+        """Whether the point is converged and attracts nearby states, up to movement along symmetries."""
+        return self.converged and self.verdict == "stable"
+
+    @property
+    def time_constants(self) -> Array:
+        """-1/Re of each eigenvalue in s, shape (m,); see `Spectrum`."""
+        return self.spectrum.time_constants
+
+    @property
+    def mixed_scale(self) -> Array | None:
+        """The unit of each state in a norm over all states: `scale` if their SI units differ, else None."""
+        return None if len(set(self.flow.units)) < 2 else self.scale
+
+    @cached_property
+    def condition(self) -> float:
+        """Condition number of the Jacobian in units of `scale`, in the 1-norm, estimated from its LU factors.
+
+        Values of 1e16 and more are normal if fixed points form a family.
+        """
+        return factorise(rescale_jacobian(self.flow.jacobian(self.x), self.scale)).condition
+
+    @cached_property
+    def kinks(self) -> list[str]:
+        """Labels of variables exactly at a corner of their equation: the eigenvalues are those of one side."""
+        return list(self.flow.kinks(self.x))
+
+    @cached_property
+    def message(self) -> str:
+        """The outcome of the search in one sentence."""
+        if not self.converged:
+            return (
+                f"no fixed point found: the residual is {self.residual:.3g} per second"
+                f" after {self.iterations} iterations, stuck at {self.stuck}"
+            )
+        parts = [f"{self.verdict} fixed point with residual {self.residual:.2g}"]
+        parts[0] += f" after {count_noun(self.iterations, 'iteration')}"
+        if self.spectrum.symmetry_zeros:
+            parts.append(
+                f"{count_noun(self.spectrum.symmetry_zeros, 'zero mode')} of symmetries ignored"
+            )
+        if self.spectrum.further_zeros:
+            parts.append(count_noun(self.spectrum.further_zeros, "further zero eigenvalue"))
+        if self.kinks:
+            parts.append("on a corner of " + ", ".join(self.kinks))
+        if self.others:
+            parts.append(count_noun(len(self.others), "further point") + " found")
+        if self.failures:
+            parts.append(count_noun(len(self.failures), "start") + " failed")
+        return "; ".join(parts)
+
+
+def same_point(one: FixedPoint, two: FixedPoint) -> bool:
+    """Return whether two fixed points are the same, or are on one orbit of a continuous symmetry.
+
+    Points on one orbit have the same eigenvalues and, if the symmetry preserves lengths, the same norm.
+    """
+    apart = np.abs(one.x - two.x) / (np.abs(one.x) + one.scale)
+    if np.max(apart, initial=0.0) <= SAME_POINT:
+        return True
+    bases = [point.flow.symmetries(point.x) for point in (one, two)]
+    if not bases[0].shape[1] or bases[0].shape != bases[1].shape:
+        return False
+    lengths = [float(np.linalg.norm(point.x)) for point in (one, two)]
+    across = [float(np.linalg.norm(b.T @ p.x)) for b, p in zip(bases, (one, two), strict=True)]
+    keeps = max(across) <= SAME_POINT * max(lengths)
+    if keeps and abs(lengths[0] - lengths[1]) > SAME_POINT * max(lengths):
+        return False
+    first, second = one.spectrum.eigenvalues, two.spectrum.eigenvalues
+    size = float(np.max(np.abs(first), initial=0.0))
+    return bool(np.allclose(first, second, rtol=0.0, atol=SAME_POINT * size))
+
+
+def count_noun(number: int, noun: str) -> str:
+    """Return a number and a noun in the singular or plural."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
