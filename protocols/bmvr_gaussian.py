@@ -16,7 +16,7 @@ say: interneuron synapses slower than a critical `tau_ratio` make the optimum un
 initial weights may not reach it. `start = optimum` begins beside it and tests its stability alone.
 """
 
-from typing import Annotated, Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -28,198 +28,136 @@ PER_TRIAL = 8  # time steps of an online presentation: 3 to settle, 5 to learn
 ANNEAL = 5000  # presentations after which the online learning rate has halved
 
 
-def protocol(
-    *,
-    inputs: int = 10,
-    outputs: int | None = None,
-    hidden: int | None = None,
-    canonical: tuple[float, ...] = (0.9, 0.7, 0.5),
-    samples: int = 200,
-    mode: Literal["batch", "online"] = "batch",
-    coloured: bool = False,
-    start: Literal["random", "optimum"] = "random",
-    perturbation: float = 0.01,
-    duration: Annotated[ds.Quantity | None, "s"] = None,
-    presentations: int = 80_000,
-    dt: ds.Quantity = "2 ms",
-    data_seed: int = 0,
-    **circuit: ds.parameters_of(
-        "bmvr", without=("inputs", "outputs", "hidden", "transfer", "tau_mean")
-    ),
-) -> ds.Protocol:
-    """Return the protocol.
+class Parameters(ds.Parameters):
+    inputs: int = ds.parameter(10, "dimension of x", least=1)
+    outputs: int | None = ds.parameter(None, "dimension of y (default: that of canonical)", least=1)
+    hidden: int | None = ds.parameter(
+        None, "number k of pyramidal cells (default: 2, but not more than canonical has)", least=1
+    )
+    canonical: tuple[float, ...] = ds.parameter(
+        (0.9, 0.7, 0.5), "singular values of Cxx^(-1/2) Cxy that are not 0", above=0, most=1
+    )
+    samples: int = ds.parameter(200, "size of the data set, at least inputs + outputs")
+    mode: Literal["batch", "online"] = ds.parameter("batch", "all samples at once, or one by one")
+    coloured: bool = ds.parameter(False, "whether Cxx has condition number 4 in place of 1")
+    start: Literal["random", "optimum"] = ds.parameter("random", "initial weights")
+    perturbation: float = ds.parameter(0.01, "their standard deviation about the optimum")
+    duration: ds.Quantity | None = ds.parameter(
+        None, "simulated time of a batch (default: for an excess of 1e-6)", unit="s", above=0
+    )
+    presentations: int = ds.parameter(80_000, "samples shown in online mode", least=1)
+    dt: ds.Quantity = ds.parameter("2 ms", "time step", above=0)
+    data_seed: int = ds.parameter(0, "seed of the data, apart from the run's own seed", least=0)
+    circuit = ds.parameters_of("bmvr", without=("transfer", "tau_mean"))
 
-    Parameters
-    ----------
-    inputs
-        Dimension of x.
-    outputs
-        Dimension of y (default: the length of `canonical`).
-    hidden
-        Number k of pyramidal cells (default: 2, or fewer if `canonical` is shorter).
-    canonical
-        Singular values of Cxx^(-1/2) Cxy, each in (0, 1]; the rest are 0.
-    samples
-        Size of the data set, at least inputs + outputs.
-    mode
-        `batch`: the whole set side by side; `online`: sample by sample.
-    coloured
-        Whether Cxx has condition number 4 in place of 1.
-    start
-        `optimum`: initial weights at the optimum plus noise of standard deviation `perturbation`.
-    perturbation
-        See `start`.
-    duration
-        Simulated time in batch mode (default: what the slowest mode needs for 1e-6).
-    presentations
-        Samples shown in online mode.
-    dt
-        Time step.
-    data_seed
-        Seed of the data; the run's own seed draws initial weights and the order of samples.
-    """
-    ds.positive(dt=dt, presentations=presentations, eta=circuit["eta"])
-    ds.not_negative(data_seed=data_seed)
-    outputs = len(canonical) if outputs is None else outputs
-    hidden = min(2, len(canonical)) if hidden is None else hidden
-    rng = np.random.default_rng(data_seed)
-    x, y = ds.tasks.canonical_gaussian(inputs, outputs, canonical, samples, rng, coloured=coloured)
-    if hidden > np.count_nonzero(canonical):
+
+def protocol(p: Parameters) -> ds.Protocol:
+    """Return the protocol."""
+    outputs, hidden = p.outputs or len(p.canonical), p.hidden or min(2, len(p.canonical))
+    step, rng = float(p.dt.value), np.random.default_rng(p.data_seed)
+    x, y = ds.tasks.canonical_gaussian(
+        p.inputs, outputs, p.canonical, p.samples, rng, coloured=p.coloured
+    )
+    if hidden > len(p.canonical):
         raise ParameterError(
-            f"hidden is {hidden}, but Cxy has rank {np.count_nonzero(canonical)}: beyond it W1 Cxx W1^T = I "
+            f"hidden is {hidden}, but Cxy has rank {len(p.canonical)}: beyond it W1 Cxx W1^T = I "
             "has no solution at the optimum; lengthen canonical or lower hidden"
         )
-    built = ds.load_circuit("bmvr", inputs=inputs, outputs=outputs, hidden=hidden, **circuit)
-    if start == "optimum":
-        built = _at_optimum(built, regression.covariances(x, y), perturbation, rng)
-    if mode == "online" and duration is not None:
-        raise ParameterError("duration is for mode = batch; online takes a number of presentations")
-    if mode == "online":
-        block, keep = _online(built, x, presentations, dt)
-        batch = 1
+    circuit = ds.load_circuit("bmvr", inputs=p.inputs, outputs=outputs, hidden=hidden, **p.circuit)
+    cov = regression.covariances(x, y)
+    if p.start == "optimum":
+        circuit = _at_optimum(circuit, cov, p.perturbation, rng)
+    if p.mode == "online":
+        block, every = _online(p, x), max(1, p.presentations // 500) * PER_TRIAL
     else:
-        rate = _rate(x, y, hidden, built, dt)
-        if duration is None:
-            steps = max(1, round(_duration(rate, built) / float(dt.value)))
-            duration = f"{steps * float(dt.value)!r} s"
-        else:
-            ds.positive(duration=duration)
-            steps = max(1, round(float(duration.value) / float(dt.value)))
+        seconds = float(p.duration.value) if p.duration else _duration(p, cov, hidden)
+        steps = max(1, round(seconds / step))
+        duration = p.duration or f"{steps * step!r} s"
         block = ds.Block("train", (ds.Phase("learn", duration, gates={"learn": 1.0}),))
-        keep = f"{max(1, steps // 500) * float(dt.value)!r} s"
-        batch = samples
-    weights = ("w1", "b", "q", "r") if circuit["decoupled"] else ("w1", "b", "q")
+        every = max(1, steps // 500)
+    weights = tuple(m.name for m in circuit.matrices)
     return ds.Protocol(
-        built,
+        circuit,
         (block,),
-        dt=dt,
+        dt=p.dt,
         signals={"input.x": ds.Samples("x"), "target.y": ds.Samples("y")},
         data={"x": x.T, "y": y.T},
-        recordings=(ds.Recording(weights, every=keep),),
-        batch=batch,
-        batch_fixed=mode == "batch",
+        recordings=(ds.Recording(weights, every=f"{every * step!r} s"),),
+        batch=1 if p.mode == "online" else p.samples,
+        batch_fixed=p.mode == "batch",
     )
 
 
-def _online(built, x, presentations, dt):
-    step = float(dt.value)
-    # the rate per presentation stays below what the largest |x|^2 allows
+def _online(p: Parameters, x: np.ndarray) -> ds.Block:
+    if p.duration is not None:
+        raise ParameterError("duration is for mode = batch; online takes a number of presentations")
+    step = p.dt.value
+    # The rate per presentation stays below what the largest |x|^2 allows.
     amplitude = min(1.0, 7.0 / float(np.mean(np.sum(x**2, axis=0))))
     decay = f"{ANNEAL * PER_TRIAL * step!r} s"
     phases = (
         ds.Phase("settle", f"{3 * step!r} s", gates={"learn": 0.0}),
         ds.Phase("learn", f"{5 * step!r} s", gates={"learn": ds.Hyperbolic(amplitude, decay)}),
     )
-    keep = f"{max(1, presentations // 500) * PER_TRIAL * step!r} s"
-    return ds.Block("train", phases, trials=presentations, order="shuffled"), keep
+    return ds.Block("train", phases, trials=p.presentations, order="shuffled")
 
 
-def _number(circuit, name):
-    return float(circuit.parameters[name].value)
-
-
-def _rate(x, y, hidden, built, dt):
-    """Slowest decay rate at the optimum, in units of eta, with the compartments' lag taken off."""
-    modes = bmvr_flow.flow_modes(
-        regression.covariances(x, y),
-        hidden,
-        rho=_number(built, "rho"),
-        tau_ratio=_number(built, "tau_ratio"),
-        decoupled=any(m.name == "r" for m in built.matrices),
-    ).eigenvalues
-    lag = sum(_number(built, f"tau_{c}") for c in ("basal", "soma", "interneuron")) + float(
-        dt.value
-    )
-    return float(np.min(-modes.real - modes.imag**2 * _number(built, "eta") * lag / 2))
-
-
-def _duration(rate, built):
-    """Twenty e-folds of the slowest mode: up to 18 were seen from random weights to 1e-6."""
-    eta = _number(built, "eta")
+def _duration(p: Parameters, cov: regression.Covariances, hidden: int) -> float:
+    """Return twenty e-folds of the slowest mode: up to 18 were seen from random weights to 1e-6."""
+    rates = {name: p.circuit[name] for name in ("rho", "tau_ratio", "decoupled")}
+    modes, eta = bmvr_flow.flow_modes(cov, hidden, **rates).eigenvalues, p.circuit["eta"].value
+    # The lag of the compartments slows oscillating modes down.
+    lag = sum(p.circuit[f"tau_{c}"].value for c in ("basal", "soma", "interneuron")) + p.dt.value
+    rate = float(np.min(-modes.real - modes.imag**2 * eta * lag / 2))
     return min(20.0 / rate, 2000.0) / eta if rate > 0 else 400.0 / eta
 
 
-def _at_optimum(built, covariances, perturbation, rng):
-    k = built.population("pyramidal").size
-    w1, b, q = regression.optimal_weights(covariances, k)
+def _at_optimum(
+    circuit: ds.Circuit, cov: regression.Covariances, perturbation: float, rng: np.random.Generator
+) -> ds.Circuit:
+    w1, b, q = regression.optimal_weights(cov, circuit.population("pyramidal").size)
     given = {"w1": w1, "b": b, "q": q, "r": q.T}
-    matrices = tuple(
+    matrices = [
         m.replace(initial=given[m.name] + perturbation * rng.normal(size=given[m.name].shape))
-        for m in built.matrices
-    )
-    return built.replace(matrices=matrices)
+        for m in circuit.matrices
+    ]
+    return circuit.replace(matrices=matrices)
 
 
 def measure(result: ds.Result) -> ds.Measurement:
     """Compare what was learned with the closed-form optimum."""
     protocol = result.protocol
-    x, y = protocol.data["x"].T, protocol.data["y"].T
-    cov = regression.covariances(x, y)
+    cov = regression.covariances(protocol.data["x"].T, protocol.data["y"].T)
     w1, b, q = (result.final[n].values for n in ("w1", "b", "q"))
-    k = len(q)
-    loss, optimum = regression.loss(cov, w1, b), regression.optimal_loss(cov, k)
+    k, rho = len(q), protocol.circuit.parameters["rho"].value
+    optimum, expected = regression.optimal_loss(cov, k), regression.canonical_spectrum(cov)[:k]
     excess = regression.relative_excess(cov, w1, b)
     whitening, gain = regression.whitening_error(cov, w1), regression.gain_error(cov, q)
-    exact = protocol.batch_fixed
-    converged = excess <= 1e-6 and whitening <= 1e-4 and gain <= 1e-4 if exact else excess <= 0.02
-    gains = np.sort(np.linalg.eigvalsh(q @ q.T))[::-1]
-    expected = regression.canonical_spectrum(cov)[:k]
+    critical = bmvr_flow.critical_tau_ratio(regression.canonical_values(cov), k, rho=rho)
+    close = excess <= 1e-6 and whitening <= 1e-4 and gain <= 1e-4
     metrics = {
         "relative_excess": excess,
         "whitening_error": whitening,
         "gain_error": gain,
-        "converged": bool(converged),
-        "loss": loss,
+        "converged": bool(close if protocol.batch_fixed else excess <= 0.02),
+        "loss": regression.loss(cov, w1, b),
         "optimum": optimum,
-        "gains": gains,
+        "gains": np.sort(np.linalg.eigvalsh(q @ q.T))[::-1],
         "expected_gains": expected,
-        "critical_tau_ratio": bmvr_flow.critical_tau_ratio(
-            regression.canonical_values(cov), k, rho=_number(protocol.circuit, "rho")
-        ),
+        "critical_tau_ratio": critical,
     }
-    references = {
-        "relative_excess": 0.0,
-        "whitening_error": 0.0,
-        "gain_error": 0.0,
-        "loss": optimum,
-        "gains": expected,
-    }
+    zero = dict.fromkeys(("relative_excess", "whitening_error", "gain_error"), 0.0)
 
-    def approach():
-        times = result["w1"].time.values
-        excess_now = [
-            max(regression.relative_excess(cov, *pair), 1e-16)
-            for pair in zip(result["w1"].values, result["b"].values, strict=True)
-        ]
-        white = [regression.whitening_error(cov, w) for w in result["w1"].values]
-        gain_now = [regression.gain_error(cov, m) for m in result["q"].values]
+    def approach() -> Any:
+        w1, b, q = (result[n].values for n in ("w1", "b", "q"))
+        excess = [regression.relative_excess(cov, *pair) for pair in zip(w1, b, strict=True)]
         curves = {
-            "loss above optimum (relative)": excess_now,
-            "|W1 Cxx W1$^T$ - I|": white,
-            "error of gains": gain_now,
+            "loss above optimum (relative)": np.maximum(excess, 1e-16),
+            "|W1 Cxx W1$^T$ - I|": [regression.whitening_error(cov, w) for w in w1],
+            "error of gains": [regression.gain_error(cov, m) for m in q],
         }
         return ds.plot.curve(
-            times,
+            result["w1"].time.values,
             curves,
             ylabel="distance from the optimum",
             title="BMVR approaches the optimum",
@@ -231,4 +169,4 @@ def measure(result: ds.Result) -> ds.Measurement:
         "weights_w1": lambda: ds.plot.weight_traces(result, "w1").figure,
         "matrix_q": lambda: ds.plot.weights(result, "q").figure,
     }
-    return ds.Measurement(metrics, figures, references=references)
+    return ds.Measurement(metrics, figures, references={**zero, "loss": optimum, "gains": expected})
