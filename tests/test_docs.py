@@ -16,7 +16,7 @@ def mine(tmp_path, monkeypatch):
     found = re.findall(r"```python title=(\S+)\n(.*?)```", GUIDE.read_text("utf-8"), re.DOTALL)
     assert [name for name, _ in found] == [
         "models/leaky_pair.py", "protocols/pulse_response.py",
-        "models/relay.py", "protocols/relay_noise.py",
+        "models/relay.py", "protocols/relay_noise.py", "models/plain_cells.py",
     ]  # fmt: skip
     for name, text in found:
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -52,3 +52,12 @@ def test_the_guides_senders_fire_as_integrate_and_fire_cells_do(mine):
     adapting = ds.run(ds.load_protocol("relay_noise"), backend="numpy")
     assert np.all(np.asarray(adapting.metrics["rate"])[1:] < rate[1:])
     assert len(result.spikes["sender"].unit) == round(rate.sum() * 2)
+
+
+@pytest.mark.usefixtures("mine")
+def test_the_guides_plain_function_is_a_model_as_well():
+    circuit = ds.load_circuit("plain_cells", cells=2, tau="5 ms")
+    assert circuit.population("cell").size == 2
+    assert circuit.parameters["tau"] == ds.quantity("5 ms")
+    with pytest.raises(ds.errors.ParameterError, match="tau is 0 s; it must be positive"):
+        ds.load_circuit("plain_cells", tau="0 s")

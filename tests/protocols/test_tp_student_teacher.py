@@ -349,7 +349,7 @@ def test_a_settling_time_below_the_slowest_mode_is_warned_of():
         (
             {"model": "single", "sizes": (3, 0, 3)},
             ParameterError,
-            r"\[3, 0, 3\]; each must be positive",
+            r"\[3, 0, 3\]; each must be at least 1",
         ),
         ({"dt": "20 ms"}, ParameterError, "dt is 20 ms, longer than tau = 10 ms"),
         ({"damping": -0.1}, ParameterError, "damping"),
