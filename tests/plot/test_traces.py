@@ -1,65 +1,19 @@
-"""Figures show the data they are given, with units on their axes, and leave no global state."""
+"""Figures of results show the data they are given, with units on their axes."""
 
-import subprocess
-import sys
 import warnings
 
-import matplotlib as mpl
 import numpy as np
 import pytest
 import result_examples as examples
+from drawing import drawn, legend_texts
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 
 from dendrosim import plot
-from dendrosim.errors import ParameterError, ShapeError, StorageError, UnknownNameError
-from dendrosim.plot.style import POINTS, si_label, thin
+from dendrosim.errors import ParameterError, UnknownNameError
+from dendrosim.plot.style import POINTS, thin
 from dendrosim.results.result import Result
 from dendrosim.results.result_data import Trace
-
-
-def legend_texts(ax):
-    return [t.get_text() for legend in ax.findobj(Legend) for t in legend.get_texts()]
-
-
-def drawn(ax):
-    """Return the figure after drawing it, which fails on anything that cannot be laid out."""
-    figure = ax.figure
-    figure.canvas.draw()
-    return figure
-
-
-# -- labels ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("units", "values", "factor", "label"),
-    [
-        ("s", [0.0, 0.2], 1e3, "x (ms)"),
-        ("s", [0.0, 5e-4], 1e6, "x (µs)"),
-        ("s", [0.0, 1.0], 1.0, "x (s)"),
-        ("s", [0.0, 5e4], 1.0, "x (s)"),
-        ("V", [-0.07, 0.0], 1e3, "x (mV)"),
-        ("A", [2e-10], 1e12, "x (pA)"),
-        ("ohm", [2e7], 1e-6, "x (MΩ)"),
-        ("Hz", [40.0], 1.0, "x (Hz)"),
-        ("V", [0.0], 1.0, "x (V)"),
-        ("V", [np.nan, 0.02], 1e3, "x (mV)"),
-        ("V", [], 1.0, "x (V)"),
-        ("1", [1e-6], 1.0, "x"),
-    ],
-)
-def test_units_read_well(units, values, factor, label):
-    assert si_label("x", units, values) == (pytest.approx(factor), label)
-
-
-def test_products_of_units_keep_the_scale_of_the_data():
-    factor, label = si_label("g", "m^-2 S", [1e-6])
-    assert factor == 1.0
-    assert "S" in label
-
-
-# -- traces ---------------------------------------------------------------------------------------
 
 
 def test_traces_have_a_panel_per_variable_with_units():
@@ -143,9 +97,6 @@ def test_long_lines_are_thinned_to_their_extremes():
     np.testing.assert_array_equal(few_y, y[few_x.astype(int)])
 
 
-# -- weights --------------------------------------------------------------------------------------
-
-
 def test_weights_image_is_the_matrix_centred_at_zero():
     result = examples.result(units=3, inputs=4)
     ax = plot.weights(result, "w")
@@ -205,71 +156,6 @@ def test_plasticity_is_the_slope_of_the_weights():
         plot.plasticity(result, "z")
 
 
-# -- curves and images ----------------------------------------------------------------------------
-
-
-def test_curve_shows_the_optimum_as_a_dashed_line():
-    x = np.arange(50.0)
-    ax = plot.curve(
-        x, {"local": 1 + np.exp(-x), "backprop": 1 + np.exp(-2 * x)}, 1.0, ylabel="loss"
-    )
-    assert legend_texts(ax) == ["local", "backprop", "optimum"]
-    reference = ax.lines[-1]
-    assert set(reference.get_ydata()) == {1.0}
-    assert reference.is_dashed()
-    assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_yscale()) == ("time (s)", "loss", "linear")
-    drawn(ax)
-
-
-def test_curve_is_logarithmic_where_that_shows_more():
-    x = np.arange(50.0)
-    assert plot.curve(x, np.exp(-x)).get_yscale() == "log"
-    assert plot.curve(x, np.exp(-x) - 0.5).get_yscale() == "linear"
-    assert plot.curve(x, np.exp(-x), log=False).get_yscale() == "linear"
-    assert plot.curve(x, np.full(50, np.nan)).get_yscale() == "linear"
-
-
-def test_receptive_fields_are_rows_of_the_matrix():
-    matrix = np.random.default_rng(0).normal(size=(6, 64)).astype(np.float32)
-    ax = plot.receptive_fields(matrix, columns=3)
-    picture = ax.images[0].get_array()
-    np.testing.assert_array_equal(picture[:8, :8], matrix[0].reshape(8, 8))
-    np.testing.assert_array_equal(picture[9:17, 18:26], matrix[5].reshape(8, 8))
-    low, high = ax.images[0].get_clim()
-    assert low == -high
-    drawn(ax)
-
-
-def test_receptive_fields_take_a_labelled_matrix():
-    result = examples.result(units=5, inputs=6)
-    ax = plot.receptive_fields(result.final["w"], shape=(2, 3))
-    assert ax.images[0].colorbar.ax.get_ylabel() == "weight w (V)"
-
-
-def test_images_are_the_samples_with_wrong_labels_marked():
-    samples = np.random.default_rng(0).uniform(size=(5, 6))
-    ax = plot.images(
-        samples, labels=[1, 2, 3, 4, 5], truth=[1, 2, 9, 4, 5], shape=(2, 3), columns=5
-    )
-    picture = ax.images[0].get_array()
-    np.testing.assert_array_equal(picture[:2, :3], samples[0].reshape(2, 3))
-    np.testing.assert_array_equal(picture[:2, -3:], samples[4].reshape(2, 3))
-    texts = [t.get_text() for t in ax.texts]
-    assert texts == ["1", "2", "3 (9)", "4", "5"]
-    assert ax.texts[2].get_color() != ax.texts[1].get_color()
-    drawn(ax)
-
-
-def test_images_of_another_shape_are_refused():
-    with pytest.raises(ShapeError, match="8 x 8 = 64 pixels"):
-        plot.images(np.zeros((3, 63)))
-    with pytest.raises(ShapeError, match="2 labels for 3 images"):
-        plot.images(np.zeros((3, 64)), labels=[1, 2])
-
-
-# -- whole results --------------------------------------------------------------------------------
-
-
 def diverged():
     result = examples.result()
     for trace in result.traces.values():
@@ -322,45 +208,3 @@ def test_overview_draws_every_result(kind):
 def test_overview_names_its_figures_after_what_they_show():
     names = set(plot.overview(examples.result()))
     assert names == {"traces_soma", "weights_w", "weight_traces_w", "plasticity_w"}
-
-
-# -- files ----------------------------------------------------------------------------------------
-
-
-def test_save_writes_png_and_svg(tmp_path):
-    panels = plot.traces(examples.result())
-    for k, what in enumerate((panels, panels[0], panels[0].figure)):
-        paths = plot.save(what, tmp_path / f"run.v{k}")
-        assert paths == [tmp_path / f"run.v{k}.png", tmp_path / f"run.v{k}.svg"]
-        assert paths[0].read_bytes().startswith(b"\x89PNG")
-        assert b"<svg" in paths[1].read_bytes()
-    assert len(list(tmp_path.iterdir())) == 6
-
-
-def test_saved_figures_are_reproducible(tmp_path):
-    for name in "ab":
-        plot.save(plot.weights(examples.result(), "w"), tmp_path / name)
-    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
-
-
-def test_save_fails_by_name(tmp_path):
-    ax = plot.curve([0, 1], [1, 2])
-    with pytest.raises(StorageError, match="there is no folder"):
-        plot.save(ax, tmp_path / "nowhere" / "figure")
-
-
-def test_settings_of_matplotlib_stay_as_they_were():
-    before = {name: value for name, value in mpl.rcParams.items() if name != "backend"}
-    plot.traces(examples.result())
-    assert {name: mpl.rcParams[name] for name in before} == before
-
-
-def test_drawing_leaves_pyplot_alone():
-    code = (
-        "import sys; from dendrosim import plot;"
-        "assert 'matplotlib' not in sys.modules;"
-        "plot.curve([0, 1], [1, 2]);"
-        "assert 'matplotlib' in sys.modules;"
-        "assert 'matplotlib.pyplot' not in sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
