@@ -24,117 +24,99 @@ default lies inside.
 At 25 Hz one linear run in twenty diverged, hence 12.5 Hz there.
 """
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import numpy as np
 
 import dendrosim as ds
 from dendrosim.analysis import regression
+from dendrosim.equations.transfer.numeric import numeric_transfer
 from dendrosim.errors import ParameterError
 
 SETTLE, LEARN, CYCLE = "12 ms", "4 ms", 0.016
 SNAPSHOTS = 60  # of the weights, for the learning curve
 
+# What a parameter is where it is not given: for linear cells and for others.
+DEFAULTS = {
+    "hidden": (9, 64),
+    "eta": ("12.5 Hz", "50 Hz"),
+    "rho": (1.0, 0.07),
+    "tau_ratio": (1.0, 6.0),
+    "backprop_eta": ("12.5 Hz", "25 Hz"),
+    "presentations": (3000, 5000),
+    "anneal": (500.0, None),
+}
 
-def protocol(
-    *,
-    transfer: Literal["linear", "relu", "mean_subtracted_relu", "tanh"] = "linear",
-    hidden: int | None = None,
-    eta: Annotated[ds.Quantity | None, "Hz"] = None,
-    rho: float | None = None,
-    tau_ratio: float | None = None,
-    tau_mean: ds.Quantity = "0.4 s",
-    backprop_eta: Annotated[ds.Quantity | None, "Hz"] = None,
-    presentations: int | None = None,
-    anneal: float | None = None,
-    split: int = 0,
-    dt: ds.Quantity = "1 ms",
-    **circuit: ds.parameters_of(
-        "bmvr",
-        without=("inputs", "outputs", "hidden", "transfer", "eta", "rho", "tau_ratio", "tau_mean"),
-    ),
-) -> ds.Protocol:
-    """Return the protocol.
 
-    Parameters
-    ----------
-    transfer
-        Somatic rate against basal voltage.
-    hidden
-        Number k of pyramidal cells (default: 9 if linear, the rank of the labels, else 64).
-    eta
-        Learning rate of w1 (default: 12.5 Hz if linear, else 50 Hz).
-    rho
-        Learning rate of b over that of w1 (default: 1 if linear, else 0.07).
-    tau_ratio
-        Learning rate of w1 over that of q (default: 1 if linear, else 6).
-    backprop_eta
-        Learning rate of back-propagation (default: 12.5 Hz if linear, else 25 Hz).
-    presentations
-        Mini-batches shown (default: 3000 if linear, else 5000).
-    anneal
-        Presentations after which learning rates have halved (default: 500 if linear, else never).
-    split
-        Seed of the division into training and test digits.
-    dt
-        Time step.
-    """
-    ds.positive(dt=dt, presentations=1 if presentations is None else presentations)
-    ds.positive(anneal=1.0 if anneal is None else anneal)
-    ds.not_negative(split=split)
-    linear = transfer == "linear"
-    presentations = (3000 if linear else 5000) if presentations is None else presentations
-    hidden = (9 if linear else 64) if hidden is None else hidden
-    if linear and hidden > 9:
+class Parameters(ds.Parameters):
+    transfer: Literal["linear", "relu", "mean_subtracted_relu", "tanh"] = ds.parameter(
+        "linear", "somatic rate against basal voltage"
+    )
+    hidden: int | None = ds.parameter(None, "number k of pyramidal cells (9 if linear, else 64)")
+    eta: ds.Quantity | None = ds.parameter(None, "rate of w1 (12.5 Hz or 50 Hz)", unit="Hz")
+    rho: float | None = ds.parameter(None, "rate of b over that of w1 (1 if linear, else 0.07)")
+    tau_ratio: float | None = ds.parameter(None, "rate of w1 over that of q (1 if linear, else 6)")
+    tau_mean: ds.Quantity = ds.parameter("0.4 s")
+    backprop_eta: ds.Quantity | None = ds.parameter(
+        None, "rate of back-propagation (12.5 Hz if linear, else 25 Hz)", unit="Hz"
+    )
+    presentations: int | None = ds.parameter(None, "mini-batches shown (3000 or 5000)", least=1)
+    anneal: float | None = ds.parameter(
+        None, "presentations until rates halve (500, never)", above=0
+    )
+    split: int = ds.parameter(0, "seed of the division into training and test digits", least=0)
+    dt: ds.Quantity = ds.parameter("1 ms", "time step", above=0)
+    circuit = ds.parameters_of("bmvr", without=("inputs", "outputs"))
+
+
+def protocol(p: Parameters) -> ds.Protocol:
+    """Return the protocol."""
+    linear = p.transfer == "linear"
+    own = {n: getattr(p, n) for n in DEFAULTS}
+    own = {n: DEFAULTS[n][not linear] if v is None else v for n, v in own.items()}
+    if linear and own["hidden"] > 9:
         raise ParameterError(
-            f"hidden is {hidden}, but centred labels of ten classes have rank 9, beyond which the linear "
+            f"hidden is {own['hidden']}, but centred labels of ten classes have rank 9, beyond which the linear "
             "circuit has no stable optimum; take at most 9, or another transfer"
         )
-    train, test = (
-        ds.tasks.load_digits("train", seed=split),
-        ds.tasks.load_digits("test", seed=split),
-    )
+    train, test = (ds.tasks.load_digits(part, seed=p.split) for part in ("train", "test"))
     x, x_test = _pixels(train.images, test.images, constant=not linear)
-    y = _targets(train.labels)
-    built = _circuits(
-        linear, transfer, hidden, x.shape[1], eta, rho, tau_ratio, tau_mean, backprop_eta, circuit
-    )
-    rate = {"bmvr_learn": 1.0, "backprop_learn": 1.0}
-    anneal = (500.0 if linear else None) if anneal is None else anneal
-    if anneal is not None:
-        course = ds.Hyperbolic(1.0, f"{anneal * CYCLE!r} s")
-        rate = dict.fromkeys(rate, course)
-    off = dict.fromkeys(rate, 0.0)
+    rate: Any = 1.0
+    if own["anneal"] is not None:
+        rate = ds.Hyperbolic(1.0, f"{own['anneal'] * CYCLE!r} s")
+    on, off = ({"bmvr_learn": r, "backprop_learn": r} for r in (rate, 0.0))
     shown = {"bmvr_input.x": ds.Samples("x_test"), "backprop_layer0.h": ds.Samples("x_test")}
     silent = {"bmvr_target.y": 0.0, "backprop_layer2.target": 0.0}
-    cycle = (ds.Phase("settle", SETTLE, gates=off), ds.Phase("learn", LEARN, gates=rate))
+    cycle = (ds.Phase("settle", SETTLE, gates=off), ds.Phase("learn", LEARN, gates=on))
     recall = ds.Phase("recall", "16 ms", gates=off, signals={**shown, **silent})
-    compartments = ("basal", "apical", "plateau")
+    weights = ("bmvr_w1", "bmvr_b", *(("bmvr_m",) if _centred(p.transfer) else ()), "backprop_w*")
+    compartments = [f"bmvr_pyramidal.{c}" for c in ("basal", "apical", "plateau")]
     return ds.Protocol(
-        built,
+        _circuits(p, own, x.shape[1]),
         (
-            ds.Block("train", cycle, trials=presentations, order="shuffled"),
+            ds.Block("train", cycle, trials=own["presentations"], order="shuffled"),
             ds.Block("watch", (cycle[0].replace(name="watch"),), trials=8),
             ds.Block("test", (recall,), trials="pass"),
         ),
-        dt=dt,
+        dt=p.dt,
         signals={
             "bmvr_input.x": ds.Samples("x"),
             "bmvr_target.y": ds.Samples("y"),
             "backprop_layer0.h": ds.Samples("x"),
             "backprop_layer2.target": ds.Samples("y"),
         },
-        data={"x": x, "y": y, "x_test": x_test},
+        data={"x": x, "y": _targets(train.labels), "x_test": x_test},
         recordings=(
             ds.Recording(
-                ("bmvr_w1", "bmvr_b", *(("bmvr_m",) if _centred(transfer) else ()), "backprop_w*"),
-                every=f"{max(1, presentations // SNAPSHOTS) * CYCLE!r} s",
+                weights,
+                every=f"{max(1, own['presentations'] // SNAPSHOTS) * CYCLE!r} s",
                 phases="train/*",
             ),
             ds.Recording(
-                (*(f"bmvr_pyramidal.{c}" for c in compartments), "bmvr_interneuron.n"),
+                (*compartments, "bmvr_interneuron.n"),
                 every="1 ms",
-                units=tuple(range(min(3, hidden))),
+                units=tuple(range(min(3, own["hidden"]))),
                 samples=(0,),
                 phases="watch/*",
             ),
@@ -147,28 +129,23 @@ def protocol(
     )
 
 
-def _circuits(
-    linear, transfer, hidden, inputs, eta, rho, tau_ratio, tau_mean, backprop_eta, circuit
-):
-    """BMVR and back-propagation side by side, with the same hidden units and time constants."""
+def _circuits(p: Parameters, own: Mapping[str, Any], inputs: int) -> ds.Circuit:
+    """Return BMVR and back-propagation with the same hidden units and time constants."""
     bmvr = ds.load_circuit(
         "bmvr",
         inputs=inputs,
         outputs=10,
-        hidden=hidden,
-        transfer=transfer,
-        eta=("12.5 Hz" if linear else "50 Hz") if eta is None else eta,
-        rho=(1.0 if linear else 0.07) if rho is None else rho,
-        tau_ratio=(1.0 if linear else 6.0) if tau_ratio is None else tau_ratio,
-        tau_mean=tau_mean,
-        **circuit,
+        transfer=p.transfer,
+        tau_mean=p.tau_mean,
+        **{n: own[n] for n in ("hidden", "eta", "rho", "tau_ratio")},
+        **p.circuit,
     )
     backprop = ds.load_circuit(
         "backprop",
-        sizes=(inputs, hidden, 10),
-        transfer="relu" if _centred(transfer) else transfer,
-        eta=("12.5 Hz" if linear else "25 Hz") if backprop_eta is None else backprop_eta,
-        tau=circuit["tau_soma"],
+        sizes=(inputs, own["hidden"], 10),
+        transfer="relu" if _centred(p.transfer) else p.transfer,
+        eta=own["backprop_eta"],
+        tau=p.circuit["tau_soma"],
     )
     return ds.Circuit.join(bmvr=bmvr, backprop=backprop)
 
@@ -189,11 +166,8 @@ def _targets(labels):
 
 
 def _activity(transfer, drive):
-    rates = {
-        "linear": lambda u: u,
-        "tanh": np.tanh,
-    }
-    return rates.get(transfer, lambda u: np.maximum(u, 0.0))(drive)
+    """Return somatic rates; without their mean, which the read-out subtracts."""
+    return numeric_transfer("relu" if _centred(transfer) else transfer).s(drive)
 
 
 def _accuracy(outputs, labels):
@@ -263,14 +237,11 @@ def _presentations(result):
 
 def _learning(result, transfer, x_test, labels, best):
     """Test error against presentations, computed from the recorded weights at their steady state."""
-    means = (
-        result["bmvr_m"].values
-        if "bmvr_m" in result.names
-        else np.zeros((len(_presentations(result)), 1, 1))
-    )
-    weights = zip(result["bmvr_w1"].values, result["bmvr_b"].values, means, strict=True)
+    zeros = np.zeros((len(_presentations(result)), 1, 1))
+    means = result["bmvr_m"].values if "bmvr_m" in result else zeros
     ours = [
-        1 - _accuracy(b.T @ (_activity(transfer, w @ x_test) - m), labels) for w, b, m in weights
+        1 - _accuracy(b.T @ (_activity(transfer, w @ x_test) - m), labels)
+        for w, b, m in zip(result["bmvr_w1"].values, result["bmvr_b"].values, means, strict=True)
     ]
     pairs = zip(result["backprop_w1"].values, result["backprop_w2"].values, strict=True)
     theirs = [1 - _accuracy(v @ _activity(transfer, w @ x_test), labels) for w, v in pairs]
