@@ -55,7 +55,7 @@ h_(i+1) = f_(i+1), as in linear circuits. Those of `dynamical_tp`.
 
 from dataclasses import dataclass
 from math import ceil
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -73,72 +73,40 @@ FALLEN = 5.0  # e-folds of the slowest mode after the growth is undone
 KEPT = 600  # times at which rates are recorded, about
 
 
-def protocol(
-    *,
-    cases: int = 100_000,
-    layers: tuple[int, ...] = (2, 6),
-    units: tuple[int, ...] = (1, 5),
-    variance: float = 4.0,
-    mu_max: float = 0.5,
-    transfer: Literal["smooth_leaky", "leaky_relu"] = "leaky_relu",
-    runs: int = 3,
-    duration: Annotated[ds.Quantity | None, "s"] = None,
-    dt: Annotated[ds.Quantity | None, "s"] = None,
-    tau: ds.Quantity = "10 ms",
-    data_seed: int = 0,
-) -> ds.Protocol:
-    """Return the protocol.
+class Parameters(ds.Parameters):
+    cases: int = ds.parameter(100_000, "circuits drawn of each kind", least=1)
+    layers: tuple[int, ...] = ds.parameter((2, 6), "fewest and most layers above the input, from 2")
+    units: tuple[int, ...] = ds.parameter((1, 5), "fewest and most units in each of them")
+    variance: float = ds.parameter(4.0, "largest variance of a block; each block has its own")
+    mu_max: float = ds.parameter(0.5, "largest weight of the apical dendrite")
+    transfer: Literal["smooth_leaky", "leaky_relu"] = ds.parameter("leaky_relu", "nudged circuits")
+    runs: int = ds.parameter(3, "linear circuits that run", least=1)
+    duration: ds.Quantity | None = ds.parameter(
+        None, "simulated time (default: all growth undone, slowest mode fallen)", unit="s", above=0
+    )
+    dt: ds.Quantity | None = ds.parameter(None, "time step (0.02 tau)", unit="s", above=0)
+    tau: ds.Quantity = ds.parameter("10 ms", "time constant of all layers", above=0)
+    data_seed: int = ds.parameter(0, "seed of everything that is drawn")
 
-    Parameters
-    ----------
-    cases
-        Circuits drawn of each kind.
-    layers
-        Smallest and largest number of layers above the input, 2 or more.
-    units
-        Smallest and largest number of units in each of them.
-    variance
-        Largest variance of the entries of a block; each block has its own.
-    mu_max
-        Largest weight of the apical dendrite.
-    transfer
-        Of the nudged circuits.
-    runs
-        Linear circuits that run.
-    duration
-        Simulated time (default: until all growth of linear circuits is undone and the slowest mode has fallen).
-    dt
-        Time step (default: 0.02 tau).
-    tau
-        Time constant of all layers.
-    data_seed
-        Of everything that is drawn.
-    """
-    ds.positive(cases=cases, runs=runs, tau=tau)
-    second = float(tau.value)
-    step = 0.02 * second if dt is None else float(dt.value)
-    ds.positive(dt=step)
-    if step > second * (1 + 1e-9):
+
+def protocol(p: Parameters) -> ds.Protocol:
+    """Return the protocol."""
+    tau = p.tau.value
+    step = 0.02 * tau if p.dt is None else p.dt.value
+    if step > tau * (1 + 1e-9):
         raise ParameterError(
             f"dt is {step * 1e3:g} ms; it must be tau at most, or circuits overshoot"
         )
-    shown = _shown(_draws(layers, units, variance, mu_max, data_seed), transfer, runs)
-    if duration is None:
-        tails = [
-            (FALLEN + np.log(case.peak)) / -case.spectral for case in shown if case.kind == "linear"
-        ]
-        total = max(tails, default=20.0) * second
-    else:
-        ds.positive(duration=duration)
-        total = float(duration.value)
+    shown = _shown(p)
+    tails = [(FALLEN + np.log(c.peak)) / -c.spectral for c in shown if c.kind == "linear"]
+    total = max(tails, default=20.0) * tau if p.duration is None else p.duration.value
     steps = max(1, ceil(total / step - 1e-9))
-    circuits = {case.name: _circuit(case, transfer, tau) for case in shown}
     signals = {}
     for case in shown:
         signals[f"{case.name}_layer0.h"] = ds.Quantity(case.input)
         signals[f"{case.name}_layer{len(case.h)}.target"] = ds.Quantity(case.target)
     return ds.Protocol(
-        ds.Circuit.join(**circuits),
+        ds.Circuit.join(**{case.name: _circuit(case, p) for case in shown}),
         (ds.Block("run", (ds.Phase("settle", f"{steps * step!r} s"),)),),
         dt=f"{step!r} s",
         signals=signals,
@@ -165,22 +133,21 @@ class _Case:
     room: float  # how large a deviation may be before a unit reaches a corner
 
 
-def _draws(layers, units, variance, mu_max, seed):
-    for name, given in (("layers", layers), ("units", units)):
+def _draws(p):
+    for name in ("layers", "units"):
+        given = getattr(p, name)
         if len(given) != 2:
             raise ParameterError(f"{name} is {given}; give the smallest and the largest number")
-    return random_stability.Draws(tuple(layers), tuple(units), variance, mu_max, seed)
+    return random_stability.Draws(p.layers, p.units, p.variance, p.mu_max, p.data_seed)
 
 
-def _shown(draws, transfer, runs):
+def _shown(p):
     """Return the circuits that run."""
-    networks = draws.networks(draws.layers[1], draws.units[1], SEARCHED)
+    draws, transfer = _draws(p), p.transfer
+    networks = draws.networks(p.layers[1], p.units[1], SEARCHED)
     jacobians = networks.jacobians("linear")
-    symmetric = (jacobians + np.swapaxes(jacobians, 1, 2)) / 2
-    growing = np.flatnonzero(np.linalg.eigvalsh(symmetric)[:, -1] > 0)
-    cases = [
-        _linear(networks, k, f"linear{i + 1}", jacobians[k]) for i, k in enumerate(growing[:runs])
-    ]
+    growing = np.flatnonzero(_numerical(jacobians) > 0)[: p.runs]
+    cases = [_linear(networks, k, f"linear{i}", jacobians[k]) for i, k in enumerate(growing, 1)]
     jacobians = networks.jacobians(transfer)
     unstable = np.flatnonzero(np.linalg.eigvals(jacobians).real.max(axis=1) > 0)
     if len(unstable):
@@ -189,18 +156,22 @@ def _shown(draws, transfer, runs):
         cases.append(_nudged(networks, k, jacobians[k], transfer))
     if not cases:
         raise ParameterError(
-            f"variance is {draws.variance}, units {draws.units}: none of the first {SEARCHED} circuits of the "
+            f"variance is {p.variance}, units {p.units}: none of the first {SEARCHED} circuits of the "
             "largest size grows; there is nothing to run"
         )
     return cases
+
+
+def _numerical(jacobians):
+    """Return the largest eigenvalue of the symmetric part of each Jacobian."""
+    return np.linalg.eigvalsh((jacobians + np.swapaxes(jacobians, -1, -2)) / 2)[..., -1]
 
 
 def _linear(networks, k, name, jacobian):
     mu, weights = networks.mu[k], networks.weights[k]
     peak, time = _growth(mu, weights)
     carried = random_stability.propagators(mu, weights, np.array([time]))[0]
-    directions = np.linalg.svd(carried)[2]
-    push = directions[0].reshape(networks.layers, -1)
+    push = np.linalg.svd(carried)[2][0].reshape(networks.layers, -1)
     return _case(networks, k, name, jacobian, "linear", push, (peak, time, np.inf))
 
 
@@ -221,8 +192,7 @@ def _norms(mu, weights, times):
 
 def _nudged(networks, k, jacobian, transfer):
     f, h = (a[0] for a in networks[k : k + 1].fixed_point(transfer))
-    weights = networks.weights[k]
-    sizes = np.linalg.norm(weights, 2, axis=(1, 2))
+    sizes = np.linalg.norm(networks.weights[k], 2, axis=(1, 2))
     if transfer == "leaky_relu":
         basal = np.abs(_back(transfer, f[1:])).min(axis=1) / sizes
         room = min(np.abs(h[1:]).min(), basal.min())
@@ -236,107 +206,84 @@ def _nudged(networks, k, jacobian, transfer):
 
 def _case(networks, k, name, jacobian, transfer, push, grown):
     f, h = (a[0] for a in networks[k : k + 1].fixed_point(transfer))
-    return _Case(
-        name,
-        "linear" if transfer == "linear" else "nudged",
-        float(networks.mu[k]),
-        networks.weights[k],
-        _back(transfer, f[0]),
-        networks.target[k],
-        h,
-        push,
-        jacobian,
-        float(np.linalg.eigvals(jacobian).real.max()),
-        *grown,
-    )
+    kind = "linear" if transfer == "linear" else "nudged"
+    given, target = _back(transfer, f[0]), networks.target[k]
+    spectral = float(np.linalg.eigvals(jacobian).real.max())
+    drawn = (float(networks.mu[k]), networks.weights[k], given, target)
+    return _Case(name, kind, *drawn, h, push, jacobian, spectral, *grown)
 
 
 def _back(transfer, rates):
     return numeric_transfer(transfer).inv_s(rates)
 
 
-def _circuit(case, transfer, tau):
+def _circuit(case, p):
     """Return the circuit of a case, which starts beside its fixed point and does not learn."""
     layers, units = case.h.shape
-    made = ds.load_circuit(
+    circuit = ds.load_circuit(
         "dynamical_tp",
         sizes=(units,) * (layers + 1),
         mu=case.mu,
-        tau=tau,
-        transfer="linear" if case.kind == "linear" else transfer,
+        tau=p.tau,
+        transfer="linear" if case.kind == "linear" else p.transfer,
         target="clamped",
     )
     weights = {f"w{i + 2}": w for i, w in enumerate(case.weights)} | {"w1": np.eye(units)}
     start = {f"layer{i + 1}": h for i, h in enumerate(case.h + case.push)}
-    return made.replace(
+    fixed = {n: {"initial": w, "plasticity": None, "parameters": {}} for n, w in weights.items()}
+    begun = {n: {"initial": {"h": h}} for n, h in start.items()}
+    return circuit.replace(
         gates={},
-        matrices=[
-            m.replace(initial=weights[m.name], plasticity=None, parameters={})
-            if m.name in weights
-            else m
-            for m in made.matrices
-        ],
-        populations=[
-            p.replace(initial={"h": start[p.name]}) if p.name in start else p
-            for p in made.populations
-        ],
+        matrices=[m.replace(**fixed.get(m.name, {})) for m in circuit.matrices],
+        populations=[q.replace(**begun.get(q.name, {})) for q in circuit.populations],
     )
 
 
 def measure(result: ds.Result) -> ds.Measurement:
     """Count stable and definite Jacobians of all circuits, and compare those that run with exp(J t)."""
-    given = result.protocol.parameters
-    draws = _draws(*(given[n] for n in ("layers", "units", "variance", "mu_max", "data_seed")))
-    found = {
-        kind: random_stability.abscissas(draws, given["cases"], transfer)
-        for kind, transfer in zip(KINDS, ("linear", given["transfer"]), strict=True)
-    }
-    stable = {kind: a.spectral < 0 for kind, a in found.items()}
-    indefinite = {kind: a.numerical >= 0 for kind, a in found.items()}
+    p = Parameters(**result.protocol.parameters)
+    transfers = zip(KINDS, ("linear", p.transfer), strict=True)
+    found = {k: random_stability.abscissas(_draws(p), p.cases, f) for k, f in transfers}
+    stable = {k: a.spectral < 0 for k, a in found.items()}
+    indefinite = {k: a.numerical >= 0 for k, a in found.items()}
     exact = random_stability.exact_abscissa(found["linear"].mu, found["linear"].layers)
     metrics = {
-        "cases": {kind: given["cases"] for kind in KINDS},
-        "stable": {kind: int(stable[kind].sum()) for kind in KINDS},
-        "indefinite": {kind: int(indefinite[kind].sum()) for kind in KINDS},
-        "stable_but_indefinite": {
-            kind: int(np.sum(stable[kind] & indefinite[kind])) for kind in KINDS
-        },
-        "stable_fraction": {kind: float(stable[kind].mean()) for kind in KINDS},
-        "indefinite_fraction": {kind: float(indefinite[kind].mean()) for kind in KINDS},
-        "largest_real_part": {kind: float(a.spectral.max()) for kind, a in found.items()},
-        "numerical_abscissa": {kind: np.quantile(a.numerical, LEVELS) for kind, a in found.items()},
+        "cases": dict.fromkeys(KINDS, p.cases),
+        "stable": {k: int(stable[k].sum()) for k in KINDS},
+        "indefinite": {k: int(indefinite[k].sum()) for k in KINDS},
+        "stable_but_indefinite": {k: int(np.sum(stable[k] & indefinite[k])) for k in KINDS},
+        "stable_fraction": {k: float(stable[k].mean()) for k in KINDS},
+        "indefinite_fraction": {k: float(indefinite[k].mean()) for k in KINDS},
+        "largest_real_part": {k: float(a.spectral.max()) for k, a in found.items()},
+        "numerical_abscissa": {k: np.quantile(a.numerical, LEVELS) for k, a in found.items()},
         "closed_form_error": float(np.max(np.abs(found["linear"].spectral - exact))),
     }
     references = {
-        "stable": {"linear": given["cases"]},
+        "stable": {"linear": p.cases},
         "stable_fraction": {"linear": 1.0},
         "largest_real_part": {"linear": float(exact.max())},
         "closed_form_error": 0.0,
         "linearity_error": 0.0,
     }
-    shown = _shown(draws, given["transfer"], given["runs"])
-    tau = float(result.protocol.circuit.parameters[f"{shown[0].name}_tau"].value)
+    shown = _shown(p)
+    tau = float(result.circuit.parameters[f"{shown[0].name}_tau"].value)
     step = result.protocol.time_step / tau
     courses = {case.name: _course(result, case, tau, step) for case in shown}
     linear = [case for case in shown if case.kind == "linear"]
-    nudged = [case for case in shown if case.kind == "nudged"]
     if linear:
-        sizes = [courses[case.name].sizes for case in linear]
-        tops = [int(np.argmax(s)) for s in sizes]
-        metrics["growth"] = np.array([s[k] for s, k in zip(sizes, tops, strict=True)])
-        metrics["growth_time"] = np.array(
-            [courses[c.name].times[k] for c, k in zip(linear, tops, strict=True)]
-        )
-        metrics["final"] = np.array([s[-1] for s in sizes])
+        runs = [courses[case.name] for case in linear]
+        tops = [int(np.argmax(run.sizes)) for run in runs]
+        metrics["growth"] = np.array([r.sizes[k] for r, k in zip(runs, tops, strict=True)])
+        metrics["growth_time"] = np.array([r.times[k] for r, k in zip(runs, tops, strict=True)])
+        metrics["final"] = np.array([run.sizes[-1] for run in runs])
         references["growth"] = np.array([case.peak for case in linear])
         references["growth_time"] = np.array([case.peak_time for case in linear])
     metrics["departure_rate"] = np.nan
-    for case in nudged:
+    for case in shown[len(linear) :]:
         metrics["departure_rate"] = _departure(courses[case.name], case, step)
         references["departure_rate"] = case.spectral
-    metrics["linearity_error"] = max(
-        _linearity_error(courses[case.name], case, step) for case in shown
-    )
+    errors = (_linearity_error(courses[case.name], case, step) for case in shown)
+    metrics["linearity_error"] = max(errors)
     figures = {
         "abscissas": lambda: _draw_abscissas(found),
         "transient": lambda: _draw_transient(shown, courses),
@@ -400,17 +347,15 @@ def _draw_abscissas(found):
     panels = style.panels(len(found), (6.4, 4.4))
     everything = np.concatenate([np.r_[a.spectral, a.numerical] for a in found.values()])
     edges = np.sinh(np.linspace(np.arcsinh(-1.1), np.arcsinh(np.quantile(everything, 0.999)), 121))
-    names = {"spectral": "spectral abscissa", "numerical": "numerical abscissa"}
     titles = {
         "linear": "Linear, as the thesis draws them: all stable, few negative definite",
         "nudged": "Nonlinear and nudged: not all stable",
     }
     for ax, (kind, abscissas) in zip(panels, found.items(), strict=True):
-        for k, (name, label) in enumerate(names.items()):
+        for name, colour in zip(("spectral", "numerical"), style.PALETTE, strict=False):
             counts = np.histogram(getattr(abscissas, name), edges)[0] / len(abscissas.mu)
-            colour = style.PALETTE[k]
             ax.stairs(counts, edges, color=colour, fill=True, alpha=0.35)
-            ax.stairs(counts, edges, color=colour, lw=1.0, label=label)
+            ax.stairs(counts, edges, color=colour, lw=1.0, label=f"{name} abscissa")
         ax.axvline(0.0, color=style.INK, lw=1.0)
         ax.set_xscale("asinh", linear_width=1.0)
         ax.set_xticks([-1, 0, 1, 10, 100], ["-1", "0", "1", "10", "100"])
@@ -428,12 +373,11 @@ def _draw_transient(shown, courses):
     ax = style.axes(None)
     for k, case in enumerate(shown):
         colour, course = style.PALETTE[k % len(style.PALETTE)], courses[case.name]
-        nudged = case.kind == "nudged"
-        label = (
-            "nonlinear, nudged" if nudged else f"linear, numerical abscissa {_numerical(case):.3g}"
-        )
+        label = "nonlinear, nudged"
+        if case.kind == "linear":
+            label = f"linear, numerical abscissa {_numerical(case.jacobian):.3g}"
         style.line(ax, course.times, course.sizes, color=colour, label=label)
-        if not nudged:
+        if case.kind == "linear":
             norms = _norms(case.mu, case.weights, course.times)
             ax.plot(course.times, norms, color=colour, lw=1.0, ls=(0, (1, 1)))
     linear = [courses[case.name].sizes for case in shown if case.kind == "linear"]
@@ -447,7 +391,3 @@ def _draw_transient(shown, courses):
     ax.margins(x=0.01)
     style.legend_right(ax)
     return ax.figure
-
-
-def _numerical(case):
-    return float(np.linalg.eigvalsh((case.jacobian + case.jacobian.T) / 2)[-1])
