@@ -37,8 +37,9 @@ from dendrosim.units import unit, unit_name
 class Circuit(CircuitData):
     """Populations joined by matrices and projections, and by the pathways of their spikes.
 
-    `parameters` are numbers shared by all equations; `gates` are dimensionless numbers that a
-    protocol's phases may set (here: their value where no phase does).
+    `parameters` are numbers shared by all equations: a mapping, each of whose names an equation must use, or the
+    declared parameters of a model file, of which the circuit takes those that its equations use. `gates` are
+    dimensionless numbers that a protocol's phases may set (here: their value where no phase does).
 
     Raises
     ------

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from dendrosim.circuit.initial_values.base import Initial
+from dendrosim.circuit.symbol_values import SymbolValues
 from dendrosim.equations.transfer.base import CALLS
 from dendrosim.errors import ParameterError, ShapeError, SpecError, located
 from dendrosim.spec import frozen_mapping
@@ -67,6 +68,11 @@ def as_parameters(
     SpecError
         If a name cannot be a symbol, or a value is no finite quantity of the right shape.
     """
+    if isinstance(values, SymbolValues):
+        raise SpecError(
+            f"{where}: declared parameters are given to the circuit as a whole, Circuit(parameters=p); "
+            "what only this object has is a mapping, such as {'tau': p.tau}"
+        )
     result = {}
     for name, value in values.items():
         check_symbol(where, name)

@@ -393,6 +393,11 @@ def test_computed_values_replace_declared_ones_and_must_be_used():
         cell_circuit(Protocol())
 
 
+def test_declared_parameters_belong_to_the_circuit():
+    with pytest.raises(SpecError, match=r"Population 'cell': declared parameters are given to"):
+        ds.Population("cell", 1, "dv/dt = -v/tau : 1", parameters=Cell())
+
+
 def test_a_joined_circuit_keeps_what_its_parts_chose():
     joined = ds.Circuit.join(one=cell_circuit(Cell()), two=cell_circuit(Cell(tau="3 ms")))
     assert joined.parameters["two_tau"] == ds.quantity("3 ms")
