@@ -10,9 +10,8 @@ Survey Methodology 24:193.
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from dendrosim.arrays import AnyArray, Array, Booleans
 
 
 class Interval(NamedTuple):
@@ -38,13 +37,13 @@ class Counts(NamedTuple):
     active: Array
 
 
-def ratio(above: NDArray, below: NDArray) -> Array:
+def ratio(above: AnyArray, below: AnyArray) -> Array:
     """Quotient, nan where the denominator is zero."""
     above, below = np.broadcast_arrays(above, below)
     return np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0)
 
 
-def _quantile(degrees: Array, confidence: float, spread: NDArray[np.bool_]) -> Array:
+def _quantile(degrees: Array, confidence: float, spread: Booleans) -> Array:
     """Student's two-sided quantile where the spread over trains is used, else the normal one."""
     upper = 0.5 + 0.5 * confidence
     from scipy.special import ndtri, stdtrit  # takes longer to import than all else here
@@ -54,7 +53,7 @@ def _quantile(degrees: Array, confidence: float, spread: NDArray[np.bool_]) -> A
 
 
 def rate_interval(
-    total: Array, squares: Array, trains: NDArray, width: float, confidence: float
+    total: Array, squares: Array, trains: AnyArray, width: float, confidence: float
 ) -> Interval:
     """Score interval of a rate in Hz whose counts vary ``phi`` times as much as Poisson counts.
 

@@ -3,17 +3,16 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from dendrosim.arrays import AnyArray, Booleans, Integers
 from dendrosim.errors import ParameterError, ShapeError
 from dendrosim.results.result_data import Spikes
 from dendrosim.units import as_whole_number
-
-Index = NDArray[np.int64]
 
 INSTANT = 1e-9
 """Seconds below which two instants are the same one, whatever the rounding of `n * dt`."""
 
 
-def train_order(train: Index, time: NDArray[np.floating]) -> Index:
+def train_order(train: Integers, time: NDArray[np.floating]) -> Integers:
     """Order by train, then time; what a simulation writes is ascending in time already."""
     if np.all(time[1:] >= time[:-1]):
         return np.argsort(train, kind="stable")
@@ -26,7 +25,7 @@ def instant_of(time: NDArray[np.floating]) -> float:
     return INSTANT + 2.0 * float(np.spacing(largest))
 
 
-def checked_spikes(spikes: Spikes) -> tuple[Index, NDArray[np.floating], Index]:
+def checked_spikes(spikes: Spikes) -> tuple[Integers, NDArray[np.floating], Integers]:
     """Return unit, time and sample of each spike; the sample is 0 in a run without batch."""
     time = np.asarray(spikes.time)
     if time.dtype.kind != "f":
@@ -41,7 +40,7 @@ def checked_spikes(spikes: Spikes) -> tuple[Index, NDArray[np.floating], Index]:
     return unit, time, _indices("sample", spikes.sample, len(time))
 
 
-def _indices(field: str, given: NDArray, spikes: int) -> Index:
+def _indices(field: str, given: AnyArray, spikes: int) -> Integers:
     values = np.asarray(given)
     if values.shape != (spikes,):
         raise ShapeError(
@@ -52,7 +51,7 @@ def _indices(field: str, given: NDArray, spikes: int) -> Index:
     return values.astype(np.int64)
 
 
-def check_below(field: str, values: Index, limit: str, size: int) -> None:
+def check_below(field: str, values: Integers, limit: str, size: int) -> None:
     largest = int(values.max(initial=-1))
     if largest >= size:
         raise ParameterError(
@@ -63,7 +62,7 @@ def check_below(field: str, values: Index, limit: str, size: int) -> None:
 
 def group_labels(
     cells: int, samples: int, units: ArrayLike | None, groups: ArrayLike | None
-) -> NDArray[np.int64]:
+) -> Integers:
     """Group of each train, shape (cells, samples); negative for those left out."""
     for name, size in (("cells", cells), ("samples", samples)):
         as_whole_number(name, size, 1)
@@ -85,7 +84,7 @@ def group_labels(
     return label
 
 
-def _selected(units: NDArray, cells: int) -> NDArray[np.bool_]:
+def _selected(units: AnyArray, cells: int) -> Booleans:
     if units.dtype == bool and units.shape == (cells,):
         return units
     if units.ndim != 1 or units.dtype.kind not in "iu":

@@ -13,19 +13,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dendrosim.analysis.regression import (
-    Array,
     Covariances,
     canonical_values,
     check_rank,
     optimal_weights,
     whitener,
 )
+from dendrosim.arrays import Array, Complex
 from dendrosim.errors import ParameterError
 
-Modes = NDArray[np.complex128]
 Method = Literal["jacobian", "polynomials"]
 
 
@@ -41,7 +39,7 @@ class FlowModes:
         How they were computed.
     """
 
-    eigenvalues: Modes
+    eigenvalues: Complex
     method: Method
 
     @property
@@ -221,7 +219,7 @@ def _symmetries(weights: tuple[Array, Array, Array]) -> Array:
 
 def _jacobian_modes(
     cov: Covariances, weights: tuple[Array, Array, Array], rho: float, tau_ratio: float
-) -> Modes:
+) -> Complex:
     """Eigenvalues of the Jacobian on the quotient by the symmetry modes."""
     jacobian = _jacobian(cov, weights, rho, tau_ratio)
     tangents = _symmetries(weights)
@@ -231,11 +229,11 @@ def _jacobian_modes(
 
 def _white_modes(
     canonical: Array, k: int, inputs: int, outputs: int, rho: float, tau_ratio: float
-) -> Modes:
+) -> Complex:
     """Eigenvalues for ``Cxx = I`` from the polynomials into which the flow falls apart."""
     squares = canonical[:k] ** 2
     shared = min(inputs, outputs)
-    roots: list[Modes] = []
+    roots: list[Complex] = []
     for i, gain in enumerate(squares):
         for other in canonical[k:shared] ** 2:
             roots.append(_roots(1.0, rho + gain, rho * (gain - other)))
@@ -246,13 +244,13 @@ def _white_modes(
     return np.concatenate(roots)
 
 
-def _diagonal_modes(gain: float, rho: float, tau_ratio: float) -> Modes:
+def _diagonal_modes(gain: float, rho: float, tau_ratio: float) -> Complex:
     """Modes of the length of one hidden unit with its apical weights and its inhibition."""
     stiffness = 4.0 * gain / tau_ratio
     return _roots(1.0, rho + gain, stiffness, rho * stiffness)
 
 
-def _pair_modes(first: float, second: float, rho: float, tau_ratio: float) -> Modes:
+def _pair_modes(first: float, second: float, rho: float, tau_ratio: float) -> Complex:
     """Modes that mix two hidden units; the last coefficient vanishes at the critical ratio."""
     total, product = first + second, first * second
     turning = rho * tau_ratio * (first - second) ** 2
@@ -262,5 +260,5 @@ def _pair_modes(first: float, second: float, rho: float, tau_ratio: float) -> Mo
     return _roots(1.0, 2.0 * rho + total, quadratic, linear, constant)
 
 
-def _roots(*coefficients: float) -> Modes:
+def _roots(*coefficients: float) -> Complex:
     return np.asarray(np.roots(coefficients), dtype=np.complex128)

@@ -39,11 +39,9 @@ from dendrosim.analysis._trains import (
     instant_of,
     train_order,
 )
+from dendrosim.arrays import Array, Booleans, Integers
 from dendrosim.errors import ParameterError, UnknownMemberError
 from dendrosim.results.result_data import Spikes
-
-Array = NDArray[np.float64]
-Index = NDArray[np.int64]
 
 BURST_THRESHOLD = 16e-3
 """Longest interval inside of a burst, in seconds."""
@@ -67,12 +65,12 @@ class Bursts:
         Number of spikes: 1 for a single spike, 2 or more for a burst.
     """
 
-    unit: Index
-    sample: Index
+    unit: Integers
+    sample: Integers
     time: Array
-    burst: NDArray[np.bool_]
+    burst: Booleans
     second: Array
-    spikes: Index
+    spikes: Integers
 
 
 @dataclass(frozen=True)
@@ -100,7 +98,7 @@ class BurstStatistics:
     """
 
     time: Array
-    trains: Index
+    trains: Integers
     rate: Array
     event_rate: Array
     burst_rate: Array
@@ -307,7 +305,7 @@ class _Windows:
     def centres(self) -> Array:
         return np.float64(self.start) + (np.arange(self.number) + 0.5) * self.width
 
-    def find(self, time: NDArray[np.floating], instant: float) -> Index:
+    def find(self, time: NDArray[np.floating], instant: float) -> Integers:
         """Window in which each instant lies; -1 outside of all."""
         since = time.astype(np.float64) - np.float64(self.start - instant)
         index = np.floor(since / self.width)
@@ -316,7 +314,7 @@ class _Windows:
 
 def _counts(
     bursts: Bursts,
-    label: Index,
+    label: Integers,
     edges: _Windows,
     instant: float,
     shape: tuple[int, int],
@@ -354,6 +352,6 @@ def _counts(
     )
 
 
-def _place(label: Index, window: Index, windows: int) -> Index:
+def _place(label: Integers, window: Integers, windows: int) -> Integers:
     """Flat index into (groups, windows); -1 for what counts nowhere."""
     return np.where((label >= 0) & (window >= 0), label * windows + window, -1)

@@ -15,11 +15,10 @@ ratio of Fisher's analysis of variance.
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from dendrosim.arrays import Array, Integers
 from dendrosim.errors import ParameterError, ShapeError
-
-Array = NDArray[np.float64]
 
 _FEWEST_PAIRS = 3
 
@@ -198,7 +197,7 @@ def multiplexing_index(values: ArrayLike, axis: int) -> float:
     return float(np.sum(centred.sum(axis=1) ** 2 / number) / np.sum(centred**2))
 
 
-def _share(signal: Array, statistic: Array, lags: int, blocks: NDArray[np.int64]) -> float:
+def _share(signal: Array, statistic: Array, lags: int, blocks: Integers) -> float:
     """Cross-validated share of one signal's variance explained by one statistic."""
     windows = len(blocks)
     signal = signal[:windows]

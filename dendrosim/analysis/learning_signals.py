@@ -25,12 +25,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from dendrosim.arrays import Array
 from dendrosim.equations.transfer.numeric import numeric_transfer
 from dendrosim.errors import ParameterError, ShapeError
-
-Array = NDArray[np.float64]
 
 # Singular values below this fraction of the largest count as zero.
 _RANK_TOLERANCE = 1e-10

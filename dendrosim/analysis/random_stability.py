@@ -30,12 +30,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dendrosim.arrays import Array, Integers
 from dendrosim.equations.transfer.numeric import Function, numeric_transfer
 from dendrosim.errors import ParameterError
-
-Array = NDArray[np.float64]
 
 CHUNK = 2**20
 """Numbers in one stack of Jacobians: bounds the memory."""
@@ -198,7 +196,7 @@ class Abscissas:
 
     spectral: Array
     numerical: Array
-    layers: NDArray[np.int64]
+    layers: Integers
     mu: Array
 
 
@@ -237,7 +235,7 @@ def abscissas(draws: Draws, count: int, transfer: str, workers: int = 2) -> Absc
     )
 
 
-def exact_abscissa(mu: Array, layers: NDArray[np.int64]) -> Array:
+def exact_abscissa(mu: Array, layers: Integers) -> Array:
     """Return the spectral abscissa where D_i = E_i, in 1/tau: -1 + 2 sqrt(mu (1 - mu)) cos(pi/(L + 1)).
 
     Similar to the tridiagonal (1 - mu, -1, mu) of L rows, once per unit, whatever the blocks are.

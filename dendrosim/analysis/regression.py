@@ -17,11 +17,9 @@ abstract, NeurIPS 2020, "Beyond Backpropagation": eq. 1 and 11-19 and section 2.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dendrosim.arrays import Array
 from dendrosim.errors import ParameterError
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dendrosim.arrays import Array
 from dendrosim.errors import NotConvergedError, ParameterError
 from dendrosim.stability.fixed_points.fixed_point import fixed_point
 from dendrosim.stability.fixed_points.point import FixedPoint, same_point
@@ -16,7 +16,6 @@ from dendrosim.units import as_time, as_whole_number
 if TYPE_CHECKING:
     pass
 
-Array = NDArray[np.float64]
 
 _TIME_CONSTANTS = 20.0
 _CLOSE = (

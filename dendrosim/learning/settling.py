@@ -12,6 +12,7 @@ from dendrosim.analysis.target_propagation.chain import Top
 from dendrosim.analysis.target_propagation.settling import SETTLED, cascade_time, decay_time
 from dendrosim.analysis.target_propagation.spectrum import slowest_rate
 from dendrosim.circuit.circuit import Circuit
+from dendrosim.circuit.paths import VariablePath
 from dendrosim.errors import DendrosimWarning, ParameterError, StorageError
 from dendrosim.machine.cache import cache_folder, writable_folder
 from dendrosim.machine.code_digest import GENERATED_CODE, code_digest
@@ -91,7 +92,7 @@ def find_settling(circuit: Circuit, *, left: float | None = None) -> Settling:
 
 def _slowest_rate(circuit: Circuit, values: Mapping[str, float], layers: int, top: Top) -> float:
     """Return the rate of the slowest mode of a circuit with parameter `mu`, in 1/s."""
-    apical = {p.matrix for p in circuit.projections if p.target.endswith(".g")}
+    apical = {p.matrix for p in circuit.projections if VariablePath.parse(p.target).variable == "g"}
     if all(circuit.matrix(name).inverse_of is not None for name in apical):
         eta_hat = values.get("eta_hat", 1.0)
         return slowest_rate(values["mu"], layers, top=top, eta_hat=eta_hat) / values["tau"]

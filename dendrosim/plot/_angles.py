@@ -1,11 +1,12 @@
 """Angles between the updates of a network's layers and the directions that theory proposes."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from dendrosim.arrays import AnyArray
 from dendrosim.errors import ParameterError, ShapeError
 from dendrosim.plot.style import QUIET, legend_right, line, row, styled
 
@@ -24,7 +25,7 @@ def angles(
     title: str = "",
     xlabel: str = "trial",
     ylabel: str = "angle (degrees)",
-) -> "NDArray[Any]":
+) -> "AnyArray":
     """Draw one panel per direction, and in each one line per layer, from dark for the first to light.
 
     The panels share their y axis, from 0 up to 90 degrees or more. A thin line marks 90, the angle
@@ -83,7 +84,7 @@ def angles(
     return drawn
 
 
-def _checked(x: NDArray, angles: Mapping[str, ArrayLike]) -> dict[str, NDArray]:
+def _checked(x: AnyArray, angles: Mapping[str, ArrayLike]) -> dict[str, AnyArray]:
     """Return angles as arrays, all with as many layers."""
     if not angles:
         raise ParameterError("angles: there must be at least one direction")
@@ -98,7 +99,7 @@ def _checked(x: NDArray, angles: Mapping[str, ArrayLike]) -> dict[str, NDArray]:
     return courses
 
 
-def _limit(ax: "Axes", values: NDArray) -> None:
+def _limit(ax: "Axes", values: AnyArray) -> None:
     """Let the angles reach from 0 to a little above 90 or the largest, at most 180."""
     largest = np.max(values, initial=90.0, where=np.isfinite(values))
     top = min(180.0, 1.04 * largest)

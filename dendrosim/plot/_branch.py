@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dendrosim.arrays import Array
 from dendrosim.errors import ParameterError
 from dendrosim.plot.states import matching
 from dendrosim.plot.style import INK, PALETTE, QUIET, axes, legend_right, si_label, styled
@@ -14,7 +14,6 @@ from dendrosim.stability.continuation.branch import Bifurcation, Branch
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Array = NDArray[np.float64]
 
 MARKS: dict[str, dict[str, Any]] = {
     "fold": {"marker": "s", "markerfacecolor": "white"},

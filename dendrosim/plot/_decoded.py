@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from dendrosim.arrays import AnyArray
 from dendrosim.errors import ParameterError, ShapeError
 from dendrosim.plot.style import PALETTE, QUIET, legend_right, line, panels, styled
 
@@ -18,7 +19,7 @@ Row = tuple[ArrayLike, ArrayLike, tuple[ArrayLike, ArrayLike] | None]
 @styled
 def decoded(
     time: ArrayLike, rows: Mapping[str, Row], *, sent_label: str = "signal sent, scaled"
-) -> "NDArray[Any]":
+) -> "AnyArray":
     """Draw one row for each statistic, with the signal that it should follow behind.
 
     Parameters
@@ -53,7 +54,7 @@ def decoded(
 
 
 def _draw(
-    ax: "Axes", time: NDArray, label: str, values: ArrayLike, signal: ArrayLike, band: Any,
+    ax: "Axes", time: AnyArray, label: str, values: ArrayLike, signal: ArrayLike, band: Any,
     colour: str, sent_label: str,
 ) -> None:  # fmt: skip
     y, x = np.asarray(values, dtype=float), np.asarray(signal, dtype=float)

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from dendrosim.arrays import AnyArray
 from dendrosim.errors import ParameterError, ShapeError, UnknownNameError
 from dendrosim.plot.style import axes, legend_right, line, styled
 
@@ -92,14 +93,14 @@ def families(
     return ax
 
 
-def _like(x: NDArray, given: ArrayLike, where: str) -> NDArray:
+def _like(x: AnyArray, given: ArrayLike, where: str) -> AnyArray:
     y = np.asarray(given, dtype=float)
     if y.shape != x.shape:
         raise ShapeError(f"families: {where} has shape {y.shape}, but x {x.shape}")
     return y
 
 
-def _scale(ax: "Axes", ordered: list[float], shades: NDArray, parameter: str) -> None:
+def _scale(ax: "Axes", ordered: list[float], shades: AnyArray, parameter: str) -> None:
     """Put a block of each curve's colour beside the axes, and name some of them."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import BoundaryNorm, ListedColormap

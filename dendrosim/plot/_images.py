@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from dendrosim.arrays import AnyArray
 from dendrosim.errors import ShapeError
 from dendrosim.plot.style import INK, PALETTE, axes, styled
 from dendrosim.plot.tiles import arrange_tiles, figure_size, frame_tiles, image_rows
@@ -16,11 +17,11 @@ if TYPE_CHECKING:
 @styled
 def images(
     images: ArrayLike,
-    labels: Sequence[Any] | NDArray | None = None,
+    labels: Sequence[Any] | AnyArray | None = None,
     shape: tuple[int, int] = (8, 8),
     ax: "Axes | None" = None,
     *,
-    truth: Sequence[Any] | NDArray | None = None,
+    truth: Sequence[Any] | AnyArray | None = None,
     columns: int | None = None,
     count: int = 40,
     title: str = "",

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from dendrosim.circuit.paths import VariablePath, is_variable
 from dendrosim.plot._plasticity import plasticity
 from dendrosim.plot._psth import psth
 from dendrosim.plot._raster import raster
@@ -26,7 +27,11 @@ def overview(result: Result) -> dict[str, Callable[[], "Figure"]]:
     """
     figures: dict[str, Callable[[], Figure]] = {}
     for population in result.circuit.populations:
-        if any(n.startswith(f"{population.name}.") for n in result.names):
+        if any(
+            VariablePath.parse(n).population == population.name
+            for n in result.names
+            if is_variable(n)
+        ):
             figures[f"traces_{population.name}"] = partial(
                 _draw, traces, result, f"{population.name}.*"
             )

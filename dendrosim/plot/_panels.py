@@ -5,8 +5,9 @@ from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from dendrosim.arrays import AnyArray
 from dendrosim.errors import ParameterError, ShapeError, UnknownNameError
 from dendrosim.plot.style import PALETTE, legend_right, line, si_label, styled
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 Course = tuple[ArrayLike, ArrayLike]
 """Time in seconds and as many values in SI units."""
 
-Courses = dict[str, dict[str, tuple[NDArray, NDArray]]]
+Courses = dict[str, dict[str, tuple[AnyArray, AnyArray]]]
 """By title and label."""
 
 
@@ -29,7 +30,7 @@ def panels(
     peak: float = 0.02,
     ylabel: str = "voltage",
     current_label: str = "current",
-) -> "NDArray[Any]":
+) -> "AnyArray":
     """Draw one column per stimulus: voltages above, the currents that caused them below.
 
     The classical use is back-propagation-activated calcium spike firing: a somatic pulse, a
@@ -127,7 +128,7 @@ def _checked(
 
 def _marked(
     spikes: Mapping[str, Mapping[str, ArrayLike]], columns: Mapping[str, Mapping[str, Any]]
-) -> dict[str, dict[str, NDArray]]:
+) -> dict[str, dict[str, AnyArray]]:
     for title, times in spikes.items():
         _known("column", title, columns)
         for label in times:
@@ -149,16 +150,16 @@ def _colours(*groups: Courses) -> dict[str, str]:
     return {label: PALETTE[k % len(PALETTE)] for k, label in enumerate(labels)}
 
 
-def _values(group: Courses) -> NDArray:
+def _values(group: Courses) -> AnyArray:
     values = [v for courses in group.values() for _, v in courses.values()]
     return np.concatenate([*values, np.zeros(0)])
 
 
-def _times(*groups: Mapping[str, tuple[NDArray, NDArray]]) -> NDArray:
+def _times(*groups: Mapping[str, tuple[AnyArray, AnyArray]]) -> AnyArray:
     return np.concatenate([*(t for g in groups for t, _ in g.values()), np.zeros(0)])
 
 
-def _grid(count: int, two_rows: bool) -> "NDArray[Any]":
+def _grid(count: int, two_rows: bool) -> "AnyArray":
     """Return the Axes of a new figure: every row shares its y axis, every column its x axis."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from dendrosim.arrays import Array
 from dendrosim.errors import DendrosimError, NonFiniteError, ParameterError, ShapeError
 from dendrosim.plot.states import matching
 from dendrosim.plot.style import INK, PALETTE, axes, legend_right, si_label, styled
@@ -16,7 +17,6 @@ from dendrosim.stability.vector_field.typical_scales import typical_size
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Array = NDArray[np.float64]
 Range = tuple[float, float]
 
 GRID = 61

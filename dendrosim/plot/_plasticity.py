@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dendrosim.circuit.paths import is_variable
 from dendrosim.errors import ParameterError, UnknownNameError
 from dendrosim.plot.style import PALETTE, axes, legend_right, line, note, si_label, spread, styled
 from dendrosim.results.result import Result
@@ -27,7 +28,7 @@ def plasticity(
     ParameterError
         If the matrices have different units.
     """
-    known = [n for n in result.names if "." not in n]
+    known = [n for n in result.names if not is_variable(n)]
     patterns = [names] if isinstance(names, str) else list(names)
     for pattern in patterns:
         if not any(fnmatchcase(n, pattern) for n in known):

@@ -5,9 +5,9 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dendrosim.analysis._trains import INSTANT
+from dendrosim.arrays import AnyArray
 from dendrosim.errors import ParameterError, UnknownNameError
 from dendrosim.plot.spikes import (
     chosen_units,
@@ -114,7 +114,7 @@ def _windows(
     align: str | Sequence[str] | None,
     before: str | float | None,
     after: str | float | None,
-) -> tuple[NDArray, float, float]:
+) -> tuple[AnyArray, float, float]:
     """Return the times that count as zero, and from when to when the histogram reaches."""
     if align is None:
         if before is not None or after is not None:
@@ -140,7 +140,7 @@ def _matching(result: Result, align: str | Sequence[str]) -> list[PhaseSpan]:
     return [s for s, names in spans if any(fnmatchcase(n, p) for p in patterns for n in names)]
 
 
-def _edges(low: float, high: float, width: float) -> NDArray:
+def _edges(low: float, high: float, width: float) -> AnyArray:
     """Return bin edges at multiples of `width`, cut to the range."""
     if not width > 0:
         raise ParameterError(f"psth: bin_width is {width:g} s; it must be positive")
@@ -151,13 +151,13 @@ def _edges(low: float, high: float, width: float) -> NDArray:
     return edges
 
 
-def _covered(starts: NDArray, edges: NDArray, stop: float) -> NDArray:
+def _covered(starts: AnyArray, edges: AnyArray, stop: float) -> AnyArray:
     """Return the seconds that each bin covers of the run from 0 to `stop`, in all trials together."""
     absolute = np.clip(starts[:, None] + edges, 0.0, stop)
     return np.diff(absolute, axis=1).sum(axis=0)
 
 
-def _counts(times: NDArray, starts: NDArray, edges: NDArray) -> NDArray:
+def _counts(times: AnyArray, starts: AnyArray, edges: AnyArray) -> AnyArray:
     """Return the number of sorted spike times in each bin, in all trials together."""
     places = np.searchsorted(times, starts[:, None] + edges - INSTANT)
     return np.diff(places, axis=1).sum(axis=0)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dendrosim.analysis.bursts import BURST_THRESHOLD
+from dendrosim.arrays import AnyArray
 from dendrosim.errors import ParameterError
 from dendrosim.plot.phases import shade_phases
 from dendrosim.plot.spikes import (
@@ -115,7 +116,7 @@ def raster(
     return ax
 
 
-def _ticks(ax: "Axes", x: NDArray, rows: NDArray, **options: Any) -> None:
+def _ticks(ax: "Axes", x: AnyArray, rows: AnyArray, **options: Any) -> None:
     """Draw a vertical tick, 0.8 rows high, for each spike.
 
     It is one path at many places, which is drawn fast and scales with the axes.

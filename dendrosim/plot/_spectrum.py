@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dendrosim.arrays import AnyArray, Array, Integers
 from dendrosim.plot.states import duration
 from dendrosim.plot.style import INK, PALETTE, QUIET, TINTS, axes, legend_right, styled
 from dendrosim.stability.fixed_points.point import FixedPoint
@@ -77,7 +77,7 @@ def spectrum(point: FixedPoint | Spectrum, *, ax: "Axes | None" = None) -> "Axes
     return ax
 
 
-def _merged(values: NDArray[Any], tolerance: float) -> tuple[NDArray[Any], NDArray[np.int64]]:
+def _merged(values: AnyArray, tolerance: float) -> tuple[AnyArray, Integers]:
     """Return the mean of each cluster of equal eigenvalues, and how many there are in it."""
     centres, counts = np.zeros(len(values), dtype=complex), np.zeros(len(values), dtype=np.int64)
     used = 0
@@ -90,7 +90,7 @@ def _merged(values: NDArray[Any], tolerance: float) -> tuple[NDArray[Any], NDArr
     return centres[:used], counts[:used]
 
 
-def _scale(ax: "Axes", axis: str, values: NDArray[np.float64], tolerance: float) -> None:
+def _scale(ax: "Axes", axis: str, values: Array, tolerance: float) -> None:
     """Make an axis logarithmic if rates differ much; one on which all are zero has no other number."""
     sizes = np.abs(values)
     sizes = sizes[sizes > max(tolerance, NARROWEST * np.max(sizes, initial=0.0))]
@@ -112,7 +112,7 @@ def _scale(ax: "Axes", axis: str, values: NDArray[np.float64], tolerance: float)
     side.set_minor_locator(NullLocator())
 
 
-def _annotate(ax: "Axes", values: NDArray[Any], counts: NDArray[np.int64]) -> None:
+def _annotate(ax: "Axes", values: AnyArray, counts: Integers) -> None:
     """Write beside an eigenvalue how often it occurs, the largest numbers first, where there is room."""
     points = 72.0 / ax.figure.dpi
     places = ax.transData.transform(np.column_stack([values.real, values.imag])) * points

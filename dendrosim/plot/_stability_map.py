@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dendrosim.arrays import Array
 from dendrosim.plot.style import (
     INK,
     MISSING,
@@ -103,7 +103,7 @@ def stability_map(
     return ax
 
 
-def _geometric(values: NDArray[np.float64]) -> bool:
+def _geometric(values: Array) -> bool:
     """Whether positive values are spaced evenly on a logarithmic axis."""
     if len(values) < 3 or values[0] <= 0.0:
         return False
@@ -111,7 +111,7 @@ def _geometric(values: NDArray[np.float64]) -> bool:
     return bool(np.allclose(steps, steps[0], rtol=1e-3) and values[-1] > 5.0 * values[0])
 
 
-def _edges(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _edges(values: Array) -> Array:
     """Return the edges of cells around ascending values."""
     if len(values) == 1:
         half = 0.05 * abs(float(values[0])) or 0.5
@@ -121,7 +121,7 @@ def _edges(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return _edges_between(values)
 
 
-def _edges_between(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _edges_between(values: Array) -> Array:
     middle = 0.5 * (values[:-1] + values[1:])
     first, last = 2.0 * values[0] - middle[0], 2.0 * values[-1] - middle[-1]
     return np.concatenate([[first], middle, [last]])

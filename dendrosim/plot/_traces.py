@@ -5,8 +5,9 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dendrosim.arrays import AnyArray
+from dendrosim.circuit.paths import is_variable
 from dendrosim.errors import ParameterError, UnknownNameError
 from dendrosim.plot.phases import shade_phases
 from dendrosim.plot.style import (
@@ -91,7 +92,7 @@ def _lines(
     array: "DataArray",
     x_scale: float,
     y_scale: float,
-    colours: Sequence[str] | NDArray,
+    colours: Sequence[str] | AnyArray,
     prefix: str = "",
 ) -> None:
     time, values = _with_gaps(result, array)
@@ -116,7 +117,7 @@ def _one_scale(ax: "Axes", arrays: "Sequence[DataArray]") -> float:
 
 
 def _matching(result: Result, names: str | Sequence[str] | None) -> list[str]:
-    known = [n for n in result.names if "." in n]
+    known = [n for n in result.names if is_variable(n)]
     patterns = ["*"] if names is None else [names] if isinstance(names, str) else list(names)
     for pattern in patterns:
         if not any(fnmatchcase(n, pattern) for n in known):
@@ -150,7 +151,7 @@ def _title(word: str, array: "DataArray", full: "DataArray") -> str:
     return f"{word} ({shown} of {total})" if shown < total else word
 
 
-def _with_gaps(result: Result, array: "DataArray") -> tuple[NDArray, NDArray]:
+def _with_gaps(result: Result, array: "DataArray") -> tuple[AnyArray, AnyArray]:
     """Return time and values, with a break wherever the recording paused."""
     time, values = array["time"].values, array.values
     recording = result.protocol.recorded().get(str(array.name))

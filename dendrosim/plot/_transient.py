@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from dendrosim.arrays import Array
 from dendrosim.errors import ParameterError
 from dendrosim.plot.states import duration as in_words
 from dendrosim.plot.style import INK, PALETTE, axes, legend_right, logarithmic, si_label, styled
@@ -111,7 +112,7 @@ def transient(
     return ax
 
 
-def _matrix(point: FixedPoint, scale: ArrayLike | None) -> NDArray[np.float64]:
+def _matrix(point: FixedPoint, scale: ArrayLike | None) -> Array:
     """Return the Jacobian in units of `scale`, on what is orthogonal to zero modes of symmetries."""
     if point.flow.size > DRAWN:
         raise ParameterError(
@@ -136,7 +137,7 @@ def _duration(point: FixedPoint, when: float) -> float:
     return min(end, 20.0 * when) if 0.0 < when < np.inf else end
 
 
-def _norms(matrix: NDArray[np.float64], step: float) -> NDArray[np.float64]:
+def _norms(matrix: Array, step: float) -> Array:
     """Return the norm at multiples of a step."""
     once, now = scipy.linalg.expm(matrix * step), np.eye(len(matrix))
     norms = [1.0]
@@ -146,9 +147,7 @@ def _norms(matrix: NDArray[np.float64], step: float) -> NDArray[np.float64]:
     return np.array(norms)
 
 
-def _asymptote(
-    matrix: NDArray[np.float64], leading: complex, times: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _asymptote(matrix: Array, leading: complex, times: Array) -> Array:
     """Return the exponential that the norm approaches, or touches once in a cycle of the leading eigenvalue."""
     rate = leading.real
     shifted = matrix - rate * np.eye(len(matrix))

@@ -1,9 +1,6 @@
 """Phases of a protocol as shades behind figures of its results."""
 
-from typing import Any
-
-from numpy.typing import NDArray
-
+from dendrosim.arrays import AnyArray
 from dendrosim.plot.style import TINTS
 from dendrosim.results.result import Result
 
@@ -11,7 +8,7 @@ SHADED = 12
 """Passages through phases above which they are no longer shaded."""
 
 
-def shade_phases(result: Result, drawn: NDArray[Any], scale: float) -> None:
+def shade_phases(result: Result, drawn: AnyArray, scale: float) -> None:
     """Shade the phases behind all panels and name them above the first, if they are few."""
     from matplotlib.patches import Patch
 

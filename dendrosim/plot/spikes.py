@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from dendrosim.analysis._trains import INSTANT
 from dendrosim.analysis.bursts import BURST_THRESHOLD
+from dendrosim.arrays import Booleans
 from dendrosim.errors import ParameterError, UnitError, UnknownNameError
 from dendrosim.results.result import Result
 from dendrosim.results.result_data import Spikes
@@ -60,7 +61,7 @@ def of_sample(spikes: Spikes, sample: int | None) -> Spikes:
 
 def in_bursts(
     unit: NDArray[np.integer], time: NDArray[np.floating], interval: float = BURST_THRESHOLD
-) -> NDArray[np.bool_]:
+) -> Booleans:
     """Return which spikes of one sample follow or precede another of their unit by at most `interval`."""
     order = np.lexsort((time, unit))
     close = (np.diff(unit[order]) == 0) & (np.diff(time[order]) < interval + INSTANT)

@@ -6,7 +6,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+from dendrosim.arrays import AnyArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -84,7 +86,7 @@ def axes(ax: "Axes | None", size: tuple[float, float] = (6.0, 3.2)) -> "Axes":
     return ax if ax is not None else panels(1, size)[0]
 
 
-def panels(count: int, size: tuple[float, float]) -> "NDArray[Any]":
+def panels(count: int, size: tuple[float, float]) -> "AnyArray":
     """Return the Axes of a new figure: `count` panels one above the other, sharing the x axis."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -94,7 +96,7 @@ def panels(count: int, size: tuple[float, float]) -> "NDArray[Any]":
     return figure.subplots(count, 1, sharex=True, squeeze=False)[:, 0]
 
 
-def row(count: int, size: tuple[float, float], *, sharex: bool = False) -> "NDArray[Any]":
+def row(count: int, size: tuple[float, float], *, sharex: bool = False) -> "AnyArray":
     """Return the Axes of a new figure: `count` panels side by side, sharing the y axis."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -129,7 +131,7 @@ def _exponent(values: ArrayLike) -> int:
     return int(np.clip(3 * np.floor(np.log10(largest * (1 + 1e-9)) / 3), -15, 9))
 
 
-def thin(x: NDArray, y: NDArray) -> tuple[NDArray, NDArray]:
+def thin(x: AnyArray, y: AnyArray) -> tuple[AnyArray, AnyArray]:
     """Return a line of at most about `2 * POINTS` points that looks the same: extremes stay."""
     if len(x) <= 2 * POINTS:
         return x, y
@@ -176,7 +178,7 @@ def figure_of(drawn: Any) -> "Figure":
     return first.figure.figure  # of Axes in a sub-figure the whole, of a figure itself
 
 
-def line(ax: "Axes", x: NDArray, y: NDArray, **options: Any) -> None:
+def line(ax: "Axes", x: AnyArray, y: AnyArray, **options: Any) -> None:
     """Draw a line, or a dot if it has a single point."""
     marker = "o" if len(x) == 1 else None
     ax.plot(*thin(x, y), marker=marker, markersize=4, **options)

@@ -3,15 +3,15 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dendrosim.arrays import AnyArray
 from dendrosim.errors import ShapeError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def image_rows(matrix: Any, shape: tuple[int, int], where: str) -> NDArray:
+def image_rows(matrix: Any, shape: tuple[int, int], where: str) -> AnyArray:
     values = np.asarray(matrix)
     pixels = shape[0] * shape[1]
     if values.ndim != 2 or values.shape[1] != pixels or not len(values):
@@ -22,7 +22,7 @@ def image_rows(matrix: Any, shape: tuple[int, int], where: str) -> NDArray:
     return values
 
 
-def arrange_tiles(tiles: NDArray, columns: int | None, gap: int) -> tuple[NDArray, int]:
+def arrange_tiles(tiles: AnyArray, columns: int | None, gap: int) -> tuple[AnyArray, int]:
     """Return one picture of all tiles in reading order, NaN between them, and its columns."""
     count, height, width = tiles.shape
     columns = min(count, columns or max(4, int(np.ceil(np.sqrt(1.6 * count)))))
@@ -34,7 +34,7 @@ def arrange_tiles(tiles: NDArray, columns: int | None, gap: int) -> tuple[NDArra
     return picture, columns
 
 
-def figure_size(picture: NDArray, margin: float) -> tuple[float, float]:
+def figure_size(picture: AnyArray, margin: float) -> tuple[float, float]:
     height, width = picture.shape
     inches = float(np.clip(width / 14, 3.0, 7.0))
     return inches + margin, max(1.2, inches * height / width + 0.4)

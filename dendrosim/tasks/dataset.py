@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from dendrosim.arrays import Array, Integers
 from dendrosim.errors import ParameterError
 
 
@@ -20,11 +21,11 @@ class DataSet:
         Class of each image, from 0.
     """
 
-    images: NDArray[np.float64]
-    labels: NDArray[np.int64]
+    images: Array
+    labels: Integers
 
 
-def one_hot(labels: ArrayLike, classes: int = 10) -> NDArray[np.float64]:
+def one_hot(labels: ArrayLike, classes: int = 10) -> Array:
     """Encode each label as a row with a single 1.
 
     Parameters

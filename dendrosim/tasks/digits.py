@@ -8,8 +8,8 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dendrosim.arrays import Booleans, Integers
 from dendrosim.errors import DataError, ParameterError
 from dendrosim.tasks.dataset import DataSet
 
@@ -64,7 +64,7 @@ def _read(path: Path) -> DataSet:
         ) from cause
 
 
-def _stratified(labels: NDArray[np.int64], test_fraction: float, seed: int) -> NDArray[np.bool_]:
+def _stratified(labels: Integers, test_fraction: float, seed: int) -> Booleans:
     """Choose the same fraction of every class at random: True for the test set."""
     if not 0 < test_fraction < 1:
         raise ParameterError(

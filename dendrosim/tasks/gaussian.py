@@ -8,11 +8,9 @@ has learned can be compared with a closed form to rounding error.
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dendrosim.arrays import Array
 from dendrosim.errors import ParameterError
-
-Matrix = NDArray[np.float64]
 
 
 def canonical_gaussian(
@@ -23,7 +21,7 @@ def canonical_gaussian(
     rng: np.random.Generator,
     coloured: bool = False,
     condition: float = 4.0,
-) -> tuple[Matrix, Matrix]:
+) -> tuple[Array, Array]:
     """Draw samples with exactly prescribed canonical correlations.
 
     With the uncentred covariances Cxx = x x^T / samples and so on, Cyy is the identity and
@@ -103,17 +101,17 @@ def _check(
         )
 
 
-def _white(rows: int, samples: int, rng: np.random.Generator) -> Matrix:
+def _white(rows: int, samples: int, rng: np.random.Generator) -> Array:
     """Draw `rows` x `samples` normal numbers whose uncentred sample covariance is the identity."""
     return np.sqrt(samples) * _orthonormal(rng.standard_normal((samples, rows))).T
 
 
-def _rotation(size: int, rng: np.random.Generator) -> Matrix:
+def _rotation(size: int, rng: np.random.Generator) -> Array:
     """Draw an orthogonal matrix uniformly."""
     return _orthonormal(rng.standard_normal((size, size)))
 
 
-def _orthonormal(columns: Matrix) -> Matrix:
+def _orthonormal(columns: Array) -> Array:
     """Orthonormalise columns; unique, so that it does not depend on the LAPACK in use."""
     q, r = np.linalg.qr(columns)
     return q * np.copysign(1.0, np.diag(r))

@@ -10,11 +10,10 @@ import math
 import struct
 import zlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dendrosim.arrays import AnyArray
 from dendrosim.errors import DataError, ParameterError
 from dendrosim.tasks.dataset import DataSet
 
@@ -22,7 +21,7 @@ TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: 
 SPLITS = ("train", "t10k")
 
 
-def read_idx(path: str | Path) -> NDArray[Any]:
+def read_idx(path: str | Path) -> AnyArray:
     """Read one IDX file, plain or compressed with gzip.
 
     Parameters

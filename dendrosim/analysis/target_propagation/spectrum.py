@@ -1,7 +1,6 @@
 """Eigenvalues of the circuit, and the inverses for which it is stable."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dendrosim.analysis.target_propagation.chain import (
     Top,
@@ -9,10 +8,8 @@ from dendrosim.analysis.target_propagation.chain import (
     neighbour_matrix,
     top_gain,
 )
+from dendrosim.arrays import Complex
 from dendrosim.errors import ParameterError
-
-Modes = NDArray[np.complex128]
-"""Complex eigenvalues, of any shape."""
 
 
 def eigenvalues(
@@ -22,7 +19,7 @@ def eigenvalues(
     top: Top = "clamped",
     eta_hat: float = 0.5,
     nu: complex = 1.0,
-) -> Modes:
+) -> Complex:
     """Return the eigenvalues of the Jacobian times ``tau``, slowest first.
 
     With a clamped top they are ``-1 + 2 sqrt(mu (1 - mu) nu) cos(k pi / (L + 1))``, k = 1 .. L. A circuit with
