@@ -1,10 +1,15 @@
-"""The rightmost eigenvalues of a large sparse matrix, by Arnoldi iteration.
+"""The rightmost eigenvalues of a large sparse matrix, by implicitly restarted Arnoldi iteration (ARPACK).
 
-Without factors Arnoldi finds eigenvalues that stand apart. Where they crowd at the right edge, shift and invert
-separates them, but next to a real shift it may miss a pair with a large imaginary part. A Cayley transform
-(A - s)^-1 (A - r) maps all that lies right of (s + r)/2 outside the unit circle: it looks for what was
-missed (Meerbergen, Spence and Roose, "Shift-invert and Cayley transforms for detection of rightmost
-eigenvalues of nonsymmetric matrices", BIT 34, 1994).
+Arnoldi iteration on the matrix itself needs no factorisation and finds eigenvalues that are well separated. If
+they crowd at the right edge of the spectrum, shift and invert separates them, but with a real shift it may miss a
+pair with a large imaginary part. The Cayley transform (A - s)^-1 (A - r) maps every eigenvalue to the right of
+(s + r)/2 outside the unit circle, and so finds what shift and invert missed.
+
+References
+----------
+Saad, "Numerical Methods for Large Eigenvalue Problems", revised edition, SIAM 2011, chapters 6 to 8.
+Meerbergen, Spence and Roose, "Shift-invert and Cayley transforms for detection of rightmost eigenvalues of
+nonsymmetric matrices", BIT 34, 1994.
 """
 
 from collections.abc import Callable
@@ -18,31 +23,44 @@ from dendrosim.arrays import Array, Complex
 from dendrosim.errors import NotConvergedError
 
 ACCURACY = 1e-8
-"""Largest residual of an eigenpair, relative to the norm of the matrix."""
+"""Largest residual of an eigenpair, relative to the norm of the matrix: about the sqrt(eps) by which rounding
+moves double eigenvalues."""
+
 ROUNDS = 6
-"""Shifts tried, each closer to the right edge."""
+"""Number of shifts, each closer to the right edge: the first two or three usually agree."""
+
+UNCHANGED = 1e-4
+"""Change of a real part, relative to the range of those wanted, up to which two searches agree."""
 
 
 def rightmost_eigenvalues(
     matrix: sp.csr_array, count: int, seed: int = 0
 ) -> tuple[Complex, Complex]:
-    """Return the `count` rightmost eigenvalues, and some of those of largest modulus, to about a thousandth.
+    """Return the rightmost eigenvalues of a matrix, and some of largest modulus.
 
-    Each search is repeated from another start vector; all vectors found span one subspace, from which the
-    eigenvalues are read, so that double ones are found twice.
+    Each search is repeated from another start vector. The vectors of all searches span one subspace, from which
+    the eigenvalues are computed, so that double eigenvalues are found twice.
 
     Parameters
     ----------
     matrix : sparse array, shape (n, n)
+        In 1/s.
     count : int
-        At most n - 2 are returned.
-    seed : int
-        Of the start vectors.
+        Number of rightmost eigenvalues, at most n - 2.
+    seed : int, optional
+        Seed of the start vectors. Default: 0.
+
+    Returns
+    -------
+    rightmost : array of complex, shape (count,)
+        By descending real part, in 1/s.
+    largest : array of complex
+        Up to four eigenvalues of largest modulus, to about a thousandth.
 
     Raises
     ------
     NotConvergedError
-        Fewer converge: the eigenvalues crowd too closely, or the eigenvectors are nearly parallel.
+        If fewer converge, because the eigenvalues are too close together or the eigenvectors nearly parallel.
     """
     n = matrix.shape[0]
     wanted = min(count, n - 2)
@@ -74,13 +92,17 @@ def _search_inverted(
     norm: float,
     random: np.random.Generator,
 ) -> Complex:
-    """The rightmost eigenvalues by maps with factors, the pole each time closer to the edge."""
+    """Return the rightmost eigenvalues from shifted inverses, with the shift each time closer to the edge.
+
+    `height` is the largest imaginary part that is known, `vectors` the eigenvectors of earlier searches.
+    """
     number = wanted + 2
     values, vectors = _ritz_pairs(matrix, vectors, norm)
     edge = float(values[0].real) if len(values) else _gershgorin_bound(matrix)
     width = float(edge - values[:wanted][-1].real) if len(values) > 1 else 0.1 * norm
     for _ in range(ROUNDS):
         width = max(width, 1e-12 * norm)
+        # Close to the edge, but not on an eigenvalue, where the factorisation would be singular.
         near = _transformed_eigenvectors(matrix, edge + 0.3 * width, None, number, random)
         old, (values, vectors) = values, _ritz_pairs(matrix, np.hstack([vectors, near]), norm)
         if not len(values):
@@ -99,7 +121,7 @@ def _search_inverted(
 
 
 def _gershgorin_bound(matrix: sp.csr_array) -> float:
-    """A number that no real part of an eigenvalue exceeds: Gershgorin's discs, by rows and by columns."""
+    """Return an upper bound on the real parts of all eigenvalues, from Gershgorin's discs of rows and columns."""
     diagonal, sizes = matrix.diagonal(), abs(matrix)
     edges = (np.max(diagonal - np.abs(diagonal) + sizes.sum(axis=axis)) for axis in (0, 1))
     return float(min(edges))
@@ -108,10 +130,11 @@ def _gershgorin_bound(matrix: sp.csr_array) -> float:
 def _arnoldi(
     operator: Any, number: int, which: str, random: np.random.Generator, tol: float = 0.0
 ) -> tuple[Complex, Complex]:
-    """Eigenpairs of an operator, as many as converge."""
+    """Return the eigenpairs of an operator that converge, at most `number`; `which` is that of ARPACK."""
     n = operator.shape[0]
     number = min(number, n - 2)
     start = random.standard_normal(n)
+    # ARPACK advises at least twice the number of eigenvalues; the rest speeds up crowded spectra.
     space = min(n, max(2 * number + 20, 40))
     try:
         values, vectors = sla.eigs(
@@ -129,7 +152,7 @@ def _transformed_eigenvectors(
     number: int,
     random: np.random.Generator,
 ) -> Complex:
-    """Eigenvectors of the largest eigenvalues of (A - pole)^-1 (A - zero), or of (A - pole)^-1."""
+    """Return eigenvectors of the largest eigenvalues of (A - pole)^-1 (A - zero), or of (A - pole)^-1."""
     n = matrix.shape[0]
     identity = sp.eye_array(n, format="csr")
     factors = sla.splu(sp.csc_array(matrix - pole * identity))
@@ -146,10 +169,14 @@ def _transformed_eigenvectors(
 
 
 def _ritz_pairs(matrix: sp.csr_array, vectors: Complex, norm: float) -> tuple[Complex, Complex]:
-    """Accurate eigenpairs of `matrix` in the span of `vectors`, by descending real part."""
+    """Return the accurate eigenpairs of a matrix in the span of `vectors`, by descending real part.
+
+    This is a Rayleigh-Ritz projection; pairs with a residual above `ACCURACY` are left out.
+    """
     if not vectors.shape[1]:
         return np.zeros(0, dtype=np.complex128), vectors
     left, sizes, _ = np.linalg.svd(np.hstack([vectors.real, vectors.imag]), full_matrices=False)
+    # Vectors that two searches found alike count once: they differ by about the accuracy of a pair.
     basis = left[:, sizes > 1e-7 * sizes[0]]
     values, small = np.linalg.eig(basis.T @ (matrix @ basis))
     found = basis @ small.astype(np.complex128)
@@ -159,9 +186,9 @@ def _ritz_pairs(matrix: sp.csr_array, vectors: Complex, norm: float) -> tuple[Co
 
 
 def _agree(old: Complex, new: Complex, wanted: int, norm: float) -> bool:
-    """Whether the rightmost real parts did not change."""
+    """Return whether the `wanted` rightmost real parts are the same in two searches."""
     first, second = (np.sort(v.real)[::-1][:wanted] for v in (old, new))
     if not len(first) == len(second) == wanted:
         return False
     span = max(float(second[0] - second[-1]), 1e-9 * norm)
-    return bool(np.allclose(first, second, rtol=0.0, atol=1e-4 * span))
+    return bool(np.allclose(first, second, rtol=0.0, atol=UNCHANGED * span))

@@ -1,8 +1,12 @@
-"""Eigenvalues by strongly connected components: circuits that do not talk to each other are solved apart.
+"""Eigenvalues by strongly connected components: parts of a circuit without feedback between them are separate.
 
-States ordered by component make a matrix block-triangular, and its eigenvalues are those of the
-diagonal blocks (Duff and Reid, "An implementation of Tarjan's algorithm for the block triangularization of
-a matrix", ACM TOMS 4, 1978). Samples of a batch, uncoupled cells and feed-forward chains fall apart so.
+If states are ordered by component, the matrix is block-triangular, and its eigenvalues are those of the diagonal
+blocks. Samples of a batch, uncoupled cells and feed-forward chains fall apart in this way.
+
+References
+----------
+Duff and Reid, "An implementation of Tarjan's algorithm for the block triangularization of a matrix", ACM TOMS 4,
+1978.
 """
 
 from collections.abc import Iterator
@@ -16,13 +20,15 @@ from dendrosim.arrays import Array, Booleans, Complex, Integers
 from dendrosim.stability.vector_field.flow import JacobianMatrix
 
 STACK_SIZE = 2**24
-"""Numbers in one stack of blocks of equal size: bounds the memory."""
+"""Largest count of numbers in one stack of blocks of equal size, 128 MiB."""
+
 SMALL = 24
-"""States of a block up to which blocks of equal size are stacked."""
+"""Number of states of a block up to which blocks of equal size are stacked: for larger ones the call of LAPACK
+costs more than the loop around it."""
 
 
 def strong_components(matrix: JacobianMatrix) -> Integers:
-    """Return the number of the strongly connected component of each state, shape (n,)."""
+    """Return the index of the strongly connected component to which each state belongs, shape (n,)."""
     if not sp.issparse(matrix):
         mask = np.asarray(matrix) != 0
         if _reaches_all(mask) and _reaches_all(mask.T):
@@ -33,18 +39,18 @@ def strong_components(matrix: JacobianMatrix) -> Integers:
 
 
 def diagonal_blocks(matrix: JacobianMatrix, labels: Integers) -> Iterator[JacobianMatrix]:
-    """Yield what couples the states within each component.
+    """Yield the diagonal block of each component.
 
     Parameters
     ----------
     matrix : array or sparse array, shape (n, n)
     labels : array of int, shape (n,)
-        From `strong_components`.
+        Index of the component of each state, as `strong_components` returns it.
 
     Yields
     ------
-    block : array, shape (blocks, m, m), or matrix of the kind given, shape (m, m)
-        Small blocks of equal size come in stacks.
+    block : array, shape (blocks, m, m), or array or sparse array, shape (m, m)
+        A stack of small blocks of equal size, or one large block, sparse if `matrix` is.
     """
     sizes = np.bincount(labels)
     if len(sizes) == 1:
@@ -65,7 +71,7 @@ def diagonal_blocks(matrix: JacobianMatrix, labels: Integers) -> Iterator[Jacobi
 
 
 def dense_eigenvalues(block: JacobianMatrix) -> Complex:
-    """Return all eigenvalues of a matrix, or of all matrices of a stack, in no order, flat."""
+    """Return all eigenvalues of a matrix, or of all matrices of a stack, as one flat array in any order."""
     if block.ndim == 3:
         values = block[:, 0, 0] if block.shape[1] == 1 else np.linalg.eigvals(block).ravel()
     else:
@@ -75,7 +81,7 @@ def dense_eigenvalues(block: JacobianMatrix) -> Complex:
 
 
 def _reaches_all(mask: Booleans) -> bool:
-    """Whether every state is reached from state 0 along the entries of `mask`."""
+    """Return whether every state can be reached from state 0 along the entries of `mask`."""
     unseen = np.ones(len(mask), dtype=np.bool_)
     unseen[:1] = False
     waiting = [0] if len(mask) else []
@@ -87,7 +93,10 @@ def _reaches_all(mask: Booleans) -> bool:
 
 
 def _stack_blocks(matrix: JacobianMatrix, components: Integers) -> Array:
-    """Blocks of the components whose states are the rows of `components`, shape (blocks, m, m)."""
+    """Return the diagonal blocks of components of equal size, shape (blocks, m, m).
+
+    Each row of `components` holds the states of one component, shape (blocks, m).
+    """
     if not sp.issparse(matrix):
         return np.asarray(matrix)[components[:, :, None], components[:, None, :]]
     count, size = components.shape

@@ -1,4 +1,4 @@
-"""Eigenvectors of chosen eigenvalues: all at once for small matrices, by inverse iteration for large ones."""
+"""Eigenvectors of given eigenvalues: all at once for small matrices, by inverse iteration for large ones."""
 
 import numpy as np
 import scipy.linalg
@@ -10,21 +10,35 @@ from dendrosim.arrays import Complex
 from dendrosim.stability.vector_field.flow import JacobianMatrix
 
 DENSE_LIMIT = 400
-"""States up to which all eigenvectors are computed."""
+"""Number of states up to which all eigenvectors are computed, which takes less than a second."""
+
 CLOSE = 1e-7
-"""Distance, relative to the largest modulus, up to which eigenvalues share one subspace."""
+"""Distance of eigenvalues, relative to the largest modulus, up to which they are treated as one multiple
+eigenvalue: rounding moves a double one by about 1e-8."""
+
+SHIFT = 1e-10
+"""Distance of the shift of inverse iteration from an eigenvalue, relative to the largest modulus: close enough for
+two or three iterations, and far enough for a factorisation that is not singular."""
+
+ITERATIONS = 4
+"""Number of inverse iterations: each reduces the error by the ratio of the shift to the distance of the next
+eigenvalue, at least 1e3."""
 
 
 def eigenvectors(matrix: JacobianMatrix, values: Complex) -> Complex:
-    """Return a unit eigenvector for each of some eigenvalues, shape (n, m).
-
-    Those of a multiple eigenvalue span its space as far as it has so many.
+    """Return eigenvectors of given eigenvalues.
 
     Parameters
     ----------
     matrix : array or sparse array, shape (n, n)
     values : array of complex, shape (m,)
         Accurate eigenvalues of the matrix, with multiplicity.
+
+    Returns
+    -------
+    array of complex, shape (n, m)
+        One column of length 1 for each eigenvalue. The columns of a multiple eigenvalue are linearly independent
+        if it has as many independent eigenvectors.
     """
     n = matrix.shape[0]
     if n <= DENSE_LIMIT:
@@ -44,8 +58,11 @@ def eigenvectors(matrix: JacobianMatrix, values: Complex) -> Complex:
 
 
 def _inverse_iteration(matrix: JacobianMatrix, values: Complex, size: float) -> Complex:
-    """Eigenvectors of a cluster of eigenvalues, all at once."""
-    n, shift = matrix.shape[0], complex(np.mean(values)) + 1e-10 * size
+    """Return the eigenvectors of eigenvalues that are close together, by iteration of their common subspace.
+
+    `size` is the largest modulus of an eigenvalue.
+    """
+    n, shift = matrix.shape[0], complex(np.mean(values)) + SHIFT * size
     if sp.issparse(matrix):
         solve = sla.splu(sp.csc_array(matrix - shift * sp.eye_array(n, format="csr"))).solve
     else:
@@ -56,7 +73,7 @@ def _inverse_iteration(matrix: JacobianMatrix, values: Complex, size: float) -> 
 
     random = np.random.default_rng(0)
     basis = random.standard_normal((n, len(values))).astype(np.complex128)
-    for _ in range(4):
+    for _ in range(ITERATIONS):
         basis = np.linalg.qr(solve(basis))[0]
     every, small = np.linalg.eig(basis.conj().T @ (matrix @ basis))
     chosen = scipy.optimize.linear_sum_assignment(np.abs(values[:, None] - every))[1]

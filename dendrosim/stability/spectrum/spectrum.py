@@ -1,8 +1,9 @@
-"""Eigenvalues of a Jacobian, and what they say of a fixed point.
+"""Eigenvalues of a Jacobian, and the verdict on the stability of its fixed point.
 
-All eigenvalues come from the strongly connected components (`_blocks`); of a large sparse component only the
-rightmost are computed (`_arnoldi`). Directions in which a continuous symmetry moves a fixed point have an
-eigenvalue of exactly zero: they are split off by an orthogonal change of coordinates, not guessed by size.
+Eigenvalues are computed for each strongly connected component (`components`); for a large sparse component only
+the rightmost ones (`arnoldi`). A direction in which a continuous symmetry moves a fixed point has an eigenvalue of
+exactly zero. These directions are split off by an orthogonal change of coordinates: zero modes are not recognised
+by their size.
 """
 
 from dataclasses import dataclass, field
@@ -27,35 +28,43 @@ from dendrosim.stability.vector_field.flow import JacobianMatrix
 Verdict = Literal["stable", "unstable", "marginal"]
 
 RELATIVE_TOLERANCE = float(np.sqrt(np.finfo(float).eps))
-"""Rounding of eps in a matrix moves a double eigenvalue that has one eigenvector by about sqrt(eps)."""
+"""Modulus, relative to the largest, up to which an eigenvalue counts as zero: rounding by eps in a matrix moves a
+double eigenvalue with one eigenvector by about sqrt(eps)."""
+
 DENSE_LIMIT = 6000
-"""States of a component beyond which not all of its eigenvalues are computed."""
+"""Number of states of a sparse component above which only its rightmost eigenvalues are computed: a dense matrix
+of this size has 288 MB, and its eigenvalues take minutes."""
+
 ARNOLDI_FROM = 1000
-"""States of a sparse component from which `count` eigenvalues are computed by Arnoldi."""
+"""Number of states of a sparse component above which Arnoldi iteration computes the `count` rightmost eigenvalues:
+below, all eigenvalues take about a second."""
+
 DEFAULT_COUNT = 20
+"""Number of eigenvalues of a component that is too large for all of them, where `count` is not given."""
 
 
 @dataclass(frozen=True, eq=False)
 class Spectrum:
-    """Eigenvalues of a Jacobian, sorted, and the verdict on them.
+    """The eigenvalues of a Jacobian, sorted, and the verdict on stability.
 
     Attributes
     ----------
     eigenvalues : array of complex, shape (m,)
-        In 1/s, with multiplicity, by descending real part, then descending imaginary part. Zero modes of
-        symmetries are among them, as exact zeros.
+        In 1/s, with multiplicity, by descending real part, then by descending imaginary part. Zero modes of
+        symmetries are included as exact zeros.
     size : int
-        Number n of states; m < n where only the rightmost eigenvalues were asked for or could be computed.
+        Number n of states; m < n if only the rightmost eigenvalues were requested or could be computed.
     tolerance : float
-        In 1/s: a real part within it counts as zero.
+        In 1/s; a real part of this size or smaller counts as zero.
     symmetry_zeros : int
-        Number of zero eigenvalues that continuous symmetries explain.
+        Number of zero eigenvalues that are due to continuous symmetries.
     max_euler_step : float
-        In s: forward Euler is stable for steps below, min of -2 Re/|lambda|^2 over the decaying eigenvalues.
-        Complex of zero do not count, since Euler leaves their directions as they are. 0 where an
-        eigenvalue grows or oscillates without decay (no step is stable), inf where all are zero. Where not all
-        eigenvalues of a component were computed, it comes from the rightmost and the largest, and is an estimate.
+        Largest stable time step of forward Euler in s: the minimum of -2 Re/|lambda|^2 over the decaying
+        eigenvalues. Eigenvalues of zero do not count, since Euler leaves their directions as they are. It is 0 if
+        a mode grows or oscillates without decay, and inf if all eigenvalues are zero. If not all eigenvalues of a
+        component were computed, it is an estimate from the rightmost and the largest.
     jacobian : array or sparse array, shape (n, n)
+        In 1/s.
     """
 
     eigenvalues: Complex
@@ -67,28 +76,28 @@ class Spectrum:
 
     @property
     def complete(self) -> bool:
-        """Whether all eigenvalues are there."""
+        """Whether all eigenvalues were computed."""
         return len(self.eigenvalues) == self.size
 
     @cached_property
     def without_symmetries(self) -> Complex:
-        """Eigenvalues but for the zero modes of symmetries, in the same order."""
+        """All eigenvalues except the zero modes of symmetries, in the same order, in 1/s."""
         zeros = np.flatnonzero(self.eigenvalues == 0)[: self.symmetry_zeros]
         return np.delete(self.eigenvalues, zeros)
 
     @property
     def abscissa(self) -> float:
-        """Largest real part in 1/s, zero modes of symmetries left out; -inf where nothing else is there."""
+        """Largest real part in 1/s, without zero modes of symmetries; -inf if there are no other eigenvalues."""
         return float(np.max(self.without_symmetries.real, initial=-np.inf))
 
     @property
     def further_zeros(self) -> int:
-        """Number of eigenvalues within tolerance of zero that no symmetry explains."""
+        """Number of eigenvalues within the tolerance of zero that are not due to symmetries."""
         return int(np.sum(np.abs(self.without_symmetries) <= self.tolerance))
 
     @property
     def verdict(self) -> Verdict:
-        """stable, unstable, or marginal where a real part is within tolerance of zero.
+        """`stable`, `unstable`, or `marginal` if the largest real part is within the tolerance of zero.
 
         Zero modes of symmetries do not count.
         """
@@ -103,13 +112,14 @@ class Spectrum:
 
     @property
     def time_constants(self) -> Array:
-        """-1/Re in s, shape (m,): negative where a mode grows, nan where |Re| is within tolerance."""
+        """-1/Re of each eigenvalue in s, shape (m,): negative if the mode grows, nan if |Re| is within
+        tolerance."""
         rates = self.eigenvalues.real
         slow = np.abs(rates) <= self.tolerance
         return np.where(slow, np.nan, -1.0 / np.where(slow, 1.0, rates))
 
     def eigenvectors(self, count: int | None = None) -> Complex:
-        """Return unit eigenvectors of the first `count` eigenvalues, by default of all, shape (n, count)."""
+        """Return eigenvectors of length 1 of the first `count` eigenvalues (default: all), shape (n, count)."""
         return _eigenvectors(self.jacobian, self.eigenvalues[:count])
 
 
@@ -119,30 +129,36 @@ def spectrum(
     tolerance: float | None = None,
     count: int | None = None,
 ) -> Spectrum:
-    """Return the eigenvalues of a Jacobian.
+    """Return the eigenvalues of a Jacobian and the verdict on stability.
 
     Parameters
     ----------
     jacobian : array or sparse array, shape (n, n)
         In 1/s.
     symmetries : array, shape (n, k), optional
-        Orthonormal basis of the directions in which continuous symmetries move the fixed point. Those that the
-        Jacobian does not map to zero (the point is not a fixed point) are not counted as zero modes.
+        Orthonormal basis of the directions in which continuous symmetries move the fixed point. Directions that
+        the Jacobian does not map to zero, since the point is not a fixed point, do not count as zero modes.
+        Default: none.
     tolerance : float, optional
-        In 1/s: how far from zero a real part must be to count. By default sqrt(eps) = 1.5e-8 times the largest
-        modulus: that is how far rounding moves a double zero that has one eigenvector, whereas single ones
-        are exact to about eps times the condition of their eigenvectors. Where time scales lie further apart
-        than 1e8, give a smaller one.
+        Largest real part in 1/s that counts as zero. Default: sqrt(eps) = 1.5e-8 times the largest modulus, by
+        which rounding moves a double zero with one eigenvector; single zeros are exact to about eps times the
+        condition of their eigenvectors. If time scales differ by more than 1e8, give a smaller tolerance.
     count : int, optional
-        Only the rightmost `count` eigenvalues; the only way for sparse components of more than 6000 states, where
-        it is 20 if not given.
+        Number of rightmost eigenvalues to compute. Default: all, or 20 of a sparse component of more than 6000
+        states.
+
+    Returns
+    -------
+    Spectrum
 
     Raises
     ------
     ShapeError
-        The matrix is not square, or the basis does not fit.
+        If the matrix is not square, or the basis does not have one row per state.
     NonFiniteError
-        An entry is infinite or not a number.
+        If an entry is infinite or not a number.
+    NotConvergedError
+        If Arnoldi iteration finds fewer than `count` eigenvalues.
     """
     matrix = _check_matrix(jacobian)
     size = matrix.shape[0]
@@ -170,7 +186,7 @@ def sort_eigenvalues(values: Complex) -> Complex:
 
 
 def max_euler_step(values: Complex, tolerance: float) -> float:
-    """Return the step in s below which forward Euler is stable: see `Spectrum`."""
+    """Return the largest stable time step of forward Euler in s; see `Spectrum`."""
     values = values[np.abs(values) > tolerance]
     if np.any(values.real >= -tolerance):
         return 0.0
@@ -178,16 +194,17 @@ def max_euler_step(values: Complex, tolerance: float) -> float:
 
 
 def quotient(matrix: JacobianMatrix, basis: Array) -> Array:
-    """Return the matrix on the orthogonal complement of an invariant subspace.
+    """Return a matrix on the orthogonal complement of a subspace that it maps to zero.
 
-    The rest of its eigenvalues are those of the result: with Q = [S, C] orthogonal and J S = 0, the matrix
-    Q^T J Q is block-triangular. States that the basis does not touch keep their rows and columns.
+    The eigenvalues of the result are the other eigenvalues of the matrix: with Q = [S, C] orthogonal and J S = 0,
+    the matrix Q^T J Q is block-triangular. States in which the basis is zero keep their rows and columns.
 
     Parameters
     ----------
     matrix : array or sparse array, shape (n, n)
+        The Jacobian J.
     basis : array, shape (n, k)
-        Orthonormal.
+        Orthonormal basis S of the subspace.
 
     Returns
     -------
@@ -214,7 +231,7 @@ def _check_matrix(jacobian: JacobianMatrix) -> JacobianMatrix:
 
 
 def _zero_modes(matrix: JacobianMatrix, basis: Array) -> Array:
-    """Orthonormal basis of what `matrix` maps to zero within the span of `basis`."""
+    """Return an orthonormal basis of the vectors in the span of `basis` that `matrix` maps to zero."""
     if not basis.shape[1]:
         return basis
     _, sizes, directions = np.linalg.svd(matrix @ basis, full_matrices=False)
@@ -223,7 +240,7 @@ def _zero_modes(matrix: JacobianMatrix, basis: Array) -> Array:
 
 
 def _eigenvalues(matrix: JacobianMatrix, count: int | None) -> tuple[Complex, Complex]:
-    """Eigenvalues, and further ones that only bound the Euler step, each in no order."""
+    """Return eigenvalues, and further ones that only bound the Euler step, both in any order."""
     found, extra = [np.zeros(0, dtype=np.complex128)], [np.zeros(0, dtype=np.complex128)]
     for block in diagonal_blocks(matrix, strong_components(matrix)):
         states = block.shape[-1]

@@ -1,12 +1,12 @@
-"""How far a stable linear flow carries a perturbation away before it decays.
+"""Transient growth: how large a perturbation of a stable linear flow becomes before it decays.
 
-The Jacobians of target propagation are not normal: their eigenvalues say how a perturbation ends, the numerical
-abscissa how it starts, and the largest norm of the propagator exp(J t) how large it becomes.
+The Jacobians of target propagation are not normal. Their eigenvalues tell how a perturbation ends, the numerical
+abscissa how it begins, and the largest norm of the propagator exp(J t) how large it becomes.
 
-Sources
--------
-Trefethen and Embree, "Spectra and Pseudospectra", Princeton 2005, chapters 14 and 17 (numerical abscissa, and
-|exp(J t)| <= exp(omega t), which bounds the norm between two times at which it is known).
+References
+----------
+Trefethen and Embree, "Spectra and Pseudospectra", Princeton 2005, chapters 14 and 17 (numerical abscissa omega,
+and |exp(J t)| <= exp(omega t), which bounds the norm between two times at which it is known).
 """
 
 import heapq
@@ -29,24 +29,38 @@ from dendrosim.stability.spectrum.spectrum import quotient, spectrum
 from dendrosim.stability.vector_field.flow import JacobianMatrix
 
 GAP = 1e-3
-"""Factor, less one, by which the norm may exceed the peak at times that were not looked at."""
+"""Logarithm of the factor by which the norm may exceed the peak at times that were not evaluated: peaks are wanted
+to a few digits, and each further digit costs ten times the evaluations."""
+
 DENSE_NORM = 300
-"""States up to which a norm is computed by a dense singular value decomposition."""
+"""Number of states up to which a norm comes from a dense singular value decomposition, and not from iteration."""
+
+NEGLIGIBLE = 1e-300
+"""Norm below which a propagator counts as zero: its logarithm must be finite."""
+
+FIRST_STEP = 0.1
+"""First time that is evaluated, in units of the time 1/omega of the fastest initial growth."""
+
+SPACING = 1.5
+"""Ratio of successive times at first: a maximum between two of them is bracketed by halving."""
+
+BEST_MAXIMA = 5
+"""Number of local maxima that are refined; a tie between more has no effect on the peak beyond `GAP`."""
 
 
 @dataclass(frozen=True)
 class TransientGrowth:
-    """The largest norm of exp(J t).
+    """The largest norm of the propagator exp(J t).
 
     Attributes
     ----------
     peak : float
-        Maximum of |exp(J t)|_2 over t >= 0: 1 where nothing grows, inf where the flow is unstable.
+        Maximum of |exp(J t)|_2 over t >= 0: 1 if no perturbation grows, inf if the flow is unstable.
     time : float
-        When, in s: 0 where nothing grows, inf where the norm grows for ever or is largest in the end.
+        Time of the maximum in s: 0 if no perturbation grows, inf if the norm increases for ever.
     bound : float
-        A number that the norm provably does not exceed: within a thousandth of the peak, or more where the time
-        scales lie so far apart that the search stopped early. inf where there is a zero eigenvalue.
+        Upper bound on the norm at all times. It is within a thousandth of the peak, unless time scales differ by
+        so much that the search stopped early. It is inf if there is a zero eigenvalue.
     """
 
     peak: float
@@ -55,19 +69,21 @@ class TransientGrowth:
 
 
 def numerical_abscissa(jacobian: JacobianMatrix, scale: ArrayLike | None = None) -> float:
-    """Return the largest eigenvalue of the symmetric part, in 1/s: the fastest initial growth of |x|.
+    """Return the numerical abscissa of a Jacobian, in 1/s: the fastest initial growth rate of |x|.
+
+    It is the largest eigenvalue of the symmetric part (J + J^T)/2.
 
     Parameters
     ----------
     jacobian : array or sparse array, shape (n, n)
         In 1/s.
     scale : array, shape (n,), optional
-        What counts as one unit of each state: |x| is the norm of x / scale. By default 1 in the SI unit.
+        The unit of each state: |x| is the norm of x / scale. Default: 1 in the SI unit.
 
     Raises
     ------
     ParameterError
-        A scale is not positive.
+        If a scale is not positive.
     """
     matrix = _scale_matrix(jacobian, scale)
     parts = diagonal_blocks(matrix, _weak_components(matrix))
@@ -75,9 +91,9 @@ def numerical_abscissa(jacobian: JacobianMatrix, scale: ArrayLike | None = None)
 
 
 def propagator(jacobian: JacobianMatrix, time: float, scale: ArrayLike | None = None) -> Array:
-    """Return exp(J t), shape (n, n): what becomes of a small perturbation after `time` seconds.
+    """Return exp(J t), shape (n, n), which maps a small perturbation to what it becomes after `time` seconds.
 
-    With `scale`, of the perturbation in these units: see `numerical_abscissa`.
+    With `scale`, perturbations are in these units; see `numerical_abscissa`.
     """
     return np.asarray(scipy.linalg.expm(_dense(_scale_matrix(jacobian, scale)) * time))
 
@@ -87,22 +103,34 @@ def transient_growth(
     symmetries: Array | None = None,
     scale: ArrayLike | None = None,
 ) -> TransientGrowth:
-    """Return the largest norm of exp(J t) over all times, and when it is reached.
-
-    The norm is bracketed between any two times at which it is known, since its logarithm rises no faster than the
-    numerical abscissa; intervals are halved until none can hold more than a thousandth above the best, which is
-    then refined. The cost is some hundred matrix exponentials of each part that is not coupled to the rest and can
-    grow: seconds for a hundred states, an hour for 3000.
+    """Return the largest norm of exp(J t) over all times, and the time at which it is reached.
 
     Parameters
     ----------
     jacobian : array or sparse array, shape (n, n)
         In 1/s.
     symmetries : array, shape (n, k), optional
-        Orthonormal basis of the zero modes of symmetries, which are left out: the growth is that of what is
-        orthogonal to them.
+        Orthonormal basis of the zero modes of symmetries, which are left out: only perturbations orthogonal to
+        them count. Default: none.
     scale : array, shape (n,), optional
-        See `numerical_abscissa`.
+        The unit of each state; see `numerical_abscissa`.
+
+    Returns
+    -------
+    TransientGrowth
+
+    Raises
+    ------
+    ParameterError
+        If a scale is not positive.
+
+    Notes
+    -----
+    The logarithm of the norm rises no faster than the numerical abscissa, which bounds it between any two times at
+    which it is known. Intervals are halved until the norm can exceed the best in none by more than a thousandth;
+    then the best maximum is refined. The search takes some hundred matrix exponentials for each part of the
+    circuit that is not coupled to the rest and whose perturbations can grow: seconds for a hundred states, an hour
+    for 3000.
     """
     matrix = _scale_matrix(jacobian, scale)
     if symmetries is not None and symmetries.shape[1]:
@@ -121,15 +149,17 @@ def transient_growth(
 
 
 def _search_peak(matrix: Array) -> TransientGrowth:
-    """Of one part, with a positive numerical abscissa."""
+    """Return the transient growth of one coupled part whose numerical abscissa is positive."""
     modes = spectrum(matrix)
     if modes.verdict == "unstable":
         return TransientGrowth(np.inf, np.inf, np.inf)
     marginal = modes.verdict == "marginal"
 
     def level(time: float) -> float:
-        return float(np.log(max(_largest_singular_value(scipy.linalg.expm(matrix * time)), 1e-300)))
+        norm = _largest_singular_value(scipy.linalg.expm(matrix * time))
+        return float(np.log(max(norm, NEGLIGIBLE)))
 
+    # The search ends when the norm is below 1, after about the slowest time constant or some doublings of it.
     slow = np.abs(modes.eigenvalues.real)
     end = 1.0 / float(np.min(slow[slow > modes.tolerance], initial=np.linalg.norm(matrix)))
     for _ in range(6 if marginal else 60):
@@ -139,6 +169,7 @@ def _search_peak(matrix: Array) -> TransientGrowth:
     if marginal and level(2.0 * end) > level(end) + 0.1:
         return TransientGrowth(np.inf, np.inf, np.inf)
     up, down = _growth_rate(matrix), _growth_rate(-matrix)
+    # A matrix exponential costs some twenty n^3 operations: the search may take about a minute.
     evaluations = int(np.clip(2e9 / len(matrix) ** 3, 100, 2000))
     times, levels, bound = _search(level, end, up, down, evaluations)
     time, best = _refine(level, times, levels)
@@ -154,9 +185,28 @@ def _search_peak(matrix: Array) -> TransientGrowth:
 def _search(
     level: Callable[[float], float], end: float, up: float, down: float, evaluations: int
 ) -> tuple[Array, Array, float]:
-    """Times and levels on [0, end] that leave no room for a higher level, and the bound on it."""
-    first = min(0.1 / up, end)
-    number = 2 + int(np.log(end / first) / np.log(1.5))
+    """Evaluate the level between 0 and `end` until no interval can hold a higher one than the best by `GAP`.
+
+    Parameters
+    ----------
+    level : callable
+        Logarithm of the norm at a time.
+    end : float
+        Last time, in s.
+    up, down : float
+        Largest rates at which the level rises and falls, in 1/s.
+    evaluations : int
+        Maximal number of evaluations.
+
+    Returns
+    -------
+    times, levels : array
+        The times that were evaluated, ascending, and their levels.
+    bound : float
+        Upper bound on the level on [0, end].
+    """
+    first = min(FIRST_STEP / up, end)
+    number = 2 + int(np.log(end / first) / np.log(SPACING))
     times = [0.0, *np.geomspace(first, end, number)]
     known = {time: level(time) if time else 0.0 for time in times}
 
@@ -165,10 +215,9 @@ def _search(
         return (down * known[left] + up * known[right] + rise) / (up + down)
 
     best, bound = max(known.values()), 0.0
+    # The earliest interval first: once the level is zero, it does not exceed any more what it was before.
     waiting = list(itertools.pairwise(times))
-    heapq.heapify(
-        waiting
-    )  # the earliest first: what follows a level of zero cannot rise above what was before
+    heapq.heapify(waiting)
     while waiting and len(known) < evaluations:
         left, right = heapq.heappop(waiting)
         if left > 0.0 and known[left] <= 0.0:
@@ -187,11 +236,11 @@ def _search(
 
 
 def _refine(level: Callable[[float], float], times: Array, levels: Array) -> tuple[float, float]:
-    """Highest level next to the best of the times, and when."""
+    """Return the time and the level of the highest maximum, refined from the best of the times."""
     best_time, best = float(times[np.argmax(levels)]), float(np.max(levels))
     inner = np.flatnonzero((levels[1:-1] >= levels[:-2]) & (levels[1:-1] >= levels[2:])) + 1
     tops = [i for i in inner if levels[i] >= best - 2.0 * GAP]
-    for i in sorted(tops, key=lambda i: -levels[i])[:5]:
+    for i in sorted(tops, key=lambda i: -levels[i])[:BEST_MAXIMA]:
         found = scipy.optimize.minimize_scalar(
             lambda time: -level(time),
             bounds=(times[i - 1], times[i + 1]),
@@ -204,7 +253,7 @@ def _refine(level: Callable[[float], float], times: Array, levels: Array) -> tup
 
 
 def _growth_rate(part: JacobianMatrix) -> float:
-    """Largest eigenvalue of the symmetric part of a matrix or of all matrices of a stack."""
+    """Return the largest eigenvalue of the symmetric part of a matrix, or of all matrices in a stack."""
     if sp.issparse(part) and part.shape[0] > DENSE_NORM:
         symmetric = sp.csr_array((part + part.T) / 2.0)
         return float(sla.eigsh(symmetric, k=1, which="LA", return_eigenvectors=False)[0])
@@ -217,20 +266,19 @@ def _growth_rate(part: JacobianMatrix) -> float:
 
 
 def _largest_singular_value(matrix: Array) -> float:
-    """Largest singular value."""
     if len(matrix) <= DENSE_NORM or not np.any(matrix):
         return float(np.linalg.norm(matrix, 2))
     return float(sla.svds(matrix, k=1, return_singular_vectors=False, tol=1e-11, rng=0)[0])
 
 
 def _weak_components(matrix: JacobianMatrix) -> Integers:
-    """Number of the part of each state: parts are not coupled at all."""
+    """Return the index of the part to which each state belongs, shape (n,); parts are not coupled at all."""
     graph = matrix if sp.issparse(matrix) else sp.csr_array(matrix != 0)
     return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
 
 
 def _scale_matrix(jacobian: JacobianMatrix, scale: ArrayLike | None) -> JacobianMatrix:
-    """D^-1 J D with D = diag(scale)."""
+    """Return D^-1 J D with D = diag(scale); raises ParameterError if a scale is not positive."""
     matrix = sp.csr_array(jacobian) if sp.issparse(jacobian) else np.asarray(jacobian, dtype=float)
     if scale is None:
         return matrix
