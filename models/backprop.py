@@ -1,7 +1,7 @@
 """Back-propagation in continuous time: feed-forward regression with weight transport, for comparison.
 
-Rates relax to the feed-forward values, errors to the back-propagated ones, and each matrix is used twice:
-forward, and transposed to carry errors down. That transport is what the other models do without.
+Rates relax to the feed-forward values, errors to the back-propagated ones. Each matrix is used twice: forward, and
+transposed to carry errors down. The other models avoid this weight transport.
 
     tau dh_i/dt     = -h_i + s(W_i h_(i-1)),             i = 1 .. L  (linear at i = L)
     tau ddelta_L/dt = -delta_L + target - h_L     (times s'(W_L h_(L-1)) where the output is not linear)
@@ -27,89 +27,51 @@ ddelta/dt = (-delta + ds(bottom_up)*top_down)/tau  : 1   # back-propagated error
 bottom_up                                          : 1   # fed from below
 top_down                                           : 1   # fed by the transposed matrix from above
 """
-
-OUTPUT = """
-dh/dt = (-h + bottom_up)/tau               : 1   # linear read-out
-ddelta/dt = (-delta + target - h)/tau      : 1   # error
-bottom_up                                  : 1   # fed from below
-target                                     : 1   # input
-"""
-
-NONLINEAR_OUTPUT = """
+OUTPUT = {
+    "linear": """
+dh/dt = (-h + bottom_up)/tau                       : 1   # linear read-out
+ddelta/dt = (-delta + target - h)/tau              : 1   # error
+bottom_up                                          : 1   # fed from below
+target                                             : 1   # input
+""",
+    "transfer": """
 dh/dt = (-h + s(bottom_up))/tau                            : 1   # rate
 ddelta/dt = (-delta + ds(bottom_up)*(target - h))/tau      : 1   # error
 bottom_up                                                  : 1   # fed from below
 target                                                     : 1   # input
-"""
-
+""",
+}
 PLASTICITY = "dw/dt = learn*eta*delta_post*h_pre : 1"
+Transfer = Literal["linear", "relu", "tanh", "sigmoid", "softplus", "smooth_leaky", "leaky_relu"]
 
 
-def circuit(
-    *,
-    sizes: tuple[int, ...] = (10, 2, 3),
-    transfer: Literal[
-        "linear", "relu", "tanh", "sigmoid", "softplus", "smooth_leaky", "leaky_relu"
-    ] = "linear",
-    output: Literal["linear", "transfer"] = "linear",
-    eta: ds.Quantity = "1 Hz",
-    tau: ds.Quantity = "2 ms",
-    gain: float = 1.0,
-) -> ds.Circuit:
-    """Return a feed-forward network trained by back-propagation.
+class Parameters(ds.Parameters):
+    sizes: tuple[int, ...] = ds.parameter((10, 2, 3), "units per layer, input first", least=1)
+    transfer: Transfer = ds.parameter("linear", "rate against input in the hidden layers")
+    output: Literal["linear", "transfer"] = ds.parameter("linear", "rate of the last layer")
+    eta: ds.Quantity = ds.parameter("1 Hz", "learning rate", above=0)
+    tau: ds.Quantity = ds.parameter("2 ms", "time constant of rates and errors", above=0)
+    gain: float = ds.parameter(1.0, "initial weights have deviation gain/sqrt(units below)")
 
-    Parameters
-    ----------
-    sizes
-        Units per layer, input first; `layer0.h` and the last layer's `target` are inputs.
-    transfer
-        Rate against input in the hidden layers.
-    output
-        Whether the last layer is linear, or has the transfer function of the others.
-    eta
-        Learning rate.
-    tau
-        Time constant of rates and errors.
-    gain
-        Initial weights are normal with standard deviation gain/sqrt(units below).
-    """
-    if len(sizes) < 2:
+
+def circuit(p: Parameters) -> ds.Circuit:
+    """Return a feed-forward network whose inputs are `layer0.h` and the last layer's `target`."""
+    last = len(p.sizes) - 1
+    if last < 1:
         raise ds.errors.ParameterError(
-            f"sizes is {sizes}; there must be an input and an output layer"
+            f"sizes is {p.sizes}; there must be an input and an output layer"
         )
-    ds.positive(sizes=sizes, tau=tau, eta=eta)
-    last = len(sizes) - 1
-    populations = [ds.Population("layer0", sizes[0], "h : 1", inputs=["h"])]
+    populations = [ds.Population("layer0", p.sizes[0], "h : 1", inputs=["h"])]
     matrices, projections = [], []
     for i in range(1, last + 1):
+        layer, below, w = f"layer{i}", f"layer{i - 1}", f"w{i}"
+        text, inputs = (HIDDEN, ()) if i < last else (OUTPUT[p.output], ["target"])
+        transfer = None if i == last and p.output == "linear" else p.transfer
+        populations.append(ds.Population(layer, p.sizes[i], text, inputs=inputs, transfer=transfer))
+        initial = ds.Normal(p.gain / p.sizes[i - 1] ** 0.5)
+        matrices.append(ds.Matrix(w, layer, below, initial=initial, plasticity=PLASTICITY))
         if i < last:
-            populations.append(ds.Population(f"layer{i}", sizes[i], HIDDEN, transfer=transfer))
-            projections.append(
-                ds.Projection(
-                    f"layer{i + 1}.delta", f"w{i + 1}", f"layer{i}.top_down", transpose=True
-                )
-            )
-        else:
-            linear = output == "linear"
-            populations.append(
-                ds.Population(
-                    f"layer{i}",
-                    sizes[i],
-                    OUTPUT if linear else NONLINEAR_OUTPUT,
-                    inputs=["target"],
-                    transfer=None if linear else transfer,
-                )
-            )
-        matrices.append(
-            ds.Matrix(
-                f"w{i}",
-                post=f"layer{i}",
-                pre=f"layer{i - 1}",
-                initial=ds.Normal(gain / sizes[i - 1] ** 0.5),
-                plasticity=PLASTICITY,
-            )
-        )
-        projections.append(ds.Projection(f"layer{i - 1}.h", f"w{i}", f"layer{i}.bottom_up"))
-    return ds.Circuit(
-        populations, matrices, projections, {"eta": eta, "tau": tau}, gates={"learn": 1.0}
-    )
+            above, carried = f"layer{i + 1}.delta", f"{layer}.top_down"
+            projections.append(ds.Projection(above, f"w{i + 1}", carried, transpose=True))
+        projections.append(ds.Projection(f"{below}.h", w, f"{layer}.bottom_up"))
+    return ds.Circuit(populations, matrices, projections, p, gates={"learn": 1.0})

@@ -41,61 +41,26 @@ current_apical                                                                  
 COMPARTMENTS = ("soma", "basal", "apical")
 
 
-def circuit(
-    *,
-    cells: int = 1,
-    c_soma: ds.Quantity = "370 pF",
-    tau_soma: ds.Quantity = "16 ms",
-    c_basal: ds.Quantity = "170 pF",
-    tau_basal: ds.Quantity = "7 ms",
-    c_apical: ds.Quantity = "170 pF",
-    tau_apical: ds.Quantity = "7 ms",
-    g_basal: ds.Quantity = "20 nS",
-    g_apical: ds.Quantity = "10 nS",
-    e_leak: ds.Quantity = "-70 mV",
-) -> ds.Circuit:
-    """Return one population `pyramidal`.
+class Parameters(ds.Parameters):
+    cells: int = ds.parameter(1, "number of cells")
+    c_soma: ds.Quantity = ds.parameter("370 pF", "capacitance of the soma, C_s", above=0)
+    tau_soma: ds.Quantity = ds.parameter("16 ms", "time constant of the soma alone, tau_s", above=0)
+    c_basal: ds.Quantity = ds.parameter("170 pF", "capacitance of the basal dendrite", above=0)
+    tau_basal: ds.Quantity = ds.parameter("7 ms", "its time constant alone, tau_b", above=0)
+    c_apical: ds.Quantity = ds.parameter("170 pF", "capacitance of the apical dendrite", above=0)
+    tau_apical: ds.Quantity = ds.parameter("7 ms", "its time constant alone, tau_a", above=0)
+    g_basal: ds.Quantity = ds.parameter("20 nS", "coupling of basal dendrite and soma", least=0)
+    g_apical: ds.Quantity = ds.parameter("10 nS", "coupling of apical dendrite and soma", least=0)
+    e_leak: ds.Quantity = ds.parameter("-70 mV", "reversal potential of all leaks, E_L")
 
-    Parameters
-    ----------
-    cells
-        Number of cells.
-    c_soma
-        Capacitance of the soma, C_s.
-    tau_soma
-        Membrane time constant of the soma on its own, tau_s; its leak conductance is C_s/tau_s.
-    c_basal
-        Capacitance of the basal dendrite, C_b.
-    tau_basal
-        Membrane time constant of the basal dendrite on its own, tau_b.
-    c_apical
-        Capacitance of the apical dendrite, C_a.
-    tau_apical
-        Membrane time constant of the apical dendrite on its own, tau_a.
-    g_basal
-        Coupling of basal dendrite and soma, g_b; 0 cuts the dendrite off.
-    g_apical
-        Coupling of apical dendrite and soma, g_a; 0 cuts the dendrite off.
-    e_leak
-        Reversal potential of all leaks, E_L.
-    """
-    ds.positive(c_soma=c_soma, c_basal=c_basal, c_apical=c_apical)
-    ds.positive(tau_soma=tau_soma, tau_basal=tau_basal, tau_apical=tau_apical)
-    for name, coupling in (("g_basal", g_basal), ("g_apical", g_apical)):
-        if not 0 <= coupling.value < float("inf"):
-            raise ds.errors.ParameterError(
-                f"{name} is {coupling}; a conductance must be finite and not negative"
-            )
+
+def circuit(p: Parameters) -> ds.Circuit:
+    """Return one population `pyramidal`."""
     cell = ds.Population(
         "pyramidal",
-        cells,
+        p.cells,
         CELL,
         inputs={f"current_{name}": "0 pA" for name in COMPARTMENTS},
-        initial=dict.fromkeys(COMPARTMENTS, e_leak),
+        initial=dict.fromkeys(COMPARTMENTS, p.e_leak),
     )
-    parameters = {
-        "c_soma": c_soma, "tau_soma": tau_soma, "c_basal": c_basal, "tau_basal": tau_basal,
-        "c_apical": c_apical, "tau_apical": tau_apical, "g_basal": g_basal, "g_apical": g_apical,
-        "e_leak": e_leak,
-    }  # fmt: skip
-    return ds.Circuit((cell,), parameters=parameters)
+    return ds.Circuit((cell,), parameters=p)
