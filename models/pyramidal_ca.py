@@ -18,9 +18,11 @@ Pastorelli et al. (2025), Ca-AdEx, equations and fitted parameters as in its pub
 Errata applied
 --------------
 The gates keep the convention of that model, to which its fitted parameters belong: m (15 ms) closes with
-depolarisation and h (80 ms) opens, the opposite of Larkum, Senn & Lüscher (2004), from which the two stem; here
-they are named for what they do, `inactivation` and `activation`.
+depolarisation and h (80 ms) opens, the opposite of Larkum, Senn & Lüscher (2004), their origin. Here they are
+named by their effect, `inactivation` and `activation`.
 """
+
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -52,187 +54,113 @@ RESET = "soma = v_reset\nadaptation += adaptation_jump"
 BAP = "bap_decay_post += 1\nbap_rise_post += 1"
 
 
-def circuit(
-    *,
-    cells: int = 1,
-    c_soma: ds.Quantity = "246.7883 pF",
-    g_leak_soma: ds.Quantity = "5 nS",
-    e_leak_soma: ds.Quantity = "-69.24596 mV",
-    v_spike: ds.Quantity = "-50 mV",
-    d_spike: ds.Quantity = "2 mV",
-    v_peak: ds.Quantity = "-40 mV",
-    v_reset: ds.Quantity = "-61.73952 mV",
-    g_adaptation: ds.Quantity = "1.1156386 nS",
-    adaptation_jump: ds.Quantity = "40 mV",
-    tau_adaptation: ds.Quantity = "500 ms",
-    g_coupling: ds.Quantity = "19.77732 nS",
-    c_apical: ds.Quantity = "23.673728 pF",
-    g_leak_apical: ds.Quantity = "3.377855 nS",
-    e_leak_apical: ds.Quantity = "-55 mV",
-    g_calcium: ds.Quantity = "21.045506 nS",
-    v_inactivation: ds.Quantity = "-9 mV",
-    tau_inactivation: ds.Quantity = "15 ms",
-    v_activation: ds.Quantity = "-21 mV",
-    tau_activation: ds.Quantity = "80 ms",
-    d_gate: ds.Quantity = "2 mV",
-    v_nernst: ds.Quantity = "13.319652 mV",
-    calcium_rest: ds.Quantity = "1e-4 mmolar",
-    calcium_outside: ds.Quantity = "2 mmolar",
-    calcium_half: ds.Quantity = "4.3e-4 mmolar",
-    phi: ds.Quantity = "3.9283098e7 mmolar/(amp*second)",
-    tau_calcium: ds.Quantity = "103.57234 ms",
-    g_potassium: ds.Quantity = "13.199867 nS",
-    e_potassium: ds.Quantity = "-90 mV",
-    tau_potassium: ds.Quantity = "1 ms",
-    g_bap: ds.Quantity = "27.995562 nS",
-    e_bap: ds.Quantity = "0 mV",
-    bap_delay: ds.Quantity = "0.12 ms",
-    tau_bap_rise: ds.Quantity = "0.2 ms",
-    tau_bap_decay: ds.Quantity = "3 ms",
-) -> ds.Circuit:
-    """Return one population `pyramidal` at rest, and the pathway `back_propagation` to its own dendrites.
+class Parameters(ds.Parameters):
+    cells: int = ds.parameter(1, "number of cells")
+    c_soma: ds.Quantity = ds.parameter("246.7883 pF", "capacitance of the soma, C_s", above=0)
+    g_leak_soma: ds.Quantity = ds.parameter("5 nS", "leak of the soma, g_Ls", above=0)
+    e_leak_soma: ds.Quantity = ds.parameter("-69.24596 mV", "its reversal potential, E_Ls")
+    v_spike: ds.Quantity = ds.parameter("-50 mV", "threshold of the spike current, V_T")
+    d_spike: ds.Quantity = ds.parameter("2 mV", "its sharpness, D_T", above=0)
+    v_peak: ds.Quantity = ds.parameter("-40 mV", "end of a spike, where the soma is reset")
+    v_reset: ds.Quantity = ds.parameter("-61.73952 mV", "somatic voltage after a spike, V_r")
+    g_adaptation: ds.Quantity = ds.parameter("1.1156386 nS", "conductance of the adaptation, g_w")
+    adaptation_jump: ds.Quantity = ds.parameter("40 mV", "its jump at a spike, b")
+    tau_adaptation: ds.Quantity = ds.parameter("500 ms", "its decay, tau_w", above=0)
+    g_coupling: ds.Quantity = ds.parameter("19.77732 nS", "coupling of soma and dendrite, g_C")
+    c_apical: ds.Quantity = ds.parameter("23.673728 pF", "capacitance of dendrite, C_d", above=0)
+    g_leak_apical: ds.Quantity = ds.parameter("3.377855 nS", "leak of the dendrite, g_Ld", above=0)
+    e_leak_apical: ds.Quantity = ds.parameter("-55 mV", "its reversal potential, E_Ld")
+    g_calcium: ds.Quantity = ds.parameter("21.045506 nS", "calcium conductance, g_Ca")
+    v_inactivation: ds.Quantity = ds.parameter("-9 mV", "half-inactivation of calcium, V_m")
+    tau_inactivation: ds.Quantity = ds.parameter("15 ms", "its time constant, tau_m", above=0)
+    v_activation: ds.Quantity = ds.parameter("-21 mV", "half-activation of calcium")
+    tau_activation: ds.Quantity = ds.parameter("80 ms", "its time constant, tau_h", above=0)
+    d_gate: ds.Quantity = ds.parameter("2 mV", "width of both gates", above=0)
+    v_nernst: ds.Quantity = ds.parameter("13.319652 mV", "R T/(2 F) of calcium")
+    calcium_rest: ds.Quantity = ds.parameter(
+        "1e-4 mmolar", "resting concentration, [Ca]_0", above=0
+    )
+    calcium_outside: ds.Quantity = ds.parameter("2 mmolar", "outer concentration, [Ca]_o", above=0)
+    calcium_half: ds.Quantity = ds.parameter("4.3e-4 mmolar", "half opens g_K, [Ca]_th", above=0)
+    phi: ds.Quantity = ds.parameter("3.9283098e7 mmolar/(amp*second)", "concentration per charge")
+    tau_calcium: ds.Quantity = ds.parameter("103.57234 ms", "removal of calcium, tau_Ca", above=0)
+    g_potassium: ds.Quantity = ds.parameter("13.199867 nS", "calcium-dependent potassium, g_K")
+    e_potassium: ds.Quantity = ds.parameter("-90 mV", "its reversal potential, E_K")
+    tau_potassium: ds.Quantity = ds.parameter("1 ms", "its time constant, tau_n", above=0)
+    g_bap: ds.Quantity = ds.parameter("27.995562 nS", "peak of a back-propagating spike")
+    e_bap: ds.Quantity = ds.parameter("0 mV", "its reversal potential")
+    bap_delay: ds.Quantity = ds.parameter("0.12 ms", "from a spike to its arrival in the dendrite")
+    tau_bap_rise: ds.Quantity = ds.parameter("0.2 ms", "rise of its conductance", above=0)
+    tau_bap_decay: ds.Quantity = ds.parameter("3 ms", "decay of its conductance", above=0)
 
-    Parameters
-    ----------
-    cells
-        Number of cells.
-    c_soma
-        Capacitance of the soma, C_s.
-    g_leak_soma
-        Leak of the soma, g_Ls.
-    e_leak_soma
-        Its reversal potential, E_Ls.
-    v_spike
-        Threshold of the exponential spike current, V_T.
-    d_spike
-        Its sharpness, D_T.
-    v_peak
-        Where a spike ends and the soma is reset.
-    v_reset
-        Somatic voltage after a spike, V_r.
-    g_adaptation
-        Conductance of the adaptation, g_w.
-    adaptation_jump
-        Its jump at a spike, b.
-    tau_adaptation
-        Its decay, tau_w.
-    g_coupling
-        Conductance between soma and apical dendrite, g_C.
-    c_apical
-        Capacitance of the apical dendrite, C_d.
-    g_leak_apical
-        Leak of the dendrite, g_Ld.
-    e_leak_apical
-        Its reversal potential, E_Ld.
-    g_calcium
-        Calcium conductance, g_Ca.
-    v_inactivation
-        Half-inactivation of the calcium current.
-    tau_inactivation
-        Time constant of its inactivation, tau_m.
-    v_activation
-        Half-activation of the calcium current.
-    tau_activation
-        Time constant of its activation, tau_h.
-    d_gate
-        Width of both gates.
-    v_nernst
-        R T/(2 F) of calcium.
-    calcium_rest
-        Concentration at rest, [Ca]_0.
-    calcium_outside
-        Concentration outside, [Ca]_o.
-    calcium_half
-        Concentration that half opens the potassium current, [Ca]_th.
-    phi
-        Concentration per charge of the calcium current.
-    tau_calcium
-        Removal of calcium, tau_Ca.
-    g_potassium
-        Calcium-dependent potassium conductance, g_K.
-    e_potassium
-        Its reversal potential, E_K.
-    tau_potassium
-        Its time constant, tau_n.
-    g_bap
-        Peak conductance of a back-propagating spike.
-    e_bap
-        Its reversal potential.
-    bap_delay
-        From a somatic spike to its arrival in the dendrite.
-    tau_bap_rise
-        Rise of the conductance.
-    tau_bap_decay
-        Decay of the conductance.
-    """
-    parameters = {n: v for n, v in locals().items() if n not in ("cells", "bap_delay")}
-    positive = ("c_", "tau_", "d_", "g_leak", "calcium")
-    ds.positive(**{n: v for n, v in parameters.items() if n.startswith(positive)})
-    rise, decay = float(tau_bap_rise.value), float(tau_bap_decay.value)
+
+def circuit(p: Parameters) -> ds.Circuit:
+    """Return one population `pyramidal` at rest, and the pathway `back_propagation` to its own dendrites."""
+    rise, decay = float(p.tau_bap_rise.value), float(p.tau_bap_decay.value)
     if rise >= decay:
         raise ds.errors.ParameterError(
-            f"tau_bap_rise is {tau_bap_rise}; it must be below tau_bap_decay, {tau_bap_decay}"
+            f"tau_bap_rise is {p.tau_bap_rise}; it must be below tau_bap_decay, {p.tau_bap_decay}"
         )
     peak = decay * rise / (decay - rise) * np.log(decay / rise)  # when the difference is largest
-    parameters["bap_scale"] = 1 / (np.exp(-peak / decay) - np.exp(-peak / rise))
+    scale = 1 / (np.exp(-peak / decay) - np.exp(-peak / rise))
     cell = ds.Population(
         "pyramidal",
-        cells,
+        p.cells,
         CELL,
         inputs={"current_soma": "0 pA", "current_apical": "0 pA"},
-        initial=_rest({n: float(ds.quantity(v).value) for n, v in parameters.items()}),
+        initial=_rest(p),
         threshold="soma > v_peak",
         reset=RESET,
     )
     back = ds.Pathway(
-        "back_propagation", "pyramidal", "pyramidal", BAP, ds.OneToOne(), delay=bap_delay
+        "back_propagation", "pyramidal", "pyramidal", BAP, ds.OneToOne(), delay=p.bap_delay
     )
-    return ds.Circuit((cell,), parameters=parameters, pathways=(back,))
+    return ds.Circuit((cell,), parameters=p.with_values(bap_scale=scale), pathways=(back,))
 
 
-def _rest(p: dict[str, float]) -> dict[str, object]:
+def _rest(p: Parameters) -> dict[str, object]:
     """Return the resting state near the leak potentials: Newton steps on the voltages, gates following."""
+    q = SimpleNamespace(**{n: float(v.value) for n, v in vars(p).items() if n != "cells"})
 
-    def state(apical: float) -> tuple[float, float, float, float]:
-        m = 1 / (1 + np.exp((apical - p["v_inactivation"]) / p["d_gate"]))
-        h = 1 / (1 + np.exp((p["v_activation"] - apical) / p["d_gate"]))
-        calcium = p["calcium_rest"]
-        for _ in range(50):  # the influx at rest is tiny, so this contracts at once
-            nernst = p["v_nernst"] * np.log(p["calcium_outside"] / calcium)
-            influx = p["g_calcium"] * m * h * (nernst - apical)
-            calcium = p["calcium_rest"] + p["tau_calcium"] * p["phi"] * influx
-        return m, h, calcium, influx
+    def gates(apical: float) -> tuple[float, float, float, float, float]:
+        """Return m, h, n, calcium and its current at an apical voltage."""
+        m = 1 / (1 + np.exp((apical - q.v_inactivation) / q.d_gate))
+        h = 1 / (1 + np.exp((q.v_activation - apical) / q.d_gate))
+        calcium = q.calcium_rest
+        for _ in range(50):  # the influx at rest is tiny, so this converges within a few iterations
+            influx = (
+                q.g_calcium * m * h * (q.v_nernst * np.log(q.calcium_outside / calcium) - apical)
+            )
+            calcium = q.calcium_rest + q.tau_calcium * q.phi * influx
+        return m, h, 1 / (1 + (q.calcium_half / calcium) ** 4.8), calcium, influx
 
     def flow(v: np.ndarray) -> np.ndarray:
+        """Return the currents into soma and dendrite."""
         soma, apical = v
-        *_, calcium, influx = state(apical)
-        open_ = 1 / (1 + (p["calcium_half"] / calcium) ** 4.8)
-        spike = p["g_leak_soma"] * p["d_spike"] * np.exp((soma - p["v_spike"]) / p["d_spike"])
+        _, _, n, _, influx = gates(apical)
+        spike = q.g_leak_soma * q.d_spike * np.exp((soma - q.v_spike) / q.d_spike)
+        leak_soma = q.g_leak_soma * (q.e_leak_soma - soma)
+        leak_apical = q.g_leak_apical * (q.e_leak_apical - apical)
+        potassium = q.g_potassium * n * (q.e_potassium - apical)
         return np.array(
             [
-                p["g_leak_soma"] * (p["e_leak_soma"] - soma) + spike + p["g_coupling"] * (apical - soma),
-                p["g_leak_apical"] * (p["e_leak_apical"] - apical) + influx
-                + p["g_potassium"] * open_ * (p["e_potassium"] - apical)
-                + p["g_coupling"] * (soma - apical),
+                leak_soma + spike + q.g_coupling * (apical - soma),
+                leak_apical + influx + potassium + q.g_coupling * (soma - apical),
             ]
-        )  # fmt: skip
+        )
 
-    v = np.array([p["e_leak_soma"], p["e_leak_soma"]])
+    v = np.array([q.e_leak_soma, q.e_leak_soma])
     for _ in range(100):
         slope = np.array([(flow(v + d) - flow(v - d)) / 2e-6 for d in 1e-6 * np.eye(2)]).T
         step = np.linalg.solve(slope, -flow(v))
-        v = v + step * min(1.0, 5e-3 / np.max(np.abs(step)))
-        if np.max(np.abs(step)) < 1e-12:
+        v = v + step * min(1.0, 5e-3 / np.max(np.abs(step)))  # 5 mV: within the bend of the gates
+        if np.max(np.abs(step)) < 1e-12:  # a picovolt, far below what a time step resolves
             break
     else:
         raise ds.errors.ParameterError(
             "with these parameters the cell has no resting state near its leak potentials"
         )
-    m, h, calcium, _ = state(v[1])
+    m, h, n, calcium, _ = gates(v[1])
     values = {"soma": (v[0], "V"), "apical": (v[1], "V"), "calcium": (calcium, "mmolar")}
-    gates = {
-        "inactivation": m,
-        "activation": h,
-        "potassium": 1 / (1 + (p["calcium_half"] / calcium) ** 4.8),
-    }
-    return {n: f"{float(x)!r} {u}" for n, (x, u) in values.items()} | gates
+    start = {name: f"{float(x)!r} {unit}" for name, (x, unit) in values.items()}
+    return start | {"inactivation": m, "activation": h, "potassium": n}
