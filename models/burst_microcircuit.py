@@ -9,9 +9,9 @@ linear in the dendritic input.
     lower --events--> upper soma          upper --bursts--> lower dendrite
     lower --events--> PV --| upper soma   upper --events--> SST --| lower dendrite
 
-Pyramidal cells are `pyramidal_burst` in its conductance variant, interneurons `pv` and `sst`; every connection is
-random with the same probability. Weights are in units of the leak and belong to 200 synapses a cell from
-pyramidal cells and 50 from interneurons; with other numbers they are scaled by the inverse.
+Pyramidal cells are `pyramidal_burst_conductance`, interneurons `pv` and `sst`; connections of all pathways are
+random with the same probability. Weights are in units of the leak and apply to 200 synapses per cell from
+pyramidal cells and 50 from interneurons; with other numbers of synapses they are scaled by the inverse.
 
 Sources
 -------
@@ -22,37 +22,30 @@ Errata applied
 --------------
 `weights=published` takes the numbers of the published code. In this circuit they do not carry burst probability
 down: the lower area's follows the bottom-up signal. `weights=tuned`, the default, changes what is needed for that
-and nothing else: apical synapses inject currents (`v_drive`), SST cells are driven by events, through depressing
-synapses, so that they take the event rate out of the feedback, which is weaker against them, and the lower
+and nothing else: apical synapses inject currents (`v_drive`); SST cells are driven by events, through depressing
+synapses, so that they remove the event rate from the feedback, which is weaker to balance them; and the lower
 area's own inhibition is twice as strong. See WEIGHTS.
 """
 
-from typing import Annotated, Literal
+from typing import Literal
 
 import dendrosim as ds
 
+# The parameters in which the two sets differ; v_drive None is the apical voltage itself.
 WEIGHTS = {
     "published": {
-        "upper_from_lower": 0.05,
-        "pv_from_lower": 0.05,
-        "upper_from_pv": 0.07,
         "lower_from_upper": 0.37,
         "sst_from_upper": 0.3,
         "lower_from_sst": 0.035,
         "lower_from_lower": 0.1,
-        "upper_from_upper": 0.1,
         "sst_synapses": "facilitating",
         "v_drive": None,
     },
     "tuned": {
-        "upper_from_lower": 0.05,
-        "pv_from_lower": 0.05,
-        "upper_from_pv": 0.07,
         "lower_from_upper": 0.25,
         "sst_from_upper": 0.05,
         "lower_from_sst": 0.06,
         "lower_from_lower": 0.2,
-        "upper_from_upper": 0.1,
         "sst_synapses": "depressing",
         "v_drive": "-60 mV",
     },
@@ -61,110 +54,59 @@ SYNAPSES = 4000 * 0.05  # a cell's from pyramidal cells, for which the weights h
 INTERNEURON_SYNAPSES = 1000 * 0.05
 
 
-def circuit(
-    *,
-    cells: int = 4000,
-    interneurons: int = 1000,
-    probability: float = 0.05,
-    weights: Literal["tuned", "published"] = "tuned",
-    upper_from_lower: float | None = None,
-    pv_from_lower: float | None = None,
-    upper_from_pv: float | None = None,
-    lower_from_upper: float | None = None,
-    sst_from_upper: float | None = None,
-    lower_from_sst: float | None = None,
-    lower_from_lower: float | None = None,
-    upper_from_upper: float | None = None,
-    sst_synapses: Literal["depressing", "facilitating"] | None = None,
-    v_drive: Annotated[ds.Quantity | None, "V"] = None,
-    delay: ds.Quantity = "0.8 ms",
-) -> ds.Circuit:
-    """Return populations `lower_pyramidal`, `upper_pyramidal`, `pv` and `sst` with their pathways.
+class Parameters(ds.Parameters):
+    cells: int = ds.parameter(4000, "pyramidal cells of each area", least=1)
+    interneurons: int = ds.parameter(1000, "PV cells, and as many SST cells", least=1)
+    probability: float = ds.parameter(0.05, "probability of a connection, in every pathway")
+    weights: Literal["tuned", "published"] = ds.parameter("tuned", "set of defaults, see WEIGHTS")
+    upper_from_lower: float = ds.parameter(0.05, "weight onto upper somata, depressing", least=0)
+    pv_from_lower: float = ds.parameter(0.05, "weight onto PV cells, depressing", least=0)
+    upper_from_pv: float = ds.parameter(0.07, "weight onto upper somata, inhibitory", least=0)
+    lower_from_upper: float | None = ds.parameter(None, "weight, facilitating", least=0)
+    sst_from_upper: float | None = ds.parameter(None, "weight onto SST cells", least=0)
+    lower_from_sst: float | None = ds.parameter(None, "weight, inhibitory", least=0)
+    lower_from_lower: float | None = ds.parameter(None, "weight, inhibitory", least=0)
+    upper_from_upper: float = ds.parameter(0.1, "weight, inhibitory", least=0)
+    sst_synapses: Literal["depressing", "facilitating"] | None = ds.parameter(
+        None, "kind of synapse onto SST cells"
+    )
+    v_drive: ds.Quantity | None = ds.parameter(None, "voltage driving apical synapses", unit="V")
+    delay: ds.Quantity = ds.parameter("0.8 ms", "delay of all pathways")
 
-    Parameters
-    ----------
-    cells
-        Pyramidal cells of each area.
-    interneurons
-        PV cells, and as many SST cells.
-    probability
-        Of a connection, in every pathway.
-    weights
-        Which set stands behind the parameters that are not given.
-    upper_from_lower
-        Weight from lower pyramidal cells to upper somata, depressing.
-    pv_from_lower
-        Weight from lower pyramidal cells to PV cells, depressing.
-    upper_from_pv
-        Weight from PV cells to upper somata, inhibitory.
-    lower_from_upper
-        Weight from upper pyramidal cells to lower dendrites, facilitating.
-    sst_from_upper
-        Weight from upper pyramidal cells to SST cells.
-    lower_from_sst
-        Weight from SST cells to lower dendrites, inhibitory.
-    lower_from_lower
-        Weight from lower pyramidal cells to their own dendrites, facilitating and inhibitory.
-    upper_from_upper
-        Likewise in the upper area.
-    sst_synapses
-        Short-term plasticity of the synapses onto SST cells.
-    v_drive
-        Voltage at which the driving force of apical synapses is taken (default: the set's, -60 mV if tuned;
-        published weights take the apical voltage itself).
-    delay
-        Of all pathways.
-    """
-    given = {
-        "upper_from_lower": upper_from_lower,
-        "pv_from_lower": pv_from_lower,
-        "upper_from_pv": upper_from_pv,
-        "lower_from_upper": lower_from_upper,
-        "sst_from_upper": sst_from_upper,
-        "lower_from_sst": lower_from_sst,
-        "lower_from_lower": lower_from_lower,
-        "upper_from_upper": upper_from_upper,
-        "sst_synapses": sst_synapses,
-        "v_drive": v_drive,
-    }
-    chosen = {n: WEIGHTS[weights][n] if v is None else v for n, v in given.items()}
-    for name, value in chosen.items():
-        if "_from_" in name and value < 0:
-            raise ds.errors.ParameterError(f"{name} is {value}; it must not be negative")
-    ds.positive(cells=cells, interneurons=interneurons)
+
+def circuit(p: Parameters) -> ds.Circuit:
+    """Return populations `lower_pyramidal`, `upper_pyramidal`, `pv` and `sst` with their pathways."""
+    chosen = WEIGHTS[p.weights] | {n: v for n, v in vars(p).items() if v is not None}
     pyramidal = ds.load_circuit(
-        "pyramidal_burst", cells=cells, variant="conductance", v_drive=chosen["v_drive"]
+        "pyramidal_burst_conductance", cells=p.cells, v_drive=chosen["v_drive"]
     )
     facilitating, depressing = (ds.ShortTerm.named(name) for name in ("facilitating", "depressing"))
 
-    def pathway(name, pre, post, target, kind=None):
-        count = interneurons if pre in ("pv", "sst") else cells
-        standard = INTERNEURON_SYNAPSES if pre in ("pv", "sst") else SYNAPSES
-        scale = standard / (count * probability) if probability > 0 else 0.0
+    def pathway(name, pre, post, target, short_term=None):
+        from_interneurons = pre in ("pv", "sst")
+        count = p.interneurons if from_interneurons else p.cells
+        standard = INTERNEURON_SYNAPSES if from_interneurons else SYNAPSES
+        scale = standard / (count * p.probability) if p.probability > 0 else 0.0
         effect = f"{target}_post += weight"
-        text = {"on_pre": effect} if kind is None else kind.pathway(f"{effect}*released")
+        text = {"on_pre": effect}
+        if short_term is not None:
+            text = short_term.pathway(f"{effect}*released")
         return ds.Pathway(
-            name, pre, post, connect=ds.Probability(probability), weight=chosen[name] * scale,
-            delay=delay, **text,
+            name, pre, post, connect=ds.Probability(p.probability), weight=chosen[name] * scale,
+            delay=p.delay, **text,
         )  # fmt: skip
 
     lower, upper = "lower_pyramidal", "upper_pyramidal"
-    sst_kind = ds.ShortTerm.named(chosen["sst_synapses"])
+    onto_sst = ds.ShortTerm.named(chosen["sst_synapses"])
     pathways = (
         pathway("upper_from_lower", lower, upper, "g_exc_soma", depressing),
         pathway("pv_from_lower", lower, "pv", "g_exc", depressing),
         pathway("upper_from_pv", "pv", upper, "g_inh_soma"),
         pathway("lower_from_upper", upper, lower, "g_exc_apical", facilitating),
-        pathway("sst_from_upper", upper, "sst", "g_exc", sst_kind),
+        pathway("sst_from_upper", upper, "sst", "g_exc", onto_sst),
         pathway("lower_from_sst", "sst", lower, "g_inh_apical"),
         pathway("lower_from_lower", lower, lower, "g_inh_apical", facilitating),
         pathway("upper_from_upper", upper, upper, "g_inh_apical", facilitating),
     )
-    return ds.Circuit.join(
-        (),
-        pathways,
-        lower=pyramidal,
-        upper=pyramidal,
-        pv=ds.load_circuit("pv", cells=interneurons),
-        sst=ds.load_circuit("sst", cells=interneurons),
-    )
+    interneurons = {name: ds.load_circuit(name, cells=p.interneurons) for name in ("pv", "sst")}
+    return ds.Circuit.join((), pathways, lower=pyramidal, upper=pyramidal, **interneurons)

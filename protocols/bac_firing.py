@@ -60,7 +60,7 @@ def protocol(
     burst: int | None = None,
     dt: ds.Quantity = "0.02 ms",
     **circuit: ds.parameters_of(
-        "pyramidal_burst", "pyramidal_ca", without=("cells", "variant"), optional=True
+        "pyramidal_burst", "pyramidal_ca", without=("cells",), optional=True
     ),
 ) -> ds.Protocol:
     """Return the protocol.

@@ -41,7 +41,7 @@ def protocol(
     sigma: ds.Quantity = "450 pA",
     tau_noise: ds.Quantity = "2 ms",
     dt: ds.Quantity = "0.1 ms",
-    **circuit: ds.parameters_of("pyramidal_burst", without=("cells", "variant")),
+    **circuit: ds.parameters_of("pyramidal_burst", without=("cells",)),
 ) -> ds.Protocol:
     """Return the protocol.
 

@@ -42,6 +42,7 @@ from dendrosim.units import Quantity, quantity
 # The input of each model, and its default currents in pA: first, last, step.
 MODELS = {
     "pyramidal_burst": ("pyramidal.current_soma", (0.0, 1000.0, 25.0)),
+    "pyramidal_burst_conductance": ("pyramidal.current_soma", (0.0, 1000.0, 25.0)),
     "pyramidal_ca": ("pyramidal.current_soma", (0.0, 800.0, 25.0)),
     "sst": ("sst.current", (0.0, 80.0, 2.0)),
     "pv": ("pv.current", (0.0, 500.0, 12.5)),
@@ -53,15 +54,15 @@ INSTANT = 1e-9  # seconds by which sums of time steps may be off
 
 def protocol(
     *,
-    model: Literal["pyramidal_burst", "pyramidal_ca", "sst", "pv"] = "pyramidal_burst",
+    model: Literal[
+        "pyramidal_burst", "pyramidal_burst_conductance", "pyramidal_ca", "sst", "pv"
+    ] = "pyramidal_burst",
     currents: tuple[Annotated[ds.Quantity, "pA"], ...] | None = None,
     burn_in: ds.Quantity = "1 s",
     duration: ds.Quantity = "5 s",
     noise: ds.Quantity = "0 pA",
     dt: ds.Quantity = "0.1 ms",
-    **circuit: ds.parameters_of(
-        "pyramidal_burst", "pyramidal_ca", "sst", "pv", without=("cells",), optional=True
-    ),
+    **circuit: ds.parameters_of(*MODELS, without=("cells",), optional=True),
 ) -> ds.Protocol:
     """Return the protocol.
 
@@ -156,6 +157,7 @@ def _of_bursting_cell(circuit: ds.Circuit) -> float:
 # Of each model: the current at which rest ends, without noise; nan without a closed form.
 EXPECTED = {
     "pyramidal_burst": _of_bursting_cell,
+    "pyramidal_burst_conductance": _of_bursting_cell,
     "pyramidal_ca": lambda circuit: float("nan"),
     "sst": _of_exponential_cell,
     "pv": _of_exponential_cell,

@@ -106,7 +106,7 @@ def protocol(
     built = ds.Circuit.join(
         (),
         (gate,),
-        pyramidal=ds.load_circuit("pyramidal_burst", cells=cells, variant="conductance"),
+        pyramidal=ds.load_circuit("pyramidal_burst_conductance", cells=cells),
         sst=ds.load_circuit("sst", cells=interneurons),
     )
     drives = np.array([float(c.value) for c in sst_current])

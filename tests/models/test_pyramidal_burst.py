@@ -1,7 +1,7 @@
 """The bursting pyramidal cell against forward-Euler loops of its own, and the dendritic spike of one cell.
 
-The loops are written from the equations of Naud & Sprekeler (2018) and of the conductance variant of Payeur et
-al. (2021), with their parameters written down again. They count whole steps: a spike is at the end of
+The loops are written from the equations of Naud & Sprekeler (2018) and, with conductances, of Payeur et al.
+(2021), with their parameters written down again. They count whole steps: a spike is at the end of
 the step whose update crosses the threshold; the soma then stands still until a refractory period after its
 step began, and the dendrite sees the spike from its delay on for exactly the duration of the box.
 """
@@ -15,8 +15,11 @@ from test_spiking import gap, spike_table
 
 import dendrosim as ds
 from dendrosim.analysis.bursts import burst_statistics
-from dendrosim.errors import ParameterError, ShapeError, UnitError, UnknownNameError
+from dendrosim.errors import ParameterError, ShapeError, UnitError, UnknownNameError, UsageError
+from dendrosim.library.catalogue import find_entry
+from dendrosim.library.loading import read_settings
 
+CONDUCTANCE = "pyramidal_burst_conductance"
 C_S, TAU_S, C_D, TAU_D = 370e-12, 16e-3, 170e-12, 7e-3
 REST, V_T, E_D, WIDTH = -70e-3, -50e-3, -38e-3, 6e-3
 G_S, G_D, C_BAP, BOX = 1300e-12, 1200e-12, 2600e-12, 2e-3
@@ -87,15 +90,15 @@ def loop(basal=None, conductance=False, v_drive=None, delay=5, rest=30):
 
 
 @cache
-def ran(backend, variant="current", basal="none", **parameters):
-    built = ds.load_circuit("pyramidal_burst", cells=8, variant=variant, basal=basal, **parameters)
+def ran(backend, model="pyramidal_burst", basal="none", **parameters):
+    built = ds.load_circuit(model, cells=8, basal=basal, **parameters)
     given = {"current_soma": 1e-12 * SOMA, "current_apical": 1e-12 * APICAL}
     if basal != "none":
         given["current_basal"] = 1e-12 * BASAL
     signals = {
         f"pyramidal.{n}": ds.Constant([f"{x!r} A" for x in v.tolist()]) for n, v in given.items()
     }
-    if variant == "conductance":
+    if model == CONDUCTANCE:
         signals |= {
             f"pyramidal.background_{n}": ds.Constant(v.tolist()) for n, v in BACKGROUND.items()
         }
@@ -154,12 +157,12 @@ def test_every_state_takes_the_steps_of_the_equations(backend):
         ),
     ],
 )
-def test_the_conductance_variant_has_a_moving_threshold_and_no_delay(backend, v_drive):
+def test_the_cell_with_conductances_has_a_moving_threshold_and_no_delay(backend, v_drive):
     expected, spikes = loop(conductance=True, v_drive=v_drive, delay=0)
     assert len(spikes) > 50
     assert np.max(expected["threshold"]) > -46e-3
     driven = {} if v_drive is None else {"v_drive": f"{v_drive!r} V"}
-    compare(ran(backend, "conductance", **driven), expected, spikes)
+    compare(ran(backend, CONDUCTANCE, **driven), expected, spikes)
 
 
 @pytest.mark.parametrize("basal", ["passive", "ohmic"])
@@ -288,9 +291,7 @@ def with_background(cells, box="2 ms"):
         for place, values in (("soma", soma), ("apical", apical))
     }
     protocol = ds.Protocol(
-        ds.load_circuit(
-            "pyramidal_burst", cells=len(soma), variant="conductance", bap_duration=box
-        ),
+        ds.load_circuit(CONDUCTANCE, cells=len(soma), bap_duration=box),
         (ds.Block("run", (ds.Phase("on", "3 s"),)),),
         dt="0.1 ms",
         signals={**backgrounds, **currents},
@@ -306,7 +307,7 @@ def with_background(cells, box="2 ms"):
 
 
 @pytest.mark.slow
-def test_a_poisson_background_makes_the_rates_of_the_conductance_variant():
+def test_a_poisson_background_makes_the_rates_of_the_cell_with_conductances():
     """Printed to 0.1 Hz and 0.01, by a simulation that adds the events of a step to its end.
 
     In ours they fall into its middle. That is worth 2.5 % of the event rate and, with a box shorter by one
@@ -340,42 +341,53 @@ def test_burst_probability_with_background_lies_between_boxes_one_step_apart():
 # -- parameters --------------------------------------------------------------------------------------------
 
 
+def read(model, **texts):
+    """Read parameters as the command line does."""
+    return read_settings(find_entry(model, "model"), texts)
+
+
+@pytest.mark.parametrize("model", ["pyramidal_burst", CONDUCTANCE])
 @pytest.mark.parametrize(
-    ("chosen", "idle"),
+    ("name", "value"), [("c_basal", "1 pF"), ("tau_basal", "5 ms"), ("g_basal", "1 nS")]
+)
+def test_parameters_of_a_basal_dendrite_that_is_not_there_are_refused(model, name, value):
+    with pytest.raises(ParameterError, match=f"{name} has no effect with basal=none; leave it out"):
+        ds.load_circuit(model, **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
     [
-        (
-            {},
-            ["tau_threshold", "threshold_jump", "tau_exc", "tau_inh", "e_exc", "e_inh", "v_drive"],
-        ),
-        ({"basal": "none"}, ["c_basal", "tau_basal", "g_basal"]),
-        ({"variant": "conductance"}, ["t_refractory", "c_basal"]),
-        ({"variant": "conductance", "basal": "ohmic"}, ["t_refractory"]),
-        ({"basal": "passive"}, ["tau_threshold", "v_drive"]),
+        *(("pyramidal_burst", n) for n in ("tau_threshold", "tau_exc", "e_inh", "v_drive")),
+        (CONDUCTANCE, "t_refractory"),
     ],
 )
-def test_parameters_without_effect_are_refused_by_name(chosen, idle):
-    values = {
-        "tau": "5 ms", "t_": "1 ms", "c_": "1 pF", "g_": "1 nS", "e_": "-1 mV", "v_": "-60 mV", "th": "1 mV",
-    }  # fmt: skip
-    for name in idle:
-        value = next(v for prefix, v in values.items() if name.startswith(prefix))
-        with pytest.raises(ParameterError, match=f"{name} has no effect.*leave it out"):
-            ds.load_circuit("pyramidal_burst", **chosen, **{name: value})
+def test_each_model_has_parameters_of_its_own_only(model, name):
+    with pytest.raises(UnknownNameError, match=f"unknown parameter of model '{model}' '{name}'"):
+        ds.load_circuit(model, **{name: "1 ms"})
+
+
+@pytest.mark.parametrize("variant", ["current", "conductance"])
+@pytest.mark.parametrize("load", [ds.load_circuit, read])
+def test_the_variants_of_old_are_refused_with_the_name_of_the_model(load, variant):
+    with pytest.raises(
+        UsageError, match=r"use the model pyramidal_burst_conductance.*leave it out"
+    ):
+        load("pyramidal_burst", variant=variant)
 
 
 @pytest.mark.parametrize(
     ("parameters", "error", "message"),
     [
-        ({"variant": "currents"}, ParameterError, "current, conductance"),
         ({"basal": "active"}, ParameterError, "none, passive, ohmic"),
         ({"tau_soma": "0 ms"}, ParameterError, "tau_soma"),
         ({"c_bap": "inf pA"}, ParameterError, "c_bap"),
         ({"c_apical": "-1 pF"}, ParameterError, "c_apical"),
         ({"d_plateau": "0 mV"}, ParameterError, "d_plateau"),
         ({"basal": "ohmic", "c_basal": "0 pF"}, ParameterError, "c_basal"),
-        ({"variant": "conductance", "tau_threshold": "0 ms"}, ParameterError, "tau_threshold"),
         ({"g_soma": "1300 nS"}, UnitError, "g_soma"),
         ({"g_dendrite": "1300 pA"}, UnknownNameError, "g_dendrite"),
+        ({"v_reset": "-50 mV"}, ParameterError, "it must lie below v_threshold"),
         ({"cells": 0}, ShapeError, "size is 0"),
     ],
 )

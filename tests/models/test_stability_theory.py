@@ -416,7 +416,7 @@ def test_of_many_equilibria_the_optimum_is_reported_and_the_others_are_saddles()
 RESTING = [
     ("pyramidal_passive", {}, {"current_soma": "100 pA", "current_apical": "-50 pA"}, 2.0),
     ("pyramidal_burst", {}, {"current_soma": "100 pA", "current_apical": "30 pA"}, 5.0),
-    ("pyramidal_burst", {"variant": "conductance"}, {"current_soma": "50 pA"}, 5.0),
+    ("pyramidal_burst_conductance", {}, {"current_soma": "50 pA"}, 5.0),
     ("pyramidal_ca", {}, {"current_soma": "50 pA", "current_apical": "50 pA"}, 8.0),
     ("sst", {}, {"current": "10 pA"}, 8.0),
 ]

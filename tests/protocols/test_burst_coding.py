@@ -13,7 +13,7 @@ from test_spiking import spike_table
 
 import dendrosim as ds
 from dendrosim.analysis.decoding import multiplexing_index
-from dendrosim.errors import ParameterError, UnitError, UnknownNameError
+from dendrosim.errors import ParameterError, UnitError, UnknownNameError, UsageError
 from dendrosim.experiments.run import run_and_measure
 
 # Extra currents into soma and dendrite (pA), event rate (Hz), burst probability, spikes per burst.
@@ -247,9 +247,9 @@ def test_a_single_current_has_rates_but_no_index():
         ({"tau_noise": "0 ms"}, ParameterError, "tau"),
         ({"soma_current": ("1 mV",)}, UnitError, "soma_current"),
         ({"dendrite_mean": "1 nS"}, UnitError, "dendrite_mean"),
-        ({"variant": "conductance"}, UnknownNameError, "variant"),
+        ({"variant": "conductance"}, UsageError, "use the model pyramidal_burst_conductance"),
         ({"g_some": "1 pA"}, UnknownNameError, "did you mean 'g_soma'"),
-        ({"tau_threshold": "1 ms"}, ParameterError, "tau_threshold has no effect"),
+        ({"tau_threshold": "1 ms"}, UnknownNameError, "tau_threshold"),
     ],
 )
 def test_bad_values_are_refused(parameters, error, message):

@@ -145,7 +145,7 @@ def test_figures_are_drawn(case, recwarn):
 @pytest.mark.parametrize(
     ("parameters", "error", "message"),
     [
-        ({"model": "pyramidal"}, ParameterError, "one of pyramidal_burst, pyramidal_ca, sst, pv"),
+        ({"model": "pyramidal"}, ParameterError, "one of pyramidal_burst, .*, sst, pv"),
         ({"currents": ()}, ParameterError, "at least one"),
         ({"currents": ("2 pA", "1 pA")}, ParameterError, "increasing"),
         ({"currents": ("2 pA", "2 pA")}, ParameterError, "increasing"),

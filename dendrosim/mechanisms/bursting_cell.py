@@ -1,0 +1,106 @@
+"""What bursting pyramidal cells share: the plateau of the apical dendrite, adaptation, and a basal dendrite.
+
+    f(V) = 1/(1 + exp(-(V - E_d)/D_d))                                   how far the plateau is open
+    I_d = g_d f(V_d) + c_d K(t) + w_d + current_apical                   into the apical dendrite
+    dw_d/dt = (a_wd (V_d - E_L) - w_d)/tau_wd                            recovery
+    I_s = g_s f(V_d) + w_s + current_soma + (basal dendrite)             into the soma
+    dw_s/dt = -w_s/tau_ws,  w_s <- w_s + b_ws at a spike                 adaptation
+
+K is 1 from `bap_delay` after a somatic spike, for `bap_duration`; a spike that follows before the end starts it
+anew. g_s, g_d and c_d are currents. A basal dendrite is passive: `basal=ohmic` couples it to the soma by a
+conductance in both directions; with `basal=passive` it feeds the soma without being loaded by it, as the apical
+one does.
+
+Sources
+-------
+Naud & Sprekeler (2018), PNAS 115:E6329; parameters as in public implementations of it. Basal compartment: textbook
+passive cable lumped to one compartment; not in the paper.
+"""
+
+from typing import Literal
+
+from dendrosim.circuit.declaration import parameter
+from dendrosim.errors import ParameterError
+from dendrosim.units import Quantity
+
+EQUATIONS = """
+into_apical = g_apical*plateau + c_bap*bap + current_apical + recovery  : amp
+dadaptation/dt = -adaptation/tau_adaptation                             : amp   # by somatic spikes
+drecovery/dt = (a_recovery*(apical - e_leak) - recovery)/tau_recovery   : amp   # ends the plateau
+plateau = 1/(1 + exp(-(apical - e_plateau)/d_plateau))                  : 1     # how far it is open
+bap = int(t - lastspike > bap_delay + dt/2)*int(t - lastspike < bap_delay + bap_duration + dt/2) : 1
+current_soma                                                            : amp   # input
+current_apical                                                          : amp   # input
+"""
+INTO_SOMA = "into_soma = g_soma*plateau + adaptation + current_soma"
+BASAL = {
+    "none": " : amp\n",
+    "passive": """ + g_basal*(basal - e_leak) : amp
+dbasal/dt = -(basal - e_leak)/tau_basal + current_basal/c_basal                   : volt
+current_basal                                                                     : amp   # input
+""",
+    "ohmic": """ + g_basal*(basal - soma) : amp
+dbasal/dt = -(basal - e_leak)/tau_basal + (current_basal + g_basal*(soma - basal))/c_basal : volt
+current_basal                                                                              : amp   # input
+""",
+}
+RESET = "soma = v_reset\nadaptation += b_adaptation"
+
+
+class BurstingCell:
+    """Parameters of the cell that do not depend on how inputs reach it."""
+
+    basal: Literal["none", "passive", "ohmic"] = parameter("none", "kind of basal dendrite")
+    c_soma: Quantity = parameter("370 pF", "capacitance of the soma, C_s", above=0)
+    tau_soma: Quantity = parameter("16 ms", "membrane time constant of the soma, tau_s", above=0)
+    c_apical: Quantity = parameter("170 pF", "capacitance of the apical dendrite, C_d", above=0)
+    tau_apical: Quantity = parameter("7 ms", "its membrane time constant, tau_d", above=0)
+    e_leak: Quantity = parameter("-70 mV", "reversal potential of all leaks, E_L")
+    v_threshold: Quantity = parameter("-50 mV", "threshold of a spike at rest, V_T")
+    v_reset: Quantity = parameter("-70 mV", "somatic voltage after a spike")
+    g_soma: Quantity = parameter(
+        "1300 pA", "current of an open plateau into the soma, g_s", least=0
+    )
+    g_apical: Quantity = parameter("1200 pA", "its regenerative current, g_d", least=0)
+    c_bap: Quantity = parameter("2600 pA", "current of a back-propagating spike, c_d", least=0)
+    bap_duration: Quantity = parameter("2 ms", "how long the dendrite sees a spike", least=0)
+    e_plateau: Quantity = parameter("-38 mV", "voltage of a half-open plateau, E_d")
+    d_plateau: Quantity = parameter("6 mV", "width of its activation, D_d", above=0)
+    b_adaptation: Quantity = parameter("-200 pA", "jump of adaptation at a spike, b_ws")
+    tau_adaptation: Quantity = parameter("100 ms", "its time constant, tau_ws", above=0)
+    a_recovery: Quantity = parameter("-13 nS", "conductance of recovery, a_wd")
+    tau_recovery: Quantity = parameter("30 ms", "its time constant, tau_wd", above=0)
+    c_basal: Quantity = parameter("170 pF", "capacitance of a basal dendrite", above=0)
+    tau_basal: Quantity = parameter("7 ms", "its membrane time constant", above=0)
+    g_basal: Quantity = parameter("20 nS", "its coupling to the soma", least=0)
+
+
+def cell_equations(p: BurstingCell) -> str:
+    """Return all equations but those of the two membranes, which add `into_soma` and `into_apical`.
+
+    Raises
+    ------
+    ParameterError
+        If the cell is reset above its threshold, or the parameters of a basal dendrite are not the default ones
+        and there is none.
+    """
+    if float(p.v_reset.value) >= float(p.v_threshold.value):
+        raise ParameterError(
+            f"v_reset is {p.v_reset}; it must lie below v_threshold, {p.v_threshold}"
+        )
+    standard = type(p)()
+    for name in ("c_basal", "tau_basal", "g_basal"):
+        if p.basal == "none" and getattr(p, name) != getattr(standard, name):
+            raise ParameterError(f"{name} has no effect with basal=none; leave it out")
+    return EQUATIONS + INTO_SOMA + BASAL[p.basal]
+
+
+def cell_inputs(p: BurstingCell) -> dict[str, str]:
+    """Return the currents into the compartments, which are 0 where no signal drives them."""
+    return {f"current_{name}": "0 pA" for name in resting_voltages(p)}
+
+
+def resting_voltages(p: BurstingCell) -> dict[str, Quantity]:
+    """Return the voltage of each compartment at the start."""
+    names = ("soma", "apical") if p.basal == "none" else ("soma", "apical", "basal")
+    return dict.fromkeys(names, p.e_leak)

@@ -1,0 +1,69 @@
+"""The bursting pyramidal cell with synaptic conductances and a moving threshold, as in studies of networks.
+
+    dV_s/dt = (-(V_s - E_L) + S_s)/tau_s + (g_s f(V_d) + I_s + w_s)/C_s               soma
+    dV_d/dt = (-(V_d - E_L) + S_d)/tau_d + (g_d f(V_d) + c_d K(t) + I_d + w_d)/C_d    apical
+    dtheta/dt = (V_T - theta)/tau_theta,  theta <- theta + 2 mV at a spike            threshold
+
+S_s and S_d are the drives of conductance synapses in units of the leak, each with a background beside it:
+`dendrosim.mechanisms` has their equations and parameters. The threshold jumps at a spike and relaxes, in place of
+a refractory period, and K(t) has no delay; plateau, adaptation, recovery and basal dendrite are those of
+`pyramidal_burst`.
+
+With `v_drive`, the driving force of the apical synapses is taken at that voltage, so that they inject currents;
+the gain of feedback then does not depend on how far the plateau is open.
+
+Sources
+-------
+Payeur et al. (2021), Nature Neuroscience 24:1010, as in their published simulation code. Without synapses: Naud &
+Sprekeler (2018), PNAS 115:E6329. Basal compartment: as in `pyramidal_burst`; not in either paper.
+
+Errata applied
+--------------
+None.
+"""
+
+import dendrosim as ds
+from dendrosim.mechanisms.bursting_cell import (
+    RESET,
+    BurstingCell,
+    cell_equations,
+    cell_inputs,
+    resting_voltages,
+)
+from dendrosim.mechanisms.conductance_synapses import (
+    ConductanceSynapses,
+    synapse_equations,
+    synapse_inputs,
+)
+
+MEMBRANES = """
+dsoma/dt = (-(soma - e_leak) + synapses_soma)/tau_soma + into_soma/c_soma           : volt
+dapical/dt = (-(apical - e_leak) + synapses_apical)/tau_apical + into_apical/c_apical : volt
+dthreshold/dt = (v_threshold - threshold)/tau_threshold : volt
+"""
+
+
+class Parameters(BurstingCell, ConductanceSynapses, ds.Parameters):
+    cells: int = ds.parameter(1, "number of cells")
+    bap_delay: ds.Quantity = ds.parameter("0 ms", "of a spike on its way to the dendrite", least=0)
+    tau_threshold: ds.Quantity = ds.parameter("27 ms", "relaxation of the threshold", above=0)
+    threshold_jump: ds.Quantity = ds.parameter("2 mV", "jump of the threshold at a spike")
+    v_drive: ds.Quantity | None = ds.parameter(
+        None, "voltage that drives apical synapses; none: that of the dendrite itself", unit="V"
+    )
+
+
+def circuit(p: Parameters) -> ds.Circuit:
+    """Return one population `pyramidal`."""
+    drive = f"seen_apical = {'apical' if p.v_drive is None else 'v_drive'} : volt\n"
+    synapses = synapse_equations("soma", "_soma") + synapse_equations("seen_apical", "_apical")
+    cell = ds.Population(
+        "pyramidal",
+        p.cells,
+        MEMBRANES + synapses + drive + cell_equations(p),
+        inputs=cell_inputs(p) | synapse_inputs("_soma") | synapse_inputs("_apical"),
+        initial=resting_voltages(p) | {"threshold": p.v_threshold},
+        threshold="soma > threshold",
+        reset=RESET + "\nthreshold += threshold_jump",
+    )
+    return ds.Circuit((cell,), parameters=p)
