@@ -34,7 +34,6 @@ Those of `dynamical_tp`.
 """
 
 from math import ceil
-from typing import Annotated
 
 import numpy as np
 
@@ -49,71 +48,43 @@ WINDOW = 20  # tau over which its rate is fitted, at least
 KEPT = 400  # times at which activities are recorded, about
 
 
-def protocol(
-    *,
-    layers: int = 3,
-    width: int = 4,
-    mu: float = 0.2,
-    eta_hat: float = 0.5,
-    kappas: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0),
-    part: float = 0.5,
-    duration: Annotated[ds.Quantity | None, "s"] = None,
-    settle: Annotated[ds.Quantity | None, "s"] = None,
-    dt: Annotated[ds.Quantity | None, "s"] = None,
-    tau: ds.Quantity = "10 ms",
-    gain: float = 1.4,
-    condition: float = 2.0,
-    data_seed: int = 0,
-) -> ds.Protocol:
-    """Return the protocol.
+class Parameters(ds.Parameters):
+    layers: int = ds.parameter(3, "layers above the input", least=1)
+    width: int = ds.parameter(4, "units of each; the input has one for each of kappas", least=1)
+    mu: float = ds.parameter(0.2, "weight of the apical dendrite, between 0 and 1")
+    eta_hat: float = ds.parameter(0.5, "size of the nudge towards the target", above=0)
+    kappas: tuple[float, ...] = ds.parameter(
+        (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0), "speeds of learning", above=0
+    )
+    part: float = ds.parameter(
+        0.5, "of its error, what one step of the second circuit removes", above=0, below=1
+    )
+    duration: ds.Quantity | None = ds.parameter(
+        None, "least simulated time (400 tau, or until the slowest mode is left alone)", unit="s"
+    )
+    settle: ds.Quantity | None = ds.parameter(
+        None, "time between steps of the second circuit (from the spectrum)", unit="s"
+    )
+    dt: ds.Quantity | None = ds.parameter(
+        None, "time step (0.2 tau, less if the largest of kappas needs it)", unit="s", above=0
+    )
+    tau: ds.Quantity = ds.parameter("10 ms", "time constant of all layers", above=0)
+    gain: float = ds.parameter(1.4, "largest singular value of the initial weights")
+    condition: float = ds.parameter(2.0, "their condition number")
+    data_seed: int = ds.parameter(0, "seed of inputs and targets, not of initial weights", least=0)
 
-    Parameters
-    ----------
-    layers
-        Layers above the input.
-    width
-        Units of every layer above the input, which has one for each of `kappas`.
-    mu
-        Weight of the apical dendrite, between 0 and 1.
-    eta_hat
-        Size of the nudge towards the target.
-    kappas
-        Speeds of learning.
-    part
-        What the second circuit takes off its error in one step, between 0 and 1.
-    duration
-        Simulated time at least (default: 400 tau, or more until the slowest mode is left alone).
-    settle
-        Time between two steps of the second circuit (default: chosen from the spectrum).
-    dt
-        Time step (default: 0.2 tau, less if the largest of `kappas` needs it).
-    tau
-        Time constant of all layers.
-    gain
-        Largest singular value of the initial weights.
-    condition
-        Their condition number.
-    data_seed
-        Seed of inputs and targets; the run's own seed draws initial weights.
-    """
-    ds.positive(layers=layers, width=width, eta_hat=eta_hat, tau=tau)
-    if not kappas:
+
+def protocol(p: Parameters) -> ds.Protocol:
+    """Return the protocol."""
+    if not p.kappas:
         raise ParameterError("kappas is empty; give at least one")
-    ds.positive(kappas=kappas)
-    if not 0 < part < 1:
-        raise ParameterError(f"part is {part}; it must lie between 0 and 1")
-    ds.not_negative(data_seed=data_seed)
-    continuous, events = _circuits(
-        layers, width, len(kappas), mu, eta_hat, part, tau, gain, condition
-    )
-    second = float(tau.value)
-    step = _step(max(kappas), mu, second, dt)
-    steps = count_settling_steps(
-        {"the circuit that learns in steps": find_settling(events)}, step, settle
-    )
+    continuous, events = _circuits(p)
+    tau, step = float(p.tau.value), _step(p)
+    settling = {"the circuit that learns in steps": find_settling(events)}
+    steps = count_settling_steps(settling, step, p.settle)
     alone = find_settling(events, left=ALONE).time
-    least = alone + WINDOW * second
-    total = max(400 * second, least) if duration is None else float(duration.value)
+    least = alone + WINDOW * tau
+    total = max(400 * tau, least) if p.duration is None else float(p.duration.value)
     if total < least * (1 - 1e-9):
         raise ParameterError(
             f"duration is {total * 1e3:.4g} ms; the slowest mode is left alone only after {alone * 1e3:.4g} ms, "
@@ -121,23 +92,23 @@ def protocol(
         )
     trials = max(2, ceil(total / ((steps + 1) * step) - 1e-9))
     every = max(1, round(trials * (steps + 1) / KEPT))
-    rng = np.random.default_rng(data_seed)
-    white, wanted = _white(len(kappas), rng), rng.normal(size=(width, len(kappas)))
-    x = white * np.sqrt(kappas)
+    rng, inputs = np.random.default_rng(p.data_seed), len(p.kappas)
+    white, wanted = _white(inputs, rng), rng.normal(size=(p.width, inputs))
+    x = white * np.sqrt(p.kappas)
     return ds.Protocol(
         ds.Circuit.join(continuous=continuous, events=events),
-        (ds.Block("learn", _cycle(continuous, events, steps, step, second), trials=trials),),
+        (ds.Block("learn", _cycle(continuous, steps, step, tau), trials=trials),),
         dt=f"{step!r} s",
         signals={
             "continuous_layer0.h": ds.Samples("x"),
             "events_layer0.h": ds.Samples("white"),
-            f"continuous_layer{layers}.target": ds.Samples("y"),
-            f"events_layer{layers}.target": ds.Samples("white_y"),
+            f"continuous_layer{p.layers}.target": ds.Samples("y"),
+            f"events_layer{p.layers}.target": ds.Samples("white_y"),
         },
         data={"x": x, "y": x @ wanted.T, "white": white, "white_y": white @ wanted.T},
         recordings=(
-            ds.Recording(f"continuous_layer{layers}.h", every=f"{every * step!r} s"),
-            ds.Recording(f"events_layer{layers}.h", every="phase", phases="settle"),
+            ds.Recording(f"continuous_layer{p.layers}.h", every=f"{every * step!r} s"),
+            ds.Recording(f"events_layer{p.layers}.h", every="phase", phases="settle"),
         ),
         batch=len(white),
         batch_fixed=True,
@@ -145,39 +116,37 @@ def protocol(
     )
 
 
-def _circuits(layers, width, inputs, mu, eta_hat, part, tau, gain, condition):
+def _circuits(p):
     """Return the circuit that learns all the time, and the one that learns in steps."""
-    factor = learning_speed.adiabatic_rate(mu, layers, eta_hat, 1.0)
-    made = []
+    factor = learning_speed.adiabatic_rate(p.mu, p.layers, p.eta_hat, 1.0)
+    circuits = []
     # Inputs bring kappa: at power 1 a weight moves 1, or `part` over what of the error arrives, in tau.
-    for change in (1.0, part / factor):
+    for change in (1.0, p.part / factor):
         circuit = ds.load_circuit(
-            "dynamical_tp", sizes=(inputs, *(width,) * layers), mu=mu, eta_hat=eta_hat, tau=tau,
-            eta=f"{change / float(tau.value)!r} Hz", compensate=False, gain=gain, condition=condition,
-        )  # fmt: skip
-        made.append(
-            circuit.replace(
-                matrices=[
-                    m if m.name == "w1" else m.replace(plasticity=None, parameters={})
-                    for m in circuit.matrices
-                ]
-            )
+            "dynamical_tp",
+            sizes=(len(p.kappas), *(p.width,) * p.layers),
+            eta=f"{change / float(p.tau.value)!r} Hz",
+            compensate=False,
+            **{n: getattr(p, n) for n in ("mu", "eta_hat", "tau", "gain", "condition")},
         )
-    return made
+        held = {m.name: {"plasticity": None, "parameters": {}} for m in circuit.matrices[1:]}
+        matrices = [m.replace(**held.get(m.name, {})) for m in circuit.matrices]
+        circuits.append(circuit.replace(matrices=matrices))
+    return circuits
 
 
-def _step(fastest, mu, tau, dt):
+def _step(p):
     """Return the time step in seconds, which must be short enough for the fastest mode."""
     # Rows of the symmetrised chain of W_1 and h_1 .. h_L, by Gershgorin.
-    coupling, neighbour = np.sqrt(fastest * (1 - mu)), np.sqrt(mu * (1 - mu))
-    fastest_rate = max(fastest + coupling, 1 + coupling + neighbour, 1 + 2 * neighbour)
-    if dt is None:
+    largest, tau = max(p.kappas), float(p.tau.value)
+    coupling, neighbour = np.sqrt(largest * (1 - p.mu)), np.sqrt(p.mu * (1 - p.mu))
+    fastest_rate = max(largest + coupling, 1 + coupling + neighbour, 1 + 2 * neighbour)
+    if p.dt is None:
         return tau / max(5, ceil(fastest_rate))
-    ds.positive(dt=dt)
-    step = float(dt.value)
+    step = float(p.dt.value)
     if step * fastest_rate >= 2 * tau:
         raise ParameterError(
-            f"dt is {step * 1e3:g} ms; with kappa = {fastest:g} it must be below "
+            f"dt is {step * 1e3:g} ms; with kappa = {largest:g} it must be below "
             f"{2e3 * tau / fastest_rate:.4g} ms, or weights overshoot"
         )
     return step
@@ -189,8 +158,8 @@ def _white(inputs, rng):
     return np.sqrt(samples) * np.linalg.qr(rng.normal(size=(samples, inputs)))[0]
 
 
-def _cycle(continuous, events, steps, step, tau):
-    """Return a cycle of settling and one step, of which the first circuit takes no notice."""
+def _cycle(continuous, steps, step, tau):
+    """Return a cycle of settling and one step; the first circuit learns in both alike."""
     open_ = {f"continuous_{gate}": 1.0 for gate in continuous.gates} | {"events_teach": 1.0}
     return (
         ds.Phase("settle", f"{steps * step!r} s", gates={**open_, "events_learn": 0.0}),
@@ -200,52 +169,41 @@ def _cycle(continuous, events, steps, step, tau):
 
 def measure(result: ds.Result) -> ds.Measurement:
     """Compare the rates at which errors fall with their closed forms."""
-    protocol, given = result.protocol, result.protocol.parameters
-    layers, mu, eta_hat = given["layers"], given["mu"], given["eta_hat"]
-    kappas = np.array(given["kappas"])
-    tau = float(protocol.circuit.parameters["events_tau"].value)
-    step = protocol.time_step / tau
-    data = {name: protocol.data[name] for name in ("x", "y", "white", "white_y")}
-    times, errors = _errors(result, f"continuous_layer{layers}.h", data["x"], data["y"])
+    protocol, p = result.protocol, Parameters(**result.protocol.parameters)
+    form, kappas = (p.mu, p.layers, p.eta_hat), np.array(p.kappas)
+    tau = float(result.circuit.parameters["events_tau"].value)
+    step, data = protocol.time_step / tau, protocol.data
+    times, errors = _errors(result, f"continuous_layer{p.layers}.h", data["x"], data["y"])
     late = times >= protocol.references["alone"]
     # The slope per Euler step, as the rate of the mode that makes it.
     slopes = np.polyfit(times[late] / tau, np.log(errors[late]), 1)[0]
     rate = -np.expm1(slopes * step) / step
-    form = learning_speed.learning_rate_of_error
-    expected = np.array([form(mu, layers, eta_hat, k) for k in kappas])
-    limit = learning_speed.speed_limit(mu, layers, eta_hat)
-    moments, left = _errors(result, f"events_layer{layers}.h", data["white"], data["white_y"])
-    cycle = (moments[1] - moments[0]) / tau
-    left = np.linalg.norm(left, axis=1)
+    expected = np.array([learning_speed.learning_rate_of_error(*form, k) for k in kappas])
+    limit = learning_speed.speed_limit(*form)
+    moments, left = _errors(result, f"events_layer{p.layers}.h", data["white"], data["white_y"])
+    cycle, left = (moments[1] - moments[0]) / tau, np.linalg.norm(left, axis=1)
+    event_rate = float(-np.log(left[-1] / left[0]) / (cycle * (len(left) - 1)))
+    expected_event = -np.log1p(-p.part) / cycle
     metrics = {
         "kappa": kappas,
         "rate": rate,
         "expected_rate": expected,
-        "adiabatic_rate": np.array(
-            [learning_speed.adiabatic_rate(mu, layers, eta_hat, k) for k in kappas]
-        ),
+        "adiabatic_rate": np.array([learning_speed.adiabatic_rate(*form, k) for k in kappas]),
         "speed_limit": limit,
         "fraction_of_limit": float(np.max(rate) / limit),
-        "event_rate": float(-np.log(left[-1] / left[0]) / (cycle * (len(left) - 1))),
+        "event_rate": event_rate,
+        "event_advantage": event_rate / limit,
     }
-    metrics["event_advantage"] = metrics["event_rate"] / limit
-    expected_event = -np.log1p(-given["part"]) / cycle
     references = {
         "rate": expected,
         "fraction_of_limit": float(np.max(expected) / limit),
         "event_rate": expected_event,
         "event_advantage": expected_event / limit,
     }
+    fall = (times[late] - times[late][0], errors[late], moments - moments[0], left / left[0])
     figures = {
-        "rate": lambda: _draw_rates(metrics, (mu, layers, eta_hat)),
-        "error": lambda: _draw_errors(
-            times[late] - times[late][0],
-            errors[late],
-            moments - moments[0],
-            left / left[0],
-            kappas,
-            limit / tau,
-        ),
+        "rate": lambda: _draw_rates(metrics, form),
+        "error": lambda: _draw_errors(*fall, kappas, limit / tau),
     }
     return ds.Measurement(metrics, figures, references=references)
 
@@ -258,23 +216,20 @@ def _errors(result, name, x, y):
 
 
 @style.styled
-def _draw_rates(metrics, circuit):
+def _draw_rates(metrics, form):
     kappas, limit = metrics["kappa"], metrics["speed_limit"]
-    mu, layers, eta_hat = circuit
     grid = np.geomspace(kappas.min() / 3, kappas.max() * 3, 100)
-    exact = [learning_speed.learning_rate_of_error(mu, layers, eta_hat, k) for k in grid]
-    slow = np.array([learning_speed.adiabatic_rate(mu, layers, eta_hat, k) for k in grid])
+    exact = [learning_speed.learning_rate_of_error(*form, k) for k in grid]
+    slow = np.array([learning_speed.adiabatic_rate(*form, k) for k in grid])
     ax = style.axes(None)
-    ax.loglog(kappas, metrics["rate"], "o", color=style.PALETTE[0], markersize=4, label="simulated")
-    ax.plot(grid, exact, color=style.PALETTE[0], lw=1.0, label="closed form")
-    shown = slow < 5 * max(limit, metrics["event_rate"])
-    ax.plot(
-        grid[shown], slow[shown], color=style.QUIET, lw=1.0, ls=(0, (5, 1.5)), label="slow learning"
-    )
+    first, second = style.PALETTE[:2]
+    ax.loglog(kappas, metrics["rate"], "o", color=first, markersize=4, label="simulated")
+    ax.plot(grid, exact, color=first, lw=1.0, label="closed form")
+    seen = slow < 5 * max(limit, metrics["event_rate"])
+    dashes = {"color": style.QUIET, "lw": 1.0, "ls": (0, (5, 1.5))}
+    ax.plot(grid[seen], slow[seen], **dashes, label="slow learning")
     ax.axhline(limit, color=style.INK, lw=1.0, ls=(0, (1, 1)), label="speed limit")
-    ax.axhline(
-        metrics["event_rate"], color=style.PALETTE[1], lw=1.0, label="single steps,\nafter settling"
-    )
+    ax.axhline(metrics["event_rate"], color=second, lw=1.0, label="single steps,\nafter settling")
     ax.set_xlabel("kappa: speed of learning, relative to the circuit's")
     ax.set_ylabel("rate at which the error falls (per tau)")
     ax.set_title("Learning from activities on their way has a limit")
@@ -291,19 +246,12 @@ def _draw_errors(times, errors, moments, left, kappas, limit):
     ax = style.axes(None)
     shades = colormaps["viridis"](np.linspace(0.85, 0.0, len(kappas)))
     for colour, k in zip(shades, np.argsort(kappas), strict=True):
-        style.line(
-            ax, times, errors[:, k] / errors[0, k], color=colour, label=f"kappa {kappas[k]:g}"
-        )
+        course = errors[:, k] / errors[0, k]
+        style.line(ax, times, course, color=colour, label=f"kappa {kappas[k]:g}")
     fall = np.exp(-limit * times)
     ax.plot(times, fall, color=style.INK, lw=1.0, ls=(0, (1, 1)), label="speed limit")
-    ax.plot(
-        moments,
-        left,
-        "o",
-        color=style.PALETTE[1],
-        markersize=3,
-        label="single steps,\nafter settling",
-    )
+    dots = {"color": style.PALETTE[1], "markersize": 3}
+    ax.plot(moments, left, "o", **dots, label="single steps,\nafter settling")
     ax.set_yscale("log")
     ax.set_ylim(0.3 * fall[-1], 1.3)
     ax.set_xlim(-0.01 * times[-1], 1.01 * times[-1])
