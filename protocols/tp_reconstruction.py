@@ -33,7 +33,7 @@ which closed forms are computed. Eq. 6.36 leaves out what the two phases change 
 
 from functools import reduce
 from itertools import accumulate, pairwise
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import block_diag
@@ -55,141 +55,92 @@ E_FOLDS = 25.0  # of the slowest mode, beyond the size of the smallest signal
 SLOWEST = 0.02  # decay per tau; a circuit with a slower mode counts as unstable
 
 
-def protocol(
-    *,
-    sizes: tuple[int, ...] = (4, 4, 4, 4),
-    degradations: tuple[float, ...] = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0),
-    mu: float = 0.15,
-    eta_hat: float = 0.5,
-    samples: int = 8,
-    settle: Annotated[ds.Quantity | None, "s"] = None,
-    dt: Annotated[ds.Quantity | None, "s"] = None,
-    tau: ds.Quantity = "10 ms",
-    gain: float = 1.4,
-    condition: float = 2.0,
-    data_seed: int = 0,
-) -> ds.Protocol:
-    """Return the protocol.
+class Parameters(ds.Parameters):
+    sizes: tuple[int, ...] = ds.parameter((4, 4, 4, 4), "units per layer, input first", least=1)
+    degradations: tuple[float, ...] = ds.parameter(
+        (0.003, 0.01, 0.03, 0.1, 0.3, 1.0), "how far apical weights are from inverses, d", least=0
+    )
+    mu: float = ds.parameter(0.15, "apical weight where both drive the soma", above=0, below=1)
+    eta_hat: float = ds.parameter(0.5, "size of the nudge towards the target", above=0)
+    samples: int = ds.parameter(8, "inputs and targets, normal numbers, in a batch", least=1)
+    settle: ds.Quantity | None = ds.parameter(
+        None, "time in which circuits settle (default: from the slowest mode)", unit="s"
+    )
+    dt: ds.Quantity | None = ds.parameter(None, "time step (default: 0.5 tau)", unit="s")
+    tau: ds.Quantity = ds.parameter("10 ms", "time constant of all layers", above=0)
+    gain: float = ds.parameter(1.4, "largest singular value of basal weights")
+    condition: float = ds.parameter(2.0, "their condition number")
+    data_seed: int = ds.parameter(0, "seed of weights and data; nothing else is random", least=0)
 
-    Parameters
-    ----------
-    sizes
-        Units per layer, input first; all layers above it have one size.
-    degradations
-        How far apical weights are from inverses, d.
-    mu
-        Weight of the apical dendrite where both dendrites drive the soma, between 0 and 1.
-    eta_hat
-        Size of the nudge towards the target.
-    samples
-        Inputs and targets, normal numbers, shown side by side.
-    settle
-        Time for which circuits settle in each phase (default: chosen from the slowest mode).
-    dt
-        Time step (default: 0.5 tau).
-    tau
-        Time constant of all layers.
-    gain
-        Largest singular value of basal weights.
-    condition
-        Their condition number.
-    data_seed
-        Seed of weights and data; nothing else is random.
-    """
-    _check(sizes, degradations, mu, data_seed)
-    ds.positive(eta_hat=eta_hat, samples=samples, tau=tau)
-    second = float(tau.value)
-    step = choose_time_step(dt, tau)
-    rng = np.random.default_rng(data_seed)
-    start = ds.WellConditioned(gain, condition)
-    basal = [start.sample(shape[::-1], rng) for shape in pairwise(sizes)]
+
+def protocol(p: Parameters) -> ds.Protocol:
+    """Return the protocol."""
+    _check(p)
+    tau, step = float(p.tau.value), choose_time_step(p.dt, p.tau)
+    rng = np.random.default_rng(p.data_seed)
+    start = ds.WellConditioned(p.gain, p.condition)
+    basal = [start.sample(shape[::-1], rng) for shape in pairwise(p.sizes)]
     noise = [rng.normal(size=w.shape) for w in basal[1:]]
     noise = [n / np.linalg.norm(n, 2) for n in noise]
     apical = [
         [np.linalg.solve(w, np.eye(len(w)) + d * n) for w, n in zip(basal[1:], noise, strict=True)]
-        for d in degradations
+        for d in p.degradations
     ]
-    slowest, factor = np.array([_modes(basal, qs, mu, eta_hat, step / second) for qs in apical]).T
+    modes = [_modes(basal, qs, p.mu, p.eta_hat, step / tau) for qs in apical]
+    slowest, factor = np.array(modes).T
     kept = np.flatnonzero(slowest >= SLOWEST)
     if not len(kept):
         raise ParameterError(
-            f"with mu = {mu} no circuit is stable, whatever the degradation of {degradations}; lower either"
+            f"with mu = {p.mu} no circuit is stable, whatever the degradation of {p.degradations}; lower either"
         )
     if np.any(factor[kept] >= 1):
         raise ParameterError(
-            f"dt is {step * 1e3:g} ms; with tau = {second * 1e3:g} ms activities overshoot; choose a smaller one"
+            f"dt is {step * 1e3:g} ms; with tau = {tau * 1e3:g} ms activities overshoot; choose a smaller one"
         )
     slow = step / -np.log(factor[kept].max())
-    fall = len(basal) * max(np.log(1 / mu - 1), 0.0)  # of the signal, from the top to layer 1
-    steps = count_settling_steps(
-        {"the least stable copy": Settling((fall + E_FOLDS) * slow, slow)}, step, settle
-    )
-    circuits = {
-        name: _circuit(
-            model,
-            basal,
-            apical if name == "multiplexed" else [apical[k] for k in kept],
-            mu,
-            eta_hat,
-            tau,
-        )
-        for name, model in MODELS.items()
+    last = len(basal)
+    fall = last * max(np.log(1 / p.mu - 1), 0.0)  # of the signal, from the top to layer 1
+    settling = {"the least stable copy": Settling((fall + E_FOLDS) * slow, slow)}
+    duration = f"{count_settling_steps(settling, step, p.settle) * step!r} s"
+    copies = {
+        name: apical if name == "multiplexed" else [apical[k] for k in kept] for name in MODELS
     }
-    x, y = rng.normal(size=(samples, sizes[0])), rng.normal(size=(samples, sizes[-1]))
+    circuits = {name: _circuit(name, basal, qs, p) for name, qs in copies.items()}
+    x, y = (rng.normal(size=(p.samples, p.sizes[i])) for i in (0, -1))
     gates = {f"{name}_{gate}": 0.0 for name, c in circuits.items() for gate in c.gates}
-    duration, last = f"{steps * step!r} s", len(basal)
+    phases = [
+        ds.Phase(phase, duration, gates={g: float(g.endswith(f"_{opened}")) for g in gates})
+        for phase, opened in (("free", "hold"), ("nudged", "teach"))
+    ]
+    errors = [
+        max(np.linalg.norm(q @ w - np.eye(len(w)), 2) for q, w in zip(qs, basal[1:], strict=True))
+        for qs in apical
+    ]
     return ds.Protocol(
         ds.Circuit.join(**circuits),
-        (
-            ds.Block(
-                "settle",
-                (
-                    ds.Phase("free", duration, gates={**gates, **_like(gates, "hold")}),
-                    ds.Phase("nudged", duration, gates={**gates, **_like(gates, "teach")}),
-                ),
-            ),
-        ),
+        (ds.Block("settle", phases),),
         dt=f"{step!r} s",
         signals={f"{name}_layer0.h": ds.Samples("x") for name in MODELS}
         | {f"{name}_layer{last}.target": ds.Samples(f"y_{name}") for name in MODELS},
-        data={"x": x}
-        | {
-            f"y_{n}": np.tile(y, circuits[n].population(f"layer{last}").size // sizes[-1])
-            for n in MODELS
-        },
+        data={"x": x} | {f"y_{name}": np.tile(y, len(qs)) for name, qs in copies.items()},
         recordings=(ds.Recording(("*.h", "*_layer*.f", "*.goal"), every="phase"),),
-        batch=samples,
+        batch=p.samples,
         batch_fixed=True,
-        references={
-            "kept": kept,
-            "inverse_error": np.array(
-                [
-                    max(
-                        np.linalg.norm(q @ w - np.eye(len(w)), 2)
-                        for q, w in zip(qs, basal[1:], strict=True)
-                    )
-                    for qs in apical
-                ]
-            ),
-        },
+        references={"kept": kept, "inverse_error": np.array(errors)},
     )
 
 
-def _check(sizes, degradations, mu, data_seed):
-    if len(sizes) < 3:
+def _check(p):
+    if len(p.sizes) < 3:
         raise ShapeError(
-            f"sizes is {sizes}; there must be an input and two layers above it, the lower with apical weights"
+            f"sizes is {p.sizes}; there must be an input and two layers above it, the lower with apical weights"
         )
-    ds.positive(sizes=sizes)
-    if len(set(sizes[1:])) > 1:
+    if len(set(p.sizes[1:])) > 1:
         raise ShapeError(
-            f"sizes is {sizes}; inverses need layers 1 to {len(sizes) - 1} of one size (layer 0 may differ)"
+            f"sizes is {p.sizes}; inverses need layers 1 to {len(p.sizes) - 1} of one size (layer 0 may differ)"
         )
-    if not degradations or not all(0 <= d < np.inf for d in degradations):
-        raise ParameterError(f"degradations is {degradations}; give at least one, and none below 0")
-    if not 0 < mu < 1:
-        raise ParameterError(f"mu is {mu}; it must lie between 0 and 1")
-    ds.not_negative(data_seed=data_seed)
+    if not p.degradations:
+        raise ParameterError("degradations is empty; give at least one, and none below 0")
 
 
 def _modes(basal, apical, mu, eta_hat, step):
@@ -207,34 +158,29 @@ def _modes(basal, apical, mu, eta_hat, step):
     return -modes.real.max(), np.abs(1 + step * modes).max()
 
 
-def _circuit(model, basal, apical, mu, eta_hat, tau):
+def _circuit(name, basal, apical, p):
     """Return a circuit whose matrices have one block per copy; the copies share their input."""
     copies = len(apical)
     sizes = (basal[0].shape[1], *(copies * len(w) for w in basal))
-    own = {"mu": mu, "tau": tau}
-    if model == "multiplexed_dtp":
-        own = {"tau_basal": tau, "tau_apical": tau, "span": SPAN}
-    circuit = ds.load_circuit(model, sizes=sizes, eta_hat=eta_hat, inverse="fixed", **own)
+    own = {"mu": p.mu, "tau": p.tau}
+    if name == "multiplexed":
+        own = {"tau_basal": p.tau, "tau_apical": p.tau, "span": SPAN}
+    options = {"sizes": sizes, "eta_hat": p.eta_hat, "inverse": "fixed", **own}
+    circuit = ds.load_circuit(MODELS[name], **options)
     given = {"w1": np.tile(basal[0], (copies, 1))}
     given |= {f"w{i}": block_diag(*[w] * copies) for i, w in enumerate(basal[1:], 2)}
     given |= {f"q{i}": block_diag(*blocks) for i, blocks in enumerate(zip(*apical, strict=True), 1)}
     return circuit.replace(matrices=[m.replace(initial=given[m.name]) for m in circuit.matrices])
 
 
-def _like(gates, name):
-    return {gate: 1.0 for gate in gates if gate.endswith(f"_{name}")}
-
-
 def measure(result: ds.Result) -> ds.Measurement:
     """Tell signal from reconstruction error, and compare both with their closed forms."""
-    given, known = result.protocol.parameters, result.protocol.references
-    mu, eta_hat, degradations = given["mu"], given["eta_hat"], np.array(given["degradations"])
-    kept, last = np.asarray(known["kept"]), len(given["sizes"]) - 1
+    p, known = Parameters(**result.protocol.parameters), result.protocol.references
+    kept, copies, last = np.asarray(known["kept"]), len(p.degradations), len(p.sizes) - 1
     names = ("single_signal", "single_reconstruction", "two_phase_error", "multiplexed_error")
-    found = {name: np.full((len(degradations), last), np.nan) for name in names}
-    expected = {name: values.copy() for name, values in found.items()}
-    for k in range(len(degradations)):
-        basal, apical, y = _copy(result, k, len(degradations), last)
+    found, expected = ({n: np.full((copies, last), np.nan) for n in names} for _ in range(2))
+    for k in range(copies):
+        basal, apical, y = _copy(result, k, copies, last)
         place = {"multiplexed": k}
         if k in kept:
             place |= dict.fromkeys(("single", "two_phase"), int(np.searchsorted(kept, k)))
@@ -242,15 +188,15 @@ def measure(result: ds.Result) -> ds.Measurement:
             name: _simulated(result, name, slice(copy * len(y), (copy + 1) * len(y)), last, y)
             for name, copy in place.items()
         }
-        exact = _closed_forms(basal, apical, result.protocol.data["x"].T, y, mu, eta_hat)
+        exact = _closed_forms(basal, apical, result.protocol.data["x"].T, y, p.mu, p.eta_hat)
         for into, courses in ((found, simulated), (expected, {n: exact[n] for n in place})):
-            for name, values in _relative(basal, courses, mu, eta_hat).items():
+            for name, values in _relative(basal, courses, p.mu, p.eta_hat).items():
                 into[name][k] = values
-    stable = np.isin(np.arange(len(degradations)), kept)
+    degradations = np.array(p.degradations)
     metrics = {
         "degradation": degradations,
         "inverse_error": np.asarray(known["inverse_error"]),
-        "stable": stable,
+        "stable": np.isin(np.arange(copies), kept),
         **found,
     }
     figures = {"reconstruction": lambda: _draw(degradations, found, expected)}
@@ -305,11 +251,10 @@ def _closed_forms(basal, apical, x, y, mu, eta_hat):
     ]
     error = nudged[-1] - y
     output_error = reduce(np.matmul, reversed(basal)) @ x - y
+    apart = fixed_points.two_phase_difference(basal, apical, error, mu, eta_hat)
     return {
         "single": Course([b - a for a, b in zip(*local, strict=True)], error, local[0]),
-        "two_phase": Course(
-            fixed_points.two_phase_difference(basal, apical, error, mu, eta_hat), error
-        ),
+        "two_phase": Course(apart, error),
         "multiplexed": Course(_carried(apical, -eta_hat * output_error), output_error),
     }
 
