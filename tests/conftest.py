@@ -23,6 +23,7 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
 import pytest  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
 
+pytest.register_assert_rewrite("comparisons")
 settings.register_profile(
     "dendrosim", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )

@@ -7,6 +7,7 @@ end.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 
@@ -16,13 +17,16 @@ from numpy.typing import NDArray
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.matrix import Matrix, Projection
 from dendrosim.circuit.population import Population
+from dendrosim.engine.simulate import run
 from dendrosim.protocol.phases import Block, Phase, Recording
 from dendrosim.protocol.protocol import Protocol
+from dendrosim.results.result import Result
 from dendrosim.signals.samples import Samples
 from dendrosim.units import Quantity, unit
 
 Arrays = dict[str, NDArray[np.float64]]
 BACKENDS = ("numpy", "cython", "cpp")
+FAST = ("numpy", "cpp")  # cython compiles each population and matrix by itself, which takes seconds
 
 
 def gate_course(protocol_phases: list[tuple[int, float]]) -> NDArray[np.float64]:
@@ -380,3 +384,11 @@ PROBLEMS = (
     Problem("chain", chain_protocol, chain_loop, _chain_drives),
     Problem("leaky", leaky_protocol, leaky_loop, _leaky_drives),
 )
+
+
+@cache
+def run_once(
+    problem: Problem, backend: str, batch: int, seed: int = 2, precision: str = "double"
+) -> Result:
+    """Result of a reference problem; tests of one process that ask for the same share it."""
+    return run(problem.protocol(batch), backend, seed, precision)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 
+import delayed_synapses
 import numpy as np
 import pytest
-import test_pathways
+from comparisons import gap
 from reference_problems import PROBLEMS, leaky_protocol
 
 import dendrosim as ds
@@ -41,11 +42,6 @@ generates = pytest.mark.skipif(
     find_spec("brian2cuda") is None, reason="the package brian2cuda is not installed"
 )
 PLACES = [pytest.param("stand-in", marks=generates), pytest.param("gpu", marks=runs)]
-
-
-def gap(found, expected):
-    """Largest difference relative to the largest number."""
-    return np.max(np.abs(found - expected), initial=0.0) / (np.max(np.abs(expected)) or 1.0)
 
 
 def slow_but(quick, names):
@@ -161,12 +157,12 @@ def test_single_precision_is_the_default_and_close_to_double(cuda, place):
 
 @cache
 def _pathways(backend):
-    return run(test_pathways.protocol(3), backend, 2)
+    return run(delayed_synapses.protocol(3), backend, 2)
 
 
 @pytest.mark.parametrize("place", PLACES)
 def test_spikes_arrive_after_their_delays_and_are_kept_in_order(cuda, place):
-    result = cuda(place, test_pathways.protocol(3))
+    result = cuda(place, delayed_synapses.protocol(3))
     expected = _pathways("numpy")
     for name, spikes in expected.spikes.items():
         found = result.spikes[name]

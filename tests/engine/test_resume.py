@@ -8,14 +8,13 @@ import subprocess
 import sys
 import tempfile
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 
-import numpy as np
 import pytest
-import test_pathways
+from comparisons import assert_identical
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from long_runs import PROBLEMS, learning, spiking, uninterrupted
 from reference_problems import leaky_protocol
 
 import dendrosim as ds
@@ -30,8 +29,7 @@ sys.path.insert(0, sys.argv[1])
 import dendrosim as ds
 from dendrosim.engine import simulate
 from dendrosim.engine import progress
-sys.path.insert(0, sys.argv[1] + '/engine')
-from test_resume import PROBLEMS
+from long_runs import PROBLEMS
 
 simulate.INTERVAL = 0.0
 signals = [int(sys.argv[5])]
@@ -41,83 +39,6 @@ if sys.argv[4] == "resume":
 else:
     ds.run(PROBLEMS[sys.argv[2]](), sys.argv[4], seed=3, out=sys.argv[3])
 """
-
-RATES = """
-dh/dt = (-h + tanh(drive + noise))/tau : 1
-drive : 1
-noise : 1
-"""
-OJA = "dw/dt = learn*(h_post*x_pre - w*h_post**2)/second : 1"
-LATERAL = "dr/dt = learn*(0.1*h_post*h_pre - 0.2*r)/second : 1"
-
-
-def learning(trials=20000):
-    """Plastic matrices, one of them an inverse, noise, a shuffled data set, phases with gates."""
-    circuit = ds.Circuit(
-        (
-            ds.Population("input", 4, "x : 1", inputs=["x"]),
-            ds.Population("layer", 4, RATES, inputs=["noise"]),
-        ),
-        (
-            ds.Matrix("w", "layer", "input", ds.Normal(0.0, 0.5), OJA),
-            ds.Matrix("r", "layer", "layer", np.eye(4), LATERAL),
-            ds.Matrix("q", "layer", "layer", inverse_of="r"),
-        ),
-        (ds.Projection("input.x", "w", "layer.drive"),),
-        gates={"learn": 0.0},
-        parameters={"tau": "20 ms"},
-    )  # fmt: skip
-    rng = np.random.default_rng(5)
-    return ds.Protocol(
-        circuit,
-        (
-            ds.Block(
-                "train", (ds.Phase("free", "10 ms"), ds.Phase("learning", "20 ms", {"learn": 1.0})),
-                trials=trials, order="shuffled",
-            ),
-        ),
-        dt="1 ms",
-        recordings=(
-            ds.Recording("layer.h", "1 ms", units=(0, 2), thin=3), ds.Recording(("w", "q"), "trial"),
-        ),
-        signals={
-            "input.x": ds.Samples("x"),
-            "layer.noise": ds.OrnsteinUhlenbeck(0.0, 0.3, "30 ms"),
-        },
-        data={"x": rng.normal(size=(70, 4))},
-        batch=2,
-    )  # fmt: skip
-
-
-def spiking(seconds=30):
-    """Heterogeneous delays, short-term plasticity, refractoriness: spikes are under way at any step."""
-    whole = (ds.Block("run", (ds.Phase("on", f"{seconds} s"),)),)
-    return test_pathways.protocol(batch=2, blocks=whole)
-
-
-PROBLEMS = {"learning": learning, "spiking": spiking}
-
-
-@cache
-def uninterrupted(problem, backend):
-    return ds.run(PROBLEMS[problem](), backend, seed=3)
-
-
-def assert_identical(result, expected):
-    assert result.status == expected.status == "done"
-    assert result.protocol == expected.protocol
-    assert result.names == expected.names
-    for name, trace in expected.traces.items():
-        assert np.array_equal(result.traces[name].time, trace.time)
-        assert result.traces[name].values.tobytes() == trace.values.tobytes(), name
-    assert set(result.state) == set(expected.state)
-    for name, values in expected.state.items():
-        assert result.state[name].tobytes() == values.tobytes(), name
-    assert set(result.spikes) == set(expected.spikes)
-    for name, spikes in expected.spikes.items():
-        for part, values in spikes._asdict().items():
-            assert np.array_equal(getattr(result.spikes[name], part), values), (name, part)
-    np.testing.assert_equal(dict(result.metrics), dict(expected.metrics))
 
 
 def interrupt(problem, backend, out, number):

@@ -4,144 +4,33 @@ The reference is a loop that counts time since the last spike in whole steps: a 
 box of the back-propagating spike is on, for exact numbers of steps, whatever floats make of the times.
 """
 
-from functools import cache
-
 import brian2
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from reference_problems import BACKENDS
+from comparisons import gap, spike_table
+from reference_problems import BACKENDS, FAST
+from spiking_cell import (
+    CELL,
+    CURRENTS,
+    RESET,
+    SI,
+    SIZE,
+    STATES,
+    STEPS,
+    TIMES,
+    held,
+    loop,
+    protocol,
+    run_once,
+    whole,
+)
 
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.population import Population
-from dendrosim.engine import simulate
 from dendrosim.engine.simulate import run
-from dendrosim.errors import MemoryLimitError
 from dendrosim.protocol.phases import Block, Phase, Recording
 from dendrosim.protocol.protocol import Protocol
-from dendrosim.protocol.schedule import spike_windows
 from dendrosim.results.result import open_result
-from dendrosim.signals.ornstein_uhlenbeck import OrnsteinUhlenbeck
-from dendrosim.signals.samples import Samples
-
-# -- an adaptive exponential cell with a dendrite that hears of its spikes ---------------------------------
-
-CELL = """
-dv/dt = (E - v + D*exp((v - V_T)/D) + R*(current - w))/tau : volt (unless refractory)
-dw/dt = (a*(v - E) - w)/tau_w : amp
-ddend/dt = (-dend + gain*box)/tau_d : 1
-box = int(timestep(t - lastspike, dt) >= timestep(delay, dt))*int(timestep(t - lastspike, dt) < timestep(delay + width, dt)) : 1
-current : amp
-"""  # noqa: E501
-RESET = "v = V_r\nw += b"
-TIMES = {"tau": 16e-3, "tau_w": 60e-3, "tau_d": 7e-3, "delay": 0.5e-3, "width": 2e-3, "t_ref": 3e-3}
-UNITS = {
-    "E": "-70 mV", "V_T": "-50 mV", "D": "2 mV", "V_r": "-62 mV", "R": "100 Mohm", "a": "2 nS", "b": "30 pA",
-}  # fmt: skip
-SI = {
-    "E": -70e-3, "V_T": -50e-3, "D": 2e-3, "V_r": -62e-3, "R": 100e6, "a": 2e-9, "b": 30e-12, "gain": 1.5,
-    **TIMES,
-}  # fmt: skip
-SIZE, BATCH, STEPS = 4, 3, 800
-# One row per sample, one column per unit; the first unit of the first sample never spikes.
-CURRENTS = np.random.default_rng(1).uniform(300e-12, 1500e-12, (BATCH, SIZE))
-CURRENTS[0, 0] = 0.0
-STATES = ("v", "w", "dend")
-FAST = ("numpy", "cpp")
-
-
-def cell(size=SIZE):
-    return Population(
-        "cell", size, CELL, inputs=["current"], threshold="v > V_T + 2.5*D", reset=RESET,
-        refractory="t_ref", initial={"v": "-70 mV"},
-    )  # fmt: skip
-
-
-def circuit():
-    times = {name: f"{value * 1e3!r} ms" for name, value in TIMES.items()}
-    return Circuit((cell(),), parameters={**UNITS, **times, "gain": 1.5})
-
-
-def protocol(steps=STEPS, dt=0.1, batch=BATCH, noise="0 pA", **changes):
-    """Constant currents from a data set, with noise on top."""
-    settings = {
-        "circuit": circuit(),
-        "blocks": (Block("run", (Phase("on", f"{steps * dt!r} ms"),)),),
-        "dt": f"{dt!r} ms",
-        "recordings": (
-            Recording("cell.*", f"{dt!r} ms"), Recording("cell.spike", every="spike"),
-        ),
-        "signals": {
-            "cell.current": (Samples("currents"), OrnsteinUhlenbeck("0 pA", noise, "3 ms")),
-        },
-        "data": {"currents": CURRENTS},
-        "batch": batch,
-    }  # fmt: skip
-    return Protocol(**{**settings, **changes})
-
-
-def loop(current, dt, start=None):
-    """Forward Euler of all units from their currents (steps, units, samples).
-
-    Returns the state at the start of every step, the spikes (step, unit, sample) and the final state.
-    A spike belongs to the step whose update crosses the threshold.
-    """
-    q, shape = SI, current.shape[1:]
-    v, w, dend = np.full(shape, q["E"]), np.zeros(shape), np.zeros(shape)
-    since = np.full(shape, 10**9)
-    if start is not None:
-        v, w, dend, since = start
-    refractory, delay, end = (
-        whole(t, dt) for t in (q["t_ref"], q["delay"], q["delay"] + q["width"])
-    )
-    rows, spikes = [], []
-    for step in range(len(current)):
-        box = ((since >= delay) & (since < end)).astype(float)
-        rows.append({"v": v, "w": w, "dend": dend, "box": box})
-        still = since < refractory
-        drift = q["E"] - v + q["D"] * np.exp((v - q["V_T"]) / q["D"]) + q["R"] * (current[step] - w)
-        v, w, dend = (
-            np.where(still, v, v + dt * drift / q["tau"]),
-            w + dt * (q["a"] * (v - q["E"]) - w) / q["tau_w"],
-            dend + dt * (-dend + q["gain"] * box) / q["tau_d"],
-        )
-        fired = (v > q["V_T"] + 2.5 * q["D"]) & ~still
-        spikes += [(step, *index) for index in np.argwhere(fired)]
-        since = np.where(fired, 0, since) + 1
-        v, w = np.where(fired, q["V_r"], v), np.where(fired, w + q["b"], w)
-    history = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
-    return history, np.array(spikes).reshape(-1, 3), {"v": v, "w": w, "dend": dend, "since": since}
-
-
-def whole(time, dt):
-    """How many steps a time has, rounded down, where one that is a thousandth too short counts."""
-    return int(time / dt + 1e-3)
-
-
-def held(steps):
-    return np.broadcast_to(CURRENTS.T, (steps, SIZE, BATCH))
-
-
-def spike_table(result, name="cell"):
-    """Step, unit and sample of every spike, in this order."""
-    train = result.spikes[name]
-    steps = train.time / result.protocol.time_step
-    assert np.allclose(steps, np.round(steps), atol=1e-6)
-    sample = np.zeros(len(steps)) if train.sample is None else train.sample
-    table = np.stack([np.round(steps), train.unit, sample], axis=1).astype(int)
-    return table[np.lexsort(table.T[::-1])]
-
-
-def gap(found, expected):
-    """Largest difference relative to the largest number."""
-    return np.max(np.abs(found - expected)) / (np.max(np.abs(expected)) or 1.0)
-
-
-@cache
-def done(backend, precision="double", **changes):
-    return run(protocol(**changes), backend, 2, precision)
-
 
 # -- against the loop --------------------------------------------------------------------------------------
 
@@ -150,7 +39,7 @@ def done(backend, precision="double", **changes):
 def test_every_state_of_every_unit_takes_the_steps_of_the_loop_and_spikes_in_the_same_steps(
     backend,
 ):
-    result = done(backend)
+    result = run_once(backend)
     history, spikes, final = loop(held(STEPS), 1e-4)
     assert len(spikes) > 60
     assert np.array_equal(spike_table(result), spikes)
@@ -163,8 +52,8 @@ def test_every_state_of_every_unit_takes_the_steps_of_the_loop_and_spikes_in_the
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_noise_is_the_same_on_every_back_end_and_the_loop_follows_it(backend):
     """With noise of the loop's own: the current that was recorded drives it."""
-    result = done(backend, noise="150 pA")
-    reference = done("numpy", noise="150 pA")
+    result = run_once(backend, noise="150 pA")
+    reference = run_once("numpy", noise="150 pA")
     current = result.traces["cell.current"].values
     assert gap(current, reference.traces["cell.current"].values) < 1e-12
     history, spikes, _ = loop(current, 1e-4)
@@ -175,7 +64,7 @@ def test_noise_is_the_same_on_every_back_end_and_the_loop_follows_it(backend):
 
 
 def test_during_refractoriness_only_the_state_named_stands_still():
-    result = done("cpp")
+    result = run_once("cpp")
     v, w, dend = (result.traces[f"cell.{name}"].values for name in STATES)
     steps = round(TIMES["t_ref"] / 1e-4)
     seen = 0
@@ -195,7 +84,7 @@ def test_during_refractoriness_only_the_state_named_stands_still():
 def test_the_box_of_a_spike_begins_and_lasts_whole_steps(dt):
     """Also where floats represent neither the step nor the times of spikes."""
     steps = STEPS
-    result = done("cpp", dt=dt, steps=steps)
+    result = run_once("cpp", dt=dt, steps=steps)
     history, spikes, _ = loop(held(steps), dt * 1e-3)
     assert np.array_equal(spike_table(result), spikes)
     assert np.array_equal(result.traces["cell.box"].values, history["box"])
@@ -229,7 +118,7 @@ def test_steps_are_counted_exactly_late_in_a_long_run(precision):
 @pytest.mark.parametrize("backend", FAST)
 def test_single_precision_is_double_precision_rounded(backend):
     """Until rounding moves a spike by a step, the states agree as single numbers do."""
-    single, double = done(backend, "single"), done("numpy")
+    single, double = run_once(backend, "single"), run_once("numpy")
     ours, theirs = spike_table(single), spike_table(double)
     assert abs(len(ours) - len(theirs)) <= 2
     assert np.max(np.abs(ours[:20, 0] - theirs[:20, 0])) <= 1
@@ -269,7 +158,7 @@ def test_a_script_of_plain_brian2_spikes_at_the_same_times_and_ends_in_the_same_
         last = np.array(group.lastspike_[:])
     finally:
         brian2.prefs["codegen.target"] = before
-    result = done("numpy")
+    result = run_once("numpy")
     ours = spike_table(result)
     assert len(found) > 20
     assert np.array_equal(ours[ours[:, 2] == sample][:, :2], found[np.lexsort(found.T[::-1])])
@@ -283,7 +172,7 @@ def test_a_script_of_plain_brian2_spikes_at_the_same_times_and_ends_in_the_same_
 
 
 def test_samples_of_a_batch_are_runs_of_their_own():
-    whole = done("numpy")
+    whole = run_once("numpy")
     sample = 2
     alone = run(protocol(batch=1, data={"currents": CURRENTS[[sample]]}), "numpy", 2)
     assert alone.spikes["cell"].sample is None
@@ -297,7 +186,7 @@ def test_samples_of_a_batch_are_runs_of_their_own():
 @pytest.mark.parametrize(("backend", "cut"), [("cpp", 333), *((b, None) for b in BACKENDS)])
 def test_two_runs_one_after_the_other_are_one_long_run(backend, cut):
     """Cut in mid-refractoriness as well: the time since the last spike goes along."""
-    whole = done(backend)
+    whole = run_once(backend)
     if cut is None:
         busy = spike_table(whole)
         cut = int(busy[busy[:, 0] > 400][0, 0]) + 4  # 4 steps after a spike
@@ -315,7 +204,7 @@ def test_two_runs_one_after_the_other_are_one_long_run(backend, cut):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_the_final_state_knows_how_long_ago_every_unit_spiked(backend, tmp_path):
-    result = done(backend)
+    result = run_once(backend)
     *_, final = loop(held(STEPS), 1e-4)
     ever = final["since"] < 10**8
     assert not ever[0, 0]
@@ -390,115 +279,3 @@ def test_a_regular_spiker_keeps_the_period_of_the_closed_form():
         steps = table[table[:, 1] == unit][:, 0]
         assert steps[0] == crossing - 1
         assert set(np.diff(steps)) == {crossing + 2}
-
-
-# -- recording spikes --------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_a_recording_keeps_the_spikes_of_the_units_and_samples_it_names(backend):
-    everything = spike_table(done(backend))
-    some = run(protocol(recordings=(
-        Recording("cell.*", "0.1 ms"),
-        Recording("cell.spike", every="spike", units=(3, 1), samples=(0, 2)),
-    )), backend, 2)  # fmt: skip
-    wanted = np.isin(everything[:, 1], (1, 3)) & np.isin(everything[:, 2], (0, 2))
-    assert 10 < wanted.sum() < len(everything)
-    assert np.array_equal(spike_table(some), everything[wanted])
-    assert np.array_equal(some.traces["cell.v"].values, done(backend).traces["cell.v"].values)
-
-
-@pytest.mark.parametrize("backend", FAST)
-def test_a_recording_keeps_the_spikes_of_the_phases_it_names(backend):
-    everything = spike_table(done(backend))
-    blocks = (
-        Block("a", (Phase("show", "20 ms"), Phase("rest", "5 ms")), trials=3),
-        Block("b", (Phase("show", "5 ms"),)),
-    )
-    for phases, inside in (
-        ("show", [(0, 200), (250, 450), (500, 700), (750, STEPS)]),
-        ("a/*", [(0, 750)]),
-        (("a/rest", "b/*"), [(200, 250), (450, 500), (700, STEPS)]),
-    ):
-        some = run(protocol(blocks=blocks, recordings=(
-            Recording("cell.*", "0.1 ms"), Recording("cell.spike", every="spike", phases=phases),
-        )), backend, 2)  # fmt: skip
-        wanted = np.any(
-            [(everything[:, 0] >= a) & (everything[:, 0] < b) for a, b in inside], axis=0
-        )
-        assert wanted.any()
-        assert np.array_equal(spike_table(some), everything[wanted]), phases
-        windows = spike_windows(some.protocol, some.protocol.recordings[1])
-        for step in range(STEPS):
-            assert any(w.has(step) for w in windows) == any(a <= step < b for a, b in inside)
-
-
-@settings(max_examples=50)
-@given(
-    lengths=st.lists(st.integers(1, 5), min_size=1, max_size=4), trials=st.integers(1, 4),
-    chosen=st.sets(st.integers(0, 3), min_size=1), thin=st.integers(1, 3),
-)  # fmt: skip
-def test_windows_hold_the_steps_of_the_phases_named_each_once(lengths, trials, chosen, thin):
-    chosen = {c for c in chosen if c < len(lengths)} or {0}
-    phases = tuple(Phase(f"p{i}", f"{n} ms") for i, n in enumerate(lengths))
-    made = Protocol(
-        Circuit((Population("cell", 1, "x : 1", inputs={"x": 0}, threshold="x > 1"),)),
-        (Block("one", phases, trials=trials), Block("two", phases)), "1 ms",
-        (Recording("cell.spike", "spike", phases=tuple(f"p{i}" for i in chosen), thin=thin),),
-    )  # fmt: skip
-    expected = [
-        i in chosen and trial % thin == 0
-        for number in (trials, 1) for trial in range(number) for i, n in enumerate(lengths) for _ in range(n)
-    ]  # fmt: skip
-    windows = spike_windows(made, made.recordings[0])
-    assert len(windows) <= 2 * len(lengths)
-    assert [sum(w.has(step) for w in windows) for step in range(len(expected))] == expected
-    assert not any(w.has(step) for w in windows for step in (-1, len(expected)))
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_more_spikes_than_memory_end_the_run_and_keep_what_there_was(backend, monkeypatch):
-    everything = spike_table(done(backend))
-    limit = 25
-    monkeypatch.setattr(simulate, "spike_limit", lambda: limit)
-    with pytest.raises(MemoryLimitError) as raised:
-        run(protocol(), backend, 2)
-    for words in ("more spikes than memory holds", "25 were kept", "fewer units or phases"):
-        assert words in str(raised.value)
-    partial = raised.value.partial
-    assert partial.status == "interrupted"
-    kept = spike_table(partial)
-    overflow = everything[limit, 0]  # the step of the first spike that does not fit
-    assert np.array_equal(kept, everything[everything[:, 0] < overflow])
-    values = partial.traces["cell.v"].values
-    assert len(values) == overflow + 1
-    assert np.array_equal(values, done(backend).traces["cell.v"].values[: overflow + 1])
-    assert f"{overflow + 1} of {STEPS} steps" in str(raised.value)
-    assert np.all(np.isfinite(partial.state["cell.v"]))
-    monkeypatch.setattr(simulate, "spike_limit", lambda: len(everything))
-    assert len(run(protocol(), backend, 2).spikes["cell"].time) == len(everything)
-
-
-def test_spikes_that_nobody_records_take_no_memory(monkeypatch):
-    monkeypatch.setattr(simulate, "spike_limit", lambda: 0)
-    silent = protocol(recordings=(Recording("cell.v", "10 ms"),))
-    assert run(silent, "numpy").status == "done"
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_a_silent_population_leaves_empty_arrays_that_come_back_from_a_file(backend, tmp_path):
-    result = run(protocol(data={"currents": 0 * CURRENTS}), backend)
-    train = result.spikes["cell"]
-    assert len(train.unit) == len(train.time) == len(train.sample) == 0
-    read = open_result(result.save(tmp_path / "silent.nc")).spikes["cell"]
-    assert len(read.unit) == len(read.time) == len(read.sample) == 0
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_spikes_come_back_from_a_file_bit_for_bit(backend, tmp_path):
-    result = done(backend)
-    read = open_result(result.save(tmp_path / "spikes.nc"))
-    for ours, theirs in zip(result.spikes["cell"], read.spikes["cell"], strict=True):
-        assert np.array_equal(ours, theirs)
-    assert np.all(np.diff(read.spikes["cell"].time) >= 0)
-    assert read.protocol.to_json() == result.protocol.to_json()

@@ -10,8 +10,8 @@ from functools import cache
 
 import numpy as np
 import pytest
+from comparisons import gap, spike_table
 from reference_problems import BACKENDS
-from test_spiking import gap, spike_table
 
 import dendrosim as ds
 from dendrosim.analysis.bursts import burst_statistics

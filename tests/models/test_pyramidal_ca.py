@@ -8,9 +8,9 @@ from functools import cache
 
 import numpy as np
 import pytest
+from comparisons import gap, spike_table
 from reference_problems import BACKENDS
 from scipy.optimize import fsolve
-from test_spiking import gap, spike_table
 
 import dendrosim as ds
 from dendrosim.errors import ParameterError, UnitError, UnknownNameError

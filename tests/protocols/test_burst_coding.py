@@ -9,7 +9,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from test_spiking import spike_table
+from comparisons import spike_table
 
 import dendrosim as ds
 from dendrosim.analysis.decoding import multiplexing_index

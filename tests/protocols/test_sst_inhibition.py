@@ -8,7 +8,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from test_spiking import spike_table
+from comparisons import spike_table
 
 import dendrosim as ds
 from dendrosim.errors import ParameterError, ShapeError, UnitError, UnknownNameError

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from test_short_term_plasticity import TRAINS, TWENTY_HERTZ
+from printed_responses import TRAINS, TWENTY_HERTZ
 
 import dendrosim as ds
 from dendrosim.errors import ParameterError, UnknownMemberError
