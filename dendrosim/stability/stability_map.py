@@ -26,28 +26,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class StabilityMap:
-    """Stability of an equilibrium over a grid of two parameters.
+    """Stability of a fixed point over a grid of two parameters.
+
+    Zero modes of symmetries do not count in any of the numbers.
 
     Attributes
     ----------
     parameters : (str, str)
-        Their names: of the rows, then of the columns.
-    values : (ndarray, ndarray), shapes (a,), (b,)
-        Their values, in SI units.
-    abscissa : ndarray, shape (a, b)
-        Largest real part of an eigenvalue, in 1/s; NaN where there is no equilibrium.
-    verdicts : ndarray of str, shape (a, b)
-        stable, unstable or marginal; empty where there is no equilibrium.
-    unstable : ndarray, shape (a, b)
-        Number of eigenvalues with a positive real part; NaN where there is no equilibrium.
-    states : ndarray, shape (a, b, n)
-        The equilibria, in SI units.
-    labels, units : sequence of str
-        Of the n states.
-    failures : mapping of (row, column) to str
-        Why there is no equilibrium at a point of the grid.
-
-    Zero modes of symmetries count nowhere.
+        Names of the parameters of rows and columns.
+    values : (array, array), shapes (a,) and (b,)
+        Values of the two parameters, in SI units.
+    abscissa : array, shape (a, b)
+        Largest real part of an eigenvalue, in 1/s; nan if there is no fixed point.
+    verdicts : array of str, shape (a, b)
+        `stable`, `unstable` or `marginal`; empty if there is no fixed point.
+    unstable : array, shape (a, b)
+        Number of eigenvalues with a positive real part; nan if there is no fixed point.
+    states : array, shape (a, b, n)
+        The fixed points, in SI units; nan if there is none.
+    labels, units : sequence of str, length n
+        Label and SI unit of each state.
+    failures : mapping of (int, int) to str
+        Why there is no fixed point at a row and column of the grid.
     """
 
     parameters: tuple[str, str]
@@ -62,15 +62,15 @@ class StabilityMap:
 
     @property
     def message(self) -> str:
-        """How many points of the grid are stable, and how many have no equilibrium."""
+        """One sentence on how many points of the grid are stable, and how many have no fixed point."""
         total, failed = self.abscissa.size, len(self.failures)
         text = f"{int(np.sum(self.verdicts == 'stable'))} of {total} points are stable"
         return f"{text}; no equilibrium at {failed}" if failed else text
 
     def to_xarray(self) -> "Dataset":
-        """Return everything but `failures` as an `xarray.Dataset`.
+        """Return the map, without `failures`, as an `xarray.Dataset`, which can be written to NetCDF.
 
-        Its first two dimensions bear the names of the parameters, the third is `state`.
+        Its first two dimensions have the names of the parameters; the third is `state`.
         """
         import xarray as xr
 
@@ -101,21 +101,19 @@ def stability_map(
     point: Any = None,
     count: int | None = None,
 ) -> StabilityMap:
-    """Follow an equilibrium over a grid of two parameters and say where it is stable.
-
-    The grid is walked to and fro, so that each point starts from a neighbour; where that leads nowhere, from the
-    neighbour in the row before, and then from `point`.
+    """Follow a fixed point over a grid of two parameters, and return where it is stable.
 
     Parameters
     ----------
     field : Flow
-        What is analysed.
+        A vector field, as `vector_field` returns it.
     first, second : mapping
-        One name and its values each, such as ``{"mu": np.linspace(0.1, 0.4, 7)}``, in SI units.
-    point : array of shape (n,), or FixedPoint, optional
-        Near the equilibrium at the first values; by default `field.start`.
+        One parameter and its values each, in SI units, such as ``{"mu": np.linspace(0.1, 0.4, 7)}``: the rows and
+        the columns of the grid.
+    point : array, shape (n,), or FixedPoint, optional
+        A state near the fixed point at the first values, in SI units. Default: `field.start`.
     count : int, optional
-        Only the rightmost `count` eigenvalues, for very large sparse flows; see `spectrum`.
+        Number of rightmost eigenvalues to compute, for very large sparse flows; see `spectrum`. Default: all.
 
     Returns
     -------
@@ -124,14 +122,24 @@ def stability_map(
     Raises
     ------
     UnknownNameError
-        For a parameter that is not in the equations.
+        If the rates do not depend on a parameter of that name.
     ParameterError
-        For axes that are not one name and a row of finite values each, or twice the same name.
+        If an axis is not one name with a row of finite values, or both axes have the same name.
     ShapeError
-        For a point that does not fit.
+        If the point does not have the shape of the state.
+
+    Notes
+    -----
+    The rows of the grid are traversed in alternating directions, so that the search at each point starts from its
+    neighbour. If it fails, it starts from the neighbour in the row before, and then from `point`.
+
+    Examples
+    --------
+    >>> found = ds.stability_map(field, {"mu": [0.1, 0.2, 0.3]}, {"tau": [0.01, 0.02]})
+    >>> print(found.message)
     """
     check_flow(field)
-    axes = [_axis(field, axis) for axis in (first, second)]
+    axes = [_read_axis(field, axis) for axis in (first, second)]
     (row_name, rows), (column_name, columns) = axes
     if row_name == column_name:
         raise ParameterError(f"both axes of the map are {row_name}; give two different parameters")
@@ -143,11 +151,11 @@ def stability_map(
     states = np.full((*shape, field.size), np.nan)
     verdicts = np.full(shape, "", dtype="<U8")
     failures: dict[tuple[int, int], str] = {}
-    for i, j in _to_and_fro(shape):
+    for i, j in _traverse(shape):
         where = f"{row_name} = {rows[i]:g}, {column_name} = {columns[j]:g}"
         try:
             flow = field.at(row_name, float(rows[i])).at(column_name, float(columns[j]))
-            states[i, j], found = _solved(flow, [*_neighbours(states, i, j), home], count)
+            states[i, j], found = _solve_from(flow, [*_neighbours(states, i, j), home], count)
         except (NotConvergedError, SpecError) as error:
             failures[i, j] = f"{where}: {error}"
             continue
@@ -166,7 +174,7 @@ def stability_map(
     )
 
 
-def _axis(field: Flow, axis: Mapping[str, ArrayLike]) -> tuple[str, Array]:
+def _read_axis(field: Flow, axis: Mapping[str, ArrayLike]) -> tuple[str, Array]:
     if not isinstance(axis, Mapping) or len(axis) != 1:
         raise ParameterError(
             f"an axis of a map is one name and its values, as in {{'mu': [0.1, 0.2]}}, not {axis!r}"
@@ -180,22 +188,22 @@ def _axis(field: Flow, axis: Mapping[str, ArrayLike]) -> tuple[str, Array]:
     return name, array
 
 
-def _to_and_fro(shape: tuple[int, int]) -> Iterator[tuple[int, int]]:
-    """Indices of a grid, each next to the one before."""
+def _traverse(shape: tuple[int, int]) -> Iterator[tuple[int, int]]:
+    """Yield the indices of a grid in an order in which each is a neighbour of the one before."""
     for i in range(shape[0]):
         across = range(shape[1])
         yield from ((i, j) for j in (across if i % 2 == 0 else reversed(across)))
 
 
 def _neighbours(states: Array, i: int, j: int) -> list[Array]:
-    """Return the equilibria next to a point of the grid that are known: in the row, then in the row before."""
+    """Return the fixed points next to a point of the grid that are known: in its row, then in the row before."""
     places = [(i, j - 1) if i % 2 == 0 else (i, j + 1), (i - 1, j)]
     inside = [p for p in places if p[0] >= 0 and 0 <= p[1] < states.shape[1]]
     return [states[place] for place in inside if not np.any(np.isnan(states[place]))]
 
 
-def _solved(flow: Flow, starts: list[Array], count: int | None) -> tuple[Array, Spectrum]:
-    """Return the equilibrium from the first start that leads to one, and its spectrum."""
+def _solve_from(flow: Flow, starts: list[Array], count: int | None) -> tuple[Array, Spectrum]:
+    """Return the fixed point from the first start that leads to one, and its spectrum."""
     failure: NotConvergedError | None = None
     for start in starts:
         try:

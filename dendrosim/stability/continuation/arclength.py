@@ -1,11 +1,14 @@
-"""The curve f(x; p) = 0 in states and parameter: its tangent, its points and the spectrum at each of them.
+"""The curve f(x; p) = 0 of fixed points in states and parameter: points, tangents, and the spectrum at a point.
 
-Everything here is in scaled coordinates u = (x/s, (p - start)/(stop - start)): the parameter runs from 0 to 1,
-and the states of one unit share one scale s, so that volts, rates and weights weigh alike. Directions of
-symmetry, along which the Jacobian is singular at every point, are held by extra rows: the equations are then
-more than the unknowns, but consistent, and are solved by least squares.
+All computations are in scaled coordinates u = (x/s, (p - start)/(stop - start)). The parameter runs from 0 to 1,
+and the states of one unit share one scale s, so that volts, rates and weights have equal weight. Along directions
+of symmetry the Jacobian is singular at every point; extra equations hold the state in these directions. There are
+then more equations than unknowns, but they are consistent, and are solved by least squares.
 
-Source: H. B. Keller, "Numerical solution of bifurcation and nonlinear eigenvalue problems" (1977).
+References
+----------
+H. B. Keller, "Numerical solution of bifurcation and nonlinear eigenvalue problems", in P. Rabinowitz (ed.),
+"Applications of Bifurcation Theory", Academic Press 1977, 359-384 (pseudo-arclength continuation).
 """
 
 from functools import cached_property
@@ -22,33 +25,44 @@ from dendrosim.stability.vector_field.flow import Flow
 from dendrosim.stability.vector_field.typical_scales import scales_by_unit
 
 ITERATIONS = 12
-"""Newton steps before a corrector gives up."""
+"""Newton steps before a corrector gives up: along a step of suitable length it converges in three to five."""
 
 SETTLED = 1e-9
-"""A Newton step this small, in scaled units, is the last: the next would be its square."""
+"""Newton step, in scaled units, after which the corrector stops: the next step would be about its square."""
+
+DIVERGED = 1e3
+"""Relative Newton step above which the corrector gives up."""
 
 EXACT = 1e-14
-"""A distance from the curve, in scaled units, that no Newton step improves."""
+"""Distance from the curve, in scaled units, up to which a point is exact: rounding allows no better one."""
 
 NEGLIGIBLE = 1e-9
 """Fraction of the typical size below which the states at the start are rounding errors of zero, not a scale."""
 
 NUDGE = 1e-6
-"""Step along the tangent, in scaled units, over which eigenvalues are compared for their speed."""
+"""Step along the tangent, in scaled units, over which the speed of eigenvalues is measured: between the rounding
+error of eigenvalues (1e-14) and their curvature."""
 
 
 class OutsideDomain(Exception):
-    """A point at which the equations have no finite value."""
+    """Raised for a point at which the equations have no finite value; the text says which."""
 
 
 class CorrectorStuck(Exception):
-    """A corrector that did not converge; the text says with which residual and where."""
+    """Raised if a corrector does not converge; the text says how far from the curve it stopped."""
 
 
 class Plane(NamedTuple):
-    """Where a point of the curve is looked for: `normal` · (u - `anchor`) = `offset`.
+    """The plane in which a point of the curve is searched: `normal` · (u - `anchor`) = `offset`.
 
-    `symmetries`, shape (n, k), holds the directions of symmetry in which the states do not move from `anchor`.
+    Attributes
+    ----------
+    normal, anchor : array, shape (n + 1,)
+        Unit normal, and a point of the curve, in scaled coordinates.
+    offset : float
+        Distance of the plane from `anchor`, in scaled units.
+    symmetries : array, shape (n, k)
+        Directions of symmetry in which the states do not move away from `anchor`.
     """
 
     normal: Array
@@ -57,15 +71,30 @@ class Plane(NamedTuple):
     symmetries: Array
 
     def error(self, u: Array) -> Array:
-        """Distance of u from the plane, then from `anchor` along each direction of symmetry."""
+        """Return the distance of `u` from the plane, then from `anchor` along each direction of symmetry."""
         moved = u - self.anchor
         return np.append(self.normal @ moved - self.offset, self.symmetries.T @ moved[:-1])
 
 
 class CurvePoint:
-    """A point of the curve: `u` (n + 1,), its unit tangent, and the spectrum there, computed when asked for.
+    """A point of the curve with its tangent; the spectrum is computed at first use.
 
-    `iterations` is the number of Newton steps that led to it.
+    Parameters
+    ----------
+    curve : Curve
+    u : array, shape (n + 1,)
+        The point, in scaled coordinates.
+    onward : array, shape (n + 1,)
+        Direction along which the tangent points.
+    iterations : int
+        Number of Newton steps that led to the point.
+
+    Attributes
+    ----------
+    symmetries : array, shape (n, k)
+        Orthonormal basis of the directions of symmetry.
+    tangent : array, shape (n + 1,)
+        Unit tangent of the curve.
     """
 
     def __init__(self, curve: "Curve", u: Array, onward: Array, iterations: int = 0) -> None:
@@ -75,17 +104,17 @@ class CurvePoint:
 
     @property
     def position(self) -> float:
-        """Where the parameter stands between start (0) and stop (1)."""
+        """The parameter as a fraction of its range: 0 at its start, 1 at its stop."""
         return float(self.u[-1])
 
     @cached_property
     def eigenvalues(self) -> Complex:
-        """Eigenvalues in 1/s by descending real part, zero modes of symmetries left out."""
+        """Eigenvalues in 1/s by descending real part, without the zero modes of symmetries."""
         return self.curve.eigenvalues(self.u, self.symmetries)
 
     @cached_property
     def eigenvalue_speeds(self) -> Array:
-        """How fast each sorted real part changes along the curve, in 1/s per unit of arclength."""
+        """Rate of change of each sorted real part along the curve, in 1/s per unit of arclength; 0 if unknown."""
         u = self.u + NUDGE * self.tangent
         try:
             moved = self.curve.eigenvalues(u, self.curve.symmetries(u))
@@ -97,8 +126,9 @@ class CurvePoint:
 
     @cached_property
     def rounding(self) -> float:
-        """Real parts below this, in 1/s, are rounding errors."""
+        """Size in 1/s up to which a real part may be a rounding error."""
         size = np.max(np.abs(self.eigenvalues), initial=0.0)
+        # Rounding errors of eigenvalues are n eps times the norm, with a factor for safety.
         return float(10.0 * np.finfo(float).eps * len(self.u) * size)
 
     @property
@@ -108,39 +138,53 @@ class CurvePoint:
 
 
 class Curve:
-    """f(x; p) = 0 of one flow and one of its parameters, between two values of it.
+    """The curve f(x; p) = 0 of one flow and one of its parameters, between two values of the parameter.
 
-    `rates`, shape (n,), holds the length that the row of each equation has at the first point (see
-    `BorderedSystem`).
+    Parameters
+    ----------
+    field : Flow
+    parameter : str
+        Name of the parameter.
+    start, stop : float
+        Ends of its range, in SI units.
+    x : array, shape (n,)
+        A state near the curve at `start`, which gives the scale of the states.
+
+    Attributes
+    ----------
+    scale : array, shape (n,)
+        Unit of each state, in SI units. With the factor sqrt(n) a state vector of typical size has length 1.
+    row_lengths : array, shape (n,)
+        Length of the row of each equation at the first point; see `BorderedSystem`. It is zero before that.
     """
 
     def __init__(self, field: Flow, parameter: str, start: float, stop: float, x: Array) -> None:
         self.field, self.parameter, self.start, self.stop = field, parameter, start, stop
         sizes = np.maximum(np.abs(x), np.abs(np.asarray(field.start, float)))
         self.scale = scales_by_unit(field.units, sizes, NEGLIGIBLE) * np.sqrt(field.size)
-        self.rates = np.zeros(field.size)
+        self.row_lengths = np.zeros(field.size)
 
-    def scaled(self, x: Array, value: float) -> Array:
-        """Return u for states x and a value of the parameter."""
+    def coordinates(self, x: Array, value: float) -> Array:
+        """Return u, shape (n + 1,), from states in SI units and a value of the parameter."""
         return np.append(x / self.scale, (value - self.start) / (self.stop - self.start))
 
     def state(self, u: Array) -> Array:
-        """Return the states at u, in SI units."""
+        """Return the states at `u`, shape (n,), in SI units."""
         return np.asarray(u[:-1] * self.scale)
 
     def value(self, u: Array) -> float:
-        """Return the parameter at u."""
+        """Return the value of the parameter at `u`, in SI units."""
         return float(self.start + u[-1] * (self.stop - self.start))
 
     def flow(self, u: Array) -> Flow:
-        """Return the flow with the parameter at u; raises OutsideDomain where it refuses that value."""
+        """Return the flow with the parameter at `u`; raises OutsideDomain if the flow refuses its value."""
         try:
             return self.field.at(self.parameter, self.value(u))
         except SpecError as error:
             raise OutsideDomain(str(error)) from error
 
     def residual(self, u: Array) -> Array:
-        """Return f at u in scaled units per second, shape (n,); raises OutsideDomain where it is not finite."""
+        """Return f at `u` in scaled units per second, shape (n,); raises OutsideDomain if it is not finite."""
         with np.errstate(all="ignore"):
             found = np.asarray(self.flow(u).f(self.state(u)), float) / self.scale
         if not np.all(np.isfinite(found)):
@@ -151,7 +195,7 @@ class Curve:
         return found
 
     def jacobian(self, u: Array) -> Any:
-        """Return df/dx at u in 1/s and scaled coordinates, shape (n, n), dense or sparse."""
+        """Return df/dx at `u` in scaled coordinates, in 1/s, shape (n, n), dense or sparse."""
         with np.errstate(all="ignore"):
             found = self.flow(u).jacobian(self.state(u))
         if sparse.issparse(found):
@@ -165,8 +209,8 @@ class Curve:
             )
         return found
 
-    def drive(self, u: Array) -> Array:
-        """Return df/dp at u in scaled coordinates, shape (n,)."""
+    def parameter_derivative(self, u: Array) -> Array:
+        """Return df/dp at `u` in scaled coordinates, in 1/s, shape (n,)."""
         with np.errstate(all="ignore"):
             found = self.flow(u).parameter_derivative(self.state(u), self.parameter)
         if not np.all(np.isfinite(found)):
@@ -176,21 +220,22 @@ class Curve:
         return np.asarray(found, float) / self.scale * (self.stop - self.start)
 
     def linearise(self, u: Array) -> BorderedSystem:
-        """Return the linearised equations at u."""
-        return BorderedSystem(self.jacobian(u), self.drive(u), self.rates)
+        """Return the linearised equations at `u`."""
+        return BorderedSystem(self.jacobian(u), self.parameter_derivative(u), self.row_lengths)
 
     def symmetries(self, u: Array) -> Array:
-        """Return an orthonormal basis, shape (n, k), of the symmetries at u in scaled coordinates."""
+        """Return an orthonormal basis, shape (n, k), of the directions of symmetry at `u`, in scaled
+        coordinates."""
         found = np.asarray(self.flow(u).symmetries(self.state(u)), float)
         if found.shape[1] == 0:
             return found
         return np.asarray(linalg.orth(found / self.scale[:, None], rcond=1e-9))
 
     def tangent(self, u: Array, symmetries: Array, onward: Array) -> Array:
-        """Return the unit tangent at u that points along `onward`; at a branch point the one nearest to it."""
+        """Return the unit tangent at `u` that points along `onward`; at a branch point the one closest to it."""
         system = self.linearise(u)
-        if not np.any(self.rates):
-            self.rates = system.lengths
+        if not np.any(self.row_lengths):
+            self.row_lengths = system.lengths
         right = np.zeros(len(system.divisors) + 1 + symmetries.shape[1])
         right[len(system.divisors)] = 1.0
         found = system.solve(onward, symmetries, right)
@@ -198,9 +243,10 @@ class Curve:
         return np.asarray(found / length) if length > 0 and np.isfinite(length) else onward
 
     def correct(self, guess: Array, plane: Plane) -> tuple[Array, int]:
-        """Return the point of the curve in a plane, by Newton from `guess`, and the number of steps it took.
+        """Return the point of the curve in a plane, by Newton's method from `guess`, and the number of steps.
 
-        Raises CorrectorStuck where that does not converge and OutsideDomain where the equations have no value.
+        Raises CorrectorStuck if Newton's method does not converge, and OutsideDomain if it leaves the domain of
+        the equations.
         """
         u, best = guess, np.inf
         for iteration in range(ITERATIONS):
@@ -213,10 +259,10 @@ class Curve:
             step = system.solve(plane.normal, plane.symmetries, -error)
             u = u + step
             size = linalg.norm(step) / (1.0 + linalg.norm(u))
-            if not np.isfinite(size) or size > 1e3:
+            if not np.isfinite(size) or size > DIVERGED:
                 break
             if size <= SETTLED:
-                # Least squares stand still too where no solution is near.
+                # Steps of least squares also vanish at a minimum of the residual that is no solution.
                 off = self.residual(u) / system.divisors
                 best = float(linalg.norm(np.append(off, plane.error(u))))
                 if best <= SETTLED * (1.0 + linalg.norm(guess)):
@@ -225,10 +271,10 @@ class Curve:
         raise CorrectorStuck(f"Newton got no nearer to the curve than {best:.2g} in scaled units")
 
     def point(self, guess: Array, plane: Plane) -> CurvePoint:
-        """Return the point of the curve in a plane, with its tangent along the plane's normal."""
+        """Return the point of the curve in a plane as a CurvePoint, with its tangent along the plane's normal."""
         u, iterations = self.correct(guess, plane)
         return CurvePoint(self, u, plane.normal, iterations)
 
     def eigenvalues(self, u: Array, symmetries: Array) -> Complex:
-        """Return the eigenvalues at u by descending real part, without the k zero modes of symmetries."""
+        """Return the eigenvalues at `u` by descending real part, without the k zero modes of symmetries."""
         return spectrum(self.jacobian(u), symmetries).without_symmetries

@@ -1,7 +1,9 @@
-"""The linearised equations of a curve of equilibria, and their bordered solution.
+"""The linearised equations of a curve of fixed points, bordered by the normal of a plane, and their solution.
 
-Directions of symmetry add a row each, so that there are more rows than unknowns; they are consistent, and are
-solved by least squares. Without symmetries there are as many, and LU is tried first.
+The bordered matrix is regular at folds, where df/dx alone is singular (Govaerts, "Numerical Methods for
+Bifurcations of Dynamical Equilibria", SIAM 2000, chapter 3). Each direction of symmetry adds a further row. There
+are then more rows than unknowns; they are consistent, and are solved by least squares. Without symmetries the
+system is square, and LU is tried first.
 """
 
 import warnings
@@ -14,48 +16,72 @@ from scipy.sparse.linalg import splu
 from dendrosim.arrays import Array
 
 VANISHING = 1e-2
-"""Fraction of its usual length below which a row vanishes."""
+"""Fraction of its usual length below which a row is divided by this fraction: it vanishes at a branch point, and a
+division by its own length would amplify rounding errors there."""
 
 RANK = 1e-11
-"""Singular values below this fraction of the largest count as zero."""
+"""Fraction of the largest singular value below which others count as zero: rounding errors are about 1e-15, and
+bisection stops about 1e-8 from a branch point, where the smallest is of this order."""
 
 
 class BorderedSystem:
     """The linearised equations [df/dx, df/dp] at a point, each row divided by its length.
 
-    Rows of fast and slow states then weigh alike, and a residual reads as a distance from the curve. Rows that
-    vanish, as they may at a branch point, are divided by a fraction of their usual length.
+    Rows of fast and slow states then have equal weight, and a residual is a distance from the curve. Rows that
+    vanish, as at some branch points, are divided by a fraction of their usual length.
+
+    Parameters
+    ----------
+    jacobian : array or sparse array, shape (n, n)
+        df/dx.
+    parameter_column : array, shape (n,)
+        df/dp.
+    usual : array, shape (n,)
+        Usual length of each row; zeros if it is not known.
 
     Attributes
     ----------
-    jacobian, drive : array, shapes (n, n), dense or sparse, and (n,)
-        df/dx and df/dp, divided.
+    jacobian, parameter_column : array
+        df/dx and df/dp with divided rows.
     divisors : array, shape (n,)
-        By what.
+        The numbers by which rows are divided.
     lengths : array, shape (n,)
-        The length of each row here.
+        The length of each row at this point.
     """
 
-    def __init__(self, jacobian: Any, drive: Array, usual: Array) -> None:
+    def __init__(self, jacobian: Any, parameter_column: Array, usual: Array) -> None:
         self.sparse = sparse.issparse(jacobian)
         squares = (jacobian.multiply(jacobian) if self.sparse else jacobian**2).sum(axis=1)
-        self.lengths = np.sqrt(np.asarray(squares).ravel() + drive**2)
+        self.lengths = np.sqrt(np.asarray(squares).ravel() + parameter_column**2)
         lengths = np.maximum(self.lengths, VANISHING * usual)
         self.divisors = np.where(lengths > 0, lengths, 1.0)
         if self.sparse:
             jacobian = sparse.diags_array(1 / self.divisors) @ jacobian
         else:
             jacobian = jacobian / self.divisors[:, None]
-        self.jacobian, self.drive = jacobian, drive / self.divisors
+        self.jacobian, self.parameter_column = jacobian, parameter_column / self.divisors
 
     def solve(self, normal: Array, symmetries: Array, right: Array) -> Array:
-        """Return the least-norm solution of these rows, of `normal` and of `symmetries`, in this order."""
+        """Return the least-norm solution u, shape (n + 1,), of the bordered system.
+
+        Parameters
+        ----------
+        normal : array, shape (n + 1,)
+            Normal of the plane.
+        symmetries : array, shape (n, k)
+            Directions of symmetry.
+        right : array, shape (n + 1 + k,)
+            Right-hand side: for the equations, for the plane, and for the symmetries.
+        """
         if self.sparse and symmetries.shape[1] == 0:
-            blocks = [[self.jacobian, self.drive[:, None]], [normal[None, :-1], normal[None, -1:]]]
+            blocks = [
+                [self.jacobian, self.parameter_column[:, None]],
+                [normal[None, :-1], normal[None, -1:]],
+            ]
             try:
                 return np.asarray(splu(sparse.block_array(blocks, format="csc")).solve(right))
             except RuntimeError:
-                pass  # exactly singular: a branch point, which least squares can pass
+                pass  # an exactly singular matrix, at a branch point, which least squares can solve
         left = self.dense(normal[None], symmetries)
         if symmetries.shape[1] == 0:
             with warnings.catch_warnings():
@@ -67,7 +93,7 @@ class BorderedSystem:
         return np.asarray(linalg.lstsq(left, right, cond=RANK, check_finite=False)[0])
 
     def dense(self, extra: Array, symmetries: Array) -> Array:
-        """Return all rows as one array: these, then `extra` (any, n + 1), then `symmetries` transposed."""
+        """Return all rows as one dense array: the equations, `extra` (any, n + 1), and `symmetries` transposed."""
         jacobian = self.jacobian.toarray() if self.sparse else self.jacobian
         held = np.hstack([symmetries.T, np.zeros((symmetries.shape[1], 1))])
-        return np.vstack([np.column_stack([jacobian, self.drive]), extra, held])
+        return np.vstack([np.column_stack([jacobian, self.parameter_column]), extra, held])

@@ -1,4 +1,4 @@
-"""What a continuation found: a branch of equilibria as labelled arrays, and the bifurcations on it."""
+"""The result of a continuation: a branch of fixed points as labelled arrays, and the bifurcations on it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -13,35 +13,38 @@ if TYPE_CHECKING:
     from xarray import Dataset
 
 BIFURCATION_KINDS = ("hopf", "fold", "branch point", "kink")
-"""What can be found on a branch; see `Bifurcation`."""
+"""The kinds of bifurcations that continuation detects; see `Bifurcation`."""
 
 
 @dataclass(frozen=True, eq=False)
 class Bifurcation:
-    """Where the number of eigenvalues with a positive real part changes along a branch.
+    """A point of a branch where the number of eigenvalues with a positive real part changes.
 
     Attributes
     ----------
     kind : {"hopf", "fold", "branch point", "kink"}
         `hopf`: complex pairs cross the imaginary axis. `fold`: real eigenvalues cross zero and the parameter
         turns back. `branch point`: real eigenvalues cross or touch zero and another branch passes through.
-        `kink`: eigenvalues jump across the axis where an equation has a corner.
+        `kink`: eigenvalues jump across the axis at a corner of an equation.
     parameter : str
         Name of the parameter.
     value : float
-        Its value in SI units, within `interval`.
+        Value of the parameter in SI units, within `interval`.
     interval : (float, float)
         Lower and upper bound of `value`, from bisection.
     frequency : float
-        |Im| / 2π of the critical pair, in Hz; 0 for a real eigenvalue.
+        |Im|/2π of the critical pair, in Hz; 0 for a real eigenvalue.
     eigenvalue : complex
-        The critical eigenvalue at `value`, in 1/s; of a pair the one with a positive imaginary part.
-    eigenvector : ndarray of complex, shape (n,)
-        Of `eigenvalue`, by states in SI units, of length 1; without movement along symmetries where real.
+        The critical eigenvalue at `value`, in 1/s; of a pair, the one with a positive imaginary part.
+    eigenvector : array of complex, shape (n,)
+        Eigenvector of `eigenvalue`, with states in SI units, of length 1. That of a real eigenvalue has no
+        component along symmetries.
     count : int
-        Complex that cross together, each of a pair counted.
-    state : ndarray, shape (n,)
-        The equilibrium, in SI units.
+        Number of eigenvalues that cross together, both of a pair counted.
+    state : array, shape (n,)
+        The fixed point, in SI units.
+    tangent : array, shape (n + 1,)
+        Unit tangent of the branch, in scaled coordinates.
     """
 
     kind: str
@@ -54,33 +57,34 @@ class Bifurcation:
     count: int
     state: Array = field(repr=False)
     tangent: Array = field(repr=False)
-    """Along which the branch passes, shape (n + 1,), in scaled units."""
 
 
 @dataclass(frozen=True, eq=False)
 class Branch:
-    """A curve of equilibria, one point after another as it was followed.
+    """A curve of fixed points in the order in which it was followed.
 
     Attributes
     ----------
     parameter : str
         Name of the parameter.
-    values : ndarray, shape (m,)
-        Its value at each point, in SI units; not monotonic where the branch has folds.
-    states : ndarray, shape (m, n)
-        The equilibria, in SI units.
-    labels, units : sequence of str
-        Of the n states.
-    stable : ndarray of bool, shape (m,)
-        Whether every eigenvalue but the zero modes of symmetries has a negative real part.
-    unstable : ndarray of int, shape (m,)
+    values : array, shape (m,)
+        Value of the parameter at each point, in SI units; not monotonic if the branch has folds.
+    states : array, shape (m, n)
+        The fixed points, in SI units.
+    labels, units : sequence of str, length n
+        Label and SI unit of each state.
+    stable : array of bool, shape (m,)
+        Whether all eigenvalues have a negative real part; zero modes of symmetries do not count.
+    unstable : array of int, shape (m,)
         Number of eigenvalues with a positive real part.
-    eigenvalues : ndarray of complex, shape (m, n)
+    eigenvalues : array of complex, shape (m, n)
         In 1/s, by descending real part; zero modes of symmetries are exactly 0.
     bifurcations : tuple of Bifurcation
         In the order in which they were met.
     message : str
-        Why the branch ends where it does.
+        Why the branch ends at its last point.
+    switching : callable
+        Returns the other branches through a branch point; used by `switch`.
     """
 
     parameter: str
@@ -96,16 +100,26 @@ class Branch:
     switching: Callable[[Bifurcation], "tuple[Branch, ...]"] = field(repr=False)
 
     def switch(self, bifurcation: Bifurcation) -> "tuple[Branch, ...]":
-        """Follow the other branches through a branch point, each both ways.
+        """Follow the other branches through a branch point, in both directions.
 
-        Where one real eigenvalue crosses there is one other branch, whose tangent solves the quadratic
-        bifurcation equation. Where several cross together, branches are looked for along each direction of
-        the null space and those that are found are returned once; more may exist.
+        If one real eigenvalue crosses zero, there is one other branch, whose tangent solves the algebraic
+        bifurcation equation (Keller 1977). If several cross together, branches are searched along each direction
+        of the null space, and more branches than those returned may exist.
+
+        Parameters
+        ----------
+        bifurcation : Bifurcation
+            One of `bifurcations`, of kind `branch point`.
+
+        Returns
+        -------
+        tuple of Branch
+            One branch for each direction in which one leaves.
 
         Raises
         ------
         UsageError
-            At a bifurcation that is not a branch point.
+            If the bifurcation is not a branch point.
         """
         if bifurcation.kind != "branch point":
             raise UsageError(
@@ -115,10 +129,10 @@ class Branch:
         return self.switching(bifurcation)
 
     def to_xarray(self) -> "Dataset":
-        """Return everything as an `xarray.Dataset`.
+        """Return the branch as an `xarray.Dataset`, which can be written to NetCDF.
 
-        Dimensions `point`, `state`, `mode` and `bifurcation`. Complex are split into `real` and `imag`,
-        in 1/s, so that they can be written to NetCDF; coordinate `parameter` holds the values along the branch.
+        Its dimensions are `point`, `state`, `mode` and `bifurcation`. Eigenvalues are split into `real` and
+        `imag`, in 1/s. The coordinate `parameter` holds the values of the parameter along the branch.
         """
         import xarray as xr
 

@@ -1,4 +1,8 @@
-"""The other branches through a branch point, from the null space of the linearised equations there."""
+"""The other branches through a branch point, from the null space of the linearised equations at this point.
+
+The tangent of a second branch solves the algebraic bifurcation equation; see Keller 1977 (`arclength`) and
+Govaerts, "Numerical Methods for Bifurcations of Dynamical Equilibria", SIAM 2000, for branch points.
+"""
 
 import numpy as np
 from scipy import linalg
@@ -14,12 +18,23 @@ from dendrosim.stability.continuation.arclength import (
 from dendrosim.stability.continuation.branch import Bifurcation
 
 NULL = 1e-5
-"""Singular values below this, of rows whose length is 1, belong to the null space."""
+"""Singular value, of a matrix whose rows have length 1, below which a direction is in the null space: a branch
+point is located to about 1e-8, and the singular value grows in proportion to the distance."""
+
+WIDTH = 1e-5
+"""Step of central differences of the Jacobian, in scaled units: the cube root of eps, where rounding and
+truncation errors are about equal."""
+
+SAME_BRANCH = 0.05
+"""Angle, in rad, and relative distance of points up to which two branches are the same."""
 
 
 def find_other_branches(curve: Curve, bifurcation: Bifurcation, length: float) -> list[CurvePoint]:
-    """Return one point on each branch that leaves a branch point, `length` away, with its tangent outwards."""
-    u = curve.scaled(bifurcation.state, bifurcation.value)
+    """Return one point on each other branch that leaves a branch point, with its tangent outwards.
+
+    `length` is the distance of the points from the branch point, in scaled units.
+    """
+    u = curve.coordinates(bifurcation.state, bifurcation.value)
     symmetries = curve.symmetries(u)
     found: list[CurvePoint] = []
     for direction in _directions(curve, u, symmetries, bifurcation.tangent):
@@ -33,7 +48,7 @@ def find_other_branches(curve: Curve, bifurcation: Bifurcation, length: float) -
 
 
 def _directions(curve: Curve, u: Array, symmetries: Array, tangent: Array) -> list[Array]:
-    """Return the directions in which branches other than the known one may leave u."""
+    """Return the directions in which branches other than the one along `tangent` may leave `u`."""
     system = curve.linearise(u)
     left, sizes, right = linalg.svd(system.dense(np.zeros((0, len(u))), symmetries))
     rank = int(np.sum(sizes > NULL))
@@ -42,7 +57,8 @@ def _directions(curve: Curve, u: Array, symmetries: Array, tangent: Array) -> li
     basis = linalg.orth(others, rcond=1e-3)
     if basis.shape[1] != 1:
         return list(basis.T)
-    # One other branch: a t + b v solves 2 a <t, v> + b <v, v> = 0, since the known tangent t is the other root.
+    # With one other branch, its tangent a t + b v solves 2 a <t, v> + b <v, v> = 0, where <., .> is the second
+    # derivative along the left null vector: the known tangent t is the other root of the quadratic equation.
     across = basis[:, 0]
     residual = left[: len(system.divisors), rank]
     mixed = residual @ _second_derivative(curve, u, system.divisors, tangent, across)
@@ -56,18 +72,19 @@ def _directions(curve: Curve, u: Array, symmetries: Array, tangent: Array) -> li
 
 def _second_derivative(curve: Curve, u: Array, lengths: Array, along: Array, other: Array) -> Array:
     """Return the second derivative of the equations along two directions, by central differences."""
-    width = 1e-5
     ends = []
     for sign in (1.0, -1.0):
-        moved = u + sign * width * along
-        ends.append(curve.jacobian(moved) @ other[:-1] + curve.drive(moved) * other[-1])
-    return np.asarray((ends[0] - ends[1]) / (2.0 * width) / lengths)
+        moved = u + sign * WIDTH * along
+        ends.append(
+            curve.jacobian(moved) @ other[:-1] + curve.parameter_derivative(moved) * other[-1]
+        )
+    return np.asarray((ends[0] - ends[1]) / (2.0 * WIDTH) / lengths)
 
 
 def _point_along(
     curve: Curve, u: Array, symmetries: Array, direction: Array, length: float
 ) -> CurvePoint | None:
-    """Return the point of the curve in the plane across `direction`, or None where there is none."""
+    """Return the point of the curve in the plane at `length` across `direction`, or None if there is none."""
     guess = u + length * direction
     try:
         point = curve.point(guess, Plane(direction, u, length, symmetries))
@@ -77,8 +94,9 @@ def _point_along(
 
 
 def _is_known(point: CurvePoint, u: Array, tangents: list[Array], found: list[CurvePoint]) -> bool:
-    """Whether a point lies on the branch we came along, or is among those that are found."""
-    out = (point.u - u) / linalg.norm(point.u - u)
-    near = [linalg.norm(out - tangent) < 0.05 for tangent in tangents]
-    near += [linalg.norm(point.u - other.u) < 0.05 * linalg.norm(point.u - u) for other in found]
+    """Return whether a point is on the known branch, whose tangents are given, or on one that was found."""
+    distance = linalg.norm(point.u - u)
+    out = (point.u - u) / distance
+    near = [linalg.norm(out - tangent) < SAME_BRANCH for tangent in tangents]
+    near += [linalg.norm(point.u - other.u) < SAME_BRANCH * distance for other in found]
     return any(near)

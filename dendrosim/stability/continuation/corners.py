@@ -1,7 +1,8 @@
-"""Round a corner of the equations, where a curve of equilibria turns so sharply that no plane ahead meets it.
+"""Corners of the equations, where a curve of fixed points turns so sharply that no plane ahead meets it.
 
-Equations with switches (leaky ReLU, clip) are smooth on either side of a corner. Where the curve ends up behind
-itself, the next point lies in no plane across the old tangent; the tangent of the other side leads to it.
+Equations with switches (leaky ReLU, clip) are smooth on either side of a corner. If the curve turns back at a
+corner, the next point is in no plane across the old tangent. The tangent on the other side of the corner leads to
+it.
 """
 
 import numpy as np
@@ -19,24 +20,33 @@ from dendrosim.stability.continuation.branch import Bifurcation
 from dendrosim.stability.continuation.crossings import Bracket, Step, StepPoint, classify
 
 CLOSE = 1e-8
-"""How near to the corner, along the curve and in scaled units, its near side is followed."""
+"""Distance from a corner, in scaled units, up to which its near side is followed."""
 
 BEHIND = 1e-7
-"""How far behind the corner the curve is taken up again."""
+"""Distance behind a corner, in scaled units, at which the curve is resumed: larger than `CLOSE`, so that the point
+is on the other side, and smaller than the tolerance of users' questions."""
+
+JUMP = 1e-6
+"""Relative change of the Jacobian beyond which there is a corner: a smooth Jacobian changes by about the shortest
+step."""
 
 
 def round_corner(
     curve: Curve, left: CurvePoint, length: float
 ) -> tuple[list[Bifurcation], CurvePoint] | None:
-    """Return what happens at a corner at most `length` ahead, and a point behind it; None where there is none."""
+    """Return the bifurcations at a corner, and a point behind it; None if there is no corner ahead.
+
+    `length` is the largest distance of the corner from `left`, in scaled units.
+    """
     near = _approach_corner(curve, left, length)
     beyond = near.u + 2.0 * length * near.tangent
     try:
         before, after = _dense_jacobian(curve, near.u), _dense_jacobian(curve, beyond)
         jump = float(np.linalg.norm(after - before))
-        if jump <= 1e-6 * float(np.linalg.norm(before)):
+        if jump <= JUMP * float(np.linalg.norm(before)):
             return None
         tangent = curve.tangent(beyond, near.symmetries, near.tangent)
+        # Of both directions along the new tangent, one leads back to the near side.
         for onward in (tangent, -tangent):
             there = _dense_jacobian(curve, near.u + BEHIND * onward)
             if float(np.linalg.norm(there - after)) < 0.5 * jump:
@@ -49,7 +59,7 @@ def round_corner(
 
 
 def _approach_corner(curve: Curve, left: CurvePoint, length: float) -> CurvePoint:
-    """Return the last point before the corner."""
+    """Return a point less than `CLOSE` before the corner."""
     while length > CLOSE:
         plane = Plane(left.tangent, left.u, length, left.symmetries)
         try:
@@ -78,5 +88,5 @@ def _bifurcations_at_corner(
     turned = low.signature[1] != high.signature[1]
     step = Step(curve, near, behind, BEHIND)
     found = classify(step, Bracket(low, high, near, turned))
-    # Without a change of stability a corner at which the parameter turns is still no branch point.
+    # A corner at which the parameter turns back without a change of stability is no branch point.
     return [b for b in found if b.kind != "branch point" or near.unstable != behind.unstable]

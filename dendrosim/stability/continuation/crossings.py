@@ -1,9 +1,10 @@
-"""Bifurcations within one step of a continuation: found by counting unstable eigenvalues, located by bisection.
+"""Bifurcations within one step of a continuation: detected by the number of unstable eigenvalues, then bisected.
 
-A determinant's sign would miss them: spectra of layered circuits have multiplicities, and an even number of
-eigenvalues may cross together. Two crossings that cancel within one step leave the count as it was; they are
-looked for wherever the sorted real parts, extrapolated from either end of the step by their speed there, cross
-zero within it. What rises and falls again faster than that shows can still be missed: take a smaller `max_step`.
+The sign of a determinant would miss bifurcations: spectra of layered circuits have multiple eigenvalues, and an
+even number of them may cross together. Two crossings that cancel within one step do not change the number of
+unstable eigenvalues. They are searched if a sorted real part, extrapolated from either end of the step by its rate
+of change there, crosses zero within the step. Faster excursions can still be missed; they need a smaller
+`max_step`.
 """
 
 from collections.abc import Iterator
@@ -18,38 +19,50 @@ from dendrosim.stability.continuation.arclength import EXACT, Curve, CurvePoint,
 from dendrosim.stability.continuation.branch import Bifurcation
 
 DEPTH = 6
-"""How often a step is halved in search of crossings that cancel."""
+"""How often a step is halved in search of crossings that cancel, to 1/64 of the step."""
 
 CLOSE = 1e-6
-"""Distance along the curve up to which two crossings at one value of the parameter are one: where branches
-meet tangentially, rounding blurs their order over the square root of its size."""
+"""Distance along the curve up to which two crossings at one value of the parameter are the same: where branches
+meet tangentially, rounding errors blur their order over a distance of the square root of their size."""
 
 REAL = 1e-8
-"""An imaginary part below this fraction of the largest eigenvalue is a rounding error of a real one."""
+"""Imaginary part, as a fraction of the largest eigenvalue, up to which an eigenvalue is real: about sqrt(eps), by
+which rounding splits a double real eigenvalue."""
 
 JUMP = 1e-3
-"""A critical eigenvalue that is further from zero than this fraction of the largest has jumped, not crossed."""
+"""Distance of critical eigenvalues from zero, as a fraction of the largest, above which they have jumped across
+the axis: bisection brings those that cross to about 1e-8."""
+
+SAME_FREQUENCY = 1e-6
+"""Difference of imaginary parts, as a fraction of the largest eigenvalue, up to which pairs cross together."""
+
+SAFETY = 100.0
+"""Factor by which a real part exceeds rounding errors if its sign is certain."""
 
 DENSE = 2000
-"""States from which the eigenvector of a sparse Jacobian comes from shifted inverses."""
+"""Number of states above which the eigenvector of a sparse Jacobian is computed by inverse iteration."""
+
+BISECTIONS = 60
+"""Iterations at most in search of an end of the range: each at least shortens the interval by 2 %, most by far
+more."""
 
 
 class StepPoint(NamedTuple):
-    """A point of the curve and how far it lies along the tangent at the start of the step."""
+    """A point of the curve, and its distance along the tangent at the start of the step."""
 
     offset: float
     point: CurvePoint
 
     @property
     def signature(self) -> tuple[int, bool]:
-        """What changes at a bifurcation: the unstable count, and whether the parameter rises."""
+        """What changes at a bifurcation: the number of unstable eigenvalues, and whether the parameter rises."""
         return self.point.unstable, bool(self.point.tangent[-1] > 0.0)
 
 
 class Bracket(NamedTuple):
-    """Two spots close together between which something changes, and a point between them.
+    """Two points close together between which the signature changes, and a point between them.
 
-    `turned` says whether the parameter turns back there.
+    `turned` says whether the parameter turns back between them.
     """
 
     low: StepPoint
@@ -59,30 +72,35 @@ class Bracket(NamedTuple):
 
 
 class Step:
-    """The piece of the curve from `left` to `right`, by distance along the tangent at `left`."""
+    """The piece of the curve from `left` to `right`, parametrised by the distance along the tangent at `left`.
+
+    `length` is the distance of `right`, in scaled units.
+    """
 
     def __init__(self, curve: Curve, left: CurvePoint, right: CurvePoint, length: float) -> None:
         self.curve, self.left = curve, left
         self.first, self.last = StepPoint(0.0, left), StepPoint(length, right)
 
     def at(self, offset: float, low: StepPoint, high: StepPoint) -> StepPoint:
-        """Return the point at `offset`, between two that are known."""
+        """Return the point at the distance `offset`, between two known points."""
         share = (offset - low.offset) / (high.offset - low.offset)
         guess = (1.0 - share) * low.point.u + share * high.point.u
         plane = Plane(self.left.tangent, self.left.u, offset, self.left.symmetries)
         return StepPoint(offset, self.curve.point(guess, plane))
 
     def middle(self, low: StepPoint, high: StepPoint) -> StepPoint:
-        """Return the point half way between two."""
+        """Return the point half-way between two known points."""
         return self.at(0.5 * (low.offset + high.offset), low, high)
 
     def cut(self, position: float) -> "Step":
-        """Return the step up to where the parameter stands at `position` (0 start, 1 stop), which it passes."""
+        """Return the step up to the point where the parameter passes `position`, 0 for its start, 1 for its
+        stop."""
         low, high = self.first, self.last
         above = high.point.position > position
-        for _ in range(60):
+        for _ in range(BISECTIONS):
             gap = high.point.position - low.point.position
             share = (position - low.point.position) / gap
+            # Regula falsi, kept away from the ends of long intervals, where it may converge from one side only.
             share = min(max(share, 0.02), 0.98) if high.offset - low.offset > 1e-3 else share
             offset = low.offset + share * (high.offset - low.offset)
             found = self.at(offset, low, high)
@@ -94,9 +112,9 @@ class Step:
 
 
 def find_crossings(step: Step, tolerance: float) -> tuple[list[Bifurcation], list[CurvePoint]]:
-    """Return the bifurcations within a step, in order, and the points at which it was refined.
+    """Return the bifurcations within a step in order, and further points at which the step was refined.
 
-    `tolerance` is the width of the interval that is wanted, as a fraction of the range of the parameter.
+    `tolerance` is the largest width of a bifurcation's interval, as a fraction of the range of the parameter.
     """
     found: list[tuple[StepPoint, StepPoint]] = []
     refined: list[CurvePoint] = []
@@ -107,7 +125,7 @@ def find_crossings(step: Step, tolerance: float) -> tuple[list[Bifurcation], lis
     bifurcations: list[Bifurcation] = []
     for low, high in found:
         if low.signature == high.signature:
-            continue  # nothing but rounding
+            continue  # two crossings that were one, without any change from before to after
         turned = low.signature[1] != high.signature[1]
         bifurcations += classify(step, Bracket(low, high, step.middle(low, high).point, turned))
     return bifurcations, sorted(refined, key=lambda point: float(step.left.tangent @ point.u))
@@ -116,7 +134,7 @@ def find_crossings(step: Step, tolerance: float) -> tuple[list[Bifurcation], lis
 def _are_one_crossing(
     one: tuple[StepPoint, StepPoint], two: tuple[StepPoint, StepPoint], tolerance: float
 ) -> bool:
-    """Whether two brackets are one crossing that rounding has pulled apart."""
+    """Return whether two brackets are one crossing that rounding errors have separated."""
     gap = two[0].offset - one[1].offset
     apart = two[0].point.position - one[1].point.position
     return gap == 0.0 or (gap <= CLOSE and abs(apart) <= tolerance)
@@ -130,7 +148,7 @@ def _search(
     depth: int,
     refined: list[CurvePoint],
 ) -> Iterator[tuple[StepPoint, StepPoint]]:
-    """Yield brackets in which the signature changes."""
+    """Yield pairs of close points between which the signature changes; append further points to `refined`."""
     changed = low.signature != high.signature
     if changed and high.offset - low.offset <= tolerance:
         yield low, high
@@ -146,11 +164,11 @@ def _search(
 
 
 def _may_cross_between(low: StepPoint, high: StepPoint) -> bool:
-    """Whether a sorted real part with one sign at both ends may have the other in between."""
+    """Return whether a sorted real part with the same sign at both ends may change its sign in between."""
     left, right = low.point, high.point
     if len(left.eigenvalues) != len(right.eigenvalues):
         return False
-    rounding = 100.0 * max(left.rounding, right.rounding)
+    rounding = SAFETY * max(left.rounding, right.rounding)
     ahead, behind = left.eigenvalues.real, right.eigenvalues.real
     alike = (ahead * behind > 0) & (np.minimum(np.abs(ahead), np.abs(behind)) > rounding)
     if not np.any(alike):
@@ -162,43 +180,44 @@ def _may_cross_between(low: StepPoint, high: StepPoint) -> bool:
 
 
 def classify(step: Step, bracket: Bracket) -> list[Bifurcation]:
-    """Return what happens in a bracket: one bifurcation, or one for each frequency that crosses in it."""
+    """Return the bifurcations in a bracket: one, or one for each frequency that crosses."""
     low, high, middle = bracket.low.point, bracket.high.point, bracket.middle
     few, many = sorted((low.unstable, high.unstable))
     modes = middle.eigenvalues
-    # Not of this point alone, where all eigenvalues may vanish.
+    # The largest of three points, since all eigenvalues may be zero at the bifurcation itself.
     size = max(
         float(np.max(np.abs(point.eigenvalues))) for point in (middle, step.left, step.last.point)
     )
     critical = modes[few:many] if many > few else modes[[int(np.argmin(np.abs(modes)))]]
-    turning = np.abs(critical.imag) > np.maximum(REAL * size, 100.0 * np.abs(critical.real))
+    oscillating = np.abs(critical.imag) > np.maximum(REAL * size, SAFETY * np.abs(critical.real))
     jumped = False
     if many > few and len(low.eigenvalues) == len(high.eigenvalues):
         gap = np.minimum(np.abs(low.eigenvalues.real), np.abs(high.eigenvalues.real))[few:many]
         jumped = bool(np.max(gap) > JUMP * size)
     bifurcations = []
-    for group in _split_by_frequency(critical[turning], 1e-6 * size):
+    for group in _split_by_frequency(critical[oscillating], SAME_FREQUENCY * size):
         bifurcations.append(_make_bifurcation("kink" if jumped else "hopf", step, bracket, group))
-    if not np.all(turning):
+    if not np.all(oscillating):
         kind = "branch point"
         if bracket.turned and many > few:
             kind = "fold"
         elif jumped:
             kind = "kink"
-        bifurcations.append(_make_bifurcation(kind, step, bracket, critical[~turning]))
+        bifurcations.append(_make_bifurcation(kind, step, bracket, critical[~oscillating]))
     return bifurcations
 
 
 def _split_by_frequency(critical: Complex, width: float) -> list[Complex]:
-    """Split complex eigenvalues by frequency."""
+    """Return groups of eigenvalues whose frequencies differ by at most `width`, in 1/s."""
     ordered = critical[np.argsort(np.abs(critical.imag))]
     breaks = np.flatnonzero(np.diff(np.abs(ordered.imag)) > width) + 1
     return [group for group in np.split(ordered, breaks) if len(group)]
 
 
 def _make_bifurcation(kind: str, step: Step, bracket: Bracket, group: Complex) -> Bifurcation:
+    """Return the bifurcation of a kind in a bracket at which a group of eigenvalues crosses."""
     curve, middle = step.curve, bracket.middle
-    # The eigenvalue that stands for the group: nearest to the axis, of a pair the upper one.
+    # The group is represented by the eigenvalue nearest to the axis, of a pair by the upper one.
     nearest = min(group, key=lambda mode: (abs(mode.real), -mode.imag))
     oscillates = kind == "hopf" or (kind == "kink" and len(group) > 1)
     eigenvalue = complex(nearest.real, abs(nearest.imag) if oscillates else 0.0)
@@ -218,9 +237,9 @@ def _make_bifurcation(kind: str, step: Step, bracket: Bracket, group: Complex) -
 
 
 def _interval(step: Step, bracket: Bracket, value: float) -> tuple[float, float]:
-    """Bounds of the parameter in a bracket.
+    """Return lower and upper bound of the parameter in a bracket, in SI units.
 
-    Where it turns, its extreme lies beyond both ends, but not beyond their tangents.
+    If the parameter turns back, its extreme is beyond both ends, but not beyond the tangents at them.
     """
     curve, normal = step.curve, step.left.tangent
     ends = [bracket.low.point.u, bracket.high.point.u]
@@ -230,7 +249,7 @@ def _interval(step: Step, bracket: Bracket, value: float) -> tuple[float, float]
             tangent = end.point.tangent
             ends.append(end.point.u + sign * length / (tangent @ normal) * tangent)
     values = [curve.value(u) for u in ends] + [value]
-    # How well a point of the curve is known.
+    # A point of the curve is known to a few times the accuracy of the corrector.
     slack = 8.0 * EXACT * abs(curve.stop - curve.start)
     return min(values) - slack, max(values) + slack
 
@@ -239,11 +258,11 @@ def _eigenvector(curve: Curve, point: CurvePoint, eigenvalue: complex) -> Comple
     """Return the eigenvector of the eigenvalue nearest to a given one, shape (n,), of length 1."""
     jacobian, symmetries = curve.jacobian(point.u), point.symmetries
     if sparse.issparse(jacobian) and not symmetries.shape[1] and jacobian.shape[0] > DENSE:
-        start = np.ones(jacobian.shape[0])  # the default would be random
+        start = np.ones(jacobian.shape[0])  # ARPACK's own start is random
         found = eigs(jacobian.tocsc(), k=1, sigma=eigenvalue + JUMP * REAL, v0=start)[1][:, 0]
     else:
         full = jacobian.toarray() if sparse.issparse(jacobian) else jacobian
-        # J is zero along the symmetries: on the rest Z, which completes their basis, it is Z'JZ.
+        # J maps the symmetries to zero. With Z an orthonormal basis of the other directions, the rest is Z'JZ.
         rest = (
             linalg.qr(symmetries)[0][:, symmetries.shape[1] :]
             if symmetries.shape[1]
@@ -252,9 +271,11 @@ def _eigenvector(curve: Curve, point: CurvePoint, eigenvalue: complex) -> Comple
         values, vectors = linalg.eig(rest.T @ full @ rest)
         index = int(np.argmin(np.abs(values - eigenvalue)))
         found = rest @ vectors[:, index]
+        # An eigenvector of Z'JZ becomes one of J by its component along the symmetries.
         if symmetries.shape[1] and abs(eigenvalue.imag) > 0.0:
             found = found + symmetries @ (symmetries.T @ full @ found) / values[index]
     found = found * curve.scale
+    # The largest component is real and positive, so that the phase is the same in each run.
     largest = found[int(np.argmax(np.abs(found)))]
     found = found * (np.conj(largest) / abs(largest))
     return np.asarray(found / linalg.norm(found), complex)

@@ -1,7 +1,8 @@
-"""Equilibria that run to infinity and come back from the other side, as those of linear circuits do.
+"""Poles of a branch: fixed points that go to infinity and return from the other side, as in linear circuits.
 
-Where an eigenvalue of J crosses zero at p = c, the equilibrium -J⁻¹b of the linear flow Jx + b is a/(p - c) plus
-something regular: the branch has a pole there. It is left on one side and met again on the other.
+If an eigenvalue of J crosses zero at p = c, the fixed point -J⁻¹b of the linear flow Jx + b is a/(p - c) plus a
+regular term: the branch has a pole at c. Continuation leaves the branch on one side of the pole and resumes it on
+the other side.
 """
 
 import numpy as np
@@ -20,19 +21,34 @@ from dendrosim.stability.continuation.branch import Bifurcation
 from dendrosim.stability.continuation.crossings import Bracket, Step, StepPoint, classify
 
 FAR = 30.0
-"""States this many times their size at the start may be on their way to infinity."""
+"""Ratio of the states to their size at the start above which a pole is looked for: there the regular term is a few
+percent of the pole's."""
 
 UNBOUNDED = 1e8
-"""States this many times their size at the start are not followed further."""
+"""Ratio of the states to their size at the start at which a branch ends: rounding errors exceed the tolerance."""
+
+ALIKE = 0.2
+"""Relative deviation from a multiple up to which states belong to a pole."""
+
+ITERATIONS = 8
+"""Newton steps at most far out, where the start is a multiple of a known fixed point: linear flows need one."""
 
 
 def cross_pole(
     step: Step, tolerance: float, reach: float
 ) -> tuple[CurvePoint, list[Bifurcation]] | None:
-    """Return the first point beyond a pole near the end of a step, and what crosses there; None without a pole.
+    """Return the first point beyond a pole near the end of a step, and its bifurcations; None if there is no pole.
 
-    At a pole the states double at half the distance, and have the other sign beyond. `tolerance` and `reach` are
-    fractions of the range: how well the pole is located, and how far it may lie.
+    At half the distance from a pole the states are twice as large, and beyond it they have the opposite sign.
+
+    Parameters
+    ----------
+    step : Step
+        The last step before the pole.
+    tolerance : float
+        Accuracy of the pole's location, as a fraction of the range of the parameter.
+    reach : float
+        Largest distance of the pole, as a fraction of the range.
     """
     curve, left, right = step.curve, step.left, step.last.point
     pole = _extrapolate_pole(left, right)
@@ -41,16 +57,18 @@ def cross_pole(
     if not 0.0 < gap * onward <= reach or not 0.0 < pole + gap < 1.0:
         return None
     try:
-        beyond = _equilibrium(curve, _scale_states(right, -1.0, pole + gap), right)
+        beyond = _solve_at_parameter(curve, _scale_states(right, -1.0, pole + gap), right)
         for factor in (-1.0, 2.0, -2.0):
-            there = _equilibrium(curve, _scale_states(right, factor, pole - gap / factor), right)
+            there = _solve_at_parameter(
+                curve, _scale_states(right, factor, pole - gap / factor), right
+            )
             if not _is_multiple(right.u[:-1], there.u[:-1], factor):
                 return None
         near, far = right, beyond
         while near.unstable != far.unstable and abs(far.position - near.position) > tolerance:
             middle = 0.5 * (near.position + far.position)
             share = (right.position - pole) / (middle - pole) if middle != pole else 1e12
-            point = _equilibrium(curve, _scale_states(right, share, middle), right)
+            point = _solve_at_parameter(curve, _scale_states(right, share, middle), right)
             if point.unstable == right.unstable:
                 near = point
             else:
@@ -65,7 +83,7 @@ def cross_pole(
 
 
 def _extrapolate_pole(left: CurvePoint, right: CurvePoint) -> float:
-    """Where 1/|x|, a straight line near a pole, reaches zero."""
+    """Return the position at which 1/|x|, which is linear near a pole, becomes zero; inf if it does not."""
     along = right.u[:-1] / linalg.norm(right.u[:-1])
     inverse = [1.0 / float(along @ point.u[:-1]) for point in (left, right)]
     if not 0.0 < inverse[1] < inverse[0]:
@@ -75,13 +93,14 @@ def _extrapolate_pole(left: CurvePoint, right: CurvePoint) -> float:
 
 
 def _scale_states(point: CurvePoint, factor: float, position: float) -> Array:
+    """Return a multiple of the states of a point, at another position of the parameter."""
     return np.append(factor * point.u[:-1], position)
 
 
-def _equilibrium(curve: Curve, guess: Array, from_: CurvePoint) -> CurvePoint:
-    """Return the equilibrium at the parameter of a guess, with the tangent along that of another point."""
+def _solve_at_parameter(curve: Curve, guess: Array, from_: CurvePoint) -> CurvePoint:
+    """Return the fixed point at the parameter of a guess, with the tangent along that of the point `from_`."""
     u = guess.copy()
-    for _ in range(8):
+    for _ in range(ITERATIONS):
         jacobian, right = curve.jacobian(u), -curve.residual(u)
         try:
             if sparse.issparse(jacobian):
@@ -97,5 +116,5 @@ def _equilibrium(curve: Curve, guess: Array, from_: CurvePoint) -> CurvePoint:
 
 
 def _is_multiple(here: Array, there: Array, factor: float) -> bool:
-    """Whether some states are nearly a multiple of others."""
-    return bool(linalg.norm(there - factor * here) < 0.2 * linalg.norm(factor * here))
+    """Return whether the states `there` are approximately `factor` times the states `here`."""
+    return bool(linalg.norm(there - factor * here) < ALIKE * linalg.norm(factor * here))
