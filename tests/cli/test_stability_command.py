@@ -13,7 +13,6 @@ TAU = 10e-3
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "120")
-    monkeypatch.delenv("DENDROSIM_DEBUG", raising=False)
     monkeypatch.chdir(tmp_path)
 
 

@@ -1,0 +1,112 @@
+"""What is printed reaches any stream, in full, and tables and numbers read well."""
+
+import io
+import os
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fake_engine import RUN_CLI
+
+import dendrosim as ds
+from dendrosim.cli import main as cli
+from dendrosim.cli.console import jsonable, readable
+from dendrosim.cli.summaries import metric_table
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """Run the command line in a process of its own and return exit code and stderr."""
+    monkeypatch.chdir(Path(__file__).parents[2])
+
+    def started(*arguments, shell=(), stdout=None):
+        command = [*shell, *RUN_CLI, *arguments]
+        done = subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, text=True)
+        return done.returncode, done.stderr
+
+    return started
+
+
+def test_a_closed_pipe_is_no_traceback(started):
+    reader, writer = os.pipe()
+    os.close(reader)
+    assert started("list", stdout=writer) == (1, "")
+    assert started("show", "leaky", stdout=writer) == (1, "")
+    os.close(writer)
+
+
+def test_a_full_stdout_is_no_traceback(started):
+    with open("/dev/full", "w") as full:
+        code, err = started("list", stdout=full)
+    assert (code, len(err.splitlines())) == (1, 1)
+    assert "No space left on device" in err
+
+
+def test_a_missing_stdout_is_no_traceback(started):
+    for command in ("list", "show leaky", "check relax"):
+        assert started(*command.split(), shell=("sh", "-c", '"$@" >&-', "sh")) == (0, "")
+
+
+def test_a_terminal_without_greek_letters_is_served(call, monkeypatch, folder):
+    path = folder / "models" / "leaky.py"
+    path.write_text(path.read_text().replace("# eq. 1", "# τ"), encoding="utf-8")
+    stdout = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr("sys.stdout", stdout)
+    assert cli.main(["show", "leaky"]) == 0
+    stdout.seek(0)
+    assert "# ?" in stdout.read()
+
+
+def test_values_for_programs_and_for_people():
+    assert jsonable({"a": np.array([[1.0, np.nan]]), "b": np.int64(3), "c": (True, None)}) == {
+        "a": [[1.0, None]],
+        "b": 3,
+        "c": [True, None],
+    }
+    assert readable(np.float64(1 / 3)) == "0.333333"
+    assert readable(float("nan")) == readable(np.float32("nan")) == "nan"
+    assert readable((1, np.nan)) == "[1, nan]"
+    assert readable(True) == "yes"
+    assert readable(None) == "-"
+    assert readable(np.array([1.0, 0.5])) == "[1, 0.5]"
+    assert readable(np.zeros((8, 3))) == "8 × 3 values"
+
+
+def test_small_tables_of_numbers_are_told_row_by_row():
+    metrics = {
+        "loss": np.float64(1 / 3),
+        "small": np.array([[1.0, 1 / 3], [2.0, np.nan]]),
+        "large": np.zeros((13, 2)),
+        "none": np.zeros((0, 2)),
+        "by": {"model": [[1, 2]]},
+    }
+    measurement = ds.Measurement(
+        metrics, units={"small": "Hz"}, references={"small": [[1, 2], [3, 4]], "loss": 0.5}
+    )
+    columns, rows = metric_table(measurement)
+    assert columns == ("metric", "value", "reference")
+    assert rows == [
+        ("loss", "0.333333", "0.5"),
+        ("small[0]", "[1, 0.3333] Hz", "[1, 2]"),
+        ("small[1]", "[2, nan] Hz", "[3, 4]"),
+        ("large", "13 × 2 values", ""),
+        ("none", "[]", ""),
+        ("by.model[0]", "[1, 2]", ""),
+    ]
+
+
+def test_metrics_of_several_models_stand_side_by_side_entry_by_entry():
+    metrics = {
+        "one": {"loss": 0.25, "angle": np.array([10.0, 20.0])},
+        "two": {"loss": 0.5, "range": "wide"},
+    }
+    assert metric_table(ds.Measurement(metrics)) == (
+        ("metric", "one", "two"),
+        [
+            ("loss", "0.25", "0.5"),
+            ("angle[0]", "10", ""),
+            ("angle[1]", "20", ""),
+            ("range", "", "wide"),
+        ],
+    )

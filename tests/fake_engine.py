@@ -1,0 +1,42 @@
+"""A stand-in for the engine, for tests of what the command line does around a run; and that command line."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+RUN_CLI = [sys.executable, "-c", "import sys, dendrosim.cli.main as c; sys.exit(c.main())"]
+
+
+class FakeResult:
+    """A result that is written as a line of text; its protocol is measured as usual."""
+
+    def __init__(self, protocol):
+        self.protocol = protocol
+        self.metrics = {}
+        self.provenance = {
+            "backend": "numpy",
+            "precision": "double",
+            "seed": 0,
+            "compiled": False,
+            "seconds": {"build": 0.5, "compile": 0.0, "run": np.float64(1.5)},
+        }
+
+    def __getitem__(self, name):
+        return type("Trace", (), {"values": np.array([[0.0, 0.0, 0.0], [0.25, 0.5, np.inf]])})
+
+    def save(self, path):
+        Path(path).write_text(f"result {self.metrics}")
+
+
+class FakeEngine:
+    """Stands in for the engine: notes the options, raises or returns."""
+
+    def __init__(self):
+        self.options, self.error = {}, None
+
+    def __call__(self, protocol, **options):
+        self.protocol, self.options = protocol, options
+        if self.error is not None:
+            raise self.error(FakeResult(protocol)) if callable(self.error) else self.error
+        return FakeResult(protocol)
