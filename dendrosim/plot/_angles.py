@@ -1,4 +1,4 @@
-"""Angles between the updates of a network's layers and the directions that theory proposes."""
+"""Angles between the weight updates of a network and the directions that theory proposes."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MARKED = 40
-"""Points up to which each is marked."""
+"""Number of points of a line up to which each point is marked; the marks of more would touch."""
 
 
 @styled
@@ -26,30 +26,34 @@ def angles(
     xlabel: str = "trial",
     ylabel: str = "angle (degrees)",
 ) -> "AnyArray":
-    """Draw one panel per direction, and in each one line per layer, from dark for the first to light.
+    """Draw angles against trials: one panel per direction, with one line per layer, the first one darkest.
 
-    The panels share their y axis, from 0 up to 90 degrees or more. A thin line marks 90, the angle
-    between updates that have nothing in common.
+    The panels share their y axis, which reaches from 0 to at least 90 degrees. A thin line marks 90 degrees, the
+    angle between orthogonal updates.
 
     Parameters
     ----------
-    trials : array (times,)
-        Shared by all panels.
-    angles : mapping of a direction's name to array (times, layers)
-        In degrees, panels from left to right; a NaN is a gap.
-    xlabel : str
+    trials : array_like, shape (times,)
+        Values on the x axis of all panels.
+    angles : mapping of str to array_like, shape (times, layers)
+        Degrees by the name of the direction, panels from left to right; a NaN leaves a gap.
+    title : str, default ""
+        Title above all panels.
+    xlabel : str, default "trial"
         What `trials` counts.
+    ylabel : str, default "angle (degrees)"
+        Label of the shared y axis.
 
     Returns
     -------
-    array of Axes (directions,)
+    ndarray of Axes, shape (directions,)
 
     Raises
     ------
     ParameterError
         If there is no direction.
     ShapeError
-        If angles are not (times, layers), or directions have different numbers of layers.
+        If an array does not have the shape (times, layers), or directions have different numbers of layers.
 
     Examples
     --------
@@ -67,7 +71,7 @@ def angles(
     drawn = row(len(courses), (1.4 + 2.1 * len(courses), 2.7))
     for ax, (direction, values) in zip(drawn, courses.items(), strict=True):
         for k, colour in enumerate(shades):
-            # Unclipped and above the axis, so that a line at 0, the best there is, shows in full.
+            # Not clipped and above the axis, so that a line at 0, the best angle, is visible in full.
             options = {"label": f"layer {k + 1}", "clip_on": False, "zorder": 3}
             line(ax, x, values[:, k], color=colour, **options)
             if 1 < len(x) <= MARKED:
@@ -85,7 +89,7 @@ def angles(
 
 
 def _checked(x: AnyArray, angles: Mapping[str, ArrayLike]) -> dict[str, AnyArray]:
-    """Return angles as arrays, all with as many layers."""
+    """Return angles as arrays, all of the same number of layers."""
     if not angles:
         raise ParameterError("angles: there must be at least one direction")
     courses = {name: np.asarray(values, dtype=float) for name, values in angles.items()}
@@ -100,7 +104,7 @@ def _checked(x: AnyArray, angles: Mapping[str, ArrayLike]) -> dict[str, AnyArray
 
 
 def _limit(ax: "Axes", values: AnyArray) -> None:
-    """Let the angles reach from 0 to a little above 90 or the largest, at most 180."""
+    """Let the y axis reach from 0 to a little above 90 degrees or the largest angle, but not above 180."""
     largest = np.max(values, initial=90.0, where=np.isfinite(values))
     top = min(180.0, 1.04 * largest)
     ax.set_ylim(0.0, top)

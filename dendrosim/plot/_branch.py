@@ -1,4 +1,4 @@
-"""Equilibria against a parameter, with the bifurcations on the way."""
+"""Equilibria against a parameter, with their bifurcations."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -14,17 +14,23 @@ from dendrosim.stability.continuation.branch import Bifurcation, Branch
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-
 MARKS: dict[str, dict[str, Any]] = {
     "fold": {"marker": "s", "markerfacecolor": "white"},
     "hopf": {"marker": "o", "markerfacecolor": PALETTE[4]},
     "branch point": {"marker": "D", "markerfacecolor": INK},
     "kink": {"marker": "^", "markerfacecolor": QUIET},
 }
+"""Markers by type of bifurcation."""
+
 FAR = 10.0
-"""Opposite states this many times larger than is usual on a branch may lie on either side of a pole."""
+"""Multiple of the usual size of states beyond which two opposite states may be on the two sides of a pole.
+
+A pole is a value of the parameter at which the equilibrium is infinite, as in a linear circuit with an eigenvalue
+0.
+"""
+
 UNBOUNDED = 100.0
-"""A state this many times larger than any other point of a branch lies at a pole."""
+"""Multiple of the largest other state of a branch beyond which a bifurcation lies at a pole."""
 
 
 @styled
@@ -35,24 +41,35 @@ def branch(
     units: Mapping[str, str] | None = None,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draw a state of equilibria against the parameter: solid where stable, dashed where unstable.
+    """Draw a state of equilibria against a parameter, with a solid line where they are stable, else a dashed one.
 
     Parameters
     ----------
     branches : Branch or sequence of Branch
-        What `ds.continuation` returns, with those that `switch` finds, say; all of one flow and parameter.
+        Results of `ds.continuation` and of `Branch.switch`; all of the same flow and parameter.
     state : str, optional
-        A label such as `layer1.h[0]`, or a name or pattern of which each state is a line, up to six; by default
-        the state that changes most, for its size.
-    units : mapping, optional
-        The SI unit of the parameter by its name, such as ``{"tau": "s"}``; by default the axis has none.
+        A label such as `layer1.h[0]`, a name such as `layer1.h`, or a pattern. Each matching state is a line; at
+        most six are drawn. By default the one state that changes most, relative to the size of states of its unit.
+    units : mapping of str to str, optional
+        SI unit of the parameter by its name, such as ``{"tau": "s"}`` (default: no unit).
+    ax : Axes, optional
+        Axes to draw into (default: those of a new figure).
+
+    Returns
+    -------
+    Axes
 
     Raises
     ------
     UnknownMemberError
-        If there is no such state.
+        If no state matches `state`.
     ParameterError
         If there is no branch, or branches differ in parameter or states.
+
+    Examples
+    --------
+    >>> branch = ds.continuation(field, "mu", start=0.02, stop=0.5)
+    >>> ds.plot.branch(branch, "layer1.h")
     """
     given = [branches] if isinstance(branches, Branch) else list(branches)
     _check(given)
@@ -119,7 +136,7 @@ def _check(given: list[Branch]) -> None:
 
 
 def _liveliest(given: list[Branch]) -> int:
-    """Place of the state with the largest range, relative to the size of states of its unit."""
+    """Return the index of the state with the largest range, relative to the size of states of its unit."""
     states = np.concatenate([b.states for b in given])
     ranges = np.ptp(states, axis=0)
     units = np.asarray(given[0].units)
@@ -129,7 +146,10 @@ def _liveliest(given: list[Branch]) -> int:
 
 
 def _pieces(one: Branch) -> list[tuple[Array, Array, bool]]:
-    """Split a branch where its stability changes: at the bifurcation there, or halfway if none is given."""
+    """Split a branch where its stability changes: at the bifurcation of that step, or halfway if there is none.
+
+    Returns parameter values, states and stability of each piece.
+    """
     inside, poles = _bifurcations_by_step(one), _poles(one)
     points: list[tuple[float, Array]] = [(float(one.values[0]), one.states[0])]
     pieces: list[tuple[Array, Array, bool]] = []
@@ -160,10 +180,10 @@ def _pieces(one: Branch) -> list[tuple[Array, Array, bool]]:
 
 
 def _bifurcations_by_step(one: Branch) -> dict[int, list[Bifurcation]]:
-    """Return the bifurcations by the step in which they lie: the one that they make longer the least."""
+    """Return the bifurcations by the step in which they lie: a detour to them makes it longer the least."""
     if len(one.values) < 2:
         return {}
-    # A state that only rounding moves counts by its size, else its noise would outweigh the parameter.
+    # Ranges below a millionth of a state are rounding; divided by, they would outweigh the parameter.
     size = 1e-6 * np.max(np.abs(one.states), axis=0)
     scale = np.maximum(np.ptp(one.states, axis=0), np.where(size > 0.0, size, 1.0))
     across = float(np.ptp(one.values)) or 1.0
@@ -175,7 +195,7 @@ def _bifurcations_by_step(one: Branch) -> dict[int, list[Bifurcation]]:
             continue
         away = np.linalg.norm(curve - np.append(mark.value / across, mark.state / scale), axis=1)
         longer = away[:-1] + away[1:] - lengths
-        # On a straight line it lies in one step alone; a point of the curve itself in two.
+        # A bifurcation between two points lies in one step; one at a point of the branch lies in two.
         changes = np.diff(one.unstable) != 0
         best = np.flatnonzero(longer <= longer.min() + 1e-9)
         step = int(next((i for i in best if changes[i]), best[0]))
@@ -184,7 +204,7 @@ def _bifurcations_by_step(one: Branch) -> dict[int, list[Bifurcation]]:
 
 
 def _poles(one: Branch) -> set[int]:
-    """Return the steps that lead through infinity: between large opposite states, and far longer than the next."""
+    """Return the steps across a pole: between large opposite states, and far longer than the steps beside them."""
     sizes = np.linalg.norm(one.states, axis=1)
     steps = np.linalg.norm(np.diff(one.states, axis=0), axis=1)
     before, after = np.append(0.0, steps[:-1]), np.append(steps[1:], 0.0)
@@ -195,13 +215,13 @@ def _poles(one: Branch) -> set[int]:
 
 
 def _at_pole(one: Branch, mark: Bifurcation) -> bool:
-    """Whether a bifurcation lies at infinity, where eigenvalues cross zero in a linear circuit."""
+    """Return whether a bifurcation lies at a pole, as eigenvalue 0 does in a linear circuit."""
     largest = float(np.max(np.linalg.norm(one.states, axis=1)))
     return float(np.linalg.norm(mark.state)) > UNBOUNDED * largest > 0.0
 
 
 def _usual(levels: Array) -> Array:
-    """Return the levels without those on their way to infinity."""
+    """Return the levels without those near a pole, so that they do not set the range of the y axis."""
     sizes = np.abs(levels)
     top = float(np.percentile(sizes, 90.0))
     return levels[sizes <= FAR * top] if np.max(sizes) > UNBOUNDED * FAR * top > 0.0 else levels

@@ -1,4 +1,4 @@
-"""A loss, error or distance as it falls, against what is best possible."""
+"""Losses, errors or distances that fall, and the level that they could reach."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -28,22 +28,35 @@ def curve(
     title: str = "",
     log: bool | None = None,
 ) -> "Axes":
-    """Draw one or several curves, with dashed lines for what they are compared with.
+    """Draw one or several curves, and dashed horizontal lines for the levels that they are compared with.
 
     Parameters
     ----------
-    x : array (n,)
-        Shared by all curves.
-    y : array (n,), or mapping of name to array
-        Such as the excess over the optimum, or the loss beside the loss of another rule.
-    reference : number, or mapping of name to number, optional
-        Drawn as horizontal lines.
-    xlabel, ylabel : str
-        With units.
-    label, reference_label : str
-        Names in the legend of a single curve and a single reference.
+    x : array_like, shape (n,)
+        Values on the x axis, shared by all curves.
+    y : array_like, shape (n,), or mapping of str to array_like
+        One curve, or several by name, such as the losses of two learning rules.
+    reference : float or mapping of str to float, optional
+        Level, or several by name, such as the loss of the optimum.
+    ax : Axes, optional
+        Axes to draw into (default: those of a new figure).
+    xlabel : str, default "time (s)"
+    ylabel : str, default "loss"
+        Labels of the axes, with units.
+    label : str, default ""
+    reference_label : str, default "optimum"
+        Names of a single curve and a single level in the legend.
+    title : str, default ""
     log : bool, optional
-        Logarithmic y axis; default: if everything drawn is positive and spans more than a factor 5.
+        Whether the y axis is logarithmic (default: if all numbers are positive and span more than a factor of 5).
+
+    Returns
+    -------
+    Axes
+
+    Examples
+    --------
+    >>> ds.plot.curve([0, 1, 2], {"gradient": [1.0, 0.3, 0.1]}, 0.05, xlabel="trial")
     """
     x = np.asarray(x)
     curves = {k: np.asarray(v) for k, v in (y if isinstance(y, Mapping) else {label: y}).items()}

@@ -1,4 +1,4 @@
-"""What was sent and what was decoded of it: statistics of a population over time above the signals they carry."""
+"""Signals decoded from the spikes of a population, beside the signals that were sent."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -20,28 +20,29 @@ Row = tuple[ArrayLike, ArrayLike, tuple[ArrayLike, ArrayLike] | None]
 def decoded(
     time: ArrayLike, rows: Mapping[str, Row], *, sent_label: str = "signal sent, scaled"
 ) -> "AnyArray":
-    """Draw one row for each statistic, with the signal that it should follow behind.
+    """Draw one row per statistic of a population against time, with the signal that it should follow behind it.
 
     Parameters
     ----------
-    time : array (n,)
-        In seconds.
-    rows : mapping of label to (values (n,), signal (n,), band)
-        The label has the statistic's name and unit. The signal is scaled to the mean and the size of
-        the statistic, since only its course matters; `band` is lower and upper limits (n,), or None.
-    sent_label : str
-        Of the signals, in the legend.
+    time : array_like, shape (n,)
+        Seconds.
+    rows : mapping of str to tuple (values, signal, band)
+        Rows by label, which has the statistic's name and unit. `values` and `signal` are array_like of shape (n,);
+        the signal is scaled to the mean and the standard deviation of the values, because only its time course
+        matters. `band` is a tuple of lower and upper limits, array_like of shape (n,), or None.
+    sent_label : str, default "signal sent, scaled"
+        Name of the signals in the legend.
 
     Returns
     -------
-    array of Axes (rows,)
+    ndarray of Axes, shape (rows,)
 
     Raises
     ------
     ParameterError
         If there is no row.
     ShapeError
-        If values or signal are not as long as `time`.
+        If values or signal do not have the shape of `time`.
     """
     if not rows:
         raise ParameterError("decoded: there must be at least one row")

@@ -1,4 +1,4 @@
-"""A family of curves y(x; p): one line per value of a second parameter."""
+"""A family of curves y(x; p), with one line per value of the parameter p."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 LISTED = 7
-"""Curves above which a colour scale stands for the legend."""
+"""Number of curves above which a colour scale replaces the legend."""
 
 MARKED = 40
-"""Points up to which each is marked."""
+"""Number of points of a curve up to which each point is marked; the marks of more would touch."""
 
 Band = tuple[ArrayLike, ArrayLike]
 
@@ -35,28 +35,37 @@ def families(
     title: str = "",
     colours: str = "viridis",
 ) -> "Axes":
-    """Draw one curve per value of a parameter, from dark for the smallest to light.
+    """Draw one curve per value of a parameter, the curve of the smallest value darkest.
 
-    Such as event rate against somatic current at several dendritic currents, or burst probability
-    against dendritic current at several somatic ones.
+    Examples are event rate against somatic current at several dendritic currents, and burst probability against
+    dendritic current at several somatic currents.
 
     Parameters
     ----------
-    x : array (n,)
-        Shared by all curves.
-    curves : mapping of number to array (n,)
-        By the value of the parameter; a NaN is a gap.
-    xlabel, ylabel, parameter : str
-        With units; `parameter` heads the legend, or the colour scale of many curves.
-    bands : mapping of number to (array, array), optional
-        Lower and upper limits of curves, such as the standard deviation over units, drawn as shades.
-    colours : str
+    x : array_like, shape (n,)
+        Values on the x axis, shared by all curves.
+    curves : mapping of float to array_like, shape (n,)
+        Curves by the value of the parameter; a NaN leaves a gap.
+    ax : Axes, optional
+        Axes to draw into (default: those of a new figure).
+    xlabel, ylabel : str
+        Labels of the axes, with units.
+    parameter : str
+        Name of the parameter with its unit, the title of the legend or of the colour scale.
+    bands : mapping of float to tuple (lower, upper), optional
+        Limits of curves, array_like of shape (n,), drawn as shades; such as the standard deviation over units.
+    title : str, default ""
+    colours : str, default "viridis"
         A sequential colour map of Matplotlib.
+
+    Returns
+    -------
+    Axes
 
     Raises
     ------
     ShapeError
-        If a curve or band is not as long as `x`.
+        If a curve or band does not have the shape of `x`.
     ParameterError
         If there is no curve.
     UnknownNameError
@@ -101,7 +110,7 @@ def _like(x: AnyArray, given: ArrayLike, where: str) -> AnyArray:
 
 
 def _scale(ax: "Axes", ordered: list[float], shades: AnyArray, parameter: str) -> None:
-    """Put a block of each curve's colour beside the axes, and name some of them."""
+    """Put a block of each curve's colour beside the axes, and write the values of some."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import BoundaryNorm, ListedColormap
 

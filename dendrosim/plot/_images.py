@@ -26,16 +26,34 @@ def images(
     count: int = 40,
     title: str = "",
 ) -> "Axes":
-    """Draw samples as dark-on-light images, each with its label above.
+    """Draw samples as images, dark on light, each with its label above.
 
     Parameters
     ----------
-    images : array (sample, pixel)
-        The first `count` are drawn.
-    labels : sequence, optional
-        What each sample was taken for.
-    truth : sequence, optional
-        What each sample is; a wrong label is set in another colour with the right one in brackets.
+    images : array_like, shape (samples, pixels)
+        Pixels row by row; the first `count` samples are drawn.
+    labels : sequence, length samples, optional
+        Class that each sample was assigned to.
+    shape : tuple of int, default (8, 8)
+        Height and width of an image in pixels.
+    ax : Axes, optional
+        Axes to draw into (default: those of a new figure).
+    truth : sequence, length samples, optional
+        True class of each sample; a wrong label has another colour, and the true class follows in brackets.
+    columns : int, optional
+        Images per row (default: so that the picture is somewhat wider than high).
+    count : int, default 40
+        Largest number of samples that are drawn.
+    title : str, default ""
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    ShapeError
+        If images do not have the pixels of `shape`, or labels or truth are not one per sample.
     """
     values = image_rows(images, shape, "images")
     for name, texts in (("labels", labels), ("truth", truth)):

@@ -1,4 +1,4 @@
-"""The figures that any result has."""
+"""The figures that can be drawn of any result."""
 
 from collections.abc import Callable
 from functools import partial
@@ -19,11 +19,20 @@ if TYPE_CHECKING:
 
 
 def overview(result: Result) -> dict[str, Callable[[], "Figure"]]:
-    """Return name to a function that draws the figure: traces, spikes, final weights, their course.
+    """Return functions that draw the standard figures of a result, by the name of the figure.
 
-    Traces for every population with a recording, spikes and rate for every one with spikes, weights
-    for every matrix of the circuit, their course and rate of change for every matrix recorded more
-    than once.
+    These are `traces_NAME` for each population with recorded variables, `raster_NAME` and `psth_NAME` for each
+    population with recorded spikes, `weights_NAME` (at the end) for each matrix, and `weight_traces_NAME` and
+    `plasticity_NAME` for each matrix that was recorded more than once.
+
+    Parameters
+    ----------
+    result : Result
+
+    Returns
+    -------
+    dict of str to callable
+        Functions without arguments that return a Matplotlib figure.
     """
     figures: dict[str, Callable[[], Figure]] = {}
     for population in result.circuit.populations:

@@ -1,4 +1,4 @@
-"""Responses to several stimuli side by side: voltages above, the injected currents below."""
+"""Responses to several stimuli side by side: voltages above the injected currents."""
 
 from collections.abc import Mapping
 from textwrap import fill
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Course = tuple[ArrayLike, ArrayLike]
-"""Time in seconds and as many values in SI units."""
+"""Times in seconds, and one value per time in SI units."""
 
 Courses = dict[str, dict[str, tuple[AnyArray, AnyArray]]]
-"""By title and label."""
+"""Times and values by the title of the column and the label of the curve."""
 
 
 @styled
@@ -31,40 +31,42 @@ def panels(
     ylabel: str = "voltage",
     current_label: str = "current",
 ) -> "AnyArray":
-    """Draw one column per stimulus: voltages above, the currents that caused them below.
+    """Draw one column per stimulus: voltages above, and the currents that caused them below.
 
-    The classical use is back-propagation-activated calcium spike firing: a somatic pulse, a
-    dendritic current, both together, and a stronger dendritic current, each with the voltage of soma
-    and dendrite. The columns share their voltage axis and their current axis. A label has one colour
-    everywhere, so that a compartment's current has the colour of its voltage.
+    The classical use is back-propagation-activated calcium spike firing: a somatic pulse, a dendritic current,
+    both together, and a stronger dendritic current, each with the voltages of soma and dendrite. The columns share
+    their voltage axis and their current axis. A label has the same colour everywhere, so that the current into a
+    compartment has the colour of its voltage.
 
     Parameters
     ----------
-    columns : mapping of title to mapping of label to (time, voltage)
-        Columns from left to right, in seconds and volt. Every course brings its own time.
-    currents : mapping of title to mapping of label to (time, current), optional
-        In seconds and ampere, drawn below the column of that title. Without it there is one row.
-    spikes : mapping of title to mapping of label to array, optional
-        Times in seconds at which the voltage of that label has a spike, for models whose threshold
-        and reset leave none to see: a line is drawn from the voltage up to `peak`.
-    peak : float
-        In volt.
-    ylabel, current_label : str
-        Without units.
+    columns : mapping of str to mapping of str to tuple (time, voltage)
+        Columns from left to right by title, and their curves by label; seconds and volts, array_like of shape
+        (n,). Each curve has its own times.
+    currents : mapping of str to mapping of str to tuple (time, current), optional
+        Curves below the column of that title; seconds and amperes. Without it there is one row.
+    spikes : mapping of str to mapping of str to array_like, optional
+        Spike times in seconds, by title and label of a voltage. A line is drawn from the voltage up to `peak`, for
+        models with a threshold and a reset, whose voltage does not show spikes.
+    peak : float, default 0.02
+        Upper end of the lines of spikes in volts.
+    ylabel : str, default "voltage"
+    current_label : str, default "current"
+        Labels of the y axes without units.
 
     Returns
     -------
-    array of Axes (rows, columns)
-        Voltages in row 0, currents in row 1 if there are any.
+    ndarray of Axes, shape (rows, columns)
+        Voltages are in row 0, currents, if there are any, in row 1.
 
     Raises
     ------
     ParameterError
         If there is no column.
     ShapeError
-        If a course has not as many values as times.
+        If a curve does not have one value per time.
     UnknownNameError
-        If currents or spikes belong to no column, or spikes to no voltage.
+        If currents or spikes have a title that no column has, or spikes a label that no voltage has.
 
     Examples
     --------
@@ -108,9 +110,9 @@ def panels(
 
 
 def _checked(
-    kind: str, given: Mapping[str, Mapping[str, Course]], columns: Mapping[str, Any]
+    quantity: str, given: Mapping[str, Mapping[str, Course]], columns: Mapping[str, Any]
 ) -> Courses:
-    """Return courses as arrays."""
+    """Return curves as arrays; `quantity` is voltage or current."""
     checked: Courses = {}
     for title, courses in given.items():
         _known("column", title, columns)
@@ -119,7 +121,7 @@ def _checked(
             time, values = (np.asarray(part, dtype=float) for part in course)
             if time.ndim != 1 or time.shape != values.shape:
                 raise ShapeError(
-                    f"panels: {kind} {label!r} of {title!r} has {values.shape} values "
+                    f"panels: {quantity} {label!r} of {title!r} has {values.shape} values "
                     f"at {time.shape} times"
                 )
             checked[title][label] = time, values
@@ -139,9 +141,9 @@ def _marked(
     }
 
 
-def _known(kind: str, name: str, allowed: Mapping[str, Any]) -> None:
+def _known(what: str, name: str, allowed: Mapping[str, Any]) -> None:
     if name not in allowed:
-        raise UnknownNameError(kind, name, allowed)
+        raise UnknownNameError(what, name, allowed)
 
 
 def _colours(*groups: Courses) -> dict[str, str]:
@@ -160,7 +162,7 @@ def _times(*groups: Mapping[str, tuple[AnyArray, AnyArray]]) -> AnyArray:
 
 
 def _grid(count: int, two_rows: bool) -> "AnyArray":
-    """Return the Axes of a new figure: every row shares its y axis, every column its x axis."""
+    """Return the Axes of a new figure, in which each row shares its y axis and each column its x axis."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

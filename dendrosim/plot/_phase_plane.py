@@ -1,4 +1,4 @@
-"""Nullclines, directions and fixed points in the plane of two states."""
+"""Nullclines, flow directions and fixed points in the plane of two states."""
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 Range = tuple[float, float]
 
 GRID = 61
-"""Points of the grid on which the rates are computed, along each axis."""
+"""Points along each axis of the grid on which the rates of change are computed: 3721 evaluations of the flow."""
+
 LONG = 8.0
-"""Duration of trajectories in slowest time constants."""
+"""Duration of trajectories in time constants of the slowest mode, which then has decayed to 0.03 %."""
 
 MARKS: dict[str, dict[str, Any]] = {
     "stable": {"marker": "o", "markerfacecolor": INK},
@@ -44,33 +45,41 @@ def phase_plane(
     trajectories: int = 0,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draw where each of two states does not change, and where the flow goes in between.
+    """Draw the nullclines of two states, and the directions of the flow in their plane.
 
     Parameters
     ----------
     flow : Flow
-        What `ds.vector_field` returns.
+        Result of `ds.vector_field`, with n states.
     one, other : str
-        Labels of the states on the x and y axes, such as `layer1.h[0]`; `layer1.h` will do for a single unit.
-    at : array, shape (n,), mapping or FixedPoint, optional
-        Where all other states are held; by default at the first of `points`, or else where the flow starts.
-    points : FixedPoint or iterable of FixedPoint
-        Marked as stable, saddle or unstable, by all of their eigenvalues; a single point with the others that it
-        lists. In a flow of more than two states they are seen from above the plane.
-    ranges : ((low, high), (low, high)), optional
-        Of the two states, in SI units; by default around the points.
-    trajectories : int
-        How many to start from the edge; those that come where there are no rates are left out. They are those of
-        the whole flow: the other states start where they are held, but move.
+        Labels of the states on the x and y axes, such as `layer1.h[0]`; `layer1.h` is enough if that is one unit.
+    at : array_like, shape (n,), mapping or FixedPoint, optional
+        Values at which all other states are held, in SI units; a mapping has values by label or name (default: the
+        first of `points`, or else the start of the flow).
+    points : FixedPoint or iterable of FixedPoint, default ()
+        Points to mark as stable, saddle, unstable or marginal, judged by all of their eigenvalues. A single point
+        includes its `others`. If the flow has more than two states, points are projected onto the plane.
+    ranges : tuple ((low, high), (low, high)), optional
+        Ranges of the two states in SI units (default: around the points).
+    trajectories : int, default 0
+        Number of trajectories, which start near the edge. They are trajectories of the whole flow: the other
+        states start where they are held, but then move. A trajectory that gets to a state without rates is left
+        out.
+    ax : Axes, optional
+        Axes to draw into (default: those of a new figure).
+
+    Returns
+    -------
+    Axes
 
     Raises
     ------
     UnknownMemberError
         If there is no such state.
     ParameterError
-        If a name stands for several states, both for the same one, or a range is not ascending.
+        If a name matches several states, both names match the same state, or a range does not ascend.
     ShapeError
-        If `at` does not fit the flow.
+        If `at` does not have one number per state.
     """
     i, j = _place(flow, one), _place(flow, other)
     if i == j:
@@ -96,7 +105,7 @@ def phase_plane(
             ax.plot(sx * path[0, :1], sy * path[1, :1], ".", color=PALETTE[2], markersize=4)
         handles += _handle("trajectory", color=PALETTE[2], lw=1.0)
     for kind, look in MARKS.items():
-        places = np.array([p.x[[i, j]] for p in marks if _kind(p) == kind]).reshape(-1, 2)
+        places = np.array([p.x[[i, j]] for p in marks if _point_type(p) == kind]).reshape(-1, 2)
         if len(places):
             options = {"ls": "none", "color": INK, "markersize": 7, "markeredgewidth": 1.2, **look}
             ax.plot(sx * places[:, 0], sy * places[:, 1], zorder=4, **options)
@@ -125,6 +134,7 @@ def _place(flow: Flow, name: str) -> int:
 
 
 def _base(flow: Flow, at: Any, marks: list[FixedPoint]) -> Array:
+    """Return the state at which the states that are not drawn are held."""
     if at is None:
         return marks[0].x if marks else flow.start
     if isinstance(at, FixedPoint):
@@ -136,16 +146,17 @@ def _base(flow: Flow, at: Any, marks: list[FixedPoint]) -> Array:
 
 
 def _span(flow: Flow, place: int, base: Array, marks: list[FixedPoint]) -> Range:
-    """Return a range around the points and the base."""
+    """Return a range of a state around the points and the base, as wide again as these are apart."""
     values = np.array([base[place], *(p.x[place] for p in marks)])
     wide = float(np.ptp(values))
+    # Points this close are one point, up to rounding and the tolerance of the search.
     if wide <= 1e-6 * np.max(np.abs(values)):
         wide = float(np.max(np.abs(values))) or typical_size(flow.units[place])
     return float(values.min()) - 0.5 * wide, float(values.max()) + 0.5 * wide
 
 
 def _rates(flow: Flow, base: Array, places: tuple[int, int], x: Array, y: Array) -> Array:
-    """Return the rates of both states on the grid, shape (2, len(y), len(x)); nan where there is none."""
+    """Return the rates of both states on the grid, shape (2, len(y), len(x)), NaN where there are none."""
     rates = np.full((2, len(y), len(x)), np.nan)
     state = base.copy()
     for row, high in enumerate(y):
@@ -154,7 +165,7 @@ def _rates(flow: Flow, base: Array, places: tuple[int, int], x: Array, y: Array)
             try:
                 with np.errstate(all="ignore"):
                     rates[:, row, column] = flow.f(state)[list(places)]
-            except DendrosimError:  # such as fast states that have no fixed point there
+            except DendrosimError:  # for instance, slaved fast states may have no fixed point there
                 continue
     rates[~np.isfinite(rates)] = np.nan
     return rates
@@ -178,7 +189,7 @@ def _directions(ax: "Axes", x: Array, y: Array, u: Array, v: Array) -> None:
 
 
 def _nullclines(ax: "Axes", x: Array, y: Array, rates: Array, labels: tuple[str, str]) -> list[Any]:
-    """Draw where each rate is zero; return the entries of the legend."""
+    """Draw where the rate of each state is zero; return the entries of the legend."""
     handles = []
     for rate, label, colour, style in zip(rates, labels, PALETTE, ("-", "--"), strict=False):
         finite = rate[np.isfinite(rate)]
@@ -205,7 +216,7 @@ def _trajectories(
     marks: list[FixedPoint],
     count: int,
 ) -> list[Array]:
-    """Return paths in the plane, shape (2, times), from starts around the edge."""
+    """Return trajectories in the plane, shape (2, times), from starts near the edge."""
     from scipy.integrate import solve_ivp
 
     centres, halves = (np.array([f(*span) for span in spans]) for f in (_middle, _half))
@@ -218,7 +229,7 @@ def _trajectories(
     slowest = float(np.min(rates[rates > 1e-6 * np.max(rates)], initial=np.inf))
     end = LONG / slowest if np.isfinite(slowest) else 1.0
 
-    def left(_: float, x: Array) -> float:
+    def left(_: float, x: Array) -> float:  # zero at three times the drawn range
         return 3.0 - float(np.max(np.abs(x[list(places)] - centres) / halves))
 
     def rates_at(_: float, x: Array) -> Array:
@@ -229,6 +240,7 @@ def _trajectories(
         return found
 
     left.terminal = True  # type: ignore[attr-defined]
+    # Absolute tolerances follow the size of each state, with a floor for states that are held at 0.
     scale = np.maximum(np.abs(base), 1e-3)
     scale[list(places)] = halves
     paths = []
@@ -247,7 +259,7 @@ def _trajectories(
                 atol=1e-8 * scale,
                 max_step=end / 100.0,
             )
-        except DendrosimError:  # it comes where there are no rates
+        except DendrosimError:  # the trajectory gets to a state without rates
             continue
         paths.append(found.y[list(places)])
     return paths
@@ -261,7 +273,8 @@ def _half(low: float, high: float) -> float:
     return 0.5 * (high - low)
 
 
-def _kind(point: FixedPoint) -> str:
+def _point_type(point: FixedPoint) -> str:
+    """Return the key of `MARKS` for a fixed point."""
     if point.verdict == "unstable":
         growing = point.spectrum.unstable_count
         return "unstable" if growing == point.flow.size else "saddle"

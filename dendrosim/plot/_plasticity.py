@@ -1,4 +1,4 @@
-"""How fast weights change."""
+"""The speed at which weights change."""
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
@@ -19,12 +19,26 @@ if TYPE_CHECKING:
 def plasticity(
     result: Result, names: str | Sequence[str] = "*", ax: "Axes | None" = None
 ) -> "Axes":
-    """Draw the root mean square rate of change of each matrix, between its recorded instants.
+    """Draw the rate of change of matrices against time, as a root mean square over the weights of each.
+
+    The rate is the difference between two recordings divided by the time between them.
+
+    Parameters
+    ----------
+    result : Result
+    names : str or sequence of str, default "*"
+        Names or patterns of recorded matrices.
+    ax : Axes, optional
+        Axes to draw into (default: those of a new figure).
+
+    Returns
+    -------
+    Axes
 
     Raises
     ------
     UnknownNameError
-        If no recorded matrix matches.
+        If a name or pattern matches no recorded matrix.
     ParameterError
         If the matrices have different units.
     """
@@ -35,8 +49,8 @@ def plasticity(
             raise UnknownNameError("recorded matrix", pattern, known)
     chosen = [n for n in known if any(fnmatchcase(n, p) for p in patterns)]
     courses = [result[name] for name in chosen]
-    kinds = {c.attrs["units"] for c in courses}
-    if len(kinds) > 1:
+    units = {c.attrs["units"] for c in courses}
+    if len(units) > 1:
         raise ParameterError(f"{', '.join(chosen)} have different units; draw them one by one")
     ax = axes(ax, (6.5, 3.0))
     x_scale, x_label = si_label("time", "s", np.concatenate([c["time"].values for c in courses]))
@@ -55,7 +69,7 @@ def plasticity(
         note(ax, "fewer than two instants were recorded")
     elif not np.any(np.isfinite(everything)):
         note(ax, "not finite")
-    ax.set_ylabel(f"rate of change, r.m.s. ({kinds.pop()}/s)")
+    ax.set_ylabel(f"rate of change, r.m.s. ({units.pop()}/s)")
     ax.set_xlabel(x_label)
     ax.margins(x=0.01)
     legend_right(ax, "matrix")

@@ -1,4 +1,4 @@
-"""The rate of a population in time bins, over the run or around the beginnings of phases."""
+"""The spike rate of a population in time bins, over a run or around the beginnings of phases."""
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
@@ -41,38 +41,48 @@ def psth(
 ) -> "Axes":
     """Draw the peri-stimulus time histogram: spikes per second and unit, in bins.
 
-    A bin holds the spikes from its left edge up to, not including, its right one. Their number is
-    divided by the units, the samples and the time that the bin covers in all trials together, so
-    that a bin that the run covers in part, or in some trials only, is not too low. Several
-    populations may be drawn into the same `ax`.
+    A bin includes its left edge and excludes its right one. The number of its spikes is divided by the number of
+    units and samples, and by the time that the bin covers in all trials together: a bin that lies only in part, or
+    only in some trials, within the run is not too low. Several populations may be drawn into the same `ax`.
 
     Parameters
     ----------
     result : Result
     population : str
-        One whose spikes were recorded.
-    bin_width, before, after : time
+        A population whose spikes were recorded.
+    ax : Axes, optional
+        Axes to draw into (default: those of a new figure).
+    bin_width : time, default 0.01
         Seconds, or text such as `5 ms`.
     align : str or sequence of str, optional
-        Patterns; time is counted from the beginning of every phase whose `name` or `block/name`
-        matches, and the rate is averaged over them. Default: the whole run from its beginning.
-    before, after : time
-        How far the histogram reaches around these beginnings, only with `align`; default: from
-        there to the end of the shortest matching phase.
+        Patterns of phases, as `name` or `block/name`. Time is counted from the beginning of each matching phase,
+        and the rate is averaged over these (default: time is counted from the beginning of the run).
+    before, after : time, optional
+        How far the histogram extends before and after the beginning of a matching phase; only with `align`
+        (default: from the beginning to the end of the shortest matching phase).
     units : sequence of int, optional
-        Average over these; default: over all.
+        Indices of the units over which the rate is averaged (default: all).
     sample : int, optional
-        Only this sample of the batch; default: average over all.
+        Index of a sample of the batch (default: the rate is averaged over all samples).
     label : str, optional
-        In the legend; default: the name of the population.
+        Name in the legend (default: that of the population).
+
+    Returns
+    -------
+    Axes
 
     Raises
     ------
     UnknownNameError
-        If no spikes of the population were recorded, it has no such unit or sample, or no phase
-        matches.
+        If no spikes of the population were recorded, it has no such unit or sample, or no phase matches.
+    UnitError
+        If a time has another unit.
     ParameterError
-        If a bin or the whole histogram has no width.
+        If a bin or the whole histogram has no width, or `before` or `after` is given without `align`.
+
+    Examples
+    --------
+    >>> ds.plot.psth(result, "pyramidal", bin_width="5 ms", align="pulse", before="20 ms")
     """
     from matplotlib.patches import StepPatch
 
@@ -115,7 +125,7 @@ def _windows(
     before: str | float | None,
     after: str | float | None,
 ) -> tuple[AnyArray, float, float]:
-    """Return the times that count as zero, and from when to when the histogram reaches."""
+    """Return the times in the run that count as zero, and the first and last time of the histogram."""
     if align is None:
         if before is not None or after is not None:
             raise ParameterError(
@@ -141,7 +151,7 @@ def _matching(result: Result, align: str | Sequence[str]) -> list[PhaseSpan]:
 
 
 def _edges(low: float, high: float, width: float) -> AnyArray:
-    """Return bin edges at multiples of `width`, cut to the range."""
+    """Return bin edges at multiples of `width`; the first and last bin end where the range ends."""
     if not width > 0:
         raise ParameterError(f"psth: bin_width is {width:g} s; it must be positive")
     first = np.floor((low + INSTANT) / width)
@@ -152,7 +162,7 @@ def _edges(low: float, high: float, width: float) -> AnyArray:
 
 
 def _covered(starts: AnyArray, edges: AnyArray, stop: float) -> AnyArray:
-    """Return the seconds that each bin covers of the run from 0 to `stop`, in all trials together."""
+    """Return how many seconds of the run, which ends at `stop`, each bin covers in all trials together."""
     absolute = np.clip(starts[:, None] + edges, 0.0, stop)
     return np.diff(absolute, axis=1).sum(axis=0)
 

@@ -1,4 +1,4 @@
-"""Spikes of a population against time, one row per unit."""
+"""Spikes of a population against time, with one row per unit."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 VECTORS = 10_000
-"""Spikes above which they are drawn as pixels in vector files too."""
+"""Number of spikes above which they are drawn as pixels in SVG files too, which would get large otherwise."""
 
 SNAPPED = 60
-"""Rows above which ticks are not moved to whole pixels, which would show as stripes."""
+"""Number of rows above which ticks are not moved to whole pixels: unequal gaps would look like stripes."""
 
 
 @styled
@@ -46,30 +46,40 @@ def raster(
     interval: str | float = BURST_THRESHOLD,
     count: int = 100,
 ) -> "Axes":
-    """Draw a tick for each spike, one row per unit, those in bursts in another colour.
+    """Draw a tick for each spike, in one row per unit; spikes in bursts have another colour.
 
     Parameters
     ----------
     result : Result
     population : str
-        One whose spikes were recorded.
+        A population whose spikes were recorded.
+    ax : Axes, optional
+        Axes to draw into (default: those of a new figure).
     units : sequence of int, optional
-        Which units, from the bottom row to the top; default: all or, of more than `count`, every
-        n-th from 0 on with the smallest n that leaves at most `count`.
-    sample : int
-        Which sample of the batch.
+        Indices of the units, from the bottom row to the top (default: all; if there are more than `count`, every
+        n-th from unit 0 on, with the smallest n that leaves at most `count`).
+    sample : int, default 0
+        Index of the sample of the batch.
     start, stop : time, optional
-        From when to when: seconds, or text such as `20 ms`; default: the whole run.
-    bursts : bool
-        Whether to tell spikes in bursts from single ones.
-    interval : time
-        A spike belongs to a burst if the one before or after it in its unit is less than this away,
-        be that one drawn or not.
+        Range of the time axis: seconds, or text such as `20 ms` (default: the whole run).
+    bursts : bool, default True
+        Whether spikes in bursts have another colour.
+    interval : time, default 16 ms
+        A spike belongs to a burst if the spike of its unit before or after it is less than this away, even if that
+        spike is not drawn.
+    count : int, default 100
+        Largest number of rows if `units` is not given.
+
+    Returns
+    -------
+    Axes
 
     Raises
     ------
     UnknownNameError
         If no spikes of the population were recorded, or it has no such unit or sample.
+    UnitError
+        If a time has another unit.
     ParameterError
         If `stop` is not after `start`.
     """
@@ -96,6 +106,7 @@ def raster(
     if bursts:
         member = in_bursts(spikes.unit, spikes.time, seconds("raster: interval", interval))[kept]
         legend_right(ax, "spikes", [_key(INK, "single"), _key(PALETTE[1], "in a burst")])
+    # Thinner ticks where there are many spikes per row, which would merge into a block.
     width = float(np.clip(300 * len(shown) / max(1, len(times)), 0.4, 1.0))
     common = {
         "linewidths": width,
@@ -119,7 +130,7 @@ def raster(
 def _ticks(ax: "Axes", x: AnyArray, rows: AnyArray, **options: Any) -> None:
     """Draw a vertical tick, 0.8 rows high, for each spike.
 
-    It is one path at many places, which is drawn fast and scales with the axes.
+    All ticks are one path at many places, which Matplotlib draws fast and scales with the axes.
     """
     from matplotlib.collections import PathCollection
     from matplotlib.path import Path
@@ -144,7 +155,7 @@ def _key(colour: str, label: str) -> Any:
 
 
 def _name_rows(ax: "Axes", shown: NDArray[np.int_]) -> None:
-    """Label rows with the index of their unit."""
+    """Label the rows with the indices of their units."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     def name(y: float, _: Any) -> str:

@@ -19,13 +19,32 @@ def receptive_fields(
     count: int = 100,
     title: str = "",
 ) -> "Axes":
-    """Draw each row of a weight matrix as an image of its weights, white at zero.
+    """Draw each row of a weight matrix as an image, all on one colour scale that is white at zero.
 
     Parameters
     ----------
-    matrix : array or DataArray (post, pre)
-        `pre` are the pixels of an image of `shape`, row by row. The first `count` rows are drawn,
-        in reading order, on one common colour scale.
+    matrix : array_like or DataArray, shape (post, pre)
+        Weights; `pre` are the pixels of an image, row by row. Of a DataArray, name and unit label the colour
+        scale.
+    shape : tuple of int, default (8, 8)
+        Height and width of an image in pixels.
+    ax : Axes, optional
+        Axes to draw into (default: those of a new figure).
+    columns : int, optional
+        Images per row (default: so that the picture is somewhat wider than high).
+    count : int, default 100
+        Largest number of rows that are drawn, from the first on.
+    title : str, default ""
+        By default the title says how many rows are drawn if these are not all.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    ShapeError
+        If the rows do not have the pixels of `shape`.
     """
     values = image_rows(matrix, shape, "receptive_fields")
     attributes = getattr(matrix, "attrs", {})

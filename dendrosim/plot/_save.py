@@ -1,4 +1,4 @@
-"""Figures to files."""
+"""Write figures to PNG and SVG files."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -9,7 +9,8 @@ from typing import Any
 from dendrosim.machine.atomic_file import write_file
 from dendrosim.plot.style import STYLE, figure_of
 
-_KINDS: dict[str, dict[str, Any]] = {"png": {"dpi": 150}, "svg": {"metadata": {"Date": None}}}
+_FORMATS: dict[str, dict[str, Any]] = {"png": {"dpi": 150}, "svg": {"metadata": {"Date": None}}}
+"""Options of each file format; without a date, the same figure is the same file."""
 
 
 def save(drawn: Any, path: str | os.PathLike[str]) -> list[Path]:
@@ -17,10 +18,15 @@ def save(drawn: Any, path: str | os.PathLike[str]) -> list[Path]:
 
     Parameters
     ----------
-    drawn : Figure, Axes or array of Axes
-        What a figure function returned.
+    drawn : Figure, Axes or ndarray of Axes
+        Result of a figure function.
     path : path
-        Without suffix.
+        Path of the files without suffix; the folder must exist.
+
+    Returns
+    -------
+    list of Path
+        The PNG file and the SVG file.
 
     Raises
     ------
@@ -32,24 +38,24 @@ def save(drawn: Any, path: str | os.PathLike[str]) -> list[Path]:
     figure, files = figure_of(drawn), []
     layout = figure.get_layout_engine()
     with rc_context(STYLE):
-        for kind, options in _KINDS.items():
+        for suffix, options in _FORMATS.items():
             content = BytesIO()
-            figure.savefig(content, format=kind, **options)
-            files.append(write_file(f"{os.fspath(path)}.{kind}", content.getvalue()))
+            figure.savefig(content, format=suffix, **options)
+            files.append(write_file(f"{os.fspath(path)}.{suffix}", content.getvalue()))
             figure.set_layout_engine("none")  # all files have the layout of the first
     figure.set_layout_engine(layout)
     return files
 
 
 def save_all(figures: Mapping[str, Callable[[], Any]], folder: Path) -> list[Path]:
-    """Draw figures into a folder, one after the other, and return their files.
+    """Draw figures one after the other, write them into a folder, and return the paths.
 
     Parameters
     ----------
-    figures : mapping
-        Name to a function without arguments that draws the figure, as in `Measurement.figures`.
+    figures : mapping of str to callable
+        Functions without arguments that draw a figure, by name, as in `Measurement.figures`.
     folder : Path
-        Where the files go; it must exist.
+        Folder of the files; it must exist.
 
     Raises
     ------

@@ -1,11 +1,11 @@
-"""Eigenvalues in the complex plane."""
+"""Eigenvalues of a fixed point in the complex plane."""
 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dendrosim.arrays import AnyArray, Array, Integers
-from dendrosim.plot.states import duration
+from dendrosim.plot.states import duration_text
 from dendrosim.plot.style import INK, PALETTE, QUIET, TINTS, axes, legend_right, styled
 from dendrosim.stability.fixed_points.point import FixedPoint
 from dendrosim.stability.spectrum.spectrum import Spectrum
@@ -15,12 +15,17 @@ if TYPE_CHECKING:
 
 WIDE = 100.0
 """Ratio of the largest to the smallest rate above which an axis is logarithmic on either side of zero."""
-NARROWEST = 1e-10
-"""Part of the largest rate below which a logarithmic axis is linear."""
-ALIKE = 1e-6
-"""Relative difference up to which eigenvalues are drawn as one."""
 
-KINDS: dict[str, dict[str, Any]] = {
+NARROWEST = 1e-10
+"""Part of the largest rate below which a rate counts as zero: rounding of the eigenvalues, with a margin."""
+
+ALIKE = 1e-6
+"""Relative difference up to which eigenvalues are drawn as one mark.
+
+Equal eigenvalues of a non-normal Jacobian differ by far more than the rounding of its entries.
+"""
+
+LOOKS: dict[str, dict[str, Any]] = {
     "stable": {"color": PALETTE[0], "marker": "o", "markersize": 5.5},
     "unstable": {"color": PALETTE[1], "marker": "^", "markersize": 6.5},
     "zero mode of symmetries": {
@@ -36,33 +41,39 @@ KINDS: dict[str, dict[str, Any]] = {
 
 @styled
 def spectrum(point: FixedPoint | Spectrum, *, ax: "Axes | None" = None) -> "Axes":
-    """Draw the eigenvalues of a fixed point in the complex plane, in 1/s; right of the shaded edge they grow.
+    """Draw the eigenvalues of a fixed point in the complex plane, in 1/s; those in the shaded half grow.
 
-    Eigenvalues that are equal to within a millionth are one mark, with `×4` for four of them. An axis on which
-    the rates differ more than a hundredfold is logarithmic on either side of zero.
+    Eigenvalues that are equal to within a millionth are one mark, with `×4` for four of them. An axis on which the
+    rates differ by more than a factor of 100 is logarithmic on either side of zero.
 
     Parameters
     ----------
     point : FixedPoint or Spectrum
-        What `ds.fixed_point` returns, or its `spectrum`.
+        Result of `ds.fixed_point`, or its attribute `spectrum`.
+    ax : Axes, optional
+        Axes to draw into (default: those of a new figure).
+
+    Returns
+    -------
+    Axes
     """
     modes = point.spectrum if isinstance(point, FixedPoint) else point
     values, counts = _merged(modes.without_symmetries, modes.tolerance)
-    kinds = np.where(values.real > modes.tolerance, "unstable", "stable")
-    kinds[np.abs(values.real) <= modes.tolerance] = "neutral"
+    groups = np.where(values.real > modes.tolerance, "unstable", "stable")
+    groups[np.abs(values.real) <= modes.tolerance] = "neutral"
     if modes.symmetry_zeros:
         values, counts = np.append(values, 0.0), np.append(counts, modes.symmetry_zeros)
-        kinds = np.append(kinds.astype(object), "zero mode of symmetries")
+        groups = np.append(groups.astype(object), "zero mode of symmetries")
 
     ax = axes(ax, (5.8, 3.6))
     ax.axhline(0.0, color=QUIET, lw=0.6, zorder=1)
     ax.axvline(0.0, color=INK, lw=1.0, zorder=1)
-    for kind, look in KINDS.items():
-        chosen = values[kinds == kind]
+    for name, look in LOOKS.items():
+        chosen = values[groups == name]
         if len(chosen):
-            number = int(np.sum(counts[kinds == kind]))
-            name = f"{kind}: {number}" if number > 1 else kind
-            ax.plot(chosen.real, chosen.imag, ls="none", label=name, clip_on=False, **look)
+            number = int(np.sum(counts[groups == name]))
+            label = f"{name}: {number}" if number > 1 else name
+            ax.plot(chosen.real, chosen.imag, ls="none", label=label, clip_on=False, **look)
     ax.margins(0.1)
     for axis, part in (("x", values.real), ("y", values.imag)):
         _scale(ax, axis, part, modes.tolerance)
@@ -78,7 +89,7 @@ def spectrum(point: FixedPoint | Spectrum, *, ax: "Axes | None" = None) -> "Axes
 
 
 def _merged(values: AnyArray, tolerance: float) -> tuple[AnyArray, Integers]:
-    """Return the mean of each cluster of equal eigenvalues, and how many there are in it."""
+    """Return the mean and the size of each cluster of equal eigenvalues."""
     centres, counts = np.zeros(len(values), dtype=complex), np.zeros(len(values), dtype=np.int64)
     used = 0
     for value in values:
@@ -91,7 +102,7 @@ def _merged(values: AnyArray, tolerance: float) -> tuple[AnyArray, Integers]:
 
 
 def _scale(ax: "Axes", axis: str, values: Array, tolerance: float) -> None:
-    """Make an axis logarithmic if rates differ much; one on which all are zero has no other number."""
+    """Make an axis logarithmic if rates differ much; an axis on which all are zero has no other tick."""
     sizes = np.abs(values)
     sizes = sizes[sizes > max(tolerance, NARROWEST * np.max(sizes, initial=0.0))]
     if not len(sizes):
@@ -113,7 +124,7 @@ def _scale(ax: "Axes", axis: str, values: Array, tolerance: float) -> None:
 
 
 def _annotate(ax: "Axes", values: AnyArray, counts: Integers) -> None:
-    """Write beside an eigenvalue how often it occurs, the largest numbers first, where there is room."""
+    """Write how often an eigenvalue occurs beside its mark, the largest numbers first, where there is room."""
     points = 72.0 / ax.figure.dpi
     places = ax.transData.transform(np.column_stack([values.real, values.imag])) * points
     centres, halves = [*places], [np.array([4.0, 4.0])] * len(places)
@@ -149,9 +160,9 @@ def _title(point: FixedPoint | Spectrum, modes: Spectrum) -> str:
         number = int(np.sum(np.abs(modes.without_symmetries.real) <= modes.tolerance))
         text += f": {number} {'mode neither grows nor decays' if number == 1 else 'modes neither grow nor decay'}"
     elif modes.verdict == "unstable":
-        text += f": {modes.unstable_count} growing, the fastest in {duration(1.0 / rate)}"
+        text += f": {modes.unstable_count} growing, the fastest in {duration_text(1.0 / rate)}"
     elif np.isfinite(rate):
-        text += f": the slowest mode decays in {duration(-1.0 / rate)}"
+        text += f": the slowest mode decays in {duration_text(-1.0 / rate)}"
     if not modes.complete:
         text += f" (rightmost {len(modes.eigenvalues)} of {modes.size})"
     if isinstance(point, FixedPoint) and not point.converged:

@@ -1,4 +1,4 @@
-"""Stability over two parameters."""
+"""Stability of equilibria over two parameters."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -34,16 +34,22 @@ def stability_map(
     units: Mapping[str, str] | None = None,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draw the spectral abscissa over two parameters: blue where stable, red where unstable, a line between.
+    """Draw the spectral abscissa over two parameters: blue where stable, red where unstable, with a line between.
 
-    Where no equilibrium was found the plane is hatched.
+    Points at which no equilibrium was found are hatched.
 
     Parameters
     ----------
     found : StabilityMap
-        Its first parameter is drawn upwards, its second to the right.
-    units : mapping, optional
-        The SI units of the parameters by name, such as ``{"tau": "s"}``; by default the axes have none.
+        Result of `ds.stability_map`; its first parameter is on the y axis, its second on the x axis.
+    units : mapping of str to str, optional
+        SI units of the parameters by name, such as ``{"tau": "s"}`` (default: no units).
+    ax : Axes, optional
+        Axes to draw into (default: those of a new figure).
+
+    Returns
+    -------
+    Axes
     """
     from matplotlib.colors import SymLogNorm
     from matplotlib.lines import Line2D
@@ -70,7 +76,7 @@ def stability_map(
     if min(abscissa.shape) > 1 and len(sizes) and abscissa.min() < 0.0 < abscissa.max():
         ax.contour(x, y, abscissa, levels=[0.0], colors=INK, linewidths=1.4)
         handles.append(Line2D([], [], color=INK, lw=1.4, label="limit of stability"))
-        # For readers without colours.
+        # Dots show the unstable region to readers who do not see the colours.
         dots = ax.contourf(x, y, abscissa, [0.0, np.inf], colors="none", hatches=[".."])
         dots.set(edgecolor=QUIET, linewidth=0.0)
         dotted = Patch(
@@ -104,7 +110,7 @@ def stability_map(
 
 
 def _geometric(values: Array) -> bool:
-    """Whether positive values are spaced evenly on a logarithmic axis."""
+    """Return whether values are positive, span more than a factor of 5, and are evenly spaced as logarithms."""
     if len(values) < 3 or values[0] <= 0.0:
         return False
     steps = np.diff(np.log(values))
@@ -112,7 +118,7 @@ def _geometric(values: Array) -> bool:
 
 
 def _edges(values: Array) -> Array:
-    """Return the edges of cells around ascending values."""
+    """Return the edges of the cells around ascending values."""
     if len(values) == 1:
         half = 0.05 * abs(float(values[0])) or 0.5
         return np.array([values[0] - half, values[0] + half])

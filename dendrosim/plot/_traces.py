@@ -1,4 +1,4 @@
-"""Voltages and rates of single units against time, one panel per compartment."""
+"""Recorded variables of single units against time, with one panel per variable."""
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
@@ -43,23 +43,31 @@ def traces(
     ----------
     result : Result
     names : str or sequence of str, optional
-        Recordings, such as `pyramidal.soma`; `*` and `?` are wild. Default: every population's.
+        Names such as `pyramidal.soma`, or patterns with `*` and `?` (default: all recorded variables).
     units : sequence of int, optional
-        Which units; default: `count` of those recorded, evenly spaced.
+        Indices of the units (default: `count` of those recorded, evenly spaced).
     sample : int, optional
-        Which sample of the batch; default: the first recorded.
+        Index of the sample of the batch (default: the first one recorded).
     ax : Axes, optional
-        Everything is drawn into it; without it, each variable gets a panel of its own.
+        Axes to draw all variables into (default: a new figure, with a panel for each variable).
+    count : int, default 6
+        Largest number of units if `units` is not given.
 
     Returns
     -------
-    Axes, or array of Axes
-        `ax` if given, else one per variable.
+    Axes or ndarray of Axes, shape (variables,)
+        `ax` if given, else the panels.
 
     Raises
     ------
     UnknownNameError
         If a name, unit or sample was not recorded.
+    ParameterError
+        If variables of different units are drawn into one `ax`.
+
+    Examples
+    --------
+    >>> ds.plot.traces(result, "pyramidal.*", units=[0, 1])
     """
     chosen = _matching(result, names)
     arrays = [_select(result[name], units, sample, count) for name in chosen]
@@ -105,7 +113,7 @@ def _lines(
 
 
 def _one_scale(ax: "Axes", arrays: "Sequence[DataArray]") -> float:
-    """Label the y axis for all arrays and return their common factor."""
+    """Label the y axis for all arrays, and return the factor of their SI prefix."""
     if len({a.attrs["units"] for a in arrays}) > 1:
         names = ", ".join(str(a.name) for a in arrays)
         raise ParameterError(f"{names} have different units; draw them without ax")
@@ -128,7 +136,7 @@ def _matching(result: Result, names: str | Sequence[str] | None) -> list[str]:
 def _select(
     array: "DataArray", units: Sequence[int] | None, sample: int | None, count: int
 ) -> "DataArray":
-    """Return (time, unit) of one sample and the chosen units."""
+    """Return the recording of one sample and the chosen units, with dimensions time and unit."""
     if "sample" in array.dims:
         chosen = array["sample"].values[0] if sample is None else sample
         array = array.sel(sample=_known("sample", array, [chosen])[0])
@@ -147,15 +155,17 @@ def _known(axis: str, array: "DataArray", wanted: Sequence[int]) -> list[int]:
 
 
 def _title(word: str, array: "DataArray", full: "DataArray") -> str:
+    """Return the title of a legend, which says how many units are shown if these are not all."""
     shown, total = array.sizes["unit"], full.sizes["unit"]
     return f"{word} ({shown} of {total})" if shown < total else word
 
 
 def _with_gaps(result: Result, array: "DataArray") -> tuple[AnyArray, AnyArray]:
-    """Return time and values, with a break wherever the recording paused."""
+    """Return times and values, with a NaN wherever the recording paused."""
     time, values = array["time"].values, array.values
     recording = result.protocol.recorded().get(str(array.name))
     if recording is None or not isinstance(recording.every, Quantity) or len(time) < 2:
         return time, values
+    # A time step of one and a half intervals tells a pause from the rounding of times.
     breaks = np.flatnonzero(np.diff(time) > 1.5 * float(recording.every.value)) + 1
     return np.insert(time, breaks, time[breaks - 1]), np.insert(values, breaks, np.nan, axis=0)

@@ -1,4 +1,4 @@
-"""How far a small perturbation of a fixed point is carried away before it decays."""
+"""Growth of small perturbations of a fixed point before they decay."""
 
 from typing import TYPE_CHECKING
 
@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from dendrosim.arrays import Array
 from dendrosim.errors import ParameterError
-from dendrosim.plot.states import duration as in_words
+from dendrosim.plot.states import duration_text
 from dendrosim.plot.style import INK, PALETTE, axes, legend_right, logarithmic, si_label, styled
 from dendrosim.stability.fixed_points.fixed_point import fixed_point
 from dendrosim.stability.fixed_points.point import FixedPoint
@@ -21,13 +21,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 DRAWN = 3000
-"""States beyond which exp(J t) is not computed."""
+"""Largest number of states for which exp(J t) is computed; it takes a dense product per point of the curve."""
 
 SEARCHED = 200
-"""States up to which the peak is searched for over all times; beyond, it is the highest of what is drawn."""
+"""Largest number of states for which the peak is searched over all times; of more, the highest point is shown."""
+
 TIMES = 400
+"""Points of the curve."""
+
 CYCLE = 32
-"""Moments of half a cycle at which an oscillating norm is looked at."""
+"""Points of half a cycle at which an oscillating norm is computed to find its largest value."""
 
 
 @styled
@@ -38,27 +41,33 @@ def transient(
     scale: ArrayLike | None = None,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draw the norm of exp(J t), the largest factor by which a perturbation has grown after a time t.
+    """Draw the norm of exp(J t), the largest factor by which a perturbation can have grown after the time t.
 
-    Its slope is the numerical abscissa at first and the spectral abscissa in the end; thin lines show both. Zero
-    modes of symmetries are left out.
+    The slope of its logarithm is the numerical abscissa at first and the spectral abscissa in the end; thin lines
+    show both. Zero modes of symmetries are left out.
 
     Parameters
     ----------
     point : FixedPoint or Flow
-        Of a flow the fixed point that is found from its start.
+        A fixed point with n states, or a flow, whose fixed point is then searched from its start.
     duration : float, optional
-        In s; default: five times the slowest time constant, but no more than 20 times the time of the peak.
-    scale : array, shape (n,), optional
-        What counts as one unit of each state, as in `transient_growth`. By default the typical sizes in the
-        fixed point where the units of the states differ, else 1 in their SI unit.
+        Seconds (default: five times the slowest time constant, but at most 20 times the time of the peak).
+    scale : array_like, shape (n,), optional
+        Amount of each state that counts as 1, as in `transient_growth` (default: the typical sizes of the states
+        at the fixed point if their units differ, else 1 in their SI unit).
+    ax : Axes, optional
+        Axes to draw into (default: those of a new figure).
+
+    Returns
+    -------
+    Axes
 
     Raises
     ------
     NotConvergedError
         If the flow has no fixed point near its start.
     ParameterError
-        If `duration` is not positive, or there are more than `DRAWN` states.
+        If `duration` or a number of `scale` is not positive, or there are more than `DRAWN` states.
     """
     if duration is not None and not (np.isfinite(duration) and duration > 0.0):
         raise ParameterError(f"duration must be positive, not {duration}")
@@ -96,7 +105,7 @@ def transient(
             markersize=6,
             color=PALETTE[1],
             markeredgecolor="white",
-            label=f"peak {peak:.4g} at {in_words(when)}",
+            label=f"peak {peak:.4g} at {duration_text(when)}",
             zorder=3,
         )
     if high > 8.0 * low:
@@ -113,7 +122,7 @@ def transient(
 
 
 def _matrix(point: FixedPoint, scale: ArrayLike | None) -> Array:
-    """Return the Jacobian in units of `scale`, on what is orthogonal to zero modes of symmetries."""
+    """Return the Jacobian in units of `scale`, on the space orthogonal to the zero modes of symmetries."""
     if point.flow.size > DRAWN:
         raise ParameterError(
             f"transient: the flow has {point.flow.size} states, and exp(J t) is drawn of at most {DRAWN}; draw a "
@@ -131,6 +140,7 @@ def _matrix(point: FixedPoint, scale: ArrayLike | None) -> Array:
 
 
 def _duration(point: FixedPoint, when: float) -> float:
+    """Return the default duration in seconds, with the peak at the time `when`."""
     rates = np.abs(point.spectrum.without_symmetries.real)
     slowest = float(np.min(rates[rates > point.spectrum.tolerance], initial=np.inf))
     end = 5.0 / slowest if np.isfinite(slowest) else 1.0
@@ -138,7 +148,7 @@ def _duration(point: FixedPoint, when: float) -> float:
 
 
 def _norms(matrix: Array, step: float) -> Array:
-    """Return the norm at multiples of a step."""
+    """Return the norm of exp(J t) at `TIMES` multiples of a time step."""
     once, now = scipy.linalg.expm(matrix * step), np.eye(len(matrix))
     norms = [1.0]
     for _ in range(TIMES - 1):
@@ -148,9 +158,10 @@ def _norms(matrix: Array, step: float) -> Array:
 
 
 def _asymptote(matrix: Array, leading: complex, times: Array) -> Array:
-    """Return the exponential that the norm approaches, or touches once in a cycle of the leading eigenvalue."""
+    """Return the exponential that the norm approaches, or touches in each cycle of the leading eigenvalue."""
     rate = leading.real
     shifted = matrix - rate * np.eye(len(matrix))
+    # Late enough for all other modes to be gone: at least 20 time constants of the leading one.
     late = max(float(times[-1]), 20.0 / abs(rate) if rate else 0.0)
     now, levels = scipy.linalg.expm(shifted * late), []
     once = scipy.linalg.expm(shifted * np.pi / (CYCLE * (abs(leading.imag) or 1.0)))

@@ -1,4 +1,4 @@
-"""The course of single weights, and of the matrix as a whole."""
+"""Single weights of a matrix against time, and their root mean square."""
 
 from typing import TYPE_CHECKING
 
@@ -15,9 +15,23 @@ if TYPE_CHECKING:
 def weight_traces(result: Result, name: str, ax: "Axes | None" = None, count: int = 12) -> "Axes":
     """Draw weights of a recorded matrix against time, and their root mean square.
 
-    Of more than `count` weights those at evenly spaced ranks of the final value are drawn, from the
-    smallest to the largest. The root mean square is the Frobenius norm over the square root of the
-    number of weights.
+    If there are more than `count` weights, those at evenly spaced ranks of the final value are drawn, from the
+    smallest to the largest. The root mean square is the Frobenius norm divided by the square root of the number of
+    weights.
+
+    Parameters
+    ----------
+    result : Result
+    name : str
+        Name of a recorded matrix.
+    ax : Axes, optional
+        Axes to draw into (default: those of a new figure).
+    count : int, default 12
+        Largest number of weights that are drawn.
+
+    Returns
+    -------
+    Axes
 
     Raises
     ------

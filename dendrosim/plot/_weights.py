@@ -15,18 +15,27 @@ if TYPE_CHECKING:
 def weights(
     result: Result, name: str, ax: "Axes | None" = None, when: str | float = "end"
 ) -> "Axes":
-    """Draw the matrix `name` (post, pre) as an image, white at zero.
+    """Draw a weight matrix as an image, with postsynaptic units as rows and white for zero.
 
     Parameters
     ----------
-    when : {"end", "start"} or time
-        The end of the run, the first recorded instant, or the recorded instant nearest to a time
-        (seconds, or text such as `20 ms`).
+    result : Result
+    name : str
+        Name of the matrix.
+    ax : Axes, optional
+        Axes to draw into (default: those of a new figure).
+    when : {"end", "start"} or time, default "end"
+        The end of the run, the first recording, or the recording nearest to a time (seconds, or text such as
+        `20 ms`).
+
+    Returns
+    -------
+    Axes
 
     Raises
     ------
     UnknownNameError
-        If there is no such matrix, or, except for the end, it was not recorded.
+        If there is no such matrix, or it was not recorded and `when` is not the end.
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -58,6 +67,7 @@ def weights(
 
 
 def _at(result: Result, name: str, when: str | float) -> tuple["DataArray", str]:
+    """Return the weights at a time, and the time as text."""
     if when == "end" and name in result.final:
         return result.final[name], "at the end"
     course = result[name]

@@ -25,32 +25,40 @@ def window(
     label: str = "with a somatic spike",
     alone_label: str = "dendrite alone",
 ) -> "Axes":
-    """Draw by how much a back-propagating spike lowers the dendrite's threshold, at each delay.
+    """Draw the threshold of the dendrite against the delay after a back-propagating somatic spike.
 
-    The time window in which soma and dendrite coincide is where the line lies below the dashed one;
-    the difference is shaded.
+    A dashed line shows the threshold without a somatic spike. Soma and dendrite coincide at the delays at which
+    the threshold is below that line; the difference is shaded.
 
     Parameters
     ----------
-    delays : array (n,)
-        In seconds, negative if the dendritic current comes before the spike.
-    thresholds : array (n,)
-        The smallest dendritic current, in ampere, that sets off a dendritic spike. NaN where none
-        of those tried did: drawn as a triangle at the top.
+    delays : array_like, shape (n,)
+        Seconds, negative if the dendritic current comes before the spike.
+    thresholds : array_like, shape (n,)
+        Smallest dendritic current in amperes that evokes a dendritic spike. NaN if no current that was tried
+        evokes one, drawn as a triangle at the top.
     alone : float
-        The threshold without a somatic spike, in ampere; NaN where none of those tried reached it.
+        The same without a somatic spike; NaN if no current that was tried evokes a dendritic spike.
+    ax : Axes, optional
+        Axes to draw into (default: those of a new figure).
     tried : float, optional
-        The largest current tried, in ampere, where the triangles point up from; default: somewhat
-        above the largest threshold.
-    xlabel, ylabel : str
-        Without units.
-    label, alone_label : str
-        Names in the legend.
+        Largest current in amperes that was tried, where triangles are drawn (default: 10 % above the largest
+        threshold).
+    xlabel : str, default "delay after the somatic spike"
+    ylabel : str, default "dendritic threshold"
+        Labels of the axes without units.
+    label : str, default "with a somatic spike"
+    alone_label : str, default "dendrite alone"
+        Names of the two lines in the legend.
+
+    Returns
+    -------
+    Axes
 
     Raises
     ------
     ShapeError
-        If `delays` and `thresholds` differ in length.
+        If `delays` and `thresholds` do not have the same shape (n,).
     """
     x, y = np.asarray(delays, dtype=float), np.asarray(thresholds, dtype=float)
     if x.ndim != 1 or x.shape != y.shape:

@@ -1,15 +1,18 @@
-"""Phases of a protocol as shades behind figures of its results."""
+"""Shades behind figures of results that show the phases of the protocol."""
 
 from dendrosim.arrays import AnyArray
 from dendrosim.plot.style import TINTS
 from dendrosim.results.result import Result
 
 SHADED = 12
-"""Passages through phases above which they are no longer shaded."""
+"""Number of passages through phases above which they are not shaded: stripes would hide the data."""
 
 
 def shade_phases(result: Result, drawn: AnyArray, scale: float) -> None:
-    """Shade the phases behind all panels and name them above the first, if they are few."""
+    """Shade the phases behind all panels, and name them above the first; nothing is done if there are many.
+
+    `scale` is the factor from seconds to the unit of the x axis.
+    """
     from matplotlib.patches import Patch
 
     passages = sum(result.protocol.trials(b) * len(b.phases) for b in result.protocol.blocks)

@@ -1,4 +1,4 @@
-"""What figures of spikes share: whose spikes, which units, when, and which belong to bursts."""
+"""Selection of spikes, which several figures share: by population, unit and sample, and in bursts or not."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ from dendrosim.units import DIMENSIONLESS, TIME, quantity
 
 
 def recorded_spikes(result: Result, population: str) -> Spikes:
-    """Return the spikes of a population; raises UnknownNameError if none were recorded."""
+    """Return the spikes of a population; raise UnknownNameError if they were not recorded."""
     if population not in result.spikes:
         raise UnknownNameError("population with spikes", population, result.spikes)
     return result.spikes[population]
@@ -27,7 +27,11 @@ def duration(result: Result) -> float:
 
 
 def seconds(where: str, value: str | float) -> float:
-    """Return a time given as seconds or as text with a unit."""
+    """Return a time in seconds, given as a number of seconds or as text with a unit.
+
+    `where` begins the message of an error: UnitError for another unit, ParameterError for a time that is not
+    finite.
+    """
     time = quantity(value)
     if time.dimension not in (DIMENSIONLESS, TIME) or not time.scalar:
         raise UnitError(f"{where} is {time}; it must be seconds, or text such as '10 ms'")
@@ -37,22 +41,22 @@ def seconds(where: str, value: str | float) -> float:
 
 
 def chosen_units(result: Result, population: str, units: Sequence[int] | None) -> NDArray[np.int_]:
-    """Return the indices of `units`, of all if None; raises UnknownNameError for one too many."""
+    """Return `units` as an array, or all units if None; raise UnknownNameError for a unit that does not exist."""
     size = result.circuit.population(population).size
     if units is None:
         return np.arange(size)
     return np.array([index(f"unit of {population}", k, size) for k in units], dtype=int)
 
 
-def index(kind: str, wanted: int, size: int) -> int:
-    """Return `wanted` if it counts one of `size` things; raises UnknownNameError if not."""
+def index(what: str, wanted: int, size: int) -> int:
+    """Return `wanted` if it is an index from 0 to `size` - 1, else raise UnknownNameError."""
     if wanted not in range(size):
-        raise UnknownNameError(kind, str(wanted), [f"0 to {size - 1}"])
+        raise UnknownNameError(what, str(wanted), [f"0 to {size - 1}"])
     return int(wanted)
 
 
 def of_sample(spikes: Spikes, sample: int | None) -> Spikes:
-    """Return the spikes of one sample of the batch; of all if None."""
+    """Return the spikes of one sample of the batch, or of all samples if None."""
     if sample is None or spikes.sample is None:
         return spikes
     mine = spikes.sample == sample
@@ -62,7 +66,7 @@ def of_sample(spikes: Spikes, sample: int | None) -> Spikes:
 def in_bursts(
     unit: NDArray[np.integer], time: NDArray[np.floating], interval: float = BURST_THRESHOLD
 ) -> Booleans:
-    """Return which spikes of one sample follow or precede another of their unit by at most `interval`."""
+    """Return which spikes of one sample follow or precede another one of their unit by less than `interval`."""
     order = np.lexsort((time, unit))
     close = (np.diff(unit[order]) == 0) & (np.diff(time[order]) < interval + INSTANT)
     member = np.zeros(len(order), dtype=bool)

@@ -1,4 +1,4 @@
-"""States of a flow by name, and times in words."""
+"""Look-up of the states of a flow by name, and times as text."""
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
@@ -8,12 +8,12 @@ from dendrosim.plot.style import si_label
 
 
 def matching(labels: Sequence[str], pattern: str) -> list[int]:
-    """Return the places of a label, of a name such as `layer1.h`, or of a pattern; at least one.
+    """Return the indices of the states that have a label, else a name such as `layer1.h`, else match a pattern.
 
     Raises
     ------
     UnknownMemberError
-        If there is none.
+        If there is no such state.
     """
     found = [i for i, label in enumerate(labels) if label == pattern]
     found = found or [i for i, label in enumerate(labels) if label.partition("[")[0] == pattern]
@@ -23,7 +23,7 @@ def matching(labels: Sequence[str], pattern: str) -> list[int]:
     return found
 
 
-def duration(seconds: float) -> str:
-    """Return `21 ms` for 0.021."""
+def duration_text(seconds: float) -> str:
+    """Return a time with a unit, such as `21 ms` for 0.021."""
     factor, label = si_label("", "s", [seconds])
     return f"{factor * seconds:.3g} {label.strip(' ()')}"

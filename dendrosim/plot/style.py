@@ -1,4 +1,4 @@
-"""What all figures share: colours, sizes, axes, labels with units."""
+"""Colours, axes, labels with units, and other parts that all figures share."""
 
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -21,14 +21,16 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-"""Okabe and Ito's colours that differ for colour-blind readers, without yellow and black."""
+"""Colours of Okabe and Ito, which colour-blind readers can tell apart, without yellow and black."""
 
 INK, QUIET, MISSING = "#222222", "#767676", "#D9D9D9"
+"""Colours of text and main lines, of axes and auxiliary lines, and of missing values."""
+
 TINTS = ("#EDF3F8", "#FBEFE3", "#E8F4EE", "#F6ECF3", "#F7F3DE", "#EEEEEE")
-"""Backgrounds of phases."""
+"""Colours of the backgrounds of phases."""
 
 POINTS = 4000
-"""Above twice as many points a line is thinned; its extremes stay."""
+"""Number of pieces of a thinned line, a few per pixel; a line of more than twice as many points is thinned."""
 
 STYLE: dict[Any, Any] = {
     "font.size": 9,
@@ -69,7 +71,7 @@ _PREFIXES = {-15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "
 
 
 def styled(function: Callable[P, R]) -> Callable[P, R]:
-    """Draw everything in `function` in the common style, and leave Matplotlib's settings alone."""
+    """Return a figure function that draws in the common style and does not change Matplotlib's global settings."""
 
     @wraps(function)
     def draw(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -82,12 +84,12 @@ def styled(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def axes(ax: "Axes | None", size: tuple[float, float] = (6.0, 3.2)) -> "Axes":
-    """Return `ax`, or the Axes of a new figure of `size` inches."""
+    """Return `ax` if it is given, else the Axes of a new figure; `size` is its width and height in inches."""
     return ax if ax is not None else panels(1, size)[0]
 
 
 def panels(count: int, size: tuple[float, float]) -> "AnyArray":
-    """Return the Axes of a new figure: `count` panels one above the other, sharing the x axis."""
+    """Return the Axes of a new figure with `count` panels one above the other, which share the x axis."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -97,7 +99,7 @@ def panels(count: int, size: tuple[float, float]) -> "AnyArray":
 
 
 def row(count: int, size: tuple[float, float], *, sharex: bool = False) -> "AnyArray":
-    """Return the Axes of a new figure: `count` panels side by side, sharing the y axis."""
+    """Return the Axes of a new figure with `count` panels side by side, which share the y axis."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -107,10 +109,27 @@ def row(count: int, size: tuple[float, float], *, sharex: bool = False) -> "AnyA
 
 
 def si_label(name: str, units: str, values: ArrayLike = ()) -> tuple[float, str]:
-    """Return the factor and the axis label with which values in SI `units` read well.
+    """Return the factor and the axis label with which values in SI units read well.
 
-    `si_label("time", "s", [0, 0.2])` is `(1000.0, "time (ms)")`. A unit that takes no prefix, such
-    as a product of units, keeps the factor 1.
+    Parameters
+    ----------
+    name : str
+        Name of the quantity, without unit.
+    units : str
+        SI unit of the values.
+    values : array_like
+        Values that the axis shows; the largest of them decides on the prefix.
+
+    Returns
+    -------
+    float, str
+        Factor by which to multiply the values, and the label with unit. The factor is 1 for a unit without
+        prefixes, such as a product of units.
+
+    Examples
+    --------
+    >>> si_label("time", "s", [0, 0.2])
+    (1000.0, 'time (ms)')
     """
     if units in ("", "1"):
         return 1.0, name
@@ -123,7 +142,7 @@ def si_label(name: str, units: str, values: ArrayLike = ()) -> tuple[float, str]
 
 
 def _exponent(values: ArrayLike) -> int:
-    """Return the exponent of the SI prefix that brings the largest value to between 1 and 1000."""
+    """Return the exponent of the SI prefix with which the largest value is between 1 and 1000."""
     finite = np.abs(np.asarray(values, dtype=float))
     largest = np.max(finite, initial=0.0, where=np.isfinite(finite))
     if largest == 0:
@@ -132,7 +151,7 @@ def _exponent(values: ArrayLike) -> int:
 
 
 def thin(x: AnyArray, y: AnyArray) -> tuple[AnyArray, AnyArray]:
-    """Return a line of at most about `2 * POINTS` points that looks the same: extremes stay."""
+    """Return at most about `2 * POINTS` points of a line that look the same, with the extremes of each piece."""
     if len(x) <= 2 * POINTS:
         return x, y
     edges = np.linspace(0, len(x), POINTS + 1).astype(int)
@@ -144,7 +163,10 @@ def thin(x: AnyArray, y: AnyArray) -> tuple[AnyArray, AnyArray]:
 
 
 def diverging(values: ArrayLike, missing: str = MISSING) -> tuple["Colormap", float]:
-    """Return a colour-blind safe diverging map (`missing` where NaN) and its symmetric limit."""
+    """Return a diverging colour map that colour-blind readers can use, and its symmetric limit.
+
+    `missing` is the colour of NaN. The limit is the largest absolute value, or 1 if all are zero.
+    """
     from matplotlib import colormaps
 
     finite = np.abs(np.asarray(values, dtype=float))
@@ -153,7 +175,7 @@ def diverging(values: ArrayLike, missing: str = MISSING) -> tuple["Colormap", fl
 
 
 def legend_right(ax: "Axes", title: str = "", handles: Sequence[Any] | None = None) -> None:
-    """Put the legend beside the data."""
+    """Put the legend on the right of the axes, so that it does not hide data."""
     options: dict[str, Any] = {} if handles is None else {"handles": handles}
     ax.legend(
         loc="upper left",
@@ -166,16 +188,16 @@ def legend_right(ax: "Axes", title: str = "", handles: Sequence[Any] | None = No
 
 
 def colourbar(ax: "Axes", image: "AxesImage | QuadMesh", label: str) -> None:
-    """Put the colour scale of an image beside it."""
+    """Put the colour scale of an image beside its axes."""
     bar = ax.figure.colorbar(image, ax=ax, shrink=0.9, aspect=25, pad=0.02)
     bar.set_label(label)
     bar.outline.set_visible(False)  # type: ignore[operator]
 
 
 def figure_of(drawn: Any) -> "Figure":
-    """Return the figure of what a figure function returned: a Figure, Axes or an array of Axes."""
+    """Return the figure of the result of a figure function: of a Figure, Axes or array of Axes."""
     first = np.ravel(np.array(drawn, dtype=object))[0]
-    return first.figure.figure  # of Axes in a sub-figure the whole, of a figure itself
+    return first.figure.figure  # Axes in a sub-figure give the whole figure, and a figure itself
 
 
 def line(ax: "Axes", x: AnyArray, y: AnyArray, **options: Any) -> None:
@@ -185,13 +207,13 @@ def line(ax: "Axes", x: AnyArray, y: AnyArray, **options: Any) -> None:
 
 
 def spread(values: ArrayLike) -> bool:
-    """Whether values are positive and differ so much that a logarithmic axis shows them best."""
+    """Return whether values are positive and span more than a factor of 5, so as to need a logarithmic axis."""
     finite = np.asarray(values)[np.isfinite(values)]
     return finite.size > 0 and bool(finite.min() > 0 and finite.max() > 5 * finite.min())
 
 
 def logarithmic(ax: "Axes", axis: str) -> None:
-    """Make the `x` or `y` axis logarithmic; one of less than two decades has numbers at 2 and 5 as well."""
+    """Make the `x` or `y` axis logarithmic, with numbers at 2 and 5 as well if it spans less than two decades."""
     from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
 
     ax.set(**{f"{axis}scale": "log"})
@@ -204,5 +226,5 @@ def logarithmic(ax: "Axes", axis: str) -> None:
 
 
 def note(ax: "Axes", text: str) -> None:
-    """Say in the middle of empty axes why they are empty."""
+    """Write into the middle of empty axes why they are empty."""
     ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", color=QUIET)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 
 def image_rows(matrix: Any, shape: tuple[int, int], where: str) -> AnyArray:
+    """Return an array (images, pixels); raise ShapeError unless its rows are images of `shape`."""
     values = np.asarray(matrix)
     pixels = shape[0] * shape[1]
     if values.ndim != 2 or values.shape[1] != pixels or not len(values):
@@ -23,7 +24,7 @@ def image_rows(matrix: Any, shape: tuple[int, int], where: str) -> AnyArray:
 
 
 def arrange_tiles(tiles: AnyArray, columns: int | None, gap: int) -> tuple[AnyArray, int]:
-    """Return one picture of all tiles in reading order, NaN between them, and its columns."""
+    """Return one picture of all tiles in reading order, with NaN between them, and its number of columns."""
     count, height, width = tiles.shape
     columns = min(count, columns or max(4, int(np.ceil(np.sqrt(1.6 * count)))))
     rows = -(-count // columns)
@@ -35,7 +36,9 @@ def arrange_tiles(tiles: AnyArray, columns: int | None, gap: int) -> tuple[AnyAr
 
 
 def figure_size(picture: AnyArray, margin: float) -> tuple[float, float]:
+    """Return width and height of a figure in inches; `margin` is the width beside the picture."""
     height, width = picture.shape
+    # 14 pixels per inch, but neither too small for titles nor wider than a page.
     inches = float(np.clip(width / 14, 3.0, 7.0))
     return inches + margin, max(1.2, inches * height / width + 0.4)
 
@@ -43,7 +46,7 @@ def figure_size(picture: AnyArray, margin: float) -> tuple[float, float]:
 def frame_tiles(
     ax: "Axes", count: int, shape: tuple[int, int], columns: int, gap: int, above: float = 0.0
 ) -> None:
-    """Draw a thin line around every tile, and leave room `above` the first row."""
+    """Draw a thin line around every tile, and leave `above` pixels of room above the first row."""
     from matplotlib.collections import PatchCollection
     from matplotlib.patches import Rectangle
 
