@@ -158,7 +158,7 @@ def suggestion(name: str, allowed: Iterable[str]) -> str:
     return "; there are: " + ", ".join(names)
 
 
-class located:
+class prefix_errors:
     """Context that puts a place in front of the message of a `SpecError` raised inside it.
 
     Parameters

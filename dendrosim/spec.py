@@ -104,12 +104,12 @@ def _refuse_wrong_types(validate: Callable[[Any], None]) -> Callable[[Any], None
     return checked
 
 
-def frozen_mapping(mapping: Mapping[str, T] | None) -> Mapping[str, T]:
+def freeze_mapping(mapping: Mapping[str, T] | None) -> Mapping[str, T]:
     """Return a read-only copy of a mapping."""
     return MappingProxyType(dict(mapping or {}))
 
 
-def frozen_array(array: Any, dtype: Any = float) -> np.ndarray:
+def freeze_array(array: Any, dtype: Any = float) -> np.ndarray:
     """Return a read-only C-contiguous copy of an array."""
     copy = np.array(array, dtype=dtype, order="C")
     copy.flags.writeable = False
@@ -157,7 +157,7 @@ def decode(value: Any) -> Any:
     if kind == "array":
         raw = zlib.decompress(base64.b64decode(value["zlib"]))
         array = np.frombuffer(raw, dtype=np.dtype(value["dtype"])).reshape(value["shape"])
-        return frozen_array(array, dtype=array.dtype)
+        return freeze_array(array, dtype=array.dtype)
     if kind == "mapping":
         return {k: decode(v) for k, v in value["items"].items()}
     if kind == "float":

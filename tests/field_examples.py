@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import dendrosim as ds
-from dendrosim.circuit.start_values import LONG_AGO, drawn
+from dendrosim.circuit.start_values import LONG_AGO, draw_start_value
 from dendrosim.equations.transfer.lookup import transfer_functions
 from dendrosim.errors import SpecError
 from dendrosim.library.catalogue import find_entry, list_entries
@@ -123,7 +123,7 @@ def gates(circuit: ds.Circuit) -> dict[str, float]:
 def weights(circuit: ds.Circuit, seed: int = 0) -> dict[str, NDArray[np.float64]]:
     """The initial weights of every matrix that has some of its own."""
     own = [m for m in circuit.matrices if m.inverse_of is None]
-    return {m.name: drawn(circuit, m.name, circuit.shape(m), seed) for m in own}
+    return {m.name: draw_start_value(circuit, m.name, circuit.shape(m), seed) for m in own}
 
 
 def state(flow: Any, seed: int = 1) -> NDArray[np.float64]:

@@ -338,8 +338,8 @@ def test_join_prefixes_names_and_looks_parameters_up_in_their_own_scope():
         fast=leaky(),
     )
     assert [p.name for p in both.populations] == ["slow_cell", "fast_cell"]
-    assert both.symbol(both.population("slow_cell"), "tau").value == 0.04
-    assert both.symbol(both.population("fast_cell"), "tau").value == 0.02
+    assert both.symbol_value(both.population("slow_cell"), "tau").value == 0.04
+    assert both.symbol_value(both.population("fast_cell"), "tau").value == 0.02
     assert both.population("fast_cell").equations == leaky().population("cell").equations
 
 
@@ -349,8 +349,8 @@ def test_joins_nest():
     assert {"left_a_layer1", "left_b_cell", "right_pyramidal"} <= {
         p.name for p in outer.populations
     }
-    assert outer.symbol(outer.population("left_b_cell"), "tau").value == 0.02
-    assert outer.symbol(outer.matrix("right_q"), "learn").value == 1.0
+    assert outer.symbol_value(outer.population("left_b_cell"), "tau").value == 0.02
+    assert outer.symbol_value(outer.matrix("right_q"), "learn").value == 1.0
     assert Circuit.from_json(outer.to_json()) == outer
 
 

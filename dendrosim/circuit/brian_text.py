@@ -23,10 +23,10 @@ def brian_unit(dimension: Dimension) -> str:
 
 def model_text(population: Population) -> str:
     """Return a population's equations with transfer functions put in place: plain Brian2 text."""
-    return "\n".join(declared_text(population, d) for d in population.variables.values())
+    return "\n".join(equation_text(population, d) for d in population.variables.values())
 
 
-def declared_text(population: Population, declared: Declaration, factor: str = "") -> str:
+def equation_text(population: Population, declared: Declaration, factor: str = "") -> str:
     """Return one equation as Brian2 text; `factor` takes the place of the flag (unless refractory)."""
     expression = population.equations_in_place.get(declared.name, "")
     flags = declared.flags

@@ -22,9 +22,9 @@ def check_once(circuit: CircuitData) -> None:
     if _passed(key):
         return
     brian.load()
-    from dendrosim.circuit.equation_check import check
+    from dendrosim.circuit.equation_check import check_equations
 
-    check(circuit)
+    check_equations(circuit)
     _passed.cache_clear()
     try:
         (writable_folder("checked") / key).touch()

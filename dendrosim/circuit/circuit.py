@@ -29,7 +29,7 @@ from dendrosim.errors import (
     SpecError,
     UnitError,
 )
-from dendrosim.spec import frozen_mapping
+from dendrosim.spec import freeze_mapping
 from dendrosim.units import unit, unit_name
 
 
@@ -54,7 +54,7 @@ class Circuit(CircuitData):
             matrices=tuple(self.matrices),
             projections=tuple(self.projections),
             pathways=tuple(self.pathways),
-            gates=frozen_mapping({k: as_gate(k, v) for k, v in self.gates.items()}),
+            gates=freeze_mapping({k: as_gate(k, v) for k, v in self.gates.items()}),
         )
         given = self.parameters
         if isinstance(given, SymbolValues):
@@ -223,7 +223,7 @@ class Circuit(CircuitData):
 
     def _check_refractory(self) -> None:
         for population in self.populations:
-            period = self.symbol(population, (population.refractory or "").strip())
+            period = self.symbol_value(population, (population.refractory or "").strip())
             if period is not None and np.any(np.asarray(period.value) < 0):
                 raise ParameterError(
                     f"Population {population.name!r}: the refractory period {population.refractory!r} is "

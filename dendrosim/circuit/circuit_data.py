@@ -13,7 +13,7 @@ from dendrosim.circuit.paths import VariablePath
 from dendrosim.circuit.pathway import Pathway
 from dendrosim.circuit.population import Population
 from dendrosim.equations.declarations import Declaration
-from dendrosim.equations.rewriting import inline
+from dendrosim.equations.rewriting import put_transfer_in_place
 from dendrosim.errors import UnknownMemberError
 from dendrosim.spec import Spec
 from dendrosim.units import Quantity, unit_name
@@ -59,11 +59,11 @@ class CircuitData(Spec):
             )
         return population, population.variables[variable]
 
-    def symbol(self, owner: Owner, name: str) -> Quantity | None:
+    def symbol_value(self, owner: Owner, name: str) -> Quantity | None:
         """Return the value that the symbol `name` has in the equations of `owner`, None if it has none."""
         if name in owner.parameters:
             return owner.parameters[name]
-        scoped = self.scoped(owner, name)
+        scoped = self.scoped_name(owner, name)
         if scoped in self.parameters:
             return self.parameters[scoped]
         return Quantity(self.gates[scoped]) if scoped in self.gates else None
@@ -75,9 +75,9 @@ class CircuitData(Spec):
         """
         post = self.population(matrix.post)
         where = f"Matrix {matrix.name!r}"
-        return inline(matrix.rate, post.transfer, where) if matrix.plasticity else ""
+        return put_transfer_in_place(matrix.rate, post.transfer, where) if matrix.plasticity else ""
 
-    def scoped(self, owner: Owner, name: str) -> str:
+    def scoped_name(self, owner: Owner, name: str) -> str:
         """Return the name of a circuit parameter or gate as `owner` sees it."""
         return f"{owner.scope}_{name}" if owner.scope else name
 
@@ -95,7 +95,7 @@ class CircuitData(Spec):
                     p.size,
                     p.equations,
                     sorted(p.inputs),
-                    _kinds(p.parameters),
+                    _shapes_and_units(p.parameters),
                     p.transfer,
                     [p.threshold, p.reset, p.refractory],
                     p.scope,
@@ -110,7 +110,7 @@ class CircuitData(Spec):
                     m.plasticity,
                     m.unit,
                     m.inverse_of,
-                    _kinds(m.parameters),
+                    _shapes_and_units(m.parameters),
                     m.scope,
                 ]
                 for m in self.matrices
@@ -125,13 +125,13 @@ class CircuitData(Spec):
                     p.on_post,
                     p.equations,
                     list(p.weight_dimension) if p.weight_dimension else None,
-                    p.varied,
-                    _kinds(p.parameters),
+                    p.has_own_weights,
+                    _shapes_and_units(p.parameters),
                     p.scope,
                 ]
                 for p in self.pathways
             ],
-            "parameters": _kinds(self.parameters),
+            "parameters": _shapes_and_units(self.parameters),
             "gates": sorted(self.gates),
         }
 
@@ -143,5 +143,5 @@ def _find(kind: str, name: str, objects: Iterable[Any]) -> Any:
     return found[name]
 
 
-def _kinds(parameters: Mapping[str, Quantity]) -> list[list[Any]]:
+def _shapes_and_units(parameters: Mapping[str, Quantity]) -> list[list[Any]]:
     return [[k, unit_name(v.dimension), v.scalar] for k, v in sorted(parameters.items())]

@@ -18,8 +18,8 @@ from brian2.units.fundamentalunits import (
 from dendrosim.circuit.brian_text import brian_dimension
 from dendrosim.circuit.circuit_data import CircuitData, Owner
 from dendrosim.circuit.population import LAST_SPIKE, Population
-from dendrosim.equations.rewriting import names, parse
-from dendrosim.errors import EquationError, UnitError, located, suggestion
+from dendrosim.equations.rewriting import find_symbols, parse_expression
+from dendrosim.errors import EquationError, UnitError, prefix_errors, suggestion
 from dendrosim.units import unit, unit_name
 
 FUNCTIONS = {k: v for k, v in DEFAULT_FUNCTIONS.items() if k not in ("rand", "randn", "poisson")}
@@ -71,7 +71,7 @@ def check_expression(
     found, used = dimension_of(circuit, owner, where, written, expression, local)
     if found is not expected:
         raise UnitError(
-            f"{where}: {written!r} is in {text_of(found)}, but must be in {text_of(expected)}"
+            f"{where}: {written!r} is in {unit_text(found)}, but must be in {unit_text(expected)}"
         )
     return used
 
@@ -96,19 +96,22 @@ def dimension_of(
     check_operators(where, written)
     scope: dict[str, Any] = {**FUNCTIONS, **CONSTANTS, **TIME, **local}
     used = set()
-    for symbol in names(parse(expression)) - set(local):
-        value = circuit.symbol(owner, symbol)
+    for symbol in find_symbols(parse_expression(expression)) - set(local):
+        value = circuit.symbol_value(owner, symbol)
         if value is not None:
             scope[symbol] = Variable(symbol, dimensions=brian_dimension(value.dimension))
             if symbol not in owner.parameters:
-                used.add(circuit.scoped(owner, symbol))
+                used.add(circuit.scoped_name(owner, symbol))
         elif symbol in DEFAULT_UNITS and symbol not in scope:
             scope[symbol] = DEFAULT_UNITS[symbol]
         elif symbol not in scope:
             raise EquationError(
                 f"{where}: undefined symbol {symbol!r} in {written!r}{_near(circuit, owner, symbol, local)}"
             )
-    if any(isinstance(n, ast.Constant) and n.value == inf for n in ast.walk(parse(expression))):
+    if any(
+        isinstance(n, ast.Constant) and n.value == inf
+        for n in ast.walk(parse_expression(expression))
+    ):
         raise EquationError(f"{where}: a number in {written!r} is too large; use the symbol 'inf'")
     for symbol in _called(expression) - set(FUNCTIONS):
         raise EquationError(
@@ -117,9 +120,11 @@ def dimension_of(
     try:
         found = parse_expression_dimensions(expression, scope)
     except DimensionMismatchError as error:
-        raise UnitError(f"{where}: units do not fit in {written!r}: {innermost(error)}") from None
+        raise UnitError(
+            f"{where}: units do not fit in {written!r}: {root_message(error)}"
+        ) from None
     except (SyntaxError, ValueError, TypeError, KeyError, NotImplementedError) as error:
-        raise EquationError(f"{where}: cannot use {written!r}: {innermost(error)}") from None
+        raise EquationError(f"{where}: cannot use {written!r}: {root_message(error)}") from None
     return found, used
 
 
@@ -129,8 +134,8 @@ _ARITHMETIC = ast.Add | ast.Sub | ast.Mult | ast.Div | ast.Pow | ast.Mod | ast.F
 
 def check_operators(where: str, written: str) -> None:
     """Refuse what reads like arithmetic and is not: powers written ^, comparisons used as numbers."""
-    with located(where):
-        tree = parse(written)
+    with prefix_errors(where):
+        tree = parse_expression(written)
     for node in ast.walk(tree):
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitXor):
             raise EquationError(
@@ -156,7 +161,7 @@ def check_operators(where: str, written: str) -> None:
 def _called(expression: str) -> set[str]:
     return {
         n.func.id if isinstance(n.func, ast.Name) else ast.unparse(n.func)
-        for n in ast.walk(parse(expression))
+        for n in ast.walk(parse_expression(expression))
         if isinstance(n, ast.Call)
     }
 
@@ -179,11 +184,11 @@ def check_own_parameters(where: str, owner: Owner, used: set[str]) -> None:
             )
 
 
-def text_of(dimension: Any) -> str:
+def unit_text(dimension: Any) -> str:
     return unit_name(tuple(float(e) for e in get_dimensions(dimension)._dims))  # type: ignore[arg-type]
 
 
-def innermost(error: BaseException) -> str:
+def root_message(error: BaseException) -> str:
     cause: BaseException = error
     while cause.__cause__ is not None:
         cause = cause.__cause__

@@ -16,9 +16,9 @@ from dendrosim.circuit.dimension_check import (
     check_expression,
     check_operators,
     check_own_parameters,
-    innermost,
     population_scope,
-    text_of,
+    root_message,
+    unit_text,
 )
 from dendrosim.circuit.evaluation_order import evaluation_order
 from dendrosim.circuit.matrix import Matrix
@@ -29,12 +29,12 @@ from dendrosim.circuit.spike_check import (
     pathway_symbols,
     spike_symbols,
 )
-from dendrosim.equations.rewriting import names, parse
+from dendrosim.equations.rewriting import find_symbols, parse_expression
 from dendrosim.errors import EquationError, UnitError
 from dendrosim.units import unit
 
 
-def check(circuit: CircuitData) -> None:
+def check_equations(circuit: CircuitData) -> None:
     """Check every equation of a circuit.
 
     Raises
@@ -66,7 +66,7 @@ def _check_population(circuit: CircuitData, population: Population) -> set[str]:
     try:
         parsed = Equations(model_text(population))
     except (BrianEquationError, SyntaxError, ValueError, TypeError, KeyError) as error:
-        raise EquationError(f"{where}: {innermost(error)}") from None
+        raise EquationError(f"{where}: {root_message(error)}") from None
     declared = population.variables
     if set(parsed.names) != set(declared):
         raise EquationError(
@@ -111,7 +111,7 @@ def _check_matrix(circuit: CircuitData, matrix: Matrix) -> set[str]:
         matrix.weight: Variable(matrix.weight, dimensions=dimension),
     }
     expression = circuit.rate_in_place(matrix)
-    check_own_parameters(where, matrix, names(parse(expression)))
+    check_own_parameters(where, matrix, find_symbols(parse_expression(expression)))
     expected = dimension / get_dimensions(TIME["t"])
     return check_expression(circuit, matrix, where, matrix.rate, expression, local, expected)
 
@@ -128,7 +128,7 @@ def _check_projections(circuit: CircuitData) -> None:
             expected = brian_dimension(unit(declared.unit)[0])
             if product is not expected:
                 raise UnitError(
-                    f"{projection}: delivers {text_of(product)}, but {target} is in {text_of(expected)}"
+                    f"{projection}: delivers {unit_text(product)}, but {target} is in {unit_text(expected)}"
                 )
 
 
@@ -141,7 +141,7 @@ def _check_unused(circuit: CircuitData, used: set[str]) -> None:
             )
     read = {p.source for p in circuit.projections}
     for matrix in circuit.matrices:
-        symbols = names(parse(matrix.rate)) if matrix.plasticity else set()
+        symbols = find_symbols(parse_expression(matrix.rate)) if matrix.plasticity else set()
         read |= {f"{matrix.post}.{s.removesuffix('_post')}" for s in symbols if s.endswith("_post")}
         read |= {f"{matrix.pre}.{s.removesuffix('_pre')}" for s in symbols if s.endswith("_pre")}
     for population in circuit.populations:

@@ -12,11 +12,11 @@ from dendrosim.circuit.validation import (
     check_symbol,
     check_unit_text,
 )
-from dendrosim.equations.declarations import declarations
+from dendrosim.equations.declarations import parse_declarations
 from dendrosim.errors import (
     EquationError,
     SpecError,
-    located,
+    prefix_errors,
 )
 from dendrosim.spec import Spec
 
@@ -55,8 +55,8 @@ class Matrix(Spec):
             initial=as_initial(self.initial), parameters=as_parameters(where, self.parameters)
         )
         if self.plasticity is not None:
-            with located(where):
-                lines = declarations(self.plasticity)
+            with prefix_errors(where):
+                lines = parse_declarations(self.plasticity)
             if len(lines) != 1 or lines[0].kind != "state":
                 raise EquationError(
                     f"{where}: plasticity must be one equation 'dw/dt = ... : unit'"
@@ -68,12 +68,12 @@ class Matrix(Spec):
     @property
     def weight(self) -> str:
         """The name by which the plasticity text calls the weight."""
-        return declarations(self.plasticity)[0].name if self.plasticity else "w"
+        return parse_declarations(self.plasticity)[0].name if self.plasticity else "w"
 
     @property
     def rate(self) -> str:
         """The right-hand side of the plasticity equation, empty if the matrix is fixed."""
-        return declarations(self.plasticity)[0].expression if self.plasticity else ""
+        return parse_declarations(self.plasticity)[0].expression if self.plasticity else ""
 
 
 @dataclass(frozen=True, eq=False)

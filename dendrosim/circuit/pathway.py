@@ -12,8 +12,8 @@ from dendrosim.circuit.initial_values.base import Initial
 from dendrosim.circuit.initial_values.coercion import as_initial
 from dendrosim.circuit.initial_values.fixed import Fixed
 from dendrosim.circuit.validation import as_parameters, check_name, check_symbol, check_unit_text
-from dendrosim.equations.assignments import statements
-from dendrosim.equations.declarations import Declaration, declarations
+from dendrosim.equations.assignments import parse_assignments
+from dendrosim.equations.declarations import Declaration, parse_declarations
 from dendrosim.errors import (
     EquationError,
     ParameterError,
@@ -21,9 +21,9 @@ from dendrosim.errors import (
     SpecError,
     UnitError,
     UnknownMemberError,
-    located,
+    prefix_errors,
 )
-from dendrosim.spec import Spec, frozen_mapping
+from dendrosim.spec import Spec, freeze_mapping
 from dendrosim.units import TIME, Dimension, unit_name
 
 WEIGHT = "weight"
@@ -85,17 +85,17 @@ class Pathway(Spec):
             )
         self._set(
             parameters=as_parameters(where, self.parameters),
-            initial=frozen_mapping({k: as_initial(v) for k, v in self.initial.items()}),
+            initial=freeze_mapping({k: as_initial(v) for k, v in self.initial.items()}),
             weight=None if self.weight is None else as_initial(self.weight),
             delay=None if self.delay is None else as_initial(self.delay),
         )
-        with located(where):
-            declared = {d.name: d for d in declarations(self.equations)}
-            if not statements(self.on_pre):
+        with prefix_errors(where):
+            declared = {d.name: d for d in parse_declarations(self.equations)}
+            if not parse_assignments(self.on_pre):
                 raise EquationError(
                     "on_pre says nothing; write what a spike does, 'g_post += weight'"
                 )
-            statements(self.on_post)
+            parse_assignments(self.on_post)
         for name in declared:
             check_symbol(where, name)
         if WEIGHT in declared or WEIGHT in self.parameters:
@@ -111,7 +111,7 @@ class Pathway(Spec):
     @property
     def variables(self) -> Mapping[str, Declaration]:
         """The variables of every synapse by name, without the weight."""
-        return {d.name: d for d in declarations(self.equations)}
+        return {d.name: d for d in parse_declarations(self.equations)}
 
     @property
     def weight_dimension(self) -> Dimension | None:
@@ -119,14 +119,14 @@ class Pathway(Spec):
         return None if self.weight is None else self.weight.dimension
 
     @property
-    def varied(self) -> bool:
+    def has_own_weights(self) -> bool:
         """Whether every synapse has a weight of its own."""
         return self.weight is not None and not _single(self.weight)
 
-    def synaptic(self) -> dict[str, Initial]:
+    def synapse_start_values(self) -> dict[str, Initial]:
         """Return the start value of every variable that each synapse has for itself, weight included."""
         values = {n: self.initial.get(n, Fixed(0.0)) for n in self.variables}
-        return {**values, WEIGHT: self.weight} if self.varied else values
+        return {**values, WEIGHT: self.weight} if self.has_own_weights else values
 
     def _check_values(self, where: str, declared: Mapping[str, Declaration]) -> None:
         for name, line in declared.items():

@@ -12,9 +12,9 @@ from dendrosim.circuit.validation import (
     check_symbol,
     check_unit_text,
 )
-from dendrosim.equations.assignments import Statement, statements
-from dendrosim.equations.declarations import Declaration, declarations, identifiers
-from dendrosim.equations.rewriting import inline
+from dendrosim.equations.assignments import Assignment, parse_assignments
+from dendrosim.equations.declarations import Declaration, find_identifiers, parse_declarations
+from dendrosim.equations.rewriting import put_transfer_in_place
 from dendrosim.equations.transfer.lookup import find_transfer
 from dendrosim.errors import (
     EquationError,
@@ -22,9 +22,9 @@ from dendrosim.errors import (
     ShapeError,
     SpecError,
     UnknownMemberError,
-    located,
+    prefix_errors,
 )
-from dendrosim.spec import Spec, frozen_mapping
+from dendrosim.spec import Spec, freeze_mapping
 from dendrosim.units import quantity
 
 LAST_SPIKE, SPIKE, REFRACTORY = "lastspike", "spike", "unless refractory"
@@ -88,14 +88,14 @@ class Population(Spec):
         )
         self._set(
             size=int(self.size),
-            inputs=frozen_mapping(
+            inputs=freeze_mapping(
                 {k: None if v is None else quantity(v) for k, v in inputs.items()}
             ),
             parameters=as_parameters(where, self.parameters, int(self.size)),
-            initial=frozen_mapping({k: as_initial(v) for k, v in self.initial.items()}),
+            initial=freeze_mapping({k: as_initial(v) for k, v in self.initial.items()}),
         )
-        with located(where):
-            declared = {d.name: d for d in declarations(self.equations)}
+        with prefix_errors(where):
+            declared = {d.name: d for d in parse_declarations(self.equations)}
         for name in declared:
             check_symbol(where, name)
         self._check_members(where, declared)
@@ -122,8 +122,8 @@ class Population(Spec):
             )
         if SPIKE in declared and self.threshold is not None:
             raise SpecError(f"{where}: the name 'spike' is reserved for its spikes; choose another")
-        with located(where):
-            assigned = [x.target for x in statements(self.reset)]
+        with prefix_errors(where):
+            assigned = [x.target for x in parse_assignments(self.reset)]
         for name in assigned:
             if name not in self.states:
                 raise UnknownMemberError(
@@ -154,12 +154,12 @@ class Population(Spec):
     @property
     def variables(self) -> Mapping[str, Declaration]:
         """Every declared variable by name, in the order of the text."""
-        return {d.name: d for d in declarations(self.equations)}
+        return {d.name: d for d in parse_declarations(self.equations)}
 
     @property
     def states(self) -> tuple[str, ...]:
         """Names of the variables with a differential equation."""
-        return tuple(d.name for d in declarations(self.equations) if d.kind == "state")
+        return tuple(d.name for d in parse_declarations(self.equations) if d.kind == "state")
 
     @property
     def spiking(self) -> bool:
@@ -194,16 +194,16 @@ class Population(Spec):
         return None if text is None else self._in_place(text, where)
 
     @cached_property
-    def reset_in_place(self) -> tuple[Statement, ...]:
+    def reset_in_place(self) -> tuple[Assignment, ...]:
         """The assignments of a spike to the unit itself, likewise."""
         where = f"Population {self.name!r}: reset"
         return tuple(
             replace(s, expression=self._in_place(s.expression, where))
-            for s in statements(self.reset)
+            for s in parse_assignments(self.reset)
         )
 
     def _in_place(self, text: str, where: str) -> str:
-        return inline(text, self.transfer, where)
+        return put_transfer_in_place(text, self.transfer, where)
 
     @property
     def refractory_text(self) -> str | None:
@@ -211,7 +211,7 @@ class Population(Spec):
         if self.refractory is not None or not self.spiking:
             return self.refractory
         texts = [*(d.expression for d in self.variables.values()), self.threshold, self.reset]
-        used = any(LAST_SPIKE in identifiers(t) for t in texts if t)
+        used = any(LAST_SPIKE in find_identifiers(t) for t in texts if t)
         return "0*second" if used else None
 
 

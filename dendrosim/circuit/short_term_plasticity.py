@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dendrosim.arrays import Array
-from dendrosim.equations.assignments import statements
+from dendrosim.equations.assignments import parse_assignments
 from dendrosim.errors import (
     EquationError,
     ParameterError,
@@ -171,7 +171,7 @@ class ShortTerm(Spec):
         EquationError
             If the effect does not use `released`, or assigns to what belongs to the short-term plasticity.
         """
-        lines = statements(effect)
+        lines = parse_assignments(effect)
         if not any(RELEASED in line.symbols for line in lines):
             raise EquationError(
                 f"ShortTerm: the effect {effect.strip()!r} does not use 'released', what a spike releases; "

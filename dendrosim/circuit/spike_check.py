@@ -20,9 +20,9 @@ from dendrosim.circuit.dimension_check import (
 from dendrosim.circuit.pathway import WEIGHT, Pathway
 from dendrosim.circuit.population import Population
 from dendrosim.circuit.validation import check_symbol
-from dendrosim.equations.assignments import Statement, statements
-from dendrosim.equations.declarations import identifiers
-from dendrosim.equations.rewriting import parse
+from dendrosim.equations.assignments import Assignment, parse_assignments
+from dendrosim.equations.declarations import find_identifiers
+from dendrosim.equations.rewriting import parse_expression
 from dendrosim.errors import EquationError, UnknownMemberError, suggestion
 from dendrosim.units import unit
 
@@ -30,7 +30,7 @@ from dendrosim.units import unit
 def spike_symbols(population: Population) -> set[str]:
     """Return the symbols in a population's threshold, reset and refractory period."""
     texts = [population.threshold, population.refractory, population.reset]
-    return {s for text in texts if text for s in identifiers(text)}
+    return {s for text in texts if text for s in find_identifiers(text)}
 
 
 def pathway_symbols(circuit: CircuitData, population: Population) -> set[str]:
@@ -60,7 +60,7 @@ def check_spikes(circuit: CircuitData, population: Population, local: dict[str, 
         place = f"{where}: {field}"
         return check_expression(circuit, population, place, written, text, local, expected)
 
-    if not _condition(parse(population.threshold, where)):
+    if not _condition(parse_expression(population.threshold, where)):
         raise EquationError(
             f"{where}: threshold {population.threshold!r} is no condition; write one such as "
             "'v > v_threshold'"
@@ -69,7 +69,7 @@ def check_spikes(circuit: CircuitData, population: Population, local: dict[str, 
     if population.refractory is not None:
         time, text = get_dimensions(TIME["t"]), population.refractory_in_place
         used |= check("refractory", population.refractory, text, time)
-    lines = zip(statements(population.reset), population.reset_in_place, strict=True)
+    lines = zip(parse_assignments(population.reset), population.reset_in_place, strict=True)
     for statement, in_place in lines:
         expected = _expected(statement, local[statement.target])
         used |= check("reset", statement.expression, in_place.expression, expected)
@@ -98,7 +98,7 @@ def check_pathway(circuit: CircuitData, pathway: Pathway) -> set[str]:
     writable = [*states, *pathway.variables]
     for name, text in (("on_pre", pathway.on_pre), ("on_post", pathway.on_post)):
         scope = {**own, **population_scope(pre, "_pre"), **population_scope(post, "_post")}
-        lines = statements(text)
+        lines = parse_assignments(text)
         for statement in lines:
             used |= _check_statement(
                 circuit, pathway, f"{pathway}: {name}", statement, scope, writable
@@ -115,7 +115,7 @@ def check_pathway(circuit: CircuitData, pathway: Pathway) -> set[str]:
 
 
 def _check_statement(
-    circuit: CircuitData, pathway: Pathway, where: str, statement: Statement, scope: dict[str, Any],
+    circuit: CircuitData, pathway: Pathway, where: str, statement: Assignment, scope: dict[str, Any],
     writable: list[str],
 ) -> set[str]:  # fmt: skip
     """Check one assignment; a name that is new becomes known to the following ones."""
@@ -123,7 +123,7 @@ def _check_statement(
     if target in writable or (target in scope and target not in _known(circuit, pathway)):
         expected = _expected(statement, scope[target])
         return check_expression(circuit, pathway, where, text, text, scope, expected)
-    known = target in scope or circuit.symbol(pathway, target) is not None
+    known = target in scope or circuit.symbol_value(pathway, target) is not None
     if statement.operator != "=" or known or target.endswith(("_pre", "_post")):
         raise UnknownMemberError(f"variable that {where} assigns to", target, writable)
     check_symbol(where, target)
@@ -172,14 +172,14 @@ def _check_used(pathway: Pathway, own: dict[str, Any]) -> None:
             raise EquationError(f"{pathway}: {name!r} is used by none of its texts; remove it")
 
 
-def _expected(statement: Statement, target: Any) -> Any:
+def _expected(statement: Assignment, target: Any) -> Any:
     """Return the dimension that the right-hand side of an assignment must have."""
     return DIMENSIONLESS if statement.operator in ("*=", "/=") else get_dimensions(target)
 
 
 def _symbols(owner: Pathway) -> set[str]:
     texts = [owner.on_pre, owner.on_post, *(d.expression for d in owner.variables.values())]
-    return {s for text in texts for s in identifiers(text)}
+    return {s for text in texts for s in find_identifiers(text)}
 
 
 def _condition(node: ast.expr) -> bool:

@@ -16,7 +16,7 @@ LONG_AGO = -1e4
 """The time, in seconds, of the last spike of a unit that has not spiked: as in Brian2."""
 
 
-def drawn(circuit: Circuit, name: str, shape: tuple[int, int], seed: int) -> Array:
+def draw_start_value(circuit: Circuit, name: str, shape: tuple[int, int], seed: int) -> Array:
     """Return the specified initial value of a state, drawn from the stream `initial.<name>`.
 
     A population's draw is one number per unit and sample; a given array has one per unit.
@@ -26,7 +26,7 @@ def drawn(circuit: Circuit, name: str, shape: tuple[int, int], seed: int) -> Arr
         start = circuit.matrix(name).initial
         if isinstance(start, Derived):
             of = circuit.matrix(start.matrix)
-            return start.compute(drawn(circuit, of.name, circuit.shape(of), seed))
+            return start.compute(draw_start_value(circuit, of.name, circuit.shape(of), seed))
         return start.sample(shape, rng)
     population, variable = VariablePath.parse(name)
     missing = LONG_AGO if variable == LAST_SPIKE else 0.0
@@ -36,7 +36,7 @@ def drawn(circuit: Circuit, name: str, shape: tuple[int, int], seed: int) -> Arr
     return start.sample(shape, rng)
 
 
-def inverse(matrix: Matrix, weights: AnyArray) -> Array:
+def invert_weights(matrix: Matrix, weights: AnyArray) -> Array:
     """Return the inverse of the weights that `matrix` is the inverse of; raises ParameterError."""
     weights = np.asarray(weights, dtype=float)
     condition = np.linalg.cond(weights)

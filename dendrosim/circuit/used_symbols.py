@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 
 from dendrosim.circuit.circuit_data import CircuitData, Owner
 from dendrosim.circuit.pathway import WEIGHT
-from dendrosim.equations.assignments import statements
-from dendrosim.equations.declarations import Declaration, identifiers
+from dendrosim.equations.assignments import parse_assignments
+from dendrosim.equations.declarations import Declaration, find_identifiers
 
 
 def used_symbols(circuit: CircuitData) -> set[str]:
@@ -21,13 +21,13 @@ def used_symbols(circuit: CircuitData) -> set[str]:
             *_expressions(variables),
             population.threshold or "",
             population.refractory or "",
-            *(x.expression for x in statements(population.reset)),
+            *(x.expression for x in parse_assignments(population.reset)),
         ]
         found |= _looked_up(circuit, population, texts, variables)
     for matrix in circuit.matrices:
         found |= _looked_up(circuit, matrix, [matrix.rate], [matrix.weight])
     for pathway in circuit.pathways:
-        lines = statements(pathway.on_pre) + statements(pathway.on_post)
+        lines = parse_assignments(pathway.on_pre) + parse_assignments(pathway.on_post)
         texts = [*_expressions(pathway.variables), *(x.expression for x in lines)]
         known = {*pathway.variables, *(x.target for x in lines)}
         known |= set() if pathway.weight is None else {WEIGHT}
@@ -42,7 +42,7 @@ def _expressions(variables: Mapping[str, Declaration]) -> list[str]:
 def _looked_up(
     circuit: CircuitData, owner: Owner, texts: Iterable[str], known: Iterable[str]
 ) -> set[str]:
-    symbols = {s for text in texts for s in identifiers(text)}
+    symbols = {s for text in texts for s in find_identifiers(text)}
     symbols -= {*known, *owner.parameters}
     # A symbol with one of these endings is a variable of the population at that end.
-    return {circuit.scoped(owner, s) for s in symbols if not s.endswith(("_pre", "_post"))}
+    return {circuit.scoped_name(owner, s) for s in symbols if not s.endswith(("_pre", "_post"))}

@@ -9,8 +9,8 @@ import numpy as np
 from dendrosim.circuit.initial_values.base import Initial
 from dendrosim.circuit.symbol_values import SymbolValues
 from dendrosim.equations.transfer.base import CALLS
-from dendrosim.errors import ParameterError, ShapeError, SpecError, located
-from dendrosim.spec import frozen_mapping
+from dendrosim.errors import ParameterError, ShapeError, SpecError, prefix_errors
+from dendrosim.spec import freeze_mapping
 from dendrosim.units import (
     DIMENSIONLESS,
     Quantity,
@@ -77,7 +77,7 @@ def as_parameters(
     for name, value in values.items():
         check_symbol(where, name)
         place = f"{where}: parameter {name!r}"
-        with located(place):
+        with prefix_errors(place):
             result[name] = quantity(value)
         check_finite(place, result[name])
         if size is not None:
@@ -86,7 +86,7 @@ def as_parameters(
             raise ShapeError(
                 f"{place} must be one number; values for each unit belong to a population"
             )
-    return frozen_mapping(result)
+    return freeze_mapping(result)
 
 
 def as_gate(name: str, value: Any) -> float:
@@ -101,7 +101,7 @@ def as_gate(name: str, value: Any) -> float:
 
 def check_unit_text(where: str, value: Quantity | Initial, text: str) -> None:
     """Raise UnitError unless a value is in the unit `text`; initial values of 0 need no unit."""
-    with located(where):
+    with prefix_errors(where):
         expected, _ = unit(text)
     zero = isinstance(value, Initial) and value.zero
     check_unit(where, value.dimension, expected, zero=zero)

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from dendrosim.equations.declarations import identifiers
+from dendrosim.equations.declarations import find_identifiers
 from dendrosim.errors import EquationError
 
 _STATEMENT = re.compile(
@@ -13,7 +13,7 @@ _STATEMENT = re.compile(
 
 
 @dataclass(frozen=True)
-class Statement:
+class Assignment:
     """One assignment; `operator` is `=`, `+=`, `-=`, `*=` or `/=`."""
 
     target: str
@@ -23,14 +23,14 @@ class Statement:
     @property
     def symbols(self) -> frozenset[str]:
         """The identifiers that the assignment reads."""
-        return identifiers(self.expression)
+        return find_identifiers(self.expression)
 
     def __str__(self) -> str:
         return f"{self.target} {self.operator} {self.expression}"
 
 
 @lru_cache(maxsize=1024)
-def statements(text: str) -> tuple[Statement, ...]:
+def parse_assignments(text: str) -> tuple[Assignment, ...]:
     """Return the assignments of a text in their order; they stand on lines, or between semicolons.
 
     Raises
@@ -49,6 +49,6 @@ def statements(text: str) -> tuple[Statement, ...]:
                 "'x -= ...', 'x *= ...' or 'x /= ...'"
             )
         found.append(
-            Statement(match["target"], match["operator"], " ".join(match["expression"].split()))
+            Assignment(match["target"], match["operator"], " ".join(match["expression"].split()))
         )
     return tuple(found)

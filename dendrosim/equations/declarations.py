@@ -37,16 +37,16 @@ class Declaration:
     @property
     def symbols(self) -> frozenset[str]:
         """The identifiers of the right-hand side."""
-        return identifiers(self.expression)
+        return find_identifiers(self.expression)
 
 
-def identifiers(expression: str) -> frozenset[str]:
+def find_identifiers(expression: str) -> frozenset[str]:
     """Return every identifier in an expression, function names included."""
     return frozenset(_IDENTIFIER.findall(expression))
 
 
 @lru_cache(maxsize=1024)
-def declarations(text: str) -> tuple[Declaration, ...]:
+def parse_declarations(text: str) -> tuple[Declaration, ...]:
     """Return the declarations of an equation text in their order.
 
     Raises

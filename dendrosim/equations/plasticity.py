@@ -1,9 +1,10 @@
-"""What kind of matrix update a plasticity rule is.
+"""Analysis of a plasticity rule: which part of it is a matrix product, and which must run element by element.
 
-A right-hand side is taken apart by its syntax tree into products of factors, each of which depends on the
-weight only, on the postsynaptic unit only, on the presynaptic unit only, or on shared numbers only. Such
-products are outer products, which run as matrix products over the batch. Whatever cannot be taken apart
-is left whole, for an element-wise pass. The analysis knows nothing of particular rules.
+The right-hand side of a rule is expanded, by its syntax tree, into products of factors. Each factor depends on
+the weight only, on the postsynaptic unit only, on the presynaptic unit only, or on shared numbers only. Such
+products are outer products, which run as matrix products over the batch. A part that cannot be separated in this
+way is left whole, for a pass over the elements of the matrix. The analysis works on any rule; it knows no
+particular ones.
 """
 
 import ast
@@ -11,14 +12,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import reduce
 
-from dendrosim.equations.rewriting import names, parse
+from dendrosim.equations.rewriting import find_symbols, parse_expression
 
+# Bounds the expansion of powers such as (a + b + c)**4; a rule of more products runs element by element.
 _MOST_PRODUCTS = 64
 
 
 @dataclass(frozen=True)
-class Outer:
-    """`weight(w)` o mean over the batch of `post` x `pre`; texts, None for a factor of 1."""
+class OuterProduct:
+    """The term `weight` times the mean over the batch of the outer product of `post` and `pre`.
+
+    All three are expressions as text; None means a factor of 1. `weight` multiplies element by element.
+    """
 
     weight: str | None
     post: str | None
@@ -26,22 +31,32 @@ class Outer:
 
 
 @dataclass(frozen=True)
-class Rule:
-    """A plasticity rule, dw/dt = decay w + sum of outer products + local(w) + general.
+class PlasticityRule:
+    """A plasticity rule as a sum: dw/dt = decay w + outer products + local + general.
 
-    `decay` is the shared coefficient of a term linear in the weight. Of `outer`, those with a weight
-    factor scale an outer product element by element. `local` depends on the weight and shared numbers,
-    `general` on anything. Texts are as written by the user, suffixes included; None means absent.
+    Parameters
+    ----------
+    decay : str or None
+        Coefficient of the term that is linear in the weight; it depends on shared numbers only.
+    outer : tuple of OuterProduct
+        Outer products.
+    local : str or None
+        Terms that depend on the weight and on shared numbers only.
+    general : str or None
+        Terms that could not be separated.
+
+    Texts use the symbols that the user wrote, with their suffixes `_post` and `_pre`; None means that the rule has
+    no such term.
     """
 
     decay: str | None
-    outer: tuple[Outer, ...]
+    outer: tuple[OuterProduct, ...]
     local: str | None
     general: str | None
 
     @property
     def blas_only(self) -> bool:
-        """Whether the whole rule is matrix products and a scaling of the matrix."""
+        """Whether the rule is matrix products and a scaling of the matrix, without a pass over elements."""
         return (
             self.local is None
             and self.general is None
@@ -51,56 +66,69 @@ class Rule:
 
 @dataclass(frozen=True)
 class _Product:
-    """A product of syntax trees by what they depend on; `mixed` could not be taken apart."""
+    """A product of syntax trees, each with what it depends on.
+
+    That is `shared`, `weight`, `post` or `pre`; `mixed` marks a factor that could not be separated.
+    """
 
     factors: tuple[tuple[str, ast.expr], ...]
 
     def times(self, other: "_Product") -> "_Product":
         return _Product(self.factors + other.factors)
 
-    def of(self, kind: str) -> list[ast.expr]:
-        return [node for k, node in self.factors if k == kind]
+    def factors_of(self, side: str) -> list[ast.expr]:
+        return [node for s, node in self.factors if s == side]
 
 
-def analyse(rate: str, weight: str) -> Rule:
-    """Take a rule apart.
+def analyse_rule(rate: str, weight: str) -> PlasticityRule:
+    """Return a rule as a sum of outer products and other terms.
 
     Parameters
     ----------
     rate : str
-        Right-hand side, transfer functions already put in place.
+        Right-hand side of the rule, with transfer functions in place.
     weight : str
-        The weight's own name in it.
+        Name of the weight in it.
     """
-    products = _expand(parse(rate), weight)
+    products = _expand(parse_expression(rate), weight)
     decay, local, general = [], [], []
     outer: dict[tuple[str | None, str | None], list[ast.expr | None]] = {}
     for product in products:
-        shared = product.of("shared")
-        if product.of("mixed"):
+        shared = product.factors_of("shared")
+        if product.factors_of("mixed"):
             general.append(_multiply(node for _, node in product.factors))
-        elif product.of("post") or product.of("pre"):
-            key = (_text(_multiply(product.of("weight"))), _text(_multiply(product.of("pre"))))
-            outer.setdefault(key, []).append(_multiply([*shared, *product.of("post")]))
-        elif [ast.unparse(n) for n in product.of("weight")] == [weight]:
-            decay.append(_multiply(shared) or parse("1.0"))
+        elif product.factors_of("post") or product.factors_of("pre"):
+            key = (
+                _text(_multiply(product.factors_of("weight"))),
+                _text(_multiply(product.factors_of("pre"))),
+            )
+            outer.setdefault(key, []).append(_multiply([*shared, *product.factors_of("post")]))
+        elif [ast.unparse(n) for n in product.factors_of("weight")] == [weight]:
+            decay.append(_multiply(shared) or parse_expression("1.0"))
         else:
-            local.append(_multiply([*shared, *product.of("weight")]) or parse("1.0"))
-    return Rule(
+            local.append(
+                _multiply([*shared, *product.factors_of("weight")]) or parse_expression("1.0")
+            )
+    return PlasticityRule(
         decay=_text(_add(decay)),
-        outer=tuple(Outer(w, _text(_add(posts)), pre) for (w, pre), posts in outer.items()),
+        outer=tuple(OuterProduct(w, _text(_add(posts)), pre) for (w, pre), posts in outer.items()),
         local=_text(_add(local)),
         general=_text(_add(general)),
     )
 
 
-def hoist(expression: str, weight: str) -> tuple[str, dict[str, str]]:
-    """Replace what depends on one side only by a symbol, to be computed once per unit.
+def hoist_sides(expression: str, weight: str) -> tuple[str, dict[str, str]]:
+    """Move what depends on one side only out of an expression, so that it is computed once per unit.
 
-    Returns the expression and a mapping symbol -> text, with symbols `ds_hoist0_post`, `ds_hoist0_pre`, ...
+    Returns
+    -------
+    str
+        The expression, with symbols `ds_hoist0_post`, `ds_hoist1_pre`, ... in place of these parts.
+    dict
+        Symbol to the expression that it replaces.
     """
     finder = _Hoist(weight)
-    tree = finder.visit(parse(expression))
+    tree = finder.visit(parse_expression(expression))
     return ast.unparse(tree), finder.found
 
 
@@ -111,19 +139,19 @@ class _Hoist(ast.NodeTransformer):
 
     def visit(self, node: ast.AST) -> ast.AST:
         if isinstance(node, ast.expr) and not isinstance(node, ast.Constant):
-            kinds = _kinds(node, self.weight)
-            if kinds in ({"post"}, {"pre"}) and not _is_boolean(node):
-                return ast.Name(self._symbol(ast.unparse(node), kinds.pop()), ctx=ast.Load())
+            sides = _dependence(node, self.weight)
+            if sides in ({"post"}, {"pre"}) and not _is_boolean(node):
+                return ast.Name(self._symbol(ast.unparse(node), sides.pop()), ctx=ast.Load())
         if isinstance(node, ast.Call):
             node.args = [self.visit(a) for a in node.args]  # type: ignore[misc]
             return node
         return super().generic_visit(node)
 
-    def _symbol(self, text: str, kind: str) -> str:
+    def _symbol(self, text: str, side: str) -> str:
         for symbol, known in self.found.items():
             if known == text:
                 return symbol
-        symbol = f"ds_hoist{len(self.found)}_{kind}"
+        symbol = f"ds_hoist{len(self.found)}_{side}"
         self.found[symbol] = text
         return symbol
 
@@ -134,9 +162,10 @@ def _is_boolean(node: ast.expr) -> bool:
     )
 
 
-def _kinds(node: ast.AST, weight: str) -> set[str]:
+def _dependence(node: ast.AST, weight: str) -> set[str]:
+    """Return what a tree depends on besides shared numbers, of `weight`, `post` and `pre`."""
     found = set()
-    for name in names(node):
+    for name in find_symbols(node):
         if name == weight:
             found.add("weight")
         elif name.endswith("_post"):
@@ -147,10 +176,10 @@ def _kinds(node: ast.AST, weight: str) -> set[str]:
 
 
 def _expand(node: ast.expr, weight: str) -> list[_Product]:
-    kinds = _kinds(node, weight)
-    if len(kinds) < 2 and not (kinds == {"weight"} and isinstance(node, ast.BinOp)):
-        return [_Product(((kinds.pop() if kinds else "shared", node),))]
-    whole = [_Product((("mixed" if len(kinds) > 1 else "weight", node),))]
+    sides = _dependence(node, weight)
+    if len(sides) < 2 and not (sides == {"weight"} and isinstance(node, ast.BinOp)):
+        return [_Product(((sides.pop() if sides else "shared", node),))]
+    whole = [_Product((("mixed" if len(sides) > 1 else "weight", node),))]
     parts: list[_Product] | None = None
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         parts = _negated(_expand(node.operand, weight))
@@ -175,16 +204,18 @@ def _expand_binary(node: ast.BinOp, weight: str) -> list[_Product] | None:
         return left + _negated(right)
     if isinstance(node.op, ast.Mult):
         return [a.times(b) for a in left for b in right]
-    if len(right) != 1 or right[0].of("mixed"):
-        return None  # a sum below the line stays whole
-    inverse = _Product(tuple((k, _binary(parse("1.0"), ast.Div(), n)) for k, n in right[0].factors))
+    if len(right) != 1 or right[0].factors_of("mixed"):
+        return None  # a sum in the denominator cannot be expanded
+    inverse = _Product(
+        tuple((k, _binary(parse_expression("1.0"), ast.Div(), n)) for k, n in right[0].factors)
+    )
     return [a.times(inverse) for a in left]
 
 
 def _expand_power(node: ast.BinOp, weight: str) -> list[_Product] | None:
     exponent = node.right.value if isinstance(node.right, ast.Constant) else None
     base = _expand(node.left, weight)
-    if len(base) == 1 and not base[0].of("mixed") and exponent is not None:
+    if len(base) == 1 and not base[0].factors_of("mixed") and exponent is not None:
         integral = isinstance(exponent, int)
         if not integral and len(base[0].factors) > 1:
             return None  # (a b)^0.5 is not a^0.5 b^0.5 for negative factors
@@ -195,7 +226,7 @@ def _expand_power(node: ast.BinOp, weight: str) -> list[_Product] | None:
 
 
 def _negated(products: list[_Product]) -> list[_Product]:
-    minus = _Product((("shared", parse("-1.0")),))
+    minus = _Product((("shared", parse_expression("-1.0")),))
     return [minus.times(p) for p in products]
 
 
@@ -209,7 +240,7 @@ def _multiply(nodes: Iterable[ast.expr]) -> ast.expr | None:
 
 
 def _add(nodes: Iterable[ast.expr | None]) -> ast.expr | None:
-    terms = [parse("1.0") if n is None else n for n in nodes]
+    terms = [parse_expression("1.0") if n is None else n for n in nodes]
     return reduce(lambda a, b: _binary(a, ast.Add(), b), terms) if terms else None
 
 

@@ -15,7 +15,7 @@ def _parsed(expression: str) -> ast.expr:
     return ast.parse(expression.strip(), mode="eval").body
 
 
-def parse(expression: str, where: str = "") -> ast.expr:
+def parse_expression(expression: str, where: str = "") -> ast.expr:
     """Return a fresh syntax tree of an expression; raises EquationError that names `where` it stands."""
     try:
         return copy.deepcopy(_parsed(expression))
@@ -26,19 +26,19 @@ def parse(expression: str, where: str = "") -> ast.expr:
         ) from None
 
 
-def names(node: ast.AST) -> set[str]:
+def find_symbols(node: ast.AST) -> set[str]:
     """Return the symbols of a tree, names of called functions excluded."""
     called = {id(n.func) for n in ast.walk(node) if isinstance(n, ast.Call)}
     return {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and id(n) not in called}
 
 
-def rename(expression: str, mapping: Mapping[str, str]) -> str:
+def replace_symbols(expression: str, mapping: Mapping[str, str]) -> str:
     """Return the expression with symbols replaced by other expressions."""
-    trees = {name: parse(text) for name, text in mapping.items()}
-    return ast.unparse(_Replace(lambda name: trees.get(name)).visit(parse(expression)))
+    trees = {name: parse_expression(text) for name, text in mapping.items()}
+    return ast.unparse(_Replace(lambda name: trees.get(name)).visit(parse_expression(expression)))
 
 
-def inline(expression: str, transfer_name: str | None, where: str = "") -> str:
+def put_transfer_in_place(expression: str, transfer_name: str | None, where: str = "") -> str:
     """Return the expression with calls of `s`, `ds` and `inv_s` replaced by what they stand for.
 
     Raises
@@ -46,7 +46,7 @@ def inline(expression: str, transfer_name: str | None, where: str = "") -> str:
     EquationError
         If a call has no meaning: no transfer function chosen, or none with an inverse.
     """
-    tree = parse(expression, where)
+    tree = parse_expression(expression, where)
     if not any(isinstance(n, ast.Call) for n in ast.walk(tree)):
         return expression
     return ast.unparse(_Inline(transfer_name, where).visit(tree))
@@ -88,4 +88,6 @@ class _Inline(ast.NodeTransformer):
                 f"meaning; choose a bijection: {', '.join(bijections())}"
             )
         argument = node.args[0]
-        return _Replace(lambda name: argument if name == "x" else None).visit(parse(text))
+        return _Replace(lambda name: argument if name == "x" else None).visit(
+            parse_expression(text)
+        )

@@ -163,7 +163,7 @@ def _title(word: str, array: "DataArray", full: "DataArray") -> str:
 def _with_gaps(result: Result, array: "DataArray") -> tuple[AnyArray, AnyArray]:
     """Return times and values, with a NaN wherever the recording paused."""
     time, values = array["time"].values, array.values
-    recording = result.protocol.recorded().get(str(array.name))
+    recording = result.protocol.recordings_by_name().get(str(array.name))
     if recording is None or not isinstance(recording.every, Quantity) or len(time) < 2:
         return time, values
     # A time step of one and a half intervals tells a pause from the rounding of times.

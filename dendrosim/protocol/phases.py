@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from dendrosim.errors import ParameterError, SpecError, UnknownMemberError
 from dendrosim.signals.coercion import as_signals
-from dendrosim.spec import Spec, frozen_mapping
+from dendrosim.spec import Spec, freeze_mapping
 from dendrosim.units import as_time, as_whole_number, is_whole
 
 Every = Literal["phase", "trial", "spike"]
@@ -37,8 +37,8 @@ class Phase(Spec):
         _check_label("Phase", self.name)
         self._set(
             duration=as_time(f"Phase {self.name!r}: duration", self.duration),
-            gates=frozen_mapping({k: as_signals(v) for k, v in self.gates.items()}),
-            signals=frozen_mapping({k: as_signals(v) for k, v in self.signals.items()}),
+            gates=freeze_mapping({k: as_signals(v) for k, v in self.gates.items()}),
+            signals=freeze_mapping({k: as_signals(v) for k, v in self.signals.items()}),
         )
 
 

@@ -13,7 +13,13 @@ import numpy as np
 from dendrosim.circuit.initial_values.base import Initial
 from dendrosim.circuit.paths import VariablePath, is_variable
 from dendrosim.circuit.population import SPIKE
-from dendrosim.errors import ParameterError, ShapeError, SpecError, UnknownMemberError, located
+from dendrosim.errors import (
+    ParameterError,
+    ShapeError,
+    SpecError,
+    UnknownMemberError,
+    prefix_errors,
+)
 from dendrosim.protocol.phases import Block, Recording
 from dendrosim.protocol.protocol_data import ProtocolData
 from dendrosim.protocol.schedule import record_pieces
@@ -21,7 +27,7 @@ from dendrosim.signals.base import Signal
 from dendrosim.signals.coercion import as_signals
 from dendrosim.signals.process import Process
 from dendrosim.signals.samples import Samples
-from dendrosim.spec import frozen_array, frozen_mapping
+from dendrosim.spec import freeze_array, freeze_mapping
 from dendrosim.units import DIMENSIONLESS, as_time, as_whole_number, unit
 
 
@@ -58,11 +64,11 @@ class Protocol(ProtocolData):
             blocks=tuple(self.blocks),
             dt=as_time("Protocol.dt", self.dt),
             recordings=tuple(self.recordings),
-            signals=frozen_mapping({k: as_signals(v) for k, v in self.signals.items()}),
-            data=frozen_mapping({k: frozen_array(v) for k, v in self.data.items()}),
+            signals=freeze_mapping({k: as_signals(v) for k, v in self.signals.items()}),
+            data=freeze_mapping({k: freeze_array(v) for k, v in self.data.items()}),
             batch=as_whole_number("Protocol.batch", self.batch, 1),
-            references=frozen_mapping(self.references),
-            parameters=frozen_mapping(self.parameters),
+            references=freeze_mapping(self.references),
+            parameters=freeze_mapping(self.parameters),
         )
         if not self.blocks:
             raise SpecError("Protocol: there must be at least one block")
@@ -76,18 +82,18 @@ class Protocol(ProtocolData):
             self._check_block(block)
         for recording in self.recordings:
             self._check_recording(recording)
-        self.recorded()
-        self.recorded_spikes()
+        self.recordings_by_name()
+        self.recordings_of_spikes()
         for pathway in self.circuit.pathways:
             check_delay(str(pathway), pathway.delay, self.time_step)
 
     # -- recordings ------------------------------------------------------------------------------
 
-    def recorded(self) -> dict[str, Recording]:
+    def recordings_by_name(self) -> dict[str, Recording]:
         """Return which recording keeps which variable: `population.variable` or a matrix name."""
         return self._found(spikes=False)
 
-    def recorded_spikes(self) -> dict[str, Recording]:
+    def recordings_of_spikes(self) -> dict[str, Recording]:
         """Return which recording keeps the spikes of which population."""
         found = self._found(spikes=True)
         return {VariablePath.parse(name).population: kept for name, kept in found.items()}
@@ -220,7 +226,7 @@ class Protocol(ProtocolData):
         for drive in drives:
             drive.check(f"{where}: {path}", unit(declared.unit)[0], population.size)
             if isinstance(drive, Process):
-                with located(f"{where}: {path}"):
+                with prefix_errors(f"{where}: {path}"):
                     drive.numbers(self.time_step)
             if isinstance(drive, Samples):
                 if drive.data not in self.data:

@@ -32,7 +32,7 @@ class Labels(NamedTuple):
         coordinates = {
             k: (k, v, TIME_ATTRIBUTES if k == "time" else INDEX_ATTRIBUTES) for k, v in axes.items()
         }
-        values = squeeze(values, len(axes))
+        values = drop_sample_axis(values, len(axes))
         return xarray.DataArray(values, coordinates, list(axes), self.name, self.attributes)
 
     def axes(self, time: AnyArray | None = None) -> dict[str, AnyArray]:
@@ -40,7 +40,7 @@ class Labels(NamedTuple):
         return ({} if time is None else {"time": time}) | dict(self.coordinates)
 
 
-def squeeze(values: AnyArray, dimensions: int) -> AnyArray:
+def drop_sample_axis(values: AnyArray, dimensions: int) -> AnyArray:
     """Drop the sample axis, which has no name where there is no batch."""
     return values[..., 0] if values.ndim > dimensions else values
 

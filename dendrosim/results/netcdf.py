@@ -19,7 +19,13 @@ from dendrosim.machine.atomic_file import replacing
 from dendrosim.machine.hdf5_file import Disk
 from dendrosim.machine.mapped_arrays import PIECE, pieces, rows_at_once
 from dendrosim.protocol.protocol import Protocol
-from dendrosim.results.labels import INDEX_ATTRIBUTES, TIME_ATTRIBUTES, Labels, label, squeeze
+from dendrosim.results.labels import (
+    INDEX_ATTRIBUTES,
+    TIME_ATTRIBUTES,
+    Labels,
+    drop_sample_axis,
+    label,
+)
 from dendrosim.results.result_data import ResultData, Spikes, Trace
 
 FORMAT = 1
@@ -91,7 +97,7 @@ def _pack(result: ResultData, texts: Mapping[str, str], disk: Disk) -> None:
     import h5netcdf
     import h5py
 
-    recorded = result.protocol.recorded()
+    recorded = result.protocol.recordings_by_name()
     with h5netcdf.File(disk, "w") as file:
         file.attrs[_MARK] = FORMAT
         file.attrs["status"] = result.status
@@ -128,7 +134,7 @@ def _write_array(
             axis,
             TIME_ATTRIBUTES if name == "time" else INDEX_ATTRIBUTES,
         )
-    values = squeeze(values, len(axes))
+    values = drop_sample_axis(values, len(axes))
     _write_variable(disk, group, labels.name, tuple(axes), values, labels.attributes)
 
 

@@ -76,7 +76,7 @@ class Result(ResultData):
             If nothing of that name was recorded.
         """
         if name in self.traces:
-            recording = self.protocol.recorded().get(name)
+            recording = self.protocol.recordings_by_name().get(name)
             time, values = self.traces[name]
             return label(self.protocol, name, recording).array(values, time)
         error = UnknownNameError("recording", str(name), self.names)

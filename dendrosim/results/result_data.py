@@ -30,7 +30,7 @@ class Spikes(NamedTuple):
     sample: NDArray[np.integer] | None = None
 
 
-class Recorded(dict[str, Spikes]):
+class RecordedSpikes(dict[str, Spikes]):
     """The spikes that were recorded, by population."""
 
     def __missing__(self, name: str) -> Spikes:
@@ -90,7 +90,7 @@ class ResultData:
         self.protocol = protocol
         self.traces = dict(traces)
         self.state = dict(final)
-        self.spikes: Mapping[str, Spikes] = Recorded(spikes or {})
+        self.spikes: Mapping[str, Spikes] = RecordedSpikes(spikes or {})
         self.provenance = dict(provenance or {})
         self.metrics = dict(metrics or {})
         self.status, self.message = status, message

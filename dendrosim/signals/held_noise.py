@@ -33,5 +33,5 @@ class HeldNoise(Process):
     def numbers(self, dt: float) -> Mapping[str, Any]:
         return {"mean": self.mean.value, "sigma": self.sigma.value, "half": dt / 2}
 
-    def start(self, shape: tuple[int, int], rng: np.random.Generator, dt: float) -> AnyArray:
+    def draw_start(self, shape: tuple[int, int], rng: np.random.Generator, dt: float) -> AnyArray:
         return rng.normal(size=shape)

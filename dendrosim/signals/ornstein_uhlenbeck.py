@@ -45,5 +45,5 @@ class OrnsteinUhlenbeck(Process):
             "spread": np.sqrt(-np.expm1(-2 * lag)),
         }
 
-    def start(self, shape: tuple[int, int], rng: np.random.Generator, dt: float) -> AnyArray:
+    def draw_start(self, shape: tuple[int, int], rng: np.random.Generator, dt: float) -> AnyArray:
         return rng.normal(size=shape)

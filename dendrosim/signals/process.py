@@ -7,7 +7,7 @@ the seed, the input, the unit, the sample and the step only, so they are the sam
 number of threads, and do not change with the number of units.
 
 To add one, write a file here with a frozen dataclass deriving from `Process`: `units` gives the unit of each
-field, `numbers` what the texts use in their place (and `number_units` their units), `start` the first `z`.
+field, `numbers` what the texts use in their place (and `number_units` their units), `draw_start` the first `z`.
 """
 
 from abc import abstractmethod
@@ -33,5 +33,5 @@ class Process(Course):
         """Return the SI value of what the texts use, one number or one per unit; `dt` in seconds."""
 
     @abstractmethod
-    def start(self, shape: tuple[int, int], rng: np.random.Generator, dt: float) -> AnyArray:
+    def draw_start(self, shape: tuple[int, int], rng: np.random.Generator, dt: float) -> AnyArray:
         """Return the first `z`, units x samples."""

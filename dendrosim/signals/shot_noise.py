@@ -53,7 +53,7 @@ class ShotNoise(Process):
             "expected": expected,
         }
 
-    def start(self, shape: tuple[int, int], rng: np.random.Generator, dt: float) -> AnyArray:
+    def draw_start(self, shape: tuple[int, int], rng: np.random.Generator, dt: float) -> AnyArray:
         # A gamma distribution has the stationary mean n and variance n/2, n = rate decay.
         mean = np.broadcast_to(np.asarray(self.rate.value) * self.decay.value, shape[:1])
         return rng.gamma(np.repeat(2 * mean[:, None], shape[1], axis=1), 0.5)

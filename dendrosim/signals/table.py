@@ -7,7 +7,7 @@ import numpy as np
 
 from dendrosim.errors import ParameterError, ShapeError
 from dendrosim.signals.base import Signal
-from dendrosim.spec import frozen_array
+from dendrosim.spec import freeze_array
 from dendrosim.units import Dimension, as_time, check_unit, unit
 
 
@@ -26,7 +26,7 @@ class Table(Signal):
 
     def __post_init__(self) -> None:
         interval = as_time("Table.interval", self.interval, "1 ms")
-        values = frozen_array(self.values)
+        values = freeze_array(self.values)
         if values.ndim not in (1, 2) or values.shape[0] == 0:
             raise ShapeError(
                 f"Table.values has shape {values.shape}; it must be times or times x units"

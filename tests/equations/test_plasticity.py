@@ -12,7 +12,7 @@ from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.matrix import Matrix, Projection
 from dendrosim.circuit.population import Population
 from dendrosim.engine.simulate import run
-from dendrosim.equations.plasticity import Outer, analyse, hoist
+from dendrosim.equations.plasticity import OuterProduct, analyse_rule, hoist_sides
 from dendrosim.protocol.phases import Block, Phase
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.signals.samples import Samples
@@ -21,7 +21,7 @@ from dendrosim.signals.samples import Samples
 
 
 def test_the_rule_of_oja_is_an_outer_product_and_one_scaled_by_the_weight():
-    rule = analyse("eta*(y_post*x_pre - y_post**2*w)", "w")
+    rule = analyse_rule("eta*(y_post*x_pre - y_post**2*w)", "w")
     assert len(rule.outer) == 2
     hebb, decay = rule.outer
     assert (hebb.weight, hebb.pre) == (None, "x_pre")
@@ -31,7 +31,7 @@ def test_the_rule_of_oja_is_an_outer_product_and_one_scaled_by_the_weight():
 
 
 def test_hebb_with_decay_is_one_outer_product_and_a_scaling_of_the_matrix():
-    rule = analyse("learn*eta*(soma_post*n_pre - w)", "w")
+    rule = analyse_rule("learn*eta*(soma_post*n_pre - w)", "w")
     assert len(rule.outer) == 1
     assert rule.outer[0].weight is None
     assert rule.decay is not None
@@ -40,26 +40,26 @@ def test_hebb_with_decay_is_one_outer_product_and_a_scaling_of_the_matrix():
 
 
 def test_differences_of_two_plasticities_share_one_product():
-    rule = analyse("ds_f_post*(a_post - b_post)*x_pre/tau", "w")
+    rule = analyse_rule("ds_f_post*(a_post - b_post)*x_pre/tau", "w")
     assert [o.pre for o in rule.outer] == ["x_pre"]
     values = {"ds_f_post": 2.0, "a_post": 5.0, "b_post": 1.0, "tau": 4.0}
     assert evaluate(rule.outer[0].post, values) == 2.0
 
 
 def test_a_presynaptic_nonlinearity_is_a_factor_of_its_own():
-    rule = analyse("y_post*tanh(x_pre + c)", "w")
-    assert rule.outer == (Outer(None, "y_post", "tanh(x_pre + c)"),)
+    rule = analyse_rule("y_post*tanh(x_pre + c)", "w")
+    assert rule.outer == (OuterProduct(None, "y_post", "tanh(x_pre + c)"),)
 
 
 def test_what_depends_on_the_weight_only_is_local():
-    rule = analyse("-w**3/tau", "w")
+    rule = analyse_rule("-w**3/tau", "w")
     assert rule.outer == ()
     assert rule.general is None
     assert evaluate(rule.local, {"w": 2.0, "tau": 4.0}) == -2.0
 
 
 def test_a_shared_drift_is_local():
-    rule = analyse("eta", "w")
+    rule = analyse_rule("eta", "w")
     assert (rule.local, rule.decay, rule.outer, rule.general) == ("eta", None, (), None)
 
 
@@ -67,18 +67,18 @@ def test_a_shared_drift_is_local():
     "text", ["tanh(y_post*x_pre)", "y_post/(x_pre + y_post)", "int(y_post > x_pre)", "exp(w*x_pre)"]
 )
 def test_what_mixes_both_sides_inside_a_function_is_left_whole(text):
-    rule = analyse(f"{text} + y_post*x_pre", "w")
+    rule = analyse_rule(f"{text} + y_post*x_pre", "w")
     assert rule.general is not None
     assert len(rule.outer) == 1
 
 
 def test_a_quotient_is_a_product_with_the_inverse():
-    assert analyse("y_post*x_pre/(1 + x_pre**2)", "w").blas_only
-    assert analyse("y_post*x_pre/(1 + y_post**2)", "w").blas_only
+    assert analyse_rule("y_post*x_pre/(1 + x_pre**2)", "w").blas_only
+    assert analyse_rule("y_post*x_pre/(1 + y_post**2)", "w").blas_only
 
 
 def test_a_square_of_a_sum_is_multiplied_out():
-    rule = analyse("(y_post - x_pre)**2", "w")
+    rule = analyse_rule("(y_post - x_pre)**2", "w")
     assert rule.general is None
     post, pre = np.array([2.0, -1.0]), np.array([0.5, 3.0, 1.0])
     total = sum(
@@ -90,7 +90,7 @@ def test_a_square_of_a_sum_is_multiplied_out():
 
 
 def test_what_belongs_to_one_side_is_computed_once_per_unit():
-    text, found = hoist("tanh(exp(y_post)*x_pre**2 + w) + exp(y_post)", "w")
+    text, found = hoist_sides("tanh(exp(y_post)*x_pre**2 + w) + exp(y_post)", "w")
     assert sorted(found.values()) == ["exp(y_post)", "x_pre ** 2"]
     assert all(name.endswith(("_post", "_pre")) for name in found)
     assert "y_post" not in text.replace("ds_hoist", "")
@@ -171,7 +171,7 @@ def directly(text, post, pre, rest):
 
 def test_the_generator_of_rules_reaches_every_kind_of_update():
     rng = random.Random(1)
-    rules = [analyse(random_rule(rng), "w") for _ in range(400)]
+    rules = [analyse_rule(random_rule(rng), "w") for _ in range(400)]
     assert sum(r.blas_only for r in rules) > 40
     assert sum(r.general is not None for r in rules) > 20
     assert sum(r.local is not None for r in rules) > 40
@@ -186,7 +186,7 @@ def test_a_rule_put_together_again_is_the_rule(rng, seed):
     text = random_rule(rng)
     post, pre, rest = some_values(seed)
     samples = post["a_post"].shape[1]
-    rule = analyse(text, "w")
+    rule = analyse_rule(text, "w")
     parts = []
     if rule.decay is not None:
         parts.append(evaluate(rule.decay, {k: rest[k] for k in SHARED}) * rest["w"])
@@ -211,7 +211,7 @@ def test_a_rule_put_together_again_is_the_rule(rng, seed):
 def test_hoisting_changes_no_value(rng, seed):
     text = random_term(rng, (*POST, *PRE, *SHARED, "w"), 3)
     post, pre, rest = some_values(seed)
-    short, found = hoist(text, "w")
+    short, found = hoist_sides(text, "w")
     sides = {
         name: np.broadcast_to(
             evaluate(part, (post if name.endswith("_post") else pre) | rest),

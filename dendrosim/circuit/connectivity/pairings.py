@@ -8,7 +8,7 @@ import numpy as np
 from dendrosim.arrays import Integers
 from dendrosim.circuit.connectivity.base import Connections, Pairs
 from dendrosim.errors import ShapeError
-from dendrosim.spec import frozen_array
+from dendrosim.spec import freeze_array
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,4 +49,4 @@ def _indices(name: str, values: Any) -> Integers:
     array = np.asarray(values)
     if array.ndim != 1 or (array.size and array.dtype.kind not in "iu") or np.any(array < 0):
         raise ShapeError(f"Pairings.{name} must be a list of unit numbers from 0")
-    return frozen_array(array, dtype=np.int64)
+    return freeze_array(array, dtype=np.int64)

@@ -17,7 +17,7 @@ from brian2.groups.group import Group
 from brian2.groups.neurongroup import NeuronGroup
 from brian2.units.allunits import second
 
-from dendrosim.circuit.brian_text import brian_dimension, declared_text, model_text
+from dendrosim.circuit.brian_text import brian_dimension, equation_text, model_text
 from dendrosim.circuit.evaluation_order import evaluation_order
 from dendrosim.circuit.matrix import Matrix
 from dendrosim.circuit.population import LAST_SPIKE, REFRACTORY, Population
@@ -30,8 +30,8 @@ from dendrosim.engine.network.weight_updates import update_of
 from dendrosim.engine.plan.signal_slots import ELEMENT, base, slots, total
 from dendrosim.engine.plan.state_arrays import WEIGHT
 from dendrosim.engine.plan.timeline import CIRCUIT
-from dendrosim.equations.assignments import statements
-from dendrosim.equations.rewriting import names, parse
+from dendrosim.equations.assignments import parse_assignments
+from dendrosim.equations.rewriting import find_symbols, parse_expression
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.units import TIME, unit
 
@@ -57,7 +57,7 @@ def build(protocol: Protocol, precision: str, dense: Dense) -> Built:
     order = _build_projections(built, dense)
     _materialise_recorded(built, order)
     built.network.add(dense.record(built))
-    for index, name in enumerate(protocol.recorded_spikes()):
+    for index, name in enumerate(protocol.recordings_of_spikes()):
         built.network.add(dense.spikes(built, built.groups[name], index))
     for index, matrix in enumerate(protocol.circuit.matrices):
         if matrix.plasticity:
@@ -102,8 +102,8 @@ def _build_population(built: Built, population: Population) -> None:
     _hold_refractory(group, population)
     texts = list(population.equations_in_place.values())
     texts += [spiking[n] for n in ("threshold", "refractory") if n in spiking]
-    texts += [x.expression for x in statements(spiking.get("reset", ""))]
-    symbols = {s for text in texts for s in names(parse(text))}
+    texts += [x.expression for x in parse_assignments(spiking.get("reset", ""))]
+    symbols = {s for text in texts for s in find_symbols(parse_expression(text))}
     refer_shared(built, group, population, symbols - set(population.variables))
     plain = [n for n, d in population.variables.items() if d.kind != "subexpression"]
     plain += [LAST_SPIKE] if population.refractory_text is not None else []
@@ -129,7 +129,7 @@ def _model(population: Population) -> str:
         return model_text(population)
     period = population.refractory_in_place
     free = f"{_FREE} = int(timestep(t - lastspike, dt) >= timestep({period}, dt)) : 1"
-    lines = [declared_text(population, d, _FREE) for d in population.variables.values()]
+    lines = [equation_text(population, d, _FREE) for d in population.variables.values()]
     return "\n".join([*lines, free])
 
 
@@ -245,6 +245,6 @@ def materialise(built: Built, path: str, when: str, order: int) -> tuple[ArrayVa
 
 
 def _materialise_recorded(built: Built, order: int) -> None:
-    for path in built.protocol.recorded():
+    for path in built.protocol.recordings_by_name():
         if "." in path:
             _, order = materialise(built, path, START, order)

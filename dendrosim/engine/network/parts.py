@@ -85,7 +85,7 @@ def refer_shared(
             add_variable(group, name, count, built.dtype, brian_dimension(value.dimension), True)
             built.register(group, name)
         else:
-            scoped = built.circuit.scoped(owner, symbol)
+            scoped = built.circuit.scoped_name(owner, symbol)
             if scoped in built.circuit.parameters or scoped in built.circuit.gates:
                 group.variables.add_reference(name, built.groups[CIRCUIT], scoped, index="0")
 

@@ -15,8 +15,8 @@ from dendrosim.engine.network.groups import add_number
 from dendrosim.engine.network.parts import Built, Bundle, refer_shared
 from dendrosim.engine.network.random_numbers import FUNCTIONS
 from dendrosim.engine.plan.state_arrays import OWN
-from dendrosim.equations.assignments import statements
-from dendrosim.equations.rewriting import names, parse, rename
+from dendrosim.equations.assignments import parse_assignments
+from dendrosim.equations.rewriting import find_symbols, parse_expression, replace_symbols
 from dendrosim.units import unit
 
 
@@ -35,24 +35,26 @@ def build_pathway(built: Built, pathway: Pathway) -> Bundle:
     built.groups[pathway.name] = synapses
     symbols = {s for s in own if s not in pathway.variables and s != WEIGHT}
     refer_shared(built, synapses, pathway, symbols, OWN)
-    if pathway.weight_dimension is not None and not pathway.varied:
+    if pathway.weight_dimension is not None and not pathway.has_own_weights:
         dimension = brian_dimension(pathway.weight_dimension)
         add_number(synapses, OWN + WEIGHT, built.dtype, dimension, constant=True)
         built.register(synapses, OWN + WEIGHT)
     built.network.add(synapses)
-    values = {name: synapses.variables[OWN + name] for name in pathway.synaptic()}
+    values = {name: synapses.variables[OWN + name] for name in pathway.synapse_start_values()}
     return Bundle(synapses, values)
 
 
 def _own(circuit: Circuit, pathway: Pathway) -> dict[str, str]:
     """Return symbol to its name in the program, for whatever is no variable of a population."""
-    code = [*statements(pathway.on_pre), *statements(pathway.on_post)]
+    code = [*parse_assignments(pathway.on_pre), *parse_assignments(pathway.on_post)]
     texts = [d.expression for d in pathway.variables.values() if d.expression]
     symbols = {
-        s for text in (*texts, *(line.expression for line in code)) for s in names(parse(text))
+        s
+        for text in (*texts, *(line.expression for line in code))
+        for s in find_symbols(parse_expression(text))
     }
     own = {s for s in symbols if s in pathway.variables or s in pathway.parameters or s == WEIGHT}
-    own |= {s for s in symbols if circuit.symbol(pathway, s) is not None}
+    own |= {s for s in symbols if circuit.symbol_value(pathway, s) is not None}
     own |= {line.target for line in code if not line.target.endswith(("_pre", "_post"))}
     return {s: OWN + s for s in own}
 
@@ -62,11 +64,11 @@ def _model(pathway: Pathway, own: dict[str, str]) -> str:
     for name, line in pathway.variables.items():
         dimension = brian_unit(unit(line.unit)[0])
         if line.kind == "state":
-            rate = rename(line.expression, own)
+            rate = replace_symbols(line.expression, own)
             lines.append(f"d{OWN}{name}/dt = {rate} : {dimension} (event-driven)")
         else:
             lines.append(f"{OWN}{name} : {dimension}")
-    if pathway.varied:
+    if pathway.has_own_weights:
         assert pathway.weight_dimension is not None
         lines.append(f"{OWN}{WEIGHT} : {brian_unit(pathway.weight_dimension)} (constant)")
     return "\n".join(lines)
@@ -74,6 +76,6 @@ def _model(pathway: Pathway, own: dict[str, str]) -> str:
 
 def _code(text: str, own: dict[str, str]) -> str:
     return "\n".join(
-        f"{own.get(s.target, s.target)} {s.operator} {rename(s.expression, own)}"
-        for s in statements(text)
+        f"{own.get(s.target, s.target)} {s.operator} {replace_symbols(s.expression, own)}"
+        for s in parse_assignments(text)
     )

@@ -9,8 +9,8 @@ from dendrosim.circuit.population import Population
 from dendrosim.engine.network.groups import Holder, add_array, add_number
 from dendrosim.engine.network.parts import Built, assign, refer_shared
 from dendrosim.engine.plan.state_arrays import WEIGHT
-from dendrosim.equations.plasticity import Rule, analyse, hoist
-from dendrosim.equations.rewriting import names, parse
+from dendrosim.equations.plasticity import PlasticityRule, analyse_rule, hoist_sides
+from dendrosim.equations.rewriting import find_symbols, parse_expression
 
 FACTORS = "before_groups"
 
@@ -73,7 +73,9 @@ class _Side:
 
     def _refer(self, text: str) -> None:
         assert self.holder is not None
-        symbols = {s for s in names(parse(text)) if s not in self.holder.variables}
+        symbols = {
+            s for s in find_symbols(parse_expression(text)) if s not in self.holder.variables
+        }
         group = self.built.groups[self.population.name]
         for symbol in sorted(symbols):
             if symbol.endswith(f"_{self.suffix}"):
@@ -99,7 +101,7 @@ class _Side:
 def update_of(built: Built, matrix: Matrix) -> Update:
     post, pre = (built.circuit.population(n) for n in (matrix.post, matrix.pre))
     rate = built.circuit.rate_in_place(matrix)
-    rule = analyse(rate, matrix.weight)
+    rule = analyse_rule(rate, matrix.weight)
     shape, batch = built.circuit.shape(matrix), built.protocol.batch
     holder = built.groups[matrix.name]
     update = Update(matrix.name, shape, batch, holder, holder.variables[WEIGHT])
@@ -107,7 +109,7 @@ def update_of(built: Built, matrix: Matrix) -> Update:
         "post": _Side(built, matrix, post, "post"),
         "pre": _Side(built, matrix, pre, "pre"),
     }
-    refer_shared(built, holder, matrix, names(parse(rate)))
+    refer_shared(built, holder, matrix, find_symbols(parse_expression(rate)))
     elementwise = _products(built, update, rule, sides)
     if elementwise or rule.local or rule.general:
         _elementwise(built, update, rule, matrix.weight, elementwise, sides)
@@ -120,7 +122,9 @@ def update_of(built: Built, matrix: Matrix) -> Update:
     return update
 
 
-def _products(built: Built, update: Update, rule: Rule, sides: dict[str, _Side]) -> list[str]:
+def _products(
+    built: Built, update: Update, rule: PlasticityRule, sides: dict[str, _Side]
+) -> list[str]:
     """Add the outer products of a rule; return the texts of those that are scaled by the weight."""
     terms = []
     for index, outer in enumerate(rule.outer):
@@ -139,7 +143,7 @@ def _products(built: Built, update: Update, rule: Rule, sides: dict[str, _Side])
 def _elementwise(
     built: Built,
     update: Update,
-    rule: Rule,
+    rule: PlasticityRule,
     weight: str,
     terms: list[str],
     sides: dict[str, _Side],
@@ -150,7 +154,7 @@ def _elementwise(
     if rule.local:
         parts.append(rule.local)
     if rule.general:
-        text, found = hoist(rule.general, weight)
+        text, found = hoist_sides(rule.general, weight)
         update.averaged = True
         for symbol, expression in found.items():
             kind = "post" if symbol.endswith("_post") else "pre"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dendrosim.equations.rewriting import rename
+from dendrosim.equations.rewriting import replace_symbols
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.signals.base import Course
 from dendrosim.signals.process import Process
@@ -60,13 +60,13 @@ class Slot:
     @property
     def expression(self) -> str:
         """Text of the slot's contribution in hidden variables."""
-        return rename(self.kind.text, self._mapping())
+        return replace_symbols(self.kind.text, self._mapping())
 
     @property
     def update(self) -> str:
         """Assignment that renews the hidden state of a process."""
         assert issubclass(self.kind, Process)
-        return f"{self.state} = {rename(self.kind.update, self._mapping())}"
+        return f"{self.state} = {replace_symbols(self.kind.update, self._mapping())}"
 
     def _mapping(self) -> dict[str, str]:
         mapping = {name: self.field(name) for name in self.units}

@@ -12,7 +12,7 @@ from dendrosim.circuit.initial_values.fixed import Fixed
 from dendrosim.circuit.matrix import Matrix
 from dendrosim.circuit.pathway import WEIGHT as SYNAPSE_WEIGHT
 from dendrosim.circuit.population import LAST_SPIKE, Population
-from dendrosim.circuit.start_values import drawn, inverse
+from dendrosim.circuit.start_values import draw_start_value, invert_weights
 from dendrosim.engine.plan.signal_slots import ELEMENT, elements
 from dendrosim.engine.plan.timeline import CIRCUIT, Timeline
 from dendrosim.errors import ShapeError
@@ -82,14 +82,14 @@ def initial_state(
                 array = array[:, None]
             if "." in name and array.ndim == 2 and array.shape[1] != shape[1]:
                 # another batch: activities start anew
-                array = drawn(protocol.circuit, name, shape, seed)
+                array = draw_start_value(protocol.circuit, name, shape, seed)
             if array.shape != shape:
                 raise ShapeError(
                     f"initial state of {name} has shape {array.shape}, this protocol needs {shape}"
                 )
             result[name] = array
         else:
-            result[name] = drawn(protocol.circuit, name, shape, seed)
+            result[name] = draw_start_value(protocol.circuit, name, shape, seed)
     return result
 
 
@@ -107,7 +107,7 @@ def parameter_values(circuit: Circuit, batch: int) -> dict[str, NDArray[np.float
             values[f"{owner.name}.{name}"] = flat
     for pathway in circuit.pathways:
         shared = {n: float(v.value) for n, v in pathway.parameters.items()}
-        if isinstance(pathway.weight, Fixed) and not pathway.varied:
+        if isinstance(pathway.weight, Fixed) and not pathway.has_own_weights:
             shared[SYNAPSE_WEIGHT] = float(pathway.weight.value.value)
         values |= {f"{pathway.name}.{OWN}{n}": np.array([v]) for n, v in shared.items()}
     return values
@@ -122,7 +122,7 @@ def all_values(
     values |= parameter_values(protocol.circuit, protocol.batch)
     for matrix in protocol.circuit.matrices:
         if matrix.inverse_of is not None:
-            values[_key(matrix)] = inverse(matrix, state[matrix.inverse_of]).ravel()
+            values[_key(matrix)] = invert_weights(matrix, state[matrix.inverse_of]).ravel()
     for fills in line.fills:
         for fill in fills:  # fields of signals that no phase has used yet still need finite values
             if fill.key not in values and not fill.samples and not fill.tables:

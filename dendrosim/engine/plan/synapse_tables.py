@@ -58,7 +58,7 @@ def _wiring(protocol: Protocol, pathway: Pathway, seed: int) -> Wiring:
     to, from_ = pathway.connect.draw(post, pre, same, rng)
     values = {
         name: initial.sample((len(to),), stream(seed, f"synapses.{pathway.name}.{name}"))
-        for name, initial in pathway.synaptic().items()
+        for name, initial in pathway.synapse_start_values().items()
     }
     samples = np.arange(batch)
     return Wiring(
@@ -103,7 +103,7 @@ def _check_memory(protocol: Protocol) -> None:
     total = 0.0
     for pathway in protocol.circuit.pathways:
         count = pathway.connect.expected(sizes[pathway.post], sizes[pathway.pre]) * protocol.batch
-        needed = count * (_BYTES + _BYTES_PER_VALUE * len(pathway.synaptic()))
+        needed = count * (_BYTES + _BYTES_PER_VALUE * len(pathway.synapse_start_values()))
         total += needed
         if total > available() or count > _MOST:
             raise MemoryLimitError(

@@ -172,7 +172,7 @@ def _noises(protocol: Protocol, seed: int) -> Iterator[Noise]:
                 found[kind] += 1
                 yield Noise(
                     population, slot.noise, slot.state, key,
-                    first.start(shape, rng, protocol.time_step),
+                    first.draw_start(shape, rng, protocol.time_step),
                 )  # fmt: skip
 
 

@@ -31,7 +31,7 @@ from dendrosim.engine.plan.synapse_tables import Wiring
 from dendrosim.engine.plan.timeline import CIRCUIT, Fill
 from dendrosim.engine.progress import Progress
 from dendrosim.engine.task import Outcome, SpikeTrain, Task, kept_elements
-from dendrosim.equations.rewriting import names, parse
+from dendrosim.equations.rewriting import find_symbols, parse_expression
 from dendrosim.machine.cache import cache_folder
 from dendrosim.protocol.schedule import Window, record_steps, spike_windows
 
@@ -82,13 +82,13 @@ class NumpyDense(Dense):
     def bind(self, built: Built) -> None:
         """Take hold of the arrays, after the initial values are in."""
         self.built = built
-        for name, recording in self.protocol.recorded_spikes().items():
+        for name, recording in self.protocol.recordings_of_spikes().items():
             windows = spike_windows(self.protocol, recording)
             kept = kept_elements(self.task, name, recording)
             self.reels[name] = _Reel(windows, kept if kept.size else None)
         self.watched = {thorough: self.task.guarded(thorough) for thorough in (False, True)}
         self.values = {k: v.get_value() for k, v in built.arrays.items()}
-        for name, recording in self.protocol.recorded().items():
+        for name, recording in self.protocol.recordings_by_name().items():
             source = self.values[name if "." in name else f"{name}.{WEIGHT}"]
             shape = state_shape(self.protocol, name)
             pick: Any = slice(None)
@@ -299,7 +299,7 @@ def _elementwise(network: Built, update: Update) -> Callable[[NDArray[Any]], NDA
         for k, (a, s) in update.factors.items()
     }
     weights = [k for k, v in held.items() if v is held[WEIGHT]]
-    symbols = names(parse(update.elementwise))
+    symbols = find_symbols(parse_expression(update.elementwise))
     named = {**DEFAULT_UNITS, **DEFAULT_CONSTANTS}
     constants = {k: _number(named[k]) for k in symbols - {*held, *factors} if k in named}
 

@@ -146,7 +146,7 @@ def _read(
 ) -> Outcome:
     dtypes = dict(zip(program.manifest["keys"], program.manifest["dtypes"], strict=True))
     traces: dict[str, tuple[NDArray[np.int64], NDArray[Any]]] = {}
-    for index, (name, recording) in enumerate(task.protocol.recorded().items()):
+    for index, (name, recording) in enumerate(task.protocol.recordings_by_name().items()):
         shape = state_shape(task.protocol, name)
         if "." in name:
             units, samples = kept(task, name, recording)
@@ -170,7 +170,7 @@ def _read(
         offset += size
         if code == _NON_FINITE and not np.all(np.isfinite(final[name])):
             bad[name] = final[name]
-    spikes = {n: _train(folder, k) for k, n in enumerate(task.protocol.recorded_spikes())}
+    spikes = {n: _train(folder, k) for k, n in enumerate(task.protocol.recordings_of_spikes())}
     return Outcome(
         steps, traces, final, bad, interrupted, program.compiled, spikes=spikes, full=code == _FULL
     )

@@ -40,8 +40,8 @@ def structure(protocol: Protocol, precision: str) -> str:
         ]
         for path in (*circuit.inputs, *circuit.gates)
     }
-    recorded = [n for n in protocol.recorded() if "." in n]
-    spikes = list(protocol.recorded_spikes())
+    recorded = [n for n in protocol.recordings_by_name() if "." in n]
+    spikes = list(protocol.recordings_of_spikes())
     parts = [circuit.structure(), protocol.batch, precision, courses, recorded, spikes]
     return json.dumps(parts, sort_keys=True)
 

@@ -79,7 +79,7 @@ class Writer:
                     self._matrix(values)
 
     def _tapes(self, task: Task) -> None:
-        recorded = task.protocol.recorded()
+        recorded = task.protocol.recordings_by_name()
         self._integers(len(recorded))
         for index, (name, recording) in enumerate(recorded.items()):
             with (self.folder / steps_file(index)).open("wb") as steps:
@@ -105,7 +105,7 @@ class Writer:
                 self._list(wiring.values[value], np.float64)
 
     def _reels(self, task: Task) -> None:
-        recorded = task.protocol.recorded_spikes()
+        recorded = task.protocol.recordings_of_spikes()
         self._integers(task.spike_limit, len(recorded))
         for name, recording in recorded.items():
             windows = spike_windows(task.protocol, recording)

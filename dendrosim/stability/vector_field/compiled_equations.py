@@ -157,8 +157,8 @@ class CompiledEquations:
                 numbers[symbol] = symbol.removesuffix(POST).removesuffix(PRE)
             elif symbol in owner.parameters:
                 numbers[symbol] = f"{owner.name}.{symbol}"
-            elif self.circuit.symbol(owner, symbol) is not None:
-                numbers[symbol] = self.circuit.scoped(owner, symbol)
+            elif self.circuit.symbol_value(owner, symbol) is not None:
+                numbers[symbol] = self.circuit.scoped_name(owner, symbol)
             else:
                 constants[symbol] = CONSTANTS[symbol] if symbol in CONSTANTS else UNITS[symbol][1]
         return Formula(expression, variables, numbers, constants)

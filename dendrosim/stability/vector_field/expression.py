@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from dendrosim.arrays import Booleans
-from dendrosim.equations.rewriting import names, parse
+from dendrosim.equations.rewriting import find_symbols, parse_expression
 from dendrosim.errors import DifferentiationError
 
 Values = Mapping[str, Any]
@@ -93,8 +93,8 @@ class Expression:
 
     def __init__(self, text: str, variables: Iterable[str], where: str) -> None:
         self.text, self.where = text, where
-        tree = parse(text)
-        self.symbols = frozenset(names(tree))
+        tree = parse_expression(text)
+        self.symbols = frozenset(find_symbols(tree))
         self.variables = tuple(sorted(self.symbols & frozenset(variables)))
         self._code = _compile(text)
 
@@ -141,7 +141,7 @@ class Expression:
     @cached_property
     def _smooth(self) -> "_Smooth":
         switches = _ReplaceSwitches(frozenset(self.variables), self.where)
-        text = ast.unparse(switches.visit(parse(self.text)))
+        text = ast.unparse(switches.visit(parse_expression(self.text)))
         compiled = {name: _compile(text) for name, text in switches.values.items()}
         return _Smooth(text, compiled, [_compile(c) for c in switches.corners])
 
@@ -203,7 +203,7 @@ def _own_exprel() -> Any:
 @lru_cache(_CACHED_TEXTS)
 def _compile(text: str) -> Any:
     """Return the code that computes a text on arrays."""
-    tree = ast.Expression(_ElementWise().visit(parse(text)))
+    tree = ast.Expression(_ElementWise().visit(parse_expression(text)))
     return compile(ast.fix_missing_locations(tree), f"<{text}>", "eval")
 
 
@@ -261,12 +261,12 @@ class _ReplaceSwitches(ast.NodeTransformer):
                 "without it"
             )
         if name == "sign":
-            self._record_corner(node.args[0], parse("0.0"))
+            self._record_corner(node.args[0], parse_expression("0.0"))
             return self._symbol_for(ast.unparse(node))
         if name == "abs":
             return self._abs(node)
         if name == "sqrt":  # a function that Brian2's conversion to SymPy leaves unknown
-            return ast.BinOp(self.visit(node.args[0]), ast.Pow(), parse("1/2"))
+            return ast.BinOp(self.visit(node.args[0]), ast.Pow(), parse_expression("1/2"))
         if name == "clip":
             return self._clip(node)
         return self.generic_visit(node)
@@ -285,7 +285,7 @@ class _ReplaceSwitches(ast.NodeTransformer):
         """Return x times its sign, where the sign is a symbol."""
         (argument,) = node.args
         text = ast.unparse(argument)
-        self._record_corner(argument, parse("0.0"))
+        self._record_corner(argument, parse_expression("0.0"))
         sign = self._symbol_for(f"2*int({text} > 0) - 1")
         return ast.BinOp(self.visit(copy.deepcopy(argument)), ast.Mult(), sign)
 
@@ -322,11 +322,11 @@ class _ReplaceSwitches(ast.NodeTransformer):
     def _record_corner(self, left: ast.expr, right: ast.expr) -> None:
         """Record a corner where two expressions are equal, if that depends on a variable."""
         difference = ast.unparse(ast.BinOp(copy.deepcopy(left), ast.Sub(), copy.deepcopy(right)))
-        if self._varies(parse(difference)):
+        if self._varies(parse_expression(difference)):
             self.corners.append(difference)
 
     def _varies(self, node: ast.AST) -> bool:
-        return bool(names(node) & self.variables)
+        return bool(find_symbols(node) & self.variables)
 
 
 def _is_condition(node: ast.expr) -> bool:

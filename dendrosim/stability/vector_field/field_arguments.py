@@ -17,7 +17,7 @@ from dendrosim.errors import (
     ShapeError,
     UnitError,
     UnknownMemberError,
-    located,
+    prefix_errors,
 )
 from dendrosim.machine.memory import available, readable
 from dendrosim.protocol.protocol import Protocol
@@ -65,7 +65,7 @@ def read_inputs(circuit: Circuit, given: Mapping[str, Any]) -> NamedArrays:
         if path not in circuit.inputs:
             raise UnknownMemberError("input", str(path), circuit.inputs)
         population, declared = circuit.variable(path)
-        with located(f"input {path}"):
+        with prefix_errors(f"input {path}"):
             number = quantity(value)
         if number.dimension != unit(declared.unit)[0] and np.any(number.value):
             raise UnitError(
@@ -142,7 +142,7 @@ def read_parameters(
 
 def _read_parameter(name: str, value: Any, present: Quantity) -> Any:
     """Return the SI number or array of a value that replaces `present`."""
-    with located(f"parameter {name!r}"):
+    with prefix_errors(f"parameter {name!r}"):
         number = quantity(value)
     if number.dimension != present.dimension:
         raise UnitError(f"parameter {name!r} is in {number.unit}; it must be in {present.unit}")

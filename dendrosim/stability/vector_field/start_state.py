@@ -11,7 +11,7 @@ from dendrosim.circuit.initial_values.derived import Derived
 from dendrosim.circuit.matrix import Matrix
 from dendrosim.circuit.paths import VariablePath, is_variable
 from dendrosim.circuit.population import LAST_SPIKE
-from dendrosim.circuit.start_values import drawn, inverse
+from dendrosim.circuit.start_values import draw_start_value, invert_weights
 from dendrosim.errors import ParameterError, ShapeError, UnknownMemberError
 from dendrosim.stability.vector_field.number_arguments import read_numbers
 
@@ -44,7 +44,9 @@ def start_state(
         n: _given_array(values, n, (_size(circuit, n), samples)) for n in states if n in values
     }
     start |= {
-        n: drawn(circuit, n, (_size(circuit, n), samples), seed) for n in states if n not in start
+        n: draw_start_value(circuit, n, (_size(circuit, n), samples), seed)
+        for n in states
+        if n not in start
     }
     weights: NamedArrays = {}
     for matrix in circuit.matrices:
@@ -52,7 +54,7 @@ def start_state(
             weights[matrix.name] = _initial_weights(circuit, matrix, values, seed)
     for matrix in circuit.matrices:
         if matrix.inverse_of is not None:
-            inverted = inverse(matrix, weights[matrix.inverse_of])
+            inverted = invert_weights(matrix, weights[matrix.inverse_of])
             if matrix.inverse_of not in unfrozen:
                 weights[matrix.name] = inverted
     frozen = {n: w for n, w in weights.items() if n not in unfrozen}
@@ -73,7 +75,7 @@ def _initial_weights(
     if isinstance(initial, Derived) and initial.matrix in values:
         source = circuit.matrix(initial.matrix)
         return initial.compute(_given_array(values, source.name, circuit.shape(source)))
-    return drawn(circuit, matrix.name, shape, seed)
+    return draw_start_value(circuit, matrix.name, shape, seed)
 
 
 def _given_array(values: Mapping[str, Any], name: str, shape: tuple[int, int]) -> Array:
