@@ -42,8 +42,6 @@ Eq. 6.36 leaves out what the two phases change in the basal input, hence the sec
 the models.
 """
 
-from typing import Annotated
-
 import numpy as np
 
 import dendrosim as ds
@@ -66,107 +64,68 @@ SPAN = 1000.0  # what multiplexed circuits can send: so much that nothing is cut
 LEFT = 1e-13  # of the slowest mode of a settled circuit, relative to the smallest signal
 
 
-def protocol(
-    *,
-    depths: tuple[int, ...] = (1, 2, 4, 8),
-    width: int = 4,
-    mu: float = 0.2,
-    eta_hat: float = 0.5,
-    transfer: str = "linear",
-    samples: int = 8,
-    settle: Annotated[ds.Quantity | None, "s"] = None,
-    dt: Annotated[ds.Quantity | None, "s"] = None,
-    tau: ds.Quantity = "10 ms",
-    gain: float = 1.4,
-    condition: float = 2.0,
-    data_seed: int = 0,
-) -> ds.Protocol:
-    """Return the protocol.
-
-    Parameters
-    ----------
-    depths
-        Layers above the input, one pair of chains for each.
-    width
-        Units of every layer.
-    mu
-        Weight of the apical dendrite where both dendrites drive the soma, between 0 and 1.
-    eta_hat
-        Size of the nudge towards the target.
-    transfer
-        A bijection of the real line: linear, smooth_leaky or leaky_relu.
-    samples
-        Inputs and targets, normal numbers, shown side by side.
-    settle
-        Time for which circuits settle in each phase (default: until the slowest mode has fallen to about 1e-11 of
-        the smallest signal).
-    dt
-        Time step (default: 0.5 tau).
-    tau
-        Time constant of all layers.
-    gain
-        Largest singular value of the weights.
-    condition
-        Their condition number; singular values are spaced geometrically.
-    data_seed
-        Seed of inputs and targets; the run's own seed draws the weights.
-    """
-    if not depths or len(set(depths)) < len(depths):
-        raise ParameterError(f"depths is {depths}; give at least one, each once")
-    ds.positive(depths=depths, width=width, eta_hat=eta_hat, samples=samples, tau=tau)
-    ds.not_negative(data_seed=data_seed)
-    step = choose_time_step(dt, tau)
-    others = {"mu": mu, "eta_hat": eta_hat, "gain": gain, "condition": condition, "span": SPAN}
-    chains = {
-        depth: [
-            load_network(
-                name,
-                tau=tau,
-                common={"sizes": (width,) * (depth + 1), "transfer": transfer},
-                own={"inverse": "exact"},
-                others=others,
-                prefix=f"{name}_",
-            )
-            for name in MODELS
-        ]
-        for depth in depths
-    }
-    members = {f"depth{k}_{x.name}": x.circuit for k, chain in chains.items() for x in chain}
-    steps = count_settling_steps(
-        {name: find_settling(circuit, left=LEFT) for name, circuit in members.items()},
-        step,
-        settle,
+class Parameters(ds.Parameters):
+    depths: tuple[int, ...] = ds.parameter(
+        (1, 2, 4, 8), "layers above the input, one pair of chains for each", least=1
     )
-    rng = np.random.default_rng(data_seed)
-    x, y = rng.normal(size=(2, samples, width))
-    free, nudged, *_ = learning_cycle(members, dt=step, tau=float(tau.value), steps=steps)
+    width: int = ds.parameter(4, "units of every layer", least=1)
+    mu: float = ds.parameter(0.2, "apical weight where both drive the soma, between 0 and 1")
+    eta_hat: float = ds.parameter(0.5, "size of the nudge towards the target", above=0)
+    transfer: str = ds.parameter("linear", "a bijection: linear, smooth_leaky or leaky_relu")
+    samples: int = ds.parameter(8, "inputs and targets, normal numbers, in a batch", least=1)
+    settle: ds.Quantity | None = ds.parameter(
+        None, "time in which circuits settle (default: to 1e-11 of the least signal)", unit="s"
+    )
+    dt: ds.Quantity | None = ds.parameter(None, "time step (default: 0.5 tau)", unit="s")
+    tau: ds.Quantity = ds.parameter("10 ms", "time constant of all layers", above=0)
+    gain: float = ds.parameter(1.4, "largest singular value of the weights")
+    condition: float = ds.parameter(2.0, "their condition number, values in geometric steps")
+    data_seed: int = ds.parameter(0, "seed of inputs and targets, not of weights", least=0)
+
+
+def protocol(p: Parameters) -> ds.Protocol:
+    """Return the protocol."""
+    if not p.depths or len(set(p.depths)) < len(p.depths):
+        raise ParameterError(f"depths is {p.depths}; give at least one, each once")
+    step = choose_time_step(p.dt, p.tau)
+    chains = {depth: [_chain(name, depth, p) for name in MODELS] for depth in p.depths}
+    members = {f"depth{k}_{x.name}": x.circuit for k, chain in chains.items() for x in chain}
+    settling = {name: find_settling(circuit, left=LEFT) for name, circuit in members.items()}
+    steps = count_settling_steps(settling, step, p.settle)
+    x, y = np.random.default_rng(p.data_seed).normal(size=(2, p.samples, p.width))
+    free, nudged, *_ = learning_cycle(members, dt=step, tau=float(p.tau.value), steps=steps)
     # A nudge of eta_hat/eta_hat = 1 puts the target in the place of what the top does.
-    clamp = {g: 1 / eta_hat for g in nudged.gates if g.endswith("_teach")}
+    clamp = {g: 1 / p.eta_hat for g in nudged.gates if g.endswith("_teach")}
     clamped = nudged.replace(name="clamped", gates={**nudged.gates, **clamp})
-    drives = {
-        k: input_signals(chain, ds.Samples("x"), ds.Samples("y")) for k, chain in chains.items()
-    }
+    shown = {k: input_signals(c, ds.Samples("x"), ds.Samples("y")) for k, c in chains.items()}
     return ds.Protocol(
         ds.Circuit.join(**{f"depth{k}": join_networks(chain) for k, chain in chains.items()}),
         (ds.Block("settle", (free, nudged, clamped)),),
         dt=f"{step!r} s",
-        signals={
-            f"depth{k}_{path}": shown
-            for k, drive in drives.items()
-            for path, shown in drive.items()
-        },
+        signals={f"depth{k}_{path}": v for k, drive in shown.items() for path, v in drive.items()},
         data={"x": x, "y": y},
         recordings=(ds.Recording(("*.h", "*_layer*.f", "*_layer*.g", "*.goal"), every="phase"),),
-        batch=samples,
+        batch=p.samples,
         batch_fixed=True,
+    )
+
+
+def _chain(name, depth, p):
+    return load_network(
+        name,
+        tau=p.tau,
+        common={"sizes": (p.width,) * (depth + 1), "transfer": p.transfer},
+        own={"inverse": "exact"},
+        others={"span": SPAN, **{n: getattr(p, n) for n in ("mu", "eta_hat", "gain", "condition")}},
+        prefix=f"{name}_",
     )
 
 
 def measure(result: ds.Result) -> ds.Measurement:
     """Compare the signal of every layer with its closed form."""
-    given = result.protocol.parameters
-    depths, mu = sorted(given["depths"]), given["mu"]
-    found = {depth: _read(result, depth, mu, given["eta_hat"]) for depth in depths}
+    p = Parameters(**result.protocol.parameters)
+    depths, mu = sorted(p.depths), p.mu
+    found = {depth: _read(result, depth, p) for depth in depths}
     expected = {depth: _expected(mu, depth) for depth in depths}
     deepest = found[depths[-1]]
     metrics = {
@@ -183,7 +142,7 @@ def measure(result: ds.Result) -> ds.Measurement:
         "deviation": dict.fromkeys(KINDS, 0.0),
         "fall": mu / (1 - mu),
         "error_left": np.array(
-            [layer_signals.nudge_self_consistency(mu, k, given["eta_hat"])[1] for k in depths]
+            [layer_signals.nudge_self_consistency(mu, k, p.eta_hat)[1] for k in depths]
         ),
         "unsettled": 0.0,
     }
@@ -204,7 +163,7 @@ def _expected(mu, depth):
     }
 
 
-def _read(result, depth, mu, eta_hat):
+def _read(result, depth, p):
     """Return the signals of the chains of a depth, layer by layer."""
 
     def phases(model, variable, i):
@@ -213,16 +172,16 @@ def _read(result, depth, mu, eta_hat):
 
     layers, data = range(1, depth + 1), result.protocol.data
     weights = [result.final[f"depth{depth}_two_phase_w{i}"].values for i in layers]
-    forward = learning_signals.forward(weights, data["x"].T, result.protocol.parameters["transfer"])
+    forward = learning_signals.forward(weights, data["x"].T, p.transfer)
     jacobians = learning_signals.jacobians(weights, forward)
     y = data["y"].T
     before = forward.activities[-1] - y
     left = phases("two_phase", "h", depth)[1] - y
-    errors = {"single": eta_hat * left, "clamped": before, "two_phase": eta_hat * left}
-    errors["multiplexed"] = eta_hat * (phases("multiplexed", "h", depth)[1] - y)
+    errors = {"single": p.eta_hat * left, "clamped": before, "two_phase": p.eta_hat * left}
+    errors["multiplexed"] = p.eta_hat * (phases("multiplexed", "h", depth)[1] - y)
     signals = {name: np.zeros(depth) for name in KINDS}
     deviation, unsettled = dict.fromkeys(KINDS, 0.0), 0.0
-    expected = _expected(mu, depth)
+    expected = _expected(p.mu, depth)
     for i, jacobian in zip(layers, jacobians, strict=True):
         h, f, g = (phases("two_phase", v, i) for v in "hfg")
         goal = phases("multiplexed", "goal", i)
@@ -234,7 +193,7 @@ def _read(result, depth, mu, eta_hat):
             signals[name][i - 1] = np.linalg.norm(signal) / size
             away = np.linalg.norm(signal / expected[name][i - 1] - ideal) / size
             deviation[name] = max(deviation[name], float(away))
-        change = (1 - mu) * f[1] + mu * g[1] - h[1]
+        change = (1 - p.mu) * f[1] + p.mu * g[1] - h[1]
         unsettled = max(unsettled, np.linalg.norm(change) / np.linalg.norm(carried["single"]))
     return {
         "signal": signals,
