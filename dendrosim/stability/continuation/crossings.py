@@ -31,7 +31,7 @@ which rounding splits a double real eigenvalue."""
 
 JUMP = 1e-3
 """Distance of critical eigenvalues from zero, as a fraction of the largest, above which they have jumped across
-the axis: bisection brings those that cross to about 1e-8."""
+the axis: after bisection, those that cross are about 1e-8 from it."""
 
 SAME_FREQUENCY = 1e-6
 """Difference of imaginary parts, as a fraction of the largest eigenvalue, up to which pairs cross together."""
