@@ -229,6 +229,7 @@ class Curve:
         found = np.asarray(self.flow(u).symmetries(self.state(u)), float)
         if found.shape[1] == 0:
             return found
+        # Directions that coincide at this point, such as rotations of silent units, count once.
         return np.asarray(linalg.orth(found / self.scale[:, None], rcond=1e-9))
 
     def tangent(self, u: Array, symmetries: Array, onward: Array) -> Array:

@@ -54,6 +54,7 @@ def _directions(curve: Curve, u: Array, symmetries: Array, tangent: Array) -> li
     rank = int(np.sum(sizes > NULL))
     null = right[rank:].T
     others = null - np.outer(tangent, tangent @ null)
+    # The tangent is known to the accuracy of the branch point only, so that a remainder of it may be left.
     basis = linalg.orth(others, rcond=1e-3)
     if basis.shape[1] != 1:
         return list(basis.T)
@@ -65,6 +66,7 @@ def _directions(curve: Curve, u: Array, symmetries: Array, tangent: Array) -> li
     own = residual @ _second_derivative(curve, u, system.divisors, across, across)
     mixture = -own * tangent + 2.0 * mixed * across
     size = float(linalg.norm(mixture))
+    # Then the other root is too close to the known tangent to be told apart: `across` is the better start.
     if abs(mixed) <= 1e-3 * abs(own) or size == 0.0:
         return [across]
     return [mixture / size]
@@ -90,6 +92,7 @@ def _point_along(
         point = curve.point(guess, Plane(direction, u, length, symmetries))
     except (CorrectorStuck, OutsideDomain):
         return None
+    # A point further away is on the known branch, or on one of another branch point.
     return point if linalg.norm(point.u - guess) < 0.5 * length else None
 
 

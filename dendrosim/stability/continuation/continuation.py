@@ -173,8 +173,9 @@ def _read_settings(
         )
     if max_points < 2:
         raise ParameterError(f"max_points must be at least 2, not {max_points}")
+    # Points are exact to 1e-14; an interval wider than 0.01 would be as long as a step.
     if not 1e-13 <= tolerance <= 1e-2:
-        raise ParameterError(f"tolerance must lie between 1e-13 and 0.01, not {tolerance:g}")
+        raise ParameterError(f"tolerance must be between 1e-13 and 0.01, not {tolerance:g}")
     kinds = frozenset([events] if isinstance(events, str) else events)
     for kind in sorted(kinds - set(BIFURCATION_KINDS)):
         raise UnknownNameError("kind of bifurcation", kind, BIFURCATION_KINDS)
@@ -354,6 +355,7 @@ def _cosine(left: CurvePoint, right: CurvePoint) -> float:
 
 def _longest_step(point: CurvePoint, max_step: float) -> float:
     """Return the longest step from a point, limited in the parameter and in the states relative to their size."""
+    # States that run to infinity may grow by twice the share by which the parameter may move.
     local = _balanced(point.tangent, 2.0 * _growth_of_states(point))
     return max_step / max(abs(local[-1]), float(np.linalg.norm(local[:-1])))
 

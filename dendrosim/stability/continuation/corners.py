@@ -49,7 +49,7 @@ def round_corner(
         # Of both directions along the new tangent, one leads back to the near side.
         for onward in (tangent, -tangent):
             there = _dense_jacobian(curve, near.u + BEHIND * onward)
-            if float(np.linalg.norm(there - after)) < 0.5 * jump:
+            if float(np.linalg.norm(there - after)) < 0.5 * jump:  # the Jacobian of the far side
                 plane = Plane(onward, near.u, BEHIND, near.symmetries)
                 behind = curve.point(near.u + BEHIND * onward, plane)
                 return _bifurcations_at_corner(curve, near, behind), behind
@@ -67,7 +67,7 @@ def _approach_corner(curve: Curve, left: CurvePoint, length: float) -> CurvePoin
         except (CorrectorStuck, OutsideDomain):
             length *= 0.5
             continue
-        if point.tangent @ left.tangent < 0.9:
+        if point.tangent @ left.tangent < 0.9:  # turned by more than 26 degrees: beyond the corner
             length *= 0.5
         else:
             left = point

@@ -58,6 +58,7 @@ def cross_pole(
         return None
     try:
         beyond = _solve_at_parameter(curve, _scale_states(right, -1.0, pole + gap), right)
+        # Three predictions of a pole: opposite sign beyond it, and twice the size at half the distance.
         for factor in (-1.0, 2.0, -2.0):
             there = _solve_at_parameter(
                 curve, _scale_states(right, factor, pole - gap / factor), right

@@ -72,6 +72,7 @@ def least_norm_step(matrix: JacobianMatrix, rates: Array, damping: float, scale:
     rates = rates / scale
     if sp.issparse(matrix) and len(rates) > SPARSE_FROM:
         scaled = sp.csr_array(sp.diags_array(1.0 / scale) @ matrix @ sp.diags_array(scale))
+        # The geometric mean of these norms bounds the largest singular value, and is cheap.
         size = float(np.sqrt(sla.norm(scaled, 1) * sla.norm(scaled, np.inf)))
         found = sla.lsmr(scaled, -rates, damp=damping * size, atol=1e-13, btol=1e-13)[0]
         return np.asarray(scale * found)
@@ -121,6 +122,7 @@ def _incomplete(matrix: sp.csc_array) -> Factors:
     preconditioner = sla.LinearOperator(matrix.shape, matvec=factors.solve, dtype=float)
 
     def solve(right: Array) -> Array:
+        # Twenty restarts of 60 vectors; where they are too few, Newton's method sees it by the next correction.
         found, _ = sla.gmres(matrix, right, rtol=1e-12, restart=60, maxiter=20, M=preconditioner)
         return np.asarray(found)
 

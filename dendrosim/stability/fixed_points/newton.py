@@ -168,6 +168,7 @@ def least_norm_newton(flow: Flow, start: Array, rules: ConvergenceRules, used: i
             # More damping; the bound keeps it from staying at zero where the residual is nearly zero.
             extra = max(4.0 * extra, 1e-12 / max(relative, 1e-300))
         x, rates = trial, trial_rates
+        # Less damping after a success, down to a thousandth of the residual, which keeps convergence fast.
         extra = max(extra / 8.0, 1e-3)
         if rules.length(step, x) <= rules.tolerance:
             relative, _ = _relative_residual(matrix, x, rates, rules)

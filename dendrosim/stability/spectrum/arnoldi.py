@@ -101,7 +101,7 @@ def _search_inverted(
     edge = float(values[0].real) if len(values) else _gershgorin_bound(matrix)
     width = float(edge - values[:wanted][-1].real) if len(values) > 1 else 0.1 * norm
     for _ in range(ROUNDS):
-        width = max(width, 1e-12 * norm)
+        width = max(width, 1e-12 * norm)  # wider than rounding errors of the edge
         # Close to the edge, but not on an eigenvalue, where the factorisation would be singular.
         near = _transformed_eigenvectors(matrix, edge + 0.3 * width, None, number, random)
         old, (values, vectors) = values, _ritz_pairs(matrix, np.hstack([vectors, near]), norm)
@@ -110,6 +110,7 @@ def _search_inverted(
             continue
         edge, width = float(values[0].real), float(values[0].real - values[:wanted][-1].real)
         if _agree(old, values, wanted, norm):
+            # Two rounds agree. A Cayley transform now looks for pairs as high as any that is known.
             reach = max(height, 2.0 * width, 1e-3 * norm)
             middle = float(values[:wanted][-1].real)
             far = _transformed_eigenvectors(matrix, middle + reach, middle - reach, number, random)

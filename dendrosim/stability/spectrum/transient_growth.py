@@ -162,10 +162,12 @@ def _search_peak(matrix: Array) -> TransientGrowth:
     # The search ends when the norm is below 1, after about the slowest time constant or some doublings of it.
     slow = np.abs(modes.eigenvalues.real)
     end = 1.0 / float(np.min(slow[slow > modes.tolerance], initial=np.linalg.norm(matrix)))
+    # With a zero mode the level may never fall below zero: some doublings show where it ends.
     for _ in range(6 if marginal else 60):
         if level(end) < 0.0:
             break
         end *= 2.0
+    # A norm that still grows by a tenth when the time doubles grows like a power of it, for ever.
     if marginal and level(2.0 * end) > level(end) + 0.1:
         return TransientGrowth(np.inf, np.inf, np.inf)
     up, down = _growth_rate(matrix), _growth_rate(-matrix)
@@ -175,7 +177,7 @@ def _search_peak(matrix: Array) -> TransientGrowth:
     time, best = _refine(level, times, levels)
     if marginal:
         last = level(4.0 * end)
-        if last >= best - 1e-9:
+        if last >= best - 1e-9:  # the norm approaches its largest value from below
             time, best = np.inf, last
         bound = np.inf
     with np.errstate(over="ignore"):

@@ -131,6 +131,7 @@ class Expression:
         return np.logical_and(flagged, jumps)
 
     def _move_beside(self, values: Values, sign: int) -> dict[str, Any]:
+        """Return the values with all variables moved by 1e-8 of their size, which is at least 1e-3."""
         moved = {v: values[v] + sign * 1e-8 * (abs(values[v]) + 1e-3) for v in self.variables}
         return {**values, **moved}
 

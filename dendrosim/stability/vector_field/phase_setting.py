@@ -137,6 +137,7 @@ def _signal_at(
 
 def _table_at(drive: Table, time: float) -> Array:
     values, place = drive.si_values, time / float(drive.interval.value)
+    # A time that rounding puts just below an entry of the table belongs to this entry.
     below = min(int(place + 1e-9), len(values) - 1)
     above = min(below + 1, len(values) - 1)
     part = max(place - below, 0.0) if drive.linear else 0.0
