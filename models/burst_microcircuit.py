@@ -24,7 +24,8 @@ Errata applied
 down: the lower area's follows the bottom-up signal. `weights=tuned`, the default, changes what is needed for that
 and nothing else: apical synapses inject currents (`v_drive`); SST cells are driven by events, through depressing
 synapses, so that they remove the event rate from the feedback, which is weaker to balance them; and the lower
-area's own inhibition is twice as strong. See WEIGHTS.
+area's own inhibition is twice as strong. Where the two sets differ (WEIGHTS), the default is none, and the set
+gives the value.
 """
 
 from typing import Literal

@@ -48,7 +48,7 @@ class Parameters(ConductanceSynapses, ds.Parameters):
     c_soma: ds.Quantity = ds.parameter("100 pF", "capacitance C", above=0)
     tau_soma: ds.Quantity = ds.parameter("10 ms", "membrane time constant tau", above=0)
     e_leak: ds.Quantity = ds.parameter("-70 mV", "reversal potential of the leak, E_L")
-    rheobase: ds.Quantity = ds.parameter("200 pA", "I_rh: above it the cell fires for ever")
+    rheobase: ds.Quantity = ds.parameter("200 pA", "current above which the cell keeps firing")
     d_spike: ds.Quantity = ds.parameter("2 mV", "sharpness of the onset of a spike, D", above=0)
     v_peak: ds.Quantity = ds.parameter("-20 mV", "cut-off of a spike, well above V_T")
     v_reset: ds.Quantity = ds.parameter("-55 mV", "voltage after a spike")

@@ -58,7 +58,7 @@ class Parameters(ConductanceSynapses, ds.Parameters):
     c_soma: ds.Quantity = ds.parameter("100 pF", "capacitance C", above=0)
     tau_soma: ds.Quantity = ds.parameter("20 ms", "membrane time constant tau", above=0)
     e_leak: ds.Quantity = ds.parameter("-70 mV", "reversal potential of the leak, E_L")
-    rheobase: ds.Quantity = ds.parameter("25 pA", "I_rh: saddle-node of the resting state")
+    rheobase: ds.Quantity = ds.parameter("25 pA", "current at the saddle-node of rest, I_rh")
     d_spike: ds.Quantity = ds.parameter("4 mV", "sharpness of the onset of a spike, D", above=0)
     v_peak: ds.Quantity = ds.parameter("-20 mV", "cut-off of a spike, well above V_T")
     v_reset: ds.Quantity = ds.parameter("-65 mV", "voltage after a spike")

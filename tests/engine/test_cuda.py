@@ -28,7 +28,7 @@ from dendrosim.library import catalogue
 
 MODELS = (
     "backprop", "bmvr", "burst_microcircuit", "dynamical_tp", "multiplexed_dtp", "pv", "pyramidal_burst",
-    "pyramidal_ca", "pyramidal_passive", "sst", "two_phase_dtp",
+    "pyramidal_burst_conductance", "pyramidal_ca", "pyramidal_passive", "sst", "two_phase_dtp",
 )  # fmt: skip
 PROTOCOLS = (
     "bac_firing", "bmvr_gaussian", "burst_coding", "stp_decoding", "tp_sleep", "tp_student_teacher",
