@@ -1,1 +1,1 @@
-"""Closed forms and measures that simulated circuits are compared with."""
+"""Closed forms that simulated circuits are compared with, and measures of what they do."""

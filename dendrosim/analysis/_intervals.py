@@ -1,9 +1,9 @@
-"""Intervals of confidence for rates and burst probabilities of independent trains.
+"""Confidence intervals for rates and burst probabilities of independent spike trains.
 
 Sources
 -------
-Wilson (1927), JASA 22:209, and its Poisson counterpart (score intervals); ratio estimator and its linearised
-variance: Cochran (1977), "Sampling Techniques", chapter 6; effective number of events: Korn & Graubard (1998),
+Score intervals: Wilson (1927), JASA 22:209, and their Poisson counterpart. Ratio estimator and its linearised
+variance: Cochran (1977), "Sampling Techniques", chapter 6. Effective number of events: Korn & Graubard (1998),
 Survey Methodology 24:193.
 """
 
@@ -15,17 +15,25 @@ from dendrosim.arrays import AnyArray, Array, Booleans
 
 
 class Interval(NamedTuple):
-    """Bounds of an interval of confidence; each has the shape of the value it belongs to."""
+    """Bounds of a confidence interval; each has the shape of the value that it belongs to."""
 
     lower: Array
     upper: Array
 
 
 class Counts(NamedTuple):
-    """Sums over the trains of each group in each window; every shape is (groups, windows).
+    """Sums over the trains of each group in each window, all of shape (groups, windows).
 
-    `e` and `b` are a train's events and bursts, `ee`, `eb` and `bb` their products; `inside` are
-    the spikes in bursts and `active` the trains with events.
+    Attributes
+    ----------
+    e, b : ndarray
+        Events and bursts.
+    ee, eb, bb : ndarray
+        Products of a train's numbers of events and bursts.
+    inside : ndarray
+        Spikes in bursts.
+    active : ndarray
+        Trains with events.
     """
 
     e: Array
@@ -38,15 +46,18 @@ class Counts(NamedTuple):
 
 
 def ratio(above: AnyArray, below: AnyArray) -> Array:
-    """Quotient, nan where the denominator is zero."""
+    """Return the quotient, NaN where the denominator is zero."""
     above, below = np.broadcast_arrays(above, below)
     return np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0)
 
 
 def _quantile(degrees: Array, confidence: float, spread: Booleans) -> Array:
-    """Student's two-sided quantile where the spread over trains is used, else the normal one."""
+    """Return Student's two-sided quantile where the variance comes from the trains, else the normal quantile."""
     upper = 0.5 + 0.5 * confidence
-    from scipy.special import ndtri, stdtrit  # takes longer to import than all else here
+    from scipy.special import (  # here, because this import takes longer than all others
+        ndtri,
+        stdtrit,
+    )
 
     student = stdtrit(np.maximum(degrees, 1.0), upper)
     return np.where(spread, student, ndtri(upper))
@@ -55,12 +66,12 @@ def _quantile(degrees: Array, confidence: float, spread: Booleans) -> Array:
 def rate_interval(
     total: Array, squares: Array, trains: AnyArray, width: float, confidence: float
 ) -> Interval:
-    """Score interval of a rate in Hz whose counts vary ``phi`` times as much as Poisson counts.
+    """Return the score interval of a rate in Hz whose counts have ``phi`` times the variance of Poisson counts.
 
     Its ends are the roots ``x`` of ``(total - x)^2 = q^2 phi x``.
     """
     deviation = squares - ratio(total * total, trains)
-    # Counts are integers: below this the deviation is the rounding of a quotient.
+    # Counts are integers, so a smaller deviation is only the rounding of the quotient.
     spread = (trains > 1) & (deviation > 1e-9 * squares)
     phi = np.where(spread, ratio(deviation * trains, total * (trains - 1)), 1.0)
     q = _quantile(trains - 1.0, confidence, spread)
@@ -71,7 +82,7 @@ def rate_interval(
 
 
 def ratio_interval(counts: Counts, confidence: float) -> Interval:
-    """Wilson's interval of bursts over events, with the effective number of events."""
+    """Return Wilson's interval of bursts divided by events, with the effective number of events."""
     p = np.minimum(
         ratio(counts.b, counts.e), 1.0
     )  # counted at second spikes, bursts may exceed events

@@ -1,4 +1,4 @@
-"""Spike trains as they are given: checked, ordered, and which of them are counted."""
+"""Checks, order and selection of spike trains."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -9,24 +9,27 @@ from dendrosim.results.result_data import Spikes
 from dendrosim.units import as_whole_number
 
 INSTANT = 1e-9
-"""Seconds below which two instants are the same one, whatever the rounding of `n * dt`."""
+"""Seconds below which two times are the same: more than the rounding of `n * dt`, less than a time step."""
 
 
 def train_order(train: Integers, time: NDArray[np.floating]) -> Integers:
-    """Order by train, then time; what a simulation writes is ascending in time already."""
-    if np.all(time[1:] >= time[:-1]):
+    """Return the order by train, then time."""
+    if np.all(time[1:] >= time[:-1]):  # as in recordings; a stable sort is enough, and fast
         return np.argsort(train, kind="stable")
     return np.lexsort((time, train))
 
 
 def instant_of(time: NDArray[np.floating]) -> float:
-    """Difference in seconds below which two of these times are the same instant."""
+    """Return the difference in seconds below which two times are the same, given the rounding of their type."""
     largest = np.abs(time).max(initial=0.0)
     return INSTANT + 2.0 * float(np.spacing(largest))
 
 
-def checked_spikes(spikes: Spikes) -> tuple[Integers, NDArray[np.floating], Integers]:
-    """Return unit, time and sample of each spike; the sample is 0 in a run without batch."""
+def check_spikes(spikes: Spikes) -> tuple[Integers, NDArray[np.floating], Integers]:
+    """Return unit, time and sample of each spike, with sample 0 in a run without batch.
+
+    Raises ShapeError or ParameterError if they are not those of spikes.
+    """
     time = np.asarray(spikes.time)
     if time.dtype.kind != "f":
         time = time.astype(np.float64)
@@ -52,6 +55,7 @@ def _indices(field: str, given: AnyArray, spikes: int) -> Integers:
 
 
 def check_below(field: str, values: Integers, limit: str, size: int) -> None:
+    """Raise ParameterError if an index is not below the argument `limit`, which is `size`."""
     largest = int(values.max(initial=-1))
     if largest >= size:
         raise ParameterError(
@@ -63,7 +67,7 @@ def check_below(field: str, values: Integers, limit: str, size: int) -> None:
 def group_labels(
     cells: int, samples: int, units: ArrayLike | None, groups: ArrayLike | None
 ) -> Integers:
-    """Group of each train, shape (cells, samples); negative for those left out."""
+    """Return the group of each train, shape (cells, samples), negative for trains that are left out."""
     for name, size in (("cells", cells), ("samples", samples)):
         as_whole_number(name, size, 1)
     label = np.zeros((cells, samples), dtype=np.int64)
@@ -85,6 +89,7 @@ def group_labels(
 
 
 def _selected(units: AnyArray, cells: int) -> Booleans:
+    """Return which cells are in `units`, indices or Boolean values."""
     if units.dtype == bool and units.shape == (cells,):
         return units
     if units.ndim != 1 or units.dtype.kind not in "iu":
@@ -100,5 +105,6 @@ def _selected(units: AnyArray, cells: int) -> Booleans:
 
 
 def check_positive(name: str, value: float) -> None:
+    """Raise ParameterError unless a time in seconds is positive and finite."""
     if not (np.isfinite(value) and value > 0.0):
         raise ParameterError(f"{name} is {value} s; it must be positive and finite")

@@ -1,12 +1,12 @@
-"""How the BMVR circuit approaches its optimum: modes of the averaged flow, linearised there.
+"""Approach of the BMVR circuit to its optimum: modes of the averaged flow, linearised at the optimum.
 
-Rates are in units of the learning rate ``eta``; weights are named as in `regression`.
+Rates are in units of the learning rate ``eta``; weights have the names of `regression`.
 
 Sources
 -------
-"A biologically plausible neural network from a bound on multivariate regression" (BMVR), workshop
-abstract, NeurIPS 2020, "Beyond Backpropagation": eq. 5-7 and 21-22 (the flow). The spectrum
-of the linearised flow is derived here, not in the abstract.
+"A biologically plausible neural network from a bound on multivariate regression" (BMVR), workshop abstract,
+NeurIPS 2020, "Beyond Backpropagation": eq. 5-7 and 21-22 (the flow). The spectrum of the linearised flow is
+derived here.
 """
 
 from dataclasses import dataclass
@@ -29,14 +29,14 @@ Method = Literal["jacobian", "polynomials"]
 
 @dataclass(frozen=True)
 class FlowModes:
-    """Eigenvalues of the linearised averaged flow at the optimum, symmetry modes left out.
+    """Eigenvalues of the averaged flow, linearised at the optimum, without the zero modes of symmetries.
 
     Attributes
     ----------
     eigenvalues : ndarray of complex, shape (d,)
-        In units of ``eta``, sorted by decreasing real part.
+        Eigenvalues in units of ``eta``, sorted by decreasing real part.
     method : {"jacobian", "polynomials"}
-        How they were computed.
+        Whether they were computed from the Jacobian or from the polynomials of white inputs.
     """
 
     eigenvalues: Complex
@@ -44,40 +44,48 @@ class FlowModes:
 
     @property
     def growth(self) -> float:
-        """Largest real part, in units of ``eta``: negative when the optimum is stable."""
+        """Largest real part in units of ``eta``: negative if the optimum is stable."""
         return float(self.eigenvalues[0].real)
 
     @property
     def slowest_rate(self) -> float:
-        """Slowest decay rate, in units of ``eta``: negative when the optimum is unstable."""
+        """Slowest decay rate in units of ``eta``: negative if the optimum is unstable."""
         return -self.growth
 
     @property
     def stable(self) -> bool:
-        """Whether every mode decays."""
+        """Whether all modes decay."""
         return self.growth < 0.0
 
 
 def critical_tau_ratio(canonical: Array, k: int, rho: float = 1.0) -> float:
-    """Largest ``tau_ratio`` at which the optimum is locally stable for ``Cxx = I``.
+    """Return the largest ``tau_ratio`` at which the optimum is locally stable for ``Cxx = I``.
 
-    A pair of hidden units ``i < j <= k`` starts to rotate when the gain control is slower than
-    ``S (S + 2 rho) / (rho D^2)`` with ``S = s_i^2 + s_j^2`` and ``D = s_i^2 - s_j^2``; there is
-    no bound for ``k = 1``.
+    A pair of hidden units ``i < j <= k`` starts to rotate if ``tau_ratio`` exceeds ``S (S + 2 rho) / (rho D^2)``,
+    with ``S = s_i^2 + s_j^2`` and ``D = s_i^2 - s_j^2``. There is no limit for ``k = 1``. Derived here.
 
-    This boundary is local: below it a wave in which the hidden units rotate together may coexist
-    with the stable optimum and attract random initial weights (from ``tau_ratio`` of about 2.5 on
-    for canonical values 0.9 and 0.5, whose boundary is 10.3). Coloured inputs shift the boundary,
-    and can lower it: see `flow_modes`.
+    The limit is local: below it, a wave in which the hidden units rotate together may coexist with the stable
+    optimum and attract random initial weights (from a ``tau_ratio`` of about 2.5 on for canonical values 0.9 and
+    0.5, whose limit is 10.3). Coloured inputs shift the limit, and can lower it; see `flow_modes`.
 
     Parameters
     ----------
-    canonical : array_like, shape (>= k,)
-        Singular values ``s``, as from `canonical_values` (not their squares).
+    canonical : array_like, shape (at least k,)
+        Singular values ``s`` as returned by `canonical_values` (not their squares).
     k : int
-        Hidden units.
-    rho : float
-        Rate of the apical weights over that of ``W1``.
+        Number of hidden units.
+    rho : float, default 1
+        Learning rate of the apical weights divided by that of ``W1``.
+
+    Returns
+    -------
+    float
+        Infinite for one hidden unit.
+
+    Raises
+    ------
+    ParameterError
+        If `k` is below 1.
     """
     check_rank(k)
     squares = np.sort(np.asarray(canonical, dtype=np.float64) ** 2)[::-1][:k]
@@ -99,7 +107,7 @@ def flow_modes(
     tolerance: float = 1e-10,
     max_dimension: int = 1500,
 ) -> FlowModes:
-    """Modes of the averaged flow, linearised at the optimum, in units of ``eta``.
+    """Return the modes of the averaged flow, linearised at the optimum, in units of ``eta``.
 
     The flow is the mean of BMVR workshop abstract, eq. 5-7 with instantaneous compartments::
 
@@ -107,27 +115,33 @@ def flow_modes(
         dB/dt  = rho (W1 Cxy - B)
         dQ/dt  = (W1 Cxx W1^T - I) Q / tau_ratio
 
-    Rotations of the hidden units and of the interneurons (``k (k - 1)`` zero modes) and input
-    directions that never occur (the null space of ``Cxx``) are left out. Up to `max_dimension`
-    states the Jacobian is diagonalised; beyond, white inputs have closed polynomials. Stability
-    is local: see `critical_tau_ratio`.
+    Rotations of the hidden units and of the interneurons (``k (k - 1)`` zero modes) and input directions that
+    never occur (the null space of ``Cxx``) are left out. Up to `max_dimension` states the Jacobian is
+    diagonalised; for more states, the modes are the roots of polynomials, which exist for white inputs only.
+    Stability is local, see `critical_tau_ratio`.
 
     Parameters
     ----------
     cov : Covariances
     k : int
-        Hidden units, at most the rank of ``Cxy``.
-    rho : float
-        Rate of the apical weights over that of ``W1``.
-    tau_ratio : float
-        Rate of ``W1`` over that of ``Q`` (``tau`` of the abstract).
-    decoupled : bool
-        With separate weights ``R`` onto the interneurons (BMVR workshop abstract, eq. 21-22), which adds the decay
-        of ``Q^T - R`` at ``1 / tau_ratio``.
-    tolerance : float
-        See `canonical_values`.
-    max_dimension : int
-        Largest number of states for which the Jacobian is used.
+        Number of hidden units, at most the rank of ``Cxy``.
+    rho : float, default 1
+        Learning rate of the apical weights divided by that of ``W1``, positive.
+    tau_ratio : float, default 1
+        Learning rate of ``W1`` divided by that of ``Q`` (``tau`` of the abstract), positive.
+    decoupled : bool, default False
+        Whether there are separate weights ``R`` onto the interneurons (BMVR workshop abstract, eq. 21-22), which
+        add the decay of ``Q^T - R`` at the rate ``1 / tau_ratio``.
+    tolerance : float, default 1e-10
+        See the module `regression`.
+    max_dimension : int, default 1500
+        Largest number of states for which the Jacobian is diagonalised.
+
+    Raises
+    ------
+    ParameterError
+        If a number is out of its range, `k` exceeds the rank of ``Cxy``, or a circuit with more than
+        `max_dimension` states has inputs that are not white.
     """
     if rho <= 0.0 or tau_ratio <= 0.0:
         raise ParameterError(
@@ -160,16 +174,16 @@ def slowest_rate(
     tau_ratio: float = 1.0,
     decoupled: bool = False,
 ) -> float:
-    """Slowest decay rate to the optimum in units of ``eta``; negative when it is unstable.
+    """Return the slowest decay rate to the optimum in units of ``eta``; it is negative if the optimum is unstable.
 
-    See `flow_modes`, which also tells how the rate was computed.
+    Parameters and errors are those of `flow_modes`, whose result also says how the rate was computed.
     """
     modes = flow_modes(cov, k, rho=rho, tau_ratio=tau_ratio, decoupled=decoupled)
     return modes.slowest_rate
 
 
 def _reduce(cov: Covariances, tolerance: float) -> Covariances:
-    """Covariances in the eigenbasis of ``Cxx``, without its null space."""
+    """Return the covariances in the eigenbasis of ``Cxx``, without its null space."""
     deviation, directions = whitener(cov.xx, tolerance)
     return Covariances(np.diag(deviation**2), directions.T @ cov.xy, cov.yy)
 
@@ -177,7 +191,7 @@ def _reduce(cov: Covariances, tolerance: float) -> Covariances:
 def _jacobian(
     cov: Covariances, weights: tuple[Array, Array, Array], rho: float, tau_ratio: float
 ) -> Array:
-    """Jacobian in the stacked row-major entries of ``(W1, B, Q)`` at an equilibrium.
+    """Return the Jacobian at an equilibrium, for the row-major entries of ``W1``, ``B`` and ``Q`` in this order.
 
     In row-major order, ``vec(A X C) = (A kron C^T) vec(X)``.
     """
@@ -201,7 +215,7 @@ def _jacobian(
 
 
 def _symmetries(weights: tuple[Array, Array, Array]) -> Array:
-    """Tangents, one per column, of rotating the hidden units and the interneurons."""
+    """Return the tangents of rotations of the hidden units and of the interneurons, one per column."""
     w1, apical, q = weights
     k = len(q)
     columns = []
@@ -220,7 +234,7 @@ def _symmetries(weights: tuple[Array, Array, Array]) -> Array:
 def _jacobian_modes(
     cov: Covariances, weights: tuple[Array, Array, Array], rho: float, tau_ratio: float
 ) -> Complex:
-    """Eigenvalues of the Jacobian on the quotient by the symmetry modes."""
+    """Return the eigenvalues of the Jacobian on the space orthogonal to the zero modes of symmetries."""
     jacobian = _jacobian(cov, weights, rho, tau_ratio)
     tangents = _symmetries(weights)
     basis = np.linalg.qr(tangents, mode="complete")[0][:, tangents.shape[1] :]
@@ -230,7 +244,7 @@ def _jacobian_modes(
 def _white_modes(
     canonical: Array, k: int, inputs: int, outputs: int, rho: float, tau_ratio: float
 ) -> Complex:
-    """Eigenvalues for ``Cxx = I`` from the polynomials into which the flow falls apart."""
+    """Return the eigenvalues for ``Cxx = I``: the flow separates into small parts, each with its polynomial."""
     squares = canonical[:k] ** 2
     shared = min(inputs, outputs)
     roots: list[Complex] = []
@@ -245,13 +259,13 @@ def _white_modes(
 
 
 def _diagonal_modes(gain: float, rho: float, tau_ratio: float) -> Complex:
-    """Modes of the length of one hidden unit with its apical weights and its inhibition."""
+    """Return the modes of the lengths of a hidden unit's weights, its apical weights and its inhibition."""
     stiffness = 4.0 * gain / tau_ratio
     return _roots(1.0, rho + gain, stiffness, rho * stiffness)
 
 
 def _pair_modes(first: float, second: float, rho: float, tau_ratio: float) -> Complex:
-    """Modes that mix two hidden units; the last coefficient vanishes at the critical ratio."""
+    """Return the modes that mix two hidden units; the last coefficient is zero at the critical ratio."""
     total, product = first + second, first * second
     turning = rho * tau_ratio * (first - second) ** 2
     quadratic = rho**2 + rho * total + product + 2.0 * total / tau_ratio

@@ -1,26 +1,25 @@
-"""Events and bursts of spike trains: which spikes they are, their rates and burst probability.
+"""Events and bursts of spike trains, and their statistics: event rate, burst rate and burst probability.
 
-A spike is an *event* if it is the first of its train or follows the spike before it after more
-than the threshold (16 ms). Every other spike belongs to the burst of the event before it. An event
-followed by at least one such spike is a *burst*, counted once. With ``E`` events and ``B`` bursts
-of all trains together, ``E / T`` and ``B / T`` per train are event rate and burst rate, and
-``B / E`` is the burst probability: a ratio of ensemble sums, never a mean of ratios.
+A spike is an *event* if it is the first of its train, or if the interval to the spike before it is longer than a
+threshold (16 ms). Every other spike belongs to the burst of the event before it. An event that is followed by at
+least one such spike is a *burst*, counted once. With ``E`` events and ``B`` bursts of all trains together in a
+time ``T``, event rate and burst rate are ``E / T`` and ``B / T`` divided by the number of trains, and the burst
+probability is ``B / E``: a ratio of sums over the trains, never a mean of ratios.
 
-Two decisions that the definition leaves open:
+The definition leaves two decisions open:
 
-- An interval of exactly the threshold is not longer than it: the spike belongs to the burst.
-  Instants less than 1 ns apart (plus the rounding of the type in which times are stored) are the
-  same one, so that neither this nor the edge of a window depends on how ``n * dt`` was rounded.
-- Where windows are short, a burst counts at its second spike, or where its event lies if asked
-  for: then no window has more bursts than events.
+- A spike at an interval of exactly the threshold belongs to the burst. Two times that differ by less than 1 ns
+  (plus the rounding of the type in which times are stored) are the same, so neither this decision nor the edge of
+  a window depends on how ``n * dt`` was rounded.
+- A burst counts in the window of its second spike, or, on request, in the window of its event; in the second case
+  no window has more bursts than events.
 
 Sources
 -------
-Naud & Sprekeler (2018), "Sparse bursts optimize information transmission in a multiplexed neural
-code", PNAS 115:E6329. The threshold and the count at the second spike are those of Payeur et al.
-(2021), Nature Neuroscience 24:1010, whose simulations detect bursts by a spike trace of 16 ms
-instead of by the interval, which differs a little after long bursts.
-Intervals of confidence: see `_intervals`.
+Naud & Sprekeler (2018), "Sparse bursts optimize information transmission in a multiplexed neural code", PNAS
+115:E6329. The threshold and the count at the second spike are those of Payeur et al. (2021), Nature Neuroscience
+24:1010. Their simulations detect bursts by a spike trace of 16 ms instead of by the interval, which gives slightly
+different results after long bursts. Confidence intervals: see `_intervals`.
 """
 
 from dataclasses import dataclass
@@ -34,7 +33,7 @@ from dendrosim.analysis._trains import (
     INSTANT,
     check_below,
     check_positive,
-    checked_spikes,
+    check_spikes,
     group_labels,
     instant_of,
     train_order,
@@ -44,23 +43,23 @@ from dendrosim.errors import ParameterError, UnknownMemberError
 from dendrosim.results.result_data import Spikes
 
 BURST_THRESHOLD = 16e-3
-"""Longest interval inside of a burst, in seconds."""
+"""Longest interval within a burst, in seconds."""
 
 
 @dataclass(frozen=True)
 class Bursts:
-    """Every event of some spike trains, by unit, then sample, then time.
+    """The events of spike trains, sorted by unit, then sample, then time.
 
     Attributes
     ----------
     unit, sample : ndarray of int, shape (events,)
-        Sample is 0 in a run without batch.
+        Indices of the train; `sample` is 0 in a run without batch.
     time : ndarray, shape (events,)
-        Of the event's first spike, in seconds.
+        Time of the event's first spike in seconds.
     burst : ndarray of bool, shape (events,)
-        Whether another spike belongs to the event.
+        Whether the event is a burst.
     second : ndarray, shape (events,)
-        Time of the second spike of a burst, in seconds; nan for a single spike.
+        Time of the second spike of a burst in seconds; NaN for a single spike.
     spikes : ndarray of int, shape (events,)
         Number of spikes: 1 for a single spike, 2 or more for a burst.
     """
@@ -75,11 +74,11 @@ class Bursts:
 
 @dataclass(frozen=True)
 class BurstStatistics:
-    """Rates and burst probability of groups of cells in windows of time.
+    """Rates and burst probability of groups of cells in time windows.
 
-    Every value has shape ``(groups,)``, ``(windows,)``, ``(groups, windows)`` or ``()``: an axis
-    is there if the argument of that name was given. `time` has the axis of windows only, and
-    `trains` that of groups only.
+    The shape of the values is ``(groups, windows)``. The axis of groups is missing if `burst_statistics` was
+    called without `groups`, and the axis of windows if it was called without `window`. `time` has the axis of
+    windows only, and `trains` has the axis of groups only.
 
     Attributes
     ----------
@@ -88,13 +87,13 @@ class BurstStatistics:
     trains : ndarray of int
         Number of spike trains (cells times samples) in each group.
     rate, event_rate, burst_rate : ndarray
-        Per train, in Hz: 0 in silence, nan for a group without a cell.
+        Spikes, events and bursts per second and train, in Hz: 0 in silence, NaN for a group without a cell.
     burst_probability : ndarray
-        Bursts over events; nan without events.
+        Bursts divided by events; NaN without events.
     spikes_per_burst : ndarray
-        Mean number of spikes of a burst, 2 or more; nan without bursts.
+        Mean number of spikes of a burst, at least 2; NaN without bursts.
     event_rate_interval, burst_rate_interval, burst_probability_interval : Interval
-        Bounds at the confidence that was asked for; nan where the value is.
+        Confidence intervals; NaN where the value is NaN.
     """
 
     time: Array
@@ -110,32 +109,34 @@ class BurstStatistics:
 
 
 def find_bursts(spikes: Spikes, threshold: float = BURST_THRESHOLD) -> Bursts:
-    """Group spikes into events and bursts by the interval to the spike before.
+    """Return the events and bursts of spike trains, found by the intervals between spikes.
 
     Parameters
     ----------
     spikes : Spikes
-        In any order. A train is what one unit fires in one sample.
-    threshold : float
-        In seconds. An interval of exactly the threshold still belongs to the burst.
+        Spikes in any order. The spikes of one unit in one sample are a train.
+    threshold : float, default 0.016
+        Longest interval within a burst, in seconds.
 
     Returns
     -------
     Bursts
-        A burst that the end of the recording cuts has the spikes that were recorded of it: an
-        event whose second spike would have come later is a single spike, and a burst that was
-        under way at the beginning starts at its first recorded spike.
+        A burst that is cut by the beginning or the end of the recording has the spikes that were recorded: an
+        event whose second spike would have come after the end is a single spike.
 
     Raises
     ------
     ShapeError
-        If the arrays of `spikes` are not flat and of the same length.
+        If the arrays of `spikes` are not one-dimensional and of the same length.
     ParameterError
-        If a time is not finite, an index not an integer of at least 0, or the threshold not
-        positive.
+        If a time is not finite, an index is not an integer of at least 0, or the threshold is not positive.
+
+    References
+    ----------
+    Payeur et al. (2021), Nature Neuroscience 24:1010.
     """
     check_positive("threshold", threshold)
-    unit, time, sample = checked_spikes(spikes)
+    unit, time, sample = check_spikes(spikes)
     train = unit * (int(sample.max(initial=0)) + 1) + sample
     order = train_order(train, time)
     instant = instant_of(time)
@@ -165,40 +166,41 @@ def burst_statistics(
     confidence: float = 0.95,
     burst_at: Literal["second", "event"] = "second",
 ) -> BurstStatistics:
-    """Event rate, burst rate and burst probability over ``[start, stop)``, with confidence.
+    """Return event rate, burst rate and burst probability over ``[start, stop)``, with confidence intervals.
 
-    Events and bursts are those of the whole trains: a burst that begins before a window is no new
-    event in it. A burst has the time of its second spike, when it can first be told from a single
-    spike; with ``burst_at="event"`` it counts where its event does.
+    Events and bursts are those of the whole trains: a burst that begins before a window is not a new event in it.
+    A burst has the time of its second spike, which first tells it from a single spike, or, with
+    ``burst_at="event"``, the time of its event.
 
-    An event less than the threshold before the end of the *recording* may lack the spike that makes
-    it a burst. If `stop` is that end, this lowers the burst probability, on average by at most
-    ``threshold / (stop - start)`` of itself; to avoid it, let `stop` lie at least the threshold
-    before.
+    An event less than the threshold before the end of the *recording* may lack the spike that makes it a burst. If
+    `stop` is that end, this lowers the burst probability, on average by at most the fraction
+    ``threshold / (stop - start)``. To avoid this, choose a `stop` at least the threshold before the end.
 
     Parameters
     ----------
     spikes : Spikes
-        In any order. All spikes from before `start` to after `stop`, not a part cut to the span.
+        All recorded spikes in any order, also those before `start` and after `stop`.
     start, stop : float
-        In seconds.
-    cells, samples : int
-        Size of the population and of the batch: silent trains count too.
-    units : array of int, or of bool and shape (cells,), optional
-        The cells to use; all without it.
-    groups : ndarray of int, shape (cells,) or (cells, samples), optional
-        Label of each cell or train, from 0 to G - 1; a negative one leaves it out. Values then
-        have a first axis of length G.
+        Span of time in seconds.
+    cells : int
+        Number of units of the population; silent units count too.
+    samples : int, default 1
+        Number of samples of the batch.
+    units : array_like of int, or of bool and shape (cells,), optional
+        Cells to use (default: all).
+    groups : array_like of int, shape (cells,) or (cells, samples), optional
+        Label of each cell or train, from 0 to G - 1; trains with a negative label are left out. With it, the
+        values have a first axis of length G.
     window : float, optional
-        In seconds. Values then have a last axis with one entry for each whole window from `start`
-        on; a rest shorter than a window is left out.
-    threshold : float
-        As in `find_bursts`, in seconds.
-    confidence : float
-        Probability with which each single interval shall hold the true value.
-    burst_at : {"second", "event"}
-        Whether a burst counts in the window of its second spike or of its event. By the second spike,
-        a window of few events can have more bursts than events.
+        Length of a window in seconds. With it, the values have a last axis of whole windows from `start` on; a
+        rest that is shorter than a window is left out.
+    threshold : float, default 0.016
+        Longest interval within a burst, in seconds.
+    confidence : float, default 0.95
+        Probability with which each interval contains the true value, between 0 and 1.
+    burst_at : {"second", "event"}, default "second"
+        Whether a burst counts in the window of its second spike or of its event. With "second", a window with few
+        events can have more bursts than events.
 
     Returns
     -------
@@ -207,27 +209,32 @@ def burst_statistics(
     Raises
     ------
     ShapeError
-        If arrays have sizes that do not fit together.
+        If the sizes of arrays do not fit together.
     ParameterError
-        If a number is outside of what is allowed, or `spikes` has a unit or sample beyond `cells`
-        and `samples`.
+        If a number is out of its range, or `spikes` has a unit or sample beyond `cells` and `samples`.
+    UnknownMemberError
+        If `burst_at` is neither "second" nor "event".
 
     Notes
     -----
-    Intervals of confidence are score intervals (Wilson 1927; for rates its Poisson counterpart)
-    whose variance comes from the trains, which are taken as independent replicates: events of one
-    train are neither Poisson nor independent. Input that all cells share is part of what is given,
-    not of the uncertainty.
+    The confidence intervals are score intervals (Wilson 1927; for rates their Poisson counterpart). Their variance
+    is estimated from the trains, which count as independent replicates, because the events of one train are
+    neither Poisson nor independent. Input that all cells share counts as given; it does not add to the
+    uncertainty.
 
-    For a rate, the count ``k`` of a group of ``n`` trains has variance ``phi`` times its mean,
-    with ``phi`` the variance over the mean of the trains' counts. For the burst probability
-    ``p = sum b / sum e``, over the ``m`` trains with events, the ratio estimator has variance
-    ``m / (m - 1) sum (b - p e)^2 / (sum e)^2`` (Cochran 1977), and Wilson's interval is taken with
-    the number of independent events that would have this variance (Korn & Graubard 1998). The
-    quantile is Student's with ``n - 1``, or ``m - 1``, degrees of freedom. Where this variance is
-    zero (no or only bursts, trains all alike) or not defined (one train), the interval is the
-    plain one for Poisson counts or binomial bursts. With few trains of very unequal rates, an
-    interval of 95 % may hold the true value in little more than 90 % of cases.
+    For a rate, the count ``k`` of a group of ``n`` trains has ``phi`` times the variance of a Poisson count, where
+    ``phi`` is the variance of the trains' counts divided by their mean. For the burst probability
+    ``p = sum b / sum e`` over the ``m`` trains with events, the ratio estimator has the variance
+    ``m / (m - 1) sum (b - p e)^2 / (sum e)^2`` (Cochran 1977), and Wilson's interval is computed with the number
+    of independent events that would have this variance (Korn & Graubard 1998). The quantile is Student's, with ``n
+    - 1`` or ``m - 1`` degrees of freedom. If this variance is zero (no bursts, bursts only, or equal trains) or
+    not defined (one train), the interval is that of Poisson counts or of a binomial number of bursts. With few
+    trains of very unequal rates, an interval at 95 % may contain the true value in little more than 90 % of cases.
+
+    Examples
+    --------
+    >>> spikes = ds.run(protocol).spikes["pyramidal"]
+    >>> burst_statistics(spikes, 0.5, 2.0, cells=100, window=0.1).burst_probability
     """
     edges = _Windows.make(start, stop, window)
     label = group_labels(cells, samples, units, groups)
@@ -235,7 +242,7 @@ def burst_statistics(
         raise ParameterError(f"confidence is {confidence}; it must lie between 0 and 1")
     if burst_at not in ("second", "event"):
         raise UnknownMemberError("time of a burst", str(burst_at), ("second", "event"))
-    unit, time, sample = checked_spikes(spikes)
+    unit, time, sample = check_spikes(spikes)
     check_below("unit", unit, "cells", cells)
     check_below("sample", sample, "samples", samples)
     bursts = find_bursts(spikes, threshold)
@@ -279,7 +286,7 @@ def burst_statistics(
 
 @dataclass(frozen=True)
 class _Windows:
-    """`number` windows of `width` seconds side by side from `start` on."""
+    """Adjacent windows: `number` windows of `width` seconds, the first of which begins at `start`."""
 
     start: float
     width: float
@@ -306,7 +313,7 @@ class _Windows:
         return np.float64(self.start) + (np.arange(self.number) + 0.5) * self.width
 
     def find(self, time: NDArray[np.floating], instant: float) -> Integers:
-        """Window in which each instant lies; -1 outside of all."""
+        """Return the index of the window that contains each time, -1 if there is none."""
         since = time.astype(np.float64) - np.float64(self.start - instant)
         index = np.floor(since / self.width)
         return np.where((index >= 0) & (index < self.number), index, -1).astype(np.int64)
@@ -320,6 +327,7 @@ def _counts(
     shape: tuple[int, int],
     burst_at: str,
 ) -> Counts:
+    """Return the sums over the trains of each group in each window."""
     group = label[bursts.unit, bursts.sample]
     train = bursts.unit * label.shape[1] + bursts.sample
     is_burst = np.flatnonzero(bursts.burst)
@@ -327,7 +335,7 @@ def _counts(
     events = _place(group, edges.find(bursts.time, instant), shape[1])
     burst = _place(group[is_burst], edges.find(time[is_burst], instant), shape[1])
     kept, kept_burst = np.flatnonzero(events >= 0), is_burst[burst >= 0]
-    # One cell for each train in each window that has events or bursts: `place` says where it counts.
+    # One entry per train and window with events or bursts; `place` is the group and window in which it counts.
     places = np.concatenate([events[kept], burst[burst >= 0]])
     trains = np.concatenate([train[kept], train[kept_burst]])
     keys, cell = np.unique(trains * shape[1] + places % shape[1], return_inverse=True)
@@ -353,5 +361,5 @@ def _counts(
 
 
 def _place(label: Integers, window: Integers, windows: int) -> Integers:
-    """Flat index into (groups, windows); -1 for what counts nowhere."""
+    """Return flat indices into (groups, windows), -1 for events that are in no group or no window."""
     return np.where((label >= 0) & (window >= 0), label * windows + window, -1)

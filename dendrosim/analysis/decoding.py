@@ -1,15 +1,14 @@
-"""What can be read linearly from windowed statistics of a population, and how much it mixes.
+"""Linear decoding of signals from statistics of a population, and cross-talk between signals.
 
-A statistic is a series in time such as the event rate or burst probability of `bursts`, one value
-per window. It answers a signal, which it may lag. Windows in which either is nan (no events, no
-burst probability) are dropped pairwise.
+A statistic is a time series with one value per window, such as the event rate or burst probability of `bursts`. It
+follows a signal, possibly with a lag. Windows in which either value is NaN (the burst probability of a window
+without events) are left out of both series.
 
 Sources
 -------
-Naud & Sprekeler (2018), "Sparse bursts optimize information transmission in a multiplexed neural
-code", PNAS 115:E6329: event rate and burst probability as linear read-outs of somatic and
-dendritic input. Cross-talk and multiplexing index are defined here; the latter is the correlation
-ratio of Fisher's analysis of variance.
+Naud & Sprekeler (2018), "Sparse bursts optimize information transmission in a multiplexed neural code", PNAS
+115:E6329: event rate and burst probability as linear read-outs of somatic and dendritic input. Cross-talk and
+multiplexing index are defined here; the latter is the correlation ratio of Fisher's analysis of variance.
 """
 
 from typing import NamedTuple
@@ -21,10 +20,11 @@ from dendrosim.arrays import Array, Integers
 from dendrosim.errors import ParameterError, ShapeError
 
 _FEWEST_PAIRS = 3
+"""Smallest number of windows for a correlation: any two points lie on a line."""
 
 
 class BestLag(NamedTuple):
-    """A Pearson correlation and the lag in seconds at which it was found; both may be nan."""
+    """A Pearson correlation, and the lag in seconds at which it was found; both may be NaN."""
 
     correlation: float
     lag: float
@@ -33,32 +33,33 @@ class BestLag(NamedTuple):
 def best_lag_correlation(
     signal: ArrayLike, decoded: ArrayLike, dt: float, max_lag: float
 ) -> BestLag:
-    """Pearson correlation of a signal with what lags it, at the lag where it is strongest.
+    """Return the Pearson correlation of a signal with a series that lags behind it, at the best lag.
 
-    The correlation of ``signal(t)`` with ``decoded(t + lag)`` is taken for every lag 0, dt, ...
-    up to `max_lag`. The one of largest magnitude is returned with its sign, at the smallest such
-    lag. Keep `max_lag` below half a period of a periodic signal: there the opposite sign fits as
-    well. The best of several lags is biased away from zero, by about ``1 / sqrt(windows)``.
+    The correlation of ``signal(t)`` with ``decoded(t + lag)`` is computed for each lag 0, dt, ... up to `max_lag`.
+    The one of largest magnitude is returned with its sign; of equal ones, that of the smallest lag. For a periodic
+    signal, choose a `max_lag` below half a period, at which the opposite sign fits as well. The best of several
+    lags is biased away from zero by about ``1 / sqrt(windows)``.
 
     Parameters
     ----------
-    signal, decoded : ndarray, shape (windows,)
+    signal, decoded : array_like, shape (windows,)
+        Series in any unit.
     dt : float
-        From window to window, in seconds.
+        Time from one window to the next in seconds.
     max_lag : float
-        In seconds.
+        Largest lag in seconds.
 
     Returns
     -------
     BestLag
-        Both nan if at every lag one of the two is constant or fewer than 3 pairs are left.
+        Both numbers are NaN if at each lag one of the series is constant or fewer than 3 pairs are left.
 
     Raises
     ------
     ShapeError
-        If the two are not flat and of the same length.
+        If the series are not one-dimensional and of the same length.
     ParameterError
-        If a value is infinite, `dt` not positive, or `max_lag` negative or too long.
+        If a value is infinite, `dt` is not positive, or `max_lag` is negative or too long.
     """
     first, second = _series("signal", signal, 1), _series("decoded", decoded, 1)
     lags = _lags(first, second, dt, max_lag)
@@ -69,35 +70,39 @@ def best_lag_correlation(
 def linear_decoding(
     signals: ArrayLike, statistics: ArrayLike, dt: float, max_lag: float, folds: int = 5
 ) -> Array:
-    """Cross-validated share of each signal's variance that each statistic explains linearly.
+    """Return the cross-validated share of each signal's variance that each statistic explains linearly.
 
-    The decoder is ``signal(t) ~ a + b statistic(t + lag)``. For each of `folds` contiguous blocks
-    of time, ``lag`` (as in `best_lag_correlation`), ``a`` and ``b`` (least squares) come from all
-    other blocks. Squared errors are summed over the blocks, and so are the squared errors of
-    the other blocks' mean signal; 1 minus their ratio is the share. Blocks are contiguous because
-    neighbouring windows resemble each other.
+    The decoder is ``signal(t) ~ a + b statistic(t + lag)``. For each of `folds` contiguous blocks of time, ``lag``
+    (as in `best_lag_correlation`), ``a`` and ``b`` (least squares) are fitted to all other blocks. The squared
+    errors are summed over the blocks, and so are the squared errors of a constant, the mean signal of the other
+    blocks. The share is 1 minus their ratio. Blocks are contiguous because neighbouring windows are similar.
 
     Parameters
     ----------
-    signals : ndarray, shape (signals, windows)
-    statistics : ndarray, shape (statistics, windows)
-    dt, max_lag : float
-        In seconds.
-    folds : int
-        Number of blocks, at least 2; with 2, each half is decoded by the other.
+    signals : array_like, shape (signals, windows)
+        Signals in any unit.
+    statistics : array_like, shape (statistics, windows)
+        Statistics in any unit.
+    dt : float
+        Time from one window to the next in seconds.
+    max_lag : float
+        Largest lag in seconds.
+    folds : int, default 5
+        Number of blocks, at least 2; with 2, each half is decoded with the fit to the other.
 
     Returns
     -------
     ndarray, shape (signals, statistics)
-        1 is perfect. 0 is no better than the mean, as with a constant statistic, and below 0 is
-        worse. It is nan for a constant signal, or where fewer than 3 pairs are left to fit.
+        1 is perfect, 0 is as good as the mean (as for a constant statistic), and a negative share is worse. NaN
+        for a constant signal, or if fewer than 3 pairs are left for a fit.
 
     Raises
     ------
     ShapeError
-        If the two are not tables with the same number of windows.
+        If the arrays are not two-dimensional with the same number of windows.
     ParameterError
-        As `best_lag_correlation`, or if `folds` is below 2 or more than the windows allow.
+        If a value is infinite, `dt` is not positive, `max_lag` is negative or too long, or `folds` is below 2 or
+        more than half the windows.
     """
     signals, statistics = _series("signals", signals, 2), _series("statistics", statistics, 2)
     lags = _lags(signals, statistics, dt, max_lag)
@@ -112,32 +117,34 @@ def linear_decoding(
 
 
 def cross_talk(signals: ArrayLike, statistics: ArrayLike, dt: float, max_lag: float) -> Array:
-    """How strongly each statistic follows each signal, relative to its own.
+    """Return how strongly each statistic follows each signal, relative to the signal that it is meant to follow.
 
-    Entry ``[k, i]`` is ``|r(k, i)| / |r(k, k)|`` with ``r(k, i)`` the correlation of statistic
-    ``k`` with signal ``i``, each at its own best lag (`best_lag_correlation`). 0 is no cross-talk;
-    above 1 the statistic follows the wrong signal more. Signals must be uncorrelated for this to
-    say something about the cells; noise alone gives about ``1 / sqrt(windows)``.
+    Entry ``[k, i]`` is ``|r(k, i)| / |r(k, k)|``, where ``r(k, i)`` is the correlation of statistic ``k`` with
+    signal ``i`` at its best lag (see `best_lag_correlation`). 0 means no cross-talk; above 1, the statistic
+    follows the wrong signal more than its own. This says something about the cells only if the signals are
+    uncorrelated; noise alone gives about ``1 / sqrt(windows)``.
 
     Parameters
     ----------
-    signals, statistics : ndarray, shape (signals, windows)
+    signals, statistics : array_like, shape (signals, windows)
         Row ``k`` of `statistics` is meant to follow row ``k`` of `signals`.
-    dt, max_lag : float
-        In seconds.
+    dt : float
+        Time from one window to the next in seconds.
+    max_lag : float
+        Largest lag in seconds.
 
     Returns
     -------
     ndarray, shape (signals, signals)
-        Statistic, then signal; 1 on the diagonal. A row is nan where its own correlation is zero
-        or nan.
+        Statistics as rows and signals as columns, with 1 on the diagonal. A row is NaN if the correlation of a
+        statistic with its own signal is zero or NaN.
 
     Raises
     ------
     ShapeError
-        If the two are not tables of the same shape.
+        If the arrays are not two-dimensional and of the same shape.
     ParameterError
-        As `best_lag_correlation`.
+        If a value is infinite, `dt` is not positive, or `max_lag` is negative or too long.
     """
     signals, statistics = _series("signals", signals, 2), _series("statistics", statistics, 2)
     if signals.shape != statistics.shape:
@@ -152,31 +159,31 @@ def cross_talk(signals: ArrayLike, statistics: ArrayLike, dt: float, max_lag: fl
 
 
 def multiplexing_index(values: ArrayLike, axis: int) -> float:
-    """Share of the variance over a grid of two inputs that one input explains alone.
+    """Return the share of the variance over a grid of two inputs that one input explains alone.
 
-    With ``n_i`` values of mean ``m_i`` at level ``i`` of the input along `axis`, and ``m`` the
-    mean of all, this is ``sum n_i (m_i - m)^2 / sum (v - m)^2``: the main effect over the total
-    of a two-way analysis of variance. 1 means that the value depends on that input only; 0, that
-    it does not on average. What remains is the other input's effect, their interaction and noise.
+    With ``n_i`` values of mean ``m_i`` at level ``i`` of the input along `axis`, and the mean ``m`` of all values,
+    this is ``sum n_i (m_i - m)^2 / sum (v - m)^2``: the main effect divided by the total of a two-way analysis of
+    variance. 1 means that the value depends on that input only, 0 that it does not depend on it on average. The
+    remainder is the effect of the other input, their interaction and noise.
 
     Parameters
     ----------
-    values : ndarray, shape (somatic levels, dendritic levels)
-        Such as event rates or burst probabilities. A nan entry is left out of sums and means.
-        The index still is 1 for a value that depends on that input only, but entries that are
-        missing unevenly let some of the other input's effect into it.
-    axis : int
-        Of the input: 0 for the somatic one, 1 for the dendritic one.
+    values : array_like, shape (somatic levels, dendritic levels)
+        Values such as event rates or burst probabilities. NaN entries are left out of sums and means. The index is
+        still 1 for a value that depends on that input only, but in general an uneven pattern of missing entries
+        adds a part of the other input's effect.
+    axis : {0, 1}
+        Axis of the input: 0 for the somatic input, 1 for the dendritic input.
 
     Returns
     -------
     float
-        From 0 to 1; nan for constant values, or with fewer than 2 levels of an input left.
+        From 0 to 1; NaN for constant values, or if fewer than 2 levels of an input have values.
 
     Raises
     ------
     ShapeError
-        If `values` is not a grid with at least two levels each way.
+        If `values` is not a grid with at least two levels of each input.
     ParameterError
         If `axis` is not 0 or 1, or a value is infinite.
     """
@@ -198,7 +205,7 @@ def multiplexing_index(values: ArrayLike, axis: int) -> float:
 
 
 def _share(signal: Array, statistic: Array, lags: int, blocks: Integers) -> float:
-    """Cross-validated share of one signal's variance explained by one statistic."""
+    """Return the cross-validated share of one signal's variance that one statistic explains."""
     windows = len(blocks)
     signal = signal[:windows]
     targets, baselines, errors = [], [], []
@@ -222,18 +229,18 @@ def _share(signal: Array, statistic: Array, lags: int, blocks: Integers) -> floa
 
 
 def _strongest(signal: Array, decoded: Array, lags: int) -> tuple[int, float]:
-    """Lag in windows, and correlation there; lag 0 and nan if there is none."""
+    """Return the best lag in windows and its correlation; lag 0 and NaN if no lag has a correlation."""
     values = np.array([_correlation(signal, decoded[lag:]) for lag in range(lags)])
     strength = np.abs(values)
     if np.isnan(strength).all():
         return 0, float("nan")
-    # Equal up to rounding is equal: the smallest lag counts.
+    # Correlations that differ only by rounding are equal, and of equal ones the smallest lag counts.
     best = int(np.flatnonzero(strength >= np.nanmax(strength) - 1e-12)[0])
     return best, float(values[best])
 
 
 def _pairs(first: Array, second: Array) -> tuple[Array, Array]:
-    """Return both up to the shorter one's end, without what is nan in either."""
+    """Return two series up to the end of the shorter one, without the pairs that have a NaN."""
     length = min(len(first), len(second))
     first, second = first[:length], second[:length]
     keep = ~(np.isnan(first) | np.isnan(second))
@@ -241,16 +248,17 @@ def _pairs(first: Array, second: Array) -> tuple[Array, Array]:
 
 
 def _correlation(first: Array, second: Array) -> float:
+    """Return the Pearson correlation of the pairs without NaN; NaN if one series is constant or too short."""
     x, y = _pairs(first, second)
     if len(x) < _FEWEST_PAIRS or np.ptp(x) == 0.0 or np.ptp(y) == 0.0:
         return float("nan")
-    # Scaled first, so that no square of a tiny number underflows.
+    # Scaled first, so that squares of tiny numbers do not underflow.
     x, y = (x - x.mean()) / np.ptp(x), (y - y.mean()) / np.ptp(y)
     return float(np.clip((x @ y) / np.sqrt((x @ x) * (y @ y)), -1.0, 1.0))
 
 
 def _series(name: str, given: ArrayLike, axes: int) -> Array:
-    """Check one series (windows,) or a table of them (series, windows)."""
+    """Return one series (windows,) or several (series, windows) as an array; raise an error if it is neither."""
     values = np.asarray(given, dtype=np.float64)
     if values.ndim != axes:
         wanted = "(windows,)" if axes == 1 else f"({name}, windows)"
@@ -261,7 +269,7 @@ def _series(name: str, given: ArrayLike, axes: int) -> Array:
 
 
 def _lags(signals: Array, statistics: Array, dt: float, max_lag: float) -> int:
-    """Check sizes and times, and return the number of lags to try."""
+    """Check sizes and times, and return the number of lags."""
     windows = signals.shape[-1]
     if statistics.shape[-1] != windows:
         raise ShapeError(
@@ -272,7 +280,7 @@ def _lags(signals: Array, statistics: Array, dt: float, max_lag: float) -> int:
         raise ParameterError(f"dt is {dt} s; it must be positive and finite")
     if not (np.isfinite(max_lag) and max_lag >= 0.0):
         raise ParameterError(f"max_lag is {max_lag} s; it must be finite and not negative")
-    # A lag of n * dt counts as such however it was rounded.
+    # The tolerance lets a max_lag of n * dt include the lag n, however it was rounded.
     lags = int(np.floor(max_lag / dt + 1e-9)) + 1
     if lags > windows - _FEWEST_PAIRS + 1:
         raise ParameterError(

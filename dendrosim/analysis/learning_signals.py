@@ -1,24 +1,24 @@
-"""How the updates of a layered network's weights relate to gradient and Gauss-Newton directions.
+"""Gradient and Gauss-Newton updates of a layered network, and angles between them and other updates.
 
-The network is ``h_i = s(W_i h_{i-1})`` for ``i = 1 ... L``, with input ``h_0 = x`` and targets
-``y``; its loss is the mean over samples of ``|h_L - y|^2 / 2``. Everywhere
+The network is ``h_i = s(W_i h_{i-1})`` for ``i = 1 ... L``, with input ``h_0 = x`` and targets ``y``; its loss is
+the mean over samples of ``|h_L - y|^2 / 2``. In all functions
 
 - ``weights`` is ``[W_1, ..., W_L]``, with ``W_i`` of shape ``(n_i, n_{i-1})``,
-- ``x`` has shape ``(n_0, samples)`` and ``y`` shape ``(n_L, samples)``,
-- ``transfer`` names ``s`` (see `dendrosim.equations.transfer`), and ``output`` names that of the last layer
-  where it is another one,
+- ``x`` has shape ``(n_0, samples)`` and ``y`` has shape ``(n_L, samples)``,
+- ``transfer`` is the name of ``s`` (see `dendrosim.equations.transfer`), and ``output``, if given, the name of the
+  transfer function of the last layer,
 - ``a_i = W_i h_{i-1}`` is the pre-activation, ``D_i = diag(s'(a_i))`` and ``e = h_L - y``,
-- what has an entry per layer is ordered like ``weights``: entry ``k`` belongs to layer ``k + 1``.
+- lists with an entry per layer have the order of ``weights``: entry ``k`` belongs to layer ``k + 1``.
 
-Updates are what is added to the weights, with learning rate 1. A learning rule is compared with them
-by `angle`: 0 degrees is the same direction, and within 90 of the gradient's update the loss falls.
+An update is added to the weights, with learning rate 1. A learning rule is compared with it by `angle`: 0 degrees
+is the same direction, and small steps within 90 degrees of the gradient update decrease the loss.
 
 Sources
 -------
-Meulemans et al. (2020), "A theoretical framework for target propagation", NeurIPS 33: section 2
-(Gauss-Newton with Tikhonov damping, eq. 5) and section 3.4, condition 2 (Gauss-Newton targets).
-Kahan (2006), "How futile are mindless assessments of roundoff in floating-point computation?",
-section "Mangled Angles": angles between vectors, accurate for small ones as well.
+Meulemans et al. (2020), "A theoretical framework for target propagation", NeurIPS 33: section 2 (Gauss-Newton with
+Tikhonov damping, eq. 5) and section 3.4, condition 2 (Gauss-Newton targets). Kahan (2006), "How futile are
+mindless assessments of roundoff in floating-point computation?", section "Mangled Angles": accurate angles between
+vectors.
 """
 
 from collections.abc import Sequence
@@ -31,19 +31,19 @@ from dendrosim.arrays import Array
 from dendrosim.equations.transfer.numeric import numeric_transfer
 from dendrosim.errors import ParameterError, ShapeError
 
-# Singular values below this fraction of the largest count as zero.
 _RANK_TOLERANCE = 1e-10
+"""Fraction of the largest singular value below which singular values count as zero."""
 
 
 @dataclass(frozen=True)
 class Forward:
-    """A pass through the network.
+    """Activities and slopes of a forward pass through the network.
 
     Attributes
     ----------
-    activities : tuple of ndarray, shape (n_i, samples)
-        ``h_0 ... h_L``: the input, then every layer.
-    slopes : tuple of ndarray, shape (n_i, samples)
+    activities : tuple of L + 1 ndarray, shapes (n_i, samples)
+        ``h_0 ... h_L``, input first.
+    slopes : tuple of L ndarray, shapes (n_i, samples)
         ``s'(a_i)`` of layers 1 to L.
     """
 
@@ -53,16 +53,15 @@ class Forward:
 
 @dataclass(frozen=True)
 class FeedbackAlignment:
-    """How feedback weights ``Q`` relate to the forward weights ``W`` that they should undo.
+    """Comparison of feedback weights ``Q`` with the forward weights ``W`` that they should invert.
 
     Attributes
     ----------
     inverse, pseudo_inverse, transpose : float
-        Degrees between ``Q`` and ``W^-1`` (nan unless ``W`` is square and of full rank), ``W^+`` and
-        ``W^T``.
+        Degrees between ``Q`` and ``W^-1`` (NaN unless ``W`` is square and of full rank), ``W^+`` and ``W^T``.
     reconstruction_error : float
-        Spectral norm of ``Q W - W^+ W``. ``W^+ W`` projects onto what ``W`` lets through, the most
-        that any ``Q`` can give back; it is the identity if no direction is lost.
+        Spectral norm of ``Q W - W^+ W``. ``W^+ W`` is the projection onto the row space of ``W``, the best that
+        any ``Q`` can reconstruct; it is the identity if ``W`` loses no direction.
     """
 
     inverse: float
@@ -74,12 +73,21 @@ class FeedbackAlignment:
 def forward(
     weights: Sequence[ArrayLike], x: ArrayLike, transfer: str, output: str | None = None
 ) -> Forward:
-    """Activities and slopes of every layer.
+    """Return activities and slopes of all layers.
+
+    Parameters
+    ----------
+    weights : sequence of L array_like, shapes (n_i, n_{i-1})
+    x : array_like, shape (n_0, samples)
+    transfer : str
+        Name of the transfer function.
+    output : str, optional
+        Name of the transfer function of the last layer (default: `transfer`).
 
     Raises
     ------
     ShapeError
-        If the weights do not chain, or `x` does not fit the first of them.
+        If the shapes of the weights do not fit together, or `x` does not fit the first of them.
     ParameterError
         If a value is not finite.
     UnknownMemberError
@@ -103,38 +111,47 @@ def loss(
     transfer: str,
     output: str | None = None,
 ) -> float:
-    """Mean over samples of ``|h_L - y|^2 / 2``.
+    """Return the mean over samples of ``|h_L - y|^2 / 2``.
+
+    Parameters
+    ----------
+    weights : sequence of L array_like, shapes (n_i, n_{i-1})
+    x : array_like, shape (n_0, samples)
+    y : array_like, shape (n_L, samples)
+    transfer : str
+        Name of the transfer function.
+    output : str, optional
+        Name of the transfer function of the last layer (default: `transfer`).
 
     Raises
     ------
     ShapeError, ParameterError, UnknownMemberError
-        As `forward`; also if `y` does not fit.
+        As `forward`; ShapeError also if `y` does not fit the output.
     """
     error = _error(forward(weights, x, transfer, output), y)
     return float(np.sum(error**2) / (2 * error.shape[1]))
 
 
 def jacobians(weights: Sequence[ArrayLike], forward: Forward) -> list[Array]:
-    """Derivative of the output with respect to each layer's activity, for each sample.
+    """Return the derivatives of the output with respect to each layer's activity, for each sample.
 
-    ``J_i = dh_L/dh_i = D_L W_L ... D_{i+1} W_{i+1}`` for ``i = 1 ... L``, and ``J_L`` is the
-    identity.
+    ``J_i = dh_L/dh_i = D_L W_L ... D_{i+1} W_{i+1}`` for ``i = 1 ... L``; ``J_L`` is the identity.
 
     Parameters
     ----------
-    weights : sequence of ndarray, shape (n_i, n_{i-1})
+    weights : sequence of L array_like, shapes (n_i, n_{i-1})
     forward : Forward
-        Of the same weights.
+        Forward pass with the same weights.
 
     Returns
     -------
-    list of ndarray, shape (samples, n_L, n_i)
+    list of L ndarray, shapes (samples, n_L, n_i)
         Entry ``k`` is ``J_{k+1}``.
 
     Raises
     ------
     ShapeError
-        If the weights do not chain or `forward` is of other ones.
+        If the shapes of the weights do not fit together, or `forward` is a pass with other weights.
     """
     matrices = _weights(weights)
     if [len(w) for w in matrices] != [len(d) for d in forward.slopes]:
@@ -156,11 +173,13 @@ def gradient_update(
     transfer: str,
     output: str | None = None,
 ) -> list[Array]:
-    """Negative gradient of the loss with respect to each layer's weights (back-propagation).
+    """Return the negative gradient of the loss with respect to each layer's weights, by back-propagation.
+
+    Parameters are those of `loss`.
 
     Returns
     -------
-    list of ndarray, shape (n_i, n_{i-1})
+    list of L ndarray, shapes (n_i, n_{i-1})
 
     Raises
     ------
@@ -183,27 +202,33 @@ def gauss_newton_update(
     output: str | None = None,
     damping: float = 0.0,
 ) -> list[Array]:
-    """Updates that draw each layer's activity to its Gauss-Newton target (Meulemans et al. 2020).
+    """Return updates that move each layer's activity towards its Gauss-Newton target.
 
-    For each sample the target lies ``dh_i = -J_i^+ e`` from the activity, and with damping
-    ``dh_i = -J_i^T (J_i J_i^T + damping I)^-1 e``. The update is one gradient step towards it, the
-    mean over samples of ``(D_i dh_i) h_{i-1}^T``. Large `damping` turns it into the gradient's
-    direction, divided by `damping`.
+    For each sample, the difference between target and activity is ``dh_i = -J_i^+ e``, or, with damping,
+    ``dh_i = -J_i^T (J_i J_i^T + damping I)^-1 e``. The update is one gradient step towards the target, the mean
+    over samples of ``(D_i dh_i) h_{i-1}^T``. For large `damping` it approaches the gradient update divided by
+    `damping`.
 
     Parameters
     ----------
-    damping : float
-        Not negative. At 0 the pseudo-inverse leaves out singular values of ``J_i`` below ``1e-10``
-        of the largest.
+    weights, x, y, transfer, output
+        See `loss`.
+    damping : float, default 0
+        Not negative. At 0, the pseudo-inverse leaves out singular values of ``J_i`` below ``1e-10`` of the
+        largest.
 
     Returns
     -------
-    list of ndarray, shape (n_i, n_{i-1})
+    list of L ndarray, shapes (n_i, n_{i-1})
 
     Raises
     ------
     ShapeError, ParameterError, UnknownMemberError
         As `loss`; ParameterError also if `damping` is negative or not finite.
+
+    References
+    ----------
+    Meulemans et al. (2020), eq. 5 and section 3.4.
     """
     if not 0.0 <= damping < np.inf:
         raise ParameterError(f"damping must be a number from 0 up, not {damping}")
@@ -216,15 +241,20 @@ def gauss_newton_update(
 
 
 def angle(a: ArrayLike, b: ArrayLike) -> float:
-    """Degrees between two arrays taken as vectors: ``acos(<a, b> / (|a| |b|))``.
+    """Return the angle in degrees between two arrays as vectors, ``acos(<a, b> / (|a| |b|))``.
 
-    It is computed from the sum and difference of the unit vectors (Kahan 2006), so that angles near
-    0 and 180 are as accurate as others.
+    It is computed from the sum and the difference of the unit vectors (Kahan 2006), so that angles near 0 and 180
+    degrees are as accurate as others.
+
+    Parameters
+    ----------
+    a, b : array_like
+        Arrays of the same shape.
 
     Returns
     -------
     float
-        0 to 180; nan if either is zero or not finite.
+        From 0 to 180; NaN if an array is zero or not finite.
 
     Raises
     ------
@@ -241,24 +271,24 @@ def angle(a: ArrayLike, b: ArrayLike) -> float:
 
 
 def feedback_alignment(q: ArrayLike, w: ArrayLike) -> FeedbackAlignment:
-    """Angles of feedback weights to inverse, pseudo-inverse and transpose of forward weights.
+    """Return the angles between feedback weights and inverse, pseudo-inverse and transpose of forward weights.
 
     Parameters
     ----------
-    q : ndarray, shape (n, m)
-        Feedback.
-    w : ndarray, shape (m, n)
-        Forward. Singular values below ``1e-10`` of the largest count as zero.
+    q : array_like, shape (n, m)
+        Feedback weights.
+    w : array_like, shape (m, n)
+        Forward weights. Singular values below ``1e-10`` of the largest count as zero.
 
     Returns
     -------
     FeedbackAlignment
-        All nan if a value is not finite.
+        All numbers are NaN if a weight is not finite.
 
     Raises
     ------
     ShapeError
-        If `q` has not the shape of the transpose of `w`.
+        If `q` does not have the shape of the transpose of `w`.
     """
     feedback, ahead = np.asarray(q, dtype=np.float64), np.asarray(w, dtype=np.float64)
     if ahead.ndim != 2 or not ahead.size or feedback.shape != ahead.T.shape:
@@ -279,7 +309,7 @@ def feedback_alignment(q: ArrayLike, w: ArrayLike) -> FeedbackAlignment:
 
 
 def _pull_back(jacobian: Array, error: Array, damping: float) -> Array:
-    """Activity that makes `error` (samples, n_L, 1), as (samples, n_i, 1)."""
+    """Return the change of activity (samples, n_i, 1) that causes `error` (samples, n_L, 1)."""
     if damping == 0.0:
         return np.linalg.pinv(jacobian, rcond=_RANK_TOLERANCE) @ error
     transposed = jacobian.transpose(0, 2, 1)
@@ -288,7 +318,7 @@ def _pull_back(jacobian: Array, error: Array, damping: float) -> Array:
 
 
 def _updates(passed: Forward, changes: Sequence[Array]) -> list[Array]:
-    """Mean over samples of ``(D_i dh_i) h_{i-1}^T``."""
+    """Return the mean over samples of ``(D_i dh_i) h_{i-1}^T``."""
     samples = passed.activities[0].shape[1]
     below = passed.activities[:-1]
     return [
@@ -298,12 +328,13 @@ def _updates(passed: Forward, changes: Sequence[Array]) -> list[Array]:
 
 
 def _unit(vector: Array) -> Array:
-    """Vector of length 1, scaled first so that no square overflows or vanishes."""
+    """Return the vector of length 1, scaled first so that squares neither overflow nor underflow."""
     scaled = vector / np.max(np.abs(vector))
     return scaled / np.linalg.norm(scaled)
 
 
 def _error(passed: Forward, y: ArrayLike) -> Array:
+    """Return ``h_L - y``; raise ShapeError if `y` does not fit."""
     reached = passed.activities[-1]
     targets = _samples("y", y, "n_L", len(reached))
     if targets.shape != reached.shape:
@@ -312,7 +343,7 @@ def _error(passed: Forward, y: ArrayLike) -> Array:
 
 
 def _weights(weights: Sequence[ArrayLike]) -> list[Array]:
-    """Weights as arrays that chain."""
+    """Return the weights as arrays; raise ShapeError if their shapes do not fit together."""
     matrices = [np.asarray(w, dtype=np.float64) for w in weights]
     if not matrices:
         raise ShapeError("weights: there must be at least one matrix")
@@ -329,6 +360,7 @@ def _weights(weights: Sequence[ArrayLike]) -> list[Array]:
 
 
 def _samples(name: str, given: ArrayLike, symbol: str, units: int) -> Array:
+    """Return an argument as an array (units, samples); raise an error if it is none."""
     array = np.asarray(given, dtype=np.float64)
     if array.ndim != 2 or len(array) != units or not array.size:
         raise ShapeError(

@@ -1,28 +1,28 @@
-"""Random circuits of target propagation with exact inverses: how often a fixed point is stable.
+"""Random circuits of target propagation with exact inverses, and how often a fixed point is stable.
 
-The Jacobian of ``dynamical_tp`` (clamped, exact inverses) at a fixed point, in units of ``1/tau``, is block
-tridiagonal, with for layers i = 2 .. L::
+The Jacobian of ``dynamical_tp`` (clamped, exact inverses) at a fixed point is block tridiagonal. In units of
+``1/tau``, its blocks for layers i = 2 .. L are::
 
     -I                               on the diagonal
     (1 - mu) D_i W_i                 below it, D_i = diag s'(s^-1(f_i))
     mu W_i^-1 E_i^-1                 above it, E_i = diag s'(s^-1(h_i))
 
-Where s is linear, or every h_i = f_i because the target is the output, D_i = E_i: the blocks above are the
-inverses of those below, as in eq. 6.41 and 6.42. A target that differs from the output moves h_i away from f_i,
-and where s is not linear D_i and E_i then differ.
+If s is linear, or if all h_i = f_i because the target is the output, D_i = E_i: the blocks above the diagonal are
+then the inverses of those below, as in eq. 6.41 and 6.42. A target that differs from the output moves h_i away
+from f_i; D_i and E_i then differ if s is not linear.
 
-Any pair of an output f_L and a target g_L belongs to exactly one fixed point, which is found from the top down::
+Each pair of an output f_L and a target g_L belongs to exactly one fixed point, which is found from the top down::
 
     h_i = (1 - mu) f_i + mu g_i,   h_(i-1) = W_i^-1 s^-1(f_i),   g_(i-1) = W_i^-1 s^-1(h_i),
     f_(i-1) = (h_(i-1) - mu g_(i-1))/(1 - mu)
 
-and so down to f_1, which an input and W_1 can make whatever it is.
+down to f_1. There is an input and a W_1 for any f_1.
 
 Sources
 -------
 Thesis, section 6.7, eq. 6.38-6.42. It draws 100,000 cases: "Gaussian" blocks of "randomly selected variance", mu
-"randomly in the interval (0, 0.5)". Left open there, and chosen here: numbers of layers and units are uniform in
-a range, each block has a variance of its own, uniform between 0 and a largest one, and mu is uniform.
+"randomly in the interval (0, 0.5)". The rest is chosen here: numbers of layers and units are uniform in a range,
+each block has its own variance, uniform between 0 and a largest one, and mu is uniform.
 """
 
 from collections.abc import Iterator
@@ -36,22 +36,30 @@ from dendrosim.equations.transfer.numeric import Function, numeric_transfer
 from dendrosim.errors import ParameterError
 
 CHUNK = 2**20
-"""Numbers in one stack of Jacobians: bounds the memory."""
+"""Numbers in one stack of Jacobians, 8 MiB, which limits the memory of a thread."""
 
 
 @dataclass(frozen=True)
 class Draws:
-    """What is drawn, and from where.
+    """Distribution of random networks.
 
     Attributes
     ----------
-    layers, units : tuple of int
-        Smallest and largest number of layers above the input, at least 2, and of units in each of them.
-    variance : float
-        Largest variance of the entries of a block.
-    mu : float
-        Largest weight of the apical dendrite.
-    seed : int
+    layers : tuple of int, default (2, 6)
+        Smallest and largest number of layers above the input, at least 2.
+    units : tuple of int, default (1, 5)
+        Smallest and largest number of units per layer, at least 1.
+    variance : float, default 4
+        Largest variance of the entries of a block, positive.
+    mu : float, default 0.5
+        Largest weight of the apical dendrite, above 0 and at most 1.
+    seed : int, default 0
+        Seed of all random numbers, not negative.
+
+    Raises
+    ------
+    ParameterError
+        If a value is out of its range.
     """
 
     layers: tuple[int, int] = (2, 6)
@@ -75,7 +83,7 @@ class Draws:
             raise ParameterError(f"seed is {self.seed}; it must not be negative")
 
     def networks(self, layers: int, units: int, count: int) -> "Networks":
-        """Return the first `count` networks of one size; those of a larger count begin with the same."""
+        """Return `count` networks of one size; a larger count begins with the same networks."""
         streams = np.random.SeedSequence((self.seed, layers, units)).spawn(5)
         mu, variance, weights, output, target = (np.random.default_rng(s) for s in streams)
         shape = (count, layers - 1, units, units)
@@ -87,8 +95,8 @@ class Draws:
             target.normal(size=(count, units)),
         )
 
-    def every(self, count: int) -> Iterator["Networks"]:
-        """Yield `count` networks, in stacks of one size each."""
+    def draw(self, count: int) -> Iterator["Networks"]:
+        """Yield `count` networks of random sizes, in stacks of one size."""
         sizes = [
             (layers, units)
             for layers in range(self.layers[0], self.layers[1] + 1)
@@ -107,10 +115,11 @@ class Networks:
 
     Attributes
     ----------
-    mu : array, shape (networks,)
-    weights : array, shape (networks, layers - 1, units, units)
+    mu : ndarray, shape (networks,)
+        Weights of the apical dendrite.
+    weights : ndarray, shape (networks, layers - 1, units, units)
         W_2 .. W_L.
-    output, target : array, shape (networks, units)
+    output, target : ndarray, shape (networks, units)
         f_L and g_L at the fixed point.
     """
 
@@ -129,15 +138,15 @@ class Networks:
 
     @property
     def layers(self) -> int:
-        """Layers above the input."""
+        """Number of layers above the input."""
         return int(self.weights.shape[1]) + 1
 
     def fixed_point(self, transfer: str) -> tuple[Array, Array]:
-        """Return basal and somatic rates f and h at the fixed point, (networks, layers, units)."""
+        """Return basal and somatic rates f and h at the fixed point, shape (networks, layers, units) each."""
         return self._settled(_inverted(self.weights), transfer)
 
     def jacobians(self, transfer: str) -> Array:
-        """Return the Jacobians at the fixed points, in 1/tau, (networks, layers*units, layers*units)."""
+        """Return the Jacobians at the fixed points in 1/tau, shape (networks, layers*units, layers*units)."""
         inverses = _inverted(self.weights)
         below, above = self.weights, inverses
         if transfer != "linear":
@@ -157,6 +166,7 @@ class Networks:
         return made.reshape(count, size, size)
 
     def _settled(self, inverses: Array, transfer: str) -> tuple[Array, Array]:
+        """Return f and h at the fixed point, from the top down with the inverses of the weights."""
         back = _inverse(transfer)
         mu = self.mu[:, None]
         f, g = [self.output], self.target
@@ -182,16 +192,18 @@ def _inverse(transfer: str) -> Function:
 
 @dataclass(frozen=True, eq=False)
 class Abscissas:
-    """Of each Jacobian, in 1/tau, shape (networks,) each.
+    """Spectral and numerical abscissas of Jacobians, in 1/tau; all arrays have the shape (networks,).
 
     Attributes
     ----------
-    spectral : array
-        Largest real part of an eigenvalue: negative where the fixed point is stable.
-    numerical : array
-        Largest eigenvalue of the symmetric part: negative where the Jacobian is negative definite.
-    layers : array of int
-    mu : array
+    spectral : ndarray
+        Largest real part of an eigenvalue: negative if the fixed point is stable.
+    numerical : ndarray
+        Largest eigenvalue of the symmetric part: negative if the Jacobian is negative definite.
+    layers : ndarray of int
+        Number of layers of each network.
+    mu : ndarray
+        Weight of the apical dendrite of each network.
     """
 
     spectral: Array
@@ -201,21 +213,28 @@ class Abscissas:
 
 
 def abscissas(draws: Draws, count: int, transfer: str, workers: int = 2) -> Abscissas:
-    """Return spectral and numerical abscissas of `count` random Jacobians.
+    """Return the spectral and numerical abscissas of random Jacobians.
 
     Parameters
     ----------
     draws : Draws
+        Distribution of the networks.
     count : int
+        Number of networks, at least 1.
     transfer : str
-        A bijection of the real line.
-    workers : int
-        Threads; they change no number.
+        Name of a transfer function that is a bijection of the real line.
+    workers : int, default 2
+        Number of threads; the results do not depend on it.
+
+    Raises
+    ------
+    ParameterError
+        If `count` is below 1, or the transfer function is no bijection.
     """
     if count < 1:
         raise ParameterError(f"count is {count}; it must be positive")
     parts = []
-    for networks in draws.every(count):
+    for networks in draws.draw(count):
         each = max(1, CHUNK // (networks.layers * networks.output.shape[1]) ** 2)
         parts += [networks[k : k + each] for k in range(0, len(networks), each)]
 
@@ -236,25 +255,35 @@ def abscissas(draws: Draws, count: int, transfer: str, workers: int = 2) -> Absc
 
 
 def exact_abscissa(mu: Array, layers: Integers) -> Array:
-    """Return the spectral abscissa where D_i = E_i, in 1/tau: -1 + 2 sqrt(mu (1 - mu)) cos(pi/(L + 1)).
+    """Return the spectral abscissa for D_i = E_i in 1/tau, -1 + 2 sqrt(mu (1 - mu)) cos(pi/(L + 1)).
 
-    Similar to the tridiagonal (1 - mu, -1, mu) of L rows, once per unit, whatever the blocks are.
+    For each unit, the Jacobian is similar to the tridiagonal matrix (1 - mu, -1, mu) with L rows, whatever its
+    blocks are.
+
+    Parameters
+    ----------
+    mu : ndarray
+        Weights of the apical dendrite.
+    layers : ndarray of int
+        Numbers of layers L above the input.
     """
     return np.asarray(-1 + 2 * np.sqrt(mu * (1 - mu)) * np.cos(np.pi / (layers + 1)))
 
 
 def propagators(mu: float, weights: Array, times: Array) -> Array:
-    """Return exp(J t) of a linear circuit at times in tau, shape (times, states, states), from its closed form.
+    """Return exp(J t) of a linear circuit from its closed form, shape (times, states, states).
 
-    With P_i = W_i ... W_2 the Jacobian is similar to the tridiagonal (1 - mu, -1, mu), whose eigenvectors are
-    sines: block (j, k) is sqrt((1 - mu)/mu)^(j - k) S_jk(t) P_j P_k^-1, where S is symmetric.
+    With P_i = W_i ... W_2, the Jacobian is similar to the tridiagonal matrix (1 - mu, -1, mu), whose eigenvectors
+    are sines: block (j, k) is sqrt((1 - mu)/mu)^(j - k) S_jk(t) P_j P_k^-1 with a symmetric S. Derived here.
 
     Parameters
     ----------
     mu : float
-    weights : array, shape (layers - 1, units, units)
+        Weight of the apical dendrite, between 0 and 1.
+    weights : ndarray, shape (layers - 1, units, units)
         W_2 .. W_L.
-    times : array, shape (times,)
+    times : ndarray, shape (times,)
+        Times in units of tau.
     """
     layers, units = len(weights) + 1, weights.shape[-1]
     angles = np.arange(1, layers + 1) * np.pi / (layers + 1)

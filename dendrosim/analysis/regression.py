@@ -1,17 +1,22 @@
-"""Rank-constrained regression: the optimum of the BMVR circuit and the distance from it.
+"""Regression of limited rank: the optimum of the BMVR circuit, and distances from it.
 
-The circuit learns ``y ~ W2 W1 x`` through ``k`` hidden units. With ``x`` of shape ``(m, T)`` and
-``y`` of shape ``(n, T)``, everything here depends on the data only through the *uncentred*
-covariances ``Cxx = x x^T / T``, ``Cxy = x y^T / T`` and ``Cyy = y y^T / T``.
+The circuit learns ``y ~ W2 W1 x`` through ``k`` hidden units. With ``x`` of shape ``(m, T)`` and ``y`` of shape
+``(n, T)``, all results depend on the data only through the *uncentred* covariances ``Cxx = x x^T / T``,
+``Cxy = x y^T / T`` and ``Cyy = y y^T / T``.
 
-Weights are named as in the circuit: ``w1`` is ``W1`` with shape ``(k, m)``, ``apical`` is
-``W2^T`` with shape ``(k, n)`` (the weights of the targets onto the apical compartment) and ``q``
-is ``Q`` with shape ``(k, k)`` (the weights of the interneurons onto the apical compartment).
+Weights have the names of the circuit: ``w1`` is ``W1`` with shape ``(k, m)``, ``apical`` is ``W2^T`` with shape
+``(k, n)`` (weights of the targets onto the apical compartment), and ``q`` is ``Q`` with shape ``(k, k)`` (weights
+of the interneurons onto the apical compartment). ``M = Cxx^{-1/2} Cxy Cyx Cxx^{-1/2}``.
+
+All functions with an argument `tolerance` leave out directions of the inputs whose variance is below `tolerance`
+(by default 1e-10) times the largest variance, such as inputs that are always zero: ``Cxx^{-1/2}`` is a
+pseudo-inverse on the numerical rank. They raise ParameterError if all inputs are zero, and functions with an
+argument `k`, the number of hidden units, raise it if `k` is below 1.
 
 Sources
 -------
-"A biologically plausible neural network from a bound on multivariate regression" (BMVR), workshop
-abstract, NeurIPS 2020, "Beyond Backpropagation": eq. 1 and 11-19 and section 2.2.
+"A biologically plausible neural network from a bound on multivariate regression" (BMVR), workshop abstract,
+NeurIPS 2020, "Beyond Backpropagation": eq. 1 and 11-19 and section 2.2.
 """
 
 from dataclasses import dataclass
@@ -29,8 +34,11 @@ class Covariances:
     Attributes
     ----------
     xx : ndarray, shape (m, m)
+        Cxx, of the inputs.
     xy : ndarray, shape (m, n)
+        Cxy, of inputs and targets.
     yy : ndarray, shape (n, n)
+        Cyy, of the targets.
     """
 
     xx: Array
@@ -39,12 +47,19 @@ class Covariances:
 
 
 def covariances(x: Array, y: Array) -> Covariances:
-    """Uncentred covariances of samples (BMVR workshop abstract, eq. 11).
+    """Return the uncentred covariances of samples (BMVR workshop abstract, eq. 11).
 
     Parameters
     ----------
-    x : ndarray, shape (m, T)
-    y : ndarray, shape (n, T)
+    x : array_like, shape (m, T)
+        Inputs, samples as columns.
+    y : array_like, shape (n, T)
+        Targets, samples as columns.
+
+    Raises
+    ------
+    ValueError
+        If inputs and targets do not have the same samples, or there are none.
     """
     x = np.asarray(x, dtype=np.float64)
     y = np.asarray(y, dtype=np.float64)
@@ -55,7 +70,7 @@ def covariances(x: Array, y: Array) -> Covariances:
 
 
 def whitener(cxx: Array, tolerance: float) -> tuple[Array, Array]:
-    """Standard deviations ``d`` (r,) and directions ``e`` (m, r) of the range of ``Cxx``."""
+    """Return standard deviations ``d`` (r,) and directions ``e`` (m, r) of the range of ``Cxx``, largest first."""
     values, vectors = np.linalg.eigh(cxx)
     keep = values > tolerance * values[-1]
     if values[-1] <= 0.0:
@@ -64,7 +79,7 @@ def whitener(cxx: Array, tolerance: float) -> tuple[Array, Array]:
 
 
 def _decompose(cov: Covariances, tolerance: float) -> tuple[Array, Array, Array, Array]:
-    """Singular value decomposition of ``Cxx^{-1/2} Cxy`` on the range of ``Cxx``.
+    """Return the singular value decomposition of ``Cxx^{-1/2} Cxy`` on the range of ``Cxx``.
 
     Returns
     -------
@@ -81,44 +96,36 @@ def _decompose(cov: Covariances, tolerance: float) -> tuple[Array, Array, Array,
 
 
 def canonical_values(cov: Covariances, tolerance: float = 1e-10) -> Array:
-    """Singular values of ``Cxx^{-1/2} Cxy``, decreasing, shape (min(rank Cxx, n),).
-
-    Parameters
-    ----------
-    cov : Covariances
-    tolerance : float
-        Directions whose variance is below ``tolerance`` times the largest are left out (constant
-        zero inputs); this is the pseudo-inverse on the numerical rank.
-    """
+    """Return the singular values of ``Cxx^{-1/2} Cxy`` in decreasing order, shape (min(rank Cxx, n),)."""
     return _decompose(cov, tolerance)[2]
 
 
 def canonical_spectrum(cov: Covariances, tolerance: float = 1e-10) -> Array:
-    """Eigenvalues of ``M = Cxx^{-1/2} Cxy Cyx Cxx^{-1/2}``, decreasing.
+    """Return the eigenvalues of ``M`` in decreasing order, the squares of `canonical_values`.
 
-    BMVR workshop abstract, text after eq. 19. The squares of `canonical_values`.
+    BMVR workshop abstract, text after eq. 19.
     """
     return canonical_values(cov, tolerance) ** 2
 
 
 def explained(cov: Covariances, k: int, tolerance: float = 1e-10) -> float:
-    """Largest reduction of the loss by ``k`` hidden units: the sum of the top ``k`` of ``M``."""
+    """Return the largest reduction of the loss by ``k`` units, the sum of the top ``k`` eigenvalues of ``M``."""
     check_rank(k)
     return float(canonical_spectrum(cov, tolerance)[:k].sum())
 
 
 def optimal_loss(cov: Covariances, k: int, tolerance: float = 1e-10) -> float:
-    """Smallest mean squared error of rank ``k``: ``tr Cyy`` minus the top ``k`` of ``M``.
+    """Return the smallest mean squared error of rank ``k``: ``tr Cyy`` minus what `explained` returns.
 
-    The minimum of BMVR workshop abstract, eq. 1 (the value of eq. 19 plus ``tr Cyy``).
+    It is the minimum of BMVR workshop abstract, eq. 1 (the value of eq. 19 plus ``tr Cyy``).
     """
     return float(np.trace(cov.yy)) - explained(cov, k, tolerance)
 
 
 def optimal_prediction(cov: Covariances, k: int, tolerance: float = 1e-10) -> Array:
-    """Matrix ``P``, shape (n, m), of the best prediction ``P x`` of rank ``k`` or less.
+    """Return the matrix ``P``, shape (n, m), of the best prediction ``P x`` of rank ``k`` or less.
 
-    Minimiser of BMVR workshop abstract, eq. 1 over ``P = W2 W1``, without a ridge.
+    It minimises BMVR workshop abstract, eq. 1, over ``P = W2 W1``, without a ridge.
     """
     check_rank(k)
     unwhiten, left, values, right = _decompose(cov, tolerance)
@@ -129,7 +136,7 @@ def optimal_prediction(cov: Covariances, k: int, tolerance: float = 1e-10) -> Ar
 def optimal_weights(
     cov: Covariances, k: int, tolerance: float = 1e-10
 ) -> tuple[Array, Array, Array]:
-    """One equilibrium of the circuit; the others follow by rotating hidden units.
+    """Return one optimal equilibrium of the circuit; rotations of hidden units and interneurons give the others.
 
     BMVR workshop abstract, eq. 12-18: ``W1 = U Cxx^{-1/2}`` with the top ``k`` eigenvectors of
     ``M`` as rows of ``U``, ``W2^T = W1 Cxy`` and ``Q Q^T = U M U^T``.
@@ -139,10 +146,16 @@ def optimal_weights(
     w1 : ndarray, shape (k, m)
     apical : ndarray, shape (k, n)
     q : ndarray, shape (k, k)
-        Diagonal, non-negative.
+        Diagonal, not negative.
+
+    Raises
+    ------
+    ParameterError
+        If the rank of ``Cxy`` is below `k`.
     """
     check_rank(k)
     unwhiten, left, values, _ = _decompose(cov, tolerance)
+    # Smaller singular values than this are rounding of the decomposition: the rank is below k.
     if values.size < k or values[k - 1] <= 1e-12 * values[0]:
         raise ParameterError(
             f"the targets depend on fewer than k = {k} directions of the inputs: "
@@ -153,13 +166,15 @@ def optimal_weights(
 
 
 def loss(cov: Covariances, w1: Array, apical: Array) -> float:
-    """Mean squared error of ``y ~ apical^T W1 x`` (BMVR workshop abstract, eq. 1).
+    """Return the mean squared error of ``y ~ apical^T W1 x`` (BMVR workshop abstract, eq. 1).
 
     Parameters
     ----------
     cov : Covariances
     w1 : ndarray, shape (k, m)
+        Weights of the inputs onto the hidden units.
     apical : ndarray, shape (k, n)
+        Weights of the targets onto the hidden units.
     """
     prediction = apical.T @ w1
     cross = np.sum(prediction.T * cov.xy)
@@ -167,28 +182,29 @@ def loss(cov: Covariances, w1: Array, apical: Array) -> float:
 
 
 def relative_excess(cov: Covariances, w1: Array, apical: Array, tolerance: float = 1e-10) -> float:
-    """Loss above the optimum of rank ``k = len(w1)``, in units of what that optimum explains."""
+    """Return the loss above the optimum of rank ``k = len(w1)``, divided by what that optimum explains."""
     gain = explained(cov, len(w1), tolerance)
     return (loss(cov, w1, apical) - float(np.trace(cov.yy)) + gain) / gain
 
 
 def whitening_error(cov: Covariances, w1: Array) -> float:
-    """Frobenius norm of ``W1 Cxx W1^T - I``: zero when the gain constraint is saturated.
+    """Return the Frobenius norm of ``W1 Cxx W1^T - I``, which is zero if the gain constraint is saturated.
 
-    The constraint of BMVR workshop abstract, section 2.2; eq. 14 at the optimum.
+    It is the constraint of BMVR workshop abstract, section 2.2; eq. 14 at the optimum.
     """
     return float(np.linalg.norm(w1 @ cov.xx @ w1.T - np.eye(len(w1))))
 
 
 def gain_error(cov: Covariances, q: Array, tolerance: float = 1e-10) -> float:
-    """Largest difference between the sorted eigenvalues of ``Q Q^T`` and the top ``k`` of ``M``.
+    """Return the largest difference between the sorted eigenvalues of ``Q Q^T`` and the ``k`` largest of ``M``.
 
-    BMVR workshop abstract, eq. 18. Infinite when ``q`` is not finite.
+    BMVR workshop abstract, eq. 18. The error is infinite if ``q`` is not finite.
 
     Parameters
     ----------
     cov : Covariances
     q : ndarray, shape (k, k)
+        Weights of the interneurons onto the hidden units.
     """
     if not np.isfinite(q).all():
         return float("inf")
@@ -200,6 +216,6 @@ def gain_error(cov: Covariances, q: Array, tolerance: float = 1e-10) -> float:
 
 
 def check_rank(k: int) -> None:
-    """Refuse numbers of hidden units below 1."""
+    """Raise ParameterError if the number of hidden units is below 1."""
     if k < 1:
         raise ParameterError(f"the number of hidden units k must be at least 1, not {k}")
