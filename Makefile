@@ -26,7 +26,7 @@ demo: $(READY) ## run the main job: a cortical microcircuit learns handwritten d
 test: lint pytest ## check style and types, then run the tests
 
 test-all: lint ## the same with the slow tests
-	$(VENV)/bin/python -m pytest -n $(JOBS) -m ""
+	$(VENV)/bin/python -m pytest -n $(JOBS) --dist worksteal -m ""
 
 bench: $(READY) ## run all benchmarks; tables go to benchmarks/results (half an hour or so)
 	$(VENV)/bin/python -m benchmarks
@@ -37,7 +37,7 @@ lint: $(READY)
 	$(VENV)/bin/mypy
 
 pytest: $(READY)
-	$(VENV)/bin/python -m pytest -n $(JOBS)
+	$(VENV)/bin/python -m pytest -n $(JOBS) --dist worksteal
 
 test-versions: ## run the tests under every supported Python found on this machine
 	@report=; failed=; tested=; \

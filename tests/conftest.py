@@ -4,6 +4,7 @@ However the tests are started, they find the environment of a fresh shell: varia
 compiled or printed are removed, and a test that needs one sets it.
 """
 
+import gc
 import os
 import shutil
 import signal
@@ -37,6 +38,15 @@ def pytest_configure(config: pytest.Config) -> None:
     if "PYTEST_XDIST_WORKER" not in os.environ:
         config.stash[_folder] = tempfile.mkdtemp(prefix="dendrosim-tests-")
         os.environ["DENDROSIM_CACHE"] = config.stash[_folder]
+
+
+def pytest_collection_finish() -> None:
+    """Spare what is loaded by now from garbage collection, which Brian2 does twice in each run of a network.
+
+    With all tests collected, that took most of the time of a short run.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
