@@ -43,7 +43,8 @@ Those of the models.
 """
 
 from functools import reduce
-from typing import Annotated, Literal, NamedTuple
+from itertools import pairwise
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -61,152 +62,103 @@ KEPT = 200  # times at which apical weights are recorded, about
 START = 0.3  # standard deviation of random initial weights
 
 
-def protocol(
-    *,
-    model: Literal["single", "two_phase", "multiplexed"] = "multiplexed",
-    rule: Literal["reconstruction", "drl"] = "reconstruction",
-    feedback: Literal["layerwise", "direct"] = "layerwise",
-    sizes: tuple[int, ...] = (4, 4, 4, 4),
-    transfer: str = "linear",
-    start: Literal["zero", "random", "scaled"] = "random",
-    inverse_error: float = 0.5,
-    trials: int = 600,
-    samples: int = 64,
-    eta_q: Annotated[ds.Quantity | None, "Hz"] = None,
-    decay_q: float = 1e-4,
-    sigma: float = 0.1,
-    mu: float = 0.2,
-    settle: Annotated[ds.Quantity | None, "s"] = None,
-    dt: Annotated[ds.Quantity | None, "s"] = None,
-    tau: ds.Quantity = "10 ms",
-    gain: float = 1.4,
-    condition: float = 2.0,
-    data_seed: int = 0,
-) -> ds.Protocol:
-    """Return the protocol.
-
-    Parameters
-    ----------
-    model
-        Which circuit.
-    rule
-        By what apical weights learn; `drl` is for `multiplexed`.
-    feedback
-        Whether apical weights come from the layer above, or from the output directly (with rule=drl).
-    sizes
-        Units per layer, input first; at least two layers above it.
-    transfer
-        A bijection of the real line: linear, smooth_leaky or leaky_relu.
-    start
-        Initial apical weights: zero; random, of standard deviation 0.3; or scaled, 1 + `inverse_error` times the
-        pseudo-inverse.
-    inverse_error
-        See `start`.
-    trials
-        Steps of learning.
-    samples
-        Inputs, normal numbers, 64 side by side; with more they are shown in turn, and the approach is that on
-        average.
-    eta_q
-        Learning rate (default: 20 Hz, or 5 Hz with rule=drl).
-    decay_q
-        Decay of apical weights, relative to that rate.
-    sigma
-        Standard deviation of perturbations (with rule=drl).
-    mu
-        Weight of the apical dendrite, between 0 and 1 (not for `multiplexed`).
-    settle
-        Time for which circuits settle in each phase (default: chosen from the spectrum).
-    dt
-        Time step (default: 0.5 tau).
-    tau
-        Time constant of all layers.
-    gain
-        Largest singular value of basal weights.
-    condition
-        Their condition number.
-    data_seed
-        Seed of inputs and of all weights; the run's own seed draws perturbations.
-    """
-    _check(model, rule, feedback, sizes, decay_q, data_seed)
-    ds.positive(sizes=sizes, trials=trials, samples=samples, tau=tau, sigma=sigma)
-    step = choose_time_step(dt, tau)
-    eta_q = ds.quantity("20 Hz" if rule == "reconstruction" else "5 Hz") if eta_q is None else eta_q
-    own = {"eta_q": eta_q, "decay_q": decay_q}
-    own["inverse"] = "learned" if rule == "reconstruction" else "drl"
-    if model == "multiplexed":
-        own |= {"feedback": feedback, "sigma": sigma}
-    network = load_network(
-        model,
-        tau=tau,
-        common={"sizes": sizes, "transfer": transfer},
-        own=own,
-        others={"mu": mu, "gain": gain, "condition": condition},
+class Parameters(ds.Parameters):
+    model: Literal["single", "two_phase", "multiplexed"] = ds.parameter("multiplexed", "circuit")
+    rule: Literal["reconstruction", "drl"] = ds.parameter(
+        "reconstruction", "rule of the apical weights; drl is for multiplexed"
     )
-    rng = np.random.default_rng(data_seed)
-    basal, apical = _weights(sizes, gain, condition, feedback, start, inverse_error, rng)
+    feedback: Literal["layerwise", "direct"] = ds.parameter(
+        "layerwise", "apical weights from the layer above, or with rule=drl from the output"
+    )
+    sizes: tuple[int, ...] = ds.parameter((4, 4, 4, 4), "units per layer, input first", least=1)
+    transfer: str = ds.parameter("linear", "a bijection: linear, smooth_leaky or leaky_relu")
+    start: Literal["zero", "random", "scaled"] = ds.parameter(
+        "random", "apical weights: 0, of sd 0.3, or 1 + inverse_error times the pseudo-inverse"
+    )
+    inverse_error: float = ds.parameter(0.5, "relative error with start=scaled")
+    trials: int = ds.parameter(600, "steps of learning", least=1)
+    samples: int = ds.parameter(64, "inputs, normal numbers, 64 in a batch; more in turn", least=1)
+    eta_q: ds.Quantity | None = ds.parameter(
+        None, "learning rate (default: 20 Hz, or 5 Hz with rule=drl)", unit="Hz"
+    )
+    decay_q: float = ds.parameter(1e-4, "decay of apical weights over that rate", least=0)
+    sigma: float = ds.parameter(0.1, "sd of perturbations with rule=drl", above=0)
+    mu: float = ds.parameter(0.2, "apical weight, between 0 and 1; not for multiplexed")
+    settle: ds.Quantity | None = ds.parameter(None, "time to settle (from the spectrum)", unit="s")
+    dt: ds.Quantity | None = ds.parameter(None, "time step (default: 0.5 tau)", unit="s")
+    tau: ds.Quantity = ds.parameter("10 ms", "time constant of all layers", above=0)
+    gain: float = ds.parameter(1.4, "largest singular value of basal weights")
+    condition: float = ds.parameter(2.0, "their condition number")
+    data_seed: int = ds.parameter(0, "seed of inputs and weights, not of perturbations", least=0)
+
+
+def protocol(p: Parameters) -> ds.Protocol:
+    """Return the protocol."""
+    _check(p)
+    learned, step = p.rule == "reconstruction", choose_time_step(p.dt, p.tau)
+    eta_q = ds.quantity("20 Hz" if learned else "5 Hz") if p.eta_q is None else p.eta_q
+    own = {"eta_q": eta_q, "decay_q": p.decay_q, "inverse": "learned" if learned else "drl"}
+    if p.model == "multiplexed":
+        own |= {"feedback": p.feedback, "sigma": p.sigma}
+    network = load_network(
+        p.model,
+        tau=p.tau,
+        common={"sizes": p.sizes, "transfer": p.transfer},
+        own=own,
+        others={"mu": p.mu, "gain": p.gain, "condition": p.condition},
+    )
+    rng = np.random.default_rng(p.data_seed)
+    basal, apical = _weights(p, rng)
     given = {f"w{i}": w for i, w in enumerate(basal, 1)}
     given |= {f"q{i}": q for i, q in enumerate(apical, 1)}
-    circuit = network.circuit.replace(
-        matrices=[m.replace(initial=given.get(m.name, m.initial)) for m in network.circuit.matrices]
-    )
-    steps = count_settling_steps({model: network.find_settling()}, step, settle)
-    members = {"": circuit}
-    batch = min(samples, BATCH)
+    matrices = [m.replace(initial=given.get(m.name, m.initial)) for m in network.circuit.matrices]
+    circuit = network.circuit.replace(matrices=matrices)
+    steps = count_settling_steps({p.model: network.find_settling()}, step, p.settle)
+    settle = recall_phase({"": circuit}, dt=step, steps=steps)
+    sleep = sleep_cycle({"": circuit}, dt=step, tau=float(p.tau.value), steps=steps)
+    thin = max(1, p.trials // KEPT)
     return ds.Protocol(
         circuit,
-        (
-            ds.Block("settle", (recall_phase(members, dt=step, steps=steps),)),
-            ds.Block(
-                "sleep",
-                sleep_cycle(members, dt=step, tau=float(tau.value), steps=steps),
-                trials=trials,
-            ),
-        ),
+        (ds.Block("settle", (settle,)), ds.Block("sleep", sleep, trials=p.trials)),
         dt=f"{step!r} s",
         signals={"layer0.h": ds.Samples("x"), f"layer{network.layers}.target": 0.0},
-        data={"x": rng.normal(size=(samples, sizes[0]))},
-        recordings=(
-            ds.Recording("q*", every="phase", phases="sleep/sleep", thin=max(1, trials // KEPT)),
-        ),
-        batch=batch,
+        data={"x": rng.normal(size=(p.samples, p.sizes[0]))},
+        recordings=(ds.Recording("q*", every="phase", phases="sleep/sleep", thin=thin),),
+        batch=min(p.samples, BATCH),
         batch_fixed=True,
-        references={"step": float(eta_q.value) * float(tau.value)},
+        references={"step": float(eta_q.value) * float(p.tau.value)},
     )
 
 
-def _check(model, rule, feedback, sizes, decay_q, data_seed):
-    if len(sizes) < 3:
+def _check(p):
+    if len(p.sizes) < 3:
         raise ds.errors.ShapeError(
-            f"sizes is {sizes}; there must be an input and two layers above it, the lower with apical weights"
+            f"sizes is {p.sizes}; there must be an input and two layers above it, the lower with apical weights"
         )
-    if rule == "drl" and model != "multiplexed":
-        raise ParameterError(f"rule is drl and model is {model}; only multiplexed learns by it")
-    if feedback == "direct" and rule != "drl":
+    if p.rule == "drl" and p.model != "multiplexed":
+        raise ParameterError(f"rule is drl and model is {p.model}; only multiplexed learns by it")
+    if p.feedback == "direct" and p.rule != "drl":
         raise ParameterError(
-            f"feedback is direct and rule is {rule}; direct feedback is learned by rule=drl only"
+            f"feedback is direct and rule is {p.rule}; direct feedback is learned by rule=drl only"
         )
-    ds.not_negative(decay_q=decay_q, data_seed=data_seed)
 
 
-def _weights(sizes, gain, condition, feedback, start, inverse_error, rng):
+def _weights(p, rng):
     """Return basal and initial apical weights."""
-    initial = ds.WellConditioned(gain, condition)
-    basal = [initial.sample(shape, rng) for shape in zip(sizes[1:], sizes[:-1], strict=True)]
-    forward = [_forward(basal, i, feedback) for i in range(1, len(basal))]
-    if start == "scaled":
-        return basal, [(1 + inverse_error) * np.linalg.pinv(f) for f in forward]
-    scale = START if start == "random" else 0.0
+    initial = ds.WellConditioned(p.gain, p.condition)
+    basal = [initial.sample(shape[::-1], rng) for shape in pairwise(p.sizes)]
+    forward = [_forward(basal, i, p.feedback) for i in range(1, len(basal))]
+    if p.start == "scaled":
+        return basal, [(1 + p.inverse_error) * np.linalg.pinv(f) for f in forward]
+    scale = START if p.start == "random" else 0.0
     return basal, [scale * rng.normal(size=f.T.shape) for f in forward]
 
 
 def _forward(basal, i, feedback):
     """Return what the apical weights of layer i undo in a linear network: W_(i+1), or all above layer i."""
-    return (
-        reduce(np.matmul, basal[:i:-1], np.eye(len(basal[-1]))) @ basal[i]
-        if feedback == "direct"
-        else basal[i]
-    )
+    if feedback == "layerwise":
+        return basal[i]
+    return reduce(np.matmul, basal[:i:-1], np.eye(len(basal[-1]))) @ basal[i]
 
 
 class Course(NamedTuple):
@@ -231,27 +183,20 @@ def measure(result: ds.Result) -> ds.Measurement:
         [learning_signals.feedback_alignment(c.apical[k], c.forward) for c in courses]
         for k in (0, -1)
     )
-    ends = [0, -1]
+    errors = [[x.reconstruction_error for x in found] for found in (first, final)]
+    kinds = ("inverse", "pseudo_inverse", "transpose")
+    expected = np.array([c.expected[[0, -1]] for c in courses]).T
     metrics = {
-        "reconstruction_error": np.array(
-            [[x.reconstruction_error for x in found] for found in (first, final)]
-        ),
-        **{
-            f"angle_{kind}": np.array([getattr(x, kind) for x in final])
-            for kind in ("inverse", "pseudo_inverse", "transpose")
-        },
+        "reconstruction_error": np.array(errors),
+        **{f"angle_{kind}": np.array([getattr(x, kind) for x in final]) for kind in kinds},
         "angle_fixed_point": np.array(
             [learning_signals.angle(c.apical[-1], c.fixed_point) for c in courses]
         ),
-        "distance": np.array([c.distance[ends] for c in courses]).T,
-        "expected_distance": np.array([c.expected[ends] for c in courses]).T,
+        "distance": np.array([c.distance[[0, -1]] for c in courses]).T,
+        "expected_distance": expected,
         "rate_ratio": np.array([_ratio(c.distance, c.expected) for c in courses]),
     }
-    references = {
-        "angle_fixed_point": 0.0,
-        "distance": metrics["expected_distance"],
-        "rate_ratio": 1.0,
-    }
+    references = {"angle_fixed_point": 0.0, "distance": expected, "rate_ratio": 1.0}
     figures = {"angles": lambda: _draw_angles(trials, courses)}
     if np.isfinite(metrics["distance"]).all():
         figures["distance"] = lambda: _draw_distance(trials, courses)
@@ -269,54 +214,48 @@ def _ratio(distance, expected):
 
 def _courses(result):
     """Return the trials at which weights are known, and the course of every hidden layer."""
-    given = result.protocol.parameters
-    last = len(given["sizes"]) - 1
+    p = Parameters(**result.protocol.parameters)
+    last, rate = len(p.sizes) - 1, result.protocol.references["step"]
     basal = [result.final[f"w{i}"].values for i in range(1, last + 1)]
     apical = [
         np.concatenate([result.traces[f"q{i}"].values, result.final[f"q{i}"].values[None]])
         for i in range(1, last)
     ]
-    steps = max(1, given["trials"] // KEPT)
-    trials = np.append(steps * np.arange(len(apical[0]) - 1), given["trials"])
-    rate, decay = result.protocol.references["step"], given["decay_q"]
-    rule = _reconstruction if given["rule"] == "reconstruction" else _differences
+    steps = max(1, p.trials // KEPT)
+    trials = np.append(steps * np.arange(len(apical[0]) - 1), p.trials)
+    if p.rule == "reconstruction":
+        known = _reconstruction(p, result.protocol.data["x"].T, basal)
+    else:
+        known = _differences(p, basal, apical)
     courses = []
-    for i, (q, (fixed, curvature)) in enumerate(
-        zip(apical, rule(result, basal, apical), strict=True), 1
-    ):
+    for i, (q, (fixed, curvature)) in enumerate(zip(apical, known, strict=True), 1):
         expected = np.full(len(trials), np.nan)
         if curvature is not None:
             values, vectors = np.linalg.eigh(curvature)
-            away = (q[0] - fixed) @ vectors
-            left = (1 - rate * (values + decay)) ** trials[:, None]
-            expected = np.linalg.norm(away[None] * left[:, None], axis=(1, 2)) / np.linalg.norm(
-                fixed
-            )
-        courses.append(Course(q, _forward(basal, i, given["feedback"]), fixed, expected))
+            left = (1 - rate * (values + p.decay_q)) ** trials[:, None]
+            away = ((q[0] - fixed) @ vectors)[None] * left[:, None]
+            expected = np.linalg.norm(away, axis=(1, 2)) / np.linalg.norm(fixed)
+        courses.append(Course(q, _forward(basal, i, p.feedback), fixed, expected))
     return trials, courses
 
 
-def _reconstruction(result, basal, apical):
+def _reconstruction(p, x, basal):
     """Yield fixed point and curvature M of every hidden layer; None where the approach is not known."""
-    given = result.protocol.parameters
-    x, decay = result.protocol.data["x"].T, given["decay_q"]
-    activities = learning_signals.forward(basal, x, given["transfer"]).activities
-    if given["model"] == "multiplexed":
+    activities = learning_signals.forward(basal, x, p.transfer).activities
+    if p.model == "multiplexed":
         for i, w in enumerate(basal[1:], 1):
-            yield _regression(activities[i], w @ activities[i], decay)
+            yield _regression(activities[i], w @ activities[i], p.decay_q)
         return
-    if given["transfer"] != "linear":
+    if p.transfer != "linear":
         for w in basal[1:]:
-            known = not decay and w.shape[0] == w.shape[1]
+            known = not p.decay_q and w.shape[0] == w.shape[1]
             yield (np.linalg.inv(w) if known else np.full(w.T.shape, np.nan)), None
         return
     # Activity depends on the apical weights, so that the fixed point is found step by step.
-    fixed = [np.linalg.pinv(w) for w in basal[1:]]
+    fixed, none = [np.linalg.pinv(w) for w in basal[1:]], np.zeros((len(basal[-1]), x.shape[1]))
     for _ in range(200):
-        settled = fixed_points.linear_fixed_point(
-            basal, fixed, x, np.zeros((len(basal[-1]), x.shape[1])), given["mu"], top="free"
-        )
-        fixed = [_regression(settled[i], settled[i + 1], decay)[0] for i in range(1, len(basal))]
+        h = fixed_points.linear_fixed_point(basal, fixed, x, none, p.mu, top="free")
+        fixed = [_regression(h[i], h[i + 1], p.decay_q)[0] for i in range(1, len(basal))]
     yield from ((q, None) for q in fixed)
 
 
@@ -328,20 +267,19 @@ def _regression(h, t, decay):
     return np.linalg.solve(moments + decay * np.eye(len(t)), across.T).T, moments
 
 
-def _differences(result, basal, apical):
+def _differences(p, basal, apical):
     """Yield fixed point and curvature of every hidden layer, the highest last."""
-    given = result.protocol.parameters
     for i, q in enumerate(apical, 1):
         jacobian, known = _forward(basal, i, "direct"), True
-        if given["feedback"] == "layerwise" and i < len(apical):
+        if p.feedback == "layerwise" and i < len(apical):
             # What the perturbation changes in the layer above, by the weights as they are at the end.
             back = reduce(np.matmul, [weights[-1] for weights in apical[i:]])
             jacobian, known = back @ jacobian, False
         square = jacobian @ jacobian.T
-        if given["transfer"] != "linear":
+        if p.transfer != "linear":
             yield np.full(q[0].shape, np.nan), None
             continue
-        damped = square + given["decay_q"] * np.eye(len(square))
+        damped = square + p.decay_q * np.eye(len(square))
         yield np.linalg.solve(damped, jacobian).T, square if known else None
 
 
