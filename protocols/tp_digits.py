@@ -30,7 +30,7 @@ Rates
 Chosen on splits 5, 6 and 7, the seeds of the division into training and test digits.
 """
 
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -62,102 +62,73 @@ LEARNED = {"eta": "3 Hz", "eta_q": "50 Hz", "decay_q": 0.02}
 DIRECT = {"eta": "5 Hz"}
 
 
-def protocol(
-    *,
-    model: Literal["single", "two_phase", "multiplexed", "backprop", "all"] = "all",
-    hidden: tuple[int, ...] = (32, 16),
-    transfer: str = "smooth_leaky",
-    inverse: Literal["learned", "drl"] = "drl",
-    feedback: Literal["layerwise", "direct"] = "layerwise",
-    eta: Annotated[ds.Quantity | None, "Hz"] = None,
-    presentations: int = 2000,
-    dream: float = 3.0,
-    split: int = 0,
-    settle: Annotated[ds.Quantity | None, "s"] = None,
-    dt: Annotated[ds.Quantity | None, "s"] = None,
-    tau: ds.Quantity = "10 ms",
-) -> ds.Protocol:
-    """Return the protocol.
+class Parameters(ds.Parameters):
+    model: Literal["single", "two_phase", "multiplexed", "backprop", "all"] = ds.parameter(
+        "all", "one model, or all of them side by side, from the same weights"
+    )
+    hidden: tuple[int, ...] = ds.parameter((32, 16), "units between 64 pixels and 10 classes")
+    transfer: str = ds.parameter(
+        "smooth_leaky", "linear, smooth_leaky or leaky_relu; backprop alone takes any"
+    )
+    inverse: Literal["learned", "drl"] = ds.parameter("drl", "apical weights of multiplexed")
+    feedback: Literal["layerwise", "direct"] = ds.parameter(
+        "layerwise", "targets of multiplexed from the layer above, or from the output"
+    )
+    eta: ds.Quantity | None = ds.parameter(
+        None, "learning rate of a single model (default: 1 to 5 Hz, by model)", unit="Hz"
+    )
+    presentations: int = ds.parameter(2000, "batches of 64 digits", least=1)
+    dream: float = ds.parameter(3.0, "sd of the noise that apical weights reconstruct", above=0)
+    split: int = ds.parameter(0, "seed of the division into training and test digits", least=0)
+    settle: ds.Quantity | None = ds.parameter(None, "time to settle (from the spectrum)", unit="s")
+    dt: ds.Quantity | None = ds.parameter(None, "time step (default: 0.5 tau)", unit="s")
+    tau: ds.Quantity = ds.parameter("10 ms", "time constant, also of a step of learning", above=0)
 
-    Parameters
-    ----------
-    model
-        One model, or all of them side by side, from the same weights.
-    hidden
-        Units of the layers between 64 pixels and 10 classes.
-    transfer
-        Of all layers: linear, smooth_leaky or leaky_relu; `backprop` alone also takes those without inverse.
-    inverse
-        How apical weights of `multiplexed` learn.
-    feedback
-        Whether targets of `multiplexed` come from the layer above, or from the output directly.
-    eta
-        Learning rate, of a single model only (default: 1, 4, 3 and 5 Hz for `single`, `two_phase`,
-        `multiplexed` and `backprop`; 5 Hz with direct feedback).
-    presentations
-        Batches of 64 digits.
-    dream
-        Standard deviation of the noise on which apical weights learn to reconstruct.
-    split
-        Seed of the division into training and test digits.
-    settle
-        Time for which circuits settle in each phase (default: chosen from the spectrum).
-    dt
-        Time step (default: 0.5 tau).
-    tau
-        Time constant of all layers. A step of learning changes a weight by tau times its rate.
-    """
-    ds.positive(tau=tau, presentations=presentations, dream=dream)
-    ds.not_negative(split=split)
-    if eta is not None and model == "all":
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The networks that learn."""
+        return tuple(MODELS) if self.model == "all" else (self.model,)
+
+    def prefix(self, name: str) -> str:
+        """Return what the names of a network begin with."""
+        return f"{name}_" if self.model == "all" else ""
+
+
+def protocol(p: Parameters) -> ds.Protocol:
+    """Return the protocol."""
+    if p.eta is not None and p.model == "all":
         raise ParameterError("eta is for one model; choose it with model=...")
-    if model not in ("multiplexed", "all") and (inverse, feedback) != ("drl", "layerwise"):
+    apart = (p.inverse, p.feedback) != ("drl", "layerwise")
+    if p.model not in ("multiplexed", "all") and apart:
         raise ParameterError(
-            f"inverse is {inverse} and feedback {feedback}, but model is {model}; they are for multiplexed"
+            f"inverse is {p.inverse} and feedback {p.feedback}, but model is {p.model}; they are for multiplexed"
         )
-    names = tuple(MODELS) if model == "all" else (model,)
-    train, test = (ds.tasks.load_digits(part, seed=split) for part in ("train", "test"))
+    train, test = (ds.tasks.load_digits(part, seed=p.split) for part in ("train", "test"))
     mean = train.images.mean(axis=0)
     scale = np.sqrt(np.mean((train.images - mean) ** 2))
     x, x_test = ((part.images - mean) / scale for part in (train, test))
     y, y_test = ((ds.tasks.one_hot(part.labels) - 0.1) / 0.3 for part in (train, test))
-    chosen = []
-    for name in names:
-        own = dict(DEFAULTS[name])
-        if name == "multiplexed":
-            own |= {"inverse": inverse, "feedback": feedback}
-            own |= LEARNED if inverse == "learned" else DIRECT if feedback == "direct" else {}
-        own |= {} if eta is None else {"eta": eta}
-        chosen.append(
-            load_network(
-                name,
-                tau=tau,
-                common={"sizes": (64, *hidden, 10), "transfer": transfer},
-                own=own,
-                others={},
-                prefix=f"{name}_" if model == "all" else "",
-            )
-        )
+    chosen = [_network(name, p) for name in p.names]
     check_target_range(chosen, y)
-    step = choose_time_step(dt, tau)
-    steps = count_settling_steps({c.name: c.find_settling() for c in chosen}, step, settle)
+    step = choose_time_step(p.dt, p.tau)
+    steps = count_settling_steps({c.name: c.find_settling() for c in chosen}, step, p.settle)
     members = circuits_by_prefix(chosen)
     cycle = learning_cycle(
         members,
         dt=step,
-        tau=float(tau.value),
+        tau=float(p.tau.value),
         steps=steps,
         observed=True,
-        dream=dream,
+        dream=p.dream,
         anneal={c.prefix.removesuffix("_"): ANNEAL[c.name] for c in chosen if c.name in ANNEAL},
     )
     recall = recall_phase(members, dt=step, steps=steps)
     recall = recall.replace(signals=input_signals(chosen, ds.Samples("x_test"), 0.0))
-    thin = max(1, presentations // SNAPSHOTS)
+    thin = max(1, p.presentations // SNAPSHOTS)
     return ds.Protocol(
         join_networks(chosen),
         (
-            ds.Block("train", cycle, trials=presentations, order="shuffled"),
+            ds.Block("train", cycle, trials=p.presentations, order="shuffled"),
             ds.Block("test", (recall,), trials="pass"),
         ),
         dt=f"{step!r} s",
@@ -174,46 +145,48 @@ def protocol(
     )
 
 
+def _network(name, p):
+    own = dict(DEFAULTS[name])
+    if name == "multiplexed":
+        own |= {"inverse": p.inverse, "feedback": p.feedback}
+        own |= LEARNED if p.inverse == "learned" else DIRECT if p.feedback == "direct" else {}
+    own |= {} if p.eta is None else {"eta": p.eta}
+    common = {"sizes": (64, *p.hidden, 10), "transfer": p.transfer}
+    return load_network(name, tau=p.tau, common=common, own=own, others={}, prefix=p.prefix(name))
+
+
 def measure(result: ds.Result) -> ds.Measurement:
     """Compare the learners on the test digits, and their updates with ideal directions."""
-    protocol = result.protocol
-    model, transfer = protocol.parameters["model"], protocol.parameters["transfer"]
-    names = tuple(MODELS) if model == "all" else (model,)
-    labels = np.asarray(protocol.references["test_labels"])
-    x, y = protocol.data["x_test"].T, np.asarray(protocol.references["test_targets"]).T
+    p, given = Parameters(**result.protocol.parameters), result.protocol.references
+    labels = np.asarray(given["test_labels"])
+    x, y = result.protocol.data["x_test"].T, np.asarray(given["test_targets"]).T
+    options = {"thin": given["thin"], "damping": DAMPING, "tests": len(labels)}
+    first = p.prefix(p.names[0])
     courses = {
-        name: read_progress(
-            result,
-            f"{name}_" if model == "all" else "",
-            f"{names[0]}_" if model == "all" else "",
-            transfer,
-            thin=protocol.references["thin"],
-            damping=DAMPING,
-            tests=len(labels),
-        )
-        for name in names
+        name: read_progress(result, p.prefix(name), first, p.transfer, **options)
+        for name in p.names
     }
-    metrics = {}
-    for name, course in courses.items():
-        kind = (
-            protocol.parameters["inverse"]
-            if name == "multiplexed"
-            else DEFAULTS[name].get("inverse")
-        )
-        metrics[name] = {
-            "test_accuracy": _accuracy(course.feed_forward(x, transfer), labels),
+    inverses = {n: given.get("inverse", "transported") for n, given in DEFAULTS.items()}
+    inverses |= {"multiplexed": p.inverse, "single": "fixed at W(0)^+"}
+    metrics = {
+        name: {
+            "test_accuracy": _accuracy(course.feed_forward(x, p.transfer), labels),
             "test_accuracy_dynamic": _accuracy(course.outputs, labels),
-            "inverse": {"fixed": "fixed at W(0)^+", None: "transported"}.get(kind, kind),
-            **course.metrics(x, y, transfer),
+            "inverse": inverses[name],
+            **course.metrics(x, y, p.transfer),
         }
+        for name, course in courses.items()
+    }
 
     def learning():
         errors = {
-            name: [1 - _accuracy(h, labels) for h in course.feed_forward_of_snapshots(x, transfer)]
+            name: [
+                1 - _accuracy(h, labels) for h in course.feed_forward_of_snapshots(x, p.transfer)
+            ]
             for name, course in courses.items()
         }
         return ds.plot.curve(
-            courses[names[0]].trials,
+            courses[p.names[0]].trials,
             errors,
             xlabel="presentations",
             ylabel="test error",
@@ -222,10 +195,10 @@ def measure(result: ds.Result) -> ds.Measurement:
         ).figure
 
     def digits():
-        called = np.argmax(courses[names[-2 if model == "all" else 0]].outputs, axis=0)
+        shown = courses["multiplexed" if p.model == "all" else p.model]
         return ds.plot.images(
-            np.asarray(protocol.references["test_images"])[:40],
-            labels=called[:40],
+            np.asarray(given["test_images"])[:40],
+            labels=np.argmax(shown.outputs, axis=0)[:40],
             truth=labels[:40],
             title="test digits and what the circuit calls them",
         ).figure
@@ -233,7 +206,7 @@ def measure(result: ds.Result) -> ds.Measurement:
     figures = {"learning": learning, "digits": digits}
     for name, course in courses.items():
         figures |= progress_figures(name, course)
-    return ds.Measurement(metrics if model == "all" else metrics[model], figures)
+    return ds.Measurement(metrics if p.model == "all" else metrics[p.model], figures)
 
 
 def _accuracy(outputs, labels):
