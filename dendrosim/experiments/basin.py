@@ -1,11 +1,12 @@
-"""Basins of attraction: how many perturbations of a fixed point return to it."""
+"""Basins of attraction: the fraction of perturbed states that return to a fixed point."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
 import numpy as np
 
 from dendrosim.arrays import Array
+from dendrosim.circuit.paths import is_variable
 from dendrosim.errors import NotConvergedError, ParameterError
 from dendrosim.stability.fixed_points.fixed_point import fixed_point
 from dendrosim.stability.fixed_points.point import FixedPoint, same_point
@@ -13,35 +14,39 @@ from dendrosim.stability.vector_field.circuit_field import CircuitField
 from dendrosim.stability.vector_field.number_arguments import read_number
 from dendrosim.units import as_time, as_whole_number
 
-if TYPE_CHECKING:
-    pass
-
+Ending = Literal["returned", "elsewhere", "moving", "left"]
+"""How a perturbed state ends: at the point, at another fixed point, on its way, or without finite values."""
 
 _TIME_CONSTANTS = 20.0
-_CLOSE = (
-    1e-3  # of the perturbation to have returned, of the typical size to have come to rest elsewhere
-)
+"""Default duration in time constants of the slowest mode, after which a decaying mode is at 2e-9."""
+
+_CLOSE = 1e-3
+"""Distance at which a state counts as returned, in units of the perturbation, or as at rest, in typical sizes."""
 
 
 @dataclass(frozen=True)
 class Basin:
-    """How much of what is around a fixed point returns to it.
+    """Number of perturbed states that returned to a fixed point.
 
     Attributes
     ----------
     fraction : float
-        Of the perturbed states that returned.
-    interval : (float, float)
-        Its confidence interval (Wilson's).
+        Fraction of the perturbed states that returned.
+    interval : tuple of float
+        Lower and upper bound of the confidence interval of the fraction (Wilson's interval).
     confidence : float
-        Level of the interval.
-    samples, returned : int
-        Perturbed states, and those that returned to the point, or to its orbit under a symmetry.
+        Confidence level of the interval.
+    samples : int
+        Number of perturbed states.
+    returned : int
+        Number of states that returned to the point, or to another point of its orbit under a symmetry.
     elsewhere : int
-        Those that came to rest at another fixed point; the remaining ones were still moving.
+        Number of states that came to rest at another fixed point. The remaining states were still moving, or did
+        not stay finite.
     duration : float
         Simulated time in seconds.
     message : str
+        The result in a sentence.
     """
 
     fraction: float
@@ -65,31 +70,43 @@ def basin(
     backend: str | None = None,
     dt: Any = None,
 ) -> Basin:
-    """Perturb a fixed point many times and count how often it is reached again.
+    """Perturb a fixed point many times, and count how many of the perturbed states return to it.
 
     Parameters
     ----------
     point : FixedPoint
-    size : float
-        Standard deviation of the perturbation of each state, in units of `point.scale`.
-    samples : int
+        Result of `ds.fixed_point`.
+    size : float, default 0.1
+        Standard deviation of the normal perturbation of each state, in units of `point.scale`.
+    samples : int, default 100
         Number of perturbed states.
     duration : time, optional
-        How long to wait; by default 20 of the longest time constants, of growth or decay.
-    seed : int
-        Of the perturbations.
-    confidence : float
-        Level of the interval.
+        Time after which the states are compared with the point (default: 20 times the longest time constant of
+        growth or decay).
+    seed : int, default 0
+        Seed of the perturbations.
+    confidence : float, default 0.95
+        Confidence level of the interval, between 0 and 1.
     backend : {"numpy", "cython", "cpp"}, optional
-        Step the compiled program, perturbed states side by side, in place of integrating the vector field. This
-        needs a circuit without unfrozen matrices, slaved states and samples.
+        Back end that simulates the circuit, with the perturbed states as samples of a batch. The field must then
+        have no unfrozen matrices, no slaved states and one sample (default: the vector field is integrated by
+        LSODA).
     dt : time, optional
-        Time step of the program; by default a tenth of the largest stable one.
+        Time step of the back end (default: a tenth of the largest stable one).
+
+    Returns
+    -------
+    Basin
 
     Raises
     ------
     ParameterError
-        For what is no fixed point, numbers that are out of range, and a back end with a flow that no program has.
+        If `point` is no fixed point, a number is out of its range, or a back end cannot simulate the field.
+
+    Examples
+    --------
+    >>> point = ds.fixed_point(ds.vector_field(circuit))
+    >>> ds.basin(point, size=0.5, samples=200).message
     """
     from scipy.stats import binomtest
 
@@ -107,14 +124,14 @@ def basin(
     rng = np.random.default_rng(seed)
     starts = point.x + size * point.scale * rng.standard_normal((samples, len(point.x)))
     if backend is None:
-        accuracy = 1e-3 * _CLOSE * min(size, 1.0)
+        accuracy = 1e-3 * _CLOSE * min(size, 1.0)  # so that errors do not decide what is close
         ends = np.array([_integrated(point, start, time, accuracy) for start in starts])
     else:
         ends = _stepped(
             point, starts, time, backend, None if dt is None else float(as_time("dt", dt).value)
         )
-    kinds = [_ending(point, end, size) for end in ends]
-    returned, elsewhere = kinds.count("returned"), kinds.count("elsewhere")
+    endings = [_ending(point, end, size) for end in ends]
+    returned, elsewhere = endings.count("returned"), endings.count("elsewhere")
     interval = binomtest(returned, samples).proportion_ci(confidence, method="wilson")
     return Basin(
         returned / samples,
@@ -130,6 +147,7 @@ def basin(
 
 
 def _duration(point: FixedPoint) -> float:
+    """Return the default duration in seconds."""
     slow = abs(point.time_constants[np.isfinite(point.time_constants)])
     if not len(slow):
         raise ParameterError(
@@ -139,7 +157,10 @@ def _duration(point: FixedPoint) -> float:
 
 
 def _integrated(point: FixedPoint, start: Array, time: float, accuracy: float) -> Array:
-    """Return where the vector field leads, to a share of the scale; not a number where it leaves its domain."""
+    """Return the state after `time`; NaN if the trajectory leaves the domain of the vector field.
+
+    `accuracy` is the absolute tolerance in units of the scale of the states.
+    """
     from scipy.integrate import solve_ivp
 
     flow, scale = point.flow, point.scale
@@ -165,7 +186,7 @@ def _integrated(point: FixedPoint, start: Array, time: float, accuracy: float) -
 def _stepped(
     point: FixedPoint, starts: Array, time: float, backend: str, dt: float | None
 ) -> Array:
-    """Return where the compiled program leads, perturbed states side by side."""
+    """Return the states after `time`, simulated by a back end with the perturbed states as samples."""
     from dendrosim.engine.simulate import run
     from dendrosim.errors import NonFiniteError
 
@@ -173,7 +194,7 @@ def _stepped(
     if (
         not isinstance(flow, CircuitField)
         or flow.samples > 1
-        or any("." not in n for n in flow.shapes)
+        or not all(map(is_variable, flow.shapes))
     ):
         raise ParameterError(
             f"backend is {backend!r}, but a program steps whole circuits with one sample each: use a field "
@@ -187,13 +208,14 @@ def _stepped(
     initial = {**flow.weights, **flow.states_as_samples(starts)}
     try:
         result = run(protocol, backend=backend, initial=initial, progress=False)
-    except NonFiniteError as error:  # some left; which ones the last state tells
+    except NonFiniteError as error:  # the last state shows which samples did not stay finite
         result = error.partial  # type: ignore[assignment]
     final = {name: result.state[name] for name in flow.shapes}
     return np.concatenate([final[name] for name in flow.shapes], axis=0).T
 
 
-def _ending(point: FixedPoint, end: Array, size: float) -> str:
+def _ending(point: FixedPoint, end: Array, size: float) -> Ending:
+    """Return how a perturbed state ended."""
     if not np.all(np.isfinite(end)):
         return "left"
     away = np.max(abs(end - point.x) / point.scale)

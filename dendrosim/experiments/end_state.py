@@ -1,4 +1,4 @@
-"""Where a run has ended, compared with the nearest fixed point of its equations."""
+"""The final state of a run, compared with the nearest fixed point of its equations."""
 
 from dataclasses import dataclass
 
@@ -12,17 +12,18 @@ from dendrosim.stability.vector_field.vector_field import vector_field
 
 @dataclass(frozen=True)
 class EndState:
-    """Where a run has ended, beside the nearest fixed point of its last phase.
+    """Comparison of the final state of a run with the nearest fixed point of its last phase.
 
     Attributes
     ----------
     point : FixedPoint
-        Nearest: where Newton's method leads from the end state, weights held.
+        The fixed point to which Newton's method converges from the final state, with weights held.
     distance : float
         Largest difference between a state and the point, relative to the typical size of that state.
     settled : bool
-        Whether it is below `tolerance`.
+        Whether the distance is at most the tolerance.
     message : str
+        The result in a sentence.
     """
 
     point: FixedPoint
@@ -37,15 +38,19 @@ def end_state(result: Result, *, tolerance: float = 1e-3, subthreshold: bool = F
     Parameters
     ----------
     result : Result
-    tolerance : float
+    tolerance : float, default 1e-3
         Relative distance up to which the run counts as settled.
-    subthreshold : bool
-        See `vector_field`.
+    subthreshold : bool, default False
+        Whether thresholds, resets, pathways and noise are left out; see `ds.vector_field`.
+
+    Returns
+    -------
+    EndState
 
     Raises
     ------
     NotConvergedError
-        If there is no fixed point near the end state.
+        If there is no fixed point near the final state.
     DifferentiationError, ParameterError
         If the last phase has spikes or noise, or changes in time.
     """

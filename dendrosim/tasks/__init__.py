@@ -1,4 +1,4 @@
-"""Data sets and teachers: what circuits learn from."""
+"""Data sets from which circuits learn."""
 
 from dendrosim.tasks.dataset import DataSet, one_hot
 from dendrosim.tasks.digits import load_digits

@@ -1,4 +1,4 @@
-"""Labelled images, the common form of every classification data set."""
+"""Labelled images, the common form of all data sets for classification."""
 
 from dataclasses import dataclass
 
@@ -15,10 +15,10 @@ class DataSet:
 
     Attributes
     ----------
-    images : array, shape (samples, pixels)
-        Pixel values between 0 and 1; rows of the image one after the other.
-    labels : array of int, shape (samples,)
-        Class of each image, from 0.
+    images : ndarray, shape (samples, pixels)
+        Pixel values from 0 to 1, row by row of an image.
+    labels : ndarray of int, shape (samples,)
+        Class of each image, from 0 on.
     """
 
     images: Array
@@ -26,28 +26,35 @@ class DataSet:
 
 
 def one_hot(labels: ArrayLike, classes: int = 10) -> Array:
-    """Encode each label as a row with a single 1.
+    """Return a row for each label that is 1 at the index of the label and 0 elsewhere.
 
     Parameters
     ----------
     labels : array_like of int, shape (samples,)
         Classes from 0 to `classes` - 1.
-    classes : int
+    classes : int, default 10
         Number of classes.
 
     Returns
     -------
-    array, shape (samples, classes)
+    ndarray, shape (samples, classes)
 
     Raises
     ------
     ParameterError
         If a label is not an integer between 0 and `classes` - 1.
+
+    Examples
+    --------
+    >>> one_hot([1, 0], classes=2)
+    array([[0., 1.],
+           [1., 0.]])
     """
     index = np.asarray(labels)
     if index.ndim != 1 or not np.issubdtype(index.dtype, np.integer):
         raise ParameterError(
-            f"one_hot.labels: one dimension of integers is due, not {index.ndim} of {index.dtype}"
+            f"one_hot.labels: must be one-dimensional and of integers, "
+            f"not {index.ndim}-dimensional and of {index.dtype}"
         )
     outside = index[(index < 0) | (index >= classes)]
     if outside.size:

@@ -14,35 +14,42 @@ from dendrosim.errors import DataError, ParameterError
 from dendrosim.tasks.dataset import DataSet
 
 FILE = Path(__file__).with_name("data") / "digits.npz"
-FULL_INK = 16  # each pixel counts the inked ones in a 4 x 4 block of the scanned bitmap
+FULL_INK = 16
+"""Largest value of a pixel in the file: the inked pixels in a 4 x 4 block of the scanned bitmap are counted."""
+
 SPLITS = ("train", "test", "all")
 
 
 def load_digits(split: str = "train", test_fraction: float = 0.25, seed: int = 0) -> DataSet:
-    """Return the handwritten digits, or one part of a stratified split of them.
+    """Return the shipped handwritten digits, or one part of a stratified split of them.
 
     Parameters
     ----------
-    split : {"train", "test", "all"}
-        Which part. For one `seed` and `test_fraction`, train and test share no image and
-        together are all of them.
-    test_fraction : float
-        Part of each class that goes to the test set (rounded to whole images).
-    seed : int
-        Which of the possible splits; not negative.
+    split : {"train", "test", "all"}, default "train"
+        The part to return. With the same `seed` and `test_fraction`, "train" and "test" have no image in common
+        and together contain all images.
+    test_fraction : float, default 0.25
+        Fraction of each class in the test set, rounded to whole images.
+    seed : int, default 0
+        Seed of the split, not negative.
 
     Returns
     -------
     DataSet
-        `images` of shape (samples, 64) in 0 .. 1 and `labels` of shape (samples,) in 0 .. 9, in the
-        order of the source.
+        `images` of shape (samples, 64) with values from 0 to 1, and `labels` of shape (samples,) from 0 to 9, in
+        the order of the source.
 
     Raises
     ------
     ParameterError
-        If an argument is outside of what is allowed.
+        If an argument is out of its range.
     DataError
         If the shipped file is missing or damaged.
+
+    References
+    ----------
+    E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning Repository (1998),
+    DOI 10.24432/C50P49.
     """
     if split not in SPLITS:
         raise ParameterError(f"load_digits.split: {split!r} is none of {', '.join(SPLITS)}")
@@ -65,7 +72,7 @@ def _read(path: Path) -> DataSet:
 
 
 def _stratified(labels: Integers, test_fraction: float, seed: int) -> Booleans:
-    """Choose the same fraction of every class at random: True for the test set."""
+    """Return which images are in the test set: the same fraction of each class, drawn at random."""
     if not 0 < test_fraction < 1:
         raise ParameterError(
             f"load_digits.test_fraction: {test_fraction} is not between 0 and 1 (both excluded)"

@@ -1,8 +1,8 @@
 """Gaussian inputs and targets whose sample covariances equal the prescribed ones exactly.
 
-Every linear optimum of a task (principal, canonical or regression subspaces) is a function of the
-covariances alone. Where those are exact instead of approached with 1/sqrt(samples), what a circuit
-has learned can be compared with a closed form to rounding error.
+The linear optimum of a task (principal, canonical or regression subspaces) is a function of the covariances alone.
+With exact covariances, instead of ones that are off by 1/sqrt(samples), the weights that a circuit has learned can
+be compared with a closed form up to rounding errors.
 """
 
 from collections.abc import Sequence
@@ -22,37 +22,47 @@ def canonical_gaussian(
     coloured: bool = False,
     condition: float = 4.0,
 ) -> tuple[Array, Array]:
-    """Draw samples with exactly prescribed canonical correlations.
+    """Draw inputs and targets with exactly prescribed canonical correlations.
 
-    With the uncentred covariances Cxx = x x^T / samples and so on, Cyy is the identity and
-    Cxx^(-1/2) Cxy has the singular values `canonical` (the rest are 0), along random directions.
+    The uncentred covariances are Cxx = x x^T / samples, Cxy = x y^T / samples and Cyy = y y^T / samples. Cyy is
+    the identity, and Cxx^(-1/2) Cxy has the singular values `canonical` (the rest are 0) along random directions.
 
     Parameters
     ----------
-    inputs, outputs : int
-        Number of rows of x and of y.
+    inputs : int
+        Number of rows of x.
+    outputs : int
+        Number of rows of y.
     canonical : sequence of float
-        Canonical correlations in any order, each above 0 and at most 1, at most
-        min(`inputs`, `outputs`) of them.
+        Canonical correlations in any order, each above 0 and at most 1; at most min(`inputs`, `outputs`) of them.
     samples : int
-        Number of columns, at least `inputs` + `outputs`.
+        Number of columns of x and y, at least `inputs` + `outputs`.
     rng : numpy.random.Generator
-        Where all randomness comes from.
-    coloured : bool
-        False: Cxx is the identity. True: Cxx has eigenvalues in geometric progression with mean 1,
-        along random directions.
-    condition : float
-        Largest over smallest eigenvalue of a coloured Cxx, at least 1.
+        Generator of all random numbers.
+    coloured : bool, default False
+        Whether the eigenvalues of Cxx are a geometric progression with mean 1, along random directions, instead of
+        all 1.
+    condition : float, default 4
+        Largest eigenvalue of a coloured Cxx divided by the smallest, at least 1.
 
     Returns
     -------
-    x : array, shape (inputs, samples)
-    y : array, shape (outputs, samples)
+    x : ndarray, shape (inputs, samples)
+        Inputs.
+    y : ndarray, shape (outputs, samples)
+        Targets.
 
     Raises
     ------
     ParameterError
-        If an argument is outside of what is allowed.
+        If an argument is out of its range.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> x, y = canonical_gaussian(10, 3, [0.9, 0.5], 500, rng)
+    >>> x.shape, y.shape
+    ((10, 500), (3, 500))
     """
     _check(inputs, outputs, canonical, samples, condition)
     white = _white(inputs + outputs, samples, rng)
@@ -102,16 +112,16 @@ def _check(
 
 
 def _white(rows: int, samples: int, rng: np.random.Generator) -> Array:
-    """Draw `rows` x `samples` normal numbers whose uncentred sample covariance is the identity."""
+    """Draw normal numbers (rows, samples) whose uncentred sample covariance is the identity."""
     return np.sqrt(samples) * _orthonormal(rng.standard_normal((samples, rows))).T
 
 
 def _rotation(size: int, rng: np.random.Generator) -> Array:
-    """Draw an orthogonal matrix uniformly."""
+    """Draw an orthogonal matrix from the uniform distribution."""
     return _orthonormal(rng.standard_normal((size, size)))
 
 
 def _orthonormal(columns: Array) -> Array:
-    """Orthonormalise columns; unique, so that it does not depend on the LAPACK in use."""
+    """Return orthonormal columns; their signs are fixed, because those of QR depend on the LAPACK library."""
     q, r = np.linalg.qr(columns)
     return q * np.copysign(1.0, np.diag(r))

@@ -1,8 +1,8 @@
-"""Images in IDX files, the format of MNIST and its relatives, from a folder that the user names.
+"""Images in IDX files, the format of MNIST and similar data sets, from a folder of the user.
 
-Format: two zero bytes, a type code, the number of dimensions, each size as a big-endian 32-bit
-integer, then the values, big-endian, last dimension fastest
-(Y. LeCun, C. Cortes and C. Burges, The MNIST database of handwritten digits).
+The format is: two zero bytes, a type code, the number of dimensions, the size of each dimension as a big-endian
+32-bit integer, then the values, big-endian, with the last dimension varying fastest (Y. LeCun, C. Cortes and C.
+Burges, The MNIST database of handwritten digits).
 """
 
 import gzip
@@ -27,12 +27,12 @@ def read_idx(path: str | Path) -> AnyArray:
     Parameters
     ----------
     path : str or Path
-        The file; whether it is compressed is seen from its content, not from its name.
+        The file. Its content, not its name, decides whether it is read as compressed.
 
     Returns
     -------
-    array
-        Of the shape and type that the file declares, in the byte order of this machine.
+    ndarray
+        Values with the shape and type that the file declares, in the byte order of this machine.
 
     Raises
     ------
@@ -42,8 +42,8 @@ def read_idx(path: str | Path) -> AnyArray:
     content = _content(Path(path))
     if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in TYPES:
         raise DataError(
-            f"{path}: not an IDX file; it starts with {content[:4].hex(' ') or 'nothing'} where "
-            "00 00, a type (08, 09, 0b, 0c, 0d or 0e) and the number of dimensions are due"
+            f"{path}: not an IDX file; it starts with {content[:4].hex(' ') or 'nothing'} instead of "
+            "00 00, a type (08, 09, 0b, 0c, 0d or 0e) and the number of dimensions"
         )
     dtype, dimensions = np.dtype(TYPES[content[2]]), content[3]
     start = 4 + 4 * dimensions
@@ -63,27 +63,27 @@ def read_idx(path: str | Path) -> AnyArray:
 
 
 def load_idx_folder(folder: str | Path, split: str = "train") -> DataSet:
-    """Load the images and labels of one split by the file names that MNIST uses.
+    """Load images and labels from files with the names that MNIST uses.
 
     Parameters
     ----------
     folder : str or Path
-        Holds `train-images-idx3-ubyte` and `train-labels-idx1-ubyte` (or `t10k-...`); a dot in
-        place of the dash before `idx`, and `.gz` at the end, are found too.
-    split : {"train", "t10k"}
-        First part of the file names.
+        Folder of `train-images-idx3-ubyte` and `train-labels-idx1-ubyte` (or `t10k-...`). Names with a dot instead
+        of the dash before `idx`, or with `.gz` at the end, are found too.
+    split : {"train", "t10k"}, default "train"
+        First part of the file names: training or test set.
 
     Returns
     -------
     DataSet
-        `images` of shape (samples, pixels) in 0 .. 1 and `labels` of shape (samples,).
+        `images` of shape (samples, pixels) with values from 0 to 1, and `labels` of shape (samples,).
 
     Raises
     ------
     ParameterError
         If `split` is unknown.
     DataError
-        If a file is missing or cannot be read, or if images and labels do not fit together.
+        If a file is missing or cannot be read, or images and labels do not fit together.
     """
     if split not in SPLITS:
         raise ParameterError(f"load_idx_folder.split: {split!r} is none of {', '.join(SPLITS)}")
@@ -93,7 +93,7 @@ def load_idx_folder(folder: str | Path, split: str = "train") -> DataSet:
     for path, array, dimensions in ((images_path, images, 3), (labels_path, labels, 1)):
         if array.ndim != dimensions or array.dtype != np.uint8:
             raise DataError(
-                f"{path}: {dimensions} dimensions of unsigned bytes are due, "
+                f"{path}: must have {dimensions} dimensions of unsigned bytes, "
                 f"not {array.ndim} of {array.dtype}"
             )
     if len(images) != len(labels):
@@ -106,6 +106,7 @@ def load_idx_folder(folder: str | Path, split: str = "train") -> DataSet:
 
 
 def _content(path: Path) -> bytes:
+    """Return the content of a file, decompressed if it is compressed."""
     try:
         raw = path.read_bytes()
         return gzip.decompress(raw) if raw.startswith(b"\x1f\x8b") else raw
@@ -115,8 +116,9 @@ def _content(path: Path) -> bytes:
         raise DataError(f"{path}: cannot be read ({cause.strerror or cause})") from cause
 
 
-def _find(folder: Path, stem: str, kind: str) -> Path:
-    names = [f"{stem}{mark}{kind}{end}" for mark in "-." for end in ("", ".gz")]
+def _find(folder: Path, stem: str, ending: str) -> Path:
+    """Return the file of a folder that has one of the usual names."""
+    names = [f"{stem}{mark}{ending}{end}" for mark in "-." for end in ("", ".gz")]
     for name in names:
         if (folder / name).is_file():
             return folder / name
