@@ -1,4 +1,4 @@
-"""The array types of this package, named once."""
+"""The array types of the package, named once."""
 
 from typing import Any
 

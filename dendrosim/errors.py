@@ -1,8 +1,8 @@
 """Every exception type of dendrosim.
 
-Each error is one sentence that names the object and the field, says what is allowed, and what to do.
-`exit_code` is what the command line returns for it (0 done, 2 usage, 3 invalid, 4 non-finite
-or no fixed point, 5 back end missing, 1 anything else).
+The message of an error is one sentence that names the object and the field, says what is wrong and what is
+allowed, and what to do. `exit_code` is what the command line returns for it: 0 done, 2 usage, 3 invalid, 4
+non-finite state or no fixed point, 5 back end missing, 1 anything else.
 """
 
 import difflib
@@ -11,13 +11,13 @@ from typing import Any
 
 
 class DendrosimError(Exception):
-    """Base of all errors that dendrosim raises on purpose."""
+    """Base of all errors that dendrosim raises."""
 
     exit_code = 1
 
 
 class DendrosimWarning(UserWarning):
-    """Something that runs, but perhaps not as it is meant to."""
+    """A run or analysis that is possible, but perhaps not what the user means."""
 
 
 class UsageError(DendrosimError):
@@ -27,7 +27,7 @@ class UsageError(DendrosimError):
 
 
 class UnknownNameError(UsageError):
-    """A name that nothing answers to: protocol, model, parameter, back end, recording."""
+    """A name that nothing has: no such protocol, model, parameter, back end or recording."""
 
     def __init__(self, kind: str, name: str, allowed: Iterable[str]) -> None:
         self.kind, self.name, self.allowed = kind, name, sorted(allowed)
@@ -35,11 +35,11 @@ class UnknownNameError(UsageError):
 
 
 class DataError(UsageError):
-    """A data or result file that is missing, truncated or of another kind."""
+    """A file of data or of a result that is missing, truncated or something else."""
 
 
 class ResumeError(UsageError):
-    """A run that cannot be resumed: done, none, of another version, or not the one that was asked for."""
+    """A run that cannot be resumed: it is done, there is none, or it was made by other code or settings."""
 
 
 class SpecError(DendrosimError):
@@ -49,13 +49,13 @@ class SpecError(DendrosimError):
 
 
 class UnknownMemberError(UnknownNameError, SpecError):
-    """A name inside of a circuit or protocol that nothing answers to."""
+    """A name in a circuit or protocol that nothing in it has."""
 
     exit_code = 3
 
 
 class ParameterError(SpecError):
-    """A parameter value outside of what is allowed."""
+    """A value of a parameter that is not allowed."""
 
 
 class UnitError(SpecError):
@@ -67,7 +67,7 @@ class ShapeError(SpecError):
 
 
 class EquationError(SpecError):
-    """Equation text that cannot be parsed, or that uses or leaves unused a symbol."""
+    """Text of an equation that cannot be read, a symbol that is undefined, or one that nothing uses."""
 
 
 class LoopError(SpecError):
@@ -75,14 +75,22 @@ class LoopError(SpecError):
 
 
 class DifferentiationError(SpecError):
-    """Something in a circuit that has no derivative, so that its stability cannot be analysed."""
+    """A part of a circuit that has no derivative, so that its stability cannot be analysed."""
 
 
 class NonFiniteError(DendrosimError):
     """The state became infinite or not a number.
 
-    `partial` is the Result up to that point, `variable` the first offender, `unit` its index,
-    `time` the simulated time in seconds.
+    Attributes
+    ----------
+    variable : str
+        The variable or matrix that was found first.
+    unit : tuple of int
+        Index of its first element that is not finite.
+    time : float
+        Simulated time in seconds.
+    partial : Result or None
+        What was recorded until then.
     """
 
     exit_code = 4
@@ -103,7 +111,12 @@ class NonFiniteError(DendrosimError):
 class NotConvergedError(DendrosimError):
     """No fixed point was found.
 
-    `point` is the best FixedPoint of the search, `where` the label of its largest residual.
+    Attributes
+    ----------
+    point : FixedPoint or None
+        The point with the smallest residual that the search reached.
+    where : str
+        Name of the state with the largest residual there.
     """
 
     exit_code = 4
@@ -120,19 +133,19 @@ class BackendMissingError(DendrosimError):
 
 
 class CompilationError(DendrosimError):
-    """The generated program did not compile or link."""
+    """A generated program that does not compile or link."""
 
 
 class ProgramError(DendrosimError):
-    """The compiled program stopped in a way it should not."""
+    """A compiled program that ended in an unexpected way."""
 
 
 class StorageError(DendrosimError):
-    """A folder or file that cannot be written: read-only, full disk."""
+    """A folder or file that cannot be written: it is read-only, or the disk is full."""
 
 
 class MemoryLimitError(DendrosimError):
-    """More synapses or spikes than the memory holds; `partial`, if any, is what was recorded until then."""
+    """More synapses or spikes than the memory holds; `partial` is what was recorded until then, or None."""
 
     def __init__(self, message: str, *, partial: object = None) -> None:
         self.partial = partial
@@ -140,7 +153,7 @@ class MemoryLimitError(DendrosimError):
 
 
 class RunInterruptedError(DendrosimError):
-    """The user interrupted a run; `partial` holds what was recorded until then."""
+    """A run that the user interrupted; `partial` is what was recorded until then."""
 
     def __init__(self, message: str, *, partial: object = None) -> None:
         self.partial = partial
@@ -148,7 +161,7 @@ class RunInterruptedError(DendrosimError):
 
 
 def suggestion(name: str, allowed: Iterable[str]) -> str:
-    """Return `; did you mean 'x'?` or the list of what is allowed."""
+    """Return the end of a message: `; did you mean 'x'?` if a name is near, else the list of allowed names."""
     names = list(allowed)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     if close:
@@ -159,12 +172,12 @@ def suggestion(name: str, allowed: Iterable[str]) -> str:
 
 
 class prefix_errors:
-    """Context that puts a place in front of the message of a `SpecError` raised inside it.
+    """Context manager that puts a place in front of the message of each `SpecError` that is raised inside it.
 
     Parameters
     ----------
     where : str
-        Such as `Population 'soma': parameter 'tau'`.
+        The place, such as `Population 'soma': parameter 'tau'`.
     """
 
     def __init__(self, where: str) -> None:

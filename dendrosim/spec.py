@@ -1,7 +1,7 @@
-"""What circuits and protocols have in common: frozen values that go to JSON and back without loss.
+"""What circuits and protocols have in common: they are frozen values that go to JSON and back without loss.
 
-A spec is a frozen dataclass deriving from `Spec`. Its fields are plain values, other specs, quantities,
-arrays, and tuples or mappings of these. Two specs are equal if their JSON is.
+A specification is a frozen dataclass that derives from `Spec`. Its fields are plain values, other specifications,
+quantities, arrays, and tuples or mappings of these. Two specifications are equal if their JSON is.
 """
 
 import base64
@@ -23,14 +23,15 @@ from dendrosim.units import Quantity
 
 T = TypeVar("T")
 
+# What the validation of a value of a wrong type, such as None, may raise.
 _WRONG_TYPE = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError)
 
 
 @dataclass(frozen=True, eq=False)
 class Spec:
-    """Base of every specification object: JSON, equality, hashing, and copies with changes.
+    """Base of every specification: JSON, equality, hash, and copies with changes.
 
-    A base class whose derived classes are found by themselves, one file each, names their package in `folder`.
+    A base class of which each derived class is a file of its own, found by itself, gives its package in `folder`.
     """
 
     folder: ClassVar[str | None] = None
@@ -49,17 +50,17 @@ class Spec:
         return tuple(sorted(n for n, c in found.items() if not inspect.isabstract(c)))
 
     def to_json(self) -> str:
-        """Return canonical JSON: sorted keys, no spaces, arrays as compressed bytes."""
+        """Return the specification as canonical JSON: keys sorted, no spaces, arrays as compressed bytes."""
         return json.dumps(encode(self), sort_keys=True, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read back what `to_json` wrote.
+        """Return the specification that `to_json` wrote.
 
         Raises
         ------
         SpecError
-            If the text is not JSON of this kind of object, or describes an invalid one.
+            If the text is not JSON of an object of this class, or describes an invalid one.
         """
         try:
             value = decode(json.loads(text))
@@ -70,15 +71,21 @@ class Spec:
         return value
 
     def digest(self) -> str:
-        """Return the SHA-256 of the canonical JSON."""
+        """Return the SHA-256 of the canonical JSON as hexadecimal digits."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()
 
     def replace(self, **changes: Any) -> Self:
-        """Return a copy with some fields changed, validated anew."""
+        """Return a copy in which some fields are changed; it is checked like a new one.
+
+        Parameters
+        ----------
+        **changes
+            New values by name of the field.
+        """
         return replace(self, **changes)
 
     def _set(self, **values: Any) -> None:
-        """Normalise fields while being constructed."""
+        """Set fields of a frozen object in its `__post_init__`."""
         for name, value in values.items():
             object.__setattr__(self, name, value)
 
@@ -117,7 +124,7 @@ def freeze_array(array: Any, dtype: Any = float) -> np.ndarray:
 
 
 def encode(value: Any) -> Any:
-    """Turn a spec into values that `json` can write."""
+    """Return a value of a specification as plain values that `json` can write."""
     if isinstance(value, Spec):
         return {
             "kind": type(value).__name__,
@@ -142,11 +149,11 @@ def encode(value: Any) -> Any:
         return {"kind": "float", "repr": repr(value)}
     if value is None or isinstance(value, (str, int, float, bool)):
         return value
-    raise SpecError(f"{type(value).__name__} cannot stand in a specification: {value!r}")
+    raise SpecError(f"a specification cannot hold a {type(value).__name__}: {value!r}")
 
 
 def decode(value: Any) -> Any:
-    """Undo `encode`."""
+    """Return the value that `encode` turned into plain values."""
     if isinstance(value, list):
         return tuple(decode(v) for v in value)
     if not isinstance(value, dict):
@@ -166,7 +173,7 @@ def decode(value: Any) -> Any:
 
 
 def _spec_class(name: Any) -> type[Spec]:
-    """Return a class by its name; folders whose files are found by themselves are imported only if need be."""
+    """Return a class by its name; the files of folders are imported only if it is not known yet."""
     if name not in Spec._classes:
         for folder in {c.folder for c in Spec._classes.values()} - {None}:
             modules_in(folder)

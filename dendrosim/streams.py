@@ -1,7 +1,7 @@
-"""Named streams of random numbers: one generator per seed and name.
+"""Named streams of random numbers: one generator for each seed and name.
 
-Every draw that a run makes in Python comes from a stream named after the object and the variable that it is for.
-Adding an object to a circuit therefore changes no other object's numbers, and every back end starts from the same.
+What a run draws in Python comes from a stream that is named after the object and the variable. Adding an object
+to a circuit therefore changes no other object's numbers, and every back end starts from the same numbers.
 """
 
 import hashlib
@@ -10,14 +10,14 @@ import numpy as np
 
 
 def stream(seed: int, name: str) -> np.random.Generator:
-    """Return the random generator of the stream `name`.
+    """Return the random generator of a stream.
 
     Parameters
     ----------
     seed : int
         Seed of the run, at least 0.
     name : str
-        Such as `initial.layer1.h`. Streams of different names or seeds are independent of each other.
+        Name of the stream, such as `initial.layer1.h`. Streams that differ in name or seed are independent.
     """
     words = np.frombuffer(hashlib.sha256(name.encode()).digest(), dtype=np.uint32)
     return np.random.default_rng([seed, *(int(w) for w in words)])

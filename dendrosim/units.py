@@ -1,8 +1,10 @@
-"""Physical quantities as plain values: text such as `20 ms` to an SI number and a dimension.
+"""Physical quantities as plain values: text such as `20 ms` becomes a number in SI units and a dimension.
 
-The unit names are those of Brian2 (`ms`, `msecond`, `pA`, `nS`, `Hz`, ...), so text moves freely between
-a circuit and a Brian2 script; reading them needs no Brian2, which keeps listing, checking and warm
-runs fast.
+The names of units are those of Brian2 (`ms`, `msecond`, `pA`, `nS`, `Hz`, ...), so that text moves freely between
+a circuit and a Brian2 script. Reading them needs no Brian2, which keeps listing, checking and warm runs fast.
+
+The rules for values that many parts share (a time, a whole number, positive, finite, one number per unit) are at
+the end of this file, once each.
 """
 
 import re
@@ -56,6 +58,7 @@ UNITS: dict[str, tuple[Dimension, float]] = {
 UNITS["cd"] = ((0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0), 1.0)
 UNITS["1"] = (DIMENSIONLESS, 1.0)
 
+# Far above the powers in any equation; without a bound, text such as `m^999` would overflow.
 _LARGEST_POWER = 12
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?|inf)"
@@ -67,9 +70,23 @@ _FACTOR = re.compile(
 
 @dataclass(frozen=True, eq=False)
 class Quantity:
-    """A number or array in SI units together with its dimension.
+    """A number or array in SI units together with its physical dimension.
 
-    `value` is a float or a read-only float array; `dimension` the seven SI exponents.
+    `quantity` makes one from text. Two quantities are equal if their numbers and dimensions are.
+
+    Parameters
+    ----------
+    value : float or array
+        The number or numbers in SI units. It is kept as a float, or as a read-only array of floats.
+    dimension : tuple of 7 float, optional
+        Exponents of metre, kilogram, second, ampere, kelvin, mole and candela (default: no dimension).
+
+    Examples
+    --------
+    >>> import dendrosim as ds
+    >>> tau = ds.quantity("20 ms")
+    >>> tau.value, tau.unit, str(tau)
+    (0.02, 's', '0.02 s')
     """
 
     value: float | Array
@@ -82,12 +99,12 @@ class Quantity:
 
     @property
     def unit(self) -> str:
-        """The SI unit as text, `1` if dimensionless."""
+        """The SI unit as text, `1` if there is no dimension."""
         return unit_name(self.dimension)
 
     @property
     def scalar(self) -> bool:
-        """Whether this is a single number."""
+        """Whether the value is one number, not an array."""
         return np.ndim(self.value) == 0
 
     def __eq__(self, other: object) -> bool:
@@ -106,7 +123,20 @@ class Quantity:
 
 
 def unit(text: str) -> tuple[Dimension, float]:
-    """Read a unit such as `mV/ms` and return its dimension and its factor to SI.
+    """Read the text of a unit.
+
+    Parameters
+    ----------
+    text : str
+        A product such as `mV/ms`, `nS*mV` or `m^-2 S`, of names of units as Brian2 has them; empty text and `1`
+        mean no unit.
+
+    Returns
+    -------
+    tuple of 7 float
+        The dimension.
+    float
+        The factor to SI units, such as 1e-3 for `ms`.
 
     Raises
     ------
@@ -141,6 +171,7 @@ def unit(text: str) -> tuple[Dimension, float]:
 
 
 def _near_unit(name: str) -> str:
+    """Return the part of a message that suggests a unit with a name near the one given."""
     folded = [u for u in UNITS if u.lower() == name.lower()]
     if folded:
         return f"; did you mean {folded[0]!r}?"
@@ -153,12 +184,30 @@ def _near_unit(name: str) -> str:
 
 
 def quantity(value: "Quantity | str | ArrayLike | Any") -> Quantity:
-    """Make a `Quantity` from a number, an array, text such as `20 ms`, a list of these, or a Brian2 value.
+    """Read a value with its unit.
+
+    Parameters
+    ----------
+    value : Quantity, str, number, array, list of these, or Brian2 quantity
+        Text is a number and a unit, such as `20 ms` or `1/ms`; a plain number or array has no unit.
+
+    Returns
+    -------
+    Quantity
+        The value in SI units with its dimension.
 
     Raises
     ------
     UnitError
-        If text cannot be read, or list elements have different dimensions.
+        If text cannot be read, if the elements of a list have different dimensions, or if the value is no number.
+
+    Examples
+    --------
+    >>> import dendrosim as ds
+    >>> print(ds.quantity("250 pA"))
+    2.5e-10 A
+    >>> ds.quantity(["1 ms", "2 ms"]).value
+    array([0.001, 0.002])
     """
     if isinstance(value, Quantity):
         return value
@@ -189,7 +238,7 @@ def quantity(value: "Quantity | str | ArrayLike | Any") -> Quantity:
 
 
 def _exact_scale(number: str, factor: float) -> float:
-    """`20 ms` gives the double nearest to 0.02, as Brian2's `20*ms` does."""
+    """Return number times factor so that `20 ms` is the double nearest to 0.02, as with Brian2's `20*ms`."""
     inverse = 1.0 / factor
     if factor < 1 and round(inverse) > 0 and abs(inverse - round(inverse)) < 1e-9 * inverse:
         return float(number) / round(inverse)
@@ -232,11 +281,11 @@ def as_time(where: str, value: Any, example: str = "10 ms", *, or_zero: bool = F
     where : str
         What the value is, for the message.
     value : quantity, text or number
-        Such as `"20 ms"`.
+        The value, such as `"20 ms"`.
     example : str, optional
         A value of usual size, for the message.
     or_zero : bool, optional
-        Whether 0 is allowed as well.
+        Whether 0 is allowed as well (default False).
 
     Raises
     ------
@@ -262,12 +311,21 @@ def is_whole(value: Any) -> bool:
 
 
 def as_whole_number(where: str, value: Any, least: int | None = 0) -> int:
-    """Return a value as an integer of at least `least` (None: of any sign).
+    """Return a value as an integer.
+
+    Parameters
+    ----------
+    where : str
+        What the value is, for the message.
+    value : int
+        The value.
+    least : int or None, optional
+        Smallest number that is allowed (default 0); None allows all.
 
     Raises
     ------
     ParameterError
-        If it is no such integer; `where` says what it is.
+        If it is not an integer, or is smaller than `least`.
     """
     if not is_whole(value) or (least is not None and value < least):
         at_least = "" if least is None else f" of at least {least}"
@@ -296,12 +354,22 @@ def check_finite(where: str, value: Quantity) -> None:
 
 
 def positive(**values: Any) -> None:
-    """Check that parameters of a model or protocol are positive.
+    """Check that parameters of a model or protocol are positive and finite.
+
+    Parameters
+    ----------
+    **values : quantity, text, number or list of these
+        The values by name.
 
     Raises
     ------
     ParameterError
-        Naming the first that is not a positive, finite number.
+        If one of them, or an element of it, is not positive and finite; the message names the first.
+
+    Examples
+    --------
+    >>> import dendrosim as ds
+    >>> ds.positive(tau="20 ms", eta=0.1)
     """
     for name, given in values.items():
         value = quantity(given)
@@ -310,12 +378,22 @@ def positive(**values: Any) -> None:
 
 
 def not_negative(**values: Any) -> None:
-    """Check that parameters of a model or protocol are 0 or positive.
+    """Check that parameters of a model or protocol are finite and not negative.
+
+    Parameters
+    ----------
+    **values : quantity, text, number or list of these
+        The values by name.
 
     Raises
     ------
     ParameterError
-        Naming the first that is not a finite number from 0 up.
+        If one of them, or an element of it, is negative or not finite; the message names the first.
+
+    Examples
+    --------
+    >>> import dendrosim as ds
+    >>> ds.not_negative(onset="0 s", weights=[0.0, 0.5])
     """
     for name, given in values.items():
         value = quantity(given)
@@ -326,7 +404,7 @@ def not_negative(**values: Any) -> None:
 
 
 def _describe(given: Any, value: Quantity) -> str:
-    """Return a value and what a sentence about it begins with; a short list in full."""
+    """Return a value, a short list in full, and the subject of the rest of the sentence."""
     if isinstance(given, (list, tuple)) and len(given) <= _LISTED:
         return f"[{', '.join(map(str, given))}]; each"
     return f"{value}; it"

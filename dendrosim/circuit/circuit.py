@@ -1,6 +1,6 @@
-"""The specification of a circuit: populations, weight matrices, projections, pathways, and how they fit together.
+"""The specification of a circuit, and the checks that its parts fit together.
 
-Pure data, checked when it is made. Only the check of equation texts needs Brian2.
+Only the check of equations needs Brian2; `dendrosim.circuit.check` remembers which circuits have passed it.
 """
 
 from collections.abc import Iterable
@@ -35,17 +35,82 @@ from dendrosim.units import unit, unit_name
 
 @dataclass(frozen=True, eq=False)
 class Circuit(CircuitData):
-    """Populations joined by matrices and projections, and by the pathways of their spikes.
+    r"""Specify what is simulated: populations, and the matrices, projections and pathways that join them.
 
-    `parameters` are numbers shared by all equations: a mapping, each of whose names an equation must use, or the
-    declared parameters of a model file, of which the circuit takes those that its equations use. `gates` are
-    dimensionless numbers that a protocol's phases may set (here: their value where no phase does).
+    A circuit is data: frozen, compared by value, written to JSON and read back without loss. It is checked as a
+    whole when it is made, physical dimensions included, so that a circuit which exists can be run and analysed.
+
+    Parameters
+    ----------
+    populations : tuple of Population
+        Groups of units with equations, at least one.
+    matrices : tuple of Matrix, optional
+        Weights between populations, fixed or plastic.
+    projections : tuple of Projection, optional
+        Products of a matrix and a variable, each of which feeds another variable.
+    parameters : mapping of str to quantity, or declared parameters, optional
+        Values of symbols that the equations of all objects share, each one number. An equation must use each name
+        of a mapping; of the declared parameters of a model file, the circuit takes those that its equations use.
+    gates : mapping of str to float, optional
+        Symbols without unit, such as the switch of a plasticity rule, with their value. A phase of a protocol may
+        set a gate to another number or to a signal.
+    pathways : tuple of Pathway, optional
+        Synapses through which spikes change units.
 
     Raises
     ------
     SpecError
-        Or one of its kinds, naming the object and field, if anything does not fit together:
-        names, shapes, units, symbols, loops within one step.
+        If anything does not fit together; the message names the object and the field. Subclasses say what is
+        wrong: UnknownMemberError for a name that nothing has, ShapeError for sizes, UnitError for physical
+        dimensions, ParameterError for values, EquationError for texts and for symbols that are undefined or
+        unused, LoopError for variables that depend on each other within one step.
+
+    Notes
+    -----
+    **Names.** Populations, matrices and pathways have names in lower case, all different. A variable is written
+    `population.variable`.
+
+    **Symbols.** A symbol in an equation is looked up among the variables of the same object, then among the
+    `parameters` of that object, then among the parameters and gates of the circuit; what is left must be a
+    function, unit or constant of Brian2. An equation must use every parameter, every gate and
+    every variable without equation.
+
+    **Variables without equation.** Each variable that is declared as `x : unit` must get its value from somewhere:
+    from projections, as an input, or from the `parameters` of its population.
+
+    **Order of a time step.** Projections are computed from the state at the beginning of the step. Then all
+    states of populations and all plastic matrices advance by one forward Euler step, from that same state, so the
+    order of objects never matters. Where the source of a projection is a subexpression of a variable that another
+    projection feeds in the same step, the projections run one after the other; if they depend on each other in a
+    loop, the circuit is refused. Then thresholds are tested, spikes take effect through pathways, and the units
+    that spiked are reset.
+
+    **Batch.** A protocol may show several samples side by side. Each sample has its own states of populations; the
+    matrices are shared, and their plasticity is averaged over the samples.
+
+    Examples
+    --------
+    Two rate units with a Hebbian rule that a gate switches on:
+
+    >>> import dendrosim as ds
+    >>> circuit = ds.Circuit(
+    ...     populations=(
+    ...         ds.Population("input", 3, "rate : 1", inputs="rate"),
+    ...         ds.Population("cell", 2, "dh/dt = (-h + tanh(drive))/tau : 1\ndrive : 1"),
+    ...     ),
+    ...     matrices=(
+    ...         ds.Matrix("w", "cell", "input", ds.Normal(0.5), "dw/dt = learn*eta*h_post*rate_pre : 1"),
+    ...     ),
+    ...     projections=(ds.Projection("input.rate", "w", "cell.drive"),),
+    ...     parameters={"tau": "20 ms", "eta": "0.1 Hz"},
+    ...     gates={"learn": 0.0},
+    ... )
+    >>> circuit.inputs
+    ('input.rate',)
+    >>> circuit.shape(circuit.matrix("w"))
+    (2, 3)
+    >>> ds.Circuit.from_json(circuit.to_json()) == circuit
+    True
     """
 
     def __post_init__(self) -> None:
@@ -83,11 +148,37 @@ class Circuit(CircuitData):
         /,
         **circuits: "Circuit",
     ) -> "Circuit":
-        """Put circuits side by side, each under a prefix, with projections and pathways between them.
+        """Put circuits side by side in one circuit, each under a prefix.
 
-        `Circuit.join(left=a, right=b)` has populations `left_soma`, `right_soma`, matrices `left_w`,
-        parameters `left_tau`, and so on; only what has the name of the prefix itself keeps it, so that
-        `Circuit.join(sst=a)` has the population `sst`. Equation texts stay as they are.
+        `Circuit.join(left=a, right=b)` has populations `left_soma` and `right_soma`, matrices `left_w`, parameters
+        `left_tau`, and so on. An object that has the name of the prefix keeps it: `Circuit.join(sst=a)` has the
+        population `sst`. Equation texts stay as they are; their symbols are looked up under the prefix.
+
+        Parameters
+        ----------
+        projections : iterable of Projection, optional
+            Projections between the parts, with the names that objects have in the joined circuit.
+        pathways : iterable of Pathway, optional
+            Pathways between the parts, likewise.
+        **circuits : Circuit
+            The parts, by prefix.
+
+        Returns
+        -------
+        Circuit
+            All parts, projections and pathways.
+
+        Raises
+        ------
+        SpecError
+            If a prefix is no name, a part is no circuit, or two objects get the same name.
+
+        Examples
+        --------
+        >>> import dendrosim as ds
+        >>> cell = ds.Circuit((ds.Population("soma", 1, "dv/dt = -v/(10*ms) : 1"),))
+        >>> [p.name for p in ds.Circuit.join(left=cell, right=cell).populations]
+        ['left_soma', 'right_soma']
         """
         parts = [_prefixed(prefix, circuit) for prefix, circuit in circuits.items()]
         return cls(

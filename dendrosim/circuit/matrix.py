@@ -1,4 +1,4 @@
-"""Weight matrices of a circuit, and the projections that use them. Pure data, validated."""
+"""Weight matrices, and the projections that use them. Pure data, checked when it is made."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,15 +23,50 @@ from dendrosim.spec import Spec
 
 @dataclass(frozen=True, eq=False)
 class Matrix(Spec):
-    """A named weight matrix of shape (units of `post`, units of `pre`), with optional plasticity.
+    """Declare a matrix of weights between two populations, with or without plasticity.
 
-    `plasticity` is one differential equation for the weight; its right-hand side may use the weight's
-    own name, variables of the two populations with the suffixes `_post` and `_pre`, and parameters.
-    Outer products are averaged over the batch. A call of `s`, `ds`, `inv_s` means the transfer
-    function of `post`. `unit` is the unit of a matrix without plasticity.
+    A matrix has the shape (units of `post`, units of `pre`). By itself it does nothing; a `Projection` uses it.
 
-    With `inverse_of` it is the inverse of another, square matrix: it has no state of its own and is
-    refreshed whenever that one changes.
+    Parameters
+    ----------
+    name : str
+        Name, in lower case letters, digits and underscores.
+    post, pre : str
+        Names of the postsynaptic and the presynaptic population.
+    initial : quantity, array of shape (post, pre), or Initial, optional
+        Initial weights, in the unit of the matrix (default 0).
+    plasticity : str, optional
+        The differential equation of a weight, such as `dw/dt = eta*h_post*h_pre : 1`, in Brian2's syntax. Its
+        right-hand side may use the weight, variables of the two populations with the suffixes `_post` and `_pre`,
+        `parameters`, and parameters and gates of the circuit. Calls of `s`, `ds` and `inv_s` mean the transfer
+        function of `post`. In a batch, the right-hand side is averaged over the samples.
+    parameters : mapping of str to quantity, optional
+        Values of symbols in the equation, each one number.
+    unit : str, optional
+        Unit of the weights if there is no plasticity (default no unit); otherwise that of the equation.
+    inverse_of : str, optional
+        Name of a square matrix of which this one is the inverse. Its `post` is the `pre` of that matrix and its
+        `pre` the `post`. An inverse has no state of its own, takes no `plasticity`, and is refreshed whenever the
+        other matrix changes.
+    scope : str, optional
+        Prefix under which parameters and gates of the circuit are looked up; `Circuit.join` sets it.
+
+    Raises
+    ------
+    SpecError
+        If a field has no meaning: EquationError unless `plasticity` is one differential equation, UnitError if
+        the initial weights have another unit, ShapeError or ParameterError for other values. What involves other
+        objects is checked by `Circuit`.
+
+    Examples
+    --------
+    >>> import dendrosim as ds
+    >>> fixed = ds.Matrix("w_up", post="cell", pre="input", initial=ds.Normal(0.1))
+    >>> plastic = ds.Matrix(
+    ...     "w", "cell", "input", ds.Normal(0.1), "dw/dt = eta*(h_post - w*rate_pre)*rate_pre : 1"
+    ... )
+    >>> plastic.weight
+    'w'
     """
 
     name: str
@@ -78,10 +113,35 @@ class Matrix(Spec):
 
 @dataclass(frozen=True, eq=False)
 class Projection(Spec):
-    """`target` receives matrix (or its transpose) times `source`; several projections add up.
+    """Feed a variable with the product of a matrix and another variable.
 
-    `source` and `target` are `population.variable`; the source is a state, a subexpression, an input or
-    a variable that is itself fed; the target a plain declared variable.
+    In every time step, the target receives the matrix (or its transpose) times the source, both as they are at the
+    beginning of the step. Several projections into one target add up.
+
+    Parameters
+    ----------
+    source : str
+        What is multiplied, written `population.variable`: a state, a subexpression, an input, or a variable that
+        is itself the target of projections.
+    matrix : str
+        Name of the matrix. Several projections may use the same one.
+    target : str
+        What receives the product, written `population.variable`: a variable that is declared without equation, is
+        no input and has no value in `parameters`.
+    transpose : bool, optional
+        Whether to use the transpose of the matrix, from its `post` population to its `pre` (default False).
+
+    Raises
+    ------
+    SpecError
+        If a path is not written `population.variable`; by `Circuit`, also if there is no such object, or if shapes
+        or units do not fit.
+
+    Examples
+    --------
+    >>> import dendrosim as ds
+    >>> up = ds.Projection("input.rate", "w", "cell.drive")
+    >>> down = ds.Projection("cell.h", "w", "input.error", transpose=True)
     """
 
     source: str

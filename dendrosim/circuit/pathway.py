@@ -1,4 +1,4 @@
-"""What joins spiking populations: connections along which a spike changes the other side. Pure data."""
+"""Pathways: synapses through which spikes change other units. Pure data, checked when it is made."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -32,35 +32,55 @@ WEIGHT = "weight"
 
 @dataclass(frozen=True, eq=False)
 class Pathway(Spec):
-    """Synapses by which spikes of `pre` change units of `post`.
+    """Declare synapses through which spikes of one population change units of another.
 
     Parameters
     ----------
     name : str
-        Lower-case identifier.
+        Name, in lower case letters, digits and underscores.
     pre, post : str
-        Populations; `pre` must have a threshold (`post` as well if there is `on_post`).
+        Names of the presynaptic and the postsynaptic population, which may be the same. `pre` must have a
+        threshold; with `on_post`, `post` as well.
     on_pre : str
-        What a spike of the presynaptic unit does: assignments to states of the postsynaptic unit
-        (`g_post`), of the presynaptic one (`x_pre`) or of the synapse.
+        What a spike of the presynaptic unit does: assignments, one per line or separated by semicolons, to states
+        of the postsynaptic unit (`g_post += weight`), of the presynaptic unit (`x_pre = 0`) or of the synapse.
     connect : Connections, optional
-        `AllToAll`, `OneToOne`, `Probability`, `InDegree`, `Pairings`.
-    weight : quantity or Initial, optional
-        What `weight` means in the text: one number, or one per synapse drawn from a distribution.
-    delay : time or Initial, optional
-        From the spike to its effect, rounded to whole time steps, at least one; without it, the
-        effect is there at the end of the step of the spike.
+        Rule by which units are connected: `AllToAll` (default), `OneToOne`, `Probability`, `InDegree`, `Pairings`.
+    weight : quantity, array of shape (synapses,) or Initial, optional
+        Value of the symbol `weight`: one number, one drawn for each synapse from a distribution, or, with
+        `Pairings`, an array.
+    delay : time, array of shape (synapses,) or Initial, optional
+        Time from a spike to its effect, rounded to whole time steps and at least one step. Without it, the effect
+        occurs at the end of the step of the spike.
     equations : str, optional
-        Variables of every synapse: `x : unit` for a number, `dx/dt = ... : unit (event-driven)` for a
-        state with a linear equation, which is solved exactly from spike to spike.
+        Variables of every synapse, in Brian2's syntax: `x : unit` for a number, or `dx/dt = ... : unit
+        (event-driven)` for a state. The equation must be linear in x; it is solved exactly from one spike to the
+        next.
     on_post : str, optional
-        What a spike of the postsynaptic unit does (without delay).
-    parameters : mapping, optional
-        Values of symbols.
-    initial : mapping, optional
+        What a spike of the postsynaptic unit does, without delay.
+    parameters : mapping of str to quantity, optional
+        Values of symbols in the texts, each one number.
+    initial : mapping of str to quantity, array of shape (synapses,) or Initial, optional
         Initial values of the variables in `equations` (default 0).
     scope : str, optional
-        Prefix with which circuit parameters are looked up; set by `Circuit.join`.
+        Prefix under which parameters and gates of the circuit are looked up; `Circuit.join` sets it.
+
+    Raises
+    ------
+    SpecError
+        If a field has no meaning. Subclasses say why: EquationError for text that cannot be read,
+        UnknownMemberError for a name that `equations` does not declare, UnitError, ShapeError and ParameterError
+        for values. What involves other objects is checked by `Circuit`.
+
+    Examples
+    --------
+    Excitatory synapses with random weights and delays:
+
+    >>> import dendrosim as ds
+    >>> feed = ds.Pathway(
+    ...     "feed", pre="sender", post="cell", on_pre="g_post += weight", connect=ds.InDegree(20),
+    ...     weight=ds.Uniform("0.5 nS", "1.5 nS"), delay=ds.Uniform("1 ms", "3 ms"),
+    ... )
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Populations of a circuit: identical units with equations. Pure data, validated."""
+"""Populations: groups of identical units with equations. Pure data, checked when it is made."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -32,36 +32,78 @@ LAST_SPIKE, SPIKE, REFRACTORY = "lastspike", "spike", "unless refractory"
 
 @dataclass(frozen=True, eq=False)
 class Population(Spec):
-    """`size` identical units.
+    """Declare a group of identical units: equations, inputs, initial values, and how the units spike.
 
     Parameters
     ----------
     name : str
-        Lower-case identifier.
+        Name, in lower case letters, digits and underscores.
     size : int
-        Number of units.
+        Number of units, at least 1.
     equations : str
-        Equation text, Brian2 syntax: `dx/dt = ... : unit` is a state, `x = ... : unit` a
-        subexpression, `x : unit` a variable that a projection feeds, an input, or a parameter.
-    inputs : mapping or iterable of names, optional
-        Variables that the circuit takes from outside, with the value of an undriven one; a name
-        without value (None) must be driven by every protocol.
-    parameters : mapping, optional
-        Values of symbols: a quantity, or one number per unit.
-    initial : mapping, optional
-        Initial values of states (default 0).
+        Declarations in Brian2's syntax, one per line; `#` starts a comment.
+
+        - `dx/dt = ... : unit` declares a state, which is integrated by forward Euler steps.
+        - `x = ... : unit` declares a subexpression, which is computed from other variables in every step.
+        - `x : unit` declares a variable without equation: an input, the target of projections, or one that has a
+          value in `parameters`.
+
+        A right-hand side may use other variables of the population, its own `parameters`, parameters and gates of
+        the circuit, the time `t`, Brian2's functions and units, and the transfer function. In a population that
+        spikes it may also use `lastspike`, the time of a unit's last spike (-10000 s if there was none), and `dt`.
+    inputs : mapping, or str or iterable of str, optional
+        Variables that the circuit takes from outside. A mapping gives, for each, the quantity that it has where no
+        signal drives it, one number or one per unit; None, or a name without value, means that a protocol must
+        drive it in every phase.
+    parameters : mapping of str to quantity, optional
+        Values of symbols in the equations, one number or an array of shape (units,). They go before parameters of
+        the circuit with the same name.
+    initial : mapping of str to quantity, array of shape (units,) or Initial, optional
+        Initial values of states, in the unit of the state (default 0). A distribution such as `Normal` draws a
+        number for every unit and sample.
     transfer : str, optional
-        What `s`, `ds` and `inv_s` mean in the text; a name of a file in `dendrosim.equations.transfer`.
+        Name of the transfer function that `s(...)` means in the equations; `ds(...)` is its derivative and
+        `inv_s(...)` its inverse. `dendrosim.equations.transfer` holds one file per function, such as `tanh`.
     threshold : str, optional
-        When a unit spikes: a condition on its variables, such as `v > v_threshold`.
+        Condition on which a unit spikes, such as `v > v_threshold`. Without it, units do not spike.
     reset : str, optional
-        What a spike does to the unit itself: assignments to states, such as `v = v_reset`.
+        Assignments to states of a unit that spikes, one per line or separated by semicolons, such as `v =
+        v_reset`.
     refractory : str, optional
-        How long a unit cannot spike again: an expression in units of time, such as `t_refractory`.
-        Meanwhile the states whose equation ends with `(unless refractory)` stand still, for pathways
-        as well; all others go on. `lastspike` is the time of a unit's last spike, long ago if there was none.
+        Expression for the time during which a unit cannot spike again, such as `t_refractory`. States whose
+        equation ends with `(unless refractory)` keep their value during this time, and pathways do not change
+        them; all other states are integrated.
     scope : str, optional
-        Prefix with which circuit parameters are looked up; set by `Circuit.join`.
+        Prefix under which parameters and gates of the circuit are looked up; `Circuit.join` sets it.
+
+    Raises
+    ------
+    SpecError
+        If a field has no meaning. Subclasses say why: EquationError for text that cannot be read,
+        UnknownMemberError for a name that the equations do not declare, UnitError, ShapeError and ParameterError
+        for values. What involves other objects, symbols and physical dimensions is checked by `Circuit`.
+
+    Examples
+    --------
+    Integrate-and-fire cells that an input current drives:
+
+    >>> import dendrosim as ds
+    >>> cells = ds.Population(
+    ...     "cell",
+    ...     size=4,
+    ...     equations='''
+    ...         dv/dt = (v_rest - v + R*current)/tau : volt (unless refractory)
+    ...         current : amp
+    ...     ''',
+    ...     inputs="current",
+    ...     parameters={"v_rest": "-70 mV", "R": "100 Mohm", "tau": "10 ms"},
+    ...     initial={"v": "-70 mV"},
+    ...     threshold="v > -50*mV",
+    ...     reset="v = -60*mV",
+    ...     refractory="2*ms",
+    ... )
+    >>> cells.states
+    ('v',)
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What a protocol consists of: phases, blocks of them, recordings. Pure data, validated."""
+"""The parts of a protocol: phases, blocks of phases, and recordings. Pure data, checked when it is made."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,18 +14,32 @@ Every = Literal["phase", "trial", "spike"]
 
 @dataclass(frozen=True, eq=False)
 class Phase(Spec):
-    """A named stretch of time.
+    """Name a stretch of time, with the gates and signals that hold during it.
 
     Parameters
     ----------
     name : str
-        Such as `free`, `learning`, `sleep`.
+        Name, such as `free`, `learning` or `sleep`.
     duration : time
-        A whole number of time steps.
-    gates : mapping, optional
-        Values of gates during the phase: a number, or a signal.
-    signals : mapping, optional
-        What drives an input during the phase, in place of the protocol's own signal for it.
+        Length, above 0; a whole number of time steps of the protocol.
+    gates : mapping of str to float or Signal, optional
+        Values of gates during the phase, by name; other gates have the value that the circuit gives them.
+    signals : mapping of str to signals, optional
+        What drives an input `population.variable` during the phase, in place of what `Protocol.signals` gives for
+        it: a signal, a list of signals, which add up, or a quantity.
+
+    Raises
+    ------
+    SpecError
+        If the name is no text; UnitError or ParameterError if the duration is not a positive time. Gates, inputs
+        and units are checked by `Protocol`.
+
+    Examples
+    --------
+    >>> import dendrosim as ds
+    >>> phase = ds.Phase(
+    ...     "learning", "200 ms", gates={"learn": 1.0}, signals={"cell.current": ds.Step("300 pA", "50 ms")}
+    ... )
     """
 
     name: str
@@ -44,10 +58,32 @@ class Phase(Spec):
 
 @dataclass(frozen=True, eq=False)
 class Block(Spec):
-    """`trials` cycles through `phases`; `pass`: as many as show every row of the data set once.
+    """Repeat a cycle of phases, one cycle per trial.
 
-    `order` says which rows of the data sets the trials show: `sequential`, or `shuffled` (every row once
-    per pass, in an order drawn from the seed). Rows are taken up again after the last.
+    Parameters
+    ----------
+    name : str
+        Name; the blocks of a protocol have different ones.
+    phases : tuple of Phase
+        The cycle, at least one phase.
+    trials : int or "pass", optional
+        Number of trials, at least 1 (default 1); `"pass"` means as many as show every row of the data sets once.
+    order : {"sequential", "shuffled"}, optional
+        Which rows of data sets the trials show: one after the other (default), or in an order drawn from the seed,
+        every row once per pass. After the last row, the first follows again.
+
+    Raises
+    ------
+    SpecError
+        If the name is no text or there is no phase; ParameterError if `trials` is something else,
+        UnknownMemberError if `order` is.
+
+    Examples
+    --------
+    >>> import dendrosim as ds
+    >>> block = ds.Block(
+    ...     "training", (ds.Phase("free", "50 ms"), ds.Phase("nudged", "50 ms")), trials="pass", order="shuffled"
+    ... )
     """
 
     name: str
@@ -73,24 +109,38 @@ class Block(Spec):
 
 @dataclass(frozen=True, eq=False)
 class Recording(Spec):
-    """What is kept of the run.
+    """Choose what a run keeps, of which units and samples, and how often.
 
     Parameters
     ----------
     variables : str or tuple of str
-        Patterns such as `pyramidal.soma`, `layer*.h` or the name of a matrix; `*` and `?` are wild.
-        Spikes are `pyramidal.spike`.
-    every : time, `phase`, `trial` or `spike`
-        How often: a whole number of time steps (the state at 0, every, 2 every, ...), or once in
-        the last step of each phase or trial; for spikes `spike`: every one of them.
+        Names of variables (`pyramidal.soma`), matrices (`w1`), or spikes of a population (`pyramidal.spike`). In a
+        name, `*` means any text and `?` any character: `layer*.h`.
+    every : time, "phase", "trial" or "spike"
+        How often. A time, which is a whole number of time steps, keeps the state at 0, every, 2 every, ...;
+        `"phase"` and `"trial"` keep it at the beginning of the last step of each phase or trial; `"spike"` keeps
+        every spike, and is required for spikes.
     units : tuple of int, optional
-        Which units (default all; not for matrices).
+        Numbers of the units to keep, from 0 (default all; without effect on matrices).
     samples : tuple of int, optional
-        Which samples of the batch (default all).
+        Numbers of the samples of the batch to keep, from 0 (default all).
     phases : str or tuple of str, optional
-        Only in phases whose `name` or `block/name` matches (default all).
+        Names of the phases in which to keep something, written `phase` or `block/phase`, with `*` and `?` as above
+        (default all).
     thin : int, optional
-        Only in every so-many-th trial of a block, from its first on (default 1: in all).
+        Keep only every n-th trial of each block, beginning with the first (default 1, all trials).
+
+    Raises
+    ------
+    UnitError, ParameterError
+        If `every` is no positive time and none of the three words, or `thin` is no integer of at least 1. Names,
+        units and phases are checked by `Protocol`.
+
+    Examples
+    --------
+    >>> import dendrosim as ds
+    >>> traces = ds.Recording("cell.v", every="0.5 ms", units=(0, 1))
+    >>> spikes = ds.Recording("cell.spike", every="spike", phases="test/*")
     """
 
     variables: Any

@@ -1,7 +1,7 @@
-"""The specification of an experiment: what a circuit is shown, when, and what is kept. Pure data.
+"""The specification of an experiment: what a circuit is shown, when, and what is kept; and its checks.
 
-A protocol is a sequence of blocks; a block repeats a cycle of phases, one cycle per trial; a trial shows
-`batch` samples side by side on shared weights.
+A protocol is a sequence of blocks. A block repeats a cycle of phases, one cycle per trial. A trial shows `batch`
+samples side by side on shared weights.
 """
 
 from dataclasses import dataclass
@@ -33,30 +33,56 @@ from dendrosim.units import DIMENSIONLESS, as_time, as_whole_number, unit
 
 @dataclass(frozen=True, eq=False)
 class Protocol(ProtocolData):
-    """A circuit and what is done to it.
+    """Specify an experiment: a circuit, what drives it, for how long, and what is recorded.
+
+    Like a circuit, a protocol is data and is checked when it is made: a protocol that exists can be run.
 
     Parameters
     ----------
     circuit : Circuit
-        Several circuits stand side by side through `Circuit.join`.
+        What is simulated. `Circuit.join` puts several circuits side by side.
     blocks : tuple of Block
-        Run one after the other.
+        Blocks that run one after the other, at least one, with different names.
     dt : time
-        The step of the forward Euler method.
-    recordings : tuple of Recording
-        What is kept, besides the final state.
-    signals : mapping, optional
-        What drives each input, `population.variable` to a signal, several (they add up) or a value.
-    data : mapping, optional
-        Data sets by name, samples x units, for `Samples`.
+        Time step of the forward Euler method.
+    recordings : tuple of Recording, optional
+        What is kept besides the final state, which is always kept. No variable may be named by two recordings.
+    signals : mapping of str to signals, optional
+        What drives each input `population.variable` where a phase says nothing else: a signal, a list of signals,
+        which add up, or a quantity. An input without value in the circuit must be driven in every phase.
+    data : mapping of str to array of shape (rows, units), optional
+        Data sets by name, finite numbers in SI units, whose rows the signal `Samples` shows.
     batch : int, optional
-        Samples shown side by side.
+        Number of samples that are shown side by side, at least 1 (default 1).
     batch_fixed : bool, optional
-        Whether the batch belongs to the protocol's meaning and may not be overridden.
-    references : mapping, optional
-        Numbers and arrays computed beforehand that `measure` compares with.
-    name, parameters : str, mapping
-        By what the protocol was made; set by the library.
+        Whether the batch belongs to the meaning of the protocol, so that a run may not change it (default False).
+    references : mapping of str to number or array, optional
+        Values computed beforehand, with which `measure` compares the result.
+    name : str, optional
+        Name of the protocol; set by `load_protocol`.
+    parameters : mapping, optional
+        Parameters with which the protocol was made; set by `load_protocol`.
+
+    Raises
+    ------
+    SpecError
+        If anything does not fit together; the message names the object and the field. Subclasses say what is
+        wrong: UnknownMemberError for a name that nothing has, UnitError, ShapeError and ParameterError for
+        values.
+
+    Examples
+    --------
+    >>> import dendrosim as ds
+    >>> cell = ds.Population("cell", 2, "dv/dt = (u - v)/(10*ms) : 1\\nu : 1", inputs="u")
+    >>> protocol = ds.Protocol(
+    ...     ds.Circuit((cell,)),
+    ...     blocks=(ds.Block("only", (ds.Phase("on", "50 ms"),)),),
+    ...     dt="0.1 ms",
+    ...     recordings=(ds.Recording("cell.v", every="1 ms"),),
+    ...     signals={"cell.u": ds.Step([1.0, 2.0], onset="10 ms")},
+    ... )
+    >>> protocol.total_steps
+    500
     """
 
     def __post_init__(self) -> None:
@@ -90,7 +116,7 @@ class Protocol(ProtocolData):
     # -- recordings ------------------------------------------------------------------------------
 
     def recordings_by_name(self) -> dict[str, Recording]:
-        """Return which recording keeps which variable: `population.variable` or a matrix name."""
+        """Return which recording keeps which variable (`population.variable`) or matrix (its name)."""
         return self._found(spikes=False)
 
     def recordings_of_spikes(self) -> dict[str, Recording]:
@@ -99,6 +125,7 @@ class Protocol(ProtocolData):
         return {VariablePath.parse(name).population: kept for name, kept in found.items()}
 
     def _found(self, spikes: bool) -> dict[str, Recording]:
+        """Return the recording of every name, of spikes or of other variables."""
         found: dict[str, Recording] = {}
         for recording in self.recordings:
             if (recording.every == "spike") != spikes:
@@ -112,6 +139,7 @@ class Protocol(ProtocolData):
     # -- validation -------------------------------------------------------------------------------
 
     def _recordable(self, spikes: bool) -> list[str]:
+        """Return the names that a recording may have, of spikes or of other variables."""
         circuit = self.circuit
         if spikes:
             return [f"{p.name}.{SPIKE}" for p in circuit.populations if p.spiking]
@@ -124,6 +152,7 @@ class Protocol(ProtocolData):
         return paths + [m.name for m in circuit.matrices]
 
     def _matching(self, recording: Recording) -> list[str]:
+        """Return the names that a recording's patterns match; raises UnknownMemberError if one matches none."""
         spikes = self._recordable(spikes=True)
         names = spikes if recording.every == "spike" else self._recordable(spikes=False)
         for pattern in recording.variables:
@@ -139,7 +168,7 @@ class Protocol(ProtocolData):
                     raise error
                 if any(fnmatchcase(n, pattern) for n in spikes):
                     raise ParameterError(
-                        f"{recording}: {pattern} stands for spikes; record them with every='spike'"
+                        f"{recording}: {pattern} means spikes; record them with every='spike'"
                     )
                 raise UnknownMemberError("recording", pattern, names)
         return [n for n in names if any(fnmatchcase(n, p) for p in recording.variables)]
@@ -240,10 +269,10 @@ class Protocol(ProtocolData):
 
 
 def check_protocol(given: object) -> None:
-    """Raise ParameterError if something given as a protocol is none, such as a protocol's name."""
+    """Raise ParameterError if a value given as a protocol is not a Protocol: its name, for instance."""
     if isinstance(given, str | PathLike):
         raise ParameterError(
-            f"protocol is {str(given)!r}, a name; give what it stands for: "
+            f"protocol is {str(given)!r}, a name; load it first: "
             f"ds.run(ds.load_protocol({str(given)!r}))"
         )
     if not isinstance(given, Protocol):

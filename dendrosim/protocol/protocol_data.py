@@ -1,4 +1,4 @@
-"""The fields of a protocol and what follows from them, without the checks that `Protocol` runs."""
+"""The fields of a protocol and what follows from them, without the checks, which `Protocol` adds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from dendrosim.units import Quantity
 
 @dataclass(frozen=True, eq=False)
 class ProtocolData(Spec):
-    """Fields and derived numbers of a protocol; `Protocol` adds the checks, and documents the fields."""
+    """Fields of a protocol and numbers that follow from them; `Protocol` documents and checks the fields."""
 
     circuit: Circuit
     blocks: tuple[Block, ...]
@@ -36,9 +36,23 @@ class ProtocolData(Spec):
         return float(self.dt.value)
 
     def steps(self, duration: Quantity, where: str = "duration") -> int:
-        """Return a duration in time steps; raises ParameterError if it is not a whole number of them."""
+        """Return a duration as a number of time steps.
+
+        Parameters
+        ----------
+        duration : Quantity
+            A time.
+        where : str, optional
+            What the duration is, for the message.
+
+        Raises
+        ------
+        ParameterError
+            If it is not a whole number of time steps, at least one.
+        """
         ratio = float(duration.value) / self.time_step
         count = round(ratio)
+        # Far above the rounding of a quotient of two times, far below a deviation that a user could mean.
         if count < 1 or abs(ratio - count) > 1e-6 * max(1.0, ratio):
             raise ParameterError(
                 f"{where} is {duration}; it must be a whole number of time steps of {self.dt}"
@@ -46,7 +60,7 @@ class ProtocolData(Spec):
         return count
 
     def block_steps(self, block: Block) -> int:
-        """Return the steps of all trials of a block."""
+        """Return the number of time steps of all trials of a block."""
         return self.trials(block) * sum(self.steps(p.duration) for p in block.phases)
 
     def trials(self, block: Block) -> int:
@@ -57,11 +71,11 @@ class ProtocolData(Spec):
 
     @property
     def total_steps(self) -> int:
-        """Steps of the whole protocol."""
+        """Number of time steps of the whole protocol."""
         return sum(self.block_steps(b) for b in self.blocks)
 
     def drive(self, phase: Phase, path: str) -> tuple[Signal, ...]:
-        """Return the signals that drive an input during a phase."""
+        """Return the signals that drive an input during a phase: the phase's, the protocol's or the circuit's."""
         if path in phase.signals:
             return phase.signals[path]
         if path in self.signals:

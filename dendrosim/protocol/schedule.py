@@ -1,4 +1,4 @@
-"""At which steps a recording keeps the state, when it keeps spikes, and which samples a block shows."""
+"""The plan of a protocol in time steps: when recordings keep something, and which rows of data sets are shown."""
 
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
@@ -13,16 +13,17 @@ from dendrosim.protocol.phases import Block, Phase, Recording
 from dendrosim.protocol.protocol_data import ProtocolData
 from dendrosim.streams import stream
 
+# Steps or trials that are listed at a time, so that a plan of many trials never fills the memory.
 _AT_ONCE = 2**16
 
 
 def record_steps(protocol: ProtocolData, recording: Recording) -> Integers:
-    """Return the steps at whose start a recording keeps the state."""
+    """Return the steps at whose beginning a recording keeps the state, in ascending order."""
     return np.concatenate([np.zeros(0, dtype=np.int64), *record_pieces(protocol, recording)])
 
 
 def record_pieces(protocol: ProtocolData, recording: Recording) -> Iterator[Integers]:
-    """Yield the steps of `record_steps`, some at a time."""
+    """Yield the steps that `record_steps` returns, a limited number at a time."""
     start = 0
     for block in protocol.blocks:
         ends = np.cumsum([protocol.steps(p.duration) for p in block.phases])
@@ -48,7 +49,7 @@ def record_pieces(protocol: ProtocolData, recording: Recording) -> Iterator[Inte
 
 
 class Window(NamedTuple):
-    """Steps in which a recording keeps spikes: `length` from `first` on, `times` times, every `every` steps."""
+    """Steps in which spikes are kept: `times` windows of `length` steps, the first from `first`, one each `every`."""
 
     first: int
     length: int
@@ -56,13 +57,13 @@ class Window(NamedTuple):
     times: int
 
     def has(self, step: int) -> bool:
-        """Whether spikes of a step are kept."""
+        """Return whether spikes of a step are kept."""
         turn, place = divmod(step - self.first, self.every)
         return 0 <= turn < self.times and place < self.length
 
 
 def spike_windows(protocol: ProtocolData, recording: Recording) -> list[Window]:
-    """Return when a recording keeps spikes. It does not grow with the number of trials."""
+    """Return the windows in which a recording keeps spikes; their number does not grow with that of trials."""
     windows, start = [], 0
     for block in protocol.blocks:
         durations = [protocol.steps(p.duration) for p in block.phases]
@@ -81,14 +82,15 @@ def spike_windows(protocol: ProtocolData, recording: Recording) -> list[Window]:
 
 
 def _wanted(recording: Recording, block: Block, phase: Phase) -> bool:
+    """Return whether a recording keeps something in a phase."""
     names = (phase.name, f"{block.name}/{phase.name}")
     return any(fnmatchcase(n, pattern) for pattern in recording.phases for n in names)
 
 
 def shown_pieces(protocol: ProtocolData, block: Block, seed: int) -> Iterator[NDArray[np.int32]]:
-    """Yield the rows of the data sets that a block shows, `batch` per trial, some at a time.
+    """Yield the rows of the data sets that a block shows, `batch` per trial, a limited number at a time.
 
-    The order of shuffled blocks comes from the stream `order.<block>`.
+    The order in shuffled blocks is drawn from the stream `order.<block>`.
     """
     available = protocol.rows(block)
     needed = protocol.trials(block) * protocol.batch if available else 0
@@ -102,5 +104,5 @@ def shown_pieces(protocol: ProtocolData, block: Block, seed: int) -> Iterator[ND
 
 
 def shown_rows(protocol: ProtocolData, block: Block, seed: int) -> NDArray[np.int32]:
-    """Return all rows of `shown_pieces`."""
+    """Return all rows that `shown_pieces` yields, trial after trial."""
     return np.concatenate([np.zeros(0, dtype=np.int32), *shown_pieces(protocol, block, seed)])

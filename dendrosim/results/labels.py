@@ -1,4 +1,4 @@
-"""Dimensions, coordinates, units and names of what a result holds."""
+"""Labels of the arrays of a result: dimensions, coordinates, units and names."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 class Labels(NamedTuple):
-    """Dimensions, coordinates and attributes of an object's values, without time."""
+    """Name, coordinates by dimension (without time) and attributes of an array."""
 
     name: str
     coordinates: Mapping[str, AnyArray]
     attributes: dict[str, str]
 
     def array(self, values: AnyArray, time: AnyArray | None = None) -> "DataArray":
-        """Return values as a DataArray."""
+        """Return values as a DataArray; `time` in seconds is its first dimension, if there is one."""
         import xarray
 
         axes = self.axes(time)
@@ -41,7 +41,7 @@ class Labels(NamedTuple):
 
 
 def drop_sample_axis(values: AnyArray, dimensions: int) -> AnyArray:
-    """Drop the sample axis, which has no name where there is no batch."""
+    """Return values without their last axis, the sample, if they have more dimensions than their labels name."""
     return values[..., 0] if values.ndim > dimensions else values
 
 
@@ -50,7 +50,17 @@ INDEX_ATTRIBUTES = {"units": "1"}
 
 
 def label(protocol: Protocol, name: str, recording: Recording | None) -> Labels:
-    """Return the labels of a state variable or matrix, of what a recording kept if there is one."""
+    """Return the labels of a variable or matrix.
+
+    Parameters
+    ----------
+    protocol : Protocol
+        The protocol of the result.
+    name : str
+        `population.variable` or the name of a matrix.
+    recording : Recording or None
+        The recording of which units and samples were kept; None for all.
+    """
     circuit = protocol.circuit
     if not is_variable(name):
         matrix = circuit.matrix(name)
@@ -58,7 +68,7 @@ def label(protocol: Protocol, name: str, recording: Recording | None) -> Labels:
         long_name = f"weights {name} from {matrix.pre} to {matrix.post}"
         axes = {"post": np.arange(post), "pre": np.arange(pre)}
         return Labels(name, axes, {"units": _si(matrix.unit), "long_name": long_name})
-    population, text, long_name = _described(circuit, name)
+    population, text, long_name = _describe(circuit, name)
     units = recording.units if recording else None
     samples = recording.samples if recording else None
     axes = {"unit": np.arange(population.size) if units is None else np.array(units)}
@@ -67,8 +77,8 @@ def label(protocol: Protocol, name: str, recording: Recording | None) -> Labels:
     return Labels(name, axes, {"units": _si(text), "long_name": long_name})
 
 
-def _described(circuit: Circuit, name: str) -> tuple[Population, str, str]:
-    """Return the population of a variable, its unit, and what it is called in a figure."""
+def _describe(circuit: Circuit, name: str) -> tuple[Population, str, str]:
+    """Return the population of a variable, its unit, and its name in figures."""
     owner, variable = VariablePath.parse(name)
     if variable == LAST_SPIKE:
         return circuit.population(owner), "s", f"last spike of {owner}, before the end"

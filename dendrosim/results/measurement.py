@@ -1,4 +1,4 @@
-"""What a protocol's `measure(result)` returns."""
+"""What the function `measure(result)` of a protocol file returns."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,19 +10,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Measurement:
-    """Named numbers read off a result, and figures that are drawn when asked for.
+    """Numbers computed from a result, and figures of it that are drawn on demand.
+
+    The function `measure(result)` of a protocol file returns one.
 
     Parameters
     ----------
-    metrics : mapping
-        Name to number, bool, string, or nested list or array of numbers (outer axis first), SI; or to a
-        mapping of these, such as one a model.
-    figures : mapping, optional
-        Name to a function without arguments that returns a Matplotlib figure.
-    units : mapping, optional
-        SI unit of each metric that has one.
-    references : mapping, optional
-        What a metric is compared with in the summary: a closed form, a cited number, another model.
+    metrics : mapping of str to value
+        By name: a number, bool or string, a nested list or array of numbers (outer axis first), or a mapping of
+        these, such as one value per model. Numbers are in SI units.
+    figures : mapping of str to function, optional
+        By name: a function without arguments that returns a Matplotlib figure.
+    units : mapping of str to str, optional
+        SI unit of each metric that has one, such as `"Hz"`.
+    references : mapping of str to value, optional
+        With what the summary compares a metric: a closed form, a number from the literature, another model.
+
+    Examples
+    --------
+    >>> import dendrosim as ds
+    >>> ds.Measurement({"rate": 12.5}, units={"rate": "Hz"}, references={"rate": 12.0}).metrics["rate"]
+    12.5
     """
 
     metrics: Mapping[str, Any]

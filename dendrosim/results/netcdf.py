@@ -1,7 +1,7 @@
-"""The file of a result: one NetCDF-4 file, written whole or not at all.
+"""The file of a result: one NetCDF-4 file, which is replaced only by a complete one.
 
-It has groups `recordings/<name>`, `final/<name>` and `spikes/<population>`, one per object, so any
-NetCDF reader can open one by itself. Protocol, provenance and metrics are JSON texts in it.
+It has one group per object, `recordings/<name>`, `final/<name>` and `spikes/<population>`, so that any NetCDF
+reader can open each by itself. Protocol, provenance and metrics are JSON texts.
 """
 
 import json
@@ -33,11 +33,12 @@ FORMAT = 1
 
 _MARK = "dendrosim_format"
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
+# Smaller arrays are stored as they are; compression needs chunks, whose overhead would outweigh the gain.
 _COMPRESSED_BYTES = 4096
 
 
 def write_result(result: ResultData, path: str | os.PathLike[str]) -> Path:
-    """Do what `Result.save` says."""
+    """Write a result to a file and return its path; see `Result.save`."""
     texts = {
         "protocol": result.protocol.to_json(),
         "provenance": _to_json("provenance", result.provenance),
@@ -75,7 +76,9 @@ def read_fields(path: str | os.PathLike[str]) -> dict[str, Any]:
 # -- writing --------------------------------------------------------------------------------------
 
 
-def _to_json(kind: str, values: Mapping[str, Any]) -> str:
+def _to_json(what: str, values: Mapping[str, Any]) -> str:
+    """Return values as JSON text; raises SpecError that says `what` cannot be stored."""
+
     def plain(value: Any) -> Any:
         if isinstance(value, (np.generic, np.ndarray)) and value.dtype.kind in "biufU":
             return value.tolist()
@@ -86,14 +89,14 @@ def _to_json(kind: str, values: Mapping[str, Any]) -> str:
             json.dumps(value, default=plain)
         except (TypeError, ValueError) as error:
             raise SpecError(
-                f"{kind} {name!r} cannot be stored ({error}): "
+                f"{what} {name!r} cannot be stored ({error}): "
                 "give numbers, booleans, text, or lists of these"
             ) from None
     return json.dumps(dict(values), default=plain)
 
 
 def _pack(result: ResultData, texts: Mapping[str, str], disk: Disk) -> None:
-    """Write the file's content, some rows at a time."""
+    """Write the content of the file; large arrays are written a limited number of rows at a time."""
     import h5netcdf
     import h5py
 

@@ -1,6 +1,6 @@
-"""What a run leaves behind: recordings, spikes and final state as labelled arrays in memory.
+"""The result of a run: recordings, spikes and final state as labelled arrays in memory.
 
-`storage` writes a result to a file and reads it back.
+`netcdf` writes a result to a file and reads it back.
 """
 
 import os
@@ -23,31 +23,39 @@ if TYPE_CHECKING:
 
 
 class Result(ResultData):
-    """What a run of a protocol produced.
+    """What a run of a protocol produced: recordings, spikes, the final state, and how the run was made.
+
+    `ds.run` returns a result and `ds.open_result` reads one from a file. `result[name]` is a recording as a
+    labelled array, `name in result` says whether there is one, and iterating yields the names.
 
     Parameters
     ----------
     protocol : Protocol
-        As it was run: with the batch that was used.
-    traces : mapping of Trace
-        What was recorded, by `population.variable` or matrix name.
-    final : mapping of arrays
-        The complete state at the end: `population.state` (unit, sample), matrices (post, pre).
-        Kept as computed, in `state`; another run can start from it.
-    spikes : mapping of Spikes, optional
-        By population.
+        The protocol as it was run, with the batch that was used.
+    traces : mapping of str to Trace
+        Recordings by `population.variable` or name of a matrix: `time` of shape (n,) in seconds, and `values` of
+        shape (n, units, samples) or (n, post, pre) in SI units.
+    final : mapping of str to array
+        The complete state at the end in SI units: `population.variable` of shape (units, samples), matrices of
+        shape (post, pre). The attribute `state` keeps it as it was computed, and another run can start from it;
+        the property `final` returns it with labels.
+    spikes : mapping of str to Spikes, optional
+        Recorded spikes by population: `unit`, `time` in seconds and, in a batch, `sample` of each, all of shape
+        (n,).
     provenance : mapping, optional
-        By what the result was made: seed, versions, platform; values that JSON can hold.
-    metrics : mapping, optional
-        What the protocol's `measure` read off.
-    status : {"done", "diverged", "interrupted"}
-    message : str
-        A sentence that says how the run ended.
+        How the result was made: seed, versions, platform and so on; values that JSON can hold.
+    metrics : mapping of str to number, array or str, optional
+        What the protocol's `measure` computed.
+    status : {"done", "diverged", "interrupted"}, optional
+        How the run ended (default "done").
+    message : str, optional
+        A sentence on how the run ended.
 
     Examples
     --------
     >>> result["layer1.h"]           # DataArray (time, unit[, sample]), SI units   # doctest: +SKIP
     >>> result.final["w1"]           # DataArray (post, pre)                        # doctest: +SKIP
+    >>> result.spikes["cell"].time   # array (n,), seconds                          # doctest: +SKIP
     """
 
     @property
@@ -57,18 +65,27 @@ class Result(ResultData):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What was recorded: `population.variable` and matrix names."""
+        """The names of the recordings: `population.variable` and matrices."""
         return tuple(self.traces)
 
     @property
     def final(self) -> Final:
-        """The state at the end: DataArrays (unit[, sample]), matrices (post, pre)."""
+        """The state at the end by name, as DataArrays: (unit[, sample]) of variables, (post, pre) of matrices."""
         return Final(self.protocol, self.state)
 
     def __getitem__(self, name: str) -> "DataArray":
-        """Return a recording as DataArray (time, unit[, sample]), or (time, post, pre).
+        """Return a recording.
 
-        There is no sample dimension in a run without batch.
+        Parameters
+        ----------
+        name : str
+            `population.variable` or the name of a matrix.
+
+        Returns
+        -------
+        xarray.DataArray
+            Of dimensions (time, unit, sample), or (time, post, pre) of a matrix, in SI units; without `sample` if
+            the protocol has no batch. Times are in seconds and mark the beginning of time steps.
 
         Raises
         ------
@@ -82,7 +99,7 @@ class Result(ResultData):
         error = UnknownNameError("recording", str(name), self.names)
         population, variable = VariablePath.parse(str(name))
         if variable == SPIKE and population in self.spikes:
-            error.args = (f"spikes are no trace: they are in result.spikes[{population!r}]",)
+            error.args = (f"spikes are not a trace; they are in result.spikes[{population!r}]",)
         if name in self.state:
             error.args = (
                 f"{name!r} was not recorded: its value at the end is result.final[{name!r}]; "
@@ -97,7 +114,13 @@ class Result(ResultData):
         return iter(self.traces)
 
     def phases(self) -> Iterator[PhaseSpan]:
-        """Yield every passage through a phase in its order, as the protocol plans it."""
+        """Yield every passage through a phase in the order of time, as the protocol plans it.
+
+        Yields
+        ------
+        PhaseSpan
+            Beginning and end in seconds, names of block and phase, and number of the trial.
+        """
         protocol, step = self.protocol, 0
         for block in protocol.blocks:
             lengths = [(p.name, protocol.steps(p.duration)) for p in block.phases]
@@ -122,12 +145,22 @@ class Result(ResultData):
         return "\n".join(lines) + ">"
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the result to a NetCDF-4 file, whole or not at all, and return its path.
+        """Write the result to a NetCDF-4 file; a file that exists is replaced only by a complete one.
+
+        Parameters
+        ----------
+        path : path
+            The file.
+
+        Returns
+        -------
+        pathlib.Path
+            The file.
 
         Raises
         ------
         StorageError
-            If the file cannot be written: folder missing or read-only, disk full.
+            If the file cannot be written: the folder is missing or read-only, or the disk is full.
         SpecError
             If a metric or an entry of the provenance is not a value that can be stored.
         """
@@ -135,12 +168,27 @@ class Result(ResultData):
 
 
 def open_result(path: str | os.PathLike[str]) -> Result:
-    """Read a file that `Result.save` wrote; every number comes back bit for bit.
+    """Read a result from a file that `Result.save` wrote; every number is the same bit for bit.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+
+    Returns
+    -------
+    Result
+        The result.
 
     Raises
     ------
     DataError
         If the file is missing, truncated, or not a result of dendrosim.
+
+    Examples
+    --------
+    >>> import dendrosim as ds
+    >>> result = ds.open_result("runs/tp_depth/result.nc")   # doctest: +SKIP
     """
     return Result(**read_fields(path))
 

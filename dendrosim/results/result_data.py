@@ -1,4 +1,4 @@
-"""The fields of a result: recordings, spikes, final state, and by what they were made. `Result` adds look-up."""
+"""The fields of a result: recordings, spikes, final state, and how they were made. `Result` adds look-up."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 class Trace(NamedTuple):
-    """One recording: `time` (n,) in seconds; `values` (n, unit, sample), or (n, post, pre)."""
+    """A recording: `time` of shape (n,) in seconds, `values` of shape (n, units, samples) or (n, post, pre)."""
 
     time: NDArray[np.floating]
     values: NDArray[np.floating]
 
 
 class Spikes(NamedTuple):
-    """Spikes as flat arrays: unit, time in seconds and, in a batch, sample of each."""
+    """Recorded spikes of a population: number of the unit, time in seconds and, in a batch, sample of each."""
 
     unit: NDArray[np.integer]
     time: NDArray[np.floating]
@@ -31,7 +31,7 @@ class Spikes(NamedTuple):
 
 
 class RecordedSpikes(dict[str, Spikes]):
-    """The spikes that were recorded, by population."""
+    """Recorded spikes by population; a name that has none raises UnknownNameError."""
 
     def __missing__(self, name: str) -> Spikes:
         error = UnknownNameError("population with recorded spikes", str(name), self)
@@ -43,7 +43,7 @@ class RecordedSpikes(dict[str, Spikes]):
 
 
 class PhaseSpan(NamedTuple):
-    """One passage through a phase, from `start` to `stop` in seconds; trials count from 0."""
+    """A passage through a phase from `start` to `stop`, both in seconds; trials of a block are counted from 0."""
 
     start: float
     stop: float
@@ -53,7 +53,7 @@ class PhaseSpan(NamedTuple):
 
 
 class Final(Mapping[str, "DataArray"]):
-    """The state at the end, by name, as labelled arrays made when asked for."""
+    """The state at the end by name. A labelled array is made when it is looked up."""
 
     def __init__(self, protocol: Protocol, state: Mapping[str, AnyArray]) -> None:
         self._protocol, self._state = protocol, state
@@ -74,7 +74,7 @@ class Final(Mapping[str, "DataArray"]):
 
 
 class ResultData:
-    """Fields of a result, as they are computed, saved and read; `Result` documents them."""
+    """Fields of a result as they are computed, saved and read; `Result` documents them."""
 
     def __init__(
         self,
@@ -97,5 +97,5 @@ class ResultData:
 
 
 def shapes(arrays: Mapping[str, AnyArray]) -> str:
-    """Return the names and shapes of arrays in a line."""
+    """Return the names and shapes of arrays as one line."""
     return ", ".join(f"{k} {v.shape}" for k, v in arrays.items()) or "nothing"

@@ -1,1 +1,1 @@
-"""Signals: time courses fed into inputs and gates. One kind per file, each found by itself (see `base`)."""
+"""Signals: time courses that drive inputs and gates. One signal per file, found by itself (see `base`)."""

@@ -1,16 +1,23 @@
 """What a signal is, and how to add one.
 
-There are three ways for a value to reach an input:
+A signal is a time course that a protocol feeds into an input of a population, or into a gate. There are three
+forms:
 
-- A `Course` is text in the time since its phase began, `t` (since its block began: `t_block`), and in its
-  own fields: it is compiled with the
-  circuit and evaluated in every step, for every unit with that unit's own field values. To add one,
-  write a file here with a frozen dataclass deriving from `Course`: fields are quantities (numbers, or
-  one per unit), `text` is the expression, `units` gives the unit of each field (`"x"` stands for the
-  unit of the input). Nothing else needs to change, on any back end.
-- A `Process` is a course with random numbers; see `process.py`.
-- The three kinds that the run loop copies itself, because they are data and not a formula: `Constant`,
-  `Table` and `Samples`.
+- A `Course` is a formula in the time since its phase began. It is compiled with the circuit and evaluated in every
+  time step for every unit, so that each unit may have its own parameters.
+- A `Process` is a course with random numbers; `process.py` says how to add one.
+- `Constant`, `Table` and `Samples` are data, not formulas; the run loop copies them into the circuit.
+
+To add a course, write a file in this folder with a frozen dataclass that derives from `Course`:
+
+- Its fields are quantities: one number, or one per unit.
+- `text` is the formula, a Brian2 expression. It may use the fields by name, the time `t` since the phase began,
+  and the time `t_block` since the block began.
+- `units` gives the unit of each field; `"x"` means the unit of the input that the signal drives.
+- `__post_init__`, where it is needed, calls that of `Course` first and raises ParameterError for values that have
+  no meaning.
+
+The signal is then available as `dendrosim.Name`, in specifications read from JSON, and on every back end.
 """
 
 from abc import ABC, abstractmethod
@@ -34,18 +41,43 @@ from dendrosim.units import (
 
 @dataclass(frozen=True, eq=False)
 class Signal(Spec, ABC):
-    """Base of every signal."""
+    """Base of every signal; the module says how to add one."""
 
     folder: ClassVar[str | None] = __package__
 
     @abstractmethod
     def check(self, where: str, dimension: Dimension, size: int) -> None:
-        """Raise UnitError or ShapeError if the signal does not fit an input of `size` units."""
+        """Check that the signal can drive an input.
+
+        Parameters
+        ----------
+        where : str
+            The phase and the input, for the message.
+        dimension : tuple of 7 float
+            Physical dimension of the input.
+        size : int
+            Number of units of its population; 1 for a gate.
+
+        Raises
+        ------
+        UnitError
+            If the signal has another dimension.
+        ShapeError
+            If it has values for another number of units.
+        """
 
 
 @dataclass(frozen=True, eq=False)
 class Course(Signal):
-    """A formula in the time `t` since the phase began; see the module for how to add one."""
+    """Base of signals that are a formula in time; the module says how to add one.
+
+    Raises
+    ------
+    UnitError
+        If a field cannot be read as a quantity.
+    ParameterError
+        If a number is not finite.
+    """
 
     text: ClassVar[str] = ""
     units: ClassVar[Mapping[str, str]] = {}
@@ -66,7 +98,18 @@ class Course(Signal):
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
     def numbers(self, dt: float) -> Mapping[str, Any]:
-        """Return the SI value of what `text` uses, one number or one per unit; `dt` in seconds."""
+        """Return the numbers that `text` uses, in SI units.
+
+        Parameters
+        ----------
+        dt : float
+            The time step in seconds.
+
+        Returns
+        -------
+        mapping of str to float or array (units,)
+            By the names of the symbols in `text`.
+        """
         return {name: value.value for name, value in self.values().items()}
 
 

@@ -7,7 +7,7 @@ from dendrosim.signals.constant import Constant
 
 
 def as_signals(value: Any) -> tuple[Signal, ...]:
-    """Return the signals that a value stands for.
+    """Return the signals that a value means.
 
     Parameters
     ----------

@@ -9,7 +9,26 @@ from dendrosim.units import Dimension, check_finite, quantity
 
 @dataclass(frozen=True, eq=False)
 class Constant(Signal):
-    """One number for all units, or one per unit."""
+    """Hold a value during the phase. Where a signal is expected, a plain value means a `Constant`.
+
+    Parameters
+    ----------
+    value : quantity, or array of shape (units,)
+        One number for all units or one per unit, in the unit of the input.
+
+    Raises
+    ------
+    UnitError
+        If the value cannot be read as a quantity.
+    ParameterError
+        If a number is not finite.
+
+    Examples
+    --------
+    >>> import dendrosim as ds
+    >>> print(ds.Constant("300 pA").value)
+    3e-10 A
+    """
 
     value: Any
 

@@ -1,4 +1,4 @@
-"""Noise that is drawn once a phase: a random perturbation that a circuit can settle under."""
+"""Noise that is drawn once per phase, under which a circuit can settle."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,15 +13,33 @@ from dendrosim.units import not_negative
 
 @dataclass(frozen=True, eq=False)
 class HeldNoise(Process):
-    """A normal number of standard deviation `sigma` around `mean`, drawn when a phase begins and held.
+    """Draw a normal random number when the phase begins, and hold it until the phase ends.
 
-    Every unit, sample and passage through the phase has its own.
+    Every unit and sample has a number of its own, and each passage through the phase draws a new one.
+
+    Parameters
+    ----------
+    mean : quantity, or array of shape (units,)
+        Mean, in the unit of the input.
+    sigma : quantity, or array of shape (units,)
+        Standard deviation, not negative, in the unit of the input.
+
+    Raises
+    ------
+    ParameterError
+        If a number is not finite, or `sigma` is negative.
+
+    Examples
+    --------
+    >>> import dendrosim as ds
+    >>> drive = ds.HeldNoise(mean=0.0, sigma=0.1)
     """
 
     mean: Any
     sigma: Any
 
     text: ClassVar[str] = "mean + sigma*z"
+    # Half a time step after the beginning of the phase: only its first step is earlier.
     update: ClassVar[str] = "z + int(t < half)*(ds_normal(noise, i) - z)"
     units: ClassVar[Mapping[str, str]] = {"mean": "x", "sigma": "x"}
     number_units: ClassVar[Mapping[str, str]] = {"mean": "x", "sigma": "x", "half": "s"}

@@ -1,4 +1,4 @@
-"""A hyperbolic decay, the usual annealing of a learning rate."""
+"""A hyperbolic decay, often used to lower a learning rate."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,30 @@ from dendrosim.signals.base import Course
 
 @dataclass(frozen=True, eq=False)
 class Hyperbolic(Course):
-    """`amplitude`/(1 + t/`decay`), with t the time since the block (not the phase) began."""
+    """Decay as amplitude/(1 + t/decay), with t from the beginning of the block.
+
+    The time does not start anew with each phase and trial, so that the signal can lower a learning rate over all
+    trials of a block.
+
+    Parameters
+    ----------
+    amplitude : quantity, or array of shape (units,)
+        Value at the beginning of the block, in the unit of the input.
+    decay : time, or array of shape (units,)
+        Time after which the value has halved.
+
+    Raises
+    ------
+    ParameterError
+        If a number is not finite.
+
+    Examples
+    --------
+    A gate that scales a learning rate, halved after 100 s and a third after 200 s:
+
+    >>> import dendrosim as ds
+    >>> phase = ds.Phase("learning", "50 ms", gates={"learn": ds.Hyperbolic(1.0, "100 s")})
+    """
 
     amplitude: Any
     decay: Any

@@ -1,4 +1,4 @@
-"""Ornstein-Uhlenbeck noise: the usual stand-in for the background input of a cell in vivo."""
+"""Ornstein-Uhlenbeck noise, the usual model of the background input of a cell in vivo."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,11 +13,33 @@ from dendrosim.units import not_negative, positive
 
 @dataclass(frozen=True, eq=False)
 class OrnsteinUhlenbeck(Process):
-    """Gaussian noise around `mean` with standard deviation `sigma` and correlation exp(-|lag|/tau).
+    """Fluctuate as Gaussian noise whose correlation decays exponentially with time.
 
-    dI = (mean - I)/tau dt + sigma sqrt(2/tau) dW, solved exactly from step to step and stationary from
-    the first, so that `sigma` is the standard deviation at any time step. Every unit and sample has its
-    own noise.
+    The noise I obeys dI = (mean - I)/tau dt + sigma sqrt(2/tau) dW. It is solved exactly from one time step to
+    the next and is stationary from the first, so that its standard deviation is `sigma` at any time step, and
+    values at a lag l have the correlation exp(-l/tau). Every unit and sample has noise of its own.
+
+    Parameters
+    ----------
+    mean : quantity, or array of shape (units,)
+        Mean, in the unit of the input.
+    sigma : quantity, or array of shape (units,)
+        Standard deviation, not negative, in the unit of the input.
+    tau : time, or array of shape (units,)
+        Correlation time, above 0.
+
+    Raises
+    ------
+    ParameterError
+        If a number is not finite, `sigma` is negative or `tau` is not positive.
+
+    References ---------- Gillespie (1996), Exact numerical simulation of the Ornstein-Uhlenbeck process and its
+    integral, Physical Review E 54:2084.
+
+    Examples
+    --------
+    >>> import dendrosim as ds
+    >>> drive = ds.OrnsteinUhlenbeck(mean="200 pA", sigma="80 pA", tau="2 ms")
     """
 
     mean: Any

@@ -1,13 +1,18 @@
 """What a random signal is, and how to add one.
 
-A `Process` is a course with a hidden number `z` per unit (and sample), renewed in every step by the text
-`update`, which may call `ds_normal(noise, i)`, `ds_uniform(noise, i)` and `ds_poisson(noise, i, mean)`.
-Random numbers come from a counter-based generator (`dendrosim.engine.network.random_numbers`): they depend on
-the seed, the input, the unit, the sample and the step only, so they are the same on every back end, for any
-number of threads, and do not change with the number of units.
+A `Process` is a course with a hidden number `z` for each unit and sample, which is renewed in every time step. To
+add one, write a file in this folder with a frozen dataclass that derives from `Process`:
 
-To add one, write a file here with a frozen dataclass deriving from `Process`: `units` gives the unit of each
-field, `numbers` what the texts use in their place (and `number_units` their units), `draw_start` the first `z`.
+- `units` gives the unit of each field, as for a course.
+- `numbers` returns the numbers that the texts use in place of the fields, and `number_units` gives their units.
+- `text` is the value of the signal, a Brian2 expression in `z` and these numbers.
+- `update` is the next `z`, an expression in `z`, these numbers, the time `t` since the phase began and the random
+  numbers `ds_normal(noise, i)`, `ds_uniform(noise, i)` and `ds_poisson(noise, i, mean)`.
+- `draw_start` returns the first `z`.
+
+Random numbers come from a counter-based generator (`dendrosim.engine.network.random_numbers`). They depend on the
+seed, the input, the unit, the sample and the step, and on nothing else: they are the same on every back end and
+for any number of threads, and those of a unit do not change with the number of units.
 """
 
 from abc import abstractmethod
@@ -23,15 +28,25 @@ from dendrosim.signals.base import Course
 
 @dataclass(frozen=True, eq=False)
 class Process(Course):
-    """A random course; see the module for how to add one."""
+    """Base of random signals; the module says how to add one."""
 
     update: ClassVar[str] = ""
     number_units: ClassVar[Mapping[str, str]] = {}
 
     @abstractmethod
     def numbers(self, dt: float) -> Mapping[str, Any]:
-        """Return the SI value of what the texts use, one number or one per unit; `dt` in seconds."""
+        """Return the numbers that the texts use, in SI units; see `Course.numbers`."""
 
     @abstractmethod
     def draw_start(self, shape: tuple[int, int], rng: np.random.Generator, dt: float) -> AnyArray:
-        """Return the first `z`, units x samples."""
+        """Return the first `z` of every unit and sample.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            (units, samples).
+        rng : numpy.random.Generator
+            Source of random numbers.
+        dt : float
+            The time step in seconds.
+        """

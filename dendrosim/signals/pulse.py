@@ -9,7 +9,27 @@ from dendrosim.signals.base import Course
 
 @dataclass(frozen=True, eq=False)
 class Pulse(Course):
-    """`amplitude` from `onset` for `duration`, else 0."""
+    """Give a constant value for some time, and 0 before and after it.
+
+    Parameters
+    ----------
+    amplitude : quantity, or array of shape (units,)
+        Value during the pulse, in the unit of the input.
+    onset : time, or array of shape (units,)
+        Beginning of the pulse, from the beginning of the phase.
+    duration : time, or array of shape (units,)
+        Length of the pulse.
+
+    Raises
+    ------
+    ParameterError
+        If a number is not finite.
+
+    Examples
+    --------
+    >>> import dendrosim as ds
+    >>> drive = ds.Pulse("300 pA", onset="50 ms", duration="100 ms")
+    """
 
     amplitude: Any
     onset: Any

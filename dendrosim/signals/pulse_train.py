@@ -12,7 +12,33 @@ from dendrosim.signals.base import Course
 
 @dataclass(frozen=True, eq=False)
 class PulseTrain(Course):
-    """`count` pulses of `amplitude` and `duration`, the first at `onset`, one every `interval`."""
+    """Give rectangular pulses at regular intervals, and 0 between them.
+
+    Parameters
+    ----------
+    amplitude : quantity, or array of shape (units,)
+        Value during a pulse, in the unit of the input.
+    onset : time, or array of shape (units,)
+        Beginning of the first pulse, from the beginning of the phase.
+    interval : time, or array of shape (units,)
+        From the beginning of one pulse to the beginning of the next.
+    duration : time, or array of shape (units,)
+        Length of a pulse, above 0 and at most `interval`.
+    count : float, or array of shape (units,)
+        Number of pulses.
+
+    Raises
+    ------
+    ParameterError
+        If a number is not finite, or `duration` is not above 0 and at most `interval`.
+
+    Examples
+    --------
+    Five pulses of 2 ms at 50 Hz:
+
+    >>> import dendrosim as ds
+    >>> drive = ds.PulseTrain("1 nA", onset="10 ms", interval="20 ms", duration="2 ms", count=5)
+    """
 
     amplitude: Any
     onset: Any
@@ -20,7 +46,8 @@ class PulseTrain(Course):
     duration: Any
     count: Any
 
-    # Counted in whole intervals since the onset; the tolerance keeps a pulse of n steps n steps long.
+    # Time is counted in intervals since the onset. The tolerance, a billionth of an interval, is far above the
+    # rounding of times and far below a time step, so a pulse of n steps is n steps long.
     text: ClassVar[str] = (
         "amplitude*int((t - onset)/interval >= -1e-9)*int((t - onset)/interval + 1e-9 < count)"
         "*int((t - onset)/interval + 1e-9 - floor((t - onset)/interval + 1e-9) < duration/interval)"

@@ -8,12 +8,23 @@ from dendrosim.units import Dimension
 
 @dataclass(frozen=True, eq=False)
 class Samples(Signal):
-    """Rows of the protocol's data set `data` (samples x units, SI numbers), held during the phase.
+    """Hold a row of a data set of the protocol during the phase; each trial shows other rows.
 
-    Which rows a trial shows is decided by its block, so that several inputs show the same samples.
+    Which rows a trial shows is decided by its `Block`, so that several inputs show the same rows of their data
+    sets: a picture and its label, for instance. In a batch, every sample shows a row of its own.
+
+    Parameters
+    ----------
+    data : str
+        Name of a data set in `Protocol.data`, an array of shape (rows, units) in SI units.
+
+    Examples
+    --------
+    >>> import dendrosim as ds
+    >>> phase = ds.Phase("show", "50 ms", signals={"input.rate": ds.Samples("pictures")})
     """
 
     data: str
 
     def check(self, where: str, dimension: Dimension, size: int) -> None:
-        """The data set is known to the protocol, which checks its shape."""
+        """Accept every input: only the protocol knows the data set, and checks its shape."""

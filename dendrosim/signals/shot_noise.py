@@ -1,4 +1,4 @@
-"""Poisson shot noise: many independent presynaptic cells through exponential synapses."""
+"""Poisson shot noise: the input from many independent cells through exponential synapses."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,16 +11,43 @@ from dendrosim.errors import ParameterError
 from dendrosim.signals.process import Process
 from dendrosim.units import not_negative, positive
 
-_MOST = 100.0
+# Beyond this, Poisson numbers are nearly normal (their skewness is below 0.1), so Ornstein-Uhlenbeck noise will
+# do.
+_MOST_EVENTS = 100.0
 
 
 @dataclass(frozen=True, eq=False)
 class ShotNoise(Process):
-    """Events at a `rate`, each of which adds `jump`; in between the value decays with `decay`.
+    """Jump at random events and decay exponentially between them.
 
-    Its mean is jump rate decay, its variance jump^2 rate decay/2, both up to (dt/decay)^2: the events of a
-    step are taken to fall into its middle. It starts with these moments. Every unit and sample has its
-    own events.
+    Events follow a Poisson process. The mean of the signal is jump rate decay and its variance jump^2 rate
+    decay/2 (Campbell's theorem), both up to a relative error of order (dt/decay)^2, because the events of a time
+    step are taken to occur in its middle. The signal starts with this mean and variance. Every unit and sample
+    has events of its own.
+
+    Parameters
+    ----------
+    rate : quantity, or array of shape (units,)
+        Rate of events, not negative, such as `"2 kHz"` for 400 cells that fire at 5 Hz.
+    jump : quantity, or array of shape (units,)
+        What an event adds, in the unit of the input.
+    decay : time, or array of shape (units,)
+        Time constant of the decay, above 0.
+
+    Raises
+    ------
+    ParameterError
+        If a number is not finite, `rate` is negative or `decay` is not positive; in a protocol, also if more than
+        100 events are expected in a time step.
+
+    References
+    ----------
+    Rice (1944), Mathematical analysis of random noise, Bell System Technical Journal 23:282, part I.
+
+    Examples
+    --------
+    >>> import dendrosim as ds
+    >>> drive = ds.ShotNoise(rate="2 kHz", jump="20 pA", decay="5 ms")
     """
 
     rate: Any
@@ -41,9 +68,10 @@ class ShotNoise(Process):
 
     def numbers(self, dt: float) -> Mapping[str, Any]:
         expected = np.asarray(self.rate.value) * dt
-        if np.any(expected > _MOST):
+        if np.any(expected > _MOST_EVENTS):
             raise ParameterError(
-                f"ShotNoise: {np.max(expected):g} events a time step; with so many use OrnsteinUhlenbeck"
+                f"ShotNoise: {np.max(expected):g} events a time step are more than {_MOST_EVENTS:g}; use "
+                "OrnsteinUhlenbeck, or a shorter time step"
             )
         lag = dt / np.asarray(self.decay.value)
         return {

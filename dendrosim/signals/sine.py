@@ -1,4 +1,4 @@
-"""A sine."""
+"""A sine wave."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,29 @@ from dendrosim.signals.base import Course
 
 @dataclass(frozen=True, eq=False)
 class Sine(Course):
-    """`offset` + `amplitude` sin(2 pi `frequency` t + `phase`), phase in radians."""
+    """Oscillate as offset + amplitude sin(2 pi frequency t + phase), with t from the beginning of the phase.
+
+    Parameters
+    ----------
+    amplitude : quantity, or array of shape (units,)
+        Amplitude of the oscillation, in the unit of the input.
+    frequency : quantity, or array of shape (units,)
+        Frequency, such as `"8 Hz"`.
+    phase : float, or array of shape (units,), optional
+        Phase at the beginning, in radians (default 0).
+    offset : quantity, or array of shape (units,), optional
+        Mean value, in the unit of the input (default 0).
+
+    Raises
+    ------
+    ParameterError
+        If a number is not finite.
+
+    Examples
+    --------
+    >>> import dendrosim as ds
+    >>> drive = ds.Sine("50 pA", frequency="8 Hz", offset="200 pA")
+    """
 
     amplitude: Any
     frequency: Any

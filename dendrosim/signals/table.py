@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from dendrosim.arrays import Array
 from dendrosim.errors import ParameterError, ShapeError
 from dendrosim.signals.base import Signal
 from dendrosim.spec import freeze_array
@@ -13,10 +14,32 @@ from dendrosim.units import Dimension, as_time, check_unit, unit
 
 @dataclass(frozen=True, eq=False)
 class Table(Signal):
-    """Values every `interval` from the start of the phase; the last is held.
+    """Play back numbers at regular intervals from the beginning of the phase; hold the last one after its end.
 
-    `values` is of shape (times,) or (times, units), in `unit`; between two times it is held, or
-    interpolated if `linear`.
+    Parameters
+    ----------
+    values : array of shape (times,), (times, 1) or (times, units)
+        Values at 0, interval, 2 interval, ..., the same for all units or one column per unit.
+    interval : time
+        From one value to the next, above 0.
+    unit : str, optional
+        Unit of the values; it must be that of the input (default no unit).
+    linear : bool, optional
+        Whether to interpolate linearly between two values; the default is to hold each value until the next.
+
+    Raises
+    ------
+    ShapeError
+        If the values have another shape, or there are none.
+    ParameterError
+        If a number is not finite, or `interval` is not positive.
+    UnitError
+        If `interval` is not a time, or `unit` is not a unit.
+
+    Examples
+    --------
+    >>> import dendrosim as ds
+    >>> drive = ds.Table([0, 100, 250, 100, 0], interval="10 ms", unit="pA", linear=True)
     """
 
     values: Any
@@ -37,8 +60,8 @@ class Table(Signal):
         self._set(interval=interval, values=values)
 
     @property
-    def si_values(self) -> np.ndarray:
-        """The values in SI units, times x units (or times x 1)."""
+    def si_values(self) -> Array:
+        """The values in SI units, of shape (times, units) or (times, 1)."""
         return np.reshape(self.values, (self.values.shape[0], -1)) * unit(self.unit)[1]
 
     def check(self, where: str, dimension: Dimension, size: int) -> None:

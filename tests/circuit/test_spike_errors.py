@@ -331,9 +331,9 @@ BROKEN = {
     # recordings and signals
     "spikes every millisecond": (
         shown(recordings=(Recording("cell.spike", "1 ms"),)), ParameterError,
-        "Recording of cell.spike: cell.spike stands for spikes", "every='spike'"),
+        "Recording of cell.spike: cell.spike means spikes", "every='spike'"),
     "spikes once in a trial": (
-        shown(recordings=(Recording("cell.spike", "trial"),)), ParameterError, "stands for spikes", "'spike'"),
+        shown(recordings=(Recording("cell.spike", "trial"),)), ParameterError, "means spikes", "'spike'"),
     "spikes of what never spikes": (
         shown(circuit=circuit(extra=(SILENT,)), recordings=(Recording("silent.spike", "spike"),)),
         UnknownMemberError, "'silent.spike'", "cell.spike"),

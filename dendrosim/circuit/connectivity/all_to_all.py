@@ -9,7 +9,22 @@ from dendrosim.circuit.connectivity.base import Connections, Pairs, without_self
 
 @dataclass(frozen=True, eq=False)
 class AllToAll(Connections):
-    """Every unit with every other."""
+    """Connect every presynaptic unit with every postsynaptic one.
+
+    Parameters
+    ----------
+    self_connections : bool, optional
+        Whether a unit may connect with itself where a population connects with itself (default True).
+
+    Examples
+    --------
+    Inhibition of all other cells of the same population:
+
+    >>> import dendrosim as ds
+    >>> pathway = ds.Pathway(
+    ...     "rival", "cell", "cell", "g_post += 1", connect=ds.AllToAll(self_connections=False)
+    ... )
+    """
 
     self_connections: bool = True
 

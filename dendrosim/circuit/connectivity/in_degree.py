@@ -11,7 +11,27 @@ from dendrosim.units import as_whole_number
 
 @dataclass(frozen=True, eq=False)
 class InDegree(Connections):
-    """Every postsynaptic unit with the same number of different presynaptic units, chosen at random."""
+    """Connect each postsynaptic unit with the same number of different presynaptic units, chosen at random.
+
+    Parameters
+    ----------
+    number : int
+        Presynaptic units of each postsynaptic unit, at least 0.
+    self_connections : bool, optional
+        Whether a unit may connect with itself where a population connects with itself (default True).
+
+    Raises
+    ------
+    ParameterError
+        If the number is not an integer of at least 0.
+    ShapeError
+        By `Circuit`, if there are fewer presynaptic units.
+
+    Examples
+    --------
+    >>> import dendrosim as ds
+    >>> pathway = ds.Pathway("feed", "sender", "receiver", "g_post += 1", connect=ds.InDegree(20))
+    """
 
     number: int
     self_connections: bool = True
@@ -33,7 +53,8 @@ class InDegree(Connections):
         apart = same and not self.self_connections
         chosen = np.empty((post, self.number), dtype=np.int64)
         for unit in range(post):
-            # One unit fewer to choose from, then numbers from the unit's own on move up by one: never itself.
+            # The unit itself is left out: one number fewer is drawn from, and those from its own on move up by
+            # one.
             drawn = rng.choice(pre - apart, self.number, replace=False, shuffle=False)
             chosen[unit] = np.sort(drawn + (drawn >= unit) if apart else drawn)
         return np.repeat(np.arange(post, dtype=np.int64), self.number), chosen.ravel()

@@ -10,7 +10,18 @@ from dendrosim.errors import ShapeError
 
 @dataclass(frozen=True, eq=False)
 class OneToOne(Connections):
-    """Unit i with unit i."""
+    """Connect each presynaptic unit with the postsynaptic unit of the same number.
+
+    Raises
+    ------
+    ShapeError
+        By `Circuit`, if the two populations differ in size.
+
+    Examples
+    --------
+    >>> import dendrosim as ds
+    >>> pathway = ds.Pathway("relay", "sender", "receiver", "g_post += 1", connect=ds.OneToOne())
+    """
 
     def check(self, where: str, post: int, pre: int, same: bool) -> None:
         if post != pre:

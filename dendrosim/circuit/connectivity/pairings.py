@@ -13,7 +13,34 @@ from dendrosim.spec import freeze_array
 
 @dataclass(frozen=True, eq=False)
 class Pairings(Connections):
-    """The given pairs: `pre[k]` with `post[k]`."""
+    """Connect the given pairs of units: number `pre[k]` with number `post[k]`.
+
+    A pair that is given twice has two synapses. With this rule, weights, delays and other values of a `Pathway`
+    may be given as arrays, one number per synapse.
+
+    Parameters
+    ----------
+    pre : array of int, shape (synapses,)
+        Numbers of presynaptic units, from 0.
+    post : array of int, shape (synapses,)
+        Numbers of postsynaptic units, from 0.
+
+    Raises
+    ------
+    ShapeError
+        If the two are not lists of unit numbers of equal length; by `Circuit`, also if a population has no such
+        unit.
+
+    Examples
+    --------
+    A ring of three units with a weight for each synapse:
+
+    >>> import dendrosim as ds
+    >>> pathway = ds.Pathway(
+    ...     "ring", "cell", "cell", "g_post += weight",
+    ...     connect=ds.Pairings(pre=[0, 1, 2], post=[1, 2, 0]), weight=["1 nS", "2 nS", "3 nS"],
+    ... )
+    """
 
     pre: Any
     post: Any

@@ -11,7 +11,25 @@ from dendrosim.errors import ParameterError
 
 @dataclass(frozen=True, eq=False)
 class Probability(Connections):
-    """Every pair by itself with the same probability."""
+    """Connect each pair of units with a given probability, independently of all other pairs.
+
+    Parameters
+    ----------
+    probability : float
+        From 0 to 1.
+    self_connections : bool, optional
+        Whether a unit may connect with itself where a population connects with itself (default True).
+
+    Raises
+    ------
+    ParameterError
+        If the probability is not a number from 0 to 1.
+
+    Examples
+    --------
+    >>> import dendrosim as ds
+    >>> pathway = ds.Pathway("feed", "sender", "receiver", "g_post += 1", connect=ds.Probability(0.1))
+    """
 
     probability: float
     self_connections: bool = True

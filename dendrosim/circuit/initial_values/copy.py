@@ -8,7 +8,23 @@ from dendrosim.circuit.initial_values.derived import Derived
 
 @dataclass(frozen=True, eq=False)
 class Copy(Derived):
-    """What another matrix is at the beginning of the run."""
+    """Start from the weights that another matrix has at the beginning of the run.
+
+    Parameters
+    ----------
+    matrix : str
+        Name of the other matrix, of the same shape.
+
+    Raises
+    ------
+    SpecError
+        By `Circuit`, if there is no such matrix, its shape is another, or the two copy each other.
+
+    Examples
+    --------
+    >>> import dendrosim as ds
+    >>> student = ds.Matrix("v", post="up", pre="down", initial=ds.Copy("w"))
+    """
 
     def shape(self, of: tuple[int, int]) -> tuple[int, int]:
         return of

@@ -13,7 +13,28 @@ from dendrosim.units import Dimension, check_finite, quantity
 
 @dataclass(frozen=True, eq=False)
 class Fixed(Initial):
-    """A given number, or an array of the variable's shape (units, or post x pre)."""
+    """Start from given numbers. Where an initial value is expected, a plain value means `Fixed`.
+
+    Parameters
+    ----------
+    value : quantity or array
+        One number for all; or an array of shape (units,) for a state, (post, pre) for a matrix, or (synapses,) for
+        a pathway with `Pairings`. A value of 0 needs no unit.
+
+    Raises
+    ------
+    UnitError
+        If the value cannot be read as a quantity; by the object that uses it, also if its unit is another.
+    ShapeError
+        By the object that uses it, if the shape does not fit.
+
+    Examples
+    --------
+    >>> import dendrosim as ds
+    >>> cell = ds.Population("cell", 3, "dv/dt = -v/(20*ms) : volt", initial={"v": "-70 mV"})
+    >>> print(cell.initial["v"].value)
+    -0.07 V
+    """
 
     value: Any
 

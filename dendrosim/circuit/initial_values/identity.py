@@ -12,7 +12,25 @@ from dendrosim.errors import ShapeError
 
 @dataclass(frozen=True, eq=False)
 class Identity(Initial):
-    """`scale` times the identity matrix, plus normal numbers of standard deviation `noise`."""
+    """Start a square matrix from a multiple of the identity, plus normal noise.
+
+    Parameters
+    ----------
+    scale : float, optional
+        Factor of the identity matrix (default 1).
+    noise : float, optional
+        Standard deviation of the normal number that is added to each weight (default 0).
+
+    Raises
+    ------
+    ShapeError
+        By `Circuit`, if the matrix is not square, or the value is given for anything else than a matrix.
+
+    Examples
+    --------
+    >>> import dendrosim as ds
+    >>> weights = ds.Matrix("w", post="cell", pre="cell", initial=ds.Identity(0.5, noise=0.01))
+    """
 
     only_matrices: ClassVar[bool] = True
 

@@ -12,7 +12,27 @@ from dendrosim.units import Dimension, Quantity, not_negative
 
 @dataclass(frozen=True, eq=False)
 class Normal(Initial):
-    """Independent normal numbers of standard deviation `sd` around `mean`."""
+    """Draw independent normal random numbers.
+
+    Parameters
+    ----------
+    sd : quantity
+        Standard deviation, one finite number, not negative.
+    mean : quantity, optional
+        Mean, in the unit of `sd` (default 0).
+
+    Raises
+    ------
+    ParameterError
+        If one of the two is not one finite number, `sd` is negative, or their units differ.
+
+    Examples
+    --------
+    Weights scaled by the number of inputs:
+
+    >>> import dendrosim as ds
+    >>> weights = ds.Matrix("w", post="cell", pre="input", initial=ds.Normal(1 / 100**0.5))
+    """
 
     sd: Any
     mean: Any = None

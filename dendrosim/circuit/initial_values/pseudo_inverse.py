@@ -10,7 +10,25 @@ from dendrosim.circuit.initial_values.derived import Derived
 
 @dataclass(frozen=True, eq=False)
 class PseudoInverse(Derived):
-    """`scale` times the pseudo-inverse of another matrix as it is at the beginning of the run."""
+    """Start from the pseudo-inverse (Moore-Penrose) of the weights that another matrix has at the beginning.
+
+    Parameters
+    ----------
+    matrix : str
+        Name of the other matrix, of shape (pre, post) where this one has (post, pre).
+    scale : float, optional
+        Factor of the pseudo-inverse (default 1).
+
+    Raises
+    ------
+    SpecError
+        By `Circuit`, if there is no such matrix, its shape does not fit, or the two follow from each other.
+
+    Examples
+    --------
+    >>> import dendrosim as ds
+    >>> back = ds.Matrix("q", post="down", pre="up", initial=ds.PseudoInverse("w"))
+    """
 
     scale: float = 1.0
 

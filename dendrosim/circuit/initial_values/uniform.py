@@ -13,7 +13,25 @@ from dendrosim.units import Dimension
 
 @dataclass(frozen=True, eq=False)
 class Uniform(Initial):
-    """Independent uniform numbers between `low` and `high`."""
+    """Draw independent random numbers from a uniform distribution.
+
+    Parameters
+    ----------
+    low, high : quantity
+        Bounds, each one finite number, in the same unit; `low` is at most `high`.
+
+    Raises
+    ------
+    ParameterError
+        If one of the two is not one finite number, their units differ, or `low` is above `high`.
+
+    Examples
+    --------
+    >>> import dendrosim as ds
+    >>> pathway = ds.Pathway(
+    ...     "feed", "sender", "receiver", "g_post += 1", delay=ds.Uniform("1 ms", "3 ms")
+    ... )
+    """
 
     low: Any
     high: Any

@@ -13,9 +13,29 @@ from dendrosim.units import DIMENSIONLESS
 
 @dataclass(frozen=True, eq=False)
 class WellConditioned(Initial):
-    """A random matrix with singular values from `gain` down to `gain/condition`, geometrically spaced.
+    """Draw a random matrix whose singular values are given, so that a square one can be inverted safely.
 
-    Its singular vectors are random orthonormal ones; a square one can be inverted safely.
+    The singular values run from `gain` down to `gain/condition` in equal ratios. The singular vectors are those of
+    a matrix of independent normal random numbers.
+
+    Parameters
+    ----------
+    gain : float, optional
+        Largest singular value, above 0 (default 1).
+    condition : float, optional
+        Condition number, the ratio of the largest to the smallest singular value, at least 1 (default 2).
+
+    Raises
+    ------
+    ParameterError
+        If `gain` is not positive, or `condition` is below 1.
+    ShapeError
+        By the object that uses it, if that is not a matrix.
+
+    Examples
+    --------
+    >>> import dendrosim as ds
+    >>> weights = ds.Matrix("w", post="up", pre="down", initial=ds.WellConditioned(1.4, 2.0))
     """
 
     only_matrices: ClassVar[bool] = True

@@ -35,14 +35,24 @@ def find_transfer(name: str) -> Transfer:
 
 
 def bijection(name: str) -> None:
-    """Check that a circuit which must invert its transfer function can do so.
+    """Check that a transfer function has an inverse, for a circuit that needs it.
+
+    Parameters
+    ----------
+    name : str
+        Name of the transfer function.
 
     Raises
     ------
     UnknownMemberError
         If there is none of that name.
     ParameterError
-        If it is no bijection of the real line.
+        If it does not map the real line onto itself, one to one.
+
+    Examples
+    --------
+    >>> import dendrosim as ds
+    >>> ds.bijection("smooth_leaky")
     """
     if find_transfer(name).inv_s is None:
         raise ParameterError(
