@@ -49,7 +49,7 @@ def record_pieces(protocol: ProtocolData, recording: Recording) -> Iterator[Inte
 
 
 class Window(NamedTuple):
-    """Steps in which spikes are kept: `times` windows of `length` steps, the first from `first`, one each `every`."""
+    """Steps in which spikes are kept: `times` windows of `length` steps, which begin at `first + k*every`."""
 
     first: int
     length: int
