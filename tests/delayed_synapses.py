@@ -16,7 +16,7 @@ from dendrosim.circuit.initial_values.uniform import Uniform
 from dendrosim.circuit.pathway import Pathway
 from dendrosim.circuit.population import Population
 from dendrosim.engine.plan.synapse_tables import wirings
-from dendrosim.engine.simulate import run
+from dendrosim.experiments.run import run
 from dendrosim.protocol.phases import Block, Phase, Recording
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.signals.constant import Constant

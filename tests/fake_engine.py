@@ -33,10 +33,11 @@ class FakeEngine:
     """Stands in for the engine: notes the options, raises or returns."""
 
     def __init__(self):
-        self.options, self.error = {}, None
+        self.error, self.called = None, False
 
-    def __call__(self, protocol, **options):
-        self.protocol, self.options = protocol, options
+    def __call__(self, protocol, settings, initial, progress, folder, lock):
+        self.protocol, self.settings, self.initial = protocol, settings, initial
+        self.folder, self.lock, self.called = folder, lock, True
         if self.error is not None:
             raise self.error(FakeResult(protocol)) if callable(self.error) else self.error
         return FakeResult(protocol)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.matrix import Matrix, Projection
 from dendrosim.circuit.population import Population
-from dendrosim.engine.simulate import run
+from dendrosim.experiments.run import run
 from dendrosim.protocol.phases import Block, Phase, Recording
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.results.result import Result

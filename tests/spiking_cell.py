@@ -10,7 +10,7 @@ import numpy as np
 
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.population import Population
-from dendrosim.engine.simulate import run
+from dendrosim.experiments.run import run
 from dendrosim.protocol.phases import Block, Phase, Recording
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.signals.ornstein_uhlenbeck import OrnsteinUhlenbeck

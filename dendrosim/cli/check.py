@@ -6,13 +6,13 @@ import typer
 
 from dendrosim.cli.options import (
     COMPILED,
-    PRECISIONS,
     Name,
     Settings,
     check_choice,
     load_protocol_with,
     pairs,
 )
+from dendrosim.engine.names import PRECISIONS
 
 
 def check(

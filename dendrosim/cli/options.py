@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dendrosim.engine.backends import AUTO, backends
+from dendrosim.engine.backends import backends
+from dendrosim.engine.names import AUTO
 from dendrosim.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 BACKENDS = (AUTO, *backends())
 COMPILED = tuple(name for name, backend in backends().items() if backend.compiles)
 """Back ends that make a program."""
-PRECISIONS = ("auto", "single", "double")
 
 Name = Annotated[
     str, typer.Argument(help="A model or protocol, by name or by the path of its file.")
@@ -49,7 +49,7 @@ def load_protocol_with(
 ) -> "tuple[Entry, Protocol]":
     """Find and load a protocol; if it is to be compiled, begin with what does not depend on it."""
     from dendrosim.library.catalogue import find_entry
-    from dendrosim.library.loading import load_protocol, read_settings
+    from dendrosim.library.loading import build_protocol, read_settings
 
     entry = find_entry(name, "protocol")
     parameters = read_settings(entry, pairs("--set", settings, "samples=200"))
@@ -57,7 +57,7 @@ def load_protocol_with(
         from dendrosim.engine.cpp import toolchain
 
         toolchain.begin()
-    return entry, load_protocol(name, **parameters)
+    return entry, build_protocol(entry, parameters)
 
 
 def check_choice(kind: str, value: str, allowed: Sequence[str]) -> None:

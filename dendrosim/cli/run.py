@@ -4,21 +4,22 @@ import contextlib
 import importlib
 import sys
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dendrosim.cli.console import emit_error, emit_json, emit_table
 from dendrosim.cli.options import (
     BACKENDS,
-    PRECISIONS,
     Json,
     Out,
     Settings,
     check_choice,
     load_protocol_with,
 )
+from dendrosim.engine.names import PRECISIONS
 from dendrosim.errors import ResumeError, UsageError
 from dendrosim.experiments.output_folder import RESULT
 
@@ -58,31 +59,28 @@ def run(
     check_choice("back end", backend, BACKENDS)
     check_choice("precision", precision, PRECISIONS)
     with contextlib.redirect_stdout(sys.stderr) if json else contextlib.nullcontext():
+        from dendrosim.engine.settings import RunSettings
         from dendrosim.experiments.output_folder import Output
-        from dendrosim.experiments.run import go_on, run_into
+        from dendrosim.experiments.run import resume_run, run_and_save
+        from dendrosim.library.measuring import load_measure
         from dendrosim.results.result import open_result
 
-        options: dict[str, Any] = {
-            "backend": backend,
-            "seed": seed,
-            "precision": precision,
-            "batch": batch,
-            "threads": threads,
-            "initial": None if initial is None else open_result(initial),
-            "check_end": check_end,
-        }
+        run_settings = RunSettings(backend, seed, precision, batch, threads, check_end)
+        state = None if initial is None else open_result(initial)
         if resume is not None:
-            given = {k: v for k, v in options.items() if _is_given(context, k)}
+            given = [f.name for f in fields(RunSettings) if _is_given(context, f.name)]
             _check_resumed(resume, protocol, settings, out)
             loaded = None if protocol is None else load_protocol_with(protocol, settings)[1]
-            result, measurement = go_on(resume, loaded, given, progress=True)
+            result, measurement = resume_run(
+                resume, loaded, run_settings, given, state, progress=True
+            )
             output = Output(resume, "")
         else:
             compiles = backend in ("auto", "cpp")
             entry, loaded = load_protocol_with(_needed(protocol), settings, compiles)
-            output = Output(out, entry.name)
-            result, measurement = run_into(
-                output, loaded, progress=True, meanwhile=_import_ahead(), **options
+            output, measure = Output(out, entry.name), load_measure(entry.path)
+            result, measurement = run_and_save(
+                output, loaded, measure, run_settings, state, progress=True
             )
         figures = _drawn_beside_result(output, measurement)
     if json:

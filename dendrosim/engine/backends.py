@@ -6,11 +6,11 @@ from functools import lru_cache
 from pathlib import Path
 
 from dendrosim.engine.backend import Backend
-from dendrosim.errors import BackendMissingError, ParameterError, UnknownNameError
+from dendrosim.engine.names import AUTO
+from dendrosim.errors import BackendMissingError, UnknownNameError
 
 _log = logging.getLogger(__name__)
 
-AUTO = "auto"
 _FASTEST, _ALWAYS = "cpp", "numpy"  # what `auto` means: the first if it works, else the second
 
 
@@ -38,15 +38,11 @@ def choose(name: str) -> Backend:
 
     Raises
     ------
-    ParameterError
-        If the name is not text.
     UnknownNameError
         If there is no such back end.
     BackendMissingError
         If the back end does not work on this machine.
     """
-    if not isinstance(name, str):
-        raise ParameterError(f"backend is {name!r}; it must be text such as 'auto' or 'numpy'")
     if name != AUTO:
         backend = backend_named(name)
         backend.check()

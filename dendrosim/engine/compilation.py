@@ -6,6 +6,7 @@ from dendrosim.circuit.circuit import Circuit
 from dendrosim.engine.backends import backends
 from dendrosim.engine.plan.timeline import timeline
 from dendrosim.engine.progress import Progress
+from dendrosim.engine.settings import RunSettings
 from dendrosim.engine.standalone.program import Program
 from dendrosim.engine.task import Task
 from dendrosim.errors import UnknownNameError
@@ -35,7 +36,7 @@ def compile_without_run(
     if precision == "auto":
         precision = chosen.automatic_precision
     chosen.check(run=False)
-    task = Task(protocol, timeline(protocol, 0), dict, precision, 1)
+    task = Task(protocol, timeline(protocol, 0), dict, RunSettings(backend, precision=precision))
     return chosen.compile(protocol, precision, Progress(task, sys.stderr))
 
 

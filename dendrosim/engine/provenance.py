@@ -3,29 +3,23 @@
 import datetime
 import platform
 import subprocess
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from dendrosim.engine.backend import Backend
 from dendrosim.engine.task import Outcome, Task
 from dendrosim.machine.packages import package_version
-from dendrosim.protocol.protocol import Protocol
 
 _PACKAGES = ("dendrosim", "brian2", "numpy", "scipy", "xarray", "h5netcdf", "scipy-openblas32")
 
 
-def provenance(
-    protocol: Protocol, task: Task, outcome: Outcome, backend: Backend, seed: int
-) -> dict[str, Any]:
+def provenance(task: Task, outcome: Outcome, backend: Backend) -> dict[str, Any]:
     """Return what is kept with a result besides the circuit and the protocol themselves."""
     return {
-        "protocol": protocol.name,
-        "parameters": dict(protocol.parameters),
-        "backend": backend.name,
-        "precision": task.precision,
-        "seed": seed,
-        "batch": protocol.batch,
-        "threads": task.threads,
+        "protocol": task.protocol.name,
+        "parameters": dict(task.protocol.parameters),
+        **asdict(task.settings),
         "compiled": outcome.compiled,
         "guarded_every": outcome.guarded_every,
         "seconds": dict(outcome.seconds),

@@ -8,63 +8,55 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from dendrosim.engine.backends import backend_named, backends
+from dendrosim.engine.settings import RunSettings
 from dendrosim.errors import ResumeError, SpecError, StorageError, UnknownNameError
 from dendrosim.machine.code_digest import code_digest
 from dendrosim.machine.packages import package_version
 from dendrosim.protocol.protocol import Protocol
 
-FORMAT = 1
+FORMAT = 2
 CHECKPOINT, START = "checkpoint.bin", "task.bin"
 _RECORD, _PROTOCOL, _LOCK = "run.json", "protocol.json", "lock"
 _PATIENCE = 5.0  # seconds; a program whose parent was killed finds out when it next reports
 
 
-@dataclass(frozen=True)
-class Settings:
-    """How a run was begun: all that its numbers depend on besides the protocol, and `notes` of the caller."""
-
-    backend: str
-    precision: str
-    threads: int
-    seed: int
-    notes: Mapping[str, Any] = field(default_factory=dict)
-
-
 @contextmanager
-def held(folder: Path, make: bool) -> Iterator[int]:
-    """Hold the folder of a run, from before its first step until its result is saved; give the lock's descriptor.
+def lock_folder(folder: Path, new: bool) -> Iterator[int]:
+    """Lock the folder of a run against other processes, and give the file descriptor of the lock.
+
+    The lock is held from before the first step until the result is saved.
 
     Parameters
     ----------
     folder : Path
         The folder.
-    make : bool
-        Whether it is that of a new run, which need not be there yet.
+    new : bool
+        Whether a new run begins there, for which the folder is made if need be.
 
     Raises
     ------
     ResumeError
-        If another process is at work there; for a new run, if it belongs to an interrupted one; else, if it does
-        not.
+        If another process works there; for a new run, if an interrupted run is there; for one to resume, if none
+        is there.
     StorageError
-        If it cannot be written.
+        If the folder cannot be written.
     """
     until = time.monotonic() + _PATIENCE
     with ExitStack() as stack:
         while True:
-            if make:
+            if new:
                 refuse_interrupted(folder)
             else:
-                refuse_other(folder)
+                require_interrupted(folder)
             with _storing(folder):
-                if make:
+                if new:
                     folder.mkdir(parents=True, exist_ok=True)
                 lock = stack.enter_context((folder / _LOCK).open("w"))
                 try:
@@ -76,14 +68,14 @@ def held(folder: Path, make: bool) -> Iterator[int]:
                         ) from None
                 else:
                     if os.fstat(lock.fileno()).st_nlink:
-                        break  # else who had it deleted the folder
+                        break  # else the process that held the lock has deleted the folder
                 lock.close()
                 time.sleep(0.05)
         yield lock.fileno()
 
 
-def begin(folder: Path, protocol: Protocol, settings: Settings) -> None:
-    """Write how a new run is begun into its folder, which is held.
+def begin_run(folder: Path, protocol: Protocol, settings: RunSettings) -> None:
+    """Write protocol and settings of a new run into its folder, which is locked, and delete all else there.
 
     Raises
     ------
@@ -95,17 +87,21 @@ def begin(folder: Path, protocol: Protocol, settings: Settings) -> None:
             if path.name != _LOCK:
                 path.unlink()
         (folder / _PROTOCOL).write_text(protocol.to_json())
-        record = {"format": FORMAT, **_versions(settings.backend), **asdict(settings)}
+        record = {
+            "format": FORMAT,
+            **_versions(settings.backend),
+            "settings": asdict(settings),
+        }
         (folder / _RECORD).write_text(json.dumps(record, indent=1))
 
 
-def read(folder: Path) -> tuple[Protocol, Settings]:
-    """Return what an interrupted run runs, and how it was begun.
+def read_run(folder: Path) -> tuple[Protocol, RunSettings]:
+    """Return protocol and settings of an interrupted run.
 
     Raises
     ------
     ResumeError
-        If the folder is none of an interrupted run, or of one that can no longer go on with the same numbers.
+        If no interrupted run is in the folder, or one that would not end with the same numbers here.
     """
     try:
         record = json.loads((folder / _RECORD).read_bytes())
@@ -113,10 +109,10 @@ def read(folder: Path) -> tuple[Protocol, Settings]:
             record["format"],
             {k: record[k] for k in ("dendrosim", "code", "target")},
         )
-        settings = Settings(**{k: record[k] for k in Settings.__dataclass_fields__})
+        settings = RunSettings(**record["settings"])
     except FileNotFoundError:
         raise ResumeError(_why_none(folder.parent)) from None
-    except (OSError, ValueError, LookupError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, SpecError) as error:
         raise ResumeError(
             f"{folder / _RECORD} cannot be read ({error}); run the protocol anew"
         ) from None
@@ -148,26 +144,26 @@ def refuse_interrupted(folder: Path) -> None:
         )
 
 
-def refuse_other(folder: Path) -> None:
-    """Raise ResumeError if there is no folder of an interrupted run."""
+def require_interrupted(folder: Path) -> None:
+    """Raise ResumeError unless there is a folder of an interrupted run."""
     if not folder.is_dir():
         raise ResumeError(_why_none(folder.parent))
 
 
-def remove(folder: Path) -> None:
-    """Delete the folder of a run that needs it no more, and that is held."""
+def delete_folder(folder: Path) -> None:
+    """Delete the folder of a run, which is locked and no longer needed."""
     shutil.rmtree(folder, ignore_errors=True)
 
 
 def has_checkpoint(folder: Path) -> bool:
-    """Whether a run can go on from somewhere else than its beginning."""
+    """Return whether a run can be resumed from somewhere else than its beginning."""
     return (folder / CHECKPOINT).exists()
 
 
 def has_started(folder: Path) -> bool:
-    """Whether a run can go on at all, if only from its beginning."""
+    """Return whether a run can be resumed at all, if only from its beginning."""
     try:
-        backend = backend_named(json.loads((folder / _RECORD).read_bytes())["backend"])
+        backend = backend_named(json.loads((folder / _RECORD).read_bytes())["settings"]["backend"])
     except (OSError, ValueError, LookupError, TypeError, UnknownNameError):
         return False
     return backend.resumes and (folder / START).exists()

@@ -14,6 +14,7 @@ from dendrosim.circuit.population import LAST_SPIKE
 from dendrosim.engine.plan.state_arrays import final_keys
 from dendrosim.engine.plan.synapse_tables import Wiring
 from dendrosim.engine.plan.timeline import Timeline
+from dendrosim.engine.settings import RunSettings
 from dendrosim.protocol.phases import Recording
 from dendrosim.protocol.protocol import Protocol
 
@@ -34,8 +35,7 @@ class Task:
     protocol: Protocol
     line: Timeline
     state: Callable[[], Mapping[str, NDArray[Any]]]
-    precision: str
-    threads: int
+    settings: RunSettings
     wirings: Mapping[str, Wiring] = field(default_factory=dict)
     spike_limit: int = 2**62
     folder: Path | None = None

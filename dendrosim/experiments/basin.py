@@ -187,6 +187,7 @@ def _stepped(
     point: FixedPoint, starts: Array, time: float, backend: str, dt: float | None
 ) -> Array:
     """Return the states after `time`, simulated by a back end with the perturbed states as samples."""
+    from dendrosim.engine.settings import RunSettings
     from dendrosim.engine.simulate import run
     from dendrosim.errors import NonFiniteError
 
@@ -207,7 +208,7 @@ def _stepped(
     protocol = flow.resting_protocol(steps * step, step, len(starts))
     initial = {**flow.weights, **flow.states_as_samples(starts)}
     try:
-        result = run(protocol, backend=backend, initial=initial, progress=False)
+        result = run(protocol, RunSettings(backend), initial, progress=False)
     except NonFiniteError as error:  # the last state shows which samples did not stay finite
         result = error.partial  # type: ignore[assignment]
     final = {name: result.state[name] for name in flow.shapes}

@@ -1,24 +1,24 @@
 """Running a protocol and measuring what came out: what `dendrosim.run` does."""
 
-import inspect
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dendrosim.engine import simulate
+from dendrosim.engine.names import AUTO
 from dendrosim.engine.run_folder import (
-    Settings,
+    delete_folder,
     has_checkpoint,
     has_started,
-    held,
-    read,
+    lock_folder,
+    read_run,
     refuse_interrupted,
-    refuse_other,
-    remove,
+    require_interrupted,
 )
+from dendrosim.engine.settings import RunSettings
 from dendrosim.errors import (
     DendrosimError,
     MemoryLimitError,
@@ -37,8 +37,9 @@ if TYPE_CHECKING:
     from dendrosim.results.result import Result
 
 
+Measure = Callable[["Result"], Measurement]
 _HOPELESS = (NonFiniteError, MemoryLimitError, SpecError)
-"""Errors that would come again if the run went on from its last checkpoint."""
+"""Errors that would come again if the run were resumed from its last checkpoint."""
 
 
 def run(
@@ -100,76 +101,105 @@ def run(
     ResumeError
         If a run cannot be resumed, or was begun with other options.
     """
-    options: dict[str, Any] = {
-        "backend": backend,
-        "seed": seed,
-        "precision": precision,
-        "batch": batch,
-        "threads": threads,
-        "initial": initial,
-        "check_end": check_end,
-    }
+    settings = RunSettings(backend, seed, precision, batch, threads, check_end)
     if resume is not None:
-        usual = inspect.signature(run).parameters
-        given = {k: v for k, v in options.items() if v is not usual[k].default}
-        return go_on(Path(resume), protocol, given, progress)[0]
+        changed = settings.changed
+        return resume_run(Path(resume), protocol, settings, changed, initial, progress)[0]
     check_protocol(protocol)
     assert protocol is not None
     if out is None:
-        return run_and_measure(protocol, progress=progress, **options)[0]
-    return run_into(Output(Path(out), ""), protocol, progress=progress, **options)[0]
+        return run_and_measure(protocol, settings, initial, progress)[0]
+    output, measure = Output(Path(out), ""), find_measure(protocol)
+    return run_and_save(output, protocol, measure, settings, initial, progress)[0]
 
 
-def run_into(
-    output: Output, protocol: Protocol, *, check_end: bool = False, **options: Any
+def run_and_measure(
+    protocol: Protocol,
+    settings: RunSettings,
+    initial: "Result | None" = None,
+    progress: bool | None = None,
 ) -> tuple["Result", Measurement]:
-    """Run a protocol, keeping in its output folder what it needs to be resumed, and save the result there."""
+    """Run a protocol; return the result and the measurement, whose figures a result does not keep."""
+    measure = find_measure(protocol)  # before the run: one that cannot be measured is not begun
+    result = simulate.run(protocol, settings, initial, progress)
+    return result, _add_metrics(result, measure, settings)
+
+
+def run_and_save(
+    output: Output,
+    protocol: Protocol,
+    measure: Measure,
+    settings: RunSettings,
+    initial: "Result | None" = None,
+    progress: bool | None = None,
+) -> tuple["Result", Measurement]:
+    """Run a protocol, keeping what it needs to be resumed in its output folder, and save the result there."""
     refuse_interrupted(output.folder / UNFINISHED)
-    measure = find_measure(protocol)
     folder = output.begin()
-    with _holding(output, make=True) as lock:
-        notes = {"check_end": check_end}
-        result = simulate.run(protocol, folder=folder, lock=lock, notes=notes, **options)
-        measurement = _measured(result, measure, check_end)
+    with _lock(output, new=True) as lock:
+        result = simulate.run(protocol, settings, initial, progress, folder, lock)
+        measurement = _add_metrics(result, measure, settings)
         _save(output, result)
     return result, measurement
 
 
-def go_on(
-    folder: Path, protocol: Protocol | None, given: Mapping[str, Any], progress: bool | None
-) -> tuple["Result", Measurement]:
-    """Resume the run of an output folder; `given` options must be those with which it was begun."""
-    unfinished = folder / UNFINISHED
-    refuse_other(unfinished)
-    output = Output(folder, "")
-    with _holding(output, make=False) as lock:
-        stored, settings = read(unfinished)
-        _check_same(folder, protocol, stored, given, settings)
-        measure = find_measure(stored)
-        result = simulate.resume(unfinished, lock, progress)
-        measurement = _measured(result, measure, settings.notes["check_end"])
-        _save(output, result)
-    return result, measurement
-
-
-def _check_same(
+def resume_run(
     folder: Path,
     protocol: Protocol | None,
-    stored: Protocol,
-    given: Mapping[str, Any],
-    settings: Settings,
-) -> None:
-    begun = {**asdict(settings), "batch": stored.batch, "check_end": settings.notes["check_end"]}
-    for name, value in given.items():
-        if name == "initial":
+    settings: RunSettings,
+    given: Collection[str],
+    initial: "Result | None" = None,
+    progress: bool | None = None,
+) -> tuple["Result", Measurement]:
+    """Resume the run of an output folder.
+
+    Parameters
+    ----------
+    folder : Path
+        The output folder of the run.
+    protocol : Protocol or None
+        If given, it must be that of the run.
+    settings : RunSettings
+        Of these, the ones named in `given` must be those of the run.
+    given : collection of str
+        Names of settings.
+    initial : Result, optional
+        Always refused: the run has begun.
+    progress : bool, optional
+        Whether to report progress on stderr; by default only on a terminal.
+    """
+    unfinished = folder / UNFINISHED
+    require_interrupted(unfinished)
+    output = Output(folder, "")
+    with _lock(output, new=False) as lock:
+        stored, begun = read_run(unfinished)
+        if initial is not None:
             raise ResumeError(
                 f"{folder} has begun; it cannot start from another state: leave `initial` out"
             )
-        if value not in ("auto", begun[name]):
+        _check_settings(folder, settings, given, begun)
+        if protocol is not None:
+            _check_same_protocol(folder, protocol, stored)
+        measure = find_measure(stored)
+        result = simulate.resume(stored, begun, unfinished, lock, progress)
+        measurement = _add_metrics(result, measure, begun)
+        _save(output, result)
+    return result, measurement
+
+
+def _check_settings(
+    folder: Path, settings: RunSettings, given: Collection[str], begun: RunSettings
+) -> None:
+    for name in given:
+        value, before = getattr(settings, name), getattr(begun, name)
+        if value not in (AUTO, before):
             raise ResumeError(
-                f"{folder} was begun with {name} {begun[name]!r} and cannot go on with {value!r}: leave it out"
+                f"{folder} was begun with {name} {before!r} and cannot go on with {value!r}: leave it out"
             )
-    if protocol is not None and protocol.replace(batch=stored.batch) != stored:
+
+
+def _check_same_protocol(folder: Path, protocol: Protocol, stored: Protocol) -> None:
+    if protocol.replace(batch=stored.batch) != stored:
         raise ResumeError(
             f"{folder} was begun with {_difference(protocol, stored)}: leave the protocol out"
         )
@@ -185,31 +215,31 @@ def _difference(protocol: Protocol, stored: Protocol) -> str:
 
 
 @contextmanager
-def _holding(output: Output, make: bool) -> Iterator[int]:
-    """Hold the folder in which a run keeps what it needs to be resumed; give the lock's descriptor."""
+def _lock(output: Output, new: bool) -> Iterator[int]:
+    """Lock the folder in which a run keeps what it needs to be resumed; give the lock's descriptor."""
     try:
-        with held(output.folder / UNFINISHED, make) as lock, _keeping_partial(output):
+        with lock_folder(output.folder / UNFINISHED, new) as lock, _keep_partial(output):
             yield lock
     finally:
         output.end()
 
 
 @contextmanager
-def _keeping_partial(output: Output) -> Iterator[None]:
+def _keep_partial(output: Output) -> Iterator[None]:
     """Save what an error carries of a result, keep what can be resumed, and say in the error where they are."""
     try:
         yield
     except ResumeError:
-        raise  # what is in the folder is not for us to touch
+        raise  # the folder belongs to another process, or its user has to decide about it
     except BaseException as error:
         partial = getattr(error, "partial", None)
-        told = [] if partial is None else [_save_partial(output, partial)]
+        advice = [] if partial is None else [_save_partial(output, partial)]
         if _is_worth_resuming(output, error):
-            told.append(f"to go on, `dendrosim run --resume {output.folder}`")
+            advice.append(f"to go on, `dendrosim run --resume {output.folder}`")
         else:
-            remove(output.folder / UNFINISHED)
-        if told and isinstance(error, DendrosimError):
-            error.args = ("; ".join([str(error), *told]),)
+            delete_folder(output.folder / UNFINISHED)
+        if advice and isinstance(error, DendrosimError):
+            error.args = ("; ".join([str(error), *advice]),)
         raise
 
 
@@ -223,7 +253,7 @@ def _is_worth_resuming(output: Output, error: BaseException) -> bool:
 def _save(output: Output, result: "Result") -> None:
     with output.filling(PARTIAL) as folder:
         result.save(folder / RESULT)
-    remove(output.folder / UNFINISHED)
+    delete_folder(output.folder / UNFINISHED)
 
 
 def _save_partial(output: Output, partial: "Result") -> str:
@@ -235,22 +265,13 @@ def _save_partial(output: Output, partial: "Result") -> str:
     return f"what was recorded is in {output.folder / PARTIAL}"
 
 
-def run_and_measure(
-    protocol: Protocol, *, check_end: bool = False, **options: Any
-) -> tuple["Result", Measurement]:
-    """Run a protocol with the options of `run`; return also the measurement, figures included."""
-    measure = find_measure(protocol)  # before the run: one that cannot be measured is not begun
-    result = simulate.run(protocol, **options)
-    return result, _measured(result, measure, check_end)
-
-
-def _measured(
-    result: "Result", measure: Callable[["Result"], Measurement], check_end: bool
-) -> Measurement:
+def _add_metrics(result: "Result", measure: Measure, settings: RunSettings) -> Measurement:
+    """Measure a result, and keep the metrics in it."""
     try:
         measurement = measure(result)
-        if check_end:
-            measurement = replace(measurement, metrics={**measurement.metrics, **_at_end(result)})
+        if settings.check_end:
+            metrics = {**measurement.metrics, **_compare_end(result)}
+            measurement = replace(measurement, metrics=metrics)
     except DendrosimError as error:
         error.partial = result  # type: ignore[attr-defined]
         raise
@@ -258,7 +279,7 @@ def _measured(
     return measurement
 
 
-def _at_end(result: "Result") -> dict[str, Any]:
+def _compare_end(result: "Result") -> dict[str, Any]:
     from dendrosim.experiments.end_state import end_state
 
     found = end_state(result)

@@ -68,7 +68,11 @@ def load_protocol(name: str, /, **parameters: Any) -> Protocol:
     --------
     >>> result = ds.run(ds.load_protocol("fi_curve"))
     """
-    entry = find_entry(name, "protocol")
+    return build_protocol(find_entry(name, "protocol"), parameters)
+
+
+def build_protocol(entry: Entry, parameters: Mapping[str, Any]) -> Protocol:
+    """Return the protocol of an entry; raises as `load_protocol` does."""
     plain = _complete(entry, parameters)
     return _call_file(entry, Protocol, plain).replace(name=lookup_name(entry), parameters=plain)
 

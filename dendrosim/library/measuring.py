@@ -43,7 +43,11 @@ def find_measure(protocol: Protocol) -> Callable[["Result"], Measurement]:
     check_protocol(protocol)
     if not protocol.name:
         return _measure_nothing
-    path = find_entry(protocol.name, "protocol").path
+    return load_measure(find_entry(protocol.name, "protocol").path)
+
+
+def load_measure(path: Path) -> Callable[["Result"], Measurement]:
+    """Return the function that measures results of the protocol of a file."""
     function = getattr(load_module(path), "measure", None)
     return _FileMeasure(path, function) if function else _measure_nothing
 

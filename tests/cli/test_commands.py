@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from library_examples import MODEL
 
+from dendrosim.engine.settings import RunSettings
 from dendrosim.errors import (
     NonFiniteError,
 )
@@ -131,19 +132,10 @@ def test_options_reach_the_engine(call, engine, monkeypatch):
     monkeypatch.setattr("dendrosim.results.result.open_result", lambda path: f"opened {path}")
     options = "--backend cpp --threads 2 --precision single --batch 4 --seed 7 --initial old.nc"
     assert call("run", "relax", *options.split())[0] == 0
-    assert engine.options.pop("folder").parent.parent == Path("runs")
-    assert isinstance(engine.options.pop("meanwhile"), Iterator)
-    assert isinstance(engine.options.pop("lock"), int)
-    assert engine.options == {
-        "backend": "cpp",
-        "threads": 2,
-        "precision": "single",
-        "batch": 4,
-        "seed": 7,
-        "initial": "opened old.nc",
-        "progress": True,
-        "notes": {"check_end": False},
-    }
+    assert engine.folder.parent.parent == Path("runs")
+    assert isinstance(engine.lock, int)
+    assert engine.settings == RunSettings("cpp", 7, "single", 4, 2)
+    assert engine.initial == "opened old.nc"
 
 
 def test_runs_begun_at_once_get_a_folder_each(call, engine):

@@ -153,7 +153,7 @@ def test_an_unexpected_exception_is_called_a_bug(fails, engine, capsys, monkeypa
 def test_an_output_folder_that_cannot_be_written_stops_before_the_run(fails, engine, out):
     Path("file").write_text("mine")
     assert str(out) in fails(1, "StorageError", "run", "relax", "--out", out)
-    assert not engine.options
+    assert not engine.called
     assert Path("file").read_text() == "mine"
 
 

@@ -12,8 +12,8 @@ from dendrosim.cli.main import main
 from dendrosim.engine.backend import Backend
 from dendrosim.engine.backends import backends, choose
 from dendrosim.engine.compilation import compile_without_run
-from dendrosim.engine.simulate import run
 from dendrosim.errors import UnknownNameError
+from dendrosim.experiments.run import run
 from dendrosim.machine.code_digest import PACKAGE
 
 BACKEND = '''

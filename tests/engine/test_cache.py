@@ -18,7 +18,7 @@ from reference_problems import chain, chain_protocol, leaky_protocol
 
 from dendrosim.circuit.initial_values.normal import Normal
 from dendrosim.engine.cpp import toolchain
-from dendrosim.engine.simulate import run
+from dendrosim.engine.settings import RunSettings
 from dendrosim.engine.standalone import program as programs
 from dendrosim.engine.standalone.host_compiler import find_compiler
 from dendrosim.engine.standalone.program import seal
@@ -30,6 +30,7 @@ from dendrosim.errors import (
     ProgramError,
     StorageError,
 )
+from dendrosim.experiments.run import run
 from dendrosim.machine.cache import cache_folder
 from dendrosim.protocol.phases import Block, Phase, Recording
 from dendrosim.signals.step import Step
@@ -115,7 +116,7 @@ SCRIPT = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
 from reference_problems import leaky_protocol
-from dendrosim.engine.simulate import run
+from dendrosim.experiments.run import run
 result = run(leaky_protocol(2, signals={"cell.current": "70 pA"}), backend="cpp", seed=3)
 print(json.dumps({
     "compiled": result.provenance["compiled"],
@@ -400,7 +401,7 @@ import json, sys
 sys.path.insert(0, sys.argv[1])
 from brian2 import prefs
 from reference_problems import leaky_protocol
-from dendrosim.engine.simulate import run
+from dendrosim.experiments.run import run
 before = prefs["codegen.runtime.cython.cache_dir"]
 result = run(leaky_protocol(), backend="cython", progress=True)
 after = prefs["codegen.runtime.cython.cache_dir"]
@@ -454,7 +455,7 @@ def test_what_is_done_meanwhile_does_not_hold_up_a_run():
             go_on.wait(10)
             yield
 
-    task = Task(leaky_protocol(), None, dict, "double", 1, meanwhile=things())
+    task = Task(leaky_protocol(), None, dict, RunSettings(), meanwhile=things())
     with task.meanwhiling():
         while not done:
             time.sleep(1e-3)

@@ -22,8 +22,9 @@ from dendrosim.engine.backends import backends
 from dendrosim.engine.compilation import compile_without_run, undriven_protocol
 from dendrosim.engine.cuda import toolchain
 from dendrosim.engine.cuda.backend import Cuda
-from dendrosim.engine.simulate import resume, run
+from dendrosim.engine.settings import RunSettings
 from dendrosim.errors import BackendMissingError, NonFiniteError, ResumeError, ShapeError, SpecError
+from dendrosim.experiments.run import run
 from dendrosim.library import catalogue
 
 MODELS = (
@@ -52,12 +53,12 @@ def slow_but(quick, names):
 def cuda(monkeypatch):
     """Run a protocol on the GPU or without one."""
 
-    def start(place, protocol, seed=2, precision="double", **options):
+    def start(place, protocol, seed=2, precision="double", folder=None):
         if place == "stand-in":
             from cuda_stand_in import StandIn
 
             monkeypatch.setitem(backends(), "cuda", StandIn())
-        return run(protocol, "cuda", seed, precision, **options)
+        return simulate.run(protocol, RunSettings("cuda", seed, precision), folder=folder)
 
     return start
 
@@ -257,7 +258,7 @@ def test_a_run_that_keeps_its_recordings_in_a_folder_cannot_be_resumed(cuda, pla
     assert (folder / "trace0.bin").stat().st_size == found.traces["cell.v"].values.nbytes
     assert not unfinished.has_started(folder)
     with pytest.raises(ResumeError, match="back end cuda keeps no checkpoints"):
-        resume(folder)
+        unfinished.read_run(folder)
 
 
 # -- what is there and what is missing --------------------------------------------------------------

@@ -14,7 +14,6 @@ import dendrosim
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.matrix import Matrix, Projection
 from dendrosim.circuit.population import Population
-from dendrosim.engine.simulate import run
 from dendrosim.errors import (
     DendrosimError,
     NonFiniteError,
@@ -22,6 +21,7 @@ from dendrosim.errors import (
     ShapeError,
     UnknownNameError,
 )
+from dendrosim.experiments.run import run
 from dendrosim.protocol.phases import Block, Phase, Recording
 from dendrosim.protocol.protocol import Protocol
 
@@ -153,7 +153,7 @@ import json, sys
 import numpy as np
 sys.path.insert(0, sys.argv[2])
 from reference_problems import leaky_protocol
-from dendrosim.engine.simulate import run
+from dendrosim.experiments.run import run
 from dendrosim.errors import RunInterruptedError
 from dendrosim.protocol.phases import Block, Phase, Recording
 

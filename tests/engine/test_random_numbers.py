@@ -17,8 +17,8 @@ from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.population import Population
 from dendrosim.engine.network import random_numbers as noise
 from dendrosim.engine.plan.signal_slots import elements
-from dendrosim.engine.simulate import run
 from dendrosim.errors import ParameterError, ShapeError, SpecError, UnitError
+from dendrosim.experiments.run import run
 from dendrosim.protocol.phases import Block, Phase, Recording
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.signals.biexponential import BiExponential

@@ -10,7 +10,7 @@ from reference_problems import (
     run_once,
 )
 
-from dendrosim.engine.simulate import run
+from dendrosim.experiments.run import run
 from dendrosim.errors import ParameterError
 from dendrosim.protocol.phases import Recording
 

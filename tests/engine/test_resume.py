@@ -269,8 +269,12 @@ def test_contradicting_options_are_refused(stopped, capsys):
 )
 def test_a_run_of_another_version_is_refused(stopped, field, value, words):
     path = stopped / "unfinished" / "run.json"
-    record = json.loads(path.read_text()) | {field: value}
-    path.write_text(json.dumps(record | ({"target": {}} if field == "backend" else {})))
+    record = json.loads(path.read_text())
+    if field == "backend":
+        record["settings"][field], record["target"] = value, {}
+    else:
+        record[field] = value
+    path.write_text(json.dumps(record))
     with pytest.raises(ResumeError, match=words):
         ds.run(resume=stopped)
     assert (stopped / "unfinished" / "checkpoint.bin").exists()
@@ -299,7 +303,7 @@ def test_a_damaged_checkpoint_is_refused_and_nothing_else_is_touched(stopped, da
 
 def test_nobody_resumes_a_run_that_is_still_being_measured(tmp_path, monkeypatch):
     monkeypatch.setattr("dendrosim.engine.run_folder._PATIENCE", 0.1)
-    measured, refused = running._measured, []
+    measured, refused = running._add_metrics, []
 
     def while_measuring(*arguments):
         with pytest.raises(ResumeError, match="another process is at work") as caught:
@@ -307,7 +311,7 @@ def test_nobody_resumes_a_run_that_is_still_being_measured(tmp_path, monkeypatch
         refused.append(caught)
         return measured(*arguments)
 
-    monkeypatch.setattr(running, "_measured", while_measuring)
+    monkeypatch.setattr(running, "_add_metrics", while_measuring)
     result = ds.run(leaky_protocol(), "cpp", out=tmp_path / "out")
     assert refused
     assert result.status == "done"

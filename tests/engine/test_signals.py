@@ -11,7 +11,7 @@ from reference_problems import (
 
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.population import Population
-from dendrosim.engine.simulate import run
+from dendrosim.experiments.run import run
 from dendrosim.protocol.phases import Block, Phase, Recording
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.signals.biexponential import BiExponential

@@ -27,7 +27,7 @@ from spiking_cell import (
 
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.population import Population
-from dendrosim.engine.simulate import run
+from dendrosim.experiments.run import run
 from dendrosim.protocol.phases import Block, Phase, Recording
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.results.result import open_result

@@ -11,6 +11,7 @@ import pytest
 
 import dendrosim as ds
 from dendrosim.errors import ParameterError, UnitError, UnknownNameError, UsageError
+from dendrosim.engine.settings import RunSettings
 from dendrosim.experiments.run import run_and_measure
 
 # Delay (ms) of the dendritic current after the somatic pulse to the smallest current (pA) that makes a burst.
@@ -28,7 +29,7 @@ GRID = {"pyramidal_burst": 20, "pyramidal_ca": 50}
 @cache
 def measured(model="pyramidal_burst", backend="auto", **parameters):
     protocol = ds.load_protocol("bac_firing", model=model, **parameters)
-    return run_and_measure(protocol, backend=backend)
+    return run_and_measure(protocol, RunSettings(backend))
 
 
 def metrics(*args, **parameters):

@@ -14,6 +14,7 @@ from comparisons import spike_table
 import dendrosim as ds
 from dendrosim.analysis.decoding import multiplexing_index
 from dendrosim.errors import ParameterError, UnitError, UnknownNameError, UsageError
+from dendrosim.engine.settings import RunSettings
 from dendrosim.experiments.run import run_and_measure
 
 # Extra currents into soma and dendrite (pA), event rate (Hz), burst probability, spikes per burst.
@@ -58,7 +59,7 @@ def measured(soma, dendrite, cells=1000, backend="auto", **parameters):
         cells=cells,
         **parameters,
     )
-    return run_and_measure(protocol, backend=backend)
+    return run_and_measure(protocol, RunSettings(backend))
 
 
 def metrics(*args, **parameters):

@@ -13,9 +13,9 @@ from comparisons import spike_table
 import dendrosim as ds
 from dendrosim.analysis.bursts import find_bursts
 from dendrosim.engine.plan.synapse_tables import wirings
-from dendrosim.engine.simulate import run
+from dendrosim.engine.settings import RunSettings
 from dendrosim.errors import ParameterError, UnitError, UnknownNameError
-from dendrosim.experiments.run import run_and_measure
+from dendrosim.experiments.run import run, run_and_measure
 
 SIZES = {"lower_pyramidal": 4000, "upper_pyramidal": 4000, "pv": 1000, "sst": 1000}
 # As few cells as have 200 and 50 synapses each with every second pair connected.
@@ -35,7 +35,7 @@ PATHWAYS = {
 @cache
 def measured(seed=1, backend="auto", **parameters):
     protocol = ds.load_protocol("burst_multiplexing", **parameters)
-    return run_and_measure(protocol, backend=backend, seed=seed)
+    return run_and_measure(protocol, RunSettings(backend, seed=seed))
 
 
 def metrics(*args, **parameters):

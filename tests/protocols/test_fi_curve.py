@@ -7,6 +7,7 @@ import pytest
 from scipy.optimize import brentq
 
 import dendrosim as ds
+from dendrosim.engine.settings import RunSettings
 from dendrosim.errors import ParameterError, UnitError, UnknownNameError
 from dendrosim.experiments.run import run_and_measure
 
@@ -20,7 +21,7 @@ def measured(model="pyramidal_burst", first=None, last=None, backend="auto", **p
     first, last = AROUND[model] if first is None else (first, last)
     currents = tuple(f"{i!r} pA" for i in np.linspace(first, last, 13).round(6).tolist())
     protocol = ds.load_protocol("fi_curve", model=model, currents=currents, **parameters)
-    return run_and_measure(protocol, backend=backend)
+    return run_and_measure(protocol, RunSettings(backend))
 
 
 def metrics(*args, **parameters):

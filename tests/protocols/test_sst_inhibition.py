@@ -11,6 +11,7 @@ import pytest
 from comparisons import spike_table
 
 import dendrosim as ds
+from dendrosim.engine.settings import RunSettings
 from dendrosim.errors import ParameterError, ShapeError, UnitError, UnknownNameError
 from dendrosim.experiments.run import run_and_measure
 
@@ -19,7 +20,7 @@ TRIALS = 200 * 10
 
 @cache
 def measured(backend="auto", **parameters):
-    return run_and_measure(ds.load_protocol("sst_inhibition", **parameters), backend=backend)
+    return run_and_measure(ds.load_protocol("sst_inhibition", **parameters), RunSettings(backend))
 
 
 def metrics(**parameters):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import dendrosim as ds
+from dendrosim.engine.settings import RunSettings
 from dendrosim.errors import DendrosimWarning, ParameterError
 from dendrosim.experiments.run import run_and_measure
 
@@ -14,7 +15,7 @@ KINDS = ("single", "clamped", "two_phase", "multiplexed")
 
 @cache
 def measured(backend="numpy", **parameters):
-    return run_and_measure(ds.load_protocol("tp_depth", **parameters), backend=backend)
+    return run_and_measure(ds.load_protocol("tp_depth", **parameters), RunSettings(backend))
 
 
 def factors(kind, r, depth):

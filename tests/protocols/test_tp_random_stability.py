@@ -10,6 +10,7 @@ import dendrosim as ds
 from dendrosim.analysis import random_stability
 from dendrosim.analysis.random_stability import Draws, Networks
 from dendrosim.analysis.target_propagation import spectrum
+from dendrosim.engine.settings import RunSettings
 from dendrosim.equations.transfer.numeric import numeric_transfer
 from dendrosim.errors import ParameterError
 from dendrosim.experiments.run import run_and_measure
@@ -21,7 +22,9 @@ SMALL = {"cases": 4000, "layers": (2, 4), "units": (1, 3), "runs": 2}
 
 @cache
 def measured(backend="numpy", **parameters):
-    return run_and_measure(ds.load_protocol("tp_random_stability", **parameters), backend=backend)
+    return run_and_measure(
+        ds.load_protocol("tp_random_stability", **parameters), RunSettings(backend)
+    )
 
 
 def field(networks, k, transfer):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import dendrosim as ds
+from dendrosim.engine.settings import RunSettings
 from dendrosim.errors import ParameterError, ShapeError
 from dendrosim.experiments.run import run_and_measure
 
@@ -15,7 +16,9 @@ METRICS = ("single_signal", "single_reconstruction", "two_phase_error", "multipl
 
 @cache
 def measured(backend="numpy", **parameters):
-    return run_and_measure(ds.load_protocol("tp_reconstruction", **parameters), backend=backend)
+    return run_and_measure(
+        ds.load_protocol("tp_reconstruction", **parameters), RunSettings(backend)
+    )
 
 
 def weights(sizes, degradation, data_seed=0):

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 import dendrosim as ds
+from dendrosim.engine.settings import RunSettings
 from dendrosim.errors import ParameterError, ShapeError
 from dendrosim.experiments.run import run_and_measure
 
 
 @cache
 def measured(backend="numpy", **parameters):
-    return run_and_measure(ds.load_protocol("tp_sleep", **parameters), backend=backend)
+    return run_and_measure(ds.load_protocol("tp_sleep", **parameters), RunSettings(backend))
 
 
 def basal(result):

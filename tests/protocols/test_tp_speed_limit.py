@@ -7,6 +7,7 @@ import pytest
 from scipy.linalg import expm
 
 import dendrosim as ds
+from dendrosim.engine.settings import RunSettings
 from dendrosim.errors import ParameterError
 from dendrosim.experiments.run import run_and_measure
 
@@ -15,7 +16,7 @@ SHORT = {"kappas": (0.01, 0.3, 10.0), "duration": "1.2 s"}
 
 @cache
 def measured(backend="numpy", **parameters):
-    return run_and_measure(ds.load_protocol("tp_speed_limit", **parameters), backend=backend)
+    return run_and_measure(ds.load_protocol("tp_speed_limit", **parameters), RunSettings(backend))
 
 
 def slowest(mu, layers, eta_hat, kappa):

@@ -341,9 +341,9 @@ def _has_numpy(function: Any) -> bool:
 def run(task: Task, target: str, progress: Progress) -> Outcome:
     """Run a task by Brian2's run-time device with code generation target `numpy` or `cython`."""
     begin = time.perf_counter()
-    with brian("runtime", task.precision, target), np.errstate(all="ignore"):
+    with brian("runtime", task.settings.precision, target), np.errstate(all="ignore"):
         dense = NumpyDense(task)
-        built = build(task.protocol, task.precision, dense)
+        built = build(task.protocol, task.settings.precision, dense)
         for key, value in all_values(task.protocol, task.line, task.state(), built.ones).items():
             built.arrays[key].get_value()[...] = value
         for name, wiring in task.wirings.items():

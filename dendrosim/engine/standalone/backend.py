@@ -72,13 +72,13 @@ class StandaloneBackend(Backend):
         from dendrosim.engine.standalone.process import NotStartedError, run_program
         from dendrosim.engine.standalone.program import discard
 
-        program = self.compile(task.protocol, task.precision, progress)
+        program = self.compile(task.protocol, task.settings.precision, progress)
         with _folder_of(task) as folder:
             try:
                 outcome = run_program(task, program, folder, progress, self.environment())
             except NotStartedError:  # its file is damaged
                 discard(program)
-                program = self.compile(task.protocol, task.precision, progress)
+                program = self.compile(task.protocol, task.settings.precision, progress)
                 outcome = run_program(task, program, folder, progress, self.environment())
         outcome.guarded_every = self.guarded_every
         return outcome

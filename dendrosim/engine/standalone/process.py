@@ -152,7 +152,7 @@ def _read(
             units, samples = kept(task, name, recording)
             shape = (len(units), len(samples))
         path = folder / f"trace{index}.bin"
-        flat = mapped(path, np.float32 if task.precision == "single" else np.float64)
+        flat = mapped(path, np.float32 if task.settings.precision == "single" else np.float64)
         rows = len(flat) // (shape[0] * shape[1])
         planned = mapped(folder / steps_file(index), np.int64)
         traces[name] = (planned[:rows], flat[: rows * shape[0] * shape[1]].reshape(rows, *shape))

@@ -31,7 +31,7 @@ class Writer:
     def write(self, task: Task) -> None:
         """Write a whole task."""
         protocol, line = task.protocol, task.line
-        self._integers(_MAGIC, task.threads)
+        self._integers(_MAGIC, task.settings.threads or 1)
         self._doubles(protocol.time_step, task.interval)
         self._integers(
             line.steps, self.ids[f"{CIRCUIT}.ds_t_phase"], self.ids[f"{CIRCUIT}.ds_t_block"]

@@ -1,0 +1,54 @@
+"""The state that a run starts from where it is given: the end of another run, or arrays by name."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dendrosim.engine.plan.state_arrays import state_keys
+from dendrosim.errors import ParameterError, UnknownNameError
+from dendrosim.protocol.protocol import Protocol
+from dendrosim.results.result import Result
+
+
+def read_given_state(
+    protocol: Protocol, initial: "Result | Mapping[str, Any]", seed: int
+) -> dict[str, NDArray[Any]]:
+    if isinstance(initial, str | os.PathLike):
+        raise ParameterError(
+            f"initial is {str(initial)!r}, a path; give the result itself: "
+            f"ds.open_result({str(initial)!r})"
+        )
+    final = initial.state if isinstance(initial, Result) else initial
+    if not isinstance(final, Mapping):
+        raise ParameterError(f"initial is {initial!r}; it must be a result, or a mapping of states")
+    for pathway in protocol.circuit.pathways:
+        if pathway.delay is not None or pathway.variables:
+            raise ParameterError(
+                f"{pathway} has delays or variables of its own, which a result does not keep, so a run cannot "
+                "start from another's end; leave `initial` out"
+            )
+    drawn = initial.provenance.get("seed", seed) if isinstance(initial, Result) else seed
+    if protocol.circuit.pathways and drawn != seed:
+        raise ParameterError(
+            f"initial was made with seed {drawn}, from which the connections of "
+            f"{protocol.circuit.pathways[0]} were drawn; with seed {seed} they would be others, so give "
+            f"seed={drawn}"
+        )
+    needed = list(state_keys(protocol.circuit))
+    missing = [n for n in needed if n not in final]
+    if missing:
+        raise UnknownNameError("state in the initial result", missing[0], list(final))
+    return {n: _numbers(n, final[n]) for n in needed}
+
+
+def _numbers(name: str, value: Any) -> NDArray[Any]:
+    try:
+        array = np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        raise ParameterError(f"initial state of {name} is not an array of numbers") from None
+    if not np.all(np.isfinite(array)):
+        raise ParameterError(f"initial state of {name} is not finite")
+    return array

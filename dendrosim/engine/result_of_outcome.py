@@ -1,0 +1,99 @@
+"""The result of a run, made of the outcome of its back end; it is part of an error if the run did not end well."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dendrosim.circuit.population import LAST_SPIKE
+from dendrosim.engine.task import Outcome, SpikeTrain, Task
+from dendrosim.errors import MemoryLimitError, NonFiniteError, RunInterruptedError
+from dendrosim.machine.mapped_arrays import derived
+from dendrosim.results.result import Result
+from dendrosim.results.result_data import Spikes, Trace
+
+
+def make_result(task: Task, outcome: Outcome, record: Mapping[str, Any]) -> Result:
+    dt = task.protocol.time_step
+    traces = {
+        n: Trace(derived(steps, lambda s: s * dt, task.folder), rows)
+        for n, (steps, rows) in _finite(outcome).items()
+    }
+    stopped = outcome.interrupted or outcome.full
+    status = "diverged" if outcome.bad else "interrupted" if stopped else "done"
+    message = f"{outcome.steps} of {task.line.steps} steps done"
+    if outcome.bad:
+        name, index = _first_bad(outcome)
+        message = _divergence(task, outcome, name, index)
+    final = {
+        n: a - outcome.steps * dt if n.endswith(f".{LAST_SPIKE}") else a
+        for n, a in outcome.final.items()
+    }
+    spikes = {n: _spikes(task, train) for n, train in outcome.spikes.items()}
+    if outcome.full:
+        kept = sum(len(steps) for steps, _ in outcome.spikes.values())
+        message = (
+            f"more spikes than memory holds: {kept:,} were kept until t = "
+            f"{outcome.steps * dt:.6g} s ({message}); record fewer units or phases, or run for less time"
+        )
+    result = Result(task.protocol, traces, final, spikes, record, status=status, message=message)
+    if outcome.full:
+        raise MemoryLimitError(message, partial=result)
+    if outcome.bad:
+        time = outcome.steps * dt
+        raise NonFiniteError(message, variable=name, unit=index, time=time, partial=result)
+    if outcome.interrupted:
+        raise RunInterruptedError(f"interrupted: {message}", partial=result)
+    return result
+
+
+def _spikes(task: Task, train: SpikeTrain) -> Spikes:
+    """Return spikes by unit and time; the step of the spike is the one whose end is beyond the threshold."""
+    steps, elements = train
+    batch, dt = np.int32(task.protocol.batch), task.protocol.time_step
+    return Spikes(
+        derived(elements, lambda e: e // batch, task.folder),
+        derived(steps, lambda s: s * dt, task.folder),
+        derived(elements, lambda e: e % batch, task.folder) if batch > 1 else None,
+    )
+
+
+def _finite(outcome: Outcome) -> Mapping[str, tuple[NDArray[np.int64], NDArray[Any]]]:
+    """Return the recordings, of a diverged run only up to the first row that is not finite."""
+    if not outcome.bad:
+        return outcome.traces
+    kept = {}
+    for name, (steps, rows) in outcome.traces.items():
+        broken = ~np.isfinite(rows).all(axis=tuple(range(1, rows.ndim)))
+        end = int(np.argmax(broken)) if broken.any() else len(rows)
+        kept[name] = (steps[:end], rows[:end])
+    return kept
+
+
+def _first_bad(outcome: Outcome) -> tuple[str, tuple[int, ...]]:
+    name = min(outcome.bad, key=lambda n: "." not in n)  # populations before matrices
+    where = np.argwhere(~np.isfinite(outcome.bad[name]))[0]
+    return name, tuple(int(i) for i in where)
+
+
+def _divergence(task: Task, outcome: Outcome, name: str, index: tuple[int, ...]) -> str:
+    time = outcome.steps * task.protocol.time_step
+    if "." in name:
+        place = (
+            f"population {name.split('.')[0]!r}, variable {name.split('.')[1]!r}, unit {index[0]}"
+        )
+        place += f" (sample {index[1]})" if task.protocol.batch > 1 else ""
+    else:
+        place = f"matrix {name!r}, weight {index[0]} <- {index[1]}"
+        inverse_of = task.protocol.circuit.matrix(name).inverse_of
+        place += f" (the inverse of {inverse_of!r}, which has none any more)" if inverse_of else ""
+    others = [n for n in outcome.bad if n != name]
+    also = f"; non-finite by then as well: {', '.join(others)}" if others else ""
+    when = f"at t = {time:.6g} s (step {outcome.steps})"
+    if not task.watched_closely(name) or outcome.guarded_every > 1:
+        when = f"by t = {time:.6g} s (step {outcome.steps}, within the last 100 steps)"
+    return (
+        f"the state became non-finite {when}: {place}{also}. "
+        "Try a smaller time step or smaller learning rates"
+    )

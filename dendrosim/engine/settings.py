@@ -1,0 +1,70 @@
+"""How a protocol is run: one value from the command line to the folder of a run and to provenance."""
+
+from dataclasses import dataclass, fields
+
+from dendrosim.engine.names import AUTO, PRECISIONS
+from dendrosim.errors import ParameterError, UnknownNameError
+from dendrosim.units import as_whole_number
+
+MOST_THREADS = 256  # beyond any machine on which a step is shared well; more is a typing error
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """All that the numbers of a run depend on besides its protocol and the state that it starts from.
+
+    Parameters
+    ----------
+    backend : str
+        Name of a back end, or "auto": cpp where it works, else numpy.
+    seed : int
+        Seed of the random streams.
+    precision : {"auto", "single", "double"}
+        Precision of all states; "auto" is that of the back end.
+    batch : int, optional
+        Number of samples side by side; by default that of the protocol.
+    threads : int, optional
+        Number of threads of a compiled program; by default as many as the circuit has work for, at most one per
+        processor.
+    check_end : bool
+        Whether the end is compared with the nearest fixed point.
+
+    Raises
+    ------
+    ParameterError
+        If a value is of the wrong type or out of range.
+    UnknownNameError
+        If there is no such precision.
+    """
+
+    backend: str = AUTO
+    seed: int = 0
+    precision: str = AUTO
+    batch: int | None = None
+    threads: int | None = None
+    check_end: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.backend, str):
+            raise ParameterError(
+                f"backend is {self.backend!r}; it must be text such as 'auto' or 'numpy'"
+            )
+        if not isinstance(self.precision, str):
+            raise ParameterError(
+                f"precision is {self.precision!r}; it must be text such as 'auto' or 'single'"
+            )
+        if self.precision not in PRECISIONS:
+            raise UnknownNameError("precision", self.precision, PRECISIONS)
+        whole = {"seed": as_whole_number("seed", self.seed, 0)}
+        for name in ("batch", "threads"):
+            if (given := getattr(self, name)) is not None:
+                whole[name] = as_whole_number(name, given, 1)
+        if self.threads is not None and self.threads > MOST_THREADS:
+            raise ParameterError(f"threads is {self.threads}; it must be at most {MOST_THREADS}")
+        for name, value in whole.items():  # whole numbers of NumPy are no numbers for JSON
+            object.__setattr__(self, name, value)
+
+    @property
+    def changed(self) -> list[str]:
+        """Names of the settings that are not what they are by default."""
+        return [f.name for f in fields(self) if getattr(self, f.name) != f.default]
