@@ -31,8 +31,8 @@ from dendrosim.circuit.initial_values.normal import Normal
 from dendrosim.circuit.initial_values.uniform import Uniform
 from dendrosim.circuit.pathway import Pathway
 from dendrosim.circuit.population import Population
-from dendrosim.experiments.run import run
 from dendrosim.errors import EquationError, ParameterError
+from dendrosim.experiments.run import run
 from dendrosim.protocol.phases import Block, Phase, Recording
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.results.result import open_result

@@ -10,8 +10,8 @@ from reference_problems import (
     run_once,
 )
 
-from dendrosim.experiments.run import run
 from dendrosim.errors import ParameterError
+from dendrosim.experiments.run import run
 from dendrosim.protocol.phases import Recording
 
 

@@ -11,8 +11,8 @@ from spiking_cell import CURRENTS, STEPS, protocol, run_once
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.population import Population
 from dendrosim.engine import simulate
-from dendrosim.experiments.run import run
 from dendrosim.errors import MemoryLimitError
+from dendrosim.experiments.run import run
 from dendrosim.protocol.phases import Block, Phase, Recording
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.protocol.schedule import spike_windows

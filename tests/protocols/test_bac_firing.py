@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import dendrosim as ds
-from dendrosim.errors import ParameterError, UnitError, UnknownNameError, UsageError
 from dendrosim.engine.settings import RunSettings
+from dendrosim.errors import ParameterError, UnitError, UnknownNameError, UsageError
 from dendrosim.experiments.run import run_and_measure
 
 # Delay (ms) of the dendritic current after the somatic pulse to the smallest current (pA) that makes a burst.

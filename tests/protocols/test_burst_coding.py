@@ -13,8 +13,8 @@ from comparisons import spike_table
 
 import dendrosim as ds
 from dendrosim.analysis.decoding import multiplexing_index
-from dendrosim.errors import ParameterError, UnitError, UnknownNameError, UsageError
 from dendrosim.engine.settings import RunSettings
+from dendrosim.errors import ParameterError, UnitError, UnknownNameError, UsageError
 from dendrosim.experiments.run import run_and_measure
 
 # Extra currents into soma and dendrite (pA), event rate (Hz), burst probability, spikes per burst.
