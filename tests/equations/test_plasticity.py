@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.matrix import Matrix, Projection
 from dendrosim.circuit.population import Population
-from dendrosim.experiments.run import run
 from dendrosim.equations.plasticity import OuterProduct, analyse_rule, hoist_sides
+from dendrosim.experiments.run import run
 from dendrosim.protocol.phases import Block, Phase
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.signals.samples import Samples
