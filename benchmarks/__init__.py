@@ -1,6 +1,6 @@
 """Measurements of speed: `python -m benchmarks [NAME ...]`.
 
-A benchmark is a file here with a function `measure() -> Table`. It never fails a build; it writes what it
-measured, with the machine and versions, to `benchmarks/results/<name>.json` and `.md`. Contestants are timed side
-by side in one run, interleaved, and compared by medians of ratios, because machines are noisy.
+A benchmark is a file of this folder with a function `measure() -> Table`. It never fails a build. Its results are
+written to `benchmarks/results/<name>.json` and `.md`, together with the machine and the versions of packages.
+Contestants are timed in turn within one run and compared by medians of ratios, because times on a machine vary.
 """

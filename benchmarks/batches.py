@@ -1,11 +1,12 @@
-"""Target propagation with 64 samples side by side on shared weights, against one after the other.
+"""Speed of target propagation with batches of 64 samples on shared weights, compared with single samples.
 
-Multiplexed target propagation with learned apical weights, four layers of the same size, events after settling,
-in double precision, on as many threads as a run takes by default, on one and on two. Only the steps are timed. A
-trial has the same phases in both cases, so that samples per second compare what a sample costs.
+The circuit is multiplexed target propagation with learned apical weights, four layers of the same size, and
+learning in single steps after settling, in double precision. It runs with the default number of threads, with one
+and with two. Only the steps are timed. A trial has the same phases in both cases, so samples per second compare
+the cost of a sample.
 
-The ratio has a limit: a single sample meets weights as fast as they come from the cache, with two operations per
-weight, a batch as fast as the processor multiplies.
+The ratio is limited: for a single sample, the time is that of reading the weights, each of which takes part in two
+operations; for a batch, it is that of the multiplications.
 """
 
 import statistics
@@ -35,15 +36,15 @@ def measure() -> Table:
             ratios = [b / a for a, b in zip(speeds[1], speeds[BATCH], strict=True)]
             medians = [statistics.median(x) for x in (speeds[1], speeds[BATCH], ratios)]
             rows.append(
-                (units, "by default" if threads is None else "given", *taken.values(), *medians)
+                (units, "default" if threads is None else "given", *taken.values(), *medians)
             )
     return Table(
         "multiplexed target propagation, 4 layers, learned apical weights, double precision",
         (
-            "units a layer",
-            "threads",
-            "of batch 1",
-            f"of batch {BATCH}",
+            "units per layer",
+            "number of threads",
+            "threads, batch 1",
+            f"threads, batch {BATCH}",
             "samples/s, batch 1",
             f"samples/s, batch {BATCH}",
             "ratio",

@@ -1,4 +1,4 @@
-"""Contestants of a benchmark, each in a process of its own that waits for lines to answer."""
+"""Contestants of a benchmark, each in its own process, which answers lines on its standard input."""
 
 import os
 import subprocess
@@ -6,31 +6,32 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-BLAS = ("OMP", "OPENBLAS", "MKL", "NUMBA")
+LIBRARIES = ("OMP", "OPENBLAS", "MKL", "NUMBA")
+"""Libraries that read their number of threads from a variable such as OMP_NUM_THREADS."""
 
 
 class Contestant:
-    """A running contestant.
+    """The process of a contestant.
 
     Parameters
     ----------
     package : str
-        Of its module in `benchmarks`; its `worker` is what runs.
+        Package in `benchmarks` whose module `worker` is run.
     name : str
-        Of the module.
+        Module of the contestant in that package.
     arguments : sequence
-        What else the worker is told, as its docstring says, before the number of threads.
+        Arguments of the worker between the name and the number of threads; see its docstring.
     threads : int
-        How many it may use, libraries included.
+        Number of threads that the contestant and its libraries may use.
     folder : path
-        Where it leaves arrays, in `NAME.npz`, and what it says.
+        Folder for its arrays, in `NAME.npz`, and for its error output.
     """
 
     def __init__(
         self, package: str, name: str, arguments: Sequence[object], threads: int, folder: Path
     ) -> None:
         self.file, self.said = folder / f"{name}.npz", folder / name
-        limited = {f"{library}_NUM_THREADS": str(threads) for library in BLAS}
+        limited = {f"{library}_NUM_THREADS": str(threads) for library in LIBRARIES}
         command = [sys.executable, "-m", f"benchmarks.{package}.worker", name]
         self.process = subprocess.Popen(
             [*command, *map(str, arguments), str(threads)], text=True,
@@ -41,7 +42,7 @@ class Contestant:
         self.missing = self.ready[0] != "ready"
 
     def seconds(self, wanted: int) -> float:
-        """Ask for a run, and return how long it took."""
+        """Request a run, and return its seconds; `wanted` is a number of steps or a seed."""
         assert self.process.stdin is not None
         print(wanted, file=self.process.stdin, flush=True)
         return float(self._answer()[0])

@@ -1,7 +1,7 @@
-"""Dense plastic rate network: dendrosim beside NumPy, PyTorch, JAX, Brian2 and C++ written by hand.
+"""Dense plastic rate network: dendrosim compared with NumPy, PyTorch, JAX, Brian2 and handwritten C++.
 
-The network stands in `benchmarks/dense_network/problem.py`; a contestant is a file beside it. Every contestant
-must arrive at the same activities and weights before it is timed. Only steps are timed.
+The network is defined in `benchmarks/dense_network/problem.py`; each contestant is a file beside it. Before they
+are timed, all contestants must compute the same activities and weights. Only steps are timed.
 """
 
 import statistics
@@ -31,19 +31,21 @@ TOLERANCE = {"double": 1e-9, "single": 1e-4}
 
 
 class Worker(Contestant):
-    """A contestant, which goes on stepping from where it is."""
+    """A contestant, each run of which continues from the end of the one before."""
 
     def __init__(self, name: str, problem: Problem, threads: int, folder: Path) -> None:
         arguments = [problem.units, problem.batch, problem.precision]
         super().__init__("dense_network", name, arguments, threads, folder)
-        self.steps = 0 if self.missing else int(self.ready[1])  # 0: as many as one likes
+        self.steps = (
+            0 if self.missing else int(self.ready[1])
+        )  # steps of its only run; 0: any number
 
     def step_seconds(self, steps: int) -> float:
         return self.seconds(self.steps or steps) / (self.steps or steps)
 
 
 def measure() -> Table:
-    """Return microseconds per step of every contestant, and what the goals compare."""
+    """Return microseconds per step of all contestants, and ratios between them."""
     cases = product((100, 500, 1000), (1, 64), ("single", "double"), (1, 2))
     rows = []
     with tempfile.TemporaryDirectory() as folder:
@@ -51,18 +53,18 @@ def measure() -> Table:
             rows.append(_row(Problem(units, batch, precision), threads, Path(folder)))
             print(*rows[-1], file=sys.stderr, flush=True)
     return Table(
-        "Dense plastic rate network, 3 layers: microseconds a step",
+        "Dense plastic rate network, 3 layers: microseconds per step",
         (
             "units", "batch", "precision", "threads", *CONTESTANTS, "limit", "over C++ by hand",
             "over the best of NumPy, PyTorch, JAX", "Brian2 over dendrosim, per sample", "largest difference",
         ),
         rows,
         f"Medians of {REPEATS} interleaved repetitions of about {SECONDS:g} s; ratios are medians of the ratios "
-        "within one repetition, of dendrosim's back end cpp. Brian2 has no batch: its time for one sample stands "
-        "in both rows. The largest difference is that of activities and weights from NumPy's after some steps, "
-        "relative to the largest of them. The limit is the time of the multiplications at the rate that "
-        "registers allow, or that of reading all weights once; measured once, it can be beaten on a machine that "
-        f"others use. {limits.described()} “-” means not installed.",
+        "within one repetition, for dendrosim's back end cpp. Brian2 has no batches: both rows show its time for "
+        "one sample. The largest difference is that of activities and weights from NumPy's after some steps, "
+        "relative to the largest of them. The limit is the time of the multiplications at the rate of products "
+        "in registers, or that of reading all weights once. It is measured once, so a program can be faster at "
+        f"times if others use the machine. {limits.describe_limits()} “-” means not installed.",
     )  # fmt: skip
 
 
@@ -76,7 +78,7 @@ def _row(problem: Problem, threads: int, folder: Path) -> tuple:
     gap = _largest_gap(workers, problem)
     limit = limits.step_seconds(problem, threads)
     steps = {
-        label: round(SECONDS / max(limit, w.step_seconds(_first(problem)))) or 1
+        label: round(SECONDS / max(limit, w.step_seconds(_trial_steps(problem)))) or 1
         for label, w in workers.items()
     }
     times: dict[str, list[float]] = {label: [] for label in workers}
@@ -98,8 +100,8 @@ def _row(problem: Problem, threads: int, folder: Path) -> tuple:
     )  # fmt: skip
 
 
-def _first(problem: Problem) -> int:
-    """Return with how many steps to find out how many fit in a repetition."""
+def _trial_steps(problem: Problem) -> int:
+    """Return the steps of a first run, which shows how many steps fit into a repetition."""
     return max(3, int(4e9 / problem.flops))
 
 
@@ -108,7 +110,8 @@ def _ratio(times: list[float], reference: list[float]) -> float:
 
 
 def _largest_gap(workers: dict[str, Worker], problem: Problem) -> float:
-    """Return how far contestants are from NumPy at most; raises where they computed something else."""
+    """Return the largest difference of a contestant from NumPy; raise RuntimeError if it is above the "
+    "tolerance."""
     states = {label: list(np.load(w.file).values()) for label, w in workers.items()}
     largest = 0.0
     for label, found in states.items():

@@ -1,4 +1,4 @@
-// What the GPU can do at most: rate of a large product in single precision without TF32, and of a copy in memory.
+// The largest speed of the GPU: that of a large product in single precision without TF32, and that of a copy.
 // Prints floating point operations and bytes (read and written) per second.
 
 #include <algorithm>

@@ -1,10 +1,10 @@
-"""Peak memory of runs by the compiled program: bytes per synapse, and bytes per recorded number.
+"""Peak memory of runs with the back end cpp, in bytes per weight and bytes per recorded number.
 
-Peaks are the high water marks of resident memory that Linux keeps, mapped files included. Each run is a process
-of its own that writes into an output folder, with a warm cache. What a larger network or a longer run adds to the
-peak is divided by what it adds in weights or recorded numbers. The program that computes and the Python process
-that starts it and saves the result are told apart. The weights' own bytes are 8 in double precision and 4 in
-single.
+Peaks are the largest resident memory as reported by Linux, mapped files included. Each run is a process that
+writes into an output folder, with compiled programs in the cache. The increase of the peak by a larger network or
+a longer run is divided by the increase of the number of weights or recorded numbers. The program that simulates is
+measured separately from the Python process that starts it and saves the result. A weight itself has 8 bytes in
+double precision and 4 in single precision.
 """
 
 import json
@@ -27,7 +27,7 @@ from pathlib import Path
 import dendrosim as ds
 from benchmarks.memory import PROTOCOLS
 
-kind, size, precision, out = sys.argv[1:]
+workload, size, precision, out = sys.argv[1:]
 own = f"/proc/{os.getpid()}"
 peaks = {"program": 0}
 
@@ -46,15 +46,15 @@ def watch():
         time.sleep(1e-3)
 
 threading.Thread(target=watch, daemon=True).start()
-ds.run(PROTOCOLS[kind](int(size)), "cpp", precision=precision, threads=1, out=out, progress=False)
+ds.run(PROTOCOLS[workload](int(size)), "cpp", precision=precision, threads=1, out=out, progress=False)
 print(json.dumps([peaks["program"], peak(own)]))
 """
 
 
 def measure() -> Table:
-    """Return peaks, and what each weight or recorded number adds to them."""
+    """Return peaks of memory, and the bytes that each weight or recorded number adds to them."""
     rows = []
-    for kind, sizes, precision, count in (
+    for workload, sizes, precision, count in (
         ("weights", UNITS, "double", lambda n: n * n),
         ("weights", UNITS, "single", lambda n: n * n),
         ("recording", STEPS, "double", lambda n: n * RECORDED),
@@ -63,27 +63,28 @@ def measure() -> Table:
     ):
         before = None
         for size in sizes:
-            peaks = _peaks(kind, size, precision)
+            peaks = _peaks(workload, size, precision)
             now = [count(size), *peaks]
             added = [(b - a) for a, b in zip(before, now, strict=True)] if before else [1, "", ""]
             each = [a / added[0] if before else "" for a in added[1:]]
-            rows.append((kind, precision, now[0], *(p / 2**20 for p in peaks), *each))
+            rows.append((workload, precision, now[0], *(p / 2**20 for p in peaks), *each))
             before = now
     return Table(
         "Peak memory of a run",
         (
-            "what grows", "precision", "how many", "program, MiB", "Python, MiB",
+            "what grows", "precision", "number", "program, MiB", "Python, MiB",
             "program, bytes each", "Python, bytes each",
         ),
         rows,
-        "Bytes each: what is added to the peak since the row above, over what is added to the number. The result "
-        "files hold every recorded number. Trials show 4 samples each in random order.",
+        "Bytes each: the increase of the peak from the row above, divided by the increase of the number. The "
+        "result files contain all recorded numbers. Trials show 4 samples each in random order.",
     )  # fmt: skip
 
 
-def _peaks(kind: str, size: int, precision: str) -> list[float]:
+def _peaks(workload: str, size: int, precision: str) -> list[float]:
+    """Return the peaks of the program and of the Python process in bytes."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-c", RUN, kind, str(size), precision, folder]
+        command = [sys.executable, "-c", RUN, workload, str(size), precision, folder]
         for _ in range(2):  # the first compiles, which takes more memory than the run
             done = subprocess.run(command, check=True, capture_output=True, text=True)
     return json.loads(done.stdout)
@@ -117,7 +118,7 @@ def _spikes(steps: int):
 
 
 def _trials(trials: int):
-    """Samples in random order, of which one phase's spikes are kept: none, for the samples are too weak."""
+    """Return a protocol that shows samples in random order; they are too weak for spikes, so none are recorded."""
     import dendrosim as ds
 
     cell = ds.Population(
@@ -134,7 +135,7 @@ def _trials(trials: int):
 
 
 def _cells(steps: int, recorded: tuple[str, ...], every: str):
-    """Cells of which exactly one spikes in every step."""
+    """Return a protocol with cells of which exactly one has a spike in each step."""
     import dendrosim as ds
 
     cell = ds.Population(

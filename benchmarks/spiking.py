@@ -1,8 +1,8 @@
-"""Noisy bursting cells: dendrosim beside Numba, JAX, Brian2 and C++ written by hand.
+"""Noisy bursting cells: dendrosim compared with Numba, JAX, Brian2 and handwritten C++.
 
-The cells stand in `benchmarks/spiking_cells/problem.py`; a contestant is a file beside it. Only steps are timed.
-Noise differs between contestants, so they are compared by what it leaves alone: firing rates and the fraction of
-spikes that belong to the burst of the one before.
+The cells are defined in `benchmarks/spiking_cells/problem.py`; each contestant is a file beside it. Only steps are
+timed. The contestants draw different noise, so their firing rates and their fractions of spikes within bursts are
+compared, which do not depend on the sequence of random numbers.
 """
 
 import statistics
@@ -27,11 +27,12 @@ CONTESTANTS = {
     "JAX": "jax_jit",
 }
 ONLY_DOUBLE = {"Brian2"}
-TOLERANCE = 5.0  # standard errors
+TOLERANCE = 5.0
+"""Difference in standard errors up to which rates and fractions are equal."""
 
 
 class Worker(Contestant):
-    """A contestant, which leaves its spikes after each run."""
+    """A contestant, which saves its counts of spikes after each run."""
 
     def __init__(self, name: str, problem: Problem, threads: int, folder: Path) -> None:
         arguments = [problem.cells, problem.precision]
@@ -40,19 +41,19 @@ class Worker(Contestant):
         self.counts: list[Spikes] = []
 
     def nanoseconds(self, seed: int) -> float:
-        """Return how long a cell took for a step."""
+        """Return the nanoseconds per cell and step of a run."""
         seconds = self.seconds(seed)
         self.counts.append(Spikes(*np.load(self.file).values()))
         return 1e9 * seconds / self.problem.cells / self.problem.steps
 
     @property
     def spikes(self) -> Spikes:
-        """Counts of all runs together."""
+        """Counts of spikes of all runs together."""
         return sum(self.counts[1:], self.counts[0])
 
 
 def measure() -> Table:
-    """Return nanoseconds per cell and step of every contestant, and what the goals compare."""
+    """Return nanoseconds per cell and step of all contestants, and ratios between them."""
     cases = product((1_000, 10_000, 100_000), ("double", "single"), (1, 2))
     rows = []
     with tempfile.TemporaryDirectory() as folder:
@@ -60,18 +61,18 @@ def measure() -> Table:
             rows.append(_row(Problem(cells, precision), threads, Path(folder)))
             print(*rows[-1], file=sys.stderr, flush=True)
     return Table(
-        "Noisy pyramidal_burst cells at 0.1 ms: nanoseconds a cell and step",
+        "Noisy pyramidal_burst cells at 0.1 ms: nanoseconds per cell and step",
         (
             "cells", "precision", "threads", *CONTESTANTS, "over C++ by hand", "Brian2 over dendrosim",
-            "best of Numba and JAX over dendrosim", "spikes/s a cell", "burst fraction",
-            "furthest (standard errors)",
+            "best of Numba and JAX over dendrosim", "spikes/s per cell", "burst fraction",
+            "largest difference (standard errors)",
         ),
         rows,
         f"Medians of {REPEATS} interleaved repetitions; ratios are medians of the ratios within one repetition. "
-        "Rates and burst fractions (of spikes less than 16 ms after the one before) are those of the C++ by hand, "
-        "over all repetitions; they depend on how long a run is, for all cells start at rest. In the last column, "
-        "how far another contestant's are from them at most, in standard errors of the difference. Brian2 is run "
-        "in double precision only. “-” means not installed or not run.",
+        "Rates and burst fractions (of spikes less than 16 ms after the one before) are those of C++ by hand, "
+        "over all repetitions; they depend on the length of a run, because all cells start at rest. The last "
+        "column is the largest difference of another contestant from them, in standard errors of the difference. "
+        "Brian2 runs in double precision only. “-” means not installed or not run.",
     )  # fmt: skip
 
 
@@ -98,7 +99,7 @@ def _row(problem: Problem, threads: int, folder: Path) -> tuple:
         _ratio(times["Brian2"], own) if "Brian2" in times else "-",
         _ratio(best, own) if best else "-",
         reference.rate(REPEATS * problem.steps)[0], reference.burst_fraction()[0],
-        _furthest(workers, problem),
+        _largest_difference(workers, problem),
     )  # fmt: skip
 
 
@@ -106,9 +107,12 @@ def _ratio(times: list[float], reference: list[float]) -> float:
     return statistics.median(t / r for t, r in zip(times, reference, strict=True))
 
 
-def _furthest(workers: dict[str, Worker], problem: Problem) -> float:
-    """Return how far a contestant is from C++ by hand at most; raises where it computed something else."""
-    furthest = 0.0
+def _largest_difference(workers: dict[str, Worker], problem: Problem) -> float:
+    """Return the largest difference of a contestant from C++ by hand, in standard errors.
+
+    Raises RuntimeError if it is above the tolerance.
+    """
+    largest = 0.0
     (rate, rate_error), (bursts, bursts_error) = _measures(workers["C++ by hand"], problem)
     for label, worker in workers.items():
         if label == "C++ by hand":
@@ -118,13 +122,13 @@ def _furthest(workers: dict[str, Worker], problem: Problem) -> float:
             abs(own_rate - rate) / hypot(rate_error, own_rate_error),
             abs(own_bursts - bursts) / hypot(bursts_error, own_bursts_error),
         )
-        furthest = max(furthest, away)
+        largest = max(largest, away)
         if not away < TOLERANCE:
             raise RuntimeError(
                 f"{label} has {own_rate:.3g} spikes/s and burst fraction {own_bursts:.3g}, C++ by hand {rate:.3g} "
                 f"and {bursts:.3g}, which is {away:.2g} standard errors away, in {problem}"
             )
-    return furthest
+    return largest
 
 
 def _measures(worker: Worker, problem: Problem) -> tuple[tuple[float, float], tuple[float, float]]:

@@ -1,12 +1,12 @@
-"""Fixed points and spectra, against what SciPy takes for the eigenvalues of the same matrix alone.
+"""Times of fixed points and spectra, compared with SciPy's time for the eigenvalues of the same matrix alone.
 
-Dense: single-phase target propagation, three layers, all eigenvalues, beside `scipy.linalg.eigvals` of the
-Jacobian and `scipy.optimize.root(method="hybr")`, which gets the exact Jacobian too. Sparse: passive pyramidal
-cells, below threshold, the ten rightmost eigenvalues.
+Dense: single-phase target propagation with three layers and all eigenvalues, compared with `scipy.linalg.eigvals`
+of the Jacobian and with `scipy.optimize.root(method="hybr")`, which also uses the exact Jacobian. Sparse: passive
+pyramidal cells below threshold, with the ten rightmost eigenvalues.
 
-Each circuit has a process of its own, on one thread, so that seconds of its processor time are those of the clock
-on a machine that does nothing else; peak memory is that of the process. "Field" is the time in which the equations
-of a circuit become a vector field.
+Each circuit has its own process with one thread. Times are processor times, which equal elapsed times on an idle
+machine; peak memory is that of the process. "Field" is the time in which the equations of a circuit become a
+vector field.
 """
 
 import json
@@ -35,7 +35,7 @@ MISSING = "-"
 
 
 def measure() -> Table:
-    """Return seconds of each part, and the median of ratios to bare eigenvalues."""
+    """Return seconds of each part, and ratios to SciPy's eigenvalues alone."""
     rows = []
     for states in REPEATS:
         for name in DENSE:
@@ -81,7 +81,7 @@ def _row(name: str, found: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def _measured(name: str, states: int) -> dict[str, Any]:
-    """Return the times of one circuit; what was compared must agree."""
+    """Return the times of one circuit, after checking that all methods give the same results."""
     import dendrosim as ds
 
     times: dict[str, list[float]] = {}

@@ -1,9 +1,10 @@
-"""How long it takes from the command to the first figure, cold and warm, beside a plain Brian2 script.
+"""Time from the command to the first figure, cold and warm, compared with a plain Brian2 script.
 
-Cold: an empty cache, so the circuit is checked, generated and compiled, with all that programs share. Further: a
-cache that has what programs share, but no program. Warm: the same structure with other parameter values, seed and
-duration. The scripts are in `first_figure`; they use C++ standalone, compile anew in
-an empty folder and draw one figure. A run of ours stores its result before it draws, and then draws the others.
+Cold: the cache is empty, so the circuit is checked, its code is generated and compiled, and so are the parts that
+all programs share. Further circuit: the cache has the shared parts, but not the program. Warm: the cache has the
+program, and the run has other parameter values, another seed and another duration. The Brian2 scripts are in
+`first_figure`; they use C++ standalone, compile in an empty folder and draw one figure. A run of dendrosim saves
+its result before it draws the first figure, and then draws the others.
 """
 
 import os
@@ -29,7 +30,21 @@ DATA = "data.npz"
 
 @dataclass(frozen=True)
 class Case:
-    """Settings of a first and a second run, the first figure's name, and the answer a run gives."""
+    """A protocol to time.
+
+    Attributes
+    ----------
+    first, second : tuple of str
+        Settings of the cold run and of the warm run.
+    figure : str
+        Name of the first figure.
+    answer : callable
+        Function that reads a number from the output folder of a run, which the Brian2 script computes too.
+    tolerance : float
+        Largest relative difference between the two numbers.
+    arguments : tuple of str
+        Arguments of the Brian2 script.
+    """
 
     first: tuple[str, ...]
     second: tuple[str, ...]
@@ -62,20 +77,21 @@ def measure() -> Table:
             "further circuit",
             "further / Brian2",
             "warm",
-            "of that stepping",
+            "steps, warm",
             "overhead",
             "first step, warm",
             "all figures, warm",
         ),
         rows,
-        f"Medians of {REPEATS} interleaved repetitions; ratios are medians of the ratios. A further circuit "
-        "finds what programs share compiled. Warm runs have other parameter values, data, seed and duration than "
-        "the run that compiled. Brian2's figure shows the same answer (checked). `dendrosim --help` takes "
-        f"{statistics.median(aids):.2f} s.",
+        f"Medians of {REPEATS} interleaved repetitions; ratios are medians of the ratios. For a further circuit, "
+        "the cache has the parts that all programs share. Warm runs have other parameter values, data, seed and "
+        "duration than the run that compiled. Overhead is the time without the steps. The answer of the Brian2 "
+        f"script is the same (checked). `dendrosim --help` takes {statistics.median(aids):.2f} s.",
     )
 
 
 def _once(protocol: str, case: Case, home: Path, data: Path, repeat: int) -> tuple[float, ...]:
+    """Return the numbers of one row of the table, from one repetition."""
     begin = time.perf_counter()
     done = subprocess.run(
         [sys.executable, str(SCRIPTS / f"{protocol}.py"), str(home / "brian"), str(home / "brian.png")]
@@ -133,12 +149,14 @@ def _run(
 
 
 def _timed(arguments: list[str]) -> float:
+    """Return the seconds of a Python command."""
     begin = time.perf_counter()
     subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - begin
 
 
 def _stepping(out: Path) -> float:
+    """Return the seconds of the steps of a run."""
     from dendrosim.results.result import open_result
 
     return float(open_result(out / "result.nc").provenance["seconds"]["steps"])
@@ -151,7 +169,7 @@ def _rheobase(out: Path) -> float:
 
 
 def _whitened(out: Path) -> float:
-    """Return the trace of W1 Cxx W1^T, which is 2 once W1 whitens."""
+    """Return the trace of W1 Cxx W1^T, which is 2 if W1 whitens the inputs."""
     from dendrosim.results.result import open_result
 
     result = open_result(out / "result.nc")
@@ -160,7 +178,7 @@ def _whitened(out: Path) -> float:
 
 
 def _write_data(path: Path) -> None:
-    """Write the samples that our protocol shows, and its course of the learning rate."""
+    """Write the samples that the protocol shows, and the parameters of its learning rate."""
     import dendrosim as ds
 
     x, y = ds.tasks.canonical_gaussian(10, 3, (0.9, 0.7, 0.5), 200, np.random.default_rng(0))
@@ -177,7 +195,7 @@ CASES = {
         ("mode=online", "presentations=9000", "eta=0.9 Hz", "tau_ratio=0.6", "data_seed=5"),
         "approach",
         _whitened,
-        0.2,  # other random weights and order of samples, and another order within a step
+        0.2,  # the script draws other weights and another order of samples
         (DATA, str(PRESENTATIONS)),
     ),
 }  # fmt: skip

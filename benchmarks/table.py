@@ -1,4 +1,4 @@
-"""A table of measurements, saved as JSON and Markdown with the machine it was made on."""
+"""Tables of measurements, saved as JSON and Markdown together with the machine."""
 
 import json
 import os
@@ -13,7 +13,7 @@ RESULTS = Path(__file__).parent / "results"
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of values under named columns, and a sentence on how to read them."""
+    """Rows of values under named columns, with a note on how to read them."""
 
     title: str
     columns: tuple[str, ...]
@@ -23,7 +23,7 @@ class Table:
 
 
 def machine() -> dict[str, Any]:
-    """Return processor, cores and versions."""
+    """Return the processor, the number of cores, and versions of packages."""
     names = ("dendrosim", "brian2", "numpy", "scipy", "scipy-openblas32", "numba", "jax")
     return {
         "processor": _processor(),
@@ -34,7 +34,7 @@ def machine() -> dict[str, Any]:
 
 
 def save(name: str, table: Table) -> str:
-    """Write a table under `benchmarks/results` and return it as Markdown."""
+    """Write a table to `benchmarks/results`, and return it as Markdown."""
     RESULTS.mkdir(exist_ok=True)
     text = markdown(table)
     (RESULTS / f"{name}.json").write_text(json.dumps(asdict(table), indent=1) + "\n")

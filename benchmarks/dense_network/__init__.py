@@ -1,7 +1,7 @@
-"""Workload of `benchmarks/dense.py`: a dense plastic rate network, written down once for every contestant.
+"""Workload of `benchmarks/dense.py`: a dense plastic rate network, defined once for all contestants.
 
-A contestant is a file here with a class `Contestant(problem, threads)` that is ready to step when it is made, and
-has `run(steps) -> seconds`, which advances it, and `state() -> list of arrays`, the activities and weights of
-layers 1 to L. It runs in a process of its own (see `worker`), because libraries read their number of threads when
-they are loaded. One whose package is missing raises ImportError, and is reported as not installed.
+A contestant is a file of this folder with a class `Contestant(problem, threads)`. An instance is ready to step.
+Its method `run(steps) -> seconds` advances the network, and `state() -> list of arrays` returns the activities and
+weights of layers 1 to L. It runs in its own process (see `worker`), because libraries read their number of threads
+when they are loaded. A contestant whose package is missing raises ImportError, and is reported as not installed.
 """

@@ -1,5 +1,5 @@
-// The network written by hand for its one purpose, on the BLAS that dendrosim uses: what is practically possible.
-// One sample: a row's dot product and its change in one go. Several: three calls of the BLAS a layer.
+// The network in handwritten C++, with the BLAS that dendrosim uses: the speed that is possible in practice.
+// With one sample, a row's dot product and its change are one loop; with several, a layer takes three BLAS calls.
 
 #include <cblas.h>
 #include <chrono>
@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "../../dendrosim/engine/cpp/parallel.cpp"
+#include "../../dendrosim/engine/cpp/source/parallel.cpp"
 
 extern "C" void scipy_openblas_set_num_threads(int);
 

@@ -1,7 +1,7 @@
-"""Brian2 in C++ standalone mode as its documentation would have it: one synapse a weight; one sample only.
+"""Brian2 in C++ standalone mode, in the form of its documentation: one synapse per weight, and one sample only.
 
-Inputs are summed variables and plasticity is clock-driven. The transfer function is computed once for each unit,
-not for each synapse, and everything is ordered so that all right-hand sides are of the start of the step.
+Inputs are summed variables, and plasticity is clock-driven. The transfer function is computed once per unit, not
+once per synapse. The order of operations is such that all right-hand sides use the state at the start of the step.
 """
 
 import json
@@ -90,7 +90,7 @@ class Contestant:
         files.write_text(line.removeprefix("FILES"))
 
     def run(self, steps: int) -> float:
-        """Run the whole program, which starts anew; return the seconds of its loop by its own account."""
+        """Run the whole program from its initial state, and return the seconds of its loop, which it writes."""
         subprocess.run(["./main"], cwd=self.home, check=True, stdout=subprocess.DEVNULL)
         return float((self.home / "results" / "last_run_info.txt").read_text().split()[0])
 

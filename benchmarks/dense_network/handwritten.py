@@ -1,4 +1,4 @@
-"""C++ written by hand for this network alone, see `bound.cpp`."""
+"""Handwritten C++ for this network alone, see `bound.cpp`."""
 
 import ctypes
 

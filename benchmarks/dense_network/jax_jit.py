@@ -1,4 +1,4 @@
-"""JAX, compiled, with the loop over steps inside."""
+"""JAX: compiled, with the loop over steps inside the compiled function."""
 
 import os
 import time
@@ -10,7 +10,7 @@ from benchmarks.dense_network.problem import DT, ETA, LAYERS, MU, TAU, Problem
 
 class Contestant:
     def __init__(self, problem: Problem, threads: int) -> None:
-        # XLA has no number of threads; it takes as many as there are processors for the process.
+        # XLA has no setting for threads; it uses as many as the process has processors.
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
         os.environ["JAX_PLATFORMS"] = "cpu"
         os.environ["XLA_FLAGS"] = (

@@ -1,4 +1,4 @@
-// What the machine can do: products of the BLAS, multiplications in registers, reading of memory.
+// The largest speed that the machine allows: products by BLAS, multiplications in registers, reading of memory.
 
 #include <algorithm>
 #include <cblas.h>
@@ -10,7 +10,7 @@
 
 extern "C" void scipy_openblas_set_num_threads(int);
 
-// Seconds of the fastest of some calls, made by several threads at once.
+// Seconds of the fastest of some calls, which several threads make at the same time.
 static double fastest(int threads, const std::function<void(int)>& work)
 {
     double best = 1e9;
@@ -71,7 +71,7 @@ extern "C" double blas_single(int threads) { return blas<float>(threads); }
 extern "C" double registers_double(int threads) { return registers<double>(threads); }
 extern "C" double registers_single(int threads) { return registers<float>(threads); }
 
-// Bytes a second, where each thread reads its share of `bytes` over and over.
+// Bytes per second, with each thread reading its share of `bytes` repeatedly.
 extern "C" double reading(int threads, int64_t bytes)
 {
     const int64_t share = bytes/8/threads, times = std::max<int64_t>(1, (1 << 26)/bytes);

@@ -1,4 +1,4 @@
-"""What the machine can do at best, see `limits.cpp`."""
+"""The largest speed that the machine allows, see `limits.cpp`."""
 
 import ctypes
 from functools import cache
@@ -9,22 +9,23 @@ from benchmarks.dense_network.problem import Problem
 
 @cache
 def rate(name: str, *arguments: int) -> float:
-    """Return operations (or bytes) a second."""
+    """Return operations (or bytes) per second."""
     function = getattr(library("limits.cpp"), name)
     function.restype = ctypes.c_double
     return function(*(ctypes.c_int64(a) for a in arguments))
 
 
 def step_seconds(problem: Problem, threads: int) -> float:
-    """Return how fast a program can be at best: the time of its multiplications, or of reading its weights.
+    """Return the smallest time of a step: that of its multiplications, or of reading its weights.
 
-    Both rates are measured once; where others use the machine, a program may have a better moment than they had.
+    Both rates are measured once. If others use the machine, a program may run at a better moment than the
+    measurement.
     """
     multiplying = problem.flops / rate(f"registers_{problem.precision}", threads)
     return max(multiplying, problem.bytes / rate("reading", threads, int(problem.bytes)))
 
 
-def described() -> str:
+def describe_limits() -> str:
     """Return the measured limits as a sentence."""
     parts = []
     for threads in (1, 2):

@@ -1,4 +1,4 @@
-"""Shared libraries made of a C++ file here, with dendrosim's own compiler flags and BLAS."""
+"""Shared libraries from C++ files of this folder, with the compiler flags and the BLAS of dendrosim."""
 
 import ctypes
 import hashlib
@@ -12,7 +12,7 @@ from dendrosim.engine.standalone.host_compiler import find_compiler
 
 
 def library(name: str) -> ctypes.CDLL:
-    """Compile a source file and load it; it is compiled once for each of its versions."""
+    """Load a source file as a library, which is compiled once per version of the file."""
     source, blas = Path(__file__).with_name(name), blas_folder()
     key = hashlib.sha256(source.read_bytes()).hexdigest()[:16]
     made = Path(tempfile.gettempdir()) / f"dendrosim-bench-{os.getuid()}-{key}.so"

@@ -1,4 +1,4 @@
-"""NumPy, its BLAS, and no temporary arrays."""
+"""NumPy with its BLAS and without temporary arrays."""
 
 import time
 
@@ -37,9 +37,8 @@ class Contestant:
             np.tanh(f[i], out=f[i])
         for i in range(LAYERS - 1):
             np.matmul(self.q[i], h[i + 2], out=g[i])
-        for i in reversed(
-            range(LAYERS)
-        ):  # from the top: what a layer learns from below is still as it was
+        # From the top down, because a layer learns from the old activities of the layer below.
+        for i in reversed(range(LAYERS)):
             np.multiply(f[i], f[i], out=slope)
             np.subtract(1, slope, out=slope)
             np.subtract(h[i + 1], f[i], out=error)

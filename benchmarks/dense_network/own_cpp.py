@@ -1,4 +1,4 @@
-"""dendrosim, back end cpp."""
+"""dendrosim with the back end cpp."""
 
 from benchmarks.dense_network.own import Own
 

@@ -1,4 +1,4 @@
-"""dendrosim, back end numpy."""
+"""dendrosim with the back end numpy."""
 
 from benchmarks.dense_network.own import Own
 

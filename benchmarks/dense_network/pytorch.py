@@ -1,4 +1,4 @@
-"""PyTorch on the processor, in place and without gradients."""
+"""PyTorch on the CPU, with operations in place and without gradients."""
 
 import time
 
@@ -30,9 +30,8 @@ class Contestant:
         h = self.h
         f = [torch.tanh_(self.w[i] @ h[i]) for i in range(LAYERS)]
         g = [*(self.q[i] @ h[i + 2] for i in range(LAYERS - 1)), self.target]
-        for i in reversed(
-            range(LAYERS)
-        ):  # from the top: what a layer learns from below is still as it was
+        # From the top down, because a layer learns from the old activities of the layer below.
+        for i in reversed(range(LAYERS)):
             error = (h[i + 1] - f[i]).mul_(1 - f[i] * f[i])
             self.w[i].addmm_(error, h[i].T, alpha=self.rate)
             h[i + 1].mul_(1 - DT / TAU).add_(f[i], alpha=DT / TAU * (1 - MU))

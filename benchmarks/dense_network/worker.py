@@ -1,8 +1,8 @@
-"""One contestant in a process of its own, which is told NAME UNITS BATCH PRECISION THREADS.
+"""The process of one contestant, with the arguments NAME UNITS BATCH PRECISION THREADS.
 
-It steps as often as a line on standard input asks, and answers each line with seconds. First it answers with
-`ready`, having saved its state after a few steps where the environment says, or with `missing` and the package
-that is not installed.
+Its first line of output is `missing` and the package that is not installed, or `ready` and the number of steps of
+its only run (0 if it can run any number). Before `ready`, it saves its state after some steps in
+CONTESTANT_FOLDER. Each line of input is a number of steps, which it runs and answers with their seconds.
 """
 
 import importlib
@@ -18,10 +18,10 @@ def main() -> None:
     name, units, batch, precision, threads = sys.argv[1:]
     problem = Problem(int(units), int(batch), precision)
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # whatever libraries print
+    os.dup2(2, 1)  # so that the output of libraries does not mix with answers
     try:
-        kind = importlib.import_module(f"benchmarks.dense_network.{name}").Contestant
-        contestant = kind(problem, int(threads))
+        make = importlib.import_module(f"benchmarks.dense_network.{name}").Contestant
+        contestant = make(problem, int(threads))
     except ImportError as error:
         print("missing", error.name or "", file=answers, flush=True)
         return

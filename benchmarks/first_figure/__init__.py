@@ -1,1 +1,1 @@
-"""Plain Brian2 scripts that simulate what two of our protocols simulate, and draw one figure of it."""
+"""Plain Brian2 scripts that simulate the same as two protocols of dendrosim, and draw one figure."""

@@ -1,4 +1,4 @@
-"""BMVR on correlated Gaussian data, sample by sample, as a plain Brian2 script (C++ standalone)."""
+"""BMVR on correlated Gaussian data, one sample at a time, as a plain Brian2 script (C++ standalone)."""
 
 import sys
 

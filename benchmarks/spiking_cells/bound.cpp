@@ -1,6 +1,7 @@
-// The cells written by hand for this one purpose: what is practically possible.
-// One loop, without branches: two normal numbers from one 64-bit hash (Box-Muller, both results used), the state,
-// threshold and reset; then the blocks in which a cell has spiked are searched. All threads meet after every step.
+// The cells in handwritten C++: the speed that is possible in practice.
+// One loop without branches computes two normal numbers from one 64-bit hash (Box-Muller, both results used), the
+// state, threshold and reset; then the blocks in which a cell has spiked are searched. Threads wait for each other
+// after each step.
 
 #include <chrono>
 #include <cmath>
@@ -9,11 +10,11 @@
 #include <type_traits>
 #include <vector>
 
-#include "../../dendrosim/engine/cpp/parallel.cpp"
+#include "../../dendrosim/engine/cpp/source/parallel.cpp"
 
 constexpr int64_t chunk = 256;
 
-// Polynomials whose error is far below that of 32 random bits, or of the precision at hand.
+// Polynomials whose error is far below that of 32 random bits, or of the precision of the run.
 template <typename T> using Whole = std::conditional_t<sizeof(T) == 8, int64_t, int32_t>;
 template <typename T> constexpr int mantissa = sizeof(T) == 8 ? 52 : 23;
 template <typename T> constexpr Whole<T> bias = sizeof(T) == 8 ? 1023 : 127;

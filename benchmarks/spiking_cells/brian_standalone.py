@@ -1,6 +1,6 @@
-"""Brian2 in C++ standalone mode: its ordinary generated code for the equations as one would write them.
+"""Brian2 in C++ standalone mode, with equations in their usual form.
 
-Noise has the two constants that make Euler's method exact for it, so that all contestants have the same process.
+Two constants of the noise make Euler's method exact for it, so that all contestants have the same process.
 """
 
 import json
@@ -63,7 +63,7 @@ class Contestant:
         (self.home / "results").mkdir(exist_ok=True)
 
     def run(self, seed: int) -> float:
-        """Run the whole program; return the seconds of its loop by its own account. It seeds itself."""
+        """Run the whole program, which seeds itself, and return the seconds of its loop, which it writes."""
         subprocess.run(["./main"], cwd=self.home, check=True, stdout=subprocess.DEVNULL)
         return float((self.home / "results" / "last_run_info.txt").read_text().split()[0])
 

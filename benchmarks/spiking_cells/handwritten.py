@@ -1,4 +1,4 @@
-"""C++ written by hand for these cells alone, see `bound.cpp`."""
+"""Handwritten C++ for these cells alone, see `bound.cpp`."""
 
 import ctypes
 

@@ -1,4 +1,4 @@
-"""JAX, compiled, with the loop over steps inside and its own counter-based numbers."""
+"""JAX: compiled, with the loop over steps inside the compiled function, and JAX's own random numbers."""
 
 import os
 import time
@@ -11,7 +11,7 @@ from benchmarks.spiking_cells.problem import BURST, FREE, SEEN, Problem, Spikes
 
 class Contestant:
     def __init__(self, problem: Problem, threads: int) -> None:
-        # XLA has no number of threads; it takes as many as there are processors for the process.
+        # XLA has no setting for threads; it uses as many as the process has processors.
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
         os.environ["JAX_PLATFORMS"] = "cpu"
         os.environ["XLA_FLAGS"] = (

@@ -1,4 +1,4 @@
-"""Shared libraries made of a C++ file here, with the compiler that dendrosim uses."""
+"""Shared libraries from C++ files of this folder, with the compiler that dendrosim uses."""
 
 import ctypes
 import hashlib
@@ -13,7 +13,7 @@ FLAGS = ["-std=c++17", "-O3", "-march=native", "-ffast-math", "-mprefer-vector-w
 
 
 def library(name: str) -> ctypes.CDLL:
-    """Compile a source file and load it; it is compiled once for each of its versions."""
+    """Load a source file as a library, which is compiled once per version of the file."""
     source = Path(__file__).with_name(name)
     key = hashlib.sha256(source.read_bytes() + " ".join(FLAGS).encode()).hexdigest()[:16]
     made = Path(tempfile.gettempdir()) / f"dendrosim-bench-{os.getuid()}-{key}.so"
@@ -23,7 +23,7 @@ def library(name: str) -> ctypes.CDLL:
         subprocess.run(
             [find_compiler(), *FLAGS, "-fPIC", "-c", str(source), "-o", unlinked], check=True
         )
-        # Without -ffast-math here: it would change how the whole process treats the smallest numbers.
+        # Linked without -ffast-math, which would make the whole process flush subnormal numbers to zero.
         subprocess.run([find_compiler(), "-shared", unlinked, "-o", str(part)], check=True)
         os.unlink(unlinked)
         part.rename(made)

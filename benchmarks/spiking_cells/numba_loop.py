@@ -1,7 +1,7 @@
-"""Numba: one fused loop over the cells a step, compiled, in parallel.
+"""Numba: one compiled parallel loop over the cells per step.
 
-Normal numbers are Box and Muller's from a hash of the cell and the step, both of a pair used; NumPy's generators
-take about twice as long there.
+Normal numbers are computed by the Box-Muller method from a hash of the cell and the step, and both numbers of a
+pair are used. NumPy's generators take about twice as long in Numba.
 """
 
 import time
@@ -16,7 +16,7 @@ from benchmarks.spiking_cells.problem import BURST, FREE, SEEN, Problem, Spikes
 
 
 def _step(real):
-    """Return the compiled step for a floating-point type; constants in it are of that type."""
+    """Return the compiled loop for a floating-point type, which all its constants have."""
     dt, leak, top, half, width = (real(x) for x in (p.DT, p.E_L, p.V_T, p.E_D, p.D_D))
     c_s, c_d, tau_s, tau_d = (real(x) for x in (p.C_S, p.C_D, p.TAU_S, p.TAU_D))
     tau_ws, tau_wd, g_s, g_d = (real(x) for x in (p.TAU_WS, p.TAU_WD, p.G_S, p.G_D))

@@ -1,4 +1,4 @@
-"""dendrosim, back end cpp: the library's circuit with two signals, all spikes recorded."""
+"""dendrosim with the back end cpp: a circuit of the library with two noise signals and all spikes recorded."""
 
 import numpy as np
 
@@ -25,7 +25,7 @@ class Contestant:
         self.run(0)  # compile
 
     def run(self, seed: int) -> float:
-        """Run; reading and writing of files does not count."""
+        """Simulate, and return the seconds of the steps, without those of files."""
         self.result = ds.run(
             self.protocol, backend="cpp", seed=seed, precision=self.problem.precision,
             threads=self.threads, progress=False,

@@ -5,10 +5,10 @@
     w_s += dt (-w_s/tau_ws)
     w_d += dt (a (V_d - E_L) - w_d)/tau_wd
     f(V) = 1/(1 + exp(-(V - E_d)/D_d)), K = 1 from 0.5 to 2.5 ms after a spike, else 0
-    I = mean + sigma z, z <- keep z + spread N(0, 1), exact from step to step and stationary from the first
+    I = mean + sigma z, z <- keep z + spread N(0, 1), exact for any step and stationary from the first step on
     V_s > V_T: a spike; V_s = E_L, w_s += b
 
-Units are ms, mV, pA, pF and nS, in which single precision is at ease.
+Units are ms, mV, pA, pF and nS, in which numbers are of moderate size, as single precision needs.
 """
 
 from dataclasses import dataclass
@@ -24,17 +24,18 @@ G_S, G_D, BAP, B, A = 1300.0, 1200.0, 2600.0, -200.0, -13.0
 MEAN_S, MEAN_D, SIGMA, TAU_N = 400.0, -100.0, 450.0, 2.0
 KEEP, SPREAD = exp(-DT / TAU_N), sqrt(1 - exp(-2 * DT / TAU_N))
 FREE, SEEN = 30, (5, 25)
-"""In steps: from when the soma is free again after a spike, and when the dendrite sees the spike."""
+"""Steps after a spike from which the soma is not refractory, and between which the spike acts on the dendrite."""
 
 BURST = 160
-"""In steps: a spike that follows the one before within less belongs to its burst."""
+"""Steps after a spike within which the next one belongs to its burst."""
 
 LONG_AGO = -1_000_000
+"""Step of the last spike of a cell that had none."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A number of cells, and the precision."""
+    """A number of cells and a precision."""
 
     cells: int
     precision: str
@@ -45,7 +46,7 @@ class Problem:
 
     @property
     def steps(self) -> int:
-        """How long a run is: fewer steps of more cells."""
+        """Number of steps of a run, fewer for more cells."""
         return {1_000: 10_000, 10_000: 3_000}.get(self.cells, 500)
 
     def start(self, rng: np.random.Generator) -> list[NDArray]:
@@ -58,7 +59,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Spikes:
-    """Of every cell, how many spikes it had, and how many of them belong to the burst of the one before."""
+    """Numbers of spikes of each cell: all, and those that belong to the burst of the spike before them."""
 
     all: NDArray
     following: NDArray
@@ -67,19 +68,19 @@ class Spikes:
         return Spikes(self.all + other.all, self.following + other.following)
 
     def rate(self, steps: int) -> tuple[float, float]:
-        """Return spikes per second, and the standard error."""
+        """Return spikes per second and cell, and the standard error."""
         seconds = steps * DT * 1e-3
         return self.all.mean() / seconds, self.all.std() / seconds / np.sqrt(self.all.size)
 
     def burst_fraction(self) -> tuple[float, float]:
-        """Return the fraction of spikes that follow the one before, and the standard error."""
+        """Return the fraction of spikes that belong to the burst of the one before, and the standard error."""
         fraction = self.following.sum() / self.all.sum()
         left = self.following - fraction * self.all
         return fraction, left.std() / self.all.mean() / np.sqrt(self.all.size)
 
     @classmethod
     def of(cls, problem: Problem, cells: NDArray, steps: NDArray) -> "Spikes":
-        """Count recorded spikes."""
+        """Return the numbers of recorded spikes, given the cell and the step of each."""
         order = np.lexsort((steps, cells))
         cells, steps = np.asarray(cells)[order], np.asarray(steps)[order]
         close = (np.diff(cells) == 0) & (np.diff(steps) < BURST)

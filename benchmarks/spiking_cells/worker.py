@@ -1,8 +1,8 @@
-"""One contestant in a process of its own, which is told NAME CELLS PRECISION THREADS.
+"""The process of one contestant, with the arguments NAME CELLS PRECISION THREADS.
 
-It answers with `ready`, or with `missing` and the package that is not installed. Then it simulates as often as a
-line on standard input names a seed, and answers each line with seconds, having saved the counts of spikes where
-the environment says.
+Its first line of output is `ready`, or `missing` and the package that is not installed. Each line of input is a
+seed, with which it simulates. It saves the counts of spikes in CONTESTANT_FOLDER, and answers with the seconds of
+the steps.
 """
 
 import importlib
@@ -17,10 +17,10 @@ from benchmarks.spiking_cells.problem import Problem
 def main() -> None:
     name, cells, precision, threads = sys.argv[1:]
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # whatever libraries print
+    os.dup2(2, 1)  # so that the output of libraries does not mix with answers
     try:
-        kind = importlib.import_module(f"benchmarks.spiking_cells.{name}").Contestant
-        contestant = kind(Problem(int(cells), precision), int(threads))
+        make = importlib.import_module(f"benchmarks.spiking_cells.{name}").Contestant
+        contestant = make(Problem(int(cells), precision), int(threads))
     except ImportError as error:
         print("missing", error.name or "", file=answers, flush=True)
         return
