@@ -1,11 +1,20 @@
 """Comparisons of results that tests share."""
 
 import numpy as np
+import scipy.optimize
 
 
 def gap(found, expected):
     """Return the largest difference, relative to the largest number expected."""
     return np.max(np.abs(found - expected), initial=0.0) / (np.max(np.abs(expected)) or 1.0)
+
+
+def eigenvalue_distance(found, expected):
+    """Return the largest distance of partners, when two lists of eigenvalues are matched one to one."""
+    assert len(found) == len(expected)
+    distance = np.abs(np.asarray(found)[:, None] - np.asarray(expected))
+    rows, columns = scipy.optimize.linear_sum_assignment(distance)
+    return float(np.max(distance[rows, columns], initial=0.0))
 
 
 def same_bits(first, second):

@@ -1,4 +1,4 @@
-"""Small flows whose equilibria, spectra and bifurcations are known in closed form."""
+"""Small flows with fixed points, spectra and bifurcations known in closed form."""
 
 import numpy as np
 
@@ -7,7 +7,8 @@ from dendrosim.stability.vector_field.flow import Flow
 
 
 class SmallFlow(Flow):
-    """A flow of a few states: derivatives of `f(x)` written out by each class as `df` and `dp`."""
+    """A flow of a few states with parameters as attributes; each class has `f`, `jacobian` and derivatives
+    `dp`."""
 
     def __init__(self, start, units=None, **parameters):
         self.start = np.asarray(start, float)
@@ -125,7 +126,7 @@ class Hopf(SmallFlow):
 
 
 class Bump(Hopf):
-    """The same with growth width² - (p - centre)²: unstable only between centre ± width."""
+    """A single pair with growth width² - (p - centre)²: unstable only between centre ± width."""
 
     def __init__(self, centre, width, p=0.0):
         super().__init__([0.0], [5.0], p)
@@ -141,7 +142,7 @@ class Bump(Hopf):
 class Chain(SmallFlow):
     """Scalar chain of dynamical target propagation with linear units, inverses off by ε and a clamped target.
 
-    τ h_i' = -h_i + (1 - μ) w_i h_{i-1} + μ (1 + ε) h_{i+1}/w_{i+1}; h_0 = 1 and h_{L+1}/w_{L+1} stands for T.
+    τ h_i' = -h_i + (1 - μ) w_i h_{i-1} + μ (1 + ε) h_{i+1}/w_{i+1}; h_0 = 1 and h_{L+1}/w_{L+1} is T.
     """
 
     def __init__(self, weights, mu, gain, target=1.0, tau=0.02):
@@ -149,7 +150,7 @@ class Chain(SmallFlow):
         self.weights, self.tau = np.asarray(weights, float), tau
 
     def parts(self):
-        """Forward and backward matrices and drives, each without its factor."""
+        """Return forward and backward matrix, drive and last unit, each without its factor."""
         forward = np.diag(self.weights[1:], -1)
         backward = np.diag(1 / self.weights[1:], 1)
         first, last = np.eye(len(self.weights))[[0, -1]]
@@ -199,7 +200,7 @@ class Leaky(SmallFlow):
 
 
 class Ring(SmallFlow):
-    """z' = (a - |z|²) z with a > 0: a circle of equilibria at every p; a node w on it turns unstable at p = 2.
+    """z' = (a - |z|²) z with a > 0: a circle of fixed points at every p, at which w = 0 turns unstable at p = 2.
 
     w' = (p - 2) w - w³ + (|z|² - a), or, with `pair`, a complex w' = (p - 2 + 3i) w - |w|² w.
     """
@@ -246,7 +247,7 @@ class Regression(SmallFlow):
 
     W' = B Cyx - Q Qᵀ W, B' = ρ (W Cxy - B), τ Q' = (W Wᵀ - 1) Q, with W (k, m), B (k, n), Q (k, k). At
     the optimum Q Qᵀ = diag(s²)[:k]. Rotations of hidden units (W, B, Q) -> (O W, O B, O Q) and Q -> Q O
-    leave all as it is.
+    leave the flow unchanged.
     """
 
     def __init__(self, s, k, tau=1.0, rho=1.0):
@@ -324,7 +325,7 @@ class Edge(SmallFlow):
 
 
 class Nowhere(SmallFlow):
-    """x' = p + exp(x): no equilibrium for p > 0."""
+    """x' = p + exp(x): no fixed point for p > 0."""
 
     def f(self, x):
         return self.p + np.exp(x)

@@ -1,4 +1,4 @@
-"""Every shipped model in small, with inputs and states at random, and one step of it on a back end."""
+"""Small circuits of every shipped model, random inputs and states for them, and one step on a back end."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -20,47 +20,38 @@ from dendrosim.units import unit, unit_name
 SMALL = {
     "sizes": (3, 2, 2, 2), "inputs": 4, "outputs": 3, "hidden": 2, "cells": 2, "interneurons": 2,
 }  # fmt: skip
-"""What makes a circuit small, by the name of the parameter."""
+"""Values of the parameters that make a circuit small."""
+
 RECTANGULAR = {"sizes": (3, 4, 2, 3)}
-"""Layers of different sizes, where a model takes them."""
+"""Layers of different sizes, for models that allow them."""
+
 TYPICAL = {"V": 1e-3, "A": 1e-11, "S": 1e-10, "1": 0.3}
-"""Spread of random numbers of a unit."""
+"""Spread of random numbers by unit, in SI units."""
 
 MODELS = [entry.name for entry in list_entries() if entry.file_kind == "model"]
-
-
-def gap(found: NDArray[Any], expected: NDArray[Any]) -> float:
-    """Largest difference relative to the largest number."""
-    return float(np.max(np.abs(found - expected)) / (np.max(np.abs(expected)) or 1.0))
 
 
 # -- circuits -------------------------------------------------------------------------------------------
 
 
 def options(model: str) -> dict[str, tuple[Any, ...]]:
-    """The choices of a model: parameters that take one of a few values."""
-    known = {
-        parameter.name: parameter.type
-        for parameter in parameters_of_file(find_entry(model, "model"))
+    """Return the parameters of a model that take one of a few values, with these values."""
+    declared = parameters_of_file(find_entry(model, "model"))
+    types = {p.name: p.type.inner if isinstance(p.type, OrNone) else p.type for p in declared}
+    found: dict[str, tuple[Any, ...]] = {
+        name: choice.options for name, choice in types.items() if isinstance(choice, Choice)
     }
-    known = {n: t.inner if isinstance(t, OrNone) else t for n, t in known.items()}
-    found = {
-        n: value_type.options for n, value_type in known.items() if isinstance(value_type, Choice)
-    }
-    found |= (
-        {"transfer": tuple(transfer_functions())} if isinstance(known.get("transfer"), Text) else {}
-    )
-    return found | {
-        n: (False, True) for n, value_type in known.items() if isinstance(value_type, Boolean)
-    }
+    if isinstance(types.get("transfer"), Text):
+        found["transfer"] = tuple(transfer_functions())
+    return found | {name: (False, True) for name, t in types.items() if isinstance(t, Boolean)}
 
 
 @cache
 def circuits(model: str) -> tuple[tuple[str, ds.Circuit], ...]:
-    """Small circuits of a model: every choice by itself, and with a transfer function that has a kink.
+    """Return small circuits of a model by name: each choice by itself, and with a transfer function with a kink.
 
-    A choice that the model refuses stands beside the first other one that makes it possible. Pathways are
-    left out: below threshold they do nothing.
+    A choice that the model refuses is combined with the first other one that makes it possible. Pathways are left
+    out, since they have no effect below threshold.
     """
     choices = options(model)
     single = [{name: choice} for name in choices for choice in choices[name]]
@@ -103,7 +94,7 @@ def _circuit(model: str, changes: Mapping[str, Any]) -> ds.Circuit:
 
 
 def inputs(circuit: ds.Circuit, samples: int, seed: int = 0) -> dict[str, ds.Quantity]:
-    """Every input at random, units x samples; conductances are not negative."""
+    """Return random values of every input, units x samples; conductances are not negative."""
     rng = np.random.default_rng(seed)
     found = {}
     for path in circuit.inputs:
@@ -116,23 +107,23 @@ def inputs(circuit: ds.Circuit, samples: int, seed: int = 0) -> dict[str, ds.Qua
 
 
 def gates(circuit: ds.Circuit) -> dict[str, float]:
-    """Every gate neither closed nor at one."""
+    """Return values of all gates at which none is closed or fully open."""
     return {gate: 0.4 + 0.3 * i for i, gate in enumerate(circuit.gates)}
 
 
 def weights(circuit: ds.Circuit, seed: int = 0) -> dict[str, NDArray[np.float64]]:
-    """The initial weights of every matrix that has some of its own."""
+    """Return the initial weights of every matrix that is not the inverse of another."""
     own = [m for m in circuit.matrices if m.inverse_of is None]
     return {m.name: draw_start_value(circuit, m.name, circuit.shape(m), seed) for m in own}
 
 
 def state(flow: Any, seed: int = 1) -> NDArray[np.float64]:
-    """A state at random around the start, every number by a part of the typical one of its unit."""
+    """Return a random state around the start."""
     return flow.start + spread(flow) * np.random.default_rng(seed).normal(size=flow.size)
 
 
 def spread(flow: Any) -> NDArray[np.float64]:
-    """By how much each state may be moved: TYPICAL, and little of what is bounded by nature."""
+    """Return by how much each state may be moved: `TYPICAL` of its unit, or a tenth of its start."""
     typical = np.array([TYPICAL.get(u, 0.0) for u in flow.units])
     return np.where(typical > 0.0, typical, 0.1 * abs(flow.start))
 
@@ -148,7 +139,8 @@ def one_step(
     backend: str,
     dt: float = 1e-4,
 ) -> dict[str, NDArray[np.float64]]:
-    """(x_1 - x_0)/dt of every state and plastic matrix in a run of one step that starts from `values`."""
+    """Return (x_1 - x_0)/dt of every state and plastic matrix, from a run of one step that starts from
+    `values`."""
     samples = max((d.value.shape[1] for d in drives.values()), default=1)
     step = ds.Quantity(dt, unit("s")[0])
     protocol = ds.Protocol(

@@ -8,7 +8,7 @@ from dendrosim.stability.vector_field.flow import Flow
 
 
 class Formula(Flow):
-    """A flow from a function and its Jacobian, without parameters."""
+    """A flow without parameters, from a function and its Jacobian."""
 
     def __init__(self, f, jacobian, start, symmetries=None, name="x"):
         self._f, self._jacobian, self._symmetries = f, jacobian, symmetries
@@ -37,13 +37,13 @@ class Formula(Flow):
 
 
 def linear(matrix, constant, start=None):
-    """dx/dt = A x + b."""
+    """Return the flow dx/dt = A x + b."""
     start = np.zeros(len(constant)) if start is None else start
     return Formula(lambda x: matrix @ x + constant, lambda x: matrix, start)
 
 
 def chain(gains, mu, tau=1.0):
-    """Jacobian of target propagation with exact inverses and a clamped target.
+    """Return the Jacobian of target propagation with exact inverses and a clamped target.
 
     `gains` are the matrices W_2 ... W_L, all of shape (n, n); the states are ordered by layer.
     """
@@ -58,7 +58,7 @@ def chain(gains, mu, tau=1.0):
 
 
 def chain_rates(depth, mu, n=1, tau=1.0):
-    """Its eigenvalues: -1 + 2 sqrt(mu (1 - mu)) cos(k pi/(L + 1)), each n times."""
+    """Return the eigenvalues of `chain`: -1 + 2 sqrt(mu (1 - mu)) cos(k pi/(L + 1)), each n times."""
     k = np.arange(1, depth + 1)
     rates = (-1.0 + 2.0 * np.sqrt(mu * (1.0 - mu)) * np.cos(k * np.pi / (depth + 1))) / tau
     return np.repeat(rates, n)
@@ -69,7 +69,7 @@ def leaky(x, slope=0.1):
 
 
 def bistable(mu=0.2, target=-2.5, slope=0.1):
-    """Two layers of leaky rectifiers with f_1 = 1 and w_2 = 1."""
+    """Return two layers of leaky rectifiers with f_1 = 1 and w_2 = 1, which have two stable fixed points."""
 
     def f(x):
         down = np.where(x[1] > 0.0, x[1], x[1] / slope)
@@ -89,7 +89,7 @@ def bistable(mu=0.2, target=-2.5, slope=0.1):
 
 
 def sphere(n, start=None):
-    """x' = x (1 - |x|^2): every point of the unit sphere is a fixed point, rotations move it along."""
+    """Return x' = x (1 - |x|^2), in which every point of the unit sphere is fixed; rotations are symmetries."""
 
     def symmetries(x):
         return np.linalg.svd(x[None])[2][1:].T if np.any(x) else np.zeros((n, 0))
@@ -103,7 +103,7 @@ def sphere(n, start=None):
 
 
 def pseudo_inverse(matrix, start):
-    """X' = X - X A X, whose fixed points are families; X of shape (n, m) for A of (m, n)."""
+    """Return X' = X - X A X, whose fixed points form families; X has shape (n, m) for A of shape (m, n)."""
     m, n = matrix.shape
 
     def f(x):
@@ -119,7 +119,8 @@ def pseudo_inverse(matrix, start):
 
 
 def cells(count, seed=0):
-    """Uncoupled passive cells of three compartments in a row, with currents of their own; in ms."""
+    """Return uncoupled passive cells of three compartments in a row with random currents, and the matrix of
+    one."""
     random = np.random.default_rng(seed)
     cell = np.array([[-0.15, 0.05, 0.0], [0.06, -0.2, 0.04], [0.0, 0.03, -0.09]])
     matrix = sp.csc_array(sp.kron(sp.identity(count), cell))
@@ -128,7 +129,7 @@ def cells(count, seed=0):
 
 
 def regression_flow(cov, k, seed):
-    """Averaged flow of the regression circuit, with its rotations as symmetries; `split` gives W1, B, Q."""
+    """Return the averaged flow of the regression circuit, with rotations as symmetries; `split` gives W1, B, Q."""
     m, n = cov.xy.shape
 
     def split(x):

@@ -1,4 +1,4 @@
-"""Stability of BMVR's plasticity with the neurons slaved: the boundary O19, and what lies beyond it.
+"""Stability of BMVR's plasticity with slaved neurons: the boundary O19, and the rotating wave beyond it.
 
 Inputs are a batch of 12 samples whose second moments are exact: white x, and y = A x + independent rest with A of
 given singular values. The closed forms of the averaged flow then hold for the circuit itself.
@@ -14,7 +14,7 @@ SLAVED = ("pyramidal.*", "interneuron.*")
 
 
 def samples(singular=SINGULAR, rest=0.2):
-    """x and y, (units, samples): <x x^T> = I, <y x^T> with the given singular values."""
+    """Return x and y, (units, samples), with <x x^T> = I and the given singular values of <y x^T>."""
     rng = np.random.default_rng(1)
     exact = np.linalg.qr(rng.normal(size=(12, 6)))[0] * np.sqrt(12)  # columns: mean square 1
     left, right = (np.linalg.qr(rng.normal(size=(3, 3)))[0] for _ in range(2))
@@ -24,7 +24,7 @@ def samples(singular=SINGULAR, rest=0.2):
 
 
 def critical(singular=SINGULAR, rho=1.0):
-    """tau_c = S (S + 2 rho)/(rho D^2), S and D the sum and difference of squared singular values."""
+    """Return tau_c = S (S + 2 rho)/(rho D^2), with S and D the sum and difference of squared singular values."""
     s, d = (sign * singular[0] ** 2 + singular[1] ** 2 for sign in (1, -1))
     return s * (s + 2 * rho) / (rho * d**2)
 
@@ -52,7 +52,7 @@ def test_the_boundary_of_the_rotating_wave_is_located():
 
 
 def wave(tau_ratio, seconds):
-    """Simulate from beside the optimum and return w1 over the last 60 s, 1 s apart."""
+    """Run from a state near the optimum; return w1 over the last 60 s, once per second."""
     x, y = samples()
     circuit = ds.load_circuit("bmvr", inputs=3, outputs=3, hidden=2, tau_ratio=tau_ratio)
     point = ds.fixed_point(field(tau_ratio), starts=6)
@@ -75,7 +75,7 @@ def wave(tau_ratio, seconds):
 
 
 def turned(w1):
-    """Angle in rad by which w1 turns from one second to the next."""
+    """Return the angle in rad by which w1 turns from one second to the next."""
     products = [a @ b.T for a, b in zip(w1[1:], w1[:-1], strict=True)]
     return np.array([np.arctan2(p[1, 0] - p[0, 1], p[0, 0] + p[1, 1]) for p in products])
 
@@ -87,7 +87,7 @@ def test_below_the_boundary_a_run_returns_to_rest():
 
 
 def test_above_the_boundary_a_run_rotates_for_ever():
-    """At tau = 12 by .191 rad per unit of time 1/eta (O19)."""
+    """At tau = 12 it rotates by 0.191 rad per unit of time 1/eta (O19)."""
     angles = turned(wave(12.0, 600))
     assert abs(angles.mean()) == pytest.approx(0.191, abs=2e-3)
     assert angles.std() < 0.05 * abs(angles.mean())

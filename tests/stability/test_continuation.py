@@ -19,8 +19,8 @@ from dendrosim.stability.fixed_points.fixed_point import fixed_point
 WEIGHTS = [2.0, 0.5, 1.5, 1.0, -0.7, 1.2]
 
 
-def _check(mark, kind, value, spread, count=1, frequency=0.0):
-    """Kind, value within its interval, and an eigenpair on the imaginary axis."""
+def assert_bifurcation(mark, kind, value, spread, count=1, frequency=0.0):
+    """Require a kind, a value within its interval, and an eigenvalue on the imaginary axis."""
     assert (mark.kind, mark.count) == (kind, count)
     assert mark.value == pytest.approx(value, abs=1e-6 * spread)
     lower, upper = mark.interval
@@ -31,8 +31,8 @@ def _check(mark, kind, value, spread, count=1, frequency=0.0):
     assert mark.eigenvalue.imag == pytest.approx(2 * np.pi * frequency, rel=1e-9)
 
 
-def _check_eigenvector(mark, flow, tolerance=1e-5):
-    """An eigenvector but for movement along symmetries, which a real crossing may set off."""
+def assert_eigenvector(mark, flow, tolerance=1e-5):
+    """Require an eigenvector, up to movement along symmetries, which a real eigenvalue may cause."""
     jacobian = flow.at(mark.parameter, mark.value).jacobian(mark.state)
     off = jacobian @ mark.eigenvector - mark.eigenvalue * mark.eigenvector
     moves = flow.symmetries(mark.state)
@@ -45,8 +45,8 @@ def test_fold_is_rounded_and_the_unstable_branch_followed_to_the_end_of_the_rang
     flow = flows.Fold([1.0, 1.0], p=1.0)
     branch = continuation(flow, "p", 1.0, -1.0)
     (mark,) = branch.bifurcations
-    _check(mark, "fold", 0.0, 2.0)
-    _check_eigenvector(mark, flow)
+    assert_bifurcation(mark, "fold", 0.0, 2.0)
+    assert_eigenvector(mark, flow)
     np.testing.assert_allclose(branch.states[:, 0] ** 2, branch.values, atol=1e-9)
     np.testing.assert_array_equal(branch.stable, branch.states[:, 0] > 0)
     np.testing.assert_array_equal(branch.unstable, branch.states[:, 0] < 0)
@@ -62,8 +62,8 @@ def test_hysteresis_has_two_folds_in_units_of_millivolts_and_picoamperes():
     branch = continuation(flow, "p", -scale, scale)
     fold = 2 / (3 * np.sqrt(3)) * scale
     first, second = branch.bifurcations
-    _check(first, "fold", fold, 2 * scale)
-    _check(second, "fold", -fold, 2 * scale)
+    assert_bifurcation(first, "fold", fold, 2 * scale)
+    assert_bifurcation(second, "fold", -fold, 2 * scale)
     assert first.state == pytest.approx(-0.01 / np.sqrt(3))
     assert second.state == pytest.approx(0.01 / np.sqrt(3))
     assert list(np.unique(np.diff(branch.stable.astype(int)))) == [-1, 0, 1]
@@ -76,8 +76,8 @@ def test_pitchfork_is_a_branch_point_with_two_branches_to_switch_to():
     flow = flows.Pitchfork([0.0, 0.0], p=0.0, c=0.0, cubic=1.0)
     trunk = continuation(flow, "p", 0.0, 3.0)
     (mark,) = trunk.bifurcations
-    _check(mark, "branch point", 1.0, 3.0)
-    _check_eigenvector(mark, flow)
+    assert_bifurcation(mark, "branch point", 1.0, 3.0)
+    assert_eigenvector(mark, flow)
     branches = trunk.switch(mark)
     assert len(branches) == 2
     for branch in branches:
@@ -91,7 +91,7 @@ def test_pitchfork_is_a_branch_point_with_two_branches_to_switch_to():
 def test_pitchfork_met_along_its_curved_branch_where_the_eigenvalue_only_touches_zero():
     branch = continuation(flows.Pitchfork([1.0, 0.5], p=2.0, c=0.0, cubic=1.0), "p", 2.0, 0.0)
     (mark,) = branch.bifurcations
-    _check(mark, "branch point", 1.0, 2.0)
+    assert_bifurcation(mark, "branch point", 1.0, 2.0)
     assert branch.states[-1, 0] == pytest.approx(-1.0)
     one, two = branch.switch(mark)
     assert not np.any(one.states) or np.max(np.abs(one.states[:, 0])) < 1e-9
@@ -102,7 +102,7 @@ def test_transcritical_exchange_of_stability():
     flow = flows.Pitchfork([0.0, 0.0], p=0.0, c=2.0, cubic=0.0)
     trunk = continuation(flow, "p", 0.0, 3.0)
     (mark,) = trunk.bifurcations
-    _check(mark, "branch point", 1.0, 3.0)
+    assert_bifurcation(mark, "branch point", 1.0, 3.0)
     branches = trunk.switch(mark)
     assert len(branches) == 2
     for branch in branches:
@@ -114,7 +114,7 @@ def test_transcritical_exchange_of_stability():
 def test_several_real_eigenvalues_cross_together():
     trunk = continuation(flows.Pitchforks([0.0, 0.0, 0.0], p=0.0), "p", 0.0, 3.0)
     (mark,) = trunk.bifurcations
-    _check(mark, "branch point", 1.0, 3.0, count=3)
+    assert_bifurcation(mark, "branch point", 1.0, 3.0, count=3)
     branches = trunk.switch(mark)
     assert len(branches) >= 2
     for branch in branches:
@@ -128,25 +128,25 @@ def test_hopf_with_its_frequency(start):
     flow = flows.Hopf([0.5], [3.0], p=start)
     branch = continuation(flow, "p", start, 1.0)
     (mark,) = branch.bifurcations
-    _check(mark, "hopf", 0.5, 1.0, count=2, frequency=3 / (2 * np.pi))
-    _check_eigenvector(mark, flow)
+    assert_bifurcation(mark, "hopf", 0.5, 1.0, count=2, frequency=3 / (2 * np.pi))
+    assert_eigenvector(mark, flow)
     assert set(branch.unstable) == {0, 2}
 
 
 def test_hopf_of_several_pairs_at_once_and_of_a_further_one_in_the_same_step():
     flow = flows.Hopf([0.5, 0.5, 0.5, 0.503], [3.0, 3.0, 4.0, 4.0])
     twice, other, later = continuation(flow, "p", 0.0, 1.0).bifurcations
-    _check(twice, "hopf", 0.5, 1.0, count=4, frequency=3 / (2 * np.pi))
-    _check(other, "hopf", 0.5, 1.0, count=2, frequency=4 / (2 * np.pi))
-    _check(later, "hopf", 0.503, 1.0, count=2, frequency=4 / (2 * np.pi))
+    assert_bifurcation(twice, "hopf", 0.5, 1.0, count=4, frequency=3 / (2 * np.pi))
+    assert_bifurcation(other, "hopf", 0.5, 1.0, count=2, frequency=4 / (2 * np.pi))
+    assert_bifurcation(later, "hopf", 0.503, 1.0, count=2, frequency=4 / (2 * np.pi))
 
 
 @pytest.mark.parametrize("width", [0.01, 0.001])
 def test_two_crossings_that_cancel_within_one_step(width):
     branch = continuation(flows.Bump(0.5123, width), "p", 0.0, 1.0)
     up, down = branch.bifurcations
-    _check(up, "hopf", 0.5123 - width, 1.0, count=2, frequency=5 / (2 * np.pi))
-    _check(down, "hopf", 0.5123 + width, 1.0, count=2, frequency=5 / (2 * np.pi))
+    assert_bifurcation(up, "hopf", 0.5123 - width, 1.0, count=2, frequency=5 / (2 * np.pi))
+    assert_bifurcation(down, "hopf", 0.5123 + width, 1.0, count=2, frequency=5 / (2 * np.pi))
     steps = np.diff(branch.values)
     assert steps.max() > 0.03 > 2 * width
 
@@ -155,7 +155,7 @@ def test_two_crossings_that_cancel_within_one_step(width):
 @pytest.mark.parametrize("mu", [0.2, 0.4])
 @pytest.mark.parametrize("drive", [0.0, 1.0])
 def test_chain_with_inexact_inverses_loses_stability_at_its_threshold(depth, mu, drive):
-    """Without drive the chain stays at rest; with drive its equilibrium runs through infinity."""
+    """Without drive the fixed point is zero; with drive it goes through infinity."""
     weights = np.array(WEIGHTS[:depth])
     weights[0] *= drive
     cosines = np.cos(np.arange(1, depth // 2 + 1) * np.pi / (depth + 1))
@@ -164,7 +164,7 @@ def test_chain_with_inexact_inverses_loses_stability_at_its_threshold(depth, mu,
     branch = continuation(flow, "gain", 0.5, 8.0)
     assert len(branch.bifurcations) == np.sum(critical < 8.0)
     for mark, expected in zip(branch.bifurcations, critical, strict=False):
-        _check(mark, "branch point", expected, 7.5)
+        assert_bifurcation(mark, "branch point", expected, 7.5)
     assert branch.unstable[-1] == np.sum(critical < 8.0)
     assert branch.message == "reached gain = 8"
 
@@ -175,8 +175,8 @@ def test_chain_is_unstable_between_two_values_of_mu(depth):
     branch = continuation(flows.Chain(WEIGHTS[:depth], 0.02, gain), "mu", 0.02, 0.98)
     first, second = branch.bifurcations
     off = 0.5 * np.sqrt(1 - 1 / (gain * np.cos(np.pi / (depth + 1)) ** 2))
-    _check(first, "branch point", 0.5 - off, 0.96)
-    _check(second, "branch point", 0.5 + off, 0.96)
+    assert_bifurcation(first, "branch point", 0.5 - off, 0.96)
+    assert_bifurcation(second, "branch point", 0.5 + off, 0.96)
 
 
 def test_chain_with_inverses_of_the_wrong_sign_is_always_stable():
@@ -189,8 +189,8 @@ def test_folds_at_corners_of_a_leaky_circuit():
     """F2: three equilibria where h1 = 0 at T = -2 and h2 = 0 at T = -3.2 bound the bistable range."""
     branch = continuation(flows.Leaky([0.8, 0.1], target=1.0), "target", 1.0, -5.0)
     first, second = branch.bifurcations
-    _check(first, "fold", -3.2, 6.0)
-    _check(second, "fold", -2.0, 6.0)
+    assert_bifurcation(first, "fold", -3.2, 6.0)
+    assert_bifurcation(second, "fold", -2.0, 6.0)
     middle = branch.eigenvalues[branch.unstable == 1]
     np.testing.assert_allclose(middle[:, 0], -1 + np.sqrt(0.16 / 0.1), atol=1e-12)
     assert branch.message == "reached target = -5"
@@ -202,12 +202,12 @@ def test_crossing_on_a_circle_of_equilibria(pair):
     branch = continuation(flow, "p", 0.0, 3.0)
     (mark,) = branch.bifurcations
     if pair:
-        _check(mark, "hopf", 2.0, 3.0, count=2, frequency=3 / (2 * np.pi))
+        assert_bifurcation(mark, "hopf", 2.0, 3.0, count=2, frequency=3 / (2 * np.pi))
     else:
-        _check(mark, "branch point", 2.0, 3.0)
+        assert_bifurcation(mark, "branch point", 2.0, 3.0)
         for other in branch.switch(mark):
             np.testing.assert_allclose(other.states[:, 2] ** 2, other.values - 2, atol=1e-8)
-    _check_eigenvector(mark, flow)
+    assert_eigenvector(mark, flow)
     np.testing.assert_array_equal(np.sum(branch.eigenvalues == 0, axis=1), 1)
     assert branch.stable[0]
 
@@ -227,14 +227,14 @@ def test_regression_circuit_loses_stability_at_the_critical_time_constant(canoni
     branch = continuation(flow, "tau", 1.0, 15.0)
     (mark,) = branch.bifurcations
     critical = critical_tau_ratio(np.array(canonical), k, rho)
-    _check(mark, "branch point", critical, 14.0)
-    _check_eigenvector(mark, flow)
+    assert_bifurcation(mark, "branch point", critical, 14.0)
+    assert_eigenvector(mark, flow)
     assert mark.value == pytest.approx(critical, abs=1e-6)
     np.testing.assert_array_equal(np.sum(branch.eigenvalues == 0, axis=1), k * (k - 1))
     assert branch.switch(mark) == ()
 
 
-def test_number_of_the_critical_time_constant():
+def test_the_critical_time_constant_is_the_published_number():
     branch = continuation(flows.Regression([0.9, 0.5], 2), "tau", 1.0, 15.0)
     assert branch.bifurcations[0].value == pytest.approx(10.3431, abs=5e-5)
 
@@ -261,7 +261,7 @@ def test_an_imperfect_pitchfork_that_grows_a_hundredfold_does_not_jump():
         assert x[-1] > 1.4
 
 
-def test_end_of_the_domain_is_said():
+def test_the_message_says_where_the_domain_of_the_equations_ends():
     branch = continuation(flows.Edge([1.0], p=0.0), "p", 0.0, 2.0)
     assert branch.message.startswith("left the domain at p = ")
     assert "is not finite at" in branch.message
@@ -269,12 +269,12 @@ def test_end_of_the_domain_is_said():
     np.testing.assert_allclose(branch.states[:, 0] ** 2, 1 - branch.values, atol=1e-9)
 
 
-def test_start_without_an_equilibrium_says_so():
+def test_a_start_without_a_fixed_point_is_refused():
     with pytest.raises(NotConvergedError, match="p cannot be followed from 1: no fixed point"):
         continuation(flows.Nowhere([1.0], p=-1.0), "p", 1.0, 2.0)
 
 
-def test_max_points_and_events():
+def test_a_branch_has_at_most_max_points_and_only_the_events_that_are_requested():
     branch = continuation(flows.Hopf([0.5], [3.0]), "p", 0.0, 1.0, max_points=5)
     assert len(branch.values) == 5
     assert branch.message.startswith("max_points = 5 reached at p = ")
@@ -303,7 +303,7 @@ def test_sparse_jacobians_give_the_same_branch():
     assert len(same.switch(same.bifurcations[0])) == 2
 
 
-def test_labelled_arrays():
+def test_a_branch_as_labelled_arrays():
     data = continuation(flows.Fold([1.0, 1.0], p=1.0), "p", 1.0, -1.0).to_xarray()
     assert data.attrs["parameter"] == "p"
     assert list(data["state"].values) == ["x[0]", "x[1]"]
@@ -315,7 +315,7 @@ def test_labelled_arrays():
     assert plain.sizes["bifurcation"] == 0
 
 
-def test_what_cannot_be_followed():
+def test_arguments_that_cannot_be_used_are_refused():
     flow = flows.Hopf([0.5], [3.0])
     with pytest.raises(
         UnknownNameError, match="unknown parameter of the equations 'pp'; did you mean 'p'"

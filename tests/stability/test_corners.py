@@ -1,4 +1,4 @@
-"""Continuation of a shipped circuit round corners of its equations."""
+"""Continuation of a shipped circuit around corners of its equations."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Derivatives of any expression are those of a complex step along its value."""
+"""Derivatives of expressions agree with those by a complex step."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ NUMBERS = st.floats(-1.5, 1.5).map(lambda v: round(v, 3))
 
 
 def larger(part):
-    """Expressions made of smaller ones, so that no function leaves its domain."""
+    """Return expressions made of smaller ones, in which no function leaves its domain."""
     return st.one_of(
         st.tuples(part, st.sampled_from("+-*"), part).map(lambda p: f"({p[0]} {p[1]} {p[2]})"),
         st.tuples(part, part).map(lambda p: f"({p[0]}/(1.5 + ({p[1]})**2))"),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from dendrosim.analysis import regression
 from dendrosim.errors import NotConvergedError, ParameterError, ShapeError
 from dendrosim.stability.continuation.continuation import continuation
-from dendrosim.stability.fixed_points import linear_solver as _linear
+from dendrosim.stability.fixed_points import linear_solver
 from dendrosim.stability.fixed_points.fixed_point import fixed_point
 from dendrosim.stability.stability_map import stability_map
 
@@ -52,7 +52,7 @@ def test_points_of_one_symmetry_orbit_count_as_one(n):
     assert f"{n - 1} zero mode" in point.message
 
 
-def test_start_that_cannot_be_used():
+def test_starts_and_scales_of_the_wrong_shape_or_sign_are_refused():
     flow = flows.sphere(2)
     with pytest.raises(ShapeError, match="2 numbers"):
         fixed_point(flow, start=[1.0, 2.0, 3.0])
@@ -64,7 +64,7 @@ def test_start_that_cannot_be_used():
         fixed_point(flow, starts=0)
 
 
-def test_no_fixed_point_says_where_it_got_stuck():
+def test_a_flow_without_a_fixed_point_reports_the_state_with_the_largest_residual():
     flow = flows.Formula(
         lambda x: np.array([-x[0], 1.0 + x[1] ** 2]),
         lambda x: np.array([[-1.0, 0.0], [0.0, 2.0 * x[1]]]),
@@ -93,9 +93,8 @@ def test_weakly_nonlinear_flow_needs_few_jacobians(n, seed):
     flow = flows.Formula(lambda x: np.tanh(weights @ x) + bias - x, jacobian, np.zeros(n))
     point = fixed_point(flow)
     np.testing.assert_allclose(point.x, rest, atol=1e-12)
-    assert (
-        flow.evaluations["jacobian"] <= 5
-    )  # factors are kept while they contract; one is for the report
+    # Factors are kept while they contract; one Jacobian is for the relative residual.
+    assert flow.evaluations["jacobian"] <= 5
 
 
 def test_family_of_equilibria_is_reached_at_its_nearest_member():
@@ -104,7 +103,7 @@ def test_family_of_equilibria_is_reached_at_its_nearest_member():
     flow = flows.pseudo_inverse(matrix, inverse + 0.05 * matrix.T)
     point = fixed_point(flow)
     np.testing.assert_allclose(point.x.reshape(4, 3), inverse, atol=1e-9)
-    # rank 3 of a 3 x 4 matrix: -1 nine times, and a family with three dimensions
+    # A 3 x 4 matrix of rank 3 has -1 nine times, and a family of three dimensions.
     assert (point.verdict, point.spectrum.further_zeros) == ("marginal", 3)
     np.testing.assert_allclose(point.eigenvalues[3:], -1.0, atol=1e-7)
     assert point.condition > 1e14
@@ -179,7 +178,7 @@ def test_steps_out_of_the_domain_are_shortened():
     assert point.x[0] == pytest.approx(np.e, rel=1e-12)
 
 
-def test_start_outside_of_the_domain_is_a_failure_that_is_told():
+def test_a_start_outside_of_the_domain_is_reported_as_a_failure():
     flow = flows.Formula(
         lambda x: 1.0 - np.sqrt(x), lambda x: np.array([[-0.5 / np.sqrt(x[0])]]), [2]
     )
@@ -204,13 +203,13 @@ def test_deflation_finds_all_roots_of_a_cubic():
     assert "2 further points found" in point.message
 
 
-def test_corner_is_named():
+def test_a_state_at_a_corner_is_named_in_the_message():
     flow = flows.linear(-np.eye(2), np.zeros(2))
     flow.kinks = lambda x: ["x[0]"]
     assert "on a corner of x[0]" in fixed_point(flow).message
 
 
-def test_same_seed_same_answer():
+def test_the_same_seed_gives_the_same_point():
     points = [
         fixed_point(flows.sphere(3), start=np.full(3, 0.1), starts=5, seed=4) for _ in range(2)
     ]
@@ -227,7 +226,7 @@ def test_sparse_flow_where_factors_do_not_fit(size, monkeypatch):
     expected = -np.linalg.solve(matrix.toarray(), np.ones(size))
     np.testing.assert_allclose(whole.x, expected, rtol=1e-12)
     assert whole.condition >= 1.0
-    monkeypatch.setattr(_linear, "FILL_LIMIT", 0)
+    monkeypatch.setattr(linear_solver, "FILL_LIMIT", 0)
     iterated = fixed_point(flow)
     np.testing.assert_allclose(iterated.x, expected, rtol=1e-9)
     assert np.isnan(iterated.condition)
@@ -245,13 +244,13 @@ def test_sparse_flow_where_factors_do_not_fit(size, monkeypatch):
         ({"tolerance": None}, "tolerance is None"),
     ],
 )
-def test_numbers_that_are_none_are_refused_by_name(options, message):
+def test_arguments_that_are_not_numbers_are_refused_by_name(options, message):
     flow = flows.linear(-np.eye(2), np.ones(2), start=[3.0, 4.0])
     with pytest.raises(ParameterError, match=message):
         fixed_point(flow, **options)
 
 
-def test_what_is_no_vector_field_is_refused():
+def test_objects_that_are_no_vector_field_are_refused():
     for analyse in (
         fixed_point,
         lambda flow: continuation(flow, "p", 0.0, 1.0),

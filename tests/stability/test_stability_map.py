@@ -11,7 +11,7 @@ from dendrosim.stability.stability_map import stability_map
 WEIGHTS = [2.0, 0.5, 1.5]
 
 
-def test_chain_over_mu_and_gain():
+def test_stability_of_a_chain_over_mu_and_gain_is_that_of_its_closed_spectrum():
     mus, gains = np.linspace(0.1, 0.9, 9), np.linspace(-1.0, 6.1, 8)
     flow = flows.Chain(WEIGHTS, 0.1, 1.0)
     found = stability_map(flow, {"mu": mus}, {"gain": gains})
@@ -46,7 +46,7 @@ def test_zero_modes_of_symmetries_do_not_count():
     np.testing.assert_array_equal(found.unstable, taus[:, None] > critical)
 
 
-def test_where_there_is_no_equilibrium_the_map_is_nan_and_the_reason_kept():
+def test_without_a_fixed_point_the_map_is_nan_and_has_the_reason():
     class Tilted(flows.SmallFlow):
         """x' = p - q + exp(x)."""
 
@@ -72,7 +72,7 @@ def test_where_there_is_no_equilibrium_the_map_is_nan_and_the_reason_kept():
     assert found.message == "0 of 8 points are stable; no equilibrium at 3"
 
 
-def test_labelled_arrays():
+def test_a_map_as_labelled_arrays():
     found = stability_map(
         flows.Chain(WEIGHTS, 0.1, 1.0), {"mu": [0.1, 0.2]}, {"gain": [1.0, 2.0, 3.0]}
     )
@@ -82,7 +82,7 @@ def test_labelled_arrays():
     assert float(data["abscissa"].sel(mu=0.2, gain=3.0)) == found.abscissa[1, 2]
 
 
-def test_what_cannot_be_mapped():
+def test_arguments_that_cannot_be_mapped_are_refused():
     flow = flows.Chain(WEIGHTS, 0.1, 1.0)
     with pytest.raises(
         UnknownNameError, match="unknown parameter of the equations 'gian'; did you mean 'gain'"

@@ -52,13 +52,13 @@ def test_chain_grows_before_it_settles(gain, peak, rate):
 
 
 @pytest.mark.parametrize("time", [0.0, 0.3, 2.0, 9.0])
-def test_propagator_is_the_closed_one(time):
+def test_the_propagator_of_a_chain_is_the_closed_form(time):
     expected = closed_propagator(5, 0.2, 1.7, time / 0.02)
     found = propagator(flows.chain([1.7] * 4, 0.2, tau=0.02), time)
     np.testing.assert_allclose(found, expected, atol=1e-10)
 
 
-def test_time_scales_with_tau():
+def test_the_time_of_the_peak_is_proportional_to_tau():
     fast, slow = (transient_growth(flows.chain([5.0] * 3, 0.1, tau)) for tau in (1e-3, 10.0))
     assert fast.peak == pytest.approx(slow.peak, rel=1e-9)
     assert slow.time == pytest.approx(1e4 * fast.time, rel=1e-4)
@@ -76,7 +76,7 @@ def test_shear_peaks_where_its_closed_form_does(coupling, rate):
     assert growth.time == pytest.approx(2.0 * u / coupling / rate, rel=1e-3, abs=1e-3 / rate)
 
 
-def test_scaled_units_and_contraction_metric():
+def test_in_units_that_make_the_jacobian_symmetric_nothing_grows():
     mu, gain = 0.1, 10.0
     matrix = flows.chain([gain] * 3, mu)
     scale = (gain * np.sqrt((1.0 - mu) / mu)) ** np.arange(4)  # in these units J is symmetric
@@ -97,7 +97,7 @@ def test_zero_modes_of_symmetries_are_left_out():
     matrix = np.array([[0.0, 3.0, 0.0], [0.0, -1.0, 8.0], [0.0, 0.0, -1.0]])
     growth = transient_growth(matrix, np.eye(3)[:, :1])
     assert growth.peak == pytest.approx(transient_growth(matrix[1:, 1:]).peak)
-    # without them |exp(J t)| ends at the norm of the projector on the zero mode, [1, 3, 24]
+    # If they are included, |exp(J t)| tends to the norm of the projector on the zero mode, [1, 3, 24].
     end = transient_growth(matrix)
     assert end.time == np.inf
     assert end.peak == pytest.approx(np.sqrt(1.0 + 9.0 + 576.0), rel=1e-6)
@@ -112,7 +112,7 @@ def test_uncoupled_parts_are_searched_apart():
     assert numerical_abscissa(whole) == pytest.approx(numerical_abscissa(parts[2]))
 
 
-def test_cells_that_are_alike_are_searched_once(monkeypatch):
+def test_equal_cells_are_searched_once(monkeypatch):
     searched, growth = [], transient._search_peak
     monkeypatch.setattr(
         transient, "_search_peak", lambda part: searched.append(part) or growth(part)
@@ -124,7 +124,7 @@ def test_cells_that_are_alike_are_searched_once(monkeypatch):
 
 
 def test_beats_do_not_hide_the_peak():
-    # a fast rotation, squeezed, that decays a million times more slowly than it turns
+    # A fast squeezed rotation decays a million times more slowly than it turns.
     squeeze, omega = 9.0, 1e3
     matrix = np.array([[-1e-3, squeeze * omega], [-omega / squeeze, -1e-3]])
     growth = transient_growth(matrix)

@@ -1,4 +1,4 @@
-"""The vector field of every shipped model is what its compiled program steps along, with exact derivatives."""
+"""Every shipped model: a step of its compiled program follows the vector field, and derivatives are exact."""
 
 import warnings
 
@@ -6,14 +6,16 @@ import field_examples as examples
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from comparisons import gap
 
 import dendrosim as ds
 
-STEP = 1e-30  # of a derivative by a complex step
+STEP = 1e-30
+"""Length of a complex step: without any rounding error it may be this small."""
 
 
 def for_each(model, check):
-    """Check every small circuit of a model; a failure says which."""
+    """Check every small circuit of a model; a failure names the circuit."""
     for name, circuit in examples.circuits(model):
         try:
             check(circuit)
@@ -28,12 +30,12 @@ def default(model):
 
 
 def plastic(circuit):
-    """What is unfrozen where something can be."""
+    """Return the pattern of all plastic matrices, or nothing if a circuit has none."""
     return "*" if any(m.plasticity for m in circuit.matrices) else ()
 
 
 def field_of(circuit, samples=1, seed=0, **settings):
-    """The field at random inputs and gates."""
+    """Return the vector field at random inputs and gates."""
     settings.setdefault("inputs", examples.inputs(circuit, samples, seed))
     settings.setdefault("gates", examples.gates(circuit))
     return ds.vector_field(circuit, seed=seed, subthreshold=True, **settings)
@@ -44,20 +46,20 @@ def dense(matrix):
 
 
 def in_scale(flow, matrix):
-    """A Jacobian in units of the spread of each state, where its entries can be compared."""
+    """Return a Jacobian in units of the spread of each state, so that its entries can be compared."""
     scale = examples.spread(flow)
     return dense(matrix) * scale / scale[:, None]
 
 
 def by_complex_step(flow, x):
-    """The Jacobian, column by column, to rounding."""
+    """Return the Jacobian by complex steps, exact to rounding."""
     scale = examples.spread(flow)
     steps = 1j * STEP * np.diag(scale)
     return np.array([flow.f(x + step).imag for step in steps]).T / STEP / scale
 
 
 def by_differences(flow, x, size=1e-5):
-    """The Jacobian from central differences."""
+    """Return the Jacobian by central differences."""
     scale = size * examples.spread(flow)
     steps = np.diag(scale)
     return np.array([flow.f(x + s) - flow.f(x - s) for s in steps]).T / (2 * scale)
@@ -74,7 +76,7 @@ def check_step(circuit, samples, backend):
     drives = examples.inputs(circuit, samples)
     found = examples.one_step(circuit, start, drives, examples.gates(circuit), backend)
     for path, rate in flow.unpack(flow.f(x)).items():
-        assert examples.gap(found[path].reshape(rate.shape), rate) < 1e-9, path
+        assert gap(found[path].reshape(rate.shape), rate) < 1e-9, path
 
 
 @pytest.mark.parametrize("model", examples.MODELS)
@@ -102,9 +104,8 @@ def check_jacobian(flow):
     x = examples.state(flow)
     assert not flow.kinks(x)
     found = in_scale(flow, flow.jacobian(x))
-    size = max(
-        abs(found).max(), 1.0
-    )  # per second, as learning rates: what is held may not learn at all
+    # At least 1 per second, the size of learning rates: all weights may be at rest.
+    size = max(abs(found).max(), 1.0)
     assert abs(found - in_scale(flow, by_complex_step(flow, x))).max() < 1e-12 * size
     assert abs(found - in_scale(flow, by_differences(flow, x))).max() < 1e-6 * size
 
@@ -121,7 +122,7 @@ def test_jacobian_is_exact(model, unfrozen, samples):
 
 
 LEARNING = [m for m in examples.MODELS if m in ("backprop", "bmvr") or m.endswith(("_tp", "_dtp"))]
-"""The models with plastic matrices; a model that is not named here and has some fails the next test."""
+"""The models with plastic matrices; the next test fails for a model that is missing here."""
 
 
 def test_every_model_that_learns_is_known():
@@ -141,7 +142,7 @@ def test_jacobian_of_plasticity_alone_is_exact_with_kinks():
     check_jacobian(field_of(circuit, unfrozen="*", slaved="*.*"))
 
 
-@pytest.mark.slow  # since every rate is a search of its own
+@pytest.mark.slow  # each rate needs a search for the fixed point of the slaved states
 @pytest.mark.parametrize("model", LEARNING)
 def test_jacobians_of_plasticity_alone_are_exact(model):
     for_each(model, lambda c: check_jacobian(field_of(c, unfrozen="*", slaved="*.*")))
@@ -198,7 +199,7 @@ def check_parameters(circuit, **settings):
 
 
 def test_derivatives_that_are_whole_numbers_pass_without_a_warning():
-    """SciPy warns of diagonals of integers, which the derivative of a linear transfer function is."""
+    """SciPy warns of diagonals of integers, such as the derivative of a linear transfer function."""
     circuit = ds.load_circuit("dynamical_tp", sizes=(8, 8, 8))
     flow = ds.vector_field(circuit, inputs={"layer0.h": np.ones((8, 96))})
     with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""What cannot be analysed is refused by name, with what is allowed and what to do."""
+"""Errors of vector fields name the object, what is allowed, and the remedy."""
 
 import warnings
 
@@ -21,7 +21,7 @@ from dendrosim.errors import (
 
 @pytest.fixture(autouse=True)
 def _no_warnings():
-    """A refusal is an error, and what is not refused says nothing."""
+    """Require that refusals are errors, and that nothing else warns."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
         yield
@@ -47,7 +47,7 @@ def driven(signal, duration="100 ms"):
     return ds.Protocol(circuit, (block,), "1 ms", signals={"cell.u": signal})
 
 
-# -- what has no derivative -----------------------------------------------------------------------------
+# -- functions without derivative ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("model", ["pv", "sst", "pyramidal_burst", "pyramidal_ca"])
@@ -122,7 +122,7 @@ SIGNALS = {
 
 
 @pytest.mark.parametrize("name", SIGNALS)
-def test_what_changes_in_time_needs_a_moment(name):
+def test_an_input_that_changes_in_time_needs_a_moment(name):
     signal, value = SIGNALS[name]
     with pytest.raises(ParameterError, match=r"cell\.u in phase trial/on changes in time .*time="):
         ds.vector_field(driven(signal))
@@ -148,7 +148,7 @@ def test_equation_that_depends_on_time_needs_a_moment():
         ("200 ms", ParameterError, "trial/on lasts 0.1 s"),
     ],
 )
-def test_moment_outside_of_the_phase(time, error, words):
+def test_moments_outside_of_the_phase_are_refused(time, error, words):
     with pytest.raises(error, match=words):
         ds.vector_field(driven(ds.Sine(1.0, "1 Hz")), time=time)
 
@@ -170,12 +170,12 @@ def test_moment_outside_of_the_phase(time, error, words):
         ({"parameters": {"taus": "1 ms"}}, "parameter of the circuit 'taus'; did you mean 'tau'"),
     ],
 )
-def test_unknown_names_list_what_there_is(chain, settings, words):
+def test_unknown_names_are_refused_with_the_known_ones(chain, settings, words):
     with pytest.raises(UnknownMemberError, match=words):
         ds.vector_field(chain, **settings)
 
 
-def test_unknown_phase_and_trial():
+def test_unknown_phases_and_trials_are_refused():
     protocol = driven(0.5)
     with pytest.raises(
         UnknownMemberError, match="phase of the protocol 'off'; there are: trial/on"
@@ -190,7 +190,7 @@ def test_unknown_phase_and_trial():
             ds.vector_field(protocol.circuit, **settings)
 
 
-def test_parameter_that_is_not_in_the_equations(chain):
+def test_parameters_that_are_not_in_the_equations_are_refused(chain):
     flow = ds.vector_field(chain)
     for ask in (lambda n: flow.at(n, 1.0), lambda n: flow.parameter_derivative(flow.start, n)):
         with pytest.raises(UnknownNameError, match="equations 'taus'; did you mean 'tau'"):
@@ -200,7 +200,7 @@ def test_parameter_that_is_not_in_the_equations(chain):
     assert "learn" in ds.vector_field(chain, unfrozen="w1").parameters
 
 
-def test_state_of_another_name_or_shape(chain):
+def test_states_of_another_name_or_shape_are_refused(chain):
     flow = ds.vector_field(chain)
     with pytest.raises(UnknownMemberError, match=r"'layer1\.g'; did you mean 'layer1\.h'"):
         flow.pack({"layer1.g": 0.0})
@@ -244,12 +244,12 @@ def test_state_of_another_name_or_shape(chain):
         ({"seed": -1}, ParameterError, "seed is -1; it must be an integer of at least 0"),
     ],
 )  # fmt: skip
-def test_wrong_values(chain, settings, error, words):
+def test_values_of_the_wrong_shape_unit_or_type_are_refused(chain, settings, error, words):
     with pytest.raises(error, match=words):
         ds.vector_field(chain, **settings)
 
 
-def test_currents_have_a_unit(cell):
+def test_currents_need_a_unit(cell):
     with pytest.raises(UnitError, match=r"pyramidal\.current_soma is in V; it must be in A"):
         ds.vector_field(cell, inputs={"pyramidal.current_soma": "3 mV"})
     with pytest.raises(UnitError, match="it must be in A"):
@@ -259,13 +259,13 @@ def test_currents_have_a_unit(cell):
 
 
 @pytest.mark.parametrize("value", [np.nan, "10 ms", [1.0, 2.0], None])
-def test_parameters_are_changed_to_numbers(chain, value):
+def test_parameters_are_changed_to_one_finite_number(chain, value):
     with pytest.raises(ParameterError, match=r"'tau' is .* give"):
         ds.vector_field(chain).at("tau", value)
 
 
 @pytest.mark.parametrize("given", ["dynamical_tp", None, {"name": "dynamical_tp"}])
-def test_circuit_by_name_is_no_circuit(given):
+def test_a_name_is_no_circuit(given):
     with pytest.raises(ParameterError, match=r"circuit is a .*ds\.load_circuit"):
         ds.vector_field(given)
 
@@ -273,7 +273,7 @@ def test_circuit_by_name_is_no_circuit(given):
 # -- matrices ------------------------------------------------------------------------------------------------
 
 
-def test_weights_that_would_not_fit_are_estimated():
+def test_a_jacobian_beyond_memory_is_refused_with_an_estimate():
     circuit = ds.load_circuit("bmvr", inputs=3000, hidden=100)
     with pytest.raises(MemoryLimitError, match=r"w1 have 300000 weights.* 671 GiB.*unfreeze fewer"):
         ds.vector_field(circuit, unfrozen="w1")
@@ -284,14 +284,14 @@ def test_weights_that_would_not_fit_are_estimated():
 def test_singular_matrix_has_no_inverse(chain, weights):
     with pytest.raises(ParameterError, match=r"'q1': 'w2' has no inverse.*other initial weights"):
         ds.vector_field(chain, values={"w2": weights})
-    # on the way it is a point where nothing is finite, as in a run, and a search says so
+    # During a search it is a point at which nothing is finite, as in a run.
     flow = ds.vector_field(chain, unfrozen="w*")
     with np.errstate(all="ignore"), pytest.raises(NotConvergedError, match="not finite"):
         ds.fixed_point(flow, start={"w2": weights, "layer2.h": [1.0, 2.0]})
 
 
 @pytest.mark.parametrize("count", [3, 200])
-def test_slaved_states_that_nothing_moves(count):
+def test_slaved_states_that_do_not_change_are_refused(count):
     text = "dx/dt = (y - x)/second : 1\ndy/dt = hold*(x - y)/second : 1"
     circuit = ds.Circuit((ds.Population("cell", count, text),), gates={"hold": 0.0})
     flow = ds.vector_field(circuit, slaved="*.y")
@@ -299,14 +299,14 @@ def test_slaved_states_that_nothing_moves(count):
         flow.f(flow.start)
 
 
-def test_slaved_states_without_a_fixed_point():
+def test_slaved_states_without_a_fixed_point_are_refused():
     circuit = unit_of("dx/dt = (y - x)/second : 1\ndy/dt = (1 + y**2)/second : 1")
     flow = ds.vector_field(circuit, slaved="*.y")
     with pytest.raises(NotConvergedError, match=r"cell\.y\[0\] still changes.*slave fewer"):
         flow.f(flow.start)
 
 
-def test_every_refusal_is_one_of_the_specification():
+def test_every_refusal_is_an_error_of_the_specification():
     for error in (DifferentiationError, ParameterError, ShapeError, UnitError, UnknownMemberError):
         assert issubclass(error, SpecError)
 

@@ -1,17 +1,16 @@
-"""What theory says of the shipped circuits, found by the analysis of their equations.
+"""Spectra, fixed points and transient growth of target propagation with exact inverses, as theory has them.
 
-O and F are the closed forms of target propagation with exact inverses and of reduced-rank regression, and the
-counterexamples to claims about them; the formulas stand where they are used.
+O numbers are closed forms, F numbers counterexamples to claims; each formula is given where it is used.
 """
 
 import itertools
-from functools import cache
 
 import flows
 import numpy as np
 import pytest
 import scipy.linalg
 import scipy.optimize
+from comparisons import eigenvalue_distance
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -26,16 +25,6 @@ TAU = 0.01
 DEPTHS, WIDTHS, MUS = st.integers(1, 6), st.integers(1, 4), st.floats(0.03, 0.97)
 
 
-def partners(found, expected):
-    """Largest distance of eigenvalues when both lists are matched one to one."""
-    assert len(found) == len(expected)
-    distance = np.abs(np.asarray(found)[:, None] - np.asarray(expected))
-    return distance[scipy.optimize.linear_sum_assignment(distance)].max()
-
-
-# -- target propagation -----------------------------------------------------------------------------------
-
-
 def smooth_leaky(x):
     return 0.75 * x + 0.25 * (np.sqrt(x**2 + 1.0) - 1.0)
 
@@ -44,7 +33,7 @@ TRANSFERS = {"linear": lambda x: x, "smooth_leaky": smooth_leaky}
 
 
 class Chain:
-    """A chain of layers of one width, its weights, and its feed-forward activities."""
+    """A chain of layers of one width, with its weights and its feed-forward activities."""
 
     def __init__(self, depth, width, mu, seed=0, transfer="linear", samples=1, **settings):
         sizes = (width + 1, *(width,) * depth)
@@ -63,20 +52,20 @@ class Chain:
         self.depth = depth
 
     def field(self, target, **settings):
-        """The field at the input, with a target for the last layer."""
+        """Return the vector field at the input, with a target for the last layer."""
         inputs = {"layer0.h": self.x, f"layer{self.depth}.target": target}
         return ds.vector_field(self.circuit, inputs=inputs, values=self.weights, **settings)
 
     def point(self, target, **settings):
-        """The fixed point, with its activities in the order of layers."""
+        """Return the fixed point, and its activities in the order of layers."""
         point = ds.fixed_point(self.field(target, **settings))
         return point, [point.state[f"layer{i}.h"] for i in range(1, self.depth + 1)]
 
 
 def live_rates(depth, mu, kappa):
-    """-1 + 2 c cos(th) with sin((L + 1) th) = b sin(L th), b = kappa sqrt(mu/(1 - mu)) (O2).
+    """Return -1 + 2 c cos(th), where sin((L + 1) th) = b sin(L th) and b = kappa sqrt(mu/(1 - mu)) (O2).
 
-    One root lies between every two zeros of sin(L th); beyond b = (L + 1)/L the first is imaginary.
+    There is one root between every two zeros of sin(L th); beyond b = (L + 1)/L the first is imaginary.
     """
     c, b = np.sqrt(mu * (1.0 - mu)), kappa * np.sqrt(mu / (1.0 - mu))
 
@@ -105,7 +94,7 @@ def test_clamped_chain_has_the_tridiagonal_spectrum(depth, width, mu, seed):
     chain = Chain(depth, width, mu, seed, target="clamped")
     expected = flows.chain_rates(depth, mu, width)
     found = chain.point(np.arange(width) - 0.5)[0].spectrum
-    assert partners(TAU * found.eigenvalues, expected) < 1e-10
+    assert eigenvalue_distance(TAU * found.eigenvalues, expected) < 1e-10
     assert found.verdict == "stable"
 
 
@@ -116,7 +105,7 @@ def test_live_chain_has_the_spectrum_of_its_top(depth, width, mu, seed, eta_hat)
         chain = Chain(depth, width, mu, seed, target=target, eta_hat=eta_hat)
         flow = chain.field(np.ones(width))
         found = TAU * np.linalg.eigvals(flow.jacobian(flow.start))
-        assert partners(found, np.repeat(live_rates(depth, mu, kappa), width)) < 1e-10
+        assert eigenvalue_distance(found, np.repeat(live_rates(depth, mu, kappa), width)) < 1e-10
 
 
 @settings(max_examples=15)
@@ -133,7 +122,7 @@ def test_nonlinear_chain_at_its_free_fixed_point_has_the_spectra_of_the_linear_o
         point = ds.fixed_point(flow, x + 1e-3)
         np.testing.assert_allclose(point.x, x, atol=1e-11)
         expected = np.repeat(live_rates(depth, mu, kappa), width)
-        assert partners(TAU * point.eigenvalues, expected) < 1e-10
+        assert eigenvalue_distance(TAU * point.eigenvalues, expected) < 1e-10
 
 
 @pytest.mark.parametrize(
@@ -143,7 +132,7 @@ def test_nonlinear_chain_at_its_free_fixed_point_has_the_spectra_of_the_linear_o
         (4, (0.5146, 0.3528, 0.2585, 0.2073, 0.1910), (0.4977, 0.3152, 0.1962, 0.1147, 0.0603)),
     ],
 )
-def test_slowest_rates(depth, clamped, free):
+def test_the_slowest_rates_are_the_published_ones(depth, clamped, free):
     for kind, rates in (("clamped", clamped), ("free", free)):
         for mu, rate in zip((0.1, 0.2, 0.3, 0.4, 0.5), rates, strict=True):
             point, _ = Chain(depth, 2, mu, target=kind).point(np.zeros(2))
@@ -165,7 +154,7 @@ def test_clamped_fixed_point_passes_the_error_down(depth, width, mu, seed):
 
 
 @pytest.mark.parametrize("mu", [0.1, 0.4])
-def test_local_errors_of_a_nudged_chain(mu):
+def test_local_errors_of_a_nudged_chain_are_the_closed_form(mu):
     # O6: h_i - f_i = -r^(L+1-i) W_(i+1)^-1 ... W_L^-1 eta_hat e_L, with e_L = h_L - target
     chain = Chain(4, 3, mu, target="nudged", eta_hat=0.5)
     target = np.array([1.0, -2.0, 0.5])
@@ -178,7 +167,7 @@ def test_local_errors_of_a_nudged_chain(mu):
         carried = np.linalg.solve(chain.weights[f"w{i}"], carried) if i > 1 else carried
 
 
-def test_worked_example():
+def test_the_worked_example_of_three_units_in_a_row():
     # O8: three units in a row
     weights = {"w1": [[2.0]], "w2": [[0.5]], "w3": [[1.5]]}
     inputs = {"layer0.h": 1.0, "layer3.target": 2.0}
@@ -199,7 +188,7 @@ def test_worked_example():
 
 
 def scalar_chain(depth, mu, gain):
-    """The Jacobian, in units of 1/tau, of layers of one unit with all gains alike."""
+    """Return the Jacobian, in units of 1/tau, of a chain of single units whose gains are equal."""
     circuit = ds.load_circuit(
         "dynamical_tp", sizes=(1,) * (depth + 1), mu=mu, target="clamped", tau=f"{TAU} s"
     )
@@ -209,7 +198,7 @@ def scalar_chain(depth, mu, gain):
 
 
 def modes(depth, mu):
-    """Eigenvectors and eigenvalues of the symmetric form of the chain."""
+    """Return eigenvectors and eigenvalues of the symmetric form of the chain."""
     layer = np.arange(1, depth + 1)
     angles = layer * np.pi / (depth + 1)
     vectors = np.sqrt(2.0 / (depth + 1)) * np.sin(np.outer(layer, angles))
@@ -218,7 +207,7 @@ def modes(depth, mu):
 
 @pytest.mark.parametrize("time", [0.1, 1.0, 7.0])
 @pytest.mark.parametrize("mu", [0.1, 0.35, 0.6])
-def test_propagator_of_a_chain(mu, time):
+def test_the_propagator_of_a_chain_is_the_closed_form(mu, time):
     # O3: block (j, k) is ((1 - mu)/mu)^((j - k)/2) times the scalar one times P_j P_k^-1, P_i = W_i ... W_2
     depth, width = 4, 3
     chain = Chain(depth, width, mu, seed=3, target="clamped")
@@ -302,141 +291,3 @@ def test_nudged_leaky_rectifiers_are_bistable():
     growth = 0.01 * points[1].eigenvalues[0].real
     assert growth == pytest.approx(-1.0 + np.sqrt(0.2 * 0.8 / 0.1), abs=1e-12)
     assert first.stable
-
-
-# -- reduced-rank regression ------------------------------------------------------------------------------
-
-
-def regression(canonical, inputs, outputs, seed=0):
-    """White inputs and targets as a batch, with given singular values of Cxy; and Cxy."""
-    rng = np.random.default_rng(seed)
-    samples = inputs + 3
-    x = np.sqrt(samples) * np.linalg.qr(rng.normal(size=(samples, inputs)))[0].T
-    left = np.linalg.qr(rng.normal(size=(inputs, inputs)))[0][:, : len(canonical)]
-    right = np.linalg.qr(rng.normal(size=(outputs, outputs)))[0][:, : len(canonical)]
-    cross = left * np.asarray(canonical) @ right.T
-    return x, cross.T @ x, cross
-
-
-def regression_field(canonical, inputs, outputs, k, eta=1.0, seed=0, **settings):
-    """Plasticity alone: the neurons follow without delay."""
-    x, y, cross = regression(canonical, inputs, outputs, seed)
-    circuit = ds.load_circuit(
-        "bmvr", inputs=inputs, outputs=outputs, hidden=k, eta=f"{eta} Hz", **settings
-    )
-    drives = {"input.x": x, "target.y": y}
-    flow = ds.vector_field(circuit, inputs=drives, unfrozen="*", slaved="*.*", seed=seed)
-    return flow, cross
-
-
-def closed_modes(canonical, inputs, outputs, k, tau):
-    """Every eigenvalue at the optimum with rho = 1 (O18), zero modes included."""
-    squares = np.zeros(max(inputs, outputs))
-    squares[: len(canonical)] = np.square(canonical)
-    found = []
-    for i in range(k):
-        s = squares[i]
-        found += list(np.roots([1.0, 1.0 + s, 4.0 * s / tau, 4.0 * s / tau]))
-        for a in range(k, max(inputs, outputs)):
-            if a < min(inputs, outputs):
-                root = np.sqrt((1.0 - s) ** 2 + 4.0 * squares[a])
-                found += [(-(1.0 + s) + root) / 2.0, (-(1.0 + s) - root) / 2.0]
-            else:  # only one side has a direction more
-                found += [-s] if inputs > outputs else [-1.0]
-        for j in range(i + 1, k):
-            total, product, apart = s + squares[j], s * squares[j], tau * (s - squares[j]) ** 2
-            quadratic = 1.0 + total + product + 2.0 * total / tau
-            ends = total**2 + 4.0 * total - apart, total**2 + 2.0 * total - apart
-            found += list(np.roots([1.0, 2.0 + total, quadratic, ends[0] / tau, ends[1] / tau]))
-            found += [0.0, 0.0]
-    return np.array(found)
-
-
-REGRESSIONS = [
-    ((0.9, 0.7, 0.5, 0.3, 0.2), 5, 5, 3, 0.5, 1.0),
-    ((0.9, 0.7, 0.5, 0.3), 6, 4, 2, 2.0, 7.0),
-    ((0.9, 0.5, 0.2), 3, 5, 2, 5.0, 0.1),
-    ((0.8, 0.4), 4, 3, 1, 0.5, 1.0),
-]
-
-
-@pytest.mark.parametrize(("canonical", "inputs", "outputs", "k", "tau", "eta"), REGRESSIONS)
-def test_optimum_of_regression_and_all_its_modes(canonical, inputs, outputs, k, tau, eta):
-    flow, cross = regression_field(canonical, inputs, outputs, k, eta, tau_ratio=tau)
-    left = np.linalg.svd(cross)[0][:, :k]
-    rng = np.random.default_rng(1)
-    near = {"w1": left.T, "b": left.T @ cross, "q": np.diag(canonical[:k])}
-    start = flow.pack({n: w + 0.02 * rng.normal(size=w.shape) for n, w in near.items()})
-    point = ds.fixed_point(flow, start)
-    w1, b, q = (point.state[name] for name in ("w1", "b", "q"))
-    # O17: an orthonormal basis of the leading directions, and saturated constraint
-    np.testing.assert_allclose(w1 @ w1.T, np.eye(k), atol=1e-10)
-    np.testing.assert_allclose(w1.T @ w1, left @ left.T, atol=1e-10)
-    np.testing.assert_allclose(b, w1 @ cross, atol=1e-10)
-    np.testing.assert_allclose(q @ q.T, b @ b.T, atol=1e-10)
-    expected = eta * closed_modes(canonical, inputs, outputs, k, tau)
-    assert partners(point.eigenvalues, expected) < 1e-8 * max(eta, 1.0)
-    assert point.spectrum.symmetry_zeros == k * (k - 1)
-    assert point.spectrum.further_zeros == 0
-    assert point.verdict == "stable"
-    if k > 1:
-        assert f"{k * (k - 1)} zero modes of symmetries" in point.message
-
-
-@pytest.mark.parametrize(("factor", "verdict"), [(0.99, "stable"), (1.01, "unstable")])
-def test_slow_gain_control_loses_the_optimum(factor, verdict):
-    # O19: tau_c = S (S + 2)/Dl^2 of the most different pair
-    canonical = (0.9, 0.5)
-    critical = 1.06 * 3.06 / 0.56**2
-    flow, cross = regression_field(canonical, 3, 2, 2, tau_ratio=factor * critical)
-    left = np.linalg.svd(cross)[0][:, :2]
-    start = flow.pack({"w1": left.T, "b": left.T @ cross, "q": np.diag(canonical)})
-    assert ds.fixed_point(flow, start).verdict == verdict
-
-
-@cache
-def many_starts():
-    flow, cross = regression_field((0.9, 0.75, 0.6, 0.45, 0.3), 7, 5, 2)
-    return ds.fixed_point(flow, starts=60), cross
-
-
-def test_of_many_equilibria_the_optimum_is_reported_and_the_others_are_saddles():
-    point, cross = many_starts()
-    left = np.linalg.svd(cross)[0]
-    w1 = point.state["w1"]
-    np.testing.assert_allclose(w1.T @ w1, left[:, :2] @ left[:, :2].T, atol=1e-8)
-    assert point.stable
-    assert point.spectrum.symmetry_zeros == 2
-    assert len(point.others) >= 5
-    assert {other.verdict for other in point.others} == {"unstable"}
-
-
-# -- resting states ---------------------------------------------------------------------------------------
-
-RESTING = [
-    ("pyramidal_passive", {}, {"current_soma": "100 pA", "current_apical": "-50 pA"}, 2.0),
-    ("pyramidal_burst", {}, {"current_soma": "100 pA", "current_apical": "30 pA"}, 5.0),
-    ("pyramidal_burst_conductance", {}, {"current_soma": "50 pA"}, 5.0),
-    ("pyramidal_ca", {}, {"current_soma": "50 pA", "current_apical": "50 pA"}, 8.0),
-    ("sst", {}, {"current": "10 pA"}, 8.0),
-]
-
-
-@pytest.mark.parametrize(("model", "settings", "currents", "seconds"), RESTING)
-def test_resting_state_is_where_a_long_simulation_ends(model, settings, currents, seconds):
-    circuit = ds.load_circuit(model, **settings)
-    name = circuit.populations[0].name
-    drives = {f"{name}.{variable}": current for variable, current in currents.items()}
-    point = ds.fixed_point(ds.vector_field(circuit, inputs=drives, subthreshold=True))
-    assert point.stable
-    block = ds.Block("rest", (ds.Phase("rest", f"{seconds} s"),))
-    result = ds.run(ds.Protocol(circuit, (block,), dt="0.1 ms", signals=drives))
-    units = {
-        label.partition("[")[0]: u
-        for label, u in zip(point.flow.labels, point.flow.units, strict=True)
-    }
-    voltages = [path for path, u in units.items() if u == "V"]
-    assert voltages
-    for path in point.state:
-        tolerance = 1e-6 if path in voltages else 1e-4 * abs(point.state[path]).max() + 1e-14
-        assert np.abs(result.state[path][:, 0] - point.state[path]).max() < tolerance, path
