@@ -17,11 +17,11 @@ from typing import Any
 from dendrosim.engine.backends import backend_named, backends
 from dendrosim.engine.settings import RunSettings
 from dendrosim.errors import ResumeError, SpecError, StorageError, UnknownNameError
-from dendrosim.machine.code_digest import code_digest
+from dendrosim.machine.code_digest import PACKAGES, code_digest
 from dendrosim.machine.packages import package_version
 from dendrosim.protocol.protocol import Protocol
 
-FORMAT = 2
+FORMAT = 3
 CHECKPOINT, START = "checkpoint.bin", "task.bin"
 _RECORD, _PROTOCOL, _LOCK = "run.json", "protocol.json", "lock"
 _PATIENCE = 5.0  # seconds; a program whose parent was killed finds out when it next reports
@@ -87,11 +87,7 @@ def begin_run(folder: Path, protocol: Protocol, settings: RunSettings) -> None:
             if path.name != _LOCK:
                 path.unlink()
         (folder / _PROTOCOL).write_text(protocol.to_json())
-        record = {
-            "format": FORMAT,
-            **_versions(settings.backend),
-            "settings": asdict(settings),
-        }
+        record = {**_versions(settings.backend), "settings": asdict(settings)}
         (folder / _RECORD).write_text(json.dumps(record, indent=1))
 
 
@@ -105,10 +101,7 @@ def read_run(folder: Path) -> tuple[Protocol, RunSettings]:
     """
     try:
         record = json.loads((folder / _RECORD).read_bytes())
-        format_, versions = (
-            record["format"],
-            {k: record[k] for k in ("dendrosim", "code", "target")},
-        )
+        begun = {key: record[key] for key in ("format", "dendrosim", "packages", "code", "target")}
         settings = RunSettings(**record["settings"])
     except FileNotFoundError:
         raise ResumeError(_why_none(folder.parent)) from None
@@ -116,7 +109,7 @@ def read_run(folder: Path) -> tuple[Protocol, RunSettings]:
         raise ResumeError(
             f"{folder / _RECORD} cannot be read ({error}); run the protocol anew"
         ) from None
-    _check_versions(folder, format_, versions, settings.backend)
+    _check_unchanged(folder.parent, begun, settings.backend)
     if not backend_named(settings.backend).resumes:
         able = ", ".join(name for name, backend in backends().items() if backend.resumes)
         raise ResumeError(
@@ -182,26 +175,44 @@ def _why_none(folder: Path) -> str:
 
 
 def _versions(backend: str) -> dict[str, Any]:
-    """Return what decides besides the settings which numbers come out."""
+    """Return all that decides, besides protocol and settings, which numbers a run ends with."""
     return {
+        "format": FORMAT,
         "dendrosim": package_version("dendrosim"),
+        "packages": {name: package_version(name) for name in PACKAGES},
         "code": code_digest(),
         "target": dict(backend_named(backend).fingerprint()),
     }
 
 
-def _check_versions(folder: Path, format_: int, versions: dict[str, Any], backend: str) -> None:
+def _check_unchanged(output: Path, begun: dict[str, Any], backend: str) -> None:
+    """Raise ResumeError, which names what has changed since a run began, if it would end with other numbers."""
     now = _versions(backend)
-    begun = f"cannot resume {folder.parent}: it was begun by"
-    if format_ != FORMAT or versions["code"] != now["code"]:
+    packages = [
+        f"{name} is {now['packages'].get(name)} and was {version} when the run began"
+        for name, version in begun["packages"].items()
+        if version != now["packages"].get(name)
+    ]
+    changed = [
+        name
+        for name in sorted({*begun["target"], *now["target"]})
+        if begun["target"].get(name) != now["target"].get(name)
+    ]
+    cannot = f"cannot resume {output}"
+    if packages:
         raise ResumeError(
-            f"{begun} another version of dendrosim ({versions['dendrosim']}) or of what it computes with; this "
-            f"is {now['dendrosim']} and would go on with other numbers: use that version, or run the protocol anew"
+            f"{cannot}: {', '.join(packages)}, so it would end with other numbers; use that version, or run the "
+            "protocol anew"
         )
-    if versions["target"] != now["target"]:
+    if begun["format"] != FORMAT or begun["code"] != now["code"]:
         raise ResumeError(
-            f"{begun} a program for another processor or compiler, and would go on with other numbers: resume it "
-            "where it was begun, or run the protocol anew"
+            f"{cannot}: it was begun by another version of dendrosim ({begun['dendrosim']}), and this one "
+            f"({now['dendrosim']}) would end with other numbers; use that version, or run the protocol anew"
+        )
+    if changed:
+        raise ResumeError(
+            f"{cannot}: {' and '.join(changed)} changed since the run began, so it would end with other numbers; "
+            "resume it where it was begun, or run the protocol anew"
         )
 
 

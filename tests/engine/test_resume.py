@@ -263,7 +263,7 @@ def test_contradicting_options_are_refused(stopped, capsys):
     [
         ("code", "other", "another version of dendrosim"),
         ("format", 0, "another version of dendrosim"),
-        ("target", {"processor": "other"}, "another processor or compiler"),
+        ("target", {"processor": "other"}, "processor changed since the run began"),
         ("backend", "numpy", "keeps no checkpoints"),
     ],
 )

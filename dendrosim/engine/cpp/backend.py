@@ -27,6 +27,9 @@ class Cpp(StandaloneBackend):
     def fingerprint(self) -> Mapping[str, str]:
         return toolchain.fingerprint()
 
+    def environment(self) -> Mapping[str, str]:
+        return toolchain.environment()
+
     def generate(self, protocol: "Protocol", precision: str, folder: Path) -> None:
         from dendrosim.engine.cpp.generate import generate
 
@@ -40,8 +43,8 @@ class Cpp(StandaloneBackend):
 
     def diagnoses(self) -> Sequence[Diagnosis]:
         def blas() -> str:
-            version = package_version("scipy-openblas32")
-            return f"scipy-openblas32 {version} in {toolchain.blas_folder()}"
+            name = toolchain.BLAS
+            return f"{name} {package_version(name)} in {toolchain.blas_folder()}"
 
         def program() -> str:
             toolchain.try_out()

@@ -17,6 +17,7 @@ from dendrosim.engine.standalone.host_compiler import find_compiler
 from dendrosim.errors import BackendMissingError, CompilationError, StorageError
 from dendrosim.machine.cache import locked, writable_folder
 from dendrosim.machine.code_digest import code_digest
+from dendrosim.machine.packages import package_version
 
 # -ffast-math, without which loops over cells are not vectorised, less two of its parts. Numbers that are not
 # finite must stay what they are, for the guard stops a run by them; and terms must be added in the order in which
@@ -29,6 +30,9 @@ SOURCES = (Path(__file__).parent / "source", Path(__file__).parents[1] / "standa
 
 _UNITS = {"steps": [], "program": ["-O1"], "runtime": ["-O1"], "kernels": []}
 """Sources and what else they are compiled with: what runs once is not worth a second of optimising."""
+
+BLAS = "scipy-openblas32"
+"""The package whose BLAS programs are linked to."""
 
 _TEST = """#include <cblas.h>
 #include <cstdio>
@@ -65,8 +69,19 @@ def fingerprint() -> dict[str, str]:
         "compiler": f"{find_compiler()} {path} {stat.st_size} {stat.st_mtime_ns}",
         "compiler flags": " ".join([*FLAGS, *os.environ.get("CXX", "").split()[1:]]),
         "processor": _processor(),
-        "BLAS": str(blas_folder()),
+        # Not its folder: a program runs with the same version in any virtual environment, see `environment`.
+        "BLAS": f"{BLAS} {package_version(BLAS)}",
     }
+
+
+def environment() -> dict[str, str]:
+    """Return the variables by which a program finds the BLAS of this virtual environment.
+
+    The program also names the folder of the BLAS that it was linked to, which may have been deleted since.
+    """
+    others = os.environ.get("LD_LIBRARY_PATH")
+    folders = [str(blas_folder() / "lib"), *([others] if others else [])]
+    return {"LD_LIBRARY_PATH": os.pathsep.join(folders)}
 
 
 def _digest(*more: str) -> str:
@@ -242,7 +257,8 @@ def compile_program(folder: Path, kernels: str | None = None) -> None:
             _stop()
             raise
     library = blas_folder() / "lib"
-    where = [f"-L{library}", "-lscipy_openblas", f"-Wl,-rpath,{library}"]
+    # New dynamic tags, since LD_LIBRARY_PATH goes before the folder that they name, and not before one of the old.
+    where = [f"-L{library}", "-lscipy_openblas", f"-Wl,-rpath,{library}", "-Wl,--enable-new-dtags"]
     _call([*_compiler(), *made, "-o", "program", *where], folder)
     _check_made(folder / "program")
     for unit in units:
