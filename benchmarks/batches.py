@@ -23,7 +23,7 @@ def measure() -> Table:
     rows = []
     for units in SIZES:
         protocols = {batch: _protocol(units, batch) for batch in (1, BATCH)}
-        for protocol in protocols.values():  # compile
+        for protocol in protocols.values():  # so that compilation is not timed
             _run(protocol, 1)
         for threads in THREADS:
             speeds: dict[int, list[float]] = {batch: [] for batch in protocols}

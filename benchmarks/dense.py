@@ -36,9 +36,8 @@ class Worker(Contestant):
     def __init__(self, name: str, problem: Problem, threads: int, folder: Path) -> None:
         arguments = [problem.units, problem.batch, problem.precision]
         super().__init__("dense_network", name, arguments, threads, folder)
-        self.steps = (
-            0 if self.missing else int(self.ready[1])
-        )  # steps of its only run; 0: any number
+        # The number of steps of its only run, or 0 if it can run any number.
+        self.steps = 0 if self.missing else int(self.ready[1])
 
     def step_seconds(self, steps: int) -> float:
         return self.seconds(self.steps or steps) / (self.steps or steps)
@@ -116,7 +115,7 @@ def _largest_gap(workers: dict[str, Worker], problem: Problem) -> float:
     largest = 0.0
     for label, found in states.items():
         if label == "Brian2" and problem.batch > 1:
-            continue  # a smaller problem, compared in its own row
+            continue  # it simulated one sample, which is compared in the row of that batch
         for a, b in zip(found, states["NumPy"], strict=True):
             gap = float(np.max(np.abs(a - b)) / np.max(np.abs(b)))
             largest = max(largest, gap)

@@ -85,7 +85,7 @@ def _peaks(workload: str, size: int, precision: str) -> list[float]:
     """Return the peaks of the program and of the Python process in bytes."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-c", RUN, workload, str(size), precision, folder]
-        for _ in range(2):  # the first compiles, which takes more memory than the run
+        for _ in range(2):  # the first run compiles, which takes more memory than the run itself
             done = subprocess.run(command, check=True, capture_output=True, text=True)
     return json.loads(done.stdout)
 

@@ -20,7 +20,7 @@ class Own:
     def __init__(self, problem: Problem, threads: int) -> None:
         self.problem, self.threads = problem, threads
         self.circuit = _circuit(problem)
-        self._advance(1, None)  # compile
+        self._advance(1, None)  # so that compilation is not timed
         self.now = None
 
     def run(self, steps: int) -> float:

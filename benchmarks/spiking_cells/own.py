@@ -22,7 +22,7 @@ class Contestant:
             },
             recordings=(ds.Recording("pyramidal.spike", every="spike"),),
         )
-        self.run(0)  # compile
+        self.run(0)  # so that compilation is not timed
 
     def run(self, seed: int) -> float:
         """Simulate, and return the seconds of the steps, without those of files."""

@@ -53,12 +53,10 @@ def ratio(above: AnyArray, below: AnyArray) -> Array:
 
 def _quantile(degrees: Array, confidence: float, spread: Booleans) -> Array:
     """Return Student's two-sided quantile where the variance comes from the trains, else the normal quantile."""
-    upper = 0.5 + 0.5 * confidence
-    from scipy.special import (  # here, because this import takes longer than all others
-        ndtri,
-        stdtrit,
-    )
+    # Imported here, because this takes longer than all other imports of the module.
+    from scipy.special import ndtri, stdtrit
 
+    upper = 0.5 + 0.5 * confidence
     student = stdtrit(np.maximum(degrees, 1.0), upper)
     return np.where(spread, student, ndtri(upper))
 
@@ -83,9 +81,8 @@ def rate_interval(
 
 def ratio_interval(counts: Counts, confidence: float) -> Interval:
     """Return Wilson's interval of bursts divided by events, with the effective number of events."""
-    p = np.minimum(
-        ratio(counts.b, counts.e), 1.0
-    )  # counted at second spikes, bursts may exceed events
+    # Bursts that are counted at their second spikes may be more than the events of a window.
+    p = np.minimum(ratio(counts.b, counts.e), 1.0)
     residual = counts.bb - 2.0 * p * counts.eb + p * p * counts.ee
     binomial = counts.e * p * (1.0 - p)
     spread = (counts.active > 1) & (residual > 1e-9 * counts.bb) & (binomial > 0)

@@ -166,7 +166,7 @@ def _pieces(one: Branch) -> list[tuple[Array, Array, bool]]:
             points, marks, now = [], [], after
         if after != now and not marks:
             marks = [(float(one.values[i : i + 2].mean()), one.states[i : i + 2].mean(axis=0))]
-        # Of several crossings the outer ones change the stability.
+        # If a step has several bifurcations, its first and its last one change the stability.
         changes = {0, len(marks) - 1} if after == now else {0 if now else len(marks) - 1}
         for k, mark in enumerate(marks):
             points.append(mark)
@@ -208,6 +208,7 @@ def _poles(one: Branch) -> set[int]:
     sizes = np.linalg.norm(one.states, axis=1)
     steps = np.linalg.norm(np.diff(one.states, axis=0), axis=1)
     before, after = np.append(0.0, steps[:-1]), np.append(steps[1:], 0.0)
+    # Nearly opposite (the cosine of the angle is below -0.9), and five times as far apart as their neighbours.
     opposite = np.sum(one.states[:-1] * one.states[1:], axis=1) < -0.9 * sizes[:-1] * sizes[1:]
     large = np.minimum(sizes[:-1], sizes[1:]) > FAR * np.median(sizes)
     alone = steps > 5.0 * np.maximum(before, after)
@@ -223,7 +224,7 @@ def _at_pole(one: Branch, mark: Bifurcation) -> bool:
 def _usual(levels: Array) -> Array:
     """Return the levels without those near a pole, so that they do not set the range of the y axis."""
     sizes = np.abs(levels)
-    top = float(np.percentile(sizes, 90.0))
+    top = float(np.percentile(sizes, 90.0))  # few points are near a pole
     return levels[sizes <= FAR * top] if np.max(sizes) > UNBOUNDED * FAR * top > 0.0 else levels
 
 
@@ -239,11 +240,11 @@ def _handles(given: list[Branch], names: list[str]) -> list[Any]:
     if not flags.all():
         handles.append(Line2D([], [], color=QUIET, ls=(0, (4, 2)), label="unstable"))
     marks = [(b, mark) for b in given for mark in b.bifurcations]
-    kinds = {mark.kind for b, mark in marks if not _at_pole(b, mark)}
+    found = {mark.kind for b, mark in marks if not _at_pole(b, mark)}
     if any(_at_pole(b, mark) for b, mark in marks):
         handles.append(Line2D([], [], color=QUIET, lw=0.8, ls=":", label="through infinity"))
-    for kind, look in MARKS.items():
-        if kind in kinds:
-            name = "Hopf" if kind == "hopf" else kind
-            handles.append(Line2D([], [], ls="none", color=INK, markersize=6, label=name, **look))
+    for name, look in MARKS.items():
+        if name in found:
+            label = "Hopf" if name == "hopf" else name
+            handles.append(Line2D([], [], ls="none", color=INK, markersize=6, label=label, **look))
     return handles

@@ -60,7 +60,7 @@ def images(
         if texts is not None and len(texts) != len(values):
             raise ShapeError(f"images: {len(texts)} {name} for {len(values)} images")
     tiles = values[:count].reshape(-1, *shape)
-    gap = 1 if labels is None else max(3, round(0.45 * shape[0]))
+    gap = 1 if labels is None else max(3, round(0.45 * shape[0]))  # room for the labels
     picture, columns = arrange_tiles(tiles, columns, gap=gap)
     ax = axes(ax, figure_size(picture, 0.7))
     ax.imshow(picture, cmap="gray_r")

@@ -104,12 +104,15 @@ def phase_plane(
             ax.plot(sx * path[0], sy * path[1], color=PALETTE[2], lw=1.0, zorder=2.5)
             ax.plot(sx * path[0, :1], sy * path[1, :1], ".", color=PALETTE[2], markersize=4)
         handles += _handle("trajectory", color=PALETTE[2], lw=1.0)
-    for kind, look in MARKS.items():
-        places = np.array([p.x[[i, j]] for p in marks if _point_type(p) == kind]).reshape(-1, 2)
+    for point_type, look in MARKS.items():
+        places = np.array([p.x[[i, j]] for p in marks if _point_type(p) == point_type]).reshape(
+            -1, 2
+        )
         if len(places):
             options = {"ls": "none", "color": INK, "markersize": 7, "markeredgewidth": 1.2, **look}
             ax.plot(sx * places[:, 0], sy * places[:, 1], zorder=4, **options)
-            handles += _handle(kind if kind == "saddle" else f"{kind} point", **options)
+            name = "saddle" if point_type == "saddle" else f"{point_type} point"
+            handles += _handle(name, **options)
     ax.set_xlim(sx * spans[0][0], sx * spans[0][1])
     ax.set_ylim(sy * spans[1][0], sy * spans[1][1])
     ax.set_xlabel(x_label)
@@ -225,6 +228,7 @@ def _trajectories(
         jacobian = flow.jacobian(base)
         dense = jacobian.toarray() if hasattr(jacobian, "toarray") else jacobian
         rates = np.linalg.eigvals(dense).real
+    # Smaller rates than a millionth of the largest are zero modes, which would make the duration infinite.
     rates = np.abs(rates)
     slowest = float(np.min(rates[rates > 1e-6 * np.max(rates)], initial=np.inf))
     end = LONG / slowest if np.isfinite(slowest) else 1.0

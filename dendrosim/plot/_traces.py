@@ -166,6 +166,6 @@ def _with_gaps(result: Result, array: "DataArray") -> tuple[AnyArray, AnyArray]:
     recording = result.protocol.recordings_by_name().get(str(array.name))
     if recording is None or not isinstance(recording.every, Quantity) or len(time) < 2:
         return time, values
-    # A time step of one and a half intervals tells a pause from the rounding of times.
+    # A gap of more than one and a half recording intervals is a pause; less is the rounding of times.
     breaks = np.flatnonzero(np.diff(time) > 1.5 * float(recording.every.value)) + 1
     return np.insert(time, breaks, time[breaks - 1]), np.insert(values, breaks, np.nan, axis=0)

@@ -88,7 +88,7 @@ def transient(
     ax = axes(ax, (6.0, 3.4))
     factor, time_label = si_label("time", "s", times)
     low, high = 0.6 * float(np.min(norms)), 1.8 * float(np.max(norms))
-    low = max(low, 1e-4 * high)
+    low = max(low, 1e-4 * high)  # a long decay would leave no room for the growth
     for line, rate, style, name in (
         (np.exp(np.clip(start * times, -500.0, 500.0)), start, ":", "numerical"),
         (_asymptote(matrix, leading, times), leading.real, "--", "spectral"),
