@@ -25,7 +25,7 @@ from dendrosim.stability.vector_field.flow import Flow
 from dendrosim.stability.vector_field.typical_scales import scales_by_unit
 
 ITERATIONS = 12
-"""Newton steps before a corrector gives up: along a step of suitable length it converges in three to five."""
+"""Newton steps before a corrector gives up: the test flows need at most four."""
 
 SETTLED = 1e-9
 """Newton step, in scaled units, after which the corrector stops: the next step would be about its square."""

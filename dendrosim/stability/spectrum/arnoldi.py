@@ -27,7 +27,7 @@ ACCURACY = 1e-8
 moves double eigenvalues."""
 
 ROUNDS = 6
-"""Number of shifts, each closer to the right edge: the first two or three usually agree."""
+"""Number of shifts, each closer to the right edge: the first two usually agree."""
 
 UNCHANGED = 1e-4
 """Change of a real part, relative to the range of those wanted, up to which two searches agree."""

@@ -20,7 +20,7 @@ from dendrosim.stability.vector_field.circuit_field import CircuitField, Circuit
 Solve = Callable[[Any], Any]
 
 _ITERATIONS = 20
-"""Newton steps before the search gives up: where it converges, quadratically, about six are enough."""
+"""Newton steps before the search gives up: BMVR and target propagation need one to four."""
 
 _HALVINGS = 30
 """How often a Newton step is halved: a step of 1e-9 of its length makes no progress worth its cost."""
