@@ -109,8 +109,10 @@ def _ratio(times: list[float], reference: list[float]) -> float:
 
 
 def _largest_gap(workers: dict[str, Worker], problem: Problem) -> float:
-    """Return the largest difference of a contestant from NumPy; raise RuntimeError if it is above the "
-    "tolerance."""
+    """Return the largest difference of a contestant from NumPy, relative to the largest value.
+
+    Raises RuntimeError if it is above the tolerance.
+    """
     states = {label: list(np.load(w.file).values()) for label, w in workers.items()}
     largest = 0.0
     for label, found in states.items():

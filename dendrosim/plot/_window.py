@@ -38,7 +38,8 @@ def window(
         Smallest dendritic current in amperes that evokes a dendritic spike. NaN if no current that was tried
         evokes one, drawn as a triangle at the top.
     alone : float
-        The same without a somatic spike; NaN if no current that was tried evokes a dendritic spike.
+        Smallest current in amperes that evokes a dendritic spike without a somatic one; NaN if none that was tried
+        does.
     ax : Axes, optional
         Axes to draw into (default: those of a new figure).
     tried : float, optional

@@ -1,4 +1,4 @@
-"""Selection of spikes, which several figures share: by population, unit and sample, and in bursts or not."""
+"""Functions that select spikes by population, unit, sample and burst; several figures share them."""
 
 from collections.abc import Sequence
 

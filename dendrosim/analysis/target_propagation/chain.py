@@ -53,8 +53,8 @@ def neighbour_matrix(layers: int) -> Array:
 def error_shares(mu: float, layers: int) -> Array:
     """Return ``r^(L+1-j)``, j = 1 .. L + 1, divided by their sum: each layer's share of the error y - ff_L.
 
-    The last share is the error that is left at the top. Computed as powers of r, which are all of one sign, so
-    that mu = 1/2 is no special case.
+    The last share is the error that is left at the top. The shares are computed as powers of r, all of
+    one sign, so that mu = 1/2 is no special case.
     """
     check_circuit(mu, layers)
     return np.asarray(softmax(-logit(mu) * np.arange(layers + 1)), dtype=np.float64)
