@@ -133,7 +133,7 @@ def flow_modes(
         Whether there are separate weights ``R`` onto the interneurons (BMVR workshop abstract, eq. 21-22), which
         add the decay of ``Q^T - R`` at the rate ``1 / tau_ratio``.
     tolerance : float, default 1e-10
-        See the module `regression`.
+        Fraction of the largest variance of the inputs below which a direction is left out.
     max_dimension : int, default 1500
         Largest number of states for which the Jacobian is diagonalised.
 

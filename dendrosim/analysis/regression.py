@@ -8,10 +8,9 @@ Weights have the names of the circuit: ``w1`` is ``W1`` with shape ``(k, m)``, `
 ``(k, n)`` (weights of the targets onto the apical compartment), and ``q`` is ``Q`` with shape ``(k, k)`` (weights
 of the interneurons onto the apical compartment). ``M = Cxx^{-1/2} Cxy Cyx Cxx^{-1/2}``.
 
-All functions with an argument `tolerance` leave out directions of the inputs whose variance is below `tolerance`
-(by default 1e-10) times the largest variance, such as inputs that are always zero: ``Cxx^{-1/2}`` is a
-pseudo-inverse on the numerical rank. They raise ParameterError if all inputs are zero, and functions with an
-argument `k`, the number of hidden units, raise it if `k` is below 1.
+Directions of the inputs that never occur, such as inputs that are always zero, are left out: ``Cxx^{-1/2}`` is a
+pseudo-inverse on the numerical rank. Functions that need it raise ParameterError if all inputs are zero, and
+functions of `k` raise it if `k` is below 1.
 
 Sources
 -------
@@ -96,7 +95,14 @@ def _decompose(cov: Covariances, tolerance: float) -> tuple[Array, Array, Array,
 
 
 def canonical_values(cov: Covariances, tolerance: float = 1e-10) -> Array:
-    """Return the singular values of ``Cxx^{-1/2} Cxy`` in decreasing order, shape (min(rank Cxx, n),)."""
+    """Return the singular values of ``Cxx^{-1/2} Cxy`` in decreasing order, shape (min(rank Cxx, n),).
+
+    Parameters
+    ----------
+    cov : Covariances
+    tolerance : float, default 1e-10
+        Fraction of the largest variance of the inputs below which a direction is left out.
+    """
     return _decompose(cov, tolerance)[2]
 
 
@@ -104,12 +110,27 @@ def canonical_spectrum(cov: Covariances, tolerance: float = 1e-10) -> Array:
     """Return the eigenvalues of ``M`` in decreasing order, the squares of `canonical_values`.
 
     BMVR workshop abstract, text after eq. 19.
+
+    Parameters
+    ----------
+    cov : Covariances
+    tolerance : float, default 1e-10
+        Fraction of the largest variance of the inputs below which a direction is left out.
     """
     return canonical_values(cov, tolerance) ** 2
 
 
 def explained(cov: Covariances, k: int, tolerance: float = 1e-10) -> float:
-    """Return the largest reduction of the loss by ``k`` units, the sum of the top ``k`` eigenvalues of ``M``."""
+    """Return the largest reduction of the loss by ``k`` units, the sum of the top ``k`` eigenvalues of ``M``.
+
+    Parameters
+    ----------
+    cov : Covariances
+    k : int
+        Number of hidden units, at least 1.
+    tolerance : float, default 1e-10
+        Fraction of the largest variance of the inputs below which a direction is left out.
+    """
     check_rank(k)
     return float(canonical_spectrum(cov, tolerance)[:k].sum())
 
@@ -118,6 +139,14 @@ def optimal_loss(cov: Covariances, k: int, tolerance: float = 1e-10) -> float:
     """Return the smallest mean squared error of rank ``k``: ``tr Cyy`` minus what `explained` returns.
 
     It is the minimum of BMVR workshop abstract, eq. 1 (the value of eq. 19 plus ``tr Cyy``).
+
+    Parameters
+    ----------
+    cov : Covariances
+    k : int
+        Number of hidden units, at least 1.
+    tolerance : float, default 1e-10
+        Fraction of the largest variance of the inputs below which a direction is left out.
     """
     return float(np.trace(cov.yy)) - explained(cov, k, tolerance)
 
@@ -126,6 +155,14 @@ def optimal_prediction(cov: Covariances, k: int, tolerance: float = 1e-10) -> Ar
     """Return the matrix ``P``, shape (n, m), of the best prediction ``P x`` of rank ``k`` or less.
 
     It minimises BMVR workshop abstract, eq. 1, over ``P = W2 W1``, without a ridge.
+
+    Parameters
+    ----------
+    cov : Covariances
+    k : int
+        Number of hidden units, at least 1.
+    tolerance : float, default 1e-10
+        Fraction of the largest variance of the inputs below which a direction is left out.
     """
     check_rank(k)
     unwhiten, left, values, right = _decompose(cov, tolerance)
@@ -140,6 +177,14 @@ def optimal_weights(
 
     BMVR workshop abstract, eq. 12-18: ``W1 = U Cxx^{-1/2}`` with the top ``k`` eigenvectors of
     ``M`` as rows of ``U``, ``W2^T = W1 Cxy`` and ``Q Q^T = U M U^T``.
+
+    Parameters
+    ----------
+    cov : Covariances
+    k : int
+        Number of hidden units, at least 1.
+    tolerance : float, default 1e-10
+        Fraction of the largest variance of the inputs below which a direction is left out.
 
     Returns
     -------
@@ -182,7 +227,18 @@ def loss(cov: Covariances, w1: Array, apical: Array) -> float:
 
 
 def relative_excess(cov: Covariances, w1: Array, apical: Array, tolerance: float = 1e-10) -> float:
-    """Return the loss above the optimum of rank ``k = len(w1)``, divided by what that optimum explains."""
+    """Return the loss above the optimum of rank ``k = len(w1)``, divided by what that optimum explains.
+
+    Parameters
+    ----------
+    cov : Covariances
+    w1 : ndarray, shape (k, m)
+        Weights of the inputs onto the hidden units.
+    apical : ndarray, shape (k, n)
+        Weights of the targets onto the hidden units.
+    tolerance : float, default 1e-10
+        Fraction of the largest variance of the inputs below which a direction is left out.
+    """
     gain = explained(cov, len(w1), tolerance)
     return (loss(cov, w1, apical) - float(np.trace(cov.yy)) + gain) / gain
 
@@ -191,6 +247,12 @@ def whitening_error(cov: Covariances, w1: Array) -> float:
     """Return the Frobenius norm of ``W1 Cxx W1^T - I``, which is zero if the gain constraint is saturated.
 
     It is the constraint of BMVR workshop abstract, section 2.2; eq. 14 at the optimum.
+
+    Parameters
+    ----------
+    cov : Covariances
+    w1 : ndarray, shape (k, m)
+        Weights of the inputs onto the hidden units.
     """
     return float(np.linalg.norm(w1 @ cov.xx @ w1.T - np.eye(len(w1))))
 
@@ -205,6 +267,8 @@ def gain_error(cov: Covariances, q: Array, tolerance: float = 1e-10) -> float:
     cov : Covariances
     q : ndarray, shape (k, k)
         Weights of the interneurons onto the hidden units.
+    tolerance : float, default 1e-10
+        Fraction of the largest variance of the inputs below which a direction is left out.
     """
     if not np.isfinite(q).all():
         return float("inf")

@@ -14,7 +14,7 @@ from dendrosim.errors import ParameterError, ShapeError, UnknownMemberError
 
 STEP = 1e-6
 
-# Every transfer function written a second time, by its definition.
+# Each transfer function again, from its definition.
 CLOSED_FORMS = {
     "linear": lambda x: x,
     "smooth_leaky": lambda x: 0.75 * x + 0.25 * (np.hypot(x, 1.0) - 1.0),

@@ -1,4 +1,4 @@
-"""Basins of attraction and checks of where a run has ended."""
+"""Basins of attraction, and final states of runs compared with fixed points."""
 
 import numpy as np
 import pytest
@@ -38,7 +38,7 @@ def test_all_leave_a_saddle(points):
 
 
 def test_the_share_that_returns_is_that_on_this_side_of_the_separatrix(points):
-    """By an independent integration, with steps of its own, of the two equations as they are printed."""
+    """The share is compared with that of an independent integration of the two printed equations."""
     low, high = points[0], points[2]
     basin = ds.basin(low, 1.0, samples=60, seed=3)
     rng = np.random.default_rng(3)

@@ -21,7 +21,7 @@ def names(phases):
 
 
 def integral(phase, gate):
-    """For how many seconds a gate is open during a phase, weighted by how far."""
+    """Return the integral of a gate over a phase in seconds."""
     (course,) = phase.gates[gate]
     if isinstance(course, ds.Constant):
         return float(course.value.value) * float(phase.duration.value)

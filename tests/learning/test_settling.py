@@ -46,7 +46,7 @@ def test_cascades_settle_as_incomplete_gamma_functions():
 
 @pytest.mark.parametrize("left", [1e-3, 1e-12])
 def test_settling_further_takes_as_many_e_folds(left):
-    """The slowest mode must fall to this part of r^L, or a cascade come so near to its end."""
+    """The slowest mode falls to the part `left` of r^L, and a cascade to that part of its way."""
     from scipy.special import gammainc
 
     mixed = ds.load_circuit("dynamical_tp", sizes=(4, 4, 4, 4), mu=0.2)

@@ -19,7 +19,7 @@ def pieces(ax, ls):
 
 
 def marks(ax):
-    """Return where marks stand, rounded."""
+    """Return the positions of marks, rounded."""
     found = [line for line in ax.lines if line.get_linestyle() == "None"]
     return sorted({tuple(np.round(np.ravel(line.get_data()), 5)) for line in found})
 

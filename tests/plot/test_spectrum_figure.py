@@ -12,7 +12,7 @@ from dendrosim.stability.spectrum.spectrum import spectrum
 
 
 def blocks(*values):
-    """Return a matrix with the given eigenvalues, of complex ones the pair."""
+    """Return a real matrix with the given eigenvalues; a complex one comes with its conjugate."""
     size = sum(2 if np.imag(v) else 1 for v in values)
     matrix, i = np.zeros((size, size)), 0
     for v in values:

@@ -1,7 +1,6 @@
 """How large the learning signal of each layer is, with exact inverses.
 
-All functions take `mu`, the weight of the apical dendrite (between 0 and 1), and `layers`, the number of layers
-above the input (at least 1), and raise ParameterError if one is out of its range.
+All functions raise ParameterError if an argument is out of its range.
 """
 
 import numpy as np
@@ -15,6 +14,13 @@ def gains(mu: float, layers: int) -> Array:
 
     ``h_i = ff_i + G_i C_i (y - ff_L)``, i = 0 .. L, solves thesis eq. 6.5 with
     ``G_i = (r^-i - 1) / (r^-(L+1) - 1)``, which is ``i / (L + 1)`` at mu = 1/2. Derived here.
+
+    Parameters
+    ----------
+    mu : float
+        Weight of the apical dendrite, between 0 and 1.
+    layers : int
+        Number of layers L above the input, at least 1.
     """
     return np.append(0.0, np.cumsum(error_shares(mu, layers)[:-1]))
 
@@ -24,6 +30,13 @@ def local_error_factors(mu: float, layers: int) -> Array:
 
     ``h_i - f_i = -r^(L+1-i) C_i eta_hat e_L``, i = 1 .. L (thesis eq. 6.16, exact in linear circuits);
     ``eta_hat e_L`` is the difference between ``h_L`` and its target, also for a clamped top.
+
+    Parameters
+    ----------
+    mu : float
+        Weight of the apical dendrite, between 0 and 1.
+    layers : int
+        Number of layers L above the input, at least 1.
     """
     check_circuit(mu, layers)
     return np.asarray((mu / (1.0 - mu)) ** np.arange(layers, 0, -1), dtype=np.float64)
@@ -34,6 +47,13 @@ def local_error_factors_feed_forward(mu: float, layers: int) -> Array:
 
     ``h_i - f_i = (G_i - G_(i-1)) C_i (y - ff_L)``, i = 1 .. L, in the clamped circuit, with the `gains` G. Derived
     here.
+
+    Parameters
+    ----------
+    mu : float
+        Weight of the apical dendrite, between 0 and 1.
+    layers : int
+        Number of layers L above the input, at least 1.
     """
     return error_shares(mu, layers)[:-1]
 
@@ -44,6 +64,13 @@ def two_phase_factors(mu: float, layers: int) -> Array:
     ``h_i^nudged - h_i^free = -factor_i eta_hat C_i e_L``, i = 1 .. L, with the error ``e_L`` of the nudged phase.
     Thesis eq. 6.36 has ``r^(L+1-i)`` alone, because it omits the change of the basal input: each layer adds its
     local error to that of the layers below.
+
+    Parameters
+    ----------
+    mu : float
+        Weight of the apical dendrite, between 0 and 1.
+    layers : int
+        Number of layers L above the input, at least 1.
     """
     return np.cumsum(local_error_factors(mu, layers))
 
@@ -52,7 +79,16 @@ def nudge_self_consistency(mu: float, layers: int, eta_hat: float) -> tuple[floa
     """Return by how much a nudge reduces the error that it follows: ``S`` and ``1 / (1 + eta_hat S)``.
 
     The nudged circuit settles at ``e_L = (ff_L - y) / (1 + eta_hat S)`` with ``S = r + r^2 + ... + r^L``; derived
-    here from thesis eq. 6.12 and 6.16. `eta_hat` is the size of the nudge, positive.
+    here from thesis eq. 6.12 and 6.16.
+
+    Parameters
+    ----------
+    mu : float
+        Weight of the apical dendrite, between 0 and 1.
+    layers : int
+        Number of layers L above the input, at least 1.
+    eta_hat : float
+        Size of the nudge, positive.
     """
     check_nudge(eta_hat)
     total = float(local_error_factors(mu, layers).sum())
