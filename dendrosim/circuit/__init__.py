@@ -1,1 +1,1 @@
-"""What is simulated: populations, weight matrices, projections, pathways, and the checks of a circuit."""
+"""The specification of a circuit: its populations, matrices, projections and pathways, and their checks."""

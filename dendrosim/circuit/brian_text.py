@@ -1,4 +1,4 @@
-"""A population's equations and units as Brian2 reads them."""
+"""Equations and units of a population as text for Brian2."""
 
 from typing import Any
 
@@ -10,24 +10,34 @@ from dendrosim.units import Dimension, unit
 
 
 def brian_dimension(dimension: Dimension) -> Any:
-    """Return Brian2's dimension object."""
+    """Return the Brian2 object of a dimension."""
     return get_or_create_dimension(tuple(dimension))
 
 
 def brian_unit(dimension: Dimension) -> str:
-    """Return a unit as Brian2 wants it behind an equation: SI base units by their long names."""
+    """Return the unit of a dimension as Brian2 reads it after an equation: a product of SI base units."""
     bases = ("metre", "kilogram", "second", "amp", "kelvin", "mole", "candle")
     powers = [f"{base}**{p:g}" for base, p in zip(bases, dimension, strict=True) if p]
     return "*".join(powers) or "1"
 
 
 def model_text(population: Population) -> str:
-    """Return a population's equations with transfer functions put in place: plain Brian2 text."""
+    """Return the equations of a population, with transfer functions in place, as Brian2 reads them."""
     return "\n".join(equation_text(population, d) for d in population.variables.values())
 
 
 def equation_text(population: Population, declared: Declaration, factor: str = "") -> str:
-    """Return one equation as Brian2 text; `factor` takes the place of the flag (unless refractory)."""
+    """Return one equation as Brian2 reads it.
+
+    Parameters
+    ----------
+    population : Population
+        The population.
+    declared : Declaration
+        The line of its equations.
+    factor : str, optional
+        An expression that multiplies the right-hand side in place of the flag `(unless refractory)`.
+    """
     expression = population.equations_in_place.get(declared.name, "")
     flags = declared.flags
     if factor and REFRACTORY in flags:

@@ -1,7 +1,7 @@
-"""Which circuits have passed the equation check, remembered across processes.
+"""A record, across processes, of the circuits that have passed the check of their equations.
 
-The key hashes the circuit's structure, dendrosim's code and the versions, so a remembered verdict is as good
-as a fresh one; without a writable cache the check simply runs every time.
+The key of a circuit hashes its structure, the code of dendrosim and the versions of packages, so that a recorded
+result holds as long as a new check would give it. Without a writable cache, every circuit is checked anew.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from dendrosim.machine.code_digest import code_digest
 
 
 def check_once(circuit: CircuitData) -> None:
-    """Check a circuit's equations unless the same structure has passed before; raises SpecError."""
+    """Check the equations of a circuit unless one of the same structure has passed before; raises SpecError."""
     text = json.dumps(circuit.structure(), sort_keys=True)
     key = hashlib.sha256((text + code_digest()).encode()).hexdigest()
     if _passed(key):

@@ -1,8 +1,4 @@
-"""The fields of a circuit and what can be looked up in them, without the checks that `Circuit` runs.
-
-Equations are text in Brian2's syntax; their symbols are resolved in this order: variables declared in the text,
-the object's own `parameters`, the circuit's `parameters` and `gates`.
-"""
+"""The fields of a circuit and look-up in them, without the checks, which `Circuit` adds."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,12 +15,12 @@ from dendrosim.spec import Spec
 from dendrosim.units import Quantity, unit_name
 
 Owner = Population | Matrix | Pathway
-"""What has equations of its own, with parameters and a scope in which others are looked up."""
+"""An object with equations and parameters, and a scope under which it looks up parameters of the circuit."""
 
 
 @dataclass(frozen=True, eq=False)
 class CircuitData(Spec):
-    """Fields and look-up of a circuit; `Circuit` adds the checks, and documents the fields."""
+    """Fields of a circuit and look-up in them; `Circuit` documents and checks the fields."""
 
     populations: Sequence[Population]
     matrices: Sequence[Matrix] = ()
@@ -46,11 +42,11 @@ class CircuitData(Spec):
         return _find("pathway", name, self.pathways)
 
     def shape(self, matrix: Matrix) -> tuple[int, int]:
-        """Return (units of post, units of pre)."""
+        """Return the shape of a matrix: (units of `post`, units of `pre`)."""
         return self.population(matrix.post).size, self.population(matrix.pre).size
 
     def variable(self, path: str) -> tuple[Population, Declaration]:
-        """Return the population and declaration of `population.variable`; raises UnknownMemberError."""
+        """Return the population and the declaration of `population.variable`; raises UnknownMemberError."""
         name, variable = VariablePath.parse(path)
         population = self.population(name)
         if variable not in population.variables:
@@ -60,7 +56,7 @@ class CircuitData(Spec):
         return population, population.variables[variable]
 
     def symbol_value(self, owner: Owner, name: str) -> Quantity | None:
-        """Return the value that the symbol `name` has in the equations of `owner`, None if it has none."""
+        """Return the value of a parameter or gate in the equations of `owner`, None if there is none."""
         if name in owner.parameters:
             return owner.parameters[name]
         scoped = self.scoped_name(owner, name)
@@ -71,23 +67,23 @@ class CircuitData(Spec):
     def rate_in_place(self, matrix: Matrix) -> str:
         """Return the right-hand side of a matrix's plasticity with the transfer function of `post` in place.
 
-        It is empty if the matrix has no plasticity; raises EquationError if a call has no meaning.
+        It is empty if the matrix has no plasticity. A call that has no meaning raises EquationError.
         """
         post = self.population(matrix.post)
         where = f"Matrix {matrix.name!r}"
         return put_transfer_in_place(matrix.rate, post.transfer, where) if matrix.plasticity else ""
 
     def scoped_name(self, owner: Owner, name: str) -> str:
-        """Return the name of a circuit parameter or gate as `owner` sees it."""
+        """Return the name under which `owner` looks up a parameter or gate of the circuit."""
         return f"{owner.scope}_{name}" if owner.scope else name
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Every input as `population.variable`."""
+        """The inputs of all populations, each as `population.variable`."""
         return tuple(f"{p.name}.{v}" for p in self.populations for v in p.inputs)
 
     def structure(self) -> dict[str, Any]:
-        """Return what the generated program depends on: everything but numbers that are data."""
+        """Return what the generated program depends on: all but the numbers, which are its data."""
         return {
             "populations": [
                 [

@@ -1,4 +1,4 @@
-"""The check of one expression by Brian2's own parser: symbols, functions, physical dimensions."""
+"""The check of one expression by Brian2's parser: symbols, functions and physical dimensions."""
 
 import ast
 from collections.abc import Iterable, Mapping
@@ -30,14 +30,15 @@ TIME = {"t": Variable("t", dimensions=get_or_create_dimension((0, 0, 1, 0, 0, 0,
 
 
 def population_scope(population: Population, suffix: str = "") -> dict[str, Any]:
-    """Return the variables of a population as Brian2 variables by name, with a suffix."""
+    """Return the variables of a population as Brian2 variables, by name with a suffix."""
     scope = {
         name + suffix: Variable(name, dimensions=brian_dimension(unit(d.unit)[0]))
         for name, d in population.variables.items()
     }
     if population.spiking and (not suffix or population.refractory_text is not None):
-        # With lastspike goes dt, so that time since a spike can be counted in steps, exactly.
-        # From outside it can be read only where the population keeps it for itself.
+        # dt is there as well, so that an equation can count the time since a spike in steps, exactly. A pathway
+        # can read lastspike only where the population itself uses it, because otherwise the program does not keep
+        # it.
         for name in (LAST_SPIKE, *(["dt"] if not suffix else [])):
             scope[name + suffix] = Variable(name, dimensions=TIME["t"].dim)
     return scope
@@ -52,21 +53,36 @@ def check_expression(
     local: Mapping[str, Any],
     expected: Any,
 ) -> set[str]:
-    """Check an expression that must have the dimension `expected`.
+    """Check that an expression has the dimension that it must have.
 
     Parameters
     ----------
-    where, written : str
-        For messages: the place of the expression, and its text as the user wrote it.
+    circuit : CircuitData
+        The circuit, for its parameters and gates.
+    owner : Population, Matrix or Pathway
+        The object whose expression it is.
+    where : str
+        The place of the expression, for messages.
+    written : str
+        The expression as the user wrote it, for messages.
     expression : str
-        The text with transfer functions put in place.
-    local : mapping
-        Brian2 variables that the text may use besides parameters and gates.
+        The expression with transfer functions in place.
+    local : mapping of str to Brian2 variable
+        Variables that the expression may use besides parameters and gates.
+    expected : Brian2 dimension
+        The dimension that it must have.
 
     Returns
     -------
     set of str
-        The circuit parameters and gates that it uses.
+        The parameters and gates of the circuit that it uses.
+
+    Raises
+    ------
+    EquationError
+        If it cannot be read, or uses an undefined symbol or function.
+    UnitError
+        If its parts do not fit together, or it has another dimension.
     """
     found, used = dimension_of(circuit, owner, where, written, expression, local)
     if found is not expected:
@@ -84,14 +100,9 @@ def dimension_of(
     expression: str,
     local: Mapping[str, Any],
 ) -> tuple[Any, set[str]]:
-    """Return the dimension of an expression, and the circuit parameters and gates that it uses.
+    """Return the dimension of an expression, and the parameters and gates of the circuit that it uses.
 
-    Raises
-    ------
-    EquationError
-        If it cannot be read, or uses an undefined symbol or function.
-    UnitError
-        If its parts do not fit together.
+    The arguments and errors are those of `check_expression`.
     """
     check_operators(where, written)
     scope: dict[str, Any] = {**FUNCTIONS, **CONSTANTS, **TIME, **local}
@@ -133,7 +144,7 @@ _ARITHMETIC = ast.Add | ast.Sub | ast.Mult | ast.Div | ast.Pow | ast.Mod | ast.F
 
 
 def check_operators(where: str, written: str) -> None:
-    """Refuse what reads like arithmetic and is not: powers written ^, comparisons used as numbers."""
+    """Refuse operators that mean something else than they seem to: ^ for powers, comparisons used as numbers."""
     with prefix_errors(where):
         tree = parse_expression(written)
     for node in ast.walk(tree):
@@ -159,6 +170,7 @@ def check_operators(where: str, written: str) -> None:
 
 
 def _called(expression: str) -> set[str]:
+    """Return the names of the functions that an expression calls."""
     return {
         n.func.id if isinstance(n.func, ast.Name) else ast.unparse(n.func)
         for n in ast.walk(parse_expression(expression))
@@ -167,6 +179,7 @@ def _called(expression: str) -> set[str]:
 
 
 def _near(circuit: CircuitData, owner: Owner, symbol: str, local: Iterable[str]) -> str:
+    """Return the end of a message that suggests a symbol which the expression could use."""
     prefix = f"{owner.scope}_" if owner.scope else ""
     shared = [
         n.removeprefix(prefix)
@@ -177,6 +190,7 @@ def _near(circuit: CircuitData, owner: Owner, symbol: str, local: Iterable[str])
 
 
 def check_own_parameters(where: str, owner: Owner, used: set[str]) -> None:
+    """Raise EquationError if an object has a parameter that is not among the symbols `used`."""
     for name in owner.parameters:
         if name not in used:
             raise EquationError(
@@ -185,10 +199,12 @@ def check_own_parameters(where: str, owner: Owner, used: set[str]) -> None:
 
 
 def unit_text(dimension: Any) -> str:
+    """Return the SI unit of a Brian2 dimension as text."""
     return unit_name(tuple(float(e) for e in get_dimensions(dimension)._dims))  # type: ignore[arg-type]
 
 
 def root_message(error: BaseException) -> str:
+    """Return the message of the first error in a chain of causes, on one line: Brian2 wraps its errors."""
     cause: BaseException = error
     while cause.__cause__ is not None:
         cause = cause.__cause__

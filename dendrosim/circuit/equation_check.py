@@ -1,7 +1,7 @@
-"""The check of equation text by Brian2's own parser: symbols and physical dimensions.
+"""The check of all equations of a circuit by Brian2's parser: symbols and physical dimensions.
 
-This is the only part of the specification that needs Brian2; `dendrosim.circuit.check` remembers what has
-passed, so that an unchanged circuit is not checked twice.
+No other part of the specification needs Brian2. `dendrosim.circuit.check` records which circuits have passed, so
+that an unchanged circuit is not checked twice.
 """
 
 from brian2.core.variables import Variable
@@ -40,9 +40,9 @@ def check_equations(circuit: CircuitData) -> None:
     Raises
     ------
     EquationError
-        For text that cannot be parsed, undefined symbols, and symbols that nothing uses.
+        If a text cannot be read, or a symbol is undefined or used by no equation.
     UnitError
-        If two sides of an equation, or two summands, have different dimensions.
+        If the two sides of an equation, or two summands, have different dimensions.
     LoopError
         If variables depend on each other within one step.
     """
@@ -59,6 +59,7 @@ def check_equations(circuit: CircuitData) -> None:
 
 
 def _check_population(circuit: CircuitData, population: Population) -> set[str]:
+    """Check the texts of a population; return the parameters and gates of the circuit that they use."""
     where = f"Population {population.name!r}"
     for name, line in population.variables.items():
         if line.expression:
@@ -78,8 +79,8 @@ def _check_population(circuit: CircuitData, population: Population) -> set[str]:
     for name, line in declared.items():
         if line.kind != "state" and REFRACTORY in line.flags:
             raise EquationError(
-                f"{where}: {name!r} has no differential equation, so it cannot stand still "
-                "'(unless refractory)'; remove the flag"
+                f"{where}: {name!r} has no differential equation, so the flag (unless refractory) has no "
+                "meaning; remove it"
             )
     local = population_scope(population)
     used = check_spikes(circuit, population, local)
@@ -99,6 +100,7 @@ def _check_population(circuit: CircuitData, population: Population) -> set[str]:
 
 
 def _check_matrix(circuit: CircuitData, matrix: Matrix) -> set[str]:
+    """Check the plasticity of a matrix; return the parameters and gates of the circuit that it uses."""
     where = f"Matrix {matrix.name!r}"
     if not matrix.plasticity:
         check_own_parameters(where, matrix, set())
@@ -117,6 +119,7 @@ def _check_matrix(circuit: CircuitData, matrix: Matrix) -> set[str]:
 
 
 def _check_projections(circuit: CircuitData) -> None:
+    """Check that each product of a matrix and a source has the unit of its target."""
     for target in dict.fromkeys(p.target for p in circuit.projections):
         _, declared = circuit.variable(target)
         for projection in circuit.projections:
@@ -133,6 +136,7 @@ def _check_projections(circuit: CircuitData) -> None:
 
 
 def _check_unused(circuit: CircuitData, used: set[str]) -> None:
+    """Check that an equation uses each parameter and gate, and each variable without equation."""
     for name in (*circuit.parameters, *circuit.gates):
         if name not in used:
             kind = "parameter" if name in circuit.parameters else "gate"

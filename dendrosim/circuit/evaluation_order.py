@@ -1,7 +1,8 @@
-"""In which order the projections of one step run.
+"""The order in which the projections of one time step run.
 
-A projection's source may be a subexpression that depends on what another projection delivers in the same
-step, so fed variables are put in dependency order; a loop among them has no meaning and is an error.
+The source of a projection may be a subexpression that depends on what another projection delivers in the same
+step. Fed variables, the targets of projections, are therefore ordered by dependency; a loop among them is an
+error.
 """
 
 from graphlib import CycleError, TopologicalSorter
@@ -11,19 +12,25 @@ from dendrosim.errors import LoopError
 
 
 def evaluation_order(circuit: CircuitData) -> tuple[str, ...]:
-    """Return every fed variable (`population.variable`), each after those it depends on.
+    """Return every fed variable (`population.variable`), each after those on which it depends.
 
     Raises
     ------
     LoopError
-        If variables depend on each other within one step; the message names the members.
+        If variables depend on each other within one step; the message names them.
     """
     fed = {p.target for p in circuit.projections}
     return tuple(path for path in variable_order(circuit) if path in fed)
 
 
 def variable_order(circuit: CircuitData) -> tuple[str, ...]:
-    """Return every variable that is not a state, each after those it depends on; raises as above."""
+    """Return every variable that is not a state, each after those on which it depends.
+
+    Raises
+    ------
+    LoopError
+        As `evaluation_order`.
+    """
     graph: dict[str, set[str]] = {}
     for population in circuit.populations:
         variables = population.variables

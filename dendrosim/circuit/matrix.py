@@ -102,7 +102,7 @@ class Matrix(Spec):
 
     @property
     def weight(self) -> str:
-        """The name by which the plasticity text calls the weight."""
+        """The name of the weight in the plasticity equation, `w` without one."""
         return parse_declarations(self.plasticity)[0].name if self.plasticity else "w"
 
     @property

@@ -1,4 +1,4 @@
-"""Names of what a circuit holds: `population.variable` for a variable, a plain name for a matrix."""
+"""Names of what a circuit holds: `population.variable` for a variable, a plain name for anything else."""
 
 from typing import NamedTuple
 

@@ -113,7 +113,7 @@ class Pathway(Spec):
             declared = {d.name: d for d in parse_declarations(self.equations)}
             if not parse_assignments(self.on_pre):
                 raise EquationError(
-                    "on_pre says nothing; write what a spike does, 'g_post += weight'"
+                    "on_pre is empty; write what a spike does, such as 'g_post += weight'"
                 )
             parse_assignments(self.on_post)
         for name in declared:
@@ -135,16 +135,16 @@ class Pathway(Spec):
 
     @property
     def weight_dimension(self) -> Dimension | None:
-        """Dimension of the weight, None without one."""
+        """Physical dimension of the weight, None without one."""
         return None if self.weight is None else self.weight.dimension
 
     @property
     def has_own_weights(self) -> bool:
-        """Whether every synapse has a weight of its own."""
+        """Whether each synapse has a weight of its own, instead of one number for all."""
         return self.weight is not None and not _single(self.weight)
 
     def synapse_start_values(self) -> dict[str, Initial]:
-        """Return the start value of every variable that each synapse has for itself, weight included."""
+        """Return the initial values of the variables that each synapse has for itself, its weight included."""
         values = {n: self.initial.get(n, Fixed(0.0)) for n in self.variables}
         return {**values, WEIGHT: self.weight} if self.has_own_weights else values
 
@@ -156,8 +156,8 @@ class Pathway(Spec):
                 )
             if line.kind == "state" and line.flags != ("event-driven",):
                 raise EquationError(
-                    f"{where}: the equation of {name!r} must end with (event-driven): synapses are brought "
-                    "up to date when a spike arrives"
+                    f"{where}: the equation of {name!r} must end with (event-driven), because synapses "
+                    "are updated only when a spike arrives"
                 )
             if line.kind == "parameter" and line.flags:
                 raise EquationError(

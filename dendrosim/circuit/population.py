@@ -27,6 +27,7 @@ from dendrosim.errors import (
 from dendrosim.spec import Spec, freeze_mapping
 from dendrosim.units import quantity
 
+_ROLES = {"state": "a state", "subexpression": "a subexpression", "parameter": "an input"}
 LAST_SPIKE, SPIKE, REFRACTORY = "lastspike", "spike", "unless refractory"
 
 
@@ -159,7 +160,7 @@ class Population(Spec):
         clamped = [n for n, d in declared.items() if REFRACTORY in d.flags]
         if clamped and self.refractory is None:
             raise SpecError(
-                f"{where}: {clamped[0]!r} stands still '(unless refractory)', but there is no refractory "
+                f"{where}: {clamped[0]!r} has the flag (unless refractory), but there is no refractory "
                 "period; give `refractory`"
             )
         if SPIKE in declared and self.threshold is not None:
@@ -189,7 +190,7 @@ class Population(Spec):
             if name in declared:
                 if name not in plain or name in self.inputs:
                     raise ParameterError(
-                        f"{where}: {name!r} is a {declared[name].kind}, it takes no value"
+                        f"{where}: {name!r} is {_ROLES[declared[name].kind]} and takes no value; leave it out"
                     )
                 check_unit_text(f"{where}: parameter {name!r}", value, declared[name].unit)
 
@@ -200,22 +201,22 @@ class Population(Spec):
 
     @property
     def states(self) -> tuple[str, ...]:
-        """Names of the variables with a differential equation."""
+        """Names of the states: the variables with a differential equation."""
         return tuple(d.name for d in parse_declarations(self.equations) if d.kind == "state")
 
     @property
     def spiking(self) -> bool:
-        """Whether the units have a threshold."""
+        """Whether the units spike, that is, have a threshold."""
         return self.threshold is not None
 
-    # -- texts with transfer functions in place, as Brian2 reads them, made once ------------------
+    # -- texts with transfer functions in place, made once per population ------------------------
 
     @cached_property
     def equations_in_place(self) -> Mapping[str, str]:
-        """The right-hand side of every state and subexpression by name.
+        """The right-hand side of every state and subexpression by name, with transfer functions in place.
 
-        Calls of `s`, `ds` and `inv_s` are replaced by the texts of the transfer function; raises EquationError
-        if one has no meaning.
+        That is, calls of `s`, `ds` and `inv_s` are replaced by the texts of the transfer function, so that Brian2
+        can read the result. A call that has no meaning raises EquationError.
         """
         return {
             name: self._in_place(declared.expression, f"{self.name}.{name}")
@@ -225,19 +226,19 @@ class Population(Spec):
 
     @cached_property
     def threshold_in_place(self) -> str | None:
-        """The condition at which a unit spikes, likewise."""
+        """The condition on which a unit spikes, with transfer functions in place; None without threshold."""
         where = f"Population {self.name!r}: threshold"
         return None if self.threshold is None else self._in_place(self.threshold, where)
 
     @cached_property
     def refractory_in_place(self) -> str | None:
-        """The refractory period that the program needs, likewise."""
+        """The refractory period of `refractory_text`, with transfer functions in place; None if there is none."""
         where, text = f"Population {self.name!r}: refractory", self.refractory_text
         return None if text is None else self._in_place(text, where)
 
     @cached_property
     def reset_in_place(self) -> tuple[Assignment, ...]:
-        """The assignments of a spike to the unit itself, likewise."""
+        """The assignments of `reset`, with transfer functions in place."""
         where = f"Population {self.name!r}: reset"
         return tuple(
             replace(s, expression=self._in_place(s.expression, where))
@@ -249,7 +250,11 @@ class Population(Spec):
 
     @property
     def refractory_text(self) -> str | None:
-        """The refractory period that the program needs: 0 where only the time of the last spike is used."""
+        """The refractory period that the program needs.
+
+        Brian2 keeps the time of the last spike only where there is a refractory period, so a population that uses
+        `lastspike` without one gets a period of 0.
+        """
         if self.refractory is not None or not self.spiking:
             return self.refractory
         texts = [*(d.expression for d in self.variables.values()), self.threshold, self.reset]

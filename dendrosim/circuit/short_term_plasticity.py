@@ -1,12 +1,12 @@
 """Short-term depression and facilitation of synapses, as equation text for pathways.
 
-Of the resources x of a synapse a spike releases the fraction u, the utilisation; both recover between spikes.
-Two variants are in use, which differ in when utilisation grows:
+A spike releases the fraction u, the utilisation, of the resources x of a synapse. Both recover between spikes. Two
+variants are in use, which differ in when utilisation grows:
 
     extended    released = u x;  x <- x - u x;  u <- u + f (1 - u);  between spikes u -> U with tau_F
     canonical   u <- u + U (1 - u);  released = u x;  x <- x - u x;  between spikes u -> 0 with tau_F
 
-and x -> 1 with tau_D in both. The first spike after a long pause releases U in either.
+In both, x -> 1 with tau_D, and the first spike after a long pause releases U.
 
 Sources
 -------
@@ -38,7 +38,7 @@ from dendrosim.units import DIMENSIONLESS, as_time, quantity
 Variant = Literal["extended", "canonical"]
 
 RELEASED = "released"
-"""The name by which an effect calls what a spike releases."""
+"""Name, in the text of an effect, of the fraction that a spike releases."""
 
 EQUATIONS = {
     "extended": """
@@ -68,27 +68,39 @@ resources -= released
 
 @dataclass(frozen=True, eq=False)
 class ShortTerm(Spec):
-    """Short-term plasticity of a pathway.
+    """Describe short-term plasticity of synapses, for a `Pathway`.
+
+    Of its resources x, a synapse releases the fraction u at a spike. Both recover exponentially between spikes, x
+    to 1 and u to its resting value; each spike lowers x and raises u. `pathway` gives the texts for a `Pathway`,
+    and `released` computes what a train of spikes releases.
 
     Parameters
     ----------
     variant : {"extended", "canonical"}
-        Whether utilisation grows after a spike's release or before it.
+        Whether utilisation grows after the release of a spike (extended) or before it (canonical).
     utilisation : float
-        U, what the first spike releases.
+        U, the fraction that the first spike releases, above 0 and at most 1.
     tau_depression : time
-        tau_D, recovery of resources.
+        tau_D, time constant with which resources recover, above 0.
     tau_facilitation : time
-        tau_F, decay of facilitation.
+        tau_F, time constant with which utilisation returns to its resting value, above 0.
     increment : float, optional
-        f, how far a spike moves utilisation towards 1 (variant `extended` only; `canonical` takes U).
+        f, the fraction of its distance to 1 by which a spike raises utilisation, above 0 and at most 1. The
+        variant `extended` requires it; `canonical` uses U in its place and refuses it.
 
     Raises
     ------
+    UnknownMemberError
+        If there is no such variant.
     ParameterError
-        If U or f is not above 0 and at most 1, a time constant not positive, or f missing or out of place.
+        If U or f is not above 0 and at most 1, a time constant is not positive, or f is missing or refused.
     UnitError
         If a time constant is not a time.
+
+    References
+    ----------
+    Tsodyks, Pawelzik & Markram (1998), Neural Computation 10:821 (canonical); public simulation code of Payeur et
+    al. (2021), Nature Neuroscience 24:1010 (extended).
 
     Examples
     --------
@@ -129,15 +141,15 @@ class ShortTerm(Spec):
 
     @classmethod
     def named(cls, name: str, **changes: Any) -> "ShortTerm":
-        """Return the synapse of a name, with some of its numbers changed.
+        """Return a synapse from the literature by its name.
 
         Parameters
         ----------
         name : str
-            `facilitating`, `depressing`, `e_facilitating`, `e_depressing`, `e_pseudo_linear`,
-            `i_facilitating`, `i_depressing`, `i_pseudo_linear`; `E facilitating` will do as well.
+            `facilitating`, `depressing`, `e_facilitating`, `e_depressing`, `e_pseudo_linear`, `i_facilitating`,
+            `i_depressing` or `i_pseudo_linear`. Upper case, spaces and hyphens are read as well: `E facilitating`.
         **changes
-            Values for fields.
+            Fields with other values.
 
         Raises
         ------
@@ -157,25 +169,33 @@ class ShortTerm(Spec):
         parameters: Mapping[str, Any] | None = None,
         initial: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """Return keywords of a `Pathway`: its text, parameters and initial values.
+        """Return the arguments of a `Pathway` that describe the plasticity: text, parameters and initial values.
 
         Parameters
         ----------
         effect : str
-            What a spike does with what it releases, such as `g_post += weight*released`.
-        equations, parameters, initial : optional
-            What the pathway has besides; it may use the states `utilisation` and `resources`.
+            Assignments that use `released`, the fraction that a spike releases, such as `g_post +=
+            weight*released`.
+        equations : str, optional
+            Further variables of a synapse. All texts may use the states `utilisation` and `resources`.
+        parameters, initial : mapping, optional
+            Further parameters of the pathway, and initial values of its variables.
+
+        Returns
+        -------
+        dict
+            Values for `on_pre`, `equations`, `parameters` and `initial`.
 
         Raises
         ------
         EquationError
-            If the effect does not use `released`, or assigns to what belongs to the short-term plasticity.
+            If the effect does not use `released`, or assigns to a variable of the short-term plasticity.
         """
         lines = parse_assignments(effect)
         if not any(RELEASED in line.symbols for line in lines):
             raise EquationError(
-                f"ShortTerm: the effect {effect.strip()!r} does not use 'released', what a spike releases; "
-                "write 'g_post += weight*released'"
+                f"ShortTerm: the effect {effect.strip()!r} does not use 'released', the fraction that a spike "
+                "releases; write it as in 'g_post += weight*released'"
             )
         for line in lines:
             if line.target in (RELEASED, *self._initial):
@@ -190,16 +210,16 @@ class ShortTerm(Spec):
         }
 
     def released(self, times: ArrayLike) -> Array:
-        """Return what each spike releases, exactly, after a long pause before the first.
+        """Return the fraction of all resources that each spike of a train releases, computed exactly.
 
         Parameters
         ----------
-        times : array (n,)
-            Of the spikes, ascending, in seconds.
+        times : array of shape (n,)
+            Times of the spikes in seconds, ascending. Before the first, the synapse is at rest.
 
         Returns
         -------
-        array (n,)
+        array of shape (n,)
             Fractions of all resources.
 
         Raises
@@ -263,4 +283,4 @@ NAMED: Mapping[str, ShortTerm] = {
     "i_depressing": ShortTerm("canonical", 0.25, "706 ms", "21 ms"),
     "i_pseudo_linear": ShortTerm("canonical", 0.32, "144 ms", "62 ms"),
 }
-"""Synapses by name, with U, tau_D, tau_F and f."""
+"""Synapses by name, with their U, tau_D, tau_F and f."""

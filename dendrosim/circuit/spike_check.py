@@ -1,4 +1,4 @@
-"""The check of what concerns spikes: thresholds, resets, refractory periods, and the texts of pathways."""
+"""The check of texts about spikes: thresholds, resets, refractory periods, and the texts of pathways."""
 
 import ast
 from typing import Any
@@ -34,7 +34,7 @@ def spike_symbols(population: Population) -> set[str]:
 
 
 def pathway_symbols(circuit: CircuitData, population: Population) -> set[str]:
-    """Return the variables of a population that the texts of pathways read."""
+    """Return the variables of a population that the texts of pathways use."""
     read = set()
     for pathway in circuit.pathways:
         for suffix, name in (("_pre", pathway.pre), ("_post", pathway.post)):
@@ -44,12 +44,12 @@ def pathway_symbols(circuit: CircuitData, population: Population) -> set[str]:
 
 
 def check_spikes(circuit: CircuitData, population: Population, local: dict[str, Any]) -> set[str]:
-    """Check threshold, reset and refractory period; return the circuit parameters and gates they use.
+    """Check threshold, reset and refractory period; return the parameters and gates of the circuit that they use.
 
     Raises
     ------
     EquationError, UnitError
-        As `expressions.check_expression`, and if the threshold is no condition.
+        As `dimension_check.check_expression`; also if the threshold is not a condition.
     """
     if population.threshold is None:
         return set()
@@ -60,9 +60,9 @@ def check_spikes(circuit: CircuitData, population: Population, local: dict[str, 
         place = f"{where}: {field}"
         return check_expression(circuit, population, place, written, text, local, expected)
 
-    if not _condition(parse_expression(population.threshold, where)):
+    if not _is_condition(parse_expression(population.threshold, where)):
         raise EquationError(
-            f"{where}: threshold {population.threshold!r} is no condition; write one such as "
+            f"{where}: threshold {population.threshold!r} is not a condition; write one such as "
             "'v > v_threshold'"
         )
     used = check("threshold", population.threshold, population.threshold_in_place, DIMENSIONLESS)
@@ -70,21 +70,21 @@ def check_spikes(circuit: CircuitData, population: Population, local: dict[str, 
         time, text = get_dimensions(TIME["t"]), population.refractory_in_place
         used |= check("refractory", population.refractory, text, time)
     lines = zip(parse_assignments(population.reset), population.reset_in_place, strict=True)
-    for statement, in_place in lines:
-        expected = _expected(statement, local[statement.target])
-        used |= check("reset", statement.expression, in_place.expression, expected)
+    for assignment, in_place in lines:
+        expected = _expected_dimension(assignment, local[assignment.target])
+        used |= check("reset", assignment.expression, in_place.expression, expected)
     return used
 
 
 def check_pathway(circuit: CircuitData, pathway: Pathway) -> set[str]:
-    """Check the texts of a pathway; return the circuit parameters and gates they use.
+    """Check the texts of a pathway; return the parameters and gates of the circuit that they use.
 
     Raises
     ------
     EquationError, UnitError
-        As `expressions.check_expression`, and if an equation of a synapse is not linear.
+        As `dimension_check.check_expression`; also if an equation of a synapse is not linear.
     UnknownMemberError
-        If a statement assigns to what is no state.
+        If an assignment changes something that is not a state.
     """
     pre, post = circuit.population(pathway.pre), circuit.population(pathway.post)
     own = {
@@ -99,32 +99,32 @@ def check_pathway(circuit: CircuitData, pathway: Pathway) -> set[str]:
     for name, text in (("on_pre", pathway.on_pre), ("on_post", pathway.on_post)):
         scope = {**own, **population_scope(pre, "_pre"), **population_scope(post, "_post")}
         lines = parse_assignments(text)
-        for statement in lines:
-            used |= _check_statement(
-                circuit, pathway, f"{pathway}: {name}", statement, scope, writable
+        for assignment in lines:
+            used |= _check_assignment(
+                circuit, pathway, f"{pathway}: {name}", assignment, scope, writable
             )
         read = {s for line in lines for s in line.symbols}
-        for statement in lines:
-            if statement.target not in {*writable, *read}:
+        for assignment in lines:
+            if assignment.target not in {*writable, *read}:
                 raise EquationError(
-                    f"{pathway}: {name}: nothing reads {statement.target!r}, to which it assigns"
-                    f"{suggestion(statement.target, writable)}"
+                    f"{pathway}: {name}: nothing reads {assignment.target!r}, to which it assigns"
+                    f"{suggestion(assignment.target, writable)}"
                 )
     _check_used(pathway, own)
     return used
 
 
-def _check_statement(
-    circuit: CircuitData, pathway: Pathway, where: str, statement: Assignment, scope: dict[str, Any],
+def _check_assignment(
+    circuit: CircuitData, pathway: Pathway, where: str, assignment: Assignment, scope: dict[str, Any],
     writable: list[str],
 ) -> set[str]:  # fmt: skip
-    """Check one assignment; a name that is new becomes known to the following ones."""
-    target, text = statement.target, statement.expression
+    """Check one assignment; the name of a new variable is added to the scope of those that follow."""
+    target, text = assignment.target, assignment.expression
     if target in writable or (target in scope and target not in _known(circuit, pathway)):
-        expected = _expected(statement, scope[target])
+        expected = _expected_dimension(assignment, scope[target])
         return check_expression(circuit, pathway, where, text, text, scope, expected)
     known = target in scope or circuit.symbol_value(pathway, target) is not None
-    if statement.operator != "=" or known or target.endswith(("_pre", "_post")):
+    if assignment.operator != "=" or known or target.endswith(("_pre", "_post")):
         raise UnknownMemberError(f"variable that {where} assigns to", target, writable)
     check_symbol(where, target)
     found, used = dimension_of(circuit, pathway, where, text, text, scope)
@@ -133,12 +133,13 @@ def _check_statement(
 
 
 def _known(circuit: CircuitData, pathway: Pathway) -> set[str]:
-    """Return the names of a pathway's scope that are not names of its own statements."""
+    """Return the names in a pathway's scope that its own assignments did not add."""
     pre, post = circuit.population(pathway.pre), circuit.population(pathway.post)
     return {WEIGHT, *population_scope(pre, "_pre"), *population_scope(post, "_post")}
 
 
 def _check_states(circuit: CircuitData, pathway: Pathway, own: dict[str, Any]) -> set[str]:
+    """Check the equations of a pathway's states; return the parameters and gates of the circuit that they use."""
     used: set[str] = set()
     states = {n: d for n, d in pathway.variables.items() if d.kind == "state"}
     for name, line in states.items():
@@ -172,9 +173,9 @@ def _check_used(pathway: Pathway, own: dict[str, Any]) -> None:
             raise EquationError(f"{pathway}: {name!r} is used by none of its texts; remove it")
 
 
-def _expected(statement: Assignment, target: Any) -> Any:
+def _expected_dimension(assignment: Assignment, target: Any) -> Any:
     """Return the dimension that the right-hand side of an assignment must have."""
-    return DIMENSIONLESS if statement.operator in ("*=", "/=") else get_dimensions(target)
+    return DIMENSIONLESS if assignment.operator in ("*=", "/=") else get_dimensions(target)
 
 
 def _symbols(owner: Pathway) -> set[str]:
@@ -182,7 +183,7 @@ def _symbols(owner: Pathway) -> set[str]:
     return {s for text in texts for s in find_identifiers(text)}
 
 
-def _condition(node: ast.expr) -> bool:
+def _is_condition(node: ast.expr) -> bool:
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
         return True
     return isinstance(node, ast.Compare | ast.BoolOp)

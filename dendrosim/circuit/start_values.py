@@ -1,4 +1,4 @@
-"""Where a circuit starts: initial values of its states and matrices, the same for every run and analysis."""
+"""Initial values of a circuit's states and matrices, the same for every run and analysis with one seed."""
 
 import numpy as np
 
@@ -13,13 +13,27 @@ from dendrosim.errors import ParameterError
 from dendrosim.streams import stream
 
 LONG_AGO = -1e4
-"""The time, in seconds, of the last spike of a unit that has not spiked: as in Brian2."""
+"""Time of the last spike, in seconds, of a unit that has not spiked yet; the value is Brian2's."""
 
 
 def draw_start_value(circuit: Circuit, name: str, shape: tuple[int, int], seed: int) -> Array:
-    """Return the specified initial value of a state, drawn from the stream `initial.<name>`.
+    """Return the initial value of a state or matrix, drawn from the stream `initial.<name>`.
 
-    A population's draw is one number per unit and sample; a given array has one per unit.
+    Parameters
+    ----------
+    circuit : Circuit
+        The circuit.
+    name : str
+        `population.state` or the name of a matrix.
+    shape : tuple of int
+        (units, samples) of a state, (post, pre) of a matrix.
+    seed : int
+        Seed of the run.
+
+    Returns
+    -------
+    array of that shape
+        SI numbers. A distribution gives each sample numbers of its own; given numbers are the same in all samples.
     """
     rng = stream(seed, f"initial.{name}")
     if not is_variable(name):
@@ -37,10 +51,16 @@ def draw_start_value(circuit: Circuit, name: str, shape: tuple[int, int], seed: 
 
 
 def invert_weights(matrix: Matrix, weights: AnyArray) -> Array:
-    """Return the inverse of the weights that `matrix` is the inverse of; raises ParameterError."""
+    """Return the inverse of the weights of which `matrix` is the inverse.
+
+    Raises
+    ------
+    ParameterError
+        If the weights have no inverse in double precision.
+    """
     weights = np.asarray(weights, dtype=float)
     condition = np.linalg.cond(weights)
-    if not condition < 1e12:
+    if not condition < 1e12:  # fewer than four digits of an inverse would be right
         raise ParameterError(
             f"Matrix {matrix.name!r}: {matrix.inverse_of!r} has no inverse: the condition number of its "
             f"weights at the beginning is {condition:.2g}; choose other initial weights"

@@ -1,4 +1,4 @@
-"""Checks that the objects of a specification share: names, units, shapes, and where an error is."""
+"""Checks and conversions that the objects of a circuit share: names, symbols, parameters and units."""
 
 import re
 from collections.abc import Mapping
@@ -33,7 +33,8 @@ _MEANINGS = {
     "dt": " (the time step)",
     "lastspike": " (the time of the last spike)",
 }
-# Names that mean something else in generated C++.
+# Keywords, macros and names of C++ and of the generated programs, which a symbol of the same name would hide or
+# break.
 _CPP_WORDS = """
 alignas alignof and_eq asm auto bitand bitor bool break case catch char char16_t char32_t class compl
 const constexpr const_cast continue decltype default delete do double dynamic_cast else enum explicit
@@ -45,7 +46,7 @@ EOF HUGE_VAL M_PI errno assert stdin stdout stderr main brian Network Clock unix
 int8_t int16_t int32_t int64_t uint8_t uint16_t uint32_t uint64_t size_t
 """
 _CPP = frozenset(_CPP_WORDS.split())
-# What Brian2 appends to a population's name for objects of its own.
+# Brian2 names its own objects by the name of a population and one of these endings.
 _ENDINGS = ("_stateupdater", "_codeobject", "_thresholder", "_resetter", "_subexpression_update")
 
 
@@ -61,12 +62,12 @@ def as_parameters(
     values : mapping
         Symbol to quantity, text or number.
     size : int, optional
-        Number of units, of which each may have a value of its own; without it a value is one number.
+        Number of units, if each may have a value of its own. Without it, each value must be one number.
 
     Raises
     ------
     SpecError
-        If a name cannot be a symbol, or a value is no finite quantity of the right shape.
+        If a name cannot be a symbol, or a value is not a finite quantity of the right shape.
     """
     if isinstance(values, SymbolValues):
         raise SpecError(

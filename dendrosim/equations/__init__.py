@@ -1,1 +1,1 @@
-"""Equation text by itself: declarations, assignments, rewriting, transfer functions, plasticity rules."""
+"""Texts of equations: declarations, assignments, rewriting, transfer functions, plasticity rules."""

@@ -1,4 +1,4 @@
-"""What happens at a spike, as text: assignments one a line, such as `v = v_reset` or `g_e_post += weight`."""
+"""Assignments: texts of what a spike does, such as `v = v_reset` or `g_e_post += weight`."""
 
 import re
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _STATEMENT = re.compile(
 
 @dataclass(frozen=True)
 class Assignment:
-    """One assignment; `operator` is `=`, `+=`, `-=`, `*=` or `/=`."""
+    """An assignment to `target`; `operator` is `=`, `+=`, `-=`, `*=` or `/=`."""
 
     target: str
     operator: str
@@ -22,7 +22,7 @@ class Assignment:
 
     @property
     def symbols(self) -> frozenset[str]:
-        """The identifiers that the assignment reads."""
+        """The identifiers on the right-hand side."""
         return find_identifiers(self.expression)
 
     def __str__(self) -> str:
@@ -31,7 +31,12 @@ class Assignment:
 
 @lru_cache(maxsize=1024)
 def parse_assignments(text: str) -> tuple[Assignment, ...]:
-    """Return the assignments of a text in their order; they stand on lines, or between semicolons.
+    """Return the assignments of a text in their order.
+
+    Parameters
+    ----------
+    text : str
+        Assignments, one per line or separated by semicolons; `#` starts a comment.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""The names that an equation text declares, read without Brian2.
+"""Declarations: the lines of an equation text, read without Brian2.
 
-Brian2's own parser is the authority (`dendrosim.circuit.equation_check` checks every text with it once); this scan
-reads what has passed that check, so that loading a circuit and a warm run need not import Brian2.
+Brian2's parser is the authority: `dendrosim.circuit.equation_check` checks every text with it. This scan reads
+texts that have passed the check, so that loading a circuit and a warm run need not import Brian2.
 """
 
 import re
@@ -23,9 +23,20 @@ _IDENTIFIER = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
 
 @dataclass(frozen=True)
 class Declaration:
-    """One line of an equation text.
+    """A line of an equation text, which declares one variable.
 
-    `kind` is `state` (dx/dt = ...), `subexpression` (x = ...) or `parameter` (x).
+    Parameters
+    ----------
+    name : str
+        Name of the variable.
+    kind : {"state", "subexpression", "parameter"}
+        Whether the line is `dx/dt = ... : unit`, `x = ... : unit` or `x : unit`.
+    expression : str
+        The right-hand side, empty for a parameter.
+    unit : str
+        Text of the unit.
+    flags : tuple of str, optional
+        What is in parentheses at the end, such as `unless refractory`.
     """
 
     name: str
@@ -41,13 +52,18 @@ class Declaration:
 
 
 def find_identifiers(expression: str) -> frozenset[str]:
-    """Return every identifier in an expression, function names included."""
+    """Return the identifiers in an expression, names of functions included."""
     return frozenset(_IDENTIFIER.findall(expression))
 
 
 @lru_cache(maxsize=1024)
 def parse_declarations(text: str) -> tuple[Declaration, ...]:
     """Return the declarations of an equation text in their order.
+
+    Parameters
+    ----------
+    text : str
+        Declarations, one per line; `#` starts a comment.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Rewriting of expressions by their syntax tree: transfer functions put in place, symbols renamed."""
+"""Rewriting of expressions by their syntax tree: transfer functions put in place, symbols replaced."""
 
 import ast
 import copy
@@ -16,7 +16,20 @@ def _parsed(expression: str) -> ast.expr:
 
 
 def parse_expression(expression: str, where: str = "") -> ast.expr:
-    """Return a fresh syntax tree of an expression; raises EquationError that names `where` it stands."""
+    """Return a new syntax tree of an expression.
+
+    Parameters
+    ----------
+    expression : str
+        The expression, in Python's syntax.
+    where : str, optional
+        Its place, for the message.
+
+    Raises
+    ------
+    EquationError
+        If it cannot be read.
+    """
     try:
         return copy.deepcopy(_parsed(expression))
     except SyntaxError as error:
@@ -27,24 +40,41 @@ def parse_expression(expression: str, where: str = "") -> ast.expr:
 
 
 def find_symbols(node: ast.AST) -> set[str]:
-    """Return the symbols of a tree, names of called functions excluded."""
+    """Return the symbols in a syntax tree, without the names of functions."""
     called = {id(n.func) for n in ast.walk(node) if isinstance(n, ast.Call)}
     return {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and id(n) not in called}
 
 
 def replace_symbols(expression: str, mapping: Mapping[str, str]) -> str:
-    """Return the expression with symbols replaced by other expressions."""
+    """Return an expression in which symbols are replaced by other expressions.
+
+    Parameters
+    ----------
+    expression : str
+        The expression.
+    mapping : mapping of str to str
+        Symbol to the expression that replaces it.
+    """
     trees = {name: parse_expression(text) for name, text in mapping.items()}
     return ast.unparse(_Replace(lambda name: trees.get(name)).visit(parse_expression(expression)))
 
 
 def put_transfer_in_place(expression: str, transfer_name: str | None, where: str = "") -> str:
-    """Return the expression with calls of `s`, `ds` and `inv_s` replaced by what they stand for.
+    """Return an expression in which calls of `s`, `ds` and `inv_s` are replaced by the transfer function's texts.
+
+    Parameters
+    ----------
+    expression : str
+        The expression.
+    transfer_name : str or None
+        Name of the transfer function, None if none is chosen.
+    where : str, optional
+        Place of the expression, for messages.
 
     Raises
     ------
     EquationError
-        If a call has no meaning: no transfer function chosen, or none with an inverse.
+        If a call has no meaning: no transfer function is chosen, or it has no inverse.
     """
     tree = parse_expression(expression, where)
     if not any(isinstance(n, ast.Call) for n in ast.walk(tree)):

@@ -33,8 +33,10 @@ class OrnsteinUhlenbeck(Process):
     ParameterError
         If a number is not finite, `sigma` is negative or `tau` is not positive.
 
-    References ---------- Gillespie (1996), Exact numerical simulation of the Ornstein-Uhlenbeck process and its
-    integral, Physical Review E 54:2084.
+    References
+    ----------
+    Gillespie (1996), Exact numerical simulation of the Ornstein-Uhlenbeck process and its integral, Physical
+    Review E 54:2084.
 
     Examples
     --------

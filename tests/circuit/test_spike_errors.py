@@ -101,11 +101,11 @@ def test_the_circuit_that_the_others_are_made_from_is_valid():
 
 BROKEN = {
     # thresholds
-    "threshold that is no condition": (
-        cell(threshold="v - V_T"), EquationError, "Population 'cell': threshold 'v - V_T' is no condition",
+    "threshold that is not a condition": (
+        cell(threshold="v - V_T"), EquationError, "Population 'cell': threshold 'v - V_T' is not a condition",
         "'v > v_threshold'"),
     "threshold that is a number": (
-        cell(threshold="int(v > V_T)"), EquationError, "is no condition", "write one such as"),
+        cell(threshold="int(v > V_T)"), EquationError, "is not a condition", "write one such as"),
     "threshold of the wrong type": (
         cell(threshold=-50), EquationError, "Population 'cell': threshold is -50", "an expression"),
     "empty threshold": (cell(threshold="  "), EquationError, "threshold is '  '", "left out"),
@@ -153,11 +153,11 @@ BROKEN = {
     "refractory period as a quantity": (
         cell(refractory="2 ms"), EquationError, "refractory: cannot read", "'2 ms'"),
     "unless refractory without refractory period": (
-        cell(refractory=None), SpecError, "Population 'cell': 'v' stands still '(unless refractory)'",
+        cell(refractory=None), SpecError, "Population 'cell': 'v' has the flag (unless refractory)",
         "give `refractory`"),
     "unless refractory behind a subexpression": (
         equation("x : 1", "x : 1\ny = g : amp (unless refractory)"), EquationError,
-        "'y' has no differential equation", "remove the flag"),
+        "'y' has no differential equation", "remove it"),
     "unless refractory behind an input": (
         equation("x : 1", "x : 1 (unless refractory)"), EquationError, "'x' has no differential", ""),
     "unknown flag": (
@@ -256,7 +256,7 @@ BROKEN = {
     "parameter that no text uses": (
         path(parameters={**PATH["parameters"], "q": 1}), EquationError, "Pathway 'rec': parameter 'q'", "remove"),
     "nothing that a spike does": (
-        path(on_pre=" \n"), EquationError, "Pathway 'rec': on_pre says nothing", "'g_post += weight'"),
+        path(on_pre=" \n"), EquationError, "Pathway 'rec': on_pre is empty", "'g_post += weight'"),
     "on_pre that is no assignment": (
         on_pre("g_post"), EquationError, "Pathway 'rec': cannot read 'g_post'", "'x += ...'"),
     "on_post that is no assignment": (path(on_post="u++"), EquationError, "cannot read 'u++'", ""),
