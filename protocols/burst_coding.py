@@ -1,9 +1,9 @@
 """Burst multiplexing in one population: event rate follows the soma's input, burst probability the dendrite's.
 
-A grid of extra currents into soma and apical dendrite, on top of noise that stands for the background
-in vivo; a group of cells for every point of the grid, all in one run. Events, bursts and their probability are
-counted by the exact interval rule of 16 ms, as ratios over each group. One index per signal says how
-much of its variance over the grid the input that it is meant to carry explains.
+Extra currents into soma and apical dendrite form a grid, on top of noise that represents the background in vivo.
+Each point of the grid has a group of cells, all in one run. Events, bursts and their probability are
+counted by the exact interval rule of 16 ms, as ratios over each group. An index of each signal is the fraction of
+its variance over the grid that is explained by the input that it should carry.
 
 Sources
 -------
@@ -21,74 +21,46 @@ from dendrosim.analysis.bursts import burst_statistics
 from dendrosim.analysis.decoding import multiplexing_index
 
 
-def protocol(
-    *,
-    soma_current: tuple[ds.Quantity, ...] = ("-200 pA", "0 pA", "200 pA", "400 pA"),
-    dendrite_current: tuple[ds.Quantity, ...] = (
-        "-200 pA",
-        "0 pA",
-        "100 pA",
-        "200 pA",
-        "300 pA",
-        "400 pA",
-        "600 pA",
-    ),
-    cells: int = 200,
-    duration: ds.Quantity = "2 s",
-    burn_in: ds.Quantity = "0.5 s",
-    soma_mean: ds.Quantity = "400 pA",
-    dendrite_mean: ds.Quantity = "-300 pA",
-    sigma: ds.Quantity = "450 pA",
-    tau_noise: ds.Quantity = "2 ms",
-    dt: ds.Quantity = "0.1 ms",
-    **circuit: ds.parameters_of("pyramidal_burst", without=("cells",)),
-) -> ds.Protocol:
-    """Return the protocol.
+class Parameters(ds.Parameters):
+    soma_current: tuple[ds.Quantity, ...] = ds.parameter(
+        ("-200 pA", "0 pA", "200 pA", "400 pA"), "extra currents into the soma"
+    )
+    dendrite_current: tuple[ds.Quantity, ...] = ds.parameter(
+        ("-200 pA", "0 pA", "100 pA", "200 pA", "300 pA", "400 pA", "600 pA"),
+        "extra currents into the apical dendrite",
+    )
+    cells: int = ds.parameter(200, "number of cells at each point of the grid", least=1)
+    duration: ds.Quantity = ds.parameter("2 s", "time over which spikes are counted", above=0)
+    burn_in: ds.Quantity = ds.parameter("0.5 s", "time before it", above=0)
+    soma_mean: ds.Quantity = ds.parameter("400 pA", "mean of the somatic noise current")
+    dendrite_mean: ds.Quantity = ds.parameter("-300 pA", "mean of the dendritic noise current")
+    sigma: ds.Quantity = ds.parameter("450 pA", "standard deviation of both", least=0)
+    tau_noise: ds.Quantity = ds.parameter("2 ms", "correlation time of both", above=0)
+    dt: ds.Quantity = ds.parameter("0.1 ms", "time step", above=0)
+    circuit = ds.parameters_of("pyramidal_burst")
 
-    Parameters
-    ----------
-    soma_current
-        Extra currents into the soma, on top of the noise.
-    dendrite_current
-        Extra currents into the apical dendrite, on top of the noise.
-    cells
-        Cells at each point of the grid.
-    duration
-        Time over which spikes are counted.
-    burn_in
-        Time before it.
-    soma_mean
-        Mean of the somatic noise current.
-    dendrite_mean
-        Mean of the dendritic noise current.
-    sigma
-        Standard deviation of both.
-    tau_noise
-        Correlation time of both.
-    dt
-        Time step.
-    """
-    ds.positive(cells=cells, duration=duration, burn_in=burn_in, dt=dt)
-    for name, currents in (("soma_current", soma_current), ("dendrite_current", dendrite_current)):
-        if not currents:
+
+def protocol(p: Parameters) -> ds.Protocol:
+    """Return the protocol."""
+    for name in ("soma_current", "dendrite_current"):
+        if not getattr(p, name):
             raise ds.errors.ParameterError(f"{name} is empty; give at least one current")
-    soma = np.array([float(c.value) for c in soma_current]) + float(soma_mean.value)
-    dendrite = np.array([float(c.value) for c in dendrite_current]) + float(dendrite_mean.value)
-    # Units: soma x dendrite x cell.
-    shape = (len(soma), len(dendrite), cells)
-    means = {
-        "soma": np.broadcast_to(soma[:, None, None], shape).ravel(),
-        "apical": np.broadcast_to(dendrite[:, None], shape).ravel(),
-    }
+    # One unit for each somatic current, dendritic current and cell, in this order.
+    soma, dendrite, _ = np.meshgrid(
+        ds.quantity(p.soma_current).value + p.soma_mean.value,
+        ds.quantity(p.dendrite_current).value + p.dendrite_mean.value,
+        np.arange(p.cells),
+        indexing="ij",
+    )
     return ds.Protocol(
-        ds.load_circuit("pyramidal_burst", cells=int(np.prod(shape)), **circuit),
-        (ds.Block("trial", (ds.Phase("burn_in", burn_in), ds.Phase("counted", duration))),),
-        dt=dt,
+        ds.load_circuit("pyramidal_burst", cells=soma.size, **p.circuit),
+        (ds.Block("trial", (ds.Phase("burn_in", p.burn_in), ds.Phase("counted", p.duration))),),
+        dt=p.dt,
         signals={
             f"pyramidal.current_{place}": ds.OrnsteinUhlenbeck(
-                ds.Quantity(mean, sigma.dimension), sigma, tau_noise
+                ds.Quantity(mean.ravel(), p.sigma.dimension), p.sigma, p.tau_noise
             )
-            for place, mean in means.items()
+            for place, mean in (("soma", soma), ("apical", dendrite))
         },
         recordings=(ds.Recording("pyramidal.spike", every="spike"),),
         batch_fixed=True,
@@ -97,67 +69,55 @@ def protocol(
 
 def measure(result: ds.Result) -> ds.Measurement:
     """Count events and bursts at each point of the grid."""
-    given = result.protocol.parameters
-    soma, dendrite = (
-        np.array([float(ds.quantity(c).value) for c in given[f"{place}_current"]])
-        for place in ("soma", "dendrite")
-    )
-    shape = (len(soma), len(dendrite))
-    cells = result.protocol.circuit.population("pyramidal").size
-    start = float(ds.quantity(given["burn_in"]).value)
-    found = burst_statistics(
-        result.spikes["pyramidal"],
-        start,
-        result.protocol.total_steps * result.protocol.time_step,
-        cells=cells,
-        groups=np.repeat(np.arange(shape[0] * shape[1]), given["cells"]),
-    )
+    p = Parameters(**result.protocol.parameters)
+    soma, dendrite = ds.quantity(p.soma_current).value, ds.quantity(p.dendrite_current).value
+    shape, start = (len(soma), len(dendrite)), p.burn_in.value
+    size = result.circuit.population("pyramidal").size
+    stop = result.protocol.total_steps * result.protocol.time_step
+    groups = np.arange(size) // p.cells
+    found = burst_statistics(result.spikes["pyramidal"], start, stop, cells=size, groups=groups)
     names = ("rate", "event_rate", "burst_rate", "burst_probability", "spikes_per_burst")
     values = {name: getattr(found, name).reshape(shape) for name in names}
-    intervals = {
-        name: [bound.reshape(shape) for bound in getattr(found, f"{name}_interval")]
-        for name in ("event_rate", "burst_rate", "burst_probability")
-    }
+    bounds = {n: np.reshape(getattr(found, f"{n}_interval"), (2, *shape)) for n in names[1:4]}
     metrics = {
         "soma_current": soma,
         "dendrite_current": dendrite,
         **values,
-        **{f"{name}_interval": np.stack(bounds) for name, bounds in intervals.items()},
+        **{f"{name}_interval": interval for name, interval in bounds.items()},
         "event_rate_index": _index(values["event_rate"], 0),
         "burst_probability_index": _index(values["burst_probability"], 1),
     }
-    hertz = ("rate", "event_rate", "burst_rate", "event_rate_interval", "burst_rate_interval")
-    units = {"soma_current": "A", "dendrite_current": "A", **dict.fromkeys(hertz, "Hz")}
+    units = {n: "Hz" for n in metrics if n.endswith(("rate", "rate_interval"))}
+    units |= {"soma_current": "A", "dendrite_current": "A"}
 
-    def family(name, axis, ylabel):
-        inputs, other = (soma, dendrite) if axis == 0 else (dendrite, soma)
-        lower, upper = intervals[name]
-        rows = [np.take(values[name], k, 1 - axis) for k in range(len(other))]
-        bands = [
-            (np.take(lower, k, 1 - axis), np.take(upper, k, 1 - axis)) for k in range(len(other))
-        ]
-        places = ("somatic", "dendritic") if axis == 0 else ("dendritic", "somatic")
+    def family(name, against, ylabel):
+        """Return what draws a signal against one current, with a curve for each value of the other."""
+        grids, currents = [values[name], *bounds[name]], {"dendritic": dendrite, "somatic": soma}
+        if against == "somatic":
+            grids, currents = [grid.T for grid in grids], {"somatic": soma, "dendritic": dendrite}
+        (first, inputs), (second, other) = currents.items()
+        curves, lower, upper = (dict(zip(1e12 * other, grid, strict=True)) for grid in grids)
         return lambda: (
             ds.plot.families(
                 1e12 * inputs,
-                dict(zip(1e12 * other, rows, strict=True)),
-                bands=dict(zip(1e12 * other, bands, strict=True)),
-                xlabel=f"{places[0]} current (pA)",
+                curves,
+                bands={current: (lower[current], upper[current]) for current in curves},
+                xlabel=f"{first} current (pA)",
                 ylabel=ylabel,
-                parameter=f"{places[1]} current (pA)",
+                parameter=f"{second} current (pA)",
             ).figure
         )
 
     figures = {
-        "event_rate": family("event_rate", 0, "event rate (Hz)"),
-        "event_rate_by_dendrite": family("event_rate", 1, "event rate (Hz)"),
-        "burst_probability": family("burst_probability", 1, "burst probability"),
-        "burst_probability_by_soma": family("burst_probability", 0, "burst probability"),
+        "event_rate": family("event_rate", "somatic", "event rate (Hz)"),
+        "event_rate_by_dendrite": family("event_rate", "dendritic", "event rate (Hz)"),
+        "burst_probability": family("burst_probability", "dendritic", "burst probability"),
+        "burst_probability_by_soma": family("burst_probability", "somatic", "burst probability"),
         "raster": lambda: ds.plot.raster(result, "pyramidal", start=start).figure,
     }
     return ds.Measurement(metrics, figures, units=units)
 
 
 def _index(values, axis):
-    """Return the multiplexing index; a single current of either kind has none."""
+    """Return the multiplexing index, nan where either current has a single value."""
     return multiplexing_index(values, axis) if min(values.shape) > 1 else float("nan")
