@@ -1,8 +1,9 @@
 """Back-propagation activated calcium spikes: how a somatic spike lowers the threshold of the dendrite.
 
 A bi-exponential current into the apical dendrite is given alone, and at many delays relative to a
-short somatic pulse that makes one spike. One unit stands for each amplitude and delay, all in one run. Alone, the
-dendritic threshold is the smallest amplitude with a plateau; with a spike, the smallest with a burst.
+short somatic pulse that makes one spike. Each pair of amplitude and delay has a unit of its own, all in one run.
+The threshold of the dendrite alone is the smallest amplitude with a plateau (pyramidal_ca: with a burst); with a
+somatic spike, the smallest with a burst.
 
 The first figure is the classical one: dendrite alone, soma alone, both together, strong dendrite alone; the
 second is the threshold against the delay.
@@ -10,111 +11,91 @@ second is the threshold against the delay.
 Sources
 -------
 Larkum, Zhu & Sakmann (1999), Nature 398:338, for the experiment; Ledergerber & Larkum (2012), PLoS ONE
-7:e29980, for threshold current against delay as its read-out. The models' own sources stand with them.
+7:e29980, for threshold current against delay as its read-out. The models name their own sources.
 
 Errata applied
 --------------
 None.
 """
 
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
 
 import dendrosim as ds
+from dendrosim.units import TIME, UNITS
 
-# What of each model: the somatic pulse, the amplitudes tried, the apical voltage of a plateau, the spikes of a
-# burst, which of the two says that the dendrite alone is above threshold, and the delays.
-SETUPS = {
-    "pyramidal_burst": {
-        "pulse": "2040 pA",
-        "largest": "1100 pA",
-        "step": "20 pA",
-        "plateau": "-38 mV",
-        "burst": 2,
-        "alone": "plateau",
-        "delays": (-30, -20, -15, -10, -5, 0, 2.5, 5, 7.5, 10, 15, 20),
-    },
-    "pyramidal_ca": {
-        "pulse": "1100 pA",
-        "largest": "1200 pA",
-        "step": "50 pA",
-        "plateau": "-30 mV",
-        "burst": 3,
-        "alone": "burst",
-        "delays": (-20, -10, -5, 0, 5, 10, 20, 40),
-    },
+MODELS = ("pyramidal_burst", "pyramidal_ca")
+
+# What a parameter is where it is not given, for each of the models. The pulse is 1.2 times the rheobase for its
+# duration, or the rheobase.
+DEFAULTS = {
+    "pulse": ("2040 pA", "1100 pA"),
+    "largest": ("1100 pA", "1200 pA"),
+    "step": ("20 pA", "50 pA"),
+    "plateau": ("-38 mV", "-30 mV"),
+    "burst": (2, 3),
 }
+DELAYS = ((-30, -20, -15, -10, -5, 0, 2.5, 5, 7.5, 10, 15, 20), (-20, -10, -5, 0, 5, 10, 20, 40))
 PULSE, RISE, DECAY, EVERY = "5 ms", "2 ms", "10 ms", "0.2 ms"
-ONSET, LENGTH = 0.06, 0.2  # of the somatic pulse, and of the whole, in seconds
+ONSET, LENGTH = 0.06, 0.2  # of the somatic pulse, and of the whole run, in seconds
 
 
-def protocol(
-    *,
-    model: Literal["pyramidal_burst", "pyramidal_ca"] = "pyramidal_burst",
-    delays: Annotated[tuple[ds.Quantity, ...] | None, "s"] = None,
-    pulse: Annotated[ds.Quantity | None, "A"] = None,
-    largest: Annotated[ds.Quantity | None, "A"] = None,
-    step: Annotated[ds.Quantity | None, "A"] = None,
-    plateau: Annotated[ds.Quantity | None, "V"] = None,
-    burst: int | None = None,
-    dt: ds.Quantity = "0.02 ms",
-    **circuit: ds.parameters_of(
-        "pyramidal_burst", "pyramidal_ca", without=("cells",), optional=True
-    ),
-) -> ds.Protocol:
-    """Return the protocol.
+class Parameters(ds.Parameters):
+    model: Literal["pyramidal_burst", "pyramidal_ca"] = ds.parameter("pyramidal_burst", "the cell")
+    delays: tuple[ds.Quantity, ...] | None = ds.parameter(
+        None, "from the somatic to the dendritic onset (12 or 8)", unit="ms", least=-50, most=100
+    )
+    pulse: ds.Quantity | None = ds.parameter(
+        None, "somatic pulse of 5 ms (2040 or 1100 pA)", unit="pA", above=0
+    )
+    largest: ds.Quantity | None = ds.parameter(
+        None, "largest dendritic amplitude (1.1 or 1.2 nA)", unit="pA", above=0
+    )
+    step: ds.Quantity | None = ds.parameter(
+        None, "distance between amplitudes (20 or 50 pA)", unit="pA", above=0
+    )
+    plateau: ds.Quantity | None = ds.parameter(
+        None, "apical voltage that only plateaus exceed (-38 or -30 mV)", unit="mV"
+    )
+    burst: int | None = ds.parameter(None, "spikes that make a burst (2 or 3)", least=1)
+    dt: ds.Quantity = ds.parameter("0.02 ms", "time step", above=0)
+    circuit = ds.parameters_of(*MODELS, without=("cells",), optional=True)
 
-    Parameters
-    ----------
-    model
-        Which cell; every parameter of it may be given as well.
-    delays
-        Onset of the dendritic current after that of the somatic pulse, from -50 to 100 ms (default: the
-        model's own list).
-    pulse
-        Somatic pulse of 5 ms (default: 1.2 times the rheobase for it; pyramidal_ca: the rheobase).
-    largest
-        Largest dendritic amplitude (default: 1.1 nA; pyramidal_ca 1.2 nA).
-    step
-        Amplitudes lie this far apart (default: 20 pA; pyramidal_ca 50 pA).
-    plateau
-        Apical voltage beyond which there is a plateau (default: -38 mV; pyramidal_ca -30 mV).
-    burst
-        Number of spikes that make a burst (default: 2; pyramidal_ca 3).
-    dt
-        Time step.
-    """
-    setup = SETUPS[model]
-    given = {"pulse": pulse, "largest": largest, "step": step, "plateau": plateau, "burst": burst}
-    chosen = {n: ds.quantity(setup[n] if v is None else v) for n, v in given.items()}
-    times = _delays(setup, delays)
-    ds.positive(dt=dt, pulse=chosen["pulse"], largest=chosen["largest"], step=chosen["step"])
-    ds.positive(burst=chosen["burst"])
-    count = int(float(chosen["largest"].value) / float(chosen["step"].value) + 1e-9) + 1
+
+def protocol(p: Parameters) -> ds.Protocol:
+    """Return the protocol."""
+    which = MODELS.index(p.model)
+    given = {n: getattr(p, n) for n in DEFAULTS}
+    chosen = {n: DEFAULTS[n][which] if v is None else v for n, v in given.items()}
+    chosen = {name: float(ds.quantity(value).value) for name, value in chosen.items()}
+    largest, step = chosen.pop("largest"), chosen.pop("step")
+    count = int(largest / step + 1e-9) + 1
     if count < 2:
         raise ds.errors.ParameterError(
-            f"step is {chosen['step']}, larger than the largest amplitude {chosen['largest']}; make it smaller"
+            f"step is {step:g} A, larger than the largest amplitude {largest:g} A; make it smaller"
         )
-    amplitudes = np.arange(count) * float(chosen["step"].value)
+    if p.delays == ():
+        raise ds.errors.ParameterError(
+            "delays is empty; give at least one, each from -50 to 100 ms"
+        )
+    times = ds.quantity(p.delays or [f"{delay} ms" for delay in DELAYS[which]]).value
+    amplitudes = np.arange(count) * step
     # Rows of units: the dendrite alone, then each delay; within a row every amplitude.
     onsets = np.repeat([ONSET, *(ONSET + times)], count)
     with_pulse = np.repeat([0.0, *np.ones(len(times))], count)
-    own = {name: value for name, value in circuit.items() if value is not None}
-    built = ds.load_circuit(model, cells=len(onsets), **own)
+    ampere = UNITS["A"][0]
     return ds.Protocol(
-        built,
+        ds.load_circuit(p.model, cells=len(onsets), **p.circuit),
         (ds.Block("trial", (ds.Phase("stimulus", f"{LENGTH} s"),)),),
-        dt=dt,
+        dt=p.dt,
         signals={
             "pyramidal.current_soma": ds.Pulse(
-                ds.Quantity(with_pulse * float(chosen["pulse"].value), chosen["pulse"].dimension),
-                f"{ONSET} s",
-                PULSE,
+                ds.Quantity(with_pulse * chosen["pulse"], ampere), f"{ONSET} s", PULSE
             ),
             "pyramidal.current_apical": ds.BiExponential(
-                ds.Quantity(np.tile(amplitudes, 1 + len(times)), chosen["step"].dimension),
-                ds.Quantity(onsets, ds.quantity(dt).dimension),
+                ds.Quantity(np.tile(amplitudes, 1 + len(times)), ampere),
+                ds.Quantity(onsets, TIME),
                 RISE,
                 DECAY,
             ),
@@ -123,68 +104,48 @@ def protocol(
             ds.Recording("pyramidal.spike", every="spike"),
             ds.Recording(("pyramidal.soma", "pyramidal.apical"), every=EVERY),
         ),
-        references={
-            "amplitudes": amplitudes,
-            "delays": times,
-            "plateau": float(chosen["plateau"].value),
-            "burst": float(chosen["burst"].value),
-            "pulse": float(chosen["pulse"].value),
-        },
+        references={"amplitudes": amplitudes, "delays": times, **chosen},
         batch_fixed=True,
     )
 
 
 def measure(result: ds.Result) -> ds.Measurement:
     """Read thresholds off the units, and draw the classical panels and the window."""
-    given, name = result.protocol.references, result.protocol.parameters["model"]
+    given, model = result.protocol.references, result.protocol.parameters["model"]
     amplitudes, delays = np.asarray(given["amplitudes"]), np.asarray(given["delays"])
     shape = (1 + len(delays), len(amplitudes))
-    spikes, apical = result.spikes["pyramidal"], result["pyramidal.apical"]
-    count = np.bincount(spikes.unit, minlength=np.prod(shape)).reshape(shape)
-    above = (apical.values > given["plateau"]).reshape(-1, *shape)
-    peak = apical.values.max(axis=0).reshape(shape)
-    bursts, plateaus = count >= given["burst"], peak > given["plateau"]
-    alone = (plateaus if SETUPS[name]["alone"] == "plateau" else bursts)[0]
-    threshold_alone = _smallest(amplitudes, alone)
+    apical = result["pyramidal.apical"].values.reshape(-1, *shape)
+    spikes = np.bincount(result.spikes["pyramidal"].unit, minlength=np.prod(shape)).reshape(shape)
+    peak = apical.max(axis=0)
+    bursts, plateaus = spikes >= given["burst"], peak > given["plateau"]
+    alone = _smallest(amplitudes, (plateaus if model == "pyramidal_burst" else bursts)[0])
     # Without a somatic spike there is nothing whose effect a threshold could show.
-    fired = count[1:, 0] > 0
+    fired = spikes[1:, 0] > 0
     with_spike = np.array([_smallest(amplitudes, row) for row in bursts[1:]])
     with_spike = np.where(fired, with_spike, np.nan)
     lowest = min(with_spike[np.isfinite(with_spike)].tolist(), default=float("nan"))
-    durations = above[:, 0].sum(axis=0) * float(ds.quantity(EVERY).value)
-    strong = float(durations[-1])
+    strong = np.sum(apical[:, 0, -1] > given["plateau"])
     nearest = 1 + int(np.argmin(np.abs(delays)))
     metrics = {
-        "threshold_alone": threshold_alone,
+        "threshold_alone": alone,
         "delays": delays,
         "threshold_with_spike": with_spike,
-        "largest_reduction": 1 - lowest / threshold_alone,
-        "pulse_spikes": int(count[nearest, 0]),
+        "largest_reduction": 1 - lowest / alone,
+        "pulse_spikes": int(spikes[nearest, 0]),
         "pulse_apical_peak": float(peak[nearest, 0]),
-        "plateau_duration": strong,
-        "plateau_spikes": int(count[0, -1]),
+        "plateau_duration": float(strong * ds.quantity(EVERY).value),
+        "plateau_spikes": int(spikes[0, -1]),
     }
-    units = {
-        "threshold_alone": "A",
-        "delays": "s",
-        "threshold_with_spike": "A",
-        "pulse_apical_peak": "V",
-        "plateau_duration": "s",
+    units = {"delays": "s", "plateau_duration": "s", "pulse_apical_peak": "V"}
+    units |= {"threshold_alone": "A", "threshold_with_spike": "A"}
+    labels = {"xlabel": "dendritic current after the somatic pulse"}
+    drawn = (delays, with_spike, alone)
+    figures = {
+        "window": lambda: ds.plot.window(*drawn, tried=float(amplitudes[-1]), **labels).figure
     }
-
-    def window():
-        return ds.plot.window(
-            delays, with_spike, threshold_alone, tried=float(amplitudes[-1]),
-            xlabel="dendritic current after the somatic pulse",
-        ).figure  # fmt: skip
-
-    figures = {"window": window}
-    if np.isfinite(threshold_alone) and np.any(with_spike < threshold_alone):
+    if np.isfinite(alone) and np.any(with_spike < alone):
         best = int(np.nanargmin(with_spike))
-        weak = (
-            np.searchsorted(amplitudes, with_spike[best])
-            + np.searchsorted(amplitudes, threshold_alone)
-        ) // 2
+        weak = np.searchsorted(amplitudes, [with_spike[best], alone]).sum() // 2
         shown = {
             "dendrite alone": (0, weak),
             "soma alone": (1 + best, 0),
@@ -195,31 +156,19 @@ def measure(result: ds.Result) -> ds.Measurement:
     return ds.Measurement(metrics, figures, units=units)
 
 
-def _delays(setup, delays):
-    """Return the delays in seconds; all of them must lie inside of the run."""
-    times = np.array([float(d.value) for d in delays] if delays is not None else setup["delays"])
-    times = times if delays is not None else times * 1e-3
-    if not len(times) or np.any(times < -0.05) or np.any(times > 0.1):
-        raise ds.errors.ParameterError(
-            f"delays are {[f'{1e3 * t:g} ms' for t in times]}; give at least one, each from -50 to 100 ms"
-        )
-    return times
-
-
 def _smallest(amplitudes, above):
     """Return the smallest amplitude above threshold, nan if none is."""
     return float(amplitudes[np.argmax(above)]) if np.any(above) else float("nan")
 
 
 def _panels(result, shown):
-    """Draw the voltages and currents of some units, titles to (row, amplitude)."""
-    given = result.protocol.references
+    """Draw the voltages and currents of some units; `shown` gives the row and amplitude of each title."""
+    given, spikes = result.protocol.references, result.spikes["pyramidal"]
     amplitudes, delays = np.asarray(given["amplitudes"]), np.asarray(given["delays"])
-    soma, apical, spikes = (
-        result["pyramidal.soma"], result["pyramidal.apical"], result.spikes["pyramidal"],
-    )  # fmt: skip
-    time = soma.time.values - ONSET
+    recorded = {name: result[f"pyramidal.{name}"] for name in ("apical", "soma")}
+    time = recorded["soma"].time.values - ONSET
     seen = (time >= -0.03) & (time <= 0.11)
+    time = time[seen]
     pulse, rise, decay = (float(ds.quantity(x).value) for x in (PULSE, RISE, DECAY))
     peak = (rise / decay) ** (rise / (decay - rise)) - (rise / decay) ** (decay / (decay - rise))
     voltages, currents, marks = {}, {}, {}
@@ -229,11 +178,8 @@ def _panels(result, shown):
         injected = amplitudes[column] * (np.exp(-since / decay) - np.exp(-since / rise)) / peak
         step = given["pulse"] * (row > 0) * ((time >= 0) & (time < pulse))
         title = f"{title}\n{1e12 * amplitudes[column]:.0f} pA" if column else title
-        voltages[title] = {
-            "apical": (time[seen], apical.values[seen, unit]),
-            "soma": (time[seen], soma.values[seen, unit]),
-        }
-        currents[title] = {"apical": (time[seen], injected[seen]), "soma": (time[seen], step[seen])}
+        voltages[title] = {n: (time, values.values[seen, unit]) for n, values in recorded.items()}
+        currents[title] = {"apical": (time, injected), "soma": (time, step)}
         times = spikes.time[spikes.unit == unit] - ONSET
-        marks[title] = {"soma": times[(times >= time[seen][0]) & (times <= time[seen][-1])]}
+        marks[title] = {"soma": times[(times >= time[0]) & (times <= time[-1])]}
     return ds.plot.panels(voltages, currents, marks)[0, 0].figure
