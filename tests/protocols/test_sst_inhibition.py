@@ -123,7 +123,7 @@ def test_back_ends_agree_spike_by_spike():
         ({"sst_current": ()}, ParameterError, "sst_current is empty"),
         ({"sst_current": ("1 mV",)}, UnitError, "sst_current"),
         ({"weight": -1.0}, ParameterError, "weight is -1"),
-        ({"synapses": 0}, ParameterError, "synapses 0"),
+        ({"synapses": 0}, ParameterError, "synapses is 0"),
         ({"synapses": 51}, ShapeError, "only 50 units"),
         ({"interval": "150 ms"}, ParameterError, "interval is .*at least 200 ms"),
         ({"trials": 0}, ParameterError, "trials is 0"),
