@@ -151,7 +151,7 @@ def test_figures_are_drawn(case, recwarn):
         ({"currents": ("2 pA", "1 pA")}, ParameterError, "increasing"),
         ({"currents": ("2 pA", "2 pA")}, ParameterError, "increasing"),
         ({"currents": ("2 mV",)}, UnitError, "currents.*pA"),
-        ({"noise": "-1 pA"}, ParameterError, "noise is -1e-12 A"),
+        ({"noise": "-1 pA"}, ParameterError, "noise is -1 pA"),
         ({"burn_in": "0 s"}, ParameterError, "positive"),
         ({"duration": "0.05 ms"}, ParameterError, "whole number of time steps"),
         ({"cells": 3}, UnknownNameError, "cells"),
