@@ -1,8 +1,8 @@
 """Short-term plasticity tells bursts from single spikes: facilitating synapses read one, depressing the other.
 
 An axon fires a burst of spikes at each interval, and its synapse releases less or more with every spike. Two
-reference synapses stand beside the one that is tested: a facilitating one hardly answers to a single spike
-and strongly to a burst (it decodes bursts); a depressing one answers to the first spike of an event, and
+reference synapses are simulated beside the one that is tested. A facilitating one hardly responds to a single
+spike and strongly to a burst (it decodes bursts); a depressing one responds to the first spike of an event, and
 little to those that follow (it decodes events). A further axon fires single spikes and bursts in turn.
 
     di/dt = -i/tau_synapse,  i <- i + weight*released       synaptic current
@@ -21,7 +21,6 @@ None.
 """
 
 from math import gcd
-from typing import Annotated
 
 import numpy as np
 
@@ -42,68 +41,41 @@ EVENTS = 6  # single spikes and bursts in turn
 COLUMNS = 6  # of the figure of potentials, at most
 
 
-def protocol(
-    *,
-    synapse: str = "facilitating",
-    interval: tuple[ds.Quantity, ...] = ("5 ms", "10 ms", "100 ms"),
-    spikes: int = 5,
-    utilisation: float | None = None,
-    increment: float | None = None,
-    tau_depression: Annotated[ds.Quantity | None, "s"] = None,
-    tau_facilitation: Annotated[ds.Quantity | None, "s"] = None,
-    dt: ds.Quantity = "0.1 ms",
-) -> ds.Protocol:
-    """Return the protocol.
+class Parameters(ds.Parameters):
+    synapse: str = ds.parameter("facilitating", "tested synapse, a name of ds.ShortTerm.named")
+    interval: tuple[ds.Quantity, ...] = ds.parameter(
+        ("5 ms", "10 ms", "100 ms"), "between the spikes of a burst, one burst for each", above=0
+    )
+    spikes: int = ds.parameter(5, "number of spikes in every burst", least=1)
+    utilisation: float | None = ds.parameter(None, "replaces U, what a first spike releases")
+    increment: float | None = ds.parameter(None, "replaces f, step of utilisation towards 1")
+    tau_depression: ds.Quantity | None = ds.parameter(None, "replaces tau_D, recovery", unit="ms")
+    tau_facilitation: ds.Quantity | None = ds.parameter(None, "replaces tau_F, decay", unit="ms")
+    dt: ds.Quantity = ds.parameter("0.1 ms", "time step", above=0)
 
-    Parameters
-    ----------
-    synapse
-        Name of the synapse: facilitating, depressing, or e_ (excitatory) or i_ (inhibitory) with facilitating,
-        depressing, pseudo_linear.
-    interval
-        Between the spikes of a burst, one burst for each; whole numbers of time steps.
-    spikes
-        In every burst.
-    utilisation
-        What the first spike releases, U (default: as the synapse has it).
-    increment
-        How far a spike moves utilisation towards 1, f (default: as the synapse has it).
-    tau_depression
-        Recovery of resources (default: as the synapse has it).
-    tau_facilitation
-        Decay of facilitation (default: as the synapse has it).
-    dt
-        Time step.
-    """
-    changes = {
-        "utilisation": utilisation,
-        "increment": increment,
-        "tau_depression": tau_depression,
-        "tau_facilitation": tau_facilitation,
-    }
-    changes = {name: value for name, value in changes.items() if value is not None}
-    tested = ds.ShortTerm.named(synapse, **changes)
-    if not interval:
+
+def protocol(p: Parameters) -> ds.Protocol:
+    """Return the protocol."""
+    names = ("utilisation", "increment", "tau_depression", "tau_facilitation")
+    changes = {name: getattr(p, name) for name in names if getattr(p, name) is not None}
+    tested = ds.ShortTerm.named(p.synapse, **changes)
+    if not p.interval:
         raise ds.errors.ParameterError("interval is empty; give at least one")
-    if spikes < 1:
-        raise ds.errors.ParameterError(f"spikes is {spikes}; it must be at least 1")
-    ds.positive(dt=dt)
-    for value in interval:
-        ds.positive(interval=value)
-    step = float(dt.value)
-    apart = [_steps(value, dt) for value in interval]
+    step, spikes = p.dt.value, p.spikes
+    apart = [_steps(value, p.dt) for value in p.interval]
     shortest, every = min(apart), gcd(*apart)
     # Efficacies are read between two spikes; on a grid of `every` steps there is a time between any two.
     onset = every * max(1, round(ONSET / step / every))
     event = (spikes - 1) * shortest + max(1, round(PAUSE / step))
     last = onset + max((spikes - 1) * max(apart), (EVENTS - 1) * event + (spikes - 1) * shortest)
     total = last + every + max(1, round(TAIL / step))
-    kept = max(1, total // 8000)
+    kept = max(1, total // 8000)  # steps between samples of the courses, so that figures stay small
     synapses = {"tested": tested, **{k: ds.ShortTerm.named(v) for k, v in DECODERS.items()}}
+    label = " ".join(p.synapse.replace("_", " ").split()) + (" (changed)" if changes else "")
     return ds.Protocol(
         _circuit(len(apart) + 1, synapses),
         (ds.Block("run", (ds.Phase("trains", _time(total * step)),)),),
-        dt=dt,
+        dt=p.dt,
         signals={"axon.x": _trains(apart, spikes, onset, event, step)},
         recordings=(
             ds.Recording(("*.efficacy",), every=_time(every * step)),
@@ -111,11 +83,10 @@ def protocol(
             ds.Recording("axon.spike", every="spike"),
         ),
         references={
-            "label": " ".join(synapse.replace("_", " ").split())
-            + (" (changed)" if changes else ""),
+            "label": label,
             "interval": np.array(apart) * step,
             "exact": np.stack([tested.released(n * step * np.arange(spikes)) for n in apart]),
-            # Of spike k of a burst at interval i: where its efficacy stands in the recording.
+            # For spike k of a burst at interval i: the index of its efficacy in the recording.
             "rows": onset // every + 1 + np.outer(apart, np.arange(spikes)) // every,
             "onset": onset * step,
         },
@@ -124,29 +95,20 @@ def protocol(
 
 
 def _circuit(axons: int, synapses: dict[str, ds.ShortTerm]) -> ds.Circuit:
-    """Return axons, and for each synapse as many cells that it joins them to."""
+    """Return axons, and a population of as many cells for each synapse, one cell per axon."""
     axon = ds.Population("axon", axons, "x : 1", inputs=["x"], threshold="x > 0.5")
-    return ds.Circuit(
-        (axon, *(ds.Population(name, axons, CELL) for name in synapses)),
-        parameters=MEMBRANE,
-        pathways=[
-            ds.Pathway(
-                f"to_{name}",
-                "axon",
-                name,
-                connect=ds.OneToOne(),
-                weight=f"{SINGLE / synapse.utilisation!r} A",
-                **synapse.pathway(EFFECT),
-            )
-            for name, synapse in synapses.items()
-        ],
-    )
+    cells = [ds.Population(name, axons, CELL) for name in synapses]
+    pathways = []
+    for name, synapse in synapses.items():
+        options = {"weight": f"{SINGLE / synapse.utilisation!r} A", **synapse.pathway(EFFECT)}
+        pathways.append(ds.Pathway(f"to_{name}", "axon", name, connect=ds.OneToOne(), **options))
+    return ds.Circuit((axon, *cells), parameters=MEMBRANE, pathways=pathways)
 
 
 def _trains(
     apart: list[int], spikes: int, onset: int, event: int, step: float
 ) -> tuple[ds.PulseTrain, ...]:
-    """Return what makes the axons fire: a burst at each interval, and in the last one events in turn."""
+    """Return the pulses that make axons fire: a burst at each interval; in the last axon, events in turn."""
     bursts = np.append(np.ones(len(apart)), 0.0)
     shortest = min(apart)
 
@@ -165,17 +127,14 @@ def _trains(
 
 
 def _steps(interval: ds.Quantity, dt: ds.Quantity) -> int:
-    ratio = float(interval.value) / float(dt.value)
+    ratio = interval.value / dt.value
     count = round(ratio)
-    if count < 1 or abs(ratio - count) > 1e-6 * ratio:
+    if count < 1 or abs(ratio - count) > 1e-6 * ratio:  # far above what rounding does to a ratio
         raise ds.errors.ParameterError(
-            f"interval {_ms(interval)} is not a whole number of time steps: dt is {_ms(dt)}"
+            f"interval {1e3 * interval.value:g} ms is not a whole number of time steps: dt is "
+            f"{1e3 * dt.value:g} ms"
         )
     return count
-
-
-def _ms(time: ds.Quantity) -> str:
-    return f"{1e3 * float(time.value):g} ms"
 
 
 def _time(seconds: float) -> str:
@@ -185,11 +144,9 @@ def _time(seconds: float) -> str:
 def measure(result: ds.Result) -> ds.Measurement:
     """Read what each spike released, and compare bursts with as many single spikes."""
     known = result.protocol.references
-    interval, rows, exact = known["interval"], known["rows"], known["exact"]
-    units = np.arange(len(interval))[:, None]
-    absolute = {
-        name: result[f"{name}.efficacy"].values[rows, units] for name in ("tested", *DECODERS)
-    }
+    interval, rows, label = known["interval"], known["rows"], known["label"]
+    units, names = np.arange(len(interval))[:, None], ("tested", *DECODERS)
+    absolute = {name: result[f"{name}.efficacy"].values[rows, units] for name in names}
     responses = {name: values / values[:, :1] for name, values in absolute.items()}
     tested, spikes = responses["tested"], rows.shape[1]
     metrics = {
@@ -200,23 +157,20 @@ def measure(result: ds.Result) -> ds.Measurement:
         "paired_pulse_ratio": tested[:, 1] if spikes > 1 else np.full(len(tested), np.nan),
         "burst_gain": tested.mean(axis=1),
         **{f"burst_gain_{DECODERS[name]}": responses[name].mean(axis=1) for name in DECODERS},
-        "largest_relative_error": float(np.max(np.abs(absolute["tested"] / exact - 1))),
+        "largest_relative_error": float(np.max(np.abs(absolute["tested"] / known["exact"] - 1))),
     }
-    # The synapses to draw by their label; one that is a decoder's own is not drawn twice.
-    shown = {DECODERS[name]: name for name in DECODERS}
+    # The synapses to draw by their label; a tested synapse that equals a reference is not drawn twice.
+    shown = {kind: name for name, kind in DECODERS.items()}
     if not any(np.array_equal(absolute["tested"], absolute[name]) for name in DECODERS):
-        shown[known["label"]] = "tested"
+        shown[label] = "tested"
+    sizes = {label: responses[name] for label, name in shown.items()}
     figures = {
-        "responses": lambda: _draw_responses(tested, interval, known["label"]),
+        "responses": lambda: _draw_responses(tested, interval, label),
         "traces": lambda: _draw_traces(result),
         "decoders": lambda: _draw_decoders(result, shown),
-        "event_size": lambda: _draw_event_size(
-            {label: responses[name] for label, name in shown.items()}, interval
-        ),
+        "event_size": lambda: _draw_event_size(sizes, interval),
     }
-    return ds.Measurement(
-        metrics, figures, units={"interval": "s"}, references={"largest_relative_error": 0.0}
-    )
+    return ds.Measurement(metrics, figures, {"interval": "s"}, {"largest_relative_error": 0.0})
 
 
 def _draw_responses(responses, interval, label):
@@ -243,12 +197,10 @@ def _draw_traces(result):
     for unit in np.unique(np.linspace(0, count - 1, min(count, COLUMNS)).astype(int)):
         interval = known["interval"][unit]
         end = onset + (spikes - 1) * interval + 0.8 * TAIL
+        title = f"every {1e3 * interval:g} ms"
         for drawn, name in zip(columns, ("tested.v", "tested.current"), strict=True):
-            course = result[name].isel(unit=unit)
-            course = course.sel(time=slice(onset - ONSET, end))
-            drawn[f"every {1e3 * interval:g} ms"] = {
-                label: (course.time.values - onset, course.values)
-            }
+            course = result[name].isel(unit=unit).sel(time=slice(onset - ONSET, end))
+            drawn[title] = {label: (course.time.values - onset, course.values)}
     return ds.plot.panels(*columns, ylabel="potential above rest")[0, 0].figure
 
 
