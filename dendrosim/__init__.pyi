@@ -4,6 +4,8 @@ from . import analysis as analysis
 from . import errors as errors
 from . import plot as plot
 from . import tasks as tasks
+from .checks import not_negative as not_negative
+from .checks import positive as positive
 from .circuit.circuit import Circuit as Circuit
 from .circuit.connectivity.all_to_all import AllToAll as AllToAll
 from .circuit.connectivity.in_degree import InDegree as InDegree
@@ -58,8 +60,6 @@ from .stability.fixed_points.fixed_point import fixed_point as fixed_point
 from .stability.stability_map import stability_map as stability_map
 from .stability.vector_field.vector_field import vector_field as vector_field
 from .units import Quantity as Quantity
-from .units import not_negative as not_negative
-from .units import positive as positive
 from .units import quantity as quantity
 
 __version__: str

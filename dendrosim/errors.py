@@ -29,9 +29,9 @@ class UsageError(DendrosimError):
 class UnknownNameError(UsageError):
     """A name that nothing has: no such protocol, model, parameter, back end or recording."""
 
-    def __init__(self, kind: str, name: str, allowed: Iterable[str]) -> None:
-        self.kind, self.name, self.allowed = kind, name, sorted(allowed)
-        super().__init__(f"unknown {kind} {name!r}{suggestion(name, self.allowed)}")
+    def __init__(self, what: str, name: str, allowed: Iterable[str]) -> None:
+        self.what, self.name, self.allowed = kind, name, sorted(allowed)
+        super().__init__(f"unknown {what} {name!r}{suggestion(name, self.allowed)}")
 
 
 class DataError(UsageError):

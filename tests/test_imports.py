@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "dendrosim"
 
 ORDER = (
-    ("errors", "units", "spec", "streams", "arrays", "discovery", "machine"),
+    ("errors", "units", "checks", "spec", "streams", "arrays", "discovery", "machine"),
     ("equations",),
     ("circuit", "signals"),
     ("mechanisms",),

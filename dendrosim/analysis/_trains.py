@@ -4,9 +4,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dendrosim.arrays import AnyArray, Booleans, Integers
+from dendrosim.checks import as_whole_number
 from dendrosim.errors import ParameterError, ShapeError
 from dendrosim.results.result_data import Spikes
-from dendrosim.units import as_whole_number
 
 INSTANT = 1e-9
 """Seconds below which two times are the same: more than the rounding of `n * dt`, less than a time step."""

@@ -132,10 +132,10 @@ class CircuitData(Spec):
         }
 
 
-def _find(kind: str, name: str, objects: Iterable[Any]) -> Any:
+def _find(what: str, name: str, objects: Iterable[Any]) -> Any:
     found = {o.name: o for o in objects}
     if name not in found:
-        raise UnknownMemberError(kind, name, found)
+        raise UnknownMemberError(what, name, found)
     return found[name]
 
 

@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dendrosim.arrays import Array
+from dendrosim.checks import as_time
 from dendrosim.equations.assignments import parse_assignments
 from dendrosim.errors import (
     EquationError,
@@ -33,7 +34,7 @@ from dendrosim.errors import (
     UnknownMemberError,
 )
 from dendrosim.spec import Spec
-from dendrosim.units import DIMENSIONLESS, as_time, quantity
+from dendrosim.units import DIMENSIONLESS, quantity
 
 Variant = Literal["extended", "canonical"]
 

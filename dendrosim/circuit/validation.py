@@ -6,20 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from dendrosim.checks import check_finite, check_per_unit, check_unit
 from dendrosim.circuit.initial_values.base import Initial
 from dendrosim.circuit.symbol_values import SymbolValues
 from dendrosim.equations.transfer.base import CALLS
 from dendrosim.errors import ParameterError, ShapeError, SpecError, prefix_errors
 from dendrosim.spec import freeze_mapping
-from dendrosim.units import (
-    DIMENSIONLESS,
-    Quantity,
-    check_finite,
-    check_per_unit,
-    check_unit,
-    quantity,
-    unit,
-)
+from dendrosim.units import DIMENSIONLESS, Quantity, quantity, unit
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _SYMBOL = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")

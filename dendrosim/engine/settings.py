@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, fields
 
+from dendrosim.checks import as_whole_number
 from dendrosim.engine.names import AUTO, PRECISIONS
 from dendrosim.errors import ParameterError, UnknownNameError
-from dendrosim.units import as_whole_number
 
 MOST_THREADS = 256  # beyond any machine on which a step is shared well; more is a typing error
 

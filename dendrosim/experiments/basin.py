@@ -6,13 +6,13 @@ from typing import Any, Literal
 import numpy as np
 
 from dendrosim.arrays import Array
+from dendrosim.checks import as_time, as_whole_number
 from dendrosim.circuit.paths import is_variable
 from dendrosim.errors import NotConvergedError, ParameterError
 from dendrosim.stability.fixed_points.fixed_point import fixed_point
 from dendrosim.stability.fixed_points.point import FixedPoint, same_point
 from dendrosim.stability.vector_field.circuit_field import CircuitField
 from dendrosim.stability.vector_field.number_arguments import read_number
-from dendrosim.units import as_time, as_whole_number
 
 Ending = Literal["returned", "elsewhere", "moving", "left"]
 """How a perturbed state ends: at the point, at another fixed point, on its way, or without finite values."""

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from dendrosim.analysis.target_propagation.chain import Top
 from dendrosim.analysis.target_propagation.settling import SETTLED, cascade_time, decay_time
 from dendrosim.analysis.target_propagation.spectrum import slowest_rate
+from dendrosim.checks import positive
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.paths import VariablePath
 from dendrosim.errors import DendrosimWarning, ParameterError, StorageError
 from dendrosim.machine.cache import cache_folder, writable_folder
 from dendrosim.machine.code_digest import GENERATED_CODE, code_digest
-from dendrosim.units import Quantity, positive
+from dendrosim.units import Quantity
 
 _PARTS = (*GENERATED_CODE, "stability", "learning/settling")
 """Parts of the package that decide the rate of the slowest mode."""

@@ -11,7 +11,8 @@ PACKAGE = Path(__file__).parents[1]
 SUFFIXES = (".py", ".h", ".cpp", ".cu", ".cuh")
 
 GENERATED_CODE = (
-    "arrays", "circuit", "discovery", "engine", "equations", "protocol", "signals", "spec", "streams", "units",
+    "arrays", "checks", "circuit", "discovery", "engine", "equations", "protocol", "signals", "spec", "streams",
+    "units",
 )  # fmt: skip
 """Folders and files of the package that decide which code is generated and which numbers it computes."""
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from dendrosim.checks import as_time, as_whole_number, is_whole
 from dendrosim.errors import ParameterError, SpecError, UnknownMemberError
 from dendrosim.signals.coercion import as_signals
 from dendrosim.spec import Spec, freeze_mapping
-from dendrosim.units import as_time, as_whole_number, is_whole
 
 Every = Literal["phase", "trial", "spike"]
 
@@ -167,9 +167,9 @@ class Recording(Spec):
         return f"Recording of {', '.join(self.variables)}"
 
 
-def _check_label(kind: str, name: Any) -> None:
+def _check_label(what: str, name: Any) -> None:
     if not isinstance(name, str) or not name:
-        raise SpecError(f"{kind}: its name is {name!r}; it must be text such as 'learning'")
+        raise SpecError(f"{what}: its name is {name!r}; it must be text such as 'learning'")
 
 
 def _strings(value: Any) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from os import PathLike
 
 import numpy as np
 
+from dendrosim.checks import as_time, as_whole_number
 from dendrosim.circuit.initial_values.base import Initial
 from dendrosim.circuit.paths import VariablePath, is_variable
 from dendrosim.circuit.population import SPIKE
@@ -28,7 +29,7 @@ from dendrosim.signals.coercion import as_signals
 from dendrosim.signals.process import Process
 from dendrosim.signals.samples import Samples
 from dendrosim.spec import freeze_array, freeze_mapping
-from dendrosim.units import DIMENSIONLESS, as_time, as_whole_number, unit
+from dendrosim.units import DIMENSIONLESS, unit
 
 
 @dataclass(frozen=True, eq=False)

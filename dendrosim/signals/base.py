@@ -27,16 +27,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from dendrosim.checks import check_finite, check_per_unit, check_unit
 from dendrosim.spec import Spec
-from dendrosim.units import (
-    Dimension,
-    Quantity,
-    check_finite,
-    check_per_unit,
-    check_unit,
-    quantity,
-    unit,
-)
+from dendrosim.units import Dimension, Quantity, quantity, unit
 
 
 @dataclass(frozen=True, eq=False)

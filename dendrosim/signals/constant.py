@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
+from dendrosim.checks import check_finite
 from dendrosim.signals.base import Signal, check_drive
-from dendrosim.units import Dimension, check_finite, quantity
+from dendrosim.units import Dimension, quantity
 
 
 @dataclass(frozen=True, eq=False)

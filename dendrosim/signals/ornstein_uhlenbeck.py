@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from dendrosim.arrays import AnyArray
+from dendrosim.checks import not_negative, positive
 from dendrosim.signals.process import Process
-from dendrosim.units import not_negative, positive
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from dendrosim.arrays import AnyArray
+from dendrosim.checks import not_negative, positive
 from dendrosim.errors import ParameterError
 from dendrosim.signals.process import Process
-from dendrosim.units import not_negative, positive
 
 # Beyond this, Poisson numbers are nearly normal (their skewness is below 0.1), so Ornstein-Uhlenbeck noise will
 # do.

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 
 from dendrosim.arrays import Array
+from dendrosim.checks import as_time, check_unit
 from dendrosim.errors import ParameterError, ShapeError
 from dendrosim.signals.base import Signal
 from dendrosim.spec import freeze_array
-from dendrosim.units import Dimension, as_time, check_unit, unit
+from dendrosim.units import Dimension, unit
 
 
 @dataclass(frozen=True, eq=False)

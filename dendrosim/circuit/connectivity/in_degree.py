@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dendrosim.checks import as_whole_number
 from dendrosim.circuit.connectivity.base import Connections, Pairs
 from dendrosim.errors import ShapeError
-from dendrosim.units import as_whole_number
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from dendrosim.arrays import Array
+from dendrosim.checks import check_finite
 from dendrosim.circuit.initial_values.base import Initial
 from dendrosim.errors import ShapeError
-from dendrosim.units import Dimension, check_finite, quantity
+from dendrosim.units import Dimension, quantity
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from dendrosim.arrays import Array
+from dendrosim.checks import not_negative
 from dendrosim.circuit.initial_values.base import Initial, check_same_unit, scalar_of
-from dendrosim.units import Dimension, Quantity, not_negative
+from dendrosim.units import Dimension, Quantity
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dendrosim.arrays import Array
+from dendrosim.checks import as_whole_number
 from dendrosim.errors import NotConvergedError, ParameterError, ShapeError
 from dendrosim.stability.fixed_points.newton import (
     Attempt,
@@ -20,7 +21,6 @@ from dendrosim.stability.fixed_points.scaling import ScaledFlow
 from dendrosim.stability.vector_field.flow import Flow, check_flow
 from dendrosim.stability.vector_field.number_arguments import read_number, read_numbers
 from dendrosim.stability.vector_field.typical_scales import scales_by_unit
-from dendrosim.units import as_whole_number
 
 if TYPE_CHECKING:
     from dendrosim.results.result import Result

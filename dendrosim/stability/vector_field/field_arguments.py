@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from dendrosim.arrays import NamedArrays
+from dendrosim.checks import as_whole_number
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.matrix import Matrix
 from dendrosim.circuit.population import LAST_SPIKE, Population
@@ -23,7 +24,7 @@ from dendrosim.machine.memory import available, readable
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.stability.vector_field.compiled_equations import TIME_SYMBOL
 from dendrosim.stability.vector_field.number_arguments import read_number
-from dendrosim.units import Quantity, as_whole_number, quantity, unit, unit_name
+from dendrosim.units import Quantity, quantity, unit, unit_name
 
 TIME_STEP = 1e-4
 """Value of `dt` in equations, in seconds. They use it only to count steps since the last spike, which was long

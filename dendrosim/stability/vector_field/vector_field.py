@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dendrosim.arrays import NamedArrays
+from dendrosim.checks import as_time, as_whole_number
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.population import LAST_SPIKE
 from dendrosim.errors import ParameterError
@@ -32,7 +33,6 @@ from dendrosim.stability.vector_field.flow import Flow
 from dendrosim.stability.vector_field.phase_setting import read_phase_setting
 from dendrosim.stability.vector_field.slaving import SlavedField
 from dendrosim.stability.vector_field.start_state import start_state
-from dendrosim.units import as_time, as_whole_number
 
 
 def vector_field(
