@@ -30,7 +30,7 @@ class UnknownNameError(UsageError):
     """A name that nothing has: no such protocol, model, parameter, back end or recording."""
 
     def __init__(self, what: str, name: str, allowed: Iterable[str]) -> None:
-        self.what, self.name, self.allowed = kind, name, sorted(allowed)
+        self.what, self.name, self.allowed = what, name, sorted(allowed)
         super().__init__(f"unknown {what} {name!r}{suggestion(name, self.allowed)}")
 
 
