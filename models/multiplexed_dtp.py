@@ -58,7 +58,6 @@ dbasal/dt = (-basal + bottom_up)/tau_basal                     : 1    # basal de
 event_rate = rate_max*(0.5 + 0.5*clip(soma/span, -1, 1))       : Hz   # sent
 h = span*(2*event_rate/rate_max - 1)                           : 1    # decoded above
 goal = span*(2*burst_probability - 1)                          : 1    # decoded below: hh
-dheld/dt = hold*(goal - held)/tau_hold                         : 1    # hh of the free phase
 bottom_up                                                      : 1    # fed by w
 """
 HIDDEN = """
@@ -72,6 +71,7 @@ burst_probability = 0.5 + 0.5*clip((h - teach*eta_hat*(h - target))/span, -1, 1)
 saturated = int(abs(soma) > span or abs(h - teach*eta_hat*(h - target)) > span) : 1
 target                                                         : 1    # input
 """
+HELD = "dheld/dt = hold*(goal - held)/tau_hold : 1   # hh of the free phase\n"
 SOMA = "soma = s(basal)                      : 1   # somatic rate\n"
 PERTURBED = """
 soma = s(basal) + noise                      : 1   # somatic rate
@@ -167,7 +167,7 @@ def circuit(p: Parameters) -> ds.Circuit:
 def _equations(i, last, p, reconstructs, drl):
     """Return the equations of layer i."""
     layerwise = p.feedback == "layerwise"
-    text = UNIT + (TOP if i == last else HIDDEN) + (PERTURBED if drl and i < last else SOMA)
+    text = UNIT + (TOP if i == last else HIDDEN) + HELD + (PERTURBED if drl and i < last else SOMA)
     text += TARGET if i > 1 and layerwise else ""
     text += CAUSE + POOLED if i > 1 and reconstructs else ""
     text += RECONSTRUCTION if i < last and reconstructs else ""

@@ -39,8 +39,8 @@ from dendrosim.mechanisms.conductance_synapses import (
 MEMBRANES = """
 dsoma/dt = (-(soma - e_leak) + synapses_soma)/tau_soma + into_soma/c_soma           : volt
 dapical/dt = (-(apical - e_leak) + synapses_apical)/tau_apical + into_apical/c_apical : volt
-dthreshold/dt = (v_threshold - threshold)/tau_threshold : volt
 """
+THRESHOLD = "dthreshold/dt = (v_threshold - threshold)/tau_threshold : volt\n"
 
 
 class Parameters(BurstingCell, ConductanceSynapses, ds.Parameters):
@@ -60,7 +60,7 @@ def circuit(p: Parameters) -> ds.Circuit:
     cell = ds.Population(
         "pyramidal",
         p.cells,
-        MEMBRANES + synapses + drive + cell_equations(p),
+        MEMBRANES + synapses + THRESHOLD + drive + cell_equations(p),
         inputs=cell_inputs(p) | synapse_inputs("_soma") | synapse_inputs("_apical"),
         initial=resting_voltages(p) | {"threshold": p.v_threshold},
         threshold="soma > threshold",

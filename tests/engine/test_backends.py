@@ -91,7 +91,7 @@ def test_names_of_back_ends_are_found_without_loading_them():
     assert done.stdout.split() == ["cpp", "cuda", "cython", "numpy"]
 
 
-@pytest.mark.parametrize("backend", backends().values(), ids=str)
+@pytest.mark.parametrize("backend", backends().values(), ids=list(backends()))
 def test_a_back_end_states_what_the_contract_asks_for(backend):
     assert isinstance(backend, Backend)
     assert backend.automatic_precision in ("single", "double")
