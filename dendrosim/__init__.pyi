@@ -29,6 +29,9 @@ from .circuit.short_term_plasticity import ShortTerm as ShortTerm
 from .equations.transfer.lookup import bijection as bijection
 from .experiments.basin import basin as basin
 from .experiments.end_state import end_state as end_state
+from .experiments.file_check.check_file import check_model as check_model
+from .experiments.file_check.check_file import check_protocol as check_protocol
+from .experiments.file_check.report import Finding as Finding
 from .experiments.run import run as run
 from .library.circuit_parameters import parameters_of as parameters_of
 from .library.declared_parameters import Parameters as Parameters

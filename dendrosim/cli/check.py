@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from dendrosim.cli.console import emit_table
 from dendrosim.cli.options import (
     COMPILED,
     Name,
@@ -13,6 +14,7 @@ from dendrosim.cli.options import (
     pairs,
 )
 from dendrosim.engine.names import PRECISIONS
+from dendrosim.errors import SpecError
 
 
 def check(
@@ -26,8 +28,18 @@ def check(
         str, typer.Option(metavar="|".join(COMPILED), help="For what --compile compiles.")
     ] = "cpp",
     precision: Annotated[str, typer.Option(metavar="|".join(PRECISIONS))] = "auto",
+    thorough: Annotated[
+        bool,
+        typer.Option(
+            "--thorough",
+            help="Also check documentation, other values of each parameter, and short runs on numpy and cpp; "
+            "exit with 3 if there are findings.",
+        ),
+    ] = False,
 ) -> None:
     """Validate a model or protocol without running it."""
+    if thorough:
+        _check_thoroughly(name, settings)
     from dendrosim.cli.summaries import circuit_line, protocol_line
     from dendrosim.library.catalogue import find_entry
     from dendrosim.library.loading import load_circuit, read_settings
@@ -53,3 +65,22 @@ def check(
         print(
             f"{entry.name}: its program for {backend} compiles and links ({how}): {program.folder}"
         )
+
+
+def _check_thoroughly(name: str, settings: list[str] | None) -> None:
+    """Print what a thorough check finds and which parts do not apply; exit with 3 if there are findings."""
+    from dendrosim.experiments.file_check.check_file import check_file
+    from dendrosim.library.catalogue import find_entry
+    from dendrosim.library.loading import read_settings
+
+    texts = pairs("--set", settings, "samples=200")
+    report = check_file(name, given=read_settings(find_entry(name), texts) if texts else {})
+    emit_table(
+        ("object", "field", "finding"), [(f.object, f.field, f.message) for f in report.findings]
+    )
+    for part, reason in report.not_applicable.items():
+        print(f"not applicable: {part}: {reason}")
+    count = len(report.findings)
+    print(f"{report.object}: {count or 'no'} finding{'' if count == 1 else 's'}")
+    if count:
+        raise typer.Exit(SpecError.exit_code)

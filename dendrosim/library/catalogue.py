@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -196,11 +197,18 @@ def _read_summary(file_kind: FileKind, path: Path) -> str:
 def _parse(path: Path) -> ast.Module | str:
     """Return a file's syntax tree, or the reason why it has none."""
     try:
-        return ast.parse(path.read_bytes())
+        status = path.stat()
+        return _parse_version(path, status.st_mtime_ns, status.st_size)
     except SyntaxError as error:
         return f"line {error.lineno}: {error.msg}"
     except (OSError, ValueError, RecursionError, MemoryError) as error:
         return str(error)
+
+
+@lru_cache(maxsize=256)
+def _parse_version(path: Path, changed: int, size: int) -> ast.Module:
+    """Return the syntax tree of a file as it is at a time: a protocol looks up its models at every load."""
+    return ast.parse(path.read_bytes())
 
 
 def _read_text(path: Path) -> str:

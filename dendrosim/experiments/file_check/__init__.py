@@ -1,0 +1,1 @@
+"""Thorough checks of model and protocol files: parameters, documentation, back ends, vector field."""

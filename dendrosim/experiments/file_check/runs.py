@@ -1,0 +1,197 @@
+"""Compares what runs compute: one back end with the other, and one step with the vector field."""
+
+from typing import Any
+
+import numpy as np
+
+from dendrosim.arrays import Array
+from dendrosim.circuit.circuit import Circuit
+from dendrosim.circuit.paths import is_variable
+from dendrosim.circuit.population import LAST_SPIKE
+from dendrosim.engine.plan.state_arrays import initial_state
+from dendrosim.engine.settings import RunSettings
+from dendrosim.engine.simulate import run
+from dendrosim.errors import (
+    BackendMissingError,
+    DendrosimError,
+    DifferentiationError,
+    MemoryLimitError,
+    NonFiniteError,
+    ParameterError,
+)
+from dendrosim.experiments.file_check.probe import (
+    SPREAD,
+    TIME_STEP,
+    drive_circuit,
+    open_gates,
+    random_inputs,
+)
+from dendrosim.experiments.file_check.report import Report
+from dendrosim.protocol.phases import Recording
+from dendrosim.protocol.protocol import Protocol
+from dendrosim.results.result import Result
+from dendrosim.stability.vector_field.circuit_field import CircuitFlow
+from dendrosim.stability.vector_field.typical_scales import TYPICAL_SIZES, typical_size
+from dendrosim.stability.vector_field.vector_field import vector_field
+from dendrosim.units import unit, unit_name
+
+AGREEMENT = 1e-10
+"""Largest difference between two computations, relative to the largest value of the state. Rounding makes up to
+about 1e-13 in a few steps; a wrong term makes much more."""
+
+ROUNDING = 8 * np.finfo(float).eps
+"""Relative rounding error that a step may have besides: x + dt f is computed from x, which may be large."""
+
+NEGLIGIBLE = 1e-2
+"""Part of the typical size of a unit below which a value counts as zero: the difference of two equal values is
+zero but for rounding, which is not the same on both back ends."""
+
+BACK_ENDS = "numpy and cpp agree"
+VECTOR_FIELD = "the vector field equals one step"
+
+
+def compare_back_ends(protocol: Protocol, report: Report) -> Result | None:
+    """Run a short protocol on numpy and cpp, and report the states in which they differ.
+
+    Returns
+    -------
+    Result or None
+        The result of numpy; None if it failed.
+    """
+    try:
+        expected = run(protocol, RunSettings("numpy"), progress=False)
+    except (NonFiniteError, MemoryLimitError) as error:
+        report.skip(BACK_ENDS, str(error))
+        return None
+    except DendrosimError as error:
+        report.add("run on numpy", str(error))
+        return None
+    try:
+        found = run(protocol, RunSettings("cpp"), progress=False)
+    except BackendMissingError as error:
+        report.skip(BACK_ENDS, str(error))
+    except DendrosimError as error:
+        report.add("run on cpp", str(error))
+    else:
+        _compare_states(expected, found, report)
+    return expected
+
+
+def _compare_states(expected: Result, found: Result, report: Report) -> None:
+    for name, value in expected.state.items():
+        gap = float(np.max(abs(found.state[name] - value), initial=0.0))
+        least = NEGLIGIBLE * typical_size(_unit_of(expected.circuit, name))
+        largest = float(np.max(abs(value), initial=least))
+        if not gap <= AGREEMENT * largest:
+            report.add(
+                f"state {name!r}",
+                f"numpy and cpp differ by {gap / largest:.2g} of its largest value after "
+                f"{expected.protocol.total_steps} steps; one of them computes its equation wrongly",
+            )
+
+
+def _unit_of(circuit: Circuit, name: str) -> str:
+    """Return the SI unit of a state or matrix; `lastspike`, which no equation declares, is in seconds."""
+    if not is_variable(name):
+        return unit_name(unit(circuit.matrix(name).unit)[0])
+    if name.endswith(f".{LAST_SPIKE}"):
+        return "s"
+    return unit_name(unit(circuit.variable(name)[1].unit)[0])
+
+
+def compare_step(circuit: Circuit, report: Report, note: str = "") -> None:
+    """Compare one forward-Euler step on numpy with the vector field of a circuit, below threshold.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        Its pathways are left out, as they do nothing without spikes.
+    report : Report
+        Takes the states in which both differ, or the reason why there is no vector field.
+    note : str, optional
+        The parameters of the circuit, for the message.
+    """
+    silent = circuit.replace(pathways=())
+    try:
+        flow = _field(silent)
+        gaps = _step_gaps(silent, flow)
+    except (DifferentiationError, MemoryLimitError, ParameterError, NonFiniteError) as error:
+        report.skip(f"{VECTOR_FIELD}{note}", str(error))
+        return
+    except DendrosimError as error:
+        report.add(f"vector field{note}", str(error))
+        return
+    if gaps is None:
+        report.skip(f"{VECTOR_FIELD}{note}", "a unit spikes in the first step")
+        return
+    for name, gap in gaps.items():
+        report.add(
+            f"state {name!r}{note}",
+            f"one step on numpy differs from dt f(x) by {gap:.2g} of its largest value",
+        )
+
+
+def _field(circuit: Circuit) -> CircuitFlow:
+    plastic = any(matrix.plasticity for matrix in circuit.matrices)
+    flow: Any = vector_field(
+        circuit,
+        inputs=random_inputs(circuit),
+        gates=open_gates(circuit),
+        unfrozen="*" if plastic else (),
+        subthreshold=True,
+        time="0 s",
+    )
+    return flow  # type: ignore[no-any-return]
+
+
+def _step_gaps(circuit: Circuit, flow: CircuitFlow) -> dict[str, float] | None:
+    """Return the states of which a step differs from the field, with the relative size of the difference.
+
+    The step is taken from a state at random about the start or, if a unit spikes there, from the start itself; if
+    it spikes there too, None is returned.
+    """
+    for x in (_random_state(flow), flow.start):
+        rates = flow.f(x)
+        if not np.all(np.isfinite(rates)):
+            continue
+        before, after = _take_step(circuit, flow, x)
+        if after is not None:
+            return _gaps(flow, before, after, rates)
+    return None
+
+
+def _random_state(flow: CircuitFlow) -> Array:
+    """Return a state about the start; states of a unit without typical size move by a tenth of themselves."""
+    sizes = np.array([{**TYPICAL_SIZES, "1": 1.0}.get(u, 0.0) for u in flow.units])
+    spread = SPREAD * np.where(sizes > 0.0, sizes, abs(flow.start))
+    x: Array = flow.start + spread * np.random.default_rng(1).normal(size=flow.size)
+    return x
+
+
+def _take_step(
+    circuit: Circuit, flow: CircuitFlow, x: Array
+) -> tuple[dict[str, Array], dict[str, Array] | None]:
+    """Return the states before and after one step on numpy; None for those after it if a unit spikes."""
+    spiking = tuple(f"{p.name}.spike" for p in circuit.populations if p.spiking)
+    recordings = (Recording(spiking, "spike"),) if spiking else ()
+    protocol = drive_circuit(circuit, 1, recordings)
+    start = initial_state(protocol, 0)
+    states = flow.unpack(x)
+    start |= {name: value.reshape(start[name].shape) for name, value in states.items()}
+    result = run(protocol, RunSettings("numpy"), initial=start, progress=False)
+    if any(len(result.spikes[p.name].time) for p in circuit.populations if p.spiking):
+        return start, None
+    return start, result.state
+
+
+def _gaps(
+    flow: CircuitFlow, before: dict[str, Array], after: dict[str, Array], rates: Array
+) -> dict[str, float]:
+    found = {}
+    for name, rate in flow.unpack(rates).items():
+        step = TIME_STEP * rate.reshape(before[name].shape)
+        gap = float(np.max(abs(after[name] - before[name] - step)))
+        largest, size = float(np.max(abs(step))), float(np.max(abs(before[name])))
+        if not gap <= AGREEMENT * largest + ROUNDING * size:
+            found[name] = gap / largest
+    return found

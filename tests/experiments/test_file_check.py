@@ -1,0 +1,322 @@
+"""A thorough check finds the defects of a user's file, and says which parts of it do not apply."""
+
+import pytest
+
+import dendrosim as ds
+from dendrosim.engine.settings import RunSettings
+from dendrosim.errors import BackendMissingError, DataError, UnknownNameError
+from dendrosim.experiments.file_check import runs
+from dendrosim.experiments.file_check.check_file import MEASURE, check_file
+from dendrosim.experiments.file_check.runs import BACK_ENDS, VECTOR_FIELD
+
+MODEL = '''
+"""A leaky unit relaxes to its input.
+
+Sources
+-------
+My own.
+"""
+
+from typing import Literal
+
+import dendrosim as ds
+
+
+class Parameters(ds.Parameters):
+    size: int = ds.parameter(2, "number of units", least=1)
+    tau: ds.Quantity = ds.parameter("20 ms", "time constant", above=0)
+    shape: Literal["linear", "cubic"] = ds.parameter("linear", "of the leak")
+    bend: float = ds.parameter(0.5, "of a cubic leak")
+
+
+EQUATIONS = {
+    "linear": "dv/dt = (drive - v)/tau : 1\\ndrive : 1",
+    "cubic": "dv/dt = (drive - v - bend*v**3)/tau : 1\\ndrive : 1",
+}
+
+
+def circuit(p: Parameters) -> ds.Circuit:
+    unit = ds.Population("unit", p.size, EQUATIONS[p.shape], inputs={"drive": 0.0})
+    return ds.Circuit((unit,), parameters=p)
+'''
+
+PROTOCOL = '''
+"""A unit relaxes.
+
+Sources
+-------
+My own.
+"""
+
+import dendrosim as ds
+
+
+class Parameters(ds.Parameters):
+    level: float = ds.parameter(1.0, "input")
+    width: float = ds.parameter(2.0, "factor of the metric")
+    duration: ds.Quantity = ds.parameter("10 ms", "time to relax", above=0)
+
+
+def protocol(p: Parameters) -> ds.Protocol:
+    unit = ds.Population("unit", 2, "dv/dt = (drive - v)/(5*ms) : 1\\ndrive : 1", inputs=["drive"])
+    return ds.Protocol(
+        ds.Circuit((unit,)),
+        (ds.Block("all", (ds.Phase("free", p.duration),)),),
+        dt="0.1 ms",
+        signals={"unit.drive": p.level},
+        recordings=(ds.Recording("unit.v", "1 ms"),),
+    )
+
+
+def measure(result: ds.Result) -> ds.Measurement:
+    factor = result.protocol.parameters["width"]
+    return ds.Measurement({"last": factor*result["unit.v"].values[-1]}, units={"last": "V"})
+'''
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Write a file with some of its text replaced, and return its path."""
+
+    def write(text, *replacements, name="mine"):
+        for old, new in replacements:
+            assert old in text
+            text = text.replace(old, new)
+        path = tmp_path / f"{name}.py"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def without_compiler(monkeypatch):
+    """Let the back end cpp be missing."""
+    original = runs.run
+
+    def run(protocol, settings, **options):
+        if settings.backend == "cpp":
+            raise BackendMissingError("no C++ compiler was found")
+        return original(protocol, settings, **options)
+
+    monkeypatch.setattr(runs, "run", run)
+
+
+def found(path, **parameters):
+    """Return the findings by field."""
+    check = ds.check_protocol if "def protocol" in path.read_text() else ds.check_model
+    return {f.field: f.message for f in check(path, **parameters)}
+
+
+def test_a_model_without_defects_has_no_findings(write):
+    report = check_file(write(MODEL))
+    assert not report.findings
+    assert not report.not_applicable
+    assert report.object == "model 'mine'"
+
+
+def test_a_protocol_without_defects_has_no_findings(write):
+    report = check_file(write(PROTOCOL))
+    assert not report.findings
+    assert not report.not_applicable
+
+
+@pytest.mark.usefixtures("without_compiler")
+def test_a_machine_without_compiler_leaves_out_the_comparison_of_back_ends(write):
+    report = check_file(write(MODEL))
+    assert not report.findings
+    assert report.not_applicable == {BACK_ENDS: "no C++ compiler was found"}
+
+
+def test_a_plain_function_is_checked_as_well(write):
+    text = '''
+"""Two units.
+
+Sources
+-------
+My own.
+"""
+
+import dendrosim as ds
+
+
+def circuit(*, tau: ds.Quantity = "20 ms") -> ds.Circuit:
+    """Return the circuit.
+
+    Parameters
+    ----------
+    tau
+        Time constant.
+    """
+    return ds.Circuit((ds.Population("unit", 2, "dv/dt = -v/tau : 1", parameters={"tau": tau}),))
+'''
+    assert found(write(text)) == {}
+
+
+# -- documentation and parameters -----------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("without_compiler")
+def test_what_is_not_documented_is_found(write):
+    path = write(MODEL, (', "time constant"', ""), ("Sources\n-------\nMy own.\n", ""))
+    messages = found(path)
+    assert set(messages) == {"parameter 'tau'", "section 'Sources'"}
+    assert "not documented" in messages["parameter 'tau'"]
+
+
+@pytest.mark.usefixtures("without_compiler")
+def test_a_parameter_without_effect_is_found(write):
+    idle = '    idle: float = ds.parameter(3.0, "nothing")\n    bend'
+    messages = found(write(MODEL, ("    bend", idle)))
+    assert set(messages) == {"parameter 'idle'"}
+    assert "change nothing" in messages["parameter 'idle'"]
+
+
+@pytest.mark.usefixtures("without_compiler")
+def test_a_parameter_that_measure_alone_reads_has_an_effect_but_not_if_nothing_reads_it(write):
+    assert found(write(PROTOCOL)) == {}
+    path = write(PROTOCOL, ('parameters["width"]', 'parameters["level"]'))
+    assert set(found(path)) == {"parameter 'width'"}
+
+
+CRASH = '    """"""\n    if p.size > 2:\n        raise KeyError("no such size")\n    unit = '
+
+
+@pytest.mark.usefixtures("without_compiler")
+def test_a_value_that_makes_the_file_fail_is_found(write):
+    message = found(write(MODEL, ("    unit = ", CRASH)))["parameter 'size'"]
+    assert message.startswith("3 makes the file fail: ")
+    assert "KeyError: 'no such size'" in message
+    assert "Traceback" not in message
+
+
+@pytest.mark.usefixtures("without_compiler")
+def test_an_option_that_makes_the_file_fail_is_found(write):
+    message = found(write(MODEL, ('    "cubic": ', '    "other": ')))["parameter 'shape'"]
+    assert "cubic makes the file fail" in message
+
+
+@pytest.mark.usefixtures("without_compiler")
+@pytest.mark.parametrize(("text", "clear"), [("size is odd", True), ("bad number", False)])
+def test_a_refusal_must_name_the_parameter(write, text, clear):
+    refusal = f"    if p.size != 2:\n        raise ds.errors.ParameterError({text!r})\n    unit = "
+    messages = found(write(MODEL, ("    unit = ", refusal)))
+    assert set(messages) == (set() if clear else {"parameter 'size'"})
+    if not clear:
+        assert "is refused, but not by name: bad number" in messages["parameter 'size'"]
+
+
+@pytest.mark.usefixtures("without_compiler")
+def test_a_parameter_without_default_must_be_given(write):
+    path = write(
+        MODEL, ('ds.parameter("20 ms", "time constant"', 'ds.parameter(unit="ms", doc="time"')
+    )
+    report = check_file(path)
+    assert not report.findings
+    assert report.not_applicable == {
+        "all that needs a circuit": "give values to parameters without default: tau"
+    }
+    assert BACK_ENDS in check_file(path, given={"tau": "20 ms"}).not_applicable
+    assert found(path, tau="20 ms") == {}
+
+
+# -- files that fail ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field", "message"),
+    [
+        (
+            "def circuit(p: Parameters)",
+            "def circuit(p: Parameters",
+            "file",
+            "line 27: invalid syntax",
+        ),
+        ("import dendrosim as ds\n", "import dendrosim as ds\n1/0\n", "file", "ZeroDivisionError"),
+        ("import dendrosim as ds\n", "import dendrosim as ds\nexit(1)\n", "file", "SystemExit"),
+        ('"20 ms"', '"20 mV"', "circuit", "unit.v: '(drive - v)/tau' is in 1/V, but must be in Hz"),
+        ("return ds.Circuit(", "return ds.Cirkuit(", "circuit", "AttributeError"),
+        ("return ds.Circuit(", "return list(", "circuit", "TypeError"),
+        ("    return ds.Circuit(", "    ds.Circuit(", "circuit", "returned a NoneType"),
+        ("-> ds.Circuit", "-> Nothing", "file", "NameError"),
+        ("def circuit(", "def other(", "functions", "defines no function circuit()"),
+    ],
+)
+def test_a_file_that_fails_has_a_finding(write, old, new, field, message):
+    assert message in found(write(MODEL, (old, new)))[field]
+
+
+def test_a_file_that_does_not_exist_is_refused(tmp_path):
+    with pytest.raises(DataError, match="no such file"):
+        ds.check_model(tmp_path / "missing.py")
+    with pytest.raises(UnknownNameError, match="unknown protocol"):
+        ds.check_protocol("nothing")
+
+
+@pytest.mark.usefixtures("without_compiler")
+@pytest.mark.parametrize(
+    ("old", "new", "field", "message"),
+    [
+        ('"last": factor', '"last": 1/0*factor', MEASURE, "ZeroDivisionError"),
+        ('units={"last": "V"}', 'units={"last": "Vv"}', "unit of 'last'", "Vv"),
+        ('units={"last": "V"}', 'units={"lost": "V"}', "unit of 'lost'", "no metric"),
+    ],
+)
+def test_a_measure_that_fails_has_a_finding(write, old, new, field, message):
+    assert message in found(write(PROTOCOL, (old, new)))[field]
+
+
+@pytest.mark.usefixtures("without_compiler")
+def test_a_measure_that_needs_more_than_a_few_steps_of_a_long_protocol_is_left_out(write):
+    path = write(PROTOCOL, ('"10 ms"', '"1 s"'), ("values[-1]", "values[500]"))
+    report = check_file(path)
+    assert not report.findings
+    assert "cut to 20 steps" in report.not_applicable[MEASURE]
+
+
+# -- numbers --------------------------------------------------------------------------------------
+
+
+def test_back_ends_that_differ_are_found(write, monkeypatch):
+    original = runs.run
+
+    def run(protocol, settings, **options):
+        result = original(protocol, RunSettings("numpy"), **options)
+        if settings.backend == "cpp":
+            result.state["unit.v"] = result.state["unit.v"] * (1 + 1e-8)
+        return result
+
+    monkeypatch.setattr(runs, "run", run)
+    messages = found(write(MODEL))
+    assert set(messages) == {"state 'unit.v'"}
+    assert "numpy and cpp differ by" in messages["state 'unit.v'"]
+
+
+@pytest.mark.usefixtures("without_compiler")
+def test_a_vector_field_that_differs_from_a_step_is_found_with_the_option(write, monkeypatch):
+    original = runs.vector_field
+
+    def vector_field(circuit, **options):
+        flow = original(circuit, **options)
+        return flow.at("bend", 0.6) if "bend" in flow.parameters else flow
+
+    monkeypatch.setattr(runs, "vector_field", vector_field)
+    messages = found(write(MODEL))
+    assert set(messages) == {"state 'unit.v' with shape=cubic"}
+    assert "differs from dt f(x)" in messages["state 'unit.v' with shape=cubic"]
+
+
+@pytest.mark.usefixtures("without_compiler")
+def test_equations_without_derivative_have_no_vector_field_to_compare(write):
+    path = write(MODEL, ("dv/dt = (drive - v)/tau", "dv/dt = (drive - floor(v))/tau"))
+    report = check_file(path)
+    assert not report.findings
+    assert "floor" in report.not_applicable[VECTOR_FIELD]
+
+
+@pytest.mark.usefixtures("without_compiler")
+def test_a_circuit_that_diverges_at_once_is_not_compared(write):
+    path = write(MODEL, ('"20 ms"', '"1e-9 ms"'), ("drive - v)", "drive - v**3)"))
+    report = check_file(path)
+    assert not report.findings
+    assert "non-finite" in report.not_applicable[BACK_ENDS]

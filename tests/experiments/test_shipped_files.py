@@ -1,0 +1,28 @@
+"""Every shipped model and protocol passes the thorough check that a user's own file gets."""
+
+import pytest
+
+from dendrosim.experiments.file_check.check_file import MEASURE, check_file
+from dendrosim.library.catalogue import list_entries
+
+NAMES = {k: [e.name for e in list_entries() if e.file_kind == k] for k in ("model", "protocol")}
+
+NOT_MEASURED = {"burst_coding", "burst_multiplexing", "stp_decoding", "tp_speed_limit"}
+"""Protocols whose `measure` needs more than the first steps; their own tests measure whole runs."""
+
+SMALLER = {"tp_depth": {"depths": (1, 2)}}
+"""Values with which a protocol compiles and runs faster than with its defaults."""
+
+
+@pytest.mark.parametrize("name", NAMES["model"])
+def test_a_shipped_model_has_no_findings(name):
+    report = check_file(name, "model")
+    assert not report.findings
+    assert not report.not_applicable
+
+
+@pytest.mark.parametrize("name", NAMES["protocol"])
+def test_a_shipped_protocol_has_no_findings(name):
+    report = check_file(name, "protocol", SMALLER.get(name))
+    assert not report.findings
+    assert set(report.not_applicable) == ({MEASURE} if name in NOT_MEASURED else set())
