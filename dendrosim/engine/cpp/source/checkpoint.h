@@ -1,8 +1,8 @@
-// The complete state of a run in a file, from which the same program goes on with the same numbers.
+// Checkpoints: the complete state of a run in a file, from which the same program resumes with the same numbers.
 //
-// `checkpoint.bin` in the run's folder replaces the one before as a whole, after everything that was recorded
-// until then has reached the disk. A program that finds one cuts the recordings to where they were and goes on
-// from there.
+// A new `checkpoint.bin` in the run's folder replaces the previous one atomically, after everything recorded until
+// then has reached the disk. A program that finds a checkpoint cuts the recordings to the lengths they had at that
+// time and resumes from there.
 
 #pragma once
 
@@ -21,15 +21,15 @@
 
 namespace ds {
 
-// When checkpoints are due.
-inline double pause = -1;  // seconds from one to the next
+// When the next checkpoint is due.
+inline double pause = -1;  // seconds between two checkpoints
 inline std::chrono::steady_clock::time_point saved;
 
 constexpr int64_t mark = 0x6473636b32;
 
 [[noreturn]] inline void fail_damaged(const std::string& how) { fail("its checkpoint is damaged: " + how, 71); }
 
-// A checksum: FNV-1a (Fowler, Noll, Vo), but of words of 8 bytes.
+// A checksum: FNV-1a (Fowler, Noll, Vo), applied to words of 8 bytes instead of single bytes, which is faster.
 class Sum {
 public:
     void add(const void* from, size_t count)
@@ -105,7 +105,7 @@ struct Restorer {
     }
 };
 
-// The same walk through the state in both directions.
+// Visit the whole state in one fixed order, to save it (`Saver`) or to restore it (`Restorer`).
 template <typename S> void walk(S& s)
 {
     s.integer(mark);
@@ -151,12 +151,12 @@ inline void save()
     if (std::rename(fresh.c_str(), path.c_str())) fail("cannot write a checkpoint: is the disk full?");
     const int folder = ::open(task.folder.c_str(), O_RDONLY);
     if (folder >= 0) { fsync(folder); close(folder); }
-    // A large state is saved less often, so that saving takes a twentieth of the time at most.
+    // A large state is saved less often, so that saving takes at most a twentieth of the run time.
     saved = std::chrono::steady_clock::now();
     pause = std::max<double>(task.interval, 20*seconds(begin, saved));
 }
 
-// Before anything is cut to what a checkpoint says, see whether it is as it was written.
+// Verify the checksum of a checkpoint before any recording is cut to the length that it contains.
 inline void check(FILE* file)
 {
     std::fseek(file, 0, SEEK_END);

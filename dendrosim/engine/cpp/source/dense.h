@@ -1,7 +1,8 @@
-// Dense products and outer products, and the weights that take part in them.
+// Dense products and outer products, and the weight matrices that take part in them.
 //
-// Activities are units x samples, row-major; matrices post x pre, row-major. Up to `most_samples` go through the
-// kernels of tiles.h, where the processor has them, whatever is wider through the BLAS, which is made for that.
+// Activities are units x samples, row-major; matrices are post x pre, row-major. A batch of at most `most_samples`
+// uses the kernels of tiles.h if the processor has the vectors that they need. Larger batches use the BLAS, which
+// is optimised for large matrices.
 
 #pragma once
 
@@ -20,8 +21,8 @@ namespace ds {
 
 constexpr int64_t most_samples = 256;
 
-// Whether a product goes through the BLAS as a whole. Only then it gets threads: without work they take time from
-// the others, as they look out for some in a busy loop.
+// Whether any product uses the BLAS as a whole. Only then does the BLAS get threads: its idle threads wait in a
+// busy loop and take processor time from the threads of parallel.cpp.
 inline bool blas_works = false;
 
 inline void let_blas_work(bool works) { scipy_openblas_set_num_threads(works ? threads() : 1); }
@@ -40,7 +41,7 @@ template <> struct Blas<float> {
     static constexpr auto scal = scipy_cblas_sscal;
 };
 
-// w = keep w + alpha post pre^T, summed over the batch.
+// w = keep w + alpha post pre^T, summed over the batch, by the BLAS.
 template <typename T>
 void outer(int rows, int columns, int batch, T alpha, const T* post, const T* pre, T keep, T* w)
 {
@@ -57,29 +58,32 @@ void outer(int rows, int columns, int batch, T alpha, const T* post, const T* pr
             pre, batch, keep, w, columns);
 }
 
-// Multiplications for which other threads are asked. For fewer, that takes too long; with a single sample each of them
-// waits for its weight.
+// Least number of multiplications for which a product uses several threads; below, waking them takes longer than
+// it saves. With a single sample the limit is lower, because each multiplication has to wait for its weight from
+// memory.
 constexpr int64_t work_from = 1 << 19, work_from_of_one = 1 << 16;
-constexpr int64_t gemv_columns = 64;    // a multiple of the widths that kernels of a BLAS take together
+constexpr int64_t gemv_columns = 64;    // a multiple of the column blocks of BLAS kernels
 
-// Weights that may have an update to make.
+// A weight matrix whose update may be postponed.
 struct Patient {
     virtual const void* values() const = 0;
     virtual void settle() = 0;
 };
 inline std::vector<Patient*> patients;
 
-// Whether such an update made weights non-finite. It belongs to the step before, and is made before anything else
-// of a step changes the state, which is then still that of the end of the step before.
+// Whether a postponed update made weights non-finite. The update belongs to the previous step. It is applied
+// before anything else in the current step changes the state, so the state is still that of the end of the
+// previous step.
 inline bool diverged = false;
 
 inline void settle() { for (Patient* p : patients) p->settle(); }
 
-// A matrix. If `patient`, all that changes it is one outer product a step, and nobody needs the weights before the
-// next: then the update waits for the next product, and both are done in one pass over the rows.
+// A weight matrix. It is `patient` if one outer product per step is its only change and its weights are not needed
+// before the next step. Then the update is postponed until the next product, and one pass over the rows does both:
+// each weight is read from memory once per step.
 template <typename T> class Weights : Patient {
 public:
-    T* w = nullptr;  // set when Brian2 has made the array
+    T* w = nullptr;  // set after Brian2 has allocated the array
 
     Weights(int rows, int columns, int batch, bool patient)
         : rows(rows), columns(columns), batch(batch), patient(patient && narrow())
@@ -92,7 +96,7 @@ public:
 
     const void* values() const override { return w; }
 
-    // Of these the bodies stand apart, so that a program can have them from kernels.cpp, compiled once for all.
+    // Defined outside of the class, so that programs can link the instances in kernels.cpp, compiled once for all.
     void product(const T* x, T* y, bool add);     // y = W x or y += W x
     void transposed(const T* x, T* y, bool add);  // y = W^T x or y += W^T x
     void learn(T alpha, const T* post, const T* pre, T keep);  // W = keep W + alpha post pre^T, summed over the batch
@@ -105,9 +109,9 @@ private:
     const bool patient;
     bool waits = false;
     T keep = 1;
-    std::vector<T> factors, partners;  // what waits: alpha post, and pre of one sample
+    std::vector<T> factors, partners;  // of a postponed update: alpha post, and pre of a single sample
     std::vector<T> spare;
-    Panels<T> updates;                 // or of several
+    Panels<T> updates;                 // pre of several samples
     static inline Panels<T> panels;
 
     static bool zero(const T* values, int64_t count)
@@ -136,7 +140,7 @@ private:
             work(0, count);
     }
 
-    // What waits, then y = W x, row by row.
+    // Apply the postponed update, then compute y = W x, row by row.
     void pass(const T* x, T* y, bool add)
     {
         static std::atomic<bool> good;
@@ -153,8 +157,8 @@ private:
         bool good = true;
         for (int64_t i = begin; i < end; i += dot_rows)
         {
-            // Where rows run out, a spare one of zeros takes their place: the same code runs for each row, so that
-            // its sum is the same to the last bit wherever it stands.
+            // After the last row, a spare row of zeros fills the group, so that the same code runs for each row
+            // and the sum of a row is the same to the last bit whichever group the row is in.
             T *row[dot_rows], post[dot_rows], sum[dot_rows];
             for (int r = 0; r < dot_rows; r++)
             {
@@ -201,7 +205,7 @@ template <typename T> void Weights<T>::product(const T* x, T* y, bool add)
 
 template <typename T> void Weights<T>::transposed(const T* x, T* y, bool add)
 {
-    settle();  // in rows, while these products go along columns
+    settle();  // by rows, whereas this product is divided by columns
     if (!narrow()) return blas(CblasTrans, columns, rows, x, y, add);
     if (batch == 1)
         return in_parallel(columns, rows, gemv_columns, [=](int64_t begin, int64_t end) {
@@ -220,7 +224,7 @@ template <typename T> void Weights<T>::transposed(const T* x, T* y, bool add)
 
 template <typename T> void Weights<T>::learn(T alpha, const T* post, const T* pre, T keep)
 {
-    // A gate that is closed makes all factors zero; then there is nothing to add, unless zero meets infinity.
+    // A closed gate makes all factors zero. Then there is nothing to add, except that zero times infinity is NaN.
     if (zero(post, (int64_t)rows*batch) && Finite<T>::all(pre, (int64_t)columns*batch))
     {
         if (keep != 1) scale(keep);
@@ -242,8 +246,8 @@ template <typename T> void Weights<T>::settle()
     if (waits) pass(nullptr, nullptr, false);
 }
 
-// The inverse of a square matrix, made anew only where the matrix has changed. In double precision also for
-// floats: it is the inverse of the numbers as they are stored.
+// The inverse of a square matrix, computed again only if the matrix has changed. It is computed in double
+// precision also for floats, so that it is as close as possible to the inverse of the stored numbers.
 template <typename T> class Inverse {
 public:
     explicit Inverse(int n) : n(n), before((size_t)n*n), w((size_t)n*n), q((size_t)n*n), pivots(n) {}
@@ -258,7 +262,7 @@ public:
         for (int i = 0; i < n; i++) q[(size_t)i*n + i] = 1;
         // LAPACK reads columns: it sees the transpose of the matrix and returns the transpose of its inverse.
         int info = 0;
-        let_blas_work(true);  // here alone, so that products of every step, also of a resumed run, are the same
+        let_blas_work(true);  // not during products: their results depend on the number of threads
         scipy_dgesv_(&n, &n, w.data(), &n, pivots.data(), q.data(), &n, &info);
         let_blas_work(blas_works);
         if (info) std::fill(q.begin(), q.end(), std::nan(""));

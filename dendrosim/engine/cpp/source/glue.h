@@ -1,4 +1,4 @@
-// What a program tells the runtime about itself, and how it is run.
+// The interface between a generated program and the runtime: what the program registers, and how it is run.
 
 #pragma once
 
@@ -12,10 +12,10 @@ namespace ds {
 
 struct Span { void* data; int64_t bytes; };
 
-// Arrays of the program, beyond those that the task names, on which later steps depend.
+// Arrays on which later steps depend and which are not in `arrays`; checkpoints contain both.
 inline std::vector<Span> hidden;
 
-// The synapses of a pathway: where Brian2 keeps them, and how its queues are told of them.
+// The synapses of a pathway: where Brian2 keeps them, and how its spike queues are initialised (`prepare`).
 struct Values {
     std::vector<double>* wide;
     std::vector<float>* narrow;
@@ -37,11 +37,11 @@ struct Bundle {
 };
 inline std::vector<Bundle> bundles;
 
-// Brian2's clock, and its flags that the user's interrupt looks at.
+// Brian2's clock, and its flags `running` and `stopped`, which its handler of SIGINT uses.
 struct Clock { int64_t* step; double *t, *dt; bool *running, *stopped; };
 
-void use_folder(const std::string& folder);                     // where the run's files are
-void run(const std::vector<void (*)()>& objects, Clock clock);  // for as many steps as the task says
-int finish();                                                   // returns the exit code
+void use_folder(const std::string& folder);                     // set the folder of the run's files
+void run(const std::vector<void (*)()>& objects, Clock clock);  // for the number of steps in the task
+int finish();                                                   // write the final state; returns the exit code
 
 }  // namespace ds

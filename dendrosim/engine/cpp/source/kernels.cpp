@@ -1,4 +1,4 @@
-// What programs of a precision have in common and takes long to compile: products and updates of weights.
+// Products and updates of weights. They take long to compile, so this file is compiled once for each precision.
 
 #include "dense.h"
 

@@ -1,8 +1,8 @@
-// Normal numbers on the host: see dendrosim/engine/noise.py.
+// Normally distributed random numbers on the host: see dendrosim/engine/network/random_numbers.py.
 //
-// Logarithm, sine and cosine are written out for the ranges that occur: functions of a library keep a loop from being
-// vectorised, or cost as much as all the rest of a cell. Their polynomials interpolate at Chebyshev's points, with as
-// many terms as the precision needs.
+// Logarithm, sine and cosine are written out for the ranges that occur here. Library functions prevent
+// vectorisation of the loop, or take as long as the rest of a cell's update. The polynomials interpolate at
+// Chebyshev points, with as many terms as the precision needs.
 
 #pragma once
 
@@ -15,10 +15,11 @@
 
 namespace ds {
 
-// Whole numbers below 2^52 as double: processors without AVX-512 have no instruction for 64 bits.
+// Convert an integer below 2^52 to double: processors without AVX-512 have no vector instruction for 64-bit
+// integers.
 inline double whole(uint64_t x) { return reread<double>(x | 0x4330000000000000ull) - 0x1p52; }
 
-// -2 log u, for 0 < u < 1: u = 2^exponent (1 + m), m between sqrt(1/2) - 1 and sqrt(2) - 1; s = m/(2 + m).
+// -2 log u for 0 < u < 1, where u = 2^exponent (1 + m), m is between sqrt(1/2) - 1 and sqrt(2) - 1, s = m/(2 + m).
 inline double minus_twice_log(double u)
 {
     constexpr uint64_t root = 0x3FE6A09E667F3BCDull, one = 0x3FF0000000000000ull, mantissa = 0xFFFFFFFFFFFFFull;
@@ -40,7 +41,7 @@ inline float minus_twice_log(float u)
     return -2*(exponent*0.69314718056f + s*(2 + rest));
 }
 
-// Sine and cosine for |a| up to pi/4, but the sine divided by a; q = a^2.
+// sin(a)/a and cos(a) for |a| up to pi/4, as functions of q = a^2.
 inline double sine(double q)
 {
     return 1 + q*(-0.16666666666666666 + q*(0.008333333333330948 + q*(-0.00019841269836758574
@@ -57,7 +58,7 @@ inline float cosine(float q)
     return 1 + q*(-0.5f + q*(0.04166666466f + q*(-0.001388830304f + q*2.454794209e-5f)));
 }
 
-inline void halves(uint64_t z, double& u, double& v)  // v: from -1/2 to 1/2 of a quarter turn
+inline void halves(uint64_t z, double& u, double& v)  // v: angle from the nearest axis, -1/2 to 1/2 quarter turns
 {
     u = (whole(z >> 32) + 0.5)*0x1p-32;
     v = (whole(((z + 0x20000000u) & 0x3FFFFFFFu)) - 0x20000000)*0x1p-30;
@@ -69,7 +70,8 @@ inline void halves(uint64_t z, float& u, float& v)
     v = (float)((int32_t)(((uint32_t)z + 0x20000000u) & 0x3FFFFFFFu) - 0x20000000)*0x1p-30f;
 }
 
-// Two independent numbers from 64 random bits: radius, and cosine and sine of the angle (Box and Muller 1958).
+// Two independent normal numbers from 64 random bits: radius times cosine and sine of an angle (Box and Muller
+// 1958).
 template <typename T> inline void two_normals(uint64_t z, T& x, T& y)
 {
     using Bits = std::conditional_t<sizeof(T) == 8, uint64_t, uint32_t>;
@@ -78,7 +80,7 @@ template <typename T> inline void two_normals(uint64_t z, T& x, T& y)
     halves(z, u, v);
     const T radius = std::sqrt(minus_twice_log(u)), a = v*(T)1.5707963267948966, q = a*a;
     const T s = radius*a*sine(q), c = radius*cosine(q);
-    const Bits quarter = (Bits)((uint32_t)z + 0x20000000u) >> 30;  // to the nearest
+    const Bits quarter = (Bits)((uint32_t)z + 0x20000000u) >> 30;  // the nearest axis
     const bool odd = quarter & 1;
     x = reread<T>(reread<Bits>(odd ? s : c) ^ (((quarter + 1) & 2) << (top - 1)));
     y = reread<T>(reread<Bits>(odd ? c : s) ^ ((quarter & 2) << (top - 1)));
@@ -91,7 +93,7 @@ inline double normal(int64_t base, int64_t i)
     return i & partner ? y : x;
 }
 
-// The numbers of elements `first` (a multiple of 2*partner) and following, at most 2*partner.
+// The normal numbers of `count` elements (at most 2*partner) from element `first` (a multiple of 2*partner).
 template <typename T> inline void normals(int64_t base, int64_t first, int64_t count, T* __restrict drawn)
 {
     const int64_t pairs = count < partner ? count : partner;
@@ -99,7 +101,7 @@ template <typename T> inline void normals(int64_t base, int64_t first, int64_t c
     for (int64_t j = 0; j < pairs; j++) two_normals(bits(base, first + j), drawn[j], drawn[j + partner]);
 }
 
-// A stream of which the normal numbers of a block of elements are drawn already.
+// A stream whose normal numbers for a block of elements have already been drawn.
 template <typename T> struct Drawn {
     int64_t base;
     const T* values;

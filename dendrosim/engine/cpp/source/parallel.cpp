@@ -1,4 +1,4 @@
-// Behind parallel.h: the threads, and the loops that wait.
+// Implementation of parallel.h: the thread pool and the list of deferred loops.
 
 #include "parallel.h"
 
@@ -15,7 +15,7 @@
 
 namespace ds {
 
-// The processor that this thread runs on, or -1.
+// Return the processor that this thread runs on, or -1 if it is unknown.
 static int processor()
 {
 #if defined __linux__
@@ -25,22 +25,24 @@ static int processor()
 #endif
 }
 
-// Keep this thread off a processor.
+// Exclude a processor from those that this thread may run on.
 static void keep_off(int processor)
 {
 #if defined __linux__
     cpu_set_t allowed;
     if (processor < 0 || processor >= CPU_SETSIZE || sched_getaffinity(0, sizeof allowed, &allowed)) return;
     CPU_CLR(processor, &allowed);
-    sched_setaffinity(0, sizeof allowed, &allowed);  // fails, and changes nothing, where no other is left
+    sched_setaffinity(0, sizeof allowed, &allowed);  // fails and changes nothing if no other processor is allowed
 #endif
 }
 
-// Workers that wait for the next loop, first busily, since it follows within microseconds, then asleep.
+// A thread pool. Its workers wait for the next loop first in a busy loop, because it usually follows within
+// microseconds, and then asleep.
 //
-// A loop is cut into pieces that whoever is free claims, its own first: where the machine gives a worker
-// no time, the others do its pieces, and nobody waits for it. Workers keep off the processor of the thread that they
-// help: there they would begin, and wake up, and stay for thousands of steps until the scheduler noticed.
+// A loop is divided into pieces. Each thread claims its own pieces first, then those that are left. If the
+// operating system does not schedule a worker, the other threads do its pieces, and no thread waits for it.
+// Workers avoid the processor of the main thread: they would start and wake up there, and the scheduler
+// would leave them there for thousands of steps.
 class Pool {
 public:
     const int threads;
@@ -77,7 +79,7 @@ public:
 
 private:
     const int pieces;
-    std::atomic<uint64_t>* const claimed;  // the round in which each piece was last claimed
+    std::atomic<uint64_t>* const claimed;  // the round (call of `run`) in which each piece was last claimed
     int64_t share = 0, total = 0;
     const void* data = nullptr;
     Part call = nullptr;
@@ -86,7 +88,8 @@ private:
     std::mutex mutex;
     std::condition_variable wake;
 
-    // A round ends when all its pieces are done, so what `run` has set holds as long as a piece is claimed.
+    // A round ends only when all its pieces are done, so the members set by `run` are valid while a piece is
+    // claimed.
     void claim(int index, uint64_t now)
     {
         for (int i = 0; i < pieces; i++)
@@ -127,7 +130,7 @@ private:
     }
 };
 
-Pool* pool = nullptr;  // lives as long as the process, as its threads do
+Pool* pool = nullptr;  // never deleted: its threads live as long as the process
 
 void use_threads(int count)
 {
@@ -142,7 +145,7 @@ void share(int64_t count, int64_t size, Part part, const void* loop)
 }
 
 static std::vector<Waiting> waiting;
-static int64_t waiting_count = 0;  // elements
+static int64_t waiting_count = 0;  // number of elements of each loop in `waiting`
 
 static void run_waiting()
 {

@@ -1,7 +1,7 @@
 // Element-wise loops in several threads, and the vectorised mathematical functions of the C library.
 //
-// Loops are part of a program; what runs them is in parallel.cpp, compiled once for all. Of the standard library
-// only what takes no time to read is included here: a program's steps are compiled anew for every circuit.
+// The loops are part of a program. The code that runs them is in parallel.cpp, compiled once for all programs.
+// This file includes only headers that are quick to compile, because steps.cpp is compiled for every circuit.
 
 #pragma once
 
@@ -10,8 +10,9 @@
 #include <new>
 #include <type_traits>
 
-// glibc has vectorised versions of these, but tells GCC of them only where infinities are given up
-// (-ffinite-math-only). This says so in any case; they are accurate to 4 units in the last place.
+// glibc has vectorised versions of these functions, but its headers declare them to GCC only with
+// -ffinite-math-only. These declarations do so without that flag. The functions are accurate to 4 units in the
+// last place.
 #if defined __x86_64__ && defined __GLIBC__ && defined __GNUC__ && !defined __clang__
 #define DS_VECTORISED(function) \
     __attribute__((__simd__("notinbranch"))) double function(double) noexcept; \
@@ -39,13 +40,14 @@ DS_VECTORISED(log10)
 
 namespace ds {
 
-constexpr int64_t block = 256;         // elements; what a thread gets is a multiple of it
+constexpr int64_t block = 256;         // elements; each thread gets a multiple of this number
 constexpr int64_t parallel_from = 8192;  // shorter loops run in one thread: waking others takes longer
 
 using Part = void (*)(const void* loop, int64_t begin, int64_t end);
 
-// One part of a loop. Not inlined: what stands around the loop must not keep it from being vectorised. With a copy
-// of its own, the compiler knows that nothing the loop writes can change the numbers it has captured.
+// Run one part of a loop. It is not inlined, so that the surrounding code cannot prevent its vectorisation. The
+// local copy of the closure tells the compiler that no write of the loop can change the values that the loop has
+// captured.
 template <typename F> __attribute__((noinline)) void part_of(const void* loop, int64_t begin, int64_t end)
 {
     const F own = *(const F*)loop;
@@ -55,8 +57,8 @@ template <typename F> __attribute__((noinline)) void part_of(const void* loop, i
 void use_threads(int count);
 int threads();
 
-// Call a loop for parts of 0 .. count that together are all of it, in all threads; what a thread gets is a multiple
-// of `size`.
+// Divide the range 0 .. count among all threads and call the loop for each part; each thread gets a multiple of
+// `size`, except for the last one.
 void share(int64_t count, int64_t size, Part part, const void* loop);
 
 template <typename F> inline void parallel(int64_t count, const F& loop)
@@ -65,17 +67,17 @@ template <typename F> inline void parallel(int64_t count, const F& loop)
 }
 
 // ---------------------------------------------------------------------------------------------------
-// Loops that wait for each other. Those that follow each other in a step and go over the same elements run
-// together, block by block, so that a block stays in the cache for all of them and threads meet once.
-// An iteration may touch its own element only. Whatever looks at more has to call `flush` first; generate.py sees
-// to that for every object that does not itself call `defer`.
+// Deferred loops. Consecutive loops of a step over the same number of elements run together, block by block, so
+// that a block stays in the cache for all of them and the threads synchronise once. An iteration may access only
+// its own element of any array that changes in a step. Code that accesses other elements has to call `flush`
+// first; generate.py inserts this call into every code object that does not call `defer` or `flush` itself.
 
 struct Waiting { Part call; const void* loop; };
 
 void postpone(int64_t count, Waiting loop);
 void flush();
 
-// Run loop(begin, end), for blocks that begin at multiples of `block`, before the next `flush` returns.
+// Run loop(begin, end) for blocks that begin at multiples of `block`, at the latest when `flush` is called.
 template <typename F> inline void defer(int64_t count, const F& loop)
 {
     static_assert(std::is_trivially_destructible_v<F>, "a loop that waits holds numbers and pointers only");
@@ -83,10 +85,10 @@ template <typename F> inline void defer(int64_t count, const F& loop)
     postpone(count, {part_of<F>, new (kept) F(loop)});
 }
 
-// Whether all elements of an array are known to be the same, so that loops need not read it.
+// Whether all elements of an array are known to be equal, so that loops need only the first one.
 bool& flat(const void* array);
 
-// Stands for such an array.
+// Replaces such an array in a loop: returns the common value for every index.
 template <typename T> struct Same {
     T value;
     explicit Same(T v) : value(v) {}

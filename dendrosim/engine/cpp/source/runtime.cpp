@@ -1,9 +1,9 @@
-// The loop over a task that is data: what all generated programs share, compiled once for all.
+// The run loop that all generated programs share, compiled once for all of them.
 //
-// A program is generated once per circuit structure; numbers, inputs, phases, seeds and run length reach it in the
-// run's folder (task.h). It writes `trace<k>.bin` and `final.bin` there, progress to standard output, and leaves the
-// rest to Python; from time to time also its complete state (checkpoint.h), from which a program started in the same
-// folder goes on.
+// A program is generated once for each circuit structure. It reads all numbers, inputs, phases, seeds and the run
+// length from the run's folder (task.h). It writes recordings, spikes and the final state there, and reports its
+// progress on standard output; Python makes the result. From time to time it also writes its complete state
+// (checkpoint.h), from which a program that is started in the same folder resumes.
 
 #include "runtime.h"
 
@@ -56,7 +56,7 @@ void read_bundles(Reader& r)
     }
 }
 
-// Those of the arrays that do not find out by themselves that they are no longer finite.
+// Return the arrays that the guard has to check: all but patient weights, whose update checks them (`diverged`).
 static std::vector<int64_t> watched(std::vector<int64_t> ids)
 {
     const auto patient = [](int64_t id) {
@@ -67,10 +67,11 @@ static std::vector<int64_t> watched(std::vector<int64_t> ids)
     return ids;
 }
 
-// What is looked at in every step: arrays of as many elements together.
+// The arrays that are checked in every step, grouped by their number of elements.
 static std::map<int64_t, std::vector<int64_t>> watched_closely;
 
-// Each thread looks at what it has just changed, and has in its cache.
+// Check arrays of `count` elements with the same division into threads and blocks as element-wise loops, so that
+// each thread finds in its cache what it has just written.
 static bool finite(int64_t count, const std::vector<int64_t>& ids)
 {
     std::atomic<bool> good{true}, *const all = &good;
@@ -110,7 +111,7 @@ template <typename T> static bool same(const T* values, int64_t count)
     return std::all_of(values, values + count, [=](T v) { return v == values[0]; });
 }
 
-// Find out whether all numbers of an array are the same.
+// Determine whether all numbers of an array are equal, and remember it in `flat`.
 static void find_flat(const Array& a)
 {
     flat(a.data) = a.bytes == 4 ? same((const float*)a.data, a.size) : same((const double*)a.data, a.size);
@@ -183,7 +184,7 @@ void record()
     }
 }
 
-static bool* stopped;  // whether to end after this step
+static bool* stopped;  // Brian2's flag: the run ends after the current step
 
 void keep(int64_t index, const int32_t* events, int64_t count)
 {
@@ -206,7 +207,8 @@ void keep(int64_t index, const int32_t* events, int64_t count)
         fail("cannot write spikes: is the disk full?");
 }
 
-// Between two steps: make the state complete, and keep it if the run can go on from it.
+// Between two steps: run deferred loops and postponed updates, and write a checkpoint if the run can be resumed
+// from this state.
 static void complete()
 {
     flush();
@@ -230,13 +232,13 @@ void guard()
 
 void use_folder(const std::string& folder) { task.folder = folder; }
 
-// Go on from a checkpoint, if there is one.
+// Restore the state of a checkpoint, if there is one.
 static void resume()
 {
     if (!task.resumed) return;
     restore();
     enter(task.segment);
-    int64_t begun = task.segment + 1;  // segments
+    int64_t begun = task.segment + 1;  // number of segments that have begun
     for (const Stretch& s : task.stretches)
     {
         const int64_t phases = (int64_t)s.offsets.size();
@@ -246,7 +248,8 @@ static void resume()
     }
 }
 
-// Brian2's network would do, but it looks up the clock of every object in every step, and asks for the time.
+// Replaces the loop of Brian2's network, which looks up the clock of every object and reads the time in every
+// step.
 void run(const std::vector<void (*)()>& objects, Clock clock)
 {
     load();

@@ -1,4 +1,4 @@
-// What the steps of a program call, once a step each. It is in runtime.cpp, compiled once for all programs.
+// Functions that a program calls once in every step. They are in runtime.cpp, compiled once for all programs.
 
 #pragma once
 
@@ -9,9 +9,9 @@
 
 namespace ds {
 
-void feed();    // inputs, gates, random numbers and times of the step
-void record();  // what is to be recorded of the state
-void keep(int64_t reel, const int32_t* events, int64_t count);  // the spikes of the step
-void guard();   // the end of the step: is all finite, is a checkpoint due?
+void feed();    // set inputs, gates, keys of random numbers, and times of the step
+void record();  // write the recordings that are due in this step
+void keep(int64_t reel, const int32_t* events, int64_t count);  // write the spikes of this step
+void guard();   // end the step: check for non-finite numbers, write a checkpoint if one is due
 
 }  // namespace ds

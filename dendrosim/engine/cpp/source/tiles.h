@@ -1,11 +1,11 @@
-// Products with few columns, by register tiles.
+// Matrix products with few columns, by register tiles.
 //
-// A batch makes matrices of some hundred rows meet some dozen columns. A BLAS is made for large matrices: it
-// copies the weights into an order of its own before every product, and it may not know the widest vectors of the
-// processor. Here weights are read where they are, and only the activities, which are few, are put in order; one
-// tile of the result stays in registers all along.
+// With a batch, matrices of some hundred rows are multiplied by activities of some dozen columns. A BLAS is
+// optimised for large matrices: it copies the weights into its own order before every product, and it may not use
+// the widest vectors of the processor. The kernels here read the weights in place and reorder only the activities,
+// which are few. One tile of the result stays in registers during the whole sum.
 //
-// Where vectors of 256 or 512 bits are not at hand, `tiles` is false and dense.h takes the BLAS.
+// If the processor has no vectors of 256 or 512 bits, `tiles` is false and dense.h uses the BLAS.
 
 #pragma once
 
@@ -32,20 +32,20 @@ constexpr const char* kernels = "BLAS";
 constexpr int vector_bytes = 16, tile_rows = 4, dot_rows = 4;
 #endif
 
-constexpr int64_t depth_block = 512;  // weights of a row that are updated and multiplied while they are in cache
+constexpr int64_t depth_block = 512;  // columns that are updated and then multiplied while in the cache
 
 template <typename T> struct Vector {
     typedef T type __attribute__((vector_size(vector_bytes), aligned(sizeof(T)), may_alias));
     static constexpr int64_t count = vector_bytes/sizeof(T), panel = 2*count;
 };
 
-// Columns of the second factor of a product, in panels of two vectors (the last one of one, if that is enough):
-// for each panel, its part of every row, one after the other, filled up with zeros.
+// The second factor of a product, reordered into panels of columns. A panel is two vectors wide; the last one is
+// one vector wide if that is enough. Each panel contains its part of every row, row after row, padded with zeros.
 template <typename T> class Panels {
 public:
     using V = Vector<T>;
 
-    // What is packed is rows x columns; `from` is that, row-major, or if `transposed` columns x rows.
+    // Pack a matrix of rows x columns. `from` is that matrix, row-major, or its transpose if `transposed`.
     void pack(const T* from, int64_t rows, int64_t columns, bool transposed)
     {
         this->rows = rows;
@@ -80,8 +80,8 @@ private:
     std::vector<T> values;
 };
 
-// Where exponent bits are all ones, the number is infinite or none: one added to such an exponent overflows into
-// the sign. No compiler flag can fold this away.
+// Detects non-finite numbers by their bits: a number is infinite or NaN if its exponent bits are all ones, and
+// adding one to such an exponent overflows into the sign bit. No compiler flag can optimise this test away.
 template <typename T> struct Finite {
     using Bits = std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>;
     static constexpr Bits exponent = sizeof(T) == 4 ? (Bits)0x7f800000u : (Bits)0x7ff0000000000000ull;
@@ -123,12 +123,13 @@ template <typename T> struct Finite {
     bool scalar = true;
 };
 
-// What a tile does: y = beta y + W x, the same with the transpose of W, or W = beta W + post pre^T, which looks
-// whether weights stay finite.
+// What a tile computes: y = beta y + W x, the same with the transpose of W, or W = beta W + post pre^T. The last
+// also checks whether the weights are finite.
 enum class Kind { product, transposed, learning };
 
-// c = beta c + a b for R rows and N vectors, `used` columns of which are wanted. `a` has R rows of `depth` numbers
-// (transposed: `depth` rows of R numbers), b is a panel. Returns whether all is finite, if it looked.
+// c = beta c + a b for R rows and N vectors of columns, of which the first `used` columns are stored. `a` has R
+// rows of `depth` numbers (transposed: `depth` rows of R numbers), b is a panel. Returns false if it found a
+// non-finite number.
 template <typename T, Kind K, int R, int N>
 __attribute__((noinline)) bool tile(int64_t depth, const T* __restrict a, int64_t a_row, const T* __restrict b,
     T beta, T* __restrict c, int64_t c_row, int64_t used)
@@ -179,7 +180,7 @@ __attribute__((noinline)) bool tile(int64_t depth, const T* __restrict a, int64_
     return seen.good();
 }
 
-// The same for `rows` <= R rows and columns `begin` .. `end` of b, of which rows first .. first + depth meet a.
+// The same for `rows` <= R rows, with columns begin .. end and rows first .. first + depth of b.
 template <typename T, Kind K, int R = tile_rows>
 bool strip(int64_t rows, int64_t depth, const T* a, int64_t a_row, const Panels<T>& b, int64_t first,
     int64_t begin, int64_t end, T beta, T* c, int64_t c_row)
@@ -206,7 +207,7 @@ bool strip(int64_t rows, int64_t depth, const T* a, int64_t a_row, const Panels<
     return good;
 }
 
-// A vector of which only the first bytes may be there; the others are zero.
+// Load the first `bytes` bytes of a vector; the others are zero.
 template <typename T> typename Vector<T>::type load(const T* from, int64_t bytes)
 {
     using V = typename Vector<T>::type;
@@ -216,7 +217,7 @@ template <typename T> typename Vector<T>::type load(const T* from, int64_t bytes
     return values;
 }
 
-// The sum of the numbers of a vector, by halves.
+// Return the sum of the numbers of a vector, by adding its halves recursively.
 template <typename T, int Bytes = vector_bytes> T halved(const T* values)
 {
     constexpr int half = Bytes/2;
@@ -234,8 +235,8 @@ template <typename T> __attribute__((noinline)) T sum_of(typename Vector<T>::typ
     return halved<T>((const T*)&values);
 }
 
-// For one sample and `dot_rows` rows: W = keep W + post pre^T if it is learning, then sum = W x. Such a step is as
-// fast as weights come from memory, so each row comes once. Returns whether the weights are finite, if they learn.
+// For one sample and `dot_rows` rows: W = keep W + post pre^T if `Learns`, then sum = W x. The speed is limited by
+// reading the weights from memory, so each row is read once. Returns false if an updated weight is not finite.
 template <typename T, bool Learns>
 bool dot(int64_t columns, T* const* rows, T keep, const T* post, const T* pre, const T* x, T* sum)
 {
@@ -270,7 +271,8 @@ bool dot(int64_t columns, T* const* rows, T keep, const T* post, const T* pre, c
     }
     if (j < columns)
     {
-        // The last numbers of a row: together with some before them, that have had their turn, they fill a vector.
+        // The last numbers of a row do not fill a vector: load it together with numbers that have already been
+        // processed, and exclude those by the mask `fresh`.
         const int64_t from = std::max<int64_t>(columns - count, 0), size = std::min(columns, count)*sizeof(T);
         typename Finite<T>::type fresh = {};
         for (int64_t i = j; i < columns; i++) fresh[i - from] = -1;

@@ -1,4 +1,4 @@
-{# Element-wise code, vectorised. It waits for what follows in the same elements, see `defer` in parallel.h. #}
+{# Element-wise code, as a vectorised deferred loop: see `defer` in parallel.h. #}
 {# USES_VARIABLES { N } #}
 {# ALLOWS_SCALAR_WRITE #}
 {% extends 'common_group.cpp' %}
@@ -9,9 +9,9 @@
     {% set code = vector_code|autoindent %}
     {% if code.strip() %}
     const int64_t ds_count = {{constant_or_scalar('N', variables['N'])}};
-    {# What only tasks set, not code: numbers of signals. #}
+    {# Arrays that only the task sets: numbers of signals. If all are flat, the loop need not read them. #}
     {% set settable = [] %}
-    {# Streams of normal numbers that elements take by their own index. #}
+    {# Streams whose normal numbers elements draw by their own index; these are drawn for a whole block at once. #}
     {% set drawn = [] %}
     {% for name, variable in variables.items() %}
         {% if name.startswith(('ds_slot', 'ds_base_')) and variable.array and not variable.scalar and not (name.startswith('ds_slot') and name.endswith('_z')) %}
@@ -28,7 +28,7 @@
     const int64_t ds_key_{{name}} = {{name}};
     {% endfor %}
     ds::defer(ds_count, [=](int64_t ds_begin, int64_t ds_end) {
-        // Pointers of its own: the compiler then knows that no assignment below can change them.
+        // Local pointers, so that the compiler knows that no assignment below can change them.
         {{pointers_lines|autoindent}}
         {% for name in drawn %}
         using ds_real = std::remove_reference_t<decltype(*{{get_array_name(variables[name[:-6] ~ '_z'])}})>;

@@ -1,4 +1,4 @@
-{# Which units spike: conditions block by block, vectorised; then only blocks with a spike one by one. #}
+{# Find the units that spike: evaluate the condition in a vectorised loop, then search only blocks with a spike. #}
 {# USES_VARIABLES { N } #}
 {% extends 'common_group.cpp' %}
 

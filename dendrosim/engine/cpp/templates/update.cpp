@@ -1,4 +1,4 @@
-{# One forward Euler step of a matrix: outer products as such, whatever else element by element. #}
+{# One forward Euler step of a matrix: outer products by `Weights`, all other terms element by element. #}
 {# USES_VARIABLES { N, dt } #}
 {% extends 'common_group.cpp' %}
 

@@ -1,10 +1,9 @@
-// What every generated program for the GPU shares: the dense products, spikes with delays, and the loop over a
-// task that is data.
+// What all generated programs for the GPU share: dense products, spikes with delays, and the functions of a step.
 //
-// The task is that of the back end cpp, and so is what is left of a run. All work is enqueued on the default
-// stream; the host waits only to fetch recordings and spikes, a buffer at a time, to look for non-finite numbers,
-// every hundred steps, and to learn whether an inverse is needed (`Inverse`). Whatever fails names the call and ends
-// the program with code 70.
+// Programs read the same task as those of the back end cpp and leave the same files. All work is enqueued on the
+// default stream. The host waits only to fetch a full buffer of recordings or spikes, to look for non-finite
+// numbers in every hundredth step, and to find out whether a matrix has to be inverted (`Inverse`). A failed call
+// ends the program with code 70 and a message that names it.
 
 #pragma once
 
@@ -53,7 +52,7 @@ inline void check(cublasStatus_t status, const char* call)
 
 constexpr int threads = 256;
 
-// Blocks for a kernel that strides over `count` elements by the size of its grid.
+// Number of blocks for a kernel that loops over `count` elements with the stride of its grid (`DS_EACH`).
 inline unsigned blocks(int64_t count)
 {
     return (unsigned)std::max<int64_t>(1, std::min<int64_t>((count + threads - 1)/threads, 1 << 20));
@@ -79,8 +78,8 @@ template <typename T> T* upload(const std::vector<T>& values)
 }
 
 // ---------------------------------------------------------------------------------------------------
-// Dense products. Activities are units x samples, row-major; matrices post x pre, row-major. cuBLAS reads columns,
-// so it sees the transpose of each: activities as samples x units, matrices as pre x post.
+// Dense products. Activities are units x samples, row-major; matrices are post x pre, row-major. cuBLAS is
+// column-major, so it reads the transpose of each: activities as samples x units, matrices as pre x post.
 
 inline cublasHandle_t blas = nullptr;
 
@@ -96,7 +95,7 @@ template <> struct Blas<float> {
     static constexpr auto ger = cublasSger;
 };
 
-// y = W x or y += W x, with the transpose of W if asked; W is rows x columns as stored.
+// y = W x or y += W x, with the transpose of W if `transpose`; `rows` and `columns` are those of W as stored.
 template <typename T>
 void product(bool transpose, int rows, int columns, int batch, const T* w, const T* x, T* y, bool add)
 {
@@ -137,7 +136,7 @@ template <typename T> __global__ void scale_by(int64_t count, const T* factor, T
     DS_EACH(i, count) w[i] *= f;
 }
 
-// A decay of weights whose coefficient is known on the GPU only.
+// A decay of weights. Its coefficient is computed on the GPU, so it stays there.
 template <typename T> class Decay {
 public:
     void refresh(T dt, T alpha, const T* decay)
@@ -169,7 +168,7 @@ public:
     }
 
 private:
-    T* values = nullptr;  // alpha, and the factor that keeps a weight
+    T* values = nullptr;  // alpha, and the factor 1 + dt decay of the weights
 };
 
 template <typename T> __global__ void compare(int64_t count, const T* now, const T* before, int* changed)
@@ -192,10 +191,11 @@ template <typename T> __global__ void give(int64_t count, const double* q, const
     DS_EACH(i, count) inverse[i] = good ? (T)q[i] : (T)nan("");
 }
 
-// The inverse of a square matrix, made anew where the matrix may have changed. In double precision also for
-// floats: it is the inverse of the numbers as they are stored. While the matrix learns, it is inverted in every step
-// and the host asks every hundredth whether it still changes; while it does not, the host asks, and waits, in every
-// step, for an inversion that is not needed would take far longer.
+// The inverse of a square matrix, computed again if the matrix may have changed. It is computed in double
+// precision also for floats, so that it is as close as possible to the inverse of the stored numbers. While the
+// matrix changes, it is inverted in every step, and the host checks in every hundredth step whether it still does.
+// While it does not change, the host checks, and waits, in every step: an unnecessary inversion would take far
+// longer.
 template <typename T> class Inverse {
 public:
     explicit Inverse(int n) : n(n), count((int64_t)n*n) {}
@@ -212,7 +212,7 @@ public:
             return;
         take<T><<<blocks(count), threads>>>(count, of, before, w);
         DS_LAUNCHED("take");
-        // cuBLAS reads columns: it sees the transpose of the matrix and returns the transpose of its inverse.
+        // cuBLAS is column-major: it reads the transpose of the matrix and returns the transpose of its inverse.
         check(cublasDgetrfBatched(blas, n, matrices, n, pivots, state + 1, 1), "cublasDgetrfBatched");
         check(cublasDgetriBatched(blas, n, (const double* const*)matrices, n, pivots, matrices + 1, n, state + 2, 1),
             "cublasDgetriBatched");
@@ -225,9 +225,9 @@ private:
     const int64_t count;
     T* before = nullptr;
     double *w = nullptr, *q = nullptr;
-    double** matrices = nullptr;  // on the GPU: where w and q are
-    int *pivots = nullptr, *state = nullptr;  // state: whether changed, whether singular at either stage
-    int unasked = 0;  // inversions to do before the host asks again
+    double** matrices = nullptr;  // an array on the GPU with the pointers w and q
+    int *pivots = nullptr, *state = nullptr;  // state: whether changed; whether singular, after each of two calls
+    int unasked = 0;  // inversions before the host checks again
 
     bool changed(const T* of)
     {
@@ -252,8 +252,9 @@ private:
 };
 
 // ---------------------------------------------------------------------------------------------------
-// Spikes on their way. A ring keeps the spikes of as many steps as the longest delay; in each step, for every delay
-// that occurs, the spikes of so many steps ago are looked up. Synapses are sorted by source, then by delay.
+// Spikes with delays. A ring buffer holds the spikes of the last steps, up to the longest delay. In each step, for
+// every delay d that occurs, the spikes of d steps ago are looked up. Synapses are sorted by source, then by
+// delay.
 
 struct Spikes { int count; const int32_t* sources; };
 struct Range { int begin, end; };
@@ -301,7 +302,7 @@ inline __global__ void push_spikes(const int32_t* events, int64_t sources, int32
 // One direction of a pathway.
 class Path {
 public:
-    int64_t count = 0;  // of synapses
+    int64_t count = 0;  // number of synapses
 
     void prepare(int64_t sources, const std::vector<int32_t>& source, const std::vector<double>& seconds, double dt)
     {
@@ -372,7 +373,7 @@ private:
 struct DeviceMatrix { int64_t rows, columns; const double* values; };
 struct DeviceTable { DeviceMatrix values; double interval; bool linear; };
 
-// Samples and tables are ranges of lists that all fills share.
+// The samples and tables of a fill are ranges in lists that all fills share.
 struct DeviceFill {
     void* target;
     int bytes;
@@ -380,17 +381,17 @@ struct DeviceFill {
     const double* constant;
     int64_t first_sample, samples, first_table, tables;
 };
-struct Fills { const DeviceFill* list; int64_t count, largest; };  // of one kind of phase
+struct Fills { const DeviceFill* list; int64_t count, largest; };  // of one phase of a block
 struct DeviceNoise { int64_t* target; int64_t key; };
 
-// Rows of a recording wait on the GPU until the buffer is full.
+// Rows of a recording stay in a buffer on the GPU until it is full.
 struct Rows { const int64_t* pick; int64_t row, capacity, waiting; char* buffer; };
 
-// So do spikes.
+// Recorded spikes stay in a buffer on the GPU until it could overflow.
 struct Spike { int64_t step; int64_t element; };
 struct Catch {
     const char* kept;
-    int64_t capacity, most;  // of the buffer; how many may be in it by now
+    int64_t capacity, most;  // size of the buffer; upper bound of the number of spikes in it
     Spike* buffer;
     unsigned long long* count;
 };
@@ -400,7 +401,7 @@ struct Device {
     const int64_t* samples;
     const DeviceMatrix* data;
     const DeviceTable* tables;
-    std::vector<Fills> fills, moving;  // by kind of phase: all, and those with tables
+    std::vector<Fills> fills, moving;  // by phase of a block: all, and those with tables
     std::vector<Rows> rows;            // by recording
     std::vector<Catch> catches;        // by recording of spikes
     const DeviceNoise* noises;
@@ -408,7 +409,7 @@ struct Device {
 };
 inline Device gpu;
 
-// The synapses of a pathway: where Brian2CUDA keeps them, and how their ring of spikes is prepared.
+// The synapses of a pathway: where Brian2CUDA keeps them, and how their ring buffer is initialised (`prepare`).
 struct Values {
     thrust::device_vector<double>* wide;
     thrust::device_vector<float>* narrow;
@@ -428,10 +429,10 @@ struct Bundle {
     std::vector<int32_t> sources, targets;
     std::vector<double> delays;
 };
-inline std::vector<Bundle> bundles;  // filled by the generated `start`
+inline std::vector<Bundle> bundles;  // filled by the generated function `start`
 
-// Vectors of Brian2CUDA are global: they would be freed after the driver has gone, and thrust ends the program where
-// that fails. So at any exit their memory is left to the driver.
+// The vectors of Brian2CUDA are global, so their destructors run after the driver has shut down; freeing then
+// fails, and thrust aborts the program. Therefore at every exit their memory is left to the driver.
 template <typename T> void leave(thrust::device_vector<T>& v) { v.swap(*new thrust::device_vector<T>); }
 inline void Values::leave() const { if (wide) ds::leave(*wide); else ds::leave(*narrow); }
 inline void leave_bundles()
@@ -514,7 +515,7 @@ inline int64_t rows_of(const Tape& t)
     return rows;
 }
 
-// All rows that trials show: the GPU has them, so that none is fetched in a step.
+// Read the rows that all trials show. They are copied to the GPU at once, so that no step copies any.
 inline std::vector<int32_t> whole_order()
 {
     std::fseek(task.order, 0, SEEK_END);
@@ -533,7 +534,7 @@ inline void load()
     gpu.order = upload(whole_order());
     for (Matrix& m : task.data) std::vector<double>().swap(m.values);
     upload_fills();
-    const int64_t most = (int64_t)32 << 20;  // bytes of a buffer
+    const int64_t most = (int64_t)32 << 20;  // bytes of a recording's buffer
     for (const Tape& t : task.tapes)
     {
         const Array& a = arrays[t.array];
@@ -572,7 +573,7 @@ __device__ inline double look_up(const DeviceTable& t, double position, int64_t 
     return here + (position - index)*(t.values.values[(index + 1)*t.values.columns + column] - here);
 }
 
-// One row of blocks for each fill.
+// Evaluate all fills of a phase; blockIdx.y is the number of the fill.
 inline __global__ void fill_arrays(const DeviceFill* fills, const int64_t* samples, const DeviceMatrix* data,
     const DeviceTable* tables, const int32_t* rows, double elapsed)
 {
@@ -621,7 +622,7 @@ inline __global__ void keep_spikes(const int32_t* events, int64_t size, const ch
     }
 }
 
-// Whether all numbers are finite, by their exponent bits: no compiler flag can fold this away.
+// Set `bad` if a number is not finite, by its exponent bits: no compiler flag can optimise this test away.
 template <typename U> __global__ void find_non_finite(int64_t count, const U* bits, U exponent, int* bad)
 {
     DS_EACH(i, count) if ((bits[i] & exponent) == exponent) *bad = 1;
@@ -653,7 +654,7 @@ inline void feed()
     if (task.step % 16 == 0) tell(false);
 }
 
-// Write the rows that wait on the GPU.
+// Write the buffered rows of a recording to its file.
 inline void flush(const Tape& t, Rows& rows)
 {
     if (!rows.waiting) return;
@@ -685,8 +686,8 @@ inline void record()
     }
 }
 
-// Write the spikes that wait on the GPU, in the order of steps and units; returns whether there are more than may be
-// kept. Then whole steps are left out.
+// Write the buffered spikes to their files, sorted by step and element. Returns true if there are more spikes than
+// may be kept; then the first step that does not fit and all later ones are left out as a whole.
 inline bool flush(const Reel& reel, Catch& caught)
 {
     caught.most = 0;
@@ -723,7 +724,7 @@ inline bool flush(const Reel& reel, Catch& caught)
     return task.full;
 }
 
-// Keep the spikes of this step of a population of `size` elements; returns whether to stop.
+// Buffer the spikes of a population of `size` elements in this step; returns whether to stop.
 inline bool keep(size_t index, const int32_t* events, int64_t size)
 {
     Reel& reel = task.reels[index];
@@ -742,7 +743,7 @@ inline bool keep(size_t index, const int32_t* events, int64_t size)
     return false;
 }
 
-// Every hundred steps and at the end, look for non-finite numbers; returns whether to stop.
+// Look for non-finite numbers in every hundredth step and in the last one; returns whether to stop.
 inline bool guard()
 {
     task.step++;

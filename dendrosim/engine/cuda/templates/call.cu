@@ -1,4 +1,4 @@
-{# One statement of the host per step: feeding, products, recording, guarding. #}
+{# One statement of the host per step, such as a call of `ds::feed`, `ds::record`, `ds::guard` or a product. #}
 {# USES_VARIABLES { N } #}
 {% extends 'common_group.cu' %}
 

@@ -1,4 +1,4 @@
-{# Element-wise code; one thread suffices where all that is computed is shared numbers. #}
+{# Element-wise code. One thread is enough if the code computes only shared numbers. #}
 {# USES_VARIABLES { N } #}
 {# ALLOWS_SCALAR_WRITE #}
 {% extends 'common_group.cu' %}

@@ -1,4 +1,4 @@
-{# What arriving spikes do. Threads of one group work on the synapses of one spike that have one delay. #}
+{# Effects of arriving spikes. A group of 32 threads handles the synapses of one spike that have the same delay. #}
 {# USES_VARIABLES { N, _synaptic_pre } #}
 {% extends 'common_group.cu' %}
 
@@ -52,7 +52,7 @@ __global__ void _run_kernel_{{codeobj_name}}(
     if (ds_path.count > 0)
     {
         {% if _ds_serial %}
-        // Effects of several synapses on one variable that are no sums are taken one after the other.
+        // If effects of several synapses on one variable are not sums, one thread applies them one by one.
         const dim3 ds_blocks(1), ds_threads(1);
         {% else %}
         const dim3 ds_blocks = ds_path.blocks(), ds_threads(ds::threads);

@@ -1,4 +1,4 @@
-{# Put the spikes of this step where synapses find them after their delays. #}
+{# Put the spikes of this step into the ring buffer, in which synapses find them after their delays. #}
 {# USES_VARIABLES { N } #}
 {% extends 'common_group.cu' %}
 

@@ -1,4 +1,4 @@
-{# Which units spike: their numbers at the front of the space of events in any order, how many behind it. #}
+{# Find the units that spike: their indices in any order at the front of the event space, their number at its end. #}
 {# USES_VARIABLES { N } #}
 {% extends 'common_group.cu' %}
 

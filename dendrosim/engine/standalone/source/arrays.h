@@ -1,4 +1,4 @@
-// Where a program keeps its arrays: generated, in the order of its manifest.
+// The arrays of a program, in the order of its manifest. The definition is generated.
 
 #pragma once
 

@@ -1,4 +1,5 @@
-// Random numbers on the GPU and the host: see dendrosim/engine/noise.py. Normal ones each makes in its own way.
+// Random numbers on the GPU and on the host: see dendrosim/engine/network/random_numbers.py. Normal numbers are
+// computed in normals.h on the host and in runtime.cuh on the GPU.
 
 #pragma once
 
@@ -25,7 +26,7 @@ DS_BOTH uint64_t bits(int64_t base, int64_t i)
 
 DS_BOTH double uniform(int64_t base, int64_t i) { return ((double)(bits(base, i) >> 11) + 0.5)*0x1p-53; }
 
-constexpr int64_t partner = 128;  // normal numbers of elements i and i + 128 share the bits of the first
+constexpr int64_t partner = 128;  // the normal numbers of elements i and i + 128 are computed from the bits of i
 
 DS_BOTH double poisson(int64_t base, int64_t i, double mean)
 {

@@ -1,9 +1,9 @@
 // The task of a program: one run as data.
 //
-// It is in the file `task.bin` of the run's folder, which dendrosim/engine/cpp/task.py writes in the order of
-// `read_task`; beside it, `steps<k>.bin` has the steps of recording k, `order.bin` the rows of data sets that trials
-// show. The back ends cpp and cuda share this; where they keep arrays and synapses, each says in `read_start` and
-// `read_bundles`.
+// It is in the file `task.bin` of the run's folder, which dendrosim/engine/standalone/task_file.py writes in the
+// order of `read_task`. Beside it, `steps<k>.bin` contains the steps of recording k, and `order.bin` the rows of
+// data sets in the order in which trials show them. The back ends cpp and cuda share this file. They keep arrays
+// and synapses in different places, so each defines its own `read_start` and `read_bundles`.
 
 #pragma once
 
@@ -68,13 +68,13 @@ struct Reader {
     }
 };
 
-void read_start(Reader& r, const Array& a, int64_t count);  // `count` is the array's size, or 1: a number for all
+void read_start(Reader& r, const Array& a, int64_t count);  // `count`: size of `a`, or 1: one number for all
 void read_bundles(Reader& r);
 
 struct Matrix { int64_t rows, columns; std::vector<double> values; };
 struct Table { Matrix values; double interval; bool linear; };
 
-// What an array holds during a phase.
+// The values of an array during a phase: constant + rows of data sets + tables in time.
 struct Fill {
     int64_t array, repeat;
     std::vector<double> constant;
@@ -90,7 +90,7 @@ struct Tape {
     void look_ahead() { if (std::fread(&due, 8, 1, plan) != 1) due = -1; }
 };
 
-// Steps in which spikes are kept, see dendrosim/schedule.py.
+// Steps in which spikes are recorded: see dendrosim/protocol/schedule.py.
 struct Window {
     int64_t first, length, every, times;
     bool has(int64_t step) const
@@ -108,7 +108,7 @@ struct Reel {
     }
 };
 
-// See dendrosim/engine/timeline.py.
+// Phases of trials, and blocks of trials: see dendrosim/engine/plan/timeline.py.
 struct Segment { int64_t start, kind, row, rows, block_start; };
 struct Stretch
 {
@@ -119,21 +119,21 @@ struct Stretch
 struct Task {
     std::string folder;
     int64_t threads;
-    double dt, interval;  // seconds; of steps, and of checkpoints, negative: none
+    double dt, interval;  // seconds: time step, and time between checkpoints (negative: no checkpoints)
     int64_t steps, time_phase, time_block;
     std::vector<Matrix> data;
     std::vector<Stretch> stretches;
-    FILE* order = nullptr;      // rows of the data sets as they are shown
-    std::vector<int32_t> rows;  // those of this trial
+    FILE* order = nullptr;      // rows of the data sets in the order in which they are shown
+    std::vector<int32_t> rows;  // the rows of the current trial
     std::vector<std::vector<Fill>> fills;
     std::vector<Tape> tapes;
     std::vector<int64_t> watched, watched_rarely, finals;
     std::vector<Noise> noises;
     std::vector<Reel> reels;
     int64_t step = 0, segment = -1, spikes_left = 0;
-    Segment now{}, next{};  // that of number `segment`, and the one that follows
+    Segment now{}, next{};  // the segment of number `segment`, and the following one
     bool broken = false, full = false, tables = false, resumed = false;
-    double seconds = 0;  // that the steps took
+    double seconds = 0;  // time that the steps took
     std::chrono::steady_clock::time_point shown;
 };
 inline Task task;
@@ -190,7 +190,7 @@ inline Stretch read_stretch(Reader& r)
     return s;
 }
 
-// Find a segment by its number; returns whether there is one.
+// Find a segment by its number; returns false after the last one.
 inline bool find(int64_t index, Segment& found)
 {
     for (const Stretch& s : task.stretches)
@@ -214,7 +214,7 @@ inline void read_rows(const Segment& now)
     if (std::fseek(task.order, 4*now.row, SEEK_SET)
         || (int64_t)std::fread(task.rows.data(), 4, now.rows, task.order) != now.rows)
         fail("the order of rows is truncated");
-    if (task.fills.empty()) return;  // they are on the GPU by now
+    if (task.fills.empty()) return;  // back end cuda has moved them to the GPU
     for (const Fill& f : task.fills.at(now.kind))
         for (int64_t s : f.samples)
         {
@@ -317,7 +317,7 @@ inline double seconds(std::chrono::steady_clock::time_point from, std::chrono::s
     return std::chrono::duration<double>(to - from).count();
 }
 
-// Report where the run is, from time to time.
+// Report the current step and segment, at most five times a second.
 inline void tell(bool always)
 {
     const auto now = std::chrono::steady_clock::now();
@@ -327,8 +327,8 @@ inline void tell(bool always)
     std::fflush(stdout);
 }
 
-// Close recordings, write the final state, and return the exit code: 0 done, 3 non-finite, 4 interrupted, 5 too many
-// spikes. `bytes` returns where the bytes of an array can be read; it may put them into the space that it is given.
+// Close the recordings, write the final state, and return the exit code: 0 done, 3 non-finite, 4 interrupted, 5
+// too many spikes. `bytes` returns a pointer to the bytes of an array; it may copy them into the given space.
 template <typename F> int conclude(const F& bytes)
 {
     bool good = true;
