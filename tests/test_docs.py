@@ -1,4 +1,4 @@
-"""The guide's files work as printed."""
+"""The guide's files work as printed, and the page about the engine names what exists."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,11 @@ import pytest
 
 import dendrosim as ds
 
-GUIDE = Path(__file__).parents[1] / "docs" / "writing.md"
+ROOT = Path(__file__).parents[1]
+GUIDE, ENGINE_PAGE = ROOT / "docs" / "writing.md", ROOT / "docs" / "engine.md"
+ENGINE = ROOT / "dendrosim" / "engine"
+GENERATED = {"main.cpp", "steps.cpp", "program.cpp", "ds_glue.cpp", "ds_weights.cpp"}
+IN_CACHE = {"programs/KEY/", "toolchains/", "checked/", "cython/"}
 
 
 @pytest.fixture
@@ -61,3 +65,29 @@ def test_the_guides_plain_function_is_a_model_as_well():
     assert circuit.parameters["tau"] == ds.quantity("5 ms")
     with pytest.raises(ds.errors.ParameterError, match="tau is 0 s; it must be positive"):
         ds.load_circuit("plain_cells", tau="0 s")
+
+
+def test_files_and_folders_that_the_page_about_the_engine_names_exist():
+    text = ENGINE_PAGE.read_text("utf-8")
+    named = set(re.findall(r"`([\w/]+(?:\.(?:py|h|cpp|cuh)|/))`", text)) - GENERATED - IN_CACHE
+    assert len(named) > 40
+    missing = [
+        name
+        for name in named
+        if not (ROOT / name).exists()
+        and not (ENGINE / name).exists()
+        and not ("/" not in name and list(ENGINE.glob(f"*/*/{name}")))
+    ]
+    assert missing == []
+
+
+def test_names_of_the_runtime_in_the_page_about_the_engine_exist():
+    sources = "".join(
+        path.read_text("utf-8") for path in ENGINE.rglob("source/*") if path.suffix != ".cuh"
+    )
+    text = ENGINE_PAGE.read_text("utf-8")
+    named = set(re.findall(r"ds::(\w+)", text)) | {"most_samples", "parallel_from", "work_from"}
+    assert len(named) > 15
+    assert [name for name in named if not re.search(rf"\b{name}\b", sources)] == []
+    for name, value in (("parallel_from", "8192"), ("most_samples", "256"), ("block", "256")):
+        assert re.search(rf"\b{name} = {value};", sources), f"{name} is not {value} any more"
