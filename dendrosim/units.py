@@ -164,6 +164,7 @@ def unit(text: str) -> tuple[Dimension, float]:
         position = match.end()
         if position == len(text) and match["op"] in ("*", "/"):
             raise UnitError(f"cannot read the unit {text!r}: it ends with {match['op']!r}")
+    # Numbers in such a unit would overflow, or lose digits near the smallest double.
     if not 1e-300 < factor < 1e300:
         raise UnitError(f"cannot read the unit {text!r}: it is {factor:g} SI units")
     return tuple(float(e) for e in exponents), factor  # type: ignore[return-value]
@@ -237,7 +238,8 @@ def quantity(value: "Quantity | str | ArrayLike | Any") -> Quantity:
 
 
 def _exact_scale(number: str, factor: float) -> float:
-    """Return number times factor so that `20 ms` is the double nearest to 0.02, as with Brian2's `20*ms`."""
+    """Return number times factor so that `9 ms` is the double nearest to 0.009."""
+    # 9*1e-3 is not the double nearest to 0.009, but 9/1000 is: a factor of 1/n, n whole, becomes a division.
     inverse = 1.0 / factor
     if factor < 1 and round(inverse) > 0 and abs(inverse - round(inverse)) < 1e-9 * inverse:
         return float(number) / round(inverse)

@@ -7,30 +7,23 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from dendrosim.circuit.check import check_once
 from dendrosim.circuit.circuit_data import CircuitData, Owner
 from dendrosim.circuit.initial_values.derived import Derived
-from dendrosim.circuit.initial_values.fixed import Fixed
-from dendrosim.circuit.matrix import Matrix, Projection
-from dendrosim.circuit.pathway import WEIGHT, Pathway
+from dendrosim.circuit.matrix import Projection
+from dendrosim.circuit.pathway import Pathway
+from dendrosim.circuit.structure_check import check_structure
 from dendrosim.circuit.symbol_values import SymbolValues
 from dendrosim.circuit.used_symbols import used_symbols
 from dendrosim.circuit.validation import (
     as_gate,
     as_parameters,
     check_name,
-    check_symbol,
 )
 from dendrosim.errors import (
-    ParameterError,
-    ShapeError,
     SpecError,
-    UnitError,
 )
 from dendrosim.spec import freeze_mapping
-from dendrosim.units import unit, unit_name
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,17 +118,7 @@ class Circuit(CircuitData):
         if isinstance(given, SymbolValues):
             given = given.values_of(used_symbols(self) - set(self.gates))
         self._set(parameters=as_parameters("Circuit", given))
-        if not self.populations:
-            raise SpecError("Circuit: there must be at least one population")
-        self._check_names()
-        for matrix in self.matrices:
-            self._check_matrix(matrix)
-        for projection in self.projections:
-            self._check_projection(projection)
-        for pathway in self.pathways:
-            self._check_pathway(pathway)
-        self._check_fed()
-        self._check_refractory()
+        check_structure(self)
         check_once(self)
 
     # -- composition ------------------------------------------------------------------------------
@@ -180,7 +163,7 @@ class Circuit(CircuitData):
         >>> [p.name for p in ds.Circuit.join(left=cell, right=cell).populations]
         ['left_soma', 'right_soma']
         """
-        parts = [_prefixed(prefix, circuit) for prefix, circuit in circuits.items()]
+        parts = [_add_prefix(prefix, circuit) for prefix, circuit in circuits.items()]
         return cls(
             populations=tuple(p for part in parts for p in part["populations"]),
             matrices=tuple(m for part in parts for m in part["matrices"]),
@@ -191,151 +174,9 @@ class Circuit(CircuitData):
             pathways=tuple(p for part in parts for p in part["pathways"]) + tuple(pathways),
         )
 
-    # -- validation -------------------------------------------------------------------------------
 
-    def _check_names(self) -> None:
-        owners: tuple[Owner, ...] = (*self.populations, *self.matrices, *self.pathways)
-        names = [o.name for o in owners]
-        for name in names:
-            if names.count(name) > 1:
-                raise SpecError(
-                    f"Circuit: {name!r} names {names.count(name)} objects; names must differ"
-                )
-        for pathway in self.pathways:
-            for name in (f"{pathway.name}_pre", f"{pathway.name}_post"):
-                if name in names:
-                    raise SpecError(
-                        f"Circuit: the name {name!r} is reserved for an end of {pathway}; rename one of them"
-                    )
-        for name in (*self.parameters, *self.gates):
-            check_symbol("Circuit", name)
-        for name in set(self.parameters) & set(self.gates):
-            raise SpecError(f"Circuit: {name!r} is both a parameter and a gate; make it one")
-
-    def _check_matrix(self, matrix: Matrix) -> None:
-        shape = self.shape(matrix)
-        matrix.initial.check(f"Matrix {matrix.name!r}: initial value", shape)
-        if isinstance(matrix.initial, Derived):
-            self._check_derived(matrix, matrix.initial)
-        if matrix.inverse_of is not None:
-            self._check_inverse(matrix, shape)
-
-    def _check_derived(self, matrix: Matrix, initial: Derived) -> None:
-        where, of = f"Matrix {matrix.name!r}: initial value", self.matrix(initial.matrix)
-        if of.inverse_of is not None:
-            raise SpecError(
-                f"{where}: {of.name!r} has no weights of its own; name {of.inverse_of!r}"
-            )
-        seen, last = {matrix.name}, of
-        while isinstance(last.initial, Derived) and last.name not in seen:
-            seen.add(last.name)
-            last = self.matrix(last.initial.matrix)
-        if last.name in seen:
-            raise SpecError(f"{where} follows from itself through {of.name!r}; draw one of them")
-        expected, shape = initial.shape(self.shape(of)), self.shape(matrix)
-        if expected != shape:
-            raise ShapeError(
-                f"{where}: {type(initial).__name__} of {of.name!r} is {expected[0]} x {expected[1]}, but this "
-                f"matrix is {shape[0]} x {shape[1]}"
-            )
-
-    def _check_inverse(self, matrix: Matrix, shape: tuple[int, int]) -> None:
-        assert matrix.inverse_of is not None
-        where, of = f"Matrix {matrix.name!r}", self.matrix(matrix.inverse_of)
-        if of.inverse_of is not None:
-            raise SpecError(
-                f"{where}: {of.name!r} is an inverse itself; name the matrix that has the weights"
-            )
-        if shape[0] != shape[1] or (of.post, of.pre) != (matrix.pre, matrix.post):
-            rows, columns = self.shape(of)
-            raise ShapeError(
-                f"{where}: it goes from {matrix.pre!r} to {matrix.post!r} and is {shape[0]} x {shape[1]}; the "
-                f"inverse of {of.name!r} ({rows} x {columns}, from {of.pre!r} to {of.post!r}) goes the other "
-                "way and needs both populations to be of one size"
-            )
-        metre, kilogram, second, amp, kelvin, mole, candela = unit(of.unit)[0]
-        expected = (-metre, -kilogram, -second, -amp, -kelvin, -mole, -candela)
-        if unit(matrix.unit)[0] != expected:
-            raise UnitError(
-                f"{where} is in {unit_name(unit(matrix.unit)[0])}; the inverse of {of.name!r} must be in "
-                f"{unit_name(expected)}"
-            )
-        initial = of.initial
-        if isinstance(initial, Fixed) and np.ndim(initial.value.value) == 2:
-            weights = np.asarray(initial.value.value, dtype=float)
-            if np.linalg.cond(weights) > 1e12:
-                raise ParameterError(
-                    f"{where}: {of.name!r} has no inverse: the condition number of its initial value is "
-                    f"{np.linalg.cond(weights):.2g}"
-                )
-
-    def _check_projection(self, projection: Projection) -> None:
-        source, _ = self.variable(projection.source)
-        target, declared = self.variable(projection.target)
-        matrix = self.matrix(projection.matrix)
-        rows, columns = self.shape(matrix)
-        if projection.transpose:
-            rows, columns = columns, rows
-        if (target.size, source.size) != (rows, columns):
-            raise ShapeError(
-                f"{projection}: needs a {target.size} x {source.size} matrix, "
-                f"but {matrix.name}{' transposed' if projection.transpose else ''} is {rows} x {columns}"
-            )
-        variable = declared.name
-        if (
-            declared.kind != "parameter"
-            or variable in target.inputs
-            or variable in target.parameters
-        ):
-            raise SpecError(
-                f"{projection}: {projection.target} cannot be fed; the target must be a declared variable "
-                "without equation, value or input of its own"
-            )
-
-    def _check_pathway(self, pathway: Pathway) -> None:
-        pre, post = self.population(pathway.pre), self.population(pathway.post)
-        for population, code in ((pre, pathway.on_pre), (post, pathway.on_post)):
-            if code and not population.spiking:
-                raise SpecError(
-                    f"{pathway}: population {population.name!r} has no threshold, so it never spikes; "
-                    "give it one, or connect a spiking population"
-                )
-        pathway.connect.check(str(pathway), post.size, pre.size, pathway.pre == pathway.post)
-        for name in (*pathway.variables, *pathway.parameters):
-            for population in (pre, post):
-                if name in population.variables:
-                    raise SpecError(
-                        f"{pathway}: {name!r} is also a variable of {population.name!r}; rename one of them"
-                    )
-        if WEIGHT in {**pre.variables, **post.variables} and pathway.weight is not None:
-            raise SpecError(
-                f"{pathway}: a population that it connects has a variable 'weight'; rename that"
-            )
-
-    def _check_refractory(self) -> None:
-        for population in self.populations:
-            period = self.symbol_value(population, (population.refractory or "").strip())
-            if period is not None and np.any(np.asarray(period.value) < 0):
-                raise ParameterError(
-                    f"Population {population.name!r}: the refractory period {population.refractory!r} is "
-                    f"{period}; it must not be negative"
-                )
-
-    def _check_fed(self) -> None:
-        fed = {p.target for p in self.projections}
-        for population in self.populations:
-            for name, declared in population.variables.items():
-                path = f"{population.name}.{name}"
-                if declared.kind != "parameter" or path in fed:
-                    continue
-                if name not in population.parameters and name not in population.inputs:
-                    raise SpecError(
-                        f"{path} is declared but nothing sets it: feed it by a projection, "
-                        "list it among inputs, or give it a value in parameters"
-                    )
-
-
-def _prefixed(prefix: str, circuit: Circuit) -> dict[str, Any]:
+def _add_prefix(prefix: str, circuit: Circuit) -> dict[str, Any]:
+    """Return the fields of a circuit with a prefix before all names, which is also added to the scopes."""
     check_name("Circuit.join", prefix)
     if not isinstance(circuit, Circuit):
         raise SpecError(

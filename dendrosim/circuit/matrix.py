@@ -20,6 +20,9 @@ from dendrosim.errors import (
 )
 from dendrosim.spec import Spec
 
+LARGEST_CONDITION = 1e12
+"""Weights of a larger condition number count as singular; their inverse would have under four right digits."""
+
 
 @dataclass(frozen=True, eq=False)
 class Matrix(Spec):

@@ -6,7 +6,7 @@ from dendrosim.arrays import AnyArray, Array
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.initial_values.derived import Derived
 from dendrosim.circuit.initial_values.fixed import Fixed
-from dendrosim.circuit.matrix import Matrix
+from dendrosim.circuit.matrix import LARGEST_CONDITION, Matrix
 from dendrosim.circuit.paths import VariablePath, is_variable
 from dendrosim.circuit.population import LAST_SPIKE
 from dendrosim.errors import ParameterError
@@ -60,7 +60,7 @@ def invert_weights(matrix: Matrix, weights: AnyArray) -> Array:
     """
     weights = np.asarray(weights, dtype=float)
     condition = np.linalg.cond(weights)
-    if not condition < 1e12:  # fewer than four digits of an inverse would be right
+    if not condition < LARGEST_CONDITION:
         raise ParameterError(
             f"Matrix {matrix.name!r}: {matrix.inverse_of!r} has no inverse: the condition number of its "
             f"weights at the beginning is {condition:.2g}; choose other initial weights"

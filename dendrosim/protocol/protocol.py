@@ -109,7 +109,7 @@ class Protocol(ProtocolData):
             self._check_block(block)
         for recording in self.recordings:
             self._check_recording(recording)
-        self.recordings_by_name()
+        self.recordings_by_name()  # raises if something is recorded twice
         self.recordings_of_spikes()
         for pathway in self.circuit.pathways:
             check_delay(str(pathway), pathway.delay, self.time_step)
@@ -175,6 +175,7 @@ class Protocol(ProtocolData):
         return [n for n in names if any(fnmatchcase(n, p) for p in recording.variables)]
 
     def _check_recording(self, recording: Recording) -> None:
+        """Check that a recording keeps something, of phases, samples and units that exist."""
         if not isinstance(recording.every, str):
             self.steps(recording.every, f"{recording}: every")
         for field_, chosen in (("units", recording.units), ("samples", recording.samples)):
@@ -209,6 +210,7 @@ class Protocol(ProtocolData):
             )
 
     def _check_block(self, block: Block) -> None:
+        """Check a block: durations, what drives inputs and gates in each phase, and lengths of data sets."""
         inputs, gates = self.circuit.inputs, self.circuit.gates
         if block.trials == "pass" and not self.rows(block):
             raise ParameterError(
@@ -248,6 +250,7 @@ class Protocol(ProtocolData):
                     course.check(f"{where}: gate {name!r}", DIMENSIONLESS, 1)
 
     def _check_drive(self, where: str, path: str, drives: tuple[Signal, ...]) -> None:
+        """Check that the signals of an input exist and fit it in unit and shape."""
         population, declared = self.circuit.variable(path)
         if not drives:
             raise ParameterError(
@@ -283,6 +286,7 @@ def check_protocol(given: object) -> None:
 def check_delay(where: str, delay: Initial | None, dt: float) -> None:
     """Raise ParameterError if a pathway's delay can be shorter than a time step of `dt` seconds."""
     least = None if delay is None else delay.least
+    # The tolerance is for the rounding of a delay of exactly one step.
     if least is not None and least < dt * (1 - 1e-9):
         raise ParameterError(
             f"{where}: delay is {least * 1e3:g} ms; it must be at least one time step, {dt * 1e3:g} ms "

@@ -1,0 +1,191 @@
+"""The check that the objects of a circuit fit together: names, shapes, and sources of all variables.
+
+It needs no Brian2; `equation_check` checks the equations.
+"""
+
+import numpy as np
+
+from dendrosim.circuit.circuit_data import CircuitData, Owner
+from dendrosim.circuit.initial_values.derived import Derived
+from dendrosim.circuit.initial_values.fixed import Fixed
+from dendrosim.circuit.matrix import LARGEST_CONDITION, Matrix, Projection
+from dendrosim.circuit.pathway import WEIGHT, Pathway
+from dendrosim.circuit.validation import check_symbol
+from dendrosim.errors import ParameterError, ShapeError, SpecError, UnitError
+from dendrosim.units import unit, unit_name
+
+
+def check_structure(circuit: CircuitData) -> None:
+    """Check that the objects of a circuit fit together.
+
+    Raises
+    ------
+    SpecError
+        If they do not; `Circuit` lists the subclasses.
+    """
+    if not circuit.populations:
+        raise SpecError("Circuit: there must be at least one population")
+    _check_names(circuit)
+    for matrix in circuit.matrices:
+        _check_matrix(circuit, matrix)
+    for projection in circuit.projections:
+        _check_projection(circuit, projection)
+    for pathway in circuit.pathways:
+        _check_pathway(circuit, pathway)
+    _check_fed(circuit)
+    _check_refractory(circuit)
+
+
+def _check_names(circuit: CircuitData) -> None:
+    """Check that names differ, and that parameters and gates can be symbols."""
+    owners: tuple[Owner, ...] = (*circuit.populations, *circuit.matrices, *circuit.pathways)
+    names = [o.name for o in owners]
+    for name in names:
+        if names.count(name) > 1:
+            raise SpecError(
+                f"Circuit: {name!r} names {names.count(name)} objects; names must differ"
+            )
+    # Brian2 has an object of its own for each end of a pathway, and gives it this name.
+    for pathway in circuit.pathways:
+        for name in (f"{pathway.name}_pre", f"{pathway.name}_post"):
+            if name in names:
+                raise SpecError(
+                    f"Circuit: the name {name!r} is reserved for an end of {pathway}; rename one of them"
+                )
+    for name in (*circuit.parameters, *circuit.gates):
+        check_symbol("Circuit", name)
+    for name in set(circuit.parameters) & set(circuit.gates):
+        raise SpecError(f"Circuit: {name!r} is both a parameter and a gate; make it one")
+
+
+def _check_matrix(circuit: CircuitData, matrix: Matrix) -> None:
+    """Check the initial value of a matrix, and that an inverse is one."""
+    shape = circuit.shape(matrix)
+    matrix.initial.check(f"Matrix {matrix.name!r}: initial value", shape)
+    if isinstance(matrix.initial, Derived):
+        _check_derived(circuit, matrix, matrix.initial)
+    if matrix.inverse_of is not None:
+        _check_inverse(circuit, matrix, shape)
+
+
+def _check_derived(circuit: CircuitData, matrix: Matrix, initial: Derived) -> None:
+    """Check an initial value that follows from another matrix: that one exists, and shapes fit without a loop."""
+    where, of = f"Matrix {matrix.name!r}: initial value", circuit.matrix(initial.matrix)
+    if of.inverse_of is not None:
+        raise SpecError(f"{where}: {of.name!r} has no weights of its own; name {of.inverse_of!r}")
+    seen, last = {matrix.name}, of
+    while isinstance(last.initial, Derived) and last.name not in seen:
+        seen.add(last.name)
+        last = circuit.matrix(last.initial.matrix)
+    if last.name in seen:
+        raise SpecError(
+            f"{where} follows from itself through {of.name!r}; give one of them a value of its own"
+        )
+    expected, shape = initial.shape(circuit.shape(of)), circuit.shape(matrix)
+    if expected != shape:
+        raise ShapeError(
+            f"{where}: {type(initial).__name__} of {of.name!r} is {expected[0]} x {expected[1]}, but this "
+            f"matrix is {shape[0]} x {shape[1]}"
+        )
+
+
+def _check_inverse(circuit: CircuitData, matrix: Matrix, shape: tuple[int, int]) -> None:
+    """Check that a matrix can be the inverse of the one that it names: shape, unit, given initial weights."""
+    assert matrix.inverse_of is not None
+    where, of = f"Matrix {matrix.name!r}", circuit.matrix(matrix.inverse_of)
+    if of.inverse_of is not None:
+        raise SpecError(
+            f"{where}: {of.name!r} is an inverse itself; name the matrix that has the weights"
+        )
+    if shape[0] != shape[1] or (of.post, of.pre) != (matrix.pre, matrix.post):
+        rows, columns = circuit.shape(of)
+        raise ShapeError(
+            f"{where}: it goes from {matrix.pre!r} to {matrix.post!r} and is {shape[0]} x {shape[1]}; the "
+            f"inverse of {of.name!r} ({rows} x {columns}, from {of.pre!r} to {of.post!r}) goes the other "
+            "way and needs both populations to be of one size"
+        )
+    metre, kilogram, second, amp, kelvin, mole, candela = unit(of.unit)[0]
+    expected = (-metre, -kilogram, -second, -amp, -kelvin, -mole, -candela)
+    if unit(matrix.unit)[0] != expected:
+        raise UnitError(
+            f"{where} is in {unit_name(unit(matrix.unit)[0])}; the inverse of {of.name!r} must be in "
+            f"{unit_name(expected)}"
+        )
+    initial = of.initial
+    if isinstance(initial, Fixed) and np.ndim(initial.value.value) == 2:
+        weights = np.asarray(initial.value.value, dtype=float)
+        condition = np.linalg.cond(weights)
+        if condition > LARGEST_CONDITION:
+            raise ParameterError(
+                f"{where}: {of.name!r} has no inverse: the condition number of its initial value is "
+                f"{condition:.2g}; choose another"
+            )
+
+
+def _check_projection(circuit: CircuitData, projection: Projection) -> None:
+    """Check that a projection's objects exist, that its shapes fit, and that its target has no other value."""
+    source, _ = circuit.variable(projection.source)
+    target, declared = circuit.variable(projection.target)
+    matrix = circuit.matrix(projection.matrix)
+    rows, columns = circuit.shape(matrix)
+    if projection.transpose:
+        rows, columns = columns, rows
+    if (target.size, source.size) != (rows, columns):
+        raise ShapeError(
+            f"{projection}: needs a {target.size} x {source.size} matrix, "
+            f"but {matrix.name}{' transposed' if projection.transpose else ''} is {rows} x {columns}"
+        )
+    variable = declared.name
+    if declared.kind != "parameter" or variable in target.inputs or variable in target.parameters:
+        raise SpecError(
+            f"{projection}: {projection.target} cannot be fed; the target must be a declared variable "
+            "without equation, value or input of its own"
+        )
+
+
+def _check_pathway(circuit: CircuitData, pathway: Pathway) -> None:
+    """Check that a pathway's populations exist and spike, that its rule fits them, and that names differ."""
+    pre, post = circuit.population(pathway.pre), circuit.population(pathway.post)
+    for population, code in ((pre, pathway.on_pre), (post, pathway.on_post)):
+        if code and not population.spiking:
+            raise SpecError(
+                f"{pathway}: population {population.name!r} has no threshold, so it never spikes; "
+                "give it one, or connect a spiking population"
+            )
+    pathway.connect.check(str(pathway), post.size, pre.size, pathway.pre == pathway.post)
+    for name in (*pathway.variables, *pathway.parameters):
+        for population in (pre, post):
+            if name in population.variables:
+                raise SpecError(
+                    f"{pathway}: {name!r} is also a variable of {population.name!r}; rename one of them"
+                )
+    if WEIGHT in {**pre.variables, **post.variables} and pathway.weight is not None:
+        raise SpecError(
+            f"{pathway}: a population that it connects has a variable 'weight'; rename that"
+        )
+
+
+def _check_refractory(circuit: CircuitData) -> None:
+    """Check that a refractory period which is one symbol is not negative; expressions are not evaluated here."""
+    for population in circuit.populations:
+        period = circuit.symbol_value(population, (population.refractory or "").strip())
+        if period is not None and np.any(np.asarray(period.value) < 0):
+            raise ParameterError(
+                f"Population {population.name!r}: the refractory period {population.refractory!r} is "
+                f"{period}; it must not be negative"
+            )
+
+
+def _check_fed(circuit: CircuitData) -> None:
+    """Check that each variable without equation gets its value from somewhere."""
+    fed = {p.target for p in circuit.projections}
+    for population in circuit.populations:
+        for name, declared in population.variables.items():
+            path = f"{population.name}.{name}"
+            if declared.kind != "parameter" or path in fed:
+                continue
+            if name not in population.parameters and name not in population.inputs:
+                raise SpecError(
+                    f"{path} is declared but nothing sets it: feed it by a projection, "
+                    "list it among inputs, or give it a value in parameters"
+                )
