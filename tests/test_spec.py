@@ -1,4 +1,4 @@
-"""Circuits and protocols are values: frozen, comparable, and the same after a journey through JSON."""
+"""Circuits and protocols are values: frozen, compared by value, and the same when read back from JSON."""
 
 import dataclasses
 import json
@@ -168,13 +168,13 @@ def test_specs_that_differ_in_one_number_differ():
     assert circuit.replace(gates={"learn": 0.5}).digest() != circuit.digest()
 
 
-def kinds():
-    """Every class of spec, each once."""
+def spec_classes():
+    """Every class of specification, each once."""
     return sorted({c for c in Spec._classes.values()}, key=lambda c: c.__name__)
 
 
-@pytest.mark.parametrize("kind", kinds(), ids=lambda c: c.__name__)
-def test_json_of_something_else_is_a_spec_error(kind):
+@pytest.mark.parametrize("spec_class", spec_classes(), ids=lambda c: c.__name__)
+def test_json_of_something_else_is_a_spec_error(spec_class):
     for text in (
         "",
         "{",
@@ -187,7 +187,7 @@ def test_json_of_something_else_is_a_spec_error(kind):
         '"a"',
     ):
         with pytest.raises(SpecError) as raised:
-            kind.from_json(text)
+            spec_class.from_json(text)
         assert raised.value.exit_code == 3
 
 
@@ -267,7 +267,7 @@ def test_deeply_nested_json_is_refused():
         Circuit.from_json("[" * 100000 + "]" * 100000)
 
 
-def test_the_abstract_kinds_are_no_values():
+def test_json_of_an_abstract_class_is_refused():
     for kind, place in (
         (Initial, ("circuit", "matrices", 0, "initial")),
         (Signal, ("blocks", 0, "phases", 0, "signals", "items", "cell.x", 0)),

@@ -226,7 +226,7 @@ class Protocol(ProtocolData):
                 if name not in gates:
                     raise UnknownMemberError(f"gate set in {where}", name, gates)
             for path in inputs:
-                self._check_drive(where, path, self.drive(phase, path))
+                self._check_drive(where, path, self.input_signals(phase, path))
         lengths = {n: self.data[n].shape[0] for n in self._shown(block)}
         if len(set(lengths.values())) > 1:
             listed = ", ".join(f"{n!r} {rows}" for n, rows in lengths.items())
@@ -237,7 +237,7 @@ class Protocol(ProtocolData):
         for phase in block.phases:
             where = f"Phase {block.name}/{phase.name}"
             for name in gates:
-                for course in self.gate(phase, name):
+                for course in self.gate_signals(phase, name):
                     if isinstance(course, Samples):
                         raise SpecError(
                             f"{where}: gate {name!r} cannot show the rows of a data set"

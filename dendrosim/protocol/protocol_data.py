@@ -74,7 +74,7 @@ class ProtocolData(Spec):
         """Number of time steps of the whole protocol."""
         return sum(self.block_steps(b) for b in self.blocks)
 
-    def drive(self, phase: Phase, path: str) -> tuple[Signal, ...]:
+    def input_signals(self, phase: Phase, path: str) -> tuple[Signal, ...]:
         """Return the signals that drive an input during a phase: the phase's, the protocol's or the circuit's."""
         if path in phase.signals:
             return phase.signals[path]
@@ -84,7 +84,7 @@ class ProtocolData(Spec):
         default = population.inputs[declared.name]
         return () if default is None else as_signals(default)
 
-    def gate(self, phase: Phase, name: str) -> tuple[Signal, ...]:
+    def gate_signals(self, phase: Phase, name: str) -> tuple[Signal, ...]:
         """Return the signals that set a gate during a phase."""
         return phase.gates[name] if name in phase.gates else as_signals(self.circuit.gates[name])
 
@@ -98,6 +98,6 @@ class ProtocolData(Spec):
             d
             for phase in block.phases
             for path in self.circuit.inputs
-            for d in self.drive(phase, path)
+            for d in self.input_signals(phase, path)
         ]
         return sorted({d.data for d in drives if isinstance(d, Samples)})

@@ -1,4 +1,4 @@
-"""Whatever is wrong with a circuit is refused by a typed error that names it."""
+"""Each mistake in a circuit is refused by a typed error that names it."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Who is connected to whom: the numbers a kind promises, drawn from the seed and from nothing else."""
+"""Connection rules connect as many units as they say; what they draw depends on the seed only."""
 
 import numpy as np
 import pytest
@@ -23,15 +23,15 @@ from dendrosim.protocol.protocol import Protocol
 SIZES = st.integers(1, 12)
 
 
-def matrix(kind, post, pre, same=False, seed=0):
+def matrix(rule, post, pre, same=False, seed=0):
     """How often every pair is connected, post x pre."""
-    to, from_ = kind.draw(post, pre, same, np.random.default_rng(seed))
+    to, from_ = rule.draw(post, pre, same, np.random.default_rng(seed))
     counts = np.zeros((post, pre), dtype=int)
     np.add.at(counts, (to, from_), 1)
     return counts
 
 
-# -- what every kind promises ---------------------------------------------------------------------------
+# -- what each rule connects ------------------------------------------------------------------------------
 
 
 @given(post=SIZES, pre=SIZES, same=st.booleans(), allowed=st.booleans())
@@ -63,10 +63,10 @@ def test_probability_connects_no_pair_twice(post, pre, seed, p, allowed, same):
 
 
 @pytest.mark.parametrize("allowed", [True, False])
-def test_probability_0_and_1_are_nobody_and_everybody(allowed):
+def test_probability_0_connects_no_pair_and_1_connects_all(allowed):
     assert not np.any(matrix(Probability(0, allowed), 6, 6, same=True))
-    everybody = matrix(AllToAll(allowed), 6, 6, same=True)
-    assert np.array_equal(matrix(Probability(1, allowed), 6, 6, same=True), everybody)
+    every_pair = matrix(AllToAll(allowed), 6, 6, same=True)
+    assert np.array_equal(matrix(Probability(1, allowed), 6, 6, same=True), every_pair)
 
 
 @given(post=SIZES, pre=SIZES, data=st.data(), allowed=st.booleans(), same=st.booleans())
@@ -75,9 +75,9 @@ def test_in_degree_is_exact_without_duplicates(post, pre, data, allowed, same):
         pre = post
     most = pre - (same and not allowed)
     number = data.draw(st.integers(0, most))
-    kind = InDegree(number, allowed)
-    kind.check("here", post, pre, same)
-    counts = matrix(kind, post, pre, same, data.draw(st.integers(0, 2**32)))
+    rule = InDegree(number, allowed)
+    rule.check("here", post, pre, same)
+    counts = matrix(rule, post, pre, same, data.draw(st.integers(0, 2**32)))
     assert counts.max(initial=0) <= 1
     assert np.all(counts.sum(axis=1) == number)
     if same and not allowed:
@@ -100,7 +100,7 @@ def test_pairings_are_the_pairs_given_repeated_ones_too(pairs):
 
 @pytest.mark.parametrize("p", [0.001, 0.1, 0.5, 0.97])
 def test_probability_gives_binomial_numbers_in_all_in_every_row_and_in_every_column(p):
-    """Each z-score stands for a binomial standard error; 400 rows and columns have chi-square spread."""
+    """Each z-score counts binomial standard errors; 400 rows and columns have chi-square spread."""
     size = 400
     counts = matrix(Probability(p), size, size, seed=3)
     assert abs(counts.sum() - size**2 * p) < 4 * np.sqrt(size**2 * p * (1 - p))
@@ -165,7 +165,7 @@ def pathway(name, pre="cell", post="other", **changes):
 
 
 @pytest.mark.parametrize("connect", [Probability(0), InDegree(0), Pairings([], [])])
-def test_nobody_may_be_connected(connect):
+def test_a_rule_may_connect_no_unit(connect):
     drawn = wirings(protocol(pathway("a", connect=connect), batch=2), 1)["a"]
     assert (
         len(drawn.pre) == len(drawn.post) == len(drawn.delays) == len(drawn.values["weight"]) == 0

@@ -1,4 +1,4 @@
-"""Whatever is wrong with spikes, synapses and random signals is refused by a typed error that names it."""
+"""Each mistake in spikes, synapses and random signals is refused by a typed error that names it."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The text of what happens at a spike is read as assignments, or refused with the line that is wrong."""
+"""Texts of what a spike does are read as assignments, or refused with the line that is wrong."""
 
 import pytest
 from hypothesis import given

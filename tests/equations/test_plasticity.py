@@ -1,4 +1,4 @@
-"""Any plasticity rule taken apart into matrix products is still the same rule, on every back end."""
+"""A plasticity rule that is expanded into matrix products gives the numbers of the rule as written."""
 
 import random
 from types import MappingProxyType

@@ -1,4 +1,4 @@
-"""A result comes back from disk bit for bit, or a typed error says why not; labels carry SI units."""
+"""A result is read from disk bit for bit, or a typed error says why not; labels have SI units."""
 
 import errno
 import gc
@@ -323,7 +323,7 @@ def test_interrupt_while_writing_leaves_nothing(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
-def test_full_disk_is_told_from_the_writing_itself(tmp_path, monkeypatch):
+def test_a_full_disk_is_noticed_while_writing(tmp_path, monkeypatch):
     monkeypatch.setattr(
         "dendrosim.machine.atomic_file.Path.with_name", lambda path, name: type(path)("/dev/full")
     )
@@ -344,7 +344,7 @@ def test_a_disk_that_is_full_after_some_bytes_leaves_nothing(tmp_path, monkeypat
     monkeypatch.setattr(os, "pwrite", filling)
     with pytest.raises(StorageError, match="No space left on device; free some space"):
         examples.result().save(tmp_path / "run.nc")
-    gc.collect()  # whatever HDF5 has left open is closed now, or crashes
+    gc.collect()  # a file that HDF5 has left open is closed now, or crashes
     assert not list(tmp_path.iterdir())
 
 

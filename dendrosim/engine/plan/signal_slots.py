@@ -84,7 +84,11 @@ def slots(protocol: Protocol, path: str) -> tuple[Slot, ...]:
     most: Counter[type[Course]] = Counter()
     for block in protocol.blocks:
         for phase in block.phases:
-            drives = protocol.drive(phase, path) if "." in path else protocol.gate(phase, path)
+            drives = (
+                protocol.input_signals(phase, path)
+                if "." in path
+                else protocol.gate_signals(phase, path)
+            )
             counts = Counter(type(d) for d in drives if isinstance(d, Course))
             for kind, number in counts.items():
                 most[kind] = max(most[kind], number)

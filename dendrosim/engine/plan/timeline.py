@@ -180,7 +180,7 @@ def _first(protocol: Protocol, path: str, kind: type[Signal], place: int) -> Pro
     """Return the `place`-th signal of a kind that drives an input, from the first phase with so many."""
     for block in protocol.blocks:
         for phase in block.phases:
-            drives = [d for d in protocol.drive(phase, path) if type(d) is kind]
+            drives = [d for d in protocol.input_signals(phase, path) if type(d) is kind]
             if len(drives) > place:
                 found = drives[place]
                 assert isinstance(found, Process)
@@ -194,12 +194,12 @@ def _fills(protocol: Protocol, phase: Phase) -> Iterator[Fill]:
         size = protocol.circuit.population(population).size
         used = slots(protocol, path)
         name = base(variable) if used else variable
-        drives = protocol.drive(phase, path)
+        drives = protocol.input_signals(phase, path)
         yield _static(f"{population}.{name}", drives, size)
         yield from _courses(population, used, drives, size, protocol.time_step)
     for gate in protocol.circuit.gates:
         used = slots(protocol, gate)
-        drives = protocol.gate(phase, gate)
+        drives = protocol.gate_signals(phase, gate)
         yield _static(f"{CIRCUIT}.{base(gate) if used else gate}", drives, 1)
         yield from _courses(CIRCUIT, used, drives, 1, protocol.time_step)
 

@@ -82,7 +82,7 @@ def read_phase_setting(
     for path in protocol.circuit.inputs:
         size = protocol.circuit.population(VariablePath.parse(path).population).size
         total = np.zeros((size, protocol.batch))
-        for drive in protocol.drive(phase, path):
+        for drive in protocol.input_signals(phase, path):
             if isinstance(drive, Samples):
                 total += protocol.data[drive.data][rows].T
             else:
@@ -94,7 +94,7 @@ def read_phase_setting(
         where = f"gate {gate} in phase {block.name}/{phase.name}"
         parts = [
             _signal_at(d, time, where, False, protocol.time_step)
-            for d in protocol.gate(phase, gate)
+            for d in protocol.gate_signals(phase, gate)
         ]
         gates[gate] = float(np.sum(parts))
     return inputs, gates
