@@ -1,8 +1,10 @@
 """Versions of installed packages."""
 
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 
+@cache  # each run keeps ten versions, and reading one from disk takes as long as a short simulation
 def package_version(name: str) -> str:
     """Return the installed version of a package, empty if it is not installed."""
     try:
