@@ -15,7 +15,7 @@ class CudaDevice(CUDAStandaloneDevice):
     """Brian2CUDA's device that makes every code object from our templates where there is one.
 
     Its own way of bringing spikes to synapses copies the number of spikes to the host in each step, and is slow
-    where delays differ; ours (`Path` in runtime.cuh) is neither.
+    where delays differ; ours (`Path` in delays.cuh) is neither.
     """
 
     def code_object(self, owner: Any, name: Any, *arguments: Any, **named: Any) -> Any:

@@ -151,5 +151,5 @@ def _merge(device: Any, built: Built, folder: Path) -> None:
     (folder / "program.cu").write_text("\n".join(lines))
     here = Path(__file__).parent
     shared = here.parent / "standalone" / "source"
-    for header in (here / "source" / "runtime.cuh", *(shared / name for name in _SHARED)):
+    for header in (*here.glob("source/*.cuh"), *(shared / name for name in _SHARED)):
         shutil.copy(header, folder)

@@ -1,5 +1,5 @@
 // Random numbers on the GPU and on the host: see dendrosim/engine/network/random_numbers.py. Normal numbers are
-// computed in normals.h on the host and in runtime.cuh on the GPU.
+// computed in normals.h on the host and in device.cuh on the GPU.
 
 #pragma once
 
