@@ -1,0 +1,329 @@
+"""Dense operations, recording and the guard of the run-time back ends: Python calls once a step, by NumPy."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from brian2.codegen.generators.numpy_generator import NumpyCodeGenerator  # noqa: F401
+from brian2.core.base import BrianObject
+from brian2.core.functions import DEFAULT_CONSTANTS, DEFAULT_FUNCTIONS
+from brian2.core.namespace import DEFAULT_UNITS
+from brian2.core.operations import NetworkOperation
+from brian2.core.variables import ArrayVariable, Constant
+from brian2.groups.neurongroup import NeuronGroup
+from brian2.parsing.rendering import NumpyNodeRenderer
+from numpy.typing import NDArray
+
+from dendrosim.circuit.matrix import Projection
+from dendrosim.engine.network.operations import Dense
+from dendrosim.engine.network.parts import Built
+from dendrosim.engine.network.random_numbers import base
+from dendrosim.engine.network.weight_updates import Update
+from dendrosim.engine.plan.state_arrays import WEIGHT, state_shape
+from dendrosim.engine.plan.timeline import CIRCUIT, Fill
+from dendrosim.engine.task import SpikeTrain, Task, kept_elements
+from dendrosim.equations.rewriting import find_symbols, parse_expression
+from dendrosim.protocol.schedule import Window, record_steps, spike_windows
+
+
+@dataclass
+class _Tape:
+    """What one recorded variable leaves: the steps, the source array, the rows so far."""
+
+    steps: NDArray[np.int64]
+    source: NDArray[Any]
+    pick: Any
+    rows: NDArray[Any]
+    next: int = 0
+
+
+@dataclass
+class _Reel:
+    """The spikes of one population so far, inside the windows, of the picked elements (None: all)."""
+
+    windows: list[Window]
+    pick: NDArray[np.bool_] | None
+    steps: list[int] = field(default_factory=list)
+    elements: list[NDArray[np.int32]] = field(default_factory=list)
+
+    def train(self) -> SpikeTrain:
+        """Return step and element of every spike."""
+        counts = [len(e) for e in self.elements]
+        steps = np.repeat(np.array(self.steps, dtype=np.int64), counts)
+        return steps, np.concatenate([np.zeros(0, np.int32), *self.elements])
+
+
+class NumpyDense(Dense):
+    """Dense operations as Python calls once a step."""
+
+    def __init__(self, task: Task) -> None:
+        self.task, self.protocol, self.line = task, task.protocol, task.line
+        self.step = 0
+        self.begun = 0
+        self.next = self.line.segment(0)
+        self.order = np.concatenate([np.zeros(0, dtype=np.int32), *self.line.order()])
+        self.tapes: dict[str, _Tape] = {}
+        self.failure: tuple[int, list[str]] | None = None
+        self.every_step: list[Fill] = []
+        self.reels: dict[str, _Reel] = {}
+        self.kept = 0
+        self.full = False
+
+    def bind(self, built: Built) -> None:
+        """Take hold of the arrays, after the initial values are in."""
+        self.built = built
+        for name, recording in self.protocol.recordings_of_spikes().items():
+            windows = spike_windows(self.protocol, recording)
+            kept = kept_elements(self.task, name, recording)
+            self.reels[name] = _Reel(windows, kept if kept.size else None)
+        self.watched = {thorough: self.task.guarded(thorough) for thorough in (False, True)}
+        self.values = {k: v.get_value() for k, v in built.arrays.items()}
+        for name, recording in self.protocol.recordings_by_name().items():
+            source = self.values[name if "." in name else f"{name}.{WEIGHT}"]
+            shape = state_shape(self.protocol, name)
+            pick: Any = slice(None)
+            if "." in name:
+                units = range(shape[0]) if recording.units is None else recording.units
+                samples = range(shape[1]) if recording.samples is None else recording.samples
+                pick = np.ix_(list(units), list(samples))
+                shape = (len(units), len(samples))
+            steps = record_steps(self.protocol, recording)
+            full = source.reshape(state_shape(self.protocol, name))
+            self.tapes[name] = _Tape(
+                steps, full, pick, np.empty((len(steps), *shape), source.dtype)
+            )
+
+    # -- the five operations ----------------------------------------------------------------------
+
+    def feed(self, network: Built) -> BrianObject:
+        return self._operation(network, self._feed, "before_start", 0, "ds_feed")
+
+    def product(
+        self, network: Built, projection: Projection, source: ArrayVariable, target: ArrayVariable,
+        *, add: bool, order: int,
+    ) -> BrianObject:  # fmt: skip
+        circuit, batch = network.circuit, network.protocol.batch
+        matrix = circuit.matrix(projection.matrix)
+        weight = (
+            network.arrays[f"{matrix.name}.{WEIGHT}"].get_value().reshape(circuit.shape(matrix))
+        )
+        w = weight.T if projection.transpose else weight
+        x, y = source.get_value().reshape(-1, batch), target.get_value().reshape(-1, batch)
+
+        def multiply() -> None:
+            if add:
+                y[...] += w @ x
+            else:
+                np.matmul(w, x, out=y)
+
+        name = f"ds_product_{order}"
+        return self._operation(network, multiply, "start", order, name)
+
+    def update(self, network: Built, update: Update, order: int) -> list[BrianObject]:
+        w = update.weight.get_value().reshape(update.shape)
+        scale = network.protocol.time_step / update.batch
+        outer = [
+            (
+                post.get_value().reshape(-1, update.batch),
+                pre.get_value().reshape(-1, update.batch),
+                product.get_value().reshape(update.shape) if product is not None else None,
+            )
+            for post, pre, product in update.outer
+        ]
+        elementwise = _elementwise(network, update) if update.elementwise else None
+        decay = update.decay.get_value() if update.decay is not None else None
+        dt = network.protocol.time_step
+
+        def step() -> None:
+            for post, pre, product in outer:
+                if product is not None:
+                    np.matmul(post, pre.T, out=product)
+                    product /= update.batch
+            if elementwise is not None:
+                w[...] += dt * elementwise(w)
+            if decay is not None:
+                w[...] *= 1 + dt * decay[0]
+            for post, pre, product in outer:
+                if product is None:
+                    w[...] += scale * (post @ pre.T)
+
+        return [
+            self._operation(network, step, "before_groups", order, f"ds_update_{update.matrix}")
+        ]
+
+    def invert(
+        self, network: Built, inverse: ArrayVariable, of: ArrayVariable, order: int
+    ) -> BrianObject:
+        size = round(of.size**0.5)
+        w, q = (v.get_value().reshape(size, size) for v in (of, inverse))
+        before = np.full_like(w, np.nan)  # equal to nothing: the weights are not in yet
+
+        def refresh() -> None:
+            if not np.array_equal(w, before):
+                before[...] = w
+                try:
+                    q[...] = np.linalg.inv(w)
+                except np.linalg.LinAlgError:
+                    q[...] = np.nan
+
+        return self._operation(
+            network, refresh, "before_groups", order, f"ds_invert_{inverse.owner.name}"
+        )
+
+    def record(self, network: Built) -> BrianObject:
+        return self._operation(network, self._record, "after_start", 0, "ds_record")
+
+    def spikes(self, network: Built, group: NeuronGroup, index: int) -> BrianObject:
+        events = group.variables["_spikespace"].get_value()
+
+        def keep() -> None:
+            self._keep(self.reels[group.name], events)
+
+        name = f"ds_spikes_{group.name}"
+        return self._operation(network, keep, "after_thresholds", 0, name)
+
+    def guard(self, network: Built) -> BrianObject:
+        return self._operation(network, self._guard, "end", 0, "ds_guard")
+
+    # -- what they do -----------------------------------------------------------------------------
+
+    def _operation(
+        self, network: Built, function: Callable[[], None], when: str, order: int, name: str
+    ) -> BrianObject:
+        return NetworkOperation(
+            lambda: function(), clock=network.clock, when=when, order=order, name=name
+        )
+
+    def _feed(self) -> None:
+        line, now = self.line, self.next
+        if now is not None and now.start == self.step:
+            self.now, self.begun = now, self.begun + 1
+            self.next = line.segment(self.begun)
+            fills = line.fills[now.kind]
+            for fill in fills:
+                self._fill(fill)
+            self.every_step = [f for f in fills if f.tables]
+        else:
+            for fill in self.every_step:
+                self._fill(fill)
+        for noise in line.noises:
+            place = base(noise.key, self.step)
+            self.values[f"{noise.group}.{noise.base}"][0] = place
+        dt = self.protocol.time_step
+        self.values[f"{CIRCUIT}.ds_t_phase"][0] = (self.step - self.now.start) * dt
+        self.values[f"{CIRCUIT}.ds_t_block"][0] = (self.step - self.now.block_start) * dt
+
+    def _fill(self, fill: Fill) -> None:
+        target = self.values[fill.key]
+        batch = target.size // fill.constant.size if target.size > 1 else 1
+        value = np.repeat(fill.constant[:, None], batch, axis=1)
+        first = self.now.row
+        for name in fill.samples:
+            value = value + self.protocol.data[name][self.order[first : first + batch]].T
+        elapsed = (self.step - self.now.start) * self.protocol.time_step
+        for table, interval, linear in fill.tables:
+            value = value + _look_up(table, elapsed / interval, linear)[:, None]
+        target[...] = value.ravel()
+
+    def _record(self) -> None:
+        for tape in self.tapes.values():
+            if tape.next < len(tape.steps) and tape.steps[tape.next] == self.step:
+                tape.rows[tape.next] = tape.source[tape.pick]
+                tape.next += 1
+
+    def _keep(self, reel: _Reel, events: NDArray[np.int32]) -> None:
+        if not any(window.has(self.step) for window in reel.windows):
+            return
+        fired = events[: events[-1]]
+        if reel.pick is not None:
+            fired = fired[reel.pick[fired]]
+        if not len(fired):
+            return
+        if self.kept + len(fired) > self.task.spike_limit:
+            self.full = True
+            self.built.network.stop()
+            return
+        self.kept += len(fired)
+        reel.steps.append(self.step)
+        reel.elements.append(fired.copy())
+
+    def _guard(self) -> None:
+        self.step += 1
+        thorough = self.step % 100 == 0 or self.step == self.line.steps
+        bad = [k for k in self.watched[thorough] if not np.isfinite(np.sum(self.values[k]))]
+        bad = [k for k in bad if not np.all(np.isfinite(self.values[k]))]
+        if bad:
+            everything = self.watched[True]
+            bad += [
+                k for k in everything if k not in bad and not np.all(np.isfinite(self.values[k]))
+            ]
+            self.failure = (self.step, bad)
+            self.built.network.stop()
+
+
+def _look_up(table: NDArray[np.float64], position: float, linear: bool) -> NDArray[np.float64]:
+    last = len(table) - 1
+    index = min(int(position + 1e-9), last)
+    if not linear or index == last:
+        return table[index]
+    return table[index] + (position - index) * (table[index + 1] - table[index])
+
+
+def _elementwise(network: Built, update: Update) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    """Compile the element-wise part of a rule to a function of the weights, averaged over the batch."""
+    assert update.elementwise is not None
+    code = compile(NumpyNodeRenderer().render_expr(update.elementwise), update.matrix, "eval")
+    functions = {
+        name: f.implementations[_numpy_class()].get_code(None) if _has_numpy(f) else f.pyfunc
+        for name, f in DEFAULT_FUNCTIONS.items()
+    }
+    held = {
+        k: v.get_value() for k, v in update.holder.variables.items() if isinstance(v, ArrayVariable)
+    }
+    rows, columns = update.shape
+    arrays = {k: v.reshape(update.shape) for k, v in held.items() if v.size == rows * columns != 1}
+    numbers = {k: v for k, v in held.items() if v.size == 1}
+    shapes = {"post": (rows, 1), "pre": (1, columns)}
+    factors = {
+        k: (a.get_value().reshape(-1, update.batch), shapes[s])
+        for k, (a, s) in update.factors.items()
+    }
+    weights = [k for k, v in held.items() if v is held[WEIGHT]]
+    symbols = find_symbols(parse_expression(update.elementwise))
+    named = {**DEFAULT_UNITS, **DEFAULT_CONSTANTS}
+    constants = {k: _number(named[k]) for k in symbols - {*held, *factors} if k in named}
+
+    def evaluate(w: NDArray[Any]) -> NDArray[Any]:
+        scope = {
+            **functions,
+            **constants,
+            "_numpy": np,
+            "numpy": np,
+            **arrays,
+            **{k: v[0] for k, v in numbers.items()},
+        }
+        scope |= {k: w for k in weights}
+        total = np.zeros_like(w)
+        samples = range(update.batch if update.averaged else 1)
+        for b in samples:
+            sides = {k: a[:, b].reshape(shape) for k, (a, shape) in factors.items()}
+            total += eval(code, scope, sides)
+        return total / len(samples)
+
+    return evaluate
+
+
+def _number(named: Any) -> float:
+    """Return the SI value of one of Brian2's units or constants."""
+    return float(named.value if isinstance(named, Constant) else named)
+
+
+def _numpy_class() -> Any:
+    from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
+
+    return NumpyCodeObject
+
+
+def _has_numpy(function: Any) -> bool:
+    return _numpy_class() in function.implementations
