@@ -55,7 +55,7 @@ h_(i+1) = f_(i+1), as in linear circuits. Those of `dynamical_tp`.
 
 from dataclasses import dataclass
 from math import ceil
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -81,9 +81,7 @@ class Parameters(ds.Parameters):
     mu_max: float = ds.parameter(0.5, "largest weight of the apical dendrite")
     transfer: Literal["smooth_leaky", "leaky_relu"] = ds.parameter("leaky_relu", "nudged circuits")
     runs: int = ds.parameter(3, "linear circuits that run", least=1)
-    duration: ds.Quantity | None = ds.parameter(
-        None, "simulated time (default: all growth undone, slowest mode fallen)", unit="s", above=0
-    )
+    duration: ds.Quantity | None = ds.parameter(None, "time (until all decays)", unit="s", above=0)
     dt: ds.Quantity | None = ds.parameter(None, "time step (0.02 tau)", unit="s", above=0)
     tau: ds.Quantity = ds.parameter("10 ms", "time constant of all layers", above=0)
     data_seed: int = ds.parameter(0, "seed of everything that is drawn")
@@ -98,7 +96,8 @@ def protocol(p: Parameters) -> ds.Protocol:
             f"dt is {step * 1e3:g} ms; it must be tau at most, or circuits overshoot"
         )
     shown = _shown(p)
-    tails = [(FALLEN + np.log(c.peak)) / -c.spectral for c in shown if c.kind == "linear"]
+    linear = [case for case in shown if case.transfer == "linear"]
+    tails = [(FALLEN + np.log(case.peak)) / -case.spectral for case in linear]
     total = max(tails, default=20.0) * tau if p.duration is None else p.duration.value
     steps = max(1, ceil(total / step - 1e-9))
     signals = {}
@@ -119,7 +118,7 @@ class _Case:
     """A circuit that runs: with s^-1(f_1) for input, W_1 = I, and its fixed point h, (layers, units)."""
 
     name: str
-    kind: str
+    transfer: str
     mu: float
     weights: np.ndarray
     input: np.ndarray
@@ -128,9 +127,9 @@ class _Case:
     push: np.ndarray
     jacobian: np.ndarray
     spectral: float
-    peak: float
-    peak_time: float
-    room: float  # how large a deviation may be before a unit reaches a corner
+    peak: float = np.inf
+    peak_time: float = np.inf
+    room: float = np.inf  # how large a deviation may be before a unit reaches a corner
 
 
 def _draws(p):
@@ -172,7 +171,7 @@ def _linear(networks, k, name, jacobian):
     peak, time = _growth(mu, weights)
     carried = random_stability.propagators(mu, weights, np.array([time]))[0]
     push = np.linalg.svd(carried)[2][0].reshape(networks.layers, -1)
-    return _case(networks, k, name, jacobian, "linear", push, (peak, time, np.inf))
+    return _case(networks, k, name, "linear", push, jacobian=jacobian, peak=peak, peak_time=time)
 
 
 def _growth(mu, weights):
@@ -194,40 +193,29 @@ def _nudged(networks, k, jacobian, transfer):
     f, h = (a[0] for a in networks[k : k + 1].fixed_point(transfer))
     sizes = np.linalg.norm(networks.weights[k], 2, axis=(1, 2))
     if transfer == "leaky_relu":
-        basal = np.abs(_back(transfer, f[1:])).min(axis=1) / sizes
+        basal = np.abs(numeric_transfer(transfer).inv_s(f[1:])).min(axis=1) / sizes
         room = min(np.abs(h[1:]).min(), basal.min())
     else:
         room = 1e-3 / max(1.0, sizes.max())
     values, vectors = np.linalg.eig(jacobian)
     mode = vectors[:, np.argmax(values.real)].real
     push = SMALL * room * (mode / np.linalg.norm(mode)).reshape(h.shape)
-    return _case(networks, k, "nudged", jacobian, transfer, push, (np.inf, np.inf, room))
+    return _case(networks, k, "nudged", transfer, push, jacobian=jacobian, room=room)
 
 
-def _case(networks, k, name, jacobian, transfer, push, grown):
+def _case(networks, k, name, transfer, push, **known):
     f, h = (a[0] for a in networks[k : k + 1].fixed_point(transfer))
-    kind = "linear" if transfer == "linear" else "nudged"
-    given, target = _back(transfer, f[0]), networks.target[k]
-    spectral = float(np.linalg.eigvals(jacobian).real.max())
-    drawn = (float(networks.mu[k]), networks.weights[k], given, target)
-    return _Case(name, kind, *drawn, h, push, jacobian, spectral, *grown)
-
-
-def _back(transfer, rates):
-    return numeric_transfer(transfer).inv_s(rates)
+    spectral = float(np.linalg.eigvals(known["jacobian"]).real.max())
+    drawn = (float(networks.mu[k]), networks.weights[k], numeric_transfer(transfer).inv_s(f[0]))
+    target = networks.target[k]
+    return _Case(name, transfer, *drawn, target, h, push, spectral=spectral, **known)
 
 
 def _circuit(case, p):
     """Return the circuit of a case, which starts beside its fixed point and does not learn."""
     layers, units = case.h.shape
-    circuit = ds.load_circuit(
-        "dynamical_tp",
-        sizes=(units,) * (layers + 1),
-        mu=case.mu,
-        tau=p.tau,
-        transfer="linear" if case.kind == "linear" else p.transfer,
-        target="clamped",
-    )
+    options = {"mu": case.mu, "tau": p.tau, "transfer": case.transfer, "target": "clamped"}
+    circuit = ds.load_circuit("dynamical_tp", sizes=(units,) * (layers + 1), **options)
     weights = {f"w{i + 2}": w for i, w in enumerate(case.weights)} | {"w1": np.eye(units)}
     start = {f"layer{i + 1}": h for i, h in enumerate(case.h + case.push)}
     fixed = {n: {"initial": w, "plasticity": None, "parameters": {}} for n, w in weights.items()}
@@ -269,12 +257,11 @@ def measure(result: ds.Result) -> ds.Measurement:
     tau = float(result.circuit.parameters[f"{shown[0].name}_tau"].value)
     step = result.protocol.time_step / tau
     courses = {case.name: _course(result, case, tau, step) for case in shown}
-    linear = [case for case in shown if case.kind == "linear"]
+    linear = [case for case in shown if case.transfer == "linear"]
     if linear:
         runs = [courses[case.name] for case in linear]
-        tops = [int(np.argmax(run.sizes)) for run in runs]
-        metrics["growth"] = np.array([r.sizes[k] for r, k in zip(runs, tops, strict=True)])
-        metrics["growth_time"] = np.array([r.times[k] for r, k in zip(runs, tops, strict=True)])
+        metrics["growth"] = np.array([run.sizes.max() for run in runs])
+        metrics["growth_time"] = np.array([run.times[np.argmax(run.sizes)] for run in runs])
         metrics["final"] = np.array([run.sizes[-1] for run in runs])
         references["growth"] = np.array([case.peak for case in linear])
         references["growth_time"] = np.array([case.peak_time for case in linear])
@@ -282,7 +269,7 @@ def measure(result: ds.Result) -> ds.Measurement:
     for case in shown[len(linear) :]:
         metrics["departure_rate"] = _departure(courses[case.name], case, step)
         references["departure_rate"] = case.spectral
-    errors = (_linearity_error(courses[case.name], case, step) for case in shown)
+    errors = [_linearity_error(courses[case.name], case, step) for case in shown]
     metrics["linearity_error"] = max(errors)
     figures = {
         "abscissas": lambda: _draw_abscissas(found),
@@ -291,8 +278,7 @@ def measure(result: ds.Result) -> ds.Measurement:
     return ds.Measurement(metrics, figures, references=references)
 
 
-@dataclass(frozen=True, eq=False)
-class _Course:
+class _Course(NamedTuple):
     """Times in tau, deviations from the fixed point, (times, states), and their sizes relative to the first."""
 
     times: np.ndarray
@@ -302,10 +288,8 @@ class _Course:
 
 def _course(result, case, tau, step):
     traces = [result.traces[f"{case.name}_layer{i + 1}.h"] for i in range(len(case.h))]
-    away = np.concatenate(
-        [t.values.reshape(len(t.time), -1) - h for t, h in zip(traces, case.h, strict=True)], axis=1
-    )
     times = np.round(traces[0].time / tau / step) * step
+    away = np.hstack([trace.values.reshape(len(times), -1) for trace in traces]) - case.h.ravel()
     return _Course(times, away, np.linalg.norm(away, axis=1) / np.linalg.norm(case.push))
 
 
@@ -359,10 +343,7 @@ def _draw_abscissas(found):
         ax.axvline(0.0, color=style.INK, lw=1.0)
         ax.set_xscale("asinh", linear_width=1.0)
         ax.set_xticks([-1, 0, 1, 10, 100], ["-1", "0", "1", "10", "100"])
-        ax.set_xlim(edges[0], edges[-1])
-        ax.set_ylim(0)
-        ax.set_ylabel("part of the circuits")
-        ax.set_title(titles[kind])
+        ax.set(xlim=edges[[0, -1]], ylim=0, ylabel="part of the circuits", title=titles[kind])
     panels[-1].set_xlabel("1/tau")
     style.legend_right(panels[0])
     return panels[0].figure
@@ -370,24 +351,21 @@ def _draw_abscissas(found):
 
 @style.styled
 def _draw_transient(shown, courses):
-    ax = style.axes(None)
+    ax, dots, largest = style.axes(None), {"lw": 1.0, "ls": (0, (1, 1))}, []
     for k, case in enumerate(shown):
         colour, course = style.PALETTE[k % len(style.PALETTE)], courses[case.name]
-        label = "nonlinear, nudged"
-        if case.kind == "linear":
-            label = f"linear, numerical abscissa {_numerical(case.jacobian):.3g}"
+        linear, abscissa = case.transfer == "linear", _numerical(case.jacobian)
+        label = f"linear, numerical abscissa {abscissa:.3g}" if linear else "nonlinear, nudged"
         style.line(ax, course.times, course.sizes, color=colour, label=label)
-        if case.kind == "linear":
+        if linear:
+            largest.append(course.sizes.max())
             norms = _norms(case.mu, case.weights, course.times)
-            ax.plot(course.times, norms, color=colour, lw=1.0, ls=(0, (1, 1)))
-    linear = [courses[case.name].sizes for case in shown if case.kind == "linear"]
-    ax.plot([], [], color=style.QUIET, lw=1.0, ls=(0, (1, 1)), label="|exp(Jt)|")
-    ax.set_yscale("log")
-    if linear:
-        ax.set_ylim(1e-3, 3 * max(s.max() for s in linear))
-    ax.set_xlabel("time (tau)")
+            ax.plot(course.times, norms, color=colour, **dots)
+    ax.plot([], [], color=style.QUIET, label="|exp(Jt)|", **dots)
+    ax.set(yscale="log", xlabel="time (tau)", title="Stable, yet not negative definite")
     ax.set_ylabel("distance to the fixed point,\nrelative to the first")
-    ax.set_title("Stable, yet not negative definite")
+    if largest:
+        ax.set_ylim(1e-3, 3 * max(largest))
     ax.margins(x=0.01)
     style.legend_right(ax)
     return ax.figure
