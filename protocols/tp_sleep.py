@@ -49,7 +49,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 import dendrosim as ds
-from dendrosim.analysis import learning_signals
+from dendrosim.analysis.learning_signals import angle, feedback_alignment, forward
 from dendrosim.analysis.target_propagation import fixed_points
 from dendrosim.errors import ParameterError
 from dendrosim.learning.cycle import recall_phase, sleep_cycle
@@ -60,13 +60,12 @@ from dendrosim.plot import style
 BATCH = 64  # samples side by side, at most
 KEPT = 200  # times at which apical weights are recorded, about
 START = 0.3  # standard deviation of random initial weights
+INVERSES = {"inverse": "inverse", "pseudo_inverse": "pseudo-inverse", "transpose": "transpose"}
 
 
 class Parameters(ds.Parameters):
     model: Literal["single", "two_phase", "multiplexed"] = ds.parameter("multiplexed", "circuit")
-    rule: Literal["reconstruction", "drl"] = ds.parameter(
-        "reconstruction", "rule of the apical weights; drl is for multiplexed"
-    )
+    rule: Literal["reconstruction", "drl"] = ds.parameter("reconstruction", "of the apical weights")
     feedback: Literal["layerwise", "direct"] = ds.parameter(
         "layerwise", "apical weights from the layer above, or with rule=drl from the output"
     )
@@ -78,9 +77,7 @@ class Parameters(ds.Parameters):
     inverse_error: float = ds.parameter(0.5, "relative error with start=scaled")
     trials: int = ds.parameter(600, "steps of learning", least=1)
     samples: int = ds.parameter(64, "inputs, normal numbers, 64 in a batch; more in turn", least=1)
-    eta_q: ds.Quantity | None = ds.parameter(
-        None, "learning rate (default: 20 Hz, or 5 Hz with rule=drl)", unit="Hz"
-    )
+    eta_q: ds.Quantity | None = ds.parameter(None, "learning rate (20 Hz; drl 5 Hz)", unit="Hz")
     decay_q: float = ds.parameter(1e-4, "decay of apical weights over that rate", least=0)
     sigma: float = ds.parameter(0.1, "sd of perturbations with rule=drl", above=0)
     mu: float = ds.parameter(0.2, "apical weight, between 0 and 1; not for multiplexed")
@@ -97,16 +94,12 @@ def protocol(p: Parameters) -> ds.Protocol:
     _check(p)
     learned, step = p.rule == "reconstruction", choose_time_step(p.dt, p.tau)
     eta_q = ds.quantity("20 Hz" if learned else "5 Hz") if p.eta_q is None else p.eta_q
+    common = {"sizes": p.sizes, "transfer": p.transfer}
     own = {"eta_q": eta_q, "decay_q": p.decay_q, "inverse": "learned" if learned else "drl"}
     if p.model == "multiplexed":
         own |= {"feedback": p.feedback, "sigma": p.sigma}
-    network = load_network(
-        p.model,
-        tau=p.tau,
-        common={"sizes": p.sizes, "transfer": p.transfer},
-        own=own,
-        others={"mu": p.mu, "gain": p.gain, "condition": p.condition},
-    )
+    others = {"mu": p.mu, "gain": p.gain, "condition": p.condition}
+    network = load_network(p.model, tau=p.tau, common=common, own=own, others=others)
     rng = np.random.default_rng(p.data_seed)
     basal, apical = _weights(p, rng)
     given = {f"w{i}": w for i, w in enumerate(basal, 1)}
@@ -147,11 +140,11 @@ def _weights(p, rng):
     """Return basal and initial apical weights."""
     initial = ds.WellConditioned(p.gain, p.condition)
     basal = [initial.sample(shape[::-1], rng) for shape in pairwise(p.sizes)]
-    forward = [_forward(basal, i, p.feedback) for i in range(1, len(basal))]
+    undone = [_forward(basal, i, p.feedback) for i in range(1, len(basal))]
     if p.start == "scaled":
-        return basal, [(1 + p.inverse_error) * np.linalg.pinv(f) for f in forward]
+        return basal, [(1 + p.inverse_error) * np.linalg.pinv(f) for f in undone]
     scale = START if p.start == "random" else 0.0
-    return basal, [scale * rng.normal(size=f.T.shape) for f in forward]
+    return basal, [scale * rng.normal(size=f.T.shape) for f in undone]
 
 
 def _forward(basal, i, feedback):
@@ -179,19 +172,12 @@ class Course(NamedTuple):
 def measure(result: ds.Result) -> ds.Measurement:
     """Compare apical weights with inverses, and their approach with its closed form."""
     trials, courses = _courses(result)
-    first, final = (
-        [learning_signals.feedback_alignment(c.apical[k], c.forward) for c in courses]
-        for k in (0, -1)
-    )
-    errors = [[x.reconstruction_error for x in found] for found in (first, final)]
-    kinds = ("inverse", "pseudo_inverse", "transpose")
+    found = [[feedback_alignment(c.apical[k], c.forward) for c in courses] for k in (0, -1)]
     expected = np.array([c.expected[[0, -1]] for c in courses]).T
     metrics = {
-        "reconstruction_error": np.array(errors),
-        **{f"angle_{kind}": np.array([getattr(x, kind) for x in final]) for kind in kinds},
-        "angle_fixed_point": np.array(
-            [learning_signals.angle(c.apical[-1], c.fixed_point) for c in courses]
-        ),
+        "reconstruction_error": np.array([[x.reconstruction_error for x in row] for row in found]),
+        **{f"angle_{kind}": np.array([getattr(x, kind) for x in found[1]]) for kind in INVERSES},
+        "angle_fixed_point": np.array([angle(c.apical[-1], c.fixed_point) for c in courses]),
         "distance": np.array([c.distance[[0, -1]] for c in courses]).T,
         "expected_distance": expected,
         "rate_ratio": np.array([_ratio(c.distance, c.expected) for c in courses]),
@@ -217,16 +203,13 @@ def _courses(result):
     p = Parameters(**result.protocol.parameters)
     last, rate = len(p.sizes) - 1, result.protocol.references["step"]
     basal = [result.final[f"w{i}"].values for i in range(1, last + 1)]
-    apical = [
-        np.concatenate([result.traces[f"q{i}"].values, result.final[f"q{i}"].values[None]])
-        for i in range(1, last)
-    ]
+    ends = {f"q{i}": result.final[f"q{i}"].values[None] for i in range(1, last)}
+    apical = [np.concatenate([result.traces[q].values, end]) for q, end in ends.items()]
     steps = max(1, p.trials // KEPT)
     trials = np.append(steps * np.arange(len(apical[0]) - 1), p.trials)
+    known = _differences(p, basal, apical)
     if p.rule == "reconstruction":
         known = _reconstruction(p, result.protocol.data["x"].T, basal)
-    else:
-        known = _differences(p, basal, apical)
     courses = []
     for i, (q, (fixed, curvature)) in enumerate(zip(apical, known, strict=True), 1):
         expected = np.full(len(trials), np.nan)
@@ -241,7 +224,7 @@ def _courses(result):
 
 def _reconstruction(p, x, basal):
     """Yield fixed point and curvature M of every hidden layer; None where the approach is not known."""
-    activities = learning_signals.forward(basal, x, p.transfer).activities
+    activities = forward(basal, x, p.transfer).activities
     if p.model == "multiplexed":
         for i, w in enumerate(basal[1:], 1):
             yield _regression(activities[i], w @ activities[i], p.decay_q)
@@ -299,10 +282,8 @@ def _draw_distance(trials, courses):
             style.line(ax, trials, course.expected, color=colour, lw=1.0)
         else:
             style.line(ax, trials, course.distance, ls=(0, (5, 1.5)), **options)
-    ax.set_yscale("log")
-    ax.set_xlabel("trial")
-    ax.set_ylabel("distance from the fixed point,\nrelative to its size")
-    ax.set_ylim(bottom=0.5 * min(np.min(c.distance) for c in courses))
+    ax.set(xlabel="trial", ylabel="distance from the fixed point,\nrelative to its size")
+    ax.set(yscale="log", ylim=(0.5 * min(np.min(c.distance) for c in courses), None))
     ax.set_title("Apical weights approach their fixed point (lines: closed form)")
     ax.margins(x=0.02)
     style.legend_right(ax)
@@ -310,16 +291,10 @@ def _draw_distance(trials, courses):
 
 
 def _draw_angles(trials, courses):
-    kinds = {"inverse": "inverse", "pseudo_inverse": "pseudo-inverse", "transpose": "transpose"}
-    found = [[learning_signals.feedback_alignment(q, c.forward) for q in c.apical] for c in courses]
-    angles = {
-        label: np.array([[getattr(x, kind) for x in row] for row in found]).T
-        for kind, label in kinds.items()
-    }
-    angles["fixed point"] = np.array(
-        [[learning_signals.angle(q, c.fixed_point) for q in c.apical] for c in courses]
-    ).T
+    found = [[feedback_alignment(q, c.forward) for q in c.apical] for c in courses]
+    angles = {label: [[getattr(x, n) for x in f] for f in found] for n, label in INVERSES.items()}
+    angles["fixed point"] = [[angle(q, c.fixed_point) for q in c.apical] for c in courses]
     if np.isfinite(angles["inverse"]).all():
         del angles["pseudo-inverse"]  # the same
-    angles = {label: values for label, values in angles.items() if np.isfinite(values).any()}
+    angles = {n: np.transpose(rows) for n, rows in angles.items() if np.isfinite(rows).any()}
     return ds.plot.angles(trials, angles, title="Angle of apical weights to")[0].figure
