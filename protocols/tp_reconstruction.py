@@ -63,9 +63,7 @@ class Parameters(ds.Parameters):
     mu: float = ds.parameter(0.15, "apical weight where both drive the soma", above=0, below=1)
     eta_hat: float = ds.parameter(0.5, "size of the nudge towards the target", above=0)
     samples: int = ds.parameter(8, "inputs and targets, normal numbers, in a batch", least=1)
-    settle: ds.Quantity | None = ds.parameter(
-        None, "time in which circuits settle (default: from the slowest mode)", unit="s"
-    )
+    settle: ds.Quantity | None = ds.parameter(None, "time to settle (from the spectrum)", unit="s")
     dt: ds.Quantity | None = ds.parameter(None, "time step (default: 0.5 tau)", unit="s")
     tau: ds.Quantity = ds.parameter("10 ms", "time constant of all layers", above=0)
     gain: float = ds.parameter(1.4, "largest singular value of basal weights")
@@ -82,9 +80,9 @@ def protocol(p: Parameters) -> ds.Protocol:
     basal = [start.sample(shape[::-1], rng) for shape in pairwise(p.sizes)]
     noise = [rng.normal(size=w.shape) for w in basal[1:]]
     noise = [n / np.linalg.norm(n, 2) for n in noise]
+    above = list(zip(basal[1:], noise, strict=True))
     apical = [
-        [np.linalg.solve(w, np.eye(len(w)) + d * n) for w, n in zip(basal[1:], noise, strict=True)]
-        for d in p.degradations
+        [np.linalg.solve(w, np.eye(len(w)) + d * n) for w, n in above] for d in p.degradations
     ]
     modes = [_modes(basal, qs, p.mu, p.eta_hat, step / tau) for qs in apical]
     slowest, factor = np.array(modes).T
@@ -102,9 +100,8 @@ def protocol(p: Parameters) -> ds.Protocol:
     fall = last * max(np.log(1 / p.mu - 1), 0.0)  # of the signal, from the top to layer 1
     settling = {"the least stable copy": Settling((fall + E_FOLDS) * slow, slow)}
     duration = f"{count_settling_steps(settling, step, p.settle) * step!r} s"
-    copies = {
-        name: apical if name == "multiplexed" else [apical[k] for k in kept] for name in MODELS
-    }
+    settled = [apical[k] for k in kept]
+    copies = {"single": settled, "two_phase": settled, "multiplexed": apical}
     circuits = {name: _circuit(name, basal, qs, p) for name, qs in copies.items()}
     x, y = (rng.normal(size=(p.samples, p.sizes[i])) for i in (0, -1))
     gates = {f"{name}_{gate}": 0.0 for name, c in circuits.items() for gate in c.gates}
@@ -192,14 +189,13 @@ def measure(result: ds.Result) -> ds.Measurement:
         for into, courses in ((found, simulated), (expected, {n: exact[n] for n in place})):
             for name, values in _relative(basal, courses, p.mu, p.eta_hat).items():
                 into[name][k] = values
-    degradations = np.array(p.degradations)
     metrics = {
-        "degradation": degradations,
+        "degradation": np.array(p.degradations),
         "inverse_error": np.asarray(known["inverse_error"]),
         "stable": np.isin(np.arange(copies), kept),
         **found,
     }
-    figures = {"reconstruction": lambda: _draw(degradations, found, expected)}
+    figures = {"reconstruction": lambda: _draw(metrics["degradation"], found, expected)}
     return ds.Measurement(metrics, figures, references=expected)
 
 
@@ -226,17 +222,17 @@ def _copy(result, copy, copies, last):
 def _simulated(result, name, rows, last, y):
     """Return what a copy did, whose units are `rows` of every layer."""
 
-    def phases(variable, i):
-        """What a variable of layer i settled to without and with nudge."""
-        return result.traces[f"{name}_layer{i}.{variable}"].values[:, rows]
+    def phases(variable):
+        """What a variable of each layer settled to without and with nudge."""
+        names = [f"{name}_layer{i}.{variable}" for i in range(1, last + 1)]
+        return [result.traces[n].values[:, rows] for n in names]
 
-    layers = range(1, last + 1)
-    error = phases("h", last)[1] - y
+    error = phases("h")[-1][1] - y
     if name == "single":
-        local = [phases("h", i) - phases("f", i) for i in layers]
+        local = [h - f for h, f in zip(phases("h"), phases("f"), strict=True)]
         return Course([b - a for a, b in local], error, [a for a, _ in local])
     carrier = "goal" if name == "multiplexed" else "h"
-    return Course([b - a for a, b in (phases(carrier, i) for i in layers)], error)
+    return Course([b - a for a, b in phases(carrier)], error)
 
 
 def _closed_forms(basal, apical, x, y, mu, eta_hat):
@@ -276,17 +272,14 @@ def _relative(basal, courses, mu, eta_hat):
     for name, (signal, error, reconstruction) in courses.items():
         carried = _carried(inverses, -eta_hat * error)
         ideal = [f * c for f, c in zip(factors[name], carried, strict=True)]
+        sizes = np.array([np.linalg.norm(c) for c in ideal])
         if name == "single":
-            found["single_signal"] = _sizes(signal, ideal)
-            found["single_reconstruction"] = _sizes(reconstruction, ideal)
+            found["single_signal"] = [np.linalg.norm(s) for s in signal] / sizes
+            found["single_reconstruction"] = [np.linalg.norm(s) for s in reconstruction] / sizes
         else:
-            away = [s - c for s, c in zip(signal, ideal, strict=True)]
-            found[f"{name}_error"] = _sizes(away, ideal)
+            away = [np.linalg.norm(s - c) for s, c in zip(signal, ideal, strict=True)]
+            found[f"{name}_error"] = away / sizes
     return found
-
-
-def _sizes(values, units):
-    return [np.linalg.norm(v) / np.linalg.norm(u) for v, u in zip(values, units, strict=True)]
 
 
 @style.styled
@@ -298,16 +291,13 @@ def _draw(degradations, found, expected):
     order = order[degradations[order] > 0]
     for i, ax in enumerate(panels):
         for colour, (name, label) in zip(style.PALETTE, SERIES.items(), strict=False):
-            values, exact = (
-                np.where(a > 1e-9, a, np.nan)[order, i] for a in (found[name], expected[name])
-            )
+            series = (a[name][order, i] for a in (found, expected))
+            values, exact = (np.where(a > 1e-9, a, np.nan) for a in series)
             ax.plot(degradations[order], exact, color=colour, lw=1.0)
             ax.plot(degradations[order], values, "o", color=colour, markersize=4, label=label)
         ax.axhline(1.0, color=style.QUIET, lw=0.6, zorder=1, label="the signal itself")
-        ax.set_xscale("log")
-        ax.set_yscale("log")
+        ax.set(xscale="log", yscale="log", xlabel="degradation d")
         ax.set_title(f"layer {i + 1}" + (" (top)" if i == layers - 1 else ""))
-        ax.set_xlabel("degradation d")
     panels[0].set_ylabel("relative to the signal\nwith exact inverses")
     style.legend_right(panels[-1], title="lines: closed form")
     return panels[0].figure
