@@ -37,6 +37,12 @@ from dendrosim.errors import ParameterError
 SETTLE, LEARN, CYCLE = "12 ms", "4 ms", 0.016
 SNAPSHOTS = 60  # of the weights, for the learning curve
 
+# What the two circuits side by side are shown and read by, BMVR first, and what is watched in BMVR.
+INPUTS = ("bmvr_input.x", "backprop_layer0.h")
+TARGETS = ("bmvr_target.y", "backprop_layer2.target")
+OUTPUTS = ("bmvr_pyramidal.soma", "backprop_layer2.h")
+WATCHED = (*(f"bmvr_pyramidal.{c}" for c in ("basal", "apical", "plateau")), "bmvr_interneuron.n")
+
 # What a parameter is where it is not given: for linear cells and for others.
 DEFAULTS = {
     "hidden": (9, 64),
@@ -58,13 +64,9 @@ class Parameters(ds.Parameters):
     rho: float | None = ds.parameter(None, "rate of b over that of w1 (1 if linear, else 0.07)")
     tau_ratio: float | None = ds.parameter(None, "rate of w1 over that of q (1 if linear, else 6)")
     tau_mean: ds.Quantity = ds.parameter("0.4 s")
-    backprop_eta: ds.Quantity | None = ds.parameter(
-        None, "rate of back-propagation (12.5 Hz if linear, else 25 Hz)", unit="Hz"
-    )
+    backprop_eta: ds.Quantity | None = ds.parameter(None, "its rate (12.5 Hz or 25 Hz)", unit="Hz")
     presentations: int | None = ds.parameter(None, "mini-batches shown (3000 or 5000)", least=1)
-    anneal: float | None = ds.parameter(
-        None, "presentations until rates halve (500, never)", above=0
-    )
+    anneal: float | None = ds.parameter(None, "trials until rates halve (500, never)", above=0)
     split: int = ds.parameter(0, "seed of the division into training and test digits", least=0)
     dt: ds.Quantity = ds.parameter("1 ms", "time step", above=0)
     circuit = ds.parameters_of("bmvr", without=("inputs", "outputs"))
@@ -86,12 +88,13 @@ def protocol(p: Parameters) -> ds.Protocol:
     if own["anneal"] is not None:
         rate = ds.Hyperbolic(1.0, f"{own['anneal'] * CYCLE!r} s")
     on, off = ({"bmvr_learn": r, "backprop_learn": r} for r in (rate, 0.0))
-    shown = {"bmvr_input.x": ds.Samples("x_test"), "backprop_layer0.h": ds.Samples("x_test")}
-    silent = {"bmvr_target.y": 0.0, "backprop_layer2.target": 0.0}
+    shown, tested = (dict.fromkeys(INPUTS, ds.Samples(name)) for name in ("x", "x_test"))
+    taught, silent = dict.fromkeys(TARGETS, ds.Samples("y")), dict.fromkeys(TARGETS, 0.0)
     cycle = (ds.Phase("settle", SETTLE, gates=off), ds.Phase("learn", LEARN, gates=on))
-    recall = ds.Phase("recall", "16 ms", gates=off, signals={**shown, **silent})
+    recall = ds.Phase("recall", "16 ms", gates=off, signals=tested | silent)
     weights = ("bmvr_w1", "bmvr_b", *(("bmvr_m",) if _centred(p.transfer) else ()), "backprop_w*")
-    compartments = [f"bmvr_pyramidal.{c}" for c in ("basal", "apical", "plateau")]
+    every = f"{max(1, own['presentations'] // SNAPSHOTS) * CYCLE!r} s"
+    some = {"units": tuple(range(min(3, own["hidden"]))), "samples": (0,), "phases": "watch/*"}
     return ds.Protocol(
         _circuits(p, own, x.shape[1]),
         (
@@ -100,29 +103,12 @@ def protocol(p: Parameters) -> ds.Protocol:
             ds.Block("test", (recall,), trials="pass"),
         ),
         dt=p.dt,
-        signals={
-            "bmvr_input.x": ds.Samples("x"),
-            "bmvr_target.y": ds.Samples("y"),
-            "backprop_layer0.h": ds.Samples("x"),
-            "backprop_layer2.target": ds.Samples("y"),
-        },
+        signals=shown | taught,
         data={"x": x, "y": _targets(train.labels), "x_test": x_test},
         recordings=(
-            ds.Recording(
-                weights,
-                every=f"{max(1, own['presentations'] // SNAPSHOTS) * CYCLE!r} s",
-                phases="train/*",
-            ),
-            ds.Recording(
-                (*compartments, "bmvr_interneuron.n"),
-                every="1 ms",
-                units=tuple(range(min(3, own["hidden"]))),
-                samples=(0,),
-                phases="watch/*",
-            ),
-            ds.Recording(
-                ("bmvr_pyramidal.soma", "backprop_layer2.h"), every="trial", phases="test/*"
-            ),
+            ds.Recording(weights, every=every, phases="train/*"),
+            ds.Recording(WATCHED, every="1 ms", **some),
+            ds.Recording(OUTPUTS, every="trial", phases="test/*"),
         ),
         batch=64,
         references={"test_labels": test.labels, "test_images": test.images},
@@ -188,9 +174,9 @@ def measure(result: ds.Result) -> ds.Measurement:
     labels = np.asarray(protocol.references["test_labels"])
     x, y, x_test = (protocol.data[n].T for n in ("x", "y", "x_test"))
     w1, b = result.final["bmvr_w1"].values, result.final["bmvr_b"].values
-    read_out = b.T @ _shown(result, "bmvr_pyramidal.soma", len(labels))
-    learned = _accuracy(read_out, labels)
-    backprop = _accuracy(_shown(result, "backprop_layer2.h", len(labels)), labels)
+    soma, output = (_shown(result, name, len(labels)) for name in OUTPUTS)
+    read_out = b.T @ soma
+    learned, backprop = _accuracy(read_out, labels), _accuracy(output, labels)
     cov = regression.covariances(x, y)
     rank = min(len(w1), len(regression.canonical_values(cov)))
     optimum = regression.optimal_prediction(cov, rank)
@@ -209,52 +195,41 @@ def measure(result: ds.Result) -> ds.Measurement:
             "optimum": lowest,
         }
         references |= {"loss": lowest, "whitening_error": 0.0, "gain_error": 0.0}
+    images = np.asarray(protocol.references["test_images"])
+    called = {"labels": np.argmax(read_out, axis=0)[:40], "truth": labels[:40]}
+    fields = "basal weights of each pyramidal cell"
+    digits = "test digits and what the circuit calls them"
     figures = {
         "learning": lambda: _learning(result, transfer, x_test, labels, best),
-        "receptive_fields": lambda: (
-            ds.plot.receptive_fields(
-                w1[:, :64], title="basal weights of each pyramidal cell"
-            ).figure
-        ),
-        "digits": lambda: (
-            ds.plot.images(
-                np.asarray(protocol.references["test_images"])[:40],
-                labels=np.argmax(read_out, axis=0)[:40],
-                truth=labels[:40],
-                title="test digits and what the circuit calls them",
-            ).figure
-        ),
-        "compartments": lambda: _compartments(result),
+        "receptive_fields": lambda: ds.plot.receptive_fields(w1[:, :64], title=fields).figure,
+        "digits": lambda: ds.plot.images(images[:40], **called, title=digits).figure,
+        "compartments": lambda: ds.plot.traces(result, WATCHED)[0].figure,
     }
     if transfer == "linear":
         figures["loss"] = lambda: _loss(result, cov, rank)
     return ds.Measurement(metrics, figures, references=references)
 
 
-def _presentations(result):
-    return result["bmvr_w1"].time.values / CYCLE
+def _draw_curve(result, ours, theirs, **options):
+    """Draw a curve of BMVR and one of back-propagation against presentations."""
+    curves = {"BMVR": ours, "back-propagation": theirs}
+    presentations = result["bmvr_w1"].time.values / CYCLE
+    return ds.plot.curve(presentations, curves, xlabel="presentations", **options).figure
 
 
 def _learning(result, transfer, x_test, labels, best):
     """Test error against presentations, computed from the recorded weights at their steady state."""
-    zeros = np.zeros((len(_presentations(result)), 1, 1))
-    means = result["bmvr_m"].values if "bmvr_m" in result else zeros
+    basal, apical = result["bmvr_w1"].values, result["bmvr_b"].values
+    means = result["bmvr_m"].values if "bmvr_m" in result else np.zeros((len(basal), 1, 1))
     ours = [
         1 - _accuracy(b.T @ (_activity(transfer, w @ x_test) - m), labels)
-        for w, b, m in zip(result["bmvr_w1"].values, result["bmvr_b"].values, means, strict=True)
+        for w, b, m in zip(basal, apical, means, strict=True)
     ]
     pairs = zip(result["backprop_w1"].values, result["backprop_w2"].values, strict=True)
     theirs = [1 - _accuracy(v @ _activity(transfer, w @ x_test), labels) for w, v in pairs]
-    return ds.plot.curve(
-        _presentations(result),
-        {"BMVR": ours, "back-propagation": theirs},
-        reference=1 - best,
-        reference_label="best linear read-out",
-        xlabel="presentations",
-        ylabel="test error",
-        title="Digits learned by local rules",
-        log=True,
-    ).figure
+    reference = {"reference": 1 - best, "reference_label": "best linear read-out"}
+    axes = {"ylabel": "test error", "title": "Digits learned by local rules", "log": True}
+    return _draw_curve(result, ours, theirs, **reference, **axes)
 
 
 def _loss(result, cov, rank):
@@ -262,17 +237,7 @@ def _loss(result, cov, rank):
     ours = [regression.loss(cov, w, b) for w, b in pairs]
     pairs = zip(result["backprop_w1"].values, result["backprop_w2"].values, strict=True)
     theirs = [regression.loss(cov, w, v.T) for w, v in pairs]
-    return ds.plot.curve(
-        _presentations(result),
-        {"BMVR": ours, "back-propagation": theirs},
-        reference=regression.optimal_loss(cov, rank),
-        reference_label=f"rank-{rank} optimum",
-        xlabel="presentations",
-        ylabel="loss E|y - W2 W1 x|²",
-        title="Loss against the closed-form optimum",
-    ).figure
-
-
-def _compartments(result):
-    compartments = [f"bmvr_pyramidal.{c}" for c in ("basal", "apical", "plateau")]
-    return ds.plot.traces(result, (*compartments, "bmvr_interneuron.n"))[0].figure
+    optimum = regression.optimal_loss(cov, rank)
+    reference = {"reference": optimum, "reference_label": f"rank-{rank} optimum"}
+    axes = {"ylabel": "loss E|y - W2 W1 x|²", "title": "Loss against the closed-form optimum"}
+    return _draw_curve(result, ours, theirs, **reference, **axes)
