@@ -56,18 +56,10 @@ class Parameters(ds.Parameters):
     kappas: tuple[float, ...] = ds.parameter(
         (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0), "speeds of learning", above=0
     )
-    part: float = ds.parameter(
-        0.5, "of its error, what one step of the second circuit removes", above=0, below=1
-    )
-    duration: ds.Quantity | None = ds.parameter(
-        None, "least simulated time (400 tau, or until the slowest mode is left alone)", unit="s"
-    )
-    settle: ds.Quantity | None = ds.parameter(
-        None, "time between steps of the second circuit (from the spectrum)", unit="s"
-    )
-    dt: ds.Quantity | None = ds.parameter(
-        None, "time step (0.2 tau, less if the largest of kappas needs it)", unit="s", above=0
-    )
+    part: float = ds.parameter(0.5, "part of the error that one step removes", above=0, below=1)
+    duration: ds.Quantity | None = ds.parameter(None, "least time (400 tau, or longer)", unit="s")
+    settle: ds.Quantity | None = ds.parameter(None, "between steps (from the spectrum)", unit="s")
+    dt: ds.Quantity | None = ds.parameter(None, "time step (0.2 tau, or less)", unit="s", above=0)
     tau: ds.Quantity = ds.parameter("10 ms", "time constant of all layers", above=0)
     gain: float = ds.parameter(1.4, "largest singular value of the initial weights")
     condition: float = ds.parameter(2.0, "their condition number")
@@ -120,15 +112,12 @@ def _circuits(p):
     """Return the circuit that learns all the time, and the one that learns in steps."""
     factor = learning_speed.adiabatic_rate(p.mu, p.layers, p.eta_hat, 1.0)
     circuits = []
+    options = {n: getattr(p, n) for n in ("mu", "eta_hat", "tau", "gain", "condition")}
+    options |= {"sizes": (len(p.kappas), *(p.width,) * p.layers), "compensate": False}
     # Inputs bring kappa: at power 1 a weight moves 1, or `part` over what of the error arrives, in tau.
     for change in (1.0, p.part / factor):
-        circuit = ds.load_circuit(
-            "dynamical_tp",
-            sizes=(len(p.kappas), *(p.width,) * p.layers),
-            eta=f"{change / float(p.tau.value)!r} Hz",
-            compensate=False,
-            **{n: getattr(p, n) for n in ("mu", "eta_hat", "tau", "gain", "condition")},
-        )
+        eta = f"{change / float(p.tau.value)!r} Hz"
+        circuit = ds.load_circuit("dynamical_tp", eta=eta, **options)
         held = {m.name: {"plasticity": None, "parameters": {}} for m in circuit.matrices[1:]}
         matrices = [m.replace(**held.get(m.name, {})) for m in circuit.matrices]
         circuits.append(circuit.replace(matrices=matrices))
@@ -230,9 +219,9 @@ def _draw_rates(metrics, form):
     ax.plot(grid[seen], slow[seen], **dashes, label="slow learning")
     ax.axhline(limit, color=style.INK, lw=1.0, ls=(0, (1, 1)), label="speed limit")
     ax.axhline(metrics["event_rate"], color=second, lw=1.0, label="single steps,\nafter settling")
+    ax.set_title("Learning from activities on their way has a limit")
     ax.set_xlabel("kappa: speed of learning, relative to the circuit's")
     ax.set_ylabel("rate at which the error falls (per tau)")
-    ax.set_title("Learning from activities on their way has a limit")
     ax.margins(x=0.01)
     style.legend_right(ax)
     return ax.figure
@@ -252,11 +241,8 @@ def _draw_errors(times, errors, moments, left, kappas, limit):
     ax.plot(times, fall, color=style.INK, lw=1.0, ls=(0, (1, 1)), label="speed limit")
     dots = {"color": style.PALETTE[1], "markersize": 3}
     ax.plot(moments, left, "o", **dots, label="single steps,\nafter settling")
-    ax.set_yscale("log")
-    ax.set_ylim(0.3 * fall[-1], 1.3)
-    ax.set_xlim(-0.01 * times[-1], 1.01 * times[-1])
-    ax.set_xlabel("time (s)")
-    ax.set_ylabel("error, relative to the first")
+    ax.set(xlim=(-0.01 * times[-1], 1.01 * times[-1]), yscale="log", ylim=(0.3 * fall[-1], 1.3))
+    ax.set(xlabel="time (s)", ylabel="error, relative to the first")
     ax.set_title("The error falls no faster than the limit")
     style.legend_right(ax)
     return ax.figure
