@@ -65,17 +65,13 @@ LEFT = 1e-13  # of the slowest mode of a settled circuit, relative to the smalle
 
 
 class Parameters(ds.Parameters):
-    depths: tuple[int, ...] = ds.parameter(
-        (1, 2, 4, 8), "layers above the input, one pair of chains for each", least=1
-    )
+    depths: tuple[int, ...] = ds.parameter((1, 2, 4, 8), "layers above input, per chain", least=1)
     width: int = ds.parameter(4, "units of every layer", least=1)
     mu: float = ds.parameter(0.2, "apical weight where both drive the soma, between 0 and 1")
     eta_hat: float = ds.parameter(0.5, "size of the nudge towards the target", above=0)
     transfer: str = ds.parameter("linear", "a bijection: linear, smooth_leaky or leaky_relu")
     samples: int = ds.parameter(8, "inputs and targets, normal numbers, in a batch", least=1)
-    settle: ds.Quantity | None = ds.parameter(
-        None, "time in which circuits settle (default: to 1e-11 of the least signal)", unit="s"
-    )
+    settle: ds.Quantity | None = ds.parameter(None, "time to settle (from the spectrum)", unit="s")
     dt: ds.Quantity | None = ds.parameter(None, "time step (default: 0.5 tau)", unit="s")
     tau: ds.Quantity = ds.parameter("10 ms", "time constant of all layers", above=0)
     gain: float = ds.parameter(1.4, "largest singular value of the weights")
@@ -111,14 +107,10 @@ def protocol(p: Parameters) -> ds.Protocol:
 
 
 def _chain(name, depth, p):
-    return load_network(
-        name,
-        tau=p.tau,
-        common={"sizes": (p.width,) * (depth + 1), "transfer": p.transfer},
-        own={"inverse": "exact"},
-        others={"span": SPAN, **{n: getattr(p, n) for n in ("mu", "eta_hat", "gain", "condition")}},
-        prefix=f"{name}_",
-    )
+    common = {"sizes": (p.width,) * (depth + 1), "transfer": p.transfer}
+    others = {n: getattr(p, n) for n in ("mu", "eta_hat", "gain", "condition")} | {"span": SPAN}
+    options = {"own": {"inverse": "exact"}, "others": others, "prefix": f"{name}_"}
+    return load_network(name, tau=p.tau, common=common, **options)
 
 
 def measure(result: ds.Result) -> ds.Measurement:
@@ -136,14 +128,13 @@ def measure(result: ds.Result) -> ds.Measurement:
         "error_left": np.array([found[k]["error_left"] for k in depths]),
         "unsettled": max(found[k]["unsettled"] for k in depths),
     }
+    left = [layer_signals.nudge_self_consistency(mu, k, p.eta_hat)[1] for k in depths]
     references = {
         "signal": expected[depths[-1]],
         "layer1_signal": {n: np.array([expected[k][n][0] for k in depths]) for n in KINDS},
         "deviation": dict.fromkeys(KINDS, 0.0),
         "fall": mu / (1 - mu),
-        "error_left": np.array(
-            [layer_signals.nudge_self_consistency(mu, k, p.eta_hat)[1] for k in depths]
-        ),
+        "error_left": np.array(left),
         "unsettled": 0.0,
     }
     signals = {depth: found[depth]["signal"] for depth in depths}
@@ -223,9 +214,7 @@ def _draw_signal(signals, expected):
             options = {"color": shades[k], "zorder": 3 - k / len(signals)}  # short chains in front
             ax.plot(layers, expected[depth][name], lw=1.0, **options)
             ax.plot(layers, found[name], "o", markersize=4, label=f"{depth}", **options)
-        ax.set_yscale("log")
-        ax.set_title(title)
-        ax.set_xlabel("layer")
+        ax.set(xlabel="layer", yscale="log", title=title)
         ax.xaxis.get_major_locator().set_params(integer=True)
     panels[0].set_ylabel("signal over that of an ideal chain")
     style.legend_right(panels[-1], title="layers\n(lines: closed form)")
@@ -234,14 +223,10 @@ def _draw_signal(signals, expected):
 
 @style.styled
 def _draw_layer1(depths, signals, mu):
-    ax = ds.plot.curve(
-        depths,
-        {KINDS[name]: values for name, values in signals.items()},
-        xlabel="layers above the input",
-        ylabel="signal over that of an ideal chain",
-        title="What reaches layer 1 (lines: closed form)",
-        log=True,
-    )
+    curves = {KINDS[name]: values for name, values in signals.items()}
+    labels = {"xlabel": "layers above the input", "ylabel": "signal over that of an ideal chain"}
+    title = "What reaches layer 1 (lines: closed form)"
+    ax = ds.plot.curve(depths, curves, **labels, title=title, log=True)
     every = np.arange(1, max(depths) + 1)
     for k, (line, name) in enumerate(zip(list(ax.lines), signals, strict=True)):
         # Rings of falling size: one and two phases have the same signal in layer 1.
