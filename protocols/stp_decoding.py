@@ -175,14 +175,10 @@ def measure(result: ds.Result) -> ds.Measurement:
 
 def _draw_responses(responses, interval, label):
     number = np.arange(1, responses.shape[1] + 1)
-    ax = ds.plot.families(
-        number,
-        {1e3 * value: row for value, row in zip(interval, responses, strict=True)},
-        xlabel="spike of the burst",
-        ylabel="response over that to the first",
-        parameter="interval (ms)",
-        title=f"What each spike releases: {label}",
-    )
+    curves = dict(zip(1e3 * interval, responses, strict=True))
+    labels = {"xlabel": "spike of the burst", "ylabel": "response over that to the first"}
+    title = f"What each spike releases: {label}"
+    ax = ds.plot.families(number, curves, **labels, parameter="interval (ms)", title=title)
     _whole_numbers(ax, number)
     ax.set_ylim(0)
     return ax.figure
@@ -209,13 +205,10 @@ def _draw_decoders(result, shown):
     mixed = len(result.protocol.references["interval"])
     spikes = result.spikes["axon"]
     courses = {label: result[f"{name}.v"].sel(unit=mixed) for label, name in shown.items()}
-    ax = ds.plot.curve(
-        next(iter(courses.values())).time.values,
-        {label: course.values / course.values.max() for label, course in courses.items()},
-        ylabel="potential over its largest",
-        title="Single spikes and bursts on one axon",
-        log=False,
-    )
+    time = next(iter(courses.values())).time.values
+    curves = {label: course.values / course.values.max() for label, course in courses.items()}
+    title = "Single spikes and bursts on one axon"
+    ax = ds.plot.curve(time, curves, ylabel="potential over its largest", title=title, log=False)
     ax.vlines(spikes.time[spikes.unit == mixed], -0.14, -0.05, color="k", lw=0.8)
     ax.set_ylim(-0.16, 1.05)
     return ax.figure
@@ -225,14 +218,10 @@ def _draw_event_size(responses, interval):
     """Draw the response to a whole event against the number of its spikes."""
     k = int(np.argmin(interval))
     number = np.arange(1, next(iter(responses.values())).shape[1] + 1)
-    ax = ds.plot.curve(
-        number,
-        {label: values[k].cumsum() for label, values in responses.items()},
-        xlabel=f"spikes of the event, {1e3 * interval[k]:g} ms apart",
-        ylabel="response over that to a single spike",
-        title="Response to a whole event",
-        log=True,
-    )
+    curves = {label: values[k].cumsum() for label, values in responses.items()}
+    xlabel = f"spikes of the event, {1e3 * interval[k]:g} ms apart"
+    labels = {"xlabel": xlabel, "ylabel": "response over that to a single spike"}
+    ax = ds.plot.curve(number, curves, **labels, title="Response to a whole event", log=True)
     for line in ax.lines:
         line.set(marker="o", markersize=3.5)
     ax.plot(number, number, color="0.6", ls="--", lw=1.0, zorder=1)
