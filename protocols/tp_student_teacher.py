@@ -67,18 +67,10 @@ class Parameters(ds.Parameters):
     presentations: int | None = ds.parameter(
         None, "trials (default: 2000 batches, 1000 if nonlinear; online each sample once)", least=1
     )
-    plasticity: Literal["events", "continuous"] = ds.parameter(
-        "events", "whether weights learn in single steps after settling, or all along"
-    )
-    settle: ds.Quantity | None = ds.parameter(
-        None, "time to settle in each phase (default: from the spectrum)", unit="s", above=0
-    )
-    dt: ds.Quantity | None = ds.parameter(
-        None, "time step (default: 0.5 tau, with continuous plasticity 0.2 tau)", unit="s", above=0
-    )
-    tau: ds.Quantity = ds.parameter(
-        "10 ms", "time constant of all layers; a step of learning is tau times the rate", above=0
-    )
+    plasticity: Literal["events", "continuous"] = ds.parameter("events", "in steps, or all along")
+    settle: ds.Quantity | None = ds.parameter(None, "per phase (from spectrum)", unit="s", above=0)
+    dt: ds.Quantity | None = ds.parameter(None, "step (0.5 tau, continuous 0.2)", unit="s", above=0)
+    tau: ds.Quantity = ds.parameter("10 ms", "time constant, also of a step of learning", above=0)
     inverse: Literal["exact", "learned", "fixed", "transpose", "drl"] | None = ds.parameter(
         None, "apical weights (default: exact for single, which keeps them with all; else learned)"
     )
@@ -91,9 +83,7 @@ class Parameters(ds.Parameters):
         "weights then learn from what they have just changed themselves)", unit="Hz", above=0,
     )  # fmt: skip
     backprop_eta: ds.Quantity = ds.parameter("5 Hz", "learning rate of back-propagation", above=0)
-    pretraining: int | None = ds.parameter(
-        None, "trials in which apical weights learn first (default: 1000 if drl, else 0)", least=0
-    )
+    pretraining: int | None = ds.parameter(None, "trials of apical weights (drl: 1000)", least=0)
     damping: float = ds.parameter(0.01, "damping of the damped Gauss-Newton direction", least=0)
     data_seed: int = ds.parameter(0, "seed of teacher and data, apart from the run's seed", least=0)
     circuit = ds.parameters_of(
@@ -166,16 +156,14 @@ def _networks(
     chosen = {k: v for k, v in {"inverse": p.inverse, "rule": p.rule}.items() if v is not None}
     rate = {} if p.eta is None else {"eta": p.eta}
     check_parameter_names(names, others | chosen | rate, ["backprop_eta"] * ("backprop" in names))
-    networks = []
+    networks, common = [], {"sizes": sizes, "transfer": p.transfer}
     for name in names:
         own = {"eta": p.backprop_eta if name == "backprop" else p.eta or _rate(name, p)}
         if name in ("two_phase", "multiplexed") or name == p.model == "single":
             own |= chosen
-        common = {"sizes": sizes, "transfer": p.transfer}
         prefix = f"{name}_" if len(names) > 1 else ""
-        networks.append(
-            load_network(name, tau=p.tau, common=common, own=own, others=others, prefix=prefix)
-        )
+        options: Any = {"common": common, "own": own, "others": others, "prefix": prefix}
+        networks.append(load_network(name, tau=p.tau, **options))
     return networks
 
 
@@ -204,11 +192,9 @@ def measure(result: ds.Result) -> ds.Measurement:
 
     def loss() -> Any:
         losses = {name: c.losses(fresh, expected, transfer)[:-1] for name, c in courses.items()}
-        title, ylabel = "Networks learn what a teacher does", "loss on fresh inputs"
-        trials = courses[first].trials
-        return ds.plot.curve(
-            trials, losses, xlabel="trial", ylabel=ylabel, title=title, log=True
-        ).figure
+        trials, title = courses[first].trials, "Networks learn what a teacher does"
+        axes: Any = {"xlabel": "trial", "ylabel": "loss on fresh inputs", "log": True}
+        return ds.plot.curve(trials, losses, title=title, **axes).figure
 
     figures = {"loss": loss}
     for name, course in courses.items():
