@@ -67,16 +67,10 @@ class Parameters(ds.Parameters):
         "all", "one model, or all of them side by side, from the same weights"
     )
     hidden: tuple[int, ...] = ds.parameter((32, 16), "units between 64 pixels and 10 classes")
-    transfer: str = ds.parameter(
-        "smooth_leaky", "linear, smooth_leaky or leaky_relu; backprop alone takes any"
-    )
+    transfer: str = ds.parameter("smooth_leaky", "linear, smooth_leaky, leaky_relu; backprop: any")
     inverse: Literal["learned", "drl"] = ds.parameter("drl", "apical weights of multiplexed")
-    feedback: Literal["layerwise", "direct"] = ds.parameter(
-        "layerwise", "targets of multiplexed from the layer above, or from the output"
-    )
-    eta: ds.Quantity | None = ds.parameter(
-        None, "learning rate of a single model (default: 1 to 5 Hz, by model)", unit="Hz"
-    )
+    feedback: Literal["layerwise", "direct"] = ds.parameter("layerwise", "targets of multiplexed")
+    eta: ds.Quantity | None = ds.parameter(None, "rate of a single model (1 to 5 Hz)", unit="Hz")
     presentations: int = ds.parameter(2000, "batches of 64 digits", least=1)
     dream: float = ds.parameter(3.0, "sd of the noise that apical weights reconstruct", above=0)
     split: int = ds.parameter(0, "seed of the division into training and test digits", least=0)
@@ -113,18 +107,14 @@ def protocol(p: Parameters) -> ds.Protocol:
     step = choose_time_step(p.dt, p.tau)
     steps = count_settling_steps({c.name: c.find_settling() for c in chosen}, step, p.settle)
     members = circuits_by_prefix(chosen)
-    cycle = learning_cycle(
-        members,
-        dt=step,
-        tau=float(p.tau.value),
-        steps=steps,
-        observed=True,
-        dream=p.dream,
-        anneal={c.prefix.removesuffix("_"): ANNEAL[c.name] for c in chosen if c.name in ANNEAL},
-    )
-    recall = recall_phase(members, dt=step, steps=steps)
+    timing = {"dt": step, "steps": steps}
+    anneal = {c.prefix.removesuffix("_"): ANNEAL[c.name] for c in chosen if c.name in ANNEAL}
+    learning = {"observed": True, "dream": p.dream, "anneal": anneal}
+    cycle = learning_cycle(members, tau=float(p.tau.value), **timing, **learning)
+    recall = recall_phase(members, **timing)
     recall = recall.replace(signals=input_signals(chosen, ds.Samples("x_test"), 0.0))
     thin = max(1, p.presentations // SNAPSHOTS)
+    truth = {"test_labels": test.labels, "test_targets": y_test, "test_images": test.images}
     return ds.Protocol(
         join_networks(chosen),
         (
@@ -136,12 +126,7 @@ def protocol(p: Parameters) -> ds.Protocol:
         data={"x": x, "y": y, "x_test": x_test},
         recordings=learning_recordings(chosen, thin=thin, cycle=1.0, events=True),
         batch=64,
-        references={
-            "test_labels": test.labels,
-            "test_targets": y_test,
-            "test_images": test.images,
-            "thin": thin,
-        },
+        references=truth | {"thin": thin},
     )
 
 
@@ -179,29 +164,18 @@ def measure(result: ds.Result) -> ds.Measurement:
     }
 
     def learning():
-        errors = {
-            name: [
-                1 - _accuracy(h, labels) for h in course.feed_forward_of_snapshots(x, p.transfer)
-            ]
-            for name, course in courses.items()
-        }
-        return ds.plot.curve(
-            courses[p.names[0]].trials,
-            errors,
-            xlabel="presentations",
-            ylabel="test error",
-            title="Digits learned by target propagation",
-            log=True,
-        ).figure
+        outputs = {n: c.feed_forward_of_snapshots(x, p.transfer) for n, c in courses.items()}
+        errors = {n: [1 - _accuracy(h, labels) for h in hs] for n, hs in outputs.items()}
+        trials, title = courses[p.names[0]].trials, "Digits learned by target propagation"
+        axes = {"xlabel": "presentations", "ylabel": "test error", "log": True}
+        return ds.plot.curve(trials, errors, title=title, **axes).figure
 
     def digits():
         shown = courses["multiplexed" if p.model == "all" else p.model]
-        return ds.plot.images(
-            np.asarray(given["test_images"])[:40],
-            labels=np.argmax(shown.outputs, axis=0)[:40],
-            truth=labels[:40],
-            title="test digits and what the circuit calls them",
-        ).figure
+        called = {"labels": np.argmax(shown.outputs, axis=0)[:40], "truth": labels[:40]}
+        title = "test digits and what the circuit calls them"
+        images = np.asarray(given["test_images"])[:40]
+        return ds.plot.images(images, **called, title=title).figure
 
     figures = {"learning": learning, "digits": digits}
     for name, course in courses.items():
