@@ -45,9 +45,7 @@ dapical/dt = -(apical - e_leak)/tau_apical + into_apical/c_apical : volt
 
 class Parameters(BurstingCell, ds.Parameters):
     cells: int = ds.parameter(1, "number of cells")
-    bap_delay: ds.Quantity = ds.parameter(
-        "0.5 ms", "of a spike on its way to the dendrite", least=0
-    )
+    bap_delay: ds.Quantity = ds.parameter("0.5 ms", "until a spike reaches the dendrite", least=0)
     t_refractory: ds.Quantity = ds.parameter("3 ms", "refractory period of the soma", least=0)
     variant = ds.removed(
         "for variant=conductance use the model pyramidal_burst_conductance; for variant=current leave it out"

@@ -77,9 +77,7 @@ class Parameters(ds.Parameters):
     tau_activation: ds.Quantity = ds.parameter("80 ms", "its time constant, tau_h", above=0)
     d_gate: ds.Quantity = ds.parameter("2 mV", "width of both gates", above=0)
     v_nernst: ds.Quantity = ds.parameter("13.319652 mV", "R T/(2 F) of calcium")
-    calcium_rest: ds.Quantity = ds.parameter(
-        "1e-4 mmolar", "resting concentration, [Ca]_0", above=0
-    )
+    calcium_rest: ds.Quantity = ds.parameter("1e-4 mmolar", "resting level, [Ca]_0", above=0)
     calcium_outside: ds.Quantity = ds.parameter("2 mmolar", "outer concentration, [Ca]_o", above=0)
     calcium_half: ds.Quantity = ds.parameter("4.3e-4 mmolar", "half opens g_K, [Ca]_th", above=0)
     phi: ds.Quantity = ds.parameter("3.9283098e7 mmolar/(amp*second)", "concentration per charge")

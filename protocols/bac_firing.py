@@ -46,18 +46,12 @@ class Parameters(ds.Parameters):
     delays: tuple[ds.Quantity, ...] | None = ds.parameter(
         None, "from the somatic to the dendritic onset (12 or 8)", unit="ms", least=-50, most=100
     )
-    pulse: ds.Quantity | None = ds.parameter(
-        None, "somatic pulse of 5 ms (2040 or 1100 pA)", unit="pA", above=0
-    )
+    pulse: ds.Quantity | None = ds.parameter(None, "of 5 ms (2.04 or 1.1 nA)", unit="pA", above=0)
     largest: ds.Quantity | None = ds.parameter(
         None, "largest dendritic amplitude (1.1 or 1.2 nA)", unit="pA", above=0
     )
-    step: ds.Quantity | None = ds.parameter(
-        None, "distance between amplitudes (20 or 50 pA)", unit="pA", above=0
-    )
-    plateau: ds.Quantity | None = ds.parameter(
-        None, "apical voltage that only plateaus exceed (-38 or -30 mV)", unit="mV"
-    )
+    step: ds.Quantity | None = ds.parameter(None, "of amplitudes (20 or 50 pA)", unit="pA", above=0)
+    plateau: ds.Quantity | None = ds.parameter(None, "apical threshold (-38, -30 mV)", unit="mV")
     burst: int | None = ds.parameter(None, "spikes that make a burst (2 or 3)", least=1)
     dt: ds.Quantity = ds.parameter("0.02 ms", "time step", above=0)
     circuit = ds.parameters_of(*MODELS, without=("cells",), optional=True)

@@ -22,9 +22,7 @@ class Parameters(ds.Parameters):
     inputs: int = ds.parameter(10, "dimension of x")
     outputs: int | None = ds.parameter(None, "dimension of y (default: that of canonical)")
     hidden: int | None = ds.parameter(None, "pyramidal cells (default: 2, or as many as canonical)")
-    canonical: tuple[float, ...] = ds.parameter(
-        (0.9, 0.7, 0.5), "singular values of Cxx^(-1/2) Cxy of the data"
-    )
+    canonical: tuple[float, ...] = ds.parameter((0.9, 0.7, 0.5), "singular values of Cxx^-1/2 Cxy")
     samples: int = ds.parameter(200, "size of the data set, shown as one batch")
     coloured: bool = ds.parameter(False, "whether Cxx has condition number 4 in place of 1")
     duration: ds.Quantity = ds.parameter("4 s", "simulated time", above=0)

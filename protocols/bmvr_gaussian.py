@@ -31,12 +31,8 @@ ANNEAL = 5000  # presentations after which the online learning rate has halved
 class Parameters(ds.Parameters):
     inputs: int = ds.parameter(10, "dimension of x", least=1)
     outputs: int | None = ds.parameter(None, "dimension of y (default: that of canonical)", least=1)
-    hidden: int | None = ds.parameter(
-        None, "number k of pyramidal cells (default: 2, but not more than canonical has)", least=1
-    )
-    canonical: tuple[float, ...] = ds.parameter(
-        (0.9, 0.7, 0.5), "singular values of Cxx^(-1/2) Cxy that are not 0", above=0, most=1
-    )
+    hidden: int | None = ds.parameter(None, "number k of cells (2, or that of canonical)", least=1)
+    canonical: tuple[float, ...] = ds.parameter((0.9, 0.7, 0.5), "singular values", above=0, most=1)
     samples: int = ds.parameter(200, "size of the data set, at least inputs + outputs")
     mode: Literal["batch", "online"] = ds.parameter("batch", "all samples at once, or one by one")
     coloured: bool = ds.parameter(False, "whether Cxx has condition number 4 in place of 1")
