@@ -61,6 +61,9 @@ class Parameters(ds.Parameters):
     noise: ds.Quantity = ds.parameter("0 pA", "standard deviation of added noise (2 ms)", least=0)
     dt: ds.Quantity = ds.parameter("0.1 ms", "time step", above=0)
     circuit = ds.parameters_of(*MODELS, without=("cells",), optional=True)
+    variant = ds.removed(
+        "for variant=conductance give --set model=pyramidal_burst_conductance; for variant=current leave it out"
+    )
 
 
 def protocol(p: Parameters) -> ds.Protocol:

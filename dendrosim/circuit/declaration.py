@@ -76,6 +76,11 @@ def removed(instead: str) -> Any:
     instead : str
         What to do in its place; the error says so to whoever still gives it.
 
+    Notes
+    -----
+    A protocol that takes the parameters of a model by `parameters_of` does not inherit this declaration. If it
+    once had the parameter, declare it as removed in the protocol too.
+
     Examples
     --------
     >>> class Parameters(ds.Parameters):

@@ -90,6 +90,8 @@ def add_circuit_parameters(
     found: dict[str, Parameter] = {}
     for model in declared.models:
         for parameter in models(model):
+            if parameter.removed:  # the protocol never had it, and its remedy may not apply there
+                continue
             _add(found, _optional(parameter) if declared.optional else parameter, declared, taken)
     for excluded in declared.without:
         if excluded not in found:

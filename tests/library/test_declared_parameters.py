@@ -271,20 +271,37 @@ def test_a_removed_parameter_is_refused_with_what_to_do_instead():
     def circuit(p: Cell):
         return p
 
-    class Run(ds.Parameters):
-        circuit = ds.parameters_of("cell", optional=True)
-
     cell = read_signature(circuit, "", lambda name: ())
-    run = Run.declared_parameters({"cell": cell}.__getitem__)
-    for declared in (cell, run):
+    for refuse in (complete_values, read_texts):
         with pytest.raises(UsageError, match="no parameter 'variant' any more: leave it out"):
-            complete_values("it", declared, {"variant": "current"})
-        with pytest.raises(UsageError, match="no parameter 'variant' any more: leave it out"):
-            read_texts("it", declared, {"variant": "current"})
-        assert list(complete_values("it", declared, {})) == ["cells"]
+            refuse("it", cell, {"variant": "current"})
+    assert list(complete_values("it", cell, {})) == ["cells"]
     with pytest.raises(UnknownNameError, match="parameter of it 'varian'; there are: cells"):
         complete_values("it", cell, {"varian": "current"})
     assert call_with_values(circuit, {"cells": 2}) == Cell(cells=2)
+
+
+@pytest.mark.parametrize("optional", [False, True])
+def test_a_protocol_does_not_inherit_a_removed_parameter_but_may_declare_it(optional):
+    class Cell(ds.Parameters):
+        cells: int = ds.parameter(1, "number of cells")
+        variant = ds.removed("use another model")
+
+    class Run(ds.Parameters):
+        circuit = ds.parameters_of("cell", optional=optional)
+
+    class OlderRun(ds.Parameters):
+        circuit = ds.parameters_of("cell", optional=optional)
+        variant = ds.removed("set model=other")
+
+    models = {"cell": Cell.declared_parameters(lambda name: ())}.__getitem__
+    run, older = Run.declared_parameters(models), OlderRun.declared_parameters(models)
+    for refuse in (complete_values, read_texts):
+        with pytest.raises(UnknownNameError, match="parameter of it 'variant'; there are: cells"):
+            refuse("it", run, {"variant": "current"})
+        with pytest.raises(UsageError, match="no parameter 'variant' any more: set model=other"):
+            refuse("it", older, {"variant": "current"})
+    assert list(complete_values("it", older, {})) == ["cells"]
 
 
 def test_a_function_takes_the_table_alone():

@@ -14,7 +14,7 @@ from comparisons import spike_table
 import dendrosim as ds
 from dendrosim.analysis.decoding import multiplexing_index
 from dendrosim.engine.settings import RunSettings
-from dendrosim.errors import ParameterError, UnitError, UnknownNameError, UsageError
+from dendrosim.errors import ParameterError, UnitError, UnknownNameError
 from dendrosim.experiments.run import run_and_measure
 
 # Extra currents into soma and dendrite (pA), event rate (Hz), burst probability, spikes per burst.
@@ -248,7 +248,7 @@ def test_a_single_current_has_rates_but_no_index():
         ({"tau_noise": "0 ms"}, ParameterError, "tau"),
         ({"soma_current": ("1 mV",)}, UnitError, "soma_current"),
         ({"dendrite_mean": "1 nS"}, UnitError, "dendrite_mean"),
-        ({"variant": "conductance"}, UsageError, "use the model pyramidal_burst_conductance"),
+        ({"variant": "conductance"}, UnknownNameError, "of protocol 'burst_coding' 'variant'"),
         ({"g_some": "1 pA"}, UnknownNameError, "did you mean 'g_soma'"),
         ({"tau_threshold": "1 ms"}, UnknownNameError, "tau_threshold"),
     ],

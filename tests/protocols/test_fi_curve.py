@@ -8,7 +8,7 @@ from scipy.optimize import brentq
 
 import dendrosim as ds
 from dendrosim.engine.settings import RunSettings
-from dendrosim.errors import ParameterError, UnitError, UnknownNameError
+from dendrosim.errors import ParameterError, UnitError, UnknownNameError, UsageError
 from dendrosim.experiments.run import run_and_measure
 
 # Grid of 1 pA around each rheobase; all runs have as many units, so each model is compiled once.
@@ -155,6 +155,7 @@ def test_figures_are_drawn(case, recwarn):
         ({"burn_in": "0 s"}, ParameterError, "positive"),
         ({"duration": "0.05 ms"}, ParameterError, "whole number of time steps"),
         ({"cells": 3}, UnknownNameError, "cells"),
+        ({"variant": "conductance"}, UsageError, "--set model=pyramidal_burst_conductance"),
         ({"g_some": "1 pA"}, UnknownNameError, "did you mean 'g_soma'"),
         ({"model": "sst", "g_soma": "1 pA"}, UnknownNameError, "g_soma"),
     ],
