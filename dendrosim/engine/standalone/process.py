@@ -17,7 +17,7 @@ from dendrosim.engine.progress import Progress
 from dendrosim.engine.standalone.program import Program
 from dendrosim.engine.standalone.task_file import kept, steps_file, write_task
 from dendrosim.engine.task import Outcome, SpikeTrain, Task
-from dendrosim.errors import ProgramError, ResumeError, StorageError
+from dendrosim.errors import DendrosimError, ProgramError, ResumeError, StorageError
 from dendrosim.machine.mapped_arrays import mapped
 
 _DONE, _NON_FINITE, _INTERRUPTED, _FULL, _FAILED, _DAMAGED = 0, 3, 4, 5, 70, 71
@@ -123,22 +123,27 @@ def _watch(
         process.stderr.close()
     said = "".join(errors).strip()
     if code not in (_DONE, _NON_FINITE, _INTERRUPTED, _FULL) and not interrupted:
-        if code == _FAILED and "disk full" in said:
-            way = "make room there" if own else "set TMPDIR to a roomier place"
-            raise StorageError(f"{said} (the run's folder is {folder}; {way})")
-        if code == _DAMAGED:
-            raise ResumeError(
-                f"cannot resume {folder.parent}: {said}; delete {folder} and run the protocol anew"
-            )
-        if "bad_alloc" in said:
-            raise ProgramError(
-                "this needs more memory than the machine has: the compiled program found none; "
-                "try a smaller batch, or record less"
-            )
-        raise ProgramError(
-            f"the compiled program stopped with code {code}: {said[:500] or 'no message'}"
-        )
+        raise _failure(code, said, folder, own)
     return code, steps, stepping, interrupted or code == _INTERRUPTED
+
+
+def _failure(code: int, said: str, folder: Path, own: bool) -> DendrosimError:
+    """Return the error for the exit code of a program that failed and what it wrote to stderr."""
+    if code == _FAILED and "disk full" in said:
+        way = "make room there" if own else "set TMPDIR to a roomier place"
+        return StorageError(f"{said} (the run's folder is {folder}; {way})")
+    if code == _DAMAGED:
+        return ResumeError(
+            f"cannot resume {folder.parent}: {said}; delete {folder} and run the protocol anew"
+        )
+    if "bad_alloc" in said:
+        return ProgramError(
+            "this needs more memory than the machine has: the compiled program found none; "
+            "try a smaller batch, or record less"
+        )
+    return ProgramError(
+        f"the compiled program stopped with code {code}: {said[:500] or 'no message'}"
+    )
 
 
 def _read(
