@@ -247,19 +247,16 @@ def _check_documentation(entry: Entry, parameters: tuple[Parameter, ...], report
 
 
 def _names_in_other_functions(entry: Entry) -> set[str]:
-    """Return the texts in a file outside of its main function, by which `measure` may look up a parameter."""
+    """Return texts and attributes in a file outside of its main function, by which others look up parameters."""
     tree = ast.parse(entry.path.read_bytes())
     others = [
         node
         for node in tree.body
         if not (isinstance(node, ast.FunctionDef) and node.name == FUNCTIONS[entry.file_kind])
     ]
-    return {
-        node.value
-        for other in others
-        for node in ast.walk(other)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    }
+    nodes = [node for other in others for node in ast.walk(other)]
+    texts = {n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+    return texts | {n.attr for n in nodes if isinstance(n, ast.Attribute)}
 
 
 def _parameters_of_models() -> dict[str, Parameter]:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from itertools import combinations
+from itertools import combinations, islice
 from typing import Any
 
 from dendrosim.circuit.circuit import Circuit
@@ -14,6 +14,11 @@ from dendrosim.protocol.protocol import Protocol
 
 Settings = Mapping[str, Any]
 """Plain values of some parameters."""
+
+
+MOST_SETTINGS = 100
+"""Settings of other parameters in which a parameter is tried out that has no effect by itself. A few are enough if
+it belongs to one option of a choice; the limit is for large protocols, which take a second each."""
 
 
 class ParameterTrial:
@@ -108,7 +113,7 @@ class ParameterTrial:
 
     def _changes_in_another_setting(self, name: str) -> bool:
         """Return whether a parameter has an effect, or is refused, when other parameters are changed as well."""
-        for setting in self._settings(name):
+        for setting in islice(self._settings(name), MOST_SETTINGS):
             before = self._try(setting)
             if isinstance(before, Exception):
                 continue
