@@ -22,12 +22,14 @@ def check(
     settings: Settings = None,
     compile_it: Annotated[
         bool,
-        typer.Option("--compile", help="Also compile its program; cuda needs no GPU for that."),
+        typer.Option("--compile", help="Also compile the program; for cuda this needs no GPU."),
     ] = False,
     backend: Annotated[
-        str, typer.Option(metavar="|".join(COMPILED), help="For what --compile compiles.")
+        str, typer.Option(metavar="|".join(COMPILED), help="Back end for which --compile compiles.")
     ] = "cpp",
-    precision: Annotated[str, typer.Option(metavar="|".join(PRECISIONS))] = "auto",
+    precision: Annotated[
+        str, typer.Option(metavar="|".join(PRECISIONS), help="Precision of the compiled program.")
+    ] = "auto",
     thorough: Annotated[
         bool,
         typer.Option(

@@ -1,11 +1,11 @@
-"""A circuit as text: its equations, and what joins its populations."""
+"""A circuit as text: its equations, matrices, projections and pathways."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 
 def circuit_text(circuit: Mapping[str, Any]) -> str:
-    """Return the text of a circuit that `summaries.circuit_plain` made plain."""
+    """Return a circuit as text, from the plain values that `summaries.circuit_plain` returns."""
     return "\n".join(_lines(circuit))
 
 

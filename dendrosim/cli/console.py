@@ -1,4 +1,4 @@
-"""What the command line prints: tables for people, JSON for programs."""
+"""Output of the command line: tables for people, JSON for programs."""
 
 import json
 import math
@@ -7,35 +7,36 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 SHOWN_ELEMENTS = 12
+"""Longest list that is printed in full; twelve numbers of four digits fit in a line of a terminal."""
 
 
 def emit_json(value: Mapping[str, Any]) -> None:
     """Print one JSON object."""
-    print(json.dumps(jsonable(value), indent=2, allow_nan=False))
+    print(json.dumps(to_json_value(value), indent=2, allow_nan=False))
 
 
-def jsonable(value: Any) -> Any:
-    """Return what JSON can hold: arrays as nested lists, nan and infinity as None."""
+def to_json_value(value: Any) -> Any:
+    """Return a value in a form that JSON has: arrays as nested lists, nan and infinity as None."""
     if value is None or isinstance(value, (str, bool, int)):
         return value
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {str(key): jsonable(item) for key, item in value.items()}
+        return {str(key): to_json_value(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [jsonable(item) for item in value]
+        return [to_json_value(item) for item in value]
     unboxed = _unboxed(value)
-    return str(value) if unboxed is value else jsonable(unboxed)
+    return str(value) if unboxed is value else to_json_value(unboxed)
 
 
 def _unboxed(value: Any) -> Any:
-    """Return NumPy and xarray values as Python numbers and lists, others as they are."""
+    """Return NumPy and xarray values as Python numbers and lists, and other values unchanged."""
     array = value.to_numpy() if hasattr(value, "to_numpy") else value
     return array.tolist() if hasattr(array, "tolist") else array
 
 
-def readable(value: Any, digits: int = 6) -> str:
-    """Return a value as a person reads it: so many digits, short lists in full, others by shape."""
+def format_value(value: Any, digits: int = 6) -> str:
+    """Return a value as short text: a number with `digits` digits, a short list in full, a long one as shape."""
     value = _unboxed(value)
     if value is None or isinstance(value, str):
         return value or "-"
@@ -46,13 +47,13 @@ def readable(value: Any, digits: int = 6) -> str:
     if isinstance(value, (list, tuple)):
         sides = shape(value)
         if len(sides) == 1 and len(value) <= SHOWN_ELEMENTS:
-            return "[" + ", ".join(readable(item, digits) for item in value) + "]"
+            return "[" + ", ".join(format_value(item, digits) for item in value) + "]"
         return " × ".join(map(str, sides)) + " values"
     return str(value)
 
 
 def shape(value: Any) -> tuple[int, ...]:
-    """Return the lengths of nested lists or of an array, outer first; of lists by their first entries."""
+    """Return the lengths of an array, or of nested lists as their first elements have them, outer axis first."""
     value = _unboxed(value)
     if not isinstance(value, (list, tuple)):
         return ()
@@ -60,7 +61,7 @@ def shape(value: Any) -> tuple[int, ...]:
 
 
 def emit_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table without the columns that are empty; nothing if there are no rows."""
+    """Print a table without its empty columns; a table without rows is not printed."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -79,14 +80,14 @@ def emit_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def emit_columns(rows: Sequence[tuple[str, str]], indent: str = "  ") -> None:
-    """Print names and what they mean, one line each, however long."""
+    """Print names and their meaning, one line each; long lines are not broken."""
     width = max((len(name) for name, _ in rows), default=0)
     for name, text in rows:
         print(f"{indent}{name:<{width}}  {text}".rstrip())
 
 
 def emit_error(message: str) -> None:
-    """Print a message to stderr, if there still is one."""
+    """Print a message to stderr, unless stderr is closed."""
     try:
         print(f"dendrosim: {message}", file=sys.stderr, flush=True)
     except (OSError, ValueError):

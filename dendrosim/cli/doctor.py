@@ -1,4 +1,4 @@
-"""The command `dendrosim doctor`: what works on this machine and why not."""
+"""The command `dendrosim doctor`: what works on this machine, and why the rest does not."""
 
 import platform
 import sys
@@ -13,7 +13,7 @@ _PACKAGES = ("brian2", "numpy", "scipy", "xarray", "h5netcdf", "matplotlib")
 
 
 def doctor() -> None:
-    """Say what works on this machine, and why the rest does not."""
+    """Report what works on this machine, and why the rest does not."""
     rows = [
         ("yes" if d.ok else "no", d.name, d.detail, "" if d.ok else d.hint) for d in diagnoses()
     ]
@@ -21,7 +21,7 @@ def doctor() -> None:
 
 
 def diagnoses() -> list[Diagnosis]:
-    """Try everything that a run may need."""
+    """Return the outcome of trying everything that a run may need."""
     version = platform.python_version()
     supported = (3, 11) <= sys.version_info[:2] <= (3, 13)
     return [

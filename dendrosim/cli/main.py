@@ -1,4 +1,4 @@
-"""The application: its commands, its exit codes, and what ends it.
+"""The application: its commands, its exit codes, and how signals and warnings are handled.
 
 Each command has a file of its own, which imports what the command needs when it runs, so that `--help` and
 `list` answer at once.
@@ -41,12 +41,12 @@ COMMANDS: dict[str, Callable[..., None]] = {
 }
 """The function of each command, in the order in which `--help` lists them."""
 
-# Typer 0.12 takes these classes from Click, later versions bring their own.
+# Typer 0.12 takes this class from Click and later versions define it, but it is always a base of BadParameter.
 ParseError: Any = typer.BadParameter.__mro__[2]
 
 
 class Commands(TyperGroup):
-    """The group of commands; an unknown one is answered with the nearest."""
+    """The group of commands. The error for an unknown command names the nearest one."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args and args[0] not in self.commands and not args[0].startswith("-"):
@@ -72,12 +72,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     as_json = "--json" in given
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # Greek letters on a terminal that has none
+        sys.stdout.reconfigure(errors="replace")  # for terminals that have no Greek letters
     try:
         command = typer.main.get_command(app)
         with (
-            _ending_as_interrupt(),
-            _warning_in_a_line(),
+            _signals_like_interrupts(),
+            _warnings_like_errors(),
             command.make_context("dendrosim", given) as context,
         ):
             command.invoke(context)
@@ -85,17 +85,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
     except typer.Exit as end:
         return end.exit_code
-    except (BrokenPipeError, SystemExit):  # Rich makes the first into the second
+    except (BrokenPipeError, SystemExit):  # Rich turns the first into the second
         _drop_stdout()
         return 1
     except BaseException as error:
-        return _report(error, as_json)
+        return _print_error(error, as_json)
     return 0
 
 
 @contextlib.contextmanager
-def _warning_in_a_line() -> Iterator[None]:
-    """Print warnings of dendrosim like its errors, each once."""
+def _warnings_like_errors() -> Iterator[None]:
+    """Print each warning of dendrosim once, in one line as errors are printed."""
     with warnings.catch_warnings():
         usual = warnings.showwarning
 
@@ -111,8 +111,8 @@ def _warning_in_a_line() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _ending_as_interrupt() -> Iterator[None]:
-    """Let the first request to end, or the closing of the terminal, do what Ctrl-C does."""
+def _signals_like_interrupts() -> Iterator[None]:
+    """Treat the first SIGTERM, or the SIGHUP of a terminal that closes, like Ctrl-C."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -120,12 +120,14 @@ def _ending_as_interrupt() -> Iterator[None]:
 
     def interrupt(number: int, frame: object) -> None:
         nonlocal ended
-        if not ended:  # a second one must not cut short what the first one saves
+        if not ended:  # a second signal must not interrupt the saving of results
             ended = True
             raise KeyboardInterrupt
 
     before = {s: signal.getsignal(s) for s in (signal.SIGTERM, signal.SIGHUP)}
-    taken = [s for s, handler in before.items() if handler is signal.SIG_DFL]  # nohup stays
+    taken = [
+        s for s, handler in before.items() if handler is signal.SIG_DFL
+    ]  # under nohup SIGHUP stays ignored
     try:
         for s in taken:
             signal.signal(s, interrupt)
@@ -135,15 +137,15 @@ def _ending_as_interrupt() -> Iterator[None]:
             signal.signal(s, before[s])
 
 
-def _report(error: BaseException, as_json: bool) -> int:
-    """Say what went wrong and return the exit code."""
-    kind, message, code = type(error).__name__, str(error), 1
+def _print_error(error: BaseException, as_json: bool) -> int:
+    """Print the message of an error and return the exit code."""
+    name, message, code = type(error).__name__, str(error), 1
     if isinstance(error, DendrosimError):
         code = error.exit_code
     elif isinstance(error, ParseError):
-        kind, message, code = "UsageError", error.format_message(), error.exit_code
+        name, message, code = "UsageError", error.format_message(), error.exit_code
     elif isinstance(error, KeyboardInterrupt):
-        kind, message = "RunInterruptedError", "interrupted"
+        name, message = "RunInterruptedError", "interrupted"
     elif isinstance(error, MemoryError):
         why = f" ({message})" if message else ""
         message = (
@@ -151,16 +153,16 @@ def _report(error: BaseException, as_json: bool) -> int:
             "try a smaller batch, fewer samples, or record less"
         )
     elif isinstance(error, OSError):
-        kind = "StorageError"
+        name = "StorageError"
     else:
-        message = f"this is a bug in dendrosim: {kind}: {message} (DENDROSIM_DEBUG=1 shows where)"
+        message = f"this is a bug in dendrosim: {name}: {message} (DENDROSIM_DEBUG=1 shows where)"
     if os.environ.get("DENDROSIM_DEBUG") == "1":
         import traceback
 
         traceback.print_exception(error)
     try:
         if as_json:
-            emit_json({"error": {"type": kind, "message": message}})
+            emit_json({"error": {"type": name, "message": message}})
         else:
             emit_error(message)
         if sys.stdout is not None:
@@ -171,7 +173,7 @@ def _report(error: BaseException, as_json: bool) -> int:
 
 
 def _drop_stdout() -> None:
-    """Let what is still buffered for a closed stdout go nowhere, also at interpreter exit."""
+    """Discard the output that is buffered for a closed stdout; else Python complains when it exits."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

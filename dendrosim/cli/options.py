@@ -26,11 +26,16 @@ Settings = Annotated[
     typer.Option("--set", metavar="NAME=VALUE", help="Set a parameter; may be repeated."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-Out = Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for results and figures.")]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR", help="Folder for results and figures (default: a new one in runs)."
+    ),
+]
 
 
 def pairs(option: str, given: list[str] | None, example: str) -> dict[str, str]:
-    """Return what repeated options NAME=VALUE say, by name; raises UsageError."""
+    """Return the values of repeated options NAME=VALUE by name; raises UsageError."""
     found: dict[str, str] = {}
     for setting in given or []:
         name, equals, text = setting.partition("=")
@@ -60,7 +65,7 @@ def load_protocol_with(
     return entry, build_protocol(entry, parameters)
 
 
-def check_choice(kind: str, value: str, allowed: Sequence[str]) -> None:
-    """Raise UnknownNameError, which names the nearest, unless the value is allowed."""
+def check_choice(what: str, value: str, allowed: Sequence[str]) -> None:
+    """Raise UnknownNameError unless the value of an option is allowed."""
     if value not in allowed:
-        raise UnknownNameError(kind, value, allowed)
+        raise UnknownNameError(what, value, allowed)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dendrosim.cli.console import emit_error
-from dendrosim.cli.options import Out
 from dendrosim.errors import DataError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -17,10 +16,13 @@ if TYPE_CHECKING:
 
 
 def plot(
-    file: Annotated[Path, typer.Argument(metavar="RESULT.nc", help="What a run wrote.")],
-    out: Out = None,
+    file: Annotated[Path, typer.Argument(metavar="RESULT.nc", help="The result of a run.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder for the figures (default: that of RESULT.nc)."),
+    ] = None,
 ) -> None:
-    """Draw the figures of a result, by default beside it."""
+    """Draw the figures of a result."""
     from dendrosim.experiments.output_folder import Output
     from dendrosim.plot._save import save_all
     from dendrosim.results.result import open_result
@@ -34,7 +36,7 @@ def plot(
 
 
 def _figures(result: "Result") -> "Mapping[str, Callable[[], Figure]]":
-    """Return the figures of the result's protocol, or general ones where that has none."""
+    """Return the figures of the result's protocol, or general ones if it has none."""
     from dendrosim import plot
     from dendrosim.library.measuring import find_measure
 

@@ -36,21 +36,40 @@ def run(
     ] = None,
     settings: Settings = None,
     backend: Annotated[
-        str, typer.Option(metavar="|".join(BACKENDS), help="What computes.")
+        str,
+        typer.Option(
+            metavar="|".join(BACKENDS), help="Back end; auto is cpp where it works, else numpy."
+        ),
     ] = "auto",
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads of the cpp back end.")] = None,
-    precision: Annotated[str, typer.Option(metavar="|".join(PRECISIONS))] = "auto",
-    batch: Annotated[int | None, typer.Option(min=1, help="Samples side by side.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of all random numbers.")] = 0,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Number of threads of the cpp back end (default: by size of circuit)."
+        ),
+    ] = None,
+    precision: Annotated[
+        str,
+        typer.Option(
+            metavar="|".join(PRECISIONS),
+            help="Precision of all states; auto is double, and single on cuda.",
+        ),
+    ] = "auto",
+    batch: Annotated[
+        int | None,
+        typer.Option(min=1, help="Number of samples side by side (default: that of the protocol)."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the random streams.")] = 0,
     initial: Annotated[
-        Path | None, typer.Option(metavar="RESULT.nc", help="Start from its final state.")
+        Path | None,
+        typer.Option(metavar="RESULT.nc", help="Start from the final state of this result."),
     ] = None,
     check_end: Annotated[
-        bool, typer.Option("--check-end", help="Compare the end with the nearest fixed point.")
+        bool,
+        typer.Option("--check-end", help="Compare the final state with the nearest fixed point."),
     ] = False,
     resume: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Go on with the interrupted run that has this --out."),
+        typer.Option(metavar="DIR", help="Resume the interrupted run whose --out is this folder."),
     ] = None,
     out: Out = None,
     json: Json = False,
@@ -77,12 +96,12 @@ def run(
             output = Output(resume, "")
         else:
             compiles = backend in ("auto", "cpp")
-            entry, loaded = load_protocol_with(_needed(protocol), settings, compiles)
+            entry, loaded = load_protocol_with(_require_protocol(protocol), settings, compiles)
             output, measure = Output(out, entry.name), load_measure(entry.path)
             result, measurement = run_and_save(
                 output, loaded, measure, run_settings, state, progress=True
             )
-        figures = _drawn_beside_result(output, measurement)
+        figures = _draw_figures(output, measurement)
     if json:
         _print_run_as_json(result, measurement, output, figures)
     else:
@@ -97,7 +116,7 @@ def _import_ahead() -> Iterator[None]:
         yield
 
 
-def _needed(protocol: str | None) -> str:
+def _require_protocol(protocol: str | None) -> str:
     if protocol is None:
         raise UsageError("Missing argument 'PROTOCOL': only with --resume can it be left out")
     return protocol
@@ -115,11 +134,11 @@ def _check_resumed(
         raise ResumeError(f"a resumed run stays in its folder, {folder}: leave --out {out} out")
     if settings and protocol is None:
         raise ResumeError(
-            f"{folder} has begun with its own parameters: leave --set {settings[0]} out"
+            f"{folder} was begun with its own parameters: leave --set {settings[0]} out"
         )
 
 
-def _drawn_beside_result(output: "Output", measurement: "Measurement") -> list[Path]:
+def _draw_figures(output: "Output", measurement: "Measurement") -> list[Path]:
     from dendrosim.plot._save import save_all
 
     try:

@@ -33,49 +33,65 @@ def stability(
     inputs: Annotated[
         Patterns,
         typer.Option(
-            "--input", metavar="NAME=VALUE", help="Set an input, 0 without; may be repeated."
+            "--input",
+            metavar="NAME=VALUE",
+            help="Set an input (default: its own default, or 0); may be repeated.",
         ),
     ] = None,
     gates: Annotated[
         Patterns, typer.Option("--gate", metavar="NAME=VALUE", help="Set a gate; may be repeated.")
     ] = None,
     phase: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Of a protocol; its first by default.")
+        str | None, typer.Option(metavar="NAME", help="Phase of a protocol (default: its first).")
     ] = None,
     time: Annotated[
-        str | None, typer.Option(metavar="TIME", help="A moment of the phase, such as '10 ms'.")
+        str | None,
+        typer.Option(
+            metavar="TIME", help="Time in the phase at which inputs are taken, as in '10 ms'."
+        ),
     ] = None,
     unfreeze: Annotated[
         Patterns,
         typer.Option(
-            metavar="PATTERNS", help="Plastic matrices whose weights are states, as 'w*,b'."
+            metavar="PATTERNS",
+            help="Plastic matrices whose weights belong to the state, as in 'w*,b'.",
         ),
     ] = None,
     slave: Annotated[
         Patterns,
-        typer.Option(metavar="PATTERNS", help="States that follow the others without delay."),
+        typer.Option(
+            metavar="PATTERNS", help="States that follow all others without delay, as in '*.g'."
+        ),
     ] = None,
     subthreshold: Annotated[
         bool, typer.Option("--subthreshold", help="Leave out spikes, pathways and noise.")
     ] = False,
     transient: Annotated[
-        bool, typer.Option("--transient", help="Compute transient growth as well.")
+        bool, typer.Option("--transient", help="Also compute transient growth.")
     ] = False,
     continue_: Annotated[
         str | None,
         typer.Option(
-            "--continue", metavar="NAME=START:STOP", help="Follow the point through a parameter."
+            "--continue",
+            metavar="NAME=START:STOP",
+            help="Follow the fixed point while a parameter goes from START to STOP.",
         ),
     ] = None,
-    starts: Annotated[int, typer.Option(min=1, help="Starts of the search, random but one.")] = 1,
+    starts: Annotated[
+        int,
+        typer.Option(min=1, help="Number of starts of the search; all but the first are random."),
+    ] = 1,
     initial: Annotated[
-        Path | None, typer.Option(metavar="RESULT.nc", help="Take weights and start from its end.")
+        Path | None,
+        typer.Option(
+            metavar="RESULT.nc", help="Take weights and start from the final state of this result."
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of weights and random starts.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of weights and random starts.")] = 0,
     out: Out = None,
     json: Json = False,
 ) -> None:
-    """Find a fixed point, its spectrum and verdict, and follow it through a parameter."""
+    """Find a fixed point, analyse its stability, and follow it as a parameter changes."""
     with contextlib.redirect_stdout(sys.stderr) if json else contextlib.nullcontext():
         from dendrosim.cli import stability_report as report
         from dendrosim.experiments.output_folder import Output
@@ -83,23 +99,23 @@ def stability(
         from dendrosim.stability.fixed_points.fixed_point import fixed_point
         from dendrosim.stability.vector_field.vector_field import vector_field
 
-        entry, target, (values, units) = _loaded(name, settings)
-        span = None if continue_ is None else _span(continue_)
+        entry, target, (values, units) = _load_target(name, settings)
+        span = None if continue_ is None else _split_range(continue_)
         driven = pairs("--input", inputs, "layer0.h=0.5")
         output = Output(out, f"{entry.name}-stability")
         flow = vector_field(
             target,
-            inputs={n: _quantities(f"--input {n}={t}", t) for n, t in driven.items()},
-            gates={n: _number(n, t) for n, t in pairs("--gate", gates, "learn=1").items()},
-            values=_final(initial),
-            unfrozen=_patterns(unfreeze),
-            slaved=_patterns(slave),
+            inputs={n: _read_quantities(f"--input {n}={t}", t) for n, t in driven.items()},
+            gates={n: _read_gate(n, t) for n, t in pairs("--gate", gates, "learn=1").items()},
+            values=_read_final(initial),
+            unfrozen=_split_patterns(unfreeze),
+            slaved=_split_patterns(slave),
             seed=seed,
             subthreshold=subthreshold,
             phase=phase,
             time=time,
         )
-        ends = None if span is None else _ends(entry, flow, settings, *span)
+        ends = None if span is None else _read_range(entry, flow, settings, *span)
         point = fixed_point(flow, starts=starts, seed=seed)
         plain: dict[str, Any] = {
             "model": entry.name, "parameters": values, "units": units, **report.point_plain(point),
@@ -109,14 +125,14 @@ def stability(
         branch = None if ends is None else continuation(flow, *ends, point=point)
         if branch is not None:
             plain |= report.branch_plain(branch)
-        figures = _written(output, plain, _figures(point, branch, transient))
+        figures = _write(output, plain, _figures(point, branch, transient))
     if json:
         emit_json({**plain, "figures": figures})
     else:
         _print(point, branch, plain, transient, output.folder)
 
 
-def _loaded(
+def _load_target(
     name: str, settings: list[str] | None
 ) -> "tuple[Entry, Circuit | Protocol, tuple[dict[str, Any], dict[str, str]]]":
     from dendrosim.library import loading as library
@@ -134,13 +150,13 @@ def _load(entry: "Entry", given: Mapping[str, Any]) -> "Circuit | Protocol":
     return load(str(entry.path), **given)  # type: ignore[no-any-return]
 
 
-def _patterns(given: Patterns) -> tuple[str, ...]:
+def _split_patterns(given: Patterns) -> tuple[str, ...]:
     return tuple(p.strip() for text in given or [] for p in text.split(",") if p.strip())
 
 
 @contextlib.contextmanager
-def _reading(option: str) -> Iterator[None]:
-    """Turn text that is no quantity into a UsageError that begins with the option."""
+def _blame_option(option: str) -> Iterator[None]:
+    """Turn the error of a text that is not a quantity into a UsageError that begins with the option."""
     from dendrosim.errors import UnitError
 
     try:
@@ -149,19 +165,19 @@ def _reading(option: str) -> Iterator[None]:
         raise UsageError(f"{option}: {error}") from None
 
 
-def _quantities(option: str, text: str) -> "Quantity":
+def _read_quantities(option: str, text: str) -> "Quantity":
     """Read a quantity, or a bracketed list of them."""
     from dendrosim.units import quantity
 
     inside = text.strip()
-    with _reading(option):
+    with _blame_option(option):
         if inside.startswith("[") and inside.endswith("]"):
             parts = [p.strip().strip("'\"") for p in inside[1:-1].split(",")]
             return quantity([quantity(p) for p in parts if p])
         return quantity(text)
 
 
-def _number(name: str, text: str) -> float:
+def _read_gate(name: str, text: str) -> float:
     try:
         return float(text)
     except ValueError:
@@ -170,7 +186,7 @@ def _number(name: str, text: str) -> float:
         ) from None
 
 
-def _final(initial: Path | None) -> Mapping[str, Any]:
+def _read_final(initial: Path | None) -> Mapping[str, Any]:
     if initial is None:
         return {}
     from dendrosim.results.result import open_result
@@ -179,7 +195,7 @@ def _final(initial: Path | None) -> Mapping[str, Any]:
     return {name: final[name] for name in final}
 
 
-def _span(text: str) -> tuple[str, str, str]:
+def _split_range(text: str) -> tuple[str, str, str]:
     """Split NAME=START:STOP."""
     name, equals, ends = text.partition("=")
     start, colon, stop = ends.partition(":")
@@ -190,12 +206,12 @@ def _span(text: str) -> tuple[str, str, str]:
     return name.strip(), start.strip(), stop.strip()
 
 
-def _ends(
+def _read_range(
     entry: "Entry", flow: "Flow", settings: list[str] | None, name: str, *texts: str
 ) -> tuple[str, float, float]:
-    """Return a parameter and both ends of its range in SI units.
+    """Return a parameter of the equations and both ends of its range in SI units.
 
-    Where the model has a parameter of that name, it is made once with either end, so that it can refuse it.
+    If the file has a parameter of that name, it is loaded with either end, as it may refuse the value.
     """
     from dendrosim.errors import UnitError, UnknownNameError
     from dendrosim.library import loading as library
@@ -205,7 +221,7 @@ def _ends(
     if name not in flow.parameters:
         raise UnknownNameError("parameter of the equations", name, flow.parameters)
     option, expected = f"--continue {name}={':'.join(texts)}", flow.parameter_unit(name)
-    with _reading(option):
+    with _blame_option(option):
         ends = [quantity(text) for text in texts]
     for text, end in zip(texts, ends, strict=True):
         if end.unit != expected and end.value != 0:
@@ -233,15 +249,15 @@ def _figures(
     return {name: lambda draw=draw: draw().figure for name, draw in axes.items()}  # type: ignore[misc]
 
 
-def _written(output: Any, plain: Mapping[str, Any], figures: Mapping[str, Any]) -> list[Path]:
-    """Write what was found and its figures; return the paths of the figures."""
+def _write(output: Any, plain: Mapping[str, Any], figures: Mapping[str, Any]) -> list[Path]:
+    """Write the report and its figures, and return the paths of the figures."""
     import json
 
-    from dendrosim.cli.console import jsonable
+    from dendrosim.cli.console import to_json_value
     from dendrosim.plot._save import save_all
 
     with output.filling() as folder:
-        text = json.dumps(jsonable(plain), indent=2, allow_nan=False)
+        text = json.dumps(to_json_value(plain), indent=2, allow_nan=False)
         (folder / FILE).write_text(text + "\n")
         drawn = [path.name for path in save_all(figures, folder)]
     return [output.folder / name for name in drawn]

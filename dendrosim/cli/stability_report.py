@@ -1,4 +1,4 @@
-"""What an analysis found, as plain values for programs and as rows for people."""
+"""The outcome of a stability analysis, as plain values for programs and as rows for people."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 Rows = list[tuple[str, ...]]
 
-_SHOWN_MODES, _SHOWN_STATES = 8, 24
-_SAME = 1e-6
+_SHOWN_MODES, _SHOWN_STATES = 8, 24  # a terminal has about 40 lines
+_SAME = 1e-6  # relative distance below which eigenvalues are one multiple mode; they are exact to about 1e-9
 
 
 def point_plain(point: FixedPoint) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def point_plain(point: FixedPoint) -> dict[str, Any]:
 
 
 def transient_plain(point: FixedPoint) -> dict[str, Any]:
-    """Return how far perturbations are carried away; where units differ, in typical sizes of the states."""
+    """Return the transient growth of perturbations; if units differ, in typical sizes of the states."""
     scale = point.mixed_scale
     growth = transient_growth(point.spectrum.jacobian, point.flow.symmetries(point.x), scale=scale)
     return {
@@ -74,7 +74,7 @@ def branch_plain(branch: "Branch") -> dict[str, Any]:
 
 
 def mode_rows(point: FixedPoint) -> Rows:
-    """Return the rightmost modes: how many, eigenvalue, time constant, frequency."""
+    """Return the rightmost modes: multiplicity, eigenvalue, time constant and frequency of each."""
     values = point.eigenvalues
     rows: Rows = []
     taken = np.zeros(len(values), dtype=bool)
@@ -99,7 +99,7 @@ def mode_rows(point: FixedPoint) -> Rows:
 
 
 def state_rows(point: FixedPoint) -> Rows:
-    """Return the states, the first of many."""
+    """Return names and values of the states; of many states, the first."""
     found = zip(point.flow.labels, point.x, point.flow.units, strict=True)
     rows: Rows = [
         (label, f"{value:.6g}" if unit == "1" else f"{value:.6g} {unit}")
@@ -119,7 +119,7 @@ def transient_rows(plain: Mapping[str, Any]) -> Rows:
 
 
 def bifurcation_rows(branch: "Branch") -> Rows:
-    """Return the bifurcations of a branch: kind, value, interval, frequency, how many modes cross."""
+    """Return kind, value, interval, frequency and number of crossing modes of each bifurcation."""
     return [
         (
             b.kind,

@@ -1,4 +1,4 @@
-"""What the command line says of circuits, protocols and results, as rows and as plain values."""
+"""Summaries of circuits, protocols and results, as rows for people and as plain values for programs."""
 
 import re
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ import numpy as np
 
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.initial_values.fixed import Fixed
-from dendrosim.cli.console import SHOWN_ELEMENTS, readable, shape
+from dendrosim.cli.console import SHOWN_ELEMENTS, format_value, shape
 from dendrosim.library.description import Description
 from dendrosim.library.parameter_types import to_text
 from dendrosim.library.parameters import Parameter
@@ -20,13 +20,13 @@ from dendrosim.spec import Spec
 if TYPE_CHECKING:
     from dendrosim.results.result import Result
 
-_STEM = re.compile(r"[.\[]")  # ends a metric's own name
+_STEM = re.compile(r"[.\[]")  # ends the name of a metric in the name of one of its entries
 
 Rows = list[tuple[str, ...]]
 
 
 def circuit_line(circuit: Circuit) -> str:
-    """Return the size of a circuit in a line."""
+    """Return the sizes of a circuit in one line."""
     units = sum(p.size for p in circuit.populations)
     states = sum(p.size * len(p.states) for p in circuit.populations)
     plastic = [m for m in circuit.matrices if m.plasticity]
@@ -48,7 +48,7 @@ def circuit_line(circuit: Circuit) -> str:
 
 
 def protocol_line(protocol: Protocol) -> str:
-    """Return the size of a protocol in a line."""
+    """Return the sizes of a protocol in one line."""
     steps = protocol.total_steps
     data = [
         f"data {name} ({rows} × {columns})" for name, (rows, columns) in
@@ -101,9 +101,9 @@ def circuit_plain(circuit: Circuit) -> dict[str, Any]:
                 "name": p.name,
                 "pre": p.pre,
                 "post": p.post,
-                "connect": _written(p.connect),
-                "weight": None if p.weight is None else _written(p.weight),
-                "delay": None if p.delay is None else _written(p.delay),
+                "connect": _spec_text(p.connect),
+                "weight": None if p.weight is None else _spec_text(p.weight),
+                "delay": None if p.delay is None else _spec_text(p.delay),
                 "equations": p.equations.strip(),
                 "on_pre": p.on_pre.strip(),
                 "on_post": p.on_post.strip(),
@@ -113,8 +113,8 @@ def circuit_plain(circuit: Circuit) -> dict[str, Any]:
     }
 
 
-def _written(spec: Spec) -> str:
-    """Return a specification as text: `Probability(0.05)`, `1 ms`; long arrays as their size."""
+def _spec_text(spec: Spec) -> str:
+    """Return a specification as text such as `Probability(0.05)` or `1 ms`; of a long array, its size."""
     values = [getattr(spec, f.name) for f in fields(spec)]
     texts = [f"{np.size(v)} values" if np.size(v) > 4 else str(v) for v in values]
     if isinstance(spec, Fixed):
@@ -163,37 +163,38 @@ def _type_and_range(parameter: Parameter) -> str:
 
 
 def metric_table(measurement: Measurement) -> tuple[tuple[str, ...], Rows]:
-    """Return columns and rows of metric, value and what it is compared with.
+    """Return the columns and rows of a table of metrics, their values and their references.
 
-    Small tables of numbers take one row per outer entry: `name[0]`, `name[1]` ... Where all metrics are mappings,
-    such as one a model, each is a column of three digits, and lists take one row per entry.
+    A small array has one row per entry of its outer axis: `name[0]`, `name[1]` and so on. If all metrics are
+    mappings, such as one per model, each has a column, with three digits per number.
     """
     metrics, references = measurement.metrics, measurement.references
     if metrics and all(isinstance(v, Mapping) for v in metrics.values()):
         groups = [_spread(_flat(group), 1) for group in metrics.values()]
         inner = list(dict.fromkeys(name for group in groups for name in group))
         rows = [
-            (name, *(readable(g[name], 3) if name in g else "" for g in groups)) for name in inner
+            (name, *(format_value(g[name], 3) if name in g else "" for g in groups))
+            for name in inner
         ]
         return ("metric", *metrics), rows
     flat, compared = _spread(_flat(metrics), 2), _spread(_flat(references), 2)
     return ("metric", "value", "reference"), [
         (
             name,
-            f"{_told(value)} {measurement.units.get(_STEM.split(name)[0], '')}".strip(),
-            _told(compared[name]) if name in compared else "",
+            f"{_short_text(value)} {measurement.units.get(_STEM.split(name)[0], '')}".strip(),
+            _short_text(compared[name]) if name in compared else "",
         )
         for name, value in flat.items()
     ]
 
 
-def _told(value: Any) -> str:
-    """Return a number with six digits, a list of numbers with four."""
-    return readable(value, 4 if shape(value) else 6)
+def _short_text(value: Any) -> str:
+    """Return a number with six digits, or a list of numbers with four each."""
+    return format_value(value, 4 if shape(value) else 6)
 
 
 def _spread(values: Mapping[str, Any], least: int) -> dict[str, Any]:
-    """Return values, those of `least` dimensions or more with one entry per index, if they are small."""
+    """Return values by name; small arrays of `least` or two dimensions are split along their outer axis."""
     found: dict[str, Any] = {}
     for name, value in values.items():
         sides = shape(value)
@@ -205,7 +206,7 @@ def _spread(values: Mapping[str, Any], least: int) -> dict[str, Any]:
 
 
 def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return values of mappings under `name.key`."""
+    """Return values by name; values of nested mappings are named `name.key`."""
     flat: dict[str, Any] = {}
     for name, value in values.items():
         inner = _flat(value) if isinstance(value, Mapping) else {"": value}
@@ -214,7 +215,7 @@ def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def run_line(provenance: Mapping[str, Any]) -> str:
-    """Return in a line by what a result was made and how long it took."""
+    """Return the back end, precision, seed and times of a run in one line."""
     seconds = provenance.get("seconds", {})
     parts = [
         f"{part} {seconds[part]:.3g} s" for part in ("build", "compile", "run") if part in seconds
@@ -226,7 +227,7 @@ def run_line(provenance: Mapping[str, Any]) -> str:
 
 
 def run_plain(result: "Result", measurement: Measurement, si: tuple[dict, dict]) -> dict[str, Any]:
-    """Return what `run --json` tells of a result, without its files."""
+    """Return the plain values that `run --json` prints, without the paths of files."""
     parameters, units = si
     provenance = result.provenance
     return {

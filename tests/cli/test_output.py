@@ -11,7 +11,7 @@ from fake_engine import RUN_CLI
 
 import dendrosim as ds
 from dendrosim.cli import main as cli
-from dendrosim.cli.console import jsonable, readable
+from dendrosim.cli.console import format_value, to_json_value
 from dendrosim.cli.summaries import metric_table
 
 
@@ -59,18 +59,18 @@ def test_a_terminal_without_greek_letters_is_served(call, monkeypatch, folder):
 
 
 def test_values_for_programs_and_for_people():
-    assert jsonable({"a": np.array([[1.0, np.nan]]), "b": np.int64(3), "c": (True, None)}) == {
+    assert to_json_value({"a": np.array([[1.0, np.nan]]), "b": np.int64(3), "c": (True, None)}) == {
         "a": [[1.0, None]],
         "b": 3,
         "c": [True, None],
     }
-    assert readable(np.float64(1 / 3)) == "0.333333"
-    assert readable(float("nan")) == readable(np.float32("nan")) == "nan"
-    assert readable((1, np.nan)) == "[1, nan]"
-    assert readable(True) == "yes"
-    assert readable(None) == "-"
-    assert readable(np.array([1.0, 0.5])) == "[1, 0.5]"
-    assert readable(np.zeros((8, 3))) == "8 × 3 values"
+    assert format_value(np.float64(1 / 3)) == "0.333333"
+    assert format_value(float("nan")) == format_value(np.float32("nan")) == "nan"
+    assert format_value((1, np.nan)) == "[1, nan]"
+    assert format_value(True) == "yes"
+    assert format_value(None) == "-"
+    assert format_value(np.array([1.0, 0.5])) == "[1, 0.5]"
+    assert format_value(np.zeros((8, 3))) == "8 × 3 values"
 
 
 def test_small_tables_of_numbers_are_told_row_by_row():
