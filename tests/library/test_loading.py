@@ -1,15 +1,12 @@
 """Models and protocols are found by name in shipped and own folders, loaded by path, and described."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from library_examples import MODEL, PROTOCOL, write_library
 
 import dendrosim as ds
-from dendrosim.discovery import classes_in
 from dendrosim.errors import (
     DataError,
     ParameterError,
@@ -22,7 +19,6 @@ from dendrosim.library.catalogue import find_entry, list_entries
 from dendrosim.library.description import describe
 from dendrosim.library.loading import load_circuit, load_protocol, parameters_in_si
 from dendrosim.library.measuring import measure
-from dendrosim.signals.base import Signal
 
 
 @pytest.fixture
@@ -344,32 +340,3 @@ def test_a_protocol_describes_also_the_parameters_of_its_model():
     described = describe("relax")
     assert described.circuit is None
     assert {p.name: p.doc for p in described.parameters}["tau"] == "Time constant."
-
-
-# -- the package ----------------------------------------------------------------------------------
-
-
-def test_every_public_name_is_there():
-    for name in ds.__all__:
-        assert getattr(ds, name) is not None
-    assert set(ds.__all__) <= set(dir(ds))
-    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        _ = ds.nothing
-    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
-        _ = ds.Nothing
-
-
-def test_every_kind_of_signal_is_public():
-    kinds = classes_in("dendrosim.signals", Signal).keys() - {"Signal", "Course", "Process"}
-    assert kinds
-    assert kinds <= set(ds.__all__)
-
-
-def test_importing_the_package_and_listing_import_nothing_heavy():
-    code = (
-        "import sys, dendrosim.cli.main; dendrosim.cli.main.main(['list']); "
-        "print(*{'numpy', 'brian2', 'sympy', 'xarray', 'matplotlib', 'scipy'} & set(sys.modules), "
-        "file=sys.stderr)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stderr.strip() == ""

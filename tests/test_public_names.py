@@ -1,0 +1,64 @@
+"""The public names of the package, and what happens to those who ask for others."""
+
+import importlib
+import subprocess
+import sys
+
+import pytest
+
+import dendrosim as ds
+from dendrosim.discovery import classes_in
+from dendrosim.signals.base import Signal
+
+
+def test_every_public_name_is_there():
+    for name in ds.__all__:
+        assert getattr(ds, name) is not None
+    assert set(ds.__all__) <= set(dir(ds))
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [("Circiut", "Circuit"), ("load_protocoll", "load_protocol"), ("vectorfield", "vector_field")],
+)
+def test_a_misspelt_name_is_answered_with_the_nearest(name, nearest):
+    with pytest.raises(
+        AttributeError,
+        match=f"^module 'dendrosim' has no attribute '{name}'; did you mean '{nearest}'",
+    ):
+        getattr(ds, name)
+
+
+def test_a_name_that_is_near_none_is_answered_with_all():
+    with pytest.raises(AttributeError, match=r"no attribute 'xyz'; there are: .*Circuit, .*tasks"):
+        _ = ds.xyz
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "dendrosim.members",
+        "dendrosim.kinds",
+        "dendrosim.stability.build",
+        "dendrosim.engine.cpp.execute",
+    ],
+)
+def test_a_module_that_has_moved_raises_the_error_of_python_itself(module):
+    with pytest.raises(ModuleNotFoundError, match=f"^No module named '{module}'$"):
+        importlib.import_module(module)
+
+
+def test_every_kind_of_signal_is_public():
+    kinds = classes_in("dendrosim.signals", Signal).keys() - {"Signal", "Course", "Process"}
+    assert kinds
+    assert kinds <= set(ds.__all__)
+
+
+def test_importing_the_package_and_listing_import_nothing_heavy():
+    code = (
+        "import sys, dendrosim.cli.main; dendrosim.cli.main.main(['list']); "
+        "print(*{'numpy', 'brian2', 'sympy', 'xarray', 'matplotlib', 'scipy'} & set(sys.modules), "
+        "file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == ""
