@@ -97,7 +97,7 @@ class Spec:
 
 
 def _refuse_wrong_types(validate: Callable[[Any], None]) -> Callable[[Any], None]:
-    """Return a validation that raises SpecError where a value of a wrong type, such as None, makes it fail."""
+    """Wrap a validation: raise SpecError if it fails because a value has a wrong type, such as None."""
 
     @wraps(validate)
     def checked(self: Any) -> None:

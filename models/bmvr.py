@@ -14,7 +14,7 @@ abstract, NeurIPS 2020, "Beyond Backpropagation": eq. 5 (w1), 6 (b), 7 (q), 9 (n
 
 Errata applied
 --------------
-Eq. 9 prints f'(z); the derivative stands at the pre-activation W1 x, here the basal voltage, element by
+Eq. 9 prints f'(z); the derivative is taken at the pre-activation W1 x, here the basal voltage, element by
 element. Eq. 21-22 need n redefined as R z when the interneuron synapses are decoupled. Eq. 24 lacks
 the factor epsilon: zbar <- zbar + epsilon (z - zbar). Eq. 3-4 mean I, not T I, inside the average over
 samples; the rule for q is as in eq. 7.

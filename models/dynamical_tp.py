@@ -4,15 +4,15 @@
     g_i = Q_i s^-1(h_(i+1)) (apical),   Q_i = W_(i+1)^-1 or near it;   g_L = target
     dW_i/dt = -eta_i s'(W_i h_(i-1)) o (f_i - h_i) h_(i-1)^T
 
-What stands for the target at the top (`target`):
+Target at the top (`target`):
 
     clamped   g_L = y
     nudged    g_L = h_L - eta_hat (h_L - y), on the activity as it is
     free      g_L = h_L
 
-The gate `teach` tells nudged (1) from free (0), so that a protocol can switch between them.
+The gate `teach` is 1 in the nudged and 0 in the free phase, so that a protocol can switch between them.
 
-What stands for the inverse (`inverse`):
+Inverse (`inverse`):
 
     exact      Q_i is the inverse of W_(i+1) at all times
     fixed      Q_i = (1 + inverse_error) W_(i+1)^-1 of the initial weights (pseudo-inverse where not square)

@@ -17,7 +17,7 @@ It is largest where exp((V - V_T)/D) = 1 + a/g_L; there it equals I_rh if
 
 That is a saddle-node. If a/g_L > tau/tau_w, as with the defaults, rest already loses stability in a Hopf
 bifurcation, where exp((V - V_T)/D) = 1 + tau/tau_w: 0.034 pA below 25 pA. From 22.7 pA on, a sudden step makes
-the cell spike once, before the adaptation has built up: with w = 0 alone the saddle-node lies at
+the cell spike once, before the adaptation has built up: with w = 0 alone the saddle-node is at
 g_L (V_T - E_L - D) = 20.8 pA.
 
 Above V_T the voltage explodes, so the cut-off v_peak hardly matters: from there the voltage would reach infinity

@@ -20,7 +20,7 @@ Those of BMVR were chosen among a dozen settings by the mean test accuracy over 
 slightly in its favour there. Back-propagation was tuned over 3 (linear only), 6, 12.5, 25, 50 and 100 Hz at the
 same number of presentations: every rate at which it is stable reaches the same accuracy within 0.3 points
 (linear: 3 to 25 Hz, 93.3 to 93.6 %, ten splits; ReLU: 6 to 50 Hz, 98.3 to 98.4 %, three splits), and the
-default lies inside.
+default is in this range.
 At 25 Hz one linear run in twenty diverged, hence 12.5 Hz there.
 """
 

@@ -1,4 +1,4 @@
-"""Short-term plasticity tells bursts from single spikes: facilitating synapses read one, depressing the other.
+"""Short-term plasticity separates bursts from single spikes: facilitating synapses read one, depressing the other.
 
 An axon fires a burst of spikes at each interval, and its synapse releases less or more with every spike. Two
 reference synapses are simulated beside the one that is tested. A facilitating one hardly responds to a single

@@ -158,7 +158,7 @@ def _read(result, depth, p):
     """Return the signals of the chains of a depth, layer by layer."""
 
     def phases(model, variable, i):
-        """What layer i settled to in the free, the nudged and the clamped phase, (units, samples) each."""
+        """Return the final states of layer i in the free, nudged and clamped phases, shape (3, units, samples)."""
         return result.traces[f"depth{depth}_{model}_layer{i}.{variable}"].values
 
     layers, data = range(1, depth + 1), result.protocol.data
@@ -203,7 +203,7 @@ def _fall(signal):
 
 @style.styled
 def _draw_signal(signals, expected):
-    """Draw one panel per kind: signal against layer, dots; its closed form, lines."""
+    """Draw the signal against the layer, one panel per kind of signal: measured (dots) and closed form (lines)."""
     from matplotlib import colormaps
 
     panels = style.row(len(KINDS), (8.6, 3.0))

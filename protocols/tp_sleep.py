@@ -16,7 +16,7 @@ reconstruction loss). On average, with J_i the Jacobian from layer i to the outp
 
     fixed point Q* = J_i^T (J_i J_i^T + decay_q)^-1,   approached as   (I - eta_q tau (J_i J_i^T + decay_q))^n
 
-With layer-wise feedback V_i J_i stands for J_i, V_i = Q_(i+1) ... Q_(L-1): for the highest apical weights this is
+With layer-wise feedback, V_i J_i replaces J_i, V_i = Q_(i+1) ... Q_(L-1): for the highest apical weights this is
 the same, those below must wait for them, and have a fixed point that is known when V_i has come to rest. Where Q*
 is no inverse, because of decay or of fewer units above, every new draw of perturbations moves the weights away
 from it a little.
@@ -155,16 +155,16 @@ def _forward(basal, i, feedback):
 
 
 class Course(NamedTuple):
-    """The apical weights of a layer, and where theory expects them; what is not known is nan."""
+    """Apical weights of a layer during the run, and their expected values; an unknown value is nan."""
 
     apical: np.ndarray  # (times, post, pre)
     forward: np.ndarray
     fixed_point: np.ndarray
-    expected: np.ndarray  # distance from it, (times,)
+    expected: np.ndarray  # expected distance from the fixed point, (times,)
 
     @property
     def distance(self) -> np.ndarray:
-        """Of the weights from the fixed point, relative to its size, (times,)."""
+        """Distance of the weights from the fixed point, relative to its norm, shape (times,)."""
         away = np.linalg.norm(self.apical - self.fixed_point, axis=(1, 2))
         return away / np.linalg.norm(self.fixed_point)
 

@@ -1,6 +1,6 @@
 """How fast the error can fall in a single-phase circuit whose first layer alone learns: there is a limit.
 
-Plasticity goes on all the time while the circuit, nudged and with exact inverses, follows. The inputs
+Plasticity is on all the time, in a nudged circuit with exact inverses. The inputs
 have uncorrelated components of different power, and component k sees W_1 learn with the speed
 
     kappa_k = eta_1 <x_k^2> tau
@@ -12,7 +12,7 @@ and what the nudge sends down arrives at a rate of about mu^L eta_hat (`speed_li
 of the slowest of L + 1 modes (`expected_rate`).
 
 Learning in single steps, each from a settled circuit, is not bound by this: a second circuit learns so from
-inputs of equal power, and takes a part `part` off its error after each time `settle`.
+inputs of equal power, and removes the fraction `part` of its error after each time `settle`.
 
 Rates are per tau, fitted over the last part of the run, in which the slowest mode is left; they are those of the
 continuous circuit, the forward Euler step is taken out.
@@ -114,7 +114,8 @@ def _circuits(p):
     circuits = []
     options = {n: getattr(p, n) for n in ("mu", "eta_hat", "tau", "gain", "condition")}
     options |= {"sizes": (len(p.kappas), *(p.width,) * p.layers), "compensate": False}
-    # Inputs bring kappa: at power 1 a weight moves 1, or `part` over what of the error arrives, in tau.
+    # With eta = 1/tau the power of a component is its kappa. With the second eta, a component of power 1 loses
+    # `part` of its error in each step.
     for change in (1.0, p.part / factor):
         eta = f"{change / float(p.tau.value)!r} Hz"
         circuit = ds.load_circuit("dynamical_tp", eta=eta, **options)

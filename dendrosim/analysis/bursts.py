@@ -169,7 +169,7 @@ def burst_statistics(
     """Return event rate, burst rate and burst probability over ``[start, stop)``, with confidence intervals.
 
     Events and bursts are those of the whole trains: a burst that begins before a window is not a new event in it.
-    A burst has the time of its second spike, which first tells it from a single spike, or, with
+    A burst has the time of its second spike, which first distinguishes it from a single spike, or, with
     ``burst_at="event"``, the time of its event.
 
     An event less than the threshold before the end of the *recording* may lack the spike that makes it a burst. If

@@ -44,10 +44,10 @@ def parameter(
     Parameters
     ----------
     default : optional
-        Its default, checked like any value; a text such as `"10 ms"` is a quantity and sets the unit. Without a
+        Default value, checked like any value; a text such as `"10 ms"` is a quantity and sets the unit. Without a
         default a value must be given.
     doc : str, optional
-        Its meaning, in a few words. By default that of the parameter of a circuit that has this name.
+        Meaning in a few words; by default that of the circuit's parameter of the same name.
     unit : str, optional
         The unit of a quantity whose default is None.
     above, below : number or quantity, optional

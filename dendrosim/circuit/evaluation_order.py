@@ -29,7 +29,7 @@ def variable_order(circuit: CircuitData) -> tuple[str, ...]:
     Raises
     ------
     LoopError
-        As `evaluation_order`.
+        If variables depend on each other within one step; the message names them.
     """
     graph: dict[str, set[str]] = {}
     for population in circuit.populations:

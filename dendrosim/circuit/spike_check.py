@@ -49,7 +49,7 @@ def check_spikes(circuit: CircuitData, population: Population, local: dict[str, 
     Raises
     ------
     EquationError, UnitError
-        As `dimension_check.check_expression`; also if the threshold is not a condition.
+        On the errors of `dimension_check.check_expression`, or if the threshold is not a condition.
     """
     if population.threshold is None:
         return set()
@@ -82,7 +82,7 @@ def check_pathway(circuit: CircuitData, pathway: Pathway) -> set[str]:
     Raises
     ------
     EquationError, UnitError
-        As `dimension_check.check_expression`; also if an equation of a synapse is not linear.
+        On the errors of `dimension_check.check_expression`, or if an equation of a synapse is not linear.
     UnknownMemberError
         If an assignment changes something that is not a state.
     """

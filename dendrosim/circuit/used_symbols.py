@@ -12,7 +12,7 @@ def used_symbols(circuit: CircuitData) -> set[str]:
     """Return the symbols that a circuit's equations do not define themselves, by their names in the circuit.
 
     Names of functions, units and constants are among them: only the check of the equations, which needs Brian2,
-    tells those from parameters.
+    distinguishes those from parameters.
     """
     found: set[str] = set()
     for population in circuit.populations:

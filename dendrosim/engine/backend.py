@@ -111,7 +111,7 @@ class Backend(ABC):
         Raises
         ------
         CompilationError
-            With the compiler's first errors.
+            If the compiler fails; the message has its first errors.
         """
         raise NotImplementedError(f"back end {self.name} makes no program")
 

@@ -26,7 +26,7 @@ def compile_without_run(
     BackendMissingError
         If a part of its tool chain is missing.
     CompilationError
-        With the compiler's first errors.
+        If the compiler fails; the message has its first errors.
     """
     able = {name: found for name, found in backends().items() if found.compiles}
     if backend not in able:

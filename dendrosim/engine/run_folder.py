@@ -1,6 +1,6 @@
-"""The folder of a run under way: what it needs to go on after an interrupt, a crash or a loss of power.
+"""The folder of a running protocol, from which it can be resumed after an interrupt, a crash or a power failure.
 
-`run.json` says how the run was begun, `protocol.json` what is run; the back end adds recordings and checkpoints.
+`run.json` has the settings of the run, `protocol.json` its protocol; the back end adds recordings and checkpoints.
 """
 
 import fcntl
@@ -132,7 +132,7 @@ def refuse_interrupted(folder: Path) -> None:
     """Raise ResumeError if a new run in a folder would lose an interrupted one."""
     if has_checkpoint(folder):
         raise ResumeError(
-            f"{folder.parent} holds an interrupted run: go on with it by "
+            f"{folder.parent} holds an interrupted run: resume it with "
             f"`dendrosim run --resume {folder.parent}`, or delete {folder}"
         )
 

@@ -51,33 +51,33 @@ def run(
     Parameters
     ----------
     protocol : Protocol
-        What to run.
+        Protocol to run.
     settings : RunSettings
-        How to run it.
+        Settings of the run.
     initial : Result or mapping, optional
-        Start from the final state of another run. States of populations whose batch differs start
-        anew; matrices are taken over. Random signals begin anew, with the numbers of the seed;
-        pathways need the seed from which they were connected.
+        Result of another run, or its state, from which this run starts. Populations whose batch differs start from
+        their own initial values; matrices are copied. Random signals start again from the seed. A circuit with
+        pathways must be run with the seed with which they were connected.
     progress : bool, optional
         Whether to report progress on stderr; by default only on a terminal.
     folder : path, optional
-        Where recordings and checkpoints are kept during the run, for `resume`. The arrays of the result are
+        Folder of recordings and checkpoints during the run, for `resume`. The arrays of the result are
         files there; the caller deletes the folder when it needs neither.
     lock : int, optional
         File descriptor by which the caller holds the folder, see `lock_folder`; the program keeps it as well.
     meanwhile : iterator, optional
-        Gone through in a thread of its own while a compiler or a compiled program works; the run waits for the
-        step in which it is when they end.
+        Other work, iterated over in its own thread while a compiler or a compiled program runs. When they end, the
+        run waits until the current item is done.
 
     Returns
     -------
     Result
-        Without metrics; `dendrosim.run` adds those of the protocol.
+        Result without metrics; `dendrosim.run` adds those of the protocol.
 
     Raises
     ------
     NonFiniteError, RunInterruptedError, MemoryLimitError
-        With `partial`, the result up to that point.
+        If the run ends early; `partial` is the result up to that point.
     """
     protocol, backend, settings = _resolve(protocol, settings)
     seed = settings.seed
@@ -114,14 +114,14 @@ def resume(
     Parameters
     ----------
     protocol, settings
-        What the run was begun with, from `read_run`.
+        Protocol and settings of the run, as `read_run` returns them.
     folder, lock, progress
-        As for `run`.
+        See `run`.
 
     Returns
     -------
     Result
-        As if the run had not been interrupted, bit for bit.
+        The result that an uninterrupted run would have given, bit for bit.
 
     Raises
     ------

@@ -23,12 +23,12 @@ from dendrosim.protocol.protocol import Protocol
 class Task:
     """One run to be done: a protocol with its batch, unrolled, and the state it starts from.
 
-    The state is drawn when it is asked for, so that nobody holds a second copy of the weights during the run.
+    `state` draws the state when it is called, so that there is no second copy of the weights during the run.
 
     At most `spike_limit` spikes are kept; with more the run ends. In `folder`, if given, are recordings and
     checkpoints during the run; every `interval` seconds (negative: never) there is a new one. `resumed` says
-    that the run goes on from what the folder holds; then nobody asks for `state`. A process that works in the
-    folder keeps the file descriptor `lock` open. `meanwhile` is gone through while another process
+    that the run resumes from the checkpoint in the folder; then `state` is not called. A process that works in the
+    folder keeps the file descriptor `lock` open. `meanwhile` is iterated over while another process
     compiles or computes.
     """
 
@@ -90,12 +90,13 @@ SpikeTrain = tuple[NDArray[np.int64], NDArray[np.int32]]
 
 @dataclass
 class Outcome:
-    """What came of a run.
+    """The outcome of a run.
 
     `steps` done; `traces` name -> (steps, rows); `final` name -> array; `bad` program key -> array with
     non-finite numbers; `spikes` population -> (step, element) of each; `full` whether there were more
     than the task's limit; `compiled` whether a program had to be compiled; `seconds` build, compile,
-    run and, of that, steps; `guarded_every` so many steps what is watched closely was looked at.
+    run and, of that, steps; `guarded_every` the number of steps between two
+    checks of the values that are checked most often.
     """
 
     steps: int

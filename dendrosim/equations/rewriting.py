@@ -23,7 +23,7 @@ def parse_expression(expression: str, where: str = "") -> ast.expr:
     expression : str
         The expression, in Python's syntax.
     where : str, optional
-        Its place, for the message.
+        Place of the expression, for error messages.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Running a protocol and measuring what came out: what `dendrosim.run` does."""
+"""Run a protocol and measure the result: `dendrosim.run`."""
 
 import os
 from collections.abc import Callable, Collection, Iterator
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 Measure = Callable[["Result"], Measurement]
 _HOPELESS = (NonFiniteError, MemoryLimitError, SpecError)
-"""Errors that would come again if the run were resumed from its last checkpoint."""
+"""Errors that would occur again if the run were resumed from its last checkpoint."""
 
 
 def run(
@@ -59,47 +59,52 @@ def run(
 
     Parameters
     ----------
-    protocol : Protocol
-        What to run; may be left out with `resume`.
-    backend : {"auto", "numpy", "cython", "cpp", "cuda"}
-        `auto` is cpp where a compiler works, else numpy.
-    seed : int
-        Of the named random streams: the same seed gives the same initial values on every back end.
-    precision : {"auto", "single", "double"}
-        Of all states; `auto` is double, on cuda single.
+    protocol : Protocol, optional
+        Protocol to run; required unless `resume` is given.
+    backend : {"auto", "numpy", "cython", "cpp", "cuda"}, default "auto"
+        Back end that computes the time steps; "auto" is cpp if its compiler works, else numpy.
+    seed : int, default 0
+        Seed of all random streams, not negative. The same seed gives the same initial values on every back end.
+    precision : {"auto", "single", "double"}, default "auto"
+        Precision of all states; "auto" is single on cuda and double on the other back ends.
     batch : int, optional
-        Samples shown side by side; the protocol's own by default.
+        Number of samples that are simulated side by side (default: that of the protocol).
     threads : int, optional
-        Of the cpp back end.
+        Number of threads of compiled programs; by default as many as the circuit has work for, at most one per
+        processor.
     initial : Result, optional
-        A result whose final state is the initial one.
+        Result whose final state is the initial state: arrays of shape (units,) or (units, batch) for variables and
+        (post, pre) for matrices. Populations with another batch start from their own initial values (default: the
+        initial values of the circuit).
     progress : bool, optional
-        Whether to report progress on stderr.
-    check_end : bool
-        Whether to compare the final state with the nearest fixed point, weights held, in the metrics
-        `end_distance` and `end_settled`; see `dendrosim.end_state`.
+        Whether to report progress on stderr (default: only on a terminal).
+    check_end : bool, default False
+        Whether to compare the final state with the nearest fixed point, with the weights held constant, in the
+        metrics `end_distance` and `end_settled`; see `dendrosim.end_state`.
     out : path, optional
-        A folder for the result, `result.nc`. During the run recordings go there, so that they need no memory, and
-        checkpoints of the complete state, so that the run can be resumed whatever ends it.
+        Folder for the result, `result.nc`. During the run, recordings are written there, so that they need no
+        memory, and also checkpoints of the complete state, from which an interrupted run can be resumed
+        (default: nothing is written).
     resume : path, optional
-        The folder of an interrupted run: it goes on from its last checkpoint and ends with the numbers with
-        which it would have ended, bit for bit. Other options may be left out; if given, they must be as they were.
+        Folder (`out`) of an interrupted run, which is resumed from its last checkpoint. Its result is bit for bit
+        that of a run without interruption. Other options may be left out; if given, they must be those with
+        which the run was begun.
 
     Returns
     -------
     Result
-        With what the protocol's `measure` reads off it in `metrics`.
+        Result of the run; `metrics` has the numbers that the protocol's `measure` returns.
 
     Raises
     ------
     NonFiniteError
-        If the state does not stay finite; `partial` is the result up to there.
+        If a state becomes infinite or NaN; `partial` is the result up to that step.
     RunInterruptedError
-        On an interrupt; likewise.
+        If the run is interrupted (Ctrl-C); `partial` is the result up to that step.
     SpecError
-        If the protocol's file fails to measure; `partial` is the whole result.
+        If `measure` in the protocol's file fails; `partial` is the whole result.
     ResumeError
-        If a run cannot be resumed, or was begun with other options.
+        If the run cannot be resumed, or was begun with other options.
     """
     settings = RunSettings(backend, seed, precision, batch, threads, check_end)
     if resume is not None:
@@ -119,8 +124,10 @@ def run_and_measure(
     initial: "Result | None" = None,
     progress: bool | None = None,
 ) -> tuple["Result", Measurement]:
-    """Run a protocol; return the result and the measurement, whose figures a result does not keep."""
-    measure = find_measure(protocol)  # before the run: one that cannot be measured is not begun
+    """Run a protocol; return the result and the measurement, as a result does not contain the figures."""
+    measure = find_measure(
+        protocol
+    )  # before the run, so that an error in the file does not waste it
     result = simulate.run(protocol, settings, initial, progress)
     return result, _add_metrics(result, measure, settings)
 
@@ -133,7 +140,7 @@ def run_and_save(
     initial: "Result | None" = None,
     progress: bool | None = None,
 ) -> tuple["Result", Measurement]:
-    """Run a protocol, keeping what it needs to be resumed in its output folder, and save the result there."""
+    """Run a protocol so that it can be resumed from its output folder, and save the result there."""
     refuse_interrupted(output.folder / UNFINISHED)
     folder = output.begin()
     with _lock(output, new=True) as lock:
@@ -158,11 +165,11 @@ def resume_run(
     folder : Path
         The output folder of the run.
     protocol : Protocol or None
-        If given, it must be that of the run.
+        The protocol; if given, it must be that of the interrupted run.
     settings : RunSettings
-        Of these, the ones named in `given` must be those of the run.
+        Settings; those named in `given` must be those of the interrupted run.
     given : collection of str
-        Names of settings.
+        Names of the settings that the caller has chosen.
     initial : Result, optional
         Always refused: the run has begun.
     progress : bool, optional
@@ -194,7 +201,7 @@ def _check_settings(
         value, before = getattr(settings, name), getattr(begun, name)
         if value not in (AUTO, before):
             raise ResumeError(
-                f"{folder} was begun with {name} {before!r} and cannot go on with {value!r}: leave it out"
+                f"{folder} was begun with {name} {before!r} and cannot be resumed with {value!r}: leave it out"
             )
 
 
@@ -216,7 +223,7 @@ def _difference(protocol: Protocol, stored: Protocol) -> str:
 
 @contextmanager
 def _lock(output: Output, new: bool) -> Iterator[int]:
-    """Lock the folder in which a run keeps what it needs to be resumed; give the lock's descriptor."""
+    """Lock the folder from which a run can be resumed; yield the file descriptor of the lock."""
     try:
         with lock_folder(output.folder / UNFINISHED, new) as lock, _keep_partial(output):
             yield lock
@@ -226,7 +233,7 @@ def _lock(output: Output, new: bool) -> Iterator[int]:
 
 @contextmanager
 def _keep_partial(output: Output) -> Iterator[None]:
-    """Save what an error carries of a result, keep what can be resumed, and say in the error where they are."""
+    """On an error, save the partial result, keep a run that can be resumed, and name both in the message."""
     try:
         yield
     except ResumeError:
@@ -235,7 +242,7 @@ def _keep_partial(output: Output) -> Iterator[None]:
         partial = getattr(error, "partial", None)
         advice = [] if partial is None else [_save_partial(output, partial)]
         if _is_worth_resuming(output, error):
-            advice.append(f"to go on, `dendrosim run --resume {output.folder}`")
+            advice.append(f"resume with `dendrosim run --resume {output.folder}`")
         else:
             delete_folder(output.folder / UNFINISHED)
         if advice and isinstance(error, DendrosimError):

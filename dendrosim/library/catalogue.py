@@ -75,7 +75,7 @@ def find_entry(name: str, file_kind: FileKind | None = None) -> Entry:
     name : str
         The name of a model or protocol, or the path of a file; a path ends in `.py` or has a slash.
     file_kind : {"model", "protocol"}, optional
-        Which of the two to look for; both by default.
+        The kind to look for; both by default.
 
     Raises
     ------

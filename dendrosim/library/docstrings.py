@@ -10,7 +10,7 @@ INTRODUCTION = ""
 
 
 def sections(docstring: str | None) -> dict[str, str]:
-    """Return the text under each title; what stands before the first title has the title ''."""
+    """Return the text under each title; text before the first title has the title ''."""
     text = inspect.cleandoc(docstring or "")
     titles = list(_TITLE.finditer(text))
     ends = [match.start() for match in titles] + [len(text)]

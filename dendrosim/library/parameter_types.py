@@ -316,7 +316,7 @@ def _with_unit(default: Any) -> WithUnit:
 
 
 def unquoted(text: str) -> str:
-    """Return a text without the quotes that may stand around it."""
+    """Return a text without quotes around it, if there are any."""
     match = _QUOTED.fullmatch(text.strip())
     return match["text"] if match else text
 

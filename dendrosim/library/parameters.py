@@ -25,17 +25,17 @@ class Parameter:
     Parameters
     ----------
     name : str
-        Its name.
+        Name of the parameter.
     type : ParameterType
-        What values it takes.
+        Type of its values.
     default : optional
-        Plain value, `REQUIRED` if there is none.
+        Plain default value; `REQUIRED` (default) if a value must be given.
     doc : str, optional
-        Its meaning.
+        Meaning of the parameter.
     range : Range, optional
-        Which numbers are allowed. Without one the file checks them itself.
+        Range of the allowed numbers. Without one, the file checks them itself.
     removed : str, optional
-        Of a name that is no parameter any more: what to do instead. It is kept for the error alone.
+        Advice for a name that is no longer a parameter: what to use instead. The error shows it.
     """
 
     name: str
@@ -89,7 +89,7 @@ def declare_parameter(
     name, doc : str
         Name and meaning.
     annotation : type
-        As `parameter_type` takes it.
+        Annotation as `parameter_type` accepts it.
     default : value
         `REQUIRED` if there is none.
     unit : str, optional

@@ -27,7 +27,7 @@ class Range:
     Parameters
     ----------
     type : ParameterType
-        Of one number.
+        Type of one number.
     bounds : mapping
         Plain values of that type under `above`, `below` (not allowed themselves), `least`, `most` (allowed).
         A number must be finite unless a bound that is allowed is infinite.
@@ -92,7 +92,7 @@ def range_of(value_type: ParameterType, given: Mapping[str, Any]) -> Range | Non
     Parameters
     ----------
     value_type : ParameterType
-        Of the parameter.
+        Type of the parameter.
     given : mapping
         Bounds as they were declared: numbers in the unit of the parameter, or quantities.
 

@@ -38,7 +38,8 @@ def read_signature(
         It takes one value of a `ParameterTable`, or keywords with annotations. Open keywords with the annotation
         `parameters_of("model")` receive the parameters of a circuit.
     docstring : str or None
-        Of the file; the section `Parameters` there, or of the function's docstring, documents plain keywords.
+        Docstring of the file. Plain keywords are documented in its section `Parameters`, or in that of the
+        function's docstring.
     models : callable
         Returns the parameters of a model.
 

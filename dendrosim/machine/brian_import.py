@@ -7,18 +7,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 alone = False
-"""Whether nobody else in this process looks for what Brian2 exports, so that it may leave out what we need not."""
+"""Whether only dendrosim uses Brian2 in this process; if so, optional modules are not imported with it."""
 
 _UNUSED = ("pylab", "pytest")
-"""What Brian2 imports if it is there: plotting for its users' scripts, and a runner for its own tests."""
+"""Optional modules that Brian2 imports: plotting for its users' scripts, and a runner for its own tests."""
 
 
 def load() -> None:
     """Import Brian2; keep the process's own hooks for exceptions and warnings, and no log file.
 
     Brian2 replaces `sys.excepthook` so that any error in the process is reported as a possible bug of
-    Brian2, and sends all warnings to its log. Whoever has imported Brian2 before has chosen so; otherwise
-    the hooks stay what they were.
+    Brian2, and sends all warnings to its log. If Brian2 was imported before, its hooks
+    remain; otherwise the process keeps the hooks that it had.
     """
     if "brian2" in sys.modules:
         return

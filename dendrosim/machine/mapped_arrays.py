@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 PIECE = 2**20
-"""Bytes that are worked on at a time."""
-_SMALL = 2**24  # bytes up to which reading is simpler than leaving in the file
+"""Number of bytes that are processed at a time."""
+_SMALL = 2**24  # bytes; smaller files are read, as that is simpler than mapping them
 
 
 def mapped(path: Path, dtype: Any) -> NDArray[Any]:
-    """Return a file's numbers, without one that it ends in the middle of; many of them read-only and in the file.
+    """Return the numbers in a file, without an incomplete last one; a large file is mapped read-only.
 
-    The file may be deleted meanwhile: its content stays until nobody holds the array.
+    The file may be deleted while the array is in use: its content is kept until the array is freed.
     """
     size = path.stat().st_size
     if size <= _SMALL:
@@ -28,7 +28,7 @@ def mapped(path: Path, dtype: Any) -> NDArray[Any]:
 def derived(
     array: NDArray[Any], function: Callable[[NDArray[Any]], NDArray[Any]], folder: Path | None
 ) -> NDArray[Any]:
-    """Return an element-wise function of a flat array; of a large one in a nameless file of a folder."""
+    """Apply an element-wise function to a flat array; a large result is in an unnamed file of a folder."""
     if array.nbytes <= _SMALL:
         return function(array)
     with tempfile.TemporaryFile(dir=folder) as file:

@@ -30,7 +30,7 @@ A pole is a value of the parameter at which the equilibrium is infinite, as in a
 """
 
 UNBOUNDED = 100.0
-"""Multiple of the largest other state of a branch beyond which a bifurcation lies at a pole."""
+"""Multiple of the largest other state of a branch beyond which a bifurcation is regarded as a pole."""
 
 
 @styled
@@ -180,10 +180,10 @@ def _pieces(one: Branch) -> list[tuple[Array, Array, bool]]:
 
 
 def _bifurcations_by_step(one: Branch) -> dict[int, list[Bifurcation]]:
-    """Return the bifurcations by the step in which they lie: a detour to them makes it longer the least."""
+    """Return the bifurcations by step of the branch: the one that a detour to the bifurcation lengthens least."""
     if len(one.values) < 2:
         return {}
-    # Ranges below a millionth of a state are rounding; divided by, they would outweigh the parameter.
+    # A range below a millionth of the state is rounding error; divided by it, the error would look like a change.
     size = 1e-6 * np.max(np.abs(one.states), axis=0)
     scale = np.maximum(np.ptp(one.states, axis=0), np.where(size > 0.0, size, 1.0))
     across = float(np.ptp(one.values)) or 1.0
@@ -195,7 +195,7 @@ def _bifurcations_by_step(one: Branch) -> dict[int, list[Bifurcation]]:
             continue
         away = np.linalg.norm(curve - np.append(mark.value / across, mark.state / scale), axis=1)
         longer = away[:-1] + away[1:] - lengths
-        # A bifurcation between two points lies in one step; one at a point of the branch lies in two.
+        # A bifurcation between two points is in one step; one at a point of the branch is in two.
         changes = np.diff(one.unstable) != 0
         best = np.flatnonzero(longer <= longer.min() + 1e-9)
         step = int(next((i for i in best if changes[i]), best[0]))
@@ -216,7 +216,7 @@ def _poles(one: Branch) -> set[int]:
 
 
 def _at_pole(one: Branch, mark: Bifurcation) -> bool:
-    """Return whether a bifurcation lies at a pole, as eigenvalue 0 does in a linear circuit."""
+    """Return whether a bifurcation is at a pole, as an eigenvalue of 0 is in a linear circuit."""
     largest = float(np.max(np.linalg.norm(one.states, axis=1)))
     return float(np.linalg.norm(mark.state)) > UNBOUNDED * largest > 0.0
 

@@ -63,8 +63,8 @@ def phase_plane(
         Ranges of the two states in SI units (default: around the points).
     trajectories : int, default 0
         Number of trajectories, which start near the edge. They are trajectories of the whole flow: the other
-        states start where they are held, but then move. A trajectory that gets to a state without rates is left
-        out.
+        states start where they are held, but then move. A trajectory that reaches a state where the rates
+        cannot be computed is left out.
     ax : Axes, optional
         Axes to draw into (default: those of a new figure).
 
@@ -130,7 +130,7 @@ def _place(flow: Flow, name: str) -> int:
     if len(found) > 1:
         listed = ", ".join(flow.labels[k] for k in found[:4])
         raise ParameterError(
-            f"phase_plane: {name!r} stands for {len(found)} states; give one of {listed}"
+            f"phase_plane: {name!r} matches {len(found)} states; give one of {listed}"
             + (", …" if len(found) > 4 else "")
         )
     return found[0]

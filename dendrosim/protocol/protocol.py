@@ -117,16 +117,16 @@ class Protocol(ProtocolData):
     # -- recordings ------------------------------------------------------------------------------
 
     def recordings_by_name(self) -> dict[str, Recording]:
-        """Return which recording keeps which variable (`population.variable`) or matrix (its name)."""
+        """Return the recordings of variables and matrices by name: `population.variable` or the matrix's name."""
         return self._found(spikes=False)
 
     def recordings_of_spikes(self) -> dict[str, Recording]:
-        """Return which recording keeps the spikes of which population."""
+        """Return the recordings of spikes by the name of the population."""
         found = self._found(spikes=True)
         return {VariablePath.parse(name).population: kept for name, kept in found.items()}
 
     def _found(self, spikes: bool) -> dict[str, Recording]:
-        """Return the recording of every name, of spikes or of other variables."""
+        """Return the recordings by name, either those of spikes or those of variables and matrices."""
         found: dict[str, Recording] = {}
         for recording in self.recordings:
             if (recording.every == "spike") != spikes:
@@ -140,7 +140,7 @@ class Protocol(ProtocolData):
     # -- validation -------------------------------------------------------------------------------
 
     def _recordable(self, spikes: bool) -> list[str]:
-        """Return the names that a recording may have, of spikes or of other variables."""
+        """Return the names that can be recorded, either as spikes or as variables and matrices."""
         circuit = self.circuit
         if spikes:
             return [f"{p.name}.{SPIKE}" for p in circuit.populations if p.spiking]

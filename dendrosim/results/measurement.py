@@ -17,14 +17,15 @@ class Measurement:
     Parameters
     ----------
     metrics : mapping of str to value
-        By name: a number, bool or string, a nested list or array of numbers (outer axis first), or a mapping of
-        these, such as one value per model. Numbers are in SI units.
+        Metrics by name. Each is a number, bool or string, a nested list or array of numbers (outer axis first), or
+        a mapping of these, such as one value per model. Numbers are in SI units.
     figures : mapping of str to function, optional
-        By name: a function without arguments that returns a Matplotlib figure.
+        Figures by name. Each is a function without arguments that returns a Matplotlib figure.
     units : mapping of str to str, optional
         SI unit of each metric that has one, such as `"Hz"`.
     references : mapping of str to value, optional
-        With what the summary compares a metric: a closed form, a number from the literature, another model.
+        Value with which the summary compares a metric, by the metric's name: a closed form, a number from the
+        literature, or the value of another model.
 
     Examples
     --------

@@ -84,8 +84,8 @@ class Result(ResultData):
         Returns
         -------
         xarray.DataArray
-            Of dimensions (time, unit, sample), or (time, post, pre) of a matrix, in SI units; without `sample` if
-            the protocol has no batch. Times are in seconds and mark the beginning of time steps.
+            Array with the dimensions (time, unit, sample), or (time, post, pre) for a matrix, in SI units; without
+            `sample` if the protocol has no batch. Times are in seconds and mark the beginning of time steps.
 
         Raises
         ------

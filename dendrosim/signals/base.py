@@ -101,7 +101,7 @@ class Course(Signal):
         Returns
         -------
         mapping of str to float or array (units,)
-            By the names of the symbols in `text`.
+            Numbers by the names of the symbols in `text`.
         """
         return {name: value.value for name, value in self.values().items()}
 

@@ -21,7 +21,7 @@ class PulseTrain(Course):
     onset : time, or array of shape (units,)
         Beginning of the first pulse, from the beginning of the phase.
     interval : time, or array of shape (units,)
-        From the beginning of one pulse to the beginning of the next.
+        Time from the beginning of one pulse to the beginning of the next.
     duration : time, or array of shape (units,)
         Length of a pulse, above 0 and at most `interval`.
     count : float, or array of shape (units,)

@@ -22,7 +22,7 @@ class Table(Signal):
     values : array of shape (times,), (times, 1) or (times, units)
         Values at 0, interval, 2 interval, ..., the same for all units or one column per unit.
     interval : time
-        From one value to the next, above 0.
+        Time from one value to the next, above 0.
     unit : str, optional
         Unit of the values; it must be that of the input (default no unit).
     linear : bool, optional

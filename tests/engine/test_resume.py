@@ -97,7 +97,7 @@ def test_a_run_that_is_told_to_end_says_how_it_goes_on(tmp_path, number):
     out = tmp_path / "out"
     errors = interrupt("spiking", "cpp", out, number)
     if number == signal.SIGINT:
-        assert f"to go on, `dendrosim run --resume {out}`" in errors
+        assert f"resume with `dendrosim run --resume {out}`" in errors
         assert sorted(os.listdir(out)) == ["partial.nc", "unfinished"]
     assert_identical(ds.run(resume=out), uninterrupted("spiking", "cpp"))
     assert os.listdir(out) == ["result.nc"]

@@ -100,7 +100,7 @@ def test_a_plane_that_makes_no_sense_is_refused():
     flow = flows.bistable()
     with pytest.raises(UnknownMemberError, match=r"'layer.h\[2\]'; did you mean 'layer.h"):
         plot.phase_plane(flow, "layer.h[2]", "layer.h[1]")
-    with pytest.raises(ParameterError, match="stands for 2 states"):
+    with pytest.raises(ParameterError, match="matches 2 states"):
         plot.phase_plane(flow, "layer.h", "layer.h[1]")
     with pytest.raises(ParameterError, match="on both axes"):
         plot.phase_plane(flow, "layer.h[1]", "layer.h[1]")

@@ -25,7 +25,7 @@ class InDegree(Connections):
     ParameterError
         If the number is not an integer of at least 0.
     ShapeError
-        By `Circuit`, if there are fewer presynaptic units.
+        If there are fewer presynaptic units; raised by `Circuit`.
 
     Examples
     --------

@@ -15,7 +15,7 @@ class OneToOne(Connections):
     Raises
     ------
     ShapeError
-        By `Circuit`, if the two populations differ in size.
+        If the two populations differ in size; raised by `Circuit`.
 
     Examples
     --------

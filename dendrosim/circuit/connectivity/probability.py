@@ -16,7 +16,7 @@ class Probability(Connections):
     Parameters
     ----------
     probability : float
-        From 0 to 1.
+        Probability of each connection, from 0 to 1.
     self_connections : bool, optional
         Whether a unit may connect with itself where a population connects with itself (default True).
 

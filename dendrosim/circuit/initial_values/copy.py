@@ -18,7 +18,7 @@ class Copy(Derived):
     Raises
     ------
     SpecError
-        By `Circuit`, if there is no such matrix, its shape is another, or the two copy each other.
+        If there is no such matrix, its shape is another, or the two copy each other; raised by `Circuit`.
 
     Examples
     --------

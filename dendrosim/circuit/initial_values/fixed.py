@@ -25,9 +25,10 @@ class Fixed(Initial):
     Raises
     ------
     UnitError
-        If the value cannot be read as a quantity; by the object that uses it, also if its unit is another.
+        If the value cannot be read as a quantity. The object that uses it also raises this error if the unit is
+        not that of its variable.
     ShapeError
-        By the object that uses it, if the shape does not fit.
+        If the shape does not fit; raised by the object that uses the value.
 
     Examples
     --------

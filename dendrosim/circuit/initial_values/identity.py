@@ -24,7 +24,7 @@ class Identity(Initial):
     Raises
     ------
     ShapeError
-        By `Circuit`, if the matrix is not square, or the value is given for anything else than a matrix.
+        If the matrix is not square, or the value is given for anything else than a matrix; raised by `Circuit`.
 
     Examples
     --------

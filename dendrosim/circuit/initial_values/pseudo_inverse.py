@@ -22,7 +22,8 @@ class PseudoInverse(Derived):
     Raises
     ------
     SpecError
-        By `Circuit`, if there is no such matrix, its shape does not fit, or the two follow from each other.
+        If there is no such matrix, its shape does not fit, or each of the two is to be computed from the other;
+        raised by `Circuit`.
 
     Examples
     --------

@@ -30,7 +30,7 @@ class WellConditioned(Initial):
     ParameterError
         If `gain` is not positive, or `condition` is below 1.
     ShapeError
-        By the object that uses it, if that is not a matrix.
+        If the object that uses it is not a matrix; raised by that object.
 
     Examples
     --------

@@ -95,7 +95,7 @@ def _moves(variable: Any) -> bool:
 
 
 def _bundle(device: Any, bundle: Bundle) -> str:
-    """Return the statement that tells where the synapses of a pathway are kept."""
+    """Return the statement that registers the arrays of a pathway's synapses."""
 
     def name(variable: Any) -> str:
         return f"brian::{device.get_array_name(variable, access_data=False)}"

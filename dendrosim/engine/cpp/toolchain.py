@@ -96,7 +96,7 @@ def works() -> None:
     Raises
     ------
     BackendMissingError
-        With the reason.
+        If they cannot; the message says why.
     StorageError
         If the cache folder cannot be written.
     """
@@ -150,14 +150,14 @@ def shared_object(source: str, real: str = "") -> Path:
     Parameters
     ----------
     source : {"runtime", "kernels"}
-        Which.
+        The source to compile.
     real : {"float", "double"}, optional
         Type of the numbers of `kernels.cpp`.
 
     Raises
     ------
     CompilationError
-        With the compiler's first errors.
+        If the compiler fails; the message has its first errors.
     StorageError
         If the cache folder cannot be written.
     """
@@ -191,7 +191,9 @@ _threads: list[threading.Thread] = []
 
 
 def begin(kernels: str | None = None) -> None:
-    """Begin to compile what programs share, in the background; what is wrong, who needs it is told.
+    """Begin to compile what programs share, in the background.
+
+    `shared_object` raises the error if the compilation fails.
 
     Parameters
     ----------
@@ -219,7 +221,7 @@ _compiling: set[subprocess.Popen[str]] = set()
 
 @atexit.register
 def _stop() -> None:
-    """End compilers at work, for whose results nobody waits any more."""
+    """Terminate running compilers when Python exits: their results are no longer needed."""
     for process in list(_compiling):
         process.terminate()
     for thread in _threads:
@@ -232,14 +234,14 @@ def compile_program(folder: Path, kernels: str | None = None) -> None:
     Parameters
     ----------
     folder : Path
-        Where they are.
+        Folder of the sources.
     kernels : {"float", "double"}, optional
         Type of the numbers for which `kernels.cpp` is linked to them.
 
     Raises
     ------
     CompilationError
-        With the compiler's first errors.
+        If the compiler fails; the message has its first errors.
     """
     units = [unit for unit in ("steps", "program") if (folder / f"{unit}.cpp").exists()]
     with ThreadPoolExecutor() as pool:

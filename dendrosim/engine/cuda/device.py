@@ -14,7 +14,7 @@ from dendrosim.engine.cuda.toolchain import FLAGS, capability, cuda_version, too
 class CudaDevice(CUDAStandaloneDevice):
     """Brian2CUDA's device that makes every code object from our templates where there is one.
 
-    Its own way of bringing spikes to synapses copies the number of spikes to the host in each step, and is slow
+    Brian2CUDA's delivery of spikes to synapses copies the number of spikes to the host in each step, and is slow
     where delays differ; ours (`Path` in delays.cuh) is neither.
     """
 

@@ -1,4 +1,4 @@
-"""From a protocol's structure to CUDA sources and a manifest, through Brian2CUDA's device.
+"""Generate CUDA sources and a manifest from a protocol's structure, with Brian2CUDA's device.
 
 As for the C++ program, all sources are merged into one translation unit, each code object in a namespace of its
 own: the headers, thrust above all, take most of the time.
@@ -18,7 +18,7 @@ from dendrosim.errors import SpecError
 from dendrosim.protocol.protocol import Protocol
 
 _SHARED = ("random.h", "arrays.h", "task.h")
-# GPUs are numbered as nvidia-smi does, which was asked for what to compile.
+# The program must number GPUs as nvidia-smi does, because that reports the architecture to compile for.
 _ORDER = 'setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID", 0);'
 
 
@@ -44,7 +44,7 @@ def generate(protocol: Protocol, precision: str, folder: Path) -> None:
 
 
 def _check_names(circuit: Circuit) -> None:
-    """Refuse names that end as Brian2's own for the space of a group's spikes: Brian2CUDA knows it by that."""
+    """Refuse names that end in `space`: Brian2CUDA takes every array with such a name for a spike array."""
     named: list[tuple[str, Iterable[str]]] = [
         ("the circuit", [*circuit.parameters, *circuit.gates])
     ]
@@ -103,7 +103,7 @@ void loop()
 
 
 def _bundle(device: Any, bundle: Bundle) -> str:
-    """Return the statement that tells where the synapses of a pathway are kept."""
+    """Return the statement that registers the arrays of a pathway's synapses."""
 
     def name(variable: Any) -> str:
         return f"brian::dev{device.get_array_name(variable, access_data=False)}"

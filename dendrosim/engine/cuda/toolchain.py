@@ -143,7 +143,7 @@ def library(name: str) -> Library:
     major = cuda_version()[0]
     package = _PACKAGES[name] if major >= _LATEST else f"{_PACKAGES[name]}-cu{major}"
     raise BackendMissingError(
-        f"back end cuda needs {header} and lib{name}.so, which the CUDA toolkit here does not bring; "
+        f"back end cuda needs {header} and lib{name}.so, which this CUDA toolkit does not contain; "
         f"pip install {package}{_INSTEAD}"
     )
 
@@ -301,7 +301,7 @@ def compile_program(folder: Path) -> None:
     Raises
     ------
     CompilationError
-        With the compiler's first errors.
+        If the compiler fails; the message has its first errors.
     """
     line = command()
     try:

@@ -1,6 +1,6 @@
 """Small Brian2 groups of our own: shared numbers, weight matrices, element-wise factors.
 
-Brian2's `NeuronGroup` brings spikes and equations; these only hold named variables, so that code objects can
+Brian2's `NeuronGroup` has spikes and equations; these groups only hold named variables, so that code objects can
 be attached to them.
 """
 

@@ -1,4 +1,4 @@
-"""A pathway as Brian2 synapses. Whom they connect is data that the back end puts in.
+"""A pathway as Brian2 synapses. The back end fills in the connections.
 
 Everything that belongs to the synapse (variables, weight, parameters, names of its own statements) gets a
 prefix in the program: Brian2 lets a variable of the target population hide a name without suffix.

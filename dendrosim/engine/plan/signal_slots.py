@@ -18,7 +18,7 @@ from dendrosim.signals.base import Course
 from dendrosim.signals.process import Process
 
 ELEMENT = "ds_element"
-"""Which of a step's random numbers each element of a population gets."""
+"""Name of the variable with the index of each element's random number among those of a step."""
 
 
 @dataclass(frozen=True)

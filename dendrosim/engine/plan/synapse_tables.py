@@ -1,6 +1,6 @@
-"""The synapses of a run: who is connected to whom, with which delays, weights and start values.
+"""The synapses of a run: connected units, delays, weights and start values.
 
-Drawn in Python from streams named after the pathway, so they are the same on every back end and do not
+They are drawn in Python from streams named after the pathway, so they are the same on every back end and do not
 change when another object is added. In a batch every sample has the same connections among its own units.
 """
 

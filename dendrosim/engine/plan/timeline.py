@@ -177,7 +177,7 @@ def _noises(protocol: Protocol, seed: int) -> Iterator[Noise]:
 
 
 def _first(protocol: Protocol, path: str, kind: type[Signal], place: int) -> Process:
-    """Return the `place`-th signal of a kind that drives an input, from the first phase with so many."""
+    """Return signal number `place` of a kind that drives an input, from the first phase that has one."""
     for block in protocol.blocks:
         for phase in block.phases:
             drives = [d for d in protocol.input_signals(phase, path) if type(d) is kind]

@@ -56,9 +56,9 @@ def run(task: Task, target: str, progress: Progress) -> Outcome:
 
 
 def _connect(built: Built, bundle: Bundle, wiring: Wiring) -> None:
-    """Give the synapses of a pathway their partners, delays and start values."""
+    """Set the connections, delays and start values of a pathway's synapses."""
     synapses = bundle.synapses
-    if not len(wiring.pre):  # Brian2 cannot connect nobody with nobody
+    if not len(wiring.pre):  # Brian2 cannot make an empty set of synapses
         synapses.active = False
         return
     target = prefs["codegen.target"]

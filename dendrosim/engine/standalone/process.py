@@ -22,8 +22,8 @@ from dendrosim.machine.mapped_arrays import mapped
 
 _DONE, _NON_FINITE, _INTERRUPTED, _FULL, _FAILED, _DAMAGED = 0, 3, 4, 5, 70, 71
 
-# Threads that a BLAS starts when it is loaded look out for work in a busy loop, and take the processors from those
-# that have some. A program asks for them if it has work for them.
+# A BLAS starts its threads when it is loaded. Idle threads wait in a busy loop and take processor time from the
+# threads of the program, so a program starts them only if it has work for them.
 _ALONE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 

@@ -61,15 +61,15 @@ def find_or_make(
     protocol : Protocol
         What the program computes; only its structure counts.
     precision : {"single", "double"}
-        Of the program's numbers.
+        Precision of all floating-point numbers in the program.
     fingerprint : mapping of str
-        What else decides whether a program can be used.
+        Everything else that decides whether a cached program can be used.
     progress : Progress
-        Told if the program has to be compiled.
+        Reports that the program has to be compiled.
     generate : callable
         Writes the sources and `manifest.json` into a folder.
     build : callable
-        Makes of them the file `program` there.
+        Compiles them to the file `program` in that folder.
 
     Raises
     ------

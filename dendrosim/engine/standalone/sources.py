@@ -48,7 +48,7 @@ def network(
             device.insert_code("before_end", "return ds::finish();")
             built = build(protocol, precision, dense)
             for bundle in built.bundles.values():
-                # The task brings the synapses; Brian2 only has to believe that there are some.
+                # The task file provides the synapses; without this flag Brian2 refuses to run them.
                 bundle.synapses._connect_called = True
             built.network.run(0 * second, namespace={})
             device.build(directory=str(folder), compile=False, run=False, with_output=False)

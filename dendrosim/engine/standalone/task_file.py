@@ -1,4 +1,4 @@
-"""The task file: everything a compiled program is told about one run, in the order `task.h` reads it."""
+"""The task file: all data of one run for a compiled program, in the order in which `task.h` reads them."""
 
 from pathlib import Path
 from typing import Any, BinaryIO

@@ -118,7 +118,7 @@ def check_file(
     path : path or str
         The file, or a name.
     file_kind : {"model", "protocol"}, optional
-        By default that which the file defines.
+        Kind of the file; by default the one that it defines.
     given : mapping, optional
         Values of parameters.
     """

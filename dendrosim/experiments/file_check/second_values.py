@@ -47,7 +47,7 @@ def second_values(
     Returns
     -------
     list
-        Of a choice, all other options; of other types, a few values of which one is enough.
+        All other options of a choice; for other types, a few values of which one is enough.
     """
     found: list[Any] = []
     values = list(_other_values(parameter.type, default))

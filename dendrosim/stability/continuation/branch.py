@@ -78,11 +78,11 @@ class Branch:
     unstable : array of int, shape (m,)
         Number of eigenvalues with a positive real part.
     eigenvalues : array of complex, shape (m, n)
-        In 1/s, by descending real part; zero modes of symmetries are exactly 0.
+        Eigenvalues in 1/s, by descending real part; zero modes of symmetries are exactly 0.
     bifurcations : tuple of Bifurcation
-        In the order in which they were met.
+        Bifurcations in the order in which they were found.
     message : str
-        Why the branch ends at its last point.
+        The reason why the branch ends at its last point.
     switching : callable
         Returns the other branches through a branch point; used by `switch`.
     """

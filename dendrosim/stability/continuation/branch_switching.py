@@ -66,7 +66,7 @@ def _directions(curve: Curve, u: Array, symmetries: Array, tangent: Array) -> li
     own = residual @ _second_derivative(curve, u, system.divisors, across, across)
     mixture = -own * tangent + 2.0 * mixed * across
     size = float(linalg.norm(mixture))
-    # Then the other root is too close to the known tangent to be told apart: `across` is the better start.
+    # Then the other root is hardly different from the known tangent: `across` is the better start.
     if abs(mixed) <= 1e-3 * abs(own) or size == 0.0:
         return [across]
     return [mixture / size]

@@ -67,7 +67,7 @@ def fixed_point(
     Returns
     -------
     FixedPoint
-        Of several points the one with the smallest spectral abscissa, zero modes of symmetries left out. The
+        The point with the smallest spectral abscissa if there are several, without zero modes of symmetries. The
         others are in its `others`, and starts that failed in its `failures`.
 
     Raises

@@ -53,7 +53,7 @@ def rightmost_eigenvalues(
     Returns
     -------
     rightmost : array of complex, shape (count,)
-        By descending real part, in 1/s.
+        Rightmost eigenvalues by descending real part, in 1/s.
     largest : array of complex
         Up to four eigenvalues of largest modulus, to about a thousandth.
 

@@ -154,7 +154,7 @@ class SlavedField(CircuitFlow):
     def _solve_fast(self, whole: Array) -> Array:
         """Return the fast states at which their rates are zero.
 
-        Newton's method starts from the initial values; if it fails, from where the fast states go by themselves.
+        Newton's method starts from the initial values; if it fails, from the state to which the fast states relax.
         """
         with np.errstate(all="ignore"):
             found = self._search_newton(whole.copy())
@@ -200,7 +200,7 @@ class SlavedField(CircuitFlow):
         return None
 
     def _relax(self, trial: Array) -> Array:
-        """Return where the fast states go by themselves, by implicit Euler steps that grow while accurate.
+        """Return the state to which the fast states relax, by implicit Euler steps that grow while accurate.
 
         Newton's method may cycle between the pieces of a flow with corners; the flow itself does not.
         """
