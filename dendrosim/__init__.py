@@ -30,4 +30,6 @@ def __getattr__(name: str) -> object:
                 return found[name]
     from dendrosim.errors import suggestion
 
-    raise AttributeError(f"module 'dendrosim' has no attribute {name!r}{suggestion(name, __all__)}")
+    # With its name, and without the module, the traceback does not repeat the suggestion in Python's words.
+    message = f"module 'dendrosim' has no attribute {name!r}{suggestion(name, __all__)}"
+    raise AttributeError(message, name=name)

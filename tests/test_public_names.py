@@ -29,6 +29,17 @@ def test_a_misspelt_name_is_answered_with_the_nearest(name, nearest):
         getattr(ds, name)
 
 
+@pytest.mark.parametrize(
+    "code", ["import dendrosim as ds; ds.Circiut", "from dendrosim import Circiut"]
+)
+def test_a_traceback_suggests_the_nearest_name_once(code):
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    last = done.stderr.strip().splitlines()[-1]
+    # For the second form it is Python that suggests, from version 3.12 on.
+    suggests = code.startswith("import") or sys.version_info >= (3, 12)
+    assert last.lower().count("did you mean") == suggests, last
+
+
 def test_a_name_that_is_near_none_is_answered_with_all():
     with pytest.raises(AttributeError, match=r"no attribute 'xyz'; there are: .*Circuit, .*tasks"):
         _ = ds.xyz
