@@ -84,7 +84,7 @@ def find_entry(name: str, file_kind: FileKind | None = None) -> Entry:
     UsageError
         If a model and a protocol have this name, and `file_kind` does not say which one is meant.
     DataError
-        If there is no such file, or it defines neither a model nor a protocol.
+        If there is no such file, it is not valid Python, or it defines neither a model nor a protocol.
     SpecError
         If two models, or two protocols, have this name.
     """
@@ -164,6 +164,9 @@ def _read_entry(path: Path, file_kind: FileKind | None) -> Entry:
     for wanted in ("protocol", "model") if file_kind is None else (file_kind,):
         if wanted in defined:
             return Entry(path.stem, wanted, path.absolute(), _read_summary(wanted, path))
+    tree = _parse(path)
+    if not isinstance(tree, ast.Module):
+        raise DataError(f"{path} cannot be read: {tree}")
     kinds = FILE_KINDS if file_kind is None else (file_kind,)
     functions = " or ".join(f"{FUNCTIONS[k]}()" for k in kinds)
     raise DataError(f"{path} defines no function {functions} at top level")

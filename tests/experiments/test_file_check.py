@@ -239,7 +239,7 @@ def test_a_parameter_without_default_must_be_given(write):
         ("return ds.Circuit(", "return list(", "circuit", "TypeError"),
         ("    return ds.Circuit(", "    ds.Circuit(", "circuit", "returned a NoneType"),
         ("-> ds.Circuit", "-> Nothing", "file", "NameError"),
-        ("def circuit(", "def other(", "functions", "defines no function circuit()"),
+        ("def circuit(", "def other(", "file", "defines no function circuit()"),
     ],
 )
 def test_a_file_that_fails_has_a_finding(write, old, new, field, message):

@@ -150,6 +150,12 @@ def test_a_file_is_loaded_by_its_path(tmp_path):
         load_protocol("./missing.py")
     with pytest.raises(DataError, match=r"defines no function circuit\(\)"):
         load_circuit("./elsewhere.py")
+    path.write_text("x = (1\n")
+    for kind in (None, "model"):
+        with pytest.raises(
+            DataError, match=r"elsewhere\.py cannot be read: line 1: '\(' was never"
+        ):
+            find_entry("./elsewhere.py", kind)
 
 
 # -- loading --------------------------------------------------------------------------------------

@@ -128,7 +128,7 @@ def check_file(
         if not Path(path).is_file():
             raise
         report = Report(f"file {str(path)!r}")
-        report.add("functions", str(error))
+        report.add("file", str(error))
         return report
     report = Report(f"{entry.file_kind} {entry.name!r}")
     parameters = report.attempt("file", lambda: parameters_of_file(entry))
