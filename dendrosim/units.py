@@ -58,6 +58,7 @@ UNITS["1"] = (DIMENSIONLESS, 1.0)
 TIME: Dimension = UNITS["s"][0]
 
 # Far above the powers in any equation; without a bound, text such as `m^999` would overflow.
+HOW_TO_WRITE = "write a number and a unit, as in '20 ms'"
 _LARGEST_POWER = 12
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?|inf)"
@@ -214,9 +215,7 @@ def quantity(value: "Quantity | str | ArrayLike | Any") -> Quantity:
     if isinstance(value, str):
         match = _QUANTITY.match(value)
         if match is None:
-            raise UnitError(
-                f"cannot read {value!r} as a quantity: write a number and a unit, as in '20 ms'"
-            )
+            raise UnitError(f"cannot read {value!r} as a quantity: {HOW_TO_WRITE}")
         per = match["unit"].startswith("/")  # `1/ms` is the number 1 and what it is divided by
         dimension, factor = unit("1" * per + match["unit"])
         return Quantity(_exact_scale(match["number"], factor), dimension)
@@ -229,7 +228,7 @@ def quantity(value: "Quantity | str | ArrayLike | Any") -> Quantity:
             raise UnitError(f"the elements of {value!r} have different units; give all the same")
         return Quantity(np.array([p.value for p in parts], dtype=float), parts[0].dimension)
     if value is None:
-        raise UnitError("there is no quantity, but None; write a number and a unit, as in '20 ms'")
+        raise UnitError(f"there is no quantity, but None; {HOW_TO_WRITE}")
     try:
         array = np.asarray(value, dtype=float)
     except (TypeError, ValueError) as error:

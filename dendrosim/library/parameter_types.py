@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import numpy as np
 
 from dendrosim.errors import ParameterError, SpecError, UnitError, UsageError
-from dendrosim.units import Dimension, Quantity, quantity, unit, unit_name
+from dendrosim.units import HOW_TO_WRITE, Dimension, Quantity, quantity, unit, unit_name
 
 _NONE = "none"
 _QUOTED = re.compile(r"""(?P<mark>["'])(?P<text>.*)(?P=mark)""", re.DOTALL)
@@ -195,6 +195,8 @@ class WithUnit(ParameterType):
         try:
             read = quantity(value)
         except UnitError as error:
+            if HOW_TO_WRITE in str(error):  # with the unit of this parameter in its place
+                raise UnitError(str(error).replace(HOW_TO_WRITE, self._example)) from None
             raise UnitError(f"{error}; {self._example}") from None
         except (ArithmeticError, ValueError, TypeError) as error:
             raise UnitError(

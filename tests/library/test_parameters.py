@@ -359,6 +359,11 @@ def test_a_required_parameter_must_be_given():
 def test_an_error_names_the_parameter_the_value_and_an_example():
     with pytest.raises(UnitError, match=r"parameter 'tau': '5' has no unit.*as in '20 ms'"):
         declared(model)["tau"].read("5")
+    with pytest.raises(UnitError) as caught:
+        declared(model)["tau"].check("soon")
+    assert str(caught.value) == (
+        "parameter 'tau': cannot read 'soon' as a quantity: write a number and a unit, as in '20 ms'"
+    )
     with pytest.raises(ParameterError, match="parameter 'transfer': 'cubic' is not one of linear"):
         declared(model)["transfer"].read("cubic")
 
