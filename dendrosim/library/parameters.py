@@ -17,6 +17,9 @@ from dendrosim.library.parameter_types import ParameterType, parameter_type, sho
 from dendrosim.library.ranges import Range, range_of
 from dendrosim.units import Quantity
 
+_FAILS = {"be": "is not", "lie": "does not", "not": "is"}
+"""How a message says that a value violates a rule that begins with this word."""
+
 
 @dataclass(frozen=True)
 class Parameter:
@@ -65,12 +68,14 @@ class Parameter:
             raise type(error)(f"parameter {self.name!r}: {error}") from None
 
     def _in_range(self, plain: Any) -> Any:
-        if self.range is not None and not self.range.admits(plain):
-            subject = "each" if isinstance(plain, tuple) else "it"
-            raise ParameterError(
-                f"{self.name} is {shorten(to_text(plain))}; {subject} must {self.range.rule}"
-            )
-        return plain
+        outside = None if self.range is None else self.range.first_outside(plain)
+        if self.range is None or outside is None:
+            return plain
+        rule, is_ = self.range.violated_rule(outside), f"{self.name} is {shorten(to_text(plain))}"
+        if isinstance(plain, tuple):
+            fails = _FAILS[rule.partition(" ")[0]]
+            raise ParameterError(f"{is_}; each must {rule}, and {to_text(outside)} {fails}")
+        raise ParameterError(f"{is_}; it must {rule}")
 
 
 def declare_parameter(

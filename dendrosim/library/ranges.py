@@ -36,15 +36,25 @@ class Range:
     type: ParameterType
     bounds: Mapping[str, Any]
 
-    def admits(self, plain: Any) -> bool:
-        """Return whether a plain value, or each of a list, is in the range; None always is."""
-        if plain is None:
-            return True
-        if isinstance(plain, tuple):
-            return all(map(self.admits, plain))
+    def first_outside(self, plain: Any) -> Any:
+        """Return the plain number that is not in the range, the first of a list; None if all are."""
+        values = plain if isinstance(plain, tuple) else (plain,)
+        outside = (v for v in values if v is not None and self.violated_rule(v))
+        return next(outside, None)
+
+    def violated_rule(self, plain: Any) -> str:
+        """Return what a plain number violates, as a message says it behind `must`; empty if nothing."""
         number = self._number(plain)
-        if not isinstance(number, int) and not isfinite(number):
-            return number in (self._bound("least"), self._bound("most"))
+        if not self._within_bounds(number):
+            text = str(self)
+            if text == "not negative":
+                return "not be negative"
+            return f"{'lie' if text.startswith('between') else 'be'} {text}"
+        if isinstance(number, int) or isfinite(number):
+            return ""
+        return "" if number in (self._bound("least"), self._bound("most")) else "be finite"
+
+    def _within_bounds(self, number: Any) -> bool:
         above, below = self._bound("above"), self._bound("below")
         least, most = self._bound("least"), self._bound("most")
         return (
@@ -65,18 +75,6 @@ class Range:
         if zero and "least" in given:
             return "not negative"
         return " and ".join(p.format(given[n]) for n, p in _PHRASES.items() if n in given)
-
-    @property
-    def rule(self) -> str:
-        """What a number must be, as a message says it behind `must`."""
-        text = str(self)
-        closed = isinstance(self.type, Integer) or len(self.bounds) > 1
-        if not text:
-            return "be finite"
-        if text == "not negative":
-            return "not be negative" if closed else "not be negative, nor infinite"
-        verb = "lie" if text.startswith("between") else "be"
-        return f"{verb} {text}" if closed else f"{verb} {text} and finite"
 
     def _bound(self, name: str) -> Any:
         return None if name not in self.bounds else self._number(self.bounds[name])

@@ -33,6 +33,8 @@ class Table(ds.Parameters):
     limit: float = ds.parameter(math.inf, "upper bound", above=0, most=math.inf)
     settle: ds.Quantity | None = ds.parameter(None, "time to settle", unit="s", above=0)
     levels: tuple[ds.Quantity, ...] = ds.parameter(("1 mV", "2 mV"), "of steps", least="-1 V")
+    shares: tuple[float, ...] = ds.parameter((0.5,), "of each group", above=0, below=1)
+    delays: tuple[float, ...] = ds.parameter((), "of each group", least=0)
     onset: Annotated[ds.Quantity | None, "s"] = ds.parameter(None, least=0)
     count: int | None = ds.parameter(None, "of trials", least=0)
     target: Literal["free", "nudged"] = ds.parameter("nudged", "what drives the top")
@@ -60,17 +62,21 @@ def test_values_by_hand_are_checked_and_built():
     [
         ("mu", 1.5, "mu is 1.5; it must lie between 0 and 1"),
         ("mu", 0, "mu is 0.0; it must lie between 0 and 1"),
-        ("sizes", (4, 0), r"sizes is \[4, 0\]; each must be at least 1"),
+        ("sizes", (4, 0), r"sizes is \[4, 0\]; each must be at least 1, and 0 is not$"),
         ("tau", "0 ms", "tau is 0 ms; it must be above 0 ms and at most 1 s"),
         ("tau", "2 s", "tau is 2 s; it must"),
-        ("e_leak", "0 V", "e_leak is 0 V; it must be below 0 mV and finite"),
-        ("e_leak", "-inf V", "e_leak is -inf V; it must"),
+        ("e_leak", "0 V", "e_leak is 0 V; it must be below 0 mV$"),
+        ("e_leak", "-inf V", "e_leak is -inf V; it must be finite$"),
         ("drive", math.inf, "drive is inf; it must be finite"),
         ("limit", -math.inf, "limit is -inf; it must be above 0 and at most inf"),
-        ("settle", "-1 s", "settle is -1 s; it must be positive and finite"),
-        ("onset", "-1 s", "onset is -1 s; it must not be negative, nor infinite"),
+        ("settle", "-1 s", "settle is -1 s; it must be positive$"),
+        ("onset", "-1 s", "onset is -1 s; it must not be negative$"),
+        ("onset", "inf s", "onset is inf s; it must be finite$"),
         ("count", -1, "count is -1; it must not be negative$"),
-        ("levels", ("0 mV", "-2 V"), "levels is .*; each must be at least -1 V"),
+        ("levels", ("0 mV", "-2 V"), "levels is .*; each must be at least -1 V, and -2 V is not$"),
+        ("levels", ("0 mV", "inf V"), "levels is .*; each must be finite, and inf V is not$"),
+        ("shares", (0.5, 1.5), r"\[0.5, 1.5\]; each must lie between 0 and 1, and 1.5 does not$"),
+        ("delays", (0.5, -0.1), r"\[0.5, -0.1\]; each must not be negative, and -0.1 is$"),
     ],
 )
 def test_a_value_out_of_range_is_refused_by_name(name, value, message):
