@@ -51,7 +51,9 @@ class Parameters(ds.Parameters):
     output: Literal["linear", "transfer"] = ds.parameter("linear", "rate of the last layer")
     eta: ds.Quantity = ds.parameter("1 Hz", "learning rate", above=0)
     tau: ds.Quantity = ds.parameter("2 ms", "time constant of rates and errors", above=0)
-    gain: float = ds.parameter(1.0, "initial weights have deviation gain/sqrt(units below)")
+    gain: float = ds.parameter(
+        1.0, "initial weights have deviation gain/sqrt(units below)", least=0
+    )
 
 
 def circuit(p: Parameters) -> ds.Circuit:

@@ -63,7 +63,7 @@ class Parameters(ds.Parameters):
     tau_soma: ds.Quantity = ds.parameter("2 ms", "time constant of somata", above=0)
     tau_interneuron: ds.Quantity = ds.parameter("2 ms", "time constant of interneurons", above=0)
     tau_mean: ds.Quantity = ds.parameter("1 s", "time constant of the mean (dt/epsilon)", above=0)
-    gain: float = ds.parameter(1.0, "initial w1: standard deviation times sqrt(inputs)")
+    gain: float = ds.parameter(1.0, "initial w1: standard deviation times sqrt(inputs)", least=0)
 
 
 def circuit(p: Parameters) -> ds.Circuit:

@@ -264,6 +264,12 @@ def test_decay_of_apical_weights_can_be_left_out_but_not_be_growth(model):
         ds.load_circuit(model, inverse="learned", decay_q=-0.1)
 
 
+@pytest.mark.parametrize("model", ["backprop", "bmvr"])
+def test_a_negative_gain_is_refused_by_its_name(model):
+    with pytest.raises(ds.errors.ParameterError, match=r"^gain is -1\.0; it must not be negative$"):
+        ds.load_circuit(model, gain=-1.0)
+
+
 @pytest.mark.parametrize("model", ["dynamical_tp", "two_phase_dtp", "multiplexed_dtp"])
 def test_signals_are_normalised_without_dense_products(model):
     """|t|^2 of a layer is summed by one unit: of what learning needs, only W and Q have n^2 entries."""
