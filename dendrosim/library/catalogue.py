@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from dendrosim.errors import DataError, SpecError, UnknownNameError, UsageError
-from dendrosim.library.docstrings import summary
+from dendrosim.library.docstrings import first_line
 
 FileKind = Literal["model", "protocol"]
 """What a file defines."""
@@ -194,7 +194,7 @@ def _read_summary(file_kind: FileKind, path: Path) -> str:
     ]
     documented: list[ast.Module | ast.FunctionDef] = [tree, *functions]
     texts = [ast.get_docstring(node) for node in documented]
-    return next((summary(text) for text in texts if text), "")
+    return next((first_line(text) for text in texts if text), "")
 
 
 def _parse(path: Path) -> ast.Module | str:

@@ -1,4 +1,4 @@
-"""What makes the parameters of models parameters of a protocol as well."""
+"""Makes the parameters of models parameters of a protocol as well."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -113,7 +113,7 @@ def _add(
             f"the models {', '.join(declared.models)} differ in type or default of {name!r}; declare it in "
             "the protocol, or list it in 'without'"
         )
-    if known.range != parameter.range:  # the model that is chosen checks its own
+    if known.range != parameter.range:  # the model that is chosen checks its own range
         found[name] = replace(known, range=None)
 
 

@@ -68,7 +68,7 @@ class Parameters(ParameterTable, SymbolValues):
                     gone.append(Parameter(name, Text(), removed=value.instead))
                 elif name not in own and (name in types or isinstance(value, Declaration)):
                     annotation = types.get(name, inspect.Parameter.empty)
-                    own[name] = _declared(name, annotation, value)
+                    own[name] = _declare(name, annotation, value)
         cls._own, cls._removed, cls._circuit = own, tuple(gone), circuits
 
     def __init__(self, **given: Any) -> None:
@@ -92,7 +92,7 @@ class Parameters(ParameterTable, SymbolValues):
         return {name: value for name, value in numbers.items() if name in symbols}
 
     def _take(self, values: Mapping[str, Any]) -> None:
-        """Become the values; `__dict__` is written because attributes are read-only."""
+        """Set all attributes; this writes to `__dict__`, as attributes are read-only."""
         self.__dict__.update({name: values[name] for name in self._own})
         if self._circuit is not None:
             name, declared = self._circuit
@@ -115,7 +115,7 @@ class Parameters(ParameterTable, SymbolValues):
         return f"{type(self).__qualname__}({values})"
 
 
-def _declared(name: str, annotation: Any, value: Any) -> Parameter:
+def _declare(name: str, annotation: Any, value: Any) -> Parameter:
     if hasattr(Parameters, name):
         raise SpecError(f"parameter {name!r}: ds.Parameters has that name itself; choose another")
     made = value if isinstance(value, Declaration) else parameter(value)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.library.catalogue import Entry, find_entry
-from dendrosim.library.docstrings import INTRODUCTION, sections
+from dendrosim.library.docstrings import INTRODUCTION, split_sections
 from dendrosim.library.file_parameters import parameters_of_file
 from dendrosim.library.files import file_function, load_module
 from dendrosim.library.loading import load_circuit
@@ -54,8 +54,8 @@ def describe(name: str) -> Description:
         If the file fails, or the circuit with default parameters is invalid.
     """
     entry = find_entry(name)
-    in_file = sections(load_module(entry.path).__doc__)
-    in_function = sections(file_function(entry).__doc__)
+    in_file = split_sections(load_module(entry.path).__doc__)
+    in_function = split_sections(file_function(entry).__doc__)
     introduction = in_file.pop(INTRODUCTION) or in_function.pop(INTRODUCTION)
     titled = {title: text for title, text in {**in_function, **in_file}.items() if title}
     parameters = parameters_of_file(entry)

@@ -9,8 +9,8 @@ _FIELD = re.compile(r"(?P<names>\*{0,2}[A-Za-z_]\w*(?:\s*,\s*\*{0,2}[A-Za-z_]\w*
 INTRODUCTION = ""
 
 
-def sections(docstring: str | None) -> dict[str, str]:
-    """Return the text under each title; text before the first title has the title ''."""
+def split_sections(docstring: str | None) -> dict[str, str]:
+    """Return the text under each title; the text before the first title has the title ''."""
     text = inspect.cleandoc(docstring or "")
     titles = list(_TITLE.finditer(text))
     ends = [match.start() for match in titles] + [len(text)]
@@ -21,10 +21,10 @@ def sections(docstring: str | None) -> dict[str, str]:
 
 
 def parameter_texts(docstring: str | None) -> dict[str, str]:
-    """Return what the section `Parameters` says of each name, on one line."""
+    """Return the text about each name in the section `Parameters`, joined to one line."""
     texts: dict[str, list[str]] = {}
     names: list[str] = []
-    for line in sections(docstring).get("Parameters", "").splitlines():
+    for line in split_sections(docstring).get("Parameters", "").splitlines():
         if line[:1].strip():
             field = _FIELD.fullmatch(line.strip())
             names = re.findall(r"\w+", field["names"]) if field else []
@@ -35,6 +35,6 @@ def parameter_texts(docstring: str | None) -> dict[str, str]:
     return {name: " ".join(lines) for name, lines in texts.items()}
 
 
-def summary(docstring: str | None) -> str:
-    """Return the first line."""
+def first_line(docstring: str | None) -> str:
+    """Return the first line of a docstring."""
     return inspect.cleandoc(docstring or "").partition("\n")[0].strip()

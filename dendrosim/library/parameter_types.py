@@ -1,4 +1,4 @@
-"""What values a parameter takes: how its text is read and how a Python value is checked.
+"""Types of parameters: each reads the text of a value and checks a Python value.
 
 To add a type, derive from `ParameterType` and let `parameter_type` recognise its annotation.
 """
@@ -24,22 +24,22 @@ _BEGINS_WITH_NUMBER = re.compile(r"\s*[+-]?(?:\d|\.\d|inf)")
 
 
 class ParameterType(ABC):
-    """What values a parameter takes.
+    """The type of a parameter.
 
-    A value has two forms: the plain one, which JSON can hold and which a protocol keeps among its
-    parameters, and the one that the function in the file receives.
+    A value has two forms: the plain form, which JSON has and which a protocol keeps among its parameters, and the
+    form that the function of the file receives.
     """
 
     @abstractmethod
     def read(self, text: str) -> Any:
-        """Return the plain value that a text from the command line means.
+        """Return the plain value of a text from the command line.
 
         Raises
         ------
         UsageError
             If the text cannot be read.
         SpecError
-            If it can, and the value is not allowed.
+            If the value is not allowed.
         """
 
     @abstractmethod
@@ -47,12 +47,12 @@ class ParameterType(ABC):
         """Return the plain form of a Python value; raises as `read` does."""
 
     def build(self, plain: Any) -> Any:
-        """Return what the function receives for a plain value."""
+        """Return the form of a plain value that the function receives."""
         return plain
 
     @property
     def unit(self) -> str:
-        """The unit in which a default is written, empty if there is none."""
+        """The unit in which the default is written; empty if the type has no unit."""
         return ""
 
 
@@ -65,7 +65,7 @@ class Number(ParameterType):
 
     def read(self, text: str) -> float:
         try:
-            return self.check(float(unquoted(text)))
+            return self.check(float(strip_quotes(text)))
         except ValueError:
             raise UsageError(f"{_short_repr(text)} is not a number, such as 0.5") from None
 
@@ -90,7 +90,7 @@ class Integer(ParameterType):
 
     def read(self, text: str) -> int:
         try:
-            return int(unquoted(text))
+            return int(strip_quotes(text))
         except ValueError:
             raise UsageError(f"{_short_repr(text)} is not an integer, such as 8") from None
 
@@ -113,7 +113,7 @@ class Boolean(ParameterType):
         return "true or false"
 
     def read(self, text: str) -> bool:
-        word = unquoted(text).strip().lower()
+        word = strip_quotes(text).strip().lower()
         if word not in self.words:
             raise UsageError(
                 f"{_short_repr(text)} is neither true nor false; write one of {', '.join(self.words)}"
@@ -134,7 +134,7 @@ class Text(ParameterType):
         return "text"
 
     def read(self, text: str) -> str:
-        return unquoted(text)
+        return strip_quotes(text)
 
     def check(self, value: Any) -> str:
         if not isinstance(value, str):
@@ -153,7 +153,7 @@ class Choice(ParameterType):
 
     def read(self, text: str) -> Any:
         for option in self.options:
-            if str(option) == unquoted(text).strip():
+            if str(option) == strip_quotes(text).strip():
                 return option
         raise ParameterError(f"{_short_repr(text)} is not {self}")
 
@@ -168,7 +168,12 @@ class Choice(ParameterType):
 class WithUnit(ParameterType):
     """A number with a unit; its plain form is text such as `20 ms`.
 
-    `dimension` None allows any; `written` is a unit of that dimension, for the example in messages.
+    Parameters
+    ----------
+    dimension : Dimension or None
+        The dimension of all values; None if every dimension is allowed.
+    written : str
+        A unit of that dimension, for the example in messages.
     """
 
     dimension: Dimension | None
@@ -186,7 +191,7 @@ class WithUnit(ParameterType):
         return f"write a number and a unit, as in '20 {self.written or 'ms'}'"
 
     def read(self, text: str) -> str:
-        text = unquoted(text).strip()
+        text = strip_quotes(text).strip()
         if not _BEGINS_WITH_NUMBER.match(text):
             raise UsageError(f"{_short_repr(text)} does not begin with a number; {self._example}")
         return self.check(text)
@@ -211,7 +216,7 @@ class WithUnit(ParameterType):
             )
         if np.isnan(read.value):
             raise ParameterError("it must be a quantity, not nan")
-        return value.strip() if isinstance(value, str) else _exact(read)
+        return value.strip() if isinstance(value, str) else _exact_text(read)
 
     def build(self, plain: str) -> Quantity:
         return quantity(plain)
@@ -219,7 +224,7 @@ class WithUnit(ParameterType):
 
 @dataclass(frozen=True)
 class Several(ParameterType):
-    """A tuple of values of one type, in text a bracketed list."""
+    """A tuple of values of one type; its text is a list in brackets."""
 
     element: ParameterType
 
@@ -231,7 +236,7 @@ class Several(ParameterType):
         return self.element.unit
 
     def read(self, text: str) -> tuple[Any, ...]:
-        return tuple(self.element.read(part) for part in _elements(text))
+        return tuple(self.element.read(part) for part in _split_elements(text))
 
     def check(self, value: Any) -> tuple[Any, ...]:
         if not isinstance(value, (tuple, list)) and np.ndim(value) != 1:
@@ -244,7 +249,7 @@ class Several(ParameterType):
 
 @dataclass(frozen=True)
 class OrNone(ParameterType):
-    """A value of another type, or None, in text `none`."""
+    """A value of another type, or None, whose text is `none`."""
 
     inner: ParameterType
 
@@ -271,8 +276,8 @@ _SIMPLE: dict[Any, ParameterType] = {float: Number(), int: Integer(), bool: Bool
 def parameter_type(annotation: Any, default: Any = None) -> ParameterType:
     """Return the type that an annotation and a default declare.
 
-    The unit of a `Quantity` is that of the default; where the default is None, it can be given as
-    `Annotated[Quantity | None, "s"]`, likewise that of a tuple.
+    The unit of a `Quantity` is that of the default. If the default is None, or an empty tuple, the unit can be
+    given in the annotation, as in `Annotated[Quantity | None, "s"]`.
 
     Raises
     ------
@@ -317,14 +322,14 @@ def _with_unit(default: Any) -> WithUnit:
     )
 
 
-def unquoted(text: str) -> str:
-    """Return a text without quotes around it, if there are any."""
+def strip_quotes(text: str) -> str:
+    """Return a text without the quotation marks around it, if it has some."""
     match = _QUOTED.fullmatch(text.strip())
     return match["text"] if match else text
 
 
-def _elements(text: str) -> list[str]:
-    """Return the elements of a bracketed list, quotes kept."""
+def _split_elements(text: str) -> list[str]:
+    """Return the texts of the elements of a list in brackets, with their quotation marks."""
     inner = text.strip()
     if len(inner) < 2 or inner[0] != "[" or inner[-1] != "]":
         raise UsageError(f"{_short_repr(text)} is not a list in brackets, as in [0.9, 0.5]")
@@ -343,7 +348,7 @@ def _elements(text: str) -> list[str]:
 
 
 def to_text(value: Any) -> str:
-    """Return text that `ParameterType.read` reads back as the plain value."""
+    """Return the text that `ParameterType.read` turns into a plain value."""
     if value is None:
         return _NONE
     if isinstance(value, (tuple, list)):
@@ -352,7 +357,7 @@ def to_text(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, str):
         ambiguous = (
-            unquoted(value) != value or value.strip().lower() == _NONE or value != value.strip()
+            strip_quotes(value) != value or value.strip().lower() == _NONE or value != value.strip()
         )
         return _quoted(value) if ambiguous else value
     return str(value)
@@ -369,14 +374,14 @@ def _quoted(text: str) -> str:
 
 
 def _is_same(value: Any, option: Any) -> bool:
-    """Whether two values are equal and of one type; True is not 1."""
+    """Return whether two values are equal and of one type; True is not 1."""
     same_type = isinstance(value, type(option)) and isinstance(value, bool) == isinstance(
         option, bool
     )
     return same_type and bool(value == option)
 
 
-def _exact(value: Quantity) -> str:
+def _exact_text(value: Quantity) -> str:
     return f"{float(value.value)!r} {value.unit}"
 
 
@@ -388,5 +393,5 @@ def _short_repr(value: Any) -> str:
 
 
 def shorten(text: str) -> str:
-    """Return a text cut to what fits in a message."""
+    """Return a text cut to 60 characters, as fits in a message."""
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,4 +1,4 @@
-"""Parameters of model and protocol files: what each is, and the values that they take."""
+"""Parameters of model and protocol files, and their values as texts, plain values and arguments."""
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
@@ -92,7 +92,7 @@ def declare_parameter(
     Parameters
     ----------
     name, doc : str
-        Name and meaning.
+        Name and meaning of the parameter.
     annotation : type
         Annotation as `parameter_type` accepts it.
     default : value

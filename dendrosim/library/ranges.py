@@ -22,7 +22,7 @@ _PHRASES = {"above": "above {}", "least": "at least {}", "below": "below {}", "m
 
 @dataclass(frozen=True)
 class Range:
-    """The numbers that a parameter may have, each of them if it is a list.
+    """The numbers that are allowed as the value of a parameter, or as elements of a list.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class Range:
         )
 
     def __str__(self) -> str:
-        """Return the range as it follows the name of a type: `positive`, `between 0 and 1`."""
+        """Return the range in the words that follow the name of a type: `positive`, `between 0 and 1`."""
         given = {name: to_text(bound) for name, bound in self.bounds.items()}
         if set(given) == {"above", "below"}:
             return f"between {given['above']} and {given['below']}"
@@ -92,7 +92,7 @@ def range_of(value_type: ParameterType, given: Mapping[str, Any]) -> Range | Non
     value_type : ParameterType
         Type of the parameter.
     given : mapping
-        Bounds as they were declared: numbers in the unit of the parameter, or quantities.
+        Bounds as declared: numbers in the unit of the parameter, or quantities.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What a file's function takes: one value of declared parameters, or plain keywords."""
+"""Arguments of a file's function: one value of declared parameters, or plain keywords."""
 
 import inspect
 from abc import ABC, abstractmethod

@@ -18,7 +18,7 @@ from dendrosim.errors import (
     UsageError,
 )
 from dendrosim.library.circuit_parameters import parameters_of
-from dendrosim.library.docstrings import parameter_texts, sections
+from dendrosim.library.docstrings import parameter_texts, split_sections
 from dendrosim.library.parameter_types import parameter_type, to_text
 from dendrosim.library.parameters import complete_values, convert_to_si, read_texts
 from dendrosim.library.signatures import read_signature
@@ -399,12 +399,12 @@ def test_sections_are_split_at_dashed_titles():
     -------
     Somebody, eq. 1.
     """
-    assert sections(text)[""] == "First line.\n\nMore."
-    assert sections(text)["Sources"] == "Somebody, eq. 1."
+    assert split_sections(text)[""] == "First line.\n\nMore."
+    assert split_sections(text)["Sources"] == "Somebody, eq. 1."
     assert parameter_texts(text) == {"a": "Both.", "b": "Both.", "rest": "Others, in two lines."}
 
 
 @given(st.text())
 def test_any_docstring_can_be_read(text):
-    assert "" in sections(text)
+    assert "" in split_sections(text)
     parameter_texts(f"x\n\nParameters\n----------\n{text}")

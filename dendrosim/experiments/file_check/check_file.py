@@ -15,7 +15,7 @@ from dendrosim.experiments.file_check.probe import STEPS, cut_protocol, drive_ci
 from dendrosim.experiments.file_check.report import Finding, Report, describe_error
 from dendrosim.experiments.file_check.runs import BACK_ENDS, compare_back_ends, compare_step
 from dendrosim.library.catalogue import FUNCTIONS, Entry, FileKind, find_entry, list_entries
-from dendrosim.library.docstrings import sections
+from dendrosim.library.docstrings import split_sections
 from dendrosim.library.file_parameters import parameters_of_file
 from dendrosim.library.files import file_function, load_module
 from dendrosim.library.loading import load_circuit, load_protocol
@@ -238,7 +238,7 @@ def _check_documentation(entry: Entry, parameters: tuple[Parameter, ...], report
         if not parameter.doc:
             report.add(f"parameter {parameter.name!r}", "it is not documented; say what it means")
     texts = (load_module(entry.path).__doc__, file_function(entry).__doc__)
-    if not any(sections(text).get("Sources") for text in texts):
+    if not any(split_sections(text).get("Sources") for text in texts):
         report.add(
             "section 'Sources'",
             "there is none; say in the file's docstring where equations and numbers come from, or that they are "
