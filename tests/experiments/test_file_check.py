@@ -240,6 +240,12 @@ def test_a_parameter_without_default_must_be_given(write):
         ("    return ds.Circuit(", "    ds.Circuit(", "circuit", "returned a NoneType"),
         ("-> ds.Circuit", "-> Nothing", "file", "NameError"),
         ("def circuit(", "def other(", "file", "defines no function circuit()"),
+        (
+            "def circuit(p: Parameters)",
+            "def other(p: Parameters",
+            "file",
+            "cannot be read: line 27: invalid syntax",
+        ),
     ],
 )
 def test_a_file_that_fails_has_a_finding(write, old, new, field, message):
