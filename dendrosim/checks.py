@@ -19,7 +19,7 @@ def as_time(where: str, value: Any, example: str = "10 ms", *, or_zero: bool = F
     Parameters
     ----------
     where : str
-        What the value is, for the message.
+        Name of the value in the message.
     value : quantity, text or number
         The value, such as `"20 ms"`.
     example : str, optional
@@ -56,7 +56,7 @@ def as_whole_number(where: str, value: Any, least: int | None = 0) -> int:
     Parameters
     ----------
     where : str
-        What the value is, for the message.
+        Name of the value in the message.
     value : int
         The value.
     least : int or None, optional

@@ -1,6 +1,6 @@
-"""Folders whose files are found by themselves: to add a signal, a connection rule or the like is to add one file.
+"""Automatic discovery of the files in a folder: a new signal or connection rule needs one new file, nothing else.
 
-Nothing is imported before it is asked for, so that a folder with many files costs nothing at start.
+A file is imported when it is first used, so that a folder with many files costs nothing at start.
 """
 
 import importlib

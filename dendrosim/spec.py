@@ -1,4 +1,4 @@
-"""What circuits and protocols have in common: they are frozen values that go to JSON and back without loss.
+"""Base of circuits and protocols: frozen values that are converted to JSON and back without loss.
 
 A specification is a frozen dataclass that derives from `Spec`. Its fields are plain values, other specifications,
 quantities, arrays, and tuples or mappings of these. Two specifications are equal if their JSON is.
@@ -31,7 +31,8 @@ _WRONG_TYPE = (TypeError, ValueError, AttributeError, LookupError, ArithmeticErr
 class Spec:
     """Base of every specification: JSON, equality, hash, and copies with changes.
 
-    A base class of which each derived class is a file of its own, found by itself, gives its package in `folder`.
+    If each class derived from a base class is in a file of its own, the base class names their package in
+    `folder`, and they are found automatically.
     """
 
     folder: ClassVar[str | None] = None

@@ -20,7 +20,7 @@ Dimension = tuple[float, float, float, float, float, float, float]
 DIMENSIONLESS: Dimension = (0.0,) * 7  # type: ignore[assignment]
 
 _BASE = {
-    # symbol, long names: dimension, SI factor
+    # (symbol, long names): (dimension, factor to SI)
     ("m", "metre", "meter"): ((1, 0, 0, 0, 0, 0, 0), 1.0),
     ("g", "gram", "gramme"): ((0, 1, 0, 0, 0, 0, 0), 1e-3),
     ("s", "second"): ((0, 0, 1, 0, 0, 0, 0), 1.0),

@@ -229,7 +229,7 @@ def _draw_layer1(depths, signals, mu):
     ax = ds.plot.curve(depths, curves, **labels, title=title, log=True)
     every = np.arange(1, max(depths) + 1)
     for k, (line, name) in enumerate(zip(list(ax.lines), signals, strict=True)):
-        # Rings of falling size: one and two phases have the same signal in layer 1.
+        # One and two phases have the same signal in layer 1; rings of decreasing size keep both visible.
         line.set(marker="o", markersize=10 - 2 * k, markerfacecolor="none", ls="none")
         exact = [_expected(mu, k)[name][0] for k in every]
         ax.plot(every, exact, color=line.get_color(), lw=1.0, zorder=1)

@@ -175,7 +175,7 @@ def _linear(networks, k, name, jacobian):
 
 
 def _growth(mu, weights):
-    """Return the largest |exp(J t)| and when, on ever finer grids: a cheaper `stability.transient_growth`."""
+    """Return the largest |exp(J t)| and its time, on ever finer grids: a cheaper `stability.transient_growth`."""
     times = np.geomspace(1e-3, 100.0, 200)
     for _ in range(4):
         sizes = _norms(mu, weights, times)

@@ -200,7 +200,7 @@ def measure(result: ds.Result) -> ds.Measurement:
 
 
 class Course(NamedTuple):
-    """What a circuit makes of a nudge, layer by layer, and the error e_L to which it settles with it."""
+    """Response of a circuit to a nudge, layer by layer, and the error e_L to which it settles."""
 
     signal: list[np.ndarray]
     error: np.ndarray

@@ -29,8 +29,8 @@ Measured, per hidden layer, before and after where there are two:
     distance, expected_distance     |Q - Q*| relative to |Q*|, in the Frobenius norm
     rate_ratio                      how much faster the distance has fallen than expected, over the first e-fold
 
-What has no closed form is nan: of `drl` with a nonlinear transfer all; of nonlinear circuits with one or two
-phases the fixed point unless decay_q is 0 and W_(i+1) square; approaches other than those above.
+A value without closed form is nan: all values of `drl` with a nonlinear transfer; the fixed point of nonlinear
+circuits with one or two phases, unless decay_q is 0 and W_(i+1) is square; approaches other than those above.
 
 Sources
 -------

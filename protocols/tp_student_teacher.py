@@ -1,7 +1,7 @@
-"""Networks learn what a teacher network of the same shape does: target propagation beside back-propagation.
+"""Networks learn the function of a teacher network of the same shape, by target propagation and back-propagation.
 
-Inputs are normal numbers, targets what the teacher makes of them; its weights are well conditioned, as the initial
-ones are. All models see the same samples in the same order, and with `model=all` start from the same weights.
+Inputs are normal numbers, and targets are the outputs of the teacher. Its weights are well conditioned, as are the
+initial ones. All models see the same samples in the same order, and with `model=all` start from the same weights.
 In every trial the circuits settle and then learn, in single steps (`plasticity=events`) or all along.
 
 Measured on fresh inputs, per model if there are several:

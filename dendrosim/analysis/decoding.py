@@ -36,9 +36,9 @@ def best_lag_correlation(
     """Return the Pearson correlation of a signal with a series that lags behind it, at the best lag.
 
     The correlation of ``signal(t)`` with ``decoded(t + lag)`` is computed for each lag 0, dt, ... up to `max_lag`.
-    The one of largest magnitude is returned with its sign; of equal ones, that of the smallest lag. For a periodic
-    signal, choose a `max_lag` below half a period, at which the opposite sign fits as well. The best of several
-    lags is biased away from zero by about ``1 / sqrt(windows)``.
+    The one of largest magnitude is returned with its sign; among equal ones, that of the smallest lag. For a
+    periodic signal, choose a `max_lag` below half a period, at which the opposite sign fits as well. The best of
+    several lags is biased away from zero by about ``1 / sqrt(windows)``.
 
     Parameters
     ----------

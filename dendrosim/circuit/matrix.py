@@ -129,8 +129,8 @@ class Projection(Spec):
     matrix : str
         Name of the matrix. Several projections may use the same one.
     target : str
-        What receives the product, written `population.variable`: a variable that is declared without equation, is
-        no input and has no value in `parameters`.
+        Variable that receives the product, written `population.variable`: one that is declared without equation,
+        is no input and has no value in `parameters`.
     transpose : bool, optional
         Whether to use the transpose of the matrix, from its `post` population to its `pre` (default False).
 

@@ -42,7 +42,7 @@ class Pathway(Spec):
         Names of the presynaptic and the postsynaptic population, which may be the same. `pre` must have a
         threshold; with `on_post`, `post` as well.
     on_pre : str
-        What a spike of the presynaptic unit does: assignments, one per line or separated by semicolons, to states
+        Effect of a spike of the presynaptic unit: assignments, one per line or separated by semicolons, to states
         of the postsynaptic unit (`g_post += weight`), of the presynaptic unit (`x_pre = 0`) or of the synapse.
     connect : Connections, optional
         Rule by which units are connected: `AllToAll` (default), `OneToOne`, `Probability`, `InDegree`, `Pairings`.
@@ -57,7 +57,7 @@ class Pathway(Spec):
         (event-driven)` for a state. The equation must be linear in x; it is solved exactly from one spike to the
         next.
     on_post : str, optional
-        What a spike of the postsynaptic unit does, without delay.
+        Effect of a spike of the postsynaptic unit, without delay.
     parameters : mapping of str to quantity, optional
         Values of symbols in the texts, each one number.
     initial : mapping of str to quantity, array of shape (synapses,) or Initial, optional

@@ -51,7 +51,7 @@ def draw_start_value(circuit: Circuit, name: str, shape: tuple[int, int], seed: 
 
 
 def invert_weights(matrix: Matrix, weights: AnyArray) -> Array:
-    """Return the inverse of the weights of which `matrix` is the inverse.
+    """Return the inverse of `weights`: the weights of `matrix`, which is declared as the inverse of another one.
 
     Raises
     ------

@@ -17,7 +17,7 @@ class SymbolValues(ABC):
         """Return the parameters of a circuit whose equations use these symbols."""
 
     def with_values(self, **values: Any) -> "SymbolValues":
-        """Return these values with others that are computed, each in place of one of the same name.
+        """Return a copy with further, computed values; a value replaces one of the same name.
 
         Parameters
         ----------

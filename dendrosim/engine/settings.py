@@ -1,4 +1,4 @@
-"""How a protocol is run: one value from the command line to the folder of a run and to provenance."""
+"""Settings of a run: the same object from the command line to the folder of a run and to provenance."""
 
 from dataclasses import dataclass, fields
 

@@ -1,4 +1,4 @@
-"""What a back end is given, and what it gives back. To add a back end, see `dendrosim.engine.backends`."""
+"""Input and output of a back end: the task and its outcome. To add a back end, see `dendrosim.engine.backends`."""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping

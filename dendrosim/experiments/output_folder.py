@@ -21,7 +21,7 @@ class Output:
     folder : path or None
         The folder; None for a new one, `runs/<name>-<time>`.
     name : str
-        What the folder is named after by default.
+        Name from which the default name of the folder is made.
 
     Raises
     ------

@@ -41,7 +41,7 @@ class LayeredNetwork:
     circuit : Circuit
         Its circuit, with the names of the model.
     prefix : str
-        What is put before its names in a joined circuit, such as `single_`; empty if it is alone.
+        Prefix of its names in a joined circuit, such as `single_`; empty for a single circuit.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""How long circuits of layers need to settle, from the spectrum of their equations, and how many steps that is."""
+"""Settling time of circuits of layers, from the spectrum of their equations, and the steps that it takes."""
 
 import contextlib
 import hashlib
@@ -35,7 +35,7 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class Settling:
-    """How long a circuit needs to settle.
+    """Time that a circuit needs to settle.
 
     Attributes
     ----------

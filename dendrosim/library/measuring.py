@@ -26,7 +26,7 @@ def measure(result: "Result") -> Measurement:
     Returns
     -------
     Measurement
-        What the function `measure` of the protocol's file returns; empty if the file has no such function.
+        Measurement that `measure` in the protocol's file returns; empty if the file has no such function.
 
     Raises
     ------

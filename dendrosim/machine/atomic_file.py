@@ -17,7 +17,7 @@ def write_file(path: str | os.PathLike[str], content: bytes | memoryview) -> Pat
     Raises
     ------
     StorageError
-        If it cannot be written; nothing is left behind then.
+        If the file cannot be written; then no part of it remains.
     """
     path = Path(path)
     with replacing(path) as file:

@@ -9,10 +9,10 @@ from typing import Any, BinaryIO
 
 
 class Disk:
-    """A file as HDF5 sees it: where a write failed, HDF5 would crash, then or when its objects are deleted.
+    """A file for HDF5 that hides write errors from it: HDF5 would crash, at once or when it deletes objects.
 
-    From the first error or interrupt on, what is written stays in memory, until `check` raises it: HDF5 sees the
-    file as it should be, and can close it.
+    After the first error or interrupt, further writes are kept in memory until `check` raises the error: HDF5
+    reads what it wrote, and can close the file.
     """
 
     def __init__(self, file: BinaryIO) -> None:

@@ -76,13 +76,13 @@ class BurstingCell:
 
 
 def cell_equations(p: BurstingCell) -> str:
-    """Return all equations but those of the two membranes, which add `into_soma` and `into_apical`.
+    """Return all equations except those of the two membranes, which add `into_soma` and `into_apical`.
 
     Raises
     ------
     ParameterError
-        If the cell is reset above its threshold, or the parameters of a basal dendrite are not the default ones
-        and there is none.
+        If the cell is reset above its threshold, or a parameter of the basal dendrite differs from its default in
+        a cell without one.
     """
     if float(p.v_reset.value) >= float(p.v_threshold.value):
         raise ParameterError(

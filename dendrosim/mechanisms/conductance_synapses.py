@@ -1,4 +1,4 @@
-"""Synapses whose conductances decay exponentially, in units of the leak, each with a background beside it.
+"""Synapses with exponentially decaying conductances, in units of the leak, each with a background conductance.
 
     S = (g_exc + background_exc) (E_exc - V) + (g_inh + background_inh) (E_inh - V)
     dg_exc/dt = -g_exc/tau_exc,  dg_inh/dt = -g_inh/tau_inh

@@ -24,8 +24,8 @@ def receptive_fields(
     Parameters
     ----------
     matrix : array_like or DataArray, shape (post, pre)
-        Weights; `pre` are the pixels of an image, row by row. Of a DataArray, name and unit label the colour
-        scale.
+        Weights; `pre` are the pixels of an image, row by row. The name and unit of a DataArray label the
+        colour scale.
     shape : tuple of int, default (8, 8)
         Height and width of an image in pixels.
     ax : Axes, optional
@@ -35,7 +35,7 @@ def receptive_fields(
     count : int, default 100
         Largest number of rows that are drawn, from the first on.
     title : str, default ""
-        By default the title says how many rows are drawn if these are not all.
+        Title of the figure; by default it says how many rows are drawn if not all are.
 
     Returns
     -------

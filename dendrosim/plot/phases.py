@@ -1,4 +1,4 @@
-"""Shades behind figures of results that show the phases of the protocol."""
+"""Shaded intervals in figures of results, which show the phases of the protocol."""
 
 from dendrosim.arrays import AnyArray
 from dendrosim.plot.style import TINTS

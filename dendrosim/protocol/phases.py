@@ -117,9 +117,9 @@ class Recording(Spec):
         Names of variables (`pyramidal.soma`), matrices (`w1`), or spikes of a population (`pyramidal.spike`). In a
         name, `*` means any text and `?` any character: `layer*.h`.
     every : time, "phase", "trial" or "spike"
-        How often. A time, which is a whole number of time steps, keeps the state at 0, every, 2 every, ...;
-        `"phase"` and `"trial"` keep it at the beginning of the last step of each phase or trial; `"spike"` keeps
-        every spike, and is required for spikes.
+        Interval of the recording. A time, which must be a whole number of time steps, keeps the state at 0, every,
+        2 every, ...; `"phase"` and `"trial"` keep it at the beginning of the last step of each phase or trial;
+        `"spike"` keeps every spike, and is required for spikes.
     units : tuple of int, optional
         Numbers of the units to keep, from 0 (default all; without effect on matrices).
     samples : tuple of int, optional

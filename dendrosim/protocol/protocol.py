@@ -47,9 +47,9 @@ class Protocol(ProtocolData):
     dt : time
         Time step of the forward Euler method.
     recordings : tuple of Recording, optional
-        What is kept besides the final state, which is always kept. No variable may be named by two recordings.
+        Recordings besides the final state, which is always kept. No variable may be named by two recordings.
     signals : mapping of str to signals, optional
-        What drives each input `population.variable` where a phase says nothing else: a signal, a list of signals,
+        Signals of the inputs `population.variable` in phases that set no other: a signal, a list of signals,
         which add up, or a quantity. An input without value in the circuit must be driven in every phase.
     data : mapping of str to array of shape (rows, units), optional
         Data sets by name, finite numbers in SI units, whose rows the signal `Samples` shows.

@@ -43,7 +43,7 @@ class ProtocolData(Spec):
         duration : Quantity
             A time.
         where : str, optional
-            What the duration is, for the message.
+            Name of the duration in the message.
 
         Raises
         ------

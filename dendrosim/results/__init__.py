@@ -1,1 +1,1 @@
-"""What a run leaves: labelled arrays in memory, one NetCDF file on disk, and what is measured on them."""
+"""Results of runs: labelled arrays in memory, one NetCDF file on disk, and the measurements."""

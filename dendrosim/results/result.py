@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Result(ResultData):
-    """What a run of a protocol produced: recordings, spikes, the final state, and how the run was made.
+    """Result of a run of a protocol: recordings, spikes, the final state, and how the run was made.
 
     `ds.run` returns a result and `ds.open_result` reads one from a file. `result[name]` is a recording as a
     labelled array, `name in result` says whether there is one, and iterating yields the names.
@@ -43,9 +43,9 @@ class Result(ResultData):
         Recorded spikes by population: `unit`, `time` in seconds and, in a batch, `sample` of each, all of shape
         (n,).
     provenance : mapping, optional
-        How the result was made: seed, versions, platform and so on; values that JSON can hold.
+        Origin of the result: seed, versions, platform and so on; values that JSON can hold.
     metrics : mapping of str to number, array or str, optional
-        What the protocol's `measure` computed.
+        Numbers that the protocol's `measure` has returned.
     status : {"done", "diverged", "interrupted"}, optional
         How the run ended (default "done").
     message : str, optional

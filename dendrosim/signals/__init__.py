@@ -1,1 +1,1 @@
-"""Signals: time courses that drive inputs and gates. One signal per file, found by itself (see `base`)."""
+"""Signals, time courses that drive inputs and gates: one per file, found automatically (see `base`)."""

@@ -1,4 +1,4 @@
-"""What a signal is, and how to add one.
+"""Base class of signals, and how to add a signal.
 
 A signal is a time course that a protocol feeds into an input of a population, or into a gate. There are three
 forms:

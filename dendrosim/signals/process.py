@@ -1,4 +1,4 @@
-"""What a random signal is, and how to add one.
+"""Base class of random signals, and how to add one.
 
 A `Process` is a course with a hidden number `z` for each unit and sample, which is renewed in every time step. To
 add one, write a file in this folder with a frozen dataclass that derives from `Process`:

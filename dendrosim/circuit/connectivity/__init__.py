@@ -1,1 +1,1 @@
-"""Which units of two populations a pathway connects: one rule per file, each found by itself (see `base`)."""
+"""Connection rules of pathways: one rule per file, found automatically (see `base`)."""

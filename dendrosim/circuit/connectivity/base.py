@@ -1,4 +1,4 @@
-"""What a connection rule is, and how to add one.
+"""Base class of connection rules, and how to add one.
 
 To add a connection rule, write a file in this folder with a frozen dataclass that derives from `Connections`. It
 is then available as `dendrosim.Name`, in specifications read from JSON, and in messages that list the rules.

@@ -1,1 +1,1 @@
-"""Initial values of states and weights: one distribution per file, each found by itself (see `base`)."""
+"""Initial values of states and weights: one distribution per file, found automatically (see `base`)."""

@@ -1,4 +1,4 @@
-"""What an initial value is, and how to add a distribution.
+"""Base class of initial values, and how to add a distribution.
 
 To add a distribution, write a file in this folder with a frozen dataclass that derives from `Initial` (or from
 `Derived`, if the values follow from those of another matrix). It is then available as `dendrosim.Name`, and in

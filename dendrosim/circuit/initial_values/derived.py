@@ -1,4 +1,4 @@
-"""What an initial value is that follows from another matrix, and how to add one."""
+"""Base class of initial values that are computed from another matrix, and how to add one."""
 
 from abc import abstractmethod
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What distinguishes back ends: who does the dense operations, feeding, recording and guarding."""
+"""Operations that differ between back ends: dense products, feeding, recording and guarding."""
 
 from abc import ABC, abstractmethod
 from typing import Any
@@ -13,7 +13,7 @@ from dendrosim.engine.network.weight_updates import Update
 
 
 class Dense(ABC):
-    """What a back end supplies: Brian2 objects for everything that is not element-wise on a population.
+    """Brian2 objects of a back end for all operations that are not element-wise on a population.
 
     To add a back end, implement these seven; each returns an object that Brian2 runs once a step.
     `codeobj_class` is the kind of Brian2's code objects of populations and pathways, None for its own.

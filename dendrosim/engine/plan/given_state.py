@@ -1,4 +1,4 @@
-"""The state that a run starts from where it is given: the end of another run, or arrays by name."""
+"""Start state that the caller gives: the final state of another run, or arrays by name."""
 
 import os
 from collections.abc import Mapping

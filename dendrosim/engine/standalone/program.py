@@ -59,7 +59,7 @@ def find_or_make(
     Parameters
     ----------
     protocol : Protocol
-        What the program computes; only its structure counts.
+        Protocol that the program computes; only its structure matters.
     precision : {"single", "double"}
         Precision of all floating-point numbers in the program.
     fingerprint : mapping of str

@@ -1,1 +1,1 @@
-"""Transfer functions by name: one function per file, each found by itself (see `base`)."""
+"""Transfer functions by name: one function per file, found automatically (see `base`)."""

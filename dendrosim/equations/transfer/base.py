@@ -1,4 +1,4 @@
-"""What a transfer function is, and how to add one.
+"""Description of a transfer function, and how to add one.
 
 A transfer function s comes with its derivative ds and, where it has one, its inverse inv_s. Each is text in `x`.
 Equations that call `s(...)`, `ds(...)` or `inv_s(...)` get the text in place of the call (by syntax tree, see
@@ -28,9 +28,9 @@ class Transfer:
     s : str
         The function.
     ds : str
-        Its derivative.
+        Derivative of s.
     inv_s : str, optional
-        Its inverse; None (default) unless s maps the real line onto itself, one to one.
+        Inverse of s; None (default) unless s maps the real line onto itself, one to one.
     """
 
     s: str

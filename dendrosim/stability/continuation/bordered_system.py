@@ -16,8 +16,8 @@ from scipy.sparse.linalg import splu
 from dendrosim.arrays import Array
 
 VANISHING = 1e-2
-"""Fraction of its usual length below which a row is divided by this fraction: it vanishes at a branch point, and a
-division by its own length would amplify rounding errors there."""
+"""Smallest fraction of its usual length by which a row is divided. The row vanishes at a branch point, where a
+division by its own length would amplify rounding errors."""
 
 RANK = 1e-11
 """Fraction of the largest singular value below which others count as zero: rounding errors are about 1e-15, and

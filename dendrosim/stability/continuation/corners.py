@@ -34,7 +34,7 @@ step."""
 def round_corner(
     curve: Curve, left: CurvePoint, length: float
 ) -> tuple[list[Bifurcation], CurvePoint] | None:
-    """Return the bifurcations at a corner, and a point behind it; None if there is no corner ahead.
+    """Return the bifurcations at a corner, and a point beyond it; None if there is no corner ahead.
 
     `length` is the largest distance of the corner from `left`, in scaled units.
     """

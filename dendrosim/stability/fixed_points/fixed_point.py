@@ -47,8 +47,8 @@ def fixed_point(
     flow : Flow
         A vector field, as `vector_field` returns it.
     start : array, shape (n,) or (m, n), mapping, or Result, optional
-        Where to start, in SI units. Several rows are several starts, a mapping gives states by name, and a result
-        gives its final state. Default: `flow.start`.
+        Start of the search, in SI units. Several rows are several starts, a mapping gives states by name, and a
+        result gives its final state. Default: `flow.start`.
     starts : int, optional
         Total number of starts. Those that `start` does not give are drawn from a normal distribution around its
         first row, with standard deviation `scale`. Default: 1.

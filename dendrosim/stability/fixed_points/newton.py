@@ -245,7 +245,7 @@ def _polish(
     matrix: JacobianMatrix,
     iteration: int,
 ) -> Attempt:
-    """Take further steps with the same factors as long as each halves the correction; return the end."""
+    """Take further steps with the same factorisation while each halves the correction; return the last point."""
     for _ in range(POLISHING_STEPS):
         trial = x + step
         rates = _rates(flow, trial)

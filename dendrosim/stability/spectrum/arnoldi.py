@@ -44,7 +44,7 @@ def rightmost_eigenvalues(
     Parameters
     ----------
     matrix : sparse array, shape (n, n)
-        In 1/s.
+        Matrix of the linear system in 1/s.
     count : int
         Number of rightmost eigenvalues, at most n - 2.
     seed : int, optional

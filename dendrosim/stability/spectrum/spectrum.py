@@ -50,12 +50,12 @@ class Spectrum:
     Attributes
     ----------
     eigenvalues : array of complex, shape (m,)
-        In 1/s, with multiplicity, by descending real part, then by descending imaginary part. Zero modes of
-        symmetries are included as exact zeros.
+        Eigenvalues in 1/s, with multiplicity, by descending real part, then by descending imaginary part. Zero
+        modes of symmetries are included as exact zeros.
     size : int
         Number n of states; m < n if only the rightmost eigenvalues were requested or could be computed.
     tolerance : float
-        In 1/s; a real part of this size or smaller counts as zero.
+        Size in 1/s up to which a real part counts as zero.
     symmetry_zeros : int
         Number of zero eigenvalues that are due to continuous symmetries.
     max_euler_step : float
@@ -64,7 +64,7 @@ class Spectrum:
         a mode grows or oscillates without decay, and inf if all eigenvalues are zero. If not all eigenvalues of a
         component were computed, it is an estimate from the rightmost and the largest.
     jacobian : array or sparse array, shape (n, n)
-        In 1/s.
+        Jacobian in 1/s.
     """
 
     eigenvalues: Complex
@@ -134,7 +134,7 @@ def spectrum(
     Parameters
     ----------
     jacobian : array or sparse array, shape (n, n)
-        In 1/s.
+        Jacobian in 1/s.
     symmetries : array, shape (n, k), optional
         Orthonormal basis of the directions in which continuous symmetries move the fixed point. Directions that
         the Jacobian does not map to zero, since the point is not a fixed point, do not count as zero modes.

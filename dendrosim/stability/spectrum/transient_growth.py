@@ -76,7 +76,7 @@ def numerical_abscissa(jacobian: JacobianMatrix, scale: ArrayLike | None = None)
     Parameters
     ----------
     jacobian : array or sparse array, shape (n, n)
-        In 1/s.
+        Jacobian in 1/s.
     scale : array, shape (n,), optional
         The unit of each state: |x| is the norm of x / scale. Default: 1 in the SI unit.
 
@@ -108,7 +108,7 @@ def transient_growth(
     Parameters
     ----------
     jacobian : array or sparse array, shape (n, n)
-        In 1/s.
+        Jacobian in 1/s.
     symmetries : array, shape (n, k), optional
         Orthonormal basis of the zero modes of symmetries, which are left out: only perturbations orthogonal to
         them count. Default: none.

@@ -1,4 +1,4 @@
-"""Where a vector field starts: weights and states that are given, and the rest drawn as in a run."""
+"""Start state of a vector field: weights and states that are given, and the rest drawn as in a run."""
 
 from collections.abc import Mapping
 from typing import Any

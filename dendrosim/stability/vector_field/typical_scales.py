@@ -40,8 +40,8 @@ def scales_by_unit(units: Sequence[str], sizes: Array, negligible: float = 0.0) 
     Returns
     -------
     array, shape (n,)
-        In SI units, positive. States of one unit share one scale, which is the typical size where the largest
-        size is zero, negligible or not finite.
+        Positive scales in SI units. States of one unit share one scale, which is the typical size where the
+        largest size is zero, negligible or not finite.
     """
     names = np.asarray(units)
     scales = np.ones(len(sizes))
