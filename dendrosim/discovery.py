@@ -20,7 +20,7 @@ def modules_in(folder: str) -> Mapping[str, ModuleType]:
     Parameters
     ----------
     folder : str
-        Name of a package, such as `dendrosim.signals`. Names that begin with an underscore are left out.
+        Name of a package, such as `dendrosim.signals`. Modules whose names begin with an underscore are left out.
     """
     package = importlib.import_module(folder)
     names = sorted(m.name for m in pkgutil.iter_modules(package.__path__))

@@ -125,7 +125,7 @@ def freeze_array(array: Any, dtype: Any = float) -> np.ndarray:
 
 
 def encode(value: Any) -> Any:
-    """Return a value of a specification as plain values that `json` can write."""
+    """Convert a value of a specification to plain values that `json` can write."""
     if isinstance(value, Spec):
         return {
             "kind": type(value).__name__,

@@ -117,7 +117,7 @@ def measure(result: ds.Result) -> ds.Measurement:
         areas[area] = burst_statistics(spikes, start, stop, cells=cells, window=width)
     lower, upper = areas["lower"], areas["upper"]
     time, up, down = lower.time - start, p.bottom_up_period.value, p.top_down_period.value
-    # Of each signal: its values, the period of the sine that it should follow, and that of the other.
+    # For each signal: its values, the period of the sine that it should follow, and that of the other sine.
     signals = {
         "event_rate": (upper.event_rate, up, down),
         "burst_probability": (lower.burst_probability, down, up),

@@ -95,7 +95,7 @@ def protocol(p: Parameters) -> ds.Protocol:
 
 
 def _circuit(axons: int, synapses: dict[str, ds.ShortTerm]) -> ds.Circuit:
-    """Return axons, and a population of as many cells for each synapse, one cell per axon."""
+    """Return the axons and, for each kind of synapse, a population with one cell per axon."""
     axon = ds.Population("axon", axons, "x : 1", inputs=["x"], threshold="x > 0.5")
     cells = [ds.Population(name, axons, CELL) for name in synapses]
     pathways = []

@@ -236,7 +236,7 @@ def _simulated(result, name, rows, last, y):
 
 
 def _closed_forms(basal, apical, x, y, mu, eta_hat):
-    """Return what the closed forms of the three circuits say."""
+    """Return the closed forms of the three circuits."""
     free, nudged = (
         fixed_points.linear_fixed_point(basal, apical, x, y, mu, top=top, eta_hat=eta_hat)
         for top in ("free", "nudged")

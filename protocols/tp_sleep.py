@@ -7,7 +7,7 @@ circuits have settled without a target.
 
     Q_i <- Q_i - eta_q tau (<(Q_i t_i - h_i) t_i^T/(1 + |t_i|^2)> + decay_q Q_i),   t_i = s^-1(h_(i+1))
 
-The fixed point is a weighted regression of h_i on t_i: without decay W_(i+1)^-1, if that is there. Multiplexed
+The fixed point is a weighted regression of h_i on t_i: without decay it is W_(i+1)^-1, if that exists. Multiplexed
 activity does not depend on apical weights, so that the distance from the fixed point is known at all times:
 (Q_0 - Q*) (I - eta_q tau (M + decay_q))^n after n steps, M = <t_i t_i^T/(1 + |t_i|^2)>.
 

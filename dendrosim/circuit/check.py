@@ -32,6 +32,6 @@ def check_once(circuit: CircuitData) -> None:
         return
 
 
-@lru_cache(maxsize=256)  # so that copies of a circuit made in a loop do not ask the disk each time
+@lru_cache(maxsize=256)  # so that copies of a circuit made in a loop do not read the disk each time
 def _passed(key: str) -> bool:
     return (cache_folder() / "checked" / key).exists()

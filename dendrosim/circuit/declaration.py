@@ -69,12 +69,12 @@ def parameter(
 
 
 def removed(instead: str) -> Any:
-    """Declare, in a class derived from `ds.Parameters`, that there was a parameter of this name.
+    """Declare, in a class derived from `ds.Parameters`, that a parameter of this name was removed.
 
     Parameters
     ----------
     instead : str
-        What to do in its place; the error says so to whoever still gives it.
+        Advice for files that still use the parameter: what to use instead. The error shows it.
 
     Notes
     -----

@@ -144,7 +144,7 @@ _ARITHMETIC = ast.Add | ast.Sub | ast.Mult | ast.Div | ast.Pow | ast.Mod | ast.F
 
 
 def check_operators(where: str, written: str) -> None:
-    """Refuse operators that mean something else than they seem to: ^ for powers, comparisons used as numbers."""
+    """Refuse operators that are easily misread: ^ for powers, and comparisons used as numbers."""
     with prefix_errors(where):
         tree = parse_expression(written)
     for node in ast.walk(tree):

@@ -71,7 +71,7 @@ resources -= released
 class ShortTerm(Spec):
     """Describe short-term plasticity of synapses, for a `Pathway`.
 
-    Of its resources x, a synapse releases the fraction u at a spike. Both recover exponentially between spikes, x
+    At a spike, a synapse releases the fraction u of its resources x. Both recover exponentially between spikes, x
     to 1 and u to its resting value; each spike lowers x and raises u. `pathway` gives the texts for a `Pathway`,
     and `released` computes what a train of spikes releases.
 

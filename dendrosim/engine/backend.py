@@ -92,9 +92,9 @@ class Backend(ABC):
         return
 
     def fingerprint(self) -> Mapping[str, str]:
-        """Return what decides about the numbers besides the task and the code of dendrosim, by name.
+        """Return by name all that affects the numbers besides the task and the code of dendrosim, such as versions.
 
-        A run is resumed, and a compiled program used again, only where all of it is as it was.
+        A run is resumed, and a compiled program reused, only if none of them has changed.
         """
         return {}
 

@@ -1,4 +1,4 @@
-"""Where a result comes from: parameters, seed, versions, platform, commit, times."""
+"""Provenance of a result: parameters, seed, versions, platform, commit, times."""
 
 import datetime
 import platform

@@ -1,6 +1,6 @@
 """Analysis of a plasticity rule: which part of it is a matrix product, and which must run element by element.
 
-The right-hand side of a rule is expanded, by its syntax tree, into products of factors. Each factor depends on
+The syntax tree of a rule's right-hand side is expanded into a sum of products. Each factor depends on
 the weight only, on the postsynaptic unit only, on the presynaptic unit only, or on shared numbers only. Such
 products are outer products, which run as matrix products over the batch. A part that cannot be separated in this
 way is left whole, for a pass over the elements of the matrix. The analysis works on any rule; it knows no

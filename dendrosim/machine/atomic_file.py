@@ -27,7 +27,7 @@ def write_file(path: str | os.PathLike[str], content: bytes | memoryview) -> Pat
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """Give a file to write that takes the place of another when it is whole."""
+    """Yield a new file that replaces another once it is written completely."""
     if path.is_dir():
         raise StorageError(f"cannot write {path}: it is a folder; give the path of a file")
     temporary = path.with_name(f".{path.name[:80]}.{os.getpid()}-{secrets.token_hex(4)}.tmp")

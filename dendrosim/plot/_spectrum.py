@@ -43,7 +43,7 @@ LOOKS: dict[str, dict[str, Any]] = {
 def spectrum(point: FixedPoint | Spectrum, *, ax: "Axes | None" = None) -> "Axes":
     """Draw the eigenvalues of a fixed point in the complex plane, in 1/s; those in the shaded half grow.
 
-    Eigenvalues that are equal to within a millionth are one mark, with `×4` for four of them. An axis on which the
+    Eigenvalues that are equal to within a millionth share a mark, such as `×4` for four. An axis on which the
     rates differ by more than a factor of 100 is logarithmic on either side of zero.
 
     Parameters

@@ -24,7 +24,7 @@ DRAWN = 3000
 """Largest number of states for which exp(J t) is computed; it takes a dense product per point of the curve."""
 
 SEARCHED = 200
-"""Largest number of states for which the peak is searched over all times; of more, the highest point is shown."""
+"""Largest number of states for which the peak is searched over all times; else the highest point is marked."""
 
 TIMES = 400
 """Points of the curve."""

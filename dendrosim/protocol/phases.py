@@ -109,7 +109,7 @@ class Block(Spec):
 
 @dataclass(frozen=True, eq=False)
 class Recording(Spec):
-    """Choose what a run keeps, of which units and samples, and how often.
+    """Choose the variables, units and samples that a run records, and the interval.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ from dendrosim.protocol.phases import Block, Phase, Recording
 from dendrosim.protocol.protocol_data import ProtocolData
 from dendrosim.streams import stream
 
-# Steps or trials that are listed at a time, so that a plan of many trials never fills the memory.
+# Number of steps or trials that are listed at a time, so that a plan of many trials never fills the memory.
 _AT_ONCE = 2**16
 
 

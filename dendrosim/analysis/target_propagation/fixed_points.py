@@ -1,4 +1,4 @@
-"""Settled activities of the circuit, with exact inverses and with any apical weights."""
+"""Activities of the settled circuit, with exact inverses or with arbitrary apical weights."""
 
 from collections.abc import Sequence
 from itertools import pairwise

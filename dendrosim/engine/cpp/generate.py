@@ -1,8 +1,8 @@
-"""From a protocol's structure to C++ sources and a manifest, through Brian2's standalone device.
+"""Generate C++ sources and a manifest from a protocol's structure, with Brian2's standalone device.
 
 Brian2 writes one file per code object. They are merged into two translation units, which compile side by side:
-`steps.cpp` has what runs in every step, and only it is worth much optimising; `program.cpp` has the rest. What
-does not depend on the circuit is in `runtime.cpp` and `kernels.cpp`, compiled once for all programs.
+`steps.cpp` has the code that runs in every step, so only it is compiled with high optimisation; `program.cpp` has
+the rest. Code that does not depend on the circuit is in `runtime.cpp` and `kernels.cpp`, compiled once for all.
 """
 
 import re
@@ -124,7 +124,7 @@ def _bundle(device: Any, bundle: Bundle) -> str:
 
 
 def _merge(device: Any, built: Built, folder: Path) -> None:
-    """Write `steps.cpp`, with code objects each in a namespace of its own, and `program.cpp`, with the rest."""
+    """Write `steps.cpp`, with each code object in its own namespace, and `program.cpp`, with the rest."""
     sources = sorted(device.writer.source_files)
     objects = [s for s in sources if s.startswith("code_objects/")]
     rest = [s for s in sources if s not in objects and s != "main.cpp"]

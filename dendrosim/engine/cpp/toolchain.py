@@ -29,10 +29,10 @@ SOURCES = (Path(__file__).parent / "source", Path(__file__).parents[1] / "standa
 """Folders of the sources that all programs share; the units that are compiled once are in the first."""
 
 _UNITS = {"steps": [], "program": ["-O1"], "runtime": ["-O1"], "kernels": []}
-"""Sources and what else they are compiled with: what runs once is not worth a second of optimising."""
+"""Sources and their further compiler options: code that runs once is not worth the time for optimising it."""
 
 BLAS = "scipy-openblas32"
-"""The package whose BLAS programs are linked to."""
+"""Package that contains the BLAS to which programs are linked."""
 
 _TEST = """#include <cblas.h>
 #include <cstdio>
@@ -91,7 +91,7 @@ def _digest(*more: str) -> str:
 
 
 def works() -> None:
-    """Return if programs can be compiled and run here; success is remembered in the cache, failure never.
+    """Raise an error unless programs can be compiled and run on this machine; only success is stored in the cache.
 
     Raises
     ------

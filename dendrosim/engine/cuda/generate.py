@@ -125,10 +125,10 @@ def _bundle(device: Any, bundle: Bundle) -> str:
 
 
 def _merge(device: Any, built: Built, folder: Path) -> None:
-    """Write `program.cu`, which includes every source, code objects each in a namespace of its own."""
+    """Write `program.cu`, which includes every source file, with each code object in its own namespace."""
     sources = sorted(device.writer.source_files)
     objects = [s for s in sources if s.startswith("code_objects/")]
-    # Those of brianlib are included by whoever needs them; one has no guard against a second time.
+    # Headers of brianlib are included only if a code object needs them; one of them has no include guard.
     headers = sorted(h for h in device.writer.header_files if "/" not in h)
     used = {line.strip() for s in objects for line in INCLUDE.findall((folder / s).read_text())}
     declared = [s.replace(".cu", ".h") for s in objects]

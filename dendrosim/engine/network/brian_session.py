@@ -11,7 +11,7 @@ from dendrosim.errors import EquationError
 from dendrosim.machine.cache import writable_folder
 
 CYTHON = "cython"
-"""Where in the cache folder Brian2 keeps its compiled extensions."""
+"""Subfolder of the cache for the extensions that Brian2 compiles."""
 
 _log = logging.getLogger(__name__)
 

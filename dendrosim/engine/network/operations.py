@@ -23,7 +23,7 @@ class Dense(ABC):
 
     @abstractmethod
     def feed(self, network: Built) -> BrianObject:
-        """Set inputs and gates from the timeline; first in the step."""
+        """Set inputs and gates from the timeline; the first operation of a step."""
 
     @abstractmethod
     def product(

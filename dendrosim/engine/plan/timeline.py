@@ -119,7 +119,7 @@ class Timeline:
     noises: tuple[Noise, ...] = ()
 
     def segment(self, index: int) -> Segment | None:
-        """Return a segment by its number, None after the last."""
+        """Return the segment with a number; None after the last one."""
         for stretch in self.stretches:
             if index < len(stretch):
                 return stretch[index]

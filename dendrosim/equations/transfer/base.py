@@ -16,7 +16,7 @@ for ReLU).
 from dataclasses import dataclass
 
 CALLS = ("s", "ds", "inv_s")
-"""What equations call a transfer function, its derivative and its inverse."""
+"""Names of a transfer function, its derivative and its inverse in equations."""
 
 
 @dataclass(frozen=True)

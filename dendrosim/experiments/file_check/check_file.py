@@ -143,7 +143,7 @@ def check_file(
         return report
     check = _check_circuit if entry.file_kind == "model" else _check_protocol
     with warnings.catch_warnings():
-        # Values that are only tried out may be unwise; whoever chooses them for a run is warned then.
+        # The check also tries unusual values; a warning about them is due only in a run that uses them.
         warnings.simplefilter("ignore", DendrosimWarning)
         check(entry, given, parameters, report)
     return report

@@ -46,7 +46,7 @@ def round_corner(
         if jump <= JUMP * float(np.linalg.norm(before)):
             return None
         tangent = curve.tangent(beyond, near.symmetries, near.tangent)
-        # Of both directions along the new tangent, one leads back to the near side.
+        # One of the two directions along the new tangent leads back to the near side.
         for onward in (tangent, -tangent):
             there = _dense_jacobian(curve, near.u + BEHIND * onward)
             if float(np.linalg.norm(there - after)) < 0.5 * jump:  # the Jacobian of the far side

@@ -184,7 +184,7 @@ def classify(step: Step, bracket: Bracket) -> list[Bifurcation]:
     low, high, middle = bracket.low.point, bracket.high.point, bracket.middle
     few, many = sorted((low.unstable, high.unstable))
     modes = middle.eigenvalues
-    # The largest of three points, since all eigenvalues may be zero at the bifurcation itself.
+    # The largest size at three points is used, since all eigenvalues may be zero at the bifurcation itself.
     size = max(
         float(np.max(np.abs(point.eigenvalues))) for point in (middle, step.left, step.last.point)
     )

@@ -218,7 +218,7 @@ def _search(
         return (down * known[left] + up * known[right] + rise) / (up + down)
 
     best, bound = max(known.values()), 0.0
-    # The earliest interval first: once the level is zero, it does not exceed any more what it was before.
+    # Search the earliest interval first: after a level of zero or below, no level exceeds the earlier maximum.
     waiting = list(itertools.pairwise(times))
     heapq.heapify(waiting)
     while waiting and len(known) < evaluations:

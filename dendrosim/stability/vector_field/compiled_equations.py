@@ -149,7 +149,7 @@ class CompiledEquations:
         for symbol in expression.symbols:
             if symbol in local:
                 variables[symbol] = local[symbol]
-            # All units share the time of the last spike: below threshold it is long ago for each of them.
+            # All units share one time of the last spike, in the distant past, because the flow has no spikes.
             elif (
                 symbol in (TIME_SYMBOL, "dt")
                 or symbol.removesuffix(POST).removesuffix(PRE) == LAST_SPIKE
