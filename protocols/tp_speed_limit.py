@@ -15,7 +15,7 @@ Learning in single steps, each from a settled circuit, is not bound by this: a s
 inputs of equal power, and removes the fraction `part` of its error after each time `settle`.
 
 Rates are per tau, fitted over the last part of the run, in which the slowest mode is left; they are those of the
-continuous circuit, the forward Euler step is taken out.
+continuous circuit, corrected for the forward Euler step.
 
 Measured:
 

@@ -14,7 +14,7 @@ REQUIRED: Any = inspect.Parameter.empty
 
 @dataclass(frozen=True)
 class Declaration:
-    """What `parameter` was given: the right-hand side of a line of the table."""
+    """Arguments of `parameter`: the right-hand side of a line of the table."""
 
     default: Any
     doc: str

@@ -82,7 +82,7 @@ def check_expression(
     EquationError
         If it cannot be read, or uses an undefined symbol or function.
     UnitError
-        If its parts do not fit together, or it has another dimension.
+        If its parts have incompatible dimensions, or the whole has another dimension.
     """
     found, used = dimension_of(circuit, owner, where, written, expression, local)
     if found is not expected:

@@ -39,7 +39,7 @@ from dendrosim.units import DIMENSIONLESS, quantity
 Variant = Literal["extended", "canonical"]
 
 RELEASED = "released"
-"""Name, in the text of an effect, of the fraction that a spike releases."""
+"""Name of the released fraction in the text of an effect."""
 
 EQUATIONS = {
     "extended": """

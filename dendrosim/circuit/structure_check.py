@@ -69,7 +69,7 @@ def _check_matrix(circuit: CircuitData, matrix: Matrix) -> None:
 
 
 def _check_derived(circuit: CircuitData, matrix: Matrix, initial: Derived) -> None:
-    """Check an initial value that follows from another matrix: that one exists, and shapes fit without a loop."""
+    """Check an initial value computed from another matrix: the matrix exists, shapes fit, and there is no loop."""
     where, of = f"Matrix {matrix.name!r}: initial value", circuit.matrix(initial.matrix)
     if of.inverse_of is not None:
         raise SpecError(f"{where}: {of.name!r} has no weights of its own; name {of.inverse_of!r}")

@@ -102,7 +102,7 @@ def check_unit_text(where: str, value: Quantity | Initial, text: str) -> None:
 
 
 def check_name(where: str, name: str) -> None:
-    """Raise SpecError unless a text can name a population, matrix or pathway on every back end."""
+    """Raise SpecError unless a text is a valid name of a population, matrix or pathway on every back end."""
     if not isinstance(name, str) or not _NAME.match(name) or name.startswith("ds_"):
         raise SpecError(
             f"{where}: a name is lower case letters, digits and underscores, starting with a letter "

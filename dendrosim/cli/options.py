@@ -52,7 +52,7 @@ def pairs(option: str, given: list[str] | None, example: str) -> dict[str, str]:
 def load_protocol_with(
     name: str, settings: list[str] | None, compiles: bool = False
 ) -> "tuple[Entry, Protocol]":
-    """Find and load a protocol; if it is to be compiled, begin with what does not depend on it."""
+    """Find and load a protocol; if it is to be compiled, start the compilation that does not depend on it."""
     from dendrosim.library.catalogue import find_entry
     from dendrosim.library.loading import build_protocol, read_settings
 

@@ -1,4 +1,4 @@
-"""The outcome of a stability analysis, as plain values for programs and as rows for people."""
+"""The result of a stability analysis, as plain values for programs and as rows of a table for people."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any

@@ -92,7 +92,7 @@ class Backend(ABC):
         return
 
     def fingerprint(self) -> Mapping[str, str]:
-        """Return by name all that affects the numbers besides the task and the code of dendrosim, such as versions.
+        """Return all that affects the numbers besides the task and the code of dendrosim, such as versions.
 
         A run is resumed, and a compiled program reused, only if none of them has changed.
         """

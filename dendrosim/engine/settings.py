@@ -6,7 +6,7 @@ from dendrosim.checks import as_whole_number
 from dendrosim.engine.names import AUTO, PRECISIONS
 from dendrosim.errors import ParameterError, UnknownNameError
 
-MOST_THREADS = 256  # beyond any machine on which a step is shared well; more is a typing error
+MOST_THREADS = 256  # more than a step can use on any machine; a larger number is a typing error
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ class LearningProgress:
             "initial_loss": float(losses[0]),
             "final_loss": float(losses[-1]),
             "final_loss_dynamic": 0.5 * float(np.mean(np.sum((self.outputs - y) ** 2, axis=0))),
-            # Written so that a loss which is no number counts as diverged.
+            # Written so that a loss of NaN counts as diverged.
             "diverged": not bool(losses.max() <= DIVERGED * losses[0]),
         }
         large = losses[:-1] > LARGE * losses[0]

@@ -23,7 +23,7 @@ _PARTS = (*GENERATED_CODE, "stability", "learning/settling")
 """Parts of the package that decide the rate of the slowest mode."""
 
 CASCADE_LEFT = 1e-4
-"""Part of its way that a settled cascade of filters still has to go.
+"""Remaining distance, relative to the whole, at which a cascade of filters counts as settled.
 
 It needs no factor for the number of layers: where the two pathways are apart, the learning signal does not fall
 from layer to layer.

@@ -43,5 +43,5 @@ def declared_in_file(entry: Entry, users: tuple[Path, ...] = ()) -> tuple[Parame
 
 
 def parameters_of_model(name: str) -> tuple[Parameter, ...]:
-    """Return what the model of a name declares; raises as `find_entry` and `declared_in_file` do."""
+    """Return the parameters that a model declares; raises the errors of `find_entry` and `declared_in_file`."""
     return declared_in_file(find_entry(name, "model"))

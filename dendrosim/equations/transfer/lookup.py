@@ -10,7 +10,7 @@ from dendrosim.errors import ParameterError, UnknownMemberError
 
 @cache
 def transfer_functions() -> Mapping[str, Transfer]:
-    """Return every transfer function by name, in the order of the alphabet."""
+    """Return every transfer function by name, in alphabetical order."""
     assert __package__ is not None
     modules = modules_in(__package__)
     return {name: m.TRANSFER for name, m in modules.items() if hasattr(m, "TRANSFER")}

@@ -110,7 +110,7 @@ def fixed_point(
     rows = list(begin / sizes)
     while len(rows) < starts:
         rows.append(rows[0] + random.standard_normal(flow.size))
-    with np.errstate(all="ignore"):  # values that are not finite end an attempt, which says so
+    with np.errstate(all="ignore"):  # values that are not finite end an attempt with a message
         attempts = [newton(scaled, row, rules) for row in rows]
     points = _add_distinct(scaled, [a for a in attempts if a.converged], [])
     failures = [
