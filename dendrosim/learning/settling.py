@@ -65,8 +65,8 @@ def find_settling(circuit: Circuit, *, left: float | None = None) -> Settling:
     circuit : Circuit
         A circuit of a model of target propagation, or of `backprop`.
     left : float, optional
-        What may be left of the slowest mode, relative to the learning signal of layer 1 (default: e^-5). For a
-        cascade of filters: what may be left of its way, relative to the whole (default: `CASCADE_LEFT`).
+        Remaining part of the slowest mode, relative to the learning signal of layer 1 (default: e^-5). For a
+        cascade of filters: the distance that remains, relative to the whole (default: `CASCADE_LEFT`).
 
     Raises
     ------

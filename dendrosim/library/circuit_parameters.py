@@ -50,7 +50,7 @@ def parameters_of(
     -------
     ParametersOf
         A field of a class derived from `Parameters`; in its instances, a mapping of values by name. With
-        `optional` it holds those that were given; a parameter that the chosen model does not have is then
+        `optional` it holds only the given values; a parameter that the chosen model does not have is then
         refused by `load_circuit`. A parameter that the protocol declares itself takes precedence, and is not in
         the mapping.
 

@@ -93,7 +93,7 @@ def test_a_process_killed_twice_ends_as_if_it_had_not_been(problem, tmp_path):
 
 @pytest.mark.usefixtures("default_signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_run_that_is_told_to_end_says_how_it_goes_on(tmp_path, number):
+def test_an_interrupted_run_says_how_to_resume_it(tmp_path, number):
     out = tmp_path / "out"
     errors = interrupt("spiking", "cpp", out, number)
     if number == signal.SIGINT:

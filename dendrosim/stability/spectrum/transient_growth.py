@@ -1,6 +1,6 @@
 """Transient growth: how large a perturbation of a stable linear flow becomes before it decays.
 
-The Jacobians of target propagation are not normal. Their eigenvalues tell how a perturbation ends, the numerical
+The Jacobians of target propagation are not normal. Their eigenvalues show how a perturbation ends, the numerical
 abscissa how it begins, and the largest norm of the propagator exp(J t) how large it becomes.
 
 References
