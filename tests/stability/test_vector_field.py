@@ -107,7 +107,7 @@ def test_one_step_on_cython_is_dt_times_the_field(model):
     drives = examples.inputs(circuit, 3)
     found = examples.one_step(circuit, start, drives, examples.gates(circuit), "cython")
     for path, rate in flow.unpack(flow.f(x)).items():
-        assert examples.gap(found[path].reshape(rate.shape), rate) < 1e-9, path
+        assert gap(found[path].reshape(rate.shape), rate) < 1e-9, path
 
 
 # -- derivatives ------------------------------------------------------------------------------------------
