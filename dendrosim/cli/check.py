@@ -51,7 +51,7 @@ def check(
     entry = find_entry(name)
     loaded: Any
     if entry.file_kind == "protocol":
-        loaded = load_protocol_with(str(entry.path), settings, compile_it and backend == "cpp")[1]
+        loaded = load_protocol_with(str(entry.path), settings)[1]
         line = protocol_line(loaded)
     else:
         loaded = load_circuit(

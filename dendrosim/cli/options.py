@@ -49,19 +49,13 @@ def pairs(option: str, given: list[str] | None, example: str) -> dict[str, str]:
     return found
 
 
-def load_protocol_with(
-    name: str, settings: list[str] | None, compiles: bool = False
-) -> "tuple[Entry, Protocol]":
-    """Find and load a protocol; if it is to be compiled, start the compilation that does not depend on it."""
+def load_protocol_with(name: str, settings: list[str] | None) -> "tuple[Entry, Protocol]":
+    """Find and load a protocol with the values of its parameters that `--set` gives."""
     from dendrosim.library.catalogue import find_entry
     from dendrosim.library.loading import build_protocol, read_settings
 
     entry = find_entry(name, "protocol")
     parameters = read_settings(entry, pairs("--set", settings, "samples=200"))
-    if compiles:
-        from dendrosim.engine.cpp import toolchain
-
-        toolchain.begin()
     return entry, build_protocol(entry, parameters)
 
 

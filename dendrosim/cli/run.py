@@ -1,9 +1,7 @@
 """The command `dendrosim run`."""
 
 import contextlib
-import importlib
 import sys
-from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,6 +17,7 @@ from dendrosim.cli.options import (
     check_choice,
     load_protocol_with,
 )
+from dendrosim.engine.backends import prepare
 from dendrosim.engine.names import PRECISIONS
 from dendrosim.errors import ResumeError, UsageError
 from dendrosim.experiments.output_folder import RESULT
@@ -77,7 +76,10 @@ def run(
     """Run a protocol, measure it, and write the result and its figures."""
     check_choice("back end", backend, BACKENDS)
     check_choice("precision", precision, PRECISIONS)
-    with contextlib.redirect_stdout(sys.stderr) if json else contextlib.nullcontext():
+    with (
+        contextlib.redirect_stdout(sys.stderr) if json else contextlib.nullcontext(),
+        contextlib.nullcontext() if resume else prepare(backend),
+    ):
         from dendrosim.engine.settings import RunSettings
         from dendrosim.experiments.output_folder import Output
         from dendrosim.experiments.run import resume_run, run_and_save
@@ -95,8 +97,7 @@ def run(
             )
             output = Output(resume, "")
         else:
-            compiles = backend in ("auto", "cpp")
-            entry, loaded = load_protocol_with(_require_protocol(protocol), settings, compiles)
+            entry, loaded = load_protocol_with(_require_protocol(protocol), settings)
             output, measure = Output(out, entry.name), load_measure(entry.path)
             result, measurement = run_and_save(
                 output, loaded, measure, run_settings, state, progress=True
@@ -106,14 +107,6 @@ def run(
         _print_run_as_json(result, measurement, output, figures)
     else:
         _print_run(result, measurement, output)
-
-
-def _import_ahead() -> Iterator[None]:
-    """Import what stores and draws results, step by step; as long as a program computes, that costs no time."""
-    for name in ("h5netcdf", "matplotlib.figure", "matplotlib.backends.backend_agg", "xarray"):
-        with contextlib.suppress(Exception):  # who needs it will say what is wrong
-            importlib.import_module(name)
-        yield
 
 
 def _require_protocol(protocol: str | None) -> str:

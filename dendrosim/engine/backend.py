@@ -6,6 +6,7 @@ all of them to list their names.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -97,6 +98,10 @@ class Backend(ABC):
         A run is resumed, and a compiled program reused, only if none of them has changed.
         """
         return {}
+
+    def prepare(self) -> AbstractContextManager[None]:
+        """Return a context in which work that no program's circuit decides is done beside the body."""
+        return nullcontext()
 
     @abstractmethod
     def run(self, task: "Task", progress: "Progress") -> "Outcome":

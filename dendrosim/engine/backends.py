@@ -2,6 +2,7 @@
 
 import importlib
 import logging
+from contextlib import AbstractContextManager
 from functools import lru_cache
 from pathlib import Path
 
@@ -54,3 +55,8 @@ def choose(name: str) -> Backend:
         _log.warning("using the slower back end %s: %s", _ALWAYS, error)
         return backend_named(_ALWAYS)
     return fastest
+
+
+def prepare(name: str) -> AbstractContextManager[None]:
+    """Return the context of `Backend.prepare` for a name, also one that turns out not to work here."""
+    return backend_named(_FASTEST if name == AUTO else name).prepare()

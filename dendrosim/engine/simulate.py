@@ -1,7 +1,7 @@
 """One run: choose the back end, unroll the protocol, run it, and make a result of what came back."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -44,7 +44,6 @@ def run(
     progress: bool | None = None,
     folder: Path | None = None,
     lock: int | None = None,
-    meanwhile: Iterator[None] | None = None,
 ) -> Result:
     """Run a protocol.
 
@@ -65,9 +64,6 @@ def run(
         files there; the caller deletes the folder when it needs neither.
     lock : int, optional
         File descriptor by which the caller holds the folder, see `lock_folder`; the program keeps it as well.
-    meanwhile : iterator, optional
-        Other work, iterated over in its own thread while a compiler or a compiled program runs. When they end, the
-        run waits until the current item is done.
 
     Returns
     -------
@@ -94,7 +90,6 @@ def run(
         wirings(protocol, seed),
         # Compiled programs keep them on the disk, in a folder that was given for it.
         spike_limit() if folder is None or not backend.compiles else _NO_LIMIT,
-        meanwhile=iter(()) if meanwhile is None else meanwhile,
     )
     if folder is None:
         return _run(task, backend, progress)

@@ -1,8 +1,6 @@
 """Input and output of a back end: the task and its outcome. To add a back end, see `dendrosim.engine.backends`."""
 
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,8 +26,7 @@ class Task:
     At most `spike_limit` spikes are kept; with more the run ends. In `folder`, if given, are recordings and
     checkpoints during the run; every `interval` seconds (negative: never) there is a new one. `resumed` says
     that the run resumes from the checkpoint in the folder; then `state` is not called. A process that works in the
-    folder keeps the file descriptor `lock` open. `meanwhile` is iterated over while another process
-    compiles or computes.
+    folder keeps the file descriptor `lock` open.
     """
 
     protocol: Protocol
@@ -42,25 +39,6 @@ class Task:
     interval: float = -1.0
     resumed: bool = False
     lock: int | None = None
-    meanwhile: Iterator[None] = field(default_factory=lambda: iter(()))
-
-    @contextmanager
-    def meanwhiling(self) -> Iterator[None]:
-        """Go through `meanwhile` in a thread beside the body, no further than one step beyond its end."""
-        ended = threading.Event()
-
-        def work() -> None:
-            while not ended.is_set():
-                if next(self.meanwhile, ended) is ended:
-                    return
-
-        companion = threading.Thread(target=work)
-        companion.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            companion.join()
 
     def guarded(self, thorough: bool) -> list[str]:
         """Return the keys watched for non-finite numbers in every step, or (thorough) in every hundredth.

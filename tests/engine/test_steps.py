@@ -301,11 +301,3 @@ def test_loading_brian2_leaves_the_hooks_of_the_process_alone():
         "assert (sys.excepthook, warnings.showwarning) == hooks"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
-
-
-def test_a_command_does_without_what_brian2_imports_for_others():
-    script = (
-        "import sys; from dendrosim.machine import brian_import as brian; brian.alone = True; brian.load(); "
-        "assert not {'pylab', 'pytest'} & set(sys.modules); import brian2, pylab; assert brian2.NeuronGroup"
-    )
-    subprocess.run([sys.executable, "-c", script], check=True)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,14 +28,15 @@ class Cpp(StandaloneBackend):
     def fingerprint(self) -> Mapping[str, str]:
         return toolchain.fingerprint()
 
+    def prepare(self) -> AbstractContextManager[None]:
+        return toolchain.compile_ahead()
+
     def environment(self) -> Mapping[str, str]:
         return toolchain.environment()
 
     def generate(self, protocol: "Protocol", precision: str, folder: Path) -> None:
         from dendrosim.engine.cpp.generate import generate
 
-        real = "float" if precision == "single" else "double"
-        toolchain.begin(real if protocol.circuit.matrices else None)
         generate(protocol, precision, folder)
 
     def build(self, folder: Path) -> None:

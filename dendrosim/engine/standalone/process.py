@@ -51,10 +51,9 @@ def run_program(
             raise StorageError(
                 f"cannot write the run's folder {folder}: {error.strerror or error}"
             ) from None
-    with task.meanwhiling():
-        code, steps, stepping, interrupted = _watch(
-            program, folder, progress, environment, task.lock, own=task.folder is not None
-        )
+    code, steps, stepping, interrupted = _watch(
+        program, folder, progress, environment, task.lock, own=task.folder is not None
+    )
     try:
         outcome = _read(task, program, folder, steps, code, interrupted)
     except FileNotFoundError as error:

@@ -95,16 +95,11 @@ def find_or_make(
                     generate(work)
                     (work / "structure.json").write_text(text)
 
-                return _make(folder, progress, write_sources, build)
+                return _make(folder, write_sources, build)
     return Program(folder, manifest, False, {"build": time.perf_counter() - begin, "compile": 0.0})
 
 
-def _make(
-    folder: Path,
-    progress: Progress,
-    generate: Callable[[Path], None],
-    build: Callable[[Path], None],
-) -> Program:
+def _make(folder: Path, generate: Callable[[Path], None], build: Callable[[Path], None]) -> Program:
     brian.load()
     begin = time.perf_counter()
     home = folder.parent
@@ -113,8 +108,7 @@ def _make(
         try:
             generate(work)
             generated = time.perf_counter()
-            with progress.task.meanwhiling():
-                build(work)
+            build(work)
             seal(work)
             manifest = _manifest(work)
             if manifest is None:
