@@ -1,28 +1,27 @@
-"""What is compiled once is never compiled again, and what cannot be compiled or stored says so."""
+"""What is compiled once is never compiled again, and damage to the cache is repaired."""
 
 import json
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
+from executables import executable
 from reference_problems import chain, chain_protocol, leaky_protocol
 
 from dendrosim.circuit.initial_values.normal import Normal
 from dendrosim.engine.cpp import toolchain
-from dendrosim.engine.settings import RunSettings
 from dendrosim.engine.standalone import program as programs
 from dendrosim.engine.standalone.host_compiler import find_compiler
 from dendrosim.engine.standalone.program import seal
-from dendrosim.engine.task import Task
 from dendrosim.errors import (
     BackendMissingError,
     CompilationError,
@@ -36,24 +35,6 @@ from dendrosim.protocol.phases import Block, Phase, Recording
 from dendrosim.signals.step import Step
 
 TESTS = Path(__file__).parents[1]
-
-
-@pytest.fixture
-def empty_cache(tmp_path, monkeypatch):
-    """A cache of the test's own."""
-    monkeypatch.setenv("DENDROSIM_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
-
-
-@pytest.fixture
-def other_compiler(monkeypatch):
-    """A way to change the compiler."""
-
-    def change(**variables):
-        for name, value in variables.items():
-            monkeypatch.setenv(name, value)
-
-    return change
 
 
 def compiled(protocol, **arguments):
@@ -172,105 +153,6 @@ def test_a_circuit_is_checked_and_run_without_any_cache(tmp_path, monkeypatch):
     circuit = chain().replace(gates={})
     state = run(chain_protocol(circuit=circuit), "numpy").state
     assert np.all(np.isfinite(state["v"]))
-
-
-def falls_back(caplog, reason):
-    """Whether `auto` means numpy here, and says why in one line."""
-    caplog.clear()
-    chosen = run(leaky_protocol(), "auto", progress=False).provenance["backend"]
-    (record,) = caplog.records
-    return chosen == "numpy" and record.levelname == "WARNING" and reason in record.getMessage()
-
-
-def test_without_a_compiler_cpp_is_missing_and_auto_means_numpy(
-    empty_cache, other_compiler, caplog
-):
-    other_compiler(PATH="", CXX="")
-    for backend in ("cpp", "cython"):
-        with pytest.raises(
-            BackendMissingError, match=f"back end {backend} needs.*install one"
-        ) as e:
-            run(leaky_protocol(), backend)
-        assert e.value.exit_code == 5
-    assert falls_back(caplog, "needs a C++ compiler and there is none")
-
-
-BROKEN = {
-    "exit 1": "ended with code 1: it gave no message",
-    "echo 'error: no such luck' >&2; exit 1": "error: no such luck",
-    "exit 0": "left no program",
-    "echo 'exit 3' > program; chmod +x program": "does not start",
-    "printf '#!/bin/sh\nexit 3\n' > program; chmod +x program": "ended with code 3",
-}
-
-
-@pytest.mark.parametrize(("does", "reason"), BROKEN.items())
-def test_with_a_compiler_that_does_not_work_cpp_is_missing_and_auto_means_numpy(
-    empty_cache, other_compiler, tmp_path, caplog, does, reason
-):
-    other_compiler(CXX=str(executable(tmp_path / "c++", f"#!/bin/sh\n{does}\n")))
-    assert falls_back(caplog, reason)
-    with pytest.raises(BackendMissingError) as raised:
-        run(leaky_protocol(), "cpp")
-    assert reason in str(raised.value)
-    assert list((empty_cache / "programs").iterdir()) == []
-
-
-def test_a_compiler_is_tested_once_and_again_after_it_failed(
-    empty_cache, other_compiler, tmp_path, caplog
-):
-    calls, compiler = tmp_path / "calls", tmp_path / "c++"
-    own = find_compiler()
-    executable(compiler, "#!/bin/sh\nexit 1\n")
-    other_compiler(CXX=str(compiler))
-    assert falls_back(caplog, "does not work")
-    text = f'#!/bin/sh\necho call >> {calls}\n[ -e {tmp_path}/off ] || exec {own} "$@"\nexit 1\n'
-    executable(compiler, text)
-    (tmp_path / "off").touch()
-    assert falls_back(caplog, "does not work")
-    (tmp_path / "off").unlink()
-    calls.unlink()
-    results = [run(leaky_protocol(), "auto").provenance for _ in range(2)]
-    assert [r["backend"] for r in results] == ["cpp", "cpp"]
-    assert [r["compiled"] for r in results] == [True, False]
-    # The test program is compiled and linked; so is the program, in two parts and one that all programs share.
-    assert len(calls.read_text().split()) == 2 + 4
-
-
-def test_a_compiler_that_leaves_no_program_publishes_nothing(empty_cache, other_compiler, tmp_path):
-    text = f'#!/bin/sh\ngrep -q dnrm2 program.cpp && exec {find_compiler()} "$@"\nexit 0\n'
-    other_compiler(CXX=str(executable(tmp_path / "c++", text)))
-    with pytest.raises(CompilationError, match="left no"):
-        run(leaky_protocol(), "cpp")
-    assert all(path.is_file() for path in empty_cache.glob("programs/*"))
-
-
-def test_a_compiler_that_is_not_there_is_named(empty_cache, other_compiler):
-    other_compiler(CXX="no-such-compiler -O2")
-    with pytest.raises(BackendMissingError, match="no-such-compiler"):
-        run(leaky_protocol(), "cpp")
-    assert run(leaky_protocol(), "auto").provenance["backend"] == "numpy"
-
-
-def test_with_a_compiler_auto_means_cpp():
-    assert run(leaky_protocol(), "auto").provenance["backend"] == "cpp"
-
-
-def executable(path, text):
-    path.write_text(text)
-    path.chmod(path.stat().st_mode | stat.S_IXUSR)
-    return path
-
-
-def test_a_failed_compilation_tells_what_the_compiler_said(empty_cache, other_compiler, tmp_path):
-    works_for_the_test = f'grep -q dnrm2 program.cpp && exec {find_compiler()} "$@"'
-    broken = f"#!/bin/sh\n{works_for_the_test}\necho 'x.cpp:1: error: no such luck' >&2\nexit 1\n"
-    other_compiler(CXX=str(executable(tmp_path / "c++", broken)))
-    with pytest.raises(CompilationError, match="no such luck") as raised:
-        run(leaky_protocol(), "cpp")
-    assert raised.value.exit_code == 1
-    assert not list(empty_cache.glob("programs/*/program"))
-    assert not list(empty_cache.glob("programs/making-*"))
 
 
 @pytest.fixture(scope="module")
@@ -444,78 +326,3 @@ def test_a_blas_starts_no_threads_of_its_own_in_a_program(monkeypatch):
     run(leaky_protocol().replace(blocks=blocks), backend="cpp", threads=1)
     assert counts
     assert set(counts) == {1}
-
-
-def test_what_is_done_meanwhile_does_not_hold_up_a_run():
-    done, go_on = [], threading.Event()
-
-    def things():
-        for k in range(3):
-            done.append(k)
-            go_on.wait(10)
-            yield
-
-    task = Task(leaky_protocol(), None, dict, RunSettings(), meanwhile=things())
-    with task.meanwhiling():
-        while not done:
-            time.sleep(1e-3)
-        threading.Timer(0.05, go_on.set).start()
-    assert done == [0]
-    with task.meanwhiling():
-        while len(done) < 3:
-            time.sleep(1e-3)
-    assert done == [0, 1, 2]
-    with task.meanwhiling():
-        pass
-
-
-@pytest.mark.parametrize("damage", [b"", b"not an object"])
-def test_what_programs_share_is_compiled_again_if_it_is_damaged(empty_cache, damage):
-    path = toolchain.shared_object("runtime")
-    whole = path.read_bytes()
-    path.write_bytes(damage)
-    assert toolchain.shared_object("runtime").read_bytes() == whole
-    assert len(list(path.parent.glob("runtime-*.o"))) == 1
-
-
-def test_what_is_begun_in_the_background_is_waited_for(empty_cache):
-    toolchain.begin("float")
-    made = [toolchain.shared_object("runtime"), toolchain.shared_object("kernels", "float")]
-    assert made == [toolchain.shared_object("runtime"), toolchain.shared_object("kernels", "float")]
-
-
-def test_what_fails_in_the_background_fails_who_needs_it(empty_cache, other_compiler, tmp_path):
-    other_compiler(
-        CXX=str(executable(tmp_path / "c++", "#!/bin/sh\necho 'error: no luck' >&2\nexit 1\n"))
-    )
-    toolchain.begin()
-    with pytest.raises(CompilationError, match="no luck"):
-        toolchain.shared_object("runtime")
-
-
-def test_a_full_disk_is_no_fault_of_the_compiler(empty_cache, other_compiler, tmp_path):
-    works_for_the_test = f'grep -q dnrm2 program.cpp && exec {find_compiler()} "$@"'
-    text = (
-        f"#!/bin/sh\n{works_for_the_test}\necho 'error: x.o: No space left on device' >&2\nexit 1\n"
-    )
-    other_compiler(CXX=str(executable(tmp_path / "c++", text)))
-    with pytest.raises(StorageError, match="DENDROSIM_CACHE"):
-        run(leaky_protocol(), "cpp")
-
-
-@pytest.mark.parametrize("blank", ["", "  "])
-def test_a_blank_compiler_is_none_given(empty_cache, other_compiler, blank):
-    found = find_compiler()
-    other_compiler(CXX=blank)
-    assert find_compiler() == found
-
-
-def test_a_failure_in_the_background_is_not_remembered(empty_cache, other_compiler, tmp_path):
-    own = find_compiler()
-    other_compiler(CXX=str(executable(tmp_path / "c++", "#!/bin/sh\nexit 1\n")))
-    toolchain.begin()
-    while not toolchain._begun["runtime", ""].done():
-        time.sleep(1e-3)
-    other_compiler(CXX=own)
-    toolchain.begin()
-    assert toolchain.shared_object("runtime").exists()
