@@ -3,12 +3,9 @@
 import json
 import os
 import shutil
-import signal
-import stat
 import subprocess
 import sys
 import tempfile
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,13 +15,9 @@ from executables import executable
 from reference_problems import chain, chain_protocol, leaky_protocol
 
 from dendrosim.circuit.initial_values.normal import Normal
-from dendrosim.engine.cpp import toolchain
 from dendrosim.engine.standalone import program as programs
-from dendrosim.engine.standalone.host_compiler import find_compiler
 from dendrosim.engine.standalone.program import seal
 from dendrosim.errors import (
-    BackendMissingError,
-    CompilationError,
     DendrosimError,
     ProgramError,
     StorageError,

@@ -54,7 +54,9 @@ def test_without_a_compiler_cpp_is_missing_and_auto_means_numpy(empty_cache, mon
     monkeypatch.setenv("PATH", "")
     monkeypatch.setenv("CXX", "")
     for backend in ("cpp", "cython"):
-        with pytest.raises(BackendMissingError, match=f"back end {backend} needs.*install one") as e:
+        with pytest.raises(
+            BackendMissingError, match=f"back end {backend} needs.*install one"
+        ) as e:
             run(leaky_protocol(), backend)
         assert e.value.exit_code == 5
     assert falls_back(caplog, "needs a C++ compiler and there is none")
@@ -138,9 +140,7 @@ def test_a_full_disk_is_no_fault_of_the_compiler(empty_cache, use_compiler):
 def test_an_interrupt_ends_the_compilers(empty_cache, use_compiler, tmp_path):
     pids = tmp_path / "pids"
     hang = f"[ -e steps.cpp ] && echo $$ >> {pids} && exec sleep 600"
-    use_compiler(
-        f'case "$*" in *steps.cpp*|*program.cpp*) {hang} ;; esac\nexec $COMPILER "$@"'
-    )
+    use_compiler(f'case "$*" in *steps.cpp*|*program.cpp*) {hang} ;; esac\nexec $COMPILER "$@"')
     process = subprocess.Popen([sys.executable, "-c", RUN, str(TESTS)], stderr=subprocess.PIPE)
     try:
         while not (pids.exists() and len(pids.read_text().split()) == 2):

@@ -195,8 +195,8 @@ def compile_ahead() -> Iterator[None]:
     """Compile `runtime.cpp`, if the cache does not hold it, beside the body.
 
     On a machine's first run that is half of all compilation, and Brian2 loads at the same time on another
-    processor. Without it the first figure of `dendrosim run fi_curve` takes 3.8 s instead of 2.9 s (two processors,
-    empty cache).
+    processor. Without it the first figure of `dendrosim run fi_curve` takes 3.8 s instead of 2.9 s (two
+    processors, empty cache).
     """
     with ExitStack() as compilers:
         with suppress(DendrosimError):  # the first program that needs the file reports the error
