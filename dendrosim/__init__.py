@@ -17,10 +17,8 @@ def __getattr__(name: str) -> object:
         from dendrosim.machine.packages import own_version
 
         return own_version()
-    try:
+    if name in __all__:  # an error while its module loads must be seen as it is
         return _look_up(name)
-    except AttributeError:
-        pass
     if name[:1].isupper():  # a class whose file the stub does not list yet
         from dendrosim.discovery import classes_in
 

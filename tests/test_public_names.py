@@ -1,8 +1,11 @@
 """The public names of the package, and what happens to those who ask for others."""
 
 import importlib
+import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -38,6 +41,19 @@ def test_a_traceback_suggests_the_nearest_name_once(code):
     # For the second form it is Python that suggests, from version 3.12 on.
     suggests = code.startswith("import") or sys.version_info >= (3, 12)
     assert last.lower().count("did you mean") == suggests, last
+
+
+def test_an_error_while_the_module_of_a_public_name_loads_is_seen_as_it_is(tmp_path):
+    package = Path(ds.__file__).parent
+    shutil.copytree(package, tmp_path / "dendrosim", ignore=shutil.ignore_patterns("__pycache__"))
+    with (tmp_path / "dendrosim/circuit/circuit.py").open("a") as file:
+        file.write("\nnp.no_such_function\n")
+    code = "import dendrosim as ds; ds.Circuit"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )  # fmt: skip
+    assert "no_such_function" in done.stderr.strip().splitlines()[-1]
 
 
 def test_a_name_that_is_near_none_is_answered_with_all():
