@@ -1,4 +1,4 @@
-"""Input and output of a back end: the task and its outcome. To add a back end, see `dendrosim.engine.backends`."""
+"""Input and output of a back end: the task and its outcome. To add a back end, see `dendrosim.engine.backend`."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
