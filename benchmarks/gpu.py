@@ -37,11 +37,11 @@ SPENT = 1.5
 
 
 def main() -> int:
-    from dendrosim.engine.cuda.toolchain import can_run, gpu
+    from dendrosim.engine.cuda.toolchain import check_run, gpu
     from dendrosim.errors import BackendMissingError
 
     try:
-        can_run()
+        check_run()
     except BackendMissingError as error:
         print(f"benchmarks.gpu: {error}", file=sys.stderr)
         return error.exit_code

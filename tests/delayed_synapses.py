@@ -15,7 +15,7 @@ from dendrosim.circuit.connectivity.probability import Probability
 from dendrosim.circuit.initial_values.uniform import Uniform
 from dendrosim.circuit.pathway import Pathway
 from dendrosim.circuit.population import Population
-from dendrosim.engine.plan.synapse_tables import wirings
+from dendrosim.engine.plan.synapse_tables import synapse_tables
 from dendrosim.experiments.run import run
 from dendrosim.protocol.phases import Block, Phase, Recording
 from dendrosim.protocol.protocol import Protocol
@@ -152,7 +152,7 @@ def loop(drive, rec, fire=SPIKES):
 
 def recurrent(made, seed):
     """The drawn wiring of one sample: pre, post, delay in steps, weight."""
-    drawn = wirings(made, seed)["rec"]
+    drawn = synapse_tables(made, seed)["rec"]
     mine = drawn.pre % made.batch == 0
     return (
         drawn.pre[mine] // made.batch, drawn.post[mine] // made.batch,

@@ -29,7 +29,7 @@ def plot(
 
     result = open_result(file)
     output = Output(out or file.parent, file.stem)
-    with output.filling() as folder:
+    with output.write_files() as folder:
         names = [path.name for path in save_all(_figures(result), folder)]
     for name in names:
         print(output.folder / name)

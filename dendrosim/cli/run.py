@@ -135,7 +135,7 @@ def _draw_figures(output: "Output", measurement: "Measurement") -> list[Path]:
     from dendrosim.plot._save import save_all
 
     try:
-        with output.filling() as folder:
+        with output.write_files() as folder:
             return [output.folder / path.name for path in save_all(measurement.figures, folder)]
     except BaseException:
         emit_error(f"the figures failed; the result is in {output.folder / RESULT}")

@@ -256,7 +256,7 @@ def _write(output: Any, plain: Mapping[str, Any], figures: Mapping[str, Any]) ->
     from dendrosim.cli.console import to_json_value
     from dendrosim.plot._save import save_all
 
-    with output.filling() as folder:
+    with output.write_files() as folder:
         text = json.dumps(to_json_value(plain), indent=2, allow_nan=False)
         (folder / FILE).write_text(text + "\n")
         drawn = [path.name for path in save_all(figures, folder)]

@@ -48,9 +48,9 @@ class Backend(ABC):
     - `backend.py` must import at its top only what loads within milliseconds: neither NumPy nor Brian2. Methods
       import what they need.
     - `run` has to follow the plan of the task (`dendrosim.engine.plan`): start values from `all_values`, segments
-      and fills from `task.line`, the synapses from `task.wirings`. It may build the Brian2 network by
-      `dendrosim.engine.network.build`; then all that it has to add is a subclass of `Dense`, the operations that
-      are not element by element.
+      and fills from `task.line`, the synapses from `task.synapses`. It may build the Brian2 network by
+      `dendrosim.engine.network.build`; then all that it has to add is a subclass of `Operations`, which provides
+      the operations that are not element by element.
     - A back end that generates, compiles and starts a program derives from `StandaloneBackend`
       (`dendrosim.engine.standalone.backend`), which does all but generating and compiling.
     - Numbers of all back ends agree up to rounding: one step is one forward Euler step of the same vector field,

@@ -39,7 +39,7 @@ class Progress:
         self.shown = now
         line, dt = self.task.line, self.task.protocol.time_step
         shown = line.segment(max(segment, 0))
-        label = line.labels[-1 if shown is None else shown.kind]
+        label = line.labels[-1 if shown is None else shown.phase]
         elapsed, done = now - self.begin, step - self.first
         speed = done * dt / elapsed if elapsed > 0 else 0.0
         left = (line.steps - step) * dt / speed if speed > 0 else float("nan")

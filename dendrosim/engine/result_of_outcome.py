@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dendrosim.circuit.paths import VariablePath, is_variable
 from dendrosim.circuit.population import LAST_SPIKE
 from dendrosim.engine.task import Outcome, SpikeTrain, Task
 from dendrosim.errors import MemoryLimitError, NonFiniteError, RunInterruptedError
-from dendrosim.machine.mapped_arrays import derived
+from dendrosim.machine.mapped_arrays import map_elements
 from dendrosim.results.result import Result
 from dendrosim.results.result_data import Spikes, Trace
 
@@ -17,7 +18,7 @@ from dendrosim.results.result_data import Spikes, Trace
 def make_result(task: Task, outcome: Outcome, record: Mapping[str, Any]) -> Result:
     dt = task.protocol.time_step
     traces = {
-        n: Trace(derived(steps, lambda s: s * dt, task.folder), rows)
+        n: Trace(map_elements(steps, lambda s: s * dt, task.folder), rows)
         for n, (steps, rows) in _finite(outcome).items()
     }
     stopped = outcome.interrupted or outcome.full
@@ -53,9 +54,9 @@ def _spikes(task: Task, train: SpikeTrain) -> Spikes:
     steps, elements = train
     batch, dt = np.int32(task.protocol.batch), task.protocol.time_step
     return Spikes(
-        derived(elements, lambda e: e // batch, task.folder),
-        derived(steps, lambda s: s * dt, task.folder),
-        derived(elements, lambda e: e % batch, task.folder) if batch > 1 else None,
+        map_elements(elements, lambda e: e // batch, task.folder),
+        map_elements(steps, lambda s: s * dt, task.folder),
+        map_elements(elements, lambda e: e % batch, task.folder) if batch > 1 else None,
     )
 
 
@@ -72,17 +73,16 @@ def _finite(outcome: Outcome) -> Mapping[str, tuple[NDArray[np.int64], NDArray[A
 
 
 def _first_bad(outcome: Outcome) -> tuple[str, tuple[int, ...]]:
-    name = min(outcome.bad, key=lambda n: "." not in n)  # populations before matrices
+    name = min(outcome.bad, key=lambda n: not is_variable(n))  # populations before matrices
     where = np.argwhere(~np.isfinite(outcome.bad[name]))[0]
     return name, tuple(int(i) for i in where)
 
 
 def _divergence(task: Task, outcome: Outcome, name: str, index: tuple[int, ...]) -> str:
     time = outcome.steps * task.protocol.time_step
-    if "." in name:
-        place = (
-            f"population {name.split('.')[0]!r}, variable {name.split('.')[1]!r}, unit {index[0]}"
-        )
+    if is_variable(name):
+        population, variable = VariablePath.parse(name)
+        place = f"population {population!r}, variable {variable!r}, unit {index[0]}"
         place += f" (sample {index[1]})" if task.protocol.batch > 1 else ""
     else:
         place = f"matrix {name!r}, weight {index[0]} <- {index[1]}"

@@ -14,7 +14,7 @@ from dendrosim.engine.backends import choose
 from dendrosim.engine.names import AUTO
 from dendrosim.engine.plan.given_state import read_given_state
 from dendrosim.engine.plan.state_arrays import initial_state
-from dendrosim.engine.plan.synapse_tables import wirings
+from dendrosim.engine.plan.synapse_tables import synapse_tables
 from dendrosim.engine.plan.timeline import timeline
 from dendrosim.engine.progress import reporter
 from dendrosim.engine.provenance import provenance
@@ -25,7 +25,7 @@ from dendrosim.engine.task import Task
 from dendrosim.errors import (
     ParameterError,
 )
-from dendrosim.machine.memory import available
+from dendrosim.machine.memory import available_memory
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.results.result import Result
 
@@ -87,7 +87,7 @@ def run(
         line,
         state,
         settings,
-        wirings(protocol, seed),
+        synapse_tables(protocol, seed),
         # Compiled programs keep them on the disk, in a folder that was given for it.
         spike_limit() if folder is None or not backend.compiles else _NO_LIMIT,
     )
@@ -129,7 +129,7 @@ def resume(
         timeline(protocol, seed),
         partial(initial_state, protocol, seed),
         settings,
-        wirings(protocol, seed),
+        synapse_tables(protocol, seed),
         _NO_LIMIT,
         folder,
         INTERVAL,
@@ -173,7 +173,7 @@ def _resolve(protocol: Protocol, settings: RunSettings) -> tuple[Protocol, Backe
 
 def spike_limit() -> int:
     """Return how many spikes a run may keep: as many as fit into a third of the free memory."""
-    return int(min(available() / 3 / _BYTES_PER_SPIKE, 2**62))
+    return int(min(available_memory() / 3 / _BYTES_PER_SPIKE, 2**62))
 
 
 def _threads(protocol: Protocol) -> int:

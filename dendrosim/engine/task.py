@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dendrosim.circuit.paths import is_variable
 from dendrosim.circuit.population import LAST_SPIKE
 from dendrosim.engine.plan.state_arrays import final_keys
-from dendrosim.engine.plan.synapse_tables import Wiring
+from dendrosim.engine.plan.synapse_tables import SynapseTable
 from dendrosim.engine.plan.timeline import Timeline
 from dendrosim.engine.settings import RunSettings
 from dendrosim.protocol.phases import Recording
@@ -33,7 +34,7 @@ class Task:
     line: Timeline
     state: Callable[[], Mapping[str, NDArray[Any]]]
     settings: RunSettings
-    wirings: Mapping[str, Wiring] = field(default_factory=dict)
+    synapses: Mapping[str, SynapseTable] = field(default_factory=dict)
     spike_limit: int = 2**62
     folder: Path | None = None
     interval: float = -1.0
@@ -57,7 +58,7 @@ class Task:
 
     def watched_closely(self, name: str) -> bool:
         """Whether a state is watched in every step."""
-        if "." in name or self.protocol.batch >= 16:
+        if is_variable(name) or self.protocol.batch >= 16:
             return True
         rows, columns = self.protocol.circuit.shape(self.protocol.circuit.matrix(name))
         return rows * columns <= 4096

@@ -31,33 +31,33 @@ class Output:
 
     def __init__(self, folder: Path | None, name: str) -> None:
         self.fresh = folder is None
-        self.made: list[Path] = []
+        self.created: list[Path] = []
         self.folder = folder or RUNS / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
-        with storing(self.folder):
+        with storage_errors(self.folder):
             _try_to_write(self.folder)
 
-    def begin(self) -> Path:
+    def create(self) -> Path:
         """Make the folder, and return where in it a run can keep what it needs until it is done."""
-        with storing(self.folder):
+        with storage_errors(self.folder):
             self._make()
             self.fresh = False
         return self.folder / UNFINISHED
 
-    def end(self) -> None:
+    def delete_if_empty(self) -> None:
         """Delete the folder if it was made for this run and is empty."""
         with suppress(OSError):
-            for path in reversed(self.made):
+            for path in reversed(self.created):
                 path.rmdir()
 
     @contextmanager
-    def filling(self, *outdated: str) -> Iterator[Path]:
+    def write_files(self, *outdated: str) -> Iterator[Path]:
         """Give a folder to write into, whose files are moved to the output folder at the end.
 
         After an error the output folder is as before. Otherwise files of an earlier run that are named
         as `outdated` are gone.
         """
-        with storing(self.folder):
-            made = self._make()
+        with storage_errors(self.folder):
+            is_new = self._make()
             staging = Path(tempfile.mkdtemp(prefix=".writing-", dir=self.folder))
             try:
                 yield staging
@@ -66,7 +66,7 @@ class Output:
                 for name in outdated:
                     (self.folder / name).unlink(missing_ok=True)
             except BaseException as error:
-                shutil.rmtree(self.folder if made else staging, ignore_errors=True)
+                shutil.rmtree(self.folder if is_new else staging, ignore_errors=True)
                 if isinstance(error, StorageError):
                     raise StorageError(
                         str(error).replace(str(staging), str(self.folder))
@@ -82,7 +82,7 @@ class Output:
         while True:
             try:
                 self.folder.mkdir(parents=True)
-                self.made = [*missing[:-1], self.folder]
+                self.created = [*missing[:-1], self.folder]
                 return True
             except FileExistsError:
                 if not self.fresh:
@@ -93,7 +93,7 @@ class Output:
 
 
 @contextmanager
-def storing(where: Path) -> Iterator[None]:
+def storage_errors(where: Path) -> Iterator[None]:
     """Turn operating system errors into StorageError."""
     try:
         yield

@@ -142,7 +142,7 @@ def run_and_save(
 ) -> tuple["Result", Measurement]:
     """Run a protocol so that it can be resumed from its output folder, and save the result there."""
     refuse_interrupted(output.folder / UNFINISHED)
-    folder = output.begin()
+    folder = output.create()
     with _lock(output, new=True) as lock:
         result = simulate.run(protocol, settings, initial, progress, folder, lock)
         measurement = _add_metrics(result, measure, settings)
@@ -228,7 +228,7 @@ def _lock(output: Output, new: bool) -> Iterator[int]:
         with lock_folder(output.folder / UNFINISHED, new) as lock, _keep_partial(output):
             yield lock
     finally:
-        output.end()
+        output.delete_if_empty()
 
 
 @contextmanager
@@ -258,14 +258,14 @@ def _is_worth_resuming(output: Output, error: BaseException) -> bool:
 
 
 def _save(output: Output, result: "Result") -> None:
-    with output.filling(PARTIAL) as folder:
+    with output.write_files(PARTIAL) as folder:
         result.save(folder / RESULT)
     delete_folder(output.folder / UNFINISHED)
 
 
 def _save_partial(output: Output, partial: "Result") -> str:
     try:
-        with output.filling(RESULT) as folder:
+        with output.write_files(RESULT) as folder:
             partial.save(folder / PARTIAL)
     except DendrosimError as error:
         return f"what was recorded could not be saved: {error}"

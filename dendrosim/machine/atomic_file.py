@@ -20,13 +20,13 @@ def write_file(path: str | os.PathLike[str], content: bytes | memoryview) -> Pat
         If the file cannot be written; then no part of it remains.
     """
     path = Path(path)
-    with replacing(path) as file:
+    with replace_file(path) as file:
         file.write(content)
     return path
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
+def replace_file(path: Path) -> Iterator[BinaryIO]:
     """Yield a new file that replaces another once it is written completely."""
     if path.is_dir():
         raise StorageError(f"cannot write {path}: it is a folder; give the path of a file")

@@ -43,7 +43,7 @@ def writable_folder(*parts: str) -> Path:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def lock_file(path: Path) -> Iterator[None]:
     """Hold a lock file, which is made if need be, against other threads and processes.
 
     Raises

@@ -33,7 +33,7 @@ class Disk:
         view = memoryview(content).cast("B")
         done = 0
         while self.error is None and done < len(view):
-            with self._keeping_error():
+            with self._keep_error():
                 done += os.pwrite(self.number, view[done:], self.place + done)
         if done < len(view):
             self.unwritten.append((self.place + done, bytes(view[done:])))
@@ -61,7 +61,7 @@ class Disk:
     def truncate(self, size: int) -> int:
         self.end = size
         if self.error is None:
-            with self._keeping_error():
+            with self._keep_error():
                 os.ftruncate(self.number, size)
         return size
 
@@ -74,7 +74,7 @@ class Disk:
             raise self.error
 
     @contextmanager
-    def holding_interrupts(self) -> Iterator[None]:
+    def delay_interrupts(self) -> Iterator[None]:
         """Have an interrupt wait for `check`: in the midst of HDF5 it would be a failed write."""
         before = signal.getsignal(signal.SIGINT)
         if threading.current_thread() is not threading.main_thread() or not callable(before):
@@ -91,7 +91,7 @@ class Disk:
             signal.signal(signal.SIGINT, before)
 
     @contextmanager
-    def _keeping_error(self) -> Iterator[None]:
+    def _keep_error(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:

@@ -14,7 +14,7 @@ PIECE = 2**20
 _SMALL = 2**24  # bytes; smaller files are read, as that is simpler than mapping them
 
 
-def mapped(path: Path, dtype: Any) -> NDArray[Any]:
+def map_file(path: Path, dtype: Any) -> NDArray[Any]:
     """Return the numbers in a file, without an incomplete last one; a large file is mapped read-only.
 
     The file may be deleted while the array is in use: its content is kept until the array is freed.
@@ -25,27 +25,27 @@ def mapped(path: Path, dtype: Any) -> NDArray[Any]:
     return np.asarray(np.memmap(path, dtype, "r", shape=(size // np.dtype(dtype).itemsize,)))
 
 
-def derived(
+def map_elements(
     array: NDArray[Any], function: Callable[[NDArray[Any]], NDArray[Any]], folder: Path | None
 ) -> NDArray[Any]:
     """Apply an element-wise function to a flat array; a large result is in an unnamed file of a folder."""
     if array.nbytes <= _SMALL:
         return function(array)
     with tempfile.TemporaryFile(dir=folder) as file:
-        for piece in pieces(array):
-            made = function(piece)
-            file.write(np.ascontiguousarray(made).data)
+        for piece in iterate_pieces(array):
+            computed = function(piece)
+            file.write(np.ascontiguousarray(computed).data)
         file.flush()
-        return np.asarray(np.memmap(file, made.dtype, "r", shape=array.shape))
+        return np.asarray(np.memmap(file, computed.dtype, "r", shape=array.shape))
 
 
-def pieces(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
+def iterate_pieces(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
     """Yield an array's rows, some at a time, letting go of the memory of those before."""
     rows = rows_at_once(array)
     for first in range(0, len(array), rows):
         piece = array[first : first + rows]
         yield piece
-        _let_go(piece)
+        _drop_pages(piece)
 
 
 def rows_at_once(array: NDArray[Any]) -> int:
@@ -53,7 +53,7 @@ def rows_at_once(array: NDArray[Any]) -> int:
     return max(1, PIECE * len(array) // max(1, array.nbytes))
 
 
-def _let_go(piece: NDArray[Any]) -> None:
+def _drop_pages(piece: NDArray[Any]) -> None:
     """Tell the system that the memory of a piece is not needed now, if it is that of a file."""
     whole: Any = piece
     base: Any = piece.base

@@ -3,7 +3,7 @@
 import os
 
 
-def available() -> float:
+def available_memory() -> float:
     """Return the bytes of memory that a program can still get, infinity where nothing says so."""
     return min(_of_machine(), _of_container())
 
@@ -33,7 +33,7 @@ def _of_machine() -> float:
         return float("inf")
 
 
-def readable(count: float) -> str:
+def format_bytes(count: float) -> str:
     """Return a number of bytes as text."""
     for name in ("bytes", "KiB", "MiB", "GiB"):
         if count < 1024 or name == "GiB":

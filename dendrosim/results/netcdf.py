@@ -15,9 +15,9 @@ import numpy as np
 from dendrosim.arrays import AnyArray
 from dendrosim.circuit.paths import is_variable
 from dendrosim.errors import DataError, SpecError
-from dendrosim.machine.atomic_file import replacing
+from dendrosim.machine.atomic_file import replace_file
 from dendrosim.machine.hdf5_file import Disk
-from dendrosim.machine.mapped_arrays import PIECE, pieces, rows_at_once
+from dendrosim.machine.mapped_arrays import PIECE, iterate_pieces, rows_at_once
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.results.labels import (
     INDEX_ATTRIBUTES,
@@ -45,9 +45,9 @@ def write_result(result: ResultData, path: str | os.PathLike[str]) -> Path:
         "metrics": _to_json("metric", result.metrics),
     }
     path = Path(path)
-    with replacing(path) as file:
+    with replace_file(path) as file:
         disk = Disk(file)
-        with disk.holding_interrupts():
+        with disk.delay_interrupts():
             _pack(result, texts, disk)
         disk.check()
     return path
@@ -155,7 +155,7 @@ def _write_variable(
             packing["chunks"] = (rows_at_once(values), *values.shape[1:])
         variable = group.create_variable(name, axes, values.dtype, **packing)
         first = 0
-        for piece in pieces(values):
+        for piece in iterate_pieces(values):
             variable[first : first + len(piece)] = np.ascontiguousarray(piece)
             first += len(piece)
             disk.check()

@@ -15,7 +15,7 @@ from dendrosim.circuit.initial_values.normal import Normal
 from dendrosim.circuit.initial_values.uniform import Uniform
 from dendrosim.circuit.pathway import Pathway
 from dendrosim.circuit.population import Population
-from dendrosim.engine.plan.synapse_tables import wirings
+from dendrosim.engine.plan.synapse_tables import synapse_tables
 from dendrosim.errors import MemoryLimitError, ParameterError, ShapeError, SpecError
 from dendrosim.protocol.phases import Block, Phase
 from dendrosim.protocol.protocol import Protocol
@@ -166,7 +166,7 @@ def pathway(name, pre="cell", post="other", **changes):
 
 @pytest.mark.parametrize("connect", [Probability(0), InDegree(0), Pairings([], [])])
 def test_a_rule_may_connect_no_unit(connect):
-    drawn = wirings(protocol(pathway("a", connect=connect), batch=2), 1)["a"]
+    drawn = synapse_tables(protocol(pathway("a", connect=connect), batch=2), 1)["a"]
     assert (
         len(drawn.pre) == len(drawn.post) == len(drawn.delays) == len(drawn.values["weight"]) == 0
     )
@@ -183,29 +183,29 @@ def same(first, second):
 
 @pytest.mark.parametrize("connect", [Probability(0.2), InDegree(4)], ids=["probability", "degree"])
 def test_the_seed_and_the_name_of_the_pathway_decide_about_everything(connect):
-    drawn = wirings(protocol(pathway("a", connect=connect)), 7)["a"]
-    assert same(drawn, wirings(protocol(pathway("a", connect=connect)), 7)["a"])
-    assert not same(drawn, wirings(protocol(pathway("a", connect=connect)), 8)["a"])
-    assert not same(drawn, wirings(protocol(pathway("b", connect=connect)), 7)["b"])
+    drawn = synapse_tables(protocol(pathway("a", connect=connect)), 7)["a"]
+    assert same(drawn, synapse_tables(protocol(pathway("a", connect=connect)), 7)["a"])
+    assert not same(drawn, synapse_tables(protocol(pathway("a", connect=connect)), 8)["a"])
+    assert not same(drawn, synapse_tables(protocol(pathway("b", connect=connect)), 7)["b"])
 
 
 def test_another_pathway_changes_no_draw():
     first, more = pathway("a"), (pathway("b"), pathway("c", "other", "cell", connect=InDegree(3)))
-    alone = wirings(protocol(first), 7)["a"]
+    alone = synapse_tables(protocol(first), 7)["a"]
     for pathways in ((first, *more), (*more, first)):
-        assert same(alone, wirings(protocol(*pathways), 7)["a"])
+        assert same(alone, synapse_tables(protocol(*pathways), 7)["a"])
 
 
 def test_whom_it_connects_depends_on_no_weight_and_no_delay():
-    alone = wirings(protocol(pathway("a")), 7)["a"]
-    other = wirings(protocol(pathway("a", weight=0.5, delay="1 ms")), 7)["a"]
+    alone = synapse_tables(protocol(pathway("a")), 7)["a"]
+    other = synapse_tables(protocol(pathway("a", weight=0.5, delay="1 ms")), 7)["a"]
     assert np.array_equal(alone.pre, other.pre)
     assert np.array_equal(alone.post, other.post)
 
 
 def test_in_a_batch_every_sample_has_the_same_synapses_among_its_own_units():
-    alone = wirings(protocol(pathway("a")), 7)["a"]
-    batch = wirings(protocol(pathway("a"), batch=3), 7)["a"]
+    alone = synapse_tables(protocol(pathway("a")), 7)["a"]
+    batch = synapse_tables(protocol(pathway("a"), batch=3), 7)["a"]
     assert np.array_equal(batch.pre % 3, batch.post % 3)
     for sample in range(3):
         picked = batch.pre % 3 == sample
@@ -216,7 +216,7 @@ def test_in_a_batch_every_sample_has_the_same_synapses_among_its_own_units():
 
 
 def test_delays_are_whole_steps_and_follow_their_distribution():
-    drawn = wirings(protocol(pathway("a", connect=AllToAll())), 7)["a"].delays
+    drawn = synapse_tables(protocol(pathway("a", connect=AllToAll())), 7)["a"].delays
     steps = drawn / 1e-4
     assert np.allclose(steps, np.round(steps), atol=1e-9)
     assert drawn.min() == pytest.approx(1e-3, abs=0.5e-4)
@@ -283,7 +283,7 @@ def test_a_delay_that_can_be_drawn_shorter_than_a_step_is_refused(low):
     with pytest.raises(ParameterError, match=r"Pathway 'a': delay .* at least one time step"):
         protocol(pathway("a", delay=Uniform(f"{low} ms", "1 ms")))
     with pytest.raises(ParameterError, match=r"Pathway 'a': a delay .* was drawn"):
-        wirings(protocol(pathway("a", delay=Normal("1 ms", f"{low} ms"))), 1)
+        synapse_tables(protocol(pathway("a", delay=Normal("1 ms", f"{low} ms"))), 1)
 
 
 @pytest.mark.parametrize(
@@ -292,8 +292,8 @@ def test_a_delay_that_can_be_drawn_shorter_than_a_step_is_refused(low):
 def test_more_synapses_than_memory_are_refused_before_any_is_drawn(connect, monkeypatch):
     from dendrosim.engine.plan import synapse_tables as wiring
 
-    monkeypatch.setattr(wiring, "available", lambda: 50.0)
+    monkeypatch.setattr(wiring, "available_memory", lambda: 50.0)
     with pytest.raises(MemoryLimitError, match=r"Pathway 'a': about .* synapses need .* 50 bytes"):
-        wirings(protocol(pathway("a", connect=connect)), 1)
-    monkeypatch.setattr(wiring, "available", lambda: 1e6)
-    assert len(wirings(protocol(pathway("a", connect=connect)), 1)["a"].pre)
+        synapse_tables(protocol(pathway("a", connect=connect)), 1)
+    monkeypatch.setattr(wiring, "available_memory", lambda: 1e6)
+    assert len(synapse_tables(protocol(pathway("a", connect=connect)), 1)["a"].pre)

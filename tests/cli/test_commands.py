@@ -164,9 +164,9 @@ def test_runs_begun_at_once_get_a_folder_each(call, engine):
     first, second, third = Output(None, "relax"), Output(None, "relax"), Output(None, "relax")
     second.folder = third.folder = first.folder
     for output in (first, second, third):
-        with output.filling() as staging:
+        with output.write_files() as staging:
             (staging / "a").write_text("a")
-        with output.filling() as staging:
+        with output.write_files() as staging:
             (staging / "b").write_text("b")
         assert sorted(os.listdir(output.folder)) == ["a", "b"]
     assert len({o.folder for o in (first, second, third)}) == 3

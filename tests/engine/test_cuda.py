@@ -306,7 +306,7 @@ def toolkit(bare, monkeypatch):
 
 def test_all_that_is_missing_is_named_at_once(bare):
     with pytest.raises(BackendMissingError) as raised:
-        toolchain.can_run()
+        toolchain.check_run()
     said = str(raised.value)
     for words in (
         "NVIDIA GPU",

@@ -54,7 +54,7 @@ def splitmix(key, n):
 )  # fmt: skip
 def test_every_number_can_be_computed_by_itself(step, unit, sample, key):
     """Unit u of sample b has number u + 2^32 b of the stream whose key is number `step` of the process's."""
-    place = noise.base(key, step)
+    place = noise.step_key(key, step)
     assert -(2**63) <= place < 2**63
     element = unit + sample * 2**32
     found = int(noise.bits(np.int64(place), np.int64(element)))
@@ -83,7 +83,7 @@ COUNT = 400_000
 
 @pytest.mark.parametrize("key", [0, 987654321, 2**63 + 5])
 def test_uniform_and_normal_numbers_follow_their_distributions(key):
-    place = noise.base(key, 0)
+    place = noise.step_key(key, 0)
     uniform, normal = noise.uniform(place, np.arange(COUNT)), noise.normal(place, np.arange(COUNT))
     assert uniform.min() > 0
     assert uniform.max() < 1
@@ -101,7 +101,7 @@ def test_uniform_and_normal_numbers_follow_their_distributions(key):
 
 @pytest.mark.parametrize("mean", [0.0, 1e-4, 0.03, 0.7, 4.0, 30.0, 100.0])
 def test_poisson_counts_pass_a_chi_square_test(mean):
-    counts = noise.poisson(noise.base(55, 3), np.arange(COUNT), mean).astype(int)
+    counts = noise.poisson(noise.step_key(55, 3), np.arange(COUNT), mean).astype(int)
     if mean == 0:
         assert not counts.any()
         return
@@ -119,11 +119,11 @@ def test_poisson_counts_pass_a_chi_square_test(mean):
 
 def test_poisson_means_may_differ_between_units():
     means = np.repeat([0.1, 2.0, 10.0], COUNT // 3)
-    counts = noise.poisson(noise.base(9, 1), np.arange(len(means)), means)
+    counts = noise.poisson(noise.step_key(9, 1), np.arange(len(means)), means)
     for mean in (0.1, 2.0, 10.0):
         mine = counts[means == mean]
         assert abs(mine.mean() - mean) < 4 * np.sqrt(mean / len(mine))
-    alone = noise.poisson(noise.base(9, 1), np.arange(COUNT // 3), 0.1)
+    alone = noise.poisson(noise.step_key(9, 1), np.arange(COUNT // 3), 0.1)
     assert np.array_equal(alone, counts[: COUNT // 3])
 
 
@@ -281,8 +281,8 @@ def test_numbers_drawn_in_pairs_are_those_of_each_unit(size, precision, error):
     for name in ("cell.x", "cell.y"):
         traces = block.traces[name].values, single.traces[name].values
         assert np.allclose(*traces, rtol=error, atol=error)
-    some = noise.normal(noise.base(4, 2), np.arange(size))
-    alone = [noise.normal(noise.base(4, 2), i) for i in range(size)]
+    some = noise.normal(noise.step_key(4, 2), np.arange(size))
+    alone = [noise.normal(noise.step_key(4, 2), i) for i in range(size)]
     assert np.array_equal(some, alone)
 
 

@@ -12,7 +12,7 @@ from comparisons import spike_table
 
 import dendrosim as ds
 from dendrosim.analysis.bursts import find_bursts
-from dendrosim.engine.plan.synapse_tables import wirings
+from dendrosim.engine.plan.synapse_tables import synapse_tables
 from dendrosim.engine.settings import RunSettings
 from dendrosim.errors import ParameterError, UnitError, UnknownNameError
 from dendrosim.experiments.run import run, run_and_measure
@@ -165,7 +165,7 @@ def test_every_pathway_connects_each_pair_with_the_same_probability():
     protocol = ds.load_protocol("burst_multiplexing")
     assert {p.name: (p.pre, p.post) for p in protocol.circuit.pathways} == PATHWAYS
     assert {p.name: p.size for p in protocol.circuit.populations} == SIZES
-    for name, wiring in wirings(protocol, 1).items():
+    for name, wiring in synapse_tables(protocol, 1).items():
         sources, targets = (SIZES[side] for side in PATHWAYS[name])
         inside = np.bincount(wiring.post, minlength=targets)
         variance = sources * 0.05 * 0.95

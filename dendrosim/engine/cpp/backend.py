@@ -23,7 +23,7 @@ class Cpp(StandaloneBackend):
     resumes = True
 
     def check(self, run: bool = True) -> None:
-        toolchain.works()
+        toolchain.check_toolchain()
 
     def fingerprint(self) -> Mapping[str, str]:
         return toolchain.fingerprint()
@@ -56,7 +56,7 @@ class Cpp(StandaloneBackend):
             diagnose("C++ compiler", find_compiler),
             diagnose("BLAS for compiled programs", blas),
             diagnose("C++ program with BLAS", program),
-            diagnose("dense products", toolchain.kernels),
+            diagnose("dense products", toolchain.describe_kernels),
         ]
 
 

@@ -14,11 +14,17 @@ from typing import Any
 from brian2.core.variables import DynamicArrayVariable
 from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
 
-from dendrosim.engine.cpp.operations import CppDense
+from dendrosim.engine.cpp.operations import CppOperations
 from dendrosim.engine.cpp.toolchain import SOURCES
-from dendrosim.engine.network.parts import Built, Bundle
-from dendrosim.engine.standalone.operations import real
-from dendrosim.engine.standalone.sources import FUNCTION, INCLUDE, listed, network, write_manifest
+from dendrosim.engine.network.parts import Bundle, NetworkParts
+from dendrosim.engine.standalone.operations import number_type
+from dendrosim.engine.standalone.sources import (
+    FUNCTION,
+    INCLUDE,
+    array_table,
+    network,
+    write_manifest,
+)
 from dendrosim.protocol.protocol import Protocol
 
 _HEADERS = (
@@ -31,17 +37,17 @@ _KNOWING = ("ds::defer(", "ds::flush(", "ds::feed(", "ds::record(")
 
 def generate(protocol: Protocol, precision: str, folder: Path) -> None:
     """Write `steps.cpp`, `program.cpp`, Brian2's headers and `manifest.json` into a folder."""
-    dense = CppDense()
-    with network(CPPStandaloneDevice, protocol, precision, dense, folder) as (device, built):
-        _write_glue(device, built, dense, folder)
-        kernels = real(built) if built.circuit.matrices else None
-        write_manifest(built, folder, kernels=kernels)
-        _merge(device, built, folder)
+    operations = CppOperations()
+    with network(CPPStandaloneDevice, protocol, precision, operations, folder) as (device, parts):
+        _write_glue(device, parts, operations, folder)
+        kernels = number_type(parts) if parts.circuit.matrices else None
+        write_manifest(parts, folder, kernels=kernels)
+        _merge(device, parts, folder)
 
 
-def _write_glue(device: Any, built: Built, dense: CppDense, folder: Path) -> None:
-    clock = device.get_array_name(built.clock.variables["t"]).rsplit("_t", 1)[0]
-    named = {id(v) for v in built.arrays.values()}
+def _write_glue(device: Any, parts: NetworkParts, operations: CppOperations, folder: Path) -> None:
+    clock = device.get_array_name(parts.clock.variables["t"]).rsplit("_t", 1)[0]
+    named = {id(v) for v in parts.arrays.values()}
     spans = [
         f"    hidden.push_back({{brian::{name}, (int64_t)sizeof(*brian::{name})*{variable.size}}});"
         for variable, name in device.arrays.items()
@@ -49,17 +55,17 @@ def _write_glue(device: Any, built: Built, dense: CppDense, folder: Path) -> Non
     ]
     text = f"""// Tells the runtime of the program's arrays and objects.
 namespace ds {{
-Array arrays[{len(built.arrays)}];
-const int64_t array_count = {len(built.arrays)};
+Array arrays[{len(parts.arrays)}];
+const int64_t array_count = {len(parts.arrays)};
 void give_weights();
 void start()
 {{
     const Array all[] = {{
-{listed(device, built, dense)}
+{array_table(device, parts, operations)}
     }};
     for (int64_t i = 0; i < array_count; i++) arrays[i] = all[i];
     give_weights();
-{chr(10).join(_bundle(device, b) for b in built.bundles.values())}
+{chr(10).join(_bundle(device, b) for b in parts.bundles.values())}
 {chr(10).join(spans)}
 }}
 void loop()
@@ -72,21 +78,21 @@ void loop()
 }}
 """
     (folder / "ds_glue.cpp").write_text(text)
-    number = real(built)
+    number = number_type(parts)
     text = f"""// The program's matrices. Their operations are in kernels.cpp.
 #include "dense.h"
 extern template class ds::Weights<{number}>;
 extern template class ds::Inverse<{number}>;
 namespace ds {{
-{chr(10).join(dense.declarations(built))}
+{chr(10).join(operations.declarations(parts))}
 void give_weights()
 {{
-{chr(10).join(dense.assignments(built))}
+{chr(10).join(operations.assignments(parts))}
 }}
 }}
 """
     none = "namespace ds { void give_weights() {} }\n"
-    (folder / "ds_weights.cpp").write_text(text if built.circuit.matrices else none)
+    (folder / "ds_weights.cpp").write_text(text if parts.circuit.matrices else none)
 
 
 def _moves(variable: Any) -> bool:
@@ -106,12 +112,12 @@ def _bundle(device: Any, bundle: Bundle) -> str:
     blank = f"&{name(last)}" if last is not None else ""
     sizes = {"pre": synapses.source, "post": synapses.target}
     prepares, queues = [], []
-    for kind, pathway in bundle.pathways.items():
-        delays = "b.delays.data(), (int)b.delays.size()" if kind == "pre" else "&none, 1"
-        other = "post" if kind == "pre" else "pre"
-        counts = f"{len(sizes[kind])}, {len(sizes[other])}"
+    for side, pathway in bundle.pathways.items():
+        delays = "b.delays.data(), (int)b.delays.size()" if side == "pre" else "&none, 1"
+        other = "post" if side == "pre" else "pre"
+        counts = f"{len(sizes[side])}, {len(sizes[other])}"
         prepares.append(
-            f"brian::{pathway.name}.prepare({counts}, {delays}, b.{kind}->data(), (int)b.{kind}->size(), dt);"
+            f"brian::{pathway.name}.prepare({counts}, {delays}, b.{side}->data(), (int)b.{side}->size(), dt);"
         )
         queues.append(
             f"for (auto* q : brian::{pathway.name}.queue) b.queues.push_back({{&q->offset, &q->queue}});"
@@ -123,7 +129,7 @@ def _bundle(device: Any, bundle: Bundle) -> str:
         {" ".join([*prepares, *queues])} }}, {{}}, {{}}}});"""
 
 
-def _merge(device: Any, built: Built, folder: Path) -> None:
+def _merge(device: Any, parts: NetworkParts, folder: Path) -> None:
     """Write `steps.cpp`, with each code object in its own namespace, and `program.cpp`, with the rest."""
     sources = sorted(device.writer.source_files)
     objects = [s for s in sources if s.startswith("code_objects/")]
@@ -132,9 +138,9 @@ def _merge(device: Any, built: Built, folder: Path) -> None:
     known.write_text(_UNCALLED.sub(r"\1}", known.read_text()))
     texts = {Path(s).stem: (folder / s).read_text() for s in objects}
     declared = [f'#include "{s.replace(".cpp", ".h")}"' for s in objects]
-    steps = _needed(built, texts.values(), folder)
+    steps = _needed(parts, texts.values(), folder)
     steps += ['#include "runtime.h"', '#include "ds_weights.cpp"', *declared]
-    steps += [f"#undef {name}" for name in _given_names(built)]  # INT_MAX is as good a name as any
+    steps += [f"#undef {name}" for name in _given_names(parts)]  # INT_MAX is as good a name as any
     for name, text in texts.items():
         steps += [
             f"namespace ds_{name} {{ using ds::exp; using ds::tanh;",
@@ -154,19 +160,19 @@ def _merge(device: Any, built: Built, folder: Path) -> None:
                 shutil.copy(home / header, folder)
 
 
-def _needed(built: Built, texts: Iterable[str], folder: Path) -> list[str]:
+def _needed(parts: NetworkParts, texts: Iterable[str], folder: Path) -> list[str]:
     """Return what code objects need to know, without headers that take longer to read than all else."""
     used = {line.strip() for text in texts for line in INCLUDE.findall(text)}
-    if built.bundles:
+    if parts.bundles:
         return sorted(u for u in used if "code_objects/" not in u)
     arrays = _ARRAY.findall((folder / "objects.h").read_text())
     light = sorted(u for u in used if not _HEAVY.search(u))
     return [*light, "namespace brian {", *arrays, "}"]
 
 
-def _given_names(built: Built) -> list[str]:
+def _given_names(parts: NetworkParts) -> list[str]:
     """Return what the circuit calls its variables and numbers."""
-    circuit = built.circuit
+    circuit = parts.circuit
     names = {*circuit.parameters, *circuit.gates}
     names.update(
         *(p.variables for p in circuit.populations), *(p.variables for p in circuit.pathways)

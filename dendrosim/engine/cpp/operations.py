@@ -8,31 +8,31 @@ from brian2.devices.cpp_standalone.codeobject import CPPStandaloneCodeObject
 from brian2.groups.neurongroup import NeuronGroup
 
 from dendrosim.circuit.matrix import Projection
-from dendrosim.engine.network.parts import Built
+from dendrosim.engine.network.parts import NetworkParts
 from dendrosim.engine.network.weight_updates import Update
 from dendrosim.engine.plan.state_arrays import WEIGHT
-from dendrosim.engine.standalone.operations import CompiledDense, boolean, real
+from dendrosim.engine.standalone.operations import CompiledOperations, boolean, number_type
 
 
-class DenseCodeObject(CPPStandaloneCodeObject):
+class CppCodeObject(CPPStandaloneCodeObject):
     """Code object that also finds the templates in this package."""
 
     templater = CPPStandaloneCodeObject.templater.derive("dendrosim.engine.cpp")
     class_name = "dendrosim_cpp"
 
 
-class CppDense(CompiledDense):
+class CppOperations(CompiledOperations):
     """Statements that call `runtime.h`."""
 
-    codeobj_class = DenseCodeObject
+    codeobj_class = CppCodeObject
     arrays = "brian::"
 
     def __init__(self) -> None:
         self.patient: set[str] = set()
 
-    def declarations(self, network: Built) -> list[str]:
+    def declarations(self, network: NetworkParts) -> list[str]:
         """Return the definitions of the objects that the statements use, one for each matrix."""
-        number, batch = real(network), network.protocol.batch
+        number, batch = number_type(network), network.protocol.batch
         lines = []
         for matrix in network.circuit.matrices:
             rows, columns = network.circuit.shape(matrix)
@@ -41,17 +41,17 @@ class CppDense(CompiledDense):
             lines.append(f"Weights<{number}> {name}({rows}, {columns}, {batch}, {patient});")
         return lines
 
-    def assignments(self, network: Built) -> list[str]:
+    def assignments(self, network: NetworkParts) -> list[str]:
         """Return the statements that give these objects their arrays."""
         names = [m.name for m in network.circuit.matrices]
         return [
             f"    {_weights(n)}.w = {self.pointer(network.arrays[f'{n}.{WEIGHT}'])};" for n in names
         ]
 
-    def record(self, network: Built) -> BrianObject:
+    def record(self, network: NetworkParts) -> BrianObject:
         return self.call(network, "ds::record();", "after_start", "ds_record")
 
-    def spikes(self, network: Built, group: NeuronGroup, index: int) -> BrianObject:
+    def spikes(self, network: NetworkParts, group: NeuronGroup, index: int) -> BrianObject:
         events, count = (
             self.pointer(group.variables["_spikespace"]),
             group.variables["N"].get_value(),
@@ -59,19 +59,19 @@ class CppDense(CompiledDense):
         statement = f"ds::keep({index}, {events}, {events}[{count}]);"
         return self.call(network, statement, "after_thresholds", f"ds_spikes_{group.name}")
 
-    def guard(self, network: Built) -> BrianObject:
+    def guard(self, network: NetworkParts) -> BrianObject:
         return self.call(network, "ds::guard();", "end", "ds_guard")
 
     def product(
-        self, network: Built, projection: Projection, source: ArrayVariable, target: ArrayVariable,
+        self, network: NetworkParts, projection: Projection, source: ArrayVariable, target: ArrayVariable,
         *, add: bool, order: int,
     ) -> BrianObject:  # fmt: skip
-        kind = "transposed" if projection.transpose else "product"
+        method = "transposed" if projection.transpose else "product"
         arguments = f"{self.pointer(source)}, {self.pointer(target)}, {boolean(add)}"
-        statement = f"{_weights(projection.matrix)}.{kind}({arguments});"
+        statement = f"{_weights(projection.matrix)}.{method}({arguments});"
         return self.call(network, statement, "start", f"ds_product_{order}", order)
 
-    def more(self, network: Built, update: Update) -> dict[str, Any]:
+    def extra_keywords(self, network: NetworkParts, update: Update) -> dict[str, Any]:
         inverted = {m.inverse_of for m in network.circuit.matrices}
         if len(update.outer) == 1 and not update.elementwise and update.matrix not in inverted:
             self.patient.add(update.matrix)

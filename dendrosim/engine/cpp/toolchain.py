@@ -14,7 +14,7 @@ from pathlib import Path
 
 from dendrosim.engine.standalone.host_compiler import find_compiler
 from dendrosim.errors import BackendMissingError, CompilationError, DendrosimError, StorageError
-from dendrosim.machine.cache import locked, writable_folder
+from dendrosim.machine.cache import lock_file, writable_folder
 from dendrosim.machine.code_digest import code_digest
 from dendrosim.machine.packages import package_version
 
@@ -89,7 +89,7 @@ def _digest(*more: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def works() -> None:
+def check_toolchain() -> None:
     """Raise an error unless programs can be compiled and run on this machine; only success is stored in the cache.
 
     Raises
@@ -102,15 +102,15 @@ def works() -> None:
     proof = writable_folder("toolchains") / _digest()
     if proof.exists():
         return
-    with locked(proof.with_suffix(".lock")):
+    with lock_file(proof.with_suffix(".lock")):
         if not proof.exists():
             try_out()
             proof.touch()
 
 
 def try_out() -> None:
-    """Compile and run a program of three lines with the real flags; raises as `works` does."""
-    done = _output(_TEST)
+    """Compile and run a program of three lines with the real flags; raises as `check_toolchain` does."""
+    done = _compile_and_run(_TEST)
     if done.stdout != "5":
         raise BackendMissingError(
             f"what the C++ compiler {find_compiler()} makes does not work: a test program ended with code "
@@ -118,12 +118,12 @@ def try_out() -> None:
         )
 
 
-def kernels() -> str:
-    """Return how programs multiply matrices on this machine; raises as `works` does."""
-    return _output(_KERNELS).stdout
+def describe_kernels() -> str:
+    """Return how programs multiply matrices on this machine; raises as `check_toolchain` does."""
+    return _compile_and_run(_KERNELS).stdout
 
 
-def _output(source: str) -> subprocess.CompletedProcess[str]:
+def _compile_and_run(source: str) -> subprocess.CompletedProcess[str]:
     home = writable_folder("programs")  # where programs will run: a temporary folder may differ
     with tempfile.TemporaryDirectory(prefix="trying-", dir=home) as name:
         (Path(name) / "program.cpp").write_text(source)
@@ -175,12 +175,12 @@ def _start_shared_object(source: str, real: str, compilers: ExitStack) -> Callab
     folder = Path(compilers.enter_context(tempfile.TemporaryDirectory(prefix="making-", dir=home)))
     compiled = folder / f"{source}.o"
     defined = [f"-DDS_REAL={real}"] if real else []
-    command = [*_compile(), *_UNITS[source], *defined, f"{source}.cpp", "-o", str(compiled)]
+    command = [*_compile_command(), *_UNITS[source], *defined, f"{source}.cpp", "-o", str(compiled)]
     process = _start(command, SOURCES[0], compilers)
 
     def wait() -> Path:
         _finish(process, folder)
-        _check_made(compiled)
+        _check_exists(compiled)
         return compiled.replace(home / f"{name}.{_content(compiled)}.o")
 
     return wait
@@ -229,7 +229,7 @@ def compile_program(folder: Path, kernels: str | None = None) -> None:
     units = [unit for unit in ("steps", "program") if (folder / f"{unit}.cpp").exists()]
     with ExitStack() as compilers:
         own = [
-            _start([*_compile(), *_UNITS[u], f"{u}.cpp", "-o", f"{u}.o"], folder, compilers)
+            _start([*_compile_command(), *_UNITS[u], f"{u}.cpp", "-o", f"{u}.o"], folder, compilers)
             for u in units
         ]
         waits = [_start_shared_object("kernels", kernels, compilers)] if kernels else []
@@ -242,13 +242,13 @@ def compile_program(folder: Path, kernels: str | None = None) -> None:
     library = blas_folder() / "lib"
     # New dynamic tags, since LD_LIBRARY_PATH goes before the folder that they name, and not before one of the old.
     where = [f"-L{library}", "-lscipy_openblas", f"-Wl,-rpath,{library}", "-Wl,--enable-new-dtags"]
-    _call([*_compiler(), *objects, "-o", "program", *where], folder)
-    _check_made(folder / "program")
+    _call([*_compiler_command(), *objects, "-o", "program", *where], folder)
+    _check_exists(folder / "program")
     for unit in units:
         (folder / f"{unit}.o").unlink(missing_ok=True)
 
 
-def _compiler() -> list[str]:
+def _compiler_command() -> list[str]:
     return [
         find_compiler(),
         *FLAGS,
@@ -256,9 +256,9 @@ def _compiler() -> list[str]:
     ]  # the user's come last and win
 
 
-def _compile() -> list[str]:
+def _compile_command() -> list[str]:
     folders = (*SOURCES, blas_folder() / "include")
-    return [*_compiler(), "-I.", *(f"-I{folder}" for folder in folders), "-c"]
+    return [*_compiler_command(), "-I.", *(f"-I{folder}" for folder in folders), "-c"]
 
 
 def _call(command: list[str], folder: Path) -> None:
@@ -301,7 +301,7 @@ def _finish(process: subprocess.Popen[str], folder: Path) -> None:
         )
 
 
-def _check_made(path: Path) -> None:
+def _check_exists(path: Path) -> None:
     if not path.exists():
         raise CompilationError(
             f"the program did not compile: {find_compiler()} ended without an error but left no {path.name}"

@@ -21,7 +21,7 @@ class Cuda(StandaloneBackend):
     guarded_every = 100  # steps between two calls of `find_non_finite` in runtime.cuh
 
     def check(self, run: bool = True) -> None:
-        toolchain.can_run() if run else toolchain.can_compile()
+        toolchain.check_run() if run else toolchain.check_compile()
 
     def fingerprint(self) -> Mapping[str, str]:
         return toolchain.fingerprint()

@@ -11,9 +11,15 @@ from typing import Any
 
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.engine.cuda.device import CudaDevice, settings
-from dendrosim.engine.cuda.operations import CudaDense
-from dendrosim.engine.network.parts import Built, Bundle
-from dendrosim.engine.standalone.sources import FUNCTION, INCLUDE, listed, network, write_manifest
+from dendrosim.engine.cuda.operations import CudaOperations
+from dendrosim.engine.network.parts import Bundle, NetworkParts
+from dendrosim.engine.standalone.sources import (
+    FUNCTION,
+    INCLUDE,
+    array_table,
+    network,
+    write_manifest,
+)
 from dendrosim.errors import SpecError
 from dendrosim.protocol.protocol import Protocol
 
@@ -33,14 +39,14 @@ def generate(protocol: Protocol, precision: str, folder: Path) -> None:
         See `dendrosim.engine.standalone.sources.network`.
     """
     _check_names(protocol.circuit)
-    dense = CudaDense()
+    operations = CudaOperations()
     with (
         settings(),
-        network(CudaDevice, protocol, precision, dense, folder, _ORDER) as (device, built),
+        network(CudaDevice, protocol, precision, operations, folder, _ORDER) as (device, parts),
     ):
-        _write_glue(device, built, dense, folder)
-        write_manifest(built, folder)
-        _merge(device, built, folder)
+        _write_glue(device, parts, operations, folder)
+        write_manifest(parts, folder)
+        _merge(device, parts, folder)
 
 
 def _check_names(circuit: Circuit) -> None:
@@ -62,26 +68,26 @@ def _check_names(circuit: Circuit) -> None:
                 )
 
 
-def _write_glue(device: Any, built: Built, dense: CudaDense, folder: Path) -> None:
-    clock = device.get_array_name(built.clock.variables["t"]).rsplit("_t", 1)[0]
+def _write_glue(device: Any, parts: NetworkParts, operations: CudaOperations, folder: Path) -> None:
+    clock = device.get_array_name(parts.clock.variables["t"]).rsplit("_t", 1)[0]
     text = f"""// Names the program's arrays and runs its network for as many steps as the task says.
 namespace ds {{
-Array arrays[{len(built.arrays)}];
-const int64_t array_count = {len(built.arrays)};
+Array arrays[{len(parts.arrays)}];
+const int64_t array_count = {len(parts.arrays)};
 void start()
 {{
     const Array all[] = {{
-{listed(device, built, dense)}
+{array_table(device, parts, operations)}
     }};
     std::copy(std::begin(all), std::end(all), arrays);
-{chr(10).join(_bundle(device, b) for b in built.bundles.values())}
+{chr(10).join(_bundle(device, b) for b in parts.bundles.values())}
     begin();
     brian::{clock}_dt[0] = task.dt;
     for (Bundle& b : bundles) b.prepare(b);
 }}
 void loop()
 {{
-    Clock& clock = brian::{built.clock.name};
+    Clock& clock = brian::{parts.clock.name};
     clock.timestep[0] = 0;
     clock.t[0] = 0;
     const auto begin = std::chrono::steady_clock::now();
@@ -89,7 +95,7 @@ void loop()
     Network::_globally_running = true;
     while (task.step < task.steps && !Network::_globally_stopped)
     {{
-        for (auto& object : brian::{built.network.name}.objects)
+        for (auto& object : brian::{parts.network.name}.objects)
             if (object.second) object.second();
         clock.tick();
     }}
@@ -114,9 +120,9 @@ def _bundle(device: Any, bundle: Bundle) -> str:
     blank = f"&{name(last)}" if last is not None else ""
     sides = {"pre": (len(synapses.source), "sources"), "post": (len(synapses.target), "targets")}
     prepares = []
-    for kind, pathway in bundle.pathways.items():
-        units, from_ = sides[kind]
-        delays = "b.delays" if kind == "pre" else "{0.0}"
+    for side, pathway in bundle.pathways.items():
+        units, from_ = sides[side]
+        delays = "b.delays" if side == "pre" else "{0.0}"
         prepares.append(f"path_{pathway.name}.prepare({units}, b.{from_}, {delays}, task.dt);")
     pre, post = (name(synapses.variables[f"_synaptic_{k}"]) for k in ("pre", "post"))
     count = f"brian::{device.get_array_name(synapses.variables['N'])}"
@@ -124,7 +130,7 @@ def _bundle(device: Any, bundle: Bundle) -> str:
         [](const Bundle& b) {{ {" ".join(prepares)} }}, {{}}, {{}}, {{}}}});"""
 
 
-def _merge(device: Any, built: Built, folder: Path) -> None:
+def _merge(device: Any, parts: NetworkParts, folder: Path) -> None:
     """Write `program.cu`, which includes every source file, with each code object in its own namespace."""
     sources = sorted(device.writer.source_files)
     objects = [s for s in sources if s.startswith("code_objects/")]
@@ -132,7 +138,7 @@ def _merge(device: Any, built: Built, folder: Path) -> None:
     headers = sorted(h for h in device.writer.header_files if "/" not in h)
     used = {line.strip() for s in objects for line in INCLUDE.findall((folder / s).read_text())}
     declared = [s.replace(".cu", ".h") for s in objects]
-    paths = [p.name for b in built.bundles.values() for p in b.pathways.values()]
+    paths = [p.name for b in parts.bundles.values() for p in b.pathways.values()]
     lines = [*sorted(u for u in used if "<" in u), "#include <algorithm>", "#include <cassert>"]
     lines += [f'#include "{h}"' for h in ["runtime.cuh", "objects.h", *headers]]
     lines += sorted(u for u in used if "brianlib/" in u)

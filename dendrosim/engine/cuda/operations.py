@@ -6,10 +6,10 @@ from brian2.groups.neurongroup import NeuronGroup
 from brian2cuda.codeobject import CUDAStandaloneAtomicsCodeObject, CUDAStandaloneCodeObject
 
 from dendrosim.circuit.matrix import Projection
-from dendrosim.engine.network.parts import Built
+from dendrosim.engine.network.parts import NetworkParts
 from dendrosim.engine.network.random_numbers import FUNCTIONS
 from dendrosim.engine.plan.state_arrays import WEIGHT
-from dendrosim.engine.standalone.operations import CompiledDense, boolean, real
+from dendrosim.engine.standalone.operations import CompiledOperations, boolean, number_type
 
 _ARGUMENTS = {"uniform": "", "normal": "", "poisson": ", double mean"}
 
@@ -35,25 +35,25 @@ def _add_functions() -> None:
             f"__host__ __device__ static inline double ds_{name}(int64_t base, int64_t i{more})"
             f" {{ return ds::{name}(base, i{', mean' if more else ''}); }}"
         )
-        for kind in (CudaCodeObject, CudaAtomicsCodeObject):
+        for code_class in (CudaCodeObject, CudaAtomicsCodeObject):
             FUNCTIONS[f"ds_{name}"].implementations.add_implementation(
-                kind, code, name=f"ds_{name}"
+                code_class, code, name=f"ds_{name}"
             )
 
 
 _add_functions()
 
 
-class CudaDense(CompiledDense):
+class CudaOperations(CompiledOperations):
     """Statements that call `runtime.cuh`, with arrays on the GPU."""
 
     codeobj_class = CudaCodeObject
     arrays = "brian::dev"
 
-    def record(self, network: Built) -> BrianObject:
+    def record(self, network: NetworkParts) -> BrianObject:
         return self.call(network, "ds::record();", "after_start", "ds_record")
 
-    def spikes(self, network: Built, group: NeuronGroup, index: int) -> BrianObject:
+    def spikes(self, network: NetworkParts, group: NeuronGroup, index: int) -> BrianObject:
         # Brian2CUDA keeps one such array for each step of a delay; here there is always one.
         where = f"{self.pointer(group.variables['_spikespace'])}[0]"
         count = group.variables["N"].get_value()
@@ -61,13 +61,13 @@ class CudaDense(CompiledDense):
         return self.call(network, stop, "after_thresholds", f"ds_spikes_{group.name}")
 
     def product(
-        self, network: Built, projection: Projection, source: ArrayVariable, target: ArrayVariable,
+        self, network: NetworkParts, projection: Projection, source: ArrayVariable, target: ArrayVariable,
         *, add: bool, order: int,
     ) -> BrianObject:  # fmt: skip
         rows, columns = network.circuit.shape(network.circuit.matrix(projection.matrix))
         arrays = (network.arrays[f"{projection.matrix}.{WEIGHT}"], source, target)
         statement = (
-            f"ds::product<{real(network)}>({boolean(projection.transpose)}, {rows}, {columns},"
+            f"ds::product<{number_type(network)}>({boolean(projection.transpose)}, {rows}, {columns},"
             f" {network.protocol.batch}, {', '.join(map(self.pointer, arrays))}, {boolean(add)});"
         )
         return self.call(network, statement, "start", f"ds_product_{order}", order)

@@ -74,7 +74,7 @@ def nvcc() -> Path:
 
 
 @lru_cache
-def _said(path: str, stamp: int) -> str:
+def _version_text(path: str, stamp: int) -> str:
     done = subprocess.run(
         [path, "--version"], capture_output=True, text=True, errors="replace", check=False
     )
@@ -82,7 +82,7 @@ def _said(path: str, stamp: int) -> str:
 
 
 @lru_cache
-def _top(path: str, stamp: int) -> str:
+def _toolkit_root(path: str, stamp: int) -> str:
     done = subprocess.run(
         [path, "--dryrun", "-x", "cu", "-c", "none.cu"],
         capture_output=True, text=True, errors="replace", check=False,
@@ -94,7 +94,7 @@ def _top(path: str, stamp: int) -> str:
 def toolkit() -> Path:
     """Return the folder of the CUDA toolkit as nvcc names it, which may be a script that calls it elsewhere."""
     path = nvcc()
-    return Path(_top(str(path), path.stat().st_mtime_ns))
+    return Path(_toolkit_root(str(path), path.stat().st_mtime_ns))
 
 
 def cuda_version() -> tuple[int, int]:
@@ -107,7 +107,7 @@ def cuda_version() -> tuple[int, int]:
     """
     path = nvcc()
     try:
-        said = _said(str(path), path.stat().st_mtime_ns)
+        said = _version_text(str(path), path.stat().st_mtime_ns)
     except OSError as error:
         raise BackendMissingError(
             f"{path} cannot be started: {error.strerror or error}; reinstall the CUDA toolkit{_INSTEAD}"
@@ -247,12 +247,12 @@ def missing(run: bool) -> list[str]:
     return list(dict.fromkeys(reasons))
 
 
-def can_compile() -> None:
+def check_compile() -> None:
     """Return if programs can be generated, compiled and linked here; raises BackendMissingError otherwise."""
     _none_of(missing(run=False))
 
 
-def can_run() -> None:
+def check_run() -> None:
     """Return if programs can be compiled and run here; raises BackendMissingError otherwise."""
     _none_of(missing(run=True))
 

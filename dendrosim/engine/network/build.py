@@ -20,14 +20,15 @@ from brian2.units.allunits import second
 from dendrosim.circuit.brian_text import brian_dimension, equation_text, model_text
 from dendrosim.circuit.evaluation_order import evaluation_order
 from dendrosim.circuit.matrix import Matrix
+from dendrosim.circuit.paths import VariablePath, is_variable
 from dendrosim.circuit.population import LAST_SPIKE, REFRACTORY, Population
 from dendrosim.engine.network.groups import Holder, add_array, add_number
-from dendrosim.engine.network.operations import Dense
-from dendrosim.engine.network.parts import Built, add_variable, assign, refer_shared
+from dendrosim.engine.network.operations import Operations
+from dendrosim.engine.network.parts import NetworkParts, add_variable, assign, refer_shared
 from dendrosim.engine.network.random_numbers import FUNCTIONS
 from dendrosim.engine.network.synapses import build_pathway
-from dendrosim.engine.network.weight_updates import update_of
-from dendrosim.engine.plan.signal_slots import ELEMENT, base, slots, total
+from dendrosim.engine.network.weight_updates import matrix_update
+from dendrosim.engine.plan.signal_slots import ELEMENT, assignment, base_variable, slots
 from dendrosim.engine.plan.state_arrays import WEIGHT
 from dendrosim.engine.plan.timeline import CIRCUIT
 from dendrosim.equations.assignments import parse_assignments
@@ -39,81 +40,81 @@ COURSES, START = "before_start", "start"
 UPDATES, INVERSES = 1000, 100_000  # places in the order of a step of what is done to matrices
 
 
-def build(protocol: Protocol, precision: str, dense: Dense) -> Built:
+def build(protocol: Protocol, precision: str, operations: Operations) -> NetworkParts:
     """Build the network of a protocol in the active Brian2 device."""
     dtype = np.float32 if precision == "single" else np.float64
     clock = Clock(dt=protocol.time_step * second, name="ds_clock")
     network = Network(name="ds_network")
-    built = Built(protocol, dtype, clock, network, dense.codeobj_class)
-    _build_circuit(built)
+    parts = NetworkParts(protocol, dtype, clock, network, operations.codeobj_class)
+    _build_circuit(parts)
     for population in protocol.circuit.populations:
-        _build_population(built, population)
+        _build_population(parts, population)
     for matrix in protocol.circuit.matrices:
-        _build_matrix(built, matrix)
+        _build_matrix(parts, matrix)
     for pathway in protocol.circuit.pathways:
-        built.bundles[pathway.name] = build_pathway(built, pathway)
-    built.network.add(dense.feed(built))
-    _build_courses(built)
-    order = _build_projections(built, dense)
-    _materialise_recorded(built, order)
-    built.network.add(dense.record(built))
+        parts.bundles[pathway.name] = build_pathway(parts, pathway)
+    parts.network.add(operations.feed(parts))
+    _build_courses(parts)
+    order = _build_projections(parts, operations)
+    _materialise_recorded(parts, order)
+    parts.network.add(operations.record(parts))
     for index, name in enumerate(protocol.recordings_of_spikes()):
-        built.network.add(dense.spikes(built, built.groups[name], index))
+        parts.network.add(operations.spikes(parts, parts.groups[name], index))
     for index, matrix in enumerate(protocol.circuit.matrices):
         if matrix.plasticity:
-            update = update_of(built, matrix)
-            built.network.add(*dense.update(built, update, UPDATES + index))
+            update = matrix_update(parts, matrix)
+            parts.network.add(*operations.update(parts, update, UPDATES + index))
         if matrix.inverse_of is not None and protocol.circuit.matrix(matrix.inverse_of).plasticity:
-            own, of = (built.arrays[f"{n}.{WEIGHT}"] for n in (matrix.name, matrix.inverse_of))
-            built.network.add(dense.invert(built, own, of, INVERSES + index))
-    built.network.add(dense.guard(built))
-    return built
+            own, of = (parts.arrays[f"{n}.{WEIGHT}"] for n in (matrix.name, matrix.inverse_of))
+            parts.network.add(operations.invert(parts, own, of, INVERSES + index))
+    parts.network.add(operations.guard(parts))
+    return parts
 
 
 # -- the parts ------------------------------------------------------------------------------------
 
 
-def _build_circuit(built: Built) -> None:
-    group = Holder(CIRCUIT, 1, built.clock)
-    for name, value in built.circuit.parameters.items():
-        add_number(group, name, built.dtype, brian_dimension(value.dimension))
-    for name in built.circuit.gates:
-        add_number(group, name, built.dtype)
-        used = slots(built.protocol, name)
+def _build_circuit(parts: NetworkParts) -> None:
+    group = Holder(CIRCUIT, 1, parts.clock)
+    for name, value in parts.circuit.parameters.items():
+        add_number(group, name, parts.dtype, brian_dimension(value.dimension))
+    for name in parts.circuit.gates:
+        add_number(group, name, parts.dtype)
+        used = slots(parts.protocol, name)
         if used:
-            _add_slots(built, group, name, "1", used, 1)
+            _add_slots(parts, group, name, "1", used, 1)
     for name in ("ds_t_phase", "ds_t_block"):
         add_number(group, name, np.float64, brian_dimension(TIME))
-    built.groups[CIRCUIT] = group
-    built.register(
-        group, *built.circuit.parameters, *built.circuit.gates, "ds_t_phase", "ds_t_block"
+    parts.groups[CIRCUIT] = group
+    parts.register(
+        group, *parts.circuit.parameters, *parts.circuit.gates, "ds_t_phase", "ds_t_block"
     )
-    built.network.add(group)
+    parts.network.add(group)
 
 
-def _build_population(built: Built, population: Population) -> None:
-    count = population.size * built.protocol.batch
+def _build_population(parts: NetworkParts, population: Population) -> None:
+    count = population.size * parts.protocol.batch
     spiking = {n: t for n, t in _spiking(population).items() if t is not None}
     # Without dtype, numbers have the precision of the run, but `lastspike` that of the clock.
     group = NeuronGroup(
-        count, _model(population), method="euler", clock=built.clock, name=population.name,
-        namespace=FUNCTIONS, codeobj_class=built.codeobj_class, **spiking,
+        count, _model(population), method="euler", clock=parts.clock, name=population.name,
+        namespace=FUNCTIONS, codeobj_class=parts.codeobj_class, **spiking,
     )  # fmt: skip
     _hold_refractory(group, population)
     texts = list(population.equations_in_place.values())
     texts += [spiking[n] for n in ("threshold", "refractory") if n in spiking]
     texts += [x.expression for x in parse_assignments(spiking.get("reset", ""))]
     symbols = {s for text in texts for s in find_symbols(parse_expression(text))}
-    refer_shared(built, group, population, symbols - set(population.variables))
+    refer_shared(parts, group, population, symbols - set(population.variables))
     plain = [n for n, d in population.variables.items() if d.kind != "subexpression"]
     plain += [LAST_SPIKE] if population.refractory_text is not None else []
-    built.groups[population.name] = group
-    built.register(group, *plain)
+    parts.groups[population.name] = group
+    parts.register(group, *plain)
     for name in population.inputs:
-        used = slots(built.protocol, f"{population.name}.{name}")
+        used = slots(parts.protocol, f"{population.name}.{name}")
         if used:
-            _add_slots(built, group, name, population.variables[name].unit, used, count)
-    built.network.add(group)
+            _add_slots(parts, group, name, population.variables[name].unit, used, count)
+    parts.network.add(group)
 
 
 _FREE = "ds_free"
@@ -151,100 +152,103 @@ def _spiking(population: Population) -> dict[str, str | None]:
     }
 
 
-def _add_slots(built: Built, group: Group, name: str, text: str, used: Any, count: int) -> None:
+def _add_slots(
+    parts: NetworkParts, group: Group, name: str, text: str, used: Any, count: int
+) -> None:
     dimension = brian_dimension(unit(text)[0])
-    for variable, size in ((base(name), count), *((s.switch, 1) for s in used)):
-        kind = brian_dimension(unit("1")[0]) if size == 1 and variable != base(name) else dimension
-        add_variable(group, variable, size, built.dtype, kind)
-        built.register(group, variable)
+    for variable, size in ((base_variable(name), count), *((s.switch, 1) for s in used)):
+        plain = size == 1 and variable != base_variable(name)
+        dims = brian_dimension(unit("1")[0]) if plain else dimension
+        add_variable(group, variable, size, parts.dtype, dims)
+        parts.register(group, variable)
     for slot in used:
         if slot.random:
-            _number_elements(built, group)
+            _number_elements(parts, group)
             add_number(group, slot.noise, np.int64)
-            add_array(group, slot.state, count, built.dtype)
-            built.register(group, slot.noise, slot.state)
+            add_array(group, slot.state, count, parts.dtype)
+            parts.register(group, slot.noise, slot.state)
         for name_, text_ in slot.units.items():
             dims = dimension if text_ == "x" else brian_dimension(unit(text_)[0])
             # Times are compared with the clock, which is double also in single precision.
-            dtype = np.float64 if text_ == "s" else built.dtype
+            dtype = np.float64 if text_ == "s" else parts.dtype
             add_variable(group, slot.field(name_), count, dtype, dims)
-            built.register(group, slot.field(name_))
+            parts.register(group, slot.field(name_))
 
 
-def _number_elements(built: Built, group: Group) -> None:
+def _number_elements(parts: NetworkParts, group: Group) -> None:
     """Make known which of a step's random numbers each element gets: its unit's and sample's."""
     if ELEMENT in group.variables:
         return
-    if built.protocol.batch == 1:
+    if parts.protocol.batch == 1:
         group.variables.add_reference(ELEMENT, group, "i")
         return
     count = int(group.variables["N"].get_value())
     add_array(group, ELEMENT, count, np.int64, constant=True)
-    built.register(group, ELEMENT)
+    parts.register(group, ELEMENT)
 
 
-def _build_matrix(built: Built, matrix: Matrix) -> None:
-    rows, columns = built.circuit.shape(matrix)
-    holder = Holder(matrix.name, rows * columns, built.clock)
-    add_array(holder, WEIGHT, rows * columns, built.dtype, brian_dimension(unit(matrix.unit)[0]))
-    built.groups[matrix.name] = holder
-    built.register(holder, WEIGHT)
-    built.network.add(holder)
+def _build_matrix(parts: NetworkParts, matrix: Matrix) -> None:
+    rows, columns = parts.circuit.shape(matrix)
+    holder = Holder(matrix.name, rows * columns, parts.clock)
+    add_array(holder, WEIGHT, rows * columns, parts.dtype, brian_dimension(unit(matrix.unit)[0]))
+    parts.groups[matrix.name] = holder
+    parts.register(holder, WEIGHT)
+    parts.network.add(holder)
 
 
-def _build_courses(built: Built) -> None:
-    paths = [(p, n) for p in built.circuit.populations for n in p.inputs]
-    for name in built.circuit.gates:
-        used = slots(built.protocol, name)
+def _build_courses(parts: NetworkParts) -> None:
+    paths = [(p, n) for p in parts.circuit.populations for n in p.inputs]
+    for name in parts.circuit.gates:
+        used = slots(parts.protocol, name)
         if used:
-            code = total(name, used)
-            assign(built, built.groups[CIRCUIT], code, COURSES, 1, f"ds_course_{name}")
+            code = assignment(name, used)
+            assign(parts, parts.groups[CIRCUIT], code, COURSES, 1, f"ds_course_{name}")
     for population, name in paths:
-        used = slots(built.protocol, f"{population.name}.{name}")
+        used = slots(parts.protocol, f"{population.name}.{name}")
         if used:
-            group = built.groups[population.name]
+            group = parts.groups[population.name]
             for clock in ("ds_t_phase", "ds_t_block"):
                 if clock not in group.variables:
-                    group.variables.add_reference(clock, built.groups[CIRCUIT], clock, index="0")
-            code = total(name, used)
-            assign(built, group, code, COURSES, 1, f"ds_course_{population.name}_{name}")
+                    group.variables.add_reference(clock, parts.groups[CIRCUIT], clock, index="0")
+            code = assignment(name, used)
+            assign(parts, group, code, COURSES, 1, f"ds_course_{population.name}_{name}")
 
 
-def _build_projections(built: Built, dense: Dense) -> int:
+def _build_projections(parts: NetworkParts, operations: Operations) -> int:
     order = 0
-    for path in evaluation_order(built.circuit):
-        target = built.arrays[path]
-        into = [p for p in built.circuit.projections if p.target == path]
+    for path in evaluation_order(parts.circuit):
+        target = parts.arrays[path]
+        into = [p for p in parts.circuit.projections if p.target == path]
         for index, projection in enumerate(into):
-            source, order = materialise(built, projection.source, START, order)
-            built.network.add(
-                dense.product(built, projection, source, target, add=index > 0, order=order)
+            source, order = materialise(parts, projection.source, START, order)
+            parts.network.add(
+                operations.product(parts, projection, source, target, add=index > 0, order=order)
             )
             order += 1
     return order
 
 
-def materialise(built: Built, path: str, when: str, order: int) -> tuple[ArrayVariable, int]:
+def materialise(parts: NetworkParts, path: str, when: str, order: int) -> tuple[ArrayVariable, int]:
     """Return the array of a variable, making one that is refreshed each step if it is a subexpression."""
-    if path in built.arrays:
-        return built.arrays[path], order
-    name, variable = path.split(".")
-    group = built.groups[name]
+    if path in parts.arrays:
+        return parts.arrays[path], order
+    name, variable = VariablePath.parse(path)
+    group = parts.groups[name]
     hidden = f"ds_value_{variable}"
-    declared = built.circuit.population(name).variables[variable]
+    declared = parts.circuit.population(name).variables[variable]
     add_array(
         group,
         hidden,
         group.variables["N"].get_value(),
-        built.dtype,
+        parts.dtype,
         brian_dimension(unit(declared.unit)[0]),
     )
-    assign(built, group, f"{hidden} = {variable}", when, order, f"ds_value_{name}_{variable}")
-    built.arrays[path] = group.variables[hidden]
-    return built.arrays[path], order + 1
+    assign(parts, group, f"{hidden} = {variable}", when, order, f"ds_value_{name}_{variable}")
+    parts.arrays[path] = group.variables[hidden]
+    return parts.arrays[path], order + 1
 
 
-def _materialise_recorded(built: Built, order: int) -> None:
-    for path in built.protocol.recordings_by_name():
-        if "." in path:
-            _, order = materialise(built, path, START, order)
+def _materialise_recorded(parts: NetworkParts, order: int) -> None:
+    for path in parts.protocol.recordings_by_name():
+        if is_variable(path):
+            _, order = materialise(parts, path, START, order)

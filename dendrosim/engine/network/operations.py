@@ -8,11 +8,11 @@ from brian2.core.variables import ArrayVariable
 from brian2.groups.neurongroup import NeuronGroup
 
 from dendrosim.circuit.matrix import Projection
-from dendrosim.engine.network.parts import Built
+from dendrosim.engine.network.parts import NetworkParts
 from dendrosim.engine.network.weight_updates import Update
 
 
-class Dense(ABC):
+class Operations(ABC):
     """Brian2 objects of a back end for all operations that are not element-wise on a population.
 
     To add a back end, implement these seven; each returns an object that Brian2 runs once a step.
@@ -22,34 +22,34 @@ class Dense(ABC):
     codeobj_class: Any = None
 
     @abstractmethod
-    def feed(self, network: Built) -> BrianObject:
+    def feed(self, network: NetworkParts) -> BrianObject:
         """Set inputs and gates from the timeline; the first operation of a step."""
 
     @abstractmethod
     def product(
-        self, network: Built, projection: Projection, source: ArrayVariable, target: ArrayVariable,
+        self, network: NetworkParts, projection: Projection, source: ArrayVariable, target: ArrayVariable,
         *, add: bool, order: int,
     ) -> BrianObject:  # fmt: skip
         """target = matrix source, or target += matrix source if `add`."""
 
     @abstractmethod
-    def update(self, network: Built, update: Update, order: int) -> list[BrianObject]:
+    def update(self, network: NetworkParts, update: Update, order: int) -> list[BrianObject]:
         """One step of a matrix's plasticity."""
 
     @abstractmethod
     def invert(
-        self, network: Built, inverse: ArrayVariable, of: ArrayVariable, order: int
+        self, network: NetworkParts, inverse: ArrayVariable, of: ArrayVariable, order: int
     ) -> BrianObject:
         """Refresh the inverse of a square matrix after its plasticity."""
 
     @abstractmethod
-    def record(self, network: Built) -> BrianObject:
+    def record(self, network: NetworkParts) -> BrianObject:
         """Keep what is to be kept in this step."""
 
     @abstractmethod
-    def spikes(self, network: Built, group: NeuronGroup, index: int) -> BrianObject:
+    def spikes(self, network: NetworkParts, group: NeuronGroup, index: int) -> BrianObject:
         """Keep the spikes of a population, the `index`-th of those recorded; after thresholds."""
 
     @abstractmethod
-    def guard(self, network: Built) -> BrianObject:
+    def guard(self, network: NetworkParts) -> BrianObject:
         """Stop at non-finite numbers; last in the step."""

@@ -1,4 +1,4 @@
-"""A network while it is being built: its parts by name, and the steps that every part needs."""
+"""A network while it is built: its parts by name, and the steps that every part needs."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,7 +37,7 @@ class Bundle:
 
 
 @dataclass
-class Built:
+class NetworkParts:
     """A network and the registry of its arrays: key -> Brian2 variable."""
 
     protocol: Protocol
@@ -71,7 +71,7 @@ def add_variable(
 
 
 def refer_shared(
-    built: Built, group: Group, owner: Owner, symbols: set[str], prefix: str = ""
+    parts: NetworkParts, group: Group, owner: Owner, symbols: set[str], prefix: str = ""
 ) -> None:
     """Make the parameters and gates that an owner's equations use known to a group.
 
@@ -82,21 +82,21 @@ def refer_shared(
         if symbol in owner.parameters:
             value = owner.parameters[symbol]
             count = 1 if value.scalar else int(group.variables["N"].get_value())
-            add_variable(group, name, count, built.dtype, brian_dimension(value.dimension), True)
-            built.register(group, name)
+            add_variable(group, name, count, parts.dtype, brian_dimension(value.dimension), True)
+            parts.register(group, name)
         else:
-            scoped = built.circuit.scoped_name(owner, symbol)
-            if scoped in built.circuit.parameters or scoped in built.circuit.gates:
-                group.variables.add_reference(name, built.groups[CIRCUIT], scoped, index="0")
+            scoped = parts.circuit.scoped_name(owner, symbol)
+            if scoped in parts.circuit.parameters or scoped in parts.circuit.gates:
+                group.variables.add_reference(name, parts.groups[CIRCUIT], scoped, index="0")
 
 
-def assign(built: Built, group: Group, code: str, when: str, order: int, name: str) -> None:
+def assign(parts: NetworkParts, group: Group, code: str, when: str, order: int, name: str) -> None:
     """Run element-wise code on a group once a step; `name` is made unique by a running number."""
-    built.assigned += 1
-    name = f"ds_code{built.assigned}_{name.removeprefix('ds_')}"
-    built.network.add(
+    parts.assigned += 1
+    name = f"ds_code{parts.assigned}_{name.removeprefix('ds_')}"
+    parts.network.add(
         CodeRunner(
-            group, "stateupdate", code=code, clock=built.clock, when=when, order=order, name=name,
-            check_units=False, codeobj_class=built.codeobj_class,
+            group, "stateupdate", code=code, clock=parts.clock, when=when, order=order, name=name,
+            check_units=False, codeobj_class=parts.codeobj_class,
         )
     )  # fmt: skip

@@ -21,7 +21,7 @@ PARTNER = 128
 _WRAP = 2**64
 
 
-def base(key: int, step: int) -> int:
+def step_key(key: int, step: int) -> int:
     """Return the key of a step's numbers, as a signed 64-bit integer."""
     place = int(bits(np.int64(key - _WRAP if key >= _WRAP // 2 else key), step))
     return place - _WRAP if place >= _WRAP // 2 else place
@@ -77,23 +77,23 @@ cdef inline uint64_t _ds_bits(int64_t base, int64_t i) noexcept nogil:
 
 
 def _function(name: str, pyfunc: Any, arguments: str) -> Function:
-    kinds = ["integer", "integer", "float"][: arguments.count(",") + 1]
-    made = Function(
-        pyfunc, arg_units=[1] * len(kinds), arg_types=kinds, return_unit=1, return_type="float",
+    types = ["integer", "integer", "float"][: arguments.count(",") + 1]
+    function = Function(
+        pyfunc, arg_units=[1] * len(types), arg_types=types, return_unit=1, return_type="float",
         stateless=True,
     )  # fmt: skip
     plain = ", ".join(part.split()[-1] for part in arguments.split(","))
     # Brian2's check of units would format every array that it checks.
-    made.implementations.add_numpy_implementation(pyfunc, discard_units=True)
-    made.implementations.add_implementation(
+    function.implementations.add_numpy_implementation(pyfunc, discard_units=True)
+    function.implementations.add_implementation(
         CPPStandaloneCodeObject,
         f"static inline double ds_{name}({arguments}) {{ return ds::{name}({plain}); }}",
         name=f"ds_{name}",
     )
-    made.implementations.add_implementation(
+    function.implementations.add_implementation(
         CythonCodeObject, _CYTHON + _CYTHON_BODIES[name], name=f"ds_{name}"
     )
-    return made
+    return function
 
 
 _CYTHON_BODIES = {

@@ -12,7 +12,7 @@ from dendrosim.circuit.brian_text import brian_dimension, brian_unit
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.pathway import WEIGHT, Pathway
 from dendrosim.engine.network.groups import add_number
-from dendrosim.engine.network.parts import Built, Bundle, refer_shared
+from dendrosim.engine.network.parts import Bundle, NetworkParts, refer_shared
 from dendrosim.engine.network.random_numbers import FUNCTIONS
 from dendrosim.engine.plan.state_arrays import OWN
 from dendrosim.equations.assignments import parse_assignments
@@ -20,26 +20,26 @@ from dendrosim.equations.rewriting import find_symbols, parse_expression, replac
 from dendrosim.units import unit
 
 
-def build_pathway(built: Built, pathway: Pathway) -> Bundle:
+def build_pathway(parts: NetworkParts, pathway: Pathway) -> Bundle:
     """Build the synapses of a pathway, not connected yet."""
-    own = _own(built.circuit, pathway)
+    own = _own(parts.circuit, pathway)
     options: dict[str, Any] = {"on_pre": _code(pathway.on_pre, own)}
     if pathway.on_post:
         options["on_post"] = _code(pathway.on_post, own)
     # Without dtype, numbers have the precision of the run, but `lastupdate` that of the clock.
     synapses = Synapses(
-        built.groups[pathway.pre], built.groups[pathway.post], _model(pathway, own), **options,
-        clock=built.clock, name=pathway.name, namespace=FUNCTIONS,
-        codeobj_class=built.codeobj_class,
+        parts.groups[pathway.pre], parts.groups[pathway.post], _model(pathway, own), **options,
+        clock=parts.clock, name=pathway.name, namespace=FUNCTIONS,
+        codeobj_class=parts.codeobj_class,
     )  # fmt: skip
-    built.groups[pathway.name] = synapses
+    parts.groups[pathway.name] = synapses
     symbols = {s for s in own if s not in pathway.variables and s != WEIGHT}
-    refer_shared(built, synapses, pathway, symbols, OWN)
+    refer_shared(parts, synapses, pathway, symbols, OWN)
     if pathway.weight_dimension is not None and not pathway.has_own_weights:
         dimension = brian_dimension(pathway.weight_dimension)
-        add_number(synapses, OWN + WEIGHT, built.dtype, dimension, constant=True)
-        built.register(synapses, OWN + WEIGHT)
-    built.network.add(synapses)
+        add_number(synapses, OWN + WEIGHT, parts.dtype, dimension, constant=True)
+        parts.register(synapses, OWN + WEIGHT)
+    parts.network.add(synapses)
     values = {name: synapses.variables[OWN + name] for name in pathway.synapse_start_values()}
     return Bundle(synapses, values)
 

@@ -7,7 +7,7 @@ from brian2.core.variables import ArrayVariable
 from dendrosim.circuit.matrix import Matrix
 from dendrosim.circuit.population import Population
 from dendrosim.engine.network.groups import Holder, add_array, add_number
-from dendrosim.engine.network.parts import Built, assign, refer_shared
+from dendrosim.engine.network.parts import NetworkParts, assign, refer_shared
 from dendrosim.engine.plan.state_arrays import WEIGHT
 from dendrosim.equations.plasticity import PlasticityRule, analyse_rule, hoist_sides
 from dendrosim.equations.rewriting import find_symbols, parse_expression
@@ -42,9 +42,11 @@ class Update:
 class _Side:
     """The factor arrays of one side of a matrix: variables themselves, or hidden arrays of texts."""
 
-    def __init__(self, built: Built, matrix: Matrix, population: Population, suffix: str) -> None:
-        self.built, self.matrix, self.population, self.suffix = built, matrix, population, suffix
-        self.count = population.size * built.protocol.batch
+    def __init__(
+        self, parts: NetworkParts, matrix: Matrix, population: Population, suffix: str
+    ) -> None:
+        self.parts, self.matrix, self.population, self.suffix = parts, matrix, population, suffix
+        self.count = population.size * parts.protocol.batch
         self.holder: Holder | None = None
         self.code: list[str] = []
 
@@ -52,19 +54,19 @@ class _Side:
         """Return the array of a factor text; a factor of 1 is an array of ones."""
         variable = (text or "").removesuffix(f"_{self.suffix}")
         path = f"{self.population.name}.{variable}"
-        if text and text.endswith(f"_{self.suffix}") and path in self.built.arrays:
-            return self.built.arrays[path]
+        if text and text.endswith(f"_{self.suffix}") and path in self.parts.arrays:
+            return self.parts.arrays[path]
         if self.holder is None:
             self.holder = Holder(
-                f"ds_{self.matrix.name}_{self.suffix}", self.count, self.built.clock
+                f"ds_{self.matrix.name}_{self.suffix}", self.count, self.parts.clock
             )
-            self.built.network.add(self.holder)
-            self.built.groups[self.holder.name] = self.holder
+            self.parts.network.add(self.holder)
+            self.parts.groups[self.holder.name] = self.holder
         name = f"ds_factor{len(self.code)}"
-        add_array(self.holder, name, self.count, self.built.dtype)
+        add_array(self.holder, name, self.count, self.parts.dtype)
         if text is None:
-            self.built.register(self.holder, name)
-            self.built.ones.append(f"{self.holder.name}.{name}")
+            self.parts.register(self.holder, name)
+            self.parts.ones.append(f"{self.holder.name}.{name}")
             self.code.append("")
         else:
             self._refer(text)
@@ -76,46 +78,46 @@ class _Side:
         symbols = {
             s for s in find_symbols(parse_expression(text)) if s not in self.holder.variables
         }
-        group = self.built.groups[self.population.name]
+        group = self.parts.groups[self.population.name]
         for symbol in sorted(symbols):
             if symbol.endswith(f"_{self.suffix}"):
                 self.holder.variables.add_reference(
                     symbol, group, symbol.removesuffix(f"_{self.suffix}")
                 )
-        owner_group = self.built.groups[self.matrix.name]
+        owner_group = self.parts.groups[self.matrix.name]
         for symbol in sorted(symbols - set(self.holder.variables)):
             if symbol in self.matrix.parameters:
                 if symbol not in owner_group.variables:
-                    refer_shared(self.built, owner_group, self.matrix, {symbol})
+                    refer_shared(self.parts, owner_group, self.matrix, {symbol})
                 self.holder.variables.add_reference(symbol, owner_group, symbol, index="0")
             else:
-                refer_shared(self.built, self.holder, self.matrix, {symbol})
+                refer_shared(self.parts, self.holder, self.matrix, {symbol})
 
     def finish(self) -> None:
         """Add the code that refreshes the hidden arrays."""
         code = "\n".join(line for line in self.code if line)
         if self.holder is not None and code:
-            assign(self.built, self.holder, code, FACTORS, 0, f"ds_factors_{self.holder.name}")
+            assign(self.parts, self.holder, code, FACTORS, 0, f"ds_factors_{self.holder.name}")
 
 
-def update_of(built: Built, matrix: Matrix) -> Update:
-    post, pre = (built.circuit.population(n) for n in (matrix.post, matrix.pre))
-    rate = built.circuit.rate_in_place(matrix)
+def matrix_update(parts: NetworkParts, matrix: Matrix) -> Update:
+    post, pre = (parts.circuit.population(n) for n in (matrix.post, matrix.pre))
+    rate = parts.circuit.rate_in_place(matrix)
     rule = analyse_rule(rate, matrix.weight)
-    shape, batch = built.circuit.shape(matrix), built.protocol.batch
-    holder = built.groups[matrix.name]
+    shape, batch = parts.circuit.shape(matrix), parts.protocol.batch
+    holder = parts.groups[matrix.name]
     update = Update(matrix.name, shape, batch, holder, holder.variables[WEIGHT])
     sides = {
-        "post": _Side(built, matrix, post, "post"),
-        "pre": _Side(built, matrix, pre, "pre"),
+        "post": _Side(parts, matrix, post, "post"),
+        "pre": _Side(parts, matrix, pre, "pre"),
     }
-    refer_shared(built, holder, matrix, find_symbols(parse_expression(rate)))
-    elementwise = _products(built, update, rule, sides)
+    refer_shared(parts, holder, matrix, find_symbols(parse_expression(rate)))
+    elementwise = _products(parts, update, rule, sides)
     if elementwise or rule.local or rule.general:
-        _elementwise(built, update, rule, matrix.weight, elementwise, sides)
+        _elementwise(update, rule, matrix.weight, elementwise, sides)
     elif rule.decay:
-        add_number(holder, "ds_decay", built.dtype)
-        assign(built, holder, f"ds_decay = {rule.decay}", FACTORS, 0, f"ds_decay_{matrix.name}")
+        add_number(holder, "ds_decay", parts.dtype)
+        assign(parts, holder, f"ds_decay = {rule.decay}", FACTORS, 0, f"ds_decay_{matrix.name}")
         update.decay = holder.variables["ds_decay"]
     for side in sides.values():
         side.finish()
@@ -123,7 +125,7 @@ def update_of(built: Built, matrix: Matrix) -> Update:
 
 
 def _products(
-    built: Built, update: Update, rule: PlasticityRule, sides: dict[str, _Side]
+    parts: NetworkParts, update: Update, rule: PlasticityRule, sides: dict[str, _Side]
 ) -> list[str]:
     """Add the outer products of a rule; return the texts of those that are scaled by the weight."""
     terms = []
@@ -133,7 +135,7 @@ def _products(
         if outer.weight is not None:
             name = f"ds_product{index}"
             rows, columns = update.shape
-            add_array(update.holder, name, rows * columns, built.dtype)
+            add_array(update.holder, name, rows * columns, parts.dtype)
             product = update.holder.variables[name]
             terms.append(f"({outer.weight})*{name}")
         update.outer.append((post, pre, product))
@@ -141,25 +143,24 @@ def _products(
 
 
 def _elementwise(
-    built: Built,
     update: Update,
     rule: PlasticityRule,
     weight: str,
     terms: list[str],
     sides: dict[str, _Side],
 ) -> None:
-    parts = list(terms)
+    terms = list(terms)
     if rule.decay:
-        parts.append(f"({rule.decay})*{weight}")
+        terms.append(f"({rule.decay})*{weight}")
     if rule.local:
-        parts.append(rule.local)
+        terms.append(rule.local)
     if rule.general:
         text, found = hoist_sides(rule.general, weight)
         update.averaged = True
         for symbol, expression in found.items():
-            kind = "post" if symbol.endswith("_post") else "pre"
-            update.factors[symbol] = (sides[kind].array(expression), kind)
-        parts.append(text)
+            side = "post" if symbol.endswith("_post") else "pre"
+            update.factors[symbol] = (sides[side].array(expression), side)
+        terms.append(text)
     if weight not in update.holder.variables:
         update.holder.variables.add_reference(weight, update.holder, WEIGHT)
-    update.elementwise = " + ".join(f"({p})" for p in parts)
+    update.elementwise = " + ".join(f"({term})" for term in terms)

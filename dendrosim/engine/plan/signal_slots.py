@@ -1,6 +1,6 @@
 """How signals that are formulas become compiled text with data.
 
-An input (or gate) that some phase drives by a `Course` gets slots, one per kind and per simultaneous use.
+An input (or gate) that some phase drives by a `Course` gets slots, one per class of signal and simultaneous use.
 A slot has hidden variables for the fields of its signal and a switch; which phase uses it with which numbers is
 data, so another protocol of the same structure needs no compilation.
 """
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dendrosim.circuit.paths import VariablePath, is_variable
 from dendrosim.equations.rewriting import replace_symbols
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.signals.base import Course
@@ -23,10 +24,10 @@ ELEMENT = "ds_element"
 
 @dataclass(frozen=True)
 class Slot:
-    """One use of a kind of course for one variable; `prefix` starts the names of its hidden variables."""
+    """One use of a class of signals for one variable; names of its hidden variables begin with `prefix`."""
 
     prefix: str
-    kind: type[Course]
+    signal_type: type[Course]
 
     @property
     def switch(self) -> str:
@@ -40,12 +41,16 @@ class Slot:
     @property
     def units(self) -> Mapping[str, str]:
         """Unit of every number that the slot's texts use."""
-        return self.kind.number_units if issubclass(self.kind, Process) else self.kind.units
+        return (
+            self.signal_type.number_units
+            if issubclass(self.signal_type, Process)
+            else self.signal_type.units
+        )
 
     @property
     def random(self) -> bool:
         """Whether the slot draws random numbers."""
-        return issubclass(self.kind, Process)
+        return issubclass(self.signal_type, Process)
 
     @property
     def noise(self) -> str:
@@ -60,13 +65,13 @@ class Slot:
     @property
     def expression(self) -> str:
         """Text of the slot's contribution in hidden variables."""
-        return replace_symbols(self.kind.text, self._mapping())
+        return replace_symbols(self.signal_type.text, self._mapping())
 
     @property
     def update(self) -> str:
         """Assignment that renews the hidden state of a process."""
-        assert issubclass(self.kind, Process)
-        return f"{self.state} = {replace_symbols(self.kind.update, self._mapping())}"
+        assert issubclass(self.signal_type, Process)
+        return f"{self.state} = {replace_symbols(self.signal_type.update, self._mapping())}"
 
     def _mapping(self) -> dict[str, str]:
         mapping = {name: self.field(name) for name in self.units}
@@ -74,7 +79,7 @@ class Slot:
         return {**mapping, **own, "t": "ds_t_phase", "t_block": "ds_t_block"}
 
 
-def base(name: str) -> str:
+def base_variable(name: str) -> str:
     """Return the hidden variable that holds what is not a formula: constants, samples, tables."""
     return f"ds_base_{name}"
 
@@ -86,20 +91,21 @@ def slots(protocol: Protocol, path: str) -> tuple[Slot, ...]:
         for phase in block.phases:
             drives = (
                 protocol.input_signals(phase, path)
-                if "." in path
+                if is_variable(path)
                 else protocol.gate_signals(phase, path)
             )
             counts = Counter(type(d) for d in drives if isinstance(d, Course))
-            for kind, number in counts.items():
-                most[kind] = max(most[kind], number)
-    kinds = [kind for kind in sorted(most, key=lambda k: k.__name__) for _ in range(most[kind])]
-    variable = path.rpartition(".")[2]
-    return tuple(Slot(f"ds_slot{i}_{variable}", kind) for i, kind in enumerate(kinds))
+            for signal_type, number in counts.items():
+                most[signal_type] = max(most[signal_type], number)
+    by_name = sorted(most, key=lambda signal_type: signal_type.__name__)
+    types = [signal_type for signal_type in by_name for _ in range(most[signal_type])]
+    variable = VariablePath.parse(path).variable if is_variable(path) else path
+    return tuple(Slot(f"ds_slot{i}_{variable}", t) for i, t in enumerate(types))
 
 
-def total(name: str, used: tuple[Slot, ...]) -> str:
+def assignment(name: str, used: tuple[Slot, ...]) -> str:
     """Return the code of a variable with slots: its base and every switched-on formula."""
-    parts = [base(name), *(f"int({s.switch} > 0.5)*({s.expression})" for s in used)]
+    parts = [base_variable(name), *(f"int({s.switch} > 0.5)*({s.expression})" for s in used)]
     return "\n".join([*(s.update for s in used if s.random), f"{name} = {' + '.join(parts)}"])
 
 

@@ -10,6 +10,7 @@ from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.circuit_data import Owner
 from dendrosim.circuit.initial_values.fixed import Fixed
 from dendrosim.circuit.matrix import Matrix
+from dendrosim.circuit.paths import VariablePath, is_variable
 from dendrosim.circuit.pathway import WEIGHT as SYNAPSE_WEIGHT
 from dendrosim.circuit.population import LAST_SPIKE, Population
 from dendrosim.circuit.start_values import draw_start_value, invert_weights
@@ -52,8 +53,8 @@ def states_of(population: Population) -> tuple[str, ...]:
 def state_shape(protocol: Protocol, name: str) -> tuple[int, int]:
     """Return (units, samples) of a state, (post, pre) of a matrix."""
     circuit = protocol.circuit
-    if "." in name:
-        return circuit.population(name.split(".")[0]).size, protocol.batch
+    if is_variable(name):
+        return circuit.population(VariablePath.parse(name).population).size, protocol.batch
     return circuit.shape(circuit.matrix(name))
 
 
@@ -78,9 +79,9 @@ def initial_state(
         shape = state_shape(protocol, name)
         if given is not None and name in given:
             array = np.asarray(given[name])
-            if "." in name and array.ndim == 1:
+            if is_variable(name) and array.ndim == 1:
                 array = array[:, None]
-            if "." in name and array.ndim == 2 and array.shape[1] != shape[1]:
+            if is_variable(name) and array.ndim == 2 and array.shape[1] != shape[1]:
                 # another batch: activities start anew
                 array = draw_start_value(protocol.circuit, name, shape, seed)
             if array.shape != shape:

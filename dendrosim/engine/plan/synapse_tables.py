@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from dendrosim.circuit.initial_values.fixed import Fixed
 from dendrosim.circuit.pathway import Pathway
 from dendrosim.errors import MemoryLimitError, ParameterError
-from dendrosim.machine.memory import available, readable
+from dendrosim.machine.memory import available_memory, format_bytes
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.streams import stream
 
@@ -23,7 +23,7 @@ _MOST, _LONGEST = 2**31 - 1, 10_000_000
 
 
 @dataclass(frozen=True)
-class Wiring:
+class SynapseTable:
     """The synapses of one pathway; `pre` and `post` count elements (units x samples).
 
     `delays` are in seconds, one for each synapse or one for all; `values` the start values of the
@@ -36,7 +36,7 @@ class Wiring:
     values: Mapping[str, NDArray[np.float64]]
 
 
-def wirings(protocol: Protocol, seed: int) -> dict[str, Wiring]:
+def synapse_tables(protocol: Protocol, seed: int) -> dict[str, SynapseTable]:
     """Return the synapses of every pathway.
 
     Raises
@@ -47,10 +47,10 @@ def wirings(protocol: Protocol, seed: int) -> dict[str, Wiring]:
         If there would be more synapses than the memory holds.
     """
     _check_memory(protocol)
-    return {p.name: _wiring(protocol, p, seed) for p in protocol.circuit.pathways}
+    return {p.name: _table(protocol, p, seed) for p in protocol.circuit.pathways}
 
 
-def _wiring(protocol: Protocol, pathway: Pathway, seed: int) -> Wiring:
+def _table(protocol: Protocol, pathway: Pathway, seed: int) -> SynapseTable:
     circuit, batch = protocol.circuit, protocol.batch
     post, pre = circuit.population(pathway.post).size, circuit.population(pathway.pre).size
     same = pathway.post == pathway.pre
@@ -61,7 +61,7 @@ def _wiring(protocol: Protocol, pathway: Pathway, seed: int) -> Wiring:
         for name, initial in pathway.synapse_start_values().items()
     }
     samples = np.arange(batch)
-    return Wiring(
+    return SynapseTable(
         pre=(from_[:, None] * batch + samples).ravel().astype(np.int32),
         post=(to[:, None] * batch + samples).ravel().astype(np.int32),
         delays=_delays(protocol, pathway, len(to), seed),
@@ -105,9 +105,10 @@ def _check_memory(protocol: Protocol) -> None:
         count = pathway.connect.expected(sizes[pathway.post], sizes[pathway.pre]) * protocol.batch
         needed = count * (_BYTES + _BYTES_PER_VALUE * len(pathway.synapse_start_values()))
         total += needed
-        if total > available() or count > _MOST:
+        free = available_memory()
+        if total > free or count > _MOST:
             raise MemoryLimitError(
-                f"{pathway}: about {count:.3g} synapses need {readable(needed)}, all pathways so far "
-                f"{readable(total)}, but only {readable(available())} of memory are free and one pathway can "
+                f"{pathway}: about {count:.3g} synapses need {format_bytes(needed)}, all pathways so far "
+                f"{format_bytes(total)}, but only {format_bytes(free)} of memory are free and one pathway can "
                 f"have {_MOST:.2g} synapses; connect fewer, or use a matrix"
             )

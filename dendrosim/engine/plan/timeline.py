@@ -9,7 +9,8 @@ from itertools import accumulate
 import numpy as np
 from numpy.typing import NDArray
 
-from dendrosim.engine.plan.signal_slots import Slot, base, slots
+from dendrosim.circuit.paths import VariablePath
+from dendrosim.engine.plan.signal_slots import Slot, base_variable, slots
 from dendrosim.protocol.phases import Phase
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.protocol.schedule import shown_pieces
@@ -54,10 +55,22 @@ class Noise:
 
 @dataclass(frozen=True)
 class Segment:
-    """A phase of a trial: first step, index in `fills`, place in the order of rows, first step of its block."""
+    """One phase of one trial.
+
+    Attributes
+    ----------
+    start : int
+        First step.
+    phase : int
+        Number of the phase, counted over all blocks: its place in `Timeline.fills`.
+    row : int
+        Place in the order of rows of the data sets.
+    block_start : int
+        First step of the block.
+    """
 
     start: int
-    kind: int
+    phase: int
     row: int
     block_start: int
 
@@ -66,15 +79,15 @@ class Segment:
 class Stretch:
     """The segments of a block: `trials` times a cycle of phases.
 
-    `start` is its first step, `offsets` are those of the phases in a cycle of `cycle` steps, `kind` is the first
-    phase's index in `fills`; from `row` on, the order of rows has `per_trial` for each trial.
+    `start` is its first step, `offsets` are those of the phases in a cycle of `cycle` steps, `first_phase` is the
+    number of the first phase; from `row` on, the order of rows has `per_trial` for each trial.
     """
 
     start: int
     cycle: int
     offsets: tuple[int, ...]
     trials: int
-    kind: int
+    first_phase: int
     row: int
     per_trial: int
 
@@ -85,7 +98,7 @@ class Stretch:
         trial, phase = divmod(index, len(self.offsets))
         return Segment(
             self.start + trial * self.cycle + self.offsets[phase],
-            self.kind + phase,
+            self.first_phase + phase,
             self.row + trial * self.per_trial,
             self.start,
         )
@@ -104,9 +117,9 @@ class Timeline:
     order : callable
         Yields the rows of the data sets in the order in which they are shown, `batch` per trial, some at a time.
     fills : tuple of tuples of Fill
-        What each kind of segment (block and phase) sets when it begins.
+        What each phase sets when it begins, by its number.
     labels : tuple of str
-        `block/phase` of each kind.
+        `block/phase` of each phase.
     noises : tuple of Noise
         The random numbers that processes draw.
     """
@@ -159,28 +172,28 @@ def _order(protocol: Protocol, seed: int) -> Iterator[NDArray[np.int32]]:
 
 def _noises(protocol: Protocol, seed: int) -> Iterator[Noise]:
     for path in protocol.circuit.inputs:
-        population = path.partition(".")[0]
+        population = VariablePath.parse(path).population
         shape = (protocol.circuit.population(population).size, protocol.batch)
         found: Counter[str] = Counter()
         for slot in slots(protocol, path):
             if slot.random:
-                kind = slot.kind.__name__
-                # Counted by kind: a signal added to the input must not change the others' numbers.
-                rng = stream(seed, f"noise.{path}.{kind}.{found[kind]}")
+                name = slot.signal_type.__name__
+                # Counted by class: a signal added to the input must not change the others' numbers.
+                rng = stream(seed, f"noise.{path}.{name}.{found[name]}")
                 key = int(rng.integers(2**64, dtype=np.uint64))
-                first = _first(protocol, path, slot.kind, found[kind])
-                found[kind] += 1
+                first = _first(protocol, path, slot.signal_type, found[name])
+                found[name] += 1
                 yield Noise(
                     population, slot.noise, slot.state, key,
                     first.draw_start(shape, rng, protocol.time_step),
                 )  # fmt: skip
 
 
-def _first(protocol: Protocol, path: str, kind: type[Signal], place: int) -> Process:
-    """Return signal number `place` of a kind that drives an input, from the first phase that has one."""
+def _first(protocol: Protocol, path: str, signal_type: type[Signal], place: int) -> Process:
+    """Return signal number `place` of a class that drives an input, from the first phase that has one."""
     for block in protocol.blocks:
         for phase in block.phases:
-            drives = [d for d in protocol.input_signals(phase, path) if type(d) is kind]
+            drives = [d for d in protocol.input_signals(phase, path) if type(d) is signal_type]
             if len(drives) > place:
                 found = drives[place]
                 assert isinstance(found, Process)
@@ -190,17 +203,17 @@ def _first(protocol: Protocol, path: str, kind: type[Signal], place: int) -> Pro
 
 def _fills(protocol: Protocol, phase: Phase) -> Iterator[Fill]:
     for path in protocol.circuit.inputs:
-        population, variable = path.split(".")
+        population, variable = VariablePath.parse(path)
         size = protocol.circuit.population(population).size
         used = slots(protocol, path)
-        name = base(variable) if used else variable
+        name = base_variable(variable) if used else variable
         drives = protocol.input_signals(phase, path)
         yield _static(f"{population}.{name}", drives, size)
         yield from _courses(population, used, drives, size, protocol.time_step)
     for gate in protocol.circuit.gates:
         used = slots(protocol, gate)
         drives = protocol.gate_signals(phase, gate)
-        yield _static(f"{CIRCUIT}.{base(gate) if used else gate}", drives, 1)
+        yield _static(f"{CIRCUIT}.{base_variable(gate) if used else gate}", drives, 1)
         yield from _courses(CIRCUIT, used, drives, 1, protocol.time_step)
 
 
@@ -224,7 +237,7 @@ def _courses(
 ) -> Iterator[Fill]:
     waiting = [d for d in drives if isinstance(d, Course)]
     for slot in used:
-        course = next((d for d in waiting if type(d) is slot.kind), None)
+        course = next((d for d in waiting if type(d) is slot.signal_type), None)
         yield Fill(f"{group}.{slot.switch}", np.array([float(course is not None)]))
         if course is not None:
             waiting.remove(course)

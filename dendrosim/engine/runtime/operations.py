@@ -16,9 +16,10 @@ from brian2.parsing.rendering import NumpyNodeRenderer
 from numpy.typing import NDArray
 
 from dendrosim.circuit.matrix import Projection
-from dendrosim.engine.network.operations import Dense
-from dendrosim.engine.network.parts import Built
-from dendrosim.engine.network.random_numbers import base
+from dendrosim.circuit.paths import is_variable
+from dendrosim.engine.network.operations import Operations
+from dendrosim.engine.network.parts import NetworkParts
+from dendrosim.engine.network.random_numbers import step_key
 from dendrosim.engine.network.weight_updates import Update
 from dendrosim.engine.plan.state_arrays import WEIGHT, state_shape
 from dendrosim.engine.plan.timeline import CIRCUIT, Fill
@@ -54,7 +55,7 @@ class _Reel:
         return steps, np.concatenate([np.zeros(0, np.int32), *self.elements])
 
 
-class NumpyDense(Dense):
+class NumpyOperations(Operations):
     """Dense operations as Python calls once a step."""
 
     def __init__(self, task: Task) -> None:
@@ -70,20 +71,20 @@ class NumpyDense(Dense):
         self.kept = 0
         self.full = False
 
-    def bind(self, built: Built) -> None:
+    def bind(self, parts: NetworkParts) -> None:
         """Take hold of the arrays, after the initial values are in."""
-        self.built = built
+        self.parts = parts
         for name, recording in self.protocol.recordings_of_spikes().items():
             windows = spike_windows(self.protocol, recording)
             kept = kept_elements(self.task, name, recording)
             self.reels[name] = _Reel(windows, kept if kept.size else None)
         self.watched = {thorough: self.task.guarded(thorough) for thorough in (False, True)}
-        self.values = {k: v.get_value() for k, v in built.arrays.items()}
+        self.values = {k: v.get_value() for k, v in parts.arrays.items()}
         for name, recording in self.protocol.recordings_by_name().items():
-            source = self.values[name if "." in name else f"{name}.{WEIGHT}"]
+            source = self.values[name if is_variable(name) else f"{name}.{WEIGHT}"]
             shape = state_shape(self.protocol, name)
             pick: Any = slice(None)
-            if "." in name:
+            if is_variable(name):
                 units = range(shape[0]) if recording.units is None else recording.units
                 samples = range(shape[1]) if recording.samples is None else recording.samples
                 pick = np.ix_(list(units), list(samples))
@@ -96,11 +97,11 @@ class NumpyDense(Dense):
 
     # -- the five operations ----------------------------------------------------------------------
 
-    def feed(self, network: Built) -> BrianObject:
+    def feed(self, network: NetworkParts) -> BrianObject:
         return self._operation(network, self._feed, "before_start", 0, "ds_feed")
 
     def product(
-        self, network: Built, projection: Projection, source: ArrayVariable, target: ArrayVariable,
+        self, network: NetworkParts, projection: Projection, source: ArrayVariable, target: ArrayVariable,
         *, add: bool, order: int,
     ) -> BrianObject:  # fmt: skip
         circuit, batch = network.circuit, network.protocol.batch
@@ -120,7 +121,7 @@ class NumpyDense(Dense):
         name = f"ds_product_{order}"
         return self._operation(network, multiply, "start", order, name)
 
-    def update(self, network: Built, update: Update, order: int) -> list[BrianObject]:
+    def update(self, network: NetworkParts, update: Update, order: int) -> list[BrianObject]:
         w = update.weight.get_value().reshape(update.shape)
         scale = network.protocol.time_step / update.batch
         outer = [
@@ -153,7 +154,7 @@ class NumpyDense(Dense):
         ]
 
     def invert(
-        self, network: Built, inverse: ArrayVariable, of: ArrayVariable, order: int
+        self, network: NetworkParts, inverse: ArrayVariable, of: ArrayVariable, order: int
     ) -> BrianObject:
         size = round(of.size**0.5)
         w, q = (v.get_value().reshape(size, size) for v in (of, inverse))
@@ -171,10 +172,10 @@ class NumpyDense(Dense):
             network, refresh, "before_groups", order, f"ds_invert_{inverse.owner.name}"
         )
 
-    def record(self, network: Built) -> BrianObject:
+    def record(self, network: NetworkParts) -> BrianObject:
         return self._operation(network, self._record, "after_start", 0, "ds_record")
 
-    def spikes(self, network: Built, group: NeuronGroup, index: int) -> BrianObject:
+    def spikes(self, network: NetworkParts, group: NeuronGroup, index: int) -> BrianObject:
         events = group.variables["_spikespace"].get_value()
 
         def keep() -> None:
@@ -183,13 +184,13 @@ class NumpyDense(Dense):
         name = f"ds_spikes_{group.name}"
         return self._operation(network, keep, "after_thresholds", 0, name)
 
-    def guard(self, network: Built) -> BrianObject:
+    def guard(self, network: NetworkParts) -> BrianObject:
         return self._operation(network, self._guard, "end", 0, "ds_guard")
 
     # -- what they do -----------------------------------------------------------------------------
 
     def _operation(
-        self, network: Built, function: Callable[[], None], when: str, order: int, name: str
+        self, network: NetworkParts, function: Callable[[], None], when: str, order: int, name: str
     ) -> BrianObject:
         return NetworkOperation(
             lambda: function(), clock=network.clock, when=when, order=order, name=name
@@ -200,7 +201,7 @@ class NumpyDense(Dense):
         if now is not None and now.start == self.step:
             self.now, self.begun = now, self.begun + 1
             self.next = line.segment(self.begun)
-            fills = line.fills[now.kind]
+            fills = line.fills[now.phase]
             for fill in fills:
                 self._fill(fill)
             self.every_step = [f for f in fills if f.tables]
@@ -208,7 +209,7 @@ class NumpyDense(Dense):
             for fill in self.every_step:
                 self._fill(fill)
         for noise in line.noises:
-            place = base(noise.key, self.step)
+            place = step_key(noise.key, self.step)
             self.values[f"{noise.group}.{noise.base}"][0] = place
         dt = self.protocol.time_step
         self.values[f"{CIRCUIT}.ds_t_phase"][0] = (self.step - self.now.start) * dt
@@ -242,7 +243,7 @@ class NumpyDense(Dense):
             return
         if self.kept + len(fired) > self.task.spike_limit:
             self.full = True
-            self.built.network.stop()
+            self.parts.network.stop()
             return
         self.kept += len(fired)
         reel.steps.append(self.step)
@@ -259,7 +260,7 @@ class NumpyDense(Dense):
                 k for k in everything if k not in bad and not np.all(np.isfinite(self.values[k]))
             ]
             self.failure = (self.step, bad)
-            self.built.network.stop()
+            self.parts.network.stop()
 
 
 def _look_up(table: NDArray[np.float64], position: float, linear: bool) -> NDArray[np.float64]:
@@ -270,7 +271,7 @@ def _look_up(table: NDArray[np.float64], position: float, linear: bool) -> NDArr
     return table[index] + (position - index) * (table[index + 1] - table[index])
 
 
-def _elementwise(network: Built, update: Update) -> Callable[[NDArray[Any]], NDArray[Any]]:
+def _elementwise(network: NetworkParts, update: Update) -> Callable[[NDArray[Any]], NDArray[Any]]:
     """Compile the element-wise part of a rule to a function of the weights, averaged over the batch."""
     assert update.elementwise is not None
     code = compile(NumpyNodeRenderer().render_expr(update.elementwise), update.matrix, "eval")

@@ -11,11 +11,11 @@ from brian2.units.allunits import second
 
 from dendrosim.engine.network.brian_session import CYTHON, brian
 from dendrosim.engine.network.build import build
-from dendrosim.engine.network.parts import Built, Bundle
+from dendrosim.engine.network.parts import Bundle, NetworkParts
 from dendrosim.engine.plan.state_arrays import all_values, final_keys, state_shape
-from dendrosim.engine.plan.synapse_tables import Wiring
+from dendrosim.engine.plan.synapse_tables import SynapseTable
 from dendrosim.engine.progress import Progress
-from dendrosim.engine.runtime.operations import NumpyDense
+from dendrosim.engine.runtime.operations import NumpyOperations
 from dendrosim.engine.task import Outcome, Task
 from dendrosim.machine.cache import cache_folder
 
@@ -24,51 +24,51 @@ def run(task: Task, target: str, progress: Progress) -> Outcome:
     """Run a task by Brian2's run-time device with code generation target `numpy` or `cython`."""
     begin = time.perf_counter()
     with brian("runtime", task.settings.precision, target), np.errstate(all="ignore"):
-        dense = NumpyDense(task)
-        built = build(task.protocol, task.settings.precision, dense)
-        for key, value in all_values(task.protocol, task.line, task.state(), built.ones).items():
-            built.arrays[key].get_value()[...] = value
-        for name, wiring in task.wirings.items():
-            _connect(built, built.bundles[name], wiring)
-        dense.bind(built)
+        operations = NumpyOperations(task)
+        parts = build(task.protocol, task.settings.precision, operations)
+        for key, value in all_values(task.protocol, task.line, task.state(), parts.ones).items():
+            parts.arrays[key].get_value()[...] = value
+        for name, table in task.synapses.items():
+            _connect(parts, parts.bundles[name], table)
+        operations.bind(parts)
         before = _extensions() if target == "cython" else set()
         loaded = _loaded() if target == "cython" else set()
         if target == "cython":
             progress.compiling(certain=not before)
-        built.network.run(0 * second, namespace={})
+        parts.network.run(0 * second, namespace={})
         compiled = target == "cython" and not _loaded() <= loaded | before
         ready = time.perf_counter()
-        interrupted = _loop(task, built, dense, progress)
+        interrupted = _loop(task, parts, operations, progress)
     stepping = time.perf_counter() - ready
-    steps = dense.step
-    traces = {n: (t.steps[: t.next], t.rows[: t.next]) for n, t in dense.tapes.items()}
+    steps = operations.step
+    traces = {n: (t.steps[: t.next], t.rows[: t.next]) for n, t in operations.tapes.items()}
     final = {
-        name: dense.values[key].reshape(state_shape(task.protocol, name)).copy()
+        name: operations.values[key].reshape(state_shape(task.protocol, name)).copy()
         for name, key in final_keys(task.protocol.circuit).items()
     }
-    broken = dense.failure[1] if dense.failure else []
+    broken = operations.failure[1] if operations.failure else []
     bad = {n: final[n] for n, k in final_keys(task.protocol.circuit).items() if k in broken}
     return Outcome(
-        steps, traces, final, bad, interrupted and not dense.full, compiled,
-        spikes={n: r.train() for n, r in dense.reels.items()}, full=dense.full,
+        steps, traces, final, bad, interrupted and not operations.full, compiled,
+        spikes={n: r.train() for n, r in operations.reels.items()}, full=operations.full,
         seconds={"build": ready - begin, "compile": 0.0, "run": stepping, "steps": stepping},
     )  # fmt: skip
 
 
-def _connect(built: Built, bundle: Bundle, wiring: Wiring) -> None:
+def _connect(parts: NetworkParts, bundle: Bundle, table: SynapseTable) -> None:
     """Set the connections, delays and start values of a pathway's synapses."""
     synapses = bundle.synapses
-    if not len(wiring.pre):  # Brian2 cannot make an empty set of synapses
+    if not len(table.pre):  # Brian2 cannot make an empty set of synapses
         synapses.active = False
         return
     target = prefs["codegen.target"]
     prefs["codegen.target"] = "numpy"  # what runs once is not worth compiling
-    synapses.connect(i=wiring.pre, j=wiring.post)
+    synapses.connect(i=table.pre, j=table.post)
     prefs["codegen.target"] = target
     for name, variable in bundle.values.items():
-        variable.get_value()[...] = wiring.values[name]
+        variable.get_value()[...] = table.values[name]
     delay = bundle.delay.get_value()
-    delay[...] = wiring.delays
+    delay[...] = table.delays
 
 
 def _extensions() -> set[str]:
@@ -85,17 +85,17 @@ def _loaded() -> set[str]:
     return {Path(module.__file__).name for module in modules if module is not None}
 
 
-def _loop(task: Task, built: Built, dense: NumpyDense, progress: Progress) -> bool:
+def _loop(task: Task, parts: NetworkParts, operations: NumpyOperations, progress: Progress) -> bool:
     """Run all steps; return whether the user interrupted."""
     duration = task.line.steps * task.protocol.time_step
 
     def report(elapsed: Any, fraction: float, start: Any, duration: Any) -> None:
-        progress.at(dense.step, dense.begun - 1)
+        progress.at(operations.step, operations.begun - 1)
 
     try:
-        built.network.run(
+        parts.network.run(
             duration * second, report=report, report_period=0.2 * second, namespace={}
         )
     except KeyboardInterrupt:
         return True
-    return dense.step < task.line.steps and dense.failure is None
+    return operations.step < task.line.steps and operations.failure is None

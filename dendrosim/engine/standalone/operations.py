@@ -1,7 +1,7 @@
-"""Dense operations of compiled programs: code objects from templates of ours, the same for every language.
+"""Operations of compiled programs: code objects from our own templates, the same for every language.
 
-To add a language, derive `CompiledDense`, with templates `call` (one statement of the host) and `update` (one step
-of a matrix's plasticity) beside its code, and write its sources inside `sources.network`.
+To add a language, derive `CompiledOperations`, with templates `call` (one statement of the host) and `update` (one
+step of a matrix's plasticity) beside its code, and write its sources inside `sources.network`.
 """
 
 from typing import Any
@@ -11,32 +11,32 @@ from brian2.core.variables import ArrayVariable
 from brian2.devices.device import get_device
 from brian2.groups.group import CodeRunner, Group
 
-from dendrosim.engine.network.operations import Dense
-from dendrosim.engine.network.parts import Built
+from dendrosim.engine.network.operations import Operations
+from dendrosim.engine.network.parts import NetworkParts
 from dendrosim.engine.network.weight_updates import Update
 from dendrosim.engine.plan.timeline import CIRCUIT
 
 
-class CompiledDense(Dense):
+class CompiledOperations(Operations):
     """Statements that call a header of ours. `arrays` is what the names of Brian2's arrays begin with there."""
 
     arrays: str
 
-    def feed(self, network: Built) -> BrianObject:
+    def feed(self, network: NetworkParts) -> BrianObject:
         return self.call(network, "ds::feed();", "before_start", "ds_feed")
 
-    def guard(self, network: Built) -> BrianObject:
+    def guard(self, network: NetworkParts) -> BrianObject:
         stop = "if (ds::guard()) Network::_globally_stopped = true;"
         return self.call(network, stop, "end", "ds_guard")
 
-    def update(self, network: Built, update: Update, order: int) -> list[BrianObject]:
+    def update(self, network: NetworkParts, update: Update, order: int) -> list[BrianObject]:
         variables = update.holder.variables
         for side in ("_ds_post", "_ds_pre"):
             variables.add_auxiliary_variable(side, dtype=int)
         for symbol, (array, side) in update.factors.items():
             variables.add_reference(symbol, array.owner, array.name, index=f"_ds_{side}")
         keywords = {
-            "real": real(network),
+            "real": number_type(network),
             "weight": self.pointer(update.weight),
             "rows": update.shape[0],
             "columns": update.shape[1],
@@ -48,7 +48,7 @@ class CompiledDense(Dense):
                 tuple(self.pointer(v) if v is not None else None for v in variables)
                 for variables in update.outer
             ],
-            **self.more(network, update),
+            **self.extra_keywords(network, update),
         }
         code = f"ds_rate = {update.elementwise}" if update.elementwise else ""
         name = f"ds_update_{update.matrix}"
@@ -58,16 +58,16 @@ class CompiledDense(Dense):
             )
         ]
 
-    def more(self, network: Built, update: Update) -> dict[str, Any]:
+    def extra_keywords(self, network: NetworkParts, update: Update) -> dict[str, Any]:
         """Return what a back end's own template of updates needs besides."""
         return {}
 
     def invert(
-        self, network: Built, inverse: ArrayVariable, of: ArrayVariable, order: int
+        self, network: NetworkParts, inverse: ArrayVariable, of: ArrayVariable, order: int
     ) -> BrianObject:
         size = round(of.size**0.5)
         statement = (
-            f"static ds::Inverse<{real(network)}> ds_inverse({size});"
+            f"static ds::Inverse<{number_type(network)}> ds_inverse({size});"
             f" ds_inverse.refresh({self.pointer(of)}, {self.pointer(inverse)});"
         )
         name = f"ds_invert_{inverse.owner.name}"
@@ -78,14 +78,14 @@ class CompiledDense(Dense):
         return f"{self.arrays}{get_device().get_array_name(variable)}"
 
     def call(
-        self, network: Built, statement: str, when: str, name: str, order: int = 0
+        self, network: NetworkParts, statement: str, when: str, name: str, order: int = 0
     ) -> BrianObject:
         """Return an object that executes a statement once a step."""
         keywords = {"ds_statement": statement}
         return self._runner(network, network.groups[CIRCUIT], "call", when, order, name, keywords)
 
     def _runner(
-        self, network: Built, group: Group, template: str, when: str, order: int, name: str,
+        self, network: NetworkParts, group: Group, template: str, when: str, order: int, name: str,
         keywords: dict[str, Any], code: str = "",
     ) -> CodeRunner:  # fmt: skip
         return CodeRunner(
@@ -94,7 +94,7 @@ class CompiledDense(Dense):
         )  # fmt: skip
 
 
-def real(network: Built) -> str:
+def number_type(network: NetworkParts) -> str:
     """Return the type of a network's numbers."""
     return "float" if network.dtype.__name__ == "float32" else "double"
 

@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dendrosim.circuit.paths import is_variable
 from dendrosim.engine.plan.state_arrays import final_keys, state_shape
 from dendrosim.engine.progress import Progress
 from dendrosim.engine.standalone.program import Program
-from dendrosim.engine.standalone.task_file import kept, steps_file, write_task
+from dendrosim.engine.standalone.task_file import recorded_indices, steps_file, write_task
 from dendrosim.engine.task import Outcome, SpikeTrain, Task
 from dendrosim.errors import DendrosimError, ProgramError, ResumeError, StorageError
-from dendrosim.machine.mapped_arrays import mapped
+from dendrosim.machine.mapped_arrays import map_file
 
 _DONE, _NON_FINITE, _INTERRUPTED, _FULL, _FAILED, _DAMAGED = 0, 3, 4, 5, 70, 71
 
@@ -152,18 +153,18 @@ def _read(
     traces: dict[str, tuple[NDArray[np.int64], NDArray[Any]]] = {}
     for index, (name, recording) in enumerate(task.protocol.recordings_by_name().items()):
         shape = state_shape(task.protocol, name)
-        if "." in name:
-            units, samples = kept(task, name, recording)
+        if is_variable(name):
+            units, samples = recorded_indices(task, name, recording)
             shape = (len(units), len(samples))
         path = folder / f"trace{index}.bin"
-        flat = mapped(path, np.float32 if task.settings.precision == "single" else np.float64)
+        flat = map_file(path, np.float32 if task.settings.precision == "single" else np.float64)
         rows = len(flat) // (shape[0] * shape[1])
-        planned = mapped(folder / steps_file(index), np.int64)
+        planned = map_file(folder / steps_file(index), np.int64)
         traces[name] = (planned[:rows], flat[: rows * shape[0] * shape[1]].reshape(rows, *shape))
     final: dict[str, NDArray[Any]] = {}
     bad: dict[str, NDArray[Any]] = {}
     path = folder / "final.bin"
-    raw = mapped(path, np.uint8) if path.exists() or not interrupted else np.zeros(0, np.uint8)
+    raw = map_file(path, np.uint8) if path.exists() or not interrupted else np.zeros(0, np.uint8)
     offset = 0
     for name, key in final_keys(task.protocol.circuit).items():
         shape = state_shape(task.protocol, name)
@@ -181,7 +182,7 @@ def _read(
 
 
 def _train(folder: Path, index: int) -> SpikeTrain:
-    steps = mapped(folder / f"spikes{index}.steps.bin", np.int64)
-    elements = mapped(folder / f"spikes{index}.elements.bin", np.int32)
+    steps = map_file(folder / f"spikes{index}.steps.bin", np.int64)
+    elements = map_file(folder / f"spikes{index}.elements.bin", np.int32)
     count = min(len(steps), len(elements))  # they differ only after a second interrupt
     return steps[:count], elements[:count]

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dendrosim.circuit.paths import is_variable
 from dendrosim.engine.plan.signal_slots import slots
 from dendrosim.engine.progress import Progress
 from dendrosim.errors import CompilationError, StorageError
 from dendrosim.machine import brian_import as brian
-from dendrosim.machine.cache import locked, writable_folder
+from dendrosim.machine.cache import lock_file, writable_folder
 from dendrosim.machine.code_digest import code_digest
 from dendrosim.protocol.protocol import Protocol
 
@@ -35,12 +36,12 @@ def structure(protocol: Protocol, precision: str) -> str:
     circuit = protocol.circuit
     courses = {
         path: [
-            slot.kind.__name__ + slot.expression + (slot.update if slot.random else "")
+            slot.signal_type.__name__ + slot.expression + (slot.update if slot.random else "")
             for slot in slots(protocol, path)
         ]
         for path in (*circuit.inputs, *circuit.gates)
     }
-    recorded = [n for n in protocol.recordings_by_name() if "." in n]
+    recorded = [n for n in protocol.recordings_by_name() if is_variable(n)]
     spikes = list(protocol.recordings_of_spikes())
     parts = [circuit.structure(), protocol.batch, precision, courses, recorded, spikes]
     return json.dumps(parts, sort_keys=True)
@@ -86,7 +87,7 @@ def find_or_make(
     begin = time.perf_counter()
     manifest = _manifest(folder)
     if manifest is None:
-        with locked(_lock(folder)):
+        with lock_file(_lock(folder)):
             manifest = _manifest(folder)
             if manifest is None:
                 progress.compiling()
@@ -128,7 +129,7 @@ def _make(folder: Path, generate: Callable[[Path], None], build: Callable[[Path]
 
 def discard(program: Program) -> None:
     """Remove a program that turned out to be damaged, so that it is compiled again."""
-    with locked(_lock(program.folder)):
+    with lock_file(_lock(program.folder)):
         shutil.rmtree(program.folder, ignore_errors=True)
 
 

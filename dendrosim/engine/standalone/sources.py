@@ -1,4 +1,4 @@
-"""Sources of a compiled program as Brian2 writes them, and what every back end of this kind writes beside them."""
+"""Sources of a compiled program as Brian2 writes them, and the text that each back end adds."""
 
 import json
 import re
@@ -13,8 +13,8 @@ from brian2.units.allunits import second
 
 from dendrosim.engine.network.brian_session import brian
 from dendrosim.engine.network.build import build
-from dendrosim.engine.network.parts import Built
-from dendrosim.engine.standalone.operations import CompiledDense
+from dendrosim.engine.network.parts import NetworkParts
+from dendrosim.engine.standalone.operations import CompiledOperations
 from dendrosim.errors import ShapeError
 from dendrosim.protocol.protocol import Protocol
 
@@ -25,10 +25,10 @@ _LARGEST = 2**31 - 1  # elements of an array: Brian2's programs count them in 32
 
 @contextmanager
 def network(
-    kind: Any, protocol: Protocol, precision: str, dense: CompiledDense, folder: Path,
+    device_class: Any, protocol: Protocol, precision: str, operations: CompiledOperations, folder: Path,
     *first: str,
-) -> Iterator[tuple[Any, Built]]:  # fmt: skip
-    """Write Brian2's sources of a protocol into a folder, for a new device of a kind; yield device and network.
+) -> Iterator[tuple[Any, NetworkParts]]:  # fmt: skip
+    """Write Brian2's sources of a protocol into a folder, for a new device; yield device and network.
 
     `first` are statements with which the program begins, after it has learnt the folder of its run.
 
@@ -38,21 +38,21 @@ def network(
         If an array has more elements than the programs can count.
     """
     _check_sizes(protocol)
-    name = dense.codeobj_class.class_name
-    all_devices[name] = kind()
+    name = operations.codeobj_class.class_name
+    all_devices[name] = device_class()
     with brian(name, precision, build_on_run=False) as device:
         try:
             for line in ("ds::use_folder(args.at(0)); args.clear();", *first):
                 device.insert_code("before_start", line)
             device.insert_code("after_network_run", "ds::start(); ds::loop();")
             device.insert_code("before_end", "return ds::finish();")
-            built = build(protocol, precision, dense)
-            for bundle in built.bundles.values():
+            parts = build(protocol, precision, operations)
+            for bundle in parts.bundles.values():
                 # The task file provides the synapses; without this flag Brian2 refuses to run them.
                 bundle.synapses._connect_called = True
-            built.network.run(0 * second, namespace={})
+            parts.network.run(0 * second, namespace={})
             device.build(directory=str(folder), compile=False, run=False, with_output=False)
-            yield device, built
+            yield device, parts
         finally:
             del all_devices[name]
 
@@ -71,24 +71,24 @@ def _check_sizes(protocol: Protocol) -> None:
             )
 
 
-def listed(device: Any, built: Built, dense: CompiledDense) -> str:
+def array_table(device: Any, parts: NetworkParts, operations: CompiledOperations) -> str:
     """Return the program's list of arrays: where each is, its size, and the bytes of an element."""
     lines = [
-        f"    {{{dense.arrays}{device.get_array_name(v)}, {v.size}, {np.dtype(v.dtype).itemsize}}},"
-        for v in built.arrays.values()
+        f"    {{{operations.arrays}{device.get_array_name(v)}, {v.size}, {np.dtype(v.dtype).itemsize}}},"
+        for v in parts.arrays.values()
     ]
     return "\n".join(lines)
 
 
-def write_manifest(built: Built, folder: Path, **more: Any) -> None:
+def write_manifest(parts: NetworkParts, folder: Path, **more: Any) -> None:
     """Write what the host has to know of a program."""
-    keys = list(built.arrays)
+    keys = list(parts.arrays)
     manifest = {
         "keys": keys,
-        "sizes": [int(built.arrays[k].size) for k in keys],
-        "dtypes": [np.dtype(built.arrays[k].dtype).str for k in keys],
-        "ones": built.ones,
-        "bundles": {name: list(bundle.values) for name, bundle in built.bundles.items()},
+        "sizes": [int(parts.arrays[k].size) for k in keys],
+        "dtypes": [np.dtype(parts.arrays[k].dtype).str for k in keys],
+        "ones": parts.ones,
+        "bundles": {name: list(bundle.values) for name, bundle in parts.bundles.items()},
         **more,
     }
     (folder / "manifest.json").write_text(json.dumps(manifest))

@@ -6,6 +6,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from dendrosim.circuit.paths import is_variable
 from dendrosim.engine.plan.state_arrays import WEIGHT, all_values, final_keys, state_shape
 from dendrosim.engine.plan.timeline import CIRCUIT
 from dendrosim.engine.task import Task, kept_elements
@@ -49,7 +50,7 @@ class Writer:
             self._matrix(protocol.data[name])
         self._integers(len(line.stretches))
         for s in line.stretches:
-            self._integers(s.start, s.cycle, s.trials, s.kind, s.row, s.per_trial)
+            self._integers(s.start, s.cycle, s.trials, s.first_phase, s.row, s.per_trial)
             self._list(s.offsets)
         with (self.folder / ORDER).open("wb") as order:
             for piece in line.order():
@@ -60,7 +61,7 @@ class Writer:
         self._list([self.ids[k] for k in task.guarded(thorough=True)])
         self._list([self.ids[k] for k in final_keys(protocol.circuit).values()])
         self._noises(task)
-        self._wirings(task)
+        self._synapses(task)
         self._reels(task)
 
     def _fills(self, task: Task, data: list[str]) -> None:
@@ -85,8 +86,8 @@ class Writer:
             with (self.folder / steps_file(index)).open("wb") as steps:
                 for piece in record_pieces(task.protocol, recording):
                     steps.write(piece.data)
-            self._integers(self.ids[name if "." in name else f"{name}.{WEIGHT}"])
-            self._list(picked(task, name, recording))
+            self._integers(self.ids[name if is_variable(name) else f"{name}.{WEIGHT}"])
+            self._list(recorded_elements(task, name, recording))
 
     def _noises(self, task: Task) -> None:
         self._integers(len(task.line.noises))
@@ -94,15 +95,15 @@ class Writer:
             key = noise.key - 2**64 if noise.key >= 2**63 else noise.key
             self._integers(self.ids[f"{noise.group}.{noise.base}"], key)
 
-    def _wirings(self, task: Task) -> None:
+    def _synapses(self, task: Task) -> None:
         self._integers(len(self.bundles))
         for name, values in self.bundles.items():
-            wiring = task.wirings[name]
-            self._list(wiring.pre, np.int32)
-            self._list(wiring.post, np.int32)
-            self._list(wiring.delays, np.float64)
+            table = task.synapses[name]
+            self._list(table.pre, np.int32)
+            self._list(table.post, np.int32)
+            self._list(table.delays, np.float64)
             for value in values:
-                self._list(wiring.values[value], np.float64)
+                self._list(table.values[value], np.float64)
 
     def _reels(self, task: Task) -> None:
         recorded = task.protocol.recordings_of_spikes()
@@ -133,7 +134,7 @@ def steps_file(index: int) -> str:
     return f"steps{index}.bin"
 
 
-def kept(task: Task, name: str, recording: Recording) -> tuple[list[int], list[int]]:
+def recorded_indices(task: Task, name: str, recording: Recording) -> tuple[list[int], list[int]]:
     """Return which units and samples a recording keeps."""
     units, samples = state_shape(task.protocol, name)
     return (
@@ -142,11 +143,11 @@ def kept(task: Task, name: str, recording: Recording) -> tuple[list[int], list[i
     )
 
 
-def picked(task: Task, name: str, recording: Recording) -> NDArray[np.int64]:
+def recorded_elements(task: Task, name: str, recording: Recording) -> NDArray[np.int64]:
     """Return the flat elements that a recording keeps, empty if all."""
-    if "." not in name or (recording.units is None and recording.samples is None):
+    if not is_variable(name) or (recording.units is None and recording.samples is None):
         return np.zeros(0, dtype=np.int64)
-    units, samples = kept(task, name, recording)
+    units, samples = recorded_indices(task, name, recording)
     return np.add.outer(np.array(units) * task.protocol.batch, np.array(samples)).ravel()
 
 

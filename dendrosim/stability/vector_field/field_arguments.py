@@ -20,7 +20,7 @@ from dendrosim.errors import (
     UnknownMemberError,
     prefix_errors,
 )
-from dendrosim.machine.memory import available, readable
+from dendrosim.machine.memory import available_memory, format_bytes
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.stability.vector_field.compiled_equations import TIME_SYMBOL
 from dendrosim.stability.vector_field.number_arguments import read_number
@@ -191,9 +191,10 @@ def check_memory(circuit: Circuit, unfrozen: tuple[str, ...], samples: int) -> N
     weights = sum(rows * columns for rows, columns in shapes)
     # 8 bytes per number; a block of weights by activities takes about six arrays of this size while it is built.
     needed = 8.0 * max(weights**2, *(6 * r * c * samples for r, c in shapes))
-    if needed > available():
+    free = available_memory()
+    if needed > free:
         raise MemoryLimitError(
             f"unfrozen: {', '.join(unfrozen)} have {weights} weights, whose Jacobian needs about "
-            f"{readable(needed)}, but only {readable(available())} of memory are free; unfreeze fewer matrices, "
+            f"{format_bytes(needed)}, but only {format_bytes(free)} of memory are free; unfreeze fewer matrices, "
             "or analyse a smaller circuit"
         )

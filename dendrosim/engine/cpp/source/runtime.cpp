@@ -140,7 +140,7 @@ void feed()
     {
         enter(task.segment + 1);
         task.tables = false;
-        for (const Fill& f : task.fills[task.now.kind])
+        for (const Fill& f : task.fills[task.now.phase])
         {
             fill(f);
             task.tables |= !f.tables.empty();
@@ -148,7 +148,7 @@ void feed()
     }
     else if (task.tables)
     {
-        for (const Fill& f : task.fills[task.now.kind]) if (!f.tables.empty()) fill(f);
+        for (const Fill& f : task.fills[task.now.phase]) if (!f.tables.empty()) fill(f);
     }
     for (const Noise& n : task.noises)
         *(int64_t*)arrays[n.array].data = (int64_t)bits(n.key, task.step);
@@ -243,7 +243,7 @@ static void resume()
     {
         const int64_t phases = (int64_t)s.offsets.size();
         for (int64_t k = 0; k < std::min(begun, phases); k++)
-            for (const Fill& f : task.fills[s.kind + k]) find_flat(arrays[f.array]);
+            for (const Fill& f : task.fills[s.first_phase + k]) find_flat(arrays[f.array]);
         begun = std::max<int64_t>(0, begun - s.trials*phases);
     }
 }

@@ -97,10 +97,10 @@ inline void feed()
     if (task.next.start == task.step)
     {
         enter(task.segment + 1);
-        fill(gpu.fills[task.now.kind]);
+        fill(gpu.fills[task.now.phase]);
     }
     else
-        fill(gpu.moving[task.now.kind]);
+        fill(gpu.moving[task.now.phase]);
     const Array &phase = arrays[task.time_phase], &block = arrays[task.time_block];
     set_times<<<1, threads>>>((task.step - task.now.start)*task.dt,
         (task.step - task.now.block_start)*task.dt, phase.data, phase.bytes, block.data, block.bytes,

@@ -121,10 +121,10 @@ inline void upload_fills()
 {
     std::vector<int64_t> samples;
     std::vector<DeviceTable> tables;
-    for (const std::vector<Fill>& kind : task.fills)
+    for (const std::vector<Fill>& phase : task.fills)
     {
         std::vector<DeviceFill> fills, moving;
-        for (const Fill& f : kind)
+        for (const Fill& f : phase)
         {
             const Array& a = arrays[f.array];
             fills.push_back({a.data, a.bytes, (int64_t)f.constant.size(), f.repeat, upload(f.constant),

@@ -109,10 +109,10 @@ struct Reel {
 };
 
 // Phases of trials, and blocks of trials: see dendrosim/engine/plan/timeline.py.
-struct Segment { int64_t start, kind, row, rows, block_start; };
+struct Segment { int64_t start, phase, row, rows, block_start; };
 struct Stretch
 {
-    int64_t start, cycle, trials, kind, row, per_trial;
+    int64_t start, cycle, trials, first_phase, row, per_trial;
     std::vector<int64_t> offsets;
 };
 
@@ -185,7 +185,7 @@ inline Fill read_fill(Reader& r)
 inline Stretch read_stretch(Reader& r)
 {
     Stretch s;
-    for (int64_t* field : {&s.start, &s.cycle, &s.trials, &s.kind, &s.row, &s.per_trial}) *field = r.integer();
+    for (int64_t* field : {&s.start, &s.cycle, &s.trials, &s.first_phase, &s.row, &s.per_trial}) *field = r.integer();
     s.offsets = r.list<int64_t>();
     return s;
 }
@@ -198,7 +198,7 @@ inline bool find(int64_t index, Segment& found)
         const int64_t phases = (int64_t)s.offsets.size(), trial = index/phases, phase = index % phases;
         if (index < s.trials*phases)
         {
-            found = {s.start + trial*s.cycle + s.offsets[phase], s.kind + phase, s.row + trial*s.per_trial, s.per_trial,
+            found = {s.start + trial*s.cycle + s.offsets[phase], s.first_phase + phase, s.row + trial*s.per_trial, s.per_trial,
                 s.start};
             return true;
         }
@@ -215,7 +215,7 @@ inline void read_rows(const Segment& now)
         || (int64_t)std::fread(task.rows.data(), 4, now.rows, task.order) != now.rows)
         fail("the order of rows is truncated");
     if (task.fills.empty()) return;  // back end cuda has moved them to the GPU
-    for (const Fill& f : task.fills.at(now.kind))
+    for (const Fill& f : task.fills.at(now.phase))
         for (int64_t s : f.samples)
         {
             if (f.repeat > now.rows) fail("a trial shows too few rows");
