@@ -155,15 +155,15 @@ class Networks:
             below = slope(back(f))[:, 1:, :, None] * below
             above = above / slope(back(h))[:, 1:, None, :]
         count, others, units, _ = self.weights.shape
-        made = np.zeros((count, others + 1, units, others + 1, units))
+        jacobian = np.zeros((count, others + 1, units, others + 1, units))
         for i in range(others + 1):
-            made[:, i, :, i] = -np.eye(units)
+            jacobian[:, i, :, i] = -np.eye(units)
         mu = self.mu[:, None, None]
         for i in range(others):
-            made[:, i + 1, :, i] = (1 - mu) * below[:, i]
-            made[:, i, :, i + 1] = mu * above[:, i]
+            jacobian[:, i + 1, :, i] = (1 - mu) * below[:, i]
+            jacobian[:, i, :, i + 1] = mu * above[:, i]
         size = (others + 1) * units
-        return made.reshape(count, size, size)
+        return jacobian.reshape(count, size, size)
 
     def _settled(self, inverses: Array, transfer: str) -> tuple[Array, Array]:
         """Return f and h at the fixed point, from the top down with the inverses of the weights."""
@@ -299,5 +299,5 @@ def propagators(mu: float, weights: Array, times: Array) -> Array:
             up, down = weights[j - 1] @ up, down @ inverses[j - 1]
             factor = ((1 - mu) / mu) ** ((j - k) / 2)
             carried[j, :, k], carried[k, :, j] = factor * up, down / factor
-    made = shares[:, :, None, :, None] * carried
-    return np.asarray(made.reshape(len(times), layers * units, layers * units))
+    flow = shares[:, :, None, :, None] * carried
+    return np.asarray(flow.reshape(len(times), layers * units, layers * units))

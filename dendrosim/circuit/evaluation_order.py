@@ -48,9 +48,9 @@ def variable_order(circuit: CircuitData) -> tuple[str, ...]:
     try:
         order = tuple(TopologicalSorter(graph).static_order())
     except CycleError as error:
-        members = " -> ".join(reversed(error.args[1]))
+        loop = " -> ".join(reversed(error.args[1]))
         raise LoopError(
-            f"Circuit: an algebraic loop within one step: {members}; make one of them a state "
+            f"Circuit: an algebraic loop within one step: {loop}; make one of them a state "
             "with an equation of its own (dx/dt = ...)"
         ) from None
     return tuple(path for path in order if path not in states)

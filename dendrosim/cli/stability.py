@@ -259,8 +259,8 @@ def _write(output: Any, plain: Mapping[str, Any], figures: Mapping[str, Any]) ->
     with output.write_files() as folder:
         text = json.dumps(to_json_value(plain), indent=2, allow_nan=False)
         (folder / FILE).write_text(text + "\n")
-        drawn = [path.name for path in save_all(figures, folder)]
-    return [output.folder / name for name in drawn]
+        file_names = [path.name for path in save_all(figures, folder)]
+    return [output.folder / name for name in file_names]
 
 
 def _print(

@@ -97,14 +97,14 @@ def load_network(
     times = {"tau", "tau_basal", "tau_apical", "tau_hold"} & known
     given = {k: v for k, v in others.items() if k in known}
     if name != "backprop":
-        made = load_circuit(model, **common, **dict.fromkeys(times, tau), **given, **own)
-        return LayeredNetwork(name, made, prefix)
-    made = load_circuit(model, **common, output="transfer", tau=tau, **own)
+        circuit = load_circuit(model, **common, **dict.fromkeys(times, tau), **given, **own)
+        return LayeredNetwork(name, circuit, prefix)
+    circuit = load_circuit(model, **common, output="transfer", tau=tau, **own)
     # The defaults of the other models, so that all networks start from weights of the same type.
     gain, condition = others.get("gain", 1.4), others.get("condition", 2.0)
     first = WellConditioned(gain, condition)
-    made = made.replace(matrices=[m.replace(initial=first) for m in made.matrices])
-    return LayeredNetwork(name, made, prefix)
+    circuit = circuit.replace(matrices=[m.replace(initial=first) for m in circuit.matrices])
+    return LayeredNetwork(name, circuit, prefix)
 
 
 def check_parameter_names(

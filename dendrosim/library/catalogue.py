@@ -107,8 +107,8 @@ def find_entry(name: str, file_kind: FileKind | None = None) -> Entry:
 def lookup_name(entry: Entry) -> str:
     """Return a text by which `find_entry` finds the entry from any folder: its name, or else its absolute path."""
     known = _find_files(entry.file_kind).get(entry.name, [])
-    listed = [p.resolve() for p in known] == [entry.path.resolve()]
-    return entry.name if listed else str(entry.path)
+    is_found = [p.resolve() for p in known] == [entry.path.resolve()]
+    return entry.name if is_found else str(entry.path)
 
 
 def _find_files(file_kind: FileKind) -> dict[str, list[Path]]:

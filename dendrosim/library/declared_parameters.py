@@ -83,9 +83,9 @@ class Parameters(ParameterTable, SymbolValues):
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> Self:
-        made = object.__new__(cls)
-        made._take(values)
-        return made
+        parameters = object.__new__(cls)
+        parameters._take(values)
+        return parameters
 
     def values_of(self, symbols: Set[str]) -> Mapping[str, Any]:
         numbers = {n: v for n, v in vars(self).items() if isinstance(v, int | float | Quantity)}
@@ -118,7 +118,12 @@ class Parameters(ParameterTable, SymbolValues):
 def _declare(name: str, annotation: Any, value: Any) -> Parameter:
     if hasattr(Parameters, name):
         raise SpecError(f"parameter {name!r}: ds.Parameters has that name itself; choose another")
-    made = value if isinstance(value, Declaration) else parameter(value)
+    declaration = value if isinstance(value, Declaration) else parameter(value)
     return declare_parameter(
-        name, annotation, made.default, made.doc, unit=made.unit, bounds=made.bounds
+        name,
+        annotation,
+        declaration.default,
+        declaration.doc,
+        unit=declaration.unit,
+        bounds=declaration.bounds,
     )

@@ -288,9 +288,9 @@ def parameter_type(annotation: Any, default: Any = None) -> ParameterType:
         annotation, unit_text = get_args(annotation)[:2]
         default = f"1 {unit_text}" if default is None else default
     if get_origin(annotation) in (Union, types.UnionType):
-        members = [a for a in get_args(annotation) if a is not type(None)]
-        if len(members) == 1:
-            return OrNone(parameter_type(members[0], default))
+        alternatives = [a for a in get_args(annotation) if a is not type(None)]
+        if len(alternatives) == 1:
+            return OrNone(parameter_type(alternatives[0], default))
     if get_origin(annotation) is Literal:
         options = tuple(o for o in get_args(annotation) if o is not None)
         return OrNone(Choice(options)) if None in get_args(annotation) else Choice(options)

@@ -138,8 +138,8 @@ def complete_values(
     by_name = _find(what, parameters, given)
     missing = [p for p in by_name.values() if p.required and p.name not in given]
     if missing:
-        listed = ", ".join(f"{p.name} ({p.type})" for p in missing)
-        raise UsageError(f"{what} needs a value for {listed}")
+        names = ", ".join(f"{p.name} ({p.type})" for p in missing)
+        raise UsageError(f"{what} needs a value for {names}")
     return {
         p.name: p.check(given[p.name]) if p.name in given else p.default for p in by_name.values()
     }

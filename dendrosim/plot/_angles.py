@@ -68,8 +68,8 @@ def angles(
     courses = _checked(x, angles)
     layers = next(iter(courses.values())).shape[1]
     shades = colormaps["viridis"](np.linspace(0.0, 0.85, layers))
-    drawn = row(len(courses), (1.4 + 2.1 * len(courses), 2.7))
-    for ax, (direction, values) in zip(drawn, courses.items(), strict=True):
+    panels = row(len(courses), (1.4 + 2.1 * len(courses), 2.7))
+    for ax, (direction, values) in zip(panels, courses.items(), strict=True):
         for k, colour in enumerate(shades):
             # Not clipped and above the axis, so that a line at 0, the best angle, is visible in full.
             options = {"label": f"layer {k + 1}", "clip_on": False, "zorder": 3}
@@ -80,12 +80,12 @@ def angles(
         ax.set_title(direction)
         ax.set_xlabel(xlabel)
         ax.margins(x=0.02)
-    _limit(drawn[0], np.concatenate([v.ravel() for v in courses.values()]))
-    drawn[0].set_ylabel(ylabel)
-    legend_right(drawn[-1])
+    _limit(panels[0], np.concatenate([v.ravel() for v in courses.values()]))
+    panels[0].set_ylabel(ylabel)
+    legend_right(panels[-1])
     if title:
-        drawn[0].figure.suptitle(title, x=0.01, ha="left")
-    return drawn
+        panels[0].figure.suptitle(title, x=0.01, ha="left")
+    return panels
 
 
 def _checked(x: AnyArray, angles: Mapping[str, ArrayLike]) -> dict[str, AnyArray]:

@@ -47,11 +47,11 @@ def decoded(
     if not rows:
         raise ParameterError("decoded: there must be at least one row")
     time = np.asarray(time, dtype=float)
-    drawn = panels(len(rows), (6.4, 1.0 + 1.7 * len(rows)))
+    axes = panels(len(rows), (6.4, 1.0 + 1.7 * len(rows)))
     for k, (label, (values, signal, band)) in enumerate(rows.items()):
-        _draw(drawn[k], time, label, values, signal, band, PALETTE[k % len(PALETTE)], sent_label)
-    drawn[-1].set_xlabel("time (s)")
-    return drawn
+        _draw(axes[k], time, label, values, signal, band, PALETTE[k % len(PALETTE)], sent_label)
+    axes[-1].set_xlabel("time (s)")
+    return axes
 
 
 def _draw(

@@ -82,10 +82,10 @@ def panels(
     injected = _checked("current", currents or {}, columns)
     marked = _marked(spikes or {}, columns)
     colours = _colours(voltages, injected)
-    drawn = _grid(len(columns), bool(injected))
+    grid = _grid(len(columns), bool(injected))
     v_scale, v_label = si_label(ylabel, "V", _values(voltages))
     i_scale, i_label = si_label(current_label, "A", _values(injected))
-    for column, title in zip(drawn.T, columns, strict=True):
+    for column, title in zip(grid.T, columns, strict=True):
         courses, below = voltages[title], injected.get(title, {})
         t_scale, t_label = si_label("time", "s", _times(courses, below))
         for label, (time, v) in courses.items():
@@ -101,12 +101,12 @@ def panels(
         column[0].set_title(fill(title, 22, replace_whitespace=False))
         column[0].margins(x=0.01)
         column[-1].set_xlabel(t_label)
-    drawn[0, 0].set_ylabel(v_label)
+    grid[0, 0].set_ylabel(v_label)
     if injected:
-        drawn[1, 0].set_ylabel(i_label)
-    drawn[0, 0].figure.align_ylabels(drawn[:, 0])
-    _legend(drawn[0, -1], colours)
-    return drawn
+        grid[1, 0].set_ylabel(i_label)
+    grid[0, 0].figure.align_ylabels(grid[:, 0])
+    _legend(grid[0, -1], colours)
+    return grid
 
 
 def _checked(

@@ -117,9 +117,9 @@ def phase_plane(
     ax.set_ylim(sy * spans[1][0], sy * spans[1][1])
     ax.set_xlabel(x_label)
     ax.set_ylabel(y_label)
-    held = flow.size - 2
-    if held:
-        ax.set_title(f"{held} other {'state' if held == 1 else 'states'} held")
+    others = flow.size - 2
+    if others:
+        ax.set_title(f"{others} other {'state' if others == 1 else 'states'} held")
     if handles:
         legend_right(ax, handles=handles)
     return ax
@@ -128,9 +128,9 @@ def phase_plane(
 def _place(flow: Flow, name: str) -> int:
     found = matching(flow.labels, name)
     if len(found) > 1:
-        listed = ", ".join(flow.labels[k] for k in found[:4])
+        names = ", ".join(flow.labels[k] for k in found[:4])
         raise ParameterError(
-            f"phase_plane: {name!r} matches {len(found)} states; give one of {listed}"
+            f"phase_plane: {name!r} matches {len(found)} states; give one of {names}"
             + (", …" if len(found) > 4 else "")
         )
     return found[0]

@@ -102,8 +102,8 @@ def psth(
 
     ax = axes(ax, (6.5, 2.8))
     x_scale, x_label = si_label("time" if align is None else "time from onset", "s", edges)
-    drawn = sum(isinstance(p, StepPatch) for p in ax.patches) // 2
-    colour = PALETTE[drawn % len(PALETTE)]
+    earlier = sum(isinstance(p, StepPatch) for p in ax.patches) // 2
+    colour = PALETTE[earlier % len(PALETTE)]
     name = label or population
     averaged = [(len(shown), "unit"), (samples, "sample"), (len(starts), "trial")]
     means = ", ".join(f"{n} {what}{'s' * (n > 1)}" for n, what in averaged if n > 1)

@@ -74,24 +74,24 @@ def traces(
     times = np.concatenate([a["time"].values for a in arrays])
     scale, time_label = si_label("time", "s", times)
     if ax is None:
-        drawn = panels(len(chosen), (7.0, 0.7 + 1.35 * len(chosen)))
-        for panel, name, array in zip(drawn, chosen, arrays, strict=True):
+        axes = panels(len(chosen), (7.0, 0.7 + 1.35 * len(chosen)))
+        for panel, name, array in zip(axes, chosen, arrays, strict=True):
             y_scale, y_label = si_label(name.replace(".", "\n"), array.attrs["units"], array.values)
             panel.set_ylabel(y_label)
             _lines(panel, result, array, scale, y_scale, PALETTE)
             legend_right(panel, _title("unit", array, result[name]))
     else:
-        drawn = np.array([ax], dtype=object)
+        axes = np.array([ax], dtype=object)
         y_scale = _one_scale(ax, arrays)
         for k, array in enumerate(arrays):
             colours = np.roll(PALETTE, -k * array.sizes["unit"])
             prefix = f"{array.name} " if len(arrays) > 1 else ""
             _lines(ax, result, array, scale, y_scale, colours, prefix)
         legend_right(ax, _title("unit", arrays[0], result[chosen[0]]))
-    drawn[-1].set_xlabel(time_label)
+    axes[-1].set_xlabel(time_label)
     if len(times) and np.ptp(times) > 0:
-        shade_phases(result, drawn, scale)
-    return drawn if ax is None else ax
+        shade_phases(result, axes, scale)
+    return axes if ax is None else ax
 
 
 def _lines(

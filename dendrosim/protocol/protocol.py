@@ -229,9 +229,9 @@ class Protocol(ProtocolData):
                 self._check_drive(where, path, self.input_signals(phase, path))
         lengths = {n: self.data[n].shape[0] for n in self._shown(block)}
         if len(set(lengths.values())) > 1:
-            listed = ", ".join(f"{n!r} {rows}" for n, rows in lengths.items())
+            counts = ", ".join(f"{n!r} {rows}" for n, rows in lengths.items())
             raise ShapeError(
-                f"Block {block.name!r}: its data sets differ in length ({listed} rows); a trial shows the "
+                f"Block {block.name!r}: its data sets differ in length ({counts} rows); a trial shows the "
                 "same rows of all of them"
             )
         for phase in block.phases:

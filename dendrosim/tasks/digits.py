@@ -82,12 +82,12 @@ def _stratified(labels: Integers, test_fraction: float, seed: int) -> Booleans:
     rng = np.random.default_rng([seed, *b"digits split"])
     in_test = np.zeros(labels.size, dtype=bool)
     for label in np.unique(labels):
-        members = rng.permutation(np.flatnonzero(labels == label))
-        count = round(test_fraction * members.size)
-        if not 0 < count < members.size:
+        indices = rng.permutation(np.flatnonzero(labels == label))
+        count = round(test_fraction * indices.size)
+        if not 0 < count < indices.size:
             raise ParameterError(
                 f"load_digits.test_fraction: {test_fraction} leaves digit {label} without images "
                 "in one of the two parts; choose a value further from 0 and 1"
             )
-        in_test[members[:count]] = True
+        in_test[indices[:count]] = True
     return in_test

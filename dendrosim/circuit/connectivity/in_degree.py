@@ -55,6 +55,6 @@ class InDegree(Connections):
         for unit in range(post):
             # The unit itself is left out: one number fewer is drawn from, and those from its own on move up by
             # one.
-            drawn = rng.choice(pre - apart, self.number, replace=False, shuffle=False)
-            chosen[unit] = np.sort(drawn + (drawn >= unit) if apart else drawn)
+            partners = rng.choice(pre - apart, self.number, replace=False, shuffle=False)
+            chosen[unit] = np.sort(partners + (partners >= unit) if apart else partners)
         return np.repeat(np.arange(post, dtype=np.int64), self.number), chosen.ravel()

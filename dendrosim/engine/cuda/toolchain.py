@@ -203,13 +203,13 @@ def gpu() -> Gpu:
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
         raise BackendMissingError(f"{missing} nvidia-smi does not answer: {error}{hint}") from None
-    listed = parse_gpus(done.stdout)
-    if done.returncode or not listed:
+    gpus = parse_gpus(done.stdout)
+    if done.returncode or not gpus:
         said = (done.stdout + done.stderr).strip().splitlines()
         raise BackendMissingError(
             f"{missing} nvidia-smi says: {said[0] if said else 'nothing'}{hint}"
         )
-    return listed[0]
+    return gpus[0]
 
 
 def parse_gpus(text: str) -> list[Gpu]:

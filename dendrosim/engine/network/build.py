@@ -125,8 +125,8 @@ def _model(population: Population) -> str:
 
     Brian2's own flag makes a branch of it, which keeps the loop from being vectorised.
     """
-    held = [n for n, d in population.variables.items() if REFRACTORY in d.flags]
-    if not held:
+    refractory = [n for n, d in population.variables.items() if REFRACTORY in d.flags]
+    if not refractory:
         return model_text(population)
     period = population.refractory_in_place
     free = f"{_FREE} = int(timestep(t - lastspike, dt) >= timestep({period}, dt)) : 1"

@@ -30,12 +30,12 @@ def read_given_state(
                 f"{pathway} has delays or variables of its own, which a result does not keep, so a run cannot "
                 "start from another's end; leave `initial` out"
             )
-    drawn = initial.provenance.get("seed", seed) if isinstance(initial, Result) else seed
-    if protocol.circuit.pathways and drawn != seed:
+    first_seed = initial.provenance.get("seed", seed) if isinstance(initial, Result) else seed
+    if protocol.circuit.pathways and first_seed != seed:
         raise ParameterError(
-            f"initial was made with seed {drawn}, from which the connections of "
+            f"initial was made with seed {first_seed}, from which the connections of "
             f"{protocol.circuit.pathways[0]} were drawn; with seed {seed} they would be others, so give "
-            f"seed={drawn}"
+            f"seed={first_seed}"
         )
     needed = list(state_keys(protocol.circuit))
     missing = [n for n in needed if n not in final]

@@ -78,13 +78,13 @@ def _delays(protocol: Protocol, pathway: Pathway, count: int, seed: int) -> NDAr
         steps = round(float(delay.value.value) / dt)
         _check_longest(pathway, steps, dt)
         return np.array([steps * dt])
-    drawn = delay.sample((count,), stream(seed, f"delays.{pathway.name}"))
-    if count and drawn.min() < dt * (1 - 1e-9):
+    delays = delay.sample((count,), stream(seed, f"delays.{pathway.name}"))
+    if count and delays.min() < dt * (1 - 1e-9):
         raise ParameterError(
-            f"{pathway}: a delay of {drawn.min() * 1e3:.3g} ms was drawn, shorter than the time step of "
+            f"{pathway}: a delay of {delays.min() * 1e3:.3g} ms was drawn, shorter than the time step of "
             f"{dt * 1e3:g} ms; choose a distribution that stays above it, such as Uniform"
         )
-    steps = np.round(drawn / dt)
+    steps = np.round(delays / dt)
     _check_longest(pathway, float(np.max(steps, initial=0)), dt)
     return np.repeat(steps * dt, protocol.batch)
 

@@ -279,21 +279,23 @@ def _elementwise(network: NetworkParts, update: Update) -> Callable[[NDArray[Any
         name: f.implementations[_numpy_class()].get_code(None) if _has_numpy(f) else f.pyfunc
         for name, f in DEFAULT_FUNCTIONS.items()
     }
-    held = {
+    values = {
         k: v.get_value() for k, v in update.holder.variables.items() if isinstance(v, ArrayVariable)
     }
     rows, columns = update.shape
-    arrays = {k: v.reshape(update.shape) for k, v in held.items() if v.size == rows * columns != 1}
-    numbers = {k: v for k, v in held.items() if v.size == 1}
+    arrays = {
+        k: v.reshape(update.shape) for k, v in values.items() if v.size == rows * columns != 1
+    }
+    numbers = {k: v for k, v in values.items() if v.size == 1}
     shapes = {"post": (rows, 1), "pre": (1, columns)}
     factors = {
         k: (a.get_value().reshape(-1, update.batch), shapes[s])
         for k, (a, s) in update.factors.items()
     }
-    weights = [k for k, v in held.items() if v is held[WEIGHT]]
+    weights = [k for k, v in values.items() if v is values[WEIGHT]]
     symbols = find_symbols(parse_expression(update.elementwise))
     named = {**DEFAULT_UNITS, **DEFAULT_CONSTANTS}
-    constants = {k: _number(named[k]) for k in symbols - {*held, *factors} if k in named}
+    constants = {k: _number(named[k]) for k in symbols - {*values, *factors} if k in named}
 
     def evaluate(w: NDArray[Any]) -> NDArray[Any]:
         scope = {

@@ -95,5 +95,5 @@ class BorderedSystem:
     def dense(self, extra: Array, symmetries: Array) -> Array:
         """Return all rows as one dense array: the equations, `extra` (any, n + 1), and `symmetries` transposed."""
         jacobian = self.jacobian.toarray() if self.sparse else self.jacobian
-        held = np.hstack([symmetries.T, np.zeros((symmetries.shape[1], 1))])
-        return np.vstack([np.column_stack([jacobian, self.parameter_column]), extra, held])
+        symmetry_rows = np.hstack([symmetries.T, np.zeros((symmetries.shape[1], 1))])
+        return np.vstack([np.column_stack([jacobian, self.parameter_column]), extra, symmetry_rows])

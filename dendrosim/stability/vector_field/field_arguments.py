@@ -90,8 +90,8 @@ def count_samples(inputs: NamedArrays) -> int:
     """Return the number of samples of the inputs, 1 if each has one; raises ShapeError if they differ."""
     counts = {path: a.shape[1] for path, a in inputs.items() if a.shape[1] > 1}
     if len(set(counts.values())) > 1:
-        listed = ", ".join(f"{path} {count}" for path, count in counts.items())
-        raise ShapeError(f"inputs differ in the number of samples: {listed}; give all the same")
+        sizes = ", ".join(f"{path} {count}" for path, count in counts.items())
+        raise ShapeError(f"inputs differ in the number of samples: {sizes}; give all the same")
     return max(counts.values(), default=1)
 
 
@@ -168,16 +168,16 @@ def match_names(noun: str, patterns: str | Iterable[str], names: list[str]) -> s
 
     Raises UnknownMemberError for a pattern that matches none; `noun` says in messages what the names are of.
     """
-    listed = [patterns] if isinstance(patterns, str) else patterns
-    if not isinstance(listed, Iterable) or not all(isinstance(p, str) for p in listed):
+    texts = [patterns] if isinstance(patterns, str) else patterns
+    if not isinstance(texts, Iterable) or not all(isinstance(p, str) for p in texts):
         raise ParameterError(
             f"the pattern of a {noun} is {patterns!r}; it must be text, or a list of texts"
         )
-    listed = list(listed)
-    for pattern in listed:
+    texts = list(texts)
+    for pattern in texts:
         if not any(fnmatchcase(n, pattern) for n in names):
             raise UnknownMemberError(noun, pattern, names)
-    return {n for n in names for pattern in listed if fnmatchcase(n, pattern)}
+    return {n for n in names for pattern in texts if fnmatchcase(n, pattern)}
 
 
 def check_memory(circuit: Circuit, unfrozen: tuple[str, ...], samples: int) -> None:
