@@ -13,7 +13,7 @@ REQUIRED: Any = inspect.Parameter.empty
 
 
 @dataclass(frozen=True)
-class Declaration:
+class ParameterDeclaration:
     """Arguments of `parameter`: the right-hand side of a line of the table."""
 
     default: Any
@@ -65,7 +65,7 @@ def parameter(
     ...     settle: ds.Quantity | None = ds.parameter(None, "time to settle", unit="s", above=0)
     """
     bounds = {"above": above, "below": below, "least": least, "most": most}
-    return Declaration(default, doc, unit, bounds)
+    return ParameterDeclaration(default, doc, unit, bounds)
 
 
 def removed(instead: str) -> Any:

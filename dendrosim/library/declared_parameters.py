@@ -6,7 +6,7 @@ from dataclasses import FrozenInstanceError
 from types import MappingProxyType
 from typing import Any, ClassVar, Self, dataclass_transform
 
-from dendrosim.circuit.declaration import REQUIRED, Declaration, Removed, parameter
+from dendrosim.circuit.declaration import REQUIRED, ParameterDeclaration, Removed, parameter
 from dendrosim.circuit.symbol_values import SymbolValues
 from dendrosim.errors import SpecError
 from dendrosim.library.circuit_parameters import Models, ParametersOf, add_circuit_parameters
@@ -66,7 +66,7 @@ class Parameters(ParameterTable, SymbolValues):
                     circuits = circuits or (name, value)
                 elif isinstance(value, Removed):
                     gone.append(Parameter(name, Text(), removed=value.instead))
-                elif name not in own and (name in types or isinstance(value, Declaration)):
+                elif name not in own and (name in types or isinstance(value, ParameterDeclaration)):
                     annotation = types.get(name, inspect.Parameter.empty)
                     own[name] = _declare(name, annotation, value)
         cls._own, cls._removed, cls._circuit = own, tuple(gone), circuits
@@ -118,7 +118,7 @@ class Parameters(ParameterTable, SymbolValues):
 def _declare(name: str, annotation: Any, value: Any) -> Parameter:
     if hasattr(Parameters, name):
         raise SpecError(f"parameter {name!r}: ds.Parameters has that name itself; choose another")
-    declaration = value if isinstance(value, Declaration) else parameter(value)
+    declaration = value if isinstance(value, ParameterDeclaration) else parameter(value)
     return declare_parameter(
         name,
         annotation,
