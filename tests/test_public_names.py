@@ -47,7 +47,7 @@ def test_an_error_while_the_module_of_a_public_name_loads_is_seen_as_it_is(tmp_p
     package = Path(ds.__file__).parent
     shutil.copytree(package, tmp_path / "dendrosim", ignore=shutil.ignore_patterns("__pycache__"))
     with (tmp_path / "dendrosim/circuit/circuit.py").open("a") as file:
-        file.write("\nnp.no_such_function\n")
+        file.write("\nimport os\nos.no_such_function\n")
     code = "import dendrosim as ds; ds.Circuit"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path,

@@ -51,4 +51,4 @@ def test_a_long_function_is_found_and_its_docstring_does_not_count(tmp_path, lin
     body = "    x = 1\n" * lines
     path.write_text(f'def f():\n    """One\n\n    {"word " * 9}\n    """\n{body}')
     assert bool(long_functions([path])) == long
-    assert bool(long_files([path], FUNCTION + 4)) == long
+    assert bool(long_files([path], FUNCTION + 5)) == long
