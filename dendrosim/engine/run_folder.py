@@ -1,6 +1,7 @@
-"""The folder of a running protocol, from which it can be resumed after an interrupt, a crash or a power failure.
+"""The folder of a run, from which the run can be resumed after an interrupt, a crash or a power failure.
 
-`run.json` has the settings of the run, `protocol.json` its protocol; the back end adds recordings and checkpoints.
+`run.json` contains the settings of the run, and `protocol.json` its protocol. The back end adds recordings and
+checkpoints.
 """
 
 import fcntl
@@ -24,12 +25,13 @@ from dendrosim.protocol.protocol import Protocol
 FORMAT = 3
 CHECKPOINT, START = "checkpoint.bin", "task.bin"
 _RECORD, _PROTOCOL, _LOCK = "run.json", "protocol.json", "lock"
-_PATIENCE = 5.0  # seconds; a program whose parent was killed finds out when it next reports
+# Seconds to wait for the lock: a program whose parent was killed holds it until its next report fails.
+_PATIENCE = 5.0
 
 
 @contextmanager
 def lock_folder(folder: Path, new: bool) -> Iterator[int]:
-    """Lock the folder of a run against other processes, and give the file descriptor of the lock.
+    """Lock the folder of a run against other processes, and yield the file descriptor of the lock.
 
     The lock is held from before the first step until the result is saved.
 
@@ -38,13 +40,13 @@ def lock_folder(folder: Path, new: bool) -> Iterator[int]:
     folder : Path
         The folder.
     new : bool
-        Whether a new run begins there, for which the folder is made if need be.
+        Whether a new run begins in the folder, which is then made if it does not exist.
 
     Raises
     ------
     ResumeError
-        If another process works there; for a new run, if an interrupted run is there; for one to resume, if none
-        is there.
+        If another process works in the folder; if `new` is true and the folder holds an interrupted run; if `new`
+        is false and it holds none.
     StorageError
         If the folder cannot be written.
     """
@@ -68,19 +70,19 @@ def lock_folder(folder: Path, new: bool) -> Iterator[int]:
                         ) from None
                 else:
                     if os.fstat(lock.fileno()).st_nlink:
-                        break  # else the process that held the lock has deleted the folder
+                        break  # with 0 links, the process that held the lock has deleted the folder
                 lock.close()
                 time.sleep(0.05)
         yield lock.fileno()
 
 
 def begin_run(folder: Path, protocol: Protocol, settings: RunSettings) -> None:
-    """Write protocol and settings of a new run into its folder, which is locked, and delete all else there.
+    """Delete all other files in the locked folder of a new run, and write protocol and settings there.
 
     Raises
     ------
     StorageError
-        If it cannot be written.
+        If the folder cannot be written.
     """
     with _storing(folder):
         for path in folder.iterdir():
@@ -97,7 +99,7 @@ def read_run(folder: Path) -> tuple[Protocol, RunSettings]:
     Raises
     ------
     ResumeError
-        If no interrupted run is in the folder, or one that would not end with the same numbers here.
+        If the folder holds no interrupted run, or if the run cannot be resumed here with the same numbers.
     """
     try:
         record = json.loads((folder / _RECORD).read_bytes())
@@ -129,7 +131,7 @@ def read_run(folder: Path) -> tuple[Protocol, RunSettings]:
 
 
 def refuse_interrupted(folder: Path) -> None:
-    """Raise ResumeError if a new run in a folder would lose an interrupted one."""
+    """Raise ResumeError if a folder has a checkpoint of an interrupted run, which a new run would delete."""
     if has_checkpoint(folder):
         raise ResumeError(
             f"{folder.parent} holds an interrupted run: resume it with "
@@ -138,7 +140,7 @@ def refuse_interrupted(folder: Path) -> None:
 
 
 def require_interrupted(folder: Path) -> None:
-    """Raise ResumeError unless there is a folder of an interrupted run."""
+    """Raise ResumeError if the folder of an interrupted run does not exist."""
     if not folder.is_dir():
         raise ResumeError(_why_none(folder.parent))
 
@@ -149,12 +151,12 @@ def delete_folder(folder: Path) -> None:
 
 
 def has_checkpoint(folder: Path) -> bool:
-    """Return whether a run can be resumed from somewhere else than its beginning."""
+    """Return whether a folder has a checkpoint, so that its run need not be resumed from the beginning."""
     return (folder / CHECKPOINT).exists()
 
 
 def has_started(folder: Path) -> bool:
-    """Return whether a run can be resumed at all, if only from its beginning."""
+    """Return whether a run can be resumed, from a checkpoint or at least from its beginning."""
     try:
         backend = backend_named(json.loads((folder / _RECORD).read_bytes())["settings"]["backend"])
     except (OSError, ValueError, LookupError, TypeError, UnknownNameError):
@@ -175,7 +177,7 @@ def _why_none(folder: Path) -> str:
 
 
 def _versions(backend: str) -> dict[str, Any]:
-    """Return all that decides, besides protocol and settings, which numbers a run ends with."""
+    """Return everything except protocol and settings that decides with which numbers a run ends."""
     return {
         "format": FORMAT,
         "dendrosim": package_version("dendrosim"),
@@ -186,7 +188,7 @@ def _versions(backend: str) -> dict[str, Any]:
 
 
 def _check_unchanged(output: Path, begun: dict[str, Any], backend: str) -> None:
-    """Raise ResumeError, which names what has changed since a run began, if it would end with other numbers."""
+    """Raise ResumeError, with a list of what has changed, if a run would end with other numbers than at first."""
     now = _versions(backend)
     packages = [
         f"{name} is {now['packages'].get(name)} and was {version} when the run began"

@@ -1,4 +1,4 @@
-"""Output folders: writable before work begins, and filled only with complete files."""
+"""Output folders: they are tested for writing before work begins, and get only complete files."""
 
 import shutil
 import tempfile
@@ -19,14 +19,14 @@ class Output:
     Parameters
     ----------
     folder : path or None
-        The folder; None for a new one, `runs/<name>-<time>`.
+        The folder. With None a new folder is made, `runs/<name>-<time>`.
     name : str
-        Name from which the default name of the folder is made.
+        Name that is part of the name of a new folder.
 
     Raises
     ------
     StorageError
-        If files cannot be written there.
+        If files cannot be written in the folder.
     """
 
     def __init__(self, folder: Path | None, name: str) -> None:
@@ -37,7 +37,7 @@ class Output:
             _try_to_write(self.folder)
 
     def create(self) -> Path:
-        """Make the folder, and return where in it a run can keep what it needs until it is done."""
+        """Make the folder, and return the path inside it for files that a run needs only until its end."""
         with storage_errors(self.folder):
             self._make()
             self.fresh = False
@@ -51,10 +51,10 @@ class Output:
 
     @contextmanager
     def write_files(self, *outdated: str) -> Iterator[Path]:
-        """Give a folder to write into, whose files are moved to the output folder at the end.
+        """Yield a temporary folder to write into; at the end its files are moved to the output folder.
 
-        After an error the output folder is as before. Otherwise files of an earlier run that are named
-        as `outdated` are gone.
+        After an error the output folder is as before. Without an error, files of an earlier run are deleted if
+        `outdated` has their names.
         """
         with storage_errors(self.folder):
             is_new = self._make()
@@ -76,7 +76,7 @@ class Output:
             self.fresh = False
 
     def _make(self) -> bool:
-        """Make the folder and say whether it is new; two runs begun in one second get one each."""
+        """Make the folder and return whether it is new; two runs begun in one second get different folders."""
         wanted, count = self.folder, 1
         missing = [p for p in (*reversed(wanted.parents), wanted) if not p.exists()]
         while True:

@@ -1,7 +1,7 @@
-"""The cache folder: what was validated and what was compiled.
+"""The cache folder, which keeps compiled code and the outcomes of checks and of slow computations.
 
-`DENDROSIM_CACHE` names it, else `XDG_CACHE_HOME/dendrosim`, else `~/.cache/dendrosim`. Deleting it is
-always safe.
+The folder is `DENDROSIM_CACHE` if that is set, else `XDG_CACHE_HOME/dendrosim`, else `~/.cache/dendrosim`. It can
+be deleted at any time.
 """
 
 import fcntl
@@ -23,12 +23,12 @@ def cache_folder() -> Path:
 
 
 def writable_folder(*parts: str) -> Path:
-    """Return a folder below the cache folder, made if need be.
+    """Return a folder below the cache folder, which is made if it does not exist.
 
     Raises
     ------
     StorageError
-        If it cannot be made or written.
+        If the folder cannot be made or written.
     """
     folder = cache_folder().joinpath(*parts)
     try:
@@ -44,12 +44,12 @@ def writable_folder(*parts: str) -> Path:
 
 @contextmanager
 def lock_file(path: Path) -> Iterator[None]:
-    """Hold a lock file, which is made if need be, against other threads and processes.
+    """Lock a file against other threads and processes; it is made if it does not exist.
 
     Raises
     ------
     StorageError
-        If the file system cannot do that.
+        If the file cannot be made or locked.
     """
     try:
         file = path.open("w")
@@ -58,5 +58,5 @@ def lock_file(path: Path) -> Iterator[None]:
         raise StorageError(
             f"cannot lock {path}: {error.strerror or error}; set DENDROSIM_CACHE to a local folder"
         ) from None
-    with file:  # closing releases
+    with file:  # closing the file releases the lock
         yield

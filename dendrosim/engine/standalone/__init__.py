@@ -1,1 +1,1 @@
-"""What the back ends that compile a whole program share."""
+"""Code that the back ends cpp and cuda share, because both compile a whole program."""

@@ -1,4 +1,4 @@
-"""A back end that generates, compiles and starts a program of its own."""
+"""The base class of back ends that generate, compile and start a program."""
 
 import shutil
 import tempfile
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 
 class StandaloneBackend(Backend):
-    """A back end whose programs read the same task file and leave the same files.
+    """A back end that runs compiled programs, all with the same task file and the same files of results.
 
-    To add one for another language, implement `generate`, `build` and `fingerprint`, which decides where a program
-    can be used again. Programs include `standalone/source/task.h`, which reads the task.
+    To add a back end for another language, implement `generate`, `build` and `fingerprint`; a program is used
+    again only if the fingerprint is the same. Programs include `standalone/source/task.h`, which reads the task.
 
     Attributes
     ----------
     guarded_every : int
-        Steps from one look at numbers that may have become non-finite to the next.
+        Number of steps from one check for non-finite numbers to the next.
     """
 
     compiles = True
@@ -39,10 +39,10 @@ class StandaloneBackend(Backend):
 
     @abstractmethod
     def build(self, folder: Path) -> None:
-        """Compile and link the sources in a folder to the file `program` there; raises CompilationError."""
+        """Compile and link the sources in a folder to the file `program` there, or raise CompilationError."""
 
     def environment(self) -> Mapping[str, str]:
-        """Return the environment variables that a program is started with besides those of this process."""
+        """Return the environment variables that a program gets in addition to those of this process."""
         return {}
 
     def compile(self, protocol: "Protocol", precision: str, progress: "Progress") -> "Program":
@@ -58,12 +58,12 @@ class StandaloneBackend(Backend):
         )
 
     def run(self, task: "Task", progress: "Progress") -> "Outcome":
-        """Run a task by its compiled program.
+        """Run a task with its compiled program.
 
         Raises
         ------
         ProgramError
-            If the program stops otherwise than by finishing, a non-finite state or an interrupt.
+            If the program stops, except at its end, at a non-finite state, at too many spikes or at an interrupt.
         ResumeError
             If the checkpoint of a resumed run is damaged.
         StorageError
@@ -76,7 +76,7 @@ class StandaloneBackend(Backend):
         with _folder_of(task) as folder:
             try:
                 outcome = run_program(task, program, folder, progress, self.environment())
-            except NotStartedError:  # its file is damaged
+            except NotStartedError:  # the program's file is damaged
                 discard(program)
                 program = self.compile(task.protocol, task.settings.precision, progress)
                 outcome = run_program(task, program, folder, progress, self.environment())
@@ -86,7 +86,7 @@ class StandaloneBackend(Backend):
 
 @contextmanager
 def _folder_of(task: "Task") -> Iterator[Path]:
-    """Give the folder of a run: that of the task, else a temporary one, which is deleted afterwards."""
+    """Yield the folder of the task if it has one, else a temporary folder, which is deleted afterwards."""
     if task.folder is not None:
         yield task.folder
         return

@@ -1,4 +1,4 @@
-"""The C++ compiler of the host, which three back ends need: cpp, cython, and cuda for what runs beside the GPU."""
+"""The C++ compiler of the host, which the back ends cpp and cython need, and cuda for its code on the CPU."""
 
 import os
 import shutil
@@ -12,12 +12,12 @@ def find_compiler(backend: str = "cpp") -> str:
     Parameters
     ----------
     backend : str
-        What needs it, for the error.
+        Name of the back end that needs the compiler, for the error message.
 
     Raises
     ------
     BackendMissingError
-        If there is none.
+        If there is no compiler.
     """
     if own := os.environ.get("CXX", "").strip():
         found = shutil.which(own.split()[0])

@@ -1,7 +1,7 @@
-"""Operations of compiled programs: code objects from our own templates, the same for every language.
+"""Operations of compiled programs: code objects made from our own templates. All languages share this module.
 
-To add a language, derive `CompiledOperations`, with templates `call` (one statement of the host) and `update` (one
-step of a matrix's plasticity) beside its code, and write its sources inside `sources.network`.
+To add a language, derive a class from `CompiledOperations`, add the templates `call` (one statement on the host)
+and `update` (one step of a matrix's plasticity), and write the other sources inside `with sources.network(...)`.
 """
 
 from typing import Any
@@ -18,7 +18,10 @@ from dendrosim.engine.plan.timeline import CIRCUIT
 
 
 class CompiledOperations(Operations):
-    """Statements that call a header of ours. `arrays` is what the names of Brian2's arrays begin with there."""
+    """Operations that are statements in C++, which call functions of our headers.
+
+    `arrays` is the prefix of the names of Brian2's arrays in the generated code.
+    """
 
     arrays: str
 
@@ -59,7 +62,7 @@ class CompiledOperations(Operations):
         ]
 
     def extra_keywords(self, network: NetworkParts, update: Update) -> dict[str, Any]:
-        """Return what a back end's own template of updates needs besides."""
+        """Return further keywords for a back end's template `update`."""
         return {}
 
     def invert(
@@ -74,13 +77,13 @@ class CompiledOperations(Operations):
         return self.call(network, statement, "before_groups", name, order)
 
     def pointer(self, variable: ArrayVariable) -> str:
-        """Return the name of an array where the dense operations find it."""
+        """Return the name of an array in the code of the dense operations."""
         return f"{self.arrays}{get_device().get_array_name(variable)}"
 
     def call(
         self, network: NetworkParts, statement: str, when: str, name: str, order: int = 0
     ) -> BrianObject:
-        """Return an object that executes a statement once a step."""
+        """Return an object that executes a statement in every step."""
         keywords = {"ds_statement": statement}
         return self._runner(network, network.groups[CIRCUIT], "call", when, order, name, keywords)
 
@@ -95,10 +98,10 @@ class CompiledOperations(Operations):
 
 
 def number_type(network: NetworkParts) -> str:
-    """Return the type of a network's numbers."""
+    """Return the C++ type of a network's numbers."""
     return "float" if network.dtype.__name__ == "float32" else "double"
 
 
 def boolean(value: bool) -> str:
-    """Return a truth value as C++ writes it."""
+    """Return a truth value as text in C++."""
     return "true" if value else "false"

@@ -1,4 +1,4 @@
-"""One run of a compiled program as a process: start, watch, interrupt, read what it left."""
+"""Runs of compiled programs as processes: start a process, follow it, interrupt it, and read its files."""
 
 import os
 import signal
@@ -23,19 +23,19 @@ from dendrosim.machine.mapped_arrays import map_file
 
 _DONE, _NON_FINITE, _INTERRUPTED, _FULL, _FAILED, _DAMAGED = 0, 3, 4, 5, 70, 71
 
-# A BLAS starts its threads when it is loaded. Idle threads wait in a busy loop and take processor time from the
-# threads of the program, so a program starts them only if it has work for them.
+# A BLAS library starts its threads when it is loaded. While they are idle, they wait in a busy loop and take
+# processor time from the threads of the program, so a program starts them only if it has work for them.
 _ALONE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 class NotStartedError(ProgramError):
-    """The program does not even start, so its file is damaged."""
+    """The operating system cannot start the program, so the program's file is damaged."""
 
 
 def run_program(
     task: Task, program: Program, folder: Path, progress: Progress, environment: Mapping[str, str]
 ) -> Outcome:
-    """Run a program in a folder, which it reads its task from and writes its results to.
+    """Run a program, which reads its task from a folder and writes its results there.
 
     Raises
     ------
@@ -74,9 +74,9 @@ def _watch(
     lock: int | None,
     own: bool,
 ) -> tuple[int, int, float, bool]:
-    """Start the program and follow it; return (exit code, steps done, their seconds, whether interrupted).
+    """Start the program, follow it, and return (exit code, steps done, their seconds, whether interrupted).
 
-    `own`: the folder was given for this run, and is not a temporary one.
+    `own` says whether the folder is the one of the task, and not a temporary one.
     """
     try:
         process = subprocess.Popen(
@@ -92,7 +92,7 @@ def _watch(
     steps, stepping, interrupted = 0, 0.0, False
     assert process.stdout is not None
     assert process.stderr is not None
-    # Not a file: where the disk is full, it could not say so.
+    # A pipe and not a file: with a full disk, the program could not write its error to a file.
     errors: list[str] = []
     listener = threading.Thread(
         target=lambda pipe: errors.append(pipe.read()), args=(process.stderr,)
@@ -128,7 +128,7 @@ def _watch(
 
 
 def _failure(code: int, said: str, folder: Path, own: bool) -> DendrosimError:
-    """Return the error for the exit code of a program that failed and what it wrote to stderr."""
+    """Return the error for a program that failed, from its exit code and from its text on stderr, `said`."""
     if code == _FAILED and "disk full" in said:
         way = "make room there" if own else "set TMPDIR to a roomier place"
         return StorageError(f"{said} (the run's folder is {folder}; {way})")
@@ -138,7 +138,7 @@ def _failure(code: int, said: str, folder: Path, own: bool) -> DendrosimError:
         )
     if "bad_alloc" in said:
         return ProgramError(
-            "this needs more memory than the machine has: the compiled program found none; "
+            "the compiled program needs more memory than the machine has; "
             "try a smaller batch, or record less"
         )
     return ProgramError(
@@ -184,5 +184,5 @@ def _read(
 def _train(folder: Path, index: int) -> SpikeTrain:
     steps = map_file(folder / f"spikes{index}.steps.bin", np.int64)
     elements = map_file(folder / f"spikes{index}.elements.bin", np.int32)
-    count = min(len(steps), len(elements))  # they differ only after a second interrupt
+    count = min(len(steps), len(elements))  # the lengths differ only after a second interrupt
     return steps[:count], elements[:count]

@@ -1,4 +1,4 @@
-"""Compiled programs, one folder each in the cache, made once however many processes ask at the same time."""
+"""Compiled programs. Each has a folder in the cache, and is made once even if several processes ask for it."""
 
 import hashlib
 import json
@@ -32,7 +32,10 @@ class Program:
 
 
 def structure(protocol: Protocol, precision: str) -> str:
-    """Return as text what the generated code depends on: not parameter values, inputs, seeds or run length."""
+    """Return, as text, what the generated code depends on.
+
+    It does not depend on the values of parameters and inputs, on seeds, or on the run length.
+    """
     circuit = protocol.circuit
     courses = {
         path: [
@@ -55,7 +58,7 @@ def find_or_make(
     generate: Callable[[Path], None],
     build: Callable[[Path], None],
 ) -> Program:
-    """Return the program of a protocol, making it if the cache has none.
+    """Return the program of a protocol from the cache, or make it.
 
     Parameters
     ----------
@@ -70,7 +73,7 @@ def find_or_make(
     generate : callable
         Writes the sources and `manifest.json` into a folder.
     build : callable
-        Compiles them to the file `program` in that folder.
+        Compiles the sources to the file `program` in that folder.
 
     Raises
     ------
@@ -134,7 +137,7 @@ def discard(program: Program) -> None:
 
 
 def _manifest(folder: Path) -> dict[str, Any] | None:
-    """Return the manifest beside a program that can be run; None if either is missing or damaged."""
+    """Return the manifest of the program in a folder; None if program or manifest is missing or damaged."""
     path = folder / "program"
     try:
         if not path.is_file() or not path.stat().st_size or not os.access(path, os.X_OK):

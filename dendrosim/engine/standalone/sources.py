@@ -1,4 +1,4 @@
-"""Sources of a compiled program as Brian2 writes them, and the text that each back end adds."""
+"""Sources of a compiled program: Brian2 writes them, and each back end adds its own text."""
 
 import json
 import re
@@ -20,7 +20,7 @@ from dendrosim.protocol.protocol import Protocol
 
 INCLUDE = re.compile(r"^\s*#include\s*[<\"][^>\"]*[>\"]", re.M)
 FUNCTION = re.compile(r"^void (_(?:before_|after_)?run_\w+)\(\)\s*$", re.M)
-_LARGEST = 2**31 - 1  # elements of an array: Brian2's programs count them in 32 bits
+_LARGEST = 2**31 - 1  # largest size of an array: Brian2's programs count elements in 32 bits
 
 
 @contextmanager
@@ -30,7 +30,7 @@ def network(
 ) -> Iterator[tuple[Any, NetworkParts]]:  # fmt: skip
     """Write Brian2's sources of a protocol into a folder, for a new device; yield device and network.
 
-    `first` are statements with which the program begins, after it has learnt the folder of its run.
+    The program executes the statements `first` as soon as it has the path of its run's folder.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def network(
             device.insert_code("before_end", "return ds::finish();")
             parts = build(protocol, precision, operations)
             for bundle in parts.bundles.values():
-                # The task file provides the synapses; without this flag Brian2 refuses to run them.
+                # The task file has the connections. Without this flag Brian2 would refuse to run.
                 bundle.synapses._connect_called = True
             parts.network.run(0 * second, namespace={})
             device.build(directory=str(folder), compile=False, run=False, with_output=False)
@@ -72,7 +72,7 @@ def _check_sizes(protocol: Protocol) -> None:
 
 
 def array_table(device: Any, parts: NetworkParts, operations: CompiledOperations) -> str:
-    """Return the program's list of arrays: where each is, its size, and the bytes of an element."""
+    """Return the program's table of arrays: the name, the size, and the bytes of an element of each array."""
     lines = [
         f"    {{{operations.arrays}{device.get_array_name(v)}, {v.size}, {np.dtype(v.dtype).itemsize}}},"
         for v in parts.arrays.values()
@@ -81,7 +81,7 @@ def array_table(device: Any, parts: NetworkParts, operations: CompiledOperations
 
 
 def write_manifest(parts: NetworkParts, folder: Path, **more: Any) -> None:
-    """Write what the host has to know of a program."""
+    """Write the manifest: what Python has to know about a program to run it."""
     keys = list(parts.arrays)
     manifest = {
         "keys": keys,

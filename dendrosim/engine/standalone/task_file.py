@@ -15,7 +15,7 @@ from dendrosim.protocol.schedule import record_pieces, spike_windows
 
 _MAGIC = 0x6473696D31
 ORDER = "order.bin"
-"""The rows of the data sets in the order in which they are shown, int32."""
+"""File of the rows of the data sets, as int32, in the order in which they are shown."""
 
 
 class Writer:
@@ -130,7 +130,7 @@ class Writer:
 
 
 def steps_file(index: int) -> str:
-    """Return the name of the file beside the task with the steps in which a recording keeps the state."""
+    """Return the name of the file with the steps in which a recording keeps the state."""
     return f"steps{index}.bin"
 
 
@@ -144,7 +144,7 @@ def recorded_indices(task: Task, name: str, recording: Recording) -> tuple[list[
 
 
 def recorded_elements(task: Task, name: str, recording: Recording) -> NDArray[np.int64]:
-    """Return the flat elements that a recording keeps, empty if all."""
+    """Return the flat indices of the elements that a recording keeps; an empty array means all."""
     if not is_variable(name) or (recording.units is None and recording.samples is None):
         return np.zeros(0, dtype=np.int64)
     units, samples = recorded_indices(task, name, recording)
@@ -152,7 +152,7 @@ def recorded_elements(task: Task, name: str, recording: Recording) -> NDArray[np
 
 
 def write_task(path: Path, task: Task, manifest: dict[str, Any]) -> None:
-    """Write the task file of one run, whole or not at all."""
+    """Write the task file of one run; the file appears only when it is complete."""
     fresh = path.with_suffix(".new")
     with fresh.open("wb") as file:
         Writer(file, path.parent, manifest).write(task)

@@ -1,8 +1,8 @@
 // Checkpoints: the complete state of a run in a file, from which the same program resumes with the same numbers.
 //
-// A new `checkpoint.bin` in the run's folder replaces the previous one atomically, after everything recorded until
-// then has reached the disk. A program that finds a checkpoint cuts the recordings to the lengths they had at that
-// time and resumes from there.
+// A new `checkpoint.bin` in the run's folder replaces the previous one atomically, after everything recorded so
+// far has reached the disk. A program that finds a checkpoint cuts the recordings to the lengths that they had at
+// the checkpoint, and resumes from it. Tapes, reels and bundles are explained in task.h.
 
 #pragma once
 
@@ -21,15 +21,15 @@
 
 namespace ds {
 
-// When the next checkpoint is due.
-inline double pause = -1;  // seconds between two checkpoints
+// The next checkpoint is due `pause` seconds after `saved`.
+inline double pause = -1;  // seconds; negative: no checkpoints
 inline std::chrono::steady_clock::time_point saved;
 
 constexpr int64_t mark = 0x6473636b32;
 
 [[noreturn]] inline void fail_damaged(const std::string& how) { fail("its checkpoint is damaged: " + how, 71); }
 
-// A checksum: FNV-1a (Fowler, Noll, Vo), applied to words of 8 bytes instead of single bytes, which is faster.
+// A checksum like FNV-1a (Fowler, Noll, Vo), computed from words of 8 bytes instead of single bytes for speed.
 class Sum {
 public:
     void add(const void* from, size_t count)
@@ -87,14 +87,14 @@ struct Restorer {
     template <typename I> void integer(I& value) { value = (I)reader.integer(); }
     void integer(const int64_t& expected)
     {
-        if (reader.integer() != expected) fail_damaged("it is not one of this program");
+        if (reader.integer() != expected) fail_damaged("it belongs to another program");
     }
     void place(FILE* read) { std::fseek(read, reader.integer(), SEEK_SET); }
     void position(FILE* recorded)
     {
         const int64_t end = reader.integer();
         std::fseek(recorded, 0, SEEK_END);
-        if (std::ftell(recorded) < end) fail_damaged("a recording is shorter than it says");
+        if (std::ftell(recorded) < end) fail_damaged("a recording is shorter than the checkpoint says");
         if (ftruncate(fileno(recorded), end) || std::fseek(recorded, end, SEEK_SET))
             fail("cannot cut a recording");
     }
@@ -156,7 +156,7 @@ inline void save()
     pause = std::max<double>(task.interval, 20*seconds(begin, saved));
 }
 
-// Verify the checksum of a checkpoint before any recording is cut to the length that it contains.
+// Verify the checksum of a checkpoint, before recordings are cut to the lengths given in it.
 inline void check(FILE* file)
 {
     std::fseek(file, 0, SEEK_END);

@@ -2,8 +2,8 @@
 //
 // A program is generated once for each circuit structure. It reads all numbers, inputs, phases, seeds and the run
 // length from the run's folder (task.h). It writes recordings, spikes and the final state there, and reports its
-// progress on standard output; Python makes the result. From time to time it also writes its complete state
-// (checkpoint.h), from which a program that is started in the same folder resumes.
+// progress on standard output; from these files Python makes the result. At intervals the program also writes its
+// complete state (checkpoint.h). If it is started again in the same folder, it resumes from that state.
 
 #include "runtime.h"
 
@@ -56,7 +56,8 @@ void read_bundles(Reader& r)
     }
 }
 
-// Return the arrays that the guard has to check: all but patient weights, whose update checks them (`diverged`).
+// Return the arrays of `ids` that the guard has to check. Patient weights (dense.h) are left out, because their
+// update checks them and sets `diverged`.
 static std::vector<int64_t> watched(std::vector<int64_t> ids)
 {
     const auto patient = [](int64_t id) {
@@ -70,8 +71,8 @@ static std::vector<int64_t> watched(std::vector<int64_t> ids)
 // The arrays that are checked in every step, grouped by their number of elements.
 static std::map<int64_t, std::vector<int64_t>> watched_closely;
 
-// Check arrays of `count` elements with the same division into threads and blocks as element-wise loops, so that
-// each thread finds in its cache what it has just written.
+// Return whether some arrays of `count` elements are finite. They are divided among threads as in element-wise
+// loops, so that each thread finds in its cache what it has just written.
 static bool finite(int64_t count, const std::vector<int64_t>& ids)
 {
     std::atomic<bool> good{true}, *const all = &good;
@@ -94,7 +95,7 @@ static void load()
 }
 
 // ---------------------------------------------------------------------------------------------------
-// What runs in every step.
+// Functions that run in every step.
 
 static double look_up(const Table& t, double position, int64_t unit)
 {
@@ -111,7 +112,7 @@ template <typename T> static bool same(const T* values, int64_t count)
     return std::all_of(values, values + count, [=](T v) { return v == values[0]; });
 }
 
-// Determine whether all numbers of an array are equal, and remember it in `flat`.
+// Set `flat` of an array: whether all its numbers are equal.
 static void find_flat(const Array& a)
 {
     flat(a.data) = a.bytes == 4 ? same((const float*)a.data, a.size) : same((const double*)a.data, a.size);
@@ -184,7 +185,7 @@ void record()
     }
 }
 
-static bool* stopped;  // Brian2's flag: the run ends after the current step
+static bool* stopped;  // Brian2's flag that ends the run after the current step
 
 void keep(int64_t index, const int32_t* events, int64_t count)
 {
@@ -207,8 +208,8 @@ void keep(int64_t index, const int32_t* events, int64_t count)
         fail("cannot write spikes: is the disk full?");
 }
 
-// Between two steps: run deferred loops and postponed updates, and write a checkpoint if the run can be resumed
-// from this state.
+// Run deferred loops and postponed updates, after which the step is complete, and write a checkpoint if the run
+// can be resumed from it.
 static void complete()
 {
     flush();
@@ -228,7 +229,7 @@ void guard()
 }
 
 // ---------------------------------------------------------------------------------------------------
-// A run.
+// Functions that begin and end a run.
 
 void use_folder(const std::string& folder) { task.folder = folder; }
 
@@ -248,8 +249,8 @@ static void resume()
     }
 }
 
-// Replaces the loop of Brian2's network, which looks up the clock of every object and reads the time in every
-// step.
+// Run all steps. This replaces the loop of Brian2's network, which in every step looks up the clock of every
+// object and reads the time.
 void run(const std::vector<void (*)()>& objects, Clock clock)
 {
     load();

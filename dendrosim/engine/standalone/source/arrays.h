@@ -1,4 +1,4 @@
-// The arrays of a program, in the order of its manifest. The definition is generated.
+// The arrays of a program, in the order of its manifest. They are defined in a generated source.
 
 #pragma once
 

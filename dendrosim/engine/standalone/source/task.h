@@ -1,9 +1,14 @@
-// The task of a program: one run as data.
+// The task of a program: all data that describe one run.
 //
-// It is in the file `task.bin` of the run's folder, which dendrosim/engine/standalone/task_file.py writes in the
-// order of `read_task`. Beside it, `steps<k>.bin` contains the steps of recording k, and `order.bin` the rows of
-// data sets in the order in which trials show them. The back ends cpp and cuda share this file. They keep arrays
-// and synapses in different places, so each defines its own `read_start` and `read_bundles`.
+// dendrosim/engine/standalone/task_file.py writes the task to the file `task.bin` in the run's folder, in the
+// order in which `read_task` reads it. In the same folder, `steps<k>.bin` contains the steps in which recording k
+// keeps the state, and `order.bin` the rows of data sets in the order in which trials show them. The back ends cpp
+// and cuda share this header. They keep arrays and synapses in different places, so each defines its own
+// `read_start` and `read_bundles`.
+//
+// A fill gives the values of an array during a phase. A tape is the recording of one array, a reel the recording
+// of the spikes of one population. A segment is one phase of one trial, and a stretch is all segments of one
+// block. A bundle is all synapses of one pathway.
 
 #pragma once
 
@@ -68,13 +73,14 @@ struct Reader {
     }
 };
 
-void read_start(Reader& r, const Array& a, int64_t count);  // `count`: size of `a`, or 1: one number for all
+// Read the `count` first values of an array: as many as it has elements, or 1 for all its elements.
+void read_start(Reader& r, const Array& a, int64_t count);
 void read_bundles(Reader& r);
 
 struct Matrix { int64_t rows, columns; std::vector<double> values; };
 struct Table { Matrix values; double interval; bool linear; };
 
-// The values of an array during a phase: constant + rows of data sets + tables in time.
+// A fill is the sum of a constant, rows of data sets, and tables of values over time.
 struct Fill {
     int64_t array, repeat;
     std::vector<double> constant;
@@ -108,7 +114,7 @@ struct Reel {
     }
 };
 
-// Phases of trials, and blocks of trials: see dendrosim/engine/plan/timeline.py.
+// For the fields of both, see dendrosim/engine/plan/timeline.py.
 struct Segment { int64_t start, phase, row, rows, block_start; };
 struct Stretch
 {
@@ -131,7 +137,7 @@ struct Task {
     std::vector<Noise> noises;
     std::vector<Reel> reels;
     int64_t step = 0, segment = -1, spikes_left = 0;
-    Segment now{}, next{};  // the segment of number `segment`, and the following one
+    Segment now{}, next{};  // the segment with index `segment`, and the next segment
     bool broken = false, full = false, tables = false, resumed = false;
     double seconds = 0;  // time that the steps took
     std::chrono::steady_clock::time_point shown;
@@ -190,7 +196,7 @@ inline Stretch read_stretch(Reader& r)
     return s;
 }
 
-// Find a segment by its number; returns false after the last one.
+// Find a segment by its index; return false if the index is beyond the last segment.
 inline bool find(int64_t index, Segment& found)
 {
     for (const Stretch& s : task.stretches)
@@ -317,7 +323,7 @@ inline double seconds(std::chrono::steady_clock::time_point from, std::chrono::s
     return std::chrono::duration<double>(to - from).count();
 }
 
-// Report the current step and segment, at most five times a second.
+// Report the current step and segment, at most five times a second unless `always` is true.
 inline void tell(bool always)
 {
     const auto now = std::chrono::steady_clock::now();
