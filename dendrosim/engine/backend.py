@@ -1,7 +1,7 @@
-"""The contract of a back end: what computes a run.
+"""The interface of back ends, which compute runs.
 
-This module imports nothing that takes time, nor may the modules that define back ends: the command line loads
-all of them to list their names.
+This module, and every module that defines a back end, must load fast, because the command line loads all of them
+to list their names.
 """
 
 from abc import ABC, abstractmethod
@@ -30,7 +30,7 @@ class Diagnosis:
 
 
 def diagnose(name: str, test: Callable[[], str]) -> Diagnosis:
-    """Return whether a part works: what its test returns, or what the error of the test says."""
+    """Return whether a part works, with the text that its test returns or the message of the test's error."""
     try:
         return Diagnosis(name, True, test())
     except DendrosimError as error:
@@ -43,30 +43,30 @@ class Backend(ABC):
 
     To add a back end, add a folder to `dendrosim/engine` with a file `backend.py`. The file defines a subclass of
     this class and a tuple `BACKENDS` with an instance of it. Nothing else needs to change: `backends()` finds the
-    file, and with it the command line, `dendrosim doctor`, the provenance of results and `resume`.
+    file, and the command line, `dendrosim doctor`, the provenance of results and `resume` use `backends()`.
 
-    - `backend.py` must import at its top only what loads within milliseconds: neither NumPy nor Brian2. Methods
-      import what they need.
+    - `backend.py` must import at its top only modules that load within milliseconds, so neither NumPy nor Brian2.
+      Methods import what they need.
     - `run` has to follow the plan of the task (`dendrosim.engine.plan`): start values from `all_values`, segments
-      and fills from `task.line`, the synapses from `task.synapses`. It may build the Brian2 network by
-      `dendrosim.engine.network.build`; then all that it has to add is a subclass of `Operations`, which provides
-      the operations that are not element by element.
+      and fills from `task.line`, the synapses from `task.synapses`. It may build the Brian2 network with
+      `dendrosim.engine.network.build`; then it only has to add a subclass of `Operations`, with the operations
+      that are not element-wise.
     - A back end that generates, compiles and starts a program derives from `StandaloneBackend`
-      (`dendrosim.engine.standalone.backend`), which does all but generating and compiling.
+      (`dendrosim.engine.standalone.backend`), which does everything else.
     - Numbers of all back ends agree up to rounding: one step is one forward Euler step of the same vector field,
-      and random numbers are those of `dendrosim.engine.network.random_numbers`.
+      and all random numbers are those of `dendrosim.engine.network.random_numbers`.
 
     Attributes
     ----------
     name : str
-        What `backend=` and `--backend` call it.
+        Name of the back end for `backend=` and `--backend`.
     automatic_precision : {"double", "single"}
-        What `precision="auto"` means.
+        The precision that `precision="auto"` means.
     compiles : bool
-        Whether it makes a program, so that `compile` works. A program keeps its recordings in files during the
-        run, so that they need no memory.
+        Whether the back end makes a program, so that `compile` works. A program keeps its recordings in files
+        during the run, so that they need no memory.
     resumes : bool
-        Whether it writes checkpoints from which an interrupted run can be resumed.
+        Whether the back end writes checkpoints from which an interrupted run can be resumed.
     packages : tuple of str
         Packages that only this back end needs; their versions are kept in the provenance of its results.
     """
@@ -78,40 +78,43 @@ class Backend(ABC):
     packages: ClassVar[tuple[str, ...]] = ()
 
     def check(self, run: bool = True) -> None:
-        """Return if the back end works on this machine.
+        """Raise an error unless the back end works on this machine.
 
         Parameters
         ----------
         run : bool
-            Whether it has to run programs, and not only to compile them.
+            Whether the back end has to run programs, and not only to compile them.
 
         Raises
         ------
         BackendMissingError
-            If something is missing, with what to do about it.
+            If something is missing; the message says what to do.
         """
         return
 
     def fingerprint(self) -> Mapping[str, str]:
-        """Return all that affects the numbers besides the task and the code of dendrosim, such as versions.
+        """Return everything except the task and dendrosim's code that affects the numbers, such as versions.
 
-        A run is resumed, and a compiled program reused, only if none of them has changed.
+        A run is resumed, and a compiled program is reused, only if the fingerprint has not changed.
         """
         return {}
 
     def prepare(self) -> AbstractContextManager[None]:
-        """Return a context in which work that no program's circuit decides is done beside the body."""
+        """Return a context manager that, while its body runs, does work in parallel.
+
+        That work is the same for all circuits, such as compiling shared sources.
+        """
         return nullcontext()
 
     @abstractmethod
     def run(self, task: "Task", progress: "Progress") -> "Outcome":
-        """Run a task, reporting progress; called after `check`.
+        """Run a task and report progress; `check` has been called before.
 
         An interrupt (KeyboardInterrupt) ends the run after the current step; the outcome then says `interrupted`.
         """
 
     def compile(self, protocol: "Protocol", precision: str, progress: "Progress") -> "Program":
-        """Return the compiled program of a protocol without running it; only where `compiles` is true.
+        """Return the compiled program of a protocol without running it, if `compiles` is true.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""The back ends by name: one for each entry of `BACKENDS` in a file `backend.py` of a folder beside this one."""
+"""The back ends by name. They are the entries of `BACKENDS` in all files `backend.py` in subfolders."""
 
 import importlib
 import logging
@@ -12,7 +12,7 @@ from dendrosim.errors import BackendMissingError, UnknownNameError
 
 _log = logging.getLogger(__name__)
 
-_FASTEST, _ALWAYS = "cpp", "numpy"  # what `auto` means: the first if it works, else the second
+_FASTEST, _ALWAYS = "cpp", "numpy"  # `auto` means the first if it works, else the second
 
 
 @lru_cache(maxsize=1)
@@ -26,7 +26,7 @@ def backends() -> dict[str, Backend]:
 
 
 def backend_named(name: str) -> Backend:
-    """Return the back end of a name other than `auto`; raises UnknownNameError if there is none."""
+    """Return the back end of a name other than `auto`, or raise UnknownNameError if there is none."""
     if name not in backends():
         raise UnknownNameError("back end", name, [AUTO, *backends()])
     return backends()[name]
@@ -35,7 +35,7 @@ def backend_named(name: str) -> Backend:
 def choose(name: str) -> Backend:
     """Return the back end that a name means on this machine: `auto` is cpp if it works, else numpy.
 
-    Why cpp does not work is logged as a warning, which Python prints on stderr if no log is set up.
+    If cpp does not work, the reason is logged as a warning; Python prints it on stderr if no log is set up.
 
     Raises
     ------
@@ -58,5 +58,5 @@ def choose(name: str) -> Backend:
 
 
 def prepare(name: str) -> AbstractContextManager[None]:
-    """Return the context of `Backend.prepare` for a name, also one that turns out not to work here."""
+    """Return the context manager of `Backend.prepare` for a name, without a check that the back end works."""
     return backend_named(_FASTEST if name == AUTO else name).prepare()

@@ -1,4 +1,4 @@
-"""Compilation of a program without a run, so that what is generated can be checked where it cannot run."""
+"""Compilation of a program without a run, so that code can be checked on a machine that cannot run it."""
 
 import sys
 
@@ -17,7 +17,7 @@ from dendrosim.protocol.protocol import Protocol
 def compile_without_run(
     spec: Circuit | Protocol, backend: str = "cpp", precision: str = "auto"
 ) -> Program:
-    """Generate, compile and link the program of a circuit or protocol; cuda needs no GPU for that.
+    """Generate, compile and link the program of a circuit or protocol; cuda needs no GPU for this.
 
     Raises
     ------

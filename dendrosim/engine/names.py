@@ -1,6 +1,6 @@
-"""Names that settings of a run can have besides those of back ends."""
+"""Values that the settings of a run can have, except the names of back ends."""
 
 AUTO = "auto"
-"""The back end, or the precision, that is best on this machine."""
+"""As back end: the best one on this machine. As precision: the one that the back end prefers."""
 
 PRECISIONS = (AUTO, "single", "double")

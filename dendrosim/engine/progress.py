@@ -1,4 +1,4 @@
-"""Reports about a run on stderr."""
+"""Reports on stderr about the progress of a run."""
 
 import sys
 import time
@@ -10,7 +10,7 @@ from dendrosim.engine.task import Task
 
 
 class Progress:
-    """One line on stderr: phase, simulated time, speed, time left. Silent if `stream` is None."""
+    """A line with phase, simulated time, speed and time left; with `stream` None it is not written."""
 
     def __init__(self, task: Task, stream: TextIO | None) -> None:
         self.task, self.stream = task, stream
@@ -20,11 +20,11 @@ class Progress:
         self.shown = 0.0
 
     def compiling(self, certain: bool = True) -> None:
-        """Say that this structure is being compiled, or that parts of it may be."""
+        """Report that the circuit is being compiled or, unless `certain`, that parts of it may be."""
         if certain:
-            what = "compiling the circuit (the next run of the same structure will not)"
+            what = "compiling the circuit (the next run of the same structure need not)"
         else:
-            what = "compiling what the cache does not hold yet"
+            what = "compiling code that is not in the cache yet"
         self._line(what, end="\n")
 
     def at(self, step: int, segment: int) -> None:
@@ -74,7 +74,7 @@ class Progress:
 
 
 def reporter(task: Task, show: bool | None) -> Progress:
-    """Return a progress reporter on stderr; None shows it only on a terminal."""
+    """Return a reporter of progress on stderr; with `show` None it reports only if stderr is a terminal."""
     wanted = sys.stderr.isatty() if show is None else show
     return Progress(task, sys.stderr if wanted else None)
 

@@ -15,7 +15,7 @@ _PACKAGES = ("dendrosim", "brian2", "numpy", "scipy", "xarray", "h5netcdf", "sci
 
 
 def provenance(task: Task, outcome: Outcome, backend: Backend) -> dict[str, Any]:
-    """Return what is kept with a result besides the circuit and the protocol themselves."""
+    """Return the data that are kept with a result in addition to circuit and protocol."""
     return {
         "protocol": task.protocol.name,
         "parameters": dict(task.protocol.parameters),
@@ -34,7 +34,10 @@ def provenance(task: Task, outcome: Outcome, backend: Backend) -> dict[str, Any]
 
 
 def _commit() -> str | None:
-    """Return the commit of dendrosim's own checkout, with `+changes` if it has any; None outside of one."""
+    """Return the commit of the git checkout that contains dendrosim, or None if there is no checkout.
+
+    `+changes` is appended if files differ from the commit.
+    """
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return None

@@ -1,4 +1,4 @@
-"""The result of a run, made of the outcome of its back end; it is part of an error if the run did not end well."""
+"""The result of a run, made from the outcome of its back end. If the run ended early, an error contains it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -50,7 +50,11 @@ def make_result(task: Task, outcome: Outcome, record: Mapping[str, Any]) -> Resu
 
 
 def _spikes(task: Task, train: SpikeTrain) -> Spikes:
-    """Return spikes by unit and time; the step of the spike is the one whose end is beyond the threshold."""
+    """Return spikes by unit and time.
+
+    A spike belongs to the step at whose end the state is beyond the threshold, and its time is the beginning of
+    that step.
+    """
     steps, elements = train
     batch, dt = np.int32(task.protocol.batch), task.protocol.time_step
     return Spikes(
@@ -61,7 +65,7 @@ def _spikes(task: Task, train: SpikeTrain) -> Spikes:
 
 
 def _finite(outcome: Outcome) -> Mapping[str, tuple[NDArray[np.int64], NDArray[Any]]]:
-    """Return the recordings, of a diverged run only up to the first row that is not finite."""
+    """Return the recordings; those of a diverged run end before the first row that is not finite."""
     if not outcome.bad:
         return outcome.traces
     kept = {}
@@ -87,9 +91,13 @@ def _divergence(task: Task, outcome: Outcome, name: str, index: tuple[int, ...])
     else:
         place = f"matrix {name!r}, weight {index[0]} <- {index[1]}"
         inverse_of = task.protocol.circuit.matrix(name).inverse_of
-        place += f" (the inverse of {inverse_of!r}, which has none any more)" if inverse_of else ""
+        place += (
+            f" (the inverse of {inverse_of!r}, which can no longer be inverted)"
+            if inverse_of
+            else ""
+        )
     others = [n for n in outcome.bad if n != name]
-    also = f"; non-finite by then as well: {', '.join(others)}" if others else ""
+    also = f"; also non-finite by then: {', '.join(others)}" if others else ""
     when = f"at t = {time:.6g} s (step {outcome.steps})"
     if not task.watched_closely(name) or outcome.guarded_every > 1:
         when = f"by t = {time:.6g} s (step {outcome.steps}, within the last 100 steps)"

@@ -1,4 +1,4 @@
-"""Settings of a run: the same object from the command line to the folder of a run and to provenance."""
+"""Settings of a run, which the command line, the folder of a run and provenance share."""
 
 from dataclasses import dataclass, fields
 
@@ -11,30 +11,30 @@ MOST_THREADS = 256  # more than a step can use on any machine; a larger number i
 
 @dataclass(frozen=True)
 class RunSettings:
-    """All that the numbers of a run depend on besides its protocol and the state that it starts from.
+    """The settings on which the numbers of a run depend, apart from its protocol and its start state.
 
     Parameters
     ----------
     backend : str
-        Name of a back end, or "auto": cpp where it works, else numpy.
+        Name of a back end, or "auto", which means cpp if that works, else numpy.
     seed : int
         Seed of the random streams.
     precision : {"auto", "single", "double"}
-        Precision of all states; "auto" is that of the back end.
+        Precision of all states; "auto" means the one that the back end prefers.
     batch : int, optional
-        Number of samples side by side; by default that of the protocol.
+        Number of samples that are simulated side by side; by default the batch of the protocol.
     threads : int, optional
         Number of threads of a compiled program; by default as many as the circuit has work for, at most one per
         processor.
     check_end : bool
-        Whether the end is compared with the nearest fixed point.
+        Whether the final state is compared with the nearest fixed point.
 
     Raises
     ------
     ParameterError
         If a value is of the wrong type or out of range.
     UnknownNameError
-        If there is no such precision.
+        If there is no precision of that name.
     """
 
     backend: str = AUTO
@@ -61,10 +61,10 @@ class RunSettings:
                 whole[name] = as_whole_number(name, given, 1)
         if self.threads is not None and self.threads > MOST_THREADS:
             raise ParameterError(f"threads is {self.threads}; it must be at most {MOST_THREADS}")
-        for name, value in whole.items():  # whole numbers of NumPy are no numbers for JSON
+        for name, value in whole.items():  # JSON cannot hold NumPy integers
             object.__setattr__(self, name, value)
 
     @property
     def changed(self) -> list[str]:
-        """Names of the settings that are not what they are by default."""
+        """Names of the settings that differ from their defaults."""
         return [f.name for f in fields(self) if getattr(self, f.name) != f.default]

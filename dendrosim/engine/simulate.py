@@ -1,4 +1,4 @@
-"""One run: choose the back end, unroll the protocol, run it, and make a result of what came back."""
+"""One run: choose the back end, make the timeline of the protocol, run it, and make a result of the outcome."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -30,11 +30,13 @@ from dendrosim.protocol.protocol import Protocol
 from dendrosim.results.result import Result
 
 _NO_LIMIT = 2**62
-_BYTES_PER_SPIKE = 12 + 16 + 8  # as read, as returned, and while a file is written
-# What a further thread is taken for: multiply-adds of a product, units times samples of a population.
+# Bytes of a spike: as read from the program, as returned, and in addition while a file is written.
+_BYTES_PER_SPIKE = 12 + 16 + 8
+# Work per step that justifies one more thread: multiply-adds of the largest product, or units times samples of the
+# largest population.
 _PRODUCTS, _UNITS = 1_250_000, 15_000
 INTERVAL = 20.0
-"""Seconds from one checkpoint to the next, at least."""
+"""Smallest number of seconds between two checkpoints."""
 
 
 def run(
@@ -54,21 +56,23 @@ def run(
     settings : RunSettings
         Settings of the run.
     initial : Result or mapping, optional
-        Result of another run, or its state, from which this run starts. Populations whose batch differs start from
-        their own initial values; matrices are copied. Random signals start again from the seed. A circuit with
-        pathways must be run with the seed with which they were connected.
+        Result of another run, or its final state, from which this run starts. If the batches of the runs differ,
+        populations start from their own initial values, and only matrices are copied. Random signals start again
+        from the seed. If the circuit has pathways, both runs must have the same seed, from which connections are
+        drawn.
     progress : bool, optional
-        Whether to report progress on stderr; by default only on a terminal.
+        Whether to report progress on stderr; by default only if stderr is a terminal.
     folder : path, optional
-        Folder of recordings and checkpoints during the run, for `resume`. The arrays of the result are
-        files there; the caller deletes the folder when it needs neither.
+        Folder for recordings and checkpoints during the run, so that `resume` can resume it. The arrays of the
+        result are files in the folder; the caller deletes it when the result is no longer needed.
     lock : int, optional
-        File descriptor by which the caller holds the folder, see `lock_folder`; the program keeps it as well.
+        File descriptor by which the caller locks the folder (see `lock_folder`); the program keeps it open as
+        well.
 
     Returns
     -------
     Result
-        Result without metrics; `dendrosim.run` adds those of the protocol.
+        Result without metrics; `dendrosim.run` adds the metrics of the protocol.
 
     Raises
     ------
@@ -88,7 +92,7 @@ def run(
         state,
         settings,
         synapse_tables(protocol, seed),
-        # Compiled programs keep them on the disk, in a folder that was given for it.
+        # If a folder is given, compiled programs keep spikes there, and memory does not limit them.
         spike_limit() if folder is None or not backend.compiles else _NO_LIMIT,
     )
     if folder is None:
@@ -104,7 +108,7 @@ def resume(
     lock: int | None = None,
     progress: bool | None = None,
 ) -> Result:
-    """Resume an interrupted run in its folder, which is held by `lock`.
+    """Resume an interrupted run in its folder, which is locked by `lock`.
 
     Parameters
     ----------
@@ -121,7 +125,7 @@ def resume(
     Raises
     ------
     ResumeError
-        If it cannot be resumed; else as `run`.
+        If the run cannot be resumed; other errors are those of `run`.
     """
     seed = settings.seed
     task = Task(
@@ -149,12 +153,13 @@ def _run(task: Task, backend: Backend, progress: bool | None) -> Result:
 
 
 def _resolve(protocol: Protocol, settings: RunSettings) -> tuple[Protocol, Backend, RunSettings]:
-    """Return the protocol with its batch, the back end, and settings in which nothing is left open."""
+    """Return the protocol with its batch, the back end, and settings without automatic values."""
     batch, threads, precision = settings.batch, settings.threads, settings.precision
     if batch is not None and batch != protocol.batch:
         if protocol.batch_fixed:
             raise ParameterError(
-                f"the protocol fixes its batch to {protocol.batch}, so batch {batch} cannot be; leave it out"
+                f"the protocol fixes its batch to {protocol.batch}, so it cannot run with batch "
+                f"{batch}; leave `batch` out"
             )
         protocol = protocol.replace(batch=batch)
     backend = choose(settings.backend)
@@ -177,7 +182,7 @@ def spike_limit() -> int:
 
 
 def _threads(protocol: Protocol) -> int:
-    """Return how many threads a circuit has work for, at most one per processor."""
+    """Return the number of threads for which a circuit has work, but not more than there are processors."""
     circuit = protocol.circuit
     products = max((m[0] * m[1] for m in map(circuit.shape, circuit.matrices)), default=0)
     units = max(p.size for p in circuit.populations)

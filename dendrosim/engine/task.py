@@ -20,14 +20,14 @@ from dendrosim.protocol.protocol import Protocol
 
 @dataclass(frozen=True)
 class Task:
-    """One run to be done: a protocol with its batch, unrolled, and the state it starts from.
+    """One run to be done: a protocol, its timeline, and the state from which the run starts.
 
-    `state` draws the state when it is called, so that there is no second copy of the weights during the run.
+    `state` is a function that draws this state, so that no second copy of the weights is kept during the run.
 
-    At most `spike_limit` spikes are kept; with more the run ends. In `folder`, if given, are recordings and
-    checkpoints during the run; every `interval` seconds (negative: never) there is a new one. `resumed` says
-    that the run resumes from the checkpoint in the folder; then `state` is not called. A process that works in the
-    folder keeps the file descriptor `lock` open.
+    The run ends if there are more than `spike_limit` spikes. `folder`, if given, holds recordings and checkpoints
+    during the run; a new checkpoint is written every `interval` seconds, or never if that is negative. `resumed`
+    says that the folder already holds this run, which is to be resumed; then `state` is not called. A process that
+    works in the folder keeps the file descriptor `lock` open.
     """
 
     protocol: Protocol
@@ -42,10 +42,11 @@ class Task:
     lock: int | None = None
 
     def guarded(self, thorough: bool) -> list[str]:
-        """Return the keys watched for non-finite numbers in every step, or (thorough) in every hundredth.
+        """Return the keys of the arrays that are checked for non-finite numbers.
 
-        Populations and matrices of little cost are watched in every step, large matrices now and then;
-        a matrix without plasticity cannot change.
+        If `thorough` is false, these are the arrays that are checked in every step: populations, and matrices
+        that cost little to check. If it is true, they are all arrays, as checked in every hundredth step.
+        Matrices without plasticity are never checked, because they do not change.
         """
         circuit = self.protocol.circuit
         keys = {n: k for n, k in final_keys(circuit).items() if not n.endswith(f".{LAST_SPIKE}")}
@@ -57,7 +58,7 @@ class Task:
         ]
 
     def watched_closely(self, name: str) -> bool:
-        """Whether a state is watched in every step."""
+        """Return whether a state is checked for non-finite numbers in every step."""
         if is_variable(name) or self.protocol.batch >= 16:
             return True
         rows, columns = self.protocol.circuit.shape(self.protocol.circuit.matrix(name))
@@ -71,11 +72,28 @@ SpikeTrain = tuple[NDArray[np.int64], NDArray[np.int32]]
 class Outcome:
     """The outcome of a run.
 
-    `steps` done; `traces` name -> (steps, rows); `final` name -> array; `bad` program key -> array with
-    non-finite numbers; `spikes` population -> (step, element) of each; `full` whether there were more
-    than the task's limit; `compiled` whether a program had to be compiled; `seconds` build, compile,
-    run and, of that, steps; `guarded_every` the number of steps between two
-    checks of the values that are checked most often.
+    Attributes
+    ----------
+    steps : int
+        Number of steps done.
+    traces : mapping
+        For the name of each recording, its steps and its rows.
+    final : mapping
+        For the name of each state, its array at the end.
+    bad : mapping
+        For the name of each state with numbers that are not finite, its array at the end.
+    interrupted : bool
+        Whether the run was interrupted.
+    compiled : bool
+        Whether a program had to be compiled.
+    seconds : mapping
+        Time for `build`, `compile` and `run`, and for `steps`, which is a part of `run`.
+    spikes : mapping
+        For each population whose spikes are recorded, the step and the element of every spike.
+    full : bool
+        Whether there were more spikes than the task allows.
+    guarded_every : int
+        Number of steps between two checks of the values that are checked most often.
     """
 
     steps: int
@@ -91,7 +109,7 @@ class Outcome:
 
 
 def kept_elements(task: Task, population: str, recording: Recording) -> NDArray[np.bool_]:
-    """Return of each element of a population whether a recording of spikes keeps it; empty if all."""
+    """Return, for each element of a population, whether a recording keeps its spikes; an empty array means all."""
     if recording.units is None and recording.samples is None:
         return np.zeros(0, dtype=bool)
     size, batch = task.protocol.circuit.population(population).size, task.protocol.batch

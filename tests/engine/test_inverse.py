@@ -75,7 +75,9 @@ def test_a_run_that_continues_another_begins_with_the_inverse_of_what_it_was_giv
 def test_a_matrix_that_becomes_singular_ends_the_run_and_says_so(backend):
     # Every weight decays to zero within one step.
     dying = {"initial": np.eye(3), "plasticity": "dw/dt = -w/(1*ms) + 0*eta : 1"}
-    with pytest.raises(NonFiniteError, match="inverse of 'w', which has none any more") as raised:
+    with pytest.raises(
+        NonFiniteError, match="inverse of 'w', which can no longer be inverted"
+    ) as raised:
         ds.run(protocol(circuit(w=dying)), backend=backend)
     assert raised.value.variable == "q"
 

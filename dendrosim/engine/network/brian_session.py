@@ -1,4 +1,4 @@
-"""Use of Brian2's process-wide state (device, preferences, log) that leaves no trace."""
+"""Use of Brian2's process-wide state (device, preferences, log), which is restored afterwards."""
 
 import contextlib
 import logging
@@ -18,10 +18,10 @@ _log = logging.getLogger(__name__)
 
 @contextlib.contextmanager
 def brian(device: Any, precision: str, target: str = "numpy", **options: Any) -> Iterator[Any]:
-    """Activate a Brian2 device with our preferences; restore the caller's afterwards.
+    """Activate a Brian2 device with our preferences; restore device and preferences afterwards.
 
-    What Brian2 logs meanwhile goes to our own log at debug level: what matters of it, such as
-    non-finite numbers, is reported by our own errors.
+    Messages that Brian2 logs meanwhile go to our own log at debug level. Problems that matter, such as non-finite
+    numbers, raise errors of dendrosim anyway.
     """
     from brian2.core.base import BrianObjectException
     from brian2.core.preferences import prefs

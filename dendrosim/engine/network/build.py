@@ -1,10 +1,10 @@
-"""Circuit and protocol to a Brian2 network. The same for every back end but for the dense operations.
+"""Build the Brian2 network of a circuit and a protocol. All back ends share this code.
 
 One step runs, in this order: feeding of inputs and gates; formulas of signals; projections in dependency order
 and the subexpressions they need; recording; plasticity of the matrices; state update of the populations;
 thresholds; pathways; resets; the guard against non-finite numbers. Projections and plasticity see the state
-at the start of the step, so the step is one forward Euler step of the vector field. Activity arrays are
-units x samples, flat, samples contiguous.
+at the start of the step, so the step is one forward Euler step of the vector field. The array of a
+variable is flat: units x samples, where the samples of a unit follow each other.
 """
 
 from typing import Any
@@ -37,7 +37,8 @@ from dendrosim.protocol.protocol import Protocol
 from dendrosim.units import TIME, unit
 
 COURSES, START = "before_start", "start"
-UPDATES, INVERSES = 1000, 100_000  # places in the order of a step of what is done to matrices
+# First places, in the order of a step, of updates and of inversions of matrices.
+UPDATES, INVERSES = 1000, 100_000
 
 
 def build(protocol: Protocol, precision: str, operations: Operations) -> NetworkParts:
@@ -95,7 +96,7 @@ def _build_circuit(parts: NetworkParts) -> None:
 def _build_population(parts: NetworkParts, population: Population) -> None:
     count = population.size * parts.protocol.batch
     spiking = {n: t for n, t in _spiking(population).items() if t is not None}
-    # Without dtype, numbers have the precision of the run, but `lastspike` that of the clock.
+    # No dtype is given, so that numbers have the precision of the run and `lastspike` that of the clock.
     group = NeuronGroup(
         count, _model(population), method="euler", clock=parts.clock, name=population.name,
         namespace=FUNCTIONS, codeobj_class=parts.codeobj_class, **spiking,
@@ -121,9 +122,9 @@ _FREE = "ds_free"
 
 
 def _model(population: Population) -> str:
-    """Return the equations; a state that is held while refractory has a factor of 0 then.
+    """Return the equations. The rate of a state that is held while refractory has a factor, which is 0 then.
 
-    Brian2's own flag makes a branch of it, which keeps the loop from being vectorised.
+    From its own flag, Brian2 would make a branch, and a compiler does not vectorise a loop with branches.
     """
     refractory = [n for n, d in population.variables.items() if REFRACTORY in d.flags]
     if not refractory:
@@ -135,7 +136,7 @@ def _model(population: Population) -> str:
 
 
 def _hold_refractory(group: NeuronGroup, population: Population) -> None:
-    """Keep pathways, too, from changing the states that are held while refractory, as Brian2 does."""
+    """Prevent pathways from changing the states that are held while refractory, as Brian2 does."""
     for name, declared in population.variables.items():
         if REFRACTORY in declared.flags:
             group.variables[name].set_conditional_write(group.variables["not_refractory"])
@@ -144,7 +145,7 @@ def _hold_refractory(group: NeuronGroup, population: Population) -> None:
 
 
 def _spiking(population: Population) -> dict[str, str | None]:
-    """Return threshold, reset and refractory period as Brian2 takes them, None where there is none."""
+    """Return threshold, reset and refractory period as Brian2 takes them; None stands for one that is missing."""
     return {
         "threshold": population.threshold_in_place,
         "refractory": population.refractory_in_place,
@@ -169,14 +170,14 @@ def _add_slots(
             parts.register(group, slot.noise, slot.state)
         for name_, text_ in slot.units.items():
             dims = dimension if text_ == "x" else brian_dimension(unit(text_)[0])
-            # Times are compared with the clock, which is double also in single precision.
+            # Times are compared with the clock, which has double precision in every run.
             dtype = np.float64 if text_ == "s" else parts.dtype
             add_variable(group, slot.field(name_), count, dtype, dims)
             parts.register(group, slot.field(name_))
 
 
 def _number_elements(parts: NetworkParts, group: Group) -> None:
-    """Make known which of a step's random numbers each element gets: its unit's and sample's."""
+    """Give each element the index of its random number in a step, which follows from its unit and sample."""
     if ELEMENT in group.variables:
         return
     if parts.protocol.batch == 1:
@@ -229,7 +230,7 @@ def _build_projections(parts: NetworkParts, operations: Operations) -> int:
 
 
 def materialise(parts: NetworkParts, path: str, when: str, order: int) -> tuple[ArrayVariable, int]:
-    """Return the array of a variable, making one that is refreshed each step if it is a subexpression."""
+    """Return the array of a variable; for a subexpression, make an array that is refreshed in every step."""
     if path in parts.arrays:
         return parts.arrays[path], order
     name, variable = VariablePath.parse(path)

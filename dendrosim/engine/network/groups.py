@@ -31,7 +31,7 @@ class Holder(Group):
 def add_number(
     group: Group, name: str, dtype: Any, dimension: Any = DIMENSIONLESS, constant: bool = False
 ) -> None:
-    """Give a group a shared number; one that is not constant may change while running."""
+    """Add a number that all elements share; unless it is constant, it may change during a run."""
     group.variables.add_array(
         name, size=1, scalar=True, dtype=dtype, dimensions=dimension, constant=constant
     )
@@ -41,7 +41,7 @@ def add_array(
     group: Group, name: str, count: int, dtype: Any, dimension: Any = DIMENSIONLESS,
     constant: bool = False,
 ) -> None:  # fmt: skip
-    """Give a group one number per element."""
+    """Add an array with one number per element."""
     group.variables.add_array(
         name, size=count, dtype=dtype, dimensions=dimension, constant=constant
     )

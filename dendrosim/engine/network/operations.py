@@ -13,28 +13,29 @@ from dendrosim.engine.network.weight_updates import Update
 
 
 class Operations(ABC):
-    """Brian2 objects of a back end for all operations that are not element-wise on a population.
+    """All operations of a back end that are not element-wise on a population.
 
-    To add a back end, implement these seven; each returns an object that Brian2 runs once a step.
-    `codeobj_class` is the kind of Brian2's code objects of populations and pathways, None for its own.
+    To add a back end, implement these seven methods. Each returns a Brian2 object (`update` returns a list), which
+    Brian2 runs in every step to do what the method's docstring says. `codeobj_class` is the class of the code
+    objects of populations and pathways; None means Brian2's own class.
     """
 
     codeobj_class: Any = None
 
     @abstractmethod
     def feed(self, network: NetworkParts) -> BrianObject:
-        """Set inputs and gates from the timeline; the first operation of a step."""
+        """Set inputs and gates from the timeline, as the first operation of a step."""
 
     @abstractmethod
     def product(
         self, network: NetworkParts, projection: Projection, source: ArrayVariable, target: ArrayVariable,
         *, add: bool, order: int,
     ) -> BrianObject:  # fmt: skip
-        """target = matrix source, or target += matrix source if `add`."""
+        """Compute target = matrix source, or target += matrix source if `add`."""
 
     @abstractmethod
     def update(self, network: NetworkParts, update: Update, order: int) -> list[BrianObject]:
-        """One step of a matrix's plasticity."""
+        """Do one step of a matrix's plasticity."""
 
     @abstractmethod
     def invert(
@@ -44,12 +45,12 @@ class Operations(ABC):
 
     @abstractmethod
     def record(self, network: NetworkParts) -> BrianObject:
-        """Keep what is to be kept in this step."""
+        """Record the variables and matrices whose recordings include this step."""
 
     @abstractmethod
     def spikes(self, network: NetworkParts, group: NeuronGroup, index: int) -> BrianObject:
-        """Keep the spikes of a population, the `index`-th of those recorded; after thresholds."""
+        """Record the spikes of a population, after the thresholds; `index` counts the recorded populations."""
 
     @abstractmethod
     def guard(self, network: NetworkParts) -> BrianObject:
-        """Stop at non-finite numbers; last in the step."""
+        """Stop the run at non-finite numbers, as the last operation of a step."""

@@ -1,4 +1,4 @@
-"""A network while it is built: its parts by name, and the steps that every part needs."""
+"""A network while it is being built: its parts by name, and functions that all parts need."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,26 +19,26 @@ from dendrosim.protocol.protocol import Protocol
 
 @dataclass(frozen=True)
 class Bundle:
-    """The synapses of a pathway in Brian2: the object, and the array of each of their own variables."""
+    """The synapses of a pathway in Brian2, and the arrays of the variables that each synapse has for itself."""
 
     synapses: Synapses
     values: dict[str, DynamicArrayVariable]
 
     @property
     def pathways(self) -> dict[str, SynapticPathway]:
-        """The directions in which spikes travel, `pre` and perhaps `post`."""
+        """Brian2's objects that handle spikes: `pre` and, if postsynaptic spikes have an effect, `post`."""
         found = {n: getattr(self.synapses, n, None) for n in ("pre", "post")}
         return {n: p for n, p in found.items() if p is not None}
 
     @property
     def delay(self) -> DynamicArrayVariable:
-        """The array of delays."""
+        """The array of the synapses' delays."""
         return self.synapses.pre.variables["delay"]
 
 
 @dataclass
 class NetworkParts:
-    """A network and the registry of its arrays: key -> Brian2 variable."""
+    """A network, with its arrays and groups by name."""
 
     protocol: Protocol
     dtype: Any
@@ -56,7 +56,7 @@ class NetworkParts:
         return self.protocol.circuit
 
     def register(self, group: Group, *variables: str) -> None:
-        """Make variables of a group known as `group.variable`."""
+        """Add variables of a group to `arrays`, with the keys `group.variable`."""
         for name in variables:
             self.arrays[f"{group.name}.{name}"] = group.variables[name]
 
@@ -73,9 +73,9 @@ def add_variable(
 def refer_shared(
     parts: NetworkParts, group: Group, owner: Owner, symbols: set[str], prefix: str = ""
 ) -> None:
-    """Make the parameters and gates that an owner's equations use known to a group.
+    """Add to a group the parameters and gates that the equations of an owner use.
 
-    They get their own names, with a prefix if one is given.
+    In the group, their names begin with `prefix`.
     """
     for symbol in sorted(symbols):
         name = prefix + symbol
@@ -91,7 +91,7 @@ def refer_shared(
 
 
 def assign(parts: NetworkParts, group: Group, code: str, when: str, order: int, name: str) -> None:
-    """Run element-wise code on a group once a step; `name` is made unique by a running number."""
+    """Run element-wise code on a group in every step; a running number makes `name` unique."""
     parts.assigned += 1
     name = f"ds_code{parts.assigned}_{name.removeprefix('ds_')}"
     parts.network.add(

@@ -1,11 +1,11 @@
 """Random numbers of processes: a counter-based generator with the same results on every back end.
 
-The generator is SplitMix64 (Steele, Lea, Flood 2014, OOPSLA): number n of a stream is a hash of
-key + n G modulo 2^64. The numbers of a step are a stream of their own, whose key is number `step` of the
-process's stream; in it unit u of sample b has the number u + 2^32 b. So any number can be computed by itself, in
-any order, by any number of threads, and it depends neither on how many units or samples there are nor
-on other steps. A normal number takes half of what the bits of one number give: units u and u + 128 share those of
-the first, and have the cosine and the sine.
+The generator is SplitMix64 (Steele, Lea, Flood 2014, OOPSLA): number n of a stream is a hash of key + n G modulo
+2^64. The numbers of a step are a stream of their own, whose key is number `step` of the process's stream; in it
+unit u of sample b has the number u + 2^32 b. So any number can be computed by itself, in any order, by any number
+of threads, and it depends neither on how many units or samples there are nor on other steps. Units u and u + 128
+share the 64 bits of unit u: the Box-Muller method makes two normal numbers of them, the cosine for unit u and the
+sine for unit u + 128.
 """
 
 from typing import Any
@@ -44,7 +44,7 @@ def uniform(base: Any, i: Any) -> NDArray[np.float64]:
 
 
 def normal(base: Any, i: Any) -> NDArray[np.float64]:
-    """Return standard normal numbers (Box and Muller 1958; 32 bits each, so at most 6.8)."""
+    """Return standard normal numbers (Box and Muller 1958). They are made from 32 bits, so none exceeds 6.8."""
     i = np.asarray(i, dtype=np.int64)
     z = bits(base, i & ~PARTNER)
     radius = np.sqrt(-2 * np.log(((z >> np.uint64(32)).astype(float) + 0.5) * 2.0**-32))
@@ -83,7 +83,7 @@ def _function(name: str, pyfunc: Any, arguments: str) -> Function:
         stateless=True,
     )  # fmt: skip
     plain = ", ".join(part.split()[-1] for part in arguments.split(","))
-    # Brian2's check of units would format every array that it checks.
+    # Units are discarded because Brian2's check of them would convert every array to text.
     function.implementations.add_numpy_implementation(pyfunc, discard_units=True)
     function.implementations.add_implementation(
         CPPStandaloneCodeObject,
@@ -125,4 +125,4 @@ FUNCTIONS = {
     "ds_normal": _function("normal", normal, "int64_t base, int64_t i"),
     "ds_poisson": _function("poisson", poisson, "int64_t base, int64_t i, double mean"),
 }
-"""The functions that texts of processes call, as Brian2 knows them."""
+"""The functions that the texts of processes call, as Brian2 functions."""

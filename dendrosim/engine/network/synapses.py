@@ -1,7 +1,7 @@
-"""A pathway as Brian2 synapses. The back end fills in the connections.
+"""A pathway as Brian2 synapses. The back end makes the connections.
 
-Everything that belongs to the synapse (variables, weight, parameters, names of its own statements) gets a
-prefix in the program: Brian2 lets a variable of the target population hide a name without suffix.
+All names that belong to a synapse (variables, weight, parameters, targets of its statements) get a prefix in the
+program, because in Brian2 a name without suffix can also be a variable of the target population.
 """
 
 from typing import Any
@@ -21,12 +21,12 @@ from dendrosim.units import unit
 
 
 def build_pathway(parts: NetworkParts, pathway: Pathway) -> Bundle:
-    """Build the synapses of a pathway, not connected yet."""
+    """Build the synapses of a pathway, without connections."""
     own = _own(parts.circuit, pathway)
     options: dict[str, Any] = {"on_pre": _code(pathway.on_pre, own)}
     if pathway.on_post:
         options["on_post"] = _code(pathway.on_post, own)
-    # Without dtype, numbers have the precision of the run, but `lastupdate` that of the clock.
+    # No dtype is given, so that numbers have the precision of the run and `lastupdate` that of the clock.
     synapses = Synapses(
         parts.groups[pathway.pre], parts.groups[pathway.post], _model(pathway, own), **options,
         clock=parts.clock, name=pathway.name, namespace=FUNCTIONS,
@@ -45,7 +45,7 @@ def build_pathway(parts: NetworkParts, pathway: Pathway) -> Bundle:
 
 
 def _own(circuit: Circuit, pathway: Pathway) -> dict[str, str]:
-    """Return symbol to its name in the program, for whatever is no variable of a population."""
+    """Return, for each symbol that is not a variable of a population, its name in the program."""
     code = [*parse_assignments(pathway.on_pre), *parse_assignments(pathway.on_post)]
     texts = [d.expression for d in pathway.variables.values() if d.expression]
     symbols = {

@@ -1,4 +1,4 @@
-"""Plasticity rules as matrix updates: outer products of factor arrays, and what runs element by element."""
+"""Plasticity rules as matrix updates: outer products of factor arrays, and element-wise code."""
 
 from dataclasses import dataclass, field
 
@@ -17,12 +17,23 @@ FACTORS = "before_groups"
 
 @dataclass
 class Update:
-    """A matrix update in arrays: what the dense operations of a back end have to do in one step.
+    """The update of a matrix in one step, described by arrays, for the dense operations of a back end.
 
-    `post` and `pre` of `outer` are factor arrays (units x samples); with a `scale` the outer product is kept
-    in the array `product` and enters `elementwise`. `elementwise` is text for dw/dt in the weight,
-    `product` arrays, hoisted factors and shared numbers; None if the whole rule is matrix products.
-    `decay` is the name of the array with the coefficient of w.
+    Attributes
+    ----------
+    decay : ArrayVariable or None
+        Coefficient of w in dw/dt, if the rule has such a term and `elementwise` is None.
+    outer : list of tuples
+        Arrays (post, pre, product) of each outer product; `post` and `pre` are factors (units x samples).
+        `product` is None, or the array in which the outer product is kept because `elementwise` multiplies it by a
+        weight.
+    elementwise : str or None
+        Text of dw/dt, which uses the weight, the arrays `product`, the symbols of `factors`, and shared numbers.
+        It is None if the rule has only outer products and a decay.
+    factors : dict
+        For each symbol that stands for a factor of one side, its array and that side, "post" or "pre".
+    averaged : bool
+        Whether `elementwise` depends on the sample, so that it is averaged over the batch.
     """
 
     matrix: str
@@ -40,7 +51,10 @@ class Update:
 
 
 class _Side:
-    """The factor arrays of one side of a matrix: variables themselves, or hidden arrays of texts."""
+    """The factor arrays of one side of a matrix.
+
+    A factor that is a variable has the array of the variable; any other factor has a hidden array.
+    """
 
     def __init__(
         self, parts: NetworkParts, matrix: Matrix, population: Population, suffix: str
@@ -51,7 +65,7 @@ class _Side:
         self.code: list[str] = []
 
     def array(self, text: str | None) -> ArrayVariable:
-        """Return the array of a factor text; a factor of 1 is an array of ones."""
+        """Return the array of a factor with this text; for None, a factor of 1, it is an array of ones."""
         variable = (text or "").removesuffix(f"_{self.suffix}")
         path = f"{self.population.name}.{variable}"
         if text and text.endswith(f"_{self.suffix}") and path in self.parts.arrays:
@@ -127,7 +141,7 @@ def matrix_update(parts: NetworkParts, matrix: Matrix) -> Update:
 def _products(
     parts: NetworkParts, update: Update, rule: PlasticityRule, sides: dict[str, _Side]
 ) -> list[str]:
-    """Add the outer products of a rule; return the texts of those that are scaled by the weight."""
+    """Add the outer products of a rule, and return the texts of those that are multiplied by a weight."""
     terms = []
     for index, outer in enumerate(rule.outer):
         post, pre = sides["post"].array(outer.post), sides["pre"].array(outer.pre)

@@ -1,4 +1,4 @@
-"""Start state that the caller gives: the final state of another run, or arrays by name."""
+"""The start state that a caller gives: the final state of another run, or arrays by name."""
 
 import os
 from collections.abc import Mapping
@@ -28,13 +28,13 @@ def read_given_state(
         if pathway.delay is not None or pathway.variables:
             raise ParameterError(
                 f"{pathway} has delays or variables of its own, which a result does not keep, so a run cannot "
-                "start from another's end; leave `initial` out"
+                "start from the end of another; leave `initial` out"
             )
     first_seed = initial.provenance.get("seed", seed) if isinstance(initial, Result) else seed
     if protocol.circuit.pathways and first_seed != seed:
         raise ParameterError(
             f"initial was made with seed {first_seed}, from which the connections of "
-            f"{protocol.circuit.pathways[0]} were drawn; with seed {seed} they would be others, so give "
+            f"{protocol.circuit.pathways[0]} were drawn; with seed {seed} they would be different, so give "
             f"seed={first_seed}"
         )
     needed = list(state_keys(protocol.circuit))

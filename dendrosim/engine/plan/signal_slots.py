@@ -1,8 +1,8 @@
-"""How signals that are formulas become compiled text with data.
+"""Signals that are formulas (`Course`), as compiled code with data.
 
-An input (or gate) that some phase drives by a `Course` gets slots, one per class of signal and simultaneous use.
-A slot has hidden variables for the fields of its signal and a switch; which phase uses it with which numbers is
-data, so another protocol of the same structure needs no compilation.
+An input or gate that a `Course` drives in some phase gets slots: for each class of signal, as many as one phase
+uses at once. A slot has hidden variables: one for each field of its signal, and a switch. Data say in which phases
+the slot is on and with which numbers, so another protocol of the same structure needs no compilation.
 """
 
 from collections import Counter
@@ -19,7 +19,7 @@ from dendrosim.signals.base import Course
 from dendrosim.signals.process import Process
 
 ELEMENT = "ds_element"
-"""Name of the variable with the index of each element's random number among those of a step."""
+"""Name of the variable with the index of each element's random number among the random numbers of a step."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,12 @@ class Slot:
         return f"{self.prefix}_on"
 
     def field(self, name: str) -> str:
-        """Hidden variable of a field of the signal."""
+        """Return the hidden variable of a field of the signal."""
         return f"{self.prefix}_{name}"
 
     @property
     def units(self) -> Mapping[str, str]:
-        """Unit of every number that the slot's texts use."""
+        """For each number that the slot's texts use, its unit."""
         return (
             self.signal_type.number_units
             if issubclass(self.signal_type, Process)
@@ -59,12 +59,12 @@ class Slot:
 
     @property
     def state(self) -> str:
-        """Hidden number of each unit that a process renews."""
+        """Hidden variable of each unit that a process renews in every step."""
         return f"{self.prefix}_z"
 
     @property
     def expression(self) -> str:
-        """Text of the slot's contribution in hidden variables."""
+        """Text of what the slot adds to the variable, written with hidden variables."""
         return replace_symbols(self.signal_type.text, self._mapping())
 
     @property
@@ -80,7 +80,7 @@ class Slot:
 
 
 def base_variable(name: str) -> str:
-    """Return the hidden variable that holds what is not a formula: constants, samples, tables."""
+    """Return the hidden variable for the sum of all signals that are not formulas: constants, samples, tables."""
     return f"ds_base_{name}"
 
 
@@ -104,11 +104,11 @@ def slots(protocol: Protocol, path: str) -> tuple[Slot, ...]:
 
 
 def assignment(name: str, used: tuple[Slot, ...]) -> str:
-    """Return the code of a variable with slots: its base and every switched-on formula."""
+    """Return the code that sets a variable with slots to the sum of its base and of all formulas that are on."""
     parts = [base_variable(name), *(f"int({s.switch} > 0.5)*({s.expression})" for s in used)]
     return "\n".join([*(s.update for s in used if s.random), f"{name} = {' + '.join(parts)}"])
 
 
 def elements(units: int, samples: int) -> NDArray[np.int64]:
-    """Return the number that each element (units x samples, flat) has in a step's stream."""
+    """Return, for each element (units x samples, flat), the index of its random number in a step's stream."""
     return np.add.outer(np.arange(units), np.arange(samples) << 32).ravel()

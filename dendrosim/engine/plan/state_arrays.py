@@ -1,4 +1,4 @@
-"""Initial numbers of every array, and the complete final state: what goes into and comes out of a program."""
+"""The initial values of all arrays, which a program reads, and the complete final state, which it writes."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -21,21 +21,22 @@ from dendrosim.protocol.protocol import Protocol
 
 WEIGHT = "ds_weight"
 OWN = "ds_own_"
-"""Prefix of what belongs to a synapse in a program, so that it cannot hide a population's variable."""
+"""Prefix of names that belong to a synapse in a program, so that none is the name of a population's variable."""
 
 
 def state_keys(circuit: Circuit) -> dict[str, str]:
-    """Return the program's key of every state: `population.state` as it is, a matrix as its weight.
+    """Return, for the name of every state, the key of its array in a program.
 
-    Where the time of a unit's last spike matters, it is a state as well, `population.lastspike`, in
-    seconds before the beginning (or end) of the run: not positive.
+    The key of `population.state` is the same name; the key of a matrix is the name of its weights. If a population
+    has a refractory period, the times of its last spikes are a state as well, `population.lastspike`. They are in
+    seconds, relative to the beginning of the run, or in a final state to its end, so they are never positive.
     """
     states = {f"{p.name}.{s}": f"{p.name}.{s}" for p in circuit.populations for s in states_of(p)}
     return {**states, **{m.name: _key(m) for m in circuit.matrices if m.inverse_of is None}}
 
 
 def final_keys(circuit: Circuit) -> dict[str, str]:
-    """Return the program's key of all that is kept at the end: the states, and inverses of matrices."""
+    """Return the keys of all arrays that are kept at the end: of states, and of inverses of matrices."""
     inverses = {m.name: _key(m) for m in circuit.matrices if m.inverse_of is not None}
     return {**state_keys(circuit), **inverses}
 
@@ -45,13 +46,13 @@ def _key(matrix: Matrix) -> str:
 
 
 def states_of(population: Population) -> tuple[str, ...]:
-    """Return the names of a population's states, `lastspike` included if it is used."""
+    """Return the names of a population's states, including `lastspike` if it is used."""
     last = (LAST_SPIKE,) if population.refractory_text is not None else ()
     return population.states + last
 
 
 def state_shape(protocol: Protocol, name: str) -> tuple[int, int]:
-    """Return (units, samples) of a state, (post, pre) of a matrix."""
+    """Return the shape of a state, (units, samples), or of a matrix, (post, pre)."""
     circuit = protocol.circuit
     if is_variable(name):
         return circuit.population(VariablePath.parse(name).population).size, protocol.batch
@@ -61,18 +62,17 @@ def state_shape(protocol: Protocol, name: str) -> tuple[int, int]:
 def initial_state(
     protocol: Protocol, seed: int, given: Mapping[str, NDArray[Any]] | None = None
 ) -> dict[str, NDArray[np.float64]]:
-    """Return the state a run starts from, by the names of `state_keys`.
+    """Return the state from which a run starts, by the names of `state_keys`.
 
     Parameters
     ----------
     given : mapping, optional
-        Final state of another run. States of populations from a run with another batch are drawn
-        anew.
+        Final state of another run. If that run had another batch, states of populations are drawn anew.
 
     Raises
     ------
     ShapeError
-        If a given array does not fit.
+        If a given array has the wrong shape.
     """
     result = {}
     for name in state_keys(protocol.circuit):
@@ -82,7 +82,7 @@ def initial_state(
             if is_variable(name) and array.ndim == 1:
                 array = array[:, None]
             if is_variable(name) and array.ndim == 2 and array.shape[1] != shape[1]:
-                # another batch: activities start anew
+                # after a run with another batch, populations start anew
                 array = draw_start_value(protocol.circuit, name, shape, seed)
             if array.shape != shape:
                 raise ShapeError(
@@ -95,7 +95,7 @@ def initial_state(
 
 
 def parameter_values(circuit: Circuit, batch: int) -> dict[str, NDArray[np.float64]]:
-    """Return the flat value of every parameter and gate array by program key."""
+    """Return, for the key of every parameter and gate in a program, its values as a flat array."""
     values = {f"{CIRCUIT}.{k}": np.array([v.value]) for k, v in circuit.parameters.items()}
     values |= {f"{CIRCUIT}.{k}": np.array([v]) for k, v in circuit.gates.items()}
     owners: tuple[Owner, ...] = (*circuit.populations, *circuit.matrices)
@@ -117,7 +117,7 @@ def parameter_values(circuit: Circuit, batch: int) -> dict[str, NDArray[np.float
 def all_values(
     protocol: Protocol, line: Timeline, state: Mapping[str, NDArray[Any]], ones: list[str]
 ) -> dict[str, NDArray[Any]]:
-    """Return the flat start value of every program array that does not start at zero."""
+    """Return, by key and as flat arrays, the start values of all arrays that do not start at zero."""
     keys = state_keys(protocol.circuit)
     values: dict[str, NDArray[Any]] = {keys[n]: np.ravel(a) for n, a in state.items()}
     values |= parameter_values(protocol.circuit, protocol.batch)

@@ -17,17 +17,18 @@ from dendrosim.machine.memory import available_memory, format_bytes
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.streams import stream
 
-# Of a synapse while it is drawn, handed over and in the spike queue; and of each variable it has for itself.
+# Bytes per synapse, for drawing it, for handing it over and in the spike queue; and bytes per variable that each
+# synapse has for itself.
 _BYTES, _BYTES_PER_VALUE = 64, 24
 _MOST, _LONGEST = 2**31 - 1, 10_000_000
 
 
 @dataclass(frozen=True)
 class SynapseTable:
-    """The synapses of one pathway; `pre` and `post` count elements (units x samples).
+    """The synapses of one pathway; `pre` and `post` are indices of elements (units x samples).
 
-    `delays` are in seconds, one for each synapse or one for all; `values` the start values of the
-    variables that every synapse has for itself.
+    `delays` are in seconds, one for each synapse or one for all. `values` has the start values of the variables
+    that every synapse has for itself.
     """
 
     pre: NDArray[np.int32]
@@ -42,9 +43,9 @@ def synapse_tables(protocol: Protocol, seed: int) -> dict[str, SynapseTable]:
     Raises
     ------
     ParameterError
-        If a delay is drawn that is shorter than a time step.
+        If a delay is shorter than a time step or too long for the queue of spikes.
     MemoryLimitError
-        If there would be more synapses than the memory holds.
+        If there are more synapses than memory holds or than can be counted.
     """
     _check_memory(protocol)
     return {p.name: _table(protocol, p, seed) for p in protocol.circuit.pathways}
@@ -82,7 +83,7 @@ def _delays(protocol: Protocol, pathway: Pathway, count: int, seed: int) -> NDAr
     if count and delays.min() < dt * (1 - 1e-9):
         raise ParameterError(
             f"{pathway}: a delay of {delays.min() * 1e3:.3g} ms was drawn, shorter than the time step of "
-            f"{dt * 1e3:g} ms; choose a distribution that stays above it, such as Uniform"
+            f"{dt * 1e3:g} ms; choose a distribution without shorter delays, such as Uniform"
         )
     steps = np.round(delays / dt)
     _check_longest(pathway, float(np.max(steps, initial=0)), dt)
@@ -93,12 +94,12 @@ def _check_longest(pathway: Pathway, steps: float, dt: float) -> None:
     if steps > _LONGEST:
         raise ParameterError(
             f"{pathway}: a delay of {steps * dt:g} s is {steps:.3g} time steps; the queue of spikes holds "
-            f"{_LONGEST:.0e} steps, so make it shorter"
+            f"{_LONGEST:.0e} steps, so make the delay shorter"
         )
 
 
 def _check_memory(protocol: Protocol) -> None:
-    """Refuse, before anything is drawn, more synapses than memory holds or can be counted."""
+    """Raise MemoryLimitError, before anything is drawn, if memory cannot hold all synapses."""
     sizes = {p.name: p.size for p in protocol.circuit.populations}
     total = 0.0
     for pathway in protocol.circuit.pathways:
@@ -110,5 +111,5 @@ def _check_memory(protocol: Protocol) -> None:
             raise MemoryLimitError(
                 f"{pathway}: about {count:.3g} synapses need {format_bytes(needed)}, all pathways so far "
                 f"{format_bytes(total)}, but only {format_bytes(free)} of memory are free and one pathway can "
-                f"have {_MOST:.2g} synapses; connect fewer, or use a matrix"
+                f"have {_MOST:.2g} synapses; connect fewer units, or use a matrix"
             )

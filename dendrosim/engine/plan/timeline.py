@@ -1,4 +1,7 @@
-"""A protocol as plain arrays: which phase starts at which step and what it sets. Shared by all back ends."""
+"""A protocol as plain arrays: the steps at which phases start, and the values that they set.
+
+All back ends share this module.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -26,10 +29,10 @@ CIRCUIT = "ds_circuit"
 
 @dataclass(frozen=True)
 class Fill:
-    """What an array holds during a phase: constant + rows of data sets + tables in time.
+    """The values of an array during a phase: the sum of a constant, rows of data sets, and tables over time.
 
-    `constant` has one number per unit (or one in all); a table is (values times x units or times x 1,
-    interval in seconds, whether linear).
+    `constant` has one number per unit, or one for all units. A table is (values, interval, whether linear): the
+    values are times x units, or times x 1, and the interval between two times is in seconds.
     """
 
     key: str
@@ -42,8 +45,8 @@ class Fill:
 class Noise:
     """The stream of random numbers of one process.
 
-    `base` and `state` are hidden variables of `group`: what the numbers of a step are derived from, and
-    what the process renews, which begins with `start` (units x samples).
+    `base` and `state` are hidden variables of `group`. The random numbers of a step are derived from `base`.
+    `state` is what the process renews in every step, and its first value is `start` (units x samples).
     """
 
     group: str
@@ -62,9 +65,9 @@ class Segment:
     start : int
         First step.
     phase : int
-        Number of the phase, counted over all blocks: its place in `Timeline.fills`.
+        Index of the phase among the phases of all blocks, as in `Timeline.fills`.
     row : int
-        Place in the order of rows of the data sets.
+        Index, in the order of rows of the data sets, of the first row that the trial shows.
     block_start : int
         First step of the block.
     """
@@ -77,10 +80,11 @@ class Segment:
 
 @dataclass(frozen=True)
 class Stretch:
-    """The segments of a block: `trials` times a cycle of phases.
+    """The segments of a block, whose phases are repeated in each of `trials` trials.
 
-    `start` is its first step, `offsets` are those of the phases in a cycle of `cycle` steps, `first_phase` is the
-    number of the first phase; from `row` on, the order of rows has `per_trial` for each trial.
+    `start` is the first step of the block, and `cycle` the number of steps of a trial. `offsets` are the first
+    steps of the phases, counted from the beginning of a trial, and `first_phase` is the index of the first phase.
+    `row` is the index of the block's first row in the order of rows, and each trial shows `per_trial` rows.
     """
 
     start: int
@@ -106,7 +110,7 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Timeline:
-    """The protocol unrolled. It does not grow with the number of trials.
+    """A protocol as a list of segments. Its size does not grow with the number of trials.
 
     Attributes
     ----------
@@ -115,13 +119,13 @@ class Timeline:
     stretches : tuple of Stretch
         The blocks.
     order : callable
-        Yields the rows of the data sets in the order in which they are shown, `batch` per trial, some at a time.
+        Yields pieces of the list of rows that are shown, in their order; each trial shows `batch` rows.
     fills : tuple of tuples of Fill
-        What each phase sets when it begins, by its number.
+        The values that each phase sets.
     labels : tuple of str
         `block/phase` of each phase.
     noises : tuple of Noise
-        The random numbers that processes draw.
+        The streams of random numbers of processes.
     """
 
     steps: int
@@ -132,7 +136,7 @@ class Timeline:
     noises: tuple[Noise, ...] = ()
 
     def segment(self, index: int) -> Segment | None:
-        """Return the segment with a number; None after the last one."""
+        """Return the segment with an index; None if the index is beyond the last segment."""
         for stretch in self.stretches:
             if index < len(stretch):
                 return stretch[index]
@@ -141,7 +145,7 @@ class Timeline:
 
 
 def timeline(protocol: Protocol, seed: int) -> Timeline:
-    """Unroll a protocol."""
+    """Return the timeline of a protocol, with all random choices made from `seed`."""
     stretches: list[Stretch] = []
     fills: list[tuple[Fill, ...]] = []
     labels: list[str] = []
@@ -178,7 +182,7 @@ def _noises(protocol: Protocol, seed: int) -> Iterator[Noise]:
         for slot in slots(protocol, path):
             if slot.random:
                 name = slot.signal_type.__name__
-                # Counted by class: a signal added to the input must not change the others' numbers.
+                # Counted by class, so that a new signal of one class changes no random numbers of other classes.
                 rng = stream(seed, f"noise.{path}.{name}.{found[name]}")
                 key = int(rng.integers(2**64, dtype=np.uint64))
                 first = _first(protocol, path, slot.signal_type, found[name])
@@ -190,7 +194,10 @@ def _noises(protocol: Protocol, seed: int) -> Iterator[Noise]:
 
 
 def _first(protocol: Protocol, path: str, signal_type: type[Signal], place: int) -> Process:
-    """Return signal number `place` of a class that drives an input, from the first phase that has one."""
+    """Return the signal with index `place` among those of one class that drive an input.
+
+    It is taken from the first phase in which more than `place` signals of the class drive the input.
+    """
     for block in protocol.blocks:
         for phase in block.phases:
             drives = [d for d in protocol.input_signals(phase, path) if type(d) is signal_type]

@@ -1,1 +1,1 @@
-"""The back ends `numpy` and `cython`, which step Brian2's code objects from Python."""
+"""The back ends `numpy` and `cython`, in which Python calls Brian2's code objects in every step."""

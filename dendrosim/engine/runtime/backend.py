@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Numpy(Backend):
-    """Code objects of NumPy calls: needs nothing but Python, and is the reference for all others."""
+    """The back end whose code objects are NumPy calls. It needs no compiler; it is the reference for others."""
 
     name = "numpy"
 
@@ -26,7 +26,7 @@ class Numpy(Backend):
 
 
 class Cython(Numpy):
-    """The same with code objects that Brian2 compiles one by one."""
+    """The back end whose code objects Brian2 compiles with Cython, one by one; the rest is as in `Numpy`."""
 
     name = "cython"
 

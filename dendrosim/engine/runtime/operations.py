@@ -1,4 +1,4 @@
-"""Dense operations, recording and the guard of the run-time back ends: Python calls once a step, by NumPy."""
+"""The operations of the run-time back ends: dense products, recording and others, as Python calls per step."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -30,7 +30,10 @@ from dendrosim.protocol.schedule import Window, record_steps, spike_windows
 
 @dataclass
 class _Tape:
-    """What one recorded variable leaves: the steps, the source array, the rows so far."""
+    """The recording of one variable: its steps, the source array and the rows so far.
+
+    `pick` selects the recorded elements, and `next` is the index of the next row.
+    """
 
     steps: NDArray[np.int64]
     source: NDArray[Any]
@@ -41,7 +44,10 @@ class _Tape:
 
 @dataclass
 class _Reel:
-    """The spikes of one population so far, inside the windows, of the picked elements (None: all)."""
+    """The recorded spikes of one population so far.
+
+    Spikes are recorded in the steps of `windows`, for the elements where `pick` is true, or for all if it is None.
+    """
 
     windows: list[Window]
     pick: NDArray[np.bool_] | None
@@ -56,7 +62,7 @@ class _Reel:
 
 
 class NumpyOperations(Operations):
-    """Dense operations as Python calls once a step."""
+    """Operations that are Python calls in every step."""
 
     def __init__(self, task: Task) -> None:
         self.task, self.protocol, self.line = task, task.protocol, task.line
@@ -72,7 +78,7 @@ class NumpyOperations(Operations):
         self.full = False
 
     def bind(self, parts: NetworkParts) -> None:
-        """Take hold of the arrays, after the initial values are in."""
+        """Look up the arrays of the network; called after their initial values are set."""
         self.parts = parts
         for name, recording in self.protocol.recordings_of_spikes().items():
             windows = spike_windows(self.protocol, recording)
@@ -95,7 +101,7 @@ class NumpyOperations(Operations):
                 steps, full, pick, np.empty((len(steps), *shape), source.dtype)
             )
 
-    # -- the five operations ----------------------------------------------------------------------
+    # -- the seven operations ---------------------------------------------------------------------
 
     def feed(self, network: NetworkParts) -> BrianObject:
         return self._operation(network, self._feed, "before_start", 0, "ds_feed")
@@ -158,7 +164,8 @@ class NumpyOperations(Operations):
     ) -> BrianObject:
         size = round(of.size**0.5)
         w, q = (v.get_value().reshape(size, size) for v in (of, inverse))
-        before = np.full_like(w, np.nan)  # equal to nothing: the weights are not in yet
+        # nan equals nothing, so the first step computes the inverse; the weights are not set yet.
+        before = np.full_like(w, np.nan)
 
         def refresh() -> None:
             if not np.array_equal(w, before):
@@ -187,7 +194,7 @@ class NumpyOperations(Operations):
     def guard(self, network: NetworkParts) -> BrianObject:
         return self._operation(network, self._guard, "end", 0, "ds_guard")
 
-    # -- what they do -----------------------------------------------------------------------------
+    # -- their work in each step ------------------------------------------------------------------
 
     def _operation(
         self, network: NetworkParts, function: Callable[[], None], when: str, order: int, name: str
@@ -272,7 +279,7 @@ def _look_up(table: NDArray[np.float64], position: float, linear: bool) -> NDArr
 
 
 def _elementwise(network: NetworkParts, update: Update) -> Callable[[NDArray[Any]], NDArray[Any]]:
-    """Compile the element-wise part of a rule to a function of the weights, averaged over the batch."""
+    """Return the element-wise part of a rule as a function of the weights; it averages over the batch."""
     assert update.elementwise is not None
     code = compile(NumpyNodeRenderer().render_expr(update.elementwise), update.matrix, "eval")
     functions = {

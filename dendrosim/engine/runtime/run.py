@@ -1,4 +1,4 @@
-"""A run of the run-time back ends: Brian2's code objects for numpy or cython, stepped from Python."""
+"""A run with a run-time back end: Python calls Brian2's code objects for numpy or cython in every step."""
 
 import time
 from pathlib import Path
@@ -21,7 +21,7 @@ from dendrosim.machine.cache import cache_folder
 
 
 def run(task: Task, target: str, progress: Progress) -> Outcome:
-    """Run a task by Brian2's run-time device with code generation target `numpy` or `cython`."""
+    """Run a task with Brian2's run-time device with code generation target `numpy` or `cython`."""
     begin = time.perf_counter()
     with brian("runtime", task.settings.precision, target), np.errstate(all="ignore"):
         operations = NumpyOperations(task)
@@ -62,7 +62,7 @@ def _connect(parts: NetworkParts, bundle: Bundle, table: SynapseTable) -> None:
         synapses.active = False
         return
     target = prefs["codegen.target"]
-    prefs["codegen.target"] = "numpy"  # what runs once is not worth compiling
+    prefs["codegen.target"] = "numpy"  # code that runs once is not worth compiling
     synapses.connect(i=table.pre, j=table.post)
     prefs["codegen.target"] = target
     for name, variable in bundle.values.items():
@@ -78,7 +78,10 @@ def _extensions() -> set[str]:
 
 
 def _loaded() -> set[str]:
-    """Return the names of those that this process has loaded; others may compile at the same time."""
+    """Return the names of the compiled extensions that this process has loaded.
+
+    Other processes may add extensions to the cache at the same time.
+    """
     from brian2.codegen.runtime.cython_rt.extension_manager import cython_extension_manager
 
     modules = cython_extension_manager._code_cache.values()
@@ -86,7 +89,7 @@ def _loaded() -> set[str]:
 
 
 def _loop(task: Task, parts: NetworkParts, operations: NumpyOperations, progress: Progress) -> bool:
-    """Run all steps; return whether the user interrupted."""
+    """Run all steps; return whether the user interrupted the run."""
     duration = task.line.steps * task.protocol.time_step
 
     def report(elapsed: Any, fraction: float, start: Any, duration: Any) -> None:
