@@ -1,6 +1,6 @@
-"""Rules for values that many parts share: a time, a whole number, positive, finite, one number per unit.
+"""Checks of values: times, whole numbers, positive or finite numbers, and values with one number per unit.
 
-Each is stated once, here, so that the same mistake gets the same message everywhere.
+Many parts of the package share these checks, so that the same mistake gets the same message everywhere.
 """
 
 from typing import Any
@@ -10,7 +10,7 @@ import numpy as np
 from dendrosim.errors import ParameterError, ShapeError, UnitError
 from dendrosim.units import TIME, Dimension, Quantity, quantity, unit_name
 
-_LISTED = 12  # numbers that a message lists one by one; longer lists are shown by their shape
+_LISTED = 12  # the longest list that a message gives in full; of a longer list it gives the shape
 
 
 def as_time(where: str, value: Any, example: str = "10 ms", *, or_zero: bool = False) -> Quantity:
@@ -23,16 +23,16 @@ def as_time(where: str, value: Any, example: str = "10 ms", *, or_zero: bool = F
     value : quantity, text or number
         The value, such as `"20 ms"`.
     example : str, optional
-        A value of usual size, for the message.
+        A typical value, which the message gives as an example.
     or_zero : bool, optional
         Whether 0 is allowed as well (default False).
 
     Raises
     ------
     UnitError
-        If it is not one time.
+        If the value is not a single time.
     ParameterError
-        If it is not positive and finite.
+        If the time is not finite, or not positive (`or_zero` allows 0).
     """
     given = quantity(value)
     if given.dimension != TIME or not given.scalar:
@@ -46,7 +46,7 @@ def as_time(where: str, value: Any, example: str = "10 ms", *, or_zero: bool = F
 
 
 def is_whole(value: Any) -> bool:
-    """Return whether a value is an integer, of Python or NumPy; True and False are not."""
+    """Return whether a value is an integer of Python or NumPy; True and False do not count as integers."""
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
@@ -65,7 +65,7 @@ def as_whole_number(where: str, value: Any, least: int | None = 0) -> int:
     Raises
     ------
     ParameterError
-        If it is not an integer, or is smaller than `least`.
+        If the value is not an integer, or is smaller than `least`.
     """
     if not is_whole(value) or (least is not None and value < least):
         at_least = "" if least is None else f" of at least {least}"
@@ -74,16 +74,16 @@ def as_whole_number(where: str, value: Any, least: int | None = 0) -> int:
 
 
 def check_unit(where: str, found: Dimension, expected: Dimension, *, zero: bool = False) -> None:
-    """Raise UnitError unless a value has the dimension that it must have; `zero`: it is 0, which needs no unit."""
+    """Raise UnitError unless two dimensions are equal; with `zero`, the value is 0, which needs no unit."""
     if found != expected and not zero:
         raise UnitError(f"{where} is in {unit_name(found)}; it must be in {unit_name(expected)}")
 
 
 def check_per_unit(where: str, value: Quantity, size: int) -> None:
-    """Raise ShapeError unless a value is one number, or one for each of `size` units."""
+    """Raise ShapeError unless a value is one number, or has one number for each of `size` units."""
     if not value.scalar and np.shape(value.value) != (size,):
         raise ShapeError(
-            f"{where} has shape {np.shape(value.value)}; give one number or {size} of them"
+            f"{where} has shape {np.shape(value.value)}; give one number or {size} numbers"
         )
 
 
@@ -104,7 +104,7 @@ def positive(**values: Any) -> None:
     Raises
     ------
     ParameterError
-        If one of them, or an element of it, is not positive and finite; the message names the first.
+        If a value, or an element of a list, is not positive and finite; the message names the first such value.
 
     Examples
     --------
@@ -128,7 +128,7 @@ def not_negative(**values: Any) -> None:
     Raises
     ------
     ParameterError
-        If one of them, or an element of it, is negative or not finite; the message names the first.
+        If a value, or an element of a list, is negative or not finite; the message names the first such value.
 
     Examples
     --------
@@ -139,12 +139,12 @@ def not_negative(**values: Any) -> None:
         value = quantity(given)
         if not (np.all(np.isfinite(value.value)) and np.all(np.asarray(value.value) >= 0)):
             raise ParameterError(
-                f"{name} is {_describe(given, value)} must not be negative, nor infinite"
+                f"{name} is {_describe(given, value)} must be finite and not negative"
             )
 
 
 def _describe(given: Any, value: Quantity) -> str:
-    """Return a value, a short list in full, and the subject of the rest of the sentence."""
+    """Return the value as text (a short list in full) and the subject of the next clause of the message."""
     if isinstance(given, (list, tuple)) and len(given) <= _LISTED:
         return f"[{', '.join(map(str, given))}]; each"
     return f"{value}; it"

@@ -1,7 +1,7 @@
-"""Base of circuits and protocols: frozen values that are converted to JSON and back without loss.
+"""Base class of circuits, protocols and their parts: frozen objects that can be stored as JSON without loss.
 
 A specification is a frozen dataclass that derives from `Spec`. Its fields are plain values, other specifications,
-quantities, arrays, and tuples or mappings of these. Two specifications are equal if their JSON is.
+quantities, arrays, and tuples or mappings of these. Two specifications are equal if their JSON is equal.
 """
 
 import base64
@@ -23,16 +23,16 @@ from dendrosim.units import Quantity
 
 T = TypeVar("T")
 
-# What the validation of a value of a wrong type, such as None, may raise.
+# Errors that a validation may raise because a value has a wrong type, such as None.
 _WRONG_TYPE = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError)
 
 
 @dataclass(frozen=True, eq=False)
 class Spec:
-    """Base of every specification: JSON, equality, hash, and copies with changes.
+    """Base class of all specifications, which provides JSON, equality, a hash, and copies with changes.
 
-    If each class derived from a base class is in a file of its own, the base class names their package in
-    `folder`, and they are found automatically.
+    A base class may name in `folder` the package in which each of its derived classes has its own file. These
+    classes are then found automatically.
     """
 
     folder: ClassVar[str | None] = None
@@ -46,7 +46,7 @@ class Spec:
 
     @classmethod
     def choices(cls) -> tuple[str, ...]:
-        """Return the names of the classes in `folder` of which there can be values."""
+        """Return the names of the classes in `folder` that are not abstract."""
         found = {} if cls.folder is None else classes_in(cls.folder, cls)
         return tuple(sorted(n for n, c in found.items() if not inspect.isabstract(c)))
 
@@ -61,7 +61,7 @@ class Spec:
         Raises
         ------
         SpecError
-            If the text is not JSON of an object of this class, or describes an invalid one.
+            If the text is not the JSON of an object of this class, or if that object is not valid.
         """
         try:
             value = decode(json.loads(text))
@@ -76,12 +76,12 @@ class Spec:
         return hashlib.sha256(self.to_json().encode()).hexdigest()
 
     def replace(self, **changes: Any) -> Self:
-        """Return a copy in which some fields are changed; it is checked like a new one.
+        """Return a copy in which some fields are changed; the copy is checked like a new object.
 
         Parameters
         ----------
         **changes
-            New values by name of the field.
+            New values of fields, by the names of the fields.
         """
         return replace(self, **changes)
 
@@ -98,7 +98,7 @@ class Spec:
 
 
 def _refuse_wrong_types(validate: Callable[[Any], None]) -> Callable[[Any], None]:
-    """Wrap a validation: raise SpecError if it fails because a value has a wrong type, such as None."""
+    """Wrap a validation, so that it raises SpecError if a value of a wrong type, such as None, makes it fail."""
 
     @wraps(validate)
     def checked(self: Any) -> None:
@@ -154,7 +154,7 @@ def encode(value: Any) -> Any:
 
 
 def decode(value: Any) -> Any:
-    """Return the value that `encode` turned into plain values."""
+    """Convert plain values that `encode` returned back to a value of a specification."""
     if isinstance(value, list):
         return tuple(decode(v) for v in value)
     if not isinstance(value, dict):
@@ -174,7 +174,7 @@ def decode(value: Any) -> Any:
 
 
 def _spec_class(name: Any) -> type[Spec]:
-    """Return a class by its name; the files of folders are imported only if it is not known yet."""
+    """Return a specification class by its name; if it is not known yet, import the files of all folders first."""
     if name not in Spec._classes:
         for folder in {c.folder for c in Spec._classes.values()} - {None}:
             modules_in(folder)

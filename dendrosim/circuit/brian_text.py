@@ -22,7 +22,7 @@ def brian_unit(dimension: Dimension) -> str:
 
 
 def model_text(population: Population) -> str:
-    """Return the equations of a population, with transfer functions in place, as Brian2 reads them."""
+    """Return the equations of a population for Brian2, with calls of the transfer function written out."""
     return "\n".join(equation_text(population, d) for d in population.variables.values())
 
 
@@ -34,9 +34,10 @@ def equation_text(population: Population, declared: Declaration, factor: str = "
     population : Population
         The population.
     declared : Declaration
-        The line of its equations.
+        The equation, as a parsed declaration.
     factor : str, optional
-        An expression that multiplies the right-hand side in place of the flag `(unless refractory)`.
+        If the equation has the flag `(unless refractory)`, this expression multiplies the right-hand side and the
+        flag is left out.
     """
     expression = population.equations_in_place.get(declared.name, "")
     flags = declared.flags

@@ -1,7 +1,8 @@
-"""A record, across processes, of the circuits that have passed the check of their equations.
+"""A record on disk of the circuits that have passed the check of their equations.
 
-The key of a circuit hashes its structure, the code of dendrosim and the versions of packages, so that a recorded
-result holds as long as a new check would give it. Without a writable cache, every circuit is checked anew.
+The key of a circuit is a hash of its structure, of the code of dendrosim and of the versions of packages, so a
+record is used only where a new check would give the same result. If the cache cannot be written, every circuit is
+checked anew.
 """
 
 import hashlib
@@ -16,7 +17,7 @@ from dendrosim.machine.code_digest import code_digest
 
 
 def check_once(circuit: CircuitData) -> None:
-    """Check the equations of a circuit unless one of the same structure has passed before; raises SpecError."""
+    """Check the equations of a circuit, unless a circuit of the same structure has passed; may raise SpecError."""
     text = json.dumps(circuit.structure(), sort_keys=True)
     key = hashlib.sha256((text + code_digest()).encode()).hexdigest()
     if _passed(key):
@@ -32,6 +33,6 @@ def check_once(circuit: CircuitData) -> None:
         return
 
 
-@lru_cache(maxsize=256)  # so that copies of a circuit made in a loop do not read the disk each time
+@lru_cache(maxsize=256)  # a loop that makes copies of a circuit reads the disk only once
 def _passed(key: str) -> bool:
     return (cache_folder() / "checked" / key).exists()

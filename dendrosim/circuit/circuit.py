@@ -1,6 +1,6 @@
 """The specification of a circuit, and the checks that its parts fit together.
 
-Only the check of equations needs Brian2; `dendrosim.circuit.check` remembers which circuits have passed it.
+Only the check of equations needs Brian2; `dendrosim.circuit.check` records which circuits have passed this check.
 """
 
 from collections.abc import Iterable
@@ -30,33 +30,34 @@ from dendrosim.spec import freeze_mapping
 class Circuit(CircuitData):
     r"""Specify what is simulated: populations, and the matrices, projections and pathways that join them.
 
-    A circuit is data: frozen, compared by value, written to JSON and read back without loss. It is checked as a
-    whole when it is made, physical dimensions included, so that a circuit which exists can be run and analysed.
+    A circuit is data: it is frozen, compared by value, and can be stored as JSON without loss. It is checked as a
+    whole, physical dimensions included, when it is made, so every `Circuit` object can be run and analysed.
 
     Parameters
     ----------
     populations : tuple of Population
-        Groups of units with equations, at least one.
+        Groups of units with equations; at least one population.
     matrices : tuple of Matrix, optional
         Weights between populations, fixed or plastic.
     projections : tuple of Projection, optional
         Products of a matrix and a variable, each of which feeds another variable.
     parameters : mapping of str to quantity, or declared parameters, optional
-        Values of symbols that the equations of all objects share, each one number. An equation must use each name
-        of a mapping; of the declared parameters of a model file, the circuit takes those that its equations use.
+        Values of symbols, one number each, that the equations of all objects may use. If this is a mapping, the
+        equations must use every name in it. If it is the declared parameters of a model file, the circuit takes
+        only those that its equations use.
     gates : mapping of str to float, optional
-        Symbols without unit, such as the switch of a plasticity rule, with their value. A phase of a protocol may
-        set a gate to another number or to a signal.
+        Values of symbols without unit, such as the switch of a plasticity rule. A phase of a protocol may set a
+        gate to another number or to a signal.
     pathways : tuple of Pathway, optional
-        Synapses through which spikes change units.
+        Synapses through which spikes change the states of units.
 
     Raises
     ------
     SpecError
-        If anything does not fit together; the message names the object and the field. Subclasses say what is
-        wrong: UnknownMemberError for a name that nothing has, ShapeError for sizes, UnitError for physical
-        dimensions, ParameterError for values, EquationError for texts and for symbols that are undefined or
-        unused, LoopError for variables that depend on each other within one step.
+        If the parts do not fit together; the message names the object and the field. The subclass says what is
+        wrong: UnknownMemberError for a name that no object has, ShapeError for sizes, UnitError for physical
+        dimensions, ParameterError for values, EquationError for texts that cannot be read and for symbols that are
+        undefined or unused, LoopError for variables that depend on each other within one step.
 
     Notes
     -----
@@ -64,19 +65,19 @@ class Circuit(CircuitData):
     `population.variable`.
 
     **Symbols.** A symbol in an equation is looked up among the variables of the same object, then among the
-    `parameters` of that object, then among the parameters and gates of the circuit; what is left must be a
-    function, unit or constant of Brian2. An equation must use every parameter, every gate and
-    every variable without equation.
+    `parameters` of that object, then among the parameters and gates of the circuit. A symbol that is found in none
+    of these must be a function, unit or constant of Brian2. Every parameter, every gate and every variable without
+    equation must be used.
 
-    **Variables without equation.** Each variable that is declared as `x : unit` must get its value from somewhere:
-    from projections, as an input, or from the `parameters` of its population.
+    **Variables without equation.** Each variable that is declared as `x : unit` must get its value from
+    projections, as an input, or from the `parameters` of its population.
 
-    **Order of a time step.** Projections are computed from the state at the beginning of the step. Then all
-    states of populations and all plastic matrices advance by one forward Euler step, from that same state, so the
-    order of objects never matters. Where the source of a projection is a subexpression of a variable that another
-    projection feeds in the same step, the projections run one after the other; if they depend on each other in a
-    loop, the circuit is refused. Then thresholds are tested, spikes take effect through pathways, and the units
-    that spiked are reset.
+    **Order of a time step.** Projections are computed from the state at the beginning of the step. Then all states
+    of populations and all plastic matrices advance by one forward Euler step, also from the state at the
+    beginning, so the order of objects does not matter. If the source of a projection is a subexpression that
+    depends on the target of another projection, the other projection is computed first; projections that depend on
+    each other in a loop are an error. Then thresholds are tested, spikes take effect through pathways, and the
+    units that spiked are reset.
 
     **Batch.** A protocol may show several samples side by side. Each sample has its own states of populations; the
     matrices are shared, and their plasticity is averaged over the samples.
@@ -134,27 +135,28 @@ class Circuit(CircuitData):
         """Put circuits side by side in one circuit, each under a prefix.
 
         `Circuit.join(left=a, right=b)` has populations `left_soma` and `right_soma`, matrices `left_w`, parameters
-        `left_tau`, and so on. An object that has the name of the prefix keeps it: `Circuit.join(sst=a)` has the
-        population `sst`. Equation texts stay as they are; their symbols are looked up under the prefix.
+        `left_tau`, and so on. An object whose name equals the prefix keeps its name: if `a` has a population
+        `sst`, so has `Circuit.join(sst=a)`. The texts of equations do not change: in the part `left`, the symbol
+        `tau` means the parameter `left_tau`.
 
         Parameters
         ----------
         projections : iterable of Projection, optional
             Projections between the parts, with the names that objects have in the joined circuit.
         pathways : iterable of Pathway, optional
-            Pathways between the parts, likewise.
+            Pathways between the parts, also with the names in the joined circuit.
         **circuits : Circuit
-            The parts, by prefix.
+            The parts; each keyword is the prefix of its part.
 
         Returns
         -------
         Circuit
-            All parts, projections and pathways.
+            The joined circuit.
 
         Raises
         ------
         SpecError
-            If a prefix is no name, a part is no circuit, or two objects get the same name.
+            If a prefix is not a valid name, a part is not a circuit, or two objects get the same name.
 
         Examples
         --------
@@ -176,7 +178,7 @@ class Circuit(CircuitData):
 
 
 def _add_prefix(prefix: str, circuit: Circuit) -> dict[str, Any]:
-    """Return the fields of a circuit with a prefix before all names, which is also added to the scopes."""
+    """Return the fields of a circuit with a prefix before all its names and scopes."""
     check_name("Circuit.join", prefix)
     if not isinstance(circuit, Circuit):
         raise SpecError(

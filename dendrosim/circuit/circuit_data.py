@@ -1,4 +1,4 @@
-"""The fields of a circuit and look-up in them, without the checks, which `Circuit` adds."""
+"""The fields of a circuit and methods that look things up in them; `Circuit` adds the checks."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,12 +15,12 @@ from dendrosim.spec import Spec
 from dendrosim.units import Quantity, unit_name
 
 Owner = Population | Matrix | Pathway
-"""An object with equations and parameters, and a scope under which it looks up parameters of the circuit."""
+"""An object with equations, parameters, and a scope: the prefix of the circuit's parameters that it uses."""
 
 
 @dataclass(frozen=True, eq=False)
 class CircuitData(Spec):
-    """Fields of a circuit and look-up in them; `Circuit` documents and checks the fields."""
+    """Fields of a circuit and methods that look things up in them; `Circuit` documents and checks the fields."""
 
     populations: Sequence[Population]
     matrices: Sequence[Matrix] = ()
@@ -56,7 +56,7 @@ class CircuitData(Spec):
         return population, population.variables[variable]
 
     def symbol_value(self, owner: Owner, name: str) -> Quantity | None:
-        """Return the value of a parameter or gate in the equations of `owner`, None if there is none."""
+        """Return the value that a symbol has in the equations of `owner`; None if it is no parameter or gate."""
         if name in owner.parameters:
             return owner.parameters[name]
         scoped = self.scoped_name(owner, name)
@@ -65,9 +65,11 @@ class CircuitData(Spec):
         return Quantity(self.gates[scoped]) if scoped in self.gates else None
 
     def rate_in_place(self, matrix: Matrix) -> str:
-        """Return the right-hand side of a matrix's plasticity with the transfer function of `post` in place.
+        """Return the right-hand side of a matrix's plasticity, with calls of the transfer function replaced.
 
-        It is empty if the matrix has no plasticity. A call that has no meaning raises EquationError.
+        The calls `s`, `ds` and `inv_s` mean the transfer function of `post`; its formulas replace them. The text
+        is empty if the matrix has no plasticity. A call without meaning raises EquationError, for instance if
+        `post` has no transfer function.
         """
         post = self.population(matrix.post)
         where = f"Matrix {matrix.name!r}"
@@ -83,7 +85,7 @@ class CircuitData(Spec):
         return tuple(f"{p.name}.{v}" for p in self.populations for v in p.inputs)
 
     def structure(self) -> dict[str, Any]:
-        """Return what the generated program depends on: all but the numbers, which are its data."""
+        """Return the fields on which the code of a program depends; numbers are not code but its data."""
         return {
             "populations": [
                 [

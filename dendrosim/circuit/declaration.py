@@ -1,6 +1,6 @@
-"""One line of a table of parameters: the declarations of which `ds.Parameters` makes parameters.
+"""Declarations of parameters, each one line of a table; `ds.Parameters` turns them into parameters.
 
-They are apart from the table, so that a part of a circuit can declare the parameters of its own equations.
+They have a module of their own, so that a part of a circuit can declare the parameters of its own equations.
 """
 
 import inspect
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 REQUIRED: Any = inspect.Parameter.empty
-"""The default of a parameter that has none."""
+"""The value of `default` for a parameter without a default."""
 
 
 @dataclass(frozen=True)
 class ParameterDeclaration:
-    """Arguments of `parameter`: the right-hand side of a line of the table."""
+    """The arguments of a call of `parameter`, which is the right-hand side of a line of the table."""
 
     default: Any
     doc: str
@@ -24,7 +24,7 @@ class ParameterDeclaration:
 
 @dataclass(frozen=True)
 class Removed:
-    """What `removed` was given."""
+    """The argument of `removed`."""
 
     instead: str
 
@@ -44,17 +44,17 @@ def parameter(
     Parameters
     ----------
     default : optional
-        Default value, checked like any value; a text such as `"10 ms"` is a quantity and sets the unit. Without a
-        default a value must be given.
+        Default value, which is checked like any other value. A text such as `"10 ms"` is a quantity and also sets
+        the unit. Without a default, the user must give a value.
     doc : str, optional
         Meaning in a few words; by default that of the circuit's parameter of the same name.
     unit : str, optional
-        The unit of a quantity whose default is None.
+        Unit of a quantity, needed if its default is None.
     above, below : number or quantity, optional
-        Bounds that are not allowed themselves; a number is in the unit of the parameter. In a list they hold for
-        each element.
+        Bounds that a value must not reach; a plain number is in the unit of the parameter. If the value is a list,
+        the bounds hold for each element.
     least, most : number or quantity, optional
-        Bounds that are allowed. All numbers must be finite, unless one of these is infinite.
+        Bounds that a value may reach. A value must be finite, unless `least` or `most` is infinite.
 
     Examples
     --------
@@ -78,8 +78,8 @@ def removed(instead: str) -> Any:
 
     Notes
     -----
-    A protocol that takes the parameters of a model by `parameters_of` does not inherit this declaration. If it
-    once had the parameter, declare it as removed in the protocol too.
+    A protocol that takes the parameters of a model by `parameters_of` does not inherit this declaration. If the
+    protocol itself once had the parameter, declare it as removed there too.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The check of one expression by Brian2's parser: symbols, functions and physical dimensions."""
+"""The check of one expression with Brian2's parser: its symbols, functions and physical dimensions."""
 
 import ast
 from collections.abc import Iterable, Mapping
@@ -30,15 +30,15 @@ TIME = {"t": Variable("t", dimensions=get_or_create_dimension((0, 0, 1, 0, 0, 0,
 
 
 def population_scope(population: Population, suffix: str = "") -> dict[str, Any]:
-    """Return the variables of a population as Brian2 variables, by name with a suffix."""
+    """Return the variables of a population as Brian2 variables, by their names followed by `suffix`."""
     scope = {
         name + suffix: Variable(name, dimensions=brian_dimension(unit(d.unit)[0]))
         for name, d in population.variables.items()
     }
     if population.spiking and (not suffix or population.refractory_text is not None):
-        # dt is there as well, so that an equation can count the time since a spike in steps, exactly. A pathway
-        # can read lastspike only where the population itself uses it, because otherwise the program does not keep
-        # it.
+        # With dt, an equation can express the time since a spike as an exact number of steps. A pathway can read
+        # lastspike only if the population has a refractory period or uses lastspike itself, because otherwise the
+        # program does not keep it.
         for name in (LAST_SPIKE, *(["dt"] if not suffix else [])):
             scope[name + suffix] = Variable(name, dimensions=TIME["t"].dim)
     return scope
@@ -58,9 +58,9 @@ def check_expression(
     Parameters
     ----------
     circuit : CircuitData
-        The circuit, for its parameters and gates.
+        The circuit, whose parameters and gates the expression may use.
     owner : Population, Matrix or Pathway
-        The object whose expression it is.
+        The object to which the expression belongs.
     where : str
         The place of the expression, for messages.
     written : str
@@ -70,19 +70,19 @@ def check_expression(
     local : mapping of str to Brian2 variable
         Variables that the expression may use besides parameters and gates.
     expected : Brian2 dimension
-        The dimension that it must have.
+        The dimension that the expression must have.
 
     Returns
     -------
     set of str
-        The parameters and gates of the circuit that it uses.
+        The parameters and gates of the circuit that the expression uses.
 
     Raises
     ------
     EquationError
-        If it cannot be read, or uses an undefined symbol or function.
+        If the expression cannot be read, or uses an undefined symbol or function.
     UnitError
-        If its parts have incompatible dimensions, or the whole has another dimension.
+        If parts of the expression have incompatible dimensions, or the whole does not have the expected dimension.
     """
     found, used = dimension_of(circuit, owner, where, written, expression, local)
     if found is not expected:
@@ -144,7 +144,7 @@ _ARITHMETIC = ast.Add | ast.Sub | ast.Mult | ast.Div | ast.Pow | ast.Mod | ast.F
 
 
 def check_operators(where: str, written: str) -> None:
-    """Refuse operators that are easily misread: ^ for powers, and comparisons used as numbers."""
+    """Refuse operators that are easily misread, such as ^ for powers, and comparisons that are used as numbers."""
     with prefix_errors(where):
         tree = parse_expression(written)
     for node in ast.walk(tree):
@@ -179,7 +179,7 @@ def _called(expression: str) -> set[str]:
 
 
 def _near(circuit: CircuitData, owner: Owner, symbol: str, local: Iterable[str]) -> str:
-    """Return the end of a message that suggests a symbol which the expression could use."""
+    """Return the end of a message, which suggests a similar symbol that the expression could use."""
     prefix = f"{owner.scope}_" if owner.scope else ""
     shared = [
         n.removeprefix(prefix)
@@ -204,7 +204,7 @@ def unit_text(dimension: Any) -> str:
 
 
 def root_message(error: BaseException) -> str:
-    """Return the message of the first error in a chain of causes, on one line: Brian2 wraps its errors."""
+    """Return, on one line, the message of the original error; Brian2 wraps its errors in others."""
     cause: BaseException = error
     while cause.__cause__ is not None:
         cause = cause.__cause__

@@ -1,7 +1,7 @@
-"""The check of all equations of a circuit by Brian2's parser: symbols and physical dimensions.
+"""The check of all equations of a circuit with Brian2's parser: symbols and physical dimensions.
 
-No other part of the specification needs Brian2. `dendrosim.circuit.check` records which circuits have passed, so
-that an unchanged circuit is not checked twice.
+Of the modules that specify a circuit, only this one and those that it imports need Brian2.
+`dendrosim.circuit.check` records which circuits have passed, so that an unchanged circuit is not checked twice.
 """
 
 from brian2.core.variables import Variable
@@ -71,7 +71,7 @@ def _check_population(circuit: CircuitData, population: Population) -> set[str]:
     declared = population.variables
     if set(parsed.names) != set(declared):
         raise EquationError(
-            f"{where}: cannot read the equations line by line; write one declaration a line"
+            f"{where}: cannot read the equations line by line; write one declaration per line"
         )
     flags = sorted({f for d in declared.values() for f in d.flags} - {"constant", REFRACTORY})
     if flags:
@@ -136,7 +136,7 @@ def _check_projections(circuit: CircuitData) -> None:
 
 
 def _check_unused(circuit: CircuitData, used: set[str]) -> None:
-    """Check that an equation uses each parameter and gate, and each variable without equation."""
+    """Check that each parameter, each gate and each variable without equation is used."""
     for name in (*circuit.parameters, *circuit.gates):
         if name not in used:
             kind = "parameter" if name in circuit.parameters else "gate"

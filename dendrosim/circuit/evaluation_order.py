@@ -1,8 +1,8 @@
 """The order in which the projections of one time step run.
 
-The source of a projection may be a subexpression that depends on what another projection delivers in the same
-step. Fed variables, the targets of projections, are therefore ordered by dependency; a loop among them is an
-error.
+The source of a projection may be a subexpression that depends on the target of another projection in the same
+step. Targets of projections, here called fed variables, are therefore ordered by dependency; a loop of
+dependencies is an error.
 """
 
 from graphlib import CycleError, TopologicalSorter
@@ -12,7 +12,7 @@ from dendrosim.errors import LoopError
 
 
 def evaluation_order(circuit: CircuitData) -> tuple[str, ...]:
-    """Return every fed variable (`population.variable`), each after those on which it depends.
+    """Return all fed variables (`population.variable`), each after the variables on which it depends.
 
     Raises
     ------
@@ -24,7 +24,7 @@ def evaluation_order(circuit: CircuitData) -> tuple[str, ...]:
 
 
 def variable_order(circuit: CircuitData) -> tuple[str, ...]:
-    """Return every variable that is not a state, each after those on which it depends.
+    """Return all variables that are not states, each after the variables on which it depends.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def variable_order(circuit: CircuitData) -> tuple[str, ...]:
     except CycleError as error:
         loop = " -> ".join(reversed(error.args[1]))
         raise LoopError(
-            f"Circuit: an algebraic loop within one step: {loop}; make one of them a state "
+            f"Circuit: an algebraic loop within one step: {loop}; make one of these variables a state "
             "with an equation of its own (dx/dt = ...)"
         ) from None
     return tuple(path for path in order if path not in states)

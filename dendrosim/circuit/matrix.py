@@ -21,14 +21,15 @@ from dendrosim.errors import (
 from dendrosim.spec import Spec
 
 LARGEST_CONDITION = 1e12
-"""Weights of a larger condition number count as singular; their inverse would have under four right digits."""
+"""Weights with a larger condition number count as singular: their inverse would have under four correct digits."""
 
 
 @dataclass(frozen=True, eq=False)
 class Matrix(Spec):
     """Declare a matrix of weights between two populations, with or without plasticity.
 
-    A matrix has the shape (units of `post`, units of `pre`). By itself it does nothing; a `Projection` uses it.
+    A matrix has the shape (units of `post`, units of `pre`). A matrix has no effect by itself; a `Projection` uses
+    it.
 
     Parameters
     ----------
@@ -46,10 +47,11 @@ class Matrix(Spec):
     parameters : mapping of str to quantity, optional
         Values of symbols in the equation, each one number.
     unit : str, optional
-        Unit of the weights if there is no plasticity (default no unit); otherwise that of the equation.
+        Unit of the weights of a matrix without plasticity (default no unit). With plasticity, the equation gives
+        the unit.
     inverse_of : str, optional
-        Name of a square matrix of which this one is the inverse. Its `post` is the `pre` of that matrix and its
-        `pre` the `post`. An inverse has no state of its own, takes no `plasticity`, and is refreshed whenever the
+        Name of a square matrix whose inverse this one is. `post` must then be the `pre` of that matrix, and `pre`
+        its `post`. An inverse has no state of its own, takes no `plasticity`, and is computed anew whenever the
         other matrix changes.
     scope : str, optional
         Prefix under which parameters and gates of the circuit are looked up; `Circuit.join` sets it.
@@ -57,9 +59,9 @@ class Matrix(Spec):
     Raises
     ------
     SpecError
-        If a field has no meaning: EquationError unless `plasticity` is one differential equation, UnitError if
-        the initial weights have another unit, ShapeError or ParameterError for other values. What involves other
-        objects is checked by `Circuit`.
+        If a field is not valid: EquationError unless `plasticity` is one differential equation, UnitError if the
+        initial weights have another unit, ShapeError or ParameterError for other wrong values. `Circuit` checks
+        that the matrix fits the other objects.
 
     Examples
     --------
@@ -105,12 +107,12 @@ class Matrix(Spec):
 
     @property
     def weight(self) -> str:
-        """The name of the weight in the plasticity equation, `w` without one."""
+        """The name of the weight in the plasticity equation, or `w` if there is no such equation."""
         return parse_declarations(self.plasticity)[0].name if self.plasticity else "w"
 
     @property
     def rate(self) -> str:
-        """The right-hand side of the plasticity equation, empty if the matrix is fixed."""
+        """The right-hand side of the plasticity equation, or an empty text if the matrix is fixed."""
         return parse_declarations(self.plasticity)[0].expression if self.plasticity else ""
 
 
@@ -118,27 +120,27 @@ class Matrix(Spec):
 class Projection(Spec):
     """Feed a variable with the product of a matrix and another variable.
 
-    In every time step, the target receives the matrix (or its transpose) times the source, both as they are at the
-    beginning of the step. Several projections into one target add up.
+    In every time step, the target receives the product of the matrix (or its transpose) and the source, both with
+    their values at the beginning of the step. If several projections have the same target, their products add up.
 
     Parameters
     ----------
     source : str
-        What is multiplied, written `population.variable`: a state, a subexpression, an input, or a variable that
-        is itself the target of projections.
+        Variable that is multiplied by the matrix, written `population.variable`: a state, a subexpression, an
+        input, or a variable that is itself the target of projections.
     matrix : str
         Name of the matrix. Several projections may use the same one.
     target : str
-        Variable that receives the product, written `population.variable`: one that is declared without equation,
-        is no input and has no value in `parameters`.
+        Variable that receives the product, written `population.variable`. It must be declared without equation,
+        must not be an input, and must have no value in `parameters`.
     transpose : bool, optional
         Whether to use the transpose of the matrix, from its `post` population to its `pre` (default False).
 
     Raises
     ------
     SpecError
-        If a path is not written `population.variable`; by `Circuit`, also if there is no such object, or if shapes
-        or units do not fit.
+        If `source` or `target` is not written `population.variable`. `Circuit` also raises it if an object does
+        not exist, or if shapes or units do not fit.
 
     Examples
     --------

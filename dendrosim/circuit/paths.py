@@ -1,4 +1,4 @@
-"""Names of what a circuit holds: `population.variable` for a variable, a plain name for anything else."""
+"""Names in a circuit: a variable is called `population.variable`; all other objects have plain names."""
 
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ class VariablePath(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> "VariablePath":
-        """Read `population.variable`; the variable is empty where there is no dot."""
+        """Read `population.variable`; if the text has no dot, `variable` is empty."""
         population, _, variable = text.partition(".")
         return cls(population, variable)
 

@@ -1,4 +1,4 @@
-"""Pathways: synapses through which spikes change other units. Pure data, checked when it is made."""
+"""Pathways: synapses through which spikes change other units. They are data, checked when they are made."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ from dendrosim.spec import Spec, freeze_mapping
 from dendrosim.units import TIME, Dimension, unit_name
 
 WEIGHT = "weight"
-"""The name by which a pathway's text calls the weight of a synapse."""
+"""The name of the weight of a synapse in the texts of a pathway."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,22 +40,22 @@ class Pathway(Spec):
         Name, in lower case letters, digits and underscores.
     pre, post : str
         Names of the presynaptic and the postsynaptic population, which may be the same. `pre` must have a
-        threshold; with `on_post`, `post` as well.
+        threshold; if `on_post` is given, `post` must have one as well.
     on_pre : str
         Effect of a spike of the presynaptic unit: assignments, one per line or separated by semicolons, to states
         of the postsynaptic unit (`g_post += weight`), of the presynaptic unit (`x_pre = 0`) or of the synapse.
     connect : Connections, optional
         Rule by which units are connected: `AllToAll` (default), `OneToOne`, `Probability`, `InDegree`, `Pairings`.
     weight : quantity, array of shape (synapses,) or Initial, optional
-        Value of the symbol `weight`: one number, one drawn for each synapse from a distribution, or, with
-        `Pairings`, an array.
+        Value of the symbol `weight`: one number for all synapses, a distribution from which a number is drawn for
+        each synapse, or, with `Pairings`, an array.
     delay : time, array of shape (synapses,) or Initial, optional
-        Time from a spike to its effect, rounded to whole time steps and at least one step. Without it, the effect
-        occurs at the end of the step of the spike.
+        Time from a spike to its effect, rounded to whole time steps; it must be at least one step. Without a
+        delay, the effect occurs at the end of the step of the spike.
     equations : str, optional
-        Variables of every synapse, in Brian2's syntax: `x : unit` for a number, or `dx/dt = ... : unit
-        (event-driven)` for a state. The equation must be linear in x; it is solved exactly from one spike to the
-        next.
+        Variables that each synapse has for itself, in Brian2's syntax: `x : unit` for a number, or `dx/dt = ... :
+        unit (event-driven)` for a state. The equation must be linear in x; it is solved exactly from one spike to
+        the next.
     on_post : str, optional
         Effect of a spike of the postsynaptic unit, without delay.
     parameters : mapping of str to quantity, optional
@@ -68,9 +68,9 @@ class Pathway(Spec):
     Raises
     ------
     SpecError
-        If a field has no meaning. Subclasses say why: EquationError for text that cannot be read,
+        If a field is not valid. The subclass says why: EquationError for text that cannot be read,
         UnknownMemberError for a name that `equations` does not declare, UnitError, ShapeError and ParameterError
-        for values. What involves other objects is checked by `Circuit`.
+        for values. `Circuit` checks that the pathway fits the other objects.
 
     Examples
     --------
@@ -130,17 +130,17 @@ class Pathway(Spec):
 
     @property
     def variables(self) -> Mapping[str, Declaration]:
-        """The variables of every synapse by name, without the weight."""
+        """The variables that each synapse has for itself by name, without the weight."""
         return {d.name: d for d in parse_declarations(self.equations)}
 
     @property
     def weight_dimension(self) -> Dimension | None:
-        """Physical dimension of the weight, None without one."""
+        """Physical dimension of the weight, or None if there is no weight."""
         return None if self.weight is None else self.weight.dimension
 
     @property
     def has_own_weights(self) -> bool:
-        """Whether each synapse has a weight of its own, instead of one number for all."""
+        """Whether each synapse has a weight of its own: there is a weight, and it is not one number for all."""
         return self.weight is not None and not _single(self.weight)
 
     def synapse_start_values(self) -> dict[str, Initial]:
@@ -175,7 +175,7 @@ class Pathway(Spec):
         for name in self.parameters:
             if name in declared:
                 raise ParameterError(
-                    f"{where}: {name!r} belongs to every synapse; give its value in `initial`"
+                    f"{where}: {name!r} is a variable of each synapse; give its value in `initial`"
                 )
 
     def _check_delay(self, where: str) -> None:

@@ -1,4 +1,4 @@
-"""Populations: groups of identical units with equations. Pure data, checked when it is made."""
+"""Populations: groups of identical units with equations. They are data, checked when they are made."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -46,19 +46,19 @@ class Population(Spec):
 
         - `dx/dt = ... : unit` declares a state, which is integrated by forward Euler steps.
         - `x = ... : unit` declares a subexpression, which is computed from other variables in every step.
-        - `x : unit` declares a variable without equation: an input, the target of projections, or one that has a
-          value in `parameters`.
+        - `x : unit` declares a variable without equation: an input, the target of projections, or a variable that
+          has a value in `parameters`.
 
         A right-hand side may use other variables of the population, its own `parameters`, parameters and gates of
         the circuit, the time `t`, Brian2's functions and units, and the transfer function. In a population that
         spikes it may also use `lastspike`, the time of a unit's last spike (-10000 s if there was none), and `dt`.
     inputs : mapping, or str or iterable of str, optional
-        Variables that the circuit takes from outside. A mapping gives, for each, the quantity that it has where no
-        signal drives it, one number or one per unit; None, or a name without value, means that a protocol must
-        drive it in every phase.
+        Variables whose values come from outside the circuit. For each name, a mapping gives the value of the input
+        in phases in which no signal drives it: one number, or one number per unit. If the value is None, or only
+        the name is given, a protocol must drive the input in every phase.
     parameters : mapping of str to quantity, optional
-        Values of symbols in the equations, one number or an array of shape (units,). They go before parameters of
-        the circuit with the same name.
+        Values of symbols in the equations, one number or an array of shape (units,). They take precedence over
+        parameters of the circuit with the same name.
     initial : mapping of str to quantity, array of shape (units,) or Initial, optional
         Initial values of states, in the unit of the state (default 0). A distribution such as `Normal` draws a
         number for every unit and sample.
@@ -66,7 +66,7 @@ class Population(Spec):
         Name of the transfer function that `s(...)` means in the equations; `ds(...)` is its derivative and
         `inv_s(...)` its inverse. `dendrosim.equations.transfer` holds one file per function, such as `tanh`.
     threshold : str, optional
-        Condition on which a unit spikes, such as `v > v_threshold`. Without it, units do not spike.
+        Condition under which a unit spikes, such as `v > v_threshold`. Without it, units do not spike.
     reset : str, optional
         Assignments to states of a unit that spikes, one per line or separated by semicolons, such as `v =
         v_reset`.
@@ -80,9 +80,10 @@ class Population(Spec):
     Raises
     ------
     SpecError
-        If a field has no meaning. Subclasses say why: EquationError for text that cannot be read,
+        If a field is not valid. The subclass says why: EquationError for text that cannot be read,
         UnknownMemberError for a name that the equations do not declare, UnitError, ShapeError and ParameterError
-        for values. What involves other objects, symbols and physical dimensions is checked by `Circuit`.
+        for values. `Circuit` checks symbols and physical dimensions, and that the population fits the other
+        objects.
 
     Examples
     --------
@@ -164,7 +165,7 @@ class Population(Spec):
                 "period; give `refractory`"
             )
         if SPIKE in declared and self.threshold is not None:
-            raise SpecError(f"{where}: the name 'spike' is reserved for its spikes; choose another")
+            raise SpecError(f"{where}: the name 'spike' is reserved for spikes; choose another")
         with prefix_errors(where):
             assigned = [x.target for x in parse_assignments(self.reset)]
         for name in assigned:
@@ -209,14 +210,15 @@ class Population(Spec):
         """Whether the units spike, that is, have a threshold."""
         return self.threshold is not None
 
-    # -- texts with transfer functions in place, made once per population ------------------------
+    # -- texts with the formulas of transfer functions in place of their calls ---------------------
 
     @cached_property
     def equations_in_place(self) -> Mapping[str, str]:
         """The right-hand side of every state and subexpression by name, with transfer functions in place.
 
-        That is, calls of `s`, `ds` and `inv_s` are replaced by the texts of the transfer function, so that Brian2
-        can read the result. A call that has no meaning raises EquationError.
+        That is, calls of `s`, `ds` and `inv_s` are replaced by the formulas of the transfer function, so that
+        Brian2 can read the result. A call without meaning raises EquationError, for instance if no transfer
+        function is chosen.
         """
         return {
             name: self._in_place(declared.expression, f"{self.name}.{name}")
@@ -226,13 +228,13 @@ class Population(Spec):
 
     @cached_property
     def threshold_in_place(self) -> str | None:
-        """The condition on which a unit spikes, with transfer functions in place; None without threshold."""
+        """The condition under which a unit spikes, with transfer functions in place; None without a threshold."""
         where = f"Population {self.name!r}: threshold"
         return None if self.threshold is None else self._in_place(self.threshold, where)
 
     @cached_property
     def refractory_in_place(self) -> str | None:
-        """The refractory period of `refractory_text`, with transfer functions in place; None if there is none."""
+        """The expression `refractory_text`, with transfer functions in place; None if there is no such text."""
         where, text = f"Population {self.name!r}: refractory", self.refractory_text
         return None if text is None else self._in_place(text, where)
 
@@ -250,10 +252,10 @@ class Population(Spec):
 
     @property
     def refractory_text(self) -> str | None:
-        """The refractory period that the program needs.
+        """The expression for the refractory period that the program needs; None if it needs none.
 
-        Brian2 keeps the time of the last spike only where there is a refractory period, so a population that uses
-        `lastspike` without one gets a period of 0.
+        Brian2 keeps the time of the last spike only if there is a refractory period, so a population that uses
+        `lastspike` but has no refractory period gets a period of 0.
         """
         if self.refractory is not None or not self.spiking:
             return self.refractory

@@ -1,12 +1,12 @@
 """Short-term depression and facilitation of synapses, as equation text for pathways.
 
-A spike releases the fraction u, the utilisation, of the resources x of a synapse. Both recover between spikes. Two
-variants are in use, which differ in when utilisation grows:
+A spike releases the fraction u, the utilisation, of the resources x of a synapse. Both u and x recover between
+spikes. Two variants are in use: utilisation grows after the release or before it.
 
     extended    released = u x;  x <- x - u x;  u <- u + f (1 - u);  between spikes u -> U with tau_F
     canonical   u <- u + U (1 - u);  released = u x;  x <- x - u x;  between spikes u -> 0 with tau_F
 
-In both, x -> 1 with tau_D, and the first spike after a long pause releases U.
+In both variants, x -> 1 between spikes with tau_D, and the first spike after a long pause releases U.
 
 Sources
 -------
@@ -39,7 +39,7 @@ from dendrosim.units import DIMENSIONLESS, quantity
 Variant = Literal["extended", "canonical"]
 
 RELEASED = "released"
-"""Name of the released fraction in the text of an effect."""
+"""Name of the released fraction in the assignments of a pathway."""
 
 EQUATIONS = {
     "extended": """
@@ -73,7 +73,7 @@ class ShortTerm(Spec):
 
     At a spike, a synapse releases the fraction u of its resources x. Both recover exponentially between spikes, x
     to 1 and u to its resting value; each spike lowers x and raises u. `pathway` gives the texts for a `Pathway`,
-    and `released` computes what a train of spikes releases.
+    and `released` computes the fractions that the spikes of a train release.
 
     Parameters
     ----------
@@ -86,15 +86,16 @@ class ShortTerm(Spec):
     tau_facilitation : time
         tau_F, time constant with which utilisation returns to its resting value, above 0.
     increment : float, optional
-        f, the fraction of its distance to 1 by which a spike raises utilisation, above 0 and at most 1. The
-        variant `extended` requires it; `canonical` uses U in its place and refuses it.
+        f, above 0 and at most 1: a spike raises utilisation u by f (1 - u). The variant `extended` requires f;
+        `canonical` uses U in its place and does not take f.
 
     Raises
     ------
     UnknownMemberError
         If there is no such variant.
     ParameterError
-        If U or f is not above 0 and at most 1, a time constant is not positive, or f is missing or refused.
+        If U or f is not above 0 and at most 1, a time constant is not positive, or f is missing (`extended`) or
+        given (`canonical`).
     UnitError
         If a time constant is not a time.
 
@@ -128,7 +129,7 @@ class ShortTerm(Spec):
             raise ParameterError("ShortTerm: variant 'extended' needs an increment, its f")
         if self.variant == "canonical" and self.increment is not None:
             raise ParameterError(
-                "ShortTerm: increment has no effect with variant 'canonical', where it is the utilisation; "
+                "ShortTerm: increment has no effect with variant 'canonical', which uses utilisation; "
                 "leave it out"
             )
         self._set(
@@ -150,7 +151,7 @@ class ShortTerm(Spec):
             `facilitating`, `depressing`, `e_facilitating`, `e_depressing`, `e_pseudo_linear`, `i_facilitating`,
             `i_depressing` or `i_pseudo_linear`. Upper case, spaces and hyphens are read as well: `E facilitating`.
         **changes
-            Fields with other values.
+            New values of fields, by the names of the fields.
 
         Raises
         ------
@@ -216,12 +217,12 @@ class ShortTerm(Spec):
         Parameters
         ----------
         times : array of shape (n,)
-            Times of the spikes in seconds, ascending. Before the first, the synapse is at rest.
+            Times of the spikes in seconds, ascending. Before the first spike, the synapse is at rest.
 
         Returns
         -------
         array of shape (n,)
-            Fractions of all resources.
+            The fraction of all resources that each spike releases.
 
         Raises
         ------

@@ -49,7 +49,7 @@ def check_spikes(circuit: CircuitData, population: Population, local: dict[str, 
     Raises
     ------
     EquationError, UnitError
-        On the errors of `dimension_check.check_expression`, or if the threshold is not a condition.
+        If `dimension_check.check_expression` raises it, or if the threshold is not a condition.
     """
     if population.threshold is None:
         return set()
@@ -82,9 +82,9 @@ def check_pathway(circuit: CircuitData, pathway: Pathway) -> set[str]:
     Raises
     ------
     EquationError, UnitError
-        On the errors of `dimension_check.check_expression`, or if an equation of a synapse is not linear.
+        If `dimension_check.check_expression` raises it, or if an equation of a synapse is not linear.
     UnknownMemberError
-        If an assignment changes something that is not a state.
+        If an assignment changes a variable that is not a state.
     """
     pre, post = circuit.population(pathway.pre), circuit.population(pathway.post)
     own = {
@@ -118,7 +118,7 @@ def _check_assignment(
     circuit: CircuitData, pathway: Pathway, where: str, assignment: Assignment, scope: dict[str, Any],
     writable: list[str],
 ) -> set[str]:  # fmt: skip
-    """Check one assignment; the name of a new variable is added to the scope of those that follow."""
+    """Check one assignment; if it defines a new variable, add that to `scope`, for the assignments that follow."""
     target, text = assignment.target, assignment.expression
     if target in writable or (target in scope and target not in _known(circuit, pathway)):
         expected = _expected_dimension(assignment, scope[target])
@@ -133,7 +133,7 @@ def _check_assignment(
 
 
 def _known(circuit: CircuitData, pathway: Pathway) -> set[str]:
-    """Return the names in a pathway's scope that its own assignments did not add."""
+    """Return the weight and the variables of both populations, by their names in the texts of a pathway."""
     pre, post = circuit.population(pathway.pre), circuit.population(pathway.post)
     return {WEIGHT, *population_scope(pre, "_pre"), *population_scope(post, "_post")}
 

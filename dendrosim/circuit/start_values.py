@@ -1,4 +1,4 @@
-"""Initial values of a circuit's states and matrices, the same for every run and analysis with one seed."""
+"""Initial values of a circuit's states and matrices; runs and analyses with the same seed get the same values."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from dendrosim.errors import ParameterError
 from dendrosim.streams import stream
 
 LONG_AGO = -1e4
-"""Time of the last spike, in seconds, of a unit that has not spiked yet; the value is Brian2's."""
+"""Value of `lastspike`, in seconds, for a unit that has not spiked yet; it is the same in Brian2."""
 
 
 def draw_start_value(circuit: Circuit, name: str, shape: tuple[int, int], seed: int) -> Array:
@@ -51,7 +51,7 @@ def draw_start_value(circuit: Circuit, name: str, shape: tuple[int, int], seed: 
 
 
 def invert_weights(matrix: Matrix, weights: AnyArray) -> Array:
-    """Return the inverse of `weights`: the weights of `matrix`, which is declared as the inverse of another one.
+    """Return the inverse of `weights`, for a `matrix` that is declared as the inverse of another matrix.
 
     Raises
     ------

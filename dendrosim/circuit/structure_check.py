@@ -1,6 +1,6 @@
-"""The check that the objects of a circuit fit together: names, shapes, and sources of all variables.
+"""The check that the objects of a circuit fit together: their names, their shapes, and what sets each variable.
 
-It needs no Brian2; `equation_check` checks the equations.
+This check does not need Brian2; `equation_check` checks the equations.
 """
 
 import numpy as np
@@ -21,7 +21,7 @@ def check_structure(circuit: CircuitData) -> None:
     Raises
     ------
     SpecError
-        If they do not; `Circuit` lists the subclasses.
+        If they do not fit together; `Circuit` lists the subclasses.
     """
     if not circuit.populations:
         raise SpecError("Circuit: there must be at least one population")
@@ -37,7 +37,7 @@ def check_structure(circuit: CircuitData) -> None:
 
 
 def _check_names(circuit: CircuitData) -> None:
-    """Check that names differ, and that parameters and gates can be symbols."""
+    """Check that names differ, and that the names of parameters and gates are valid symbols."""
     owners: tuple[Owner, ...] = (*circuit.populations, *circuit.matrices, *circuit.pathways)
     names = [o.name for o in owners]
     for name in names:
@@ -45,7 +45,7 @@ def _check_names(circuit: CircuitData) -> None:
             raise SpecError(
                 f"Circuit: {name!r} names {names.count(name)} objects; names must differ"
             )
-    # Brian2 has an object of its own for each end of a pathway, and gives it this name.
+    # Brian2 makes an object for each end of a pathway and gives it one of these names.
     for pathway in circuit.pathways:
         for name in (f"{pathway.name}_pre", f"{pathway.name}_post"):
             if name in names:
@@ -55,11 +55,13 @@ def _check_names(circuit: CircuitData) -> None:
     for name in (*circuit.parameters, *circuit.gates):
         check_symbol("Circuit", name)
     for name in set(circuit.parameters) & set(circuit.gates):
-        raise SpecError(f"Circuit: {name!r} is both a parameter and a gate; make it one")
+        raise SpecError(
+            f"Circuit: {name!r} is both a parameter and a gate; declare it as one of the two"
+        )
 
 
 def _check_matrix(circuit: CircuitData, matrix: Matrix) -> None:
-    """Check the initial value of a matrix, and that an inverse is one."""
+    """Check the initial value of a matrix and, if it is declared as an inverse, that it can be one."""
     shape = circuit.shape(matrix)
     matrix.initial.check(f"Matrix {matrix.name!r}: initial value", shape)
     if isinstance(matrix.initial, Derived):
@@ -69,17 +71,20 @@ def _check_matrix(circuit: CircuitData, matrix: Matrix) -> None:
 
 
 def _check_derived(circuit: CircuitData, matrix: Matrix, initial: Derived) -> None:
-    """Check an initial value computed from another matrix: the matrix exists, shapes fit, and there is no loop."""
+    """Check an initial value from another matrix: the matrix must exist, its shape must fit, without any loop."""
     where, of = f"Matrix {matrix.name!r}: initial value", circuit.matrix(initial.matrix)
     if of.inverse_of is not None:
-        raise SpecError(f"{where}: {of.name!r} has no weights of its own; name {of.inverse_of!r}")
+        raise SpecError(
+            f"{where}: {of.name!r} has no weights of its own; use {of.inverse_of!r} in its place"
+        )
     seen, last = {matrix.name}, of
     while isinstance(last.initial, Derived) and last.name not in seen:
         seen.add(last.name)
         last = circuit.matrix(last.initial.matrix)
     if last.name in seen:
         raise SpecError(
-            f"{where} follows from itself through {of.name!r}; give one of them a value of its own"
+            f"{where} depends on itself through {of.name!r}; give one of the matrices an "
+            "initial value that does not depend on another"
         )
     expected, shape = initial.shape(circuit.shape(of)), circuit.shape(matrix)
     if expected != shape:
@@ -90,7 +95,7 @@ def _check_derived(circuit: CircuitData, matrix: Matrix, initial: Derived) -> No
 
 
 def _check_inverse(circuit: CircuitData, matrix: Matrix, shape: tuple[int, int]) -> None:
-    """Check that a matrix can be the inverse of the one that it names: shape, unit, given initial weights."""
+    """Check that a matrix can be the inverse of the matrix that it names: shapes, units and initial weights."""
     assert matrix.inverse_of is not None
     where, of = f"Matrix {matrix.name!r}", circuit.matrix(matrix.inverse_of)
     if of.inverse_of is not None:
@@ -102,7 +107,7 @@ def _check_inverse(circuit: CircuitData, matrix: Matrix, shape: tuple[int, int])
         raise ShapeError(
             f"{where}: it goes from {matrix.pre!r} to {matrix.post!r} and is {shape[0]} x {shape[1]}; the "
             f"inverse of {of.name!r} ({rows} x {columns}, from {of.pre!r} to {of.post!r}) goes the other "
-            "way and needs both populations to be of one size"
+            "way, and both populations must have the same size"
         )
     metre, kilogram, second, amp, kelvin, mole, candela = unit(of.unit)[0]
     expected = (-metre, -kilogram, -second, -amp, -kelvin, -mole, -candela)
@@ -118,12 +123,12 @@ def _check_inverse(circuit: CircuitData, matrix: Matrix, shape: tuple[int, int])
         if condition > LARGEST_CONDITION:
             raise ParameterError(
                 f"{where}: {of.name!r} has no inverse: the condition number of its initial value is "
-                f"{condition:.2g}; choose another"
+                f"{condition:.2g}; choose another initial value"
             )
 
 
 def _check_projection(circuit: CircuitData, projection: Projection) -> None:
-    """Check that a projection's objects exist, that its shapes fit, and that its target has no other value."""
+    """Check that a projection's objects exist, that its shapes fit, and that nothing else sets its target."""
     source, _ = circuit.variable(projection.source)
     target, declared = circuit.variable(projection.target)
     matrix = circuit.matrix(projection.matrix)
@@ -138,8 +143,8 @@ def _check_projection(circuit: CircuitData, projection: Projection) -> None:
     variable = declared.name
     if declared.kind != "parameter" or variable in target.inputs or variable in target.parameters:
         raise SpecError(
-            f"{projection}: {projection.target} cannot be fed; the target must be a declared variable "
-            "without equation, value or input of its own"
+            f"{projection}: {projection.target} cannot be the target; a target must be a declared variable "
+            "that has no equation and no value and is not an input"
         )
 
 
@@ -150,7 +155,7 @@ def _check_pathway(circuit: CircuitData, pathway: Pathway) -> None:
         if code and not population.spiking:
             raise SpecError(
                 f"{pathway}: population {population.name!r} has no threshold, so it never spikes; "
-                "give it one, or connect a spiking population"
+                "give it a threshold, or connect a spiking population"
             )
     pathway.connect.check(str(pathway), post.size, pre.size, pathway.pre == pathway.post)
     for name in (*pathway.variables, *pathway.parameters):
@@ -161,12 +166,12 @@ def _check_pathway(circuit: CircuitData, pathway: Pathway) -> None:
                 )
     if WEIGHT in {**pre.variables, **post.variables} and pathway.weight is not None:
         raise SpecError(
-            f"{pathway}: a population that it connects has a variable 'weight'; rename that"
+            f"{pathway}: a population that it connects has a variable 'weight'; rename that variable"
         )
 
 
 def _check_refractory(circuit: CircuitData) -> None:
-    """Check that a refractory period which is one symbol is not negative; expressions are not evaluated here."""
+    """Check that a refractory period given by a single symbol is not negative; expressions are not evaluated."""
     for population in circuit.populations:
         period = circuit.symbol_value(population, (population.refractory or "").strip())
         if period is not None and np.any(np.asarray(period.value) < 0):

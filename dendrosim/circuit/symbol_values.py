@@ -1,4 +1,4 @@
-"""Values that a circuit takes as its parameters by the symbols which its equations use."""
+"""Named values from which a circuit takes, as its parameters, those whose symbols its equations use."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Set
@@ -6,10 +6,11 @@ from typing import Any
 
 
 class SymbolValues(ABC):
-    """Named values, of which a circuit takes those whose names its equations use.
+    """Base class of named values from which a circuit takes those whose names its equations use.
 
-    A mapping given as `Circuit(parameters=...)` must fit the equations exactly; of an object of this class the
-    circuit takes what it needs. The declared parameters of a model file are the example.
+    If a mapping is given as `Circuit(parameters=...)`, the equations must use all its names. From an object of
+    this class, the circuit takes only the values that it needs. The declared parameters of a model file are such
+    an object.
     """
 
     @abstractmethod
@@ -17,12 +18,12 @@ class SymbolValues(ABC):
         """Return the parameters of a circuit whose equations use these symbols."""
 
     def with_values(self, **values: Any) -> "SymbolValues":
-        """Return a copy with further, computed values; a value replaces one of the same name.
+        """Return a copy with further values; a new value replaces an old value of the same name.
 
         Parameters
         ----------
         **values
-            Quantities by symbol, such as `v_threshold="-50 mV"`. The equations must use each of them.
+            Quantities by symbol, such as `v_threshold="-50 mV"`. The equations must use all these symbols.
         """
         return _WithValues(self, values)
 

@@ -1,4 +1,4 @@
-"""Which symbols the equations of a circuit look up among its parameters and gates."""
+"""The symbols that the equations of a circuit look up among its parameters and gates."""
 
 from collections.abc import Iterable, Mapping
 
@@ -11,8 +11,8 @@ from dendrosim.equations.declarations import Declaration, find_identifiers
 def used_symbols(circuit: CircuitData) -> set[str]:
     """Return the symbols that a circuit's equations do not define themselves, by their names in the circuit.
 
-    Names of functions, units and constants are among them: only the check of the equations, which needs Brian2,
-    distinguishes those from parameters.
+    The set also contains names of functions, units and constants, because only the check of the equations, which
+    needs Brian2, can distinguish them from parameters.
     """
     found: set[str] = set()
     for population in circuit.populations:
@@ -44,5 +44,5 @@ def _looked_up(
 ) -> set[str]:
     symbols = {s for text in texts for s in find_identifiers(text)}
     symbols -= {*known, *owner.parameters}
-    # A symbol with one of these endings is a variable of the population at that end.
+    # A symbol with one of these endings is a variable of the presynaptic or postsynaptic population.
     return {circuit.scoped_name(owner, s) for s in symbols if not s.endswith(("_pre", "_post"))}

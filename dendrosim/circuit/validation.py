@@ -26,8 +26,8 @@ _MEANINGS = {
     "dt": " (the time step)",
     "lastspike": " (the time of the last spike)",
 }
-# Keywords, macros and names of C++ and of the generated programs, which a symbol of the same name would hide or
-# break.
+# Keywords, macros and names of C++ and of the generated programs. A symbol of the same name would hide or break
+# them.
 _CPP_WORDS = """
 alignas alignof and_eq asm auto bitand bitor bool break case catch char char16_t char32_t class compl
 const constexpr const_cast continue decltype default delete do double dynamic_cast else enum explicit
@@ -39,7 +39,7 @@ EOF HUGE_VAL M_PI errno assert stdin stdout stderr main brian Network Clock unix
 int8_t int16_t int32_t int64_t uint8_t uint16_t uint32_t uint64_t size_t
 """
 _CPP = frozenset(_CPP_WORDS.split())
-# Brian2 names its own objects by the name of a population and one of these endings.
+# Objects that Brian2 makes have the name of a population followed by one of these endings.
 _ENDINGS = ("_stateupdater", "_codeobject", "_thresholder", "_resetter", "_subexpression_update")
 
 
@@ -51,11 +51,11 @@ def as_parameters(
     Parameters
     ----------
     where : str
-        The object, for messages.
+        The object that has the parameters, for messages.
     values : mapping
-        Symbol to quantity, text or number.
+        For each symbol, its value: a quantity, text or number.
     size : int, optional
-        Number of units, if each may have a value of its own. Without it, each value must be one number.
+        Number of units, if a parameter may have one value per unit. Without `size`, each value must be one number.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def as_parameters(
     if isinstance(values, SymbolValues):
         raise SpecError(
             f"{where}: declared parameters are given to the circuit as a whole, Circuit(parameters=p); "
-            "what only this object has is a mapping, such as {'tau': p.tau}"
+            "give the parameters of this object alone as a mapping, such as {'tau': p.tau}"
         )
     result = {}
     for name, value in values.items():
@@ -78,7 +78,7 @@ def as_parameters(
             check_per_unit(place, result[name], size)
         elif not result[name].scalar:
             raise ShapeError(
-                f"{place} must be one number; values for each unit belong to a population"
+                f"{place} must be one number; only a parameter of a population may have one value per unit"
             )
     return freeze_mapping(result)
 
@@ -105,8 +105,8 @@ def check_name(where: str, name: str) -> None:
     """Raise SpecError unless a text is a valid name of a population, matrix or pathway on every back end."""
     if not isinstance(name, str) or not _NAME.match(name) or name.startswith("ds_"):
         raise SpecError(
-            f"{where}: a name is lower case letters, digits and underscores, starting with a letter "
-            "(not with ds_, which is reserved)"
+            f"{where}: a name consists of lower case letters, digits and underscores and starts with a "
+            "letter (but not with ds_, which is reserved)"
         )
     if name.endswith(_ENDINGS):
         raise SpecError(f"{where}: names that end with {', '.join(_ENDINGS)} are reserved")

@@ -1,1 +1,1 @@
-"""What is done to a circuit: phases, blocks, recordings, their plan in time steps, and the class `Protocol`."""
+"""The specification of an experiment: phases, blocks, recordings, their time steps, and the class `Protocol`."""

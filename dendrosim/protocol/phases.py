@@ -1,4 +1,4 @@
-"""The parts of a protocol: phases, blocks of phases, and recordings. Pure data, checked when it is made."""
+"""The parts of a protocol: phases, blocks of phases, and recordings. They are data, checked when they are made."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,25 +14,25 @@ Every = Literal["phase", "trial", "spike"]
 
 @dataclass(frozen=True, eq=False)
 class Phase(Spec):
-    """Name a stretch of time, with the gates and signals that hold during it.
+    """Declare a named period of time, with the gates and signals that apply during this period.
 
     Parameters
     ----------
     name : str
         Name, such as `free`, `learning` or `sleep`.
     duration : time
-        Length, above 0; a whole number of time steps of the protocol.
+        Length: a positive time, and a whole number of time steps of the protocol.
     gates : mapping of str to float or Signal, optional
-        Values of gates during the phase, by name; other gates have the value that the circuit gives them.
+        Values of gates during the phase, by name; all other gates have the values that the circuit gives them.
     signals : mapping of str to signals, optional
-        What drives an input `population.variable` during the phase, in place of what `Protocol.signals` gives for
-        it: a signal, a list of signals, which add up, or a quantity.
+        For each input `population.variable`, what drives it during the phase, in place of the entry in
+        `Protocol.signals`: a signal, a list of signals, which add up, or a quantity.
 
     Raises
     ------
     SpecError
-        If the name is no text; UnitError or ParameterError if the duration is not a positive time. Gates, inputs
-        and units are checked by `Protocol`.
+        If the name is not a text; UnitError or ParameterError if the duration is not a positive time. `Protocol`
+        checks gates, inputs and units.
 
     Examples
     --------
@@ -63,20 +63,22 @@ class Block(Spec):
     Parameters
     ----------
     name : str
-        Name; the blocks of a protocol have different ones.
+        Name; the blocks of a protocol must have different names.
     phases : tuple of Phase
-        The cycle, at least one phase.
+        The phases of the cycle, at least one.
     trials : int or "pass", optional
-        Number of trials, at least 1 (default 1); `"pass"` means as many as show every row of the data sets once.
+        Number of trials, at least 1 (default 1); `"pass"` means the number of trials that shows every row of the
+        data sets once.
     order : {"sequential", "shuffled"}, optional
-        Which rows of data sets the trials show: one after the other (default), or in an order drawn from the seed,
-        every row once per pass. After the last row, the first follows again.
+        Order in which the trials show the rows of data sets: as they are stored (default), or shuffled by random
+        numbers that depend on the seed. After a pass over all rows, a sequential block begins again with the first
+        row, and a shuffled block draws a new order.
 
     Raises
     ------
     SpecError
-        If the name is no text or there is no phase; ParameterError if `trials` is something else,
-        UnknownMemberError if `order` is.
+        If the name is not a text or there is no phase; ParameterError or UnknownMemberError if `trials` or `order`
+        has a value that is not allowed.
 
     Examples
     --------
@@ -109,7 +111,7 @@ class Block(Spec):
 
 @dataclass(frozen=True, eq=False)
 class Recording(Spec):
-    """Choose the variables, units and samples that a run records, and the interval.
+    """Choose the variables, units and samples that a run records, and when it records them.
 
     Parameters
     ----------
@@ -117,24 +119,24 @@ class Recording(Spec):
         Names of variables (`pyramidal.soma`), matrices (`w1`), or spikes of a population (`pyramidal.spike`). In a
         name, `*` means any text and `?` any character: `layer*.h`.
     every : time, "phase", "trial" or "spike"
-        Interval of the recording. A time, which must be a whole number of time steps, keeps the state at 0, every,
-        2 every, ...; `"phase"` and `"trial"` keep it at the beginning of the last step of each phase or trial;
-        `"spike"` keeps every spike, and is required for spikes.
+        When to record. A time, which must be a whole number of time steps, keeps the state at the times 0, every,
+        2 every, and so on. `"phase"` or `"trial"` keeps the state at the beginning of the last step of each phase
+        or trial. `"spike"` keeps every spike; it is required for spikes.
     units : tuple of int, optional
-        Numbers of the units to keep, from 0 (default all; without effect on matrices).
+        Numbers of the units to keep, counted from 0 (default all). Matrices are always kept as a whole.
     samples : tuple of int, optional
-        Numbers of the samples of the batch to keep, from 0 (default all).
+        Numbers of the samples of the batch to keep, counted from 0 (default all).
     phases : str or tuple of str, optional
-        Names of the phases in which to keep something, written `phase` or `block/phase`, with `*` and `?` as above
-        (default all).
+        Names of the phases in which to record, written `phase` or `block/phase`, with `*` and `?` as in
+        `variables` (default all phases).
     thin : int, optional
-        Keep only every n-th trial of each block, beginning with the first (default 1, all trials).
+        A number n: record only every n-th trial of each block, beginning with the first (default 1, all trials).
 
     Raises
     ------
     UnitError, ParameterError
-        If `every` is no positive time and none of the three words, or `thin` is no integer of at least 1. Names,
-        units and phases are checked by `Protocol`.
+        If `every` is neither a positive time nor one of the three words, or `thin` is not an integer of at least
+        1. `Protocol` checks names, units and phases.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""The specification of an experiment: what a circuit is shown, when, and what is kept; and its checks.
+"""The specification of an experiment on a circuit (inputs, phases and recordings), and its checks.
 
 A protocol is a sequence of blocks. A block repeats a cycle of phases, one cycle per trial. A trial shows `batch`
-samples side by side on shared weights.
+samples side by side; each has its own states, but they share the weights.
 """
 
 from dataclasses import dataclass
@@ -34,29 +34,31 @@ from dendrosim.units import DIMENSIONLESS, unit
 
 @dataclass(frozen=True, eq=False)
 class Protocol(ProtocolData):
-    """Specify an experiment: a circuit, what drives it, for how long, and what is recorded.
+    """Specify an experiment: a circuit, its input signals, their durations, and the recordings.
 
-    Like a circuit, a protocol is data and is checked when it is made: a protocol that exists can be run.
+    Like a circuit, a protocol is data and is checked when it is made, so every `Protocol` object can be run.
 
     Parameters
     ----------
     circuit : Circuit
-        What is simulated. `Circuit.join` puts several circuits side by side.
+        The circuit that is simulated. `Circuit.join` makes one circuit of several circuits.
     blocks : tuple of Block
         Blocks that run one after the other, at least one, with different names.
     dt : time
         Time step of the forward Euler method.
     recordings : tuple of Recording, optional
-        Recordings besides the final state, which is always kept. No variable may be named by two recordings.
+        Recordings, in addition to the final state, which is always kept. Two recordings must not name the same
+        variable.
     signals : mapping of str to signals, optional
-        Signals of the inputs `population.variable` in phases that set no other: a signal, a list of signals,
-        which add up, or a quantity. An input without value in the circuit must be driven in every phase.
+        For each input `population.variable`, what drives it in all phases that do not set another signal: a
+        signal, a list of signals, which add up, or a quantity. An input that has no value in the circuit must be
+        driven in every phase.
     data : mapping of str to array of shape (rows, units), optional
-        Data sets by name, finite numbers in SI units, whose rows the signal `Samples` shows.
+        Data sets by name: finite numbers in SI units. The signal `Samples` shows their rows.
     batch : int, optional
         Number of samples that are shown side by side, at least 1 (default 1).
     batch_fixed : bool, optional
-        Whether the batch belongs to the meaning of the protocol, so that a run may not change it (default False).
+        Whether a run must keep this batch, because results of the protocol depend on it (default False).
     references : mapping of str to number or array, optional
         Values computed beforehand, with which `measure` compares the result.
     name : str, optional
@@ -67,8 +69,8 @@ class Protocol(ProtocolData):
     Raises
     ------
     SpecError
-        If anything does not fit together; the message names the object and the field. Subclasses say what is
-        wrong: UnknownMemberError for a name that nothing has, UnitError, ShapeError and ParameterError for
+        If the parts do not fit together; the message names the object and the field. The subclass says what is
+        wrong: UnknownMemberError for a name that no object has, UnitError, ShapeError and ParameterError for
         values.
 
     Examples
@@ -133,7 +135,7 @@ class Protocol(ProtocolData):
                 continue
             for name in self._matching(recording):
                 if name in found:
-                    raise SpecError(f"{name} is recorded twice; let one recording name it")
+                    raise SpecError(f"{name} is recorded twice; name it in one recording only")
                 found[name] = recording
         return found
 
@@ -153,7 +155,7 @@ class Protocol(ProtocolData):
         return paths + [m.name for m in circuit.matrices]
 
     def _matching(self, recording: Recording) -> list[str]:
-        """Return the names that a recording's patterns match; raises UnknownMemberError if one matches none."""
+        """Return the names that a recording's patterns match; raises SpecError if a pattern matches no name."""
         spikes = self._recordable(spikes=True)
         names = spikes if recording.every == "spike" else self._recordable(spikes=False)
         for pattern in recording.variables:
@@ -163,7 +165,7 @@ class Protocol(ProtocolData):
                 ):
                     error = UnknownMemberError("recording", pattern, names)
                     error.args = (
-                        f"{recording}: {pattern!r} has no spikes; those of a population are "
+                        f"{recording}: {pattern!r} has no spikes; the spikes of a population are "
                         f"'{VariablePath.parse(pattern).population}.{SPIKE}'",
                     )
                     raise error
@@ -175,7 +177,7 @@ class Protocol(ProtocolData):
         return [n for n in names if any(fnmatchcase(n, p) for p in recording.variables)]
 
     def _check_recording(self, recording: Recording) -> None:
-        """Check that a recording keeps something, of phases, samples and units that exist."""
+        """Check that a recording keeps at least one value, and that its phases, samples and units exist."""
         if not isinstance(recording.every, str):
             self.steps(recording.every, f"{recording}: every")
         for field_, chosen in (("units", recording.units), ("samples", recording.samples)):
@@ -210,11 +212,11 @@ class Protocol(ProtocolData):
             )
 
     def _check_block(self, block: Block) -> None:
-        """Check a block: durations, what drives inputs and gates in each phase, and lengths of data sets."""
+        """Check a block: its durations, the signals of inputs and gates, and the lengths of data sets."""
         inputs, gates = self.circuit.inputs, self.circuit.gates
         if block.trials == "pass" and not self.rows(block):
             raise ParameterError(
-                f"Block {block.name!r}: trials is 'pass', but it shows no data set; give a number"
+                f"Block {block.name!r}: trials is 'pass', but the block shows no data set; give a number"
             )
         for phase in block.phases:
             where = f"Phase {block.name}/{phase.name}"
@@ -273,7 +275,7 @@ class Protocol(ProtocolData):
 
 
 def check_protocol(given: object) -> None:
-    """Raise ParameterError if a value given as a protocol is not a Protocol: its name, for instance."""
+    """Raise ParameterError if a value is not a Protocol but, for instance, the name of a protocol."""
     if isinstance(given, str | PathLike):
         raise ParameterError(
             f"protocol is {str(given)!r}, a name; load it first: "
@@ -286,7 +288,7 @@ def check_protocol(given: object) -> None:
 def check_delay(where: str, delay: Initial | None, dt: float) -> None:
     """Raise ParameterError if a pathway's delay can be shorter than a time step of `dt` seconds."""
     least = None if delay is None else delay.least
-    # The tolerance is for the rounding of a delay of exactly one step.
+    # The tolerance is for rounding errors in a delay of exactly one step.
     if least is not None and least < dt * (1 - 1e-9):
         raise ParameterError(
             f"{where}: delay is {least * 1e3:g} ms; it must be at least one time step, {dt * 1e3:g} ms "

@@ -1,4 +1,4 @@
-"""The fields of a protocol and what follows from them, without the checks, which `Protocol` adds."""
+"""The fields of a protocol, and numbers and signals that follow from them; `Protocol` adds the checks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -48,11 +48,11 @@ class ProtocolData(Spec):
         Raises
         ------
         ParameterError
-            If it is not a whole number of time steps, at least one.
+            If the duration is not a whole number of time steps, or is less than one step.
         """
         ratio = float(duration.value) / self.time_step
         count = round(ratio)
-        # Far above the rounding of a quotient of two times, far below a deviation that a user could mean.
+        # The tolerance is far above rounding errors and far below any deviation that a user could intend.
         if count < 1 or abs(ratio - count) > 1e-6 * max(1.0, ratio):
             raise ParameterError(
                 f"{where} is {duration}; it must be a whole number of time steps of {self.dt}"
@@ -75,7 +75,7 @@ class ProtocolData(Spec):
         return sum(self.block_steps(b) for b in self.blocks)
 
     def input_signals(self, phase: Phase, path: str) -> tuple[Signal, ...]:
-        """Return the signals that drive an input during a phase: the phase's, the protocol's or the circuit's."""
+        """Return the signals of an input in a phase: the phase, else the protocol, else the circuit gives them."""
         if path in phase.signals:
             return phase.signals[path]
         if path in self.signals:
@@ -89,7 +89,7 @@ class ProtocolData(Spec):
         return phase.gates[name] if name in phase.gates else as_signals(self.circuit.gates[name])
 
     def rows(self, block: Block) -> int:
-        """Return the number of rows of the data sets that a block shows, 0 if it shows none."""
+        """Return the number of rows of the data sets that a block shows, or 0 if it shows no data set."""
         return max((self.data[n].shape[0] for n in self._shown(block)), default=0)
 
     def _shown(self, block: Block) -> list[str]:

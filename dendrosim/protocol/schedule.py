@@ -1,4 +1,4 @@
-"""The plan of a protocol in time steps: when recordings keep something, and which rows of data sets are shown."""
+"""The plan of a protocol: the time steps in which recordings keep values, and the rows that trials show."""
 
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
@@ -13,7 +13,7 @@ from dendrosim.protocol.phases import Block, Phase, Recording
 from dendrosim.protocol.protocol_data import ProtocolData
 from dendrosim.streams import stream
 
-# Number of steps or trials that are listed at a time, so that a plan of many trials never fills the memory.
+# Largest number of steps or trials in one array, so that a plan of many trials does not fill the memory.
 _AT_ONCE = 2**16
 
 
@@ -23,7 +23,7 @@ def record_steps(protocol: ProtocolData, recording: Recording) -> Integers:
 
 
 def record_pieces(protocol: ProtocolData, recording: Recording) -> Iterator[Integers]:
-    """Yield the steps that `record_steps` returns, a limited number at a time."""
+    """Yield the steps that `record_steps` returns, in arrays of limited size."""
     start = 0
     for block in protocol.blocks:
         ends = np.cumsum([protocol.steps(p.duration) for p in block.phases])
@@ -49,7 +49,7 @@ def record_pieces(protocol: ProtocolData, recording: Recording) -> Iterator[Inte
 
 
 class Window(NamedTuple):
-    """Steps in which spikes are kept: `times` windows of `length` steps, which begin at `first + k*every`."""
+    """Steps in which spikes are kept: `times` windows of `length` steps; window k begins at `first + k*every`."""
 
     first: int
     length: int
@@ -63,7 +63,7 @@ class Window(NamedTuple):
 
 
 def spike_windows(protocol: ProtocolData, recording: Recording) -> list[Window]:
-    """Return the windows in which a recording keeps spikes; their number does not grow with that of trials."""
+    """Return the windows in which a recording keeps spikes; one `Window` covers all trials of a block."""
     windows, start = [], 0
     for block in protocol.blocks:
         durations = [protocol.steps(p.duration) for p in block.phases]
@@ -82,15 +82,15 @@ def spike_windows(protocol: ProtocolData, recording: Recording) -> list[Window]:
 
 
 def _wanted(recording: Recording, block: Block, phase: Phase) -> bool:
-    """Return whether a recording keeps something in a phase."""
+    """Return whether a recording keeps values in a phase."""
     names = (phase.name, f"{block.name}/{phase.name}")
     return any(fnmatchcase(n, pattern) for pattern in recording.phases for n in names)
 
 
 def shown_pieces(protocol: ProtocolData, block: Block, seed: int) -> Iterator[NDArray[np.int32]]:
-    """Yield the rows of the data sets that a block shows, `batch` per trial, a limited number at a time.
+    """Yield the numbers of the rows that a block shows, `batch` rows per trial, in arrays of limited size.
 
-    The order in shuffled blocks is drawn from the stream `order.<block>`.
+    The order in a shuffled block is drawn from the random stream `order.<block>`.
     """
     available = protocol.rows(block)
     needed = protocol.trials(block) * protocol.batch if available else 0
@@ -104,5 +104,5 @@ def shown_pieces(protocol: ProtocolData, block: Block, seed: int) -> Iterator[ND
 
 
 def shown_rows(protocol: ProtocolData, block: Block, seed: int) -> NDArray[np.int32]:
-    """Return all rows that `shown_pieces` yields, trial after trial."""
+    """Return the numbers of all rows that `shown_pieces` yields, trial after trial."""
     return np.concatenate([np.zeros(0, dtype=np.int32), *shown_pieces(protocol, block, seed)])

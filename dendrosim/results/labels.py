@@ -25,7 +25,7 @@ class Labels(NamedTuple):
     attributes: dict[str, str]
 
     def array(self, values: AnyArray, time: AnyArray | None = None) -> "DataArray":
-        """Return values as a DataArray; `time` in seconds is its first dimension, if there is one."""
+        """Return values as a DataArray; `time` in seconds, if given, is its first dimension."""
         import xarray
 
         axes = self.axes(time)
@@ -36,12 +36,12 @@ class Labels(NamedTuple):
         return xarray.DataArray(values, coordinates, list(axes), self.name, self.attributes)
 
     def axes(self, time: AnyArray | None = None) -> dict[str, AnyArray]:
-        """Return the coordinates by dimension, time first if there is one."""
+        """Return the coordinates by dimension; if `time` is given, it comes first."""
         return ({} if time is None else {"time": time}) | dict(self.coordinates)
 
 
 def drop_sample_axis(values: AnyArray, dimensions: int) -> AnyArray:
-    """Return values without their last axis, the sample, if they have more dimensions than their labels name."""
+    """Return values without their last axis, the sample, if they have more axes than there are `dimensions`."""
     return values[..., 0] if values.ndim > dimensions else values
 
 
@@ -59,7 +59,7 @@ def label(protocol: Protocol, name: str, recording: Recording | None) -> Labels:
     name : str
         `population.variable` or the name of a matrix.
     recording : Recording or None
-        The recording of which units and samples were kept; None for all.
+        The recording, which decides what units and samples were kept; None means all of them.
     """
     circuit = protocol.circuit
     if not is_variable(name):
@@ -78,7 +78,7 @@ def label(protocol: Protocol, name: str, recording: Recording | None) -> Labels:
 
 
 def _describe(circuit: Circuit, name: str) -> tuple[Population, str, str]:
-    """Return the population of a variable, its unit, and its name in figures."""
+    """Return the population of a variable, the variable's unit, and its name in figures."""
     owner, variable = VariablePath.parse(name)
     if variable == LAST_SPIKE:
         return circuit.population(owner), "s", f"last spike of {owner}, before the end"

@@ -1,4 +1,4 @@
-"""What the function `measure(result)` of a protocol file returns."""
+"""The class `Measurement`, which the function `measure(result)` of a protocol file returns."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 class Measurement:
     """Numbers computed from a result, and figures of it that are drawn on demand.
 
-    The function `measure(result)` of a protocol file returns one.
+    The function `measure(result)` of a protocol file returns a `Measurement`.
 
     Parameters
     ----------
@@ -24,8 +24,8 @@ class Measurement:
     units : mapping of str to str, optional
         SI unit of each metric that has one, such as `"Hz"`.
     references : mapping of str to value, optional
-        Value with which the summary compares a metric, by the metric's name: a closed form, a number from the
-        literature, or the value of another model.
+        For each name of a metric, the value with which the summary compares it: the result of a formula, a number
+        from the literature, or the value of another model.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""The file of a result: one NetCDF-4 file, which is replaced only by a complete one.
+"""The NetCDF-4 file of a result; an existing file is replaced only when the new file is complete.
 
-It has one group per object, `recordings/<name>`, `final/<name>` and `spikes/<population>`, so that any NetCDF
-reader can open each by itself. Protocol, provenance and metrics are JSON texts.
+The file has one group per object, `recordings/<name>`, `final/<name>` and `spikes/<population>`, so that any
+NetCDF reader can open each group by itself. Protocol, provenance and metrics are JSON texts.
 """
 
 import json
@@ -29,11 +29,11 @@ from dendrosim.results.labels import (
 from dendrosim.results.result_data import ResultData, Spikes, Trace
 
 FORMAT = 1
-"""Version of the file layout; a reader refuses files with a higher one."""
+"""Version of the file layout; a reader refuses files with a higher version."""
 
 _MARK = "dendrosim_format"
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
-# Smaller arrays are stored as they are; compression needs chunks, whose overhead would outweigh the gain.
+# Arrays below this size are not compressed: compression needs chunks, and their overhead would exceed the gain.
 _COMPRESSED_BYTES = 4096
 
 
@@ -54,7 +54,7 @@ def write_result(result: ResultData, path: str | os.PathLike[str]) -> Path:
 
 
 def read_fields(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return the fields of the result in a file, by the names of `ResultData`'s arguments; see `open_result`."""
+    """Return the fields of the result in a file, by the names of the arguments of `ResultData`."""
     path = Path(path)
     try:
         with path.open("rb") as file:
@@ -77,7 +77,7 @@ def read_fields(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def _to_json(what: str, values: Mapping[str, Any]) -> str:
-    """Return values as JSON text; raises SpecError that says `what` cannot be stored."""
+    """Return values as JSON text; a SpecError says which value of the kind `what` cannot be stored."""
 
     def plain(value: Any) -> Any:
         if isinstance(value, (np.generic, np.ndarray)) and value.dtype.kind in "biufU":
@@ -209,7 +209,7 @@ def _groups(file: Any, kind: str) -> Mapping[str, Any]:
 
 
 def _values(group: Any, name: str, single: bool) -> AnyArray:
-    """Return the array of a group, with a sample axis also where there is only one sample."""
+    """Return the array of a group; if there is only one sample, add the sample axis of a variable."""
     values = group[name][...]
     return values[..., None] if single and is_variable(name) else values
 

@@ -26,7 +26,8 @@ class Result(ResultData):
     """Result of a run of a protocol: recordings, spikes, the final state, and how the run was made.
 
     `ds.run` returns a result and `ds.open_result` reads one from a file. `result[name]` is a recording as a
-    labelled array, `name in result` says whether there is one, and iterating yields the names.
+    labelled array, `name in result` says whether there is a recording of that name, and iterating over a result
+    yields the names of its recordings.
 
     Parameters
     ----------
@@ -37,10 +38,10 @@ class Result(ResultData):
         shape (n, units, samples) or (n, post, pre) in SI units.
     final : mapping of str to array
         The complete state at the end in SI units: `population.variable` of shape (units, samples), matrices of
-        shape (post, pre). The attribute `state` keeps it as it was computed, and another run can start from it;
-        the property `final` returns it with labels.
+        shape (post, pre). The attribute `state` keeps these arrays, and another run can start from them; the
+        property `final` returns them with labels.
     spikes : mapping of str to Spikes, optional
-        Recorded spikes by population: `unit`, `time` in seconds and, in a batch, `sample` of each, all of shape
+        Recorded spikes by population: arrays `unit`, `time` in seconds and, in a batch, `sample`, all of shape
         (n,).
     provenance : mapping, optional
         Origin of the result: seed, versions, platform and so on; values that JSON can hold.
@@ -65,12 +66,12 @@ class Result(ResultData):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of the recordings: `population.variable` and matrices."""
+        """The names of the recorded variables (`population.variable`) and matrices."""
         return tuple(self.traces)
 
     @property
     def final(self) -> Final:
-        """The state at the end by name, as DataArrays: (unit[, sample]) of variables, (post, pre) of matrices."""
+        """The final state by name, as DataArrays: variables are (unit[, sample]), matrices are (post, pre)."""
         return Final(self.protocol, self.state)
 
     def __getitem__(self, name: str) -> "DataArray":
@@ -103,7 +104,7 @@ class Result(ResultData):
         if name in self.state:
             error.args = (
                 f"{name!r} was not recorded: its value at the end is result.final[{name!r}]; "
-                "to keep its course, name it in a Recording of the protocol",
+                "to keep its values over time, name it in a Recording of the protocol",
             )
         raise error
 
@@ -114,7 +115,7 @@ class Result(ResultData):
         return iter(self.traces)
 
     def phases(self) -> Iterator[PhaseSpan]:
-        """Yield every passage through a phase in the order of time, as the protocol plans it.
+        """Yield one entry for each phase of each trial, in order of time, as the protocol plans them.
 
         Yields
         ------
@@ -145,7 +146,7 @@ class Result(ResultData):
         return "\n".join(lines) + ">"
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the result to a NetCDF-4 file; a file that exists is replaced only by a complete one.
+        """Write the result to a NetCDF-4 file; an existing file is replaced only when the new file is complete.
 
         Parameters
         ----------
@@ -168,7 +169,7 @@ class Result(ResultData):
 
 
 def open_result(path: str | os.PathLike[str]) -> Result:
-    """Read a result from a file that `Result.save` wrote; every number is the same bit for bit.
+    """Read a result from a file that `Result.save` wrote; all numbers are exactly those that were saved.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The fields of a result: recordings, spikes, final state, and how they were made. `Result` adds look-up."""
+"""The fields of a result: recordings, spikes, the final state and their origin; `Result` adds access by name."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -23,7 +23,7 @@ class Trace(NamedTuple):
 
 
 class Spikes(NamedTuple):
-    """Recorded spikes of a population: number of the unit, time in seconds and, in a batch, sample of each."""
+    """Recorded spikes of a population: for each, the unit, the time in seconds and, in a batch, the sample."""
 
     unit: NDArray[np.integer]
     time: NDArray[np.floating]
@@ -31,7 +31,7 @@ class Spikes(NamedTuple):
 
 
 class RecordedSpikes(dict[str, Spikes]):
-    """Recorded spikes by population; a name that has none raises UnknownNameError."""
+    """Recorded spikes by population; the name of a population without recorded spikes raises UnknownNameError."""
 
     def __missing__(self, name: str) -> Spikes:
         error = UnknownNameError("population with recorded spikes", str(name), self)
@@ -43,7 +43,7 @@ class RecordedSpikes(dict[str, Spikes]):
 
 
 class PhaseSpan(NamedTuple):
-    """A passage through a phase from `start` to `stop`, both in seconds; trials of a block are counted from 0."""
+    """The span of a phase in one trial, from `start` to `stop` in seconds; a block counts its trials from 0."""
 
     start: float
     stop: float
@@ -53,7 +53,7 @@ class PhaseSpan(NamedTuple):
 
 
 class Final(Mapping[str, "DataArray"]):
-    """The state at the end by name. A labelled array is made when it is looked up."""
+    """The final state by name. Each labelled array is made when its name is looked up."""
 
     def __init__(self, protocol: Protocol, state: Mapping[str, AnyArray]) -> None:
         self._protocol, self._state = protocol, state

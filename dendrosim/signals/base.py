@@ -10,12 +10,12 @@ forms:
 
 To add a course, write a file in this folder with a frozen dataclass that derives from `Course`:
 
-- Its fields are quantities: one number, or one per unit.
+- Its fields are quantities: one number each, or one number per unit.
 - `text` is the formula, a Brian2 expression. It may use the fields by name, the time `t` since the phase began,
   and the time `t_block` since the block began.
 - `units` gives the unit of each field; `"x"` means the unit of the input that the signal drives.
-- `__post_init__`, where it is needed, calls that of `Course` first and raises ParameterError for values that have
-  no meaning.
+- If a `__post_init__` is needed, it calls that of `Course` first and raises ParameterError for values that are not
+  allowed.
 
 The signal is then available as `dendrosim.Name`, in specifications read from JSON, and on every back end.
 """
@@ -34,7 +34,7 @@ from dendrosim.units import Dimension, Quantity, quantity, unit
 
 @dataclass(frozen=True, eq=False)
 class Signal(Spec, ABC):
-    """Base of every signal; the module says how to add one."""
+    """Base class of all signals; the docstring of this module says how to add a signal."""
 
     folder: ClassVar[str | None] = __package__
 
@@ -49,20 +49,20 @@ class Signal(Spec, ABC):
         dimension : tuple of 7 float
             Physical dimension of the input.
         size : int
-            Number of units of its population; 1 for a gate.
+            Number of units of the input's population; 1 for a gate.
 
         Raises
         ------
         UnitError
             If the signal has another dimension.
         ShapeError
-            If it has values for another number of units.
+            If the signal has values for another number of units.
         """
 
 
 @dataclass(frozen=True, eq=False)
 class Course(Signal):
-    """Base of signals that are a formula in time; the module says how to add one.
+    """Base class of signals given by a formula in time; the docstring of this module says how to add one.
 
     Raises
     ------
@@ -107,6 +107,6 @@ class Course(Signal):
 
 
 def check_drive(where: str, value: Quantity, dimension: Dimension, size: int) -> None:
-    """Raise UnitError or ShapeError unless a value is one number, or one per unit, in the right unit."""
+    """Raise UnitError or ShapeError unless a value is one number, or one number per unit, in the right unit."""
     check_unit(where, value.dimension, dimension, zero=not np.any(value.value))
     check_per_unit(where, value, size)

@@ -1,4 +1,4 @@
-"""Reading of what a user gives for a signal: one, several that add up, or a constant."""
+"""Conversion of the values that a user may give: a signal, several signals that add up, or a constant."""
 
 from typing import Any
 
@@ -7,12 +7,12 @@ from dendrosim.signals.constant import Constant
 
 
 def as_signals(value: Any) -> tuple[Signal, ...]:
-    """Return the signals that a value means.
+    """Return a value as a tuple of signals, which add up.
 
     Parameters
     ----------
     value : Signal, tuple or list of Signal, or quantity
-        Several signals add up; anything else is the value of a `Constant`.
+        One signal, several signals, or a quantity, which becomes a `Constant`.
     """
     if isinstance(value, Signal):
         return (value,)

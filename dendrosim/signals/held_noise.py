@@ -1,4 +1,4 @@
-"""Noise that is drawn once per phase, under which a circuit can settle."""
+"""Noise that is drawn once per phase, so that a circuit can settle during the phase."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class HeldNoise(Process):
     sigma: Any
 
     text: ClassVar[str] = "mean + sigma*z"
-    # Half a time step after the beginning of the phase: only its first step is earlier.
+    # `half` is half a time step, so `t < half` holds only in the first step of a phase.
     update: ClassVar[str] = "z + int(t < half)*(ds_normal(noise, i) - z)"
     units: ClassVar[Mapping[str, str]] = {"mean": "x", "sigma": "x"}
     number_units: ClassVar[Mapping[str, str]] = {"mean": "x", "sigma": "x", "half": "s"}

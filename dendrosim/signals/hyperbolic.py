@@ -11,8 +11,8 @@ from dendrosim.signals.base import Course
 class Hyperbolic(Course):
     """Decay as amplitude/(1 + t/decay), with t from the beginning of the block.
 
-    The time does not start anew with each phase and trial, so that the signal can lower a learning rate over all
-    trials of a block.
+    The time t does not restart with each phase or trial, so the signal can lower a learning rate over all trials
+    of a block.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class Hyperbolic(Course):
 
     Examples
     --------
-    A gate that scales a learning rate, halved after 100 s and a third after 200 s:
+    A gate that scales a learning rate, by 1/2 after 100 s and by 1/3 after 200 s:
 
     >>> import dendrosim as ds
     >>> phase = ds.Phase("learning", "50 ms", gates={"learn": ds.Hyperbolic(1.0, "100 s")})

@@ -15,9 +15,10 @@ from dendrosim.signals.process import Process
 class OrnsteinUhlenbeck(Process):
     """Fluctuate as Gaussian noise whose correlation decays exponentially with time.
 
-    The noise I obeys dI = (mean - I)/tau dt + sigma sqrt(2/tau) dW. It is solved exactly from one time step to
-    the next and is stationary from the first, so that its standard deviation is `sigma` at any time step, and
-    values at a lag l have the correlation exp(-l/tau). Every unit and sample has noise of its own.
+    The noise I obeys dI = (mean - I)/tau dt + sigma sqrt(2/tau) dW. It is solved exactly from one time step to the
+    next and is stationary from the beginning. Its standard deviation is therefore `sigma` for any length of the
+    time step, and two values at a lag l have the correlation exp(-l/tau). Every unit and sample has noise of its
+    own.
 
     Parameters
     ----------

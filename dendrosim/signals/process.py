@@ -12,7 +12,7 @@ add one, write a file in this folder with a frozen dataclass that derives from `
 
 Random numbers come from a counter-based generator (`dendrosim.engine.network.random_numbers`). They depend on the
 seed, the input, the unit, the sample and the step, and on nothing else: they are the same on every back end and
-for any number of threads, and those of a unit do not change with the number of units.
+for any number of threads, and the random numbers of a unit do not depend on the number of units.
 """
 
 from abc import abstractmethod
@@ -28,7 +28,7 @@ from dendrosim.signals.base import Course
 
 @dataclass(frozen=True, eq=False)
 class Process(Course):
-    """Base of random signals; the module says how to add one."""
+    """Base class of random signals; the docstring of this module says how to add one."""
 
     update: ClassVar[str] = ""
     number_units: ClassVar[Mapping[str, str]] = {}

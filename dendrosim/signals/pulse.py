@@ -35,7 +35,7 @@ class Pulse(Course):
     onset: Any
     duration: Any
 
-    # The tolerances keep a pulse of n steps n steps long whatever the rounding of times.
+    # Because of the tolerances, a pulse of n steps lasts n steps in spite of rounding errors in times.
     text: ClassVar[str] = (
         "amplitude*int(t - onset >= -1e-12*onset)"
         "*int(t - onset - duration < -1e-12*(onset + duration))"

@@ -47,7 +47,7 @@ class PulseTrain(Course):
     count: Any
 
     # Time is counted in intervals since the onset. The tolerance, a billionth of an interval, is far above the
-    # rounding of times and far below a time step, so a pulse of n steps is n steps long.
+    # rounding of times and far below a time step, so a pulse of n steps lasts n steps.
     text: ClassVar[str] = (
         "amplitude*int((t - onset)/interval >= -1e-9)*int((t - onset)/interval + 1e-9 < count)"
         "*int((t - onset)/interval + 1e-9 - floor((t - onset)/interval + 1e-9) < duration/interval)"

@@ -18,7 +18,7 @@ class Ramp(Course):
     onset : time, or array of shape (units,)
         Beginning of the ramp, from the beginning of the phase.
     duration : time, or array of shape (units,)
-        Time from 0 to `amplitude`.
+        Time in which the signal rises from 0 to `amplitude`.
 
     Raises
     ------

@@ -10,8 +10,8 @@ from dendrosim.units import Dimension
 class Samples(Signal):
     """Hold a row of a data set of the protocol during the phase; each trial shows other rows.
 
-    Which rows a trial shows is decided by its `Block`, so that several inputs show the same rows of their data
-    sets: a picture and its label, for instance. In a batch, every sample shows a row of its own.
+    The `Block` decides which rows a trial shows, so several inputs show the same rows of their data sets: a
+    picture and its label, for instance. In a batch, every sample shows a row of its own.
 
     Parameters
     ----------

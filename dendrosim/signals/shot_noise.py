@@ -11,8 +11,8 @@ from dendrosim.checks import not_negative, positive
 from dendrosim.errors import ParameterError
 from dendrosim.signals.process import Process
 
-# Beyond this, Poisson numbers are nearly normal (their skewness is below 0.1), so Ornstein-Uhlenbeck noise will
-# do.
+# Largest expected number of events in a time step. Above it, Poisson numbers are nearly normal (their skewness is
+# below 0.1), so Ornstein-Uhlenbeck noise can be used.
 _MOST_EVENTS = 100.0
 
 
@@ -30,15 +30,15 @@ class ShotNoise(Process):
     rate : quantity, or array of shape (units,)
         Rate of events, not negative, such as `"2 kHz"` for 400 cells that fire at 5 Hz.
     jump : quantity, or array of shape (units,)
-        What an event adds, in the unit of the input.
+        Amount that an event adds to the signal, in the unit of the input.
     decay : time, or array of shape (units,)
         Time constant of the decay, above 0.
 
     Raises
     ------
     ParameterError
-        If a number is not finite, `rate` is negative or `decay` is not positive; in a protocol, also if more than
-        100 events are expected in a time step.
+        If a number is not finite, `rate` is negative or `decay` is not positive. `Protocol` also raises it if more
+        than 100 events are expected in a time step.
 
     References
     ----------
@@ -70,7 +70,7 @@ class ShotNoise(Process):
         expected = np.asarray(self.rate.value) * dt
         if np.any(expected > _MOST_EVENTS):
             raise ParameterError(
-                f"ShotNoise: {np.max(expected):g} events a time step are more than {_MOST_EVENTS:g}; use "
+                f"ShotNoise: {np.max(expected):g} events per time step are more than {_MOST_EVENTS:g}; use "
                 "OrnsteinUhlenbeck, or a shorter time step"
             )
         lag = dt / np.asarray(self.decay.value)
@@ -82,6 +82,6 @@ class ShotNoise(Process):
         }
 
     def draw_start(self, shape: tuple[int, int], rng: np.random.Generator, dt: float) -> AnyArray:
-        # A gamma distribution has the stationary mean n and variance n/2, n = rate decay.
+        # With n = rate decay, this gamma distribution has the mean n and variance n/2 of the stationary signal.
         mean = np.broadcast_to(np.asarray(self.rate.value) * self.decay.value, shape[:1])
         return rng.gamma(np.repeat(2 * mean[:, None], shape[1], axis=1), 0.5)

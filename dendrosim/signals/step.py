@@ -34,6 +34,6 @@ class Step(Course):
     amplitude: Any
     onset: Any = "0 s"
 
-    # The tolerance keeps the step in its time step whatever the rounding of times.
+    # Because of the tolerance, the step begins in its time step in spite of rounding errors in times.
     text: ClassVar[str] = "amplitude*int(t - onset >= -1e-12*onset)"
     units: ClassVar[Mapping[str, str]] = {"amplitude": "x", "onset": "s"}

@@ -24,14 +24,14 @@ class Table(Signal):
     interval : time
         Time from one value to the next, above 0.
     unit : str, optional
-        Unit of the values; it must be that of the input (default no unit).
+        Unit of the values, which must fit the input (default no unit).
     linear : bool, optional
         Whether to interpolate linearly between two values; the default is to hold each value until the next.
 
     Raises
     ------
     ShapeError
-        If the values have another shape, or there are none.
+        If the values have another shape, or if there are no values.
     ParameterError
         If a number is not finite, or `interval` is not positive.
     UnitError

@@ -128,7 +128,7 @@ BROKEN_CIRCUITS = {
     "too many initial values": (
         {"cell": {"initial": {"v": ["1 mV"] * 3}}}, ShapeError, "initial value of 'v' has shape (3,)", "(2,)"),
     "too many parameter values": (
-        {"cell": {"parameters": {"R": ["1 ohm"] * 3}}}, ShapeError, "parameter 'R' has shape (3,)", "2 of them"),
+        {"cell": {"parameters": {"R": ["1 ohm"] * 3}}}, ShapeError, "parameter 'R' has shape (3,)", "2 numbers"),
     "weights of the wrong shape": (
         {"weight": {"initial": np.zeros((2, 3))}}, ShapeError, "Matrix 'w'", "(2, 2)"),
     "one weight per column": (
@@ -163,8 +163,8 @@ BROKEN_CIRCUITS = {
     "projection without variable": ({"link": {"source": "cell"}}, SpecError, "population.variable", ""),
     "matrix onto nowhere": ({"weight": {"post": "cells"}}, UnknownMemberError, "'cells'", "'cell'"),
     "projection onto a state": (
-        {"link": {"target": "cell.v"}}, SpecError, "cell.v cannot be fed", "declared variable"),
-    "projection onto an input": ({"link": {"target": "cell.x"}}, SpecError, "cell.x cannot be fed", ""),
+        {"link": {"target": "cell.v"}}, SpecError, "cell.v cannot be the target", "declared variable"),
+    "projection onto an input": ({"link": {"target": "cell.x"}}, SpecError, "cell.x cannot be the target", ""),
     "two objects of one name": (
         {"extra": (Population("w", 1, "dv/dt = -v/ms : 1"),)}, SpecError, "'w' names 2 objects", ""),
     "two populations of one name": (
@@ -211,7 +211,7 @@ def test_a_loop_through_two_populations_names_its_members():
         )
     for member in ("up.r", "up.fed", "down.r", "down.fed"):
         assert member in str(raised.value)
-    assert "make one of them a state" in str(raised.value)
+    assert "make one of these variables a state" in str(raised.value)
 
 
 @pytest.mark.parametrize(

@@ -254,7 +254,7 @@ def test_an_in_degree_larger_than_the_population_is_refused():
 
 
 def test_one_to_one_of_different_sizes_is_refused():
-    with pytest.raises(ShapeError, match=r"Pathway 'a': OneToOne .* not 30 with 20 units"):
+    with pytest.raises(ShapeError, match=r"Pathway 'a': OneToOne .* not 30 units with 20"):
         protocol(pathway("a", connect=OneToOne()))
 
 

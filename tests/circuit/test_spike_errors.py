@@ -214,11 +214,11 @@ BROKEN = {
         path(pre="retina"), UnknownMemberError, "unknown population 'retina'", "there are: cell"),
     "population without threshold": (
         lambda: circuit(extra=(SILENT,), path={"pre": "silent"}),
-        SpecError, "Pathway 'rec': population 'silent' has no threshold", "give it one"),
+        SpecError, "Pathway 'rec': population 'silent' has no threshold", "give it a threshold"),
     "on_post towards a population without threshold": (
         lambda: circuit(extra=(SILENT,), path={
             "post": "silent", "on_pre": "z_post += u*learn", "weight": None, "on_post": "u = 1"}),
-        SpecError, "Pathway 'rec': population 'silent' has no threshold", "give it one"),
+        SpecError, "Pathway 'rec': population 'silent' has no threshold", "give it a threshold"),
     "connections as text": (
         path(connect="all"), SpecError, "Pathway 'rec': connect is 'all'", "AllToAll, InDegree, OneToOne"),
     "connections as a class": (path(connect=AllToAll), SpecError, "Pathway 'rec': connect is", "AllToAll"),
@@ -291,7 +291,7 @@ BROKEN = {
     "flag of a synaptic number": (
         synapse("u : 1 (constant)"), EquationError, "Pathway 'rec': the flag (constant)", "remove"),
     "parameter that is a synaptic variable": (
-        path(parameters={"u": 1, "tau_u": "1 s"}), ParameterError, "'u' belongs to every synapse", "`initial`"),
+        path(parameters={"u": 1, "tau_u": "1 s"}), ParameterError, "variable of each synapse", "`initial`"),
     "parameter with several values": (
         path(parameters={"tau_u": ["1 s", "2 s"]}), ShapeError, "parameter 'tau_u' must be one number", ""),
     "initial value of what is not there": (

@@ -93,7 +93,7 @@ def test_it_goes_through_json_and_join():
 @pytest.mark.parametrize(
     ("make", "kind", "said"),
     [
-        (lambda: circuit((3, 2)), ShapeError, "needs both populations to be of one size"),
+        (lambda: circuit((3, 2)), ShapeError, "both populations must have the same size"),
         (lambda: circuit(q={"inverse_of": "v"}), UnknownMemberError, "'v'"),
         (lambda: circuit(q={"inverse_of": "q"}), SpecError, "an inverse itself"),
         (
@@ -103,14 +103,14 @@ def test_it_goes_through_json_and_join():
         ),
         (lambda: circuit(w={"initial": np.ones((3, 3))}), ParameterError, "has no inverse"),
         (lambda: circuit(q={"inverse_of": "w", "unit": "mV"}), UnitError, "must be in 1"),
-        (lambda: circuit(q={"initial": ds.PseudoInverse("q")}), SpecError, "follows from itself"),
+        (lambda: circuit(q={"initial": ds.PseudoInverse("q")}), SpecError, "depends on itself"),
         (
             lambda: circuit(
                 q={"initial": ds.PseudoInverse("v")},
                 more=(ds.Matrix("v", "low", "high", inverse_of="w"),),
             ),
             SpecError,
-            "'v' has no weights of its own; name 'w'",
+            "'v' has no weights of its own; use 'w' in its place",
         ),
         (
             lambda: circuit(

@@ -454,7 +454,7 @@ def test_a_pulse_train_is_on_for_whole_steps(dt, onset, interval, duration, coun
         (lambda: PulseTrain(1, "0 ms", "1 ms", "0 ms", 3), ParameterError, "duration"),
         (lambda: protocol(OrnsteinUhlenbeck(0, 1, 2.0)), UnitError, "OrnsteinUhlenbeck.tau"),
         (lambda: protocol(OrnsteinUhlenbeck(0, "1 mV", "1 ms")), UnitError, "cell.x: OrnsteinUhlenbeck.sigma"),
-        (lambda: protocol(OrnsteinUhlenbeck(0, [1, 2], "1 ms")), ShapeError, "200 of them"),
+        (lambda: protocol(OrnsteinUhlenbeck(0, [1, 2], "1 ms")), ShapeError, "200 numbers"),
         (lambda: protocol(ShotNoise("1 ms", 1, "1 ms")), UnitError, "ShotNoise.rate"),
         (lambda: protocol(ShotNoise("5 MHz", 1, "1 ms")), ParameterError, "cell.x: ShotNoise: 500 events"),
     ],

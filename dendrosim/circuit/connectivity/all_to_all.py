@@ -1,4 +1,4 @@
-"""Every unit connected with every other."""
+"""A connection rule that connects all units."""
 
 from dataclasses import dataclass
 
@@ -9,16 +9,16 @@ from dendrosim.circuit.connectivity.base import Connections, Pairs, without_self
 
 @dataclass(frozen=True, eq=False)
 class AllToAll(Connections):
-    """Connect every presynaptic unit with every postsynaptic one.
+    """Connect every presynaptic unit with every postsynaptic unit.
 
     Parameters
     ----------
     self_connections : bool, optional
-        Whether a unit may connect with itself where a population connects with itself (default True).
+        Whether units may connect with themselves if `pre` and `post` are the same population (default True).
 
     Examples
     --------
-    Inhibition of all other cells of the same population:
+    Each cell inhibits all other cells of its population:
 
     >>> import dendrosim as ds
     >>> pathway = ds.Pathway(

@@ -6,12 +6,12 @@ is then available as `dendrosim.Name`, in specifications read from JSON, and in 
 - Its fields are plain numbers or arrays; `__post_init__` checks them and raises SpecError.
 - `check` raises SpecError if the rule does not fit the two populations.
 - `expected` estimates the number of connections, so that too many are refused before they are drawn.
-- `draw` returns the connected pairs. Its random numbers come from the generator that it is given and from nothing
-  else: connections are drawn in Python, so they are the same on every back end.
-- `count` is the number of connections where it is known before they are drawn.
+- `draw` returns the connected pairs. It takes random numbers only from the generator `rng`. Connections are drawn
+  in Python, so they are the same on every back end.
+- `count` is the number of connections, if it is known before they are drawn.
 
-A rule that can connect a unit with itself has a field `self_connections`, which matters only where a population
-connects to itself.
+A rule that can connect a unit with itself has a field `self_connections`, which matters only if the presynaptic
+and the postsynaptic population are the same.
 """
 
 from abc import ABC, abstractmethod
@@ -24,22 +24,22 @@ from dendrosim.arrays import Integers
 from dendrosim.spec import Spec
 
 Pairs = tuple[Integers, Integers]
-"""Index of the postsynaptic and of the presynaptic unit of every connection, two arrays of equal length."""
+"""Two arrays of equal length: for every connection, the index of its postsynaptic and of its presynaptic unit."""
 
 
 @dataclass(frozen=True, eq=False)
 class Connections(Spec, ABC):
-    """Base of every connection rule; the module says how to add one."""
+    """Base class of connection rules; the docstring of this module says how to add a rule."""
 
     folder: ClassVar[str | None] = __package__
 
     @property
     def count(self) -> int | None:
-        """The number of connections, None where it follows from the sizes of populations or from the draw."""
+        """The number of connections, or None if it depends on the sizes of populations or on random numbers."""
         return None
 
     def check(self, where: str, post: int, pre: int, same: bool) -> None:
-        """Check that the rule fits two populations; the base accepts all.
+        """Check that the rule fits two populations; the base class accepts all populations.
 
         Parameters
         ----------
@@ -48,7 +48,7 @@ class Connections(Spec, ABC):
         post, pre : int
             Numbers of postsynaptic and presynaptic units.
         same : bool
-            Whether both are one population.
+            Whether `pre` and `post` are the same population.
 
         Raises
         ------
@@ -58,7 +58,7 @@ class Connections(Spec, ABC):
 
     @abstractmethod
     def expected(self, post: int, pre: int) -> float:
-        """Return about how many connections there will be between `pre` and `post` units."""
+        """Return the expected number of connections from `pre` presynaptic to `post` postsynaptic units."""
 
     @abstractmethod
     def draw(self, post: int, pre: int, same: bool, rng: np.random.Generator) -> Pairs:
@@ -66,6 +66,6 @@ class Connections(Spec, ABC):
 
 
 def without_self(to: Integers, from_: Integers) -> Pairs:
-    """Return the pairs of which both ends are different units."""
+    """Return the pairs that consist of two different units."""
     kept = to != from_
     return to[kept], from_[kept]

@@ -1,4 +1,4 @@
-"""Every postsynaptic unit connected with the same number of presynaptic units, chosen at random."""
+"""A connection rule that gives each postsynaptic unit the same number of random presynaptic units."""
 
 from dataclasses import dataclass
 
@@ -16,16 +16,16 @@ class InDegree(Connections):
     Parameters
     ----------
     number : int
-        Presynaptic units of each postsynaptic unit, at least 0.
+        Number of presynaptic units of each postsynaptic unit, at least 0.
     self_connections : bool, optional
-        Whether a unit may connect with itself where a population connects with itself (default True).
+        Whether units may connect with themselves if `pre` and `post` are the same population (default True).
 
     Raises
     ------
     ParameterError
         If the number is not an integer of at least 0.
     ShapeError
-        If there are fewer presynaptic units; raised by `Circuit`.
+        If there are fewer presynaptic units than `number`; raised by `Circuit`.
 
     Examples
     --------
@@ -53,8 +53,8 @@ class InDegree(Connections):
         apart = same and not self.self_connections
         chosen = np.empty((post, self.number), dtype=np.int64)
         for unit in range(post):
-            # The unit itself is left out: one number fewer is drawn from, and those from its own on move up by
-            # one.
+            # The unit itself is left out: numbers are drawn from one candidate fewer, and every number drawn that
+            # is not below the unit's own number is raised by one.
             partners = rng.choice(pre - apart, self.number, replace=False, shuffle=False)
             chosen[unit] = np.sort(partners + (partners >= unit) if apart else partners)
         return np.repeat(np.arange(post, dtype=np.int64), self.number), chosen.ravel()

@@ -1,4 +1,4 @@
-"""Each unit connected with the unit of the same number."""
+"""A connection rule that connects units of the same number."""
 
 from dataclasses import dataclass
 
@@ -26,7 +26,7 @@ class OneToOne(Connections):
     def check(self, where: str, post: int, pre: int, same: bool) -> None:
         if post != pre:
             raise ShapeError(
-                f"{where}: OneToOne connects populations of one size, not {pre} with {post} units"
+                f"{where}: OneToOne connects populations of the same size, not {pre} units with {post}"
             )
 
     def expected(self, post: int, pre: int) -> float:

@@ -1,4 +1,4 @@
-"""Connections given one by one."""
+"""A connection rule that takes a list of all connected pairs."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from dendrosim.spec import freeze_array
 
 @dataclass(frozen=True, eq=False)
 class Pairings(Connections):
-    """Connect the given pairs of units: number `pre[k]` with number `post[k]`.
+    """Connect given pairs of units: presynaptic unit `pre[k]` with postsynaptic unit `post[k]`.
 
     A pair that is given twice has two synapses. With this rule, weights, delays and other values of a `Pathway`
     may be given as arrays, one number per synapse.
@@ -28,8 +28,8 @@ class Pairings(Connections):
     Raises
     ------
     ShapeError
-        If the two are not lists of unit numbers of equal length; by `Circuit`, also if a population has no such
-        unit.
+        If `pre` and `post` are not lists of unit numbers of equal length. `Circuit` also raises it if a population
+        has no such unit.
 
     Examples
     --------

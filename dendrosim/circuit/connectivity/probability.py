@@ -1,4 +1,4 @@
-"""Every pair of units connected independently, with one probability."""
+"""A connection rule that connects each pair of units with the same probability."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ class Probability(Connections):
     probability : float
         Probability of each connection, from 0 to 1.
     self_connections : bool, optional
-        Whether a unit may connect with itself where a population connects with itself (default True).
+        Whether units may connect with themselves if `pre` and `post` are the same population (default True).
 
     Raises
     ------
@@ -49,13 +49,13 @@ class Probability(Connections):
             return AllToAll(self.self_connections).draw(post, pre, same, rng)
         if self.probability == 0:
             return np.zeros(0, np.int64), np.zeros(0, np.int64)
-        # The gaps between successes of independent trials are geometric: as many draws as connections.
+        # The gaps between successes of independent trials have a geometric distribution; only the gaps are drawn.
         total, last, found = post * pre, -1, []
         while last < total:
-            # Five standard deviations more than expected, so that one round is nearly always enough.
+            # Draw five standard deviations more gaps than expected, so that one round is nearly always enough.
             expected = (total - last) * self.probability
             gaps = rng.geometric(self.probability, int(expected + 5 * expected**0.5 + 10))
-            # A gap beyond the end ends the drawing; cut it, so that the sum cannot overflow.
+            # A gap that leads beyond the last pair is shortened, so that the sum cannot overflow.
             places = last + np.cumsum(np.minimum(gaps, total + 1))
             found.append(places)
             last = int(places[-1])

@@ -6,11 +6,11 @@ specifications read from JSON.
 
 - Its fields are numbers or quantities; `__post_init__` checks them and raises ParameterError.
 - `dimension` is the physical dimension of the numbers.
-- `check` raises ShapeError if there are no such numbers for a state, a matrix or the synapses of a pathway.
-- `sample` returns the numbers. Its random numbers come from the generator that it is given and from nothing else:
-  initial values are drawn in Python from a stream named after the object and the variable, so that every back end
-  starts from the same numbers, and adding an object to a circuit changes no other object's numbers.
-- `only_matrices` is True if the numbers are a matrix as a whole, so that they mean nothing for the units of a
+- `check` raises ShapeError if the numbers cannot be used for a state, a matrix or the synapses of a pathway.
+- `sample` returns the numbers. It takes random numbers only from the generator `rng`. Initial values are drawn in
+  Python from a random stream named after the object and the variable, so that every back end starts from the same
+  numbers, and adding an object to a circuit changes no other object's numbers.
+- `only_matrices` is True if the numbers have a meaning only together, as a matrix, and not for the units of a
   population or for synapses.
 """
 
@@ -28,19 +28,19 @@ from dendrosim.units import DIMENSIONLESS, Dimension, Quantity, quantity
 
 @dataclass(frozen=True, eq=False)
 class Initial(Spec, ABC):
-    """Base of initial values; the module says how to add a distribution."""
+    """Base class of initial values; the docstring of this module says how to add a distribution."""
 
     folder: ClassVar[str | None] = __package__
     only_matrices: ClassVar[bool] = False
 
     @property
     def dimension(self) -> Dimension:
-        """The physical dimension of what `sample` returns."""
+        """The physical dimension of the numbers that `sample` returns."""
         return DIMENSIONLESS
 
     @property
     def least(self) -> float | None:
-        """The smallest SI number that `sample` can return, None if there is no such bound."""
+        """The smallest SI number that `sample` can return, or None if there is no such bound."""
         return None
 
     @property
@@ -49,21 +49,21 @@ class Initial(Spec, ABC):
         return False
 
     def check(self, where: str, shape: tuple[int, ...]) -> None:
-        """Check that there are numbers of a shape.
+        """Check that the numbers can be used for an object of a given shape.
 
         Parameters
         ----------
         where : str
-            What starts from the numbers, for the message.
+            The object that starts from the numbers, for the message.
         shape : tuple of int
-            (units,) of a population, (post, pre) of a matrix, (synapses,) of a pathway.
+            (units,) for a state, (post, pre) for a matrix, (synapses,) for a pathway.
 
         Raises
         ------
         ShapeError
-            If there are none.
+            If the numbers cannot have this shape.
         ParameterError
-            If they are not finite.
+            If the numbers are not finite.
         """
         if self.only_matrices and len(shape) != 2:
             raise ShapeError(
@@ -77,10 +77,10 @@ class Initial(Spec, ABC):
         Parameters
         ----------
         shape : tuple of int
-            (units, samples) of a state, (post, pre) of a matrix, (synapses,) of a pathway; one that has
+            (units, samples) for a state, (post, pre) for a matrix, (synapses,) for a pathway, all of which have
             passed `check`.
         rng : numpy.random.Generator
-            Source of random numbers; what is not random ignores it.
+            Source of random numbers; values that are not random do not use it.
         """
 
 
@@ -94,7 +94,7 @@ def check_same_unit(owner: Initial, **values: Quantity) -> None:
 
 
 def scalar_of(owner: Initial, field: str, value: Any) -> Quantity:
-    """Return a value as one finite quantity; raises ParameterError that names the field of `owner`."""
+    """Return a value as one finite quantity, or raise a ParameterError that names the field of `owner`."""
     result = quantity(value)
     if not result.scalar or not np.isfinite(result.value):
         raise ParameterError(

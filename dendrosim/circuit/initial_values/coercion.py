@@ -1,4 +1,4 @@
-"""Reading of what a user gives for an initial value: a distribution, a number, a quantity or an array."""
+"""Conversion of the values that a user may give: a distribution, a number, a quantity or an array."""
 
 from typing import Any
 
@@ -7,5 +7,5 @@ from dendrosim.circuit.initial_values.fixed import Fixed
 
 
 def as_initial(value: Any) -> Initial:
-    """Return an `Initial` as it is, and a number, quantity text or array as `Fixed`."""
+    """Return an `Initial` unchanged, and any other value (a number, text or array) as a `Fixed`."""
     return value if isinstance(value, Initial) else Fixed(value)

@@ -1,4 +1,4 @@
-"""The weights of another matrix."""
+"""Initial weights that are a copy of another matrix."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ class Copy(Derived):
     Raises
     ------
     SpecError
-        If there is no such matrix, its shape is another, or the two copy each other; raised by `Circuit`.
+        If there is no such matrix, its shape differs, or the two matrices copy each other; raised by `Circuit`.
 
     Examples
     --------

@@ -13,10 +13,10 @@ from dendrosim.errors import ShapeError
 
 @dataclass(frozen=True, eq=False)
 class Derived(Initial):
-    """Base of initial weights that follow from those of another matrix.
+    """Base class of initial weights that are computed from the initial weights of another matrix.
 
-    To add one, write a file in this folder with a frozen dataclass that derives from `Derived` and defines
-    `shape` and `compute`.
+    To add such a class, write a file in this folder with a frozen dataclass that derives from `Derived` and
+    defines `shape` and `compute`.
     """
 
     only_matrices: ClassVar[bool] = True
@@ -29,7 +29,7 @@ class Derived(Initial):
 
     @abstractmethod
     def compute(self, weights: Array) -> Array:
-        """Return the initial weights, given those of the other matrix."""
+        """Return the initial weights, given the initial weights of the other matrix."""
 
     def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
         raise ShapeError(

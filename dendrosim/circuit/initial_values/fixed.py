@@ -1,4 +1,4 @@
-"""Given numbers."""
+"""Initial values given as numbers."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -25,8 +25,8 @@ class Fixed(Initial):
     Raises
     ------
     UnitError
-        If the value cannot be read as a quantity. The object that uses it also raises this error if the unit is
-        not that of its variable.
+        If the value cannot be read as a quantity. The object that uses the value also raises this error if the
+        unit does not fit the variable.
     ShapeError
         If the shape does not fit; raised by the object that uses the value.
 

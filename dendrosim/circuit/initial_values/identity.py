@@ -1,4 +1,4 @@
-"""The identity matrix, with noise."""
+"""Initial weights that are a multiple of the identity matrix plus noise."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -24,7 +24,8 @@ class Identity(Initial):
     Raises
     ------
     ShapeError
-        If the matrix is not square, or the value is given for anything else than a matrix; raised by `Circuit`.
+        If the matrix is not square, or the object that starts from it is not a matrix; raised by that object or by
+        `Circuit`.
 
     Examples
     --------

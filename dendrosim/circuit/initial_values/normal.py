@@ -25,7 +25,7 @@ class Normal(Initial):
     Raises
     ------
     ParameterError
-        If one of the two is not one finite number, `sd` is negative, or their units differ.
+        If `sd` or `mean` is not one finite number, `sd` is negative, or the units differ.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The pseudo-inverse of another matrix."""
+"""Initial weights that are the pseudo-inverse of another matrix."""
 
 from dataclasses import dataclass
 
@@ -15,15 +15,15 @@ class PseudoInverse(Derived):
     Parameters
     ----------
     matrix : str
-        Name of the other matrix, of shape (pre, post) where this one has (post, pre).
+        Name of the other matrix. Its shape is (pre, post) if the shape of this matrix is (post, pre).
     scale : float, optional
         Factor of the pseudo-inverse (default 1).
 
     Raises
     ------
     SpecError
-        If there is no such matrix, its shape does not fit, or each of the two is to be computed from the other;
-        raised by `Circuit`.
+        If there is no such matrix, its shape does not fit, or its initial value depends on this matrix; raised by
+        `Circuit`.
 
     Examples
     --------

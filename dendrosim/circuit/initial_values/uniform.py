@@ -23,7 +23,7 @@ class Uniform(Initial):
     Raises
     ------
     ParameterError
-        If one of the two is not one finite number, their units differ, or `low` is above `high`.
+        If `low` or `high` is not one finite number, the units differ, or `low` is above `high`.
 
     Examples
     --------

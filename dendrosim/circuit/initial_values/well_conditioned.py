@@ -13,7 +13,7 @@ from dendrosim.units import DIMENSIONLESS
 
 @dataclass(frozen=True, eq=False)
 class WellConditioned(Initial):
-    """Draw a random matrix whose singular values are given, so that a square one can be inverted safely.
+    """Draw a random matrix with given singular values, so that a square matrix can be inverted safely.
 
     The singular values run from `gain` down to `gain/condition` in equal ratios. The singular vectors are those of
     a matrix of independent normal random numbers.
@@ -30,7 +30,7 @@ class WellConditioned(Initial):
     ParameterError
         If `gain` is not positive, or `condition` is below 1.
     ShapeError
-        If the object that uses it is not a matrix; raised by that object.
+        If the object that starts from it is not a matrix; raised by that object.
 
     Examples
     --------
