@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Cpp(StandaloneBackend):
-    """Programs that a C++ compiler makes, with dense products by kernels of ours and by OpenBLAS."""
+    """Programs in C++, with dense products by our own kernels and by OpenBLAS."""
 
     name = "cpp"
     resumes = True

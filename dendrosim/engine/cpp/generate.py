@@ -1,8 +1,9 @@
 """Generate C++ sources and a manifest from a protocol's structure, with Brian2's standalone device.
 
-Brian2 writes one file per code object. They are merged into two translation units, which compile side by side:
-`steps.cpp` has the code that runs in every step, so only it is compiled with high optimisation; `program.cpp` has
-the rest. Code that does not depend on the circuit is in `runtime.cpp` and `kernels.cpp`, compiled once for all.
+Brian2 writes one file per code object. These files are merged into two translation units, which are compiled at
+the same time: `steps.cpp` has the code that runs in every step, so only it is compiled with high optimisation;
+`program.cpp` has the rest. Code that does not depend on the circuit is in `runtime.cpp` and `kernels.cpp`, which
+are compiled once for all programs.
 """
 
 import re
@@ -31,7 +32,8 @@ _HEADERS = (
     "functions.h", "parallel.h", "tiles.h", "dense.h", "random.h", "normals.h", "arrays.h", "runtime.h", "glue.h",
 )  # fmt: skip
 
-# What sees to it that nothing waits, or needs not: what `feed` sets, none of those looks at that may wait.
+# Code with one of these calls needs no `flush` before it. `defer`, `flush` and `record` deal with deferred loops
+# (see parallel.h) themselves, and no deferred loop reads what `feed` sets.
 _KNOWING = ("ds::defer(", "ds::flush(", "ds::feed(", "ds::record(")
 
 
@@ -53,7 +55,7 @@ def _write_glue(device: Any, parts: NetworkParts, operations: CppOperations, fol
         for variable, name in device.arrays.items()
         if id(variable) not in named and _moves(variable)
     ]
-    text = f"""// Tells the runtime of the program's arrays and objects.
+    text = f"""// Gives the runtime the program's arrays and objects.
 namespace ds {{
 Array arrays[{len(parts.arrays)}];
 const int64_t array_count = {len(parts.arrays)};
@@ -96,7 +98,7 @@ void give_weights()
 
 
 def _moves(variable: Any) -> bool:
-    """Whether an array can change from step to step; those of synapses are kept with their pathway."""
+    """Return whether an array changes during a run; arrays of synapses are excluded, because bundles have them."""
     return not (variable.constant or isinstance(variable, DynamicArrayVariable))
 
 
@@ -140,14 +142,16 @@ def _merge(device: Any, parts: NetworkParts, folder: Path) -> None:
     declared = [f'#include "{s.replace(".cpp", ".h")}"' for s in objects]
     steps = _needed(parts, texts.values(), folder)
     steps += ['#include "runtime.h"', '#include "ds_weights.cpp"', *declared]
-    steps += [f"#undef {name}" for name in _given_names(parts)]  # INT_MAX is as good a name as any
+    steps += [
+        f"#undef {name}" for name in _given_names(parts)
+    ]  # it may be a macro's name, such as INT_MAX
     for name, text in texts.items():
         steps += [
             f"namespace ds_{name} {{ using ds::exp; using ds::tanh;",
             INCLUDE.sub("", text),
             "}",
         ]
-        # Loops may wait in order to run together, see parallel.h; what does not know of it finds none waiting.
+        # Deferred loops run before code that does not deal with them itself.
         first = "" if any(known in text for known in _KNOWING) else "ds::flush(); "
         steps += [f"void {f}() {{ {first}ds_{name}::{f}(); }}" for f in FUNCTION.findall(text)]
     program = ['#include "objects.h"', *declared, *(f'#include "{s}"' for s in rest)]
@@ -161,7 +165,7 @@ def _merge(device: Any, parts: NetworkParts, folder: Path) -> None:
 
 
 def _needed(parts: NetworkParts, texts: Iterable[str], folder: Path) -> list[str]:
-    """Return what code objects need to know, without headers that take longer to read than all else."""
+    """Return the includes and declarations that code objects need, without headers that are slow to compile."""
     used = {line.strip() for text in texts for line in INCLUDE.findall(text)}
     if parts.bundles:
         return sorted(u for u in used if "code_objects/" not in u)
@@ -171,7 +175,7 @@ def _needed(parts: NetworkParts, texts: Iterable[str], folder: Path) -> list[str
 
 
 def _given_names(parts: NetworkParts) -> list[str]:
-    """Return what the circuit calls its variables and numbers."""
+    """Return the names of the circuit's variables, parameters and gates."""
     circuit = parts.circuit
     names = {*circuit.parameters, *circuit.gates}
     names.update(
@@ -180,7 +184,7 @@ def _given_names(parts: NetworkParts) -> list[str]:
     return sorted(names)
 
 
-# Functions that no program calls, with two branches or statements for each array.
+# Functions of Brian2 that no program calls. They have statements for every array, so their bodies are removed.
 _UNCALLED = re.compile(
     r"(^void (?:set_variable_by_name|_write_arrays|_dealloc_arrays)\([^)]*\)\s*{).*?^}", re.M | re.S
 )

@@ -1,4 +1,4 @@
-"""Dense operations of the C++ program: code objects of ours, from templates derived from Brian2's."""
+"""Dense operations of the C++ program: code objects from our own templates, which are derived from Brian2's."""
 
 from typing import Any
 
@@ -22,7 +22,10 @@ class CppCodeObject(CPPStandaloneCodeObject):
 
 
 class CppOperations(CompiledOperations):
-    """Statements that call `runtime.h`."""
+    """Operations that are statements, which call functions of `runtime.h` and `dense.h`.
+
+    `patient` has the names of the matrices whose updates are postponed, see `Weights` in `dense.h`.
+    """
 
     codeobj_class = CppCodeObject
     arrays = "brian::"
@@ -42,7 +45,7 @@ class CppOperations(CompiledOperations):
         return lines
 
     def assignments(self, network: NetworkParts) -> list[str]:
-        """Return the statements that give these objects their arrays."""
+        """Return the statements that give the objects of `declarations` their arrays."""
         names = [m.name for m in network.circuit.matrices]
         return [
             f"    {_weights(n)}.w = {self.pointer(network.arrays[f'{n}.{WEIGHT}'])};" for n in names

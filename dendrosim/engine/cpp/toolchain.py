@@ -1,4 +1,4 @@
-"""The C++ compiler, its flags, and the BLAS that programs are linked to."""
+"""The C++ compiler, its flags, and the BLAS with which programs are linked."""
 
 import errno
 import hashlib
@@ -18,20 +18,20 @@ from dendrosim.machine.cache import lock_file, writable_folder
 from dendrosim.machine.code_digest import code_digest
 from dendrosim.machine.packages import package_version
 
-# -ffast-math, without which loops over cells are not vectorised, less two of its parts. Numbers that are not
-# finite must stay what they are, for the guard stops a run by them; and terms must be added in the order in which
-# they are written, for functions.h and normals.h count on it. Programs treat numbers below 1e-308 as 0.
+# -ffast-math is needed to vectorise loops over cells, but two of its parts are switched off. Numbers that are not
+# finite must keep their values, because the guard stops a run by them; and terms must be added in the order in
+# which they are written, because functions.h and normals.h depend on it. Programs treat numbers below 1e-308 as 0.
 FLAGS = [
     "-std=c++17", "-O3", "-ffast-math", "-fno-finite-math-only", "-fno-associative-math", "-march=native", "-w",
 ]  # fmt: skip
 SOURCES = (Path(__file__).parent / "source", Path(__file__).parents[1] / "standalone" / "source")
-"""Folders of the sources that all programs share; the units that are compiled once are in the first."""
+"""Folders of the sources that all programs share; those that are compiled only once are in the first folder."""
 
 _UNITS = {"steps": [], "program": ["-O1"], "runtime": ["-O1"], "kernels": []}
-"""Sources and their further compiler options: code that runs once is not worth the time for optimising it."""
+"""For each source, its further compiler options. Code that runs only once is hardly optimised, to save time."""
 
 BLAS = "scipy-openblas32"
-"""Package that contains the BLAS to which programs are linked."""
+"""Package that contains the BLAS with which programs are linked."""
 
 _TEST = """#include <cblas.h>
 #include <cstdio>
@@ -47,11 +47,11 @@ int main()
             (int)ds::most_samples);
 }
 """
-_INSTEAD = "set CXX to one that works, or use --backend numpy"
+_INSTEAD = "set CXX to a compiler that works, or use --backend numpy"
 
 
 def blas_folder() -> Path:
-    """Return the folder of the scipy-openblas32 package; raises BackendMissingError if it is missing."""
+    """Return the folder of the scipy-openblas32 package, or raise BackendMissingError if it is missing."""
     spec = find_spec("scipy_openblas32")
     if spec is None or spec.origin is None:
         raise BackendMissingError(
@@ -61,22 +61,22 @@ def blas_folder() -> Path:
 
 
 def fingerprint() -> dict[str, str]:
-    """Return what decides whether a binary can be used, and which numbers it computes, by name."""
+    """Return, by name, what decides whether a compiled program can be used and which numbers it computes."""
     path = Path(find_compiler()).resolve()
     stat = path.stat()
     return {
         "compiler": f"{find_compiler()} {path} {stat.st_size} {stat.st_mtime_ns}",
         "compiler flags": " ".join([*FLAGS, *os.environ.get("CXX", "").split()[1:]]),
         "processor": _processor(),
-        # Not its folder: a program runs with the same version in any virtual environment, see `environment`.
+        # Without its folder: a program runs with the same version in any virtual environment (`environment`).
         "BLAS": f"{BLAS} {package_version(BLAS)}",
     }
 
 
 def environment() -> dict[str, str]:
-    """Return the variables by which a program finds the BLAS of this virtual environment.
+    """Return the environment variables by which a program finds the BLAS of this virtual environment.
 
-    The program also names the folder of the BLAS that it was linked to, which may have been deleted since.
+    The program itself contains the folder of the BLAS with which it was linked, but this may have been deleted.
     """
     others = os.environ.get("LD_LIBRARY_PATH")
     folders = [str(blas_folder() / "lib"), *([others] if others else [])]
@@ -90,12 +90,12 @@ def _digest(*more: str) -> str:
 
 
 def check_toolchain() -> None:
-    """Raise an error unless programs can be compiled and run on this machine; only success is stored in the cache.
+    """Raise an error unless programs can be compiled and run on this machine; a success is stored in the cache.
 
     Raises
     ------
     BackendMissingError
-        If they cannot; the message says why.
+        If programs cannot be compiled or run; the message says why.
     StorageError
         If the cache folder cannot be written.
     """
@@ -109,22 +109,22 @@ def check_toolchain() -> None:
 
 
 def try_out() -> None:
-    """Compile and run a program of three lines with the real flags; raises as `check_toolchain` does."""
+    """Compile and run a program of three lines with `FLAGS`; its errors are those of `check_toolchain`."""
     done = _compile_and_run(_TEST)
     if done.stdout != "5":
         raise BackendMissingError(
-            f"what the C++ compiler {find_compiler()} makes does not work: a test program ended with code "
+            f"programs of the C++ compiler {find_compiler()} do not work: a test program ended with code "
             f"{done.returncode} and printed {done.stdout!r} instead of '5' {done.stderr[:300]}; {_INSTEAD}"
         )
 
 
 def describe_kernels() -> str:
-    """Return how programs multiply matrices on this machine; raises as `check_toolchain` does."""
+    """Return how programs multiply matrices on this machine; errors are those of `check_toolchain`."""
     return _compile_and_run(_KERNELS).stdout
 
 
 def _compile_and_run(source: str) -> subprocess.CompletedProcess[str]:
-    home = writable_folder("programs")  # where programs will run: a temporary folder may differ
+    home = writable_folder("programs")  # the folder in which programs will run: others may differ
     with tempfile.TemporaryDirectory(prefix="trying-", dir=home) as name:
         (Path(name) / "program.cpp").write_text(source)
         try:
@@ -138,20 +138,20 @@ def _compile_and_run(source: str) -> subprocess.CompletedProcess[str]:
             ) from None
         except OSError as error:
             raise BackendMissingError(
-                f"what the C++ compiler {find_compiler()} makes does not start: "
+                f"programs of the C++ compiler {find_compiler()} do not start: "
                 f"{error.strerror or error}; {_INSTEAD}"
             ) from None
 
 
 def shared_object(source: str, real: str = "") -> Path:
-    """Return `runtime.cpp` or `kernels.cpp` compiled, which the cache keeps for all programs.
+    """Return the path of the compiled `runtime.cpp` or `kernels.cpp`, which the cache keeps for all programs.
 
     Parameters
     ----------
     source : {"runtime", "kernels"}
         The source to compile.
     real : {"float", "double"}, optional
-        Type of the numbers of `kernels.cpp`.
+        Type of numbers for which `kernels.cpp` is compiled.
 
     Raises
     ------
@@ -165,7 +165,7 @@ def shared_object(source: str, real: str = "") -> Path:
 
 
 def _start_shared_object(source: str, real: str, compilers: ExitStack) -> Callable[[], Path]:
-    """Start to compile a shared object that the cache does not hold; return a function that waits for it."""
+    """Start to compile a shared object unless the cache has it; return a function that waits for it."""
     name = f"{source}{real and '-'}{real}-{_digest(code_digest())}"
     home = writable_folder("toolchains")
     for path in home.glob(f"{name}.*.o"):
@@ -187,16 +187,16 @@ def _start_shared_object(source: str, real: str, compilers: ExitStack) -> Callab
 
 
 _ahead: dict[str, Callable[[], Path] | None] = {}
-"""Shared objects that are compiled ahead, by source."""
+"""For each source that is compiled ahead, the function that waits for the shared object."""
 
 
 @contextmanager
 def compile_ahead() -> Iterator[None]:
-    """Compile `runtime.cpp`, if the cache does not hold it, beside the body.
+    """Compile `runtime.cpp`, unless the cache has it, while the body runs.
 
-    On a machine's first run that is half of all compilation, and Brian2 loads at the same time on another
-    processor. Without it the first figure of `dendrosim run fi_curve` takes 3.8 s instead of 2.9 s (two
-    processors, empty cache).
+    In the first run on a machine, this is half of all compilation, and another processor loads Brian2 at the same
+    time. Otherwise the first figure of `dendrosim run fi_curve` would take 3.8 s instead of 2.9 s (two processors,
+    empty cache).
     """
     with ExitStack() as compilers:
         with suppress(DendrosimError):  # the first program that needs the file reports the error
@@ -212,14 +212,14 @@ def _content(path: Path) -> str:
 
 
 def compile_program(folder: Path, kernels: str | None = None) -> None:
-    """Compile `program.cpp` in a folder, and `steps.cpp` if it is there, side by side, to `program`.
+    """Compile `program.cpp` in a folder, and in parallel `steps.cpp` if it exists, and link them to `program`.
 
     Parameters
     ----------
     folder : Path
         Folder of the sources.
     kernels : {"float", "double"}, optional
-        Type of the numbers for which `kernels.cpp` is linked to them.
+        Type of numbers of the compiled `kernels.cpp` that is linked with them.
 
     Raises
     ------
@@ -240,7 +240,8 @@ def compile_program(folder: Path, kernels: str | None = None) -> None:
             _finish(process, folder)
         objects = [*(f"{u}.o" for u in units), *(str(wait()) for wait in waits)]
     library = blas_folder() / "lib"
-    # New dynamic tags, since LD_LIBRARY_PATH goes before the folder that they name, and not before one of the old.
+    # With new dynamic tags (RUNPATH), LD_LIBRARY_PATH is searched before the folder that is named in the program;
+    # with old tags (RPATH) it would be searched after that folder.
     where = [f"-L{library}", "-lscipy_openblas", f"-Wl,-rpath,{library}", "-Wl,--enable-new-dtags"]
     _call([*_compiler_command(), *objects, "-o", "program", *where], folder)
     _check_exists(folder / "program")
@@ -253,7 +254,7 @@ def _compiler_command() -> list[str]:
         find_compiler(),
         *FLAGS,
         *os.environ.get("CXX", "").split()[1:],
-    ]  # the user's come last and win
+    ]  # options in CXX come last, so they override ours
 
 
 def _compile_command() -> list[str]:
@@ -262,13 +263,13 @@ def _compile_command() -> list[str]:
 
 
 def _call(command: list[str], folder: Path) -> None:
-    """Run a compiler in a folder; raises CompilationError with its first errors."""
+    """Run a compiler in a folder; if it fails, raise CompilationError with its first errors."""
     with ExitStack() as compilers:
         _finish(_start(command, folder, compilers), folder)
 
 
 def _start(command: list[str], folder: Path, compilers: ExitStack) -> subprocess.Popen[str]:
-    """Start a compiler, which ends with the stack at the latest, such as at an interrupt."""
+    """Start a compiler; if it still runs when the exit stack closes, as after an interrupt, it is killed."""
     try:
         process = subprocess.Popen(
             command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
@@ -282,7 +283,7 @@ def _start(command: list[str], folder: Path, compilers: ExitStack) -> subprocess
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    process.kill()  # does nothing to one that has ended
+    process.kill()  # has no effect on a process that has ended
     process.communicate()
 
 

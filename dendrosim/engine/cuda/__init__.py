@@ -1,11 +1,11 @@
 """The `cuda` back end: Brian2CUDA's code generation, dense operations by cuBLAS, and its own run loop.
 
-The program reads the same task file and leaves the same files as that of the `cpp` back end. Everything stays on
-the GPU between recordings: one stream, one cuBLAS handle, no copy and no waiting in a step. There is one
-exception: if a circuit uses the inverse of a matrix whose plasticity is off, the host waits for one number per
-step.
+The program reads the same task file and writes the same files as a program of back end `cpp`. All data stay on the
+GPU. Only recordings, spikes and, in every hundredth step, the result of the check for non-finite numbers are
+copied to the host. If a circuit uses the inverse of a matrix that does not change at the time, the host also waits
+for one number per step.
 
-`-use_fast_math`, which Brian2CUDA sets by default, is off: its `tanhf` is wrong by up to 5e-4, its division and
-exponential lose digits, and the loops that it would speed up wait for memory anyway. Products of matrices in
-single precision are computed in single precision (no TF32).
+`-use_fast_math`, which Brian2CUDA sets by default, is off, because its `tanhf` is wrong by up to 5e-4, its
+division and exponential lose digits, and the loops that it would speed up wait for memory anyway. Products of
+matrices in single precision are computed in single precision (no TF32).
 """

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Cuda(StandaloneBackend):
-    """Programs that NVIDIA's compiler makes from what Brian2CUDA generates, with dense products by cuBLAS."""
+    """Programs that Brian2CUDA generates and NVIDIA's compiler compiles, with dense products by cuBLAS."""
 
     name = "cuda"
     automatic_precision = "single"

@@ -12,10 +12,10 @@ from dendrosim.engine.cuda.toolchain import FLAGS, capability, cuda_version, too
 
 
 class CudaDevice(CUDAStandaloneDevice):
-    """Brian2CUDA's device that makes every code object from our templates where there is one.
+    """Brian2CUDA's device, changed so that it uses our templates of code objects, if there is one.
 
-    Brian2CUDA's delivery of spikes to synapses copies the number of spikes to the host in each step, and is slow
-    where delays differ; ours (`Path` in delays.cuh) is neither.
+    To deliver spikes to synapses, Brian2CUDA copies the number of spikes to the host in each step, and it is slow
+    if delays differ. Our template for synapses (with `Path` in delays.cuh) has neither problem.
     """
 
     def code_object(self, owner: Any, name: Any, *arguments: Any, **named: Any) -> Any:
@@ -26,7 +26,7 @@ class CudaDevice(CUDAStandaloneDevice):
 
 @contextmanager
 def settings() -> Iterator[None]:
-    """Set Brian2CUDA's preferences: nothing is detected, the chain of tools is ours; restore them afterwards."""
+    """Set Brian2CUDA's preferences, so that it uses our tool chain and detects none; restore them afterwards."""
     major, minor = cuda_version()
     backend = "devices.cuda_standalone.cuda_backend"
     wanted = {
@@ -38,7 +38,7 @@ def settings() -> Iterator[None]:
         f"{backend}.cuda_runtime_version": float(f"{major}.{minor}"),
         f"{backend}.extra_compile_args_nvcc": list(FLAGS),
         "codegen.cpp.extra_compile_args_gcc": ["-std=c++17"],
-        # Otherwise it replaces our code objects of synapses by its own.
+        # Otherwise Brian2CUDA would replace our code objects of synapses by its own.
         "devices.cuda_standalone.use_atomics": False,
     }
     before = {name: prefs[name] for name in wanted}

@@ -1,7 +1,7 @@
 """Generate CUDA sources and a manifest from a protocol's structure, with Brian2CUDA's device.
 
-As for the C++ program, all sources are merged into one translation unit, each code object in a namespace of its
-own: the headers, thrust above all, take most of the time.
+All sources are merged into one translation unit, in which each code object has its own namespace, because the
+headers, thrust above all, take most of the time of compilation.
 """
 
 import shutil
@@ -24,7 +24,7 @@ from dendrosim.errors import SpecError
 from dendrosim.protocol.protocol import Protocol
 
 _SHARED = ("random.h", "arrays.h", "task.h")
-# The program must number GPUs as nvidia-smi does, because that reports the architecture to compile for.
+# The program must number GPUs as nvidia-smi does, because nvidia-smi reports the architecture to compile for.
 _ORDER = 'setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID", 0);'
 
 
@@ -50,7 +50,7 @@ def generate(protocol: Protocol, precision: str, folder: Path) -> None:
 
 
 def _check_names(circuit: Circuit) -> None:
-    """Refuse names that end in `space`: Brian2CUDA takes every array with such a name for a spike array."""
+    """Raise SpecError if a name ends in `space`: Brian2CUDA takes all arrays with such names for spike arrays."""
     named: list[tuple[str, Iterable[str]]] = [
         ("the circuit", [*circuit.parameters, *circuit.gates])
     ]
@@ -63,7 +63,7 @@ def _check_names(circuit: Circuit) -> None:
         for name in names:
             if name.endswith("space"):
                 raise SpecError(
-                    f"{where}: {name!r} ends in 'space', a name that back end cuda cannot have; rename it, or use "
+                    f"{where}: {name!r} ends in 'space', which back end cuda does not allow; rename it, or use "
                     "--backend cpp"
                 )
 

@@ -1,4 +1,4 @@
-"""Dense operations of the program for the GPU: code objects of ours, from templates derived from Brian2CUDA's."""
+"""Dense operations of the program for the GPU: code objects from our own templates, derived from Brian2CUDA's."""
 
 from brian2.core.base import BrianObject
 from brian2.core.variables import ArrayVariable
@@ -22,14 +22,14 @@ class CudaCodeObject(CUDAStandaloneCodeObject):
 
 
 class CudaAtomicsCodeObject(CUDAStandaloneAtomicsCodeObject):
-    """The same for synapses, whose effects on one variable are added atomically."""
+    """Code object for synapses, which adds their effects on one variable atomically."""
 
     templater = CudaCodeObject.templater
     class_name = "dendrosim_cuda_atomics"
 
 
 def _add_functions() -> None:
-    """Make the random numbers of processes known to code for the GPU."""
+    """Add to the code for the GPU the functions with which processes draw random numbers."""
     for name, more in _ARGUMENTS.items():
         code = (
             f"__host__ __device__ static inline double ds_{name}(int64_t base, int64_t i{more})"
@@ -45,7 +45,7 @@ _add_functions()
 
 
 class CudaOperations(CompiledOperations):
-    """Statements that call `runtime.cuh`, with arrays on the GPU."""
+    """Operations that are statements, which call functions of `runtime.cuh` for arrays on the GPU."""
 
     codeobj_class = CudaCodeObject
     arrays = "brian::dev"
@@ -54,7 +54,7 @@ class CudaOperations(CompiledOperations):
         return self.call(network, "ds::record();", "after_start", "ds_record")
 
     def spikes(self, network: NetworkParts, group: NeuronGroup, index: int) -> BrianObject:
-        # Brian2CUDA keeps one such array for each step of a delay; here there is always one.
+        # Brian2CUDA has one array of spikes for each step of a delay; our programs always have one.
         where = f"{self.pointer(group.variables['_spikespace'])}[0]"
         count = group.variables["N"].get_value()
         stop = f"if (ds::keep({index}, {where}, {count})) Network::_globally_stopped = true;"

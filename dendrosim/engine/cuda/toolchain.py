@@ -1,7 +1,7 @@
-"""The CUDA tool chain: what is there, what is missing, and how a program is compiled with it.
+"""The CUDA tool chain: which parts are installed, which are missing, and how they compile a program.
 
 cuBLAS and cuRAND are taken from the toolkit, else from the PyPI packages nvidia-cublas and nvidia-curand, whose
-libraries carry no unversioned name and are therefore linked by file.
+libraries have only names with a version and are therefore linked by file name.
 """
 
 import os
@@ -18,22 +18,22 @@ from dendrosim.engine.standalone.host_compiler import find_compiler
 from dendrosim.errors import BackendMissingError, CompilationError
 from dendrosim.machine.packages import package_version
 
-# -O1 is for the host's code, where nothing takes time; kernels are always optimised in full. No -use_fast_math:
-# see this package's first lines. Assertions of Brian2CUDA's kernels are off.
+# -O1 applies to code on the CPU, which takes hardly any time; kernels are always fully optimised. The docstring of
+# the package says why -use_fast_math is missing. -DNDEBUG switches off assertions in Brian2CUDA's kernels.
 FLAGS = ["-std=c++17", "-O1", "-rdc=true", "-DNDEBUG", "-w"]
 WITHOUT_GPU = "9.0"
-"""Compute capability for which programs are compiled where there is no GPU to ask."""
+"""Compute capability for which programs are compiled on a machine without a GPU."""
 
 USUAL = Path("/usr/local/cuda/bin/nvcc")
 _INSTEAD = ", or use --backend cpp"
-_LEAST, _LATEST = (12, 0), 13  # of CUDA
+_LEAST, _LATEST = (12, 0), 13  # oldest version of CUDA that works, and newest major version
 _HEADERS = {"cublas": "cublas_v2.h", "curand": "curand_kernel.h"}
 _PACKAGES = {"cublas": "nvidia-cublas", "curand": "nvidia-curand"}
 
 
 @dataclass(frozen=True)
 class Library:
-    """A library of NVIDIA's: the folder of its headers, and the file to link to."""
+    """A library of NVIDIA: the folder of its headers, and the file with which programs are linked."""
 
     include: Path
     file: Path
@@ -41,19 +41,19 @@ class Library:
 
 @dataclass(frozen=True)
 class Gpu:
-    """The GPU that a program will run on; `capability` such as "9.0"."""
+    """The GPU on which a program will run; `capability` is its compute capability, such as "9.0"."""
 
     name: str
     capability: str
 
 
 def nvcc() -> Path:
-    """Return the CUDA compiler: below `CUDA_PATH` or `CUDA_HOME` if set, on the path, or in /usr/local/cuda.
+    """Return the CUDA compiler: from `CUDA_PATH` or `CUDA_HOME` if set, else on the path or in /usr/local/cuda.
 
     Raises
     ------
     BackendMissingError
-        If there is none.
+        If there is no CUDA compiler.
     """
     for variable in ("CUDA_PATH", "CUDA_HOME"):
         if own := os.environ.get(variable):
@@ -92,7 +92,10 @@ def _toolkit_root(path: str, stamp: int) -> str:
 
 
 def toolkit() -> Path:
-    """Return the folder of the CUDA toolkit as nvcc names it, which may be a script that calls it elsewhere."""
+    """Return the folder of the CUDA toolkit that nvcc reports.
+
+    The nvcc on the path may be a script that calls the compiler in another folder.
+    """
     path = nvcc()
     return Path(_toolkit_root(str(path), path.stat().st_mtime_ns))
 
@@ -115,19 +118,19 @@ def cuda_version() -> tuple[int, int]:
     found = re.search(r"release (\d+)\.(\d+)", said)
     if not found:
         raise BackendMissingError(
-            f"{path} does not tell its version; reinstall the CUDA toolkit{_INSTEAD}"
+            f"{path} does not print its version; reinstall the CUDA toolkit{_INSTEAD}"
         )
     version = int(found[1]), int(found[2])
     if version < _LEAST:
         raise BackendMissingError(
-            f"{path} is of CUDA {version[0]}.{version[1]}, and back end cuda needs {_LEAST[0]}.{_LEAST[1]} or "
-            f"later; install a newer toolkit{_INSTEAD}"
+            f"{path} belongs to CUDA {version[0]}.{version[1]}, but back end cuda needs {_LEAST[0]}.{_LEAST[1]} "
+            f"or later; install a newer toolkit{_INSTEAD}"
         )
     return version
 
 
 def library(name: str) -> Library:
-    """Return where `cublas` or `curand` is.
+    """Return the headers and the file of `cublas` or `curand`.
 
     Raises
     ------
@@ -149,14 +152,14 @@ def library(name: str) -> Library:
 
 
 def _places() -> Iterator[tuple[Path, list[Path]]]:
-    """Yield folders of headers, each with the folders where its libraries may be."""
+    """Yield folders of headers, each with the folders in which the libraries may be."""
     root = toolkit()
     for home in (root, *sorted(root.glob("targets/*"))):
         yield home / "include", [home / "lib64", home / "lib"]
     spec = find_spec("nvidia")
     version = cuda_version()[0]
     for base in (spec.submodule_search_locations or []) if spec else []:
-        # One folder for all libraries since CUDA 13, before that one for each.
+        # Since CUDA 13 one folder has all libraries; before, each library had its own folder.
         for home in (
             Path(base) / f"cu{version}", *(Path(base) / n for n in _HEADERS if version < _LATEST)
         ):  # fmt: skip
@@ -164,7 +167,7 @@ def _places() -> Iterator[tuple[Path, list[Path]]]:
 
 
 def brian2cuda_version() -> str:
-    """Return the version of Brian2CUDA; raises BackendMissingError if it is not installed."""
+    """Return the version of Brian2CUDA, or raise BackendMissingError if it is not installed."""
     found = package_version("brian2cuda")
     if not found:
         raise BackendMissingError(
@@ -175,12 +178,12 @@ def brian2cuda_version() -> str:
 
 
 def gpu() -> Gpu:
-    """Return the GPU that programs run on, as nvidia-smi names it: the first, or that of `CUDA_VISIBLE_DEVICES`.
+    """Return the GPU on which programs run, from nvidia-smi: the first one, also of `CUDA_VISIBLE_DEVICES` if set.
 
     Raises
     ------
     BackendMissingError
-        If there is none.
+        If there is no GPU.
     """
     found = shutil.which("nvidia-smi")
     missing = "back end cuda needs an NVIDIA GPU and its driver, and"
@@ -190,7 +193,7 @@ def gpu() -> Gpu:
     given = os.environ.get("CUDA_VISIBLE_DEVICES")
     if given is not None and not given.strip():
         raise BackendMissingError(
-            f"{missing} CUDA_VISIBLE_DEVICES, which is empty, hides all; unset it{_INSTEAD}"
+            f"{missing} CUDA_VISIBLE_DEVICES, which is empty, hides all GPUs; unset it{_INSTEAD}"
         )
     visible = (given or "").split(",")[0].strip()
     try:
@@ -213,7 +216,7 @@ def gpu() -> Gpu:
 
 
 def parse_gpus(text: str) -> list[Gpu]:
-    """Return the GPUs in a list by nvidia-smi, one a line: name, comma, compute capability."""
+    """Return the GPUs that nvidia-smi has listed, one per line: name, comma, compute capability."""
     lines = (line.rpartition(",") for line in text.splitlines())
     return [
         Gpu(name.strip(), capability.strip())
@@ -224,7 +227,7 @@ def parse_gpus(text: str) -> list[Gpu]:
 
 @lru_cache(maxsize=1)
 def capability() -> str:
-    """Return the compute capability to compile for: that of the GPU here, else 9.0."""
+    """Return the compute capability for which programs are compiled: the one of the GPU here, else 9.0."""
     try:
         return gpu().capability
     except BackendMissingError:
@@ -232,7 +235,10 @@ def capability() -> str:
 
 
 def missing(run: bool) -> list[str]:
-    """Return what is missing here to compile programs, or to run them; of each what to do after a semicolon."""
+    """Return what is missing on this machine to compile programs, or with `run` to run them.
+
+    Each entry ends with what to do, after a semicolon.
+    """
     needed: list[Callable[[], object]] = [brian2cuda_version, cuda_version]
     needed += [partial(library, name) for name in _HEADERS]
     needed.append(partial(find_compiler, "cuda"))
@@ -248,12 +254,12 @@ def missing(run: bool) -> list[str]:
 
 
 def check_compile() -> None:
-    """Return if programs can be generated, compiled and linked here; raises BackendMissingError otherwise."""
+    """Raise BackendMissingError unless programs can be generated, compiled and linked here."""
     _none_of(missing(run=False))
 
 
 def check_run() -> None:
-    """Return if programs can be compiled and run here; raises BackendMissingError otherwise."""
+    """Raise BackendMissingError unless programs can be compiled and run here."""
     _none_of(missing(run=True))
 
 
@@ -264,7 +270,7 @@ def _none_of(reasons: list[str]) -> None:
 
 
 def fingerprint() -> dict[str, str]:
-    """Return what decides, besides the structure of a circuit, whether a binary can be used, by name."""
+    """Return, by name, what decides whether a compiled program can be used, except the circuit's structure."""
 
     def identity(path: Path) -> str:
         stat = path.resolve().stat()

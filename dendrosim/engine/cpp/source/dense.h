@@ -21,8 +21,9 @@ namespace ds {
 
 constexpr int64_t most_samples = 256;
 
-// Whether any product uses the BLAS as a whole. Only then does the BLAS get threads: its idle threads wait in a
-// busy loop and take processor time from the threads of parallel.cpp.
+// Whether the BLAS computes any product as a whole, and not in parts, one for each thread of parallel.cpp. Only
+// then does the BLAS get threads: while they are idle, they wait in a busy loop and take processor time from the
+// others.
 inline bool blas_works = false;
 
 inline void let_blas_work(bool works) { scipy_openblas_set_num_threads(works ? threads() : 1); }
@@ -41,7 +42,7 @@ template <> struct Blas<float> {
     static constexpr auto scal = scipy_cblas_sscal;
 };
 
-// w = keep w + alpha post pre^T, summed over the batch, by the BLAS.
+// Compute w = keep w + alpha post pre^T, summed over the batch, with the BLAS.
 template <typename T>
 void outer(int rows, int columns, int batch, T alpha, const T* post, const T* pre, T keep, T* w)
 {
@@ -58,13 +59,13 @@ void outer(int rows, int columns, int batch, T alpha, const T* post, const T* pr
             pre, batch, keep, w, columns);
 }
 
-// Least number of multiplications for which a product uses several threads; below, waking them takes longer than
-// it saves. With a single sample the limit is lower, because each multiplication has to wait for its weight from
-// memory.
+// Smallest number of multiplications for which a product uses several threads; for fewer, waking the threads takes
+// longer than it saves. With a single sample the limit is lower, because each multiplication has to wait for its
+// weight from memory.
 constexpr int64_t work_from = 1 << 19, work_from_of_one = 1 << 16;
 constexpr int64_t gemv_columns = 64;    // a multiple of the column blocks of BLAS kernels
 
-// A weight matrix whose update may be postponed.
+// A weight matrix whose update may be postponed until `settle` is called.
 struct Patient {
     virtual const void* values() const = 0;
     virtual void settle() = 0;
@@ -72,15 +73,15 @@ struct Patient {
 inline std::vector<Patient*> patients;
 
 // Whether a postponed update made weights non-finite. The update belongs to the previous step. It is applied
-// before anything else in the current step changes the state, so the state is still that of the end of the
-// previous step.
+// before anything else in the current step changes the state, so the state is still the one at the end of
+// the previous step.
 inline bool diverged = false;
 
 inline void settle() { for (Patient* p : patients) p->settle(); }
 
 // A weight matrix. It is `patient` if one outer product per step is its only change and its weights are not needed
-// before the next step. Then the update is postponed until the next product, and one pass over the rows does both:
-// each weight is read from memory once per step.
+// before the next step. Then the update is postponed until the next product, and one pass over the rows does both,
+// so that each weight is read from memory once per step.
 template <typename T> class Weights : Patient {
 public:
     T* w = nullptr;  // set after Brian2 has allocated the array
@@ -96,7 +97,8 @@ public:
 
     const void* values() const override { return w; }
 
-    // Defined outside of the class, so that programs can link the instances in kernels.cpp, compiled once for all.
+    // These methods are defined outside of the class, so that programs can use the instances in kernels.cpp, which
+    // is compiled once for all programs.
     void product(const T* x, T* y, bool add);     // y = W x or y += W x
     void transposed(const T* x, T* y, bool add);  // y = W^T x or y += W^T x
     void learn(T alpha, const T* post, const T* pre, T keep);  // W = keep W + alpha post pre^T, summed over the batch
@@ -140,7 +142,7 @@ private:
             work(0, count);
     }
 
-    // Apply the postponed update, then compute y = W x, row by row.
+    // Apply the postponed update, if there is one, then compute y = W x, if y is given, row by row.
     void pass(const T* x, T* y, bool add)
     {
         static std::atomic<bool> good;
@@ -205,7 +207,7 @@ template <typename T> void Weights<T>::product(const T* x, T* y, bool add)
 
 template <typename T> void Weights<T>::transposed(const T* x, T* y, bool add)
 {
-    settle();  // by rows, whereas this product is divided by columns
+    settle();  // this works by rows, but the product below is divided by columns
     if (!narrow()) return blas(CblasTrans, columns, rows, x, y, add);
     if (batch == 1)
         return in_parallel(columns, rows, gemv_columns, [=](int64_t begin, int64_t end) {
@@ -224,7 +226,8 @@ template <typename T> void Weights<T>::transposed(const T* x, T* y, bool add)
 
 template <typename T> void Weights<T>::learn(T alpha, const T* post, const T* pre, T keep)
 {
-    // A closed gate makes all factors zero. Then there is nothing to add, except that zero times infinity is NaN.
+    // A closed gate makes all factors zero. Then there is nothing to add, unless `pre` is infinite: zero times
+    // infinity is NaN.
     if (zero(post, (int64_t)rows*batch) && Finite<T>::all(pre, (int64_t)columns*batch))
     {
         if (keep != 1) scale(keep);
@@ -262,7 +265,7 @@ public:
         for (int i = 0; i < n; i++) q[(size_t)i*n + i] = 1;
         // LAPACK reads columns: it sees the transpose of the matrix and returns the transpose of its inverse.
         int info = 0;
-        let_blas_work(true);  // not during products: their results depend on the number of threads
+        let_blas_work(true);  // only here, because the results of products depend on the number of threads
         scipy_dgesv_(&n, &n, w.data(), &n, pivots.data(), q.data(), &n, &info);
         let_blas_work(blas_works);
         if (info) std::fill(q.begin(), q.end(), std::nan(""));

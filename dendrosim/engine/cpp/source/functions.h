@@ -50,9 +50,10 @@ template <> struct Powers<float> {
     }
 };
 
-// Accurate to one unit in the last place (single precision: 1.5 units). The relative error is 1e-12 (single: 5e-6)
-// for x within 0.5 below the overflow (709.3 to 709.8; single: 88.2 to 88.7): n is limited there, because 2^1024
-// overflows, and r is therefore larger. Results below the smallest normal number are 0. NaN stays NaN.
+// The exponential, accurate to one unit in the last place (single precision: 1.5 units). The relative error is
+// 1e-12 (single: 5e-6) for x within 0.5 below the overflow (709.3 to 709.8; single: 88.2 to 88.7): n is limited
+// there, because 2^1024 overflows, and r is therefore larger. Results below the smallest normal number are 0. NaN
+// stays NaN.
 template <typename T> inline T exponential(T x)
 {
     const Powers<T> y(x);
@@ -61,7 +62,7 @@ template <typename T> inline T exponential(T x)
 inline double exp(double x) { return exponential(x); }
 inline float exp(float x) { return exponential(x); }
 
-// t/(t + 2) with t = exp(2 |x|) - 1. Accurate to two units in the last place.
+// tanh |x| = t/(t + 2) with t = exp(2 |x|) - 1. The result is accurate to two units in the last place.
 template <typename T> inline T tangent(T x)
 {
     const T size = std::abs(x);

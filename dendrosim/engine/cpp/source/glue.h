@@ -15,7 +15,7 @@ struct Span { void* data; int64_t bytes; };
 // Arrays on which later steps depend and which are not in `arrays`; checkpoints contain both.
 inline std::vector<Span> hidden;
 
-// The synapses of a pathway: where Brian2 keeps them, and how its spike queues are initialised (`prepare`).
+// A vector in which Brian2 keeps one number per synapse, in double precision (`wide`) or single (`narrow`).
 struct Values {
     std::vector<double>* wide;
     std::vector<float>* narrow;
@@ -27,6 +27,9 @@ struct Values {
     }
 };
 struct Queue { int* offset; std::vector<std::vector<int32_t>>* slots; };
+
+// The synapses of a pathway: the vectors in which Brian2 keeps them, and the function `prepare`, which initialises
+// their spike queues.
 struct Bundle {
     std::vector<int32_t>*pre, *post;
     int32_t* count;
@@ -41,7 +44,7 @@ inline std::vector<Bundle> bundles;
 struct Clock { int64_t* step; double *t, *dt; bool *running, *stopped; };
 
 void use_folder(const std::string& folder);                     // set the folder of the run's files
-void run(const std::vector<void (*)()>& objects, Clock clock);  // for the number of steps in the task
-int finish();                                                   // write the final state; returns the exit code
+void run(const std::vector<void (*)()>& objects, Clock clock);  // run all steps of the task
+int finish();                                                   // write the final state and return the exit code
 
 }  // namespace ds

@@ -15,8 +15,8 @@
 
 namespace ds {
 
-// Convert an integer below 2^52 to double: processors without AVX-512 have no vector instruction for 64-bit
-// integers.
+// Convert an integer below 2^52 to double by its bits, because processors without AVX-512 have no vector
+// instruction that converts 64-bit integers.
 inline double whole(uint64_t x) { return reread<double>(x | 0x4330000000000000ull) - 0x1p52; }
 
 // -2 log u for 0 < u < 1, where u = 2^exponent (1 + m), m is between sqrt(1/2) - 1 and sqrt(2) - 1, s = m/(2 + m).
@@ -58,7 +58,9 @@ inline float cosine(float q)
     return 1 + q*(-0.5f + q*(0.04166666466f + q*(-0.001388830304f + q*2.454794209e-5f)));
 }
 
-inline void halves(uint64_t z, double& u, double& v)  // v: angle from the nearest axis, -1/2 to 1/2 quarter turns
+// Make two numbers of 64 random bits: u between 0 and 1, and the angle v from the nearest axis, between -1/2 and
+// 1/2 quarter turns.
+inline void halves(uint64_t z, double& u, double& v)
 {
     u = (whole(z >> 32) + 0.5)*0x1p-32;
     v = (whole(((z + 0x20000000u) & 0x3FFFFFFFu)) - 0x20000000)*0x1p-30;
@@ -70,7 +72,7 @@ inline void halves(uint64_t z, float& u, float& v)
     v = (float)((int32_t)(((uint32_t)z + 0x20000000u) & 0x3FFFFFFFu) - 0x20000000)*0x1p-30f;
 }
 
-// Two independent normal numbers from 64 random bits: radius times cosine and sine of an angle (Box and Muller
+// Make two independent normal numbers of 64 random bits: radius times cosine and sine of an angle (Box and Muller
 // 1958).
 template <typename T> inline void two_normals(uint64_t z, T& x, T& y)
 {
@@ -93,7 +95,8 @@ inline double normal(int64_t base, int64_t i)
     return i & partner ? y : x;
 }
 
-// The normal numbers of `count` elements (at most 2*partner) from element `first` (a multiple of 2*partner).
+// Draw the normal numbers of `count` elements, at most 2*partner, from element `first` on, a multiple of
+// 2*partner.
 template <typename T> inline void normals(int64_t base, int64_t first, int64_t count, T* __restrict drawn)
 {
     const int64_t pairs = count < partner ? count : partner;

@@ -36,13 +36,13 @@ static void keep_off(int processor)
 #endif
 }
 
-// A thread pool. Its workers wait for the next loop first in a busy loop, because it usually follows within
-// microseconds, and then asleep.
+// A thread pool. Its workers first wait for the next loop in a busy loop, because it usually follows within
+// microseconds. Later they sleep.
 //
 // A loop is divided into pieces. Each thread claims its own pieces first, then those that are left. If the
 // operating system does not schedule a worker, the other threads do its pieces, and no thread waits for it.
-// Workers avoid the processor of the main thread: they would start and wake up there, and the scheduler
-// would leave them there for thousands of steps.
+// Workers avoid the processor of the main thread. Otherwise they would start and wake up on it, and the
+// scheduler would leave them there for thousands of steps.
 class Pool {
 public:
     const int threads;
@@ -88,8 +88,8 @@ private:
     std::mutex mutex;
     std::condition_variable wake;
 
-    // A round ends only when all its pieces are done, so the members set by `run` are valid while a piece is
-    // claimed.
+    // A round ends only when all its pieces are done, so the members that `run` sets stay valid while a thread
+    // works on a piece.
     void claim(int index, uint64_t now)
     {
         for (int i = 0; i < pieces; i++)

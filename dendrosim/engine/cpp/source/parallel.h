@@ -11,7 +11,7 @@
 #include <type_traits>
 
 // glibc has vectorised versions of these functions, but its headers declare them to GCC only with
-// -ffinite-math-only. These declarations do so without that flag. The functions are accurate to 4 units in the
+// -ffinite-math-only. The declarations below need no flag. The functions are accurate to 4 units in the
 // last place.
 #if defined __x86_64__ && defined __GLIBC__ && defined __GNUC__ && !defined __clang__
 #define DS_VECTORISED(function) \
@@ -41,13 +41,13 @@ DS_VECTORISED(log10)
 namespace ds {
 
 constexpr int64_t block = 256;         // elements; each thread gets a multiple of this number
-constexpr int64_t parallel_from = 8192;  // shorter loops run in one thread: waking others takes longer
+constexpr int64_t parallel_from = 8192;  // loops over fewer elements run in one thread: waking others takes longer
 
 using Part = void (*)(const void* loop, int64_t begin, int64_t end);
 
-// Run one part of a loop. It is not inlined, so that the surrounding code cannot prevent its vectorisation. The
-// local copy of the closure tells the compiler that no write of the loop can change the values that the loop has
-// captured.
+// Run one part of a loop. The function is not inlined, so that the surrounding code cannot prevent its
+// vectorisation. The local copy of the closure tells the compiler that no write of the loop can change the values
+// that the loop has captured.
 template <typename F> __attribute__((noinline)) void part_of(const void* loop, int64_t begin, int64_t end)
 {
     const F own = *(const F*)loop;
@@ -57,8 +57,8 @@ template <typename F> __attribute__((noinline)) void part_of(const void* loop, i
 void use_threads(int count);
 int threads();
 
-// Divide the range 0 .. count among all threads and call the loop for each part; each thread gets a multiple of
-// `size`, except for the last one.
+// Divide the range 0 .. count among all threads and call the loop for each part. The size of each part is
+// a multiple of `size`, except for the last part.
 void share(int64_t count, int64_t size, Part part, const void* loop);
 
 template <typename F> inline void parallel(int64_t count, const F& loop)
@@ -80,15 +80,15 @@ void flush();
 // Run loop(begin, end) for blocks that begin at multiples of `block`, at the latest when `flush` is called.
 template <typename F> inline void defer(int64_t count, const F& loop)
 {
-    static_assert(std::is_trivially_destructible_v<F>, "a loop that waits holds numbers and pointers only");
+    static_assert(std::is_trivially_destructible_v<F>, "a deferred loop may hold only numbers and pointers");
     alignas(F) static char kept[sizeof(F)];
     postpone(count, {part_of<F>, new (kept) F(loop)});
 }
 
-// Whether all elements of an array are known to be equal, so that loops need only the first one.
+// Whether an array is flat: all its elements are known to be equal, so that loops need only the first one.
 bool& flat(const void* array);
 
-// Replaces such an array in a loop: returns the common value for every index.
+// Replaces a flat array in a loop: returns the common value for every index.
 template <typename T> struct Same {
     T value;
     explicit Same(T v) : value(v) {}

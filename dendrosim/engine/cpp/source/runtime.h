@@ -11,7 +11,7 @@ namespace ds {
 
 void feed();    // set inputs, gates, keys of random numbers, and times of the step
 void record();  // write the recordings that are due in this step
-void keep(int64_t reel, const int32_t* events, int64_t count);  // write the spikes of this step
+void keep(int64_t reel, const int32_t* events, int64_t count);  // write the spikes of this step to a recording
 void guard();   // end the step: check for non-finite numbers, write a checkpoint if one is due
 
 }  // namespace ds

@@ -32,7 +32,7 @@ constexpr const char* kernels = "BLAS";
 constexpr int vector_bytes = 16, tile_rows = 4, dot_rows = 4;
 #endif
 
-constexpr int64_t depth_block = 512;  // columns that are updated and then multiplied while in the cache
+constexpr int64_t depth_block = 512;  // columns that are updated, then multiplied while they are in the cache
 
 template <typename T> struct Vector {
     typedef T type __attribute__((vector_size(vector_bytes), aligned(sizeof(T)), may_alias));
@@ -123,13 +123,13 @@ template <typename T> struct Finite {
     bool scalar = true;
 };
 
-// What a tile computes: y = beta y + W x, the same with the transpose of W, or W = beta W + post pre^T. The last
-// also checks whether the weights are finite.
+// Computations by tiles. `product` is y = beta y + W x, and `transposed` is y = beta y + W^T x. `learning` is
+// W = beta W + post pre^T, with a check whether the weights are finite.
 enum class Kind { product, transposed, learning };
 
-// c = beta c + a b for R rows and N vectors of columns, of which the first `used` columns are stored. `a` has R
-// rows of `depth` numbers (transposed: `depth` rows of R numbers), b is a panel. Returns false if it found a
-// non-finite number.
+// Compute c = beta c + a b for R rows and N vectors of columns, of which the first `used` columns are stored. `a`
+// has R rows of `depth` numbers (transposed: `depth` rows of R numbers), b is a panel. Return false if a
+// non-finite number was found.
 template <typename T, Kind K, int R, int N>
 __attribute__((noinline)) bool tile(int64_t depth, const T* __restrict a, int64_t a_row, const T* __restrict b,
     T beta, T* __restrict c, int64_t c_row, int64_t used)
@@ -180,7 +180,7 @@ __attribute__((noinline)) bool tile(int64_t depth, const T* __restrict a, int64_
     return seen.good();
 }
 
-// The same for `rows` <= R rows, with columns begin .. end and rows first .. first + depth of b.
+// Call `tile` for `rows` <= R rows, with columns begin .. end and rows first .. first + depth of b.
 template <typename T, Kind K, int R = tile_rows>
 bool strip(int64_t rows, int64_t depth, const T* a, int64_t a_row, const Panels<T>& b, int64_t first,
     int64_t begin, int64_t end, T beta, T* c, int64_t c_row)
@@ -207,7 +207,7 @@ bool strip(int64_t rows, int64_t depth, const T* a, int64_t a_row, const Panels<
     return good;
 }
 
-// Load the first `bytes` bytes of a vector; the others are zero.
+// Load the first `bytes` bytes of a vector; the remaining bytes are zero.
 template <typename T> typename Vector<T>::type load(const T* from, int64_t bytes)
 {
     using V = typename Vector<T>::type;
@@ -229,14 +229,16 @@ template <typename T, int Bytes = vector_bytes> T halved(const T* values)
         return halved<T, half>((const T*)&sum);
 }
 
-// Not inlined, so that the order of summation is the same wherever it is called.
+// Return the sum of the numbers of a vector. The function is not inlined, so that the order of summation is the
+// same in all calls.
 template <typename T> __attribute__((noinline)) T sum_of(typename Vector<T>::type values)
 {
     return halved<T>((const T*)&values);
 }
 
-// For one sample and `dot_rows` rows: W = keep W + post pre^T if `Learns`, then sum = W x. The speed is limited by
-// reading the weights from memory, so each row is read once. Returns false if an updated weight is not finite.
+// For one sample and `dot_rows` rows, compute W = keep W + post pre^T if `Learns`, then sum = W x. The speed is
+// limited by reading the weights from memory, so each row is read once. Return false if an updated weight is not
+// finite.
 template <typename T, bool Learns>
 bool dot(int64_t columns, T* const* rows, T keep, const T* post, const T* pre, const T* x, T* sum)
 {
@@ -271,8 +273,8 @@ bool dot(int64_t columns, T* const* rows, T keep, const T* post, const T* pre, c
     }
     if (j < columns)
     {
-        // The last numbers of a row do not fill a vector: load it together with numbers that have already been
-        // processed, and exclude those by the mask `fresh`.
+        // The last numbers of a row do not fill a vector: load them together with numbers that have already been
+        // processed, and exclude these with the mask `fresh`, which is true only for the last numbers.
         const int64_t from = std::max<int64_t>(columns - count, 0), size = std::min(columns, count)*sizeof(T);
         typename Finite<T>::type fresh = {};
         for (int64_t i = j; i < columns; i++) fresh[i - from] = -1;

@@ -9,9 +9,11 @@
     {% set code = vector_code|autoindent %}
     {% if code.strip() %}
     const int64_t ds_count = {{constant_or_scalar('N', variables['N'])}};
-    {# Arrays that only the task sets: numbers of signals. If all are flat, the loop need not read them. #}
+    {# Arrays that only the task sets: the numbers of signals. If each of these arrays is flat (all its elements
+       are equal), the loop does not read them. #}
     {% set settable = [] %}
-    {# Streams whose normal numbers elements draw by their own index; these are drawn for a whole block at once. #}
+    {# Streams from which each element takes the normal number with its own index; these numbers are drawn for
+       a whole block at once. #}
     {% set drawn = [] %}
     {% for name, variable in variables.items() %}
         {% if name.startswith(('ds_slot', 'ds_base_')) and variable.array and not variable.scalar and not (name.startswith('ds_slot') and name.endswith('_z')) %}

@@ -51,7 +51,7 @@ inline __global__ void push_spikes(const int32_t* events, int64_t sources, int32
     if (blockIdx.x == 0 && threadIdx.x == 0) *count = (int32_t)fired;
 }
 
-// One direction of a pathway.
+// Delivers the spikes of one side of a pathway to its synapses.
 class Path {
 public:
     int64_t count = 0;  // number of synapses

@@ -21,7 +21,8 @@ template <> struct Blas<float> {
     static constexpr auto ger = cublasSger;
 };
 
-// y = W x or y += W x, with the transpose of W if `transpose`; `rows` and `columns` are those of W as stored.
+// Compute y = W x or y += W x, with the transpose of W if `transpose`; `rows` and `columns` are those of W as
+// stored.
 template <typename T>
 void product(bool transpose, int rows, int columns, int batch, const T* w, const T* x, T* y, bool add)
 {
@@ -35,7 +36,7 @@ void product(bool transpose, int rows, int columns, int batch, const T* w, const
             "cublas gemm of a projection");
 }
 
-// w = alpha post pre^T or w += alpha post pre^T, summed over the batch.
+// Compute w = alpha post pre^T or w += alpha post pre^T, summed over the batch.
 template <typename T>
 void outer(int rows, int columns, int batch, T alpha, const T* post, const T* pre, bool add, T* w)
 {
@@ -62,7 +63,7 @@ template <typename T> __global__ void scale_by(int64_t count, const T* factor, T
     DS_EACH(i, count) w[i] *= f;
 }
 
-// A decay of weights. Its coefficient is computed on the GPU, so it stays there.
+// The decay of the weights of a matrix. Its coefficient is computed on the GPU and stays there.
 template <typename T> class Decay {
 public:
     void refresh(T dt, T alpha, const T* decay)
@@ -120,8 +121,8 @@ template <typename T> __global__ void give(int64_t count, const double* q, const
 // The inverse of a square matrix, computed again if the matrix may have changed. It is computed in double
 // precision also for floats, so that it is as close as possible to the inverse of the stored numbers. While the
 // matrix changes, it is inverted in every step, and the host checks in every hundredth step whether it still does.
-// While it does not change, the host checks, and waits, in every step: an unnecessary inversion would take far
-// longer.
+// While it does not change, the host checks in every step, and waits for the answer, because an unnecessary
+// inversion would take far longer.
 template <typename T> class Inverse {
 public:
     explicit Inverse(int n) : n(n), count((int64_t)n*n) {}
@@ -152,8 +153,10 @@ private:
     T* before = nullptr;
     double *w = nullptr, *q = nullptr;
     double** matrices = nullptr;  // an array on the GPU with the pointers w and q
-    int *pivots = nullptr, *state = nullptr;  // state: whether changed; whether singular, after each of two calls
-    int unasked = 0;  // inversions before the host checks again
+    // state[0]: whether the matrix has changed; state[1] and state[2]: whether it is singular, from the
+    // factorisation and from the inversion.
+    int *pivots = nullptr, *state = nullptr;
+    int unasked = 0;  // number of inversions before the host checks again
 
     bool changed(const T* of)
     {

@@ -1,5 +1,5 @@
-// Memory and launches on the GPU, normal numbers, and the check of every call of CUDA: a failed one ends the
-// program with code 70 and a message that names it.
+// Memory and launches on the GPU, normal numbers, and a check of every call of CUDA: a failed call ends
+// the program with code 70 and a message that names the call.
 
 #pragma once
 

@@ -1,9 +1,10 @@
-// What all generated programs for the GPU share: dense products, spikes with delays, and the functions of a step.
+// Code that all generated programs for the GPU share: dense products, spikes with delays, and the functions of a
+// step.
 //
-// Programs read the same task as those of the back end cpp and leave the same files. All work is enqueued on the
-// default stream. The host waits only to fetch a full buffer of recordings or spikes, to look for non-finite
+// Programs read the same task file and write the same files as programs of back end cpp. All work is enqueued on
+// the default stream. The host waits only to fetch a full buffer of recordings or spikes, to look for non-finite
 // numbers in every hundredth step, and to find out whether a matrix has to be inverted (`Inverse`). A failed call
-// ends the program with code 70 and a message that names it.
+// ends the program with code 70 and a message that names the call.
 
 #pragma once
 
@@ -141,8 +142,8 @@ inline void record()
     }
 }
 
-// Write the buffered spikes to their files, sorted by step and element. Returns true if there are more spikes than
-// may be kept; then the first step that does not fit and all later ones are left out as a whole.
+// Write the buffered spikes to their files, sorted by step and element. Return true if there are more spikes than
+// may be kept; then the spikes of the first step that does not fit, and of all later steps, are left out.
 inline bool flush(const Reel& reel, Catch& caught)
 {
     caught.most = 0;
@@ -179,7 +180,7 @@ inline bool flush(const Reel& reel, Catch& caught)
     return task.full;
 }
 
-// Buffer the spikes of a population of `size` elements in this step; returns whether to stop.
+// Buffer the spikes of a population of `size` elements in this step; return whether to stop.
 inline bool keep(size_t index, const int32_t* events, int64_t size)
 {
     Reel& reel = task.reels[index];
@@ -198,7 +199,7 @@ inline bool keep(size_t index, const int32_t* events, int64_t size)
     return false;
 }
 
-// Look for non-finite numbers in every hundredth step and in the last one; returns whether to stop.
+// Look for non-finite numbers in every hundredth step and in the last one; return whether to stop.
 inline bool guard()
 {
     task.step++;

@@ -1,4 +1,4 @@
-// The task on the GPU: what its arrays hold during each phase, recordings, spikes and synapses.
+// The task on the GPU: the values of arrays in each phase (fills), recordings, spikes and synapses.
 
 #pragma once
 
@@ -37,15 +37,15 @@ struct Device {
     const int64_t* samples;
     const DeviceMatrix* data;
     const DeviceTable* tables;
-    std::vector<Fills> fills, moving;  // by phase of a block: all, and those with tables
-    std::vector<Rows> rows;            // by recording
-    std::vector<Catch> catches;        // by recording of spikes
+    std::vector<Fills> fills, moving;  // for each phase of a block: all fills, and the fills with tables
+    std::vector<Rows> rows;            // for each recording of a state
+    std::vector<Catch> catches;        // for each recording of spikes
     const DeviceNoise* noises;
     int* bad;
 };
 inline Device gpu;
 
-// The synapses of a pathway: where Brian2CUDA keeps them, and how their ring buffer is initialised (`prepare`).
+// A vector in which Brian2CUDA keeps one number per synapse, in double precision (`wide`) or single (`narrow`).
 struct Values {
     thrust::device_vector<double>* wide;
     thrust::device_vector<float>* narrow;
@@ -57,6 +57,9 @@ struct Values {
     }
     void leave() const;
 };
+
+// The synapses of a pathway: the vectors in which Brian2CUDA keeps them, and the function `prepare`, which
+// initialises their ring buffer.
 struct Bundle {
     thrust::device_vector<int32_t>*pre, *post;
     int32_t* count;
@@ -68,7 +71,7 @@ struct Bundle {
 inline std::vector<Bundle> bundles;  // filled by the generated function `start`
 
 // The vectors of Brian2CUDA are global, so their destructors run after the driver has shut down; freeing then
-// fails, and thrust aborts the program. Therefore at every exit their memory is left to the driver.
+// fails, and thrust aborts the program. Therefore their memory is left to the driver at every exit.
 template <typename T> void leave(thrust::device_vector<T>& v) { v.swap(*new thrust::device_vector<T>); }
 inline void Values::leave() const { if (wide) ds::leave(*wide); else ds::leave(*narrow); }
 inline void leave_bundles()
@@ -151,7 +154,8 @@ inline int64_t rows_of(const Tape& t)
     return rows;
 }
 
-// Read the rows that all trials show. They are copied to the GPU at once, so that no step copies any.
+// Read the rows that all trials show. They are copied to the GPU before the first step, so that no step has to
+// copy rows.
 inline std::vector<int32_t> whole_order()
 {
     std::fseek(task.order, 0, SEEK_END);
@@ -170,7 +174,7 @@ inline void load()
     gpu.order = upload(whole_order());
     for (Matrix& m : task.data) std::vector<double>().swap(m.values);
     upload_fills();
-    const int64_t most = (int64_t)32 << 20;  // bytes of a recording's buffer
+    const int64_t most = (int64_t)32 << 20;  // largest size of a recording's buffer, in bytes
     for (const Tape& t : task.tapes)
     {
         const Array& a = arrays[t.array];

@@ -1,4 +1,4 @@
-{# One statement of the host per step, such as a call of `ds::feed`, `ds::record`, `ds::guard` or a product. #}
+{# Executes one statement on the host in every step, such as a call of `ds::feed`, `ds::guard` or a product. #}
 {# USES_VARIABLES { N } #}
 {% extends 'common_group.cu' %}
 
