@@ -10,7 +10,7 @@ transposed to carry errors down. The other models avoid this weight transport.
 
 Sources
 -------
-BMVR workshop abstract (NeurIPS 2020), eq. 1-2; descends 1/2 |target - h_L|^2.
+BMVR workshop abstract (NeurIPS 2020), eq. 1-2. The weights descend the loss 1/2 |target - h_L|^2.
 
 Errata applied
 --------------
@@ -47,17 +47,17 @@ Transfer = Literal["linear", "relu", "tanh", "sigmoid", "softplus", "smooth_leak
 
 class Parameters(ds.Parameters):
     sizes: tuple[int, ...] = ds.parameter((10, 2, 3), "units per layer, input first", least=1)
-    transfer: Transfer = ds.parameter("linear", "rate against input in the hidden layers")
-    output: Literal["linear", "transfer"] = ds.parameter("linear", "rate of the last layer")
+    transfer: Transfer = ds.parameter("linear", "transfer function of the hidden layers")
+    output: Literal["linear", "transfer"] = ds.parameter("linear", "kind of the last layer")
     eta: ds.Quantity = ds.parameter("1 Hz", "learning rate", above=0)
     tau: ds.Quantity = ds.parameter("2 ms", "time constant of rates and errors", above=0)
     gain: float = ds.parameter(
-        1.0, "initial weights have deviation gain/sqrt(units below)", least=0
+        1.0, "standard deviation of initial weights times sqrt(units below)", least=0
     )
 
 
 def circuit(p: Parameters) -> ds.Circuit:
-    """Return a feed-forward network whose inputs are `layer0.h` and the last layer's `target`."""
+    """Return a feed-forward network; its inputs are `layer0.h` and the `target` of the last layer."""
     last = len(p.sizes) - 1
     if last < 1:
         raise ds.errors.ParameterError(

@@ -14,10 +14,10 @@ abstract, NeurIPS 2020, "Beyond Backpropagation": eq. 5 (w1), 6 (b), 7 (q), 9 (n
 
 Errata applied
 --------------
-Eq. 9 prints f'(z); the derivative is taken at the pre-activation W1 x, here the basal voltage, element by
+Eq. 9 prints f'(z); here the derivative is taken at the pre-activation W1 x, the basal voltage, element by
 element. Eq. 21-22 need n redefined as R z when the interneuron synapses are decoupled. Eq. 24 lacks
-the factor epsilon: zbar <- zbar + epsilon (z - zbar). Eq. 3-4 mean I, not T I, inside the average over
-samples; the rule for q is as in eq. 7.
+the factor epsilon: zbar <- zbar + epsilon (z - zbar). In eq. 3-4, T I inside the average over samples
+should be I; the rule for q is as in eq. 7.
 """
 
 from typing import Literal
@@ -50,20 +50,20 @@ MEAN = "dw/dt = learn*(s(basal_post)*one_pre - w)/tau_mean : 1"  # eq. 24
 class Parameters(ds.Parameters):
     inputs: int = ds.parameter(10, "number of inputs x, on basal dendrites", least=1)
     outputs: int = ds.parameter(3, "number of targets y, on the apical tuft", least=1)
-    hidden: int = ds.parameter(2, "number k of pyramidal cells, and of interneurons", least=1)
+    hidden: int = ds.parameter(2, "number k of pyramidal cells, also of interneurons", least=1)
     transfer: Literal["linear", "relu", "mean_subtracted_relu", "tanh"] = ds.parameter(
-        "linear", "somatic rate against basal voltage; mean_subtracted_relu is eq. 24"
+        "linear", "somatic rate as a function of the basal voltage; mean_subtracted_relu is eq. 24"
     )
     decoupled: bool = ds.parameter(False, "whether r drives the interneurons (eq. 21-22)")
     eta: ds.Quantity = ds.parameter("1 Hz", "learning rate of w1", above=0)
-    rho: float = ds.parameter(1.0, "learning rate of b over that of w1", above=0)
-    tau_ratio: float = ds.parameter(0.5, "rate of w1 over that of q, r (the paper's tau)", above=0)
+    rho: float = ds.parameter(1.0, "learning rate of b over learning rate of w1", above=0)
+    tau_ratio: float = ds.parameter(0.5, "rate of w1 over rate of q, r (the paper's tau)", above=0)
     tau_basal: ds.Quantity = ds.parameter("2 ms", "time constant of basal dendrites", above=0)
     tau_apical: ds.Quantity = ds.parameter("2 ms", "time constant of apical tufts", above=0)
     tau_soma: ds.Quantity = ds.parameter("2 ms", "time constant of somata", above=0)
     tau_interneuron: ds.Quantity = ds.parameter("2 ms", "time constant of interneurons", above=0)
     tau_mean: ds.Quantity = ds.parameter("1 s", "time constant of the mean (dt/epsilon)", above=0)
-    gain: float = ds.parameter(1.0, "initial w1: standard deviation times sqrt(inputs)", least=0)
+    gain: float = ds.parameter(1.0, "standard deviation of initial w1 times sqrt(inputs)", least=0)
 
 
 def circuit(p: Parameters) -> ds.Circuit:

@@ -10,29 +10,29 @@ linear in the dendritic input.
     lower --events--> PV --| upper soma   upper --events--> SST --| lower dendrite
 
 Pyramidal cells are `pyramidal_burst_conductance`, interneurons `pv` and `sst`; connections of all pathways are
-random with the same probability. Weights are in units of the leak and apply to 200 synapses per cell from
-pyramidal cells and 50 from interneurons; with other numbers of synapses they are scaled by the inverse.
+random with the same probability. Weights are in units of the leak, for cells with 200 synapses from pyramidal
+cells and 50 from interneurons; with other numbers of synapses, weights are scaled so that their sum is unchanged.
 
 Sources
 -------
-Payeur et al. (2021), Nature Neuroscience 24:1010, Fig. 3, as in their published simulation code. Ports for the
-two signals: Naud & Sprekeler (2018), PNAS 115:E6329.
+Payeur et al. (2021), Nature Neuroscience 24:1010, Fig. 3, as in their published simulation code. Event rate and
+burst probability as two signals: Naud & Sprekeler (2018), PNAS 115:E6329.
 
 Errata applied
 --------------
-`weights=published` takes the numbers of the published code. In this circuit they do not carry burst probability
-down: the lower area's follows the bottom-up signal. `weights=tuned`, the default, changes what is needed for that
-and nothing else: apical synapses inject currents (`v_drive`); SST cells are driven by events, through depressing
-synapses, so that they remove the event rate from the feedback, which is weaker to balance them; and the lower
-area's own inhibition is twice as strong. Where the two sets differ (WEIGHTS), the default is none, and the set
-gives the value.
+`weights=published` takes the numbers of the published code. With them this circuit does not send the top-down
+signal: the burst probability of the lower area follows the bottom-up signal. `weights=tuned`, the default, makes
+only the changes that are needed: apical synapses inject currents (`v_drive`); SST cells are driven by events,
+through depressing synapses, so that they remove the event rate from the feedback; the feedback is weaker, to
+balance the SST cells; and the inhibition of the lower area by itself is twice as strong. A parameter in which the
+two sets differ (see WEIGHTS) has no default of its own and takes its value from the set.
 """
 
 from typing import Literal
 
 import dendrosim as ds
 
-# The parameters in which the two sets differ; v_drive None is the apical voltage itself.
+# Parameters in which the two sets differ; with v_drive None the driving force follows the apical voltage itself.
 WEIGHTS = {
     "published": {
         "lower_from_upper": 0.37,
@@ -51,23 +51,23 @@ WEIGHTS = {
         "v_drive": "-60 mV",
     },
 }
-SYNAPSES = 4000 * 0.05  # a cell's from pyramidal cells, for which the weights hold
-INTERNEURON_SYNAPSES = 1000 * 0.05
+SYNAPSES = 4000 * 0.05  # number per cell, from pyramidal cells, to which the weights apply
+INTERNEURON_SYNAPSES = 1000 * 0.05  # the number from interneurons
 
 
 class Parameters(ds.Parameters):
-    cells: int = ds.parameter(4000, "pyramidal cells of each area", least=1)
-    interneurons: int = ds.parameter(1000, "PV cells, and as many SST cells", least=1)
+    cells: int = ds.parameter(4000, "number of pyramidal cells in each area", least=1)
+    interneurons: int = ds.parameter(1000, "number of PV cells, and of SST cells", least=1)
     probability: float = ds.parameter(0.05, "probability of a connection, in every pathway")
-    weights: Literal["tuned", "published"] = ds.parameter("tuned", "set of defaults, see WEIGHTS")
+    weights: Literal["tuned", "published"] = ds.parameter("tuned", "set of weights, see WEIGHTS")
     upper_from_lower: float = ds.parameter(0.05, "weight onto upper somata, depressing", least=0)
     pv_from_lower: float = ds.parameter(0.05, "weight onto PV cells, depressing", least=0)
     upper_from_pv: float = ds.parameter(0.07, "weight onto upper somata, inhibitory", least=0)
-    lower_from_upper: float | None = ds.parameter(None, "weight, facilitating", least=0)
+    lower_from_upper: float | None = ds.parameter(None, "weight onto lower dendrites", least=0)
     sst_from_upper: float | None = ds.parameter(None, "weight onto SST cells", least=0)
-    lower_from_sst: float | None = ds.parameter(None, "weight, inhibitory", least=0)
-    lower_from_lower: float | None = ds.parameter(None, "weight, inhibitory", least=0)
-    upper_from_upper: float = ds.parameter(0.1, "weight, inhibitory", least=0)
+    lower_from_sst: float | None = ds.parameter(None, "weight of SST inhibition", least=0)
+    lower_from_lower: float | None = ds.parameter(None, "weight of inhibition in the area", least=0)
+    upper_from_upper: float = ds.parameter(0.1, "weight of inhibition in the area", least=0)
     sst_synapses: Literal["depressing", "facilitating"] | None = ds.parameter(
         None, "kind of synapse onto SST cells"
     )

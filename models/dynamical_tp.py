@@ -1,4 +1,4 @@
-"""Single-phase target propagation in continuous time: layers settle between what comes from below and above.
+"""Single-phase target propagation in continuous time: each layer settles between its basal and its apical input.
 
     tau dh_i/dt = -h_i + (1 - mu) f_i + mu g_i,   f_i = s(W_i h_(i-1)) (basal),   i = 1 .. L
     g_i = Q_i s^-1(h_(i+1)) (apical),   Q_i = W_(i+1)^-1 or near it;   g_L = target
@@ -7,10 +7,10 @@
 Target at the top (`target`):
 
     clamped   g_L = y
-    nudged    g_L = h_L - eta_hat (h_L - y), on the activity as it is
+    nudged    g_L = h_L - eta_hat (h_L - y), with the current activity
     free      g_L = h_L
 
-The gate `teach` is 1 in the nudged and 0 in the free phase, so that a protocol can switch between them.
+The gate `teach` is 1 for `nudged` and 0 for `free`, so that a protocol can switch between the two.
 
 Inverse (`inverse`):
 
@@ -20,20 +20,21 @@ Inverse (`inverse`):
     learned    dQ_i/dt = -eta_q ((Q_i t_i - h_i) t_i^T/(1 + |t_i|^2) + decay_q Q_i), t_i = s^-1(h_(i+1)),
                while the gate `sleep` is open
 
-One unit `pool{i}` sums |t_i|^2 over layer i + 1 and gives it back to that layer, whose signal it divides.
+With learned inverses one unit `pool{i}` sums |t_i|^2 over layer i + 1 and sends the sum back to that layer,
+because the rule of Q_i divides by it.
 
-`compensate` gives layer i the rate eta_i = eta/(eta_hat r^(L+1-i)), r = mu/(1 - mu), which undoes the fall of the
-learning signal towards the bottom; without it eta_i = eta.
+`compensate` gives layer i the learning rate eta_i = eta/(eta_hat r^(L+1-i)), where r = mu/(1 - mu) (clamped:
+without eta_hat). This undoes the fall of the learning signal towards the bottom; without `compensate` eta_i = eta.
 
 Sources
 -------
-Thesis, chapter 6, eq. 6.1-6.17 and 6.26; conventions as corrected there.
+Thesis, chapter 6, eq. 6.1-6.17 and 6.26, with the conventions as corrected in that chapter.
 
 Errata applied
 --------------
 Eq. 6.4: the apical rate is W_(i+1)^-1 s_(i+1)^-1(.), not W_i^-1 s_i^-1(.). The derivative is taken at the
-pre-activation. Eq. 6.37: the decay of Q has the rate of Q. The learning of Q is normalised by its input, which
-the thesis does not do; a large input then cannot make it diverge.
+pre-activation. Eq. 6.37: the decay of Q is multiplied by the learning rate of Q. Unlike in the thesis, the
+learning of Q is divided by 1 + |t_i|^2, so that it cannot diverge with large inputs.
 """
 
 from typing import Literal
@@ -77,23 +78,23 @@ class Parameters(ds.Parameters):
     sizes: tuple[int, ...] = ds.parameter((4, 4, 4, 4), "units per layer, input first", least=1)
     mu: float = ds.parameter(0.2, "weight of the apical dendrite", above=0, below=1)
     tau: ds.Quantity = ds.parameter("10 ms", "time constant of all rates", above=0)
-    transfer: str = ds.parameter("linear", "a bijection: linear, smooth_leaky or leaky_relu")
-    target: Literal["clamped", "free", "nudged"] = ds.parameter("nudged", "drive of the last layer")
+    transfer: str = ds.parameter("linear", "transfer function: linear, smooth_leaky or leaky_relu")
+    target: Literal["clamped", "free", "nudged"] = ds.parameter("nudged", "target at the top")
     eta_hat: float = ds.parameter(0.5, "size of the nudge towards the target", above=0)
     inverse: Literal["exact", "learned", "fixed", "transpose"] = ds.parameter(
-        "exact", "what the apical weights are, as listed above"
+        "exact", "kind of apical weights, as listed above"
     )
     inverse_error: float = ds.parameter(0.0, "relative error of fixed apical weights")
     eta: ds.Quantity = ds.parameter("1 Hz", "learning rate of basal weights", above=0)
-    compensate: bool = ds.parameter(True, "whether rates make up for the size of the signal")
+    compensate: bool = ds.parameter(True, "whether rates undo the fall of the signal")
     eta_q: ds.Quantity = ds.parameter("2 Hz", "learning rate of learned apical weights", above=0)
-    decay_q: float = ds.parameter(1e-4, "decay of these, relative to their rate", least=0)
+    decay_q: float = ds.parameter(1e-4, "decay of apical weights, relative to eta_q", least=0)
     gain: float = ds.parameter(1.4, "largest singular value of initial basal weights", above=0)
-    condition: float = ds.parameter(2.0, "condition number of these (geometric spectrum)")
+    condition: float = ds.parameter(2.0, "condition number of initial basal weights")
 
 
 def circuit(p: Parameters) -> ds.Circuit:
-    """Return a chain of layers whose inputs are `layer0.h` and the last layer's `target`."""
+    """Return a chain of layers; its inputs are `layer0.h` and the `target` of the last layer."""
     last = len(p.sizes) - 1
     _check(p, last)
     live, learned = p.target != "clamped", p.inverse == "learned"
@@ -132,12 +133,12 @@ def _check(p: Parameters, last: int) -> None:
         raise ParameterError(f"sizes is {p.sizes}; there must be an input and an output layer")
     if p.inverse == "exact" and len(set(p.sizes[1:])) > 1:
         raise ShapeError(
-            f"sizes is {p.sizes}; exact inverses need layers 1 to {last} of one size (layer 0 may differ), or "
-            "choose inverse=learned or inverse=fixed"
+            f"sizes is {p.sizes}; for exact inverses, layers 1 to {last} must have one size (layer 0 may differ); "
+            "otherwise choose inverse=learned or inverse=fixed"
         )
     if p.inverse_error and p.inverse != "fixed":
         raise ParameterError(
-            f"inverse_error is {p.inverse_error}, but has a meaning with inverse=fixed only; leave it out"
+            f"inverse_error is {p.inverse_error}, but it has a meaning only with inverse=fixed; leave it out"
         )
 
 

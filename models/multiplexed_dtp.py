@@ -1,7 +1,7 @@
 """Multiplexed target propagation: basal dendrites carry activity up, apical ones carry targets down, on one axon.
 
 Each unit sends two bounded signals, an event rate that reads out its somatic rate s(a^b) and a burst probability
-that reads out its apical voltage a^a; the units above and below decode them, and learning uses what was decoded.
+that reads out its apical voltage a^a. Units above and below decode them, and learning uses the decoded values.
 
     tau_b da^b_i/dt = -a^b_i + W_i h_(i-1),           i = 1 .. L
     tau_a da^a_i/dt = -a^a_i + Q_i s^-1(hh_(i+1)),    i = 1 .. L-1   (feedback=layerwise)
@@ -10,8 +10,8 @@ that reads out its apical voltage a^a; the units above and below decode them, an
     hh_L = h_L - eta_hat (h_L - y) while the gate `teach` is open, else h_L
     dW_i/dt = -eta_i s'(a^b_i) o (hh_i^free - hh_i) h_(i-1)^T,   eta_i = eta/eta_hat
 
-hh^free is held by a slow variable, which follows hh while the gate `hold` is open. The two pathways do not act on
-each other, so the signal does not fall towards the bottom.
+hh^free is held by a slow variable, which follows hh while the gate `hold` is open. The basal and the apical
+pathway do not act on each other, so the learning signal does not fall towards the bottom.
 
 Apical weights (`inverse`):
 
@@ -20,33 +20,33 @@ Apical weights (`inverse`):
     transpose  Q_i = W_(i+1)^T at all times
     learned    by layer-wise reconstruction, while the gate `sleep` is open:
                dQ_i/dt = -eta_q ((Q_i t_i - h_i) t_i^T/(1 + |t_i|^2) + decay_q Q_i),  t_i = s^-1(h_(i+1))
-    drl        by the difference reconstruction loss, while `noise` of standard deviation `sigma` perturbs h_i (and
-               no other layer), hh_L = h_L, and the gate `sleep{i}` is open; D is the difference to the free phase:
+    drl        by the difference reconstruction loss, while the gate `sleep{i}` is open, `noise` of standard
+               deviation `sigma` perturbs h_i alone, and hh_L = h_L; D means the difference from the free phase:
                dQ_i/dt = -eta_q ((D hh_i - noise_i) D t_(i+1)^T/sigma^2 + decay_q Q_i)
 
-Where they learn by reconstruction, one unit `pool{i}` sums |t_i|^2 over layer i + 1 and feeds the sum back to
-that layer, whose signal it divides.
+With `inverse=learned`, one unit `pool{i}` sums |t_i|^2 over layer i + 1 and sends the sum back to that layer,
+because the rule of Q_i divides by it.
 
-D t_(i+1) is that of s^-1(hh_(i+1)), or of hh_L with direct feedback. Averaged over small noise, direct feedback
-follows dQ_i/dt = -eta_q ((Q_i J_i - I) J_i^T + decay_q Q_i), J_i the Jacobian from layer i to the output, to
-the damped pseudo-inverse J_i^T (J_i J_i^T + decay_q I)^-1: the targets are those of Gauss and Newton.
+D t_(i+1) is the difference of s^-1(hh_(i+1)) or, with direct feedback, of hh_L. Averaged over small noise, direct
+feedback gives dQ_i/dt = -eta_q ((Q_i J_i - I) J_i^T + decay_q Q_i), where J_i is the Jacobian from layer i to the
+output. Q_i tends to the damped pseudo-inverse J_i^T (J_i J_i^T + decay_q I)^-1, so targets are Gauss-Newton ones.
 
-The range of a signal is -span to span: event rate 0 to `rate_max`, burst probability 0 to 1. Values outside are
-clipped; `saturated` is 1 in the units where that happens.
+Both signals have the range -span to span, sent as an event rate of 0 to `rate_max` and a burst probability of 0 to
+1. Values outside the range are clipped; `saturated` is 1 in the units where that happens.
 
 Sources
 -------
-Thesis, chapter 6, eq. 6.43-6.59; conventions as corrected there. Difference reconstruction loss and direct linear
-feedback: Meulemans et al. (2020), A theoretical framework for target propagation, eq. 10-12. Event rate and burst
-probability as two signals of one axon: Naud & Sprekeler (2018), PNAS 115:E6329.
+Thesis, chapter 6, eq. 6.43-6.59, with the conventions as corrected there. Difference reconstruction loss and
+direct linear feedback: Meulemans et al. (2020), A theoretical framework for target propagation, eq. 10-12. Event
+rate and burst probability as two signals of one axon: Naud & Sprekeler (2018), PNAS 115:E6329.
 
 Errata applied
 --------------
 Eq. 6.43-6.44: time constants added. Eq. 6.46, 6.50: the apical voltage is Q_i s^-1(.), form 6.23, since s^-1(Q .)
-cannot invert s(W .). Eq. 6.56: the nudge is -eta_hat times the error. Eq. 6.58: the difference is taken of layer
-i, not of layer i-1; `rule=printed` takes it as printed, for study: the loss explodes, and W_1 does not change.
-Eq. 10 of Meulemans et al.: 1/sigma^2 applies to both terms, the second of which is weight decay, as in the
-experiments of that paper.
+cannot invert s(W .). Eq. 6.56: the nudge is -eta_hat times the error. Eq. 6.58: W_i learns from the difference of
+layer i, not of layer i-1; `rule=printed` is the equation as printed, for study: the loss explodes, and W_1 does
+not change. Eq. 10 of Meulemans et al.: 1/sigma^2 applies to both terms, and the second term is replaced by weight
+decay, as in the experiments of that paper.
 """
 
 from typing import Literal
@@ -102,30 +102,30 @@ class Parameters(ds.Parameters):
     tau_basal: ds.Quantity = ds.parameter("10 ms", "time constant of basal dendrites", above=0)
     tau_apical: ds.Quantity = ds.parameter("10 ms", "time constant of apical dendrites", above=0)
     tau_hold: ds.Quantity = ds.parameter("10 ms", "time constant of the held variable", above=0)
-    transfer: str = ds.parameter("linear", "linear, smooth_leaky or leaky_relu")
+    transfer: str = ds.parameter("linear", "transfer function: linear, smooth_leaky or leaky_relu")
     eta_hat: float = ds.parameter(0.5, "size of the nudge towards the target", above=0)
     inverse: Literal["exact", "learned", "fixed", "transpose", "drl"] = ds.parameter(
-        "learned", "apical weights"
+        "learned", "kind of apical weights, as listed above"
     )
     inverse_error: float = ds.parameter(0.0, "relative error of fixed apical weights")
     feedback: Literal["layerwise", "direct"] = ds.parameter(
         "layerwise", "source of targets: the layer above or, with inverse=drl, the output"
     )
     rule: Literal["difference", "printed"] = ds.parameter(
-        "difference", "what basal weights learn from; printed is eq. 6.58 with its misprint"
+        "difference", "signal from which basal weights learn; printed is eq. 6.58 with its misprint"
     )
     eta: ds.Quantity = ds.parameter("1 Hz", "learning rate of basal weights", above=0)
     eta_q: ds.Quantity = ds.parameter("2 Hz", "learning rate of learned apical weights", above=0)
-    decay_q: float = ds.parameter(1e-4, "decay of these, relative to that rate", least=0)
-    sigma: float = ds.parameter(0.1, "deviation of the noise, with inverse=drl", above=0)
+    decay_q: float = ds.parameter(1e-4, "decay of apical weights, relative to eta_q", least=0)
+    sigma: float = ds.parameter(0.1, "sd of the noise, with inverse=drl", above=0)
     span: float = ds.parameter(50.0, "largest rate and voltage that signals carry", above=0)
     rate_max: ds.Quantity = ds.parameter("20 Hz", "largest event rate", above=0)
     gain: float = ds.parameter(1.4, "largest singular value of initial basal weights", above=0)
-    condition: float = ds.parameter(2.0, "their condition number")
+    condition: float = ds.parameter(2.0, "condition number of initial basal weights")
 
 
 def circuit(p: Parameters) -> ds.Circuit:
-    """Return a chain of layers whose inputs are `layer0.h` and the last layer's `target`."""
+    """Return a chain of layers; its inputs are `layer0.h` and the `target` of the last layer."""
     last = len(p.sizes) - 1
     ds.bijection(p.transfer)
     _check(p, last)
@@ -178,7 +178,7 @@ def _equations(i, last, p, reconstructs, drl):
 
 
 def _apical(i, last, p, matrices):
-    """Add the apical weights of layer i and return the projections that they take part in."""
+    """Add the apical weights of layer i to `matrices`, and return their projections."""
     layer, above = f"layer{i}", f"layer{i + 1}"
     source, target, q = f"{above}.preimage", f"{layer}.top_down", f"q{i}"
     if p.inverse == "transpose":
@@ -207,20 +207,20 @@ def _check(p, last):
         )
     if p.inverse == "exact" and not one_size:
         raise ds.errors.ShapeError(
-            f"sizes is {sizes}; exact inverses need layers 1 to {last} of one size (layer 0 may differ), or "
-            "choose inverse=learned or inverse=fixed"
+            f"sizes is {sizes}; for exact inverses, layers 1 to {last} must have one size (layer 0 may differ); "
+            "otherwise choose inverse=learned or inverse=fixed"
         )
     if p.inverse_error and p.inverse != "fixed":
         raise ds.errors.ParameterError(
-            f"inverse_error is {p.inverse_error}, but has a meaning with inverse=fixed only; leave it out"
+            f"inverse_error is {p.inverse_error}, but it has a meaning only with inverse=fixed; leave it out"
         )
     if p.feedback == "direct" and p.inverse != "drl":
         raise ds.errors.ParameterError(
-            f"feedback is direct and inverse is {p.inverse}; direct feedback is learned by inverse=drl only"
+            f"feedback is direct and inverse is {p.inverse}; only inverse=drl learns direct feedback"
         )
     if p.rule == "printed" and last < 2:
         raise ds.errors.ShapeError(
-            f"sizes is {sizes}; by the rule as printed layer 1 does not learn, so there must be a second one"
+            f"sizes is {sizes}; by the rule as printed layer 1 does not learn, so there must be a layer 2"
         )
     if p.rule == "printed" and not one_size:
         raise ds.errors.ShapeError(

@@ -5,15 +5,15 @@ It follows its input at high rates and is meant to inhibit somata.
     dV/dt = (E_L - V + D exp((V - V_T)/D) + S)/tau + I/C                            V is `soma`
     spike where V > v_peak, then V = v_reset
 
-S is the drive of conductance synapses, in units of the leak g_L = C/tau: `dendrosim.mechanisms` has their
+S is the drive of the conductance synapses, in units of the leak g_L = C/tau; `dendrosim.mechanisms` has their
 equations and parameters. For t_refractory after a spike V is held at v_reset, while conductances evolve.
 
-V_T follows from the rheobase. The current that holds V is I(V) = g_L (V - E_L) - g_L D exp((V - V_T)/D). It is
-largest at V = V_T, a saddle-node; there it equals I_rh if
+V_T follows from the rheobase. The current that keeps V constant is I(V) = g_L (V - E_L) - g_L D exp((V - V_T)/D).
+It is largest at V = V_T, a saddle-node; there it equals I_rh if
 
     V_T = I_rh/g_L + E_L + D
 
-Above V_T the voltage explodes, so the cut-off v_peak hardly matters: from there the voltage would reach infinity
+Above V_T the voltage explodes, so the cut-off v_peak hardly matters: from v_peak the voltage would reach infinity
 after tau exp(-(v_peak - V_T)/D), 8 ns with the defaults, far less than a time step of 0.1 ms. An Euler step that
 begins just below v_peak ends at a finite 24 V, and the reset follows within the same step. Moving v_peak moves a
 spike by a step or two. Explicit Euler itself lags one to four steps behind the upstroke: with steps of 0.1 ms
@@ -22,7 +22,7 @@ the cell fires 1 to 4 % slower than in continuous time.
 Sources
 -------
 Fourcaud-Trocme et al. (2003), J Neurosci 23:11628, and Brette & Gerstner (2005), J Neurophysiol 94:3637: the
-equations, the latter with a = b = 0. Payeur et al. (2021), Nature Neuroscience 24:1010: parameters and
+equations, with a = b = 0 in the latter. Payeur et al. (2021), Nature Neuroscience 24:1010: parameters and
 synapses, as in their published simulation code.
 
 Errata applied
@@ -61,8 +61,8 @@ def circuit(p: Parameters) -> ds.Circuit:
     v_threshold = p.rheobase.value / leak + p.e_leak.value + p.d_spike.value
     if not max(v_threshold, p.v_reset.value) < p.v_peak.value:
         raise ds.errors.ParameterError(
-            f"v_peak is {p.v_peak}; it must lie above v_reset, {p.v_reset}, and above V_T, which the rheobase "
-            f"{p.rheobase} places at {v_threshold:g} V"
+            f"v_peak is {p.v_peak}; it must be above v_reset, {p.v_reset}, and above V_T, {v_threshold:g} V "
+            f"with the rheobase {p.rheobase}"
         )
     cell = ds.Population(
         "pv",

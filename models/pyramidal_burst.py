@@ -10,13 +10,13 @@ the threshold of the plateau. Event rate then follows the somatic input and burs
     dw_d/dt = (a_wd (V_d - E_L) - w_d)/tau_wd                            recovery
     f(V) = 1/(1 + exp(-(V - E_d)/D_d));  spike where V_s > V_T, then V_s = E_L
 
-K is 1 from 0.5 ms to 2.5 ms after a somatic spike, when the spike reaches the dendrite; a spike that follows
-before the end starts it anew (with the refractory period of 3 ms none does). g_s, g_d and c_d are currents. During
-the refractory period V_s is held, while dendrite, adaptation and recovery evolve.
+K is 1 from 0.5 ms to 2.5 ms after a somatic spike, while the spike is in the dendrite, and else 0. A second spike
+in this time would start it anew, but the refractory period of 3 ms prevents that. g_s, g_d and c_d are currents.
+During the refractory period V_s is held, while dendrite, adaptation and recovery evolve.
 
-`basal=ohmic` adds a basal dendrite coupled to the soma by a conductance in both directions; `basal=passive` one
-that feeds the soma without being loaded by it, as the apical one does. `pyramidal_burst_conductance` is the cell
-of network studies, with synaptic conductances and a moving threshold.
+`basal=ohmic` adds a basal dendrite coupled to the soma by a conductance in both directions; `basal=passive` adds
+one that drives the soma without drawing current from it, as the apical dendrite does.
+`pyramidal_burst_conductance` is the cell of network studies, with synaptic conductances and a moving threshold.
 
 Sources
 -------
@@ -45,7 +45,7 @@ dapical/dt = -(apical - e_leak)/tau_apical + into_apical/c_apical : volt
 
 class Parameters(BurstingCell, ds.Parameters):
     cells: int = ds.parameter(1, "number of cells")
-    bap_delay: ds.Quantity = ds.parameter("0.5 ms", "until a spike reaches the dendrite", least=0)
+    bap_delay: ds.Quantity = ds.parameter("0.5 ms", "time a spike takes to the dendrite", least=0)
     t_refractory: ds.Quantity = ds.parameter("3 ms", "refractory period of the soma", least=0)
     variant = ds.removed(
         "for variant=conductance use the model pyramidal_burst_conductance; for variant=current leave it out"

@@ -4,13 +4,13 @@
     dV_d/dt = (-(V_d - E_L) + S_d)/tau_d + (g_d f(V_d) + c_d K(t) + I_d + w_d)/C_d    apical
     dtheta/dt = (V_T - theta)/tau_theta,  theta <- theta + 2 mV at a spike            threshold
 
-S_s and S_d are the drives of conductance synapses in units of the leak, each with a background beside it:
-`dendrosim.mechanisms` has their equations and parameters. The threshold jumps at a spike and relaxes, in place of
-a refractory period, and K(t) has no delay; plateau, adaptation, recovery and basal dendrite are those of
+S_s and S_d are the drives of the conductance synapses in units of the leak, including background conductances;
+`dendrosim.mechanisms` has their equations and parameters. In place of a refractory period, the threshold jumps at
+a spike and relaxes; K(t) has no delay. The rest (plateau, adaptation, recovery, basal dendrite) is
 `pyramidal_burst`.
 
-With `v_drive`, the driving force of the apical synapses is taken at that voltage, so that they inject currents;
-the gain of feedback then does not depend on how far the plateau is open.
+With `v_drive`, apical synapses have the driving force of that fixed voltage, so that they inject currents; the
+gain of feedback then does not depend on the plateau.
 
 Sources
 -------
@@ -45,11 +45,11 @@ THRESHOLD = "dthreshold/dt = (v_threshold - threshold)/tau_threshold : volt\n"
 
 class Parameters(BurstingCell, ConductanceSynapses, ds.Parameters):
     cells: int = ds.parameter(1, "number of cells")
-    bap_delay: ds.Quantity = ds.parameter("0 ms", "of a spike on its way to the dendrite", least=0)
+    bap_delay: ds.Quantity = ds.parameter("0 ms", "time a spike takes to the dendrite", least=0)
     tau_threshold: ds.Quantity = ds.parameter("27 ms", "relaxation of the threshold", above=0)
     threshold_jump: ds.Quantity = ds.parameter("2 mV", "jump of the threshold at a spike")
     v_drive: ds.Quantity | None = ds.parameter(
-        None, "voltage that drives apical synapses; none: that of the dendrite itself", unit="V"
+        None, "fixed voltage that drives apical synapses (default: the apical voltage)", unit="V"
     )
 
 

@@ -8,8 +8,8 @@
     dm/dt = (m_inf - m)/tau_m,  m_inf = 1/(1 + exp((V_d - V_m)/2 mV));  dh/dt likewise with the opposite sign
     dn/dt = (n_inf - n)/tau_n,  n_inf = 1/(1 + ([Ca]_th/[Ca])^4.8)
 
-A somatic spike reaches the dendrite after a delay as a bi-exponential conductance g_bap of the given peak. The
-population starts at its resting state.
+After a delay a somatic spike reaches the dendrite, as a bi-exponential conductance g_bap(t) whose peak is the
+parameter `g_bap`. The population starts at its resting state.
 
 Sources
 -------
@@ -17,9 +17,9 @@ Pastorelli et al. (2025), Ca-AdEx, equations and fitted parameters as in its pub
 
 Errata applied
 --------------
-The gates keep the convention of that model, to which its fitted parameters belong: m (15 ms) closes with
-depolarisation and h (80 ms) opens, the opposite of Larkum, Senn & Lüscher (2004), their origin. Here they are
-named by their effect, `inactivation` and `activation`.
+The gates keep the convention of the NESTML model, for which its parameters were fitted: m (15 ms) closes with
+depolarisation and h (80 ms) opens. In Larkum, Senn & Lüscher (2004), the origin of the gates, it is the opposite.
+Here the gates are named by their effect, `inactivation` (m) and `activation` (h).
 """
 
 from types import SimpleNamespace
@@ -58,48 +58,48 @@ class Parameters(ds.Parameters):
     cells: int = ds.parameter(1, "number of cells")
     c_soma: ds.Quantity = ds.parameter("246.7883 pF", "capacitance of the soma, C_s", above=0)
     g_leak_soma: ds.Quantity = ds.parameter("5 nS", "leak of the soma, g_Ls", above=0)
-    e_leak_soma: ds.Quantity = ds.parameter("-69.24596 mV", "its reversal potential, E_Ls")
+    e_leak_soma: ds.Quantity = ds.parameter("-69.24596 mV", "reversal of the somatic leak, E_Ls")
     v_spike: ds.Quantity = ds.parameter("-50 mV", "threshold of the spike current, V_T")
-    d_spike: ds.Quantity = ds.parameter("2 mV", "its sharpness, D_T", above=0)
+    d_spike: ds.Quantity = ds.parameter("2 mV", "sharpness of the spike current, D_T", above=0)
     v_peak: ds.Quantity = ds.parameter("-40 mV", "end of a spike, where the soma is reset")
     v_reset: ds.Quantity = ds.parameter("-61.73952 mV", "somatic voltage after a spike, V_r")
     g_adaptation: ds.Quantity = ds.parameter("1.1156386 nS", "conductance of the adaptation, g_w")
-    adaptation_jump: ds.Quantity = ds.parameter("40 mV", "its jump at a spike, b")
-    tau_adaptation: ds.Quantity = ds.parameter("500 ms", "its decay, tau_w", above=0)
+    adaptation_jump: ds.Quantity = ds.parameter("40 mV", "jump of the adaptation at a spike, b")
+    tau_adaptation: ds.Quantity = ds.parameter("500 ms", "decay of the adaptation, tau_w", above=0)
     g_coupling: ds.Quantity = ds.parameter("19.77732 nS", "coupling of soma and dendrite, g_C")
     c_apical: ds.Quantity = ds.parameter("23.673728 pF", "capacitance of dendrite, C_d", above=0)
     g_leak_apical: ds.Quantity = ds.parameter("3.377855 nS", "leak of the dendrite, g_Ld", above=0)
-    e_leak_apical: ds.Quantity = ds.parameter("-55 mV", "its reversal potential, E_Ld")
+    e_leak_apical: ds.Quantity = ds.parameter("-55 mV", "reversal of the apical leak, E_Ld")
     g_calcium: ds.Quantity = ds.parameter("21.045506 nS", "calcium conductance, g_Ca")
     v_inactivation: ds.Quantity = ds.parameter("-9 mV", "half-inactivation of calcium, V_m")
-    tau_inactivation: ds.Quantity = ds.parameter("15 ms", "its time constant, tau_m", above=0)
+    tau_inactivation: ds.Quantity = ds.parameter("15 ms", "time constant of m, tau_m", above=0)
     v_activation: ds.Quantity = ds.parameter("-21 mV", "half-activation of calcium")
-    tau_activation: ds.Quantity = ds.parameter("80 ms", "its time constant, tau_h", above=0)
+    tau_activation: ds.Quantity = ds.parameter("80 ms", "time constant of h, tau_h", above=0)
     d_gate: ds.Quantity = ds.parameter("2 mV", "width of both gates", above=0)
     v_nernst: ds.Quantity = ds.parameter("13.319652 mV", "R T/(2 F) of calcium")
     calcium_rest: ds.Quantity = ds.parameter("1e-4 mmolar", "resting level, [Ca]_0", above=0)
     calcium_outside: ds.Quantity = ds.parameter("2 mmolar", "outer concentration, [Ca]_o", above=0)
-    calcium_half: ds.Quantity = ds.parameter("4.3e-4 mmolar", "half opens g_K, [Ca]_th", above=0)
+    calcium_half: ds.Quantity = ds.parameter("4.3e-4 mmolar", "[Ca] with g_K half open", above=0)
     phi: ds.Quantity = ds.parameter("3.9283098e7 mmolar/(amp*second)", "concentration per charge")
-    tau_calcium: ds.Quantity = ds.parameter("103.57234 ms", "removal of calcium, tau_Ca", above=0)
+    tau_calcium: ds.Quantity = ds.parameter("103.57234 ms", "decay of calcium, tau_Ca", above=0)
     g_potassium: ds.Quantity = ds.parameter("13.199867 nS", "calcium-dependent potassium, g_K")
-    e_potassium: ds.Quantity = ds.parameter("-90 mV", "its reversal potential, E_K")
-    tau_potassium: ds.Quantity = ds.parameter("1 ms", "its time constant, tau_n", above=0)
-    g_bap: ds.Quantity = ds.parameter("27.995562 nS", "peak of a back-propagating spike")
-    e_bap: ds.Quantity = ds.parameter("0 mV", "its reversal potential")
-    bap_delay: ds.Quantity = ds.parameter("0.12 ms", "from a spike to its arrival in the dendrite")
-    tau_bap_rise: ds.Quantity = ds.parameter("0.2 ms", "rise of its conductance", above=0)
-    tau_bap_decay: ds.Quantity = ds.parameter("3 ms", "decay of its conductance", above=0)
+    e_potassium: ds.Quantity = ds.parameter("-90 mV", "reversal of potassium, E_K")
+    tau_potassium: ds.Quantity = ds.parameter("1 ms", "time constant of n, tau_n", above=0)
+    g_bap: ds.Quantity = ds.parameter("27.995562 nS", "peak conductance of a spike")
+    e_bap: ds.Quantity = ds.parameter("0 mV", "reversal of g_bap")
+    bap_delay: ds.Quantity = ds.parameter("0.12 ms", "delay of a spike in the dendrite")
+    tau_bap_rise: ds.Quantity = ds.parameter("0.2 ms", "rise of g_bap", above=0)
+    tau_bap_decay: ds.Quantity = ds.parameter("3 ms", "decay of g_bap", above=0)
 
 
 def circuit(p: Parameters) -> ds.Circuit:
-    """Return one population `pyramidal` at rest, and the pathway `back_propagation` to its own dendrites."""
+    """Return one population `pyramidal` at rest, with a pathway `back_propagation` to its own dendrites."""
     rise, decay = float(p.tau_bap_rise.value), float(p.tau_bap_decay.value)
     if rise >= decay:
         raise ds.errors.ParameterError(
             f"tau_bap_rise is {p.tau_bap_rise}; it must be below tau_bap_decay, {p.tau_bap_decay}"
         )
-    peak = decay * rise / (decay - rise) * np.log(decay / rise)  # when the difference is largest
+    peak = decay * rise / (decay - rise) * np.log(decay / rise)  # time of the largest difference
     scale = 1 / (np.exp(-peak / decay) - np.exp(-peak / rise))
     cell = ds.Population(
         "pyramidal",
@@ -117,11 +117,11 @@ def circuit(p: Parameters) -> ds.Circuit:
 
 
 def _rest(p: Parameters) -> dict[str, object]:
-    """Return the resting state near the leak potentials: Newton steps on the voltages, gates following."""
+    """Return the resting state near the leak potentials, by Newton steps on voltages, which gates follow."""
     q = SimpleNamespace(**{n: float(v.value) for n, v in vars(p).items() if n != "cells"})
 
     def gates(apical: float) -> tuple[float, float, float, float, float]:
-        """Return m, h, n, calcium and its current at an apical voltage."""
+        """Return m, h, n, the concentration and the current of calcium at an apical voltage."""
         m = 1 / (1 + np.exp((apical - q.v_inactivation) / q.d_gate))
         h = 1 / (1 + np.exp((q.v_activation - apical) / q.d_gate))
         calcium = q.calcium_rest
@@ -151,8 +151,8 @@ def _rest(p: Parameters) -> dict[str, object]:
     for _ in range(100):
         slope = np.array([(flow(v + d) - flow(v - d)) / 2e-6 for d in 1e-6 * np.eye(2)]).T
         step = np.linalg.solve(slope, -flow(v))
-        v = v + step * min(1.0, 5e-3 / np.max(np.abs(step)))  # 5 mV: within the bend of the gates
-        if np.max(np.abs(step)) < 1e-12:  # a picovolt, far below what a time step resolves
+        v = v + step * min(1.0, 5e-3 / np.max(np.abs(step)))  # 5 mV: gates change little
+        if np.max(np.abs(step)) < 1e-12:  # a picovolt, far below the error of a time step
             break
     else:
         raise ds.errors.ParameterError(

@@ -1,24 +1,24 @@
 """A pyramidal cell without active currents: soma, basal and apical dendrite coupled ohmically.
 
-The soma is the hub of a star; neither dendrite has a spike, so every response is linear and known exactly.
+Both dendrites are coupled to the soma alone. Nothing spikes, so every response is linear and known exactly.
 
     C_s dV_s/dt = -C_s/tau_s (V_s - E_L) + g_b (V_b - V_s) + g_a (V_a - V_s) + I_s   soma
     C_b dV_b/dt = -C_b/tau_b (V_b - E_L) + g_b (V_s - V_b) + I_b                     basal
     C_a dV_a/dt = -C_a/tau_a (V_a - E_L) + g_a (V_s - V_a) + I_a                     apical
 
-With u = V - E_L this is C du/dt = -G u + I, C the diagonal of capacitances and G symmetric:
+With u = V - E_L this is C du/dt = -G u + I, where C is the diagonal matrix of capacitances and G is symmetric:
 
         [ C_s/tau_s + g_b + g_a   -g_b              -g_a            ]
     G = [ -g_b                    C_b/tau_b + g_b   0               ]
         [ -g_a                    0                 C_a/tau_a + g_a ]
 
-Steady voltages are E_L + R I with R = G^-1: input resistances on its diagonal, transfer resistances off it,
-the same in both directions. Steady voltage is attenuated from compartment i to j by R_ji/R_ii. The
-eigenvalues of C^-1 G are one over the three time constants.
+Steady voltages are E_L + R I with R = G^-1. The diagonal of R has the input resistances; its other elements are
+the transfer resistances, which are the same in both directions. From compartment i to j, a steady voltage is
+attenuated by the factor R_ji/R_ii. The eigenvalues of C^-1 G are the inverses of the three time constants.
 
 Sources
 -------
-Textbook cable theory, each stretch of cable lumped to one isopotential compartment: Rall (1964), in Neural
+Textbook cable theory, with each piece of cable lumped to one isopotential compartment: Rall (1964), in Neural
 Theory and Modeling. Membrane parameters are those of `pyramidal_burst`; couplings are illustrative.
 
 Errata applied
@@ -46,9 +46,9 @@ class Parameters(ds.Parameters):
     c_soma: ds.Quantity = ds.parameter("370 pF", "capacitance of the soma, C_s", above=0)
     tau_soma: ds.Quantity = ds.parameter("16 ms", "time constant of the soma alone, tau_s", above=0)
     c_basal: ds.Quantity = ds.parameter("170 pF", "capacitance of the basal dendrite", above=0)
-    tau_basal: ds.Quantity = ds.parameter("7 ms", "its time constant alone, tau_b", above=0)
+    tau_basal: ds.Quantity = ds.parameter("7 ms", "time constant of it alone, tau_b", above=0)
     c_apical: ds.Quantity = ds.parameter("170 pF", "capacitance of the apical dendrite", above=0)
-    tau_apical: ds.Quantity = ds.parameter("7 ms", "its time constant alone, tau_a", above=0)
+    tau_apical: ds.Quantity = ds.parameter("7 ms", "time constant of it alone, tau_a", above=0)
     g_basal: ds.Quantity = ds.parameter("20 nS", "coupling of basal dendrite and soma", least=0)
     g_apical: ds.Quantity = ds.parameter("10 nS", "coupling of apical dendrite and soma", least=0)
     e_leak: ds.Quantity = ds.parameter("-70 mV", "reversal potential of all leaks, E_L")

@@ -6,21 +6,21 @@ It fires on weak input, adapts, and is meant to inhibit apical dendrites.
     dw/dt = (a (V - E_L) - w)/tau_w                                                 adaptation
     spike where V > v_peak, then V = v_reset and w <- w + b
 
-S is the drive of conductance synapses, in units of the leak g_L = C/tau: `dendrosim.mechanisms` has their
+S is the drive of the conductance synapses, in units of the leak g_L = C/tau; `dendrosim.mechanisms` has their
 equations and parameters. For t_refractory after a spike V is held at v_reset, while adaptation and conductances
 evolve.
 
-V_T follows from the rheobase. The current that holds V is I(V) = (g_L + a)(V - E_L) - g_L D exp((V - V_T)/D).
-It is largest where exp((V - V_T)/D) = 1 + a/g_L; there it equals I_rh if
+V_T follows from the rheobase. The current that keeps V constant is I(V) = (g_L + a)(V - E_L) - g_L D exp((V -
+V_T)/D). It is largest where exp((V - V_T)/D) = 1 + a/g_L; there it equals I_rh if
 
     V_T = I_rh/(g_L + a) + E_L + D - D ln(1 + a/g_L)
 
-That is a saddle-node. If a/g_L > tau/tau_w, as with the defaults, rest already loses stability in a Hopf
-bifurcation, where exp((V - V_T)/D) = 1 + tau/tau_w: 0.034 pA below 25 pA. From 22.7 pA on, a sudden step makes
-the cell spike once, before the adaptation has built up: with w = 0 alone the saddle-node is at
-g_L (V_T - E_L - D) = 20.8 pA.
+That is a saddle-node. If a/g_L > tau/tau_w, as with the defaults, rest loses stability earlier, in a Hopf
+bifurcation at exp((V - V_T)/D) = 1 + tau/tau_w; with the defaults this is at 0.034 pA below 25 pA. From 22.7 pA
+on, a sudden step makes the cell spike once, before the adaptation has built up: with w held at 0, the saddle-node
+is at g_L (V_T - E_L - D) = 20.8 pA.
 
-Above V_T the voltage explodes, so the cut-off v_peak hardly matters: from there the voltage would reach infinity
+Above V_T the voltage explodes, so the cut-off v_peak hardly matters: from v_peak the voltage would reach infinity
 after tau exp(-(v_peak - V_T)/D), 0.6 us with the defaults, far less than a time step of 0.1 ms. An Euler step
 that begins just below v_peak ends at a finite 0.7 V, and the reset follows within the same step. Moving v_peak
 moves a spike by a step or two.
@@ -28,7 +28,7 @@ moves a spike by a step or two.
 Sources
 -------
 Brette & Gerstner (2005), J Neurophysiol 94:3637: the equations. Touboul & Brette (2008), Biol Cybern 99:319:
-its bifurcations. Payeur et al. (2021), Nature Neuroscience 24:1010: parameters and synapses, as in their published
+the bifurcations. Payeur et al. (2021), Nature Neuroscience 24:1010: parameters and synapses, as in their published
 simulation code.
 
 Errata applied
@@ -63,9 +63,9 @@ class Parameters(ConductanceSynapses, ds.Parameters):
     v_peak: ds.Quantity = ds.parameter("-20 mV", "cut-off of a spike, well above V_T")
     v_reset: ds.Quantity = ds.parameter("-65 mV", "voltage after a spike")
     t_refractory: ds.Quantity = ds.parameter("2 ms", "refractory period")
-    a_adaptation: ds.Quantity = ds.parameter("0.5 nS", "adaptation by voltage, a")
+    a_adaptation: ds.Quantity = ds.parameter("0.5 nS", "conductance of the adaptation, a")
     b_adaptation: ds.Quantity = ds.parameter("10 pA", "jump of the adaptation at a spike, b")
-    tau_adaptation: ds.Quantity = ds.parameter("500 ms", "time constant tau_w", above=0)
+    tau_adaptation: ds.Quantity = ds.parameter("500 ms", "decay of the adaptation, tau_w", above=0)
 
 
 def circuit(p: Parameters) -> ds.Circuit:
@@ -73,7 +73,7 @@ def circuit(p: Parameters) -> ds.Circuit:
     leak, a = p.c_soma.value / p.tau_soma.value, p.a_adaptation.value
     if not leak + a > 0:
         raise ds.errors.ParameterError(
-            f"a_adaptation is {p.a_adaptation}; it must exceed minus the leak conductance, {-leak:g} S, "
+            f"a_adaptation is {p.a_adaptation}; it must be above minus the leak conductance, {-leak:g} S, "
             "or there is no rheobase"
         )
     v_threshold = float(
@@ -81,8 +81,8 @@ def circuit(p: Parameters) -> ds.Circuit:
     )
     if not max(v_threshold, p.v_reset.value) < p.v_peak.value:
         raise ds.errors.ParameterError(
-            f"v_peak is {p.v_peak}; it must lie above v_reset, {p.v_reset}, and above V_T, which the rheobase "
-            f"{p.rheobase} places at {v_threshold:g} V"
+            f"v_peak is {p.v_peak}; it must be above v_reset, {p.v_reset}, and above V_T, {v_threshold:g} V "
+            f"with the rheobase {p.rheobase}"
         )
     cell = ds.Population(
         "sst",

@@ -1,23 +1,23 @@
-"""Two-phase target propagation: a nudged phase learns from the difference to the held activity of a free phase.
+"""Two-phase target propagation: weights learn from the difference between a nudged phase and a free phase.
 
 The layers are those of `dynamical_tp`. While the gate `hold` is open (free phase), a slow cellular variable
-follows the soma; when it closes, the variable keeps its value. With `teach` and `learn` open the top is nudged
-and the weights follow
+follows the soma; when the gate closes, the variable keeps its value. With `teach` and `learn` open the top is
+nudged and the weights follow
 
     dW_i/dt = -eta_i s'(W_i h_(i-1)) o (h_i^free - h_i) h_(i-1)^T                        rule=difference
     dW_i/dt = -eta_i s'(W_i h_(i-1)) o ((h_i - f_i)^free - (h_i - f_i)) h_(i-1)^T        rule=local
 
-Errors of the inverse enter both phases and cancel, in linear networks exactly. The output that is trained is that
-of the free phase, not the feed-forward one.
+Errors of the inverse enter both phases and cancel, in linear networks exactly. The trained output is the output of
+the free phase, not the feed-forward output.
 
 Sources
 -------
-Thesis, chapter 6, eq. 6.21-6.37; conventions as corrected there.
+Thesis, chapter 6, eq. 6.21-6.37, with the conventions as corrected in that chapter.
 
 Errata applied
 --------------
-Eq. 6.35: the difference is taken of layer i, not of layer i-1; `rule=printed` takes it as printed, for study: the
-loss explodes, and W_1 does not change. The errata of `dynamical_tp` apply as well.
+Eq. 6.35: W_i learns from the difference of layer i, not of layer i-1; `rule=printed` is the equation as printed,
+for study: the loss explodes, and W_1 does not change. The errata of `dynamical_tp` apply as well.
 """
 
 from typing import Literal
@@ -44,20 +44,20 @@ class Parameters(ds.Parameters):
     tau_hold: ds.Quantity = ds.parameter("10 ms", "time constant of the held variable", above=0)
     inverse: Literal["exact", "learned", "fixed", "transpose"] = ds.parameter("learned")
     rule: Literal["difference", "local", "printed"] = ds.parameter(
-        "difference", "what the weights learn from; printed is eq. 6.35 with its misprint"
+        "difference", "signal from which weights learn; printed is eq. 6.35 with its misprint"
     )
     circuit = ds.parameters_of("dynamical_tp", without=("target",))
 
 
 def circuit(p: Parameters) -> ds.Circuit:
-    """Return a chain of layers whose inputs are `layer0.h` and the last layer's `target`."""
+    """Return a chain of layers; its inputs are `layer0.h` and the `target` of the last layer."""
     base = ds.load_circuit(
         "dynamical_tp", sizes=p.sizes, inverse=p.inverse, target="free", **p.circuit
     )
     last = len(p.sizes) - 1
     if p.rule == "printed" and last < 2:
         raise ds.errors.ShapeError(
-            f"sizes is {p.sizes}; by the rule as printed layer 1 does not learn, so there must be a second one"
+            f"sizes is {p.sizes}; by the rule as printed layer 1 does not learn, so there must be a layer 2"
         )
     if p.rule == "printed" and len(set(p.sizes[1:])) > 1:
         raise ds.errors.ShapeError(
@@ -85,7 +85,7 @@ def circuit(p: Parameters) -> ds.Circuit:
 
 
 def _as_printed(last, populations, matrices, projections):
-    """Let every layer learn from the deviation of the one below; the first has none and does not learn."""
+    """Let each layer learn from the deviation of the layer below; layer 1 has none below and does not learn."""
     more = {f"layer{i}": BELOW for i in range(2, last + 1)}
     for i in range(1, last):
         more[f"layer{i}"] = DEVIATION + more.get(f"layer{i}", "")

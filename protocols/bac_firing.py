@@ -1,9 +1,9 @@
 """Back-propagation activated calcium spikes: how a somatic spike lowers the threshold of the dendrite.
 
 A bi-exponential current into the apical dendrite is given alone, and at many delays relative to a
-short somatic pulse that makes one spike. Each pair of amplitude and delay has a unit of its own, all in one run.
-The threshold of the dendrite alone is the smallest amplitude with a plateau (pyramidal_ca: with a burst); with a
-somatic spike, the smallest with a burst.
+short somatic pulse that makes one spike. Each pair of amplitude and delay has a unit of its own in a single run.
+The threshold of the dendrite alone is the smallest amplitude with a plateau (pyramidal_ca: with a burst). With a
+somatic spike, the threshold is the smallest amplitude with a burst.
 
 The first figure is the classical one: dendrite alone, soma alone, both together, strong dendrite alone; the
 second is the threshold against the delay.
@@ -11,7 +11,7 @@ second is the threshold against the delay.
 Sources
 -------
 Larkum, Zhu & Sakmann (1999), Nature 398:338, for the experiment; Ledergerber & Larkum (2012), PLoS ONE
-7:e29980, for threshold current against delay as its read-out. The models name their own sources.
+7:e29980, for the threshold current as a function of the delay. The models name their own sources.
 
 Errata applied
 --------------
@@ -27,8 +27,8 @@ from dendrosim.units import TIME, UNITS
 
 MODELS = ("pyramidal_burst", "pyramidal_ca")
 
-# What a parameter is where it is not given, for each of the models. The pulse is 1.2 times the rheobase for its
-# duration, or the rheobase.
+# Defaults of parameters that are not given, for each of the models. For a pulse of 5 ms, the first `pulse` is 1.2
+# times the rheobase, and the second is the rheobase.
 DEFAULTS = {
     "pulse": ("2040 pA", "1100 pA"),
     "largest": ("1100 pA", "1200 pA"),
@@ -38,20 +38,20 @@ DEFAULTS = {
 }
 DELAYS = ((-30, -20, -15, -10, -5, 0, 2.5, 5, 7.5, 10, 15, 20), (-20, -10, -5, 0, 5, 10, 20, 40))
 PULSE, RISE, DECAY, EVERY = "5 ms", "2 ms", "10 ms", "0.2 ms"
-ONSET, LENGTH = 0.06, 0.2  # of the somatic pulse, and of the whole run, in seconds
+ONSET, LENGTH = 0.06, 0.2  # onset of the somatic pulse, and length of the run, in seconds
 
 
 class Parameters(ds.Parameters):
     model: Literal["pyramidal_burst", "pyramidal_ca"] = ds.parameter("pyramidal_burst", "the cell")
     delays: tuple[ds.Quantity, ...] | None = ds.parameter(
-        None, "from the somatic to the dendritic onset (12 or 8)", unit="ms", least=-50, most=100
+        None, "delays of the dendritic onset (default: 12 or 8)", unit="ms", least=-50, most=100
     )
-    pulse: ds.Quantity | None = ds.parameter(None, "of 5 ms (2.04 or 1.1 nA)", unit="pA", above=0)
+    pulse: ds.Quantity | None = ds.parameter(None, "amplitude (2.04, 1.1 nA)", unit="pA", above=0)
     largest: ds.Quantity | None = ds.parameter(
         None, "largest dendritic amplitude (1.1 or 1.2 nA)", unit="pA", above=0
     )
-    step: ds.Quantity | None = ds.parameter(None, "of amplitudes (20 or 50 pA)", unit="pA", above=0)
-    plateau: ds.Quantity | None = ds.parameter(None, "apical threshold (-38, -30 mV)", unit="mV")
+    step: ds.Quantity | None = ds.parameter(None, "amplitude step (20, 50 pA)", unit="pA", above=0)
+    plateau: ds.Quantity | None = ds.parameter(None, "plateau threshold (-38, -30 mV)", unit="mV")
     burst: int | None = ds.parameter(None, "spikes that make a burst (2 or 3)", least=1)
     dt: ds.Quantity = ds.parameter("0.02 ms", "time step", above=0)
     circuit = ds.parameters_of(*MODELS, without=("cells",), optional=True)
@@ -75,7 +75,7 @@ def protocol(p: Parameters) -> ds.Protocol:
         )
     times = ds.quantity(p.delays or [f"{delay} ms" for delay in DELAYS[which]]).value
     amplitudes = np.arange(count) * step
-    # Rows of units: the dendrite alone, then each delay; within a row every amplitude.
+    # Units are in rows: the dendrite alone, then one row per delay; each row has all amplitudes.
     onsets = np.repeat([ONSET, *(ONSET + times)], count)
     with_pulse = np.repeat([0.0, *np.ones(len(times))], count)
     ampere = UNITS["A"][0]
@@ -104,7 +104,7 @@ def protocol(p: Parameters) -> ds.Protocol:
 
 
 def measure(result: ds.Result) -> ds.Measurement:
-    """Read thresholds off the units, and draw the classical panels and the window."""
+    """Find the thresholds, and draw the classical panels and the thresholds against the delay."""
     given, model = result.protocol.references, result.protocol.parameters["model"]
     amplitudes, delays = np.asarray(given["amplitudes"]), np.asarray(given["delays"])
     shape = (1 + len(delays), len(amplitudes))
@@ -113,7 +113,7 @@ def measure(result: ds.Result) -> ds.Measurement:
     peak = apical.max(axis=0)
     bursts, plateaus = spikes >= given["burst"], peak > given["plateau"]
     alone = _smallest(amplitudes, (plateaus if model == "pyramidal_burst" else bursts)[0])
-    # Without a somatic spike there is nothing whose effect a threshold could show.
+    # Without a somatic spike, a threshold would not show the effect of a spike.
     fired = spikes[1:, 0] > 0
     with_spike = np.array([_smallest(amplitudes, row) for row in bursts[1:]])
     with_spike = np.where(fired, with_spike, np.nan)
@@ -151,12 +151,12 @@ def measure(result: ds.Result) -> ds.Measurement:
 
 
 def _smallest(amplitudes, above):
-    """Return the smallest amplitude above threshold, nan if none is."""
+    """Return the smallest amplitude that is above threshold, or nan if there is none."""
     return float(amplitudes[np.argmax(above)]) if np.any(above) else float("nan")
 
 
 def _panels(result, shown):
-    """Draw the voltages and currents of some units; `shown` gives the row and amplitude of each title."""
+    """Draw the voltages and currents of some units; `shown` gives row and column for each title."""
     given, spikes = result.protocol.references, result.spikes["pyramidal"]
     amplitudes, delays = np.asarray(given["amplitudes"]), np.asarray(given["delays"])
     recorded = {name: result[f"pyramidal.{name}"] for name in ("apical", "soma")}

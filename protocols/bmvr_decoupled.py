@@ -20,8 +20,8 @@ import dendrosim as ds
 
 class Parameters(ds.Parameters):
     inputs: int = ds.parameter(10, "dimension of x")
-    outputs: int | None = ds.parameter(None, "dimension of y (default: that of canonical)")
-    hidden: int | None = ds.parameter(None, "pyramidal cells (default: 2, or as many as canonical)")
+    outputs: int | None = ds.parameter(None, "dimension of y (default: length of canonical)")
+    hidden: int | None = ds.parameter(None, "pyramidal cells (default: at most 2)")
     canonical: tuple[float, ...] = ds.parameter((0.9, 0.7, 0.5), "singular values of Cxx^-1/2 Cxy")
     samples: int = ds.parameter(200, "size of the data set, shown as one batch")
     coloured: bool = ds.parameter(False, "whether Cxx has condition number 4 in place of 1")
@@ -64,7 +64,7 @@ def measure(result: ds.Result) -> ds.Measurement:
     end = float(np.linalg.norm(result.final["q"].values.T - result.final["r"].values))
     expected = abs(1 - rate * dt) ** steps
     exact = abs(1 - rate * dt) ** np.round(q.time.values / dt)
-    # Far below the size of the weights the gap is rounding; there is nothing to compare.
+    # A gap far below the size of the weights is rounding error and is not compared.
     seen = exact > 1e-4
     metrics = {
         "transpose_gap": end / gaps[0],

@@ -1,4 +1,4 @@
-"""BMVR learns real handwritten digits, beside back-propagation on the same presentations.
+"""BMVR and back-propagation learn real handwritten digits, side by side on the same presentations.
 
 Each trial shows a mini-batch of digits (pixels on the basal dendrites, the label on the apical tuft): the
 compartments settle, then the synapses learn. Afterwards the test digits are shown with learning off and
@@ -16,12 +16,11 @@ Repository, 1998, CC BY 4.0.
 
 Rates
 -----
-Those of BMVR were chosen among a dozen settings by the mean test accuracy over splits 0, 5, 6 and 7, so they are
-slightly in its favour there. Back-propagation was tuned over 3 (linear only), 6, 12.5, 25, 50 and 100 Hz at the
-same number of presentations: every rate at which it is stable reaches the same accuracy within 0.3 points
-(linear: 3 to 25 Hz, 93.3 to 93.6 %, ten splits; ReLU: 6 to 50 Hz, 98.3 to 98.4 %, three splits), and the
-default is in this range.
-At 25 Hz one linear run in twenty diverged, hence 12.5 Hz there.
+The rates of BMVR were chosen among a dozen settings by the mean test accuracy over splits 0, 5, 6 and 7, so they
+are slightly in its favour on these splits. Back-propagation was tuned over 3 (linear only), 6, 12.5, 25, 50 and
+100 Hz at the same number of presentations: all rates at which it is stable reach the same accuracy within 0.3
+points (linear: 3 to 25 Hz, 93.3 to 93.6 %, ten splits; ReLU: 6 to 50 Hz, 98.3 to 98.4 %, three splits), and the
+default is one of them. At 25 Hz one linear run in twenty diverged, hence the linear default of 12.5 Hz.
 """
 
 from collections.abc import Mapping
@@ -35,15 +34,15 @@ from dendrosim.equations.transfer.numeric import numeric_transfer
 from dendrosim.errors import ParameterError
 
 SETTLE, LEARN, CYCLE = "12 ms", "4 ms", 0.016
-SNAPSHOTS = 60  # of the weights, for the learning curve
+SNAPSHOTS = 60  # number of snapshots of the weights, for the learning curve
 
-# What the two circuits side by side are shown and read by, BMVR first, and what is watched in BMVR.
+# Inputs, targets and outputs of the two circuits, BMVR first, and variables of BMVR recorded for figures.
 INPUTS = ("bmvr_input.x", "backprop_layer0.h")
 TARGETS = ("bmvr_target.y", "backprop_layer2.target")
 OUTPUTS = ("bmvr_pyramidal.soma", "backprop_layer2.h")
 WATCHED = (*(f"bmvr_pyramidal.{c}" for c in ("basal", "apical", "plateau")), "bmvr_interneuron.n")
 
-# What a parameter is where it is not given: for linear cells and for others.
+# Defaults of parameters that are not given: first with linear cells, then with all others.
 DEFAULTS = {
     "hidden": (9, 64),
     "eta": ("12.5 Hz", "50 Hz"),
@@ -57,16 +56,16 @@ DEFAULTS = {
 
 class Parameters(ds.Parameters):
     transfer: Literal["linear", "relu", "mean_subtracted_relu", "tanh"] = ds.parameter(
-        "linear", "somatic rate against basal voltage"
+        "linear", "somatic rate as a function of the basal voltage"
     )
     hidden: int | None = ds.parameter(None, "number k of pyramidal cells (9 if linear, else 64)")
-    eta: ds.Quantity | None = ds.parameter(None, "rate of w1 (12.5 Hz or 50 Hz)", unit="Hz")
-    rho: float | None = ds.parameter(None, "rate of b over that of w1 (1 if linear, else 0.07)")
-    tau_ratio: float | None = ds.parameter(None, "rate of w1 over that of q (1 if linear, else 6)")
+    eta: ds.Quantity | None = ds.parameter(None, "rate of w1 (12.5 or 50 Hz)", unit="Hz")
+    rho: float | None = ds.parameter(None, "rate of b over rate of w1 (1 or 0.07)")
+    tau_ratio: float | None = ds.parameter(None, "rate of w1 over rate of q (1 or 6)")
     tau_mean: ds.Quantity = ds.parameter("0.4 s")
-    backprop_eta: ds.Quantity | None = ds.parameter(None, "its rate (12.5 Hz or 25 Hz)", unit="Hz")
+    backprop_eta: ds.Quantity | None = ds.parameter(None, "backprop rate (12.5, 25 Hz)", unit="Hz")
     presentations: int | None = ds.parameter(None, "mini-batches shown (3000 or 5000)", least=1)
-    anneal: float | None = ds.parameter(None, "trials until rates halve (500, never)", above=0)
+    anneal: float | None = ds.parameter(None, "trials until rates halve (linear: 500)", above=0)
     split: int = ds.parameter(0, "seed of the division into training and test digits", least=0)
     dt: ds.Quantity = ds.parameter("1 ms", "time step", above=0)
     circuit = ds.parameters_of("bmvr", without=("inputs", "outputs"))
@@ -152,17 +151,17 @@ def _targets(labels):
 
 
 def _activity(transfer, drive):
-    """Return somatic rates; without their mean, which the read-out subtracts."""
+    """Return somatic rates; the caller subtracts their mean."""
     return numeric_transfer("relu" if _centred(transfer) else transfer).s(drive)
 
 
 def _accuracy(outputs, labels):
-    """Fraction of samples (columns) whose largest output is their label."""
+    """Return the fraction of samples (columns) whose largest output is that of their label."""
     return float(np.mean(np.argmax(outputs, axis=0) == labels))
 
 
 def _shown(result, name, count):
-    """Activities (units x test digits) recorded in the test block."""
+    """Return the activities recorded in the test block, (units, test digits)."""
     values = result[name].transpose("unit", "time", "sample").values
     return values.reshape(len(values), -1)[:, :count]
 
@@ -218,7 +217,7 @@ def _draw_curve(result, ours, theirs, **options):
 
 
 def _learning(result, transfer, x_test, labels, best):
-    """Test error against presentations, computed from the recorded weights at their steady state."""
+    """Draw the test error against presentations, computed from recorded weights and steady states."""
     basal, apical = result["bmvr_w1"].values, result["bmvr_b"].values
     means = result["bmvr_m"].values if "bmvr_m" in result else np.zeros((len(basal), 1, 1))
     ours = [

@@ -1,19 +1,19 @@
-"""BMVR on Gaussian data whose covariances are exact, against the closed-form optimum.
+"""BMVR learns Gaussian data with exact covariances, and is compared with the closed-form optimum.
 
 The data have uncentred empirical covariances Cyy = I, Cxx = I or coloured, and singular values of
-Cxx^(-1/2) Cxy as listed in `canonical`. The circuit should reach, whatever its initial weights:
-loss tr Cyy - (sum of the k largest squared canonical values), W1 Cxx W1^T = I, and eigenvalues of Q Q^T equal to
-the k largest squared canonical values.
+Cxx^(-1/2) Cxy as listed in `canonical`. From any initial weights the circuit should reach the loss
+tr Cyy - (sum of the k largest squared canonical values), W1 Cxx W1^T = I, and eigenvalues of Q Q^T equal to the k
+largest squared canonical values.
 
-Shown either as one batch held for the whole run, or sample by sample (`mode = online`), where each
-presentation lets the compartments settle and then learns, at a rate that decays as 1/(1 + trial/5000).
+The data are shown either as one batch for the whole run, or sample by sample (`mode = online`). In each online
+presentation compartments settle and then synapses learn, at a rate that decays as 1/(1 + trial/5000).
 
 Sources
 -------
-BMVR workshop abstract (NeurIPS 2020), eq. 3-7 and appendix A: the optimum. Two things that it does not
-say: interneuron synapses slower than a critical `tau_ratio` make the optimum unstable, and from
-`tau_ratio` of about 2.5 on (canonical 0.9, 0.5) a rotating wave coexists with the stable optimum, so that random
-initial weights may not reach it. `start = optimum` begins beside it and tests its stability alone.
+BMVR workshop abstract (NeurIPS 2020), eq. 3-7 and appendix A: the optimum. Two facts are not in the abstract:
+above a critical `tau_ratio` (slow interneuron synapses) the optimum is unstable, and from a `tau_ratio` of about
+2.5 on (canonical 0.9, 0.5) a rotating wave coexists with the stable optimum, so that random initial weights may
+not reach the optimum. With `start = optimum` weights begin close to it, which tests its stability alone.
 """
 
 from typing import Any, Literal
@@ -30,20 +30,20 @@ ANNEAL = 5000  # presentations after which the online learning rate has halved
 
 class Parameters(ds.Parameters):
     inputs: int = ds.parameter(10, "dimension of x", least=1)
-    outputs: int | None = ds.parameter(None, "dimension of y (default: that of canonical)", least=1)
-    hidden: int | None = ds.parameter(None, "number k of cells (2, or that of canonical)", least=1)
+    outputs: int | None = ds.parameter(None, "dimension of y (default: by canonical)", least=1)
+    hidden: int | None = ds.parameter(None, "number k of cells (default: at most 2)", least=1)
     canonical: tuple[float, ...] = ds.parameter((0.9, 0.7, 0.5), "singular values", above=0, most=1)
     samples: int = ds.parameter(200, "size of the data set, at least inputs + outputs")
     mode: Literal["batch", "online"] = ds.parameter("batch", "all samples at once, or one by one")
     coloured: bool = ds.parameter(False, "whether Cxx has condition number 4 in place of 1")
     start: Literal["random", "optimum"] = ds.parameter("random", "initial weights")
-    perturbation: float = ds.parameter(0.01, "their standard deviation about the optimum")
+    perturbation: float = ds.parameter(0.01, "sd of initial weights about the optimum")
     duration: ds.Quantity | None = ds.parameter(
-        None, "simulated time of a batch (default: for an excess of 1e-6)", unit="s", above=0
+        None, "simulated time in batch mode (default: until an excess of 1e-6)", unit="s", above=0
     )
     presentations: int = ds.parameter(80_000, "samples shown in online mode", least=1)
     dt: ds.Quantity = ds.parameter("2 ms", "time step", above=0)
-    data_seed: int = ds.parameter(0, "seed of the data, apart from the run's own seed", least=0)
+    data_seed: int = ds.parameter(0, "seed of the data, not the seed of the run", least=0)
     circuit = ds.parameters_of("bmvr", without=("transfer", "tau_mean"))
 
 
@@ -56,7 +56,7 @@ def protocol(p: Parameters) -> ds.Protocol:
     )
     if hidden > len(p.canonical):
         raise ParameterError(
-            f"hidden is {hidden}, but Cxy has rank {len(p.canonical)}: beyond it W1 Cxx W1^T = I "
+            f"hidden is {hidden}, but Cxy has rank {len(p.canonical)}: above it W1 Cxx W1^T = I "
             "has no solution at the optimum; lengthen canonical or lower hidden"
         )
     circuit = ds.load_circuit("bmvr", inputs=p.inputs, outputs=outputs, hidden=hidden, **p.circuit)
@@ -88,7 +88,7 @@ def _online(p: Parameters, x: np.ndarray) -> ds.Block:
     if p.duration is not None:
         raise ParameterError("duration is for mode = batch; online takes a number of presentations")
     step = p.dt.value
-    # The rate per presentation stays below what the largest |x|^2 allows.
+    # The larger |x|^2 is on average, the smaller the rate, so that no presentation overshoots.
     amplitude = min(1.0, 7.0 / float(np.mean(np.sum(x**2, axis=0))))
     decay = f"{ANNEAL * PER_TRIAL * step!r} s"
     phases = (
@@ -99,10 +99,10 @@ def _online(p: Parameters, x: np.ndarray) -> ds.Block:
 
 
 def _duration(p: Parameters, cov: regression.Covariances, hidden: int) -> float:
-    """Return twenty e-folds of the slowest mode: up to 18 were seen from random weights to 1e-6."""
+    """Return the time of 20 e-folds of the slowest mode; from random weights to 1e-6, up to 18 were seen."""
     rates = {name: p.circuit[name] for name in ("rho", "tau_ratio", "decoupled")}
     modes, eta = bmvr_flow.flow_modes(cov, hidden, **rates).eigenvalues, p.circuit["eta"].value
-    # The lag of the compartments slows oscillating modes down.
+    # The lag of the compartments slows the decay of oscillating modes.
     lag = sum(p.circuit[f"tau_{c}"].value for c in ("basal", "soma", "interneuron")) + p.dt.value
     rate = float(np.min(-modes.real - modes.imag**2 * eta * lag / 2))
     return min(20.0 / rate, 2000.0) / eta if rate > 0 else 400.0 / eta
@@ -121,7 +121,7 @@ def _at_optimum(
 
 
 def measure(result: ds.Result) -> ds.Measurement:
-    """Compare what was learned with the closed-form optimum."""
+    """Compare the learned weights with the closed-form optimum."""
     protocol = result.protocol
     cov = regression.covariances(protocol.data["x"].T, protocol.data["y"].T)
     w1, b, q = (result.final[n].values for n in ("w1", "b", "q"))

@@ -1,13 +1,13 @@
 """Burst multiplexing in one population: event rate follows the soma's input, burst probability the dendrite's.
 
 Extra currents into soma and apical dendrite form a grid, on top of noise that represents the background in vivo.
-Each point of the grid has a group of cells, all in one run. Events, bursts and their probability are
-counted by the exact interval rule of 16 ms, as ratios over each group. An index of each signal is the fraction of
-its variance over the grid that is explained by the input that it should carry.
+Each point of the grid has a group of cells, and all groups are in one run. In each group, events and bursts are
+counted by intervals of 16 ms (see `dendrosim.analysis.bursts`), and burst probability is the ratio of the counts.
+The index of a signal is the fraction of its variance over the grid that its own input explains.
 
 Sources
 -------
-Naud & Sprekeler (2018), PNAS 115:E6329. Means of the noise as in network studies with this cell.
+Naud & Sprekeler (2018), PNAS 115:E6329. The noise has the means of network studies with this cell.
 
 Errata applied
 --------------
@@ -31,11 +31,11 @@ class Parameters(ds.Parameters):
     )
     cells: int = ds.parameter(200, "number of cells at each point of the grid", least=1)
     duration: ds.Quantity = ds.parameter("2 s", "time over which spikes are counted", above=0)
-    burn_in: ds.Quantity = ds.parameter("0.5 s", "time before it", above=0)
+    burn_in: ds.Quantity = ds.parameter("0.5 s", "time before spikes are counted", above=0)
     soma_mean: ds.Quantity = ds.parameter("400 pA", "mean of the somatic noise current")
     dendrite_mean: ds.Quantity = ds.parameter("-300 pA", "mean of the dendritic noise current")
-    sigma: ds.Quantity = ds.parameter("450 pA", "standard deviation of both", least=0)
-    tau_noise: ds.Quantity = ds.parameter("2 ms", "correlation time of both", above=0)
+    sigma: ds.Quantity = ds.parameter("450 pA", "sd of both noise currents", least=0)
+    tau_noise: ds.Quantity = ds.parameter("2 ms", "correlation time of the noise", above=0)
     dt: ds.Quantity = ds.parameter("0.1 ms", "time step", above=0)
     circuit = ds.parameters_of("pyramidal_burst")
 
@@ -91,7 +91,7 @@ def measure(result: ds.Result) -> ds.Measurement:
     units |= {"soma_current": "A", "dendrite_current": "A"}
 
     def family(name, against, ylabel):
-        """Return what draws a signal against one current, with a curve for each value of the other."""
+        """Return a function that draws a signal against one current, one curve per value of the other current."""
         grids, currents = [values[name], *bounds[name]], {"dendritic": dendrite, "somatic": soma}
         if against == "somatic":
             grids, currents = [grid.T for grid in grids], {"somatic": soma, "dendritic": dendrite}
@@ -119,5 +119,5 @@ def measure(result: ds.Result) -> ds.Measurement:
 
 
 def _index(values, axis):
-    """Return the multiplexing index, nan where either current has a single value."""
+    """Return the multiplexing index, or nan if one of the currents has a single value."""
     return multiplexing_index(values, axis) if min(values.shape) > 1 else float("nan")

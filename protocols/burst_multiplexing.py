@@ -1,13 +1,13 @@
 """Two signals through one hierarchy: bottom-up in the event rate, top-down in the burst probability.
 
-A sine is injected into the somata of the lower area, another into the dendrites of the upper one. Each is decoded
-in the other area: the event rate of the upper area is compared with the bottom-up sine, and the burst probability
+One sine is injected into somata of the lower area, another into dendrites of the upper area. Each is decoded in
+the other area: the event rate of the upper area is compared with the bottom-up sine, and the burst probability
 of the lower area with the top-down one. Every cell has a Poisson background of its own.
 
-Correlations are taken over bins, at the best lag of at most 50 ms. At a negative lag the signal leads the sine,
-which spike-triggered adaptation can cause in event rates; the `_causal` correlations are the best at lags from 0
-on. Cross-talk is the correlation of each signal with the sine of the other, in the order event rate, burst
-probability; two sines of these periods have a correlation of their own, given as `cross_talk_chance`.
+Correlations are taken over bins, at the best lag between -50 and 50 ms. At a negative lag the signal is ahead of
+the sine; in event rates, spike-triggered adaptation can cause this. The `_causal` correlations use only lags from
+0 on. Cross-talk is the correlation of each signal with the sine of the other signal, in the order event rate,
+burst probability; `cross_talk_chance` is the correlation of the two sines with each other.
 
 Sources
 -------
@@ -16,7 +16,7 @@ Payeur et al. (2021), Nature Neuroscience 24:1010, Fig. 3, as in their published
 Errata applied
 --------------
 See the model `burst_microcircuit`: with its published weights burst probability does not follow the top-down
-sine. The defaults of the dendritic currents depend on `weights`: `published` takes those of the source.
+sine. The defaults of the dendritic currents depend on `weights`: those of `published` are from the source.
 """
 
 import numpy as np
@@ -24,7 +24,7 @@ import numpy as np
 import dendrosim as ds
 from dendrosim.analysis.bursts import burst_statistics
 
-CURRENTS = {  # default dendritic currents and amplitude of the top-down sine, by weights
+CURRENTS = {  # for each set of weights, the default dendritic currents and top-down amplitude
     "tuned": {"lower_dendrite": "100 pA", "upper_dendrite": "150 pA", "top_down": "150 pA"},
     "published": {"lower_dendrite": "50 pA", "upper_dendrite": "100 pA", "top_down": "100 pA"},
 }
@@ -42,14 +42,14 @@ LAGS = np.arange(-10, 11) * 5e-3
 
 class Parameters(ds.Parameters):
     duration: ds.Quantity = ds.parameter("3 s", "time over which both signals are sent", above=0)
-    burn_in: ds.Quantity = ds.parameter("1 s", "time before it, without them", above=0)
+    burn_in: ds.Quantity = ds.parameter("1 s", "time before that, without signals", above=0)
     bottom_up: ds.Quantity = ds.parameter("200 pA", "amplitude of the sine into lower somata")
-    bottom_up_period: ds.Quantity = ds.parameter("500 ms", "its period", above=0)
+    bottom_up_period: ds.Quantity = ds.parameter("500 ms", "period of that sine", above=0)
     top_down: ds.Quantity | None = ds.parameter(
         None, "amplitude of the sine into upper dendrites (150 pA, published 100 pA)", unit="pA"
     )
     top_down_period: ds.Quantity = ds.parameter(
-        "1118.034 ms", "its period; by default sqrt(5) times the other one", above=0
+        "1118.034 ms", "period of that sine (default: sqrt(5) times 500 ms)", above=0
     )
     lower_soma: ds.Quantity = ds.parameter("0 pA", "constant current into lower somata")
     upper_soma: ds.Quantity = ds.parameter("-100 pA", "constant current into upper somata")
@@ -117,7 +117,7 @@ def measure(result: ds.Result) -> ds.Measurement:
         areas[area] = burst_statistics(spikes, start, stop, cells=cells, window=width)
     lower, upper = areas["lower"], areas["upper"]
     time, up, down = lower.time - start, p.bottom_up_period.value, p.top_down_period.value
-    # For each signal: its values, the period of the sine that it should follow, and that of the other sine.
+    # For each signal: its values, the period of the sine that it should follow, the period of the other sine.
     signals = {
         "event_rate": (upper.event_rate, up, down),
         "burst_probability": (lower.burst_probability, down, up),
@@ -158,13 +158,13 @@ def measure(result: ds.Result) -> ds.Measurement:
 
 
 def _probability(statistics):
-    """Return bursts over events of all bins together, nan without events."""
+    """Return the ratio of bursts to events in all bins together, or nan without events."""
     events = np.sum(statistics.event_rate)
     return float(np.sum(statistics.burst_rate) / events) if events else float("nan")
 
 
 def _best(values, time, period, lags=LAGS, size=lambda r: r):
-    """Return the largest correlation with a sine at one of the lags, and that lag; nan without variation."""
+    """Return the largest correlation with a sine over the lags, and its lag; nan if the values are constant."""
     known = np.isfinite(values)
     if known.sum() < 3 or np.ptp(values[known]) == 0:
         return float("nan"), float("nan")

@@ -3,27 +3,27 @@
 Every current is switched on at the start and then held. Spikes during `burn_in` show how the cell responds to
 the step; rates are counted afterwards.
 
-The rheobase is the smallest current tested that keeps the cell firing: with a spike after the burn-in. A step
-may make an adapting cell spike at its onset, and then no more; `rheobase_onset` is the smallest current with any
-spike at all. Both are values of the grid of currents. Near a saddle-node the interval between spikes diverges as
-one over the square root of the distance, so a current very close above the rheobase may not spike in time.
+The rheobase is the smallest tested current that keeps the cell firing, that is, with a spike after the burn-in. An
+adapting cell may spike only at the onset of a step; `rheobase_onset` is the smallest tested current with any spike
+at all. Near a saddle-node the interval between spikes diverges as one over the square root of the distance, so
+with a current just above the rheobase the cell may not spike in time.
 
 The expected rheobase (without noise, exact) is:
 
-- pyramidal_burst: the current that holds the soma at V_T. Its leak takes C_s/tau_s (V_T - E_L), 462.5 pA; of
-  that the plateau, slightly open in a dendrite at rest, supplies g_s f(V_d), 6.4 pA, where V_d solves
-  (C_d/tau_d - a_wd)(V_d - E_L) = g_d f(V_d). An ohmic basal dendrite takes its share: coupling and its leak in
-  series. 456.1 pA with the defaults.
-- sst, pv: where the fixed point loses stability: I = (g_L + a)(V - E_L) - g_L D e at V = V_T + D ln e, with
-  e = exp((V - V_T)/D) = 1 + a/g_L at the saddle-node, or 1 + tau/tau_w at a Hopf bifurcation if that is less. The
-  models place V_T so that the saddle-node is at their `rheobase`: pv 200 pA; sst 25 pA, and its Hopf
+- pyramidal_burst: the current that keeps the soma at V_T, 456.1 pA with the defaults. The leak of the soma takes
+  C_s/tau_s (V_T - E_L), 462.5 pA. Of this, the plateau, which is slightly open in a dendrite at rest, supplies
+  g_s f(V_d), 6.4 pA, where V_d solves (C_d/tau_d - a_wd)(V_d - E_L) = g_d f(V_d). With an ohmic basal dendrite,
+  its coupling and its leak in series add to the leak of the soma.
+- sst, pv: the current at which the fixed point loses stability, (g_L + a)(V - E_L) - g_L D e at V = V_T + D ln e
+  with e = exp((V - V_T)/D) = 1 + a/g_L at the saddle-node, or 1 + tau/tau_w at a Hopf bifurcation if that is less.
+  The models choose V_T so that the saddle-node is at their `rheobase`: pv 200 pA; sst 25 pA, with the Hopf
   bifurcation at 24.97 pA.
 - pyramidal_ca: nan, there is no closed form.
 
 Sources
 -------
-Those of the models; the thresholds follow from their equations. Touboul & Brette (2008), Biol Cybern 99:319:
-loss of stability of adaptive exponential cells.
+The models name their own sources; the rheobases follow from their equations. Touboul & Brette (2008), Biol Cybern
+99:319: loss of stability of adaptive exponential cells.
 
 Errata applied
 --------------
@@ -38,7 +38,7 @@ import dendrosim as ds
 from dendrosim.errors import ParameterError
 from dendrosim.plot import style
 
-# The input of each model, and its default currents in pA.
+# For each model, the input that gets the currents, and the default currents in pA.
 MODELS = {
     "pyramidal_burst": ("pyramidal.current_soma", np.linspace(0, 1000, 41)),
     "pyramidal_burst_conductance": ("pyramidal.current_soma", np.linspace(0, 1000, 41)),
@@ -52,13 +52,13 @@ INSTANT = 1e-9  # seconds by which sums of time steps may be off
 
 
 class Parameters(ds.Parameters):
-    model: Model = ds.parameter("pyramidal_burst", "the cell")
+    model: Model = ds.parameter("pyramidal_burst", "model of the cell")
     currents: tuple[ds.Quantity, ...] | None = ds.parameter(
-        None, "into the soma, one unit each, ascending (default: suits the model)", unit="pA"
+        None, "currents into the soma, one unit each, ascending (default: by model)", unit="pA"
     )
-    burn_in: ds.Quantity = ds.parameter("1 s", "from the onset until spikes are counted", above=0)
-    duration: ds.Quantity = ds.parameter("5 s", "time over which they are counted", above=0)
-    noise: ds.Quantity = ds.parameter("0 pA", "standard deviation of added noise (2 ms)", least=0)
+    burn_in: ds.Quantity = ds.parameter("1 s", "time before spikes are counted", above=0)
+    duration: ds.Quantity = ds.parameter("5 s", "time over which spikes are counted", above=0)
+    noise: ds.Quantity = ds.parameter("0 pA", "sd of added noise, correlated over 2 ms", least=0)
     dt: ds.Quantity = ds.parameter("0.1 ms", "time step", above=0)
     circuit = ds.parameters_of(*MODELS, without=("cells",), optional=True)
     variant = ds.removed(
@@ -94,7 +94,7 @@ def protocol(p: Parameters) -> ds.Protocol:
 
 
 def _shown(values: np.ndarray, expected: float) -> tuple[int, ...]:
-    """Return the units around the rheobase, one between it and the strongest current, and that."""
+    """Return the units on both sides of the rheobase, the last one, and the one halfway to the last."""
     last = len(values) - 1
     above = min(int(np.searchsorted(values, expected, side="right")), last)
     above = above if np.isfinite(expected) else last // 3
@@ -119,13 +119,13 @@ def _rheobase_of_bursting_cell(circuit: ds.Circuit) -> float:
         basal = p["c_basal"] / p["tau_basal"]
         leak += p["g_basal"] * basal / (p["g_basal"] + basal)
     rise, plateau = 0.0, 0.0
-    for _ in range(1000):  # from below, so that it ends at the lowest of several resting states
+    for _ in range(1000):  # from below, to reach the lowest of several resting states
         plateau = 1 / (1 + np.exp(-(p["e_leak"] + rise - p["e_plateau"]) / p["d_plateau"]))
         rise = p["g_apical"] * plateau / (p["c_apical"] / p["tau_apical"] - p["a_recovery"])
     return leak * (p["v_threshold"] - p["e_leak"]) - p["g_soma"] * plateau
 
 
-# The current at which rest ends without noise, for each model; nan without a closed form.
+# For each model, the current at which rest loses stability without noise; nan without a closed form.
 EXPECTED = {
     "pyramidal_burst": _rheobase_of_bursting_cell,
     "pyramidal_burst_conductance": _rheobase_of_bursting_cell,

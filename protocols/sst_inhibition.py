@@ -1,11 +1,11 @@
 """SST cells gate dendritic plateaus: the same dendritic input with more and more SST activity.
 
 Pyramidal cells with a Poisson background receive one brief dendritic current in each trial, while a constant
-current drives the SST cells that inhibit their apical dendrites. Every strength of that drive is a sample of its
-own; all samples run at once, with the same synapses. There is a plateau where the apical voltage exceeds the
-middle of the plateau's activation for at least 10 ms within 50 ms after the onset of the current; windows of the
-same length in the first half of each trial, without the current, serve as a control. The event rate hardly
-changes: SST cells suppress bursts only.
+current drives the SST cells that inhibit their apical dendrites. Each strength of the SST drive has a sample of
+its own; all samples run at once, with the same synapses. A plateau counts if the apical voltage exceeds the middle
+of the plateau's activation for at least 10 ms within 50 ms after the onset of the dendritic current; windows of
+the same length in the first half of each trial, without the current, serve as a control. The event rate hardly
+changes: SST cells suppress only bursts.
 
 Sources
 -------
@@ -42,13 +42,13 @@ class Parameters(ds.Parameters):
         "constant currents into SST cells, each in a sample of its own",
     )
     dendrite_current: ds.Quantity = ds.parameter("1200 pA", "peak of the current into dendrites")
-    rise: ds.Quantity = ds.parameter("2 ms", "its rise", above=0)
-    decay: ds.Quantity = ds.parameter("10 ms", "its decay", above=0)
+    rise: ds.Quantity = ds.parameter("2 ms", "rise of this current", above=0)
+    decay: ds.Quantity = ds.parameter("10 ms", "decay of this current", above=0)
     trials: int = ds.parameter(10, "number of dendritic currents, one every `interval`", least=1)
-    interval: ds.Quantity = ds.parameter("250 ms", "length of a trial; current from its middle")
-    weight: float = ds.parameter(3.0, "of all SST synapses of a cell, over the leak", least=0)
+    interval: ds.Quantity = ds.parameter("250 ms", "length of a trial; current starts halfway")
+    weight: float = ds.parameter(3.0, "summed weight of a cell's SST synapses, over leak", least=0)
     synapses: int = ds.parameter(20, "number of SST synapses of a pyramidal cell", least=1)
-    delay: ds.Quantity = ds.parameter("0.8 ms", "from an SST spike to its effect")
+    delay: ds.Quantity = ds.parameter("0.8 ms", "delay from an SST spike to its effect")
     burn_in: ds.Quantity = ds.parameter("500 ms", "time before the first trial", above=0)
     dt: ds.Quantity = ds.parameter("0.1 ms", "time step", above=0)
 
@@ -111,9 +111,9 @@ def measure(result: ds.Result) -> ds.Measurement:
         windows = (trace.time >= starts) & (trace.time < starts + WINDOW)
         counts = np.array([above[window].sum(axis=0) for window in windows])
         plateau = counts * ds.quantity(EVERY).value >= SHORTEST - 1e-9
-        chances[name] = plateau.mean(axis=(0, 1))  # over trials and cells, for each drive
+        chances[name] = plateau.mean(axis=(0, 1))  # mean over trials and cells, for each drive
     begin, end = spans[0].start, spans[-1].stop
-    groups = np.tile(np.arange(levels), (cells, 1))  # one for each drive
+    groups = np.tile(np.arange(levels), (cells, 1))  # one group for each drive
     bursts = burst_statistics(
         result.spikes["pyramidal"], begin, end, cells=cells, samples=levels, groups=groups
     )

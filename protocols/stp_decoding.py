@@ -1,8 +1,8 @@
-"""Short-term plasticity separates bursts from single spikes: facilitating synapses read one, depressing the other.
+"""Short-term plasticity separates bursts from single spikes: facilitation reads out bursts, depression events.
 
-An axon fires a burst of spikes at each interval, and its synapse releases less or more with every spike. Two
-reference synapses are simulated beside the one that is tested. A facilitating one hardly responds to a single
-spike and strongly to a burst (it decodes bursts); a depressing one responds to the first spike of an event, and
+For each interval, one axon fires a burst with that interval, and its synapse releases less or more with every
+spike. Two reference synapses are simulated beside the tested one. The facilitating one hardly responds to a single
+spike and strongly to a burst (it decodes bursts); the depressing one responds to the first spike of an event, and
 little to those that follow (it decodes events). A further axon fires single spikes and bursts in turn.
 
     di/dt = -i/tau_synapse,  i <- i + weight*released       synaptic current
@@ -33,24 +33,24 @@ defficacy/dt = 0*Hz                           : 1      # what the last spike rel
 """
 EFFECT = "current_post += weight*released; efficacy_post = released"
 MEMBRANE = {"tau_membrane": "16 ms", "capacitance": "370 pF", "tau_synapse": "5 ms"}
-SINGLE = 20e-12  # ampere by which a single spike raises the current, through every synapse
+SINGLE = 20e-12  # amperes by which a single spike raises the current, through every synapse
 
 DECODERS = {"burst_decoder": "facilitating", "event_decoder": "depressing"}
-ONSET, PAUSE, TAIL = 10e-3, 250e-3, 100e-3  # before the first spike, between events, after the last
-EVENTS = 6  # single spikes and bursts in turn
-COLUMNS = 6  # of the figure of potentials, at most
+ONSET, PAUSE, TAIL = 10e-3, 250e-3, 100e-3  # seconds before, between and after events
+EVENTS = 6  # number of events: single spikes and bursts in turn
+COLUMNS = 6  # largest number of columns in the figure of potentials
 
 
 class Parameters(ds.Parameters):
     synapse: str = ds.parameter("facilitating", "tested synapse, a name of ds.ShortTerm.named")
     interval: tuple[ds.Quantity, ...] = ds.parameter(
-        ("5 ms", "10 ms", "100 ms"), "between the spikes of a burst, one burst for each", above=0
+        ("5 ms", "10 ms", "100 ms"), "intervals between spikes, one burst for each", above=0
     )
     spikes: int = ds.parameter(5, "number of spikes in every burst", least=1)
-    utilisation: float | None = ds.parameter(None, "replaces U, what a first spike releases")
+    utilisation: float | None = ds.parameter(None, "replaces U, the release by a first spike")
     increment: float | None = ds.parameter(None, "replaces f, step of utilisation towards 1")
-    tau_depression: ds.Quantity | None = ds.parameter(None, "replaces tau_D, recovery", unit="ms")
-    tau_facilitation: ds.Quantity | None = ds.parameter(None, "replaces tau_F, decay", unit="ms")
+    tau_depression: ds.Quantity | None = ds.parameter(None, "replaces tau_D (recovery)", unit="ms")
+    tau_facilitation: ds.Quantity | None = ds.parameter(None, "replaces tau_F (decay)", unit="ms")
     dt: ds.Quantity = ds.parameter("0.1 ms", "time step", above=0)
 
 
@@ -64,7 +64,7 @@ def protocol(p: Parameters) -> ds.Protocol:
     step, spikes = p.dt.value, p.spikes
     apart = [_steps(value, p.dt) for value in p.interval]
     shortest, every = min(apart), gcd(*apart)
-    # Efficacies are read between two spikes; on a grid of `every` steps there is a time between any two.
+    # Efficacies are read between two spikes; a grid of `every` steps has a point between any two spikes.
     onset = every * max(1, round(ONSET / step / every))
     event = (spikes - 1) * shortest + max(1, round(PAUSE / step))
     last = onset + max((spikes - 1) * max(apart), (EVENTS - 1) * event + (spikes - 1) * shortest)
@@ -108,7 +108,7 @@ def _circuit(axons: int, synapses: dict[str, ds.ShortTerm]) -> ds.Circuit:
 def _trains(
     apart: list[int], spikes: int, onset: int, event: int, step: float
 ) -> tuple[ds.PulseTrain, ...]:
-    """Return the pulses that make axons fire: a burst at each interval; in the last axon, events in turn."""
+    """Return the pulses that drive axons: a burst at each interval; in the last axon, single spikes and bursts."""
     bursts = np.append(np.ones(len(apart)), 0.0)
     shortest = min(apart)
 
@@ -129,7 +129,7 @@ def _trains(
 def _steps(interval: ds.Quantity, dt: ds.Quantity) -> int:
     ratio = interval.value / dt.value
     count = round(ratio)
-    if count < 1 or abs(ratio - count) > 1e-6 * ratio:  # far above what rounding does to a ratio
+    if count < 1 or abs(ratio - count) > 1e-6 * ratio:  # far above the rounding error of a ratio
         raise ds.errors.ParameterError(
             f"interval {1e3 * interval.value:g} ms is not a whole number of time steps: dt is "
             f"{1e3 * dt.value:g} ms"
@@ -142,7 +142,7 @@ def _time(seconds: float) -> str:
 
 
 def measure(result: ds.Result) -> ds.Measurement:
-    """Read what each spike released, and compare bursts with as many single spikes."""
+    """Read how much each spike released, and compare bursts with the same number of single spikes."""
     known = result.protocol.references
     interval, rows, label = known["interval"], known["rows"], known["label"]
     units, names = np.arange(len(interval))[:, None], ("tested", *DECODERS)
@@ -159,7 +159,7 @@ def measure(result: ds.Result) -> ds.Measurement:
         **{f"burst_gain_{DECODERS[name]}": responses[name].mean(axis=1) for name in DECODERS},
         "largest_relative_error": float(np.max(np.abs(absolute["tested"] / known["exact"] - 1))),
     }
-    # The synapses to draw by their label; a tested synapse that equals a reference is not drawn twice.
+    # For each label, the synapse to draw; a tested synapse that equals a reference is not drawn twice.
     shown = {kind: name for name, kind in DECODERS.items()}
     if not any(np.array_equal(absolute["tested"], absolute[name]) for name in DECODERS):
         shown[label] = "tested"
@@ -185,7 +185,7 @@ def _draw_responses(responses, interval, label):
 
 
 def _draw_traces(result):
-    """Draw potentials and currents of the tested synapse, one column for each of some intervals."""
+    """Draw potentials and currents of the tested synapse, one column per interval (up to COLUMNS)."""
     known = result.protocol.references
     label, onset, spikes = known["label"], known["onset"], known["rows"].shape[1]
     columns = {}, {}

@@ -1,7 +1,7 @@
 """How large the learning signal is in each layer: with one phase, with two, and on a pathway of its own.
 
 Chains of several depths settle without target, then under a nudge, then with their top clamped to the target.
-Apical weights are exact inverses and nothing learns. The signal of layer i is what its weights would learn from:
+Apical weights are exact inverses and nothing learns. The signal of layer i is the one from which W_i would learn:
 
     single        h_i - f_i                  under the nudge
     clamped       h_i - f_i                  with the top clamped
@@ -9,28 +9,28 @@ Apical weights are exact inverses and nothing learns. The signal of layer i is w
     multiplexed   hh_i^nudged - hh_i^free
 
 The first three are read from one circuit of `two_phase_dtp`, whose activity is that of `dynamical_tp`. Signals are
-taken over all samples and relative to what an ideal chain of targets would carry down from the error at the top:
-eta_hat |J_i^-1 e_L|, e_L the error to which the circuit settled and J_i the Jacobian from layer i to the output;
-for `clamped` |J_i^-1 e_L| with that of the feed-forward output. In linear circuits they are, with r = mu/(1 - mu)
-and L layers above the input,
+norms over all samples, relative to the signal that an ideal chain of targets would carry down from the error at
+the top: eta_hat |J_i^-1 e_L|, where e_L is the error to which the circuit settled and J_i the Jacobian from layer
+i to the output; for `clamped`, |J_i^-1 e_L| with the error of the feed-forward output. In linear circuits the
+relative signals are exactly, with r = mu/(1 - mu) and L layers above the input,
 
     single        r^(L+1-i)
     clamped       G_i - G_(i-1),   G_i = (r^-i - 1)/(r^-(L+1) - 1)
     two_phase     r^(L+1-i) (1 - r^i)/(1 - r)
     multiplexed   1
 
-exactly; in nonlinear ones up to the size of the nudge (clamped: of the error). Measured:
+In nonlinear circuits this holds up to the size of the nudge (clamped: of the error). Measured:
 
-    signal         of each kind: in layers 1 to L of the deepest chain
-    layer1_signal  of each kind: in layer 1 of every chain, from the shortest on
-    deviation      of each kind: how far the signal is from the closed form as a vector, relative; largest of
-                   all layers and chains
+    signal         for each kind, the signal in layers 1 to L of the deepest chain
+    layer1_signal  for each kind, the signal in layer 1 of every chain, shortest chain first
+    deviation      for each kind, the largest relative distance over all layers and chains between the signal, as a
+                   vector, and its closed form
     fall           factor per layer by which the single-phase signal falls, fitted over the deepest chain
-    error_left     |e_L| over that of the feed-forward output, of every single-phase chain: the nudge relieves
-                   the error that it follows
-    unsettled      largest |dh_i/dt| tau of a layer under the nudge, relative to its signal with one phase
+    error_left     |e_L| over the error of the feed-forward output, for every single-phase chain: the nudge reduces
+                   the error from which it is computed
+    unsettled      largest |dh_i/dt| tau of a layer under the nudge, relative to its single-phase signal
 
-Signals below about 1e-10 (small `mu`, many layers) drown in rounding.
+Signals below about 1e-10 (small `mu`, many layers) are lost in rounding errors.
 
 Sources
 -------
@@ -38,8 +38,8 @@ Thesis, chapter 6, eq. 6.5-6.16 (single phase), 6.36 (two phases), 6.53-6.57 (mu
 
 Errata applied
 --------------
-Eq. 6.36 leaves out what the two phases change in the basal input, hence the second factor of `two_phase`. Those of
-the models.
+Eq. 6.36 leaves out that the nudge also changes the basal input, hence the second factor of `two_phase`. The errata
+of the models apply as well.
 """
 
 import numpy as np
@@ -60,29 +60,29 @@ KINDS = {
     "multiplexed": "multiplexed",
 }
 MODELS = ("two_phase", "multiplexed")
-SPAN = 1000.0  # what multiplexed circuits can send: so much that nothing is cut off
-LEFT = 1e-13  # of the slowest mode of a settled circuit, relative to the smallest signal
+SPAN = 1000.0  # largest signal that multiplexed circuits can send, so large that nothing is cut off
+LEFT = 1e-13  # size of the slowest mode in a settled circuit, over the smallest signal
 
 
 class Parameters(ds.Parameters):
-    depths: tuple[int, ...] = ds.parameter((1, 2, 4, 8), "layers above input, per chain", least=1)
-    width: int = ds.parameter(4, "units of every layer", least=1)
-    mu: float = ds.parameter(0.2, "apical weight where both drive the soma, between 0 and 1")
+    depths: tuple[int, ...] = ds.parameter((1, 2, 4, 8), "layers above input, by chain", least=1)
+    width: int = ds.parameter(4, "number of units in every layer", least=1)
+    mu: float = ds.parameter(0.2, "weight of apical dendrites, between 0 and 1")
     eta_hat: float = ds.parameter(0.5, "size of the nudge towards the target", above=0)
     transfer: str = ds.parameter("linear", "a bijection: linear, smooth_leaky or leaky_relu")
-    samples: int = ds.parameter(8, "inputs and targets, normal numbers, in a batch", least=1)
+    samples: int = ds.parameter(8, "normally distributed inputs and targets", least=1)
     settle: ds.Quantity | None = ds.parameter(None, "time to settle (from the spectrum)", unit="s")
     dt: ds.Quantity | None = ds.parameter(None, "time step (default: 0.5 tau)", unit="s")
     tau: ds.Quantity = ds.parameter("10 ms", "time constant of all layers", above=0)
     gain: float = ds.parameter(1.4, "largest singular value of the weights")
-    condition: float = ds.parameter(2.0, "their condition number, values in geometric steps")
+    condition: float = ds.parameter(2.0, "condition number of the weights (geometric spectrum)")
     data_seed: int = ds.parameter(0, "seed of inputs and targets, not of weights", least=0)
 
 
 def protocol(p: Parameters) -> ds.Protocol:
     """Return the protocol."""
     if not p.depths or len(set(p.depths)) < len(p.depths):
-        raise ParameterError(f"depths is {p.depths}; give at least one, each once")
+        raise ParameterError(f"depths is {p.depths}; give at least one depth, and none twice")
     step = choose_time_step(p.dt, p.tau)
     chains = {depth: [_chain(name, depth, p) for name in MODELS] for depth in p.depths}
     members = {f"depth{k}_{x.name}": x.circuit for k, chain in chains.items() for x in chain}
@@ -90,7 +90,7 @@ def protocol(p: Parameters) -> ds.Protocol:
     steps = count_settling_steps(settling, step, p.settle)
     x, y = np.random.default_rng(p.data_seed).normal(size=(2, p.samples, p.width))
     free, nudged, *_ = learning_cycle(members, dt=step, tau=float(p.tau.value), steps=steps)
-    # A nudge of eta_hat/eta_hat = 1 puts the target in the place of what the top does.
+    # With the gate at 1/eta_hat the nudge is h_L - (h_L - y) = y, so the top is clamped to its target.
     clamp = {g: 1 / p.eta_hat for g in nudged.gates if g.endswith("_teach")}
     clamped = nudged.replace(name="clamped", gates={**nudged.gates, **clamp})
     shown = {k: input_signals(c, ds.Samples("x"), ds.Samples("y")) for k, c in chains.items()}
@@ -155,7 +155,7 @@ def _expected(mu, depth):
 
 
 def _read(result, depth, p):
-    """Return the signals of the chains of a depth, layer by layer."""
+    """Return the signals of the two chains of one depth, layer by layer."""
 
     def phases(model, variable, i):
         """Return the final states of layer i in the free, nudged and clamped phases, shape (3, units, samples)."""
@@ -195,7 +195,7 @@ def _read(result, depth, p):
 
 
 def _fall(signal):
-    """Return the factor by which a signal falls from one layer to the next, nan if there is one layer."""
+    """Return the factor by which a signal falls from one layer to the next, or nan for one layer."""
     if len(signal) < 2:
         return np.nan
     return float(np.exp(-np.polyfit(np.arange(len(signal)), np.log(signal), 1)[0]))

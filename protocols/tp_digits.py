@@ -2,20 +2,20 @@
 
 Every trial shows a batch of 64 digits: the circuits settle and then learn in a single step. Afterwards the test
 digits are shown without target. Measured, per model if there are several: `test_accuracy` of the feed-forward
-output and `test_accuracy_dynamic` of that to which the circuit settles, losses and angles as in
+output, `test_accuracy_dynamic` of the output to which the circuit settles, losses and angles as in
 `tp_student_teacher`, and `inverse`, the kind of apical weights.
 
-The layers get narrower, so that there are no exact inverses:
+Layers get narrower towards the output, so that apical weights Q cannot be exact inverses. The models are:
 
-    single        fixed Q = W(0)^+, the pseudo-inverse of the initial weights; what that costs is the result. Its
-                  learning rate falls as 1/(1 + trial/200), and the nudge is complete (eta_hat = 1).
+    single        fixed Q = W(0)^+, the pseudo-inverse of the initial weights; the result shows what this costs.
+                  The learning rate falls as 1/(1 + trial/200), and the nudge is complete (eta_hat = 1).
     two_phase     Q learned by reconstruction while the circuit sleeps on noise (`dream`)
-    multiplexed   Q learned by the difference reconstruction loss, layer by layer (`inverse=drl`); with
-                  `feedback=direct` from the output, with `inverse=learned` by reconstruction on noise
-    backprop      weights are transported
+    multiplexed   Q learned by the difference reconstruction loss, layer by layer (`inverse=drl`);
+                  `feedback=direct` learns it from the output, `inverse=learned` by reconstruction of noise
+    backprop      no Q: back-propagation uses the transposed forward weights
 
-Q that learns to reconstruct the digits themselves, not noise, inverts the few directions in which they vary, and
-stays about four points behind back-propagation.
+If Q learned to reconstruct the digits themselves and not noise, it would invert only the few directions in which
+digits vary, and accuracy would stay about four points below that of back-propagation.
 
 Pixels are centred by the training mean and divided by one global root mean square; labels are (one-hot - 0.1)/0.3.
 
@@ -27,7 +27,7 @@ Repository, 1998, CC BY 4.0.
 
 Rates
 -----
-Chosen on splits 5, 6 and 7, the seeds of the division into training and test digits.
+Learning rates were chosen on splits 5, 6 and 7 (see `split`).
 """
 
 from typing import Literal
@@ -49,7 +49,7 @@ from dendrosim.learning.networks import (
 from dendrosim.learning.progress import progress_figures, read_progress
 from dendrosim.learning.settling import choose_time_step, count_settling_steps
 
-SNAPSHOTS = 40  # trials of which the updates are kept
+SNAPSHOTS = 40  # number of trials whose updates are kept
 DAMPING = 0.1
 ANNEAL = {"single": 200.0}  # trials after which the learning rate has halved
 DEFAULTS = {
@@ -70,21 +70,21 @@ class Parameters(ds.Parameters):
     transfer: str = ds.parameter("smooth_leaky", "linear, smooth_leaky, leaky_relu; backprop: any")
     inverse: Literal["learned", "drl"] = ds.parameter("drl", "apical weights of multiplexed")
     feedback: Literal["layerwise", "direct"] = ds.parameter("layerwise", "targets of multiplexed")
-    eta: ds.Quantity | None = ds.parameter(None, "rate of a single model (1 to 5 Hz)", unit="Hz")
-    presentations: int = ds.parameter(2000, "batches of 64 digits", least=1)
+    eta: ds.Quantity | None = ds.parameter(None, "rate, if one model runs (1-5 Hz)", unit="Hz")
+    presentations: int = ds.parameter(2000, "number of batches of 64 digits", least=1)
     dream: float = ds.parameter(3.0, "sd of the noise that apical weights reconstruct", above=0)
     split: int = ds.parameter(0, "seed of the division into training and test digits", least=0)
     settle: ds.Quantity | None = ds.parameter(None, "time to settle (from the spectrum)", unit="s")
     dt: ds.Quantity | None = ds.parameter(None, "time step (default: 0.5 tau)", unit="s")
-    tau: ds.Quantity = ds.parameter("10 ms", "time constant, also of a step of learning", above=0)
+    tau: ds.Quantity = ds.parameter("10 ms", "time constant, and scale of learning steps", above=0)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The networks that learn."""
+        """Names of the networks that learn."""
         return tuple(MODELS) if self.model == "all" else (self.model,)
 
     def prefix(self, name: str) -> str:
-        """Return what the names of a network begin with."""
+        """Return the prefix of all names of a network."""
         return f"{name}_" if self.model == "all" else ""
 
 
@@ -184,5 +184,5 @@ def measure(result: ds.Result) -> ds.Measurement:
 
 
 def _accuracy(outputs, labels):
-    """Fraction of samples (columns) whose largest output is their label."""
+    """Return the fraction of samples (columns) whose largest output is that of their label."""
     return float(np.mean(np.argmax(outputs, axis=0) == labels))

@@ -1,56 +1,56 @@
 """Whether the Jacobian of target propagation is always negative definite: 100,000 random circuits.
 
-Section 6.7 of the thesis draws random Jacobians of circuits with exact inverses and a clamped target, finds none
-that is not "negative definite (only strictly negative eigenvalues)", and concludes that fixed points are stable.
-These are two things, and here both are looked at: `spectral` abscissas, the largest real part of an
-eigenvalue, negative where a fixed point is stable, and `numerical` ones, the largest eigenvalue of the symmetric
-part, negative where the Jacobian is negative definite. Units are 1/tau. Two kinds of circuits are drawn, from
-the same blocks:
+Section 6.7 of the thesis draws random Jacobians of circuits with exact inverses and a clamped target, finds all of
+them "negative definite (only strictly negative eigenvalues)", and concludes that fixed points are stable. These
+are two properties, and both are examined here. The `spectral` abscissa is the largest real part of an eigenvalue,
+negative if a fixed point is stable; the `numerical` abscissa is the largest eigenvalue of the symmetric part,
+negative if the Jacobian is negative definite. The unit is 1/tau. Two kinds of circuits are drawn from the same
+blocks:
 
     linear   the thesis' matrices: blocks above the diagonal are the inverses of those below. All eigenvalues are
              -1 + 2 sqrt(mu (1 - mu)) cos(k pi/(L + 1)), below zero for every mu; yet most symmetric parts are
              indefinite, so that perturbations grow before they decay
-    nudged   units of `transfer`, held away from the feed-forward activity by a target drawn apart from the
-             output. Derivatives up and down are then taken at different places, blocks are no longer inverses of
-             each other, and not every fixed point is stable
+    nudged   units with the function `transfer`, held away from the feed-forward activity by a target drawn
+             independently of the output. Derivatives below and above the diagonal are then taken at different
+             points, blocks are no longer inverses of each other, and some fixed points are unstable
 
-Side by side run a few of the linear circuits whose symmetric part is indefinite, the first drawn of the largest
-size, each pushed from its fixed point in the direction that grows most. With them runs a nudged circuit of that
-size whose fixed point is unstable, pushed a little along the mode that grows: of the first thousand the one with
-the smallest rates, because large ones are pushed by rounding alone. Input and target are those that make the
-fixed point.
+A few linear circuits run side by side: the first drawn ones of the largest size whose symmetric part is
+indefinite, each pushed from its fixed point in the direction that grows most. With them runs a nudged circuit of
+that size whose fixed point is unstable, pushed a little along the mode that grows. Of the first thousand it is the
+one with the smallest rates, because rounding alone pushes a circuit with large rates. Input and target are those
+to which the fixed point belongs.
 
-Measured, per kind of circuit where not said otherwise:
+Measured, for each kind of circuit unless stated otherwise:
 
-    cases, stable, indefinite             numbers of circuits, of those with all eigenvalues left of zero, and of
-                                          those whose symmetric part is not negative definite
-    stable_fraction, indefinite_fraction  the same as parts of all
+    cases, stable, indefinite             numbers of all circuits, of circuits with all eigenvalues left of zero,
+                                          and of circuits whose symmetric part is not negative definite
+    stable_fraction, indefinite_fraction  these numbers as fractions of all circuits
     stable_but_indefinite                 number of circuits that are both
-    largest_real_part                     of all eigenvalues of all circuits
-    numerical_abscissa                    its quantiles at 5, 25, 50, 75 and 95 %
-    closed_form_error                     linear circuits: largest difference of spectral abscissas from the closed
-                                          form, which rounding makes
-    growth, growth_time, final            each linear circuit that runs: its largest deviation from the fixed point
-                                          relative to the first, when (in tau), and the last; beside it
-                                          max |exp(J t)|
-    departure_rate                        of the nudged circuit that runs (nan if none is unstable), beside the
-                                          largest real part
+    largest_real_part                     largest real part of all eigenvalues of all circuits
+    numerical_abscissa                    quantiles of the numerical abscissa at 5, 25, 50, 75 and 95 %
+    closed_form_error                     largest difference between spectral abscissas and their closed form in
+                                          linear circuits, due to rounding
+    growth, growth_time, final            for each linear circuit that runs, the largest deviation from the fixed
+                                          point relative to the first, its time (in tau), and the last deviation;
+                                          the reference is max |exp(J t)|
+    departure_rate                        rate at which the nudged circuit that runs leaves its fixed point (nan if
+                                          none is unstable); the reference is its largest real part
     linearity_error                       largest relative difference of the deviations from those of the
-                                          linearised circuit in Euler steps; of the nudged one as long as no unit
-                                          has reached a corner of its equation, where it has any
+                                          linearised circuit in Euler steps; for a nudged circuit, as long as no
+                                          unit has reached a corner of its transfer function, if it has any
 
 Sources
 -------
-Thesis, chapter 6, section 6.7, eq. 6.38-6.42. What it leaves open is chosen as said in
-`dendrosim.analysis.random_stability`. How many symmetric parts are indefinite depends on that choice: 79 % with
-blocks of a variance up to 1, 87 % with up to 4, and more in wider layers. How many nudged fixed points are
-unstable depends on `transfer`.
+Thesis, chapter 6, section 6.7, eq. 6.38-6.42; `dendrosim.analysis.random_stability` describes the choices that it
+leaves open. The fraction of indefinite symmetric parts depends on these choices: it is 79 % if blocks have a
+variance up to 1, 87 % up to 4, and larger in wider layers. The fraction of unstable nudged fixed points depends on
+`transfer`.
 
 Errata applied
 --------------
 "Negative definite" has to read "all eigenvalues in the left half plane". Eq. 6.41: derivatives are taken at the
 pre-activation. Eq. 6.42: the block above the diagonal is the inverse of the one below only where
-h_(i+1) = f_(i+1), as in linear circuits. Those of `dynamical_tp`.
+h_(i+1) = f_(i+1), as in linear circuits. The errata of `dynamical_tp` apply as well.
 """
 
 from dataclasses import dataclass
@@ -67,20 +67,20 @@ from dendrosim.plot import style
 
 KINDS = ("linear", "nudged")
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
-SEARCHED = 1000  # circuits of the largest size among which those that run are looked for
-SMALL = 1e-3  # push of the nudged circuit, relative to how far the nearest corner is
-FALLEN = 5.0  # e-folds of the slowest mode after the growth is undone
-KEPT = 600  # times at which rates are recorded, about
+SEARCHED = 1000  # number of circuits of the largest size from which those that run are chosen
+SMALL = 1e-3  # push of the nudged circuit, relative to the distance of the nearest corner
+FALLEN = 5.0  # e-folds by which the slowest mode ends below the first deviation
+KEPT = 600  # approximate number of times at which rates are recorded
 
 
 class Parameters(ds.Parameters):
-    cases: int = ds.parameter(100_000, "circuits drawn of each kind", least=1)
-    layers: tuple[int, ...] = ds.parameter((2, 6), "fewest and most layers above the input, from 2")
-    units: tuple[int, ...] = ds.parameter((1, 5), "fewest and most units in each of them")
+    cases: int = ds.parameter(100_000, "number of circuits of each kind", least=1)
+    layers: tuple[int, ...] = ds.parameter((2, 6), "least and largest number above the input")
+    units: tuple[int, ...] = ds.parameter((1, 5), "least and largest number of units in a layer")
     variance: float = ds.parameter(4.0, "largest variance of a block; each block has its own")
     mu_max: float = ds.parameter(0.5, "largest weight of the apical dendrite")
     transfer: Literal["smooth_leaky", "leaky_relu"] = ds.parameter("leaky_relu", "nudged circuits")
-    runs: int = ds.parameter(3, "linear circuits that run", least=1)
+    runs: int = ds.parameter(3, "number of linear circuits that run", least=1)
     duration: ds.Quantity | None = ds.parameter(None, "time (until all decays)", unit="s", above=0)
     dt: ds.Quantity | None = ds.parameter(None, "time step (0.02 tau)", unit="s", above=0)
     tau: ds.Quantity = ds.parameter("10 ms", "time constant of all layers", above=0)
@@ -93,7 +93,7 @@ def protocol(p: Parameters) -> ds.Protocol:
     step = 0.02 * tau if p.dt is None else p.dt.value
     if step > tau * (1 + 1e-9):
         raise ParameterError(
-            f"dt is {step * 1e3:g} ms; it must be tau at most, or circuits overshoot"
+            f"dt is {step * 1e3:g} ms; it must be at most tau, or circuits overshoot"
         )
     shown = _shown(p)
     linear = [case for case in shown if case.transfer == "linear"]
@@ -115,7 +115,7 @@ def protocol(p: Parameters) -> ds.Protocol:
 
 @dataclass(frozen=True, eq=False)
 class _Case:
-    """A circuit that runs: with s^-1(f_1) for input, W_1 = I, and its fixed point h, (layers, units)."""
+    """A circuit that runs; its input is s^-1(f_1), W_1 is I, and its fixed point h has shape (layers, units)."""
 
     name: str
     transfer: str
@@ -129,7 +129,7 @@ class _Case:
     spectral: float
     peak: float = np.inf
     peak_time: float = np.inf
-    room: float = np.inf  # how large a deviation may be before a unit reaches a corner
+    room: float = np.inf  # largest deviation with which no unit reaches a corner
 
 
 def _draws(p):
@@ -212,7 +212,7 @@ def _case(networks, k, name, transfer, push, **known):
 
 
 def _circuit(case, p):
-    """Return the circuit of a case, which starts beside its fixed point and does not learn."""
+    """Return the circuit of a case, which starts close to its fixed point and does not learn."""
     layers, units = case.h.shape
     options = {"mu": case.mu, "tau": p.tau, "transfer": case.transfer, "target": "clamped"}
     circuit = ds.load_circuit("dynamical_tp", sizes=(units,) * (layers + 1), **options)
@@ -294,12 +294,12 @@ def _course(result, case, tau, step):
 
 
 def _within(course, case):
-    """Return whether each deviation and all before it are so small that the circuit is linear."""
+    """Return, for each time, whether the deviations up to it are so small that the circuit is linear."""
     return np.maximum.accumulate(np.linalg.norm(course.deviations, axis=1)) < case.room
 
 
 def _linearity_error(course, case, step):
-    """Return how far deviations are from (1 + dt J)^k of the first, relative to its largest so far."""
+    """Return the largest distance of a deviation from (1 + dt J)^k times the first, relative to the latter."""
     every = np.round(course.times / step).astype(int)
     euler = np.eye(len(case.jacobian)) + step * case.jacobian
     leap = np.linalg.matrix_power(euler, int(every[1] - every[0])) if len(every) > 1 else euler
@@ -315,7 +315,7 @@ def _linearity_error(course, case, step):
 
 
 def _departure(course, case, step):
-    """Return the rate in 1/tau at which the leading mode grows, the Euler step taken out."""
+    """Return the rate in 1/tau at which the leading mode grows, corrected for the forward Euler step."""
     values, left = np.linalg.eig(case.jacobian.T)
     leading = left[:, np.argmax(values.real)]
     within = _within(course, case)
@@ -327,7 +327,7 @@ def _departure(course, case, step):
 
 @style.styled
 def _draw_abscissas(found):
-    """Draw one panel per kind of circuit: how abscissas are distributed, on an axis linear around zero."""
+    """Draw one panel per kind of circuit: how abscissas are distributed, on an axis that is linear around zero."""
     panels = style.panels(len(found), (6.4, 4.4))
     everything = np.concatenate([np.r_[a.spectral, a.numerical] for a in found.values()])
     edges = np.sinh(np.linspace(np.arcsinh(-1.1), np.arcsinh(np.quantile(everything, 0.999)), 121))

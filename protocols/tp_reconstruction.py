@@ -1,25 +1,25 @@
-"""What inexact inverses do to the learning signal: reconstruction error against signal as they get worse.
+"""What inexact inverses do to the learning signal: reconstruction error and signal as the inverses get worse.
 
-Linear circuits with apical weights Q_i = W_(i+1)^-1 (I + d N_i), N_i random of spectral norm 1, settle without and
-with a nudge, for several d side by side: copies of one circuit, as blocks of its matrices.
+Linear circuits with apical weights Q_i = W_(i+1)^-1 (I + d N_i), where N_i is random with spectral norm 1, settle
+without and with a nudge. Each d has its own copy of one circuit; the copies are blocks of the same matrices.
 
-    single        learns from h_i - f_i. What of it is there without a target is reconstruction error, and what
-                  the nudge adds is signal. The former soon exceeds the latter by far.
-    two_phase     learns from h_i^nudged - h_i^free, in which reconstruction errors cancel exactly; what is left is
-                  that the signal itself comes down through inexact inverses, and echoes
-    multiplexed   learns from hh_i^nudged - hh_i^free: as before, but without echo
+    single        learns from h_i - f_i. The part that is there without a target is reconstruction error, and the
+                  part that the nudge adds is signal. With growing d, the error soon exceeds the signal by far.
+    two_phase     learns from h_i^nudged - h_i^free, in which reconstruction errors cancel exactly; two errors are
+                  left: inexact inverses carry the signal down, and it goes up and down again (an echo)
+    multiplexed   learns from hh_i^nudged - hh_i^free: as with two phases, but without the echo
 
-Measured per d and layer, relative to what exact inverses carry down from the error e_L to which circuits settle:
--r^(L+1-i) eta_hat C_i e_L with one phase, (1 - r^i)/(1 - r) times this with two, -eta_hat C_i e_L multiplexed;
-C_i = W_(i+1)^-1 ... W_L^-1 and r = mu/(1 - mu).
+Measured per d and layer, relative to the signal that exact inverses carry down from the error e_L to which
+circuits settle. It is -r^(L+1-i) eta_hat C_i e_L with one phase, (1 - r^i)/(1 - r) times this with two phases, and
+-eta_hat C_i e_L if multiplexed, where C_i = W_(i+1)^-1 ... W_L^-1 and r = mu/(1 - mu).
 
     single_signal          size of the signal, 1 with exact inverses
     single_reconstruction  size of the reconstruction error
-    two_phase_error        distance of the signal from that of exact inverses
-    multiplexed_error      likewise
-    inverse_error          per d: largest |Q_i W_(i+1) - I|, spectral
-    stable                 per d: whether circuits of one and two phases settle; if not, they are left out and nan.
-                           Multiplexed ones always do, as their pathways do not act on each other.
+    two_phase_error        distance of the signal from the signal of exact inverses
+    multiplexed_error      the same distance in multiplexed circuits
+    inverse_error          per d: largest |Q_i W_(i+1) - I|, spectral norm
+    stable                 per d: whether circuits with one and two phases settle; if not, they do not run, and
+                           their values are nan. Multiplexed circuits always settle: pathways do not interact.
 
 Sources
 -------
@@ -27,8 +27,8 @@ Thesis, chapter 6, eq. 6.22 (single phase), 6.31-6.36 (two phases), 6.53-6.57 (m
 
 Errata applied
 --------------
-Eq. 6.22, 6.31, 6.33: the products of Jacobians have other indices, see `dendrosim.analysis.target_propagation`, by
-which closed forms are computed. Eq. 6.36 leaves out what the two phases change in the basal input.
+Eq. 6.22, 6.31, 6.33: the products of Jacobians have other indices, see `dendrosim.analysis.target_propagation`,
+which computes the closed forms. Eq. 6.36 leaves out that the nudge also changes the basal input.
 """
 
 from functools import reduce
@@ -50,24 +50,24 @@ SERIES = {
     "two_phase_error": "two phases:\nerror of the signal",
     "multiplexed_error": "multiplexed:\nerror of the signal",
 }
-SPAN = 1000.0  # what multiplexed circuits can send: so much that nothing is cut off
-E_FOLDS = 25.0  # of the slowest mode, beyond the size of the smallest signal
-SLOWEST = 0.02  # decay per tau; a circuit with a slower mode counts as unstable
+SPAN = 1000.0  # largest signal that multiplexed circuits can send, so large that nothing is cut off
+E_FOLDS = 25.0  # e-folds by which the slowest mode falls below the smallest signal
+SLOWEST = 0.02  # decay rate per tau; a circuit with a slower mode counts as unstable
 
 
 class Parameters(ds.Parameters):
     sizes: tuple[int, ...] = ds.parameter((4, 4, 4, 4), "units per layer, input first", least=1)
     degradations: tuple[float, ...] = ds.parameter(
-        (0.003, 0.01, 0.03, 0.1, 0.3, 1.0), "how far apical weights are from inverses, d", least=0
+        (0.003, 0.01, 0.03, 0.1, 0.3, 1.0), "degradations d of the apical weights", least=0
     )
-    mu: float = ds.parameter(0.15, "apical weight where both drive the soma", above=0, below=1)
+    mu: float = ds.parameter(0.15, "weight of apical dendrites", above=0, below=1)
     eta_hat: float = ds.parameter(0.5, "size of the nudge towards the target", above=0)
-    samples: int = ds.parameter(8, "inputs and targets, normal numbers, in a batch", least=1)
+    samples: int = ds.parameter(8, "normally distributed inputs and targets", least=1)
     settle: ds.Quantity | None = ds.parameter(None, "time to settle (from the spectrum)", unit="s")
     dt: ds.Quantity | None = ds.parameter(None, "time step (default: 0.5 tau)", unit="s")
     tau: ds.Quantity = ds.parameter("10 ms", "time constant of all layers", above=0)
     gain: float = ds.parameter(1.4, "largest singular value of basal weights")
-    condition: float = ds.parameter(2.0, "their condition number")
+    condition: float = ds.parameter(2.0, "condition number of basal weights")
     data_seed: int = ds.parameter(0, "seed of weights and data; nothing else is random", least=0)
 
 
@@ -89,15 +89,18 @@ def protocol(p: Parameters) -> ds.Protocol:
     kept = np.flatnonzero(slowest >= SLOWEST)
     if not len(kept):
         raise ParameterError(
-            f"with mu = {p.mu} no circuit is stable, whatever the degradation of {p.degradations}; lower either"
+            f"with mu = {p.mu} no circuit is stable, whatever the degradation in "
+            f"{p.degradations}; lower mu or the degradations"
         )
     if np.any(factor[kept] >= 1):
         raise ParameterError(
-            f"dt is {step * 1e3:g} ms; with tau = {tau * 1e3:g} ms activities overshoot; choose a smaller one"
+            f"dt is {step * 1e3:g} ms; with tau = {tau * 1e3:g} ms activities overshoot; choose a smaller dt"
         )
     slow = step / -np.log(factor[kept].max())
     last = len(basal)
-    fall = last * max(np.log(1 / p.mu - 1), 0.0)  # of the signal, from the top to layer 1
+    fall = last * max(
+        np.log(1 / p.mu - 1), 0.0
+    )  # fall of the signal in e-folds, from the top to layer 1
     settling = {"the least stable copy": Settling((fall + E_FOLDS) * slow, slow)}
     duration = f"{count_settling_steps(settling, step, p.settle) * step!r} s"
     settled = [apical[k] for k in kept]
@@ -130,18 +133,18 @@ def protocol(p: Parameters) -> ds.Protocol:
 def _check(p):
     if len(p.sizes) < 3:
         raise ShapeError(
-            f"sizes is {p.sizes}; there must be an input and two layers above it, the lower with apical weights"
+            f"sizes is {p.sizes}; there must be an input and at least two layers above it"
         )
     if len(set(p.sizes[1:])) > 1:
         raise ShapeError(
-            f"sizes is {p.sizes}; inverses need layers 1 to {len(p.sizes) - 1} of one size (layer 0 may differ)"
+            f"sizes is {p.sizes}; for inverses, layers 1 to {len(p.sizes) - 1} must have one size, unlike layer 0"
         )
     if not p.degradations:
         raise ParameterError("degradations is empty; give at least one, and none below 0")
 
 
 def _modes(basal, apical, mu, eta_hat, step):
-    """Return the slowest decay per tau, and the largest factor per time step, without nudge and with it."""
+    """Return the slowest decay rate per tau and the largest factor per time step, of both phases together."""
     units, layers = len(basal[-1]), len(basal)
     found = []
     for gain in (1.0, 1.0 - eta_hat):
@@ -204,11 +207,11 @@ class Course(NamedTuple):
 
     signal: list[np.ndarray]
     error: np.ndarray
-    reconstruction: list[np.ndarray] | None = None  # what of the local error is there without nudge
+    reconstruction: list[np.ndarray] | None = None  # local error without nudge
 
 
 def _copy(result, copy, copies, last):
-    """Return weights and target of a copy."""
+    """Return basal weights, apical weights and target of a copy."""
 
     def block(name):
         values = np.split(result.final[f"multiplexed_{name}"].values, copies)[copy]
@@ -220,10 +223,10 @@ def _copy(result, copy, copies, last):
 
 
 def _simulated(result, name, rows, last, y):
-    """Return what a copy did, whose units are `rows` of every layer."""
+    """Return the course of the copy whose units are `rows` of every layer."""
 
     def phases(variable):
-        """What a variable of each layer settled to without and with nudge."""
+        """Return the values to which a variable of each layer settled, without and with nudge."""
         names = [f"{name}_layer{i}.{variable}" for i in range(1, last + 1)]
         return [result.traces[n].values[:, rows] for n in names]
 
@@ -256,12 +259,12 @@ def _closed_forms(basal, apical, x, y, mu, eta_hat):
 
 
 def _carried(apical, top):
-    """Return what apical weights carry down from the top, layer 1 first."""
+    """Return the signals that apical weights carry down from the top, layer 1 first."""
     return list(accumulate(reversed(apical), lambda above, q: q @ above, initial=top))[::-1]
 
 
 def _relative(basal, courses, mu, eta_hat):
-    """Return per layer sizes and distances relative to what exact inverses carry down from the errors."""
+    """Return, per layer, sizes and distances relative to the signals that exact inverses carry down."""
     inverses = [np.linalg.inv(w) for w in basal[1:]]
     factors = {
         "single": layer_signals.local_error_factors(mu, len(basal)),
@@ -284,7 +287,7 @@ def _relative(basal, courses, mu, eta_hat):
 
 @style.styled
 def _draw(degradations, found, expected):
-    """Draw one panel per layer: dots simulated, lines closed form. What is exactly 0 is left out."""
+    """Draw one panel per layer: dots simulated, lines closed form. Values that are exactly 0 are left out."""
     layers = next(iter(found.values())).shape[1]
     panels = style.row(layers, (1.9 + 1.9 * layers, 3.0), sharex=True)
     order = np.argsort(degradations)

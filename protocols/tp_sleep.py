@@ -1,36 +1,36 @@
-"""Apical weights learn to invert basal ones while no target is there: how near they come, and how fast.
+"""Apical weights learn to invert basal weights while there is no target: how close they come, and how fast.
 
-Basal weights stay as they are. Apical ones start from a wrong value and take one step in every trial, in which
+Basal weights do not change. Apical weights start from wrong values and learn one step in every trial, after
 circuits have settled without a target.
 
-`rule = reconstruction`: the layer below is reconstructed from the one above,
+`rule = reconstruction`: the layer below is reconstructed from the layer above,
 
     Q_i <- Q_i - eta_q tau (<(Q_i t_i - h_i) t_i^T/(1 + |t_i|^2)> + decay_q Q_i),   t_i = s^-1(h_(i+1))
 
-The fixed point is a weighted regression of h_i on t_i: without decay it is W_(i+1)^-1, if that exists. Multiplexed
-activity does not depend on apical weights, so that the distance from the fixed point is known at all times:
-(Q_0 - Q*) (I - eta_q tau (M + decay_q))^n after n steps, M = <t_i t_i^T/(1 + |t_i|^2)>.
+The fixed point Q* is a weighted regression of h_i on t_i; without decay it is W_(i+1)^-1, if that exists.
+Multiplexed activity does not depend on apical weights, so the deviation from Q* is known at all times: after n
+steps it is (Q_0 - Q*) (I - eta_q tau (M + decay_q))^n, where M = <t_i t_i^T/(1 + |t_i|^2)>.
 
-`rule = drl`, multiplexed: every layer is perturbed in its turn, and learns to undo what this changed (difference
-reconstruction loss). On average, with J_i the Jacobian from layer i to the output, direct feedback has the
+`rule = drl`, multiplexed: layers are perturbed in turn, and apical weights learn to reconstruct the perturbation
+(difference reconstruction loss). On average, with J_i the Jacobian from layer i to the output, direct feedback has
+the
 
     fixed point Q* = J_i^T (J_i J_i^T + decay_q)^-1,   approached as   (I - eta_q tau (J_i J_i^T + decay_q))^n
 
-With layer-wise feedback, V_i J_i replaces J_i, V_i = Q_(i+1) ... Q_(L-1): for the highest apical weights this is
-the same, those below must wait for them, and have a fixed point that is known when V_i has come to rest. Where Q*
-is no inverse, because of decay or of fewer units above, every new draw of perturbations moves the weights away
-from it a little.
+With layer-wise feedback, V_i J_i replaces J_i, where V_i = Q_(i+1) ... Q_(L-1). For the highest apical weights V_i
+is I; lower ones converge after those above them, and their Q* is known once V_i no longer changes. If Q* is not an
+exact inverse, because of decay or of fewer units above, each draw of perturbations moves weights away a little.
 
-Measured, per hidden layer, before and after where there are two:
+Measured per hidden layer, in two rows if before and after learning:
 
-    reconstruction_error            |Q F - F^+ F|, spectral; F is W_(i+1), or J_i with direct feedback
+    reconstruction_error            |Q F - F^+ F|, spectral norm; F is W_(i+1), or J_i with direct feedback
     angle_inverse, angle_pseudo_inverse, angle_transpose, angle_fixed_point
-                                    degrees between Q, as it is at the end, and these
+                                    degrees between Q after learning and the matrix in the name
     distance, expected_distance     |Q - Q*| relative to |Q*|, in the Frobenius norm
-    rate_ratio                      how much faster the distance has fallen than expected, over the first e-fold
+    rate_ratio                      ratio of measured to expected rate of approach, over the first e-fold
 
-A value without closed form is nan: all values of `drl` with a nonlinear transfer; the fixed point of nonlinear
-circuits with one or two phases, unless decay_q is 0 and W_(i+1) is square; approaches other than those above.
+Values that need an unknown closed form are nan. Q* is unknown for `drl` with a nonlinear transfer, and for
+nonlinear circuits with one or two phases unless decay_q is 0 and W_(i+1) square. Other approaches are not known.
 
 Sources
 -------
@@ -39,7 +39,7 @@ framework for target propagation, eq. 10-12. The approaches follow from the rule
 
 Errata applied
 --------------
-Those of the models.
+The errata of the models apply.
 """
 
 from functools import reduce
@@ -57,35 +57,35 @@ from dendrosim.learning.networks import load_network
 from dendrosim.learning.settling import choose_time_step, count_settling_steps
 from dendrosim.plot import style
 
-BATCH = 64  # samples side by side, at most
-KEPT = 200  # times at which apical weights are recorded, about
+BATCH = 64  # largest number of samples side by side
+KEPT = 200  # approximate number of times at which apical weights are recorded
 START = 0.3  # standard deviation of random initial weights
 INVERSES = {"inverse": "inverse", "pseudo_inverse": "pseudo-inverse", "transpose": "transpose"}
 
 
 class Parameters(ds.Parameters):
     model: Literal["single", "two_phase", "multiplexed"] = ds.parameter("multiplexed", "circuit")
-    rule: Literal["reconstruction", "drl"] = ds.parameter("reconstruction", "of the apical weights")
+    rule: Literal["reconstruction", "drl"] = ds.parameter("reconstruction", "apical learning rule")
     feedback: Literal["layerwise", "direct"] = ds.parameter(
-        "layerwise", "apical weights from the layer above, or with rule=drl from the output"
+        "layerwise", "source of apical input: the layer above or, with rule=drl, the output"
     )
     sizes: tuple[int, ...] = ds.parameter((4, 4, 4, 4), "units per layer, input first", least=1)
     transfer: str = ds.parameter("linear", "a bijection: linear, smooth_leaky or leaky_relu")
     start: Literal["zero", "random", "scaled"] = ds.parameter(
-        "random", "apical weights: 0, of sd 0.3, or 1 + inverse_error times the pseudo-inverse"
+        "random", "initial apical weights: 0, of sd 0.3, or 1 + inverse_error times pseudo-inverse"
     )
     inverse_error: float = ds.parameter(0.5, "relative error with start=scaled")
-    trials: int = ds.parameter(600, "steps of learning", least=1)
-    samples: int = ds.parameter(64, "inputs, normal numbers, 64 in a batch; more in turn", least=1)
+    trials: int = ds.parameter(600, "number of steps of learning", least=1)
+    samples: int = ds.parameter(64, "normally distributed inputs, 64 in a batch", least=1)
     eta_q: ds.Quantity | None = ds.parameter(None, "learning rate (20 Hz; drl 5 Hz)", unit="Hz")
-    decay_q: float = ds.parameter(1e-4, "decay of apical weights over that rate", least=0)
+    decay_q: float = ds.parameter(1e-4, "decay of apical weights, relative to eta_q", least=0)
     sigma: float = ds.parameter(0.1, "sd of perturbations with rule=drl", above=0)
-    mu: float = ds.parameter(0.2, "apical weight, between 0 and 1; not for multiplexed")
+    mu: float = ds.parameter(0.2, "weight of apical dendrites (not multiplexed)")
     settle: ds.Quantity | None = ds.parameter(None, "time to settle (from the spectrum)", unit="s")
     dt: ds.Quantity | None = ds.parameter(None, "time step (default: 0.5 tau)", unit="s")
     tau: ds.Quantity = ds.parameter("10 ms", "time constant of all layers", above=0)
     gain: float = ds.parameter(1.4, "largest singular value of basal weights")
-    condition: float = ds.parameter(2.0, "their condition number")
+    condition: float = ds.parameter(2.0, "condition number of basal weights")
     data_seed: int = ds.parameter(0, "seed of inputs and weights, not of perturbations", least=0)
 
 
@@ -126,13 +126,13 @@ def protocol(p: Parameters) -> ds.Protocol:
 def _check(p):
     if len(p.sizes) < 3:
         raise ds.errors.ShapeError(
-            f"sizes is {p.sizes}; there must be an input and two layers above it, the lower with apical weights"
+            f"sizes is {p.sizes}; there must be an input and at least two layers above it"
         )
     if p.rule == "drl" and p.model != "multiplexed":
         raise ParameterError(f"rule is drl and model is {p.model}; only multiplexed learns by it")
     if p.feedback == "direct" and p.rule != "drl":
         raise ParameterError(
-            f"feedback is direct and rule is {p.rule}; direct feedback is learned by rule=drl only"
+            f"feedback is direct and rule is {p.rule}; only rule=drl learns direct feedback"
         )
 
 
@@ -148,7 +148,7 @@ def _weights(p, rng):
 
 
 def _forward(basal, i, feedback):
-    """Return what the apical weights of layer i undo in a linear network: W_(i+1), or all above layer i."""
+    """Return the matrix that apical weights of layer i invert in a linear network: W_(i+1), or all above i."""
     if feedback == "layerwise":
         return basal[i]
     return reduce(np.matmul, basal[:i:-1], np.eye(len(basal[-1]))) @ basal[i]
@@ -170,7 +170,7 @@ class Course(NamedTuple):
 
 
 def measure(result: ds.Result) -> ds.Measurement:
-    """Compare apical weights with inverses, and their approach with its closed form."""
+    """Compare apical weights with inverses, and their approach to the fixed point with its closed form."""
     trials, courses = _courses(result)
     found = [[feedback_alignment(c.apical[k], c.forward) for c in courses] for k in (0, -1)]
     expected = np.array([c.expected[[0, -1]] for c in courses]).T
@@ -190,7 +190,7 @@ def measure(result: ds.Result) -> ds.Measurement:
 
 
 def _ratio(distance, expected):
-    """Return the fall of the distance over that expected, when this has fallen by a factor e, or at the end."""
+    """Return log falls of distance over expected distance, until the latter has fallen by e, or to the end."""
     if not np.isfinite(expected[0]) or not expected[0] or len(expected) < 2:
         return np.nan
     below = np.flatnonzero(expected <= expected[0] / np.e)
@@ -234,7 +234,7 @@ def _reconstruction(p, x, basal):
             known = not p.decay_q and w.shape[0] == w.shape[1]
             yield (np.linalg.inv(w) if known else np.full(w.T.shape, np.nan)), None
         return
-    # Activity depends on the apical weights, so that the fixed point is found step by step.
+    # Activity depends on the apical weights, so the fixed point is found iteratively.
     fixed, none = [np.linalg.pinv(w) for w in basal[1:]], np.zeros((len(basal[-1]), x.shape[1]))
     for _ in range(200):
         h = fixed_points.linear_fixed_point(basal, fixed, x, none, p.mu, top="free")
@@ -243,7 +243,7 @@ def _reconstruction(p, x, basal):
 
 
 def _regression(h, t, decay):
-    """Return the regression of h on t with the weights 1/(1 + |t|^2), and the moments of t so weighted."""
+    """Return the regression of h on t with the weights 1/(1 + |t|^2), and the weighted moments of t."""
     weighted = t / (1 + np.sum(t**2, axis=0))
     moments = weighted @ t.T / t.shape[1]
     across = h @ weighted.T / t.shape[1]
@@ -255,7 +255,7 @@ def _differences(p, basal, apical):
     for i, q in enumerate(apical, 1):
         jacobian, known = _forward(basal, i, "direct"), True
         if p.feedback == "layerwise" and i < len(apical):
-            # What the perturbation changes in the layer above, by the weights as they are at the end.
+            # V_i, with the values that the apical weights above have at the end.
             back = reduce(np.matmul, [weights[-1] for weights in apical[i:]])
             jacobian, known = back @ jacobian, False
         square = jacobian @ jacobian.T
@@ -268,7 +268,7 @@ def _differences(p, basal, apical):
 
 @style.styled
 def _draw_distance(trials, courses):
-    """Draw distances as dots, closed forms as lines; where there is none, distances as dashed lines."""
+    """Draw distances as dots and closed forms as lines; distances without closed form are dashed lines."""
     from matplotlib import colormaps
 
     ax = style.axes(None)
@@ -295,6 +295,6 @@ def _draw_angles(trials, courses):
     angles = {label: [[getattr(x, n) for x in f] for f in found] for n, label in INVERSES.items()}
     angles["fixed point"] = [[angle(q, c.fixed_point) for q in c.apical] for c in courses]
     if np.isfinite(angles["inverse"]).all():
-        del angles["pseudo-inverse"]  # the same
+        del angles["pseudo-inverse"]  # equals the inverse
     angles = {n: np.transpose(rows) for n, rows in angles.items() if np.isfinite(rows).any()}
     return ds.plot.angles(trials, angles, title="Angle of apical weights to")[0].figure

@@ -1,27 +1,27 @@
 """How fast the error can fall in a single-phase circuit whose first layer alone learns: there is a limit.
 
-Plasticity is on all the time, in a nudged circuit with exact inverses. The inputs
-have uncorrelated components of different power, and component k sees W_1 learn with the speed
+Plasticity is on all the time, in a nudged linear circuit with exact inverses. The inputs have uncorrelated
+components of different power, and for component k the speed of learning in W_1 is
 
     kappa_k = eta_1 <x_k^2> tau
 
-independently of the others, so that one circuit shows all speeds side by side; all are linear. Slow learning
-lets the circuit settle, and its error falls at kappa r^L eta_hat/(1 + eta_hat S) per tau (`adiabatic_rate`;
-r = mu/(1 - mu), S = r + ... + r^L). Fast learning does not help: W_1 then merely follows the activity of layer 1,
-and what the nudge sends down arrives at a rate of about mu^L eta_hat (`speed_limit`). In between the rate is that
-of the slowest of L + 1 modes (`expected_rate`).
+independently of other components, so that one circuit shows all speeds side by side. Slow learning lets the
+circuit settle, and its error falls at the rate kappa r^L eta_hat/(1 + eta_hat S) per tau (`adiabatic_rate`; r =
+mu/(1 - mu), S = r + ... + r^L). Fast learning does not help: W_1 then merely follows the activity of layer 1, and
+the correction by the nudge arrives there at a rate of about mu^L eta_hat (`speed_limit`). In between, the rate is
+the decay rate of the slowest of L + 1 modes (`expected_rate`).
 
-Learning in single steps, each from a settled circuit, is not bound by this: a second circuit learns so from
-inputs of equal power, and removes the fraction `part` of its error after each time `settle`.
+Learning in single steps, each after the circuit has settled, is not bound by this limit: a second circuit learns
+in this way from inputs of equal power, and removes the fraction `part` of its error in each step.
 
-Rates are per tau, fitted over the last part of the run, in which the slowest mode is left; they are those of the
-continuous circuit, corrected for the forward Euler step.
+Rates are per tau, fitted over the last part of the run, in which only the slowest mode is left, and corrected for
+the forward Euler step, so that they apply to continuous time.
 
 Measured:
 
-    kappa, rate       and `expected_rate`, `adiabatic_rate` beside it, per component
-    speed_limit       what no kappa can beat, and `fraction_of_limit`, the largest that was reached
-    event_rate        at which the error of the second circuit falls, per tau
+    kappa, rate       per component, with `expected_rate` and `adiabatic_rate` for comparison
+    speed_limit       rate that no kappa can exceed; `fraction_of_limit` is the largest measured rate over it
+    event_rate        rate at which the error of the second circuit falls, per tau
     event_advantage   `event_rate` over `speed_limit`
 
 Sources
@@ -30,7 +30,7 @@ Thesis, chapter 6, eq. 6.10-6.17. The rates are not in the thesis: see `dendrosi
 
 Errata applied
 --------------
-Those of `dynamical_tp`.
+The errata of `dynamical_tp` apply.
 """
 
 from math import ceil
@@ -43,26 +43,26 @@ from dendrosim.errors import ParameterError
 from dendrosim.learning.settling import count_settling_steps, find_settling
 from dendrosim.plot import style
 
-ALONE = 1e-13  # what is left of all other modes when the slowest is taken to be left alone
-WINDOW = 20  # tau over which its rate is fitted, at least
-KEPT = 400  # times at which activities are recorded, about
+ALONE = 1e-13  # relative size of all other modes at which the slowest counts as left alone
+WINDOW = 20  # shortest time in tau over which its rate is fitted
+KEPT = 400  # approximate number of times at which activities are recorded
 
 
 class Parameters(ds.Parameters):
     layers: int = ds.parameter(3, "layers above the input", least=1)
-    width: int = ds.parameter(4, "units of each; the input has one for each of kappas", least=1)
+    width: int = ds.parameter(4, "units of each layer; the input has one per kappa", least=1)
     mu: float = ds.parameter(0.2, "weight of the apical dendrite, between 0 and 1")
     eta_hat: float = ds.parameter(0.5, "size of the nudge towards the target", above=0)
     kappas: tuple[float, ...] = ds.parameter(
         (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0), "speeds of learning", above=0
     )
     part: float = ds.parameter(0.5, "part of the error that one step removes", above=0, below=1)
-    duration: ds.Quantity | None = ds.parameter(None, "least time (400 tau, or longer)", unit="s")
-    settle: ds.Quantity | None = ds.parameter(None, "between steps (from the spectrum)", unit="s")
+    duration: ds.Quantity | None = ds.parameter(None, "simulated time (400 tau or more)", unit="s")
+    settle: ds.Quantity | None = ds.parameter(None, "time between steps (by spectrum)", unit="s")
     dt: ds.Quantity | None = ds.parameter(None, "time step (0.2 tau, or less)", unit="s", above=0)
     tau: ds.Quantity = ds.parameter("10 ms", "time constant of all layers", above=0)
     gain: float = ds.parameter(1.4, "largest singular value of the initial weights")
-    condition: float = ds.parameter(2.0, "their condition number")
+    condition: float = ds.parameter(2.0, "condition number of these weights")
     data_seed: int = ds.parameter(0, "seed of inputs and targets, not of initial weights", least=0)
 
 
@@ -127,7 +127,7 @@ def _circuits(p):
 
 def _step(p):
     """Return the time step in seconds, which must be short enough for the fastest mode."""
-    # Rows of the symmetrised chain of W_1 and h_1 .. h_L, by Gershgorin.
+    # Gershgorin's bound from the rows of the symmetrised chain of W_1 and h_1 .. h_L.
     largest, tau = max(p.kappas), float(p.tau.value)
     coupling, neighbour = np.sqrt(largest * (1 - p.mu)), np.sqrt(p.mu * (1 - p.mu))
     fastest_rate = max(largest + coupling, 1 + coupling + neighbour, 1 + 2 * neighbour)
@@ -149,7 +149,7 @@ def _white(inputs, rng):
 
 
 def _cycle(continuous, steps, step, tau):
-    """Return a cycle of settling and one step; the first circuit learns in both alike."""
+    """Return a cycle of settling and one step of learning; the first circuit learns in both phases."""
     open_ = {f"continuous_{gate}": 1.0 for gate in continuous.gates} | {"events_teach": 1.0}
     return (
         ds.Phase("settle", f"{steps * step!r} s", gates={**open_, "events_learn": 0.0}),
@@ -165,7 +165,7 @@ def measure(result: ds.Result) -> ds.Measurement:
     step, data = protocol.time_step / tau, protocol.data
     times, errors = _errors(result, f"continuous_layer{p.layers}.h", data["x"], data["y"])
     late = times >= protocol.references["alone"]
-    # The slope per Euler step, as the rate of the mode that makes it.
+    # Turn slopes in Euler steps into rates of continuous modes.
     slopes = np.polyfit(times[late] / tau, np.log(errors[late]), 1)[0]
     rate = -np.expm1(slopes * step) / step
     expected = np.array([learning_speed.learning_rate_of_error(*form, k) for k in kappas])
@@ -199,7 +199,7 @@ def measure(result: ds.Result) -> ds.Measurement:
 
 
 def _errors(result, name, x, y):
-    """Return times, and the sizes of the errors of the response to each input, (times, inputs)."""
+    """Return times, and the sizes of the errors of responses to each input, shape (times, inputs)."""
     trace = result.traces[name]
     responses = (trace.values - y.T) @ x / np.sum(x**2, axis=0)
     return trace.time, np.linalg.norm(responses, axis=1)
@@ -230,7 +230,7 @@ def _draw_rates(metrics, form):
 
 @style.styled
 def _draw_errors(times, errors, moments, left, kappas, limit):
-    """Draw errors from when the slowest mode is left alone, those of the second circuit from its first step."""
+    """Draw errors once only the slowest mode is left, and those of the second circuit from its first step."""
     from matplotlib import colormaps
 
     ax = style.axes(None)

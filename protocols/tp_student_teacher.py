@@ -1,20 +1,21 @@
 """Networks learn the function of a teacher network of the same shape, by target propagation and back-propagation.
 
 Inputs are normal numbers, and targets are the outputs of the teacher. Its weights are well conditioned, as are the
-initial ones. All models see the same samples in the same order, and with `model=all` start from the same weights.
-In every trial the circuits settle and then learn, in single steps (`plasticity=events`) or all along.
+initial weights of the networks. All models see the same samples in the same order, and with `model=all` start from
+the same weights. In every trial the circuits settle and then learn in single steps (`plasticity=events`), or they
+learn all the time (`plasticity=continuous`).
 
 Measured on fresh inputs, per model if there are several:
 
     initial_loss, final_loss   mean of 1/2 |h_L - y|^2 of the feed-forward output
-    final_loss_dynamic         the same of the output to which the circuit settles without a target: where apical
-                               weights are no exact inverses, that is what two phases train
-    diverged                   whether a loss became three times the initial one, or is no number
+    final_loss_dynamic         the same loss of the output to which the circuit settles without a target; two
+                               phases train this output, which differs if apical weights are not exact inverses
+    diverged                   whether a loss reached three times the initial one, or is not a number
     angle_gradient, angle_gauss_newton, angle_damped_gauss_newton
                                per layer, degrees between an update and gradient descent, or the Gauss-Newton
                                target, for the same samples; medians over the trials in which the loss was above
-                               1 % of the initial one (below, activities that still settle hide the signal)
-    saturated                  largest fraction of a layer's units, samples included, out of range at once
+                               1 % of the initial one (below, incomplete settling hides the signal)
+    saturated                  largest fraction of a layer's units, over all samples, out of range at one time
 
 Sources
 -------
@@ -49,8 +50,8 @@ from dendrosim.learning.networks import (
 from dendrosim.learning.progress import progress_figures, read_progress
 from dendrosim.learning.settling import choose_time_step, count_settling_steps
 
-FRESH = 400  # inputs on which losses are measured
-SNAPSHOTS = 50  # trials of which the updates are kept
+FRESH = 400  # number of inputs on which losses are measured
+SNAPSHOTS = 50  # number of trials whose updates are kept
 
 
 class Parameters(ds.Parameters):
@@ -59,33 +60,34 @@ class Parameters(ds.Parameters):
     )
     sizes: tuple[int, ...] | None = ds.parameter(
         None, "units per layer, input first (default: 5-5-5-5 for single, backprop, all and rule=printed, which "
-        "need one size above the input; else 6-5-4-3; online 4-4-4-4 and 5-4-4-3)", least=1,
+        "need layers of one size above the input; else 6-5-4-3; online 4-4-4-4 and 5-4-4-3)", least=1,
     )  # fmt: skip
     transfer: str = ds.parameter("linear", "transfer function, also of the teacher; a bijection")
-    mode: Literal["batch", "online"] = ds.parameter("batch", "64 samples side by side, or single")
-    samples: int | None = ds.parameter(None, "training set (default: 64, online 1000)", least=1)
+    mode: Literal["batch", "online"] = ds.parameter("batch", "64 samples at a time, or one")
+    samples: int | None = ds.parameter(None, "training samples (default: 64, online 1000)", least=1)
     presentations: int | None = ds.parameter(
         None, "trials (default: 2000 batches, 1000 if nonlinear; online each sample once)", least=1
     )
-    plasticity: Literal["events", "continuous"] = ds.parameter("events", "in steps, or all along")
-    settle: ds.Quantity | None = ds.parameter(None, "per phase (from spectrum)", unit="s", above=0)
+    plasticity: Literal["events", "continuous"] = ds.parameter("events", "in steps, or continuous")
+    settle: ds.Quantity | None = ds.parameter(None, "settling (from spectrum)", unit="s", above=0)
     dt: ds.Quantity | None = ds.parameter(None, "step (0.5 tau, continuous 0.2)", unit="s", above=0)
-    tau: ds.Quantity = ds.parameter("10 ms", "time constant, also of a step of learning", above=0)
+    tau: ds.Quantity = ds.parameter("10 ms", "time constant, and scale of learning steps", above=0)
     inverse: Literal["exact", "learned", "fixed", "transpose", "drl"] | None = ds.parameter(
-        None, "apical weights (default: exact for single, which keeps them with all; else learned)"
+        None,
+        "apical weights (default: exact for single, else learned; with all, single stays exact)",
     )
     rule: Literal["difference", "local", "printed"] | None = ds.parameter(
-        None, "what weights learn from, where a model leaves the choice; printed diverges"
+        None, "signal from which weights learn, for models with a choice; printed diverges"
     )
     eta: ds.Quantity | None = ds.parameter(
         None, "learning rate of target propagation (default: 1 Hz; multiplexed in a batch 5 Hz if linear, else "
-        "2 Hz, but 1 Hz with inverse=drl; two_phase 0.2 Hz where single samples teach it all along, because its "
-        "weights then learn from what they have just changed themselves)", unit="Hz", above=0,
+        "2 Hz, but 1 Hz with inverse=drl; two_phase 0.2 Hz if online and continuous, because its weights then "
+        "also learn from their own last changes)", unit="Hz", above=0,
     )  # fmt: skip
     backprop_eta: ds.Quantity = ds.parameter("5 Hz", "learning rate of back-propagation", above=0)
-    pretraining: int | None = ds.parameter(None, "trials of apical weights (drl: 1000)", least=0)
+    pretraining: int | None = ds.parameter(None, "apical trials beforehand (drl: 1000)", least=0)
     damping: float = ds.parameter(0.01, "damping of the damped Gauss-Newton direction", least=0)
-    data_seed: int = ds.parameter(0, "seed of teacher and data, apart from the run's seed", least=0)
+    data_seed: int = ds.parameter(0, "seed of teacher and data, not of initial weights", least=0)
     circuit = ds.parameters_of(
         "dynamical_tp", "two_phase_dtp", "multiplexed_dtp",
         without=("target", "tau_hold", "tau_basal", "tau_apical"), optional=True,

@@ -216,13 +216,13 @@ def test_basal_voltages_rise_as_a_cascade_to_first_order_in_the_time_step():
         (
             {"sizes": (4, 3, 2), "inverse": "exact"},
             ds.errors.ShapeError,
-            "layers 1 to 2 of one size",
+            "layers 1 to 2 must have one size",
         ),
         ({"transfer": "tanhh"}, ds.errors.UnknownMemberError, "did you mean 'tanh'"),
         (
             {"inverse": "learned", "inverse_error": 0.1},
             ds.errors.ParameterError,
-            "inverse=fixed only",
+            "only with inverse=fixed",
         ),
         ({"sizes": (4,)}, ds.errors.ParameterError, "input and an output layer"),
     ],

@@ -97,8 +97,8 @@ def test_references_stand_beside_and_figures_can_be_drawn():
     [
         ({"mu": 1.0}, "mu is 1.0; it must lie between 0 and 1"),
         ({"mu": -0.2}, "mu is -0.2"),
-        ({"depths": ()}, "give at least one, each once"),
-        ({"depths": (2, 2)}, "give at least one, each once"),
+        ({"depths": ()}, "give at least one depth, and none twice"),
+        ({"depths": (2, 2)}, "give at least one depth, and none twice"),
         ({"depths": (0,)}, "depths is"),
         ({"width": 0}, "width is 0"),
         ({"eta_hat": 0.0}, "eta_hat is 0"),

@@ -72,7 +72,7 @@ def test_the_single_phase_says_that_its_inverse_is_fixed():
         ({"dream": -1.0}, "dream"),
         ({"model": "single", "inverse": "learned"}, "they are for multiplexed"),
         ({"model": "two_phase", "feedback": "direct"}, "they are for multiplexed"),
-        ({"model": "multiplexed", "inverse": "learned", "feedback": "direct"}, "inverse=drl only"),
+        ({"model": "multiplexed", "inverse": "learned", "feedback": "direct"}, "only inverse=drl"),
     ],
 )
 def test_bad_input_is_refused_by_name(given, said):

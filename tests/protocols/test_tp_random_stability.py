@@ -235,7 +235,7 @@ def test_figures_can_be_drawn():
         ({"variance": 0.0}, "variance is 0"),
         ({"mu_max": 1.5}, "mu is 1.5"),
         ({"data_seed": -1}, "seed is -1"),
-        ({"dt": "11 ms"}, "dt is 11 ms; it must be tau at most"),
+        ({"dt": "11 ms"}, "dt is 11 ms; it must be at most tau"),
         ({"duration": "0 ms"}, "duration is 0"),
         ({"tau": "0 ms"}, "tau is 0"),
     ],

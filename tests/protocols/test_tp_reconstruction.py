@@ -177,7 +177,7 @@ def test_the_figure_can_be_drawn(given):
         ({"mu": 0.0}, ParameterError, "mu is 0.0; it must lie between 0 and 1"),
         ({"mu": 1.0}, ParameterError, "mu is 1.0"),
         ({"sizes": (4, 4)}, ShapeError, "two layers above"),
-        ({"sizes": (4, 4, 3)}, ShapeError, "layers 1 to 2 of one size"),
+        ({"sizes": (4, 4, 3)}, ShapeError, "layers 1 to 2 must have one size"),
         ({"sizes": (4, 0, 0)}, ParameterError, "sizes is"),
         ({"degradations": ()}, ParameterError, "give at least one"),
         ({"degradations": (0.1, -0.1)}, ParameterError, "must not be negative"),

@@ -172,7 +172,7 @@ def test_figures_can_be_drawn(given, drawn):
         ({"model": "single", "mu": 1.0}, ParameterError, "mu is 1.0; it must lie between 0 and 1"),
         ({"model": "two_phase", "mu": 0.0}, ParameterError, "mu is 0.0"),
         ({"model": "single", "rule": "drl"}, ParameterError, "only multiplexed learns by it"),
-        ({"feedback": "direct"}, ParameterError, "learned by rule=drl only"),
+        ({"feedback": "direct"}, ParameterError, "only rule=drl learns"),
         ({"sizes": (4, 4)}, ShapeError, "two layers above"),
         ({"decay_q": -0.1}, ParameterError, "decay_q is -0.1; it must not be negative"),
         ({"trials": 0}, ParameterError, "trials is 0"),

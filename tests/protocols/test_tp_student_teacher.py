@@ -337,7 +337,7 @@ def test_a_settling_time_below_the_slowest_mode_is_warned_of():
     ("given", "kind", "said"),
     [
         ({"model": "multiplexed", "span": 1.0}, ParameterError, "targets reach .*raise span"),
-        ({"model": "single", "sizes": (5, 4, 3)}, ds.errors.ShapeError, "of one size"),
+        ({"model": "single", "sizes": (5, 4, 3)}, ds.errors.ShapeError, "must have one size"),
         ({"model": "single", "mu": 1.2}, ParameterError, "mu is 1.2"),
         ({"model": "single", "transfer": "tanh"}, ds.errors.DendrosimError, "smooth_leaky"),
         ({"model": "single", "span": 3.0}, UnknownNameError, "span"),
@@ -358,7 +358,7 @@ def test_a_settling_time_below_the_slowest_mode_is_warned_of():
         ({"samples": -5}, ParameterError, "samples"),
         ({"pretraining": -1}, ParameterError, "pretraining"),
         ({"model": "single", "inverse": "fixed", "inverse_error": 3.0}, ParameterError, "unstable"),
-        ({"model": "multiplexed", "feedback": "direct"}, ParameterError, "inverse=drl only"),
+        ({"model": "multiplexed", "feedback": "direct"}, ParameterError, "only inverse=drl"),
     ],
 )
 def test_bad_input_is_refused_by_name(given, kind, said):
