@@ -1,1 +1,1 @@
-"""The command line: parse, call, print."""
+"""The command line, which parses options, calls the library and prints results."""

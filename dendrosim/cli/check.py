@@ -25,7 +25,8 @@ def check(
         typer.Option("--compile", help="Also compile the program; for cuda this needs no GPU."),
     ] = False,
     backend: Annotated[
-        str, typer.Option(metavar="|".join(COMPILED), help="Back end for which --compile compiles.")
+        str,
+        typer.Option(metavar="|".join(COMPILED), help="Back end whose program --compile makes."),
     ] = "cpp",
     precision: Annotated[
         str, typer.Option(metavar="|".join(PRECISIONS), help="Precision of the compiled program.")
@@ -63,7 +64,7 @@ def check(
         from dendrosim.engine.compilation import compile_without_run
 
         program = compile_without_run(loaded, backend, precision)
-        how = f"in {program.seconds['compile']:.1f} s" if program.compiled else "already"
+        how = f"in {program.seconds['compile']:.1f} s" if program.compiled else "from the cache"
         print(
             f"{entry.name}: its program for {backend} compiles and links ({how}): {program.folder}"
         )

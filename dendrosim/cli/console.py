@@ -36,7 +36,7 @@ def _unboxed(value: Any) -> Any:
 
 
 def format_value(value: Any, digits: int = 6) -> str:
-    """Return a value as short text: a number with `digits` digits, a short list in full, a long one as shape."""
+    """Return a value as short text: a number with `digits` digits, a list in full, or the shape of a long list."""
     value = _unboxed(value)
     if value is None or isinstance(value, str):
         return value or "-"
@@ -53,7 +53,7 @@ def format_value(value: Any, digits: int = 6) -> str:
 
 
 def shape(value: Any) -> tuple[int, ...]:
-    """Return the lengths of an array, or of nested lists as their first elements have them, outer axis first."""
+    """Return the shape of an array or of nested lists, whose first elements are assumed to be typical."""
     value = _unboxed(value)
     if not isinstance(value, (list, tuple)):
         return ()

@@ -21,7 +21,7 @@ def doctor() -> None:
 
 
 def diagnoses() -> list[Diagnosis]:
-    """Return the outcome of trying everything that a run may need."""
+    """Try everything that a run may need, and return the outcomes."""
     version = platform.python_version()
     supported = (3, 11) <= sys.version_info[:2] <= (3, 13)
     return [

@@ -40,7 +40,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
 }
 """The function of each command, in the order in which `--help` lists them."""
 
-# Typer 0.12 takes this class from Click and later versions define it, but it is always a base of BadParameter.
+# Typer 0.12 takes this class from Click, later versions define it; in all versions BadParameter derives from it.
 ParseError: Any = typer.BadParameter.__mro__[2]
 
 
@@ -64,7 +64,7 @@ app = typer.Typer(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code; never raises."""
+    """Run the command line and return its exit code; raise no error."""
     # Imports make many objects and hardly any garbage. With rare collections the first figure of a run that finds
     # its program in the cache comes 8 to 10 % sooner (fi_curve, bmvr_gaussian).
     gc.set_threshold(100_000)
@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
     except typer.Exit as end:
         return end.exit_code
-    except (BrokenPipeError, SystemExit):  # Rich turns the first into the second
+    except (BrokenPipeError, SystemExit):  # Rich turns a BrokenPipeError into a SystemExit
         _drop_stdout()
         return 1
     except BaseException as error:
@@ -94,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @contextlib.contextmanager
 def _warnings_like_errors() -> Iterator[None]:
-    """Print each warning of dendrosim once, in one line as errors are printed."""
+    """Print each warning of dendrosim once, in one line, like an error."""
     with warnings.catch_warnings():
         usual = warnings.showwarning
 
@@ -172,7 +172,7 @@ def _print_error(error: BaseException, as_json: bool) -> int:
 
 
 def _drop_stdout() -> None:
-    """Discard the output that is buffered for a closed stdout; else Python complains when it exits."""
+    """Discard the output that is buffered for a closed stdout; otherwise Python reports an error at its exit."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

@@ -29,13 +29,13 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Out = Annotated[
     Path | None,
     typer.Option(
-        metavar="DIR", help="Folder for results and figures (default: a new one in runs)."
+        metavar="DIR", help="Folder for results and figures (default: a new one in `runs`)."
     ),
 ]
 
 
 def pairs(option: str, given: list[str] | None, example: str) -> dict[str, str]:
-    """Return the values of repeated options NAME=VALUE by name; raises UsageError."""
+    """Return the values of repeated options NAME=VALUE by name, or raise UsageError if one cannot be read."""
     found: dict[str, str] = {}
     for setting in given or []:
         name, equals, text = setting.partition("=")
@@ -50,7 +50,7 @@ def pairs(option: str, given: list[str] | None, example: str) -> dict[str, str]:
 
 
 def load_protocol_with(name: str, settings: list[str] | None) -> "tuple[Entry, Protocol]":
-    """Find and load a protocol with the values of its parameters that `--set` gives."""
+    """Find a protocol, and load it with the values that `--set` gives to its parameters."""
     from dendrosim.library.catalogue import find_entry
     from dendrosim.library.loading import build_protocol, read_settings
 

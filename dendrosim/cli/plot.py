@@ -19,7 +19,7 @@ def plot(
     file: Annotated[Path, typer.Argument(metavar="RESULT.nc", help="The result of a run.")],
     out: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Folder for the figures (default: that of RESULT.nc)."),
+        typer.Option(metavar="DIR", help="Folder for the figures (default: the one of RESULT.nc)."),
     ] = None,
 ) -> None:
     """Draw the figures of a result."""
@@ -36,7 +36,7 @@ def plot(
 
 
 def _figures(result: "Result") -> "Mapping[str, Callable[[], Figure]]":
-    """Return the figures of the result's protocol, or general ones if it has none."""
+    """Return the figures of the result's protocol, or general figures if it has none."""
     from dendrosim import plot
     from dendrosim.library.measuring import find_measure
 

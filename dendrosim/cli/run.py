@@ -37,13 +37,13 @@ def run(
     backend: Annotated[
         str,
         typer.Option(
-            metavar="|".join(BACKENDS), help="Back end; auto is cpp where it works, else numpy."
+            metavar="|".join(BACKENDS), help="Back end; auto is cpp if it works, else numpy."
         ),
     ] = "auto",
     threads: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Number of threads of the cpp back end (default: by size of circuit)."
+            min=1, help="Number of threads of the cpp back end (default: by the circuit's size)."
         ),
     ] = None,
     precision: Annotated[
@@ -55,7 +55,7 @@ def run(
     ] = "auto",
     batch: Annotated[
         int | None,
-        typer.Option(min=1, help="Number of samples side by side (default: that of the protocol)."),
+        typer.Option(min=1, help="Number of samples side by side (default: as in the protocol)."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the random streams.")] = 0,
     initial: Annotated[
@@ -111,7 +111,7 @@ def run(
 
 def _require_protocol(protocol: str | None) -> str:
     if protocol is None:
-        raise UsageError("Missing argument 'PROTOCOL': only with --resume can it be left out")
+        raise UsageError("Missing argument 'PROTOCOL': it can be left out only with --resume")
     return protocol
 
 
@@ -124,11 +124,9 @@ def _check_resumed(
     folder: Path, protocol: str | None, settings: list[str] | None, out: Path | None
 ) -> None:
     if out is not None and out.absolute() != folder.absolute():
-        raise ResumeError(f"a resumed run stays in its folder, {folder}: leave --out {out} out")
+        raise ResumeError(f"a resumed run stays in its folder, {folder}: omit --out {out}")
     if settings and protocol is None:
-        raise ResumeError(
-            f"{folder} was begun with its own parameters: leave --set {settings[0]} out"
-        )
+        raise ResumeError(f"{folder} was begun with its own parameters: omit --set {settings[0]}")
 
 
 def _draw_figures(output: "Output", measurement: "Measurement") -> list[Path]:

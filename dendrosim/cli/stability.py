@@ -35,14 +35,14 @@ def stability(
         typer.Option(
             "--input",
             metavar="NAME=VALUE",
-            help="Set an input (default: its own default, or 0); may be repeated.",
+            help="Set an input (default: as in the file, or 0); may be repeated.",
         ),
     ] = None,
     gates: Annotated[
         Patterns, typer.Option("--gate", metavar="NAME=VALUE", help="Set a gate; may be repeated.")
     ] = None,
     phase: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Phase of a protocol (default: its first).")
+        str | None, typer.Option(metavar="NAME", help="Phase of a protocol (default: the first).")
     ] = None,
     time: Annotated[
         str | None,
@@ -79,15 +79,20 @@ def stability(
     ] = None,
     starts: Annotated[
         int,
-        typer.Option(min=1, help="Number of starts of the search; all but the first are random."),
+        typer.Option(
+            min=1, help="Number of starting points of the search; all but the first are random."
+        ),
     ] = 1,
     initial: Annotated[
         Path | None,
         typer.Option(
-            metavar="RESULT.nc", help="Take weights and start from the final state of this result."
+            metavar="RESULT.nc",
+            help="Take the weights and the starting point of the search from the final state of this result.",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of weights and random starts.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Seed of weights and random starting points.")
+    ] = 0,
     out: Out = None,
     json: Json = False,
 ) -> None:
@@ -166,7 +171,7 @@ def _blame_option(option: str) -> Iterator[None]:
 
 
 def _read_quantities(option: str, text: str) -> "Quantity":
-    """Read a quantity, or a bracketed list of them."""
+    """Read a quantity, or a list of quantities in brackets."""
     from dendrosim.units import quantity
 
     inside = text.strip()
@@ -196,7 +201,7 @@ def _read_final(initial: Path | None) -> Mapping[str, Any]:
 
 
 def _split_range(text: str) -> tuple[str, str, str]:
-    """Split NAME=START:STOP."""
+    """Split the text NAME=START:STOP into its parts."""
     name, equals, ends = text.partition("=")
     start, colon, stop = ends.partition(":")
     if not (name.strip() and equals and colon and start.strip() and stop.strip()):
@@ -209,9 +214,10 @@ def _split_range(text: str) -> tuple[str, str, str]:
 def _read_range(
     entry: "Entry", flow: "Flow", settings: list[str] | None, name: str, *texts: str
 ) -> tuple[str, float, float]:
-    """Return a parameter of the equations and both ends of its range in SI units.
+    """Return the name of a parameter of the equations and both ends of its range in SI units.
 
-    If the file has a parameter of that name, it is loaded with either end, as it may refuse the value.
+    If the file has a parameter of that name, the file is loaded once with each end of the range, so that it can
+    refuse the value.
     """
     from dendrosim.errors import UnitError, UnknownNameError
     from dendrosim.library import loading as library

@@ -18,7 +18,7 @@ _SAME = 1e-6  # relative distance below which eigenvalues are one multiple mode;
 
 
 def point_plain(point: FixedPoint) -> dict[str, Any]:
-    """Return a fixed point and its spectrum: SI numbers, eigenvalues as [re, im] in 1/s."""
+    """Return a fixed point and its spectrum as numbers in SI units; eigenvalues are [re, im] in 1/s."""
     spectrum = point.spectrum
     return {
         "states": list(point.flow.labels),
@@ -39,7 +39,7 @@ def point_plain(point: FixedPoint) -> dict[str, Any]:
 
 
 def transient_plain(point: FixedPoint) -> dict[str, Any]:
-    """Return the transient growth of perturbations; if units differ, in typical sizes of the states."""
+    """Return the transient growth of perturbations, relative to typical sizes of the states if units differ."""
     scale = point.mixed_scale
     growth = transient_growth(point.spectrum.jacobian, point.flow.symmetries(point.x), scale=scale)
     return {
@@ -49,7 +49,7 @@ def transient_plain(point: FixedPoint) -> dict[str, Any]:
 
 
 def branch_plain(branch: "Branch") -> dict[str, Any]:
-    """Return a branch and its bifurcations."""
+    """Return a branch and its bifurcations as plain values."""
     return {
         "branch": {
             "parameter": branch.parameter,
@@ -99,7 +99,7 @@ def mode_rows(point: FixedPoint) -> Rows:
 
 
 def state_rows(point: FixedPoint) -> Rows:
-    """Return names and values of the states; of many states, the first."""
+    """Return names and values of the first states, and the number of further ones."""
     found = zip(point.flow.labels, point.x, point.flow.units, strict=True)
     rows: Rows = [
         (label, f"{value:.6g}" if unit == "1" else f"{value:.6g} {unit}")
@@ -110,7 +110,7 @@ def state_rows(point: FixedPoint) -> Rows:
 
 
 def transient_rows(plain: Mapping[str, Any]) -> Rows:
-    """Return the rows of `transient_plain`."""
+    """Return rows with the values of `transient_plain`."""
     growth = plain["transient_growth"]
     return [
         ("numerical abscissa", f"{plain['numerical_abscissa']:.6g} 1/s"),

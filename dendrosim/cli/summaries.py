@@ -20,7 +20,8 @@ from dendrosim.spec import Spec
 if TYPE_CHECKING:
     from dendrosim.results.result import Result
 
-_STEM = re.compile(r"[.\[]")  # ends the name of a metric in the name of one of its entries
+# In the name of an entry, such as `name[0]` or `name.key`, the name of the metric ends here.
+_STEM = re.compile(r"[.\[]")
 
 Rows = list[tuple[str, ...]]
 
@@ -114,7 +115,7 @@ def circuit_plain(circuit: Circuit) -> dict[str, Any]:
 
 
 def _spec_text(spec: Spec) -> str:
-    """Return a specification as text such as `Probability(0.05)` or `1 ms`; of a long array, its size."""
+    """Return a specification as text such as `Probability(0.05)` or `1 ms`; a long array is shown by its size."""
     values = [getattr(spec, f.name) for f in fields(spec)]
     texts = [f"{np.size(v)} values" if np.size(v) > 4 else str(v) for v in values]
     if isinstance(spec, Fixed):
@@ -194,7 +195,7 @@ def _short_text(value: Any) -> str:
 
 
 def _spread(values: Mapping[str, Any], least: int) -> dict[str, Any]:
-    """Return values by name; small arrays of `least` or two dimensions are split along their outer axis."""
+    """Return values by name; small arrays with `least` to two dimensions are split along their outer axis."""
     found: dict[str, Any] = {}
     for name, value in values.items():
         sides = shape(value)

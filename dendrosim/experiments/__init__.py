@@ -1,1 +1,1 @@
-"""What combines a run, its result and the analysis: run, basin, end state, output folder."""
+"""Experiments that combine runs with measurement or analysis, and thorough checks of files."""

@@ -15,13 +15,13 @@ from dendrosim.stability.vector_field.circuit_field import CircuitField
 from dendrosim.stability.vector_field.number_arguments import read_number
 
 Ending = Literal["returned", "elsewhere", "moving", "left"]
-"""How a perturbed state ends: at the point, at another fixed point, on its way, or without finite values."""
+"""How a perturbed state ends: at the point, at another fixed point, still moving, or without finite values."""
 
 _TIME_CONSTANTS = 20.0
-"""Default duration in time constants of the slowest mode, after which a decaying mode is at 2e-9."""
+"""Default duration in time constants of the slowest mode, after which a decaying mode has fallen to 2e-9."""
 
 _CLOSE = 1e-3
-"""Distance at which a state counts as returned, in units of the perturbation, or as at rest, in typical sizes."""
+"""Distance below which a state has returned (relative to `size`) or is at rest (relative to typical sizes)."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def basin(
         have no unfrozen matrices, no slaved states and one sample (default: the vector field is integrated by
         LSODA).
     dt : time, optional
-        Time step of the back end (default: a tenth of the largest stable one).
+        Time step of the back end (default: a tenth of the largest stable time step).
 
     Returns
     -------
@@ -101,7 +101,7 @@ def basin(
     Raises
     ------
     ParameterError
-        If `point` is no fixed point, a number is out of its range, or a back end cannot simulate the field.
+        If `point` is not a fixed point, a number is out of its range, or a back end cannot simulate the field.
 
     Examples
     --------
@@ -124,7 +124,7 @@ def basin(
     rng = np.random.default_rng(seed)
     starts = point.x + size * point.scale * rng.standard_normal((samples, len(point.x)))
     if backend is None:
-        accuracy = 1e-3 * _CLOSE * min(size, 1.0)  # so that errors do not decide what is close
+        accuracy = 1e-3 * _CLOSE * min(size, 1.0)  # errors must not decide which states are close
         ends = np.array([_integrated(point, start, time, accuracy) for start in starts])
     else:
         ends = _stepped(
@@ -151,7 +151,7 @@ def _duration(point: FixedPoint) -> float:
     slow = abs(point.time_constants[np.isfinite(point.time_constants)])
     if not len(slow):
         raise ParameterError(
-            "duration: no mode of the point decays or grows, so there is no time scale to wait for; give one"
+            "duration: no mode of the point decays or grows, so there is no time scale; give a duration"
         )
     return _TIME_CONSTANTS * float(slow.max())
 
@@ -186,7 +186,7 @@ def _integrated(point: FixedPoint, start: Array, time: float, accuracy: float) -
 def _stepped(
     point: FixedPoint, starts: Array, time: float, backend: str, dt: float | None
 ) -> Array:
-    """Return the states after `time`, simulated by a back end with the perturbed states as samples."""
+    """Return the states after `time`; a back end simulates them, with the perturbed states as samples."""
     from dendrosim.engine.settings import RunSettings
     from dendrosim.engine.simulate import run
     from dendrosim.errors import NonFiniteError
@@ -198,7 +198,7 @@ def _stepped(
         or not all(map(is_variable, flow.shapes))
     ):
         raise ParameterError(
-            f"backend is {backend!r}, but a program steps whole circuits with one sample each: use a field "
+            f"backend is {backend!r}, but back ends simulate whole circuits with one sample each: use a field "
             "without unfrozen matrices, slaved states and samples, or leave backend out"
         )
     step = dt or point.spectrum.max_euler_step / 10

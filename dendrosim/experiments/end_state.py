@@ -17,7 +17,7 @@ class EndState:
     Attributes
     ----------
     point : FixedPoint
-        The fixed point to which Newton's method converges from the final state, with weights held.
+        The fixed point to which Newton's method converges from the final state, with weights held constant.
     distance : float
         Largest difference between a state and the point, relative to the typical size of that state.
     settled : bool
@@ -33,7 +33,7 @@ class EndState:
 
 
 def end_state(result: Result, *, tolerance: float = 1e-3, subthreshold: bool = False) -> EndState:
-    """Compare the final state of a run with the nearest fixed point of its last phase, weights held.
+    """Compare the final state of a run with the nearest fixed point of its last phase.
 
     Parameters
     ----------

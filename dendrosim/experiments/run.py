@@ -68,14 +68,14 @@ def run(
     precision : {"auto", "single", "double"}, default "auto"
         Precision of all states; "auto" is single on cuda and double on the other back ends.
     batch : int, optional
-        Number of samples that are simulated side by side (default: that of the protocol).
+        Number of samples that are simulated side by side (default: the batch of the protocol).
     threads : int, optional
         Number of threads of compiled programs; by default as many as the circuit has work for, at most one per
         processor.
     initial : Result, optional
-        Result whose final state is the initial state: arrays of shape (units,) or (units, batch) for variables and
-        (post, pre) for matrices. Populations with another batch start from their own initial values (default: the
-        initial values of the circuit).
+        Result from whose final state the run starts: arrays of shape (units,) or (units, batch) for variables and
+        (post, pre) for matrices. If its batch differs, populations start from their own initial values (default:
+        the initial values of the circuit).
     progress : bool, optional
         Whether to report progress on stderr (default: only on a terminal).
     check_end : bool, default False
@@ -86,8 +86,8 @@ def run(
         memory, and also checkpoints of the complete state, from which an interrupted run can be resumed
         (default: nothing is written).
     resume : path, optional
-        Folder (`out`) of an interrupted run, which is resumed from its last checkpoint. Its result is bit for bit
-        that of a run without interruption. Other options may be left out; if given, they must be those with
+        Folder (`out`) of an interrupted run, which is resumed from its last checkpoint. Its result is bit for
+        bit the same as without the interruption. Other options may be left out; if given, they must be those with
         which the run was begun.
 
     Returns
@@ -124,10 +124,8 @@ def run_and_measure(
     initial: "Result | None" = None,
     progress: bool | None = None,
 ) -> tuple["Result", Measurement]:
-    """Run a protocol; return the result and the measurement, as a result does not contain the figures."""
-    measure = find_measure(
-        protocol
-    )  # before the run, so that an error in the file does not waste it
+    """Run a protocol, and return the result and the measurement, which also contains the figures."""
+    measure = find_measure(protocol)  # before the run, so that an error in the file wastes no run
     result = simulate.run(protocol, settings, initial, progress)
     return result, _add_metrics(result, measure, settings)
 
@@ -165,15 +163,15 @@ def resume_run(
     folder : Path
         The output folder of the run.
     protocol : Protocol or None
-        The protocol; if given, it must be that of the interrupted run.
+        The protocol; if given, it must be the protocol of the interrupted run.
     settings : RunSettings
-        Settings; those named in `given` must be those of the interrupted run.
+        Settings; the ones named in `given` must be the same as in the interrupted run.
     given : collection of str
         Names of the settings that the caller has chosen.
     initial : Result, optional
-        Always refused: the run has begun.
+        Not allowed, because the run has already begun.
     progress : bool, optional
-        Whether to report progress on stderr; by default only on a terminal.
+        Whether to report progress on stderr; by default only if stderr is a terminal.
     """
     unfinished = folder / UNFINISHED
     require_interrupted(unfinished)

@@ -1,4 +1,4 @@
-"""Angles between what networks learned and what theory proposes, for a sequence of kept trials."""
+"""Angles between what networks learned and what theory proposes, for a sequence of recorded trials."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -35,7 +35,7 @@ def update_angles(
     Returns
     -------
     dict of str to ndarray, shape (trials, L)
-        Degrees by the name of the direction; NaN in trials whose weights are not finite.
+        For the name of each direction, angles in degrees; NaN in trials whose weights are not finite.
     """
     directions: dict[str, Callable[..., list[Array]]] = {
         "gradient descent": learning_signals.gradient_update,
@@ -70,8 +70,8 @@ def apical_angles(apical: Sequence[Array], basal: Sequence[Array]) -> dict[str, 
     Returns
     -------
     dict of str to ndarray, shape (trials, L - 1)
-        Degrees to the `pseudo-inverse` and the `transpose` of the basal weights of the layer above. Empty if there
-        is no apical matrix, or if a shape shows that apical weights come from the output directly.
+        Angles in degrees to the `pseudo-inverse` and the `transpose` of the basal weights of the layer above.
+        Empty if there is no apical matrix, or if a shape shows that apical weights come from the output directly.
     """
     if not apical or any(
         q.shape[1:] != w.shape[:0:-1] for q, w in zip(apical, basal[1:], strict=True)

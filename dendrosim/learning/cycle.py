@@ -4,11 +4,12 @@ A cycle shows one trial. Its phases are, in this order:
 
     free      the circuits settle without a target; the variables that hold their activity follow it
     nudged    the circuits settle under the target; the held values stay
-    learn     basal weights take one step; so do apical weights that learn by reconstruction in circuits whose two
-              pathways are apart, because the nudge then has no part in what they reconstruct
+    learn     basal weights take one step; so do apical weights that learn by reconstruction in circuits with two
+              separate pathways, because there the nudge does not change what they reconstruct
     rest      one time step in which nothing changes, so that the effect of `learn` on the weights can be recorded
     sleep     the circuits settle without a target; then apical weights that learn by reconstruction take one step
-    noise{i}  layer i is perturbed; when all has settled, apical weights that learn by differences take one step
+    noise{i}  layer i is perturbed; when the circuit has settled, apical weights that learn by differences take one
+    step
 
 A cycle has only the phases for which its circuits have gates. Apical weights change after basal ones have learned:
 if they changed between `free` and `nudged`, basal weights would learn from that change too. A step of learning
@@ -55,7 +56,7 @@ def learning_cycle(
     tau : float
         Seconds by which the rate of change of a weight is multiplied in a step of learning.
     steps : int
-        Time steps in which the circuits settle.
+        Number of time steps in which the circuits settle.
     plasticity : {"events", "continuous"}, default "events"
         Whether weights learn in single steps after settling, or all the time.
     observed : bool, default False
@@ -64,7 +65,8 @@ def learning_cycle(
         Standard deviation of noise that circuits which learn by reconstruction see during `sleep` in place of
         samples, so that apical weights invert basal ones in all directions alike.
     anneal : mapping of str to float, optional
-        Trials after which the learning rate of a circuit has halved, by its prefix (see `Hyperbolic`).
+        For the prefix of a circuit, the number of trials after which its learning rate has halved (see
+        `Hyperbolic`).
 
     Raises
     ------
@@ -76,8 +78,8 @@ def learning_cycle(
     events = plasticity == "events"
     if perturbed and not events:
         raise ParameterError(
-            "plasticity is continuous, but apical weights that learn by differences (inverse=drl) do so in "
-            "events; choose plasticity=events"
+            "plasticity is continuous, but apical weights that learn by differences (inverse=drl) need single "
+            "steps; choose plasticity=events"
         )
     awake = [p for p, c in circuits.items() if _has_separate_pathways(c) and dream is None]
     sleeping = perturbed or any("sleep" in c.gates for p, c in circuits.items() if p not in awake)
@@ -104,7 +106,7 @@ def sleep_cycle(
     steps: int,
     plasticity: Plasticity = "events",
 ) -> tuple[Phase, ...]:
-    """Return the phases in which apical weights learn alone: `sleep`, then `noise{i}` for each layer that has one.
+    """Return the phases in which apical weights learn alone: `sleep`, then `noise{i}` for each gate `sleep{i}`.
 
     There is no target, and basal weights do not change. Parameters are those of `learning_cycle`.
     """

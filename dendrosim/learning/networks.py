@@ -39,9 +39,9 @@ class LayeredNetwork:
     name : str
         A key of `MODELS`.
     circuit : Circuit
-        Its circuit, with the names of the model.
+        The circuit, with the names of the model.
     prefix : str
-        Prefix of its names in a joined circuit, such as `single_`; empty for a single circuit.
+        Prefix of the network's names in a joined circuit, such as `single_`; empty for a single circuit.
     """
 
     name: str
@@ -119,7 +119,7 @@ def check_parameter_names(
     given : mapping of str to object
         Parameters by name.
     others : iterable of str
-        Further names that the error suggests if they are near to the unknown one.
+        Further names that the error suggests if they resemble the unknown name.
     """
     models = [MODELS[n] for n in names if n != "backprop"]
     known = {p.name for m in models for p in parameters_of_file(find_entry(m, "model"))}
@@ -130,7 +130,7 @@ def check_parameter_names(
 
 
 def join_networks(networks: Sequence[LayeredNetwork]) -> Circuit:
-    """Return one circuit of all networks, in which all start from the basal weights of the first."""
+    """Return one circuit of all networks, in which all networks start from the basal weights of the first."""
     if len(networks) == 1:
         return networks[0].circuit
     circuit = Circuit.join(**{n.name: n.circuit for n in networks})
@@ -216,5 +216,5 @@ def check_target_range(networks: Sequence[LayeredNetwork], targets: Array) -> No
             if largest > span:
                 raise ParameterError(
                     f"targets reach {largest:.4g}, but span is {span:.4g}: event rates and burst probabilities of "
-                    f"{MODELS[network.name]} carry no more; raise span"
+                    f"{MODELS[network.name]} cannot send more; raise span"
                 )

@@ -18,7 +18,7 @@ DIVERGED = 3.0
 """Multiple of the initial loss above which learning counts as diverged."""
 
 LARGE = 0.01
-"""Part of the initial loss above which angles are measured: below, activities that still settle hide signals."""
+"""Fraction of the initial loss above which angles are measured; below, incomplete settling hides the signals."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class LearningProgress:
     updates : list of ndarray, shapes (k, post, pre)
         Changes of the weights in each kept trial; empty if plasticity is continuous.
     update_angles : dict of str to ndarray, shape (k, L)
-        Degrees between the updates and each of several ideal directions for the same samples; empty if plasticity
-        is continuous.
+        Angles in degrees between the updates and each of several ideal directions for the same samples; empty if
+        plasticity is continuous.
     apical_angles : dict of str to ndarray, shape (k, L - 1)
-        Degrees between layer-wise apical weights and pseudo-inverse or transpose of basal weights; empty if there
-        are no layer-wise apical weights of the network's own.
+        Angles in degrees between layer-wise apical weights and pseudo-inverse or transpose of basal weights; empty
+        if there are no layer-wise apical weights of the network's own.
     outputs : ndarray, shape (n_L, tests)
         Outputs to which the circuit settled in the block `test`.
     saturated : float or None
@@ -103,7 +103,7 @@ class LearningProgress:
 
 
 def _column_medians(angles: Array) -> Array:
-    """Return the median of the finite values of each column, NaN for a column without any."""
+    """Return the median of the finite values of each column, NaN for a column without finite values."""
     return np.array(
         [np.median(c[np.isfinite(c)]) if np.isfinite(c).any() else np.nan for c in angles.T]
     )
@@ -143,7 +143,7 @@ def read_progress(
     names = [f"{prefix}w{i}" for i in range(1, last + 1)]
     traces = [result[n].values for n in names]
     events = f"{first}layer0.h" in result
-    # Weights were recorded before and after each single step; an interrupted run may lack the last one after.
+    # Weights were recorded before and after each single step; an interrupted run may lack the last recording.
     stride = 2 if events else 1
     count = len(traces[0]) // stride
     weights = [trace[: count * stride : stride] for trace in traces]
@@ -199,7 +199,7 @@ def progress_figures(name: str, progress: LearningProgress) -> dict[str, Callabl
     -------
     dict of str to callable
         `angles_NAME` and `updates_NAME` (angles and norms of weight updates) if plasticity is in steps, and
-        `feedback_NAME` (angles of apical weights) if there are layer-wise ones.
+        `feedback_NAME` (angles of apical weights) if apical weights are layer-wise.
     """
     from dendrosim import plot
 

@@ -1,4 +1,4 @@
-"""Settling time of circuits of layers, from the spectrum of their equations, and the steps that it takes."""
+"""Settling time of layered circuits, from the spectrum of their equations, and the number of steps it takes."""
 
 import contextlib
 import hashlib
@@ -23,14 +23,14 @@ _PARTS = (*GENERATED_CODE, "stability", "learning/settling")
 """Parts of the package that decide the rate of the slowest mode."""
 
 CASCADE_LEFT = 1e-4
-"""Remaining distance, relative to the whole, at which a cascade of filters counts as settled.
+"""Remaining distance, relative to the whole distance, at which a cascade of filters counts as settled.
 
-It needs no factor for the number of layers: where the two pathways are apart, the learning signal does not fall
+It is the same for any number of layers, because with two separate pathways the learning signal does not decrease
 from layer to layer.
 """
 
 _ROUNDING = 1e-9
-"""Difference between two times, relative or in time steps, that is only the rounding of `n * dt`."""
+"""Largest difference between two times, relative or in time steps, that is due to the rounding of `n * dt`."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ def layer_count(circuit: Circuit) -> int:
 def find_settling(circuit: Circuit, *, left: float | None = None) -> Settling:
     """Return how long a circuit of layers needs to settle, from the spectrum of its dynamics.
 
-    If every apical matrix is an inverse, the spectrum is known in closed form. Otherwise it is that of the
-    circuit's own equations at rest, with the weights of seed 0.
+    If every apical matrix is an inverse, the spectrum is known in closed form. Otherwise it is computed from
+    the circuit's own equations at rest, with the weights of seed 0.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def _slowest_rate(circuit: Circuit, values: Mapping[str, float], layers: int, to
 
 
 def numeric_slowest_rate(circuit: Circuit, gates: Mapping[str, float] | None = None) -> float:
-    """Return the rate of the slowest mode of any circuit at rest, in 1/s; it is remembered across processes.
+    """Return the rate of the slowest mode of any circuit at rest, in 1/s, which is kept in the cache.
 
     The equations are linearised at their fixed point without input, with weights held at the values that seed 0
     draws. States that do not move, such as a memory whose gate is closed, do not count.
@@ -135,7 +135,7 @@ def numeric_slowest_rate(circuit: Circuit, gates: Mapping[str, float] | None = N
 
 
 def _compute_slowest_rate(circuit: Circuit, gates: Mapping[str, float]) -> float:
-    # Imported here because a remembered rate needs no SymPy.
+    # Imported here because a rate from the cache needs no SymPy.
     from dendrosim.stability.fixed_points.fixed_point import fixed_point
     from dendrosim.stability.vector_field.vector_field import vector_field
 
@@ -158,7 +158,7 @@ def choose_time_step(dt: Quantity | None, tau: Quantity, part: float = 0.5) -> f
     Raises
     ------
     ParameterError
-        If `dt` is not positive, or longer than tau: activities would overshoot, by more with each step.
+        If `dt` is not positive, or longer than tau, so that activities would overshoot.
     """
     second = float(tau.value)
     if dt is None:
@@ -176,7 +176,7 @@ def choose_time_step(dt: Quantity | None, tau: Quantity, part: float = 0.5) -> f
 def count_settling_steps(
     settlings: Mapping[str, Settling], dt: float, settle: Quantity | None = None
 ) -> int:
-    """Return the number of time steps in which all circuits settle: those of the slowest one, or of a given time.
+    """Return the number of time steps in which all circuits settle, or of a given time.
 
     Parameters
     ----------
@@ -190,7 +190,7 @@ def count_settling_steps(
     Raises
     ------
     ParameterError
-        If `settle` is not positive, or no whole number of time steps.
+        If `settle` is not positive, or not a whole number of time steps.
 
     Warns
     -----
@@ -202,7 +202,7 @@ def count_settling_steps(
     positive(settle=settle)
     given = float(settle.value)
     steps = round(given / dt)
-    # Relative to the number of steps, because a long time adds up the rounding of many.
+    # The tolerance is relative to the number of steps, because the rounding errors of many steps add up.
     if steps < 1 or abs(given / dt - steps) > 1e-6 * max(1.0, steps):
         raise ParameterError(
             f"settle is {given * 1e3:g} ms; it must be a whole number of time steps of {dt * 1e3:g} ms"

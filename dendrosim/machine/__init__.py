@@ -1,1 +1,1 @@
-"""What the machine provides: cache folder, memory, files, and the import of Brian2."""
+"""Access to the machine: cache folder, memory, files, and the import of Brian2."""

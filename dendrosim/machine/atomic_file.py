@@ -27,7 +27,7 @@ def write_file(path: str | os.PathLike[str], content: bytes | memoryview) -> Pat
 
 @contextmanager
 def replace_file(path: Path) -> Iterator[BinaryIO]:
-    """Yield a new file that replaces another once it is written completely."""
+    """Yield a new file, which replaces the file at `path` once it is complete."""
     if path.is_dir():
         raise StorageError(f"cannot write {path}: it is a folder; give the path of a file")
     temporary = path.with_name(f".{path.name[:80]}.{os.getpid()}-{secrets.token_hex(4)}.tmp")

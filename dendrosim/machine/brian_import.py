@@ -6,11 +6,11 @@ import warnings
 
 
 def load() -> None:
-    """Import Brian2; keep the process's own hooks for exceptions and warnings, and no log file.
+    """Import Brian2, but keep the process's own hooks for exceptions and warnings, and log only warnings.
 
     Brian2 replaces `sys.excepthook` so that any error in the process is reported as a possible bug of
-    Brian2, and sends all warnings to its log. If Brian2 was imported before, its hooks
-    remain; otherwise the process keeps the hooks that it had.
+    Brian2, and sends all warnings to its log. If Brian2 was imported before,
+    nothing is changed, and its hooks remain.
     """
     if "brian2" in sys.modules:
         return

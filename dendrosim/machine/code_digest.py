@@ -17,7 +17,7 @@ GENERATED_CODE = (
 """Folders and files of the package that decide which code is generated and which numbers it computes."""
 
 PACKAGES = ("brian2", "numpy", "sympy", "scipy-openblas32")
-"""Packages that decide the same."""
+"""Packages whose versions decide which code is generated and which numbers it computes."""
 
 
 @lru_cache

@@ -1,4 +1,4 @@
-"""A file that HDF5 can write into whatever happens: a full disk, an interrupt."""
+"""A file into which HDF5 can write without a crash, even if the disk is full or the user interrupts."""
 
 import os
 import signal
@@ -9,10 +9,10 @@ from typing import Any, BinaryIO
 
 
 class Disk:
-    """A file for HDF5 that hides write errors from it: HDF5 would crash, at once or when it deletes objects.
+    """A file that hides write errors from HDF5, which would crash, at once or when it deletes objects.
 
-    After the first error or interrupt, further writes are kept in memory until `check` raises the error: HDF5
-    reads what it wrote, and can close the file.
+    After the first error or interrupt, further writes are kept in memory, so that HDF5 can read what it wrote and
+    close the file. `check` then raises the error.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -66,16 +66,16 @@ class Disk:
         return size
 
     def flush(self) -> None:
-        """Do nothing: nothing is held back."""
+        """Do nothing, because every write goes to the file at once."""
 
     def check(self) -> None:
-        """Raise what a write has met."""
+        """Raise the first error of a write, or an interrupt, if there was one."""
         if self.error is not None:
             raise self.error
 
     @contextmanager
     def delay_interrupts(self) -> Iterator[None]:
-        """Have an interrupt wait for `check`: in the midst of HDF5 it would be a failed write."""
+        """Delay an interrupt until `check`, because inside HDF5 it would act like a failed write."""
         before = signal.getsignal(signal.SIGINT)
         if threading.current_thread() is not threading.main_thread() or not callable(before):
             yield

@@ -1,4 +1,4 @@
-"""Arrays that stay in their files: the system reads what is used, and drops it where memory is short."""
+"""Arrays that stay in files: the system reads the parts that are used, and drops them when memory is short."""
 
 import mmap
 import tempfile
@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 PIECE = 2**20
 """Number of bytes that are processed at a time."""
-_SMALL = 2**24  # bytes; smaller files are read, as that is simpler than mapping them
+_SMALL = 2**24  # bytes; smaller files are read into memory
 
 
 def map_file(path: Path, dtype: Any) -> NDArray[Any]:
-    """Return the numbers in a file, without an incomplete last one; a large file is mapped read-only.
+    """Return the numbers in a file, without an incomplete number at its end; a large file is mapped read-only.
 
     The file may be deleted while the array is in use: its content is kept until the array is freed.
     """
@@ -28,7 +28,7 @@ def map_file(path: Path, dtype: Any) -> NDArray[Any]:
 def map_elements(
     array: NDArray[Any], function: Callable[[NDArray[Any]], NDArray[Any]], folder: Path | None
 ) -> NDArray[Any]:
-    """Apply an element-wise function to a flat array; a large result is in an unnamed file of a folder."""
+    """Apply an element-wise function to a flat array; a large result is kept in an unnamed file in a folder."""
     if array.nbytes <= _SMALL:
         return function(array)
     with tempfile.TemporaryFile(dir=folder) as file:
@@ -40,7 +40,7 @@ def map_elements(
 
 
 def iterate_pieces(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
-    """Yield an array's rows, some at a time, letting go of the memory of those before."""
+    """Yield the rows of an array in pieces; after each piece, release its memory if it is mapped from a file."""
     rows = rows_at_once(array)
     for first in range(0, len(array), rows):
         piece = array[first : first + rows]
@@ -49,12 +49,12 @@ def iterate_pieces(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
 
 
 def rows_at_once(array: NDArray[Any]) -> int:
-    """Return how many rows of an array are worked on at a time."""
+    """Return the number of rows of an array that are processed at a time."""
     return max(1, PIECE * len(array) // max(1, array.nbytes))
 
 
 def _drop_pages(piece: NDArray[Any]) -> None:
-    """Tell the system that the memory of a piece is not needed now, if it is that of a file."""
+    """Tell the system that the memory of a piece is not needed now, if the piece is mapped from a file."""
     whole: Any = piece
     base: Any = piece.base
     while isinstance(base, np.ndarray):

@@ -1,10 +1,10 @@
-"""How much memory is free."""
+"""The amount of free memory."""
 
 import os
 
 
 def available_memory() -> float:
-    """Return the bytes of memory that a program can still get, infinity where nothing says so."""
+    """Return the bytes of memory that a program can still get, or infinity if the system does not say."""
     return min(_of_machine(), _of_container())
 
 
@@ -15,7 +15,7 @@ def _of_container() -> float:
             open("/sys/fs/cgroup/memory.current") as now,
         ):
             return float(most.read()) - float(now.read())
-    except (OSError, ValueError):  # not in a container, or "max"
+    except (OSError, ValueError):  # no container, or its limit is "max"
         return float("inf")
 
 

@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 @cache  # each run keeps ten versions, and reading one from disk takes as long as a short simulation
 def package_version(name: str) -> str:
-    """Return the installed version of a package, empty if it is not installed."""
+    """Return the installed version of a package, or an empty text if it is not installed."""
     try:
         return version(name)
     except PackageNotFoundError:
@@ -14,5 +14,5 @@ def package_version(name: str) -> str:
 
 
 def own_version() -> str:
-    """Return the version of dendrosim, `0+unknown` where it is not installed."""
+    """Return the version of dendrosim, or `0+unknown` if it is not installed."""
     return package_version("dendrosim") or "0+unknown"

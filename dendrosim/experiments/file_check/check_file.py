@@ -27,7 +27,7 @@ from dendrosim.units import unit
 
 MEASURE = "measure"
 CHEAP_STEPS = 2000
-"""Steps up to which a protocol is run whole to be measured: that takes seconds on numpy."""
+"""Largest number of steps of a protocol that is run as a whole to measure it, which takes seconds on numpy."""
 
 
 def check_model(path: str | os.PathLike[str], /, **parameters: Any) -> list[Finding]:
@@ -52,13 +52,13 @@ def check_model(path: str | os.PathLike[str], /, **parameters: Any) -> list[Find
 
     Notes
     -----
-    The checks, of which those that do not apply to the file are left out:
+    These are the checks; those that do not apply to the file are left out:
 
     - The file, and every parameter, is documented; there is a section `Sources`.
     - The circuit is valid, units included.
     - Other values of each parameter change the circuit, or are refused by an error that names the parameter.
-    - The back ends numpy and cpp agree to 1e-10 of the largest value of each state after 20 steps, driven at
-      random. This needs a C++ compiler.
+    - The back ends numpy and cpp agree to 1e-10 of the largest value of each state after 20 steps with random
+      inputs. This needs a C++ compiler.
     - One forward-Euler step on numpy equals the vector field to 1e-10, with every option of each choice. This
       needs equations with derivatives; spikes and pathways are left out.
 
@@ -95,8 +95,8 @@ def check_protocol(path: str | os.PathLike[str], /, **parameters: Any) -> list[F
     The checks are those of `check_model`, and these:
 
     - The protocol is the same after it has been written to JSON and read.
-    - `measure` returns metrics whose units exist: of the whole protocol if it has at most 2000 steps, otherwise of
-      its phases cut to 20 steps. A function that fails on the cut protocol does not count as a finding.
+    - `measure` returns metrics whose units exist. It measures the whole protocol if this has at most 2000 steps,
+      otherwise the protocol cut to about 20 steps. An error on the cut protocol does not count as a finding.
 
     Examples
     --------
@@ -116,9 +116,9 @@ def check_file(
     Parameters
     ----------
     path : path or str
-        The file, or a name.
+        The file, or the name of a model or protocol.
     file_kind : {"model", "protocol"}, optional
-        Kind of the file; by default the one that it defines.
+        Kind of the file; by default the kind that the file defines.
     given : mapping, optional
         Values of parameters.
     """
@@ -185,7 +185,7 @@ def _check_protocol(
     if protocol is None:
         return
     if Protocol.from_json(protocol.to_json()) != protocol:
-        report.add("protocol", "it is another one after it has been written to JSON and read")
+        report.add("protocol", "it differs after it has been written to JSON and read")
     trial = ParameterTrial(load, protocol, given, parameters, _parameters_of_models(), report)
     trial.check(_names_in_other_functions(entry).__contains__)
     compare_step(protocol.circuit, report)
@@ -222,7 +222,7 @@ def _measure_cut(result: Result, report: Report) -> None:
 
 
 def _check_units(metrics: Mapping[str, Any], units: Mapping[str, str], report: Report) -> None:
-    """Check that units are those of metrics, or of numbers in groups of metrics, and exist."""
+    """Check that each unit exists and belongs to a metric, or to an entry of a metric that is a mapping."""
     names = {*metrics, *(n for m in metrics.values() if isinstance(m, Mapping) for n in m)}
     for name, text in units.items():
         if name not in names:
@@ -247,7 +247,7 @@ def _check_documentation(entry: Entry, parameters: tuple[Parameter, ...], report
 
 
 def _names_in_other_functions(entry: Entry) -> set[str]:
-    """Return texts and attributes in a file outside of its main function, by which others look up parameters."""
+    """Return texts and attributes outside of a file's main function, which may be names of parameters."""
     tree = ast.parse(entry.path.read_bytes())
     others = [
         node

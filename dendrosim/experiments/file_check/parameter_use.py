@@ -1,4 +1,4 @@
-"""Tries out a second value of each parameter: it must change the circuit or protocol, or be refused clearly."""
+"""Tries out a second value of each parameter, which must change the circuit or protocol, or be refused clearly."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -17,8 +17,8 @@ Settings = Mapping[str, Any]
 
 
 MOST_SETTINGS = 100
-"""Settings of other parameters in which a parameter is tried out that has no effect by itself. A few are enough if
-it belongs to one option of a choice; the limit is for large protocols, which take a second each."""
+"""Largest number of settings of other parameters in which to try out a parameter that has no effect by itself. A
+few are enough if it belongs to one option of a choice. Large protocols need the limit: each takes a second."""
 
 
 class ParameterTrial:
@@ -29,7 +29,7 @@ class ParameterTrial:
     load : callable
         Returns the circuit or protocol for values of some parameters.
     reference : Circuit or Protocol
-        That of the given values, and defaults.
+        The circuit or protocol with the given values, and defaults for all other parameters.
     given : mapping
         Values that all trials share.
     parameters : tuple of Parameter
@@ -61,20 +61,20 @@ class ParameterTrial:
         """Circuits and protocols of the other options of each choice, by `name=value`."""
 
     def check(self, read_elsewhere: Callable[[str], bool]) -> None:
-        """Check every parameter; `read_elsewhere` says whether the file uses one in another function."""
+        """Check every parameter; `read_elsewhere` says whether the file uses a parameter in another function."""
         unchanged = [name for name in self._parameters if not self._check_values(name)]
         for name in unchanged:
             if not read_elsewhere(name) and not self._changes_in_another_setting(name):
                 shown = ", ".join(to_text(v) for v in self.values[name][:3])
                 self._report.add(
                     f"parameter {name!r}",
-                    f"other values ({shown}) change nothing; use it, or leave it out",
+                    f"other values ({shown}) change nothing; use the parameter, or leave it out",
                 )
 
     def _check_values(self, name: str) -> bool:
         """Try out values of one parameter; return whether one has an effect or is refused clearly.
 
-        A parameter with a single possible value has none to try.
+        If a parameter has only one possible value, there is nothing to try, and the result is True.
         """
         unclear = ""
         effective = not self.values[name]
@@ -105,7 +105,10 @@ class ParameterTrial:
         return effective
 
     def _is_named(self, name: str, value: Any, error: Exception) -> bool:
-        """Return whether an error names the parameter; for a text or list, its value is as clear."""
+        """Return whether an error names the parameter or, if its value is text, quotes the value.
+
+        A lack of memory counts as well.
+        """
         if isinstance(error, MemoryError):
             return True
         words = re.findall(r"\w+", str(error))
@@ -127,7 +130,7 @@ class ParameterTrial:
         return False
 
     def _settings(self, name: str) -> Iterator[Settings]:
-        """Yield changes of one other parameter, choices first, and then of two choices."""
+        """Yield values of one other parameter, beginning with choices, and then values of two choices."""
         others = sorted(
             (p for p in self._parameters.values() if p.name != name),
             key=lambda p: not is_choice(p),

@@ -1,4 +1,4 @@
-"""Short protocols: a circuit that is driven at random, and a protocol cut to its first steps."""
+"""Short protocols: a circuit that is driven at random, and a protocol that is cut to a few steps."""
 
 from collections.abc import Mapping
 
@@ -13,21 +13,21 @@ from dendrosim.stability.vector_field.typical_scales import typical_size
 from dendrosim.units import Quantity, unit, unit_name
 
 STEPS = 20
-"""Steps over which back ends are compared."""
+"""Number of steps after which back ends are compared."""
 
 TIME_STEP = 1e-4
 """Time step in seconds in which a circuit without protocol is driven, as in the shipped protocols of cells."""
 
 FEW_TRIALS = 10
-"""Trials of a pass through a data set that a cut protocol keeps, as `measure` may need all rows."""
+"""Largest number of trials of a pass through a data set that a cut protocol keeps. `measure` may need all rows."""
 
 SAMPLES = 2
-# A tenth of a typical size, so that what saturates or explodes does not within the steps of a probe.
+# A tenth of a typical size, so that nothing saturates or explodes within the steps of a probe.
 SPREAD = 0.1
 
 
 def random_inputs(circuit: Circuit, seed: int = 0) -> dict[str, Quantity]:
-    """Return a constant value of every input, shape (units, samples); not negative, as conductances are not."""
+    """Return random constants for every input, shape (units, samples), not negative, as conductances need it."""
     rng = np.random.default_rng(seed)
     found = {}
     for path in circuit.inputs:
@@ -39,7 +39,7 @@ def random_inputs(circuit: Circuit, seed: int = 0) -> dict[str, Quantity]:
 
 
 def open_gates(circuit: Circuit) -> dict[str, float]:
-    """Return a value of every gate that is neither 0 nor 1, each another one."""
+    """Return a different positive value for each gate."""
     return {gate: 0.4 + 0.3 * i for i, gate in enumerate(circuit.gates)}
 
 
@@ -66,8 +66,8 @@ def drive_circuit(circuit: Circuit, steps: int, recordings: tuple[Recording, ...
 def cut_protocol(protocol: Protocol, steps: int = STEPS) -> Protocol:
     """Return a protocol of about `steps` steps, in which every phase of every block occurs.
 
-    Phases are shortened, and each block has one trial, unless it shows a data set once in a few trials. Recordings
-    at intervals become recordings in every step, so that every phase has some.
+    Phases are shortened, and each block has one trial, unless it shows a whole data set in a few trials.
+    Recordings at intervals become recordings in every step, so that they include every phase.
     """
     phases = sum(len(block.phases) for block in protocol.blocks)
     most = max(1, steps // phases)

@@ -1,4 +1,4 @@
-"""What a thorough check of a file reports: findings, and checks that do not apply."""
+"""The report of a thorough check of a file: findings, and checks that do not apply."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,7 +18,8 @@ class Finding:
     object : str
         The model or protocol, such as `model 'leaky'`.
     field : str
-        The part of it that is concerned, such as `parameter 'tau'`, `section 'Sources'` or `state 'unit.v'`.
+        The part of the model or protocol with the defect, such as `parameter 'tau'`, `section 'Sources'` or `state
+        'unit.v'`.
     message : str
         The defect, and what to do about it.
     """
@@ -42,7 +43,7 @@ class Report:
     findings : list of Finding
         Empty if all is well.
     not_applicable : dict of str
-        The reason why a part of the check was left out, by the name of the part.
+        For each part of the check that was left out, the reason.
     """
 
     object: str
@@ -74,8 +75,8 @@ def describe_error(error: Exception) -> str:
 def is_python_error(error: Exception) -> bool:
     """Return whether an error comes from a mistake in Python code and not from a check of a value.
 
-    Errors that a file raises arrive as a SpecError that has the original error as its cause. Lack of memory is a
-    matter of the machine.
+    Errors that a file raises arrive as a SpecError that has the original error as its cause. A lack of
+    memory is not such a mistake.
     """
     cause = error if error.__cause__ is None else error.__cause__
     return not isinstance(cause, DendrosimError | MemoryError)

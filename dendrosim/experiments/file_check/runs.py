@@ -1,4 +1,4 @@
-"""Compares what runs compute: one back end with the other, and one step with the vector field."""
+"""Compares the results of runs: of one back end with another, and of one step with the vector field."""
 
 from typing import Any
 
@@ -40,11 +40,11 @@ AGREEMENT = 1e-10
 about 1e-13 in a few steps; a wrong term makes much more."""
 
 ROUNDING = 8 * np.finfo(float).eps
-"""Relative rounding error that a step may have besides: x + dt f is computed from x, which may be large."""
+"""Rounding error that a step may have in addition, relative to the state x, because x + dt f is computed."""
 
 NEGLIGIBLE = 1e-2
-"""Part of the typical size of a unit below which a value counts as zero: the difference of two equal values is
-zero but for rounding, which is not the same on both back ends."""
+"""Fraction of the typical size for a physical unit below which a value counts as zero. The difference of two equal
+values, for example, is zero except for rounding, which differs between back ends."""
 
 BACK_ENDS = "numpy and cpp agree"
 VECTOR_FIELD = "the vector field equals one step"
@@ -56,7 +56,7 @@ def compare_back_ends(protocol: Protocol, report: Report) -> Result | None:
     Returns
     -------
     Result or None
-        The result of numpy; None if it failed.
+        The result on numpy; None if that run failed.
     """
     try:
         expected = run(protocol, RunSettings("numpy"), progress=False)
@@ -105,9 +105,9 @@ def compare_step(circuit: Circuit, report: Report, note: str = "") -> None:
     Parameters
     ----------
     circuit : Circuit
-        Its pathways are left out, as they do nothing without spikes.
+        The circuit, whose pathways are left out because they have no effect without spikes.
     report : Report
-        Takes the states in which both differ, or the reason why there is no vector field.
+        Takes the states in which step and field differ, or the reason why there is no vector field.
     note : str, optional
         The parameters of the circuit, for the message.
     """
@@ -148,7 +148,7 @@ def _step_gaps(circuit: Circuit, flow: CircuitFlow) -> dict[str, float] | None:
     """Return the states of which a step differs from the field, with the relative size of the difference.
 
     The step is taken from a state at random about the start or, if a unit spikes there, from the start itself; if
-    it spikes there too, None is returned.
+    a unit spikes there too, None is returned.
     """
     for x in (_random_state(flow), flow.start):
         rates = flow.f(x)
@@ -161,7 +161,7 @@ def _step_gaps(circuit: Circuit, flow: CircuitFlow) -> dict[str, float] | None:
 
 
 def _random_state(flow: CircuitFlow) -> Array:
-    """Return a state about the start; states of a unit without typical size move by a tenth of themselves."""
+    """Return a random state near the start; values in units without typical size change by about a tenth."""
     sizes = np.array([{**TYPICAL_SIZES, "1": 1.0}.get(u, 0.0) for u in flow.units])
     spread = SPREAD * np.where(sizes > 0.0, sizes, abs(flow.start))
     x: Array = flow.start + spread * np.random.default_rng(1).normal(size=flow.size)
@@ -171,7 +171,7 @@ def _random_state(flow: CircuitFlow) -> Array:
 def _take_step(
     circuit: Circuit, flow: CircuitFlow, x: Array
 ) -> tuple[dict[str, Array], dict[str, Array] | None]:
-    """Return the states before and after one step on numpy; None for those after it if a unit spikes."""
+    """Return the states before and after one step on numpy; the states after it are None if a unit spikes."""
     spiking = tuple(f"{p.name}.spike" for p in circuit.populations if p.spiking)
     recordings = (Recording(spiking, "spike"),) if spiking else ()
     protocol = drive_circuit(circuit, 1, recordings)

@@ -1,4 +1,4 @@
-"""Values of a parameter other than its default, to try out whether a file uses and checks it."""
+"""Values of a parameter other than its default, to test whether a file uses and checks the parameter."""
 
 from collections.abc import Iterator, Mapping
 from math import isfinite
@@ -23,9 +23,10 @@ from dendrosim.units import Quantity, quantity, unit, unit_name
 
 SECONDS = unit("s")[0]
 
-# First a bit off, then well off: a value next to the default may be refused where, say, only whole numbers fit.
+# Small changes first, then large ones: a value close to the default may be refused, for instance if only whole
+# numbers are allowed.
 _FACTORS = (1.05, 0.95, 2.0, 0.5)
-# A whole number of time steps stays one if the duration doubles, or the step halves.
+# A duration of a whole number of time steps remains one if it doubles, or if the step halves.
 _FACTORS_OF_TIMES = (2.0, 0.5, 1.05)
 _STEPS_FROM_ZERO = (0.1, 1.0, -0.1)
 
@@ -33,21 +34,21 @@ _STEPS_FROM_ZERO = (0.1, 1.0, -0.1)
 def second_values(
     parameter: Parameter, default: Any, elsewhere: Mapping[str, Parameter]
 ) -> list[Any]:
-    """Return values of a parameter that differ from its default, plain, within its declared range.
+    """Return plain values of a parameter, within its declared range, that differ from its default.
 
     Parameters
     ----------
     parameter : Parameter
         The parameter.
     default : value
-        Its plain value in the circuit or protocol that is the reference.
+        Plain value of the parameter in the circuit or protocol that is the reference.
     elsewhere : mapping of Parameter
-        Parameters of models by name. Where the default is None, their defaults show what values are usual.
+        Parameters of models by name. If the default is None, the default of the one with the same name is tried.
 
     Returns
     -------
     list
-        All other options of a choice; for other types, a few values of which one is enough.
+        All other options of a choice; for other types, a few values, one of which should have an effect.
     """
     found: list[Any] = []
     values = list(_other_values(parameter.type, default))
