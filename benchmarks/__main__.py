@@ -1,4 +1,4 @@
-"""Run benchmarks by name, by default all."""
+"""Run the benchmarks that are named, by default all."""
 
 import importlib
 import pkgutil

@@ -5,8 +5,8 @@ learning in single steps after settling, in double precision. It runs with the d
 and with two. Only the steps are timed. A trial has the same phases in both cases, so samples per second compare
 the cost of a sample.
 
-The ratio is limited: for a single sample, the time is that of reading the weights, each of which takes part in two
-operations; for a batch, it is that of the multiplications.
+The ratio is limited: a single sample takes the time of reading the weights, each of which takes part in only two
+operations; a batch takes the time of the multiplications.
 """
 
 import statistics

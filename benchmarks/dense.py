@@ -31,12 +31,12 @@ TOLERANCE = {"double": 1e-9, "single": 1e-4}
 
 
 class Worker(Contestant):
-    """A contestant, each run of which continues from the end of the one before."""
+    """A contestant; each run continues from the end of the run before."""
 
     def __init__(self, name: str, problem: Problem, threads: int, folder: Path) -> None:
         arguments = [problem.units, problem.batch, problem.precision]
         super().__init__("dense_network", name, arguments, threads, folder)
-        # The number of steps of its only run, or 0 if it can run any number.
+        # The number of steps of the contestant's only run, or 0 if it can run any number of steps.
         self.steps = 0 if self.missing else int(self.ready[1])
 
     def step_seconds(self, steps: int) -> float:
@@ -100,7 +100,7 @@ def _row(problem: Problem, threads: int, folder: Path) -> tuple:
 
 
 def _trial_steps(problem: Problem) -> int:
-    """Return the steps of a first run, which shows how many steps fit into a repetition."""
+    """Return the number of steps of a first run, which shows how many steps fit into a repetition."""
     return max(3, int(4e9 / problem.flops))
 
 

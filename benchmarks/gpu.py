@@ -1,9 +1,9 @@
 """Comparison of the back ends cuda and cpp on a machine with a GPU, in less than eight minutes.
 
-`python -m benchmarks.gpu` first compiles all programs in parallel. Then it checks that cuda computes the same as
-cpp: the same states after a thousand steps in double and in single precision, and the same statistics of bursts.
-Then it times two workloads on both: D, a dense plastic rate network, and S, bursting pyramidal cells with noise.
-Nothing is downloaded.
+`python -m benchmarks.gpu` first compiles all programs in parallel. Then it checks that cuda and cpp agree: they
+must have the same states after a thousand steps in double and in single precision, and the same statistics of
+bursts. Then it times two workloads on both: D, a dense plastic rate network, and S, bursting pyramidal cells with
+noise. Nothing is downloaded.
 
 The exit code is 5, with a message, if there is no GPU or a part of the tool chain is missing. It is 1 if the back
 ends disagree or a program fails; the other programs still run.
@@ -147,7 +147,7 @@ def _gap(found: np.ndarray, expected: np.ndarray) -> float:
 
 
 def _bursts(case: Case) -> list[tuple[Any, ...]]:
-    """Return rows of the table of agreement for statistics of bursts, which noise makes differ a little."""
+    """Return rows of the table of agreement for statistics of bursts, which may differ a little due to noise."""
     import dendrosim as ds
 
     protocol = case.protocol(0)
@@ -207,7 +207,7 @@ def _state(case: Case) -> Any:
 
 
 def _seconds_a_step(case: Case, state: Any, backend: str, expected: float) -> float:
-    """Return the time of a step: the difference between a long and a short run, divided by that of their steps."""
+    """Return the seconds of a step, from the difference in time between a long and a short run."""
     many = int(min(max(SPENT / expected, 6), 20_000))
     few = max(1, many // 10)
     with tempfile.TemporaryDirectory() as folder:

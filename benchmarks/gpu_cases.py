@@ -36,7 +36,7 @@ class Case:
     precision: str
 
     def protocol(self, steps: int) -> Any:
-        """Return a protocol of `steps` time steps; a protocol of the library keeps its own."""
+        """Return a protocol of `steps` time steps; a protocol of the library keeps its own number."""
         import dendrosim as ds
 
         makers = {
@@ -65,14 +65,14 @@ AGREEING = [
     )
     for precision in precisions
 ]
-"""Cases of which cuda and cpp must have the same states."""
+"""Cases in which cuda and cpp must have the same states."""
 
 BURSTS = Case("protocol", ("burst_coding",), "single")
-"""The case of which cuda and cpp must have the same statistics of bursts."""
+"""The case in which cuda and cpp must have the same statistics of bursts."""
 
 
 def _dense(units: int, batch: int, layers: int = 1) -> tuple[Any, dict[str, Any]]:
-    """Return layers whose matrices are used forward and transposed, and learn: three products per step each."""
+    """Return layers whose matrices learn and are used forward and transposed: three products each per step."""
     import dendrosim as ds
 
     names = [f"layer{i}" for i in range(layers + 1)]
@@ -133,7 +133,7 @@ def _synapses(cells: int) -> tuple[Any, dict[str, Any]]:
 
 
 def _rules(units: int, batch: int) -> tuple[Any, dict[str, Any]]:
-    """Return matrices that decay, that learn element by element, and one that is the inverse of another."""
+    """Return units with a matrix that decays, one that learns element by element, and one that is an inverse."""
     import dendrosim as ds
 
     population = ds.Population(

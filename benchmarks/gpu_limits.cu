@@ -1,4 +1,4 @@
-// The largest speed of the GPU: that of a large product in single precision without TF32, and that of a copy.
+// The largest speeds of the GPU: of a large product in single precision without TF32, and of a copy.
 // Prints floating point operations and bytes (read and written) per second.
 
 #include <algorithm>
@@ -41,7 +41,7 @@ int main()
     CHECK(cudaEventCreate(&end));
     const float one = 1, zero = 0;
     double flops = 0, rate = 0;
-    for (int round = 0; round <= rounds; round++)  // the first one warms up
+    for (int round = 0; round <= rounds; round++)  // the first round is not counted
     {
         float product = 0, copy = 0;
         CHECK(cudaEventRecord(begin));

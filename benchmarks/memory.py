@@ -118,7 +118,7 @@ def _spikes(steps: int):
 
 
 def _trials(trials: int):
-    """Return a protocol that shows samples in random order; they are too weak for spikes, so none are recorded."""
+    """Return a protocol that shows samples in random order, which are too weak to cause spikes."""
     import dendrosim as ds
 
     cell = ds.Population(

@@ -28,7 +28,7 @@ CONTESTANTS = {
 }
 ONLY_DOUBLE = {"Brian2"}
 TOLERANCE = 5.0
-"""Difference in standard errors up to which rates and fractions are equal."""
+"""Difference, in standard errors, up to which rates and fractions count as equal."""
 
 
 class Worker(Contestant):

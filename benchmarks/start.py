@@ -1,10 +1,10 @@
 """Time from the command to the first figure, cold and warm, compared with a plain Brian2 script.
 
-Cold: the cache is empty, so the circuit is checked, its code is generated and compiled, and so are the parts that
-all programs share. Further circuit: the cache has the shared parts, but not the program. Warm: the cache has the
-program, and the run has other parameter values, another seed and another duration. The Brian2 scripts are in
-`first_figure`; they use C++ standalone, compile in an empty folder and draw one figure. A run of dendrosim saves
-its result before it draws the first figure, and then draws the others.
+Cold: the cache is empty, so the circuit is checked, its code is generated and compiled, and the parts that all
+programs share are compiled as well. Further circuit: the cache has the shared parts, but not the program. Warm:
+the cache has the program, and the run has other parameter values, another seed and another duration. The Brian2
+scripts are in `first_figure`; they use C++ standalone, compile in an empty folder and draw one figure. A run of
+dendrosim saves its result before it draws the first figure, and then draws the others.
 """
 
 import os
@@ -39,7 +39,7 @@ class Case:
     figure : str
         Name of the first figure.
     answer : callable
-        Function that reads a number from the output folder of a run, which the Brian2 script computes too.
+        Function that reads one number from the output folder of a run; the Brian2 script computes the same number.
     tolerance : float
         Largest relative difference between the two numbers.
     arguments : tuple of str

@@ -1,5 +1,6 @@
-// The network in handwritten C++, with the BLAS that dendrosim uses: the speed that is possible in practice.
-// With one sample, a row's dot product and its change are one loop; with several, a layer takes three BLAS calls.
+// The network in handwritten C++, with the BLAS that dendrosim uses. It shows the speed that is possible in
+// practice. With one sample, one loop over the rows computes dot products and changes; with several samples, each
+// layer needs up to three calls of the BLAS.
 
 #include <cblas.h>
 #include <chrono>
@@ -40,7 +41,7 @@ template <typename T> struct Network {
         return sum;
     }
 
-    // The rate that a unit had is in f, the one that it gets in g: neighbours still need the old one.
+    // The old rate of a unit stays in h, because other units still need it; the new rate is put into g.
     void row(int l, int i)
     {
         T* __restrict weights = w[l] + (size_t)i*n;

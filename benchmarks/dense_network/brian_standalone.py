@@ -1,4 +1,4 @@
-"""Brian2 in C++ standalone mode, in the form of its documentation: one synapse per weight, and one sample only.
+"""Brian2 in C++ standalone mode, written as in its documentation: one synapse per weight, and only one sample.
 
 Inputs are summed variables, and plasticity is clock-driven. The transfer function is computed once per unit, not
 once per synapse. The order of operations is such that all right-hand sides use the state at the start of the step.
@@ -90,7 +90,7 @@ class Contestant:
         files.write_text(line.removeprefix("FILES"))
 
     def run(self, steps: int) -> float:
-        """Run the whole program from its initial state, and return the seconds of its loop, which it writes."""
+        """Run the whole program from its initial state, and return the seconds of its loop from its output."""
         subprocess.run(["./main"], cwd=self.home, check=True, stdout=subprocess.DEVNULL)
         return float((self.home / "results" / "last_run_info.txt").read_text().split()[0])
 

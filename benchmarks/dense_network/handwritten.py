@@ -1,4 +1,4 @@
-"""Handwritten C++ for this network alone, see `bound.cpp`."""
+"""Handwritten C++ for this network only, see `bound.cpp`."""
 
 import ctypes
 

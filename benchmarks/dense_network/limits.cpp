@@ -10,7 +10,7 @@
 
 extern "C" void scipy_openblas_set_num_threads(int);
 
-// Seconds of the fastest of some calls, which several threads make at the same time.
+// Return the seconds of the fastest of several repetitions, in which all threads work at the same time.
 static double fastest(int threads, const std::function<void(int)>& work)
 {
     double best = 1e9;
@@ -38,7 +38,7 @@ template <typename T> double registers(int threads)
     std::vector<T> sink(threads*64);
     const double seconds = fastest(threads, [&](int index) {
         V sum[chains], factor = V{} + (T)(1 - 1e-6), term = V{} + (T)1e-3;
-        for (int c = 0; c < chains; c++) sum[c] = V{} + (T)c;  // were they equal, one would be computed for all
+        for (int c = 0; c < chains; c++) sum[c] = V{} + (T)c;  // different, or the compiler would merge them
         for (int k = 0; k < rounds; k++)
         {
             #pragma GCC unroll 16
@@ -71,7 +71,7 @@ extern "C" double blas_single(int threads) { return blas<float>(threads); }
 extern "C" double registers_double(int threads) { return registers<double>(threads); }
 extern "C" double registers_single(int threads) { return registers<float>(threads); }
 
-// Bytes per second, with each thread reading its share of `bytes` repeatedly.
+// Return the bytes read per second if each thread reads its share of `bytes` repeatedly.
 extern "C" double reading(int threads, int64_t bytes)
 {
     const int64_t share = bytes/8/threads, times = std::max<int64_t>(1, (1 << 26)/bytes);

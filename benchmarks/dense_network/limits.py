@@ -16,10 +16,10 @@ def rate(name: str, *arguments: int) -> float:
 
 
 def step_seconds(problem: Problem, threads: int) -> float:
-    """Return the smallest time of a step: that of its multiplications, or of reading its weights.
+    """Return the smallest time of a step: for its multiplications, or for reading its weights if that is longer.
 
-    Both rates are measured once. If others use the machine, a program may run at a better moment than the
-    measurement.
+    Both rates are measured once. If other programs use the machine, a contestant may run at a better moment
+    than the measurement.
     """
     multiplying = problem.flops / rate(f"registers_{problem.precision}", threads)
     return max(multiplying, problem.bytes / rate("reading", threads, int(problem.bytes)))

@@ -13,7 +13,7 @@ PLASTICITY = "dw/dt = eta*ds(basal_post)*(h_post - f_post)*h_pre : 1"
 
 
 class Own:
-    """A back end of dendrosim; each run continues from the end of the one before."""
+    """A back end of dendrosim; each run continues from the end of the run before."""
 
     backend = ""
 
@@ -24,7 +24,7 @@ class Own:
         self.now = None
 
     def run(self, steps: int) -> float:
-        """Advance the network, and return the seconds of the steps, without those of files."""
+        """Advance the network, and return the seconds of the steps, without the time for files."""
         self.now = self._advance(steps, self.now)
         return self.now.provenance["seconds"]["steps"]
 

@@ -2,7 +2,7 @@
 
 Its first line of output is `missing` and the package that is not installed, or `ready` and the number of steps of
 its only run (0 if it can run any number). Before `ready`, it saves its state after some steps in
-CONTESTANT_FOLDER. Each line of input is a number of steps, which it runs and answers with their seconds.
+CONTESTANT_FOLDER. Each line of input is a number of steps; the process runs them and answers with their seconds.
 """
 
 import importlib

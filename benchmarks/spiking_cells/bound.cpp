@@ -1,7 +1,6 @@
-// The cells in handwritten C++: the speed that is possible in practice.
-// One loop without branches computes two normal numbers from one 64-bit hash (Box-Muller, both results used), the
-// state, threshold and reset; then the blocks in which a cell has spiked are searched. Threads wait for each other
-// after each step.
+// The cells in handwritten C++. It shows the speed that is possible in practice. One loop without branches
+// computes two normal numbers from one 64-bit hash (Box-Muller; both results are used), the state, threshold and
+// reset; then the blocks in which a cell has spiked are searched. Threads wait for each other after each step.
 
 #include <chrono>
 #include <cmath>
@@ -14,7 +13,7 @@
 
 constexpr int64_t chunk = 256;
 
-// Polynomials whose error is far below that of 32 random bits, or of the precision of the run.
+// The errors of the polynomials are far below the resolution of 32 random bits, or of the precision of the run.
 template <typename T> using Whole = std::conditional_t<sizeof(T) == 8, int64_t, int32_t>;
 template <typename T> constexpr int mantissa = sizeof(T) == 8 ? 52 : 23;
 template <typename T> constexpr Whole<T> bias = sizeof(T) == 8 ? 1023 : 127;

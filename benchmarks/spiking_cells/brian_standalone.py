@@ -1,6 +1,7 @@
 """Brian2 in C++ standalone mode, with equations in their usual form.
 
-Two constants of the noise make Euler's method exact for it, so that all contestants have the same process.
+The constants `tau_e` and `spread` of the noise make Euler's method exact for it, so that all contestants have the
+same process.
 """
 
 import json
@@ -63,7 +64,7 @@ class Contestant:
         (self.home / "results").mkdir(exist_ok=True)
 
     def run(self, seed: int) -> float:
-        """Run the whole program, which seeds itself, and return the seconds of its loop, which it writes."""
+        """Run the whole program, which seeds itself, and return the seconds of its loop from its output."""
         subprocess.run(["./main"], cwd=self.home, check=True, stdout=subprocess.DEVNULL)
         return float((self.home / "results" / "last_run_info.txt").read_text().split()[0])
 

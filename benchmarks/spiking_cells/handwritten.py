@@ -1,4 +1,4 @@
-"""Handwritten C++ for these cells alone, see `bound.cpp`."""
+"""Handwritten C++ for these cells only, see `bound.cpp`."""
 
 import ctypes
 

@@ -16,7 +16,7 @@ from benchmarks.spiking_cells.problem import BURST, FREE, SEEN, Problem, Spikes
 
 
 def _step(real):
-    """Return the compiled loop for a floating-point type, which all its constants have."""
+    """Return the loop compiled for one floating-point type; all its constants have that type."""
     dt, leak, top, half, width = (real(x) for x in (p.DT, p.E_L, p.V_T, p.E_D, p.D_D))
     c_s, c_d, tau_s, tau_d = (real(x) for x in (p.C_S, p.C_D, p.TAU_S, p.TAU_D))
     tau_ws, tau_wd, g_s, g_d = (real(x) for x in (p.TAU_WS, p.TAU_WD, p.G_S, p.G_D))

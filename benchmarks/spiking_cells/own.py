@@ -25,7 +25,7 @@ class Contestant:
         self.run(0)  # so that compilation is not timed
 
     def run(self, seed: int) -> float:
-        """Simulate, and return the seconds of the steps, without those of files."""
+        """Simulate, and return the seconds of the steps, without the time for files."""
         self.result = ds.run(
             self.protocol, backend="cpp", seed=seed, precision=self.problem.precision,
             threads=self.threads, progress=False,

@@ -8,7 +8,7 @@
     I = mean + sigma z, z <- keep z + spread N(0, 1), exact for any step and stationary from the first step on
     V_s > V_T: a spike; V_s = E_L, w_s += b
 
-Units are ms, mV, pA, pF and nS, in which numbers are of moderate size, as single precision needs.
+Units are ms, mV, pA, pF and nS, so that numbers have a moderate size, as single precision needs.
 """
 
 from dataclasses import dataclass
@@ -24,13 +24,14 @@ G_S, G_D, BAP, B, A = 1300.0, 1200.0, 2600.0, -200.0, -13.0
 MEAN_S, MEAN_D, SIGMA, TAU_N = 400.0, -100.0, 450.0, 2.0
 KEEP, SPREAD = exp(-DT / TAU_N), sqrt(1 - exp(-2 * DT / TAU_N))
 FREE, SEEN = 30, (5, 25)
-"""Steps after a spike from which the soma is not refractory, and between which the spike acts on the dendrite."""
+"""`FREE` steps after a spike, the soma is no longer refractory. The spike acts on the dendrite between the two
+numbers of steps `SEEN`."""
 
 BURST = 160
-"""Steps after a spike within which the next one belongs to its burst."""
+"""Number of steps after a spike within which the next spike belongs to the same burst."""
 
 LONG_AGO = -1_000_000
-"""Step of the last spike of a cell that had none."""
+"""Step that stands for the last spike of a cell that has had none."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class Spikes:
         return self.all.mean() / seconds, self.all.std() / seconds / np.sqrt(self.all.size)
 
     def burst_fraction(self) -> tuple[float, float]:
-        """Return the fraction of spikes that belong to the burst of the one before, and the standard error."""
+        """Return the fraction of spikes that belong to the burst of the spike before, and the standard error."""
         fraction = self.following.sum() / self.all.sum()
         left = self.following - fraction * self.all
         return fraction, left.std() / self.all.mean() / np.sqrt(self.all.size)

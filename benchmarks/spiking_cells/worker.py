@@ -1,8 +1,8 @@
 """The process of one contestant, with the arguments NAME CELLS PRECISION THREADS.
 
 Its first line of output is `ready`, or `missing` and the package that is not installed. Each line of input is a
-seed, with which it simulates. It saves the counts of spikes in CONTESTANT_FOLDER, and answers with the seconds of
-the steps.
+seed. The process simulates with it, saves the counts of spikes in CONTESTANT_FOLDER, and answers with the seconds
+of the steps.
 """
 
 import importlib

@@ -53,7 +53,7 @@ def format_value(value: Any, digits: int = 6) -> str:
 
 
 def shape(value: Any) -> tuple[int, ...]:
-    """Return the shape of an array or of nested lists, whose first elements are assumed to be typical."""
+    """Return the shape of an array or of nested lists; only the first element of each list is looked at."""
     value = _unboxed(value)
     if not isinstance(value, (list, tuple)):
         return ()

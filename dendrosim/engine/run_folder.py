@@ -177,7 +177,7 @@ def _why_none(folder: Path) -> str:
 
 
 def _versions(backend: str) -> dict[str, Any]:
-    """Return everything except protocol and settings that decides with which numbers a run ends."""
+    """Return everything except protocol and settings that affects the numbers of a run."""
     return {
         "format": FORMAT,
         "dendrosim": package_version("dendrosim"),
@@ -188,7 +188,7 @@ def _versions(backend: str) -> dict[str, Any]:
 
 
 def _check_unchanged(output: Path, begun: dict[str, Any], backend: str) -> None:
-    """Raise ResumeError, with a list of what has changed, if a run would end with other numbers than at first."""
+    """Raise ResumeError, with a list of what has changed, if that would change the numbers of the run."""
     now = _versions(backend)
     packages = [
         f"{name} is {now['packages'].get(name)} and was {version} when the run began"

@@ -63,7 +63,7 @@ def run(
     progress : bool, optional
         Whether to report progress on stderr; by default only if stderr is a terminal.
     folder : path, optional
-        Folder for recordings and checkpoints during the run, so that `resume` can resume it. The arrays of the
+        Folder for recordings and checkpoints during the run, so that the run can be resumed. The arrays of the
         result are files in the folder; the caller deletes it when the result is no longer needed.
     lock : int, optional
         File descriptor by which the caller locks the folder (see `lock_folder`); the program keeps it open as

@@ -44,9 +44,9 @@ class Task:
     def guarded(self, thorough: bool) -> list[str]:
         """Return the keys of the arrays that are checked for non-finite numbers.
 
-        If `thorough` is false, these are the arrays that are checked in every step: populations, and matrices
-        that cost little to check. If it is true, they are all arrays, as checked in every hundredth step.
-        Matrices without plasticity are never checked, because they do not change.
+        If `thorough` is false, these are the arrays that are checked in every step: populations, and matrices that
+        cost little to check. If it is true, these are all arrays that can change, which are checked in every
+        hundredth step. Matrices without plasticity are never checked, because they do not change.
         """
         circuit = self.protocol.circuit
         keys = {n: k for n, k in final_keys(circuit).items() if not n.endswith(f".{LAST_SPIKE}")}

@@ -102,7 +102,7 @@ def _slowest_rate(circuit: Circuit, values: Mapping[str, float], layers: int, to
 
 
 def numeric_slowest_rate(circuit: Circuit, gates: Mapping[str, float] | None = None) -> float:
-    """Return the rate of the slowest mode of any circuit at rest, in 1/s, which is kept in the cache.
+    """Return the rate of the slowest mode of any circuit at rest, in 1/s. The cache keeps this rate.
 
     The equations are linearised at their fixed point without input, with weights held at the values that seed 0
     draws. States that do not move, such as a memory whose gate is closed, do not count.

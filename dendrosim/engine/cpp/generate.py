@@ -144,7 +144,7 @@ def _merge(device: Any, parts: NetworkParts, folder: Path) -> None:
     steps += ['#include "runtime.h"', '#include "ds_weights.cpp"', *declared]
     steps += [
         f"#undef {name}" for name in _given_names(parts)
-    ]  # it may be a macro's name, such as INT_MAX
+    ]  # a name may be a macro, such as INT_MAX
     for name, text in texts.items():
         steps += [
             f"namespace ds_{name} {{ using ds::exp; using ds::tanh;",

@@ -22,7 +22,7 @@ class CppCodeObject(CPPStandaloneCodeObject):
 
 
 class CppOperations(CompiledOperations):
-    """Operations that are statements, which call functions of `runtime.h` and `dense.h`.
+    """Operations that are statements in C++, such as calls of functions in `runtime.h`.
 
     `patient` has the names of the matrices whose updates are postponed, see `Weights` in `dense.h`.
     """

@@ -68,7 +68,7 @@ def fingerprint() -> dict[str, str]:
         "compiler": f"{find_compiler()} {path} {stat.st_size} {stat.st_mtime_ns}",
         "compiler flags": " ".join([*FLAGS, *os.environ.get("CXX", "").split()[1:]]),
         "processor": _processor(),
-        # Without its folder: a program runs with the same version in any virtual environment (`environment`).
+        # Its folder is left out: a program runs with the same version in any virtual environment.
         "BLAS": f"{BLAS} {package_version(BLAS)}",
     }
 
@@ -124,7 +124,7 @@ def describe_kernels() -> str:
 
 
 def _compile_and_run(source: str) -> subprocess.CompletedProcess[str]:
-    home = writable_folder("programs")  # the folder in which programs will run: others may differ
+    home = writable_folder("programs")  # programs will run there; other folders may differ
     with tempfile.TemporaryDirectory(prefix="trying-", dir=home) as name:
         (Path(name) / "program.cpp").write_text(source)
         try:

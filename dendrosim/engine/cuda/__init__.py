@@ -2,8 +2,8 @@
 
 The program reads the same task file and writes the same files as a program of back end `cpp`. All data stay on the
 GPU. Only recordings, spikes and, in every hundredth step, the result of the check for non-finite numbers are
-copied to the host. If a circuit uses the inverse of a matrix that does not change at the time, the host also waits
-for one number per step.
+copied to the host. If a circuit uses the inverse of a matrix, the host also waits for one number per step while
+that matrix does not change.
 
 `-use_fast_math`, which Brian2CUDA sets by default, is off, because its `tanhf` is wrong by up to 5e-4, its
 division and exponential lose digits, and the loops that it would speed up wait for memory anyway. Products of

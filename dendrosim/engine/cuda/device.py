@@ -12,7 +12,7 @@ from dendrosim.engine.cuda.toolchain import FLAGS, capability, cuda_version, too
 
 
 class CudaDevice(CUDAStandaloneDevice):
-    """Brian2CUDA's device, changed so that it uses our templates of code objects, if there is one.
+    """Brian2CUDA's device with our templates of code objects.
 
     To deliver spikes to synapses, Brian2CUDA copies the number of spikes to the host in each step, and it is slow
     if delays differ. Our template for synapses (with `Path` in delays.cuh) has neither problem.

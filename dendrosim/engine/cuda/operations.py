@@ -45,7 +45,7 @@ _add_functions()
 
 
 class CudaOperations(CompiledOperations):
-    """Operations that are statements, which call functions of `runtime.cuh` for arrays on the GPU."""
+    """Operations that are statements in C++, such as calls of functions in `runtime.cuh`, on arrays of the GPU."""
 
     codeobj_class = CudaCodeObject
     arrays = "brian::dev"

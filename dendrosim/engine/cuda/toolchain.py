@@ -178,7 +178,7 @@ def brian2cuda_version() -> str:
 
 
 def gpu() -> Gpu:
-    """Return the GPU on which programs run, from nvidia-smi: the first one, also of `CUDA_VISIBLE_DEVICES` if set.
+    """Return the GPU on which programs run: the first in `CUDA_VISIBLE_DEVICES` if that is set, else the first.
 
     Raises
     ------

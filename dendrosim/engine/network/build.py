@@ -122,9 +122,9 @@ _FREE = "ds_free"
 
 
 def _model(population: Population) -> str:
-    """Return the equations. The rate of a state that is held while refractory has a factor, which is 0 then.
+    """Return the equations. The rates of states that are held while a unit is refractory are multiplied by 0 then.
 
-    From its own flag, Brian2 would make a branch, and a compiler does not vectorise a loop with branches.
+    For its own flag `(unless refractory)`, Brian2 would make a branch, and compilers do not vectorise such a loop.
     """
     refractory = [n for n, d in population.variables.items() if REFRACTORY in d.flags]
     if not refractory:

@@ -49,7 +49,7 @@ class Operations(ABC):
 
     @abstractmethod
     def spikes(self, network: NetworkParts, group: NeuronGroup, index: int) -> BrianObject:
-        """Record the spikes of a population, after the thresholds; `index` counts the recorded populations."""
+        """Record the spikes of a population, number `index` of the recorded ones, after the thresholds."""
 
     @abstractmethod
     def guard(self, network: NetworkParts) -> BrianObject:

@@ -26,7 +26,7 @@ class Update:
     outer : list of tuples
         Arrays (post, pre, product) of each outer product; `post` and `pre` are factors (units x samples).
         `product` is None, or the array in which the outer product is kept because `elementwise` multiplies it by a
-        weight.
+        function of the weight.
     elementwise : str or None
         Text of dw/dt, which uses the weight, the arrays `product`, the symbols of `factors`, and shared numbers.
         It is None if the rule has only outer products and a decay.
@@ -141,7 +141,7 @@ def matrix_update(parts: NetworkParts, matrix: Matrix) -> Update:
 def _products(
     parts: NetworkParts, update: Update, rule: PlasticityRule, sides: dict[str, _Side]
 ) -> list[str]:
-    """Add the outer products of a rule, and return the texts of those that are multiplied by a weight."""
+    """Add the outer products of a rule, and return the texts of those that have a factor with the weight."""
     terms = []
     for index, outer in enumerate(rule.outer):
         post, pre = sides["post"].array(outer.post), sides["pre"].array(outer.pre)

@@ -63,7 +63,7 @@ class StandaloneBackend(Backend):
         Raises
         ------
         ProgramError
-            If the program stops, except at its end, at a non-finite state, at too many spikes or at an interrupt.
+            If the program stops early, but not because of a non-finite state, too many spikes or an interrupt.
         ResumeError
             If the checkpoint of a resumed run is damaged.
         StorageError

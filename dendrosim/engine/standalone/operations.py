@@ -18,7 +18,7 @@ from dendrosim.engine.plan.timeline import CIRCUIT
 
 
 class CompiledOperations(Operations):
-    """Operations that are statements in C++, which call functions of our headers.
+    """Operations that are statements in C++, such as calls of functions in our headers.
 
     `arrays` is the prefix of the names of Brian2's arrays in the generated code.
     """

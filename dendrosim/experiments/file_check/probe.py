@@ -19,7 +19,7 @@ TIME_STEP = 1e-4
 """Time step in seconds in which a circuit without protocol is driven, as in the shipped protocols of cells."""
 
 FEW_TRIALS = 10
-"""Largest number of trials of a pass through a data set that a cut protocol keeps. `measure` may need all rows."""
+"""Largest number of trials of a pass that a cut protocol keeps, because `measure` may need all rows."""
 
 SAMPLES = 2
 # A tenth of a typical size, so that nothing saturates or explodes within the steps of a probe.
@@ -27,7 +27,7 @@ SPREAD = 0.1
 
 
 def random_inputs(circuit: Circuit, seed: int = 0) -> dict[str, Quantity]:
-    """Return random constants for every input, shape (units, samples), not negative, as conductances need it."""
+    """Return positive random constants for every input, shape (units, samples); they suit conductances too."""
     rng = np.random.default_rng(seed)
     found = {}
     for path in circuit.inputs:

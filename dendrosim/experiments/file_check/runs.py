@@ -1,4 +1,4 @@
-"""Compares the results of runs: of one back end with another, and of one step with the vector field."""
+"""Comparisons of runs on two back ends, and of one step of a run with the vector field."""
 
 from typing import Any
 
@@ -40,7 +40,7 @@ AGREEMENT = 1e-10
 about 1e-13 in a few steps; a wrong term makes much more."""
 
 ROUNDING = 8 * np.finfo(float).eps
-"""Rounding error that a step may have in addition, relative to the state x, because x + dt f is computed."""
+"""Further rounding error of a step, relative to the state x, because the step computes x + dt f."""
 
 NEGLIGIBLE = 1e-2
 """Fraction of the typical size for a physical unit below which a value counts as zero. The difference of two equal
@@ -145,9 +145,9 @@ def _field(circuit: Circuit) -> CircuitFlow:
 
 
 def _step_gaps(circuit: Circuit, flow: CircuitFlow) -> dict[str, float] | None:
-    """Return the states of which a step differs from the field, with the relative size of the difference.
+    """Return the states in which a step differs from the vector field, with the relative size of the difference.
 
-    The step is taken from a state at random about the start or, if a unit spikes there, from the start itself; if
+    The step is taken from a random state near the start or, if a unit spikes there, from the start itself; if
     a unit spikes there too, None is returned.
     """
     for x in (_random_state(flow), flow.start):

@@ -43,7 +43,8 @@ def second_values(
     default : value
         Plain value of the parameter in the circuit or protocol that is the reference.
     elsewhere : mapping of Parameter
-        Parameters of models by name. If the default is None, the default of the one with the same name is tried.
+        Parameters of models by name. If the default is None, the default of the parameter of the same name is
+        tried.
 
     Returns
     -------

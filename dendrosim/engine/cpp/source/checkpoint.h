@@ -22,7 +22,7 @@
 namespace ds {
 
 // The next checkpoint is due `pause` seconds after `saved`.
-inline double pause = -1;  // seconds; negative: no checkpoints
+inline double pause = -1;  // seconds between checkpoints; negative if there are none
 inline std::chrono::steady_clock::time_point saved;
 
 constexpr int64_t mark = 0x6473636b32;

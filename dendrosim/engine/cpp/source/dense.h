@@ -21,9 +21,8 @@ namespace ds {
 
 constexpr int64_t most_samples = 256;
 
-// Whether the BLAS computes any product as a whole, and not in parts, one for each thread of parallel.cpp. Only
-// then does the BLAS get threads: while they are idle, they wait in a busy loop and take processor time from the
-// others.
+// Whether the BLAS computes any product as a whole. Only if this is true does the BLAS get threads: while they are
+// idle, they wait in a busy loop and take processor time from the threads of parallel.cpp.
 inline bool blas_works = false;
 
 inline void let_blas_work(bool works) { scipy_openblas_set_num_threads(works ? threads() : 1); }
@@ -80,8 +79,8 @@ inline bool diverged = false;
 inline void settle() { for (Patient* p : patients) p->settle(); }
 
 // A weight matrix. It is `patient` if one outer product per step is its only change and its weights are not needed
-// before the next step. Then the update is postponed until the next product, and one pass over the rows does both,
-// so that each weight is read from memory once per step.
+// before the next step. Then the update is postponed until the next product, and one pass over the rows does
+// update and product, so that each weight is read from memory once per step.
 template <typename T> class Weights : Patient {
 public:
     T* w = nullptr;  // set after Brian2 has allocated the array

@@ -11,7 +11,7 @@
 #include <type_traits>
 
 // glibc has vectorised versions of these functions, but its headers declare them to GCC only with
-// -ffinite-math-only. The declarations below need no flag. The functions are accurate to 4 units in the
+// -ffinite-math-only. The declarations below do not need that flag. The functions are accurate to 4 units in the
 // last place.
 #if defined __x86_64__ && defined __GLIBC__ && defined __GNUC__ && !defined __clang__
 #define DS_VECTORISED(function) \

@@ -208,8 +208,8 @@ void keep(int64_t index, const int32_t* events, int64_t count)
         fail("cannot write spikes: is the disk full?");
 }
 
-// Run deferred loops and postponed updates, after which the step is complete, and write a checkpoint if the run
-// can be resumed from it.
+// Complete a step: run deferred loops and postponed updates. Then write a checkpoint if the run can be resumed
+// from this state.
 static void complete()
 {
     flush();

@@ -17,7 +17,7 @@ struct DeviceFill {
     const double* constant;
     int64_t first_sample, samples, first_table, tables;
 };
-struct Fills { const DeviceFill* list; int64_t count, largest; };  // of one phase of a block
+struct Fills { const DeviceFill* list; int64_t count, largest; };  // the fills of one phase
 struct DeviceNoise { int64_t* target; int64_t key; };
 
 // Rows of a recording stay in a buffer on the GPU until it is full.

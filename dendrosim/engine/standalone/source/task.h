@@ -73,7 +73,7 @@ struct Reader {
     }
 };
 
-// Read the `count` first values of an array: as many as it has elements, or 1 for all its elements.
+// Read the start values of an array. `count` is its size, or 1 if all its elements get the same value.
 void read_start(Reader& r, const Array& a, int64_t count);
 void read_bundles(Reader& r);
 
@@ -114,7 +114,7 @@ struct Reel {
     }
 };
 
-// For the fields of both, see dendrosim/engine/plan/timeline.py.
+// For the fields of segments and stretches, see dendrosim/engine/plan/timeline.py.
 struct Segment { int64_t start, phase, row, rows, block_start; };
 struct Stretch
 {
