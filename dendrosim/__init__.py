@@ -7,7 +7,7 @@ it is first used, so that `import dendrosim` imports nothing else.
 import lazy_loader
 
 _FOUND_BY_THEMSELVES = ("circuit.connectivity", "circuit.initial_values", "signals")
-"""Folders in which each file adds a public class, also one that the stub does not list."""
+"""Folders in which each file adds a public class, even if the stub does not list it."""
 
 _look_up, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
@@ -17,7 +17,7 @@ def __getattr__(name: str) -> object:
         from dendrosim.machine.packages import own_version
 
         return own_version()
-    if name in __all__:  # an error while its module loads must be seen as it is
+    if name in __all__:  # an error in the module of a public name must reach the user unchanged
         return _look_up(name)
     if name[:1].isupper():  # a class whose file the stub does not list yet
         from dendrosim.discovery import classes_in
@@ -28,6 +28,7 @@ def __getattr__(name: str) -> object:
                 return found[name]
     from dendrosim.errors import suggestion
 
-    # With its name, and without the module, the traceback does not repeat the suggestion in Python's words.
+    # The error gets the name but not the module; with both, Python would add a suggestion of its own to the
+    # traceback.
     message = f"module 'dendrosim' has no attribute {name!r}{suggestion(name, __all__)}"
     raise AttributeError(message, name=name)

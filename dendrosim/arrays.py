@@ -1,4 +1,4 @@
-"""The array types of the package, named once."""
+"""Names of the array types that the package uses."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ Complex = NDArray[np.complex128]
 """Complex numbers, of any shape: eigenvalues and eigenvectors."""
 
 AnyArray = NDArray[Any]
-"""Numbers of any type and shape, such as states that are complex where a derivative is taken by a complex step."""
+"""Numbers of any type and shape; states, for instance, are complex while a complex step gives a derivative."""
 
 NamedArrays = dict[str, AnyArray]
 """Arrays by name, such as states by `population.variable`."""

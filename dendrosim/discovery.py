@@ -1,6 +1,6 @@
-"""Automatic discovery of the files in a folder: a new signal or connection rule needs one new file, nothing else.
+"""Automatic discovery of the files in a folder: a new signal or connection rule needs only one new file.
 
-A file is imported when it is first used, so that a folder with many files costs nothing at start.
+The files of a folder are imported when one of them is first needed, so that they cost no time at start.
 """
 
 import importlib

@@ -1,8 +1,8 @@
 """Every exception type of dendrosim.
 
 The message of an error is one sentence that names the object and the field, says what is wrong and what is
-allowed, and what to do. `exit_code` is what the command line returns for it: 0 done, 2 usage, 3 invalid, 4
-non-finite state or no fixed point, 5 back end missing, 1 anything else.
+allowed, and what to do. The `exit_code` of an error is the exit code of the command line: 2 usage, 3 invalid, 4
+non-finite state or no fixed point, 5 back end missing, 1 anything else; 0 means that there was no error.
 """
 
 import difflib
@@ -11,13 +11,13 @@ from typing import Any
 
 
 class DendrosimError(Exception):
-    """Base of all errors that dendrosim raises."""
+    """Base class of all errors that dendrosim raises."""
 
     exit_code = 1
 
 
 class DendrosimWarning(UserWarning):
-    """A run or analysis that is possible, but perhaps not what the user means."""
+    """A run or analysis that is possible, but perhaps not intended by the user."""
 
 
 class UsageError(DendrosimError):
@@ -27,7 +27,7 @@ class UsageError(DendrosimError):
 
 
 class UnknownNameError(UsageError):
-    """A name that nothing has: no such protocol, model, parameter, back end or recording."""
+    """An unknown name of a protocol, model, parameter, back end or recording."""
 
     def __init__(self, what: str, name: str, allowed: Iterable[str]) -> None:
         self.what, self.name, self.allowed = what, name, sorted(allowed)
@@ -35,11 +35,11 @@ class UnknownNameError(UsageError):
 
 
 class DataError(UsageError):
-    """A file of data or of a result that is missing, truncated or something else."""
+    """A data or result file that is missing, truncated or of another kind."""
 
 
 class ResumeError(UsageError):
-    """A run that cannot be resumed: it is done, there is none, or it was made by other code or settings."""
+    """A run that cannot be resumed: it is complete, does not exist, or was made with other code or settings."""
 
 
 class SpecError(DendrosimError):
@@ -49,7 +49,7 @@ class SpecError(DendrosimError):
 
 
 class UnknownMemberError(UnknownNameError, SpecError):
-    """A name in a circuit or protocol that nothing in it has."""
+    """An unknown name in a circuit or protocol."""
 
     exit_code = 3
 
@@ -67,7 +67,7 @@ class ShapeError(SpecError):
 
 
 class EquationError(SpecError):
-    """Text of an equation that cannot be read, a symbol that is undefined, or one that nothing uses."""
+    """An equation that cannot be read, a symbol that is undefined, or a symbol that is not used."""
 
 
 class LoopError(SpecError):
@@ -84,13 +84,13 @@ class NonFiniteError(DendrosimError):
     Attributes
     ----------
     variable : str
-        The variable or matrix that was found first.
+        The first variable or matrix that was found to be not finite.
     unit : tuple of int
-        Index of its first element that is not finite.
+        Index of the first element of `variable` that is not finite.
     time : float
         Simulated time in seconds.
     partial : Result or None
-        What was recorded until then.
+        What was recorded until that time.
     """
 
     exit_code = 4
@@ -116,7 +116,7 @@ class NotConvergedError(DendrosimError):
     point : FixedPoint or None
         The point with the smallest residual that the search reached.
     where : str
-        Name of the state with the largest residual there.
+        Name of the state with the largest residual at `point`.
     """
 
     exit_code = 4
@@ -145,7 +145,7 @@ class StorageError(DendrosimError):
 
 
 class MemoryLimitError(DendrosimError):
-    """More synapses or spikes than the memory holds; `partial` is what was recorded until then, or None."""
+    """More synapses or spikes than fit in memory; `partial` is what was recorded before the error, or None."""
 
     def __init__(self, message: str, *, partial: object = None) -> None:
         self.partial = partial
@@ -153,7 +153,7 @@ class MemoryLimitError(DendrosimError):
 
 
 class RunInterruptedError(DendrosimError):
-    """A run that the user interrupted; `partial` is what was recorded until then."""
+    """A run that the user interrupted; `partial` is what was recorded before the interrupt."""
 
     def __init__(self, message: str, *, partial: object = None) -> None:
         self.partial = partial
@@ -161,7 +161,7 @@ class RunInterruptedError(DendrosimError):
 
 
 def suggestion(name: str, allowed: Iterable[str]) -> str:
-    """Return the end of a message: `; did you mean 'x'?` if a name is near, else the list of allowed names."""
+    """Return the end of a message: `; did you mean 'x'?` if a name is similar, else the list of allowed names."""
     names = list(allowed)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     if close:

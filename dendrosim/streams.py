@@ -1,7 +1,8 @@
 """Named streams of random numbers: one generator for each seed and name.
 
-What a run draws in Python comes from a stream that is named after the object and the variable. Adding an object
-to a circuit therefore changes no other object's numbers, and every back end starts from the same numbers.
+Random numbers that a run draws in Python come from a stream that is named after the object and the variable. A new
+object in a circuit therefore does not change the numbers of other objects, and every back end starts from the same
+numbers.
 """
 
 import hashlib

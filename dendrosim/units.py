@@ -1,7 +1,8 @@
 """Physical quantities as plain values: text such as `20 ms` becomes a number in SI units and a dimension.
 
-The names of units are those of Brian2 (`ms`, `msecond`, `pA`, `nS`, `Hz`, ...), so that text moves freely between
-a circuit and a Brian2 script. Reading them needs no Brian2, which keeps listing, checking and warm runs fast.
+The names of units are those of Brian2 (`ms`, `msecond`, `pA`, `nS`, `Hz`, ...), so the same text is valid in a
+circuit and in a Brian2 script. This module does not import Brian2, so that the listing of models, checks and runs
+of compiled programs start fast.
 """
 
 import re
@@ -51,14 +52,14 @@ UNITS: dict[str, tuple[Dimension, float]] = {
     for name in names
     for prefix, scale in _PREFIXES.items()
 }
-# Names that two rules would produce, settled as in Brian2.
+# The text `cd` means candela, and `1` means no unit.
 UNITS["cd"] = ((0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0), 1.0)
 UNITS["1"] = (DIMENSIONLESS, 1.0)
 
 TIME: Dimension = UNITS["s"][0]
 
-# Far above the powers in any equation; without a bound, text such as `m^999` would overflow.
 HOW_TO_WRITE = "write a number and a unit, as in '20 ms'"
+# Far above the powers in any equation; without a bound, text such as `m^999` would overflow.
 _LARGEST_POWER = 12
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?|inf)"
@@ -72,7 +73,7 @@ _FACTOR = re.compile(
 class Quantity:
     """A number or array in SI units together with its physical dimension.
 
-    `quantity` makes one from text. Two quantities are equal if their numbers and dimensions are.
+    `quantity` makes a `Quantity` from text. Two quantities are equal if their numbers and dimensions are equal.
 
     Parameters
     ----------
@@ -128,8 +129,8 @@ def unit(text: str) -> tuple[Dimension, float]:
     Parameters
     ----------
     text : str
-        A product such as `mV/ms`, `nS*mV` or `m^-2 S`, of names of units as Brian2 has them; empty text and `1`
-        mean no unit.
+        A product of units with Brian2's names, such as `mV/ms`, `nS*mV` or `m^-2 S`; an empty text and `1` mean no
+        unit.
 
     Returns
     -------
@@ -158,7 +159,9 @@ def unit(text: str) -> tuple[Dimension, float]:
         power = sign * float((match["exponent"] or "1").lstrip("*^").strip() or 1)
         dimension, scale = UNITS[name] if match["inner"] is None else unit(match["inner"])
         if abs(power) > _LARGEST_POWER:
-            raise UnitError(f"cannot read the unit {text!r}: no power exceeds {_LARGEST_POWER}")
+            raise UnitError(
+                f"cannot read the unit {text!r}: a power must not exceed {_LARGEST_POWER}"
+            )
         exponents += power * np.array(dimension)
         factor *= scale**power
         sign = -1.0 if match["op"] == "/" else 1.0
@@ -172,7 +175,7 @@ def unit(text: str) -> tuple[Dimension, float]:
 
 
 def _near_unit(name: str) -> str:
-    """Return the part of a message that suggests a unit with a name near the one given."""
+    """Return the end of a message, which suggests a unit with a similar name."""
     folded = [u for u in UNITS if u.lower() == name.lower()]
     if folded:
         return f"; did you mean {folded[0]!r}?"
@@ -200,7 +203,8 @@ def quantity(value: "Quantity | str | ArrayLike | Any") -> Quantity:
     Raises
     ------
     UnitError
-        If text cannot be read, if the elements of a list have different dimensions, or if the value is no number.
+        If text cannot be read, if the elements of a list have different dimensions, or if the value is not a
+        number.
 
     Examples
     --------
@@ -216,7 +220,9 @@ def quantity(value: "Quantity | str | ArrayLike | Any") -> Quantity:
         match = _QUANTITY.match(value)
         if match is None:
             raise UnitError(f"cannot read {value!r} as a quantity: {HOW_TO_WRITE}")
-        per = match["unit"].startswith("/")  # `1/ms` is the number 1 and what it is divided by
+        per = match["unit"].startswith(
+            "/"
+        )  # in `1/ms`, the number is 1 and the rest `/ms` means `1/ms`
         dimension, factor = unit("1" * per + match["unit"])
         return Quantity(_exact_scale(match["number"], factor), dimension)
     if hasattr(value, "dim") and hasattr(value.dim, "_dims"):  # a Brian2 quantity
@@ -225,10 +231,12 @@ def quantity(value: "Quantity | str | ArrayLike | Any") -> Quantity:
     if isinstance(value, (list, tuple)) and any(isinstance(v, (str, Quantity)) for v in value):
         parts = [quantity(v) for v in value]
         if len({p.dimension for p in parts}) != 1:
-            raise UnitError(f"the elements of {value!r} have different units; give all the same")
+            raise UnitError(
+                f"the elements of {value!r} have different units; give all of them the same unit"
+            )
         return Quantity(np.array([p.value for p in parts], dtype=float), parts[0].dimension)
     if value is None:
-        raise UnitError(f"there is no quantity, but None; {HOW_TO_WRITE}")
+        raise UnitError(f"None is not a quantity; {HOW_TO_WRITE}")
     try:
         array = np.asarray(value, dtype=float)
     except (TypeError, ValueError) as error:
@@ -238,7 +246,7 @@ def quantity(value: "Quantity | str | ArrayLike | Any") -> Quantity:
 
 def _exact_scale(number: str, factor: float) -> float:
     """Return number times factor so that `9 ms` is the double nearest to 0.009."""
-    # 9*1e-3 is not the double nearest to 0.009, but 9/1000 is: a factor of 1/n, n whole, becomes a division.
+    # 9*1e-3 is not the double nearest to 0.009, but 9/1000 is, so a factor 1/n becomes a division by n.
     inverse = 1.0 / factor
     if factor < 1 and round(inverse) > 0 and abs(inverse - round(inverse)) < 1e-9 * inverse:
         return float(number) / round(inverse)
@@ -249,7 +257,7 @@ _NAMED = ["s", "Hz", "V", "A", "S", "F", "ohm", "m", "K", "C"]
 
 
 def unit_name(dimension: Dimension) -> str:
-    """Return the SI unit of a dimension as text that `unit` reads back: `V`, `m^-2 S`, `1`."""
+    """Return the SI unit of a dimension as text that `unit` can read, such as `V`, `m^-2 S` or `1`."""
     if dimension == DIMENSIONLESS:
         return "1"
     second = np.array(UNITS["s"][0])

@@ -126,7 +126,7 @@ def test_text_that_nearly_is_a_quantity_is_read_or_refused(text):
         ("twenty ms", "write a number and a unit"),
         ("20 ms*", "ends with '*'"),
         ("", "write a number and a unit"),
-        ("3 km^400", "no power exceeds"),
+        ("3 km^400", "a power must not exceed"),
     ],
 )
 def test_the_message_says_what_to_write(text, hint):

@@ -39,7 +39,7 @@ def parameter(
     least: Any = None,
     most: Any = None,
 ) -> Any:
-    """Declare a parameter in a class derived from `ds.Parameters`, or in a part of one.
+    """Declare a parameter in a class derived from `ds.Parameters`, or in another base class of such a class.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def parameter(
         Default value, which is checked like any other value. A text such as `"10 ms"` is a quantity and also sets
         the unit. Without a default, the user must give a value.
     doc : str, optional
-        Meaning in a few words; by default that of the circuit's parameter of the same name.
+        Meaning in a few words; by default, the meaning of the circuit's parameter of the same name.
     unit : str, optional
         Unit of a quantity, needed if its default is None.
     above, below : number or quantity, optional

@@ -1,4 +1,4 @@
-"""Assignments: texts of what a spike does, such as `v = v_reset` or `g_e_post += weight`."""
+"""Assignments, which say what a spike does, such as `v = v_reset` or `g_e_post += weight`."""
 
 import re
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
-"""Declarations: the lines of an equation text, read without Brian2.
+"""Declarations: the lines of a text of equations, which this module reads without Brian2.
 
-Brian2's parser is the authority: `dendrosim.circuit.equation_check` checks every text with it. This scan reads
-texts that have passed the check, so that loading a circuit and a warm run need not import Brian2.
+`dendrosim.circuit.equation_check` checks every text once with Brian2's parser. After that, circuits can be loaded,
+and their compiled programs run, without importing Brian2.
 """
 
 import re
@@ -23,7 +23,7 @@ _IDENTIFIER = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
 
 @dataclass(frozen=True)
 class Declaration:
-    """A line of an equation text, which declares one variable.
+    """A line of a text of equations, which declares one variable.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class Declaration:
     unit : str
         Text of the unit.
     flags : tuple of str, optional
-        What is in parentheses at the end, such as `unless refractory`.
+        The words in parentheses at the end of the line, such as `unless refractory`.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Declaration:
 
 
 def find_identifiers(expression: str) -> frozenset[str]:
-    """Return the identifiers in an expression, names of functions included."""
+    """Return the identifiers in an expression, including names of functions."""
     return frozenset(_IDENTIFIER.findall(expression))
 
 

@@ -1,10 +1,10 @@
-"""Analysis of a plasticity rule: which part of it is a matrix product, and which must run element by element.
+"""Analysis of a plasticity rule: which terms are matrix products, and which are computed element by element.
 
-The syntax tree of a rule's right-hand side is expanded into a sum of products. Each factor depends on
-the weight only, on the postsynaptic unit only, on the presynaptic unit only, or on shared numbers only. Such
-products are outer products, which run as matrix products over the batch. A part that cannot be separated in this
-way is left whole, for a pass over the elements of the matrix. The analysis works on any rule; it knows no
-particular ones.
+The syntax tree of a rule's right-hand side is expanded into a sum of products. Each factor depends on the weight
+only, on the postsynaptic unit only, on the presynaptic unit only, or on shared numbers only. Such a product is an
+outer product of two units' values; over the whole batch it is a matrix product. A term that cannot be separated in
+this way is not expanded, and is computed element by element. The analysis works on any rule and treats no rule
+specially.
 """
 
 import ast
@@ -14,7 +14,8 @@ from functools import reduce
 
 from dendrosim.equations.rewriting import find_symbols, parse_expression
 
-# Bounds the expansion of powers such as (a + b + c)**4; a rule of more products runs element by element.
+# Largest number of products into which an expression such as (a + b + c)**4 is expanded; an expression with more
+# products is computed element by element.
 _MOST_PRODUCTS = 64
 
 
@@ -22,7 +23,7 @@ _MOST_PRODUCTS = 64
 class OuterProduct:
     """The term `weight` times the mean over the batch of the outer product of `post` and `pre`.
 
-    All three are expressions as text; None means a factor of 1. `weight` multiplies element by element.
+    All three fields are expressions as text; None means a factor of 1. `weight` multiplies element by element.
     """
 
     weight: str | None
@@ -56,7 +57,7 @@ class PlasticityRule:
 
     @property
     def blas_only(self) -> bool:
-        """Whether the rule is matrix products and a scaling of the matrix, without a pass over elements."""
+        """Whether the rule consists only of matrix products and a scaling of the matrix."""
         return (
             self.local is None
             and self.general is None
@@ -66,9 +67,9 @@ class PlasticityRule:
 
 @dataclass(frozen=True)
 class _Product:
-    """A product of syntax trees, each with what it depends on.
+    """A product of factors; each is a syntax tree with a word that says what it depends on.
 
-    That is `shared`, `weight`, `post` or `pre`; `mixed` marks a factor that could not be separated.
+    The word is `shared`, `weight`, `post` or `pre`, or `mixed` for a factor that could not be separated.
     """
 
     factors: tuple[tuple[str, ast.expr], ...]
@@ -88,7 +89,7 @@ def analyse_rule(rate: str, weight: str) -> PlasticityRule:
     rate : str
         Right-hand side of the rule, with transfer functions in place.
     weight : str
-        Name of the weight in it.
+        Name of the weight in `rate`.
     """
     products = _expand(parse_expression(rate), weight)
     decay, local, general = [], [], []
@@ -118,14 +119,14 @@ def analyse_rule(rate: str, weight: str) -> PlasticityRule:
 
 
 def hoist_sides(expression: str, weight: str) -> tuple[str, dict[str, str]]:
-    """Move what depends on one side only out of an expression, so that it is computed once per unit.
+    """Move parts that depend on `_post` or on `_pre` only out of an expression, to be computed once per unit.
 
     Returns
     -------
     str
         The expression, with symbols `ds_hoist0_post`, `ds_hoist1_pre`, ... in place of these parts.
     dict
-        Symbol to the expression that it replaces.
+        For each of these symbols, the expression that it replaces.
     """
     finder = _Hoist(weight)
     tree = finder.visit(parse_expression(expression))
@@ -163,7 +164,7 @@ def _is_boolean(node: ast.expr) -> bool:
 
 
 def _dependence(node: ast.AST, weight: str) -> set[str]:
-    """Return what a tree depends on besides shared numbers, of `weight`, `post` and `pre`."""
+    """Return on which of `weight`, `post` and `pre` a tree depends; shared numbers do not count."""
     found = set()
     for name in find_symbols(node):
         if name == weight:

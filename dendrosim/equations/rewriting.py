@@ -1,4 +1,4 @@
-"""Rewriting of expressions by their syntax tree: transfer functions put in place, symbols replaced."""
+"""Functions that rewrite expressions: they write out transfer functions and replace symbols."""
 
 import ast
 import copy
@@ -28,7 +28,7 @@ def parse_expression(expression: str, where: str = "") -> ast.expr:
     Raises
     ------
     EquationError
-        If it cannot be read.
+        If the expression cannot be read.
     """
     try:
         return copy.deepcopy(_parsed(expression))
@@ -53,28 +53,29 @@ def replace_symbols(expression: str, mapping: Mapping[str, str]) -> str:
     expression : str
         The expression.
     mapping : mapping of str to str
-        Symbol to the expression that replaces it.
+        For each symbol, the expression that replaces it.
     """
     trees = {name: parse_expression(text) for name, text in mapping.items()}
     return ast.unparse(_Replace(lambda name: trees.get(name)).visit(parse_expression(expression)))
 
 
 def put_transfer_in_place(expression: str, transfer_name: str | None, where: str = "") -> str:
-    """Return an expression in which calls of `s`, `ds` and `inv_s` are replaced by the transfer function's texts.
+    """Return an expression with the formulas of a transfer function in place of calls of `s`, `ds` and `inv_s`.
 
     Parameters
     ----------
     expression : str
         The expression.
     transfer_name : str or None
-        Name of the transfer function, None if none is chosen.
+        Name of the transfer function, or None if no transfer function is chosen.
     where : str, optional
         Place of the expression, for messages.
 
     Raises
     ------
     EquationError
-        If a call has no meaning: no transfer function is chosen, or it has no inverse.
+        If a call is not valid: no transfer function is chosen, it has no inverse, or the call does not have one
+        argument.
     """
     tree = parse_expression(expression, where)
     if not any(isinstance(n, ast.Call) for n in ast.walk(tree)):

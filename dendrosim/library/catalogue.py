@@ -41,7 +41,7 @@ class Entry:
     path : Path
         The absolute path of the file.
     summary : str
-        The first line of its documentation; empty if it has none.
+        The first line of the file's documentation; empty if it has no documentation.
     """
 
     name: str
@@ -73,9 +73,9 @@ def find_entry(name: str, file_kind: FileKind | None = None) -> Entry:
     Parameters
     ----------
     name : str
-        The name of a model or protocol, or the path of a file; a path ends in `.py` or has a slash.
+        The name of a model or protocol, or the path of a file; a path ends in `.py` or contains a slash.
     file_kind : {"model", "protocol"}, optional
-        The kind to look for; both by default.
+        The kind of file to look for; by default, both kinds.
 
     Raises
     ------
@@ -84,7 +84,7 @@ def find_entry(name: str, file_kind: FileKind | None = None) -> Entry:
     UsageError
         If a model and a protocol have this name, and `file_kind` does not say which one is meant.
     DataError
-        If there is no such file, it is not valid Python, or it defines neither a model nor a protocol.
+        If the file does not exist, is not valid Python, or defines neither a model nor a protocol.
     SpecError
         If two models, or two protocols, have this name.
     """
@@ -98,21 +98,19 @@ def find_entry(name: str, file_kind: FileKind | None = None) -> Entry:
         raise UnknownNameError(" or ".join(kinds), name, known)
     if len(matching) > 1:
         both = " and ".join(str(files[k][name][0]) for k in matching)
-        raise UsageError(
-            f"{name!r} is a model and a protocol; give the path of the one meant: {both}"
-        )
+        raise UsageError(f"{name!r} is a model and a protocol; give the path of the file: {both}")
     return _make_entry(name, matching[0], files[matching[0]][name])
 
 
 def lookup_name(entry: Entry) -> str:
-    """Return a text by which `find_entry` finds the entry from any folder: its name, or else its absolute path."""
+    """Return a text by which `find_entry` finds the entry from any folder: its name or its absolute path."""
     known = _find_files(entry.file_kind).get(entry.name, [])
     is_found = [p.resolve() for p in known] == [entry.path.resolve()]
     return entry.name if is_found else str(entry.path)
 
 
 def _find_files(file_kind: FileKind) -> dict[str, list[Path]]:
-    """Return the different files under each name, shipped ones first."""
+    """Return, for each name, the different files that have it, shipped files first."""
     found: dict[str, list[Path]] = {}
     for path in [*_list_python_files(_shipped_folder(file_kind)), *_iterate_user_files(file_kind)]:
         same_name = found.setdefault(path.stem, [])
@@ -122,7 +120,7 @@ def _find_files(file_kind: FileKind) -> dict[str, list[Path]]:
 
 
 def _shipped_folder(file_kind: FileKind) -> Path:
-    """Return the folder in an installed package, or in the repository, where it is beside the package."""
+    """Return the folder of shipped files: inside an installed package, or beside the package in the repository."""
     package = Path(__file__).parents[1]
     installed = package / "shipped" / f"{file_kind}s"
     return installed if installed.is_dir() else package.parent / f"{file_kind}s"
@@ -157,7 +155,7 @@ def _make_entry(name: str, file_kind: FileKind, paths: list[Path]) -> Entry:
 
 
 def _read_entry(path: Path, file_kind: FileKind | None) -> Entry:
-    """Return the entry of a file that is given by its path; one that defines both is a protocol."""
+    """Return the entry of a file that is given by its path; a file that defines both kinds is a protocol."""
     if not path.is_file():
         raise DataError(f"no such file: {path}")
     defined = _read_file_kinds(path)
@@ -173,7 +171,7 @@ def _read_entry(path: Path, file_kind: FileKind | None) -> Entry:
 
 
 def _read_file_kinds(path: Path) -> list[FileKind]:
-    """Return what a file defines; in a file that is not valid Python, lines that start with `def` count."""
+    """Return the kinds that a file defines; if it is not valid Python, look for lines that start with `def`."""
     tree = _parse(path)
     if isinstance(tree, ast.Module):
         names = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
@@ -210,7 +208,7 @@ def _parse(path: Path) -> ast.Module | str:
 
 @lru_cache(maxsize=256)
 def _parse_version(path: Path, changed: int, size: int) -> ast.Module:
-    """Return the syntax tree of a file as it is at a time: a protocol looks up its models at every load."""
+    """Return the syntax tree of one version of a file; cached, because protocols look up models at every load."""
     return ast.parse(path.read_bytes())
 
 

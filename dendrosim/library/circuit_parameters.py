@@ -1,4 +1,4 @@
-"""Makes the parameters of models parameters of a protocol as well."""
+"""Adds the parameters of models to the parameters of a protocol."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -9,21 +9,22 @@ from dendrosim.library.parameter_types import OrNone, ParameterType, WithUnit
 from dendrosim.library.parameters import Parameter
 
 Models = Callable[[str], tuple[Parameter, ...]]
-"""Returns the parameters of the model of a name."""
+"""A function that takes the name of a model and returns its parameters."""
 
 
 @dataclass(frozen=True)
 class ParametersOf:
-    """Declaration of a protocol: it takes the parameters of these models, without some.
+    """Declares that a protocol takes the parameters of these models, except those in `without`.
 
-    With `optional`, None stands for the default of the model that is chosen.
+    With `optional`, every default is None, which stands for the default of the chosen model.
     """
 
     models: tuple[str, ...]
     without: tuple[str, ...] = ()
     optional: bool = False
 
-    # In a class of parameters this is what type checkers see of its field; each instance has values of its own.
+    # For type checkers: read from the class, the field is this declaration; read from an instance, it is that
+    # instance's mapping of values.
     @overload
     def __get__(self, instance: None, owner: type) -> Self: ...
     @overload
@@ -44,20 +45,21 @@ def parameters_of(
     without : iterable of str, optional
         Parameters that the protocol sets itself.
     optional : bool, optional
-        For a protocol with one of several models: every default is None, the chosen model's own.
+        For a protocol that runs one of several models: every default is None, which stands for the default of the
+        chosen model.
 
     Returns
     -------
     ParametersOf
-        A field of a class derived from `Parameters`; in its instances, a mapping of values by name. With
-        `optional` it holds only the given values; a parameter that the chosen model does not have is then
-        refused by `load_circuit`. A parameter that the protocol declares itself takes precedence, and is not in
-        the mapping.
+        The declaration, for a field of a class derived from `Parameters`. In an instance of that class, the field
+        is a mapping of values by name. With `optional`, the mapping holds only values that were given, and
+        `load_circuit` refuses a parameter that the chosen model does not have. A parameter that the protocol
+        declares itself takes precedence and is not in the mapping.
 
     Notes
     -----
-    A plain function takes it as the annotation of its open keywords, `**circuit: parameters_of("bmvr")`. With
-    `optional`, the parameters that were not given are then among them, as None.
+    In a plain function, the declaration is an annotation, `**circuit: parameters_of("bmvr")`. With `optional`, the
+    function then receives None for each parameter that was not given.
 
     Examples
     --------
@@ -76,12 +78,12 @@ def add_circuit_parameters(
 ) -> tuple[Parameter, ...]:
     """Return a protocol's own parameters and those of its circuits.
 
-    An own parameter without documentation has the meaning of the circuit's parameter of that name.
+    If one of its own parameters has no meaning, it takes the meaning of the circuit's parameter of the same name.
 
     Raises
     ------
     SpecError
-        If the models disagree about a parameter, or the declaration leaves out one that none of them has.
+        If the models disagree about a parameter, or `without` names a parameter that no model has.
     """
     own = tuple(own)
     if declared is None:
@@ -90,7 +92,9 @@ def add_circuit_parameters(
     found: dict[str, Parameter] = {}
     for model in declared.models:
         for parameter in models(model):
-            if parameter.removed:  # the protocol never had it, and its remedy may not apply there
+            if (
+                parameter.removed
+            ):  # the protocol never had this parameter, so it does not declare it as removed
                 continue
             _add(found, _optional(parameter) if declared.optional else parameter, declared, taken)
     for excluded in declared.without:
@@ -113,7 +117,7 @@ def _add(
             f"the models {', '.join(declared.models)} differ in type or default of {name!r}; declare it in "
             "the protocol, or list it in 'without'"
         )
-    if known.range != parameter.range:  # the model that is chosen checks its own range
+    if known.range != parameter.range:  # the chosen model checks its own range
         found[name] = replace(known, range=None)
 
 
@@ -125,7 +129,7 @@ def _optional(parameter: Parameter) -> Parameter:
 
 
 def _same(one: ParameterType, other: ParameterType) -> bool:
-    """Return whether two types take the same values; they may be written in different units."""
+    """Return whether two types allow the same values; their units may differ in scale, such as s and ms."""
     if isinstance(one, OrNone) and isinstance(other, OrNone):
         return _same(one.inner, other.inner)
     if isinstance(one, WithUnit) and isinstance(other, WithUnit):

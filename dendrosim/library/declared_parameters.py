@@ -24,27 +24,29 @@ from dendrosim.units import Quantity
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
 class Parameters(ParameterTable, SymbolValues):
-    """Base of the class in which a model or protocol file declares its parameters.
+    """Base class of the class in which a model or protocol file declares its parameters.
 
     A derived class has one line per parameter, `name: type = parameter(default, "meaning", ...)`, and in a
-    protocol one such as `circuit = parameters_of("model")`. Parts that declare parameters in the same way can be
-    further bases; their parameters follow those of the class. The function of the file takes an instance, in which
-    quantities are `Quantity` and lists are tuples. As `Circuit(parameters=...)` it stands for those numbers and
-    quantities whose names are symbols of the equations.
+    protocol a line such as `circuit = parameters_of("model")`. Classes of circuit parts that declare parameters in
+    the same way can be further base classes; their parameters follow those of the derived class. The function of
+    the file takes an instance, in which quantities are `Quantity` and lists are tuples. If the instance is given
+    as `Circuit(parameters=...)`, the circuit takes those numbers and quantities whose names are symbols of its
+    equations.
 
     Parameters
     ----------
     **given
-        Values by name, checked and converted as `load_circuit` does it; the others have their defaults.
+        Values by name, which are checked and converted as by `load_circuit`; all other parameters have their
+        defaults.
 
     Raises
     ------
     UnknownNameError
         If there is no such parameter.
     UsageError
-        If a value is of another type than its parameter, or a required one is missing.
+        If a value has the wrong type, or a required parameter is missing.
     SpecError
-        If a value is not allowed; of the class itself, if a declaration is not valid.
+        If a value is not allowed. The definition of a derived class raises it if a declaration is not valid.
     """
 
     _own: ClassVar[dict[str, Parameter]] = {}
@@ -92,7 +94,7 @@ class Parameters(ParameterTable, SymbolValues):
         return {name: value for name, value in numbers.items() if name in symbols}
 
     def _take(self, values: Mapping[str, Any]) -> None:
-        """Set all attributes; this writes to `__dict__`, as attributes are read-only."""
+        """Set all attributes by writing to `__dict__`, because attributes are read-only."""
         self.__dict__.update({name: values[name] for name in self._own})
         if self._circuit is not None:
             name, declared = self._circuit
@@ -117,7 +119,9 @@ class Parameters(ParameterTable, SymbolValues):
 
 def _declare(name: str, annotation: Any, value: Any) -> Parameter:
     if hasattr(Parameters, name):
-        raise SpecError(f"parameter {name!r}: ds.Parameters has that name itself; choose another")
+        raise SpecError(
+            f"parameter {name!r}: ds.Parameters has an attribute of that name; choose another"
+        )
     declaration = value if isinstance(value, ParameterDeclaration) else parameter(value)
     return declare_parameter(
         name,

@@ -14,16 +14,16 @@ from dendrosim.library.parameters import Parameter
 
 @dataclass(frozen=True)
 class Description:
-    """The documentation of a model or protocol, and its content as far as defaults determine it.
+    """The documentation of a model or protocol, with its parameters and its default circuit.
 
     Parameters
     ----------
     entry : Entry
         Name, path and summary of the file.
     text : str
-        The file's docstring before its first section; if the file has none, that of its function.
+        The file's docstring up to its first section; if this is empty, the same part of its function's docstring.
     sections : mapping of str
-        The sections of both docstrings by title, without `Parameters`.
+        The sections of both docstrings by title, except `Parameters`.
     parameters : tuple of Parameter
         The file's own parameters, followed by those that it takes from models.
     circuit : Circuit or None
@@ -51,7 +51,7 @@ def describe(name: str) -> Description:
     UnknownNameError
         If no model or protocol has this name.
     SpecError
-        If the file fails, or the circuit with default parameters is invalid.
+        If the file raises an error, or the circuit with default parameters is invalid.
     """
     entry = find_entry(name)
     in_file = split_sections(load_module(entry.path).__doc__)

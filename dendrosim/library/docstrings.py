@@ -21,7 +21,7 @@ def split_sections(docstring: str | None) -> dict[str, str]:
 
 
 def parameter_texts(docstring: str | None) -> dict[str, str]:
-    """Return the text about each name in the section `Parameters`, joined to one line."""
+    """Return the text about each name in the section `Parameters`, each text as one line."""
     texts: dict[str, list[str]] = {}
     names: list[str] = []
     for line in split_sections(docstring).get("Parameters", "").splitlines():

@@ -10,24 +10,25 @@ from dendrosim.library.signatures import read_signature
 
 
 def parameters_of_file(entry: Entry) -> tuple[Parameter, ...]:
-    """Return the parameters of a model or protocol, its own first; raises as `declared_in_file` does."""
+    """Return the parameters of a model or protocol, its own first; raise the errors of `declared_in_file`."""
     return tuple(p for p in declared_in_file(entry) if not p.removed)
 
 
 def declared_in_file(entry: Entry, users: tuple[Path, ...] = ()) -> tuple[Parameter, ...]:
-    """Return the parameters of a model or protocol and the names of removed ones, its own first.
+    """Return the parameters of a model or protocol, including removed ones: its own, then those of circuits.
 
     Parameters
     ----------
     entry : Entry
         The model or protocol.
     users : tuple of Path, optional
-        Files that take its parameters, so that none takes its own.
+        Files that take the parameters of this one, directly or through others. If this file is among them, it
+        takes its own parameters, which is an error.
 
     Raises
     ------
     SpecError
-        If the file fails, declares what is no parameter, or takes its own parameters.
+        If the file raises an error, declares something that is not a parameter, or takes its own parameters.
     """
     if entry.path in users:
         raise SpecError(
@@ -43,5 +44,5 @@ def declared_in_file(entry: Entry, users: tuple[Path, ...] = ()) -> tuple[Parame
 
 
 def parameters_of_model(name: str) -> tuple[Parameter, ...]:
-    """Return the parameters that a model declares; raises the errors of `find_entry` and `declared_in_file`."""
+    """Return the parameters that a model declares; raise the errors of `find_entry` and `declared_in_file`."""
     return declared_in_file(find_entry(name, "model"))

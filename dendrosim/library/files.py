@@ -40,10 +40,10 @@ def _execute(path: Path, changed: int, size: int) -> ModuleType:
         raise DataError(f"{path} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     with blame_file(path, name=True):
-        # Not by the loader: its bytecode cache compares times in whole seconds, and would miss a second change
-        # within one second.
+        # The loader is not used, because its bytecode cache compares times in whole seconds and would miss a
+        # second change within the same second.
         code = compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
-        sys.modules[name] = module  # where dataclasses look up a class's module
+        sys.modules[name] = module  # dataclasses look up the module of a class here
         exec(code, vars(module))
     return module
 

@@ -24,17 +24,17 @@ def load_circuit(name: str, /, **parameters: Any) -> Circuit:
     name : str
         The name of a model, or the path of its file.
     **parameters
-        Values of its parameters; those not given have their defaults. Quantities are texts such as `"20 ms"` or
-        `Quantity`, lists are tuples or lists.
+        Values of the model's parameters; all other parameters have their defaults. A quantity is given as a text
+        such as `"20 ms"` or as a `Quantity`, a list as a tuple or list.
 
     Raises
     ------
     UnknownNameError
         If there is no such model or parameter.
     UsageError
-        If a value is of another type than its parameter, or a required one is missing.
+        If a value has the wrong type, or a required parameter is missing.
     SpecError
-        If a value is not allowed, the circuit is invalid, or the file fails.
+        If a value is not allowed, the circuit is invalid, or the file raises an error.
 
     Examples
     --------
@@ -52,17 +52,17 @@ def load_protocol(name: str, /, **parameters: Any) -> Protocol:
     name : str
         The name of a protocol, or the path of its file.
     **parameters
-        Values of its parameters and those of its circuit; those not given have their defaults. Quantities are
-        texts such as `"20 ms"` or `Quantity`, lists are tuples or lists.
+        Values of the parameters of the protocol and of its circuit; all other parameters have their defaults. A
+        quantity is given as a text such as `"20 ms"` or as a `Quantity`, a list as a tuple or list.
 
     Raises
     ------
     UnknownNameError
         If there is no such protocol or parameter.
     UsageError
-        If a value is of another type than its parameter, or a required one is missing.
+        If a value has the wrong type, or a required parameter is missing.
     SpecError
-        If a value is not allowed, the protocol is invalid, or the file fails.
+        If a value is not allowed, the protocol is invalid, or the file raises an error.
 
     Examples
     --------
@@ -72,7 +72,7 @@ def load_protocol(name: str, /, **parameters: Any) -> Protocol:
 
 
 def build_protocol(entry: Entry, parameters: Mapping[str, Any]) -> Protocol:
-    """Return the protocol of an entry; raises as `load_protocol` does."""
+    """Return the protocol of an entry; raise the errors of `load_protocol`."""
     plain = _complete(entry, parameters)
     return _call_file(entry, Protocol, plain).replace(name=lookup_name(entry), parameters=plain)
 
@@ -93,7 +93,7 @@ def read_settings(entry: Entry, texts: Mapping[str, str]) -> dict[str, Any]:
 
 
 def parameters_in_si(protocol: Protocol) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return a protocol's parameters, quantities as SI numbers, and the SI units of the quantities."""
+    """Return a protocol's parameters, with quantities as SI numbers, and the SI unit of each quantity."""
     if not protocol.name:
         return dict(protocol.parameters), {}
     parameters = parameters_of_file(find_entry(protocol.name, "protocol"))
@@ -101,7 +101,7 @@ def parameters_in_si(protocol: Protocol) -> tuple[dict[str, Any], dict[str, str]
 
 
 def settings_in_si(entry: Entry, given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return all parameters, quantities as SI numbers, and their SI units; those not given have their defaults."""
+    """Return all parameters, given or default, with quantities as SI numbers, and the unit of each quantity."""
     return convert_to_si(parameters_of_file(entry), _complete(entry, given))
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def measure(result: "Result") -> Measurement:
-    """Return the measurement of a result, made by the file of its protocol.
+    """Return the measurement of a result, which the file of its protocol makes.
 
     Parameters
     ----------
@@ -31,15 +31,15 @@ def measure(result: "Result") -> Measurement:
     Raises
     ------
     UnknownNameError
-        If no protocol has the name that the result gives.
+        If there is no protocol of the name that is stored in the result.
     SpecError
-        If the file fails, or `measure` does not return a Measurement.
+        If the file raises an error, or `measure` does not return a Measurement.
     """
     return find_measure(result.protocol)(result)
 
 
 def find_measure(protocol: Protocol) -> Callable[["Result"], Measurement]:
-    """Return the function that measures results of a protocol; raises as `measure` does."""
+    """Return the function that measures results of a protocol; raise the errors of `measure`."""
     check_protocol(protocol)
     if not protocol.name:
         return _measure_nothing
@@ -57,7 +57,7 @@ def _measure_nothing(result: "Result") -> Measurement:
 
 
 class _FileMeasure:
-    """The function `measure` of a file; its errors, and those of its figures, name the file."""
+    """The function `measure` of a file; errors in it, or in functions that draw its figures, name the file."""
 
     def __init__(self, path: Path, function: Callable[["Result"], Any]) -> None:
         self.path, self.function = path, function

@@ -1,4 +1,4 @@
-"""Types of parameters: each reads the text of a value and checks a Python value.
+"""Types of parameters: each type reads values from text and checks Python values.
 
 To add a type, derive from `ParameterType` and let `parameter_type` recognise its annotation.
 """
@@ -26,13 +26,13 @@ _BEGINS_WITH_NUMBER = re.compile(r"\s*[+-]?(?:\d|\.\d|inf)")
 class ParameterType(ABC):
     """The type of a parameter.
 
-    A value has two forms: the plain form, which JSON has and which a protocol keeps among its parameters, and the
-    form that the function of the file receives.
+    A value has two forms: the plain form, which JSON can hold and which a protocol stores, and the form that the
+    function of the file receives.
     """
 
     @abstractmethod
     def read(self, text: str) -> Any:
-        """Return the plain value of a text from the command line.
+        """Read a value from a text of the command line and return its plain form.
 
         Raises
         ------
@@ -44,10 +44,10 @@ class ParameterType(ABC):
 
     @abstractmethod
     def check(self, value: Any) -> Any:
-        """Return the plain form of a Python value; raises as `read` does."""
+        """Return the plain form of a Python value; raise the same errors as `read`."""
 
     def build(self, plain: Any) -> Any:
-        """Return the form of a plain value that the function receives."""
+        """Convert a plain value to the form that the function of the file receives."""
         return plain
 
     @property
@@ -200,7 +200,9 @@ class WithUnit(ParameterType):
         try:
             read = quantity(value)
         except UnitError as error:
-            if HOW_TO_WRITE in str(error):  # with the unit of this parameter in its place
+            if HOW_TO_WRITE in str(
+                error
+            ):  # replace the example by one with the unit of this parameter
                 raise UnitError(str(error).replace(HOW_TO_WRITE, self._example)) from None
             raise UnitError(f"{error}; {self._example}") from None
         except (ArithmeticError, ValueError, TypeError) as error:
@@ -276,7 +278,7 @@ _SIMPLE: dict[Any, ParameterType] = {float: Number(), int: Integer(), bool: Bool
 def parameter_type(annotation: Any, default: Any = None) -> ParameterType:
     """Return the type that an annotation and a default declare.
 
-    The unit of a `Quantity` is that of the default. If the default is None, or an empty tuple, the unit can be
+    The unit of a `Quantity` is the unit of its default. If the default is None, or an empty tuple, the unit can be
     given in the annotation, as in `Annotated[Quantity | None, "s"]`.
 
     Raises
@@ -323,7 +325,7 @@ def _with_unit(default: Any) -> WithUnit:
 
 
 def strip_quotes(text: str) -> str:
-    """Return a text without the quotation marks around it, if it has some."""
+    """Return a text without the quotation marks around it, if there are any."""
     match = _QUOTED.fullmatch(text.strip())
     return match["text"] if match else text
 
@@ -348,7 +350,7 @@ def _split_elements(text: str) -> list[str]:
 
 
 def to_text(value: Any) -> str:
-    """Return the text that `ParameterType.read` turns into a plain value."""
+    """Return a plain value as text that `ParameterType.read` can read."""
     if value is None:
         return _NONE
     if isinstance(value, (tuple, list)):
@@ -374,7 +376,7 @@ def _quoted(text: str) -> str:
 
 
 def _is_same(value: Any, option: Any) -> bool:
-    """Return whether two values are equal and of one type; True is not 1."""
+    """Return whether two values are equal and of the same type; True and 1 are not the same."""
     same_type = isinstance(value, type(option)) and isinstance(value, bool) == isinstance(
         option, bool
     )
@@ -393,5 +395,5 @@ def _short_repr(value: Any) -> str:
 
 
 def shorten(text: str) -> str:
-    """Return a text cut to 60 characters, as fits in a message."""
+    """Return a text, shortened to 60 characters if it is longer."""
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -18,7 +18,7 @@ from dendrosim.library.ranges import Range, range_of
 from dendrosim.units import Quantity
 
 _FAILS = {"be": "is not", "lie": "does not", "not": "is"}
-"""How a message says that a value violates a rule that begins with this word."""
+"""The words with which a message says that a value breaks a rule, by the first word of the rule."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Parameter:
     doc : str, optional
         Meaning of the parameter.
     range : Range, optional
-        Range of the allowed numbers. Without one, the file checks them itself.
+        Range of the allowed numbers. Without a range, the file checks numbers itself.
     removed : str, optional
         Advice for a name that is no longer a parameter: what to use instead. The error shows it.
     """
@@ -54,7 +54,7 @@ class Parameter:
         return self.default is REQUIRED
 
     def read(self, text: str) -> Any:
-        """Return the plain value of a text; errors name the parameter."""
+        """Read the plain value from a text; errors name the parameter."""
         return self._in_range(self._named(self.type.read, text))
 
     def check(self, value: Any) -> Any:
@@ -96,16 +96,16 @@ def declare_parameter(
     annotation : type
         Annotation as `parameter_type` accepts it.
     default : value
-        `REQUIRED` if there is none.
+        Default value, or `REQUIRED` if there is no default.
     unit : str, optional
-        Unit of a quantity whose default is None, or missing.
+        Unit of a quantity whose default is None or missing.
     bounds : mapping, optional
         Bounds by name, as `range_of` takes them; None if the file itself checks the values.
 
     Raises
     ------
     SpecError
-        If the annotation is missing or no type of parameters, or the default is not allowed.
+        If the annotation is missing or is not a type of parameters, or if the default is not allowed.
     """
     if annotation is inspect.Parameter.empty:
         raise SpecError(f"parameter {name!r} has no type; annotate it, as in '{name}: float = ...'")
@@ -124,14 +124,14 @@ def declare_parameter(
 def complete_values(
     what: str, parameters: Iterable[Parameter], given: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the plain value of every parameter: the given ones checked, defaults for the others.
+    """Return the plain value of every parameter: the given value, after a check, or else the default.
 
     Raises
     ------
     UnknownNameError
         If a given name is not a parameter of `what`.
     UsageError
-        If a required parameter is missing, a value of another type, or its parameter removed.
+        If a required parameter is missing, a value has the wrong type, or its parameter was removed.
     SpecError
         If a value is not allowed.
     """
@@ -148,7 +148,7 @@ def complete_values(
 def read_texts(
     what: str, parameters: Iterable[Parameter], texts: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Return the plain values that texts from the command line mean; raises as `complete_values` does."""
+    """Read plain values from texts of the command line; raise the errors of `complete_values`."""
     by_name = _find(what, parameters, texts)
     return {name: by_name[name].read(text) for name, text in texts.items()}
 
@@ -161,7 +161,7 @@ def build_values(parameters: Iterable[Parameter], plain: Mapping[str, Any]) -> d
 def convert_to_si(
     parameters: Iterable[Parameter], plain: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return plain values with quantities as SI numbers, and the SI unit of each that has one."""
+    """Return plain values, with quantities as SI numbers, and the SI unit of each quantity."""
     values: dict[str, Any] = dict(plain)
     units: dict[str, str] = {}
     for name, built in build_values(parameters, plain).items():
@@ -174,7 +174,7 @@ def convert_to_si(
 
 
 def _find(what: str, parameters: Iterable[Parameter], given: Iterable[str]) -> dict[str, Parameter]:
-    """Return the parameters by name, without removed ones; raises unless those given are among them."""
+    """Return the parameters by name, without removed ones; raise an error if a given name is not among them."""
     known = {p.name: p for p in parameters}
     found = {name: p for name, p in known.items() if not p.removed}
     for name in given:

@@ -29,21 +29,21 @@ class Range:
     type : ParameterType
         Type of one number.
     bounds : mapping
-        Plain values of that type under `above`, `below` (not allowed themselves), `least`, `most` (allowed).
-        A number must be finite unless a bound that is allowed is infinite.
+        Plain values of that type by name: a number must exceed `above`, be less than `below`, and lie from `least`
+        to `most`. It must be finite, unless it equals an infinite `least` or `most`.
     """
 
     type: ParameterType
     bounds: Mapping[str, Any]
 
     def first_outside(self, plain: Any) -> Any:
-        """Return the plain number that is not in the range, the first of a list; None if all are."""
+        """Return the first plain number that is not in the range, or None if all numbers are in the range."""
         values = plain if isinstance(plain, tuple) else (plain,)
         outside = (v for v in values if v is not None and self.violated_rule(v))
         return next(outside, None)
 
     def violated_rule(self, plain: Any) -> str:
-        """Return what a plain number violates, as a message says it behind `must`; empty if nothing."""
+        """Return the rule that a number breaks, in the words that follow `must` in a message, or an empty text."""
         number = self._number(plain)
         if not self._within_bounds(number):
             text = str(self)
@@ -85,7 +85,7 @@ class Range:
 
 
 def range_of(value_type: ParameterType, given: Mapping[str, Any]) -> Range | None:
-    """Return the range of a declared parameter, None if its values are not numbers.
+    """Return the range of a declared parameter, or None if its values are not numbers.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def range_of(value_type: ParameterType, given: Mapping[str, Any]) -> Range | Non
     Raises
     ------
     SpecError
-        If a bound is not a value of that type.
+        If a bound is not a value of that type, or if the values are not numbers but have a bound.
     """
     element = value_type
     while isinstance(element, OrNone | Several):
@@ -116,7 +116,8 @@ def _plain_bound(element: ParameterType, name: str, bound: Any) -> Any:
             raise SpecError(f"{name} is {bound}, in an unknown unit; declare it, as in unit='s'")
         bound = f"{bound!r} {element.unit}"
     try:
-        # A bound of whole numbers may be infinite. Numbers are kept as they were declared, for messages.
+        # A bound of an integer may be infinite. A number is returned as it was declared, so that messages show it
+        # so.
         plain = (Number() if isinstance(element, Integer) else element).check(bound)
     except DendrosimError as error:
         raise SpecError(f"{name}: {error}") from None

@@ -1,4 +1,4 @@
-"""Arguments of a file's function: one value of declared parameters, or plain keywords."""
+"""Arguments of a file's function: one object with all declared parameters, or plain keywords."""
 
 import inspect
 from abc import ABC, abstractmethod
@@ -14,31 +14,31 @@ _KEYWORD = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYW
 
 
 class ParameterTable(ABC):
-    """A class whose instances hold one value of each parameter that it declares."""
+    """Base class of classes that declare parameters; an instance holds one value of each parameter."""
 
     @classmethod
     @abstractmethod
     def declared_parameters(cls, models: Models) -> tuple[Parameter, ...]:
-        """Return the parameters, those of the class first, then those of circuits; also removed ones."""
+        """Return the parameters, including removed ones: first those of the class, then those of circuits."""
 
     @classmethod
     @abstractmethod
     def from_values(cls, values: Mapping[str, Any]) -> Self:
-        """Return an instance with a value of each parameter, as they were checked and built."""
+        """Return an instance with these values, one per parameter, which are already checked and converted."""
 
 
 def read_signature(
     function: Callable[..., Any], docstring: str | None, models: Models
 ) -> tuple[Parameter, ...]:
-    """Return the parameters of the function of a model or protocol file, also removed ones, its own first.
+    """Return the parameters of a file's function, including removed ones: its own, then those of circuits.
 
     Parameters
     ----------
     function : callable
-        It takes one value of a `ParameterTable`, or keywords with annotations. Open keywords with the annotation
-        `parameters_of("model")` receive the parameters of a circuit.
+        A function that takes one instance of a `ParameterTable`, or keywords with annotations. Keywords `**name`
+        with the annotation `parameters_of("model")` receive the parameters of a circuit.
     docstring : str or None
-        Docstring of the file. Plain keywords are documented in its section `Parameters`, or in that of the
+        Docstring of the file. Plain keywords are documented in its section `Parameters`, or in this section of the
         function's docstring.
     models : callable
         Returns the parameters of a model.
@@ -46,7 +46,8 @@ def read_signature(
     Raises
     ------
     SpecError
-        If a keyword has no annotation, an unsupported one, or a default that it forbids.
+        If a keyword has no annotation, an annotation that is not a type of parameters, or a default that is not
+        allowed.
     """
     table = _table(function)
     if table is not None:
@@ -71,13 +72,13 @@ def read_signature(
 
 
 def call_with_values(function: Callable[..., Any], values: Mapping[str, Any]) -> Any:
-    """Return what a file's function returns for a value of each of its parameters."""
+    """Call a file's function with these values, one for each of its parameters, and return its result."""
     table = _table(function)
     return function(**values) if table is None else function(table.from_values(values))
 
 
 def _table(function: Callable[..., Any]) -> type[ParameterTable] | None:
-    """Return the class of declared parameters that a function takes, None if it takes keywords."""
+    """Return the class of declared parameters that a function takes, or None if it takes keywords."""
     taken = list(inspect.signature(function, eval_str=True).parameters.values())
     for parameter in taken:
         declared = parameter.annotation

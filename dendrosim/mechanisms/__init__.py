@@ -1,1 +1,1 @@
-"""Parts of which models are put together: equations with their inputs and the parameters that they need."""
+"""Parts from which models are built: equations with their inputs and parameters."""

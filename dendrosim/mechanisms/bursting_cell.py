@@ -1,4 +1,4 @@
-"""What bursting pyramidal cells share: the plateau of the apical dendrite, adaptation, and a basal dendrite.
+"""Common parts of bursting pyramidal cells: the plateau of the apical dendrite, adaptation, a basal dendrite.
 
     f(V) = 1/(1 + exp(-(V - E_d)/D_d))                                   how far the plateau is open
     I_d = g_d f(V_d) + c_d K(t) + w_d + current_apical                   into the apical dendrite
@@ -6,15 +6,15 @@
     I_s = g_s f(V_d) + w_s + current_soma + (basal dendrite)             into the soma
     dw_s/dt = -w_s/tau_ws,  w_s <- w_s + b_ws at a spike                 adaptation
 
-K is 1 from `bap_delay` after a somatic spike, for `bap_duration`; a spike that follows before the end starts it
-anew. g_s, g_d and c_d are currents. A basal dendrite is passive: `basal=ohmic` couples it to the soma by a
-conductance in both directions; with `basal=passive` it feeds the soma without being loaded by it, as the apical
-one does.
+K is 1 for the time `bap_duration`, which begins `bap_delay` after a somatic spike and begins anew with each
+further spike; otherwise K is 0. g_s, g_d and c_d are currents. A basal dendrite is passive. With `basal=ohmic`, a
+conductance couples it to the soma in both directions; with `basal=passive`, it drives the soma, but the soma does
+not act on it. The apical dendrite acts on the soma in one direction, too.
 
 Sources
 -------
-Naud & Sprekeler (2018), PNAS 115:E6329; parameters as in public implementations of it. Basal compartment: textbook
-passive cable lumped to one compartment; not in the paper.
+Naud & Sprekeler (2018), PNAS 115:E6329; parameters as in public implementations of this model. Basal compartment:
+textbook passive cable lumped to one compartment; not in the paper.
 """
 
 from typing import Literal
@@ -48,31 +48,37 @@ RESET = "soma = v_reset\nadaptation += b_adaptation"
 
 
 class BurstingCell:
-    """Parameters of the cell that do not depend on how inputs reach it."""
+    """Parameters of a bursting cell, without those of its synapses."""
 
     basal: Literal["none", "passive", "ohmic"] = parameter("none", "kind of basal dendrite")
     c_soma: Quantity = parameter("370 pF", "capacitance of the soma, C_s", above=0)
     tau_soma: Quantity = parameter("16 ms", "membrane time constant of the soma, tau_s", above=0)
     c_apical: Quantity = parameter("170 pF", "capacitance of the apical dendrite, C_d", above=0)
-    tau_apical: Quantity = parameter("7 ms", "its membrane time constant, tau_d", above=0)
+    tau_apical: Quantity = parameter(
+        "7 ms", "membrane time constant of the apical dendrite, tau_d", above=0
+    )
     e_leak: Quantity = parameter("-70 mV", "reversal potential of all leaks, E_L")
-    v_threshold: Quantity = parameter("-50 mV", "threshold of a spike at rest, V_T")
+    v_threshold: Quantity = parameter("-50 mV", "spike threshold at rest, V_T")
     v_reset: Quantity = parameter("-70 mV", "somatic voltage after a spike")
     g_soma: Quantity = parameter(
         "1300 pA", "current of an open plateau into the soma, g_s", least=0
     )
-    g_apical: Quantity = parameter("1200 pA", "its regenerative current, g_d", least=0)
+    g_apical: Quantity = parameter(
+        "1200 pA", "regenerative current of an open plateau, g_d", least=0
+    )
     c_bap: Quantity = parameter("2600 pA", "current of a back-propagating spike, c_d", least=0)
-    bap_duration: Quantity = parameter("2 ms", "how long the dendrite sees a spike", least=0)
+    bap_duration: Quantity = parameter(
+        "2 ms", "duration of the current of a back-propagating spike", least=0
+    )
     e_plateau: Quantity = parameter("-38 mV", "voltage of a half-open plateau, E_d")
-    d_plateau: Quantity = parameter("6 mV", "width of its activation, D_d", above=0)
+    d_plateau: Quantity = parameter("6 mV", "width of the plateau's activation, D_d", above=0)
     b_adaptation: Quantity = parameter("-200 pA", "jump of adaptation at a spike, b_ws")
-    tau_adaptation: Quantity = parameter("100 ms", "its time constant, tau_ws", above=0)
+    tau_adaptation: Quantity = parameter("100 ms", "time constant of adaptation, tau_ws", above=0)
     a_recovery: Quantity = parameter("-13 nS", "conductance of recovery, a_wd")
-    tau_recovery: Quantity = parameter("30 ms", "its time constant, tau_wd", above=0)
+    tau_recovery: Quantity = parameter("30 ms", "time constant of recovery, tau_wd", above=0)
     c_basal: Quantity = parameter("170 pF", "capacitance of a basal dendrite", above=0)
-    tau_basal: Quantity = parameter("7 ms", "its membrane time constant", above=0)
-    g_basal: Quantity = parameter("20 nS", "its coupling to the soma", least=0)
+    tau_basal: Quantity = parameter("7 ms", "membrane time constant of a basal dendrite", above=0)
+    g_basal: Quantity = parameter("20 nS", "coupling of a basal dendrite to the soma", least=0)
 
 
 def cell_equations(p: BurstingCell) -> str:
@@ -81,8 +87,8 @@ def cell_equations(p: BurstingCell) -> str:
     Raises
     ------
     ParameterError
-        If the cell is reset above its threshold, or a parameter of the basal dendrite differs from its default in
-        a cell without one.
+        If the reset is not below the threshold, or if the cell has no basal dendrite but a parameter of the basal
+        dendrite differs from its default.
     """
     if float(p.v_reset.value) >= float(p.v_threshold.value):
         raise ParameterError(
@@ -96,7 +102,7 @@ def cell_equations(p: BurstingCell) -> str:
 
 
 def cell_inputs(p: BurstingCell) -> dict[str, str]:
-    """Return the currents into the compartments, which are 0 where no signal drives them."""
+    """Return the input currents of the compartments, which are 0 unless a signal drives them."""
     return {f"current_{name}": "0 pA" for name in resting_voltages(p)}
 
 

@@ -3,8 +3,8 @@
     S = (g_exc + background_exc) (E_exc - V) + (g_inh + background_inh) (E_inh - V)
     dg_exc/dt = -g_exc/tau_exc,  dg_inh/dt = -g_inh/tau_inh
 
-The membrane of the compartment adds S to E_L - V and divides both by its time constant. Pathways add to g_exc and
-g_inh; the backgrounds are inputs.
+The equation of the membrane adds S to E_L - V and divides the sum by the membrane's time constant. Pathways add to
+g_exc and g_inh; the backgrounds are inputs.
 
 Sources
 -------
@@ -26,7 +26,7 @@ background_inh{at} : 1
 
 
 class ConductanceSynapses:
-    """Parameters of these synapses; one set for all compartments of a cell."""
+    """Parameters of the synapses, which are the same for all compartments of a cell."""
 
     tau_exc: Quantity = parameter("5 ms", "decay of excitatory conductances", above=0)
     tau_inh: Quantity = parameter("10 ms", "decay of inhibitory conductances", above=0)
@@ -35,10 +35,10 @@ class ConductanceSynapses:
 
 
 def synapse_equations(voltage: str, at: str = "") -> str:
-    """Return the equations of `synapses`; `at` is a suffix of all their names, `voltage` the symbol of V."""
+    """Return the equations of the synapses; `at` is a suffix of all their variables, `voltage` the symbol of V."""
     return EQUATIONS.format(voltage=voltage, at=at)
 
 
 def synapse_inputs(at: str = "") -> dict[str, float]:
-    """Return the inputs of these equations, which are 0 where no signal drives them."""
+    """Return the inputs of these equations, which are 0 unless a signal drives them."""
     return {f"background_exc{at}": 0.0, f"background_inh{at}": 0.0}

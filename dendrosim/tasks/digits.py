@@ -15,13 +15,13 @@ from dendrosim.tasks.dataset import DataSet
 
 FILE = Path(__file__).with_name("data") / "digits.npz"
 FULL_INK = 16
-"""Largest value of a pixel in the file: the inked pixels in a 4 x 4 block of the scanned bitmap are counted."""
+"""Largest value of a pixel in the file, which counts the inked pixels in a 4 x 4 block of the scanned bitmap."""
 
 SPLITS = ("train", "test", "all")
 
 
 def load_digits(split: str = "train", test_fraction: float = 0.25, seed: int = 0) -> DataSet:
-    """Return the shipped handwritten digits, or one part of a stratified split of them.
+    """Return the shipped handwritten digits, or one part of a stratified split.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
-"""Gaussian inputs and targets whose sample covariances equal the prescribed ones exactly.
+"""Gaussian inputs and targets whose sample covariances equal prescribed covariances exactly.
 
 The linear optimum of a task (principal, canonical or regression subspaces) is a function of the covariances alone.
-With exact covariances, instead of ones that are off by 1/sqrt(samples), the weights that a circuit has learned can
-be compared with a closed form up to rounding errors.
+Sample covariances of random data deviate by about 1/sqrt(samples). With exact covariances, the weights that a
+circuit has learned can be compared with a closed form up to rounding errors.
 """
 
 from collections.abc import Sequence
@@ -34,14 +34,15 @@ def canonical_gaussian(
     outputs : int
         Number of rows of y.
     canonical : sequence of float
-        Canonical correlations in any order, each above 0 and at most 1; at most min(`inputs`, `outputs`) of them.
+        Canonical correlations in any order, each above 0 and at most 1. Their number is at most min(`inputs`,
+        `outputs`).
     samples : int
         Number of columns of x and y, at least `inputs` + `outputs`.
     rng : numpy.random.Generator
         Generator of all random numbers.
     coloured : bool, default False
-        Whether the eigenvalues of Cxx are a geometric progression with mean 1, along random directions, instead of
-        all 1.
+        Whether the eigenvalues of Cxx form a geometric progression with mean 1, along random directions; otherwise
+        they are all 1.
     condition : float, default 4
         Largest eigenvalue of a coloured Cxx divided by the smallest, at least 1.
 
@@ -68,7 +69,7 @@ def canonical_gaussian(
     white = _white(inputs + outputs, samples, rng)
     x_white, noise = white[:inputs], white[inputs:]
 
-    # y_i = c_i x_i + sqrt(1 - c_i^2) noise_i in canonical coordinates: white, and correlated by c.
+    # In canonical coordinates y_i = c_i x_i + sqrt(1 - c_i^2) noise_i, so y is white and correlates by c with x.
     correlation = np.zeros(outputs)
     correlation[: len(canonical)] = canonical
     paired = min(inputs, outputs)
@@ -122,6 +123,6 @@ def _rotation(size: int, rng: np.random.Generator) -> Array:
 
 
 def _orthonormal(columns: Array) -> Array:
-    """Return orthonormal columns; their signs are fixed, because those of QR depend on the LAPACK library."""
+    """Return orthonormal columns with fixed signs, because the signs of a QR depend on the LAPACK library."""
     q, r = np.linalg.qr(columns)
     return q * np.copysign(1.0, np.diag(r))

@@ -117,7 +117,7 @@ def _content(path: Path) -> bytes:
 
 
 def _find(folder: Path, stem: str, ending: str) -> Path:
-    """Return the file of a folder that has one of the usual names."""
+    """Return the file in a folder whose name is one of the usual names."""
     names = [f"{stem}{mark}{ending}{end}" for mark in "-." for end in ("", ".gz")]
     for name in names:
         if (folder / name).is_file():

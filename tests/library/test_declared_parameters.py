@@ -227,7 +227,7 @@ def test_a_declaration_without_type_or_with_a_reserved_name_is_refused():
         class Untyped(ds.Parameters):
             x = ds.parameter(1.0)
 
-    with pytest.raises(SpecError, match=r"ds\.Parameters has that name itself"):
+    with pytest.raises(SpecError, match=r"ds\.Parameters has an attribute of that name"):
 
         class Reserved(ds.Parameters):
             with_values: float = ds.parameter(1.0)

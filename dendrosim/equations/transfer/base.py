@@ -1,16 +1,16 @@
 """Description of a transfer function, and how to add one.
 
-A transfer function s comes with its derivative ds and, where it has one, its inverse inv_s. Each is text in `x`.
-Equations that call `s(...)`, `ds(...)` or `inv_s(...)` get the text in place of the call (by syntax tree, see
-`dendrosim.equations.rewriting`), so that the result is ordinary Brian2 code on every back end and has an exact
-symbolic derivative. Analyses evaluate the same texts on arrays (see `numeric`).
+A transfer function s comes with its derivative ds and, if it has one, its inverse inv_s. Each is a formula in `x`.
+In an equation, calls of `s(...)`, `ds(...)` or `inv_s(...)` are replaced by the formula (see
+`dendrosim.equations.rewriting`), so the result is ordinary Brian2 code on every back end and has an exact symbolic
+derivative. Analyses evaluate the same formulas on arrays (see `numeric`).
 
-To add one, write a file in this folder that defines `TRANSFER = Transfer(...)`. The name of the file is the name
-of the function, by which a circuit chooses it. Texts may use the functions that `numeric.FUNCTIONS` lists, and
-`int` of a condition; Brian2 cannot compare the result of `int` with anything.
+To add a transfer function, write a file in this folder that defines `TRANSFER = Transfer(...)`. The name of the
+file is the name by which a circuit chooses the function. Formulas may use the functions that `numeric.FUNCTIONS`
+lists, and `int` of a condition; but Brian2 does not accept the result of `int` in a comparison.
 
-The derivative is taken at the pre-activation x (not at s(x), as eq. 9 of the BMVR paper prints; the two agree only
-for ReLU).
+The derivative is evaluated at the pre-activation x. Eq. 9 of the BMVR paper prints it at s(x); the two values
+agree only for ReLU.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ CALLS = ("s", "ds", "inv_s")
 
 @dataclass(frozen=True)
 class Transfer:
-    """Texts of a transfer function in `x`.
+    """Formulas of a transfer function in `x`.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class Transfer:
     ds : str
         Derivative of s.
     inv_s : str, optional
-        Inverse of s; None (default) unless s maps the real line onto itself, one to one.
+        Inverse of s; None (default) if s does not map the real line one to one onto itself.
     """
 
     s: str

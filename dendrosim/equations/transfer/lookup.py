@@ -10,7 +10,7 @@ from dendrosim.errors import ParameterError, UnknownMemberError
 
 @cache
 def transfer_functions() -> Mapping[str, Transfer]:
-    """Return every transfer function by name, in alphabetical order."""
+    """Return all transfer functions by name, in alphabetical order."""
     assert __package__ is not None
     modules = modules_in(__package__)
     return {name: m.TRANSFER for name, m in modules.items() if hasattr(m, "TRANSFER")}
@@ -27,7 +27,7 @@ def find_transfer(name: str) -> Transfer:
     Raises
     ------
     UnknownMemberError
-        If there is none of that name.
+        If there is no transfer function of that name.
     """
     if name not in transfer_functions():
         raise UnknownMemberError("transfer function", name, transfer_functions())
@@ -45,9 +45,9 @@ def bijection(name: str) -> None:
     Raises
     ------
     UnknownMemberError
-        If there is none of that name.
+        If there is no transfer function of that name.
     ParameterError
-        If it does not map the real line onto itself, one to one.
+        If the function does not map the real line one to one onto itself.
 
     Examples
     --------
@@ -56,6 +56,6 @@ def bijection(name: str) -> None:
     """
     if find_transfer(name).inv_s is None:
         raise ParameterError(
-            f"transfer is {name}, which has no inverse on the real line; targets come down through that inverse, "
-            f"so choose one of {', '.join(bijections())}"
+            f"transfer is {name}, which has no inverse on the real line; targets are computed with the "
+            f"inverse, so choose one of {', '.join(bijections())}"
         )

@@ -17,9 +17,9 @@ FUNCTIONS = (
     "abs", "arccos", "arcsin", "arctan", "ceil", "clip", "cos", "cosh", "exp", "expm1", "floor", "log", "log10",
     "log1p", "sign", "sin", "sinh", "sqrt", "tan", "tanh",
 )  # fmt: skip
-"""Functions that the texts of transfer functions may use: those that Brian2 and NumPy call by the same name."""
+"""Functions that the formulas of transfer functions may use: those with the same name in Brian2 and NumPy."""
 
-# int turns a condition into a number, here one for each element.
+# `int` turns a condition into numbers, one for each element.
 _NAMESPACE: dict[str, Any] = {
     "__builtins__": {},
     "int": lambda condition: 1.0 * condition,
@@ -31,7 +31,7 @@ _NAMESPACE: dict[str, Any] = {
 class NumericTransfer:
     """s, ds and inv_s as functions of arrays, elementwise; `inv_s` is None unless s is a bijection.
 
-    Each takes an array of any shape and returns a new one of floats of the same shape.
+    Each function takes an array of any shape and returns a new array of floats of the same shape.
     """
 
     s: Function
@@ -46,7 +46,7 @@ def numeric_transfer(name: str) -> NumericTransfer:
     Raises
     ------
     UnknownMemberError
-        If there is none of that name.
+        If there is no transfer function of that name.
     """
     texts = find_transfer(name)
     inverse = None if texts.inv_s is None else _compile(texts.inv_s)
@@ -58,7 +58,7 @@ def _compile(text: str) -> Function:
 
     def evaluate(x: ArrayLike) -> Array:
         x = np.asarray(x, dtype=np.float64)
-        # A text may be x itself, or not mention it.
+        # The value may be x itself, or a number if the formula does not contain x.
         return np.array(np.broadcast_to(eval(code, _NAMESPACE, {"x": x}), x.shape))
 
     return evaluate
