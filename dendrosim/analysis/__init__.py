@@ -1,1 +1,1 @@
-"""Closed forms that simulated circuits are compared with, and measures of what they do."""
+"""Closed forms for comparison with simulated circuits, and measures of the behaviour of circuits."""

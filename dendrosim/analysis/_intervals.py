@@ -15,7 +15,7 @@ from dendrosim.arrays import AnyArray, Array, Booleans
 
 
 class Interval(NamedTuple):
-    """Bounds of a confidence interval; each has the shape of the value that it belongs to."""
+    """Bounds of a confidence interval; each bound has the shape of the value to which the interval belongs."""
 
     lower: Array
     upper: Array
@@ -29,7 +29,7 @@ class Counts(NamedTuple):
     e, b : ndarray
         Events and bursts.
     ee, eb, bb : ndarray
-        Products of a train's numbers of events and bursts.
+        Products of numbers of one train: events squared, events times bursts, bursts squared.
     inside : ndarray
         Spikes in bursts.
     active : ndarray
@@ -46,7 +46,7 @@ class Counts(NamedTuple):
 
 
 def ratio(above: AnyArray, below: AnyArray) -> Array:
-    """Return the quotient, NaN where the denominator is zero."""
+    """Return the quotient, or NaN where the denominator is zero."""
     above, below = np.broadcast_arrays(above, below)
     return np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0)
 
@@ -66,10 +66,10 @@ def rate_interval(
 ) -> Interval:
     """Return the score interval of a rate in Hz whose counts have ``phi`` times the variance of Poisson counts.
 
-    Its ends are the roots ``x`` of ``(total - x)^2 = q^2 phi x``.
+    As counts, the ends of the interval are the roots ``x`` of ``(total - x)^2 = q^2 phi x``.
     """
     deviation = squares - ratio(total * total, trains)
-    # Counts are integers, so a smaller deviation is only the rounding of the quotient.
+    # Counts are integers, so a smaller deviation is only a rounding error of the quotient.
     spread = (trains > 1) & (deviation > 1e-9 * squares)
     phi = np.where(spread, ratio(deviation * trains, total * (trains - 1)), 1.0)
     q = _quantile(trains - 1.0, confidence, spread)
@@ -81,7 +81,7 @@ def rate_interval(
 
 def ratio_interval(counts: Counts, confidence: float) -> Interval:
     """Return Wilson's interval of bursts divided by events, with the effective number of events."""
-    # Bursts that are counted at their second spikes may be more than the events of a window.
+    # If bursts count at their second spikes, a window may have more bursts than events.
     p = np.minimum(ratio(counts.b, counts.e), 1.0)
     residual = counts.bb - 2.0 * p * counts.eb + p * p * counts.ee
     binomial = counts.e * p * (1.0 - p)

@@ -9,18 +9,20 @@ from dendrosim.errors import ParameterError, ShapeError
 from dendrosim.results.result_data import Spikes
 
 INSTANT = 1e-9
-"""Seconds below which two times are the same: more than the rounding of `n * dt`, less than a time step."""
+"""Difference in seconds below which two times count as equal; it exceeds the rounding errors of `n * dt`."""
 
 
 def train_order(train: Integers, time: NDArray[np.floating]) -> Integers:
-    """Return the order by train, then time."""
-    if np.all(time[1:] >= time[:-1]):  # as in recordings; a stable sort is enough, and fast
+    """Return the indices that sort spikes by train and then by time."""
+    if np.all(
+        time[1:] >= time[:-1]
+    ):  # recordings are sorted by time, so a stable sort, which is fast, is enough
         return np.argsort(train, kind="stable")
     return np.lexsort((time, train))
 
 
 def instant_of(time: NDArray[np.floating]) -> float:
-    """Return the difference in seconds below which two times are the same, given the rounding of their type."""
+    """Return the difference in seconds below which two times count as equal, given the precision of their type."""
     largest = np.abs(time).max(initial=0.0)
     return INSTANT + 2.0 * float(np.spacing(largest))
 
@@ -28,13 +30,15 @@ def instant_of(time: NDArray[np.floating]) -> float:
 def check_spikes(spikes: Spikes) -> tuple[Integers, NDArray[np.floating], Integers]:
     """Return unit, time and sample of each spike, with sample 0 in a run without batch.
 
-    Raises ShapeError or ParameterError if they are not those of spikes.
+    Raises ShapeError or ParameterError if the arrays cannot be those of spikes.
     """
     time = np.asarray(spikes.time)
     if time.dtype.kind != "f":
         time = time.astype(np.float64)
     if time.ndim != 1:
-        raise ShapeError(f"Spikes.time has shape {time.shape}; it must be flat, one per spike")
+        raise ShapeError(
+            f"Spikes.time has shape {time.shape}; it must have one axis, with one time per spike"
+        )
     if not np.isfinite(time).all():
         raise ParameterError("Spikes.time holds a value that is not finite")
     unit = _indices("unit", spikes.unit, len(time))
@@ -55,7 +59,7 @@ def _indices(field: str, given: AnyArray, spikes: int) -> Integers:
 
 
 def check_below(field: str, values: Integers, limit: str, size: int) -> None:
-    """Raise ParameterError if an index is not below the argument `limit`, which is `size`."""
+    """Raise ParameterError unless all indices are below `size`, the value of the argument called `limit`."""
     largest = int(values.max(initial=-1))
     if largest >= size:
         raise ParameterError(
@@ -79,7 +83,9 @@ def group_labels(
                 f"({cells}, {samples}), one per cell and sample"
             )
         if given.dtype.kind not in "iu":
-            raise ParameterError("groups must hold integers: labels from 0, negative to leave out")
+            raise ParameterError(
+                "groups must hold integers: labels from 0 up, or a negative number to leave a train out"
+            )
         label[:] = given.reshape(cells, -1)
     if units is not None:
         label[~_selected(np.asarray(units), cells)] = -1
@@ -89,12 +95,12 @@ def group_labels(
 
 
 def _selected(units: AnyArray, cells: int) -> Booleans:
-    """Return which cells are in `units`, indices or Boolean values."""
+    """Return, for each cell, whether it is in `units`, an array of indices or of Boolean values."""
     if units.dtype == bool and units.shape == (cells,):
         return units
     if units.ndim != 1 or units.dtype.kind not in "iu":
         raise ShapeError(
-            f"units has shape {units.shape} and type {units.dtype}; it must be a flat array of "
+            f"units has shape {units.shape} and type {units.dtype}; it must be a one-dimensional array of "
             f"cell indices, or of {cells} bools"
         )
     if units.size and (units.min() < 0 or units.max() >= cells):

@@ -1,6 +1,6 @@
 """Approach of the BMVR circuit to its optimum: modes of the averaged flow, linearised at the optimum.
 
-Rates are in units of the learning rate ``eta``; weights have the names of `regression`.
+Rates are in units of the learning rate ``eta``; weights have the same names as in `regression`.
 
 Sources
 -------
@@ -36,7 +36,7 @@ class FlowModes:
     eigenvalues : ndarray of complex, shape (d,)
         Eigenvalues in units of ``eta``, sorted by decreasing real part.
     method : {"jacobian", "polynomials"}
-        Whether they were computed from the Jacobian or from the polynomials of white inputs.
+        Whether the eigenvalues were computed from the Jacobian or from the polynomials for white inputs.
     """
 
     eigenvalues: Complex
@@ -62,11 +62,11 @@ def critical_tau_ratio(canonical: Array, k: int, rho: float = 1.0) -> float:
     """Return the largest ``tau_ratio`` at which the optimum is locally stable for ``Cxx = I``.
 
     A pair of hidden units ``i < j <= k`` starts to rotate if ``tau_ratio`` exceeds ``S (S + 2 rho) / (rho D^2)``,
-    with ``S = s_i^2 + s_j^2`` and ``D = s_i^2 - s_j^2``. There is no limit for ``k = 1``. Derived here.
+    with ``S = s_i^2 + s_j^2`` and ``D = s_i^2 - s_j^2``. There is no limit for ``k = 1``. This is derived here.
 
     The limit is local: below it, a wave in which the hidden units rotate together may coexist with the stable
-    optimum and attract random initial weights (from a ``tau_ratio`` of about 2.5 on for canonical values 0.9 and
-    0.5, whose limit is 10.3). Coloured inputs shift the limit, and can lower it; see `flow_modes`.
+    optimum and attract random initial weights. For canonical values 0.9 and 0.5, whose limit is 10.3, this happens
+    from a ``tau_ratio`` of about 2.5 on. Coloured inputs shift the limit and can lower it; see `flow_modes`.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def critical_tau_ratio(canonical: Array, k: int, rho: float = 1.0) -> float:
     Returns
     -------
     float
-        Infinite for one hidden unit.
+        The limit, which is infinite for one hidden unit.
 
     Raises
     ------
@@ -109,7 +109,8 @@ def flow_modes(
 ) -> FlowModes:
     """Return the modes of the averaged flow, linearised at the optimum, in units of ``eta``.
 
-    The flow is the mean of BMVR workshop abstract, eq. 5-7 with instantaneous compartments::
+    The flow is the mean over samples of the rules in the BMVR workshop abstract, eq. 5-7, with instantaneous
+    compartments::
 
         dW1/dt = B Cyx - Q Q^T W1 Cxx
         dB/dt  = rho (W1 Cxy - B)
@@ -118,7 +119,7 @@ def flow_modes(
     Rotations of the hidden units and of the interneurons (``k (k - 1)`` zero modes) and input directions that
     never occur (the null space of ``Cxx``) are left out. Up to `max_dimension` states the Jacobian is
     diagonalised; for more states, the modes are the roots of polynomials, which exist for white inputs only.
-    Stability is local, see `critical_tau_ratio`.
+    Stability is local; see `critical_tau_ratio`.
 
     Parameters
     ----------
@@ -131,9 +132,9 @@ def flow_modes(
         Learning rate of ``W1`` divided by that of ``Q`` (``tau`` of the abstract), positive.
     decoupled : bool, default False
         Whether there are separate weights ``R`` onto the interneurons (BMVR workshop abstract, eq. 21-22), which
-        add the decay of ``Q^T - R`` at the rate ``1 / tau_ratio``.
+        add a mode: the decay of ``Q^T - R`` at the rate ``1 / tau_ratio``.
     tolerance : float, default 1e-10
-        Fraction of the largest variance of the inputs below which a direction is left out.
+        Input directions whose variance is below this fraction of the largest variance are left out.
     max_dimension : int, default 1500
         Largest number of states for which the Jacobian is diagonalised.
 
@@ -158,7 +159,7 @@ def flow_modes(
         values = _white_modes(canonical_values(reduced), k, inputs, outputs, rho, tau_ratio)
     else:
         raise ParameterError(
-            f"the linearised circuit has more than {max_dimension} weights and inputs that are not "
+            f"the linearised circuit has more than {max_dimension} weights, and its inputs are not "
             "white: lower the number of inputs, outputs or hidden units, or whiten the inputs"
         )
     if decoupled:
@@ -244,7 +245,7 @@ def _jacobian_modes(
 def _white_modes(
     canonical: Array, k: int, inputs: int, outputs: int, rho: float, tau_ratio: float
 ) -> Complex:
-    """Return the eigenvalues for ``Cxx = I``: the flow separates into small parts, each with its polynomial."""
+    """Return the eigenvalues for ``Cxx = I``: the flow separates into small parts, each with a polynomial."""
     squares = canonical[:k] ** 2
     shared = min(inputs, outputs)
     roots: list[Complex] = []
@@ -265,7 +266,7 @@ def _diagonal_modes(gain: float, rho: float, tau_ratio: float) -> Complex:
 
 
 def _pair_modes(first: float, second: float, rho: float, tau_ratio: float) -> Complex:
-    """Return the modes that mix two hidden units; the last coefficient is zero at the critical ratio."""
+    """Return the modes that mix two hidden units; at the critical ratio, their polynomial has the root 0."""
     total, product = first + second, first * second
     turning = rho * tau_ratio * (first - second) ** 2
     quadratic = rho**2 + rho * total + product + 2.0 * total / tau_ratio

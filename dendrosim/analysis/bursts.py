@@ -9,8 +9,8 @@ probability is ``B / E``: a ratio of sums over the trains, never a mean of ratio
 The definition leaves two decisions open:
 
 - A spike at an interval of exactly the threshold belongs to the burst. Two times that differ by less than 1 ns
-  (plus the rounding of the type in which times are stored) are the same, so neither this decision nor the edge of
-  a window depends on how ``n * dt`` was rounded.
+  (plus the rounding errors of stored times) count as equal, so neither this decision nor the edge of a window
+  depends on how ``n * dt`` was rounded.
 - A burst counts in the window of its second spike, or, on request, in the window of its event; in the second case
   no window has more bursts than events.
 
@@ -121,8 +121,8 @@ def find_bursts(spikes: Spikes, threshold: float = BURST_THRESHOLD) -> Bursts:
     Returns
     -------
     Bursts
-        A burst that is cut by the beginning or the end of the recording has the spikes that were recorded: an
-        event whose second spike would have come after the end is a single spike.
+        A burst that is cut by the beginning or the end of the recording consists of the spikes that were recorded:
+        an event whose second spike would have come after the end is a single spike.
 
     Raises
     ------
@@ -168,18 +168,19 @@ def burst_statistics(
 ) -> BurstStatistics:
     """Return event rate, burst rate and burst probability over ``[start, stop)``, with confidence intervals.
 
-    Events and bursts are those of the whole trains: a burst that begins before a window is not a new event in it.
-    A burst has the time of its second spike, which first distinguishes it from a single spike, or, with
-    ``burst_at="event"``, the time of its event.
+    Events and bursts are found in whole trains, so a burst that began before a window is not a new event in that
+    window. The time of a burst is the time of its second spike, which distinguishes it from a single spike, or,
+    with ``burst_at="event"``, the time of its event.
 
     An event less than the threshold before the end of the *recording* may lack the spike that makes it a burst. If
-    `stop` is that end, this lowers the burst probability, on average by at most the fraction
-    ``threshold / (stop - start)``. To avoid this, choose a `stop` at least the threshold before the end.
+    `stop` is the end of the recording, this lowers the burst probability, on average by at most the fraction
+    ``threshold / (stop - start)``. To avoid this, choose a `stop` that is earlier than the end by at least the
+    threshold.
 
     Parameters
     ----------
     spikes : Spikes
-        All recorded spikes in any order, also those before `start` and after `stop`.
+        All recorded spikes in any order, including those before `start` and after `stop`.
     start, stop : float
         Span of time in seconds.
     cells : int
@@ -189,11 +190,11 @@ def burst_statistics(
     units : array_like of int, or of bool and shape (cells,), optional
         Cells to use (default: all).
     groups : array_like of int, shape (cells,) or (cells, samples), optional
-        Label of each cell or train, from 0 to G - 1; trains with a negative label are left out. With it, the
+        Label of each cell or train, from 0 to G - 1; trains with a negative label are left out. With `groups`, the
         values have a first axis of length G.
     window : float, optional
-        Length of a window in seconds. With it, the values have a last axis of whole windows from `start` on; a
-        rest that is shorter than a window is left out.
+        Length of a window in seconds. With `window`, the values have a last axis of whole windows from `start` on;
+        a remainder that is shorter than a window is left out.
     threshold : float, default 0.016
         Longest interval within a burst, in seconds.
     confidence : float, default 0.95
@@ -219,7 +220,7 @@ def burst_statistics(
     -----
     The confidence intervals are score intervals (Wilson 1927; for rates their Poisson counterpart). Their variance
     is estimated from the trains, which count as independent replicates, because the events of one train are
-    neither Poisson nor independent. Input that all cells share counts as given; it does not add to the
+    neither Poisson nor independent. Input that all cells share is taken as given and does not add to the
     uncertainty.
 
     For a rate, the count ``k`` of a group of ``n`` trains has ``phi`` times the variance of a Poisson count, where
@@ -296,7 +297,7 @@ class _Windows:
     def make(cls, start: float, stop: float, window: float | None) -> "_Windows":
         if not (np.isfinite(start) and np.isfinite(stop) and start < stop):
             raise ParameterError(
-                f"start is {start} s and stop is {stop} s; both must be finite, and stop later"
+                f"start is {start} s and stop is {stop} s; both must be finite, and stop must be later than start"
             )
         if window is None:
             return cls(start, stop - start, 1)
@@ -313,7 +314,7 @@ class _Windows:
         return np.float64(self.start) + (np.arange(self.number) + 0.5) * self.width
 
     def find(self, time: NDArray[np.floating], instant: float) -> Integers:
-        """Return the index of the window that contains each time, -1 if there is none."""
+        """Return the index of the window that contains each time, or -1 if no window does."""
         since = time.astype(np.float64) - np.float64(self.start - instant)
         index = np.floor(since / self.width)
         return np.where((index >= 0) & (index < self.number), index, -1).astype(np.int64)
@@ -335,7 +336,8 @@ def _counts(
     events = _place(group, edges.find(bursts.time, instant), shape[1])
     burst = _place(group[is_burst], edges.find(time[is_burst], instant), shape[1])
     kept, kept_burst = np.flatnonzero(events >= 0), is_burst[burst >= 0]
-    # One entry per train and window with events or bursts; `place` is the group and window in which it counts.
+    # One entry per train and window with events or bursts; `place` is the group and window in which the entry
+    # counts.
     places = np.concatenate([events[kept], burst[burst >= 0]])
     trains = np.concatenate([train[kept], train[kept_burst]])
     keys, cell = np.unique(trains * shape[1] + places % shape[1], return_inverse=True)
@@ -361,5 +363,5 @@ def _counts(
 
 
 def _place(label: Integers, window: Integers, windows: int) -> Integers:
-    """Return flat indices into (groups, windows), -1 for events that are in no group or no window."""
+    """Return indices into the flattened array (groups, windows), or -1 for events in no group or no window."""
     return np.where((label >= 0) & (window >= 0), label * windows + window, -1)

@@ -8,7 +8,7 @@ Sources
 -------
 Naud & Sprekeler (2018), "Sparse bursts optimize information transmission in a multiplexed neural code", PNAS
 115:E6329: event rate and burst probability as linear read-outs of somatic and dendritic input. Cross-talk and
-multiplexing index are defined here; the latter is the correlation ratio of Fisher's analysis of variance.
+multiplexing index are defined here; the index is the correlation ratio of Fisher's analysis of variance.
 """
 
 from typing import NamedTuple
@@ -20,7 +20,7 @@ from dendrosim.arrays import Array, Integers
 from dendrosim.errors import ParameterError, ShapeError
 
 _FEWEST_PAIRS = 3
-"""Smallest number of windows for a correlation: any two points lie on a line."""
+"""Smallest number of windows for a correlation; two points always lie on a line."""
 
 
 class BestLag(NamedTuple):
@@ -36,9 +36,10 @@ def best_lag_correlation(
     """Return the Pearson correlation of a signal with a series that lags behind it, at the best lag.
 
     The correlation of ``signal(t)`` with ``decoded(t + lag)`` is computed for each lag 0, dt, ... up to `max_lag`.
-    The one of largest magnitude is returned with its sign; among equal ones, that of the smallest lag. For a
-    periodic signal, choose a `max_lag` below half a period, at which the opposite sign fits as well. The best of
-    several lags is biased away from zero by about ``1 / sqrt(windows)``.
+    The correlation of largest magnitude is returned with its sign; if several are equal, the one at the smallest
+    lag. For a periodic signal, choose a `max_lag` below half a period, because at half a period a correlation of
+    opposite sign is as large. The choice of the best lag biases the correlation away from zero by about ``1 /
+    sqrt(windows)``.
 
     Parameters
     ----------
@@ -75,7 +76,8 @@ def linear_decoding(
     The decoder is ``signal(t) ~ a + b statistic(t + lag)``. For each of `folds` contiguous blocks of time, ``lag``
     (as in `best_lag_correlation`), ``a`` and ``b`` (least squares) are fitted to all other blocks. The squared
     errors are summed over the blocks, and so are the squared errors of a constant, the mean signal of the other
-    blocks. The share is 1 minus their ratio. Blocks are contiguous because neighbouring windows are similar.
+    blocks. The share is 1 minus the ratio of the two sums. Blocks are contiguous because neighbouring windows are
+    similar.
 
     Parameters
     ----------
@@ -93,8 +95,9 @@ def linear_decoding(
     Returns
     -------
     ndarray, shape (signals, statistics)
-        1 is perfect, 0 is as good as the mean (as for a constant statistic), and a negative share is worse. NaN
-        for a constant signal, or if fewer than 3 pairs are left for a fit.
+        A share of 1 is perfect, 0 is as good as the mean (for instance with a constant statistic), and a negative
+        share is worse than the mean. A share is NaN for a constant signal, or if fewer than 3 pairs are left for a
+        fit.
 
     Raises
     ------
@@ -121,8 +124,8 @@ def cross_talk(signals: ArrayLike, statistics: ArrayLike, dt: float, max_lag: fl
 
     Entry ``[k, i]`` is ``|r(k, i)| / |r(k, k)|``, where ``r(k, i)`` is the correlation of statistic ``k`` with
     signal ``i`` at its best lag (see `best_lag_correlation`). 0 means no cross-talk; above 1, the statistic
-    follows the wrong signal more than its own. This says something about the cells only if the signals are
-    uncorrelated; noise alone gives about ``1 / sqrt(windows)``.
+    follows the wrong signal more than its own. The entries describe the cells only if the signals are
+    uncorrelated; noise alone gives entries of about ``1 / sqrt(windows)``.
 
     Parameters
     ----------
@@ -163,8 +166,8 @@ def multiplexing_index(values: ArrayLike, axis: int) -> float:
 
     With ``n_i`` values of mean ``m_i`` at level ``i`` of the input along `axis`, and the mean ``m`` of all values,
     this is ``sum n_i (m_i - m)^2 / sum (v - m)^2``: the main effect divided by the total of a two-way analysis of
-    variance. 1 means that the value depends on that input only, 0 that it does not depend on it on average. The
-    remainder is the effect of the other input, their interaction and noise.
+    variance. An index of 1 means that the value depends on that input only, and 0 means that on average it does
+    not depend on that input. The remainder is the effect of the other input, their interaction and noise.
 
     Parameters
     ----------
@@ -193,7 +196,9 @@ def multiplexing_index(values: ArrayLike, axis: int) -> float:
     if axis not in (0, 1):
         raise ParameterError(f"axis is {axis!r}; it must be 0 (first input) or 1 (second)")
     if np.isinf(grid).any():
-        raise ParameterError("values holds an infinite value; leave out an entry by nan")
+        raise ParameterError(
+            "values holds an infinite value; write nan for an entry that is to be left out"
+        )
     grid = grid if axis == 0 else grid.T
     known = ~np.isnan(grid)
     rows, columns = known.any(axis=1), known.any(axis=0)
@@ -229,12 +234,12 @@ def _share(signal: Array, statistic: Array, lags: int, blocks: Integers) -> floa
 
 
 def _strongest(signal: Array, decoded: Array, lags: int) -> tuple[int, float]:
-    """Return the best lag in windows and its correlation; lag 0 and NaN if no lag has a correlation."""
+    """Return the best lag in windows and its correlation, or lag 0 and NaN if no lag has a correlation."""
     values = np.array([_correlation(signal, decoded[lag:]) for lag in range(lags)])
     strength = np.abs(values)
     if np.isnan(strength).all():
         return 0, float("nan")
-    # Correlations that differ only by rounding are equal, and of equal ones the smallest lag counts.
+    # Correlations that differ only by rounding errors count as equal; the smallest of their lags is chosen.
     best = int(np.flatnonzero(strength >= np.nanmax(strength) - 1e-12)[0])
     return best, float(values[best])
 
@@ -252,19 +257,21 @@ def _correlation(first: Array, second: Array) -> float:
     x, y = _pairs(first, second)
     if len(x) < _FEWEST_PAIRS or np.ptp(x) == 0.0 or np.ptp(y) == 0.0:
         return float("nan")
-    # Scaled first, so that squares of tiny numbers do not underflow.
+    # The series are scaled first, so that squares of tiny numbers do not underflow.
     x, y = (x - x.mean()) / np.ptp(x), (y - y.mean()) / np.ptp(y)
     return float(np.clip((x @ y) / np.sqrt((x @ x) * (y @ y)), -1.0, 1.0))
 
 
 def _series(name: str, given: ArrayLike, axes: int) -> Array:
-    """Return one series (windows,) or several (series, windows) as an array; raise an error if it is neither."""
+    """Return one series (windows,) or several (series, windows) as an array; raise an error for other shapes."""
     values = np.asarray(given, dtype=np.float64)
     if values.ndim != axes:
         wanted = "(windows,)" if axes == 1 else f"({name}, windows)"
         raise ShapeError(f"{name} has shape {values.shape}; it must be {wanted}")
     if np.isinf(values).any():
-        raise ParameterError(f"{name} holds an infinite value; leave out a window by nan")
+        raise ParameterError(
+            f"{name} holds an infinite value; write nan for a window that is to be left out"
+        )
     return values
 
 
@@ -280,7 +287,7 @@ def _lags(signals: Array, statistics: Array, dt: float, max_lag: float) -> int:
         raise ParameterError(f"dt is {dt} s; it must be positive and finite")
     if not (np.isfinite(max_lag) and max_lag >= 0.0):
         raise ParameterError(f"max_lag is {max_lag} s; it must be finite and not negative")
-    # The tolerance lets a max_lag of n * dt include the lag n, however it was rounded.
+    # Because of the tolerance, a max_lag of n * dt includes the lag n in spite of rounding errors.
     lags = int(np.floor(max_lag / dt + 1e-9)) + 1
     if lags > windows - _FEWEST_PAIRS + 1:
         raise ParameterError(

@@ -10,7 +10,7 @@ the mean over samples of ``|h_L - y|^2 / 2``. In all functions
 - ``a_i = W_i h_{i-1}`` is the pre-activation, ``D_i = diag(s'(a_i))`` and ``e = h_L - y``,
 - lists with an entry per layer have the order of ``weights``: entry ``k`` belongs to layer ``k + 1``.
 
-An update is added to the weights, with learning rate 1. A learning rule is compared with it by `angle`: 0 degrees
+An update is added to the weights, with learning rate 1. `angle` compares a learning rule with an update: 0 degrees
 is the same direction, and small steps within 90 degrees of the gradient update decrease the loss.
 
 Sources
@@ -58,7 +58,8 @@ class FeedbackAlignment:
     Attributes
     ----------
     inverse, pseudo_inverse, transpose : float
-        Degrees between ``Q`` and ``W^-1`` (NaN unless ``W`` is square and of full rank), ``W^+`` and ``W^T``.
+        Angles in degrees between ``Q`` and ``W^-1`` (NaN unless ``W`` is square and of full rank), ``W^+`` and
+        ``W^T``.
     reconstruction_error : float
         Spectral norm of ``Q W - W^+ W``. ``W^+ W`` is the projection onto the row space of ``W``, the best that
         any ``Q`` can reconstruct; it is the identity if ``W`` loses no direction.
@@ -87,7 +88,7 @@ def forward(
     Raises
     ------
     ShapeError
-        If the shapes of the weights do not fit together, or `x` does not fit the first of them.
+        If the shapes of the weights do not fit together, or `x` does not fit the first weights.
     ParameterError
         If a value is not finite.
     UnknownMemberError
@@ -126,7 +127,7 @@ def loss(
     Raises
     ------
     ShapeError, ParameterError, UnknownMemberError
-        As `forward`; ShapeError also if `y` does not fit the output.
+        The errors of `forward`; also ShapeError if `y` does not fit the output.
     """
     error = _error(forward(weights, x, transfer, output), y)
     return float(np.sum(error**2) / (2 * error.shape[1]))
@@ -184,7 +185,7 @@ def gradient_update(
     Raises
     ------
     ShapeError, ParameterError, UnknownMemberError
-        As `loss`.
+        The errors of `loss`.
     """
     matrices = _weights(weights)
     passed = forward(matrices, x, transfer, output)
@@ -204,9 +205,9 @@ def gauss_newton_update(
 ) -> list[Array]:
     """Return updates that move each layer's activity towards its Gauss-Newton target.
 
-    For each sample, the difference between target and activity is ``dh_i = -J_i^+ e``, or, with damping,
-    ``dh_i = -J_i^T (J_i J_i^T + damping I)^-1 e``. The update is one gradient step towards the target, the mean
-    over samples of ``(D_i dh_i) h_{i-1}^T``. For large `damping` it approaches the gradient update divided by
+    For each sample, the difference between target and activity is ``dh_i = -J_i^+ e``, or, with damping, ``dh_i =
+    -J_i^T (J_i J_i^T + damping I)^-1 e``. The update is one gradient step towards the target, the mean over
+    samples of ``(D_i dh_i) h_{i-1}^T``. For large `damping`, the update approaches the gradient update divided by
     `damping`.
 
     Parameters
@@ -214,8 +215,8 @@ def gauss_newton_update(
     weights, x, y, transfer, output
         See `loss`.
     damping : float, default 0
-        Not negative. At 0, the pseudo-inverse leaves out singular values of ``J_i`` below ``1e-10`` of the
-        largest.
+        The damping, not negative. At 0, the pseudo-inverse leaves out singular values of ``J_i`` below ``1e-10``
+        times the largest.
 
     Returns
     -------
@@ -224,7 +225,7 @@ def gauss_newton_update(
     Raises
     ------
     ShapeError, ParameterError, UnknownMemberError
-        As `loss`; ParameterError also if `damping` is negative or not finite.
+        The errors of `loss`; also ParameterError if `damping` is negative or not finite.
 
     References
     ----------
@@ -243,8 +244,8 @@ def gauss_newton_update(
 def angle(a: ArrayLike, b: ArrayLike) -> float:
     """Return the angle in degrees between two arrays as vectors, ``acos(<a, b> / (|a| |b|))``.
 
-    It is computed from the sum and the difference of the unit vectors (Kahan 2006), so that angles near 0 and 180
-    degrees are as accurate as others.
+    The angle is computed from the sum and the difference of the unit vectors (Kahan 2006), so that angles near 0
+    and 180 degrees are as accurate as all other angles.
 
     Parameters
     ----------
@@ -259,7 +260,7 @@ def angle(a: ArrayLike, b: ArrayLike) -> float:
     Raises
     ------
     ShapeError
-        If their shapes differ.
+        If the shapes of `a` and `b` differ.
     """
     first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     if first.shape != second.shape:
@@ -278,7 +279,7 @@ def feedback_alignment(q: ArrayLike, w: ArrayLike) -> FeedbackAlignment:
     q : array_like, shape (n, m)
         Feedback weights.
     w : array_like, shape (m, n)
-        Forward weights. Singular values below ``1e-10`` of the largest count as zero.
+        Forward weights. Singular values below ``1e-10`` times the largest count as zero.
 
     Returns
     -------
@@ -293,7 +294,7 @@ def feedback_alignment(q: ArrayLike, w: ArrayLike) -> FeedbackAlignment:
     feedback, ahead = np.asarray(q, dtype=np.float64), np.asarray(w, dtype=np.float64)
     if ahead.ndim != 2 or not ahead.size or feedback.shape != ahead.T.shape:
         raise ShapeError(
-            f"feedback_alignment: q {feedback.shape} must be (n, m) where w {ahead.shape} is (m, n)"
+            f"feedback_alignment: q {feedback.shape} must be (n, m) if w {ahead.shape} is (m, n)"
         )
     if not (np.isfinite(feedback).all() and np.isfinite(ahead).all()):
         return FeedbackAlignment(np.nan, np.nan, np.nan, np.nan)
@@ -328,7 +329,7 @@ def _updates(passed: Forward, changes: Sequence[Array]) -> list[Array]:
 
 
 def _unit(vector: Array) -> Array:
-    """Return the vector of length 1, scaled first so that squares neither overflow nor underflow."""
+    """Return a vector scaled to length 1; squares in the calculation neither overflow nor underflow."""
     scaled = vector / np.max(np.abs(vector))
     return scaled / np.linalg.norm(scaled)
 
@@ -360,7 +361,7 @@ def _weights(weights: Sequence[ArrayLike]) -> list[Array]:
 
 
 def _samples(name: str, given: ArrayLike, symbol: str, units: int) -> Array:
-    """Return an argument as an array (units, samples); raise an error if it is none."""
+    """Return an argument as an array (units, samples); raise an error if its shape does not fit."""
     array = np.asarray(given, dtype=np.float64)
     if array.ndim != 2 or len(array) != units or not array.size:
         raise ShapeError(

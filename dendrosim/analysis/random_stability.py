@@ -7,22 +7,22 @@ The Jacobian of ``dynamical_tp`` (clamped, exact inverses) at a fixed point is b
     (1 - mu) D_i W_i                 below it, D_i = diag s'(s^-1(f_i))
     mu W_i^-1 E_i^-1                 above it, E_i = diag s'(s^-1(h_i))
 
-If s is linear, or if all h_i = f_i because the target is the output, D_i = E_i: the blocks above the diagonal are
-then the inverses of those below, as in eq. 6.41 and 6.42. A target that differs from the output moves h_i away
-from f_i; D_i and E_i then differ if s is not linear.
+If s is linear, or if all h_i = f_i because the target is the output, D_i = E_i. Up to the factors mu and 1 - mu,
+the blocks above the diagonal are then the inverses of the blocks below it, as in eq. 6.41 and 6.42. A target that
+differs from the output moves h_i away from f_i; D_i and E_i then differ if s is not linear.
 
 Each pair of an output f_L and a target g_L belongs to exactly one fixed point, which is found from the top down::
 
     h_i = (1 - mu) f_i + mu g_i,   h_(i-1) = W_i^-1 s^-1(f_i),   g_(i-1) = W_i^-1 s^-1(h_i),
     f_(i-1) = (h_(i-1) - mu g_(i-1))/(1 - mu)
 
-down to f_1. There is an input and a W_1 for any f_1.
+down to f_1. For any f_1, there are an input and a W_1 that produce it.
 
 Sources
 -------
-Thesis, section 6.7, eq. 6.38-6.42. It draws 100,000 cases: "Gaussian" blocks of "randomly selected variance", mu
-"randomly in the interval (0, 0.5)". The rest is chosen here: numbers of layers and units are uniform in a range,
-each block has its own variance, uniform between 0 and a largest one, and mu is uniform.
+Thesis, section 6.7, eq. 6.38-6.42. The thesis draws 100,000 cases: "Gaussian" blocks of "randomly selected
+variance", mu "randomly in the interval (0, 0.5)". All other details are chosen here: numbers of layers and units
+are uniform in a range, each block has its own variance, uniform between 0 and a largest value, and mu is uniform.
 """
 
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ from dendrosim.equations.transfer.numeric import Function, numeric_transfer
 from dendrosim.errors import ParameterError
 
 CHUNK = 2**20
-"""Numbers in one stack of Jacobians, 8 MiB, which limits the memory of a thread."""
+"""Largest number of entries in one stack of Jacobians (8 MiB), to limit the memory of a thread."""
 
 
 @dataclass(frozen=True)
@@ -78,12 +78,12 @@ class Draws:
         if not self.variance > 0:
             raise ParameterError(f"variance is {self.variance}; it must be positive")
         if not 0 < self.mu <= 1:
-            raise ParameterError(f"mu is {self.mu}; it must be above 0, and 1 at most")
+            raise ParameterError(f"mu is {self.mu}; it must be above 0 and at most 1")
         if self.seed < 0:
             raise ParameterError(f"seed is {self.seed}; it must not be negative")
 
     def networks(self, layers: int, units: int, count: int) -> "Networks":
-        """Return `count` networks of one size; a larger count begins with the same networks."""
+        """Return `count` networks of one size; with a larger `count`, the first networks are the same."""
         streams = np.random.SeedSequence((self.seed, layers, units)).spawn(5)
         mu, variance, weights, output, target = (np.random.default_rng(s) for s in streams)
         shape = (count, layers - 1, units, units)
@@ -96,7 +96,7 @@ class Draws:
         )
 
     def draw(self, count: int) -> Iterator["Networks"]:
-        """Yield `count` networks of random sizes, in stacks of one size."""
+        """Yield `count` networks of random sizes, in stacks of networks of the same size."""
         sizes = [
             (layers, units)
             for layers in range(self.layers[0], self.layers[1] + 1)
@@ -166,7 +166,7 @@ class Networks:
         return jacobian.reshape(count, size, size)
 
     def _settled(self, inverses: Array, transfer: str) -> tuple[Array, Array]:
-        """Return f and h at the fixed point, from the top down with the inverses of the weights."""
+        """Return f and h at the fixed point, computed from the top down with the inverses of the weights."""
         back = _inverse(transfer)
         mu = self.mu[:, None]
         f, g = [self.output], self.target
@@ -229,7 +229,7 @@ def abscissas(draws: Draws, count: int, transfer: str, workers: int = 2) -> Absc
     Raises
     ------
     ParameterError
-        If `count` is below 1, or the transfer function is no bijection.
+        If `count` is below 1, or the transfer function is not a bijection.
     """
     if count < 1:
         raise ParameterError(f"count is {count}; it must be positive")

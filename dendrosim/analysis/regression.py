@@ -9,8 +9,8 @@ Weights have the names of the circuit: ``w1`` is ``W1`` with shape ``(k, m)``, `
 of the interneurons onto the apical compartment). ``M = Cxx^{-1/2} Cxy Cyx Cxx^{-1/2}``.
 
 Directions of the inputs that never occur, such as inputs that are always zero, are left out: ``Cxx^{-1/2}`` is a
-pseudo-inverse on the numerical rank. Functions that need it raise ParameterError if all inputs are zero, and
-functions of `k` raise it if `k` is below 1.
+pseudo-inverse. Functions that need this matrix raise ParameterError if all inputs are zero, and functions of `k`
+raise ParameterError if `k` is below 1.
 
 Sources
 -------
@@ -33,11 +33,11 @@ class Covariances:
     Attributes
     ----------
     xx : ndarray, shape (m, m)
-        Cxx, of the inputs.
+        Cxx, the covariance of the inputs.
     xy : ndarray, shape (m, n)
-        Cxy, of inputs and targets.
+        Cxy, the covariance of inputs and targets.
     yy : ndarray, shape (n, n)
-        Cyy, of the targets.
+        Cyy, the covariance of the targets.
     """
 
     xx: Array
@@ -58,12 +58,14 @@ def covariances(x: Array, y: Array) -> Covariances:
     Raises
     ------
     ValueError
-        If inputs and targets do not have the same samples, or there are none.
+        If inputs and targets differ in their number of samples, or there are no samples.
     """
     x = np.asarray(x, dtype=np.float64)
     y = np.asarray(y, dtype=np.float64)
     if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1] or x.shape[1] == 0:
-        raise ValueError(f"x {x.shape} and y {y.shape} must be (units, samples), same samples")
+        raise ValueError(
+            f"x {x.shape} and y {y.shape} must be (units, samples) with the same samples"
+        )
     samples = x.shape[1]
     return Covariances(x @ x.T / samples, x @ y.T / samples, y @ y.T / samples)
 
@@ -101,7 +103,7 @@ def canonical_values(cov: Covariances, tolerance: float = 1e-10) -> Array:
     ----------
     cov : Covariances
     tolerance : float, default 1e-10
-        Fraction of the largest variance of the inputs below which a direction is left out.
+        Input directions whose variance is below this fraction of the largest variance are left out.
     """
     return _decompose(cov, tolerance)[2]
 
@@ -109,13 +111,13 @@ def canonical_values(cov: Covariances, tolerance: float = 1e-10) -> Array:
 def canonical_spectrum(cov: Covariances, tolerance: float = 1e-10) -> Array:
     """Return the eigenvalues of ``M`` in decreasing order, the squares of `canonical_values`.
 
-    BMVR workshop abstract, text after eq. 19.
+    See BMVR workshop abstract, text after eq. 19.
 
     Parameters
     ----------
     cov : Covariances
     tolerance : float, default 1e-10
-        Fraction of the largest variance of the inputs below which a direction is left out.
+        Input directions whose variance is below this fraction of the largest variance are left out.
     """
     return canonical_values(cov, tolerance) ** 2
 
@@ -129,7 +131,7 @@ def explained(cov: Covariances, k: int, tolerance: float = 1e-10) -> float:
     k : int
         Number of hidden units, at least 1.
     tolerance : float, default 1e-10
-        Fraction of the largest variance of the inputs below which a direction is left out.
+        Input directions whose variance is below this fraction of the largest variance are left out.
     """
     check_rank(k)
     return float(canonical_spectrum(cov, tolerance)[:k].sum())
@@ -138,7 +140,7 @@ def explained(cov: Covariances, k: int, tolerance: float = 1e-10) -> float:
 def optimal_loss(cov: Covariances, k: int, tolerance: float = 1e-10) -> float:
     """Return the smallest mean squared error of rank ``k``: ``tr Cyy`` minus what `explained` returns.
 
-    It is the minimum of BMVR workshop abstract, eq. 1 (the value of eq. 19 plus ``tr Cyy``).
+    This is the minimum of BMVR workshop abstract, eq. 1 (the value of eq. 19 plus ``tr Cyy``).
 
     Parameters
     ----------
@@ -146,7 +148,7 @@ def optimal_loss(cov: Covariances, k: int, tolerance: float = 1e-10) -> float:
     k : int
         Number of hidden units, at least 1.
     tolerance : float, default 1e-10
-        Fraction of the largest variance of the inputs below which a direction is left out.
+        Input directions whose variance is below this fraction of the largest variance are left out.
     """
     return float(np.trace(cov.yy)) - explained(cov, k, tolerance)
 
@@ -154,7 +156,7 @@ def optimal_loss(cov: Covariances, k: int, tolerance: float = 1e-10) -> float:
 def optimal_prediction(cov: Covariances, k: int, tolerance: float = 1e-10) -> Array:
     """Return the matrix ``P``, shape (n, m), of the best prediction ``P x`` of rank ``k`` or less.
 
-    It minimises BMVR workshop abstract, eq. 1, over ``P = W2 W1``, without a ridge.
+    This matrix minimises BMVR workshop abstract, eq. 1, over ``P = W2 W1``, without a ridge penalty.
 
     Parameters
     ----------
@@ -162,7 +164,7 @@ def optimal_prediction(cov: Covariances, k: int, tolerance: float = 1e-10) -> Ar
     k : int
         Number of hidden units, at least 1.
     tolerance : float, default 1e-10
-        Fraction of the largest variance of the inputs below which a direction is left out.
+        Input directions whose variance is below this fraction of the largest variance are left out.
     """
     check_rank(k)
     unwhiten, left, values, right = _decompose(cov, tolerance)
@@ -173,10 +175,10 @@ def optimal_prediction(cov: Covariances, k: int, tolerance: float = 1e-10) -> Ar
 def optimal_weights(
     cov: Covariances, k: int, tolerance: float = 1e-10
 ) -> tuple[Array, Array, Array]:
-    """Return one optimal equilibrium of the circuit; rotations of hidden units and interneurons give the others.
+    """Return one optimal equilibrium of the circuit; rotations of hidden units and interneurons give all others.
 
-    BMVR workshop abstract, eq. 12-18: ``W1 = U Cxx^{-1/2}`` with the top ``k`` eigenvectors of
-    ``M`` as rows of ``U``, ``W2^T = W1 Cxy`` and ``Q Q^T = U M U^T``.
+    See BMVR workshop abstract, eq. 12-18: ``W1 = U Cxx^{-1/2}`` with the top ``k`` eigenvectors of ``M`` as rows
+    of ``U``, ``W2^T = W1 Cxy`` and ``Q Q^T = U M U^T``.
 
     Parameters
     ----------
@@ -184,14 +186,14 @@ def optimal_weights(
     k : int
         Number of hidden units, at least 1.
     tolerance : float, default 1e-10
-        Fraction of the largest variance of the inputs below which a direction is left out.
+        Input directions whose variance is below this fraction of the largest variance are left out.
 
     Returns
     -------
     w1 : ndarray, shape (k, m)
     apical : ndarray, shape (k, n)
     q : ndarray, shape (k, k)
-        Diagonal, not negative.
+        A diagonal matrix whose entries are not negative.
 
     Raises
     ------
@@ -200,7 +202,7 @@ def optimal_weights(
     """
     check_rank(k)
     unwhiten, left, values, _ = _decompose(cov, tolerance)
-    # Smaller singular values than this are rounding of the decomposition: the rank is below k.
+    # Smaller singular values are only rounding errors of the decomposition, so the rank is below k.
     if values.size < k or values[k - 1] <= 1e-12 * values[0]:
         raise ParameterError(
             f"the targets depend on fewer than k = {k} directions of the inputs: "
@@ -227,7 +229,7 @@ def loss(cov: Covariances, w1: Array, apical: Array) -> float:
 
 
 def relative_excess(cov: Covariances, w1: Array, apical: Array, tolerance: float = 1e-10) -> float:
-    """Return the loss above the optimum of rank ``k = len(w1)``, divided by what that optimum explains.
+    """Return the loss minus the optimal loss of rank ``k = len(w1)``, divided by what `explained` returns.
 
     Parameters
     ----------
@@ -237,7 +239,7 @@ def relative_excess(cov: Covariances, w1: Array, apical: Array, tolerance: float
     apical : ndarray, shape (k, n)
         Weights of the targets onto the hidden units.
     tolerance : float, default 1e-10
-        Fraction of the largest variance of the inputs below which a direction is left out.
+        Input directions whose variance is below this fraction of the largest variance are left out.
     """
     gain = explained(cov, len(w1), tolerance)
     return (loss(cov, w1, apical) - float(np.trace(cov.yy)) + gain) / gain
@@ -246,7 +248,7 @@ def relative_excess(cov: Covariances, w1: Array, apical: Array, tolerance: float
 def whitening_error(cov: Covariances, w1: Array) -> float:
     """Return the Frobenius norm of ``W1 Cxx W1^T - I``, which is zero if the gain constraint is saturated.
 
-    It is the constraint of BMVR workshop abstract, section 2.2; eq. 14 at the optimum.
+    See BMVR workshop abstract, section 2.2, for the constraint, and eq. 14 for its form at the optimum.
 
     Parameters
     ----------
@@ -258,9 +260,9 @@ def whitening_error(cov: Covariances, w1: Array) -> float:
 
 
 def gain_error(cov: Covariances, q: Array, tolerance: float = 1e-10) -> float:
-    """Return the largest difference between the sorted eigenvalues of ``Q Q^T`` and the ``k`` largest of ``M``.
+    """Return the largest difference between sorted eigenvalues of ``Q Q^T`` and the largest ``k`` of ``M``.
 
-    BMVR workshop abstract, eq. 18. The error is infinite if ``q`` is not finite.
+    See BMVR workshop abstract, eq. 18. The error is infinite if ``q`` is not finite.
 
     Parameters
     ----------
@@ -268,7 +270,7 @@ def gain_error(cov: Covariances, q: Array, tolerance: float = 1e-10) -> float:
     q : ndarray, shape (k, k)
         Weights of the interneurons onto the hidden units.
     tolerance : float, default 1e-10
-        Fraction of the largest variance of the inputs below which a direction is left out.
+        Input directions whose variance is below this fraction of the largest variance are left out.
     """
     if not np.isfinite(q).all():
         return float("inf")

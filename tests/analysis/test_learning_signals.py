@@ -367,7 +367,7 @@ def test_what_does_not_fit_is_named():
         signals.jacobians(weights[:2], signals.forward(weights, x, "tanh"))
     with pytest.raises(ShapeError, match=r"a has shape \(2,\), but b \(1, 2\)"):
         signals.angle(np.ones(2), np.ones((1, 2)))
-    with pytest.raises(ShapeError, match=r"q \(2, 3\) must be \(n, m\) where w \(2, 3\) is"):
+    with pytest.raises(ShapeError, match=r"q \(2, 3\) must be \(n, m\) if w \(2, 3\) is"):
         signals.feedback_alignment(np.ones((2, 3)), np.ones((2, 3)))
 
 

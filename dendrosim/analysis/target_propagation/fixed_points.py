@@ -26,7 +26,7 @@ def fixed_point(
 ) -> list[Array]:
     """Return the settled activities of the clamped circuit with exact inverses.
 
-    The result follows from `gains`. Derived here.
+    The result follows from `gains`; it is derived here.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def fixed_point(
     Returns
     -------
     list of L + 1 ndarray, shapes (n_i,) or (n_i, samples)
-        Input first.
+        The activities of all layers, input first.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def linear_fixed_point(
 ) -> list[Array]:
     """Return the settled activities with any apical weights, the linear solution of thesis eq. 6.5.
 
-    The eigenvalues of the circuit decide whether it gets there; this function does not check them.
+    Whether the circuit settles depends on its eigenvalues, which this function does not check.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def linear_fixed_point(
     x : array_like, shape (n_0,) or (n_0, samples)
         Input.
     y : array_like, shape (n_L,) or (n_L, samples)
-        Target; without effect if ``top="free"``.
+        Target; it has no effect if ``top="free"``.
     mu : float
         Weight of the apical dendrite, between 0 and 1.
     top : {"clamped", "free", "nudged"}, default "clamped"
@@ -101,7 +101,7 @@ def linear_fixed_point(
     Returns
     -------
     list of L + 1 ndarray, shapes (n_i,) or (n_i, samples)
-        Input first.
+        The activities of all layers, input first.
 
     Raises
     ------
@@ -137,9 +137,10 @@ def two_phase_difference(
 ) -> list[Array]:
     """Return the difference between nudged and free activities with any apical weights.
 
-    ``D_i = M_i D_(i+1)`` with ``M_1 = mu Q_1``, ``M_i = (I - (1 - mu) W_i M_(i-1))^-1 mu Q_i`` and
-    ``D_L = -eta_hat r (I - W_L M_(L-1))^-1 e_L``; exact in linear circuits, derived here. The terms of thesis
-    eq. 6.31 and 6.33 that come from errors of the inverse cancel; `feedback` still shapes the signal itself.
+    ``D_i = M_i D_(i+1)`` with ``M_1 = mu Q_1``, ``M_i = (I - (1 - mu) W_i M_(i-1))^-1 mu Q_i`` and ``D_L =
+    -eta_hat r (I - W_L M_(L-1))^-1 e_L``; this is exact in linear circuits and derived here. In the difference,
+    the terms of thesis eq. 6.31 and 6.33 that come from errors of the inverse cancel; `feedback` still shapes the
+    signal itself.
 
     Parameters
     ----------
@@ -173,7 +174,8 @@ def two_phase_difference(
         raise ShapeError(f"e is {e.shape}; its first axis must have {len(chain[-1])} units")
     marginal = "the layers below the top are marginal"
     carried: list[Array] = []
-    # What a layer sends up and gets back down again: nothing at layer 1, whose input is fixed.
+    # `echo` is the effect of a layer on itself through the layers below it; layer 1 has none, as its input is
+    # fixed.
     echo = np.zeros((len(chain[0]), len(chain[0])))
     for w, q in zip(chain[1:], back, strict=True):
         carried.append(solve(np.eye(len(q)) - (1.0 - mu) * echo, mu * q, marginal))

@@ -1,4 +1,4 @@
-"""How large the learning signal of each layer is, with exact inverses.
+"""The size of the learning signal of each layer, with exact inverses.
 
 All functions raise ParameterError if an argument is out of its range.
 """
@@ -12,8 +12,8 @@ from dendrosim.arrays import Array
 def gains(mu: float, layers: int) -> Array:
     """Return how far each layer of the clamped circuit moves towards its target, shape (L + 1,), input first.
 
-    ``h_i = ff_i + G_i C_i (y - ff_L)``, i = 0 .. L, solves thesis eq. 6.5 with
-    ``G_i = (r^-i - 1) / (r^-(L+1) - 1)``, which is ``i / (L + 1)`` at mu = 1/2. Derived here.
+    ``h_i = ff_i + G_i C_i (y - ff_L)``, i = 0 .. L, solves thesis eq. 6.5 with ``G_i = (r^-i - 1) / (r^-(L+1) -
+    1)``, which is ``i / (L + 1)`` at mu = 1/2. This is derived here.
 
     Parameters
     ----------
@@ -45,8 +45,8 @@ def local_error_factors(mu: float, layers: int) -> Array:
 def local_error_factors_feed_forward(mu: float, layers: int) -> Array:
     """Return the learning signals relative to the feed-forward error, ``G_i - G_(i-1)``, shape (L,).
 
-    ``h_i - f_i = (G_i - G_(i-1)) C_i (y - ff_L)``, i = 1 .. L, in the clamped circuit, with the `gains` G. Derived
-    here.
+    ``h_i - f_i = (G_i - G_(i-1)) C_i (y - ff_L)``, i = 1 .. L, in the clamped circuit, with the `gains` G. This is
+    derived here.
 
     Parameters
     ----------
@@ -62,8 +62,8 @@ def two_phase_factors(mu: float, layers: int) -> Array:
     """Return the learning signals of two phases, ``r^(L+1-i) (1 - r^i) / (1 - r)``, shape (L,).
 
     ``h_i^nudged - h_i^free = -factor_i eta_hat C_i e_L``, i = 1 .. L, with the error ``e_L`` of the nudged phase.
-    Thesis eq. 6.36 has ``r^(L+1-i)`` alone, because it omits the change of the basal input: each layer adds its
-    local error to that of the layers below.
+    Thesis eq. 6.36 has ``r^(L+1-i)`` alone, because it omits the change of the basal input, by which each layer
+    adds its local error to the errors of the layers below.
 
     Parameters
     ----------
@@ -76,10 +76,10 @@ def two_phase_factors(mu: float, layers: int) -> Array:
 
 
 def nudge_self_consistency(mu: float, layers: int, eta_hat: float) -> tuple[float, float]:
-    """Return by how much a nudge reduces the error that it follows: ``S`` and ``1 / (1 + eta_hat S)``.
+    """Return ``S`` and ``1 / (1 + eta_hat S)``, the factor by which a nudge reduces its own error ``e_L``.
 
-    The nudged circuit settles at ``e_L = (ff_L - y) / (1 + eta_hat S)`` with ``S = r + r^2 + ... + r^L``; derived
-    here from thesis eq. 6.12 and 6.16.
+    The nudge depends on the error, which it reduces: the circuit settles at ``e_L = (ff_L - y) / (1 + eta_hat S)``
+    with ``S = r + r^2 + ... + r^L``; derived here from thesis eq. 6.12 and 6.16.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How fast the error falls while the weights of the first layer learn."""
+"""The rate at which the error falls while the weights of the first layer learn."""
 
 import numpy as np
 
@@ -13,8 +13,8 @@ from dendrosim.errors import ParameterError
 def adiabatic_rate(mu: float, layers: int, eta_hat: float, kappa: float) -> float:
     """Return the rate per ``tau`` at which the error falls if ``W_1`` learns slowly.
 
-    ``kappa r^L eta_hat / (1 + eta_hat S)``, with S of `nudge_self_consistency`; derived here. Parameters and
-    errors are those of `learning_rate_of_error`.
+    The rate is ``kappa r^L eta_hat / (1 + eta_hat S)``, with S of `nudge_self_consistency`; this is derived here.
+    Parameters and errors are those of `learning_rate_of_error`.
     """
     _check_kappa(kappa)
     relief = nudge_self_consistency(mu, layers, eta_hat)[1]
@@ -24,10 +24,11 @@ def adiabatic_rate(mu: float, layers: int, eta_hat: float, kappa: float) -> floa
 def speed_limit(mu: float, layers: int, eta_hat: float) -> float:
     """Return the rate per ``tau`` at which the error falls if ``W_1`` learns instantly.
 
-    It is the slowest eigenvalue of the nudged chain with ``h_1`` in place of ``W_1 x``: tridiagonal, with ``-mu``
-    at the bottom and ``-1 + mu (1 - eta_hat)`` at the top; derived here. Learning rates of the layers that
-    compensate the fall of the signal cannot exceed this limit; only learning in steps, from settled activities,
-    can. Parameters and errors are those of `learning_rate_of_error`.
+    It belongs to the slowest eigenvalue of the nudged chain with ``h_1`` in place of ``W_1 x``. The matrix of this
+    chain is tridiagonal; its diagonal has ``-mu`` for the first layer and ``-1 + mu (1 - eta_hat)`` for the top.
+    This is derived here. Higher learning rates in lower layers, where the signal is smaller, do not exceed this
+    limit; only learning in single steps, each from settled activities, can exceed it. Parameters and errors are
+    those of `learning_rate_of_error`.
     """
     return learning_rate_of_error(mu, layers, eta_hat, np.inf)
 
@@ -35,22 +36,22 @@ def speed_limit(mu: float, layers: int, eta_hat: float) -> float:
 def learning_rate_of_error(mu: float, layers: int, eta_hat: float, kappa: float) -> float:
     """Return the rate per ``tau`` at which the error falls while ``W_1`` alone learns, at any speed.
 
-    With white input the responses ``h_i = A_i x`` and ``W_1`` follow (thesis eq. 6.1, and 6.17 averaged)::
+    With white input, the responses ``h_i = A_i x`` and ``W_1`` obey (thesis eq. 6.1, and 6.17 averaged)::
 
         tau dW_1/dt = -kappa (W_1 - A_1),   kappa = eta_1 <x^2> tau
         tau dA_i/dt = -A_i + (1 - mu) W_i A_(i-1) + mu Q_i A_(i+1),   W_1 in place of W_1 A_0
 
-    for inputs that are shown side by side, each with activities of its own. Each entry of the matrices follows the
-    same chain of L + 1 variables, the slowest eigenvalue of which is returned. Coloured input has one `kappa` per
-    principal component. The rate is at most the smaller of `adiabatic_rate` and `speed_limit`, and at least
-    ``1 / (1 / adiabatic_rate + 1 / speed_limit)``.
+    for inputs that are shown side by side, each with its own activities. All entries of the matrices obey the same
+    chain of L + 1 equations; the rate is its slowest eigenvalue. Coloured input has one `kappa` per principal
+    component. The rate is at most the smaller of `adiabatic_rate` and `speed_limit`, and at least ``1 / (1 /
+    adiabatic_rate + 1 / speed_limit)``.
 
     Parameters
     ----------
     mu : float
         Weight of the apical dendrite, between 0 and 1.
     layers : int
-        Layers above the input, at least 1.
+        Number of layers above the input, at least 1.
     eta_hat : float
         Size of the nudge, positive.
     kappa : float
@@ -64,13 +65,14 @@ def learning_rate_of_error(mu: float, layers: int, eta_hat: float, kappa: float)
     Notes
     -----
     Derived here: the rows of the chain sum to 0 except for ``-mu eta_hat`` at the top, so it is a birth-and-death
-    process that ends there. Its inverse contains the mean times that the process spends in each place. They are
-    sums of positive terms, so no digits are lost where rates are small.
+    process that ends there. The inverse of its matrix contains the mean times that the process spends in each
+    place. These times are sums of positive terms, so no digits are lost if rates are small.
     """
     check_circuit(mu, layers)
     check_nudge(eta_hat)
     _check_kappa(kappa)
-    # Stationary weights of W_1, h_1 .. h_L (1 at h_1), and resistances from there past the top.
+    # Stationary weights of the places W_1, h_1 .. h_L, relative to that of h_1, and the resistance from each place
+    # to beyond the top.
     weight = (mu / (1.0 - mu)) ** np.arange(layers)
     step = 1.0 / (mu * weight)
     step[-1] /= eta_hat

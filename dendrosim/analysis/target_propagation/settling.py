@@ -1,4 +1,4 @@
-"""How long circuits and cascades of filters take to settle."""
+"""The time that circuits and cascades of filters take to settle."""
 
 import numpy as np
 from scipy.special import gammainccinv, logit
@@ -8,7 +8,7 @@ from dendrosim.analysis.target_propagation.spectrum import critical_inverse_scal
 from dendrosim.errors import ParameterError
 
 SETTLED = float(np.exp(-5.0))
-"""Part of the smallest learning signal to which the slowest mode of a settled circuit has fallen."""
+"""Size of the slowest mode, as a fraction of the smallest learning signal, at which a circuit is settled."""
 
 
 def settling_time(
@@ -22,16 +22,16 @@ def settling_time(
 ) -> float:
     """Return the time, in ``tau``, after which the learning signal of the first layer can be read.
 
-    It is ``(L ln(1 / r) + ln(1 / left)) / slowest_rate``: the signal is ``r^L`` of the error at the top, and the
-    slowest mode has to fall to the part `left` of that signal. For ``mu >= 1/2`` the signal does not fall from
-    layer to layer, and its logarithm counts as 0. Derived here.
+    The time is ``(L ln(1 / r) + ln(1 / left)) / slowest_rate``: the signal is ``r^L`` times the error at the top,
+    and the slowest mode has to fall to the fraction `left` of that signal. For ``mu >= 1/2`` the signal does not
+    decrease from layer to layer, and ``ln(1 / r)`` counts as 0. This is derived here.
 
     Parameters
     ----------
     mu, layers, top, eta_hat, nu
         See `eigenvalues`.
     left : float, default e^-5
-        Part of the signal of layer 1 to which the slowest mode falls, between 0 and 1.
+        Size of the slowest mode, as a fraction of the signal of layer 1, at this time; between 0 and 1.
 
     Raises
     ------
@@ -40,15 +40,16 @@ def settling_time(
 
     Notes
     -----
-    From rest and with gains of 1, the signal of the first layer is about 1 % off at this time for mu = 0.2, and 4
-    % for mu = 0.5. Large gains have larger transients.
+    If the circuit starts at rest and all gains are 1, the signal of the first layer has an error of about 1 % at
+    this time for mu = 0.2, and of about 4 % for mu = 0.5. Large gains have larger transients.
     """
     rate = slowest_rate(mu, layers, top=top, eta_hat=eta_hat, nu=nu)
     if rate <= 0.0:
         critical = critical_inverse_scale(mu, layers, top=top, eta_hat=eta_hat)
         raise ParameterError(
             f"there is no settling time: with mu = {mu:g}, {layers} layers and a {top} top the circuit "
-            f"is unstable at nu = {nu:g}; lower nu, if real, below the critical {critical:.6g}, or mu"
+            f"is unstable at nu = {nu:g}; lower mu, or lower nu (if it is real) below the "
+            f"critical value {critical:.6g}"
         )
     return decay_time(mu, layers, left) / rate
 
@@ -63,17 +64,18 @@ def decay_time(mu: float, layers: int, left: float = SETTLED) -> float:
 
 
 def cascade_time(stages: int, left: float = 1e-4) -> float:
-    """Return the time, in ``tau``, after which a cascade of equal filters is within `left` of its end.
+    """Return the time, in ``tau``, at which the last filter of a cascade has settled up to the fraction `left`.
 
-    From rest and with constant input, stage i of ``tau da_i/dt = -a_i + W_i a_(i-1)`` has covered the fraction
-    ``P(i, t / tau)`` of its way, the regularised lower incomplete gamma function. Derived here.
+    All filters are equal and start at rest, and the input is constant. Filter i, ``tau da_i/dt = -a_i + W_i
+    a_(i-1)``, has then covered the fraction ``P(i, t / tau)`` of its way to its final value. P is the regularised
+    lower incomplete gamma function. This is derived here.
 
     Parameters
     ----------
     stages : int
         Number of filters, at least 1.
     left : float, default 1e-4
-        Part of the way that is left, between 0 and 1.
+        Fraction of the way that remains, between 0 and 1.
 
     Raises
     ------

@@ -23,26 +23,26 @@ def eigenvalues(
     """Return the eigenvalues of the Jacobian times ``tau``, slowest first.
 
     With a clamped top they are ``-1 + 2 sqrt(mu (1 - mu) nu) cos(k pi / (L + 1))``, k = 1 .. L. A circuit with
-    exact inverses has each of them once per unit of a layer, whatever its weights are.
+    exact inverses has each of these eigenvalues once per unit of a layer, whatever its weights are.
 
     Parameters
     ----------
     mu : float
         Weight of the apical dendrite, between 0 and 1.
     layers : int
-        Layers above the input, at least 1.
+        Number of layers above the input, at least 1.
     top : {"clamped", "free", "nudged"}, default "clamped"
         Type of the target at the top.
     eta_hat : float, default 0.5
         Size of the nudge, positive; used by ``top="nudged"`` only.
     nu : complex, default 1
-        Eigenvalue of every ``W_(i+1) Q_i``: 1 for exact inverses, 1 + error for inverses that are scaled by that
-        factor, negative or complex for other apical weights that commute with the basal ones.
+        Eigenvalue of every ``W_(i+1) Q_i``: 1 for exact inverses, 1 + error for inverses that are multiplied by 1
+        + error, and negative or complex for other apical weights that commute with the basal weights.
 
     Returns
     -------
     ndarray of complex, shape (L,)
-        Sorted by decreasing real part; real for real ``nu >= 0``.
+        Eigenvalues, sorted by decreasing real part; they are real for real ``nu >= 0``.
 
     Raises
     ------
@@ -57,7 +57,8 @@ def eigenvalues(
     if not np.isfinite(nu):
         raise ParameterError(f"nu is {nu:g}; it must be finite")
     leaks = np.diag(leak_rates(mu, layers, gain))
-    # Similar to the tridiagonal matrix with 1 - mu below and mu nu above the diagonal, but well conditioned.
+    # This matrix is similar to the tridiagonal matrix with 1 - mu below and mu nu above the diagonal, but it is
+    # well conditioned.
     coupling = np.sqrt(complex(mu * (1.0 - mu) * nu))
     if coupling.imag == 0.0:
         values = np.linalg.eigvalsh(coupling.real * neighbour_matrix(layers) - leaks)
@@ -85,7 +86,7 @@ def slowest_rate(
 def critical_inverse_scale(
     mu: float, layers: int, *, top: Top = "clamped", eta_hat: float = 0.5
 ) -> float:
-    """Return the positive `nu` at which the circuit is marginal: it is stable below and unstable above.
+    """Return the positive `nu` at which the circuit is marginal: it is stable below this value, unstable above.
 
     With a clamped top this is ``1 / (4 mu (1 - mu) cos^2(pi / (L + 1)))``; derived here. Circuits with negative
     `nu` are always stable.
@@ -98,7 +99,7 @@ def critical_inverse_scale(
     Returns
     -------
     float
-        Infinite for one layer, which has no apical weights.
+        The value, which is infinite for one layer, because it has no apical weights.
 
     Raises
     ------
@@ -108,7 +109,8 @@ def critical_inverse_scale(
     gain = top_gain(mu, layers, top, eta_hat)
     if layers == 1:
         return np.inf
-    # The circuit is marginal where leaks - sqrt(mu (1 - mu) nu) neighbours is singular; scaled to leaks of 1.
+    # The circuit is marginal where leaks - sqrt(mu (1 - mu) nu) neighbours is singular; here the matrix is scaled
+    # so that all leaks are 1.
     scale = 1.0 / np.sqrt(leak_rates(mu, layers, gain))
     largest = np.linalg.eigvalsh(np.outer(scale, scale) * neighbour_matrix(layers))[-1]
     return float(1.0 / (mu * (1.0 - mu) * largest**2))
