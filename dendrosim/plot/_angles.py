@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MARKED = 40
-"""Number of points of a line up to which each point is marked; the marks of more would touch."""
+"""Number of points of a line up to which each point is marked; with more points the marks would touch."""
 
 
 @styled
@@ -26,7 +26,7 @@ def angles(
     xlabel: str = "trial",
     ylabel: str = "angle (degrees)",
 ) -> "AnyArray":
-    """Draw angles against trials: one panel per direction, with one line per layer, the first one darkest.
+    """Draw angles against trials: one panel per direction, with one line per layer, darkest for layer 1.
 
     The panels share their y axis, which reaches from 0 to at least 90 degrees. A thin line marks 90 degrees, the
     angle between orthogonal updates.
@@ -40,7 +40,7 @@ def angles(
     title : str, default ""
         Title above all panels.
     xlabel : str, default "trial"
-        What `trials` counts.
+        Label of the x axis, which says what `trials` counts.
     ylabel : str, default "angle (degrees)"
         Label of the shared y axis.
 
@@ -71,7 +71,7 @@ def angles(
     panels = row(len(courses), (1.4 + 2.1 * len(courses), 2.7))
     for ax, (direction, values) in zip(panels, courses.items(), strict=True):
         for k, colour in enumerate(shades):
-            # Not clipped and above the axis, so that a line at 0, the best angle, is visible in full.
+            # Drawn unclipped and above the axis, so that a line at 0, the best angle, is fully visible.
             options = {"label": f"layer {k + 1}", "clip_on": False, "zorder": 3}
             line(ax, x, values[:, k], color=colour, **options)
             if 1 < len(x) <= MARKED:
@@ -89,7 +89,7 @@ def angles(
 
 
 def _checked(x: AnyArray, angles: Mapping[str, ArrayLike]) -> dict[str, AnyArray]:
-    """Return angles as arrays, all of the same number of layers."""
+    """Return angles as arrays, all with the same number of layers."""
     if not angles:
         raise ParameterError("angles: there must be at least one direction")
     courses = {name: np.asarray(values, dtype=float) for name, values in angles.items()}

@@ -30,7 +30,7 @@ A pole is a value of the parameter at which the equilibrium is infinite, as in a
 """
 
 UNBOUNDED = 100.0
-"""Multiple of the largest other state of a branch beyond which a bifurcation is regarded as a pole."""
+"""Ratio of the state at a bifurcation to the largest state of the branch above which the bifurcation is a pole."""
 
 
 @styled
@@ -180,10 +180,10 @@ def _pieces(one: Branch) -> list[tuple[Array, Array, bool]]:
 
 
 def _bifurcations_by_step(one: Branch) -> dict[int, list[Bifurcation]]:
-    """Return the bifurcations by step of the branch: the one that a detour to the bifurcation lengthens least."""
+    """Return the bifurcations by step; each belongs to the step that a detour to it would lengthen least."""
     if len(one.values) < 2:
         return {}
-    # A range below a millionth of the state is rounding error; divided by it, the error would look like a change.
+    # A range below a millionth of the state is rounding error, and must not look like a change.
     size = 1e-6 * np.max(np.abs(one.states), axis=0)
     scale = np.maximum(np.ptp(one.states, axis=0), np.where(size > 0.0, size, 1.0))
     across = float(np.ptp(one.values)) or 1.0
@@ -208,7 +208,7 @@ def _poles(one: Branch) -> set[int]:
     sizes = np.linalg.norm(one.states, axis=1)
     steps = np.linalg.norm(np.diff(one.states, axis=0), axis=1)
     before, after = np.append(0.0, steps[:-1]), np.append(steps[1:], 0.0)
-    # Nearly opposite (the cosine of the angle is below -0.9), and five times as far apart as their neighbours.
+    # Nearly opposite (the cosine of the angle is below -0.9), and five times as far apart as neighbouring points.
     opposite = np.sum(one.states[:-1] * one.states[1:], axis=1) < -0.9 * sizes[:-1] * sizes[1:]
     large = np.minimum(sizes[:-1], sizes[1:]) > FAR * np.median(sizes)
     alone = steps > 5.0 * np.maximum(before, after)
@@ -216,13 +216,13 @@ def _poles(one: Branch) -> set[int]:
 
 
 def _at_pole(one: Branch, mark: Bifurcation) -> bool:
-    """Return whether a bifurcation is at a pole, as an eigenvalue of 0 is in a linear circuit."""
+    """Return whether a bifurcation is at a pole, like an eigenvalue of 0 in a linear circuit."""
     largest = float(np.max(np.linalg.norm(one.states, axis=1)))
     return float(np.linalg.norm(mark.state)) > UNBOUNDED * largest > 0.0
 
 
 def _usual(levels: Array) -> Array:
-    """Return the levels without those near a pole, so that they do not set the range of the y axis."""
+    """Return the levels that set the range of the y axis, which are those not near a pole."""
     sizes = np.abs(levels)
     top = float(np.percentile(sizes, 90.0))  # few points are near a pole
     return levels[sizes <= FAR * top] if np.max(sizes) > UNBOUNDED * FAR * top > 0.0 else levels

@@ -17,7 +17,7 @@ LISTED = 7
 """Number of curves above which a colour scale replaces the legend."""
 
 MARKED = 40
-"""Number of points of a curve up to which each point is marked; the marks of more would touch."""
+"""Number of points of a curve up to which each point is marked; with more points the marks would touch."""
 
 Band = tuple[ArrayLike, ArrayLike]
 
@@ -110,7 +110,7 @@ def _like(x: AnyArray, given: ArrayLike, where: str) -> AnyArray:
 
 
 def _scale(ax: "Axes", ordered: list[float], shades: AnyArray, parameter: str) -> None:
-    """Put a block of each curve's colour beside the axes, and write the values of some."""
+    """Put a block of each curve's colour beside the axes, and write the values of some curves at their blocks."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import BoundaryNorm, ListedColormap
 

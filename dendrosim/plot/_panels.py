@@ -44,7 +44,8 @@ def panels(
         Columns from left to right by title, and their curves by label; seconds and volts, array_like of shape
         (n,). Each curve has its own times.
     currents : mapping of str to mapping of str to tuple (time, current), optional
-        Curves below the column of that title; seconds and amperes. Without it there is one row.
+        Curves to draw below the column with the same title, in seconds and amperes. Without currents there is one
+        row.
     spikes : mapping of str to mapping of str to array_like, optional
         Spike times in seconds, by title and label of a voltage. A line is drawn from the voltage up to `peak`, for
         models with a threshold and a reset, whose voltage does not show spikes.

@@ -52,7 +52,7 @@ def phase_plane(
     flow : Flow
         Result of `ds.vector_field`, with n states.
     one, other : str
-        Labels of the states on the x and y axes, such as `layer1.h[0]`; `layer1.h` is enough if that is one unit.
+        Labels of the states on the x and y axes, such as `layer1.h[0]`; `layer1.h` is enough if it has one unit.
     at : array_like, shape (n,), mapping or FixedPoint, optional
         Values at which all other states are held, in SI units; a mapping has values by label or name (default: the
         first of `points`, or else the start of the flow).
@@ -62,8 +62,8 @@ def phase_plane(
     ranges : tuple ((low, high), (low, high)), optional
         Ranges of the two states in SI units (default: around the points).
     trajectories : int, default 0
-        Number of trajectories, which start near the edge. They are trajectories of the whole flow: the other
-        states start where they are held, but then move. A trajectory that reaches a state where the rates
+        Number of trajectories, which start near the edge. They follow the whole flow: the other states start
+        at the values where they are held, and then change. A trajectory that reaches a state where the rates
         cannot be computed is left out.
     ax : Axes, optional
         Axes to draw into (default: those of a new figure).
@@ -149,17 +149,17 @@ def _base(flow: Flow, at: Any, marks: list[FixedPoint]) -> Array:
 
 
 def _span(flow: Flow, place: int, base: Array, marks: list[FixedPoint]) -> Range:
-    """Return a range of a state around the points and the base, as wide again as these are apart."""
+    """Return a range of a state that is twice as wide as the span of the points and the base."""
     values = np.array([base[place], *(p.x[place] for p in marks)])
     wide = float(np.ptp(values))
-    # Points this close are one point, up to rounding and the tolerance of the search.
+    # Points as close as this are the same point, up to rounding and the tolerance of the search.
     if wide <= 1e-6 * np.max(np.abs(values)):
         wide = float(np.max(np.abs(values))) or typical_size(flow.units[place])
     return float(values.min()) - 0.5 * wide, float(values.max()) + 0.5 * wide
 
 
 def _rates(flow: Flow, base: Array, places: tuple[int, int], x: Array, y: Array) -> Array:
-    """Return the rates of both states on the grid, shape (2, len(y), len(x)), NaN where there are none."""
+    """Return the rates of both states on the grid, (2, len(y), len(x)); NaN where they cannot be computed."""
     rates = np.full((2, len(y), len(x)), np.nan)
     state = base.copy()
     for row, high in enumerate(y):
@@ -228,7 +228,7 @@ def _trajectories(
         jacobian = flow.jacobian(base)
         dense = jacobian.toarray() if hasattr(jacobian, "toarray") else jacobian
         rates = np.linalg.eigvals(dense).real
-    # Smaller rates than a millionth of the largest are zero modes, which would make the duration infinite.
+    # Rates below a millionth of the largest belong to zero modes, which would make the duration infinite.
     rates = np.abs(rates)
     slowest = float(np.min(rates[rates > 1e-6 * np.max(rates)], initial=np.inf))
     end = LONG / slowest if np.isfinite(slowest) else 1.0
@@ -263,7 +263,7 @@ def _trajectories(
                 atol=1e-8 * scale,
                 max_step=end / 100.0,
             )
-        except DendrosimError:  # the trajectory gets to a state without rates
+        except DendrosimError:  # the trajectory reaches a state without rates
             continue
         paths.append(found.y[list(places)])
     return paths

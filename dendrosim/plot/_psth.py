@@ -42,8 +42,8 @@ def psth(
     """Draw the peri-stimulus time histogram: spikes per second and unit, in bins.
 
     A bin includes its left edge and excludes its right one. The number of its spikes is divided by the number of
-    units and samples, and by the time that the bin covers in all trials together: a bin that lies only in part, or
-    only in some trials, within the run is not too low. Several populations may be drawn into the same `ax`.
+    units and samples, and by the time that the bin covers in all trials together, so a bin that is within the run
+    only in part, or only in some trials, is not too low. Several populations may be drawn into the same `ax`.
 
     Parameters
     ----------

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 VECTORS = 10_000
-"""Number of spikes above which they are drawn as pixels in SVG files too, which would get large otherwise."""
+"""Number of spikes above which SVG files show them as pixels, because the files would get large otherwise."""
 
 SNAPPED = 60
 """Number of rows above which ticks are not moved to whole pixels: unequal gaps would look like stripes."""
@@ -65,7 +65,7 @@ def raster(
     bursts : bool, default True
         Whether spikes in bursts have another colour.
     interval : time, default 16 ms
-        A spike belongs to a burst if the spike of its unit before or after it is less than this away, even if that
+        A spike belongs to a burst if the previous or the next spike of its unit is closer than this, even if that
         spike is not drawn.
     count : int, default 100
         Largest number of rows if `units` is not given.
@@ -106,7 +106,7 @@ def raster(
     if bursts:
         member = in_bursts(spikes.unit, spikes.time, seconds("raster: interval", interval))[kept]
         legend_right(ax, "spikes", [_key(INK, "single"), _key(PALETTE[1], "in a burst")])
-    # Thinner ticks where there are many spikes per row, which would merge into a block.
+    # Ticks are thin if there are many spikes per row, so that they do not merge into a block.
     width = float(np.clip(300 * len(shown) / max(1, len(times)), 0.4, 1.0))
     common = {
         "linewidths": width,

@@ -10,7 +10,7 @@ from dendrosim.machine.atomic_file import write_file
 from dendrosim.plot.style import STYLE, figure_of
 
 _FORMATS: dict[str, dict[str, Any]] = {"png": {"dpi": 150}, "svg": {"metadata": {"Date": None}}}
-"""Options of each file format; without a date, the same figure is the same file."""
+"""Options of each file format; without a date, equal figures give equal files."""
 
 
 def save(drawn: Any, path: str | os.PathLike[str]) -> list[Path]:

@@ -17,7 +17,8 @@ WIDE = 100.0
 """Ratio of the largest to the smallest rate above which an axis is logarithmic on either side of zero."""
 
 NARROWEST = 1e-10
-"""Part of the largest rate below which a rate counts as zero: rounding of the eigenvalues, with a margin."""
+"""Fraction of the largest rate below which a rate counts as zero: rounding errors of eigenvalues, with a
+margin."""
 
 ALIKE = 1e-6
 """Relative difference up to which eigenvalues are drawn as one mark.
@@ -41,7 +42,7 @@ LOOKS: dict[str, dict[str, Any]] = {
 
 @styled
 def spectrum(point: FixedPoint | Spectrum, *, ax: "Axes | None" = None) -> "Axes":
-    """Draw the eigenvalues of a fixed point in the complex plane, in 1/s; those in the shaded half grow.
+    """Draw the eigenvalues of a fixed point in the complex plane, in 1/s; modes in the shaded half grow.
 
     Eigenvalues that are equal to within a millionth share a mark, such as `×4` for four. An axis on which the
     rates differ by more than a factor of 100 is logarithmic on either side of zero.
@@ -102,7 +103,7 @@ def _merged(values: AnyArray, tolerance: float) -> tuple[AnyArray, Integers]:
 
 
 def _scale(ax: "Axes", axis: str, values: Array, tolerance: float) -> None:
-    """Make an axis logarithmic if rates differ much; an axis on which all are zero has no other tick."""
+    """Make an axis logarithmic if rates differ much; an axis on which all are zero has only the tick 0."""
     sizes = np.abs(values)
     sizes = sizes[sizes > max(tolerance, NARROWEST * np.max(sizes, initial=0.0))]
     if not len(sizes):
@@ -124,7 +125,7 @@ def _scale(ax: "Axes", axis: str, values: Array, tolerance: float) -> None:
 
 
 def _annotate(ax: "Axes", values: AnyArray, counts: Integers) -> None:
-    """Write how often an eigenvalue occurs beside its mark, the largest numbers first, where there is room."""
+    """Write beside each mark how often its eigenvalue occurs, if there is room; largest numbers come first."""
     points = 72.0 / ax.figure.dpi
     places = ax.transData.transform(np.column_stack([values.real, values.imag])) * points
     centres, halves = [*places], [np.array([4.0, 4.0])] * len(places)

@@ -24,13 +24,14 @@ DRAWN = 3000
 """Largest number of states for which exp(J t) is computed; it takes a dense product per point of the curve."""
 
 SEARCHED = 200
-"""Largest number of states for which the peak is searched over all times; else the highest point is marked."""
+"""Largest number of states for which the peak is searched over all times; with more states, the highest drawn
+point is marked."""
 
 TIMES = 400
-"""Points of the curve."""
+"""Number of points of the curve."""
 
 CYCLE = 32
-"""Points of half a cycle at which an oscillating norm is computed to find its largest value."""
+"""Number of points in half a cycle at which an oscillating norm is computed to find its largest value."""
 
 
 @styled
@@ -161,7 +162,7 @@ def _asymptote(matrix: Array, leading: complex, times: Array) -> Array:
     """Return the exponential that the norm approaches, or touches in each cycle of the leading eigenvalue."""
     rate = leading.real
     shifted = matrix - rate * np.eye(len(matrix))
-    # Late enough for all other modes to be gone: at least 20 time constants of the leading one.
+    # Late enough for all other modes to have decayed: at least 20 time constants of the leading mode.
     late = max(float(times[-1]), 20.0 / abs(rate) if rate else 0.0)
     now, levels = scipy.linalg.expm(shifted * late), []
     once = scipy.linalg.expm(shifted * np.pi / (CYCLE * (abs(leading.imag) or 1.0)))

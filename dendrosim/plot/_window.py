@@ -27,23 +27,23 @@ def window(
 ) -> "Axes":
     """Draw the threshold of the dendrite against the delay after a back-propagating somatic spike.
 
-    A dashed line shows the threshold without a somatic spike. Soma and dendrite coincide at the delays at which
-    the threshold is below that line; the difference is shaded.
+    A dashed line shows the threshold without a somatic spike. Where a somatic spike lowers the threshold below
+    that line, the difference is shaded.
 
     Parameters
     ----------
     delays : array_like, shape (n,)
         Seconds, negative if the dendritic current comes before the spike.
     thresholds : array_like, shape (n,)
-        Smallest dendritic current in amperes that evokes a dendritic spike. NaN if no current that was tried
-        evokes one, drawn as a triangle at the top.
+        Smallest dendritic current in amperes that evokes a dendritic spike. NaN, drawn as a triangle at the top,
+        if no tried current evokes one.
     alone : float
-        Smallest current in amperes that evokes a dendritic spike without a somatic one; NaN if none that was tried
-        does.
+        Smallest current in amperes that evokes a dendritic spike without a somatic spike; NaN if no tried current
+        evokes one.
     ax : Axes, optional
         Axes to draw into (default: those of a new figure).
     tried : float, optional
-        Largest current in amperes that was tried, where triangles are drawn (default: 10 % above the largest
+        Largest tried current in amperes, at which triangles are drawn (default: 10 % above the largest
         threshold).
     xlabel : str, default "delay after the somatic spike"
     ylabel : str, default "dendritic threshold"

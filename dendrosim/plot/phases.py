@@ -9,7 +9,7 @@ SHADED = 12
 
 
 def shade_phases(result: Result, drawn: AnyArray, scale: float) -> None:
-    """Shade the phases behind all panels, and name them above the first; nothing is done if there are many.
+    """Shade the phases behind all panels and name them above the first; with many phases, do nothing.
 
     `scale` is the factor from seconds to the unit of the x axis.
     """

@@ -66,7 +66,7 @@ def of_sample(spikes: Spikes, sample: int | None) -> Spikes:
 def in_bursts(
     unit: NDArray[np.integer], time: NDArray[np.floating], interval: float = BURST_THRESHOLD
 ) -> Booleans:
-    """Return which spikes of one sample follow or precede another one of their unit by less than `interval`."""
+    """Return which spikes of one sample are less than `interval` before or after another spike of their unit."""
     order = np.lexsort((time, unit))
     close = (np.diff(unit[order]) == 0) & (np.diff(time[order]) < interval + INSTANT)
     member = np.zeros(len(order), dtype=bool)

@@ -8,7 +8,9 @@ from dendrosim.plot.style import si_label
 
 
 def matching(labels: Sequence[str], pattern: str) -> list[int]:
-    """Return the indices of the states that have a label, else a name such as `layer1.h`, else match a pattern.
+    """Return the indices of the states that a text describes.
+
+    The text is the label of a state, or else a name such as `layer1.h`, or else a pattern.
 
     Raises
     ------

@@ -109,7 +109,7 @@ def row(count: int, size: tuple[float, float], *, sharex: bool = False) -> "AnyA
 
 
 def si_label(name: str, units: str, values: ArrayLike = ()) -> tuple[float, str]:
-    """Return the factor and the axis label with which values in SI units read well.
+    """Return the factor and the axis label with which values in SI units are easy to read.
 
     Parameters
     ----------
@@ -195,9 +195,11 @@ def colourbar(ax: "Axes", image: "AxesImage | QuadMesh", label: str) -> None:
 
 
 def figure_of(drawn: Any) -> "Figure":
-    """Return the figure of the result of a figure function: of a Figure, Axes or array of Axes."""
+    """Return the figure to which a Figure, Axes or array of Axes belongs."""
     first = np.ravel(np.array(drawn, dtype=object))[0]
-    return first.figure.figure  # Axes in a sub-figure give the whole figure, and a figure itself
+    return (
+        first.figure.figure
+    )  # from Axes in a sub-figure to the whole figure; from a figure to itself
 
 
 def line(ax: "Axes", x: AnyArray, y: AnyArray, **options: Any) -> None:

@@ -47,7 +47,7 @@ class StabilityMap:
     labels, units : sequence of str, length n
         Label and SI unit of each state.
     failures : mapping of (int, int) to str
-        Why there is no fixed point at a row and column of the grid.
+        For each row and column of the grid without a fixed point, the reason.
     """
 
     parameters: tuple[str, str]
@@ -108,8 +108,8 @@ def stability_map(
     field : Flow
         A vector field, as `vector_field` returns it.
     first, second : mapping
-        One parameter and its values each, in SI units, such as ``{"mu": np.linspace(0.1, 0.4, 7)}``: the rows and
-        the columns of the grid.
+        Parameters of the rows and of the columns of the grid: each a mapping of one name to values in SI units,
+        such as ``{"mu": np.linspace(0.1, 0.4, 7)}``.
     point : array, shape (n,), or FixedPoint, optional
         A state near the fixed point at the first values, in SI units. Default: `field.start`.
     count : int, optional
@@ -131,7 +131,7 @@ def stability_map(
     Notes
     -----
     The rows of the grid are traversed in alternating directions, so that the search at each point starts from its
-    neighbour. If it fails, it starts from the neighbour in the row before, and then from `point`.
+    neighbour. If the search fails, it is repeated from the neighbour in the row before, and then from `point`.
 
     Examples
     --------
@@ -196,7 +196,7 @@ def _traverse(shape: tuple[int, int]) -> Iterator[tuple[int, int]]:
 
 
 def _neighbours(states: Array, i: int, j: int) -> list[Array]:
-    """Return the fixed points next to a point of the grid that are known: in its row, then in the row before."""
+    """Return the known fixed points next to a point of the grid: first in its row, then in the row before."""
     places = [(i, j - 1) if i % 2 == 0 else (i, j + 1), (i - 1, j)]
     inside = [p for p in places if p[0] >= 0 and 0 <= p[1] < states.shape[1]]
     return [states[place] for place in inside if not np.any(np.isnan(states[place]))]

@@ -34,10 +34,10 @@ DIVERGED = 1e3
 """Relative Newton step above which the corrector gives up."""
 
 EXACT = 1e-14
-"""Distance from the curve, in scaled units, up to which a point is exact: rounding allows no better one."""
+"""Distance from the curve, in scaled units, up to which a point is exact: rounding errors are about as large."""
 
 NEGLIGIBLE = 1e-9
-"""Fraction of the typical size below which the states at the start are rounding errors of zero, not a scale."""
+"""Fraction of the typical size below which the states at the start count as zero and do not set the scale."""
 
 NUDGE = 1e-6
 """Step along the tangent, in scaled units, over which the speed of eigenvalues is measured: between the rounding
@@ -45,7 +45,7 @@ error of eigenvalues (1e-14) and their curvature."""
 
 
 class OutsideDomain(Exception):
-    """Raised for a point at which the equations have no finite value; the text says which."""
+    """Raised for a point at which the equations have no finite value; the text says what is not finite."""
 
 
 class CorrectorStuck(Exception):
@@ -71,7 +71,7 @@ class Plane(NamedTuple):
     symmetries: Array
 
     def error(self, u: Array) -> Array:
-        """Return the distance of `u` from the plane, then from `anchor` along each direction of symmetry."""
+        """Return the distance of `u` from the plane, followed by its distances from `anchor` along symmetries."""
         moved = u - self.anchor
         return np.append(self.normal @ moved - self.offset, self.symmetries.T @ moved[:-1])
 
@@ -85,7 +85,7 @@ class CurvePoint:
     u : array, shape (n + 1,)
         The point, in scaled coordinates.
     onward : array, shape (n + 1,)
-        Direction along which the tangent points.
+        Direction whose scalar product with the tangent is positive.
     iterations : int
         Number of Newton steps that led to the point.
 
@@ -153,9 +153,9 @@ class Curve:
     Attributes
     ----------
     scale : array, shape (n,)
-        Unit of each state, in SI units. With the factor sqrt(n) a state vector of typical size has length 1.
+        Unit of each state, in SI units, including a factor sqrt(n): a state vector of typical size has length 1.
     row_lengths : array, shape (n,)
-        Length of the row of each equation at the first point; see `BorderedSystem`. It is zero before that.
+        Length of the row of each equation at the first point; see `BorderedSystem`. Before that it is zero.
     """
 
     def __init__(self, field: Flow, parameter: str, start: float, stop: float, x: Array) -> None:
@@ -233,7 +233,7 @@ class Curve:
         return np.asarray(linalg.orth(found / self.scale[:, None], rcond=1e-9))
 
     def tangent(self, u: Array, symmetries: Array, onward: Array) -> Array:
-        """Return the unit tangent at `u` that points along `onward`; at a branch point the one closest to it."""
+        """Return the unit tangent at `u` on the side of `onward`, and closest to it at a branch point."""
         system = self.linearise(u)
         if not np.any(self.row_lengths):
             self.row_lengths = system.lengths
@@ -263,13 +263,15 @@ class Curve:
             if not np.isfinite(size) or size > DIVERGED:
                 break
             if size <= SETTLED:
-                # Steps of least squares also vanish at a minimum of the residual that is no solution.
+                # Steps of least squares also vanish where the residual has a minimum that is not zero.
                 off = self.residual(u) / system.divisors
                 best = float(linalg.norm(np.append(off, plane.error(u))))
                 if best <= SETTLED * (1.0 + linalg.norm(guess)):
                     return u, iteration + 1
                 break
-        raise CorrectorStuck(f"Newton got no nearer to the curve than {best:.2g} in scaled units")
+        raise CorrectorStuck(
+            f"Newton's method came no closer to the curve than {best:.2g} in scaled units"
+        )
 
     def point(self, guess: Array, plane: Plane) -> CurvePoint:
         """Return the point of the curve in a plane as a CurvePoint, with its tangent along the plane's normal."""

@@ -16,12 +16,12 @@ from scipy.sparse.linalg import splu
 from dendrosim.arrays import Array
 
 VANISHING = 1e-2
-"""Smallest fraction of its usual length by which a row is divided. The row vanishes at a branch point, where a
-division by its own length would amplify rounding errors."""
+"""Fraction of its usual length by which a row is divided if it is shorter. At a branch point a row may vanish, and
+a division by its own length would amplify rounding errors."""
 
 RANK = 1e-11
-"""Fraction of the largest singular value below which others count as zero: rounding errors are about 1e-15, and
-bisection stops about 1e-8 from a branch point, where the smallest is of this order."""
+"""Fraction of the largest singular value below which a singular value counts as zero: rounding errors are about
+1e-15, and where bisection stops, about 1e-8 from a branch point, the smallest singular value is about 1e-8."""
 
 
 class BorderedSystem:
@@ -81,7 +81,7 @@ class BorderedSystem:
             try:
                 return np.asarray(splu(sparse.block_array(blocks, format="csc")).solve(right))
             except RuntimeError:
-                pass  # an exactly singular matrix, at a branch point, which least squares can solve
+                pass  # the matrix is singular, as at a branch point; least squares can solve it
         left = self.dense(normal[None], symmetries)
         if symmetries.shape[1] == 0:
             with warnings.catch_warnings():
@@ -93,7 +93,7 @@ class BorderedSystem:
         return np.asarray(linalg.lstsq(left, right, cond=RANK, check_finite=False)[0])
 
     def dense(self, extra: Array, symmetries: Array) -> Array:
-        """Return all rows as one dense array: the equations, `extra` (any, n + 1), and `symmetries` transposed."""
+        """Return all rows as one dense array: the equations, `extra` (any, n + 1) and transposed `symmetries`."""
         jacobian = self.jacobian.toarray() if self.sparse else self.jacobian
         symmetry_rows = np.hstack([symmetries.T, np.zeros((symmetries.shape[1], 1))])
         return np.vstack([np.column_stack([jacobian, self.parameter_column]), extra, symmetry_rows])

@@ -24,8 +24,8 @@ class Bifurcation:
     ----------
     kind : {"hopf", "fold", "branch point", "kink"}
         `hopf`: complex pairs cross the imaginary axis. `fold`: real eigenvalues cross zero and the parameter
-        turns back. `branch point`: real eigenvalues cross or touch zero and another branch passes through.
-        `kink`: eigenvalues jump across the axis at a corner of an equation.
+        turns back. `branch point`: real eigenvalues cross or touch zero, and another branch passes through
+        the point. `kink`: eigenvalues jump across the axis at a corner of an equation.
     parameter : str
         Name of the parameter.
     value : float
@@ -37,10 +37,10 @@ class Bifurcation:
     eigenvalue : complex
         The critical eigenvalue at `value`, in 1/s; of a pair, the one with a positive imaginary part.
     eigenvector : array of complex, shape (n,)
-        Eigenvector of `eigenvalue`, with states in SI units, of length 1. That of a real eigenvalue has no
-        component along symmetries.
+        Eigenvector of `eigenvalue`, with states in SI units, of length 1. If the eigenvalue is real, the
+        eigenvector has no component along symmetries.
     count : int
-        Number of eigenvalues that cross together, both of a pair counted.
+        Number of eigenvalues that cross together; a pair counts as two.
     state : array, shape (n,)
         The fixed point, in SI units.
     tangent : array, shape (n + 1,)
@@ -114,7 +114,7 @@ class Branch:
         Returns
         -------
         tuple of Branch
-            One branch for each direction in which one leaves.
+            One branch for each direction in which another branch leaves the point.
 
         Raises
         ------
@@ -124,7 +124,7 @@ class Branch:
         if bifurcation.kind != "branch point":
             raise UsageError(
                 f"no branch to switch to at the {bifurcation.kind} at {bifurcation.parameter} = "
-                f"{bifurcation.value:.9g}; only branches through a branch point can be switched"
+                f"{bifurcation.value:.9g}; only a branch point has other branches"
             )
         return self.switching(bifurcation)
 

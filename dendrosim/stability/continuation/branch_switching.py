@@ -26,11 +26,11 @@ WIDTH = 1e-5
 truncation errors are about equal."""
 
 SAME_BRANCH = 0.05
-"""Angle, in rad, and relative distance of points up to which two branches are the same."""
+"""Angle, in rad, and relative distance of points up to which two branches count as one."""
 
 
 def find_other_branches(curve: Curve, bifurcation: Bifurcation, length: float) -> list[CurvePoint]:
-    """Return one point on each other branch that leaves a branch point, with its tangent outwards.
+    """Return one point on each other branch that leaves a branch point; the tangents point away from it.
 
     `length` is the distance of the points from the branch point, in scaled units.
     """
@@ -54,7 +54,7 @@ def _directions(curve: Curve, u: Array, symmetries: Array, tangent: Array) -> li
     rank = int(np.sum(sizes > NULL))
     null = right[rank:].T
     others = null - np.outer(tangent, tangent @ null)
-    # The tangent is known to the accuracy of the branch point only, so that a remainder of it may be left.
+    # The tangent is only as accurate as the branch point, so a small component along it may be left.
     basis = linalg.orth(others, rcond=1e-3)
     if basis.shape[1] != 1:
         return list(basis.T)
@@ -66,7 +66,7 @@ def _directions(curve: Curve, u: Array, symmetries: Array, tangent: Array) -> li
     own = residual @ _second_derivative(curve, u, system.divisors, across, across)
     mixture = -own * tangent + 2.0 * mixed * across
     size = float(linalg.norm(mixture))
-    # Then the other root is hardly different from the known tangent: `across` is the better start.
+    # If `mixed` is nearly zero, the other root hardly differs from the known tangent; `across` is a better start.
     if abs(mixed) <= 1e-3 * abs(own) or size == 0.0:
         return [across]
     return [mixture / size]
@@ -86,18 +86,18 @@ def _second_derivative(curve: Curve, u: Array, lengths: Array, along: Array, oth
 def _point_along(
     curve: Curve, u: Array, symmetries: Array, direction: Array, length: float
 ) -> CurvePoint | None:
-    """Return the point of the curve in the plane at `length` across `direction`, or None if there is none."""
+    """Return the point of the curve in the plane across `direction` at the distance `length`, or None."""
     guess = u + length * direction
     try:
         point = curve.point(guess, Plane(direction, u, length, symmetries))
     except (CorrectorStuck, OutsideDomain):
         return None
-    # A point further away is on the known branch, or on one of another branch point.
+    # A point further away is on the known branch, or on a branch through another branch point.
     return point if linalg.norm(point.u - guess) < 0.5 * length else None
 
 
 def _is_known(point: CurvePoint, u: Array, tangents: list[Array], found: list[CurvePoint]) -> bool:
-    """Return whether a point is on the known branch, whose tangents are given, or on one that was found."""
+    """Return whether a point is on the known branch, which has these `tangents`, or on a branch in `found`."""
     distance = linalg.norm(point.u - u)
     out = (point.u - u) / distance
     near = [linalg.norm(out - tangent) < SAME_BRANCH for tangent in tangents]

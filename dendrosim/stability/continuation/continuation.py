@@ -42,16 +42,16 @@ STRAIGHT = 0.9
 """Cosine between tangents (26 degrees) below which a step is repeated with half its length."""
 
 CORNER = 1e-5
-"""Length of a step up to which the curve may turn by any angle: a turn on this length is a corner of the
+"""Length of a step up to which the curve may turn by any angle: a turn within this length is a corner of the
 equations."""
 
 EDGE = 1e-12
-"""Distance of the parameter from an end of its range, as a fraction of it, up to which it is at the end: some
-hundred rounding errors."""
+"""The parameter counts as at an end of its range if its distance from that end is at most this fraction of the
+range, which is a hundred times the accuracy of a point."""
 
 DEVIATION = 0.5
-"""Distance of a corrected point from its prediction, relative to the step, above which the corrector is suspected
-to have found another branch."""
+"""Distance of a corrected point from its prediction, relative to the step, above which the corrector has probably
+found another branch."""
 
 DEPARTURE = 1e-3
 """Distance from a branch point, in scaled units, at which another branch is started: large against the error of
@@ -101,10 +101,10 @@ def continuation(
         Direction of the states in the first step, in SI units. Default: the parameter moves towards `stop`.
     step, max_step, min_step : float, optional
         First, longest and shortest step along the curve, in scaled units: the range of the parameter has length 1,
-        and so has each state if it has the largest size among the states of its unit. Default: 0.01, 0.05 and
-        1e-6.
+        and so has the vector of states if each state has the largest size among the states of its unit. Default:
+        0.01, 0.05 and 1e-6.
     max_points : int, optional
-        Maximal number of points. Default: 500.
+        Largest number of points. Default: 500.
     tolerance : float, optional
         Largest width of a bifurcation's interval, as a fraction of the range. Default: 1e-8.
     events : iterable of str, optional
@@ -133,10 +133,10 @@ def continuation(
     Notes
     -----
     Bifurcations are detected by the number of eigenvalues with a positive real part, and located by bisection. Two
-    crossings within one step do not change this number. They are searched if a real part, extrapolated from either
-    end of the step, crosses zero within it; a spectrum that changes faster needs a smaller `max_step`. Steps are
-    halved if the curve bends or Newton's method fails. Directions of symmetry are left out of the tangent, of
-    Newton's steps and of the critical eigenvalues.
+    crossings within one step do not change this number. A step is searched for them if a real part, extrapolated
+    from either end of the step, crosses zero within it; a spectrum that changes faster needs a smaller `max_step`.
+    Steps are halved if the curve bends or Newton's method fails. Directions of symmetry are left out of the
+    tangent, of Newton's steps and of the critical eigenvalues.
 
     Examples
     --------
@@ -190,7 +190,7 @@ def _find_start(
     point: Any,
     direction: ArrayLike | None,
 ) -> tuple[Curve, CurvePoint]:
-    """Return the curve, and its point at `start`, with its tangent in the direction of the first step."""
+    """Return the curve, and its point at `start` with a tangent in the direction of the first step."""
     flow = field.at(parameter, start)
     guess = read_numbers("point", field.start if point is None else getattr(point, "x", point))
     if guess.shape != (flow.size,):
@@ -217,7 +217,7 @@ def _find_start(
 
 
 def _solve_near(curve: Curve, flow: Flow, guess: Array) -> Array:
-    """Return the fixed point near a guess, from the general search, or else from the curve's own corrector."""
+    """Return the fixed point near a guess, by the general search or else by the corrector of the curve."""
     try:
         return fixed_point(flow, guess).x
     except NotConvergedError:
@@ -324,13 +324,13 @@ def _take_step(curve: Curve, left: CurvePoint, length: float) -> Step:
         size = _growth_of_states(left)
         away, along = _balanced(right.u - guess, size), _balanced(right.u - left.u, size)
         if np.linalg.norm(away) > DEVIATION * np.linalg.norm(along):
-            raise CorrectorStuck("Newton leads to another branch")
+            raise CorrectorStuck("Newton's method leads to another branch")
     step = Step(curve, left, right, length)
     for edge, sign in ((0.0, -1.0), (1.0, 1.0)):
         if sign * (right.position - edge) > EDGE:
             if sign * (left.position - edge) >= -EDGE:
                 if sign * left.tangent[-1] < 0.0 and length > CORNER:
-                    raise CorrectorStuck("the curve turns round within the step")
+                    raise CorrectorStuck("the curve turns back within the step")
                 return step
             return step.cut(edge)
     return step
@@ -354,16 +354,16 @@ def _cosine(left: CurvePoint, right: CurvePoint) -> float:
 
 
 def _longest_step(point: CurvePoint, max_step: float) -> float:
-    """Return the longest step from a point, limited in the parameter and in the states relative to their size."""
-    # States that run to infinity may grow by twice the share by which the parameter may move.
+    """Return the longest step from a point that changes neither the parameter nor the states by too much."""
+    # States may grow by twice the fraction by which the parameter may move, as they do if they run to infinity.
     local = _balanced(point.tangent, 2.0 * _growth_of_states(point))
     return max_step / max(abs(local[-1]), float(np.linalg.norm(local[:-1])))
 
 
 def _step_growth(step: Step) -> float:
     """Return the ratio of the next step to this one: below 1 if Newton's method was slow or the curve bends."""
-    # Four or five Newton steps, and a turn by 11 to 18 degrees (cosines 0.98 and 0.95), keep the length as it is:
-    # steps are then about as long as they can be without being taken twice.
+    # Five Newton steps, or a turn by 11 to 18 degrees (cosines 0.98 and 0.95), keep the length of the step: longer
+    # steps would often have to be repeated.
     bend = _cosine(step.left, step.last.point)
     if step.last.point.iterations > 5 or bend < 0.95:
         return 0.7

@@ -1,8 +1,8 @@
-"""Corners of the equations, where a curve of fixed points turns so sharply that no plane ahead meets it.
+"""Corners of the equations, where a curve of fixed points turns so sharply that it misses every plane ahead.
 
 Equations with switches (leaky ReLU, clip) are smooth on either side of a corner. If the curve turns back at a
-corner, the next point is in no plane across the old tangent. The tangent on the other side of the corner leads to
-it.
+corner, no plane across the old tangent contains the next point. The tangent on the other side of the corner leads
+to this point.
 """
 
 import numpy as np
@@ -20,15 +20,15 @@ from dendrosim.stability.continuation.branch import Bifurcation
 from dendrosim.stability.continuation.crossings import Bracket, Step, StepPoint, classify
 
 CLOSE = 1e-8
-"""Distance from a corner, in scaled units, up to which its near side is followed."""
+"""Distance from a corner, in scaled units, up to which the curve is followed on the near side."""
 
 BEHIND = 1e-7
 """Distance behind a corner, in scaled units, at which the curve is resumed: larger than `CLOSE`, so that the point
-is on the other side, and smaller than the tolerance of users' questions."""
+is on the other side, and too small to matter to users."""
 
 JUMP = 1e-6
-"""Relative change of the Jacobian beyond which there is a corner: a smooth Jacobian changes by about the shortest
-step."""
+"""Relative change of the Jacobian beyond which there is a corner: a smooth Jacobian changes by about the length of
+the shortest step."""
 
 
 def round_corner(
@@ -88,5 +88,5 @@ def _bifurcations_at_corner(
     turned = low.signature[1] != high.signature[1]
     step = Step(curve, near, behind, BEHIND)
     found = classify(step, Bracket(low, high, near, turned))
-    # A corner at which the parameter turns back without a change of stability is no branch point.
+    # A corner at which the parameter turns back without a change of stability is not a branch point.
     return [b for b in found if b.kind != "branch point" or near.unstable != behind.unstable]

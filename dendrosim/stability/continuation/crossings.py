@@ -2,9 +2,9 @@
 
 The sign of a determinant would miss bifurcations: spectra of layered circuits have multiple eigenvalues, and an
 even number of them may cross together. Two crossings that cancel within one step do not change the number of
-unstable eigenvalues. They are searched if a sorted real part, extrapolated from either end of the step by its rate
-of change there, crosses zero within the step. Faster excursions can still be missed; they need a smaller
-`max_step`.
+unstable eigenvalues. A step is searched for them if a sorted real part, extrapolated from either end of the step
+by its rate of change there, crosses zero within the step. Faster excursions can still be missed; they need a
+smaller `max_step`.
 """
 
 from collections.abc import Iterator
@@ -19,19 +19,19 @@ from dendrosim.stability.continuation.arclength import EXACT, Curve, CurvePoint,
 from dendrosim.stability.continuation.branch import Bifurcation
 
 DEPTH = 6
-"""How often a step is halved in search of crossings that cancel, to 1/64 of the step."""
+"""Number of times that a step is halved in search of crossings that cancel, down to 1/64 of the step."""
 
 CLOSE = 1e-6
-"""Distance along the curve up to which two crossings at one value of the parameter are the same: where branches
-meet tangentially, rounding errors blur their order over a distance of the square root of their size."""
+"""Distance along the curve up to which two crossings at one value of the parameter count as one: where branches
+meet tangentially, rounding errors of size eps change the order of crossings within about sqrt(eps)."""
 
 REAL = 1e-8
-"""Imaginary part, as a fraction of the largest eigenvalue, up to which an eigenvalue is real: about sqrt(eps), by
-which rounding splits a double real eigenvalue."""
+"""Imaginary part, as a fraction of the largest eigenvalue, up to which an eigenvalue counts as real: about
+sqrt(eps), by which rounding splits a double real eigenvalue."""
 
 JUMP = 1e-3
 """Distance of critical eigenvalues from zero, as a fraction of the largest, above which they have jumped across
-the axis: after bisection, those that cross are about 1e-8 from it."""
+the axis: after bisection, eigenvalues that cross it without a jump are about 1e-8 from it."""
 
 SAME_FREQUENCY = 1e-6
 """Difference of imaginary parts, as a fraction of the largest eigenvalue, up to which pairs cross together."""
@@ -43,8 +43,8 @@ DENSE = 2000
 """Number of states above which the eigenvector of a sparse Jacobian is computed by inverse iteration."""
 
 BISECTIONS = 60
-"""Iterations at most in search of an end of the range: each at least shortens the interval by 2 %, most by far
-more."""
+"""Largest number of iterations in the search for an end of the range: each shortens the interval by at least 2 %,
+and most shorten it by far more."""
 
 
 class StepPoint(NamedTuple):
@@ -55,7 +55,7 @@ class StepPoint(NamedTuple):
 
     @property
     def signature(self) -> tuple[int, bool]:
-        """What changes at a bifurcation: the number of unstable eigenvalues, and whether the parameter rises."""
+        """Values that change at bifurcations: the number of unstable eigenvalues, whether the parameter rises."""
         return self.point.unstable, bool(self.point.tangent[-1] > 0.0)
 
 
@@ -74,7 +74,7 @@ class Bracket(NamedTuple):
 class Step:
     """The piece of the curve from `left` to `right`, parametrised by the distance along the tangent at `left`.
 
-    `length` is the distance of `right`, in scaled units.
+    `length` is this distance at `right`, in scaled units.
     """
 
     def __init__(self, curve: Curve, left: CurvePoint, right: CurvePoint, length: float) -> None:
@@ -93,14 +93,13 @@ class Step:
         return self.at(0.5 * (low.offset + high.offset), low, high)
 
     def cut(self, position: float) -> "Step":
-        """Return the step up to the point where the parameter passes `position`, 0 for its start, 1 for its
-        stop."""
+        """Return the step up to the point where the parameter passes `position`, a number from 0 to 1."""
         low, high = self.first, self.last
         above = high.point.position > position
         for _ in range(BISECTIONS):
             gap = high.point.position - low.point.position
             share = (position - low.point.position) / gap
-            # Regula falsi, kept away from the ends of long intervals, where it may converge from one side only.
+            # Regula falsi; in long intervals it is kept away from the ends, as it may converge from one side only.
             share = min(max(share, 0.02), 0.98) if high.offset - low.offset > 1e-3 else share
             offset = low.offset + share * (high.offset - low.offset)
             found = self.at(offset, low, high)
@@ -125,7 +124,7 @@ def find_crossings(step: Step, tolerance: float) -> tuple[list[Bifurcation], lis
     bifurcations: list[Bifurcation] = []
     for low, high in found:
         if low.signature == high.signature:
-            continue  # two crossings that were one, without any change from before to after
+            continue  # two brackets were merged, and the signature is the same before and after them
         turned = low.signature[1] != high.signature[1]
         bifurcations += classify(step, Bracket(low, high, step.middle(low, high).point, turned))
     return bifurcations, sorted(refined, key=lambda point: float(step.left.tangent @ point.u))
@@ -180,7 +179,7 @@ def _may_cross_between(low: StepPoint, high: StepPoint) -> bool:
 
 
 def classify(step: Step, bracket: Bracket) -> list[Bifurcation]:
-    """Return the bifurcations in a bracket: one, or one for each frequency that crosses."""
+    """Return the bifurcations in a bracket: a single one, or one for each frequency of critical eigenvalues."""
     low, high, middle = bracket.low.point, bracket.high.point, bracket.middle
     few, many = sorted((low.unstable, high.unstable))
     modes = middle.eigenvalues
@@ -215,9 +214,9 @@ def _split_by_frequency(critical: Complex, width: float) -> list[Complex]:
 
 
 def _make_bifurcation(kind: str, step: Step, bracket: Bracket, group: Complex) -> Bifurcation:
-    """Return the bifurcation of a kind in a bracket at which a group of eigenvalues crosses."""
+    """Return the bifurcation of the given kind in a bracket, at which the eigenvalues of `group` cross."""
     curve, middle = step.curve, bracket.middle
-    # The group is represented by the eigenvalue nearest to the axis, of a pair by the upper one.
+    # The group is represented by its eigenvalue nearest to the axis or, if this is a pair, by the upper one.
     nearest = min(group, key=lambda mode: (abs(mode.real), -mode.imag))
     oscillates = kind == "hopf" or (kind == "kink" and len(group) > 1)
     eigenvalue = complex(nearest.real, abs(nearest.imag) if oscillates else 0.0)
@@ -239,7 +238,7 @@ def _make_bifurcation(kind: str, step: Step, bracket: Bracket, group: Complex) -
 def _interval(step: Step, bracket: Bracket, value: float) -> tuple[float, float]:
     """Return lower and upper bound of the parameter in a bracket, in SI units.
 
-    If the parameter turns back, its extreme is beyond both ends, but not beyond the tangents at them.
+    If the parameter turns back, its extreme value is beyond both ends, but not beyond the tangents at the ends.
     """
     curve, normal = step.curve, step.left.tangent
     ends = [bracket.low.point.u, bracket.high.point.u]
@@ -262,7 +261,7 @@ def _eigenvector(curve: Curve, point: CurvePoint, eigenvalue: complex) -> Comple
         found = eigs(jacobian.tocsc(), k=1, sigma=eigenvalue + JUMP * REAL, v0=start)[1][:, 0]
     else:
         full = jacobian.toarray() if sparse.issparse(jacobian) else jacobian
-        # J maps the symmetries to zero. With Z an orthonormal basis of the other directions, the rest is Z'JZ.
+        # J maps the symmetries to zero. With Z a basis of the other directions, Z'JZ has the rest.
         rest = (
             linalg.qr(symmetries)[0][:, symmetries.shape[1] :]
             if symmetries.shape[1]
@@ -271,7 +270,7 @@ def _eigenvector(curve: Curve, point: CurvePoint, eigenvalue: complex) -> Comple
         values, vectors = linalg.eig(rest.T @ full @ rest)
         index = int(np.argmin(np.abs(values - eigenvalue)))
         found = rest @ vectors[:, index]
-        # An eigenvector of Z'JZ becomes one of J by its component along the symmetries.
+        # A component along the symmetries turns an eigenvector of Z'JZ into an eigenvector of J.
         if symmetries.shape[1] and abs(eigenvalue.imag) > 0.0:
             found = found + symmetries @ (symmetries.T @ full @ found) / values[index]
     found = found * curve.scale

@@ -21,23 +21,24 @@ from dendrosim.stability.continuation.branch import Bifurcation
 from dendrosim.stability.continuation.crossings import Bracket, Step, StepPoint, classify
 
 FAR = 30.0
-"""Ratio of the states to their size at the start above which a pole is looked for: there the regular term is a few
-percent of the pole's."""
+"""Ratio of the states to their size at the start above which a pole is searched for: the regular term is then at
+most a few percent of the term a/(p - c)."""
 
 UNBOUNDED = 1e8
-"""Ratio of the states to their size at the start at which a branch ends: rounding errors exceed the tolerance."""
+"""Ratio of the states to their size at the start above which a branch ends, because rounding errors are too
+large."""
 
 ALIKE = 0.2
-"""Relative deviation from a multiple up to which states belong to a pole."""
+"""Largest relative deviation of states near a pole from the multiple that `cross_pole` predicts."""
 
 ITERATIONS = 8
-"""Newton steps at most far out, where the start is a multiple of a known fixed point: linear flows need one."""
+"""Largest number of Newton steps from a multiple of a known fixed point: linear flows need one step."""
 
 
 def cross_pole(
     step: Step, tolerance: float, reach: float
 ) -> tuple[CurvePoint, list[Bifurcation]] | None:
-    """Return the first point beyond a pole near the end of a step, and its bifurcations; None if there is no pole.
+    """Return the first point beyond a pole near the end of a step, and its bifurcations, or None without a pole.
 
     At half the distance from a pole the states are twice as large, and beyond it they have the opposite sign.
 
@@ -48,7 +49,7 @@ def cross_pole(
     tolerance : float
         Accuracy of the pole's location, as a fraction of the range of the parameter.
     reach : float
-        Largest distance of the pole, as a fraction of the range.
+        Largest distance of the pole from the end of the step, as a fraction of the range.
     """
     curve, left, right = step.curve, step.left, step.last.point
     pole = _extrapolate_pole(left, right)
@@ -58,7 +59,7 @@ def cross_pole(
         return None
     try:
         beyond = _solve_at_parameter(curve, _scale_states(right, -1.0, pole + gap), right)
-        # Three predictions of a pole: opposite sign beyond it, and twice the size at half the distance.
+        # Test three predictions: the opposite sign beyond a pole, twice the size at half the distance, and both.
         for factor in (-1.0, 2.0, -2.0):
             there = _solve_at_parameter(
                 curve, _scale_states(right, factor, pole - gap / factor), right
@@ -84,7 +85,7 @@ def cross_pole(
 
 
 def _extrapolate_pole(left: CurvePoint, right: CurvePoint) -> float:
-    """Return the position at which 1/|x|, which is linear near a pole, becomes zero; inf if it does not."""
+    """Return the position at which 1/|x|, which is linear near a pole, becomes zero; inf if it does not fall."""
     along = right.u[:-1] / linalg.norm(right.u[:-1])
     inverse = [1.0 / float(along @ point.u[:-1]) for point in (left, right)]
     if not 0.0 < inverse[1] < inverse[0]:
@@ -99,7 +100,7 @@ def _scale_states(point: CurvePoint, factor: float, position: float) -> Array:
 
 
 def _solve_at_parameter(curve: Curve, guess: Array, from_: CurvePoint) -> CurvePoint:
-    """Return the fixed point at the parameter of a guess, with the tangent along that of the point `from_`."""
+    """Return the fixed point at the parameter of a guess; its tangent points along the tangent at `from_`."""
     u = guess.copy()
     for _ in range(ITERATIONS):
         jacobian, right = curve.jacobian(u), -curve.residual(u)
@@ -113,7 +114,7 @@ def _solve_at_parameter(curve: Curve, guess: Array, from_: CurvePoint) -> CurveP
         u[:-1] += step
         if linalg.norm(step) <= SETTLED * linalg.norm(u):
             return CurvePoint(curve, u, from_.tangent)
-    raise CorrectorStuck("Newton does not converge far out")
+    raise CorrectorStuck("Newton's method does not converge far out")
 
 
 def _is_multiple(here: Array, there: Array, factor: float) -> bool:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from dendrosim.results.result import Result
 
 DEFLATION_SHIFT = 1e-3
-"""Shift of a start of deflation, in units of the scale: at a known point deflation divides by zero."""
+"""Shift of the start of a deflated search, in units of the scale: at a known point deflation divides by zero."""
 
 
 def fixed_point(
@@ -60,15 +60,15 @@ def fixed_point(
     tolerance : float, optional
         Relative tolerance of state and residual, without unit; see Notes. Default: 1e-10.
     max_iterations : int, optional
-        Maximal number of Newton steps from each start. Default: 200.
+        Largest number of Newton steps from each start. Default: 200.
     deflate : int, optional
-        Number of further points to search by deflation of those that are found. Default: 0.
+        Number of further points to search by deflation of the points that are found. Default: 0.
 
     Returns
     -------
     FixedPoint
-        The point with the smallest spectral abscissa if there are several, without zero modes of symmetries. The
-        others are in its `others`, and starts that failed in its `failures`.
+        If several points are found, the one with the smallest spectral abscissa, without zero modes of symmetries;
+        the others are in its `others`. Starts that failed are in its `failures`.
 
     Raises
     ------
@@ -79,14 +79,14 @@ def fixed_point(
     ShapeError
         If the start or the scale does not have the shape of the state.
     ParameterError
-        If `flow` is no vector field, or a number has the wrong type or is out of range.
+        If `flow` is not a vector field, or a number has the wrong type or is out of range.
 
     Notes
     -----
     The search is Newton's method with the exact Jacobian and damped steps. If the Jacobian is singular, as in
     families of fixed points, steps have least norm and are orthogonal to the zero modes of symmetries. A point is
     converged when the last correction of each state is at most `tolerance` times |x_i| + scale_i, and the residual
-    at most `tolerance` times the size of the terms that cancel in it (`FixedPoint.relative_residual`).
+    is at most `tolerance` times the size of the terms that cancel in it (`FixedPoint.relative_residual`).
 
     Examples
     --------
@@ -145,7 +145,7 @@ def _search_further(
     points: list[FixedPoint],
     wanted: int,
 ) -> tuple[list[FixedPoint], list[str]]:
-    """Search by deflation until `wanted` points are known; return them, and a sentence for each failure.
+    """Search by deflation until `wanted` points are known; return the points, and a sentence for each failure.
 
     Each row is a start, which is used again as long as it leads to new points.
     """
@@ -169,7 +169,7 @@ def _read_start(flow: Flow, start: Any) -> Array:
     if start is None:
         return flow.start
     final = getattr(start, "final", None)
-    if final is not None:  # a result, whose final state has more than the states of the flow
+    if final is not None:  # a result; its final state also has variables that are not states here
         names = {label.partition("[")[0] for label in flow.labels}
         start = {name: final[name] for name in final if name in names}
     if isinstance(start, Mapping):
@@ -209,7 +209,7 @@ def _make_point(scaled: ScaledFlow, attempt: Attempt) -> FixedPoint:
 def _add_distinct(
     scaled: ScaledFlow, attempts: list[Attempt], known: list[FixedPoint]
 ) -> list[FixedPoint]:
-    """Return the known points and the ends of attempts that are new; one point represents a symmetry orbit."""
+    """Return the known points and the new points of attempts; all points of a symmetry orbit count as one."""
     points = list(known)
     for attempt in attempts:
         new = _make_point(scaled, attempt)

@@ -18,12 +18,12 @@ SINGULAR = 1e-13
 """Reciprocal condition number below which a matrix counts as singular: three digits above rounding, 1e-16."""
 
 SPARSE_FROM = 2000
-"""Number of states above which least-norm steps of a sparse matrix are iterated: above it, a dense singular value
-decomposition takes more than several seconds for each step."""
+"""Number of states above which least-norm steps of a sparse matrix are computed iteratively: a dense singular
+value decomposition would take more than several seconds for each step."""
 
 FILL_LIMIT = 2**27
-"""Largest number of non-zeros in the factors of a sparse matrix, 1 GiB; factors have about ten times as many as
-the matrix."""
+"""Largest number of non-zeros in the factors of a sparse matrix, 1 GiB. Factors have about ten times as many
+non-zeros as the matrix."""
 
 
 @dataclass(frozen=True)
@@ -43,17 +43,17 @@ class Factors:
 
     @property
     def singular(self) -> bool:
-        """Whether solutions have no correct digits to speak of."""
+        """Whether solutions have hardly any correct digits."""
         return self.condition * SINGULAR > 1.0
 
 
 def factorise(matrix: JacobianMatrix) -> Factors:
-    """Factorise a matrix by dense or sparse LU, or for GMRES by incomplete LU if LU does not fit into memory."""
+    """Factorise a matrix by dense or sparse LU or, if LU does not fit into memory, by incomplete LU for GMRES."""
     return _sparse(sp.csc_array(matrix)) if sp.issparse(matrix) else _dense(np.asarray(matrix))
 
 
 def least_norm_step(matrix: JacobianMatrix, rates: Array, damping: float, scale: Array) -> Array:
-    """Return the damped least-squares solution d of J d = -f, that of least norm if there are several.
+    """Return the damped least-squares solution d of J d = -f, the one of least norm if there are several.
 
     In units of `scale` it minimises |J d + f|^2 + (damping * sigma)^2 |d|^2, where sigma is the largest singular
     value of J. Directions with singular values below 1e-13 sigma are left out.
@@ -65,7 +65,7 @@ def least_norm_step(matrix: JacobianMatrix, rates: Array, damping: float, scale:
     rates : array, shape (n,)
         The rates f.
     damping : float
-        Without unit.
+        Damping relative to sigma, without unit.
     scale : array, shape (n,)
         Typical size of each state.
     """
@@ -117,12 +117,12 @@ def _sparse(matrix: sp.csc_array) -> Factors:
 
 
 def _incomplete(matrix: sp.csc_array) -> Factors:
-    """Return a solver by GMRES, preconditioned by incomplete LU of at most ten times the entries."""
+    """Return a solver by GMRES, preconditioned by an incomplete LU with at most ten times as many entries."""
     factors = sla.spilu(matrix, drop_tol=1e-4, fill_factor=10)
     preconditioner = sla.LinearOperator(matrix.shape, matvec=factors.solve, dtype=float)
 
     def solve(right: Array) -> Array:
-        # Twenty restarts of 60 vectors; where they are too few, Newton's method sees it by the next correction.
+        # Twenty restarts of 60 vectors; if they do not suffice, the next correction of Newton's method shows it.
         found, _ = sla.gmres(matrix, right, rtol=1e-12, restart=60, maxiter=20, M=preconditioner)
         return np.asarray(found)
 

@@ -1,4 +1,4 @@
-"""Newton's method for fixed points of a flow, damped, with a factorisation kept while its steps contract.
+"""Damped Newton's method for fixed points of a flow, with a factorisation that is kept while steps contract.
 
 References
 ----------
@@ -21,25 +21,26 @@ from dendrosim.stability.fixed_points.linear_solver import Factors, factorise, l
 from dendrosim.stability.vector_field.flow import Flow, JacobianMatrix
 
 FAST = 0.25
-"""Ratio of a correction to the one before up to which a factorisation is kept: at this rate four further steps,
-each a fraction of the cost of a factorisation, gain two digits."""
+"""Largest ratio of a correction to the one before it at which a factorisation is kept: four further steps then
+gain two digits, and each costs a fraction of a factorisation."""
 
 SMALLEST_DAMPING = 1e-4
 """Damping below which Newton's method gives way to least-norm steps: steps this short mean that the Jacobian is
 singular nearby, or that the residual has a minimum which is not zero."""
 
 POLISHING_STEPS = 4
-"""Corrections at most after convergence, with the same factors, while each halves the one before."""
+"""Largest number of corrections after convergence, with the same factors, as long as each halves the one
+before."""
 
 RESIDUAL_TOLERANCE = 1e-10
-"""Relative residual that a converged point may have even if the tolerance is smaller: rounding reaches it in
-Jacobians whose entries differ by many orders of magnitude."""
+"""Relative residual that a converged point may have even if the tolerance is smaller: rounding errors reach it if
+entries of the Jacobian differ by many orders of magnitude."""
 
 LARGEST_DAMPED_RESIDUAL = 1e3
 """Bound on the damping of a least-norm step of deflation, far from every fixed point."""
 
 LARGEST_STEP = 3.0
-"""Largest deflated step, in units of the scale: next to a known point the deflated Newton step has any length."""
+"""Largest deflated step, in units of the scale: next to a known point the deflated step may have any length."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +82,9 @@ class ConvergenceRules:
     scale : array, shape (n,)
         Typical size of each state.
     tolerance : float
-        Relative correction and relative residual of a converged point.
+        Largest relative correction and relative residual of a converged point.
     max_iterations : int
-        Maximal number of Newton steps.
+        Largest number of Newton steps.
     """
 
     scale: Array
@@ -137,7 +138,7 @@ def newton(flow: Flow, start: Array, rules: ConvergenceRules) -> Attempt:
 def least_norm_newton(flow: Flow, start: Array, rules: ConvergenceRules, used: int = 0) -> Attempt:
     """Search for a fixed point by Levenberg-Marquardt steps, orthogonal to the zero modes of symmetries.
 
-    In a family of fixed points, the search ends at one near the start. `used` is the number of steps taken before.
+    In a family of fixed points, the search ends at one near the start. `used` is the number of earlier steps.
     """
     x, rates = start, _rates(flow, start)
     extra = 1.0
@@ -150,7 +151,7 @@ def least_norm_newton(flow: Flow, start: Array, rules: ConvergenceRules, used: i
         if basis.shape[1]:
             reduced = matrix.toarray() if sp.issparse(matrix) else matrix
             reduced = reduced - (reduced @ basis) @ basis.T
-        # Orthogonality to symmetries is kept only in units that are the same for all states.
+        # Steps stay orthogonal to symmetries only if all states have the same unit.
         weight = float(np.max(rules.scale)) + np.zeros_like(x) if basis.shape[1] else rules.scale
         relative, _ = _relative_residual(matrix, x, rates, rules)
         while True:
@@ -165,10 +166,10 @@ def least_norm_newton(flow: Flow, start: Array, rules: ConvergenceRules, used: i
                 done = relative <= rules.tolerance
                 reason = "" if done else "the residual has a minimum there that is not zero"
                 return _finish(flow, rules, x, iteration, done, reason)
-            # More damping; the bound keeps it from staying at zero where the residual is nearly zero.
+            # Damp more; the bound keeps the damping from staying at zero if the residual is nearly zero.
             extra = max(4.0 * extra, 1e-12 / max(relative, 1e-300))
         x, rates = trial, trial_rates
-        # Less damping after a success, down to a thousandth of the residual, which keeps convergence fast.
+        # Damp less after a success, down to a thousandth of the residual; this keeps convergence fast.
         extra = max(extra / 8.0, 1e-3)
         if rules.length(step, x) <= rules.tolerance:
             relative, _ = _relative_residual(matrix, x, rates, rules)
@@ -224,8 +225,8 @@ def _relative_residual(
 ) -> tuple[float, int]:
     """Return the largest |f_i| relative to sum_j |J_ij| (|x_j| + scale_j), and its index.
 
-    Sums below a millionth of the largest (in units of the scale) count as a millionth of it: a rate that hardly
-    depends on the state could not be zero to rounding otherwise.
+    Sums below a millionth of the largest (in units of the scale) count as a millionth of it: otherwise a
+    rate that hardly depends on the state could never count as zero.
     """
     if not len(rates):
         return 0.0, 0
@@ -272,7 +273,7 @@ def _finish(
     reason: str,
     matrix: JacobianMatrix | None = None,
 ) -> Attempt:
-    """Return an Attempt that ended at `x`; `matrix` may be the Jacobian at a state close to it."""
+    """Return the Attempt that ended at `x`; `matrix` may be the Jacobian at a state close to it."""
     rates = _rates(flow, x)
     residual = float(np.max(np.abs(rates), initial=0.0))
     relative, worst = np.nan, 0

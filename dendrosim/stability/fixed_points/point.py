@@ -14,7 +14,7 @@ from dendrosim.stability.spectrum.spectrum import Spectrum, Verdict, spectrum
 from dendrosim.stability.vector_field.flow import Flow
 
 SAME_POINT = 1e-6
-"""Relative distance, and relative difference of eigenvalues, up to which two points are the same.
+"""Relative distance, and relative difference of eigenvalues, up to which two points count as the same.
 
 Points are converged to 1e-10 by default; the margin is for ill-conditioned Jacobians and loose tolerances.
 """
@@ -105,7 +105,7 @@ class FixedPoint:
 
     @cached_property
     def kinks(self) -> list[str]:
-        """Labels of variables exactly at a corner of their equation: the eigenvalues are those of one side."""
+        """Labels of variables exactly at a corner of their equation, where eigenvalues are those of one side."""
         return list(self.flow.kinks(self.x))
 
     @cached_property

@@ -3,7 +3,7 @@
 Arnoldi iteration on the matrix itself needs no factorisation and finds eigenvalues that are well separated. If
 they crowd at the right edge of the spectrum, shift and invert separates them, but with a real shift it may miss a
 pair with a large imaginary part. The Cayley transform (A - s)^-1 (A - r) maps every eigenvalue to the right of
-(s + r)/2 outside the unit circle, and so finds what shift and invert missed.
+(s + r)/2 outside the unit circle, and so finds the pairs that shift and invert missed.
 
 References
 ----------
@@ -27,16 +27,16 @@ ACCURACY = 1e-8
 moves double eigenvalues."""
 
 ROUNDS = 6
-"""Number of shifts, each closer to the right edge: the first two usually agree."""
+"""Largest number of shifts, each closer to the right edge: searches with the first two usually agree."""
 
 UNCHANGED = 1e-4
-"""Change of a real part, relative to the range of those wanted, up to which two searches agree."""
+"""Difference of real parts, relative to the range of the wanted real parts, up to which two searches agree."""
 
 
 def rightmost_eigenvalues(
     matrix: sp.csr_array, count: int, seed: int = 0
 ) -> tuple[Complex, Complex]:
-    """Return the rightmost eigenvalues of a matrix, and some of largest modulus.
+    """Return the rightmost eigenvalues of a matrix, and some eigenvalues of largest modulus.
 
     Each search is repeated from another start vector. The vectors of all searches span one subspace, from which
     the eigenvalues are computed, so that double eigenvalues are found twice.
@@ -55,12 +55,13 @@ def rightmost_eigenvalues(
     rightmost : array of complex, shape (count,)
         Rightmost eigenvalues by descending real part, in 1/s.
     largest : array of complex
-        Up to four eigenvalues of largest modulus, to about a thousandth.
+        Up to four eigenvalues of largest modulus, accurate to about a thousandth.
 
     Raises
     ------
     NotConvergedError
-        If fewer converge, because the eigenvalues are too close together or the eigenvectors nearly parallel.
+        If fewer than `count` converge, because the eigenvalues are too close together or the eigenvectors nearly
+        parallel.
     """
     n = matrix.shape[0]
     wanted = min(count, n - 2)
@@ -92,7 +93,7 @@ def _search_inverted(
     norm: float,
     random: np.random.Generator,
 ) -> Complex:
-    """Return the rightmost eigenvalues from shifted inverses, with the shift each time closer to the edge.
+    """Return the rightmost eigenvalues from shifted inverses, with a shift that comes closer to the edge.
 
     `height` is the largest imaginary part that is known, `vectors` the eigenvectors of earlier searches.
     """
@@ -110,7 +111,7 @@ def _search_inverted(
             continue
         edge, width = float(values[0].real), float(values[0].real - values[:wanted][-1].real)
         if _agree(old, values, wanted, norm):
-            # Two rounds agree. A Cayley transform now looks for pairs as high as any that is known.
+            # Two rounds agree. A Cayley transform now searches for pairs up to the largest known imaginary part.
             reach = max(height, 2.0 * width, 1e-3 * norm)
             middle = float(values[:wanted][-1].real)
             far = _transformed_eigenvectors(matrix, middle + reach, middle - reach, number, random)
@@ -131,7 +132,7 @@ def _gershgorin_bound(matrix: sp.csr_array) -> float:
 def _arnoldi(
     operator: Any, number: int, which: str, random: np.random.Generator, tol: float = 0.0
 ) -> tuple[Complex, Complex]:
-    """Return the eigenpairs of an operator that converge, at most `number`; `which` is that of ARPACK."""
+    """Return up to `number` eigenpairs of an operator that converge; `which` has the meaning of ARPACK."""
     n = operator.shape[0]
     number = min(number, n - 2)
     start = random.standard_normal(n)

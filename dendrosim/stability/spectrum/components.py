@@ -1,7 +1,7 @@
 """Eigenvalues by strongly connected components: parts of a circuit without feedback between them are separate.
 
 If states are ordered by component, the matrix is block-triangular, and its eigenvalues are those of the diagonal
-blocks. Samples of a batch, uncoupled cells and feed-forward chains fall apart in this way.
+blocks. Samples of a batch, uncoupled cells and feed-forward chains separate in this way.
 
 References
 ----------
@@ -20,7 +20,7 @@ from dendrosim.arrays import Array, Booleans, Complex, Integers
 from dendrosim.stability.vector_field.flow import JacobianMatrix
 
 STACK_SIZE = 2**24
-"""Largest count of numbers in one stack of blocks of equal size, 128 MiB."""
+"""Largest amount of numbers in one stack of blocks of equal size, 128 MiB."""
 
 SMALL = 24
 """Number of states of a block up to which blocks of equal size are stacked: for larger ones the call of LAPACK

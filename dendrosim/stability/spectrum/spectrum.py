@@ -40,7 +40,7 @@ ARNOLDI_FROM = 1000
 below, all eigenvalues take about a second."""
 
 DEFAULT_COUNT = 20
-"""Number of eigenvalues of a component that is too large for all of them, where `count` is not given."""
+"""Number of eigenvalues to compute of a component that is too large for all of them, if `count` is not given."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -33,7 +33,7 @@ GAP = 1e-3
 to a few digits, and each further digit costs ten times the evaluations."""
 
 DENSE_NORM = 300
-"""Number of states up to which a norm comes from a dense singular value decomposition, and not from iteration."""
+"""Number of states up to which a norm is computed by a dense singular value decomposition, not iteratively."""
 
 NEGLIGIBLE = 1e-300
 """Norm below which a propagator counts as zero: its logarithm must be finite."""
@@ -45,7 +45,7 @@ SPACING = 1.5
 """Ratio of successive times at first: a maximum between two of them is bracketed by halving."""
 
 BEST_MAXIMA = 5
-"""Number of local maxima that are refined; a tie between more has no effect on the peak beyond `GAP`."""
+"""Number of local maxima that are refined; the highest of any others changes the peak by less than `GAP`."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def numerical_abscissa(jacobian: JacobianMatrix, scale: ArrayLike | None = None)
 
 
 def propagator(jacobian: JacobianMatrix, time: float, scale: ArrayLike | None = None) -> Array:
-    """Return exp(J t), shape (n, n), which maps a small perturbation to what it becomes after `time` seconds.
+    """Return exp(J t), shape (n, n), which maps a small perturbation to its value after `time` seconds.
 
     With `scale`, perturbations are in these units; see `numerical_abscissa`.
     """
@@ -127,10 +127,10 @@ def transient_growth(
     Notes
     -----
     The logarithm of the norm rises no faster than the numerical abscissa, which bounds it between any two times at
-    which it is known. Intervals are halved until the norm can exceed the best in none by more than a thousandth;
-    then the best maximum is refined. The search takes some hundred matrix exponentials for each part of the
-    circuit that is not coupled to the rest and whose perturbations can grow: seconds for a hundred states, an hour
-    for 3000.
+    which it is known. Intervals are halved until no interval can hold a norm more than a thousandth above the
+    largest known norm; then the largest maximum is refined. The search takes some hundred matrix
+    exponentials for each part of the circuit that is not coupled to the rest and whose perturbations can grow:
+    seconds for a hundred states, an hour for 3000.
     """
     matrix = _scale_matrix(jacobian, scale)
     if symmetries is not None and symmetries.shape[1]:
@@ -162,17 +162,17 @@ def _search_peak(matrix: Array) -> TransientGrowth:
     # The search ends when the norm is below 1, after about the slowest time constant or some doublings of it.
     slow = np.abs(modes.eigenvalues.real)
     end = 1.0 / float(np.min(slow[slow > modes.tolerance], initial=np.linalg.norm(matrix)))
-    # With a zero mode the level may never fall below zero: some doublings show where it ends.
+    # With a zero mode the level may never fall below zero: some doublings show the level that it approaches.
     for _ in range(6 if marginal else 60):
         if level(end) < 0.0:
             break
         end *= 2.0
-    # A norm that still grows by a tenth when the time doubles grows like a power of it, for ever.
+    # A norm that still grows by a tenth when the time doubles grows like a power of the time, for ever.
     if marginal and level(2.0 * end) > level(end) + 0.1:
         return TransientGrowth(np.inf, np.inf, np.inf)
     up, down = _growth_rate(matrix), _growth_rate(-matrix)
     # A matrix exponential costs some thirty n^3 operations: up to 300 states the search takes some seconds. Larger
-    # parts have a hundred evaluations all the same, so that `bound` stays close to the peak.
+    # parts get a hundred evaluations too, so that `bound` stays close to the peak.
     evaluations = int(np.clip(2e9 / len(matrix) ** 3, 100, 2000))
     times, levels, bound = _search(level, end, up, down, evaluations)
     time, best = _refine(level, times, levels)
@@ -188,7 +188,7 @@ def _search_peak(matrix: Array) -> TransientGrowth:
 def _search(
     level: Callable[[float], float], end: float, up: float, down: float, evaluations: int
 ) -> tuple[Array, Array, float]:
-    """Evaluate the level between 0 and `end` until no interval can hold a higher one than the best by `GAP`.
+    """Evaluate the level between 0 and `end` until no interval can have a level more than `GAP` above the best.
 
     Parameters
     ----------
@@ -199,7 +199,7 @@ def _search(
     up, down : float
         Largest rates at which the level rises and falls, in 1/s.
     evaluations : int
-        Maximal number of evaluations.
+        Largest number of evaluations.
 
     Returns
     -------
@@ -239,7 +239,7 @@ def _search(
 
 
 def _refine(level: Callable[[float], float], times: Array, levels: Array) -> tuple[float, float]:
-    """Return the time and the level of the highest maximum, refined from the best of the times."""
+    """Return the time and the level of the highest maximum, refined from the evaluated times."""
     best_time, best = float(times[np.argmax(levels)]), float(np.max(levels))
     inner = np.flatnonzero((levels[1:-1] >= levels[:-2]) & (levels[1:-1] >= levels[2:])) + 1
     tops = [i for i in inner if levels[i] >= best - 2.0 * GAP]

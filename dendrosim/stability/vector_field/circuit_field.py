@@ -56,7 +56,7 @@ class CircuitFlow(Flow):
     def with_changes(self, **changes: Any) -> Self:
         """Return a copy with some attributes replaced.
 
-        Symmetries that were found are kept, so that they are searched once for all values of the parameters.
+        Symmetries that were found are kept, so that they are searched for only once for all values of parameters.
         """
         changed = object.__new__(type(self))
         changed.__dict__.update(self.__dict__, **changes)
@@ -76,7 +76,7 @@ class CircuitField(CircuitFlow):
     start : mapping of str to array
         Start value of each state: (units, samples) or (post, pre).
     thresholds : mapping of str to Formula
-        Spike threshold of each population for which `check` tests it.
+        Spike thresholds that `check` tests, by population.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class CircuitField(CircuitFlow):
         return {n: self._squeezed(n, a) for n, a in self._arrays(np.asarray(x)).items()}
 
     def pack(self, values: Mapping[str, Any]) -> Array:
-        """Return x from states by name, in SI units; other states have their value of `start`.
+        """Return x from states by name, in SI units; states that are not given take their values from `start`.
 
         Raises
         ------
@@ -170,7 +170,7 @@ class CircuitField(CircuitFlow):
         return {name: self._numbers.weights[name] for name in own if name not in self.shapes}
 
     def states_as_samples(self, states: Array) -> NamedArrays:
-        """Return several states, shape (m, n), as m samples side by side: arrays (units, m) by name."""
+        """Return m states of the flow, shape (m, n), as m samples side by side: arrays (units, m) by name."""
         ends = np.cumsum([rows for rows, _ in self.shapes.values()])
         return dict(zip(self.shapes, np.split(states.T, ends[:-1]), strict=True))
 
@@ -263,7 +263,7 @@ class CircuitField(CircuitFlow):
         return derivatives.jacobian(self._evaluate_at(np.asarray(x, dtype=float)))
 
     def partial_jacobian(self, x: Array, states: Collection[str]) -> Any:
-        """Return df/dx of the rates of some states by the same states, in the order of `shapes`."""
+        """Return the derivatives of the rates of some states by these states, in the order of `shapes`."""
         return derivatives.jacobian(self._evaluate_at(np.asarray(x, dtype=float)), states)
 
     def parameter_derivative(self, x: Array, name: str) -> Array:
@@ -297,5 +297,5 @@ class CircuitField(CircuitFlow):
                 text = self.circuit.population(name).threshold
                 raise DifferentiationError(
                     f"unit {units[0][0]} of {name!r} is above its threshold ({text}) at this point, where it "
-                    "would spike: this is no resting state; use weaker inputs"
+                    "would spike, so this is not a resting state; use weaker inputs"
                 )

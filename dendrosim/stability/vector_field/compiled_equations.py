@@ -1,4 +1,4 @@
-"""The equations of a circuit, compiled for analysis: every expression, and the meaning of its symbols.
+"""The equations of a circuit, compiled for analysis: every expression with the meaning of its symbols.
 
 Values of parameters, inputs and weights are not part of the compiled equations; a vector field holds them.
 """
@@ -17,7 +17,7 @@ from dendrosim.stability.vector_field.expression import Expression
 from dendrosim.units import UNITS
 
 TIME_SYMBOL = "t"
-"""The time in equations, in seconds."""
+"""Symbol of the time in equations, in seconds."""
 
 POST, PRE = "_post", "_pre"
 """Suffixes of variables of the two populations in a plasticity rule, as in Brian2."""
@@ -27,17 +27,17 @@ CONSTANTS = {"pi": 3.141592653589793, "e": 2.718281828459045, "inf": float("inf"
 
 @dataclass(frozen=True)
 class Formula:
-    """An expression, and the meaning of each of its symbols.
+    """An expression with the meaning of each of its symbols.
 
     Attributes
     ----------
     expression : Expression
     variables : mapping
-        Symbols of variables, to `population.variable` or, for a weight, the name of its matrix.
+        For each symbol of a variable, `population.variable` or, for a weight, the name of its matrix.
     numbers : mapping
-        Symbols of parameters, gates and time, to the name by which `Numbers.shared` has their value.
+        For the symbol of each parameter, of each gate and of time, the key of its value in `Numbers.shared`.
     constants : mapping
-        Symbols of constants and units, to their value in SI units.
+        For each symbol of a constant or unit, its value in SI units.
     """
 
     expression: Expression
@@ -67,7 +67,7 @@ class CompiledEquations:
     order : tuple of str
         The subexpressions and fed variables on which the rates depend, in an order in which each can be computed.
     full_order : tuple of str
-        All subexpressions and fed variables in such an order.
+        All subexpressions and fed variables, in an order in which each can be computed.
 
     Raises
     ------
@@ -101,7 +101,7 @@ class CompiledEquations:
                 rule.expression.check()
 
     def uses(self, key: str) -> bool:
-        """Return whether a rate depends on the parameter, gate or time that `Numbers.shared` has as `key`."""
+        """Return whether a rate depends on the parameter, gate or time whose key in `Numbers.shared` is `key`."""
         formulas = [
             *self.rates.values(),
             *(self.formulas[p] for p in self.order if p in self.formulas),

@@ -24,11 +24,11 @@ class Numbers:
     Attributes
     ----------
     shared : mapping of str to float or array, shape (units,)
-        Parameters, gates and time by name; a population's or matrix's own parameter as `owner.name`.
+        Parameters, gates and time by name. A parameter of one population or matrix has the name `owner.name`.
     drives : mapping of str to array, shape (units, samples)
         Inputs, and parameters that equations declare, by `population.variable`.
     weights : mapping of str to array, shape (post, pre)
-        Every matrix that is not part of the state. Inverses of matrices that are part of it are left out.
+        All matrices, except those that are part of the state and the inverses of these.
     """
 
     shared: Mapping[str, Any]
@@ -104,7 +104,7 @@ class Evaluation:
         return self.equations.circuit.population(population).size, self.samples
 
     def projection_weights(self, projection: Projection) -> AnyArray:
-        """Return the weights of a projection, (target, source): transposed where the projection says so."""
+        """Return the weights of a projection, (target, source), transposed if the projection transposes them."""
         matrix = self.weights[projection.matrix]
         return matrix.T if projection.transpose else matrix
 
@@ -146,7 +146,7 @@ class Evaluation:
 def _inverse(weights: AnyArray) -> AnyArray:
     """Return the inverse of a matrix, or nan where it is singular, so that a search avoids this point.
 
-    A run has numbers that are not finite there, too.
+    A run also has numbers that are not finite there.
     """
     try:
         return np.linalg.inv(weights)

@@ -1,9 +1,9 @@
 """One expression of an equation: its value and its exact partial derivatives, on arrays.
 
-The value is computed from the text itself. SymPy takes the derivatives, from the tree that Brian2's parser makes
-of the text. Functions with a corner (abs, sign, clip, and a comparison inside int) have a derivative on either
-side, and the expression knows where their corners are. A function of a variable without any derivative, such as
-floor, is refused.
+The value is computed from the text itself. SymPy computes the derivatives, from the tree that Brian2's parser
+makes of the text. Functions with a corner (abs, sign, clip, and a comparison inside int) have a derivative on
+either side, and the expression knows where their corners are. A function of a variable without any derivative,
+such as floor, is refused.
 """
 
 import ast
@@ -23,7 +23,7 @@ Values = Mapping[str, Any]
 """A number or an array for every symbol; the arrays of one expression broadcast against each other."""
 
 _CACHED_TEXTS = 2048
-"""Number of texts whose derivatives are kept: a deep circuit has hundreds, each takes SymPy milliseconds."""
+"""Number of texts whose derivatives are kept: a deep circuit has hundreds, and SymPy is slow."""
 
 _JUMPS = {"int": "truncation", "floor": "floor", "ceil": "ceil", "timestep": "a number of steps"}
 
@@ -47,14 +47,14 @@ def _exprel(x: Any) -> Any:
 
 def _exprel_slope(x: Any) -> Any:
     """Return the derivative of `_exprel`."""
-    # Below 1e-2 the closed form loses more than four digits; the series' next term is below 1e-17.
+    # Below 1e-2 the closed form loses more than four digits; the next term of the series is below 1e-17.
     small = np.abs(x) < 1e-2
     safe = np.where(small, 1.0, x)
     series = 1 / 2 + x / 3 + x**2 / 8 + x**3 / 30 + x**4 / 144 + x**5 / 840 + x**6 / 5760
     return np.where(small, series, (np.exp(safe) * (safe - 1) + 1) / safe**2)
 
 
-# A complex argument, by which a derivative is taken as a complex step, switches where its real part does.
+# Arguments are complex if a derivative is taken by a complex step; switches depend on their real parts alone.
 _FUNCTIONS: dict[str, Any] = {
     "__builtins__": {},
     "sin": np.sin, "cos": np.cos, "tan": np.tan, "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh,
@@ -81,7 +81,7 @@ class Expression:
     text : str
         The expression in Brian2's syntax.
     variables : iterable of str
-        The symbols by which derivatives may be taken.
+        The symbols with respect to which derivatives may be taken.
     where : str
         The place of the expression, for error messages.
 
@@ -103,11 +103,11 @@ class Expression:
         return eval(self._code, _FUNCTIONS, values)
 
     def depends_on(self, symbol: str) -> bool:
-        """Return whether the derivative by a symbol is anything but zero."""
+        """Return whether the derivative by a symbol is not identically zero."""
         return symbol in self.symbols and _differentiate(self._smooth.text, symbol) != 0
 
     def partial(self, symbol: str, values: Values) -> Any:
-        """Return the derivative by a symbol, a number or an array. At a corner it is that of one side."""
+        """Return the derivative by a symbol, a number or an array; at a corner, the derivative on one side."""
         arguments, function = _compile_derivative(self._smooth.text, symbol)
         own = {n: eval(code, _FUNCTIONS, values) for n, code in self._smooth.switches.items()}
         return np.asarray(
@@ -121,17 +121,17 @@ class Expression:
             flagged = np.logical_or(flagged, np.asarray(eval(code, _FUNCTIONS, values)) == 0)
         if not np.any(flagged):
             return False
-        # Two corners may cancel, as those of softplus do: what counts is the derivative on both sides.
+        # Two corners may cancel, as in softplus, so the derivatives on both sides are compared.
         jumps: Any = False
         sides = [self._move_beside(values, sign) for sign in (-1, 1)]
         for symbol in self.variables:
             left, right = (np.asarray(self.partial(symbol, side)) for side in sides)
-            # Between both sides a smooth slope changes by about the step, 1e-8.
+            # From one side to the other, a smooth slope changes by about the step, 1e-8.
             jumps = np.logical_or(jumps, abs(left - right) > 1e-5 * (1 + abs(left)))
         return np.logical_and(flagged, jumps)
 
     def _move_beside(self, values: Values, sign: int) -> dict[str, Any]:
-        """Return the values with all variables moved by 1e-8 of their size, which is at least 1e-3."""
+        """Return the values with each variable moved by 1e-8 times (its absolute value + 1e-3)."""
         moved = {v: values[v] + sign * 1e-8 * (abs(values[v]) + 1e-3) for v in self.variables}
         return {**values, **moved}
 
@@ -160,7 +160,7 @@ class _Smooth:
     corners: list[Any]
 
 
-# Layers share their texts, and so do fields of one circuit with other numbers: SymPy reads each text once.
+# Layers have the same texts, and so have fields of one circuit with other numbers; SymPy reads each text once.
 @lru_cache(_CACHED_TEXTS)
 def _parse_symbolically(text: str) -> Any:
     """Return the SymPy expression of a text."""
@@ -181,7 +181,7 @@ def _differentiate(text: str, symbol: str) -> Any:
 
 @lru_cache(_CACHED_TEXTS)
 def _compile_derivative(text: str, symbol: str) -> tuple[list[str], Any]:
-    """Return the names of the symbols in a derivative, and the function of them that computes it."""
+    """Return the names of the symbols in a derivative, and the function that computes it from their values."""
     import sympy
 
     derivative = _differentiate(text, symbol)
@@ -231,12 +231,12 @@ class _ElementWise(ast.NodeTransformer):
 
 
 class _ReplaceSwitches(ast.NodeTransformer):
-    """Replace what is constant between its jumps by symbols, and record where the jumps are.
+    """Replace terms that are constant between jumps by symbols, and record where the jumps are.
 
     Attributes
     ----------
     values : mapping
-        The text of each symbol.
+        The text that each symbol replaces.
     corners : list of str
         Expressions that are zero at a corner.
     """
@@ -266,7 +266,7 @@ class _ReplaceSwitches(ast.NodeTransformer):
             return self._symbol_for(ast.unparse(node))
         if name == "abs":
             return self._abs(node)
-        if name == "sqrt":  # a function that Brian2's conversion to SymPy leaves unknown
+        if name == "sqrt":  # Brian2's conversion to SymPy does not know sqrt
             return ast.BinOp(self.visit(node.args[0]), ast.Pow(), parse_expression("1/2"))
         if name == "clip":
             return self._clip(node)
@@ -283,7 +283,7 @@ class _ReplaceSwitches(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def _abs(self, node: ast.Call) -> ast.AST:
-        """Return x times its sign, where the sign is a symbol."""
+        """Return x times a symbol that stands for its sign."""
         (argument,) = node.args
         text = ast.unparse(argument)
         self._record_corner(argument, parse_expression("0.0"))
@@ -291,7 +291,10 @@ class _ReplaceSwitches(ast.NodeTransformer):
         return ast.BinOp(self.visit(copy.deepcopy(argument)), ast.Mult(), sign)
 
     def _clip(self, node: ast.Call) -> ast.AST:
-        """Return the sum of argument and bounds, each times a symbol that is 1 where it is the result, else 0."""
+        """Return clip as a sum of its argument and both bounds.
+
+        Each term is multiplied by a symbol that is 1 where that term is the result, and 0 elsewhere.
+        """
         x, low, high = node.args
         texts = [f"({ast.unparse(a)})" for a in node.args]
         self._record_corner(x, low)
@@ -306,7 +309,7 @@ class _ReplaceSwitches(ast.NodeTransformer):
         return ast.BinOp(ast.BinOp(terms[0], ast.Add(), terms[1]), ast.Add(), terms[2])
 
     def _symbol_for(self, text: str) -> ast.expr:
-        """Return the symbol that replaces a text, the same one for the same text."""
+        """Return the symbol that replaces a text; equal texts have one symbol."""
         for name, known in self.values.items():
             if known == text:
                 return ast.Name(name, ctx=ast.Load())
@@ -321,7 +324,7 @@ class _ReplaceSwitches(ast.NodeTransformer):
                 self._record_corner(node.left, node.comparators[0])
 
     def _record_corner(self, left: ast.expr, right: ast.expr) -> None:
-        """Record a corner where two expressions are equal, if that depends on a variable."""
+        """Record a corner where two expressions are equal, if their difference depends on a variable."""
         difference = ast.unparse(ast.BinOp(copy.deepcopy(left), ast.Sub(), copy.deepcopy(right)))
         if self._varies(parse_expression(difference)):
             self.corners.append(difference)

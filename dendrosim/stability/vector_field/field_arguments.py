@@ -27,8 +27,8 @@ from dendrosim.stability.vector_field.number_arguments import read_number
 from dendrosim.units import Quantity, quantity, unit, unit_name
 
 TIME_STEP = 1e-4
-"""Value of `dt` in equations, in seconds. They use it only to count steps since the last spike, which was long
-ago, so that any value will do."""
+"""Value of `dt` in equations, in seconds. Equations use it only to count the steps since the last spike, which was
+long ago, so any value will do."""
 
 
 def check_mappings(**arguments: Any) -> None:
@@ -120,7 +120,7 @@ def complete_inputs(circuit: Circuit, given: NamedArrays, samples: int) -> Named
 def read_parameters(
     circuit: Circuit, parameters: Mapping[str, Any], gates: Mapping[str, float], time: float
 ) -> dict[str, Any]:
-    """Return the SI numbers of all parameters and gates by name, with those given in place of the circuit's own.
+    """Return the SI numbers of all parameters and gates by name; given values replace those of the circuit.
 
     `time` in seconds is the value of `t` in equations.
     """
@@ -166,7 +166,7 @@ def match_plastic_matrices(circuit: Circuit, patterns: str | Iterable[str]) -> t
 def match_names(noun: str, patterns: str | Iterable[str], names: list[str]) -> set[str]:
     """Return the names that match one of the patterns.
 
-    Raises UnknownMemberError for a pattern that matches none; `noun` says in messages what the names are of.
+    Raises UnknownMemberError for a pattern that matches none; `noun` says in messages what the names stand for.
     """
     texts = [patterns] if isinstance(patterns, str) else patterns
     if not isinstance(texts, Iterable) or not all(isinstance(p, str) for p in texts):

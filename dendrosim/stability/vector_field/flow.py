@@ -93,7 +93,7 @@ class Flow(ABC):
         return []
 
     def pack(self, values: Mapping[str, Any]) -> Array:
-        """Return x from numbers by label, in SI units; other states have their value of `start`.
+        """Return x from numbers by label, in SI units; states that are not given take their values from `start`.
 
         Raises
         ------

@@ -1,7 +1,7 @@
 """Blocks of a Jacobian: the derivatives of one array of variables by one array of states.
 
 A block is a 1-D array (the diagonal of a diagonal block), a dense 2-D array, or a sparse array, whichever is
-simplest. Rows and columns count units x samples, flat, with the samples of one unit side by side.
+simplest. Rows and columns are the elements of units x samples, with the samples of one unit next to each other.
 """
 
 from collections.abc import Mapping
@@ -17,10 +17,10 @@ BlockRow = dict[str, Block]
 """The blocks of one array of variables, by the name of the state."""
 
 _SPARSE_BELOW = 0.1
-"""Fraction of entries that are not zero up to which a block is sparse: beyond it BLAS is faster than indices."""
+"""Fraction of non-zero entries up to which a block is sparse: beyond it BLAS is faster than sparse products."""
 
 _SMALL = 10_000
-"""Entries of a block below which it is dense, since the overhead of sparse arrays outweighs their gain."""
+"""Number of entries below which a block is dense, since the overhead of sparse arrays outweighs their gain."""
 
 
 def scale_row(row: Mapping[str, Block], factor: Array) -> BlockRow:
@@ -51,7 +51,7 @@ def _add_blocks(a: Block, b: Block) -> Block:
 
 
 def multiply_row(matrix: Array, row: Mapping[str, Block], samples: int) -> BlockRow:
-    """Return the blocks of matrix times a variable, each sample by itself."""
+    """Return the blocks of the product of a matrix and a variable, computed sample by sample."""
     return {name: _multiply_block(matrix, block, samples) for name, block in row.items()}
 
 
@@ -76,12 +76,12 @@ def _as_matrix(block: Block) -> Any:
 
 
 def chain_row(outer: sparse.csr_array, row: Mapping[str, Block]) -> BlockRow:
-    """Return the blocks of what depends on a variable by the derivatives `outer`."""
+    """Return the blocks of an array whose derivatives by a variable with the blocks `row` are `outer`."""
     return {name: compact_block(outer @ _as_matrix(block)) for name, block in row.items()}
 
 
 def compact_block(block: Any) -> Block:
-    """Return a 2-D block as a dense or a sparse array, by its size and its fraction of entries."""
+    """Return a 2-D block as a dense or a sparse array, depending on its size and fraction of non-zeros."""
     rows, columns = block.shape
     if sparse.issparse(block):
         full = block.nnz > _SPARSE_BELOW * rows * columns or rows * columns < _SMALL

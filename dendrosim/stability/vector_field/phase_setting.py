@@ -24,7 +24,7 @@ PhaseSetting = tuple[NamedArrays, dict[str, float]]
 
 
 def find_phase(protocol: Protocol, name: str | None) -> tuple[Block, Phase]:
-    """Return the first phase called `name` or `block/name`, with its block; the first of all if `name` is None.
+    """Return the first phase called `name` or `block/name`, with its block; if `name` is None, the first phase.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def read_phase_setting(
     Raises
     ------
     ParameterError
-        If a signal changes in time and `time` is None, or if there is no such moment or trial.
+        If a signal changes in time and `time` is None, or if the phase does not have that moment or trial.
     DifferentiationError
         If a signal is random and `subthreshold` is not set.
     """
@@ -117,7 +117,7 @@ def _signal_at(
         return _as_column(drive.value.value)
     if isinstance(drive, Process) and not subthreshold:
         raise DifferentiationError(
-            f"{where} is random ({signal}), and noise has no fixed point; leave it out, at its mean, with "
+            f"{where} is random ({signal}), and noise has no fixed point; replace it by its mean with "
             "subthreshold=True (--subthreshold), or give the input a constant value"
         )
     if time is None and not isinstance(drive, Process):

@@ -1,4 +1,4 @@
-"""Slaved states: fast states replaced by their own fixed point, so that slow states are analysed alone.
+"""Slaved states: fast states are replaced by their own fixed point, so that slow states are analysed alone.
 
 For dx/dt = f(x, z) and dz/dt = g(x, z) with fast states z, the reduced flow is F(x) = f(x, z(x)), where z(x)
 solves g(x, z) = 0. By the implicit function theorem its Jacobian is the Schur complement f_x - f_z g_z^-1 g_x.
@@ -23,16 +23,19 @@ _ITERATIONS = 20
 """Newton steps before the search gives up: BMVR and target propagation need one to four."""
 
 _HALVINGS = 30
-"""How often a Newton step is halved: a step of 1e-9 of its length makes no progress worth its cost."""
+"""Largest number of times that a Newton step is halved: the progress of even shorter steps is not worth their
+cost."""
 
 _SETTLED = 1e-9
 """Relative correction below which the next Newton step, its square, is below rounding."""
 
 _RELAXATION = 100
-"""Implicit Euler steps at most: they grow fourfold, so that a few dozen reach the longest."""
+"""Largest number of implicit Euler steps: their length grows fourfold, so a few dozen reach the greatest
+length."""
 
 _SHORT = 1e-2
-"""Length of a step, relative to the fastest time constant, below which it is kept: the rates jump there."""
+"""Length of a step, relative to the fastest time constant, below which the step is accepted even if it is not
+accurate, because the rates jump there."""
 
 _LONG = 1e5
 """Length of a step, relative to the fastest time constant, at which the fast states count as at rest."""
@@ -46,7 +49,7 @@ class SlavedField(CircuitFlow):
     field : CircuitField
         The vector field of all states.
     fast : set of str
-        Names of the states that follow.
+        Names of the fast states, which follow the others without delay.
     """
 
     def __init__(self, field: CircuitField, fast: set[str]) -> None:
@@ -135,8 +138,8 @@ class SlavedField(CircuitFlow):
     def _complete_state(self, x: AnyArray) -> AnyArray:
         """Return all states, with the fast ones at their fixed point; the last result is kept.
 
-        If `x` has a small imaginary part, by which a derivative is taken as a complex step, the fast states get
-        theirs to first order.
+        If `x` has a small imaginary part (for a derivative by a complex step), the fast states get imaginary parts
+        that are right to first order.
         """
         if self._last is not None and np.array_equal(self._last[0], x):
             return self._last[1]
@@ -154,7 +157,8 @@ class SlavedField(CircuitFlow):
     def _solve_fast(self, whole: Array) -> Array:
         """Return the fast states at which their rates are zero.
 
-        Newton's method starts from the initial values; if it fails, from the state to which the fast states relax.
+        Newton's method starts from the initial values or, if this fails, from the state to which fast states
+        relax.
         """
         with np.errstate(all="ignore"):
             found = self._search_newton(whole.copy())
@@ -216,7 +220,7 @@ class SlavedField(CircuitFlow):
                 solve = _factorise(shifted if sparse.issparse(shifted) else np.asarray(shifted))
                 step = rates * np.nan if solve is None else solve(rates)
                 trial[fast] = before + step
-                # Only the end matters: a step is accurate enough if its linearisation is right to a half.
+                # Only the end matters, so the linearisation of a step may be wrong by half of the step.
                 defect = np.linalg.norm(length * self._field.f(trial)[fast] - step)
                 if defect <= 0.5 * np.linalg.norm(step) + 1e-3 * np.linalg.norm(trial[fast]):
                     break

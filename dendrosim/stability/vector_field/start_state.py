@@ -1,4 +1,4 @@
-"""Start state of a vector field: weights and states that are given, and the rest drawn as in a run."""
+"""Start state of a vector field: given weights and states; all others are drawn as in a run."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -35,7 +35,7 @@ def start_state(
     """
     states = [f"{p.name}.{s}" for p in circuit.populations for s in p.states]
     names = [*states, *(m.name for m in circuit.matrices)]
-    # Results hold the times of last spikes beside the states, which are not part of the state here.
+    # Results also hold the times of last spikes, which are not part of the state here.
     ignored = [f"{p.name}.{LAST_SPIKE}" for p in circuit.populations if p.spiking]
     for name in values:
         if name not in names and name not in ignored:

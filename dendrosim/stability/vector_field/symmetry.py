@@ -20,12 +20,12 @@ from dendrosim.stability.vector_field.flow import Flow
 Shapes = Mapping[str, tuple[int, int]]
 
 _MOST = 2000
-"""Pairs of units up to which symmetries are searched (about 64 units in one population): the cost of the singular
-value decomposition grows with their square."""
+"""Number of pairs of units up to which symmetries are searched for (about 64 units in one population): the cost of
+the singular value decomposition grows with the square of this number."""
 
 _SPREADS = (0.3, 0.03, 0.003)
-"""Distances from the start, relative to its size, at which rotations are tested: the first at which slaved states
-have a fixed point."""
+"""Distances from the start, relative to its size, at which rotations may be tested. The first at which slaved
+states have a fixed point is used."""
 
 _TOLERANCE = 1e-9
 """Defect, relative to the largest, up to which a rotation commutes: rounding leaves about 1e-16, and rotations of
@@ -63,7 +63,7 @@ class Rotation:
 
 @dataclass(frozen=True)
 class Symmetries:
-    """Combinations of rotations that commute with a flow: one per row of `weights`, one rotation per column."""
+    """Combinations of rotations that commute with a flow; each row of `weights` is one of them."""
 
     rotations: tuple[Rotation, ...]
     weights: Array
@@ -110,7 +110,7 @@ def _commutation_defects(
     """Return J g - (dg/dx) f of every rotation, (equations, rotations), relative to the size of both terms."""
     rng, parts = np.random.default_rng(0), []
     size = np.sqrt(np.mean(flow.start**2)) or 1.0
-    for _ in range(2):  # two states at random, so that no rotation passes by chance
+    for _ in range(2):  # two random states, so that no rotation passes by chance
         x = flow.start + spread * size * rng.standard_normal(flow.size)
         rates, jacobian = flow.f(x), flow.jacobian(x)
         turned = np.array([r.direction(circuit, shapes, x) for r in rotations]).T

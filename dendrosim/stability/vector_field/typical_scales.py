@@ -1,4 +1,4 @@
-"""Typical sizes of states by their units: what counts as a large or a small change of a state.
+"""Typical sizes of states by their units, with which changes of states are compared.
 
 Numbers of volts, amperes and rates differ by ten orders of magnitude. The search for fixed points and continuation
 therefore measure every state relative to a typical size of the states of its unit.

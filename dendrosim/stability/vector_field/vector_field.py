@@ -58,7 +58,7 @@ def vector_field(
     Parameters
     ----------
     circuit : Circuit or Protocol
-        A circuit, or a protocol, of which one trial of one phase gives inputs, gates and samples.
+        A circuit or a protocol. One trial of one phase of a protocol gives inputs, gates and samples.
     inputs : mapping, optional
         Inputs by `population.variable`: one quantity, one per unit, or an array (units, samples). An input that is
         not given and that no phase drives has its default, or 0.
@@ -146,8 +146,8 @@ def vector_field(
     fast = match_names("state", slaved, list(field.shapes))
     if fast == set(field.shapes):
         raise ParameterError(
-            f"slaved is {slaved!r}, which is every state; leave out those that are to be analysed, or unfreeze "
-            "matrices"
+            f"slaved is {slaved!r}, which is every state; leave out the states that are to be analysed, or "
+            "unfreeze matrices"
         )
     return SlavedField(field, fast)
 
@@ -155,7 +155,7 @@ def vector_field(
 def _check_moment(equations: CompiledEquations, time: float | None) -> None:
     """Raise ParameterError if a rate depends on the time and no time is given.
 
-    Equations that only compare the time with that of the last spike do not count: it was long ago.
+    Equations that only compare the time with the last spike do not count, because that was long ago.
     """
     if time is not None:
         return
