@@ -9,7 +9,7 @@ Array = NDArray[np.float64]
 """Numbers in double precision, of any shape."""
 
 Complex = NDArray[np.complex128]
-"""Complex numbers, of any shape: eigenvalues and eigenvectors."""
+"""Complex numbers of any shape, such as eigenvalues and eigenvectors."""
 
 AnyArray = NDArray[Any]
 """Numbers of any type and shape; states, for instance, are complex while a complex step gives a derivative."""

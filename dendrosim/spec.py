@@ -154,7 +154,7 @@ def encode(value: Any) -> Any:
 
 
 def decode(value: Any) -> Any:
-    """Convert plain values that `encode` returned back to a value of a specification."""
+    """Return the value of a specification that `encode` has converted to plain values."""
     if isinstance(value, list):
         return tuple(decode(v) for v in value)
     if not isinstance(value, dict):

@@ -75,7 +75,7 @@ class ProtocolData(Spec):
         return sum(self.block_steps(b) for b in self.blocks)
 
     def input_signals(self, phase: Phase, path: str) -> tuple[Signal, ...]:
-        """Return the signals of an input in a phase: the phase, else the protocol, else the circuit gives them."""
+        """Return the signals that drive an input in a phase; those of the phase replace those of the protocol."""
         if path in phase.signals:
             return phase.signals[path]
         if path in self.signals:

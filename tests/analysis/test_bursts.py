@@ -399,7 +399,7 @@ GOOD = spikes_of([10, 20], [30])
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"start": 1.0, "stop": 1.0}, ParameterError, "stop later"),
+        ({"start": 1.0, "stop": 1.0}, ParameterError, "stop must be later"),
         ({"stop": np.inf}, ParameterError, "finite"),
         ({"window": 0.0}, ParameterError, "window is 0.0 s; it must be positive"),
         ({"window": 2.0}, ParameterError, "must not exceed"),

@@ -167,7 +167,7 @@ def test_the_signal_of_the_first_layer_is_readable_once_settled(mu, off, layers,
 
 @pytest.mark.parametrize("nu", [2.1, 4.0 + 1.0j])
 def test_an_unstable_circuit_has_no_settling_time(nu):
-    with pytest.raises(ParameterError, match=r"no settling time.*critical 2\.08333"):
+    with pytest.raises(ParameterError, match=r"no settling time.*critical value 2\.08333"):
         settling.settling_time(0.4, 3, nu=nu)
 
 
