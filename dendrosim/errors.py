@@ -1,7 +1,7 @@
 """Every exception type of dendrosim.
 
-The message of an error is one sentence that names the object and the field, says what is wrong and what is
-allowed, and what to do. The `exit_code` of an error is the exit code of the command line: 2 usage, 3 invalid, 4
+The message of an error is one sentence that names the object and the field, and says what is wrong, what is
+allowed and what to do. The `exit_code` of an error is the exit code of the command line: 2 usage, 3 invalid, 4
 non-finite state or no fixed point, 5 back end missing, 1 anything else; 0 means that there was no error.
 """
 

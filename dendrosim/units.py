@@ -59,7 +59,7 @@ UNITS["1"] = (DIMENSIONLESS, 1.0)
 TIME: Dimension = UNITS["s"][0]
 
 HOW_TO_WRITE = "write a number and a unit, as in '20 ms'"
-# Far above the powers in any equation; without a bound, text such as `m^999` would overflow.
+# This bound is far above the powers in any equation; without it, text such as `m^999` would overflow.
 _LARGEST_POWER = 12
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?|inf)"

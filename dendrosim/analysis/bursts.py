@@ -224,13 +224,14 @@ def burst_statistics(
     uncertainty.
 
     For a rate, the count ``k`` of a group of ``n`` trains has ``phi`` times the variance of a Poisson count, where
-    ``phi`` is the variance of the trains' counts divided by their mean. For the burst probability ``p = sum b /
-    sum e`` over the ``m`` trains with events, the ratio estimator has the variance ``m / (m - 1) sum (b - p e)^2 /
-    (sum e)^2`` (Cochran 1977), and Wilson's interval is computed with the number of independent events that would
-    have this variance (Korn & Graubard 1998). The quantile is that of Student's distribution with ``n - 1`` or ``m
-    - 1`` degrees of freedom. If this variance is zero (no bursts, bursts only, or equal trains) or not defined
-    (one train), the interval is that of Poisson counts or of a binomial number of bursts. With few trains of very
-    unequal rates, an interval at 95 % may contain the true value in little more than 90 % of cases.
+    ``phi`` is the variance of the trains' counts divided by their mean. For the burst probability
+    ``p = sum b / sum e`` over the ``m`` trains with events, the ratio estimator has the variance
+    ``m / (m - 1) sum (b - p e)^2 / (sum e)^2`` (Cochran 1977), and Wilson's interval is computed with the number
+    of independent events that would have this variance (Korn & Graubard 1998). The quantile is that of Student's
+    distribution with ``n - 1`` or ``m - 1`` degrees of freedom. If this variance is zero (no bursts, bursts only,
+    or equal trains) or not defined (one train), the interval is that of Poisson counts or of a binomial number of
+    bursts. With few trains of very unequal rates, an interval at 95 % may contain the true value in little more
+    than 90 % of cases.
 
     Examples
     --------

@@ -90,7 +90,7 @@ def linear_decoding(
     max_lag : float
         Largest lag in seconds.
     folds : int, default 5
-        Number of blocks, at least 2; with 2, each half is decoded with the fit to the other.
+        Number of blocks, at least 2; with 2, each half is decoded with the fit to the other half.
 
     Returns
     -------

@@ -274,7 +274,8 @@ def propagators(mu: float, weights: Array, times: Array) -> Array:
     """Return exp(J t) of a linear circuit from its closed form, shape (times, states, states).
 
     With P_i = W_i ... W_2, the Jacobian is similar to the tridiagonal matrix (1 - mu, -1, mu), whose eigenvectors
-    are sines: block (j, k) is sqrt((1 - mu)/mu)^(j - k) S_jk(t) P_j P_k^-1 with a symmetric S. Derived here.
+    are sines: block (j, k) is sqrt((1 - mu)/mu)^(j - k) S_jk(t) P_j P_k^-1 with a symmetric S. This is derived
+    here.
 
     Parameters
     ----------

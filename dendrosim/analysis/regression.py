@@ -260,7 +260,7 @@ def whitening_error(cov: Covariances, w1: Array) -> float:
 
 
 def gain_error(cov: Covariances, q: Array, tolerance: float = 1e-10) -> float:
-    """Return the largest difference between sorted eigenvalues of ``Q Q^T`` and the largest ``k`` of ``M``.
+    """Return the largest difference between the eigenvalues of ``Q Q^T`` and the ``k`` largest ones of ``M``.
 
     See BMVR workshop abstract, eq. 18. The error is infinite if ``q`` is not finite.
 

@@ -56,7 +56,7 @@ class CircuitData(Spec):
         return population, population.variables[variable]
 
     def symbol_value(self, owner: Owner, name: str) -> Quantity | None:
-        """Return the value that a symbol has in the equations of `owner`; None if it is no parameter or gate."""
+        """Return the value of a symbol in the equations of `owner`; None if it is not a parameter or gate."""
         if name in owner.parameters:
             return owner.parameters[name]
         scoped = self.scoped_name(owner, name)
@@ -85,7 +85,7 @@ class CircuitData(Spec):
         return tuple(f"{p.name}.{v}" for p in self.populations for v in p.inputs)
 
     def structure(self) -> dict[str, Any]:
-        """Return the fields on which the code of a program depends; numbers are not code but its data."""
+        """Return the fields on which the code of a program depends; it reads all numbers as data."""
         return {
             "populations": [
                 [

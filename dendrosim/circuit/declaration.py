@@ -51,8 +51,8 @@ def parameter(
     unit : str, optional
         Unit of a quantity, needed if its default is None.
     above, below : number or quantity, optional
-        Bounds that a value must not reach; a plain number is in the unit of the parameter. If the value is a list,
-        the bounds hold for each element.
+        Bounds that a value must not reach; a bound without unit is in the unit of the parameter. If the value is a
+        list, the bounds hold for each element.
     least, most : number or quantity, optional
         Bounds that a value may reach. A value must be finite, unless `least` or `most` is infinite.
 

@@ -1,4 +1,4 @@
-"""Weight matrices, and the projections that use them. Pure data, checked when it is made."""
+"""Weight matrices, and the projections that use them. They are data, checked when they are made."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -129,7 +129,7 @@ class Projection(Spec):
         Variable that is multiplied by the matrix, written `population.variable`: a state, a subexpression, an
         input, or a variable that is itself the target of projections.
     matrix : str
-        Name of the matrix. Several projections may use the same one.
+        Name of the matrix. Several projections may use the same matrix.
     target : str
         Variable that receives the product, written `population.variable`. It must be declared without equation,
         must not be an input, and must have no value in `parameters`.
@@ -139,8 +139,8 @@ class Projection(Spec):
     Raises
     ------
     SpecError
-        If `source` or `target` is not written `population.variable`. `Circuit` also raises it if an object does
-        not exist, or if shapes or units do not fit.
+        If `source` or `target` is not written `population.variable`. `Circuit` also raises this error if an object
+        does not exist, or if shapes or units do not fit.
 
     Examples
     --------

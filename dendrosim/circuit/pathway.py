@@ -53,9 +53,9 @@ class Pathway(Spec):
         Time from a spike to its effect, rounded to whole time steps; it must be at least one step. Without a
         delay, the effect occurs at the end of the step of the spike.
     equations : str, optional
-        Variables that each synapse has for itself, in Brian2's syntax: `x : unit` for a number, or `dx/dt = ... :
-        unit (event-driven)` for a state. The equation must be linear in x; it is solved exactly from one spike to
-        the next.
+        Variables that each synapse has for itself, in Brian2's syntax: `x : unit` for a number, or
+        `dx/dt = ... : unit (event-driven)` for a state. The equation must be linear in x; it is solved exactly
+        from one spike to the next.
     on_post : str, optional
         Effect of a spike of the postsynaptic unit, without delay.
     parameters : mapping of str to quantity, optional

@@ -68,8 +68,8 @@ class Population(Spec):
     threshold : str, optional
         Condition under which a unit spikes, such as `v > v_threshold`. Without it, units do not spike.
     reset : str, optional
-        Assignments to states of a unit that spikes, one per line or separated by semicolons, such as `v =
-        v_reset`.
+        Assignments to states of a unit that spikes, one per line or separated by semicolons, such as
+        `v = v_reset`.
     refractory : str, optional
         Expression for the time during which a unit cannot spike again, such as `t_refractory`. States whose
         equation ends with `(unless refractory)` keep their value during this time, and pathways do not change

@@ -176,8 +176,8 @@ class ShortTerm(Spec):
         Parameters
         ----------
         effect : str
-            Assignments that use `released`, the fraction that a spike releases, such as `g_post +=
-            weight*released`.
+            Assignments that use `released`, the fraction that a spike releases, such as
+            `g_post += weight*released`.
         equations : str, optional
             Further variables of a synapse. All texts may use the states `utilisation` and `resources`.
         parameters, initial : mapping, optional

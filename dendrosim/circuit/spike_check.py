@@ -49,7 +49,7 @@ def check_spikes(circuit: CircuitData, population: Population, local: dict[str, 
     Raises
     ------
     EquationError, UnitError
-        If `dimension_check.check_expression` raises it, or if the threshold is not a condition.
+        If `dimension_check.check_expression` raises this error, or if the threshold is not a condition.
     """
     if population.threshold is None:
         return set()
@@ -82,7 +82,7 @@ def check_pathway(circuit: CircuitData, pathway: Pathway) -> set[str]:
     Raises
     ------
     EquationError, UnitError
-        If `dimension_check.check_expression` raises it, or if an equation of a synapse is not linear.
+        If `dimension_check.check_expression` raises this error, or if an equation of a synapse is not linear.
     UnknownMemberError
         If an assignment changes a variable that is not a state.
     """

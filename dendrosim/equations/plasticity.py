@@ -2,9 +2,9 @@
 
 The syntax tree of a rule's right-hand side is expanded into a sum of products. Each factor depends on the weight
 only, on the postsynaptic unit only, on the presynaptic unit only, or on shared numbers only. Such a product is an
-outer product of two units' values; over the whole batch it is a matrix product. A term that cannot be separated in
-this way is not expanded, and is computed element by element. The analysis works on any rule and treats no rule
-specially.
+outer product over postsynaptic and presynaptic units; its mean over the batch is a matrix product. A term that
+cannot be separated in this way is not expanded, and is computed element by element. The analysis works on any rule
+and treats no rule specially.
 """
 
 import ast

@@ -46,7 +46,8 @@ class Parameters(ParameterTable, SymbolValues):
     UsageError
         If a value has the wrong type, or a required parameter is missing.
     SpecError
-        If a value is not allowed. The definition of a derived class raises it if a declaration is not valid.
+        If a value is not allowed. The definition of a derived class raises this error if a declaration is not
+        valid.
     """
 
     _own: ClassVar[dict[str, Parameter]] = {}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def measure(result: "Result") -> Measurement:
-    """Return the measurement of a result, which the file of its protocol makes.
+    """Measure a result with the function `measure` in the file of its protocol.
 
     Parameters
     ----------

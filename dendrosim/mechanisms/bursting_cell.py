@@ -82,7 +82,7 @@ class BurstingCell:
 
 
 def cell_equations(p: BurstingCell) -> str:
-    """Return all equations except those of the two membranes, which add `into_soma` and `into_apical`.
+    """Return all equations except those of the two membranes, which use `into_soma` and `into_apical`.
 
     Raises
     ------

@@ -35,7 +35,7 @@ class ConductanceSynapses:
 
 
 def synapse_equations(voltage: str, at: str = "") -> str:
-    """Return the equations of the synapses; `at` is a suffix of all their variables, `voltage` the symbol of V."""
+    """Return the equations of the synapses; `at` is the suffix of their variables, `voltage` the symbol of V."""
     return EQUATIONS.format(voltage=voltage, at=at)
 
 

@@ -121,7 +121,7 @@ class Recording(Spec):
     every : time, "phase", "trial" or "spike"
         When to record. A time, which must be a whole number of time steps, keeps the state at the times 0, every,
         2 every, and so on. `"phase"` or `"trial"` keeps the state at the beginning of the last step of each phase
-        or trial. `"spike"` keeps every spike; it is required for spikes.
+        or trial. `"spike"` keeps every spike; a recording of spikes requires this word.
     units : tuple of int, optional
         Numbers of the units to keep, counted from 0 (default all). Matrices are always kept as a whole.
     samples : tuple of int, optional

@@ -63,7 +63,7 @@ class Window(NamedTuple):
 
 
 def spike_windows(protocol: ProtocolData, recording: Recording) -> list[Window]:
-    """Return the windows in which a recording keeps spikes; one `Window` covers all trials of a block."""
+    """Return the windows in which a recording keeps spikes; each `Window` covers all trials of a block."""
     windows, start = [], 0
     for block in protocol.blocks:
         durations = [protocol.steps(p.duration) for p in block.phases]

@@ -59,7 +59,7 @@ def label(protocol: Protocol, name: str, recording: Recording | None) -> Labels:
     name : str
         `population.variable` or the name of a matrix.
     recording : Recording or None
-        The recording, which decides what units and samples were kept; None means all of them.
+        The recording, whose `units` and `samples` were kept; None means that all were kept.
     """
     circuit = protocol.circuit
     if not is_variable(name):

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Measurement:
-    """Numbers computed from a result, and figures of it that are drawn on demand.
+    """Numbers computed from a result, and figures of the result, which are drawn on demand.
 
     The function `measure(result)` of a protocol file returns a `Measurement`.
 

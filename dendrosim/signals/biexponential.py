@@ -22,7 +22,7 @@ class BiExponential(Course):
     amplitude : quantity, or array of shape (units,)
         Value at the peak, in the unit of the input.
     onset : time, or array of shape (units,)
-        Beginning of the rise, from the beginning of the phase.
+        Beginning of the rise, counted from the beginning of the phase.
     rise : time, or array of shape (units,)
         Time constant of the rise, above 0.
     decay : time, or array of shape (units,)

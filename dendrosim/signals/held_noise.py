@@ -15,7 +15,7 @@ from dendrosim.signals.process import Process
 class HeldNoise(Process):
     """Draw a normal random number when the phase begins, and hold it until the phase ends.
 
-    Every unit and sample has a number of its own, and each passage through the phase draws a new one.
+    Every unit and sample has a number of its own, and a new number is drawn each time the phase begins.
 
     Parameters
     ----------

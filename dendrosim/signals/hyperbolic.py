@@ -9,7 +9,7 @@ from dendrosim.signals.base import Course
 
 @dataclass(frozen=True, eq=False)
 class Hyperbolic(Course):
-    """Decay as amplitude/(1 + t/decay), with t from the beginning of the block.
+    """Decay as amplitude/(1 + t/decay), with t counted from the beginning of the block.
 
     The time t does not restart with each phase or trial, so the signal can lower a learning rate over all trials
     of a block.

@@ -1,7 +1,7 @@
 """Base class of random signals, and how to add one.
 
 A `Process` is a course with a hidden number `z` for each unit and sample, which is renewed in every time step. To
-add one, write a file in this folder with a frozen dataclass that derives from `Process`:
+add a process, write a file in this folder with a frozen dataclass that derives from `Process`:
 
 - `units` gives the unit of each field, as for a course.
 - `numbers` returns the numbers that the texts use in place of the fields, and `number_units` gives their units.

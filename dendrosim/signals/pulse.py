@@ -16,7 +16,7 @@ class Pulse(Course):
     amplitude : quantity, or array of shape (units,)
         Value during the pulse, in the unit of the input.
     onset : time, or array of shape (units,)
-        Beginning of the pulse, from the beginning of the phase.
+        Beginning of the pulse, counted from the beginning of the phase.
     duration : time, or array of shape (units,)
         Length of the pulse.
 

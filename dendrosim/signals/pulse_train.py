@@ -19,7 +19,7 @@ class PulseTrain(Course):
     amplitude : quantity, or array of shape (units,)
         Value during a pulse, in the unit of the input.
     onset : time, or array of shape (units,)
-        Beginning of the first pulse, from the beginning of the phase.
+        Beginning of the first pulse, counted from the beginning of the phase.
     interval : time, or array of shape (units,)
         Time from the beginning of one pulse to the beginning of the next.
     duration : time, or array of shape (units,)

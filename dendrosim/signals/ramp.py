@@ -16,7 +16,7 @@ class Ramp(Course):
     amplitude : quantity, or array of shape (units,)
         Value at the end of the ramp, in the unit of the input.
     onset : time, or array of shape (units,)
-        Beginning of the ramp, from the beginning of the phase.
+        Beginning of the ramp, counted from the beginning of the phase.
     duration : time, or array of shape (units,)
         Time in which the signal rises from 0 to `amplitude`.
 

@@ -37,8 +37,8 @@ class ShotNoise(Process):
     Raises
     ------
     ParameterError
-        If a number is not finite, `rate` is negative or `decay` is not positive. `Protocol` also raises it if more
-        than 100 events are expected in a time step.
+        If a number is not finite, `rate` is negative or `decay` is not positive. `Protocol` also raises this error
+        if more than 100 events are expected in a time step.
 
     References
     ----------

@@ -9,7 +9,7 @@ from dendrosim.signals.base import Course
 
 @dataclass(frozen=True, eq=False)
 class Sine(Course):
-    """Oscillate as offset + amplitude sin(2 pi frequency t + phase), with t from the beginning of the phase.
+    """Oscillate as offset + amplitude sin(2 pi frequency t + phase), where t begins with the phase.
 
     Parameters
     ----------

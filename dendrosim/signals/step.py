@@ -16,7 +16,7 @@ class Step(Course):
     amplitude : quantity, or array of shape (units,)
         Value after the step, in the unit of the input.
     onset : time, or array of shape (units,), optional
-        Time of the step, from the beginning of the phase (default 0).
+        Time of the step, counted from the beginning of the phase (default 0).
 
     Raises
     ------

@@ -15,7 +15,7 @@ from dendrosim.units import Dimension, unit
 
 @dataclass(frozen=True, eq=False)
 class Table(Signal):
-    """Play back numbers at regular intervals from the beginning of the phase; hold the last one after its end.
+    """Play back numbers at regular intervals from the beginning of the phase, and then hold the last number.
 
     Parameters
     ----------

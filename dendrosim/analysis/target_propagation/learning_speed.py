@@ -24,7 +24,7 @@ def adiabatic_rate(mu: float, layers: int, eta_hat: float, kappa: float) -> floa
 def speed_limit(mu: float, layers: int, eta_hat: float) -> float:
     """Return the rate per ``tau`` at which the error falls if ``W_1`` learns instantly.
 
-    It belongs to the slowest eigenvalue of the nudged chain with ``h_1`` in place of ``W_1 x``. The matrix of this
+    This is the rate of the slowest mode of the nudged chain with ``h_1`` in place of ``W_1 x``. The matrix of this
     chain is tridiagonal; its diagonal has ``-mu`` for the first layer and ``-1 + mu (1 - eta_hat)`` for the top.
     This is derived here. Higher learning rates in lower layers, where the signal is smaller, do not exceed this
     limit; only learning in single steps, each from settled activities, can exceed it. Parameters and errors are
@@ -42,9 +42,9 @@ def learning_rate_of_error(mu: float, layers: int, eta_hat: float, kappa: float)
         tau dA_i/dt = -A_i + (1 - mu) W_i A_(i-1) + mu Q_i A_(i+1),   W_1 in place of W_1 A_0
 
     for inputs that are shown side by side, each with its own activities. All entries of the matrices obey the same
-    chain of L + 1 equations; the rate is its slowest eigenvalue. Coloured input has one `kappa` per principal
-    component. The rate is at most the smaller of `adiabatic_rate` and `speed_limit`, and at least ``1 / (1 /
-    adiabatic_rate + 1 / speed_limit)``.
+    chain of L + 1 linear equations; the rate is that of its slowest mode. Coloured input has one `kappa` per
+    principal component. The rate is at most the smaller of `adiabatic_rate` and `speed_limit`, and at least
+    ``1 / (1 / adiabatic_rate + 1 / speed_limit)``.
 
     Parameters
     ----------

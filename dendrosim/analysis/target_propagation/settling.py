@@ -31,7 +31,7 @@ def settling_time(
     mu, layers, top, eta_hat, nu
         See `eigenvalues`.
     left : float, default e^-5
-        Size of the slowest mode, as a fraction of the signal of layer 1, at this time; between 0 and 1.
+        Size of the slowest mode at this time, as a fraction of the signal of layer 1; between 0 and 1.
 
     Raises
     ------

@@ -1,11 +1,11 @@
 """Base class of connection rules, and how to add one.
 
-To add a connection rule, write a file in this folder with a frozen dataclass that derives from `Connections`. It
-is then available as `dendrosim.Name`, in specifications read from JSON, and in messages that list the rules.
+To add a connection rule, write a file in this folder with a frozen dataclass that derives from `Connections`. The
+rule is then available as `dendrosim.Name`, in specifications read from JSON, and in messages that list the rules.
 
 - Its fields are plain numbers or arrays; `__post_init__` checks them and raises SpecError.
 - `check` raises SpecError if the rule does not fit the two populations.
-- `expected` estimates the number of connections, so that too many are refused before they are drawn.
+- `expected` estimates the number of connections, so that too many connections are refused before they are drawn.
 - `draw` returns the connected pairs. It takes random numbers only from the generator `rng`. Connections are drawn
   in Python, so they are the same on every back end.
 - `count` is the number of connections, if it is known before they are drawn.

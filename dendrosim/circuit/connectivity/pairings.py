@@ -28,8 +28,8 @@ class Pairings(Connections):
     Raises
     ------
     ShapeError
-        If `pre` and `post` are not lists of unit numbers of equal length. `Circuit` also raises it if a population
-        has no such unit.
+        If `pre` and `post` are not lists of unit numbers of equal length. `Circuit` also raises this error if a
+        population has no such unit.
 
     Examples
     --------

@@ -1,8 +1,8 @@
 """Base class of initial values, and how to add a distribution.
 
 To add a distribution, write a file in this folder with a frozen dataclass that derives from `Initial` (or from
-`Derived`, if the values follow from those of another matrix). It is then available as `dendrosim.Name`, and in
-specifications read from JSON.
+`Derived`, if the values follow from those of another matrix). The distribution is then available as
+`dendrosim.Name`, and in specifications read from JSON.
 
 - Its fields are numbers or quantities; `__post_init__` checks them and raises ParameterError.
 - `dimension` is the physical dimension of the numbers.

@@ -1,7 +1,7 @@
 """Description of a transfer function, and how to add one.
 
 A transfer function s comes with its derivative ds and, if it has one, its inverse inv_s. Each is a formula in `x`.
-In an equation, calls of `s(...)`, `ds(...)` or `inv_s(...)` are replaced by the formula (see
+In an equation, calls of `s(...)`, `ds(...)` or `inv_s(...)` are replaced by these formulas (see
 `dendrosim.equations.rewriting`), so the result is ordinary Brian2 code on every back end and has an exact symbolic
 derivative. Analyses evaluate the same formulas on arrays (see `numeric`).
 
