@@ -33,6 +33,6 @@ def check_once(circuit: CircuitData) -> None:
         return
 
 
-@lru_cache(maxsize=256)  # a loop that makes copies of a circuit reads the disk only once
+@lru_cache(maxsize=256)  # so that a loop that makes copies of a circuit reads the disk only once
 def _passed(key: str) -> bool:
     return (cache_folder() / "checked" / key).exists()

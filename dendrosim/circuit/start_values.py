@@ -33,7 +33,8 @@ def draw_start_value(circuit: Circuit, name: str, shape: tuple[int, int], seed: 
     Returns
     -------
     array of that shape
-        SI numbers. A distribution gives each sample numbers of its own; given numbers are the same in all samples.
+        The values as SI numbers. A distribution gives each sample numbers of its own; given numbers are the same
+        in all samples.
     """
     rng = stream(seed, f"initial.{name}")
     if not is_variable(name):

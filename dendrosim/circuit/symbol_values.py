@@ -1,4 +1,4 @@
-"""Named values from which a circuit takes, as its parameters, those whose symbols its equations use."""
+"""Named values; a circuit takes, as its parameters, the values of those symbols that its equations use."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Set
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class SymbolValues(ABC):
-    """Base class of named values from which a circuit takes those whose names its equations use.
+    """Base class of named values; a circuit takes the values whose names its equations use.
 
     If a mapping is given as `Circuit(parameters=...)`, the equations must use all its names. From an object of
     this class, the circuit takes only the values that it needs. The declared parameters of a model file are such

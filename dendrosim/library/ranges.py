@@ -116,8 +116,7 @@ def _plain_bound(element: ParameterType, name: str, bound: Any) -> Any:
             raise SpecError(f"{name} is {bound}, in an unknown unit; declare it, as in unit='s'")
         bound = f"{bound!r} {element.unit}"
     try:
-        # A bound of an integer may be infinite. A number is returned as it was declared, so that messages show
-        # this form.
+        # A bound of an integer may be infinite. A number is returned as it was declared, because messages show it.
         plain = (Number() if isinstance(element, Integer) else element).check(bound)
     except DendrosimError as error:
         raise SpecError(f"{name}: {error}") from None
