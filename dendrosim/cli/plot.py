@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 
 def plot(
     file: Annotated[Path, typer.Argument(metavar="RESULT.nc", help="The result of a run.")],
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PROTOCOL",
+            help="Protocol whose file draws the figures, by name or path (default: that of the result, if it is "
+            "in the catalogue).",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Folder for the figures (default: the one of RESULT.nc)."),
@@ -30,16 +38,19 @@ def plot(
     result = open_result(file)
     output = Output(out or file.parent, file.stem)
     with output.write_files() as folder:
-        names = [path.name for path in save_all(_figures(result), folder)]
+        names = [path.name for path in save_all(_figures(result, protocol), folder)]
     for name in names:
         print(output.folder / name)
 
 
-def _figures(result: "Result") -> "Mapping[str, Callable[[], Figure]]":
-    """Return the figures of the result's protocol, or general figures if it has none."""
+def _figures(result: "Result", protocol: str | None) -> "Mapping[str, Callable[[], Figure]]":
+    """Return the figures that a protocol's file or that of the result's protocol draws, or else general ones."""
     from dendrosim import plot
     from dendrosim.library.measuring import find_measure
+    from dendrosim.library.measuring import measure as measure_with
 
+    if protocol is not None:
+        return measure_with(result, protocol).figures or plot.overview(result)
     try:
         measure = find_measure(result.protocol)
     except (UnknownNameError, DataError) as error:

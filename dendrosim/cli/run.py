@@ -16,6 +16,7 @@ from dendrosim.cli.options import (
     Settings,
     check_choice,
     load_protocol_with,
+    pairs,
 )
 from dendrosim.engine.backends import prepare
 from dendrosim.engine.names import PRECISIONS
@@ -24,6 +25,8 @@ from dendrosim.experiments.output_folder import RESULT
 
 if TYPE_CHECKING:
     from dendrosim.experiments.output_folder import Output
+    from dendrosim.library.catalogue import Entry
+    from dendrosim.protocol.protocol import Protocol
     from dendrosim.results.measurement import Measurement
     from dendrosim.results.result import Result
 
@@ -91,7 +94,7 @@ def run(
         if resume is not None:
             given = [f.name for f in fields(RunSettings) if _is_given(context, f.name)]
             _check_resumed(resume, protocol, settings, out)
-            loaded = None if protocol is None else load_protocol_with(protocol, settings)[1]
+            entry, loaded = _load_resumed(resume, protocol, settings)
             result, measurement = resume_run(
                 resume, loaded, run_settings, given, state, progress=True
             )
@@ -104,7 +107,7 @@ def run(
             )
         figures = _draw_figures(output, measurement)
     if json:
-        _print_run_as_json(result, measurement, output, figures)
+        _print_run_as_json(result, measurement, entry, output, figures)
     else:
         _print_run(result, measurement, output)
 
@@ -129,6 +132,24 @@ def _check_resumed(
         raise ResumeError(f"{folder} was begun with its own parameters: omit --set {settings[0]}")
 
 
+def _load_resumed(
+    folder: Path, name: str | None, settings: list[str] | None
+) -> "tuple[Entry | None, Protocol | None]":
+    """Load the protocol that is given for a resumed run, with the run's parameters where none are given."""
+    from dendrosim.engine.run_folder import read_run
+    from dendrosim.experiments.output_folder import UNFINISHED
+    from dendrosim.library.catalogue import find_entry
+    from dendrosim.library.loading import build_protocol, read_settings
+
+    if name is None:
+        return None, None
+    entry = find_entry(name, "protocol")
+    given = read_settings(entry, pairs("--set", settings, "samples=200"))
+    stored, _ = read_run(folder / UNFINISHED)
+    known = stored.parameters if Path(stored.name).stem == entry.name else {}
+    return entry, build_protocol(entry, {**known, **given})
+
+
 def _draw_figures(output: "Output", measurement: "Measurement") -> list[Path]:
     from dendrosim.plot._save import save_all
 
@@ -149,10 +170,14 @@ def _print_run(result: "Result", measurement: "Measurement", output: "Output") -
 
 
 def _print_run_as_json(
-    result: "Result", measurement: "Measurement", output: "Output", figures: list[Path]
+    result: "Result",
+    measurement: "Measurement",
+    entry: "Entry | None",
+    output: "Output",
+    figures: list[Path],
 ) -> None:
     from dendrosim.cli.summaries import run_plain
     from dendrosim.library.loading import parameters_in_si
 
-    plain = run_plain(result, measurement, parameters_in_si(result.protocol))
+    plain = run_plain(result, measurement, parameters_in_si(result.protocol, entry))
     emit_json({**plain, "result": output.folder / RESULT, "figures": figures})

@@ -88,7 +88,8 @@ def run(
     resume : path, optional
         Folder (`out`) of an interrupted run, which is resumed from its last checkpoint. Its result is bit for
         bit the same as without the interruption. Other options may be left out; if given, they must be those with
-        which the run was begun.
+        which the run was begun. A protocol from a file that is not in the catalogue must be given, because the
+        file is not executed only because the folder names it.
 
     Returns
     -------
@@ -163,7 +164,8 @@ def resume_run(
     folder : Path
         The output folder of the run.
     protocol : Protocol or None
-        The protocol; if given, it must be the protocol of the interrupted run.
+        The protocol; if given, it must be the protocol of the interrupted run, and its file measures the result.
+        It must be given if its file is not in the catalogue.
     settings : RunSettings
         Settings; the ones named in `given` must be the same as in the interrupted run.
     given : collection of str
@@ -185,11 +187,18 @@ def resume_run(
         _check_settings(folder, settings, given, begun)
         if protocol is not None:
             _check_same_protocol(folder, protocol, stored)
-        measure = find_measure(stored)
+        measure = _find_measure(folder, stored if protocol is None else protocol)
         result = simulate.resume(stored, begun, unfinished, lock, progress)
         measurement = _add_metrics(result, measure, begun)
         _save(output, result)
     return result, measurement
+
+
+def _find_measure(folder: Path, protocol: Protocol) -> Measure:
+    try:
+        return find_measure(protocol)
+    except DendrosimError as error:  # not a reason to give up the interrupted run
+        raise ResumeError(f"cannot resume {folder}: {error}") from error
 
 
 def _check_settings(
@@ -204,7 +213,8 @@ def _check_settings(
 
 
 def _check_same_protocol(folder: Path, protocol: Protocol, stored: Protocol) -> None:
-    if protocol.replace(batch=stored.batch) != stored:
+    moved = {"name": stored.name} if Path(protocol.name).stem == Path(stored.name).stem else {}
+    if protocol.replace(batch=stored.batch, **moved) != stored:
         raise ResumeError(
             f"{folder} was begun with {_difference(protocol, stored)}: leave the protocol out"
         )
@@ -216,7 +226,7 @@ def _difference(protocol: Protocol, stored: Protocol) -> str:
     for name, value in stored.parameters.items():
         if protocol.parameters.get(name) != value:
             return f"parameter {name} {value!r}, not {protocol.parameters.get(name)!r}"
-    return "another protocol"
+    return "another version of the protocol's file"
 
 
 @contextmanager

@@ -88,7 +88,7 @@ def find_entry(name: str, file_kind: FileKind | None = None) -> Entry:
     SpecError
         If two models, or two protocols, have this name.
     """
-    if name.endswith(".py") or os.sep in name:
+    if is_path(name):
         return _read_entry(Path(name), file_kind)
     kinds = FILE_KINDS if file_kind is None else (file_kind,)
     files = {k: _find_files(k) for k in kinds}
@@ -100,6 +100,19 @@ def find_entry(name: str, file_kind: FileKind | None = None) -> Entry:
         both = " and ".join(str(files[k][name][0]) for k in matching)
         raise UsageError(f"{name!r} is a model and a protocol; give the path of the file: {both}")
     return _make_entry(name, matching[0], files[matching[0]][name])
+
+
+def is_path(name: str) -> bool:
+    """Return whether `find_entry` takes a text for the path of a file."""
+    return name.endswith(".py") or os.sep in name
+
+
+def catalogue_entry_at(path: str, file_kind: FileKind) -> Entry | None:
+    """Return the entry of a file in the catalogue by its absolute path, without a look at any other file."""
+    for name, paths in _find_files(file_kind).items():
+        if any(path in (str(p), str(p.resolve())) for p in paths):
+            return _make_entry(name, file_kind, paths)
+    return None
 
 
 def lookup_name(entry: Entry) -> str:

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from dendrosim.circuit.circuit import Circuit
-from dendrosim.library.catalogue import FUNCTIONS, Entry, find_entry, lookup_name
+from dendrosim.library.catalogue import FUNCTIONS, Entry, find_entry
 from dendrosim.library.file_parameters import declared_in_file, parameters_of_file
 from dendrosim.library.files import blame_file, check_returned, file_function
 from dendrosim.library.parameters import build_values, complete_values, convert_to_si, read_texts
 from dendrosim.library.signatures import call_with_values
+from dendrosim.library.stored_names import find_stored_entry, remember_given
 from dendrosim.protocol.protocol import Protocol
 
 
@@ -74,7 +75,7 @@ def load_protocol(name: str, /, **parameters: Any) -> Protocol:
 def build_protocol(entry: Entry, parameters: Mapping[str, Any]) -> Protocol:
     """Return the protocol of an entry; raise the errors of `load_protocol`."""
     plain = _complete(entry, parameters)
-    return _call_file(entry, Protocol, plain).replace(name=lookup_name(entry), parameters=plain)
+    return _call_file(entry, Protocol, plain).replace(name=remember_given(entry), parameters=plain)
 
 
 def read_settings(entry: Entry, texts: Mapping[str, str]) -> dict[str, Any]:
@@ -92,11 +93,16 @@ def read_settings(entry: Entry, texts: Mapping[str, str]) -> dict[str, Any]:
     return read_texts(_label(entry), declared_in_file(entry), texts)
 
 
-def parameters_in_si(protocol: Protocol) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return a protocol's parameters, with quantities as SI numbers, and the SI unit of each quantity."""
+def parameters_in_si(
+    protocol: Protocol, entry: Entry | None = None
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return a protocol's parameters, with quantities as SI numbers, and the SI unit of each quantity.
+
+    `entry` is the protocol's file; without it, the file is found by the protocol's name.
+    """
     if not protocol.name:
         return dict(protocol.parameters), {}
-    parameters = parameters_of_file(find_entry(protocol.name, "protocol"))
+    parameters = parameters_of_file(entry or find_stored_entry(protocol.name))
     return convert_to_si(parameters, protocol.parameters)
 
 

@@ -1,5 +1,6 @@
 """Measures results with the function `measure` of their protocol's file."""
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from functools import wraps
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dendrosim.library.catalogue import find_entry
 from dendrosim.library.files import blame_file, check_returned, load_module
+from dendrosim.library.stored_names import find_stored_entry
 from dendrosim.protocol.protocol import Protocol, check_protocol
 from dendrosim.results.measurement import Measurement
 
@@ -15,13 +17,19 @@ if TYPE_CHECKING:
     from dendrosim.results.result import Result
 
 
-def measure(result: "Result") -> Measurement:
+def measure(result: "Result", protocol: str | os.PathLike[str] | None = None) -> Measurement:
     """Measure a result with the function `measure` in the file of its protocol.
+
+    The name of the protocol that a result keeps is looked up in the catalogue. If it is the path of a file
+    elsewhere, that file is executed only if this process has loaded it before (`ds.load_protocol`) or if
+    `protocol` names it: a result can be anybody's.
 
     Parameters
     ----------
     result : Result
         The result of a run. If its protocol has no name, it belongs to no file, and the measurement is empty.
+    protocol : str or path, optional
+        Protocol whose file measures the result, by name or path (default: the protocol of the result).
 
     Returns
     -------
@@ -32,9 +40,13 @@ def measure(result: "Result") -> Measurement:
     ------
     UnknownNameError
         If there is no protocol of the name that is stored in the result.
+    DataError
+        If there is no file `protocol`.
     SpecError
         If the file raises an error, or `measure` does not return a Measurement.
     """
+    if protocol is not None:
+        return load_measure(find_entry(os.fspath(protocol), "protocol").path)(result)
     return find_measure(result.protocol)(result)
 
 
@@ -43,7 +55,7 @@ def find_measure(protocol: Protocol) -> Callable[["Result"], Measurement]:
     check_protocol(protocol)
     if not protocol.name:
         return _measure_nothing
-    return load_measure(find_entry(protocol.name, "protocol").path)
+    return load_measure(find_stored_entry(protocol.name).path)
 
 
 def load_measure(path: Path) -> Callable[["Result"], Measurement]:
