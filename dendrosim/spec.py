@@ -85,6 +85,14 @@ class Spec:
         """
         return replace(self, **changes)
 
+    def canonical(self) -> Self:
+        """Return an equal specification whose mappings are in the order of their JSON, at every depth.
+
+        What is generated from it depends on the JSON alone, not on the order in which a user has written
+        parameters.
+        """
+        return _sort_mappings(self)
+
     def _set(self, **values: Any) -> None:
         """Set fields of a frozen object in its `__post_init__`."""
         for name, value in values.items():
@@ -122,6 +130,18 @@ def freeze_array(array: Any, dtype: Any = float) -> np.ndarray:
     copy = np.array(array, dtype=dtype, order="C")
     copy.flags.writeable = False
     return copy
+
+
+def _sort_mappings(value: Any) -> Any:
+    if isinstance(value, Spec):
+        copy = object.__new__(type(value))  # without its checks: they have passed
+        copy._set(**{f.name: _sort_mappings(getattr(value, f.name)) for f in fields(value)})
+        return copy
+    if isinstance(value, Mapping):
+        return freeze_mapping({k: _sort_mappings(value[k]) for k in sorted(value)})
+    if isinstance(value, tuple):
+        return tuple(map(_sort_mappings, value))
+    return value
 
 
 def encode(value: Any) -> Any:

@@ -42,6 +42,15 @@ def assert_identical(result, expected):
     np.testing.assert_equal(dict(result.metrics), dict(expected.metrics))
 
 
+def identical(result, expected):
+    """Return whether `assert_identical` accepts two results."""
+    try:
+        assert_identical(result, expected)
+    except AssertionError:
+        return False
+    return True
+
+
 def spike_table(result, name="cell"):
     """Return a row of step, unit and sample for every spike of a population, in this order."""
     train = result.spikes[name]

@@ -10,6 +10,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
+from typing import Any
 
 _CHANGES = ("DENDROSIM_", "COLUMNS", "CXX", "LINES")
 """Beginnings of the variables that dendrosim, its compilers and the tables that it prints depend on."""
@@ -22,6 +23,7 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
     os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MPLBACKEND="agg")
 
 import pytest  # noqa: E402
+from campaigns.tally import summary  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
 
 pytest.register_assert_rewrite("comparisons")
@@ -54,6 +56,13 @@ def pytest_runtest_teardown(item: pytest.Item) -> None:
     if "cython" in item.name:
         gc.collect()
         gc.freeze()
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print the counts of the campaigns."""
+    reports = [r for status in ("passed", "failed") for r in terminalreporter.getreports(status)]
+    for line in summary(reports):
+        terminalreporter.write_line(line)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -1,30 +1,37 @@
 """The folder of a run, from which the run can be resumed after an interrupt, a crash or a power failure.
 
-`run.json` contains the settings of the run, and `protocol.json` its protocol. The back end adds recordings and
-checkpoints.
+`run.json` contains the settings of the run, and `protocol.json` its protocol. The back end adds the task and,
+during the run, recordings and checkpoints. `seal` computes checksums of the files, `run_files` lists their names.
 """
 
 import fcntl
 import json
 import os
-import shutil
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from dendrosim.engine.backends import backend_named, backends
+from dendrosim.engine.run_files import (
+    CHECKPOINT,
+    LOCK,
+    MARK,
+    PROTOCOL,
+    RECORD,
+    check_belongs_to_run,
+    delete_files,
+)
+from dendrosim.engine.seal import SEAL, check_seal
 from dendrosim.engine.settings import RunSettings
 from dendrosim.errors import ResumeError, SpecError, StorageError, UnknownNameError
 from dendrosim.machine.code_digest import PACKAGES, code_digest
 from dendrosim.machine.packages import package_version
 from dendrosim.protocol.protocol import Protocol
 
-FORMAT = 3
-CHECKPOINT, START = "checkpoint.bin", "task.bin"
-_RECORD, _PROTOCOL, _LOCK = "run.json", "protocol.json", "lock"
+FORMAT = 4
 # Seconds to wait for the lock: a program whose parent was killed holds it until its next report fails.
 _PATIENCE = 5.0
 
@@ -48,7 +55,7 @@ def lock_folder(folder: Path, new: bool) -> Iterator[int]:
         If another process works in the folder; if `new` is true and the folder holds an interrupted run; if `new`
         is false and it holds none.
     StorageError
-        If the folder cannot be written.
+        If the folder cannot be written, or contains anything that does not belong to a run.
     """
     until = time.monotonic() + _PATIENCE
     with ExitStack() as stack:
@@ -60,7 +67,14 @@ def lock_folder(folder: Path, new: bool) -> Iterator[int]:
             with _storing(folder):
                 if new:
                     folder.mkdir(parents=True, exist_ok=True)
-                lock = stack.enter_context((folder / _LOCK).open("w"))
+                try:
+                    check_belongs_to_run(folder)
+                except StorageError as error:
+                    if new:
+                        raise
+                    raise ResumeError(f"cannot resume {folder.parent}: {error}") from None
+                flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+                lock = stack.enter_context(os.fdopen(os.open(folder / LOCK, flags, 0o666), "r+b"))
                 try:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
@@ -70,6 +84,8 @@ def lock_folder(folder: Path, new: bool) -> Iterator[int]:
                         ) from None
                 else:
                     if os.fstat(lock.fileno()).st_nlink:
+                        lock.write(MARK)
+                        lock.flush()
                         break  # with 0 links, the process that held the lock has deleted the folder
                 lock.close()
                 time.sleep(0.05)
@@ -85,12 +101,10 @@ def begin_run(folder: Path, protocol: Protocol, settings: RunSettings) -> None:
         If the folder cannot be written.
     """
     with _storing(folder):
-        for path in folder.iterdir():
-            if path.name != _LOCK:
-                path.unlink()
-        (folder / _PROTOCOL).write_text(protocol.to_json())
+        delete_files(folder, keep=LOCK)
+        (folder / PROTOCOL).write_text(protocol.to_json())
         record = {**_versions(settings.backend), "settings": asdict(settings)}
-        (folder / _RECORD).write_text(json.dumps(record, indent=1))
+        (folder / RECORD).write_text(json.dumps(record, indent=1))
 
 
 def read_run(folder: Path) -> tuple[Protocol, RunSettings]:
@@ -101,15 +115,17 @@ def read_run(folder: Path) -> tuple[Protocol, RunSettings]:
     ResumeError
         If the folder holds no interrupted run, or if the run cannot be resumed here with the same numbers.
     """
+    if has_started(folder):
+        check_seal(folder)
     try:
-        record = json.loads((folder / _RECORD).read_bytes())
+        record = json.loads((folder / RECORD).read_bytes())
         begun = {key: record[key] for key in ("format", "dendrosim", "packages", "code", "target")}
         settings = RunSettings(**record["settings"])
     except FileNotFoundError:
         raise ResumeError(_why_none(folder.parent)) from None
     except (OSError, ValueError, LookupError, TypeError, SpecError) as error:
         raise ResumeError(
-            f"{folder / _RECORD} cannot be read ({error}); run the protocol anew"
+            f"{folder / RECORD} cannot be read ({error}); run the protocol anew"
         ) from None
     _check_unchanged(folder.parent, begun, settings.backend)
     if not backend_named(settings.backend).resumes:
@@ -123,10 +139,10 @@ def read_run(folder: Path) -> tuple[Protocol, RunSettings]:
             f"cannot resume {folder.parent}: it ended before its first step; run the protocol anew"
         )
     try:
-        return Protocol.from_json((folder / _PROTOCOL).read_text()), settings
+        return Protocol.from_json((folder / PROTOCOL).read_text()), settings
     except (OSError, ValueError, SpecError) as error:
         raise ResumeError(
-            f"{folder / _PROTOCOL} cannot be read ({error}); run the protocol anew"
+            f"{folder / PROTOCOL} cannot be read ({error}); run the protocol anew"
         ) from None
 
 
@@ -146,8 +162,10 @@ def require_interrupted(folder: Path) -> None:
 
 
 def delete_folder(folder: Path) -> None:
-    """Delete the folder of a run, which is locked and no longer needed."""
-    shutil.rmtree(folder, ignore_errors=True)
+    """Delete the folder of a run, which is locked and no longer needed, except files that are not of the run."""
+    with suppress(OSError):
+        delete_files(folder)
+        folder.rmdir()
 
 
 def has_checkpoint(folder: Path) -> bool:
@@ -158,10 +176,10 @@ def has_checkpoint(folder: Path) -> bool:
 def has_started(folder: Path) -> bool:
     """Return whether a run can be resumed, from a checkpoint or at least from its beginning."""
     try:
-        backend = backend_named(json.loads((folder / _RECORD).read_bytes())["settings"]["backend"])
+        backend = backend_named(json.loads((folder / RECORD).read_bytes())["settings"]["backend"])
     except (OSError, ValueError, LookupError, TypeError, UnknownNameError):
         return False
-    return backend.resumes and (folder / START).exists()
+    return backend.resumes and (folder / SEAL).exists()
 
 
 def _why_none(folder: Path) -> str:

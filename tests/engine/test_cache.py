@@ -248,7 +248,7 @@ def test_a_program_without_memory_says_so(program):
 def test_a_full_disk_is_named(program, monkeypatch, tmp_path, file):
     full = tmp_path / "full"
 
-    def folder(prefix):
+    def folder(prefix, dir):
         full.mkdir()
         (full / file).symlink_to("/dev/full")
         return str(full)

@@ -19,6 +19,8 @@ from reference_problems import leaky_protocol
 
 import dendrosim as ds
 from dendrosim.cli import main as cli
+from dendrosim.engine.run_files import is_changing
+from dendrosim.engine.seal import seal_folder
 from dendrosim.errors import ProgramError, ResumeError
 from dendrosim.experiments import run as running
 
@@ -225,7 +227,8 @@ def stopped(tmp_path, monkeypatch):
         ([], "there is no such folder"),
         (["out/"], "it holds no interrupted run"),
         (["out/result.nc"], r"its run is done, the result is in .*result\.nc"),
-        (["out/unfinished/run.json"], r"run\.json cannot be read"),
+        (["out/unfinished/run.json"], r"'run\.json', which no run of dendrosim has written"),
+        (["out/unfinished/lock", "out/unfinished/run.json"], r"run\.json cannot be read"),
     ],
 )
 def test_a_folder_of_no_interrupted_run_is_refused(tmp_path, capsys, made, words):
@@ -275,6 +278,8 @@ def test_a_run_of_another_version_is_refused(stopped, field, value, words):
     else:
         record[field] = value
     path.write_text(json.dumps(record))
+    names = os.listdir(path.parent)
+    seal_folder(path.parent, [name for name in names if is_changing(name)])
     with pytest.raises(ResumeError, match=words):
         ds.run(resume=stopped)
     assert (stopped / "unfinished" / "checkpoint.bin").exists()

@@ -43,7 +43,7 @@ def generate(protocol: Protocol, precision: str, folder: Path) -> None:
     with network(CPPStandaloneDevice, protocol, precision, operations, folder) as (device, parts):
         _write_glue(device, parts, operations, folder)
         kernels = number_type(parts) if parts.circuit.matrices else None
-        write_manifest(parts, folder, kernels=kernels)
+        write_manifest(parts, folder / "ds_glue.cpp", kernels=kernels)
         _merge(device, parts, folder)
 
 

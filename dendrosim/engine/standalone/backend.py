@@ -1,15 +1,15 @@
 """The base class of back ends that generate, compile and start a program."""
 
-import shutil
 import tempfile
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from dendrosim.engine.backend import Backend
 from dendrosim.errors import StorageError
+from dendrosim.machine.working_folder import working_folder
 
 if TYPE_CHECKING:
     from dendrosim.engine.progress import Progress
@@ -53,7 +53,8 @@ class StandaloneBackend(Backend):
             precision,
             self.fingerprint(),
             progress,
-            lambda folder: self.generate(protocol, precision, folder),
+            # Its canonical form, so that a program made anew is the same, bit for bit, whoever asks for it.
+            lambda folder: self.generate(protocol.canonical(), precision, folder),
             self.build,
         )
 
@@ -73,30 +74,29 @@ class StandaloneBackend(Backend):
         from dendrosim.engine.standalone.program import discard
 
         program = self.compile(task.protocol, task.settings.precision, progress)
-        with _folder_of(task) as folder:
+        with _folder_of(task) as (folder, lock):
             try:
-                outcome = run_program(task, program, folder, progress, self.environment())
+                outcome = run_program(task, program, folder, lock, progress, self.environment())
             except NotStartedError:  # the program's file is damaged
                 discard(program)
                 program = self.compile(task.protocol, task.settings.precision, progress)
-                outcome = run_program(task, program, folder, progress, self.environment())
+                outcome = run_program(task, program, folder, lock, progress, self.environment())
         outcome.guarded_every = self.guarded_every
         return outcome
 
 
 @contextmanager
-def _folder_of(task: "Task") -> Iterator[Path]:
-    """Yield the folder of the task if it has one, else a temporary folder, which is deleted afterwards."""
+def _folder_of(task: "Task") -> Iterator[tuple[Path, int | None]]:
+    """Yield folder and lock of the task if it has a folder, else those of a temporary folder."""
     if task.folder is not None:
-        yield task.folder
+        yield task.folder, task.lock
         return
-    try:
-        folder = Path(tempfile.mkdtemp(prefix="dendrosim-run-"))
-    except OSError as error:
-        raise StorageError(
-            f"cannot make a temporary folder: {error.strerror or error}; set TMPDIR"
-        ) from None
-    try:
+    with ExitStack() as stack:
+        try:
+            home = Path(tempfile.gettempdir())
+            folder = stack.enter_context(working_folder(home, "dendrosim-run-"))
+        except OSError as error:
+            raise StorageError(
+                f"cannot make a temporary folder: {error.strerror or error}; set TMPDIR"
+            ) from None
         yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

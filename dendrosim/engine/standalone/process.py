@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from dendrosim.circuit.paths import is_variable
 from dendrosim.engine.plan.state_arrays import final_keys, state_shape
 from dendrosim.engine.progress import Progress
+from dendrosim.engine.run_files import is_changing
+from dendrosim.engine.seal import read_seal, seal_folder
 from dendrosim.engine.standalone.program import Program
 from dendrosim.engine.standalone.task_file import recorded_indices, steps_file, write_task
 from dendrosim.engine.task import Outcome, SpikeTrain, Task
@@ -33,9 +35,16 @@ class NotStartedError(ProgramError):
 
 
 def run_program(
-    task: Task, program: Program, folder: Path, progress: Progress, environment: Mapping[str, str]
+    task: Task,
+    program: Program,
+    folder: Path,
+    lock: int | None,
+    progress: Progress,
+    environment: Mapping[str, str],
 ) -> Outcome:
     """Run a program, which reads its task from a folder and writes its results there.
+
+    The program keeps the file descriptor `lock` open, so that the folder stays locked as long as it runs.
 
     Raises
     ------
@@ -45,15 +54,9 @@ def run_program(
         See `StandaloneBackend.run`.
     """
     begin = time.perf_counter()
-    if not task.resumed:
-        try:
-            write_task(folder / "task.bin", task, program.manifest)
-        except OSError as error:
-            raise StorageError(
-                f"cannot write the run's folder {folder}: {error.strerror or error}"
-            ) from None
+    seal = _prepare(task, program, folder)
     code, steps, stepping, interrupted = _watch(
-        program, folder, progress, environment, task.lock, own=task.folder is not None
+        program, folder, seal, progress, environment, lock, own=task.folder is not None
     )
     try:
         outcome = _read(task, program, folder, steps, code, interrupted)
@@ -66,9 +69,25 @@ def run_program(
     return outcome
 
 
+def _prepare(task: Task, program: Program, folder: Path) -> str:
+    """Write the task into the folder of a run that begins; return the hash that checkpoints contain."""
+    if task.resumed:
+        return read_seal(folder)
+    try:
+        write_task(folder / "task.bin", task, program.manifest)
+        if task.folder is None:
+            return ""
+        return seal_folder(folder, {p.name for p in folder.iterdir() if is_changing(p.name)})
+    except OSError as error:
+        raise StorageError(
+            f"cannot write the run's folder {folder}: {error.strerror or error}"
+        ) from None
+
+
 def _watch(
     program: Program,
     folder: Path,
+    seal: str,
     progress: Progress,
     environment: Mapping[str, str],
     lock: int | None,
@@ -80,9 +99,10 @@ def _watch(
     """
     try:
         process = subprocess.Popen(
-            [str(program.folder / "program"), str(folder.absolute())], cwd=program.folder, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, start_new_session=True,
-            env={**os.environ, **_ALONE, **environment}, pass_fds=[] if lock is None else [lock],
+            [str(program.folder / "program"), str(folder.absolute()), seal], cwd=program.folder,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
+            start_new_session=True, env={**os.environ, **_ALONE, **environment},
+            pass_fds=[] if lock is None else [lock],
         )  # fmt: skip
     except OSError as error:
         raise NotStartedError(

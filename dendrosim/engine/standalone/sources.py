@@ -1,5 +1,6 @@
 """Sources of a compiled program: Brian2 writes them, and each back end adds its own text."""
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -42,7 +43,7 @@ def network(
     all_devices[name] = device_class()
     with brian(name, precision, build_on_run=False) as device:
         try:
-            for line in ("ds::use_folder(args.at(0)); args.clear();", *first):
+            for line in ("args.resize(2); ds::use_folder(args[0], args[1]); args.clear();", *first):
                 device.insert_code("before_start", line)
             device.insert_code("after_network_run", "ds::start(); ds::loop();")
             device.insert_code("before_end", "return ds::finish();")
@@ -80,8 +81,12 @@ def array_table(device: Any, parts: NetworkParts, operations: CompiledOperations
     return "\n".join(lines)
 
 
-def write_manifest(parts: NetworkParts, folder: Path, **more: Any) -> None:
-    """Write the manifest: what Python has to know about a program to run it."""
+def write_manifest(parts: NetworkParts, glue: Path, **more: Any) -> None:
+    """Write the manifest: what Python has to know about a program to run it.
+
+    A hash of it is added to `glue`, the source that lists the arrays. The program refuses a task or a checkpoint
+    with another hash, because the arrays would not have the same order.
+    """
     keys = list(parts.arrays)
     manifest = {
         "keys": keys,
@@ -91,4 +96,9 @@ def write_manifest(parts: NetworkParts, folder: Path, **more: Any) -> None:
         "bundles": {name: list(bundle.values) for name, bundle in parts.bundles.items()},
         **more,
     }
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    text = glue.read_text()
+    digest = hashlib.sha256((json.dumps(manifest) + text).encode()).digest()
+    layout = [int(number) for number in np.frombuffer(digest[:16], "<i8")]
+    words = ", ".join(f"(int64_t){word % 2**64:#x}ull" for word in layout)
+    glue.write_text(f"{text}namespace ds {{ const int64_t layout[2] = {{{words}}}; }}\n")
+    (glue.parent / "manifest.json").write_text(json.dumps({**manifest, "layout": layout}))

@@ -13,7 +13,7 @@ from dendrosim.engine.task import Task, kept_elements
 from dendrosim.protocol.phases import Recording
 from dendrosim.protocol.schedule import record_pieces, spike_windows
 
-_MAGIC = 0x6473696D31
+_MAGIC = 0x6473696D32
 ORDER = "order.bin"
 """File of the rows of the data sets, as int32, in the order in which they are shown."""
 
@@ -27,12 +27,13 @@ class Writer:
         self.sizes: list[int] = manifest["sizes"]
         self.dtypes: list[str] = manifest["dtypes"]
         self.ones: list[str] = manifest["ones"]
+        self.layout: list[int] = manifest["layout"]
         self.bundles: dict[str, list[str]] = manifest["bundles"]
 
     def write(self, task: Task) -> None:
         """Write a whole task."""
         protocol, line = task.protocol, task.line
-        self._integers(_MAGIC, task.settings.threads or 1)
+        self._integers(_MAGIC, *self.layout, task.settings.threads or 1)
         self._doubles(protocol.time_step, task.interval)
         self._integers(
             line.steps, self.ids[f"{CIRCUIT}.ds_t_phase"], self.ids[f"{CIRCUIT}.ds_t_block"]

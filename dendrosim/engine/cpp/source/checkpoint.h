@@ -13,7 +13,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
-#include <cstring>
+#include <dirent.h>
 #include <fcntl.h>
 #include <string>
 #include <unistd.h>
@@ -25,42 +25,23 @@ namespace ds {
 inline double pause = -1;  // seconds between checkpoints; negative if there are none
 inline std::chrono::steady_clock::time_point saved;
 
-constexpr int64_t mark = 0x6473636b32;
+constexpr int64_t mark = 0x6473636b33;
 
-[[noreturn]] inline void fail_damaged(const std::string& how) { fail("its checkpoint is damaged: " + how, 71); }
-
-// A checksum like FNV-1a (Fowler, Noll, Vo), computed from words of 8 bytes instead of single bytes for speed.
-class Sum {
-public:
-    void add(const void* from, size_t count)
+// Read the first `count` bytes of a file into a checksum, or all if it is shorter; return how many there were.
+inline int64_t read(FILE* file, int64_t count, Sum& sum)
+{
+    std::vector<char> some(1 << 20);
+    std::rewind(file);
+    int64_t left = count;
+    while (left > 0)
     {
-        for (const char* p = (const char*)from; count;)
-        {
-            const size_t some = std::min(8 - filled, count);
-            std::memcpy((char*)&word + filled, p, some);
-            filled = (filled + some) % 8;
-            if (!filled) mix();
-            p += some;
-            count -= some;
-        }
+        const size_t found = std::fread(some.data(), 1, std::min<int64_t>(left, some.size()), file);
+        if (!found) break;
+        sum.add(some.data(), found);
+        left -= found;
     }
-    uint64_t value()
-    {
-        if (filled) mix();
-        filled = 0;
-        return hash;
-    }
-
-private:
-    uint64_t hash = 0xcbf29ce484222325ull, word = 0;
-    size_t filled = 0;
-    void mix()
-    {
-        hash = (hash ^ word)*0x100000001b3ull;
-        hash ^= hash >> 32;
-        word = 0;
-    }
-};
+    return count - left;
+}
 
 struct Saver {
     FILE* file;
@@ -73,7 +54,12 @@ struct Saver {
     }
     void integer(int64_t value) { bytes(&value, 8); }
     void place(FILE* read) { integer(std::ftell(read)); }
-    void position(FILE* recorded) { integer(std::ftell(recorded)); }
+    void recording(FILE* recorded, const Sum& content)
+    {
+        integer(std::ftell(recorded));
+        integer((int64_t)content.value());
+    }
+    void same(const std::string& text) { bytes(text.data(), text.size()); }
     template <typename V> void list(const V& v)
     {
         integer(v.size());
@@ -87,14 +73,15 @@ struct Restorer {
     template <typename I> void integer(I& value) { value = (I)reader.integer(); }
     void integer(const int64_t& expected)
     {
-        if (reader.integer() != expected) fail_damaged("it belongs to another program");
+        if (reader.integer() != expected) fail_damaged("its checkpoint is damaged or belongs to another program");
     }
     void place(FILE* read) { std::fseek(read, reader.integer(), SEEK_SET); }
-    void position(FILE* recorded)
+    // Cut a recording to the length that it had, after its content was compared with the checksum.
+    void recording(FILE* recorded, Sum& content)
     {
         const int64_t end = reader.integer();
-        std::fseek(recorded, 0, SEEK_END);
-        if (std::ftell(recorded) < end) fail_damaged("a recording is shorter than the checkpoint says");
+        if (read(recorded, end, content) < end) fail_damaged("a recording is damaged: it is shorter than the checkpoint says");
+        if (reader.integer() != (int64_t)content.value()) fail_damaged("a recording is damaged: its checksum differs from that in the checkpoint");
         if (ftruncate(fileno(recorded), end) || std::fseek(recorded, end, SEEK_SET))
             fail("cannot cut a recording");
     }
@@ -103,12 +90,20 @@ struct Restorer {
         v.resize(reader.integer());
         bytes(v.data(), sizeof(v[0])*v.size());
     }
+    void same(const std::string& text)
+    {
+        std::string found(text.size(), 0);
+        bytes(found.data(), found.size());
+        if (found != text) fail_damaged("its checkpoint belongs to another run");
+    }
 };
 
 // Visit the whole state in one fixed order, to save it (`Saver`) or to restore it (`Restorer`).
 template <typename S> void walk(S& s)
 {
     s.integer(mark);
+    for (const int64_t& word : layout) s.integer(word);
+    s.same(task.seal);
     s.integer(task.step);
     s.integer(task.segment);
     s.integer(task.spikes_left);
@@ -128,8 +123,8 @@ template <typename S> void walk(S& s)
             for (auto& slot : *q.slots) s.list(slot);
         }
     }
-    for (Tape& t : task.tapes) { s.integer(t.due); s.place(t.plan); s.position(t.file); }
-    for (Reel& r : task.reels) { s.position(r.steps); s.position(r.elements); }
+    for (Tape& t : task.tapes) { s.integer(t.due); s.place(t.plan); s.recording(t.file, t.sum); }
+    for (Reel& r : task.reels) { s.recording(r.steps, r.steps_sum); s.recording(r.elements, r.elements_sum); }
 }
 
 inline void to_disk(FILE* file)
@@ -137,9 +132,29 @@ inline void to_disk(FILE* file)
     if (std::fflush(file) || fsync(fileno(file))) fail("cannot write a recording: is the disk full?");
 }
 
+// Have everything that the run was started with reach the disk, and the folders that name it. Files whose disk
+// refuses that are left to it.
+inline void sync_folder()
+{
+    const auto sync = [](const std::string& path) {
+        const int file = ::open(path.c_str(), O_RDONLY);
+        if (file >= 0) { fsync(file); close(file); }
+    };
+    if (DIR* entries = opendir(task.folder.c_str()))
+    {
+        while (const dirent* entry = readdir(entries))
+            if (entry->d_name[0] != '.') sync(task.folder + "/" + entry->d_name);
+        closedir(entries);
+    }
+    for (std::string path = task.folder; !path.empty(); path.resize(path.find_last_of('/'))) sync(path);
+}
+
 inline void save()
 {
     const auto begin = std::chrono::steady_clock::now();
+    static bool first = true;
+    if (first) sync_folder();
+    first = false;
     for (Tape& t : task.tapes) to_disk(t.file);
     for (Reel& r : task.reels) { to_disk(r.steps); to_disk(r.elements); }
     const std::string path = task.folder + "/checkpoint.bin", fresh = path + ".new";
@@ -160,17 +175,12 @@ inline void save()
 inline void check(FILE* file)
 {
     std::fseek(file, 0, SEEK_END);
-    std::vector<char> some(1 << 20);
+    const int64_t size = std::ftell(file) - 8;
+    int64_t expected;
     Sum sum;
-    int64_t left = std::ftell(file) - 8, expected;
-    std::rewind(file);
-    for (size_t count = 1; left > 0 && count; left -= count)
-    {
-        count = std::fread(some.data(), 1, std::min<int64_t>(left, some.size()), file);
-        sum.add(some.data(), count);
-    }
-    if (left || std::fread(&expected, 8, 1, file) != 1 || expected != (int64_t)sum.value())
-        fail_damaged("its checksum is wrong");
+    if (size < 0 || read(file, size, sum) < size || std::fread(&expected, 8, 1, file) != 1
+        || expected != (int64_t)sum.value())
+        fail_damaged("its checkpoint is damaged: the checksum is wrong");
     std::rewind(file);
 }
 

@@ -158,6 +158,12 @@ void feed()
     if (task.step % 16 == 0) tell(false);
 }
 
+static void append(FILE* file, Sum& sum, const void* from, size_t bytes)
+{
+    if (task.interval >= 0) sum.add(from, bytes);
+    if (std::fwrite(from, 1, bytes, file) != bytes) fail("cannot write a recording: is the disk full?");
+}
+
 void record()
 {
     const auto now = [](const Tape& t) { return t.due == task.step; };
@@ -181,7 +187,7 @@ void record()
                 std::memcpy(picked.data() + i*a.bytes, (const char*)a.data + t.pick[i]*a.bytes, a.bytes);
             row = picked.data();
         }
-        if (std::fwrite(row, 1, bytes, t.file) != bytes) fail("cannot write a recording: is the disk full?");
+        append(t.file, t.sum, row, bytes);
     }
 }
 
@@ -203,9 +209,8 @@ void keep(int64_t index, const int32_t* events, int64_t count)
     }
     task.spikes_left -= fired.size();
     steps.assign(fired.size(), task.step);
-    if (std::fwrite(fired.data(), 4, fired.size(), reel.elements) != fired.size()
-        || std::fwrite(steps.data(), 8, steps.size(), reel.steps) != steps.size())
-        fail("cannot write spikes: is the disk full?");
+    append(reel.elements, reel.elements_sum, fired.data(), 4*fired.size());
+    append(reel.steps, reel.steps_sum, steps.data(), 8*steps.size());
 }
 
 // Complete a step: run deferred loops and postponed updates. Then write a checkpoint if the run can be resumed
@@ -231,7 +236,11 @@ void guard()
 // ---------------------------------------------------------------------------------------------------
 // Functions that begin and end a run.
 
-void use_folder(const std::string& folder) { task.folder = folder; }
+void use_folder(const std::string& folder, const std::string& seal)
+{
+    task.folder = folder;
+    task.seal = seal;
+}
 
 // Restore the state of a checkpoint, if there is one.
 static void resume()

@@ -25,7 +25,7 @@
 
 namespace ds {
 
-inline void use_folder(const std::string& folder) { task.folder = folder; }
+inline void use_folder(const std::string& folder, const std::string&) { task.folder = folder; }
 
 DS_BOTH double normal(int64_t base, int64_t i)
 {

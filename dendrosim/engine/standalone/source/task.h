@@ -13,6 +13,7 @@
 #pragma once
 
 #include "arrays.h"
+#include "checksum.h"
 
 #include <algorithm>
 #include <chrono>
@@ -29,6 +30,9 @@ namespace ds {
     std::fprintf(stderr, "%s\n", what.c_str());
     std::exit(code);
 }
+
+// End because a file of a resumed run is not what was written.
+[[noreturn]] inline void fail_damaged(const std::string& how) { fail(how, 71); }
 
 inline const Array& array_at(int64_t id)
 {
@@ -93,6 +97,7 @@ struct Tape {
     int64_t array, due;  // the step in which to record next, -1 after the last
     std::vector<int64_t> pick;
     FILE *plan, *file;
+    Sum sum{};  // checksum of `file`, kept if there are checkpoints
     void look_ahead() { if (std::fread(&due, 8, 1, plan) != 1) due = -1; }
 };
 
@@ -108,6 +113,7 @@ struct Reel {
     std::vector<Window> windows;
     std::vector<char> kept;
     FILE *steps, *elements;
+    Sum steps_sum{}, elements_sum{};
     bool runs(int64_t step) const
     {
         return std::any_of(windows.begin(), windows.end(), [=](const Window& w) { return w.has(step); });
@@ -123,7 +129,7 @@ struct Stretch
 };
 
 struct Task {
-    std::string folder;
+    std::string folder, seal;  // `seal`: a hash of all files of the run that do not change during it
     int64_t threads;
     double dt, interval;  // seconds: time step, and time between checkpoints (negative: no checkpoints)
     int64_t steps, time_phase, time_block;
@@ -147,6 +153,7 @@ inline Task task;
 inline FILE* open(const std::string& path, bool keep = false)
 {
     FILE* file = std::fopen(path.c_str(), keep ? "r+b" : "wb");
+    if (!file && keep) fail_damaged(path + " is missing");
     if (!file) fail("cannot write " + path);
     return file;
 }
@@ -273,7 +280,9 @@ inline Reel read_reel(Reader& r, const std::string& number)
 inline void read_task()
 {
     Reader r(task.folder + "/task.bin");
-    if (r.integer() != 0x6473696d31) fail("not a task file of this program");
+    if (r.integer() != 0x6473696d32) fail("not a task file of this program");
+    for (const int64_t word : layout)
+        if (r.integer() != word) fail_damaged("its task was written for another program");
     if (FILE* checkpoint = std::fopen((task.folder + "/checkpoint.bin").c_str(), "rb"))
     {
         task.resumed = true;

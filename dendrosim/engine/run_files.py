@@ -1,0 +1,65 @@
+"""The files in the folder of a run: their names, and which files of a folder may be overwritten and deleted.
+
+A folder belongs to a run if it is empty, or if it has a lock file of ours and no file under another name. In any
+other folder nothing is written and nothing is deleted.
+"""
+
+import re
+import stat
+from pathlib import Path
+
+from dendrosim.engine.seal import SEAL
+from dendrosim.errors import StorageError
+
+LOCK, RECORD, PROTOCOL, CHECKPOINT = "lock", "run.json", "protocol.json", "checkpoint.bin"
+MARK = b"lock of a dendrosim run\n"
+"""Content of a lock file."""
+
+_CHANGING = (
+    r"lock|checkpoint\.bin(\.new)?|trace\d+\.bin|spikes\d+\.(steps|elements)\.bin|final\.bin"
+)
+_FIXED = r"run\.json|protocol\.json|seal\.json(\.new)?|task\.(bin|new)|order\.bin|steps\d+\.bin"
+
+
+def is_changing(name: str) -> bool:
+    """Return whether a file is written during the run."""
+    return re.fullmatch(_CHANGING, name) is not None
+
+
+def check_belongs_to_run(folder: Path) -> None:
+    """Raise StorageError if a folder, which exists, contains anything that was not written for a run.
+
+    Links are refused too, as the files to which they lead are somebody else's.
+    """
+    if folder.is_symlink() or not folder.is_dir():
+        raise StorageError(
+            f"{folder} is not a folder of its own; remove it, or name another folder with --out"
+        )
+    names = {path.name for path in folder.iterdir()}
+    for name in sorted(names):
+        status = (folder / name).lstat()
+        known = re.fullmatch(f"{_CHANGING}|{_FIXED}", name)
+        if not known or not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+            raise _foreign(folder, name)
+    if names and (
+        LOCK not in names or (folder / LOCK).read_bytes()[: len(MARK)] not in (b"", MARK)
+    ):
+        raise _foreign(folder, min(names))
+
+
+def delete_files(folder: Path, keep: str = "") -> None:
+    """Delete the files of a run, except the one named `keep`; files under other names remain.
+
+    The checkpoint and the checksums are deleted first, so that no part of a run can be taken for a whole one.
+    """
+    first = (CHECKPOINT, SEAL)
+    for path in sorted(folder.iterdir(), key=lambda p: (p.name not in first, p.name == LOCK)):
+        if path.name != keep and re.fullmatch(f"{_CHANGING}|{_FIXED}", path.name):
+            path.unlink()
+
+
+def _foreign(folder: Path, name: str) -> StorageError:
+    return StorageError(
+        f"{folder} contains {name!r}, which no run of dendrosim has written; nothing was changed: move it away, "
+        "or name another folder with --out"
+    )

@@ -1,0 +1,77 @@
+"""Temporary folders that do not outlive a killed process: the next one that makes such a folder deletes them."""
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+
+@contextmanager
+def working_folder(home: Path, prefix: str) -> Iterator[tuple[Path, int]]:
+    """Make a folder for the time of the context, and delete those that killed processes have left.
+
+    Parameters
+    ----------
+    home : Path
+        The folder in which it is made.
+    prefix : str
+        Beginning of its name. Only our own folders may have such names in `home`.
+
+    Yields
+    ------
+    tuple of (Path, int)
+        The folder, and the file descriptor of its lock. A process that inherits the descriptor keeps the folder
+        from being deleted by others.
+
+    Raises
+    ------
+    OSError
+        If it cannot be made.
+    """
+    delete_abandoned(home, prefix)
+    while (made := _make(home, prefix)) is None:
+        pass
+    folder, lock = made
+    try:
+        yield folder, lock
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
+def delete_abandoned(home: Path, prefix: str) -> None:
+    """Delete the folders that `working_folder` has made in `home` for this user and that no process has locked."""
+    for path in home.glob(f"{prefix}????????"):
+        try:
+            lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        except OSError:
+            continue  # a link or a file, of another user, or just deleted
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(lock).st_uid == os.geteuid():
+                shutil.rmtree(path, ignore_errors=True)
+        except OSError:
+            continue  # it is in use
+        finally:
+            os.close(lock)
+
+
+def _make(home: Path, prefix: str) -> tuple[Path, int] | None:
+    """Make a folder and lock it; return None if another process deleted it in between."""
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=home))
+    try:
+        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError:
+        return None
+    with suppress(
+        OSError
+    ):  # where the file system has no locks, no folder is ever taken for abandoned
+        fcntl.flock(lock, fcntl.LOCK_SH)
+    with suppress(FileNotFoundError):
+        if os.path.samestat(folder.stat(), os.fstat(lock)):
+            return folder, lock
+    os.close(lock)
+    return None
