@@ -26,7 +26,7 @@ class FakeResult:
         return type("Trace", (), {"values": np.array([[0.0, 0.0, 0.0], [0.25, 0.5, np.inf]])})
 
     def save(self, path):
-        Path(path).write_text(f"result {self.metrics}")
+        Path(path).write_text(f"result of dendrosim: {self.metrics}")
 
 
 class FakeEngine:

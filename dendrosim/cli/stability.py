@@ -11,6 +11,7 @@ import typer
 from dendrosim.cli.console import emit_json, emit_table
 from dendrosim.cli.options import Json, Name, Out, Settings, pairs
 from dendrosim.errors import UsageError
+from dendrosim.machine.packages import own_version
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -263,7 +264,8 @@ def _write(output: Any, plain: Mapping[str, Any], figures: Mapping[str, Any]) ->
     from dendrosim.plot._save import save_all
 
     with output.write_files() as folder:
-        text = json.dumps(to_json_value(plain), indent=2, allow_nan=False)
+        named = {"dendrosim": own_version(), **plain}
+        text = json.dumps(to_json_value(named), indent=2, allow_nan=False)
         (folder / FILE).write_text(text + "\n")
         file_names = [path.name for path in save_all(figures, folder)]
     return [output.folder / name for name in file_names]

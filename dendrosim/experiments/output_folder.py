@@ -1,6 +1,6 @@
 """Output folders: they are tested for writing before work begins, and get only complete files."""
 
-import shutil
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -8,9 +8,15 @@ from datetime import datetime
 from pathlib import Path
 
 from dendrosim.errors import StorageError
+from dendrosim.machine.atomic_file import sync_folder
+from dendrosim.machine.working_folder import working_folder
 
 RUNS = Path("runs")
 RESULT, PARTIAL, UNFINISHED = "result.nc", "partial.nc", "unfinished"
+_STAGING = ".dendrosim-writing-"
+_HEAD = (
+    2**20
+)  # bytes at the beginning of a file, which contain the name of the program if it wrote the file
 
 
 class Output:
@@ -49,45 +55,65 @@ class Output:
             for path in reversed(self.created):
                 path.rmdir()
 
+    def check_replaceable(self, *names: str) -> None:
+        """Raise StorageError if a file in the folder has one of these names and was not written by dendrosim."""
+        for name in names:
+            path = self.folder / name
+            with storage_errors(self.folder):
+                if os.path.lexists(path) and not _is_ours(path):
+                    raise StorageError(
+                        f"{path} exists and was not written by dendrosim; nothing was changed: move it away, or "
+                        "name another folder with --out"
+                    )
+
     @contextmanager
     def write_files(self, *outdated: str) -> Iterator[Path]:
         """Yield a temporary folder to write into; at the end its files are moved to the output folder.
 
-        After an error the output folder is as before. Without an error, files of an earlier run are deleted if
-        `outdated` has their names.
+        After an error the output folder is as before. Otherwise files of an earlier run with names in `outdated`
+        are deleted. When the context ends, all files have reached the disk.
+
+        Raises
+        ------
+        StorageError
+            If a file cannot be written, or would replace one that was not written by dendrosim.
         """
         with storage_errors(self.folder):
-            is_new = self._make()
-            staging = Path(tempfile.mkdtemp(prefix=".writing-", dir=self.folder))
+            self._make()
             try:
-                yield staging
-                for path in sorted(staging.iterdir()):
-                    path.replace(self.folder / path.name)
-                for name in outdated:
-                    (self.folder / name).unlink(missing_ok=True)
-            except BaseException as error:
-                shutil.rmtree(self.folder if is_new else staging, ignore_errors=True)
-                if isinstance(error, StorageError):
-                    raise StorageError(
-                        str(error).replace(str(staging), str(self.folder))
-                    ) from error
+                with working_folder(self.folder, _STAGING) as (staging, _):
+                    try:
+                        yield staging
+                    except StorageError as error:
+                        text = str(error).replace(str(staging), str(self.folder))
+                        raise StorageError(text) from error
+                    self._replace(sorted(staging.iterdir()), outdated)
+            except BaseException:
+                self.delete_if_empty()
                 raise
-            staging.rmdir()
             self.fresh = False
 
-    def _make(self) -> bool:
-        """Make the folder and return whether it is new; two runs begun in one second get different folders."""
+    def _replace(self, files: list[Path], outdated: tuple[str, ...]) -> None:
+        self.check_replaceable(*(path.name for path in files), *outdated)
+        for path in files:
+            path.replace(self.folder / path.name)
+        sync_folder(self.folder)
+        for name in outdated:
+            (self.folder / name).unlink(missing_ok=True)
+
+    def _make(self) -> None:
+        """Make the folder if there is none; two runs begun in one second get one each."""
         wanted, count = self.folder, 1
         missing = [p for p in (*reversed(wanted.parents), wanted) if not p.exists()]
         while True:
             try:
                 self.folder.mkdir(parents=True)
                 self.created = [*missing[:-1], self.folder]
-                return True
+                return
             except FileExistsError:
                 if not self.fresh:
                     self.folder.mkdir(exist_ok=True)
-                    return False
+                    return
             count += 1
             self.folder = wanted.with_name(f"{wanted.name}-{count}")
 
@@ -104,6 +130,14 @@ def storage_errors(where: Path) -> Iterator[None]:
         raise StorageError(
             f"cannot write to {where}: {reason}; name another folder with --out"
         ) from error
+
+
+def _is_ours(path: Path) -> bool:
+    """Return whether dendrosim has written a file: results, figures and reports name it near their beginning."""
+    if path.is_symlink() or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return b"dendrosim" in file.read(_HEAD)
 
 
 def _try_to_write(folder: Path) -> None:

@@ -141,6 +141,7 @@ def run_and_save(
 ) -> tuple["Result", Measurement]:
     """Run a protocol so that it can be resumed from its output folder, and save the result there."""
     refuse_interrupted(output.folder / UNFINISHED)
+    output.check_replaceable(RESULT, PARTIAL)
     folder = output.create()
     with _lock(output, new=True) as lock:
         result = simulate.run(protocol, settings, initial, progress, folder, lock)

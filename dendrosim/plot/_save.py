@@ -9,8 +9,12 @@ from typing import Any
 from dendrosim.machine.atomic_file import write_file
 from dendrosim.plot.style import STYLE, figure_of
 
-_FORMATS: dict[str, dict[str, Any]] = {"png": {"dpi": 150}, "svg": {"metadata": {"Date": None}}}
-"""Options of each file format; without a date, equal figures give equal files."""
+_FORMATS: dict[str, dict[str, Any]] = {
+    "png": {"dpi": 150, "metadata": {"Software": "dendrosim"}},
+    "svg": {"metadata": {"Creator": "dendrosim", "Date": None}},
+}
+"""Options of each file format. Without a date, the same figure is the same file. The name of the program tells a
+later run that it may replace the file."""
 
 
 def save(drawn: Any, path: str | os.PathLike[str]) -> list[Path]:

@@ -27,7 +27,7 @@ def engine(monkeypatch):
     def save(figure, path):
         files = [Path(f"{path}.{kind}") for kind in ("png", "svg")]
         for file in files:
-            file.write_text("figure")
+            file.write_text("figure of dendrosim")
         return files
 
     monkeypatch.setattr("dendrosim.engine.simulate.run", fake)

@@ -1,0 +1,130 @@
+"""What dendrosim has not written is never deleted or overwritten, whatever folder is given as output."""
+
+import json
+
+import pytest
+from interrupted_runs import interrupt
+from long_runs import spiking
+from reference_problems import leaky_protocol
+
+import dendrosim as ds
+from dendrosim.cli import main as cli
+from dendrosim.errors import ResumeError, StorageError
+from dendrosim.experiments.output_folder import Output
+
+
+def files(folder):
+    """Return the content of every file below a folder by relative path."""
+    return {
+        str(p.relative_to(folder)): p.read_bytes()
+        for p in sorted(folder.rglob("*"))
+        if p.is_file() and not p.is_symlink()
+    }
+
+
+def refused(out, words, top):
+    """Require a run to be refused and no file below `top` to be touched."""
+    before = files(top)
+    with pytest.raises(StorageError, match=words):
+        ds.run(leaky_protocol(), "numpy", out=out)
+    assert files(top) == before
+
+
+@pytest.mark.parametrize("name", ["thesis.tex", "task.bin", "run.json", "lock", "notes/today"])
+def test_a_folder_unfinished_of_the_user_is_left_alone(tmp_path, name):
+    path = tmp_path / "out" / "unfinished" / name
+    path.parent.mkdir(parents=True)
+    path.write_text("years of work")
+    refused(tmp_path / "out", "which no run of dendrosim has written", tmp_path)
+
+
+def test_a_link_to_another_folder_is_refused(tmp_path):
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "data.bin").write_text("years of work")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "unfinished").symlink_to(tmp_path / "precious")
+    refused(tmp_path / "out", "is not a folder of its own", tmp_path)
+
+
+@pytest.mark.parametrize("link", ["symlink_to", "hardlink_to"])
+@pytest.mark.parametrize("name", ["lock", "trace0.bin", "protocol.json"])
+def test_a_link_among_the_files_of_a_run_is_refused(tmp_path, name, link):
+    (tmp_path / "precious").write_text("years of work")
+    out = interrupt(spiking(), tmp_path / "out", seed=3)
+    (out / "unfinished" / name).unlink()
+    getattr(out / "unfinished" / name, link)(tmp_path / "precious")
+    with pytest.raises(ResumeError, match="which no run of dendrosim has written"):
+        ds.run(resume=out)
+    assert (tmp_path / "precious").read_text() == "years of work"
+
+
+def test_a_file_among_those_of_a_run_survives_its_end(tmp_path):
+    out = tmp_path / "out"
+
+    def measure_and_write(result):
+        (out / "unfinished" / "notes.txt").write_text("years of work")
+        return ds.Measurement({})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dendrosim.experiments.run.find_measure", lambda protocol: measure_and_write)
+        ds.run(leaky_protocol(), "cpp", out=out)
+    assert sorted(files(out)) == ["result.nc", "unfinished/notes.txt"]
+
+
+@pytest.mark.parametrize("name", ["result.nc", "partial.nc"])
+def test_a_result_of_another_program_is_not_replaced(tmp_path, name):
+    (tmp_path / name).write_bytes(b"\x89HDF\r\n\x1a\n of another program")
+    refused(tmp_path, rf"{name} exists and was not written by dendrosim", tmp_path)
+
+
+def test_a_result_of_ours_is_replaced(tmp_path):
+    for seed in (1, 2):
+        ds.run(leaky_protocol(), "numpy", seed=seed, out=tmp_path)
+    assert ds.open_result(tmp_path / "result.nc").provenance["seed"] == 2
+
+
+def test_a_figure_of_the_user_is_not_replaced_and_one_of_ours_is(tmp_path, capsys):
+    command = [
+        "run",
+        "fi_curve",
+        "--set",
+        "duration=50 ms",
+        "--backend",
+        "numpy",
+        "--out",
+        str(tmp_path),
+    ]
+    assert cli.main(command) == 0
+    figures = {p.name: p.read_bytes() for p in tmp_path.iterdir() if p.suffix in (".png", ".svg")}
+    assert figures
+    assert cli.main(command) == 0
+    for name, content in figures.items():
+        assert (tmp_path / name).read_bytes() == content, name
+    name = min(figures)
+    (tmp_path / name).write_bytes(b"drawn by hand")
+    capsys.readouterr()
+    assert cli.main(command) == 1
+    assert f"{name} exists and was not written by dendrosim" in capsys.readouterr().err
+    assert (tmp_path / name).read_bytes() == b"drawn by hand"
+
+
+def test_an_error_leaves_what_others_have_put_into_a_new_folder(tmp_path):
+    def write(folder):
+        (folder / "figure.png").write_text("half")
+        (tmp_path / "new" / "out" / "notes.txt").write_text("years of work")
+        raise ZeroDivisionError
+
+    with (
+        pytest.raises(ZeroDivisionError),
+        Output(tmp_path / "new" / "out", "").write_files() as new,
+    ):
+        write(new)
+    assert files(tmp_path) == {"new/out/notes.txt": b"years of work"}
+
+
+def test_a_stability_report_is_replaced_by_the_next(tmp_path, capsys):
+    command = ["stability", "dynamical_tp", "--out", str(tmp_path)]
+    assert cli.main(command) == 0
+    assert json.loads((tmp_path / "stability.json").read_text())["dendrosim"]
+    assert cli.main(command) == 0
+    capsys.readouterr()
