@@ -66,7 +66,7 @@ BROKEN = {
     "exit 1": "ended with code 1: it gave no message",
     "echo 'error: no such luck' >&2; exit 1": "error: no such luck",
     "exit 0": "left no program",
-    "echo 'exit 3' > program; chmod +x program": "does not start",
+    "echo 'exit 3' > program; chmod +x program": "do not start",
     "printf '#!/bin/sh\nexit 3\n' > program; chmod +x program": "ended with code 3",
 }
 
