@@ -51,8 +51,8 @@ WEIGHTS = {
         "v_drive": "-60 mV",
     },
 }
-SYNAPSES = 4000 * 0.05  # number per cell, from pyramidal cells, to which the weights apply
-INTERNEURON_SYNAPSES = 1000 * 0.05  # the number from interneurons
+SYNAPSES = 4000 * 0.05  # synapses per cell from pyramidal cells, to which weights apply
+INTERNEURON_SYNAPSES = 1000 * 0.05  # synapses per cell from interneurons
 
 
 class Parameters(ds.Parameters):

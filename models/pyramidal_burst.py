@@ -10,9 +10,9 @@ the threshold of the plateau. Event rate then follows the somatic input and burs
     dw_d/dt = (a_wd (V_d - E_L) - w_d)/tau_wd                            recovery
     f(V) = 1/(1 + exp(-(V - E_d)/D_d));  spike where V_s > V_T, then V_s = E_L
 
-K is 1 from 0.5 ms to 2.5 ms after a somatic spike, while the spike is in the dendrite, and else 0. A second spike
-in this time would start it anew, but the refractory period of 3 ms prevents that. g_s, g_d and c_d are currents.
-During the refractory period V_s is held, while dendrite, adaptation and recovery evolve.
+K is 1 from 0.5 ms to 2.5 ms after a somatic spike, while the spike is in the dendrite, and 0 otherwise. A second
+spike in this time would start it anew, but the refractory period of 3 ms prevents that. g_s, g_d and c_d are
+currents. During the refractory period V_s is held, while dendrite, adaptation and recovery evolve.
 
 `basal=ohmic` adds a basal dendrite coupled to the soma by a conductance in both directions; `basal=passive` adds
 one that drives the soma without drawing current from it, as the apical dendrite does.

@@ -117,7 +117,7 @@ def circuit(p: Parameters) -> ds.Circuit:
 
 
 def _rest(p: Parameters) -> dict[str, object]:
-    """Return the resting state near the leak potentials, by Newton steps on voltages, which gates follow."""
+    """Return the resting state near the leak potentials, by Newton steps on the voltages; gates follow."""
     q = SimpleNamespace(**{n: float(v.value) for n, v in vars(p).items() if n != "cells"})
 
     def gates(apical: float) -> tuple[float, float, float, float, float]:
@@ -151,7 +151,7 @@ def _rest(p: Parameters) -> dict[str, object]:
     for _ in range(100):
         slope = np.array([(flow(v + d) - flow(v - d)) / 2e-6 for d in 1e-6 * np.eye(2)]).T
         step = np.linalg.solve(slope, -flow(v))
-        v = v + step * min(1.0, 5e-3 / np.max(np.abs(step)))  # 5 mV: gates change little
+        v = v + step * min(1.0, 5e-3 / np.max(np.abs(step)))  # by at most 5 mV
         if np.max(np.abs(step)) < 1e-12:  # a picovolt, far below the error of a time step
             break
     else:

@@ -139,7 +139,7 @@ EXPECTED = {
 
 
 def measure(result: ds.Result) -> ds.Measurement:
-    """Count spikes, and find the smallest current that fires."""
+    """Count spikes, and find the smallest current with which the cell fires."""
     given = result.protocol.references
     currents, expected = np.asarray(given["currents"]), float(given["rheobase"])
     population = result.circuit.populations[0].name

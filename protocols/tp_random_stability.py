@@ -1,11 +1,11 @@
 """Whether the Jacobian of target propagation is always negative definite: 100,000 random circuits.
 
 Section 6.7 of the thesis draws random Jacobians of circuits with exact inverses and a clamped target, finds all of
-them "negative definite (only strictly negative eigenvalues)", and concludes that fixed points are stable. These
-are two properties, and both are examined here. The `spectral` abscissa is the largest real part of an eigenvalue,
-negative if a fixed point is stable; the `numerical` abscissa is the largest eigenvalue of the symmetric part,
-negative if the Jacobian is negative definite. The unit is 1/tau. Two kinds of circuits are drawn from the same
-blocks:
+them "negative definite (only strictly negative eigenvalues)", and concludes that fixed points are stable.
+Definiteness and stability are two properties, and both are examined here. The `spectral` abscissa is the largest
+real part of an eigenvalue, negative if a fixed point is stable; the `numerical` abscissa is the largest eigenvalue
+of the symmetric part, negative if the Jacobian is negative definite. The unit is 1/tau. Two kinds of circuits are
+drawn from the same blocks:
 
     linear   the thesis' matrices: blocks above the diagonal are the inverses of those below. All eigenvalues are
              -1 + 2 sqrt(mu (1 - mu)) cos(k pi/(L + 1)), below zero for every mu; yet most symmetric parts are
@@ -41,10 +41,10 @@ Measured, for each kind of circuit unless stated otherwise:
 
 Sources
 -------
-Thesis, chapter 6, section 6.7, eq. 6.38-6.42; `dendrosim.analysis.random_stability` describes the choices that it
-leaves open. The fraction of indefinite symmetric parts depends on these choices: it is 79 % if blocks have a
-variance up to 1, 87 % up to 4, and larger in wider layers. The fraction of unstable nudged fixed points depends on
-`transfer`.
+Thesis, chapter 6, section 6.7, eq. 6.38-6.42; `dendrosim.analysis.random_stability` describes the choices that the
+thesis leaves open. The fraction of indefinite symmetric parts depends on these choices: it is 79 % if blocks have
+a variance up to 1, 87 % up to 4, and larger in wider layers. The fraction of unstable nudged fixed points depends
+on `transfer`.
 
 Errata applied
 --------------

@@ -21,7 +21,7 @@ With layer-wise feedback, V_i J_i replaces J_i, where V_i = Q_(i+1) ... Q_(L-1).
 is I; lower ones converge after those above them, and their Q* is known once V_i no longer changes. If Q* is not an
 exact inverse, because of decay or of fewer units above, each draw of perturbations moves weights away a little.
 
-Measured per hidden layer, in two rows if before and after learning:
+Measured per hidden layer; two rows are values before and after learning:
 
     reconstruction_error            |Q F - F^+ F|, spectral norm; F is W_(i+1), or J_i with direct feedback
     angle_inverse, angle_pseudo_inverse, angle_transpose, angle_fixed_point
@@ -190,7 +190,7 @@ def measure(result: ds.Result) -> ds.Measurement:
 
 
 def _ratio(distance, expected):
-    """Return log falls of distance over expected distance, until the latter has fallen by e, or to the end."""
+    """Return the logarithmic fall of `distance` over that of `expected`, until the latter has fallen by e."""
     if not np.isfinite(expected[0]) or not expected[0] or len(expected) < 2:
         return np.nan
     below = np.flatnonzero(expected <= expected[0] / np.e)

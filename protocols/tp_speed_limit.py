@@ -44,7 +44,7 @@ from dendrosim.learning.settling import count_settling_steps, find_settling
 from dendrosim.plot import style
 
 ALONE = 1e-13  # relative size of all other modes at which the slowest counts as left alone
-WINDOW = 20  # shortest time in tau over which its rate is fitted
+WINDOW = 20  # shortest time in tau over which the rate of that mode is fitted
 KEPT = 400  # approximate number of times at which activities are recorded
 
 

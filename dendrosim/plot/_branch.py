@@ -30,7 +30,7 @@ A pole is a value of the parameter at which the equilibrium is infinite, as in a
 """
 
 UNBOUNDED = 100.0
-"""Ratio of the state at a bifurcation to the largest state of the branch above which the bifurcation is a pole."""
+"""A bifurcation is at a pole if its state exceeds the largest state of the branch by more than this factor."""
 
 
 @styled
@@ -49,7 +49,8 @@ def branch(
         Results of `ds.continuation` and of `Branch.switch`; all of the same flow and parameter.
     state : str, optional
         A label such as `layer1.h[0]`, a name such as `layer1.h`, or a pattern. Each matching state is a line; at
-        most six are drawn. By default the one state that changes most, relative to the size of states of its unit.
+        most six are drawn. By default only the state with the largest change is drawn, relative to states of its
+        unit.
     units : mapping of str to str, optional
         SI unit of the parameter by its name, such as ``{"tau": "s"}`` (default: no unit).
     ax : Axes, optional
@@ -166,7 +167,7 @@ def _pieces(one: Branch) -> list[tuple[Array, Array, bool]]:
             points, marks, now = [], [], after
         if after != now and not marks:
             marks = [(float(one.values[i : i + 2].mean()), one.states[i : i + 2].mean(axis=0))]
-        # If a step has several bifurcations, its first and its last one change the stability.
+        # If a step has several bifurcations, the first and the last of them change the stability.
         changes = {0, len(marks) - 1} if after == now else {0 if now else len(marks) - 1}
         for k, mark in enumerate(marks):
             points.append(mark)
@@ -195,7 +196,7 @@ def _bifurcations_by_step(one: Branch) -> dict[int, list[Bifurcation]]:
             continue
         away = np.linalg.norm(curve - np.append(mark.value / across, mark.state / scale), axis=1)
         longer = away[:-1] + away[1:] - lengths
-        # A bifurcation between two points is in one step; one at a point of the branch is in two.
+        # A bifurcation between two points is in one step; a bifurcation at a point of the branch is in two steps.
         changes = np.diff(one.unstable) != 0
         best = np.flatnonzero(longer <= longer.min() + 1e-9)
         step = int(next((i for i in best if changes[i]), best[0]))
@@ -204,7 +205,7 @@ def _bifurcations_by_step(one: Branch) -> dict[int, list[Bifurcation]]:
 
 
 def _poles(one: Branch) -> set[int]:
-    """Return the steps across a pole: between large opposite states, and far longer than the steps beside them."""
+    """Return the steps across a pole, which join large opposite states and are longer than their neighbours."""
     sizes = np.linalg.norm(one.states, axis=1)
     steps = np.linalg.norm(np.diff(one.states, axis=0), axis=1)
     before, after = np.append(0.0, steps[:-1]), np.append(steps[1:], 0.0)
@@ -216,7 +217,7 @@ def _poles(one: Branch) -> set[int]:
 
 
 def _at_pole(one: Branch, mark: Bifurcation) -> bool:
-    """Return whether a bifurcation is at a pole, like an eigenvalue of 0 in a linear circuit."""
+    """Return whether a bifurcation is at a pole, as in a linear circuit with an eigenvalue 0."""
     largest = float(np.max(np.linalg.norm(one.states, axis=1)))
     return float(np.linalg.norm(mark.state)) > UNBOUNDED * largest > 0.0
 

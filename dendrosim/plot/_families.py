@@ -53,7 +53,7 @@ def families(
     parameter : str
         Name of the parameter with its unit, the title of the legend or of the colour scale.
     bands : mapping of float to tuple (lower, upper), optional
-        Limits of curves, array_like of shape (n,), drawn as shades; such as the standard deviation over units.
+        Limits of a shaded band around each curve, array_like of shape (n,).
     title : str, default ""
     colours : str, default "viridis"
         A sequential colour map of Matplotlib.

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 Range = tuple[float, float]
 
 GRID = 61
-"""Points along each axis of the grid on which the rates of change are computed: 3721 evaluations of the flow."""
+"""Number of points along each axis of the grid on which the rates of change are computed: 3721 evaluations of the
+flow."""
 
 LONG = 8.0
 """Duration of trajectories in time constants of the slowest mode, which then has decayed to 0.03 %."""

@@ -130,7 +130,7 @@ def raster(
 def _ticks(ax: "Axes", x: AnyArray, rows: AnyArray, **options: Any) -> None:
     """Draw a vertical tick, 0.8 rows high, for each spike.
 
-    All ticks are one path at many places, which Matplotlib draws fast and scales with the axes.
+    All ticks are copies of one path, which Matplotlib draws fast and scales with the axes.
     """
     from matplotlib.collections import PathCollection
     from matplotlib.path import Path

@@ -46,7 +46,7 @@ def save(drawn: Any, path: str | os.PathLike[str]) -> list[Path]:
             content = BytesIO()
             figure.savefig(content, format=suffix, **options)
             files.append(write_file(f"{os.fspath(path)}.{suffix}", content.getvalue()))
-            figure.set_layout_engine("none")  # all files have the layout of the first
+            figure.set_layout_engine("none")  # all files have the layout of the first file
     figure.set_layout_engine(layout)
     return files
 

@@ -23,7 +23,7 @@ margin."""
 ALIKE = 1e-6
 """Relative difference up to which eigenvalues are drawn as one mark.
 
-Equal eigenvalues of a non-normal Jacobian differ by far more than the rounding of its entries.
+The computed values of one multiple eigenvalue of a non-normal Jacobian differ by far more than rounding errors.
 """
 
 LOOKS: dict[str, dict[str, Any]] = {

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 DRAWN = 3000
-"""Largest number of states for which exp(J t) is computed; it takes a dense product per point of the curve."""
+"""Largest number of states for which exp(J t) is computed, with a dense product for each point of the curve."""
 
 SEARCHED = 200
-"""Largest number of states for which the peak is searched over all times; with more states, the highest drawn
+"""Largest number of states for which the peak over all times is searched for; with more states, the highest drawn
 point is marked."""
 
 TIMES = 400
@@ -50,7 +50,7 @@ def transient(
     Parameters
     ----------
     point : FixedPoint or Flow
-        A fixed point with n states, or a flow, whose fixed point is then searched from its start.
+        A fixed point with n states, or a flow, whose fixed point is then searched for from its start.
     duration : float, optional
         Seconds (default: five times the slowest time constant, but at most 20 times the time of the peak).
     scale : array_like, shape (n,), optional

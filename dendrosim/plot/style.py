@@ -151,7 +151,7 @@ def _exponent(values: ArrayLike) -> int:
 
 
 def thin(x: AnyArray, y: AnyArray) -> tuple[AnyArray, AnyArray]:
-    """Return at most about `2 * POINTS` points of a line that look the same, with the extremes of each piece."""
+    """Return about `2 * POINTS` points of a line or fewer that look like the line, with its extremes by piece."""
     if len(x) <= 2 * POINTS:
         return x, y
     edges = np.linspace(0, len(x), POINTS + 1).astype(int)
@@ -199,7 +199,7 @@ def figure_of(drawn: Any) -> "Figure":
     first = np.ravel(np.array(drawn, dtype=object))[0]
     return (
         first.figure.figure
-    )  # from Axes in a sub-figure to the whole figure; from a figure to itself
+    )  # Axes in a sub-figure lead to the whole figure, and a figure leads to itself
 
 
 def line(ax: "Axes", x: AnyArray, y: AnyArray, **options: Any) -> None:

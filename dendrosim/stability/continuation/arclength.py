@@ -25,23 +25,25 @@ from dendrosim.stability.vector_field.flow import Flow
 from dendrosim.stability.vector_field.typical_scales import scales_by_unit
 
 ITERATIONS = 12
-"""Newton steps before a corrector gives up: the test flows need at most four."""
+"""Number of Newton steps after which a corrector gives up: the test flows need at most four."""
 
 SETTLED = 1e-9
-"""Newton step, in scaled units, after which the corrector stops: the next step would be about its square."""
+"""Length of a Newton step, in scaled units, after which the corrector stops: the next would be about its
+square."""
 
 DIVERGED = 1e3
-"""Relative Newton step above which the corrector gives up."""
+"""Relative length of a Newton step above which the corrector gives up."""
 
 EXACT = 1e-14
-"""Distance from the curve, in scaled units, up to which a point is exact: rounding errors are about as large."""
+"""Distance from the curve, in scaled units, up to which a point counts as exact: rounding errors are about as
+large."""
 
 NEGLIGIBLE = 1e-9
 """Fraction of the typical size below which the states at the start count as zero and do not set the scale."""
 
 NUDGE = 1e-6
-"""Step along the tangent, in scaled units, over which the speed of eigenvalues is measured: between the rounding
-error of eigenvalues (1e-14) and their curvature."""
+"""Step along the tangent, in scaled units, over which the speed of eigenvalues is measured: far above the
+rounding error of eigenvalues (1e-14), and so short that their curvature does not matter."""
 
 
 class OutsideDomain(Exception):
@@ -53,7 +55,7 @@ class CorrectorStuck(Exception):
 
 
 class Plane(NamedTuple):
-    """The plane in which a point of the curve is searched: `normal` · (u - `anchor`) = `offset`.
+    """The plane in which a point of the curve is searched for: `normal` · (u - `anchor`) = `offset`.
 
     Attributes
     ----------
@@ -233,7 +235,7 @@ class Curve:
         return np.asarray(linalg.orth(found / self.scale[:, None], rcond=1e-9))
 
     def tangent(self, u: Array, symmetries: Array, onward: Array) -> Array:
-        """Return the unit tangent at `u` on the side of `onward`, and closest to it at a branch point."""
+        """Return the unit tangent at `u` on the side of `onward`; at a branch point, the one closest to it."""
         system = self.linearise(u)
         if not np.any(self.row_lengths):
             self.row_lengths = system.lengths

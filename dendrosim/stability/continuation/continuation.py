@@ -337,7 +337,7 @@ def _take_step(curve: Curve, left: CurvePoint, length: float) -> Step:
 
 
 def _growth_of_states(point: CurvePoint) -> float:
-    """Return the size of the states relative to their size at the start, at least 1."""
+    """Return the size of the states relative to their size at the start, or 1 if this is larger."""
     return max(1.0, float(np.linalg.norm(point.u[:-1])))
 
 
@@ -355,7 +355,7 @@ def _cosine(left: CurvePoint, right: CurvePoint) -> float:
 
 def _longest_step(point: CurvePoint, max_step: float) -> float:
     """Return the longest step from a point that changes neither the parameter nor the states by too much."""
-    # States may grow by twice the fraction by which the parameter may move, as they do if they run to infinity.
+    # The relative change of states may be twice that of the parameter, because some branches run to infinity.
     local = _balanced(point.tangent, 2.0 * _growth_of_states(point))
     return max_step / max(abs(local[-1]), float(np.linalg.norm(local[:-1])))
 

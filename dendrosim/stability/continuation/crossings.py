@@ -104,7 +104,7 @@ class Step:
             offset = low.offset + share * (high.offset - low.offset)
             found = self.at(offset, low, high)
             miss = found.point.position - position
-            if abs(miss) <= 1e-13 or not low.offset < offset < high.offset:  # at rounding errors
+            if abs(miss) <= 1e-13 or not low.offset < offset < high.offset:  # rounding errors
                 break
             low, high = (low, found) if (miss > 0) == above else (found, high)
         return Step(self.curve, self.left, found.point, found.offset)

@@ -29,15 +29,14 @@ SMALLEST_DAMPING = 1e-4
 singular nearby, or that the residual has a minimum which is not zero."""
 
 POLISHING_STEPS = 4
-"""Largest number of corrections after convergence, with the same factors, as long as each halves the one
-before."""
+"""Largest number of corrections with the same factors after convergence; each must halve the one before."""
 
 RESIDUAL_TOLERANCE = 1e-10
 """Relative residual that a converged point may have even if the tolerance is smaller: rounding errors reach it if
 entries of the Jacobian differ by many orders of magnitude."""
 
 LARGEST_DAMPED_RESIDUAL = 1e3
-"""Bound on the damping of a least-norm step of deflation, far from every fixed point."""
+"""Largest damping of a least-norm step in a deflated search; it is reached only far from every fixed point."""
 
 LARGEST_STEP = 3.0
 """Largest deflated step, in units of the scale: next to a known point the deflated step may have any length."""

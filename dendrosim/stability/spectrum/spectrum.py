@@ -2,8 +2,8 @@
 
 Eigenvalues are computed for each strongly connected component (`components`); for a large sparse component only
 the rightmost ones (`arnoldi`). A direction in which a continuous symmetry moves a fixed point has an eigenvalue of
-exactly zero. These directions are split off by an orthogonal change of coordinates: zero modes are not recognised
-by their size.
+exactly zero. These directions are split off by an orthogonal change of coordinates, so zero modes need not be
+recognised by the size of their eigenvalues.
 """
 
 from dataclasses import dataclass, field

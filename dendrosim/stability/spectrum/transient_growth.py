@@ -45,7 +45,8 @@ SPACING = 1.5
 """Ratio of successive times at first: a maximum between two of them is bracketed by halving."""
 
 BEST_MAXIMA = 5
-"""Number of local maxima that are refined; the highest of any others changes the peak by less than `GAP`."""
+"""Number of local maxima that are refined; if more are about equally high, the peak is wrong by less than
+`GAP`."""
 
 
 @dataclass(frozen=True)

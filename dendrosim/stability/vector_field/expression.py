@@ -2,8 +2,8 @@
 
 The value is computed from the text itself. SymPy computes the derivatives, from the tree that Brian2's parser
 makes of the text. Functions with a corner (abs, sign, clip, and a comparison inside int) have a derivative on
-either side, and the expression knows where their corners are. A function of a variable without any derivative,
-such as floor, is refused.
+either side, and the expression knows where their corners are. A function that has no derivative, such as floor,
+is refused if its argument depends on a variable.
 """
 
 import ast

@@ -2,7 +2,7 @@
 
 Every array of variables has a row of blocks, which are its derivatives by each state. The rows are computed in
 the order of evaluation. The row of a subexpression comes from the symbolic derivatives of its text. The row of a
-fed variable comes from the rows of the sources, and from the weights where a matrix is part of the state.
+fed variable comes from the rows of the sources, and from the weights if a matrix is part of the state.
 """
 
 from collections.abc import Collection, Mapping
@@ -107,7 +107,7 @@ def _plasticity_row(at: Evaluation, name: str, rows: Mapping[str, BlockRow]) -> 
 
 
 def _derivative_by_weights(shape: tuple[int, int], source: Array, transpose: bool) -> Block:
-    """Return the derivative of matrix times source, a variable (units, samples), by the weights."""
+    """Return the derivative by the weights of the product of a matrix and `source`, (units, samples)."""
     rows, columns = shape
     samples = source.shape[1]
     if transpose:  # element (j, b) depends on w_ij with source_ib
@@ -131,7 +131,7 @@ def _derivative_by_inverted(q: Array, source: Array, transpose: bool) -> Block:
 
 
 def _derivative_by_side(slope: Array, pre: bool) -> sparse.csr_array:
-    """Return derivatives on post x pre x samples as a sparse matrix: weights by variables of one population."""
+    """Return derivatives (post, pre, samples) as a sparse matrix: rows for weights, columns for one population."""
     rows, columns, samples = slope.shape
     side = np.broadcast_to(np.arange(columns) if pre else np.arange(rows)[:, None], (rows, columns))
     indices = side[:, :, None] * samples + np.arange(samples)

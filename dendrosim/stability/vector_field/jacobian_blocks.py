@@ -76,7 +76,7 @@ def _as_matrix(block: Block) -> Any:
 
 
 def chain_row(outer: sparse.csr_array, row: Mapping[str, Block]) -> BlockRow:
-    """Return the blocks of an array whose derivatives by a variable with the blocks `row` are `outer`."""
+    """Return the blocks of an array from its derivatives `outer` by a variable and the variable's blocks `row`."""
     return {name: compact_block(outer @ _as_matrix(block)) for name, block in row.items()}
 
 
@@ -127,7 +127,7 @@ def assemble(rows: Mapping[str, BlockRow], sizes: Mapping[str, int]) -> Any:
 def _assemble_dense(
     rows: Mapping[str, BlockRow], sizes: Mapping[str, int], places: Mapping[str, int], size: int
 ) -> Array:
-    result = np.zeros((size, size), order="F")  # LAPACK's order, so that it makes no copy
+    result = np.zeros((size, size), order="F")  # LAPACK's order, so that LAPACK makes no copy
     for name, row in rows.items():
         for by, block in row.items():
             at, to = places[name], places[by]

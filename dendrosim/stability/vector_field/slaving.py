@@ -20,14 +20,15 @@ from dendrosim.stability.vector_field.circuit_field import CircuitField, Circuit
 Solve = Callable[[Any], Any]
 
 _ITERATIONS = 20
-"""Newton steps before the search gives up: BMVR and target propagation need one to four."""
+"""Number of Newton steps after which the search gives up: BMVR and target propagation need one to four."""
 
 _HALVINGS = 30
 """Largest number of times that a Newton step is halved: the progress of even shorter steps is not worth their
 cost."""
 
 _SETTLED = 1e-9
-"""Relative correction below which the next Newton step, its square, is below rounding."""
+"""Relative correction below which Newton's method ends: the next one, about its square, is below rounding
+errors."""
 
 _RELAXATION = 100
 """Largest number of implicit Euler steps: their length grows fourfold, so a few dozen reach the greatest
@@ -204,7 +205,7 @@ class SlavedField(CircuitFlow):
         return None
 
     def _relax(self, trial: Array) -> Array:
-        """Return the state to which the fast states relax, by implicit Euler steps that grow while accurate.
+        """Return the state to which the fast states relax, by implicit Euler steps that grow if accurate.
 
         Newton's method may cycle between the pieces of a flow with corners; the flow itself does not.
         """
