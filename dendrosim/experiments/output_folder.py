@@ -1,5 +1,6 @@
 """Output folders: they are tested for writing before work begins, and get only complete files."""
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -148,4 +149,7 @@ def _try_to_write(folder: Path) -> None:
         raise StorageError(
             f"cannot write to {folder}: {existing} is a file; name another folder with --out"
         )
-    tempfile.TemporaryFile(dir=existing).close()
+    if existing == folder.absolute():
+        tempfile.TemporaryFile(dir=existing).close()
+    elif not os.access(existing, os.W_OK | os.X_OK):  # nothing is written there, not even as a test
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))

@@ -1,8 +1,9 @@
-// Logs what a process asks of the disk below a folder, for a simulation of power losses. Preloaded by the test.
+// Logs what a process and its children ask of the disk below the folder $DISK_ROOT. Preloaded by tests.
 //
 // Each event is one line of the file $DISK_LOG, in the order in which they happen in all processes:
-//   create PATH, rename FROM TO, remove PATH, folder PATH, sync PATH SNAPSHOT, sync_folder PATH
-// SNAPSHOT is a copy of the file's content at the time of the call, beside the log.
+//   write PATH, create PATH, rename FROM TO, remove PATH, folder PATH, sync PATH SNAPSHOT, sync_folder PATH
+// `write` means that a file is opened for writing. SNAPSHOT is a copy of the file's content at the time of the call,
+// beside the log.
 
 #include <cstdarg>
 #include <cstdio>
@@ -40,9 +41,11 @@ void log(const std::string& line)
     close(file);
 }
 
-void created(const std::string& path, bool may)
+void opened(const std::string& path, bool for_writing, bool fresh)
 {
-    if (may && ours(path)) log("create\t" + path);
+    if (!ours(path)) return;
+    if (for_writing) log("write\t" + path);
+    if (fresh) log("create\t" + path);
 }
 
 void synced(int fd)
@@ -79,7 +82,7 @@ extern "C" {
         const std::string where = absolute(AT_FDCWD, path); \
         const bool fresh = (flags & O_CREAT) && (access(path, F_OK) || (flags & O_TRUNC)); \
         const int fd = real<int (*)(const char*, int, ...)>(#name)(path, flags, mode); \
-        created(where, fresh && fd >= 0); \
+        if (fd >= 0) opened(where, (flags & O_ACCMODE) != O_RDONLY, fresh); \
         return fd; \
     }
 DS_OPEN(open)
@@ -89,7 +92,7 @@ DS_OPEN(open64)
     FILE* name(const char* path, const char* how) \
     { \
         FILE* file = real<FILE* (*)(const char*, const char*)>(#name)(path, how); \
-        created(absolute(AT_FDCWD, path), file && how[0] == 'w'); \
+        if (file) opened(absolute(AT_FDCWD, path), std::strpbrk(how, "wa+"), how[0] == 'w'); \
         return file; \
     }
 DS_FOPEN(fopen)

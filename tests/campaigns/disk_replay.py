@@ -6,9 +6,20 @@ may be lost, with all later changes to that folder, if the folder was not synced
 independently of the others.
 """
 
+import subprocess
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from dendrosim.engine.standalone.host_compiler import find_compiler
+
+
+def logging_variables(folder, root):
+    """Return environment variables by which processes log, in the file `log` of a folder, what they do in `root`."""
+    library = folder / "disk_log.so"
+    source = Path(__file__).with_name("disk_log.cpp")
+    subprocess.run([find_compiler(), "-shared", "-fPIC", source, "-o", library, "-ldl"], check=True)
+    return {"LD_PRELOAD": str(library), "DISK_ROOT": root, "DISK_LOG": str(folder / "log")}
 
 
 @dataclass
@@ -39,6 +50,8 @@ class Replay:
         self.events = len(lines)
         for event, line in enumerate(lines):
             kind, path, *more = line.split("\t")
+            if kind == "write":
+                continue
             if kind == "sync":
                 names[path].synced.append((event, Path(more[0])))
             elif kind == "sync_folder":

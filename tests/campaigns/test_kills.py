@@ -106,7 +106,12 @@ def test_no_kill_loses_a_checkpoint_or_a_bit(undisturbed, cases, tmp_path, recor
             finish,
             lambda result: identical(result, expected),
         )
-        assert os.listdir(out) == ["result.nc"]
+        # Killed between saving the result and deleting the files of the run, it leaves both.
+        assert os.listdir(out) in (
+            ["result.nc"],
+            ["unfinished", "result.nc"],
+            ["result.nc", "unfinished"],
+        )
         shutil.rmtree(out)
         if compile_too:
             shutil.rmtree(cache, ignore_errors=True)

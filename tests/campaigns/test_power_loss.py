@@ -11,9 +11,8 @@ import pytest
 from comparisons import identical
 
 import dendrosim as ds
-from campaigns.disk_replay import Replay
+from campaigns.disk_replay import Replay, logging_variables
 from campaigns.tally import Tally
-from dendrosim.engine.standalone.host_compiler import find_compiler
 
 TESTS = Path(__file__).parents[1]
 STEPS = 3_000_000  # enough for several checkpoints, which take at most a twentieth of the time
@@ -48,15 +47,10 @@ def protocol():
 def logged(tmp_path_factory):
     """The output folder of a whole run, the replay of its requests to the disk, and its result."""
     folder = tmp_path_factory.mktemp("power").resolve()
-    library, log, root = folder / "disk_log.so", folder / "log", folder / "disk"
+    log, root = folder / "log", folder / "disk"
     root.mkdir()
-    source = TESTS / "campaigns" / "disk_log.cpp"
-    subprocess.run([find_compiler(), "-shared", "-fPIC", source, "-o", library, "-ldl"], check=True)
     expected = ds.run(protocol(), "cpp", seed=3, threads=1)
-    environment = {
-        **os.environ, "LD_PRELOAD": str(library), "DISK_ROOT": f"{root}/", "DISK_LOG": str(log),
-        "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")]),
-    }  # fmt: skip
+    environment = os.environ | logging_variables(folder, f"{root}/")
     subprocess.run(
         [sys.executable, "-c", RUN, str(TESTS), str(root / "out")], check=True, env=environment
     )
