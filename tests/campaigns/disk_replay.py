@@ -15,7 +15,7 @@ from dendrosim.engine.standalone.host_compiler import find_compiler
 
 
 def logging_variables(folder, root):
-    """Return environment variables by which processes log, in the file `log` of a folder, what they do in `root`."""
+    """Return the variables of an environment in which processes log what they do below `root`."""
     library = folder / "disk_log.so"
     source = Path(__file__).with_name("disk_log.cpp")
     subprocess.run([find_compiler(), "-shared", "-fPIC", source, "-o", library, "-ldl"], check=True)
