@@ -171,6 +171,16 @@ def suggestion(name: str, allowed: Iterable[str]) -> str:
     return "; there are: " + ", ".join(names)
 
 
+def abbreviate(value: object, most: int = 120) -> str:
+    """Return a value as text for a message: its `repr` on one line, cut off in the middle if it is long."""
+    try:
+        text = repr(value)
+    except Exception:  # of a value that is too deep, too large, or whose class is wrong
+        return f"a {type(value).__name__}"
+    text = " ".join(text.split())
+    return text if len(text) <= most else f"{text[: most - 20]} ... {text[-12:]}"
+
+
 class prefix_errors:
     """Context manager that puts a place in front of the message of each `SpecError` that is raised inside it.
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dendrosim.arrays import Array
-from dendrosim.errors import UnitError, suggestion
+from dendrosim.errors import UnitError, abbreviate, suggestion
 
 Dimension = tuple[float, float, float, float, float, float, float]
 """Exponents of metre, kilogram, second, ampere, kelvin, mole, candela (Brian2's order)."""
@@ -61,6 +61,7 @@ TIME: Dimension = UNITS["s"][0]
 HOW_TO_WRITE = "write a number and a unit, as in '20 ms'"
 # This bound is far above the powers in any equation; without it, text such as `m^999` would overflow.
 _LARGEST_POWER = 12
+_MOST_CHARACTERS = 1000  # the time to read a text can grow with the square of its length
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?|inf)"
 _QUANTITY = re.compile(rf"^\s*(?P<number>{_NUMBER})\s*(?P<unit>.*?)\s*$")
@@ -90,11 +91,15 @@ class Quantity:
     (0.02, 's', '0.02 s')
     """
 
-    value: float | Array
+    value: Any
     dimension: Dimension = DIMENSIONLESS
 
     def __post_init__(self) -> None:
-        array = np.array(self.value, dtype=float)
+        if len(self.dimension) != 7 or not np.all(np.isfinite(self.dimension)):
+            raise UnitError(
+                f"the dimension {abbreviate(self.dimension)} must be 7 finite exponents"
+            )
+        array = as_floats(self.value)
         array.flags.writeable = False
         object.__setattr__(self, "value", array if array.ndim else float(array))
 
@@ -144,6 +149,8 @@ def unit(text: str) -> tuple[Dimension, float]:
     UnitError
         If a name is not a unit, or the text is not a product of units.
     """
+    if len(text) > _MOST_CHARACTERS:
+        raise UnitError(f"cannot read the unit {abbreviate(text)}: it is too long")
     if not text.strip():
         return DIMENSIONLESS, 1.0
     exponents, factor, sign, position = np.zeros(7), 1.0, 1.0, 0
@@ -217,31 +224,43 @@ def quantity(value: "Quantity | str | ArrayLike | Any") -> Quantity:
     if isinstance(value, Quantity):
         return value
     if isinstance(value, str):
-        match = _QUANTITY.match(value)
+        match = _QUANTITY.match(value) if len(value) <= _MOST_CHARACTERS else None
         if match is None:
-            raise UnitError(f"cannot read {value!r} as a quantity: {HOW_TO_WRITE}")
-        per = match["unit"].startswith(
-            "/"
-        )  # in `1/ms`, the number is 1 and the rest `/ms` means `1/ms`
+            raise UnitError(f"cannot read {abbreviate(value)} as a quantity: {HOW_TO_WRITE}")
+        # In `1/ms`, the number is 1 and the rest `/ms` means `1/ms`.
+        per = match["unit"].startswith("/")
         dimension, factor = unit("1" * per + match["unit"])
         return Quantity(_exact_scale(match["number"], factor), dimension)
     if hasattr(value, "dim") and hasattr(value.dim, "_dims"):  # a Brian2 quantity
         dims: Any = tuple(float(e) for e in value.dim._dims)
         return Quantity(np.asarray(value, dtype=float), dims)
     if isinstance(value, (list, tuple)) and any(isinstance(v, (str, Quantity)) for v in value):
+        if any(isinstance(v, (list, tuple)) for v in value):
+            raise UnitError(
+                f"cannot read {abbreviate(value)} as a quantity: give one list of numbers"
+            )
         parts = [quantity(v) for v in value]
         if len({p.dimension for p in parts}) != 1:
             raise UnitError(
-                f"the elements of {value!r} have different units; give all of them the same unit"
+                f"the elements of {abbreviate(value)} have different units; give all of them the same unit"
             )
-        return Quantity(np.array([p.value for p in parts], dtype=float), parts[0].dimension)
+        return Quantity([p.value for p in parts], parts[0].dimension)
     if value is None:
         raise UnitError(f"None is not a quantity; {HOW_TO_WRITE}")
+    return Quantity(value)
+
+
+def as_floats(value: Any) -> Array:
+    """Return real numbers as a new array of floats; raises UnitError if a value is something else."""
     try:
-        array = np.asarray(value, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise UnitError(f"cannot read {value!r} as a quantity: {error}") from None
-    return Quantity(array, DIMENSIONLESS)
+        array = np.array(value)
+        if array.dtype.kind == "O":
+            array = np.array(value, dtype=float)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise UnitError(f"cannot read {abbreviate(value)} as a quantity: {error}") from None
+    if array.dtype.kind not in "biuf":
+        raise UnitError(f"cannot read {abbreviate(value)} as a quantity: {HOW_TO_WRITE}")
+    return np.array(array, dtype=float)
 
 
 def _exact_scale(number: str, factor: float) -> float:

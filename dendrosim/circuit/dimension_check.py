@@ -19,7 +19,7 @@ from dendrosim.circuit.brian_text import brian_dimension
 from dendrosim.circuit.circuit_data import CircuitData, Owner
 from dendrosim.circuit.population import LAST_SPIKE, Population
 from dendrosim.equations.rewriting import find_symbols, parse_expression
-from dendrosim.errors import EquationError, UnitError, prefix_errors, suggestion
+from dendrosim.errors import EquationError, UnitError, abbreviate, prefix_errors, suggestion
 from dendrosim.units import unit, unit_name
 
 FUNCTIONS = {k: v for k, v in DEFAULT_FUNCTIONS.items() if k not in ("rand", "randn", "poisson")}
@@ -87,7 +87,7 @@ def check_expression(
     found, used = dimension_of(circuit, owner, where, written, expression, local)
     if found is not expected:
         raise UnitError(
-            f"{where}: {written!r} is in {unit_text(found)}, but must be in {unit_text(expected)}"
+            f"{where}: {abbreviate(written)} is in {unit_text(found)}, but must be in {unit_text(expected)}"
         )
     return used
 
@@ -117,25 +117,31 @@ def dimension_of(
             scope[symbol] = DEFAULT_UNITS[symbol]
         elif symbol not in scope:
             raise EquationError(
-                f"{where}: undefined symbol {symbol!r} in {written!r}{_near(circuit, owner, symbol, local)}"
+                f"{where}: undefined symbol {abbreviate(symbol)} in {abbreviate(written)}"
+                f"{_near(circuit, owner, symbol, local)}"
             )
     if any(
         isinstance(n, ast.Constant) and n.value == inf
         for n in ast.walk(parse_expression(expression))
     ):
-        raise EquationError(f"{where}: a number in {written!r} is too large; use the symbol 'inf'")
+        raise EquationError(
+            f"{where}: a number in {abbreviate(written)} is too large; use the symbol 'inf'"
+        )
     for symbol in _called(expression) - set(FUNCTIONS):
         raise EquationError(
-            f"{where}: unknown function {symbol!r} in {written!r}{suggestion(symbol, FUNCTIONS)}"
+            f"{where}: unknown function {abbreviate(symbol)} in {abbreviate(written)}"
+            f"{suggestion(symbol, FUNCTIONS)}"
         )
     try:
         found = parse_expression_dimensions(expression, scope)
     except DimensionMismatchError as error:
         raise UnitError(
-            f"{where}: units do not fit in {written!r}: {root_message(error)}"
+            f"{where}: units do not fit in {abbreviate(written)}: {root_message(error)}"
         ) from None
     except (SyntaxError, ValueError, TypeError, KeyError, NotImplementedError) as error:
-        raise EquationError(f"{where}: cannot use {written!r}: {root_message(error)}") from None
+        raise EquationError(
+            f"{where}: cannot use {abbreviate(written)}: {root_message(error)}"
+        ) from None
     return found, used
 
 
@@ -150,13 +156,15 @@ def check_operators(where: str, written: str) -> None:
     for node in ast.walk(tree):
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitXor):
             raise EquationError(
-                f"{where}: in {written!r} a power is written ^; write ** in place of it"
+                f"{where}: in {abbreviate(written)} a power is written ^; write ** in place of it"
             )
         if isinstance(node, ast.BinOp) and not isinstance(node.op, _ARITHMETIC):
-            raise EquationError(f"{where}: {written!r} uses an operator that has no meaning here")
+            raise EquationError(
+                f"{where}: {abbreviate(written)} uses an operator that has no meaning here"
+            )
         if isinstance(node, ast.Compare) and len(node.ops) > 1:
             raise EquationError(
-                f"{where}: {written!r} compares more than two values at once; write 'a < b and b < c'"
+                f"{where}: {abbreviate(written)} compares more than two values at once; write 'a < b and b < c'"
             )
         operands = [node.left, node.right] if isinstance(node, ast.BinOp) else []
         if isinstance(node, ast.UnaryOp) and not isinstance(node.op, ast.Not):
@@ -165,7 +173,8 @@ def check_operators(where: str, written: str) -> None:
             if isinstance(operand, _LOGICAL):
                 text = ast.unparse(operand)
                 raise EquationError(
-                    f"{where}: in {written!r} the comparison {text!r} is used as a number; write int({text})"
+                    f"{where}: in {abbreviate(written)} the comparison {text!r} is used as a number; "
+                    f"write int({text})"
                 )
 
 

@@ -4,6 +4,8 @@ Of the modules that specify a circuit, only this one and those that it imports n
 `dendrosim.circuit.check` records which circuits have passed, so that an unchanged circuit is not checked twice.
 """
 
+from graphlib import CycleError, TopologicalSorter
+
 from brian2.core.variables import Variable
 from brian2.equations.equations import EquationError as BrianEquationError
 from brian2.equations.equations import Equations
@@ -29,6 +31,7 @@ from dendrosim.circuit.spike_check import (
     pathway_symbols,
     spike_symbols,
 )
+from dendrosim.equations.limits import Extent, measure
 from dendrosim.equations.rewriting import find_symbols, parse_expression
 from dendrosim.errors import EquationError, UnitError
 from dendrosim.units import unit
@@ -64,6 +67,7 @@ def _check_population(circuit: CircuitData, population: Population) -> set[str]:
     for name, line in population.variables.items():
         if line.expression:
             check_operators(f"{population.name}.{name}", line.expression)
+    _check_extents(population)
     try:
         parsed = Equations(model_text(population))
     except (BrianEquationError, SyntaxError, ValueError, TypeError, KeyError) as error:
@@ -97,6 +101,24 @@ def _check_population(circuit: CircuitData, population: Population) -> set[str]:
     own = {s for d in declared.values() for s in d.symbols} | spike_symbols(population)
     check_own_parameters(where, population, own | set(declared))
     return used
+
+
+def _check_extents(population: Population) -> None:
+    """Check how large each equation becomes when Brian2 puts subexpressions into it."""
+    trees = {n: parse_expression(text) for n, text in population.equations_in_place.items()}
+    inside = [n for n, d in population.variables.items() if d.kind == "subexpression"]
+    graph = {n: find_symbols(tree) & set(inside) for n, tree in trees.items()}
+    known: dict[str, Extent] = {}
+    try:
+        order = list(TopologicalSorter({n: graph[n] for n in inside}).static_order())
+    except CycleError:
+        return  # `evaluation_order` names the loop
+    for name in (*order, *(n for n in trees if n not in inside)):
+        known[name] = measure(trees[name], {n: known[n] for n in graph[name]})
+        if said := known[name].too_large:
+            raise EquationError(
+                f"{population.name}.{name}: with all subexpressions in place, its right-hand side {said}"
+            )
 
 
 def _check_matrix(circuit: CircuitData, matrix: Matrix) -> set[str]:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from dendrosim.equations.declarations import find_identifiers
-from dendrosim.errors import EquationError
+from dendrosim.equations.limits import read_lines
+from dendrosim.errors import EquationError, abbreviate
 
 _STATEMENT = re.compile(
     r"(?P<target>[A-Za-z_]\w*)\s*(?P<operator>[-+*/]?=)(?!=)\s*(?P<expression>.+)"
@@ -41,17 +42,17 @@ def parse_assignments(text: str) -> tuple[Assignment, ...]:
     Raises
     ------
     EquationError
-        If a line is not an assignment.
+        If a line is not an assignment, or the text exceeds a limit.
     """
     found = []
-    for line in re.split(r"[\n;]", "\n".join(x.split("#", 1)[0] for x in text.splitlines())):
+    for line in re.split(r"[\n;]", "\n".join(read_lines(text))):
         if not line.strip():
             continue
         match = _STATEMENT.fullmatch(line.strip())
         if match is None:
             raise EquationError(
-                f"cannot read {line.strip()!r}: what happens at a spike is written 'x = ...', 'x += ...', "
-                "'x -= ...', 'x *= ...' or 'x /= ...'"
+                f"cannot read {abbreviate(line.strip())}: what happens at a spike is written 'x = ...', "
+                "'x += ...', 'x -= ...', 'x *= ...' or 'x /= ...'"
             )
         found.append(
             Assignment(match["target"], match["operator"], " ".join(match["expression"].split()))

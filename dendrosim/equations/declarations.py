@@ -5,10 +5,12 @@ and their compiled programs run, without importing Brian2.
 """
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 
-from dendrosim.errors import EquationError
+from dendrosim.equations.limits import read_lines
+from dendrosim.errors import EquationError, abbreviate
 
 _DECLARATION = re.compile(
     r"""
@@ -68,17 +70,18 @@ def parse_declarations(text: str) -> tuple[Declaration, ...]:
     Raises
     ------
     EquationError
-        If a line is not a declaration, or a name is declared twice.
+        If a line is not a declaration, a name is declared twice, or the text exceeds a limit.
     """
-    code = "\n".join(line.split("#", 1)[0] for line in text.splitlines())
+    code = "\n".join(read_lines(text))
     found: list[Declaration] = []
     position = 0
-    while code[position:].strip():
+    while position < len(code):
         match = _DECLARATION.match(code, position)
         if match is None:
             line = code[position:].strip().splitlines()[0]
             raise EquationError(
-                f"cannot read {line!r}: an equation line is 'dx/dt = ... : unit', 'x = ... : unit' or 'x : unit'"
+                f"cannot read {abbreviate(line)}: an equation line is 'dx/dt = ... : unit', 'x = ... : unit' "
+                "or 'x : unit'"
             )
         flags = tuple(f.strip() for f in (match["flags"] or "").split(",") if f.strip())
         if match["state"]:
@@ -89,8 +92,7 @@ def parse_declarations(text: str) -> tuple[Declaration, ...]:
             kind, name, expression = "parameter", match["name"], ""
         found.append(Declaration(name, kind, " ".join(expression.split()), match["unit"], flags))
         position = match.end()
-    names = [d.name for d in found]
-    for name in names:
-        if names.count(name) > 1:
-            raise EquationError(f"{name!r} is declared {names.count(name)} times; declare it once")
+    for name, count in Counter(d.name for d in found).items():
+        if count > 1:
+            raise EquationError(f"{name!r} is declared {count} times; declare it once")
     return tuple(found)

@@ -3,16 +3,36 @@
 import ast
 import copy
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from functools import lru_cache
 
+from dendrosim.equations.limits import (
+    MOST_NESTED,
+    check_expression_limits,
+    measure,
+    read_lines,
+)
 from dendrosim.equations.transfer.base import CALLS
 from dendrosim.equations.transfer.lookup import bijections, find_transfer
-from dendrosim.errors import EquationError
+from dendrosim.errors import EquationError, abbreviate, prefix_errors
 
 
 @lru_cache(maxsize=4096)
-def _parsed(expression: str) -> ast.expr:
-    return ast.parse(expression.strip(), mode="eval").body
+def _check_once(expression: str) -> None:
+    """Check that an expression can be read, and that it is within the limits; errors are raised each time."""
+    read_lines(expression)
+    try:
+        tree = ast.parse(expression.strip(), mode="eval").body
+    except (SyntaxError, ValueError) as error:
+        reason = error.msg if isinstance(error, SyntaxError) else error
+        raise EquationError(
+            f"cannot read the expression {abbreviate(expression)}: {reason}"
+        ) from None
+    except (RecursionError, MemoryError):
+        raise EquationError(
+            f"cannot read the expression {abbreviate(expression)}: it nests more than {MOST_NESTED} operations"
+        ) from None
+    check_expression_limits(tree, expression)
 
 
 def parse_expression(expression: str, where: str = "") -> ast.expr:
@@ -28,15 +48,12 @@ def parse_expression(expression: str, where: str = "") -> ast.expr:
     Raises
     ------
     EquationError
-        If the expression cannot be read.
+        If the expression cannot be read, or exceeds a limit of `dendrosim.equations.limits`.
     """
-    try:
-        return copy.deepcopy(_parsed(expression))
-    except SyntaxError as error:
-        place = f"{where}: " if where else ""
-        raise EquationError(
-            f"{place}cannot read the expression {expression!r}: {error.msg}"
-        ) from None
+    with prefix_errors(where) if where else nullcontext():
+        _check_once(expression)
+    # Parsing a text anew is several times faster than copying its tree.
+    return ast.parse(expression.strip(), mode="eval").body
 
 
 def find_symbols(node: ast.AST) -> set[str]:
@@ -118,7 +135,10 @@ class _Inline(ast.NodeTransformer):
                 f"{self.where}: {self.transfer_name} has no inverse on the real line, so inv_s(...) has no "
                 f"meaning; choose a bijection: {', '.join(bijections())}"
             )
-        argument = node.args[0]
-        return _Replace(lambda name: argument if name == "x" else None).visit(
-            parse_expression(text)
-        )
+        argument, formula = node.args[0], parse_expression(text)
+        if said := measure(formula, {"x": measure(argument)}).too_large:
+            raise EquationError(
+                f"{self.where}: with the formula of {self.transfer_name} in place of {call}(...), the expression "
+                f"{said}"
+            )
+        return _Replace(lambda name: argument if name == "x" else None).visit(formula)
