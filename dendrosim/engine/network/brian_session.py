@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dendrosim.errors import EquationError
+from dendrosim.errors import DendrosimError, EquationError
 from dendrosim.machine.cache import writable_folder
 
 CYTHON = "cython"
@@ -32,9 +32,14 @@ def brian(device: Any, precision: str, target: str = "numpy", **options: Any) ->
         "core.default_float_dtype": np.float32 if precision == "single" else np.float64,
         "codegen.target": target,
         "codegen.loop_invariant_optimisations": True,
+        # Brian2 would send the output of compilers, of which there is none, to temporary files.
+        "logging.std_redirection": False,
     }
     if target == "cython":
         wanted["codegen.runtime.cython.cache_dir"] = str(writable_folder(CYTHON))
+    else:
+        # Brian2 would try its own flags, which are only for the makefile that it writes, on small programs.
+        wanted["codegen.cpp.extra_compile_args"] = []
     before = {name: prefs[name] for name in wanted}
     set_device(device, **options)
     caught: list[tuple[str, str, str]] = []
@@ -47,7 +52,7 @@ def brian(device: Any, precision: str, target: str = "numpy", **options: Any) ->
         cause: BaseException = error
         while cause.__cause__ is not None:
             cause = cause.__cause__
-        if isinstance(cause, MemoryError):
+        if isinstance(cause, (MemoryError, DendrosimError)):
             raise cause from None
         place = str(error).splitlines()[0].removesuffix(".").replace("Error encountered with ", "")
         raise EquationError(f"the equations cannot be run: {place}: {cause}") from error
