@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 GUIDE, ENGINE_PAGE = ROOT / "docs" / "writing.md", ROOT / "docs" / "engine.md"
 ENGINE = ROOT / "dendrosim" / "engine"
 GENERATED = {"main.cpp", "steps.cpp", "program.cpp", "ds_glue.cpp", "ds_weights.cpp"}
-IN_CACHE = {"programs/KEY/", "toolchains/", "checked/", "cython/"}
+IN_CACHE = {"programs/KEY/", "toolchains/", "cython/", "remembered/", "locks/", "work/"}
 
 
 @pytest.fixture

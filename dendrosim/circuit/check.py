@@ -10,10 +10,11 @@ import json
 from functools import lru_cache
 
 from dendrosim.circuit.circuit_data import CircuitData
-from dendrosim.errors import StorageError
 from dendrosim.machine import brian_import as brian
-from dendrosim.machine.cache import cache_folder, writable_folder
 from dendrosim.machine.code_digest import code_digest
+from dendrosim.machine.remembered import recall, remember
+
+_WHAT = "check of equations"
 
 
 def check_once(circuit: CircuitData) -> None:
@@ -27,12 +28,9 @@ def check_once(circuit: CircuitData) -> None:
 
     check_equations(circuit)
     _passed.cache_clear()
-    try:
-        (writable_folder("checked") / key).touch()
-    except (StorageError, OSError):
-        return
+    remember(_WHAT, key, True)
 
 
 @lru_cache(maxsize=256)  # so that a loop that makes copies of a circuit reads the disk only once
 def _passed(key: str) -> bool:
-    return (cache_folder() / "checked" / key).exists()
+    return recall(_WHAT, key, bool) is True

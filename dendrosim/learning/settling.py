@@ -1,7 +1,5 @@
 """Settling time of layered circuits, from the spectrum of their equations, and the number of steps it takes."""
 
-import contextlib
-import hashlib
 import json
 import math
 import warnings
@@ -14,9 +12,9 @@ from dendrosim.analysis.target_propagation.spectrum import slowest_rate
 from dendrosim.checks import positive
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.paths import VariablePath
-from dendrosim.errors import DendrosimWarning, ParameterError, StorageError
-from dendrosim.machine.cache import cache_folder, writable_folder
+from dendrosim.errors import DendrosimWarning, ParameterError
 from dendrosim.machine.code_digest import GENERATED_CODE, code_digest
+from dendrosim.machine.remembered import recall, remember
 from dendrosim.units import Quantity
 
 _PARTS = (*GENERATED_CODE, "stability", "learning/settling")
@@ -28,6 +26,8 @@ CASCADE_LEFT = 1e-4
 It is the same for any number of layers, because with two separate pathways the learning signal does not decrease
 from layer to layer.
 """
+
+_WHAT = "rate of the slowest mode"
 
 _ROUNDING = 1e-9
 """Largest difference between two times, relative or in time steps, that is due to the rounding of `n * dt`."""
@@ -119,13 +119,10 @@ def numeric_slowest_rate(circuit: Circuit, gates: Mapping[str, float] | None = N
         If a mode grows, so that the circuit does not come to rest.
     """
     text = json.dumps([circuit.to_json(), sorted((gates or {}).items()), code_digest(_PARTS)])
-    name = hashlib.sha256(text.encode()).hexdigest()
-    try:
-        rate = float((cache_folder() / "slowest" / name).read_text())
-    except (OSError, ValueError):
+    rate = recall(_WHAT, text, float)
+    if rate is None:
         rate = _compute_slowest_rate(circuit, gates or {})
-        with contextlib.suppress(StorageError, OSError):
-            (writable_folder("slowest") / name).write_text(repr(rate))
+        remember(_WHAT, text, rate)
     if rate <= 0:
         raise ParameterError(
             f"the circuit is unstable and does not settle: a mode grows at {-rate:.4g} per second; choose a "

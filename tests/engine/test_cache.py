@@ -120,7 +120,7 @@ def test_eight_processes_with_an_empty_cache_compile_once_and_agree(empty_cache)
     results = [told(process) for process in [start() for _ in range(8)]]
     assert len({(r["state"], r["trace"]) for r in results}) == 1
     assert sum(r["compiled"] for r in results) == 1
-    assert not list(empty_cache.glob("programs/making-*"))
+    assert not list(empty_cache.glob("work/*"))
     warm = told(start())
     assert not warm["compiled"]
     assert warm["loaded"] == []
@@ -204,7 +204,7 @@ def test_a_program_killed_in_mid_run_is_an_error_and_leaves_nothing(program):
     executable(
         path, "#!/bin/sh\nhead -c 100 /dev/zero > $1/trace0.bin\necho 'P 7 0'\nkill -KILL $$\n"
     )
-    seal(path.parent)
+    seal(path.parent, path.parent.name)
     with pytest.raises(ProgramError, match="-9") as raised:
         run(leaky_protocol(), "cpp")
     assert raised.value.exit_code == 1
@@ -215,7 +215,7 @@ def test_a_program_that_ends_without_results_is_an_error(program):
     path, runs = program
     path.unlink()
     executable(path, "#!/bin/sh\nexit 0\n")
-    seal(path.parent)
+    seal(path.parent, path.parent.name)
     with pytest.raises(DendrosimError):
         run(leaky_protocol(), "cpp")
     assert list(runs.iterdir()) == []
@@ -238,7 +238,7 @@ def test_a_program_without_memory_says_so(program):
     path, _ = program
     path.unlink()
     executable(path, '#!/bin/sh\necho "what(): std::bad_alloc" >&2\nkill -ABRT $$\n')
-    seal(path.parent)
+    seal(path.parent, path.parent.name)
     with pytest.raises(ProgramError, match="more memory than the machine has"):
         run(leaky_protocol(), "cpp")
 
@@ -280,18 +280,26 @@ from dendrosim.experiments.run import run
 before = prefs["codegen.runtime.cython.cache_dir"]
 result = run(leaky_protocol(), backend="cython", progress=True)
 after = prefs["codegen.runtime.cython.cache_dir"]
-print(json.dumps([result.provenance["compiled"], before == after]))
+print(json.dumps([result.provenance["compiled"], before == after, result.state["cell.v"].tolist()]))
 """
 
 
-def test_cython_keeps_its_extensions_in_the_cache_and_says_when_it_compiles(empty_cache):
-    for compiled in (True, False):
+def test_cython_keeps_its_extensions_in_the_cache_and_compiles_those_that_are_damaged(empty_cache):
+    expected = run(leaky_protocol(), "numpy").state["cell.v"]
+    for start, compiled in enumerate((True, False, True)):
         done = subprocess.run(
             [sys.executable, "-c", CYTHON, str(TESTS)], capture_output=True, text=True, check=True
         )
-        assert json.loads(done.stdout) == [compiled, True]
-        assert ("compiling the circuit (the next run" in done.stderr) == compiled
-    assert list((empty_cache / "cython").glob("*.so"))
+        *found, state = json.loads(done.stdout)
+        assert found == [compiled, True]
+        assert np.asarray(state) == pytest.approx(expected, rel=1e-12)
+        extensions = sorted((empty_cache / "cython").glob("*.so"))
+        content = bytearray(extensions[0].read_bytes())
+        assert ("compiling the circuit (the next run" in done.stderr) == (start == 0)
+        if not compiled:
+            content[len(content) // 2] ^= 1
+            extensions[0].write_bytes(content)
+            extensions[-1].write_bytes(b"")
 
 
 def test_the_tests_do_not_use_the_callers_own_cache():

@@ -8,6 +8,7 @@ from comparisons import assert_identical
 from interrupted_runs import interrupt
 
 import dendrosim as ds
+from dendrosim.engine.standalone.program import seal
 from dendrosim.errors import ResumeError
 
 STEPS = 600_000
@@ -82,6 +83,7 @@ def test_a_task_of_a_program_with_another_order_is_refused(stopped, empty_cache)
     (other,) = set(empty_cache.glob("programs/*/program")) - {program}
     shutil.copy(other, program)
     shutil.copy(other.with_name("manifest.json"), program.with_name("manifest.json"))
+    seal(program.parent, program.parent.name)
     with pytest.raises(ResumeError, match="its task was written for another program"):
         ds.run(resume=stopped)
     assert json.loads((stopped / "unfinished" / "run.json").read_text())

@@ -5,7 +5,6 @@ import hashlib
 import json
 import os
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache
@@ -14,9 +13,20 @@ from pathlib import Path
 
 from dendrosim.engine.standalone.host_compiler import find_compiler
 from dendrosim.errors import BackendMissingError, CompilationError, DendrosimError, StorageError
-from dendrosim.machine.cache import lock_file, writable_folder
+from dendrosim.machine.cache import (
+    content_hash,
+    errors_as_storage_errors,
+    hold,
+    lock_file,
+    mark_used,
+    read_file,
+    writable_folder,
+)
+from dendrosim.machine.cache_entries import WORK, delete
 from dendrosim.machine.code_digest import code_digest
 from dendrosim.machine.packages import package_version
+from dendrosim.machine.remembered import recall, remember
+from dendrosim.machine.working_folder import working_folder
 
 # -ffast-math is needed to vectorise loops over cells, but two of its parts are switched off. Numbers that are not
 # finite must keep their values, because the guard stops a run by them; and terms must be added in the order in
@@ -47,6 +57,7 @@ int main()
             (int)ds::most_samples);
 }
 """
+_WORKS = "compiled test program works"
 _INSTEAD = "set CXX to a compiler that works, or use --backend numpy"
 
 
@@ -99,13 +110,13 @@ def check_toolchain() -> None:
     StorageError
         If the cache folder cannot be written.
     """
-    proof = writable_folder("toolchains") / _digest()
-    if proof.exists():
+    key = _digest()
+    if recall(_WORKS, key, bool):
         return
-    with lock_file(proof.with_suffix(".lock")):
-        if not proof.exists():
+    with lock_file(key):
+        if not recall(_WORKS, key, bool):
             try_out()
-            proof.touch()
+            remember(_WORKS, key, True)
 
 
 def try_out() -> None:
@@ -124,13 +135,13 @@ def describe_kernels() -> str:
 
 
 def _compile_and_run(source: str) -> subprocess.CompletedProcess[str]:
-    home = writable_folder("programs")  # programs will run there; other folders may differ
-    with tempfile.TemporaryDirectory(prefix="trying-", dir=home) as name:
-        (Path(name) / "program.cpp").write_text(source)
+    home = writable_folder(WORK)  # in the cache, where programs will run; other folders may differ
+    with errors_as_storage_errors(), working_folder(home, "trying-") as (folder, _):
+        (folder / "program.cpp").write_text(source)
         try:
-            compile_program(Path(name))
+            compile_program(folder)
             return subprocess.run(
-                [f"{name}/program"], capture_output=True, text=True, errors="replace", check=False
+                [folder / "program"], capture_output=True, text=True, errors="replace", check=False
             )
         except CompilationError as error:
             raise BackendMissingError(
@@ -166,13 +177,17 @@ def shared_object(source: str, real: str = "") -> Path:
 
 def _start_shared_object(source: str, real: str, compilers: ExitStack) -> Callable[[], Path]:
     """Start to compile a shared object unless the cache has it; return a function that waits for it."""
-    name = f"{source}{real and '-'}{real}-{_digest(code_digest())}"
+    key = f"{source}{real and '-'}{real}-{_digest(code_digest())}"
     home = writable_folder("toolchains")
-    for path in home.glob(f"{name}.*.o"):
-        if path.name == f"{name}.{_content(path)}.o":
-            return lambda: path
-        path.unlink()  # damaged
-    folder = Path(compilers.enter_context(tempfile.TemporaryDirectory(prefix="making-", dir=home)))
+    for path in sorted(home.glob(f"{key}.*.o")):
+        with ExitStack() as held:
+            if held.enter_context(hold(path)) and is_whole_object(path):
+                mark_used(path)
+                compilers.enter_context(held.pop_all())
+                return lambda: path
+        delete(path)  # damaged
+    with errors_as_storage_errors():
+        folder, _ = compilers.enter_context(working_folder(writable_folder(WORK), "making-"))
     compiled = folder / f"{source}.o"
     defined = [f"-DDS_REAL={real}"] if real else []
     command = [*_compile_command(), *_UNITS[source], *defined, f"{source}.cpp", "-o", str(compiled)]
@@ -181,9 +196,25 @@ def _start_shared_object(source: str, real: str, compilers: ExitStack) -> Callab
     def wait() -> Path:
         _finish(process, folder)
         _check_exists(compiled)
-        return compiled.replace(home / f"{name}.{_content(compiled)}.o")
+        with errors_as_storage_errors():
+            compiled.chmod(0o600)
+            path = home / f"{key}.{_object_hash(key, compiled.read_bytes())}.o"
+            compiled.replace(path)
+        compilers.enter_context(hold(path))
+        return path
 
     return wait
+
+
+def is_whole_object(path: Path) -> bool:
+    """Return whether a shared object is undamaged: its name ends with a hash of its key and of its content."""
+    key, digest = path.name.removesuffix(".o").rsplit(".", 1)
+    content = read_file(path)
+    return content is not None and digest == _object_hash(key, content)
+
+
+def _object_hash(key: str, content: bytes) -> str:
+    return content_hash(key, content)[:32]
 
 
 _ahead: dict[str, Callable[[], Path] | None] = {}
@@ -205,10 +236,6 @@ def compile_ahead() -> Iterator[None]:
             yield
         finally:
             _ahead.clear()
-
-
-def _content(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 def compile_program(folder: Path, kernels: str | None = None) -> None:

@@ -1,6 +1,7 @@
 """A run with a run-time back end: Python calls Brian2's code objects for numpy or cython in every step."""
 
 import time
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -9,21 +10,28 @@ from brian2.codegen.generators.numpy_generator import NumpyCodeGenerator  # noqa
 from brian2.core.preferences import prefs
 from brian2.units.allunits import second
 
-from dendrosim.engine.network.brian_session import CYTHON, brian
+from dendrosim.engine.network.brian_session import brian
 from dendrosim.engine.network.build import build
 from dendrosim.engine.network.parts import Bundle, NetworkParts
 from dendrosim.engine.plan.state_arrays import all_values, final_keys, state_shape
 from dendrosim.engine.plan.synapse_tables import SynapseTable
 from dendrosim.engine.progress import Progress
+from dendrosim.engine.runtime.extensions import has_extensions, verified_extensions
 from dendrosim.engine.runtime.operations import NumpyOperations
 from dendrosim.engine.task import Outcome, Task
-from dendrosim.machine.cache import cache_folder
 
 
 def run(task: Task, target: str, progress: Progress) -> Outcome:
     """Run a task with Brian2's run-time device with code generation target `numpy` or `cython`."""
     begin = time.perf_counter()
-    with brian("runtime", task.settings.precision, target), np.errstate(all="ignore"):
+    extensions: AbstractContextManager[list[Path]] = (
+        verified_extensions() if target == "cython" else nullcontext([])
+    )
+    with (
+        brian("runtime", task.settings.precision, target),
+        extensions as compiled,
+        np.errstate(all="ignore"),
+    ):
         operations = NumpyOperations(task)
         parts = build(task.protocol, task.settings.precision, operations)
         for key, value in all_values(task.protocol, task.line, task.state(), parts.ones).items():
@@ -31,12 +39,9 @@ def run(task: Task, target: str, progress: Progress) -> Outcome:
         for name, table in task.synapses.items():
             _connect(parts, parts.bundles[name], table)
         operations.bind(parts)
-        before = _extensions() if target == "cython" else set()
-        loaded = _loaded() if target == "cython" else set()
         if target == "cython":
-            progress.compiling(certain=not before)
+            progress.compiling(certain=not has_extensions())
         parts.network.run(0 * second, namespace={})
-        compiled = target == "cython" and not _loaded() <= loaded | before
         ready = time.perf_counter()
         interrupted = _loop(task, parts, operations, progress)
     stepping = time.perf_counter() - ready
@@ -49,7 +54,7 @@ def run(task: Task, target: str, progress: Progress) -> Outcome:
     broken = operations.failure[1] if operations.failure else []
     bad = {n: final[n] for n, k in final_keys(task.protocol.circuit).items() if k in broken}
     return Outcome(
-        steps, traces, final, bad, interrupted and not operations.full, compiled,
+        steps, traces, final, bad, interrupted and not operations.full, bool(compiled),
         spikes={n: r.train() for n, r in operations.reels.items()}, full=operations.full,
         seconds={"build": ready - begin, "compile": 0.0, "run": stepping, "steps": stepping},
     )  # fmt: skip
@@ -69,23 +74,6 @@ def _connect(parts: NetworkParts, bundle: Bundle, table: SynapseTable) -> None:
         variable.get_value()[...] = table.values[name]
     delay = bundle.delay.get_value()
     delay[...] = table.delays
-
-
-def _extensions() -> set[str]:
-    """Return the names of the compiled extensions that Brian2 keeps in the cache."""
-    suffixes = (".so", ".pyd")
-    return {path.name for path in (cache_folder() / CYTHON).iterdir() if path.suffix in suffixes}
-
-
-def _loaded() -> set[str]:
-    """Return the names of the compiled extensions that this process has loaded.
-
-    Other processes may add extensions to the cache at the same time.
-    """
-    from brian2.codegen.runtime.cython_rt.extension_manager import cython_extension_manager
-
-    modules = cython_extension_manager._code_cache.values()
-    return {Path(module.__file__).name for module in modules if module is not None}
 
 
 def _loop(task: Task, parts: NetworkParts, operations: NumpyOperations, progress: Progress) -> bool:

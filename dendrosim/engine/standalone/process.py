@@ -21,6 +21,7 @@ from dendrosim.engine.standalone.program import Program
 from dendrosim.engine.standalone.task_file import recorded_indices, steps_file, write_task
 from dendrosim.engine.task import Outcome, SpikeTrain, Task
 from dendrosim.errors import DendrosimError, ProgramError, ResumeError, StorageError
+from dendrosim.machine.cache import hold
 from dendrosim.machine.mapped_arrays import map_file
 
 _DONE, _NON_FINITE, _INTERRUPTED, _FULL, _FAILED, _DAMAGED = 0, 3, 4, 5, 70, 71
@@ -55,9 +56,10 @@ def run_program(
     """
     begin = time.perf_counter()
     seal = _prepare(task, program, folder)
-    code, steps, stepping, interrupted = _watch(
-        program, folder, seal, progress, environment, lock, own=task.folder is not None
-    )
+    with hold(program.folder):
+        code, steps, stepping, interrupted = _watch(
+            program, folder, seal, progress, environment, lock, own=task.folder is not None
+        )
     try:
         outcome = _read(task, program, folder, steps, code, interrupted)
     except FileNotFoundError as error:

@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,11 +13,25 @@ from typing import Any
 from dendrosim.circuit.paths import is_variable
 from dendrosim.engine.plan.signal_slots import slots
 from dendrosim.engine.progress import Progress
-from dendrosim.errors import CompilationError, StorageError
+from dendrosim.errors import CompilationError
 from dendrosim.machine import brian_import as brian
-from dendrosim.machine.cache import lock_file, writable_folder
+from dendrosim.machine.cache import (
+    content_hash,
+    errors_as_storage_errors,
+    is_safe_folder,
+    lock_file,
+    mark_used,
+    read_file,
+    writable_folder,
+)
+from dendrosim.machine.cache_entries import WORK, make_room, size_limit
 from dendrosim.machine.code_digest import code_digest
+from dendrosim.machine.working_folder import delete_abandoned, working_folder
 from dendrosim.protocol.protocol import Protocol
+
+_MAKING = "making-"
+_SEAL = "seal"
+"""File with the hash of a program, of its manifest and of its key."""
 
 
 @dataclass(frozen=True)
@@ -85,13 +98,14 @@ def find_or_make(
     text = structure(protocol, precision)
     parts = [text, code_digest(), json.dumps(dict(fingerprint), sort_keys=True)]
     key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
-    home = writable_folder("programs")
-    folder = home / key
+    size_limit()  # refuses a wrong setting before anything is done
+    folder = writable_folder("programs") / key
+    delete_abandoned(writable_folder(WORK), _MAKING)
     begin = time.perf_counter()
-    manifest = _manifest(folder)
+    manifest = read_manifest(folder)
     if manifest is None:
-        with lock_file(_lock(folder)):
-            manifest = _manifest(folder)
+        with lock_file(key):
+            manifest = read_manifest(folder)
             if manifest is None:
                 progress.compiling()
 
@@ -100,65 +114,70 @@ def find_or_make(
                     (work / "structure.json").write_text(text)
 
                 return _make(folder, write_sources, build)
+    mark_used(folder)
     return Program(folder, manifest, False, {"build": time.perf_counter() - begin, "compile": 0.0})
 
 
 def _make(folder: Path, generate: Callable[[Path], None], build: Callable[[Path], None]) -> Program:
     brian.load()
     begin = time.perf_counter()
-    home = folder.parent
-    try:
-        work = Path(tempfile.mkdtemp(prefix="making-", dir=home))
-        try:
-            generate(work)
-            generated = time.perf_counter()
-            build(work)
-            seal(work)
-            manifest = _manifest(work)
-            if manifest is None:
-                raise CompilationError(f"the compiler left no usable program in {work}")
-            if folder.exists():
-                shutil.rmtree(folder)
-            work.rename(folder)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
-    except OSError as error:
-        raise StorageError(
-            f"cannot write the program cache {home}: {error.strerror or error}"
-        ) from None
+    with (
+        errors_as_storage_errors(),
+        working_folder(writable_folder(WORK), _MAKING) as (work, _),
+    ):
+        generate(work)
+        generated = time.perf_counter()
+        build(work)
+        if (work / "program").is_file():
+            seal(work, folder.name)
+        manifest = read_manifest(work, folder.name)
+        if manifest is None:
+            raise CompilationError(f"the compiler left no usable program in {work}")
+        _remove(folder)
+        work.rename(folder)
+    make_room(folder)
     seconds = {"build": generated - begin, "compile": time.perf_counter() - generated}
     return Program(folder, manifest, True, seconds)
 
 
 def discard(program: Program) -> None:
     """Remove a program that turned out to be damaged, so that it is compiled again."""
-    with lock_file(_lock(program.folder)):
-        shutil.rmtree(program.folder, ignore_errors=True)
+    with lock_file(program.folder.name):
+        _remove(program.folder)
 
 
-def _manifest(folder: Path) -> dict[str, Any] | None:
-    """Return the manifest of the program in a folder; None if program or manifest is missing or damaged."""
-    path = folder / "program"
-    try:
-        if not path.is_file() or not path.stat().st_size or not os.access(path, os.X_OK):
-            return None
-        manifest = json.loads((folder / "manifest.json").read_bytes())
-        whole = isinstance(manifest, dict) and manifest.get("sha256") == _hash(path)
-    except (OSError, ValueError):
+def _remove(folder: Path) -> None:
+    if folder.is_symlink() or folder.is_file():
+        folder.unlink()
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def read_manifest(folder: Path, key: str = "") -> dict[str, Any] | None:
+    """Return the manifest of the program in a folder; None if anything is missing, damaged or of another program.
+
+    Parameters
+    ----------
+    folder : Path
+    key : str, optional
+        Key of the program (default: the name of the folder).
+    """
+    program = folder / "program"
+    if not is_safe_folder(folder) or not os.access(program, os.X_OK):
         return None
-    return manifest if whole else None
+    seal, binary, manifest = (read_file(folder / n) for n in (_SEAL, "program", "manifest.json"))
+    if not seal or not binary or not manifest:
+        return None
+    if seal != content_hash(key or folder.name, binary, manifest).encode():
+        return None
+    content: dict[str, Any] = json.loads(manifest)
+    return content
 
 
-def seal(folder: Path) -> None:
-    """Write into the manifest the hash of the program that was just compiled."""
-    path = folder / "manifest.json"
-    manifest = json.loads(path.read_bytes())
-    path.write_text(json.dumps({**manifest, "sha256": _hash(folder / "program")}))
-
-
-def _hash(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _lock(folder: Path) -> Path:
-    return folder.with_name(f"{folder.name}.lock")
+def seal(folder: Path, key: str) -> None:
+    """Write the hash of the program that was just compiled, of its manifest and of its key into its folder."""
+    program, manifest, sealed = (folder / n for n in ("program", "manifest.json", _SEAL))
+    sealed.write_text(content_hash(key, program.read_bytes(), manifest.read_bytes()))
+    # Compilers take the rights from the umask. What a group could write would not be executed.
+    for path, mode in ((program, 0o700), (manifest, 0o600), (sealed, 0o600)):
+        path.chmod(mode)

@@ -1,0 +1,71 @@
+"""The extensions that Brian2 compiles for back end cython; those in the cache are verified before they are loaded.
+
+Brian2 loads any file that has the right name. A file that is damaged, unfinished, of another user or of another
+extension would crash the process or compute wrong numbers.
+"""
+
+import functools
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from dendrosim.engine.network.brian_session import CYTHON
+from dendrosim.machine.cache import (
+    cache_folder,
+    content_hash,
+    errors_as_storage_errors,
+    hold,
+    mark_used,
+    read_file,
+)
+from dendrosim.machine.cache_entries import make_room, size_limit
+from dendrosim.machine.remembered import recall, remember
+
+_HASH = "hash of an extension"
+
+
+@contextmanager
+def verified_extensions() -> Iterator[list[Path]]:
+    """Have Brian2 load only verified extensions; yield a list to which those that it compiles are added."""
+    # Imported here because the rest of this module needs no Brian2.
+    from brian2.codegen.runtime.cython_rt.extension_manager import cython_extension_manager
+
+    size_limit()  # refuses a wrong setting before anything is compiled
+    compiled: list[Path] = []
+    load = cython_extension_manager._load_module
+
+    def load_verified(module_path: str, **options: Any) -> Any:
+        path = Path(module_path)
+        with hold(path):
+            if is_whole_extension(path):
+                mark_used(path)
+                with suppress(ImportError):  # compiled where, for instance, the C library is newer
+                    return load(module_path, **options)
+        with errors_as_storage_errors():
+            path.unlink(missing_ok=True)
+            module = load(module_path, **options)
+            if path.exists():
+                path.chmod(0o700)
+                remember(_HASH, path.name, content_hash(path.name, path.read_bytes()))
+                compiled.append(path)
+        return module
+
+    cython_extension_manager._load_module = functools.wraps(load)(load_verified)
+    try:
+        yield compiled
+    finally:
+        del cython_extension_manager._load_module  # uncovers the method
+        if compiled:
+            make_room(*compiled)
+
+
+def is_whole_extension(path: Path) -> bool:
+    """Return whether an extension is the one that was compiled under its name."""
+    content = read_file(path)
+    return content is not None and recall(_HASH, path.name, str) == content_hash(path.name, content)
+
+
+def has_extensions() -> bool:
+    """Return whether the cache contains any extension."""
+    return any(path.suffix in (".so", ".pyd") for path in (cache_folder() / CYTHON).iterdir())

@@ -1,0 +1,182 @@
+"""The entries of the cache folder: their list, the limit of their size, and what is deleted to keep to it.
+
+Only names that dendrosim gives are entries. Whatever else is in the folder is neither counted nor deleted.
+"""
+
+import os
+import re
+import shutil
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from dendrosim.errors import StorageError, UsageError
+from dendrosim.machine import remembered
+from dendrosim.machine.cache import cache_folder, claim, lock_file
+from dendrosim.machine.working_folder import delete_abandoned
+
+SIZE_LIMIT = "2 GiB"
+"""Largest size of the cache, unless DENDROSIM_CACHE_SIZE is set. A program needs about 0.7 MB."""
+
+KINDS = {
+    "programs": ("compiled programs", re.compile(r"[0-9a-f]{32}")),
+    "toolchains": ("objects that programs share", re.compile(r"(runtime|kernels)[-\w]*\.[0-9a-f]{32}\.o")),
+    "cython": ("extensions of back end cython", re.compile(r"_cython_magic_[0-9a-f]{32}\.[-\w.]*(so|pyd)")),
+    remembered.FOLDER: ("outcomes of checks and computations", re.compile(r"[0-9a-f]{64}")),
+}  # fmt: skip
+"""The subfolders of the cache: what they contain, and the names of their entries."""
+
+WORK = "work"
+"""Subfolder in which entries are made."""
+
+WORK_PREFIXES = ("making-", "trying-")
+"""Beginnings of the names of folders in `WORK`."""
+
+_KEPT = 0.9  # part of the limit to which the cache is reduced, so that not every new entry makes it be searched
+_DAY = 86400.0
+_BRIAN_FILE = re.compile(r"_cython_magic_[0-9a-f]{32}\.(pyx|cpp|c|o|lock)")
+_SIZE, _KEY = "size of the cache", ""
+_UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
+          "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file or folder of the cache that can be deleted and made again.
+
+    Attributes
+    ----------
+    folder : str
+        The subfolder of the cache, one of `KINDS`.
+    path : Path
+    size : int
+        Space on the disk in bytes.
+    last_use : float
+        Time of the last use, in seconds since 1970.
+    """
+
+    folder: str
+    path: Path
+    size: int
+    last_use: float
+
+
+def size_limit() -> int:
+    """Return the largest size of the cache in bytes.
+
+    Raises
+    ------
+    UsageError
+        If DENDROSIM_CACHE_SIZE is not a size.
+    """
+    text = os.environ.get("DENDROSIM_CACHE_SIZE") or SIZE_LIMIT
+    found = re.fullmatch(r"(\d{1,15}(?:\.\d{1,6})?)\s*([a-z]*)", text.strip().lower(), re.ASCII)
+    unit = _UNITS.get(found[2].upper()) if found else None
+    if found is None or unit is None:
+        raise UsageError(
+            f"DENDROSIM_CACHE_SIZE is {text[:40]!r}; it must be a size such as '500 MB' or '2 GiB', "
+            "or a number of bytes"
+        )
+    return int(float(found[1]) * unit)
+
+
+def list_entries() -> list[Entry]:
+    """Return the entries of the cache."""
+    return [entry for folder in KINDS for entry in _entries_in(folder)]
+
+
+def _entries_in(folder: str) -> Iterator[Entry]:
+    pattern = KINDS[folder][1]
+    for path in _names(folder):
+        if pattern.fullmatch(path.name):
+            with suppress(OSError):  # another process deletes it
+                yield Entry(folder, path, disk_usage(path), path.lstat().st_mtime)
+
+
+def _names(folder: str) -> list[Path]:
+    """Return the paths in a subfolder of the cache; none if it is a link or does not exist."""
+    home = cache_folder() / folder
+    try:
+        return sorted(home.iterdir()) if stat.S_ISDIR(home.lstat().st_mode) else []
+    except OSError:
+        return []
+
+
+def disk_usage(path: Path) -> int:
+    """Return the space on the disk that a file or a folder needs, in bytes."""
+    total = path.lstat().st_blocks * 512
+    if not path.is_symlink() and path.is_dir():
+        for home, _, names in os.walk(path):
+            total += os.lstat(home).st_blocks * 512 if Path(home) != path else 0
+            for name in names:
+                with suppress(OSError):
+                    total += os.lstat(os.path.join(home, name)).st_blocks * 512
+    return total
+
+
+def make_room(*added: Path) -> None:
+    """Count new entries, and delete the least recently used others if the cache has outgrown its limit.
+
+    A running total is remembered, so that the cache is searched only when it has become too large. Errors of the
+    file system are ignored: the entries have been made, and can be used.
+    """
+    limit = size_limit()
+    with suppress(StorageError, OSError), lock_file("size"):
+        total = recalled = remembered.recall(_SIZE, _KEY, int)
+        if recalled is not None:
+            total = recalled + sum(map(disk_usage, added))
+        if total is None or total > limit:
+            total = _evict(limit, added)
+        remembered.remember(_SIZE, _KEY, total)
+
+
+def _evict(limit: int, kept: tuple[Path, ...]) -> int:
+    """Delete entries until the cache keeps to its limit, and return its size."""
+    delete_leftovers()
+    entries = sorted(list_entries(), key=lambda entry: entry.last_use)
+    total = sum(entry.size for entry in entries)
+    if total > limit:
+        for entry in entries:
+            if total <= _KEPT * limit:
+                break
+            if entry.path not in kept and delete(entry.path):
+                total -= entry.size
+    return total
+
+
+def delete(path: Path) -> bool:
+    """Delete a file or folder unless it is in use or belongs to another user; return whether it is gone."""
+    with claim(path) as free:
+        if not free:
+            return False
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                path.unlink()
+    return not path.exists()
+
+
+def delete_leftovers() -> None:
+    """Delete what killed processes have left: folders of unfinished work, locks, and sources of Brian2."""
+    for prefix in WORK_PREFIXES:
+        delete_abandoned(cache_folder() / WORK, prefix)
+    for path in _names("locks"):
+        delete(path)
+    for path in _names("cython"):
+        with suppress(OSError):  # Brian2 locks them in a way of its own, so their age has to tell
+            if _BRIAN_FILE.fullmatch(path.name) and time.time() - path.lstat().st_mtime > _DAY:
+                path.unlink()
+
+
+def clear() -> tuple[list[Entry], list[Entry]]:
+    """Delete all entries that are not in use; return those deleted and those left."""
+    deleted: list[Entry] = []
+    left: list[Entry] = []
+    for entry in list_entries():
+        (deleted if delete(entry.path) else left).append(entry)
+    delete_leftovers()
+    return deleted, left
