@@ -18,6 +18,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from dendrosim.cli.cache import cache
 from dendrosim.cli.check import check
 from dendrosim.cli.console import emit_error, emit_json
 from dendrosim.cli.doctor import doctor
@@ -36,6 +37,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "run": run,
     "stability": stability,
     "plot": plot,
+    "cache": cache,
     "doctor": doctor,
 }
 """The function of each command, in the order in which `--help` lists them."""

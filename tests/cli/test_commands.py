@@ -254,7 +254,7 @@ def test_a_broken_file_exits_with_3_and_is_named(fails, folder):
 def test_no_command_shows_help(call):
     code, out, _ = call()
     assert code == 0
-    for command in ("list", "show", "check", "run", "plot", "doctor"):
+    for command in ("list", "show", "check", "run", "stability", "plot", "cache", "doctor"):
         assert re.search(rf"^  {command} ", out, re.MULTILINE)
 
 
