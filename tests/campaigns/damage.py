@@ -51,8 +51,9 @@ def damages(folder, other, name, rng, count):
     yield "8 bytes added", _changed(lambda c: c + b"\x00\x00\x00\x00\x00\x00\xf0\x3f")
     if (other / name).exists():
         yield "swapped with that of another run", _changed(lambda c: (other / name).read_bytes())
-    neighbours = sorted(set(os.listdir(folder)) - {name})
-    for neighbour in neighbours if count > 10 else rng.sample(neighbours, 2):
+    neighbours = sorted(p.name for p in folder.iterdir() if p.is_file() and p.name != name)
+    few = rng.sample(neighbours, min(2, len(neighbours)))
+    for neighbour in neighbours if count > 10 else few:
         yield (
             f"swapped with {neighbour}",
             _changed(lambda c, n=neighbour: (folder / n).read_bytes()),
