@@ -13,7 +13,7 @@ def main() -> int:
         m.name
         for m in pkgutil.iter_modules(benchmarks.__path__)
         if m.name not in ("__main__", "contestants", "table")
-        and not m.name.startswith("gpu")  # has a command of its own
+        and not m.name.startswith("gpu")  # these are started by `python -m benchmarks.gpu`
         and not m.ispkg
     ]
     chosen = sys.argv[1:] or known

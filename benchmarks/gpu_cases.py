@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 STEPS, DT = 1000, 1e-4
-"""Time steps of a comparison, and the time step in seconds."""
+"""Number of time steps of a comparison, and their length in seconds."""
 
 LAYER = """
 dh/dt = (-h + (1 - mu)*f + mu*g)/tau : 1

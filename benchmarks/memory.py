@@ -118,7 +118,7 @@ def _spikes(steps: int):
 
 
 def _trials(trials: int):
-    """Return a protocol that shows samples in random order, which are too weak to cause spikes."""
+    """Return a protocol that shows samples in random order; the samples are too weak to cause spikes."""
     import dendrosim as ds
 
     cell = ds.Population(

@@ -1,8 +1,8 @@
 """Noisy bursting cells: dendrosim compared with Numba, JAX, Brian2 and handwritten C++.
 
 The cells are defined in `benchmarks/spiking_cells/problem.py`; each contestant is a file beside it. Only steps are
-timed. The contestants draw different noise, so their firing rates and their fractions of spikes within bursts are
-compared, which do not depend on the sequence of random numbers.
+timed. The contestants draw different noise, so two statistics are compared that do not depend on the sequence of
+random numbers: the firing rate and the fraction of spikes within bursts.
 """
 
 import statistics

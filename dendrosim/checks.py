@@ -144,7 +144,7 @@ def not_negative(**values: Any) -> None:
 
 
 def _describe(given: Any, value: Quantity) -> str:
-    """Return the value as text (a short list in full) and the subject of the next clause of the message."""
+    """Return a value (a short list in full), then `; it` or `; each`, with which the next clause begins."""
     if isinstance(given, (list, tuple)) and len(given) <= _LISTED:
         return f"[{', '.join(map(str, given))}]; each"
     return f"{value}; it"

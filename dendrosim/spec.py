@@ -134,7 +134,7 @@ def freeze_array(array: Any, dtype: Any = float) -> np.ndarray:
 
 def _sort_mappings(value: Any) -> Any:
     if isinstance(value, Spec):
-        copy = object.__new__(type(value))  # without its checks: they have passed
+        copy = object.__new__(type(value))  # no checks, because `value` has passed them
         copy._set(**{f.name: _sort_mappings(getattr(value, f.name)) for f in fields(value)})
         return copy
     if isinstance(value, Mapping):

@@ -24,14 +24,14 @@ G_S, G_D, BAP, B, A = 1300.0, 1200.0, 2600.0, -200.0, -13.0
 MEAN_S, MEAN_D, SIGMA, TAU_N = 400.0, -100.0, 450.0, 2.0
 KEEP, SPREAD = exp(-DT / TAU_N), sqrt(1 - exp(-2 * DT / TAU_N))
 FREE, SEEN = 30, (5, 25)
-"""`FREE` steps after a spike, the soma is no longer refractory. The spike acts on the dendrite between the two
-numbers of steps `SEEN`."""
+"""`FREE` steps after a spike, the soma is no longer refractory. The spike acts on the dendrite while the number of
+steps since the spike is above `SEEN[0]` and at most `SEEN[1]`."""
 
 BURST = 160
 """Number of steps after a spike within which the next spike belongs to the same burst."""
 
 LONG_AGO = -1_000_000
-"""Step that stands for the last spike of a cell that has had none."""
+"""Number that stands for the step of the last spike if a cell has had no spike."""
 
 
 @dataclass(frozen=True)

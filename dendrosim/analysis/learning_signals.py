@@ -158,7 +158,7 @@ def jacobians(weights: Sequence[ArrayLike], forward: Forward) -> list[Array]:
     if [len(w) for w in matrices] != [len(d) for d in forward.slopes]:
         raise ShapeError(
             f"forward has layers of {[len(d) for d in forward.slopes]} units, but the weights lead to "
-            f"{[len(w) for w in matrices]}: take it from the same weights"
+            f"{[len(w) for w in matrices]}: compute it with the same weights"
         )
     outputs, samples = forward.slopes[-1].shape
     found = [np.array(np.broadcast_to(np.eye(outputs), (samples, outputs, outputs)))]

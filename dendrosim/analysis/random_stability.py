@@ -255,7 +255,7 @@ def abscissas(draws: Draws, count: int, transfer: str, workers: int = 2) -> Absc
 
 
 def exact_abscissa(mu: Array, layers: Integers) -> Array:
-    """Return the spectral abscissa for D_i = E_i in 1/tau, -1 + 2 sqrt(mu (1 - mu)) cos(pi/(L + 1)).
+    """Return the spectral abscissa in 1/tau if D_i = E_i: -1 + 2 sqrt(mu (1 - mu)) cos(pi/(L + 1)).
 
     For each unit, the Jacobian is similar to the tridiagonal matrix (1 - mu, -1, mu) with L rows, whatever its
     blocks are.

@@ -85,7 +85,7 @@ class CircuitData(Spec):
         return tuple(f"{p.name}.{v}" for p in self.populations for v in p.inputs)
 
     def structure(self) -> dict[str, Any]:
-        """Return the fields on which the code of a program depends; it reads all numbers as data."""
+        """Return the fields on which the code of a program depends; the program reads all numbers as data."""
         return {
             "populations": [
                 [

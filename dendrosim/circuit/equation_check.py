@@ -112,7 +112,7 @@ def _check_extents(population: Population) -> None:
     try:
         order = list(TopologicalSorter({n: graph[n] for n in inside}).static_order())
     except CycleError:
-        return  # `evaluation_order` names the loop
+        return  # a loop, which the error of `evaluation_order` names
     for name in (*order, *(n for n in trees if n not in inside)):
         known[name] = measure(trees[name], {n: known[n] for n in graph[name]})
         if said := known[name].too_large:

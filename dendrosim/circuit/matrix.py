@@ -50,9 +50,9 @@ class Matrix(Spec):
         Unit of the weights of a matrix without plasticity (default no unit). With plasticity, the equation gives
         the unit.
     inverse_of : str, optional
-        Name of a square matrix whose inverse this one is. `post` must then be the `pre` of that matrix, and `pre`
-        its `post`. An inverse has no state of its own, takes no `plasticity`, and is computed anew whenever the
-        other matrix changes.
+        Name of the square matrix of which this matrix is the inverse. `post` must then be the `pre` of that other
+        matrix, and `pre` must be its `post`. An inverse has no state of its own, takes no `plasticity`, and is
+        computed anew whenever the other matrix changes.
     scope : str, optional
         Prefix under which parameters and gates of the circuit are looked up; `Circuit.join` sets it.
 

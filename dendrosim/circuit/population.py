@@ -63,8 +63,8 @@ class Population(Spec):
         Initial values of states, in the unit of the state (default 0). A distribution such as `Normal` draws a
         number for every unit and sample.
     transfer : str, optional
-        Name of the transfer function that `s(...)` means in the equations; `ds(...)` is its derivative and
-        `inv_s(...)` its inverse. `dendrosim.equations.transfer` holds one file per function, such as `tanh`.
+        Name of the transfer function, which equations call as `s(...)`; they call its derivative as `ds(...)` and
+        its inverse as `inv_s(...)`. `dendrosim.equations.transfer` holds one file per function, such as `tanh`.
     threshold : str, optional
         Condition under which a unit spikes, such as `v > v_threshold`. Without it, units do not spike.
     reset : str, optional

@@ -44,7 +44,7 @@ def plot(
 
 
 def _figures(result: "Result", protocol: str | None) -> "Mapping[str, Callable[[], Figure]]":
-    """Return the figures that a protocol's file or that of the result's protocol draws, or else general ones."""
+    """Return the figures of the file of `protocol` (default: the result's protocol), or general figures."""
     from dendrosim import plot
     from dendrosim.library.measuring import find_measure
     from dendrosim.library.measuring import measure as measure_with

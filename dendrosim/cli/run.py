@@ -135,7 +135,7 @@ def _check_resumed(
 def _load_resumed(
     folder: Path, name: str | None, settings: list[str] | None
 ) -> "tuple[Entry | None, Protocol | None]":
-    """Load the protocol that is given for a resumed run, with the run's parameters where none are given."""
+    """Load the protocol named for a resumed run; parameters that are not given have their values in that run."""
     from dendrosim.engine.run_folder import read_run
     from dendrosim.experiments.output_folder import UNFINISHED
     from dendrosim.library.catalogue import find_entry

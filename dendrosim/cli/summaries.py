@@ -190,12 +190,15 @@ def metric_table(measurement: Measurement) -> tuple[tuple[str, ...], Rows]:
 
 
 def _short_text(value: Any) -> str:
-    """Return a number with six digits, or a list of numbers with four each."""
+    """Return a number with six digits, or a list in which each number has four digits."""
     return format_value(value, 4 if shape(value) else 6)
 
 
 def _spread(values: Mapping[str, Any], least: int) -> dict[str, Any]:
-    """Return values by name; small arrays with `least` to two dimensions are split along their outer axis."""
+    """Return values by name; an array that is small enough is split along its outer axis.
+
+    Such an array has at least `least` and at most two dimensions, and no side is longer than SHOWN_ELEMENTS.
+    """
     found: dict[str, Any] = {}
     for name, value in values.items():
         sides = shape(value)

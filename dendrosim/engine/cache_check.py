@@ -1,4 +1,4 @@
-"""Verification of all entries of the cache, as each is verified before it is used."""
+"""Verification of all entries of the cache, with the tests that each entry must pass before it is used."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,9 +16,9 @@ _IS_WHOLE: dict[str, Callable[[Path], bool]] = {
     CYTHON: is_whole_extension,
     remembered.FOLDER: remembered.is_whole,
 }
-"""The test of an entry by its subfolder of the cache."""
+"""For each subfolder of the cache, the test of its entries."""
 
 
 def find_damage(entries: list[Entry]) -> list[Entry]:
-    """Return those entries of the cache that a run would not use but make anew."""
+    """Return the damaged entries, which a run would not use but make anew."""
     return [e for e in entries if not _IS_WHOLE[e.folder](e.path) and e.path.exists()]

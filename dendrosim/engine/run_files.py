@@ -29,7 +29,7 @@ def is_changing(name: str) -> bool:
 def check_belongs_to_run(folder: Path) -> None:
     """Raise StorageError if a folder, which exists, contains anything that was not written for a run.
 
-    Links are refused too, as the files to which they lead are somebody else's.
+    Links are refused too, because they lead to files outside of the folder.
     """
     if folder.is_symlink() or not folder.is_dir():
         raise StorageError(

@@ -206,7 +206,7 @@ def _versions(backend: str) -> dict[str, Any]:
 
 
 def _check_unchanged(output: Path, begun: dict[str, Any], backend: str) -> None:
-    """Raise ResumeError, with a list of what has changed, if that would change the numbers of the run."""
+    """Raise ResumeError if anything has changed that would change the numbers of the run; list the changes."""
     now = _versions(backend)
     packages = [
         f"{name} is {now['packages'].get(name)} and was {version} when the run began"

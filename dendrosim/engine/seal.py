@@ -1,7 +1,7 @@
 """Checksums of those files in the folder of a run that do not change during the run.
 
-They are written once all of these files are complete, so a folder without them holds no run that has begun. Files
-that grow during the run, and the checkpoint itself, are covered by checksums in the checkpoint.
+They are written after all of these files are complete; if they are missing, the run in the folder has not begun.
+Files that grow during the run, and the checkpoint itself, are covered by checksums in the checkpoint.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ def seal_folder(folder: Path, changing: Collection[str]) -> str:
 
 
 def check_seal(folder: Path) -> None:
-    """Compare all files that do not change with their checksums.
+    """Check that each file that stays the same during a run still has its recorded checksum.
 
     Raises
     ------

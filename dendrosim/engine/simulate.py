@@ -153,7 +153,10 @@ def _run(task: Task, backend: Backend, progress: bool | None) -> Result:
 
 
 def _resolve(protocol: Protocol, settings: RunSettings) -> tuple[Protocol, Backend, RunSettings]:
-    """Return the protocol with its batch, the back end, and settings without automatic values."""
+    """Return the protocol with the batch of the run, the back end, and the settings without automatic values.
+
+    Each automatic value (None or `auto`) is replaced by the value that was chosen.
+    """
     batch, threads, precision = settings.batch, settings.threads, settings.precision
     if batch is not None and batch != protocol.batch:
         if protocol.batch_fixed:

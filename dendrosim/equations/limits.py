@@ -18,9 +18,10 @@ MOST_CHARACTERS = 100_000
 MOST_NESTED = 150
 """Largest number of operations and calls inside each other; Brian2 fails above about 180."""
 MOST_PARTS = 20_000
-"""Largest number of parts of an expression. Brian2 takes seconds for it, and the time grows with its square."""
+"""Largest number of parts of an expression. Brian2 takes seconds for an expression of this size, and the time
+grows with the square of the size."""
 MOST_POWER = 1000
-_MOST_BITS = 4096  # of an integer that SymPy computes exactly; the largest double has 1024
+_MOST_BITS = 4096  # largest size of an integer that SymPy computes exactly
 _LARGEST_INTEGER = 2**63 - 1  # in C++
 # No control characters besides tabs and ends of lines, and no halves of surrogate pairs.
 _UNREADABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")

@@ -124,7 +124,7 @@ def basin(
     rng = np.random.default_rng(seed)
     starts = point.x + size * point.scale * rng.standard_normal((samples, len(point.x)))
     if backend is None:
-        accuracy = 1e-3 * _CLOSE * min(size, 1.0)  # errors must not decide which states are close
+        accuracy = 1e-3 * _CLOSE * min(size, 1.0)  # far below the distance that counts as close
         ends = np.array([_integrated(point, start, time, accuracy) for start in starts])
     else:
         ends = _stepped(

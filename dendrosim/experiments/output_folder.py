@@ -103,7 +103,10 @@ class Output:
             (self.folder / name).unlink(missing_ok=True)
 
     def _make(self) -> None:
-        """Make the folder if there is none; two runs begun in one second get one each."""
+        """Make the folder if there is none.
+
+        If its automatic name is taken, as by a run begun in the same second, -2, -3, ... is appended.
+        """
         wanted, count = self.folder, 1
         missing = [p for p in (*reversed(wanted.parents), wanted) if not p.exists()]
         while True:
@@ -151,5 +154,5 @@ def _try_to_write(folder: Path) -> None:
         )
     if existing == folder.absolute():
         tempfile.TemporaryFile(dir=existing).close()
-    elif not os.access(existing, os.W_OK | os.X_OK):  # nothing is written there, not even as a test
+    elif not os.access(existing, os.W_OK | os.X_OK):  # nothing is written above the folder
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))

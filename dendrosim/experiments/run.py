@@ -88,8 +88,8 @@ def run(
     resume : path, optional
         Folder (`out`) of an interrupted run, which is resumed from its last checkpoint. Its result is bit for
         bit the same as without the interruption. Other options may be left out; if given, they must be those with
-        which the run was begun. A protocol from a file that is not in the catalogue must be given, because the
-        file is not executed only because the folder names it.
+        which the run was begun. If the protocol is in a file that is not in the catalogue, it must be given,
+        because the name in the folder is not enough for the file to be executed.
 
     Returns
     -------
@@ -172,7 +172,7 @@ def resume_run(
     given : collection of str
         Names of the settings that the caller has chosen.
     initial : Result, optional
-        Not allowed, because the run has already begun.
+        Start state, which must not be given, because the run has already begun.
     progress : bool, optional
         Whether to report progress on stderr; by default only if stderr is a terminal.
     """
@@ -198,7 +198,7 @@ def resume_run(
 def _find_measure(folder: Path, protocol: Protocol) -> Measure:
     try:
         return find_measure(protocol)
-    except DendrosimError as error:  # not a reason to give up the interrupted run
+    except DendrosimError as error:  # the interrupted run can still be resumed, and is kept
         raise ResumeError(f"cannot resume {folder}: {error}") from error
 
 

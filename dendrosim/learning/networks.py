@@ -100,7 +100,7 @@ def load_network(
         circuit = load_circuit(model, **common, **dict.fromkeys(times, tau), **given, **own)
         return LayeredNetwork(name, circuit, prefix)
     circuit = load_circuit(model, **common, output="transfer", tau=tau, **own)
-    # The defaults of the other models, so that all networks start from weights of the same type.
+    # These are the defaults of the other models, so that all networks start from weights of the same type.
     gain, condition = others.get("gain", 1.4), others.get("condition", 2.0)
     first = WellConditioned(gain, condition)
     circuit = circuit.replace(matrices=[m.replace(initial=first) for m in circuit.matrices])

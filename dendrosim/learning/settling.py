@@ -23,8 +23,8 @@ _PARTS = (*GENERATED_CODE, "stability", "learning/settling")
 CASCADE_LEFT = 1e-4
 """Remaining distance, relative to the whole distance, at which a cascade of filters counts as settled.
 
-It is the same for any number of layers, because with two separate pathways the learning signal does not decrease
-from layer to layer.
+This fraction is the same for any number of layers, because with two separate pathways the learning signal does not
+decrease from layer to layer.
 """
 
 _WHAT = "rate of the slowest mode"
@@ -173,7 +173,9 @@ def choose_time_step(dt: Quantity | None, tau: Quantity, part: float = 0.5) -> f
 def count_settling_steps(
     settlings: Mapping[str, Settling], dt: float, settle: Quantity | None = None
 ) -> int:
-    """Return the number of time steps in which all circuits settle, or of a given time.
+    """Return the number of time steps for which the circuits settle.
+
+    The slowest circuit determines this number, unless the time `settle` is given.
 
     Parameters
     ----------

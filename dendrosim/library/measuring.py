@@ -22,12 +22,12 @@ def measure(result: "Result", protocol: str | os.PathLike[str] | None = None) ->
 
     The name of the protocol that a result keeps is looked up in the catalogue. If it is the path of a file
     elsewhere, that file is executed only if this process has loaded it before (`ds.load_protocol`) or if
-    `protocol` names it: a result can be anybody's.
+    `protocol` names it, because a result may come from anybody.
 
     Parameters
     ----------
     result : Result
-        The result of a run. If its protocol has no name, it belongs to no file, and the measurement is empty.
+        The result of a run. If its protocol has no name and `protocol` is not given, the measurement is empty.
     protocol : str or path, optional
         Protocol whose file measures the result, by name or path (default: the protocol of the result).
 

@@ -1,6 +1,7 @@
-"""Finds protocols whose names were read from a file: anybody can write one, so a name does not choose what runs.
+"""Finds protocols by names that were read from a file, which anybody may have written.
 
-Only protocols of the catalogue are found, and files that the user has loaded by their paths in this process.
+A name in such a file must not be enough for code to be executed. Therefore only protocols of the catalogue are
+found, and files that the user has loaded by their paths in this process.
 """
 
 from dendrosim.errors import UnknownNameError
@@ -25,7 +26,7 @@ def remember_given(entry: Entry) -> str:
 
 
 def find_stored_entry(name: str) -> Entry:
-    """Return the entry of a protocol by a name that was read from a file; no other file is looked at.
+    """Return the entry of a protocol by a name that was read from a file.
 
     Raises
     ------

@@ -46,7 +46,7 @@ def replace_file(path: Path) -> Iterator[BinaryIO]:
 
 
 def sync_folder(folder: Path) -> None:
-    """Have the names of the files in a folder reach the disk, where the file system can do that for a folder."""
+    """Flush the entries of a folder (the names of its files) to disk, if the file system can do that."""
     with suppress(OSError):
         opened = os.open(folder, os.O_RDONLY)
         try:

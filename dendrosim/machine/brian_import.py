@@ -34,7 +34,7 @@ def load() -> None:
 
 
 class _Finder(MetaPathFinder):
-    """Finds Brian2's logger where it is, and replaces its loader."""
+    """Finds the module `brian2.utils.logger` as Python does, and replaces its loader."""
 
     def find_spec(
         self,
@@ -51,7 +51,7 @@ class _Finder(MetaPathFinder):
 
 
 class _Loader(Loader):
-    """Loads Brian2's logger, and sets its preferences before it makes files at the end of the import of Brian2."""
+    """Loads the module, and sets the preferences of Brian2's log before the log is set up and makes files."""
 
     def __init__(self, loader: Loader) -> None:
         self.loader = loader

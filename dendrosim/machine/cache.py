@@ -64,7 +64,7 @@ def _check_root(root: Path) -> None:
     if status.st_gid == os.getegid():
         others &= (
             stat.S_IWOTH
-        )  # many systems give each user a group, and folders that the group can write
+        )  # the user's own group may write; on many systems it has no other member
     if others and not status.st_mode & stat.S_ISVTX:
         raise StorageError(
             f"the cache folder {root} can be written by other users, who could change the programs in it; "
@@ -77,7 +77,7 @@ def _check_folder(folder: Path) -> None:
     status = folder.lstat()
     if not stat.S_ISDIR(status.st_mode):
         raise StorageError(
-            f"{folder} must be a folder, and it is a link or a file; delete it, or set DENDROSIM_CACHE to "
+            f"{folder} must be a folder, but it is a link or a file; delete it, or set DENDROSIM_CACHE to "
             "another folder"
         )
     _check_owner(folder, status)
@@ -143,7 +143,7 @@ def read_file(path: Path) -> bytes | None:
 
 
 def content_hash(key: str, *contents: bytes) -> str:
-    """Return a hash of an entry of the cache: of its content, and of its key, so that none passes for another."""
+    """Return a hash of the content of a cache entry and of its key, so that no entry is taken for another."""
     digest = hashlib.sha256(key.encode())
     for content in contents:
         digest.update(b"%d:" % len(content))
@@ -203,7 +203,7 @@ def hold(path: Path) -> Iterator[bool]:
         yield False
         return
     try:
-        with suppress(OSError):  # where the file system has no locks, nothing can be kept
+        with suppress(OSError):  # without locks in the file system, nothing can be kept
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         yield _is_file_of(path, file)
     finally:

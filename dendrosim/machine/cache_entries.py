@@ -1,4 +1,4 @@
-"""The entries of the cache folder: their list, the limit of their size, and what is deleted to keep to it.
+"""The entries of the cache folder: their list, the limit of their total size, and the deletion of old ones.
 
 Only names that dendrosim gives are entries. Whatever else is in the folder is neither counted nor deleted.
 """
@@ -27,15 +27,15 @@ KINDS = {
     "cython": ("extensions of back end cython", re.compile(r"_cython_magic_[0-9a-f]{32}\.[-\w.]*(so|pyd)")),
     remembered.FOLDER: ("outcomes of checks and computations", re.compile(r"[0-9a-f]{64}")),
 }  # fmt: skip
-"""The subfolders of the cache: what they contain, and the names of their entries."""
+"""For each subfolder of the cache, what it contains, and the pattern of the names of its entries."""
 
 WORK = "work"
-"""Subfolder in which entries are made."""
+"""Subfolder in which entries are made before they get their final names."""
 
 WORK_PREFIXES = ("making-", "trying-")
 """Beginnings of the names of folders in `WORK`."""
 
-_KEPT = 0.9  # part of the limit to which the cache is reduced, so that not every new entry makes it be searched
+_KEPT = 0.9  # fraction of the limit to which the cache is reduced, so that this is rarely needed
 _DAY = 86400.0
 _BRIAN_FILE = re.compile(r"_cython_magic_[0-9a-f]{32}\.(pyx|cpp|c|o|lock)")
 _SIZE, _KEY = "size of the cache", ""
@@ -92,7 +92,7 @@ def _entries_in(folder: str) -> Iterator[Entry]:
     pattern = KINDS[folder][1]
     for path in _names(folder):
         if pattern.fullmatch(path.name):
-            with suppress(OSError):  # another process deletes it
+            with suppress(OSError):  # if another process deletes the entry
                 yield Entry(folder, path, disk_usage(path), path.lstat().st_mtime)
 
 
@@ -167,7 +167,7 @@ def delete_leftovers() -> None:
     for path in _names("locks"):
         delete(path)
     for path in _names("cython"):
-        with suppress(OSError):  # Brian2 locks them in a way of its own, so their age has to tell
+        with suppress(OSError):  # Brian2 has its own locks, so the age decides
             if _BRIAN_FILE.fullmatch(path.name) and time.time() - path.lstat().st_mtime > _DAY:
                 path.unlink()
 

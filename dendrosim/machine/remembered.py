@@ -1,7 +1,8 @@
 """Values that the cache remembers: outcomes of checks, results of slow computations, hashes of compiled files.
 
-A value is a small file whose name is a hash of what it is the value of. The file begins with a hash of its name
-and of the rest. If it is damaged, or has the name of another, the value is computed again.
+Each value has a small file, whose name is a hash of the kind of the value and of everything on which it depends.
+The file begins with a hash of its name and of the rest. If this hash does not match, because the file is damaged
+or was renamed, the value is computed again.
 """
 
 import json
@@ -55,7 +56,7 @@ def remember(what: str, key: str, value: bool | float | str) -> None:
     text = json.dumps([what, value]).encode()
     with suppress(StorageError, OSError):
         path = writable_folder(FOLDER) / name
-        path.unlink(missing_ok=True)  # rather than overwrite what a link may share
+        path.unlink(missing_ok=True)  # so that no file is overwritten through a link
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with open(file, "wb") as opened:
             opened.write(content_hash(name, text).encode() + b"\n" + text)

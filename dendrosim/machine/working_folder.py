@@ -1,4 +1,4 @@
-"""Temporary folders that do not outlive a killed process: the next one that makes such a folder deletes them."""
+"""Temporary folders; those of killed processes are deleted when another process makes such a folder."""
 
 import fcntl
 import os
@@ -48,13 +48,13 @@ def delete_abandoned(home: Path, prefix: str) -> None:
         try:
             lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         except OSError:
-            continue  # a link or a file, of another user, or just deleted
+            continue  # it is a link or a file, belongs to another user, or was just deleted
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.fstat(lock).st_uid == os.geteuid():
                 shutil.rmtree(path, ignore_errors=True)
         except OSError:
-            continue  # it is in use
+            continue  # another process uses the folder
         finally:
             os.close(lock)
 
@@ -68,7 +68,7 @@ def _make(home: Path, prefix: str) -> tuple[Path, int] | None:
         return None
     with suppress(
         OSError
-    ):  # where the file system has no locks, no folder is ever taken for abandoned
+    ):  # without locks in the file system, no folder is ever deleted as abandoned
         fcntl.flock(lock, fcntl.LOCK_SH)
     with suppress(FileNotFoundError):
         if os.path.samestat(folder.stat(), os.fstat(lock)):

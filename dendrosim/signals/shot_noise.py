@@ -20,10 +20,10 @@ _MOST_EVENTS = 100.0
 class ShotNoise(Process):
     """Jump at random events and decay exponentially between them.
 
-    Events follow a Poisson process. The mean of the signal is jump rate decay and its variance jump^2 rate
-    decay/2 (Campbell's theorem), both up to a relative error of order (dt/decay)^2, because the events of a time
-    step are taken to occur in its middle. The signal starts with this mean and variance. Every unit and sample
-    has events of its own.
+    Events follow a Poisson process. The signal has the mean `jump*rate*decay` and the variance
+    `jump^2*rate*decay/2` (Campbell's theorem), each up to a relative error of order (dt/decay)^2, because the
+    events of a time step are taken to occur in its middle. The signal starts with this mean and variance. Every
+    unit and sample has events of its own.
 
     Parameters
     ----------

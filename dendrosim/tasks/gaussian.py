@@ -123,6 +123,6 @@ def _rotation(size: int, rng: np.random.Generator) -> Array:
 
 
 def _orthonormal(columns: Array) -> Array:
-    """Return orthonormal columns with fixed signs, because the signs of a QR depend on the LAPACK library."""
+    """Return orthonormal columns with fixed signs; those of a QR decomposition depend on the LAPACK library."""
     q, r = np.linalg.qr(columns)
     return q * np.copysign(1.0, np.diag(r))

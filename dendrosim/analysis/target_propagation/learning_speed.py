@@ -34,7 +34,7 @@ def speed_limit(mu: float, layers: int, eta_hat: float) -> float:
 
 
 def learning_rate_of_error(mu: float, layers: int, eta_hat: float, kappa: float) -> float:
-    """Return the rate per ``tau`` at which the error falls while ``W_1`` alone learns, at any speed.
+    """Return the rate per ``tau`` at which the error falls while ``W_1`` alone learns, for any speed `kappa`.
 
     With white input, the responses ``h_i = A_i x`` and ``W_1`` obey (thesis eq. 6.1, and 6.17 averaged)::
 

@@ -8,7 +8,8 @@ from dendrosim.analysis.target_propagation.spectrum import critical_inverse_scal
 from dendrosim.errors import ParameterError
 
 SETTLED = float(np.exp(-5.0))
-"""Size of the slowest mode, as a fraction of the smallest learning signal, at which a circuit is settled."""
+"""Size of the slowest mode, as a fraction of the smallest learning signal, at which a circuit counts as
+settled."""
 
 
 def settling_time(
@@ -66,8 +67,8 @@ def decay_time(mu: float, layers: int, left: float = SETTLED) -> float:
 def cascade_time(stages: int, left: float = 1e-4) -> float:
     """Return the time, in ``tau``, at which the last filter of a cascade has settled up to the fraction `left`.
 
-    All filters are equal and start at rest, and the input is constant. Filter i, ``tau da_i/dt = -a_i + W_i
-    a_(i-1)``, has then covered the fraction ``P(i, t / tau)`` of its way to its final value. P is the regularised
+    All filters are equal and start at rest, and the input is constant. At time t, filter i, ``tau da_i/dt = -a_i +
+    W_i a_(i-1)``, has covered the fraction ``P(i, t / tau)`` of its way to its final value. P is the regularised
     lower incomplete gamma function. This is derived here.
 
     Parameters

@@ -18,7 +18,8 @@ class Copy(Derived):
     Raises
     ------
     SpecError
-        If there is no such matrix, its shape differs, or the two matrices copy each other; raised by `Circuit`.
+        If there is no such matrix, its shape differs, or the two matrices copy each other; `Circuit` raises this
+        error.
 
     Examples
     --------

@@ -98,7 +98,10 @@ void give_weights()
 
 
 def _moves(variable: Any) -> bool:
-    """Return whether an array changes during a run; arrays of synapses are excluded, because bundles have them."""
+    """Return whether an array changes during a run.
+
+    Arrays of synapses, which `_bundle` registers, do not count.
+    """
     return not (variable.constant or isinstance(variable, DynamicArrayVariable))
 
 
@@ -144,7 +147,7 @@ def _merge(device: Any, parts: NetworkParts, folder: Path) -> None:
     steps += ['#include "runtime.h"', '#include "ds_weights.cpp"', *declared]
     steps += [
         f"#undef {name}" for name in _given_names(parts)
-    ]  # a name may be a macro, such as INT_MAX
+    ]  # a circuit may use the name of a macro, such as INT_MAX
     for name, text in texts.items():
         steps += [
             f"namespace ds_{name} {{ using ds::exp; using ds::tanh;",

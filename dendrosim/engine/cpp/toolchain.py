@@ -135,7 +135,7 @@ def describe_kernels() -> str:
 
 
 def _compile_and_run(source: str) -> subprocess.CompletedProcess[str]:
-    home = writable_folder(WORK)  # in the cache, where programs will run; other folders may differ
+    home = writable_folder(WORK)  # the test is about the cache, where programs will run
     with errors_as_storage_errors(), working_folder(home, "trying-") as (folder, _):
         (folder / "program.cpp").write_text(source)
         try:

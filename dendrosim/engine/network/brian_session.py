@@ -32,13 +32,13 @@ def brian(device: Any, precision: str, target: str = "numpy", **options: Any) ->
         "core.default_float_dtype": np.float32 if precision == "single" else np.float64,
         "codegen.target": target,
         "codegen.loop_invariant_optimisations": True,
-        # Brian2 would send the output of compilers, of which there is none, to temporary files.
+        # Otherwise Brian2 would make temporary files for the output of compilers, although there is no output.
         "logging.std_redirection": False,
     }
     if target == "cython":
         wanted["codegen.runtime.cython.cache_dir"] = str(writable_folder(CYTHON))
     else:
-        # Brian2 would try its own flags, which are only for the makefile that it writes, on small programs.
+        # Otherwise Brian2 would compile small programs to test its own flags, which only its makefile uses.
         wanted["codegen.cpp.extra_compile_args"] = []
     before = {name: prefs[name] for name in wanted}
     set_device(device, **options)

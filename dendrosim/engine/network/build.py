@@ -37,7 +37,7 @@ from dendrosim.protocol.protocol import Protocol
 from dendrosim.units import TIME, unit
 
 COURSES, START = "before_start", "start"
-# First places, in the order of a step, of updates and of inversions of matrices.
+# `order` of the first matrix in a step, for updates and for inversions; that of matrix k is larger by k.
 UPDATES, INVERSES = 1000, 100_000
 
 
@@ -122,9 +122,10 @@ _FREE = "ds_free"
 
 
 def _model(population: Population) -> str:
-    """Return the equations. The rates of states that are held while a unit is refractory are multiplied by 0 then.
+    """Return the equations of a population; in the refractory period, the rates of held states are zero.
 
-    For its own flag `(unless refractory)`, Brian2 would make a branch, and compilers do not vectorise such a loop.
+    Brian2's own flag `(unless refractory)` is not used, because Brian2 makes a branch of it, and compilers do not
+    vectorise a loop with a branch.
     """
     refractory = [n for n, d in population.variables.items() if REFRACTORY in d.flags]
     if not refractory:

@@ -49,7 +49,10 @@ class Operations(ABC):
 
     @abstractmethod
     def spikes(self, network: NetworkParts, group: NeuronGroup, index: int) -> BrianObject:
-        """Record the spikes of a population, number `index` of the recorded ones, after the thresholds."""
+        """Record the spikes of a population, after the thresholds.
+
+        `index` is its place among the populations whose spikes are recorded.
+        """
 
     @abstractmethod
     def guard(self, network: NetworkParts) -> BrianObject:

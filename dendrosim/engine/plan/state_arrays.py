@@ -21,7 +21,7 @@ from dendrosim.protocol.protocol import Protocol
 
 WEIGHT = "ds_weight"
 OWN = "ds_own_"
-"""Prefix of names that belong to a synapse in a program, so that none is the name of a population's variable."""
+"""Prefix of names that belong to a synapse in a program; it distinguishes them from variables of populations."""
 
 
 def state_keys(circuit: Circuit) -> dict[str, str]:
@@ -29,7 +29,8 @@ def state_keys(circuit: Circuit) -> dict[str, str]:
 
     The key of `population.state` is the same name; the key of a matrix is the name of its weights. If a population
     has a refractory period, the times of its last spikes are a state as well, `population.lastspike`. They are in
-    seconds, relative to the beginning of the run, or in a final state to its end, so they are never positive.
+    seconds and never positive: in a start state they are relative to the beginning of the run, in a final state to
+    the end of the run.
     """
     states = {f"{p.name}.{s}": f"{p.name}.{s}" for p in circuit.populations for s in states_of(p)}
     return {**states, **{m.name: _key(m) for m in circuit.matrices if m.inverse_of is None}}

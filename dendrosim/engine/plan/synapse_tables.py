@@ -17,8 +17,8 @@ from dendrosim.machine.memory import available_memory, format_bytes
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.streams import stream
 
-# Bytes per synapse, for drawing it, for handing it over and in the spike queue; and bytes per variable that each
-# synapse has for itself.
+# Bytes that a synapse needs while it is drawn and handed over, and in the spike queue; and bytes of each variable
+# that every synapse has for itself.
 _BYTES, _BYTES_PER_VALUE = 64, 24
 _MOST, _LONGEST = 2**31 - 1, 10_000_000
 
@@ -71,7 +71,7 @@ def _table(protocol: Protocol, pathway: Pathway, seed: int) -> SynapseTable:
 
 
 def _delays(protocol: Protocol, pathway: Pathway, count: int, seed: int) -> NDArray[np.float64]:
-    """Return delays as whole numbers of time steps, in seconds."""
+    """Return the delays in seconds, each rounded to a whole number of time steps."""
     dt, delay = protocol.time_step, pathway.delay
     if delay is None:
         return np.zeros(1)

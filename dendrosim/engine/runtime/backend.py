@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 
 class Numpy(Backend):
-    """The back end whose code objects are NumPy calls. It needs no compiler; it is the reference for others."""
+    """The back end whose code objects are NumPy calls.
+
+    It needs no compiler, and it is the reference for other back ends.
+    """
 
     name = "numpy"
 

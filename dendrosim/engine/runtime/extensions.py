@@ -27,7 +27,7 @@ _HASH = "hash of an extension"
 
 @contextmanager
 def verified_extensions() -> Iterator[list[Path]]:
-    """Have Brian2 load only verified extensions; yield a list to which those that it compiles are added."""
+    """Make Brian2 load only verified extensions; yield a list to which newly compiled ones are added."""
     # Imported here because the rest of this module needs no Brian2.
     from brian2.codegen.runtime.cython_rt.extension_manager import cython_extension_manager
 
@@ -40,7 +40,7 @@ def verified_extensions() -> Iterator[list[Path]]:
         with hold(path):
             if is_whole_extension(path):
                 mark_used(path)
-                with suppress(ImportError):  # compiled where, for instance, the C library is newer
+                with suppress(ImportError):  # compiled for a newer C library, for instance
                     return load(module_path, **options)
         with errors_as_storage_errors():
             path.unlink(missing_ok=True)
@@ -55,7 +55,7 @@ def verified_extensions() -> Iterator[list[Path]]:
     try:
         yield compiled
     finally:
-        del cython_extension_manager._load_module  # uncovers the method
+        del cython_extension_manager._load_module  # so that the method of the class is used again
         if compiled:
             make_room(*compiled)
 

@@ -53,7 +53,8 @@ class StandaloneBackend(Backend):
             precision,
             self.fingerprint(),
             progress,
-            # Its canonical form, so that a program made anew is the same, bit for bit, whoever asks for it.
+            # The canonical form, so that the program does not depend on the order in which parameters were
+            # written.
             lambda folder: self.generate(protocol.canonical(), precision, folder),
             self.build,
         )

@@ -178,6 +178,7 @@ def seal(folder: Path, key: str) -> None:
     """Write the hash of the program that was just compiled, of its manifest and of its key into its folder."""
     program, manifest, sealed = (folder / n for n in ("program", "manifest.json", _SEAL))
     sealed.write_text(content_hash(key, program.read_bytes(), manifest.read_bytes()))
-    # Compilers take the rights from the umask. What a group could write would not be executed.
+    # A compiler sets the permissions of its file by the umask, but a program that a group can write is not
+    # executed.
     for path, mode in ((program, 0o700), (manifest, 0o600), (sealed, 0o600)):
         path.chmod(mode)

@@ -84,8 +84,8 @@ def array_table(device: Any, parts: NetworkParts, operations: CompiledOperations
 def write_manifest(parts: NetworkParts, glue: Path, **more: Any) -> None:
     """Write the manifest: what Python has to know about a program to run it.
 
-    A hash of it is added to `glue`, the source that lists the arrays. The program refuses a task or a checkpoint
-    with another hash, because the arrays would not have the same order.
+    A hash of the manifest is added to `glue`, the source that lists the arrays. The program refuses a task or a
+    checkpoint with another hash, because the arrays would not have the same order.
     """
     keys = list(parts.arrays)
     manifest = {

@@ -167,7 +167,7 @@ def _check_circuit(
     compare_step(circuit, report)
     seen = [circuit.structure()]
     for setting, variant in trial.variants.items():
-        if variant.structure() not in seen:  # other equations, not only other numbers
+        if variant.structure() not in seen:  # it has other equations, not only other numbers
             seen.append(variant.structure())
             compare_step(variant, report, f" with {setting}")
 

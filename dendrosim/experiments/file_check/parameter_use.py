@@ -37,7 +37,7 @@ class ParameterTrial:
     elsewhere : mapping of Parameter
         Parameters of models by name; see `second_values`.
     report : Report
-        Takes the findings.
+        Report to which the findings are added.
     """
 
     def __init__(

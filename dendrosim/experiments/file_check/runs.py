@@ -107,7 +107,8 @@ def compare_step(circuit: Circuit, report: Report, note: str = "") -> None:
     circuit : Circuit
         The circuit, whose pathways are left out because they have no effect without spikes.
     report : Report
-        Takes the states in which step and field differ, or the reason why there is no vector field.
+        Report to which the states in which step and field differ are added, or the reason why there is no vector
+        field.
     note : str, optional
         The parameters of the circuit, for the message.
     """

@@ -27,7 +27,8 @@ inline std::chrono::steady_clock::time_point saved;
 
 constexpr int64_t mark = 0x6473636b33;
 
-// Read the first `count` bytes of a file into a checksum, or all if it is shorter; return how many there were.
+// Add the first `count` bytes of a file to a checksum; return how many bytes there were, fewer if the file is
+// shorter.
 inline int64_t read(FILE* file, int64_t count, Sum& sum)
 {
     std::vector<char> some(1 << 20);
@@ -76,7 +77,7 @@ struct Restorer {
         if (reader.integer() != expected) fail_damaged("its checkpoint is damaged or belongs to another program");
     }
     void place(FILE* read) { std::fseek(read, reader.integer(), SEEK_SET); }
-    // Cut a recording to the length that it had, after its content was compared with the checksum.
+    // Compare a recording, up to its length at the checkpoint, with the checksum; then cut it to that length.
     void recording(FILE* recorded, Sum& content)
     {
         const int64_t end = reader.integer();
@@ -132,8 +133,8 @@ inline void to_disk(FILE* file)
     if (std::fflush(file) || fsync(fileno(file))) fail("cannot write a recording: is the disk full?");
 }
 
-// Have everything that the run was started with reach the disk, and the folders that name it. Files whose disk
-// refuses that are left to it.
+// Flush to disk all files in the run's folder, that folder, and the folders above it. A failure to flush is
+// ignored.
 inline void sync_folder()
 {
     const auto sync = [](const std::string& path) {

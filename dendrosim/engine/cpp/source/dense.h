@@ -1,8 +1,8 @@
 // Dense products and outer products, and the weight matrices that take part in them.
 //
 // Activities are units x samples, row-major; matrices are post x pre, row-major. A batch of at most `most_samples`
-// uses the kernels of tiles.h if the processor has the vectors that they need. Larger batches use the BLAS, which
-// is optimised for large matrices.
+// uses the kernels of tiles.h if the processor has the vector instructions that they need. Larger batches use the
+// BLAS, which is optimised for large matrices.
 
 #pragma once
 
@@ -206,7 +206,7 @@ template <typename T> void Weights<T>::product(const T* x, T* y, bool add)
 
 template <typename T> void Weights<T>::transposed(const T* x, T* y, bool add)
 {
-    settle();  // this works by rows, but the product below is divided by columns
+    settle();  // separately, because it works by rows, and the product below is divided by columns
     if (!narrow()) return blas(CblasTrans, columns, rows, x, y, add);
     if (batch == 1)
         return in_parallel(columns, rows, gemv_columns, [=](int64_t begin, int64_t end) {
@@ -264,7 +264,8 @@ public:
         for (int i = 0; i < n; i++) q[(size_t)i*n + i] = 1;
         // LAPACK reads columns: it sees the transpose of the matrix and returns the transpose of its inverse.
         int info = 0;
-        let_blas_work(true);  // only here, because the results of products depend on the number of threads
+        // Several threads only here, because the results of products depend on the number of threads.
+        let_blas_work(true);
         scipy_dgesv_(&n, &n, w.data(), &n, pivots.data(), q.data(), &n, &info);
         let_blas_work(blas_works);
         if (info) std::fill(q.begin(), q.end(), std::nan(""));

@@ -12,7 +12,7 @@ namespace ds {
 
 struct Span { void* data; int64_t bytes; };
 
-// Arrays on which later steps depend and which are not in `arrays`; checkpoints contain both.
+// Arrays on which later steps depend, in addition to those in `arrays`; checkpoints contain all of them.
 inline std::vector<Span> hidden;
 
 // A vector in which Brian2 keeps one number per synapse, in double precision (`wide`) or single (`narrow`).

@@ -58,7 +58,7 @@ inline float cosine(float q)
     return 1 + q*(-0.5f + q*(0.04166666466f + q*(-0.001388830304f + q*2.454794209e-5f)));
 }
 
-// Make two numbers of 64 random bits: u between 0 and 1, and the angle v from the nearest axis, between -1/2 and
+// Make two numbers from 64 random bits: u between 0 and 1, and the angle v from the nearest axis, between -1/2 and
 // 1/2 quarter turns.
 inline void halves(uint64_t z, double& u, double& v)
 {
@@ -72,8 +72,8 @@ inline void halves(uint64_t z, float& u, float& v)
     v = (float)((int32_t)(((uint32_t)z + 0x20000000u) & 0x3FFFFFFFu) - 0x20000000)*0x1p-30f;
 }
 
-// Make two independent normal numbers of 64 random bits: radius times cosine and sine of an angle (Box and Muller
-// 1958).
+// Make two independent normal numbers from 64 random bits: a radius times the cosine and the sine of an angle (Box
+// and Muller 1958).
 template <typename T> inline void two_normals(uint64_t z, T& x, T& y)
 {
     using Bits = std::conditional_t<sizeof(T) == 8, uint64_t, uint32_t>;
@@ -95,8 +95,8 @@ inline double normal(int64_t base, int64_t i)
     return i & partner ? y : x;
 }
 
-// Draw the normal numbers of `count` elements, at most 2*partner, from element `first` on, a multiple of
-// 2*partner.
+// Draw the normal numbers of `count` elements (at most 2*partner), beginning with element `first`, which is a
+// multiple of 2*partner.
 template <typename T> inline void normals(int64_t base, int64_t first, int64_t count, T* __restrict drawn)
 {
     const int64_t pairs = count < partner ? count : partner;

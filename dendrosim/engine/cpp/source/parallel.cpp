@@ -36,8 +36,8 @@ static void keep_off(int processor)
 #endif
 }
 
-// A thread pool. Its workers first wait for the next loop in a busy loop, because it usually follows within
-// microseconds. Later they sleep.
+// A thread pool. Its workers wait for the next loop in a busy loop, because it usually follows within
+// microseconds; if it does not, they sleep.
 //
 // A loop is divided into pieces. Each thread claims its own pieces first, then those that are left. If the
 // operating system does not schedule a worker, the other threads do its pieces, and no thread waits for it.

@@ -71,8 +71,8 @@ static std::vector<int64_t> watched(std::vector<int64_t> ids)
 // The arrays that are checked in every step, grouped by their number of elements.
 static std::map<int64_t, std::vector<int64_t>> watched_closely;
 
-// Return whether some arrays of `count` elements are finite. They are divided among threads as in element-wise
-// loops, so that each thread finds in its cache what it has just written.
+// Return whether all numbers of the arrays `ids`, of `count` elements each, are finite. The elements are divided
+// among threads as in element-wise loops, so that each thread finds in its cache what it has just written.
 static bool finite(int64_t count, const std::vector<int64_t>& ids)
 {
     std::atomic<bool> good{true}, *const all = &good;
@@ -112,7 +112,7 @@ template <typename T> static bool same(const T* values, int64_t count)
     return std::all_of(values, values + count, [=](T v) { return v == values[0]; });
 }
 
-// Set `flat` of an array: whether all its numbers are equal.
+// Set `flat` of an array, which says whether all its numbers are equal.
 static void find_flat(const Array& a)
 {
     flat(a.data) = a.bytes == 4 ? same((const float*)a.data, a.size) : same((const double*)a.data, a.size);

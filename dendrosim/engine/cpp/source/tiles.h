@@ -1,9 +1,9 @@
 // Matrix products with few columns, by register tiles.
 //
 // With a batch, matrices of some hundred rows are multiplied by activities of some dozen columns. A BLAS is
-// optimised for large matrices: it copies the weights into its own order before every product, and it may not use
-// the widest vectors of the processor. The kernels here read the weights in place and reorder only the activities,
-// which are few. One tile of the result stays in registers during the whole sum.
+// optimised for large matrices: it copies the weights into its own order before every product, and it does not
+// always use the widest vectors of the processor. The kernels here read the weights in place and reorder only the
+// activities, which are few. One tile of the result stays in registers during the whole sum.
 //
 // If the processor has no vectors of 256 or 512 bits, `tiles` is false and dense.h uses the BLAS.
 
@@ -180,7 +180,8 @@ __attribute__((noinline)) bool tile(int64_t depth, const T* __restrict a, int64_
     return seen.good();
 }
 
-// Call `tile` for `rows` <= R rows, with columns begin .. end and rows first .. first + depth of b.
+// Call `tile` for `rows` <= R rows of a, and for the columns begin .. end and the rows first .. first + depth of
+// b.
 template <typename T, Kind K, int R = tile_rows>
 bool strip(int64_t rows, int64_t depth, const T* a, int64_t a_row, const Panels<T>& b, int64_t first,
     int64_t begin, int64_t end, T beta, T* c, int64_t c_row)

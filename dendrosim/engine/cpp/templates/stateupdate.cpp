@@ -9,8 +9,8 @@
     {% set code = vector_code|autoindent %}
     {% if code.strip() %}
     const int64_t ds_count = {{constant_or_scalar('N', variables['N'])}};
-    {# Arrays that only the task sets: the numbers of signals. If each of these arrays is flat (all its elements
-       are equal), the loop does not read them. #}
+    {# Arrays that contain numbers of signals, which only the task sets. If each of these arrays is flat (all
+       its elements are equal), the loop does not read them. #}
     {% set settable = [] %}
     {# Streams from which each element takes the normal number with its own index; these numbers are drawn for
        a whole block at once. #}

@@ -120,9 +120,9 @@ template <typename T> __global__ void give(int64_t count, const double* q, const
 
 // The inverse of a square matrix, computed again if the matrix may have changed. It is computed in double
 // precision also for floats, so that it is as close as possible to the inverse of the stored numbers. While the
-// matrix changes, it is inverted in every step, and the host checks in every hundredth step whether it still does.
-// While it does not change, the host checks in every step, and waits for the answer, because an unnecessary
-// inversion would take far longer.
+// matrix changes, it is inverted in every step, and the host checks in every hundredth step whether it still
+// changes. While it does not change, the host checks in every step, and waits for the answer, because an
+// unnecessary inversion would take far longer.
 template <typename T> class Inverse {
 public:
     explicit Inverse(int n) : n(n), count((int64_t)n*n) {}

@@ -143,7 +143,7 @@ inline void record()
 }
 
 // Write the buffered spikes to their files, sorted by step and element. Return true if there are more spikes than
-// may be kept; then the spikes of the first step that does not fit, and of all later steps, are left out.
+// may be kept; then those of the first step whose spikes do not all fit, and of all later steps, are left out.
 inline bool flush(const Reel& reel, Catch& caught)
 {
     caught.most = 0;
@@ -180,7 +180,7 @@ inline bool flush(const Reel& reel, Catch& caught)
     return task.full;
 }
 
-// Buffer the spikes of a population of `size` elements in this step; return whether to stop.
+// Buffer the spikes of a population of `size` elements in this step; return whether the run must stop.
 inline bool keep(size_t index, const int32_t* events, int64_t size)
 {
     Reel& reel = task.reels[index];
@@ -199,7 +199,7 @@ inline bool keep(size_t index, const int32_t* events, int64_t size)
     return false;
 }
 
-// Look for non-finite numbers in every hundredth step and in the last one; return whether to stop.
+// Look for non-finite numbers in every hundredth step and in the last one; return whether the run must stop.
 inline bool guard()
 {
     task.step++;

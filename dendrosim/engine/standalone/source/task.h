@@ -31,7 +31,7 @@ namespace ds {
     std::exit(code);
 }
 
-// End because a file of a resumed run is not what was written.
+// End the program, because a file of a resumed run differs from what was written.
 [[noreturn]] inline void fail_damaged(const std::string& how) { fail(how, 71); }
 
 inline const Array& array_at(int64_t id)
