@@ -8,6 +8,8 @@ import base64
 import hashlib
 import inspect
 import json
+import math
+import re
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
@@ -19,9 +21,15 @@ import numpy as np
 
 from dendrosim.discovery import classes_in, modules_in
 from dendrosim.errors import SpecError
+from dendrosim.machine.decompression import decompress
+from dendrosim.machine.json_text import parse_json
+from dendrosim.machine.memory import available_memory, format_bytes
 from dendrosim.units import Quantity
 
 T = TypeVar("T")
+
+_NUMBERS = r"[<>|=][biuf][1248]"
+"""Data types of arrays that JSON can hold."""
 
 # Errors that a validation may raise because a value has a wrong type, such as None.
 _WRONG_TYPE = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError)
@@ -64,8 +72,8 @@ class Spec:
             If the text is not the JSON of an object of this class, or if that object is not valid.
         """
         try:
-            value = decode(json.loads(text))
-        except (*_WRONG_TYPE, RuntimeError, zlib.error) as error:
+            value = decode(parse_json(text))
+        except (*_WRONG_TYPE, RuntimeError) as error:
             raise SpecError(f"not the JSON of a {cls.__name__}: {error}") from None
         if not isinstance(value, cls):
             raise SpecError(f"expected the JSON of a {cls.__name__}, got a {type(value).__name__}")
@@ -157,7 +165,7 @@ def encode(value: Any) -> Any:
             "value": encode(value.value),
             "dimension": list(value.dimension),
         }
-    if isinstance(value, np.ndarray):
+    if isinstance(value, np.ndarray) and re.fullmatch(_NUMBERS, value.dtype.str):
         raw = base64.b64encode(zlib.compress(np.ascontiguousarray(value).tobytes(), 6)).decode()
         return {"kind": "array", "dtype": value.dtype.str, "shape": list(value.shape), "zlib": raw}
     if isinstance(value, np.generic):
@@ -183,14 +191,28 @@ def decode(value: Any) -> Any:
     if kind == "quantity":
         return Quantity(decode(value["value"]), tuple(float(e) for e in value["dimension"]))  # type: ignore[arg-type]
     if kind == "array":
-        raw = zlib.decompress(base64.b64decode(value["zlib"]))
-        array = np.frombuffer(raw, dtype=np.dtype(value["dtype"])).reshape(value["shape"])
-        return freeze_array(array, dtype=array.dtype)
+        return _decode_array(value)
     if kind == "mapping":
         return {k: decode(v) for k, v in value["items"].items()}
     if kind == "float":
         return float(value["repr"])
     return _spec_class(kind)(**{k: decode(v) for k, v in value.items() if k != "kind"})
+
+
+def _decode_array(value: Mapping[str, Any]) -> np.ndarray:
+    """Return the array that plain values describe; they may be wrong, or try to fill the memory."""
+    shape, dtype = value["shape"], value["dtype"]
+    if not re.fullmatch(_NUMBERS, dtype):
+        raise SpecError(f"an array has the data type {dtype!r}; it must have numbers")
+    if not all(type(length) is int and length >= 0 for length in shape):
+        raise SpecError(f"an array has the shape {shape!r}")
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    if size > (free := available_memory()):
+        raise SpecError(
+            f"an array needs {format_bytes(size)} of memory, and {format_bytes(free)} are free"
+        )
+    raw = decompress(base64.b64decode(value["zlib"]), size)
+    return freeze_array(np.frombuffer(raw, dtype).reshape(shape), dtype)
 
 
 def _spec_class(name: Any) -> type[Spec]:

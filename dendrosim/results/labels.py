@@ -77,6 +77,20 @@ def label(protocol: Protocol, name: str, recording: Recording | None) -> Labels:
     return Labels(name, axes, {"units": _si(text), "long_name": long_name})
 
 
+def array_shape(protocol: Protocol, name: str, recording: Recording | None) -> tuple[int, ...]:
+    """Return the lengths of the axes that `label` returns, without making them."""
+    circuit = protocol.circuit
+    if not is_variable(name):
+        return circuit.shape(circuit.matrix(name))
+    population, _, _ = _describe(circuit, name)
+    units = recording.units if recording else None
+    samples = recording.samples if recording else None
+    unit_count = population.size if units is None else len(units)
+    if protocol.batch == 1:
+        return (unit_count,)
+    return (unit_count, protocol.batch if samples is None else len(samples))
+
+
 def _describe(circuit: Circuit, name: str) -> tuple[Population, str, str]:
     """Return the population of a variable, the variable's unit, and its name in figures."""
     owner, variable = VariablePath.parse(name)

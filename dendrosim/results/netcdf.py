@@ -1,7 +1,8 @@
-"""The NetCDF-4 file of a result; an existing file is replaced only when the new file is complete.
+"""Writes the NetCDF-4 file of a result; an existing file is replaced only when the new file is complete.
 
 The file has one group per object, `recordings/<name>`, `final/<name>` and `spikes/<population>`, so that any
-NetCDF reader can open each group by itself. Protocol, provenance and metrics are JSON texts.
+NetCDF reader can open each group by itself. Protocol, provenance and metrics are JSON texts. Behind the part that
+HDF5 reads, the file has a checksum of all of it; chunks of large arrays also have checksums for other readers.
 """
 
 import json
@@ -13,12 +14,11 @@ from typing import Any
 import numpy as np
 
 from dendrosim.arrays import AnyArray
-from dendrosim.circuit.paths import is_variable
-from dendrosim.errors import DataError, SpecError
+from dendrosim.errors import SpecError
 from dendrosim.machine.atomic_file import replace_file
+from dendrosim.machine.file_checksum import append_checksum
 from dendrosim.machine.hdf5_file import Disk
 from dendrosim.machine.mapped_arrays import PIECE, iterate_pieces, rows_at_once
-from dendrosim.protocol.protocol import Protocol
 from dendrosim.results.labels import (
     INDEX_ATTRIBUTES,
     TIME_ATTRIBUTES,
@@ -26,13 +26,9 @@ from dendrosim.results.labels import (
     drop_sample_axis,
     label,
 )
-from dendrosim.results.result_data import ResultData, Spikes, Trace
+from dendrosim.results.reading import FORMAT, MARK
+from dendrosim.results.result_data import ResultData
 
-FORMAT = 1
-"""Version of the file layout; a reader refuses files with a higher version."""
-
-_MARK = "dendrosim_format"
-_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 # Arrays below this size are not compressed: compression needs chunks, and their overhead would exceed the gain.
 _COMPRESSED_BYTES = 4096
 
@@ -50,30 +46,8 @@ def write_result(result: ResultData, path: str | os.PathLike[str]) -> Path:
         with disk.delay_interrupts():
             _pack(result, texts, disk)
         disk.check()
+        append_checksum(file)
     return path
-
-
-def read_fields(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return the fields of the result in a file, by the names of the arguments of `ResultData`."""
-    path = Path(path)
-    try:
-        with path.open("rb") as file:
-            start = file.read(len(_SIGNATURE))
-    except FileNotFoundError:
-        raise DataError(f"there is no result file {path}") from None
-    except OSError as error:
-        raise DataError(f"cannot read the result file {path}: {error.strerror or error}") from None
-    if not start:
-        raise DataError(f"{path} is not a result of dendrosim: it is empty")
-    if not _SIGNATURE.startswith(start):
-        raise DataError(f"{path} is not a result of dendrosim: it is not a NetCDF-4 file")
-    try:
-        return _read(path)
-    except (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError) as error:
-        raise DataError(f"{path} is truncated or damaged; run its protocol again") from error
-
-
-# -- writing --------------------------------------------------------------------------------------
 
 
 def _to_json(what: str, values: Mapping[str, Any]) -> str:
@@ -102,7 +76,7 @@ def _pack(result: ResultData, texts: Mapping[str, str], disk: Disk) -> None:
 
     recorded = result.protocol.recordings_by_name()
     with h5netcdf.File(disk, "w") as file:
-        file.attrs[_MARK] = FORMAT
+        file.attrs[MARK] = FORMAT
         file.attrs["status"] = result.status
         for name, text in {**texts, "message": result.message}.items():
             scalar = np.array(text, dtype=object)
@@ -150,7 +124,9 @@ def _write_variable(
     attributes: Mapping[str, str],
 ) -> None:
     if values.nbytes > _COMPRESSED_BYTES:
-        packing: dict[str, Any] = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
+        packing: dict[str, Any] = {
+            "compression": "gzip", "compression_opts": 4, "shuffle": True, "fletcher32": True,
+        }  # fmt: skip
         if values.nbytes > PIECE:
             packing["chunks"] = (rows_at_once(values), *values.shape[1:])
         variable = group.create_variable(name, axes, values.dtype, **packing)
@@ -164,56 +140,3 @@ def _write_variable(
     for key, value in attributes.items():
         variable.attrs[key] = value
     disk.check()
-
-
-# -- reading --------------------------------------------------------------------------------------
-
-
-def _read(path: Path) -> dict[str, Any]:
-    import h5netcdf
-
-    with h5netcdf.File(path, "r") as file:
-        version = file.attrs.get(_MARK)
-        if version is None:
-            raise DataError(f"{path} is not a result of dendrosim: it has no attribute {_MARK!r}")
-        if int(version) > FORMAT:
-            raise DataError(
-                f"{path} has format {version}, which a newer dendrosim wrote; "
-                f"this one reads up to {FORMAT}"
-            )
-        try:
-            protocol = Protocol.from_json(_text(file["protocol"]))
-        except SpecError as error:
-            raise DataError(f"{path} has a protocol that cannot be read: {error}") from error
-        single = protocol.batch == 1
-        recordings, final = _groups(file, "recordings"), _groups(file, "final")
-        return {
-            "protocol": protocol,
-            "traces": {
-                n: Trace(g["time"][...], _values(g, n, single)) for n, g in recordings.items()
-            },
-            "final": {n: _values(g, n, single) for n, g in final.items()},
-            "spikes": {
-                name: Spikes(**{part: group[part][...] for part in group.variables})
-                for name, group in _groups(file, "spikes").items()
-            },
-            "provenance": json.loads(_text(file["provenance"])),
-            "metrics": json.loads(_text(file["metrics"])),
-            "status": str(file.attrs["status"]),
-            "message": _text(file["message"]),
-        }
-
-
-def _groups(file: Any, kind: str) -> Mapping[str, Any]:
-    return file[kind].groups if kind in file.groups else {}
-
-
-def _values(group: Any, name: str, single: bool) -> AnyArray:
-    """Return the array of a group; if there is only one sample, add the sample axis of a variable."""
-    values = group[name][...]
-    return values[..., None] if single and is_variable(name) else values
-
-
-def _text(variable: Any) -> str:
-    value = variable[()]
-    return value.decode() if isinstance(value, bytes) else str(value)

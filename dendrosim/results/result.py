@@ -15,7 +15,8 @@ from dendrosim.circuit.paths import VariablePath
 from dendrosim.circuit.population import SPIKE
 from dendrosim.errors import UnknownNameError
 from dendrosim.results.labels import label
-from dendrosim.results.netcdf import read_fields, write_result
+from dendrosim.results.netcdf import write_result
+from dendrosim.results.reading import read_fields
 from dendrosim.results.result_data import Final, PhaseSpan, ResultData, shapes
 
 if TYPE_CHECKING:

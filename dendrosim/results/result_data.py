@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from xarray import DataArray
 
 
+STATUSES = ("done", "diverged", "interrupted")
+"""How a run can end."""
+
+
 class Trace(NamedTuple):
     """A recording: `time` of shape (n,) in seconds, `values` of shape (n, units, samples) or (n, post, pre)."""
 

@@ -16,6 +16,7 @@ import xarray
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from result_files import resealed
 
 from dendrosim.errors import DataError, SpecError, StorageError, UnknownNameError
 from dendrosim.machine.atomic_file import write_file
@@ -228,18 +229,18 @@ def foreign(path):
 def newer(path):
     examples.result().save(path)
     with h5py.File(path, "a") as file:
-        file.attrs["dendrosim_format"] = 2
+        file.attrs["dendrosim_format"] = 3
 
 
 def without_final(path):
     examples.result().save(path)
-    with h5py.File(path, "a") as file:
+    with resealed(path) as file:
         del file["final/w/w"]
 
 
 def other_protocol(path):
     examples.result().save(path)
-    with h5py.File(path, "a") as file:
+    with resealed(path) as file:
         file["protocol"][()] = file["protocol"][()].replace(b'"duration"', b'"lasts"')
 
 
@@ -250,7 +251,7 @@ UNREADABLE = {
     "text": (lambda path: path.write_text("v,t\n1,2\n"), "it is not a NetCDF-4 file"),
     "old_netcdf": (lambda path: path.write_bytes(b"CDF\x01" + bytes(60)), "not a NetCDF-4 file"),
     "foreign": (foreign, "it has no attribute 'dendrosim_format'"),
-    "newer": (newer, "has format 2, which a newer dendrosim wrote"),
+    "newer": (newer, "has format 3, which a newer dendrosim wrote"),
     "damaged": (without_final, "truncated or damaged"),
     "other_protocol": (other_protocol, "has a protocol that cannot be read"),
 }
@@ -375,3 +376,24 @@ def test_importing_loads_no_heavy_package():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_chunks_have_checksums_for_other_readers_and_the_file_has_one(tmp_path):
+    path = examples.result(units=20, inputs=30).save(tmp_path / "run.nc")
+    with h5py.File(path) as file:
+        assert file["recordings/w/w"].fletcher32
+    content = bytearray(path.read_bytes())
+    content[-1000] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(
+        DataError, match=r"run\.nc is truncated or damaged \(its checksum is wrong\)"
+    ):
+        open_result(path)
+
+
+def test_a_result_that_does_not_fit_into_the_memory_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("dendrosim.machine.hdf5_reading._LARGE", 1000)
+    path = examples.result(units=20, inputs=30).save(tmp_path / "run.nc")
+    monkeypatch.setattr("dendrosim.machine.hdf5_reading.available_memory", lambda: 2000.0)
+    with pytest.raises(DataError, match=r"needs .* KiB of memory, and 1\.95 KiB are free"):
+        open_result(path)

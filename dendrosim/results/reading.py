@@ -1,0 +1,172 @@
+"""Reads the file of a result. The file may be damaged, or written by anybody: everything is checked before use."""
+
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dendrosim.arrays import AnyArray
+from dendrosim.circuit.paths import is_variable
+from dendrosim.errors import DataError, DendrosimError, SpecError
+from dendrosim.machine.file_checksum import verify_checksum
+from dendrosim.machine.hdf5_reading import FormatError, Hdf5File, open_hdf5
+from dendrosim.machine.json_text import parse_json
+from dendrosim.protocol.protocol import Protocol
+from dendrosim.results.labels import array_shape
+from dendrosim.results.result_data import STATUSES, Spikes, Trace
+
+FORMAT = 2
+"""Version of the file layout; files with a higher version are refused. Files of version 1 have no checksum."""
+
+MARK = "dendrosim_format"
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
+
+def read_fields(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return the fields of the result in a file, by the names of the arguments of `ResultData`."""
+    path = Path(path)
+    with _errors_name(path):
+        _check_signature(path)
+        whole = verify_checksum(path)
+        if whole is False:
+            raise FormatError("its checksum is wrong")
+        with open_hdf5(path) as file:
+            version = _version(path, file)
+            if version > 1 and whole is None:
+                raise FormatError("its checksum is missing")
+            return _read(path, file, version)
+
+
+@contextmanager
+def _errors_name(path: Path) -> Iterator[None]:
+    """Turn every error into a DataError that names the file."""
+    try:
+        yield
+    except DataError:
+        raise
+    except (FormatError, DendrosimError) as error:
+        raise _damaged(path, f" ({error})") from error
+    except (OSError, RuntimeError, ValueError, TypeError, LookupError, ArithmeticError) as error:
+        raise _damaged(path) from error
+    except (AttributeError, MemoryError) as error:
+        raise _damaged(path) from error
+
+
+def _damaged(path: Path, reason: str = "") -> DataError:
+    return DataError(
+        f"{path} is truncated or damaged{reason}, or was changed since dendrosim wrote it; run its protocol again"
+    )
+
+
+def _check_signature(path: Path) -> None:
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise DataError(f"cannot read the result file {path}: it is not a regular file")
+        with path.open("rb") as file:
+            start = file.read(len(_SIGNATURE))
+    except FileNotFoundError:
+        raise DataError(f"there is no result file {path}") from None
+    except (OSError, ValueError) as error:  # ValueError if the path contains a NUL character
+        why = getattr(error, "strerror", None) or error
+        raise DataError(f"cannot read the result file {str(path)!r}: {why}") from None
+    if not start:
+        raise DataError(f"{path} is not a result of dendrosim: it is empty")
+    if not _SIGNATURE.startswith(start):
+        raise DataError(f"{path} is not a result of dendrosim: it is not a NetCDF-4 file")
+
+
+def _version(path: Path, file: Hdf5File) -> int:
+    version = file.attribute(MARK)
+    if version is None:
+        raise DataError(f"{path} is not a result of dendrosim: it has no attribute {MARK!r}")
+    if not isinstance(version, (int, np.integer)) or version < 1:
+        raise FormatError(f"its attribute {MARK!r} is {version!r}")
+    if version > FORMAT:
+        raise DataError(
+            f"{path} has format {version}, which a newer dendrosim wrote; this one reads up to {FORMAT}"
+        )
+    return int(version)
+
+
+def _read(path: Path, file: Hdf5File, version: int) -> dict[str, Any]:
+    try:
+        protocol = Protocol.from_json(file.text("protocol"))
+    except SpecError as error:
+        raise DataError(f"{path} has a protocol that cannot be read: {error}") from error
+    status = file.attribute("status")
+    if status not in STATUSES:
+        raise FormatError(f"its status is {status!r}")
+    state, spiking = file.names("final"), file.names("spikes")
+    return {
+        "protocol": protocol,
+        "traces": _read_traces(file, protocol, version),
+        "final": {name: _read_values(file, f"final/{name}", protocol, name) for name in state},
+        "spikes": {name: _read_spikes(file, protocol, name, version) for name in spiking},
+        "provenance": _read_mapping(file, "provenance"),
+        "metrics": _read_mapping(file, "metrics"),
+        "status": status,
+        "message": file.text("message"),
+    }
+
+
+def _read_mapping(file: Hdf5File, name: str) -> dict[str, Any]:
+    mapping = parse_json(file.text(name))
+    if not isinstance(mapping, dict):
+        raise FormatError(f"its {name} is a {type(mapping).__name__}")
+    return mapping
+
+
+def _read_traces(file: Hdf5File, protocol: Protocol, version: int) -> Mapping[str, Trace]:
+    traces = {}
+    for name in file.names("recordings"):
+        group = f"recordings/{name}"
+        time = file.array(f"{group}/time", "f", (None,))
+        if version == 1:
+            _check_times(group, protocol, time, np.greater)
+        traces[name] = Trace(time, _read_values(file, group, protocol, name, len(time)))
+    return traces
+
+
+def _read_values(
+    file: Hdf5File, group: str, protocol: Protocol, name: str, times: int | None = None
+) -> AnyArray:
+    """Return the array of a group; if there is only one sample, add the sample axis of a variable."""
+    recording = None if times is None else protocol.recordings_by_name().get(name)
+    shape = array_shape(protocol, name, recording)
+    values = file.array(f"{group}/{name}", "fiu", shape if times is None else (times, *shape))
+    return values[..., None] if protocol.batch == 1 and is_variable(name) else values
+
+
+def _read_spikes(file: Hdf5File, protocol: Protocol, name: str, version: int) -> Spikes:
+    group, size = f"spikes/{name}", protocol.circuit.population(name).size
+    unit = _read_numbers(file, f"{group}/unit", None, size)
+    time = file.array(f"{group}/time", "f", (len(unit),))
+    if version == 1:
+        _check_times(group, protocol, time, np.greater_equal)
+    sample = None
+    if file.has(f"{group}/sample"):
+        sample = _read_numbers(file, f"{group}/sample", len(unit), protocol.batch)
+    elif protocol.batch > 1 and len(unit):
+        raise FormatError(f"{group} has no samples")
+    return Spikes(unit, time, sample)
+
+
+def _read_numbers(file: Hdf5File, path: str, length: int | None, stop: int) -> AnyArray:
+    """Return numbers of units or samples, each from 0 to `stop` - 1."""
+    numbers = file.array(path, "iu", (length,))
+    if np.any(numbers < 0) or np.any(numbers >= stop):
+        raise FormatError(f"{path} has a number outside 0 to {stop - 1}")
+    return numbers
+
+
+def _check_times(group: str, protocol: Protocol, time: AnyArray, follows: Any) -> None:
+    """Check the times of a file without checksum: they are finite, in order and within the protocol's duration."""
+    # The tolerance is for rounding errors.
+    end = protocol.total_steps * protocol.time_step * (1 + 1e-6)
+    ordered = np.all(follows(time[1:], time[:-1]))
+    if not (np.all(np.isfinite(time)) and ordered and np.all((time >= 0) & (time <= end))):
+        raise FormatError(f"{group} has times that are not in order or not in the protocol's time")
