@@ -225,14 +225,16 @@ def _program(
     """Prepare a run of a compiled program, and return its command and its folder."""
     from dendrosim.engine.compilation import compile_without_run
     from dendrosim.engine.plan.timeline import timeline
+    from dendrosim.engine.settings import RunSettings
     from dendrosim.engine.standalone.task_file import write_task
     from dendrosim.engine.task import Task
 
     protocol = case.protocol(steps)
     made = compile_without_run(protocol, backend, case.precision)
     threads = len(os.sched_getaffinity(0))
+    settings = RunSettings(backend, precision=case.precision, threads=threads)
     folder.mkdir()
-    task = Task(protocol, timeline(protocol, 0), lambda: state, case.precision, threads)
+    task = Task(protocol, timeline(protocol, 0), lambda: state, settings)
     write_task(folder / "task.bin", task, made.manifest)
     return [str(made.folder / "program"), str(folder)], made.folder
 

@@ -23,6 +23,15 @@ def test_included_files_of_the_package_exist(source):
         assert (source.parent / included).is_file(), included
 
 
+def test_the_time_of_a_step_of_a_compiled_program_is_measured(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(FOLDER.parent))
+    gpu = importlib.import_module("benchmarks.gpu")
+    cases = importlib.import_module("benchmarks.gpu_cases")
+    case = next(c for c in cases.AGREEING if c.workload == "D" and c.precision == "double")
+    run = gpu._program(case, gpu._state(case), "cpp", 20, tmp_path / "run")
+    assert gpu._loop(*run) > 0
+
+
 @pytest.mark.parametrize("case", range(3))
 def test_circuits_that_compare_back_ends_can_be_made(case, monkeypatch):
     monkeypatch.syspath_prepend(str(FOLDER.parent))
