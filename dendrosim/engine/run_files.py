@@ -35,16 +35,23 @@ def check_belongs_to_run(folder: Path) -> None:
         raise StorageError(
             f"{folder} is not a folder of its own; remove it, or name another folder with --out"
         )
-    names = {path.name for path in folder.iterdir()}
-    for name in sorted(names):
+    names = sorted(path.name for path in folder.iterdir())
+    for name in names:
         status = (folder / name).lstat()
-        known = re.fullmatch(f"{_CHANGING}|{_FIXED}", name)
-        if not known or not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
-            raise _foreign(folder, name)
-    if names and (
-        LOCK not in names or (folder / LOCK).read_bytes()[: len(MARK)] not in (b"", MARK)
-    ):
-        raise _foreign(folder, min(names))
+        if not re.fullmatch(f"{_CHANGING}|{_FIXED}", name):
+            raise _foreign(folder, f"{name!r}, which no run of dendrosim has written")
+        if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+            raise _foreign(folder, f"{name!r}, which is a link or not a file")
+    if names and not _is_marked(folder / LOCK, alone=names == [LOCK]):
+        raise _foreign(
+            folder, f"{names[0]!r} and no lock of a run, so no run of dendrosim has written it"
+        )
+
+
+def _is_marked(lock: Path, alone: bool) -> bool:
+    content = lock.read_bytes() if lock.exists() else b"missing"
+    # A process that was killed before it could write the mark has written no other file either.
+    return content.startswith(MARK) or (alone and not content)
 
 
 def delete_files(folder: Path, keep: str = "") -> None:
@@ -58,8 +65,7 @@ def delete_files(folder: Path, keep: str = "") -> None:
             path.unlink()
 
 
-def _foreign(folder: Path, name: str) -> StorageError:
+def _foreign(folder: Path, what: str) -> StorageError:
     return StorageError(
-        f"{folder} contains {name!r}, which no run of dendrosim has written; nothing was changed: move it away, "
-        "or name another folder with --out"
+        f"{folder} contains {what}; nothing was changed: move it away, or name another folder with --out"
     )

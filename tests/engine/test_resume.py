@@ -227,8 +227,8 @@ def stopped(tmp_path, monkeypatch):
         ([], "there is no such folder"),
         (["out/"], "it holds no interrupted run"),
         (["out/result.nc"], r"its run is done, the result is in .*result\.nc"),
-        (["out/unfinished/run.json"], r"'run\.json', which no run of dendrosim has written"),
-        (["out/unfinished/lock", "out/unfinished/run.json"], r"run\.json cannot be read"),
+        (["out/unfinished/run.json"], r"'run\.json' and no lock of a run"),
+        (["out/unfinished/lock", "out/unfinished/run.json"], r"'lock' and no lock of a run"),
     ],
 )
 def test_a_folder_of_no_interrupted_run_is_refused(tmp_path, capsys, made, words):
