@@ -117,7 +117,7 @@ def _largest_gap(workers: dict[str, Worker], problem: Problem) -> float:
     largest = 0.0
     for label, found in states.items():
         if label == "Brian2" and problem.batch > 1:
-            continue  # it simulated one sample, which is compared in the row of that batch
+            continue  # it simulates one sample, for which it is compared in another row
         for a, b in zip(found, states["NumPy"], strict=True):
             gap = float(np.max(np.abs(a - b)) / np.max(np.abs(b)))
             largest = max(largest, gap)

@@ -28,7 +28,7 @@ CONTESTANTS = {
 }
 ONLY_DOUBLE = {"Brian2"}
 TOLERANCE = 5.0
-"""Difference, in standard errors, up to which rates and fractions count as equal."""
+"""Rates and fractions count as equal if they differ by at most this number of standard errors."""
 
 
 class Worker(Contestant):

@@ -7,7 +7,7 @@ it is first used, so that `import dendrosim` imports nothing else.
 import lazy_loader
 
 _FOUND_BY_THEMSELVES = ("circuit.connectivity", "circuit.initial_values", "signals")
-"""Folders in which each file adds a public class, even if the stub does not list it."""
+"""Folders in which each file defines a public class, which the stub need not list."""
 
 _look_up, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 

@@ -12,7 +12,7 @@ Complex = NDArray[np.complex128]
 """Complex numbers of any shape, such as eigenvalues and eigenvectors."""
 
 AnyArray = NDArray[Any]
-"""Numbers of any type and shape; for instance, states are complex in a derivative by a complex step."""
+"""Numbers of any type and shape; states are complex, for instance, while a complex step computes a derivative."""
 
 NamedArrays = dict[str, AnyArray]
 """Arrays by name, such as states by `population.variable`."""

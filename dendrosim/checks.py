@@ -10,7 +10,7 @@ import numpy as np
 from dendrosim.errors import ParameterError, ShapeError, UnitError
 from dendrosim.units import TIME, Dimension, Quantity, quantity, unit_name
 
-_LISTED = 12  # the longest list that a message gives in full; of a longer list it gives the shape
+_LISTED = 12  # most elements of a list that a message quotes; for a longer list, it gives the shape
 
 
 def as_time(where: str, value: Any, example: str = "10 ms", *, or_zero: bool = False) -> Quantity:

@@ -175,7 +175,7 @@ def abbreviate(value: object, most: int = 120) -> str:
     """Return a value as text for a message: its `repr` on one line, cut off in the middle if it is long."""
     try:
         text = repr(value)
-    except Exception:  # of a value that is too deep, too large, or whose class is wrong
+    except Exception:  # the value is nested too deeply or too large, or its class has a mistake
         return f"a {type(value).__name__}"
     text = " ".join(text.split())
     return text if len(text) <= most else f"{text[: most - 20]} ... {text[-12:]}"

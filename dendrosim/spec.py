@@ -96,8 +96,8 @@ class Spec:
     def canonical(self) -> Self:
         """Return an equal specification whose mappings are in the order of their JSON, at every depth.
 
-        What is generated from it depends on the JSON alone, not on the order in which a user has written
-        parameters.
+        Code that is generated from this copy depends on the JSON alone, not on the order in which a user has
+        written parameters.
         """
         return _sort_mappings(self)
 
@@ -114,7 +114,7 @@ class Spec:
 
 
 def _refuse_wrong_types(validate: Callable[[Any], None]) -> Callable[[Any], None]:
-    """Wrap a validation, so that it raises SpecError if a value of a wrong type, such as None, makes it fail."""
+    """Wrap a validation, so that an error due to a value of a wrong type, such as None, becomes a SpecError."""
 
     @wraps(validate)
     def checked(self: Any) -> None:

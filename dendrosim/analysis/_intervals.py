@@ -52,7 +52,7 @@ def ratio(above: AnyArray, below: AnyArray) -> Array:
 
 
 def _quantile(degrees: Array, confidence: float, spread: Booleans) -> Array:
-    """Return Student's two-sided quantile where the variance comes from the trains, else the normal quantile."""
+    """Return Student's two-sided quantile if the variance was estimated from trains, else the normal quantile."""
     # Imported here, because this takes longer than all other imports of the module.
     from scipy.special import ndtri, stdtrit
 

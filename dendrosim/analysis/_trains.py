@@ -9,7 +9,8 @@ from dendrosim.errors import ParameterError, ShapeError
 from dendrosim.results.result_data import Spikes
 
 INSTANT = 1e-9
-"""Difference in seconds below which two times count as equal; it exceeds the rounding errors of `n * dt`."""
+"""Times that differ by less than this number of seconds count as equal; rounding errors of `n * dt` are
+smaller."""
 
 
 def train_order(train: Integers, time: NDArray[np.floating]) -> Integers:

@@ -32,7 +32,7 @@ from dendrosim.equations.transfer.numeric import numeric_transfer
 from dendrosim.errors import ParameterError, ShapeError
 
 _RANK_TOLERANCE = 1e-10
-"""Fraction of the largest singular value below which singular values count as zero."""
+"""Singular values below this fraction of the largest one count as zero."""
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ class Draws:
             raise ParameterError(f"seed is {self.seed}; it must not be negative")
 
     def networks(self, layers: int, units: int, count: int) -> "Networks":
-        """Return `count` networks of one size; with a larger `count`, the first networks are the same."""
+        """Return `count` networks of one size; a larger `count` does not change the first networks."""
         streams = np.random.SeedSequence((self.seed, layers, units)).spawn(5)
         mu, variance, weights, output, target = (np.random.default_rng(s) for s in streams)
         shape = (count, layers - 1, units, units)

@@ -15,7 +15,8 @@ from dendrosim.spec import Spec
 from dendrosim.units import Quantity, unit_name
 
 Owner = Population | Matrix | Pathway
-"""An object with equations, parameters, and a scope: the prefix of the circuit's parameters that it uses."""
+"""An object with equations and parameters; its scope is the prefix of those parameters of the circuit that it
+uses."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +57,8 @@ class CircuitData(Spec):
         return population, population.variables[variable]
 
     def symbol_value(self, owner: Owner, name: str) -> Quantity | None:
-        """Return the value of a symbol in the equations of `owner`; None if it is not a parameter or gate."""
+        """Return the value of a symbol in the equations of `owner`; None if it is neither a parameter nor a
+        gate."""
         if name in owner.parameters:
             return owner.parameters[name]
         scoped = self.scoped_name(owner, name)

@@ -66,7 +66,7 @@ def check_expression(
     written : str
         The expression as the user wrote it, for messages.
     expression : str
-        The expression with transfer functions in place.
+        The expression with the formulas of transfer functions in place of their calls.
     local : mapping of str to Brian2 variable
         Variables that the expression may use besides parameters and gates.
     expected : Brian2 dimension

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 BACKENDS = (AUTO, *backends())
 COMPILED = tuple(name for name, backend in backends().items() if backend.compiles)
-"""Back ends that make a program."""
+"""Back ends that compile a program."""
 
 Name = Annotated[
     str, typer.Argument(help="A model or protocol, by name or by the path of its file.")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Rows = list[tuple[str, ...]]
 
 _SHOWN_MODES, _SHOWN_STATES = 8, 24  # rows in tables; a terminal has about 40 lines
-_SAME = 1e-6  # relative distance below which eigenvalues are one mode; they are exact to about 1e-9
+_SAME = 1e-6  # eigenvalues this close, relative to the largest, are one mode
 
 
 def point_plain(point: FixedPoint) -> dict[str, Any]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """One line of `dendrosim doctor`; `hint` says what to do if the part does not work."""
+    """A line of `dendrosim doctor` about one part; `hint` says what to do if the part does not work."""
 
     name: str
     ok: bool
@@ -30,7 +30,7 @@ class Diagnosis:
 
 
 def diagnose(name: str, test: Callable[[], str]) -> Diagnosis:
-    """Return whether a part works, with the text that its test returns or the message of the test's error."""
+    """Test a part; the details are the text that the test returns, or the message of the error that it raises."""
     try:
         return Diagnosis(name, True, test())
     except DendrosimError as error:
@@ -93,7 +93,7 @@ class Backend(ABC):
         return
 
     def fingerprint(self) -> Mapping[str, str]:
-        """Return everything except the task and dendrosim's code that affects the numbers, such as versions.
+        """Return everything that affects the numbers, such as versions, except the task and dendrosim's own code.
 
         A run is resumed, and a compiled program is reused, only if the fingerprint has not changed.
         """

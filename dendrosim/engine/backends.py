@@ -58,5 +58,5 @@ def choose(name: str) -> Backend:
 
 
 def prepare(name: str) -> AbstractContextManager[None]:
-    """Return the context manager of `Backend.prepare` for a name, without a check that the back end works."""
+    """Return the context manager of `Backend.prepare` for a name; whether the back end works is not checked."""
     return backend_named(_FASTEST if name == AUTO else name).prepare()

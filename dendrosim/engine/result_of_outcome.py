@@ -1,4 +1,4 @@
-"""The result of a run, made from the outcome of its back end. If the run ended early, an error contains it."""
+"""The result of a run, made from the outcome of its back end; if the run ended early, an error with the result."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,7 +1,7 @@
 """The files in the folder of a run: their names, and which files of a folder may be overwritten and deleted.
 
-A folder belongs to a run if it is empty, or if it has a lock file of ours and no file under another name. In any
-other folder nothing is written and nothing is deleted.
+A folder belongs to a run if it is empty, or if it has a lock file of dendrosim and only files whose names are
+listed here. In any other folder nothing is written and nothing is deleted.
 """
 
 import re

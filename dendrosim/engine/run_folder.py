@@ -86,7 +86,7 @@ def lock_folder(folder: Path, new: bool) -> Iterator[int]:
                     if os.fstat(lock.fileno()).st_nlink:
                         lock.write(MARK)
                         lock.flush()
-                        break  # with 0 links, the process that held the lock has deleted the folder
+                        break  # else the process that held the lock has deleted the file
                 lock.close()
                 time.sleep(0.05)
         yield lock.fileno()
@@ -195,7 +195,7 @@ def _why_none(folder: Path) -> str:
 
 
 def _versions(backend: str) -> dict[str, Any]:
-    """Return everything except protocol and settings that affects the numbers of a run."""
+    """Return everything that affects the numbers of a run, except protocol and settings."""
     return {
         "format": FORMAT,
         "dendrosim": package_version("dendrosim"),

@@ -87,7 +87,7 @@ def analyse_rule(rate: str, weight: str) -> PlasticityRule:
     Parameters
     ----------
     rate : str
-        Right-hand side of the rule, with transfer functions in place.
+        Right-hand side of the rule, with the formulas of transfer functions in place of their calls.
     weight : str
         Name of the weight in `rate`.
     """

@@ -21,7 +21,8 @@ _TIME_CONSTANTS = 20.0
 """Default duration in time constants of the slowest mode, after which a decaying mode has fallen to 2e-9."""
 
 _CLOSE = 1e-3
-"""Distance below which a state has returned (relative to `size`) or is at rest (relative to typical sizes)."""
+"""A state has returned if its distance from the point, relative to `size`, is at most this number. It is at rest
+if it is this close to any fixed point, relative to typical sizes."""
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ def end_state(result: Result, *, tolerance: float = 1e-3, subthreshold: bool = F
     ----------
     result : Result
     tolerance : float, default 1e-3
-        Relative distance up to which the run counts as settled.
+        The run counts as settled if `distance` is at most this number.
     subthreshold : bool, default False
         Whether thresholds, resets, pathways and noise are left out; see `ds.vector_field`.
 

@@ -16,7 +16,7 @@ if they changed between `free` and `nudged`, basal weights would learn from that
 changes a weight by tau times its rate of change, whatever the time step is.
 
 With continuous plasticity there are no single steps: apical weights learn throughout `sleep` (or `nudged`), basal
-ones throughout `nudged`, at a rate that gives the same total change for the same activities.
+ones throughout `nudged`, at a rate at which the total change is that of a single step if activities do not change.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

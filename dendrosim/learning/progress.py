@@ -15,10 +15,11 @@ from dendrosim.learning.alignment import apical_angles, update_angles
 from dendrosim.results.result import Result
 
 DIVERGED = 3.0
-"""Multiple of the initial loss above which learning counts as diverged."""
+"""Learning counts as diverged if the loss exceeds the initial loss by this factor."""
 
 LARGE = 0.01
-"""Fraction of the initial loss above which angles are measured; below, incomplete settling hides the signals."""
+"""Angles are measured while the loss exceeds this fraction of the initial loss; later, incomplete settling hides
+the signals."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ _PARTS = (*GENERATED_CODE, "stability", "learning/settling")
 """Parts of the package that decide the rate of the slowest mode."""
 
 CASCADE_LEFT = 1e-4
-"""Remaining distance, relative to the whole distance, at which a cascade of filters counts as settled.
+"""A cascade of filters counts as settled if this fraction of the distance to its final state remains.
 
 This fraction is the same for any number of layers, because with two separate pathways the learning signal does not
 decrease from layer to layer.

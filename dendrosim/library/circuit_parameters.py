@@ -78,7 +78,7 @@ def add_circuit_parameters(
 ) -> tuple[Parameter, ...]:
     """Return a protocol's own parameters and those of its circuits.
 
-    If one of its own parameters has no meaning, it takes the meaning of the circuit's parameter of the same name.
+    A parameter of the protocol without a meaning takes the meaning of the circuit's parameter of the same name.
 
     Raises
     ------

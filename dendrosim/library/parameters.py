@@ -18,7 +18,7 @@ from dendrosim.library.ranges import Range, range_of
 from dendrosim.units import Quantity
 
 _FAILS = {"be": "is not", "lie": "does not", "not": "is"}
-"""The words with which a message says that a value breaks a rule, by the first word of the rule."""
+"""For the first word of each rule, the words with which a message says that a value breaks the rule."""
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """The cache folder, which keeps compiled code and the outcomes of checks and of slow computations.
 
 The folder is `DENDROSIM_CACHE` if that is set, else `XDG_CACHE_HOME/dendrosim`, else `~/.cache/dendrosim`. It can
-be deleted at any time. Programs in it are executed, so only files of this user, or of root, that no other user may
-change are taken from it. Everything in it is hashed together with its key, and what does not match is made anew.
+be deleted at any time. Programs in it are executed, so a file is used only if it belongs to this user or to root
+and no other user may change it. Everything in it is hashed together with its key, and what does not match is made
+anew.
 """
 
 import fcntl
@@ -17,7 +18,7 @@ from pathlib import Path
 from dendrosim.errors import StorageError
 
 MOST_BYTES = 2**28
-"""Size above which a file of the cache is not read. Programs have less than 2**23 bytes."""
+"""A file of the cache is not read if it has more bytes than this. Programs have less than 2**23 bytes."""
 
 _FOLDER_OF_YOUR_OWN = "set DENDROSIM_CACHE to a folder of your own that nobody else can write"
 _OTHERS = stat.S_IWGRP | stat.S_IWOTH
@@ -116,7 +117,7 @@ def _is_safe(status: os.stat_result) -> bool:
 
 
 def is_safe_folder(path: Path) -> bool:
-    """Return whether a path is a folder, and no link, of which only this user or root can change the contents."""
+    """Return whether a path is a folder, not a link, whose contents only this user or root can change."""
     try:
         status = path.lstat()
     except OSError:
@@ -196,7 +197,7 @@ def _lock(path: Path) -> int | None:
 
 @contextmanager
 def hold(path: Path) -> Iterator[bool]:
-    """Keep a file or folder of the cache from being deleted to make room; yield whether it is there."""
+    """Keep a file or folder of the cache from being deleted to make room; yield whether it exists."""
     try:
         file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:

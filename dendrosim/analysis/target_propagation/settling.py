@@ -8,8 +8,8 @@ from dendrosim.analysis.target_propagation.spectrum import critical_inverse_scal
 from dendrosim.errors import ParameterError
 
 SETTLED = float(np.exp(-5.0))
-"""Size of the slowest mode, as a fraction of the smallest learning signal, at which a circuit counts as
-settled."""
+"""A circuit counts as settled when its slowest mode has fallen to this fraction of the smallest learning
+signal."""
 
 
 def settling_time(

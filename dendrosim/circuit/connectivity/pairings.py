@@ -21,9 +21,9 @@ class Pairings(Connections):
     Parameters
     ----------
     pre : array of int, shape (synapses,)
-        Numbers of presynaptic units, from 0.
+        Numbers of presynaptic units, counted from 0.
     post : array of int, shape (synapses,)
-        Numbers of postsynaptic units, from 0.
+        Numbers of postsynaptic units, counted from 0.
 
     Raises
     ------

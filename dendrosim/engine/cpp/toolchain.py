@@ -218,7 +218,7 @@ def _object_hash(key: str, content: bytes) -> str:
 
 
 _ahead: dict[str, Callable[[], Path] | None] = {}
-"""For each source that is compiled ahead, the function that waits for the shared object."""
+"""For each source that is compiled ahead, the function that waits until the source is compiled."""
 
 
 @contextmanager

@@ -67,7 +67,7 @@ class Segment:
     phase : int
         Index of the phase among the phases of all blocks, as in `Timeline.fills`.
     row : int
-        Index, in the order of rows of the data sets, of the first row that the trial shows.
+        Index of the first row that the trial shows, in the list of all rows that the protocol shows.
     block_start : int
         First step of the block.
     """
@@ -84,7 +84,8 @@ class Stretch:
 
     `start` is the first step of the block, and `cycle` the number of steps of a trial. `offsets` are the first
     steps of the phases, counted from the beginning of a trial, and `first_phase` is the index of the first phase.
-    `row` is the index of the block's first row in the order of rows, and each trial shows `per_trial` rows.
+    `row` is the index of the block's first row in the list of all rows that the protocol shows; each trial shows
+    `per_trial` rows.
     """
 
     start: int
@@ -119,7 +120,7 @@ class Timeline:
     stretches : tuple of Stretch
         The blocks.
     order : callable
-        Yields pieces of the list of rows that are shown, in their order; each trial shows `batch` rows.
+        Yields the list of all rows that the protocol shows, in pieces; each trial shows `batch` rows.
     fills : tuple of tuples of Fill
         The values that each phase sets.
     labels : tuple of str

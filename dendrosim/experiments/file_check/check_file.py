@@ -27,7 +27,7 @@ from dendrosim.units import unit
 
 MEASURE = "measure"
 CHEAP_STEPS = 2000
-"""Largest number of steps of a protocol that is run as a whole to measure it, which takes seconds on numpy."""
+"""A protocol with at most this number of steps is run as a whole to measure it, which takes seconds on numpy."""
 
 
 def check_model(path: str | os.PathLike[str], /, **parameters: Any) -> list[Finding]:

@@ -1,4 +1,4 @@
-"""Tries out a second value of each parameter, which must change the circuit or protocol, or be refused clearly."""
+"""Tries out other values of each parameter; they must change the circuit or protocol, or be refused clearly."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping

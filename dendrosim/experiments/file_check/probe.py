@@ -19,7 +19,7 @@ TIME_STEP = 1e-4
 """Time step in seconds in which a circuit without protocol is driven, as in the shipped protocols of cells."""
 
 FEW_TRIALS = 10
-"""Largest number of trials of a pass that a cut protocol keeps, because `measure` may need all rows."""
+"""A cut protocol keeps a pass of at most this number of trials, because `measure` may need all rows."""
 
 SAMPLES = 2
 # A tenth of a typical size, so that nothing saturates or explodes within the steps of a probe.

@@ -43,8 +43,8 @@ ROUNDING = 8 * np.finfo(float).eps
 """Further rounding error of a step, relative to the state x, because the step computes x + dt f."""
 
 NEGLIGIBLE = 1e-2
-"""Fraction of the typical size for a physical unit below which a value counts as zero. The difference of two equal
-values, for example, is zero except for rounding, which differs between back ends."""
+"""A value counts as zero if it is below this fraction of the typical size for its physical unit. The difference of
+two equal values, for example, is zero except for rounding, which differs between back ends."""
 
 BACK_ENDS = "numpy and cpp agree"
 VECTOR_FIELD = "the vector field equals one step"

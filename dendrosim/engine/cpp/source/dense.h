@@ -21,8 +21,8 @@ namespace ds {
 
 constexpr int64_t most_samples = 256;
 
-// Whether the BLAS computes any product as a whole. Only if this is true does the BLAS get threads: while they are
-// idle, they wait in a busy loop and take processor time from the threads of parallel.cpp.
+// Whether any product is computed by a single call of the BLAS. Only then does the BLAS get threads, because its
+// idle threads wait in a busy loop and take processor time from the threads of parallel.cpp.
 inline bool blas_works = false;
 
 inline void let_blas_work(bool works) { scipy_openblas_set_num_threads(works ? threads() : 1); }
