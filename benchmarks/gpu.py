@@ -184,7 +184,7 @@ def _work(case: Case) -> tuple[float, float]:
     """Return the floating-point operations of the products of a step, and the bytes that a step has to move."""
     if case.workload == "D":
         units, batch = case.arguments
-        # Two products read the matrix, its plasticity reads and writes it; 14 arrays of activities are moved.
+        # Two products read the matrix, and plasticity reads and writes it; 14 arrays of activities are moved.
         return 6.0 * units**2 * batch, 4.0 * (4 * units**2 + 14 * units * batch)
     from dendrosim.engine.compilation import compile_without_run
 
@@ -240,7 +240,7 @@ def _program(
 
 
 def _loop(command: list[str], home: Path) -> float:
-    """Run a program, and return the seconds of its steps, which it prints."""
+    """Run a program, and return the seconds of its steps, as the program prints them."""
     done = subprocess.run(
         command, cwd=home, check=True, capture_output=True, text=True, timeout=LONGEST,
         env={**os.environ, "OMP_NUM_THREADS": "1"},

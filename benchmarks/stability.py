@@ -5,8 +5,8 @@ of the Jacobian and with `scipy.optimize.root(method="hybr")`, which also uses t
 pyramidal cells below threshold, with the ten rightmost eigenvalues.
 
 Each circuit has its own process with one thread. Times are processor times, which equal elapsed times on an idle
-machine, and the peak memory is the one of the whole process. "Field" is the time in which the equations of a
-circuit become a vector field.
+machine, and the peak memory is that of the whole process. "Field" is the time in which the equations of a circuit
+become a vector field.
 """
 
 import json

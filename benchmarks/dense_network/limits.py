@@ -16,10 +16,12 @@ def rate(name: str, *arguments: int) -> float:
 
 
 def step_seconds(problem: Problem, threads: int) -> float:
-    """Return the smallest time of a step: for its multiplications, or for reading its weights if that is longer.
+    """Return a lower bound of the time of a step.
 
-    Both rates are measured once. If other programs use the machine, a contestant may run at a better moment
-    than the measurement.
+    This is the time for its multiplications or the time for reading its weights, whichever is longer.
+
+    The rates are measured only once. If other programs slow the machine down at that moment, a contestant may need
+    less time than this.
     """
     multiplying = problem.flops / rate(f"registers_{problem.precision}", threads)
     return max(multiplying, problem.bytes / rate("reading", threads, int(problem.bytes)))

@@ -1,6 +1,6 @@
 """Brian2 in C++ standalone mode, with equations in their usual form.
 
-The constants `tau_e` and `spread` of the noise make Euler's method exact for it, so that all contestants have the
+With the constants `tau_e` and `spread`, Euler's method is exact for the noise, so that all contestants have the
 same process.
 """
 

@@ -60,7 +60,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Spikes:
-    """Numbers of spikes of each cell: all, and those that belong to the burst of the spike before them."""
+    """Numbers of spikes of each cell: of all spikes, and of the spikes that continue a burst."""
 
     all: NDArray
     following: NDArray
@@ -74,7 +74,7 @@ class Spikes:
         return self.all.mean() / seconds, self.all.std() / seconds / np.sqrt(self.all.size)
 
     def burst_fraction(self) -> tuple[float, float]:
-        """Return the fraction of spikes that belong to the burst of the spike before, and the standard error."""
+        """Return the fraction of spikes that continue a burst, and the standard error."""
         fraction = self.following.sum() / self.all.sum()
         left = self.following - fraction * self.all
         return fraction, left.std() / self.all.mean() / np.sqrt(self.all.size)

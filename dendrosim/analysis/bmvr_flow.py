@@ -64,9 +64,10 @@ def critical_tau_ratio(canonical: Array, k: int, rho: float = 1.0) -> float:
     A pair of hidden units ``i < j <= k`` starts to rotate if ``tau_ratio`` exceeds ``S (S + 2 rho) / (rho D^2)``,
     with ``S = s_i^2 + s_j^2`` and ``D = s_i^2 - s_j^2``. There is no limit for ``k = 1``. This is derived here.
 
-    The limit is local: below it, a wave in which the hidden units rotate together may coexist with the stable
-    optimum and attract random initial weights. For canonical values 0.9 and 0.5, whose limit is 10.3, this happens
-    from a ``tau_ratio`` of about 2.5 on. Coloured inputs shift the limit and can lower it; see `flow_modes`.
+    The limit is local: below this limit, a wave in which the hidden units rotate together may coexist with the
+    stable optimum and attract random initial weights. For canonical values 0.9 and 0.5, whose limit is 10.3, this
+    happens from a ``tau_ratio`` of about 2.5 on. Coloured inputs shift the limit and can lower it; see
+    `flow_modes`.
 
     Parameters
     ----------

@@ -169,8 +169,8 @@ def burst_statistics(
     """Return event rate, burst rate and burst probability over ``[start, stop)``, with confidence intervals.
 
     Events and bursts are found in whole trains, so a burst that began before a window is not a new event in that
-    window. The time of a burst is the time of its second spike, which distinguishes it from a single spike, or,
-    with ``burst_at="event"``, the time of its event.
+    window. The time of a burst is the time of its second spike, because a single spike has none; with
+    ``burst_at="event"``, it is the time of the event.
 
     An event less than the threshold before the end of the *recording* may lack the spike that makes it a burst. If
     `stop` is the end of the recording, this lowers the burst probability, on average by at most the fraction

@@ -43,8 +43,8 @@ class Circuit(CircuitData):
         Products of a matrix and a variable, each of which feeds another variable.
     parameters : mapping of str to quantity, or declared parameters, optional
         Values of symbols, one number each, that the equations of all objects may use. If this is a mapping, the
-        equations must use every name in it. If it is the declared parameters of a model file, the circuit takes
-        only those that its equations use.
+        equations must use every name in it. If this is an object with the declared parameters of a model file, the
+        circuit takes only those that its equations use.
     gates : mapping of str to float, optional
         Values of symbols without unit, such as the switch of a plasticity rule. A phase of a protocol may set a
         gate to another number or to a signal.

@@ -74,7 +74,8 @@ def removed(instead: str) -> Any:
     Parameters
     ----------
     instead : str
-        Advice for files that still use the parameter: what to use instead. The error shows it.
+        Advice for files that still use the parameter: what to use instead. The message of the error shows this
+        advice.
 
     Notes
     -----

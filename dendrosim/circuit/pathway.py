@@ -140,7 +140,7 @@ class Pathway(Spec):
 
     @property
     def has_own_weights(self) -> bool:
-        """Whether each synapse has its own weight: false without a weight, and if all have the same number."""
+        """Whether each synapse has its own weight: a weight exists, and it is not one number for all synapses."""
         return self.weight is not None and not _single(self.weight)
 
     def synapse_start_values(self) -> dict[str, Initial]:

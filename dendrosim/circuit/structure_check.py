@@ -61,7 +61,7 @@ def _check_names(circuit: CircuitData) -> None:
 
 
 def _check_matrix(circuit: CircuitData, matrix: Matrix) -> None:
-    """Check the initial value of a matrix and, if it is declared as an inverse, that it can be one."""
+    """Check the initial value of a matrix; if the matrix is declared as an inverse, check that it can be one."""
     shape = circuit.shape(matrix)
     matrix.initial.check(f"Matrix {matrix.name!r}: initial value", shape)
     if isinstance(matrix.initial, Derived):

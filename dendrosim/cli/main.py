@@ -42,7 +42,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
 }
 """The function of each command, in the order in which `--help` lists them."""
 
-# Typer 0.12 takes this class from Click, later versions define it; in all versions BadParameter derives from it.
+# Typer 0.12 imports this class from Click, and later versions define it themselves; in all versions it is the base
+# class of BadParameter.
 ParseError: Any = typer.BadParameter.__mro__[2]
 
 

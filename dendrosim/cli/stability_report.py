@@ -99,7 +99,7 @@ def mode_rows(point: FixedPoint) -> Rows:
 
 
 def state_rows(point: FixedPoint) -> Rows:
-    """Return names and values of the first states, and the number of further ones."""
+    """Return names and values of the first states, and the number of the remaining states."""
     found = zip(point.flow.labels, point.x, point.flow.units, strict=True)
     rows: Rows = [
         (label, f"{value:.6g}" if unit == "1" else f"{value:.6g} {unit}")

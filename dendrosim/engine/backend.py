@@ -48,12 +48,13 @@ class Backend(ABC):
     - `backend.py` must import at its top only modules that load within milliseconds, so neither NumPy nor Brian2.
       Methods import what they need.
     - `run` has to follow the plan of the task (`dendrosim.engine.plan`): start values from `all_values`, segments
-      and fills from `task.line`, the synapses from `task.synapses`. It may build the Brian2 network with
+      and fills from `task.line`, the synapses from `task.synapses`. A back end may build the Brian2 network with
       `dendrosim.engine.network.build`; then it only has to add a subclass of `Operations`, with the operations
       that are not element-wise.
     - A back end that generates, compiles and starts a program derives from `StandaloneBackend`
       (`dendrosim.engine.standalone.backend`), which does everything else.
-    - Numbers of all back ends agree up to rounding: one step is one forward Euler step of the same vector field,
+    - All back ends compute the same numbers up to rounding errors: one step is one forward Euler step of the same
+      vector field,
       and all random numbers are those of `dendrosim.engine.network.random_numbers`.
 
     Attributes

@@ -27,7 +27,7 @@ def is_changing(name: str) -> bool:
 
 
 def check_belongs_to_run(folder: Path) -> None:
-    """Raise StorageError if a folder, which exists, contains anything that was not written for a run.
+    """Raise StorageError if an existing folder contains anything that was not written for a run.
 
     Links are refused too, because they lead to files outside of the folder.
     """

@@ -32,7 +32,8 @@ from dendrosim.machine.packages import package_version
 from dendrosim.protocol.protocol import Protocol
 
 FORMAT = 4
-# Seconds to wait for the lock: a program whose parent was killed holds it until its next report fails.
+# Seconds to wait for the lock. A program whose parent was killed holds the lock until it fails to write its next
+# report.
 _PATIENCE = 5.0
 
 

@@ -21,7 +21,7 @@ def seal_folder(folder: Path, changing: Collection[str]) -> str:
     Returns
     -------
     str
-        Hash of all these checksums, 64 hexadecimal digits. A checkpoint contains it.
+        Hash of all these checksums, 64 hexadecimal digits. Every checkpoint contains this hash.
 
     Raises
     ------

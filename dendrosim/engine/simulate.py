@@ -30,7 +30,7 @@ from dendrosim.protocol.protocol import Protocol
 from dendrosim.results.result import Result
 
 _NO_LIMIT = 2**62
-# Bytes of a spike: as read from the program, as returned, and in addition while a file is written.
+# Bytes that a spike needs as read from the program, as returned, and in addition while a file is written.
 _BYTES_PER_SPIKE = 12 + 16 + 8
 # Work per step that justifies one more thread: multiply-adds of the largest product, or units times samples of the
 # largest population.

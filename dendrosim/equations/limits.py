@@ -1,8 +1,8 @@
 """Limits of the texts of equations, so that reading, checking and compiling a text takes a bounded time.
 
 Python's parser, Brian2 and SymPy call themselves once per level of an expression, put subexpressions into each
-other, and compute powers of integers exactly. Without limits, a short text can end in a RecursionError, or keep
-them busy for hours.
+other, and compute powers of integers exactly. Without limits, a short text can cause a RecursionError, or take
+hours.
 """
 
 import ast

@@ -137,7 +137,7 @@ def storage_errors(where: Path) -> Iterator[None]:
 
 
 def _is_ours(path: Path) -> bool:
-    """Return whether dendrosim has written a file: results, figures and reports name it near their beginning."""
+    """Return whether dendrosim has written a file, which then names dendrosim near its beginning."""
     if path.is_symlink() or not path.is_file():
         return False
     with path.open("rb") as file:

@@ -58,7 +58,7 @@ def update_angles(
 
 
 def apical_angles(apical: Sequence[Array], basal: Sequence[Array]) -> dict[str, Array]:
-    """Return the angles between layer-wise apical weights and those that basal weights suggest.
+    """Return the angles between layer-wise apical weights and the pseudo-inverses and transposes of basal weights.
 
     Parameters
     ----------

@@ -62,8 +62,8 @@ def learning_cycle(
     observed : bool, default False
         Whether the cycle has the phase `rest`.
     dream : float, optional
-        Standard deviation of noise that circuits which learn by reconstruction see during `sleep` in place of
-        samples, so that apical weights invert basal ones in all directions alike.
+        Standard deviation of the noise that replaces the samples during `sleep` in circuits that learn by
+        reconstruction. With noise, apical weights invert basal ones equally well in all directions.
     anneal : mapping of str to float, optional
         For the prefix of a circuit, the number of trials after which its learning rate has halved (see
         `Hyperbolic`).

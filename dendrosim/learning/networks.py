@@ -149,7 +149,7 @@ def join_networks(networks: Sequence[LayeredNetwork]) -> Circuit:
 
 
 def circuits_by_prefix(networks: Sequence[LayeredNetwork]) -> dict[str, Circuit]:
-    """Return the circuits by prefix (without its underscore), as the functions of `cycle` take them."""
+    """Return the circuits by prefix, written without its underscore, as the functions of `cycle` expect it."""
     return {n.prefix.removesuffix("_"): n.circuit for n in networks}
 
 

@@ -108,7 +108,7 @@ def is_path(name: str) -> bool:
 
 
 def catalogue_entry_at(path: str, file_kind: FileKind) -> Entry | None:
-    """Return the entry of a file in the catalogue by its absolute path, without a look at any other file."""
+    """Return the entry of a file in the catalogue by its absolute path; no other file is read."""
     for name, paths in _find_files(file_kind).items():
         if any(path in (str(p), str(p.resolve())) for p in paths):
             return _make_entry(name, file_kind, paths)

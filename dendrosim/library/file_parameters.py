@@ -15,7 +15,7 @@ def parameters_of_file(entry: Entry) -> tuple[Parameter, ...]:
 
 
 def declared_in_file(entry: Entry, users: tuple[Path, ...] = ()) -> tuple[Parameter, ...]:
-    """Return the parameters of a model or protocol, including removed ones: its own, then those of circuits.
+    """Return the parameters of a model or protocol, including removed ones: first its own, then those of circuits.
 
     Parameters
     ----------

@@ -38,7 +38,8 @@ class Parameter:
     range : Range, optional
         Range of the allowed numbers. Without a range, the file checks numbers itself.
     removed : str, optional
-        Advice for a name that is no longer a parameter: what to use instead. The error shows it.
+        Advice for a name that is no longer a parameter: what to use instead. The message of the error shows this
+        advice.
     """
 
     name: str

@@ -30,7 +30,7 @@ class ParameterTable(ABC):
 def read_signature(
     function: Callable[..., Any], docstring: str | None, models: Models
 ) -> tuple[Parameter, ...]:
-    """Return the parameters of a file's function, including removed ones: its own, then those of circuits.
+    """Return the parameters of a file's function, including removed ones: first its own, then those of circuits.
 
     Parameters
     ----------

@@ -173,7 +173,7 @@ def delete_leftovers() -> None:
 
 
 def clear() -> tuple[list[Entry], list[Entry]]:
-    """Delete all entries that are not in use; return those deleted and those left."""
+    """Delete all entries that are not in use; return the deleted entries and the remaining ones."""
     deleted: list[Entry] = []
     left: list[Entry] = []
     for entry in list_entries():

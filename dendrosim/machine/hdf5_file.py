@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 
 class Disk:
-    """A file that hides write errors from HDF5, which crashes after an error, at once or later.
+    """A file that hides write errors from HDF5, because HDF5 would crash after one, at once or later.
 
     After the first error or interrupt, further writes are kept in memory, so that HDF5 can read what it wrote and
     close the file. `check` then raises the error.

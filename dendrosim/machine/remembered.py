@@ -50,7 +50,7 @@ def recall(what: str, key: str, value_type: type[T]) -> T | None:
 def remember(what: str, key: str, value: bool | float | str) -> None:
     """Remember a value; if the cache cannot be written, it will be computed again.
 
-    The file is not synced: whatever a power loss leaves of it does not match its hash.
+    The file is not flushed to disk: if a power loss damages it, its hash does not match.
     """
     name = _name(what, key)
     text = json.dumps([what, value]).encode()

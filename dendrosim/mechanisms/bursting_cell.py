@@ -82,7 +82,7 @@ class BurstingCell:
 
 
 def cell_equations(p: BurstingCell) -> str:
-    """Return all equations except those of the two membranes, which use `into_soma` and `into_apical`.
+    """Return all equations except those of the two membranes; these have to use `into_soma` and `into_apical`.
 
     Raises
     ------
@@ -102,7 +102,7 @@ def cell_equations(p: BurstingCell) -> str:
 
 
 def cell_inputs(p: BurstingCell) -> dict[str, str]:
-    """Return the input currents of the compartments, which are 0 unless a signal drives them."""
+    """Return the input currents of the compartments; an input is 0 unless a signal drives it."""
     return {f"current_{name}": "0 pA" for name in resting_voltages(p)}
 
 

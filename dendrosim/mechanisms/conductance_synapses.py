@@ -40,5 +40,5 @@ def synapse_equations(voltage: str, at: str = "") -> str:
 
 
 def synapse_inputs(at: str = "") -> dict[str, float]:
-    """Return the inputs of these equations, which are 0 unless a signal drives them."""
+    """Return the inputs of these equations; an input is 0 unless a signal drives it."""
     return {f"background_exc{at}": 0.0, f"background_inh{at}": 0.0}

@@ -14,7 +14,8 @@ To add a course, write a file in this folder with a frozen dataclass that derive
 - `text` is the formula, a Brian2 expression. It may use the fields by name, the time `t` since the phase began,
   and the time `t_block` since the block began.
 - `units` gives the unit of each field; `"x"` means the unit of the input that the signal drives.
-- If a `__post_init__` is needed, it calls that of `Course` first and raises ParameterError for values that are not
+- If a `__post_init__` is needed, it first calls `Course.__post_init__`, and raises ParameterError for values that
+  are not
   allowed.
 
 The signal is then available as `dendrosim.Name`, in specifications read from JSON, and on every back end.

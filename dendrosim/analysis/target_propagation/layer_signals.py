@@ -78,7 +78,7 @@ def two_phase_factors(mu: float, layers: int) -> Array:
 def nudge_self_consistency(mu: float, layers: int, eta_hat: float) -> tuple[float, float]:
     """Return ``S`` and ``1 / (1 + eta_hat S)``, the factor by which a nudge reduces its own error ``e_L``.
 
-    The nudge depends on the error, which it reduces: the circuit settles at ``e_L = (ff_L - y) / (1 + eta_hat S)``
+    The nudge reduces the error on which it depends: the circuit settles at ``e_L = (ff_L - y) / (1 + eta_hat S)``
     with ``S = r + r^2 + ... + r^L``; derived here from thesis eq. 6.12 and 6.16.
 
     Parameters

@@ -71,8 +71,8 @@ def learning_rate_of_error(mu: float, layers: int, eta_hat: float, kappa: float)
     check_circuit(mu, layers)
     check_nudge(eta_hat)
     _check_kappa(kappa)
-    # Stationary weights of the places W_1, h_1 .. h_L, relative to that of h_1, and the resistance from each place
-    # to beyond the top.
+    # Stationary probabilities of the places W_1, h_1 .. h_L, relative to that of h_1; and the resistance of the
+    # chain between each place and the end above the top.
     weight = (mu / (1.0 - mu)) ** np.arange(layers)
     step = 1.0 / (mu * weight)
     step[-1] /= eta_hat

@@ -24,7 +24,8 @@ from dendrosim.arrays import Integers
 from dendrosim.spec import Spec
 
 Pairs = tuple[Integers, Integers]
-"""Two arrays of equal length: for every connection, the index of its postsynaptic and of its presynaptic unit."""
+"""Two arrays of equal length: the postsynaptic unit of every connection, and the presynaptic unit of every
+connection."""
 
 
 @dataclass(frozen=True, eq=False)

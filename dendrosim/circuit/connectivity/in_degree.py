@@ -25,7 +25,7 @@ class InDegree(Connections):
     ParameterError
         If the number is not an integer of at least 0.
     ShapeError
-        If there are fewer presynaptic units than `number`; raised by `Circuit`.
+        If there are fewer presynaptic units than `number`; `Circuit` raises this error.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""A connection rule that connects units of the same number."""
+"""A connection rule that connects each unit with the unit of the same number."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ class OneToOne(Connections):
     Raises
     ------
     ShapeError
-        If the two populations differ in size; raised by `Circuit`.
+        If the two populations differ in size; `Circuit` raises this error.
 
     Examples
     --------

@@ -28,7 +28,7 @@ class Fixed(Initial):
         If the value cannot be read as a quantity. The object that uses the value also raises this error if the
         unit does not fit the variable.
     ShapeError
-        If the shape does not fit; raised by the object that uses the value.
+        If the shape does not fit; the object that uses the value raises this error.
 
     Examples
     --------

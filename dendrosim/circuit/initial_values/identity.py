@@ -24,8 +24,8 @@ class Identity(Initial):
     Raises
     ------
     ShapeError
-        If the matrix is not square, or the object that starts from it is not a matrix; raised by that object or by
-        `Circuit`.
+        If the matrix is not square, or the object that starts from it is not a matrix. This object or `Circuit`
+        raises the error.
 
     Examples
     --------

@@ -22,8 +22,8 @@ class PseudoInverse(Derived):
     Raises
     ------
     SpecError
-        If there is no such matrix, its shape does not fit, or its initial value depends on this matrix; raised by
-        `Circuit`.
+        If there is no such matrix, its shape does not fit, or its initial value depends on this matrix; `Circuit`
+        raises this error.
 
     Examples
     --------

@@ -30,7 +30,7 @@ class WellConditioned(Initial):
     ParameterError
         If `gain` is not positive, or `condition` is below 1.
     ShapeError
-        If the object that starts from it is not a matrix; raised by that object.
+        If the object that starts from it is not a matrix; that object raises the error.
 
     Examples
     --------

@@ -29,8 +29,9 @@ from dendrosim.machine.remembered import recall, remember
 from dendrosim.machine.working_folder import working_folder
 
 # -ffast-math is needed to vectorise loops over cells, but two of its parts are switched off. Numbers that are not
-# finite must keep their values, because the guard stops a run by them; and terms must be added in the order in
-# which they are written, because functions.h and normals.h depend on it. Programs treat numbers below 1e-308 as 0.
+# finite must keep their values, because the guard must find them to stop a run; and terms must be added in the
+# order in which they are written, because functions.h and normals.h depend on this order. Programs treat numbers
+# below 1e-308 as 0.
 FLAGS = [
     "-std=c++17", "-O3", "-ffast-math", "-fno-finite-math-only", "-fno-associative-math", "-march=native", "-w",
 ]  # fmt: skip
@@ -176,7 +177,7 @@ def shared_object(source: str, real: str = "") -> Path:
 
 
 def _start_shared_object(source: str, real: str, compilers: ExitStack) -> Callable[[], Path]:
-    """Start to compile a shared object unless the cache has it; return a function that waits for it."""
+    """Start to compile a shared object unless the cache has it; return a function that waits for the end."""
     key = f"{source}{real and '-'}{real}-{_digest(code_digest())}"
     home = writable_folder("toolchains")
     for path in sorted(home.glob(f"{key}.*.o")):

@@ -5,7 +5,7 @@ GPU. Only recordings, spikes and, in every hundredth step, the result of the che
 copied to the host. If a circuit uses the inverse of a matrix, the host also waits for one number per step while
 that matrix does not change.
 
-`-use_fast_math`, which Brian2CUDA sets by default, is off, because its `tanhf` is wrong by up to 5e-4, its
-division and exponential lose digits, and the loops that it would speed up wait for memory anyway. Products of
+`-use_fast_math`, which Brian2CUDA sets by default, is off: with this option, `tanhf` is wrong by up to 5e-4,
+divisions and exponentials lose digits, and the only loops that become faster wait for memory anyway. Products of
 matrices in single precision are computed in single precision (no TF32).
 """

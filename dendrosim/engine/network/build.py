@@ -37,7 +37,7 @@ from dendrosim.protocol.protocol import Protocol
 from dendrosim.units import TIME, unit
 
 COURSES, START = "before_start", "start"
-# `order` of the first matrix in a step, for updates and for inversions; that of matrix k is larger by k.
+# Brian2's `order` of the update, and of the inversion, of the first matrix; for matrix k it is larger by k.
 UPDATES, INVERSES = 1000, 100_000
 
 
@@ -178,7 +178,7 @@ def _add_slots(
 
 
 def _number_elements(parts: NetworkParts, group: Group) -> None:
-    """Give each element the index of its random number in a step, which follows from its unit and sample."""
+    """Give each element the index of its random number in a step; unit and sample determine this index."""
     if ELEMENT in group.variables:
         return
     if parts.protocol.batch == 1:

@@ -1,11 +1,11 @@
 """Random numbers of processes: a counter-based generator with the same results on every back end.
 
 The generator is SplitMix64 (Steele, Lea, Flood 2014, OOPSLA): number n of a stream is a hash of key + n G modulo
-2^64. The numbers of a step are a stream of their own, whose key is number `step` of the process's stream; in it
-unit u of sample b has the number u + 2^32 b. So any number can be computed by itself, in any order, by any number
-of threads, and it depends neither on how many units or samples there are nor on other steps. Units u and u + 128
-share the 64 bits of unit u: the Box-Muller method makes two normal numbers from them, the cosine for unit u and
-the sine for unit u + 128.
+2^64. The numbers of a step are a stream of their own, whose key is number `step` of the process's stream; in this
+stream, unit u of sample b has the number u + 2^32 b. So any number can be computed by itself, in any order, by any
+number of threads, and it depends neither on how many units or samples there are nor on other steps. Units u and u
++ 128 share the 64 bits of unit u: the Box-Muller method makes two normal numbers from them, the cosine for unit u
+and the sine for unit u + 128.
 """
 
 from typing import Any

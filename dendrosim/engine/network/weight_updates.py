@@ -141,7 +141,7 @@ def matrix_update(parts: NetworkParts, matrix: Matrix) -> Update:
 def _products(
     parts: NetworkParts, update: Update, rule: PlasticityRule, sides: dict[str, _Side]
 ) -> list[str]:
-    """Add the outer products of a rule, and return the texts of those that have a factor with the weight."""
+    """Add the outer products of a rule; return the texts of the products that have a factor with the weight."""
     terms = []
     for index, outer in enumerate(rule.outer):
         post, pre = sides["post"].array(outer.post), sides["pre"].array(outer.pre)

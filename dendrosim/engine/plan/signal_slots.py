@@ -110,5 +110,5 @@ def assignment(name: str, used: tuple[Slot, ...]) -> str:
 
 
 def elements(units: int, samples: int) -> NDArray[np.int64]:
-    """Return, for each element (units x samples, flat), the index of its random number in a step's stream."""
+    """Return the index of each element's random number in the stream of a step; elements are units x samples."""
     return np.add.outer(np.arange(units), np.arange(samples) << 32).ravel()

@@ -27,10 +27,10 @@ OWN = "ds_own_"
 def state_keys(circuit: Circuit) -> dict[str, str]:
     """Return, for the name of every state, the key of its array in a program.
 
-    The key of `population.state` is the same name; the key of a matrix is the name of its weights. If a population
-    has a refractory period, the times of its last spikes are a state as well, `population.lastspike`. They are in
-    seconds and never positive: in a start state they are relative to the beginning of the run, in a final state to
-    the end of the run.
+    The key of a state `population.state` is this name; the key of a matrix is the name of its weights. If a
+    population has a refractory period, the times of its last spikes are a state as well, `population.lastspike`.
+    They are in seconds and never positive: in a start state they are relative to the beginning of the run, in a
+    final state to the end of the run.
     """
     states = {f"{p.name}.{s}": f"{p.name}.{s}" for p in circuit.populations for s in states_of(p)}
     return {**states, **{m.name: _key(m) for m in circuit.matrices if m.inverse_of is None}}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class StandaloneBackend(Backend):
-    """A back end that runs compiled programs, all with the same task file and the same files of results.
+    """A back end that runs compiled programs; all programs read and write files of the same format.
 
     To add a back end for another language, implement `generate`, `build` and `fingerprint`; a program is used
     again only if the fingerprint is the same. Programs include `standalone/source/task.h`, which reads the task.

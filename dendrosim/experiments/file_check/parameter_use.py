@@ -58,7 +58,8 @@ class ParameterTrial:
             self._key({}): _without_record(reference)
         }
         self.variants: dict[str, Any] = {}
-        """Circuits and protocols of the other options of each choice, by `name=value`."""
+        """By `name=value`, the circuit or protocol for each option of a choice other than that of the
+        reference."""
 
     def check(self, read_elsewhere: Callable[[str], bool]) -> None:
         """Check every parameter; `read_elsewhere` says whether the file uses a parameter in another function."""

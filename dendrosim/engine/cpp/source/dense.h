@@ -72,8 +72,8 @@ struct Patient {
 inline std::vector<Patient*> patients;
 
 // Whether a postponed update made weights non-finite. The update belongs to the previous step. It is applied
-// before anything else in the current step changes the state, so the state is still the one at the end of
-// the previous step.
+// before anything else in the current step changes the state, so the state is still that at the end of the
+// previous step.
 inline bool diverged = false;
 
 inline void settle() { for (Patient* p : patients) p->settle(); }

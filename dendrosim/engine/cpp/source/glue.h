@@ -43,7 +43,7 @@ inline std::vector<Bundle> bundles;
 // Brian2's clock, and its flags `running` and `stopped`, which its handler of SIGINT uses.
 struct Clock { int64_t* step; double *t, *dt; bool *running, *stopped; };
 
-// Set the folder of the run's files, and the hash of those that do not change.
+// Set the folder of the run's files, and the hash of the files that do not change during the run.
 void use_folder(const std::string& folder, const std::string& seal);
 void run(const std::vector<void (*)()>& objects, Clock clock);  // run all steps of the task
 int finish();                                                   // write the final state and return the exit code

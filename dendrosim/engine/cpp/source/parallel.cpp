@@ -41,8 +41,8 @@ static void keep_off(int processor)
 //
 // A loop is divided into pieces. Each thread claims its own pieces first, then those that are left. If the
 // operating system does not schedule a worker, the other threads do its pieces, and no thread waits for it.
-// Workers avoid the processor of the main thread. Otherwise they would start and wake up on it, and the
-// scheduler would leave them there for thousands of steps.
+// Workers avoid the processor of the main thread. Otherwise they would start and wake up on that processor, and
+// the scheduler would leave them there for thousands of steps.
 class Pool {
 public:
     const int threads;

@@ -275,7 +275,7 @@ bool dot(int64_t columns, T* const* rows, T keep, const T* post, const T* pre, c
     if (j < columns)
     {
         // The last numbers of a row do not fill a vector: load them together with numbers that have already been
-        // processed, and exclude these with the mask `fresh`, which is true only for the last numbers.
+        // processed. The mask `fresh` is true only for the last numbers, and excludes all others from the result.
         const int64_t from = std::max<int64_t>(columns - count, 0), size = std::min(columns, count)*sizeof(T);
         typename Finite<T>::type fresh = {};
         for (int64_t i = j; i < columns; i++) fresh[i - from] = -1;
