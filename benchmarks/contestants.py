@@ -1,4 +1,4 @@
-"""Contestants of a benchmark, each in its own process, which answers lines on its standard input."""
+"""Contestants of a benchmark; each has its own process, which answers lines on its standard input."""
 
 import os
 import subprocess

@@ -147,7 +147,7 @@ def _gap(found: np.ndarray, expected: np.ndarray) -> float:
 
 
 def _bursts(case: Case) -> list[tuple[Any, ...]]:
-    """Return rows of the table of agreement for statistics of bursts, which may differ a little due to noise."""
+    """Return rows of the table of agreement for statistics of bursts; noise may make them differ a little."""
     import dendrosim as ds
 
     protocol = case.protocol(0)

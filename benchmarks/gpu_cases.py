@@ -72,7 +72,7 @@ BURSTS = Case("protocol", ("burst_coding",), "single")
 
 
 def _dense(units: int, batch: int, layers: int = 1) -> tuple[Any, dict[str, Any]]:
-    """Return layers whose matrices learn and are used forward and transposed: three products each per step."""
+    """Return layers whose matrices learn and are used forward and transposed: three products in a step."""
     import dendrosim as ds
 
     names = [f"layer{i}" for i in range(layers + 1)]

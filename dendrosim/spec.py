@@ -37,7 +37,7 @@ _WRONG_TYPE = (TypeError, ValueError, AttributeError, LookupError, ArithmeticErr
 
 @dataclass(frozen=True, eq=False)
 class Spec:
-    """Base class of all specifications, which provides JSON, equality, a hash, and copies with changes.
+    """Base class of all specifications; it provides JSON, equality, a hash, and copies with changes.
 
     A base class may name in `folder` the package in which each of its derived classes has its own file. These
     classes are then found automatically.

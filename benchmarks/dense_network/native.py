@@ -12,7 +12,7 @@ from dendrosim.engine.standalone.host_compiler import find_compiler
 
 
 def library(name: str) -> ctypes.CDLL:
-    """Load a source file as a library, which is compiled once per version of the file."""
+    """Load a source file as a library; it is compiled once per version of the file."""
     source, blas = Path(__file__).with_name(name), blas_folder()
     key = hashlib.sha256(source.read_bytes()).hexdigest()[:16]
     made = Path(tempfile.gettempdir()) / f"dendrosim-bench-{os.getuid()}-{key}.so"

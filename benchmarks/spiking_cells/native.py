@@ -13,7 +13,7 @@ FLAGS = ["-std=c++17", "-O3", "-march=native", "-ffast-math", "-mprefer-vector-w
 
 
 def library(name: str) -> ctypes.CDLL:
-    """Load a source file as a library, which is compiled once per version of the file."""
+    """Load a source file as a library; it is compiled once per version of the file."""
     source = Path(__file__).with_name(name)
     key = hashlib.sha256(source.read_bytes() + " ".join(FLAGS).encode()).hexdigest()[:16]
     made = Path(tempfile.gettempdir()) / f"dendrosim-bench-{os.getuid()}-{key}.so"

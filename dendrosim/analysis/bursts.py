@@ -169,7 +169,7 @@ def burst_statistics(
     """Return event rate, burst rate and burst probability over ``[start, stop)``, with confidence intervals.
 
     Events and bursts are found in whole trains, so a burst that began before a window is not a new event in that
-    window. The time of a burst is the time of its second spike, because a single spike has none; with
+    window. The time of a burst is the time of its second spike, because only a burst has a second spike; with
     ``burst_at="event"``, it is the time of the event.
 
     An event less than the threshold before the end of the *recording* may lack the spike that makes it a burst. If

@@ -36,10 +36,10 @@ def best_lag_correlation(
     """Return the Pearson correlation of a signal with a series that lags behind it, at the best lag.
 
     The correlation of ``signal(t)`` with ``decoded(t + lag)`` is computed for each lag 0, dt, ... up to `max_lag`.
-    The correlation of largest magnitude is returned with its sign; if several are equal, the one at the smallest
-    lag. For a periodic signal, choose a `max_lag` below half a period, because at half a period a correlation of
-    opposite sign is as large. The choice of the best lag biases the correlation away from zero by about ``1 /
-    sqrt(windows)``.
+    The correlation of largest magnitude is returned with its sign; if several are equally large, the correlation
+    at the smallest lag is returned. For a periodic signal, choose a `max_lag` below half a period, because at half
+    a period a correlation of opposite sign is as large. The choice of the best lag biases the correlation away
+    from zero by about ``1 / sqrt(windows)``.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ REQUIRED: Any = inspect.Parameter.empty
 
 @dataclass(frozen=True)
 class ParameterDeclaration:
-    """The arguments of a call of `parameter`, which is the right-hand side of a line of the table."""
+    """The arguments of a call of `parameter`; such a call is the right-hand side of a line of the table."""
 
     default: Any
     doc: str

@@ -71,7 +71,7 @@ def _check_matrix(circuit: CircuitData, matrix: Matrix) -> None:
 
 
 def _check_derived(circuit: CircuitData, matrix: Matrix, initial: Derived) -> None:
-    """Check an initial value that comes from another matrix: that matrix exists and fits, and there is no loop."""
+    """Check that the matrix from which an initial value is computed exists and fits, and that there is no loop."""
     where, of = f"Matrix {matrix.name!r}: initial value", circuit.matrix(initial.matrix)
     if of.inverse_of is not None:
         raise SpecError(

@@ -167,7 +167,7 @@ def metric_table(measurement: Measurement) -> tuple[tuple[str, ...], Rows]:
     """Return the columns and rows of a table of metrics, their values and their references.
 
     A small array has one row per entry of its outer axis: `name[0]`, `name[1]` and so on. If all metrics are
-    mappings, such as one per model, each has a column, with three digits per number.
+    mappings, such as one number per model, each has a column, in which numbers have three digits.
     """
     metrics, references = measurement.metrics, measurement.references
     if metrics and all(isinstance(v, Mapping) for v in metrics.values()):

@@ -54,7 +54,7 @@ def lock_folder(folder: Path, new: bool) -> Iterator[int]:
     ------
     ResumeError
         If another process works in the folder; if `new` is true and the folder holds an interrupted run; if `new`
-        is false and it holds none.
+        is false and the folder holds no interrupted run.
     StorageError
         If the folder cannot be written, or contains anything that does not belong to a run.
     """

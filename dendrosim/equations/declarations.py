@@ -25,7 +25,7 @@ _IDENTIFIER = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
 
 @dataclass(frozen=True)
 class Declaration:
-    """A line of a text of equations, which declares one variable.
+    """A line of a text of equations; it declares one variable.
 
     Parameters
     ----------

@@ -1,8 +1,7 @@
 """Limits of the texts of equations, so that reading, checking and compiling a text takes a bounded time.
 
-Python's parser, Brian2 and SymPy call themselves once per level of an expression, put subexpressions into each
-other, and compute powers of integers exactly. Without limits, a short text can cause a RecursionError, or take
-hours.
+Python's parser, Brian2 and SymPy work recursively, replace subexpressions by their expressions, and compute powers
+of integers exactly. Without limits, a short text can cause a RecursionError, or take hours.
 """
 
 import ast
@@ -16,7 +15,7 @@ from dendrosim.errors import EquationError, abbreviate
 
 MOST_CHARACTERS = 100_000
 MOST_NESTED = 150
-"""Largest number of operations and calls inside each other; Brian2 fails above about 180."""
+"""Largest depth to which operations and calls are nested; Brian2 fails above about 180."""
 MOST_PARTS = 20_000
 """Largest number of parts of an expression. Brian2 takes seconds for an expression of this size, and the time
 grows with the square of the size."""

@@ -246,7 +246,7 @@ def _keep_partial(output: Output) -> Iterator[None]:
     try:
         yield
     except ResumeError:
-        raise  # the folder belongs to another process, or its user has to decide about it
+        raise  # another process uses the folder, or the user has to decide
     except BaseException as error:
         partial = getattr(error, "partial", None)
         advice = [] if partial is None else [_save_partial(output, partial)]

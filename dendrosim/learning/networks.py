@@ -130,7 +130,7 @@ def check_parameter_names(
 
 
 def join_networks(networks: Sequence[LayeredNetwork]) -> Circuit:
-    """Return one circuit of all networks, in which all networks start from the basal weights of the first."""
+    """Return one circuit of all networks; all of them start from the basal weights of the first network."""
     if len(networks) == 1:
         return networks[0].circuit
     circuit = Circuit.join(**{n.name: n.circuit for n in networks})

@@ -37,8 +37,8 @@ class LearningProgress:
     updates : list of ndarray, shapes (k, post, pre)
         Changes of the weights in each kept trial; empty if plasticity is continuous.
     update_angles : dict of str to ndarray, shape (k, L)
-        Angles in degrees between the updates and each of several ideal directions for the same samples; empty if
-        plasticity is continuous.
+        Angles in degrees between the updates and several ideal directions for the same samples, by direction;
+        empty if plasticity is continuous.
     apical_angles : dict of str to ndarray, shape (k, L - 1)
         Angles in degrees between layer-wise apical weights and pseudo-inverse or transpose of basal weights; empty
         if there are no layer-wise apical weights of the network's own.
@@ -93,7 +93,7 @@ class LearningProgress:
             "initial_loss": float(losses[0]),
             "final_loss": float(losses[-1]),
             "final_loss_dynamic": 0.5 * float(np.mean(np.sum((self.outputs - y) ** 2, axis=0))),
-            # Written so that a loss of NaN counts as diverged.
+            # The comparison is written so that a loss of NaN counts as diverged.
             "diverged": not bool(losses.max() <= DIVERGED * losses[0]),
         }
         large = losses[:-1] > LARGE * losses[0]

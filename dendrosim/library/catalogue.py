@@ -123,7 +123,7 @@ def lookup_name(entry: Entry) -> str:
 
 
 def _find_files(file_kind: FileKind) -> dict[str, list[Path]]:
-    """Return, for each name, the different files that have it, shipped files first."""
+    """Return, for each name, the different files of that name, shipped files first."""
     found: dict[str, list[Path]] = {}
     for path in [*_list_python_files(_shipped_folder(file_kind)), *_iterate_user_files(file_kind)]:
         same_name = found.setdefault(path.stem, [])

@@ -21,7 +21,8 @@ class Description:
     entry : Entry
         Name, path and summary of the file.
     text : str
-        The file's docstring up to its first section; if this is empty, the same part of its function's docstring.
+        The file's docstring up to its first section; if this part is empty, the same part of the docstring of the
+        file's function.
     sections : mapping of str
         The sections of both docstrings by title, except `Parameters`.
     parameters : tuple of Parameter

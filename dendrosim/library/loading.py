@@ -79,7 +79,7 @@ def build_protocol(entry: Entry, parameters: Mapping[str, Any]) -> Protocol:
 
 
 def read_settings(entry: Entry, texts: Mapping[str, str]) -> dict[str, Any]:
-    """Return parameter values from texts such as `20 ms`, `true`, `[0.9, 0.5]`.
+    """Return parameter values that are read from texts such as `20 ms`, `true` or `[0.9, 0.5]`.
 
     Raises
     ------

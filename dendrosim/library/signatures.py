@@ -24,7 +24,7 @@ class ParameterTable(ABC):
     @classmethod
     @abstractmethod
     def from_values(cls, values: Mapping[str, Any]) -> Self:
-        """Return an instance with these values, one per parameter, which are already checked and converted."""
+        """Return an instance with one value per parameter; the values are already checked and converted."""
 
 
 def read_signature(

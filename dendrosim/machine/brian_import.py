@@ -14,8 +14,8 @@ def load() -> None:
 
     Brian2 replaces `sys.excepthook` so that any error in the process is reported as a possible bug of
     Brian2, and sends all warnings to its log. It also makes two temporary files, for its log and for a copy of the
-    script, which remain if the process is killed. If Brian2 was imported before,
-    nothing is changed, and its hooks remain.
+    script; they remain if the process is killed. If Brian2 was imported before, nothing is changed, and its hooks
+    remain.
     """
     if "brian2" in sys.modules:
         return

@@ -2,8 +2,8 @@
 
 The folder is `DENDROSIM_CACHE` if that is set, else `XDG_CACHE_HOME/dendrosim`, else `~/.cache/dendrosim`. It can
 be deleted at any time. Programs in it are executed, so a file is used only if it belongs to this user or to root
-and no other user may change it. Everything in it is hashed together with its key, and what does not match is made
-anew.
+and no other user may change it. Everything in it is hashed together with its key, and an entry whose hash does not
+match is made anew.
 """
 
 import fcntl
@@ -33,7 +33,7 @@ def cache_folder() -> Path:
 
 
 def writable_folder(name: str = "") -> Path:
-    """Return the cache folder or a folder in it, which is made if it does not exist.
+    """Return the cache folder or a folder in it; make the folder if it does not exist.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def _check_owner(folder: Path, status: os.stat_result) -> None:
 
 @contextmanager
 def errors_as_storage_errors() -> Iterator[None]:
-    """Raise a StorageError, which says what to do, for an error of the file system while an entry is written."""
+    """Turn an error of the file system while an entry is written into a StorageError that says what to do."""
     try:
         yield
     except OSError as error:
@@ -213,7 +213,8 @@ def hold(path: Path) -> Iterator[bool]:
 
 @contextmanager
 def claim(path: Path) -> Iterator[bool]:
-    """Yield whether a file or folder belongs to this user and is not in use, and let no one use it meanwhile."""
+    """Yield whether a file or folder belongs to this user and is not in use; keep it unused while the body
+    runs."""
     try:
         file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:

@@ -35,7 +35,7 @@ WORK = "work"
 WORK_PREFIXES = ("making-", "trying-")
 """Beginnings of the names of folders in `WORK`."""
 
-_KEPT = 0.9  # fraction of the limit to which the cache is reduced, so that this is rarely needed
+_KEPT = 0.9  # a cache that is too large is reduced to this fraction of its limit
 _DAY = 86400.0
 _BRIAN_FILE = re.compile(r"_cython_magic_[0-9a-f]{32}\.(pyx|cpp|c|o|lock)")
 _SIZE, _KEY = "size of the cache", ""

@@ -26,7 +26,7 @@ class Phase(Spec):
         Values of gates during the phase, by name; all other gates have the values that the circuit gives them.
     signals : mapping of str to signals, optional
         For each input `population.variable`, what drives it during the phase, in place of the entry in
-        `Protocol.signals`: a signal, a list of signals, which add up, or a quantity.
+        `Protocol.signals`: a signal, a list of signals that add up, or a quantity.
 
     Raises
     ------

@@ -51,7 +51,7 @@ class Protocol(ProtocolData):
         variable.
     signals : mapping of str to signals, optional
         For each input `population.variable`, what drives it in all phases that do not set another signal: a
-        signal, a list of signals, which add up, or a quantity. An input that has no value in the circuit must be
+        signal, a list of signals that add up, or a quantity. An input that has no value in the circuit must be
         driven in every phase.
     data : mapping of str to array of shape (rows, units), optional
         Data sets by name: finite numbers in SI units. The signal `Samples` shows their rows.

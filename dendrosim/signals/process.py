@@ -1,6 +1,6 @@
 """Base class of random signals, and how to add one.
 
-A `Process` is a course with a hidden number `z` for each unit and sample, which is renewed in every time step. To
+A `Process` is a course with a hidden number `z` for each unit and sample; `z` is renewed in every time step. To
 add a process, write a file in this folder with a frozen dataclass that derives from `Process`:
 
 - `units` gives the unit of each field, as for a course.

@@ -15,7 +15,7 @@ from dendrosim.tasks.dataset import DataSet
 
 FILE = Path(__file__).with_name("data") / "digits.npz"
 FULL_INK = 16
-"""Largest value of a pixel in the file, which counts the inked pixels in a 4 x 4 block of the scanned bitmap."""
+"""Largest value of a pixel in the file; the value is the number of inked dots in a 4 x 4 block of the scan."""
 
 SPLITS = ("train", "test", "all")
 

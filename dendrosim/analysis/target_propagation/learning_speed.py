@@ -64,9 +64,9 @@ def learning_rate_of_error(mu: float, layers: int, eta_hat: float, kappa: float)
 
     Notes
     -----
-    Derived here: the rows of the chain sum to 0 except for ``-mu eta_hat`` at the top, so it is a birth-and-death
-    process that ends there. The inverse of its matrix contains the mean times that the process spends in each
-    place. These times are sums of positive terms, so no digits are lost if rates are small.
+    Derived here: the rows of the chain sum to 0 except for ``-mu eta_hat`` at the top, so the chain is a
+    birth-and-death process that ends at the top. The inverse of its matrix contains the mean times that the
+    process spends in each place. These times are sums of positive terms, so no digits are lost if rates are small.
     """
     check_circuit(mu, layers)
     check_nudge(eta_hat)

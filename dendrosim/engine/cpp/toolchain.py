@@ -80,7 +80,7 @@ def fingerprint() -> dict[str, str]:
         "compiler": f"{find_compiler()} {path} {stat.st_size} {stat.st_mtime_ns}",
         "compiler flags": " ".join([*FLAGS, *os.environ.get("CXX", "").split()[1:]]),
         "processor": _processor(),
-        # Its folder is left out: a program runs with the same version in any virtual environment.
+        # The folder of the BLAS is left out: a program runs with the same version in any virtual environment.
         "BLAS": f"{BLAS} {package_version(BLAS)}",
     }
 

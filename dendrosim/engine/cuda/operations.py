@@ -22,7 +22,7 @@ class CudaCodeObject(CUDAStandaloneCodeObject):
 
 
 class CudaAtomicsCodeObject(CUDAStandaloneAtomicsCodeObject):
-    """Code object for synapses, which adds their effects on one variable atomically."""
+    """Code object for synapses; it adds their effects on a variable atomically."""
 
     templater = CudaCodeObject.templater
     class_name = "dendrosim_cuda_atomics"

@@ -20,8 +20,8 @@ _log = logging.getLogger(__name__)
 def brian(device: Any, precision: str, target: str = "numpy", **options: Any) -> Iterator[Any]:
     """Activate a Brian2 device with our preferences; restore device and preferences afterwards.
 
-    Messages that Brian2 logs meanwhile go to our own log at debug level. Problems that matter, such as non-finite
-    numbers, raise errors of dendrosim anyway.
+    While the device is active, messages of Brian2 go to our own log at debug level. Problems that matter, such as
+    non-finite numbers, raise errors of dendrosim anyway.
     """
     from brian2.core.base import BrianObjectException
     from brian2.core.preferences import prefs

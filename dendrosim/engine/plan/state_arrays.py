@@ -83,7 +83,7 @@ def initial_state(
             if is_variable(name) and array.ndim == 1:
                 array = array[:, None]
             if is_variable(name) and array.ndim == 2 and array.shape[1] != shape[1]:
-                # after a run with another batch, populations start anew
+                # populations start from initial values if the other run had another batch
                 array = draw_start_value(protocol.circuit, name, shape, seed)
             if array.shape != shape:
                 raise ShapeError(

@@ -247,7 +247,7 @@ def _check_documentation(entry: Entry, parameters: tuple[Parameter, ...], report
 
 
 def _names_in_other_functions(entry: Entry) -> set[str]:
-    """Return texts and attributes outside of a file's main function, which may be names of parameters."""
+    """Return texts and attributes outside of a file's main function; they may be names of parameters."""
     tree = ast.parse(entry.path.read_bytes())
     others = [
         node

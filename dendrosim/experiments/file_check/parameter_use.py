@@ -131,7 +131,7 @@ class ParameterTrial:
         return False
 
     def _settings(self, name: str) -> Iterator[Settings]:
-        """Yield values of one other parameter, beginning with choices, and then values of two choices."""
+        """Yield values of one other parameter (choices before other types), and then values of two choices."""
         others = sorted(
             (p for p in self._parameters.values() if p.name != name),
             key=lambda p: not is_choice(p),

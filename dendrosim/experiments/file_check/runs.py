@@ -36,8 +36,8 @@ from dendrosim.stability.vector_field.vector_field import vector_field
 from dendrosim.units import unit, unit_name
 
 AGREEMENT = 1e-10
-"""Largest difference between two computations, relative to the largest value of the state. Rounding makes up to
-about 1e-13 in a few steps; a wrong term makes much more."""
+"""Largest difference between two computations, relative to the largest value of the state. In a few steps,
+rounding errors cause a difference of up to about 1e-13; a wrong term causes a much larger one."""
 
 ROUNDING = 8 * np.finfo(float).eps
 """Further rounding error of a step, relative to the state x, because the step computes x + dt f."""

@@ -124,7 +124,7 @@ def _usual_quantities(value_type: WithUnit) -> Iterator[Quantity | str]:
 
 
 def _other_lists(element: ParameterType, default: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
-    """Yield lists with one element more, with another last element, and with one less."""
+    """Yield lists with one element more, with another last element, and with one element less."""
     others = list(_other_values(element, default[-1] if default else None))
     yield from ((*default, other) for other in others)
     if default:

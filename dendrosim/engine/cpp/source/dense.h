@@ -58,9 +58,9 @@ void outer(int rows, int columns, int batch, T alpha, const T* post, const T* pr
             pre, batch, keep, w, columns);
 }
 
-// Smallest number of multiplications for which a product uses several threads; for fewer, waking the threads takes
-// longer than it saves. With a single sample the limit is lower, because each multiplication has to wait for its
-// weight from memory.
+// Smallest number of multiplications for which a product uses several threads; with fewer multiplications, waking
+// the threads takes longer than they save. With a single sample the limit is lower, because each multiplication
+// has to wait for its weight from memory.
 constexpr int64_t work_from = 1 << 19, work_from_of_one = 1 << 16;
 constexpr int64_t gemv_columns = 64;    // a multiple of the column blocks of BLAS kernels
 

@@ -40,7 +40,7 @@ struct Bundle {
 };
 inline std::vector<Bundle> bundles;
 
-// Brian2's clock, and its flags `running` and `stopped`, which its handler of SIGINT uses.
+// Brian2's clock, and Brian2's flags `running` and `stopped`, which its handler of SIGINT uses.
 struct Clock { int64_t* step; double *t, *dt; bool *running, *stopped; };
 
 // Set the folder of the run's files, and the hash of the files that do not change during the run.

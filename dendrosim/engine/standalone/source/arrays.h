@@ -9,6 +9,6 @@ namespace ds {
 struct Array { void* data; int64_t size; int bytes; };
 extern Array arrays[];
 extern const int64_t array_count;
-extern const int64_t layout[2];  // a hash of this list; the task and checkpoints are refused if theirs differs
+extern const int64_t layout[2];  // hash of this list; a task or checkpoint with another is refused
 
 }  // namespace ds

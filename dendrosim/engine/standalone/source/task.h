@@ -94,7 +94,7 @@ struct Fill {
 struct Noise { int64_t array, key; };
 
 struct Tape {
-    int64_t array, due;  // the step in which to record next, -1 after the last
+    int64_t array, due;  // the next step in which to record; -1 if there is none
     std::vector<int64_t> pick;
     FILE *plan, *file;
     Sum sum{};  // checksum of `file`, kept if there are checkpoints
@@ -129,7 +129,7 @@ struct Stretch
 };
 
 struct Task {
-    std::string folder, seal;  // `seal`: a hash of all files of the run that do not change during it
+    std::string folder, seal;  // `seal`: a hash of all files that do not change during the run
     int64_t threads;
     double dt, interval;  // seconds: time step, and time between checkpoints (negative: no checkpoints)
     int64_t steps, time_phase, time_block;
