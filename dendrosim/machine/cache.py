@@ -213,8 +213,7 @@ def hold(path: Path) -> Iterator[bool]:
 
 @contextmanager
 def claim(path: Path) -> Iterator[bool]:
-    """Yield whether a file or folder belongs to this user and is not in use; keep it unused while the body
-    runs."""
+    """Yield whether a file or folder is this user's and not in use; no process can use it while the body runs."""
     try:
         file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:

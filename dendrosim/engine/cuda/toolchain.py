@@ -227,8 +227,7 @@ def parse_gpus(text: str) -> list[Gpu]:
 
 @lru_cache(maxsize=1)
 def capability() -> str:
-    """Return the compute capability for which programs are compiled: that of the GPU here, or 9.0 without a
-    GPU."""
+    """Return the compute capability for which programs are compiled: that of the GPU here, else 9.0."""
     try:
         return gpu().capability
     except BackendMissingError:
