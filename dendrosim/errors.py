@@ -6,8 +6,23 @@ non-finite state or no fixed point, 5 back end missing, 1 anything else; 0 means
 """
 
 import difflib
+import re
 from collections.abc import Iterable
 from typing import Any
+
+# Characters that change what a terminal shows: control characters, except for tabs and ends of lines, changes of
+# the direction of writing, and halves of surrogate pairs, which cannot be encoded.
+_CONTROLS = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def printable(text: str) -> str:
+    r"""Return a text in which control characters are written out, such as `\x1b`.
+
+    Texts of a file, which can be anybody's, must not change what a terminal shows.
+    """
+    return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 class DendrosimError(Exception):
@@ -15,9 +30,15 @@ class DendrosimError(Exception):
 
     exit_code = 1
 
+    def __str__(self) -> str:
+        return printable(super().__str__())
+
 
 class DendrosimWarning(UserWarning):
     """A run or analysis that is possible, but perhaps not intended by the user."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class UsageError(DendrosimError):

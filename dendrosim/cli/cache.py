@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from dendrosim.cli.console import emit_columns, emit_json, emit_table
+from dendrosim.cli.console import emit, emit_columns, emit_json, emit_table
 from dendrosim.cli.options import Json, check_choice
 from dendrosim.errors import SpecError
 from dendrosim.machine.cache import cache_folder
@@ -58,7 +58,7 @@ def _show(json: bool) -> None:
             for folder, found in kinds.items()
         ],
     )
-    print(
+    emit(
         f"{cache_folder()}: {format_size(_size(entries))} of at most {format_size(limit)} "
         "(DENDROSIM_CACHE_SIZE); what was not used for longest is deleted first"
     )
@@ -74,7 +74,7 @@ def _verify(json: bool) -> None:
     else:
         emit_columns([(str(e.path), KINDS[e.folder][0]) for e in damaged], indent="")
         more = "; a run that needs them makes them anew" if damaged else ""
-        print(f"{cache_folder()}: {len(entries)} entries, {len(damaged)} damaged{more}")
+        emit(f"{cache_folder()}: {len(entries)} entries, {len(damaged)} damaged{more}")
     if damaged:
         raise typer.Exit(SpecError.exit_code)
 
@@ -85,7 +85,7 @@ def _clear(json: bool) -> None:
         emit_json({"deleted": len(deleted), "freed": _size(deleted), "left": len(left)})
         return
     more = f"; {len(left)} are left, which are in use or belong to other users" if left else ""
-    print(
+    emit(
         f"{cache_folder()}: {len(deleted)} entries deleted, {format_size(_size(deleted))} freed{more}"
     )
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from dendrosim.cli.console import emit_table
+from dendrosim.cli.console import emit, emit_table
 from dendrosim.cli.options import (
     COMPILED,
     Name,
@@ -59,13 +59,13 @@ def check(
             str(entry.path), **read_settings(entry, pairs("--set", settings, "samples=200"))
         )
         line = circuit_line(loaded)
-    print(f"{entry.name}: valid {entry.file_kind}: {line}")
+    emit(f"{entry.name}: valid {entry.file_kind}: {line}")
     if compile_it:
         from dendrosim.engine.compilation import compile_without_run
 
         program = compile_without_run(loaded, backend, precision)
         how = f"in {program.seconds['compile']:.1f} s" if program.compiled else "from the cache"
-        print(
+        emit(
             f"{entry.name}: its program for {backend} compiles and links ({how}): {program.folder}"
         )
 
@@ -82,8 +82,8 @@ def _check_thoroughly(name: str, settings: list[str] | None) -> None:
         ("object", "field", "finding"), [(f.object, f.field, f.message) for f in report.findings]
     )
     for part, reason in report.not_applicable.items():
-        print(f"not applicable: {part}: {reason}")
+        emit(f"not applicable: {part}: {reason}")
     count = len(report.findings)
-    print(f"{report.object}: {count or 'no'} finding{'' if count == 1 else 's'}")
+    emit(f"{report.object}: {count or 'no'} finding{'' if count == 1 else 's'}")
     if count:
         raise typer.Exit(SpecError.exit_code)

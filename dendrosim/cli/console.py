@@ -6,13 +6,23 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dendrosim.errors import printable
+
 SHOWN_ELEMENTS = 12
 """Longest list that is printed in full; twelve numbers of four digits fit in a line of a terminal."""
 
 
+def emit(text: str) -> None:
+    """Print a text; control characters, which a file may have brought in, are written out."""
+    print(printable(text))
+
+
 def emit_json(value: Mapping[str, Any]) -> None:
     """Print one JSON object."""
-    print(json.dumps(to_json_value(value), indent=2, allow_nan=False))
+    text = json.dumps(to_json_value(value), indent=2, allow_nan=False)
+    print(
+        text.replace("\x7f", "\\u007f")
+    )  # the only control character that `json` does not write out
 
 
 def to_json_value(value: Any) -> Any:
@@ -71,10 +81,10 @@ def emit_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for i in used:
         table.add_column(
-            Text(columns[i]), overflow="fold", no_wrap=i == 0, min_width=len(columns[i])
+            Text(printable(columns[i])), overflow="fold", no_wrap=i == 0, min_width=len(columns[i])
         )
     for row in rows:
-        table.add_row(*(Text(row[i]) for i in used))
+        table.add_row(*(Text(printable(row[i])) for i in used))
     if rows:
         Console(file=sys.stdout).print(table)
 
@@ -83,12 +93,12 @@ def emit_columns(rows: Sequence[tuple[str, str]], indent: str = "  ") -> None:
     """Print names and their meaning, one line each; long lines are not broken."""
     width = max((len(name) for name, _ in rows), default=0)
     for name, text in rows:
-        print(f"{indent}{name:<{width}}  {text}".rstrip())
+        emit(f"{indent}{name:<{width}}  {text}".rstrip())
 
 
 def emit_error(message: str) -> None:
     """Print a message to stderr, unless stderr is closed."""
     try:
-        print(f"dendrosim: {message}", file=sys.stderr, flush=True)
+        print(f"dendrosim: {printable(message)}", file=sys.stderr, flush=True)
     except (OSError, ValueError):
         return

@@ -1,6 +1,6 @@
 """The command `dendrosim list`."""
 
-from dendrosim.cli.console import emit_columns, emit_json
+from dendrosim.cli.console import emit, emit_columns, emit_json
 from dendrosim.cli.options import Json
 
 
@@ -23,5 +23,5 @@ def list_(json: Json = False) -> None:
         return
     width = max((len(e.name) for e in found), default=0)
     for file_kind in FILE_KINDS:
-        print(f"{file_kind}s")
+        emit(f"{file_kind}s")
         emit_columns([(f"{e.name:<{width}}", e.summary) for e in found if e.file_kind == file_kind])

@@ -20,7 +20,7 @@ from typer.core import TyperGroup
 
 from dendrosim.cli.cache import cache
 from dendrosim.cli.check import check
-from dendrosim.cli.console import emit_error, emit_json
+from dendrosim.cli.console import emit, emit_error, emit_json
 from dendrosim.cli.doctor import doctor
 from dendrosim.cli.list import list_
 from dendrosim.cli.plot import plot
@@ -182,7 +182,7 @@ def _drop_stdout() -> None:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        print(own_version())
+        emit(own_version())
         raise typer.Exit
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dendrosim.cli.console import emit_error
+from dendrosim.cli.console import emit, emit_error
 from dendrosim.errors import DataError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def plot(
     with output.write_files() as folder:
         names = [path.name for path in save_all(_figures(result, protocol), folder)]
     for name in names:
-        print(output.folder / name)
+        emit(str(output.folder / name))
 
 
 def _figures(result: "Result", protocol: str | None) -> "Mapping[str, Callable[[], Figure]]":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dendrosim.cli.console import emit_error, emit_json, emit_table
+from dendrosim.cli.console import emit, emit_error, emit_json, emit_table
 from dendrosim.cli.options import (
     BACKENDS,
     Json,
@@ -165,8 +165,8 @@ def _print_run(result: "Result", measurement: "Measurement", output: "Output") -
     from dendrosim.cli.summaries import metric_table, run_line
 
     emit_table(*metric_table(measurement))
-    print(run_line(result.provenance))
-    print(f"result and figures are in {output.folder}")
+    emit(run_line(result.provenance))
+    emit(f"result and figures are in {output.folder}")
 
 
 def _print_run_as_json(

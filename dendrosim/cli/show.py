@@ -1,6 +1,6 @@
 """The command `dendrosim show`."""
 
-from dendrosim.cli.console import emit_json, emit_table
+from dendrosim.cli.console import emit, emit_json, emit_table
 from dendrosim.cli.options import Json, Name
 
 
@@ -14,10 +14,10 @@ def show(name: Name, json: Json = False) -> None:
     if json:
         emit_json(description_plain(description))
         return
-    print(f"{description.entry.name} ({description.entry.file_kind}, {description.entry.path})\n")
-    print(description.text)
+    emit(f"{description.entry.name} ({description.entry.file_kind}, {description.entry.path})\n")
+    emit(description.text)
     emit_table(("parameter", "default", "type", "meaning"), parameter_rows(description.parameters))
     if description.circuit is not None:
-        print(circuit_text(circuit_plain(description.circuit)))
+        emit(circuit_text(circuit_plain(description.circuit)))
     for title, text in description.sections.items():
-        print(f"\n{title}\n{'-' * len(title)}\n{text}")
+        emit(f"\n{title}\n{'-' * len(title)}\n{text}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dendrosim.cli.console import emit_json, emit_table
+from dendrosim.cli.console import emit, emit_json, emit_table
 from dendrosim.cli.options import Json, Name, Out, Settings, pairs
 from dendrosim.errors import UsageError
 from dendrosim.machine.packages import own_version
@@ -280,16 +280,16 @@ def _print(
 ) -> None:
     from dendrosim.cli import stability_report as report
 
-    print(f"{plain['model']}: {point.message}\n")
+    emit(f"{plain['model']}: {point.message}\n")
     emit_table(("state", "value"), report.state_rows(point))
     emit_table(("modes", "eigenvalue (1/s)", "time constant", "frequency"), report.mode_rows(point))
     step = point.spectrum.max_euler_step
     if 0 < step < float("inf"):
-        print(f"forward Euler is stable for steps below {1e3 * step:.6g} ms")
+        emit(f"forward Euler is stable for steps below {1e3 * step:.6g} ms")
     if transient:
         emit_table(("", ""), report.transient_rows(plain))
     if branch is not None:
-        print(branch.message)
+        emit(branch.message)
         columns = ("bifurcation", "at", "interval", "frequency", "modes")
         emit_table(columns, report.bifurcation_rows(branch))
-    print(f"figures and {FILE} are in {out}")
+    emit(f"figures and {FILE} are in {out}")

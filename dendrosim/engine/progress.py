@@ -7,6 +7,7 @@ from typing import TextIO
 import numpy as np
 
 from dendrosim.engine.task import Task
+from dendrosim.errors import printable
 
 
 class Progress:
@@ -45,7 +46,7 @@ class Progress:
         left = (line.steps - step) * dt / speed if speed > 0 else float("nan")
         rest = f", {_span(left)} left" if np.isfinite(left) and step < line.steps else ""
         self._line(
-            f"{label}: {_span(step * dt)} of {_span(line.steps * dt)} simulated, "
+            f"{printable(label)}: {_span(step * dt)} of {_span(line.steps * dt)} simulated, "
             f"{speed:.3g} s/s ({done / elapsed if elapsed > 0 else 0:,.0f} steps/s){rest}"
         )
 

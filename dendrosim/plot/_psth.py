@@ -24,6 +24,9 @@ from dendrosim.results.result_data import PhaseSpan
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+MOST_BINS = 10_000_000
+"""Largest number of bins; a protocol can plan any duration."""
+
 
 @styled
 def psth(
@@ -156,6 +159,11 @@ def _edges(low: float, high: float, width: float) -> AnyArray:
         raise ParameterError(f"psth: bin_width is {width:g} s; it must be positive")
     first = np.floor((low + INSTANT) / width)
     last = np.ceil((high - INSTANT) / width)
+    if not last - first <= MOST_BINS:
+        raise ParameterError(
+            f"psth: bin_width is {width:g} s, which gives {last - first:.3g} bins; at most {MOST_BINS:,} are "
+            "possible, so give a longer one"
+        )
     edges = width * np.arange(first, last + 1)
     edges[[0, -1]] = low, high
     return edges

@@ -1,7 +1,7 @@
 """Shaded intervals in figures of results, which show the phases of the protocol."""
 
 from dendrosim.arrays import AnyArray
-from dendrosim.plot.style import TINTS
+from dendrosim.plot.style import TINTS, plain_label
 from dendrosim.results.result import Result
 
 SHADED = 12
@@ -31,7 +31,8 @@ def shade_phases(result: Result, drawn: AnyArray, scale: float) -> None:
     units = drawn[0].get_legend()
     drawn[0].legend(
         handles=[
-            Patch(facecolor=tints[n], edgecolor="#BBBBBB", linewidth=0.5, label=n) for n in names
+            Patch(facecolor=tints[n], edgecolor="#BBBBBB", linewidth=0.5, label=plain_label(n))
+            for n in names
         ],
         loc="lower left",
         bbox_to_anchor=(0.0, 1.0),

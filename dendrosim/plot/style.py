@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dendrosim.arrays import AnyArray
+from dendrosim.errors import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -69,6 +70,9 @@ STYLE: dict[Any, Any] = {
 _PREFIXED = {"s", "V", "A", "S", "F", "ohm", "Hz", "m", "K", "C"}
 _PREFIXES = {-15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G"}
 
+LABEL = 60
+"""Number of characters of the longest text in a legend."""
+
 
 def styled(function: Callable[P, R]) -> Callable[P, R]:
     """Return a figure function that draws in the common style and does not change Matplotlib's global settings."""
@@ -106,6 +110,12 @@ def row(count: int, size: tuple[float, float], *, sharex: bool = False) -> "AnyA
     figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
     return figure.subplots(1, count, sharex=sharex, sharey=True, squeeze=False)[0]
+
+
+def plain_label(text: str) -> str:
+    """Return a text for a legend: one short line, in which nothing is taken for mathematics."""
+    shown = printable(" ".join(text.split()))
+    return (shown if len(shown) <= LABEL else f"{shown[:LABEL]}...").replace("$", r"\$")
 
 
 def si_label(name: str, units: str, values: ArrayLike = ()) -> tuple[float, str]:

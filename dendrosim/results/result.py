@@ -13,7 +13,7 @@ import numpy as np
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.paths import VariablePath
 from dendrosim.circuit.population import SPIKE
-from dendrosim.errors import UnknownNameError
+from dendrosim.errors import UnknownNameError, printable
 from dendrosim.results.labels import label
 from dendrosim.results.netcdf import write_result
 from dendrosim.results.reading import read_fields
@@ -144,7 +144,7 @@ class Result(ResultData):
             lines.append(
                 f"  metrics:  {', '.join(f'{k} {_short(v)}' for k, v in self.metrics.items())}"
             )
-        return "\n".join(lines) + ">"
+        return printable("\n".join(lines)) + ">"
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the result to a NetCDF-4 file; an existing file is replaced only when the new file is complete.
