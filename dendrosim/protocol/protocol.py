@@ -23,7 +23,7 @@ from dendrosim.errors import (
 )
 from dendrosim.protocol.phases import Block, Recording
 from dendrosim.protocol.protocol_data import ProtocolData
-from dendrosim.protocol.schedule import record_pieces
+from dendrosim.protocol.schedule import records_anything
 from dendrosim.signals.base import Signal
 from dendrosim.signals.coercion import as_signals
 from dendrosim.signals.process import Process
@@ -203,9 +203,7 @@ class Protocol(ProtocolData):
                     raise ParameterError(
                         f"{recording}: {name} has no unit {index}, only 0 to {size - 1}"
                     )
-        if recording.every != "spike" and not any(
-            steps.size for steps in record_pieces(self, recording)
-        ):
+        if recording.every != "spike" and not records_anything(self, recording):
             raise ParameterError(
                 f"{recording}: every = {recording.every} falls into none of the phases "
                 f"{', '.join(recording.phases)}; record more often"

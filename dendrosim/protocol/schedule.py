@@ -1,5 +1,6 @@
 """The plan of a protocol: the time steps in which recordings keep values, and the rows that trials show."""
 
+import math
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from itertools import groupby
@@ -15,6 +16,8 @@ from dendrosim.streams import stream
 
 # Largest number of steps or trials in one array, so that a plan of many trials does not fill the memory.
 _AT_ONCE = 2**16
+_SEARCHED = 2**24
+"""Number of steps among which the first one of a recording is searched."""
 
 
 def record_steps(protocol: ProtocolData, recording: Recording) -> Integers:
@@ -22,8 +25,22 @@ def record_steps(protocol: ProtocolData, recording: Recording) -> Integers:
     return np.concatenate([np.zeros(0, dtype=np.int64), *record_pieces(protocol, recording)])
 
 
-def record_pieces(protocol: ProtocolData, recording: Recording) -> Iterator[Integers]:
-    """Yield the steps that `record_steps` returns, in arrays of limited size."""
+def records_anything(protocol: ProtocolData, recording: Recording) -> bool:
+    """Return whether a recording keeps the state at least once.
+
+    The steps of a block repeat themselves, so only the first period is searched, and of a longer period than any
+    that is meant only the beginning: a protocol can have any number of trials.
+    """
+    return any(steps.size for steps in record_pieces(protocol, recording, one_period=True))
+
+
+def record_pieces(
+    protocol: ProtocolData, recording: Recording, *, one_period: bool = False
+) -> Iterator[Integers]:
+    """Yield the steps that `record_steps` returns, in arrays of limited size.
+
+    With `one_period`, these are only the steps of a block that come before it repeats itself.
+    """
     start = 0
     for block in protocol.blocks:
         ends = np.cumsum([protocol.steps(p.duration) for p in block.phases])
@@ -32,8 +49,12 @@ def record_pieces(protocol: ProtocolData, recording: Recording) -> Iterator[Inte
         wanted = [i for i, p in enumerate(block.phases) if _wanted(recording, block, p)]
         if not isinstance(recording.every, str):
             every = protocol.steps(recording.every)
-            for first in range(-(-start // every) * every, stop, every * _AT_ONCE):
-                last = min(stop, first + every * _AT_ONCE)
+            end = stop
+            if one_period:
+                period = min(math.lcm(every, cycle * thin), every * _SEARCHED)
+                end = min(stop, start + every + period)
+            for first in range(-(-start // every) * every, end, every * _AT_ONCE):
+                last = min(end, first + every * _AT_ONCE)
                 multiples = np.arange(first, last, every, dtype=np.int64)
                 multiples = multiples[(multiples - start) // cycle % thin == 0]
                 phase = np.searchsorted(ends, (multiples - start) % cycle, side="right")
