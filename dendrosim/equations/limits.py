@@ -24,6 +24,7 @@ _MOST_BITS = 4096  # largest size of an integer that SymPy computes exactly
 _LARGEST_INTEGER = 2**63 - 1  # in C++
 # No control characters besides tabs and ends of lines, and no halves of surrogate pairs.
 _UNREADABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+_QUOTES = "'\"`\\"  # SymPy executes quoted texts as Python
 _FUNCTIONS: Mapping[str, Callable[[float], float]] = {
     "abs": abs, "ceil": math.ceil, "exp": math.exp, "floor": math.floor, "int": int, "log": math.log,
     "log10": math.log10, "sqrt": math.sqrt,
@@ -80,11 +81,13 @@ def read_lines(text: str) -> list[str]:
         )
     found = _UNREADABLE.search(text.replace("\r\n", "\n"))
     lines = [" ".join(line.split("#", 1)[0].split()) for line in text.splitlines()]
-    code = next((c for line in lines for c in line if not c.isascii()), found and found[0])
+    code = next(
+        (c for line in lines for c in line if not c.isascii() or c in _QUOTES), found and found[0]
+    )
     if code:
         raise EquationError(
             f"the text {abbreviate(text)} has the character {code!a}; equations are written with letters, "
-            "digits and signs of ASCII"
+            "digits and signs of ASCII, without quotation marks"
         )
     return [line for line in lines if line]
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from functools import lru_cache
 
+from dendrosim.equations.allowed_syntax import check_syntax
 from dendrosim.equations.limits import (
     MOST_NESTED,
     check_expression_limits,
@@ -33,6 +34,7 @@ def _check_once(expression: str) -> None:
             f"cannot read the expression {abbreviate(expression)}: it nests more than {MOST_NESTED} operations"
         ) from None
     check_expression_limits(tree, expression)
+    check_syntax(tree, expression)
 
 
 def parse_expression(expression: str, where: str = "") -> ast.expr:
