@@ -100,13 +100,16 @@ def _read(path: Path, file: Hdf5File, version: int) -> dict[str, Any]:
     status = file.attribute("status")
     if status not in STATUSES:
         raise FormatError(f"its status is {status!r}")
+    provenance = _read_mapping(file, "provenance")
+    if type(provenance.get("seed", 0)) is not int:
+        raise FormatError(f"its seed is {provenance['seed']!r}")
     state, spiking = file.names("final"), file.names("spikes")
     return {
         "protocol": protocol,
         "traces": _read_traces(file, protocol, version),
         "final": {name: _read_values(file, f"final/{name}", protocol, name) for name in state},
         "spikes": {name: _read_spikes(file, protocol, name, version) for name in spiking},
-        "provenance": _read_mapping(file, "provenance"),
+        "provenance": provenance,
         "metrics": _read_mapping(file, "metrics"),
         "status": status,
         "message": file.text("message"),

@@ -245,6 +245,10 @@ for _name in ("protocol", "metrics", "provenance"):
     text(_name, "cut_off", lambda old: old[:-1])
 
 
+text("provenance", "seed_that_is_text", lambda old: '{"seed": "3"}')
+text("provenance", "seed_that_is_infinite", lambda old: '{"seed": Infinity}')
+
+
 def array(dtype="<f8", shape=(2, 2), content=bytes(32)):
     """Return the JSON of an array."""
     raw = b64encode(zlib.compress(content, 6)).decode()
