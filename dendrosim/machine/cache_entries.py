@@ -15,7 +15,7 @@ from pathlib import Path
 
 from dendrosim.errors import StorageError, UsageError
 from dendrosim.machine import remembered
-from dendrosim.machine.cache import cache_folder, claim, lock_file
+from dendrosim.machine.cache import cache_folder, claim, is_safe_folder, lock_file
 from dendrosim.machine.working_folder import delete_abandoned
 
 SIZE_LIMIT = "2 GiB"
@@ -162,14 +162,20 @@ def delete(path: Path) -> bool:
 
 def delete_leftovers() -> None:
     """Delete what killed processes have left: folders of unfinished work, locks, and sources of Brian2."""
-    for prefix in WORK_PREFIXES:
-        delete_abandoned(cache_folder() / WORK, prefix)
+    delete_unfinished_work()
     for path in _names("locks"):
         delete(path)
     for path in _names("cython"):
         with suppress(OSError):  # Brian2 has its own locks, so the age decides
             if _BRIAN_FILE.fullmatch(path.name) and time.time() - path.lstat().st_mtime > _DAY:
                 path.unlink()
+
+
+def delete_unfinished_work() -> None:
+    """Delete the folders in which killed processes were compiling."""
+    home = cache_folder() / WORK
+    for prefix in WORK_PREFIXES if is_safe_folder(home) else ():
+        delete_abandoned(home, prefix)
 
 
 def clear() -> tuple[list[Entry], list[Entry]]:

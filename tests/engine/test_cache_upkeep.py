@@ -3,10 +3,12 @@
 import errno
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from executables import executable
 from reference_problems import leaky_protocol
 
 from dendrosim.engine.cpp import toolchain
+from dendrosim.engine.standalone.host_compiler import find_compiler
 from dendrosim.errors import StorageError, UsageError
 from dendrosim.experiments.run import run
 from dendrosim.machine.working_folder import working_folder
@@ -131,23 +134,35 @@ def test_processes_that_compile_the_same_object_all_get_a_whole_one(
     assert all(words[1::2] == ["1", "2", "3"] for words in found)
 
 
-# -- files of Brian2 -----------------------------------------------------------------------------------------
+# -- temporary files ---------------------------------------------------------------------------------------
 
-LEAVES = """
-import os, sys
+RUN = """
+import sys
 sys.path.insert(0, sys.argv[1])
 from reference_problems import leaky_protocol
 from dendrosim.experiments.run import run
 run(leaky_protocol(), backend="cpp")
-print(sorted(os.listdir(os.environ["TMPDIR"])))
 """
 
 
-def test_brian_makes_no_temporary_files_that_a_killed_process_would_leave(empty_cache, tmp_path):
-    (tmp_path / "tmp").mkdir()
-    (tmp_path / "script.py").write_text(LEAVES)
-    done = subprocess.run(
-        [sys.executable, tmp_path / "script.py", TESTS], capture_output=True, text=True,
-        check=True, env={**os.environ, "TMPDIR": str(tmp_path / "tmp")},
+def test_a_process_killed_with_its_compilers_leaves_nothing_behind(cache, tmp_path):
+    """The script is a file, since Brian2 copies scripts; the compiler writes a temporary file and waits."""
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    (tmp_path / "script.py").write_text(RUN)
+    hangs = 'case "$*" in *steps.cpp*) touch "$TMPDIR/part.s"; exec sleep 600 ;; esac'
+    compiler = executable(tmp_path / "c++", f'#!/bin/sh\n{hangs}\nexec {find_compiler()} "$@"\n')
+    process = subprocess.Popen(
+        [sys.executable, tmp_path / "script.py", TESTS], start_new_session=True,
+        env={**os.environ, "TMPDIR": str(temporary), "CXX": str(compiler)},
     )  # fmt: skip
-    assert done.stdout == "[]\n"
+    try:
+        while not list(cache.glob("work/*/part.s")):
+            assert process.poll() is None
+            time.sleep(0.02)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    assert list(temporary.iterdir()) == []
+    assert not compiled()
+    assert list((cache / "work").iterdir()) == []

@@ -191,8 +191,9 @@ def _start_shared_object(source: str, real: str, compilers: ExitStack) -> Callab
         folder, _ = compilers.enter_context(working_folder(writable_folder(WORK), "making-"))
     compiled = folder / f"{source}.o"
     defined = [f"-DDS_REAL={real}"] if real else []
-    command = [*_compile_command(), *_UNITS[source], *defined, f"{source}.cpp", "-o", str(compiled)]
-    process = _start(command, SOURCES[0], compilers)
+    unit = str(SOURCES[0] / f"{source}.cpp")
+    command = [*_compile_command(), *_UNITS[source], *defined, unit, "-o", compiled.name]
+    process = _start(command, folder, compilers)
 
     def wait() -> Path:
         _finish(process, folder)
@@ -297,10 +298,14 @@ def _call(command: list[str], folder: Path) -> None:
 
 
 def _start(command: list[str], folder: Path, compilers: ExitStack) -> subprocess.Popen[str]:
-    """Start a compiler; if it still runs when the exit stack closes, as after an interrupt, it is killed."""
+    """Start a compiler in a folder, which is also that of its temporary files.
+
+    If it still runs when the exit stack closes, as after an interrupt, it is killed.
+    """
     try:
         process = subprocess.Popen(
-            command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
+            command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
+            env={**os.environ, "TMPDIR": str(folder)},
         )  # fmt: skip
     except OSError as error:
         raise CompilationError(

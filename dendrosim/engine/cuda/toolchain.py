@@ -312,8 +312,9 @@ def compile_program(folder: Path) -> None:
     line = command()
     try:
         done = subprocess.run(
-            line, cwd=folder, capture_output=True, text=True, errors="replace", check=False
-        )
+            line, cwd=folder, capture_output=True, text=True, errors="replace", check=False,
+            env={**os.environ, "TMPDIR": str(folder)},  # so that a killed compiler leaves no files elsewhere
+        )  # fmt: skip
     except OSError as error:
         raise CompilationError(f"{line[0]} cannot be started: {error.strerror or error}") from None
     if done.returncode or not os.access(folder / "program", os.X_OK):

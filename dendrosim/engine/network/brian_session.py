@@ -37,6 +37,11 @@ def brian(device: Any, precision: str, target: str = "numpy", **options: Any) ->
     }
     if target == "cython":
         wanted["codegen.runtime.cython.cache_dir"] = str(writable_folder(CYTHON))
+        # With pipes between its parts, a compiler that is killed leaves no temporary files.
+        flags = (
+            prefs["codegen.cpp.extra_compile_args"] or prefs["codegen.cpp.extra_compile_args_gcc"]
+        )
+        wanted["codegen.cpp.extra_compile_args"] = [*flags, "-pipe"]
     else:
         # Otherwise Brian2 would compile small programs to test its own flags, which only its makefile uses.
         wanted["codegen.cpp.extra_compile_args"] = []

@@ -24,9 +24,14 @@ from dendrosim.machine.cache import (
     read_file,
     writable_folder,
 )
-from dendrosim.machine.cache_entries import WORK, make_room, size_limit
+from dendrosim.machine.cache_entries import (
+    WORK,
+    delete_unfinished_work,
+    make_room,
+    size_limit,
+)
 from dendrosim.machine.code_digest import code_digest
-from dendrosim.machine.working_folder import delete_abandoned, working_folder
+from dendrosim.machine.working_folder import working_folder
 from dendrosim.protocol.protocol import Protocol
 
 _MAKING = "making-"
@@ -100,7 +105,7 @@ def find_or_make(
     key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
     size_limit()  # refuses a wrong setting before anything is done
     folder = writable_folder("programs") / key
-    delete_abandoned(writable_folder(WORK), _MAKING)
+    delete_unfinished_work()
     begin = time.perf_counter()
     manifest = read_manifest(folder)
     if manifest is None:
