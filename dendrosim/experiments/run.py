@@ -29,6 +29,7 @@ from dendrosim.errors import (
     StorageError,
 )
 from dendrosim.experiments.output_folder import PARTIAL, RESULT, UNFINISHED, Output
+from dendrosim.library.catalogue import is_path
 from dendrosim.library.measuring import find_measure
 from dendrosim.protocol.protocol import Protocol, check_protocol
 from dendrosim.results.measurement import Measurement
@@ -143,7 +144,7 @@ def run_and_save(
     refuse_interrupted(output.folder / UNFINISHED)
     output.check_replaceable(RESULT, PARTIAL)
     folder = output.create()
-    with _lock(output, new=True) as lock:
+    with _lock(output, protocol, new=True) as lock:
         result = simulate.run(protocol, settings, initial, progress, folder, lock)
         measurement = _add_metrics(result, measure, settings)
         _save(output, result)
@@ -179,7 +180,7 @@ def resume_run(
     unfinished = folder / UNFINISHED
     require_interrupted(unfinished)
     output = Output(folder, "")
-    with _lock(output, new=False) as lock:
+    with _lock(output, protocol, new=False) as lock:
         stored, begun = read_run(unfinished)
         if initial is not None:
             raise ResumeError(
@@ -216,9 +217,10 @@ def _check_settings(
 def _check_same_protocol(folder: Path, protocol: Protocol, stored: Protocol) -> None:
     moved = {"name": stored.name} if Path(protocol.name).stem == Path(stored.name).stem else {}
     if protocol.replace(batch=stored.batch, **moved) != stored:
-        raise ResumeError(
-            f"{folder} was begun with {_difference(protocol, stored)}: leave the protocol out"
-        )
+        remedy = "leave the protocol out"
+        if is_path(stored.name):  # then the protocol must be given
+            remedy = "give the file as it was then, or run the protocol anew"
+        raise ResumeError(f"{folder} was begun with {_difference(protocol, stored)}: {remedy}")
 
 
 def _difference(protocol: Protocol, stored: Protocol) -> str:
@@ -231,18 +233,22 @@ def _difference(protocol: Protocol, stored: Protocol) -> str:
 
 
 @contextmanager
-def _lock(output: Output, new: bool) -> Iterator[int]:
+def _lock(output: Output, protocol: Protocol | None, new: bool) -> Iterator[int]:
     """Lock the folder from which a run can be resumed; yield the file descriptor of the lock."""
+    file = protocol.name if protocol is not None and is_path(protocol.name) else ""
     try:
-        with lock_folder(output.folder / UNFINISHED, new) as lock, _keep_partial(output):
+        with lock_folder(output.folder / UNFINISHED, new) as lock, _keep_partial(output, file):
             yield lock
     finally:
         output.delete_if_empty()
 
 
 @contextmanager
-def _keep_partial(output: Output) -> Iterator[None]:
-    """On an error, save the partial result, keep a run that can be resumed, and name both in the message."""
+def _keep_partial(output: Output, file: str) -> Iterator[None]:
+    """On an error, save the partial result, keep a run that can be resumed, and name both in the message.
+
+    `file` is the path of the protocol's file if the file is not in the catalogue.
+    """
     try:
         yield
     except ResumeError:
@@ -251,7 +257,8 @@ def _keep_partial(output: Output) -> Iterator[None]:
         partial = getattr(error, "partial", None)
         advice = [] if partial is None else [_save_partial(output, partial)]
         if _is_worth_resuming(output, error):
-            advice.append(f"resume with `dendrosim run --resume {output.folder}`")
+            given = f"{file} " if file else ""
+            advice.append(f"resume with `dendrosim run {given}--resume {output.folder}`")
         else:
             delete_folder(output.folder / UNFINISHED)
         if advice and isinstance(error, DendrosimError):

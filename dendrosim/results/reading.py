@@ -52,8 +52,10 @@ def _errors_name(path: Path) -> Iterator[None]:
         raise _damaged(path, f" ({error})") from error
     except (OSError, RuntimeError, ValueError, TypeError, LookupError, ArithmeticError) as error:
         raise _damaged(path) from error
-    except (AttributeError, MemoryError) as error:
+    except AttributeError as error:
         raise _damaged(path) from error
+    except MemoryError as error:
+        raise DataError(f"{path} does not fit into the memory") from error
 
 
 def _damaged(path: Path, reason: str = "") -> DataError:

@@ -185,7 +185,13 @@ def open_result(path: str | os.PathLike[str]) -> Result:
     Raises
     ------
     DataError
-        If the file is missing, truncated, or not a result of dendrosim.
+        If the file is missing, truncated, damaged, changed by another program, or not a result of dendrosim; if it
+        does not fit into the memory.
+
+    Notes
+    -----
+    The file can be anybody's: nothing in it is executed, and nothing outside it is read. It ends with a checksum
+    of its content, which is verified first.
 
     Examples
     --------

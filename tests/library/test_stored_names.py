@@ -118,13 +118,13 @@ def interrupted(file, new_process, monkeypatch):
 
         patch.setattr(simulate, "INTERVAL", 0.0)
         patch.setattr(Progress, "at", interrupt)
-        with pytest.raises(RunInterruptedError):
+        with pytest.raises(RunInterruptedError, match=r"dendrosim run /.*mine\.py --resume out"):
             ds.run(ds.load_protocol(str(file), duration="20 s", level=2.0), "cpp", out="out")
     new_process()
     return Path("out")
 
 
-def test_a_folder_is_resumed_with_the_file_that_the_user_gives(interrupted, capsys):
+def test_a_folder_is_resumed_with_the_file_that_the_user_gives(interrupted, file, capsys):
     assert cli.main(["run", "--resume", "out"]) == 2
     assert "dendrosim run FILE --resume DIR" in capsys.readouterr().err
     with pytest.raises(ResumeError, match="no file is executed"):
@@ -132,6 +132,11 @@ def test_a_folder_is_resumed_with_the_file_that_the_user_gives(interrupted, caps
     assert not Path("executed").exists()
     assert cli.main(["run", "mine.py", "--resume", "out", "--set", "level=3"]) == 2
     assert "parameter level 2.0, not 3.0" in capsys.readouterr().err
+    original = file.read_text()
+    file.write_text(original.replace('"0.1 ms"', '"0.2 ms"'))
+    assert cli.main(["run", "mine.py", "--resume", "out"]) == 2
+    assert "give the file as it was then, or run the protocol anew" in capsys.readouterr().err
+    file.write_text(original)
     Path("moved").mkdir()
     Path("mine.py").rename("moved/mine.py")
     assert cli.main(["run", "moved/mine.py", "--resume", "out", "--json"]) == 0
