@@ -200,7 +200,7 @@ def decode(value: Any) -> Any:
 
 
 def _decode_array(value: Mapping[str, Any]) -> np.ndarray:
-    """Return the array that plain values describe; they may be wrong, or try to fill the memory."""
+    """Return the array that plain values describe; anybody may have written these values, so they are checked."""
     shape, dtype = value["shape"], value["dtype"]
     if not re.fullmatch(_NUMBERS, dtype):
         raise SpecError(f"an array has the data type {dtype!r}; it must have numbers")

@@ -50,7 +50,7 @@ def check_belongs_to_run(folder: Path) -> None:
 
 def _is_marked(lock: Path, alone: bool) -> bool:
     content = lock.read_bytes() if lock.exists() else b"missing"
-    # A process that was killed before it could write the mark has written no other file either.
+    # If a process was killed before it could write the mark, the folder has no other file.
     return content.startswith(MARK) or (alone and not content)
 
 

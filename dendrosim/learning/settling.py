@@ -30,7 +30,7 @@ decrease from layer to layer.
 _WHAT = "rate of the slowest mode"
 
 _ROUNDING = 1e-9
-"""Largest difference between two times, relative or in time steps, that is due to the rounding of `n * dt`."""
+"""Times that differ by less than this, relatively or in time steps, differ only because `n * dt` is rounded."""
 
 
 @dataclass(frozen=True)

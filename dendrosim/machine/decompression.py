@@ -4,19 +4,20 @@ import zlib
 
 
 def decompress(packed: bytes, size: int) -> bytes:
-    """Return the content of zlib's format.
+    """Decompress bytes that zlib has compressed.
 
     Parameters
     ----------
     packed : bytes
-        The compressed content.
+        The compressed bytes.
     size : int
-        Number of bytes that it must have. No more than this is decompressed: a kilobyte can grow to a megabyte.
+        Number of bytes that the result must have. No more bytes are decompressed, because a kilobyte can grow to a
+        megabyte.
 
     Raises
     ------
     ValueError
-        If the content is damaged, or has another size.
+        If the bytes are damaged, or the result has another size.
     """
     unpacking = zlib.decompressobj()
     try:

@@ -1,4 +1,4 @@
-"""A checksum of a whole file at its end, behind the part that readers of the file's format look at."""
+"""A checksum of a whole file, appended to the file; readers of the file's format ignore what is appended."""
 
 import hashlib
 import os
@@ -21,7 +21,7 @@ def append_checksum(file: BinaryIO) -> None:
 
 
 def verify_checksum(path: Path) -> bool | None:
-    """Return whether a file's content agrees with the checksum at its end; None if it ends without one.
+    """Return whether a file's content agrees with the checksum at its end; None if there is no checksum.
 
     Raises
     ------

@@ -1,8 +1,9 @@
 """Reads arrays and texts of an HDF5 file that anybody may have written.
 
 Nothing outside the file is read: links to other places, external storage and virtual data sets are refused.
-Compressed chunks are decompressed here, so that HDF5 loads no filter because a file asks for it, and no chunk
-becomes larger than it says. Sizes are compared with the file and with the free memory before memory is taken.
+Compressed chunks are decompressed here, so that a file cannot make HDF5 load a filter, and no chunk becomes larger
+than the file declares. Sizes are compared with the size of the file and with the free memory before memory is
+allocated.
 """
 
 import itertools
@@ -19,23 +20,23 @@ from dendrosim.arrays import AnyArray
 from dendrosim.machine.decompression import decompress
 from dendrosim.machine.memory import available_memory, format_bytes
 
-_LARGE = 2**24  # bytes; smaller arrays are not compared with the free memory
+_LARGE = 2**24  # bytes; only larger arrays are compared with the free memory
 _SHORTEST_CHUNK = 512  # bytes of data per chunk; many tiny chunks take long to read
 
 
 class FormatError(ValueError):
-    """The file is damaged, or has something that these functions do not read."""
+    """The file is damaged, or contains something that this module does not read."""
 
 
 class Hdf5File:
-    """A file that is open for reading; use `open_hdf5`."""
+    """A file that is open for reading; `open_hdf5` returns it."""
 
     def __init__(self, root: Any, number: int) -> None:
         self.root, self.number = root, number
         self.size = os.fstat(number).st_size
 
     def has(self, path: str) -> bool:
-        """Return whether there is something at a path such as `recordings/w`, each part by a hard link."""
+        """Return whether a path such as `recordings/w` exists; raise FormatError if a part is not a hard link."""
         try:
             self._find(path)
         except KeyError:
@@ -43,7 +44,7 @@ class Hdf5File:
         return True
 
     def names(self, path: str) -> list[str]:
-        """Return the names in a group, in the order in which they were made; none if there is no such group."""
+        """Return the names in a group, in the order in which they were made; an empty list without the group."""
         import h5py
 
         if not self.has(path):
@@ -58,7 +59,7 @@ class Hdf5File:
         return [name.decode() for name in found]
 
     def attribute(self, name: str) -> Any:
-        """Return an attribute of the file that is one number or text; None if there is none of the name."""
+        """Return an attribute of the file, which must be one number or text; None if it does not exist."""
         import h5py
 
         if not h5py.h5a.exists(self.root, name.encode()):
@@ -89,11 +90,11 @@ class Hdf5File:
         Parameters
         ----------
         path : str
-            The data set.
+            Path of the data set in the file.
         kinds : str
-            Allowed kinds of its data type, such as `"f"`.
+            Allowed kinds of NumPy data types, such as `"f"`.
         shape : tuple of int or None
-            Its shape; None allows any length.
+            Shape that the array must have; None allows any length of an axis.
         """
         dataset = self._dataset(path)
         dims, dtype = dataset.shape, _number_type(path, dataset, kinds)
@@ -149,7 +150,7 @@ class Hdf5File:
                 raise FormatError(f"a chunk of {path} is missing")
             packed = os.pread(self.number, info.size, info.byte_offset)
             values = _unpack(path, packed, filters, info.filter_mask, length, dtype).reshape(chunk)
-            if array is None:  # not before a first chunk was in order
+            if array is None:  # only after a first chunk was found undamaged
                 array = np.empty(dims, dtype)
             target = array[tuple(slice(at, at + c) for at, c in zip(corner, chunk, strict=True))]
             target[...] = values[tuple(slice(n) for n in target.shape)]
@@ -168,7 +169,7 @@ class Hdf5File:
         return found
 
     def _find(self, path: str) -> Any:
-        """Return what is at a path; raises KeyError if there is nothing."""
+        """Return the group or data set at a path; raise KeyError if the path does not exist."""
         import h5py
 
         place = self.root
@@ -198,7 +199,7 @@ def open_hdf5(path: Path) -> Iterator[Hdf5File]:
 
 
 def _number_type(path: str, dataset: Any, kinds: str) -> np.dtype[Any]:
-    """Return the data type of numbers that are stored as NumPy keeps them."""
+    """Return the data type of numbers; raise FormatError if NumPy stores them differently."""
     import h5py
 
     stored = dataset.get_type()
@@ -212,7 +213,7 @@ def _number_type(path: str, dataset: Any, kinds: str) -> np.dtype[Any]:
 def _unpack(
     path: str, packed: bytes, filters: list[int], mask: int, length: int, dtype: np.dtype[Any]
 ) -> AnyArray:
-    """Return the numbers of a chunk of `length` bytes; bit k of `mask` says that filter k was left out."""
+    """Return the numbers of a chunk of `length` bytes; bit k of `mask` is set if filter k was not applied."""
     from h5py import h5z
 
     allowed = [
@@ -239,7 +240,7 @@ def _unpack(
 
 
 def _unshuffle(content: bytes, width: int) -> memoryview:
-    """Return numbers of `width` bytes from the first bytes of all numbers, then all second bytes, and so on."""
+    """Return the numbers; `content` has the first bytes of all of them, then all second bytes, and so on."""
     planes = np.frombuffer(content, np.uint8).reshape(width, -1)
     numbers = np.empty((planes.shape[1], width), np.uint8)
     for k in range(width):  # ten times as fast as a transposition by NumPy

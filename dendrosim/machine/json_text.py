@@ -1,4 +1,4 @@
-"""Reads JSON texts that anybody may have written: their depth and the memory that they take are limited."""
+"""Reads JSON texts that anybody may have written; their depth and the memory for their values are limited."""
 
 import json
 from typing import Any
@@ -6,9 +6,7 @@ from typing import Any
 from dendrosim.machine.memory import available_memory
 
 _DEEPEST = 100
-_BYTES_PER_VALUE = (
-    120  # of a number, text or list in memory, with its place in the list or mapping around it
-)
+_BYTES_PER_VALUE = 120  # memory for a number, text or list, and for its entry in a list or mapping
 
 
 def parse_json(text: str) -> Any:

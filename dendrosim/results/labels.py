@@ -78,7 +78,7 @@ def label(protocol: Protocol, name: str, recording: Recording | None) -> Labels:
 
 
 def array_shape(protocol: Protocol, name: str, recording: Recording | None) -> tuple[int, ...]:
-    """Return the lengths of the axes that `label` returns, without making them."""
+    """Return the lengths of the axes that `label` returns; no coordinates are made."""
     circuit = protocol.circuit
     if not is_variable(name):
         return circuit.shape(circuit.matrix(name))

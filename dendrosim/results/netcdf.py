@@ -1,8 +1,9 @@
 """Writes the NetCDF-4 file of a result; an existing file is replaced only when the new file is complete.
 
 The file has one group per object, `recordings/<name>`, `final/<name>` and `spikes/<population>`, so that any
-NetCDF reader can open each group by itself. Protocol, provenance and metrics are JSON texts. Behind the part that
-HDF5 reads, the file has a checksum of all of it; chunks of large arrays also have checksums for other readers.
+NetCDF reader can open each group by itself. Protocol, provenance and metrics are JSON texts. A checksum of the
+whole file follows the part that HDF5 reads; chunks of large arrays also have checksums, which other readers
+verify.
 """
 
 import json

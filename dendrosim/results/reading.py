@@ -1,4 +1,7 @@
-"""Reads the file of a result. The file may be damaged, or written by anybody: everything is checked before use."""
+"""Reads the file of a result.
+
+The file may be damaged, and anybody may have written it, so everything is checked before use.
+"""
 
 import os
 import stat

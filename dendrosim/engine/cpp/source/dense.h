@@ -206,7 +206,7 @@ template <typename T> void Weights<T>::product(const T* x, T* y, bool add)
 
 template <typename T> void Weights<T>::transposed(const T* x, T* y, bool add)
 {
-    settle();  // separately, because it works by rows, and the product below is divided by columns
+    settle();  // before the product, which is divided by columns, while updates are divided by rows
     if (!narrow()) return blas(CblasTrans, columns, rows, x, y, add);
     if (batch == 1)
         return in_parallel(columns, rows, gemv_columns, [=](int64_t begin, int64_t end) {
