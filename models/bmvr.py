@@ -2,9 +2,9 @@
 
 Pyramidal cells receive inputs x on basal dendrites (matrix w1) and targets y on the apical tuft (matrix
 b, the transpose of the paper's W2). SST interneurons n, driven by the somata, inhibit the tuft through q.
-The calcium plateau, apical minus inhibition, teaches the basal synapses; all other synapses are Hebbian.
-The circuit is the ODE form of the stochastic rules: every compartment has a time constant of its own and
-only the plateau is algebraic.
+The calcium plateau, the apical voltage minus the inhibition, teaches the basal synapses; all other synapses
+are Hebbian. The circuit states the stochastic rules as differential equations: every compartment has a time
+constant of its own, and only the plateau follows its inputs without delay.
 
 Sources
 -------
@@ -50,14 +50,14 @@ MEAN = "dw/dt = learn*(s(basal_post)*one_pre - w)/tau_mean : 1"  # eq. 24
 class Parameters(ds.Parameters):
     inputs: int = ds.parameter(10, "number of inputs x, on basal dendrites", least=1)
     outputs: int = ds.parameter(3, "number of targets y, on the apical tuft", least=1)
-    hidden: int = ds.parameter(2, "number k of pyramidal cells, also of interneurons", least=1)
+    hidden: int = ds.parameter(2, "number k of pyramidal cells and of interneurons", least=1)
     transfer: Literal["linear", "relu", "mean_subtracted_relu", "tanh"] = ds.parameter(
         "linear", "somatic rate as a function of the basal voltage; mean_subtracted_relu is eq. 24"
     )
-    decoupled: bool = ds.parameter(False, "whether r drives the interneurons (eq. 21-22)")
+    decoupled: bool = ds.parameter(False, "whether a matrix r drives interneurons (eq. 21-22)")
     eta: ds.Quantity = ds.parameter("1 Hz", "learning rate of w1", above=0)
     rho: float = ds.parameter(1.0, "learning rate of b over learning rate of w1", above=0)
-    tau_ratio: float = ds.parameter(0.5, "rate of w1 over rate of q, r (the paper's tau)", above=0)
+    tau_ratio: float = ds.parameter(0.5, "rate of w1 over that of q, r (the paper's tau)", above=0)
     tau_basal: ds.Quantity = ds.parameter("2 ms", "time constant of basal dendrites", above=0)
     tau_apical: ds.Quantity = ds.parameter("2 ms", "time constant of apical tufts", above=0)
     tau_soma: ds.Quantity = ds.parameter("2 ms", "time constant of somata", above=0)

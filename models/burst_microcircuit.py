@@ -3,8 +3,8 @@
 Pyramidal cells of the lower area excite somata of the upper one and PV cells through depressing synapses, which
 pass on events; pyramidal cells of the upper area excite dendrites of the lower one through facilitating synapses,
 which pass on bursts. PV cells inhibit upper somata; SST cells, driven by the upper area, inhibit lower dendrites.
-Facilitating synapses of each area onto its own dendrites, with the sign of inhibition, make burst probability
-linear in the dendritic input.
+Within each area, pyramidal cells also inhibit dendrites (they raise g_inh_apical) through facilitating synapses;
+this makes burst probability linear in the dendritic input.
 
     lower --events--> upper soma          upper --bursts--> lower dendrite
     lower --events--> PV --| upper soma   upper --events--> SST --| lower dendrite
@@ -24,15 +24,15 @@ Errata applied
 signal: the burst probability of the lower area follows the bottom-up signal. `weights=tuned`, the default, makes
 only the changes that are needed: apical synapses inject currents (`v_drive`); SST cells are driven by events,
 through depressing synapses, so that they remove the event rate from the feedback; the feedback is weaker, to
-balance the SST cells; and the inhibition of the lower area by itself is twice as strong. A parameter in which the
-two sets differ (see WEIGHTS) has no default of its own and takes its value from the set.
+balance the SST cells; and lower pyramidal cells inhibit lower dendrites twice as strongly (`lower_from_lower`). A
+parameter in which the two sets differ (see WEIGHTS) has no default of its own: the chosen set gives its value.
 """
 
 from typing import Literal
 
 import dendrosim as ds
 
-# Parameters in which the two sets differ; with v_drive None the driving force follows the apical voltage itself.
+# Parameters in which the two sets differ. If v_drive is None, the driving force follows the apical voltage itself.
 WEIGHTS = {
     "published": {
         "lower_from_upper": 0.37,
@@ -51,8 +51,8 @@ WEIGHTS = {
         "v_drive": "-60 mV",
     },
 }
-SYNAPSES = 4000 * 0.05  # synapses per cell from pyramidal cells, to which weights apply
-INTERNEURON_SYNAPSES = 1000 * 0.05  # synapses per cell from interneurons
+SYNAPSES = 4000 * 0.05  # synapses from pyramidal cells onto a cell for which weights are given
+INTERNEURON_SYNAPSES = 1000 * 0.05  # synapses from interneurons onto such a cell
 
 
 class Parameters(ds.Parameters):
@@ -66,8 +66,8 @@ class Parameters(ds.Parameters):
     lower_from_upper: float | None = ds.parameter(None, "weight onto lower dendrites", least=0)
     sst_from_upper: float | None = ds.parameter(None, "weight onto SST cells", least=0)
     lower_from_sst: float | None = ds.parameter(None, "weight of SST inhibition", least=0)
-    lower_from_lower: float | None = ds.parameter(None, "weight of inhibition in the area", least=0)
-    upper_from_upper: float = ds.parameter(0.1, "weight of inhibition in the area", least=0)
+    lower_from_lower: float | None = ds.parameter(None, "inhibition within the lower area", least=0)
+    upper_from_upper: float = ds.parameter(0.1, "inhibition within the upper area", least=0)
     sst_synapses: Literal["depressing", "facilitating"] | None = ds.parameter(
         None, "kind of synapse onto SST cells"
     )

@@ -7,12 +7,12 @@
 Target at the top (`target`):
 
     clamped   g_L = y
-    nudged    g_L = h_L - eta_hat (h_L - y), with the current activity
+    nudged    g_L = h_L - eta_hat (h_L - y), where h_L is the current activity
     free      g_L = h_L
 
 The gate `teach` is 1 for `nudged` and 0 for `free`, so that a protocol can switch between the two.
 
-Inverse (`inverse`):
+Apical weights (`inverse`):
 
     exact      Q_i is the inverse of W_(i+1) at all times
     fixed      Q_i = (1 + inverse_error) W_(i+1)^-1 of the initial weights (pseudo-inverse where not square)
@@ -20,8 +20,8 @@ Inverse (`inverse`):
     learned    dQ_i/dt = -eta_q ((Q_i t_i - h_i) t_i^T/(1 + |t_i|^2) + decay_q Q_i), t_i = s^-1(h_(i+1)),
                while the gate `sleep` is open
 
-With learned inverses one unit `pool{i}` sums |t_i|^2 over layer i + 1 and sends the sum back to that layer,
-because the rule of Q_i divides by it.
+With learned inverses, a unit `pool{i}` adds up the squares of t_i over layer i + 1 and sends the sum |t_i|^2 back
+to that layer, because the rule of Q_i divides by 1 + |t_i|^2.
 
 `compensate` gives layer i the learning rate eta_i = eta/(eta_hat r^(L+1-i)), where r = mu/(1 - mu) (clamped:
 without eta_hat). This undoes the fall of the learning signal towards the bottom; without `compensate` eta_i = eta.
@@ -86,7 +86,7 @@ class Parameters(ds.Parameters):
     )
     inverse_error: float = ds.parameter(0.0, "relative error of fixed apical weights")
     eta: ds.Quantity = ds.parameter("1 Hz", "learning rate of basal weights", above=0)
-    compensate: bool = ds.parameter(True, "whether rates undo the fall of the signal")
+    compensate: bool = ds.parameter(True, "whether learning rates undo the fall of the signal")
     eta_q: ds.Quantity = ds.parameter("2 Hz", "learning rate of learned apical weights", above=0)
     decay_q: float = ds.parameter(1e-4, "decay of apical weights, relative to eta_q", least=0)
     gain: float = ds.parameter(1.4, "largest singular value of initial basal weights", above=0)

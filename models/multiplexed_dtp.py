@@ -1,4 +1,4 @@
-"""Multiplexed target propagation: basal dendrites carry activity up, apical ones carry targets down, on one axon.
+"""Multiplexed target propagation: one axon carries activity up to basal and targets down to apical dendrites.
 
 Each unit sends two bounded signals, an event rate that reads out its somatic rate s(a^b) and a burst probability
 that reads out its apical voltage a^a. Units above and below decode them, and learning uses the decoded values.
@@ -20,19 +20,19 @@ Apical weights (`inverse`):
     transpose  Q_i = W_(i+1)^T at all times
     learned    by layer-wise reconstruction, while the gate `sleep` is open:
                dQ_i/dt = -eta_q ((Q_i t_i - h_i) t_i^T/(1 + |t_i|^2) + decay_q Q_i),  t_i = s^-1(h_(i+1))
-    drl        by the difference reconstruction loss, while the gate `sleep{i}` is open, `noise` of standard
-               deviation `sigma` perturbs h_i alone, and hh_L = h_L; D means the difference from the free phase:
+    drl        by the difference reconstruction loss, while the gate `sleep{i}` is open. Noise of the standard
+               deviation `sigma` then perturbs h_i alone; hh_L = h_L. D means the difference from the free phase:
                dQ_i/dt = -eta_q ((D hh_i - noise_i) D t_(i+1)^T/sigma^2 + decay_q Q_i)
 
-With `inverse=learned`, one unit `pool{i}` sums |t_i|^2 over layer i + 1 and sends the sum back to that layer,
-because the rule of Q_i divides by it.
+With `inverse=learned`, a unit `pool{i}` adds up the squares of t_i over layer i + 1 and sends the sum |t_i|^2 back
+to that layer, because the rule of Q_i divides by 1 + |t_i|^2.
 
-D t_(i+1) is the difference of s^-1(hh_(i+1)) or, with direct feedback, of hh_L. Averaged over small noise, direct
+D t_(i+1) is the difference in s^-1(hh_(i+1)) or, with direct feedback, in hh_L. Averaged over small noise, direct
 feedback gives dQ_i/dt = -eta_q ((Q_i J_i - I) J_i^T + decay_q Q_i), where J_i is the Jacobian from layer i to the
 output. Q_i tends to the damped pseudo-inverse J_i^T (J_i J_i^T + decay_q I)^-1, so targets are Gauss-Newton ones.
 
-Both signals have the range -span to span, sent as an event rate of 0 to `rate_max` and a burst probability of 0 to
-1. Values outside the range are clipped; `saturated` is 1 in the units where that happens.
+Both signals range from -span to span; they are sent as an event rate from 0 to `rate_max` and a burst probability
+from 0 to 1. Values outside the range are clipped; `saturated` is 1 in units whose values are clipped.
 
 Sources
 -------
@@ -42,7 +42,7 @@ rate and burst probability as two signals of one axon: Naud & Sprekeler (2018), 
 
 Errata applied
 --------------
-Eq. 6.43-6.44: time constants added. Eq. 6.46, 6.50: the apical voltage is Q_i s^-1(.), form 6.23, since s^-1(Q .)
+Eq. 6.43-6.44: time constants added. Eq. 6.46, 6.50: the apical voltage is Q_i s^-1(.), as in 6.23; s^-1(Q .)
 cannot invert s(W .). Eq. 6.56: the nudge is -eta_hat times the error. Eq. 6.58: W_i learns from the difference of
 layer i, not of layer i-1; `rule=printed` is the equation as printed, for study: the loss explodes, and W_1 does
 not change. Eq. 10 of Meulemans et al.: 1/sigma^2 applies to both terms, and the second term is replaced by weight

@@ -11,7 +11,7 @@ the threshold of the plateau. Event rate then follows the somatic input and burs
     f(V) = 1/(1 + exp(-(V - E_d)/D_d));  spike where V_s > V_T, then V_s = E_L
 
 K is 1 from 0.5 ms to 2.5 ms after a somatic spike, while the spike is in the dendrite, and 0 otherwise. A second
-spike in this time would start it anew, but the refractory period of 3 ms prevents that. g_s, g_d and c_d are
+spike in this interval would restart it, but the refractory period of 3 ms prevents that. g_s, g_d and c_d are
 currents. During the refractory period V_s is held, while dendrite, adaptation and recovery evolve.
 
 `basal=ohmic` adds a basal dendrite coupled to the soma by a conductance in both directions; `basal=passive` adds

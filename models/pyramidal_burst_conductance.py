@@ -6,11 +6,11 @@
 
 S_s and S_d are the drives of the conductance synapses in units of the leak, including background conductances;
 `dendrosim.mechanisms` has their equations and parameters. In place of a refractory period, the threshold jumps at
-a spike and relaxes; K(t) has no delay. The rest (plateau, adaptation, recovery, basal dendrite) is
+a spike and relaxes; K(t) has no delay. The rest (plateau, adaptation, recovery, basal dendrite) is as in
 `pyramidal_burst`.
 
-With `v_drive`, apical synapses have the driving force of that fixed voltage, so that they inject currents; the
-gain of feedback then does not depend on the plateau.
+If `v_drive` is given, the driving force of apical synapses is that at this fixed voltage, so that they inject
+currents; the gain of feedback then does not depend on the plateau.
 
 Sources
 -------

@@ -17,7 +17,7 @@ Pastorelli et al. (2025), Ca-AdEx, equations and fitted parameters as in its pub
 
 Errata applied
 --------------
-The gates keep the convention of the NESTML model, for which its parameters were fitted: m (15 ms) closes with
+The gates keep the convention of the NESTML model, with which its parameters were fitted: m (15 ms) closes with
 depolarisation and h (80 ms) opens. In Larkum, Senn & Lüscher (2004), the origin of the gates, it is the opposite.
 Here the gates are named by their effect, `inactivation` (m) and `activation` (h).
 """
@@ -61,7 +61,7 @@ class Parameters(ds.Parameters):
     e_leak_soma: ds.Quantity = ds.parameter("-69.24596 mV", "reversal of the somatic leak, E_Ls")
     v_spike: ds.Quantity = ds.parameter("-50 mV", "threshold of the spike current, V_T")
     d_spike: ds.Quantity = ds.parameter("2 mV", "sharpness of the spike current, D_T", above=0)
-    v_peak: ds.Quantity = ds.parameter("-40 mV", "end of a spike, where the soma is reset")
+    v_peak: ds.Quantity = ds.parameter("-40 mV", "voltage at which a spike ends by a reset")
     v_reset: ds.Quantity = ds.parameter("-61.73952 mV", "somatic voltage after a spike, V_r")
     g_adaptation: ds.Quantity = ds.parameter("1.1156386 nS", "conductance of the adaptation, g_w")
     adaptation_jump: ds.Quantity = ds.parameter("40 mV", "jump of the adaptation at a spike, b")
@@ -85,9 +85,9 @@ class Parameters(ds.Parameters):
     g_potassium: ds.Quantity = ds.parameter("13.199867 nS", "calcium-dependent potassium, g_K")
     e_potassium: ds.Quantity = ds.parameter("-90 mV", "reversal of potassium, E_K")
     tau_potassium: ds.Quantity = ds.parameter("1 ms", "time constant of n, tau_n", above=0)
-    g_bap: ds.Quantity = ds.parameter("27.995562 nS", "peak conductance of a spike")
+    g_bap: ds.Quantity = ds.parameter("27.995562 nS", "peak conductance that a somatic spike opens")
     e_bap: ds.Quantity = ds.parameter("0 mV", "reversal of g_bap")
-    bap_delay: ds.Quantity = ds.parameter("0.12 ms", "delay of a spike in the dendrite")
+    bap_delay: ds.Quantity = ds.parameter("0.12 ms", "time a spike takes to the dendrite")
     tau_bap_rise: ds.Quantity = ds.parameter("0.2 ms", "rise of g_bap", above=0)
     tau_bap_decay: ds.Quantity = ds.parameter("3 ms", "decay of g_bap", above=0)
 
@@ -99,7 +99,7 @@ def circuit(p: Parameters) -> ds.Circuit:
         raise ds.errors.ParameterError(
             f"tau_bap_rise is {p.tau_bap_rise}; it must be below tau_bap_decay, {p.tau_bap_decay}"
         )
-    peak = decay * rise / (decay - rise) * np.log(decay / rise)  # time of the largest difference
+    peak = decay * rise / (decay - rise) * np.log(decay / rise)  # time of the peak
     scale = 1 / (np.exp(-peak / decay) - np.exp(-peak / rise))
     cell = ds.Population(
         "pyramidal",
@@ -117,7 +117,7 @@ def circuit(p: Parameters) -> ds.Circuit:
 
 
 def _rest(p: Parameters) -> dict[str, object]:
-    """Return the resting state near the leak potentials, by Newton steps on the voltages; gates follow."""
+    """Return the resting state near the leak potentials: Newton steps find the voltages, which set the gates."""
     q = SimpleNamespace(**{n: float(v.value) for n, v in vars(p).items() if n != "cells"})
 
     def gates(apical: float) -> tuple[float, float, float, float, float]:

@@ -1,6 +1,6 @@
 """A pyramidal cell without active currents: soma, basal and apical dendrite coupled ohmically.
 
-Both dendrites are coupled to the soma alone. Nothing spikes, so every response is linear and known exactly.
+Each dendrite is coupled only to the soma. Nothing spikes, so every response is linear and known exactly.
 
     C_s dV_s/dt = -C_s/tau_s (V_s - E_L) + g_b (V_b - V_s) + g_a (V_a - V_s) + I_s   soma
     C_b dV_b/dt = -C_b/tau_b (V_b - E_L) + g_b (V_s - V_b) + I_b                     basal
@@ -44,11 +44,11 @@ COMPARTMENTS = ("soma", "basal", "apical")
 class Parameters(ds.Parameters):
     cells: int = ds.parameter(1, "number of cells")
     c_soma: ds.Quantity = ds.parameter("370 pF", "capacitance of the soma, C_s", above=0)
-    tau_soma: ds.Quantity = ds.parameter("16 ms", "time constant of the soma alone, tau_s", above=0)
+    tau_soma: ds.Quantity = ds.parameter("16 ms", "time constant if uncoupled, tau_s", above=0)
     c_basal: ds.Quantity = ds.parameter("170 pF", "capacitance of the basal dendrite", above=0)
-    tau_basal: ds.Quantity = ds.parameter("7 ms", "time constant of it alone, tau_b", above=0)
+    tau_basal: ds.Quantity = ds.parameter("7 ms", "time constant if uncoupled, tau_b", above=0)
     c_apical: ds.Quantity = ds.parameter("170 pF", "capacitance of the apical dendrite", above=0)
-    tau_apical: ds.Quantity = ds.parameter("7 ms", "time constant of it alone, tau_a", above=0)
+    tau_apical: ds.Quantity = ds.parameter("7 ms", "time constant if uncoupled, tau_a", above=0)
     g_basal: ds.Quantity = ds.parameter("20 nS", "coupling of basal dendrite and soma", least=0)
     g_apical: ds.Quantity = ds.parameter("10 nS", "coupling of apical dendrite and soma", least=0)
     e_leak: ds.Quantity = ds.parameter("-70 mV", "reversal potential of all leaks, E_L")

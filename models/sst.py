@@ -16,9 +16,9 @@ V_T)/D). It is largest where exp((V - V_T)/D) = 1 + a/g_L; there it equals I_rh 
     V_T = I_rh/(g_L + a) + E_L + D - D ln(1 + a/g_L)
 
 That is a saddle-node. If a/g_L > tau/tau_w, as with the defaults, rest loses stability earlier, in a Hopf
-bifurcation at exp((V - V_T)/D) = 1 + tau/tau_w; with the defaults this is at 0.034 pA below 25 pA. From 22.7 pA
-on, a sudden step makes the cell spike once, before the adaptation has built up: with w held at 0, the saddle-node
-is at g_L (V_T - E_L - D) = 20.8 pA.
+bifurcation at exp((V - V_T)/D) = 1 + tau/tau_w; with the defaults, 0.034 pA below 25 pA. A sudden step to 22.7 pA
+or more makes the cell spike once, before the adaptation has built up: with w held at 0, the saddle-node is at
+g_L (V_T - E_L - D) = 20.8 pA.
 
 Above V_T the voltage explodes, so the cut-off v_peak hardly matters: from v_peak the voltage would reach infinity
 after tau exp(-(v_peak - V_T)/D), 0.6 us with the defaults, far less than a time step of 0.1 ms. An Euler step

@@ -85,7 +85,7 @@ def circuit(p: Parameters) -> ds.Circuit:
 
 
 def _as_printed(last, populations, matrices, projections):
-    """Let each layer learn from the deviation of the layer below; layer 1 has none below and does not learn."""
+    """Let each layer learn from the deviation of the layer below; layer 1, above the input, does not learn."""
     more = {f"layer{i}": BELOW for i in range(2, last + 1)}
     for i in range(1, last):
         more[f"layer{i}"] = DEVIATION + more.get(f"layer{i}", "")

@@ -2,11 +2,11 @@
 
 A bi-exponential current into the apical dendrite is given alone, and at many delays relative to a
 short somatic pulse that makes one spike. Each pair of amplitude and delay has a unit of its own in a single run.
-The threshold of the dendrite alone is the smallest amplitude with a plateau (pyramidal_ca: with a burst). With a
-somatic spike, the threshold is the smallest amplitude with a burst.
+The threshold of the dendrite alone is the smallest amplitude that makes a plateau (pyramidal_ca: a burst). With a
+somatic spike, the threshold is the smallest amplitude that makes a burst.
 
-The first figure is the classical one: dendrite alone, soma alone, both together, strong dendrite alone; the
-second is the threshold against the delay.
+The first figure shows the classical panels: dendrite alone, soma alone, both together, strong dendrite alone. The
+second figure shows the threshold against the delay.
 
 Sources
 -------
@@ -27,8 +27,8 @@ from dendrosim.units import TIME, UNITS
 
 MODELS = ("pyramidal_burst", "pyramidal_ca")
 
-# Defaults of parameters that are not given, for each of the models. For a pulse of 5 ms, the first `pulse` is 1.2
-# times the rheobase, and the second is the rheobase.
+# The default of each parameter for the first and the second of MODELS. The first `pulse` is 1.2 times the rheobase
+# for a pulse of 5 ms, and the second equals the rheobase for such a pulse.
 DEFAULTS = {
     "pulse": ("2040 pA", "1100 pA"),
     "largest": ("1100 pA", "1200 pA"),
@@ -44,13 +44,13 @@ ONSET, LENGTH = 0.06, 0.2  # onset of the somatic pulse, and length of the run, 
 class Parameters(ds.Parameters):
     model: Literal["pyramidal_burst", "pyramidal_ca"] = ds.parameter("pyramidal_burst", "the cell")
     delays: tuple[ds.Quantity, ...] | None = ds.parameter(
-        None, "delays of the dendritic onset (default: 12 or 8)", unit="ms", least=-50, most=100
+        None, "delays of dendritic onset (default: 12 or 8 of them)", unit="ms", least=-50, most=100
     )
-    pulse: ds.Quantity | None = ds.parameter(None, "amplitude (2.04, 1.1 nA)", unit="pA", above=0)
+    pulse: ds.Quantity | None = ds.parameter(None, "somatic (2.04 or 1.1 nA)", unit="pA", above=0)
     largest: ds.Quantity | None = ds.parameter(
         None, "largest dendritic amplitude (1.1 or 1.2 nA)", unit="pA", above=0
     )
-    step: ds.Quantity | None = ds.parameter(None, "amplitude step (20, 50 pA)", unit="pA", above=0)
+    step: ds.Quantity | None = ds.parameter(None, "their step (20 or 50 pA)", unit="pA", above=0)
     plateau: ds.Quantity | None = ds.parameter(None, "plateau threshold (-38, -30 mV)", unit="mV")
     burst: int | None = ds.parameter(None, "spikes that make a burst (2 or 3)", least=1)
     dt: ds.Quantity = ds.parameter("0.02 ms", "time step", above=0)
@@ -113,7 +113,7 @@ def measure(result: ds.Result) -> ds.Measurement:
     peak = apical.max(axis=0)
     bursts, plateaus = spikes >= given["burst"], peak > given["plateau"]
     alone = _smallest(amplitudes, (plateaus if model == "pyramidal_burst" else bursts)[0])
-    # Without a somatic spike, a threshold would not show the effect of a spike.
+    # If the somatic pulse alone makes no spike, the threshold is nan: it would not show the effect of a spike.
     fired = spikes[1:, 0] > 0
     with_spike = np.array([_smallest(amplitudes, row) for row in bursts[1:]])
     with_spike = np.where(fired, with_spike, np.nan)

@@ -1,8 +1,8 @@
 """Decoupled interneuron synapses of BMVR become transposes of each other by Hebbian learning alone.
 
 Pyramidal-to-interneuron synapses r start unrelated to interneuron-to-pyramidal synapses q. Both follow the
-same Hebbian rule, so whatever the activity, Q^T - R shrinks by the factor (1 - eta dt/tau_ratio) in every
-step of forward Euler, exactly, and as exp(-eta t/tau_ratio) in continuous time.
+same Hebbian rule. Whatever the activity, Q^T - R therefore shrinks by exactly (1 - eta dt/tau_ratio) in every
+step of forward Euler, and as exp(-eta t/tau_ratio) in continuous time.
 
 Sources
 -------
@@ -20,8 +20,8 @@ import dendrosim as ds
 
 class Parameters(ds.Parameters):
     inputs: int = ds.parameter(10, "dimension of x")
-    outputs: int | None = ds.parameter(None, "dimension of y (default: length of canonical)")
-    hidden: int | None = ds.parameter(None, "pyramidal cells (default: at most 2)")
+    outputs: int | None = ds.parameter(None, "dimension of y (default: len(canonical))")
+    hidden: int | None = ds.parameter(None, "pyramidal cells (default: min(2, len(canonical)))")
     canonical: tuple[float, ...] = ds.parameter((0.9, 0.7, 0.5), "singular values of Cxx^-1/2 Cxy")
     samples: int = ds.parameter(200, "size of the data set, shown as one batch")
     coloured: bool = ds.parameter(False, "whether Cxx has condition number 4 in place of 1")

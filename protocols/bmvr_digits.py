@@ -1,4 +1,4 @@
-"""BMVR and back-propagation learn real handwritten digits, side by side on the same presentations.
+"""BMVR and back-propagation learn real handwritten digits, side by side and from the same presentations.
 
 Each trial shows a mini-batch of digits (pixels on the basal dendrites, the label on the apical tuft): the
 compartments settle, then the synapses learn. Afterwards the test digits are shown with learning off and
@@ -16,11 +16,11 @@ Repository, 1998, CC BY 4.0.
 
 Rates
 -----
-The rates of BMVR were chosen among a dozen settings by the mean test accuracy over splits 0, 5, 6 and 7, so they
-are slightly in its favour on these splits. Back-propagation was tuned over 3 (linear only), 6, 12.5, 25, 50 and
-100 Hz at the same number of presentations: all rates at which it is stable reach the same accuracy within 0.3
+The rates of BMVR were chosen among a dozen settings by the mean test accuracy over splits 0, 5, 6 and 7, so the
+results on these splits favour BMVR slightly. Back-propagation was tested at 3 (linear only), 6, 12.5, 25, 50 and
+100 Hz with the same number of presentations: all rates at which it is stable reach the same accuracy within 0.3
 points (linear: 3 to 25 Hz, 93.3 to 93.6 %, ten splits; ReLU: 6 to 50 Hz, 98.3 to 98.4 %, three splits), and the
-default is one of them. At 25 Hz one linear run in twenty diverged, hence the linear default of 12.5 Hz.
+default is one of them. At 25 Hz one linear run in twenty diverged; therefore the linear default is 12.5 Hz.
 """
 
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ TARGETS = ("bmvr_target.y", "backprop_layer2.target")
 OUTPUTS = ("bmvr_pyramidal.soma", "backprop_layer2.h")
 WATCHED = (*(f"bmvr_pyramidal.{c}" for c in ("basal", "apical", "plateau")), "bmvr_interneuron.n")
 
-# Defaults of parameters that are not given: first with linear cells, then with all others.
+# For each parameter, the default with linear cells and the default with any other transfer function.
 DEFAULTS = {
     "hidden": (9, 64),
     "eta": ("12.5 Hz", "50 Hz"),
@@ -78,8 +78,8 @@ def protocol(p: Parameters) -> ds.Protocol:
     own = {n: DEFAULTS[n][not linear] if v is None else v for n, v in own.items()}
     if linear and own["hidden"] > 9:
         raise ParameterError(
-            f"hidden is {own['hidden']}, but centred labels of ten classes have rank 9, beyond which the linear "
-            "circuit has no stable optimum; take at most 9, or another transfer"
+            f"hidden is {own['hidden']}, but centred labels of ten classes have rank 9; with more hidden units "
+            "the linear circuit has no stable optimum; take at most 9, or another transfer"
         )
     train, test = (ds.tasks.load_digits(part, seed=p.split) for part in ("train", "test"))
     x, x_test = _pixels(train.images, test.images, constant=not linear)
@@ -161,7 +161,7 @@ def _accuracy(outputs, labels):
 
 
 def _shown(result, name, count):
-    """Return the activities recorded in the test block, (units, test digits)."""
+    """Return the activities recorded in the test block, shape (units, test digits)."""
     values = result[name].transpose("unit", "time", "sample").values
     return values.reshape(len(values), -1)[:, :count]
 
@@ -210,14 +210,14 @@ def measure(result: ds.Result) -> ds.Measurement:
 
 
 def _draw_curve(result, ours, theirs, **options):
-    """Draw a curve of BMVR and one of back-propagation against presentations."""
+    """Draw one curve for BMVR and one for back-propagation against the number of presentations."""
     curves = {"BMVR": ours, "back-propagation": theirs}
     presentations = result["bmvr_w1"].time.values / CYCLE
     return ds.plot.curve(presentations, curves, xlabel="presentations", **options).figure
 
 
 def _learning(result, transfer, x_test, labels, best):
-    """Draw the test error against presentations, computed from recorded weights and steady states."""
+    """Draw the test error against presentations, computed from the steady states for the recorded weights."""
     basal, apical = result["bmvr_w1"].values, result["bmvr_b"].values
     means = result["bmvr_m"].values if "bmvr_m" in result else np.zeros((len(basal), 1, 1))
     ours = [

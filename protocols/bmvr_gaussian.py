@@ -1,7 +1,7 @@
 """BMVR learns Gaussian data with exact covariances, and is compared with the closed-form optimum.
 
-The data have uncentred empirical covariances Cyy = I, Cxx = I or coloured, and singular values of
-Cxx^(-1/2) Cxy as listed in `canonical`. From any initial weights the circuit should reach the loss
+The uncentred empirical covariances of the data are exact: Cyy = I, Cxx = I (`coloured`: condition number 4), and
+Cxx^(-1/2) Cxy has the singular values `canonical`. From any initial weights the circuit should reach the loss
 tr Cyy - (sum of the k largest squared canonical values), W1 Cxx W1^T = I, and eigenvalues of Q Q^T equal to the k
 largest squared canonical values.
 
@@ -13,7 +13,7 @@ Sources
 BMVR workshop abstract (NeurIPS 2020), eq. 3-7 and appendix A: the optimum. Two facts are not in the abstract:
 above a critical `tau_ratio` (slow interneuron synapses) the optimum is unstable, and from a `tau_ratio` of about
 2.5 on (canonical 0.9, 0.5) a rotating wave coexists with the stable optimum, so that random initial weights may
-not reach the optimum. With `start = optimum` weights begin close to it, which tests its stability alone.
+not reach the optimum. With `start = optimum`, weights begin close to the optimum; this tests only its stability.
 """
 
 from typing import Any, Literal
@@ -30,8 +30,8 @@ ANNEAL = 5000  # presentations after which the online learning rate has halved
 
 class Parameters(ds.Parameters):
     inputs: int = ds.parameter(10, "dimension of x", least=1)
-    outputs: int | None = ds.parameter(None, "dimension of y (default: by canonical)", least=1)
-    hidden: int | None = ds.parameter(None, "number k of cells (default: at most 2)", least=1)
+    outputs: int | None = ds.parameter(None, "dimension of y (default: len(canonical))", least=1)
+    hidden: int | None = ds.parameter(None, "cells k (default: min(2, len(canonical)))", least=1)
     canonical: tuple[float, ...] = ds.parameter((0.9, 0.7, 0.5), "singular values", above=0, most=1)
     samples: int = ds.parameter(200, "size of the data set, at least inputs + outputs")
     mode: Literal["batch", "online"] = ds.parameter("batch", "all samples at once, or one by one")
@@ -39,7 +39,7 @@ class Parameters(ds.Parameters):
     start: Literal["random", "optimum"] = ds.parameter("random", "initial weights")
     perturbation: float = ds.parameter(0.01, "sd of initial weights about the optimum")
     duration: ds.Quantity | None = ds.parameter(
-        None, "simulated time in batch mode (default: until an excess of 1e-6)", unit="s", above=0
+        None, "time in batch mode (default: enough for an excess of 1e-6)", unit="s", above=0
     )
     presentations: int = ds.parameter(80_000, "samples shown in online mode", least=1)
     dt: ds.Quantity = ds.parameter("2 ms", "time step", above=0)
@@ -56,7 +56,7 @@ def protocol(p: Parameters) -> ds.Protocol:
     )
     if hidden > len(p.canonical):
         raise ParameterError(
-            f"hidden is {hidden}, but Cxy has rank {len(p.canonical)}: above it W1 Cxx W1^T = I "
+            f"hidden is {hidden}, but Cxy has rank {len(p.canonical)}: with more hidden units, W1 Cxx W1^T = I "
             "has no solution at the optimum; lengthen canonical or lower hidden"
         )
     circuit = ds.load_circuit("bmvr", inputs=p.inputs, outputs=outputs, hidden=hidden, **p.circuit)
@@ -99,7 +99,8 @@ def _online(p: Parameters, x: np.ndarray) -> ds.Block:
 
 
 def _duration(p: Parameters, cov: regression.Covariances, hidden: int) -> float:
-    """Return the time of 20 e-folds of the slowest mode; from random weights to 1e-6, up to 18 were seen."""
+    """Return the time of 20 e-folds of the slowest mode, at most 2000/eta; 400/eta if the optimum is unstable."""
+    # From random weights, the excess fell to 1e-6 within 18 e-folds in all runs that were tried.
     rates = {name: p.circuit[name] for name in ("rho", "tau_ratio", "decoupled")}
     modes, eta = bmvr_flow.flow_modes(cov, hidden, **rates).eigenvalues, p.circuit["eta"].value
     # The lag of the compartments slows the decay of oscillating modes.

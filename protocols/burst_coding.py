@@ -1,13 +1,13 @@
 """Burst multiplexing in one population: event rate follows the soma's input, burst probability the dendrite's.
 
 Extra currents into soma and apical dendrite form a grid, on top of noise that represents the background in vivo.
-Each point of the grid has a group of cells, and all groups are in one run. In each group, events and bursts are
-counted by intervals of 16 ms (see `dendrosim.analysis.bursts`), and burst probability is the ratio of the counts.
-The index of a signal is the fraction of its variance over the grid that its own input explains.
+Each point of the grid has a group of cells, all in one run. Spikes up to 16 ms apart belong to one event, which is
+a burst if it has several spikes (see `dendrosim.analysis.bursts`). Burst probability is the fraction of bursts
+among events. The index of a signal is the fraction of its variance over the grid that its own input explains.
 
 Sources
 -------
-Naud & Sprekeler (2018), PNAS 115:E6329. The noise has the means of network studies with this cell.
+Naud & Sprekeler (2018), PNAS 115:E6329. The means of the noise are those of network studies with this cell.
 
 Errata applied
 --------------

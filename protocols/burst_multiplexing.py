@@ -42,14 +42,14 @@ LAGS = np.arange(-10, 11) * 5e-3
 
 class Parameters(ds.Parameters):
     duration: ds.Quantity = ds.parameter("3 s", "time over which both signals are sent", above=0)
-    burn_in: ds.Quantity = ds.parameter("1 s", "time before that, without signals", above=0)
+    burn_in: ds.Quantity = ds.parameter("1 s", "time before signals are sent", above=0)
     bottom_up: ds.Quantity = ds.parameter("200 pA", "amplitude of the sine into lower somata")
-    bottom_up_period: ds.Quantity = ds.parameter("500 ms", "period of that sine", above=0)
+    bottom_up_period: ds.Quantity = ds.parameter("500 ms", "period of the bottom-up sine", above=0)
     top_down: ds.Quantity | None = ds.parameter(
         None, "amplitude of the sine into upper dendrites (150 pA, published 100 pA)", unit="pA"
     )
     top_down_period: ds.Quantity = ds.parameter(
-        "1118.034 ms", "period of that sine (default: sqrt(5) times 500 ms)", above=0
+        "1118.034 ms", "period of the top-down sine (default: sqrt(5) times 500 ms)", above=0
     )
     lower_soma: ds.Quantity = ds.parameter("0 pA", "constant current into lower somata")
     upper_soma: ds.Quantity = ds.parameter("-100 pA", "constant current into upper somata")
@@ -60,7 +60,7 @@ class Parameters(ds.Parameters):
         None, "constant current into upper dendrites (150 pA, published 100 pA)", unit="pA"
     )
     pv_current: ds.Quantity = ds.parameter("205 pA", "constant current into PV cells")
-    bin_width: ds.Quantity = ds.parameter("50 ms", "width of the bins of rates", above=0)
+    bin_width: ds.Quantity = ds.parameter("50 ms", "width of bins for spike counts", above=0)
     dt: ds.Quantity = ds.parameter("0.1 ms", "time step", above=0)
     circuit = ds.parameters_of("burst_microcircuit")
 

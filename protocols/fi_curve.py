@@ -3,10 +3,10 @@
 Every current is switched on at the start and then held. Spikes during `burn_in` show how the cell responds to
 the step; rates are counted afterwards.
 
-The rheobase is the smallest tested current that keeps the cell firing, that is, with a spike after the burn-in. An
-adapting cell may spike only at the onset of a step; `rheobase_onset` is the smallest tested current with any spike
-at all. Near a saddle-node the interval between spikes diverges as one over the square root of the distance, so
-with a current just above the rheobase the cell may not spike in time.
+The rheobase is the smallest tested current with a spike after the burn-in, so that the cell keeps firing. An
+adapting cell may spike only at the onset of a step; `rheobase_onset` is the smallest tested current with a spike.
+Near a saddle-node the interval between spikes diverges as one over the square root of the difference between the
+current and the rheobase, so with a current just above the rheobase the cell may not spike in time.
 
 The expected rheobase (without noise, exact) is:
 
@@ -14,11 +14,11 @@ The expected rheobase (without noise, exact) is:
   C_s/tau_s (V_T - E_L), 462.5 pA. Of this, the plateau, which is slightly open in a dendrite at rest, supplies
   g_s f(V_d), 6.4 pA, where V_d solves (C_d/tau_d - a_wd)(V_d - E_L) = g_d f(V_d). With an ohmic basal dendrite,
   its coupling and its leak in series add to the leak of the soma.
-- sst, pv: the current at which the fixed point loses stability, (g_L + a)(V - E_L) - g_L D e at V = V_T + D ln e
-  with e = exp((V - V_T)/D) = 1 + a/g_L at the saddle-node, or 1 + tau/tau_w at a Hopf bifurcation if that is less.
+- sst, pv: the current at which the fixed point loses stability, (g_L + a)(V - E_L) - g_L D e at V = V_T + D ln e,
+  where e is the smaller of 1 + a/g_L (saddle-node) and 1 + tau/tau_w (Hopf bifurcation).
   The models choose V_T so that the saddle-node is at their `rheobase`: pv 200 pA; sst 25 pA, with the Hopf
   bifurcation at 24.97 pA.
-- pyramidal_ca: nan, there is no closed form.
+- pyramidal_ca: nan, because there is no closed form.
 
 Sources
 -------
@@ -94,7 +94,7 @@ def protocol(p: Parameters) -> ds.Protocol:
 
 
 def _shown(values: np.ndarray, expected: float) -> tuple[int, ...]:
-    """Return the units on both sides of the rheobase, the last one, and the one halfway to the last."""
+    """Return the units on both sides of the rheobase, the last unit, and the one halfway between these."""
     last = len(values) - 1
     above = min(int(np.searchsorted(values, expected, side="right")), last)
     above = above if np.isfinite(expected) else last // 3
@@ -125,7 +125,7 @@ def _rheobase_of_bursting_cell(circuit: ds.Circuit) -> float:
     return leak * (p["v_threshold"] - p["e_leak"]) - p["g_soma"] * plateau
 
 
-# For each model, the current at which rest loses stability without noise; nan without a closed form.
+# For each model, the current at which rest loses stability without noise; nan if there is no closed form.
 EXPECTED = {
     "pyramidal_burst": _rheobase_of_bursting_cell,
     "pyramidal_burst_conductance": _rheobase_of_bursting_cell,
@@ -190,7 +190,7 @@ def _curve(currents, rate, expected, noise):
 
 
 def _end_shown(trains: list[np.ndarray], count: int, end: float) -> float:
-    """Return the time up to which to draw, so that the train with most spikes shows no more than `count`."""
+    """Return the last time to draw: until then the train with most spikes has about `count` spikes or fewer."""
     busiest = max(trains, key=len)
     return min(end, max(0.2, busiest[count - 1])) if len(busiest) >= count else end
 

@@ -30,7 +30,7 @@ BACKGROUND = {  # jumps of excitation and inhibition at a Poisson rate of 500 Hz
 }
 RATE, TAU = "500 Hz", {"exc": "5 ms", "inh": "10 ms"}
 WINDOW = 0.05  # seconds after the onset of the dendritic current in which a plateau counts
-SHORTEST = 0.01  # seconds above the middle of the plateau's activation that make a plateau
+SHORTEST = 0.01  # shortest time of a plateau, in seconds above the middle of its activation
 EVERY = "1 ms"
 
 
@@ -46,7 +46,7 @@ class Parameters(ds.Parameters):
     decay: ds.Quantity = ds.parameter("10 ms", "decay of this current", above=0)
     trials: int = ds.parameter(10, "number of dendritic currents, one every `interval`", least=1)
     interval: ds.Quantity = ds.parameter("250 ms", "length of a trial; current starts halfway")
-    weight: float = ds.parameter(3.0, "summed weight of a cell's SST synapses, over leak", least=0)
+    weight: float = ds.parameter(3.0, "sum of a cell's SST weights, relative to leak", least=0)
     synapses: int = ds.parameter(20, "number of SST synapses of a pyramidal cell", least=1)
     delay: ds.Quantity = ds.parameter("0.8 ms", "delay from an SST spike to its effect")
     burn_in: ds.Quantity = ds.parameter("500 ms", "time before the first trial", above=0)

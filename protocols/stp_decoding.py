@@ -1,6 +1,6 @@
 """Short-term plasticity separates bursts from single spikes: facilitation reads out bursts, depression events.
 
-For each interval, one axon fires a burst with that interval, and its synapse releases less or more with every
+For each interval, one axon fires a burst with that interval, and its synapse releases less or more with each new
 spike. Two reference synapses are simulated beside the tested one. The facilitating one hardly responds to a single
 spike and strongly to a burst (it decodes bursts); the depressing one responds to the first spike of an event, and
 little to those that follow (it decodes events). A further axon fires single spikes and bursts in turn.
@@ -42,7 +42,7 @@ COLUMNS = 6  # largest number of columns in the figure of potentials
 
 
 class Parameters(ds.Parameters):
-    synapse: str = ds.parameter("facilitating", "tested synapse, a name of ds.ShortTerm.named")
+    synapse: str = ds.parameter("facilitating", "tested synapse, by name (see ds.ShortTerm)")
     interval: tuple[ds.Quantity, ...] = ds.parameter(
         ("5 ms", "10 ms", "100 ms"), "intervals between spikes, one burst for each", above=0
     )

@@ -1,6 +1,6 @@
-"""How large the learning signal is in each layer: with one phase, with two, and on a pathway of its own.
+"""How large the learning signal is in each layer: with one phase, with two phases, and with multiplexing.
 
-Chains of several depths settle without target, then under a nudge, then with their top clamped to the target.
+Chains of several depths settle without a target, then under a nudge, then with their top clamped to the target.
 Apical weights are exact inverses and nothing learns. The signal of layer i is the one from which W_i would learn:
 
     single        h_i - f_i                  under the nudge
@@ -19,7 +19,7 @@ relative signals are exactly, with r = mu/(1 - mu) and L layers above the input,
     two_phase     r^(L+1-i) (1 - r^i)/(1 - r)
     multiplexed   1
 
-In nonlinear circuits this holds up to the size of the nudge (clamped: of the error). Measured:
+In nonlinear circuits these forms are the limits for a small nudge (clamped: for a small error). Measured:
 
     signal         for each kind, the signal in layers 1 to L of the deepest chain
     layer1_signal  for each kind, the signal in layer 1 of every chain, shortest chain first
@@ -61,7 +61,7 @@ KINDS = {
 }
 MODELS = ("two_phase", "multiplexed")
 SPAN = 1000.0  # largest signal that multiplexed circuits can send, so large that nothing is cut off
-LEFT = 1e-13  # size of the slowest mode in a settled circuit, over the smallest signal
+LEFT = 1e-13  # size of the slowest mode in a settled circuit, relative to the smallest signal
 
 
 class Parameters(ds.Parameters):
@@ -70,7 +70,7 @@ class Parameters(ds.Parameters):
     mu: float = ds.parameter(0.2, "weight of apical dendrites, between 0 and 1")
     eta_hat: float = ds.parameter(0.5, "size of the nudge towards the target", above=0)
     transfer: str = ds.parameter("linear", "a bijection: linear, smooth_leaky or leaky_relu")
-    samples: int = ds.parameter(8, "normally distributed inputs and targets", least=1)
+    samples: int = ds.parameter(8, "number of normally distributed inputs and targets", least=1)
     settle: ds.Quantity | None = ds.parameter(None, "time to settle (from the spectrum)", unit="s")
     dt: ds.Quantity | None = ds.parameter(None, "time step (default: 0.5 tau)", unit="s")
     tau: ds.Quantity = ds.parameter("10 ms", "time constant of all layers", above=0)
@@ -90,7 +90,7 @@ def protocol(p: Parameters) -> ds.Protocol:
     steps = count_settling_steps(settling, step, p.settle)
     x, y = np.random.default_rng(p.data_seed).normal(size=(2, p.samples, p.width))
     free, nudged, *_ = learning_cycle(members, dt=step, tau=float(p.tau.value), steps=steps)
-    # With the gate at 1/eta_hat the nudge is h_L - (h_L - y) = y, so the top is clamped to its target.
+    # With the gate at 1/eta_hat the apical input of the top is h_L - (h_L - y) = y, so the top is clamped.
     clamp = {g: 1 / p.eta_hat for g in nudged.gates if g.endswith("_teach")}
     clamped = nudged.replace(name="clamped", gates={**nudged.gates, **clamp})
     shown = {k: input_signals(c, ds.Samples("x"), ds.Samples("y")) for k, c in chains.items()}

@@ -11,7 +11,7 @@ Layers get narrower towards the output, so that apical weights Q cannot be exact
                   The learning rate falls as 1/(1 + trial/200), and the nudge is complete (eta_hat = 1).
     two_phase     Q learned by reconstruction while the circuit sleeps on noise (`dream`)
     multiplexed   Q learned by the difference reconstruction loss, layer by layer (`inverse=drl`);
-                  `feedback=direct` learns it from the output, `inverse=learned` by reconstruction of noise
+                  `feedback=direct` learns Q from the output, `inverse=learned` by reconstruction of noise
     backprop      no Q: back-propagation uses the transposed forward weights
 
 If Q learned to reconstruct the digits themselves and not noise, it would invert only the few directions in which
@@ -91,7 +91,7 @@ class Parameters(ds.Parameters):
 def protocol(p: Parameters) -> ds.Protocol:
     """Return the protocol."""
     if p.eta is not None and p.model == "all":
-        raise ParameterError("eta is for one model; choose it with model=...")
+        raise ParameterError("eta is for one model; choose the model with model=...")
     apart = (p.inverse, p.feedback) != ("drl", "layerwise")
     if p.model not in ("multiplexed", "all") and apart:
         raise ParameterError(

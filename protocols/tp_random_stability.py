@@ -14,30 +14,30 @@ drawn from the same blocks:
              independently of the output. Derivatives below and above the diagonal are then taken at different
              points, blocks are no longer inverses of each other, and some fixed points are unstable
 
-A few linear circuits run side by side: the first drawn ones of the largest size whose symmetric part is
-indefinite, each pushed from its fixed point in the direction that grows most. With them runs a nudged circuit of
-that size whose fixed point is unstable, pushed a little along the mode that grows. Of the first thousand it is the
-one with the smallest rates, because rounding alone pushes a circuit with large rates. Input and target are those
-to which the fixed point belongs.
+A few linear circuits run side by side: the first circuits of the largest size whose symmetric part is indefinite,
+each pushed from its fixed point in the direction that grows most. A nudged circuit of that size with an unstable
+fixed point runs with them, pushed a little along its growing mode. It is the unstable one with the smallest rates
+among the first thousand circuits, because in a circuit with large rates rounding errors alone are a push. Each
+circuit gets the input and the target of its fixed point.
 
 Measured, for each kind of circuit unless stated otherwise:
 
     cases, stable, indefinite             numbers of all circuits, of circuits with all eigenvalues left of zero,
                                           and of circuits whose symmetric part is not negative definite
     stable_fraction, indefinite_fraction  these numbers as fractions of all circuits
-    stable_but_indefinite                 number of circuits that are both
+    stable_but_indefinite                 number of circuits that are both stable and indefinite
     largest_real_part                     largest real part of all eigenvalues of all circuits
     numerical_abscissa                    quantiles of the numerical abscissa at 5, 25, 50, 75 and 95 %
     closed_form_error                     largest difference between spectral abscissas and their closed form in
                                           linear circuits, due to rounding
     growth, growth_time, final            for each linear circuit that runs, the largest deviation from the fixed
-                                          point relative to the first, its time (in tau), and the last deviation;
-                                          the reference is max |exp(J t)|
-    departure_rate                        rate at which the nudged circuit that runs leaves its fixed point (nan if
-                                          none is unstable); the reference is its largest real part
-    linearity_error                       largest relative difference of the deviations from those of the
-                                          linearised circuit in Euler steps; for a nudged circuit, as long as no
-                                          unit has reached a corner of its transfer function, if it has any
+                                          point, its time (in tau), and the last deviation, relative to the first
+                                          deviation; the reference of `growth` is max |exp(J t)|
+    departure_rate                        measured growth rate of the leading mode of the nudged circuit that runs
+                                          (nan if none runs); the reference is the spectral abscissa
+    linearity_error                       largest relative difference between the deviations and those of the
+                                          linearised circuit in Euler steps; for a nudged circuit, only while the
+                                          deviations are so small that it is still linear
 
 Sources
 -------
@@ -68,15 +68,15 @@ from dendrosim.plot import style
 KINDS = ("linear", "nudged")
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 SEARCHED = 1000  # number of circuits of the largest size from which those that run are chosen
-SMALL = 1e-3  # push of the nudged circuit, relative to the distance of the nearest corner
+SMALL = 1e-3  # push of the nudged circuit, relative to the largest deviation at which it is linear
 FALLEN = 5.0  # e-folds by which the slowest mode ends below the first deviation
 KEPT = 600  # approximate number of times at which rates are recorded
 
 
 class Parameters(ds.Parameters):
     cases: int = ds.parameter(100_000, "number of circuits of each kind", least=1)
-    layers: tuple[int, ...] = ds.parameter((2, 6), "least and largest number above the input")
-    units: tuple[int, ...] = ds.parameter((1, 5), "least and largest number of units in a layer")
+    layers: tuple[int, ...] = ds.parameter((2, 6), "fewest and most layers above the input")
+    units: tuple[int, ...] = ds.parameter((1, 5), "fewest and most units in a layer")
     variance: float = ds.parameter(4.0, "largest variance of a block; each block has its own")
     mu_max: float = ds.parameter(0.5, "largest weight of the apical dendrite")
     transfer: Literal["smooth_leaky", "leaky_relu"] = ds.parameter("leaky_relu", "nudged circuits")
@@ -129,7 +129,7 @@ class _Case:
     spectral: float
     peak: float = np.inf
     peak_time: float = np.inf
-    room: float = np.inf  # largest deviation with which no unit reaches a corner
+    room: float = np.inf  # largest deviation at which the circuit is linear
 
 
 def _draws(p):
@@ -175,7 +175,7 @@ def _linear(networks, k, name, jacobian):
 
 
 def _growth(mu, weights):
-    """Return the largest |exp(J t)| and its time, on ever finer grids: a cheaper `stability.transient_growth`."""
+    """Return the largest |exp(J t)| and its time, by ever finer grids; cheaper than `transient_growth`."""
     times = np.geomspace(1e-3, 100.0, 200)
     for _ in range(4):
         sizes = _norms(mu, weights, times)
@@ -228,7 +228,7 @@ def _circuit(case, p):
 
 
 def measure(result: ds.Result) -> ds.Measurement:
-    """Count stable and definite Jacobians of all circuits, and compare those that run with exp(J t)."""
+    """Count stable and definite Jacobians of all circuits, and compare the circuits that run with exp(J t)."""
     p = Parameters(**result.protocol.parameters)
     transfers = zip(KINDS, ("linear", p.transfer), strict=True)
     found = {k: random_stability.abscissas(_draws(p), p.cases, f) for k, f in transfers}
@@ -279,7 +279,7 @@ def measure(result: ds.Result) -> ds.Measurement:
 
 
 class _Course(NamedTuple):
-    """Times in tau, deviations from the fixed point, (times, states), and their sizes relative to the first."""
+    """Times in tau; deviations from the fixed point, shape (times, states); their norms relative to the first."""
 
     times: np.ndarray
     deviations: np.ndarray
@@ -299,7 +299,7 @@ def _within(course, case):
 
 
 def _linearity_error(course, case, step):
-    """Return the largest distance of a deviation from (1 + dt J)^k times the first, relative to the latter."""
+    """Return the largest difference between a deviation and (1 + dt J)^k times the first, relative to these."""
     every = np.round(course.times / step).astype(int)
     euler = np.eye(len(case.jacobian)) + step * case.jacobian
     leap = np.linalg.matrix_power(euler, int(every[1] - every[0])) if len(every) > 1 else euler

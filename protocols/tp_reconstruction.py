@@ -6,12 +6,12 @@ without and with a nudge. Each d has its own copy of one circuit; the copies are
     single        learns from h_i - f_i. The part that is there without a target is reconstruction error, and the
                   part that the nudge adds is signal. With growing d, the error soon exceeds the signal by far.
     two_phase     learns from h_i^nudged - h_i^free, in which reconstruction errors cancel exactly; two errors are
-                  left: inexact inverses carry the signal down, and it goes up and down again (an echo)
+                  left: inexact inverses distort the signal, and it goes up and comes down again (an echo)
     multiplexed   learns from hh_i^nudged - hh_i^free: as with two phases, but without the echo
 
 Measured per d and layer, relative to the signal that exact inverses carry down from the error e_L to which
-circuits settle. It is -r^(L+1-i) eta_hat C_i e_L with one phase, (1 - r^i)/(1 - r) times this with two phases, and
--eta_hat C_i e_L if multiplexed, where C_i = W_(i+1)^-1 ... W_L^-1 and r = mu/(1 - mu).
+circuits settle. That signal is -r^(L+1-i) eta_hat C_i e_L with one phase, (1 - r^i)/(1 - r) times this with two
+phases, and -eta_hat C_i e_L if multiplexed, where C_i = W_(i+1)^-1 ... W_L^-1 and r = mu/(1 - mu).
 
     single_signal          size of the signal, 1 with exact inverses
     single_reconstruction  size of the reconstruction error
@@ -19,7 +19,7 @@ circuits settle. It is -r^(L+1-i) eta_hat C_i e_L with one phase, (1 - r^i)/(1 -
     multiplexed_error      the same distance in multiplexed circuits
     inverse_error          per d: largest |Q_i W_(i+1) - I|, spectral norm
     stable                 per d: whether circuits with one and two phases settle; if not, they do not run, and
-                           their values are nan. Multiplexed circuits always settle: pathways do not interact.
+                           their values are nan. In multiplexed circuits pathways do not interact: they settle.
 
 Sources
 -------
@@ -62,7 +62,7 @@ class Parameters(ds.Parameters):
     )
     mu: float = ds.parameter(0.15, "weight of apical dendrites", above=0, below=1)
     eta_hat: float = ds.parameter(0.5, "size of the nudge towards the target", above=0)
-    samples: int = ds.parameter(8, "normally distributed inputs and targets", least=1)
+    samples: int = ds.parameter(8, "number of normally distributed inputs and targets", least=1)
     settle: ds.Quantity | None = ds.parameter(None, "time to settle (from the spectrum)", unit="s")
     dt: ds.Quantity | None = ds.parameter(None, "time step (default: 0.5 tau)", unit="s")
     tau: ds.Quantity = ds.parameter("10 ms", "time constant of all layers", above=0)
@@ -89,7 +89,7 @@ def protocol(p: Parameters) -> ds.Protocol:
     kept = np.flatnonzero(slowest >= SLOWEST)
     if not len(kept):
         raise ParameterError(
-            f"with mu = {p.mu} no circuit is stable, whatever the degradation in "
+            f"with mu = {p.mu} no circuit is stable at any of the degradations "
             f"{p.degradations}; lower mu or the degradations"
         )
     if np.any(factor[kept] >= 1):
@@ -98,9 +98,8 @@ def protocol(p: Parameters) -> ds.Protocol:
         )
     slow = step / -np.log(factor[kept].max())
     last = len(basal)
-    fall = last * max(
-        np.log(1 / p.mu - 1), 0.0
-    )  # fall of the signal in e-folds, from the top to layer 1
+    # The fall of the signal from the top to layer 1, in e-folds.
+    fall = last * max(np.log(1 / p.mu - 1), 0.0)
     settling = {"the least stable copy": Settling((fall + E_FOLDS) * slow, slow)}
     duration = f"{count_settling_steps(settling, step, p.settle) * step!r} s"
     settled = [apical[k] for k in kept]
@@ -137,14 +136,14 @@ def _check(p):
         )
     if len(set(p.sizes[1:])) > 1:
         raise ShapeError(
-            f"sizes is {p.sizes}; for inverses, layers 1 to {len(p.sizes) - 1} must have one size, unlike layer 0"
+            f"sizes is {p.sizes}; for inverses, layers 1 to {len(p.sizes) - 1} must have one size (not layer 0)"
         )
     if not p.degradations:
         raise ParameterError("degradations is empty; give at least one, and none below 0")
 
 
 def _modes(basal, apical, mu, eta_hat, step):
-    """Return the slowest decay rate per tau and the largest factor per time step, of both phases together."""
+    """Return the slowest decay rate per tau and the largest factor per time step of all modes of both phases."""
     units, layers = len(basal[-1]), len(basal)
     found = []
     for gain in (1.0, 1.0 - eta_hat):
@@ -174,7 +173,7 @@ def _circuit(name, basal, apical, p):
 
 
 def measure(result: ds.Result) -> ds.Measurement:
-    """Tell signal from reconstruction error, and compare both with their closed forms."""
+    """Separate signal and reconstruction error, and compare both with their closed forms."""
     p, known = Parameters(**result.protocol.parameters), result.protocol.references
     kept, copies, last = np.asarray(known["kept"]), len(p.degradations), len(p.sizes) - 1
     names = ("single_signal", "single_reconstruction", "two_phase_error", "multiplexed_error")
@@ -207,7 +206,7 @@ class Course(NamedTuple):
 
     signal: list[np.ndarray]
     error: np.ndarray
-    reconstruction: list[np.ndarray] | None = None  # local error without nudge
+    reconstruction: list[np.ndarray] | None = None  # local error without a nudge
 
 
 def _copy(result, copy, copies, last):
@@ -223,10 +222,10 @@ def _copy(result, copy, copies, last):
 
 
 def _simulated(result, name, rows, last, y):
-    """Return the course of the copy whose units are `rows` of every layer."""
+    """Return the `Course` of the copy whose units are the `rows` of every layer."""
 
     def phases(variable):
-        """Return the values to which a variable of each layer settled, without and with nudge."""
+        """Return the values to which a variable of each layer settled, without and with a nudge."""
         names = [f"{name}_layer{i}.{variable}" for i in range(1, last + 1)]
         return [result.traces[n].values[:, rows] for n in names]
 
@@ -287,7 +286,7 @@ def _relative(basal, courses, mu, eta_hat):
 
 @style.styled
 def _draw(degradations, found, expected):
-    """Draw one panel per layer: dots simulated, lines closed form. Values that are exactly 0 are left out."""
+    """Draw one panel per layer, with simulated values as dots and closed forms as lines; omit values of 0."""
     layers = next(iter(found.values())).shape[1]
     panels = style.row(layers, (1.9 + 1.9 * layers, 3.0), sharex=True)
     order = np.argsort(degradations)

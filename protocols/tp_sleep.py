@@ -12,16 +12,16 @@ Multiplexed activity does not depend on apical weights, so the deviation from Q*
 steps it is (Q_0 - Q*) (I - eta_q tau (M + decay_q))^n, where M = <t_i t_i^T/(1 + |t_i|^2)>.
 
 `rule = drl`, multiplexed: layers are perturbed in turn, and apical weights learn to reconstruct the perturbation
-(difference reconstruction loss). On average, with J_i the Jacobian from layer i to the output, direct feedback has
-the
+(difference reconstruction loss). With direct feedback, weights tend on average to Q*, and the deviation from Q* is
+multiplied by K in n steps, where J_i is the Jacobian from layer i to the output:
 
-    fixed point Q* = J_i^T (J_i J_i^T + decay_q)^-1,   approached as   (I - eta_q tau (J_i J_i^T + decay_q))^n
+    Q* = J_i^T (J_i J_i^T + decay_q)^-1,   K = (I - eta_q tau (J_i J_i^T + decay_q))^n
 
 With layer-wise feedback, V_i J_i replaces J_i, where V_i = Q_(i+1) ... Q_(L-1). For the highest apical weights V_i
-is I; lower ones converge after those above them, and their Q* is known once V_i no longer changes. If Q* is not an
-exact inverse, because of decay or of fewer units above, each draw of perturbations moves weights away a little.
+is I; lower ones converge after those above them, and their Q* is known when V_i no longer changes. If Q* is not an
+exact inverse, due to decay or fewer units above, each draw of perturbations moves weights a little away from Q*.
 
-Measured per hidden layer; two rows are values before and after learning:
+Measured per hidden layer (`reconstruction_error`, `distance` and `expected_distance` before and after learning):
 
     reconstruction_error            |Q F - F^+ F|, spectral norm; F is W_(i+1), or J_i with direct feedback
     angle_inverse, angle_pseudo_inverse, angle_transpose, angle_fixed_point
@@ -29,13 +29,13 @@ Measured per hidden layer; two rows are values before and after learning:
     distance, expected_distance     |Q - Q*| relative to |Q*|, in the Frobenius norm
     rate_ratio                      ratio of measured to expected rate of approach, over the first e-fold
 
-Values that need an unknown closed form are nan. Q* is unknown for `drl` with a nonlinear transfer, and for
-nonlinear circuits with one or two phases unless decay_q is 0 and W_(i+1) square. Other approaches are not known.
+Unknown values are nan. Q* is unknown for `drl` with a nonlinear transfer, and for nonlinear circuits with one or
+two phases unless decay_q is 0 and W_(i+1) is square. The approach to Q* is known only if a formula above gives it.
 
 Sources
 -------
 Thesis, chapter 6, eq. 6.26 and 6.37. Difference reconstruction loss: Meulemans et al. (2020), A theoretical
-framework for target propagation, eq. 10-12. The approaches follow from the rules.
+framework for target propagation, eq. 10-12. The formulas of the approach follow from the rules.
 
 Errata applied
 --------------
@@ -57,7 +57,7 @@ from dendrosim.learning.networks import load_network
 from dendrosim.learning.settling import choose_time_step, count_settling_steps
 from dendrosim.plot import style
 
-BATCH = 64  # largest number of samples side by side
+BATCH = 64  # largest number of samples in a batch
 KEPT = 200  # approximate number of times at which apical weights are recorded
 START = 0.3  # standard deviation of random initial weights
 INVERSES = {"inverse": "inverse", "pseudo_inverse": "pseudo-inverse", "transpose": "transpose"}
@@ -72,11 +72,11 @@ class Parameters(ds.Parameters):
     sizes: tuple[int, ...] = ds.parameter((4, 4, 4, 4), "units per layer, input first", least=1)
     transfer: str = ds.parameter("linear", "a bijection: linear, smooth_leaky or leaky_relu")
     start: Literal["zero", "random", "scaled"] = ds.parameter(
-        "random", "initial apical weights: 0, of sd 0.3, or 1 + inverse_error times pseudo-inverse"
+        "random", "initial weights: 0, normal (sd 0.3), or pseudo-inverse times 1 + inverse_error"
     )
     inverse_error: float = ds.parameter(0.5, "relative error with start=scaled")
     trials: int = ds.parameter(600, "number of steps of learning", least=1)
-    samples: int = ds.parameter(64, "normally distributed inputs, 64 in a batch", least=1)
+    samples: int = ds.parameter(64, "number of normally distributed inputs, 64 in a batch", least=1)
     eta_q: ds.Quantity | None = ds.parameter(None, "learning rate (20 Hz; drl 5 Hz)", unit="Hz")
     decay_q: float = ds.parameter(1e-4, "decay of apical weights, relative to eta_q", least=0)
     sigma: float = ds.parameter(0.1, "sd of perturbations with rule=drl", above=0)
@@ -148,14 +148,14 @@ def _weights(p, rng):
 
 
 def _forward(basal, i, feedback):
-    """Return the matrix that apical weights of layer i invert in a linear network: W_(i+1), or all above i."""
+    """Return what apical weights of layer i invert: W_(i+1) or, for direct feedback, the product W_L...W_(i+1)."""
     if feedback == "layerwise":
         return basal[i]
     return reduce(np.matmul, basal[:i:-1], np.eye(len(basal[-1]))) @ basal[i]
 
 
 class Course(NamedTuple):
-    """Apical weights of a layer during the run, and their expected values; an unknown value is nan."""
+    """Apical weights of a layer during the run, and what is expected of them; an unknown value is nan."""
 
     apical: np.ndarray  # (times, post, pre)
     forward: np.ndarray
@@ -190,7 +190,7 @@ def measure(result: ds.Result) -> ds.Measurement:
 
 
 def _ratio(distance, expected):
-    """Return the logarithmic fall of `distance` over that of `expected`, until the latter has fallen by e."""
+    """Return the ratio of the logarithmic falls of `distance` and `expected` while `expected` falls by e."""
     if not np.isfinite(expected[0]) or not expected[0] or len(expected) < 2:
         return np.nan
     below = np.flatnonzero(expected <= expected[0] / np.e)
@@ -223,7 +223,7 @@ def _courses(result):
 
 
 def _reconstruction(p, x, basal):
-    """Yield fixed point and curvature M of every hidden layer; None where the approach is not known."""
+    """Yield fixed point and curvature M of every hidden layer; M is None where the approach is not known."""
     activities = forward(basal, x, p.transfer).activities
     if p.model == "multiplexed":
         for i, w in enumerate(basal[1:], 1):

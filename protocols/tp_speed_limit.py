@@ -43,7 +43,7 @@ from dendrosim.errors import ParameterError
 from dendrosim.learning.settling import count_settling_steps, find_settling
 from dendrosim.plot import style
 
-ALONE = 1e-13  # relative size of all other modes at which the slowest counts as left alone
+ALONE = 1e-13  # relative size of all other modes below which only the slowest mode counts as left
 WINDOW = 20  # shortest time in tau over which the rate of that mode is fitted
 KEPT = 400  # approximate number of times at which activities are recorded
 
@@ -165,7 +165,7 @@ def measure(result: ds.Result) -> ds.Measurement:
     step, data = protocol.time_step / tau, protocol.data
     times, errors = _errors(result, f"continuous_layer{p.layers}.h", data["x"], data["y"])
     late = times >= protocol.references["alone"]
-    # Turn slopes in Euler steps into rates of continuous modes.
+    # Convert slopes in Euler steps to rates in continuous time.
     slopes = np.polyfit(times[late] / tau, np.log(errors[late]), 1)[0]
     rate = -np.expm1(slopes * step) / step
     expected = np.array([learning_speed.learning_rate_of_error(*form, k) for k in kappas])
@@ -199,7 +199,7 @@ def measure(result: ds.Result) -> ds.Measurement:
 
 
 def _errors(result, name, x, y):
-    """Return times, and the sizes of the errors of responses to each input, shape (times, inputs)."""
+    """Return times, and the norm of the error of the response to each input, shape (times, inputs)."""
     trace = result.traces[name]
     responses = (trace.values - y.T) @ x / np.sum(x**2, axis=0)
     return trace.time, np.linalg.norm(responses, axis=1)
@@ -230,7 +230,7 @@ def _draw_rates(metrics, form):
 
 @style.styled
 def _draw_errors(times, errors, moments, left, kappas, limit):
-    """Draw errors once only the slowest mode is left, and those of the second circuit from its first step."""
+    """Draw the errors of the first circuit while only the slowest mode is left, and all errors of the second."""
     from matplotlib import colormaps
 
     ax = style.axes(None)

@@ -1,21 +1,21 @@
 """Networks learn the function of a teacher network of the same shape, by target propagation and back-propagation.
 
-Inputs are normal numbers, and targets are the outputs of the teacher. Its weights are well conditioned, as are the
-initial weights of the networks. All models see the same samples in the same order, and with `model=all` start from
-the same weights. In every trial the circuits settle and then learn in single steps (`plasticity=events`), or they
-learn all the time (`plasticity=continuous`).
+Inputs are normally distributed, and targets are the outputs of the teacher. The weights of the teacher and the
+initial weights of the networks are well conditioned. All models see the same samples in the same order, and with
+`model=all` start from the same weights. In every trial the circuits settle and then learn in a single step
+(`plasticity=events`), or they learn all the time (`plasticity=continuous`).
 
 Measured on fresh inputs, per model if there are several:
 
     initial_loss, final_loss   mean of 1/2 |h_L - y|^2 of the feed-forward output
-    final_loss_dynamic         the same loss of the output to which the circuit settles without a target; two
-                               phases train this output, which differs if apical weights are not exact inverses
+    final_loss_dynamic         the same loss of the output to which the circuit settles without a target; two-phase
+                               learning trains this output, which equals the other only with exact inverses
     diverged                   whether a loss reached three times the initial one, or is not a number
     angle_gradient, angle_gauss_newton, angle_damped_gauss_newton
                                per layer, degrees between an update and gradient descent, or the Gauss-Newton
                                target, for the same samples; medians over the trials in which the loss was above
                                1 % of the initial one (below, incomplete settling hides the signal)
-    saturated                  largest fraction of a layer's units, over all samples, out of range at one time
+    saturated                  largest fraction of a layer's units, over all samples, that were clipped at once
 
 Sources
 -------
@@ -24,7 +24,7 @@ make the loss explode. Angles: Meulemans et al. (2020), A theoretical framework 
 
 Limits
 ------
-With exact inverses a weight matrix may become singular on the way, all the more if the transfer function is steep:
+With exact inverses a weight matrix may become singular during learning, more often if slopes differ strongly:
 `leaky_relu`, whose slopes are 0.1 and 1, does not learn reliably.
 """
 

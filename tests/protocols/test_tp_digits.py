@@ -68,7 +68,7 @@ def test_the_single_phase_says_that_its_inverse_is_fixed():
     [
         ({"split": -1}, "split"),
         ({"presentations": 0}, "presentations"),
-        ({"eta": "1 Hz"}, "choose it with model"),
+        ({"eta": "1 Hz"}, "choose the model with model"),
         ({"dream": -1.0}, "dream"),
         ({"model": "single", "inverse": "learned"}, "they are for multiplexed"),
         ({"model": "two_phase", "feedback": "direct"}, "they are for multiplexed"),
