@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MARKED = 40
-"""Number of points of a line up to which each point is marked; with more points the marks would touch."""
+"""Largest number of points of a line whose points are marked; with more points the marks would touch."""
 
 
 @styled
@@ -36,7 +36,7 @@ def angles(
     trials : array_like, shape (times,)
         Values on the x axis of all panels.
     angles : mapping of str to array_like, shape (times, layers)
-        Degrees by the name of the direction, panels from left to right; a NaN leaves a gap.
+        For the name of each direction, from the left panel to the right, angles in degrees; a NaN leaves a gap.
     title : str, default ""
         Title above all panels.
     xlabel : str, default "trial"

@@ -20,7 +20,7 @@ MARKS: dict[str, dict[str, Any]] = {
     "branch point": {"marker": "D", "markerfacecolor": INK},
     "kink": {"marker": "^", "markerfacecolor": QUIET},
 }
-"""Markers by type of bifurcation."""
+"""The marker of each type of bifurcation."""
 
 FAR = 10.0
 """Multiple of the usual size of states beyond which two opposite states may be on the two sides of a pole.
@@ -41,7 +41,7 @@ def branch(
     units: Mapping[str, str] | None = None,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draw a state of equilibria against a parameter, with a solid line where they are stable, else a dashed one.
+    """Draw a state variable at equilibria against a parameter: solid where they are stable, dashed elsewhere.
 
     Parameters
     ----------
@@ -49,8 +49,8 @@ def branch(
         Results of `ds.continuation` and of `Branch.switch`; all of the same flow and parameter.
     state : str, optional
         A label such as `layer1.h[0]`, a name such as `layer1.h`, or a pattern. Each matching state is a line; at
-        most six are drawn. By default only the state with the largest change is drawn, relative to states of its
-        unit.
+        most six are drawn. By default, one state is drawn: the one that changes most, relative to the size of the
+        states of its unit.
     units : mapping of str to str, optional
         SI unit of the parameter by its name, such as ``{"tau": "s"}`` (default: no unit).
     ax : Axes, optional
@@ -147,7 +147,7 @@ def _liveliest(given: list[Branch]) -> int:
 
 
 def _pieces(one: Branch) -> list[tuple[Array, Array, bool]]:
-    """Split a branch where its stability changes: at the bifurcation of that step, or halfway if there is none.
+    """Split a branch where its stability changes: at a bifurcation or, in a step without one, halfway.
 
     Returns parameter values, states and stability of each piece.
     """
@@ -181,7 +181,10 @@ def _pieces(one: Branch) -> list[tuple[Array, Array, bool]]:
 
 
 def _bifurcations_by_step(one: Branch) -> dict[int, list[Bifurcation]]:
-    """Return the bifurcations by step; each belongs to the step that a detour to it would lengthen least."""
+    """Return the bifurcations by step, without those at poles.
+
+    A bifurcation belongs to the step whose length would grow least if the step passed through the bifurcation.
+    """
     if len(one.values) < 2:
         return {}
     # A range below a millionth of the state is rounding error, and must not look like a change.

@@ -27,9 +27,9 @@ def decoded(
     time : array_like, shape (n,)
         Seconds.
     rows : mapping of str to tuple (values, signal, band)
-        Rows by label, which has the statistic's name and unit. `values` and `signal` are array_like of shape (n,);
-        the signal is scaled to the mean and the standard deviation of the values, because only its time course
-        matters. `band` is a tuple of lower and upper limits, array_like of shape (n,), or None.
+        Rows by label; a label is the name and unit of the statistic. `values` and `signal` are array_like of shape
+        (n,); the signal is scaled to the mean and the standard deviation of the values, because only its time
+        course matters. `band` is a tuple of lower and upper limits, array_like of shape (n,), or None.
     sent_label : str, default "signal sent, scaled"
         Name of the signals in the legend.
 

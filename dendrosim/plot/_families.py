@@ -17,7 +17,7 @@ LISTED = 7
 """Number of curves above which a colour scale replaces the legend."""
 
 MARKED = 40
-"""Number of points of a curve up to which each point is marked; with more points the marks would touch."""
+"""Largest number of points of a curve whose points are marked; with more points the marks would touch."""
 
 Band = tuple[ArrayLike, ArrayLike]
 
@@ -45,13 +45,13 @@ def families(
     x : array_like, shape (n,)
         Values on the x axis, shared by all curves.
     curves : mapping of float to array_like, shape (n,)
-        Curves by the value of the parameter; a NaN leaves a gap.
+        For each value of the parameter, a curve; a NaN leaves a gap.
     ax : Axes, optional
         Axes to draw into (default: those of a new figure).
     xlabel, ylabel : str
         Labels of the axes, with units.
     parameter : str
-        Name of the parameter with its unit, the title of the legend or of the colour scale.
+        Name of the parameter with its unit; it is the title of the legend or of the colour scale.
     bands : mapping of float to tuple (lower, upper), optional
         Limits of a shaded band around each curve, array_like of shape (n,).
     title : str, default ""

@@ -53,7 +53,7 @@ def images(
     Raises
     ------
     ShapeError
-        If images do not have the pixels of `shape`, or labels or truth are not one per sample.
+        If images do not have the number of pixels of `shape`, or there is not one label or true class per sample.
     """
     values = image_rows(images, shape, "images")
     for name, texts in (("labels", labels), ("truth", truth)):

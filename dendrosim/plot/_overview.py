@@ -1,4 +1,4 @@
-"""The figures that can be drawn of any result."""
+"""The figures that can be drawn from any result."""
 
 from collections.abc import Callable
 from functools import partial

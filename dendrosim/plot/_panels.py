@@ -18,7 +18,7 @@ Course = tuple[ArrayLike, ArrayLike]
 """Times in seconds, and one value per time in SI units."""
 
 Courses = dict[str, dict[str, tuple[AnyArray, AnyArray]]]
-"""Times and values by the title of the column and the label of the curve."""
+"""For each title of a column and each label of a curve, the times and values of the curve."""
 
 
 @styled
@@ -41,11 +41,11 @@ def panels(
     Parameters
     ----------
     columns : mapping of str to mapping of str to tuple (time, voltage)
-        Columns from left to right by title, and their curves by label; seconds and volts, array_like of shape
-        (n,). Each curve has its own times.
+        For the title of each column, from left to right, its curves by label: times in seconds and voltages in
+        volts, array_like of shape (n,). Each curve has its own times.
     currents : mapping of str to mapping of str to tuple (time, current), optional
-        Curves to draw below the column with the same title, in seconds and amperes. Without currents there is one
-        row.
+        Curves to draw below the column with the same title, in seconds and amperes. Without currents, the figure
+        has one row.
     spikes : mapping of str to mapping of str to array_like, optional
         Spike times in seconds, by title and label of a voltage. A line is drawn from the voltage up to `peak`, for
         models with a threshold and a reset, whose voltage does not show spikes.
@@ -58,7 +58,7 @@ def panels(
     Returns
     -------
     ndarray of Axes, shape (rows, columns)
-        Voltages are in row 0, currents, if there are any, in row 1.
+        Voltages are in row 0, and currents, if there are any, in row 1.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def panels(
     ShapeError
         If a curve does not have one value per time.
     UnknownNameError
-        If currents or spikes have a title that no column has, or spikes a label that no voltage has.
+        If currents or spikes have a title that no column has, or spikes have a label that no voltage has.
 
     Examples
     --------

@@ -45,8 +45,9 @@ def psth(
     """Draw the peri-stimulus time histogram: spikes per second and unit, in bins.
 
     A bin includes its left edge and excludes its right one. The number of its spikes is divided by the number of
-    units and samples, and by the time that the bin covers in all trials together, so a bin that is within the run
-    only in part, or only in some trials, is not too low. Several populations may be drawn into the same `ax`.
+    units and samples, and by the time that the bin covers in all trials together. Therefore the rate is also right
+    in a bin that is only partly within the run, or only in some trials. Several populations may be drawn into the
+    same `ax`.
 
     Parameters
     ----------
@@ -68,7 +69,7 @@ def psth(
     sample : int, optional
         Index of a sample of the batch (default: the rate is averaged over all samples).
     label : str, optional
-        Name in the legend (default: that of the population).
+        Name in the legend (default: the name of the population).
 
     Returns
     -------
@@ -79,7 +80,7 @@ def psth(
     UnknownNameError
         If no spikes of the population were recorded, it has no such unit or sample, or no phase matches.
     UnitError
-        If a time has another unit.
+        If a time has a unit that is not one of time.
     ParameterError
         If a bin or the whole histogram has no width, or `before` or `after` is given without `align`.
 

@@ -79,7 +79,7 @@ def raster(
     UnknownNameError
         If no spikes of the population were recorded, or it has no such unit or sample.
     UnitError
-        If a time has another unit.
+        If a time has a unit that is not one of time.
     ParameterError
         If `stop` is not after `start`.
     """

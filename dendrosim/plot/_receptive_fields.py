@@ -44,7 +44,7 @@ def receptive_fields(
     Raises
     ------
     ShapeError
-        If the rows do not have the pixels of `shape`.
+        If the rows do not have the number of pixels of `shape`.
     """
     values = image_rows(matrix, shape, "receptive_fields")
     attributes = getattr(matrix, "attrs", {})

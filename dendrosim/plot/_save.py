@@ -13,8 +13,8 @@ _FORMATS: dict[str, dict[str, Any]] = {
     "png": {"dpi": 150, "metadata": {"Software": "dendrosim"}},
     "svg": {"metadata": {"Creator": "dendrosim", "Date": None}},
 }
-"""Options of each file format. Without a date, the same figure is the same file. The name of the program tells a
-later run that it may replace the file."""
+"""Options of each file format. No date is written, so that the same figure always gives an identical file. The
+name of the program tells a later run that it may replace the file."""
 
 
 def save(drawn: Any, path: str | os.PathLike[str]) -> list[Path]:

@@ -44,8 +44,8 @@ LOOKS: dict[str, dict[str, Any]] = {
 def spectrum(point: FixedPoint | Spectrum, *, ax: "Axes | None" = None) -> "Axes":
     """Draw the eigenvalues of a fixed point in the complex plane, in 1/s; modes in the shaded half grow.
 
-    Eigenvalues that are equal to within a millionth share a mark, such as `×4` for four. An axis on which the
-    rates differ by more than a factor of 100 is logarithmic on either side of zero.
+    Eigenvalues that are equal to within a millionth share one mark, with their number beside it, such as `×4`. An
+    axis on which the rates differ by more than a factor of 100 is logarithmic on either side of zero.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def _merged(values: AnyArray, tolerance: float) -> tuple[AnyArray, Integers]:
 
 
 def _scale(ax: "Axes", axis: str, values: Array, tolerance: float) -> None:
-    """Make an axis logarithmic if rates differ much; an axis on which all are zero has only the tick 0."""
+    """Make an axis logarithmic if rates differ much; an axis on which all rates are zero has only the tick 0."""
     sizes = np.abs(values)
     sizes = sizes[sizes > max(tolerance, NARROWEST * np.max(sizes, initial=0.0))]
     if not len(sizes):
@@ -125,7 +125,7 @@ def _scale(ax: "Axes", axis: str, values: Array, tolerance: float) -> None:
 
 
 def _annotate(ax: "Axes", values: AnyArray, counts: Integers) -> None:
-    """Write beside each mark how often its eigenvalue occurs, if there is room; largest numbers come first."""
+    """Write beside each mark how often its eigenvalue occurs, if there is room; begin with the largest numbers."""
     points = 72.0 / ax.figure.dpi
     places = ax.transData.transform(np.column_stack([values.real, values.imag])) * points
     centres, halves = [*places], [np.array([4.0, 4.0])] * len(places)

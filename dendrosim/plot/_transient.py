@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 DRAWN = 3000
-"""Largest number of states for which exp(J t) is computed, with a dense product for each point of the curve."""
+"""Largest number of states for which exp(J t) is drawn: each point of the curve takes a dense matrix product."""
 
 SEARCHED = 200
 """Largest number of states for which the peak over all times is searched for; with more states, the highest drawn
@@ -68,7 +68,7 @@ def transient(
     NotConvergedError
         If the flow has no fixed point near its start.
     ParameterError
-        If `duration` or a number of `scale` is not positive, or there are more than `DRAWN` states.
+        If `duration` or a number in `scale` is not positive, or there are more than `DRAWN` states.
     """
     if duration is not None and not (np.isfinite(duration) and duration > 0.0):
         raise ParameterError(f"duration must be positive, not {duration}")
@@ -126,7 +126,7 @@ def _matrix(point: FixedPoint, scale: ArrayLike | None) -> Array:
     """Return the Jacobian in units of `scale`, on the space orthogonal to the zero modes of symmetries."""
     if point.flow.size > DRAWN:
         raise ParameterError(
-            f"transient: the flow has {point.flow.size} states, and exp(J t) is drawn of at most {DRAWN}; draw a "
+            f"transient: the flow has {point.flow.size} states, and exp(J t) is drawn for at most {DRAWN}; draw a "
             "smaller circuit, or ask transient_growth for the peak alone"
         )
     matrix = point.flow.jacobian(point.x)

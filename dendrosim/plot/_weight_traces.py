@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 def weight_traces(result: Result, name: str, ax: "Axes | None" = None, count: int = 12) -> "Axes":
     """Draw weights of a recorded matrix against time, and their root mean square.
 
-    If there are more than `count` weights, those at evenly spaced ranks of the final value are drawn, from the
-    smallest to the largest. The root mean square is the Frobenius norm divided by the square root of the number of
-    weights.
+    If there are more than `count` weights, `count` of them are drawn, evenly spaced in the order of their final
+    values, from the smallest to the largest. The root mean square is the Frobenius norm divided by the square root
+    of the number of weights.
 
     Parameters
     ----------

@@ -33,10 +33,10 @@ def window(
     Parameters
     ----------
     delays : array_like, shape (n,)
-        Seconds, negative if the dendritic current comes before the spike.
+        Delays in seconds, negative if the dendritic current comes before the spike.
     thresholds : array_like, shape (n,)
-        Smallest dendritic current in amperes that evokes a dendritic spike. NaN, drawn as a triangle at the top,
-        if no tried current evokes one.
+        Smallest dendritic current in amperes that evokes a dendritic spike; NaN if no tried current evokes one. A
+        NaN is drawn as a triangle at the top.
     alone : float
         Smallest current in amperes that evokes a dendritic spike without a somatic spike; NaN if no tried current
         evokes one.

@@ -5,11 +5,11 @@ from dendrosim.plot.style import TINTS, plain_label
 from dendrosim.results.result import Result
 
 SHADED = 12
-"""Number of passages through phases above which they are not shaded: stripes would hide the data."""
+"""Largest number of passages through phases that are shaded: with more, the stripes would hide the data."""
 
 
 def shade_phases(result: Result, drawn: AnyArray, scale: float) -> None:
-    """Shade the phases behind all panels and name them above the first; with many phases, do nothing.
+    """Shade the phases behind all panels and name them above the first panel; with many phases, do nothing.
 
     `scale` is the factor from seconds to the unit of the x axis.
     """

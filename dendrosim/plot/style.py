@@ -128,7 +128,7 @@ def si_label(name: str, units: str, values: ArrayLike = ()) -> tuple[float, str]
     units : str
         SI unit of the values.
     values : array_like
-        Values that the axis shows; the largest of them decides on the prefix.
+        Values that the axis shows; the largest of them determines the prefix.
 
     Returns
     -------
@@ -161,7 +161,10 @@ def _exponent(values: ArrayLike) -> int:
 
 
 def thin(x: AnyArray, y: AnyArray) -> tuple[AnyArray, AnyArray]:
-    """Return about `2 * POINTS` points of a line or fewer that look like the line, with its extremes by piece."""
+    """Thin a line to about `2 * POINTS` points, the lowest and highest of each piece, so that it looks the same.
+
+    Shorter lines are returned unchanged.
+    """
     if len(x) <= 2 * POINTS:
         return x, y
     edges = np.linspace(0, len(x), POINTS + 1).astype(int)
@@ -219,7 +222,7 @@ def line(ax: "Axes", x: AnyArray, y: AnyArray, **options: Any) -> None:
 
 
 def spread(values: ArrayLike) -> bool:
-    """Return whether values are positive and span more than a factor of 5, so as to need a logarithmic axis."""
+    """Return whether values need a logarithmic axis: they are positive and span more than a factor of 5."""
     finite = np.asarray(values)[np.isfinite(values)]
     return finite.size > 0 and bool(finite.min() > 0 and finite.max() > 5 * finite.min())
 
@@ -238,5 +241,5 @@ def logarithmic(ax: "Axes", axis: str) -> None:
 
 
 def note(ax: "Axes", text: str) -> None:
-    """Write into the middle of empty axes why they are empty."""
+    """Write `text`, the reason why axes are empty, into their middle."""
     ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", color=QUIET)

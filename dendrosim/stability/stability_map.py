@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class StabilityMap:
     """Stability of a fixed point over a grid of two parameters.
 
-    Zero modes of symmetries do not count in any of the numbers.
+    Eigenvalues of zero that are due to symmetries (zero modes) are left out of all numbers.
 
     Attributes
     ----------
@@ -124,7 +124,7 @@ def stability_map(
     UnknownNameError
         If the rates do not depend on a parameter of that name.
     ParameterError
-        If an axis is not one name with a row of finite values, or both axes have the same name.
+        If an axis is not a mapping of one name to finite values in a row, or both axes have the same name.
     ShapeError
         If the point does not have the shape of the state.
 

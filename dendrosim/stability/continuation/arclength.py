@@ -1,9 +1,9 @@
-"""The curve f(x; p) = 0 of fixed points in states and parameter: points, tangents, and the spectrum at a point.
+"""The curve f(x; p) = 0 of fixed points in the space of the states x and a parameter p: points, tangents, spectra.
 
-All computations are in scaled coordinates u = (x/s, (p - start)/(stop - start)). The parameter runs from 0 to 1,
-and the states of one unit share one scale s, so that volts, rates and weights have equal weight. Along directions
-of symmetry the Jacobian is singular at every point; extra equations hold the state in these directions. There are
-then more equations than unknowns, but they are consistent, and are solved by least squares.
+All computations are in scaled coordinates u = (x/s, (p - start)/(stop - start)). The scaled parameter runs from 0
+to 1, and the states of one unit share one scale s, so that volts, rates and weights have equal weight. Along
+directions of symmetry the Jacobian is singular at every point; extra equations hold the state in these directions.
+There are then more equations than unknowns, but they are consistent, and are solved by least squares.
 
 References
 ----------
@@ -25,11 +25,12 @@ from dendrosim.stability.vector_field.flow import Flow
 from dendrosim.stability.vector_field.typical_scales import scales_by_unit
 
 ITERATIONS = 12
-"""Number of Newton steps after which a corrector gives up: the test flows need at most four."""
+"""Number of Newton steps after which the corrector, the search for a point of the curve, gives up: the test flows
+need at most four."""
 
 SETTLED = 1e-9
-"""Length of a Newton step, in scaled units, after which the corrector stops: the next would be about its
-square."""
+"""Length of a Newton step, in scaled units, after which the corrector stops: the length of the next step would be
+about its square."""
 
 DIVERGED = 1e3
 """Relative length of a Newton step above which the corrector gives up."""
@@ -51,7 +52,7 @@ class OutsideDomain(Exception):
 
 
 class CorrectorStuck(Exception):
-    """Raised if a corrector does not converge; the text says how far from the curve it stopped."""
+    """Raised if the corrector does not converge; the text says how far from the curve it stopped."""
 
 
 class Plane(NamedTuple):
@@ -157,7 +158,8 @@ class Curve:
     scale : array, shape (n,)
         Unit of each state, in SI units, including a factor sqrt(n): a state vector of typical size has length 1.
     row_lengths : array, shape (n,)
-        Length of the row of each equation at the first point; see `BorderedSystem`. Before that it is zero.
+        Length of the row of each equation at the first point; see `BorderedSystem`. It is zero until the first
+        tangent is computed.
     """
 
     def __init__(self, field: Flow, parameter: str, start: float, stop: float, x: Array) -> None:
@@ -179,7 +181,7 @@ class Curve:
         return float(self.start + u[-1] * (self.stop - self.start))
 
     def flow(self, u: Array) -> Flow:
-        """Return the flow with the parameter at `u`; raises OutsideDomain if the flow refuses its value."""
+        """Return the flow with the parameter at `u`; raises OutsideDomain if the flow refuses this parameter."""
         try:
             return self.field.at(self.parameter, self.value(u))
         except SpecError as error:
@@ -217,7 +219,7 @@ class Curve:
             found = self.flow(u).parameter_derivative(self.state(u), self.parameter)
         if not np.all(np.isfinite(found)):
             raise OutsideDomain(
-                f"the derivative by {self.parameter} is not finite at {self.value(u):.9g}"
+                f"the derivative with respect to {self.parameter} is not finite at {self.value(u):.9g}"
             )
         return np.asarray(found, float) / self.scale * (self.stop - self.start)
 
@@ -235,7 +237,7 @@ class Curve:
         return np.asarray(linalg.orth(found / self.scale[:, None], rcond=1e-9))
 
     def tangent(self, u: Array, symmetries: Array, onward: Array) -> Array:
-        """Return the unit tangent at `u` on the side of `onward`; at a branch point, the one closest to it."""
+        """Return the unit tangent at `u` on the side of `onward`; at a branch point, the tangent closest to it."""
         system = self.linearise(u)
         if not np.any(self.row_lengths):
             self.row_lengths = system.lengths

@@ -16,8 +16,8 @@ from scipy.sparse.linalg import splu
 from dendrosim.arrays import Array
 
 VANISHING = 1e-2
-"""Fraction of its usual length by which a row is divided if it is shorter. At a branch point a row may vanish, and
-a division by its own length would amplify rounding errors."""
+"""A row that is shorter than this fraction of its usual length is divided by this fraction of its usual length. At
+a branch point a row may vanish, and a division by its own length would amplify rounding errors."""
 
 RANK = 1e-11
 """Fraction of the largest singular value below which a singular value counts as zero: rounding errors are about

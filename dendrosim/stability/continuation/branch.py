@@ -25,7 +25,7 @@ class Bifurcation:
     kind : {"hopf", "fold", "branch point", "kink"}
         `hopf`: complex pairs cross the imaginary axis. `fold`: real eigenvalues cross zero and the parameter
         turns back. `branch point`: real eigenvalues cross or touch zero, and another branch passes through
-        the point. `kink`: eigenvalues jump across the axis at a corner of an equation.
+        the point. `kink`: eigenvalues jump across the imaginary axis at a corner of an equation.
     parameter : str
         Name of the parameter.
     value : float
@@ -37,7 +37,7 @@ class Bifurcation:
     eigenvalue : complex
         The critical eigenvalue at `value`, in 1/s; of a pair, the one with a positive imaginary part.
     eigenvector : array of complex, shape (n,)
-        Eigenvector of `eigenvalue`, with states in SI units, of length 1. If the eigenvalue is real, the
+        Eigenvector of `eigenvalue`, of length 1, with states in SI units. If the eigenvalue is real, the
         eigenvector has no component along symmetries.
     count : int
         Number of eigenvalues that cross together; a pair counts as two.
@@ -103,8 +103,8 @@ class Branch:
         """Follow the other branches through a branch point, in both directions.
 
         If one real eigenvalue crosses zero, there is one other branch, whose tangent solves the algebraic
-        bifurcation equation (Keller 1977). If several cross together, branches are searched along each direction
-        of the null space, and more branches than those returned may exist.
+        bifurcation equation (Keller 1977). If several eigenvalues cross together, branches are searched for along
+        each direction of a basis of the null space, and more branches than those returned may exist.
 
         Parameters
         ----------

@@ -18,15 +18,16 @@ from dendrosim.stability.continuation.arclength import (
 from dendrosim.stability.continuation.branch import Bifurcation
 
 NULL = 1e-5
-"""Singular value, of a matrix whose rows have length 1, below which a direction is in the null space: a branch
-point is located to about 1e-8, and the singular value grows in proportion to the distance."""
+"""Singular value below which a direction counts as in the null space, if all rows of the matrix have length 1: a
+branch point is located to about 1e-8, and the singular value grows in proportion to the distance from it."""
 
 WIDTH = 1e-5
 """Step of central differences of the Jacobian, in scaled units: the cube root of eps, where rounding and
 truncation errors are about equal."""
 
 SAME_BRANCH = 0.05
-"""Angle, in rad, and relative distance of points up to which two branches count as one."""
+"""Largest angle between directions, in rad, and largest relative distance between points, at which two branches
+count as one."""
 
 
 def find_other_branches(curve: Curve, bifurcation: Bifurcation, length: float) -> list[CurvePoint]:
@@ -86,7 +87,7 @@ def _second_derivative(curve: Curve, u: Array, lengths: Array, along: Array, oth
 def _point_along(
     curve: Curve, u: Array, symmetries: Array, direction: Array, length: float
 ) -> CurvePoint | None:
-    """Return the point of the curve in the plane across `direction` at the distance `length`, or None."""
+    """Return the point of the curve in the plane orthogonal to `direction` at the distance `length`, or None."""
     guess = u + length * direction
     try:
         point = curve.point(guess, Plane(direction, u, length, symmetries))

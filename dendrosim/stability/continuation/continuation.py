@@ -39,7 +39,8 @@ from dendrosim.stability.vector_field.flow import Flow, check_flow
 from dendrosim.stability.vector_field.number_arguments import read_number, read_numbers
 
 STRAIGHT = 0.9
-"""Cosine between tangents (26 degrees) below which a step is repeated with half its length."""
+"""Cosine of the angle between the tangents at both ends of a step (26 degrees): if it is smaller, the step is
+repeated with half its length."""
 
 CORNER = 1e-5
 """Length of a step up to which the curve may turn by any angle: a turn within this length is a corner of the
@@ -100,9 +101,9 @@ def continuation(
     direction : array, shape (n,), optional
         Direction of the states in the first step, in SI units. Default: the parameter moves towards `stop`.
     step, max_step, min_step : float, optional
-        First, longest and shortest step along the curve, in scaled units: the range of the parameter has length 1,
-        and so has the vector of states if each state has the largest size among the states of its unit. Default:
-        0.01, 0.05 and 1e-6.
+        First, longest and shortest step along the curve, in scaled units. In these units the range of the
+        parameter has length 1, and a state vector has length 1 if each state is as large as the largest start
+        value among the states of its unit. Default: 0.01, 0.05 and 1e-6.
     max_points : int, optional
         Largest number of points. Default: 500.
     tolerance : float, optional
@@ -133,8 +134,9 @@ def continuation(
     Notes
     -----
     Bifurcations are detected by the number of eigenvalues with a positive real part, and located by bisection. Two
-    crossings within one step do not change this number. A step is searched for them if a real part, extrapolated
-    from either end of the step, crosses zero within it; a spectrum that changes faster needs a smaller `max_step`.
+    crossings within one step may leave this number unchanged. A step is searched for such crossings if a real
+    part, extrapolated from either end of the step, crosses zero within the step; a spectrum that changes faster
+    needs a smaller `max_step`.
     Steps are halved if the curve bends or Newton's method fails. Directions of symmetry are left out of the
     tangent, of Newton's steps and of the critical eigenvalues.
 
@@ -337,7 +339,7 @@ def _take_step(curve: Curve, left: CurvePoint, length: float) -> Step:
 
 
 def _growth_of_states(point: CurvePoint) -> float:
-    """Return the size of the states relative to their size at the start, or 1 if this is larger."""
+    """Return the size of the states relative to their size at the start, but at least 1."""
     return max(1.0, float(np.linalg.norm(point.u[:-1])))
 
 
@@ -362,8 +364,8 @@ def _longest_step(point: CurvePoint, max_step: float) -> float:
 
 def _step_growth(step: Step) -> float:
     """Return the ratio of the next step to this one: below 1 if Newton's method was slow or the curve bends."""
-    # Five Newton steps, or a turn by 11 to 18 degrees (cosines 0.98 and 0.95), keep the length of the step: longer
-    # steps would often have to be repeated.
+    # After five Newton steps, or a turn by 11 to 18 degrees (cosines 0.98 and 0.95), the next step has the same
+    # length: a longer step would often have to be repeated.
     bend = _cosine(step.left, step.last.point)
     if step.last.point.iterations > 5 or bend < 0.95:
         return 0.7

@@ -1,8 +1,8 @@
 """Corners of the equations, where a curve of fixed points turns so sharply that it misses every plane ahead.
 
 Equations with switches (leaky ReLU, clip) are smooth on either side of a corner. If the curve turns back at a
-corner, no plane across the old tangent contains the next point. The tangent on the other side of the corner leads
-to this point.
+corner, no plane orthogonal to the old tangent contains the next point. The tangent on the other side of the corner
+leads to this point.
 """
 
 import numpy as np
@@ -27,8 +27,8 @@ BEHIND = 1e-7
 is on the other side, and too small to matter to users."""
 
 JUMP = 1e-6
-"""Relative change of the Jacobian beyond which there is a corner: a smooth Jacobian changes by about the length of
-the shortest step."""
+"""Relative change of the Jacobian above which there is a corner: over the shortest step, a smooth Jacobian changes
+by about the length of the step."""
 
 
 def round_corner(
@@ -49,7 +49,7 @@ def round_corner(
         # One of the two directions along the new tangent leads back to the near side.
         for onward in (tangent, -tangent):
             there = _dense_jacobian(curve, near.u + BEHIND * onward)
-            if float(np.linalg.norm(there - after)) < 0.5 * jump:  # the Jacobian of the far side
+            if float(np.linalg.norm(there - after)) < 0.5 * jump:  # `there` is on the far side
                 plane = Plane(onward, near.u, BEHIND, near.symmetries)
                 behind = curve.point(near.u + BEHIND * onward, plane)
                 return _bifurcations_at_corner(curve, near, behind), behind

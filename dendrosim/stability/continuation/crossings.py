@@ -2,9 +2,9 @@
 
 The sign of a determinant would miss bifurcations: spectra of layered circuits have multiple eigenvalues, and an
 even number of them may cross together. Two crossings that cancel within one step do not change the number of
-unstable eigenvalues. A step is searched for them if a sorted real part, extrapolated from either end of the step
-by its rate of change there, crosses zero within the step. Faster excursions can still be missed; they need a
-smaller `max_step`.
+unstable eigenvalues. A step is searched for such crossings if a sorted real part, extrapolated from either end of
+the step by its rate of change there, crosses zero within the step. Crossings that follow each other faster can be
+missed; they need a smaller `max_step`.
 """
 
 from collections.abc import Iterator
@@ -30,14 +30,15 @@ REAL = 1e-8
 sqrt(eps), by which rounding splits a double real eigenvalue."""
 
 JUMP = 1e-3
-"""Distance of critical eigenvalues from zero, as a fraction of the largest, above which they have jumped across
-the axis: after bisection, eigenvalues that cross it without a jump are about 1e-8 from it."""
+"""Distance of critical eigenvalues from the imaginary axis, as a fraction of the largest eigenvalue, above which
+they have jumped across it: after bisection, eigenvalues that cross without a jump are about 1e-8 from the axis."""
 
 SAME_FREQUENCY = 1e-6
-"""Difference of imaginary parts, as a fraction of the largest eigenvalue, up to which pairs cross together."""
+"""Difference of imaginary parts, as a fraction of the largest eigenvalue, up to which pairs count as crossing
+together."""
 
 SAFETY = 100.0
-"""Factor by which a real part exceeds rounding errors if its sign is certain."""
+"""The sign of a real part counts as certain if the real part exceeds the rounding errors by this factor."""
 
 DENSE = 2000
 """Number of states above which the eigenvector of a sparse Jacobian is computed by inverse iteration."""
@@ -55,7 +56,7 @@ class StepPoint(NamedTuple):
 
     @property
     def signature(self) -> tuple[int, bool]:
-        """Values that change at bifurcations: the number of unstable eigenvalues, whether the parameter rises."""
+        """The number of unstable eigenvalues, and whether the parameter rises; they change at bifurcations."""
         return self.point.unstable, bool(self.point.tangent[-1] > 0.0)
 
 
@@ -133,7 +134,7 @@ def find_crossings(step: Step, tolerance: float) -> tuple[list[Bifurcation], lis
 def _are_one_crossing(
     one: tuple[StepPoint, StepPoint], two: tuple[StepPoint, StepPoint], tolerance: float
 ) -> bool:
-    """Return whether two brackets are one crossing that rounding errors have separated."""
+    """Return whether two brackets belong to one crossing that rounding errors have separated."""
     gap = two[0].offset - one[1].offset
     apart = two[0].point.position - one[1].point.position
     return gap == 0.0 or (gap <= CLOSE and abs(apart) <= tolerance)
@@ -216,7 +217,7 @@ def _split_by_frequency(critical: Complex, width: float) -> list[Complex]:
 def _make_bifurcation(kind: str, step: Step, bracket: Bracket, group: Complex) -> Bifurcation:
     """Return the bifurcation of the given kind in a bracket, at which the eigenvalues of `group` cross."""
     curve, middle = step.curve, bracket.middle
-    # The group is represented by its eigenvalue nearest to the axis or, if this is a pair, by the upper one.
+    # The eigenvalue nearest to the imaginary axis represents the group; of a pair, the one above the real axis.
     nearest = min(group, key=lambda mode: (abs(mode.real), -mode.imag))
     oscillates = kind == "hopf" or (kind == "kink" and len(group) > 1)
     eigenvalue = complex(nearest.real, abs(nearest.imag) if oscillates else 0.0)
@@ -261,7 +262,7 @@ def _eigenvector(curve: Curve, point: CurvePoint, eigenvalue: complex) -> Comple
         found = eigs(jacobian.tocsc(), k=1, sigma=eigenvalue + JUMP * REAL, v0=start)[1][:, 0]
     else:
         full = jacobian.toarray() if sparse.issparse(jacobian) else jacobian
-        # J maps the symmetries to zero. With Z a basis of the other directions, Z'JZ has the rest.
+        # J maps the symmetries to zero. With Z a basis of the other directions, Z'JZ has the other eigenvalues.
         rest = (
             linalg.qr(symmetries)[0][:, symmetries.shape[1] :]
             if symmetries.shape[1]

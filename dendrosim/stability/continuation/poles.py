@@ -38,7 +38,9 @@ ITERATIONS = 8
 def cross_pole(
     step: Step, tolerance: float, reach: float
 ) -> tuple[CurvePoint, list[Bifurcation]] | None:
-    """Return the first point beyond a pole near the end of a step, and its bifurcations, or None without a pole.
+    """Return the first point beyond a pole near the end of a step, and the bifurcations at the pole.
+
+    The result is None if there is no pole.
 
     At half the distance from a pole the states are twice as large, and beyond it they have the opposite sign.
 

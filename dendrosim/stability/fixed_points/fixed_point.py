@@ -62,7 +62,8 @@ def fixed_point(
     max_iterations : int, optional
         Largest number of Newton steps from each start. Default: 200.
     deflate : int, optional
-        Number of further points to search by deflation of the points that are found. Default: 0.
+        Number of further points to search for by deflation, which keeps the search away from the points that are
+        already known. Default: 0.
 
     Returns
     -------

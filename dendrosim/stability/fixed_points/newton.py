@@ -39,7 +39,8 @@ LARGEST_DAMPED_RESIDUAL = 1e3
 """Largest damping of a least-norm step in a deflated search; it is reached only far from every fixed point."""
 
 LARGEST_STEP = 3.0
-"""Largest deflated step, in units of the scale: next to a known point the deflated step may have any length."""
+"""Bound on a deflated step, in units of the scale: next to a known point the step could otherwise have any
+length."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class ConvergenceRules:
-    """Units of corrections, and limits of a search.
+    """The sizes of states by which corrections are measured, and the limits of a search.
 
     Attributes
     ----------
@@ -118,7 +119,7 @@ def newton(flow: Flow, start: Array, rules: ConvergenceRules) -> Attempt:
             if np.all(np.isfinite(trial_rates)):
                 correction = -factors.solve(trial_rates)
                 following = rules.length(correction, trial)
-                # Natural monotonicity with Deuflhard's factor; below the tolerance rounding may break it.
+                # Natural monotonicity with Deuflhard's factor; rounding may break it below the tolerance.
                 if following <= max((1.0 - damping / 4.0) * length, rules.tolerance):
                     break
             damping /= 2.0

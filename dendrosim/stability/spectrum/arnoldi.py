@@ -103,7 +103,7 @@ def _search_inverted(
     width = float(edge - values[:wanted][-1].real) if len(values) > 1 else 0.1 * norm
     for _ in range(ROUNDS):
         width = max(width, 1e-12 * norm)  # wider than rounding errors of the edge
-        # Close to the edge, but not on an eigenvalue, where the factorisation would be singular.
+        # The shift is close to the edge, but not on an eigenvalue, where the factorisation would be singular.
         near = _transformed_eigenvectors(matrix, edge + 0.3 * width, None, number, random)
         old, (values, vectors) = values, _ritz_pairs(matrix, np.hstack([vectors, near]), norm)
         if not len(values):
@@ -132,11 +132,11 @@ def _gershgorin_bound(matrix: sp.csr_array) -> float:
 def _arnoldi(
     operator: Any, number: int, which: str, random: np.random.Generator, tol: float = 0.0
 ) -> tuple[Complex, Complex]:
-    """Return up to `number` eigenpairs of an operator that converge; `which` has the meaning of ARPACK."""
+    """Return the eigenpairs of an operator that converge, up to `number`; `which` has the meaning of ARPACK."""
     n = operator.shape[0]
     number = min(number, n - 2)
     start = random.standard_normal(n)
-    # ARPACK advises at least twice the number of eigenvalues; the rest speeds up crowded spectra.
+    # ARPACK advises at least twice as many vectors as eigenvalues; further vectors help if eigenvalues are close.
     space = min(n, max(2 * number + 20, 40))
     try:
         values, vectors = sla.eigs(
@@ -178,7 +178,7 @@ def _ritz_pairs(matrix: sp.csr_array, vectors: Complex, norm: float) -> tuple[Co
     if not vectors.shape[1]:
         return np.zeros(0, dtype=np.complex128), vectors
     left, sizes, _ = np.linalg.svd(np.hstack([vectors.real, vectors.imag]), full_matrices=False)
-    # Vectors that two searches found alike count once: they differ by about the accuracy of a pair.
+    # A vector that two searches have found counts once: the two results differ by about the accuracy of a pair.
     basis = left[:, sizes > 1e-7 * sizes[0]]
     values, small = np.linalg.eig(basis.T @ (matrix @ basis))
     found = basis @ small.astype(np.complex128)

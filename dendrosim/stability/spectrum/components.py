@@ -20,11 +20,11 @@ from dendrosim.arrays import Array, Booleans, Complex, Integers
 from dendrosim.stability.vector_field.flow import JacobianMatrix
 
 STACK_SIZE = 2**24
-"""Largest amount of numbers in one stack of blocks of equal size, 128 MiB."""
+"""Largest number of elements in one stack of blocks of equal size, 128 MiB."""
 
 SMALL = 24
-"""Number of states of a block up to which blocks of equal size are stacked: for larger ones the call of LAPACK
-costs more than the loop around it."""
+"""Largest number of states of a block that is stacked with blocks of equal size, for one NumPy call; for larger
+blocks a Python loop adds little to the time in LAPACK."""
 
 
 def strong_components(matrix: JacobianMatrix) -> Integers:

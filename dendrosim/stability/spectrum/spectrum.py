@@ -37,7 +37,7 @@ of this size has 288 MB, and its eigenvalues take minutes."""
 
 ARNOLDI_FROM = 1000
 """Number of states of a sparse component above which Arnoldi iteration computes the `count` rightmost eigenvalues:
-below, all eigenvalues take about a second."""
+all eigenvalues of a smaller component take about a second."""
 
 DEFAULT_COUNT = 20
 """Number of eigenvalues to compute of a component that is too large for all of them, if `count` is not given."""
@@ -62,7 +62,7 @@ class Spectrum:
         Largest stable time step of forward Euler in s: the minimum of -2 Re/|lambda|^2 over the decaying
         eigenvalues. Eigenvalues of zero do not count, since Euler leaves their directions as they are. It is 0 if
         a mode grows or oscillates without decay, and inf if all eigenvalues are zero. If not all eigenvalues of a
-        component were computed, it is an estimate from the rightmost and the largest.
+        component were computed, it is an estimate from the rightmost eigenvalues and those of largest modulus.
     jacobian : array or sparse array, shape (n, n)
         Jacobian in 1/s.
     """
@@ -137,12 +137,12 @@ def spectrum(
         Jacobian in 1/s.
     symmetries : array, shape (n, k), optional
         Orthonormal basis of the directions in which continuous symmetries move the fixed point. Directions that
-        the Jacobian does not map to zero, since the point is not a fixed point, do not count as zero modes.
+        the Jacobian does not map to zero, because the point is not a fixed point, do not count as zero modes.
         Default: none.
     tolerance : float, optional
-        Largest real part in 1/s that counts as zero. Default: sqrt(eps) = 1.5e-8 times the largest modulus, by
-        which rounding moves a double zero with one eigenvector; single zeros are exact to about eps times the
-        condition of their eigenvectors. If time scales differ by more than 1e8, give a smaller tolerance.
+        Largest real part in 1/s that counts as zero. Default: sqrt(eps) = 1.5e-8 times the largest modulus;
+        rounding moves a double zero with one eigenvector by about as much. Single zeros are exact to about eps
+        times the condition of their eigenvectors. If time scales differ by more than 1e8, give a smaller tolerance.
     count : int, optional
         Number of rightmost eigenvalues to compute. Default: all, or 20 of a sparse component of more than 6000
         states.
@@ -194,7 +194,7 @@ def max_euler_step(values: Complex, tolerance: float) -> float:
 
 
 def quotient(matrix: JacobianMatrix, basis: Array) -> Array:
-    """Return a matrix on the orthogonal complement of a subspace that it maps to zero.
+    """Restrict a matrix to the orthogonal complement of a subspace that the matrix maps to zero.
 
     The eigenvalues of the result are the other eigenvalues of the matrix: with Q = [S, C] orthogonal and J S = 0,
     the matrix Q^T J Q is block-triangular. States in which the basis is zero keep their rows and columns.
@@ -240,7 +240,7 @@ def _zero_modes(matrix: JacobianMatrix, basis: Array) -> Array:
 
 
 def _eigenvalues(matrix: JacobianMatrix, count: int | None) -> tuple[Complex, Complex]:
-    """Return eigenvalues, and further ones that only bound the Euler step, both in any order."""
+    """Return eigenvalues, and further eigenvalues that only serve to bound the Euler step, both in any order."""
     found, extra = [np.zeros(0, dtype=np.complex128)], [np.zeros(0, dtype=np.complex128)]
     for block in diagonal_blocks(matrix, strong_components(matrix)):
         states = block.shape[-1]

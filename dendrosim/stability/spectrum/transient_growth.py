@@ -36,13 +36,13 @@ DENSE_NORM = 300
 """Number of states up to which a norm is computed by a dense singular value decomposition, not iteratively."""
 
 NEGLIGIBLE = 1e-300
-"""Norm below which a propagator counts as zero: its logarithm must be finite."""
+"""Smallest norm of a propagator: a smaller norm is replaced by this one, so that its logarithm is finite."""
 
 FIRST_STEP = 0.1
 """First time that is evaluated, in units of the time 1/omega of the fastest initial growth."""
 
 SPACING = 1.5
-"""Ratio of successive times at first: a maximum between two of them is bracketed by halving."""
+"""Ratio of successive times on the first grid; intervals that may contain the peak are then halved."""
 
 BEST_MAXIMA = 5
 """Number of local maxima that are refined; if more are about equally high, the peak is wrong by less than
@@ -127,9 +127,9 @@ def transient_growth(
 
     Notes
     -----
-    The logarithm of the norm rises no faster than the numerical abscissa, which bounds it between any two times at
-    which it is known. Intervals are halved until no interval can hold a norm more than a thousandth above the
-    largest known norm; then the largest maximum is refined. The search takes some hundred matrix
+    The slope of the logarithm of the norm is at most the numerical abscissa; this bounds the norm between any two
+    times at which it is known. Intervals are halved until no interval can contain a norm more than a thousandth
+    above the largest known norm; then the largest maximum is refined. The search takes some hundred matrix
     exponentials for each part of the circuit that is not coupled to the rest and whose perturbations can grow:
     seconds for a hundred states, an hour for 3000.
     """
@@ -276,7 +276,7 @@ def _largest_singular_value(matrix: Array) -> float:
 
 
 def _weak_components(matrix: JacobianMatrix) -> Integers:
-    """Return the index of the part to which each state belongs, shape (n,); parts are not coupled at all."""
+    """Return the index of the part to which each state belongs, shape (n,); no two parts are coupled."""
     graph = matrix if sp.issparse(matrix) else sp.csr_array(matrix != 0)
     return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
 

@@ -38,8 +38,8 @@ class CircuitFlow(Flow):
     samples : int
         Number of samples side by side.
     shapes : mapping of str to (int, int)
-        Shape of each state in the order of x: (units, samples) for `population.state`, (post, pre) for an
-        unfrozen matrix.
+        Shape of each state in the order of x: (units, samples) for `population.state`, (post, pre) for a matrix
+        that is part of the state.
     """
 
     circuit: Circuit
@@ -161,7 +161,7 @@ class CircuitField(CircuitFlow):
         rows, columns = self.shapes[name]
         return [unit_name(unit(owner.unit)[0])] * (rows * columns)
 
-    # -- as a run ---------------------------------------------------------------------------------
+    # -- the same circuit as a run ----------------------------------------------------------------
 
     @property
     def weights(self) -> NamedArrays:
@@ -263,7 +263,7 @@ class CircuitField(CircuitFlow):
         return derivatives.jacobian(self._evaluate_at(np.asarray(x, dtype=float)))
 
     def partial_jacobian(self, x: Array, states: Collection[str]) -> Any:
-        """Return the derivatives of the rates of some states by these states, in the order of `shapes`."""
+        """Return the derivatives of the rates of some states with respect to these, in the order of `shapes`."""
         return derivatives.jacobian(self._evaluate_at(np.asarray(x, dtype=float)), states)
 
     def parameter_derivative(self, x: Array, name: str) -> Array:

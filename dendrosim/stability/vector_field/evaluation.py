@@ -144,9 +144,9 @@ class Evaluation:
 
 
 def _inverse(weights: AnyArray) -> AnyArray:
-    """Return the inverse of a matrix, or nan where it is singular, so that a search avoids this point.
+    """Return the inverse of a matrix, or nan if it is singular, so that a search avoids this point.
 
-    A run also has numbers that are not finite there.
+    In a run the inverse of a singular matrix is not finite either.
     """
     try:
         return np.linalg.inv(weights)

@@ -103,11 +103,11 @@ class Expression:
         return eval(self._code, _FUNCTIONS, values)
 
     def depends_on(self, symbol: str) -> bool:
-        """Return whether the derivative by a symbol is not identically zero."""
+        """Return whether the derivative with respect to a symbol is not identically zero."""
         return symbol in self.symbols and _differentiate(self._smooth.text, symbol) != 0
 
     def partial(self, symbol: str, values: Values) -> Any:
-        """Return the derivative by a symbol, a number or an array; at a corner, the derivative on one side."""
+        """Return the derivative with respect to a symbol, a number or an array; at a corner, that on one side."""
         arguments, function = _compile_derivative(self._smooth.text, symbol)
         own = {n: eval(code, _FUNCTIONS, values) for n, code in self._smooth.switches.items()}
         return np.asarray(
@@ -136,7 +136,7 @@ class Expression:
         return {**values, **moved}
 
     def check(self) -> None:
-        """Raise DifferentiationError if the expression has no derivative by one of its variables."""
+        """Raise DifferentiationError if the expression has no derivative with respect to one of its variables."""
         _ = self._smooth
 
     @cached_property
@@ -151,8 +151,8 @@ class Expression:
 class _Smooth:
     """A text that can be differentiated.
 
-    `switches` holds the code of each symbol that replaces a switch in the text, `corners` the code of each
-    difference that is zero at a corner.
+    Symbols replace its switches, the terms that are constant between jumps. `switches` has the code of the switch
+    for each symbol, `corners` the code of each difference that is zero at a corner.
     """
 
     text: str

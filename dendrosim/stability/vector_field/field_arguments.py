@@ -41,7 +41,7 @@ def check_mappings(**arguments: Any) -> None:
 
 
 def circuit_of(circuit: Circuit | Protocol, phase: str | None, trial: int) -> Circuit:
-    """Return the circuit that is to be analysed; raises ParameterError for anything else.
+    """Return the circuit that is to be analysed; raises ParameterError if `circuit` is neither of its two types.
 
     `phase` and `trial` choose a part of a protocol and are refused for a circuit.
     """

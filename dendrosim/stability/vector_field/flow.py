@@ -1,4 +1,4 @@
-"""The contract of everything that can be analysed: an autonomous flow with exact derivatives."""
+"""The interface of everything that can be analysed: an autonomous flow with exact derivatives."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ JacobianMatrix = Any
 
 
 class Flow(ABC):
-    """An autonomous system dx/dt = f(x; p) with its exact Jacobian and derivatives by parameters.
+    """An autonomous system dx/dt = f(x; p) with exact derivatives with respect to states and parameters.
 
     Fixed points, spectra and continuation use only what is declared here. To analyse a system of your own,
     derive a class from `Flow`, set the four attributes and implement the four abstract methods. Override

@@ -1,8 +1,9 @@
-"""The Jacobian of a circuit's equations, by the chain rule through the matrices, and derivatives by parameters.
+"""The Jacobian of a circuit's equations, by the chain rule, and derivatives with respect to parameters.
 
-Every array of variables has a row of blocks, which are its derivatives by each state. The rows are computed in
-the order of evaluation. The row of a subexpression comes from the symbolic derivatives of its text. The row of a
-fed variable comes from the rows of the sources, and from the weights if a matrix is part of the state.
+Every array of variables has a row of blocks, which are its derivatives with respect to each state. The rows are
+computed in the order of evaluation. The row of a subexpression comes from the symbolic derivatives of its text.
+The row of a variable that projections feed comes from the rows of their sources, and from the weights if a matrix
+is part of the state.
 """
 
 from collections.abc import Collection, Mapping
@@ -30,7 +31,7 @@ from dendrosim.stability.vector_field.jacobian_blocks import (
 def jacobian(at: Evaluation, states: Collection[str] | None = None) -> Any:
     """Return df/dx as a dense array or `csc_array`.
 
-    If `states` are named, return only the derivatives of their rates by these states.
+    If `states` are named, return only the derivatives of their rates with respect to these states.
     """
     chosen = [n for n in at.shapes if states is None or n in states]
     rows: dict[str, BlockRow] = {
@@ -89,7 +90,7 @@ def _fed_row(
 
 
 def _plasticity_row(at: Evaluation, name: str, rows: Mapping[str, BlockRow]) -> BlockRow:
-    """Return the row of a matrix's plasticity: derivatives by both populations, averaged over the samples."""
+    """Return the row of a plastic matrix: derivatives of the rates of its weights, averaged over the samples."""
     formula, shape = at.equations.rates[name], (*at.shapes[name], at.samples)
     values, result = at.plasticity_values(name), BlockRow()
     for symbol, path in formula.variables.items():
@@ -107,7 +108,7 @@ def _plasticity_row(at: Evaluation, name: str, rows: Mapping[str, BlockRow]) -> 
 
 
 def _derivative_by_weights(shape: tuple[int, int], source: Array, transpose: bool) -> Block:
-    """Return the derivative by the weights of the product of a matrix and `source`, (units, samples)."""
+    """Return the derivative of a matrix times `source` (units, samples) with respect to the matrix's weights."""
     rows, columns = shape
     samples = source.shape[1]
     if transpose:  # element (j, b) depends on w_ij with source_ib
@@ -122,7 +123,7 @@ def _derivative_by_weights(shape: tuple[int, int], source: Array, transpose: boo
 
 
 def _derivative_by_inverted(q: Array, source: Array, transpose: bool) -> Block:
-    """Return the derivative of Q source (or Q^T source) by W, where Q is the inverse of W: dQ = -Q dW Q."""
+    """Return the derivative of Q source (or Q^T source) with respect to W = Q^-1, from dQ = -Q dW Q."""
     size, samples = q.shape[0], source.shape[1]
     sides = (q.T, q) if transpose else (q, q)
     pattern = "jc,ab->jbac" if transpose else "ia,cb->ibac"
@@ -141,7 +142,7 @@ def _derivative_by_side(slope: Array, pre: bool) -> sparse.csr_array:
 
 
 def parameter_derivative(at: Evaluation, name: str) -> Array:
-    """Return df/dp, shape (n,), by the parameter, gate or input `name`."""
+    """Return df/dp, shape (n,), where p is the parameter, gate or input `name`."""
     slopes: NamedArrays = {}
     if name in at.numbers.drives:
         slopes[name] = np.ones_like(at.numbers.drives[name])
@@ -175,7 +176,7 @@ def _rate_derivative(at: Evaluation, state: str, slopes: NamedArrays, name: str)
 def _formula_derivative(
     formula: Formula, values: Mapping[str, Any], slopes: NamedArrays, name: str
 ) -> Any:
-    """Return the derivative of a formula by a parameter, given the derivatives of its variables (`slopes`)."""
+    """Return the derivative of a formula with respect to a parameter, given those of its variables (`slopes`)."""
     total: Any = 0.0
     for symbol, slope in slopes.items():
         if formula.expression.depends_on(symbol):

@@ -1,4 +1,4 @@
-"""Blocks of a Jacobian: the derivatives of one array of variables by one array of states.
+"""Blocks of a Jacobian: the derivatives of one array of variables with respect to one array of states.
 
 A block is a 1-D array (the diagonal of a diagonal block), a dense 2-D array, or a sparse array, whichever is
 simplest. Rows and columns are the elements of units x samples, with the samples of one unit next to each other.
@@ -76,7 +76,7 @@ def _as_matrix(block: Block) -> Any:
 
 
 def chain_row(outer: sparse.csr_array, row: Mapping[str, Block]) -> BlockRow:
-    """Return the blocks of an array from its derivatives `outer` by a variable and the variable's blocks `row`."""
+    """Return the products of `outer`, derivatives with respect to a variable, and `row`, the variable's blocks."""
     return {name: compact_block(outer @ _as_matrix(block)) for name, block in row.items()}
 
 

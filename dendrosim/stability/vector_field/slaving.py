@@ -31,8 +31,8 @@ _SETTLED = 1e-9
 errors."""
 
 _RELAXATION = 100
-"""Largest number of implicit Euler steps: their length grows fourfold, so a few dozen reach the greatest
-length."""
+"""Largest number of implicit Euler steps: each may be four times as long as the one before, so a few dozen reach
+the length `_LONG`."""
 
 _SHORT = 1e-2
 """Length of a step, relative to the fastest time constant, below which the step is accepted even if it is not
@@ -205,7 +205,7 @@ class SlavedField(CircuitFlow):
         return None
 
     def _relax(self, trial: Array) -> Array:
-        """Return the state to which the fast states relax, by implicit Euler steps that grow if accurate.
+        """Return the state to which the fast states relax, by implicit Euler steps that grow while accurate.
 
         Newton's method may cycle between the pieces of a flow with corners; the flow itself does not.
         """

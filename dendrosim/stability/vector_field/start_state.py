@@ -79,7 +79,7 @@ def _initial_weights(
 
 
 def _given_array(values: Mapping[str, Any], name: str, shape: tuple[int, int]) -> Array:
-    """Return a given value as an array of a shape; states may be one number per unit for all samples."""
+    """Return a given value as an array of `shape`; a state may have one number per unit for all samples."""
     array = read_numbers(f"values: {name}", values[name])
     variable = is_variable(name)
     if variable and array.shape == shape[:1]:

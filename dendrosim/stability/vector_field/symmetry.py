@@ -28,8 +28,8 @@ _SPREADS = (0.3, 0.03, 0.003)
 states have a fixed point is used."""
 
 _TOLERANCE = 1e-9
-"""Defect, relative to the largest, up to which a rotation commutes: rounding leaves about 1e-16, and rotations of
-BMVR and target propagation that do not commute leave more than 1e-2."""
+"""Defect J g - (dg/dx) f, relative to the largest, up to which a rotation counts as commuting: rounding leaves
+about 1e-16, and rotations of BMVR and target propagation that do not commute leave more than 1e-2."""
 
 
 @dataclass(frozen=True)
