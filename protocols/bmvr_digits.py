@@ -156,7 +156,7 @@ def _activity(transfer, drive):
 
 
 def _accuracy(outputs, labels):
-    """Return the fraction of samples (columns) whose largest output is that of their label."""
+    """Return the fraction of samples (columns) whose largest output is the output of their label."""
     return float(np.mean(np.argmax(outputs, axis=0) == labels))
 
 

@@ -94,7 +94,7 @@ def protocol(p: Parameters) -> ds.Protocol:
 
 
 def _shown(values: np.ndarray, expected: float) -> tuple[int, ...]:
-    """Return the units on both sides of the rheobase, the last unit, and the one halfway between these."""
+    """Return the two units around the rheobase, the last unit, and the unit halfway from rheobase to last unit."""
     last = len(values) - 1
     above = min(int(np.searchsorted(values, expected, side="right")), last)
     above = above if np.isfinite(expected) else last // 3

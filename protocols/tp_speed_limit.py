@@ -43,7 +43,7 @@ from dendrosim.errors import ParameterError
 from dendrosim.learning.settling import count_settling_steps, find_settling
 from dendrosim.plot import style
 
-ALONE = 1e-13  # relative size of all other modes below which only the slowest mode counts as left
+ALONE = 1e-13  # part of the learning signal below which all modes but the slowest count as gone
 WINDOW = 20  # shortest time in tau over which the rate of that mode is fitted
 KEPT = 400  # approximate number of times at which activities are recorded
 

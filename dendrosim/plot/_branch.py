@@ -226,7 +226,7 @@ def _at_pole(one: Branch, mark: Bifurcation) -> bool:
 
 
 def _usual(levels: Array) -> Array:
-    """Return the levels that set the range of the y axis, which are those not near a pole."""
+    """Return the levels that set the range of the y axis: all levels that are not near a pole."""
     sizes = np.abs(levels)
     top = float(np.percentile(sizes, 90.0))  # few points are near a pole
     return levels[sizes <= FAR * top] if np.max(sizes) > UNBOUNDED * FAR * top > 0.0 else levels

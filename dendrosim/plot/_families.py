@@ -45,7 +45,7 @@ def families(
     x : array_like, shape (n,)
         Values on the x axis, shared by all curves.
     curves : mapping of float to array_like, shape (n,)
-        For each value of the parameter, a curve; a NaN leaves a gap.
+        One curve for each value of the parameter; a NaN leaves a gap.
     ax : Axes, optional
         Axes to draw into (default: those of a new figure).
     xlabel, ylabel : str

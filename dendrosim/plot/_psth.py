@@ -129,7 +129,7 @@ def _windows(
     before: str | float | None,
     after: str | float | None,
 ) -> tuple[AnyArray, float, float]:
-    """Return the times in the run that count as zero, and the first and last time of the histogram."""
+    """Return the times in the run at which the histogram's time is 0, and the histogram's first and last time."""
     if align is None:
         if before is not None or after is not None:
             raise ParameterError(

@@ -17,8 +17,8 @@ WIDE = 100.0
 """Ratio of the largest to the smallest rate above which an axis is logarithmic on either side of zero."""
 
 NARROWEST = 1e-10
-"""Fraction of the largest rate below which a rate counts as zero: rounding errors of eigenvalues, with a
-margin."""
+"""A rate counts as zero if it is below this fraction of the largest rate: rounding errors of eigenvalues are
+smaller."""
 
 ALIKE = 1e-6
 """Relative difference up to which eigenvalues are drawn as one mark.

@@ -159,7 +159,7 @@ def _norms(matrix: Array, step: float) -> Array:
 
 
 def _asymptote(matrix: Array, leading: complex, times: Array) -> Array:
-    """Return the exponential that the norm approaches, or touches in each cycle of the leading eigenvalue."""
+    """Return the exponential that the norm approaches or, if the leading eigenvalue is complex, its envelope."""
     rate = leading.real
     shifted = matrix - rate * np.eye(len(matrix))
     # Late enough for all other modes to have decayed: at least 20 time constants of the leading mode.

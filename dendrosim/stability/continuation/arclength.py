@@ -36,8 +36,8 @@ DIVERGED = 1e3
 """Relative length of a Newton step above which the corrector gives up."""
 
 EXACT = 1e-14
-"""Distance from the curve, in scaled units, up to which a point counts as exact: rounding errors are about as
-large."""
+"""A point counts as exact if its distance from the curve, in scaled units, is at most this: rounding errors are
+about as large."""
 
 NEGLIGIBLE = 1e-9
 """Fraction of the typical size below which the states at the start count as zero and do not set the scale."""

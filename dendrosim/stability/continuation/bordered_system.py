@@ -20,8 +20,8 @@ VANISHING = 1e-2
 a branch point a row may vanish, and a division by its own length would amplify rounding errors."""
 
 RANK = 1e-11
-"""Fraction of the largest singular value below which a singular value counts as zero: rounding errors are about
-1e-15, and where bisection stops, about 1e-8 from a branch point, the smallest singular value is about 1e-8."""
+"""A singular value counts as zero if it is below this fraction of the largest. Rounding errors are about 1e-15;
+where bisection stops, about 1e-8 from a branch point, the smallest singular value is about 1e-8."""
 
 
 class BorderedSystem:
@@ -71,7 +71,7 @@ class BorderedSystem:
         symmetries : array, shape (n, k)
             Directions of symmetry.
         right : array, shape (n + 1 + k,)
-            Right-hand side: for the equations, for the plane, and for the symmetries.
+            Right-hand sides of the equations, of the plane and of the symmetries, in this order.
         """
         if self.sparse and symmetries.shape[1] == 0:
             blocks = [

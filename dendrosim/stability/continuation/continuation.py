@@ -43,7 +43,7 @@ STRAIGHT = 0.9
 repeated with half its length."""
 
 CORNER = 1e-5
-"""Length of a step up to which the curve may turn by any angle: a turn within this length is a corner of the
+"""In a step of at most this length the curve may turn by any angle: a turn within this length is a corner of the
 equations."""
 
 EDGE = 1e-12
@@ -55,8 +55,8 @@ DEVIATION = 0.5
 found another branch."""
 
 DEPARTURE = 1e-3
-"""Distance from a branch point, in scaled units, at which another branch is started: large against the error of
-the branch point, 1e-8, and small against a step."""
+"""Distance from a branch point, in scaled units, at which another branch is started: much larger than the error of
+the branch point, 1e-8, and much smaller than a step."""
 
 
 @dataclass(frozen=True)

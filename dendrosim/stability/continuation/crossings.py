@@ -22,16 +22,17 @@ DEPTH = 6
 """Number of times that a step is halved in search of crossings that cancel, down to 1/64 of the step."""
 
 CLOSE = 1e-6
-"""Distance along the curve up to which two crossings at one value of the parameter count as one: where branches
-meet tangentially, rounding errors of size eps change the order of crossings within about sqrt(eps)."""
+"""Two crossings at one value of the parameter count as one if they are at most this far apart along the curve:
+where branches meet tangentially, rounding errors of size eps change the order of crossings within about
+sqrt(eps)."""
 
 REAL = 1e-8
-"""Imaginary part, as a fraction of the largest eigenvalue, up to which an eigenvalue counts as real: about
-sqrt(eps), by which rounding splits a double real eigenvalue."""
+"""An eigenvalue counts as real if its imaginary part is at most this fraction of the largest eigenvalue: rounding
+splits a double real eigenvalue by about sqrt(eps)."""
 
 JUMP = 1e-3
-"""Distance of critical eigenvalues from the imaginary axis, as a fraction of the largest eigenvalue, above which
-they have jumped across it: after bisection, eigenvalues that cross without a jump are about 1e-8 from the axis."""
+"""Critical eigenvalues have jumped across the imaginary axis if their distance from it exceeds this fraction of
+the largest eigenvalue: after bisection, eigenvalues that cross without a jump are about 1e-8 from the axis."""
 
 SAME_FREQUENCY = 1e-6
 """Difference of imaginary parts, as a fraction of the largest eigenvalue, up to which pairs count as crossing

@@ -21,7 +21,7 @@ from dendrosim.stability.continuation.branch import Bifurcation
 from dendrosim.stability.continuation.crossings import Bracket, Step, StepPoint, classify
 
 FAR = 30.0
-"""Ratio of the states to their size at the start above which a pole is searched for: the regular term is then at
+"""A pole is searched for if the states exceed their size at the start by this factor: the regular term is then at
 most a few percent of the term a/(p - c)."""
 
 UNBOUNDED = 1e8

@@ -21,8 +21,8 @@ from dendrosim.stability.fixed_points.linear_solver import Factors, factorise, l
 from dendrosim.stability.vector_field.flow import Flow, JacobianMatrix
 
 FAST = 0.25
-"""Largest ratio of a correction to the one before it at which a factorisation is kept: four further steps then
-gain two digits, and each costs a fraction of a factorisation."""
+"""A factorisation is kept if a correction is at most this fraction of the correction before it: four further steps
+then gain two digits, and each step costs a fraction of a factorisation."""
 
 SMALLEST_DAMPING = 1e-4
 """Damping below which Newton's method gives way to least-norm steps: steps this short mean that the Jacobian is
@@ -225,8 +225,8 @@ def _relative_residual(
 ) -> tuple[float, int]:
     """Return the largest |f_i| relative to sum_j |J_ij| (|x_j| + scale_j), and its index.
 
-    Sums below a millionth of the largest (in units of the scale) count as a millionth of it: otherwise a
-    rate that hardly depends on the state could never count as zero.
+    Each sum counts as at least a millionth of the largest sum (in units of the scale): otherwise a rate that
+    hardly depends on the state could never count as zero.
     """
     if not len(rates):
         return 0.0, 0

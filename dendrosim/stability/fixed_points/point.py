@@ -37,8 +37,8 @@ class FixedPoint:
     residual : float
         Largest |dx/dt|, in SI units per second.
     relative_residual : float
-        Largest |dx_i/dt| relative to sum_j |J_ij| (|x_j| + scale_j), the size of the terms that cancel in it. Sums
-        below a millionth of the largest (in units of the scale) count as a millionth of it.
+        Largest |dx_i/dt| relative to sum_j |J_ij| (|x_j| + scale_j), the size of the terms that cancel in it. Each
+        sum counts as at least a millionth of the largest sum (in units of the scale).
     iterations : int
         Number of Newton steps from the start that led here.
     stuck : str

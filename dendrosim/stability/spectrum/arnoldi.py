@@ -23,8 +23,8 @@ from dendrosim.arrays import Array, Complex
 from dendrosim.errors import NotConvergedError
 
 ACCURACY = 1e-8
-"""Largest residual of an eigenpair, relative to the norm of the matrix: about the sqrt(eps) by which rounding
-moves double eigenvalues."""
+"""Largest residual of an eigenpair, relative to the norm of the matrix: rounding moves double eigenvalues by about
+sqrt(eps), which is as large."""
 
 ROUNDS = 6
 """Largest number of shifts, each closer to the right edge: searches with the first two usually agree."""
@@ -38,8 +38,8 @@ def rightmost_eigenvalues(
 ) -> tuple[Complex, Complex]:
     """Return the rightmost eigenvalues of a matrix, and some eigenvalues of largest modulus.
 
-    Each search is repeated from another start vector. The vectors of all searches span one subspace, from which
-    the eigenvalues are computed, so that double eigenvalues are found twice.
+    Each search is repeated from another start vector. The eigenvalues are computed from the subspace that the
+    vectors of all searches span, so that double eigenvalues are found twice.
 
     Parameters
     ----------

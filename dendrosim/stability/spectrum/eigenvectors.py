@@ -13,8 +13,8 @@ DENSE_LIMIT = 400
 """Number of states up to which all eigenvectors are computed, which takes less than a second."""
 
 CLOSE = 1e-7
-"""Distance of eigenvalues, relative to the largest modulus, up to which they are treated as one multiple
-eigenvalue: rounding moves a double one by about 1e-8."""
+"""Eigenvalues are treated as one multiple eigenvalue if they differ by at most this fraction of the largest
+modulus: rounding moves a double eigenvalue by about 1e-8."""
 
 SHIFT = 1e-10
 """Distance of the shift of inverse iteration from an eigenvalue, relative to the largest modulus: close enough for

@@ -28,8 +28,8 @@ from dendrosim.stability.vector_field.flow import JacobianMatrix
 Verdict = Literal["stable", "unstable", "marginal"]
 
 RELATIVE_TOLERANCE = float(np.sqrt(np.finfo(float).eps))
-"""Modulus, relative to the largest, up to which an eigenvalue counts as zero: rounding by eps in a matrix moves a
-double eigenvalue with one eigenvector by about sqrt(eps)."""
+"""An eigenvalue counts as zero if its modulus is at most this fraction of the largest modulus: rounding by eps in
+a matrix moves a double eigenvalue with one eigenvector by about sqrt(eps)."""
 
 DENSE_LIMIT = 6000
 """Number of states of a sparse component above which only its rightmost eigenvalues are computed: a dense matrix
@@ -142,7 +142,7 @@ def spectrum(
     tolerance : float, optional
         Largest real part in 1/s that counts as zero. Default: sqrt(eps) = 1.5e-8 times the largest modulus;
         rounding moves a double zero with one eigenvector by about as much. Single zeros are exact to about eps
-        times the condition of their eigenvectors. If time scales differ by more than 1e8, give a smaller tolerance.
+        times the condition of their eigenvectors. Give less if time scales differ by more than 1e8.
     count : int, optional
         Number of rightmost eigenvalues to compute. Default: all, or 20 of a sparse component of more than 6000
         states.

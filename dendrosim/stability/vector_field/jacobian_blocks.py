@@ -17,7 +17,8 @@ BlockRow = dict[str, Block]
 """The blocks of one array of variables, by the name of the state."""
 
 _SPARSE_BELOW = 0.1
-"""Fraction of non-zero entries up to which a block is sparse: beyond it BLAS is faster than sparse products."""
+"""Largest fraction of non-zero entries of a sparse block: with more of them, BLAS is faster than sparse
+products."""
 
 _SMALL = 10_000
 """Number of entries below which a block is dense, since the overhead of sparse arrays outweighs their gain."""

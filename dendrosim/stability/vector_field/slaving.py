@@ -27,8 +27,8 @@ _HALVINGS = 30
 cost."""
 
 _SETTLED = 1e-9
-"""Relative correction below which Newton's method ends: the next one, about its square, is below rounding
-errors."""
+"""Newton's method ends if the relative correction is below this: the next correction, about its square, is below
+rounding errors."""
 
 _RELAXATION = 100
 """Largest number of implicit Euler steps: each may be four times as long as the one before, so a few dozen reach

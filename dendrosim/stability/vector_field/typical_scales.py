@@ -35,7 +35,7 @@ def scales_by_unit(units: Sequence[str], sizes: Array, negligible: float = 0.0) 
     sizes : array, shape (n,)
         Absolute values of the states, in SI units.
     negligible : float
-        Fraction of the typical size up to which a largest size counts as zero.
+        If the largest size is at most this fraction of the typical size, it counts as zero.
 
     Returns
     -------
