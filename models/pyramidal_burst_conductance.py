@@ -9,7 +9,7 @@ S_s and S_d are the drives of the conductance synapses in units of the leak, inc
 a spike and relaxes; K(t) has no delay. The rest (plateau, adaptation, recovery, basal dendrite) is as in
 `pyramidal_burst`.
 
-If `v_drive` is given, the driving force of apical synapses is that at this fixed voltage, so that they inject
+If `v_drive` is given, the driving force of apical synapses is computed at this voltage, so that they inject
 currents; the gain of feedback then does not depend on the plateau.
 
 Sources

@@ -17,7 +17,7 @@ drawn from the same blocks:
 A few linear circuits run side by side: the first circuits of the largest size whose symmetric part is indefinite,
 each pushed from its fixed point in the direction that grows most. A nudged circuit of that size with an unstable
 fixed point runs with them, pushed a little along its growing mode. It is the unstable one with the smallest rates
-among the first thousand circuits, because in a circuit with large rates rounding errors alone are a push. Each
+among the first thousand circuits, because the rounding errors of large rates would themselves act as a push. Each
 circuit gets the input and the target of its fixed point.
 
 Measured, for each kind of circuit unless stated otherwise:
@@ -299,7 +299,7 @@ def _within(course, case):
 
 
 def _linearity_error(course, case, step):
-    """Return the largest difference between a deviation and (1 + dt J)^k times the first, relative to these."""
+    """Return the largest difference of a deviation from (1 + dt J)^k times the first, relative to that product."""
     every = np.round(course.times / step).astype(int)
     euler = np.eye(len(case.jacobian)) + step * case.jacobian
     leap = np.linalg.matrix_power(euler, int(every[1] - every[0])) if len(every) > 1 else euler

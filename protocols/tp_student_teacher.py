@@ -9,7 +9,7 @@ Measured on fresh inputs, per model if there are several:
 
     initial_loss, final_loss   mean of 1/2 |h_L - y|^2 of the feed-forward output
     final_loss_dynamic         the same loss of the output to which the circuit settles without a target; two-phase
-                               learning trains this output, which equals the other only with exact inverses
+                               learning trains it, and it equals the feed-forward output if inverses are exact
     diverged                   whether a loss reached three times the initial one, or is not a number
     angle_gradient, angle_gauss_newton, angle_damped_gauss_newton
                                per layer, degrees between an update and gradient descent, or the Gauss-Newton
@@ -24,8 +24,8 @@ make the loss explode. Angles: Meulemans et al. (2020), A theoretical framework 
 
 Limits
 ------
-With exact inverses a weight matrix may become singular during learning, more often if slopes differ strongly:
-`leaky_relu`, whose slopes are 0.1 and 1, does not learn reliably.
+With exact inverses a weight matrix may become singular during learning. This is frequent with `leaky_relu`, whose
+slopes are 0.1 and 1, so that it does not learn reliably.
 """
 
 from typing import Any, Literal

@@ -37,7 +37,7 @@ def curve(
     y : array_like, shape (n,), or mapping of str to array_like
         One curve, or several by name, such as the losses of two learning rules.
     reference : float or mapping of str to float, optional
-        Level, or several by name, such as the loss of the optimum.
+        One level, or several levels by name, such as the loss of the optimum.
     ax : Axes, optional
         Axes to draw into (default: those of a new figure).
     xlabel : str, default "time (s)"

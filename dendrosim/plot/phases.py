@@ -5,7 +5,7 @@ from dendrosim.plot.style import TINTS, plain_label
 from dendrosim.results.result import Result
 
 SHADED = 12
-"""Largest number of passages through phases that are shaded: with more, the stripes would hide the data."""
+"""Largest number of phases in a run, repetitions included, that are shaded: more stripes would hide the data."""
 
 
 def shade_phases(result: Result, drawn: AnyArray, scale: float) -> None:

@@ -29,8 +29,8 @@ def duration(result: Result) -> float:
 def seconds(where: str, value: str | float) -> float:
     """Return a time in seconds, given as a number of seconds or as text with a unit.
 
-    `where` begins the message of an error: UnitError for another unit, ParameterError for a time that is not
-    finite.
+    Raise UnitError if the unit is not one of time, and ParameterError if the time is not finite; `where` begins
+    the error message.
     """
     time = quantity(value)
     if time.dimension not in (DIMENSIONLESS, TIME) or not time.scalar:

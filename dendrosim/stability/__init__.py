@@ -1,1 +1,1 @@
-"""Stability: fixed points, spectra and continuation of the equations that are compiled."""
+"""Stability analysis of the same equations that a run compiles: fixed points, spectra and continuation."""

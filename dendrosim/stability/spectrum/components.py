@@ -71,7 +71,7 @@ def diagonal_blocks(matrix: JacobianMatrix, labels: Integers) -> Iterator[Jacobi
 
 
 def dense_eigenvalues(block: JacobianMatrix) -> Complex:
-    """Return all eigenvalues of a matrix, or of all matrices of a stack, as one flat array in any order."""
+    """Return all eigenvalues of a matrix, or of all matrices of a stack, as one 1-D array in any order."""
     if block.ndim == 3:
         values = block[:, 0, 0] if block.shape[1] == 1 else np.linalg.eigvals(block).ravel()
     else:

@@ -77,7 +77,7 @@ def _as_matrix(block: Block) -> Any:
 
 
 def chain_row(outer: sparse.csr_array, row: Mapping[str, Block]) -> BlockRow:
-    """Return the products of `outer`, derivatives with respect to a variable, and `row`, the variable's blocks."""
+    """Return blocks by the chain rule: derivatives `outer` with respect to a variable times its blocks `row`."""
     return {name: compact_block(outer @ _as_matrix(block)) for name, block in row.items()}
 
 
