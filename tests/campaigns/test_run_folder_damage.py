@@ -13,7 +13,15 @@ import dendrosim as ds
 from campaigns.damage import damages
 from campaigns.tally import Tally
 
-PROBLEMS = {"learning": lambda: learning(trials=3000), "spiking": lambda: spiking(seconds=10)}
+
+def short_spiking():
+    """Return a run with spikes under way at any step, whose result is soon saved."""
+    protocol = spiking(seconds=10)
+    recordings = [r if r.every == "spike" else r.replace(every="5 ms") for r in protocol.recordings]
+    return protocol.replace(recordings=recordings)
+
+
+PROBLEMS = {"learning": lambda: learning(trials=3000), "spiking": short_spiking}
 
 
 @pytest.fixture(scope="module", params=PROBLEMS)
@@ -36,7 +44,10 @@ def test_no_damage_to_an_interrupted_run_gives_wrong_numbers(
 ):
     problem, run, other, expected = begun
     tally, rng = Tally(f"damaged files of an interrupted run ({problem})"), random.Random(cases)
-    for name in sorted(os.listdir(run / "unfinished")):
+    names = sorted(os.listdir(run / "unfinished"))
+    if problem == "spiking" and cases < 10:  # the others are damaged in the other problem
+        names = [n for n in names if n.startswith(("spikes", "checkpoint"))]
+    for name in names:
         for label, damage in damages(run / "unfinished", other / "unfinished", name, rng, cases):
             copy = tmp_path / "copy"
             shutil.copytree(run, copy)
