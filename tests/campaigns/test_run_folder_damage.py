@@ -16,12 +16,12 @@ from campaigns.tally import Tally
 
 def short_spiking():
     """Return a run with spikes under way at any step, whose result is soon saved."""
-    protocol = spiking(seconds=10)
+    protocol = spiking(seconds=30)
     recordings = [r if r.every == "spike" else r.replace(every="5 ms") for r in protocol.recordings]
     return protocol.replace(recordings=recordings)
 
 
-PROBLEMS = {"learning": lambda: learning(trials=3000), "spiking": short_spiking}
+PROBLEMS = {"learning": lambda: learning(trials=9000), "spiking": short_spiking}
 
 
 @pytest.fixture(scope="module", params=PROBLEMS)
@@ -29,10 +29,7 @@ def begun(request, tmp_path_factory):
     """Two interrupted runs with different seeds, and the result of the first without interruption."""
     folder = tmp_path_factory.mktemp("damage")
     protocol = PROBLEMS[request.param]()
-    step = int(0.5 * protocol.total_steps)  # resumed runs need less time than whole ones
-    runs = [
-        interrupt(protocol, folder / f"seed{seed}", step, seed=seed, threads=1) for seed in (3, 4)
-    ]
+    runs = [interrupt(protocol, folder / f"seed{seed}", seed=seed, threads=1) for seed in (3, 4)]
     return request.param, *runs, ds.run(protocol, "cpp", seed=3, threads=1)
 
 
