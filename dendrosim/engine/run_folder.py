@@ -28,6 +28,7 @@ from dendrosim.engine.seal import SEAL, check_seal
 from dendrosim.engine.settings import RunSettings
 from dendrosim.errors import ResumeError, SpecError, StorageError, UnknownNameError
 from dendrosim.machine.code_digest import PACKAGES, code_digest
+from dendrosim.machine.json_text import parse_json
 from dendrosim.machine.packages import package_version
 from dendrosim.protocol.protocol import Protocol
 
@@ -119,7 +120,7 @@ def read_run(folder: Path) -> tuple[Protocol, RunSettings]:
     if has_started(folder):
         check_seal(folder)
     try:
-        record = json.loads((folder / RECORD).read_bytes())
+        record = _read_record(folder)
         begun = {key: record[key] for key in ("format", "dendrosim", "packages", "code", "target")}
         settings = RunSettings(**record["settings"])
     except FileNotFoundError:
@@ -145,6 +146,15 @@ def read_run(folder: Path) -> tuple[Protocol, RunSettings]:
         raise ResumeError(
             f"{folder / PROTOCOL} cannot be read ({error}); run the protocol anew"
         ) from None
+
+
+def _read_record(folder: Path) -> dict[str, Any]:
+    """Return the record of a run; raises OSError, ValueError, LookupError or TypeError if it is not one."""
+    record: dict[str, Any] = parse_json((folder / RECORD).read_text("utf-8"))
+    for key in ("packages", "target", "settings"):
+        if not isinstance(record[key], dict):
+            raise ValueError(f"{key} is {record[key]!r}")
+    return record
 
 
 def refuse_interrupted(folder: Path) -> None:
@@ -177,7 +187,7 @@ def has_checkpoint(folder: Path) -> bool:
 def has_started(folder: Path) -> bool:
     """Return whether a run can be resumed, from a checkpoint or at least from its beginning."""
     try:
-        backend = backend_named(json.loads((folder / RECORD).read_bytes())["settings"]["backend"])
+        backend = backend_named(_read_record(folder)["settings"]["backend"])
     except (OSError, ValueError, LookupError, TypeError, UnknownNameError):
         return False
     return backend.resumes and (folder / SEAL).exists()
