@@ -1,6 +1,7 @@
 """The cache deletes what killed processes left, keeps to its size, and executes only what its owner made."""
 
 import errno
+import importlib
 import os
 import shutil
 import signal
@@ -10,6 +11,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from executables import executable
@@ -17,7 +19,7 @@ from reference_problems import leaky_protocol
 
 from dendrosim.engine.cpp import toolchain
 from dendrosim.engine.standalone.host_compiler import find_compiler
-from dendrosim.errors import StorageError, UsageError
+from dendrosim.errors import CompilationError, StorageError, UsageError
 from dendrosim.experiments.run import run
 from dendrosim.machine.working_folder import working_folder
 
@@ -132,6 +134,22 @@ def test_processes_that_compile_the_same_object_all_get_a_whole_one(
     assert errors == []
     assert len(found) == 6
     assert all(words[1::2] == ["1", "2", "3"] for words in found)
+
+
+@pytest.mark.parametrize(("free", "kind"), [(0, StorageError), (2**30, CompilationError)])
+def test_an_extension_that_does_not_compile_is_an_error_that_says_why(
+    empty_cache, monkeypatch, free, kind
+):
+    from brian2.codegen.runtime.cython_rt import extension_manager
+
+    def fail(*arguments, **options):
+        raise importlib.import_module("distutils.errors").CompileError("gcc failed")
+
+    monkeypatch.setattr(extension_manager.CythonExtensionManager, "_load_module", fail)
+    monkeypatch.setattr(extension_manager.cython_extension_manager, "_code_cache", {})
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=free))
+    with pytest.raises(kind, match=r"No space left|gcc failed"):
+        run(leaky_protocol(), "cython")
 
 
 # -- temporary files ---------------------------------------------------------------------------------------

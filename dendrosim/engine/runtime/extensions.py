@@ -4,13 +4,18 @@ Brian2 loads any file that has the right name. A file that is damaged, unfinishe
 extension would crash the process or compute wrong numbers.
 """
 
+import errno
 import functools
+import importlib
+import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from dendrosim.engine.network.brian_session import CYTHON
+from dendrosim.errors import CompilationError
 from dendrosim.machine.cache import (
     cache_folder,
     content_hash,
@@ -22,6 +27,7 @@ from dendrosim.machine.cache import (
 from dendrosim.machine.cache_entries import make_room, size_limit
 from dendrosim.machine.remembered import recall, remember
 
+_NEEDED = 2**20  # bytes that the compilation of an extension may need at once
 _HASH = "hash of an extension"
 
 
@@ -44,7 +50,8 @@ def verified_extensions() -> Iterator[list[Path]]:
                     return load(module_path, **options)
         with errors_as_storage_errors():
             path.unlink(missing_ok=True)
-            module = load(module_path, **options)
+            with _errors_of_compilers(path):
+                module = load(module_path, **options)
             if path.exists():
                 path.chmod(0o700)
                 remember(_HASH, path.name, content_hash(path.name, path.read_bytes()))
@@ -58,6 +65,21 @@ def verified_extensions() -> Iterator[list[Path]]:
         del cython_extension_manager._load_module  # so that the method of the class is used again
         if compiled:
             make_room(*compiled)
+
+
+@contextmanager
+def _errors_of_compilers(path: Path) -> Iterator[None]:
+    """Raise an error that says what to do if an extension does not compile; compilers write theirs to stderr."""
+    failed: Any = importlib.import_module("distutils.errors").CCompilerError
+    try:
+        yield
+    except failed as error:
+        if shutil.disk_usage(path.parent).free < _NEEDED:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from None
+        raise CompilationError(
+            f"the extension {path.name} of back end cython did not compile: {error}; set CC and CXX to a "
+            "compiler that works, or use --backend numpy"
+        ) from None
 
 
 def is_whole_extension(path: Path) -> bool:
