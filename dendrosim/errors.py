@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-# Characters that change what a terminal shows: control characters, except for tabs and ends of lines, changes of
-# the direction of writing, and halves of surrogate pairs, which cannot be encoded.
+# Characters that change what a terminal shows: control characters (except tabs and ends of lines), changes of the
+# direction of writing, and halves of surrogate pairs, which cannot be encoded.
 _CONTROLS = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
@@ -20,7 +20,7 @@ _CONTROLS = re.compile(
 def printable(text: str) -> str:
     r"""Return a text in which control characters are written out, such as `\x1b`.
 
-    Texts of a file, which can be anybody's, must not change what a terminal shows.
+    Texts come from files that anybody may have written, and must not change what a terminal shows.
     """
     return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 

@@ -1,8 +1,9 @@
 """The process of one contestant, with the arguments NAME UNITS BATCH PRECISION THREADS.
 
-Its first line of output is `missing` and the package that is not installed, or `ready` and the number of steps of
-its only run (0 if it can run any number). Before `ready`, it saves its state after some steps in
-CONTESTANT_FOLDER. Each line of input is a number of steps; the process runs them and answers with their seconds.
+Its first line of output is `missing` with the name of a package that is not installed, or `ready` with the number
+of steps of its only run (0 if it can run any number of steps). Before `ready`, it saves its state after some steps
+in CONTESTANT_FOLDER. Each line of input is a number of steps; the process runs them and answers with their
+seconds.
 """
 
 import importlib

@@ -13,16 +13,14 @@ SHOWN_ELEMENTS = 12
 
 
 def emit(text: str) -> None:
-    """Print a text; control characters, which a file may have brought in, are written out."""
+    """Print a text; control characters, which may come from a file, are written out."""
     print(printable(text))
 
 
 def emit_json(value: Mapping[str, Any]) -> None:
     """Print one JSON object."""
     text = json.dumps(to_json_value(value), indent=2, allow_nan=False)
-    print(
-        text.replace("\x7f", "\\u007f")
-    )  # the only control character that `json` does not write out
+    print(text.replace("\x7f", "\\u007f"))  # `json` writes out all other control characters
 
 
 def to_json_value(value: Any) -> Any:

@@ -1,7 +1,8 @@
 """The syntax that an expression may have, checked before any other package reads the text.
 
-SymPy evaluates texts inside an expression as Python: `f('import os')` in an equation would run it. Circuits are
-data that anybody may have written, so only numbers, symbols, operators and calls of functions are let through.
+SymPy evaluates quoted texts in an expression as Python; for example, `f('import os')` would execute the import.
+Circuits are data that anybody may have written, so only numbers, symbols, operators and calls of functions are
+allowed.
 """
 
 import ast

@@ -169,7 +169,7 @@ def resume_run(
         The protocol; if given, it must be the protocol of the interrupted run, and its file measures the result.
         It must be given if its file is not in the catalogue.
     settings : RunSettings
-        Settings; the ones named in `given` must be the same as in the interrupted run.
+        Settings, of which those named in `given` must be the same as in the interrupted run.
     given : collection of str
         Names of the settings that the caller has chosen.
     initial : Result, optional
@@ -245,7 +245,7 @@ def _lock(output: Output, protocol: Protocol | None, new: bool) -> Iterator[int]
 
 @contextmanager
 def _keep_partial(output: Output, file: str) -> Iterator[None]:
-    """On an error, save the partial result, keep a run that can be resumed, and name both in the message.
+    """On an error, save the partial result, keep a run that can be resumed, and say in the message where they are.
 
     `file` is the path of the protocol's file if the file is not in the catalogue.
     """

@@ -30,7 +30,7 @@ decrease from layer to layer.
 _WHAT = "rate of the slowest mode"
 
 _ROUNDING = 1e-9
-"""Times that differ by less than this, relatively or in time steps, differ only because `n * dt` is rounded."""
+"""Two times count as equal if they differ by less than this, relatively or in time steps."""
 
 
 @dataclass(frozen=True)

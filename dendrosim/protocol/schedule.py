@@ -17,7 +17,7 @@ from dendrosim.streams import stream
 # Largest number of steps or trials in one array, so that a plan of many trials does not fill the memory.
 _AT_ONCE = 2**16
 _SEARCHED = 2**24
-"""Number of steps among which the first one of a recording is searched."""
+"""The search for the first step of a recording ends after this many multiples of its interval."""
 
 
 def record_steps(protocol: ProtocolData, recording: Recording) -> Integers:
@@ -28,8 +28,8 @@ def record_steps(protocol: ProtocolData, recording: Recording) -> Integers:
 def records_anything(protocol: ProtocolData, recording: Recording) -> bool:
     """Return whether a recording keeps the state at least once.
 
-    The steps of a block repeat themselves, so only the first period is searched, and of a longer period than any
-    that is meant only the beginning: a protocol can have any number of trials.
+    The pattern of steps repeats itself within a block, so only its first period is searched. Of a very long
+    period, only the beginning is searched, because a protocol can have any number of trials.
     """
     return any(steps.size for steps in record_pieces(protocol, recording, one_period=True))
 
@@ -39,7 +39,7 @@ def record_pieces(
 ) -> Iterator[Integers]:
     """Yield the steps that `record_steps` returns, in arrays of limited size.
 
-    With `one_period`, these are only the steps of a block that come before it repeats itself.
+    With `one_period`, these are only the steps of each block before their pattern repeats itself.
     """
     start = 0
     for block in protocol.blocks:

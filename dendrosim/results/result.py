@@ -190,8 +190,8 @@ def open_result(path: str | os.PathLike[str]) -> Result:
 
     Notes
     -----
-    The file can be anybody's: nothing in it is executed, and nothing outside it is read. It ends with a checksum
-    of its content, which is verified first.
+    Anybody may have written the file, so nothing in it is executed, and nothing outside it is read. The file ends
+    with a checksum, which is verified before the content is read.
 
     Examples
     --------

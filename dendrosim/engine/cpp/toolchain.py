@@ -298,9 +298,9 @@ def _call(command: list[str], folder: Path) -> None:
 
 
 def _start(command: list[str], folder: Path, compilers: ExitStack) -> subprocess.Popen[str]:
-    """Start a compiler in a folder, which is also that of its temporary files.
+    """Start a compiler in a folder, to which it also writes its temporary files.
 
-    If it still runs when the exit stack closes, as after an interrupt, it is killed.
+    If the compiler still runs when the exit stack closes, as after an interrupt, it is killed.
     """
     try:
         process = subprocess.Popen(

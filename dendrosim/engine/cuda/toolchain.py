@@ -1,7 +1,7 @@
 """The CUDA tool chain: which parts are installed, which are missing, and how they compile a program.
 
 cuBLAS and cuRAND are taken from the toolkit, else from the PyPI packages nvidia-cublas and nvidia-curand, whose
-libraries have only names with a version and are therefore linked by file name.
+libraries are linked by file name, because each name contains a version.
 """
 
 import os

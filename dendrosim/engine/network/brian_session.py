@@ -37,7 +37,7 @@ def brian(device: Any, precision: str, target: str = "numpy", **options: Any) ->
     }
     if target == "cython":
         wanted["codegen.runtime.cython.cache_dir"] = str(writable_folder(CYTHON))
-        # With pipes between its parts, a compiler that is killed leaves no temporary files.
+        # With pipes between its stages, a compiler makes no temporary files, which would remain if it is killed.
         flags = (
             prefs["codegen.cpp.extra_compile_args"] or prefs["codegen.cpp.extra_compile_args_gcc"]
         )
