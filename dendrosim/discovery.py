@@ -4,6 +4,7 @@ The files of a folder are imported when one of them is first needed, so that the
 """
 
 import importlib
+import inspect
 import pkgutil
 from collections.abc import Mapping
 from functools import cache
@@ -40,4 +41,20 @@ def classes_in(folder: str, base: type[T]) -> dict[str, type[T]]:
         if isinstance(value, type)
         and issubclass(value, base)
         and value.__module__ == module.__name__
+    }
+
+
+def public_classes(folder: str) -> dict[str, type]:
+    """Return the classes that the files of a folder provide for users, by class name.
+
+    Base classes are left out: those in the file `base.py`, and abstract ones.
+    """
+    return {
+        name: found
+        for name, found in classes_in(folder, object).items()
+        if not (
+            name.startswith("_")
+            or inspect.isabstract(found)
+            or found.__module__ == f"{folder}.base"
+        )
     }

@@ -44,7 +44,15 @@ from dendrosim.signals.base import Course
 
 @dataclass(frozen=True, eq=False)
 class Sawtooth(Course):
-    """Rises from 0 to `amplitude` in each `period`."""
+    """Rises from 0 to `amplitude` in each `period`.
+
+    Parameters
+    ----------
+    amplitude : quantity
+        The largest value, in the unit of the input.
+    period : quantity
+        Length of a period, a time.
+    """
 
     amplitude: Any
     period: Any
@@ -85,7 +93,13 @@ from dendrosim.circuit.initial_values.base import Initial
 
 @dataclass(frozen=True, eq=False)
 class Stairs(Initial):
-    """0 for the first unit, `step` more for each further one."""
+    """0 for the first unit, `step` more for each further one.
+
+    Parameters
+    ----------
+    step : float
+        The difference between neighbours.
+    """
 
     step: float
 
@@ -151,9 +165,19 @@ def protocol() -> ds.Protocol:
 
 USE = """
 import json
+import sys
 import dendrosim as ds
+imported = [name for name in sys.modules if name.startswith("dendrosim.")]
 from dendrosim.library.catalogue import list_entries
 
+def message(ask):
+    try:
+        ask()
+    except (AttributeError, ds.errors.SpecError) as error:
+        return str(error)
+
+starred = {}
+exec("from dendrosim import *", starred)
 protocol = ds.load_protocol("driven_ring")
 result = ds.run(protocol, "halved")
 drawn = ds.plot.dots([3.0, 1.0])
@@ -166,7 +190,23 @@ print(json.dumps({
     "kept": ds.Protocol.from_json(protocol.to_json()) == protocol,
     "backend": [result.provenance["backend"], result.provenance["precision"]],
     "dots": drawn.lines[0].get_ydata().tolist(),
+    "figures": dir(ds.plot),
+    "imported": imported,
+    "names": [dir(ds), ds.__all__],
+    "starred": sorted(name for name in ("Sawtooth", "Ring", "Stairs") if name in starred),
+    "misspelt": [message(lambda: ds.Sawtoth), message(lambda: ds.Stair)],
+    "rules": message(lambda: ds.Pathway("next", "unit", "unit", "v_post += 1", connect="ring")),
+    "transfers": message(lambda: ds.Population("unit", 1, "v = s(1) : 1", transfer="none")),
+    "json": protocol.to_json(),
 }))
+"""
+
+READ = """
+import sys
+from dendrosim.protocol.protocol import Protocol
+
+protocol = Protocol.from_json(sys.stdin.read())
+print(type(protocol.circuit.pathways[0].connect).__name__, type(*protocol.signals["unit.drive"]).__name__)
 """
 
 
@@ -179,17 +219,20 @@ def used(tmp_path_factory):
         shutil.copytree(ROOT / part, folder / part, ignore=ignored)
     for name, text in ADDED.items():
         path = folder / name
-        assert not path.exists()
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
-    done = subprocess.run(
-        [sys.executable, "-c", USE], capture_output=True, text=True, cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(folder)},
-    )  # fmt: skip
-    assert not done.returncode, done.stderr
-    found = json.loads(done.stdout)
+
+    def execute(text, given=""):
+        done = subprocess.run(
+            [sys.executable, "-c", text], input=given, capture_output=True, text=True, cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(folder)},
+        )  # fmt: skip
+        assert not done.returncode, done.stderr
+        return done.stdout
+
+    found = json.loads(execute(USE))
     assert Path(found["package"]).is_relative_to(folder)
-    return found
+    return {**found, "read": execute(READ, found["json"]).split()}
 
 
 def test_a_back_end_is_found_in_its_folder(used):
@@ -221,3 +264,25 @@ def test_additions_are_written_to_json_and_read_back(used):
 
 def test_a_figure_is_drawn(used):
     assert used["dots"] == [3.0, 1.0]
+    assert "dots" in used["figures"]
+
+
+def test_new_classes_are_public_names(used):
+    """They are listed and imported by a star like those of the stub, and no file is imported before that."""
+    assert used["imported"] == []
+    for names in used["names"]:
+        assert {"Sawtooth", "Ring", "Stairs", "Circuit"} <= set(names)
+    assert used["starred"] == ["Ring", "Sawtooth", "Stairs"]
+
+
+def test_messages_name_what_new_files_add(used):
+    sawtooth, stairs = used["misspelt"]
+    assert "did you mean 'Sawtooth'" in sawtooth
+    assert "did you mean 'Stairs'" in stairs
+    assert "Pairings, Probability, Ring" in used["rules"]
+    assert "there are: cubic, leaky_relu, linear" in used["transfers"]
+
+
+def test_another_process_reads_additions_from_json(used):
+    """The classes are found by name, although nothing of the package has been imported before."""
+    assert used["read"] == ["Ring", "Sawtooth"]

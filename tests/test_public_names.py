@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 import dendrosim as ds
-from dendrosim.discovery import classes_in
-from dendrosim.signals.base import Signal
+from dendrosim.discovery import public_classes
 
 
 def test_every_public_name_is_there():
@@ -75,10 +74,28 @@ def test_a_module_that_has_moved_raises_the_error_of_python_itself(module):
         importlib.import_module(module)
 
 
-def test_every_kind_of_signal_is_public():
-    kinds = classes_in("dendrosim.signals", Signal).keys() - {"Signal", "Course", "Process"}
-    assert kinds
-    assert kinds <= set(ds.__all__)
+@pytest.mark.parametrize(
+    ("folder", "known"),
+    [
+        ("signals", {"Pulse", "ShotNoise", "Table"}),
+        ("circuit.connectivity", {"AllToAll", "Probability"}),
+        ("circuit.initial_values", {"Normal", "PseudoInverse"}),
+    ],
+)
+def test_every_class_of_a_folder_is_public(folder, known):
+    found = public_classes(f"dendrosim.{folder}").keys()
+    assert known <= found <= set(dir(ds))
+    assert not {"Signal", "Course", "Process", "Connections", "Initial", "Derived"} & set(dir(ds))
+
+
+@pytest.mark.parametrize("module", ["streams", "circuit", "cli"])
+def test_a_module_of_the_package_is_imported_without_the_files_of_signals(module):
+    code = (
+        f"import sys; from dendrosim import {module}; import dendrosim as ds; hasattr(ds, '__wrapped__'); "
+        "print(*(m for m in sys.modules if m.startswith('dendrosim.signals')), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == ""
 
 
 def test_importing_the_package_and_listing_import_nothing_heavy():
