@@ -198,7 +198,7 @@ def abbreviate(value: object, most: int = 120) -> str:
         text = repr(value)
     except Exception:  # the value is nested too deeply or too large, or its class has a mistake
         return f"a {type(value).__name__}"
-    text = " ".join(text.split())
+    text = " ".join(map(str.strip, text.splitlines()))
     return text if len(text) <= most else f"{text[: most - 20]} ... {text[-12:]}"
 
 

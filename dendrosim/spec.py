@@ -2,6 +2,11 @@
 
 A specification is a frozen dataclass that derives from `Spec`. Its fields are plain values, other specifications,
 quantities, arrays, and tuples or mappings of these. Two specifications are equal if their JSON is equal.
+
+Every field has one check of its type and range, which its annotation gives. An annotation such as `bool` or
+`tuple[Phase, ...]` means a check of the type, and `Annotated[int, whole(1)]` names a check of `dendrosim.checks`.
+The constructor runs the checks of all fields, and then the `__post_init__` of the class, which checks how the
+fields fit together. Reading JSON calls the constructor.
 """
 
 import base64
@@ -11,16 +16,28 @@ import json
 import math
 import re
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import wraps
-from types import MappingProxyType
-from typing import Any, ClassVar, Self, TypeVar
+from types import MappingProxyType, NoneType, UnionType
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, Union, get_args, get_origin
 
 import numpy as np
 
+from dendrosim.checks import (
+    Check,
+    as_flag,
+    as_number,
+    as_text,
+    as_whole_number,
+    instance_of,
+    mapping_of,
+    one_of,
+    optional,
+    sequence_of,
+)
 from dendrosim.discovery import classes_in, modules_in
-from dendrosim.errors import SpecError
+from dendrosim.errors import DendrosimError, SpecError, abbreviate
 from dendrosim.machine.decompression import decompress
 from dendrosim.machine.json_text import parse_json
 from dendrosim.machine.memory import available_memory, format_bytes
@@ -31,12 +48,89 @@ T = TypeVar("T")
 _NUMBERS = r"[<>|=][biuf][1248]"
 """Data types of arrays that JSON can hold."""
 
-# Errors that a validation may raise because a value has a wrong type, such as None.
-_WRONG_TYPE = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError)
+_PLAIN: Mapping[Any, Check] = {
+    str: as_text, bool: as_flag, int: as_whole_number, float: as_number,
+}  # fmt: skip
+
+
+def check_of(annotation: Any) -> Check:
+    """Return the check of a field by its annotation; raises TypeError if the annotation gives none."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return next(c for c in arguments[1:] if callable(c))
+    if origin in (Union, UnionType) and NoneType in arguments and len(arguments) == 2:
+        return optional(check_of(next(a for a in arguments if a is not NoneType)))
+    if origin is Literal:
+        return one_of(*arguments)
+    if origin in (tuple, Sequence):
+        return sequence_of(check_of(arguments[0]))
+    if origin is Mapping:
+        return mapping_of(check_of(arguments[1]))
+    if isinstance(annotation, type) and issubclass(annotation, Checked):
+        return instance_of(annotation)
+    if annotation in _PLAIN:
+        return _PLAIN[annotation]
+    raise TypeError(
+        f"the annotation {annotation} gives no check of the field; write Annotated[type, check]"
+    )
 
 
 @dataclass(frozen=True, eq=False)
-class Spec:
+class Checked:
+    """Base class of frozen dataclasses each of whose fields has a check, which its annotation gives."""
+
+    _checks: ClassVar[Mapping[str, Check]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        own = inspect.get_annotations(cls, eval_str=True)
+        cls._checks = {
+            **cls._checks,
+            **{n: cls.check_of(n, a) for n, a in own.items() if get_origin(a) is not ClassVar},
+        }
+        if "__post_init__" in vars(cls):
+            cls.__post_init__ = _check_first(cls.__post_init__)  # type: ignore[assignment, method-assign]
+
+    def __post_init__(self) -> None:
+        for name, check in self._checks.items():
+            where, value = self._where(name), getattr(self, name)
+            try:
+                self._set(**{name: check(where, value)})
+            except DendrosimError:
+                raise
+            except Exception as error:  # methods of a foreign object may raise anything
+                raise SpecError(f"{where} is {abbreviate(value)}: {error}") from error
+
+    @classmethod
+    def check_of(cls, name: str, annotation: Any) -> Check:
+        """Return the check of the field `name`; a base class may override it if all fields have the same check."""
+        return check_of(annotation)
+
+    def _where(self, field: str) -> str:
+        """Return the name of a field in messages."""
+        if field == "name" or next(iter(self._checks)) != "name":
+            return f"{type(self).__name__}.{field}"
+        return f"{type(self).__name__} {getattr(self, 'name')!r}: {field}"  # noqa: B009
+
+    def _set(self, **values: Any) -> None:
+        """Set fields of a frozen object in its `__post_init__`."""
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+
+def _check_first(post_init: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Return a `__post_init__` that first checks each field by itself."""
+
+    @wraps(post_init)
+    def checked(self: Any) -> None:
+        Checked.__post_init__(self)
+        post_init(self)
+
+    return checked
+
+
+@dataclass(frozen=True, eq=False)
+class Spec(Checked):
     """Base class of all specifications; it provides JSON, equality, a hash, and copies with changes.
 
     A base class may name in `folder` the package in which each of its derived classes has its own file. These
@@ -49,8 +143,6 @@ class Spec:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         Spec._classes[cls.__name__] = cls
-        if "__post_init__" in vars(cls):
-            cls.__post_init__ = _refuse_wrong_types(cls.__post_init__)  # type: ignore[attr-defined]
 
     @classmethod
     def choices(cls) -> tuple[str, ...]:
@@ -73,7 +165,9 @@ class Spec:
         """
         try:
             value = decode(parse_json(text))
-        except (*_WRONG_TYPE, RuntimeError) as error:
+        except DendrosimError:
+            raise
+        except Exception as error:  # whatever the text makes of the reader
             raise SpecError(f"not the JSON of a {cls.__name__}: {error}") from None
         if not isinstance(value, cls):
             raise SpecError(f"expected the JSON of a {cls.__name__}, got a {type(value).__name__}")
@@ -101,31 +195,11 @@ class Spec:
         """
         return _sort_mappings(self)
 
-    def _set(self, **values: Any) -> None:
-        """Set fields of a frozen object in its `__post_init__`."""
-        for name, value in values.items():
-            object.__setattr__(self, name, value)
-
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and self.to_json() == other.to_json()  # type: ignore[attr-defined]
 
     def __hash__(self) -> int:
         return hash(self.to_json())
-
-
-def _refuse_wrong_types(validate: Callable[[Any], None]) -> Callable[[Any], None]:
-    """Wrap a validation, so that an error due to a value of a wrong type, such as None, becomes a SpecError."""
-
-    @wraps(validate)
-    def checked(self: Any) -> None:
-        try:
-            validate(self)
-        except _WRONG_TYPE as error:
-            raise SpecError(
-                f"{type(self).__name__}: a field holds a value of the wrong kind: {error}"
-            ) from error
-
-    return checked
 
 
 def freeze_mapping(mapping: Mapping[str, T] | None) -> Mapping[str, T]:

@@ -15,15 +15,10 @@ from dendrosim.circuit.pathway import Pathway
 from dendrosim.circuit.structure_check import check_structure
 from dendrosim.circuit.symbol_values import SymbolValues
 from dendrosim.circuit.used_symbols import used_symbols
-from dendrosim.circuit.validation import (
-    as_gate,
-    as_parameters,
-    check_name,
-)
+from dendrosim.circuit.validation import as_name, as_parameters
 from dendrosim.errors import (
     SpecError,
 )
-from dendrosim.spec import freeze_mapping
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,17 +103,10 @@ class Circuit(CircuitData):
     """
 
     def __post_init__(self) -> None:
-        self._set(
-            populations=tuple(self.populations),
-            matrices=tuple(self.matrices),
-            projections=tuple(self.projections),
-            pathways=tuple(self.pathways),
-            gates=freeze_mapping({k: as_gate(k, v) for k, v in self.gates.items()}),
-        )
         given = self.parameters
         if isinstance(given, SymbolValues):
             given = given.values_of(used_symbols(self) - set(self.gates))
-        self._set(parameters=as_parameters("Circuit", given))
+            self._set(parameters=as_parameters("Circuit.parameters", given))
         check_structure(self)
         check_once(self)
 
@@ -179,7 +167,7 @@ class Circuit(CircuitData):
 
 def _add_prefix(prefix: str, circuit: Circuit) -> dict[str, Any]:
     """Return the fields of a circuit with a prefix before all its names and scopes."""
-    check_name("Circuit.join", prefix)
+    as_name("Circuit.join: a prefix", prefix)
     if not isinstance(circuit, Circuit):
         raise SpecError(
             f"Circuit.join: {prefix} is {circuit!r}; it must be a Circuit, as load_circuit returns it"

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
+from dendrosim.checks import mapping_of
 from dendrosim.circuit.matrix import Matrix, Projection
 from dendrosim.circuit.paths import VariablePath
 from dendrosim.circuit.pathway import Pathway
 from dendrosim.circuit.population import Population
+from dendrosim.circuit.validation import as_gate, as_shared_parameters, as_symbol
 from dendrosim.equations.declarations import Declaration
 from dendrosim.equations.rewriting import put_transfer_in_place
 from dendrosim.errors import UnknownMemberError
@@ -26,8 +28,10 @@ class CircuitData(Spec):
     populations: Sequence[Population]
     matrices: Sequence[Matrix] = ()
     projections: Sequence[Projection] = ()
-    parameters: Any = field(default_factory=dict)
-    gates: Mapping[str, float] = field(default_factory=dict)
+    parameters: Annotated[Any, as_shared_parameters] = field(default_factory=dict)
+    gates: Annotated[Mapping[str, float], mapping_of(as_gate, as_symbol)] = field(
+        default_factory=dict
+    )
     pathways: Sequence[Pathway] = ()
 
     def population(self, name: str) -> Population:

@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
-from dendrosim.circuit.initial_values.coercion import as_initial
-from dendrosim.circuit.paths import check_path
+from dendrosim.checks import as_code, as_unit, optional
+from dendrosim.circuit.paths import as_path
 from dendrosim.circuit.validation import (
+    as_initial_value,
+    as_name,
     as_parameters,
-    check_name,
+    as_scope,
     check_symbol,
     check_unit_text,
 )
@@ -74,26 +76,22 @@ class Matrix(Spec):
     'w'
     """
 
-    name: str
-    post: str
-    pre: str
-    initial: Any = 0.0
-    plasticity: str | None = None
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    unit: str = "1"
-    inverse_of: str | None = None
-    scope: str = ""
+    name: Annotated[str, as_name]
+    post: Annotated[str, as_name]
+    pre: Annotated[str, as_name]
+    initial: Annotated[Any, as_initial_value] = 0.0
+    plasticity: Annotated[str | None, optional(as_code)] = None
+    parameters: Annotated[Mapping[str, Any], as_parameters] = field(default_factory=dict)
+    unit: Annotated[str, as_unit] = "1"
+    inverse_of: Annotated[str | None, optional(as_name)] = None
+    scope: Annotated[str, as_scope] = ""
 
     def __post_init__(self) -> None:
         where = f"Matrix {self.name!r}"
-        check_name(where, self.name)
         if self.inverse_of is not None and (self.plasticity is not None or self.parameters):
             raise SpecError(
                 f"{where}: the inverse of {self.inverse_of!r} cannot have plasticity of its own; leave it out"
             )
-        self._set(
-            initial=as_initial(self.initial), parameters=as_parameters(where, self.parameters)
-        )
         if self.plasticity is not None:
             with prefix_errors(where):
                 lines = parse_declarations(self.plasticity)
@@ -149,14 +147,10 @@ class Projection(Spec):
     >>> down = ds.Projection("cell.h", "w", "input.error", transpose=True)
     """
 
-    source: str
-    matrix: str
-    target: str
+    source: Annotated[str, as_path]
+    matrix: Annotated[str, as_name]
+    target: Annotated[str, as_path]
     transpose: bool = False
-
-    def __post_init__(self) -> None:
-        for path in (self.source, self.target):
-            check_path("Projection", path)
 
     def __str__(self) -> str:
         return f"projection {self.source} -> {self.matrix}{'^T' if self.transpose else ''} -> {self.target}"

@@ -1,7 +1,8 @@
 """Names in a circuit: a variable is called `population.variable`; all other objects have plain names."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from dendrosim.checks import as_text
 from dendrosim.errors import SpecError
 
 
@@ -26,7 +27,9 @@ def is_variable(name: str) -> bool:
     return "." in name
 
 
-def check_path(where: str, text: str) -> None:
-    """Raise SpecError if a text is not written `population.variable`."""
+def as_path(where: str, value: Any) -> str:
+    """Return a value as text written `population.variable`; raises SpecError."""
+    text = as_text(where, value, 2 * 100 + 1)
     if text.count(".") != 1:
-        raise SpecError(f"{where}: {text!r} must be written population.variable")
+        raise SpecError(f"{where} is {text!r}; it must be written population.variable")
+    return text

@@ -2,16 +2,23 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
+from dendrosim.checks import as_code, mapping_of, optional
 from dendrosim.circuit.connectivity.all_to_all import AllToAll
 from dendrosim.circuit.connectivity.base import Connections
 from dendrosim.circuit.initial_values.base import Initial
-from dendrosim.circuit.initial_values.coercion import as_initial
 from dendrosim.circuit.initial_values.fixed import Fixed
-from dendrosim.circuit.validation import as_parameters, check_name, check_symbol, check_unit_text
+from dendrosim.circuit.validation import (
+    as_initial_value,
+    as_name,
+    as_parameters,
+    as_scope,
+    check_symbol,
+    check_unit_text,
+)
 from dendrosim.equations.assignments import parse_assignments
 from dendrosim.equations.declarations import Declaration, parse_declarations
 from dendrosim.errors import (
@@ -21,13 +28,22 @@ from dendrosim.errors import (
     SpecError,
     UnitError,
     UnknownMemberError,
+    abbreviate,
     prefix_errors,
 )
-from dendrosim.spec import Spec, freeze_mapping
+from dendrosim.spec import Spec
 from dendrosim.units import TIME, Dimension, unit_name
 
 WEIGHT = "weight"
 """The name of the weight of a synapse in the texts of a pathway."""
+
+
+def _as_rule(where: str, value: Any) -> Connections:
+    if not isinstance(value, Connections):
+        raise SpecError(
+            f"{where} is {abbreviate(value)}; it must be one of {', '.join(Connections.choices())}"
+        )
+    return value
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,32 +99,23 @@ class Pathway(Spec):
     ... )
     """
 
-    name: str
-    pre: str
-    post: str
-    on_pre: str
-    connect: Any = field(default_factory=AllToAll)
-    weight: Any = None
-    delay: Any = None
-    equations: str = ""
-    on_post: str = ""
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    initial: Mapping[str, Any] = field(default_factory=dict)
-    scope: str = ""
+    name: Annotated[str, as_name]
+    pre: Annotated[str, as_name]
+    post: Annotated[str, as_name]
+    on_pre: Annotated[str, as_code]
+    connect: Annotated[Any, _as_rule] = field(default_factory=AllToAll)
+    weight: Annotated[Any, optional(as_initial_value)] = None
+    delay: Annotated[Any, optional(as_initial_value)] = None
+    equations: Annotated[str, as_code] = ""
+    on_post: Annotated[str, as_code] = ""
+    parameters: Annotated[Mapping[str, Any], as_parameters] = field(default_factory=dict)
+    initial: Annotated[Mapping[str, Any], mapping_of(as_initial_value)] = field(
+        default_factory=dict
+    )
+    scope: Annotated[str, as_scope] = ""
 
     def __post_init__(self) -> None:
         where = str(self)
-        check_name(where, self.name)
-        if not isinstance(self.connect, Connections):
-            raise SpecError(
-                f"{where}: connect is {self.connect!r}; it must be one of {', '.join(Connections.choices())}"
-            )
-        self._set(
-            parameters=as_parameters(where, self.parameters),
-            initial=freeze_mapping({k: as_initial(v) for k, v in self.initial.items()}),
-            weight=None if self.weight is None else as_initial(self.weight),
-            delay=None if self.delay is None else as_initial(self.delay),
-        )
         with prefix_errors(where):
             declared = {d.name: d for d in parse_declarations(self.equations)}
             if not parse_assignments(self.on_pre):

@@ -3,12 +3,24 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
-from dendrosim.circuit.initial_values.coercion import as_initial
+from dendrosim.checks import (
+    MOST_ELEMENTS,
+    as_code,
+    as_text,
+    as_values,
+    check_per_unit,
+    mapping_of,
+    optional,
+    sequence_of,
+    whole,
+)
 from dendrosim.circuit.validation import (
-    as_parameters,
-    check_name,
+    as_initial_value,
+    as_name,
+    as_parameters_per_unit,
+    as_scope,
     check_symbol,
     check_unit_text,
 )
@@ -19,16 +31,39 @@ from dendrosim.equations.transfer.lookup import find_transfer
 from dendrosim.errors import (
     EquationError,
     ParameterError,
-    ShapeError,
     SpecError,
     UnknownMemberError,
+    abbreviate,
     prefix_errors,
 )
-from dendrosim.spec import Spec, freeze_mapping
-from dendrosim.units import quantity
+from dendrosim.spec import Spec
+from dendrosim.units import Quantity
 
 _ROLES = {"state": "a state", "subexpression": "a subexpression", "parameter": "an input"}
 LAST_SPIKE, SPIKE, REFRACTORY = "lastspike", "spike", "unless refractory"
+
+
+def _as_inputs(where: str, value: Any) -> Mapping[str, Quantity | None]:
+    if isinstance(value, str):
+        value = (value,)
+    if not isinstance(value, Mapping):
+        value = dict.fromkeys(sequence_of(as_text)(where, value))
+    return mapping_of(optional(as_values))(where, value)
+
+
+def _as_transfer(where: str, value: Any) -> str:
+    name = as_text(where, value)
+    with prefix_errors(where):
+        find_transfer(name)
+    return name
+
+
+def _as_expression(where: str, value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise EquationError(
+            f"{where} is {abbreviate(value)}; it must be an expression, or left out"
+        )
+    return as_code(where, value)
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,36 +143,24 @@ class Population(Spec):
     ('v',)
     """
 
-    name: str
-    size: int
-    equations: str
-    inputs: Any = ()
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    initial: Mapping[str, Any] = field(default_factory=dict)
-    transfer: str | None = None
-    threshold: str | None = None
-    reset: str = ""
-    refractory: str | None = None
-    scope: str = ""
+    name: Annotated[str, as_name]
+    size: Annotated[int, whole(1, MOST_ELEMENTS)]
+    equations: Annotated[str, as_code]
+    inputs: Annotated[Any, _as_inputs] = ()
+    parameters: Annotated[Mapping[str, Any], as_parameters_per_unit] = field(default_factory=dict)
+    initial: Annotated[Mapping[str, Any], mapping_of(as_initial_value)] = field(
+        default_factory=dict
+    )
+    transfer: Annotated[str | None, optional(_as_transfer)] = None
+    threshold: Annotated[str | None, optional(_as_expression)] = None
+    reset: Annotated[str, as_code] = ""
+    refractory: Annotated[str | None, optional(_as_expression)] = None
+    scope: Annotated[str, as_scope] = ""
 
     def __post_init__(self) -> None:
         where = f"Population {self.name!r}"
-        check_name(where, self.name)
-        if isinstance(self.size, bool) or int(self.size) != self.size or self.size < 1:
-            raise ShapeError(f"{where}: size is {self.size!r}; it must be an integer of at least 1")
-        if self.transfer is not None:
-            find_transfer(self.transfer)
-        inputs = (
-            self.inputs if isinstance(self.inputs, Mapping) else dict.fromkeys(_names(self.inputs))
-        )
-        self._set(
-            size=int(self.size),
-            inputs=freeze_mapping(
-                {k: None if v is None else quantity(v) for k, v in inputs.items()}
-            ),
-            parameters=as_parameters(where, self.parameters, int(self.size)),
-            initial=freeze_mapping({k: as_initial(v) for k, v in self.initial.items()}),
-        )
+        for name, value in self.parameters.items():
+            check_per_unit(f"{where}: parameters[{name!r}]", value, self.size)
         with prefix_errors(where):
             declared = {d.name: d for d in parse_declarations(self.equations)}
         for name in declared:
@@ -146,12 +169,6 @@ class Population(Spec):
         self._check_spikes(where, declared)
 
     def _check_spikes(self, where: str, declared: Mapping[str, Declaration]) -> None:
-        for name in ("threshold", "refractory"):
-            text = getattr(self, name)
-            if text is not None and (not isinstance(text, str) or not text.strip()):
-                raise EquationError(
-                    f"{where}: {name} is {text!r}; it must be an expression, or left out"
-                )
         if self.threshold is None:
             for name in ("reset", "refractory"):
                 if getattr(self, name):
@@ -262,7 +279,3 @@ class Population(Spec):
         texts = [*(d.expression for d in self.variables.values()), self.threshold, self.reset]
         used = any(LAST_SPIKE in find_identifiers(t) for t in texts if t)
         return "0*second" if used else None
-
-
-def _names(names: Any) -> tuple[str, ...]:
-    return (names,) if isinstance(names, str) else tuple(names)

@@ -19,13 +19,13 @@ Science 287:273, as used in models of the neocortical column.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from dendrosim.arrays import Array
-from dendrosim.checks import as_time
+from dendrosim.checks import as_time, number, optional
 from dendrosim.equations.assignments import parse_assignments
 from dendrosim.errors import (
     EquationError,
@@ -34,7 +34,6 @@ from dendrosim.errors import (
     UnknownMemberError,
 )
 from dendrosim.spec import Spec
-from dendrosim.units import DIMENSIONLESS, quantity
 
 Variant = Literal["extended", "canonical"]
 
@@ -65,6 +64,9 @@ released = utilisation*resources
 resources -= released
 """,
 }
+
+
+_as_fraction = number("above 0 and at most 1", lambda x: 0 < x <= 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,14 +119,12 @@ class ShortTerm(Spec):
     """
 
     variant: Variant
-    utilisation: float
-    tau_depression: Any
-    tau_facilitation: Any
-    increment: float | None = None
+    utilisation: Annotated[float, _as_fraction]
+    tau_depression: Annotated[Any, as_time]
+    tau_facilitation: Annotated[Any, as_time]
+    increment: Annotated[float | None, optional(_as_fraction)] = None
 
     def __post_init__(self) -> None:
-        if self.variant not in get_args(Variant):
-            raise UnknownMemberError("variant of ShortTerm", str(self.variant), get_args(Variant))
         if self.variant == "extended" and self.increment is None:
             raise ParameterError("ShortTerm: variant 'extended' needs an increment, its f")
         if self.variant == "canonical" and self.increment is not None:
@@ -132,14 +132,6 @@ class ShortTerm(Spec):
                 "ShortTerm: increment has no effect with variant 'canonical', which uses utilisation; "
                 "leave it out"
             )
-        self._set(
-            utilisation=_fraction("utilisation", self.utilisation),
-            tau_depression=as_time("ShortTerm: tau_depression", self.tau_depression, "100 ms"),
-            tau_facilitation=as_time(
-                "ShortTerm: tau_facilitation", self.tau_facilitation, "100 ms"
-            ),
-            increment=None if self.increment is None else _fraction("increment", self.increment),
-        )
 
     @classmethod
     def named(cls, name: str, **changes: Any) -> "ShortTerm":
@@ -266,13 +258,6 @@ class ShortTerm(Spec):
     def _initial(self) -> dict[str, float]:
         rest = self.utilisation if self.variant == "extended" else 0.0
         return {"utilisation": rest, "resources": 1.0}
-
-
-def _fraction(name: str, value: Any) -> float:
-    given = quantity(value)
-    if given.dimension != DIMENSIONLESS or not given.scalar or not 0 < float(given.value) <= 1:
-        raise ParameterError(f"ShortTerm: {name} is {value}; it must be above 0 and at most 1")
-    return float(given.value)
 
 
 NAMED: Mapping[str, ShortTerm] = {

@@ -10,7 +10,6 @@ from dendrosim.circuit.initial_values.derived import Derived
 from dendrosim.circuit.initial_values.fixed import Fixed
 from dendrosim.circuit.matrix import LARGEST_CONDITION, Matrix, Projection
 from dendrosim.circuit.pathway import WEIGHT, Pathway
-from dendrosim.circuit.validation import check_symbol
 from dendrosim.errors import ParameterError, ShapeError, SpecError, UnitError
 from dendrosim.units import unit, unit_name
 
@@ -52,8 +51,6 @@ def _check_names(circuit: CircuitData) -> None:
                 raise SpecError(
                     f"Circuit: the name {name!r} is reserved for an end of {pathway}; rename one of them"
                 )
-    for name in (*circuit.parameters, *circuit.gates):
-        check_symbol("Circuit", name)
     for name in set(circuit.parameters) & set(circuit.gates):
         raise SpecError(
             f"Circuit: {name!r} is both a parameter and a gate; declare it as one of the two"

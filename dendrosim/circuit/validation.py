@@ -4,16 +4,22 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
-from dendrosim.checks import check_finite, check_per_unit, check_unit
+from dendrosim.checks import (
+    Check,
+    as_text,
+    as_value,
+    as_values,
+    check_unit,
+    mapping_of,
+)
 from dendrosim.circuit.initial_values.base import Initial
+from dendrosim.circuit.initial_values.coercion import as_initial
 from dendrosim.circuit.symbol_values import SymbolValues
 from dendrosim.equations.transfer.base import CALLS
-from dendrosim.errors import ParameterError, ShapeError, SpecError, prefix_errors
-from dendrosim.spec import freeze_mapping
-from dendrosim.units import DIMENSIONLESS, Quantity, quantity, unit
+from dendrosim.errors import ParameterError, SpecError, abbreviate, prefix_errors
+from dendrosim.units import DIMENSIONLESS, Quantity, unit
 
+_LONGEST = 100  # names become names of files and of objects in C++
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _SYMBOL = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 _RESERVED = {"t", "dt", "i", "j", "N", "xi", "lastspike", "pi", "e", "inf", *CALLS}
@@ -43,53 +49,71 @@ _CPP = frozenset(_CPP_WORDS.split())
 _ENDINGS = ("_stateupdater", "_codeobject", "_thresholder", "_resetter", "_subexpression_update")
 
 
-def as_parameters(
-    where: str, values: Mapping[str, Any], size: int | None = None
-) -> Mapping[str, Quantity]:
-    """Return the parameters of an object as quantities.
-
-    Parameters
-    ----------
-    where : str
-        The object that has the parameters, for messages.
-    values : mapping
-        For each symbol, its value: a quantity, text or number.
-    size : int, optional
-        Number of units, if a parameter may have one value per unit. Without `size`, each value must be one number.
-
-    Raises
-    ------
-    SpecError
-        If a name cannot be a symbol, or a value is not a finite quantity of the right shape.
-    """
-    if isinstance(values, SymbolValues):
+def as_name(where: str, value: Any) -> str:
+    """Return a value as the name of a population, matrix or pathway; raises SpecError if it cannot be one."""
+    name = as_text(where, value, _LONGEST)
+    if not _NAME.match(name) or name.startswith("ds_"):
         raise SpecError(
-            f"{where}: declared parameters are given to the circuit as a whole, Circuit(parameters=p); "
-            "give the parameters of this object alone as a mapping, such as {'tau': p.tau}"
+            f"{where} is {name!r}; a name consists of lower case letters, digits and underscores and starts with "
+            "a letter (but not with ds_, which is reserved)"
         )
-    result = {}
-    for name, value in values.items():
-        check_symbol(where, name)
-        place = f"{where}: parameter {name!r}"
-        with prefix_errors(place):
-            result[name] = quantity(value)
-        check_finite(place, result[name])
-        if size is not None:
-            check_per_unit(place, result[name], size)
-        elif not result[name].scalar:
-            raise ShapeError(
-                f"{place} must be one number; only a parameter of a population may have one value per unit"
+    if name.endswith(_ENDINGS):
+        raise SpecError(
+            f"{where} is {name!r}; names that end with {', '.join(_ENDINGS)} are reserved"
+        )
+    return name
+
+
+def as_scope(where: str, value: Any) -> str:
+    """Return a value as a scope, which is a name or empty; raises SpecError."""
+    return "" if isinstance(value, str) and not value else as_name(where, value)
+
+
+def as_symbol(where: str, value: Any) -> str:
+    """Return a value as the name of a variable or parameter in equations; raises SpecError."""
+    name = as_text(where, value, _LONGEST)
+    check_symbol(where, name)
+    return name
+
+
+def as_initial_value(where: str, value: Any) -> Initial:
+    """Return a value as an initial value: a distribution, or a number, text or array."""
+    with prefix_errors(where):
+        return as_initial(value)
+
+
+def as_parameters(where: str, value: Any) -> Mapping[str, Quantity]:
+    """Return the parameters of an object, one finite number each, by symbol; raises SpecError."""
+    return _parameters(as_value)(where, value)
+
+
+def as_parameters_per_unit(where: str, value: Any) -> Mapping[str, Quantity]:
+    """Return the parameters of a population, one number or one per unit each, by symbol; raises SpecError."""
+    return _parameters(as_values)(where, value)
+
+
+def _parameters(check: Check) -> Check:
+    def as_mapping(where: str, value: Any) -> Mapping[str, Quantity]:
+        if isinstance(value, SymbolValues):
+            raise SpecError(
+                f"{where}: declared parameters are given to the circuit as a whole, Circuit(parameters=p); "
+                "give the parameters of this object alone as a mapping, such as {'tau': p.tau}"
             )
-    return freeze_mapping(result)
+        return mapping_of(check, as_symbol)(where, value)
+
+    return as_mapping
 
 
-def as_gate(name: str, value: Any) -> float:
+def as_shared_parameters(where: str, value: Any) -> Any:
+    """Return the parameters of a circuit: declared parameters, or what `as_parameters` returns."""
+    return value if isinstance(value, SymbolValues) else as_parameters(where, value)
+
+
+def as_gate(where: str, value: Any) -> float:
     """Return the value of a gate as a number; raises ParameterError if it is not one finite number."""
-    gate = quantity(value)
-    if gate.dimension != DIMENSIONLESS or not gate.scalar or not np.isfinite(gate.value):
-        raise ParameterError(
-            f"Circuit: gate {name!r} is {value!r}; it must be one number without unit"
-        )
+    gate = as_values(where, value)
+    if gate.dimension != DIMENSIONLESS or not gate.scalar:
+        raise ParameterError(f"{where} is {abbreviate(value)}; it must be one number without unit")
     return float(gate.value)
 
 
@@ -99,17 +123,6 @@ def check_unit_text(where: str, value: Quantity | Initial, text: str) -> None:
         expected, _ = unit(text)
     zero = isinstance(value, Initial) and value.zero
     check_unit(where, value.dimension, expected, zero=zero)
-
-
-def check_name(where: str, name: str) -> None:
-    """Raise SpecError unless a text is a valid name of a population, matrix or pathway on every back end."""
-    if not isinstance(name, str) or not _NAME.match(name) or name.startswith("ds_"):
-        raise SpecError(
-            f"{where}: a name consists of lower case letters, digits and underscores and starts with a "
-            "letter (but not with ds_, which is reserved)"
-        )
-    if name.endswith(_ENDINGS):
-        raise SpecError(f"{where}: names that end with {', '.join(_ENDINGS)} are reserved")
 
 
 def check_symbol(where: str, name: str) -> None:

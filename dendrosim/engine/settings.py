@@ -1,16 +1,25 @@
 """Settings of a run, which the command line, the folder of a run and provenance share."""
 
 from dataclasses import dataclass, fields
+from typing import Annotated, Any
 
-from dendrosim.checks import as_whole_number
+from dendrosim.checks import MOST_ELEMENTS, as_text, optional, whole
 from dendrosim.engine.names import AUTO, PRECISIONS
-from dendrosim.errors import ParameterError, UnknownNameError
+from dendrosim.errors import UnknownNameError
+from dendrosim.spec import Checked
 
 MOST_THREADS = 256  # more than a step can use on any machine; a larger number is a typing error
 
 
+def _as_precision(where: str, value: Any) -> str:
+    precision = as_text(where, value)
+    if precision not in PRECISIONS:
+        raise UnknownNameError("precision", precision, PRECISIONS)
+    return precision
+
+
 @dataclass(frozen=True)
-class RunSettings:
+class RunSettings(Checked):
     """The settings on which the numbers of a run depend, apart from its protocol and its start state.
 
     Parameters
@@ -38,31 +47,14 @@ class RunSettings:
     """
 
     backend: str = AUTO
-    seed: int = 0
-    precision: str = AUTO
-    batch: int | None = None
-    threads: int | None = None
+    seed: Annotated[int, whole(0, 2**63 - 1)] = 0
+    precision: Annotated[str, _as_precision] = AUTO
+    batch: Annotated[int | None, optional(whole(1, MOST_ELEMENTS))] = None
+    threads: Annotated[int | None, optional(whole(1, MOST_THREADS))] = None
     check_end: bool = False
 
-    def __post_init__(self) -> None:
-        if not isinstance(self.backend, str):
-            raise ParameterError(
-                f"backend is {self.backend!r}; it must be text such as 'auto' or 'numpy'"
-            )
-        if not isinstance(self.precision, str):
-            raise ParameterError(
-                f"precision is {self.precision!r}; it must be text such as 'auto' or 'single'"
-            )
-        if self.precision not in PRECISIONS:
-            raise UnknownNameError("precision", self.precision, PRECISIONS)
-        whole = {"seed": as_whole_number("seed", self.seed, 0)}
-        for name in ("batch", "threads"):
-            if (given := getattr(self, name)) is not None:
-                whole[name] = as_whole_number(name, given, 1)
-        if self.threads is not None and self.threads > MOST_THREADS:
-            raise ParameterError(f"threads is {self.threads}; it must be at most {MOST_THREADS}")
-        for name, value in whole.items():  # JSON cannot hold NumPy integers
-            object.__setattr__(self, name, value)
+    def _where(self, field: str) -> str:
+        return field  # the name of the option that the user gave
 
     @property
     def changed(self) -> list[str]:

@@ -2,12 +2,29 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from dendrosim.checks import as_time, as_whole_number, is_whole
-from dendrosim.errors import ParameterError, SpecError, UnknownMemberError
-from dendrosim.signals.coercion import as_signals
-from dendrosim.spec import Spec, freeze_mapping
+from dendrosim.checks import (
+    as_label,
+    as_text,
+    as_time,
+    mapping_of,
+    optional,
+    sequence_of,
+    whole,
+    word_or,
+)
+from dendrosim.errors import SpecError
+from dendrosim.signals.coercion import as_drive
+from dendrosim.spec import Spec
+
+
+def _as_patterns(where: str, value: Any) -> tuple[str, ...]:
+    return sequence_of(as_text)(where, (value,) if isinstance(value, str) else value)
+
+
+_as_indices = optional(sequence_of(whole(None)))
+
 
 Every = Literal["phase", "trial", "spike"]
 
@@ -42,18 +59,10 @@ class Phase(Spec):
     ... )
     """
 
-    name: str
-    duration: Any
-    gates: Mapping[str, Any] = field(default_factory=dict)
-    signals: Mapping[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        _check_label("Phase", self.name)
-        self._set(
-            duration=as_time(f"Phase {self.name!r}: duration", self.duration),
-            gates=freeze_mapping({k: as_signals(v) for k, v in self.gates.items()}),
-            signals=freeze_mapping({k: as_signals(v) for k, v in self.signals.items()}),
-        )
+    name: Annotated[str, as_label]
+    duration: Annotated[Any, as_time]
+    gates: Annotated[Mapping[str, Any], mapping_of(as_drive)] = field(default_factory=dict)
+    signals: Annotated[Mapping[str, Any], mapping_of(as_drive)] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,25 +97,14 @@ class Block(Spec):
     ... )
     """
 
-    name: str
+    name: Annotated[str, as_label]
     phases: tuple[Phase, ...]
-    trials: Any = 1
+    trials: Annotated[Any, word_or(whole(1), "pass")] = 1
     order: Literal["sequential", "shuffled"] = "sequential"
 
     def __post_init__(self) -> None:
-        _check_label("Block", self.name)
-        self._set(phases=tuple(self.phases))
-        if self.trials != "pass":
-            if not is_whole(self.trials) or self.trials < 1:
-                raise ParameterError(
-                    f"Block {self.name!r}: trials is {self.trials!r}; it must be an integer of at "
-                    "least 1, or 'pass' for one pass over the data set"
-                )
-            self._set(trials=int(self.trials))
         if not self.phases:
             raise SpecError(f"Block {self.name!r}: there must be at least one phase")
-        if self.order not in ("sequential", "shuffled"):
-            raise UnknownMemberError("order of a block", self.order, ("sequential", "shuffled"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,34 +143,12 @@ class Recording(Spec):
     >>> spikes = ds.Recording("cell.spike", every="spike", phases="test/*")
     """
 
-    variables: Any
-    every: Any
-    units: tuple[int, ...] | None = None
-    samples: tuple[int, ...] | None = None
-    phases: Any = ("*",)
-    thin: int = 1
-
-    def __post_init__(self) -> None:
-        every = self.every
-        if every not in ("phase", "trial", "spike"):
-            every = as_time("Recording.every", every)
-        self._set(
-            variables=_strings(self.variables),
-            phases=_strings(self.phases),
-            every=every,
-            thin=as_whole_number("Recording.thin", self.thin, 1),
-            units=None if self.units is None else tuple(int(u) for u in self.units),
-            samples=None if self.samples is None else tuple(int(s) for s in self.samples),
-        )
+    variables: Annotated[Any, _as_patterns]
+    every: Annotated[Any, word_or(as_time, "phase", "trial", "spike")]
+    units: Annotated[tuple[int, ...] | None, _as_indices] = None
+    samples: Annotated[tuple[int, ...] | None, _as_indices] = None
+    phases: Annotated[Any, _as_patterns] = ("*",)
+    thin: Annotated[int, whole(1)] = 1
 
     def __str__(self) -> str:
         return f"Recording of {', '.join(self.variables)}"
-
-
-def _check_label(what: str, name: Any) -> None:
-    if not isinstance(name, str) or not name:
-        raise SpecError(f"{what}: its name is {name!r}; it must be text such as 'learning'")
-
-
-def _strings(value: Any) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)

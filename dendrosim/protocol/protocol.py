@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from os import PathLike
 
-import numpy as np
-
-from dendrosim.checks import as_time, as_whole_number
+from dendrosim.checks import MOST_ELEMENTS
 from dendrosim.circuit.initial_values.base import Initial
 from dendrosim.circuit.paths import VariablePath, is_variable
 from dendrosim.circuit.population import SPIKE
@@ -25,11 +23,11 @@ from dendrosim.protocol.phases import Block, Recording
 from dendrosim.protocol.protocol_data import ProtocolData
 from dendrosim.protocol.schedule import records_anything
 from dendrosim.signals.base import Signal
-from dendrosim.signals.coercion import as_signals
 from dendrosim.signals.process import Process
 from dendrosim.signals.samples import Samples
-from dendrosim.spec import freeze_array, freeze_mapping
 from dendrosim.units import DIMENSIONLESS, unit
+
+_MOST_STEPS = 2**62  # programs count the steps of a run in 64 bits
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,32 +87,34 @@ class Protocol(ProtocolData):
     """
 
     def __post_init__(self) -> None:
-        self._set(
-            blocks=tuple(self.blocks),
-            dt=as_time("Protocol.dt", self.dt),
-            recordings=tuple(self.recordings),
-            signals=freeze_mapping({k: as_signals(v) for k, v in self.signals.items()}),
-            data=freeze_mapping({k: freeze_array(v) for k, v in self.data.items()}),
-            batch=as_whole_number("Protocol.batch", self.batch, 1),
-            references=freeze_mapping(self.references),
-            parameters=freeze_mapping(self.parameters),
-        )
         if not self.blocks:
             raise SpecError("Protocol: there must be at least one block")
         names = [b.name for b in self.blocks]
         if len(set(names)) < len(names):
             raise SpecError(f"Protocol: block names must differ, not {names}")
-        for name, array in self.data.items():
-            if array.ndim != 2 or not array.shape[0] or not np.all(np.isfinite(array)):
-                raise ShapeError(f"Protocol.data[{name!r}] must be finite numbers, samples x units")
         for block in self.blocks:
             self._check_block(block)
+        self._check_counts()
         for recording in self.recordings:
             self._check_recording(recording)
         self.recordings_by_name()  # raises if something is recorded twice
         self.recordings_of_spikes()
         for pathway in self.circuit.pathways:
             check_delay(str(pathway), pathway.delay, self.time_step)
+
+    def _check_counts(self) -> None:
+        """Check that steps and elements can be counted in the integers of all back ends."""
+        if self.total_steps > _MOST_STEPS:
+            raise ParameterError(
+                f"Protocol: its blocks have {self.total_steps:.3g} time steps, more than {_MOST_STEPS:.3g}; make "
+                "fewer or shorter trials"
+            )
+        for population in self.circuit.populations:
+            if population.size * self.batch > MOST_ELEMENTS:
+                raise ParameterError(
+                    f"Protocol: {population.size} units of population {population.name!r} times a batch of "
+                    f"{self.batch} samples are more than {MOST_ELEMENTS}; make one of them smaller"
+                )
 
     # -- recordings ------------------------------------------------------------------------------
 

@@ -2,16 +2,34 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
+from dendrosim.arrays import Array
+from dendrosim.checks import (
+    MOST_ELEMENTS,
+    MOST_STEPS,
+    as_any_text,
+    as_array,
+    as_plain,
+    as_time,
+    mapping_of,
+    whole,
+)
 from dendrosim.circuit.circuit import Circuit
-from dendrosim.errors import ParameterError
+from dendrosim.errors import ParameterError, ShapeError
 from dendrosim.protocol.phases import Block, Phase, Recording
 from dendrosim.signals.base import Signal
-from dendrosim.signals.coercion import as_signals
+from dendrosim.signals.coercion import as_drive, as_signals
 from dendrosim.signals.samples import Samples
 from dendrosim.spec import Spec
 from dendrosim.units import Quantity
+
+
+def _as_rows(where: str, value: Any) -> Array:
+    array = as_array(where, value)
+    if array.ndim != 2:
+        raise ShapeError(f"{where} has shape {array.shape}; it must be samples x units")
+    return array
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,15 +38,15 @@ class ProtocolData(Spec):
 
     circuit: Circuit
     blocks: tuple[Block, ...]
-    dt: Any
+    dt: Annotated[Any, as_time]
     recordings: tuple[Recording, ...] = ()
-    signals: Mapping[str, Any] = field(default_factory=dict)
-    data: Mapping[str, Any] = field(default_factory=dict)
-    batch: int = 1
+    signals: Annotated[Mapping[str, Any], mapping_of(as_drive)] = field(default_factory=dict)
+    data: Annotated[Mapping[str, Any], mapping_of(_as_rows)] = field(default_factory=dict)
+    batch: Annotated[int, whole(1, MOST_ELEMENTS)] = 1
     batch_fixed: bool = False
-    references: Mapping[str, Any] = field(default_factory=dict)
-    name: str = ""
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    references: Annotated[Mapping[str, Any], mapping_of(as_plain)] = field(default_factory=dict)
+    name: Annotated[str, as_any_text] = ""  # a path may have any characters
+    parameters: Annotated[Mapping[str, Any], mapping_of(as_plain)] = field(default_factory=dict)
 
     @property
     def time_step(self) -> float:
@@ -51,6 +69,10 @@ class ProtocolData(Spec):
             If the duration is not a whole number of time steps, or is less than one step.
         """
         ratio = float(duration.value) / self.time_step
+        if not ratio <= MOST_STEPS:
+            raise ParameterError(
+                f"{where} is {duration}, more than {MOST_STEPS} time steps of {self.dt}; make it shorter"
+            )
         count = round(ratio)
         # The tolerance is far above rounding errors and far below any deviation that a user could intend.
         if count < 1 or abs(ratio - count) > 1e-6 * max(1.0, ratio):

@@ -14,9 +14,8 @@ To add a course, write a file in this folder with a frozen dataclass that derive
 - `text` is the formula, a Brian2 expression. It may use the fields by name, the time `t` since the phase began,
   and the time `t_block` since the block began.
 - `units` gives the unit of each field; `"x"` means the unit of the input that the signal drives.
-- If a `__post_init__` is needed, it first calls `Course.__post_init__`, and raises ParameterError for values that
-  are not
-  allowed.
+- A `__post_init__`, if one is needed, raises ParameterError for values that are not allowed. All fields are
+  quantities of finite numbers when it is called.
 
 The signal is then available as `dendrosim.Name`, in specifications read from JSON, and on every back end.
 """
@@ -28,9 +27,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from dendrosim.checks import check_finite, check_per_unit, check_unit
+from dendrosim.checks import Check, as_values, check_per_unit, check_unit
 from dendrosim.spec import Spec
-from dendrosim.units import Dimension, Quantity, quantity, unit
+from dendrosim.units import Dimension, Quantity, unit
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,11 +75,9 @@ class Course(Signal):
     text: ClassVar[str] = ""
     units: ClassVar[Mapping[str, str]] = {}
 
-    def __post_init__(self) -> None:
-        for f in fields(self):
-            value = quantity(getattr(self, f.name))
-            check_finite(f"{type(self).__name__}.{f.name}", value)
-            self._set(**{f.name: value})
+    @classmethod
+    def check_of(cls, name: str, annotation: Any) -> Check:
+        return as_values
 
     def check(self, where: str, dimension: Dimension, size: int) -> None:
         for name, value in self.values().items():

@@ -58,7 +58,6 @@ class BiExponential(Course):
     units: ClassVar[Mapping[str, str]] = {"amplitude": "x", "onset": "s", "rise": "s", "decay": "s"}
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         rise, decay = np.asarray(self.rise.value), np.asarray(self.decay.value)
         if not (np.all(rise > 0) and np.all(decay > rise)):
             raise ParameterError("BiExponential: 0 < rise < decay must hold")

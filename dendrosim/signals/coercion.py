@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from dendrosim.errors import prefix_errors
 from dendrosim.signals.base import Signal
 from dendrosim.signals.constant import Constant
 
@@ -19,3 +20,9 @@ def as_signals(value: Any) -> tuple[Signal, ...]:
     if isinstance(value, (tuple, list)) and value and all(isinstance(v, Signal) for v in value):
         return tuple(value)
     return (Constant(value),)
+
+
+def as_drive(where: str, value: Any) -> tuple[Signal, ...]:
+    """Return what `as_signals` returns; errors begin with `where`."""
+    with prefix_errors(where):
+        return as_signals(value)

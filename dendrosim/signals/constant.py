@@ -1,11 +1,11 @@
 """A value that does not change during a phase."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from dendrosim.checks import check_finite
+from dendrosim.checks import as_values
 from dendrosim.signals.base import Signal, check_drive
-from dendrosim.units import Dimension, quantity
+from dendrosim.units import Dimension
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,11 +31,7 @@ class Constant(Signal):
     3e-10 A
     """
 
-    value: Any
-
-    def __post_init__(self) -> None:
-        self._set(value=quantity(self.value))
-        check_finite("Constant.value", self.value)
+    value: Annotated[Any, as_values]
 
     def check(self, where: str, dimension: Dimension, size: int) -> None:
         check_drive(f"{where}: Constant", self.value, dimension, size)

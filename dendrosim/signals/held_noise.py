@@ -45,7 +45,6 @@ class HeldNoise(Process):
     number_units: ClassVar[Mapping[str, str]] = {"mean": "x", "sigma": "x", "half": "s"}
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         not_negative(**{"HeldNoise.sigma": self.sigma})
 
     def numbers(self, dt: float) -> Mapping[str, Any]:

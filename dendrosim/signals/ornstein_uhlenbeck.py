@@ -57,7 +57,6 @@ class OrnsteinUhlenbeck(Process):
     }  # fmt: skip
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         positive(**{"OrnsteinUhlenbeck.tau": self.tau})
         not_negative(**{"OrnsteinUhlenbeck.sigma": self.sigma})
 

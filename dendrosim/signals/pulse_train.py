@@ -57,7 +57,6 @@ class PulseTrain(Course):
     }  # fmt: skip
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         duration, interval = np.asarray(self.duration.value), np.asarray(self.interval.value)
         if not (np.all(duration > 0) and np.all(interval >= duration)):
             raise ParameterError("PulseTrain: 0 < duration <= interval must hold")

@@ -62,7 +62,6 @@ class ShotNoise(Process):
     }  # fmt: skip
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         positive(**{"ShotNoise.decay": self.decay})
         not_negative(**{"ShotNoise.rate": self.rate})
 

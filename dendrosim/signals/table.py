@@ -1,16 +1,22 @@
 """A time course given by numbers."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from dendrosim.arrays import Array
-from dendrosim.checks import as_time, check_unit
-from dendrosim.errors import ParameterError, ShapeError
+from dendrosim.checks import as_array, as_time, as_unit, check_unit
+from dendrosim.errors import ShapeError
 from dendrosim.signals.base import Signal
-from dendrosim.spec import freeze_array
 from dendrosim.units import Dimension, unit
+
+
+def _as_table(where: str, value: Any) -> Array:
+    array = as_array(where, value)
+    if array.ndim not in (1, 2):
+        raise ShapeError(f"{where} has shape {array.shape}; it must be times or times x units")
+    return array
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,22 +49,10 @@ class Table(Signal):
     >>> drive = ds.Table([0, 100, 250, 100, 0], interval="10 ms", unit="pA", linear=True)
     """
 
-    values: Any
-    interval: Any
-    unit: str = "1"
+    values: Annotated[Any, _as_table]
+    interval: Annotated[Any, as_time]
+    unit: Annotated[str, as_unit] = "1"
     linear: bool = False
-
-    def __post_init__(self) -> None:
-        interval = as_time("Table.interval", self.interval, "1 ms")
-        values = freeze_array(self.values)
-        if values.ndim not in (1, 2) or values.shape[0] == 0:
-            raise ShapeError(
-                f"Table.values has shape {values.shape}; it must be times or times x units"
-            )
-        if not np.all(np.isfinite(values)):
-            raise ParameterError("Table.values must be finite")
-        unit(self.unit)
-        self._set(interval=interval, values=values)
 
     @property
     def si_values(self) -> Array:

@@ -122,30 +122,31 @@ BROKEN_CIRCUITS = {
         UnitError, "delivers A", "cell.x is in 1"),
     # shapes
     "size that is no number": ({"cell": {"size": "many"}}, SpecError, "Population", ""),
-    "size zero": ({"cell": {"size": 0}}, ShapeError, "Population 'cell': size is 0", "at least 1"),
-    "size not whole": ({"cell": {"size": 2.5}}, ShapeError, "size is 2.5", ""),
-    "size true": ({"cell": {"size": True}}, ShapeError, "size is True", ""),
+    "size zero": ({"cell": {"size": 0}}, ParameterError, "Population 'cell': size is 0", "at least 1"),
+    "size not whole": ({"cell": {"size": 2.5}}, ParameterError, "size is 2.5", ""),
+    "size true": ({"cell": {"size": True}}, ParameterError, "size is True", ""),
     "too many initial values": (
         {"cell": {"initial": {"v": ["1 mV"] * 3}}}, ShapeError, "initial value of 'v' has shape (3,)", "(2,)"),
     "too many parameter values": (
-        {"cell": {"parameters": {"R": ["1 ohm"] * 3}}}, ShapeError, "parameter 'R' has shape (3,)", "2 numbers"),
+        {"cell": {"parameters": {"R": ["1 ohm"] * 3}}}, ShapeError, "parameters['R'] has shape (3,)", "2 numbers"),
     "weights of the wrong shape": (
         {"weight": {"initial": np.zeros((2, 3))}}, ShapeError, "Matrix 'w'", "(2, 2)"),
     "one weight per column": (
         {"weight": {"initial": np.zeros(2)}}, ShapeError, "Matrix 'w'", "(2, 2)"),
     "array as circuit parameter": (
-        parameters(tau=["1 ms", "2 ms"]), ShapeError, "parameter 'tau' must be one number", "population"),
+        parameters(tau=["1 ms", "2 ms"]), ShapeError, "parameters['tau'] must be one number", "population"),
     "array as parameter of a matrix": (
-        {"weight": {"parameters": {"eta": ["1 pA", "2 pA"]}}}, ShapeError, "parameter 'eta' must be one", ""),
+        {"weight": {"parameters": {"eta": ["1 pA", "2 pA"]}}}, ShapeError, "parameters['eta'] must be one", ""),
     "projection onto another size": (
         {"extra": (Population("other", 3, "dv/dt = (c - v)/(1*ms) : amp\nc : amp"),),
          "link": {"target": "other.c"}},
         ShapeError, "projection cell.x -> w -> other.c", "needs a 3 x 2 matrix, but w is 2 x 2"),
     # values
     "initial value not finite": (
-        {"cell": {"initial": {"v": "inf mV"}}}, ParameterError, "initial value of 'v' is inf V", "must be finite"),
+        {"cell": {"initial": {"v": "inf mV"}}},
+        ParameterError, "initial['v']: Fixed.value is inf V", "must be finite"),
     "parameter not finite": (parameters(tau="inf ms"), ParameterError, "'tau'", "must be finite"),
-    "gate with a unit": ({"gates": {"learn": "1 ms"}}, ParameterError, "gate 'learn'", "without unit"),
+    "gate with a unit": ({"gates": {"learn": "1 ms"}}, ParameterError, "Circuit.gates['learn']", "without unit"),
     "value for a state": (
         {"cell": {"parameters": {"R": "1 ohm", "v": "1 mV"}}}, ParameterError, "'v' is a state", ""),
     # names
@@ -169,8 +170,8 @@ BROKEN_CIRCUITS = {
         {"extra": (Population("w", 1, "dv/dt = -v/ms : 1"),)}, SpecError, "'w' names 2 objects", ""),
     "two populations of one name": (
         {"extra": (Population("cell", 1, "dv/dt = -v/ms : 1"),)}, SpecError, "'cell' names 2 objects", ""),
-    "capital name": ({"cell": {"name": "Cell"}}, SpecError, "Population 'Cell'", "lower case"),
-    "name with a dot": ({"cell": {"name": "cell.a"}}, SpecError, "Population 'cell.a'", ""),
+    "capital name": ({"cell": {"name": "Cell"}}, SpecError, "Population.name is 'Cell'", "lower case"),
+    "name with a dot": ({"cell": {"name": "cell.a"}}, SpecError, "Population.name is 'cell.a'", ""),
     "reserved symbol": (
         equations("current", "dt"), SpecError, "'dt' is reserved", "choose another"),
     "reserved suffix": (equations("rate", "rate_pre"), SpecError, "'rate_pre' is reserved", ""),

@@ -184,7 +184,8 @@ BROKEN = {
         synapse("weight : amp", "1"), SpecError, "Pathway 'rec': give the weight as Pathway.weight", ""),
     "weight among the parameters": (
         path(parameters={**PATH["parameters"], "weight": 1}), SpecError, "Pathway.weight", ""),
-    "pathway with a name that is no name": (path(name="Rec 1"), SpecError, "Pathway 'Rec 1'", "lower case"),
+    "pathway with a name that is no name": (
+        path(name="Rec 1"), SpecError, "Pathway.name is 'Rec 1'", "lower case"),
     "pathway called like a population": (
         path(name="cell"), SpecError, "'cell' names 2 objects", "must differ"),
     "two pathways of a name": (
@@ -293,7 +294,7 @@ BROKEN = {
     "parameter that is a synaptic variable": (
         path(parameters={"u": 1, "tau_u": "1 s"}), ParameterError, "variable of each synapse", "`initial`"),
     "parameter with several values": (
-        path(parameters={"tau_u": ["1 s", "2 s"]}), ShapeError, "parameter 'tau_u' must be one number", ""),
+        path(parameters={"tau_u": ["1 s", "2 s"]}), ShapeError, "parameters['tau_u'] must be one number", ""),
     "initial value of what is not there": (
         path(initial={"uu": 1}), UnknownMemberError, "Pathway 'rec' given an initial value 'uu'", "'u'"),
     "initial value in other units": (
@@ -308,7 +309,8 @@ BROKEN = {
     "weights of another number than the pairs": (
         path(weight=["1 pA", "2 pA"], connect=Pairings([0, 1, 2], [0, 1, 2])), ShapeError,
         "Pathway 'rec': weight must be one number", "or 3 numbers"),
-    "weight that is not finite": (path(weight=float("nan")), ParameterError, "weight is nan", "must be finite"),
+    "weight that is not finite": (
+        path(weight=float("nan")), ParameterError, "weight: Fixed.value is nan", "must be finite"),
     "delay without unit": (
         path(delay=1.0), UnitError, "Pathway 'rec': delay is in 1", "such as '1 ms'"),
     "delay of the wrong unit": (path(delay="1 mV"), UnitError, "Pathway 'rec': delay is in", "a time"),

@@ -417,7 +417,7 @@ def test_computed_values_replace_declared_ones_and_must_be_used():
 
 
 def test_declared_parameters_belong_to_the_circuit():
-    with pytest.raises(SpecError, match=r"Population 'cell': declared parameters are given to"):
+    with pytest.raises(SpecError, match=r"Population 'cell': parameters: declared parameters are"):
         ds.Population("cell", 1, "dv/dt = -v/tau : 1", parameters=Cell())
 
 

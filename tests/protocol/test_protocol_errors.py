@@ -25,7 +25,7 @@ def test_the_circuit_that_the_others_are_made_from_is_valid():
 
 BROKEN_PROTOCOLS = {
     "negative duration": (lambda: phase(duration="-2 ms"), ParameterError, "'free': duration", "positive"),
-    "phase without name": (lambda: phase(name=None), SpecError, "Phase: its name is None", ""),
+    "phase without name": (lambda: phase(name=None), SpecError, "Phase.name is None", ""),
     "zero duration": (lambda: phase(duration="0 ms"), ParameterError, "'free': duration", "positive"),
     "infinite duration": (lambda: phase(duration="inf s"), ParameterError, "'free': duration", ""),
     "duration between two steps": (

@@ -3,7 +3,7 @@
 To add a connection rule, write a file in this folder with a frozen dataclass that derives from `Connections`. The
 rule is then available as `dendrosim.Name`, in specifications read from JSON, and in messages that list the rules.
 
-- Its fields are plain numbers or arrays; `__post_init__` checks them and raises SpecError.
+- Its fields are plain numbers or arrays, and the annotation of each gives its check (see `dendrosim.spec`).
 - `check` raises SpecError if the rule does not fit the two populations.
 - `expected` estimates the number of connections, so that too many connections are refused before they are drawn.
 - `draw` returns the connected pairs. It takes random numbers only from the generator `rng`. Connections are drawn

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dendrosim.checks import as_whole_number
 from dendrosim.circuit.connectivity.base import Connections, Pairs
 from dendrosim.errors import ShapeError
 
@@ -35,9 +34,6 @@ class InDegree(Connections):
 
     number: int
     self_connections: bool = True
-
-    def __post_init__(self) -> None:
-        self._set(number=as_whole_number("InDegree", self.number))
 
     def check(self, where: str, post: int, pre: int, same: bool) -> None:
         most = pre - (same and not self.self_connections)

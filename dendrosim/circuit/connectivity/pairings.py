@@ -1,14 +1,23 @@
 """A connection rule that takes a list of all connected pairs."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from dendrosim.arrays import Integers
+from dendrosim.checks import MOST_ELEMENTS
 from dendrosim.circuit.connectivity.base import Connections, Pairs
 from dendrosim.errors import ShapeError
 from dendrosim.spec import freeze_array
+
+
+def _as_indices(where: str, value: Any) -> Integers:
+    array = np.asarray(value)
+    whole = array.dtype.kind in "iu" or not array.size
+    if array.ndim != 1 or not whole or np.any(array < 0) or np.any(array > MOST_ELEMENTS):
+        raise ShapeError(f"{where} must be a list of unit numbers from 0")
+    return freeze_array(array, dtype=np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,11 +51,10 @@ class Pairings(Connections):
     ... )
     """
 
-    pre: Any
-    post: Any
+    pre: Annotated[Any, _as_indices]
+    post: Annotated[Any, _as_indices]
 
     def __post_init__(self) -> None:
-        self._set(pre=_indices("pre", self.pre), post=_indices("post", self.post))
         if self.pre.shape != self.post.shape:
             raise ShapeError(
                 f"Pairings: pre has {len(self.pre)} entries and post {len(self.post)}; they must agree"
@@ -70,10 +78,3 @@ class Pairings(Connections):
 
     def draw(self, post: int, pre: int, same: bool, rng: np.random.Generator) -> Pairs:
         return self.post, self.pre
-
-
-def _indices(name: str, values: Any) -> Integers:
-    array = np.asarray(values)
-    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu") or np.any(array < 0):
-        raise ShapeError(f"Pairings.{name} must be a list of unit numbers from 0")
-    return freeze_array(array, dtype=np.int64)

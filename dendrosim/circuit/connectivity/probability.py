@@ -1,12 +1,13 @@
 """A connection rule that connects each pair of units with the same probability."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
+from dendrosim.checks import number
 from dendrosim.circuit.connectivity.all_to_all import AllToAll
 from dendrosim.circuit.connectivity.base import Connections, Pairs, without_self
-from dendrosim.errors import ParameterError
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,15 +32,8 @@ class Probability(Connections):
     >>> pathway = ds.Pathway("feed", "sender", "receiver", "g_post += 1", connect=ds.Probability(0.1))
     """
 
-    probability: float
+    probability: Annotated[float, number("from 0 to 1", lambda p: 0 <= p <= 1)]
     self_connections: bool = True
-
-    def __post_init__(self) -> None:
-        if isinstance(self.probability, bool) or not 0 <= float(self.probability) <= 1:
-            raise ParameterError(
-                f"Probability is {self.probability!r}; it must be a number from 0 to 1"
-            )
-        self._set(probability=float(self.probability))
 
     def expected(self, post: int, pre: int) -> float:
         return post * pre * self.probability

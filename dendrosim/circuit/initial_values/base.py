@@ -4,7 +4,8 @@ To add a distribution, write a file in this folder with a frozen dataclass that 
 `Derived`, if the values follow from those of another matrix). The distribution is then available as
 `dendrosim.Name`, and in specifications read from JSON.
 
-- Its fields are numbers or quantities; `__post_init__` checks them and raises ParameterError.
+- Its fields are numbers or quantities, and the annotation of each gives its check (see `dendrosim.spec`). Rules
+  for several fields together are in `__post_init__`, which raises ParameterError.
 - `dimension` is the physical dimension of the numbers.
 - `check` raises ShapeError if the numbers cannot be used for a state, a matrix or the synapses of a pathway.
 - `sample` returns the numbers. It takes random numbers only from the generator `rng`. Initial values are drawn in
@@ -16,14 +17,14 @@ To add a distribution, write a file in this folder with a frozen dataclass that 
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from dendrosim.arrays import Array
 from dendrosim.errors import ParameterError, ShapeError
 from dendrosim.spec import Spec
-from dendrosim.units import DIMENSIONLESS, Dimension, Quantity, quantity
+from dendrosim.units import DIMENSIONLESS, Dimension, Quantity
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,13 +92,3 @@ def check_same_unit(owner: Initial, **values: Quantity) -> None:
         raise ParameterError(
             f"{type(owner).__name__}: {first} is in {a.unit}, {second} in {b.unit}; give both the same unit"
         )
-
-
-def scalar_of(owner: Initial, field: str, value: Any) -> Quantity:
-    """Return a value as one finite quantity, or raise a ParameterError that names the field of `owner`."""
-    result = quantity(value)
-    if not result.scalar or not np.isfinite(result.value):
-        raise ParameterError(
-            f"{type(owner).__name__}.{field} must be one finite number, not {value!r}"
-        )
-    return result

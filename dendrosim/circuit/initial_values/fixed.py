@@ -1,15 +1,15 @@
 """Initial values given as numbers."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from dendrosim.arrays import Array
-from dendrosim.checks import check_finite
+from dendrosim.checks import as_values
 from dendrosim.circuit.initial_values.base import Initial
 from dendrosim.errors import ShapeError
-from dendrosim.units import Dimension, quantity
+from dendrosim.units import Dimension
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,10 +38,7 @@ class Fixed(Initial):
     -0.07 V
     """
 
-    value: Any
-
-    def __post_init__(self) -> None:
-        self._set(value=quantity(self.value))
+    value: Annotated[Any, as_values]
 
     @property
     def dimension(self) -> Dimension:
@@ -61,7 +58,6 @@ class Fixed(Initial):
             raise ShapeError(
                 f"{where} has shape {given}; it must be one number or of shape {shape}"
             )
-        check_finite(where, self.value)
 
     def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
         return np.broadcast_to(np.asarray(self.value.value, dtype=float), shape).copy()

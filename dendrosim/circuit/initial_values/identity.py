@@ -1,11 +1,12 @@
 """Initial weights that are a multiple of the identity matrix plus noise."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 
 from dendrosim.arrays import Array
+from dendrosim.checks import number
 from dendrosim.circuit.initial_values.base import Initial
 from dendrosim.errors import ShapeError
 
@@ -36,7 +37,7 @@ class Identity(Initial):
     only_matrices: ClassVar[bool] = True
 
     scale: float = 1.0
-    noise: float = 0.0
+    noise: Annotated[float, number("at least 0", lambda x: x >= 0)] = 0.0
 
     def check(self, where: str, shape: tuple[int, ...]) -> None:
         super().check(where, shape)

@@ -1,13 +1,13 @@
 """Normal random numbers."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from dendrosim.arrays import Array
-from dendrosim.checks import not_negative
-from dendrosim.circuit.initial_values.base import Initial, check_same_unit, scalar_of
+from dendrosim.checks import as_value, not_negative, optional
+from dendrosim.circuit.initial_values.base import Initial, check_same_unit
 from dendrosim.units import Dimension, Quantity
 
 
@@ -35,17 +35,14 @@ class Normal(Initial):
     >>> weights = ds.Matrix("w", post="cell", pre="input", initial=ds.Normal(1 / 100**0.5))
     """
 
-    sd: Any
-    mean: Any = None
+    sd: Annotated[Any, as_value]
+    mean: Annotated[Any, optional(as_value)] = None
 
     def __post_init__(self) -> None:
-        sd = scalar_of(self, "sd", self.sd)
-        mean = (
-            Quantity(0.0, sd.dimension) if self.mean is None else scalar_of(self, "mean", self.mean)
-        )
-        check_same_unit(self, mean=mean, sd=sd)
-        not_negative(**{"Normal.sd": sd})
-        self._set(sd=sd, mean=mean)
+        if self.mean is None:
+            self._set(mean=Quantity(0.0, self.sd.dimension))
+        check_same_unit(self, mean=self.mean, sd=self.sd)
+        not_negative(**{"Normal.sd": self.sd})
 
     @property
     def dimension(self) -> Dimension:

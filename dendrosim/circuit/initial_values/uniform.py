@@ -1,12 +1,13 @@
 """Uniform random numbers."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from dendrosim.arrays import Array
-from dendrosim.circuit.initial_values.base import Initial, check_same_unit, scalar_of
+from dendrosim.checks import as_value
+from dendrosim.circuit.initial_values.base import Initial, check_same_unit
 from dendrosim.errors import ParameterError
 from dendrosim.units import Dimension
 
@@ -33,15 +34,16 @@ class Uniform(Initial):
     ... )
     """
 
-    low: Any
-    high: Any
+    low: Annotated[Any, as_value]
+    high: Annotated[Any, as_value]
 
     def __post_init__(self) -> None:
-        low, high = scalar_of(self, "low", self.low), scalar_of(self, "high", self.high)
-        check_same_unit(self, low=low, high=high)
-        if not float(low.value) <= float(high.value):
-            raise ParameterError(f"Uniform: low = {low} exceeds high = {high}")
-        self._set(low=low, high=high)
+        check_same_unit(self, low=self.low, high=self.high)
+        low, high = float(self.low.value), float(self.high.value)
+        if not low <= high:
+            raise ParameterError(f"Uniform: low = {self.low} exceeds high = {self.high}")
+        if not np.isfinite(high - low):
+            raise ParameterError(f"Uniform: low = {self.low} is too far from high = {self.high}")
 
     @property
     def dimension(self) -> Dimension:

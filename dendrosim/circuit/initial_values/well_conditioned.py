@@ -1,14 +1,13 @@
 """Random matrices that can be inverted safely."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 
 from dendrosim.arrays import Array
-from dendrosim.circuit.initial_values.base import Initial, scalar_of
-from dendrosim.errors import ParameterError
-from dendrosim.units import DIMENSIONLESS
+from dendrosim.checks import number
+from dendrosim.circuit.initial_values.base import Initial
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,21 +39,8 @@ class WellConditioned(Initial):
 
     only_matrices: ClassVar[bool] = True
 
-    gain: float = 1.0
-    condition: float = 2.0
-
-    def __post_init__(self) -> None:
-        for name in ("gain", "condition"):
-            value = scalar_of(self, name, getattr(self, name))
-            if value.dimension != DIMENSIONLESS or float(value.value) <= 0:
-                raise ParameterError(
-                    f"WellConditioned.{name} is {value}; it must be a positive number without unit"
-                )
-            self._set(**{name: float(value.value)})
-        if self.condition < 1:
-            raise ParameterError(
-                f"WellConditioned.condition is {self.condition}; it must be at least 1"
-            )
+    gain: Annotated[float, number("above 0", lambda x: x > 0)] = 1.0
+    condition: Annotated[float, number("at least 1", lambda x: x >= 1)] = 2.0
 
     def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
         u, _, v = np.linalg.svd(rng.normal(size=shape), full_matrices=False)
