@@ -99,8 +99,9 @@ def _divergence(task: Task, outcome: Outcome, name: str, index: tuple[int, ...])
     others = [n for n in outcome.bad if n != name]
     also = f"; also non-finite by then: {', '.join(others)}" if others else ""
     when = f"at t = {time:.6g} s (step {outcome.steps})"
-    if not task.watched_closely(name) or outcome.guarded_every > 1:
-        when = f"by t = {time:.6g} s (step {outcome.steps}, within the last 100 steps)"
+    if outcome.guarded_every > 1:
+        within = f"within the last {outcome.guarded_every} steps"
+        when = f"by t = {time:.6g} s (step {outcome.steps}, {within})"
     return (
         f"the state became non-finite {when}: {place}{also}. "
         "Try a smaller time step or smaller learning rates"

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dendrosim.circuit.paths import is_variable
 from dendrosim.circuit.population import LAST_SPIKE
 from dendrosim.engine.plan.state_arrays import final_keys
 from dendrosim.engine.plan.synapse_tables import SynapseTable
@@ -41,28 +40,18 @@ class Task:
     resumed: bool = False
     lock: int | None = None
 
-    def guarded(self, thorough: bool) -> list[str]:
+    def guarded(self) -> list[str]:
         """Return the keys of the arrays that are checked for non-finite numbers.
 
-        If `thorough` is false, these are the arrays that are checked in every step: populations, and matrices that
-        cost little to check. If it is true, these are all arrays that can change, which are checked in every
-        hundredth step. Matrices without plasticity are never checked, because they do not change.
+        Matrices without plasticity are never checked, because they do not change.
         """
         circuit = self.protocol.circuit
-        keys = {n: k for n, k in final_keys(circuit).items() if not n.endswith(f".{LAST_SPIKE}")}
         fixed = {m.name for m in circuit.matrices if not m.plasticity and m.inverse_of is None}
         return [
             key
-            for name, key in keys.items()
-            if name not in fixed and (thorough or self.watched_closely(name))
+            for name, key in final_keys(circuit).items()
+            if name not in fixed and not name.endswith(f".{LAST_SPIKE}")
         ]
-
-    def watched_closely(self, name: str) -> bool:
-        """Return whether a state is checked for non-finite numbers in every step."""
-        if is_variable(name) or self.protocol.batch >= 16:
-            return True
-        rows, columns = self.protocol.circuit.shape(self.protocol.circuit.matrix(name))
-        return rows * columns <= 4096
 
 
 SpikeTrain = tuple[NDArray[np.int64], NDArray[np.int32]]
@@ -93,7 +82,7 @@ class Outcome:
     full : bool
         Whether there were more spikes than the task allows.
     guarded_every : int
-        Number of steps between two checks of the values that are checked most often.
+        Number of steps between two checks for non-finite numbers.
     """
 
     steps: int

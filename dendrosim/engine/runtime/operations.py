@@ -1,5 +1,6 @@
 """The operations of the run-time back ends: dense products, recording and others, as Python calls per step."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -84,7 +85,7 @@ class NumpyOperations(Operations):
             windows = spike_windows(self.protocol, recording)
             kept = kept_elements(self.task, name, recording)
             self.reels[name] = _Reel(windows, kept if kept.size else None)
-        self.watched = {thorough: self.task.guarded(thorough) for thorough in (False, True)}
+        self.watched = self.task.guarded()
         self.values = {k: v.get_value() for k, v in parts.arrays.items()}
         for name, recording in self.protocol.recordings_by_name().items():
             source = self.values[name if is_variable(name) else f"{name}.{WEIGHT}"]
@@ -129,7 +130,8 @@ class NumpyOperations(Operations):
 
     def update(self, network: NetworkParts, update: Update, order: int) -> list[BrianObject]:
         w = update.weight.get_value().reshape(update.shape)
-        scale = network.protocol.time_step / update.batch
+        to_step = _split(network.protocol.time_step / update.batch)
+        to_mean = _split(update.batch)
         outer = [
             (
                 post.get_value().reshape(-1, update.batch),
@@ -145,15 +147,15 @@ class NumpyOperations(Operations):
         def step() -> None:
             for post, pre, product in outer:
                 if product is not None:
-                    np.matmul(post, pre.T, out=product)
-                    product /= update.batch
+                    np.matmul(np.ldexp(post, -to_mean[1]), pre.T, out=product)
+                    product /= to_mean[0]
             if elementwise is not None:
                 w[...] += dt * elementwise(w)
             if decay is not None:
                 w[...] *= 1 + dt * decay[0]
             for post, pre, product in outer:
                 if product is None:
-                    w[...] += scale * (post @ pre.T)
+                    w[...] += to_step[0] * (np.ldexp(post, to_step[1]) @ pre.T)
 
         return [
             self._operation(network, step, "before_groups", order, f"ds_update_{update.matrix}")
@@ -258,14 +260,10 @@ class NumpyOperations(Operations):
 
     def _guard(self) -> None:
         self.step += 1
-        thorough = self.step % 100 == 0 or self.step == self.line.steps
-        bad = [k for k in self.watched[thorough] if not np.isfinite(np.sum(self.values[k]))]
-        bad = [k for k in bad if not np.all(np.isfinite(self.values[k]))]
-        if bad:
-            everything = self.watched[True]
-            bad += [
-                k for k in everything if k not in bad and not np.all(np.isfinite(self.values[k]))
-            ]
+        if all(np.isfinite(np.sum(self.values[k])) for k in self.watched):
+            return
+        bad = [k for k in self.watched if not np.all(np.isfinite(self.values[k]))]
+        if bad:  # and not only a sum that overflows
             self.failure = (self.step, bad)
             self.parts.network.stop()
 
@@ -304,6 +302,9 @@ def _elementwise(network: NetworkParts, update: Update) -> Callable[[NDArray[Any
     named = {**DEFAULT_UNITS, **DEFAULT_CONSTANTS}
     constants = {k: _number(named[k]) for k in symbols - {*values, *factors} if k in named}
 
+    samples = range(update.batch if update.averaged else 1)
+    factor, exponent = _split(len(samples))
+
     def evaluate(w: NDArray[Any]) -> NDArray[Any]:
         scope = {
             **functions,
@@ -315,13 +316,22 @@ def _elementwise(network: NetworkParts, update: Update) -> Callable[[NDArray[Any
         }
         scope |= {k: w for k in weights}
         total = np.zeros_like(w)
-        samples = range(update.batch if update.averaged else 1)
         for b in samples:
             sides = {k: a[:, b].reshape(shape) for k, (a, shape) in factors.items()}
-            total += eval(code, scope, sides)
-        return total / len(samples)
+            total += np.ldexp(eval(code, scope, sides), -exponent)
+        return total / factor
 
     return evaluate
+
+
+def _split(number: float) -> tuple[float, int]:
+    """Return a factor from 1 to 2 and an exponent of 2 whose product is the number.
+
+    To multiply by the power of two rounds nothing. A sum of products is multiplied by it first and by the factor
+    last. So it overflows only if the number that is stored overflows, and its bits are the same in either order.
+    """
+    factor, exponent = math.frexp(number)
+    return 2 * factor, exponent - 1
 
 
 def _number(named: Any) -> float:

@@ -38,13 +38,16 @@ class CompiledOperations(Operations):
             variables.add_auxiliary_variable(side, dtype=int)
         for symbol, (array, side) in update.factors.items():
             variables.add_reference(symbol, array.owner, array.name, index=f"_ds_{side}")
+        averaged = update.batch if update.averaged else 1
         keywords = {
             "real": number_type(network),
             "weight": self.pointer(update.weight),
             "rows": update.shape[0],
             "columns": update.shape[1],
             "batch": update.batch,
-            "averaged": update.batch if update.averaged else 1,
+            "averaged": averaged,
+            # A power of two, which rounds nothing: the sum over samples overflows only if the mean does.
+            "part": 2.0 ** (1 - averaged.bit_length()),
             "elementwise": update.elementwise is not None,
             "decay": self.pointer(update.decay) if update.decay is not None else None,
             "outer": [

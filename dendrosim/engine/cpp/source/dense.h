@@ -54,8 +54,15 @@ void outer(int rows, int columns, int batch, T alpha, const T* post, const T* pr
         Blas<T>::ger(CblasRowMajor, rows, columns, alpha, post, 1, pre, 1, w, columns);
     }
     else
-        Blas<T>::gemm(CblasRowMajor, CblasNoTrans, CblasTrans, rows, columns, batch, alpha, post, batch,
+    {
+        static std::vector<T> scaled;
+        const int exponent = std::ilogb(alpha);
+        const T power = std::ldexp((T)1, exponent), factor = std::ldexp(alpha, -exponent);
+        scaled.resize((size_t)rows*batch);
+        for (size_t i = 0; i < scaled.size(); i++) scaled[i] = power*post[i];
+        Blas<T>::gemm(CblasRowMajor, CblasNoTrans, CblasTrans, rows, columns, batch, factor, scaled.data(), batch,
             pre, batch, keep, w, columns);
+    }
 }
 
 // Smallest number of multiplications for which a product uses several threads; with fewer multiplications, waking
@@ -227,7 +234,8 @@ template <typename T> void Weights<T>::learn(T alpha, const T* post, const T* pr
 {
     // A closed gate makes all factors zero. Then there is nothing to add, unless `pre` is infinite: zero times
     // infinity is NaN.
-    if (zero(post, (int64_t)rows*batch) && Finite<T>::all(pre, (int64_t)columns*batch))
+    // Patient weights that decay are not left out: the pass over them is their guard.
+    if ((keep == 1 || !patient) && zero(post, (int64_t)rows*batch) && Finite<T>::all(pre, (int64_t)columns*batch))
     {
         if (keep != 1) scale(keep);
         return;

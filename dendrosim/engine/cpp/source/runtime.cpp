@@ -68,8 +68,8 @@ static std::vector<int64_t> watched(std::vector<int64_t> ids)
     return ids;
 }
 
-// The arrays that are checked in every step, grouped by their number of elements.
-static std::map<int64_t, std::vector<int64_t>> watched_closely;
+// The arrays that the guard checks, grouped by their number of elements.
+static std::map<int64_t, std::vector<int64_t>> watched_by_size;
 
 // Return whether all numbers of the arrays `ids`, of `count` elements each, are finite. The elements are divided
 // among threads as in element-wise loops, so that each thread finds in its cache what it has just written.
@@ -88,8 +88,7 @@ static void load()
     read_task();
     use_threads((int)task.threads);
     let_blas_work(blas_works);
-    for (int64_t id : watched(task.watched)) watched_closely[arrays[id].size].push_back(id);
-    task.watched_rarely = watched(task.watched_rarely);
+    for (int64_t id : watched(task.watched)) watched_by_size[arrays[id].size].push_back(id);
     pause = task.interval;
     saved = std::chrono::steady_clock::now();
 }
@@ -226,9 +225,7 @@ static void complete()
 void guard()
 {
     task.step++;
-    for (const auto& [count, ids] : watched_closely) task.broken |= !finite(count, ids);
-    if (task.step % 100 == 0 || task.step == task.steps)
-        for (int64_t id : task.watched_rarely) if (!finite(arrays[id], 0, arrays[id].size)) task.broken = true;
+    for (const auto& [count, ids] : watched_by_size) task.broken |= !finite(count, ids);
     if (task.interval >= 0 && seconds(saved, std::chrono::steady_clock::now()) >= pause) complete();
     if (task.broken) *stopped = true;
 }

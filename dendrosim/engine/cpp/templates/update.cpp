@@ -27,9 +27,9 @@
                     const long _ds_pre = ds_column*{{batch}} + ds_sample;
                     (void)_ds_post; (void)_ds_pre;
                     {{vector_code|autoindent}}
-                    ds_sum += ds_rate;
+                    ds_sum += ds_rate*{{part}};
                 }
-                ds_w[_idx] += ds_step*(ds_real)(ds_sum/{{averaged}});
+                ds_w[_idx] += ds_step*(ds_real)(ds_sum/({{averaged}}*{{part}}));
             }
     }
     {% endif %}

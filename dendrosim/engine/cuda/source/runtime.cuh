@@ -204,7 +204,7 @@ inline bool guard()
 {
     task.step++;
     if (task.step % 100 != 0 && task.step != task.steps) return false;
-    for (int64_t id : task.watched_rarely)
+    for (int64_t id : task.watched)
     {
         const Array& a = arrays[id];
         if (a.bytes == 4)

@@ -32,9 +32,9 @@
         const int64_t _ds_pre = (int64_t)(_idx%{{columns}})*{{batch}} + ds_sample;
         (void)_ds_post; (void)_ds_pre;
         {{vector_code|autoindent}}
-        ds_sum += ds_rate;
+        ds_sum += ds_rate*{{part}};
     }
-    ds_w[_idx] += ds_step*({{real}})(ds_sum/{{averaged}});
+    ds_w[_idx] += ds_step*({{real}})(ds_sum/({{averaged}}*{{part}}));
 {% endblock %}
 
 {% block prepare_kernel %}

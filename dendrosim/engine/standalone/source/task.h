@@ -139,7 +139,7 @@ struct Task {
     std::vector<int32_t> rows;  // the rows of the current trial
     std::vector<std::vector<Fill>> fills;
     std::vector<Tape> tapes;
-    std::vector<int64_t> watched, watched_rarely, finals;
+    std::vector<int64_t> watched, finals;
     std::vector<Noise> noises;
     std::vector<Reel> reels;
     int64_t step = 0, segment = -1, spikes_left = 0;
@@ -314,7 +314,6 @@ inline void read_task()
     enter(-1);
     for (int64_t n = r.integer(), k = 0; k < n; k++) task.tapes.push_back(read_tape(r, std::to_string(k)));
     task.watched = r.arrays();
-    task.watched_rarely = r.arrays();
     task.finals = r.arrays();
     for (int64_t n = r.integer(); n > 0; n--)
     {
