@@ -23,10 +23,10 @@ def check_once(circuit: CircuitData) -> None:
     key = hashlib.sha256((text + code_digest()).encode()).hexdigest()
     if _passed(key):
         return
-    brian.load()
-    from dendrosim.circuit.equation_check import check_equations
+    with brian.alone():
+        from dendrosim.circuit.equation_check import check_equations
 
-    check_equations(circuit)
+        check_equations(circuit)
     _passed.cache_clear()
     remember(_WHAT, key, True)
 

@@ -1,12 +1,37 @@
-"""Import of Brian2 without its effects on the whole process."""
+"""Import of Brian2 without its effects on the whole process, and the lock of its state."""
 
+import contextlib
 import logging
+import os
+import signal
 import sys
+import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
+from typing import Any
+
+_lock = threading.RLock()
+# A child of a process with threads gets a copy of the lock. Without this, the copy could be held for ever.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
+    )
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Hold the one lock of all that uses Brian2 or compiles, with Brian2 imported.
+
+    Brian2 has one active device, one set of preferences and one log per process, and it redirects the standard
+    output of the process while it compiles. Threads therefore use it one after the other. A thread may take the
+    lock several times.
+    """
+    with _lock:
+        load()
+        yield
 
 
 def load() -> None:
@@ -17,13 +42,18 @@ def load() -> None:
     script; they remain if the process is killed. If Brian2 was imported before, nothing is changed, and its hooks
     remain.
     """
-    if "brian2" in sys.modules:
-        return
+    with _lock:
+        if "brian2" not in sys.modules:
+            _import()
+
+
+def _import() -> None:
     hook, show = sys.excepthook, warnings.showwarning
     finder = _Finder()
     sys.meta_path.insert(0, finder)
     try:
-        import brian2  # noqa: F401
+        with _without_handlers():
+            import brian2  # noqa: F401
     finally:
         sys.meta_path.remove(finder)
 
@@ -31,6 +61,29 @@ def load() -> None:
     if warnings.showwarning is not show:
         logging.captureWarnings(False)
     logging.getLogger("brian2").setLevel(logging.WARNING)
+
+
+@contextlib.contextmanager
+def _without_handlers() -> Iterator[None]:
+    """Outside of the main thread, where Python refuses it, let this thread set no handlers of signals.
+
+    Brian2 sets one for interrupts when it is imported. Interrupts are raised in the main thread, so another
+    thread that runs a network has no use for it.
+    """
+    if threading.current_thread() is threading.main_thread():
+        yield
+        return
+    set_handler, thread = signal.signal, threading.get_ident()
+
+    def ignore_here(number: Any, handler: Any) -> Any:
+        here = threading.get_ident() == thread
+        return signal.getsignal(number) if here else set_handler(number, handler)
+
+    signal.signal = ignore_here  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        signal.signal = set_handler
 
 
 class _Finder(MetaPathFinder):

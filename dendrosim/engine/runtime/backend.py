@@ -22,10 +22,10 @@ class Numpy(Backend):
     def run(self, task: "Task", progress: "Progress") -> "Outcome":
         from dendrosim.machine import brian_import
 
-        brian_import.load()
-        from dendrosim.engine.runtime.run import run
+        with brian_import.alone():
+            from dendrosim.engine.runtime.run import run
 
-        return run(task, self.name, progress)
+            return run(task, self.name, progress)
 
 
 class Cython(Numpy):

@@ -109,7 +109,7 @@ def find_or_make(
     begin = time.perf_counter()
     manifest = read_manifest(folder)
     if manifest is None:
-        with lock_file(key):
+        with brian.alone(), lock_file(key):
             manifest = read_manifest(folder)
             if manifest is None:
                 progress.compiling()
@@ -124,7 +124,6 @@ def find_or_make(
 
 
 def _make(folder: Path, generate: Callable[[Path], None], build: Callable[[Path], None]) -> Program:
-    brian.load()
     begin = time.perf_counter()
     with (
         errors_as_storage_errors(),

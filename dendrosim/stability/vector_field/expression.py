@@ -18,6 +18,7 @@ import numpy as np
 from dendrosim.arrays import Booleans
 from dendrosim.equations.rewriting import find_symbols, parse_expression
 from dendrosim.errors import DifferentiationError
+from dendrosim.machine import brian_import as brian
 
 Values = Mapping[str, Any]
 """A number or an array for every symbol; the arrays of one expression broadcast against each other."""
@@ -164,12 +165,13 @@ class _Smooth:
 @lru_cache(_CACHED_TEXTS)
 def _parse_symbolically(text: str) -> Any:
     """Return the SymPy expression of a text."""
-    from brian2.parsing.sympytools import str_to_sympy
-
     own = _own_exprel()
-    return str_to_sympy(text).replace(
-        lambda e: type(e).__name__ == "exprel", lambda e: own(*e.args)
-    )
+    with brian.alone():
+        from brian2.parsing.sympytools import str_to_sympy
+
+        return str_to_sympy(text).replace(
+            lambda e: type(e).__name__ == "exprel", lambda e: own(*e.args)
+        )
 
 
 @lru_cache(_CACHED_TEXTS)
