@@ -91,3 +91,15 @@ def test_names_of_the_runtime_in_the_page_about_the_engine_exist():
     assert [name for name in named if not re.search(rf"\b{name}\b", sources)] == []
     for name, value in (("parallel_from", "8192"), ("most_samples", "256"), ("block", "256")):
         assert re.search(rf"\b{name} = {value};", sources), f"{name} is not {value} any more"
+
+
+def test_the_page_about_the_engine_names_every_environment_variable():
+    read = set()
+    for path in ENGINE.parent.rglob("*.py"):
+        text = path.read_text("utf-8")
+        read |= set(re.findall(r"environ(?:\.get\(|\[)\"(\w+)\"", text))
+        if "environ" in text:
+            read |= set(re.findall(r"\"([A-Z]+(?:_[A-Z]+)+)\"", text))
+    assert {"DENDROSIM_PATH", "CUDA_HOME", "CXX", "LD_LIBRARY_PATH"} <= read
+    page = ENGINE_PAGE.read_text("utf-8").partition("## Environment variables")[2]
+    assert read <= set(re.findall(r"`([A-Z_]+)`", page.partition("\n## ")[0]))
