@@ -83,6 +83,7 @@ def ratio_interval(counts: Counts, confidence: float) -> Interval:
     """Return Wilson's interval of bursts divided by events, with the effective number of events."""
     # If bursts count at their second spikes, a window may have more bursts than events.
     p = np.minimum(ratio(counts.b, counts.e), 1.0)
+    # Zero if all trains have the same share of bursts, apart from rounding errors of its terms, below 1e-9.
     residual = counts.bb - 2.0 * p * counts.eb + p * p * counts.ee
     binomial = counts.e * p * (1.0 - p)
     spread = (counts.active > 1) & (residual > 1e-9 * counts.bb) & (binomial > 0)

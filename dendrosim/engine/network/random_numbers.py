@@ -17,7 +17,10 @@ from brian2.devices.cpp_standalone.codeobject import CPPStandaloneCodeObject
 from numpy.typing import NDArray
 
 GAMMA = 0x9E3779B97F4A7C15
+"""The increment of SplitMix64, G: 2^64 divided by the golden ratio, as an odd number."""
+
 PARTNER = 128
+"""Distance of two units that share bits: half a block of the 256 elements that compiled programs draw at once."""
 _WRAP = 2**64
 
 

@@ -20,6 +20,8 @@ from dendrosim.streams import stream
 # Bytes that a synapse needs while it is drawn and handed over, and in the spike queue; and bytes of each variable
 # that every synapse has for itself.
 _BYTES, _BYTES_PER_VALUE = 64, 24
+# Synapses are counted in 32 bits. The queue of spikes has a vector of 24 bytes for each time step of the longest
+# delay, so that 10 million steps take 240 MB before the first spike.
 _MOST, _LONGEST = 2**31 - 1, 10_000_000
 
 
@@ -80,6 +82,7 @@ def _delays(protocol: Protocol, pathway: Pathway, count: int, seed: int) -> NDAr
         _check_longest(pathway, steps, dt)
         return np.array([steps * dt])
     delays = delay.sample((count,), stream(seed, f"delays.{pathway.name}"))
+    # A delay of one time step may be less than dt by rounding errors.
     if count and delays.min() < dt * (1 - 1e-9):
         raise ParameterError(
             f"{pathway}: a delay of {delays.min() * 1e3:.3g} ms was drawn, shorter than the time step of "

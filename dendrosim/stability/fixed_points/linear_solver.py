@@ -101,7 +101,7 @@ def _dense(matrix: Array) -> Factors:
 
 
 def _sparse(matrix: sp.csc_array) -> Factors:
-    if 10 * matrix.nnz > FILL_LIMIT:
+    if 10 * matrix.nnz > FILL_LIMIT:  # ten is the usual growth of the number of non-zeros
         return _incomplete(matrix)
     try:
         factors = sla.splu(matrix)

@@ -203,7 +203,8 @@ def deflated_newton(
             apart = (x - point) / rules.scale
             square = float(apart @ apart)
             slope -= 2.0 * float(apart @ (step / rules.scale)) / (square * (1.0 + square) + 1e-300)
-        # Close to a point that is far from all known ones, plain Newton converges quadratically.
+        # Close to a point that is far from all known ones, plain Newton converges quadratically: a step of
+        # 1e-3 is followed by one of about 1e-6. There, the known points would change the step by less than 1 %.
         if rules.length(step, x) <= 1e-3 and abs(slope) < 1e-2:
             return newton(flow, x, rules)
         step = step / (1.0 - slope) if slope != 1.0 else step
@@ -231,7 +232,7 @@ def _relative_residual(
     if not len(rates):
         return 0.0, 0
     terms = (np.abs(matrix) @ (np.abs(x) + rules.scale)) / rules.scale
-    floor = max(1e-6 * float(np.max(terms)), 1e-300)
+    floor = max(1e-6 * float(np.max(terms)), 1e-300)  # the second number only avoids 0/0
     ratios = np.abs(rates) / rules.scale / np.maximum(terms, floor)
     worst = int(np.argmax(ratios))
     return float(ratios[worst]), worst

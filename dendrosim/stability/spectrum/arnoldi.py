@@ -100,6 +100,7 @@ def _search_inverted(
     number = wanted + 2
     values, vectors = _ritz_pairs(matrix, vectors, norm)
     edge = float(values[0].real) if len(values) else _gershgorin_bound(matrix)
+    # With less than two values the range is a guess; it is divided by 10 each time that the search finds none.
     width = float(edge - values[:wanted][-1].real) if len(values) > 1 else 0.1 * norm
     for _ in range(ROUNDS):
         width = max(width, 1e-12 * norm)  # wider than rounding errors of the edge
@@ -111,7 +112,8 @@ def _search_inverted(
             continue
         edge, width = float(values[0].real), float(values[0].real - values[:wanted][-1].real)
         if _agree(old, values, wanted, norm):
-            # Two rounds agree. A Cayley transform now searches for pairs up to the largest known imaginary part.
+            # Two rounds agree. A Cayley transform now searches for pairs up to the largest known imaginary part,
+            # and at least twice as far as the wanted values reach. If these are equal, 1e-3 keeps its poles apart.
             reach = max(height, 2.0 * width, 1e-3 * norm)
             middle = float(values[:wanted][-1].real)
             far = _transformed_eigenvectors(matrix, middle + reach, middle - reach, number, random)
@@ -192,5 +194,6 @@ def _agree(old: Complex, new: Complex, wanted: int, norm: float) -> bool:
     first, second = (np.sort(v.real)[::-1][:wanted] for v in (old, new))
     if not len(first) == len(second) == wanted:
         return False
+    # If all real parts are equal, they still differ by rounding errors: 1e-4 (UNCHANGED) times 1e-9 is 1e-13.
     span = max(float(second[0] - second[-1]), 1e-9 * norm)
     return bool(np.allclose(first, second, rtol=0.0, atol=UNCHANGED * span))

@@ -214,7 +214,7 @@ def quotient(matrix: JacobianMatrix, basis: Array) -> Array:
     touched = np.flatnonzero(np.any(basis != 0, axis=1))
     (reflectors, scales), _ = scipy.linalg.qr(basis[touched], mode="raw")
     multiply = scipy.linalg.lapack.dormqr
-    work = max(1, 64 * len(dense))
+    work = max(1, 64 * len(dense))  # dormqr uses blocks of at most 64 columns
     dense[touched] = multiply("L", "T", reflectors, scales, dense[touched], work)[0]
     dense[:, touched] = multiply("R", "N", reflectors, scales, dense[:, touched], work)[0]
     kept = np.delete(np.arange(len(dense)), touched[: basis.shape[1]])

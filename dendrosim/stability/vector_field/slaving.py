@@ -249,5 +249,9 @@ def _factorise(block: Any) -> Solve | None:
 
 
 def _relative_size(step: Array, state: Array) -> float:
-    """Return the largest ratio of a step to its state; states below 1e-9 count as 1e-9."""
+    """Return the largest ratio of a step to its state; states below 1e-9 count as 1e-9.
+
+    Otherwise a state that settles at 0 would never count as settled. With `_SETTLED`, steps of 1e-18 in SI units
+    are small enough: a current of 1 pA is then accurate to a millionth.
+    """
     return float(np.max(abs(step) / (1e-9 + abs(state)), initial=0.0))
