@@ -29,13 +29,7 @@ None.
 """
 
 import dendrosim as ds
-from dendrosim.mechanisms.bursting_cell import (
-    RESET,
-    BurstingCell,
-    cell_equations,
-    cell_inputs,
-    resting_voltages,
-)
+from dendrosim.mechanisms import bursting_cell
 
 MEMBRANES = """
 dsoma/dt = -(soma - e_leak)/tau_soma + into_soma/c_soma         : volt (unless refractory)
@@ -43,12 +37,15 @@ dapical/dt = -(apical - e_leak)/tau_apical + into_apical/c_apical : volt
 """
 
 
-class Parameters(BurstingCell, ds.Parameters):
+class Parameters(bursting_cell.BurstingCell, ds.Parameters):
     cells: int = ds.parameter(1, "number of cells")
     bap_delay: ds.Quantity = ds.parameter("0.5 ms", "time a spike takes to the dendrite", least=0)
     t_refractory: ds.Quantity = ds.parameter("3 ms", "refractory period of the soma", least=0)
     variant = ds.removed(
         "for variant=conductance use the model pyramidal_burst_conductance; for variant=current leave it out"
+    )
+    tau_exc = tau_inh = e_exc = e_inh = tau_threshold = threshold_jump = v_drive = ds.removed(
+        "it is a parameter of the model pyramidal_burst_conductance"
     )
 
 
@@ -57,11 +54,11 @@ def circuit(p: Parameters) -> ds.Circuit:
     cell = ds.Population(
         "pyramidal",
         p.cells,
-        MEMBRANES + cell_equations(p),
-        inputs=cell_inputs(p),
-        initial=resting_voltages(p),
+        MEMBRANES + bursting_cell.cell_equations(p),
+        inputs=bursting_cell.cell_inputs(p),
+        initial=bursting_cell.resting_voltages(p),
         threshold="soma > v_threshold",
-        reset=RESET,
+        reset=bursting_cell.RESET,
         refractory="t_refractory",
     )
-    return ds.Circuit((cell,), parameters=p)
+    return ds.Circuit((cell,), parameters=p.with_values(**bursting_cell.basal_defaults(p)))

@@ -23,13 +23,7 @@ None.
 """
 
 import dendrosim as ds
-from dendrosim.mechanisms.bursting_cell import (
-    RESET,
-    BurstingCell,
-    cell_equations,
-    cell_inputs,
-    resting_voltages,
-)
+from dendrosim.mechanisms import bursting_cell
 from dendrosim.mechanisms.conductance_synapses import (
     ConductanceSynapses,
     synapse_equations,
@@ -43,7 +37,7 @@ dapical/dt = (-(apical - e_leak) + synapses_apical)/tau_apical + into_apical/c_a
 THRESHOLD = "dthreshold/dt = (v_threshold - threshold)/tau_threshold : volt\n"
 
 
-class Parameters(BurstingCell, ConductanceSynapses, ds.Parameters):
+class Parameters(bursting_cell.BurstingCell, ConductanceSynapses, ds.Parameters):
     cells: int = ds.parameter(1, "number of cells")
     bap_delay: ds.Quantity = ds.parameter("0 ms", "time a spike takes to the dendrite", least=0)
     tau_threshold: ds.Quantity = ds.parameter("27 ms", "relaxation of the threshold", above=0)
@@ -60,10 +54,10 @@ def circuit(p: Parameters) -> ds.Circuit:
     cell = ds.Population(
         "pyramidal",
         p.cells,
-        MEMBRANES + synapses + THRESHOLD + drive + cell_equations(p),
-        inputs=cell_inputs(p) | synapse_inputs("_soma") | synapse_inputs("_apical"),
-        initial=resting_voltages(p) | {"threshold": p.v_threshold},
+        MEMBRANES + synapses + THRESHOLD + drive + bursting_cell.cell_equations(p),
+        inputs=bursting_cell.cell_inputs(p) | synapse_inputs("_soma") | synapse_inputs("_apical"),
+        initial=bursting_cell.resting_voltages(p) | {"threshold": p.v_threshold},
         threshold="soma > threshold",
-        reset=RESET + "\nthreshold += threshold_jump",
+        reset=bursting_cell.RESET + "\nthreshold += threshold_jump",
     )
-    return ds.Circuit((cell,), parameters=p)
+    return ds.Circuit((cell,), parameters=p.with_values(**bursting_cell.basal_defaults(p)))

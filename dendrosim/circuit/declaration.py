@@ -79,8 +79,9 @@ def removed(instead: str) -> Any:
 
     Notes
     -----
-    A protocol that takes the parameters of a model by `parameters_of` does not inherit this declaration. If the
-    protocol itself once had the parameter, declare it as removed there too.
+    A protocol that takes the parameters of a model by `parameters_of` refuses the parameter with the same advice,
+    unless another of its models has a parameter of this name. A protocol that needs different advice can declare
+    the parameter as removed itself.
 
     Examples
     --------

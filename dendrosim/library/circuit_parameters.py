@@ -76,9 +76,10 @@ def parameters_of(
 def add_circuit_parameters(
     own: Iterable[Parameter], declared: ParametersOf | None, models: Models
 ) -> tuple[Parameter, ...]:
-    """Return a protocol's own parameters and those of its circuits.
+    """Return a protocol's own parameters and those of its circuits, including removed ones.
 
     A parameter of the protocol without a meaning takes the meaning of the circuit's parameter of the same name.
+    A parameter that was removed from one of the models counts as removed if no other of them has it.
 
     Raises
     ------
@@ -90,11 +91,11 @@ def add_circuit_parameters(
         return own
     taken = {*declared.without, *(p.name for p in own)}
     found: dict[str, Parameter] = {}
+    gone: dict[str, Parameter] = {}
     for model in declared.models:
         for parameter in models(model):
-            if (
-                parameter.removed
-            ):  # the protocol never had this parameter, so it does not declare it as removed
+            if parameter.removed:
+                gone.setdefault(parameter.name, parameter)
                 continue
             _add(found, _optional(parameter) if declared.optional else parameter, declared, taken)
     for excluded in declared.without:
@@ -103,7 +104,8 @@ def add_circuit_parameters(
     documented = [
         p if p.doc or p.name not in found else replace(p, doc=found[p.name].doc) for p in own
     ]
-    return (*documented, *(p for p in found.values() if p.name not in taken))
+    removed = (p for p in gone.values() if p.name not in found)
+    return (*documented, *(p for p in (*found.values(), *removed) if p.name not in taken))
 
 
 def _add(

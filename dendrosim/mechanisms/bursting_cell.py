@@ -44,6 +44,9 @@ dbasal/dt = -(basal - e_leak)/tau_basal + (current_basal + g_basal*(soma - basal
 current_basal                                                                              : amp   # input
 """,
 }
+# Defaults of parameters that a cell without basal dendrite does not have. They are None in the declarations, so
+# that a value that is given to such a cell can be refused.
+BASAL_DEFAULTS = {"c_basal": "170 pF", "tau_basal": "7 ms", "g_basal": "20 nS"}
 RESET = "soma = v_reset\nadaptation += b_adaptation"
 
 
@@ -76,9 +79,15 @@ class BurstingCell:
     tau_adaptation: Quantity = parameter("100 ms", "time constant of adaptation, tau_ws", above=0)
     a_recovery: Quantity = parameter("-13 nS", "conductance of recovery, a_wd")
     tau_recovery: Quantity = parameter("30 ms", "time constant of recovery, tau_wd", above=0)
-    c_basal: Quantity = parameter("170 pF", "capacitance of a basal dendrite", above=0)
-    tau_basal: Quantity = parameter("7 ms", "membrane time constant of a basal dendrite", above=0)
-    g_basal: Quantity = parameter("20 nS", "coupling of a basal dendrite to the soma", least=0)
+    c_basal: Quantity | None = parameter(
+        None, "capacitance of a basal dendrite (default: 170 pF)", unit="pF", above=0
+    )
+    tau_basal: Quantity | None = parameter(
+        None, "membrane time constant of a basal dendrite (default: 7 ms)", unit="ms", above=0
+    )
+    g_basal: Quantity | None = parameter(
+        None, "coupling of a basal dendrite to the soma (default: 20 nS)", unit="nS", least=0
+    )
 
 
 def cell_equations(p: BurstingCell) -> str:
@@ -88,17 +97,23 @@ def cell_equations(p: BurstingCell) -> str:
     ------
     ParameterError
         If the reset is not below the threshold, or if the cell has no basal dendrite but a parameter of the basal
-        dendrite differs from its default.
+        dendrite is given.
     """
     if float(p.v_reset.value) >= float(p.v_threshold.value):
         raise ParameterError(
             f"v_reset is {p.v_reset}; it must lie below v_threshold, {p.v_threshold}"
         )
-    standard = type(p)()
-    for name in ("c_basal", "tau_basal", "g_basal"):
-        if p.basal == "none" and getattr(p, name) != getattr(standard, name):
+    for name in BASAL_DEFAULTS:
+        if p.basal == "none" and getattr(p, name) is not None:
             raise ParameterError(f"{name} has no effect with basal=none; leave it out")
     return EQUATIONS + INTO_SOMA + BASAL[p.basal]
+
+
+def basal_defaults(p: BurstingCell) -> dict[str, str]:
+    """Return the defaults of those parameters of a basal dendrite that the cell needs but that are not given."""
+    if p.basal == "none":
+        return {}
+    return {name: value for name, value in BASAL_DEFAULTS.items() if getattr(p, name) is None}
 
 
 def cell_inputs(p: BurstingCell) -> dict[str, str]:

@@ -288,7 +288,9 @@ def test_a_removed_parameter_is_refused_with_what_to_do_instead():
 
 
 @pytest.mark.parametrize("optional", [False, True])
-def test_a_protocol_does_not_inherit_a_removed_parameter_but_may_declare_it(optional):
+def test_a_protocol_inherits_a_removed_parameter_unless_it_declares_it_or_another_model_has_it(
+    optional,
+):
     class Cell(ds.Parameters):
         cells: int = ds.parameter(1, "number of cells")
         variant = ds.removed("use another model")
@@ -300,10 +302,17 @@ def test_a_protocol_does_not_inherit_a_removed_parameter_but_may_declare_it(opti
         circuit = ds.parameters_of("cell", optional=optional)
         variant = ds.removed("set model=other")
 
-    models = {"cell": Cell.declared_parameters(lambda name: ())}.__getitem__
-    run, older = Run.declared_parameters(models), OlderRun.declared_parameters(models)
+    class Other(ds.Parameters):
+        variant: int = ds.parameter(1, "a parameter of another model")
+
+    class RunOfTwo(ds.Parameters):
+        circuit = ds.parameters_of("cell", "other", optional=optional)
+
+    models = {t.__name__.lower(): t.declared_parameters(lambda name: ()) for t in (Cell, Other)}
+    run, older, two = (t.declared_parameters(models.__getitem__) for t in (Run, OlderRun, RunOfTwo))
+    assert complete_values("it", two, {"variant": 2})["variant"] == 2
     for refuse in (complete_values, read_texts):
-        with pytest.raises(UnknownNameError, match="parameter of it 'variant'; there are: cells"):
+        with pytest.raises(UsageError, match="no parameter 'variant' any more: use another model"):
             refuse("it", run, {"variant": "current"})
         with pytest.raises(UsageError, match="no parameter 'variant' any more: set model=other"):
             refuse("it", older, {"variant": "current"})

@@ -17,6 +17,7 @@ import dendrosim as ds
 from dendrosim.analysis.bursts import burst_statistics
 from dendrosim.errors import ParameterError, ShapeError, UnitError, UnknownNameError, UsageError
 from dendrosim.library.catalogue import find_entry
+from dendrosim.library.file_parameters import parameters_of_file
 from dendrosim.library.loading import read_settings
 
 CONDUCTANCE = "pyramidal_burst_conductance"
@@ -348,23 +349,38 @@ def read(model, **texts):
 
 @pytest.mark.parametrize("model", ["pyramidal_burst", CONDUCTANCE])
 @pytest.mark.parametrize(
-    ("name", "value"), [("c_basal", "1 pF"), ("tau_basal", "5 ms"), ("g_basal", "1 nS")]
+    ("name", "value"),
+    [("c_basal", "1 pF"), ("tau_basal", "5 ms"), ("g_basal", "1 nS"), ("c_basal", "170 pF")],
 )
 def test_parameters_of_a_basal_dendrite_that_is_not_there_are_refused(model, name, value):
     with pytest.raises(ParameterError, match=f"{name} has no effect with basal=none; leave it out"):
         ds.load_circuit(model, **{name: value})
 
 
-@pytest.mark.parametrize(
-    ("model", "name"),
-    [
-        *(("pyramidal_burst", n) for n in ("tau_threshold", "tau_exc", "e_inh", "v_drive")),
-        (CONDUCTANCE, "t_refractory"),
-    ],
-)
-def test_each_model_has_parameters_of_its_own_only(model, name):
-    with pytest.raises(UnknownNameError, match=f"unknown parameter of model '{model}' '{name}'"):
-        ds.load_circuit(model, **{name: "1 ms"})
+@pytest.mark.parametrize("model", ["pyramidal_burst", CONDUCTANCE])
+def test_parameters_of_a_basal_dendrite_have_the_documented_defaults(model):
+    standard = {"c_basal": "170 pF", "tau_basal": "7 ms", "g_basal": "20 nS"}
+    for basal in ("passive", "ohmic"):
+        circuit = ds.load_circuit(model, basal=basal)
+        assert circuit == ds.load_circuit(model, basal=basal, **standard)
+        other = ds.load_circuit(model, basal=basal, tau_basal="5 ms").parameters
+        assert other == {**circuit.parameters, "tau_basal": ds.quantity("5 ms")}
+    documented = {p.name: p.doc for p in parameters_of_file(find_entry(model, "model"))}
+    assert all(f"(default: {value})" in documented[name] for name, value in standard.items())
+
+
+def test_the_cell_with_conductances_has_no_refractory_period():
+    with pytest.raises(UnknownNameError, match=f"of model '{CONDUCTANCE}' 't_refractory'"):
+        ds.load_circuit(CONDUCTANCE, t_refractory="1 ms")
+
+
+def test_parameters_of_the_cell_with_conductances_are_refused_with_the_name_of_its_model():
+    both = (parameters_of_file(find_entry(m, "model")) for m in ("pyramidal_burst", CONDUCTANCE))
+    here, there = ({p.name for p in parameters} for parameters in both)
+    assert len(there - here) == 7
+    for name in there - here:
+        with pytest.raises(UsageError, match=f"{name}' any more: it is .* the model {CONDUCTANCE}"):
+            ds.load_circuit("pyramidal_burst", **{name: "1 ms"})
 
 
 @pytest.mark.parametrize("variant", ["current", "conductance"])

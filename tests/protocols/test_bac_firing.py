@@ -11,7 +11,7 @@ import pytest
 
 import dendrosim as ds
 from dendrosim.engine.settings import RunSettings
-from dendrosim.errors import ParameterError, UnitError, UnknownNameError
+from dendrosim.errors import ParameterError, UnitError, UnknownNameError, UsageError
 from dendrosim.experiments.run import run_and_measure
 
 # Delay (ms) of the dendritic current after the somatic pulse to the smallest current (pA) that makes a burst.
@@ -183,7 +183,7 @@ def test_a_threshold_that_was_not_reached_is_no_number(largest):
             "at least one time step",
         ),
         ({"cells": 2}, UnknownNameError, "cells"),
-        ({"variant": "conductance"}, UnknownNameError, "of protocol 'bac_firing' 'variant'"),
+        ({"variant": "conductance"}, UsageError, "use the model pyramidal_burst_conductance"),
     ],
 )
 def test_bad_values_are_refused(parameters, error, message):

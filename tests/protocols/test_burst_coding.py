@@ -14,7 +14,7 @@ from comparisons import spike_table
 import dendrosim as ds
 from dendrosim.analysis.decoding import multiplexing_index
 from dendrosim.engine.settings import RunSettings
-from dendrosim.errors import ParameterError, UnitError, UnknownNameError
+from dendrosim.errors import ParameterError, UnitError, UnknownNameError, UsageError
 from dendrosim.experiments.run import run_and_measure
 
 # Extra currents into soma and dendrite (pA), event rate (Hz), burst probability, spikes per burst.
@@ -248,9 +248,10 @@ def test_a_single_current_has_rates_but_no_index():
         ({"tau_noise": "0 ms"}, ParameterError, "tau"),
         ({"soma_current": ("1 mV",)}, UnitError, "soma_current"),
         ({"dendrite_mean": "1 nS"}, UnitError, "dendrite_mean"),
-        ({"variant": "conductance"}, UnknownNameError, "of protocol 'burst_coding' 'variant'"),
+        ({"variant": "conductance"}, UsageError, "use the model pyramidal_burst_conductance"),
         ({"g_some": "1 pA"}, UnknownNameError, "did you mean 'g_soma'"),
-        ({"tau_threshold": "1 ms"}, UnknownNameError, "tau_threshold"),
+        ({"v_drive": "-60 mV"}, UsageError, "'v_drive' any more: .* model pyramidal_burst_cond"),
+        ({"c_basal": "170 pF"}, ParameterError, "c_basal has no effect with basal=none"),
     ],
 )
 def test_bad_values_are_refused(parameters, error, message):
