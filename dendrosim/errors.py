@@ -25,6 +25,12 @@ def printable(text: str) -> str:
     return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
+def __dir__() -> list[str]:
+    """List the exception types, because this module is the public name `ds.errors`."""
+    names = (n for n, v in globals().items() if isinstance(v, type) and issubclass(v, Exception))
+    return sorted(names)
+
+
 class DendrosimError(Exception):
     """Base class of all errors that dendrosim raises."""
 

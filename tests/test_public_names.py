@@ -88,6 +88,11 @@ def test_every_class_of_a_folder_is_public(folder, known):
     assert not {"Signal", "Course", "Process", "Connections", "Initial", "Derived"} & set(dir(ds))
 
 
+def test_the_module_of_errors_lists_errors_only():
+    assert {"SpecError", "UnitError"} <= set(dir(ds.errors))
+    assert all(issubclass(getattr(ds.errors, name), Exception) for name in dir(ds.errors))
+
+
 @pytest.mark.parametrize("module", ["streams", "circuit", "cli"])
 def test_a_module_of_the_package_is_imported_without_the_files_of_signals(module):
     code = (
