@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from dendrosim.checks import positive
 from dendrosim.signals.base import Course
 
 
@@ -19,12 +20,14 @@ class Hyperbolic(Course):
     amplitude : quantity, or array of shape (units,)
         Value at the beginning of the block, in the unit of the input.
     decay : time, or array of shape (units,)
-        Time after which the value has halved.
+        Time after which the value has halved, above 0.
 
     Raises
     ------
+    UnitError
+        If a value cannot be read as a quantity. `Protocol` also raises this error if its unit does not fit.
     ParameterError
-        If a number is not finite.
+        If a number is not finite, or `decay` is not positive.
 
     Examples
     --------
@@ -39,3 +42,6 @@ class Hyperbolic(Course):
 
     text: ClassVar[str] = "amplitude/(1 + t_block/decay)"
     units: ClassVar[Mapping[str, str]] = {"amplitude": "x", "decay": "s"}
+
+    def __post_init__(self) -> None:
+        positive(**{"Hyperbolic.decay": self.decay})

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from dendrosim.checks import not_negative
 from dendrosim.signals.base import Course
 
 
@@ -18,12 +19,14 @@ class Pulse(Course):
     onset : time, or array of shape (units,)
         Beginning of the pulse, counted from the beginning of the phase.
     duration : time, or array of shape (units,)
-        Length of the pulse.
+        Length of the pulse, not negative.
 
     Raises
     ------
+    UnitError
+        If a value cannot be read as a quantity. `Protocol` also raises this error if its unit does not fit.
     ParameterError
-        If a number is not finite.
+        If a number is not finite, or `duration` is negative.
 
     Examples
     --------
@@ -41,3 +44,6 @@ class Pulse(Course):
         "*int(t - onset - duration < -1e-12*(onset + duration))"
     )
     units: ClassVar[Mapping[str, str]] = {"amplitude": "x", "onset": "s", "duration": "s"}
+
+    def __post_init__(self) -> None:
+        not_negative(**{"Pulse.duration": self.duration})

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from dendrosim.checks import positive
 from dendrosim.signals.base import Course
 
 
@@ -18,12 +19,14 @@ class Ramp(Course):
     onset : time, or array of shape (units,)
         Beginning of the ramp, counted from the beginning of the phase.
     duration : time, or array of shape (units,)
-        Time in which the signal rises from 0 to `amplitude`.
+        Time in which the signal rises from 0 to `amplitude`, above 0.
 
     Raises
     ------
+    UnitError
+        If a value cannot be read as a quantity. `Protocol` also raises this error if its unit does not fit.
     ParameterError
-        If a number is not finite.
+        If a number is not finite, or `duration` is not positive.
 
     Examples
     --------
@@ -37,3 +40,6 @@ class Ramp(Course):
 
     text: ClassVar[str] = "amplitude*clip((t - onset)/duration, 0, 1)"
     units: ClassVar[Mapping[str, str]] = {"amplitude": "x", "onset": "s", "duration": "s"}
+
+    def __post_init__(self) -> None:
+        positive(**{"Ramp.duration": self.duration})

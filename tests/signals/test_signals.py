@@ -11,6 +11,7 @@ from reference_problems import (
 
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.population import Population
+from dendrosim.errors import ParameterError
 from dendrosim.experiments.run import run
 from dendrosim.protocol.phases import Block, Phase, Recording
 from dendrosim.protocol.protocol import Protocol
@@ -187,3 +188,18 @@ def test_a_pulse_lasts_the_whole_number_of_steps_it_says(backend, precision):
     shown = run(protocol, backend, precision=precision).traces["cell.current"].values[:, :, 0] > 0
     for k, length in zip(onsets, lengths, strict=True):
         assert np.flatnonzero(shown[:, k]).tolist() == list(range(k, k + length))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Hyperbolic(1.0, "0 s"), r"Hyperbolic\.decay is 0 s; it must be positive"),
+        (lambda: Hyperbolic(1.0, ["1 s", "-100 s"]), r"Hyperbolic\.decay is .*must be positive"),
+        (lambda: Ramp(1.0, "0 s", "0 s"), r"Ramp\.duration is 0 s; it must be positive"),
+        (lambda: Ramp(1.0, "0 s", "-1 s"), r"Ramp\.duration is -1 s; it must be positive"),
+        (lambda: Pulse(1.0, "0 s", "-1 s"), r"Pulse\.duration is -1 s; it must be .*not negative"),
+    ],
+)
+def test_a_length_that_makes_a_formula_meaningless_is_refused(make, message):
+    with pytest.raises(ParameterError, match=message):
+        make()
