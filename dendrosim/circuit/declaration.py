@@ -56,6 +56,18 @@ def parameter(
     least, most : number or quantity, optional
         Bounds that a value may reach. A value must be finite, unless `least` or `most` is infinite.
 
+    Returns
+    -------
+    ParameterDeclaration
+        The declaration, which the class turns into a parameter. It has the type Any, so that type checkers accept
+        it as the default value of a field of any type.
+
+    Raises
+    ------
+    SpecError
+        If the default is out of bounds, a bound has another unit, or the annotation is no type of a parameter. The
+        definition of the class raises this error.
+
     Examples
     --------
     >>> class Parameters(ds.Parameters):
@@ -76,6 +88,16 @@ def removed(instead: str) -> Any:
     instead : str
         Advice for files that still use the parameter: what to use instead. The message of the error shows this
         advice.
+
+    Returns
+    -------
+    Removed
+        The declaration; it has the type Any for type checkers.
+
+    Raises
+    ------
+    UsageError
+        If a user gives the parameter; `load_circuit`, `load_protocol` or the class raises this error.
 
     Notes
     -----

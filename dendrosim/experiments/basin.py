@@ -98,11 +98,17 @@ def basin(
     Returns
     -------
     Basin
+        The fraction of states that returned, its confidence interval, and how the other states ended.
 
     Raises
     ------
     ParameterError
         If `point` is not a fixed point, a number is out of its range, or a back end cannot simulate the field.
+
+    References
+    ----------
+    Confidence interval of a fraction: Wilson (1927), Probable inference, the law of succession, and statistical
+    inference, Journal of the American Statistical Association 22:209.
 
     Examples
     --------

@@ -38,6 +38,7 @@ def end_state(result: Result, *, tolerance: float = 1e-3, subthreshold: bool = F
     Parameters
     ----------
     result : Result
+        Result of a run; the end of the last trial of its last phase is compared.
     tolerance : float, default 1e-3
         The run counts as settled if `distance` is at most this number.
     subthreshold : bool, default False
@@ -46,6 +47,7 @@ def end_state(result: Result, *, tolerance: float = 1e-3, subthreshold: bool = F
     Returns
     -------
     EndState
+        The fixed point, the largest relative distance from it, and whether that is within the tolerance.
 
     Raises
     ------
@@ -53,6 +55,11 @@ def end_state(result: Result, *, tolerance: float = 1e-3, subthreshold: bool = F
         If there is no fixed point near the final state.
     DifferentiationError, ParameterError
         If the last phase has spikes or noise, or changes in time.
+
+    Examples
+    --------
+    >>> result = ds.run(protocol)
+    >>> print(ds.end_state(result).message)
     """
     protocol = result.protocol
     block = protocol.blocks[-1]

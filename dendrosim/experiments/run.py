@@ -107,6 +107,24 @@ def run(
         If `measure` in the protocol's file fails; `partial` is the whole result.
     ResumeError
         If the run cannot be resumed, or was begun with other options.
+    UnknownNameError
+        If there is no back end or precision of that name.
+    ParameterError, ShapeError
+        If an option is out of range, or the arrays of `initial` do not fit the circuit.
+    BackendMissingError
+        If the back end does not work on this machine.
+    CompilationError, ProgramError
+        If a generated program does not compile, or ends in an unexpected way.
+    MemoryLimitError
+        If synapses or spikes need more memory than there is.
+    StorageError
+        If `out`, the cache or a temporary folder cannot be written, or `out` has files that no run has written.
+
+    Examples
+    --------
+    >>> protocol = ds.load_protocol("bac_firing")
+    >>> result = ds.run(protocol, seed=1, out="out")
+    >>> print(result.metrics)
     """
     settings = RunSettings(backend, seed, precision, batch, threads, check_end)
     if resume is not None:

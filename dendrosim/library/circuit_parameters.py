@@ -56,6 +56,13 @@ def parameters_of(
         `load_circuit` refuses a parameter that the chosen model does not have. A parameter that the protocol
         declares itself takes precedence and is not in the mapping.
 
+    Raises
+    ------
+    UnknownNameError
+        If there is no such model; `load_protocol` raises this error.
+    SpecError
+        If the models have no parameter of a name in `without`; `load_protocol` raises this error.
+
     Notes
     -----
     In a plain function, the declaration is an annotation, `**circuit: parameters_of("bmvr")`. With `optional`, the

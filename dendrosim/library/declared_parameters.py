@@ -48,6 +48,14 @@ class Parameters(ParameterTable, SymbolValues):
     SpecError
         If a value is not allowed. The definition of a derived class raises this error if a declaration is not
         valid.
+
+    Examples
+    --------
+    >>> class Parameters(ds.Parameters):
+    ...     tau: ds.Quantity = ds.parameter("10 ms", "time constant", above=0)
+    >>> def circuit(p: Parameters) -> ds.Circuit:
+    ...     cell = ds.Population("cell", 1, "dv/dt = -v/tau : 1", parameters={"tau": p.tau})
+    ...     return ds.Circuit((cell,), parameters=p)
     """
 
     _own: ClassVar[dict[str, Parameter]] = {}

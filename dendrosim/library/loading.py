@@ -28,6 +28,11 @@ def load_circuit(name: str, /, **parameters: Any) -> Circuit:
         Values of the model's parameters; all other parameters have their defaults. A quantity is given as a text
         such as `"20 ms"` or as a `Quantity`, a list as a tuple or list.
 
+    Returns
+    -------
+    Circuit
+        The circuit that the function `circuit` in the file returns.
+
     Raises
     ------
     UnknownNameError
@@ -55,6 +60,12 @@ def load_protocol(name: str, /, **parameters: Any) -> Protocol:
     **parameters
         Values of the parameters of the protocol and of its circuit; all other parameters have their defaults. A
         quantity is given as a text such as `"20 ms"` or as a `Quantity`, a list as a tuple or list.
+
+    Returns
+    -------
+    Protocol
+        The protocol that the function `protocol` in the file returns, with its name and the values of all
+        parameters.
 
     Raises
     ------

@@ -44,6 +44,11 @@ def measure(result: "Result", protocol: str | os.PathLike[str] | None = None) ->
         If there is no file `protocol`.
     SpecError
         If the file raises an error, or `measure` does not return a Measurement.
+
+    Examples
+    --------
+    >>> measurement = ds.measure(ds.open_result("out/result.nc"))
+    >>> print(measurement.metrics)
     """
     if protocol is not None:
         return load_measure(find_entry(os.fspath(protocol), "protocol").path)(result)

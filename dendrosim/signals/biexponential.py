@@ -30,6 +30,8 @@ class BiExponential(Course):
 
     Raises
     ------
+    UnitError
+        If a value cannot be read as a quantity. `Protocol` also raises this error if its unit does not fit.
     ParameterError
         If a number is not finite, or 0 < rise < decay does not hold.
 

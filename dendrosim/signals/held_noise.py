@@ -26,6 +26,8 @@ class HeldNoise(Process):
 
     Raises
     ------
+    UnitError
+        If a value cannot be read as a quantity. `Protocol` also raises this error if its unit does not fit.
     ParameterError
         If a number is not finite, or `sigma` is negative.
 

@@ -31,6 +31,8 @@ class OrnsteinUhlenbeck(Process):
 
     Raises
     ------
+    UnitError
+        If a value cannot be read as a quantity. `Protocol` also raises this error if its unit does not fit.
     ParameterError
         If a number is not finite, `sigma` is negative or `tau` is not positive.
 

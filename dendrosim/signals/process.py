@@ -49,4 +49,9 @@ class Process(Course):
             Source of random numbers.
         dt : float
             The time step in seconds.
+
+        Returns
+        -------
+        array, shape (units, samples)
+            The numbers.
         """

@@ -29,6 +29,8 @@ class PulseTrain(Course):
 
     Raises
     ------
+    UnitError
+        If a value cannot be read as a quantity. `Protocol` also raises this error if its unit does not fit.
     ParameterError
         If a number is not finite, or `duration` is not above 0 and at most `interval`.
 

@@ -36,6 +36,8 @@ class ShotNoise(Process):
 
     Raises
     ------
+    UnitError
+        If a value cannot be read as a quantity. `Protocol` also raises this error if its unit does not fit.
     ParameterError
         If a number is not finite, `rate` is negative or `decay` is not positive. `Protocol` also raises this error
         if more than 100 events are expected in a time step.

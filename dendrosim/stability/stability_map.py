@@ -118,6 +118,8 @@ def stability_map(
     Returns
     -------
     StabilityMap
+        Abscissa, verdict, number of unstable eigenvalues and fixed point for each pair of values, in arrays of
+        shape (a, b) for `a` values of the first parameter and `b` of the second.
 
     Raises
     ------

@@ -59,11 +59,37 @@ class Connections(Spec, ABC):
 
     @abstractmethod
     def expected(self, post: int, pre: int) -> float:
-        """Return the expected number of connections from `pre` presynaptic to `post` postsynaptic units."""
+        """Return the expected number of connections.
+
+        Parameters
+        ----------
+        post, pre : int
+            Numbers of postsynaptic and presynaptic units.
+
+        Returns
+        -------
+        float
+            The number, from which the memory that synapses need is estimated before they are drawn.
+        """
 
     @abstractmethod
     def draw(self, post: int, pre: int, same: bool, rng: np.random.Generator) -> Pairs:
-        """Return the connected pairs, in any order; the arguments are those of `check`."""
+        """Draw the connections.
+
+        Parameters
+        ----------
+        post, pre : int
+            Numbers of postsynaptic and presynaptic units, which have passed `check`.
+        same : bool
+            Whether `pre` and `post` are the same population.
+        rng : numpy.random.Generator
+            Source of random numbers; rules that are not random do not use it.
+
+        Returns
+        -------
+        post, pre : array of int, shape (connections,)
+            The postsynaptic and the presynaptic unit of each connection, in any order.
+        """
 
 
 def without_self(to: Integers, from_: Integers) -> Pairs:

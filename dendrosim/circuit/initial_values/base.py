@@ -82,6 +82,11 @@ class Initial(Spec, ABC):
             passed `check`.
         rng : numpy.random.Generator
             Source of random numbers; values that are not random do not use it.
+
+        Returns
+        -------
+        array, shape `shape`
+            The numbers in SI units.
         """
 
 

@@ -25,11 +25,33 @@ class Derived(Initial):
 
     @abstractmethod
     def shape(self, of: tuple[int, int]) -> tuple[int, int]:
-        """Return the shape of the weights, given the shape of the other matrix."""
+        """Return the shape of the weights.
+
+        Parameters
+        ----------
+        of : tuple of int
+            Shape (post, pre) of the other matrix.
+
+        Returns
+        -------
+        tuple of int
+            Shape (post, pre) of this matrix.
+        """
 
     @abstractmethod
     def compute(self, weights: Array) -> Array:
-        """Return the initial weights, given the initial weights of the other matrix."""
+        """Return the initial weights.
+
+        Parameters
+        ----------
+        weights : array, shape (post, pre) of the other matrix
+            Initial weights of the other matrix, in SI units.
+
+        Returns
+        -------
+        array, shape (post, pre) of this matrix
+            Initial weights in SI units.
+        """
 
     def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
         raise ShapeError(

@@ -22,6 +22,11 @@ class Finding:
         'unit.v'`.
     message : str
         The defect, and what to do about it.
+
+    Examples
+    --------
+    >>> for finding in ds.check_model("my_model.py"):
+    ...     print(finding.field, finding.message)
     """
 
     object: str

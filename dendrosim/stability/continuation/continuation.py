@@ -1,10 +1,4 @@
-"""Continuation of fixed points in a parameter: pseudo-arclength with adaptive steps.
-
-References
-----------
-H. B. Keller, "Numerical solution of bifurcation and nonlinear eigenvalue problems", in P. Rabinowitz (ed.),
-"Applications of Bifurcation Theory", Academic Press 1977, 359-384.
-"""
+"""Continuation of fixed points in a parameter: pseudo-arclength with adaptive steps."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -139,6 +133,11 @@ def continuation(
     needs a smaller `max_step`.
     Steps are halved if the curve bends or Newton's method fails. Directions of symmetry are left out of the
     tangent, of Newton's steps and of the critical eigenvalues.
+
+    References
+    ----------
+    Keller (1977), Numerical solution of bifurcation and nonlinear eigenvalue problems, in Rabinowitz (ed.),
+    Applications of Bifurcation Theory, Academic Press, 359-384.
 
     Examples
     --------

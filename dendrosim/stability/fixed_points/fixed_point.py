@@ -89,6 +89,14 @@ def fixed_point(
     converged when the last correction of each state is at most `tolerance` times |x_i| + scale_i, and the residual
     is at most `tolerance` times the size of the terms that cancel in it (`FixedPoint.relative_residual`).
 
+    References
+    ----------
+    Newton's method: Deuflhard (2011), Newton Methods for Nonlinear Problems, Springer.
+    Singular Jacobians: Fan & Yuan (2005), On the quadratic convergence of the Levenberg-Marquardt method without
+    nonsingularity assumption, Computing 74:23.
+    Deflation: Farrell, Birkisson & Funke (2015), Deflation techniques for finding distinct solutions of nonlinear
+    partial differential equations, SIAM Journal on Scientific Computing 37:A2026.
+
     Examples
     --------
     >>> point = ds.fixed_point(field, starts=10)
