@@ -1,6 +1,7 @@
 """The order of the package's folders: imports go down, never round."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,11 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "dendrosim"
 
 ORDER = (
-    ("errors", "units", "checks", "spec", "streams", "arrays", "discovery", "machine"),
+    ("errors",),
+    ("streams", "arrays", "discovery"),
+    ("units", "machine"),
+    ("checks",),
+    ("spec",),
     ("equations",),
     ("circuit", "signals"),
     ("mechanisms",),
@@ -30,6 +35,8 @@ APART = (
 
 ALLOWED = {("signals", "circuit")}
 
+_NAME_OF_MODULE = re.compile(r"dendrosim(\.\w+)+\.?")
+
 FLAT = 8
 """Files that may lie at the top of the package."""
 
@@ -44,7 +51,11 @@ def modules(package=PACKAGE):
 
 
 def imports(path, name, known):
-    """Modules that a file imports, also inside functions and under TYPE_CHECKING."""
+    """Modules that a file imports, also inside functions and under TYPE_CHECKING, or names in a text.
+
+    A text that begins with `dendrosim.` may be the name of a module or folder that is imported by a function. An
+    f-string, such as f"dendrosim.engine.{name}.backend", counts as its longest known beginning.
+    """
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     found = set()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
@@ -58,6 +69,10 @@ def imports(path, name, known):
             found |= {
                 f"{base}.{a.name}" if f"{base}.{a.name}" in known else base for a in node.names
             }
+        elif isinstance(node, ast.Constant) and _NAME_OF_MODULE.fullmatch(str(node.value)):
+            parts = node.value.strip(".").split(".")
+            beginnings = [".".join(parts[: n + 1]) for n in range(1, len(parts))]
+            found |= set([b for b in beginnings if b in known][-1:])
     return {module for module in found if module in known and module != name}
 
 
@@ -138,6 +153,20 @@ def test_few_files_lie_at_the_top():
         ("engine/task.py", "from dendrosim.stability.vector_field import flow\n", "stay apart"),
         ("results/labels.py", "from dendrosim.engine import task\n", "lies above it"),
         ("results/labels.py", "from . import netcdf\n", "netcdf"),
+        (
+            "circuit/paths.py",
+            "import importlib\nimportlib.import_module('dendrosim.signals.base')\n",
+            "stay apart",
+        ),
+        ("circuit/paths.py", "__import__('dendrosim.cli.main')\n", "lies above it"),
+        (
+            "circuit/paths.py",
+            "from dendrosim.discovery import classes_in\nclasses_in('dendrosim.signals', object)\n",
+            "stay apart",
+        ),
+        ("results/labels.py", "f'dendrosim.engine.{PACKAGE}.backend'\n", "lies above it"),
+        ("errors.py", "from dendrosim import arrays\n", "lies above it"),
+        ("machine/memory.py", "from dendrosim.spec import Spec\n", "lies above it"),
     ],
 )
 def test_an_import_that_breaks_the_order_is_found(tmp_path, file, text, said):
