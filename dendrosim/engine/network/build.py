@@ -36,7 +36,7 @@ from dendrosim.equations.rewriting import find_symbols, parse_expression
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.units import TIME, unit
 
-COURSES, START = "before_start", "start"
+SIGNALS, START = "before_start", "start"
 # Brian2's `order` of the update, and of the inversion, of the first matrix; for matrix k it is larger by k.
 UPDATES, INVERSES = 1000, 100_000
 
@@ -55,7 +55,7 @@ def build(protocol: Protocol, precision: str, operations: Operations) -> Network
     for pathway in protocol.circuit.pathways:
         parts.bundles[pathway.name] = build_pathway(parts, pathway)
     parts.network.add(operations.feed(parts))
-    _build_courses(parts)
+    _build_signals(parts)
     order = _build_projections(parts, operations)
     _materialise_recorded(parts, order)
     parts.network.add(operations.record(parts))
@@ -198,13 +198,13 @@ def _build_matrix(parts: NetworkParts, matrix: Matrix) -> None:
     parts.network.add(holder)
 
 
-def _build_courses(parts: NetworkParts) -> None:
+def _build_signals(parts: NetworkParts) -> None:
     paths = [(p, n) for p in parts.circuit.populations for n in p.inputs]
     for name in parts.circuit.gates:
         used = slots(parts.protocol, name)
         if used:
             code = assignment(name, used)
-            assign(parts, parts.groups[CIRCUIT], code, COURSES, 1, f"ds_course_{name}")
+            assign(parts, parts.groups[CIRCUIT], code, SIGNALS, 1, f"ds_signal_{name}")
     for population, name in paths:
         used = slots(parts.protocol, f"{population.name}.{name}")
         if used:
@@ -213,7 +213,7 @@ def _build_courses(parts: NetworkParts) -> None:
                 if clock not in group.variables:
                     group.variables.add_reference(clock, parts.groups[CIRCUIT], clock, index="0")
             code = assignment(name, used)
-            assign(parts, group, code, COURSES, 1, f"ds_course_{population.name}_{name}")
+            assign(parts, group, code, SIGNALS, 1, f"ds_signal_{population.name}_{name}")
 
 
 def _build_projections(parts: NetworkParts, operations: Operations) -> int:

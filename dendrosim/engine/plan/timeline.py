@@ -217,12 +217,12 @@ def _fills(protocol: Protocol, phase: Phase) -> Iterator[Fill]:
         name = base_variable(variable) if used else variable
         drives = protocol.input_signals(phase, path)
         yield _static(f"{population}.{name}", drives, size)
-        yield from _courses(population, used, drives, size, protocol.time_step)
+        yield from _slot_fills(population, used, drives, size, protocol.time_step)
     for gate in protocol.circuit.gates:
         used = slots(protocol, gate)
         drives = protocol.gate_signals(phase, gate)
         yield _static(f"{CIRCUIT}.{base_variable(gate) if used else gate}", drives, 1)
-        yield from _courses(CIRCUIT, used, drives, 1, protocol.time_step)
+        yield from _slot_fills(CIRCUIT, used, drives, 1, protocol.time_step)
 
 
 def _static(key: str, drives: tuple[Signal, ...], size: int) -> Fill:
@@ -240,7 +240,7 @@ def _static(key: str, drives: tuple[Signal, ...], size: int) -> Fill:
     )
 
 
-def _courses(
+def _slot_fills(
     group: str, used: tuple[Slot, ...], drives: tuple[Signal, ...], size: int, dt: float
 ) -> Iterator[Fill]:
     waiting = [d for d in drives if isinstance(d, Course)]

@@ -55,7 +55,7 @@ def structure(protocol: Protocol, precision: str) -> str:
     It does not depend on the values of parameters and inputs, on seeds, or on the run length.
     """
     circuit = protocol.circuit
-    courses = {
+    signals = {
         path: [
             slot.signal_type.__name__ + slot.expression + (slot.update if slot.random else "")
             for slot in slots(protocol, path)
@@ -64,7 +64,7 @@ def structure(protocol: Protocol, precision: str) -> str:
     }
     recorded = [n for n in protocol.recordings_by_name() if is_variable(n)]
     spikes = list(protocol.recordings_of_spikes())
-    parts = [circuit.structure(), protocol.batch, precision, courses, recorded, spikes]
+    parts = [circuit.structure(), protocol.batch, precision, signals, recorded, spikes]
     return json.dumps(parts, sort_keys=True)
 
 
