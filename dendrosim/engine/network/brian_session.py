@@ -17,7 +17,9 @@ _log = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
-def brian(device: Any, precision: str, target: str = "numpy", **options: Any) -> Iterator[Any]:
+def brian_session(
+    device: Any, precision: str, target: str = "numpy", **options: Any
+) -> Iterator[Any]:
     """Activate a Brian2 device with our preferences; restore device and preferences afterwards.
 
     While the device is active, messages of Brian2 go to our own log at debug level. Problems that matter, such as

@@ -10,7 +10,7 @@ from brian2.codegen.generators.numpy_generator import NumpyCodeGenerator  # noqa
 from brian2.core.preferences import prefs
 from brian2.units.allunits import second
 
-from dendrosim.engine.network.brian_session import brian
+from dendrosim.engine.network.brian_session import brian_session
 from dendrosim.engine.network.build import build
 from dendrosim.engine.network.parts import Bundle, NetworkParts
 from dendrosim.engine.plan.state_arrays import all_values, final_keys, state_shape
@@ -28,7 +28,7 @@ def run(task: Task, target: str, progress: Progress) -> Outcome:
         verified_extensions() if target == "cython" else nullcontext([])
     )
     with (
-        brian("runtime", task.settings.precision, target),
+        brian_session("runtime", task.settings.precision, target),
         extensions as compiled,
         np.errstate(all="ignore"),
     ):

@@ -12,7 +12,7 @@ import numpy as np
 from brian2.devices.device import all_devices
 from brian2.units.allunits import second
 
-from dendrosim.engine.network.brian_session import brian
+from dendrosim.engine.network.brian_session import brian_session
 from dendrosim.engine.network.build import build
 from dendrosim.engine.network.parts import NetworkParts
 from dendrosim.engine.standalone.operations import CompiledOperations
@@ -41,7 +41,7 @@ def network(
     _check_sizes(protocol)
     name = operations.codeobj_class.class_name
     all_devices[name] = device_class()
-    with brian(name, precision, build_on_run=False) as device:
+    with brian_session(name, precision, build_on_run=False) as device:
         try:
             for line in ("args.resize(2); ds::use_folder(args[0], args[1]); args.clear();", *first):
                 device.insert_code("before_start", line)
