@@ -28,7 +28,7 @@ from dendrosim.engine.network.parts import NetworkParts, add_variable, assign, r
 from dendrosim.engine.network.random_numbers import FUNCTIONS
 from dendrosim.engine.network.synapses import build_pathway
 from dendrosim.engine.network.weight_updates import matrix_update
-from dendrosim.engine.plan.signal_slots import ELEMENT, assignment, base_variable, slots
+from dendrosim.engine.plan.signal_slots import ELEMENT, assignment, base_variable, find_slots
 from dendrosim.engine.plan.state_arrays import WEIGHT
 from dendrosim.engine.plan.timeline import CIRCUIT
 from dendrosim.equations.assignments import parse_assignments
@@ -81,7 +81,7 @@ def _build_circuit(parts: NetworkParts) -> None:
         add_number(group, name, parts.dtype, brian_dimension(value.dimension))
     for name in parts.circuit.gates:
         add_number(group, name, parts.dtype)
-        used = slots(parts.protocol, name)
+        used = find_slots(parts.protocol, name)
         if used:
             _add_slots(parts, group, name, "1", used, 1)
     for name in ("ds_t_phase", "ds_t_block"):
@@ -112,7 +112,7 @@ def _build_population(parts: NetworkParts, population: Population) -> None:
     parts.groups[population.name] = group
     parts.register(group, *plain)
     for name in population.inputs:
-        used = slots(parts.protocol, f"{population.name}.{name}")
+        used = find_slots(parts.protocol, f"{population.name}.{name}")
         if used:
             _add_slots(parts, group, name, population.variables[name].unit, used, count)
     parts.network.add(group)
@@ -201,12 +201,12 @@ def _build_matrix(parts: NetworkParts, matrix: Matrix) -> None:
 def _build_signals(parts: NetworkParts) -> None:
     paths = [(p, n) for p in parts.circuit.populations for n in p.inputs]
     for name in parts.circuit.gates:
-        used = slots(parts.protocol, name)
+        used = find_slots(parts.protocol, name)
         if used:
             code = assignment(name, used)
             assign(parts, parts.groups[CIRCUIT], code, SIGNALS, 1, f"ds_signal_{name}")
     for population, name in paths:
-        used = slots(parts.protocol, f"{population.name}.{name}")
+        used = find_slots(parts.protocol, f"{population.name}.{name}")
         if used:
             group = parts.groups[population.name]
             for clock in ("ds_t_phase", "ds_t_block"):

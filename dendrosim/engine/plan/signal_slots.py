@@ -84,7 +84,7 @@ def base_variable(name: str) -> str:
     return f"ds_base_{name}"
 
 
-def slots(protocol: Protocol, path: str) -> tuple[Slot, ...]:
+def find_slots(protocol: Protocol, path: str) -> tuple[Slot, ...]:
     """Return the slots of an input (`population.variable`) or gate (plain name)."""
     most: Counter[type[Course]] = Counter()
     for block in protocol.blocks:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dendrosim.circuit.paths import VariablePath
-from dendrosim.engine.plan.signal_slots import Slot, base_variable, slots
+from dendrosim.engine.plan.signal_slots import Slot, base_variable, find_slots
 from dendrosim.protocol.phases import Phase
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.protocol.schedule import shown_pieces
@@ -180,7 +180,7 @@ def _noises(protocol: Protocol, seed: int) -> Iterator[Noise]:
         population = VariablePath.parse(path).population
         shape = (protocol.circuit.population(population).size, protocol.batch)
         found: Counter[str] = Counter()
-        for slot in slots(protocol, path):
+        for slot in find_slots(protocol, path):
             if slot.random:
                 name = slot.signal_type.__name__
                 # Counted by class, so that a new signal of one class changes no random numbers of other classes.
@@ -213,13 +213,13 @@ def _fills(protocol: Protocol, phase: Phase) -> Iterator[Fill]:
     for path in protocol.circuit.inputs:
         population, variable = VariablePath.parse(path)
         size = protocol.circuit.population(population).size
-        used = slots(protocol, path)
+        used = find_slots(protocol, path)
         name = base_variable(variable) if used else variable
         drives = protocol.input_signals(phase, path)
         yield _static(f"{population}.{name}", drives, size)
         yield from _slot_fills(population, used, drives, size, protocol.time_step)
     for gate in protocol.circuit.gates:
-        used = slots(protocol, gate)
+        used = find_slots(protocol, gate)
         drives = protocol.gate_signals(phase, gate)
         yield _static(f"{CIRCUIT}.{base_variable(gate) if used else gate}", drives, 1)
         yield from _slot_fills(CIRCUIT, used, drives, 1, protocol.time_step)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dendrosim.circuit.paths import is_variable
-from dendrosim.engine.plan.signal_slots import slots
+from dendrosim.engine.plan.signal_slots import find_slots
 from dendrosim.engine.progress import Progress
 from dendrosim.errors import CompilationError
 from dendrosim.machine import brian_import as brian
@@ -58,7 +58,7 @@ def structure(protocol: Protocol, precision: str) -> str:
     signals = {
         path: [
             slot.signal_type.__name__ + slot.expression + (slot.update if slot.random else "")
-            for slot in slots(protocol, path)
+            for slot in find_slots(protocol, path)
         ]
         for path in (*circuit.inputs, *circuit.gates)
     }
