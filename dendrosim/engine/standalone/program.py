@@ -49,7 +49,7 @@ class Program:
     seconds: dict[str, float]
 
 
-def structure(protocol: Protocol, precision: str) -> str:
+def describe_structure(protocol: Protocol, precision: str) -> str:
     """Return, as text, what the generated code depends on.
 
     It does not depend on the values of parameters and inputs, on seeds, or on the run length.
@@ -100,7 +100,7 @@ def find_or_make(
     CompilationError
         If the compiler fails.
     """
-    text = structure(protocol, precision)
+    text = describe_structure(protocol, precision)
     parts = [text, code_digest(), json.dumps(dict(fingerprint), sort_keys=True)]
     key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
     size_limit()  # refuses a wrong setting before anything is done
