@@ -22,7 +22,7 @@ def check(
     settings: Settings = None,
     compile_it: Annotated[
         bool,
-        typer.Option("--compile", help="Also compile the program; for cuda this needs no GPU."),
+        typer.Option("--compile", help="Also compile the program; this needs no GPU."),
     ] = False,
     backend: Annotated[
         str,

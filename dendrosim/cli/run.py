@@ -46,14 +46,14 @@ def run(
     threads: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Number of threads of the cpp back end (default: by the circuit's size)."
+            min=1, help="Number of threads of a compiled program (default: by the circuit's size)."
         ),
     ] = None,
     precision: Annotated[
         str,
         typer.Option(
             metavar="|".join(PRECISIONS),
-            help="Precision of all states; auto is double, and single on cuda.",
+            help="Precision of all states; auto is what the back end prefers, in most cases double.",
         ),
     ] = "auto",
     batch: Annotated[

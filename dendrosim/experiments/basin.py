@@ -88,10 +88,10 @@ def basin(
         Seed of the perturbations.
     confidence : float, default 0.95
         Confidence level of the interval, between 0 and 1.
-    backend : {"numpy", "cython", "cpp"}, optional
-        Back end that simulates the circuit, with the perturbed states as samples of a batch. The field must then
-        have no unfrozen matrices, no slaved states and one sample (default: the vector field is integrated by
-        LSODA).
+    backend : str, optional
+        Name of the back end that simulates the circuit (see `ds.run`), with the perturbed states as samples of a
+        batch. The field must then have no unfrozen matrices, no slaved states and one sample (default: the vector
+        field is integrated by LSODA).
     dt : time, optional
         Time step of the back end (default: a tenth of the largest stable time step).
 

@@ -62,12 +62,13 @@ def run(
     ----------
     protocol : Protocol, optional
         Protocol to run; required unless `resume` is given.
-    backend : {"auto", "numpy", "cython", "cpp", "cuda"}, default "auto"
-        Back end that computes the time steps; "auto" is cpp if its compiler works, else numpy.
+    backend : str, default "auto"
+        Name of the back end that computes the time steps, one of those that `dendrosim run --help` lists; "auto"
+        is cpp if its compiler works, else numpy.
     seed : int, default 0
         Seed of all random streams, not negative. The same seed gives the same initial values on every back end.
     precision : {"auto", "single", "double"}, default "auto"
-        Precision of all states; "auto" is single on cuda and double on the other back ends.
+        Precision of all states; "auto" is what the back end prefers, in most cases double.
     batch : int, optional
         Number of samples that are simulated side by side (default: the batch of the protocol).
     threads : int, optional
