@@ -35,12 +35,12 @@ def alone() -> Iterator[None]:
 
 
 def load() -> None:
-    """Import Brian2, but keep the process's own hooks for exceptions and warnings, and log only warnings.
+    """Import Brian2, but keep the process's own hooks for exceptions, warnings and interrupts; log only warnings.
 
     Brian2 replaces `sys.excepthook` so that any error in the process is reported as a possible bug of
-    Brian2, and sends all warnings to its log. It also makes two temporary files, for its log and for a copy of the
-    script; they remain if the process is killed. If Brian2 was imported before, nothing is changed, and its hooks
-    remain.
+    Brian2, sends all warnings to its log, and handles interrupts. It also makes two temporary files, for its log
+    and for a copy of the script; they remain if the process is killed. If Brian2 was imported before, nothing is
+    changed, and its hooks remain.
     """
     with _lock:
         if "brian2" not in sys.modules:
@@ -65,14 +65,12 @@ def _import() -> None:
 
 @contextlib.contextmanager
 def _without_handlers() -> Iterator[None]:
-    """Outside of the main thread, where Python refuses it, let this thread set no handlers of signals.
+    """Let this thread set no handlers of signals.
 
-    Brian2 sets one for interrupts when it is imported. Interrupts are raised in the main thread, so another
-    thread that runs a network has no use for it.
+    Brian2 sets one for interrupts when it is imported, for the rest of the process. In a process that ignores
+    interrupts, it would call the former handler, which is no function. Outside of the main thread, Python allows
+    no handlers.
     """
-    if threading.current_thread() is threading.main_thread():
-        yield
-        return
     set_handler, thread = signal.signal, threading.get_ident()
 
     def ignore_here(number: Any, handler: Any) -> Any:

@@ -1,12 +1,16 @@
 """A run with a run-time back end: Python calls Brian2's code objects for numpy or cython in every step."""
 
+import signal
+import threading
 import time
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from brian2.codegen.generators.numpy_generator import NumpyCodeGenerator  # noqa: F401
+from brian2.core.network import Network
 from brian2.core.preferences import prefs
 from brian2.units.allunits import second
 
@@ -84,9 +88,35 @@ def _loop(task: Task, parts: NetworkParts, operations: NumpyOperations, progress
         progress.at(operations.step, operations.begun - 1)
 
     try:
-        parts.network.run(
-            duration * second, report=report, report_period=0.2 * second, namespace={}
-        )
+        with _stop_after_step():
+            parts.network.run(
+                duration * second, report=report, report_period=0.2 * second, namespace={}
+            )
     except KeyboardInterrupt:
         return True
     return operations.step < task.line.steps and operations.failure is None
+
+
+@contextmanager
+def _stop_after_step() -> Iterator[None]:
+    """Let the first interrupt end the network's run after the current step; the next ones act as before.
+
+    An interrupt that the process ignores stays ignored. Other threads than the main one receive no interrupts.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield
+        return
+
+    def stop(number: int, frame: Any) -> None:
+        if Network._globally_running and not Network._globally_stopped:
+            Network._globally_stopped = True
+        else:
+            before(number, frame)
+
+    Network._globally_running = False  # an earlier run may have ended with an error
+    signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

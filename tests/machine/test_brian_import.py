@@ -1,0 +1,69 @@
+"""Brian2 is loaded without changing how the process handles interrupts, and runs end as the user wants."""
+
+import subprocess
+import sys
+
+import pytest
+
+LOAD = """
+import signal, sys, threading
+signal.signal(signal.SIGINT, eval(sys.argv[1]))
+before, setter = signal.getsignal(signal.SIGINT), signal.signal
+from dendrosim.machine import brian_import
+if sys.argv[2] == "thread":
+    thread = threading.Thread(target=brian_import.load)
+    thread.start()
+    thread.join()
+else:
+    brian_import.load()
+assert "brian2" in sys.modules
+assert signal.getsignal(signal.SIGINT) is before, signal.getsignal(signal.SIGINT)
+assert signal.signal is setter
+"""
+
+RUN = """
+import signal, sys
+import dendrosim as ds
+from dendrosim.engine.runtime.operations import NumpyOperations
+
+signal.signal(signal.SIGINT, eval(sys.argv[1]))
+before = signal.getsignal(signal.SIGINT)
+cell = ds.Population("cell", 1, "dx/dt = -x/second : 1", initial={"x": 1.0})
+block = ds.Block("only", (ds.Phase("on", "100 s"),))
+protocol = ds.Protocol(ds.Circuit((cell,)), (block,), "1 s", (ds.Recording("cell.x", "1 s"),))
+feed = NumpyOperations._feed
+
+def interrupt_and_feed(self):  # at the beginning of a step
+    if self.step == 30:
+        signal.raise_signal(signal.SIGINT)
+    feed(self)
+
+NumpyOperations._feed = interrupt_and_feed
+try:
+    result = ds.run(protocol, "numpy", progress=False)
+except ds.errors.RunInterruptedError as error:
+    result = error.partial
+assert signal.getsignal(signal.SIGINT) is before
+print(len(result["cell.x"]))
+"""
+
+
+def execute(text, *given):
+    done = subprocess.run([sys.executable, "-c", text, *given], capture_output=True, text=True)
+    assert not done.returncode, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("where", ["main", "thread"])
+@pytest.mark.parametrize(
+    "handler", ["signal.SIG_IGN", "signal.SIG_DFL", "signal.default_int_handler"]
+)
+def test_loading_brian2_leaves_the_handler_of_interrupts(handler, where):
+    execute(LOAD, handler, where)
+
+
+@pytest.mark.parametrize(
+    ("handler", "steps"), [("signal.SIG_IGN", 100), ("signal.default_int_handler", 31)]
+)
+def test_an_interrupt_ends_a_run_after_its_step_unless_it_is_ignored(handler, steps):
+    assert int(execute(RUN, handler)) == steps
