@@ -39,8 +39,13 @@ def __getattr__(name: str) -> object:
         name == "__all__"
     ):  # not a variable, because the files of the folders are imported only on demand
         return __dir__()
-    if name in _listed:  # an error in the module of a public name must reach the user unchanged
-        return _look_up(name)
+    if name in _listed:
+        from dendrosim.machine.memory import check_address_space
+
+        check_address_space()  # an import with too little would crash or never end
+        return _look_up(
+            name
+        )  # an error in the module of a public name must reach the user unchanged
     names = _listed
     # Python asks here for the name of a module, and for special names, while modules are being imported. Then no
     # further ones may be imported.

@@ -28,6 +28,7 @@ from dendrosim.cli.run import run
 from dendrosim.cli.show import show
 from dendrosim.cli.stability import stability
 from dendrosim.errors import DendrosimError, DendrosimWarning, UnknownNameError
+from dendrosim.machine.memory import check_address_space
 from dendrosim.machine.packages import own_version
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -76,6 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # for terminals that have no Greek letters
     try:
+        check_address_space()
         command = typer.main.get_command(app)
         with (
             _signals_like_interrupts(),

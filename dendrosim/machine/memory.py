@@ -1,6 +1,25 @@
-"""The amount of free memory."""
+"""The amount of free memory, and the limit of the address space."""
 
 import os
+
+from dendrosim.errors import MemoryLimitError
+
+LEAST_ADDRESS_SPACE = 2**29
+"""Bytes of address space that imports need: with two thirds of it, they crash or never end on two processors."""
+
+
+def check_address_space() -> None:
+    """Raise MemoryLimitError if this process may not use enough address space even for imports (`ulimit -v`)."""
+    try:
+        import resource
+    except ImportError:  # systems without such limits
+        return
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if 0 <= limit < LEAST_ADDRESS_SPACE:
+        raise MemoryLimitError(
+            f"this process may use {format_bytes(limit)} of address space, and dendrosim needs at least "
+            f"{format_bytes(LEAST_ADDRESS_SPACE)}: raise the limit (ulimit -v)"
+        )
 
 
 def available_memory() -> float:
