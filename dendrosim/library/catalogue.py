@@ -179,7 +179,13 @@ def _read_entry(path: Path, file_kind: FileKind | None) -> Entry:
     if not isinstance(tree, ast.Module):
         raise DataError(f"{path} cannot be read: {tree}")
     kinds = FILE_KINDS if file_kind is None else (file_kind,)
-    functions = " or ".join(f"{FUNCTIONS[k]}()" for k in kinds)
+    sought = [FUNCTIONS[k] for k in kinds]
+    for node in tree.body:
+        if isinstance(node, ast.AsyncFunctionDef) and node.name in sought:
+            raise DataError(
+                f"{path}, line {node.lineno}: {node.name}() is declared with 'async def'; write 'def'"
+            )
+    functions = " or ".join(f"{name}()" for name in sought)
     raise DataError(f"{path} defines no function {functions} at top level")
 
 

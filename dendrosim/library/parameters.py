@@ -106,13 +106,20 @@ def declare_parameter(
     Raises
     ------
     SpecError
-        If the annotation is missing or is not a type of parameters, or if the default is not allowed.
+        If the annotation is missing or is not a type of parameters, if the default is not allowed, if there is a
+        unit but the values are not quantities, or if no number is within the bounds.
     """
+    if not isinstance(doc, str):
+        raise SpecError(f"parameter {name!r}: its meaning is {doc!r}; it must be a text")
     if annotation is inspect.Parameter.empty:
         raise SpecError(f"parameter {name!r} has no type; annotate it, as in '{name}: float = ...'")
     try:
         hint = None if default is REQUIRED else default
         value_type = parameter_type(annotation, f"1 {unit}" if unit else hint)
+        if unit and not value_type.unit:
+            raise SpecError(
+                f"unit is {unit!r}, but a value is: {value_type}; only quantities have a unit"
+            )
         allowed = None if bounds is None else range_of(value_type, bounds)
         declared = Parameter(name, value_type, REQUIRED, doc, allowed)
         if default is not REQUIRED:

@@ -54,6 +54,25 @@ class Range:
             return ""
         return "" if number in (self._bound("least"), self._bound("most")) else "be finite"
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no number is within the bounds."""
+        lower = [b for b in (self._bound("above"), self._bound("least")) if b is not None]
+        upper = [b for b in (self._bound("below"), self._bound("most")) if b is not None]
+        if not lower or not upper:
+            return False
+        least, most = max(lower), min(upper)
+        reached = least not in (self._bound("above"), self._bound("below"))
+        return bool(least > most or (least == most and not reached))
+
+    def list_bounds(self) -> str:
+        """Return all bounds in words, such as `above 0 and at most 1`."""
+        return " and ".join(
+            phrase.format(to_text(self.bounds[name]))
+            for name, phrase in _PHRASES.items()
+            if name in self.bounds
+        )
+
     def _within_bounds(self, number: Any) -> bool:
         above, below = self._bound("above"), self._bound("below")
         least, most = self._bound("least"), self._bound("most")
@@ -74,7 +93,7 @@ class Range:
             return "positive"
         if zero and "least" in given:
             return "not negative"
-        return " and ".join(p.format(given[n]) for n, p in _PHRASES.items() if n in given)
+        return self.list_bounds()
 
     def _bound(self, name: str) -> Any:
         return None if name not in self.bounds else self._number(self.bounds[name])
@@ -97,7 +116,8 @@ def range_of(value_type: ParameterType, given: Mapping[str, Any]) -> Range | Non
     Raises
     ------
     SpecError
-        If a bound is not a value of that type, or if the values are not numbers but have a bound.
+        If a bound is not a value of that type, if the values are not numbers but have a bound, or if no number is
+        within the bounds.
     """
     element = value_type
     while isinstance(element, OrNone | Several):
@@ -107,7 +127,10 @@ def range_of(value_type: ParameterType, given: Mapping[str, Any]) -> Range | Non
         if given:
             raise SpecError(f"{', '.join(given)}: only numbers and quantities have a range")
         return None
-    return Range(element, {n: _plain_bound(element, n, b) for n, b in given.items()})
+    found = Range(element, {n: _plain_bound(element, n, b) for n, b in given.items()})
+    if found.is_empty:
+        raise SpecError(f"no number is {found.list_bounds()}")
+    return found
 
 
 def _plain_bound(element: ParameterType, name: str, bound: Any) -> Any:

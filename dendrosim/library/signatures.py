@@ -63,6 +63,7 @@ def read_signature(
                     f"'**{name}' must be annotated, as in '**{name}: parameters_of(\"model\")'"
                 )
         elif given.kind in _KEYWORD:
+            _refuse_forgotten_table(function, given)
             own.append(
                 declare_parameter(name, given.annotation, given.default, texts.get(name, ""))
             )
@@ -89,3 +90,16 @@ def _table(function: Callable[..., Any]) -> type[ParameterTable] | None:
                 )
             return declared
     return None
+
+
+def _refuse_forgotten_table(function: Callable[..., Any], given: inspect.Parameter) -> None:
+    """Raise SpecError if an argument has neither type nor default, and the file defines a class of parameters."""
+    if given.annotation is not given.empty or given.default is not given.empty:
+        return
+    for name, value in getattr(function, "__globals__", {}).items():
+        own = inspect.isclass(value) and value.__module__ == function.__module__
+        if own and issubclass(value, ParameterTable):
+            raise SpecError(
+                f"{given.name!r} has no type; to take the parameters of the class {name}, write "
+                f"'{given.name}: {name}'"
+            )

@@ -6,7 +6,9 @@ import dendrosim as ds
 from dendrosim.engine.settings import RunSettings
 from dendrosim.errors import BackendMissingError, DataError, UnknownNameError
 from dendrosim.experiments.file_check import runs
-from dendrosim.experiments.file_check.check_file import MEASURE, check_file
+from dendrosim.experiments.file_check.check_file import check_file
+from dendrosim.experiments.file_check.measure_check import MEASURE
+from dendrosim.experiments.file_check.parameter_reads import names_read_elsewhere
 from dendrosim.experiments.file_check.runs import BACK_ENDS, VECTOR_FIELD
 
 MODEL = '''
@@ -197,9 +199,12 @@ def test_an_option_that_makes_the_file_fail_is_found(write):
 
 
 @pytest.mark.usefixtures("without_compiler")
+@pytest.mark.parametrize("refused", ["!= 2", "> 2"])
 @pytest.mark.parametrize(("text", "clear"), [("size is odd", True), ("bad number", False)])
-def test_a_refusal_must_name_the_parameter(write, text, clear):
-    refusal = f"    if p.size != 2:\n        raise ds.errors.ParameterError({text!r})\n    unit = "
+def test_a_refusal_must_name_the_parameter(write, text, clear, refused):
+    refusal = (
+        f"    if p.size {refused}:\n        raise ds.errors.ParameterError({text!r})\n    unit = "
+    )
     messages = found(write(MODEL, ("    unit = ", refusal)))
     assert set(messages) == (set() if clear else {"parameter 'size'"})
     if not clear:
@@ -218,6 +223,58 @@ def test_a_parameter_without_default_must_be_given(write):
     }
     assert BACK_ENDS in check_file(path, given={"tau": "20 ms"}).not_applicable
     assert found(path, tau="20 ms") == {}
+
+
+UNSTEADY = {
+    "random": ("import random\n", "random.random()"),
+    "state": ("CALLS = []\n", "float(CALLS.append(1) or len(CALLS))"),
+}
+
+
+@pytest.mark.usefixtures("without_compiler")
+@pytest.mark.parametrize("source", UNSTEADY)
+def test_a_file_that_does_not_return_the_same_twice_is_found(write, source):
+    first, value = UNSTEADY[source]
+    report = check_file(
+        write(
+            MODEL,
+            ("EQUATIONS =", f"{first}EQUATIONS ="),
+            ("parameters=p)", f"parameters=p.with_values(offset={value}))"),
+            ("(drive - v)", "(drive - offset*v)"),
+            ("(drive - v -", "(drive - offset*v -"),
+        )
+    )
+    assert [f.field for f in report.findings] == ["circuit"]
+    assert "two calls with the same parameters return different" in report.findings[0].message
+    assert "effect of each parameter" in report.not_applicable
+
+
+@pytest.mark.usefixtures("without_compiler")
+def test_a_documented_parameter_that_does_not_exist_is_found(write):
+    text = '"""\n\nfrom typing'
+    path = write(MODEL, (text, f"\nParameters\n----------\nghost\n    Not there.\n{text}"))
+    assert found(path) == {"parameter 'ghost'": "it is documented, but there is no such parameter"}
+
+
+@pytest.mark.parametrize(
+    ("body", "names"),
+    [
+        ('return result.protocol.parameters["width"]', {"width"}),
+        ("p = Table(**result.protocol.parameters)\n    return p.width", {"width"}),
+        ("return Table(**result.protocol.parameters).width", {"width"}),
+        ("return helper(Table())", {"width"}),
+        ("return helper(table=Table())", {"width"}),
+        ("return result.width", set()),
+        ('values = result["v"]\n    return helper(values)', {"v"}),
+    ],
+)
+def test_parameters_that_measure_reads_are_found_in_its_text(tmp_path, body, names):
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "class Table: ...\ndef helper(table): return table.width\n"
+        f"def protocol(p: Table): return p.other\ndef measure(result):\n    {body}\n"
+    )
+    assert names_read_elsewhere(path, "protocol") == names
 
 
 # -- files that fail ------------------------------------------------------------------------------
@@ -240,6 +297,13 @@ def test_a_parameter_without_default_must_be_given(write):
         ("    return ds.Circuit(", "    ds.Circuit(", "circuit", "returned a NoneType"),
         ("-> ds.Circuit", "-> Nothing", "file", "NameError"),
         ("def circuit(", "def other(", "file", "defines no function circuit()"),
+        ("def circuit(", "async def circuit(", "file", "declared with 'async def'; write 'def'"),
+        (
+            "(p: Parameters)",
+            "(p)",
+            "file",
+            "'p' has no type; to take the parameters of the class Para",
+        ),
         (
             "def circuit(p: Parameters)",
             "def other(p: Parameters",
@@ -266,6 +330,8 @@ def test_a_file_that_does_not_exist_is_refused(tmp_path):
         ('"last": factor', '"last": 1/0*factor', MEASURE, "ZeroDivisionError"),
         ('units={"last": "V"}', 'units={"last": "Vv"}', "unit of 'last'", "Vv"),
         ('units={"last": "V"}', 'units={"lost": "V"}', "unit of 'lost'", "no metric"),
+        ("units={", 'figures={"f": lambda: 1/0}, units={', "figure 'f'", "ZeroDivisionError"),
+        ("units={", 'figures={"f": lambda: 1}, units={', "figure 'f'", "returned a int; it must"),
     ],
 )
 def test_a_measure_that_fails_has_a_finding(write, old, new, field, message):
@@ -278,6 +344,31 @@ def test_a_measure_that_needs_more_than_a_few_steps_of_a_long_protocol_is_left_o
     report = check_file(path)
     assert not report.findings
     assert "cut to 20 steps" in report.not_applicable[MEASURE]
+    figure = 'figures={"f": lambda: result["unit.v"].values[500]}, units={'
+    report = check_file(write(PROTOCOL, ('"10 ms"', '"1 s"'), ("units={", figure), name="figure"))
+    assert not report.findings
+    assert "cut to 20 steps" in report.not_applicable["figure 'f'"]
+
+
+@pytest.mark.usefixtures("without_compiler")
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("values[-1]", "values[reslt]", "NameError"),
+        ("values[-1]", "value[-1]", "AttributeError"),
+        ("values[-1]", "values[len(3)]", "TypeError"),
+        ("ds.Measurement(", "dict(", "returned a dict; it must return a Measurement"),
+    ],
+)
+def test_a_mistake_in_measure_is_found_in_a_few_steps_of_a_long_protocol(write, old, new, message):
+    replacements = (('{"last": factor*', "last=factor*"), ("}, units", ", units"))
+    text = PROTOCOL
+    if "dict" in new:
+        for before, after in replacements:
+            text = text.replace(before, after)
+    messages = found(write(text, ('"10 ms"', '"1 s"'), (old, new)))
+    assert set(messages) == {MEASURE}
+    assert message in messages[MEASURE]
 
 
 # -- numbers --------------------------------------------------------------------------------------
@@ -321,8 +412,58 @@ def test_equations_without_derivative_have_no_vector_field_to_compare(write):
 
 
 @pytest.mark.usefixtures("without_compiler")
-def test_a_circuit_that_diverges_at_once_is_not_compared(write):
-    path = write(MODEL, ('"20 ms"', '"1e-9 ms"'), ("drive - v)", "drive - v**3)"))
-    report = check_file(path)
+def test_a_state_that_diverges_at_once_is_found_without_a_warning(write, recwarn):
+    messages = found(write(MODEL, ('"20 ms"', '"1e-9 ms"'), ("drive - v)", "drive - v**3)")))
+    assert set(messages) == {"run on numpy"}
+    assert "with random inputs, in steps of 0.1 ms: " in messages["run on numpy"]
+    assert "non-finite" in messages["run on numpy"]
+    messages = found(write(MODEL, ("drive - v)", "drive - v + sqrt(-1 - v**2))"), name="root"))
+    assert set(messages) == {"run on numpy", "vector field"}
+    assert messages["vector field"] == "the derivative of unit.v is not finite at the start"
+    assert not [w for w in recwarn if issubclass(w.category, RuntimeWarning)]
+
+
+@pytest.mark.usefixtures("without_compiler")
+def test_a_vector_field_that_is_finite_only_at_the_start_is_compared_there(write):
+    report = check_file(write(MODEL, ("(drive - v)/tau", "(drive - v + sqrt(v*(v - 1e-9)*0))/tau")))
     assert not report.findings
-    assert "non-finite" in report.not_applicable[BACK_ENDS]
+    start = ("(drive - v)/tau", "(drive - v)/tau + sqrt(-v**2)/ms")
+    assert "run on numpy" in found(write(MODEL, start, name="start"))
+
+
+GAIN = (
+    "    shape: Literal",
+    '    gain: float = ds.parameter(1.0, "gain", above=0)\n    shape: Literal',
+)
+
+
+@pytest.mark.usefixtures("without_compiler")
+def test_a_second_value_with_which_a_run_fails_is_found(write):
+    path = write(MODEL, GAIN, ("(drive - v)/tau", "(drive - sqrt(1.02 - gain)*(v + 1))/tau"))
+    messages = found(path)
+    assert set(messages) == {"parameter 'gain'"}
+    assert (
+        "with 1.05 a run of 3 steps fails: the state became non-finite"
+        in messages["parameter 'gain'"]
+    )
+
+
+@pytest.mark.usefixtures("without_compiler")
+def test_second_values_that_are_refused_only_together_are_no_defect(write):
+    refusal = "    if p.gain > 1 and p.bend > 0.5:\n        raise ds.errors.ParameterError('bad')\n    unit ="
+    path = write(MODEL, GAIN, ("(drive - v", "(gain*drive - v"), ("    unit =", refusal))
+    assert found(path) == {}
+
+
+@pytest.mark.usefixtures("without_compiler")
+def test_an_option_with_which_a_run_of_a_protocol_fails_is_found(write):
+    path = write(
+        PROTOCOL,
+        ("import dendrosim as ds\n", "from typing import Literal\n\nimport dendrosim as ds\n"),
+        (
+            "    level:",
+            '    leak: Literal["v", "sqrt(-1 - v**2)"] = ds.parameter("v", "leak")\n    level:',
+        ),
+        ('"dv/dt = (drive - v)', 'f"dv/dt = (drive - {p.leak})'),
+    )
+    assert set(found(path)) == {"parameter 'leak'"}

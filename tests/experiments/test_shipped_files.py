@@ -2,7 +2,8 @@
 
 import pytest
 
-from dendrosim.experiments.file_check.check_file import MEASURE, check_file
+from dendrosim.experiments.file_check.check_file import check_file
+from dendrosim.experiments.file_check.measure_check import MEASURE
 from dendrosim.library.catalogue import list_entries
 
 NAMES = {k: [e.name for e in list_entries() if e.file_kind == k] for k in ("model", "protocol")}

@@ -434,3 +434,49 @@ def test_a_joined_circuit_keeps_what_its_parts_chose():
     joined = ds.Circuit.join(one=cell_circuit(Cell()), two=cell_circuit(Cell(tau="3 ms")))
     assert joined.parameters["two_tau"] == ds.quantity("3 ms")
     assert "two_unused" not in joined.parameters
+
+
+@pytest.mark.parametrize(
+    ("annotation", "declared", "message"),
+    [
+        (
+            int,
+            ds.parameter(3, "cells", unit="mV"),
+            "unit is 'mV', but a value is: integer; only quan",
+        ),
+        (tuple[float, ...], ds.parameter((1.0,), "a", unit="s"), "only quantities have a unit"),
+        (float, ds.parameter(3.0, 5), "its meaning is 5; it must be a text"),
+        (float, ds.parameter(3.0, "a", above=5, below=2), "no number is above 5 and below 2"),
+        (float, ds.parameter(3.0, "a", least=3, below=3), "no number is at least 3 and below 3"),
+        (float, ds.parameter(3.0, "a", above=3, most=3), "no number is above 3 and at most 3"),
+        (
+            ds.Quantity,
+            ds.parameter("3 s", "a", least="2 s", most=1),
+            "at least 2 s and at most 1 s",
+        ),
+        (
+            float | None,
+            ds.parameter(None, "a", above=0, below=0),
+            "no number is above 0 and below 0",
+        ),
+    ],
+)
+def test_a_declaration_that_contradicts_itself_is_refused(annotation, declared, message):
+    with pytest.raises(SpecError, match=f"parameter 'it'.*{message}"):
+        type("Bad", (ds.Parameters,), {"__annotations__": {"it": annotation}, "it": declared})
+
+
+def test_a_range_of_one_number_is_allowed():
+    class One(ds.Parameters):
+        it: float = ds.parameter(3.0, "a", least=3, most=3)
+
+    assert One().it == 3.0
+
+
+def test_an_argument_without_type_beside_a_class_of_parameters_is_told_to_take_the_class(tmp_path):
+    path = tmp_path / "cell.py"
+    path.write_text(
+        "import dendrosim as ds\nclass Cell(ds.Parameters):\n    n: int = 2\ndef circuit(p): pass\n"
+    )
+    with pytest.raises(SpecError, match="parameters of the class Cell, write 'p: Cell'"):
+        ds.load_circuit(str(path))

@@ -1,33 +1,38 @@
 """Checks a user's model or protocol file as thoroughly as the tests of this package check the shipped ones."""
 
-import ast
+import inspect
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from dendrosim.engine.settings import RunSettings
-from dendrosim.engine.simulate import run
+from dendrosim.circuit.circuit import Circuit
 from dendrosim.errors import DataError, DendrosimError, DendrosimWarning
-from dendrosim.experiments.file_check.parameter_use import ParameterTrial
-from dendrosim.experiments.file_check.probe import STEPS, cut_protocol, drive_circuit
-from dendrosim.experiments.file_check.report import Finding, Report, describe_error
+from dendrosim.experiments.file_check.measure_check import MEASURE, check_measure
+from dendrosim.experiments.file_check.parameter_reads import names_read_elsewhere
+from dendrosim.experiments.file_check.parameter_use import ParameterTrial, without_record
+from dendrosim.experiments.file_check.probe import (
+    STEPS,
+    TIME_STEP,
+    cut_protocol,
+    drive_circuit,
+)
+from dendrosim.experiments.file_check.report import Finding, Report
 from dendrosim.experiments.file_check.runs import BACK_ENDS, compare_back_ends, compare_step
+from dendrosim.experiments.file_check.second_runs import (
+    run_second_values,
+)
 from dendrosim.library.catalogue import FUNCTIONS, Entry, FileKind, find_entry, list_entries
-from dendrosim.library.docstrings import split_sections
+from dendrosim.library.docstrings import parameter_texts, split_sections
 from dendrosim.library.file_parameters import parameters_of_file
 from dendrosim.library.files import file_function, load_module
 from dendrosim.library.loading import load_circuit, load_protocol
-from dendrosim.library.measuring import find_measure
 from dendrosim.library.parameters import Parameter
 from dendrosim.protocol.protocol import Protocol
-from dendrosim.results.result import Result
-from dendrosim.units import unit
 
-MEASURE = "measure"
-CHEAP_STEPS = 2000
-"""A protocol with at most this number of steps is run as a whole to measure it, which takes seconds on numpy."""
+Load = Callable[..., Any]
+"""A function that takes values of parameters by name and returns a circuit or protocol."""
 
 
 def check_model(path: str | os.PathLike[str], /, **parameters: Any) -> list[Finding]:
@@ -54,9 +59,10 @@ def check_model(path: str | os.PathLike[str], /, **parameters: Any) -> list[Find
     -----
     These are the checks; those that do not apply to the file are left out:
 
-    - The file, and every parameter, is documented; there is a section `Sources`.
-    - The circuit is valid, units included.
+    - The file, and every parameter, is documented, and only parameters that exist; there is a section `Sources`.
+    - The circuit is valid, units included, and the same each time that the function is called.
     - Other values of each parameter change the circuit, or are refused by an error that names the parameter.
+    - A run of a few steps on numpy stays finite with the defaults, and with a second value of each parameter.
     - The back ends numpy and cpp agree to 1e-10 of the largest value of each state after 20 steps with random
       inputs. This needs a C++ compiler.
     - One forward-Euler step on numpy equals the vector field to 1e-10, with every option of each choice. This
@@ -95,8 +101,9 @@ def check_protocol(path: str | os.PathLike[str], /, **parameters: Any) -> list[F
     The checks are those of `check_model`, and these:
 
     - The protocol is the same after it has been written to JSON and read.
-    - `measure` returns metrics whose units exist. It measures the whole protocol if this has at most 2000 steps,
-      otherwise the protocol cut to about 20 steps. An error on the cut protocol does not count as a finding.
+    - `measure` returns metrics whose units exist, and its figures can be drawn. It measures the whole protocol if
+      this has at most 2000 steps, otherwise the protocol cut to about 20 steps. An error on the cut protocol is a
+      finding only if missing steps cannot cause it, for example a name that is not defined.
 
     Examples
     --------
@@ -143,8 +150,10 @@ def check_file(
         return report
     check = _check_circuit if entry.file_kind == "model" else _check_protocol
     with warnings.catch_warnings():
-        # The check also tries unusual values; a warning about them is due only in a run that uses them.
+        # The check also tries unusual values; a warning about them is due only in a run that uses them. NumPy
+        # warns of values that are not finite; they become findings.
         warnings.simplefilter("ignore", DendrosimWarning)
+        warnings.simplefilter("ignore", RuntimeWarning)
         check(entry, given, parameters, report)
     return report
 
@@ -161,15 +170,21 @@ def _check_circuit(
     circuit = report.attempt("circuit", lambda: load(**given))
     if circuit is None:
         return
+    repeats = _is_repeated(load, circuit, given, report)
     trial = ParameterTrial(load, circuit, given, parameters, {}, report)
-    trial.check(lambda name: False)
-    compare_back_ends(drive_circuit(circuit, STEPS), report)
+    trial.check(lambda name: not repeats)
+    random = f"with random inputs, in steps of {1e3 * TIME_STEP:g} ms: "
+    runs = compare_back_ends(drive_circuit(circuit, STEPS), report, random) is not None
     compare_step(circuit, report)
     seen = [circuit.structure()]
     for setting, variant in trial.variants.items():
         if variant.structure() not in seen:  # it has other equations, not only other numbers
             seen.append(variant.structure())
             compare_step(variant, report, f" with {setting}")
+    if runs:
+        run_second_values(trial.try_setting, trial.second, report)
+        # Options run by themselves, because the equations of another option may not use the other parameters.
+        run_second_values(trial.try_setting, trial.second_options, report)
 
 
 def _check_protocol(
@@ -186,8 +201,10 @@ def _check_protocol(
         return
     if Protocol.from_json(protocol.to_json()) != protocol:
         report.add("protocol", "it differs after it has been written to JSON and read")
+    repeats = _is_repeated(load, protocol, given, report)
     trial = ParameterTrial(load, protocol, given, parameters, _parameters_of_models(), report)
-    trial.check(_names_in_other_functions(entry).__contains__)
+    elsewhere = names_read_elsewhere(entry.path, FUNCTIONS[entry.file_kind])
+    trial.check(lambda name: name in elsewhere or not repeats)
     compare_step(protocol.circuit, report)
     try:
         short = cut_protocol(protocol)
@@ -197,38 +214,28 @@ def _check_protocol(
         )
         return
     result = compare_back_ends(short, report)
-    if protocol.total_steps <= CHEAP_STEPS:
-        _measure_whole(protocol, report)
-    elif result is not None:
-        _measure_cut(result, report)
-
-
-def _measure_whole(protocol: Protocol, report: Report) -> None:
-    result = report.attempt("run", lambda: run(protocol, RunSettings("numpy"), progress=False))
     if result is not None:
-        measurement = report.attempt(MEASURE, lambda: find_measure(protocol)(result))
-        if measurement is not None:
-            _check_units(measurement.metrics, measurement.units, report)
+        check_measure(protocol, result, report)
+        run_second_values(trial.try_setting, trial.second, report)
+        # Options run by themselves, because the equations of another option may not use the other parameters.
+        run_second_values(trial.try_setting, trial.second_options, report)
 
 
-def _measure_cut(result: Result, report: Report) -> None:
-    try:
-        measurement = find_measure(result.protocol)(result)
-    except Exception as error:
-        reason = f"it cannot measure the protocol cut to {STEPS} steps: {describe_error(error)}"
-        report.skip(MEASURE, reason)
-        return
-    _check_units(measurement.metrics, measurement.units, report)
-
-
-def _check_units(metrics: Mapping[str, Any], units: Mapping[str, str], report: Report) -> None:
-    """Check that each unit exists and belongs to a metric, or to an entry of a metric that is a mapping."""
-    names = {*metrics, *(n for m in metrics.values() if isinstance(m, Mapping) for n in m)}
-    for name, text in units.items():
-        if name not in names:
-            report.add(f"unit of {name!r}", "there is no metric of this name")
-        else:
-            report.attempt(f"unit of {name!r}", lambda text=text: unit(text))  # type: ignore[misc]
+def _is_repeated(
+    load: Load, first: Circuit | Protocol, given: Mapping[str, Any], report: Report
+) -> bool:
+    """Report a file that returns something else when it is called again; return whether it returns the same."""
+    part = "circuit" if isinstance(first, Circuit) else "protocol"
+    again = report.attempt(part, lambda: load(**given))
+    if again is None or without_record(again) == without_record(first):
+        return True
+    report.add(
+        part,
+        "two calls with the same parameters return different results, so no run can be repeated; take random "
+        "numbers from a generator with a fixed seed, and keep no values between calls",
+    )
+    report.skip("effect of each parameter", "the file does not return the same twice")
+    return False
 
 
 def _check_documentation(entry: Entry, parameters: tuple[Parameter, ...], report: Report) -> None:
@@ -237,26 +244,18 @@ def _check_documentation(entry: Entry, parameters: tuple[Parameter, ...], report
     for parameter in parameters:
         if not parameter.doc:
             report.add(f"parameter {parameter.name!r}", "it is not documented; say what it means")
-    texts = (load_module(entry.path).__doc__, file_function(entry).__doc__)
+    function = file_function(entry)
+    texts = (load_module(entry.path).__doc__, function.__doc__)
+    known = {p.name for p in parameters} | set(inspect.signature(function).parameters)
+    for name in {name: None for text in texts for name in parameter_texts(text)}:
+        if name not in known:
+            report.add(f"parameter {name!r}", "it is documented, but there is no such parameter")
     if not any(split_sections(text).get("Sources") for text in texts):
         report.add(
             "section 'Sources'",
             "there is none; say in the file's docstring where equations and numbers come from, or that they are "
             "your own",
         )
-
-
-def _names_in_other_functions(entry: Entry) -> set[str]:
-    """Return texts and attributes outside of a file's main function; they may be names of parameters."""
-    tree = ast.parse(entry.path.read_bytes())
-    others = [
-        node
-        for node in tree.body
-        if not (isinstance(node, ast.FunctionDef) and node.name == FUNCTIONS[entry.file_kind])
-    ]
-    nodes = [node for other in others for node in ast.walk(other)]
-    texts = {n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)}
-    return texts | {n.attr for n in nodes if isinstance(n, ast.Attribute)}
 
 
 def _parameters_of_models() -> dict[str, Parameter]:

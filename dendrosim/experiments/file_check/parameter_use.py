@@ -55,11 +55,15 @@ class ParameterTrial:
         }
         self._parameters = {p.name: p for p in parameters}
         self._loaded: dict[str, Circuit | Protocol | Exception] = {
-            self._key({}): _without_record(reference)
+            self._key({}): without_record(reference)
         }
         self.variants: dict[str, Any] = {}
         """By `name=value`, the circuit or protocol for each option of a choice other than that of the
         reference."""
+        self.second: dict[str, Any] = {}
+        """For each parameter that is not a choice, the first value that changes the circuit or protocol."""
+        self.second_options: dict[str, Any] = {}
+        """For each choice, the first option that changes the circuit or protocol."""
 
     def check(self, read_elsewhere: Callable[[str], bool]) -> None:
         """Check every parameter; `read_elsewhere` says whether the file uses a parameter in another function."""
@@ -81,7 +85,7 @@ class ParameterTrial:
         effective = not self.values[name]
         parameter = self._parameters[name]
         for value in self.values[name]:
-            loaded = self._try({name: value})
+            loaded = self.try_setting({name: value})
             if isinstance(loaded, Exception):
                 if is_python_error(loaded):
                     self._report.add(
@@ -91,16 +95,20 @@ class ParameterTrial:
                     return True
                 if self._is_named(name, value, loaded):
                     effective = True
-                else:
+                elif not unclear:
                     unclear = (
                         f"{to_text(value)} is refused, but not by name: {describe_error(loaded)}"
                     )
             elif is_choice(parameter):
                 self.variants[f"{name}={to_text(value)}"] = loaded
-                effective |= loaded != self._reference
+                if loaded != self._reference:
+                    self.second_options.setdefault(name, value)
+                    effective = True
             elif loaded != self._reference:
-                return True
-        if unclear and not effective:
+                self.second[name] = value
+                effective = True
+                break
+        if unclear:
             self._report.add(f"parameter {name!r}", unclear)
             return True
         return effective
@@ -118,11 +126,11 @@ class ParameterTrial:
     def _changes_in_another_setting(self, name: str) -> bool:
         """Return whether a parameter has an effect, or is refused, when other parameters are changed as well."""
         for setting in islice(self._settings(name), MOST_SETTINGS):
-            before = self._try(setting)
+            before = self.try_setting(setting)
             if isinstance(before, Exception):
                 continue
             for value in self.values[name]:
-                after = self._try({**setting, name: value})
+                after = self.try_setting({**setting, name: value})
                 if isinstance(after, Exception):
                     if not is_python_error(after) and self._is_named(name, value, after):
                         return True
@@ -147,12 +155,12 @@ class ParameterTrial:
     def _reference(self) -> Any:
         return self._loaded[self._key({})]
 
-    def _try(self, setting: Settings) -> Any:
+    def try_setting(self, setting: Settings) -> Any:
         """Return the circuit or protocol of a setting, or the error with which it is refused."""
         key = self._key(setting)
         if key not in self._loaded:
             try:
-                self._loaded[key] = _without_record(self._load(**{**self._given, **setting}))
+                self._loaded[key] = without_record(self._load(**{**self._given, **setting}))
             except Exception as error:
                 self._loaded[key] = error
         return self._loaded[key]
@@ -161,7 +169,7 @@ class ParameterTrial:
         return repr(sorted(setting.items()))
 
 
-def _without_record(loaded: Circuit | Protocol) -> Circuit | Protocol:
+def without_record(loaded: Circuit | Protocol) -> Circuit | Protocol:
     """Return a circuit, or a protocol without the record of the parameters that made it."""
     if isinstance(loaded, Protocol):
         return loaded.replace(name="", parameters={})

@@ -1,10 +1,11 @@
 """The report of a thorough check of a file: findings, and checks that do not apply."""
 
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from dendrosim.errors import DendrosimError
+from dendrosim.errors import DendrosimError, SpecError
 
 T = TypeVar("T")
 
@@ -85,3 +86,19 @@ def is_python_error(error: Exception) -> bool:
     """
     cause = error if error.__cause__ is None else error.__cause__
     return not isinstance(cause, DendrosimError | MemoryError)
+
+
+def is_certain_mistake(error: Exception) -> bool:
+    """Return whether an error of a file comes from a mistake in its code, whatever the numbers are.
+
+    Such mistakes are names, attributes or modules that do not exist, a wrong type in a line of the file itself,
+    and a function that returns something else than it must. Other errors, such as an index that is too large, may
+    be due to numbers that are missing.
+    """
+    cause = error.__cause__
+    if cause is None:
+        return type(error) is SpecError
+    if isinstance(cause, TypeError):
+        innermost = traceback.extract_tb(cause.__traceback__)[-1]
+        return str(error).startswith(innermost.filename)
+    return isinstance(cause, NameError | AttributeError | ImportError | SyntaxError)

@@ -50,8 +50,17 @@ BACK_ENDS = "numpy and cpp agree"
 VECTOR_FIELD = "the vector field equals one step"
 
 
-def compare_back_ends(protocol: Protocol, report: Report) -> Result | None:
+def compare_back_ends(protocol: Protocol, report: Report, note: str = "") -> Result | None:
     """Run a short protocol on numpy and cpp, and report the states in which they differ.
+
+    Parameters
+    ----------
+    protocol : Protocol
+        The protocol.
+    report : Report
+        Report to which the findings are added.
+    note : str, optional
+        What drives the circuit, for messages about a run that fails.
 
     Returns
     -------
@@ -60,11 +69,11 @@ def compare_back_ends(protocol: Protocol, report: Report) -> Result | None:
     """
     try:
         expected = run(protocol, RunSettings("numpy"), progress=False)
-    except (NonFiniteError, MemoryLimitError) as error:
+    except MemoryLimitError as error:
         report.skip(BACK_ENDS, str(error))
         return None
     except DendrosimError as error:
-        report.add("run on numpy", str(error))
+        report.add("run on numpy", f"{note}{error}")
         return None
     try:
         found = run(protocol, RunSettings("cpp"), progress=False)
@@ -116,7 +125,7 @@ def compare_step(circuit: Circuit, report: Report, note: str = "") -> None:
     try:
         flow = _field(silent)
         gaps = _step_gaps(silent, flow)
-    except (DifferentiationError, MemoryLimitError, ParameterError, NonFiniteError) as error:
+    except (DifferentiationError, MemoryLimitError, ParameterError) as error:
         report.skip(f"{VECTOR_FIELD}{note}", str(error))
         return
     except DendrosimError as error:
@@ -148,12 +157,22 @@ def _field(circuit: Circuit) -> CircuitFlow:
 def _step_gaps(circuit: Circuit, flow: CircuitFlow) -> dict[str, float] | None:
     """Return the states in which a step differs from the vector field, with the relative size of the difference.
 
-    The step is taken from a random state near the start or, if a unit spikes there, from the start itself; if
-    a unit spikes there too, None is returned.
+    The step is taken from a random state near the start or, if a unit spikes there or the vector field is not
+    finite there, from the start itself; if a unit spikes there too, None is returned.
+
+    Raises
+    ------
+    NonFiniteError
+        If the vector field is not finite at the start.
     """
     for x in (_random_state(flow), flow.start):
         rates = flow.f(x)
         if not np.all(np.isfinite(rates)):
+            if x is flow.start:
+                names = [n for n, r in flow.unpack(rates).items() if not np.all(np.isfinite(r))]
+                raise NonFiniteError(
+                    f"the derivative of {', '.join(names)} is not finite at the start"
+                )
             continue
         before, after = _take_step(circuit, flow, x)
         if after is not None:
