@@ -65,7 +65,7 @@ def _draw_figures(measurement: Measurement, whole: bool, report: Report) -> None
             continue
         if not hasattr(getattr(drawn, "figure", drawn), "savefig"):
             kind = type(drawn).__name__
-            report.add(part, f"its function returned a {kind}; it must return a Matplotlib figure")
+            report.add(part, f"its function returned {kind!r}; it must return a Matplotlib figure")
 
 
 def _check_units(metrics: Mapping[str, Any], units: Mapping[str, str], report: Report) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from dendrosim.errors import DendrosimError, SpecError
+from dendrosim.errors import DendrosimError, SpecError, UnknownNameError
 
 T = TypeVar("T")
 
@@ -97,7 +97,7 @@ def is_certain_mistake(error: Exception) -> bool:
     """
     cause = error.__cause__
     if cause is None:
-        return type(error) is SpecError
+        return type(error) is SpecError or isinstance(error, UnknownNameError)
     if isinstance(cause, TypeError):
         innermost = traceback.extract_tb(cause.__traceback__)[-1]
         return str(error).startswith(innermost.filename)
