@@ -108,9 +108,9 @@ def test_a_lock_holds_even_if_its_file_is_deleted_meanwhile(cache):
             with lock_file("name"):
                 inside += 1
                 most = max(most, inside)
-                (cache / "locks" / "name").unlink(missing_ok=True)
                 turns += 1
                 inside -= 1
+                (cache / "locks" / "name").unlink(missing_ok=True)  # others may wait for this file
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:

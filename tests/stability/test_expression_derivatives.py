@@ -35,6 +35,13 @@ def larger(part):
 TEXTS = st.recursive(LEAVES, larger, max_leaves=6)
 
 
+@pytest.mark.parametrize("text", ["abs(x - y)", "abs(x)", "abs(x + y - 2*a)", "clip(x - y, 0, 1)"])
+def test_a_corner_that_variables_share_is_found(text):
+    values = {"x": np.array([0.0, 0.5]), "y": np.array([0.0, 0.25]), "a": 0.0}
+    found = Expression(text, ("x", "y"), "cell.v").at_corner(values)
+    assert found.tolist() == [True, False]
+
+
 @settings(max_examples=150)
 @given(TEXTS, NUMBERS, NUMBERS, NUMBERS)
 def test_partial_derivatives_are_exact(text, x, y, a):

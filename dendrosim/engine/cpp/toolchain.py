@@ -24,6 +24,7 @@ from dendrosim.machine.cache import (
 )
 from dendrosim.machine.cache_entries import WORK, delete
 from dendrosim.machine.code_digest import code_digest
+from dendrosim.machine.interrupts import delay_interrupts
 from dendrosim.machine.packages import package_version
 from dendrosim.machine.remembered import recall, remember
 from dendrosim.machine.working_folder import working_folder
@@ -303,15 +304,18 @@ def _start(command: list[str], folder: Path, compilers: ExitStack) -> subprocess
     If the compiler still runs when the exit stack closes, as after an interrupt, it is killed.
     """
     try:
-        process = subprocess.Popen(
-            command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
-            env={**os.environ, "TMPDIR": str(folder)},
-        )  # fmt: skip
+        with (
+            delay_interrupts()
+        ):  # one between these statements would leave a compiler that nothing ends
+            process = subprocess.Popen(
+                command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                errors="replace", env={**os.environ, "TMPDIR": str(folder)},
+            )  # fmt: skip
+            compilers.callback(_end, process)
     except OSError as error:
         raise CompilationError(
             f"{command[0]} cannot be started: {error.strerror or error}"
         ) from None
-    compilers.callback(_end, process)
     return process
 
 

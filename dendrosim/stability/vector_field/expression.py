@@ -122,23 +122,25 @@ class Expression:
             flagged = np.logical_or(flagged, np.asarray(eval(code, _FUNCTIONS, values)) == 0)
         if not np.any(flagged):
             return False
-        # Two corners may cancel, as in softplus, so the derivatives on both sides are compared.
+        # Two corners may cancel, as in softplus, so the derivatives on both sides are compared. Variables move
+        # one at a time: if they moved together, x and y would not leave the corner of abs(x - y).
         jumps: Any = False
-        sides = [self._move_beside(values, sign) for sign in (-1, 1)]
-        for symbol in self.variables:
-            left, right = (np.asarray(self.partial(symbol, side)) for side in sides)
-            # From one side to the other, a smooth slope changes by about the step, 1e-8.
-            jumps = np.logical_or(jumps, abs(left - right) > 1e-5 * (1 + abs(left)))
+        for variable in self.variables:
+            sides = [self._move_beside(values, variable, sign) for sign in (-1, 1)]
+            for symbol in self.variables:
+                left, right = (np.asarray(self.partial(symbol, side)) for side in sides)
+                # From one side to the other, a smooth slope changes by about the step, 1e-8.
+                jumps = np.logical_or(jumps, abs(left - right) > 1e-5 * (1 + abs(left)))
         return np.logical_and(flagged, jumps)
 
-    def _move_beside(self, values: Values, sign: int) -> dict[str, Any]:
-        """Return the values with each variable moved by 1e-8 times (its absolute value + 1e-3).
+    def _move_beside(self, values: Values, variable: str, sign: int) -> dict[str, Any]:
+        """Return the values with one variable moved by 1e-8 times (its absolute value + 1e-3).
 
         The step is about the square root of the rounding error, so that rounding does not hide it and a smooth
-        slope hardly changes. The summand moves variables that are 0, where most corners are.
+        slope hardly changes. The summand moves a variable that is 0, where most corners are.
         """
-        moved = {v: values[v] + sign * 1e-8 * (abs(values[v]) + 1e-3) for v in self.variables}
-        return {**values, **moved}
+        value = values[variable]
+        return {**values, variable: value + sign * 1e-8 * (abs(value) + 1e-3)}
 
     def check(self) -> None:
         """Raise DifferentiationError if the expression has no derivative with respect to one of its variables."""
