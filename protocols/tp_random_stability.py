@@ -14,11 +14,11 @@ drawn from the same blocks:
              independently of the output. Derivatives below and above the diagonal are then taken at different
              points, blocks are no longer inverses of each other, and some fixed points are unstable
 
-A few linear circuits run side by side: the first circuits of the largest size whose symmetric part is indefinite,
-each pushed from its fixed point in the direction that grows most. A nudged circuit of that size with an unstable
-fixed point runs with them, pushed a little along its growing mode. It is the unstable one with the smallest rates
-among the first thousand circuits, because the rounding errors of large rates would themselves act as a push. Each
-circuit gets the input and the target of its fixed point.
+A few linear circuits run side by side: among the circuits of the largest size, the first whose Jacobian has an
+indefinite symmetric part, each started with the perturbation of its fixed point that grows most. A nudged circuit
+of that size with an unstable fixed point runs with them, pushed a little along its growing mode. It is the
+unstable one with the smallest rates among the first thousand circuits, because the rounding errors of large rates
+would themselves act as a push. Each circuit gets the input and the target of its fixed point.
 
 Measured, for each kind of circuit unless stated otherwise:
 

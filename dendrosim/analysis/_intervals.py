@@ -66,7 +66,8 @@ def rate_interval(
 ) -> Interval:
     """Return the score interval of a rate in Hz whose counts have ``phi`` times the variance of Poisson counts.
 
-    As counts, the ends of the interval are the roots ``x`` of ``(total - x)^2 = q^2 phi x``.
+    In counts instead of Hz, the ends of the interval are the roots ``x`` of ``(total - x)^2 = q^2 phi x``, where
+    ``q`` is the quantile for `confidence`.
     """
     deviation = squares - ratio(total * total, trains)
     # Counts are integers, so a smaller deviation is only a rounding error of the quotient.

@@ -140,7 +140,8 @@ def explained(cov: Covariances, k: int, tolerance: float = 1e-10) -> float:
 def optimal_loss(cov: Covariances, k: int, tolerance: float = 1e-10) -> float:
     """Return the smallest mean squared error of rank ``k``: ``tr Cyy`` minus what `explained` returns.
 
-    This is the minimum of BMVR workshop abstract, eq. 1 (the value of eq. 19 plus ``tr Cyy``).
+    This is the minimum of the loss in eq. 1 of the BMVR workshop abstract: the value of its eq. 19 plus
+    ``tr Cyy``.
 
     Parameters
     ----------

@@ -146,7 +146,10 @@ def _check_projection(circuit: CircuitData, projection: Projection) -> None:
 
 
 def _check_pathway(circuit: CircuitData, pathway: Pathway) -> None:
-    """Check that a pathway's populations exist and spike, that its rule fits them, and that names differ."""
+    """Check that a pathway's populations exist and spike, and that its connection rule and its names fit them.
+
+    None of its names may be a variable of these populations.
+    """
     pre, post = circuit.population(pathway.pre), circuit.population(pathway.post)
     for population, code in ((pre, pathway.on_pre), (post, pathway.on_post)):
         if code and not population.spiking:

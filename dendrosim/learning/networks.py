@@ -78,7 +78,7 @@ def load_network(
     common : mapping of str to object
         Parameters that every model has: `sizes`, `transfer`.
     own : mapping of str to object
-        Parameters that the model must have.
+        Further parameters of this network; the model must have all of them.
     others : mapping of str to object
         Parameters that are used if the model has them, such as `mu`, or `gain` and `condition` of the initial
         weights.

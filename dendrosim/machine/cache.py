@@ -153,7 +153,7 @@ def content_hash(key: str, *contents: bytes) -> str:
 
 
 def mark_used(path: Path) -> None:
-    """Note that an entry of the cache is used now; entries that have not been used for long are deleted first."""
+    """Note that an entry of the cache is used now; the least recently used entries are deleted first."""
     with suppress(OSError):
         os.utime(path)
 

@@ -69,7 +69,7 @@ def verified_extensions() -> Iterator[list[Path]]:
 
 @contextmanager
 def _errors_of_compilers(path: Path) -> Iterator[None]:
-    """Raise an error that says what to do if an extension does not compile; compilers write theirs to stderr."""
+    """If an extension does not compile, raise an error that says what to do; the compiler writes to stderr."""
     failed: Any = importlib.import_module("distutils.errors").CCompilerError
     try:
         yield

@@ -196,7 +196,7 @@ class NumpyOperations(Operations):
     def guard(self, network: NetworkParts) -> BrianObject:
         return self._operation(network, self._guard, "end", 0, "ds_guard")
 
-    # -- their work in each step ------------------------------------------------------------------
+    # -- what the operations do in each step ------------------------------------------------------
 
     def _operation(
         self, network: NetworkParts, function: Callable[[], None], when: str, order: int, name: str

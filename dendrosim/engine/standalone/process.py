@@ -26,8 +26,9 @@ from dendrosim.machine.mapped_arrays import map_file
 
 _DONE, _NON_FINITE, _INTERRUPTED, _FULL, _FAILED, _DAMAGED = 0, 3, 4, 5, 70, 71
 
-# A BLAS library starts its threads when it is loaded. While they are idle, they wait in a busy loop and take
-# processor time from the threads of the program, so a program starts them only if it has work for them.
+# By default, a BLAS library starts its threads when it is loaded. While they are idle, they wait in a busy loop
+# and take processor time from the threads of the program. With these variables the library starts none; a program
+# asks for them later if it has work for them.
 _ALONE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 

@@ -183,7 +183,8 @@ def _check_circuit(
             compare_step(variant, report, f" with {setting}")
     if runs:
         run_second_values(trial.try_setting, trial.second, report)
-        # Options run by themselves, because the equations of another option may not use the other parameters.
+        # Second options of choices run apart from the second values of other parameters: the equations of another
+        # option may not use these parameters, so a run with both would not try them out.
         run_second_values(trial.try_setting, trial.second_options, report)
 
 
@@ -217,7 +218,8 @@ def _check_protocol(
     if result is not None:
         check_measure(protocol, result, report)
         run_second_values(trial.try_setting, trial.second, report)
-        # Options run by themselves, because the equations of another option may not use the other parameters.
+        # Second options of choices run apart from the second values of other parameters: the equations of another
+        # option may not use these parameters, so a run with both would not try them out.
         run_second_values(trial.try_setting, trial.second_options, report)
 
 

@@ -23,8 +23,8 @@ from dendrosim.arrays import Array, Complex
 from dendrosim.errors import NotConvergedError
 
 ACCURACY = 1e-8
-"""Largest residual of an eigenpair, relative to the norm of the matrix: rounding moves double eigenvalues by about
-sqrt(eps), which is as large."""
+"""Largest residual of an eigenpair that counts as accurate, relative to the norm of the matrix. A smaller limit
+would gain little: rounding alone moves an eigenvalue of multiplicity two by about as much, sqrt(epsilon)."""
 
 ROUNDS = 6
 """Largest number of shifts, each closer to the right edge: searches with the first two usually agree."""
