@@ -60,17 +60,29 @@ def test_tables_columns_texts_and_json_are_printable(capsys):
 
 @pytest.fixture
 def stranger():
-    """A file with control characters in every text that dendrosim accepts."""
+    """A file with the worst text that dendrosim accepts in each place."""
     path = result_examples.result().save("result.nc")
     with resealed(path) as file:
         protocol = json.loads(file["protocol"][()])
-        protocol["name"] = protocol["blocks"][0]["name"] = CONTROLS
-        protocol["blocks"][0]["phases"][0]["name"] = CONTROLS
-        protocol["blocks"][0]["phases"][1]["name"] = r"$\frac{" + "x" * 10**6
+        protocol["name"] = CONTROLS.replace("\ud800", "")
+        protocol["blocks"][0]["phases"][0]["name"] = r"evil $\alpha$" + "y" * 150
+        protocol["blocks"][0]["phases"][1]["name"] = r"$\frac{" + "x" * 190
         replace_text(file, "protocol", json.dumps(protocol))
         replace_text(file, "metrics", json.dumps({CONTROLS: CONTROLS}))
         replace_text(file, "message", CONTROLS.replace("\x00", "").replace("\ud800", ""))
     return path
+
+
+@pytest.mark.parametrize("name", [CONTROLS, "x" * 10**6])
+def test_a_phases_name_with_control_characters_or_without_end_is_refused(name):
+    path = result_examples.result().save("result.nc")
+    with resealed(path) as file:
+        protocol = json.loads(file["protocol"][()])
+        protocol["blocks"][0]["phases"][0]["name"] = name
+        replace_text(file, "protocol", json.dumps(protocol))
+    with pytest.raises(DataError, match="at most 200 printable characters on one line") as raised:
+        open_result(path)
+    assert is_plain(str(raised.value))
 
 
 def test_a_strangers_result_is_shown_and_drawn(stranger, call):

@@ -120,7 +120,7 @@ def test_it_goes_through_json_and_join():
             "PseudoInverse of 'v' is 2 x 3",
         ),
         (lambda: ds.WellConditioned(1.0, 0.5), ParameterError, "at least 1"),
-        (lambda: ds.WellConditioned(-1.0), ParameterError, "positive"),
+        (lambda: ds.WellConditioned(-1.0), ParameterError, "gain is -1; it must be above 0"),
     ],
 )
 def test_what_cannot_be_is_refused(make, kind, said):

@@ -15,7 +15,7 @@ from reference_problems import BACKENDS
 
 import dendrosim as ds
 from dendrosim.analysis.bursts import burst_statistics
-from dendrosim.errors import ParameterError, ShapeError, UnitError, UnknownNameError, UsageError
+from dendrosim.errors import ParameterError, UnitError, UnknownNameError, UsageError
 from dendrosim.library.catalogue import find_entry
 from dendrosim.library.file_parameters import parameters_of_file
 from dendrosim.library.loading import read_settings
@@ -404,7 +404,7 @@ def test_the_variants_of_old_are_refused_with_the_name_of_the_model(load, varian
         ({"g_soma": "1300 nS"}, UnitError, "g_soma"),
         ({"g_dendrite": "1300 pA"}, UnknownNameError, "g_dendrite"),
         ({"v_reset": "-50 mV"}, ParameterError, "it must lie below v_threshold"),
-        ({"cells": 0}, ShapeError, "size is 0"),
+        ({"cells": 0}, ParameterError, "size is 0"),
     ],
 )
 def test_bad_values_are_refused(parameters, error, message):

@@ -188,7 +188,7 @@ def test_any_cell_takes_the_steps_of_its_matrix(changes):
         ({"g_apical": "inf nS"}, ParameterError, "g_apical is inf"),
         ({"g_apical": "10 pF"}, UnitError, "g_apical.*nS"),
         ({"g_tuft": "10 nS"}, UnknownNameError, "g_tuft"),
-        ({"cells": 0}, ds.errors.ShapeError, "size is 0"),
+        ({"cells": 0}, ParameterError, "size is 0"),
     ],
 )  # fmt: skip
 def test_bad_values_are_refused(changes, error, message):

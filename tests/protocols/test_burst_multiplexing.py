@@ -204,7 +204,7 @@ def test_weights_belong_to_200_and_50_synapses_and_are_scaled_to_others():
 @pytest.mark.parametrize(
     ("parameters", "error", "message"),
     [
-        ({"probability": 1.5}, ParameterError, "Probability is 1.5"),
+        ({"probability": 1.5}, ParameterError, "probability is 1.5"),
         ({"probability": -0.1}, ParameterError, "-0.1"),
         ({"cells": 0}, ParameterError, "cells is 0"),
         ({"interneurons": 0}, ParameterError, "interneurons is 0"),
