@@ -244,9 +244,7 @@ def as_plain(where: str, value: Any, level: int = 0) -> Any:
 def as_any_text(where: str, value: Any) -> str:
     """Return a value as text that may have any characters and any length; raises SpecError."""
     if not isinstance(value, str) or any("\ud800" <= c <= "\udfff" for c in value):
-        raise ParameterError(
-            f"{where} is {abbreviate(value)}; it must be text, without halves of surrogate pairs"
-        )
+        raise ParameterError(f"{where} is {abbreviate(value)}; it must be text of whole characters")
     return str.__str__(value)
 
 
