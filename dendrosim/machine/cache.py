@@ -196,33 +196,39 @@ def _lock(path: Path) -> int | None:
 
 
 @contextmanager
-def hold(path: Path) -> Iterator[bool]:
-    """Keep a file or folder of the cache from being deleted to make room; yield whether it exists."""
+def _opened(path: Path) -> Iterator[int | None]:
+    """Yield a file descriptor of a file or folder, which is no link; None if there is none."""
     try:
         file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
-        yield False
+        yield None
         return
     try:
-        with suppress(OSError):  # without locks in the file system, nothing can be kept
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        yield _is_file_of(path, file)
+        yield file
     finally:
         os.close(file)
 
 
 @contextmanager
+def hold(path: Path) -> Iterator[bool]:
+    """Keep a file or folder of the cache from being deleted to make room; yield whether it exists."""
+    with _opened(path) as file:
+        if file is not None:
+            with suppress(OSError):  # without locks in the file system, nothing can be kept
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        yield file is not None and _is_file_of(path, file)
+
+
+@contextmanager
 def claim(path: Path) -> Iterator[bool]:
     """Yield whether a file or folder is this user's and not in use; no process can use it while the body runs."""
-    try:
-        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        yield False
-        return
-    try:
-        yield os.fstat(file).st_uid == os.geteuid() and _is_free(file) and _is_file_of(path, file)
-    finally:
-        os.close(file)
+    with _opened(path) as file:
+        yield (
+            file is not None
+            and os.fstat(file).st_uid == os.geteuid()
+            and _is_free(file)
+            and _is_file_of(path, file)
+        )
 
 
 def _is_free(file: int) -> bool:

@@ -1,14 +1,17 @@
 """Settings of an interrupted run that a stranger has written, or a user by hand, are refused by name."""
 
 import json
+import shutil
 
 import pytest
 
 import dendrosim as ds
 from campaigns.tally import Tally
+from dendrosim.engine.run_files import MARK
 from dendrosim.engine.run_folder import begin_run
 from dendrosim.engine.seal import seal_folder
 from dendrosim.engine.settings import RunSettings
+from dendrosim.errors import DendrosimError
 
 VALUES = (
     None,
@@ -35,16 +38,24 @@ def protocol():
 
 @pytest.mark.parametrize("sealed", [True, False])
 def test_no_record_of_a_run_ends_in_a_bug(tmp_path, sealed, record_property):
-    out = tmp_path / "out"
-    folder = out / "unfinished"
-    folder.mkdir(parents=True)
-    (folder / "lock").touch()
-    settings = RunSettings("cpp", 0, "double", 1, 1, False)
-    begin_run(folder, protocol(), settings)
-    whole, tally = (
-        json.loads((folder / "run.json").read_text()),
-        Tally("hostile records of runs", 20),
-    )
+    template, out = tmp_path / "template", tmp_path / "out"
+    template.mkdir()
+    (template / "lock").write_bytes(MARK)
+    begin_run(template, protocol(), RunSettings("cpp", 0, "double", 1, 1, False))
+    whole = json.loads((template / "run.json").read_text())
+
+    def resume(text):
+        shutil.rmtree(out, ignore_errors=True)
+        folder = out / "unfinished"
+        shutil.copytree(template, folder)
+        (folder / "run.json").write_text(text, "utf-8", "surrogatepass")
+        if sealed:
+            seal_folder(folder, {"lock"})
+        return ds.run(resume=out)
+
+    with pytest.raises(DendrosimError) as raised:  # the record itself is not the fault
+        resume(json.dumps(whole))
+    assert ("task.bin" if sealed else "before its first step") in str(raised.value)
     texts = [*TEXTS]
     for key in whole:
         texts += [json.dumps({**whole, key: value}) for value in VALUES]
@@ -52,9 +63,7 @@ def test_no_record_of_a_run_ends_in_a_bug(tmp_path, sealed, record_property):
     for key in whole["settings"]:
         for value in VALUES:
             texts.append(json.dumps({**whole, "settings": {**whole["settings"], key: value}}))
+    tally = Tally("hostile records of runs", 20)
     for text in texts:
-        (folder / "run.json").write_text(text, "utf-8", "surrogatepass")
-        if sealed:
-            seal_folder(folder, {"lock", "seal.json", "task.bin"})
-        tally.judge(text[:300], lambda: ds.run(resume=out), lambda result: False)
+        tally.judge(text[:300], lambda text=text: resume(text), lambda result: False)
     tally.conclude(record_property)
