@@ -148,16 +148,6 @@ def test_a_circuit_is_checked_and_run_without_any_cache(tmp_path, monkeypatch):
     assert np.all(np.isfinite(state["v"]))
 
 
-@pytest.fixture(scope="module")
-def ready(tmp_path_factory):
-    """A cache in which the program of the leaky unit is ready."""
-    folder = tmp_path_factory.mktemp("ready") / "cache"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DENDROSIM_CACHE", str(folder))
-        run(leaky_protocol(), "cpp")
-    return folder
-
-
 @pytest.fixture
 def program(ready, empty_cache, tmp_path, monkeypatch):
     """A compiled program in the cache, and a temporary folder of the test's own for its runs."""

@@ -26,16 +26,6 @@ from dendrosim.machine.working_folder import working_folder
 TESTS = Path(__file__).parents[1]
 
 
-@pytest.fixture(scope="module")
-def ready(tmp_path_factory):
-    """A cache in which the program of the leaky unit is ready."""
-    folder = tmp_path_factory.mktemp("ready") / "cache"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DENDROSIM_CACHE", str(folder))
-        run(leaky_protocol(), "cpp")
-    return folder
-
-
 @pytest.fixture
 def cache(ready, empty_cache):
     shutil.copytree(ready, empty_cache, copy_function=shutil.copy2)
