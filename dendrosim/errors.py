@@ -36,8 +36,18 @@ class DendrosimError(Exception):
 
     exit_code = 1
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Other processes send errors back by pickle, which would call `__init__` with the message alone.
+        return _restore, (type(self), self.args, vars(self))
+
     def __str__(self) -> str:
         return printable(super().__str__())
+
+
+def _restore(kind: type[DendrosimError], args: tuple[Any, ...], values: dict[str, Any]) -> Any:
+    error = kind.__new__(kind, *args)
+    vars(error).update(values)
+    return error
 
 
 class DendrosimWarning(UserWarning):

@@ -131,7 +131,9 @@ def _check_first(post_init: Callable[[Any], None]) -> Callable[[Any], None]:
 
 @dataclass(frozen=True, eq=False)
 class Spec(Checked):
-    """Base class of all specifications; it provides JSON, equality, a hash, and copies with changes.
+    """Base class of all specifications; it provides JSON, equality, a hash, pickling, and copies with changes.
+
+    Nothing in a specification can change, so `copy.copy` and `copy.deepcopy` return the object itself.
 
     A base class may name in `folder` the package in which each of its derived classes has its own file. These
     classes are then found automatically.
@@ -195,6 +197,16 @@ class Spec(Checked):
         """
         return _sort_mappings(self)
 
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Fields only: values that are computed when they are first used are computed anew.
+        return _restore, (type(self), {f.name: thaw(getattr(self, f.name)) for f in fields(self)})
+
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and self.to_json() == other.to_json()  # type: ignore[attr-defined]
 
@@ -214,11 +226,34 @@ def freeze_array(array: Any, dtype: Any = float) -> np.ndarray:
     return copy
 
 
+def thaw(value: Any) -> Any:
+    """Return a value with dictionaries in place of read-only mappings (at every depth), for pickle."""
+    if isinstance(value, Mapping):
+        return {k: thaw(v) for k, v in value.items()}
+    return tuple(map(thaw, value)) if type(value) is tuple else value
+
+
+def freeze(value: Any) -> Any:
+    """Return the value from which `thaw` has made another; arrays become read-only, which pickle does not keep."""
+    if isinstance(value, Mapping):
+        return freeze_mapping({k: freeze(v) for k, v in value.items()})
+    if isinstance(value, np.ndarray):
+        value.flags.writeable = False
+    return tuple(map(freeze, value)) if type(value) is tuple else value
+
+
+def _restore(kind: type[Spec], values: Mapping[str, Any]) -> Spec:
+    """Return the specification with these fields, without checks, because it has passed them."""
+    spec = object.__new__(kind)
+    spec._set(**{name: freeze(value) for name, value in values.items()})
+    return spec
+
+
 def _sort_mappings(value: Any) -> Any:
     if isinstance(value, Spec):
-        copy = object.__new__(type(value))  # no checks, because `value` has passed them
-        copy._set(**{f.name: _sort_mappings(getattr(value, f.name)) for f in fields(value)})
-        return copy
+        return _restore(
+            type(value), {f.name: _sort_mappings(getattr(value, f.name)) for f in fields(value)}
+        )
     if isinstance(value, Mapping):
         return freeze_mapping({k: _sort_mappings(value[k]) for k in sorted(value)})
     if isinstance(value, tuple):

@@ -113,6 +113,15 @@ class Quantity:
         """Whether the value is one number, not an array."""
         return np.ndim(self.value) == 0
 
+    def __copy__(self) -> "Quantity":
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Quantity":
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Quantity, (self.value, self.dimension)
+
     def __eq__(self, other: object) -> bool:
         return (
             isinstance(other, Quantity)

@@ -19,6 +19,7 @@ from dendrosim.library.parameters import (
     declare_parameter,
 )
 from dendrosim.library.signatures import ParameterTable
+from dendrosim.spec import freeze, thaw
 from dendrosim.units import Quantity
 
 
@@ -111,6 +112,18 @@ class Parameters(ParameterTable, SymbolValues):
             if declared.optional:
                 theirs = {n: v for n, v in theirs.items() if v is not None}
             self.__dict__[name] = MappingProxyType(theirs)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: thaw(value) for name, value in vars(self).items()}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        self.__dict__.update({name: freeze(value) for name, value in state.items()})
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise FrozenInstanceError(f"cannot set {name!r}: parameters do not change")

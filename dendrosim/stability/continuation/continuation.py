@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -236,11 +237,6 @@ def _solve_near(curve: Curve, flow: Flow, guess: Array) -> Array:
 def _trace(curve: Curve, first: CurvePoint, settings: Settings) -> Branch:
     """Return the branch that begins at a point of the curve."""
     points, bifurcations, message = _follow(curve, first, settings)
-
-    def switching(bifurcation: Bifurcation) -> tuple[Branch, ...]:
-        starts = find_other_branches(curve, bifurcation, max(DEPARTURE, settings.min_step))
-        return tuple(_trace(curve, point, settings) for point in starts)
-
     modes = [
         sort_eigenvalues(np.append(p.eigenvalues, np.zeros(p.symmetries.shape[1]))) for p in points
     ]
@@ -258,8 +254,13 @@ def _trace(curve: Curve, first: CurvePoint, settings: Settings) -> Branch:
         eigenvalues=eigenvalues,
         bifurcations=tuple(b for b in bifurcations if b.kind in settings.events),
         message=message,
-        switching=switching,
+        switching=partial(_switch, curve, settings),
     )
+
+
+def _switch(curve: Curve, settings: Settings, bifurcation: Bifurcation) -> tuple[Branch, ...]:
+    starts = find_other_branches(curve, bifurcation, max(DEPARTURE, settings.min_step))
+    return tuple(_trace(curve, point, settings) for point in starts)
 
 
 def _follow(

@@ -99,6 +99,9 @@ class Expression:
         self.variables = tuple(sorted(self.symbols & frozenset(variables)))
         self._code = _compile(text)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Expression, (self.text, self.variables, self.where)  # code objects cannot be pickled
+
     def value(self, values: Values) -> Any:
         """Return the value, a number or an array; complex if the value of a symbol is complex."""
         return eval(self._code, _FUNCTIONS, values)
