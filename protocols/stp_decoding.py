@@ -25,6 +25,7 @@ from math import gcd
 import numpy as np
 
 import dendrosim as ds
+from dendrosim.protocol.time_steps import whole_steps
 
 CELL = """
 dv/dt = -v/tau_membrane + current/capacitance : volt   # relative to rest
@@ -62,7 +63,7 @@ def protocol(p: Parameters) -> ds.Protocol:
     if not p.interval:
         raise ds.errors.ParameterError("interval is empty; give at least one")
     step, spikes = p.dt.value, p.spikes
-    apart = [_steps(value, p.dt) for value in p.interval]
+    apart = [whole_steps(value.value, p.dt.value, "interval") for value in p.interval]
     shortest, every = min(apart), gcd(*apart)
     # Efficacies are read between two spikes; a grid of `every` steps has a point between any two spikes.
     onset = every * max(1, round(ONSET / step / every))
@@ -124,17 +125,6 @@ def _trains(
         train(1 - bursts, onset, _time(event * step), EVENTS),
         *further,
     )
-
-
-def _steps(interval: ds.Quantity, dt: ds.Quantity) -> int:
-    ratio = interval.value / dt.value
-    count = round(ratio)
-    if count < 1 or abs(ratio - count) > 1e-6 * ratio:  # far above the rounding error of a ratio
-        raise ds.errors.ParameterError(
-            f"interval {1e3 * interval.value:g} ms is not a whole number of time steps: dt is "
-            f"{1e3 * dt.value:g} ms"
-        )
-    return count
 
 
 def _time(seconds: float) -> str:

@@ -66,8 +66,9 @@ class Pathway(Spec):
         Value of the symbol `weight`: one number for all synapses, a distribution from which a number is drawn for
         each synapse, or, with `Pairings`, an array.
     delay : time, array of shape (synapses,) or Initial, optional
-        Time from a spike to its effect, rounded to whole time steps; it must be at least one step. Without a
-        delay, the effect occurs at the end of the step of the spike.
+        Time from a spike to its effect, at least one time step. It is rounded to the nearest whole number of time
+        steps, and one half up, as in Brian2. Without a delay, the effect occurs at the end of the step of the
+        spike.
     equations : str, optional
         Variables that each synapse has for itself, in Brian2's syntax: `x : unit` for a number, or
         `dx/dt = ... : unit (event-driven)` for a state. The equation must be linear in x; it is solved exactly

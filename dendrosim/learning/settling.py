@@ -15,6 +15,7 @@ from dendrosim.circuit.paths import VariablePath
 from dendrosim.errors import DendrosimWarning, ParameterError
 from dendrosim.machine.code_digest import GENERATED_CODE, code_digest
 from dendrosim.machine.remembered import recall, remember
+from dendrosim.protocol.time_steps import whole_steps
 from dendrosim.units import Quantity
 
 _PARTS = (*GENERATED_CODE, "stability", "learning/settling")
@@ -200,12 +201,7 @@ def count_settling_steps(
         return max(1, math.ceil(max(s.time for s in settlings.values()) / dt - _ROUNDING))
     positive(settle=settle)
     given = float(settle.value)
-    steps = round(given / dt)
-    # The tolerance is relative to the number of steps, because the rounding errors of many steps add up.
-    if steps < 1 or abs(given / dt - steps) > 1e-6 * max(1.0, steps):
-        raise ParameterError(
-            f"settle is {given * 1e3:g} ms; it must be a whole number of time steps of {dt * 1e3:g} ms"
-        )
+    steps = whole_steps(given, dt, "settle")
     for name, needed in settlings.items():
         if given < needed.time_constant * (1 - _ROUNDING):
             warnings.warn(

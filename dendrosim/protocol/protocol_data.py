@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from dendrosim.arrays import Array
 from dendrosim.checks import (
     MOST_ELEMENTS,
-    MOST_STEPS,
     as_any_text,
     as_array,
     as_plain,
@@ -16,8 +15,9 @@ from dendrosim.checks import (
     whole,
 )
 from dendrosim.circuit.circuit import Circuit
-from dendrosim.errors import ParameterError, ShapeError
+from dendrosim.errors import ShapeError
 from dendrosim.protocol.phases import Block, Phase, Recording
+from dendrosim.protocol.time_steps import whole_steps
 from dendrosim.signals.base import Signal
 from dendrosim.signals.coercion import as_drive, as_signals
 from dendrosim.signals.samples import Samples
@@ -68,18 +68,7 @@ class ProtocolData(Spec):
         ParameterError
             If the duration is not a whole number of time steps, or is less than one step.
         """
-        ratio = float(duration.value) / self.time_step
-        if not ratio <= MOST_STEPS:
-            raise ParameterError(
-                f"{where} is {duration}, more than {MOST_STEPS} time steps of {self.dt}; make it shorter"
-            )
-        count = round(ratio)
-        # The tolerance is far above rounding errors and far below any deviation that a user could intend.
-        if count < 1 or abs(ratio - count) > 1e-6 * max(1.0, ratio):
-            raise ParameterError(
-                f"{where} is {duration}; it must be a whole number of time steps of {self.dt}"
-            )
-        return count
+        return whole_steps(float(duration.value), self.time_step, where)
 
     def block_steps(self, block: Block) -> int:
         """Return the number of time steps of all trials of a block."""

@@ -96,6 +96,8 @@ def one_spike(delays, dt=0.1, at=10, steps=60):
     fire[at] = 1
     if delays is None:
         size, options = 1, {}
+    elif isinstance(delays, str):
+        size, options = 1, {"delay": delays}
     else:
         size = len(delays)
         options = {"delay": delays, "connect": Pairings([0] * size, range(size))}
@@ -127,6 +129,16 @@ def test_with_a_delay_of_n_steps_it_is_there_n_steps_later(dt):
 def test_a_delay_is_rounded_to_the_nearest_step():
     g = one_spike(["0.14 ms", "0.16 ms", "0.449 ms"])
     assert np.array_equal(g.argmax(axis=1), [12, 13, 15])
+
+
+@pytest.mark.parametrize("dt", [0.1, 0.125])
+def test_half_a_step_of_a_delay_is_rounded_up_as_in_brian2(dt):
+    halves = [n + 0.5 for n in range(1, 12)]
+    drawn = one_spike([f"{n * dt!r} ms" for n in halves], dt)
+    one = np.concatenate([one_spike(f"{n * dt!r} ms", dt) for n in halves])
+    expected = [int(n * dt * 1e-3 / (dt * 1e-3) + 0.5) for n in halves]  # Brian2's cspikequeue.cpp
+    assert np.array_equal(drawn.argmax(axis=1), 11 + np.array(expected))
+    assert np.array_equal(one, drawn)
 
 
 @pytest.mark.parametrize("at", [0, 59])

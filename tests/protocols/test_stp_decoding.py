@@ -109,8 +109,8 @@ def test_every_figure_can_be_drawn(parameters):
     [
         ({"spikes": 0}, ParameterError, "spikes is 0; it must be at least 1"),
         ({"synapse": "facilitatin"}, UnknownMemberError, "did you mean 'facilitating'"),
-        ({"interval": ("5.3 ms",)}, ParameterError, r"interval 5\.3 ms is not .* dt is 1 ms"),
-        ({"interval": ("0.1 ms",)}, ParameterError, r"interval 0\.1 ms is not .* dt is 1 ms"),
+        ({"interval": ("5.3 ms",)}, ParameterError, r"interval is 5\.3 ms; .* time steps of 1 ms"),
+        ({"interval": ("0.1 ms",)}, ParameterError, r"interval is 0\.1 ms; .* time steps of 1 ms"),
         (
             {"interval": ("10 ms", "-5 ms")},
             ParameterError,

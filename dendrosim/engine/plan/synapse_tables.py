@@ -15,6 +15,7 @@ from dendrosim.circuit.pathway import Pathway
 from dendrosim.errors import MemoryLimitError, ParameterError
 from dendrosim.machine.memory import available_memory, format_bytes
 from dendrosim.protocol.protocol import Protocol
+from dendrosim.protocol.time_steps import nearest_steps
 from dendrosim.streams import stream
 
 # Bytes that a synapse needs while it is drawn and handed over, and in the spike queue; and bytes of each variable
@@ -73,14 +74,14 @@ def _table(protocol: Protocol, pathway: Pathway, seed: int) -> SynapseTable:
 
 
 def _delays(protocol: Protocol, pathway: Pathway, count: int, seed: int) -> NDArray[np.float64]:
-    """Return the delays in seconds, each rounded to a whole number of time steps."""
+    """Return the delays in seconds, each rounded to the nearest whole number of time steps."""
     dt, delay = protocol.time_step, pathway.delay
     if delay is None:
         return np.zeros(1)
     if isinstance(delay, Fixed) and delay.value.scalar:
-        steps = round(float(delay.value.value) / dt)
-        _check_longest(pathway, steps, dt)
-        return np.array([steps * dt])
+        steps = nearest_steps([delay.value.value], dt)
+        _check_longest(pathway, float(steps[0]), dt)
+        return steps * dt
     delays = delay.sample((count,), stream(seed, f"delays.{pathway.name}"))
     # A delay of one time step may be less than dt by rounding errors.
     if count and delays.min() < dt * (1 - 1e-9):
@@ -88,7 +89,7 @@ def _delays(protocol: Protocol, pathway: Pathway, count: int, seed: int) -> NDAr
             f"{pathway}: a delay of {delays.min() * 1e3:.3g} ms was drawn, shorter than the time step of "
             f"{dt * 1e3:g} ms; choose a distribution without shorter delays, such as Uniform"
         )
-    steps = np.round(delays / dt)
+    steps = nearest_steps(delays, dt)
     _check_longest(pathway, float(np.max(steps, initial=0)), dt)
     return np.repeat(steps * dt, protocol.batch)
 
