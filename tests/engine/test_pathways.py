@@ -37,6 +37,7 @@ from dendrosim.protocol.phases import Block, Phase, Recording
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.results.result import open_result
 from dendrosim.signals.table import Table
+from dendrosim.units import quantity
 
 # -- against the loop --------------------------------------------------------------------------------------
 
@@ -133,10 +134,11 @@ def test_a_delay_is_rounded_to_the_nearest_step():
 
 @pytest.mark.parametrize("dt", [0.1, 0.125])
 def test_half_a_step_of_a_delay_is_rounded_up_as_in_brian2(dt):
-    halves = [n + 0.5 for n in range(1, 12)]
-    drawn = one_spike([f"{n * dt!r} ms" for n in halves], dt)
-    one = np.concatenate([one_spike(f"{n * dt!r} ms", dt) for n in halves])
-    expected = [int(n * dt * 1e-3 / (dt * 1e-3) + 0.5) for n in halves]  # Brian2's cspikequeue.cpp
+    texts = [f"{(n + 0.5) * dt!r} ms" for n in range(1, 12)]
+    drawn = one_spike(texts, dt)
+    one = np.concatenate([one_spike(text, dt) for text in texts])
+    # As in Brian2's cspikequeue.cpp, where 0.65 ms are 6.4999... steps of 0.1 ms.
+    expected = [int(quantity(t).value / quantity(f"{dt!r} ms").value + 0.5) for t in texts]
     assert np.array_equal(drawn.argmax(axis=1), 11 + np.array(expected))
     assert np.array_equal(one, drawn)
 
