@@ -109,8 +109,9 @@ class Population(Spec):
         Expression for the time during which a unit cannot spike again, such as `t_refractory`. The time is rounded
         down to whole time steps, as in Brian2, except that a thousandth of a step counts as a rounding error: at
         steps of 0.1 ms, a unit with a period of 0.29 ms that spikes in step n can spike again in step n + 2.
-        States whose equation ends with `(unless refractory)` keep their value during this time, and pathways do
-        not change them; all other states are integrated.
+        With `inf*second`, each unit spikes at most once in a run. A spike more than 5000 s before the beginning of
+        a run does not count. States whose equation ends with `(unless refractory)` keep their value during this
+        time, and pathways do not change them; all other states are integrated.
     scope : str, optional
         Prefix under which parameters and gates of the circuit are looked up; `Circuit.join` sets it.
 

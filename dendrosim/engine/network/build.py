@@ -22,6 +22,7 @@ from dendrosim.circuit.evaluation_order import evaluation_order
 from dendrosim.circuit.matrix import Matrix
 from dendrosim.circuit.paths import VariablePath, is_variable
 from dendrosim.circuit.population import LAST_SPIKE, REFRACTORY, Population
+from dendrosim.circuit.start_values import LONG_AGO
 from dendrosim.engine.network.groups import Holder, add_array, add_number
 from dendrosim.engine.network.operations import Operations
 from dendrosim.engine.network.parts import NetworkParts, add_variable, assign, refer_shared
@@ -130,10 +131,21 @@ def _model(population: Population) -> str:
     refractory = [n for n, d in population.variables.items() if REFRACTORY in d.flags]
     if not refractory:
         return model_text(population)
-    period = population.refractory_in_place
+    period = _refractory_text(population)
     free = f"{_FREE} = int(timestep(t - lastspike, dt) >= timestep({period}, dt)) : 1"
     lines = [equation_text(population, d, _FREE) for d in population.variables.values()]
     return "\n".join([*lines, free])
+
+
+def _refractory_text(population: Population) -> str | None:
+    """Return the refractory period as Brian2 takes it, with a limit that grows with the time of the run.
+
+    Brian2 takes a unit that has not spiked yet for one that spiked 10,000 s before the run, and a period of more
+    than 2^63 steps overflows. With the limit, such a unit is never refractory, a unit that has spiked in the run is
+    refractory until its period is over, and the period can be infinite.
+    """
+    text = population.refractory_in_place
+    return None if text is None else f"clip({text}, 0*second, t + {-LONG_AGO / 2!r}*second)"
 
 
 def _hold_refractory(group: NeuronGroup, population: Population) -> None:
@@ -149,7 +161,7 @@ def _spiking(population: Population) -> dict[str, str | None]:
     """Return threshold, reset and refractory period as Brian2 takes them; None stands for one that is missing."""
     return {
         "threshold": population.threshold_in_place,
-        "refractory": population.refractory_in_place,
+        "refractory": _refractory_text(population),
         "reset": "\n".join(map(str, population.reset_in_place)) or None,
     }
 
