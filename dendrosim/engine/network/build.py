@@ -141,7 +141,7 @@ def _refractory_text(population: Population) -> str | None:
     """Return the refractory period as Brian2 takes it, with a limit that grows with the time of the run.
 
     Brian2 takes a unit that has not spiked yet for one that spiked 10,000 s before the run, and a period of more
-    than 2^63 steps overflows. With the limit, such a unit is never refractory, a unit that has spiked in the run is
+    than 2^63 steps overflows. With the limit, such a unit is never refractory, one that has spiked in the run is
     refractory until its period is over, and the period can be infinite.
     """
     text = population.refractory_in_place
