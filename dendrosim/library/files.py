@@ -13,6 +13,7 @@ from typing import Any
 
 from dendrosim.errors import DataError, DendrosimError, SpecError
 from dendrosim.library.catalogue import FUNCTIONS, Entry
+from dendrosim.machine.brian_import import lock
 
 
 def file_function(entry: Entry) -> Callable[..., Any]:
@@ -29,7 +30,8 @@ def load_module(path: Path) -> ModuleType:
         status = path.stat()
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}") from None
-    return _execute(path, status.st_mtime_ns, status.st_size)
+    with lock:  # else two threads could each get a module, with classes of their own
+        return _execute(path, status.st_mtime_ns, status.st_size)
 
 
 @lru_cache(maxsize=256)

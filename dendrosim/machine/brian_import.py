@@ -13,11 +13,15 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
-_lock = threading.RLock()
+lock = threading.RLock()
+"""The one lock of all that changes the state of the process: Brian2, filters of warnings, settings of Matplotlib.
+
+There is only one, so that two threads cannot wait for each other, and so that a fork need wait for only one."""
+
 # A child of a process with threads gets a copy of the lock. Without this, the copy could be held for ever.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
-        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
+        before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release
     )
 
 
@@ -29,8 +33,19 @@ def alone() -> Iterator[None]:
     output of the process while it compiles. Threads therefore use it one after the other. A thread may take the
     lock several times.
     """
-    with _lock:
+    with lock:
         load()
+        yield
+
+
+@contextlib.contextmanager
+def own_filters() -> Iterator[None]:
+    """Let the body set filters of warnings, which end with it; one thread at a time.
+
+    The filters belong to the process. If two threads changed them at once, the last to leave would leave those of
+    the other in the process, and the first would end those of the last.
+    """
+    with lock, warnings.catch_warnings():
         yield
 
 
@@ -42,7 +57,7 @@ def load() -> None:
     and for a copy of the script; they remain if the process is killed. If Brian2 was imported before, nothing is
     changed, and its hooks remain.
     """
-    with _lock:
+    with lock:
         if "brian2" not in sys.modules:
             _import()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dendrosim.machine.atomic_file import write_file
-from dendrosim.plot.style import STYLE, figure_of
+from dendrosim.plot.style import figure_of, in_style
 
 _FORMATS: dict[str, dict[str, Any]] = {
     "png": {"dpi": 150, "metadata": {"Software": "dendrosim"}},
@@ -37,11 +37,9 @@ def save(drawn: Any, path: str | os.PathLike[str]) -> list[Path]:
     StorageError
         If a file cannot be written.
     """
-    from matplotlib import rc_context
-
     figure, files = figure_of(drawn), []
     layout = figure.get_layout_engine()
-    with rc_context(STYLE):
+    with in_style():
         for suffix, options in _FORMATS.items():
             content = BytesIO()
             figure.savefig(content, format=suffix, **options)

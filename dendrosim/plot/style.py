@@ -1,6 +1,7 @@
 """Colours, axes, labels with units, and other parts that all figures share."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import wraps
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -10,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from dendrosim.arrays import AnyArray
 from dendrosim.errors import printable
+from dendrosim.machine.brian_import import lock
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -74,14 +76,25 @@ LABEL = 60
 """Number of characters of the longest text in a legend."""
 
 
+@contextmanager
+def in_style() -> Iterator[None]:
+    """Draw in the common style, then restore Matplotlib's settings; one thread at a time.
+
+    Matplotlib has one set of settings per process. If two threads changed it at once, one would draw with the
+    settings that the other has restored, and the last to leave would leave the common style in the process.
+    """
+    from matplotlib import rc_context
+
+    with lock, rc_context(STYLE):
+        yield
+
+
 def styled(function: Callable[P, R]) -> Callable[P, R]:
     """Return a figure function that draws in the common style and does not change Matplotlib's global settings."""
 
     @wraps(function)
     def draw(*args: P.args, **kwargs: P.kwargs) -> R:
-        from matplotlib import rc_context
-
-        with rc_context(STYLE):
+        with in_style():
             return function(*args, **kwargs)
 
     return draw

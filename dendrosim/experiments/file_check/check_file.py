@@ -29,6 +29,7 @@ from dendrosim.library.file_parameters import parameters_of_file
 from dendrosim.library.files import file_function, load_module
 from dendrosim.library.loading import load_circuit, load_protocol
 from dendrosim.library.parameters import Parameter
+from dendrosim.machine.brian_import import own_filters
 from dendrosim.protocol.protocol import Protocol
 
 Load = Callable[..., Any]
@@ -149,7 +150,7 @@ def check_file(
         report.skip(f"all that needs a {FUNCTIONS[entry.file_kind]}", reason)
         return report
     check = _check_circuit if entry.file_kind == "model" else _check_protocol
-    with warnings.catch_warnings():
+    with own_filters():
         # The check also tries unusual values; a warning about them is due only in a run that uses them. NumPy
         # warns of values that are not finite; they become findings.
         warnings.simplefilter("ignore", DendrosimWarning)

@@ -14,6 +14,7 @@ from scipy import linalg, sparse
 from scipy.sparse.linalg import splu
 
 from dendrosim.arrays import Array
+from dendrosim.machine.brian_import import own_filters
 
 VANISHING = 1e-2
 """A row that is shorter than this fraction of its usual length is divided by this fraction of its usual length. At
@@ -84,7 +85,7 @@ class BorderedSystem:
                 pass  # the matrix is singular, as at a branch point; least squares can solve it
         left = self.dense(normal[None], symmetries)
         if symmetries.shape[1] == 0:
-            with warnings.catch_warnings():
+            with own_filters():
                 warnings.simplefilter("error", linalg.LinAlgWarning)
                 try:
                     return np.asarray(linalg.solve(left, right, check_finite=False))

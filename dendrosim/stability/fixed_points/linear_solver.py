@@ -10,6 +10,7 @@ import scipy.sparse as sp
 import scipy.sparse.linalg as sla
 
 from dendrosim.arrays import Array
+from dendrosim.machine.brian_import import own_filters
 from dendrosim.stability.vector_field.flow import JacobianMatrix
 
 Solve = Callable[[Array], Array]
@@ -88,7 +89,7 @@ def least_norm_step(matrix: JacobianMatrix, rates: Array, damping: float, scale:
 
 
 def _dense(matrix: Array) -> Factors:
-    with warnings.catch_warnings():
+    with own_filters():
         warnings.simplefilter("ignore", scipy.linalg.LinAlgWarning)
         factors = scipy.linalg.lu_factor(matrix, check_finite=False)
     norm = float(np.max(np.sum(np.abs(matrix), axis=0), initial=0.0))

@@ -15,6 +15,7 @@ from scipy.sparse.linalg import splu
 
 from dendrosim.arrays import AnyArray, Array, NamedArrays
 from dendrosim.errors import NotConvergedError
+from dendrosim.machine.brian_import import own_filters
 from dendrosim.stability.vector_field.circuit_field import CircuitField, CircuitFlow
 
 Solve = Callable[[Any], Any]
@@ -240,7 +241,7 @@ def _factorise(block: Any) -> Solve | None:
     try:
         if sparse.issparse(block):
             return splu(sparse.csc_array(block)).solve  # type: ignore[no-any-return]
-        with warnings.catch_warnings():
+        with own_filters():
             warnings.simplefilter("error", LinAlgWarning)
             factors = lu_factor(block, check_finite=False)
     except (RuntimeError, LinAlgWarning):
