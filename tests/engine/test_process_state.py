@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
-import textwrap
+from pathlib import Path
 
 import pytest
+
+TESTS = str(Path(__file__).parents[1])
 
 THREADS = """
 import sys, threading
@@ -97,11 +99,63 @@ assert len(set(at_once(work))) == 1
 """
 
 
-@pytest.mark.parametrize(
-    "script", [FIGURES, FILTERS, FILES, NAMES], ids=["figures", "filters", "files", "names"]
-)
-def test_eight_threads_leave_the_process_as_it_was_and_find_the_same(script, tmp_path):
-    code = f"folder = {str(tmp_path)!r}\n" + textwrap.dedent(THREADS + script)
+RESULTS = """
+from pathlib import Path
+Path(folder, "mine.py").write_text('''
+import dendrosim as ds
+
+def protocol():
+    cell = ds.Population("u", 3, "dv/dt = (1 - v)/(10*ms) : 1")
+    return ds.Protocol(
+        ds.Circuit((cell,)),
+        blocks=(ds.Block("a", (ds.Phase("p", "20 ms"),)),),
+        dt="0.1 ms",
+        recordings=(ds.Recording("u.v", every="1 ms"),),
+    )
+
+def measure(result):
+    return ds.Measurement({"last": float(result["u.v"].values.max())}, {})
+''')
+
+def work(n):
+    import dendrosim as ds
+    own, shared = Path(folder, f"{n}.nc"), Path(folder, "shared.nc")
+    result = ds.run(ds.load_protocol(str(Path(folder, "mine.py"))), "numpy", seed=1)
+    found = []
+    for path in (own, shared, own, shared):
+        opened = ds.open_result(result.save(path))
+        found.append(opened["u.v"].values.tobytes() + opened.state["u.v"].tobytes())
+    measured = ds.measure(opened, protocol=str(Path(folder, "mine.py"))).metrics
+    return set(found), measured["last"]
+
+found = at_once(work)
+assert all(one == found[0] and len(one[0]) == 1 for one in found), found
+assert not list(Path(folder).glob(".*")), "temporary files remain"
+"""
+
+BRANCHES = """
+def work(n):
+    import dendrosim as ds
+    from continuation_flows import Pitchfork
+    flow = Pitchfork([0.0, 0.0], p=0.0, c=0.0, cubic=1.0)
+    branch = ds.continuation(flow, "p", 0.0, 3.0)
+    values = (branch.values, branch.states, branch.eigenvalues, ds.fixed_point(flow).x)
+    return b"".join(value.tobytes() for value in values)
+
+found = at_once(work)
+assert set(found) == {work(0)}
+"""
+
+
+SCRIPTS = {
+    "figures": FIGURES, "filters": FILTERS, "files": FILES,
+    "names": NAMES, "results": RESULTS, "branches": BRANCHES,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_eight_threads_leave_the_process_as_it_was_and_find_the_same(name, tmp_path):
+    code = THREADS + f"sys.path.insert(0, {TESTS!r})\nfolder = {str(tmp_path)!r}\n" + SCRIPTS[name]
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
 
@@ -159,4 +213,30 @@ def test_the_lock_is_free_after_an_interrupted_wait_and_in_a_forked_child(script
     done = subprocess.run(
         [sys.executable, "-c", THREADS + script], capture_output=True, text=True, timeout=60
     )
+    assert done.returncode == 0, done.stderr
+
+
+POOL = """
+import multiprocessing, sys
+from functools import partial
+import dendrosim as ds
+sys.path.insert(0, folder)
+from reference_problems import leaky_protocol
+protocols = [leaky_protocol(batch=1), leaky_protocol(batch=2)]
+run = partial(ds.run, backend="numpy", seed=1)
+with multiprocessing.get_context("spawn").Pool(2) as pool:
+    found = pool.map(run, protocols)
+for result, protocol in zip(found, protocols, strict=True):
+    here = run(protocol).state
+    assert set(here) == set(result.state)
+    assert all(here[key].tobytes() == result.state[key].tobytes() for key in here)
+"""
+
+
+@pytest.mark.slow
+def test_a_pool_of_new_processes_gives_the_bits_of_this_process():
+    done = subprocess.run(
+        [sys.executable, "-c", f"folder = {TESTS!r}\n{POOL}"],
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
