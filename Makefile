@@ -21,7 +21,7 @@ help: ## show this list
 venv: $(READY) ## set up the environment in .venv
 
 demo: $(READY) ## run the main job: a cortical microcircuit learns handwritten digits
-	$(VENV)/bin/dendrosim run bmvr_digits --out runs/demo
+	$(VENV)/bin/dendrosim run bmvr_digits --out runs/demo --overwrite
 
 test: lint pytest ## check style and types, then run the tests
 

@@ -74,6 +74,10 @@ def run(
         typer.Option(metavar="DIR", help="Resume the interrupted run whose --out is this folder."),
     ] = None,
     out: Out = None,
+    overwrite: Annotated[
+        bool,
+        typer.Option("--overwrite", help="Replace the result and figures of another run in --out."),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Run a protocol, measure it, and write the result and its figures."""
@@ -93,7 +97,7 @@ def run(
         state = None if initial is None else open_result(initial)
         if resume is not None:
             given = [f.name for f in fields(RunSettings) if _is_given(context, f.name)]
-            _check_resumed(resume, protocol, settings, out)
+            _check_resumed(resume, protocol, settings, out, overwrite)
             entry, loaded = _load_resumed(resume, protocol, settings)
             result, measurement = resume_run(
                 resume, loaded, run_settings, given, state, progress=True
@@ -103,7 +107,7 @@ def run(
             entry, loaded = load_protocol_with(_require_protocol(protocol), settings)
             output, measure = Output(out, entry.name), load_measure(entry.path)
             result, measurement = run_and_save(
-                output, loaded, measure, run_settings, state, progress=True
+                output, loaded, measure, run_settings, state, progress=True, overwrite=overwrite
             )
         figures = _draw_figures(output, measurement)
     if json:
@@ -124,8 +128,16 @@ def _is_given(context: typer.Context, option: str) -> bool:
 
 
 def _check_resumed(
-    folder: Path, protocol: str | None, settings: list[str] | None, out: Path | None
+    folder: Path,
+    protocol: str | None,
+    settings: list[str] | None,
+    out: Path | None,
+    overwrite: bool,
 ) -> None:
+    if overwrite:
+        raise ResumeError(
+            "a resumed run ends with the result that it was begun for: omit --overwrite"
+        )
     if out is not None and out.absolute() != folder.absolute():
         raise ResumeError(f"a resumed run stays in its folder, {folder}: omit --out {out}")
     if settings and protocol is None:

@@ -8,12 +8,13 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
-from dendrosim.errors import StorageError
+from dendrosim.errors import StorageError, UsageError
 from dendrosim.machine.atomic_file import sync_folder
 from dendrosim.machine.working_folder import working_folder
 
 RUNS = Path("runs")
 RESULT, PARTIAL, UNFINISHED = "result.nc", "partial.nc", "unfinished"
+_FIGURES = (".png", ".svg")
 _STAGING = ".dendrosim-writing-"
 _HEAD = (
     2**20
@@ -66,6 +67,27 @@ class Output:
                         f"{path} exists and was not written by dendrosim; nothing was changed: move it away, or "
                         "name another folder with --out"
                     )
+
+    def check_free(self, overwrite: bool) -> None:
+        """Raise UsageError if the folder has the result of another run, which may be replaced with `overwrite`.
+
+        Raises StorageError if a file has the name of a result and was not written by dendrosim.
+        """
+        self.check_replaceable(RESULT, PARTIAL)
+        found = [name for name in (RESULT, PARTIAL) if (self.folder / name).exists()]
+        if found and not overwrite:
+            raise UsageError(
+                f"{self.folder / found[0]} is the result of another run: name another folder with --out, or "
+                "replace that result and its figures with --overwrite (overwrite=True in Python)"
+            )
+
+    def old_figures(self) -> tuple[str, ...]:
+        """Return the names of all figures by dendrosim in a folder that has a result; else return none."""
+        if not any((self.folder / name).exists() for name in (RESULT, PARTIAL)):
+            return ()
+        with storage_errors(self.folder):
+            found = [path for path in self.folder.iterdir() if path.suffix in _FIGURES]
+            return tuple(sorted(path.name for path in found if _is_ours(path)))
 
     @contextmanager
     def write_files(self, *outdated: str) -> Iterator[Path]:

@@ -55,6 +55,7 @@ def run(
     check_end: bool = False,
     out: str | os.PathLike[str] | None = None,
     resume: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
 ) -> "Result":
     """Run a protocol and measure the result.
 
@@ -86,12 +87,15 @@ def run(
     out : path, optional
         Folder for the result, `result.nc`. During the run, recordings are written there, so that they need no
         memory, and also checkpoints of the complete state, from which an interrupted run can be resumed
-        (default: nothing is written).
+        (default: nothing is written). A folder with the result of another run is refused.
     resume : path, optional
         Folder (`out`) of an interrupted run, which is resumed from its last checkpoint. Its result is bit for
         bit the same as without the interruption. Other options may be left out; if given, they must be those with
         which the run was begun. If the protocol is in a file that is not in the catalogue, it must be given,
         because the name in the folder is not enough for the file to be executed.
+    overwrite : bool, default False
+        Whether the result may replace that of another run in `out`. The figures that dendrosim has written there
+        are then deleted; all other files remain. A run in `out` that can be resumed is never replaced.
 
     Returns
     -------
@@ -108,6 +112,8 @@ def run(
         If `measure` in the protocol's file fails; `partial` is the whole result.
     ResumeError
         If the run cannot be resumed, or was begun with other options.
+    UsageError
+        If `out` has the result of another run, and `overwrite` is False.
     UnknownNameError
         If there is no back end or precision of that name.
     ParameterError, ShapeError
@@ -129,6 +135,10 @@ def run(
     """
     settings = RunSettings(backend, seed, precision, batch, threads, check_end)
     if resume is not None:
+        if overwrite:
+            raise ResumeError(
+                "a resumed run ends with the result that it was begun for: leave `overwrite` out"
+            )
         changed = settings.changed
         return resume_run(Path(resume), protocol, settings, changed, initial, progress)[0]
     check_protocol(protocol)
@@ -136,7 +146,7 @@ def run(
     if out is None:
         return run_and_measure(protocol, settings, initial, progress)[0]
     output, measure = Output(Path(out), ""), find_measure(protocol)
-    return run_and_save(output, protocol, measure, settings, initial, progress)[0]
+    return run_and_save(output, protocol, measure, settings, initial, progress, overwrite)[0]
 
 
 def run_and_measure(
@@ -158,10 +168,14 @@ def run_and_save(
     settings: RunSettings,
     initial: "Result | None" = None,
     progress: bool | None = None,
+    overwrite: bool = False,
 ) -> tuple["Result", Measurement]:
-    """Run a protocol so that it can be resumed from its output folder, and save the result there."""
+    """Run a protocol so that it can be resumed from its output folder, and save the result there.
+
+    With `overwrite`, the result may replace that of another run.
+    """
     refuse_interrupted(output.folder / UNFINISHED)
-    output.check_replaceable(RESULT, PARTIAL)
+    output.check_free(overwrite)
     folder = output.create()
     with _lock(output, protocol, new=True) as lock:
         result = simulate.run(protocol, settings, initial, progress, folder, lock)
@@ -293,14 +307,14 @@ def _is_worth_resuming(output: Output, error: BaseException) -> bool:
 
 
 def _save(output: Output, result: "Result") -> None:
-    with output.write_files(PARTIAL) as folder:
+    with output.write_files(PARTIAL, *output.old_figures()) as folder:
         result.save(folder / RESULT)
     delete_folder(output.folder / UNFINISHED)
 
 
 def _save_partial(output: Output, partial: "Result") -> str:
     try:
-        with output.write_files(RESULT) as folder:
+        with output.write_files(RESULT, *output.old_figures()) as folder:
             partial.save(folder / PARTIAL)
     except DendrosimError as error:
         return f"what was recorded could not be saved: {error}"

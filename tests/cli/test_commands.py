@@ -173,10 +173,31 @@ def test_runs_begun_at_once_get_a_folder_each(call, engine):
     assert re.fullmatch(r"runs/relax-\d{8}-\d{6}", str(first.folder))
 
 
-def test_a_second_run_replaces_the_files_of_the_first(call, engine):
-    for _ in range(2):
-        assert call("run", "relax", "--out", "there")[0] == 0
-    assert sorted(os.listdir("there")) == ["result.nc", "traces.png", "traces.svg"]
+def test_a_second_run_replaces_the_files_of_the_first_only_on_request(call, fails, engine):
+    there = ["run", "relax", "--out", "there"]
+    assert call(*there)[0] == 0
+    Path("there/old.svg").write_text("a figure of dendrosim")
+    Path("there/notes.svg").write_text("by hand")
+    kept = {path: path.read_bytes() for path in Path("there").iterdir()}
+    message = fails(2, "UsageError", *there)
+    assert "there/result.nc is the result of another run: name another folder with --out" in message
+    assert "--overwrite" in message
+    assert {path: path.read_bytes() for path in Path("there").iterdir()} == kept
+    assert call(*there, "--overwrite")[0] == 0
+    assert sorted(os.listdir("there")) == ["notes.svg", "result.nc", "traces.png", "traces.svg"]
+    assert Path("there/notes.svg").read_text() == "by hand"
+
+
+def test_figures_in_a_folder_without_a_result_remain(call, engine):
+    Path("there").mkdir()
+    Path("there/other.png").write_text("a figure of dendrosim")
+    assert call("run", "relax", "--out", "there", "--overwrite")[0] == 0
+    assert "other.png" in os.listdir("there")
+
+
+def test_overwriting_and_resuming_exclude_each_other(call):
+    code, _, err = call("run", "--resume", "there", "--overwrite")
+    assert (code, "omit --overwrite" in err) == (2, True)
 
 
 def test_a_folder_holds_a_result_or_a_partial_one_of_the_last_run(call, engine):
@@ -185,11 +206,11 @@ def test_a_folder_holds_a_result_or_a_partial_one_of_the_last_run(call, engine):
     for error, files in (
         (engine.error, ["partial.nc"]),
         (None, ["result.nc", *figures]),
-        (engine.error, ["partial.nc", *figures]),
+        (engine.error, ["partial.nc"]),
         (None, ["result.nc", *figures]),
     ):
         engine.error = error
-        call("run", "relax", "--out", "there")
+        call("run", "relax", "--out", "there", "--overwrite")
         assert sorted(os.listdir("there")) == files
 
 

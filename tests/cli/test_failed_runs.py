@@ -39,7 +39,7 @@ def test_failures_of_the_engine_have_their_exit_code(fails, engine, error, code)
 @pytest.mark.parametrize(("kind", "code"), [(NonFiniteError, 4), (RunInterruptedError, 1)])
 def test_what_was_recorded_is_kept(fails, engine, kind, code):
     engine.error = lambda result: kind("stopped at 3 ms", partial=result)
-    message = fails(code, kind.__name__, "run", "relax", "--out", "there")
+    message = fails(code, kind.__name__, "run", "relax", "--overwrite", "--out", "there")
     assert message == "stopped at 3 ms; what was recorded is in there/partial.nc"
     assert os.listdir("there") == ["partial.nc"]
 
@@ -47,7 +47,7 @@ def test_what_was_recorded_is_kept(fails, engine, kind, code):
 def test_a_result_that_cannot_be_measured_is_kept(fails, engine, folder):
     path = folder / "protocols" / "relax.py"
     path.write_text(path.read_text().replace('result["unit.v"].values[-1]', 'result["unit.v"].foo'))
-    message = fails(3, "SpecError", "run", "relax", "--out", "there")
+    message = fails(3, "SpecError", "run", "relax", "--overwrite", "--out", "there")
     assert "AttributeError" in message
     assert os.listdir("there") == ["partial.nc"]
 
@@ -93,7 +93,7 @@ def test_a_request_to_end_is_an_interrupt(fails, engine, name):
         return AssertionError("no interrupt")
 
     engine.error = end
-    fails(1, "RunInterruptedError", "run", "relax", "--out", "there")
+    fails(1, "RunInterruptedError", "run", "relax", "--overwrite", "--out", "there")
     assert os.listdir("there") == ["partial.nc"]
     assert signal.getsignal(number) == before
 
@@ -111,7 +111,7 @@ def test_a_hang_up_that_is_ignored_stays_ignored(call, engine, default_signals):
 @pytest.mark.parametrize("backend", ["numpy", "cpp"])
 def test_a_run_that_is_told_to_end_keeps_what_was_recorded(tmp_path, monkeypatch, backend, name):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    options = ["--out", "there", "--set", "duration=10000 s", "--backend", backend]
+    options = ["--overwrite", "--out", "there", "--set", "duration=10000 s", "--backend", backend]
     process = subprocess.Popen(
         [*RUN_CLI, "run", "relax", *options],
         stderr=subprocess.PIPE,
@@ -167,7 +167,7 @@ def test_a_full_disk_leaves_the_folder_as_it_was(fails, engine, monkeypatch, the
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(FakeResult, "save", save)
-    message = fails(1, "StorageError", "run", "relax", "--out", "there")
+    message = fails(1, "StorageError", "run", "relax", "--overwrite", "--out", "there")
     assert "No space left on device" in message
     assert Path("there").exists() == there
     assert not list(Path().rglob(".writing*"))
@@ -176,6 +176,6 @@ def test_a_full_disk_leaves_the_folder_as_it_was(fails, engine, monkeypatch, the
 def test_a_partial_result_that_cannot_be_saved_does_not_hide_the_error(fails, engine, monkeypatch):
     engine.error = lambda result: NonFiniteError("v is nan", partial=result)
     monkeypatch.setattr(FakeResult, "save", lambda self, path: Path("/proc/no/x").touch())
-    message = fails(4, "NonFiniteError", "run", "relax", "--out", "there")
+    message = fails(4, "NonFiniteError", "run", "relax", "--overwrite", "--out", "there")
     assert message.startswith("v is nan; what was recorded could not be saved: cannot write")
     assert not Path("there").exists()

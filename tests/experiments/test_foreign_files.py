@@ -77,9 +77,13 @@ def test_a_result_of_another_program_is_not_replaced(tmp_path, name):
     refused(tmp_path, rf"{name} exists and was not written by dendrosim", tmp_path)
 
 
-def test_a_result_of_ours_is_replaced(tmp_path):
-    for seed in (1, 2):
-        ds.run(leaky_protocol(), "numpy", seed=seed, out=tmp_path)
+def test_a_result_of_ours_is_replaced_only_on_request(tmp_path):
+    ds.run(leaky_protocol(), "numpy", seed=1, out=tmp_path)
+    with pytest.raises(ds.errors.UsageError, match="is the result of another run") as caught:
+        ds.run(leaky_protocol(), "numpy", seed=2, out=tmp_path)
+    assert caught.value.exit_code == 2
+    assert ds.open_result(tmp_path / "result.nc").provenance["seed"] == 1
+    ds.run(leaky_protocol(), "numpy", seed=2, out=tmp_path, overwrite=True)
     assert ds.open_result(tmp_path / "result.nc").provenance["seed"] == 2
 
 
@@ -93,6 +97,7 @@ def test_a_figure_of_the_user_is_not_replaced_and_one_of_ours_is(tmp_path, capsy
         "numpy",
         "--out",
         str(tmp_path),
+        "--overwrite",
     ]
     assert cli.main(command) == 0
     figures = {p.name: p.read_bytes() for p in tmp_path.iterdir() if p.suffix in (".png", ".svg")}
