@@ -48,6 +48,46 @@ def test_macros_of_the_generated_language_are_names_as_any_other():
     assert [float(np.squeeze(state[f"a.{n}"])) for n in names] == [2.0] * len(names)
 
 
+@pytest.mark.parametrize("name", ["self", "idx", "vectorisation_idx", "lio_1", "sources", "owner"])
+def test_names_that_brian2_needs_are_reserved(name):
+    with pytest.raises(SpecError, match=f"the symbol '{name}' is reserved; choose another name"):
+        cell(f"d{name}/dt = -{name}/ms : 1")
+
+
+@pytest.mark.parametrize("name", ["pre", "post"])
+def test_the_ends_of_a_synapse_are_no_names_of_its_variables(name):
+    with pytest.raises(SpecError, match=f"the symbol '{name}' is reserved"):
+        ds.Pathway("p", "a", "a", f"{name} += 1\nv_post += {name}", equations=f"{name} : 1")
+
+
+def test_a_parameter_cannot_have_the_name_of_a_unit():
+    """A length in cm would become another one without a word."""
+    text = "dv/dt = (10*cm/(1*metre) - v)/ms : 1"
+    assert cell(text)
+    text = "dv/dt = (10*cm - v)/ms : 1"
+    message = r"a\.v: 'cm' is a unit in Brian2 and also the name of"
+    for where in ("parameters", "gates"):
+        with pytest.raises(EquationError, match=message):
+            ds.Circuit((ds.Population("a", 1, text),), **{where: {"cm": 2.0}})
+    with pytest.raises(EquationError, match=message):
+        cell(text, parameters={"cm": 2.0})
+    with pytest.raises(EquationError, match="'ms' is a unit"):
+        ds.Circuit(
+            (ds.Population("b", 1, "dv/dt = -v/second : 1", threshold="v > 1"),),
+            pathways=(ds.Pathway("p", "b", "b", "ms = 2\nv_post += ms"),),
+        )
+
+
+@pytest.mark.parametrize("name", ["range", "max", "input", "KeyError"])
+def test_names_of_python_mean_what_the_circuit_says(name):
+    circuit = ds.Circuit(
+        (ds.Population("a", 1, f"dv/dt = (sin({name}) + 0*v)/(1*second) : 1"),),
+        parameters={name: 0.5},
+    )
+    protocol = ds.Protocol(circuit, (ds.Block("b", (ds.Phase("on", "1 s"),)),), dt="1 s")
+    assert ds.run(protocol, "numpy").state["a.v"].item() == pytest.approx(np.sin(0.5), rel=1e-14)
+
+
 @pytest.mark.parametrize("name", ["ds_circuit", "a_stateupdater"])
 def test_names_of_internal_objects_are_reserved(name):
     with pytest.raises(SpecError, match="reserved"):

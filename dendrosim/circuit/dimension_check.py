@@ -107,7 +107,12 @@ def dimension_of(
     check_operators(where, written)
     scope: dict[str, Any] = {**FUNCTIONS, **CONSTANTS, **TIME, **local}
     used = set()
-    for symbol in find_symbols(parse_expression(expression)) - set(local):
+    symbols = find_symbols(parse_expression(expression))
+    for symbol in symbols & set(DEFAULT_UNITS):
+        check_no_unit(
+            where, symbol, symbol in local or circuit.symbol_value(owner, symbol) is not None
+        )
+    for symbol in symbols - set(local):
         value = circuit.symbol_value(owner, symbol)
         if value is not None:
             scope[symbol] = Variable(symbol, dimensions=brian_dimension(value.dimension))
@@ -130,7 +135,7 @@ def dimension_of(
     for symbol in _called(expression) - set(FUNCTIONS):
         raise EquationError(
             f"{where}: unknown function {abbreviate(symbol)} in {abbreviate(written)}"
-            f"{suggestion(symbol, FUNCTIONS)}"
+            f"{_RANDOM_NUMBERS if symbol in _RANDOM else suggestion(symbol, FUNCTIONS)}"
         )
     try:
         found = parse_expression_dimensions(expression, scope)
@@ -143,6 +148,40 @@ def dimension_of(
             f"{where}: cannot use {abbreviate(written)}: {root_message(error)}"
         ) from None
     return found, used
+
+
+_RANDOM = {"rand", "randn", "poisson", "random", "normal"}
+_RANDOM_NUMBERS = (
+    "; random numbers come from signals that drive an input, such as ds.OrnsteinUhlenbeck, ds.ShotNoise and "
+    "ds.HeldNoise"
+)
+
+
+def check_no_unit(where: str, symbol: str, named: bool = True) -> None:
+    """Raise EquationError if a unit is also the name of a value, so that texts could mean either."""
+    if named and symbol in DEFAULT_UNITS:
+        raise EquationError(
+            f"{where}: {symbol!r} is a unit in Brian2 and also the name of a parameter, gate or variable; choose "
+            "another name"
+        )
+
+
+def _is_zero(node: ast.expr) -> bool:
+    """Return whether an expression is 0 for any values of its symbols, such as `0*ms` or `1 - 1`."""
+    if isinstance(node, ast.Constant):
+        return bool(node.value == 0)
+    if isinstance(node, ast.UnaryOp):
+        return not isinstance(node.op, ast.Not) and _is_zero(node.operand)
+    if not isinstance(node, ast.BinOp):
+        return False
+    if isinstance(node.op, ast.Mult):
+        return _is_zero(node.left) or _is_zero(node.right)
+    if isinstance(node.op, ast.Sub) and ast.dump(node.left) == ast.dump(node.right):
+        return True
+    if isinstance(node.op, ast.Pow):
+        return False
+    both = isinstance(node.op, ast.Add | ast.Sub)
+    return _is_zero(node.left) and (not both or _is_zero(node.right))
 
 
 _LOGICAL = ast.Compare | ast.BoolOp
@@ -161,6 +200,14 @@ def check_operators(where: str, written: str) -> None:
         if isinstance(node, ast.BinOp) and not isinstance(node.op, _ARITHMETIC):
             raise EquationError(
                 f"{where}: {abbreviate(written)} uses an operator that has no meaning here"
+            )
+        if (
+            isinstance(node, ast.BinOp)
+            and isinstance(node.op, ast.Div | ast.Mod | ast.FloorDiv)
+            and _is_zero(node.right)
+        ):
+            raise EquationError(
+                f"{where}: {abbreviate(written)} divides by 0, by {ast.unparse(node.right)!r}"
             )
         if isinstance(node, ast.Compare) and len(node.ops) > 1:
             raise EquationError(

@@ -13,6 +13,7 @@ from dendrosim.circuit.circuit_data import CircuitData
 from dendrosim.circuit.dimension_check import (
     TIME,
     check_expression,
+    check_no_unit,
     check_own_parameters,
     dimension_of,
     population_scope,
@@ -127,6 +128,7 @@ def _check_assignment(
     if assignment.operator != "=" or known or target.endswith(("_pre", "_post")):
         raise UnknownMemberError(f"variable that {where} assigns to", target, writable)
     check_symbol(where, target)
+    check_no_unit(where, target)
     found, used = dimension_of(circuit, pathway, where, text, text, scope)
     scope[target] = Variable(target, dimensions=found)
     return used

@@ -45,6 +45,17 @@ EOF HUGE_VAL M_PI errno assert stdin stdout stderr main brian Network Clock unix
 int8_t int16_t int32_t int64_t uint8_t uint16_t uint32_t uint64_t size_t
 """
 _CPP = frozenset(_CPP_WORDS.split())
+# Attributes of Brian2's objects, and names that its templates, the run-time back ends and the generated programs
+# use; `tests/campaigns/test_names.py` finds them.
+_BRIAN_WORDS = """
+self owner variables variable_indices scalar_code vector_code codeobj_name constant_or_scalar
+eventspace_variable get_array_name sources targets spikespace refractory not_refractory t_in_timesteps
+pre post idx vectorisation_idx lastupdate EMPTY_CODE_BLOCK LazyArange defined
+BRIAN_NETWORK_H BRIAN_OBJECTS_H BRIAN_SYNAPSES_H
+"""
+_BRIAN = frozenset(_BRIAN_WORDS.split())
+# Brian2 puts an underscore in front of the name of a state, and has its own names that begin with `_lio_`, ...
+_BEGINNINGS = ("ds_", "lio_", "array_", "dynamic_array_", "ptr_")
 # Objects that Brian2 makes have the name of a population followed by one of these endings.
 _ENDINGS = ("_stateupdater", "_codeobject", "_thresholder", "_resetter", "_subexpression_update")
 
@@ -134,7 +145,8 @@ def check_symbol(where: str, name: str) -> None:
     if (
         name in _RESERVED
         or name in _CPP
-        or name.startswith("ds_")
+        or name in _BRIAN
+        or name.startswith(_BEGINNINGS)
         or name.endswith(("_pre", "_post"))
     ):
         reason = _MEANINGS.get(name, "")

@@ -173,7 +173,7 @@ BROKEN = {
     "variable called lastspike": (
         equation("x : 1", "x : 1\nlastspike : second"), SpecError, "'lastspike' is reserved", "another"),
     "variable called not_refractory": (
-        equation("x : 1", "x : 1\nnot_refractory = 1 : 1"), EquationError, "not_refractory", ""),
+        equation("x : 1", "x : 1\nnot_refractory = 1 : 1"), SpecError, "'not_refractory' is reserved", "another"),
     "variable that ends in _pre": (
         equation("x : 1", "x : 1\nx_pre : 1"), SpecError, "'x_pre' is reserved", "another"),
     "synaptic variable with a reserved name": (

@@ -25,6 +25,7 @@ def brian_session(
     While the device is active, messages of Brian2 go to our own log at debug level. Problems that matter, such as
     non-finite numbers, raise errors of dendrosim anyway.
     """
+    from brian2.codegen import optimisation
     from brian2.core.base import BrianObjectException
     from brian2.core.preferences import prefs
     from brian2.devices.device import get_device, reset_device, set_device
@@ -48,6 +49,9 @@ def brian_session(
         # Otherwise Brian2 would compile small programs to test its own flags, which only its makefile uses.
         wanted["codegen.cpp.extra_compile_args"] = []
     before = {name: prefs[name] for name in wanted}
+    # Brian2 evaluates constant parts of formulas in this namespace. Without this entry, a symbol such as `range`
+    # would mean what it means in Python.
+    optimisation.defaults_ns["__builtins__"] = {}
     set_device(device, **options)
     caught: list[tuple[str, str, str]] = []
     try:
@@ -64,6 +68,7 @@ def brian_session(
         place = str(error).splitlines()[0].removesuffix(".").replace("Error encountered with ", "")
         raise EquationError(f"the equations cannot be run: {place}: {cause}") from error
     finally:
+        optimisation.defaults_ns.pop("__builtins__", None)
         for level, source, message in caught:
             _log.debug("%s from %s: %s", level, source, message)
         for name, value in before.items():
