@@ -41,7 +41,7 @@ class DendrosimError(Exception):
         return _restore, (type(self), self.args, vars(self))
 
     def __str__(self) -> str:
-        return printable(super().__str__())
+        return printable(Exception.__str__(self))  # not that of KeyError, which is a `repr`
 
 
 def _restore(kind: type[DendrosimError], args: tuple[Any, ...], values: dict[str, Any]) -> Any:
@@ -69,6 +69,10 @@ class UnknownNameError(UsageError):
     def __init__(self, what: str, name: str, allowed: Iterable[str]) -> None:
         self.what, self.name, self.allowed = what, name, sorted(allowed)
         super().__init__(f"unknown {what} {name!r}{suggestion(name, self.allowed)}")
+
+
+class UnknownEntryError(UnknownNameError, KeyError):
+    """An unknown name in a result, whose parts are mappings."""
 
 
 class DataError(UsageError):
@@ -200,7 +204,7 @@ class RunInterruptedError(DendrosimError):
 def suggestion(name: str, allowed: Iterable[str]) -> str:
     """Return the end of a message: `; did you mean 'x'?` if a name is similar, else the list of allowed names."""
     names = list(allowed)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.65)
     if close:
         return f"; did you mean {close[0]!r}?"
     if not names:

@@ -1,6 +1,7 @@
 """Run a protocol and measure the result: `dendrosim.run`."""
 
 import os
+import warnings
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,13 +21,16 @@ from dendrosim.engine.run_folder import (
 )
 from dendrosim.engine.settings import RunSettings
 from dendrosim.errors import (
+    DataError,
     DendrosimError,
+    DendrosimWarning,
     MemoryLimitError,
     NonFiniteError,
     ResumeError,
     RunInterruptedError,
     SpecError,
     StorageError,
+    UnknownNameError,
 )
 from dendrosim.experiments.output_folder import PARTIAL, RESULT, UNFINISHED, Output
 from dendrosim.library.catalogue import is_path
@@ -127,6 +131,11 @@ def run(
     StorageError
         If `out`, the cache or a temporary folder cannot be written, or `out` has files that no run has written.
 
+    Warns
+    -----
+    DendrosimWarning
+        Before the run, if the file of the protocol is not at hand, so that the result will have no metrics.
+
     Examples
     --------
     >>> protocol = ds.load_protocol("bac_firing")
@@ -145,7 +154,7 @@ def run(
     assert protocol is not None
     if out is None:
         return run_and_measure(protocol, settings, initial, progress)[0]
-    output, measure = Output(Path(out), ""), find_measure(protocol)
+    output, measure = Output(Path(out), ""), _measure_if_found(protocol)
     return run_and_save(output, protocol, measure, settings, initial, progress, overwrite)[0]
 
 
@@ -156,7 +165,7 @@ def run_and_measure(
     progress: bool | None = None,
 ) -> tuple["Result", Measurement]:
     """Run a protocol, and return the result and the measurement, which also contains the figures."""
-    measure = find_measure(protocol)  # before the run, so that an error in the file wastes no run
+    measure = _measure_if_found(protocol)
     result = simulate.run(protocol, settings, initial, progress)
     return result, _add_metrics(result, measure, settings)
 
@@ -227,6 +236,22 @@ def resume_run(
         measurement = _add_metrics(result, measure, begun)
         _save(output, result)
     return result, measurement
+
+
+def _measure_if_found(protocol: Protocol) -> Measure:
+    """Return the function that measures results, before the run, so that an error in the file wastes no run.
+
+    If the file is not at hand, warn that the result will have no metrics.
+    """
+    try:
+        return find_measure(protocol)
+    except (UnknownNameError, DataError) as error:
+        warnings.warn(
+            f"the result will have no metrics: {error}; measure it with ds.measure(result, FILE)",
+            DendrosimWarning,
+            stacklevel=4,
+        )
+        return lambda result: Measurement({})
 
 
 def _find_measure(folder: Path, protocol: Protocol) -> Measure:

@@ -13,7 +13,7 @@ import numpy as np
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.paths import VariablePath
 from dendrosim.circuit.population import SPIKE
-from dendrosim.errors import UnknownNameError, printable
+from dendrosim.errors import UnknownEntryError, printable
 from dendrosim.results.labels import label
 from dendrosim.results.netcdf import write_result
 from dendrosim.results.reading import read_fields
@@ -91,14 +91,14 @@ class Result(ResultData):
 
         Raises
         ------
-        UnknownNameError
+        UnknownEntryError
             If nothing of that name was recorded.
         """
         if name in self.traces:
             recording = self.protocol.recordings_by_name().get(name)
             time, values = self.traces[name]
             return label(self.protocol, name, recording).array(values, time)
-        error = UnknownNameError("recording", str(name), self.names)
+        error = UnknownEntryError("recording", str(name), self.names)
         population, variable = VariablePath.parse(str(name))
         if variable == SPIKE and population in self.spikes:
             error.args = (f"spikes are not a trace; they are in result.spikes[{population!r}]",)

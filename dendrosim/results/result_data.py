@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dendrosim.arrays import AnyArray
-from dendrosim.errors import UnknownNameError
+from dendrosim.errors import UnknownEntryError
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.results.labels import label
 
@@ -35,10 +35,10 @@ class Spikes(NamedTuple):
 
 
 class RecordedSpikes(dict[str, Spikes]):
-    """Recorded spikes by population; the name of a population without recorded spikes raises UnknownNameError."""
+    """Recorded spikes by population; the name of a population without recorded spikes raises UnknownEntryError."""
 
     def __missing__(self, name: str) -> Spikes:
-        error = UnknownNameError("population with recorded spikes", str(name), self)
+        error = UnknownEntryError("population with recorded spikes", str(name), self)
         if not self:
             error.args = (
                 f"no spikes were recorded; name them in the protocol: Recording('{name}.spike', every='spike')",
@@ -64,7 +64,7 @@ class Final(Mapping[str, "DataArray"]):
 
     def __getitem__(self, name: str) -> "DataArray":
         if name not in self._state:
-            raise UnknownNameError("state", str(name), self._state)
+            raise UnknownEntryError("state", str(name), self._state)
         return label(self._protocol, name, None).array(self._state[name])
 
     def __iter__(self) -> Iterator[str]:

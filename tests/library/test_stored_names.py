@@ -1,6 +1,7 @@
 """The name of a protocol in a file never chooses what is executed; a path is taken from the user only."""
 
 import os
+import warnings
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import dendrosim as ds
 from dendrosim.cli import main as cli
 from dendrosim.engine import simulate
 from dendrosim.engine.progress import Progress
-from dendrosim.errors import ResumeError, RunInterruptedError, UnknownNameError
+from dendrosim.errors import DendrosimWarning, ResumeError, RunInterruptedError, UnknownNameError
 from dendrosim.library import stored_names
 
 MARKED = "import pathlib\npathlib.Path(__file__).with_name('executed').touch()\n" + PROTOCOL
@@ -57,7 +58,7 @@ def test_no_file_is_executed_because_a_result_names_it(file, name):
     result = ds.open_result(stored(name))
     with pytest.raises(UnknownNameError, match=r"ds\.load_protocol\(FILE\)"):
         ds.measure(result)
-    with pytest.raises(UnknownNameError, match="DENDROSIM_PATH"):
+    with pytest.warns(DendrosimWarning, match="no metrics.*DENDROSIM_PATH"):
         ds.run(result.protocol, "numpy")
     assert not Path("executed").exists()
 
@@ -152,3 +153,34 @@ def test_a_file_that_fails_does_not_cost_the_interrupted_run(interrupted, file, 
         ds.run(protocol, resume=interrupted)
     assert cli.main(["run", "mine.py", "--resume", "out"]) == 3
     assert sorted(os.listdir(interrupted / "unfinished")) == before
+
+
+@pytest.mark.parametrize("out", [None, "out"])
+def test_a_protocol_whose_file_is_not_at_hand_runs_and_says_so_before(
+    file, new_process, out, monkeypatch
+):
+    first = ds.run(ds.load_protocol(str(file)), "numpy")
+    again = ds.open_result(first.save("first.nc"))
+    new_process()
+    compute = simulate.run
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+
+        def said():
+            return [str(w.message) for w in caught if issubclass(w.category, DendrosimWarning)]
+
+        def compute_if_said(*given):
+            assert len(said()) == 1, "the warning comes before the run"
+            return compute(*given)
+
+        monkeypatch.setattr(simulate, "run", compute_if_said)
+        result = ds.run(again.protocol, "numpy", out=out)
+    assert "the result will have no metrics" in said()[0]
+    assert "ds.measure(result, FILE)" in said()[0]
+    assert not Path("executed").exists()
+    assert not result.metrics
+    assert result["unit.v"].identical(first["unit.v"])
+    if out:
+        assert ds.open_result("out/result.nc").names == first.names
+    measured = ds.measure(result, str(file)).metrics
+    assert measured.keys() == first.metrics.keys()
