@@ -193,8 +193,9 @@ def unit(text: str) -> tuple[Dimension, float]:
 def _near_unit(name: str) -> str:
     """Return the end of a message, which suggests a unit with a similar name."""
     folded = [u for u in UNITS if u.lower() == name.lower()]
-    if folded:
-        return f"; did you mean {folded[0]!r}?"
+    if folded:  # a wrong letter in `MOhm` is more likely than a wrong prefix
+        nearest = max(folded, key=lambda u: sum(a == b for a, b in zip(u, name, strict=True)))
+        return f"; did you mean {nearest!r}?"
     hint = suggestion(name, UNITS)
     return (
         hint
@@ -261,6 +262,10 @@ def quantity(value: "Quantity | str | ArrayLike | Any") -> Quantity:
 
 def as_floats(value: Any) -> Array:
     """Return real numbers as a new array of floats; raises UnitError if a value is something else."""
+    if isinstance(value, Quantity):
+        raise UnitError(
+            f"{value} is a quantity; give its numbers in SI units, as its attribute `value`"
+        )
     try:
         array = np.array(value)
         if array.dtype.kind == "O":

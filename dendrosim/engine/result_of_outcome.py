@@ -102,7 +102,10 @@ def _divergence(task: Task, outcome: Outcome, name: str, index: tuple[int, ...])
     if outcome.guarded_every > 1:
         within = f"within the last {outcome.guarded_every} steps"
         when = f"by t = {time:.6g} s (step {outcome.steps}, {within})"
-    return (
-        f"the state became non-finite {when}: {place}{also}. "
-        "Try a smaller time step or smaller learning rates"
-    )
+    advice = "Try a smaller time step or smaller learning rates"
+    if outcome.steps <= 1 and outcome.guarded_every <= 1:
+        advice = (
+            "In the first step, this is no matter of its size: an equation has no finite value at the start, "
+            "such as 0/0, a logarithm of 0 or an overflow; write x/(exp(x) - 1) as 1/exprel(x)"
+        )
+    return f"the state became non-finite {when}: {place}{also}. {advice}"

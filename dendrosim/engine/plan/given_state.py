@@ -48,7 +48,9 @@ def _numbers(name: str, value: Any) -> NDArray[Any]:
     try:
         array = np.asarray(value, dtype=float)
     except (TypeError, ValueError):
-        raise ParameterError(f"initial state of {name} is not an array of numbers") from None
+        raise ParameterError(
+            f"initial state of {name} is not an array of numbers in SI units (a quantity has them in `value`)"
+        ) from None
     if not np.all(np.isfinite(array)):
         raise ParameterError(f"initial state of {name} is not finite")
     return array

@@ -1,0 +1,83 @@
+"""Messages that would lead a user in the wrong direction, and what they say now."""
+
+import numpy as np
+import pytest
+from reference_problems import leaky_protocol
+
+import dendrosim as ds
+from dendrosim.errors import EquationError, NonFiniteError, UnitError
+
+
+def circuit(text, **options):
+    return ds.Circuit((ds.Population("a", 1, text, **options),))
+
+
+def protocol(text, **options):
+    blocks = (ds.Block("b", (ds.Phase("on", "400 ms"),)),)
+    return ds.Protocol(circuit(text, **options), blocks, "1 ms")
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [("MOhm", "Mohm"), ("mOhm", "mohm"), ("kHZ", "kHz"), ("NS", "nS"), ("PA", "pA")],
+)
+def test_the_suggested_unit_has_the_prefix_that_was_written(given, meant):
+    with pytest.raises(UnitError, match=f"did you mean '{meant}'"):
+        ds.quantity(f"3 {given}")
+
+
+@pytest.mark.parametrize("call", ["rand()", "randn()", "poisson(2)"])
+def test_random_functions_lead_to_signals(call):
+    with pytest.raises(
+        EquationError, match=r"unknown function .* signals .* ds\.OrnsteinUhlenbeck"
+    ) as caught:
+        circuit(f"dv/dt = {call}/ms : 1")
+    assert "arctan" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "v/0/ms",
+        "v/(0*ms)",
+        "v/(1 - 1)/ms",
+        "(v % 0)/ms",
+        "(v // 0.0)/ms",
+        "v/(-0*v)/ms",
+        "1/(v - v)/ms",
+    ],
+)
+def test_a_divisor_that_is_always_zero_is_refused(text):
+    with pytest.raises(EquationError, match=r"a\.v: .* divides by 0, by"):
+        circuit(f"dv/dt = {text} : 1")
+
+
+@pytest.mark.parametrize(
+    "text", ["v/(1 - 0)/ms", "0/(v + 1)/ms + v/ms", "v/(0*v + 1)/ms", "v/(0*v)**0/ms"]
+)
+def test_other_divisors_are_not(text):
+    assert circuit(f"dv/dt = {text} : 1")
+
+
+@pytest.mark.parametrize("text", ["v/(exp(v) - 1)/ms", "log(v)/ms", "1/v/ms"])
+def test_no_value_in_the_first_step_is_no_matter_of_its_size(text):
+    with pytest.raises(NonFiniteError, match=r"step 1\).*first step.*1/exprel\(x\)") as caught:
+        ds.run(protocol(f"dv/dt = {text} : 1"), "numpy")
+    assert "smaller time step" not in str(caught.value)
+
+
+def test_a_later_overflow_may_be_a_matter_of_the_step():
+    with pytest.raises(NonFiniteError, match="Try a smaller time step"):
+        ds.run(protocol("dv/dt = -v*abs(v)/ms : 1", initial={"v": 5.0}), "numpy")
+
+
+def test_arrays_with_a_unit_are_refused_with_the_remedy():
+    given = ds.Quantity(np.ones((2, 1)), ds.quantity("1 V").dimension)
+    with pytest.raises(
+        UnitError, match=r"data.*quantity; give its numbers in SI units, as its attribute `value`"
+    ):
+        leaky_protocol(data={"rows": given})
+    with pytest.raises(
+        ds.errors.ParameterError, match=r"a\.v is not an array of numbers in SI units"
+    ):
+        ds.run(protocol("dv/dt = -v/ms : 1"), "numpy", initial={"a.v": given})
