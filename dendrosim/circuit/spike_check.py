@@ -87,6 +87,10 @@ def check_pathway(circuit: CircuitData, pathway: Pathway) -> set[str]:
     UnknownMemberError
         If an assignment changes a variable that is not a state.
     """
+    if pathway.weight is None and WEIGHT in _symbols(pathway):
+        raise EquationError(
+            f"{pathway}: its texts use 'weight', which has no value; give Pathway.weight"
+        )
     pre, post = circuit.population(pathway.pre), circuit.population(pathway.post)
     own = {
         name: Variable(name, dimensions=brian_dimension(unit(d.unit)[0]))

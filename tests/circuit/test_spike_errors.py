@@ -248,7 +248,7 @@ BROKEN = {
     "units of the weight": (
         path(weight="20 nS"), UnitError, "Pathway 'rec': on_pre: 'weight*released' is in", "must be in A"),
     "weight without unit": (path(weight=0.5), UnitError, "'weight*released' is in 1, but must be in A", ""),
-    "no weight": (path(weight=None), EquationError, "undefined symbol 'weight'", ""),
+    "no weight": (path(weight=None), EquationError, "its texts use 'weight'", "give Pathway.weight"),
     "weight that no text uses": (
         path(on_pre="g_post += u*learn*pA"), EquationError, "Pathway 'rec': 'weight' is used by none", "remove"),
     "synaptic variable that no text uses": (
