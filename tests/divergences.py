@@ -2,8 +2,8 @@
 
 A `longdouble` has a far larger range of exponents than a double. So no product overflows in a loop on its way into
 a weight, and a weight is beyond the range of a double exactly if it is larger than the largest one. The loops
-round only two things to that range, which every back end holds as doubles: activities that arrive at a population,
-and rates of change that are computed element by element.
+round only what every back end holds as a double: activities that arrive at a population, sums that are multiplied
+by dt/tau, and rates of change of weights that are computed element by element.
 """
 
 from dataclasses import dataclass
@@ -147,10 +147,10 @@ class Structure:
             s["square"] = s["square"] + dt * rate("square", s["square"], y, y, k)
             s["inverse"] = inverse(s["square"])
         drive = k["growth"] * held(x**3) + f if self.cubic else f
-        s["a.x"] = x + dt * held((drive - x) / tau)
-        s["b.y"] = y + dt * held((r - y) / tau)
+        s["a.x"] = x + dt / tau * held(drive - x)
+        s["b.y"] = y + dt / tau * held(r - y)
         if self.cells:
-            v = v + dt * held((np.exp(v) + into_c - v) / tau)
+            v = v + dt / tau * held(np.exp(v) + into_c - v)
             u = u + dt * (-u) / tau
             s["c.v"] = np.where(v > 1, 0, v)
             s["c.u"] = np.where(v > 1, u * k["jump"] + 1, u)
