@@ -235,7 +235,7 @@ def _program(
     settings = RunSettings(backend, precision=case.precision, threads=threads)
     folder.mkdir()
     task = Task(protocol, timeline(protocol, 0), lambda: state, settings)
-    write_task(folder / "task.bin", task, made.manifest)
+    write_task(folder, task, made.manifest)
     return [str(made.folder / "program"), str(folder)], made.folder
 
 

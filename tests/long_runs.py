@@ -67,3 +67,10 @@ PROBLEMS = {"learning": learning, "spiking": spiking}
 def uninterrupted(problem, backend):
     """Result of a run in one piece; tests of one process that ask for the same share it."""
     return ds.run(PROBLEMS[problem](), backend, seed=3)
+
+
+def spiking_with_few_records():
+    """Return the same with less to record, so that its result is soon saved."""
+    protocol = spiking()
+    recordings = [r if r.every == "spike" else r.replace(every="5 ms") for r in protocol.recordings]
+    return protocol.replace(recordings=recordings)

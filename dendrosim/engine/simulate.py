@@ -81,7 +81,7 @@ def run(
     """
     protocol, backend, settings = _resolve(protocol, settings)
     seed = settings.seed
-    line = timeline(protocol, seed)
+    line = timeline(protocol.canonical(), seed)
     state: Callable[[], Mapping[str, NDArray[Any]]] = partial(initial_state, protocol, seed)
     if initial is not None:
         given = initial_state(protocol, seed, read_given_state(protocol, initial, seed))
@@ -130,7 +130,7 @@ def resume(
     seed = settings.seed
     task = Task(
         protocol,
-        timeline(protocol, seed),
+        timeline(protocol.canonical(), seed),
         partial(initial_state, protocol, seed),
         settings,
         synapse_tables(protocol, seed),

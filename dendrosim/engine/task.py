@@ -25,8 +25,8 @@ class Task:
 
     The run ends if there are more than `spike_limit` spikes. `folder`, if given, holds recordings and checkpoints
     during the run; a new checkpoint is written every `interval` seconds, or never if that is negative. `resumed`
-    says that the folder already holds this run, which is to be resumed; then `state` is not called. A process that
-    works in the folder keeps the file descriptor `lock` open.
+    says that the folder already holds this run, which is to be resumed; then only the shapes of `state` matter. A
+    process that works in the folder keeps the file descriptor `lock` open.
     """
 
     protocol: Protocol

@@ -7,21 +7,13 @@ import shutil
 import pytest
 from comparisons import identical
 from interrupted_runs import interrupt
-from long_runs import learning, spiking
+from long_runs import learning, spiking_with_few_records
 
 import dendrosim as ds
 from campaigns.damage import damages
 from campaigns.tally import Tally
 
-
-def short_spiking():
-    """Return a run with spikes under way at any step, whose result is soon saved."""
-    protocol = spiking(seconds=30)
-    recordings = [r if r.every == "spike" else r.replace(every="5 ms") for r in protocol.recordings]
-    return protocol.replace(recordings=recordings)
-
-
-PROBLEMS = {"learning": lambda: learning(trials=9000), "spiking": short_spiking}
+PROBLEMS = {"learning": lambda: learning(trials=9000), "spiking": spiking_with_few_records}
 
 
 @pytest.fixture(scope="module", params=PROBLEMS)

@@ -98,11 +98,14 @@ void give_weights()
 
 
 def _moves(variable: Any) -> bool:
-    """Return whether an array changes during a run.
+    """Return whether an array changes during a run, and later steps depend on it.
 
-    Arrays of synapses, which `_bundle` registers, do not count.
+    Arrays of synapses, which `_bundle` registers, do not count. Lists of events are made anew in each step.
     """
-    return not (variable.constant or isinstance(variable, DynamicArrayVariable))
+    events = {f"_{event}space" for event in getattr(variable.owner, "events", ())}
+    return not (
+        variable.constant or isinstance(variable, DynamicArrayVariable) or variable.name in events
+    )
 
 
 def _bundle(device: Any, bundle: Bundle) -> str:

@@ -18,7 +18,12 @@ from dendrosim.engine.progress import Progress
 from dendrosim.engine.run_files import is_changing
 from dendrosim.engine.seal import read_seal, seal_folder
 from dendrosim.engine.standalone.program import Program
-from dendrosim.engine.standalone.task_file import recorded_indices, steps_file, write_task
+from dendrosim.engine.standalone.task_file import (
+    check_task,
+    recorded_indices,
+    steps_file,
+    write_task,
+)
 from dendrosim.engine.task import Outcome, SpikeTrain, Task
 from dendrosim.errors import DendrosimError, ProgramError, ResumeError, StorageError
 from dendrosim.machine.cache import hold
@@ -73,11 +78,18 @@ def run_program(
 
 
 def _prepare(task: Task, program: Program, folder: Path) -> str:
-    """Write the task into the folder of a run that begins; return the hash that checkpoints contain."""
+    """Write the task into the folder of a run, or check it if the run is resumed.
+
+    Returns
+    -------
+    str
+        The hash that checkpoints contain.
+    """
     if task.resumed:
+        check_task(folder, task, program.manifest)
         return read_seal(folder)
     try:
-        write_task(folder / "task.bin", task, program.manifest)
+        write_task(folder, task, program.manifest)
         if task.folder is None:
             return ""
         return seal_folder(folder, {p.name for p in folder.iterdir() if is_changing(p.name)})
@@ -199,6 +211,9 @@ def _read(
         if code == _NON_FINITE and not np.all(np.isfinite(final[name])):
             bad[name] = final[name]
     spikes = {n: _train(folder, k) for k, n in enumerate(task.protocol.recordings_of_spikes())}
+    if task.resumed:
+        for name, train in spikes.items():
+            _check_train(task, folder, name, train, steps)
     return Outcome(
         steps, traces, final, bad, interrupted, program.compiled, spikes=spikes, full=code == _FULL
     )
@@ -209,3 +224,20 @@ def _train(folder: Path, index: int) -> SpikeTrain:
     elements = map_file(folder / f"spikes{index}.elements.bin", np.int32)
     count = min(len(steps), len(elements))  # the lengths differ only after a second interrupt
     return steps[:count], elements[:count]
+
+
+def _check_train(task: Task, folder: Path, name: str, train: SpikeTrain, steps: int) -> None:
+    """Raise ResumeError if recorded spikes, which can come from somebody else, are none of this run."""
+    count = task.protocol.circuit.population(name).size * task.protocol.batch
+    when, elements = train
+    if len(when) and (
+        when[0] < 0
+        or when[-1] >= steps
+        or np.any(when[1:] < when[:-1])
+        or elements.min() < 0
+        or elements.max() >= count
+    ):
+        raise ResumeError(
+            f"cannot resume {folder.parent}: the recorded spikes of {name} are none of this run; delete {folder} "
+            "and run the protocol anew"
+        )

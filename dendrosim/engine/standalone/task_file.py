@@ -1,7 +1,9 @@
 """The task file: all data of one run for a compiled program, in the order in which `task.h` reads them."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,19 +12,44 @@ from dendrosim.circuit.paths import is_variable
 from dendrosim.engine.plan.state_arrays import WEIGHT, all_values, final_keys, state_shape
 from dendrosim.engine.plan.timeline import CIRCUIT
 from dendrosim.engine.task import Task, kept_elements
+from dendrosim.errors import ResumeError
 from dendrosim.protocol.phases import Recording
 from dendrosim.protocol.schedule import record_pieces, spike_windows
 
+TASK = "task.bin"
 _MAGIC = 0x6473696D32
 ORDER = "order.bin"
 """File of the rows of the data sets, as int32, in the order in which they are shown."""
+_PIECE = 2**20  # bytes that are compared at once
+
+
+class Target(Protocol):
+    """A file of a task, to be written, or to be compared with what is to be written."""
+
+    def write(self, data: Any, /) -> object:
+        """Write or compare bytes that follow from protocol and settings."""
+
+    def write_state(self, data: Any, /) -> object:
+        """Write bytes of a start state. They are not compared, because they can come from another run."""
 
 
 class Writer:
-    """Writes the task file of a program."""
+    """Writes the files of a task: `task.bin` and the files that it refers to.
 
-    def __init__(self, file: BinaryIO, folder: Path, manifest: dict[str, Any]) -> None:
-        self.file, self.folder = file, folder
+    Their bytes depend on the canonical form of the protocol alone, so that `check_task` can compare them.
+
+    Parameters
+    ----------
+    open_file : callable
+        Opens a file by its name in the folder of the run.
+    manifest : dict
+        Manifest of the program.
+    """
+
+    def __init__(
+        self, open_file: Callable[[str], AbstractContextManager[Target]], manifest: dict[str, Any]
+    ) -> None:
+        self.open = open_file
         self.ids = {key: i for i, key in enumerate(manifest["keys"])}
         self.sizes: list[int] = manifest["sizes"]
         self.dtypes: list[str] = manifest["dtypes"]
@@ -32,19 +59,27 @@ class Writer:
 
     def write(self, task: Task) -> None:
         """Write a whole task."""
-        protocol, line = task.protocol, task.line
+        with self.open(TASK) as self.file:
+            self._task(task)
+
+    def _task(self, task: Task) -> None:
+        protocol, line = task.protocol.canonical(), task.line
         self._integers(_MAGIC, *self.layout, task.settings.threads or 1)
-        self._doubles(protocol.time_step, task.interval)
+        self._doubles(protocol.time_step)
+        # Not compared either: it affects no number of a result.
+        self.file.write_state(np.array([task.interval]).data)
         self._integers(
             line.steps, self.ids[f"{CIRCUIT}.ds_t_phase"], self.ids[f"{CIRCUIT}.ds_t_block"]
         )
         values = all_values(protocol, line, task.state(), self.ones)
         self._integers(len(values))
+        states = set(final_keys(protocol.circuit).values())
         for key, value in values.items():
             index = self.ids[key]
             flat = np.ascontiguousarray(value, dtype=self.dtypes[index]).ravel()
             self._integers(index, flat.size)
-            self.file.write(flat.data)
+            write = self.file.write_state if key in states else self.file.write
+            write(flat.data)
         data = list(protocol.data)
         self._integers(len(data))
         for name in data:
@@ -53,7 +88,7 @@ class Writer:
         for s in line.stretches:
             self._integers(s.start, s.cycle, s.trials, s.first_phase, s.row, s.per_trial)
             self._list(s.offsets)
-        with (self.folder / ORDER).open("wb") as order:
+        with self.open(ORDER) as order:
             for piece in line.order():
                 order.write(piece.data)
         self._fills(task, data)
@@ -83,7 +118,7 @@ class Writer:
         recorded = task.protocol.recordings_by_name()
         self._integers(len(recorded))
         for index, (name, recording) in enumerate(recorded.items()):
-            with (self.folder / steps_file(index)).open("wb") as steps:
+            with self.open(steps_file(index)) as steps:
                 for piece in record_pieces(task.protocol, recording):
                     steps.write(piece.data)
             self._integers(self.ids[name if is_variable(name) else f"{name}.{WEIGHT}"])
@@ -151,9 +186,67 @@ def recorded_elements(task: Task, name: str, recording: Recording) -> NDArray[np
     return np.add.outer(np.array(units) * task.protocol.batch, np.array(samples)).ravel()
 
 
-def write_task(path: Path, task: Task, manifest: dict[str, Any]) -> None:
-    """Write the task file of one run; the file appears only when it is complete."""
-    fresh = path.with_suffix(".new")
-    with fresh.open("wb") as file:
-        Writer(file, path.parent, manifest).write(task)
-    fresh.replace(path)
+def write_task(folder: Path, task: Task, manifest: dict[str, Any]) -> None:
+    """Write the files of a task into the folder of its run."""
+    Writer(lambda name: _Written((folder / name).open("wb")), manifest).write(task)
+
+
+def check_task(folder: Path, task: Task, manifest: dict[str, Any]) -> None:
+    """Check that the folder of an interrupted run has the files that `write_task` would write for its protocol.
+
+    A program trusts its task, for instance the indices in it, so that a task from somebody else must not reach it.
+    Only the numbers of the start state may differ, because that can come from another run.
+
+    Raises
+    ------
+    ResumeError
+        If a file is missing or differs.
+    """
+    Writer(lambda name: _Compared(folder / name), manifest).write(task)
+
+
+class _Written:
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
+        self.write = self.write_state = file.write
+
+    def __enter__(self) -> "_Written":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
+
+
+class _Compared:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self.file = path.open("rb")
+        except OSError:
+            raise self._differs() from None
+
+    def __enter__(self) -> "_Compared":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        with self.file:
+            if kind is None and self.file.read(1):
+                raise self._differs()
+
+    def write(self, data: Any) -> None:
+        data = memoryview(data).cast("B")
+        for begin in range(0, len(data), _PIECE):
+            piece = data[begin : begin + _PIECE]
+            if self.file.read(len(piece)) != piece:
+                raise self._differs()
+
+    def write_state(self, data: Any) -> None:
+        size = memoryview(data).nbytes
+        if len(self.file.read(size)) != size:
+            raise self._differs()
+
+    def _differs(self) -> ResumeError:
+        return ResumeError(
+            f"cannot resume {self.path.parent.parent}: {self.path} is not the file that this version of dendrosim "
+            f"writes for the protocol in that folder; delete {self.path.parent} and run the protocol anew"
+        )

@@ -54,43 +54,70 @@ struct Saver {
             fail("cannot write a checkpoint: is the disk full?");
     }
     void integer(int64_t value) { bytes(&value, 8); }
-    void place(FILE* read) { integer(std::ftell(read)); }
-    void recording(FILE* recorded, const Sum& content)
+    void time()
+    {
+        integer(task.step);
+        integer(task.segment);
+    }
+    void recording(FILE* recorded, const Sum& content, int64_t)
     {
         integer(std::ftell(recorded));
         integer((int64_t)content.value());
     }
-    void same(const std::string& text) { bytes(text.data(), text.size()); }
-    template <typename V> void list(const V& v)
+    void index(int value, int64_t) { integer(value); }
+    void indices(const std::vector<int32_t>& v, int64_t)
     {
         integer(v.size());
         bytes(v.data(), sizeof(v[0])*v.size());
     }
+    void same(const std::string& text) { bytes(text.data(), text.size()); }
+    template <typename V> void list(const V& v) { bytes(v.data(), sizeof(v[0])*v.size()); }
 };
 
 struct Restorer {
     Reader reader;
     void bytes(void* to, size_t count) { reader.bytes(to, count); }
     template <typename I> void integer(I& value) { value = (I)reader.integer(); }
+    // Read a number that must be at least `least` and at most `most`.
+    int64_t between(int64_t least, int64_t most)
+    {
+        const int64_t value = reader.integer();
+        if (value < least || value > most) fail_damaged("its checkpoint is damaged: a number in it is out of range");
+        return value;
+    }
+    // Read the step, and the segment that runs in the step before it.
+    void time()
+    {
+        task.step = between(0, task.steps);
+        int64_t segments = 0;
+        for (const Stretch& s : task.stretches) segments += s.trials*(int64_t)s.offsets.size();
+        enter(between(-1, segments - 1));
+        if ((task.segment < 0 ? task.step > 0 : task.now.start >= task.step) || (task.next.start >= 0 && task.next.start < task.step))
+            fail_damaged("its checkpoint is damaged: its step and its phase do not belong together");
+    }
     void integer(const int64_t& expected)
     {
         if (reader.integer() != expected) fail_damaged("its checkpoint is damaged or belongs to another program");
     }
-    void place(FILE* read) { std::fseek(read, reader.integer(), SEEK_SET); }
     // Compare a recording, up to its length at the checkpoint, with the checksum; then cut it to that length.
-    void recording(FILE* recorded, Sum& content)
+    // `expected` is the length, or -1 if it does not follow from the step.
+    void recording(FILE* recorded, Sum& content, int64_t expected)
     {
-        const int64_t end = reader.integer();
+        const int64_t end = expected < 0 ? between(0, INT64_MAX) : between(expected, expected);
         if (read(recorded, end, content) < end) fail_damaged("a recording is damaged: it is shorter than the checkpoint says");
         if (reader.integer() != (int64_t)content.value()) fail_damaged("a recording is damaged: its checksum differs from that in the checkpoint");
         if (ftruncate(fileno(recorded), end) || std::fseek(recorded, end, SEEK_SET))
             fail("cannot cut a recording");
     }
-    template <typename V> void list(V& v)
+    template <typename I> void index(I& value, int64_t count) { value = (I)between(0, count - 1); }
+    void indices(std::vector<int32_t>& v, int64_t count)
     {
-        v.resize(reader.integer());
-        bytes(v.data(), sizeof(v[0])*v.size());
+        v.resize(between(0, count));  // a synapse is at most once in a slot
+        list(v);
+        for (const int32_t i : v)
+            if (i < 0 || i >= count) fail_damaged("its checkpoint is damaged: there is no such synapse");
     }
+    template <typename V> void list(V& v) { bytes(v.data(), sizeof(v[0])*v.size()); }
     void same(const std::string& text)
     {
         std::string found(text.size(), 0);
@@ -105,10 +132,8 @@ template <typename S> void walk(S& s)
     s.integer(mark);
     for (const int64_t& word : layout) s.integer(word);
     s.same(task.seal);
-    s.integer(task.step);
-    s.integer(task.segment);
+    s.time();
     s.integer(task.spikes_left);
-    s.integer(task.tables);
     for (int64_t i = 0; i < array_count; i++) s.bytes(arrays[i].data, arrays[i].size*arrays[i].bytes);
     for (const Span& h : hidden) s.bytes(h.data, h.bytes);
     for (Bundle& b : bundles)
@@ -117,15 +142,12 @@ template <typename S> void walk(S& s)
             for (Values& v : *list) if (v.wide) s.list(*v.wide); else s.list(*v.narrow);
         for (Queue& q : b.queues)
         {
-            int64_t slots = q.slots->size();
-            s.integer(*q.offset);
-            s.integer(slots);
-            q.slots->resize(slots);
-            for (auto& slot : *q.slots) s.list(slot);
+            s.index(*q.offset, q.slots->size());
+            for (auto& slot : *q.slots) s.indices(slot, b.pre->size());
         }
     }
-    for (Tape& t : task.tapes) { s.integer(t.due); s.place(t.plan); s.recording(t.file, t.sum); }
-    for (Reel& r : task.reels) { s.recording(r.steps, r.steps_sum); s.recording(r.elements, r.elements_sum); }
+    for (Tape& t : task.tapes) s.recording(t.file, t.sum, t.skip_to(task.step)*t.bytes());
+    for (Reel& r : task.reels) { s.recording(r.steps, r.steps_sum, -1); s.recording(r.elements, r.elements_sum, -1); }
 }
 
 inline void to_disk(FILE* file)

@@ -134,17 +134,20 @@ static void fill(const Fill& f)
     find_flat(a);
 }
 
+// Return whether an input of the current phase changes in every step.
+static bool has_tables()
+{
+    const std::vector<Fill>& fills = task.fills[task.now.phase];
+    return std::any_of(fills.begin(), fills.end(), [](const Fill& f) { return !f.tables.empty(); });
+}
+
 void feed()
 {
     if (task.next.start == task.step)
     {
         enter(task.segment + 1);
-        task.tables = false;
-        for (const Fill& f : task.fills[task.now.phase])
-        {
-            fill(f);
-            task.tables |= !f.tables.empty();
-        }
+        for (const Fill& f : task.fills[task.now.phase]) fill(f);
+        task.tables = has_tables();
     }
     else if (task.tables)
     {
@@ -177,16 +180,14 @@ void record()
         t.look_ahead();
         const Array& a = arrays[t.array];
         const void* row = a.data;
-        size_t bytes = a.size*a.bytes;
         if (!t.pick.empty())
         {
-            bytes = t.pick.size()*a.bytes;
-            picked.resize(bytes);
+            picked.resize(t.bytes());
             for (size_t i = 0; i < t.pick.size(); i++)
                 std::memcpy(picked.data() + i*a.bytes, (const char*)a.data + t.pick[i]*a.bytes, a.bytes);
             row = picked.data();
         }
-        append(t.file, t.sum, row, bytes);
+        append(t.file, t.sum, row, t.bytes());
     }
 }
 
@@ -244,7 +245,7 @@ static void resume()
 {
     if (!task.resumed) return;
     restore();
-    enter(task.segment);
+    task.tables = task.segment >= 0 && has_tables();
     int64_t begun = task.segment + 1;  // number of segments that have begun
     for (const Stretch& s : task.stretches)
     {

@@ -99,6 +99,13 @@ struct Tape {
     FILE *plan, *file;
     Sum sum{};  // checksum of `file`, kept if there are checkpoints
     void look_ahead() { if (std::fread(&due, 8, 1, plan) != 1) due = -1; }
+    // Skip all records before a step, and return the number of records before it.
+    int64_t skip_to(int64_t step)
+    {
+        while (due >= 0 && due < step) look_ahead();
+        return std::ftell(plan)/8 - (due >= 0);
+    }
+    int64_t bytes() const { return arrays[array].bytes*(pick.empty() ? arrays[array].size : (int64_t)pick.size()); }
 };
 
 // Steps in which spikes are recorded: see dendrosim/protocol/schedule.py.
