@@ -119,23 +119,25 @@ def test_no_forged_checkpoint_ends_a_program_by_a_signal(begun, cases, tmp_path,
     tally.conclude(record_property)
 
 
-def test_recorded_spikes_of_units_that_do_not_exist_are_refused(begun, tmp_path):
-    problem, out, _ = begun
-    if problem != "spiking":
-        pytest.skip("has no spikes")
-    copy = copied(out, tmp_path)
-    checkpoint = bytearray((copy / "unfinished" / "checkpoint.bin").read_bytes()[:-8])
+def test_recorded_spikes_of_units_that_do_not_exist_are_refused(tmp_path):
+    whole = ds.Block("run", (ds.Phase("on", "300 s"),))  # too long to end before it is interrupted
+    folder = (
+        interrupt(spiking_with_few_records().replace(blocks=(whole,)), tmp_path / "out", threads=1)
+        / "unfinished"
+    )
+    checkpoint = bytearray((folder / "checkpoint.bin").read_bytes()[:-8])
     # It ends with length and checksum of four files: steps and elements of one population, then of the other.
     length, place = (
         struct.unpack_from("<q", checkpoint, len(checkpoint) - 48)[0],
         len(checkpoint) - 40,
     )
-    path = copy / "unfinished" / "spikes0.elements.bin"
-    content = bytearray(path.read_bytes()[:length])
+    path = folder / "spikes0.elements.bin"
+    content = bytearray(path.read_bytes())
+    assert len(content) == length > 0
     assert checkpoint[place : place + 8] == checksum(bytes(content))
     content[:4] = struct.pack("<i", 2**30)
     path.write_bytes(content)
     checkpoint[place : place + 8] = checksum(bytes(content))
-    (copy / "unfinished" / "checkpoint.bin").write_bytes(checkpoint + checksum(bytes(checkpoint)))
+    (folder / "checkpoint.bin").write_bytes(checkpoint + checksum(bytes(checkpoint)))
     with pytest.raises(ResumeError, match="recorded spikes of"):
-        ds.run(resume=copy)
+        ds.run(resume=tmp_path / "out")
