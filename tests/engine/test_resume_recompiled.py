@@ -84,6 +84,6 @@ def test_a_task_of_a_program_with_another_order_is_refused(stopped, empty_cache)
     shutil.copy(other, program)
     shutil.copy(other.with_name("manifest.json"), program.with_name("manifest.json"))
     seal(program.parent, program.parent.name)
-    with pytest.raises(ResumeError, match="task.bin is not the file that this version"):
+    with pytest.raises(ResumeError, match=r"task\.bin is not the file that this version"):
         ds.run(resume=stopped)
     assert json.loads((stopped / "unfinished" / "run.json").read_text())
