@@ -49,7 +49,7 @@ def whole_steps(seconds: float, dt: float, where: str) -> int:
         near = (below * dt, (below + 1) * dt) if below else (dt,)
         raise ParameterError(
             f"{where} is {_milliseconds(seconds)}; it must be a whole number of time steps of "
-            f"{_milliseconds(dt)}, such as {' or '.join(map(_milliseconds, near))}"
+            f"{_milliseconds(dt)} (dt), such as {' or '.join(map(_milliseconds, near))}"
         )
     return count
 

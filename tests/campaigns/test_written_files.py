@@ -14,7 +14,9 @@ LIBRARIES = ("__pycache__", "matplotlib", "/home/.config", "/home/.cache")
 
 COMMANDS = {
     "run on cpp": ("run", "fi_curve", "--set", "duration=100 ms", "--backend", "cpp", "--out", "{out}"),
-    "run on numpy": ("run", "fi_curve", "--set", "duration=20 ms", "--backend", "numpy", "--out", "{out}"),
+    "run on numpy": (
+        "run", "fi_curve", "--set", "duration=20 ms", "--backend", "numpy", "--out", "{out}", "--overwrite",
+    ),
     "plot": ("plot", "{out}/result.nc", "--out", "{out}/figures"),
     "stability": ("stability", "dynamical_tp", "--out", "{out}/stability"),
     "check": ("check", "fi_curve", "--compile"),

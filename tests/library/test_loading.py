@@ -318,13 +318,6 @@ def test_a_run_that_cannot_be_measured_is_not_lost(write):
     assert caught.value.partial.protocol.name == "failing"
 
 
-def test_a_run_whose_protocol_has_no_file_is_not_begun(write, monkeypatch):
-    write("protocol", "bare", MEASURING)
-    monkeypatch.setattr("dendrosim.engine.simulate.run", pytest.fail)
-    with pytest.raises(UnknownNameError, match="unknown protocol 'gone'"):
-        ds.run(load_protocol("bare").replace(name="gone"))
-
-
 # -- describing -----------------------------------------------------------------------------------
 
 

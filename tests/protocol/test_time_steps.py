@@ -27,14 +27,17 @@ def test_one_half_is_rounded_up():
     assert np.array_equal(nearest_steps([0.4, 0.5, 1.5, 2.5, 3.4], 1.0), [0, 1, 2, 3, 3])
 
 
-LONG = r"is 60000\.05 ms; it must be a whole number of time steps of 0\.1 ms, such as 60000 ms or 60000\.1 ms"
+LONG = (
+    r"is 60000\.05 ms; it must be a whole number of time steps of 0\.1 ms \(dt\), "
+    r"such as 60000 ms or 60000\.1 ms"
+)
 
 
 def test_half_a_step_is_refused_in_a_long_duration_as_in_a_short_one():
     for text, message in (
         ("60.00005 s", LONG),
         ("10.05 ms", "such as 10 ms or 10.1 ms"),
-        ("0.05 ms", "steps of 0.1 ms, such as 0.1 ms$"),
+        ("0.05 ms", r"steps of 0\.1 ms \(dt\), such as 0\.1 ms$"),
     ):
         block = ds.Block("only", (ds.Phase("on", text),))
         with pytest.raises(ds.errors.ParameterError, match=rf"Phase only/on: duration .*{message}"):
