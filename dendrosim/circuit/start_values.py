@@ -9,11 +9,13 @@ from dendrosim.circuit.initial_values.fixed import Fixed
 from dendrosim.circuit.matrix import LARGEST_CONDITION, Matrix
 from dendrosim.circuit.paths import VariablePath, is_variable
 from dendrosim.circuit.population import LAST_SPIKE
-from dendrosim.errors import ParameterError
+from dendrosim.errors import MemoryLimitError, ParameterError
+from dendrosim.machine.memory import available_memory, format_bytes
 from dendrosim.streams import stream
 
 LONG_AGO = -1e4
 """Value of `lastspike`, in seconds, for a unit that has not spiked yet; it is the same in Brian2."""
+_SMALL = 2**24  # bytes; so little memory is not looked up
 
 
 def draw_start_value(circuit: Circuit, name: str, shape: tuple[int, int], seed: int) -> Array:
@@ -35,7 +37,13 @@ def draw_start_value(circuit: Circuit, name: str, shape: tuple[int, int], seed: 
     array of that shape
         The values as SI numbers. A distribution gives each sample numbers of its own; given numbers are the same
         in all samples.
+
+    Raises
+    ------
+    MemoryLimitError
+        If there are more values than fit into the free memory.
     """
+    _check_memory(name, shape)
     rng = stream(seed, f"initial.{name}")
     if not is_variable(name):
         start = circuit.matrix(name).initial
@@ -49,6 +57,15 @@ def draw_start_value(circuit: Circuit, name: str, shape: tuple[int, int], seed: 
     if isinstance(start, Fixed):  # one number per unit, the same in every sample
         return np.repeat(start.sample(shape[:1], rng)[:, None], shape[1], axis=1)
     return start.sample(shape, rng)
+
+
+def _check_memory(name: str, shape: tuple[int, int]) -> None:
+    needed = 8.0 * shape[0] * shape[1]
+    if needed > _SMALL and needed > (free := available_memory()):
+        raise MemoryLimitError(
+            f"{name}: {shape[0]:,} x {shape[1]:,} start values need {format_bytes(needed)}, but only "
+            f"{format_bytes(free)} of memory are free; use fewer units or a smaller batch"
+        )
 
 
 def invert_weights(matrix: Matrix, weights: AnyArray) -> Array:

@@ -21,10 +21,9 @@ from dendrosim.engine.provenance import provenance
 from dendrosim.engine.result_of_outcome import make_result
 from dendrosim.engine.run_folder import begin_run
 from dendrosim.engine.settings import MOST_THREADS, RunSettings
+from dendrosim.engine.size_check import check_disk, check_memory
 from dendrosim.engine.task import Task
-from dendrosim.errors import (
-    ParameterError,
-)
+from dendrosim.errors import ParameterError
 from dendrosim.machine.memory import available_memory
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.results.result import Result
@@ -78,8 +77,12 @@ def run(
     ------
     NonFiniteError, RunInterruptedError, MemoryLimitError
         If the run ends early; `partial` is the result up to that point.
+    MemoryLimitError, StorageError
+        If memory or disk cannot hold the run (see `size_check`); nothing has been written then.
     """
     protocol, backend, settings = _resolve(protocol, settings)
+    check_memory(protocol, settings, backend)
+    check_disk(protocol, settings, backend, folder)
     seed = settings.seed
     line = timeline(protocol.canonical(), seed)
     state: Callable[[], Mapping[str, NDArray[Any]]] = partial(initial_state, protocol, seed)
@@ -127,7 +130,8 @@ def resume(
     ResumeError
         If the run cannot be resumed; other errors are those of `run`.
     """
-    seed = settings.seed
+    backend, seed = choose(settings.backend), settings.seed
+    check_memory(protocol, settings, backend)
     task = Task(
         protocol,
         timeline(protocol.canonical(), seed),
@@ -140,7 +144,7 @@ def resume(
         True,
         lock,
     )
-    return _run(task, choose(settings.backend), progress)
+    return _run(task, backend, progress)
 
 
 def _run(task: Task, backend: Backend, progress: bool | None) -> Result:

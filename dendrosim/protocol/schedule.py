@@ -69,6 +69,20 @@ def record_pieces(
         start = stop
 
 
+def count_records(protocol: ProtocolData, recording: Recording) -> float:
+    """Return about how many steps `record_steps` has; with `every` as a time, one more or less for each phase."""
+    total = 0.0
+    for block in protocol.blocks:
+        wanted = [p for p in block.phases if _wanted(recording, block, p)]
+        trials = -(-protocol.trials(block) // recording.thin)
+        if isinstance(recording.every, str):
+            total += trials * (len(wanted) if recording.every == "phase" else bool(wanted))
+        else:
+            steps = sum(protocol.steps(p.duration) for p in wanted)
+            total += trials * steps / protocol.steps(recording.every)
+    return total
+
+
 class Window(NamedTuple):
     """Steps in which spikes are kept: `times` windows of `length` steps; window k begins at `first + k*every`."""
 

@@ -15,8 +15,10 @@ from dendrosim.circuit.initial_values.normal import Normal
 from dendrosim.circuit.initial_values.uniform import Uniform
 from dendrosim.circuit.pathway import Pathway
 from dendrosim.circuit.population import Population
+from dendrosim.engine import size_check
 from dendrosim.engine.plan.synapse_tables import synapse_tables
 from dendrosim.errors import MemoryLimitError, ParameterError, ShapeError, SpecError
+from dendrosim.experiments.run import run
 from dendrosim.protocol.phases import Block, Phase
 from dendrosim.protocol.protocol import Protocol
 
@@ -292,10 +294,7 @@ def test_a_delay_that_can_be_drawn_shorter_than_a_step_is_refused(low):
     "connect", [AllToAll(), Probability(0.5), InDegree(10), Pairings([0], [0])]
 )
 def test_more_synapses_than_memory_are_refused_before_any_is_drawn(connect, monkeypatch):
-    from dendrosim.engine.plan import synapse_tables as wiring
-
-    monkeypatch.setattr(wiring, "available_memory", lambda: 50.0)
-    with pytest.raises(MemoryLimitError, match=r"Pathway 'a': about .* synapses need .* 50 bytes"):
-        synapse_tables(protocol(pathway("a", connect=connect)), 1)
-    monkeypatch.setattr(wiring, "available_memory", lambda: 1e6)
-    assert len(synapse_tables(protocol(pathway("a", connect=connect)), 1)["a"].pre)
+    monkeypatch.setattr(size_check, "available_memory", lambda: 50.0)
+    monkeypatch.setattr(type(connect), "draw", None)
+    with pytest.raises(MemoryLimitError, match=r"only 50 bytes of memory are free"):
+        run(protocol(pathway("a", connect=connect)), "numpy")

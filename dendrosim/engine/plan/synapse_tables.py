@@ -12,18 +12,14 @@ from numpy.typing import NDArray
 
 from dendrosim.circuit.initial_values.fixed import Fixed
 from dendrosim.circuit.pathway import Pathway
-from dendrosim.errors import MemoryLimitError, ParameterError
-from dendrosim.machine.memory import available_memory, format_bytes
+from dendrosim.errors import ParameterError
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.protocol.time_steps import nearest_steps
 from dendrosim.streams import stream
 
-# Bytes that a synapse needs while it is drawn and handed over, and in the spike queue; and bytes of each variable
-# that every synapse has for itself.
-_BYTES, _BYTES_PER_VALUE = 64, 24
-# Synapses are counted in 32 bits. The queue of spikes has a vector of 24 bytes for each time step of the longest
-# delay, so that 10 million steps take 240 MB before the first spike.
-_MOST, _LONGEST = 2**31 - 1, 10_000_000
+# The queue of spikes has a vector of 24 bytes for each time step of the longest delay, so that 10 million steps
+# take 240 MB before the first spike.
+_LONGEST = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -47,10 +43,7 @@ def synapse_tables(protocol: Protocol, seed: int) -> dict[str, SynapseTable]:
     ------
     ParameterError
         If a delay is shorter than a time step or too long for the queue of spikes.
-    MemoryLimitError
-        If there are more synapses than memory holds or than can be counted.
     """
-    _check_memory(protocol)
     return {p.name: _table(protocol, p, seed) for p in protocol.circuit.pathways}
 
 
@@ -100,20 +93,3 @@ def _check_longest(pathway: Pathway, steps: float, dt: float) -> None:
             f"{pathway}: a delay of {steps * dt:g} s is {steps:.3g} time steps; the queue of spikes holds "
             f"{_LONGEST:.0e} steps, so make the delay shorter"
         )
-
-
-def _check_memory(protocol: Protocol) -> None:
-    """Raise MemoryLimitError, before anything is drawn, if memory cannot hold all synapses."""
-    sizes = {p.name: p.size for p in protocol.circuit.populations}
-    total = 0.0
-    for pathway in protocol.circuit.pathways:
-        count = pathway.connect.expected(sizes[pathway.post], sizes[pathway.pre]) * protocol.batch
-        needed = count * (_BYTES + _BYTES_PER_VALUE * len(pathway.synapse_start_values()))
-        total += needed
-        free = available_memory()
-        if total > free or count > _MOST:
-            raise MemoryLimitError(
-                f"{pathway}: about {count:.3g} synapses need {format_bytes(needed)}, all pathways so far "
-                f"{format_bytes(total)}, but only {format_bytes(free)} of memory are free and one pathway can "
-                f"have {_MOST:.2g} synapses; connect fewer units, or use a matrix"
-            )

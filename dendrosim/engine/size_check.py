@@ -1,0 +1,162 @@
+"""The memory and the space on disk that a run needs at least, compared with what is free before it begins.
+
+The estimate counts what is certain: arrays of populations and matrices, synapses, and recordings. Spikes are not
+counted, because their number is not known before the run, nor are the compressed files of the result. So no run
+that fits is refused, and one that is far too large is refused before anything is drawn, written or compiled.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dendrosim.checks import MOST_ELEMENTS
+from dendrosim.circuit.paths import is_variable
+from dendrosim.engine.backend import Backend
+from dendrosim.engine.plan.state_arrays import state_shape, states_of
+from dendrosim.engine.settings import RunSettings
+from dendrosim.errors import MemoryLimitError, StorageError
+from dendrosim.machine.memory import available_memory, format_bytes
+from dendrosim.protocol.phases import Recording
+from dendrosim.protocol.protocol import Protocol
+from dendrosim.protocol.schedule import count_records
+
+# Bytes that a synapse needs while it is drawn and handed over, and in the spike queue; and bytes of each variable
+# that every synapse has for itself.
+_SYNAPSE, _SYNAPSE_VALUE = 64, 24
+_NUMBER = 8  # start values are in double precision, steps of recordings in 64 bits
+
+
+@dataclass(frozen=True)
+class Need:
+    """Bytes that a run needs at least for one object.
+
+    `count` says what they consist of, `remedy` what a user can do to need less.
+    """
+
+    what: str
+    count: str
+    bytes: float
+    remedy: str
+
+
+def check_memory(protocol: Protocol, settings: RunSettings, backend: Backend) -> None:
+    """Check that memory can hold a run.
+
+    Parameters
+    ----------
+    protocol : Protocol
+        Protocol of the run.
+    settings : RunSettings
+        Its settings, without automatic values.
+    backend : Backend
+        Compiled back ends keep recordings in files, the others in memory.
+
+    Raises
+    ------
+    MemoryLimitError
+        If the run needs more memory than is free, or a pathway has more synapses than can be counted.
+    """
+    needs = [*_arrays(protocol, settings)]
+    if not backend.compiles:
+        needs += _recordings(protocol, settings)
+    free = available_memory()
+    if sum(n.bytes for n in needs) > free:
+        raise MemoryLimitError(_message(needs, free, "memory"))
+
+
+def check_disk(
+    protocol: Protocol, settings: RunSettings, backend: Backend, folder: Path | None
+) -> None:
+    """Check that the disk can hold the recordings of a compiled back end.
+
+    Parameters
+    ----------
+    protocol, settings, backend
+        See `check_memory`.
+    folder : Path or None
+        Folder of the recordings; None stands for the temporary folder.
+
+    Raises
+    ------
+    StorageError
+        If the recordings need more space than is free on their disk.
+    """
+    if not backend.compiles:
+        return
+    home = Path(tempfile.gettempdir()) if folder is None else folder
+    try:
+        free = shutil.disk_usage(_existing(home)).free
+    except OSError:
+        return  # the run itself says what is wrong with the folder
+    needs = list(_recordings(protocol, settings))
+    if sum(n.bytes for n in needs) > free:
+        raise StorageError(_message(needs, free, f"disk space for {home}"))
+
+
+def _message(needs: Sequence[Need], free: float, what: str) -> str:
+    most = max(needs, key=lambda need: need.bytes)
+    total = sum(need.bytes for need in needs)
+    whole = "" if len(needs) == 1 else f", the whole run at least {format_bytes(total)}"
+    return (
+        f"{most.what}: {most.count} need at least {format_bytes(most.bytes)}{whole}, but only "
+        f"{format_bytes(free)} of {what} are free; {most.remedy}"
+    )
+
+
+def _existing(path: Path) -> Path:
+    """Return the innermost folder of a path that exists."""
+    return next(p for p in (path.absolute(), *path.absolute().parents) if p.is_dir())
+
+
+def _arrays(protocol: Protocol, settings: RunSettings) -> Iterator[Need]:
+    circuit, batch = protocol.circuit, protocol.batch
+    number = 4 if settings.precision == "single" else 8
+    for population in circuit.populations:
+        stored = sum(d.kind != "subexpression" for d in population.variables.values())
+        each = max(number * stored, _NUMBER * len(states_of(population)))
+        samples = f" and {batch:,} samples" if batch > 1 else ""
+        count = f"{stored} variables of {population.size:,} units{samples}"
+        yield Need(
+            f"population {population.name!r}", count, float(population.size * batch * each),
+            "use fewer units or a smaller batch",
+        )  # fmt: skip
+    for matrix in circuit.matrices:
+        post, pre = circuit.shape(matrix)
+        count = f"{post:,} x {pre:,} weights"
+        yield Need(f"matrix {matrix.name!r}", count, float(_NUMBER * post * pre), "use fewer units")
+    for pathway in circuit.pathways:
+        post, pre = circuit.population(pathway.post).size, circuit.population(pathway.pre).size
+        synapses = pathway.connect.expected(post, pre) * batch
+        count = f"about {synapses:,.3g} synapses"
+        remedy = "connect fewer units, or use a matrix"
+        if synapses > MOST_ELEMENTS:
+            raise MemoryLimitError(
+                f"{pathway}: {count} are more than the {MOST_ELEMENTS:,} that can be counted; {remedy}"
+            )
+        each = _SYNAPSE + _SYNAPSE_VALUE * len(pathway.synapse_start_values())
+        yield Need(str(pathway), count, synapses * each, remedy)
+
+
+def _recordings(protocol: Protocol, settings: RunSettings) -> Iterator[Need]:
+    number = 4 if settings.precision == "single" else 8
+    for name, recording in protocol.recordings_by_name().items():
+        rows, columns = _recorded_shape(protocol, name, recording)
+        records = count_records(protocol, recording)
+        yield Need(
+            f"recording {name!r}",
+            f"{records:,.0f} records of {rows:,} x {columns:,} numbers",
+            records * (number * rows * columns + _NUMBER),
+            "record at longer intervals (every, thin), in fewer phases, or fewer units and samples",
+        )
+
+
+def _recorded_shape(protocol: Protocol, name: str, recording: Recording) -> tuple[int, int]:
+    units, samples = state_shape(protocol, name)
+    if not is_variable(name):
+        return units, samples
+    return (
+        units if recording.units is None else len(recording.units),
+        samples if recording.samples is None else len(recording.samples),
+    )
