@@ -217,6 +217,25 @@ def test_in_a_batch_every_sample_has_the_same_synapses_among_its_own_units():
         assert np.array_equal(batch.values["weight"][picked], alone.values["weight"])
 
 
+@pytest.mark.parametrize("connect", [Probability(0.2), InDegree(4), AllToAll()])
+def test_synapses_are_ordered_by_presynaptic_then_postsynaptic_unit(connect):
+    drawn = synapse_tables(protocol(pathway("a", connect=connect)), 7)["a"]
+    pairs = list(zip(drawn.pre, drawn.post, strict=True))
+    assert pairs == sorted(pairs)
+
+
+def test_arrays_of_values_are_sorted_with_their_synapses():
+    made = pathway(
+        "a", connect=Pairings(pre=[5, 2, 5, 2], post=[1, 3, 1, 0]), weight=[0.0, 1.0, 2.0, 3.0],
+        delay=["1 ms", "1.1 ms", "1.2 ms", "1.3 ms"],
+    )  # fmt: skip
+    drawn = synapse_tables(protocol(made), 7)["a"]
+    assert drawn.pre.tolist() == [2, 2, 5, 5]
+    assert drawn.post.tolist() == [0, 3, 1, 1]
+    assert drawn.values["weight"].tolist() == [3, 1, 0, 2]
+    assert np.allclose(drawn.delays, [1.3e-3, 1.1e-3, 1e-3, 1.2e-3], rtol=1e-12, atol=0)
+
+
 def test_delays_are_whole_steps_and_follow_their_distribution():
     drawn = synapse_tables(protocol(pathway("a", connect=AllToAll())), 7)["a"].delays
     steps = drawn / 1e-4

@@ -1,7 +1,10 @@
 """The synapses of a run: connected units, delays, weights and start values.
 
 They are drawn in Python from streams named after the pathway, so they are the same on every back end and do not
-change when another object is added. In a batch every sample has the same connections among its own units.
+change when another object is added. Everywhere in a run and its result, the synapses of a pathway are ordered by
+presynaptic unit, then by postsynaptic unit; several synapses between one pair keep the order in which the
+connection rule returned them. In a batch every sample has the same connections among its own units, and samples
+of one synapse follow each other.
 """
 
 from collections.abc import Mapping
@@ -10,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dendrosim.arrays import Integers
 from dendrosim.circuit.initial_values.fixed import Fixed
 from dendrosim.circuit.pathway import Pathway
 from dendrosim.errors import ParameterError
@@ -53,22 +57,27 @@ def _table(protocol: Protocol, pathway: Pathway, seed: int) -> SynapseTable:
     same = pathway.post == pathway.pre
     rng = stream(seed, f"connections.{pathway.name}")
     to, from_ = pathway.connect.draw(post, pre, same, rng)
+    # Values are drawn, or given as arrays, in the order of the connection rule, and sorted with their synapses.
+    order = np.lexsort((to, from_))
+    to, from_ = to[order], from_[order]
     values = {
-        name: initial.sample((len(to),), stream(seed, f"synapses.{pathway.name}.{name}"))
+        name: initial.sample((len(to),), stream(seed, f"synapses.{pathway.name}.{name}"))[order]
         for name, initial in pathway.synapse_start_values().items()
     }
     samples = np.arange(batch)
     return SynapseTable(
         pre=(from_[:, None] * batch + samples).ravel().astype(np.int32),
         post=(to[:, None] * batch + samples).ravel().astype(np.int32),
-        delays=_delays(protocol, pathway, len(to), seed),
+        delays=_delays(protocol, pathway, order, seed),
         values={name: np.repeat(value, batch) for name, value in values.items()},
     )
 
 
-def _delays(protocol: Protocol, pathway: Pathway, count: int, seed: int) -> NDArray[np.float64]:
+def _delays(
+    protocol: Protocol, pathway: Pathway, order: Integers, seed: int
+) -> NDArray[np.float64]:
     """Return the delays in seconds, each rounded to the nearest whole number of time steps."""
-    dt, delay = protocol.time_step, pathway.delay
+    dt, delay, count = protocol.time_step, pathway.delay, len(order)
     if delay is None:
         return np.zeros(1)
     if isinstance(delay, Fixed) and delay.value.scalar:
@@ -84,7 +93,7 @@ def _delays(protocol: Protocol, pathway: Pathway, count: int, seed: int) -> NDAr
         )
     steps = nearest_steps(delays, dt)
     _check_longest(pathway, float(np.max(steps, initial=0)), dt)
-    return np.repeat(steps * dt, protocol.batch)
+    return np.repeat(steps[order] * dt, protocol.batch)
 
 
 def _check_longest(pathway: Pathway, steps: float, dt: float) -> None:
