@@ -1,4 +1,7 @@
-"""Names in a circuit: a variable is called `population.variable`; all other objects have plain names."""
+"""Names in a circuit: a variable is called `owner.variable`; all other objects have plain names.
+
+The owner is the population, or the pathway for a variable that each of its synapses has for itself.
+"""
 
 from typing import Any, NamedTuple
 
@@ -7,23 +10,23 @@ from dendrosim.errors import SpecError
 
 
 class VariablePath(NamedTuple):
-    """A variable of a population, written `population.variable`."""
+    """A variable of a population or of the synapses of a pathway, written `owner.variable`."""
 
-    population: str
+    owner: str
     variable: str
 
     @classmethod
     def parse(cls, text: str) -> "VariablePath":
-        """Read `population.variable`; if the text has no dot, `variable` is empty."""
-        population, _, variable = text.partition(".")
-        return cls(population, variable)
+        """Read `owner.variable`; if the text has no dot, `variable` is empty."""
+        owner, _, variable = text.partition(".")
+        return cls(owner, variable)
 
     def __str__(self) -> str:
-        return f"{self.population}.{self.variable}"
+        return f"{self.owner}.{self.variable}"
 
 
 def is_variable(name: str) -> bool:
-    """Return whether a name is a `population.variable`; matrices, pathways and gates have plain names."""
+    """Return whether a name is an `owner.variable`; matrices, pathways and gates have plain names."""
     return "." in name
 
 

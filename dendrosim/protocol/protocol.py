@@ -125,7 +125,7 @@ class Protocol(ProtocolData):
     def recordings_of_spikes(self) -> dict[str, Recording]:
         """Return the recordings of spikes by the name of the population."""
         found = self._found(spikes=True)
-        return {VariablePath.parse(name).population: kept for name, kept in found.items()}
+        return {VariablePath.parse(name).owner: kept for name, kept in found.items()}
 
     def _found(self, spikes: bool) -> dict[str, Recording]:
         """Return the recordings by name, either those of spikes or those of variables and matrices."""
@@ -166,7 +166,7 @@ class Protocol(ProtocolData):
                     error = UnknownMemberError("recording", pattern, names)
                     error.args = (
                         f"{recording}: {pattern!r} has no spikes; the spikes of a population are "
-                        f"'{VariablePath.parse(pattern).population}.{SPIKE}'",
+                        f"'{VariablePath.parse(pattern).owner}.{SPIKE}'",
                     )
                     raise error
                 if any(fnmatchcase(n, pattern) for n in spikes):
@@ -197,7 +197,7 @@ class Protocol(ProtocolData):
         for name in self._matching(recording):
             if not is_variable(name):
                 continue
-            size = self.circuit.population(VariablePath.parse(name).population).size
+            size = self.circuit.population(VariablePath.parse(name).owner).size
             for index in recording.units or ():
                 if not 0 <= index < size:
                     raise ParameterError(

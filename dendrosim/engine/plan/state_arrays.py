@@ -56,7 +56,7 @@ def state_shape(protocol: Protocol, name: str) -> tuple[int, int]:
     """Return the shape of a state, (units, samples), or of a matrix, (post, pre)."""
     circuit = protocol.circuit
     if is_variable(name):
-        return circuit.population(VariablePath.parse(name).population).size, protocol.batch
+        return circuit.population(VariablePath.parse(name).owner).size, protocol.batch
     return circuit.shape(circuit.matrix(name))
 
 

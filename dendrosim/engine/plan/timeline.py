@@ -177,7 +177,7 @@ def _order(protocol: Protocol, seed: int) -> Iterator[NDArray[np.int32]]:
 
 def _noises(protocol: Protocol, seed: int) -> Iterator[Noise]:
     for path in protocol.circuit.inputs:
-        population = VariablePath.parse(path).population
+        population = VariablePath.parse(path).owner
         shape = (protocol.circuit.population(population).size, protocol.batch)
         found: Counter[str] = Counter()
         for slot in find_slots(protocol, path):

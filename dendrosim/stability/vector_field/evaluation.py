@@ -97,7 +97,7 @@ class Evaluation:
 
     def shape(self, path: str) -> tuple[int, int]:
         """Return the shape (units, samples) of the variable `population.variable`."""
-        return self.population_shape(VariablePath.parse(path).population)
+        return self.population_shape(VariablePath.parse(path).owner)
 
     def population_shape(self, population: str) -> tuple[int, int]:
         """Return the shape (units, samples) of the variables of a population."""

@@ -80,7 +80,7 @@ def read_phase_setting(
     rows = _trial_rows(protocol, block, seed, trial)
     inputs = {}
     for path in protocol.circuit.inputs:
-        size = protocol.circuit.population(VariablePath.parse(path).population).size
+        size = protocol.circuit.population(VariablePath.parse(path).owner).size
         total = np.zeros((size, protocol.batch))
         for drive in protocol.input_signals(phase, path):
             if isinstance(drive, Samples):

@@ -62,7 +62,7 @@ def start_state(
 
 
 def _size(circuit: Circuit, path: str) -> int:
-    return circuit.population(VariablePath.parse(path).population).size
+    return circuit.population(VariablePath.parse(path).owner).size
 
 
 def _initial_weights(

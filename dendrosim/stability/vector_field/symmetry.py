@@ -48,7 +48,7 @@ class Rotation:
             array, turned = x[part].reshape(rows, columns), result[part].reshape(rows, columns)
             place += rows * columns
             if is_variable(name):
-                after, before = VariablePath.parse(name).population, None
+                after, before = VariablePath.parse(name).owner, None
             else:
                 matrix = circuit.matrix(name)
                 after, before = matrix.post, matrix.pre
