@@ -37,9 +37,7 @@ def overview(result: Result) -> dict[str, Callable[[], "Figure"]]:
     figures: dict[str, Callable[[], Figure]] = {}
     for population in result.circuit.populations:
         if any(
-            VariablePath.parse(n).owner == population.name
-            for n in result.names
-            if is_variable(n)
+            VariablePath.parse(n).owner == population.name for n in result.names if is_variable(n)
         ):
             figures[f"traces_{population.name}"] = partial(
                 _draw, traces, result, f"{population.name}.*"
