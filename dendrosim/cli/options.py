@@ -1,6 +1,6 @@
 """Options that several commands share."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +9,7 @@ import typer
 from dendrosim.engine.backends import backends
 from dendrosim.engine.names import AUTO
 from dendrosim.errors import UnknownNameError, UsageError
+from dendrosim.machine.file_paths import as_path
 
 if TYPE_CHECKING:
     from dendrosim.library.catalogue import Entry
@@ -17,6 +18,16 @@ if TYPE_CHECKING:
 BACKENDS = (AUTO, *backends())
 COMPILED = tuple(name for name, backend in backends().items() if backend.compiles)
 """Back ends that compile a program."""
+
+
+def read_path(where: str) -> Callable[[str], Path]:
+    """Return the function that reads the path of an argument or option; its errors begin with `where`."""
+
+    def read(text: str) -> Path:
+        return as_path(where, text)
+
+    return read
+
 
 Name = Annotated[
     str, typer.Argument(help="A model or protocol, by name or by the path of its file.")
@@ -29,7 +40,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Out = Annotated[
     Path | None,
     typer.Option(
-        metavar="DIR", help="Folder for results and figures (default: a new one in `runs`)."
+        metavar="DIR",
+        parser=read_path("--out"),
+        help="Folder for results and figures (default: a new one in `runs`).",
     ),
 ]
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dendrosim.cli.console import emit, emit_error
+from dendrosim.cli.options import read_path
 from dendrosim.errors import DataError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -16,7 +17,12 @@ if TYPE_CHECKING:
 
 
 def plot(
-    file: Annotated[Path, typer.Argument(metavar="RESULT.nc", help="The result of a run.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RESULT.nc", parser=read_path("RESULT.nc"), help="The result of a run."
+        ),
+    ],
     protocol: Annotated[
         str | None,
         typer.Option(
@@ -27,7 +33,11 @@ def plot(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Folder for the figures (default: the one of RESULT.nc)."),
+        typer.Option(
+            metavar="DIR",
+            parser=read_path("--out"),
+            help="Folder for the figures (default: the one of RESULT.nc).",
+        ),
     ] = None,
 ) -> None:
     """Draw the figures of a result."""

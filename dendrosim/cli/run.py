@@ -17,6 +17,7 @@ from dendrosim.cli.options import (
     check_choice,
     load_protocol_with,
     pairs,
+    read_path,
 )
 from dendrosim.engine.backends import prepare
 from dendrosim.engine.names import PRECISIONS
@@ -63,7 +64,11 @@ def run(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the random streams.")] = 0,
     initial: Annotated[
         Path | None,
-        typer.Option(metavar="RESULT.nc", help="Start from the final state of this result."),
+        typer.Option(
+            metavar="RESULT.nc",
+            parser=read_path("--initial"),
+            help="Start from the final state of this result.",
+        ),
     ] = None,
     check_end: Annotated[
         bool,
@@ -71,7 +76,11 @@ def run(
     ] = False,
     resume: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Resume the interrupted run whose --out is this folder."),
+        typer.Option(
+            metavar="DIR",
+            parser=read_path("--resume"),
+            help="Resume the interrupted run whose --out is this folder.",
+        ),
     ] = None,
     out: Out = None,
     overwrite: Annotated[

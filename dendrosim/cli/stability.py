@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dendrosim.cli.console import emit, emit_json, emit_table
-from dendrosim.cli.options import Json, Name, Out, Settings, pairs
+from dendrosim.cli.options import Json, Name, Out, Settings, pairs, read_path
 from dendrosim.errors import UsageError
 from dendrosim.machine.packages import own_version
 
@@ -88,6 +88,7 @@ def stability(
         Path | None,
         typer.Option(
             metavar="RESULT.nc",
+            parser=read_path("--initial"),
             help="Take the weights and the starting point of the search from the final state of this result.",
         ),
     ] = None,
@@ -266,7 +267,7 @@ def _write(output: Any, plain: Mapping[str, Any], figures: Mapping[str, Any]) ->
     with output.write_files() as folder:
         named = {"dendrosim": own_version(), **plain}
         text = json.dumps(to_json_value(named), indent=2, allow_nan=False)
-        (folder / FILE).write_text(text + "\n")
+        (folder / FILE).write_text(text + "\n", "utf-8")
         file_names = [path.name for path in save_all(figures, folder)]
     return [output.folder / name for name in file_names]
 

@@ -52,5 +52,7 @@ def _commit() -> str | None:
 def _git(root: Path, *arguments: str) -> str:
     # With optional locks, `git status` would write what it has found into the repository.
     command = ["git", "--no-optional-locks", "-C", str(root), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
+    done = subprocess.run(
+        command, capture_output=True, text=True, errors="replace", timeout=5, check=True
+    )
     return done.stdout.strip()

@@ -28,7 +28,7 @@ from dendrosim.engine.seal import SEAL, check_seal
 from dendrosim.engine.settings import RunSettings
 from dendrosim.errors import ResumeError, SpecError, StorageError, UnknownNameError
 from dendrosim.machine.code_digest import PACKAGES, code_digest
-from dendrosim.machine.json_text import parse_json
+from dendrosim.machine.json_text import parse_json, read_text
 from dendrosim.machine.packages import package_version
 from dendrosim.protocol.protocol import Protocol
 
@@ -69,12 +69,7 @@ def lock_folder(folder: Path, new: bool) -> Iterator[int]:
             with _storing(folder):
                 if new:
                     folder.mkdir(parents=True, exist_ok=True)
-                try:
-                    check_belongs_to_run(folder)
-                except StorageError as error:
-                    if new:
-                        raise
-                    raise ResumeError(f"cannot resume {folder.parent}: {error}") from None
+                check_belongs_to_run(folder) if new else _check_resumed(folder)
                 flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
                 lock = stack.enter_context(os.fdopen(os.open(folder / LOCK, flags, 0o666), "r+b"))
                 try:
@@ -104,9 +99,9 @@ def begin_run(folder: Path, protocol: Protocol, settings: RunSettings) -> None:
     """
     with _storing(folder):
         delete_files(folder, keep=LOCK)
-        (folder / PROTOCOL).write_text(protocol.to_json())
+        (folder / PROTOCOL).write_text(protocol.to_json(), "utf-8")
         record = {**_versions(settings.backend), "settings": asdict(settings)}
-        (folder / RECORD).write_text(json.dumps(record, indent=1))
+        (folder / RECORD).write_text(json.dumps(record, indent=1), "utf-8")
 
 
 def read_run(folder: Path) -> tuple[Protocol, RunSettings]:
@@ -117,6 +112,8 @@ def read_run(folder: Path) -> tuple[Protocol, RunSettings]:
     ResumeError
         If the folder holds no interrupted run, or if the run cannot be resumed here with the same numbers.
     """
+    require_interrupted(folder)
+    _check_resumed(folder)
     if has_started(folder):
         check_seal(folder)
     try:
@@ -141,16 +138,24 @@ def read_run(folder: Path) -> tuple[Protocol, RunSettings]:
             f"cannot resume {folder.parent}: it ended before its first step; run the protocol anew"
         )
     try:
-        return Protocol.from_json((folder / PROTOCOL).read_text()), settings
+        return Protocol.from_json(read_text(folder / PROTOCOL)), settings
     except (OSError, ValueError, SpecError) as error:
         raise ResumeError(
             f"{folder / PROTOCOL} cannot be read ({error}); run the protocol anew"
         ) from None
 
 
+def _check_resumed(folder: Path) -> None:
+    """Raise ResumeError if a folder has anything but the files of a run, such as a pipe, which is never read."""
+    try:
+        check_belongs_to_run(folder)
+    except (StorageError, OSError) as error:
+        raise ResumeError(f"cannot resume {folder.parent}: {error}") from None
+
+
 def _read_record(folder: Path) -> dict[str, Any]:
     """Return the record of a run; raises OSError, ValueError, LookupError or TypeError if it is not one."""
-    record: dict[str, Any] = parse_json((folder / RECORD).read_text("utf-8"))
+    record: dict[str, Any] = parse_json(read_text(folder / RECORD))
     for key in ("packages", "target", "settings"):
         if not isinstance(record[key], dict):
             raise ValueError(f"{key} is {record[key]!r}")
@@ -167,8 +172,12 @@ def refuse_interrupted(folder: Path) -> None:
 
 
 def require_interrupted(folder: Path) -> None:
-    """Raise ResumeError if the folder of an interrupted run does not exist."""
-    if not folder.is_dir():
+    """Raise ResumeError if the folder of an interrupted run does not exist or cannot be entered."""
+    try:
+        found = folder.is_dir()
+    except OSError as error:
+        raise ResumeError(f"cannot resume {folder.parent}: {error.strerror}") from None
+    if not found:
         raise ResumeError(_why_none(folder.parent))
 
 
@@ -194,10 +203,8 @@ def has_started(folder: Path) -> bool:
 
 
 def _why_none(folder: Path) -> str:
-    if folder.is_file():
-        return (
-            f"cannot resume {folder}: it is a file; give the folder that the run was given as --out"
-        )
+    if folder.exists() and not folder.is_dir():
+        return f"cannot resume {folder}: it is not a folder; give the folder that the run was given as --out"
     if not folder.is_dir():
         return f"cannot resume {folder}: there is no such folder"
     if (folder / "result.nc").exists():

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dendrosim.errors import ResumeError
+from dendrosim.machine.json_text import parse_json, read_text
 
 SEAL = "seal.json"
 
@@ -32,7 +33,7 @@ def seal_folder(folder: Path, changing: Collection[str]) -> str:
     checksums = {name: _checksum(folder / name) for name in sorted(names)}
     total = _hash(checksums)
     fresh = folder / f"{SEAL}.new"
-    fresh.write_text(json.dumps({"files": checksums, "hash": total}, indent=1))
+    fresh.write_text(json.dumps({"files": checksums, "hash": total}, indent=1), "utf-8")
     fresh.replace(folder / SEAL)
     return total
 
@@ -67,7 +68,7 @@ def read_seal(folder: Path) -> str:
 
 def _read(folder: Path) -> dict[str, Any]:
     try:
-        content = json.loads((folder / SEAL).read_bytes())
+        content = parse_json(read_text(folder / SEAL))
         whole = content["hash"] == _hash(content["files"]) and isinstance(content["files"], dict)
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         whole = False

@@ -1,6 +1,5 @@
 """Run a protocol and measure the result: `dendrosim.run`."""
 
-import os
 import warnings
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -35,6 +34,7 @@ from dendrosim.errors import (
 from dendrosim.experiments.output_folder import PARTIAL, RESULT, UNFINISHED, Output
 from dendrosim.library.catalogue import is_path
 from dendrosim.library.measuring import find_measure
+from dendrosim.machine.file_paths import AnyPath, as_path
 from dendrosim.protocol.protocol import Protocol, check_protocol
 from dendrosim.results.measurement import Measurement
 
@@ -57,8 +57,8 @@ def run(
     initial: "Result | None" = None,
     progress: bool | None = None,
     check_end: bool = False,
-    out: str | os.PathLike[str] | None = None,
-    resume: str | os.PathLike[str] | None = None,
+    out: AnyPath | None = None,
+    resume: AnyPath | None = None,
     overwrite: bool = False,
 ) -> "Result":
     """Run a protocol and measure the result.
@@ -117,7 +117,7 @@ def run(
     ResumeError
         If the run cannot be resumed, or was begun with other options.
     UsageError
-        If `out` has the result of another run, and `overwrite` is False.
+        If `out` has the result of another run, and `overwrite` is False; if `out` or `resume` cannot be a path.
     UnknownNameError
         If there is no back end or precision of that name.
     ParameterError, ShapeError
@@ -149,12 +149,14 @@ def run(
                 "a resumed run ends with the result that it was begun for: leave `overwrite` out"
             )
         changed = settings.changed
-        return resume_run(Path(resume), protocol, settings, changed, initial, progress)[0]
+        return resume_run(
+            as_path("resume", resume), protocol, settings, changed, initial, progress
+        )[0]
     check_protocol(protocol)
     assert protocol is not None
     if out is None:
         return run_and_measure(protocol, settings, initial, progress)[0]
-    output, measure = Output(Path(out), ""), _measure_if_found(protocol)
+    output, measure = Output(as_path("out", out), ""), _measure_if_found(protocol)
     return run_and_save(output, protocol, measure, settings, initial, progress, overwrite)[0]
 
 

@@ -17,6 +17,15 @@ from typing import Literal
 
 from dendrosim.errors import DataError, SpecError, UnknownNameError, UsageError
 from dendrosim.library.docstrings import first_line
+from dendrosim.machine.file_paths import (
+    AnyPath,
+    as_path,
+    as_path_text,
+    expand_home,
+    open_regular,
+    read_regular,
+    whole_text,
+)
 
 FileKind = Literal["model", "protocol"]
 """What a file defines."""
@@ -26,6 +35,7 @@ FUNCTIONS: dict[FileKind, str] = {"model": "circuit", "protocol": "protocol"}
 """The function that a file of each kind must define."""
 
 PATH_VARIABLE = "DENDROSIM_PATH"
+_MOST_SOURCE = 2**24  # bytes of a file; a longer one is no file that a person has written
 
 
 @dataclass(frozen=True)
@@ -67,12 +77,12 @@ def list_entries() -> list[Entry]:
     ]
 
 
-def find_entry(name: str, file_kind: FileKind | None = None) -> Entry:
-    """Return the entry of a model or protocol.
+def find_entry(name: AnyPath, file_kind: FileKind | None = None) -> Entry:
+    """Return the entry of a model or protocol that the user names.
 
     Parameters
     ----------
-    name : str
+    name : str or path
         The name of a model or protocol, or the path of a file; a path ends in `.py` or contains a slash.
     file_kind : {"model", "protocol"}, optional
         The kind of file to look for; by default, both kinds.
@@ -82,14 +92,22 @@ def find_entry(name: str, file_kind: FileKind | None = None) -> Entry:
     UnknownNameError
         If no model or protocol has this name.
     UsageError
-        If a model and a protocol have this name, and `file_kind` does not say which one is meant.
+        If `name` is neither a name nor a path; if a model and a protocol have this name, and `file_kind` does not
+        say which one is meant.
     DataError
         If the file does not exist, is not valid Python, or defines neither a model nor a protocol.
     SpecError
         If two models, or two protocols, have this name.
     """
-    if is_path(name):
-        return _read_entry(Path(name), file_kind)
+    where = f"the name of the {file_kind or 'model or protocol'}"
+    text = as_path_text(where, name)
+    if is_path(text):
+        return _read_entry(as_path(where, text), file_kind)
+    return find_named(whole_text(text), file_kind)
+
+
+def find_named(name: str, file_kind: FileKind | None = None) -> Entry:
+    """Return the entry of a model or protocol of the catalogue; raise the errors of `find_entry`."""
     kinds = FILE_KINDS if file_kind is None else (file_kind,)
     files = {k: _find_files(k) for k in kinds}
     matching = [k for k in kinds if name in files[k]]
@@ -108,25 +126,25 @@ def is_path(name: str) -> bool:
 
 
 def catalogue_entry_at(path: str, file_kind: FileKind) -> Entry | None:
-    """Return the entry of a file in the catalogue by its absolute path; no other file is read."""
+    """Return the entry of a file in the catalogue by the text of its absolute path; no other file is read."""
     for name, paths in _find_files(file_kind).items():
-        if any(path in (str(p), str(p.resolve())) for p in paths):
+        if any(path in (whole_text(p), whole_text(p.resolve())) for p in paths):
             return _make_entry(name, file_kind, paths)
     return None
 
 
 def lookup_name(entry: Entry) -> str:
-    """Return a text by which `find_entry` finds the entry from any folder: its name or its absolute path."""
+    """Return the text by which an entry is found again from any folder: its name or its absolute path."""
     known = _find_files(entry.file_kind).get(entry.name, [])
     is_found = [p.resolve() for p in known] == [entry.path.resolve()]
-    return entry.name if is_found else str(entry.path)
+    return entry.name if is_found else whole_text(entry.path)
 
 
 def _find_files(file_kind: FileKind) -> dict[str, list[Path]]:
     """Return, for each name, the different files of that name, shipped files first."""
     found: dict[str, list[Path]] = {}
     for path in [*_list_python_files(_shipped_folder(file_kind)), *_iterate_user_files(file_kind)]:
-        same_name = found.setdefault(path.stem, [])
+        same_name = found.setdefault(whole_text(path.stem), [])
         if path.resolve() not in [p.resolve() for p in same_name]:
             same_name.append(path)
     return found
@@ -143,20 +161,30 @@ def _iterate_user_files(file_kind: FileKind) -> Iterator[Path]:
     for text in os.environ.get(PATH_VARIABLE, "").split(os.pathsep):
         if not text.strip():
             continue
-        folder = Path(text).expanduser()
-        if not folder.is_dir():
+        folder = expand_home(PATH_VARIABLE, text)
+        try:
+            found = _list_user_files(folder, file_kind)
+        except OSError as error:
+            raise UsageError(f"{PATH_VARIABLE} names {text!r}: {error.strerror}") from None
+        if found is None:
             raise UsageError(f"{PATH_VARIABLE} names {text!r}, which is not a folder")
-        if any((folder / f"{k}s").is_dir() for k in FILE_KINDS):
-            yield from _list_python_files(folder / f"{file_kind}s")
-        else:
-            yield from (p for p in _list_python_files(folder) if file_kind in _read_file_kinds(p))
+        yield from found
+
+
+def _list_user_files(folder: Path, file_kind: FileKind) -> list[Path] | None:
+    """Return the files of a kind in a folder of the user; None if it is not a folder."""
+    if not folder.is_dir():
+        return None
+    if any((folder / f"{k}s").is_dir() for k in FILE_KINDS):
+        return _list_python_files(folder / f"{file_kind}s")
+    return [p for p in _list_python_files(folder) if file_kind in _read_file_kinds(p)]
 
 
 def _list_python_files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
-    paths = folder.glob("*.py")
-    return sorted(p.absolute() for p in paths if p.is_file() and not p.name.startswith(("_", ".")))
+    found = (p for p in folder.iterdir() if p.suffix == ".py" and not p.name.startswith(("_", ".")))
+    return sorted(p.absolute() for p in found if p.is_file())
 
 
 def _make_entry(name: str, file_kind: FileKind, paths: list[Path]) -> Entry:
@@ -169,12 +197,17 @@ def _make_entry(name: str, file_kind: FileKind, paths: list[Path]) -> Entry:
 
 def _read_entry(path: Path, file_kind: FileKind | None) -> Entry:
     """Return the entry of a file that is given by its path; a file that defines both kinds is a protocol."""
-    if not path.is_file():
-        raise DataError(f"no such file: {path}")
+    try:
+        open_regular(path).close()
+    except FileNotFoundError:
+        raise DataError(f"no such file: {path}") from None
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}") from None
     defined = _read_file_kinds(path)
     for wanted in ("protocol", "model") if file_kind is None else (file_kind,):
         if wanted in defined:
-            return Entry(path.stem, wanted, path.absolute(), _read_summary(wanted, path))
+            name = whole_text(path.stem)
+            return Entry(name, wanted, path.absolute(), _read_summary(wanted, path))
     tree = _parse(path)
     if not isinstance(tree, ast.Module):
         raise DataError(f"{path} cannot be read: {tree}")
@@ -221,18 +254,25 @@ def _parse(path: Path) -> ast.Module | str:
         return _parse_version(path, status.st_mtime_ns, status.st_size)
     except SyntaxError as error:
         return f"line {error.lineno}: {error.msg}"
-    except (OSError, ValueError, RecursionError, MemoryError) as error:
+    except OSError as error:
+        return error.strerror or str(error)
+    except (ValueError, RecursionError, MemoryError) as error:
         return str(error)
 
 
 @lru_cache(maxsize=256)
 def _parse_version(path: Path, changed: int, size: int) -> ast.Module:
     """Return the syntax tree of one version of a file; cached, because protocols look up models at every load."""
-    return ast.parse(path.read_bytes())
+    return ast.parse(read_source(path))
+
+
+def read_source(path: Path) -> bytes:
+    """Return the content of a Python file; raises OSError if it is not a regular file or has more than 16 MiB."""
+    return read_regular(path, _MOST_SOURCE)
 
 
 def _read_text(path: Path) -> str:
     try:
-        return path.read_text(errors="replace")
+        return read_source(path).decode(errors="replace")
     except OSError:
         return ""

@@ -10,6 +10,7 @@ from dendrosim.library.file_parameters import parameters_of_file
 from dendrosim.library.files import file_function, load_module
 from dendrosim.library.loading import load_circuit
 from dendrosim.library.parameters import Parameter
+from dendrosim.machine.file_paths import AnyPath
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,12 @@ class Description:
     circuit: Circuit | None
 
 
-def describe(name: str) -> Description:
+def describe(name: AnyPath) -> Description:
     """Return the description of a model or protocol.
 
     Parameters
     ----------
-    name : str
+    name : str or path
         The name of a model or protocol, or the path of its file.
 
     Raises

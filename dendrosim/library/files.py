@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from dendrosim.errors import DataError, DendrosimError, SpecError
-from dendrosim.library.catalogue import FUNCTIONS, Entry
+from dendrosim.library.catalogue import FUNCTIONS, Entry, read_source
 from dendrosim.machine.brian_import import lock
 
 
@@ -36,7 +37,7 @@ def load_module(path: Path) -> ModuleType:
 
 @lru_cache(maxsize=256)
 def _execute(path: Path, changed: int, size: int) -> ModuleType:
-    name = f"dendrosim_file_{hashlib.sha256(str(path).encode()).hexdigest()[:16]}"
+    name = f"dendrosim_file_{hashlib.sha256(os.fsencode(path)).hexdigest()[:16]}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None:
         raise DataError(f"{path} is not a Python file")
@@ -44,7 +45,7 @@ def _execute(path: Path, changed: int, size: int) -> ModuleType:
     with blame_file(path, name=True):
         # The loader is not used, because its bytecode cache compares times in whole seconds and would miss a
         # second change within the same second.
-        code = compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
+        code = compile(read_source(path), str(path), "exec", dont_inherit=True)
         sys.modules[name] = module  # dataclasses look up the module of a class here
         exec(code, vars(module))
     return module

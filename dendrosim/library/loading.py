@@ -14,15 +14,16 @@ from dendrosim.library.files import blame_file, check_returned, file_function
 from dendrosim.library.parameters import build_values, complete_values, convert_to_si, read_texts
 from dendrosim.library.signatures import call_with_values
 from dendrosim.library.stored_names import find_stored_entry, remember_given
+from dendrosim.machine.file_paths import AnyPath
 from dendrosim.protocol.protocol import Protocol
 
 
-def load_circuit(name: str, /, **parameters: Any) -> Circuit:
+def load_circuit(name: AnyPath, /, **parameters: Any) -> Circuit:
     """Return the circuit of a model.
 
     Parameters
     ----------
-    name : str
+    name : str or path
         The name of a model, or the path of its file.
     **parameters
         Values of the model's parameters; all other parameters have their defaults. A quantity is given as a text
@@ -37,8 +38,10 @@ def load_circuit(name: str, /, **parameters: Any) -> Circuit:
     ------
     UnknownNameError
         If there is no such model or parameter.
+    DataError
+        If there is no such file, or it cannot be read or does not define what is sought.
     UsageError
-        If a value has the wrong type, or a required parameter is missing.
+        If the name cannot be a name or path, a value has the wrong type, or a required parameter is missing.
     SpecError
         If a value is not allowed, the circuit is invalid, or the file raises an error.
 
@@ -50,12 +53,12 @@ def load_circuit(name: str, /, **parameters: Any) -> Circuit:
     return _call_file(entry, Circuit, _complete(entry, parameters))
 
 
-def load_protocol(name: str, /, **parameters: Any) -> Protocol:
+def load_protocol(name: AnyPath, /, **parameters: Any) -> Protocol:
     """Return a protocol, which keeps its name and the values of its parameters.
 
     Parameters
     ----------
-    name : str
+    name : str or path
         The name of a protocol, or the path of its file.
     **parameters
         Values of the parameters of the protocol and of its circuit; all other parameters have their defaults. A
@@ -71,8 +74,10 @@ def load_protocol(name: str, /, **parameters: Any) -> Protocol:
     ------
     UnknownNameError
         If there is no such protocol or parameter.
+    DataError
+        If there is no such file, or it cannot be read or does not define what is sought.
     UsageError
-        If a value has the wrong type, or a required parameter is missing.
+        If the name cannot be a name or path, a value has the wrong type, or a required parameter is missing.
     SpecError
         If a value is not allowed, the protocol is invalid, or the file raises an error.
 

@@ -1,6 +1,5 @@
 """Measures results with the function `measure` of their protocol's file."""
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from functools import wraps
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dendrosim.library.catalogue import find_entry
 from dendrosim.library.files import blame_file, check_returned, load_module
 from dendrosim.library.stored_names import find_stored_entry
+from dendrosim.machine.file_paths import AnyPath
 from dendrosim.protocol.protocol import Protocol, check_protocol
 from dendrosim.results.measurement import Measurement
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dendrosim.results.result import Result
 
 
-def measure(result: "Result", protocol: str | os.PathLike[str] | None = None) -> Measurement:
+def measure(result: "Result", protocol: AnyPath | None = None) -> Measurement:
     """Measure a result with the function `measure` in the file of its protocol.
 
     The name of the protocol that a result keeps is looked up in the catalogue. If it is the path of a file
@@ -41,7 +41,9 @@ def measure(result: "Result", protocol: str | os.PathLike[str] | None = None) ->
     UnknownNameError
         If there is no protocol of the name that is stored in the result.
     DataError
-        If there is no file `protocol`.
+        If there is no file `protocol`, or it cannot be read.
+    UsageError
+        If `protocol` cannot be a name or path.
     SpecError
         If the file raises an error, or `measure` does not return a Measurement.
 
@@ -51,7 +53,7 @@ def measure(result: "Result", protocol: str | os.PathLike[str] | None = None) ->
     >>> print(measurement.metrics)
     """
     if protocol is not None:
-        return load_measure(find_entry(os.fspath(protocol), "protocol").path)(result)
+        return load_measure(find_entry(protocol, "protocol").path)(result)
     return find_measure(result.protocol)(result)
 
 

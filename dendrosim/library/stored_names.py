@@ -9,7 +9,7 @@ from dendrosim.library.catalogue import (
     PATH_VARIABLE,
     Entry,
     catalogue_entry_at,
-    find_entry,
+    find_named,
     is_path,
     lookup_name,
 )
@@ -35,7 +35,7 @@ def find_stored_entry(name: str) -> Entry:
     """
     if not is_path(name):
         try:
-            return find_entry(name, "protocol")
+            return find_named(name, "protocol")
         except UnknownNameError as error:
             error.args = (f"{error}; {_advice('if it is a file of yours, give it')}",)
             raise

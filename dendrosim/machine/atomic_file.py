@@ -11,7 +11,7 @@ from typing import BinaryIO
 from dendrosim.errors import StorageError
 
 
-def write_file(path: str | os.PathLike[str], content: bytes | memoryview) -> Path:
+def write_file(path: Path, content: bytes | memoryview) -> Path:
     """Write a file whole or not at all, and return its path.
 
     Raises
@@ -19,7 +19,6 @@ def write_file(path: str | os.PathLike[str], content: bytes | memoryview) -> Pat
     StorageError
         If the file cannot be written; then no part of it remains.
     """
-    path = Path(path)
     with replace_file(path) as file:
         file.write(content)
     return path
@@ -27,11 +26,14 @@ def write_file(path: str | os.PathLike[str], content: bytes | memoryview) -> Pat
 
 @contextmanager
 def replace_file(path: Path) -> Iterator[BinaryIO]:
-    """Yield a new file, which replaces the file at `path` once it is complete."""
-    if path.is_dir():
-        raise StorageError(f"cannot write {path}: it is a folder; give the path of a file")
-    temporary = path.with_name(f".{path.name[:80]}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    """Yield a new file, which replaces the file at `path` once it is complete; raise StorageError.
+
+    A pipe or device is not replaced, because it is not a file that somebody has written before.
+    """
+    # At most 40 characters of 4 bytes, because file systems allow names of 255 bytes.
+    temporary = path.with_name(f".{path.name[:40]}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
+        _check_replaceable(path)
         with temporary.open("w+b") as file:
             yield file
             file.flush()
@@ -53,6 +55,13 @@ def sync_folder(folder: Path) -> None:
             os.fsync(opened)
         finally:
             os.close(opened)
+
+
+def _check_replaceable(path: Path) -> None:
+    if path.is_dir():
+        raise StorageError(f"cannot write {path}: it is a folder; give the path of a file")
+    if path.exists() and not path.is_file():
+        raise StorageError(f"cannot write {path}: it is not a regular file; give another path")
 
 
 def _reason(path: Path, error: OSError) -> str:

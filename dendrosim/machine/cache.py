@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dendrosim.errors import StorageError
+from dendrosim.machine.file_paths import expand_home
 
 MOST_BYTES = 2**28
 """A file of the cache is not read if it has more bytes than this. Programs have less than 2**23 bytes."""
@@ -25,11 +26,12 @@ _OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
 def cache_folder() -> Path:
-    """Return the cache folder, which need not exist."""
+    """Return the cache folder, which need not exist; raises UsageError if its path is not known."""
     if own := os.environ.get("DENDROSIM_CACHE"):
-        return Path(own).expanduser().absolute()
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser().absolute() / "dendrosim"
+        return expand_home("DENDROSIM_CACHE", own)
+    if base := os.environ.get("XDG_CACHE_HOME"):
+        return expand_home("XDG_CACHE_HOME", base) / "dendrosim"
+    return expand_home("the cache folder (DENDROSIM_CACHE)", "~/.cache/dendrosim")
 
 
 def writable_folder(name: str = "") -> Path:

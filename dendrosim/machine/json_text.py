@@ -1,12 +1,19 @@
 """Reads JSON texts that anybody may have written; their depth and the memory for their values are limited."""
 
 import json
+from pathlib import Path
 from typing import Any
 
+from dendrosim.machine.file_paths import read_regular
 from dendrosim.machine.memory import available_memory
 
 _DEEPEST = 100
 _BYTES_PER_VALUE = 120  # memory for a number, text or list, and for its entry in a list or mapping
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a JSON file; raises OSError or ValueError if it cannot be read or held in memory."""
+    return read_regular(path, int(min(available_memory() / 8, 2**40))).decode("utf-8")
 
 
 def parse_json(text: str) -> Any:

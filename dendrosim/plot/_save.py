@@ -1,12 +1,12 @@
 """Write figures to PNG and SVG files."""
 
-import os
 from collections.abc import Callable, Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from dendrosim.machine.atomic_file import write_file
+from dendrosim.machine.file_paths import AnyPath, as_file_path
 from dendrosim.plot.style import figure_of, in_style
 
 _FORMATS: dict[str, dict[str, Any]] = {
@@ -17,7 +17,7 @@ _FORMATS: dict[str, dict[str, Any]] = {
 name of the program tells a later run that it may replace the file."""
 
 
-def save(drawn: Any, path: str | os.PathLike[str]) -> list[Path]:
+def save(drawn: Any, path: AnyPath) -> list[Path]:
     """Write a figure as PNG and SVG and return both paths.
 
     Parameters
@@ -34,16 +34,19 @@ def save(drawn: Any, path: str | os.PathLike[str]) -> list[Path]:
 
     Raises
     ------
+    UsageError
+        If `path` cannot be the path of a file.
     StorageError
         If a file cannot be written.
     """
+    stem = as_file_path("path of the figure", path)
     figure, files = figure_of(drawn), []
     layout = figure.get_layout_engine()
     with in_style():
         for suffix, options in _FORMATS.items():
             content = BytesIO()
             figure.savefig(content, format=suffix, **options)
-            files.append(write_file(f"{os.fspath(path)}.{suffix}", content.getvalue()))
+            files.append(write_file(stem.with_name(f"{stem.name}.{suffix}"), content.getvalue()))
             figure.set_layout_engine("none")  # all files have the layout of the first file
     figure.set_layout_engine(layout)
     return files

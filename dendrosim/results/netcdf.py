@@ -7,7 +7,6 @@ verify.
 """
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from dendrosim.arrays import AnyArray
 from dendrosim.errors import SpecError
 from dendrosim.machine.atomic_file import replace_file
 from dendrosim.machine.file_checksum import append_checksum
+from dendrosim.machine.file_paths import AnyPath, as_file_path
 from dendrosim.machine.hdf5_file import Disk
 from dendrosim.machine.mapped_arrays import PIECE, iterate_pieces, rows_at_once
 from dendrosim.results.labels import (
@@ -34,21 +34,21 @@ from dendrosim.results.result_data import ResultData
 _COMPRESSED_BYTES = 4096
 
 
-def write_result(result: ResultData, path: str | os.PathLike[str]) -> Path:
+def write_result(result: ResultData, path: AnyPath) -> Path:
     """Write a result to a file and return its path; see `Result.save`."""
+    target = as_file_path("path of the result", path)
     texts = {
         "protocol": result.protocol.to_json(),
         "provenance": _to_json("provenance", result.provenance),
         "metrics": _to_json("metric", result.metrics),
     }
-    path = Path(path)
-    with replace_file(path) as file:
+    with replace_file(target) as file:
         disk = Disk(file)
         with disk.delay_interrupts():
             _pack(result, texts, disk)
         disk.check()
         append_checksum(file)
-    return path
+    return target
 
 
 def _to_json(what: str, values: Mapping[str, Any]) -> str:

@@ -3,8 +3,6 @@
 The file may be damaged, and anybody may have written it, so everything is checked before use.
 """
 
-import os
-import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +14,7 @@ from dendrosim.arrays import AnyArray
 from dendrosim.circuit.paths import is_variable
 from dendrosim.errors import DataError, DendrosimError, SpecError
 from dendrosim.machine.file_checksum import verify_checksum
+from dendrosim.machine.file_paths import AnyPath, as_path, open_regular
 from dendrosim.machine.hdf5_reading import FormatError, Hdf5File, open_hdf5
 from dendrosim.machine.json_text import parse_json
 from dendrosim.protocol.protocol import Protocol
@@ -29,9 +28,9 @@ MARK = "dendrosim_format"
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
-def read_fields(path: str | os.PathLike[str]) -> dict[str, Any]:
+def read_fields(given: AnyPath) -> dict[str, Any]:
     """Return the fields of the result in a file, by the names of the arguments of `ResultData`."""
-    path = Path(path)
+    path = as_path("path of the result", given)
     with _errors_name(path):
         _check_signature(path)
         whole = verify_checksum(path)
@@ -69,15 +68,12 @@ def _damaged(path: Path, reason: str = "") -> DataError:
 
 def _check_signature(path: Path) -> None:
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise DataError(f"cannot read the result file {path}: it is not a regular file")
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             start = file.read(len(_SIGNATURE))
     except FileNotFoundError:
         raise DataError(f"there is no result file {path}") from None
-    except (OSError, ValueError) as error:  # ValueError if the path contains a NUL character
-        why = getattr(error, "strerror", None) or error
-        raise DataError(f"cannot read the result file {str(path)!r}: {why}") from None
+    except OSError as error:
+        raise DataError(f"cannot read the result file {path}: {error.strerror}") from None
     if not start:
         raise DataError(f"{path} is not a result of dendrosim: it is empty")
     if not _SIGNATURE.startswith(start):

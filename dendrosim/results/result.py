@@ -3,7 +3,6 @@
 `netcdf` writes a result to a file and reads it back.
 """
 
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.paths import VariablePath
 from dendrosim.circuit.population import SPIKE
 from dendrosim.errors import UnknownEntryError, printable
+from dendrosim.machine.file_paths import AnyPath
 from dendrosim.results.labels import label
 from dendrosim.results.netcdf import write_result
 from dendrosim.results.reading import read_fields
@@ -146,7 +146,7 @@ class Result(ResultData):
             )
         return printable("\n".join(lines)) + ">"
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
+    def save(self, path: AnyPath) -> Path:
         """Write the result to a NetCDF-4 file; an existing file is replaced only when the new file is complete.
 
         Parameters
@@ -161,6 +161,8 @@ class Result(ResultData):
 
         Raises
         ------
+        UsageError
+            If `path` cannot be the path of a file.
         StorageError
             If the file cannot be written: the folder is missing or read-only, or the disk is full.
         SpecError
@@ -169,7 +171,7 @@ class Result(ResultData):
         return write_result(self, path)
 
 
-def open_result(path: str | os.PathLike[str]) -> Result:
+def open_result(path: AnyPath) -> Result:
     """Read a result from a file that `Result.save` wrote; all numbers are exactly those that were saved.
 
     Parameters
@@ -184,6 +186,8 @@ def open_result(path: str | os.PathLike[str]) -> Result:
 
     Raises
     ------
+    UsageError
+        If `path` cannot be a path.
     DataError
         If the file is missing, truncated, damaged, changed by another program, or not a result of dendrosim; if it
         does not fit into the memory.

@@ -325,5 +325,5 @@ def test_nobody_resumes_a_run_that_is_still_being_measured(tmp_path, monkeypatch
 
 def test_a_file_is_no_folder_to_resume(tmp_path):
     (tmp_path / "result.nc").touch()
-    with pytest.raises(ResumeError, match="it is a file"):
+    with pytest.raises(ResumeError, match="it is not a folder"):
         ds.run(resume=tmp_path / "result.nc")

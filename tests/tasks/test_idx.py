@@ -2,6 +2,7 @@
 
 import gzip
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -68,9 +69,17 @@ BROKEN = {
     "unknown_type": (b"\0\0\x0a\x01\0\0\0\0", "not an IDX file"),
     "short_header": (b"\0\0\x08\x03\0\0\0\x01", "truncated within the sizes of its 3 dimensions"),
     "short_data": (b"\0\0\x0c\x01\0\0\0\x02" + bytes(7), "truncated; 2 of 4 bytes are 8 bytes"),
-    "long_data": (b"\0\0\x08\x01\0\0\0\x02" + bytes(3), "too long; 2 of 1 bytes are 2 bytes"),
+    "long_data": (
+        b"\0\0\x08\x01\0\0\0\x02" + bytes(3),
+        "too long; 2 of 1 bytes are 2 bytes, and more",
+    ),
+    "dimensions": (b"\0\0\x08\xff" + b"\0\0\0\1" * 255 + bytes(1), "are no array"),
+    "overflow": (b"\0\0\x08\x09" + b"\xff" * 32 + bytes(4), "are no array"),
     "huge_claim": (b"\0\0\x08\x03" + b"\xff" * 12 + bytes(3), "truncated"),
-    "cut_gzip": (gzip.compress(bytes(100))[:-9], "compressed data is damaged or truncated"),
+    "cut_gzip": (
+        gzip.compress(b"\0\0\x08\x01\0\0\0\x64" + bytes(100))[:-9],
+        "compressed data is damaged or truncated",
+    ),
     "bad_gzip": (b"\x1f\x8b\x08" + bytes(20), "compressed data is damaged or truncated"),
 }
 
@@ -89,6 +98,23 @@ def test_what_is_no_file_is_named(tmp_path):
         read_idx(tmp_path / "absent")
     with pytest.raises(DataError, match="cannot be read"):
         read_idx(tmp_path)
+
+
+def test_of_a_small_file_that_decompresses_to_much_only_what_it_declares_is_read(tmp_path):
+    path = tmp_path / "bomb.gz"
+    path.write_bytes(gzip.compress(b"\0\0\x08\x01\0\0\0\x02" + bytes(2**28)))
+    tracemalloc.start()
+    with pytest.raises(DataError, match="too long; 2 of 1 bytes are 2 bytes, and more follow"):
+        read_idx(path)
+    assert tracemalloc.get_traced_memory()[1] < 2**24
+    tracemalloc.stop()
+
+
+def test_values_that_do_not_fit_into_the_memory_are_refused(tmp_path, monkeypatch, images):
+    monkeypatch.setattr("dendrosim.tasks.idx.available_memory", lambda: 4 * images.size - 1)
+    (tmp_path / "large").write_bytes(idx_bytes(images))
+    with pytest.raises(DataError, match="large: its values do not fit"):
+        read_idx(tmp_path / "large")
 
 
 def write_folder(folder, images, labels):

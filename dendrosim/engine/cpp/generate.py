@@ -79,7 +79,7 @@ void loop()
 }}
 }}
 """
-    (folder / "ds_glue.cpp").write_text(text)
+    (folder / "ds_glue.cpp").write_text(text, "utf-8")
     number = number_type(parts)
     text = f"""// The program's matrices. Their operations are in kernels.cpp.
 #include "dense.h"
@@ -94,7 +94,7 @@ void give_weights()
 }}
 """
     none = "namespace ds { void give_weights() {} }\n"
-    (folder / "ds_weights.cpp").write_text(text if parts.circuit.matrices else none)
+    (folder / "ds_weights.cpp").write_text(text if parts.circuit.matrices else none, "utf-8")
 
 
 def _moves(variable: Any) -> bool:
@@ -143,8 +143,8 @@ def _merge(device: Any, parts: NetworkParts, folder: Path) -> None:
     objects = [s for s in sources if s.startswith("code_objects/")]
     rest = [s for s in sources if s not in objects and s != "main.cpp"]
     known = folder / "objects.cpp"
-    known.write_text(_UNCALLED.sub(r"\1}", known.read_text()))
-    texts = {Path(s).stem: (folder / s).read_text() for s in objects}
+    known.write_text(_UNCALLED.sub(r"\1}", known.read_text("utf-8")), "utf-8")
+    texts = {Path(s).stem: (folder / s).read_text("utf-8") for s in objects}
     declared = [f'#include "{s.replace(".cpp", ".h")}"' for s in objects]
     steps = _needed(parts, texts.values(), folder)
     steps += ['#include "runtime.h"', '#include "ds_weights.cpp"', *declared]
@@ -163,7 +163,7 @@ def _merge(device: Any, parts: NetworkParts, folder: Path) -> None:
     program = ['#include "objects.h"', *declared, *(f'#include "{s}"' for s in rest)]
     program += [f'#include "{s}"' for s in ("glue.h", "ds_glue.cpp", "main.cpp")]
     for unit, lines in (("steps", steps), ("program", program)):
-        (folder / f"{unit}.cpp").write_text("\n".join([*lines, ""]))
+        (folder / f"{unit}.cpp").write_text("\n".join([*lines, ""]), "utf-8")
     for home in SOURCES:
         for header in _HEADERS:
             if (home / header).exists():
@@ -175,7 +175,7 @@ def _needed(parts: NetworkParts, texts: Iterable[str], folder: Path) -> list[str
     used = {line.strip() for text in texts for line in INCLUDE.findall(text)}
     if parts.bundles:
         return sorted(u for u in used if "code_objects/" not in u)
-    arrays = _ARRAY.findall((folder / "objects.h").read_text())
+    arrays = _ARRAY.findall((folder / "objects.h").read_text("utf-8"))
     light = sorted(u for u in used if not _HEAVY.search(u))
     return [*light, "namespace brian {", *arrays, "}"]
 

@@ -139,7 +139,7 @@ def describe_kernels() -> str:
 def _compile_and_run(source: str) -> subprocess.CompletedProcess[str]:
     home = writable_folder(WORK)  # the test is about the cache, where programs will run
     with errors_as_storage_errors(), working_folder(home, "trying-") as (folder, _):
-        (folder / "program.cpp").write_text(source)
+        (folder / "program.cpp").write_text(source, "utf-8")
         try:
             compile_program(folder)
             return subprocess.run(
@@ -309,7 +309,8 @@ def _start(command: list[str], folder: Path, compilers: ExitStack) -> subprocess
         ):  # one between these statements would leave a compiler that nothing ends
             process = subprocess.Popen(
                 command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                errors="replace", env={**os.environ, "TMPDIR": str(folder)},
+                errors="replace",
+                env={**os.environ, "TMPDIR": str(folder)},
             )  # fmt: skip
             compilers.callback(_end, process)
     except OSError as error:
@@ -349,7 +350,7 @@ def _check_exists(path: Path) -> None:
 @lru_cache(maxsize=1)
 def _processor() -> str:
     try:
-        text = Path("/proc/cpuinfo").read_text()
+        text = Path("/proc/cpuinfo").read_text("utf-8")
     except OSError:
         import platform
 

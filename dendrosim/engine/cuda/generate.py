@@ -105,7 +105,7 @@ void loop()
 }}
 }}
 """
-    (folder / "ds_glue.cu").write_text(text)
+    (folder / "ds_glue.cu").write_text(text, "utf-8")
 
 
 def _bundle(device: Any, bundle: Bundle) -> str:
@@ -136,7 +136,9 @@ def _merge(device: Any, parts: NetworkParts, folder: Path) -> None:
     objects = [s for s in sources if s.startswith("code_objects/")]
     # Headers of brianlib are included only if a code object needs them; one of them has no include guard.
     headers = sorted(h for h in device.writer.header_files if "/" not in h)
-    used = {line.strip() for s in objects for line in INCLUDE.findall((folder / s).read_text())}
+    used = {
+        line.strip() for s in objects for line in INCLUDE.findall((folder / s).read_text("utf-8"))
+    }
     declared = [s.replace(".cu", ".h") for s in objects]
     paths = [p.name for b in parts.bundles.values() for p in b.pathways.values()]
     lines = [*sorted(u for u in used if "<" in u), "#include <algorithm>", "#include <cassert>"]
@@ -151,10 +153,10 @@ def _merge(device: Any, parts: NetworkParts, folder: Path) -> None:
         lines += [f"namespace ds_{name} {{", f'#include "{source}"', "}"]
         lines += [
             f"void {f}() {{ ds_{name}::{f}(); }}"
-            for f in FUNCTION.findall((folder / source).read_text())
+            for f in FUNCTION.findall((folder / source).read_text("utf-8"))
         ]
     lines += ['#include "main.cu"', ""]
-    (folder / "program.cu").write_text("\n".join(lines))
+    (folder / "program.cu").write_text("\n".join(lines), "utf-8")
     here = Path(__file__).parent
     shared = here.parent / "standalone" / "source"
     for header in (*here.glob("source/*.cuh"), *(shared / name for name in _SHARED)):

@@ -116,7 +116,7 @@ def _watch(
         process = subprocess.Popen(
             [str(program.folder / "program"), str(folder.absolute()), seal], cwd=program.folder,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
-            start_new_session=True, env={**os.environ, **_ALONE, **environment},
+            errors="replace", start_new_session=True, env={**os.environ, **_ALONE, **environment},
             pass_fds=[] if lock is None else [lock],
         )  # fmt: skip
     except OSError as error:

@@ -116,7 +116,7 @@ def find_or_make(
 
                 def write_sources(work: Path) -> None:
                     generate(work)
-                    (work / "structure.json").write_text(text)
+                    (work / "structure.json").write_text(text, "utf-8")
 
                 return _make(folder, write_sources, build)
     mark_used(folder)
@@ -181,7 +181,7 @@ def read_manifest(folder: Path, key: str = "") -> dict[str, Any] | None:
 def seal(folder: Path, key: str) -> None:
     """Write the hash of the program that was just compiled, of its manifest and of its key into its folder."""
     program, manifest, sealed = (folder / n for n in ("program", "manifest.json", _SEAL))
-    sealed.write_text(content_hash(key, program.read_bytes(), manifest.read_bytes()))
+    sealed.write_text(content_hash(key, program.read_bytes(), manifest.read_bytes()), "utf-8")
     # A compiler sets the permissions of its file by the umask, but a program that a group can write is not
     # executed.
     for path, mode in ((program, 0o700), (manifest, 0o600), (sealed, 0o600)):

@@ -96,9 +96,9 @@ def write_manifest(parts: NetworkParts, glue: Path, **more: Any) -> None:
         "bundles": {name: list(bundle.values) for name, bundle in parts.bundles.items()},
         **more,
     }
-    text = glue.read_text()
+    text = glue.read_text("utf-8")
     digest = hashlib.sha256((json.dumps(manifest) + text).encode()).digest()
     layout = [int(number) for number in np.frombuffer(digest[:16], "<i8")]
     words = ", ".join(f"(int64_t){word % 2**64:#x}ull" for word in layout)
-    glue.write_text(f"{text}namespace ds {{ const int64_t layout[2] = {{{words}}}; }}\n")
-    (glue.parent / "manifest.json").write_text(json.dumps({**manifest, "layout": layout}))
+    glue.write_text(f"{text}namespace ds {{ const int64_t layout[2] = {{{words}}}; }}\n", "utf-8")
+    (glue.parent / "manifest.json").write_text(json.dumps({**manifest, "layout": layout}), "utf-8")

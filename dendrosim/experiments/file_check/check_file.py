@@ -4,7 +4,6 @@ import inspect
 import os
 import warnings
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from dendrosim.circuit.circuit import Circuit
@@ -30,13 +29,14 @@ from dendrosim.library.files import file_function, load_module
 from dendrosim.library.loading import load_circuit, load_protocol
 from dendrosim.library.parameters import Parameter
 from dendrosim.machine.brian_import import own_filters
+from dendrosim.machine.file_paths import AnyPath
 from dendrosim.protocol.protocol import Protocol
 
 Load = Callable[..., Any]
 """A function that takes values of parameters by name and returns a circuit or protocol."""
 
 
-def check_model(path: str | os.PathLike[str], /, **parameters: Any) -> list[Finding]:
+def check_model(path: AnyPath, /, **parameters: Any) -> list[Finding]:
     """Check a model file thoroughly and return the findings.
 
     Parameters
@@ -55,6 +55,8 @@ def check_model(path: str | os.PathLike[str], /, **parameters: Any) -> list[Find
     ------
     DataError, UnknownNameError
         If there is no such file, or no model of this name.
+    UsageError
+        If `path` cannot be a name or path.
 
     Notes
     -----
@@ -77,7 +79,7 @@ def check_model(path: str | os.PathLike[str], /, **parameters: Any) -> list[Find
     return check_file(path, "model", parameters).findings
 
 
-def check_protocol(path: str | os.PathLike[str], /, **parameters: Any) -> list[Finding]:
+def check_protocol(path: AnyPath, /, **parameters: Any) -> list[Finding]:
     """Check a protocol file thoroughly and return the findings.
 
     Parameters
@@ -96,6 +98,8 @@ def check_protocol(path: str | os.PathLike[str], /, **parameters: Any) -> list[F
     ------
     DataError, UnknownNameError
         If there is no such file, or no protocol of this name.
+    UsageError
+        If `path` cannot be a name or path.
 
     Notes
     -----
@@ -115,7 +119,7 @@ def check_protocol(path: str | os.PathLike[str], /, **parameters: Any) -> list[F
 
 
 def check_file(
-    path: str | os.PathLike[str],
+    path: AnyPath,
     file_kind: FileKind | None = None,
     given: Mapping[str, Any] | None = None,
 ) -> Report:
@@ -131,11 +135,11 @@ def check_file(
         Values of parameters.
     """
     try:
-        entry = find_entry(os.fspath(path), file_kind)
+        entry = find_entry(path, file_kind)
     except DataError as error:
-        if not Path(path).is_file():
+        if not os.path.isfile(path):
             raise
-        report = Report(f"file {str(path)!r}")
+        report = Report(f"file {os.fspath(path)!r}")
         report.add("file", str(error))
         return report
     report = Report(f"{entry.file_kind} {entry.name!r}")
