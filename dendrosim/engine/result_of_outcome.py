@@ -25,7 +25,7 @@ def make_result(task: Task, outcome: Outcome, record: Mapping[str, Any]) -> Resu
     status = "diverged" if outcome.bad else "interrupted" if stopped else "done"
     message = f"{outcome.steps} of {task.line.steps} steps done"
     if outcome.bad:
-        name, index = _first_bad(outcome)
+        name, index = _first_bad(task, outcome)
         message = _divergence(task, outcome, name, index)
     final = {
         n: a - outcome.steps * dt if n.endswith(f".{LAST_SPIKE}") else a
@@ -38,7 +38,10 @@ def make_result(task: Task, outcome: Outcome, record: Mapping[str, Any]) -> Resu
             f"more spikes than memory holds: {kept:,} were kept until t = "
             f"{outcome.steps * dt:.6g} s ({message}); record fewer units or phases, or run for less time"
         )
-    result = Result(task.protocol, traces, final, spikes, record, status=status, message=message)
+    result = Result(
+        task.protocol, traces, final, spikes, record, status=status, message=message,
+        connections=task.connections,
+    )  # fmt: skip
     if outcome.full:
         raise MemoryLimitError(message, partial=result)
     if outcome.bad:
@@ -76,9 +79,12 @@ def _finite(outcome: Outcome) -> Mapping[str, tuple[NDArray[np.int64], NDArray[A
     return kept
 
 
-def _first_bad(outcome: Outcome) -> tuple[str, tuple[int, ...]]:
+def _first_bad(task: Task, outcome: Outcome) -> tuple[str, tuple[int, ...]]:
     name = min(outcome.bad, key=lambda n: not is_variable(n))  # populations before matrices
     where = np.argwhere(~np.isfinite(outcome.bad[name]))[0]
+    if name in task.connections:
+        at = task.connections[name]
+        where = at.post[where[0]], at.pre[where[0]]
     return name, tuple(int(i) for i in where)
 
 

@@ -25,6 +25,7 @@ from dendrosim.protocol.schedule import count_records
 # Bytes that a synapse needs while it is drawn and handed over, and in the spike queue; and bytes of each variable
 # that every synapse has for itself.
 _SYNAPSE, _SYNAPSE_VALUE = 64, 24
+_CONNECTION = 40  # bytes of a connection of a sparse matrix while it is drawn, its weight included
 _NUMBER = 8  # start values are in double precision, steps of recordings in 64 bits
 
 
@@ -123,9 +124,17 @@ def _arrays(protocol: Protocol, settings: RunSettings) -> Iterator[Need]:
             "use fewer units or a smaller batch",
         )  # fmt: skip
     for matrix in circuit.matrices:
-        post, pre = circuit.shape(matrix)
-        count = f"{post:,} x {pre:,} weights"
-        yield Need(f"matrix {matrix.name!r}", count, float(_NUMBER * post * pre), "use fewer units")
+        what, weights = f"matrix {matrix.name!r}", circuit.expected_weights(matrix)
+        if matrix.connect is None:
+            post, pre = circuit.shape(matrix)
+            yield Need(what, f"{post:,} x {pre:,} weights", _NUMBER * weights, "use fewer units")
+            continue
+        count, remedy = f"about {weights:,.3g} weights and connections", "connect fewer units"
+        if weights > MOST_ELEMENTS:
+            raise MemoryLimitError(
+                f"{what}: {count} are more than the {MOST_ELEMENTS:,} that can be counted; {remedy}"
+            )
+        yield Need(what, count, _CONNECTION * weights, remedy)
     for pathway in circuit.pathways:
         post, pre = circuit.population(pathway.post).size, circuit.population(pathway.pre).size
         synapses = pathway.connect.expected(post, pre) * batch
@@ -153,9 +162,12 @@ def _recordings(protocol: Protocol, settings: RunSettings) -> Iterator[Need]:
 
 
 def _recorded_shape(protocol: Protocol, name: str, recording: Recording) -> tuple[int, int]:
-    units, samples = state_shape(protocol, name)
     if not is_variable(name):
-        return units, samples
+        matrix = protocol.circuit.matrix(name)
+        if matrix.connect is not None:
+            return round(protocol.circuit.expected_weights(matrix)), 1
+        return protocol.circuit.shape(matrix)
+    units, samples = state_shape(protocol, name, {})
     return (
         units if recording.units is None else len(recording.units),
         samples if recording.samples is None else len(recording.samples),

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dendrosim.circuit.population import LAST_SPIKE
-from dendrosim.engine.plan.state_arrays import final_keys
+from dendrosim.circuit.sparse_matrices import MatrixConnections
+from dendrosim.engine.plan.state_arrays import final_keys, state_shape
 from dendrosim.engine.plan.synapse_tables import SynapseTable
 from dendrosim.engine.plan.timeline import Timeline
 from dendrosim.engine.settings import RunSettings
@@ -26,7 +27,8 @@ class Task:
     The run ends if there are more than `spike_limit` spikes. `folder`, if given, holds recordings and checkpoints
     during the run; a new checkpoint is written every `interval` seconds, or never if that is negative. `resumed`
     says that the folder already holds this run, which is to be resumed; then only the shapes of `state` matter. A
-    process that works in the folder keeps the file descriptor `lock` open.
+    process that works in the folder keeps the file descriptor `lock` open. `connections` are those of the sparse
+    matrices.
     """
 
     protocol: Protocol
@@ -34,11 +36,16 @@ class Task:
     state: Callable[[], Mapping[str, NDArray[Any]]]
     settings: RunSettings
     synapses: Mapping[str, SynapseTable] = field(default_factory=dict)
+    connections: Mapping[str, MatrixConnections] = field(default_factory=dict)
     spike_limit: int = 2**62
     folder: Path | None = None
     interval: float = -1.0
     resumed: bool = False
     lock: int | None = None
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Return the shape of a state or matrix, see `state_shape`."""
+        return state_shape(self.protocol, name, self.connections)
 
     def guarded(self) -> list[str]:
         """Return the keys of the arrays that are checked for non-finite numbers.

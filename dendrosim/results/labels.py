@@ -9,6 +9,7 @@ from dendrosim.arrays import AnyArray
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.paths import VariablePath, is_variable
 from dendrosim.circuit.population import LAST_SPIKE, Population
+from dendrosim.circuit.sparse_matrices import MatrixConnections
 from dendrosim.protocol.phases import Recording
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.units import unit, unit_name
@@ -18,11 +19,15 @@ if TYPE_CHECKING:
 
 
 class Labels(NamedTuple):
-    """Name, coordinates by dimension (without time) and attributes of an array."""
+    """Name, coordinates by dimension (without time) and attributes of an array.
+
+    `more` has further coordinates by name: the dimension of each and its values.
+    """
 
     name: str
     coordinates: Mapping[str, AnyArray]
     attributes: dict[str, str]
+    more: Mapping[str, tuple[str, AnyArray]] = {}
 
     def array(self, values: AnyArray, time: AnyArray | None = None) -> "DataArray":
         """Return values as a DataArray; `time` in seconds, if given, is its first dimension."""
@@ -32,6 +37,7 @@ class Labels(NamedTuple):
         coordinates = {
             k: (k, v, TIME_ATTRIBUTES if k == "time" else INDEX_ATTRIBUTES) for k, v in axes.items()
         }
+        coordinates |= {k: (of, v, INDEX_ATTRIBUTES) for k, (of, v) in self.more.items()}
         values = drop_sample_axis(values, len(axes))
         return xarray.DataArray(values, coordinates, list(axes), self.name, self.attributes)
 
@@ -49,7 +55,12 @@ TIME_ATTRIBUTES = {"units": "s", "long_name": "simulated time"}
 INDEX_ATTRIBUTES = {"units": "1"}
 
 
-def label(protocol: Protocol, name: str, recording: Recording | None) -> Labels:
+def label(
+    protocol: Protocol,
+    name: str,
+    recording: Recording | None,
+    connections: MatrixConnections | None = None,
+) -> Labels:
     """Return the labels of a variable or matrix.
 
     Parameters
@@ -60,14 +71,21 @@ def label(protocol: Protocol, name: str, recording: Recording | None) -> Labels:
         `population.variable` or the name of a matrix.
     recording : Recording or None
         The recording, whose `units` and `samples` were kept; None means that all were kept.
+    connections : MatrixConnections, optional
+        The connections, if the name is that of a sparse matrix.
     """
     circuit = protocol.circuit
     if not is_variable(name):
         matrix = circuit.matrix(name)
         post, pre = circuit.shape(matrix)
         long_name = f"weights {name} from {matrix.pre} to {matrix.post}"
+        attributes = {"units": _si(matrix.unit), "long_name": long_name}
+        if connections is not None:
+            axis, pairs = "connection", {"post": connections.post, "pre": connections.pre}
+            more = {k: (axis, v) for k, v in pairs.items()}
+            return Labels(name, {axis: np.arange(connections.count)}, attributes, more)
         axes = {"post": np.arange(post), "pre": np.arange(pre)}
-        return Labels(name, axes, {"units": _si(matrix.unit), "long_name": long_name})
+        return Labels(name, axes, attributes)
     population, text, long_name = _describe(circuit, name)
     units = recording.units if recording else None
     samples = recording.samples if recording else None
@@ -77,9 +95,16 @@ def label(protocol: Protocol, name: str, recording: Recording | None) -> Labels:
     return Labels(name, axes, {"units": _si(text), "long_name": long_name})
 
 
-def array_shape(protocol: Protocol, name: str, recording: Recording | None) -> tuple[int, ...]:
+def array_shape(
+    protocol: Protocol,
+    name: str,
+    recording: Recording | None,
+    connections: MatrixConnections | None = None,
+) -> tuple[int, ...]:
     """Return the lengths of the axes that `label` returns; no coordinates are made."""
     circuit = protocol.circuit
+    if connections is not None:
+        return (connections.count,)
     if not is_variable(name):
         return circuit.shape(circuit.matrix(name))
     population, _, _ = _describe(circuit, name)

@@ -84,10 +84,10 @@ def _pack(result: ResultData, texts: Mapping[str, str], disk: Disk) -> None:
             file.create_variable(name, (), dtype=h5py.string_dtype(), data=scalar)
         for name, (time, values) in result.traces.items():
             group = file.create_group(f"recordings/{name}")
-            labels = label(result.protocol, name, recorded.get(name))
+            labels = label(result.protocol, name, recorded.get(name), result.connections.get(name))
             _write_array(disk, group, labels, values, time)
         for name, values in result.state.items():
-            labels = label(result.protocol, name, None)
+            labels = label(result.protocol, name, None, result.connections.get(name))
             _write_array(disk, file.create_group(f"final/{name}"), labels, values)
         for name, spikes in result.spikes.items():
             group = file.create_group(f"spikes/{name}")
@@ -112,6 +112,8 @@ def _write_array(
             axis,
             TIME_ATTRIBUTES if name == "time" else INDEX_ATTRIBUTES,
         )
+    for name, (of, numbers) in labels.more.items():
+        _write_variable(disk, group, name, (of,), numbers, INDEX_ATTRIBUTES)
     values = drop_sample_axis(values, len(axes))
     _write_variable(disk, group, labels.name, tuple(axes), values, labels.attributes)
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from dendrosim.arrays import AnyArray
 from dendrosim.circuit.paths import is_variable
+from dendrosim.circuit.sparse_matrices import MatrixConnections
 from dendrosim.errors import DataError, DendrosimError, SpecError
 from dendrosim.machine.file_checksum import verify_checksum
 from dendrosim.machine.file_paths import AnyPath, as_path, open_regular
@@ -105,10 +106,14 @@ def _read(path: Path, file: Hdf5File, version: int) -> dict[str, Any]:
     if type(provenance.get("seed", 0)) is not int:
         raise FormatError(f"its seed is {provenance['seed']!r}")
     state, spiking = file.names("final"), file.names("spikes")
+    connections = _read_connections(file, protocol)
     return {
         "protocol": protocol,
-        "traces": _read_traces(file, protocol, version),
-        "final": {name: _read_values(file, f"final/{name}", protocol, name) for name in state},
+        "traces": _read_traces(file, protocol, version, connections),
+        "final": {
+            name: _read_values(file, f"final/{name}", protocol, name, connections) for name in state
+        },
+        "connections": connections,
         "spikes": {name: _read_spikes(file, protocol, name, version) for name in spiking},
         "provenance": provenance,
         "metrics": _read_mapping(file, "metrics"),
@@ -124,23 +129,51 @@ def _read_mapping(file: Hdf5File, name: str) -> dict[str, Any]:
     return mapping
 
 
-def _read_traces(file: Hdf5File, protocol: Protocol, version: int) -> Mapping[str, Trace]:
+def _read_connections(file: Hdf5File, protocol: Protocol) -> dict[str, MatrixConnections]:
+    """Return the connections of the sparse matrices; a result without them has no array of the matrix either."""
+    found = {}
+    for matrix in protocol.circuit.matrices:
+        groups = [g for g in ("final", "recordings") if matrix.name in file.names(g)]
+        if matrix.connect is None or not groups:
+            continue
+        group, shape = f"{groups[0]}/{matrix.name}", protocol.circuit.shape(matrix)
+        post = _read_numbers(file, f"{group}/post", None, shape[0])
+        pre = _read_numbers(file, f"{group}/pre", len(post), shape[1])
+        places = post.astype(np.int64) * shape[1] + pre
+        if np.any(places[1:] <= places[:-1]):
+            raise FormatError(f"{group} has connections that are not in order")
+        found[matrix.name] = MatrixConnections(shape, post.astype(np.int32), pre.astype(np.int32))
+    return found
+
+
+def _read_traces(
+    file: Hdf5File,
+    protocol: Protocol,
+    version: int,
+    connections: Mapping[str, MatrixConnections],
+) -> Mapping[str, Trace]:
     traces = {}
     for name in file.names("recordings"):
         group = f"recordings/{name}"
         time = file.array(f"{group}/time", "f", (None,))
         if version == 1:
             _check_times(group, protocol, time, np.greater)
-        traces[name] = Trace(time, _read_values(file, group, protocol, name, len(time)))
+        values = _read_values(file, group, protocol, name, connections, len(time))
+        traces[name] = Trace(time, values)
     return traces
 
 
 def _read_values(
-    file: Hdf5File, group: str, protocol: Protocol, name: str, times: int | None = None
+    file: Hdf5File,
+    group: str,
+    protocol: Protocol,
+    name: str,
+    connections: Mapping[str, MatrixConnections],
+    times: int | None = None,
 ) -> AnyArray:
     """Return the array of a group; if there is only one sample, add the sample axis of a variable."""
     recording = None if times is None else protocol.recordings_by_name().get(name)
-    shape = array_shape(protocol, name, recording)
+    shape = array_shape(protocol, name, recording, connections.get(name))
     values = file.array(f"{group}/{name}", "fiu", shape if times is None else (times, *shape))
     return values[..., None] if protocol.batch == 1 and is_variable(name) else values
 

@@ -52,6 +52,9 @@ class Result(ResultData):
         How the run ended (default "done").
     message : str, optional
         A sentence on how the run ended.
+    connections : mapping of str to MatrixConnections, optional
+        The connections of each sparse matrix: arrays `post` and `pre` of shape (connections,). The arrays of a
+        sparse matrix have one number per connection.
 
     Examples
     --------
@@ -72,8 +75,11 @@ class Result(ResultData):
 
     @property
     def final(self) -> Final:
-        """The final state by name, as DataArrays: variables are (unit[, sample]), matrices are (post, pre)."""
-        return Final(self.protocol, self.state)
+        """The final state by name, as DataArrays: variables are (unit[, sample]), matrices are (post, pre).
+
+        Sparse matrices are (connection), with coordinates `post` and `pre`.
+        """
+        return Final(self.protocol, self.state, self.connections)
 
     def __getitem__(self, name: str) -> "DataArray":
         """Return a recording.
@@ -87,7 +93,8 @@ class Result(ResultData):
         -------
         xarray.DataArray
             Array with the dimensions (time, unit, sample), or (time, post, pre) for a matrix, in SI units; without
-            `sample` if the protocol has no batch. Times are in seconds and mark the beginning of time steps.
+            `sample` if the protocol has no batch. For a sparse matrix the dimensions are (time, connection), with
+            coordinates `post` and `pre`. Times are in seconds and mark the beginning of time steps.
 
         Raises
         ------
@@ -97,7 +104,8 @@ class Result(ResultData):
         if name in self.traces:
             recording = self.protocol.recordings_by_name().get(name)
             time, values = self.traces[name]
-            return label(self.protocol, name, recording).array(values, time)
+            labels = label(self.protocol, name, recording, self.connections.get(name))
+            return labels.array(values, time)
         error = UnknownEntryError("recording", str(name), self.names)
         population, variable = VariablePath.parse(str(name))
         if variable == SPIKE and population in self.spikes:
@@ -108,6 +116,35 @@ class Result(ResultData):
                 "to keep its values over time, name it in a Recording of the protocol",
             )
         raise error
+
+    def sparse(self, name: str, record: int | None = None) -> Any:
+        """Return the weights of a sparse matrix as a SciPy sparse array.
+
+        Parameters
+        ----------
+        name : str
+            Name of a matrix with `connect`.
+        record : int, optional
+            Number of a record of its recording, -1 for the last (default: the weights at the end of the run).
+
+        Returns
+        -------
+        scipy.sparse.csr_array, shape (post, pre)
+            The weights in SI units. Connections with a weight of 0 are stored too.
+
+        Raises
+        ------
+        UnknownEntryError
+            If there is no sparse matrix of that name, or `record` is given and it was not recorded.
+
+        Examples
+        --------
+        >>> result.sparse("w").toarray()     # dense array (post, pre)     # doctest: +SKIP
+        """
+        if name not in self.connections:
+            raise UnknownEntryError("sparse matrix", str(name), self.connections)
+        values = self.final[name] if record is None else self[name][record]
+        return self.connections[name].sparse(values.values)
 
     def __contains__(self, name: object) -> bool:
         return name in self.traces

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dendrosim.arrays import AnyArray
+from dendrosim.circuit.sparse_matrices import MatrixConnections
 from dendrosim.errors import UnknownEntryError
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.results.labels import label
@@ -20,7 +21,10 @@ STATUSES = ("done", "diverged", "interrupted")
 
 
 class Trace(NamedTuple):
-    """A recording: `time` of shape (n,) in seconds, `values` of shape (n, units, samples) or (n, post, pre)."""
+    """A recording: `time` of shape (n,) in seconds, `values` of shape (n, units, samples) or (n, post, pre).
+
+    Of a sparse matrix, `values` has the shape (n, connections).
+    """
 
     time: NDArray[np.floating]
     values: NDArray[np.floating]
@@ -59,13 +63,19 @@ class PhaseSpan(NamedTuple):
 class Final(Mapping[str, "DataArray"]):
     """The final state by name. Each labelled array is made when its name is looked up."""
 
-    def __init__(self, protocol: Protocol, state: Mapping[str, AnyArray]) -> None:
-        self._protocol, self._state = protocol, state
+    def __init__(
+        self,
+        protocol: Protocol,
+        state: Mapping[str, AnyArray],
+        connections: Mapping[str, MatrixConnections],
+    ) -> None:
+        self._protocol, self._state, self._connections = protocol, state, connections
 
     def __getitem__(self, name: str) -> "DataArray":
         if name not in self._state:
             raise UnknownEntryError("state", str(name), self._state)
-        return label(self._protocol, name, None).array(self._state[name])
+        labels = label(self._protocol, name, None, self._connections.get(name))
+        return labels.array(self._state[name])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._state)
@@ -90,6 +100,7 @@ class ResultData:
         metrics: Mapping[str, Any] | None = None,
         status: str = "done",
         message: str = "",
+        connections: Mapping[str, MatrixConnections] | None = None,
     ) -> None:
         self.protocol = protocol
         self.traces = dict(traces)
@@ -98,6 +109,7 @@ class ResultData:
         self.provenance = dict(provenance or {})
         self.metrics = dict(metrics or {})
         self.status, self.message = status, message
+        self.connections = dict(connections or {})
 
 
 def shapes(arrays: Mapping[str, AnyArray]) -> str:

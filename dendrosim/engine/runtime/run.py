@@ -17,7 +17,7 @@ from brian2.units.allunits import second
 from dendrosim.engine.network.brian_session import brian_session
 from dendrosim.engine.network.build import build
 from dendrosim.engine.network.parts import Bundle, NetworkParts
-from dendrosim.engine.plan.state_arrays import all_values, final_keys, state_shape
+from dendrosim.engine.plan.state_arrays import all_values, final_keys
 from dendrosim.engine.plan.synapse_tables import SynapseTable
 from dendrosim.engine.progress import Progress
 from dendrosim.engine.runtime.extensions import has_extensions, verified_extensions
@@ -37,7 +37,8 @@ def run(task: Task, target: str, progress: Progress) -> Outcome:
         np.errstate(all="ignore"),
     ):
         operations = NumpyOperations(task)
-        parts = build(task.protocol, task.settings.precision, operations)
+        counts = {name: c.count for name, c in task.connections.items()}
+        parts = build(task.protocol, task.settings.precision, operations, counts)
         for key, value in all_values(task.protocol, task.line, task.state(), parts.ones).items():
             parts.arrays[key].get_value()[...] = value
         for name, table in task.synapses.items():
@@ -52,7 +53,7 @@ def run(task: Task, target: str, progress: Progress) -> Outcome:
     steps = operations.step
     traces = {n: (t.steps[: t.next], t.rows[: t.next]) for n, t in operations.tapes.items()}
     final = {
-        name: operations.values[key].reshape(state_shape(task.protocol, name)).copy()
+        name: operations.values[key].reshape(task.shape(name)).copy()
         for name, key in final_keys(task.protocol.circuit).items()
     }
     broken = operations.failure[1] if operations.failure else []

@@ -1,5 +1,6 @@
 """Runs of compiled programs as processes: start a process, follow it, interrupt it, and read its files."""
 
+import math
 import os
 import signal
 import subprocess
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dendrosim.circuit.paths import is_variable
-from dendrosim.engine.plan.state_arrays import final_keys, state_shape
+from dendrosim.engine.plan.state_arrays import final_keys
 from dendrosim.engine.progress import Progress
 from dendrosim.engine.run_files import is_changing
 from dendrosim.engine.seal import read_seal, seal_folder
@@ -187,23 +188,24 @@ def _read(
     dtypes = dict(zip(program.manifest["keys"], program.manifest["dtypes"], strict=True))
     traces: dict[str, tuple[NDArray[np.int64], NDArray[Any]]] = {}
     for index, (name, recording) in enumerate(task.protocol.recordings_by_name().items()):
-        shape = state_shape(task.protocol, name)
+        shape = task.shape(name)
         if is_variable(name):
             units, samples = recorded_indices(task, name, recording)
             shape = (len(units), len(samples))
         path = folder / f"trace{index}.bin"
-        flat = map_file(path, np.float32 if task.settings.precision == "single" else np.float64)
-        rows = len(flat) // (shape[0] * shape[1])
         planned = map_file(folder / steps_file(index), np.int64)
-        traces[name] = (planned[:rows], flat[: rows * shape[0] * shape[1]].reshape(rows, *shape))
+        flat = map_file(path, np.float32 if task.settings.precision == "single" else np.float64)
+        size = math.prod(shape)
+        rows = len(flat) // size if size else len(planned)
+        traces[name] = (planned[:rows], flat[: rows * size].reshape(rows, *shape))
     final: dict[str, NDArray[Any]] = {}
     bad: dict[str, NDArray[Any]] = {}
     path = folder / "final.bin"
     raw = map_file(path, np.uint8) if path.exists() or not interrupted else np.zeros(0, np.uint8)
     offset = 0
     for name, key in final_keys(task.protocol.circuit).items():
-        shape = state_shape(task.protocol, name)
-        size = shape[0] * shape[1] * np.dtype(dtypes[key]).itemsize
+        shape = task.shape(name)
+        size = math.prod(shape) * np.dtype(dtypes[key]).itemsize
         if offset + size > len(raw):
             break
         final[name] = raw[offset : offset + size].view(dtypes[key]).reshape(shape)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dendrosim.circuit.paths import is_variable
-from dendrosim.engine.plan.state_arrays import WEIGHT, all_values, final_keys, state_shape
+from dendrosim.engine.plan.state_arrays import WEIGHT, all_values, final_keys
 from dendrosim.engine.plan.timeline import CIRCUIT
 from dendrosim.engine.task import Task, kept_elements
 from dendrosim.errors import ResumeError
@@ -55,6 +55,7 @@ class Writer:
         self.dtypes: list[str] = manifest["dtypes"]
         self.ones: list[str] = manifest["ones"]
         self.layout: list[int] = manifest["layout"]
+        self.sparse: list[str] = manifest["sparse"]
         self.bundles: dict[str, list[str]] = manifest["bundles"]
 
     def write(self, task: Task) -> None:
@@ -71,6 +72,7 @@ class Writer:
         self._integers(
             line.steps, self.ids[f"{CIRCUIT}.ds_t_phase"], self.ids[f"{CIRCUIT}.ds_t_block"]
         )
+        self._connections(task)
         values = all_values(protocol, line, task.state(), self.ones)
         self._integers(len(values))
         states = set(final_keys(protocol.circuit).values())
@@ -98,6 +100,12 @@ class Writer:
         self._noises(task)
         self._synapses(task)
         self._reels(task)
+
+    def _connections(self, task: Task) -> None:
+        self._integers(len(self.sparse))
+        for name in self.sparse:
+            self._list(task.connections[name].starts)
+            self._list(task.connections[name].pre, np.int32)
 
     def _fills(self, task: Task, data: list[str]) -> None:
         self._integers(len(task.line.fills))
@@ -171,7 +179,7 @@ def steps_file(index: int) -> str:
 
 def recorded_indices(task: Task, name: str, recording: Recording) -> tuple[list[int], list[int]]:
     """Return which units and samples a recording keeps."""
-    units, samples = state_shape(task.protocol, name)
+    units, samples = task.shape(name)
     return (
         list(range(units) if recording.units is None else recording.units),
         list(range(samples) if recording.samples is None else recording.samples),
