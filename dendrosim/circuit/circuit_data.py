@@ -8,13 +8,13 @@ from dendrosim.checks import mapping_of
 from dendrosim.circuit.matrix import Matrix, Projection
 from dendrosim.circuit.paths import VariablePath
 from dendrosim.circuit.pathway import Pathway
-from dendrosim.circuit.population import Population
+from dendrosim.circuit.population import LAST_SPIKE, Population
 from dendrosim.circuit.validation import as_gate, as_shared_parameters, as_symbol
 from dendrosim.equations.declarations import Declaration
 from dendrosim.equations.rewriting import put_transfer_in_place
 from dendrosim.errors import UnknownMemberError
 from dendrosim.spec import Spec
-from dendrosim.units import Quantity, unit_name
+from dendrosim.units import Quantity, unit, unit_name
 
 Owner = Population | Matrix | Pathway
 """An object with equations and parameters; its scope is the prefix of those parameters of the circuit that it
@@ -50,11 +50,6 @@ class CircuitData(Spec):
         """Return the shape of a matrix: (units of `post`, units of `pre`)."""
         return self.population(matrix.post).size, self.population(matrix.pre).size
 
-    def expected_weights(self, matrix: Matrix) -> float:
-        """Return the number of weights of a matrix; of random connections, the expected number."""
-        post, pre = self.shape(matrix)
-        return post * pre if matrix.connect is None else float(matrix.connect.expected(post, pre))
-
     def variable(self, path: str) -> tuple[Population, Declaration]:
         """Return the population and the declaration of `population.variable`; raises UnknownMemberError."""
         name, variable = VariablePath.parse(path)
@@ -64,6 +59,33 @@ class CircuitData(Spec):
                 f"variable of population {name!r}", variable, population.variables
             )
         return population, population.variables[variable]
+
+    def is_synaptic(self, name: str) -> bool:
+        """Return whether a name is a variable `pathway.variable` of synapses."""
+        path = VariablePath.parse(name)
+        return bool(path.variable) and any(p.name == path.owner for p in self.pathways)
+
+    def unit_of(self, name: str) -> str:
+        """Return the SI unit of a matrix, of `population.variable` or of `pathway.variable`.
+
+        Raises
+        ------
+        UnknownMemberError
+            If the circuit has no such object or variable.
+        """
+        path = VariablePath.parse(name)
+        if not path.variable:
+            return unit_name(unit(self.matrix(name).unit)[0])
+        if self.is_synaptic(name):
+            units = self.pathway(path.owner).synaptic_units
+            if path.variable not in units:
+                raise UnknownMemberError(
+                    f"variable of the synapses of pathway {path.owner!r}", path.variable, units
+                )
+            return units[path.variable]
+        if path.variable == LAST_SPIKE:
+            return "s"
+        return unit_name(unit(self.variable(name)[1].unit)[0])
 
     def symbol_value(self, owner: Owner, name: str) -> Quantity | None:
         """Return the value of a symbol in the equations of `owner`; None if it is neither a parameter nor a
@@ -119,7 +141,6 @@ class CircuitData(Spec):
                     m.plasticity,
                     m.unit,
                     m.inverse_of,
-                    m.connect is not None,
                     _shapes_and_units(m.parameters),
                     m.scope,
                 ]

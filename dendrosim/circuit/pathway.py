@@ -8,7 +8,7 @@ import numpy as np
 
 from dendrosim.checks import as_code, mapping_of, optional
 from dendrosim.circuit.connectivity.all_to_all import AllToAll
-from dendrosim.circuit.connectivity.coercion import as_rule
+from dendrosim.circuit.connectivity.base import Connections
 from dendrosim.circuit.initial_values.base import Initial
 from dendrosim.circuit.initial_values.fixed import Fixed
 from dendrosim.circuit.validation import (
@@ -28,13 +28,22 @@ from dendrosim.errors import (
     SpecError,
     UnitError,
     UnknownMemberError,
+    abbreviate,
     prefix_errors,
 )
 from dendrosim.spec import Spec
-from dendrosim.units import TIME, Dimension, unit_name
+from dendrosim.units import TIME, Dimension, unit, unit_name
 
 WEIGHT = "weight"
 """The name of the weight of a synapse in the texts of a pathway."""
+
+
+def _as_rule(where: str, value: Any) -> Connections:
+    if not isinstance(value, Connections):
+        raise SpecError(
+            f"{where} is {abbreviate(value)}; it must be one of {', '.join(Connections.choices())}"
+        )
+    return value
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +64,8 @@ class Pathway(Spec):
         Rule by which units are connected: `AllToAll` (default), `OneToOne`, `Probability`, `InDegree`, `Pairings`.
     weight : quantity, array of shape (synapses,) or Initial, optional
         Value of the symbol `weight`: one number for all synapses, a distribution from which a number is drawn for
-        each synapse, or, with `Pairings`, an array.
+        each synapse, or, with `Pairings`, an array. If `on_pre` or `on_post` assigns to `weight`, each synapse has
+        a weight for itself, and this is its value at the start.
     delay : time, array of shape (synapses,) or Initial, optional
         Time from a spike to its effect, at least one time step. It is rounded to the nearest whole number of time
         steps, and one half up, as in Brian2. Without a delay, the effect occurs at the end of the step of the
@@ -72,6 +82,9 @@ class Pathway(Spec):
         Initial values of the variables in `equations` (default 0).
     scope : str, optional
         Prefix under which parameters and gates of the circuit are looked up; `Circuit.join` sets it.
+    final : bool, optional
+        Whether results keep the synapses and the final values of their variables (default True). Without them, no
+        other run can start from the result.
 
     Raises
     ------
@@ -95,7 +108,7 @@ class Pathway(Spec):
     pre: Annotated[str, as_name]
     post: Annotated[str, as_name]
     on_pre: Annotated[str, as_code]
-    connect: Annotated[Any, as_rule] = field(default_factory=AllToAll)
+    connect: Annotated[Any, _as_rule] = field(default_factory=AllToAll)
     weight: Annotated[Any, optional(as_initial_value)] = None
     delay: Annotated[Any, optional(as_initial_value)] = None
     equations: Annotated[str, as_code] = ""
@@ -105,6 +118,7 @@ class Pathway(Spec):
         default_factory=dict
     )
     scope: Annotated[str, as_scope] = ""
+    final: bool = True
 
     def __post_init__(self) -> None:
         where = str(self)
@@ -139,8 +153,30 @@ class Pathway(Spec):
 
     @property
     def has_own_weights(self) -> bool:
-        """Whether each synapse has its own weight: a weight exists, and it is not one number for all synapses."""
-        return self.weight is not None and not _single(self.weight)
+        """Whether each synapse has its own weight: it is not one number for all synapses, or it is plastic."""
+        return self.weight is not None and (self.has_plastic_weights or not _single(self.weight))
+
+    @property
+    def has_plastic_weights(self) -> bool:
+        """Whether spikes change the weight: `on_pre` or `on_post` assigns to it."""
+        lines = (*parse_assignments(self.on_pre), *parse_assignments(self.on_post))
+        return any(line.target == WEIGHT for line in lines)
+
+    @property
+    def synaptic_units(self) -> Mapping[str, str]:
+        """The SI unit of each variable of synapses that can be recorded, the weight of each synapse included.
+
+        States of event-driven equations are left out, because between two spikes their arrays keep the values of
+        the first one.
+        """
+        units = {
+            name: unit_name(unit(d.unit)[0])
+            for name, d in self.variables.items()
+            if d.kind == "parameter"
+        }
+        dimension = self.weight_dimension
+        own = dimension is not None and self.has_own_weights
+        return {**units, WEIGHT: unit_name(dimension)} if own and dimension else units
 
     def synapse_start_values(self) -> dict[str, Initial]:
         """Return the initial values of the variables that each synapse has for itself, its weight included."""

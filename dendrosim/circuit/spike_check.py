@@ -100,7 +100,7 @@ def check_pathway(circuit: CircuitData, pathway: Pathway) -> set[str]:
         own[WEIGHT] = Variable(WEIGHT, dimensions=brian_dimension(pathway.weight_dimension))
     used = _check_states(circuit, pathway, own)
     states = [f"{s}_post" for s in post.states] + [f"{s}_pre" for s in pre.states]
-    writable = [*states, *pathway.variables]
+    writable = [*states, *pathway.variables, *([WEIGHT] if pathway.weight is not None else [])]
     for name, text in (("on_pre", pathway.on_pre), ("on_post", pathway.on_post)):
         scope = {**own, **population_scope(pre, "_pre"), **population_scope(post, "_post")}
         lines = parse_assignments(text)

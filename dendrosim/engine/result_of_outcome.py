@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.paths import VariablePath, is_variable
 from dendrosim.circuit.population import LAST_SPIKE
-from dendrosim.engine.task import Outcome, SpikeTrain, Task
+from dendrosim.engine.task import SYNAPSES_GUARDED_EVERY, Outcome, SpikeTrain, Task
 from dendrosim.errors import MemoryLimitError, NonFiniteError, RunInterruptedError
 from dendrosim.machine.mapped_arrays import map_elements
 from dendrosim.results.result import Result
@@ -25,11 +26,18 @@ def make_result(task: Task, outcome: Outcome, record: Mapping[str, Any]) -> Resu
     status = "diverged" if outcome.bad else "interrupted" if stopped else "done"
     message = f"{outcome.steps} of {task.line.steps} steps done"
     if outcome.bad:
-        name, index = _first_bad(task, outcome)
+        name, index = _first_bad(task.protocol.circuit, outcome)
         message = _divergence(task, outcome, name, index)
+    pathways = task.protocol.circuit.pathways
+    left_out = {f"{p.name}.{v}" for p in pathways if not p.final for v in p.synaptic_units}
+    recorded = {VariablePath.parse(n).owner for n in traces}
+    synapses = {
+        p.name: task.synapses[p.name].synapses() for p in pathways if p.final or p.name in recorded
+    }
     final = {
         n: a - outcome.steps * dt if n.endswith(f".{LAST_SPIKE}") else a
         for n, a in outcome.final.items()
+        if n not in left_out
     }
     spikes = {n: _spikes(task, train) for n, train in outcome.spikes.items()}
     if outcome.full:
@@ -39,9 +47,15 @@ def make_result(task: Task, outcome: Outcome, record: Mapping[str, Any]) -> Resu
             f"{outcome.steps * dt:.6g} s ({message}); record fewer units or phases, or run for less time"
         )
     result = Result(
-        task.protocol, traces, final, spikes, record, status=status, message=message,
-        connections=task.connections,
-    )  # fmt: skip
+        task.protocol,
+        traces,
+        final,
+        spikes,
+        record,
+        status=status,
+        message=message,
+        synapses=synapses,
+    )
     if outcome.full:
         raise MemoryLimitError(message, partial=result)
     if outcome.bad:
@@ -79,24 +93,29 @@ def _finite(outcome: Outcome) -> Mapping[str, tuple[NDArray[np.int64], NDArray[A
     return kept
 
 
-def _first_bad(task: Task, outcome: Outcome) -> tuple[str, tuple[int, ...]]:
-    name = min(outcome.bad, key=lambda n: not is_variable(n))  # populations before matrices
+def _first_bad(circuit: Circuit, outcome: Outcome) -> tuple[str, tuple[int, ...]]:
+    # Populations come first, then matrices, then synapses, which are checked less often.
+    name = min(outcome.bad, key=lambda n: (circuit.is_synaptic(n), not is_variable(n)))
     where = np.argwhere(~np.isfinite(outcome.bad[name]))[0]
-    if name in task.connections:
-        at = task.connections[name]
-        where = at.post[where[0]], at.pre[where[0]]
     return name, tuple(int(i) for i in where)
 
 
 def _divergence(task: Task, outcome: Outcome, name: str, index: tuple[int, ...]) -> str:
     time = outcome.steps * task.protocol.time_step
-    if is_variable(name):
+    circuit, guarded_every = task.protocol.circuit, outcome.guarded_every
+    if circuit.is_synaptic(name):
+        pathway, variable = VariablePath.parse(name)
+        pre, post, _ = (part[index[0]] for part in task.synapses[pathway].synapses())
+        place = f"pathway {pathway!r}, variable {variable!r}, synapse {index[0]} ({pre} -> {post})"
+        place += f" (sample {index[1]})" if task.protocol.batch > 1 else ""
+        guarded_every = max(guarded_every, SYNAPSES_GUARDED_EVERY)
+    elif is_variable(name):
         population, variable = VariablePath.parse(name)
         place = f"population {population!r}, variable {variable!r}, unit {index[0]}"
         place += f" (sample {index[1]})" if task.protocol.batch > 1 else ""
     else:
         place = f"matrix {name!r}, weight {index[0]} <- {index[1]}"
-        inverse_of = task.protocol.circuit.matrix(name).inverse_of
+        inverse_of = circuit.matrix(name).inverse_of
         place += (
             f" (the inverse of {inverse_of!r}, which can no longer be inverted)"
             if inverse_of
@@ -105,11 +124,11 @@ def _divergence(task: Task, outcome: Outcome, name: str, index: tuple[int, ...])
     others = [n for n in outcome.bad if n != name]
     also = f"; also non-finite by then: {', '.join(others)}" if others else ""
     when = f"at t = {time:.6g} s (step {outcome.steps})"
-    if outcome.guarded_every > 1:
-        within = f"within the last {outcome.guarded_every} steps"
+    if guarded_every > 1:
+        within = f"within the last {min(guarded_every, outcome.steps)} steps"
         when = f"by t = {time:.6g} s (step {outcome.steps}, {within})"
     advice = "Try a smaller time step or smaller learning rates"
-    if outcome.steps <= 1 and outcome.guarded_every <= 1:
+    if outcome.steps <= 1 and guarded_every <= 1:
         advice = (
             "In the first step, this is no matter of its size: an equation has no finite value at the start, "
             "such as 0/0, a logarithm of 0 or an overflow; write x/(exp(x) - 1) as 1/exprel(x)"

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dendrosim.checks import MOST_ELEMENTS
-from dendrosim.circuit.paths import is_variable
+from dendrosim.circuit.circuit import Circuit
+from dendrosim.circuit.paths import VariablePath, is_variable
+from dendrosim.circuit.pathway import Pathway
 from dendrosim.engine.backend import Backend
 from dendrosim.engine.plan.state_arrays import state_shape, states_of
 from dendrosim.engine.settings import RunSettings
@@ -25,7 +27,6 @@ from dendrosim.protocol.schedule import count_records
 # Bytes that a synapse needs while it is drawn and handed over, and in the spike queue; and bytes of each variable
 # that every synapse has for itself.
 _SYNAPSE, _SYNAPSE_VALUE = 64, 24
-_CONNECTION = 40  # bytes of a connection of a sparse matrix while it is drawn, its weight included
 _NUMBER = 8  # start values are in double precision, steps of recordings in 64 bits
 
 
@@ -124,20 +125,11 @@ def _arrays(protocol: Protocol, settings: RunSettings) -> Iterator[Need]:
             "use fewer units or a smaller batch",
         )  # fmt: skip
     for matrix in circuit.matrices:
-        what, weights = f"matrix {matrix.name!r}", circuit.expected_weights(matrix)
-        if matrix.connect is None:
-            post, pre = circuit.shape(matrix)
-            yield Need(what, f"{post:,} x {pre:,} weights", _NUMBER * weights, "use fewer units")
-            continue
-        count, remedy = f"about {weights:,.3g} weights and connections", "connect fewer units"
-        if weights > MOST_ELEMENTS:
-            raise MemoryLimitError(
-                f"{what}: {count} are more than the {MOST_ELEMENTS:,} that can be counted; {remedy}"
-            )
-        yield Need(what, count, _CONNECTION * weights, remedy)
+        post, pre = circuit.shape(matrix)
+        count = f"{post:,} x {pre:,} weights"
+        yield Need(f"matrix {matrix.name!r}", count, float(_NUMBER * post * pre), "use fewer units")
     for pathway in circuit.pathways:
-        post, pre = circuit.population(pathway.post).size, circuit.population(pathway.pre).size
-        synapses = pathway.connect.expected(post, pre) * batch
+        synapses = _expected_synapses(circuit, pathway) * batch
         count = f"about {synapses:,.3g} synapses"
         remedy = "connect fewer units, or use a matrix"
         if synapses > MOST_ELEMENTS:
@@ -157,18 +149,27 @@ def _recordings(protocol: Protocol, settings: RunSettings) -> Iterator[Need]:
             f"recording {name!r}",
             f"{records:,.0f} records of {rows:,} x {columns:,} numbers",
             records * (number * rows * columns + _NUMBER),
-            "record at longer intervals (every, thin), in fewer phases, or fewer units and samples",
+            "record at longer intervals (every, thin), in fewer phases, or fewer units, synapses or samples",
         )
 
 
 def _recorded_shape(protocol: Protocol, name: str, recording: Recording) -> tuple[int, int]:
+    """Return the shape of a record; the number of all synapses is an estimate."""
+    circuit, batch = protocol.circuit, protocol.batch
+    if circuit.is_synaptic(name):
+        pathway = circuit.pathway(VariablePath.parse(name).owner)
+        elements, chosen = round(_expected_synapses(circuit, pathway)), recording.synapses
+    else:
+        elements, batch = state_shape(protocol, name)
+        chosen = recording.units
     if not is_variable(name):
-        matrix = protocol.circuit.matrix(name)
-        if matrix.connect is not None:
-            return round(protocol.circuit.expected_weights(matrix)), 1
-        return protocol.circuit.shape(matrix)
-    units, samples = state_shape(protocol, name, {})
+        return elements, batch
     return (
-        units if recording.units is None else len(recording.units),
-        samples if recording.samples is None else len(recording.samples),
+        elements if chosen is None else len(chosen),
+        batch if recording.samples is None else len(recording.samples),
     )
+
+
+def _expected_synapses(circuit: Circuit, pathway: Pathway) -> float:
+    post, pre = circuit.population(pathway.post).size, circuit.population(pathway.pre).size
+    return pathway.connect.expected(post, pre)

@@ -8,14 +8,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dendrosim.circuit.paths import VariablePath, is_variable
+from dendrosim.circuit.pathway import WEIGHT
 from dendrosim.circuit.population import LAST_SPIKE
-from dendrosim.circuit.sparse_matrices import MatrixConnections
-from dendrosim.engine.plan.state_arrays import final_keys, state_shape
+from dendrosim.engine.plan.state_arrays import final_keys, state_shape, synapse_keys
 from dendrosim.engine.plan.synapse_tables import SynapseTable
 from dendrosim.engine.plan.timeline import Timeline
 from dendrosim.engine.settings import RunSettings
 from dendrosim.protocol.phases import Recording
 from dendrosim.protocol.protocol import Protocol
+
+SYNAPSES_GUARDED_EVERY = 1000
+"""Number of steps between two checks of synapses for non-finite numbers.
+
+There are many more synapses than units, and what their non-finite numbers do to units is noticed in the next step.
+"""
 
 
 @dataclass(frozen=True)
@@ -27,8 +34,7 @@ class Task:
     The run ends if there are more than `spike_limit` spikes. `folder`, if given, holds recordings and checkpoints
     during the run; a new checkpoint is written every `interval` seconds, or never if that is negative. `resumed`
     says that the folder already holds this run, which is to be resumed; then only the shapes of `state` matter. A
-    process that works in the folder keeps the file descriptor `lock` open. `connections` are those of the sparse
-    matrices.
+    process that works in the folder keeps the file descriptor `lock` open.
     """
 
     protocol: Protocol
@@ -36,19 +42,21 @@ class Task:
     state: Callable[[], Mapping[str, NDArray[Any]]]
     settings: RunSettings
     synapses: Mapping[str, SynapseTable] = field(default_factory=dict)
-    connections: Mapping[str, MatrixConnections] = field(default_factory=dict)
     spike_limit: int = 2**62
     folder: Path | None = None
     interval: float = -1.0
     resumed: bool = False
     lock: int | None = None
 
-    def shape(self, name: str) -> tuple[int, ...]:
-        """Return the shape of a state or matrix, see `state_shape`."""
-        return state_shape(self.protocol, name, self.connections)
+    def shape(self, name: str) -> tuple[int, int]:
+        """Return the shape of an array: (units, samples), (synapses, samples) or (post, pre)."""
+        if self.protocol.circuit.is_synaptic(name):
+            table = self.synapses[VariablePath.parse(name).owner]
+            return table.count, table.batch
+        return state_shape(self.protocol, name)
 
     def guarded(self) -> list[str]:
-        """Return the keys of the arrays that are checked for non-finite numbers.
+        """Return the keys of the arrays that are checked for non-finite numbers in every step.
 
         Matrices without plasticity are never checked, because they do not change.
         """
@@ -57,8 +65,19 @@ class Task:
         return [
             key
             for name, key in final_keys(circuit).items()
-            if name not in fixed and not name.endswith(f".{LAST_SPIKE}")
+            if name not in fixed
+            and not name.endswith(f".{LAST_SPIKE}")
+            and not circuit.is_synaptic(name)
         ]
+
+    def guarded_synapses(self) -> list[str]:
+        """Return the keys of the variables of synapses that are checked every `SYNAPSES_GUARDED_EVERY` steps.
+
+        Fixed weights are never checked, because they do not change.
+        """
+        circuit = self.protocol.circuit
+        fixed = {f"{p.name}.{WEIGHT}" for p in circuit.pathways if not p.has_plastic_weights}
+        return [key for name, key in synapse_keys(circuit).items() if name not in fixed]
 
 
 SpikeTrain = tuple[NDArray[np.int64], NDArray[np.int32]]
@@ -102,6 +121,24 @@ class Outcome:
     spikes: Mapping[str, SpikeTrain] = field(default_factory=dict)
     full: bool = False
     guarded_every: int = 1
+
+
+def recorded_indices(task: Task, name: str, recording: Recording) -> tuple[list[int], list[int]]:
+    """Return which units or synapses, and which samples, a recording of a variable keeps."""
+    elements, samples = task.shape(name)
+    chosen = recording.synapses if task.protocol.circuit.is_synaptic(name) else recording.units
+    return (
+        list(range(elements) if chosen is None else chosen),
+        list(range(samples) if recording.samples is None else recording.samples),
+    )
+
+
+def recorded_shape(task: Task, name: str, recording: Recording) -> tuple[int, int]:
+    """Return the shape of a record: of a matrix, or how many elements and samples of a variable are kept."""
+    if not is_variable(name):
+        return task.shape(name)
+    elements, samples = recorded_indices(task, name, recording)
+    return len(elements), len(samples)
 
 
 def kept_elements(task: Task, population: str, recording: Recording) -> NDArray[np.bool_]:

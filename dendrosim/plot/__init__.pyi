@@ -21,6 +21,7 @@ from ._spectrum import spectrum as spectrum
 from ._stability_map import stability_map as stability_map
 from ._traces import traces as traces
 from ._transient import transient as transient
+from ._weight_distribution import weight_distribution as weight_distribution
 from ._weight_traces import weight_traces as weight_traces
 from ._weights import weights as weights
 from ._window import window as window

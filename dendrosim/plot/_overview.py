@@ -5,16 +5,19 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dendrosim.circuit.paths import VariablePath, is_variable
+from dendrosim.circuit.pathway import WEIGHT
 from dendrosim.plot._plasticity import plasticity
 from dendrosim.plot._psth import psth
 from dendrosim.plot._raster import raster
 from dendrosim.plot._traces import traces
+from dendrosim.plot._weight_distribution import weight_distribution
 from dendrosim.plot._weight_traces import weight_traces
 from dendrosim.plot._weights import weights
 from dendrosim.plot.style import figure_of
 from dendrosim.results.result import Result
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -23,7 +26,8 @@ def overview(result: Result) -> dict[str, Callable[[], "Figure"]]:
 
     These are `traces_NAME` for each population with recorded variables, `raster_NAME` and `psth_NAME` for each
     population with recorded spikes, `weights_NAME` (at the end) for each matrix, and `weight_traces_NAME` and
-    `plasticity_NAME` for each matrix that was recorded more than once.
+    `plasticity_NAME` for each matrix that was recorded more than once. Pathways whose synapses have weights of
+    their own have the same figures as matrices, and `weight_distribution_NAME`.
 
     Parameters
     ----------
@@ -55,6 +59,15 @@ def overview(result: Result) -> dict[str, Callable[[], "Figure"]]:
                 _draw, weight_traces, result, matrix.name
             )
             figures[f"plasticity_{matrix.name}"] = partial(_draw, plasticity, result, matrix.name)
+    for pathway in result.circuit.pathways:
+        name = f"{pathway.name}.{WEIGHT}"
+        drawn: list[Callable[..., Axes]] = (
+            [weights, weight_distribution] if name in result.state else []
+        )
+        if name in result and len(result.traces[name].time) > 1:
+            drawn += [weight_traces, plasticity]
+        for draw in drawn:
+            figures[f"{draw.__name__}_{pathway.name}"] = partial(_draw, draw, result, name)
     return figures
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dendrosim.circuit.paths import is_variable
+from dendrosim.circuit.paths import VariablePath, is_variable
+from dendrosim.circuit.pathway import WEIGHT
 from dendrosim.errors import ParameterError, UnknownNameError
 from dendrosim.plot.style import PALETTE, axes, legend_right, line, note, si_label, spread, styled
 from dendrosim.results.result import Result
@@ -19,15 +20,16 @@ if TYPE_CHECKING:
 def plasticity(
     result: Result, names: str | Sequence[str] = "*", ax: "Axes | None" = None
 ) -> "Axes":
-    """Draw the rate of change of matrices against time, as a root mean square over the weights of each.
+    """Draw the rate of change of weights against time, as a root mean square over each matrix or pathway.
 
-    The rate is the difference between two recordings divided by the time between them.
+    The rate is the difference between two recordings divided by the time between them. In a batch, the weights of
+    synapses in all samples count.
 
     Parameters
     ----------
     result : Result
     names : str or sequence of str, default "*"
-        Names or patterns of recorded matrices.
+        Names or patterns of recorded matrices and weights of synapses (`feed.weight`).
     ax : Axes, optional
         Axes to draw into (default: those of a new figure).
 
@@ -38,15 +40,15 @@ def plasticity(
     Raises
     ------
     UnknownNameError
-        If a name or pattern matches no recorded matrix.
+        If a name or pattern matches no recorded weights.
     ParameterError
-        If the matrices have different units.
+        If weights have different units.
     """
-    known = [n for n in result.names if not is_variable(n)]
+    known = [n for n in result.names if _has_weights(result, n)]
     patterns = [names] if isinstance(names, str) else list(names)
     for pattern in patterns:
         if not any(fnmatchcase(n, pattern) for n in known):
-            raise UnknownNameError("recorded matrix", pattern, known)
+            raise UnknownNameError("recording of weights", pattern, known)
     chosen = [n for n in known if any(fnmatchcase(n, p) for p in patterns)]
     courses = [result[name] for name in chosen]
     units = {c.attrs["units"] for c in courses}
@@ -58,7 +60,7 @@ def plasticity(
     for k, (name, course) in enumerate(zip(chosen, courses, strict=True)):
         time = course["time"].values
         change = np.diff(course.values.astype(float), axis=0)
-        rate = np.sqrt(np.mean(change**2, axis=(1, 2))) / np.diff(time)
+        rate = np.sqrt(np.mean(change**2, axis=tuple(range(1, change.ndim)))) / np.diff(time)
         rates.append(rate)
         middle = (time[1:] + time[:-1]) / 2
         line(ax, x_scale * middle, rate, color=PALETTE[k % len(PALETTE)], label=name)
@@ -72,5 +74,12 @@ def plasticity(
     ax.set_ylabel(f"rate of change, r.m.s. ({units.pop()}/s)")
     ax.set_xlabel(x_label)
     ax.margins(x=0.01)
-    legend_right(ax, "matrix")
+    legend_right(ax, "weights")
     return ax
+
+
+def _has_weights(result: Result, name: str) -> bool:
+    """Return whether a recording is a matrix or the weights of a pathway."""
+    return not is_variable(name) or (
+        result.circuit.is_synaptic(name) and VariablePath.parse(name).variable == WEIGHT
+    )

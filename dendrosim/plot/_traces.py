@@ -125,7 +125,8 @@ def _one_scale(ax: "Axes", arrays: "Sequence[DataArray]") -> float:
 
 
 def _matching(result: Result, names: str | Sequence[str] | None) -> list[str]:
-    known = [n for n in result.names if is_variable(n)]
+    circuit = result.circuit
+    known = [n for n in result.names if is_variable(n) and not circuit.is_synaptic(n)]
     patterns = ["*"] if names is None else [names] if isinstance(names, str) else list(names)
     for pattern in patterns:
         if not any(fnmatchcase(n, pattern) for n in known):

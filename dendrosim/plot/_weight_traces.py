@@ -1,10 +1,12 @@
-"""Single weights of a matrix against time, and their root mean square."""
+"""Single weights of a matrix or of synapses against time, and their root mean square."""
 
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dendrosim.circuit.paths import is_variable
 from dendrosim.plot.style import INK, PALETTE, axes, legend_right, line, note, si_label, styled
+from dendrosim.plot.weight_arrays import weight_courses
 from dendrosim.results.result import Result
 
 if TYPE_CHECKING:
@@ -12,8 +14,10 @@ if TYPE_CHECKING:
 
 
 @styled
-def weight_traces(result: Result, name: str, ax: "Axes | None" = None, count: int = 12) -> "Axes":
-    """Draw weights of a recorded matrix against time, and their root mean square.
+def weight_traces(
+    result: Result, name: str, ax: "Axes | None" = None, count: int = 12, sample: int = 0
+) -> "Axes":
+    """Draw recorded weights of a matrix or of synapses against time, and their root mean square.
 
     If there are more than `count` weights, `count` of them are drawn, evenly spaced in the order of their final
     values, from the smallest to the largest. The root mean square is the Frobenius norm divided by the square root
@@ -23,11 +27,13 @@ def weight_traces(result: Result, name: str, ax: "Axes | None" = None, count: in
     ----------
     result : Result
     name : str
-        Name of a recorded matrix.
+        Name of a recorded matrix, or of a recorded variable of synapses such as `feed.weight`.
     ax : Axes, optional
         Axes to draw into (default: those of a new figure).
     count : int, default 12
         Largest number of weights that are drawn.
+    sample : int, default 0
+        Sample of the batch, for a variable of synapses; matrices are the same in all samples.
 
     Returns
     -------
@@ -36,26 +42,24 @@ def weight_traces(result: Result, name: str, ax: "Axes | None" = None, count: in
     Raises
     ------
     UnknownNameError
-        If the matrix was not recorded.
+        If there is no such recording.
     """
     from matplotlib import colormaps
 
-    course = result[name]
-    time = course["time"].values
-    total = course.sizes["post"] * course.sizes["pre"]
-    values = course.values.reshape(len(time), total)
+    course, names = weight_courses(result, name, sample)
+    time, values, total = course["time"].values, course.values, len(names)
     ax = axes(ax, (6.5, 3.2))
     x_scale, x_label = si_label("time", "s", time)
-    scale, label = si_label(f"weight {name}", course.attrs["units"], values)
+    shown_name = name.replace(".", " ") if is_variable(name) else f"weight {name}"
+    scale, label = si_label(shown_name, course.attrs["units"], values)
     shown = min(count, total)
     few = shown == total <= len(PALETTE)
     summary = f"{shown} of {total} weights" if shown < total else f"{total} weights"
-    if len(time):
+    if len(time) and total:
         order = np.argsort(values[-1], kind="stable")
         for k, index in enumerate(order[np.linspace(0, total - 1, shown).astype(int)]):
-            post, pre = divmod(int(index), course.sizes["pre"])
             colour = PALETTE[k] if few else colormaps["viridis"](0.9 * k / max(1, shown - 1))
-            text = f"[{post}, {pre}]" if few else summary if k == shown // 2 else None
+            text = names[index] if few else summary if k == shown // 2 else None
             line(ax, x_scale * time, scale * values[:, index], color=colour, lw=0.9, label=text)
         rms = np.sqrt(np.mean(np.square(values, dtype=float), axis=1))
         label_all = "root mean square"

@@ -114,8 +114,9 @@ class Recording(Spec):
     Parameters
     ----------
     variables : str or tuple of str
-        Names of variables (`pyramidal.soma`), matrices (`w1`), or spikes of a population (`pyramidal.spike`). In a
-        name, `*` means any text and `?` any character: `layer*.h`.
+        Names of variables of populations (`pyramidal.soma`), variables of the synapses of a pathway
+        (`feed.weight`), matrices (`w1`), or spikes of a population (`pyramidal.spike`). In a name, `*` means any
+        text and `?` any character: `layer*.h`.
     every : time, "phase", "trial" or "spike"
         When to record. A time, which must be a whole number of time steps, keeps the state at the times 0, every,
         2 every, and so on. `"phase"` or `"trial"` keeps the state at the beginning of the last step of each phase
@@ -129,6 +130,9 @@ class Recording(Spec):
         `variables` (default all phases).
     thin : int, optional
         A number n: record only every n-th trial of each block, beginning with the first (default 1, all trials).
+    synapses : tuple of int, optional
+        Numbers of the synapses of a pathway to keep, counted from 0 (default all). Synapses are ordered by
+        presynaptic unit, then by postsynaptic unit.
 
     Raises
     ------
@@ -149,6 +153,7 @@ class Recording(Spec):
     samples: Annotated[tuple[int, ...] | None, _as_indices] = None
     phases: Annotated[Any, _as_patterns] = ("*",)
     thin: Annotated[int, whole(1)] = 1
+    synapses: Annotated[tuple[int, ...] | None, _as_indices] = None
 
     def __str__(self) -> str:
         return f"Recording of {', '.join(self.variables)}"

@@ -119,7 +119,7 @@ class Protocol(ProtocolData):
     # -- recordings ------------------------------------------------------------------------------
 
     def recordings_by_name(self) -> dict[str, Recording]:
-        """Return the recordings of variables and matrices by name: `population.variable` or the matrix's name."""
+        """Return the recordings of variables and matrices by name: `owner.variable` or the matrix's name."""
         return self._found(spikes=False)
 
     def recordings_of_spikes(self) -> dict[str, Recording]:
@@ -152,6 +152,7 @@ class Protocol(ProtocolData):
             for v in p.variables
             if v not in p.parameters
         ]
+        paths += [f"{p.name}.{v}" for p in circuit.pathways for v in p.synaptic_units]
         return paths + [m.name for m in circuit.matrices]
 
     def _matching(self, recording: Recording) -> list[str]:
@@ -180,7 +181,10 @@ class Protocol(ProtocolData):
         """Check that a recording keeps at least one value, and that its phases, samples and units exist."""
         if not isinstance(recording.every, str):
             self.steps(recording.every, f"{recording}: every")
-        for field_, chosen in (("units", recording.units), ("samples", recording.samples)):
+        choices = {
+            "units": recording.units, "samples": recording.samples, "synapses": recording.synapses,
+        }  # fmt: skip
+        for field_, chosen in choices.items():
             if chosen is not None and (not chosen or len(set(chosen)) < len(chosen)):
                 raise ParameterError(
                     f"{recording}: {field_} is {chosen}; name at least one, each once, or leave it out"
@@ -195,19 +199,31 @@ class Protocol(ProtocolData):
                     f"{recording}: sample {sample} is not among 0 to {self.batch - 1}"
                 )
         for name in self._matching(recording):
-            if not is_variable(name):
-                continue
-            size = self.circuit.population(VariablePath.parse(name).owner).size
-            for index in recording.units or ():
-                if not 0 <= index < size:
-                    raise ParameterError(
-                        f"{recording}: {name} has no unit {index}, only 0 to {size - 1}"
-                    )
+            self._check_elements(recording, name)
         if recording.every != "spike" and not records_anything(self, recording):
             raise ParameterError(
                 f"{recording}: every = {recording.every} falls into none of the phases "
                 f"{', '.join(recording.phases)}; record more often"
             )
+
+    def _check_elements(self, recording: Recording, name: str) -> None:
+        """Check that the units or synapses that a recording keeps of a variable exist, as far as is known."""
+        synaptic = self.circuit.is_synaptic(name)
+        if recording.units is not None and synaptic:
+            raise ParameterError(
+                f"{recording}: {name} is a variable of synapses; choose `synapses` in place of `units`"
+            )
+        if recording.synapses is not None and not synaptic:
+            raise ParameterError(
+                f"{recording}: {name} is no variable of synapses; record it without `synapses`, in a recording of "
+                "its own"
+            )
+        if is_variable(name):
+            owner = VariablePath.parse(name).owner
+            if synaptic:
+                check_elements(recording, name, self.circuit.pathway(owner).connect.count)
+            else:
+                check_elements(recording, name, self.circuit.population(owner).size)
 
     def _check_block(self, block: Block) -> None:
         """Check a block: its durations, the signals of inputs and gates, and the lengths of data sets."""
@@ -281,6 +297,36 @@ def check_protocol(given: object) -> None:
         )
     if not isinstance(given, Protocol):
         raise ParameterError(f"protocol is a {type(given).__name__}; it must be a Protocol")
+
+
+def check_elements(recording: Recording, name: str, size: int | None) -> None:
+    """Check the numbers of units or synapses that a recording keeps of a variable.
+
+    Parameters
+    ----------
+    recording : Recording
+        The recording, which has either `units` or `synapses` or none of them.
+    name : str
+        The variable.
+    size : int or None
+        How many units or synapses there are; None if synapses have not been drawn yet.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such unit or synapse.
+    """
+    what = "unit" if recording.synapses is None else "synapse"
+    for index in recording.units or recording.synapses or ():
+        if index < 0 or (size is not None and index >= size):
+            there = (
+                "count from 0"
+                if size is None
+                else f"only 0 to {size - 1}"
+                if size
+                else "and no other"
+            )
+            raise ParameterError(f"{recording}: {name} has no {what} {index}, {there}")
 
 
 def check_delay(where: str, delay: Initial | None, dt: float) -> None:

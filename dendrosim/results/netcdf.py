@@ -1,9 +1,10 @@
 """Writes the NetCDF-4 file of a result; an existing file is replaced only when the new file is complete.
 
-The file has one group per object, `recordings/<name>`, `final/<name>` and `spikes/<population>`, so that any
-NetCDF reader can open each group by itself. Protocol, provenance and metrics are JSON texts. A checksum of the
-whole file follows the part that HDF5 reads; chunks of large arrays also have checksums, which other readers
-verify.
+The file has one group per object, `recordings/<name>`, `final/<name>`, `spikes/<population>` and
+`synapses/<pathway>`, so that any NetCDF reader can open each group by itself. Units and delays of synapses are in
+their group only, and arrays of synapses refer to it by the number of the synapse. Protocol, provenance and metrics
+are JSON texts. A checksum of the whole file follows the part that HDF5 reads; chunks of large arrays also have
+checksums, which other readers verify.
 """
 
 import json
@@ -21,9 +22,9 @@ from dendrosim.machine.file_paths import AnyPath, as_file_path
 from dendrosim.machine.hdf5_file import Disk
 from dendrosim.machine.mapped_arrays import PIECE, iterate_pieces, rows_at_once
 from dendrosim.results.labels import (
-    INDEX_ATTRIBUTES,
-    TIME_ATTRIBUTES,
+    SYNAPSE,
     Labels,
+    coordinate_attributes,
     drop_sample_axis,
     label,
 )
@@ -84,18 +85,24 @@ def _pack(result: ResultData, texts: Mapping[str, str], disk: Disk) -> None:
             file.create_variable(name, (), dtype=h5py.string_dtype(), data=scalar)
         for name, (time, values) in result.traces.items():
             group = file.create_group(f"recordings/{name}")
-            labels = label(result.protocol, name, recorded.get(name), result.connections.get(name))
+            labels = label(result.protocol, name, recorded.get(name), result.synapses)
             _write_array(disk, group, labels, values, time)
         for name, values in result.state.items():
-            labels = label(result.protocol, name, None, result.connections.get(name))
+            labels = label(result.protocol, name, None, result.synapses)
             _write_array(disk, file.create_group(f"final/{name}"), labels, values)
         for name, spikes in result.spikes.items():
             group = file.create_group(f"spikes/{name}")
             group.dimensions = {"spike": len(spikes.unit)}
             for part, values in spikes._asdict().items():
                 if values is not None:
-                    attributes = TIME_ATTRIBUTES if part == "time" else INDEX_ATTRIBUTES
+                    attributes = coordinate_attributes(part)
                     _write_variable(disk, group, part, ("spike",), values, attributes)
+        for name, synapses in result.synapses.items():
+            group = file.create_group(f"synapses/{name}")
+            group.dimensions = {SYNAPSE: len(synapses.pre)}
+            for part, values in synapses._asdict().items():
+                attributes = coordinate_attributes(part)
+                _write_variable(disk, group, part, (SYNAPSE,), values, attributes)
 
 
 def _write_array(
@@ -104,16 +111,7 @@ def _write_array(
     axes = labels.axes(time)
     group.dimensions = {name: len(axis) for name, axis in axes.items()}
     for name, axis in axes.items():
-        _write_variable(
-            disk,
-            group,
-            name,
-            (name,),
-            axis,
-            TIME_ATTRIBUTES if name == "time" else INDEX_ATTRIBUTES,
-        )
-    for name, (of, numbers) in labels.more.items():
-        _write_variable(disk, group, name, (of,), numbers, INDEX_ATTRIBUTES)
+        _write_variable(disk, group, name, (name,), axis, coordinate_attributes(name))
     values = drop_sample_axis(values, len(axes))
     _write_variable(disk, group, labels.name, tuple(axes), values, labels.attributes)
 

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from dendrosim.arrays import AnyArray
-from dendrosim.circuit.paths import is_variable
-from dendrosim.circuit.sparse_matrices import MatrixConnections
+from dendrosim.circuit.paths import VariablePath, is_variable
 from dendrosim.errors import DataError, DendrosimError, SpecError
 from dendrosim.machine.file_checksum import verify_checksum
 from dendrosim.machine.file_paths import AnyPath, as_path, open_regular
@@ -21,9 +20,13 @@ from dendrosim.machine.json_text import parse_json
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.results.labels import array_shape
 from dendrosim.results.result_data import STATUSES, Spikes, Trace
+from dendrosim.results.synapses import KeptSynapses, Synapses
 
-FORMAT = 2
-"""Version of the file layout; files with a higher version are refused. Files of version 1 have no checksum."""
+FORMAT = 3
+"""Version of the file layout; files with a higher version are refused.
+
+Files of version 1 have no checksum. Up to version 2, files have no synapses.
+"""
 
 MARK = "dendrosim_format"
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -105,16 +108,16 @@ def _read(path: Path, file: Hdf5File, version: int) -> dict[str, Any]:
     provenance = _read_mapping(file, "provenance")
     if type(provenance.get("seed", 0)) is not int:
         raise FormatError(f"its seed is {provenance['seed']!r}")
-    state, spiking = file.names("final"), file.names("spikes")
-    connections = _read_connections(file, protocol)
+    state, spiking, connected = (file.names(group) for group in ("final", "spikes", "synapses"))
+    synapses = KeptSynapses({name: _read_synapses(file, protocol, name) for name in connected})
     return {
         "protocol": protocol,
-        "traces": _read_traces(file, protocol, version, connections),
+        "traces": _read_traces(file, protocol, version, synapses),
         "final": {
-            name: _read_values(file, f"final/{name}", protocol, name, connections) for name in state
+            name: _read_values(file, f"final/{name}", protocol, name, synapses) for name in state
         },
-        "connections": connections,
         "spikes": {name: _read_spikes(file, protocol, name, version) for name in spiking},
+        "synapses": synapses,
         "provenance": provenance,
         "metrics": _read_mapping(file, "metrics"),
         "status": status,
@@ -129,28 +132,8 @@ def _read_mapping(file: Hdf5File, name: str) -> dict[str, Any]:
     return mapping
 
 
-def _read_connections(file: Hdf5File, protocol: Protocol) -> dict[str, MatrixConnections]:
-    """Return the connections of the sparse matrices; a result without them has no array of the matrix either."""
-    found = {}
-    for matrix in protocol.circuit.matrices:
-        groups = [g for g in ("final", "recordings") if matrix.name in file.names(g)]
-        if matrix.connect is None or not groups:
-            continue
-        group, shape = f"{groups[0]}/{matrix.name}", protocol.circuit.shape(matrix)
-        post = _read_numbers(file, f"{group}/post", None, shape[0])
-        pre = _read_numbers(file, f"{group}/pre", len(post), shape[1])
-        places = post.astype(np.int64) * shape[1] + pre
-        if np.any(places[1:] <= places[:-1]):
-            raise FormatError(f"{group} has connections that are not in order")
-        found[matrix.name] = MatrixConnections(shape, post.astype(np.int32), pre.astype(np.int32))
-    return found
-
-
 def _read_traces(
-    file: Hdf5File,
-    protocol: Protocol,
-    version: int,
-    connections: Mapping[str, MatrixConnections],
+    file: Hdf5File, protocol: Protocol, version: int, synapses: Mapping[str, Synapses]
 ) -> Mapping[str, Trace]:
     traces = {}
     for name in file.names("recordings"):
@@ -158,7 +141,7 @@ def _read_traces(
         time = file.array(f"{group}/time", "f", (None,))
         if version == 1:
             _check_times(group, protocol, time, np.greater)
-        values = _read_values(file, group, protocol, name, connections, len(time))
+        values = _read_values(file, group, protocol, name, synapses, len(time))
         traces[name] = Trace(time, values)
     return traces
 
@@ -168,12 +151,15 @@ def _read_values(
     group: str,
     protocol: Protocol,
     name: str,
-    connections: Mapping[str, MatrixConnections],
+    synapses: Mapping[str, Synapses],
     times: int | None = None,
 ) -> AnyArray:
     """Return the array of a group; if there is only one sample, add the sample axis of a variable."""
     recording = None if times is None else protocol.recordings_by_name().get(name)
-    shape = array_shape(protocol, name, recording, connections.get(name))
+    shape = array_shape(protocol, name, recording, synapses)
+    chosen = None if recording is None else recording.synapses
+    if chosen is not None and max(chosen) >= len(synapses[VariablePath.parse(name).owner].pre):
+        raise FormatError(f"{group} has a synapse that does not exist")
     values = file.array(f"{group}/{name}", "fiu", shape if times is None else (times, *shape))
     return values[..., None] if protocol.batch == 1 and is_variable(name) else values
 
@@ -190,6 +176,19 @@ def _read_spikes(file: Hdf5File, protocol: Protocol, name: str, version: int) ->
     elif protocol.batch > 1 and len(unit):
         raise FormatError(f"{group} has no samples")
     return Spikes(unit, time, sample)
+
+
+def _read_synapses(file: Hdf5File, protocol: Protocol, name: str) -> Synapses:
+    group, pathway = f"synapses/{name}", protocol.circuit.pathway(name)
+    size = {
+        side: protocol.circuit.population(getattr(pathway, side)).size for side in ("pre", "post")
+    }
+    pre = _read_numbers(file, f"{group}/pre", None, size["pre"])
+    post = _read_numbers(file, f"{group}/post", len(pre), size["post"])
+    delay = file.array(f"{group}/delay", "f", (len(pre),))
+    if not np.all((delay >= 0) & (delay < np.inf)):
+        raise FormatError(f"{group} has a delay that is not a time")
+    return Synapses(pre, post, delay)
 
 
 def _read_numbers(file: Hdf5File, path: str, length: int | None, stop: int) -> AnyArray:

@@ -35,12 +35,13 @@ class Result(ResultData):
     protocol : Protocol
         The protocol as it was run, with the batch that was used.
     traces : mapping of str to Trace
-        Recordings by `population.variable` or name of a matrix: `time` of shape (n,) in seconds, and `values` of
-        shape (n, units, samples) or (n, post, pre) in SI units.
+        Recordings by `population.variable`, `pathway.variable` or name of a matrix: `time` of shape (n,) in
+        seconds, and `values` of shape (n, units, samples), (n, synapses, samples) or (n, post, pre) in SI units.
     final : mapping of str to array
-        The complete state at the end in SI units: `population.variable` of shape (units, samples), matrices of
-        shape (post, pre). The attribute `state` keeps these arrays, and another run can start from them; the
-        property `final` returns them with labels.
+        The complete state at the end in SI units: `population.variable` of shape (units, samples), variables of
+        synapses `pathway.variable` of shape (synapses, samples), matrices of shape (post, pre). The attribute
+        `state` keeps these arrays, and another run can start from them; the property `final` returns them with
+        labels.
     spikes : mapping of str to Spikes, optional
         Recorded spikes by population: arrays `unit`, `time` in seconds and, in a batch, `sample`, all of shape
         (n,).
@@ -52,15 +53,18 @@ class Result(ResultData):
         How the run ended (default "done").
     message : str, optional
         A sentence on how the run ended.
-    connections : mapping of str to MatrixConnections, optional
-        The connections of each sparse matrix: arrays `post` and `pre` of shape (connections,). The arrays of a
-        sparse matrix have one number per connection.
+    synapses : mapping of str to Synapses, optional
+        Synapses by pathway: arrays `pre` and `post` of units and `delay` in seconds, all of shape (synapses,),
+        ordered by presynaptic, then by postsynaptic unit. Left out for a pathway with `final=False` of which
+        nothing is recorded.
 
     Examples
     --------
     >>> result["layer1.h"]           # DataArray (time, unit[, sample]), SI units   # doctest: +SKIP
     >>> result.final["w1"]           # DataArray (post, pre)                        # doctest: +SKIP
     >>> result.spikes["cell"].time   # array (n,), seconds                          # doctest: +SKIP
+    >>> result["feed.weight"]        # DataArray (time, synapse[, sample])          # doctest: +SKIP
+    >>> result.synapses["feed"].pre  # array (synapses,), presynaptic units         # doctest: +SKIP
     """
 
     @property
@@ -75,11 +79,11 @@ class Result(ResultData):
 
     @property
     def final(self) -> Final:
-        """The final state by name, as DataArrays: variables are (unit[, sample]), matrices are (post, pre).
+        """The final state by name, as DataArrays.
 
-        Sparse matrices are (connection), with coordinates `post` and `pre`.
+        Variables of populations are (unit[, sample]), those of synapses (synapse[, sample]), matrices (post, pre).
         """
-        return Final(self.protocol, self.state, self.connections)
+        return Final(self.protocol, self.state, self.synapses)
 
     def __getitem__(self, name: str) -> "DataArray":
         """Return a recording.
@@ -87,14 +91,15 @@ class Result(ResultData):
         Parameters
         ----------
         name : str
-            `population.variable` or the name of a matrix.
+            `population.variable`, `pathway.variable` or the name of a matrix.
 
         Returns
         -------
         xarray.DataArray
-            Array with the dimensions (time, unit, sample), or (time, post, pre) for a matrix, in SI units; without
-            `sample` if the protocol has no batch. For a sparse matrix the dimensions are (time, connection), with
-            coordinates `post` and `pre`. Times are in seconds and mark the beginning of time steps.
+            Array with the dimensions (time, unit, sample), (time, synapse, sample) for a variable of synapses, or
+            (time, post, pre) for a matrix, in SI units; without `sample` if the protocol has no batch. Times are
+            in seconds and mark the beginning of time steps. The dimension `synapse` has the coordinates `pre`,
+            `post` and `delay` (in seconds).
 
         Raises
         ------
@@ -104,8 +109,7 @@ class Result(ResultData):
         if name in self.traces:
             recording = self.protocol.recordings_by_name().get(name)
             time, values = self.traces[name]
-            labels = label(self.protocol, name, recording, self.connections.get(name))
-            return labels.array(values, time)
+            return label(self.protocol, name, recording, self.synapses).array(values, time)
         error = UnknownEntryError("recording", str(name), self.names)
         population, variable = VariablePath.parse(str(name))
         if variable == SPIKE and population in self.spikes:
@@ -116,35 +120,6 @@ class Result(ResultData):
                 "to keep its values over time, name it in a Recording of the protocol",
             )
         raise error
-
-    def sparse(self, name: str, record: int | None = None) -> Any:
-        """Return the weights of a sparse matrix as a SciPy sparse array.
-
-        Parameters
-        ----------
-        name : str
-            Name of a matrix with `connect`.
-        record : int, optional
-            Number of a record of its recording, -1 for the last (default: the weights at the end of the run).
-
-        Returns
-        -------
-        scipy.sparse.csr_array, shape (post, pre)
-            The weights in SI units. Connections with a weight of 0 are stored too.
-
-        Raises
-        ------
-        UnknownEntryError
-            If there is no sparse matrix of that name, or `record` is given and it was not recorded.
-
-        Examples
-        --------
-        >>> result.sparse("w").toarray()     # dense array (post, pre)     # doctest: +SKIP
-        """
-        if name not in self.connections:
-            raise UnknownEntryError("sparse matrix", str(name), self.connections)
-        values = self.final[name] if record is None else self[name][record]
-        return self.connections[name].sparse(values.values)
 
     def __contains__(self, name: object) -> bool:
         return name in self.traces

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dendrosim.arrays import AnyArray
-from dendrosim.circuit.sparse_matrices import MatrixConnections
 from dendrosim.errors import UnknownEntryError
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.results.labels import label
+from dendrosim.results.synapses import KeptSynapses, Synapses
 
 if TYPE_CHECKING:
     from xarray import DataArray
@@ -21,10 +21,7 @@ STATUSES = ("done", "diverged", "interrupted")
 
 
 class Trace(NamedTuple):
-    """A recording: `time` of shape (n,) in seconds, `values` of shape (n, units, samples) or (n, post, pre).
-
-    Of a sparse matrix, `values` has the shape (n, connections).
-    """
+    """A recording: `time` of shape (n,) in seconds, `values` of shape (n, units, samples) or (n, post, pre)."""
 
     time: NDArray[np.floating]
     values: NDArray[np.floating]
@@ -67,15 +64,14 @@ class Final(Mapping[str, "DataArray"]):
         self,
         protocol: Protocol,
         state: Mapping[str, AnyArray],
-        connections: Mapping[str, MatrixConnections],
+        synapses: Mapping[str, Synapses],
     ) -> None:
-        self._protocol, self._state, self._connections = protocol, state, connections
+        self._protocol, self._state, self._synapses = protocol, state, synapses
 
     def __getitem__(self, name: str) -> "DataArray":
         if name not in self._state:
             raise UnknownEntryError("state", str(name), self._state)
-        labels = label(self._protocol, name, None, self._connections.get(name))
-        return labels.array(self._state[name])
+        return label(self._protocol, name, None, self._synapses).array(self._state[name])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._state)
@@ -100,7 +96,7 @@ class ResultData:
         metrics: Mapping[str, Any] | None = None,
         status: str = "done",
         message: str = "",
-        connections: Mapping[str, MatrixConnections] | None = None,
+        synapses: Mapping[str, Synapses] | None = None,
     ) -> None:
         self.protocol = protocol
         self.traces = dict(traces)
@@ -109,7 +105,7 @@ class ResultData:
         self.provenance = dict(provenance or {})
         self.metrics = dict(metrics or {})
         self.status, self.message = status, message
-        self.connections = dict(connections or {})
+        self.synapses: Mapping[str, Synapses] = KeptSynapses(synapses or {})
 
 
 def shapes(arrays: Mapping[str, AnyArray]) -> str:

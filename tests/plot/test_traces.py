@@ -121,8 +121,10 @@ def test_weights_at_another_time(when, index, title):
 
 
 def test_weights_need_a_matrix():
-    with pytest.raises(UnknownNameError, match="unknown matrix 'v'"):
-        plot.weights(examples.result(), "v")
+    for name in ("v", "soma.v"):
+        for draw in (plot.weights, plot.weight_traces, plot.weight_distribution):
+            with pytest.raises(UnknownNameError, match=f"unknown weights '{name}'; there are: w"):
+                draw(examples.result(), name)
 
 
 def test_weight_traces_show_weights_and_their_root_mean_square():
@@ -152,7 +154,7 @@ def test_plasticity_is_the_slope_of_the_weights():
     np.testing.assert_allclose(ax.lines[0].get_xdata(), [0.25, 1.0])
     np.testing.assert_allclose(ax.lines[0].get_ydata(), [2.0, 2.0])
     assert "(V/s)" in ax.get_ylabel()
-    with pytest.raises(UnknownNameError, match="unknown recorded matrix"):
+    with pytest.raises(UnknownNameError, match="unknown recording of weights"):
         plot.plasticity(result, "z")
 
 

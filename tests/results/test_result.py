@@ -20,6 +20,7 @@ from result_files import resealed
 
 from dendrosim.errors import DataError, SpecError, StorageError, UnknownNameError
 from dendrosim.machine.atomic_file import write_file
+from dendrosim.results.reading import FORMAT
 from dendrosim.results.result import Result, open_result
 from dendrosim.results.result_data import Spikes, Trace
 
@@ -229,7 +230,7 @@ def foreign(path):
 def newer(path):
     examples.result().save(path)
     with h5py.File(path, "a") as file:
-        file.attrs["dendrosim_format"] = 3
+        file.attrs["dendrosim_format"] = FORMAT + 1
 
 
 def without_final(path):
@@ -251,7 +252,7 @@ UNREADABLE = {
     "text": (lambda path: path.write_text("v,t\n1,2\n"), "it is not a NetCDF-4 file"),
     "old_netcdf": (lambda path: path.write_bytes(b"CDF\x01" + bytes(60)), "not a NetCDF-4 file"),
     "foreign": (foreign, "it has no attribute 'dendrosim_format'"),
-    "newer": (newer, "has format 3, which a newer dendrosim wrote"),
+    "newer": (newer, f"has format {FORMAT + 1}, which a newer dendrosim wrote"),
     "damaged": (without_final, "truncated or damaged"),
     "other_protocol": (other_protocol, "has a protocol that cannot be read"),
 }

@@ -29,8 +29,7 @@ from dendrosim.engine.standalone.sources import (
 from dendrosim.protocol.protocol import Protocol
 
 _HEADERS = (
-    "functions.h", "parallel.h", "tiles.h", "dense.h", "sparse.h", "random.h", "normals.h", "arrays.h",
-    "runtime.h", "glue.h",
+    "functions.h", "parallel.h", "tiles.h", "dense.h", "random.h", "normals.h", "arrays.h", "runtime.h", "glue.h",
 )  # fmt: skip
 
 # Code with one of these calls needs no `flush` before it. `defer`, `flush` and `record` deal with deferred loops
@@ -50,7 +49,7 @@ def generate(protocol: Protocol, precision: str, folder: Path) -> None:
 
 def _write_glue(device: Any, parts: NetworkParts, operations: CppOperations, folder: Path) -> None:
     clock = device.get_array_name(parts.clock.variables["t"]).rsplit("_t", 1)[0]
-    named = {id(v) for v in parts.arrays.values()}
+    named = {id(v) for v in parts.all_arrays.values()}
     spans = [
         f"    hidden.push_back({{brian::{name}, (int64_t)sizeof(*brian::{name})*{variable.size}}});"
         for variable, name in device.arrays.items()
@@ -58,8 +57,8 @@ def _write_glue(device: Any, parts: NetworkParts, operations: CppOperations, fol
     ]
     text = f"""// Gives the runtime the program's arrays and objects.
 namespace ds {{
-Array arrays[{len(parts.arrays)}];
-const int64_t array_count = {len(parts.arrays)};
+Array arrays[{len(parts.all_arrays)}];
+const int64_t array_count = {len(parts.all_arrays)};
 void give_weights();
 void start()
 {{
@@ -83,10 +82,9 @@ void loop()
     (folder / "ds_glue.cpp").write_text(text, "utf-8")
     number = number_type(parts)
     text = f"""// The program's matrices. Their operations are in kernels.cpp.
-#include "sparse.h"
+#include "dense.h"
 extern template class ds::Weights<{number}>;
 extern template class ds::Inverse<{number}>;
-extern template class ds::Sparse<{number}>;
 namespace ds {{
 {chr(10).join(operations.declarations(parts))}
 void give_weights()

@@ -72,8 +72,8 @@ def _write_glue(device: Any, parts: NetworkParts, operations: CudaOperations, fo
     clock = device.get_array_name(parts.clock.variables["t"]).rsplit("_t", 1)[0]
     text = f"""// Names the program's arrays and runs its network for as many steps as the task says.
 namespace ds {{
-Array arrays[{len(parts.arrays)}];
-const int64_t array_count = {len(parts.arrays)};
+Array arrays[{len(parts.all_arrays)}];
+const int64_t array_count = {len(parts.all_arrays)};
 void start()
 {{
     const Array all[] = {{

@@ -7,7 +7,6 @@ at the start of the step, so the step is one forward Euler step of the vector fi
 variable is flat: units x samples, where the samples of a unit follow each other.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -43,17 +42,8 @@ SIGNALS, START = "before_start", "start"
 UPDATES, INVERSES = 1000, 100_000
 
 
-def build(
-    protocol: Protocol,
-    precision: str,
-    operations: Operations,
-    counts: Mapping[str, int] | None = None,
-) -> NetworkParts:
-    """Build the network of a protocol in the active Brian2 device.
-
-    `counts` are the numbers of connections of sparse matrices by name. A program, which reads its connections from
-    the task, gives none: it replaces the array of weights, of one element, by a longer one.
-    """
+def build(protocol: Protocol, precision: str, operations: Operations) -> NetworkParts:
+    """Build the network of a protocol in the active Brian2 device."""
     dtype = np.float32 if precision == "single" else np.float64
     clock = Clock(dt=protocol.time_step * second, name="ds_clock")
     network = Network(name="ds_network")
@@ -62,7 +52,7 @@ def build(
     for population in protocol.circuit.populations:
         _build_population(parts, population)
     for matrix in protocol.circuit.matrices:
-        _build_matrix(parts, matrix, counts or {})
+        _build_matrix(parts, matrix)
     for pathway in protocol.circuit.pathways:
         parts.bundles[pathway.name] = build_pathway(parts, pathway)
     parts.network.add(operations.feed(parts))
@@ -211,11 +201,10 @@ def _number_elements(parts: NetworkParts, group: Group) -> None:
     parts.register(group, ELEMENT)
 
 
-def _build_matrix(parts: NetworkParts, matrix: Matrix, counts: Mapping[str, int]) -> None:
+def _build_matrix(parts: NetworkParts, matrix: Matrix) -> None:
     rows, columns = parts.circuit.shape(matrix)
-    count = rows * columns if matrix.connect is None else counts.get(matrix.name, 1)
-    holder = Holder(matrix.name, count, parts.clock)
-    add_array(holder, WEIGHT, count, parts.dtype, brian_dimension(unit(matrix.unit)[0]))
+    holder = Holder(matrix.name, rows * columns, parts.clock)
+    add_array(holder, WEIGHT, rows * columns, parts.dtype, brian_dimension(unit(matrix.unit)[0]))
     parts.groups[matrix.name] = holder
     parts.register(holder, WEIGHT)
     parts.network.add(holder)
@@ -275,5 +264,5 @@ def materialise(parts: NetworkParts, path: str, when: str, order: int) -> tuple[
 
 def _materialise_recorded(parts: NetworkParts, order: int) -> None:
     for path in parts.protocol.recordings_by_name():
-        if is_variable(path):
+        if is_variable(path) and not parts.circuit.is_synaptic(path):
             _, order = materialise(parts, path, START, order)

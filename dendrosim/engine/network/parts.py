@@ -13,6 +13,7 @@ from dendrosim.circuit.brian_text import brian_dimension
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.circuit_data import Owner
 from dendrosim.engine.network.groups import add_array, add_number
+from dendrosim.engine.plan.state_arrays import OWN
 from dendrosim.engine.plan.timeline import CIRCUIT
 from dendrosim.protocol.protocol import Protocol
 
@@ -54,6 +55,16 @@ class NetworkParts:
     @property
     def circuit(self) -> Circuit:
         return self.protocol.circuit
+
+    @property
+    def all_arrays(self) -> dict[str, ArrayVariable]:
+        """All arrays by key: `arrays`, and the variables of synapses, whose sizes are only known in a run."""
+        synaptic = {
+            f"{name}.{OWN}{variable}": array
+            for name, bundle in self.bundles.items()
+            for variable, array in bundle.values.items()
+        }
+        return {**self.arrays, **synaptic}
 
     def register(self, group: Group, *variables: str) -> None:
         """Add variables of a group to `arrays`, with the keys `group.variable`."""

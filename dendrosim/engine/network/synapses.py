@@ -70,7 +70,8 @@ def _model(pathway: Pathway, own: dict[str, str]) -> str:
             lines.append(f"{OWN}{name} : {dimension}")
     if pathway.has_own_weights:
         assert pathway.weight_dimension is not None
-        lines.append(f"{OWN}{WEIGHT} : {brian_unit(pathway.weight_dimension)} (constant)")
+        flag = "" if pathway.has_plastic_weights else " (constant)"
+        lines.append(f"{OWN}{WEIGHT} : {brian_unit(pathway.weight_dimension)}{flag}")
     return "\n".join(lines)
 
 

@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 
 from dendrosim.arrays import Integers
 from dendrosim.circuit.initial_values.fixed import Fixed
+from dendrosim.circuit.paths import VariablePath
 from dendrosim.circuit.pathway import Pathway
 from dendrosim.errors import ParameterError
-from dendrosim.protocol.protocol import Protocol
+from dendrosim.protocol.protocol import Protocol, check_elements
 from dendrosim.protocol.time_steps import nearest_steps
+from dendrosim.results.synapses import Synapses
 from dendrosim.streams import stream
 
 # The queue of spikes has a vector of 24 bytes for each time step of the longest delay, so that 10 million steps
@@ -31,13 +33,29 @@ class SynapseTable:
     """The synapses of one pathway; `pre` and `post` are indices of elements (units x samples).
 
     `delays` are in seconds, one for each synapse or one for all. `values` has the start values of the variables
-    that every synapse has for itself.
+    that every synapse has for itself. `batch` is the number of samples.
     """
 
     pre: NDArray[np.int32]
     post: NDArray[np.int32]
     delays: NDArray[np.float64]
     values: Mapping[str, NDArray[np.float64]]
+    batch: int = 1
+
+    @property
+    def count(self) -> int:
+        """The number of synapses of one sample."""
+        return len(self.pre) // self.batch
+
+    def synapses(self) -> Synapses:
+        """Return units and delays of the synapses of one sample."""
+        first = slice(None, None, self.batch)
+        delays = self.delays if len(self.delays) == 1 else self.delays[first]
+        return Synapses(
+            self.pre[first] // np.int32(self.batch),
+            self.post[first] // np.int32(self.batch),
+            np.broadcast_to(delays, (self.count,)),
+        )
 
 
 def synapse_tables(protocol: Protocol, seed: int) -> dict[str, SynapseTable]:
@@ -46,9 +64,14 @@ def synapse_tables(protocol: Protocol, seed: int) -> dict[str, SynapseTable]:
     Raises
     ------
     ParameterError
-        If a delay is shorter than a time step or too long for the queue of spikes.
+        If a delay is shorter than a time step or too long for the queue of spikes, or if a recording names a
+        synapse that was not drawn.
     """
-    return {p.name: _table(protocol, p, seed) for p in protocol.circuit.pathways}
+    tables = {p.name: _table(protocol, p, seed) for p in protocol.circuit.pathways}
+    for name, recording in protocol.recordings_by_name().items():
+        if protocol.circuit.is_synaptic(name):
+            check_elements(recording, name, tables[VariablePath.parse(name).owner].count)
+    return tables
 
 
 def _table(protocol: Protocol, pathway: Pathway, seed: int) -> SynapseTable:
@@ -70,6 +93,7 @@ def _table(protocol: Protocol, pathway: Pathway, seed: int) -> SynapseTable:
         post=(to[:, None] * batch + samples).ravel().astype(np.int32),
         delays=_delays(protocol, pathway, order, seed),
         values={name: np.repeat(value, batch) for name, value in values.items()},
+        batch=batch,
     )
 
 

@@ -18,15 +18,20 @@ from numpy.typing import NDArray
 
 from dendrosim.circuit.matrix import Projection
 from dendrosim.circuit.paths import is_variable
-from dendrosim.circuit.sparse_matrices import MatrixConnections
 from dendrosim.engine.network.operations import Operations
 from dendrosim.engine.network.parts import NetworkParts
 from dendrosim.engine.network.random_numbers import step_key
 from dendrosim.engine.network.weight_updates import Update
-from dendrosim.engine.plan.state_arrays import WEIGHT
+from dendrosim.engine.plan.state_arrays import WEIGHT, recorded_key
 from dendrosim.engine.plan.timeline import CIRCUIT, Fill
-from dendrosim.engine.runtime.sparse import sum_products
-from dendrosim.engine.task import SpikeTrain, Task, kept_elements
+from dendrosim.engine.task import (
+    SYNAPSES_GUARDED_EVERY,
+    SpikeTrain,
+    Task,
+    kept_elements,
+    recorded_indices,
+    recorded_shape,
+)
 from dendrosim.equations.rewriting import find_symbols, parse_expression
 from dendrosim.protocol.schedule import Window, record_steps, spike_windows
 
@@ -88,21 +93,16 @@ class NumpyOperations(Operations):
             kept = kept_elements(self.task, name, recording)
             self.reels[name] = _Reel(windows, kept if kept.size else None)
         self.watched = self.task.guarded()
-        self.values = {k: v.get_value() for k, v in parts.arrays.items()}
+        self.watched_synapses = self.task.guarded_synapses()
+        self.values = {k: v.get_value() for k, v in parts.all_arrays.items()}
         for name, recording in self.protocol.recordings_by_name().items():
-            source = self.values[name if is_variable(name) else f"{name}.{WEIGHT}"]
-            shape = self.task.shape(name)
+            source = self.values[recorded_key(parts.circuit, name)]
             pick: Any = slice(None)
             if is_variable(name):
-                units = range(shape[0]) if recording.units is None else recording.units
-                samples = range(shape[1]) if recording.samples is None else recording.samples
-                pick = np.ix_(list(units), list(samples))
-                shape = (len(units), len(samples))
+                pick = np.ix_(*recorded_indices(self.task, name, recording))
             steps = record_steps(self.protocol, recording)
-            full = source.reshape(self.task.shape(name))
-            self.tapes[name] = _Tape(
-                steps, full, pick, np.empty((len(steps), *shape), source.dtype)
-            )
+            rows = np.empty((len(steps), *recorded_shape(self.task, name, recording)), source.dtype)
+            self.tapes[name] = _Tape(steps, source.reshape(self.task.shape(name)), pick, rows)
 
     # -- the seven operations ---------------------------------------------------------------------
 
@@ -115,20 +115,15 @@ class NumpyOperations(Operations):
     ) -> BrianObject:  # fmt: skip
         circuit, batch = network.circuit, network.protocol.batch
         matrix = circuit.matrix(projection.matrix)
-        weight = network.arrays[f"{matrix.name}.{WEIGHT}"].get_value()
-        sparse = matrix.name in self.task.connections
-        if sparse:
-            weight = self.task.connections[matrix.name].sparse(weight)
-        else:
-            weight = weight.reshape(circuit.shape(matrix))
+        weight = (
+            network.arrays[f"{matrix.name}.{WEIGHT}"].get_value().reshape(circuit.shape(matrix))
+        )
         w = weight.T if projection.transpose else weight
         x, y = source.get_value().reshape(-1, batch), target.get_value().reshape(-1, batch)
 
         def multiply() -> None:
             if add:
                 y[...] += w @ x
-            elif sparse:
-                y[...] = w @ x
             else:
                 np.matmul(w, x, out=y)
 
@@ -136,37 +131,33 @@ class NumpyOperations(Operations):
         return self._operation(network, multiply, "start", order, name)
 
     def update(self, network: NetworkParts, update: Update, order: int) -> list[BrianObject]:
-        at = self.task.connections.get(update.matrix)
-        shape = update.shape if at is None else (at.count,)
-        w = update.weight.get_value().reshape(shape)
+        w = update.weight.get_value().reshape(update.shape)
         to_step = _split(network.protocol.time_step / update.batch)
         to_mean = _split(update.batch)
         outer = [
             (
                 post.get_value().reshape(-1, update.batch),
                 pre.get_value().reshape(-1, update.batch),
-                product.get_value().reshape(shape) if product is not None else None,
+                product.get_value().reshape(update.shape) if product is not None else None,
             )
             for post, pre, product in update.outer
         ]
-        elementwise = _elementwise(update, at) if update.elementwise else None
+        elementwise = _elementwise(network, update) if update.elementwise else None
         decay = update.decay.get_value() if update.decay is not None else None
         dt = network.protocol.time_step
-
-        def multiply(post: NDArray[Any], pre: NDArray[Any]) -> NDArray[Any]:
-            return post @ pre.T if at is None else sum_products(at, post, pre)
 
         def step() -> None:
             for post, pre, product in outer:
                 if product is not None:
-                    product[...] = multiply(np.ldexp(post, -to_mean[1]), pre) / to_mean[0]
+                    np.matmul(np.ldexp(post, -to_mean[1]), pre.T, out=product)
+                    product /= to_mean[0]
             if elementwise is not None:
                 w[...] += dt * elementwise(w)
             if decay is not None:
                 w[...] *= 1 + dt * decay[0]
             for post, pre, product in outer:
                 if product is None:
-                    w[...] += to_step[0] * multiply(np.ldexp(post, to_step[1]), pre)
+                    w[...] += to_step[0] * (np.ldexp(post, to_step[1]) @ pre.T)
 
         return [
             self._operation(network, step, "before_groups", order, f"ds_update_{update.matrix}")
@@ -271,9 +262,13 @@ class NumpyOperations(Operations):
 
     def _guard(self) -> None:
         self.step += 1
-        if all(np.isfinite(np.sum(self.values[k])) for k in self.watched):
+        watched = self.watched
+        if self.step % SYNAPSES_GUARDED_EVERY == 0 or self.step == self.line.steps:
+            watched = watched + self.watched_synapses
+        if all(np.isfinite(np.sum(self.values[k])) for k in watched):
             return
-        bad = [k for k in self.watched if not np.all(np.isfinite(self.values[k]))]
+        watched = self.watched + self.watched_synapses
+        bad = [k for k in watched if not np.all(np.isfinite(self.values[k]))]
         if bad:  # and not only a sum that overflows
             self.failure = (self.step, bad)
             self.parts.network.stop()
@@ -287,13 +282,8 @@ def _look_up(table: NDArray[np.float64], position: float, linear: bool) -> NDArr
     return table[index] + (position - index) * (table[index + 1] - table[index])
 
 
-def _elementwise(
-    update: Update, at: MatrixConnections | None
-) -> Callable[[NDArray[Any]], NDArray[Any]]:
-    """Return the element-wise part of a rule as a function of the weights; it averages over the batch.
-
-    `at` are the connections of a sparse matrix.
-    """
+def _elementwise(network: NetworkParts, update: Update) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    """Return the element-wise part of a rule as a function of the weights; it averages over the batch."""
     assert update.elementwise is not None
     code = compile(NumpyNodeRenderer().render_expr(update.elementwise), update.matrix, "eval")
     functions = {
@@ -303,15 +293,14 @@ def _elementwise(
     values = {
         k: v.get_value() for k, v in update.holder.variables.items() if isinstance(v, ArrayVariable)
     }
-    shape = update.shape if at is None else (at.count,)
-    own = {WEIGHT, *(p.name for _, _, p in update.outer if p is not None)}
-    arrays = {k: values[k].reshape(shape) for k in own}
-    numbers = {k: v for k, v in values.items() if v.size == 1 and k not in own}
-    places: dict[str, Any] = {"post": np.s_[:, None], "pre": np.s_[None, :]}
-    if at is not None:
-        places = {"post": at.post, "pre": at.pre}
+    rows, columns = update.shape
+    arrays = {
+        k: v.reshape(update.shape) for k, v in values.items() if v.size == rows * columns != 1
+    }
+    numbers = {k: v for k, v in values.items() if v.size == 1}
+    shapes = {"post": (rows, 1), "pre": (1, columns)}
     factors = {
-        k: (a.get_value().reshape(-1, update.batch), places[s])
+        k: (a.get_value().reshape(-1, update.batch), shapes[s])
         for k, (a, s) in update.factors.items()
     }
     weights = [k for k, v in values.items() if v is values[WEIGHT]]
@@ -334,7 +323,7 @@ def _elementwise(
         scope |= {k: w for k in weights}
         total = np.zeros_like(w)
         for b in samples:
-            sides = {k: a[:, b][place] for k, (a, place) in factors.items()}
+            sides = {k: a[:, b].reshape(shape) for k, (a, shape) in factors.items()}
             total += np.ldexp(eval(code, scope, sides), -exponent)
         return total / factor
 

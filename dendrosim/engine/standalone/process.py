@@ -1,6 +1,5 @@
 """Runs of compiled programs as processes: start a process, follow it, interrupt it, and read its files."""
 
-import math
 import os
 import signal
 import subprocess
@@ -13,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dendrosim.circuit.paths import is_variable
 from dendrosim.engine.plan.state_arrays import final_keys
 from dendrosim.engine.progress import Progress
 from dendrosim.engine.run_files import is_changing
@@ -21,11 +19,10 @@ from dendrosim.engine.seal import read_seal, seal_folder
 from dendrosim.engine.standalone.program import Program
 from dendrosim.engine.standalone.task_file import (
     check_task,
-    recorded_indices,
     steps_file,
     write_task,
 )
-from dendrosim.engine.task import Outcome, SpikeTrain, Task
+from dendrosim.engine.task import Outcome, SpikeTrain, Task, recorded_shape
 from dendrosim.errors import DendrosimError, ProgramError, ResumeError, StorageError
 from dendrosim.machine.cache import hold
 from dendrosim.machine.mapped_arrays import map_file
@@ -188,15 +185,12 @@ def _read(
     dtypes = dict(zip(program.manifest["keys"], program.manifest["dtypes"], strict=True))
     traces: dict[str, tuple[NDArray[np.int64], NDArray[Any]]] = {}
     for index, (name, recording) in enumerate(task.protocol.recordings_by_name().items()):
-        shape = task.shape(name)
-        if is_variable(name):
-            units, samples = recorded_indices(task, name, recording)
-            shape = (len(units), len(samples))
+        shape = recorded_shape(task, name, recording)
         path = folder / f"trace{index}.bin"
-        planned = map_file(folder / steps_file(index), np.int64)
         flat = map_file(path, np.float32 if task.settings.precision == "single" else np.float64)
-        size = math.prod(shape)
-        rows = len(flat) // size if size else len(planned)
+        planned = map_file(folder / steps_file(index), np.int64)
+        size = shape[0] * shape[1]  # 0 for a pathway without synapses
+        rows = len(flat) // size if size else int(np.searchsorted(planned, steps))
         traces[name] = (planned[:rows], flat[: rows * size].reshape(rows, *shape))
     final: dict[str, NDArray[Any]] = {}
     bad: dict[str, NDArray[Any]] = {}
@@ -205,7 +199,7 @@ def _read(
     offset = 0
     for name, key in final_keys(task.protocol.circuit).items():
         shape = task.shape(name)
-        size = math.prod(shape) * np.dtype(dtypes[key]).itemsize
+        size = shape[0] * shape[1] * np.dtype(dtypes[key]).itemsize
         if offset + size > len(raw):
             break
         final[name] = raw[offset : offset + size].view(dtypes[key]).reshape(shape)

@@ -62,7 +62,9 @@ def describe_structure(protocol: Protocol, precision: str) -> str:
         ]
         for path in (*circuit.inputs, *circuit.gates)
     }
-    recorded = [n for n in protocol.recordings_by_name() if is_variable(n)]
+    recorded = [
+        n for n in protocol.recordings_by_name() if is_variable(n) and not circuit.is_synaptic(n)
+    ]
     spikes = list(protocol.recordings_of_spikes())
     parts = [circuit.structure(), protocol.batch, precision, signals, recorded, spikes]
     return json.dumps(parts, sort_keys=True)

@@ -62,7 +62,8 @@ def _check_sizes(protocol: Protocol) -> None:
     circuit = protocol.circuit
     sizes = {f"population {p.name!r}": p.size * protocol.batch for p in circuit.populations}
     for matrix in circuit.matrices:
-        sizes[f"matrix {matrix.name!r}"] = int(circuit.expected_weights(matrix))
+        rows, columns = circuit.shape(matrix)
+        sizes[f"matrix {matrix.name!r}"] = rows * columns
     for what, size in sizes.items():
         if size > _LARGEST:
             raise ShapeError(
@@ -72,10 +73,18 @@ def _check_sizes(protocol: Protocol) -> None:
 
 
 def array_table(device: Any, parts: NetworkParts, operations: CompiledOperations) -> str:
-    """Return the program's table of arrays: the name, the size, and the bytes of an element of each array."""
+    """Return the program's table of arrays: the name, the size, and the bytes of an element of each array.
+
+    Arrays of synapses come last. Their place and size are not known before the program has read its task.
+    """
     lines = [
         f"    {{{operations.arrays}{device.get_array_name(v)}, {v.size}, {np.dtype(v.dtype).itemsize}}},"
         for v in parts.arrays.values()
+    ]
+    lines += [
+        f"    {{nullptr, 0, {np.dtype(v.dtype).itemsize}}},"
+        for key, v in parts.all_arrays.items()
+        if key not in parts.arrays
     ]
     return "\n".join(lines)
 
@@ -86,13 +95,12 @@ def write_manifest(parts: NetworkParts, glue: Path, **more: Any) -> None:
     A hash of the manifest is added to `glue`, the source that lists the arrays. The program refuses a task or a
     checkpoint with another hash, because the arrays would not have the same order.
     """
-    keys = list(parts.arrays)
+    arrays = parts.all_arrays
     manifest = {
-        "keys": keys,
-        "sizes": [int(parts.arrays[k].size) for k in keys],
-        "dtypes": [np.dtype(parts.arrays[k].dtype).str for k in keys],
+        "keys": list(arrays),
+        "sizes": [int(v.size) if k in parts.arrays else None for k, v in arrays.items()],
+        "dtypes": [np.dtype(v.dtype).str for v in arrays.values()],
         "ones": parts.ones,
-        "sparse": [m.name for m in parts.circuit.matrices if m.connect is not None],
         "bundles": {name: list(bundle.values) for name, bundle in parts.bundles.items()},
         **more,
     }

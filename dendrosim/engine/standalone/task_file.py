@@ -9,15 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dendrosim.circuit.paths import is_variable
-from dendrosim.engine.plan.state_arrays import WEIGHT, all_values, final_keys
+from dendrosim.engine.plan.state_arrays import all_values, final_keys, recorded_key
 from dendrosim.engine.plan.timeline import CIRCUIT
-from dendrosim.engine.task import Task, kept_elements
+from dendrosim.engine.task import (
+    SYNAPSES_GUARDED_EVERY,
+    Task,
+    kept_elements,
+    recorded_indices,
+    recorded_shape,
+)
 from dendrosim.errors import ResumeError
 from dendrosim.protocol.phases import Recording
 from dendrosim.protocol.schedule import record_pieces, spike_windows
 
 TASK = "task.bin"
-_MAGIC = 0x6473696D32
+_MAGIC = 0x6473696D33
 ORDER = "order.bin"
 """File of the rows of the data sets, as int32, in the order in which they are shown."""
 _PIECE = 2**20  # bytes that are compared at once
@@ -51,11 +57,10 @@ class Writer:
     ) -> None:
         self.open = open_file
         self.ids = {key: i for i, key in enumerate(manifest["keys"])}
-        self.sizes: list[int] = manifest["sizes"]
+        self.sizes: list[int | None] = manifest["sizes"]
         self.dtypes: list[str] = manifest["dtypes"]
         self.ones: list[str] = manifest["ones"]
         self.layout: list[int] = manifest["layout"]
-        self.sparse: list[str] = manifest["sparse"]
         self.bundles: dict[str, list[str]] = manifest["bundles"]
 
     def write(self, task: Task) -> None:
@@ -72,7 +77,6 @@ class Writer:
         self._integers(
             line.steps, self.ids[f"{CIRCUIT}.ds_t_phase"], self.ids[f"{CIRCUIT}.ds_t_block"]
         )
-        self._connections(task)
         values = all_values(protocol, line, task.state(), self.ones)
         self._integers(len(values))
         states = set(final_keys(protocol.circuit).values())
@@ -94,18 +98,14 @@ class Writer:
             for piece in line.order():
                 order.write(piece.data)
         self._fills(task, data)
+        self._synapses(task)
         self._tapes(task)
         self._list([self.ids[k] for k in task.guarded()])
+        self._integers(SYNAPSES_GUARDED_EVERY)
+        self._list([self.ids[k] for k in task.guarded_synapses()])
         self._list([self.ids[k] for k in final_keys(protocol.circuit).values()])
         self._noises(task)
-        self._synapses(task)
         self._reels(task)
-
-    def _connections(self, task: Task) -> None:
-        self._integers(len(self.sparse))
-        for name in self.sparse:
-            self._list(task.connections[name].starts)
-            self._list(task.connections[name].pre, np.int32)
 
     def _fills(self, task: Task, data: list[str]) -> None:
         self._integers(len(task.line.fills))
@@ -113,7 +113,9 @@ class Writer:
             self._integers(len(fills))
             for fill in fills:
                 index = self.ids[fill.key]
-                self._integers(index, max(1, self.sizes[index] // fill.constant.size))
+                size = self.sizes[index]
+                assert size is not None  # inputs and gates are no arrays of synapses
+                self._integers(index, max(1, size // fill.constant.size))
                 self._list(fill.constant, np.float64)
                 self._list([data.index(name) for name in fill.samples])
                 self._integers(len(fill.tables))
@@ -123,13 +125,14 @@ class Writer:
                     self._matrix(values)
 
     def _tapes(self, task: Task) -> None:
-        recorded = task.protocol.recordings_by_name()
+        protocol = task.protocol
+        recorded = protocol.recordings_by_name()
         self._integers(len(recorded))
         for index, (name, recording) in enumerate(recorded.items()):
             with self.open(steps_file(index)) as steps:
                 for piece in record_pieces(task.protocol, recording):
                     steps.write(piece.data)
-            self._integers(self.ids[name if is_variable(name) else f"{name}.{WEIGHT}"])
+            self._integers(self.ids[recorded_key(protocol.circuit, name)])
             self._list(recorded_elements(task, name, recording))
 
     def _noises(self, task: Task) -> None:
@@ -177,21 +180,13 @@ def steps_file(index: int) -> str:
     return f"steps{index}.bin"
 
 
-def recorded_indices(task: Task, name: str, recording: Recording) -> tuple[list[int], list[int]]:
-    """Return which units and samples a recording keeps."""
-    units, samples = task.shape(name)
-    return (
-        list(range(units) if recording.units is None else recording.units),
-        list(range(samples) if recording.samples is None else recording.samples),
-    )
-
-
 def recorded_elements(task: Task, name: str, recording: Recording) -> NDArray[np.int64]:
     """Return the flat indices of the elements that a recording keeps; an empty array means all."""
-    if not is_variable(name) or (recording.units is None and recording.samples is None):
+    shape = task.shape(name)
+    if not is_variable(name) or recorded_shape(task, name, recording) == shape:
         return np.zeros(0, dtype=np.int64)
-    units, samples = recorded_indices(task, name, recording)
-    return np.add.outer(np.array(units) * task.protocol.batch, np.array(samples)).ravel()
+    elements, samples = recorded_indices(task, name, recording)
+    return np.add.outer(np.array(elements) * shape[1], np.array(samples)).ravel()
 
 
 def write_task(folder: Path, task: Task, manifest: dict[str, Any]) -> None:

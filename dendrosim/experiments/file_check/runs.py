@@ -6,8 +6,6 @@ import numpy as np
 
 from dendrosim.arrays import Array
 from dendrosim.circuit.circuit import Circuit
-from dendrosim.circuit.paths import is_variable
-from dendrosim.circuit.population import LAST_SPIKE
 from dendrosim.engine.plan.state_arrays import initial_state
 from dendrosim.engine.settings import RunSettings
 from dendrosim.engine.simulate import run
@@ -33,7 +31,6 @@ from dendrosim.results.result import Result
 from dendrosim.stability.vector_field.circuit_field import CircuitFlow
 from dendrosim.stability.vector_field.typical_scales import TYPICAL_SIZES, typical_size
 from dendrosim.stability.vector_field.vector_field import vector_field
-from dendrosim.units import unit, unit_name
 
 AGREEMENT = 1e-10
 """Largest difference between two computations, relative to the largest value of the state. In a few steps,
@@ -89,7 +86,7 @@ def compare_back_ends(protocol: Protocol, report: Report, note: str = "") -> Res
 def _compare_states(expected: Result, found: Result, report: Report) -> None:
     for name, value in expected.state.items():
         gap = float(np.max(abs(found.state[name] - value), initial=0.0))
-        least = NEGLIGIBLE * typical_size(_unit_of(expected.circuit, name))
+        least = NEGLIGIBLE * typical_size(expected.circuit.unit_of(name))
         largest = float(np.max(abs(value), initial=least))
         if not gap <= AGREEMENT * largest:
             report.add(
@@ -97,15 +94,6 @@ def _compare_states(expected: Result, found: Result, report: Report) -> None:
                 f"numpy and cpp differ by {gap / largest:.2g} of its largest value after "
                 f"{expected.protocol.total_steps} steps; one of them computes its equation wrongly",
             )
-
-
-def _unit_of(circuit: Circuit, name: str) -> str:
-    """Return the SI unit of a state or matrix; `lastspike`, which no equation declares, is in seconds."""
-    if not is_variable(name):
-        return unit_name(unit(circuit.matrix(name).unit)[0])
-    if name.endswith(f".{LAST_SPIKE}"):
-        return "s"
-    return unit_name(unit(circuit.variable(name)[1].unit)[0])
 
 
 def compare_step(circuit: Circuit, report: Report, note: str = "") -> None:

@@ -138,8 +138,7 @@ template <typename S> void walk(S& s)
     for (const Span& h : hidden) s.bytes(h.data, h.bytes);
     for (Bundle& b : bundles)
     {
-        for (auto* list : {&b.values, &b.blank})
-            for (Values& v : *list) if (v.wide) s.list(*v.wide); else s.list(*v.narrow);
+        for (Values& v : b.blank) if (v.wide) s.list(*v.wide); else s.list(*v.narrow);
         for (Queue& q : b.queues)
         {
             s.index(*q.offset, q.slots->size());

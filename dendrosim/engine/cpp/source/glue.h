@@ -25,6 +25,10 @@ struct Values {
     {
         if (wide) wide->assign(v.begin(), v.end()); else narrow->assign(v.begin(), v.end());
     }
+    Array array() const
+    {
+        return wide ? Array{wide->data(), (int64_t)wide->size(), 8} : Array{narrow->data(), (int64_t)narrow->size(), 4};
+    }
 };
 struct Queue { int* offset; std::vector<std::vector<int32_t>>* slots; };
 

@@ -11,7 +11,6 @@
 #include "dense.h"
 #include "glue.h"
 #include "parallel.cpp"
-#include "sparse.h"
 #include "task.h"
 
 #include <algorithm>
@@ -43,27 +42,22 @@ void read_start(Reader& r, const Array& a, int64_t count)
     for (int64_t i = count; i < a.size; i++) std::memcpy((char*)a.data + i*a.bytes, a.data, a.bytes);
 }
 
-void read_connections(Reader& r)
-{
-    if (r.integer() != (int64_t)sparse_matrices.size()) fail("the task has connections of other matrices");
-    for (SparseMatrix* m : sparse_matrices)
-    {
-        std::vector<int64_t> starts = r.list<int64_t>();
-        std::vector<int32_t> columns = r.list<int32_t>();
-        m->connect(std::move(starts), std::move(columns));
-    }
-}
-
 void read_bundles(Reader& r)
 {
     if (r.integer() != (int64_t)bundles.size()) fail("the task has synapses of other pathways");
+    int64_t id = array_count;
+    for (const Bundle& b : bundles) id -= b.values.size();
     for (Bundle& b : bundles)
     {
         *b.pre = r.list<int32_t>();
         *b.post = r.list<int32_t>();
         *b.count = (int32_t)b.pre->size();
         b.delays = r.list<double>();
-        for (Values& v : b.values) v.set(r.list<double>());
+        for (Values& v : b.values)
+        {
+            v.set(r.list<double>());
+            arrays[id++] = v.array();
+        }
         for (Values& v : b.blank) v.set(std::vector<double>(b.pre->size()));
     }
 }
@@ -239,6 +233,8 @@ void guard()
 {
     task.step++;
     for (const auto& [count, ids] : watched_by_size) task.broken |= !finite(count, ids);
+    if (task.step % task.synapses_every == 0 || task.step == task.steps)
+        for (int64_t id : task.watched_synapses) task.broken |= !finite(arrays[id].size, {id});
     if (task.interval >= 0 && seconds(saved, std::chrono::steady_clock::now()) >= pause) complete();
     if (task.broken) *stopped = true;
 }

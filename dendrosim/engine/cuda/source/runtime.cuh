@@ -204,9 +204,13 @@ inline bool guard()
 {
     task.step++;
     if (task.step % 100 != 0 && task.step != task.steps) return false;
-    for (int64_t id : task.watched)
+    std::vector<int64_t> watched = task.watched;
+    if (task.step % task.synapses_every == 0 || task.step == task.steps)
+        watched.insert(watched.end(), task.watched_synapses.begin(), task.watched_synapses.end());
+    for (int64_t id : watched)
     {
         const Array& a = arrays[id];
+        if (!a.size) continue;  // a pathway without synapses
         if (a.bytes == 4)
             find_non_finite<uint32_t><<<blocks(a.size), threads>>>(a.size, (const uint32_t*)a.data, 0x7f800000u,
                 gpu.bad);

@@ -55,6 +55,11 @@ struct Values {
     {
         if (wide) *wide = v; else *narrow = std::vector<float>(v.begin(), v.end());
     }
+    Array array() const
+    {
+        return wide ? Array{thrust::raw_pointer_cast(wide->data()), (int64_t)wide->size(), 8}
+            : Array{thrust::raw_pointer_cast(narrow->data()), (int64_t)narrow->size(), 4};
+    }
     void leave() const;
 };
 
@@ -93,14 +98,11 @@ inline void read_start(Reader& r, const Array& a, int64_t count)
     DS_CUDA(cudaMemcpy(a.data, raw.data(), raw.size(), cudaMemcpyHostToDevice));
 }
 
-inline void read_connections(Reader& r)
-{
-    if (r.integer()) fail("the task has sparse matrices");
-}
-
 inline void read_bundles(Reader& r)
 {
     if (r.integer() != (int64_t)bundles.size()) fail("the task has synapses of other pathways");
+    int64_t id = array_count;
+    for (const Bundle& b : bundles) id -= b.values.size();
     for (Bundle& b : bundles)
     {
         b.sources = r.list<int32_t>();
@@ -111,7 +113,11 @@ inline void read_bundles(Reader& r)
         *b.pre = b.sources;
         *b.post = b.targets;
         *b.count = (int32_t)b.sources.size();
-        for (Values& v : b.values) v.set(r.list<double>());
+        for (Values& v : b.values)
+        {
+            v.set(r.list<double>());
+            arrays[id++] = v.array();
+        }
         for (Values& v : b.blank) v.set(std::vector<double>(b.sources.size()));
     }
 }
@@ -184,7 +190,7 @@ inline void load()
     {
         const Array& a = arrays[t.array];
         Rows rows{t.pick.empty() ? nullptr : upload(t.pick), t.pick.empty() ? a.size : (int64_t)t.pick.size()};
-        rows.capacity = std::max<int64_t>(1, std::min<int64_t>(rows_of(t), most/(rows.row*a.bytes)));
+        rows.capacity = std::max<int64_t>(1, std::min<int64_t>(rows_of(t), most/std::max<int64_t>(1, rows.row*a.bytes)));
         rows.buffer = device<char>(rows.capacity*rows.row*a.bytes);
         gpu.rows.push_back(rows);
     }

@@ -4,7 +4,7 @@
 // order in which `read_task` reads it. In the same folder, `steps<k>.bin` contains the steps in which recording k
 // keeps the state, and `order.bin` the rows of data sets in the order in which trials show them. The back ends cpp
 // and cuda share this header. They keep arrays and synapses in different places, so each defines its own
-// `read_start`, `read_connections` and `read_bundles`.
+// `read_start` and `read_bundles`.
 //
 // A fill gives the values of an array during a phase. A tape is the recording of one array, a reel the recording
 // of the spikes of one population. A segment is one phase of one trial, and a stretch is all segments of one
@@ -79,8 +79,8 @@ struct Reader {
 
 // Read the start values of an array. `count` is its size, or 1 if all its elements get the same value.
 void read_start(Reader& r, const Array& a, int64_t count);
+// Read all synapses, and enter their variables into the list of arrays, where they come last.
 void read_bundles(Reader& r);
-void read_connections(Reader& r);  // of sparse matrices, whose arrays get their size by this
 
 struct Matrix { int64_t rows, columns; std::vector<double> values; };
 struct Table { Matrix values; double interval; bool linear; };
@@ -147,7 +147,8 @@ struct Task {
     std::vector<int32_t> rows;  // the rows of the current trial
     std::vector<std::vector<Fill>> fills;
     std::vector<Tape> tapes;
-    std::vector<int64_t> watched, finals;
+    std::vector<int64_t> watched, watched_synapses, finals;
+    int64_t synapses_every = 1;  // number of steps between two checks of `watched_synapses`
     std::vector<Noise> noises;
     std::vector<Reel> reels;
     int64_t step = 0, segment = -1, spikes_left = 0;
@@ -288,7 +289,7 @@ inline Reel read_reel(Reader& r, const std::string& number)
 inline void read_task()
 {
     Reader r(task.folder + "/task.bin");
-    if (r.integer() != 0x6473696d32) fail("not a task file of this program");
+    if (r.integer() != 0x6473696d33) fail("not a task file of this program");
     for (const int64_t word : layout)
         if (r.integer() != word) fail_damaged("its task was written for another program");
     if (FILE* checkpoint = std::fopen((task.folder + "/checkpoint.bin").c_str(), "rb"))
@@ -302,7 +303,6 @@ inline void read_task()
     task.steps = r.integer();
     task.time_phase = r.array();
     task.time_block = r.array();
-    read_connections(r);
     for (int64_t n = r.integer(); n > 0; n--)
     {
         const Array& a = arrays[r.array()];
@@ -321,15 +321,17 @@ inline void read_task()
         task.fills.push_back(fills);
     }
     enter(-1);
+    read_bundles(r);
     for (int64_t n = r.integer(), k = 0; k < n; k++) task.tapes.push_back(read_tape(r, std::to_string(k)));
     task.watched = r.arrays();
+    if ((task.synapses_every = r.integer()) < 1) fail("the task checks synapses every 0 steps");
+    task.watched_synapses = r.arrays();
     task.finals = r.arrays();
     for (int64_t n = r.integer(); n > 0; n--)
     {
         const int64_t array = r.array();
         task.noises.push_back({array, r.integer()});
     }
-    read_bundles(r);
     task.spikes_left = r.integer();
     for (int64_t n = r.integer(), k = 0; k < n; k++) task.reels.push_back(read_reel(r, std::to_string(k)));
     r.end();
