@@ -75,7 +75,7 @@ class CircuitData(Spec):
         """
         path = VariablePath.parse(name)
         if not path.variable:
-            return unit_name(unit(self.matrix(name).unit)[0])
+            return unit_name(unit(self.matrix(path.owner).unit)[0])
         if self.is_synaptic(name):
             units = self.pathway(path.owner).synaptic_units
             if path.variable not in units:

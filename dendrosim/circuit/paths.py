@@ -17,8 +17,8 @@ class VariablePath(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> "VariablePath":
-        """Read `owner.variable`; if the text has no dot, `variable` is empty."""
-        owner, _, variable = text.partition(".")
+        """Read `owner.variable`, also after the name of a recording; without a dot, `variable` is empty."""
+        owner, _, variable = path_of(text).partition(".")
         return cls(owner, variable)
 
     def __str__(self) -> str:
@@ -28,6 +28,11 @@ class VariablePath(NamedTuple):
 def is_variable(name: str) -> bool:
     """Return whether a name is an `owner.variable`; matrices, pathways and gates have plain names."""
     return "." in name
+
+
+def path_of(label: str) -> str:
+    """Return the path of a recording: its label is `name/path`, or only `path` if it has no name."""
+    return label.rpartition("/")[2]
 
 
 def as_path(where: str, value: Any) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dendrosim.circuit.circuit import Circuit
-from dendrosim.circuit.paths import VariablePath, is_variable
+from dendrosim.circuit.paths import VariablePath, is_variable, path_of
 from dendrosim.circuit.population import LAST_SPIKE
 from dendrosim.engine.task import SYNAPSES_GUARDED_EVERY, Outcome, SpikeTrain, Task
 from dendrosim.errors import MemoryLimitError, NonFiniteError, RunInterruptedError
@@ -30,7 +30,7 @@ def make_result(task: Task, outcome: Outcome, record: Mapping[str, Any]) -> Resu
         message = _divergence(task, outcome, name, index)
     pathways = task.protocol.circuit.pathways
     left_out = {f"{p.name}.{v}" for p in pathways if not p.final for v in p.synaptic_units}
-    recorded = {VariablePath.parse(n).owner for n in traces}
+    recorded = {VariablePath.parse(path_of(n)).owner for n in traces}
     synapses = {
         p.name: task.synapses[p.name].synapses() for p in pathways if p.final or p.name in recorded
     }

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from dendrosim.checks import MOST_ELEMENTS
 from dendrosim.circuit.circuit import Circuit
-from dendrosim.circuit.paths import VariablePath, is_variable
+from dendrosim.circuit.paths import VariablePath, is_variable, path_of
 from dendrosim.circuit.pathway import Pathway
 from dendrosim.engine.backend import Backend
 from dendrosim.engine.plan.state_arrays import state_shape, states_of
@@ -143,7 +143,7 @@ def _arrays(protocol: Protocol, settings: RunSettings) -> Iterator[Need]:
 def _recordings(protocol: Protocol, settings: RunSettings) -> Iterator[Need]:
     number = 4 if settings.precision == "single" else 8
     for name, recording in protocol.recordings_by_name().items():
-        rows, columns = _recorded_shape(protocol, name, recording)
+        rows, columns = _recorded_shape(protocol, path_of(name), recording)
         records = count_records(protocol, recording)
         yield Need(
             f"recording {name!r}",

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from dendrosim.analysis.bursts import BURST_THRESHOLD
 from dendrosim.arrays import AnyArray
+from dendrosim.circuit.paths import path_of
 from dendrosim.errors import ParameterError
 from dendrosim.plot.phases import shade_phases
 from dendrosim.plot.spikes import (
@@ -85,7 +86,7 @@ def raster(
     """
     spikes = recorded_spikes(result, population)
     sample = index(f"sample of {population}", sample, result.protocol.batch)
-    size = result.circuit.population(population).size
+    size = result.circuit.population(path_of(population)).size
     shown = chosen_units(result, population, units)
     if units is None:
         shown = shown[:: -(-size // max(1, count))]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dendrosim.arrays import Array
-from dendrosim.circuit.paths import VariablePath
+from dendrosim.circuit.paths import VariablePath, path_of
 from dendrosim.errors import UnknownNameError
 from dendrosim.plot.style import si_label
 from dendrosim.results.result import Result
@@ -54,7 +54,7 @@ def weight_image(result: Result, name: str, weights: "DataArray") -> tuple[Array
     """
     circuit = result.circuit
     if "synapse" not in weights.dims:
-        matrix = circuit.matrix(name)
+        matrix = circuit.matrix(path_of(name))
         return weights.values, matrix.pre, matrix.post
     pathway = circuit.pathway(VariablePath.parse(name).owner)
     sizes = [circuit.population(side).size for side in (pathway.post, pathway.pre)]
@@ -77,7 +77,7 @@ def _check_name(result: Result, name: str) -> None:
     circuit = result.circuit
     known = [m.name for m in circuit.matrices]
     known += [f"{p.name}.{v}" for p in circuit.pathways for v in p.synaptic_units]
-    if name not in known:
+    if path_of(name) not in known:
         raise UnknownNameError("weights", name, known)
 
 

@@ -14,6 +14,7 @@ from dendrosim.checks import (
     whole,
     word_or,
 )
+from dendrosim.circuit.validation import as_name
 from dendrosim.errors import SpecError
 from dendrosim.signals.coercion import as_drive
 from dendrosim.spec import Spec
@@ -133,6 +134,9 @@ class Recording(Spec):
     synapses : tuple of int, optional
         Numbers of the synapses of a pathway to keep, counted from 0 (default all). Synapses are ordered by
         presynaptic unit, then by postsynaptic unit.
+    name : str, optional
+        Name of the recording: `result["fine/cell.v"]` is the variable `cell.v` of the recording `fine`. Needed if
+        another recording keeps the same variable (default None: the variable is read as `result["cell.v"]`).
 
     Raises
     ------
@@ -154,6 +158,8 @@ class Recording(Spec):
     phases: Annotated[Any, _as_patterns] = ("*",)
     thin: Annotated[int, whole(1)] = 1
     synapses: Annotated[tuple[int, ...] | None, _as_indices] = None
+    name: Annotated[str | None, optional(as_name)] = None
 
     def __str__(self) -> str:
-        return f"Recording of {', '.join(self.variables)}"
+        named = f" {self.name!r}" if self.name else ""
+        return f"Recording{named} of {', '.join(self.variables)}"

@@ -45,8 +45,8 @@ class Protocol(ProtocolData):
     dt : time
         Time step of the forward Euler method.
     recordings : tuple of Recording, optional
-        Recordings, in addition to the final state, which is always kept. Two recordings must not name the same
-        variable.
+        Recordings, in addition to the final state, which is always kept. Two recordings of the same variable must
+        have different names.
     signals : mapping of str to signals, optional
         For each input `population.variable`, what drives it in all phases that do not set another signal: a
         signal, a list of signals that add up, or a quantity. An input that has no value in the circuit must be
@@ -119,24 +119,31 @@ class Protocol(ProtocolData):
     # -- recordings ------------------------------------------------------------------------------
 
     def recordings_by_name(self) -> dict[str, Recording]:
-        """Return the recordings of variables and matrices by name: `owner.variable` or the matrix's name."""
+        """Return the recordings of variables and matrices by label.
+
+        A label is `owner.variable` or the name of a matrix, after `name/` if the recording has a name.
+        """
         return self._found(spikes=False)
 
     def recordings_of_spikes(self) -> dict[str, Recording]:
-        """Return the recordings of spikes by the name of the population."""
+        """Return the recordings of spikes by label: the population, after `name/` if the recording has a name."""
         found = self._found(spikes=True)
-        return {VariablePath.parse(name).owner: kept for name, kept in found.items()}
+        return {label.rpartition(".")[0]: kept for label, kept in found.items()}
 
     def _found(self, spikes: bool) -> dict[str, Recording]:
-        """Return the recordings by name, either those of spikes or those of variables and matrices."""
+        """Return the recordings by label, either those of spikes or those of variables and matrices."""
         found: dict[str, Recording] = {}
         for recording in self.recordings:
             if (recording.every == "spike") != spikes:
                 continue
             for name in self._matching(recording):
-                if name in found:
-                    raise SpecError(f"{name} is recorded twice; name it in one recording only")
-                found[name] = recording
+                label = f"{recording.name}/{name}" if recording.name else name
+                if label in found:
+                    raise SpecError(
+                        f"{label} is recorded twice; name it in one recording only, or give the recordings "
+                        "different names: Recording(..., name='fine')"
+                    )
+                found[label] = recording
         return found
 
     # -- validation -------------------------------------------------------------------------------

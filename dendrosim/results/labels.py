@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from dendrosim.arrays import AnyArray
-from dendrosim.circuit.paths import VariablePath, is_variable
+from dendrosim.circuit.paths import VariablePath, is_variable, path_of
 from dendrosim.circuit.population import LAST_SPIKE
 from dendrosim.protocol.phases import Recording
 from dendrosim.protocol.protocol import Protocol
@@ -73,7 +73,7 @@ def label(
     protocol : Protocol
         The protocol of the result.
     name : str
-        `owner.variable` or the name of a matrix.
+        `owner.variable` or the name of a matrix, after `name/` for a recording that has a name.
     recording : Recording or None
         The recording, whose units, synapses and samples were kept; None means that all were kept.
     synapses : mapping
@@ -82,9 +82,9 @@ def label(
     circuit = protocol.circuit
     units = {"units": circuit.unit_of(name)}
     if not is_variable(name):
-        matrix = circuit.matrix(name)
+        matrix = circuit.matrix(path_of(name))
         post, pre = circuit.shape(matrix)
-        long_name = f"weights {name} from {matrix.pre} to {matrix.post}"
+        long_name = f"weights {matrix.name} from {matrix.pre} to {matrix.post}"
         sides = {"post": np.arange(post), "pre": np.arange(pre)}
         return Labels(name, sides, {**units, "long_name": long_name})
     owner, variable = VariablePath.parse(name)
@@ -113,7 +113,7 @@ def array_shape(
     circuit = protocol.circuit
     circuit.unit_of(name)  # raises UnknownMemberError
     if not is_variable(name):
-        return circuit.shape(circuit.matrix(name))
+        return circuit.shape(circuit.matrix(path_of(name)))
     owner = VariablePath.parse(name).owner
     if circuit.is_synaptic(name):
         size, chosen = len(synapses[owner].pre), recording.synapses if recording else None

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from dendrosim.arrays import AnyArray
+from dendrosim.circuit.paths import path_of
 from dendrosim.errors import SpecError
 from dendrosim.machine.atomic_file import replace_file
 from dendrosim.machine.file_checksum import append_checksum
@@ -28,7 +29,7 @@ from dendrosim.results.labels import (
     drop_sample_axis,
     label,
 )
-from dendrosim.results.reading import FORMAT, MARK
+from dendrosim.results.reading import FORMAT, MARK, group_name
 from dendrosim.results.result_data import ResultData
 
 # Arrays below this size are not compressed: compression needs chunks, and their overhead would exceed the gain.
@@ -84,14 +85,14 @@ def _pack(result: ResultData, texts: Mapping[str, str], disk: Disk) -> None:
             scalar = np.array(text, dtype=object)
             file.create_variable(name, (), dtype=h5py.string_dtype(), data=scalar)
         for name, (time, values) in result.traces.items():
-            group = file.create_group(f"recordings/{name}")
+            group = file.create_group(f"recordings/{group_name(name)}")
             labels = label(result.protocol, name, recorded.get(name), result.synapses)
             _write_array(disk, group, labels, values, time)
         for name, values in result.state.items():
             labels = label(result.protocol, name, None, result.synapses)
             _write_array(disk, file.create_group(f"final/{name}"), labels, values)
         for name, spikes in result.spikes.items():
-            group = file.create_group(f"spikes/{name}")
+            group = file.create_group(f"spikes/{group_name(name)}")
             group.dimensions = {"spike": len(spikes.unit)}
             for part, values in spikes._asdict().items():
                 if values is not None:
@@ -113,7 +114,7 @@ def _write_array(
     for name, axis in axes.items():
         _write_variable(disk, group, name, (name,), axis, coordinate_attributes(name))
     values = drop_sample_axis(values, len(axes))
-    _write_variable(disk, group, labels.name, tuple(axes), values, labels.attributes)
+    _write_variable(disk, group, path_of(labels.name), tuple(axes), values, labels.attributes)
 
 
 def _write_variable(

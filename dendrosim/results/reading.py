@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from dendrosim.arrays import AnyArray
-from dendrosim.circuit.paths import VariablePath, is_variable
+from dendrosim.circuit.paths import VariablePath, is_variable, path_of
 from dendrosim.errors import DataError, DendrosimError, SpecError
 from dendrosim.machine.file_checksum import verify_checksum
 from dendrosim.machine.file_paths import AnyPath, as_path, open_regular
@@ -29,7 +29,15 @@ Files of version 1 have no checksum. Up to version 2, files have no synapses.
 """
 
 MARK = "dendrosim_format"
+_NAMED = ":"
+"""Stands for `/` in groups of recordings that have a name, because `/` would open a group in the group."""
+
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
+
+def group_name(label: str) -> str:
+    """Return the name of the group of a recording."""
+    return label.replace("/", _NAMED)
 
 
 def read_fields(given: AnyPath) -> dict[str, Any]:
@@ -108,7 +116,8 @@ def _read(path: Path, file: Hdf5File, version: int) -> dict[str, Any]:
     provenance = _read_mapping(file, "provenance")
     if type(provenance.get("seed", 0)) is not int:
         raise FormatError(f"its seed is {provenance['seed']!r}")
-    state, spiking, connected = (file.names(group) for group in ("final", "spikes", "synapses"))
+    state, connected = file.names("final"), file.names("synapses")
+    spiking = [name.replace(_NAMED, "/") for name in file.names("spikes")]
     synapses = KeptSynapses({name: _read_synapses(file, protocol, name) for name in connected})
     return {
         "protocol": protocol,
@@ -136,8 +145,8 @@ def _read_traces(
     file: Hdf5File, protocol: Protocol, version: int, synapses: Mapping[str, Synapses]
 ) -> Mapping[str, Trace]:
     traces = {}
-    for name in file.names("recordings"):
-        group = f"recordings/{name}"
+    for found in file.names("recordings"):
+        group, name = f"recordings/{found}", found.replace(_NAMED, "/")
         time = file.array(f"{group}/time", "f", (None,))
         if version == 1:
             _check_times(group, protocol, time, np.greater)
@@ -160,12 +169,14 @@ def _read_values(
     chosen = None if recording is None else recording.synapses
     if chosen is not None and max(chosen) >= len(synapses[VariablePath.parse(name).owner].pre):
         raise FormatError(f"{group} has a synapse that does not exist")
-    values = file.array(f"{group}/{name}", "fiu", shape if times is None else (times, *shape))
+    values = file.array(
+        f"{group}/{path_of(name)}", "fiu", shape if times is None else (times, *shape)
+    )
     return values[..., None] if protocol.batch == 1 and is_variable(name) else values
 
 
 def _read_spikes(file: Hdf5File, protocol: Protocol, name: str, version: int) -> Spikes:
-    group, size = f"spikes/{name}", protocol.circuit.population(name).size
+    group, size = f"spikes/{group_name(name)}", protocol.circuit.population(path_of(name)).size
     unit = _read_numbers(file, f"{group}/unit", None, size)
     time = file.array(f"{group}/time", "f", (len(unit),))
     if version == 1:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dendrosim.circuit.circuit import Circuit
-from dendrosim.circuit.paths import VariablePath
+from dendrosim.circuit.paths import VariablePath, path_of
 from dendrosim.circuit.population import SPIKE
 from dendrosim.errors import UnknownEntryError, printable
 from dendrosim.machine.file_paths import AnyPath
@@ -91,7 +91,8 @@ class Result(ResultData):
         Parameters
         ----------
         name : str
-            `population.variable`, `pathway.variable` or the name of a matrix.
+            `population.variable`, `pathway.variable` or the name of a matrix; if the recording has a name, `name/`
+            stands before it.
 
         Returns
         -------
@@ -111,10 +112,13 @@ class Result(ResultData):
             time, values = self.traces[name]
             return label(self.protocol, name, recording, self.synapses).array(values, time)
         error = UnknownEntryError("recording", str(name), self.names)
+        named = [n for n in self.names if path_of(n) == name]
+        if named:
+            error.args = (f"{name!r} was recorded as {', '.join(map(repr, named))}",)
         population, variable = VariablePath.parse(str(name))
         if variable == SPIKE and population in self.spikes:
             error.args = (f"spikes are not a trace; they are in result.spikes[{population!r}]",)
-        if name in self.state:
+        elif name in self.state and not named:
             error.args = (
                 f"{name!r} was not recorded: its value at the end is result.final[{name!r}]; "
                 "to keep its values over time, name it in a Recording of the protocol",

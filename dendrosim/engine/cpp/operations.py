@@ -60,7 +60,7 @@ class CppOperations(CompiledOperations):
             group.variables["N"].get_value(),
         )
         statement = f"ds::keep({index}, {events}, {events}[{count}]);"
-        return self.call(network, statement, "after_thresholds", f"ds_spikes_{group.name}")
+        return self.call(network, statement, "after_thresholds", f"ds_spikes{index}_{group.name}")
 
     def guard(self, network: NetworkParts) -> BrianObject:
         return self.call(network, "ds::guard();", "end", "ds_guard")

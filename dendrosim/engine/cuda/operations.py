@@ -58,7 +58,7 @@ class CudaOperations(CompiledOperations):
         where = f"{self.pointer(group.variables['_spikespace'])}[0]"
         count = group.variables["N"].get_value()
         stop = f"if (ds::keep({index}, {where}, {count})) Network::_globally_stopped = true;"
-        return self.call(network, stop, "after_thresholds", f"ds_spikes_{group.name}")
+        return self.call(network, stop, "after_thresholds", f"ds_spikes{index}_{group.name}")
 
     def product(
         self, network: NetworkParts, projection: Projection, source: ArrayVariable, target: ArrayVariable,

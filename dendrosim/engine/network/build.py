@@ -20,7 +20,7 @@ from brian2.units.allunits import second
 from dendrosim.circuit.brian_text import brian_dimension, equation_text, model_text
 from dendrosim.circuit.evaluation_order import evaluation_order
 from dendrosim.circuit.matrix import Matrix
-from dendrosim.circuit.paths import VariablePath, is_variable
+from dendrosim.circuit.paths import VariablePath, is_variable, path_of
 from dendrosim.circuit.population import LAST_SPIKE, REFRACTORY, Population
 from dendrosim.circuit.start_values import LONG_AGO
 from dendrosim.engine.network.groups import Holder, add_array, add_number
@@ -61,7 +61,7 @@ def build(protocol: Protocol, precision: str, operations: Operations) -> Network
     _materialise_recorded(parts, order)
     parts.network.add(operations.record(parts))
     for index, name in enumerate(protocol.recordings_of_spikes()):
-        parts.network.add(operations.spikes(parts, parts.groups[name], index))
+        parts.network.add(operations.spikes(parts, parts.groups[path_of(name)], index))
     for index, matrix in enumerate(protocol.circuit.matrices):
         if matrix.plasticity:
             update = matrix_update(parts, matrix)
@@ -263,6 +263,6 @@ def materialise(parts: NetworkParts, path: str, when: str, order: int) -> tuple[
 
 
 def _materialise_recorded(parts: NetworkParts, order: int) -> None:
-    for path in parts.protocol.recordings_by_name():
+    for path in map(path_of, parts.protocol.recordings_by_name()):
         if is_variable(path) and not parts.circuit.is_synaptic(path):
             _, order = materialise(parts, path, START, order)

@@ -51,7 +51,7 @@ class Operations(ABC):
     def spikes(self, network: NetworkParts, group: NeuronGroup, index: int) -> BrianObject:
         """Record the spikes of a population, after the thresholds.
 
-        `index` is its place among the populations whose spikes are recorded.
+        `index` is the place of the recording among the recordings of spikes.
         """
 
     @abstractmethod

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from dendrosim.arrays import Integers
 from dendrosim.circuit.initial_values.fixed import Fixed
-from dendrosim.circuit.paths import VariablePath
+from dendrosim.circuit.paths import VariablePath, path_of
 from dendrosim.circuit.pathway import Pathway
 from dendrosim.errors import ParameterError
 from dendrosim.protocol.protocol import Protocol, check_elements
@@ -68,7 +68,8 @@ def synapse_tables(protocol: Protocol, seed: int) -> dict[str, SynapseTable]:
         synapse that was not drawn.
     """
     tables = {p.name: _table(protocol, p, seed) for p in protocol.circuit.pathways}
-    for name, recording in protocol.recordings_by_name().items():
+    for label, recording in protocol.recordings_by_name().items():
+        name = path_of(label)
         if protocol.circuit.is_synaptic(name):
             check_elements(recording, name, tables[VariablePath.parse(name).owner].count)
     return tables

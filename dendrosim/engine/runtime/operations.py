@@ -17,7 +17,7 @@ from brian2.parsing.rendering import NumpyNodeRenderer
 from numpy.typing import NDArray
 
 from dendrosim.circuit.matrix import Projection
-from dendrosim.circuit.paths import is_variable
+from dendrosim.circuit.paths import is_variable, path_of
 from dendrosim.engine.network.operations import Operations
 from dendrosim.engine.network.parts import NetworkParts
 from dendrosim.engine.network.random_numbers import step_key
@@ -90,19 +90,20 @@ class NumpyOperations(Operations):
         self.parts = parts
         for name, recording in self.protocol.recordings_of_spikes().items():
             windows = spike_windows(self.protocol, recording)
-            kept = kept_elements(self.task, name, recording)
+            kept = kept_elements(self.task, path_of(name), recording)
             self.reels[name] = _Reel(windows, kept if kept.size else None)
         self.watched = self.task.guarded()
         self.watched_synapses = self.task.guarded_synapses()
         self.values = {k: v.get_value() for k, v in parts.all_arrays.items()}
-        for name, recording in self.protocol.recordings_by_name().items():
+        for label, recording in self.protocol.recordings_by_name().items():
+            name = path_of(label)
             source = self.values[recorded_key(parts.circuit, name)]
             pick: Any = slice(None)
             if is_variable(name):
                 pick = np.ix_(*recorded_indices(self.task, name, recording))
             steps = record_steps(self.protocol, recording)
             rows = np.empty((len(steps), *recorded_shape(self.task, name, recording)), source.dtype)
-            self.tapes[name] = _Tape(steps, source.reshape(self.task.shape(name)), pick, rows)
+            self.tapes[label] = _Tape(steps, source.reshape(self.task.shape(name)), pick, rows)
 
     # -- the seven operations ---------------------------------------------------------------------
 
@@ -189,10 +190,12 @@ class NumpyOperations(Operations):
     def spikes(self, network: NetworkParts, group: NeuronGroup, index: int) -> BrianObject:
         events = group.variables["_spikespace"].get_value()
 
-        def keep() -> None:
-            self._keep(self.reels[group.name], events)
+        label = list(network.protocol.recordings_of_spikes())[index]
 
-        name = f"ds_spikes_{group.name}"
+        def keep() -> None:
+            self._keep(self.reels[label], events)
+
+        name = f"ds_spikes{index}_{group.name}"
         return self._operation(network, keep, "after_thresholds", 0, name)
 
     def guard(self, network: NetworkParts) -> BrianObject:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dendrosim.circuit.paths import path_of
 from dendrosim.engine.plan.state_arrays import final_keys
 from dendrosim.engine.progress import Progress
 from dendrosim.engine.run_files import is_changing
@@ -185,7 +186,7 @@ def _read(
     dtypes = dict(zip(program.manifest["keys"], program.manifest["dtypes"], strict=True))
     traces: dict[str, tuple[NDArray[np.int64], NDArray[Any]]] = {}
     for index, (name, recording) in enumerate(task.protocol.recordings_by_name().items()):
-        shape = recorded_shape(task, name, recording)
+        shape = recorded_shape(task, path_of(name), recording)
         path = folder / f"trace{index}.bin"
         flat = map_file(path, np.float32 if task.settings.precision == "single" else np.float64)
         planned = map_file(folder / steps_file(index), np.int64)
@@ -224,7 +225,7 @@ def _train(folder: Path, index: int) -> SpikeTrain:
 
 def _check_train(task: Task, folder: Path, name: str, train: SpikeTrain, steps: int) -> None:
     """Raise ResumeError if recorded spikes, which can come from somebody else, are none of this run."""
-    count = task.protocol.circuit.population(name).size * task.protocol.batch
+    count = task.protocol.circuit.population(path_of(name)).size * task.protocol.batch
     when, elements = train
     if len(when) and (
         when[0] < 0

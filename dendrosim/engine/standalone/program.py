@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dendrosim.circuit.paths import is_variable
+from dendrosim.circuit.paths import is_variable, path_of
 from dendrosim.engine.plan.signal_slots import find_slots
 from dendrosim.engine.progress import Progress
 from dendrosim.errors import CompilationError
@@ -62,10 +62,9 @@ def describe_structure(protocol: Protocol, precision: str) -> str:
         ]
         for path in (*circuit.inputs, *circuit.gates)
     }
-    recorded = [
-        n for n in protocol.recordings_by_name() if is_variable(n) and not circuit.is_synaptic(n)
-    ]
-    spikes = list(protocol.recordings_of_spikes())
+    paths = dict.fromkeys(map(path_of, protocol.recordings_by_name()))
+    recorded = [n for n in paths if is_variable(n) and not circuit.is_synaptic(n)]
+    spikes = [path_of(name) for name in protocol.recordings_of_spikes()]
     parts = [circuit.structure(), protocol.batch, precision, signals, recorded, spikes]
     return json.dumps(parts, sort_keys=True)
 

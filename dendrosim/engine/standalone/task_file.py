@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from dendrosim.circuit.paths import is_variable
+from dendrosim.circuit.paths import is_variable, path_of
 from dendrosim.engine.plan.state_arrays import all_values, final_keys, recorded_key
 from dendrosim.engine.plan.timeline import CIRCUIT
 from dendrosim.engine.task import (
@@ -128,7 +128,8 @@ class Writer:
         protocol = task.protocol
         recorded = protocol.recordings_by_name()
         self._integers(len(recorded))
-        for index, (name, recording) in enumerate(recorded.items()):
+        for index, (label, recording) in enumerate(recorded.items()):
+            name = path_of(label)
             with self.open(steps_file(index)) as steps:
                 for piece in record_pieces(task.protocol, recording):
                     steps.write(piece.data)
@@ -157,7 +158,7 @@ class Writer:
         for name, recording in recorded.items():
             windows = spike_windows(task.protocol, recording)
             self._integers(len(windows), *(number for window in windows for number in window))
-            self._list(kept_elements(task, name, recording), np.int8)
+            self._list(kept_elements(task, path_of(name), recording), np.int8)
 
     def _integers(self, *values: int) -> None:
         self.file.write(np.array(values, dtype=np.int64).tobytes())
