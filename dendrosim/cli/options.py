@@ -46,6 +46,13 @@ Out = Annotated[
     ),
 ]
 
+Overwrite = Annotated[
+    bool,
+    typer.Option(
+        "--overwrite", help="Replace a result or report of the same kind in --out, and its figures."
+    ),
+]
+
 
 def pairs(option: str, given: list[str] | None, example: str) -> dict[str, str]:
     """Return the values of repeated options NAME=VALUE by name, or raise UsageError if one cannot be read."""

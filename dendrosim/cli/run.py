@@ -13,6 +13,7 @@ from dendrosim.cli.options import (
     BACKENDS,
     Json,
     Out,
+    Overwrite,
     Settings,
     check_choice,
     load_protocol_with,
@@ -83,10 +84,7 @@ def run(
         ),
     ] = None,
     out: Out = None,
-    overwrite: Annotated[
-        bool,
-        typer.Option("--overwrite", help="Replace the result and figures of another run in --out."),
-    ] = False,
+    overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
     """Run a protocol, measure it, and write the result and its figures."""

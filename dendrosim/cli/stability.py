@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dendrosim.cli.console import emit, emit_json, emit_table
-from dendrosim.cli.options import Json, Name, Out, Settings, pairs, read_path
+from dendrosim.cli.options import Json, Name, Out, Overwrite, Settings, pairs, read_path
 from dendrosim.errors import UsageError
+from dendrosim.experiments.output_folder import REPORT
 from dendrosim.machine.packages import own_version
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from dendrosim.units import Quantity
 
 Patterns = list[str] | None
-FILE = "stability.json"
 
 
 def stability(
@@ -96,6 +96,7 @@ def stability(
         int, typer.Option(min=0, help="Seed of weights and random starting points.")
     ] = 0,
     out: Out = None,
+    overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
     """Find a fixed point, analyse its stability, and follow it as a parameter changes."""
@@ -110,6 +111,7 @@ def stability(
         span = None if continue_ is None else _split_range(continue_)
         driven = pairs("--input", inputs, "layer0.h=0.5")
         output = Output(out, f"{entry.name}-stability")
+        output.check_free(overwrite, report=True)
         flow = vector_field(
             target,
             inputs={n: _read_quantities(f"--input {n}={t}", t) for n, t in driven.items()},
@@ -264,10 +266,10 @@ def _write(output: Any, plain: Mapping[str, Any], figures: Mapping[str, Any]) ->
     from dendrosim.cli.console import to_json_value
     from dendrosim.plot._save import save_all
 
-    with output.write_files() as folder:
+    with output.write_files(*output.old_figures()) as folder:
         named = {"dendrosim": own_version(), **plain}
         text = json.dumps(to_json_value(named), indent=2, allow_nan=False)
-        (folder / FILE).write_text(text + "\n", "utf-8")
+        (folder / REPORT).write_text(text + "\n", "utf-8")
         file_names = [path.name for path in save_all(figures, folder)]
     return [output.folder / name for name in file_names]
 
@@ -293,4 +295,4 @@ def _print(
         emit(branch.message)
         columns = ("bifurcation", "at", "interval", "frequency", "modes")
         emit_table(columns, report.bifurcation_rows(branch))
-    emit(f"figures and {FILE} are in {out}")
+    emit(f"figures and {REPORT} are in {out}")

@@ -14,6 +14,12 @@ from dendrosim.machine.working_folder import working_folder
 
 RUNS = Path("runs")
 RESULT, PARTIAL, UNFINISHED = "result.nc", "partial.nc", "unfinished"
+REPORT = "stability.json"
+_WHAT = {
+    RESULT: "the result of another run",
+    PARTIAL: "the result of another run",
+    REPORT: "another stability report",
+}
 _FIGURES = (".png", ".svg")
 _STAGING = ".dendrosim-writing-"
 _HEAD = (
@@ -68,22 +74,42 @@ class Output:
                         "name another folder with --out"
                     )
 
-    def check_free(self, overwrite: bool) -> None:
-        """Raise UsageError if the folder has the result of another run, which may be replaced with `overwrite`.
+    def check_free(self, overwrite: bool, report: bool = False) -> None:
+        """Check that a result, or a stability report, can be written into the folder.
 
-        Raises StorageError if a file has the name of a result and was not written by dendrosim.
+        Parameters
+        ----------
+        overwrite : bool
+            Whether it may replace another of the same kind.
+        report : bool, optional
+            Whether it is a stability report (default: the result of a run).
+
+        Raises
+        ------
+        UsageError
+            If the folder has another result or report; with `overwrite`, only if that is of the other kind.
+        StorageError
+            If a file has such a name and was not written by dendrosim.
         """
-        self.check_replaceable(RESULT, PARTIAL)
-        found = [name for name in (RESULT, PARTIAL) if (self.folder / name).exists()]
-        if found and not overwrite:
-            raise UsageError(
-                f"{self.folder / found[0]} is the result of another run: name another folder with --out, or "
-                "replace that result and its figures with --overwrite (overwrite=True in Python)"
-            )
+        self.check_replaceable(*_WHAT)
+        for name in self._results():
+            if report != (name == REPORT):
+                raise UsageError(
+                    f"{self.folder / name} is {_WHAT[name]}, which {'a report' if report else 'a run'} never "
+                    "replaces: name another folder with --out"
+                )
+            if not overwrite:
+                raise UsageError(
+                    f"{self.folder / name} is {_WHAT[name]}: name another folder with --out, or replace it and "
+                    "its figures with --overwrite (overwrite=True in Python)"
+                )
+
+    def _results(self) -> list[str]:
+        return [name for name in _WHAT if (self.folder / name).exists()]
 
     def old_figures(self) -> tuple[str, ...]:
-        """Return the names of all figures by dendrosim in a folder that has a result; else return none."""
-        if not any((self.folder / name).exists() for name in (RESULT, PARTIAL)):
+        """Return the names of all figures by dendrosim in a folder with a result or report; else return none."""
+        if not self._results():
             return ()
         with storage_errors(self.folder):
             found = [path for path in self.folder.iterdir() if path.suffix in _FIGURES]
@@ -121,7 +147,7 @@ class Output:
         for path in files:
             path.replace(self.folder / path.name)
         sync_folder(self.folder)
-        for name in outdated:
+        for name in {*outdated} - {path.name for path in files}:
             (self.folder / name).unlink(missing_ok=True)
 
     def _make(self) -> None:

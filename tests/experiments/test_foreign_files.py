@@ -127,9 +127,37 @@ def test_an_error_leaves_what_others_have_put_into_a_new_folder(tmp_path):
     assert files(tmp_path) == {"new/out/notes.txt": b"years of work"}
 
 
-def test_a_stability_report_is_replaced_by_the_next(tmp_path, capsys):
+def test_a_stability_report_and_its_figures_are_replaced_only_on_request(tmp_path, capsys):
     command = ["stability", "dynamical_tp", "--out", str(tmp_path)]
-    assert cli.main(command) == 0
-    assert json.loads((tmp_path / "stability.json").read_text())["dendrosim"]
-    assert cli.main(command) == 0
+    report = {"stability.json", "spectrum.png", "spectrum.svg"}
+    assert cli.main([*command, "--transient"]) == 0
+    assert json.loads((tmp_path / "stability.json").read_text())["transient_growth"]
+    (tmp_path / "by_hand.png").write_bytes(b"drawn by hand")
+    before = files(tmp_path)
+    assert before.keys() == report | {"transient.png", "transient.svg", "by_hand.png"}
+    assert cli.main(command) == 2
+    assert "stability.json is another stability report: name another" in capsys.readouterr().err
+    assert files(tmp_path) == before
+    assert cli.main([*command, "--overwrite"]) == 0
+    assert files(tmp_path).keys() == report | {"by_hand.png"}
+
+
+def test_a_run_and_a_stability_report_never_replace_each_other(tmp_path, capsys):
+    run, report = tmp_path / "run", tmp_path / "report"
+    ds.run(leaky_protocol(), "numpy", out=run)
+    assert cli.main(["stability", "dynamical_tp", "--out", str(report)]) == 0
+    before = files(tmp_path)
+    assert cli.main(["stability", "dynamical_tp", "--out", str(run), "--overwrite"]) == 2
+    assert "is the result of another run, which a report never replaces" in capsys.readouterr().err
+    with pytest.raises(ds.errors.UsageError, match="report, which a run never replaces"):
+        ds.run(leaky_protocol(), "numpy", out=report, overwrite=True)
+    assert files(tmp_path) == before
+
+
+def test_a_stability_report_of_another_program_is_not_replaced(tmp_path, capsys):
+    (tmp_path / "stability.json").write_text("{}")
+    for more in ([], ["--overwrite"]):
+        assert cli.main(["stability", "dynamical_tp", "--out", str(tmp_path), *more]) == 1
+        assert "was not written by dendrosim" in capsys.readouterr().err
+    assert files(tmp_path) == {"stability.json": b"{}"}
     capsys.readouterr()
