@@ -184,3 +184,12 @@ def test_what_fails_ahead_fails_when_it_is_needed(empty_cache, use_compiler):
         pass
     with toolchain.compile_ahead(), pytest.raises(CompilationError, match="no luck"):
         run(leaky_protocol(), "cpp")
+
+
+def test_a_compiler_that_is_not_needed_any_more_keeps_nobody_waiting(empty_cache, use_compiler):
+    """A compiler is a chain of processes; all end, and those that would keep its output open."""
+    use_compiler("sleep 60 & wait")
+    begin = time.monotonic()
+    with toolchain.compile_ahead():
+        assert toolchain._ahead
+    assert time.monotonic() - begin < 20

@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import os
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -301,7 +302,8 @@ def _call(command: list[str], folder: Path) -> None:
 def _start(command: list[str], folder: Path, compilers: ExitStack) -> subprocess.Popen[str]:
     """Start a compiler in a folder, to which it also writes its temporary files.
 
-    If the compiler still runs when the exit stack closes, as after an interrupt, it is killed.
+    If the compiler still runs when the exit stack closes, as after an interrupt, it is killed with the processes
+    that it has started: g++ only starts others, which would keep its output open until they end.
     """
     try:
         with (
@@ -309,8 +311,7 @@ def _start(command: list[str], folder: Path, compilers: ExitStack) -> subprocess
         ):  # one between these statements would leave a compiler that nothing ends
             process = subprocess.Popen(
                 command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                errors="replace",
-                env={**os.environ, "TMPDIR": str(folder)},
+                errors="replace", process_group=0, env={**os.environ, "TMPDIR": str(folder)},
             )  # fmt: skip
             compilers.callback(_end, process)
     except OSError as error:
@@ -321,7 +322,9 @@ def _start(command: list[str], folder: Path, compilers: ExitStack) -> subprocess
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    process.kill()  # has no effect on a process that has ended
+    if process.poll() is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
 
 
