@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Annotated, Any
 
 from dendrosim.checks import (
@@ -36,6 +35,7 @@ from dendrosim.errors import (
     abbreviate,
     prefix_errors,
 )
+from dendrosim.machine.cached_property import cached_property
 from dendrosim.spec import Spec
 from dendrosim.units import Quantity
 

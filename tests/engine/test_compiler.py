@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -191,5 +192,19 @@ def test_a_compiler_that_is_not_needed_any_more_keeps_nobody_waiting(empty_cache
     use_compiler("sleep 60 & wait")
     begin = time.monotonic()
     with toolchain.compile_ahead():
-        assert toolchain._ahead
+        assert toolchain._ahead.runtime
     assert time.monotonic() - begin < 20
+
+
+def test_a_thread_does_not_take_the_compiler_that_another_has_started(empty_cache):
+    def compile_and_leave():
+        with toolchain.compile_ahead():
+            left.append(toolchain._ahead.runtime)
+
+    left = []
+    with toolchain.compile_ahead():
+        other = threading.Thread(target=compile_and_leave)
+        other.start()
+        other.join()
+        assert left[0] is not toolchain._ahead.runtime
+        assert toolchain._ahead.runtime().suffix == ".o"

@@ -233,6 +233,45 @@ for result, protocol in zip(found, protocols, strict=True):
 """
 
 
+FORKED = """
+import multiprocessing, sys, threading
+import dendrosim as ds
+sys.path.insert(0, folder)
+from reference_problems import leaky_protocol
+
+def run(backend, batch):
+    result = ds.run(leaky_protocol(batch=batch), backend, seed=1, threads=1)
+    circuit = ds.load_circuit("dynamical_tp", sizes=(2, 2, 2), target="clamped")
+    field = ds.vector_field(circuit, inputs={"layer0.h": [1.0, 0.5]})
+    return {k: v.tobytes() for k, v in result.state.items()}, ds.fixed_point(field).x.tobytes()
+
+pairs = [(backend, batch) for backend in ("numpy", "cpp") for batch in (1, 2)]
+expected = {}
+def first():
+    for pair in pairs:
+        expected[pair] = run(*pair)
+
+thread = threading.Thread(target=first)  # not the thread that forks has used Brian2 first
+thread.start()
+thread.join()
+busy = threading.Thread(target=first)  # while it forks, another thread uses Brian2
+busy.start()
+with multiprocessing.get_context("fork").Pool(2) as pool:
+    found = pool.starmap(run, pairs * 2)
+busy.join()
+assert found == [expected[pair] for pair in pairs * 2]
+"""
+
+
+@pytest.mark.slow
+def test_a_forked_pool_gives_the_bits_of_threads_that_have_used_brian2_before():
+    done = subprocess.run(
+        [sys.executable, "-c", f"folder = {TESTS!r}\n{FORKED}"],
+        capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.slow
 def test_a_pool_of_new_processes_gives_the_bits_of_this_process():
     done = subprocess.run(

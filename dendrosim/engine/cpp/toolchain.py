@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache
@@ -221,8 +222,8 @@ def _object_hash(key: str, content: bytes) -> str:
     return content_hash(key, content)[:32]
 
 
-_ahead: dict[str, Callable[[], Path] | None] = {}
-"""For each source that is compiled ahead, the function that waits until the source is compiled."""
+_ahead = threading.local()
+"""`runtime`: the function that waits until `runtime.cpp` is compiled ahead; each thread has its own compiler."""
 
 
 @contextmanager
@@ -235,11 +236,11 @@ def compile_ahead() -> Iterator[None]:
     """
     with ExitStack() as compilers:
         with suppress(DendrosimError):  # the first program that needs the file reports the error
-            _ahead["runtime"] = _start_shared_object("runtime", "", compilers)
+            _ahead.runtime = _start_shared_object("runtime", "", compilers)
         try:
             yield
         finally:
-            _ahead.clear()
+            _ahead.runtime = None
 
 
 def compile_program(folder: Path, kernels: str | None = None) -> None:
@@ -265,7 +266,7 @@ def compile_program(folder: Path, kernels: str | None = None) -> None:
         ]
         waits = [_start_shared_object("kernels", kernels, compilers)] if kernels else []
         if "steps" in units:
-            ahead = _ahead.pop("runtime", None)
+            ahead, _ahead.runtime = getattr(_ahead, "runtime", None), None
             waits.append(ahead or _start_shared_object("runtime", "", compilers))
         for process in own:
             _finish(process, folder)

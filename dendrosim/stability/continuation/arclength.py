@@ -11,7 +11,6 @@ H. B. Keller, "Numerical solution of bifurcation and nonlinear eigenvalue proble
 "Applications of Bifurcation Theory", Academic Press 1977, 359-384 (pseudo-arclength continuation).
 """
 
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +18,7 @@ from scipy import linalg, sparse
 
 from dendrosim.arrays import Array, Complex
 from dendrosim.errors import SpecError
+from dendrosim.machine.cached_property import cached_property
 from dendrosim.stability.continuation.bordered_system import BorderedSystem
 from dendrosim.stability.spectrum.spectrum import spectrum
 from dendrosim.stability.vector_field.flow import Flow

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from dendrosim.arrays import Array, Complex
+from dendrosim.machine.cached_property import cached_property
 from dendrosim.stability.fixed_points.linear_solver import factorise
 from dendrosim.stability.fixed_points.scaling import rescale_jacobian
 from dendrosim.stability.spectrum.spectrum import Spectrum, Verdict, spectrum

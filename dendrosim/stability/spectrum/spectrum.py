@@ -7,7 +7,6 @@ recognised by the size of their eigenvalues.
 """
 
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -16,6 +15,7 @@ import scipy.sparse as sp
 
 from dendrosim.arrays import Array, Complex
 from dendrosim.errors import NonFiniteError, ShapeError
+from dendrosim.machine.cached_property import cached_property
 from dendrosim.stability.spectrum.arnoldi import rightmost_eigenvalues
 from dendrosim.stability.spectrum.components import (
     dense_eigenvalues,

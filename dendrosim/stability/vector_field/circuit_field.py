@@ -7,7 +7,6 @@ chain rule through the matrices.
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
-from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -18,6 +17,7 @@ from dendrosim.circuit.matrix import Matrix
 from dendrosim.circuit.paths import is_variable
 from dendrosim.circuit.population import Population
 from dendrosim.errors import DifferentiationError, ShapeError, UnknownMemberError, UnknownNameError
+from dendrosim.machine.cached_property import cached_property
 from dendrosim.protocol.phases import Block, Phase
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.stability.vector_field import jacobian as derivatives

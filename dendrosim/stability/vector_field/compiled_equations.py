@@ -5,7 +5,6 @@ Values of parameters, inputs and weights are not part of the compiled equations;
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.circuit_data import Owner
@@ -13,6 +12,7 @@ from dendrosim.circuit.evaluation_order import variable_order
 from dendrosim.circuit.matrix import Matrix, Projection
 from dendrosim.circuit.population import LAST_SPIKE, Population
 from dendrosim.errors import DifferentiationError
+from dendrosim.machine.cached_property import cached_property
 from dendrosim.stability.vector_field.expression import Expression
 from dendrosim.units import UNITS
 

@@ -6,7 +6,6 @@ over a batch.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ import numpy as np
 from dendrosim.arrays import AnyArray, Array, NamedArrays
 from dendrosim.circuit.matrix import Projection
 from dendrosim.circuit.paths import VariablePath, is_variable
+from dendrosim.machine.cached_property import cached_property
 from dendrosim.stability.vector_field.compiled_equations import POST, CompiledEquations, Formula
 
 

@@ -10,7 +10,7 @@ import ast
 import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property, lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from dendrosim.arrays import Booleans
 from dendrosim.equations.rewriting import find_symbols, parse_expression
 from dendrosim.errors import DifferentiationError
 from dendrosim.machine import brian_import as brian
+from dendrosim.machine.cached_property import cached_property
 
 Values = Mapping[str, Any]
 """A number or an array for every symbol; the arrays of one expression broadcast against each other."""
