@@ -159,6 +159,8 @@ class CircuitData(Spec):
                     p.has_own_weights,
                     _shapes_and_units(p.parameters),
                     p.scope,
+                    p.has_one_delay,
+                    sorted(p.equal_start_values),
                 ]
                 for p in self.pathways
             ],

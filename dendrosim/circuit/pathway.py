@@ -183,6 +183,16 @@ class Pathway(Spec):
         values = {n: self.initial.get(n, Fixed(0.0)) for n in self.variables}
         return {**values, WEIGHT: self.weight} if self.has_own_weights else values
 
+    @property
+    def has_one_delay(self) -> bool:
+        """Whether spikes reach all synapses after the same time."""
+        return self.delay is None or _single(self.delay)
+
+    @property
+    def equal_start_values(self) -> set[str]:
+        """The variables that each synapse has for itself and that start with one value in all synapses."""
+        return {n for n, value in self.synapse_start_values().items() if _single(value)}
+
     def _check_values(self, where: str, declared: Mapping[str, Declaration]) -> None:
         for name, line in declared.items():
             if line.kind == "subexpression":

@@ -12,12 +12,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from brian2.core.variables import DynamicArrayVariable
 from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
 
 from dendrosim.engine.cpp.operations import CppOperations
+from dendrosim.engine.cpp.pathways import RowBundle
 from dendrosim.engine.cpp.toolchain import SOURCES
-from dendrosim.engine.network.parts import Bundle, NetworkParts
+from dendrosim.engine.network.parts import NetworkParts
 from dendrosim.engine.standalone.operations import number_type
 from dendrosim.engine.standalone.sources import (
     FUNCTION,
@@ -29,7 +31,8 @@ from dendrosim.engine.standalone.sources import (
 from dendrosim.protocol.protocol import Protocol
 
 _HEADERS = (
-    "functions.h", "parallel.h", "tiles.h", "dense.h", "random.h", "normals.h", "arrays.h", "runtime.h", "glue.h",
+    "functions.h", "parallel.h", "tiles.h", "dense.h", "random.h", "normals.h", "arrays.h", "runtime.h",
+    "synapses.h", "glue.h",
 )  # fmt: skip
 
 # Code with one of these calls needs no `flush` before it. `defer`, `flush` and `record` deal with deferred loops
@@ -57,6 +60,7 @@ def _write_glue(device: Any, parts: NetworkParts, operations: CppOperations, fol
     ]
     text = f"""// Gives the runtime the program's arrays and objects.
 namespace ds {{
+{chr(10).join(f"extern Rows {b.rows};" for b in parts.bundles.values())}
 Array arrays[{len(parts.all_arrays)}];
 const int64_t array_count = {len(parts.all_arrays)};
 void give_weights();
@@ -93,6 +97,8 @@ void give_weights()
 }}
 }}
 """
+    rows = "\n".join(["namespace ds {", *(b.declaration() for b in parts.bundles.values()), "}", ""])
+    (folder / "ds_synapses.cpp").write_text(rows, "utf-8")
     none = "namespace ds { void give_weights() {} }\n"
     (folder / "ds_weights.cpp").write_text(text if parts.circuit.matrices else none, "utf-8")
 
@@ -108,33 +114,22 @@ def _moves(variable: Any) -> bool:
     )
 
 
-def _bundle(device: Any, bundle: Bundle) -> str:
+def _bundle(device: Any, bundle: RowBundle) -> str:
     """Return the statement that registers the arrays of a pathway's synapses."""
 
     def name(variable: Any) -> str:
         return f"brian::{device.get_array_name(variable, access_data=False)}"
 
-    synapses = bundle.synapses
-    values = ", ".join(f"&{name(v)}" for v in bundle.values.values())
-    last = synapses.variables.get("lastupdate")
-    blank = f"&{name(last)}" if last is not None else ""
-    sizes = {"pre": synapses.source, "post": synapses.target}
-    prepares, queues = [], []
-    for side, pathway in bundle.pathways.items():
-        delays = "b.delays.data(), (int)b.delays.size()" if side == "pre" else "&none, 1"
-        other = "post" if side == "pre" else "pre"
-        counts = f"{len(sizes[side])}, {len(sizes[other])}"
-        prepares.append(
-            f"brian::{pathway.name}.prepare({counts}, {delays}, b.{side}->data(), (int)b.{side}->size(), dt);"
-        )
-        queues.append(
-            f"for (auto* q : brian::{pathway.name}.queue) b.queues.push_back({{&q->offset, &q->queue}});"
-        )
-    pre, post = (name(synapses.variables[f"_synaptic_{k}"]) for k in ("pre", "post"))
-    count = device.get_array_name(synapses.variables["N"])
-    return f"""    bundles.push_back({{&{pre}, &{post}, brian::{count}, {{{values}}}, {{{blank}}},
-        [](Bundle& b, double dt) {{ double none = 0; (void)none; (void)dt;
-        {" ".join([*prepares, *queues])} }}, {{}}, {{}}}});"""
+    variables = []
+    for key, variable in bundle.values.items():
+        end = bundle.ends[key]
+        if end == "synapse":
+            variables.append(f"{{Variable::synapse, {{&{name(variable)}}}}}")
+        else:
+            unit = f"{name(variable)}, {variable.size}, {np.dtype(variable.dtype).itemsize}"
+            variables.append(f"{{Variable::{end}, {{(std::vector<double>*)nullptr}}, {{{unit}}}}}")
+    blank = ", ".join(f"{{&{name(v)}}}" for v in bundle.blank)
+    return f"    bundles.push_back({{&{bundle.rows}, {{{', '.join(variables)}}}, {{{blank}}}}});"
 
 
 def _merge(device: Any, parts: NetworkParts, folder: Path) -> None:
@@ -147,7 +142,10 @@ def _merge(device: Any, parts: NetworkParts, folder: Path) -> None:
     texts = {Path(s).stem: (folder / s).read_text("utf-8") for s in objects}
     declared = [f'#include "{s.replace(".cpp", ".h")}"' for s in objects]
     steps = _needed(parts, texts.values(), folder)
-    steps += ['#include "runtime.h"', '#include "ds_weights.cpp"', *declared]
+    steps += ['#include "runtime.h"', '#include "ds_weights.cpp"']
+    if parts.bundles:
+        steps += ['#include "synapses.h"', '#include "ds_synapses.cpp"']
+    steps += declared
     steps += [
         f"#undef {name}" for name in _given_names(parts)
     ]  # a circuit may use the name of a macro, such as INT_MAX
@@ -173,11 +171,9 @@ def _merge(device: Any, parts: NetworkParts, folder: Path) -> None:
 def _needed(parts: NetworkParts, texts: Iterable[str], folder: Path) -> list[str]:
     """Return the includes and declarations that code objects need, without headers that are slow to compile."""
     used = {line.strip() for text in texts for line in INCLUDE.findall(text)}
-    if parts.bundles:
-        return sorted(u for u in used if "code_objects/" not in u)
     arrays = _ARRAY.findall((folder / "objects.h").read_text("utf-8"))
     light = sorted(u for u in used if not _HEAVY.search(u))
-    return [*light, "namespace brian {", *arrays, "}"]
+    return [*light, "#include <vector>", "namespace brian {", *arrays, "}"]
 
 
 def _given_names(parts: NetworkParts) -> list[str]:

@@ -8,6 +8,8 @@ from brian2.devices.cpp_standalone.codeobject import CPPStandaloneCodeObject
 from brian2.groups.neurongroup import NeuronGroup
 
 from dendrosim.circuit.matrix import Projection
+from dendrosim.circuit.pathway import Pathway
+from dendrosim.engine.cpp.pathways import build_rows
 from dendrosim.engine.network.parts import NetworkParts
 from dendrosim.engine.network.weight_updates import Update
 from dendrosim.engine.plan.state_arrays import WEIGHT
@@ -50,6 +52,9 @@ class CppOperations(CompiledOperations):
         return [
             f"    {_weights(n)}.w = {self.pointer(network.arrays[f'{n}.{WEIGHT}'])};" for n in names
         ]
+
+    def pathway(self, network: NetworkParts, pathway: Pathway) -> Any:
+        return build_rows(network, pathway)
 
     def record(self, network: NetworkParts) -> BrianObject:
         return self.call(network, "ds::record();", "after_start", "ds_record")

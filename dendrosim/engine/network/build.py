@@ -27,7 +27,6 @@ from dendrosim.engine.network.groups import Holder, add_array, add_number
 from dendrosim.engine.network.operations import Operations
 from dendrosim.engine.network.parts import NetworkParts, add_variable, assign, refer_shared
 from dendrosim.engine.network.random_numbers import FUNCTIONS
-from dendrosim.engine.network.synapses import build_pathway
 from dendrosim.engine.network.weight_updates import matrix_update
 from dendrosim.engine.plan.signal_slots import ELEMENT, assignment, base_variable, find_slots
 from dendrosim.engine.plan.state_arrays import WEIGHT
@@ -54,7 +53,7 @@ def build(protocol: Protocol, precision: str, operations: Operations) -> Network
     for matrix in protocol.circuit.matrices:
         _build_matrix(parts, matrix)
     for pathway in protocol.circuit.pathways:
-        parts.bundles[pathway.name] = build_pathway(parts, pathway)
+        parts.bundles[pathway.name] = operations.pathway(parts, pathway)
     parts.network.add(operations.feed(parts))
     _build_signals(parts)
     order = _build_projections(parts, operations)

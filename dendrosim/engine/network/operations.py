@@ -8,19 +8,25 @@ from brian2.core.variables import ArrayVariable
 from brian2.groups.neurongroup import NeuronGroup
 
 from dendrosim.circuit.matrix import Projection
+from dendrosim.circuit.pathway import Pathway
 from dendrosim.engine.network.parts import NetworkParts
+from dendrosim.engine.network.synapses import build_pathway
 from dendrosim.engine.network.weight_updates import Update
 
 
 class Operations(ABC):
     """All operations of a back end that are not element-wise on a population.
 
-    To add a back end, implement these seven methods. Each returns a Brian2 object (`update` returns a list), which
-    Brian2 runs in every step to do what the method's docstring says. `codeobj_class` is the class of the code
-    objects of populations and pathways; None means Brian2's own class.
+    To add a back end, implement the seven abstract methods. Each returns a Brian2 object (`update` returns a
+    list), which Brian2 runs in every step to do what the method's docstring says. `codeobj_class` is the class of
+    the code objects of populations and pathways; None means Brian2's own class.
     """
 
     codeobj_class: Any = None
+
+    def pathway(self, network: NetworkParts, pathway: Pathway) -> Any:
+        """Build the synapses of a pathway without connections: as Brian2's, unless a back end has its own."""
+        return build_pathway(network, pathway)
 
     @abstractmethod
     def feed(self, network: NetworkParts) -> BrianObject:

@@ -49,7 +49,7 @@ class NetworkParts:
     arrays: dict[str, ArrayVariable] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
     ones: list[str] = field(default_factory=list)
-    bundles: dict[str, Bundle] = field(default_factory=dict)
+    bundles: dict[str, Any] = field(default_factory=dict)
     assigned: int = 0
 
     @property

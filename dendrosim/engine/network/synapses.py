@@ -4,6 +4,7 @@ All names that belong to a synapse (variables, weight, parameters, targets of it
 program, because in Brian2 a name without suffix can also be a variable of the target population.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from brian2.synapses.synapses import Synapses
@@ -15,14 +16,14 @@ from dendrosim.engine.network.groups import add_number
 from dendrosim.engine.network.parts import Bundle, NetworkParts, refer_shared
 from dendrosim.engine.network.random_numbers import FUNCTIONS
 from dendrosim.engine.plan.state_arrays import OWN
-from dendrosim.equations.assignments import parse_assignments
+from dendrosim.equations.assignments import Assignment, parse_assignments
 from dendrosim.equations.rewriting import find_symbols, parse_expression, replace_symbols
 from dendrosim.units import unit
 
 
 def build_pathway(parts: NetworkParts, pathway: Pathway) -> Bundle:
     """Build the synapses of a pathway, without connections."""
-    own = _own(parts.circuit, pathway)
+    own = own_names(parts.circuit, pathway)
     options: dict[str, Any] = {"on_pre": _code(pathway.on_pre, own)}
     if pathway.on_post:
         options["on_post"] = _code(pathway.on_post, own)
@@ -44,7 +45,7 @@ def build_pathway(parts: NetworkParts, pathway: Pathway) -> Bundle:
     return Bundle(synapses, values)
 
 
-def _own(circuit: Circuit, pathway: Pathway) -> dict[str, str]:
+def own_names(circuit: Circuit, pathway: Pathway) -> dict[str, str]:
     """Return, for each symbol that is not a variable of a population, its name in the program."""
     code = [*parse_assignments(pathway.on_pre), *parse_assignments(pathway.on_post)]
     texts = [d.expression for d in pathway.variables.values() if d.expression]
@@ -76,7 +77,10 @@ def _model(pathway: Pathway, own: dict[str, str]) -> str:
 
 
 def _code(text: str, own: dict[str, str]) -> str:
-    return "\n".join(
-        f"{own.get(s.target, s.target)} {s.operator} {replace_symbols(s.expression, own)}"
-        for s in parse_assignments(text)
-    )
+    return "\n".join(code_line(line, own) for line in parse_assignments(text))
+
+
+def code_line(line: Assignment, own: Mapping[str, str]) -> str:
+    """Return an assignment with the names that variables have in the program."""
+    target, expression = own.get(line.target, line.target), replace_symbols(line.expression, own)
+    return f"{target} {line.operator} {expression}"

@@ -14,7 +14,7 @@ from brian2.units.allunits import second
 
 from dendrosim.engine.network.brian_session import brian_session
 from dendrosim.engine.network.build import build
-from dendrosim.engine.network.parts import NetworkParts
+from dendrosim.engine.network.parts import Bundle, NetworkParts
 from dendrosim.engine.standalone.operations import CompiledOperations
 from dendrosim.errors import ShapeError
 from dendrosim.protocol.protocol import Protocol
@@ -49,8 +49,9 @@ def network(
             device.insert_code("before_end", "return ds::finish();")
             parts = build(protocol, precision, operations)
             for bundle in parts.bundles.values():
-                # The task file has the connections. Without this flag Brian2 would refuse to run.
-                bundle.synapses._connect_called = True
+                if isinstance(bundle, Bundle):
+                    # The task file has the connections. Without this flag Brian2 would refuse to run.
+                    bundle.synapses._connect_called = True
             parts.network.run(0 * second, namespace={})
             device.build(directory=str(folder), compile=False, run=False, with_output=False)
             yield device, parts

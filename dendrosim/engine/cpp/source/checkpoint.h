@@ -112,10 +112,10 @@ struct Restorer {
     template <typename I> void index(I& value, int64_t count) { value = (I)between(0, count - 1); }
     void indices(std::vector<int32_t>& v, int64_t count)
     {
-        v.resize(between(0, count));  // a synapse is at most once in a slot
+        v.resize(between(0, count));  // a group of synapses is at most once in a slot
         list(v);
         for (const int32_t i : v)
-            if (i < 0 || i >= count) fail_damaged("its checkpoint is damaged: there is no such synapse");
+            if (i < 0 || i >= count) fail_damaged("its checkpoint is damaged: there are no such synapses");
     }
     template <typename V> void list(V& v) { bytes(v.data(), sizeof(v[0])*v.size()); }
     void same(const std::string& text)
@@ -134,15 +134,18 @@ template <typename S> void walk(S& s)
     s.same(task.seal);
     s.time();
     s.integer(task.spikes_left);
-    for (int64_t i = 0; i < array_count; i++) s.bytes(arrays[i].data, arrays[i].size*arrays[i].bytes);
+    for (int64_t i = 0; i < array_count - (int64_t)members.size(); i++) s.bytes(arrays[i].data, arrays[i].size*arrays[i].bytes);
     for (const Span& h : hidden) s.bytes(h.data, h.bytes);
     for (Bundle& b : bundles)
     {
-        for (Values& v : b.blank) if (v.wide) s.list(*v.wide); else s.list(*v.narrow);
-        for (Queue& q : b.queues)
+        for (const Variable& v : b.variables) s.bytes(v.native().data, v.native().size*v.native().bytes);
+        for (Values& v : b.blank) s.bytes(v.array().data, v.array().size*v.array().bytes);
+        const int64_t batch = b.rows->batch, columns = b.rows->targets*batch;
+        const std::pair<Arrivals*, int64_t> queues[] = {{&b.rows->pre, b.rows->groups()*batch}, {&b.rows->post, columns}};
+        for (const auto& [queue, count] : queues)
         {
-            s.index(*q.offset, q.slots->size());
-            for (auto& slot : *q.slots) s.indices(slot, b.pre->size());
+            s.index(queue->offset, queue->slots.size());
+            for (auto& slot : queue->slots) s.indices(slot, count);
         }
     }
     for (Tape& t : task.tapes) s.recording(t.file, t.sum, t.skip_to(task.step)*t.bytes());

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "arrays.h"
+#include "synapses.h"
 
 #include <cstdint>
 #include <string>
@@ -15,34 +16,42 @@ struct Span { void* data; int64_t bytes; };
 // Arrays on which later steps depend, in addition to those in `arrays`; checkpoints contain all of them.
 inline std::vector<Span> hidden;
 
-// A vector in which Brian2 keeps one number per synapse, in double precision (`wide`) or single (`narrow`).
+// A vector with one number per synapse, in double precision (`wide`) or single (`narrow`).
 struct Values {
     std::vector<double>* wide;
     std::vector<float>* narrow;
     Values(std::vector<double>* v) : wide(v), narrow(nullptr) {}
     Values(std::vector<float>* v) : wide(nullptr), narrow(v) {}
-    void set(const std::vector<double>& v)
-    {
-        if (wide) wide->assign(v.begin(), v.end()); else narrow->assign(v.begin(), v.end());
-    }
+    void resize(int64_t count) { if (wide) wide->resize(count); else narrow->resize(count); }
+    void set(int64_t i, double value) { if (wide) (*wide)[i] = value; else (*narrow)[i] = (float)value; }
     Array array() const
     {
         return wide ? Array{wide->data(), (int64_t)wide->size(), 8} : Array{narrow->data(), (int64_t)narrow->size(), 4};
     }
 };
-struct Queue { int* offset; std::vector<std::vector<int32_t>>* slots; };
 
-// The synapses of a pathway: the vectors in which Brian2 keeps them, and the function `prepare`, which initialises
-// their spike queues.
+// A variable that the task gives for every synapse. If it is hoisted, all synapses of a unit share a number, in
+// `units`, an array with one number for each element of one end.
+struct Variable {
+    enum End { synapse, pre, post } end;
+    Values values{(std::vector<double>*)nullptr};
+    Array units{};
+    // The array in which the program keeps the numbers.
+    Array native() const { return end == synapse ? values.array() : units; }
+};
+
+// The synapses of a pathway. `blank` are numbers per synapse that start at zero.
 struct Bundle {
-    std::vector<int32_t>*pre, *post;
-    int32_t* count;
-    std::vector<Values> values, blank;
-    void (*prepare)(Bundle&, double dt);
-    std::vector<double> delays;
-    std::vector<Queue> queues;
+    Rows* rows;
+    std::vector<Variable> variables;
+    std::vector<Values> blank;
 };
 inline std::vector<Bundle> bundles;
+
+// The variables of all bundles. In `arrays` they come last, in this order, as arrays in the order of the task. Their
+// `data` is null there if the program keeps the numbers otherwise; then `ordered` in bundles.h puts them in order.
+struct Member { const Rows* rows; const Variable* variable; };
+inline std::vector<Member> members;
 
 // Brian2's clock, and Brian2's flags `running` and `stopped`, which its handler of SIGINT uses.
 struct Clock { int64_t* step; double *t, *dt; bool *running, *stopped; };

@@ -7,6 +7,7 @@
 
 #include "runtime.h"
 
+#include "bundles.h"
 #include "checkpoint.h"
 #include "dense.h"
 #include "glue.h"
@@ -42,24 +43,12 @@ void read_start(Reader& r, const Array& a, int64_t count)
     for (int64_t i = count; i < a.size; i++) std::memcpy((char*)a.data + i*a.bytes, a.data, a.bytes);
 }
 
-void read_bundles(Reader& r)
+// Return whether all numbers of an array are finite; threads share the work.
+static bool finite(const Array& a)
 {
-    if (r.integer() != (int64_t)bundles.size()) fail("the task has synapses of other pathways");
-    int64_t id = array_count;
-    for (const Bundle& b : bundles) id -= b.values.size();
-    for (Bundle& b : bundles)
-    {
-        *b.pre = r.list<int32_t>();
-        *b.post = r.list<int32_t>();
-        *b.count = (int32_t)b.pre->size();
-        b.delays = r.list<double>();
-        for (Values& v : b.values)
-        {
-            v.set(r.list<double>());
-            arrays[id++] = v.array();
-        }
-        for (Values& v : b.blank) v.set(std::vector<double>(b.pre->size()));
-    }
+    std::atomic<bool> good{true}, *const all = &good;
+    parallel(a.size, [=](int64_t begin, int64_t end) { if (!finite(a, begin, end)) *all = false; });
+    return good;
 }
 
 // Return the arrays of `ids` that the guard has to check. Patient weights (dense.h) are left out, because their
@@ -93,6 +82,7 @@ static void load()
 {
     read_task();
     use_threads((int)task.threads);
+    for (Bundle& b : bundles) cut(*b.rows);
     let_blas_work(blas_works);
     for (int64_t id : watched(task.watched)) watched_by_size[arrays[id].size].push_back(id);
     pause = task.interval;
@@ -179,18 +169,18 @@ void record()
     flush();
     settle();
     if (diverged) return;
-    static std::vector<char> picked;
+    static std::vector<char> picked, space;
     for (Tape& t : task.tapes)
     {
         if (t.due != task.step) continue;
         t.look_ahead();
         const Array& a = arrays[t.array];
-        const void* row = a.data;
+        const void* row = ordered(t.array, space);
         if (!t.pick.empty())
         {
             picked.resize(t.bytes());
             for (size_t i = 0; i < t.pick.size(); i++)
-                std::memcpy(picked.data() + i*a.bytes, (const char*)a.data + t.pick[i]*a.bytes, a.bytes);
+                std::memcpy(picked.data() + i*a.bytes, (const char*)row + t.pick[i]*a.bytes, a.bytes);
             row = picked.data();
         }
         append(t.file, t.sum, row, t.bytes());
@@ -234,7 +224,7 @@ void guard()
     task.step++;
     for (const auto& [count, ids] : watched_by_size) task.broken |= !finite(count, ids);
     if (task.step % task.synapses_every == 0 || task.step == task.steps)
-        for (int64_t id : task.watched_synapses) task.broken |= !finite(arrays[id].size, {id});
+        for (int64_t id : task.watched_synapses) task.broken |= !finite(native(id));
     if (task.interval >= 0 && seconds(saved, std::chrono::steady_clock::now()) >= pause) complete();
     if (task.broken) *stopped = true;
 }
@@ -270,7 +260,6 @@ void run(const std::vector<void (*)()>& objects, Clock clock)
 {
     load();
     *clock.dt = task.dt;
-    for (Bundle& b : bundles) b.prepare(b, task.dt);
     resume();
     *clock.step = task.step;
     *clock.t = task.step*task.dt;
@@ -294,7 +283,7 @@ void run(const std::vector<void (*)()>& objects, Clock clock)
 int finish()
 {
     complete();
-    return conclude([](const Array& a, std::vector<char>&) { return a.data; });
+    return conclude([](const Array& a, std::vector<char>& space) { return ordered(&a - arrays, space); });
 }
 
 }  // namespace ds

@@ -1,0 +1,289 @@
+"""A pathway in a program of cpp: rows of synapses (`source/synapses.h`) and the code of its spikes.
+
+The text of the pathway is taken apart by `engine/plan/trace_hoisting.py`. What remains is done for every synapse
+by the template `spikes.cpp`, once for each end that has effects.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from brian2.core.variables import ArrayVariable, AuxiliaryVariable
+from brian2.equations.equations import Equations
+from brian2.groups.group import CodeRunner
+from brian2.stateupdaters.exact import linear
+
+from dendrosim.circuit.brian_text import brian_dimension, brian_unit
+from dendrosim.circuit.pathway import WEIGHT, Pathway
+from dendrosim.engine.network.groups import Holder, add_number
+from dendrosim.engine.network.parts import NetworkParts, refer_shared
+from dendrosim.engine.network.random_numbers import FUNCTIONS
+from dendrosim.engine.network.synapses import code_line, own_names
+from dendrosim.engine.plan.state_arrays import OWN
+from dendrosim.engine.plan.trace_hoisting import (
+    SIDES,
+    Effect,
+    SynapseText,
+    hoist,
+    reads,
+    split_effect,
+)
+from dendrosim.engine.standalone.operations import boolean
+from dendrosim.equations.assignments import Assignment, parse_assignments
+from dendrosim.equations.rewriting import replace_symbols
+from dendrosim.units import TIME, unit
+
+ORDERS = {"pre": -1, "post": 1}
+"""Brian2's order of the effects within a step: those of presynaptic spikes, then those of postsynaptic ones."""
+LAST, NOW, UPDATE = "ds_last_", "ds_now_", "ds_lastupdate"
+
+
+@dataclass
+class RowBundle:
+    """The synapses of a pathway in rows.
+
+    `values` has the arrays of the variables that each synapse has for itself. `ends` says for each of them whether
+    its array has one number per synapse ("synapse"), or for each unit of one end ("pre", "post").
+    """
+
+    pathway: Pathway
+    values: dict[str, ArrayVariable]
+    ends: dict[str, str]
+    sizes: tuple[int, int, int]
+    blank: list[ArrayVariable]
+
+    @property
+    def rows(self) -> str:
+        """Name of the object of type `Rows` in the program."""
+        return f"rows_{self.pathway.name}"
+
+    def declaration(self) -> str:
+        """Return the definition of the object of type `Rows`."""
+        sources, targets, batch = self.sizes
+        flags = f"{boolean(self.pathway.has_one_delay)}, {boolean(bool(self.pathway.on_post))}"
+        return f"Rows {self.rows}{{{sources}, {targets}, {batch}, {flags}}};"
+
+
+def synapse_text(pathway: Pathway) -> SynapseText:
+    """Return what the analysis of a pathway's text needs."""
+    return SynapseText(
+        effects={
+            "pre": parse_assignments(pathway.on_pre),
+            "post": parse_assignments(pathway.on_post),
+        },
+        equations={n: d.expression for n, d in pathway.variables.items() if d.kind == "state"},
+        equal={n: n in pathway.equal_start_values for n in pathway.synapse_start_values()},
+        same_arrival=SIDES if pathway.has_one_delay else ("post",),
+        recurrent=pathway.pre == pathway.post,
+    )
+
+
+def build_rows(parts: NetworkParts, pathway: Pathway) -> RowBundle:
+    """Build the variables and the code of a pathway, without connections."""
+    return _Builder(parts, pathway).build()
+
+
+class _Index(AuxiliaryVariable):
+    """The element at one end of a synapse, which several synapses have."""
+
+    unique = False
+
+
+class _Builder:
+    def __init__(self, parts: NetworkParts, pathway: Pathway) -> None:
+        self.parts, self.pathway = parts, pathway
+        self.text = synapse_text(pathway)
+        self.ends = hoist(self.text)
+        self.own = own_names(parts.circuit, pathway)
+        circuit, batch = parts.circuit, parts.protocol.batch
+        pre, post = (circuit.population(n).size for n in (pathway.pre, pathway.post))
+        self.sizes = (pre, post, batch)
+        self.counts = {"pre": pre * batch, "post": post * batch}
+        self.holder = Holder(pathway.name, 1, parts.clock)
+        self.holder.namespace = FUNCTIONS
+        self.states = {side: self._states(side) for side in (*SIDES, "synapse")}
+        self.blank: list[ArrayVariable] = []
+
+    def build(self) -> RowBundle:
+        parts, pathway, variables = self.parts, self.pathway, self.holder.variables
+        parts.groups[pathway.name] = self.holder
+        for side in SIDES:
+            variables._add_variable(_index(side), _Index(_index(side), dtype=np.int64))
+        values = {name: self._value(name) for name in pathway.synapse_start_values()}
+        self._times()
+        symbols = {s for s in self.own if s not in pathway.variables and s != WEIGHT}
+        refer_shared(parts, self.holder, pathway, symbols, OWN)
+        if pathway.weight_dimension is not None and not pathway.has_own_weights:
+            dimension = brian_dimension(pathway.weight_dimension)
+            add_number(self.holder, OWN + WEIGHT, parts.dtype, dimension, constant=True)
+            parts.register(self.holder, OWN + WEIGHT)
+        self._references()
+        parts.network.add(self.holder)
+        for side in SIDES:
+            if self.text.effects[side]:
+                parts.network.add(self._effect(side))
+        ends = {name: self.ends.get(name, "synapse") for name in values}
+        return RowBundle(pathway, values, ends, self.sizes, self.blank)
+
+    def _states(self, end: str) -> list[str]:
+        return [n for n in self.text.equations if self.ends.get(n, "synapse") == end]
+
+    # -- variables ----------------------------------------------------------------------------------
+
+    def _value(self, name: str) -> ArrayVariable:
+        dimension = self._dimension(name)
+        end = self.ends.get(name)
+        if end is None:
+            return self._per_synapse(OWN + name, self.parts.dtype, dimension)
+        self._per_unit(OWN + name, end, self.parts.dtype, dimension)
+        if name in self.text.equations and any(
+            name in reads(self.text.effects[side]) for side in SIDES if side != end
+        ):
+            self._per_unit(NOW + name, end, self.parts.dtype, dimension)
+        variable: ArrayVariable = self.holder.variables[OWN + name]
+        return variable
+
+    def _per_synapse(self, name: str, dtype: Any, dimension: Any) -> ArrayVariable:
+        self.holder.variables.add_dynamic_array(
+            name, size=0, dtype=dtype, dimensions=dimension, index="_idx"
+        )
+        variable: ArrayVariable = self.holder.variables[name]
+        return variable
+
+    def _per_unit(self, name: str, end: str, dtype: Any, dimension: Any) -> None:
+        self.holder.variables.add_array(
+            name, size=self.counts[end], dtype=dtype, dimensions=dimension, index=_index(end)
+        )
+
+    def _dimension(self, name: str) -> Any:
+        if name == WEIGHT:
+            assert self.pathway.weight_dimension is not None
+            return brian_dimension(self.pathway.weight_dimension)
+        return brian_dimension(unit(self.pathway.variables[name].unit)[0])
+
+    def _times(self) -> None:
+        """Add the times of the last updates of event-driven states: per unit, or if need be per synapse."""
+        time = brian_dimension(TIME)
+        if self.states["synapse"]:
+            if self.pathway.has_one_delay:
+                self.holder.variables.add_auxiliary_variable(UPDATE, time, np.float64)
+            else:
+                self.blank.append(self._per_synapse(UPDATE, np.float64, time))
+        for side in SIDES:
+            if self.text.effects[side] and (self.states[side] or self._derives_update()):
+                self._per_unit(LAST + side, side, np.float64, time)
+
+    def _derives_update(self) -> bool:
+        """Return whether the last update of a synapse follows from the last spikes at its two ends."""
+        return bool(self.states["synapse"]) and self.pathway.has_one_delay
+
+    def _references(self) -> None:
+        """Refer to the variables of both populations that the texts use."""
+        variables = self.holder.variables
+        lines = [line for side in SIDES for line in self.text.effects[side]]
+        symbols = reads(lines) | {line.target for line in lines}
+        for side, name in (("pre", self.pathway.pre), ("post", self.pathway.post)):
+            group = self.parts.groups[name]
+            for symbol in sorted(symbols):
+                if symbol.endswith(f"_{side}") and symbol not in self.own:
+                    inner = symbol.removesuffix(f"_{side}")
+                    index = "0" if group.variables[inner].scalar else _index(side)
+                    variables.add_reference(symbol, group, inner, index=index)
+            variables.add_reference(f"ds_events_{side}", group, "_spikespace")
+
+    # -- code ---------------------------------------------------------------------------------------
+
+    def _effect(self, side: str) -> CodeRunner:
+        effect = split_effect(self.text, side, self.ends)
+        for name in effect.kept:
+            if name not in self.holder.variables:
+                self.holder.variables.add_auxiliary_variable(name, dtype=self.parts.dtype)
+        other = "post" if side == "pre" else "pre"
+        keep_last = self._derives_update() and bool(effect.each)
+        last_there = LAST + other if self.text.effects[other] else None
+        keywords = {
+            "side": side,
+            "rows": f"ds::rows_{self.pathway.name}",
+            "real": "float" if self.parts.dtype == np.float32 else "double",
+            "batch": self.sizes[2],
+            "elements": self.counts[side],
+            "others": self.counts[other],
+            "uniform": self.pathway.has_one_delay,
+            "kept": effect.kept,
+            "own": [OWN + n for n in self.text.equal if n not in self.ends]
+            + [UPDATE] * bool(self.blank),
+            "last_kept": keep_last,
+            "last_here": LAST + side,
+            "last_there": last_there if keep_last else None,
+            "spread": self._can_spread(effect),
+        }
+        code = {
+            "once": self._once(side, effect),
+            "now": self._now(other, effect),
+            "each": self._each(other, effect),
+        }
+        needed = [f"ds_events_{side}"]
+        needed += [n for n in (LAST + side, last_there) if keep_last and n]
+        runner = CodeRunner(
+            self.holder, "spikes", clock=self.parts.clock, when="synapses", order=ORDERS[side],
+            code=code, name=f"{self.pathway.name}_{side}", check_units=False, template_kwds=keywords,
+            needed_variables=needed,
+            codeobj_class=self.parts.codeobj_class,
+        )  # fmt: skip
+        return runner
+
+    def _once(self, side: str, effect: Effect) -> str:
+        lines = [*self._solve(side, LAST + side)] if self.states[side] else []
+        if LAST + side in self.holder.variables:
+            lines.append(f"{LAST}{side} = t")
+        return "\n".join([*lines, *self._written(effect.once)])
+
+    def _now(self, other: str, effect: Effect) -> str:
+        """Return the code that computes the present values of traces of the other end that are read here."""
+        read = reads(effect.each) & set(self.states[other])
+        if not read:
+            return ""
+        if not self.text.effects[other]:
+            return ""
+        lines = self._solve(other, LAST + other)
+        kept = lines[: -len(self.states[other])]
+        return "\n".join([*kept, *(f"{NOW}{n} = _{OWN}{n}" for n in sorted(read))])
+
+    def _each(self, other: str, effect: Effect) -> str:
+        if not effect.each:
+            return ""
+        lines = self._solve("synapse", UPDATE) if self.states["synapse"] else []
+        now = {n: NOW + n for n in self.states[other]}
+        lines += self._written(effect.each, now)
+        if self.blank:
+            lines.append(f"{UPDATE} = t")
+        return "\n".join(lines)
+
+    def _solve(self, end: str, last: str) -> list[str]:
+        """Return the lines that bring the states of an end from the time of the last update to the present."""
+        equations = []
+        for name in self.states[end]:
+            rate = replace_symbols(self.text.equations[name], self.own)
+            dimension = brian_unit(unit(self.pathway.variables[name].unit)[0])
+            equations.append(f"d{OWN}{name}/dt = {rate} : {dimension}")
+        code = linear(Equations("\n".join(equations)), self.holder.variables)
+        return re.sub(r"\bdt\b", f"(t - {last})", code).splitlines()
+
+    def _written(self, lines: list[Assignment], now: dict[str, str] | None = None) -> list[str]:
+        """Return assignments with the names that variables have in the program."""
+        names = {**self.own, **(now or {})}
+        return [code_line(line, names) for line in lines]
+
+    def _can_spread(self, effect: Effect) -> bool:
+        """Return whether threads that work on different postsynaptic units change nothing that others use."""
+        targets = {x.target for x in effect.each}
+        if any(t.endswith("_pre") for t in targets):
+            return False
+        reads_pre = any(s.endswith("_pre") for s in reads(effect.each))
+        writes_post = any(t.endswith("_post") for t in targets)
+        return not (self.text.recurrent and reads_pre and writes_post)
+
+
+def _index(side: str) -> str:
+    return f"_ds_{side}"

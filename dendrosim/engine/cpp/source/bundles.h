@@ -1,0 +1,209 @@
+// Reading of synapses from a task: connections become rows, and values go where the program keeps them.
+
+#pragma once
+
+#include "glue.h"
+#include "parallel.h"
+#include "task.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <numeric>
+#include <vector>
+
+namespace ds {
+
+// Read a list piece by piece, so that no second copy of it is in memory, and call use(index, value) for each number.
+template <typename T, typename F> int64_t each(Reader& r, const F& use)
+{
+    const int64_t count = r.integer();
+    std::vector<T> piece;
+    for (int64_t done = 0; done < count; done += piece.size())
+    {
+        piece.resize(std::min<int64_t>(count - done, 1 << 16));
+        r.bytes(piece.data(), sizeof(T)*piece.size());
+        for (size_t k = 0; k < piece.size(); k++) use(done + (int64_t)k, piece[k]);
+    }
+    return count;
+}
+
+// Read the pairs of units that are connected; they are ordered by presynaptic unit.
+inline void read_pairs(Reader& r, Rows& rows)
+{
+    rows.first.assign(rows.sources + 1, 0);
+    int64_t before = 0;
+    const int64_t count = each<int32_t>(r, [&](int64_t k, int32_t element) {
+        if (k % rows.batch) return;
+        const int64_t unit = element/rows.batch;
+        if (unit < before || unit >= rows.sources) fail("the synapses of a task are not in order");
+        rows.first[(before = unit) + 1]++;
+    });
+    if (count >= INT32_MAX) fail("a pathway has more synapses than a program can count");
+    std::partial_sum(rows.first.begin(), rows.first.end(), rows.first.begin());
+    rows.target.resize(count/rows.batch);
+    const int64_t targets = each<int32_t>(r, [&](int64_t k, int32_t element) {
+        if (k >= count || element < 0 || element >= rows.targets*rows.batch) fail("a synapse of a task has no target");
+        if (k % rows.batch == 0) rows.target[k/rows.batch] = (int32_t)(element/rows.batch);
+    });
+    if (targets != count) fail("the synapses of a task are incomplete");
+}
+
+inline int32_t steps_of(double delay) { return (int32_t)(delay/task.dt + 0.5); }
+
+// Order each row by delay, and divide it into groups.
+inline void order_by_delay(Rows& rows, const std::vector<int32_t>& delays)
+{
+    const int64_t count = rows.target.size();
+    std::vector<int32_t> order(count), target(count);
+    std::iota(order.begin(), order.end(), 0);
+    rows.place.resize(count);
+    for (int64_t unit = 0, from = 0; unit < rows.sources; unit++)
+    {
+        const int64_t to = rows.first[unit + 1];
+        std::stable_sort(order.begin() + from, order.begin() + to, [&](int32_t a, int32_t b) { return delays[a] < delays[b]; });
+        for (int64_t k = from; k < to; k++)
+        {
+            rows.place[order[k]] = (int32_t)k;
+            target[k] = rows.target[order[k]];
+            if (k > from && delays[order[k]] == rows.delay_of.back()) continue;
+            rows.begin.push_back(k);
+            rows.delay_of.push_back(delays[order[k]]);
+            rows.row_of.push_back((int32_t)unit);
+        }
+        from = to;
+        rows.first[unit + 1] = rows.begin.size();
+    }
+    rows.begin.push_back(count);
+    rows.target.swap(target);
+}
+
+inline void read_delays(Reader& r, Rows& rows)
+{
+    const bool uniform = rows.uniform;
+    const int64_t count = rows.target.size()*rows.batch;
+    std::vector<int32_t> delays(uniform ? 1 : rows.target.size());
+    int32_t longest = 0;
+    const int64_t found = each<double>(r, [&](int64_t k, double delay) {
+        if (uniform ? k > 0 : k >= count) fail("the delays of a task are not those of its synapses");
+        delays[uniform ? 0 : k/rows.batch] = steps_of(delay);
+        longest = std::max(longest, steps_of(delay));
+    });
+    if (found != (uniform ? 1 : count)) fail("the delays of a task are incomplete");
+    rows.pre.slots.resize(longest + 1);
+    if (uniform) { rows.begin = rows.first; std::iota(rows.first.begin(), rows.first.end(), 0); }
+    else order_by_delay(rows, delays);
+}
+
+// Divide the postsynaptic units into blocks. A block has about 2000 elements, whose numbers fit into the cache
+// nearest to the processor, and about 64 synapses of a group, so that short loops cost little. Several threads need
+// several blocks each.
+inline void cut(Rows& rows)
+{
+    const int64_t groups = rows.groups(), count = rows.target.size();
+    if (!groups) return;
+    int64_t blocks = std::min(rows.targets*rows.batch/2048, count/groups/64);
+    if (threads() > 1 && blocks > 1) blocks = (blocks + 2*threads() - 1)/(2*threads())*2*threads();
+    rows.blocks = std::max<int64_t>(1, std::min(blocks, rows.targets));
+    rows.cuts.resize(groups*(rows.blocks - 1));
+    for (int64_t g = 0; g < groups; g++)
+    {
+        const auto from = rows.target.begin() + rows.begin[g], to = rows.target.begin() + rows.begin[g + 1];
+        for (int64_t b = 1; b < rows.blocks; b++)
+            rows.cuts[g*(rows.blocks - 1) + b - 1] = std::lower_bound(from, to, b*rows.targets/rows.blocks) - from;
+    }
+}
+
+// Make the columns, by which postsynaptic spikes find their synapses.
+inline void make_columns(Rows& rows)
+{
+    const int64_t count = rows.target.size();
+    rows.column.assign(rows.targets + 1, 0);
+    for (const int32_t t : rows.target) rows.column[t + 1]++;
+    std::partial_sum(rows.column.begin(), rows.column.end(), rows.column.begin());
+    std::vector<int64_t> next(rows.column.begin(), rows.column.end() - 1);
+    rows.position.resize(count + ahead);
+    rows.source.resize(count);
+    for (int64_t g = 0; g < rows.groups(); g++)
+        for (int64_t k = rows.begin[g]; k < rows.begin[g + 1]; k++)
+        {
+            const int64_t to = next[rows.target[k]]++;
+            rows.position[to] = (int32_t)k;
+            rows.source[to] = (int32_t)rows.row(g);
+        }
+}
+
+// Read the start values of a variable. If it is hoisted, all synapses of a unit have the same value.
+inline void read_variable(Reader& r, const Rows& rows, Variable& v)
+{
+    const int64_t count = rows.target.size()*rows.batch;
+    int64_t row = 0;
+    if (v.end == Variable::synapse) v.values.resize(count);
+    const int64_t found = each<double>(r, [&](int64_t k, double value) {
+        if (k >= count) fail("a task has too many values of synapses");
+        const int64_t at = rows.at(k/rows.batch), sample = k % rows.batch;
+        if (v.end == Variable::synapse) { v.values.set(at*rows.batch + sample, value); return; }
+        if (v.end == Variable::pre) while (at >= rows.begin[row + 1]) row++;  // only pathways with one delay have variables hoisted to this end
+        const int64_t unit = v.end == Variable::pre ? row : rows.target[at], i = unit*rows.batch + sample;
+        if (v.units.bytes == 4) ((float*)v.units.data)[i] = (float)value; else ((double*)v.units.data)[i] = value;
+    });
+    if (found != count) fail("a task has too few values of synapses");
+}
+
+inline void read_bundles(Reader& r)
+{
+    members.clear();
+    if (r.integer() != (int64_t)bundles.size()) fail("the task has synapses of other pathways");
+    for (Bundle& b : bundles)
+    {
+        Rows& rows = *b.rows;
+        read_pairs(r, rows);
+        read_delays(r, rows);
+        for (Variable& v : b.variables) read_variable(r, rows, v);
+        for (const Variable& v : b.variables) members.push_back({&rows, &v});
+        for (Values& v : b.blank) v.resize(rows.target.size()*rows.batch);
+        if (rows.columns) make_columns(rows);
+        const int64_t count = rows.target.size();
+        rows.mean_row = count/std::max<int64_t>(1, rows.groups());
+        rows.mean_column = count/std::max<int64_t>(1, rows.targets);
+    }
+    for (size_t k = 0; k < members.size(); k++)
+    {
+        const auto& [rows, variable] = members[k];
+        const bool in_order = variable->end == Variable::synapse && rows->place.empty();
+        const Array kept = variable->native();
+        arrays[array_count - members.size() + k]
+            = {in_order ? kept.data : nullptr, (int64_t)rows->target.size()*rows->batch, kept.bytes};
+    }
+}
+
+// Return the array in which the program keeps the numbers of array `id`.
+inline Array native(int64_t id)
+{
+    const int64_t k = id - (array_count - (int64_t)members.size());
+    return k < 0 ? arrays[id] : members[k].variable->native();
+}
+
+// Return the numbers of array `id`, those of synapses in the order of the task; this may copy them into `space`.
+inline const void* ordered(int64_t id, std::vector<char>& space)
+{
+    const Array& a = arrays[id];
+    if (a.data || !a.size) return a.data;
+    const auto& [rows, variable] = members[id - (array_count - members.size())];
+    const char* const kept = (const char*)variable->native().data;
+    space.resize(a.size*a.bytes);
+    for (int64_t k = 0, row = 0; k < (int64_t)rows->target.size(); k++)
+    {
+        int64_t from = rows->at(k);
+        if (variable->end == Variable::post) from = rows->target[from];
+        if (variable->end == Variable::pre)
+        {
+            while (k >= rows->begin[row + 1]) row++;
+            from = row;
+        }
+        std::memcpy(space.data() + k*rows->batch*a.bytes, kept + from*rows->batch*a.bytes, rows->batch*a.bytes);
+    }
+    return space.data();
+}
+
+}  // namespace ds

@@ -1,0 +1,88 @@
+// Synapses of a pathway in rows, and the queues of spikes on their way to them.
+//
+// Row r has the synapses of presynaptic unit r, ordered by delay, then by postsynaptic unit. A group is the part of
+// a row with one delay; if all synapses have the same delay, each row is one group. Connections are those of units:
+// in a batch, every sample of a unit has the same ones. The numbers of a synapse are at synapse*batch + sample.
+//
+// The postsynaptic units are divided into blocks. `cuts` says where in a group each block begins, so that threads can
+// work on different blocks without sharing a unit, and so that the numbers of a block's units stay in the cache.
+// Effects on one postsynaptic unit come in the same order with any number of blocks and threads.
+
+#pragma once
+
+#include "parallel.h"
+
+#include <vector>
+
+namespace ds {
+
+struct Piece { int64_t begin, end; };
+
+// Groups (or postsynaptic units) that a spike reaches after a delay, as group*batch + sample. Slot `offset` has those
+// of the present step.
+struct Arrivals {
+    std::vector<std::vector<int32_t>> slots{1};
+    int offset = 0;
+    const std::vector<int32_t>& due() const { return slots[offset]; }
+    // Begin a step: the slot of the step before is free for a later one.
+    void advance()
+    {
+        slots[offset].clear();
+        if (++offset == (int)slots.size()) offset = 0;
+    }
+    std::vector<int32_t>& after(int64_t delay) { return slots[(offset + delay) % slots.size()]; }
+    // Add spikes that all arrive after the longest delay.
+    void push(const int32_t* events, int64_t count)
+    {
+        std::vector<int32_t>& slot = after(slots.size() - 1);
+        slot.insert(slot.end(), events, events + count);
+    }
+};
+
+struct Rows {
+    const int64_t sources, targets, batch;  // presynaptic and postsynaptic units, samples
+    const bool uniform, columns;  // whether there is one delay; whether postsynaptic spikes have effects
+    std::vector<int64_t> first{};           // the first group of each row
+    std::vector<int64_t> begin{};           // the first synapse of each group
+    std::vector<int32_t> row_of{}, delay_of{};  // row and delay (steps) of each group; empty if there is one delay
+    std::vector<int32_t> target{};              // postsynaptic unit of each synapse
+    std::vector<int32_t> place{};  // if there are several delays: synapse in rows, for each in the order of the task
+    int64_t blocks = 1;
+    std::vector<int32_t> cuts{};  // for each group, where blocks 1, 2, ... begin, from the beginning of the group
+    // Column c has the synapses of postsynaptic unit c, ordered by position.
+    std::vector<int64_t> column{};
+    std::vector<int32_t> position{}, source{};  // where the synapse is in the rows, and its presynaptic unit
+    int64_t mean_row = 0, mean_column = 0;      // mean number of synapses of a unit
+    Arrivals pre{}, post{};
+
+    int64_t groups() const { return (int64_t)begin.size() - 1; }
+    int64_t row(int64_t group) const { return row_of.empty() ? group : row_of[group]; }
+    int64_t at(int64_t synapse) const { return place.empty() ? synapse : place[synapse]; }
+    Piece part(int64_t group, int64_t block) const
+    {
+        const int32_t* const own = cuts.data() + group*(blocks - 1);
+        const int64_t from = begin[group];
+        return {block ? from + own[block - 1] : from, block + 1 < blocks ? from + own[block] : begin[group + 1]};
+    }
+    // Add spikes of elements; each reaches the groups of its row after their delays.
+    void push_groups(const int32_t* events, int64_t count)
+    {
+        for (int64_t k = 0; k < count; k++)
+        {
+            const int64_t unit = events[k]/batch, sample = events[k] % batch;
+            for (int64_t g = first[unit]; g < first[unit + 1]; g++)
+                pre.after(delay_of[g]).push_back((int32_t)(g*batch + sample));
+        }
+    }
+};
+
+constexpr int64_t ahead = 16;          // synapses of a column between which a number is fetched and used
+constexpr int64_t spread_from = 4096;  // effects of fewer synapses in a step are done by one thread
+
+// Fetch a piece of an array into the cache.
+template <typename T> inline void fetch(const T* from, int64_t count)
+{
+    for (const char *p = (const char*)from, *end = (const char*)(from + count); p < end; p += 64) __builtin_prefetch(p);
+}
+
+}  // namespace ds

@@ -1,0 +1,145 @@
+{# What the spikes of one end of a pathway do that arrive in this step: see synapses.h.
+
+   Block `once` is done once for each spiking unit, `now` computes traces of the other end, and `each` is done for
+   every synapse. Values in `kept` go from `once` to `each`. #}
+{# USES_VARIABLES { N, t } #}
+{# ALLOWS_SCALAR_WRITE #}
+{% extends 'common_group.cpp' %}
+
+{% block maincode %}
+    {% macro latest(index) -%}
+    {% if last_there %}{% set other = get_array_name(variables[last_there]) ~ '[' ~ index ~ ']' %}{{other}} > ds_all_last[ds_n] ? {{other}} : ds_all_last[ds_n]{% else %}ds_all_last[ds_n]{% endif %}
+    {%- endmacro %}
+    {% set owned = [] %}
+    {% for name in own if name in variables %}{% set _ = owned.append(get_array_name(variables[name])) %}{% endfor %}
+    {% set here, there = ('_ds_pre', '_ds_post') if side == 'pre' else ('_ds_post', '_ds_pre') %}
+    constexpr int64_t ds_batch = {{batch}};
+    ds::Rows& ds_rows = {{rows}};
+    ds_rows.{{side}}.advance();
+    {% set events = get_array_name(variables['ds_events_' ~ side]) %}
+    {% if side == 'pre' and not uniform %}
+    ds_rows.push_groups({{events}}, {{events}}[{{elements}}]);
+    {% else %}
+    ds_rows.{{side}}.push({{events}}, {{events}}[{{elements}}]);
+    {% endif %}
+    const int32_t* const ds_due = ds_rows.{{side}}.due().data();
+    const int64_t ds_many = ds_rows.{{side}}.due().size();
+    if (!ds_many) return;
+    {% if (vector_code['once']|autoindent).strip() %}
+    {% for name in kept %}
+    static {{real}}* const ds_all_{{name}} = new {{real}}[{{elements}}];
+    {% endfor %}
+    {% if last_kept %}
+    static double* const ds_all_last = new double[{{elements}}];
+    {% endif %}
+    {
+        const size_t _vectorisation_idx = -1;
+        {{scalar_code['once']|autoindent}}
+        for (int64_t ds_n = 0; ds_n < ds_many; ds_n++)
+        {
+            const int64_t {{here}} = ds_due[ds_n];
+            const size_t _idx = {{here}}, _vectorisation_idx = _idx;
+            {% if last_kept %}
+            ds_all_last[ds_n] = {{get_array_name(variables[last_here])}}[{{here}}];
+            {% endif %}
+            {{vector_code['once']|autoindent}}
+            {% for name in kept %}
+            ds_all_{{name}}[ds_n] = {{name}};
+            {% endfor %}
+        }
+    }
+    {% endif %}
+    {% if (vector_code['now']|autoindent).strip() %}
+    {
+        const size_t _vectorisation_idx = -1;
+        {{scalar_code['now']|autoindent}}
+        ds::parallel({{others}}, [=](int64_t ds_begin, int64_t ds_end) {
+            {{pointers_lines|autoindent}}
+            #pragma GCC ivdep
+            for (int64_t {{there}} = ds_begin; {{there}} < ds_end; {{there}}++)
+            {
+                const size_t _idx = {{there}}, _vectorisation_idx = _idx;
+                {{vector_code['now']|autoindent}}
+            }
+        });
+    }
+    {% endif %}
+    {% if (vector_code['each']|autoindent).strip() %}
+    const size_t _vectorisation_idx = -1;
+    {{scalar_code['each']|autoindent}}
+    const ds::Rows* const ds_shared = &ds_rows;
+    {% if side == 'pre' %}
+    const auto ds_part = [=](int64_t ds_first, int64_t ds_end_block) {
+        {{pointers_lines|autoindent}}
+        const ds::Rows& ds_own = *ds_shared;
+        const int32_t* __restrict const ds_target = ds_own.target.data();
+        for (int64_t ds_block = ds_first; ds_block < ds_end_block; ds_block++)
+            for (int64_t ds_n = 0; ds_n < ds_many; ds_n++)
+            {
+                const int64_t ds_group = ds_due[ds_n]/ds_batch, ds_sample = ds_due[ds_n] % ds_batch;
+                const int64_t _ds_pre = ds_own.row(ds_group)*ds_batch + ds_sample;
+                const ds::Piece ds_span = ds_own.part(ds_group, ds_block);
+                if (ds_n + 1 < ds_many)
+                {
+                    const ds::Piece ds_next = ds_own.part(ds_due[ds_n + 1]/ds_batch, ds_block);
+                    ds::fetch(ds_target + ds_next.begin, ds_next.end - ds_next.begin);
+                    {% for pointer in owned %}
+                    ds::fetch({{pointer}} + ds_next.begin*ds_batch, (ds_next.end - ds_next.begin)*ds_batch);
+                    {% endfor %}
+                }
+                {% for name in kept %}
+                const {{real}} {{name}} = ds_all_{{name}}[ds_n];
+                {% endfor %}
+                for (int64_t ds_at = ds_span.begin; ds_at < ds_span.end; ds_at++)
+                {
+                    const size_t _idx = ds_at*ds_batch + ds_sample, _vectorisation_idx = _idx;
+                    const int64_t _ds_post = ds_target[ds_at]*ds_batch + ds_sample;
+                    {% if last_kept %}
+                    const double ds_lastupdate = {{latest('_ds_post')}};
+                    {% endif %}
+                    {{vector_code['each']|autoindent}}
+                }
+            }
+    };
+    const int64_t ds_pieces = ds_rows.blocks;
+    {% else %}
+    const auto ds_part = [=](int64_t ds_first, int64_t ds_end_part) {
+        {{pointers_lines|autoindent}}
+        const ds::Rows& ds_own = *ds_shared;
+        const int32_t *__restrict const ds_position = ds_own.position.data(), *__restrict const ds_source = ds_own.source.data();
+        for (int64_t ds_n = ds_first; ds_n < ds_end_part; ds_n++)
+        {
+            const int64_t ds_column = ds_due[ds_n]/ds_batch, ds_sample = ds_due[ds_n] % ds_batch;
+            const int64_t _ds_post = ds_due[ds_n];
+            {% for name in kept %}
+            const {{real}} {{name}} = ds_all_{{name}}[ds_n];
+            {% endfor %}
+            const int64_t ds_end = ds_own.column[ds_column + 1];
+            for (int64_t ds_at = ds_own.column[ds_column]; ds_at < ds_end; ds_at++)
+            {
+                const size_t _idx = (int64_t)ds_position[ds_at]*ds_batch + ds_sample, _vectorisation_idx = _idx;
+                const int64_t _ds_pre = (int64_t)ds_source[ds_at]*ds_batch + ds_sample;
+                {% if owned %}
+                // Beyond the end of the column there is another, or the padding at the end of `position`.
+                const int64_t ds_ahead = (int64_t)ds_position[ds_at + ds::ahead]*ds_batch + ds_sample;
+                {% for pointer in owned %}
+                __builtin_prefetch({{pointer}} + ds_ahead, 1);
+                {% endfor %}
+                {% endif %}
+                {% if last_kept %}
+                const double ds_lastupdate = {{latest('_ds_pre')}};
+                {% endif %}
+                {{vector_code['each']|autoindent}}
+            }
+        }
+    };
+    const int64_t ds_pieces = ds_many;
+    {% endif %}
+    {% if spread %}
+    if (ds_many*ds_rows.{{'mean_row' if side == 'pre' else 'mean_column'}} >= ds::spread_from)
+        ds::share(ds_pieces, 1, ds::part_of<decltype(ds_part)>, &ds_part);
+    else
+    {% endif %}
+        ds::part_of<decltype(ds_part)>(&ds_part, 0, ds_pieces);
+    {% endif %}
+{% endblock %}

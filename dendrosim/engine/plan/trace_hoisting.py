@@ -1,0 +1,193 @@
+"""Find variables of synapses that depend on one end only, and what a spike does once for all its synapses.
+
+A trace of presynaptic spikes has the same value in all synapses of a presynaptic unit. It is *hoisted*: there is
+one number for each unit, and a spike changes it once. A variable is hoisted to one end, presynaptic or
+postsynaptic, if
+
+- all synapses start with the same value;
+- only spikes of that end assign to it, and they reach all synapses of a unit in the same step;
+- what is assigned, and its equation, depends only on numbers that all synapses share, on variables hoisted to
+  the same end, and on variables of the unit at that end;
+- its equation depends on no other state that is not hoisted to that end.
+
+The rest of the text is done for each synapse. Where it reads a value that was computed once per unit, that value
+is kept under a name of its own, because the unit may change it further down in the text.
+"""
+
+import ast
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from dendrosim.equations.assignments import Assignment
+from dendrosim.equations.rewriting import find_symbols, parse_expression, replace_symbols
+
+SIDES = ("pre", "post")
+KEPT = "ds_kept_"
+"""Prefix of names of values that are computed once per unit, for the text that is done for each synapse."""
+
+# Functions whose result is another one for each synapse, and symbols that are.
+_PER_SYNAPSE = {"rand", "randn", "poisson", "binomial"}
+_INDICES = {"i", "j", "N"}
+
+
+@dataclass(frozen=True)
+class SynapseText:
+    """What the texts of a pathway say.
+
+    Parameters
+    ----------
+    effects : mapping of str to sequence of Assignment
+        What spikes of each end, `pre` and `post`, do; an end without effects may be missing.
+    equations : mapping of str to str
+        Right-hand sides of the event-driven equations of synaptic variables.
+    equal : mapping of str to bool
+        For all variables that synapses have for themselves, whether they all start with the same value.
+    same_arrival : collection of str
+        Ends whose spikes reach all synapses of a unit in the same step.
+    recurrent : bool
+        Whether both ends are the same population.
+    """
+
+    effects: Mapping[str, tuple[Assignment, ...]]
+    equations: Mapping[str, str]
+    equal: Mapping[str, bool]
+    same_arrival: Collection[str]
+    recurrent: bool
+
+
+@dataclass
+class Effect:
+    """What a spike does: `once` for its unit, then `each` for every synapse of the unit.
+
+    `each` reads values of `once` under the names in `kept`.
+    """
+
+    once: list[Assignment] = field(default_factory=list)
+    each: list[Assignment] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+
+
+def hoist(text: SynapseText) -> dict[str, str]:
+    """Return the variables that can be hoisted, each with its end, `pre` or `post`."""
+    found: dict[str, str] = {}
+    for side in SIDES:
+        if side in text.same_arrival:
+            own = _hoisted_to(text, side, {n for n in text.equal if n not in found})
+            found |= dict.fromkeys(sorted(own), side)
+    return found
+
+
+def _hoisted_to(text: SynapseText, side: str, candidates: set[str]) -> set[str]:
+    """Return the largest set of variables that can be hoisted to an end: take away until nothing contradicts."""
+    others = [line.target for s, lines in text.effects.items() if s != side for line in lines]
+    own = {n for n in candidates if text.equal[n] and n not in others}
+    reads_of = {n: find_symbols(parse_expression(rate)) for n, rate in text.equations.items()}
+    assigned = {line.target for line in text.effects.get(side, ())}
+    while True:
+        once = _targets_of_once(text, side, own)
+        kept = {n for n in own if n in once or n not in assigned}
+        # States that depend on each other are solved together, so all or none of them are hoisted.
+        kept -= {n for n in kept if (reads_of.get(n, set()) & set(text.equal)) - kept}
+        for name, read in reads_of.items():
+            if name not in kept:
+                kept -= read & set(reads_of)
+        if kept == own:
+            return own
+        own = kept
+
+
+def _targets_of_once(text: SynapseText, side: str, own: set[str]) -> set[str]:
+    """Return the targets, variables of `own` and new names, that can be assigned once per unit everywhere."""
+    lines = text.effects.get(side, ())
+    new = {line.target for line in lines if not line.target.endswith(("_pre", "_post"))}
+    once = {n for n in new if n in own or n not in text.equal}
+    while True:
+        wrong = {
+            line.target
+            for line in lines
+            if line.target in once and not _is_shared(text, side, line, own, once)
+        }
+        if not wrong:
+            return once
+        once -= wrong
+
+
+def _is_shared(
+    text: SynapseText, side: str, line: Assignment, own: set[str], once: set[str]
+) -> bool:
+    """Return whether a right-hand side has one value for all synapses of a unit."""
+    lines = text.effects.get(side, ())
+    targets = {x.target for x in lines}
+    tree = parse_expression(line.expression)
+    calls = {
+        n.func.id
+        for n in ast.walk(tree)
+        if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)
+    }
+    if calls & _PER_SYNAPSE:
+        return False
+    for symbol in find_symbols(tree):
+        if symbol in _INDICES:
+            return False
+        if symbol in text.equal:
+            if symbol not in own or (symbol in targets and symbol not in once):
+                return False
+        elif symbol.endswith(("_pre", "_post")):
+            # A variable of the unit, unless the spike changes variables of units at this end.
+            changed = any(t.endswith(f"_{side}") for t in targets)
+            changed |= text.recurrent and any(t.endswith(("_pre", "_post")) for t in targets)
+            if not symbol.endswith(f"_{side}") or changed:
+                return False
+        elif symbol in targets and symbol not in once:
+            return False
+    return True
+
+
+def split_effect(text: SynapseText, side: str, hoisted: Mapping[str, str]) -> Effect:
+    """Return the parts of a spike's effect that are done once and for each synapse.
+
+    Parameters
+    ----------
+    text : SynapseText
+    side : {"pre", "post"}
+        End whose spikes are meant.
+    hoisted : mapping of str to str
+        The result of `hoist`.
+    """
+    own = {name for name, s in hoisted.items() if s == side}
+    once = _targets_of_once(text, side, own) if side in text.same_arrival else set()
+    effect = Effect()
+    current: dict[
+        str, str
+    ] = {}  # name under which `each` reads a value of `once` at this place of the text
+    for line in text.effects.get(side, ()):
+        if line.target in once:
+            effect.once.append(line)
+            current.pop(line.target, None)
+            continue
+        for symbol in sorted(find_symbols(parse_expression(line.expression)) & (once | own)):
+            if symbol not in current:
+                current[symbol] = f"{KEPT}{len(effect.kept)}"
+                effect.kept.append(current[symbol])
+                effect.once.append(Assignment(current[symbol], "=", symbol))
+        expression = replace_symbols(line.expression, current)
+        effect.each.append(Assignment(line.target, line.operator, expression))
+    _drop_unread(effect, own)
+    return effect
+
+
+def _drop_unread(effect: Effect, own: set[str]) -> None:
+    """Remove assignments of `once` to new names that nothing reads."""
+    read = {s for line in effect.each for s in line.symbols} | own
+    lines: list[Assignment] = []
+    for line in reversed(effect.once):
+        if line.target in read or line.target in effect.kept:
+            lines.append(line)
+            read |= line.symbols
+            read.add(line.target)
+    effect.once = lines[::-1]
+
+
+def reads(lines: Iterable[Assignment]) -> set[str]:
+    """Return all symbols on the right-hand sides of assignments."""
+    return {s for line in lines for s in find_symbols(parse_expression(line.expression))}
