@@ -97,7 +97,9 @@ void give_weights()
 }}
 }}
 """
-    rows = "\n".join(["namespace ds {", *(b.declaration() for b in parts.bundles.values()), "}", ""])
+    rows = "\n".join(
+        ["namespace ds {", *(b.declaration() for b in parts.bundles.values()), "}", ""]
+    )
     (folder / "ds_synapses.cpp").write_text(rows, "utf-8")
     none = "namespace ds { void give_weights() {} }\n"
     (folder / "ds_weights.cpp").write_text(text if parts.circuit.matrices else none, "utf-8")

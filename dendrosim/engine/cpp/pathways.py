@@ -190,7 +190,8 @@ class _Builder:
                     inner = symbol.removesuffix(f"_{side}")
                     index = "0" if group.variables[inner].scalar else _index(side)
                     variables.add_reference(symbol, group, inner, index=index)
-            variables.add_reference(f"ds_events_{side}", group, "_spikespace")
+            if self.text.effects[side]:
+                variables.add_reference(f"ds_events_{side}", group, "_spikespace")
 
     # -- code ---------------------------------------------------------------------------------------
 
