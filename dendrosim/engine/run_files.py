@@ -18,7 +18,10 @@ MARK = b"lock of a dendrosim run\n"
 _CHANGING = (
     r"lock|checkpoint\.bin(\.new)?|trace\d+\.bin|spikes\d+\.(steps|elements)\.bin|final\.bin"
 )
-_FIXED = r"run\.json|protocol\.json|seal\.json(\.new)?|task\.bin|order\.bin|steps\d+\.bin"
+_FIXED = (
+    r"run\.json|protocol\.json|seal\.json(\.new)?|task\.bin|order\.bin|steps\d+\.bin"
+    r"|synapses\d+\.(pre|post|delay|value\d+)\.bin"
+)
 
 
 def is_changing(name: str) -> bool:

@@ -13,6 +13,7 @@ from dendrosim.engine.backend import Backend
 from dendrosim.engine.backends import choose
 from dendrosim.engine.names import AUTO
 from dendrosim.engine.plan.given_state import read_given_state
+from dendrosim.engine.plan.given_synapses import given_tables, store_tables, stored_tables
 from dendrosim.engine.plan.state_arrays import initial_state
 from dendrosim.engine.plan.synapse_tables import synapse_tables
 from dendrosim.engine.plan.timeline import timeline
@@ -56,9 +57,8 @@ def run(
         Settings of the run.
     initial : Result or mapping, optional
         Result of another run, or its final state, from which this run starts. If the batches of the runs differ,
-        populations start from their own initial values, and only matrices are copied. Random signals start again
-        from the seed. If the circuit has pathways, both runs must have the same seed, from which connections are
-        drawn.
+        populations start from their own initial values, and only matrices and synapses are copied. Random signals
+        start again from the seed. Synapses (connections, delays and their variables) are those of the result.
     progress : bool, optional
         Whether to report progress on stderr; by default only if stderr is a terminal.
     folder : path, optional
@@ -86,21 +86,25 @@ def run(
     seed = settings.seed
     line = timeline(protocol.canonical(), seed)
     state: Callable[[], Mapping[str, NDArray[Any]]] = partial(initial_state, protocol, seed)
+    synapses = synapse_tables(protocol, seed) if initial is None else {}
     if initial is not None:
-        given = initial_state(protocol, seed, read_given_state(protocol, initial, seed))
+        given = initial_state(protocol, seed, read_given_state(protocol, initial))
         state = lambda: given  # noqa: E731
+        synapses = given_tables(protocol, initial, seed)
     task = Task(
         protocol,
         line,
         state,
         settings,
-        synapse_tables(protocol, seed),
+        synapses,
         # If a folder is given, compiled programs keep spikes there, and memory does not limit them.
         spike_limit() if folder is None or not backend.compiles else _NO_LIMIT,
     )
     if folder is None:
         return _run(task, backend, progress)
     begin_run(folder, protocol, settings)
+    if initial is not None:
+        store_tables(folder, protocol, synapses)
     return _run(replace(task, folder=folder, interval=INTERVAL, lock=lock), backend, progress)
 
 
@@ -137,7 +141,7 @@ def resume(
         timeline(protocol.canonical(), seed),
         partial(initial_state, protocol, seed),
         settings,
-        synapse_tables(protocol, seed),
+        stored_tables(folder, protocol, seed),
         _NO_LIMIT,
         folder,
         INTERVAL,

@@ -81,8 +81,9 @@ def run(
         processor.
     initial : Result, optional
         Result from whose final state the run starts: arrays of shape (units,) or (units, batch) for variables and
-        (post, pre) for matrices. If its batch differs, populations start from their own initial values (default:
-        the initial values of the circuit).
+        (post, pre) for matrices; also connections, delays and variables of synapses. If its batch differs,
+        populations start from their own initial values (default: the initial values of the circuit). Spikes that
+        are on their way are not taken over.
     progress : bool, optional
         Whether to report progress on stderr (default: only on a terminal).
     check_end : bool, default False

@@ -277,10 +277,10 @@ def test_a_pathway_that_connects_nobody_changes_nothing(backend):
     assert gap(result.traces["cell.v"].values[:, :, 0], history["v"]) < 1e-10
 
 
-def test_a_run_cannot_start_from_another_with_spikes_in_flight():
+def test_a_run_cannot_start_from_another_with_event_driven_states():
     result = run_once("numpy")
     with pytest.raises(
-        ParameterError, match=r"Pathway 'feed' has delays or variables .* `initial`"
+        ParameterError, match=r"Pathway 'feed' has the event-driven state .* `initial`"
     ):
         run(protocol(), "numpy", initial=result)
 

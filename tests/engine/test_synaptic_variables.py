@@ -5,14 +5,17 @@ from functools import cache
 
 import numpy as np
 import pytest
+from interrupted_runs import interrupt
 
 import dendrosim as ds
 from dendrosim.engine.plan.synapse_tables import synapse_tables
 from dendrosim.errors import (
     NonFiniteError,
     ParameterError,
+    ShapeError,
     UnknownEntryError,
     UnknownMemberError,
+    UnknownNameError,
 )
 
 DT, STEPS, SIZE, DELAY = 1e-4, 1000, 6, 7
@@ -69,10 +72,16 @@ def recorded(backend, batch=1):
 def loop(seed=4):
     """Every variable of every synapse at the beginning of each step, computed synapse by synapse."""
     table = synapse_tables(protocol(), seed)["ee"]
-    pre, post, weight = table.pre.tolist(), table.post.tolist(), table.values["weight"].tolist()
+    nothing, full = np.zeros(len(table.pre)), np.ones(len(table.pre))
+    start = {"before": nothing, "after": nothing, "left": full, "weight": table.values["weight"]}
+    return loop_from(table.pre, table.post, start, np.zeros(SIZE), np.zeros(SIZE))
+
+
+def loop_from(pre_units, post_units, start, v, g):
+    """The same from given values, with no spike on its way."""
+    pre, post = pre_units.tolist(), post_units.tolist()
+    before, after, left, weight = (start[n].tolist() for n in ("before", "after", "left", "weight"))
     count = len(pre)
-    before, after, left = [0.0] * count, [0.0] * count, [1.0] * count
-    v, g = np.zeros(SIZE), np.zeros(SIZE)
     fired, rows = [], []
     for step in range(STEPS):
         rows.append((list(before), list(after), list(left), list(weight), list(g)))
@@ -114,6 +123,78 @@ def test_recordings_and_final_state_equal_the_loop(backend, name):
         assert array["post"].values.tolist() == post.tolist()
         np.testing.assert_allclose(array["delay"].values, DELAY * DT, rtol=1e-12)
         assert array["delay"].attrs["units"] == "s"
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("resumed", [False, True])
+def test_a_run_goes_on_with_the_synapses_of_another(backend, resumed, tmp_path):
+    """From a file, with another seed, whose own connections would be others."""
+    if resumed and backend == "numpy":
+        pytest.skip("only compiled runs are resumed")
+    path = recorded(backend).save(tmp_path / "first.nc")
+    first, made = ds.open_result(path), protocol(EVERY)
+    if resumed:
+        result = ds.run(resume=interrupt(made, tmp_path / "out", 400, initial=first, seed=9))
+    else:
+        result = ds.run(made, seed=9, backend=backend, initial=first)
+    pre, post, _, last = loop()
+    assert not np.array_equal(synapse_tables(made, 9)["ee"].pre, pre)
+    v, g = (first.final[f"cell.{name}"].values for name in ("v", "g"))
+    start = {name: first.final[f"ee.{name}"].values for name in last}
+    courses, final = loop_from(pre, post, start, v, g)[2:]
+    assert result["ee.weight"]["pre"].values.tolist() == pre.tolist()
+    assert result["ee.weight"]["post"].values.tolist() == post.tolist()
+    for name, course in courses.items():
+        path = "cell.g" if name == "g" else f"ee.{name}"
+        np.testing.assert_allclose(result[path].values, course, rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(result.final["ee.weight"].values, final["weight"], rtol=1e-12)
+
+
+def test_one_sample_becomes_all_samples_of_a_batch():
+    first = recorded("numpy")
+    result = ds.run(
+        protocol(ds.Recording("ee.*", every="1 ms"), batch=3), backend="numpy", initial=first
+    )
+    start = result["ee.weight"].isel(time=0)
+    assert start.dims == ("synapse", "sample")
+    for sample in range(3):
+        assert np.array_equal(start.sel(sample=sample), first.final["ee.weight"])
+
+
+def test_arrays_by_name_give_the_values_of_the_drawn_synapses():
+    first = recorded("numpy")
+    made = protocol(ds.Recording("ee.weight", every="1 ms"))
+    weights = np.linspace(0.1, 0.4, len(loop()[0]))
+    given = {**first.state, "ee.weight": weights}
+    result = ds.run(made, seed=4, backend="numpy", initial=given)
+    assert np.array_equal(result["ee.weight"].values[0], weights)
+    for wrong, error, words in (
+        (weights[1:], ShapeError, "initial state of ee.weight has shape"),
+        (np.full_like(weights, np.nan), ParameterError, "is not finite"),
+        (["a"] * len(weights), ParameterError, "is not an array of numbers"),
+    ):
+        with pytest.raises(error, match=words):
+            ds.run(made, seed=4, backend="numpy", initial={**given, "ee.weight": wrong})
+
+
+def test_a_result_that_does_not_fit_is_refused():
+    first = recorded("numpy")
+    without = ds.run(protocol(made=pathway(final=False)), seed=4, backend="numpy")
+    with pytest.raises(UnknownNameError, match="unknown pathway in the initial result"):
+        ds.run(protocol(), backend="numpy", initial=without)
+    more = "before : 1\nafter : 1\nleft : 1\nmore : 1"
+    larger = protocol(made=pathway(equations=more, on_post=ON_POST + "more += 1"))
+    with pytest.raises(UnknownNameError, match=r"ee\.more"):
+        ds.run(larger, backend="numpy", initial=first)
+    batch = recorded("numpy", batch=3)
+    with pytest.raises(ShapeError, match=r"ee\.before has shape \(\d+, 3\)"):
+        ds.run(protocol(batch=2), backend="numpy", initial=batch)
+    coarse = protocol(made=pathway(delay="2 ms"), duration=0.1).replace(dt="1 ms")
+    result = ds.run(coarse, backend="numpy", initial=first)  # 0.7 ms are rounded to one step
+    assert np.all(result.synapses["ee"].delay == 1e-3)
+    coarse = protocol(made=pathway(delay="2 ms"), duration=0.1).replace(dt="2 ms")
+    with pytest.raises(ParameterError, match=r"a delay of 0\.0007 s, shorter than the time step"):
+        ds.run(coarse, backend="numpy", initial=first)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

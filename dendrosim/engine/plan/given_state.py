@@ -14,7 +14,7 @@ from dendrosim.results.result import Result
 
 
 def read_given_state(
-    protocol: Protocol, initial: "Result | Mapping[str, Any]", seed: int
+    protocol: Protocol, initial: "Result | Mapping[str, Any]"
 ) -> dict[str, NDArray[Any]]:
     if isinstance(initial, str | os.PathLike):
         raise ParameterError(
@@ -25,18 +25,12 @@ def read_given_state(
     if not isinstance(final, Mapping):
         raise ParameterError(f"initial is {initial!r}; it must be a result, or a mapping of states")
     for pathway in protocol.circuit.pathways:
-        if pathway.delay is not None or pathway.variables:
-            raise ParameterError(
-                f"{pathway} has delays or variables of its own, which a result does not keep, so a run cannot "
-                "start from the end of another; leave `initial` out"
-            )
-    first_seed = initial.provenance.get("seed", seed) if isinstance(initial, Result) else seed
-    if protocol.circuit.pathways and first_seed != seed:
-        raise ParameterError(
-            f"initial was made with seed {first_seed}, from which the connections of "
-            f"{protocol.circuit.pathways[0]} were drawn; with seed {seed} they would be different, so give "
-            f"seed={first_seed}"
-        )
+        for name, line in pathway.variables.items():
+            if line.kind == "state":
+                raise ParameterError(
+                    f"{pathway} has the event-driven state {name!r}, which a result does not keep, so a run "
+                    "cannot start from the end of another; leave `initial` out"
+                )
     needed = list(state_keys(protocol.circuit))
     missing = [n for n in needed if n not in final]
     if missing:

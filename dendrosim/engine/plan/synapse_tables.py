@@ -88,14 +88,18 @@ def _table(protocol: Protocol, pathway: Pathway, seed: int) -> SynapseTable:
         name: initial.sample((len(to),), stream(seed, f"synapses.{pathway.name}.{name}"))[order]
         for name, initial in pathway.synapse_start_values().items()
     }
-    samples = np.arange(batch)
     return SynapseTable(
-        pre=(from_[:, None] * batch + samples).ravel().astype(np.int32),
-        post=(to[:, None] * batch + samples).ravel().astype(np.int32),
+        pre=elements_of(from_, batch),
+        post=elements_of(to, batch),
         delays=_delays(protocol, pathway, order, seed),
         values={name: np.repeat(value, batch) for name, value in values.items()},
         batch=batch,
     )
+
+
+def elements_of(units: NDArray[np.integer], batch: int) -> NDArray[np.int32]:
+    """Return the elements (units x samples) of units; the samples of a unit follow each other."""
+    return (units.astype(np.int64)[:, None] * batch + np.arange(batch)).ravel().astype(np.int32)
 
 
 def _delays(
@@ -107,7 +111,7 @@ def _delays(
         return np.zeros(1)
     if isinstance(delay, Fixed) and delay.value.scalar:
         steps = nearest_steps([delay.value.value], dt)
-        _check_longest(pathway, float(steps[0]), dt)
+        check_longest(pathway, float(steps[0]), dt)
         return steps * dt
     delays = delay.sample((count,), stream(seed, f"delays.{pathway.name}"))
     # A delay of one time step may be less than dt by rounding errors.
@@ -117,11 +121,12 @@ def _delays(
             f"{dt * 1e3:g} ms; choose a distribution without shorter delays, such as Uniform"
         )
     steps = nearest_steps(delays, dt)
-    _check_longest(pathway, float(np.max(steps, initial=0)), dt)
+    check_longest(pathway, float(np.max(steps, initial=0)), dt)
     return np.repeat(steps[order] * dt, protocol.batch)
 
 
-def _check_longest(pathway: Pathway, steps: float, dt: float) -> None:
+def check_longest(pathway: Pathway, steps: float, dt: float) -> None:
+    """Raise ParameterError if a delay is too long for the queue of spikes."""
     if steps > _LONGEST:
         raise ParameterError(
             f"{pathway}: a delay of {steps * dt:g} s is {steps:.3g} time steps; the queue of spikes holds "
