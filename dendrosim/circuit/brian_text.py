@@ -6,6 +6,7 @@ from brian2.units.fundamentalunits import get_or_create_dimension
 
 from dendrosim.circuit.population import REFRACTORY, Population
 from dendrosim.equations.declarations import Declaration
+from dendrosim.equations.real_numbers import with_real_numbers
 from dendrosim.units import Dimension, unit
 
 
@@ -40,6 +41,7 @@ def equation_text(population: Population, declared: Declaration, factor: str = "
         flag is left out.
     """
     expression = population.equations_in_place.get(declared.name, "")
+    expression = expression and with_real_numbers(expression)
     flags = declared.flags
     if factor and REFRACTORY in flags:
         expression, flags = f"{factor}*({expression})", ()

@@ -18,8 +18,9 @@ from brian2.units.fundamentalunits import (
 from dendrosim.circuit.brian_text import brian_dimension
 from dendrosim.circuit.circuit_data import CircuitData, Owner
 from dendrosim.circuit.population import LAST_SPIKE, Population
+from dendrosim.equations.operator_check import check_operators
 from dendrosim.equations.rewriting import find_symbols, parse_expression
-from dendrosim.errors import EquationError, UnitError, abbreviate, prefix_errors, suggestion
+from dendrosim.errors import EquationError, UnitError, abbreviate, suggestion
 from dendrosim.units import unit, unit_name
 
 FUNCTIONS = {k: v for k, v in DEFAULT_FUNCTIONS.items() if k not in ("rand", "randn", "poisson")}
@@ -164,65 +165,6 @@ def check_no_unit(where: str, symbol: str, named: bool = True) -> None:
             f"{where}: {symbol!r} is a unit in Brian2 and also the name of a parameter, gate or variable; choose "
             "another name"
         )
-
-
-def _is_zero(node: ast.expr) -> bool:
-    """Return whether an expression is 0 for any values of its symbols, such as `0*ms` or `1 - 1`."""
-    if isinstance(node, ast.Constant):
-        return bool(node.value == 0)
-    if isinstance(node, ast.UnaryOp):
-        return not isinstance(node.op, ast.Not) and _is_zero(node.operand)
-    if not isinstance(node, ast.BinOp):
-        return False
-    if isinstance(node.op, ast.Mult):
-        return _is_zero(node.left) or _is_zero(node.right)
-    if isinstance(node.op, ast.Sub) and ast.dump(node.left) == ast.dump(node.right):
-        return True
-    if isinstance(node.op, ast.Pow):
-        return False
-    both = isinstance(node.op, ast.Add | ast.Sub)
-    return _is_zero(node.left) and (not both or _is_zero(node.right))
-
-
-_LOGICAL = ast.Compare | ast.BoolOp
-_ARITHMETIC = ast.Add | ast.Sub | ast.Mult | ast.Div | ast.Pow | ast.Mod | ast.FloorDiv
-
-
-def check_operators(where: str, written: str) -> None:
-    """Refuse operators that are easily misread, such as ^ for powers, and comparisons that are used as numbers."""
-    with prefix_errors(where):
-        tree = parse_expression(written)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitXor):
-            raise EquationError(
-                f"{where}: in {abbreviate(written)} a power is written ^; write ** in place of it"
-            )
-        if isinstance(node, ast.BinOp) and not isinstance(node.op, _ARITHMETIC):
-            raise EquationError(
-                f"{where}: {abbreviate(written)} uses an operator that has no meaning here"
-            )
-        if (
-            isinstance(node, ast.BinOp)
-            and isinstance(node.op, ast.Div | ast.Mod | ast.FloorDiv)
-            and _is_zero(node.right)
-        ):
-            raise EquationError(
-                f"{where}: {abbreviate(written)} divides by 0, by {ast.unparse(node.right)!r}"
-            )
-        if isinstance(node, ast.Compare) and len(node.ops) > 1:
-            raise EquationError(
-                f"{where}: {abbreviate(written)} compares more than two values at once; write 'a < b and b < c'"
-            )
-        operands = [node.left, node.right] if isinstance(node, ast.BinOp) else []
-        if isinstance(node, ast.UnaryOp) and not isinstance(node.op, ast.Not):
-            operands = [node.operand]
-        for operand in operands:
-            if isinstance(operand, _LOGICAL):
-                text = ast.unparse(operand)
-                raise EquationError(
-                    f"{where}: in {abbreviate(written)} the comparison {text!r} is used as a number; "
-                    f"write int({text})"
-                )
 
 
 def _called(expression: str) -> set[str]:

@@ -16,7 +16,6 @@ from dendrosim.circuit.circuit_data import CircuitData
 from dendrosim.circuit.dimension_check import (
     TIME,
     check_expression,
-    check_operators,
     check_own_parameters,
     population_scope,
     root_message,
@@ -32,6 +31,7 @@ from dendrosim.circuit.spike_check import (
     spike_symbols,
 )
 from dendrosim.equations.limits import Extent, measure
+from dendrosim.equations.operator_check import check_operators
 from dendrosim.equations.rewriting import find_symbols, parse_expression
 from dendrosim.errors import EquationError, UnitError
 from dendrosim.units import unit

@@ -1,6 +1,5 @@
 """The check of texts about spikes: thresholds, resets, refractory periods, and the texts of pathways."""
 
-import ast
 from typing import Any
 
 from brian2.core.variables import Variable
@@ -23,6 +22,7 @@ from dendrosim.circuit.population import Population
 from dendrosim.circuit.validation import check_symbol
 from dendrosim.equations.assignments import Assignment, parse_assignments
 from dendrosim.equations.declarations import find_identifiers
+from dendrosim.equations.real_numbers import is_condition
 from dendrosim.equations.rewriting import parse_expression
 from dendrosim.errors import EquationError, UnknownMemberError, suggestion
 from dendrosim.units import unit
@@ -61,7 +61,7 @@ def check_spikes(circuit: CircuitData, population: Population, local: dict[str, 
         place = f"{where}: {field}"
         return check_expression(circuit, population, place, written, text, local, expected)
 
-    if not _is_condition(parse_expression(population.threshold, where)):
+    if not is_condition(parse_expression(population.threshold, where)):
         raise EquationError(
             f"{where}: threshold {population.threshold!r} is not a condition; write one such as "
             "'v > v_threshold'"
@@ -187,9 +187,3 @@ def _expected_dimension(assignment: Assignment, target: Any) -> Any:
 def _symbols(owner: Pathway) -> set[str]:
     texts = [owner.on_pre, owner.on_post, *(d.expression for d in owner.variables.values())]
     return {s for text in texts for s in find_identifiers(text)}
-
-
-def _is_condition(node: ast.expr) -> bool:
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
-        return True
-    return isinstance(node, ast.Compare | ast.BoolOp)

@@ -31,8 +31,8 @@ from dendrosim.engine.standalone.sources import (
 from dendrosim.protocol.protocol import Protocol
 
 _HEADERS = (
-    "functions.h", "parallel.h", "tiles.h", "dense.h", "random.h", "normals.h", "arrays.h", "runtime.h",
-    "synapses.h", "glue.h",
+    "functions.h", "parallel.h", "tiles.h", "dense.h", "random.h", "arithmetic.h", "normals.h", "arrays.h",
+    "runtime.h", "synapses.h", "glue.h",
 )  # fmt: skip
 
 # Code with one of these calls needs no `flush` before it. `defer`, `flush` and `record` deal with deferred loops

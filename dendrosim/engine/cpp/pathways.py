@@ -18,7 +18,6 @@ from dendrosim.circuit.brian_text import brian_dimension, brian_unit
 from dendrosim.circuit.pathway import WEIGHT, Pathway
 from dendrosim.engine.network.groups import Holder, add_number
 from dendrosim.engine.network.parts import NetworkParts, refer_shared
-from dendrosim.engine.network.random_numbers import FUNCTIONS
 from dendrosim.engine.network.synapses import code_line, own_names
 from dendrosim.engine.plan.state_arrays import OWN
 from dendrosim.engine.plan.trace_hoisting import (
@@ -31,6 +30,7 @@ from dendrosim.engine.plan.trace_hoisting import (
 )
 from dendrosim.engine.standalone.operations import boolean
 from dendrosim.equations.assignments import Assignment, parse_assignments
+from dendrosim.equations.real_numbers import with_real_numbers
 from dendrosim.equations.rewriting import replace_symbols
 from dendrosim.units import TIME, unit
 
@@ -101,7 +101,6 @@ class _Builder:
         self.sizes = (pre, post, batch)
         self.counts = {"pre": pre * batch, "post": post * batch}
         self.holder = Holder(pathway.name, 1, parts.clock)
-        self.holder.namespace = FUNCTIONS
         self.states = {side: self._states(side) for side in (*SIDES, "synapse")}
         self.blank: list[ArrayVariable] = []
 
@@ -265,7 +264,7 @@ class _Builder:
         """Return the lines that bring the states of an end from the time of the last update to the present."""
         equations = []
         for name in self.states[end]:
-            rate = replace_symbols(self.text.equations[name], self.own)
+            rate = with_real_numbers(replace_symbols(self.text.equations[name], self.own))
             dimension = brian_unit(unit(self.pathway.variables[name].unit)[0])
             equations.append(f"d{OWN}{name}/dt = {rate} : {dimension}")
         code = linear(Equations("\n".join(equations)), self.holder.variables)

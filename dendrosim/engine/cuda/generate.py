@@ -23,7 +23,7 @@ from dendrosim.engine.standalone.sources import (
 from dendrosim.errors import SpecError
 from dendrosim.protocol.protocol import Protocol
 
-_SHARED = ("random.h", "arrays.h", "checksum.h", "task.h")
+_SHARED = ("random.h", "arithmetic.h", "arrays.h", "checksum.h", "task.h")
 # The program must number GPUs as nvidia-smi does, because nvidia-smi reports the architecture to compile for.
 _ORDER = 'setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID", 0);'
 

@@ -6,12 +6,17 @@ from brian2.groups.neurongroup import NeuronGroup
 from brian2cuda.codeobject import CUDAStandaloneAtomicsCodeObject, CUDAStandaloneCodeObject
 
 from dendrosim.circuit.matrix import Projection
+from dendrosim.engine.network.functions import ARITHMETIC, FUNCTIONS
 from dendrosim.engine.network.parts import NetworkParts
-from dendrosim.engine.network.random_numbers import FUNCTIONS
 from dendrosim.engine.plan.state_arrays import WEIGHT
 from dendrosim.engine.standalone.operations import CompiledOperations, boolean, number_type
+from dendrosim.equations.real_numbers import TRUNCATE
 
-_ARGUMENTS = {"uniform": "", "normal": "", "poisson": ", double mean"}
+_FROM = "int64_t base, int64_t i"
+_ARGUMENTS = {
+    "ds_uniform": _FROM, "ds_normal": _FROM, "ds_poisson": f"{_FROM}, double mean",
+    **dict.fromkeys(ARITHMETIC, "double x, double y"), TRUNCATE: "double x",
+}  # fmt: skip
 
 
 class CudaCodeObject(CUDAStandaloneCodeObject):
@@ -29,16 +34,15 @@ class CudaAtomicsCodeObject(CUDAStandaloneAtomicsCodeObject):
 
 
 def _add_functions() -> None:
-    """Add to the code for the GPU the functions with which processes draw random numbers."""
-    for name, more in _ARGUMENTS.items():
+    """Add our own functions to the code for the GPU."""
+    for name, arguments in _ARGUMENTS.items():
+        plain = ", ".join(part.split()[-1] for part in arguments.split(","))
         code = (
-            f"__host__ __device__ static inline double ds_{name}(int64_t base, int64_t i{more})"
-            f" {{ return ds::{name}(base, i{', mean' if more else ''}); }}"
+            f"__host__ __device__ static inline double {name}({arguments})"
+            f" {{ return ds::{name.removeprefix('ds_')}({plain}); }}"
         )
         for code_class in (CudaCodeObject, CudaAtomicsCodeObject):
-            FUNCTIONS[f"ds_{name}"].implementations.add_implementation(
-                code_class, code, name=f"ds_{name}"
-            )
+            FUNCTIONS[name].implementations.add_implementation(code_class, code, name=name)
 
 
 _add_functions()

@@ -23,15 +23,17 @@ from dendrosim.circuit.matrix import Matrix
 from dendrosim.circuit.paths import VariablePath, is_variable, path_of
 from dendrosim.circuit.population import LAST_SPIKE, REFRACTORY, Population
 from dendrosim.circuit.start_values import LONG_AGO
+from dendrosim.engine.network.euler import euler_step
+from dendrosim.engine.network.functions import FUNCTIONS
 from dendrosim.engine.network.groups import Holder, add_array, add_number
 from dendrosim.engine.network.operations import Operations
 from dendrosim.engine.network.parts import NetworkParts, add_variable, assign, refer_shared
-from dendrosim.engine.network.random_numbers import FUNCTIONS
 from dendrosim.engine.network.weight_updates import matrix_update
 from dendrosim.engine.plan.signal_slots import ELEMENT, assignment, base_variable, find_slots
 from dendrosim.engine.plan.state_arrays import WEIGHT
 from dendrosim.engine.plan.timeline import CIRCUIT
 from dendrosim.equations.assignments import parse_assignments
+from dendrosim.equations.real_numbers import with_real_numbers
 from dendrosim.equations.rewriting import find_symbols, parse_expression
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.units import TIME, unit
@@ -98,7 +100,7 @@ def _build_population(parts: NetworkParts, population: Population) -> None:
     spiking = {n: t for n, t in _spiking(population).items() if t is not None}
     # No dtype is given, so that numbers have the precision of the run and `lastspike` that of the clock.
     group = NeuronGroup(
-        count, _model(population), method="euler", clock=parts.clock, name=population.name,
+        count, _model(population), method=euler_step, clock=parts.clock, name=population.name,
         namespace=FUNCTIONS, codeobj_class=parts.codeobj_class, **spiking,
     )  # fmt: skip
     _hold_refractory(group, population)
@@ -144,7 +146,9 @@ def _refractory_text(population: Population) -> str | None:
     refractory until its period is over, and the period can be infinite.
     """
     text = population.refractory_in_place
-    return None if text is None else f"clip({text}, 0*second, t + {-LONG_AGO / 2!r}*second)"
+    if text is None:
+        return None
+    return f"clip({with_real_numbers(text)}, 0*second, t + {-LONG_AGO / 2!r}*second)"
 
 
 def _hold_refractory(group: NeuronGroup, population: Population) -> None:
@@ -158,10 +162,15 @@ def _hold_refractory(group: NeuronGroup, population: Population) -> None:
 
 def _spiking(population: Population) -> dict[str, str | None]:
     """Return threshold, reset and refractory period as Brian2 takes them; None stands for one that is missing."""
+    threshold = population.threshold_in_place
+    reset = [
+        f"{x.target} {x.operator} {with_real_numbers(x.expression)}"
+        for x in population.reset_in_place
+    ]
     return {
-        "threshold": population.threshold_in_place,
+        "threshold": None if threshold is None else with_real_numbers(threshold),
         "refractory": _refractory_text(population),
-        "reset": "\n".join(map(str, population.reset_in_place)) or None,
+        "reset": "\n".join(reset) or None,
     }
 
 

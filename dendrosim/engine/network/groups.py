@@ -11,6 +11,8 @@ from brian2.core.variables import Variables
 from brian2.groups.group import Group
 from brian2.units.fundamentalunits import DIMENSIONLESS
 
+from dendrosim.engine.network.functions import FUNCTIONS
+
 
 class Holder(Group):
     """A group of `count` elements with variables that are added after construction.
@@ -21,7 +23,7 @@ class Holder(Group):
     add_to_magic_network = False
 
     def __init__(self, name: str, count: int, clock: Clock) -> None:
-        Group.__init__(self, clock=clock, when="start", order=0, name=name, namespace={})
+        Group.__init__(self, clock=clock, when="start", order=0, name=name, namespace=FUNCTIONS)
         self.variables = Variables(self)
         self.variables.add_constant("N", count)
         self.variables.create_clock_variables(clock)

@@ -12,11 +12,12 @@ from brian2.synapses.synapses import Synapses
 from dendrosim.circuit.brian_text import brian_dimension, brian_unit
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.pathway import WEIGHT, Pathway
+from dendrosim.engine.network.functions import FUNCTIONS
 from dendrosim.engine.network.groups import add_number
 from dendrosim.engine.network.parts import Bundle, NetworkParts, refer_shared
-from dendrosim.engine.network.random_numbers import FUNCTIONS
 from dendrosim.engine.plan.state_arrays import OWN
 from dendrosim.equations.assignments import Assignment, parse_assignments
+from dendrosim.equations.real_numbers import with_real_numbers
 from dendrosim.equations.rewriting import find_symbols, parse_expression, replace_symbols
 from dendrosim.units import unit
 
@@ -65,7 +66,7 @@ def _model(pathway: Pathway, own: dict[str, str]) -> str:
     for name, line in pathway.variables.items():
         dimension = brian_unit(unit(line.unit)[0])
         if line.kind == "state":
-            rate = replace_symbols(line.expression, own)
+            rate = with_real_numbers(replace_symbols(line.expression, own))
             lines.append(f"d{OWN}{name}/dt = {rate} : {dimension} (event-driven)")
         else:
             lines.append(f"{OWN}{name} : {dimension}")
@@ -82,5 +83,5 @@ def _code(text: str, own: dict[str, str]) -> str:
 
 def code_line(line: Assignment, own: Mapping[str, str]) -> str:
     """Return an assignment with the names that variables have in the program."""
-    target, expression = own.get(line.target, line.target), replace_symbols(line.expression, own)
-    return f"{target} {line.operator} {expression}"
+    expression = with_real_numbers(replace_symbols(line.expression, own))
+    return f"{own.get(line.target, line.target)} {line.operator} {expression}"

@@ -10,6 +10,7 @@ from dendrosim.engine.network.groups import Holder, add_array, add_number
 from dendrosim.engine.network.parts import NetworkParts, assign, refer_shared
 from dendrosim.engine.plan.state_arrays import WEIGHT
 from dendrosim.equations.plasticity import PlasticityRule, analyse_rule, hoist_sides
+from dendrosim.equations.real_numbers import with_real_numbers
 from dendrosim.equations.rewriting import find_symbols, parse_expression
 
 FACTORS = "before_groups"
@@ -116,7 +117,7 @@ class _Side:
 
 def matrix_update(parts: NetworkParts, matrix: Matrix) -> Update:
     post, pre = (parts.circuit.population(n) for n in (matrix.post, matrix.pre))
-    rate = parts.circuit.rate_in_place(matrix)
+    rate = with_real_numbers(parts.circuit.rate_in_place(matrix))
     rule = analyse_rule(rate, matrix.weight)
     shape, batch = parts.circuit.shape(matrix), parts.protocol.batch
     holder = parts.groups[matrix.name]

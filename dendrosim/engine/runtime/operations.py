@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from dendrosim.circuit.matrix import Projection
 from dendrosim.circuit.paths import is_variable, path_of
+from dendrosim.engine.network.functions import ARITHMETIC
 from dendrosim.engine.network.operations import Operations
 from dendrosim.engine.network.parts import NetworkParts
 from dendrosim.engine.network.random_numbers import step_key
@@ -291,7 +292,7 @@ def _elementwise(network: NetworkParts, update: Update) -> Callable[[NDArray[Any
     code = compile(NumpyNodeRenderer().render_expr(update.elementwise), update.matrix, "eval")
     functions = {
         name: f.implementations[_numpy_class()].get_code(None) if _has_numpy(f) else f.pyfunc
-        for name, f in DEFAULT_FUNCTIONS.items()
+        for name, f in {**DEFAULT_FUNCTIONS, **ARITHMETIC}.items()
     }
     values = {
         k: v.get_value() for k, v in update.holder.variables.items() if isinstance(v, ArrayVariable)

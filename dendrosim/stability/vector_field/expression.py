@@ -16,6 +16,13 @@ from typing import Any
 import numpy as np
 
 from dendrosim.arrays import Booleans
+from dendrosim.equations.real_numbers import (
+    QUOTIENT,
+    REMAINDER,
+    TRUNCATE,
+    is_condition,
+    with_real_numbers,
+)
 from dendrosim.equations.rewriting import find_symbols, parse_expression
 from dendrosim.errors import DifferentiationError
 from dendrosim.machine import brian_import as brian
@@ -66,7 +73,10 @@ _FUNCTIONS: dict[str, Any] = {
     "abs": lambda x: np.where(_real_part(x) < 0, -x, x),
     "sign": lambda x: np.sign(_real_part(x)),
     "clip": _clip,
-    "int": lambda x: np.trunc(_real_part(x)) if np.asarray(x).dtype != bool else 1.0 * x,
+    "int": lambda condition: 1.0 * condition,
+    TRUNCATE: lambda x: np.trunc(_real_part(x)),
+    QUOTIENT: lambda x, y: np.floor_divide(_real_part(x), _real_part(y)),
+    REMAINDER: lambda x, y: np.mod(_real_part(x), _real_part(y)),
     "floor": lambda x: np.floor(_real_part(x)),
     "ceil": lambda x: np.ceil(_real_part(x)),
     # As in Brian2, a time just below the beginning of a step belongs to that step.
@@ -216,7 +226,7 @@ def _own_exprel() -> Any:
 @lru_cache(_CACHED_TEXTS)
 def _compile(text: str) -> Any:
     """Return the code that computes a text on arrays."""
-    tree = ast.Expression(_ElementWise().visit(parse_expression(text)))
+    tree = ast.Expression(_ElementWise().visit(parse_expression(with_real_numbers(text))))
     return compile(ast.fix_missing_locations(tree), f"<{text}>", "eval")
 
 
@@ -265,7 +275,7 @@ class _ReplaceSwitches(ast.NodeTransformer):
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         if name in ("int", "floor", "ceil", "timestep", "sign") and not self._varies(node):
             return self._symbol_for(ast.unparse(node))
-        if name == "int" and _is_condition(node.args[0]):
+        if name == "int" and is_condition(node.args[0]):
             self._record_condition(node.args[0])
             return self._symbol_for(ast.unparse(node))
         if name in _JUMPS:
@@ -343,12 +353,6 @@ class _ReplaceSwitches(ast.NodeTransformer):
 
     def _varies(self, node: ast.AST) -> bool:
         return bool(find_symbols(node) & self.variables)
-
-
-def _is_condition(node: ast.expr) -> bool:
-    return isinstance(node, ast.Compare | ast.BoolOp) or (
-        isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)
-    )
 
 
 def _make_call(name: str, *arguments: ast.expr) -> ast.expr:

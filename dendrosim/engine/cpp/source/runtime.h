@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include "arithmetic.h"
 #include "normals.h"
 #include "parallel.h"
 

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include "arithmetic.h"
 #include "random.h"
 #include "task.h"
 
