@@ -8,6 +8,7 @@ from .checks import not_negative as not_negative
 from .checks import positive as positive
 from .circuit.circuit import Circuit as Circuit
 from .circuit.connectivity.all_to_all import AllToAll as AllToAll
+from .circuit.connectivity.condition import Condition as Condition
 from .circuit.connectivity.in_degree import InDegree as InDegree
 from .circuit.connectivity.one_to_one import OneToOne as OneToOne
 from .circuit.connectivity.pairings import Pairings as Pairings
@@ -15,6 +16,7 @@ from .circuit.connectivity.probability import Probability as Probability
 from .circuit.declaration import parameter as parameter
 from .circuit.declaration import removed as removed
 from .circuit.initial_values.copy import Copy as Copy
+from .circuit.initial_values.expression import Expression as Expression
 from .circuit.initial_values.fixed import Fixed as Fixed
 from .circuit.initial_values.identity import Identity as Identity
 from .circuit.initial_values.normal import Normal as Normal

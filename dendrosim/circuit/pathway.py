@@ -61,11 +61,13 @@ class Pathway(Spec):
         Effect of a spike of the presynaptic unit: assignments, one per line or separated by semicolons, to states
         of the postsynaptic unit (`g_post += weight`), of the presynaptic unit (`x_pre = 0`) or of the synapse.
     connect : Connections, optional
-        Rule by which units are connected: `AllToAll` (default), `OneToOne`, `Probability`, `InDegree`, `Pairings`.
+        Rule by which units are connected: `AllToAll` (default), `OneToOne`, `Probability`, `InDegree`,
+        `Pairings`, `Condition`.
     weight : quantity, array of shape (synapses,) or Initial, optional
         Value of the symbol `weight`: one number for all synapses, a distribution from which a number is drawn for
-        each synapse, or, with `Pairings`, an array. If `on_pre` or `on_post` assigns to `weight`, each synapse has
-        a weight for itself, and this is its value at the start.
+        each synapse, an `Expression` in the indices of the connected units, or, with `Pairings`, an array. If
+        `on_pre` or `on_post` assigns to `weight`, each synapse has a weight for itself, and this is its value at
+        the start.
     delay : time, array of shape (synapses,) or Initial, optional
         Time from a spike to its effect, at least one time step. It is rounded to the nearest whole number of time
         steps, and one half up, as in Brian2. Without a delay, the effect occurs at the end of the step of the
@@ -243,7 +245,7 @@ class Pathway(Spec):
             raise ShapeError(
                 f"{where} must be one number or a distribution such as Uniform{one_each}"
             )
-        value.check(where, (count or 0,))
+        value.check_synapses(where, count or 0)
 
 
 def _single(value: Initial) -> bool:

@@ -11,6 +11,7 @@ To add a distribution, write a file in this folder with a frozen dataclass that 
 - `sample` returns the numbers. It takes random numbers only from the generator `rng`. Initial values are drawn in
   Python from a random stream named after the object and the variable, so that every back end starts from the same
   numbers, and adding an object to a circuit changes no other object's numbers.
+- `check_synapses` and `sample_synapses` do the same for a pathway, if the numbers depend on the connected units.
 - `only_matrices` is True if the numbers have a meaning only together, as a matrix, and not for the units of a
   population or for synapses.
 """
@@ -21,7 +22,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from dendrosim.arrays import Array
+from dendrosim.arrays import Array, Integers
 from dendrosim.errors import ParameterError, ShapeError
 from dendrosim.spec import Spec
 from dendrosim.units import DIMENSIONLESS, Dimension, Quantity
@@ -71,6 +72,18 @@ class Initial(Spec, ABC):
                 f"{where}: {type(self).__name__} is for matrices; use Normal or Uniform"
             )
 
+    def check_synapses(self, where: str, count: int) -> None:
+        """Check that the numbers can be used for the synapses of a pathway; the errors are those of `check`.
+
+        Parameters
+        ----------
+        where : str
+            The value of the synapses, for the message.
+        count : int
+            Number of synapses if the connection rule gives it, otherwise 0.
+        """
+        self.check(where, (count,))
+
     @abstractmethod
     def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
         """Return the initial numbers in SI units.
@@ -88,6 +101,27 @@ class Initial(Spec, ABC):
         array, shape `shape`
             The numbers in SI units.
         """
+
+    def sample_synapses(
+        self, pre: Integers, post: Integers, sizes: tuple[int, int], rng: np.random.Generator
+    ) -> Array:
+        """Return the numbers of synapses in SI units.
+
+        Parameters
+        ----------
+        pre, post : array of int, shape (synapses,)
+            The units that each synapse connects.
+        sizes : tuple of int
+            Numbers of presynaptic and of postsynaptic units.
+        rng : numpy.random.Generator
+            Source of random numbers.
+
+        Returns
+        -------
+        array, shape (synapses,)
+            The numbers in SI units; they depend on the units only if the class overrides this method.
+        """
+        return self.sample((len(pre),), rng)
 
 
 def check_same_unit(owner: Initial, **values: Quantity) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dendrosim.arrays import Integers
+from dendrosim.circuit.initial_values.base import Initial
 from dendrosim.circuit.initial_values.fixed import Fixed
 from dendrosim.circuit.paths import VariablePath, path_of
 from dendrosim.circuit.pathway import Pathway
@@ -58,6 +59,28 @@ class SynapseTable:
         )
 
 
+@dataclass(frozen=True)
+class _Pairs:
+    """The connected units of a pathway in the order of its connection rule; `sizes` are those of pre and post."""
+
+    pathway: Pathway
+    pre: Integers
+    post: Integers
+    sizes: tuple[int, int]
+
+    def draw(self, name: str, initial: Initial, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Return a value for each synapse; raises ParameterError if one is not finite."""
+        values = initial.sample_synapses(self.pre, self.post, self.sizes, rng)
+        wrong = np.flatnonzero(~np.isfinite(values))
+        if len(wrong):
+            i, j = self.pre[wrong[0]], self.post[wrong[0]]
+            raise ParameterError(
+                f"{self.pathway}: the {name} of the synapse from unit {i} to unit {j} is {values[wrong[0]]}, "
+                f"and {len(wrong)} of {len(values)} synapses have no finite {name}; change {initial!r}"
+            )
+        return values
+
+
 def synapse_tables(protocol: Protocol, seed: int) -> dict[str, SynapseTable]:
     """Return the synapses of every pathway.
 
@@ -83,15 +106,15 @@ def _table(protocol: Protocol, pathway: Pathway, seed: int) -> SynapseTable:
     to, from_ = pathway.connect.draw(post, pre, same, rng)
     # Values are drawn, or given as arrays, in the order of the connection rule, and sorted with their synapses.
     order = np.lexsort((to, from_))
-    to, from_ = to[order], from_[order]
+    pairs = _Pairs(pathway, from_, to, (pre, post))
     values = {
-        name: initial.sample((len(to),), stream(seed, f"synapses.{pathway.name}.{name}"))[order]
+        name: pairs.draw(name, initial, stream(seed, f"synapses.{pathway.name}.{name}"))[order]
         for name, initial in pathway.synapse_start_values().items()
     }
     return SynapseTable(
-        pre=elements_of(from_, batch),
-        post=elements_of(to, batch),
-        delays=_delays(protocol, pathway, order, seed),
+        pre=elements_of(from_[order], batch),
+        post=elements_of(to[order], batch),
+        delays=_delays(protocol, pairs, order, seed),
         values={name: np.repeat(value, batch) for name, value in values.items()},
         batch=batch,
     )
@@ -102,18 +125,17 @@ def elements_of(units: NDArray[np.integer], batch: int) -> NDArray[np.int32]:
     return (units.astype(np.int64)[:, None] * batch + np.arange(batch)).ravel().astype(np.int32)
 
 
-def _delays(
-    protocol: Protocol, pathway: Pathway, order: Integers, seed: int
-) -> NDArray[np.float64]:
+def _delays(protocol: Protocol, pairs: _Pairs, order: Integers, seed: int) -> NDArray[np.float64]:
     """Return the delays in seconds, each rounded to the nearest whole number of time steps."""
-    dt, delay, count = protocol.time_step, pathway.delay, len(order)
+    pathway, dt, count = pairs.pathway, protocol.time_step, len(order)
+    delay = pathway.delay
     if delay is None:
         return np.zeros(1)
     if isinstance(delay, Fixed) and delay.value.scalar:
         steps = nearest_steps([delay.value.value], dt)
         check_longest(pathway, float(steps[0]), dt)
         return steps * dt
-    delays = delay.sample((count,), stream(seed, f"delays.{pathway.name}"))
+    delays = pairs.draw("delay", delay, stream(seed, f"delays.{pathway.name}"))
     # A delay of one time step may be less than dt by rounding errors.
     if count and delays.min() < dt * (1 - 1e-9):
         raise ParameterError(

@@ -16,13 +16,8 @@ from typing import Any
 import numpy as np
 
 from dendrosim.arrays import Booleans
-from dendrosim.equations.real_numbers import (
-    QUOTIENT,
-    REMAINDER,
-    TRUNCATE,
-    is_condition,
-    with_real_numbers,
-)
+from dendrosim.equations.evaluation import CACHED_TEXTS, compile_expression, evaluate, exprel
+from dendrosim.equations.real_numbers import is_condition
 from dendrosim.equations.rewriting import find_symbols, parse_expression
 from dendrosim.errors import DifferentiationError
 from dendrosim.machine import brian_import as brian
@@ -31,27 +26,7 @@ from dendrosim.machine.cached_property import cached_property
 Values = Mapping[str, Any]
 """A number or an array for every symbol; the arrays of one expression broadcast against each other."""
 
-_CACHED_TEXTS = 2048
-"""Number of texts whose derivatives are kept: a deep circuit has hundreds, and SymPy is slow."""
-
 _JUMPS = {"int": "truncation", "floor": "floor", "ceil": "ceil", "timestep": "a number of steps"}
-
-
-def _real_part(x: Any) -> Any:
-    return np.real(x)
-
-
-def _clip(x: Any, low: Any, high: Any) -> Any:
-    return np.where(
-        _real_part(x) < _real_part(low), low, np.where(_real_part(x) > _real_part(high), high, x)
-    )
-
-
-def _exprel(x: Any) -> Any:
-    """Return (exp(x) - 1)/x, which is 1 at 0."""
-    small = np.abs(x) < 1e-5  # where the series is exact to rounding: its next term is x**3/24
-    safe = np.where(small, 1.0, x)
-    return np.where(small, 1 + x / 2 + x**2 / 6, np.expm1(safe) / safe)
 
 
 def _exprel_slope(x: Any) -> Any:
@@ -61,28 +36,6 @@ def _exprel_slope(x: Any) -> Any:
     safe = np.where(small, 1.0, x)
     series = 1 / 2 + x / 3 + x**2 / 8 + x**3 / 30 + x**4 / 144 + x**5 / 840 + x**6 / 5760
     return np.where(small, series, (np.exp(safe) * (safe - 1) + 1) / safe**2)
-
-
-# Arguments are complex if a derivative is taken by a complex step; switches depend on their real parts alone.
-_FUNCTIONS: dict[str, Any] = {
-    "__builtins__": {},
-    "sin": np.sin, "cos": np.cos, "tan": np.tan, "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh,
-    "exp": np.exp, "log": np.log, "log10": np.log10, "expm1": np.expm1, "log1p": np.log1p,
-    "sqrt": np.sqrt, "arcsin": np.arcsin, "arccos": np.arccos, "arctan": np.arctan,
-    "exprel": _exprel,
-    "abs": lambda x: np.where(_real_part(x) < 0, -x, x),
-    "sign": lambda x: np.sign(_real_part(x)),
-    "clip": _clip,
-    "int": lambda condition: 1.0 * condition,
-    TRUNCATE: lambda x: np.trunc(_real_part(x)),
-    QUOTIENT: lambda x, y: np.floor_divide(_real_part(x), _real_part(y)),
-    REMAINDER: lambda x, y: np.mod(_real_part(x), _real_part(y)),
-    "floor": lambda x: np.floor(_real_part(x)),
-    "ceil": lambda x: np.ceil(_real_part(x)),
-    # As in Brian2, a time just below the beginning of a step belongs to that step.
-    "timestep": lambda time, dt: np.floor((time + 1e-3 * dt) / dt),
-    "ds_real": _real_part, "ds_and": np.logical_and, "ds_or": np.logical_or, "ds_not": np.logical_not,
-}  # fmt: skip
 
 
 class Expression:
@@ -108,14 +61,14 @@ class Expression:
         tree = parse_expression(text)
         self.symbols = frozenset(find_symbols(tree))
         self.variables = tuple(sorted(self.symbols & frozenset(variables)))
-        self._code = _compile(text)
+        self._code = compile_expression(text)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Expression, (self.text, self.variables, self.where)  # code objects cannot be pickled
 
     def value(self, values: Values) -> Any:
         """Return the value, a number or an array; complex if the value of a symbol is complex."""
-        return eval(self._code, _FUNCTIONS, values)
+        return evaluate(self._code, values)
 
     def depends_on(self, symbol: str) -> bool:
         """Return whether the derivative with respect to a symbol is not identically zero."""
@@ -124,7 +77,7 @@ class Expression:
     def partial(self, symbol: str, values: Values) -> Any:
         """Return the derivative with respect to a symbol, a number or an array; at a corner, that on one side."""
         arguments, function = _compile_derivative(self._smooth.text, symbol)
-        own = {n: eval(code, _FUNCTIONS, values) for n, code in self._smooth.switches.items()}
+        own = {n: evaluate(code, values) for n, code in self._smooth.switches.items()}
         return np.asarray(
             function(*(own[a] if a in own else values[a] for a in arguments)), dtype=float
         )
@@ -133,7 +86,7 @@ class Expression:
         """Return for each element whether the expression is exactly at a corner, where a derivative jumps."""
         flagged: Any = False
         for code in self._smooth.corners:
-            flagged = np.logical_or(flagged, np.asarray(eval(code, _FUNCTIONS, values)) == 0)
+            flagged = np.logical_or(flagged, np.asarray(evaluate(code, values)) == 0)
         if not np.any(flagged):
             return False
         # Two corners may cancel, as in softplus, so the derivatives on both sides are compared. Variables move
@@ -164,8 +117,8 @@ class Expression:
     def _smooth(self) -> "_Smooth":
         switches = _ReplaceSwitches(frozenset(self.variables), self.where)
         text = ast.unparse(switches.visit(parse_expression(self.text)))
-        compiled = {name: _compile(text) for name, text in switches.values.items()}
-        return _Smooth(text, compiled, [_compile(c) for c in switches.corners])
+        compiled = {name: compile_expression(text) for name, text in switches.values.items()}
+        return _Smooth(text, compiled, [compile_expression(c) for c in switches.corners])
 
 
 @dataclass(frozen=True)
@@ -182,7 +135,7 @@ class _Smooth:
 
 
 # Layers have the same texts, and so have fields of one circuit with other numbers; SymPy reads each text once.
-@lru_cache(_CACHED_TEXTS)
+@lru_cache(CACHED_TEXTS)
 def _parse_symbolically(text: str) -> Any:
     """Return the SymPy expression of a text."""
     own = _own_exprel()
@@ -194,21 +147,21 @@ def _parse_symbolically(text: str) -> Any:
         )
 
 
-@lru_cache(_CACHED_TEXTS)
+@lru_cache(CACHED_TEXTS)
 def _differentiate(text: str, symbol: str) -> Any:
     import sympy
 
     return sympy.diff(_parse_symbolically(text), sympy.Symbol(symbol, real=True))
 
 
-@lru_cache(_CACHED_TEXTS)
+@lru_cache(CACHED_TEXTS)
 def _compile_derivative(text: str, symbol: str) -> tuple[list[str], Any]:
     """Return the names of the symbols in a derivative, and the function that computes it from their values."""
     import sympy
 
     derivative = _differentiate(text, symbol)
     symbols = sorted(derivative.free_symbols, key=lambda s: s.name)
-    functions = {"ds_exprel": _exprel, "ds_exprel_slope": _exprel_slope}
+    functions = {"ds_exprel": exprel, "ds_exprel_slope": _exprel_slope}
     return [s.name for s in symbols], sympy.lambdify(symbols, derivative, [functions, "numpy"])
 
 
@@ -221,35 +174,6 @@ def _own_exprel() -> Any:
         return sympy.Function("ds_exprel_slope")(self.args[0])
 
     return type("ds_exprel", (sympy.Function,), {"fdiff": slope, "nargs": 1})
-
-
-@lru_cache(_CACHED_TEXTS)
-def _compile(text: str) -> Any:
-    """Return the code that computes a text on arrays."""
-    tree = ast.Expression(_ElementWise().visit(parse_expression(with_real_numbers(text))))
-    return compile(ast.fix_missing_locations(tree), f"<{text}>", "eval")
-
-
-class _ElementWise(ast.NodeTransformer):
-    """Replace logical operators by functions that work element by element, and compare real parts."""
-
-    def visit_BoolOp(self, node: ast.BoolOp) -> ast.AST:
-        self.generic_visit(node)
-        name = "ds_and" if isinstance(node.op, ast.And) else "ds_or"
-        result = node.values[0]
-        for value in node.values[1:]:
-            result = _make_call(name, result, value)
-        return result
-
-    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
-        self.generic_visit(node)
-        return _make_call("ds_not", node.operand) if isinstance(node.op, ast.Not) else node
-
-    def visit_Compare(self, node: ast.Compare) -> ast.AST:
-        self.generic_visit(node)
-        node.left = _make_call("ds_real", node.left)
-        node.comparators = [_make_call("ds_real", c) for c in node.comparators]
-        return node
 
 
 class _ReplaceSwitches(ast.NodeTransformer):
@@ -353,7 +277,3 @@ class _ReplaceSwitches(ast.NodeTransformer):
 
     def _varies(self, node: ast.AST) -> bool:
         return bool(find_symbols(node) & self.variables)
-
-
-def _make_call(name: str, *arguments: ast.expr) -> ast.expr:
-    return ast.Call(ast.Name(name, ctx=ast.Load()), list(arguments), [])
