@@ -73,12 +73,12 @@ def check_pair_text(
                 f"not {len(call.args)}"
             )
     if condition != is_condition(tree):
-        needed = (
+        form = (
             "a condition, such as 'i != j'"
             if condition
             else "a number; write int(...) around a condition"
         )
-        raise EquationError(f"{where}: {abbreviate(text)} must be {needed}")
+        raise EquationError(f"{where}: {abbreviate(text)} must be {form}")
 
 
 def pair_values(

@@ -64,10 +64,9 @@ def _without_value(node: ast.AST) -> Iterator[str]:
 
 def _confused(node: ast.AST) -> Iterator[str]:
     for operand in _numbers(node):
-        if is_condition(operand):
+        if is_condition(operand) and not isinstance(operand, ast.Constant):
             text = ast.unparse(operand)
-            what = "truth value" if isinstance(operand, ast.Constant) else "comparison"
-            yield f"in {{}} the {what} {text!r} is used as a number; write int({text})"
+            yield f"in {{}} the comparison {text!r} is used as a number; write int({text})"
     for operand in _conditions(node):
         if not is_condition(operand):
             text = ast.unparse(operand)

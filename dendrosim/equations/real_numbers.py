@@ -58,7 +58,7 @@ def number_value(node: ast.expr) -> Any:
         If Python cannot compute it, such as `0**-1`.
     """
     if isinstance(node, ast.Constant):
-        return None if isinstance(node.value, bool) else node.value
+        return int(node.value) if isinstance(node.value, bool) else node.value
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
         value = number_value(node.operand)
         return -value if isinstance(node.op, ast.USub) and value is not None else value
@@ -103,16 +103,27 @@ class _MakeReal(ast.NodeTransformer):
         return ast.Constant(float(node.value))
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
-        node.left = self.visit(node.left)
+        node.left = self._number(node.left)
         if not (isinstance(node.op, ast.Pow) and isinstance(_as_number(node.right), int)):
-            node.right = self.visit(node.right)
+            node.right = self._number(node.right)
         if isinstance(node.op, ast.FloorDiv):
             return _call(QUOTIENT, node.left, node.right)
         return _call(REMAINDER, node.left, node.right) if isinstance(node.op, ast.Mod) else node
 
+    def visit_Compare(self, node: ast.Compare) -> ast.AST:
+        node.left = self._number(node.left)
+        node.comparators = [self._number(c) for c in node.comparators]
+        return node
+
+    def _number(self, node: ast.expr) -> ast.expr:
+        """Return an operand of an operation on numbers; `True` is 1 there."""
+        if isinstance(node, ast.Constant) and isinstance(node.value, bool):
+            return ast.Constant(float(node.value))
+        return self.visit(node)  # type: ignore[no-any-return]
+
     def visit_Call(self, node: ast.Call) -> ast.AST:
-        node.args = [self.visit(a) for a in node.args]
         name = node.func.id if isinstance(node.func, ast.Name) else ""
+        node.args = [self.visit(a) if name == "int" else self._number(a) for a in node.args]
         if name == "int" and not is_condition(node.args[0]):
             return _call(TRUNCATE, node.args[0])
         if name == "int" or name in _WHOLE:

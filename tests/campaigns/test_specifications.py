@@ -53,7 +53,7 @@ EXAMPLES = {
     ds.Probability: {"probability": 0.5, "self_connections": True},
     ds.Copy: {"matrix": "u"},
     ds.PseudoInverse: {"matrix": "u", "scale": 0.5},
-    ds.Expression: {"text": "width*i", "unit": "ms", "parameters": {"width": 2.0}},
+    ds.Expression: {"text": "width*(i + 1)", "unit": "ms", "parameters": {"width": 2.0}},
     ds.Fixed: {"value": 0.1},
     ds.Identity: {"scale": 1.0, "noise": 0.1},
     ds.Normal: {"sd": 0.1, "mean": 0.0},
@@ -129,7 +129,9 @@ def runnable(made):
             parts[name] = made
     if isinstance(made, Connections):
         parts["pathway"] = ds.Pathway(**{**PATHWAY, "connect": made})
-    if isinstance(made, Initial):
+    if isinstance(made, ds.Expression):
+        parts["pathway"] = ds.Pathway(**{**PATHWAY, "delay": made})
+    elif isinstance(made, Initial):
         parts["matrix"] = ds.Matrix(**{**MATRIX, "initial": made})
     whole = made if isinstance(made, ds.Circuit) else ds.Circuit(**circuit(**parts))
     if isinstance(made, Signal):

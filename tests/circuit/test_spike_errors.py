@@ -221,7 +221,7 @@ BROKEN = {
             "post": "silent", "on_pre": "z_post += u*learn", "weight": None, "on_post": "u = 1"}),
         SpecError, "Pathway 'rec': population 'silent' has no threshold", "give it a threshold"),
     "connections as text": (
-        path(connect="all"), SpecError, "Pathway 'rec': connect is 'all'", "AllToAll, InDegree, OneToOne"),
+        path(connect="all"), SpecError, "Pathway 'rec': connect is 'all'", "AllToAll, Condition, InDegree"),
     "connections as a class": (path(connect=AllToAll), SpecError, "Pathway 'rec': connect is", "AllToAll"),
     # what pathways say
     "compartment that is not there": (
