@@ -230,7 +230,6 @@ BROKEN = {
     "compartment misspelt without suffix": (
         on_pre("g += weight"), UnknownMemberError, "assigns to 'g'", "there are"),
     "assignment to an input": (on_pre("x_post += 1"), UnknownMemberError, "assigns to 'x_post'", ""),
-    "assignment to the weight": (on_pre("weight += 1*pA"), UnknownMemberError, "assigns to 'weight'", ""),
     "assignment to a parameter": (on_pre("tau_u = 1*ms"), UnknownMemberError, "assigns to 'tau_u'", ""),
     "assignment to a gate": (on_pre("learn = 0"), UnknownMemberError, "assigns to 'learn'", ""),
     "assignment that nothing reads": (
