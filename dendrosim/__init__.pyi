@@ -27,7 +27,6 @@ from .circuit.matrix import Matrix as Matrix
 from .circuit.matrix import Projection as Projection
 from .circuit.pathway import Pathway as Pathway
 from .circuit.population import Population as Population
-from .circuit.short_term_plasticity import ShortTerm as ShortTerm
 from .equations.transfer.lookup import bijection as bijection
 from .experiments.basin import basin as basin
 from .experiments.end_state import end_state as end_state
@@ -47,6 +46,9 @@ from .protocol.protocol import Protocol as Protocol
 from .results.measurement import Measurement as Measurement
 from .results.result import Result as Result
 from .results.result import open_result as open_result
+from .rules.pair_stdp import pair_stdp as pair_stdp
+from .rules.short_term_plasticity import ShortTerm as ShortTerm
+from .rules.tsodyks_markram import tsodyks_markram as tsodyks_markram
 from .signals.biexponential import BiExponential as BiExponential
 from .signals.constant import Constant as Constant
 from .signals.held_noise import HeldNoise as HeldNoise

@@ -16,7 +16,7 @@ ORDER = (
     ("spec",),
     ("equations",),
     ("circuit", "signals"),
-    ("mechanisms",),
+    ("rules", "mechanisms"),
     ("protocol",),
     ("results",),
     ("library", "stability", "engine", "analysis", "tasks"),

@@ -14,11 +14,11 @@ from brian2.equations.equations import Equations
 from brian2.groups.group import CodeRunner
 from brian2.stateupdaters.exact import linear
 
-from dendrosim.circuit.brian_text import brian_dimension, brian_unit
+from dendrosim.circuit.brian_text import brian_dimension
 from dendrosim.circuit.pathway import WEIGHT, Pathway
 from dendrosim.engine.network.groups import Holder, add_number
 from dendrosim.engine.network.parts import NetworkParts, refer_shared
-from dendrosim.engine.network.synapses import code_line, own_names
+from dendrosim.engine.network.synapses import code_line, own_names, state_equation
 from dendrosim.engine.plan.state_arrays import OWN
 from dendrosim.engine.plan.trace_hoisting import (
     SIDES,
@@ -30,8 +30,6 @@ from dendrosim.engine.plan.trace_hoisting import (
 )
 from dendrosim.engine.standalone.operations import boolean
 from dendrosim.equations.assignments import Assignment, parse_assignments
-from dendrosim.equations.real_numbers import with_real_numbers
-from dendrosim.equations.rewriting import replace_symbols
 from dendrosim.units import TIME, unit
 
 ORDERS = {"pre": -1, "post": 1}
@@ -262,11 +260,8 @@ class _Builder:
 
     def _solve(self, end: str, last: str) -> list[str]:
         """Return the lines that bring the states of an end from the time of the last update to the present."""
-        equations = []
-        for name in self.states[end]:
-            rate = with_real_numbers(replace_symbols(self.text.equations[name], self.own))
-            dimension = brian_unit(unit(self.pathway.variables[name].unit)[0])
-            equations.append(f"d{OWN}{name}/dt = {rate} : {dimension}")
+        declared = self.pathway.variables
+        equations = [state_equation(declared[name], self.own) for name in self.states[end]]
         code = linear(Equations("\n".join(equations)), self.holder.variables)
         return re.sub(r"\bdt\b", f"(t - {last})", code).splitlines()
 

@@ -17,6 +17,7 @@ from dendrosim.engine.network.groups import add_number
 from dendrosim.engine.network.parts import Bundle, NetworkParts, refer_shared
 from dendrosim.engine.plan.state_arrays import OWN
 from dendrosim.equations.assignments import Assignment, parse_assignments
+from dendrosim.equations.declarations import Declaration
 from dendrosim.equations.real_numbers import with_real_numbers
 from dendrosim.equations.rewriting import find_symbols, parse_expression, replace_symbols
 from dendrosim.units import unit
@@ -64,17 +65,21 @@ def own_names(circuit: Circuit, pathway: Pathway) -> dict[str, str]:
 def _model(pathway: Pathway, own: dict[str, str]) -> str:
     lines = []
     for name, line in pathway.variables.items():
-        dimension = brian_unit(unit(line.unit)[0])
         if line.kind == "state":
-            rate = with_real_numbers(replace_symbols(line.expression, own))
-            lines.append(f"d{OWN}{name}/dt = {rate} : {dimension} (event-driven)")
+            lines.append(f"{state_equation(line, own)} (event-driven)")
         else:
-            lines.append(f"{OWN}{name} : {dimension}")
+            lines.append(f"{OWN}{name} : {brian_unit(unit(line.unit)[0])}")
     if pathway.has_own_weights:
         assert pathway.weight_dimension is not None
         flag = "" if pathway.has_plastic_weights else " (constant)"
         lines.append(f"{OWN}{WEIGHT} : {brian_unit(pathway.weight_dimension)}{flag}")
     return "\n".join(lines)
+
+
+def state_equation(declared: Declaration, own: Mapping[str, str]) -> str:
+    """Return the equation of a state with the names that variables have in the program, without flags."""
+    rate = with_real_numbers(replace_symbols(declared.expression, own))
+    return f"d{OWN}{declared.name}/dt = {rate} : {brian_unit(unit(declared.unit)[0])}"
 
 
 def _code(text: str, own: dict[str, str]) -> str:

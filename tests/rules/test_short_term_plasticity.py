@@ -9,7 +9,6 @@ from printed_responses import TRAINS, TWENTY_HERTZ
 from reference_problems import BACKENDS
 
 import dendrosim as ds
-from dendrosim.circuit.short_term_plasticity import NAMED
 from dendrosim.errors import (
     EquationError,
     ParameterError,
@@ -17,6 +16,7 @@ from dendrosim.errors import (
     UnitError,
     UnknownMemberError,
 )
+from dendrosim.rules.short_term_plasticity import NAMED
 
 
 def times_of(interval, count):

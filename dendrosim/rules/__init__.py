@@ -1,0 +1,1 @@
+"""Plasticity rules of synapses: functions that return pathways."""
