@@ -10,6 +10,7 @@ from .circuit.circuit import Circuit as Circuit
 from .circuit.connectivity.all_to_all import AllToAll as AllToAll
 from .circuit.connectivity.condition import Condition as Condition
 from .circuit.connectivity.in_degree import InDegree as InDegree
+from .circuit.connectivity.local_patches import LocalPatches as LocalPatches
 from .circuit.connectivity.one_to_one import OneToOne as OneToOne
 from .circuit.connectivity.pairings import Pairings as Pairings
 from .circuit.connectivity.probability import Probability as Probability

@@ -50,6 +50,11 @@ class CircuitData(Spec):
         """Return the shape of a matrix: (units of `post`, units of `pre`)."""
         return self.population(matrix.post).size, self.population(matrix.pre).size
 
+    def expected_weights(self, matrix: Matrix) -> float:
+        """Return the number of weights of a matrix; of random connections, the expected number."""
+        post, pre = self.shape(matrix)
+        return post * pre if matrix.connect is None else float(matrix.connect.expected(post, pre))
+
     def variable(self, path: str) -> tuple[Population, Declaration]:
         """Return the population and the declaration of `population.variable`; raises UnknownMemberError."""
         name, variable = VariablePath.parse(path)
@@ -141,6 +146,7 @@ class CircuitData(Spec):
                     m.plasticity,
                     m.unit,
                     m.inverse_of,
+                    m.connect is not None,
                     _shapes_and_units(m.parameters),
                     m.scope,
                 ]

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from dendrosim.checks import as_code, as_unit, optional
+from dendrosim.circuit.connectivity.coercion import as_rule
 from dendrosim.circuit.paths import as_path
 from dendrosim.circuit.validation import (
     as_initial_value,
@@ -30,8 +31,8 @@ LARGEST_CONDITION = 1e12
 class Matrix(Spec):
     """Declare a matrix of weights between two populations, with or without plasticity.
 
-    A matrix has the shape (units of `post`, units of `pre`). A matrix has no effect by itself; a `Projection` uses
-    it.
+    A matrix has the shape (units of `post`, units of `pre`). It is dense, or sparse with `connect`. A matrix has
+    no effect by itself; a `Projection` uses it.
 
     Parameters
     ----------
@@ -40,7 +41,8 @@ class Matrix(Spec):
     post, pre : str
         Names of the postsynaptic and the presynaptic population.
     initial : quantity, array of shape (post, pre), or Initial, optional
-        Initial weights, in the unit of the matrix (default 0).
+        Initial weights, in the unit of the matrix (default 0). With `connect`, of an array only the weights of
+        connected units are used; with `Pairings`, it may also have the shape (connections,).
     plasticity : str, optional
         The differential equation of a weight, such as `dw/dt = eta*h_post*h_pre : 1`, in Brian2's syntax. Its
         right-hand side may use the weight, variables of the two populations with the suffixes `_post` and `_pre`,
@@ -55,6 +57,10 @@ class Matrix(Spec):
         Name of the square matrix of which this matrix is the inverse. `post` must then be the `pre` of that other
         matrix, and `pre` must be its `post`. An inverse has no state of its own, takes no `plasticity`, and is
         computed anew whenever the other matrix changes.
+    connect : Connections, optional
+        Rule by which units are connected, such as `Probability`, `OneToOne` or `LocalPatches`. The matrix is then
+        sparse: only connected units have a weight, which is stored, multiplied and changed by plasticity; all
+        others count as 0. Random connections are drawn from the seed of the run. By default the matrix is dense.
     scope : str, optional
         Prefix under which parameters and gates of the circuit are looked up; `Circuit.join` sets it.
 
@@ -74,6 +80,7 @@ class Matrix(Spec):
     ... )
     >>> plastic.weight
     'w'
+    >>> sparse = ds.Matrix("v", "cell", "cell", ds.Normal(0.1), connect=ds.Probability(0.05))
     """
 
     name: Annotated[str, as_name]
@@ -84,10 +91,16 @@ class Matrix(Spec):
     parameters: Annotated[Mapping[str, Any], as_parameters] = field(default_factory=dict)
     unit: Annotated[str, as_unit] = "1"
     inverse_of: Annotated[str | None, optional(as_name)] = None
+    connect: Annotated[Any, optional(as_rule)] = None
     scope: Annotated[str, as_scope] = ""
 
     def __post_init__(self) -> None:
         where = f"Matrix {self.name!r}"
+        if self.inverse_of is not None and self.connect is not None:
+            raise SpecError(
+                f"{where}: the inverse of {self.inverse_of!r} has a weight for every pair of units; leave "
+                "`connect` out"
+            )
         if self.inverse_of is not None and (self.plasticity is not None or self.parameters):
             raise SpecError(
                 f"{where}: the inverse of {self.inverse_of!r} cannot have plasticity of its own; leave it out"

@@ -8,7 +8,7 @@ import numpy as np
 
 from dendrosim.checks import as_code, mapping_of, optional
 from dendrosim.circuit.connectivity.all_to_all import AllToAll
-from dendrosim.circuit.connectivity.base import Connections
+from dendrosim.circuit.connectivity.coercion import as_rule
 from dendrosim.circuit.initial_values.base import Initial
 from dendrosim.circuit.initial_values.fixed import Fixed
 from dendrosim.circuit.validation import (
@@ -28,7 +28,6 @@ from dendrosim.errors import (
     SpecError,
     UnitError,
     UnknownMemberError,
-    abbreviate,
     prefix_errors,
 )
 from dendrosim.spec import Spec
@@ -36,14 +35,6 @@ from dendrosim.units import TIME, Dimension, unit, unit_name
 
 WEIGHT = "weight"
 """The name of the weight of a synapse in the texts of a pathway."""
-
-
-def _as_rule(where: str, value: Any) -> Connections:
-    if not isinstance(value, Connections):
-        raise SpecError(
-            f"{where} is {abbreviate(value)}; it must be one of {', '.join(Connections.choices())}"
-        )
-    return value
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +101,7 @@ class Pathway(Spec):
     pre: Annotated[str, as_name]
     post: Annotated[str, as_name]
     on_pre: Annotated[str, as_code]
-    connect: Annotated[Any, _as_rule] = field(default_factory=AllToAll)
+    connect: Annotated[Any, as_rule] = field(default_factory=AllToAll)
     weight: Annotated[Any, optional(as_initial_value)] = None
     delay: Annotated[Any, optional(as_initial_value)] = None
     equations: Annotated[str, as_code] = ""

@@ -6,6 +6,7 @@ This check does not need Brian2; `equation_check` checks the equations.
 import numpy as np
 
 from dendrosim.circuit.circuit_data import CircuitData, Owner
+from dendrosim.circuit.connectivity.pairings import Pairings
 from dendrosim.circuit.initial_values.derived import Derived
 from dendrosim.circuit.initial_values.fixed import Fixed
 from dendrosim.circuit.matrix import LARGEST_CONDITION, Matrix, Projection
@@ -60,11 +61,38 @@ def _check_names(circuit: CircuitData) -> None:
 def _check_matrix(circuit: CircuitData, matrix: Matrix) -> None:
     """Check the initial value of a matrix; if the matrix is declared as an inverse, check that it can be one."""
     shape = circuit.shape(matrix)
+    if matrix.connect is not None:
+        _check_sparse(matrix, shape)
+        return
     matrix.initial.check(f"Matrix {matrix.name!r}: initial value", shape)
     if isinstance(matrix.initial, Derived):
         _check_derived(circuit, matrix, matrix.initial)
     if matrix.inverse_of is not None:
         _check_inverse(circuit, matrix, shape)
+
+
+def _check_sparse(matrix: Matrix, shape: tuple[int, int]) -> None:
+    """Check the connection rule and the initial value of a sparse matrix."""
+    where, rule, initial = f"Matrix {matrix.name!r}", matrix.connect, matrix.initial
+    rule.check(where, *shape, matrix.post == matrix.pre)
+    if isinstance(rule, Pairings) and (pair := rule.repeated()) is not None:
+        raise ShapeError(
+            f"{where}: Pairings has presynaptic unit {pair[1]} with postsynaptic unit {pair[0]} more than once, "
+            "but a matrix has one weight for each pair; give each pair once"
+        )
+    if initial.only_matrices:
+        raise ShapeError(
+            f"{where}: initial value: {type(initial).__name__} gives a weight to every pair of units, but this "
+            "matrix has `connect`; use Normal, Uniform or an array"
+        )
+    if not isinstance(initial, Fixed):
+        return
+    given, count = np.shape(initial.value.value), rule.count
+    if given not in ((), shape, (count,)):
+        one_each = f", {count} numbers (one per pair)" if count is not None else ""
+        raise ShapeError(
+            f"{where}: initial value has shape {given}; it must be one number{one_each} or of shape {shape}"
+        )
 
 
 def _check_derived(circuit: CircuitData, matrix: Matrix, initial: Derived) -> None:
@@ -73,6 +101,11 @@ def _check_derived(circuit: CircuitData, matrix: Matrix, initial: Derived) -> No
     if of.inverse_of is not None:
         raise SpecError(
             f"{where}: {of.name!r} has no weights of its own; use {of.inverse_of!r} in its place"
+        )
+    if of.connect is not None:
+        raise SpecError(
+            f"{where}: {of.name!r} is sparse, and {type(initial).__name__} needs a dense matrix; choose another "
+            "initial value"
         )
     seen, last = {matrix.name}, of
     while isinstance(last.initial, Derived) and last.name not in seen:
@@ -98,6 +131,11 @@ def _check_inverse(circuit: CircuitData, matrix: Matrix, shape: tuple[int, int])
     if of.inverse_of is not None:
         raise SpecError(
             f"{where}: {of.name!r} is an inverse itself; name the matrix that has the weights"
+        )
+    if of.connect is not None:
+        raise SpecError(
+            f"{where}: {of.name!r} is sparse (connect), and a sparse matrix has no inverse here; leave `connect` "
+            "out"
         )
     if shape[0] != shape[1] or (of.post, of.pre) != (matrix.pre, matrix.post):
         rows, columns = circuit.shape(of)

@@ -19,7 +19,9 @@ def _lines(circuit: Mapping[str, Any]) -> Iterator[str]:
                 yield f"    {field}: {'; '.join(population[field].splitlines())}"
     for matrix in circuit["matrices"]:
         rows, columns = matrix["shape"]
-        yield f"\nmatrix {matrix['name']} ({rows} × {columns}: {matrix['post']} from {matrix['pre']})"
+        sparse = f", sparse: {matrix['connect']}" if matrix["connect"] else ""
+        between = f"{matrix['post']} from {matrix['pre']}"
+        yield f"\nmatrix {matrix['name']} ({rows} × {columns}: {between}{sparse})"
         inverse = matrix["inverse_of"] and f"inverse of {matrix['inverse_of']}"
         yield _indented(matrix["plasticity"] or inverse or "fixed")
     yield ""

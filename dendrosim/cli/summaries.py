@@ -31,7 +31,7 @@ def circuit_line(circuit: Circuit) -> str:
     units = sum(p.size for p in circuit.populations)
     states = sum(p.size * len(p.states) for p in circuit.populations)
     plastic = [m for m in circuit.matrices if m.plasticity]
-    weights = sum(rows * columns for rows, columns in map(circuit.shape, plastic))
+    weights = round(sum(map(circuit.expected_weights, plastic)))
     parts = [
         f"{_count(len(circuit.populations), 'population')} of {_count(units, 'unit')}",
         _count(states, "state"),
@@ -90,6 +90,7 @@ def circuit_plain(circuit: Circuit) -> dict[str, Any]:
                 "plasticity": m.plasticity.strip() if m.plasticity else None,
                 "unit": m.unit,
                 "inverse_of": m.inverse_of,
+                "connect": None if m.connect is None else _spec_text(m.connect),
             }
             for m in circuit.matrices
         ],

@@ -93,6 +93,10 @@ class Backend(ABC):
         """
         return
 
+    def refused(self, protocol: "Protocol") -> str:
+        """Return what of a protocol the back end cannot compute, such as `sparse matrices`, or an empty text."""
+        return ""
+
     def fingerprint(self) -> Mapping[str, str]:
         """Return everything that affects the numbers, such as versions, except the task and dendrosim's own code.
 

@@ -5,10 +5,14 @@ import logging
 from contextlib import AbstractContextManager
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dendrosim.engine.backend import Backend
 from dendrosim.engine.names import AUTO
-from dendrosim.errors import BackendMissingError, UnknownNameError
+from dendrosim.errors import BackendMissingError, SpecError, UnknownNameError
+
+if TYPE_CHECKING:
+    from dendrosim.protocol.protocol import Protocol
 
 _log = logging.getLogger(__name__)
 
@@ -55,6 +59,16 @@ def choose(name: str) -> Backend:
         _log.warning("using the slower back end %s: %s", _ALWAYS, error)
         return backend_named(_ALWAYS)
     return fastest
+
+
+def check_supported(backend: Backend, protocol: "Protocol") -> None:
+    """Raise SpecError if a back end cannot compute a protocol; the message names those that can."""
+    reason = backend.refused(protocol)
+    if reason:
+        others = [b.name for b in backends().values() if not b.refused(protocol)]
+        raise SpecError(
+            f"back end {backend.name} cannot compute {reason}; choose {' or '.join(others)} (--backend)"
+        )
 
 
 def prepare(name: str) -> AbstractContextManager[None]:

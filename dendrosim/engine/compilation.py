@@ -3,7 +3,7 @@
 import sys
 
 from dendrosim.circuit.circuit import Circuit
-from dendrosim.engine.backends import backends
+from dendrosim.engine.backends import backends, check_supported
 from dendrosim.engine.plan.timeline import timeline
 from dendrosim.engine.progress import Progress
 from dendrosim.engine.settings import RunSettings
@@ -33,6 +33,7 @@ def compile_without_run(
         raise UnknownNameError("back end to compile for", backend, list(able))
     chosen = able[backend]
     protocol = spec if isinstance(spec, Protocol) else undriven_protocol(spec)
+    check_supported(chosen, protocol)
     if precision == "auto":
         precision = chosen.automatic_precision
     chosen.check(run=False)

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.paths import VariablePath, is_variable, path_of
 from dendrosim.circuit.population import LAST_SPIKE
 from dendrosim.engine.task import SYNAPSES_GUARDED_EVERY, Outcome, SpikeTrain, Task
@@ -26,7 +25,7 @@ def make_result(task: Task, outcome: Outcome, record: Mapping[str, Any]) -> Resu
     status = "diverged" if outcome.bad else "interrupted" if stopped else "done"
     message = f"{outcome.steps} of {task.line.steps} steps done"
     if outcome.bad:
-        name, index = _first_bad(task.protocol.circuit, outcome)
+        name, index = _first_bad(task, outcome)
         message = _divergence(task, outcome, name, index)
     pathways = task.protocol.circuit.pathways
     left_out = {f"{p.name}.{v}" for p in pathways if not p.final for v in p.synaptic_units}
@@ -55,6 +54,7 @@ def make_result(task: Task, outcome: Outcome, record: Mapping[str, Any]) -> Resu
         status=status,
         message=message,
         synapses=synapses,
+        connections=task.connections,
     )
     if outcome.full:
         raise MemoryLimitError(message, partial=result)
@@ -93,10 +93,14 @@ def _finite(outcome: Outcome) -> Mapping[str, tuple[NDArray[np.int64], NDArray[A
     return kept
 
 
-def _first_bad(circuit: Circuit, outcome: Outcome) -> tuple[str, tuple[int, ...]]:
+def _first_bad(task: Task, outcome: Outcome) -> tuple[str, tuple[int, ...]]:
     # Populations come first, then matrices, then synapses, which are checked less often.
+    circuit = task.protocol.circuit
     name = min(outcome.bad, key=lambda n: (circuit.is_synaptic(n), not is_variable(n)))
     where = np.argwhere(~np.isfinite(outcome.bad[name]))[0]
+    if name in task.connections:
+        at = task.connections[name]
+        where = at.post[where[0]], at.pre[where[0]]
     return name, tuple(int(i) for i in where)
 
 

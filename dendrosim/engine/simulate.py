@@ -10,11 +10,11 @@ from typing import Any
 from numpy.typing import NDArray
 
 from dendrosim.engine.backend import Backend
-from dendrosim.engine.backends import choose
+from dendrosim.engine.backends import check_supported, choose
 from dendrosim.engine.names import AUTO
 from dendrosim.engine.plan.given_state import read_given_state
 from dendrosim.engine.plan.given_synapses import given_tables, store_tables, stored_tables
-from dendrosim.engine.plan.state_arrays import initial_state
+from dendrosim.engine.plan.state_arrays import initial_state, sparse_connections
 from dendrosim.engine.plan.synapse_tables import synapse_tables
 from dendrosim.engine.plan.timeline import timeline
 from dendrosim.engine.progress import reporter
@@ -59,6 +59,7 @@ def run(
         Result of another run, or its final state, from which this run starts. If the batches of the runs differ,
         populations start from their own initial values, and only matrices and synapses are copied. Random signals
         start again from the seed. Synapses (connections, delays and their variables) are those of the result.
+        Random connections of sparse matrices must also be those of the other run.
     progress : bool, optional
         Whether to report progress on stderr; by default only if stderr is a terminal.
     folder : path, optional
@@ -85,10 +86,13 @@ def run(
     check_disk(protocol, settings, backend, folder)
     seed = settings.seed
     line = timeline(protocol.canonical(), seed)
-    state: Callable[[], Mapping[str, NDArray[Any]]] = partial(initial_state, protocol, seed)
+    connections = sparse_connections(protocol, seed)
+    state: Callable[[], Mapping[str, NDArray[Any]]]
+    state = partial(initial_state, protocol, seed, connections)
     synapses = synapse_tables(protocol, seed) if initial is None else {}
     if initial is not None:
-        given = initial_state(protocol, seed, read_given_state(protocol, initial))
+        numbers = read_given_state(protocol, initial, seed, connections)
+        given = initial_state(protocol, seed, connections, numbers)
         state = lambda: given  # noqa: E731
         synapses = given_tables(protocol, initial, seed)
     task = Task(
@@ -97,6 +101,7 @@ def run(
         state,
         settings,
         synapses,
+        connections,
         # If a folder is given, compiled programs keep spikes there, and memory does not limit them.
         spike_limit() if folder is None or not backend.compiles else _NO_LIMIT,
     )
@@ -136,12 +141,14 @@ def resume(
     """
     backend, seed = choose(settings.backend), settings.seed
     check_memory(protocol, settings, backend)
+    connections = sparse_connections(protocol, seed)
     task = Task(
         protocol,
         timeline(protocol.canonical(), seed),
-        partial(initial_state, protocol, seed),
+        partial(initial_state, protocol, seed, connections),
         settings,
         stored_tables(folder, protocol, seed),
+        connections,
         _NO_LIMIT,
         folder,
         INTERVAL,
@@ -174,6 +181,7 @@ def _resolve(protocol: Protocol, settings: RunSettings) -> tuple[Protocol, Backe
             )
         protocol = protocol.replace(batch=batch)
     backend = choose(settings.backend)
+    check_supported(backend, protocol)
     return (
         protocol,
         backend,
@@ -195,9 +203,9 @@ def spike_limit() -> int:
 def _threads(protocol: Protocol) -> int:
     """Return the number of threads for which a circuit has work, but not more than there are processors."""
     circuit = protocol.circuit
-    products = max((m[0] * m[1] for m in map(circuit.shape, circuit.matrices)), default=0)
+    products = max(map(circuit.expected_weights, circuit.matrices), default=0)
     units = max(p.size for p in circuit.populations)
-    wanted = max(products * protocol.batch // _PRODUCTS, units * protocol.batch // _UNITS, 1)
+    wanted = max(int(products * protocol.batch // _PRODUCTS), units * protocol.batch // _UNITS, 1)
     return min(wanted, _processors(), MOST_THREADS)
 
 

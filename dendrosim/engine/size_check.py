@@ -16,7 +16,7 @@ from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.paths import VariablePath, is_variable, path_of
 from dendrosim.circuit.pathway import Pathway
 from dendrosim.engine.backend import Backend
-from dendrosim.engine.plan.state_arrays import state_shape, states_of
+from dendrosim.engine.plan.state_arrays import states_of
 from dendrosim.engine.settings import RunSettings
 from dendrosim.errors import MemoryLimitError, StorageError
 from dendrosim.machine.memory import available_memory, format_bytes
@@ -27,6 +27,7 @@ from dendrosim.protocol.schedule import count_records
 # Bytes that a synapse needs while it is drawn and handed over, and in the spike queue; and bytes of each variable
 # that every synapse has for itself.
 _SYNAPSE, _SYNAPSE_VALUE = 64, 24
+_CONNECTION = 40  # bytes of a connection of a sparse matrix while it is drawn, its weight included
 _NUMBER = 8  # start values are in double precision, steps of recordings in 64 bits
 
 
@@ -125,9 +126,17 @@ def _arrays(protocol: Protocol, settings: RunSettings) -> Iterator[Need]:
             "use fewer units or a smaller batch",
         )  # fmt: skip
     for matrix in circuit.matrices:
-        post, pre = circuit.shape(matrix)
-        count = f"{post:,} x {pre:,} weights"
-        yield Need(f"matrix {matrix.name!r}", count, float(_NUMBER * post * pre), "use fewer units")
+        what, weights = f"matrix {matrix.name!r}", circuit.expected_weights(matrix)
+        if matrix.connect is None:
+            post, pre = circuit.shape(matrix)
+            yield Need(what, f"{post:,} x {pre:,} weights", _NUMBER * weights, "use fewer units")
+            continue
+        count, remedy = f"about {weights:,.3g} weights and connections", "connect fewer units"
+        if weights > MOST_ELEMENTS:
+            raise MemoryLimitError(
+                f"{what}: {count} are more than the {MOST_ELEMENTS:,} that can be counted; {remedy}"
+            )
+        yield Need(what, count, _CONNECTION * weights, remedy)
     for pathway in circuit.pathways:
         synapses = _expected_synapses(circuit, pathway) * batch
         count = f"about {synapses:,.3g} synapses"
@@ -160,10 +169,12 @@ def _recorded_shape(protocol: Protocol, name: str, recording: Recording) -> tupl
         pathway = circuit.pathway(VariablePath.parse(name).owner)
         elements, chosen = round(_expected_synapses(circuit, pathway)), recording.synapses
     else:
-        elements, batch = state_shape(protocol, name)
-        chosen = recording.units
-    if not is_variable(name):
-        return elements, batch
+        if not is_variable(name):
+            matrix = circuit.matrix(name)
+            if matrix.connect is not None:
+                return round(circuit.expected_weights(matrix)), 1
+            return circuit.shape(matrix)
+        elements, chosen = circuit.population(VariablePath.parse(name).owner).size, recording.units
     return (
         elements if chosen is None else len(chosen),
         batch if recording.samples is None else len(recording.samples),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from dendrosim.circuit.paths import VariablePath, is_variable
 from dendrosim.circuit.pathway import WEIGHT
 from dendrosim.circuit.population import LAST_SPIKE
+from dendrosim.circuit.sparse_matrices import MatrixConnections
 from dendrosim.engine.plan.state_arrays import final_keys, state_shape, synapse_keys
 from dendrosim.engine.plan.synapse_tables import SynapseTable
 from dendrosim.engine.plan.timeline import Timeline
@@ -34,7 +35,8 @@ class Task:
     The run ends if there are more than `spike_limit` spikes. `folder`, if given, holds recordings and checkpoints
     during the run; a new checkpoint is written every `interval` seconds, or never if that is negative. `resumed`
     says that the folder already holds this run, which is to be resumed; then only the shapes of `state` matter. A
-    process that works in the folder keeps the file descriptor `lock` open.
+    process that works in the folder keeps the file descriptor `lock` open. `connections` are those of the sparse
+    matrices.
     """
 
     protocol: Protocol
@@ -42,18 +44,22 @@ class Task:
     state: Callable[[], Mapping[str, NDArray[Any]]]
     settings: RunSettings
     synapses: Mapping[str, SynapseTable] = field(default_factory=dict)
+    connections: Mapping[str, MatrixConnections] = field(default_factory=dict)
     spike_limit: int = 2**62
     folder: Path | None = None
     interval: float = -1.0
     resumed: bool = False
     lock: int | None = None
 
-    def shape(self, name: str) -> tuple[int, int]:
-        """Return the shape of an array: (units, samples), (synapses, samples) or (post, pre)."""
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Return the shape of an array.
+
+        It is (units, samples), (synapses, samples), (post, pre), or (connections,) for a sparse matrix.
+        """
         if self.protocol.circuit.is_synaptic(name):
             table = self.synapses[VariablePath.parse(name).owner]
             return table.count, table.batch
-        return state_shape(self.protocol, name)
+        return state_shape(self.protocol, name, self.connections)
 
     def guarded(self) -> list[str]:
         """Return the keys of the arrays that are checked for non-finite numbers in every step.
@@ -133,7 +139,7 @@ def recorded_indices(task: Task, name: str, recording: Recording) -> tuple[list[
     )
 
 
-def recorded_shape(task: Task, name: str, recording: Recording) -> tuple[int, int]:
+def recorded_shape(task: Task, name: str, recording: Recording) -> tuple[int, ...]:
     """Return the shape of a record: of a matrix, or how many elements and samples of a variable are kept."""
     if not is_variable(name):
         return task.shape(name)

@@ -8,6 +8,7 @@ import numpy as np
 from dendrosim.arrays import AnyArray
 from dendrosim.circuit.paths import VariablePath, is_variable, path_of
 from dendrosim.circuit.population import LAST_SPIKE
+from dendrosim.circuit.sparse_matrices import MatrixConnections
 from dendrosim.protocol.phases import Recording
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.results.synapses import Synapses
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 class Labels(NamedTuple):
     """Name, coordinates by dimension (without time) and attributes of an array.
 
-    `beside` has further coordinates of synapses.
+    `beside` has further coordinates of the first of these dimensions: of synapses, or of connections.
     """
 
     name: str
@@ -33,7 +34,8 @@ class Labels(NamedTuple):
 
         axes = self.axes(time)
         coordinates = {k: (k, v, coordinate_attributes(k)) for k, v in axes.items()}
-        coordinates |= {k: (SYNAPSE, v, coordinate_attributes(k)) for k, v in self.beside.items()}
+        of = next(iter(self.coordinates))
+        coordinates |= {k: (of, v, coordinate_attributes(k)) for k, v in self.beside.items()}
         values = drop_sample_axis(values, len(axes))
         return xarray.DataArray(values, coordinates, list(axes), self.name, self.attributes)
 
@@ -50,6 +52,9 @@ def drop_sample_axis(values: AnyArray, dimensions: int) -> AnyArray:
 SYNAPSE = "synapse"
 """Dimension of the arrays of synapses."""
 
+CONNECTION = "connection"
+"""Dimension of the weights of a sparse matrix."""
+
 _ATTRIBUTES = {
     "time": {"units": "s", "long_name": "simulated time"},
     "delay": {"units": "s", "long_name": "delay from a presynaptic spike to its effect"},
@@ -64,7 +69,11 @@ def coordinate_attributes(name: str) -> Mapping[str, str]:
 
 
 def label(
-    protocol: Protocol, name: str, recording: Recording | None, synapses: Mapping[str, Synapses]
+    protocol: Protocol,
+    name: str,
+    recording: Recording | None,
+    synapses: Mapping[str, Synapses],
+    connections: Mapping[str, MatrixConnections],
 ) -> Labels:
     """Return the labels of a variable or matrix.
 
@@ -78,6 +87,8 @@ def label(
         The recording, whose units, synapses and samples were kept; None means that all were kept.
     synapses : mapping
         The synapses that the result keeps, by pathway.
+    connections : mapping
+        The connections of sparse matrices, by name.
     """
     circuit = protocol.circuit
     units = {"units": circuit.unit_of(name)}
@@ -85,8 +96,13 @@ def label(
         matrix = circuit.matrix(path_of(name))
         post, pre = circuit.shape(matrix)
         long_name = f"weights {matrix.name} from {matrix.pre} to {matrix.post}"
+        attributes = {**units, "long_name": long_name}
+        if matrix.name in connections:
+            at = connections[matrix.name]
+            places = {CONNECTION: np.arange(at.count)}
+            return Labels(name, places, attributes, {"post": at.post, "pre": at.pre})
         sides = {"post": np.arange(post), "pre": np.arange(pre)}
-        return Labels(name, sides, {**units, "long_name": long_name})
+        return Labels(name, sides, attributes)
     owner, variable = VariablePath.parse(name)
     long_name = f"{variable} of {owner}"
     axes: dict[str, AnyArray] = {}
@@ -107,13 +123,20 @@ def label(
 
 
 def array_shape(
-    protocol: Protocol, name: str, recording: Recording | None, synapses: Mapping[str, Synapses]
+    protocol: Protocol,
+    name: str,
+    recording: Recording | None,
+    synapses: Mapping[str, Synapses],
+    connections: Mapping[str, MatrixConnections],
 ) -> tuple[int, ...]:
     """Return the lengths of the axes that `label` returns; no coordinates are made."""
     circuit = protocol.circuit
     circuit.unit_of(name)  # raises UnknownMemberError
     if not is_variable(name):
-        return circuit.shape(circuit.matrix(path_of(name)))
+        matrix = circuit.matrix(path_of(name))
+        if matrix.connect is not None:
+            return (connections[matrix.name].count,)
+        return circuit.shape(matrix)
     owner = VariablePath.parse(name).owner
     if circuit.is_synaptic(name):
         size, chosen = len(synapses[owner].pre), recording.synapses if recording else None

@@ -23,6 +23,7 @@ from dendrosim.machine.file_paths import AnyPath, as_file_path
 from dendrosim.machine.hdf5_file import Disk
 from dendrosim.machine.mapped_arrays import PIECE, iterate_pieces, rows_at_once
 from dendrosim.results.labels import (
+    CONNECTION,
     SYNAPSE,
     Labels,
     coordinate_attributes,
@@ -78,6 +79,7 @@ def _pack(result: ResultData, texts: Mapping[str, str], disk: Disk) -> None:
     import h5py
 
     recorded = result.protocol.recordings_by_name()
+    positions = result.synapses, result.connections
     with h5netcdf.File(disk, "w") as file:
         file.attrs[MARK] = FORMAT
         file.attrs["status"] = result.status
@@ -86,10 +88,10 @@ def _pack(result: ResultData, texts: Mapping[str, str], disk: Disk) -> None:
             file.create_variable(name, (), dtype=h5py.string_dtype(), data=scalar)
         for name, (time, values) in result.traces.items():
             group = file.create_group(f"recordings/{group_name(name)}")
-            labels = label(result.protocol, name, recorded.get(name), result.synapses)
+            labels = label(result.protocol, name, recorded.get(name), *positions)
             _write_array(disk, group, labels, values, time)
         for name, values in result.state.items():
-            labels = label(result.protocol, name, None, result.synapses)
+            labels = label(result.protocol, name, None, *positions)
             _write_array(disk, file.create_group(f"final/{name}"), labels, values)
         for name, spikes in result.spikes.items():
             group = file.create_group(f"spikes/{group_name(name)}")
@@ -104,6 +106,12 @@ def _pack(result: ResultData, texts: Mapping[str, str], disk: Disk) -> None:
             for part, values in synapses._asdict().items():
                 attributes = coordinate_attributes(part)
                 _write_variable(disk, group, part, (SYNAPSE,), values, attributes)
+        for name, at in result.connections.items():
+            group = file.create_group(f"connections/{name}")
+            group.dimensions = {CONNECTION: at.count}
+            for part, units in (("post", at.post), ("pre", at.pre)):
+                attributes = coordinate_attributes(part)
+                _write_variable(disk, group, part, (CONNECTION,), units, attributes)
 
 
 def _write_array(

@@ -12,6 +12,7 @@ import numpy as np
 
 from dendrosim.arrays import AnyArray
 from dendrosim.circuit.paths import VariablePath, is_variable, path_of
+from dendrosim.circuit.sparse_matrices import MatrixConnections
 from dendrosim.errors import DataError, DendrosimError, SpecError
 from dendrosim.machine.file_checksum import verify_checksum
 from dendrosim.machine.file_paths import AnyPath, as_path, open_regular
@@ -31,6 +32,9 @@ Files of version 1 have no checksum. Up to version 2, files have no synapses.
 MARK = "dendrosim_format"
 _NAMED = ":"
 """Stands for `/` in groups of recordings that have a name, because `/` would open a group in the group."""
+
+Positions = tuple[Mapping[str, Synapses], Mapping[str, MatrixConnections]]
+"""Synapses by pathway, and connections by sparse matrix."""
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
@@ -119,14 +123,17 @@ def _read(path: Path, file: Hdf5File, version: int) -> dict[str, Any]:
     state, connected = file.names("final"), file.names("synapses")
     spiking = [name.replace(_NAMED, "/") for name in file.names("spikes")]
     synapses = KeptSynapses({name: _read_synapses(file, protocol, name) for name in connected})
+    sparse = file.names("connections")
+    positions = synapses, {name: _read_connections(file, protocol, name) for name in sparse}
     return {
         "protocol": protocol,
-        "traces": _read_traces(file, protocol, version, synapses),
+        "traces": _read_traces(file, protocol, version, positions),
         "final": {
-            name: _read_values(file, f"final/{name}", protocol, name, synapses) for name in state
+            name: _read_values(file, f"final/{name}", protocol, name, positions) for name in state
         },
         "spikes": {name: _read_spikes(file, protocol, name, version) for name in spiking},
         "synapses": synapses,
+        "connections": positions[1],
         "provenance": provenance,
         "metrics": _read_mapping(file, "metrics"),
         "status": status,
@@ -142,7 +149,7 @@ def _read_mapping(file: Hdf5File, name: str) -> dict[str, Any]:
 
 
 def _read_traces(
-    file: Hdf5File, protocol: Protocol, version: int, synapses: Mapping[str, Synapses]
+    file: Hdf5File, protocol: Protocol, version: int, positions: Positions
 ) -> Mapping[str, Trace]:
     traces = {}
     for found in file.names("recordings"):
@@ -150,7 +157,7 @@ def _read_traces(
         time = file.array(f"{group}/time", "f", (None,))
         if version == 1:
             _check_times(group, protocol, time, np.greater)
-        values = _read_values(file, group, protocol, name, synapses, len(time))
+        values = _read_values(file, group, protocol, name, positions, len(time))
         traces[name] = Trace(time, values)
     return traces
 
@@ -160,12 +167,12 @@ def _read_values(
     group: str,
     protocol: Protocol,
     name: str,
-    synapses: Mapping[str, Synapses],
+    positions: Positions,
     times: int | None = None,
 ) -> AnyArray:
     """Return the array of a group; if there is only one sample, add the sample axis of a variable."""
     recording = None if times is None else protocol.recordings_by_name().get(name)
-    shape = array_shape(protocol, name, recording, synapses)
+    shape, synapses = array_shape(protocol, name, recording, *positions), positions[0]
     chosen = None if recording is None else recording.synapses
     if chosen is not None and max(chosen) >= len(synapses[VariablePath.parse(name).owner].pre):
         raise FormatError(f"{group} has a synapse that does not exist")
@@ -200,6 +207,16 @@ def _read_synapses(file: Hdf5File, protocol: Protocol, name: str) -> Synapses:
     if not np.all((delay >= 0) & (delay < np.inf)):
         raise FormatError(f"{group} has a delay that is not a time")
     return Synapses(pre, post, delay)
+
+
+def _read_connections(file: Hdf5File, protocol: Protocol, name: str) -> MatrixConnections:
+    group, shape = f"connections/{name}", protocol.circuit.shape(protocol.circuit.matrix(name))
+    post = _read_numbers(file, f"{group}/post", None, shape[0])
+    pre = _read_numbers(file, f"{group}/pre", len(post), shape[1])
+    places = post.astype(np.int64) * shape[1] + pre
+    if np.any(places[1:] <= places[:-1]):
+        raise FormatError(f"{group} has connections that are not in order")
+    return MatrixConnections(shape, post.astype(np.int32), pre.astype(np.int32))
 
 
 def _read_numbers(file: Hdf5File, path: str, length: int | None, stop: int) -> AnyArray:

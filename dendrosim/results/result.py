@@ -57,6 +57,9 @@ class Result(ResultData):
         Synapses by pathway: arrays `pre` and `post` of units and `delay` in seconds, all of shape (synapses,),
         ordered by presynaptic, then by postsynaptic unit. Left out for a pathway with `final=False` of which
         nothing is recorded.
+    connections : mapping of str to MatrixConnections, optional
+        The connections of each sparse matrix: arrays `post` and `pre` of shape (connections,). The arrays of a
+        sparse matrix have one number per connection.
 
     Examples
     --------
@@ -81,9 +84,10 @@ class Result(ResultData):
     def final(self) -> Final:
         """The final state by name, as DataArrays.
 
-        Variables of populations are (unit[, sample]), those of synapses (synapse[, sample]), matrices (post, pre).
+        Variables of populations are (unit[, sample]), those of synapses (synapse[, sample]), matrices (post, pre),
+        or (connection) if they are sparse.
         """
-        return Final(self.protocol, self.state, self.synapses)
+        return Final(self.protocol, self.state, self.synapses, self.connections)
 
     def __getitem__(self, name: str) -> "DataArray":
         """Return a recording.
@@ -100,7 +104,8 @@ class Result(ResultData):
             Array with the dimensions (time, unit, sample), (time, synapse, sample) for a variable of synapses, or
             (time, post, pre) for a matrix, in SI units; without `sample` if the protocol has no batch. Times are
             in seconds and mark the beginning of time steps. The dimension `synapse` has the coordinates `pre`,
-            `post` and `delay` (in seconds).
+            `post` and `delay` (in seconds). For a sparse matrix the dimensions are (time, connection), with
+            coordinates `post` and `pre`.
 
         Raises
         ------
@@ -110,7 +115,8 @@ class Result(ResultData):
         if name in self.traces:
             recording = self.protocol.recordings_by_name().get(name)
             time, values = self.traces[name]
-            return label(self.protocol, name, recording, self.synapses).array(values, time)
+            positions = self.synapses, self.connections
+            return label(self.protocol, name, recording, *positions).array(values, time)
         error = UnknownEntryError("recording", str(name), self.names)
         named = [n for n in self.names if path_of(n) == name]
         if named:
@@ -124,6 +130,35 @@ class Result(ResultData):
                 "to keep its values over time, name it in a Recording of the protocol",
             )
         raise error
+
+    def sparse(self, name: str, record: int | None = None) -> Any:
+        """Return the weights of a sparse matrix as a SciPy sparse array.
+
+        Parameters
+        ----------
+        name : str
+            Name of a matrix with `connect`.
+        record : int, optional
+            Number of a record of its recording, -1 for the last (default: the weights at the end of the run).
+
+        Returns
+        -------
+        scipy.sparse.csr_array, shape (post, pre)
+            The weights in SI units. Connections with a weight of 0 are stored too.
+
+        Raises
+        ------
+        UnknownEntryError
+            If there is no sparse matrix of that name, or `record` is given and it was not recorded.
+
+        Examples
+        --------
+        >>> result.sparse("w").toarray()     # dense array (post, pre)     # doctest: +SKIP
+        """
+        if name not in self.connections:
+            raise UnknownEntryError("sparse matrix", str(name), self.connections)
+        values = self.final[name] if record is None else self[name][record]
+        return self.connections[name].sparse(values.values)
 
     def __contains__(self, name: object) -> bool:
         return name in self.traces

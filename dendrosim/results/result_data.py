@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dendrosim.arrays import AnyArray
+from dendrosim.circuit.sparse_matrices import MatrixConnections
 from dendrosim.errors import UnknownEntryError
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.results.labels import label
@@ -21,7 +22,10 @@ STATUSES = ("done", "diverged", "interrupted")
 
 
 class Trace(NamedTuple):
-    """A recording: `time` of shape (n,) in seconds, `values` of shape (n, units, samples) or (n, post, pre)."""
+    """A recording: `time` of shape (n,) in seconds, `values` of shape (n, units, samples) or (n, post, pre).
+
+    Of a sparse matrix, `values` has the shape (n, connections).
+    """
 
     time: NDArray[np.floating]
     values: NDArray[np.floating]
@@ -65,13 +69,15 @@ class Final(Mapping[str, "DataArray"]):
         protocol: Protocol,
         state: Mapping[str, AnyArray],
         synapses: Mapping[str, Synapses],
+        connections: Mapping[str, MatrixConnections],
     ) -> None:
-        self._protocol, self._state, self._synapses = protocol, state, synapses
+        self._protocol, self._state = protocol, state
+        self._positions = synapses, connections
 
     def __getitem__(self, name: str) -> "DataArray":
         if name not in self._state:
             raise UnknownEntryError("state", str(name), self._state)
-        return label(self._protocol, name, None, self._synapses).array(self._state[name])
+        return label(self._protocol, name, None, *self._positions).array(self._state[name])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._state)
@@ -97,6 +103,7 @@ class ResultData:
         status: str = "done",
         message: str = "",
         synapses: Mapping[str, Synapses] | None = None,
+        connections: Mapping[str, MatrixConnections] | None = None,
     ) -> None:
         self.protocol = protocol
         self.traces = dict(traces)
@@ -106,6 +113,7 @@ class ResultData:
         self.metrics = dict(metrics or {})
         self.status, self.message = status, message
         self.synapses: Mapping[str, Synapses] = KeptSynapses(synapses or {})
+        self.connections = dict(connections or {})
 
 
 def shapes(arrays: Mapping[str, AnyArray]) -> str:

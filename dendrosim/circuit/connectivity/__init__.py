@@ -1,1 +1,1 @@
-"""Connection rules of pathways: one rule per file, found automatically (see `base`)."""
+"""Connection rules of pathways and matrices: one rule per file, found automatically (see `base`)."""

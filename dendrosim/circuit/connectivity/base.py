@@ -45,7 +45,7 @@ class Connections(Spec, ABC):
         Parameters
         ----------
         where : str
-            The pathway, for the message.
+            The pathway or matrix, for the message.
         post, pre : int
             Numbers of postsynaptic and presynaptic units.
         same : bool

@@ -24,8 +24,9 @@ def _as_indices(where: str, value: Any) -> Integers:
 class Pairings(Connections):
     """Connect given pairs of units: presynaptic unit `pre[k]` with postsynaptic unit `post[k]`.
 
-    A pair that is given twice has two synapses. With this rule, weights, delays and other values of a `Pathway`
-    may be given as arrays, one number per synapse.
+    In a pathway, a pair that is given twice has two synapses; a matrix has one weight for each pair. With this
+    rule, weights, delays and other values of a `Pathway`, and the initial weights of a `Matrix`, may be given as
+    arrays, one number per pair.
 
     Parameters
     ----------
@@ -63,6 +64,14 @@ class Pairings(Connections):
     @property
     def count(self) -> int:
         return len(self.pre)
+
+    def repeated(self) -> tuple[int, int] | None:
+        """Return a pair (post, pre) that is given more than once, or None."""
+        pairs, counts = np.unique(np.stack([self.post, self.pre]), axis=1, return_counts=True)
+        if not np.any(counts > 1):
+            return None
+        post, pre = pairs[:, np.argmax(counts > 1)]
+        return int(post), int(pre)
 
     def check(self, where: str, post: int, pre: int, same: bool) -> None:
         for name, size in (("pre", pre), ("post", post)):

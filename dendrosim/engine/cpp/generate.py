@@ -31,8 +31,8 @@ from dendrosim.engine.standalone.sources import (
 from dendrosim.protocol.protocol import Protocol
 
 _HEADERS = (
-    "functions.h", "parallel.h", "tiles.h", "dense.h", "random.h", "arithmetic.h", "normals.h", "arrays.h",
-    "runtime.h", "synapses.h", "glue.h",
+    "functions.h", "parallel.h", "tiles.h", "dense.h", "sparse.h", "random.h", "arithmetic.h", "normals.h",
+    "arrays.h", "runtime.h", "synapses.h", "glue.h",
 )  # fmt: skip
 
 # Code with one of these calls needs no `flush` before it. `defer`, `flush` and `record` deal with deferred loops
@@ -86,9 +86,10 @@ void loop()
     (folder / "ds_glue.cpp").write_text(text, "utf-8")
     number = number_type(parts)
     text = f"""// The program's matrices. Their operations are in kernels.cpp.
-#include "dense.h"
+#include "sparse.h"
 extern template class ds::Weights<{number}>;
 extern template class ds::Inverse<{number}>;
+extern template class ds::Sparse<{number}>;
 namespace ds {{
 {chr(10).join(operations.declarations(parts))}
 void give_weights()

@@ -26,7 +26,8 @@ class CppCodeObject(CPPStandaloneCodeObject):
 class CppOperations(CompiledOperations):
     """Operations that are statements in C++, such as calls of functions in `runtime.h`.
 
-    `patient` has the names of the matrices whose updates are postponed, see `Weights` in `dense.h`.
+    `patient` has the names of the matrices whose updates are postponed, see `Weights` in `dense.h`; `products` has
+    the arrays of products of sparse matrices, which get their size when the program has read its connections.
     """
 
     codeobj_class = CppCodeObject
@@ -34,6 +35,7 @@ class CppOperations(CompiledOperations):
 
     def __init__(self) -> None:
         self.patient: set[str] = set()
+        self.products: dict[str, list[ArrayVariable]] = {}
 
     def declarations(self, network: NetworkParts) -> list[str]:
         """Return the definitions of the objects that the statements use, one for each matrix."""
@@ -43,15 +45,25 @@ class CppOperations(CompiledOperations):
             rows, columns = network.circuit.shape(matrix)
             patient = boolean(matrix.name in self.patient)
             name = _weights(matrix.name).removeprefix("ds::")
-            lines.append(f"Weights<{number}> {name}({rows}, {columns}, {batch}, {patient});")
+            if matrix.connect is not None:
+                lines.append(f"Sparse<{number}> {name}({rows}, {columns}, {batch});")
+            else:
+                lines.append(f"Weights<{number}> {name}({rows}, {columns}, {batch}, {patient});")
         return lines
 
     def assignments(self, network: NetworkParts) -> list[str]:
         """Return the statements that give the objects of `declarations` their arrays."""
-        names = [m.name for m in network.circuit.matrices]
-        return [
-            f"    {_weights(n)}.w = {self.pointer(network.arrays[f'{n}.{WEIGHT}'])};" for n in names
-        ]
+        keys, lines = list(network.arrays), []
+        for matrix in network.circuit.matrices:
+            name, key = _weights(matrix.name), f"{matrix.name}.{WEIGHT}"
+            if matrix.connect is None:
+                lines.append(f"    {name}.w = {self.pointer(network.arrays[key])};")
+                continue
+            weights = [network.arrays[key], *self.products.get(matrix.name, ())]
+            pointers = ", ".join(f"&{self.pointer(v)}" for v in weights)
+            lines.append(f"    {name}.arrays_of_weights = {{{pointers}}};")
+            lines.append(f"    {name}.array = {keys.index(key)};")
+        return lines
 
     def pathway(self, network: NetworkParts, pathway: Pathway) -> Any:
         return build_rows(network, pathway)
@@ -81,9 +93,11 @@ class CppOperations(CompiledOperations):
 
     def extra_keywords(self, network: NetworkParts, update: Update) -> dict[str, Any]:
         inverted = {m.inverse_of for m in network.circuit.matrices}
-        if len(update.outer) == 1 and not update.elementwise and update.matrix not in inverted:
+        if update.sparse:
+            self.products[update.matrix] = [p for _, _, p in update.outer if p is not None]
+        elif len(update.outer) == 1 and not update.elementwise and update.matrix not in inverted:
             self.patient.add(update.matrix)
-        return {"weights": _weights(update.matrix)}
+        return {"weights": _weights(update.matrix), "sparse": update.sparse}
 
 
 def _weights(matrix: str) -> str:

@@ -23,6 +23,10 @@ class Cuda(StandaloneBackend):
     def check(self, run: bool = True) -> None:
         toolchain.check_run() if run else toolchain.check_compile()
 
+    def refused(self, protocol: "Protocol") -> str:
+        sparse = [m.name for m in protocol.circuit.matrices if m.connect is not None]
+        return f"sparse matrices, such as {sparse[0]!r} (connect)" if sparse else ""
+
     def fingerprint(self) -> Mapping[str, str]:
         return toolchain.fingerprint()
 

@@ -7,6 +7,7 @@ at the start of the step, so the step is one forward Euler step of the vector fi
 variable is flat: units x samples, where the samples of a unit follow each other.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -43,8 +44,17 @@ SIGNALS, START = "before_start", "start"
 UPDATES, INVERSES = 1000, 100_000
 
 
-def build(protocol: Protocol, precision: str, operations: Operations) -> NetworkParts:
-    """Build the network of a protocol in the active Brian2 device."""
+def build(
+    protocol: Protocol,
+    precision: str,
+    operations: Operations,
+    counts: Mapping[str, int] | None = None,
+) -> NetworkParts:
+    """Build the network of a protocol in the active Brian2 device.
+
+    `counts` are the numbers of connections of sparse matrices by name. A program, which reads its connections from
+    the task, gives none: it replaces the array of weights, of one element, by a longer one.
+    """
     dtype = np.float32 if precision == "single" else np.float64
     clock = Clock(dt=protocol.time_step * second, name="ds_clock")
     network = Network(name="ds_network")
@@ -53,7 +63,7 @@ def build(protocol: Protocol, precision: str, operations: Operations) -> Network
     for population in protocol.circuit.populations:
         _build_population(parts, population)
     for matrix in protocol.circuit.matrices:
-        _build_matrix(parts, matrix)
+        _build_matrix(parts, matrix, counts or {})
     for pathway in protocol.circuit.pathways:
         parts.bundles[pathway.name] = operations.pathway(parts, pathway)
     parts.network.add(operations.feed(parts))
@@ -209,10 +219,11 @@ def _number_elements(parts: NetworkParts, group: Group) -> None:
     parts.register(group, ELEMENT)
 
 
-def _build_matrix(parts: NetworkParts, matrix: Matrix) -> None:
+def _build_matrix(parts: NetworkParts, matrix: Matrix, counts: Mapping[str, int]) -> None:
     rows, columns = parts.circuit.shape(matrix)
-    holder = Holder(matrix.name, rows * columns, parts.clock)
-    add_array(holder, WEIGHT, rows * columns, parts.dtype, brian_dimension(unit(matrix.unit)[0]))
+    count = rows * columns if matrix.connect is None else counts.get(matrix.name, 1)
+    holder = Holder(matrix.name, count, parts.clock)
+    add_array(holder, WEIGHT, count, parts.dtype, brian_dimension(unit(matrix.unit)[0]))
     parts.groups[matrix.name] = holder
     parts.register(holder, WEIGHT)
     parts.network.add(holder)

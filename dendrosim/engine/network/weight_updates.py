@@ -33,6 +33,8 @@ class Update:
         It is None if the rule has only outer products and a decay.
     factors : dict
         For each symbol that stands for a factor of one side, its array and that side, "post" or "pre".
+    sparse : bool
+        Whether the weight and each `product` have a number only for each connection.
     averaged : bool
         Whether `elementwise` depends on the sample, so that it is averaged over the batch.
     """
@@ -49,6 +51,7 @@ class Update:
     elementwise: str | None = None
     factors: dict[str, tuple[ArrayVariable, str]] = field(default_factory=dict)
     averaged: bool = False
+    sparse: bool = False
 
 
 class _Side:
@@ -121,7 +124,14 @@ def matrix_update(parts: NetworkParts, matrix: Matrix) -> Update:
     rule = analyse_rule(rate, matrix.weight)
     shape, batch = parts.circuit.shape(matrix), parts.protocol.batch
     holder = parts.groups[matrix.name]
-    update = Update(matrix.name, shape, batch, holder, holder.variables[WEIGHT])
+    update = Update(
+        matrix.name,
+        shape,
+        batch,
+        holder,
+        holder.variables[WEIGHT],
+        sparse=matrix.connect is not None,
+    )
     sides = {
         "post": _Side(parts, matrix, post, "post"),
         "pre": _Side(parts, matrix, pre, "pre"),
@@ -149,8 +159,7 @@ def _products(
         product = None
         if outer.weight is not None:
             name = f"ds_product{index}"
-            rows, columns = update.shape
-            add_array(update.holder, name, rows * columns, parts.dtype)
+            add_array(update.holder, name, update.weight.size, parts.dtype)
             product = update.holder.variables[name]
             terms.append(f"({outer.weight})*{name}")
         update.outer.append((post, pre, product))

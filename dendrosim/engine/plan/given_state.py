@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dendrosim.circuit.sparse_matrices import MatrixConnections, read_weights
 from dendrosim.engine.plan.state_arrays import state_keys
 from dendrosim.errors import ParameterError, UnknownNameError
 from dendrosim.protocol.protocol import Protocol
@@ -14,8 +15,15 @@ from dendrosim.results.result import Result
 
 
 def read_given_state(
-    protocol: Protocol, initial: "Result | Mapping[str, Any]"
+    protocol: Protocol,
+    initial: "Result | Mapping[str, Any]",
+    seed: int,
+    connections: Mapping[str, MatrixConnections],
 ) -> dict[str, NDArray[Any]]:
+    """Return the arrays of a given start state by name.
+
+    `connections` are those of the run's sparse matrices; weights must be given for the same connections.
+    """
     if isinstance(initial, str | os.PathLike):
         raise ParameterError(
             f"initial is {str(initial)!r}, a path; give the result itself: "
@@ -35,7 +43,24 @@ def read_given_state(
     missing = [n for n in needed if n not in final]
     if missing:
         raise UnknownNameError("state in the initial result", missing[0], list(final))
-    return {n: _numbers(n, final[n]) for n in needed}
+    if isinstance(initial, Result):
+        first_seed = initial.provenance.get("seed", seed)
+        for name, own in connections.items():
+            other = initial.connections.get(name)  # None if the matrix was dense
+            if other is not None and not own.equals(other):
+                raise ParameterError(
+                    f"initial has other connections of matrix {name!r} than this run draws from seed {seed}; give "
+                    f"seed={first_seed}, from which they were drawn, and the same `connect`"
+                )
+    return {
+        n: _weights(n, final[n], connections[n]) if n in connections else _numbers(n, final[n])
+        for n in needed
+    }
+
+
+def _weights(name: str, value: Any, connections: MatrixConnections) -> NDArray[Any]:
+    """Return the weights of a sparse matrix, shape (connections,)."""
+    return _numbers(name, read_weights(f"initial state of {name}", value, connections))
 
 
 def _numbers(name: str, value: Any) -> NDArray[Any]:

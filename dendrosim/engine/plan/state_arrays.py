@@ -13,6 +13,11 @@ from dendrosim.circuit.matrix import Matrix
 from dendrosim.circuit.paths import VariablePath, is_variable
 from dendrosim.circuit.pathway import WEIGHT as SYNAPSE_WEIGHT
 from dendrosim.circuit.population import LAST_SPIKE, Population
+from dendrosim.circuit.sparse_matrices import (
+    MatrixConnections,
+    draw_connections,
+    draw_weights,
+)
 from dendrosim.circuit.start_values import draw_start_value, invert_weights
 from dendrosim.engine.plan.signal_slots import ELEMENT, elements
 from dendrosim.engine.plan.timeline import CIRCUIT, Timeline
@@ -68,21 +73,43 @@ def states_of(population: Population) -> tuple[str, ...]:
     return population.states + last
 
 
-def state_shape(protocol: Protocol, name: str) -> tuple[int, int]:
-    """Return the shape of a state, (units, samples), or of a matrix, (post, pre)."""
+def state_shape(
+    protocol: Protocol, name: str, connections: Mapping[str, MatrixConnections]
+) -> tuple[int, ...]:
+    """Return the shape of a state, (units, samples), or of a matrix.
+
+    That is (post, pre), or (connections,) if the matrix is one of the sparse matrices in `connections`.
+    """
     circuit = protocol.circuit
+    if name in connections:
+        return (connections[name].count,)
     if is_variable(name):
         return circuit.population(VariablePath.parse(name).owner).size, protocol.batch
     return circuit.shape(circuit.matrix(name))
 
 
+def sparse_connections(protocol: Protocol, seed: int) -> dict[str, MatrixConnections]:
+    """Return the connections of every sparse matrix by name, drawn from the seed."""
+    circuit = protocol.circuit
+    return {
+        m.name: draw_connections(circuit, m, seed)
+        for m in circuit.matrices
+        if m.connect is not None
+    }
+
+
 def initial_state(
-    protocol: Protocol, seed: int, given: Mapping[str, NDArray[Any]] | None = None
+    protocol: Protocol,
+    seed: int,
+    connections: Mapping[str, MatrixConnections] | None = None,
+    given: Mapping[str, NDArray[Any]] | None = None,
 ) -> dict[str, NDArray[np.float64]]:
     """Return the state from which a run starts, by the names of `state_keys`.
 
     Parameters
     ----------
+    connections : mapping
+        Connections of the sparse matrices (default: drawn from the seed).
     given : mapping, optional
         Final state of another run. If that run had another batch, states of populations are drawn anew.
 
@@ -91,24 +118,32 @@ def initial_state(
     ShapeError
         If a given array has the wrong shape.
     """
+    if connections is None:
+        connections = sparse_connections(protocol, seed)
     result = {}
     for name in state_keys(protocol.circuit):
-        shape = state_shape(protocol, name)
+        shape = state_shape(protocol, name, connections)
         if given is not None and name in given:
             array = np.asarray(given[name])
             if is_variable(name) and array.ndim == 1:
                 array = array[:, None]
             if is_variable(name) and array.ndim == 2 and array.shape[1] != shape[1]:
                 # populations start from initial values if the other run had another batch
-                array = draw_start_value(protocol.circuit, name, shape, seed)
+                array = _draw(protocol, name, shape, seed)
             if array.shape != shape:
                 raise ShapeError(
                     f"initial state of {name} has shape {array.shape}, this protocol needs {shape}"
                 )
             result[name] = array
         else:
-            result[name] = draw_start_value(protocol.circuit, name, shape, seed)
+            result[name] = _draw(protocol, name, shape, seed)
     return result
+
+
+def _draw(protocol: Protocol, name: str, shape: tuple[int, ...], seed: int) -> NDArray[np.float64]:
+    if len(shape) == 1:
+        return draw_weights(protocol.circuit, protocol.circuit.matrix(name), seed)
+    return draw_start_value(protocol.circuit, name, (shape[0], shape[1]), seed)
 
 
 def parameter_values(circuit: Circuit, batch: int) -> dict[str, NDArray[np.float64]]:

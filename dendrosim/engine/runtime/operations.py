@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from dendrosim.circuit.matrix import Projection
 from dendrosim.circuit.paths import is_variable, path_of
+from dendrosim.circuit.sparse_matrices import MatrixConnections
 from dendrosim.engine.network.functions import ARITHMETIC
 from dendrosim.engine.network.operations import Operations
 from dendrosim.engine.network.parts import NetworkParts
@@ -25,6 +26,7 @@ from dendrosim.engine.network.random_numbers import step_key
 from dendrosim.engine.network.weight_updates import Update
 from dendrosim.engine.plan.state_arrays import WEIGHT, recorded_key
 from dendrosim.engine.plan.timeline import CIRCUIT, Fill
+from dendrosim.engine.runtime.sparse import sum_products
 from dendrosim.engine.task import (
     SYNAPSES_GUARDED_EVERY,
     SpikeTrain,
@@ -117,15 +119,20 @@ class NumpyOperations(Operations):
     ) -> BrianObject:  # fmt: skip
         circuit, batch = network.circuit, network.protocol.batch
         matrix = circuit.matrix(projection.matrix)
-        weight = (
-            network.arrays[f"{matrix.name}.{WEIGHT}"].get_value().reshape(circuit.shape(matrix))
-        )
+        weight = network.arrays[f"{matrix.name}.{WEIGHT}"].get_value()
+        sparse = matrix.name in self.task.connections
+        if sparse:
+            weight = self.task.connections[matrix.name].sparse(weight)
+        else:
+            weight = weight.reshape(circuit.shape(matrix))
         w = weight.T if projection.transpose else weight
         x, y = source.get_value().reshape(-1, batch), target.get_value().reshape(-1, batch)
 
         def multiply() -> None:
             if add:
                 y[...] += w @ x
+            elif sparse:
+                y[...] = w @ x
             else:
                 np.matmul(w, x, out=y)
 
@@ -133,33 +140,37 @@ class NumpyOperations(Operations):
         return self._operation(network, multiply, "start", order, name)
 
     def update(self, network: NetworkParts, update: Update, order: int) -> list[BrianObject]:
-        w = update.weight.get_value().reshape(update.shape)
+        at = self.task.connections.get(update.matrix)
+        shape = update.shape if at is None else (at.count,)
+        w = update.weight.get_value().reshape(shape)
         to_step = _split(network.protocol.time_step / update.batch)
         to_mean = _split(update.batch)
         outer = [
             (
                 post.get_value().reshape(-1, update.batch),
                 pre.get_value().reshape(-1, update.batch),
-                product.get_value().reshape(update.shape) if product is not None else None,
+                product.get_value().reshape(shape) if product is not None else None,
             )
             for post, pre, product in update.outer
         ]
-        elementwise = _elementwise(network, update) if update.elementwise else None
+        elementwise = _elementwise(update, at) if update.elementwise else None
         decay = update.decay.get_value() if update.decay is not None else None
         dt = network.protocol.time_step
+
+        def multiply(post: NDArray[Any], pre: NDArray[Any]) -> NDArray[Any]:
+            return post @ pre.T if at is None else sum_products(at, post, pre)
 
         def step() -> None:
             for post, pre, product in outer:
                 if product is not None:
-                    np.matmul(np.ldexp(post, -to_mean[1]), pre.T, out=product)
-                    product /= to_mean[0]
+                    product[...] = multiply(np.ldexp(post, -to_mean[1]), pre) / to_mean[0]
             if elementwise is not None:
                 w[...] += dt * elementwise(w)
             if decay is not None:
                 w[...] *= 1 + dt * decay[0]
             for post, pre, product in outer:
                 if product is None:
-                    w[...] += to_step[0] * (np.ldexp(post, to_step[1]) @ pre.T)
+                    w[...] += to_step[0] * multiply(np.ldexp(post, to_step[1]), pre)
 
         return [
             self._operation(network, step, "before_groups", order, f"ds_update_{update.matrix}")
@@ -286,8 +297,13 @@ def _look_up(table: NDArray[np.float64], position: float, linear: bool) -> NDArr
     return table[index] + (position - index) * (table[index + 1] - table[index])
 
 
-def _elementwise(network: NetworkParts, update: Update) -> Callable[[NDArray[Any]], NDArray[Any]]:
-    """Return the element-wise part of a rule as a function of the weights; it averages over the batch."""
+def _elementwise(
+    update: Update, at: MatrixConnections | None
+) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    """Return the element-wise part of a rule as a function of the weights; it averages over the batch.
+
+    `at` are the connections of a sparse matrix.
+    """
     assert update.elementwise is not None
     code = compile(NumpyNodeRenderer().render_expr(update.elementwise), update.matrix, "eval")
     functions = {
@@ -297,14 +313,15 @@ def _elementwise(network: NetworkParts, update: Update) -> Callable[[NDArray[Any
     values = {
         k: v.get_value() for k, v in update.holder.variables.items() if isinstance(v, ArrayVariable)
     }
-    rows, columns = update.shape
-    arrays = {
-        k: v.reshape(update.shape) for k, v in values.items() if v.size == rows * columns != 1
-    }
-    numbers = {k: v for k, v in values.items() if v.size == 1}
-    shapes = {"post": (rows, 1), "pre": (1, columns)}
+    shape = update.shape if at is None else (at.count,)
+    own = {WEIGHT, *(p.name for _, _, p in update.outer if p is not None)}
+    arrays = {k: values[k].reshape(shape) for k in own}
+    numbers = {k: v for k, v in values.items() if v.size == 1 and k not in own}
+    places: dict[str, Any] = {"post": np.s_[:, None], "pre": np.s_[None, :]}
+    if at is not None:
+        places = {"post": at.post, "pre": at.pre}
     factors = {
-        k: (a.get_value().reshape(-1, update.batch), shapes[s])
+        k: (a.get_value().reshape(-1, update.batch), places[s])
         for k, (a, s) in update.factors.items()
     }
     weights = [k for k, v in values.items() if v is values[WEIGHT]]
@@ -327,7 +344,7 @@ def _elementwise(network: NetworkParts, update: Update) -> Callable[[NDArray[Any
         scope |= {k: w for k in weights}
         total = np.zeros_like(w)
         for b in samples:
-            sides = {k: a[:, b].reshape(shape) for k, (a, shape) in factors.items()}
+            sides = {k: a[:, b][place] for k, (a, place) in factors.items()}
             total += np.ldexp(eval(code, scope, sides), -exponent)
         return total / factor
 

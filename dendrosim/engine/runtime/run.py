@@ -37,7 +37,8 @@ def run(task: Task, target: str, progress: Progress) -> Outcome:
         np.errstate(all="ignore"),
     ):
         operations = NumpyOperations(task)
-        parts = build(task.protocol, task.settings.precision, operations)
+        counts = {name: c.count for name, c in task.connections.items()}
+        parts = build(task.protocol, task.settings.precision, operations, counts)
         for key, value in all_values(task.protocol, task.line, task.state(), parts.ones).items():
             parts.arrays[key].get_value()[...] = value
         for name, table in task.synapses.items():

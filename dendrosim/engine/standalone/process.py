@@ -1,5 +1,6 @@
 """Runs of compiled programs as processes: start a process, follow it, interrupt it, and read its files."""
 
+import math
 import os
 import signal
 import subprocess
@@ -190,7 +191,7 @@ def _read(
         path = folder / f"trace{index}.bin"
         flat = map_file(path, np.float32 if task.settings.precision == "single" else np.float64)
         planned = map_file(folder / steps_file(index), np.int64)
-        size = shape[0] * shape[1]  # 0 for a pathway without synapses
+        size = math.prod(shape)  # 0 for a pathway or sparse matrix without synapses
         rows = len(flat) // size if size else int(np.searchsorted(planned, steps))
         traces[name] = (planned[:rows], flat[: rows * size].reshape(rows, *shape))
     final: dict[str, NDArray[Any]] = {}
@@ -200,7 +201,7 @@ def _read(
     offset = 0
     for name, key in final_keys(task.protocol.circuit).items():
         shape = task.shape(name)
-        size = shape[0] * shape[1] * np.dtype(dtypes[key]).itemsize
+        size = math.prod(shape) * np.dtype(dtypes[key]).itemsize
         if offset + size > len(raw):
             break
         final[name] = raw[offset : offset + size].view(dtypes[key]).reshape(shape)

@@ -63,8 +63,7 @@ def _check_sizes(protocol: Protocol) -> None:
     circuit = protocol.circuit
     sizes = {f"population {p.name!r}": p.size * protocol.batch for p in circuit.populations}
     for matrix in circuit.matrices:
-        rows, columns = circuit.shape(matrix)
-        sizes[f"matrix {matrix.name!r}"] = rows * columns
+        sizes[f"matrix {matrix.name!r}"] = int(circuit.expected_weights(matrix))
     for what, size in sizes.items():
         if size > _LARGEST:
             raise ShapeError(
@@ -102,6 +101,7 @@ def write_manifest(parts: NetworkParts, glue: Path, **more: Any) -> None:
         "sizes": [int(v.size) if k in parts.arrays else None for k, v in arrays.items()],
         "dtypes": [np.dtype(v.dtype).str for v in arrays.values()],
         "ones": parts.ones,
+        "sparse": [m.name for m in parts.circuit.matrices if m.connect is not None],
         "bundles": {name: list(bundle.values) for name, bundle in parts.bundles.items()},
         **more,
     }

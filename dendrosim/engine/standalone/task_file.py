@@ -61,6 +61,7 @@ class Writer:
         self.dtypes: list[str] = manifest["dtypes"]
         self.ones: list[str] = manifest["ones"]
         self.layout: list[int] = manifest["layout"]
+        self.sparse: list[str] = manifest["sparse"]
         self.bundles: dict[str, list[str]] = manifest["bundles"]
 
     def write(self, task: Task) -> None:
@@ -77,6 +78,7 @@ class Writer:
         self._integers(
             line.steps, self.ids[f"{CIRCUIT}.ds_t_phase"], self.ids[f"{CIRCUIT}.ds_t_block"]
         )
+        self._connections(task)
         values = all_values(protocol, line, task.state(), self.ones)
         self._integers(len(values))
         states = set(final_keys(protocol.circuit).values())
@@ -106,6 +108,12 @@ class Writer:
         self._list([self.ids[k] for k in final_keys(protocol.circuit).values()])
         self._noises(task)
         self._reels(task)
+
+    def _connections(self, task: Task) -> None:
+        self._integers(len(self.sparse))
+        for name in self.sparse:
+            self._list(task.connections[name].starts)
+            self._list(task.connections[name].pre, np.int32)
 
     def _fills(self, task: Task, data: list[str]) -> None:
         self._integers(len(task.line.fills))

@@ -16,6 +16,7 @@ from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.matrix import Matrix
 from dendrosim.circuit.paths import is_variable
 from dendrosim.circuit.population import Population
+from dendrosim.circuit.sparse_matrices import read_weights
 from dendrosim.errors import DifferentiationError, ShapeError, UnknownMemberError, UnknownNameError
 from dendrosim.machine.cached_property import cached_property
 from dendrosim.protocol.phases import Block, Phase
@@ -39,7 +40,7 @@ class CircuitFlow(Flow):
         Number of samples side by side.
     shapes : mapping of str to (int, int)
         Shape of each state in the order of x: (units, samples) for `population.state`, (post, pre) for a matrix
-        that is part of the state.
+        that is part of the state; (connections, 1) for such a matrix if it is sparse.
     """
 
     circuit: Circuit
@@ -74,7 +75,7 @@ class CircuitField(CircuitFlow):
     samples : int
         Number of samples side by side.
     start : mapping of str to array
-        Start value of each state: (units, samples) or (post, pre).
+        Start value of each state: (units, samples), (post, pre), or (connections, 1) for a sparse matrix.
     thresholds : mapping of str to Formula
         Spike thresholds that `check` tests, by population.
     """
@@ -99,7 +100,8 @@ class CircuitField(CircuitFlow):
     def unpack(self, x: AnyArray) -> NamedArrays:
         """Return the states by name.
 
-        Arrays are (units,), or (units, samples) if there are several samples, and (post, pre) for a matrix.
+        Arrays are (units,), or (units, samples) if there are several samples, and (post, pre) for a matrix, or
+        (connections,) if it is sparse.
         """
         return {n: self._squeezed(n, a) for n, a in self._arrays(np.asarray(x)).items()}
 
@@ -119,7 +121,11 @@ class CircuitField(CircuitFlow):
         for name, value in values.items():
             if name not in parts:
                 raise UnknownMemberError("state of the vector field", name, parts)
-            given, shape = read_numbers(f"state {name!r}", value), parts[name].shape
+            shape = parts[name].shape
+            if name in self._numbers.connections:
+                at = self._numbers.connections[name]
+                value = read_weights(f"state {name!r}", value, at)[:, None]
+            given = read_numbers(f"state {name!r}", value)
             if is_variable(name) and given.shape == shape[:1]:
                 given = given[:, None]
             if given.ndim and given.shape not in (shape, (shape[0], 1)):
@@ -132,7 +138,8 @@ class CircuitField(CircuitFlow):
         return {n: self._squeezed(n, a) for n, a in self._evaluate_at(x).all_variables.items()}
 
     def _squeezed(self, name: str, array: AnyArray) -> AnyArray:
-        return array[:, 0] if self.samples == 1 and is_variable(name) else array
+        single = name in self._numbers.connections or (self.samples == 1 and is_variable(name))
+        return array[:, 0] if single else array
 
     def _arrays(self, x: AnyArray) -> NamedArrays:
         if x.shape != self.start.shape:
@@ -148,6 +155,9 @@ class CircuitField(CircuitFlow):
         return Evaluation(self._equations, self._numbers, self.samples, self.shapes, parts)
 
     def _label(self, name: str, row: int, column: int) -> str:
+        if name in self._numbers.connections:
+            at = self._numbers.connections[name]
+            row, column = int(at.post[row]), int(at.pre[row])
         single = is_variable(name) and self.samples == 1
         return f"{name}[{row}]" if single else f"{name}[{row}, {column}]"
 
@@ -164,8 +174,11 @@ class CircuitField(CircuitFlow):
     # -- the same circuit as a run ----------------------------------------------------------------
 
     @property
-    def weights(self) -> NamedArrays:
-        """The weights of every matrix that is not part of the state; inverses are left out."""
+    def weights(self) -> dict[str, Any]:
+        """The weights of every matrix that is not part of the state; inverses are left out.
+
+        Sparse matrices are SciPy sparse arrays.
+        """
         own = [m.name for m in self.circuit.matrices if m.inverse_of is None]
         return {name: self._numbers.weights[name] for name in own if name not in self.shapes}
 

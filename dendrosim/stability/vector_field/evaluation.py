@@ -5,7 +5,7 @@ over a batch.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from dendrosim.arrays import AnyArray, Array, NamedArrays
 from dendrosim.circuit.matrix import Projection
 from dendrosim.circuit.paths import VariablePath, is_variable
+from dendrosim.circuit.sparse_matrices import MatrixConnections
 from dendrosim.machine.cached_property import cached_property
 from dendrosim.stability.vector_field.compiled_equations import POST, CompiledEquations, Formula
 
@@ -28,12 +29,16 @@ class Numbers:
     drives : mapping of str to array, shape (units, samples)
         Inputs, and parameters that equations declare, by `population.variable`.
     weights : mapping of str to array, shape (post, pre)
-        All matrices, except those that are part of the state and the inverses of these.
+        All matrices, except those that are part of the state and the inverses of these. Sparse matrices are SciPy
+        sparse arrays.
+    connections : mapping of str to MatrixConnections
+        Connections of the sparse matrices.
     """
 
     shared: Mapping[str, Any]
     drives: Mapping[str, Array]
-    weights: Mapping[str, Array]
+    weights: Mapping[str, Any]
+    connections: Mapping[str, MatrixConnections] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ class Evaluation:
     samples : int
         Number of samples side by side.
     shapes : mapping of str to (int, int)
-        Shape of each state: (units, samples), or (post, pre) for a matrix.
+        Shape of each state: (units, samples), or (post, pre) for a matrix, (connections, 1) if it is sparse.
     states : mapping of str to array
         The states by name, in these shapes.
     """
@@ -59,16 +64,30 @@ class Evaluation:
     states: NamedArrays
 
     @cached_property
-    def weights(self) -> NamedArrays:
-        """The weights of every matrix, inverses included."""
+    def weights(self) -> dict[str, Any]:
+        """The weights of every matrix, inverses included; sparse matrices are SciPy sparse arrays."""
         found = {
             **self.numbers.weights,
-            **{n: a for n, a in self.states.items() if not is_variable(n)},
+            **{n: self._matrix(n, a) for n, a in self.states.items() if not is_variable(n)},
         }
         for matrix in self.equations.circuit.matrices:
             if matrix.inverse_of is not None and matrix.name not in found:
                 found[matrix.name] = _inverse(found[matrix.inverse_of])
         return found
+
+    def _matrix(self, name: str, state: AnyArray) -> Any:
+        connections = self.numbers.connections.get(name)
+        return state if connections is None else connections.sparse(state[:, 0])
+
+    def side(self, name: str, array: AnyArray, post: bool) -> AnyArray:
+        """Return a variable (units, samples) of one side of a matrix, to be combined on post x pre x samples.
+
+        For a sparse matrix, that is connections x 1 x samples.
+        """
+        connections = self.numbers.connections.get(name)
+        if connections is None:
+            return np.expand_dims(array, 1 if post else 0)
+        return array[connections.post if post else connections.pre][:, None, :]
 
     @cached_property
     def variables(self) -> NamedArrays:
@@ -103,7 +122,7 @@ class Evaluation:
         """Return the shape (units, samples) of the variables of a population."""
         return self.equations.circuit.population(population).size, self.samples
 
-    def projection_weights(self, projection: Projection) -> AnyArray:
+    def projection_weights(self, projection: Projection) -> Any:
         """Return the weights of a projection, (target, source), transposed if the projection transposes them."""
         matrix = self.weights[projection.matrix]
         return matrix.T if projection.transpose else matrix
@@ -121,16 +140,17 @@ class Evaluation:
         return {**values, **formula.constants}
 
     def plasticity_values(self, name: str) -> dict[str, Any]:
-        """Return the value of each symbol in the plasticity rule of a matrix, on post x pre x samples."""
+        """Return the value of each symbol in the plasticity rule of a matrix, on post x pre x samples.
+
+        For a sparse matrix, that is on connections x 1 x samples.
+        """
         formula = self.equations.rates[name]
         values: dict[str, Any] = {s: self.numbers.shared[k] for s, k in formula.numbers.items()}
         for symbol, path in formula.variables.items():
             if path == name:
-                values[symbol] = self.weights[name][:, :, None]
+                values[symbol] = self.states[name][:, :, None]
             else:
-                values[symbol] = np.expand_dims(
-                    self.variables[path], 1 if symbol.endswith(POST) else 0
-                )
+                values[symbol] = self.side(name, self.variables[path], symbol.endswith(POST))
         return {**values, **formula.constants}
 
     def rate(self, name: str) -> AnyArray:

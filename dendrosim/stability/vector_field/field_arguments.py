@@ -187,10 +187,10 @@ def check_memory(circuit: Circuit, unfrozen: tuple[str, ...], samples: int) -> N
     """
     if not unfrozen:
         return
-    shapes = [circuit.shape(circuit.matrix(n)) for n in unfrozen]
-    weights = sum(rows * columns for rows, columns in shapes)
+    counts = [round(circuit.expected_weights(circuit.matrix(n))) for n in unfrozen]
+    weights = sum(counts)
     # 8 bytes per number; a block of weights by activities takes about six arrays of this size while it is built.
-    needed = 8.0 * max(weights**2, *(6 * r * c * samples for r, c in shapes))
+    needed = 8.0 * max(weights**2, *(6 * count * samples for count in counts))
     free = available_memory()
     if needed > free:
         raise MemoryLimitError(

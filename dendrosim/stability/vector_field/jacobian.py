@@ -14,6 +14,7 @@ from scipy import sparse
 
 from dendrosim.arrays import Array, NamedArrays
 from dendrosim.circuit.paths import is_variable
+from dendrosim.circuit.sparse_matrices import MatrixConnections
 from dendrosim.stability.vector_field.compiled_equations import POST, PRE, Formula
 from dendrosim.stability.vector_field.evaluation import Evaluation
 from dendrosim.stability.vector_field.jacobian_blocks import (
@@ -84,7 +85,11 @@ def _fed_row(
             block = _derivative_by_inverted(at.weights[own], source, projection.transpose)
             result = add_rows(result, {inverted: block})
         elif own in plastic:
-            block = _derivative_by_weights(at.shapes[own], source, projection.transpose)
+            connections = at.numbers.connections.get(own)
+            if connections is None:
+                block = _derivative_by_weights(at.shapes[own], source, projection.transpose)
+            else:
+                block = _derivative_by_connections(connections, source, projection.transpose)
             result = add_rows(result, {own: block})
     return result
 
@@ -102,7 +107,8 @@ def _plasticity_row(at: Evaluation, name: str, rows: Mapping[str, BlockRow]) -> 
             result = add_rows(result, {name: slope.sum(-1).ravel()})
         else:
             result = add_rows(
-                result, chain_row(_derivative_by_side(slope, symbol.endswith(PRE)), rows[path])
+                result,
+                chain_row(_derivative_by_side(at, name, slope, symbol.endswith(PRE)), rows[path]),
             )
     return result
 
@@ -122,6 +128,22 @@ def _derivative_by_weights(shape: tuple[int, int], source: Array, transpose: boo
     return compact_block(sparse.csr_array((data.ravel(), indices.ravel(), pointers), shape=whole))
 
 
+def _derivative_by_connections(
+    connections: MatrixConnections, source: Array, transpose: bool
+) -> Block:
+    """Return the derivative of a sparse matrix times `source` (units, samples) with respect to its weights."""
+    to, from_ = connections.post, connections.pre
+    units = connections.shape[1 if transpose else 0]
+    if transpose:
+        to, from_ = from_, to
+    samples = np.arange(source.shape[1])
+    rows = to[:, None].astype(np.int64) * len(samples) + samples
+    columns = np.broadcast_to(np.arange(connections.count)[:, None], rows.shape)
+    shape = (units * len(samples), connections.count)
+    data = source[from_].ravel()
+    return compact_block(sparse.csr_array((data, (rows.ravel(), columns.ravel())), shape=shape))
+
+
 def _derivative_by_inverted(q: Array, source: Array, transpose: bool) -> Block:
     """Return the derivative of Q source (or Q^T source) with respect to W = Q^-1, from dQ = -Q dW Q."""
     size, samples = q.shape[0], source.shape[1]
@@ -131,13 +153,16 @@ def _derivative_by_inverted(q: Array, source: Array, transpose: bool) -> Block:
     return block.reshape(size * samples, size * size)
 
 
-def _derivative_by_side(slope: Array, pre: bool) -> sparse.csr_array:
+def _derivative_by_side(at: Evaluation, name: str, slope: Array, pre: bool) -> sparse.csr_array:
     """Return derivatives (post, pre, samples) as a sparse matrix: rows for weights, columns for one population."""
     rows, columns, samples = slope.shape
-    side = np.broadcast_to(np.arange(columns) if pre else np.arange(rows)[:, None], (rows, columns))
-    indices = side[:, :, None] * samples + np.arange(samples)
+    matrix = at.equations.circuit.matrix(name)
+    units = at.equations.circuit.shape(matrix)[1 if pre else 0]
+    # The unit of each weight; each weight of a sparse matrix has a row.
+    side = at.side(name, np.arange(units)[:, None], not pre)
+    indices = np.broadcast_to(side, (rows, columns, 1)) * samples + np.arange(samples)
     pointers = np.arange(rows * columns + 1) * samples
-    shape = (rows * columns, (columns if pre else rows) * samples)
+    shape = (rows * columns, units * samples)
     return sparse.csr_array((slope.ravel(), indices.ravel(), pointers), shape=shape)
 
 
@@ -168,7 +193,7 @@ def _rate_derivative(at: Evaluation, state: str, slopes: NamedArrays, name: str)
         return np.broadcast_to(
             _formula_derivative(formula, at.values(formula), own, name), at.shapes[state]
         )
-    placed = {s: np.expand_dims(v, 1 if s.endswith(POST) else 0) for s, v in own.items()}
+    placed = {s: at.side(state, v, s.endswith(POST)) for s, v in own.items()}
     slope = _formula_derivative(formula, at.plasticity_values(state), placed, name)
     return np.broadcast_to(slope, (*at.shapes[state], at.samples)).mean(-1)
 

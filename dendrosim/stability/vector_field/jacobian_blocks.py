@@ -51,12 +51,15 @@ def _add_blocks(a: Block, b: Block) -> Block:
     return _sparse_block(a) + _sparse_block(b)
 
 
-def multiply_row(matrix: Array, row: Mapping[str, Block], samples: int) -> BlockRow:
-    """Return the blocks of the product of a matrix and a variable, computed sample by sample."""
+def multiply_row(matrix: Any, row: Mapping[str, Block], samples: int) -> BlockRow:
+    """Return the blocks of the product of a matrix and a variable, computed sample by sample.
+
+    The matrix is a dense array or a SciPy sparse array.
+    """
     return {name: _multiply_block(matrix, block, samples) for name, block in row.items()}
 
 
-def _multiply_block(matrix: Array, block: Block, samples: int) -> Block:
+def _multiply_block(matrix: Any, block: Block, samples: int) -> Block:
     rows, columns = matrix.shape
     if _storage(block) == "dense":
         parts = matrix @ block.reshape(columns, -1)
@@ -66,6 +69,11 @@ def _multiply_block(matrix: Array, block: Block, samples: int) -> Block:
         return compact_block(every @ _as_matrix(block))
     if _storage(block) == "sparse":
         return compact_block(matrix @ block)
+    if sparse.issparse(matrix):
+        place = matrix.tocoo().coords
+        if rows == columns and np.array_equal(place[0], place[1]):
+            return matrix.diagonal() * block
+        return compact_block(matrix @ _as_matrix(block))
     if rows == columns and not np.any(matrix - np.diag(np.diag(matrix))):
         return np.diag(matrix) * block
     return compact_block(matrix * block)

@@ -11,14 +11,24 @@ from dendrosim.circuit.initial_values.derived import Derived
 from dendrosim.circuit.matrix import Matrix
 from dendrosim.circuit.paths import VariablePath, is_variable
 from dendrosim.circuit.population import LAST_SPIKE
+from dendrosim.circuit.sparse_matrices import (
+    MatrixConnections,
+    draw_weights,
+    read_weights,
+)
 from dendrosim.circuit.start_values import draw_start_value, invert_weights
 from dendrosim.errors import ParameterError, ShapeError, UnknownMemberError
 from dendrosim.stability.vector_field.number_arguments import read_numbers
 
 
 def start_state(
-    circuit: Circuit, values: Mapping[str, Any], samples: int, seed: int, unfrozen: tuple[str, ...]
-) -> tuple[NamedArrays, NamedArrays]:
+    circuit: Circuit,
+    values: Mapping[str, Any],
+    samples: int,
+    seed: int,
+    unfrozen: tuple[str, ...],
+    connections: Mapping[str, MatrixConnections],
+) -> tuple[dict[str, Any], NamedArrays]:
     """Return the weights of frozen matrices, and the start value of every state by name.
 
     Parameters
@@ -32,6 +42,8 @@ def start_state(
         Seed of the streams from which the other weights and start values are drawn.
     unfrozen : tuple of str
         Matrices whose weights are part of the state.
+    connections : mapping of str to MatrixConnections
+        Connections of the sparse matrices. If frozen, these are SciPy sparse arrays; if not, (connections, 1).
     """
     states = [f"{p.name}.{s}" for p in circuit.populations for s in p.states]
     names = [*states, *(m.name for m in circuit.matrices)]
@@ -51,14 +63,20 @@ def start_state(
     weights: NamedArrays = {}
     for matrix in circuit.matrices:
         if matrix.inverse_of is None:
-            weights[matrix.name] = _initial_weights(circuit, matrix, values, seed)
+            at = connections.get(matrix.name)
+            weights[matrix.name] = _initial_weights(circuit, matrix, values, seed, at)
     for matrix in circuit.matrices:
         if matrix.inverse_of is not None:
             inverted = invert_weights(matrix, weights[matrix.inverse_of])
             if matrix.inverse_of not in unfrozen:
                 weights[matrix.name] = inverted
-    frozen = {n: w for n, w in weights.items() if n not in unfrozen}
-    return frozen, {**{n: start[n] for n in states}, **{n: weights[n] for n in unfrozen}}
+    frozen: dict[str, Any] = {
+        n: connections[n].sparse(w) if n in connections else w
+        for n, w in weights.items()
+        if n not in unfrozen
+    }
+    learned = {n: weights[n][:, None] if n in connections else weights[n] for n in unfrozen}
+    return frozen, {**{n: start[n] for n in states}, **learned}
 
 
 def _size(circuit: Circuit, path: str) -> int:
@@ -66,9 +84,18 @@ def _size(circuit: Circuit, path: str) -> int:
 
 
 def _initial_weights(
-    circuit: Circuit, matrix: Matrix, values: Mapping[str, Any], seed: int
+    circuit: Circuit,
+    matrix: Matrix,
+    values: Mapping[str, Any],
+    seed: int,
+    connections: MatrixConnections | None,
 ) -> Array:
     shape = circuit.shape(matrix)
+    if connections is not None:
+        if matrix.name not in values:
+            return draw_weights(circuit, matrix, seed)
+        weights = read_weights(f"values: {matrix.name}", values[matrix.name], connections)
+        return _given_array({matrix.name: weights}, matrix.name, (connections.count,))
     if matrix.name in values:
         return _given_array(values, matrix.name, shape)
     initial = matrix.initial
@@ -78,7 +105,7 @@ def _initial_weights(
     return draw_start_value(circuit, matrix.name, shape, seed)
 
 
-def _given_array(values: Mapping[str, Any], name: str, shape: tuple[int, int]) -> Array:
+def _given_array(values: Mapping[str, Any], name: str, shape: tuple[int, ...]) -> Array:
     """Return a given value as an array of `shape`; a state may have one number per unit for all samples."""
     array = read_numbers(f"values: {name}", values[name])
     variable = is_variable(name)

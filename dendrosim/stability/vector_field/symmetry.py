@@ -51,6 +51,8 @@ class Rotation:
                 after, before = VariablePath.parse(name).owner, None
             else:
                 matrix = circuit.matrix(name)
+                if matrix.connect is not None:
+                    continue  # no candidate rotates its populations
                 after, before = matrix.post, matrix.pre
             if after == self.population:
                 turned[self.one] -= array[self.other]
@@ -97,6 +99,10 @@ def find_symmetries(flow: Flow, circuit: Circuit, shapes: Shapes) -> Symmetries:
 def _candidate_rotations(circuit: Circuit, shapes: Shapes) -> Iterator[Rotation]:
     plastic = [circuit.matrix(name) for name in shapes if not is_variable(name)]
     joined = {m.post for m in plastic} | {m.pre for m in plastic}
+    # Weights that a rotation moves to unconnected pairs of units do not exist.
+    for matrix in plastic:
+        if matrix.connect is not None:
+            joined -= {matrix.post, matrix.pre}
     for population in circuit.populations:
         if population.name in joined:
             for one in range(population.size):

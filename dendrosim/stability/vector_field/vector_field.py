@@ -7,6 +7,7 @@ from dendrosim.arrays import NamedArrays
 from dendrosim.checks import as_time, as_whole_number
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.population import LAST_SPIKE
+from dendrosim.circuit.sparse_matrices import draw_connections
 from dendrosim.errors import ParameterError
 from dendrosim.machine import brian_import as brian
 from dendrosim.protocol.protocol import Protocol
@@ -63,8 +64,9 @@ def vector_field(
         Inputs by `population.variable`: one quantity, one per unit, or an array (units, samples). An input that is
         not given and that no phase drives has its default, or 0.
     values : mapping, optional
-        Weights by matrix, (post, pre), and start values by `population.state`, (units,) or (units, samples), in SI
-        units, such as the `final` of a result. All others are drawn from the named streams of `seed`, as in a run.
+        Weights by matrix, (post, pre) or, if it is sparse, (connections,), and start values by `population.state`,
+        (units,) or (units, samples), in SI units, such as the `final` of a result. All others are drawn from the
+        named streams of `seed`, as in a run.
     parameters : mapping, optional
         Circuit parameters to change, as quantities with units; `matrix.name` or `population.name` for a parameter
         of one matrix or population.
@@ -129,7 +131,10 @@ def vector_field(
     check_memory(base, chosen, samples)
     equations = CompiledEquations(base, chosen)
     _check_moment(equations, moment)
-    weights, start = start_state(base, values or {}, samples, seed, chosen)
+    connections = {
+        m.name: draw_connections(base, m, seed) for m in base.matrices if m.connect is not None
+    }
+    weights, start = start_state(base, values or {}, samples, seed, chosen, connections)
     if not start:
         raise ParameterError(
             "circuit: no population has a differential equation, so there is no state to analyse; write one, such "
@@ -139,6 +144,7 @@ def vector_field(
         read_parameters(base, parameters or {}, {**opened, **(gates or {})}, moment or 0.0),
         complete_inputs(base, driven, samples),
         weights,
+        connections,
     )
     field = CircuitField(equations, numbers, samples, start, _thresholds(equations, subthreshold))
     if slaved == () or slaved == []:

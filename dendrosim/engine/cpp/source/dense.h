@@ -69,6 +69,21 @@ void outer(int rows, int columns, int batch, T alpha, const T* post, const T* pr
 // the threads takes longer than they save. With a single sample the limit is lower, because each multiplication
 // has to wait for its weight from memory.
 constexpr int64_t work_from = 1 << 19, work_from_of_one = 1 << 16;
+
+// Call work(begin, end) for parts of 0 .. count, whose sizes are multiples of `block`, in several threads if `shared`.
+template <typename F> void in_parallel(bool shared, int64_t count, int64_t block, const F& work)
+{
+    if (shared) share(count, block, part_of<F>, &work); else work(0, count);
+}
+
+// Return whether all numbers are zero.
+template <typename T> bool zero(const T* values, int64_t count)
+{
+    std::conditional_t<sizeof(T) == 4, int32_t, int64_t> some = 0;
+    for (int64_t i = 0; i < count; i++) some |= values[i] != 0;
+    return !some;
+}
+
 constexpr int64_t gemv_columns = 64;    // a multiple of the column blocks of BLAS kernels
 
 // A weight matrix whose update may be postponed until `settle` is called.
@@ -122,13 +137,6 @@ private:
     Panels<T> updates;                 // pre of several samples
     static inline Panels<T> panels;
 
-    static bool zero(const T* values, int64_t count)
-    {
-        std::conditional_t<sizeof(T) == 4, int32_t, int64_t> some = 0;
-        for (int64_t i = 0; i < count; i++) some |= values[i] != 0;
-        return !some;
-    }
-
     bool narrow() const { return tiles && batch <= most_samples; }
 
     void blas(CBLAS_TRANSPOSE transpose, int to, int from, const T* x, T* y, bool add)
@@ -140,12 +148,9 @@ private:
                 y, batch);
     }
 
-    template <typename F> void in_parallel(int64_t count, int64_t depth, int64_t block, const F& work)
+    bool worth_sharing(int64_t count, int64_t depth) const
     {
-        if (count*depth*batch >= (batch > 1 ? work_from : work_from_of_one))
-            share(count, block, part_of<F>, &work);
-        else
-            work(0, count);
+        return count*depth*batch >= (batch > 1 ? work_from : work_from_of_one);
     }
 
     // Apply the postponed update, if there is one, then compute y = W x, if y is given, row by row.
@@ -153,7 +158,7 @@ private:
     {
         static std::atomic<bool> good;
         good = true;
-        in_parallel(rows, columns, batch > 1 ? tile_rows : dot_rows, [=](int64_t begin, int64_t end) {
+        in_parallel(worth_sharing(rows, columns), rows, batch > 1 ? tile_rows : dot_rows, [=](int64_t begin, int64_t end) {
             if (!(batch == 1 ? one(x, y, add, begin, end) : several(y, add, begin, end))) good = false;
         });
         waits = false;
@@ -216,12 +221,12 @@ template <typename T> void Weights<T>::transposed(const T* x, T* y, bool add)
     settle();  // before the product, which is divided by columns, while updates are divided by rows
     if (!narrow()) return blas(CblasTrans, columns, rows, x, y, add);
     if (batch == 1)
-        return in_parallel(columns, rows, gemv_columns, [=](int64_t begin, int64_t end) {
+        return in_parallel(worth_sharing(columns, rows), columns, gemv_columns, [=](int64_t begin, int64_t end) {
             Blas<T>::gemv(CblasRowMajor, CblasTrans, rows, end - begin, 1, w + begin, columns, x, 1, add,
                 y + begin, 1);
         });
     panels.pack(x, rows, batch, false);
-    in_parallel(columns, rows, tile_rows, [=](int64_t begin, int64_t end) {
+    in_parallel(worth_sharing(columns, rows), columns, tile_rows, [=](int64_t begin, int64_t end) {
         for (int64_t first = 0; first < rows; first += depth_block)
             for (int64_t j = begin; j < end; j += tile_rows)
                 strip<T, Kind::transposed>(std::min<int64_t>(end - j, tile_rows),

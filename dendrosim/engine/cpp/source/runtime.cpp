@@ -12,6 +12,7 @@
 #include "dense.h"
 #include "glue.h"
 #include "parallel.cpp"
+#include "sparse.h"
 #include "task.h"
 
 #include <algorithm>
@@ -41,6 +42,17 @@ void read_start(Reader& r, const Array& a, int64_t count)
 {
     r.bytes(a.data, count*a.bytes);
     for (int64_t i = count; i < a.size; i++) std::memcpy((char*)a.data + i*a.bytes, a.data, a.bytes);
+}
+
+void read_connections(Reader& r)
+{
+    if (r.integer() != (int64_t)sparse_matrices.size()) fail("the task has connections of other matrices");
+    for (SparseMatrix* m : sparse_matrices)
+    {
+        std::vector<int64_t> starts = r.list<int64_t>();
+        std::vector<int32_t> columns = r.list<int32_t>();
+        m->connect(std::move(starts), std::move(columns));
+    }
 }
 
 // Return whether all numbers of an array are finite; threads share the work.

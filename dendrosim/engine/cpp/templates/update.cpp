@@ -8,7 +8,11 @@
     const ds_real ds_step = (ds_real){{constant_or_scalar('dt', variables['dt'])}};
     {% for post, pre, product in outer %}
     {% if product %}
+    {% if sparse %}
+    {{weights}}.outer((ds_real)(1.0/{{batch}}), {{post}}, {{pre}}, (ds_real)0, {{product}});
+    {% else %}
     ds::outer<ds_real>({{rows}}, {{columns}}, {{batch}}, (ds_real)(1.0/{{batch}}), {{post}}, {{pre}}, (ds_real)0, {{product}});
+    {% endif %}
     {% endif %}
     {% endfor %}
     {% if elementwise %}
@@ -16,9 +20,16 @@
         const size_t _vectorisation_idx = -1;
         {{scalar_code|autoindent}}
         for (long ds_row = 0; ds_row < {{rows}}; ds_row++)
+            {% if sparse %}
+            for (long _idx = {{weights}}.by_row.starts[ds_row]; _idx < {{weights}}.by_row.starts[ds_row + 1]; _idx++)
+            {
+                const long ds_column = {{weights}}.by_row.others[_idx];
+                (void)ds_column;
+            {% else %}
             for (long ds_column = 0; ds_column < {{columns}}; ds_column++)
             {
                 const long _idx = ds_row*{{columns}} + ds_column;
+            {% endif %}
                 const size_t _vectorisation_idx = _idx;
                 double ds_sum = 0;
                 for (long ds_sample = 0; ds_sample < {{averaged}}; ds_sample++)

@@ -98,6 +98,11 @@ inline void read_start(Reader& r, const Array& a, int64_t count)
     DS_CUDA(cudaMemcpy(a.data, raw.data(), raw.size(), cudaMemcpyHostToDevice));
 }
 
+inline void read_connections(Reader& r)
+{
+    if (r.integer()) fail("the task has sparse matrices");
+}
+
 inline void read_bundles(Reader& r)
 {
     if (r.integer() != (int64_t)bundles.size()) fail("the task has synapses of other pathways");

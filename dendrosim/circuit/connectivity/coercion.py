@@ -1,0 +1,15 @@
+"""The check of the value that a user gives as a connection rule."""
+
+from typing import Any
+
+from dendrosim.circuit.connectivity.base import Connections
+from dendrosim.errors import SpecError, abbreviate
+
+
+def as_rule(where: str, value: Any) -> Connections:
+    """Return a value as a connection rule; raises SpecError if it is none."""
+    if not isinstance(value, Connections):
+        raise SpecError(
+            f"{where} is {abbreviate(value)}; it must be one of {', '.join(Connections.choices())}"
+        )
+    return value
