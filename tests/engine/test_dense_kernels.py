@@ -1,54 +1,22 @@
 """Products and outer products are those of linear algebra, in every shape, precision and instruction set."""
 
 import ctypes
-import os
-import platform
-import subprocess
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
-
-from dendrosim.engine.cpp import toolchain
-from dendrosim.engine.standalone.host_compiler import find_compiler
+from kernel_library import NARROWER, TOLERANCE, compile_library
 
 # Rows and columns around the sizes of tiles and of blocks of columns, batches around those of vectors.
 SHAPES = [(1, 1), (7, 5), (8, 16), (13, 33), (30, 530), (61, 29), (130, 1030)]
 BATCHES = [1, 2, 8, 9, 17, 64, 257]
-NARROWER = {
-    "native": [],
-    "256 bits": ["-mno-avx512f"],
-    "none": ["-mno-avx512f", "-mno-avx2", "-mno-fma"],
-}
-TOLERANCE = {"double": 1e-13, "single": 2e-5}
 
 
 @pytest.fixture(scope="module", params=NARROWER)
 def kernels(request, tmp_path_factory):
-    narrower = NARROWER[request.param]
-    if narrower and platform.machine() != "x86_64":
-        pytest.skip("instruction sets of another processor")
-    folder, source = (
-        tmp_path_factory.mktemp("kernels"),
-        Path(__file__).with_name("dense_kernels.cpp"),
-    )
-    blas, headers = toolchain.blas_folder(), toolchain.SOURCES
-    command = [find_compiler(), *os.environ.get("CXX", "").split()[1:]]
-    flags = [*toolchain.FLAGS, *narrower, "-fPIC", "-fvisibility=hidden"]
-    flags += [*(f"-I{h}" for h in headers), f"-I{blas / 'include'}"]
-    subprocess.run([*command, *flags, "-c", source, "-o", folder / "kernels.o"], check=True)
-    # Linked without -ffast-math, which would take subnormal numbers from all of Python.
-    link = [
-        "-shared",
-        "-lpthread",
-        f"-L{blas / 'lib'}",
-        "-lscipy_openblas",
-        f"-Wl,-rpath,{blas / 'lib'}",
-    ]
-    made = folder / "kernels.so"
-    subprocess.run([*command, folder / "kernels.o", *link, "-o", made], check=True)
-    code = ctypes.CDLL(str(made))
+    source = Path(__file__).with_name("dense_kernels.cpp")
+    code = compile_library(source, request.param, tmp_path_factory.mktemp("kernels"))
     if request.param == "256 bits":
         assert code.kernels() in (0, 32)
     if request.param == "none":

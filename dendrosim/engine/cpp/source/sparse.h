@@ -1,9 +1,9 @@
 // Sparse weight matrices: products, and updates of the weights that exist.
 //
 // Activities are units x samples, as in dense.h. Weights are sorted by row, then by column. Neighbouring rows with
-// the same columns, such as the filters of one place in a locally connected layer, form a group: its kernel loads
-// the activities of a column once for all its rows. Every number is added up in an order that depends neither on
-// the group of its row nor on the thread that computes it.
+// the same columns, such as the filters of one place in a locally connected layer, form a group. Its weights are a
+// dense block, and its kernels load the activities of a column once for several rows. Groups do not depend on
+// threads, and each is computed by one thread, so that threads change no bit of a result.
 
 #pragma once
 
@@ -16,6 +16,8 @@
 #include <vector>
 
 namespace ds {
+
+constexpr int32_t group_rows = 4*tile_rows;  // the most rows of a group, so that threads can share a layer
 
 // The connections of a matrix by row, or by column for the transposed product.
 struct Connections {
@@ -35,7 +37,7 @@ struct Connections {
     void find_groups()
     {
         for (int32_t row = 0; row < rows(); row++)
-            if (groups.empty() || row - groups.back() == tile_rows || !same(groups.back(), row)) groups.push_back(row);
+            if (groups.empty() || row - groups.back() == group_rows || !same(groups.back(), row)) groups.push_back(row);
         groups.push_back(rows());
     }
 
@@ -61,43 +63,29 @@ struct Connections {
     }
 };
 
-// Activities in which each unit has a whole number of vectors: the given array, or a copy filled up with zeros.
-template <typename T> struct Padded {
-    const T* values;
-    int64_t stride;
-    Padded(const T* from, int64_t units, int64_t batch, std::vector<T>& space, T factor = 1)
-        : values(from), stride((batch + Vector<T>::count - 1)/Vector<T>::count*Vector<T>::count)
-    {
-        if (stride == batch && factor == 1) return;
-        space.resize(units*stride);
-        values = space.data();
-        for (int64_t i = 0; i < units; i++)
-        {
-            for (int64_t b = 0; b < batch; b++) space[i*stride + b] = factor*from[i*batch + b];
-            for (int64_t b = batch; b < stride; b++) space[i*stride + b] = 0;
-        }
-    }
-    const T* at(int64_t unit) const { return values + unit*stride; }
-};
-
-// Compute y = W x or y += W x for R rows of one group and N vectors of samples, of which `used` are stored.
-template <typename T, int R, int N, bool Ordered>
-__attribute__((noinline)) void sparse_tile(const Connections& of, int32_t row, const T* w, const T* x,
-    int64_t stride, T* y, int64_t batch, int64_t used, bool add)
+// Compute y = W x or y += W x for R rows of one group and for P panels of activities (see `Panels`), each of W
+// vectors. `used` numbers of the result are stored in each row.
+template <typename T, int R, int P, int W, bool Ordered>
+__attribute__((noinline)) void sparse_tile(const Connections& of, int32_t row, const T* w, const Panels<T>& x,
+    int64_t first, T* y, int64_t batch, int64_t used, bool add)
 {
     using V = typename Vector<T>::type;
     constexpr int64_t count = Vector<T>::count;
+    constexpr int N = P*W;
     const int64_t* starts = of.starts.data() + row;
     const int64_t depth = starts[1] - starts[0];
     const int32_t* others = of.others.data() + starts[0];
     const int32_t* places = Ordered ? nullptr : of.weights.data();
+    const T* const activities = x.at(first, 0);
+    const int64_t next_panel = x.rows*Vector<T>::panel;
     V sum[R][N] = {};
+    // All loops over vectors are unrolled, so that the compiler keeps the sums in registers.
     for (int64_t k = 0; k < depth; k++)
     {
-        const T* from = x + others[k]*stride;
+        const T* from = activities + others[k]*W*count;
         V part[N];
         #pragma GCC unroll 8
-        for (int n = 0; n < N; n++) part[n] = *(const V*)(from + n*count);
+        for (int n = 0; n < N; n++) part[n] = *(const V*)(from + n/W*next_panel + n % W*count);
         #pragma GCC unroll 8
         for (int r = 0; r < R; r++)
         {
@@ -107,39 +95,57 @@ __attribute__((noinline)) void sparse_tile(const Connections& of, int32_t row, c
             for (int n = 0; n < N; n++) sum[r][n] += factor*part[n];
         }
     }
+    if (used == N*count)
+    {
+        #pragma GCC unroll 8
+        for (int r = 0; r < R; r++)
+            #pragma GCC unroll 8
+            for (int n = 0; n < N; n++)
+            {
+                V* to = (V*)(y + r*batch + n*count);
+                *to = add ? *to + sum[r][n] : sum[r][n];
+            }
+        return;
+    }
+    #pragma GCC unroll 8
     for (int r = 0; r < R; r++)
     {
         T values[N*count];
+        #pragma GCC unroll 8
         for (int n = 0; n < N; n++) *(V*)(values + n*count) = sum[r][n];
         T* to = y + r*batch;
         for (int64_t i = 0; i < used; i++) to[i] = add ? to[i] + values[i] : values[i];
     }
 }
 
-// Call `sparse_tile` for R rows and all samples from the first one on, N vectors at a time.
-template <typename T, int R, bool Ordered, int N = (R > 4 ? 2 : R > 2 ? 4 : 8)>
-void sparse_row(const Connections& of, int32_t row, const T* w, const Padded<T>& x, T* y, int64_t batch,
-    int64_t first, bool add)
+// Call `sparse_tile` for R rows and the samples from `first` on, P panels at a time.
+template <typename T, int R, bool Ordered, int P = (R > 4 ? 1 : R > 2 ? 2 : 4)>
+void sparse_row(const Connections& of, int32_t row, const T* w, const Panels<T>& x, T* y, int64_t first, bool add)
 {
-    constexpr int64_t wide = N*Vector<T>::count;
-    for (; first + wide <= x.stride; first += wide)
-        sparse_tile<T, R, N, Ordered>(of, row, w, x.values + first, x.stride, y + row*batch + first, batch,
+    constexpr int64_t count = Vector<T>::count, wide = P*Vector<T>::panel;
+    const int64_t batch = x.columns;
+    for (; first < batch && first + wide - batch < count; first += wide)
+        sparse_tile<T, R, P, 2, Ordered>(of, row, w, x, first, y + row*batch + first, batch,
             std::min(batch - first, wide), add);
-    if constexpr (N > 1)
-        if (first < x.stride) sparse_row<T, R, Ordered, N/2>(of, row, w, x, y, batch, first, add);
+    if (first >= batch) return;
+    if constexpr (P > 1)
+        sparse_row<T, R, Ordered, P/2>(of, row, w, x, y, first, add);
+    else
+        sparse_tile<T, R, 1, 1, Ordered>(of, row, w, x, first, y + row*batch + first, batch, batch - first, add);
 }
 
-// Call `work` with rows of one group, and with their number as a template argument: R, or powers of two below.
+// Call `work` with rows of one group, and with their number as a template argument: R or less.
 template <int R = tile_rows, typename F> void divide_group(int32_t row, int32_t end, const F& work)
 {
     for (; row + R <= end; row += R) work(row, std::integral_constant<int, R>());
     if constexpr (R > 1)
-        if (row < end) divide_group<(R > 4 ? 4 : R/2)>(row, end, work);
+        if (row < end) divide_group<(R > 4 ? 4 : R - 1)>(row, end, work);
 }
 
 // Return for each pair of neighbouring lanes its sum: first those of a, then those of b.
 template <typename T, size_t... I>
-typename Vector<T>::type add_neighbours(typename Vector<T>::type a, typename Vector<T>::type b, std::index_sequence<I...>)
+__attribute__((always_inline)) inline typename Vector<T>::type add_neighbours(typename Vector<T>::type a,
+    typename Vector<T>::type b, std::index_sequence<I...>)
 {
 #if defined __clang__
     return __builtin_shufflevector(a, b, 2*I...) + __builtin_shufflevector(a, b, (2*I + 1)...);
@@ -149,55 +155,53 @@ typename Vector<T>::type add_neighbours(typename Vector<T>::type a, typename Vec
 #endif
 }
 
-// Replace the first of `count` vectors by the sums of the numbers in each of them.
-template <typename T> void sum_lanes(typename Vector<T>::type* v)
+// Return the sums of the numbers in each of `Count` vectors, as many as a vector has numbers.
+template <typename T, int64_t Count = Vector<T>::count>
+__attribute__((always_inline)) inline typename Vector<T>::type sum_lanes(const typename Vector<T>::type* v)
 {
-    constexpr int64_t count = Vector<T>::count;
-    #pragma GCC unroll 8
-    for (int64_t n = count/2; n > 0; n /= 2)
-        #pragma GCC unroll 8
-        for (int64_t i = 0; i < n; i++)
-            v[i] = add_neighbours<T>(v[2*i], v[2*i + 1], std::make_index_sequence<count>());
+    if constexpr (Count == 1)
+        return v[0];
+    else
+        return add_neighbours<T>(sum_lanes<T, Count/2>(v), sum_lanes<T, Count/2>(v + Count/2),
+            std::make_index_sequence<Vector<T>::count>());
 }
 
-// Compute W = keep W + post pre^T, summed over the samples, for R rows of one group and C of its connections from
-// number `first` on, of which `used` exist. With keep = 0, the old weights are not read.
-template <typename T, int R, int C>
-__attribute__((noinline)) void learn_tile(const Connections& of, int32_t row, int64_t first, int64_t used,
-    const Padded<T>& post, const Padded<T>& pre, T keep, T* w)
+// Compute W = keep W + post pre^T, summed over the samples, for C connections of a row from number `first` on, of
+// which `used` exist. With keep = 0, the old weights are not read. Both factors have `wide` samples.
+template <typename T, int C>
+__attribute__((noinline)) void learn_tile(const T* post, const T* pre, const int32_t* others, int64_t used,
+    int64_t wide, T keep, T* w)
 {
     using V = typename Vector<T>::type;
-    constexpr int64_t count = Vector<T>::count, sums = (R*C + count - 1)/count*count;
-    const int64_t* starts = of.starts.data() + row;
+    constexpr int64_t count = Vector<T>::count, sums = (C + count - 1)/count*count;
     const T* columns[C];
-    for (int64_t c = 0; c < C; c++) columns[c] = pre.at(of.others[starts[0] + first + std::min(c, used - 1)]);
+    for (int64_t c = 0; c < C; c++) columns[c] = pre + others[std::min(c, used - 1)]*wide;
     V sum[sums] = {};
-    for (int64_t b = 0; b < post.stride; b += count)
+    for (int64_t b = 0; b < wide; b += count)
     {
-        V part[C];
-        #pragma GCC unroll 8
-        for (int c = 0; c < C; c++) part[c] = *(const V*)(columns[c] + b);
-        #pragma GCC unroll 8
-        for (int r = 0; r < R; r++)
-        {
-            const V factor = *(const V*)(post.at(row + r) + b);
-            #pragma GCC unroll 8
-            for (int c = 0; c < C; c++) sum[r*C + c] += factor*part[c];
-        }
+        const V factor = *(const V*)(post + b);
+        #pragma GCC unroll 16
+        for (int c = 0; c < C; c++) sum[c] += factor**(const V*)(columns[c] + b);
     }
     T values[sums];
-    for (int64_t i = 0; i < sums; i += count)
-    {
-        sum_lanes<T>(sum + i);
-        *(V*)(values + i) = sum[i];
-    }
-    for (int r = 0; r < R; r++)
-        for (int64_t c = 0; c < used; c++)
-        {
-            T& to = w[starts[r] + first + c];
-            to = keep == 0 ? values[r*C + c] : keep*to + values[r*C + c];
-        }
+    #pragma GCC unroll 16
+    for (int64_t i = 0; i < sums; i += count) *(V*)(values + i) = sum_lanes<T>(sum + i);
+    for (int64_t c = 0; c < used; c++) w[c] = keep == 0 ? values[c] : keep*w[c] + values[c];
 }
+
+// Copy activities, times a factor, so that each unit has `wide` samples; additional samples are zero.
+template <typename T>
+void widen(const T* from, int64_t units, int64_t batch, int64_t wide, T factor, std::vector<T>& to)
+{
+    to.resize(units*wide);
+    for (int64_t i = 0; i < units; i++)
+    {
+        for (int64_t b = 0; b < batch; b++) to[i*wide + b] = factor*from[i*batch + b];
+        for (int64_t b = batch; b < wide; b++) to[i*wide + b] = 0;
+    }
+}
+
+constexpr int32_t gather_from = 3;  // rows of a group from which gathering its activities pays
 
 // What the runtime needs to know of a sparse matrix, whose connections it reads from the task.
 struct SparseMatrix {
@@ -230,18 +234,21 @@ private:
     const int rows, columns, batch;
     T* w = nullptr;
     Connections by_column;
-    static inline std::vector<T> space, factors;
+    static inline std::vector<T> factors, partners;
+    static inline Panels<T> panels;
 
+    static void learn_group(int32_t count, int64_t depth, const int32_t* others, const T* post, const T* pre,
+        int64_t samples, int64_t wide, T keep, T* w);
     int64_t work() const { return by_row.starts[rows]*batch; }
 
     template <bool Ordered> void multiply(const Connections& of, const T* x, int64_t units, T* y, bool add)
     {
         if (batch == 1) return multiply_one<Ordered>(of, x, y, add);
-        const Padded<T> padded(x, units, batch, space);
-        in_parallel(work() >= work_from, (int64_t)of.groups.size() - 1, 1, [&, padded](int64_t begin, int64_t end) {
+        panels.pack(x, units, batch, false);
+        in_parallel(work() >= work_from, (int64_t)of.groups.size() - 1, 1, [this, &of, y, add](int64_t begin, int64_t end) {
             for (int64_t g = begin; g < end; g++)
                 divide_group(of.groups[g], of.groups[g + 1], [&](int32_t row, auto count) {
-                    sparse_row<T, decltype(count)::value, Ordered>(of, row, w, padded, y, batch, 0, add);
+                    sparse_row<T, decltype(count)::value, Ordered>(of, row, w, panels, y, 0, add);
                 });
         });
     }
@@ -302,16 +309,39 @@ template <typename T> void Sparse<T>::outer(T alpha, const T* post, const T* pre
                     to[k] = keep == 0 ? factor*pre[others[k]] : keep*to[k] + factor*pre[others[k]];
             }
         });
-    const Padded<T> left(post, rows, batch, factors, alpha), right(pre, columns, batch, space);
+    const int64_t samples = batch, wide = (samples + Vector<T>::count - 1)/Vector<T>::count*Vector<T>::count;
+    widen(post, rows, samples, wide, alpha, factors);
+    widen(pre, columns, samples, wide, (T)1, partners);
+    const T *const left = factors.data(), *const right = partners.data();
     in_parallel(work() >= work_from, (int64_t)of.groups.size() - 1, 1, [=, &of](int64_t begin, int64_t end) {
+        constexpr int C = Vector<T>::count > 8 ? 16 : 8;
         for (int64_t g = begin; g < end; g++)
-            divide_group<4>(of.groups[g], of.groups[g + 1], [&](int32_t row, auto count) {
-                constexpr int R = decltype(count)::value, C = R > 1 ? 4 : 8;
-                const int64_t depth = of.starts[row + 1] - of.starts[row];
-                for (int64_t k = 0; k < depth; k += C)
-                    learn_tile<T, R, C>(of, row, k, std::min<int64_t>(depth - k, C), left, right, keep, to);
-            });
+        {
+            const int32_t row = of.groups[g], count = of.groups[g + 1] - row;
+            const int64_t start = of.starts[row], depth = of.starts[row + 1] - start;
+            const int32_t* others = of.others.data() + start;
+            if (count >= gather_from && tiles)
+                learn_group(count, depth, others, left + row*wide, right, samples, wide, keep, to + start);
+            else
+                for (int32_t r = 0; r < count; r++)
+                    for (int64_t k = 0; k < depth; k += C)
+                        learn_tile<T, C>(left + (row + r)*wide, right, others + k, std::min<int64_t>(depth - k, C),
+                            wide, keep, to + start + r*depth + k);
+        }
     });
+}
+
+// The weights of a group are a dense block of count x depth, so that dense tiles update it. The activities of its
+// columns are gathered first.
+template <typename T>
+void Sparse<T>::learn_group(int32_t count, int64_t depth, const int32_t* others, const T* post, const T* pre,
+    int64_t samples, int64_t wide, T keep, T* w)
+{
+    static thread_local Panels<T> gathered;
+    gathered.gather(pre, others, samples, depth, wide);
+    for (int32_t r = 0; r < count; r += tile_rows)
+        strip<T, Kind::learning>(std::min<int32_t>(count - r, tile_rows), samples, post + r*wide, wide, gathered, 0,
+            0, depth, keep, w + r*depth, depth);
 }
 
 template <typename T> void Sparse<T>::learn(T alpha, const T* post, const T* pre, T keep)

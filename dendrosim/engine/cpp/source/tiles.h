@@ -71,6 +71,25 @@ public:
         }
     }
 
+    // Pack the rows `which` of another matrix, transposed: `from` has `stride` numbers in each row, of which the
+    // first `rows` are taken.
+    void gather(const T* from, const int32_t* which, int64_t rows, int64_t columns, int64_t stride)
+    {
+        this->rows = rows;
+        this->columns = columns;
+        values.resize((columns + V::count - 1)/V::count*V::count*rows);
+        for (int64_t first = 0; first < columns; first += V::panel)
+        {
+            const int64_t width = this->width(first), used = std::min(width, columns - first);
+            for (int64_t i = 0; i < width; i++)
+            {
+                const T* row = from + which[first + std::min(i, used - 1)]*stride;
+                T* to = values.data() + first*rows + i;
+                for (int64_t k = 0; k < rows; k++) to[k*width] = row[k];
+            }
+        }
+    }
+
     int64_t width(int64_t first) const { return columns - first <= V::count ? V::count : V::panel; }
     const T* at(int64_t first, int64_t row) const { return values.data() + first*rows + row*width(first); }
 
@@ -151,30 +170,27 @@ __attribute__((noinline)) bool tile(int64_t depth, const T* __restrict a, int64_
         }
     }
     Finite<T> seen;
-    if (used == N*count)
+    #pragma GCC unroll 8
+    for (int n = 0; n < N; n++)
     {
+        const int64_t rest = std::min(used - n*count, count);
         #pragma GCC unroll 8
         for (int r = 0; r < R; r++)
-            #pragma GCC unroll 8
-            for (int n = 0; n < N; n++)
-            {
-                V* to = (V*)(c + r*c_row + n*count);
-                *to = beta == 0 ? sum[r][n] : beta**to + sum[r][n];
-                if (K == Kind::learning) seen.look(*to);
-            }
-        return seen.good();
-    }
-    #pragma GCC unroll 8
-    for (int r = 0; r < R; r++)
-    {
-        T row[N*count];
-        #pragma GCC unroll 8
-        for (int n = 0; n < N; n++) *(V*)(row + n*count) = sum[r][n];
-        for (int64_t i = 0; i < used; i++)
         {
-            T& to = c[r*c_row + i];
-            to = beta == 0 ? row[i] : beta*to + row[i];
-            if (K == Kind::learning) seen.look(to);
+            T* const to = c + r*c_row + n*count;
+            if (rest == count)
+            {
+                *(V*)to = beta == 0 ? sum[r][n] : beta**(V*)to + sum[r][n];
+                if (K == Kind::learning) seen.look(*(V*)to);
+                continue;
+            }
+            T values[count];
+            *(V*)values = sum[r][n];
+            for (int64_t i = 0; i < rest; i++)
+            {
+                to[i] = beta == 0 ? values[i] : beta*to[i] + values[i];
+                if (K == Kind::learning) seen.look(to[i]);
+            }
         }
     }
     return seen.good();
