@@ -37,7 +37,7 @@ WORK_PREFIXES = ("making-", "trying-")
 
 _KEPT = 0.9  # a cache that is too large is reduced to this fraction of its limit
 _DAY = 86400.0
-_BRIAN_FILE = re.compile(r"_cython_magic_[0-9a-f]{32}\.(pyx|cpp|c|o|lock)")
+_BRIAN_FILE = re.compile(r"(_cython_magic_[0-9a-f]{32})\.(pyx|cpp|c|o|lock)")
 _SIZE, _KEY = "size of the cache", ""
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
           "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}  # fmt: skip
@@ -165,10 +165,28 @@ def delete_leftovers() -> None:
     delete_unfinished_work()
     for path in _names("locks"):
         delete(path)
+    delete_sources_of_extensions()
     for path in _names("cython"):
-        with suppress(OSError):  # Brian2 has its own locks, so the age decides
-            if _BRIAN_FILE.fullmatch(path.name) and time.time() - path.lstat().st_mtime > _DAY:
-                path.unlink()
+        # Brian2 does not check whether the file that it has locked still exists, so a lock must also be old.
+        if path.suffix == ".lock" and _BRIAN_FILE.fullmatch(path.name):
+            with suppress(OSError):
+                if time.time() - path.lstat().st_mtime > _DAY:
+                    delete(path)
+
+
+def delete_sources_of_extensions() -> None:
+    """Delete sources and objects that killed processes have left while Brian2 compiled extensions.
+
+    Brian2 locks a file for each extension that it compiles; if the lock is free, nobody compiles the extension.
+    """
+    home = cache_folder() / "cython"
+    # Brian2 compiles with the whole path of the source below the folder of the objects, which is the same folder.
+    for path in [*_names("cython"), *_names(str(home / str(home).lstrip("/")))]:
+        found = _BRIAN_FILE.fullmatch(path.name)
+        if found and found[2] != "lock":
+            with claim(home / f"{found[1]}.lock") as free, suppress(OSError):
+                if free and not stat.S_ISDIR(path.lstat().st_mode):
+                    path.unlink()
 
 
 def delete_unfinished_work() -> None:

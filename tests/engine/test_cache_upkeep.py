@@ -21,6 +21,9 @@ from dendrosim.engine.cpp import toolchain
 from dendrosim.engine.standalone.host_compiler import find_compiler
 from dendrosim.errors import CompilationError, StorageError, UsageError
 from dendrosim.experiments.run import run
+from dendrosim.machine import brian_import
+from dendrosim.machine.cache import writable_folder
+from dendrosim.machine.cache_entries import delete_sources_of_extensions
 from dendrosim.machine.working_folder import working_folder
 
 TESTS = Path(__file__).parents[1]
@@ -149,28 +152,82 @@ import sys
 sys.path.insert(0, sys.argv[1])
 from reference_problems import leaky_protocol
 from dendrosim.experiments.run import run
-run(leaky_protocol(), backend="cpp")
+run(leaky_protocol(), backend=sys.argv[2])
 """
 
 
-def test_a_process_killed_with_its_compilers_leaves_nothing_behind(cache, tmp_path):
-    """The script is a file, since Brian2 copies scripts; the compiler writes a temporary file and waits."""
+@pytest.fixture
+def kill_while_compiling(tmp_path):
+    """A function that starts a run and kills it with its compiler, which waits when its arguments match a pattern.
+
+    The script is a file, since Brian2 copies scripts. The folder `tmp` is for temporary files.
+    """
     temporary = tmp_path / "tmp"
     temporary.mkdir()
     (tmp_path / "script.py").write_text(RUN)
-    hangs = 'case "$*" in *steps.cpp*) touch "$TMPDIR/part.s"; exec sleep 600 ;; esac'
-    compiler = executable(tmp_path / "c++", f'#!/bin/sh\n{hangs}\nexec {find_compiler()} "$@"\n')
-    process = subprocess.Popen(
-        [sys.executable, tmp_path / "script.py", TESTS], start_new_session=True,
-        env={**os.environ, "TMPDIR": str(temporary), "CXX": str(compiler)},
-    )  # fmt: skip
-    try:
-        while not list(cache.glob("work/*/part.s")):
-            assert process.poll() is None
-            time.sleep(0.02)
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-    assert list(temporary.iterdir()) == []
+
+    def kill(backend, pattern, begun):
+        waits = f'case "$*" in {pattern}) echo $$ > "$TMPDIR/part.s"; exec sleep 600 ;; esac'
+        compiler = executable(
+            tmp_path / "c++", f'#!/bin/sh\n{waits}\nexec {find_compiler()} "$@"\n'
+        )
+        process = subprocess.Popen(
+            [sys.executable, tmp_path / "script.py", TESTS, backend],
+            env={**os.environ, "TMPDIR": str(temporary), "CXX": str(compiler), "CC": str(compiler)},
+        )
+        try:
+            while not (found := begun()) or not found[0].read_text().strip():
+                assert process.poll() is None
+                time.sleep(0.02)
+        finally:
+            process.kill()
+            process.wait()
+        os.kill(int(found[0].read_text()), signal.SIGKILL)
+        found[0].unlink()
+        return list(temporary.iterdir())
+
+    return kill
+
+
+def test_a_process_killed_with_its_compilers_leaves_nothing_behind(cache, kill_while_compiling):
+    def begun():
+        return list(cache.glob("work/*/part.s"))
+
+    assert kill_while_compiling("cpp", "*steps.cpp*", begun) == []
     assert not compiled()
     assert list((cache / "work").iterdir()) == []
+
+
+def test_a_process_killed_while_brian2_tests_flags_leaves_nothing_behind(
+    cache, tmp_path, kill_while_compiling
+):
+    def begun():
+        return list(tmp_path.glob("tmp/part.s"))
+
+    assert kill_while_compiling("cython", "*flag_test*", begun) == []
+    assert [path.name[:7] for path in (cache / "work").iterdir()] == ["trying-"]
+    toolchain.try_out()
+    assert list((cache / "work").iterdir()) == []
+
+
+def test_sources_of_killed_compilations_are_deleted_and_those_in_use_are_kept(empty_cache):
+    home = writable_folder("cython")
+    objects = home / str(home)[1:]
+    objects.mkdir(parents=True)
+    names = [f"_cython_magic_{digit * 32}" for digit in "abc"]
+    for name in names:
+        for path in (home / f"{name}.pyx", home / f"{name}.cpp", objects / f"{name}.o"):
+            path.touch()
+        (home / f"{name}.lock").touch()
+    (home / "notes.pyx").touch()
+    (home / f"{names[2]}.lock").unlink()  # no lock says that its compilation has ended
+    brian_import.load()
+    from brian2.utils.filelock import FileLock
+
+    with FileLock(str(home / f"{names[0]}.lock")):
+        delete_sources_of_extensions()
+    kept = {path.name for path in [*home.iterdir(), *objects.iterdir()] if path.is_file()}
+    assert kept == {
+        f"{names[0]}.lock", f"{names[0]}.pyx", f"{names[0]}.cpp", f"{names[0]}.o", f"{names[1]}.lock",
+        f"{names[2]}.pyx", f"{names[2]}.cpp", f"{names[2]}.o", "notes.pyx",
+    }  # fmt: skip

@@ -23,9 +23,16 @@ from dendrosim.machine.cache import (
     hold,
     mark_used,
     read_file,
+    writable_folder,
 )
-from dendrosim.machine.cache_entries import make_room, size_limit
+from dendrosim.machine.cache_entries import (
+    WORK,
+    delete_sources_of_extensions,
+    make_room,
+    size_limit,
+)
 from dendrosim.machine.remembered import recall, remember
+from dendrosim.machine.working_folder import working_folder
 
 _NEEDED = 2**20  # bytes that the compilation of an extension may need at once
 _HASH = "hash of an extension"
@@ -35,9 +42,11 @@ _HASH = "hash of an extension"
 def verified_extensions() -> Iterator[list[Path]]:
     """Make Brian2 load only verified extensions; yield a list to which newly compiled ones are added."""
     # Imported here because the rest of this module needs no Brian2.
+    from brian2.codegen import cpp_prefs
     from brian2.codegen.runtime.cython_rt.extension_manager import cython_extension_manager
 
     size_limit()  # refuses a wrong setting before anything is compiled
+    delete_sources_of_extensions()
     compiled: list[Path] = []
     load = cython_extension_manager._load_module
 
@@ -59,12 +68,34 @@ def verified_extensions() -> Iterator[list[Path]]:
         return module
 
     cython_extension_manager._load_module = functools.wraps(load)(load_verified)
+    test_flag = cpp_prefs._determine_flag_compatibility
+    cpp_prefs._determine_flag_compatibility = _accepts_flag
     try:
         yield compiled
     finally:
         del cython_extension_manager._load_module  # so that the method of the class is used again
+        cpp_prefs._determine_flag_compatibility = test_flag
         if compiled:
             make_room(*compiled)
+
+
+def _accepts_flag(compiler: Any, flag: str) -> bool:
+    """Return whether a compiler accepts a flag.
+
+    Brian2 tries this in the temporary folder, where a killed process would leave its files for ever.
+    """
+    failed: Any = importlib.import_module("distutils.errors").CompileError
+    with (
+        errors_as_storage_errors(),
+        working_folder(writable_folder(WORK), "trying-") as (folder, _),
+    ):
+        source = folder / "flag_test.cpp"
+        source.write_text("int main() { return 0; }", "utf-8")
+        try:
+            compiler.compile([str(source)], output_dir=str(folder), extra_postargs=[flag])
+        except failed:
+            return False
+    return True
 
 
 @contextmanager
