@@ -147,6 +147,7 @@ class CircuitData(Spec):
                     m.unit,
                     m.inverse_of,
                     m.connect is not None,
+                    m.bounded,
                     _shapes_and_units(m.parameters),
                     m.scope,
                 ]

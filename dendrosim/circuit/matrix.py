@@ -2,10 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from math import inf
+from typing import Annotated, Any, Literal
 
-from dendrosim.checks import as_code, as_unit, optional
+import numpy as np
+
+from dendrosim.arrays import AnyArray
+from dendrosim.checks import as_code, as_unit, as_value, optional
 from dendrosim.circuit.connectivity.coercion import as_rule
+from dendrosim.circuit.initial_values.fixed import Fixed
 from dendrosim.circuit.paths import as_path
 from dendrosim.circuit.validation import (
     as_initial_value,
@@ -18,13 +23,27 @@ from dendrosim.circuit.validation import (
 from dendrosim.equations.declarations import parse_declarations
 from dendrosim.errors import (
     EquationError,
+    ParameterError,
     SpecError,
+    abbreviate,
     prefix_errors,
 )
 from dendrosim.spec import Spec
 
 LARGEST_CONDITION = 1e12
 """Weights with a larger condition number count as singular: their inverse would have under four correct digits."""
+
+
+def _as_bounds(where: str, value: Any) -> tuple[Any, Any]:
+    """Return bounds as a pair of quantities, with None for an open end."""
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        raise ParameterError(
+            f"{where} is {abbreviate(value)}; it must be a pair (low, high), with None for an open end"
+        )
+    low, high = (optional(as_value)(where, end) for end in value)
+    if low is not None and high is not None and not low.value <= high.value:
+        raise ParameterError(f"{where}: low = {low} exceeds high = {high}")
+    return low, high
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +76,14 @@ class Matrix(Spec):
         Name of the square matrix of which this matrix is the inverse. `post` must then be the `pre` of that other
         matrix, and `pre` must be its `post`. An inverse has no state of its own, takes no `plasticity`, and is
         computed anew whenever the other matrix changes.
+    bounds : pair of quantity or None, optional
+        Smallest and largest weight, in the unit of the matrix; None leaves an end open. In each time step, weights
+        are changed by plasticity, and those that have left the bounds are set to the nearest bound. The initial
+        weights must be inside. The vector field does not change, so that a fixed point of free weights is one of
+        runs only if it is inside; others are refused.
+    sign : {"excitatory", "inhibitory"}, optional
+        Dale's law: weights are never negative, or never positive, in the same way as with `bounds`. With both,
+        both hold.
     connect : Connections, optional
         Rule by which units are connected, such as `Probability`, `OneToOne` or `LocalPatches`. The matrix is then
         sparse: only connected units have a weight, which is stored, multiplied and changed by plasticity; all
@@ -91,6 +118,8 @@ class Matrix(Spec):
     parameters: Annotated[Mapping[str, Any], as_parameters] = field(default_factory=dict)
     unit: Annotated[str, as_unit] = "1"
     inverse_of: Annotated[str | None, optional(as_name)] = None
+    bounds: Annotated[Any, optional(_as_bounds)] = None
+    sign: Literal["excitatory", "inhibitory"] | None = None
     connect: Annotated[Any, optional(as_rule)] = None
     scope: Annotated[str, as_scope] = ""
 
@@ -100,6 +129,11 @@ class Matrix(Spec):
             raise SpecError(
                 f"{where}: the inverse of {self.inverse_of!r} has a weight for every pair of units; leave "
                 "`connect` out"
+            )
+        if self.inverse_of is not None and self.bounded:
+            raise SpecError(
+                f"{where}: the inverse of {self.inverse_of!r} follows from its weights; leave `bounds` and `sign` "
+                "out"
             )
         if self.inverse_of is not None and (self.plasticity is not None or self.parameters):
             raise SpecError(
@@ -115,6 +149,62 @@ class Matrix(Spec):
             check_symbol(where, lines[0].name)
             self._set(unit=lines[0].unit)
         check_unit_text(f"{where}: initial value", self.initial, self.unit)
+        self._check_bounds(where)
+
+    def _check_bounds(self, where: str) -> None:
+        for bound in self.bounds or ():
+            if bound is not None:
+                check_unit_text(f"{where}: bounds", Fixed(bound), self.unit)
+        low, high = self.limits
+        if not low <= high:
+            raise ParameterError(
+                f"{where}: no weight can be {self.sign} and within bounds {self._bounds_text()}; change one of "
+                "them"
+            )
+        if isinstance(self.initial, Fixed):
+            self.check_weights(f"{where}: initial value", np.asarray(self.initial.value.value))
+        elif self.initial.least is not None and self.initial.least < low:
+            raise ParameterError(
+                f"{where}: initial value: {type(self.initial).__name__} has numbers from {self.initial.least:g}, "
+                f"but weights must be at least {low:g}; change one of them"
+            )
+
+    def _bounds_text(self) -> str:
+        ends = ["open" if bound is None else str(bound) for bound in self.bounds or (None, None)]
+        return f"({', '.join(ends)})"
+
+    @property
+    def bounded(self) -> bool:
+        """Whether weights have bounds or a sign."""
+        return self.bounds is not None or self.sign is not None
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Smallest and largest weight by bounds and sign, as SI numbers; infinite if there is no such limit."""
+        low, high = self.bounds or (None, None)
+        least = -inf if low is None else float(low.value)
+        most = inf if high is None else float(high.value)
+        if self.sign == "excitatory":
+            least = max(least, 0.0)
+        if self.sign == "inhibitory":
+            most = min(most, 0.0)
+        return least, most
+
+    def check_weights(self, where: str, weights: AnyArray) -> None:
+        """Raise ParameterError if a weight at the beginning is outside of the limits."""
+        low, high = self.limits
+        wrong = (weights < low) | (weights > high)
+        if np.any(wrong):
+            rule = (
+                f"{self.sign} (sign)"
+                if self.bounds is None
+                else f"within {self._bounds_text()} (bounds)"
+            )
+            both = f" and {self.sign} (sign)" if self.bounds is not None and self.sign else ""
+            raise ParameterError(
+                f"{where}: a weight is {np.atleast_1d(weights)[np.atleast_1d(wrong)][0]:g}, but weights must be "
+                f"{rule}{both}; start from other weights, such as Uniform"
+            )
 
     @property
     def weight(self) -> str:

@@ -86,6 +86,7 @@ def draw_weights(circuit: CircuitData, matrix: Matrix, seed: int) -> Array:
     else:
         # Numbers are drawn, or given as a list, in the order of the rule, and sorted with their connections.
         weights = initial.sample((connections.count,), rng)[order]
+    matrix.check_weights(f"Matrix {matrix.name!r}: initial value", weights)
     return np.asarray(weights, dtype=np.float64)
 
 

@@ -49,8 +49,12 @@ def draw_start_value(circuit: Circuit, name: str, shape: tuple[int, int], seed: 
         start = circuit.matrix(name).initial
         if isinstance(start, Derived):
             of = circuit.matrix(start.matrix)
-            return start.compute(draw_start_value(circuit, of.name, circuit.shape(of), seed))
-        return start.sample(shape, rng)
+            weights = start.compute(draw_start_value(circuit, of.name, circuit.shape(of), seed))
+            circuit.matrix(name).check_weights(f"Matrix {name!r}: initial value", weights)
+            return weights
+        weights = start.sample(shape, rng)
+        circuit.matrix(name).check_weights(f"Matrix {name!r}: initial value", weights)
+        return weights
     population, variable = VariablePath.parse(name)
     missing = LONG_AGO if variable == LAST_SPIKE else 0.0
     start = circuit.population(population).initial.get(variable, Fixed(missing))

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import fields
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -90,6 +91,7 @@ def circuit_plain(circuit: Circuit) -> dict[str, Any]:
                 "plasticity": m.plasticity.strip() if m.plasticity else None,
                 "unit": m.unit,
                 "inverse_of": m.inverse_of,
+                "limits": [x if isfinite(x) else None for x in m.limits] if m.bounded else None,
                 "connect": None if m.connect is None else _spec_text(m.connect),
             }
             for m in circuit.matrices

@@ -95,7 +95,12 @@ class CppOperations(CompiledOperations):
         inverted = {m.inverse_of for m in network.circuit.matrices}
         if update.sparse:
             self.products[update.matrix] = [p for _, _, p in update.outer if p is not None]
-        elif len(update.outer) == 1 and not update.elementwise and update.matrix not in inverted:
+        elif (
+            update.limits is None
+            and len(update.outer) == 1
+            and not update.elementwise
+            and update.matrix not in inverted
+        ):
             self.patient.add(update.matrix)
         return {"weights": _weights(update.matrix), "sparse": update.sparse}
 

@@ -8,7 +8,7 @@ from dendrosim.circuit.matrix import Matrix
 from dendrosim.circuit.population import Population
 from dendrosim.engine.network.groups import Holder, add_array, add_number
 from dendrosim.engine.network.parts import NetworkParts, assign, refer_shared
-from dendrosim.engine.plan.state_arrays import WEIGHT
+from dendrosim.engine.plan.state_arrays import HIGH, LOW, WEIGHT
 from dendrosim.equations.plasticity import PlasticityRule, analyse_rule, hoist_sides
 from dendrosim.equations.real_numbers import with_real_numbers
 from dendrosim.equations.rewriting import find_symbols, parse_expression
@@ -35,6 +35,8 @@ class Update:
         For each symbol that stands for a factor of one side, its array and that side, "post" or "pre".
     sparse : bool
         Whether the weight and each `product` have a number only for each connection.
+    limits : (ArrayVariable, ArrayVariable) or None
+        Smallest and largest weight. After the step, a weight outside is set to the nearest of them.
     averaged : bool
         Whether `elementwise` depends on the sample, so that it is averaged over the batch.
     """
@@ -52,6 +54,7 @@ class Update:
     factors: dict[str, tuple[ArrayVariable, str]] = field(default_factory=dict)
     averaged: bool = False
     sparse: bool = False
+    limits: tuple[ArrayVariable, ArrayVariable] | None = None
 
 
 class _Side:
@@ -146,6 +149,11 @@ def matrix_update(parts: NetworkParts, matrix: Matrix) -> Update:
         update.decay = holder.variables["ds_decay"]
     for side in sides.values():
         side.finish()
+    if matrix.bounded:
+        for name in (LOW, HIGH):
+            add_number(holder, name, parts.dtype, constant=True)
+            parts.register(holder, name)
+        update.limits = holder.variables[LOW], holder.variables[HIGH]
     return update
 
 

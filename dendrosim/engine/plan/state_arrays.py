@@ -25,6 +25,8 @@ from dendrosim.errors import ShapeError
 from dendrosim.protocol.protocol import Protocol
 
 WEIGHT = "ds_weight"
+LOW, HIGH = "ds_low", "ds_high"
+"""Names of the limits of a bounded matrix."""
 OWN = "ds_own_"
 """Prefix of names that belong to a synapse in a program; it distinguishes them from variables of populations."""
 
@@ -134,6 +136,8 @@ def initial_state(
                 raise ShapeError(
                     f"initial state of {name} has shape {array.shape}, this protocol needs {shape}"
                 )
+            if not is_variable(name):
+                protocol.circuit.matrix(name).check_weights(f"initial state of {name}", array)
             result[name] = array
         else:
             result[name] = _draw(protocol, name, shape, seed)
@@ -158,6 +162,10 @@ def parameter_values(circuit: Circuit, batch: int) -> dict[str, NDArray[np.float
             if isinstance(owner, Population) and (declared or not value.scalar):
                 flat = np.repeat(np.broadcast_to(flat, (owner.size,)), batch)
             values[f"{owner.name}.{name}"] = flat
+    for matrix in circuit.matrices:
+        if matrix.bounded and matrix.plasticity:
+            for key, limit in zip((LOW, HIGH), matrix.limits, strict=True):
+                values[f"{matrix.name}.{key}"] = np.array([limit])
     for pathway in circuit.pathways:
         shared = {n: float(v.value) for n, v in pathway.parameters.items()}
         if isinstance(pathway.weight, Fixed) and not pathway.has_own_weights:

@@ -156,6 +156,7 @@ class NumpyOperations(Operations):
         elementwise = _elementwise(update, at) if update.elementwise else None
         decay = update.decay.get_value() if update.decay is not None else None
         dt = network.protocol.time_step
+        limits = None if update.limits is None else [v.get_value() for v in update.limits]
 
         def multiply(post: NDArray[Any], pre: NDArray[Any]) -> NDArray[Any]:
             return post @ pre.T if at is None else sum_products(at, post, pre)
@@ -171,6 +172,8 @@ class NumpyOperations(Operations):
             for post, pre, product in outer:
                 if product is None:
                     w[...] += to_step[0] * multiply(np.ldexp(post, to_step[1]), pre)
+            if limits is not None:
+                np.clip(w, limits[0], limits[1], out=w)
 
         return [
             self._operation(network, step, "before_groups", order, f"ds_update_{update.matrix}")

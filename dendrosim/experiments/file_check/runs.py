@@ -6,6 +6,7 @@ import numpy as np
 
 from dendrosim.arrays import Array
 from dendrosim.circuit.circuit import Circuit
+from dendrosim.circuit.paths import is_variable
 from dendrosim.engine.plan.state_arrays import initial_state
 from dendrosim.engine.settings import RunSettings
 from dendrosim.engine.simulate import run
@@ -173,7 +174,14 @@ def _random_state(flow: CircuitFlow) -> Array:
     sizes = np.array([{**TYPICAL_SIZES, "1": 1.0}.get(u, 0.0) for u in flow.units])
     spread = SPREAD * np.where(sizes > 0.0, sizes, abs(flow.start))
     x: Array = flow.start + spread * np.random.default_rng(1).normal(size=flow.size)
-    return x
+    return flow.pack({n: _within_limits(flow, n, a) for n, a in flow.unpack(x).items()})
+
+
+def _within_limits(flow: CircuitFlow, name: str, values: Array) -> Array:
+    """Return weights with those outside of their limits set to the nearest limit; states are not changed."""
+    if is_variable(name):
+        return values
+    return np.clip(values, *flow.circuit.matrix(name).limits)
 
 
 def _take_step(
@@ -198,7 +206,8 @@ def _gaps(
     found = {}
     for name, rate in flow.unpack(rates).items():
         step = TIME_STEP * rate.reshape(before[name].shape)
-        gap = float(np.max(abs(after[name] - before[name] - step)))
+        expected = _within_limits(flow, name, before[name] + step)
+        gap = float(np.max(abs(after[name] - expected)))
         largest, size = float(np.max(abs(step))), float(np.max(abs(before[name])))
         if not gap <= AGREEMENT * largest + ROUNDING * size:
             found[name] = gap / largest

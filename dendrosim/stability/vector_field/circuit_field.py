@@ -300,9 +300,24 @@ class CircuitField(CircuitFlow):
             found += [self._label(path, int(i), int(j)) for i, j in where]
         return found
 
+    def _check_limits(self, at: Evaluation) -> None:
+        for name in self.shapes:
+            if is_variable(name):
+                continue
+            low, high = self.circuit.matrix(name).limits
+            wrong = np.argwhere((at.states[name] < low) | (at.states[name] > high))
+            if len(wrong):
+                value = at.states[name][tuple(wrong[0])]
+                raise DifferentiationError(
+                    f"{self._label(name, *map(int, wrong[0]))} is {value:g} at this point, outside of its limits "
+                    f"{low:g} to {high:g} (bounds, sign), where a run would hold it; leave the matrix frozen, or "
+                    "search from another start"
+                )
+
     def check(self, x: Array) -> None:
-        """Raise DifferentiationError if a unit is above its spike threshold at `x`."""
+        """Raise DifferentiationError if a unit is above its spike threshold, or a weight outside of its bounds."""
         at = self._evaluate_at(np.asarray(x, dtype=float))
+        self._check_limits(at)
         for name, formula in self._thresholds.items():
             above = formula.expression.value(at.values(formula, at.all_variables))
             units = np.argwhere(np.broadcast_to(above, at.population_shape(name)))

@@ -84,6 +84,14 @@ template <typename T> bool zero(const T* values, int64_t count)
     return !some;
 }
 
+// Set numbers that are outside of the limits to the nearest limit. NaN stays, so that the guard notices it.
+template <typename T> void set_limits(T* w, int64_t count, T low, T high)
+{
+    parallel(count, [=](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; i++) w[i] = w[i] < low ? low : w[i] > high ? high : w[i];
+    });
+}
+
 constexpr int64_t gemv_columns = 64;    // a multiple of the column blocks of BLAS kernels
 
 // A weight matrix whose update may be postponed until `settle` is called.
@@ -126,6 +134,7 @@ public:
     void settle() override;
 
     void scale(T factor) { Blas<T>::scal((int64_t)rows*columns, factor, w, 1); }
+    void clip(T low, T high) { set_limits(w, (int64_t)rows*columns, low, high); }
 
 private:
     const int rows, columns, batch;

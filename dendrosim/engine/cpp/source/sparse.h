@@ -229,6 +229,7 @@ public:
     void outer(T alpha, const T* post, const T* pre, T keep, T* to);
     void learn(T alpha, const T* post, const T* pre, T keep);  // the same for the weights
     void scale(T factor);
+    void clip(T low, T high) { set_limits(w, (int64_t)by_row.others.size(), low, high); }
 
 private:
     const int rows, columns, batch;

@@ -52,4 +52,7 @@
     {% endif %}
     {% endfor %}
     if (ds_keep != 1) {{weights}}.scale(ds_keep);
+    {% if limits %}
+    {{weights}}.clip({{limits[0]}}[0], {{limits[1]}}[0]);
+    {% endif %}
 {% endblock %}

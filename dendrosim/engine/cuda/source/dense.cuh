@@ -63,6 +63,19 @@ template <typename T> __global__ void scale_by(int64_t count, const T* factor, T
     DS_EACH(i, count) w[i] *= f;
 }
 
+template <typename T> __global__ void clip_by(int64_t count, const T* low, const T* high, T* w)
+{
+    const T least = low[0], most = high[0];
+    DS_EACH(i, count) w[i] = w[i] < least ? least : w[i] > most ? most : w[i];
+}
+
+// Set weights that are outside of the limits to the nearest limit. NaN stays, so that the guard notices it.
+template <typename T> void clip(int64_t count, const T* low, const T* high, T* w)
+{
+    clip_by<T><<<blocks(count), threads>>>(count, low, high, w);
+    DS_LAUNCHED("clip_by");
+}
+
 // The decay of the weights of a matrix. Its coefficient is computed on the GPU and stays there.
 template <typename T> class Decay {
 public:

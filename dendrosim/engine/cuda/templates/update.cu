@@ -75,4 +75,7 @@
     {% if not ds.kept %}
     ds_decay.scale((int64_t){{rows}}*{{columns}}, {{weight}});
     {% endif %}
+    {% if limits %}
+    ds::clip<{{real}}>((int64_t){{rows}}*{{columns}}, {{limits[0]}}, {{limits[1]}}, {{weight}});
+    {% endif %}
 {% endblock %}
