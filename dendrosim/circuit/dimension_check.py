@@ -19,6 +19,7 @@ from dendrosim.circuit.brian_text import brian_dimension
 from dendrosim.circuit.circuit_data import CircuitData, Owner
 from dendrosim.circuit.population import LAST_SPIKE, Population
 from dendrosim.equations.operator_check import check_operators
+from dendrosim.equations.random_calls import CALLS
 from dendrosim.equations.rewriting import find_symbols, parse_expression
 from dendrosim.errors import EquationError, UnitError, abbreviate, suggestion
 from dendrosim.units import unit, unit_name
@@ -27,6 +28,8 @@ FUNCTIONS = {k: v for k, v in DEFAULT_FUNCTIONS.items() if k not in ("rand", "ra
 CONSTANTS = {
     k: Constant(k, value=float(v.value)) for k, v in DEFAULT_CONSTANTS.items() if k != "-inf"
 }
+RANDOM = {k: DEFAULT_FUNCTIONS[k] for k in CALLS}
+"""Functions that draw random numbers; only texts about spikes may call them."""
 TIME = {"t": Variable("t", dimensions=get_or_create_dimension((0, 0, 1, 0, 0, 0, 0)))}
 
 
@@ -133,7 +136,7 @@ def dimension_of(
         raise EquationError(
             f"{where}: a number in {abbreviate(written)} is too large; use the symbol 'inf'"
         )
-    for symbol in _called(expression) - set(FUNCTIONS):
+    for symbol in _called(expression) - set(FUNCTIONS) - set(local):
         raise EquationError(
             f"{where}: unknown function {abbreviate(symbol)} in {abbreviate(written)}"
             f"{_RANDOM_NUMBERS if symbol in _RANDOM else suggestion(symbol, FUNCTIONS)}"
@@ -153,8 +156,8 @@ def dimension_of(
 
 _RANDOM = {"rand", "randn", "poisson", "random", "normal"}
 _RANDOM_NUMBERS = (
-    "; random numbers come from signals that drive an input, such as ds.OrnsteinUhlenbeck, ds.ShotNoise and "
-    "ds.HeldNoise"
+    "; in equations, random numbers come from signals that drive an input, such as ds.OrnsteinUhlenbeck, "
+    "ds.ShotNoise and ds.HeldNoise; rand() and randn() are for thresholds, resets, on_pre and on_post"
 )
 
 

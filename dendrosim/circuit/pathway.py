@@ -51,6 +51,8 @@ class Pathway(Spec):
     on_pre : str
         Effect of a spike of the presynaptic unit: assignments, one per line or separated by semicolons, to states
         of the postsynaptic unit (`g_post += weight`), of the presynaptic unit (`x_pre = 0`) or of the synapse.
+        Each call of `rand()` draws a random number from 0 to 1 for each synapse, and `randn()` a standard normal
+        number; they depend on the seed, the call, the step, the sample and the synapse only.
     connect : Connections, optional
         Rule by which units are connected: `AllToAll` (default), `OneToOne`, `Probability`, `InDegree`,
         `Pairings`, `Condition`.

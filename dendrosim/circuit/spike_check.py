@@ -10,6 +10,7 @@ from sympy import Symbol, diff
 from dendrosim.circuit.brian_text import brian_dimension
 from dendrosim.circuit.circuit_data import CircuitData
 from dendrosim.circuit.dimension_check import (
+    RANDOM,
     TIME,
     check_expression,
     check_no_unit,
@@ -58,8 +59,8 @@ def check_spikes(circuit: CircuitData, population: Population, local: dict[str, 
 
     def check(field: str, written: str, text: str | None, expected: Any) -> set[str]:
         assert text is not None
-        place = f"{where}: {field}"
-        return check_expression(circuit, population, place, written, text, local, expected)
+        place, scope = f"{where}: {field}", local if field == "refractory" else {**RANDOM, **local}
+        return check_expression(circuit, population, place, written, text, scope, expected)
 
     if not is_condition(parse_expression(population.threshold, where)):
         raise EquationError(
@@ -102,7 +103,9 @@ def check_pathway(circuit: CircuitData, pathway: Pathway) -> set[str]:
     states = [f"{s}_post" for s in post.states] + [f"{s}_pre" for s in pre.states]
     writable = [*states, *pathway.variables, *([WEIGHT] if pathway.weight is not None else [])]
     for name, text in (("on_pre", pathway.on_pre), ("on_post", pathway.on_post)):
-        scope = {**own, **population_scope(pre, "_pre"), **population_scope(post, "_post")}
+        scope = {
+            **RANDOM, **own, **population_scope(pre, "_pre"), **population_scope(post, "_post")
+        }  # fmt: skip
         lines = parse_assignments(text)
         for assignment in lines:
             used |= _check_assignment(
@@ -125,7 +128,9 @@ def _check_assignment(
 ) -> set[str]:  # fmt: skip
     """Check one assignment; if it defines a new variable, add that to `scope`, for the assignments that follow."""
     target, text = assignment.target, assignment.expression
-    if target in writable or (target in scope and target not in _known(circuit, pathway)):
+    if target in writable or (
+        target in scope and target not in {*_known(circuit, pathway), *RANDOM}
+    ):
         expected = _expected_dimension(assignment, scope[target])
         return check_expression(circuit, pathway, where, text, text, scope, expected)
     known = target in scope or circuit.symbol_value(pathway, target) is not None

@@ -19,6 +19,7 @@ from dendrosim.circuit.pathway import WEIGHT, Pathway
 from dendrosim.engine.network.groups import Holder, add_number
 from dendrosim.engine.network.parts import NetworkParts, refer_shared
 from dendrosim.engine.network.synapses import code_line, own_names, state_equation
+from dendrosim.engine.plan.spike_texts import SYNAPSE, effect_texts
 from dendrosim.engine.plan.state_arrays import OWN
 from dendrosim.engine.plan.trace_hoisting import (
     SIDES,
@@ -29,7 +30,7 @@ from dendrosim.engine.plan.trace_hoisting import (
     split_effect,
 )
 from dendrosim.engine.standalone.operations import boolean
-from dendrosim.equations.assignments import Assignment, parse_assignments
+from dendrosim.equations.assignments import Assignment
 from dendrosim.units import TIME, unit
 
 ORDERS = {"pre": -1, "post": 1}
@@ -59,16 +60,18 @@ class RowBundle:
     def declaration(self) -> str:
         """Return the definition of the object of type `Rows`."""
         sources, targets, batch = self.sizes
-        flags = f"{boolean(self.pathway.has_one_delay)}, {boolean(bool(self.pathway.on_post))}"
+        said = (self.pathway.has_one_delay, self.pathway.on_post, effect_texts(self.pathway).keys)
+        flags = ", ".join(boolean(bool(flag)) for flag in said)
         return f"Rows {self.rows}{{{sources}, {targets}, {batch}, {flags}}};"
 
 
 def synapse_text(pathway: Pathway) -> SynapseText:
     """Return what the analysis of a pathway's text needs."""
+    texts = effect_texts(pathway)
     return SynapseText(
         effects={
-            "pre": parse_assignments(pathway.on_pre),
-            "post": parse_assignments(pathway.on_post),
+            "pre": texts.pre,
+            "post": texts.post,
         },
         equations={n: d.expression for n, d in pathway.variables.items() if d.kind == "state"},
         equal={n: n in pathway.equal_start_values for n in pathway.synapse_start_values()},
@@ -92,6 +95,7 @@ class _Builder:
     def __init__(self, parts: NetworkParts, pathway: Pathway) -> None:
         self.parts, self.pathway = parts, pathway
         self.text = synapse_text(pathway)
+        self.keys = effect_texts(pathway).keys
         self.ends = hoist(self.text)
         self.own = own_names(parts.circuit, pathway)
         circuit, batch = parts.circuit, parts.protocol.batch
@@ -116,6 +120,11 @@ class _Builder:
             add_number(self.holder, OWN + WEIGHT, parts.dtype, dimension, constant=True)
             parts.register(self.holder, OWN + WEIGHT)
         self._references()
+        for key in self.keys:
+            add_number(self.holder, key, np.int64)
+            parts.register(self.holder, key)
+        if self.keys:
+            variables.add_auxiliary_variable(SYNAPSE, dtype=np.int64)
         parts.network.add(self.holder)
         for side in SIDES:
             if self.text.effects[side]:
@@ -215,6 +224,7 @@ class _Builder:
             "last_here": LAST + side,
             "last_there": last_there if keep_last else None,
             "spread": self._can_spread(effect),
+            "numbered": SYNAPSE in reads(effect.each),
         }
         code = {
             "once": self._once(side, effect),

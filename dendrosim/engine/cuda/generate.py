@@ -13,6 +13,7 @@ from dendrosim.circuit.circuit import Circuit
 from dendrosim.engine.cuda.device import CudaDevice, settings
 from dendrosim.engine.cuda.operations import CudaOperations
 from dendrosim.engine.network.parts import Bundle, NetworkParts
+from dendrosim.engine.plan.spike_texts import effect_texts
 from dendrosim.engine.standalone.sources import (
     FUNCTION,
     INCLUDE,
@@ -39,6 +40,7 @@ def generate(protocol: Protocol, precision: str, folder: Path) -> None:
         See `dendrosim.engine.standalone.sources.network`.
     """
     _check_names(protocol.circuit)
+    _check_random(protocol.circuit)
     operations = CudaOperations()
     with (
         settings(),
@@ -47,6 +49,15 @@ def generate(protocol: Protocol, precision: str, folder: Path) -> None:
         _write_glue(device, parts, operations, folder)
         write_manifest(parts, folder / "ds_glue.cu")
         _merge(device, parts, folder)
+
+
+def _check_random(circuit: Circuit) -> None:
+    """Raise SpecError if the texts of a pathway draw random numbers, which synapses on the GPU cannot."""
+    for pathway in circuit.pathways:
+        if effect_texts(pathway).keys:
+            raise SpecError(
+                f"{pathway}: rand() and randn() in its texts do not exist on back end cuda; use --backend cpp"
+            )
 
 
 def _check_names(circuit: Circuit) -> None:

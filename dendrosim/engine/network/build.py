@@ -31,6 +31,7 @@ from dendrosim.engine.network.operations import Operations
 from dendrosim.engine.network.parts import NetworkParts, add_variable, assign, refer_shared
 from dendrosim.engine.network.weight_updates import matrix_update
 from dendrosim.engine.plan.signal_slots import ELEMENT, assignment, base_variable, find_slots
+from dendrosim.engine.plan.spike_texts import spike_texts
 from dendrosim.engine.plan.state_arrays import WEIGHT
 from dendrosim.engine.plan.timeline import CIRCUIT
 from dendrosim.equations.assignments import parse_assignments
@@ -127,6 +128,10 @@ def _build_population(parts: NetworkParts, population: Population) -> None:
         used = find_slots(parts.protocol, f"{population.name}.{name}")
         if used:
             _add_slots(parts, group, name, population.variables[name].unit, used, count)
+    for key in spike_texts(population).keys:
+        _number_elements(parts, group)
+        add_number(group, key, np.int64)
+        parts.register(group, key)
     parts.network.add(group)
 
 
@@ -172,13 +177,10 @@ def _hold_refractory(group: NeuronGroup, population: Population) -> None:
 
 def _spiking(population: Population) -> dict[str, str | None]:
     """Return threshold, reset and refractory period as Brian2 takes them; None stands for one that is missing."""
-    threshold = population.threshold_in_place
-    reset = [
-        f"{x.target} {x.operator} {with_real_numbers(x.expression)}"
-        for x in population.reset_in_place
-    ]
+    texts = spike_texts(population)
+    reset = [f"{x.target} {x.operator} {with_real_numbers(x.expression)}" for x in texts.reset]
     return {
-        "threshold": None if threshold is None else with_real_numbers(threshold),
+        "threshold": None if texts.threshold is None else with_real_numbers(texts.threshold),
         "refractory": _refractory_text(population),
         "reset": "\n".join(reset) or None,
     }

@@ -10,20 +10,28 @@ from brian2.devices.cpp_standalone.codeobject import CPPStandaloneCodeObject
 from dendrosim.engine.network.random_numbers import FUNCTIONS as RANDOM
 from dendrosim.equations.real_numbers import QUOTIENT, REMAINDER, TRUNCATE
 
-_CYTHON = """
-from libc.math cimport trunc, fmod, rint
+_CYTHON = {
+    TRUNCATE: """
+from libc.math cimport trunc
 
 cdef inline double ds_truncate(double x) noexcept nogil:
     return trunc(x)
+""",
+    REMAINDER: """
+from libc.math cimport fmod
 
 cdef inline double ds_remainder(double x, double y) noexcept nogil:
     cdef double rest = fmod(x, y)
     return rest + y if rest != 0 and (rest < 0) != (y < 0) else rest
+""",
+    QUOTIENT: """
+from libc.math cimport fmod, rint
 
 cdef inline double ds_quotient(double x, double y) noexcept nogil:
     cdef double rest = fmod(x, y)
     return rint((x - rest)/y - (1 if rest != 0 and (rest < 0) != (y < 0) else 0))
-"""
+""",
+}
 
 
 def _function(name: str, pyfunc: Any, arguments: str, **units: Any) -> Function:
@@ -36,7 +44,7 @@ def _function(name: str, pyfunc: Any, arguments: str, **units: Any) -> Function:
         f"static inline double {name}({arguments}) {{ return ds::{name.removeprefix('ds_')}({plain}); }}",
         name=name,
     )
-    function.implementations.add_implementation(CythonCodeObject, _CYTHON, name=name)
+    function.implementations.add_implementation(CythonCodeObject, _CYTHON[name], name=name)
     return function
 
 

@@ -93,9 +93,9 @@ def _function(name: str, pyfunc: Any, arguments: str) -> Function:
         f"static inline double ds_{name}({arguments}) {{ return ds::{name}({plain}); }}",
         name=f"ds_{name}",
     )
-    function.implementations.add_implementation(
-        CythonCodeObject, _CYTHON + _CYTHON_BODIES[name], name=f"ds_{name}"
-    )
+    # A code object may use several functions, so each has a helper of its own.
+    code = (_CYTHON + _CYTHON_BODIES[name]).replace("_ds_bits", f"_ds_bits_{name}")
+    function.implementations.add_implementation(CythonCodeObject, code, name=f"ds_{name}")
     return function
 
 

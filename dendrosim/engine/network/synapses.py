@@ -4,9 +4,10 @@ All names that belong to a synapse (variables, weight, parameters, targets of it
 program, because in Brian2 a name without suffix can also be a variable of the target population.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 from brian2.synapses.synapses import Synapses
 
 from dendrosim.circuit.brian_text import brian_dimension, brian_unit
@@ -15,6 +16,7 @@ from dendrosim.circuit.pathway import WEIGHT, Pathway
 from dendrosim.engine.network.functions import FUNCTIONS
 from dendrosim.engine.network.groups import add_number
 from dendrosim.engine.network.parts import Bundle, NetworkParts, refer_shared
+from dendrosim.engine.plan.spike_texts import SYNAPSE, effect_texts
 from dendrosim.engine.plan.state_arrays import OWN
 from dendrosim.equations.assignments import Assignment, parse_assignments
 from dendrosim.equations.declarations import Declaration
@@ -26,9 +28,10 @@ from dendrosim.units import unit
 def build_pathway(parts: NetworkParts, pathway: Pathway) -> Bundle:
     """Build the synapses of a pathway, without connections."""
     own = own_names(parts.circuit, pathway)
-    options: dict[str, Any] = {"on_pre": _code(pathway.on_pre, own)}
-    if pathway.on_post:
-        options["on_post"] = _code(pathway.on_post, own)
+    texts = effect_texts(pathway)
+    options: dict[str, Any] = {"on_pre": _code(texts.pre, own)}
+    if texts.post:
+        options["on_post"] = _code(texts.post, own)
     # No dtype is given, so that numbers have the precision of the run and `lastupdate` that of the clock.
     synapses = Synapses(
         parts.groups[pathway.pre], parts.groups[pathway.post], _model(pathway, own), **options,
@@ -42,6 +45,12 @@ def build_pathway(parts: NetworkParts, pathway: Pathway) -> Bundle:
         dimension = brian_dimension(pathway.weight_dimension)
         add_number(synapses, OWN + WEIGHT, parts.dtype, dimension, constant=True)
         parts.register(synapses, OWN + WEIGHT)
+    for key in texts.keys:
+        add_number(synapses, key, np.int64)
+        parts.register(synapses, key)
+    if texts.keys:
+        synapses.variables.add_dynamic_array(SYNAPSE, size=0, dtype=np.int64, constant=True)
+        synapses.register_variable(synapses.variables[SYNAPSE])
     parts.network.add(synapses)
     values = {name: synapses.variables[OWN + name] for name in pathway.synapse_start_values()}
     return Bundle(synapses, values)
@@ -82,8 +91,8 @@ def state_equation(declared: Declaration, own: Mapping[str, str]) -> str:
     return f"d{OWN}{declared.name}/dt = {rate} : {brian_unit(unit(declared.unit)[0])}"
 
 
-def _code(text: str, own: dict[str, str]) -> str:
-    return "\n".join(code_line(line, own) for line in parse_assignments(text))
+def _code(lines: Iterable[Assignment], own: dict[str, str]) -> str:
+    return "\n".join(code_line(line, own) for line in lines)
 
 
 def code_line(line: Assignment, own: Mapping[str, str]) -> str:

@@ -190,8 +190,10 @@ def all_values(
                 repeat = protocol.batch if fill.constant.size > 1 else 1
                 values[fill.key] = np.repeat(fill.constant, repeat)
     values |= {key: np.ones(1) for key in ones}
+    populations = {p.name: p.size for p in protocol.circuit.populations}
     for noise in line.noises:
-        values[f"{noise.group}.{noise.state}"] = noise.start.ravel()
-        if protocol.batch > 1:
-            values[f"{noise.group}.{ELEMENT}"] = elements(*noise.start.shape)
+        if noise.start is not None:
+            values[f"{noise.group}.{noise.state}"] = noise.start.ravel()
+        if protocol.batch > 1 and noise.group in populations:
+            values[f"{noise.group}.{ELEMENT}"] = elements(populations[noise.group], protocol.batch)
     return values

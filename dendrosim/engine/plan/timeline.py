@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from dendrosim.circuit.paths import VariablePath
 from dendrosim.engine.plan.signal_slots import Slot, base_variable, find_slots
+from dendrosim.engine.plan.spike_texts import keys_of
 from dendrosim.protocol.phases import Phase
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.protocol.schedule import shown_pieces
@@ -43,17 +44,18 @@ class Fill:
 
 @dataclass(frozen=True)
 class Noise:
-    """The stream of random numbers of one process.
+    """The stream of random numbers of one process, or of one call in a text about spikes.
 
     `base` and `state` are hidden variables of `group`. The random numbers of a step are derived from `base`.
-    `state` is what the process renews in every step, and its first value is `start` (units x samples).
+    `state` is what the process renews in every step, and its first value is `start` (units x samples); both are
+    None for a call.
     """
 
     group: str
     base: str
-    state: str
+    state: str | None
     key: int
-    start: NDArray[np.float64]
+    start: NDArray[np.float64] | None
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,7 @@ def timeline(protocol: Protocol, seed: int) -> Timeline:
         order=partial(_order, protocol, seed),
         fills=tuple(fills),
         labels=tuple(labels),
-        noises=tuple(_noises(protocol, seed)),
+        noises=(*_noises(protocol, seed), *_calls(protocol, seed)),
     )
 
 
@@ -192,6 +194,13 @@ def _noises(protocol: Protocol, seed: int) -> Iterator[Noise]:
                     population, slot.noise, slot.state, key,
                     first.draw_start(shape, rng, protocol.time_step),
                 )  # fmt: skip
+
+
+def _calls(protocol: Protocol, seed: int) -> Iterator[Noise]:
+    for group, keys in keys_of(protocol.circuit).items():
+        for name in keys:
+            rng = stream(seed, f"random.{group}.{name}")
+            yield Noise(group, name, None, int(rng.integers(2**64, dtype=np.uint64)), None)
 
 
 def _first(protocol: Protocol, path: str, signal_type: type[Signal], place: int) -> Process:

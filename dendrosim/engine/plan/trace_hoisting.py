@@ -14,10 +14,10 @@ The rest of the text is done for each synapse. Where it reads a value that was c
 is kept under a name of its own, because the unit may change it further down in the text.
 """
 
-import ast
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from dendrosim.engine.plan.spike_texts import SYNAPSE
 from dendrosim.equations.assignments import Assignment
 from dendrosim.equations.rewriting import find_symbols, parse_expression, replace_symbols
 
@@ -25,9 +25,8 @@ SIDES = ("pre", "post")
 KEPT = "ds_kept_"
 """Prefix of names of values that are computed once per unit, for the text that is done for each synapse."""
 
-# Functions whose result is another one for each synapse, and symbols that are.
-_PER_SYNAPSE = {"rand", "randn", "poisson", "binomial"}
-_INDICES = {"i", "j", "N"}
+# Symbols with another value for each synapse, such as the index of its random numbers.
+_INDICES = {"i", "j", "N", SYNAPSE}
 
 
 @dataclass(frozen=True)
@@ -119,13 +118,6 @@ def _is_shared(
     lines = text.effects.get(side, ())
     targets = {x.target for x in lines}
     tree = parse_expression(line.expression)
-    calls = {
-        n.func.id
-        for n in ast.walk(tree)
-        if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)
-    }
-    if calls & _PER_SYNAPSE:
-        return False
     for symbol in find_symbols(tree):
         if symbol in _INDICES:
             return False

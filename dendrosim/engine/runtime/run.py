@@ -17,6 +17,8 @@ from brian2.units.allunits import second
 from dendrosim.engine.network.brian_session import brian_session
 from dendrosim.engine.network.build import build
 from dendrosim.engine.network.parts import Bundle, NetworkParts
+from dendrosim.engine.plan.signal_slots import elements
+from dendrosim.engine.plan.spike_texts import SYNAPSE
 from dendrosim.engine.plan.state_arrays import all_values, final_keys
 from dendrosim.engine.plan.synapse_tables import SynapseTable
 from dendrosim.engine.progress import Progress
@@ -77,6 +79,9 @@ def _connect(parts: NetworkParts, bundle: Bundle, table: SynapseTable) -> None:
     prefs["codegen.target"] = target
     for name, variable in bundle.values.items():
         variable.get_value()[...] = table.values[name]
+    if SYNAPSE in synapses.variables:
+        numbers = elements(table.count, table.batch)
+        synapses.variables[SYNAPSE].get_value()[...] = numbers
     delay = bundle.delay.get_value()
     delay[...] = table.delays
 

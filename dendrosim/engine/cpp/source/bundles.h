@@ -76,6 +76,7 @@ inline void order_by_delay(Rows& rows, const std::vector<int32_t>& delays)
     }
     rows.begin.push_back(count);
     rows.target.swap(target);
+    if (rows.numbered) rows.number.swap(order);
 }
 
 inline void read_delays(Reader& r, Rows& rows)

@@ -42,11 +42,13 @@ struct Arrivals {
 struct Rows {
     const int64_t sources, targets, batch;  // presynaptic and postsynaptic units, samples
     const bool uniform, columns;  // whether there is one delay; whether postsynaptic spikes have effects
+    const bool numbered;          // whether texts draw random numbers, whose indices follow the order of the task
     std::vector<int64_t> first{};           // the first group of each row
     std::vector<int64_t> begin{};           // the first synapse of each group
     std::vector<int32_t> row_of{}, delay_of{};  // row and delay (steps) of each group; empty if there is one delay
     std::vector<int32_t> target{};              // postsynaptic unit of each synapse
     std::vector<int32_t> place{};  // if there are several delays: synapse in rows, for each in the order of the task
+    std::vector<int32_t> number{};  // if there are several delays and `numbered`: the inverse of `place`
     int64_t blocks = 1;
     std::vector<int32_t> cuts{};  // for each group, where blocks 1, 2, ... begin, from the beginning of the group
     // Column c has the synapses of postsynaptic unit c, ordered by position.
@@ -58,6 +60,7 @@ struct Rows {
     int64_t groups() const { return (int64_t)begin.size() - 1; }
     int64_t row(int64_t group) const { return row_of.empty() ? group : row_of[group]; }
     int64_t at(int64_t synapse) const { return place.empty() ? synapse : place[synapse]; }
+    int64_t number_of(int64_t position) const { return number.empty() ? position : number[position]; }
     Piece part(int64_t group, int64_t block) const
     {
         const int32_t* const own = cuts.data() + group*(blocks - 1);

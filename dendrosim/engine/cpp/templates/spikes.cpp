@@ -94,6 +94,9 @@
                 {
                     const size_t _idx = ds_at*ds_batch + ds_sample, _vectorisation_idx = _idx;
                     const int64_t _ds_post = ds_target[ds_at]*ds_batch + ds_sample;
+                    {% if numbered %}
+                    const int64_t ds_synapse = ds_own.number_of(ds_at) + (ds_sample << 32);
+                    {% endif %}
                     {% if last_kept %}
                     const double ds_lastupdate = {{latest('_ds_post')}};
                     {% endif %}
@@ -119,6 +122,9 @@
             {
                 const size_t _idx = (int64_t)ds_position[ds_at]*ds_batch + ds_sample, _vectorisation_idx = _idx;
                 const int64_t _ds_pre = (int64_t)ds_source[ds_at]*ds_batch + ds_sample;
+                {% if numbered %}
+                const int64_t ds_synapse = ds_own.number_of(ds_position[ds_at]) + (ds_sample << 32);
+                {% endif %}
                 {% if owned %}
                 // Beyond the end of the column there is another, or the padding at the end of `position`.
                 const int64_t ds_ahead = (int64_t)ds_position[ds_at + ds::ahead]*ds_batch + ds_sample;
