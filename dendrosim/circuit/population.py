@@ -101,9 +101,9 @@ class Population(Spec):
         Name of the transfer function, which equations call as `s(...)`; they call its derivative as `ds(...)` and
         its inverse as `inv_s(...)`. `dendrosim.equations.transfer` holds one file per function, such as `tanh`.
     threshold : str, optional
-        Condition under which a unit spikes, such as `v > v_threshold`. Without it, units do not spike. The condition
-        and the reset may draw random numbers for each unit, `rand()` from 0 to 1 and `randn()` from the standard
-        normal distribution, as in `rand() < rate*dt`.
+        Condition under which a unit spikes, such as `v > v_threshold`. Without it, units do not spike. The
+        condition and the reset may draw random numbers for each unit, `rand()` from 0 to 1 and `randn()` from the
+        standard normal distribution, as in `rand() < rate*dt`.
     reset : str, optional
         Assignments to states of a unit that spikes, one per line or separated by semicolons, such as
         `v = v_reset`.
