@@ -142,7 +142,7 @@ BROKEN = {
         cell(reset="v = E_r"), EquationError, "Population 'cell': reset: undefined symbol 'E_r'", "there are"),
     "reset that is no assignment": (
         cell(reset="v == E"), EquationError, "Population 'cell': cannot read 'v == E'", "'x = ...'"),
-    "random reset": (cell(reset="v = E + randn()*mV"), EquationError, "unknown function 'randn'", ""),
+    "random reset": (cell(reset="v = E + randn(v)*mV"), EquationError, "cannot use 'E + randn(v)*mV'", ""),
     # refractoriness
     "refractory period in other units": (
         cell(refractory="V_T/R*0 + 2"), UnitError, "Population 'cell': refractory", ""),
@@ -260,7 +260,7 @@ BROKEN = {
     "on_pre that is no assignment": (
         on_pre("g_post"), EquationError, "Pathway 'rec': cannot read 'g_post'", "'x += ...'"),
     "on_post that is no assignment": (path(on_post="u++"), EquationError, "cannot read 'u++'", ""),
-    "random release": (on_pre("u = rand()"), EquationError, "on_pre: unknown function 'rand'", ""),
+    "random release": (on_pre("u = rand(2)"), EquationError, "on_pre: cannot use 'rand(2)'", ""),
     "comparison used as a number": (
         on_pre("u = 2*(v_post > V_T)"), EquationError, "the comparison", "write int("),
     # equations of synapses

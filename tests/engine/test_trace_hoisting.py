@@ -70,7 +70,7 @@ def test_a_value_is_kept_as_it_was_at_its_place_in_the_text():
         (text("a += 1\ng_post += a", "a += 1", equal=["a"]), "both ends assign to it"),
         (text("a += w\ng_post += a", equal=["a"], other=["w"]), "it gets a number of each synapse"),
         (text("a += v_post\ng_post += a", equal=["a"]), "it gets a state of the other end"),
-        (text("a += rand()\ng_post += a", equal=["a"]), "it gets a random number per synapse"),
+        (text("a += ds_uniform(k, ds_synapse)\ng_post += a", equal=["a"]), "it gets a random number per synapse"),
         (text("a += i\ng_post += a", equal=["a"]), "it gets the index of the synapse"),
         (text("a += 1\ng_post += a", equal=["a"], same=["post"]), "spikes arrive at different times"),
         (text("y = w\na += y\ng_post += a", equal=["a"], other=["w"]), "it gets such a number indirectly"),
