@@ -55,6 +55,11 @@ class CircuitData(Spec):
         post, pre = self.shape(matrix)
         return post * pre if matrix.connect is None else float(matrix.connect.expected(post, pre))
 
+    def delay_line(self, projection: Projection) -> int:
+        """Return the place of a projection among those with a delay."""
+        delayed = [p for p in self.projections if p.delay is not None]
+        return next(k for k, p in enumerate(delayed) if p is projection)
+
     def variable(self, path: str) -> tuple[Population, Declaration]:
         """Return the population and the declaration of `population.variable`; raises UnknownMemberError."""
         name, variable = VariablePath.parse(path)
@@ -153,7 +158,10 @@ class CircuitData(Spec):
                 ]
                 for m in self.matrices
             ],
-            "projections": [[p.source, p.matrix, p.target, p.transpose] for p in self.projections],
+            "projections": [
+                [p.source, p.matrix, p.target, p.transpose, p.delay is not None]
+                for p in self.projections
+            ],
             "pathways": [
                 [
                     p.name,

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 
 from dendrosim.arrays import AnyArray
-from dendrosim.checks import as_code, as_unit, as_value, optional
+from dendrosim.checks import as_code, as_time, as_unit, as_value, optional
 from dendrosim.circuit.connectivity.coercion import as_rule
 from dendrosim.circuit.initial_values.fixed import Fixed
 from dendrosim.circuit.paths import as_path
@@ -222,7 +222,8 @@ class Projection(Spec):
     """Feed a variable with the product of a matrix and another variable.
 
     In every time step, the target receives the product of the matrix (or its transpose) and the source, both with
-    their values at the beginning of the step. If several projections have the same target, their products add up.
+    their values at the beginning of the step, unless there is a delay. If several projections have the same
+    target, their products add up.
 
     Parameters
     ----------
@@ -236,6 +237,10 @@ class Projection(Spec):
         must not be an input, and must have no value in `parameters`.
     transpose : bool, optional
         Whether to use the transpose of the matrix, from its `post` population to its `pre` (default False).
+    delay : time, optional
+        Time from a value of the source to its effect, a whole number of time steps (default: none). The target
+        receives the product of the present weights and of the source's value at that time before. Before the run,
+        the source had the value that it has in the first step.
 
     Raises
     ------
@@ -254,6 +259,7 @@ class Projection(Spec):
     matrix: Annotated[str, as_name]
     target: Annotated[str, as_path]
     transpose: bool = False
+    delay: Annotated[Any, optional(as_time)] = None
 
     def __str__(self) -> str:
         return f"projection {self.source} -> {self.matrix}{'^T' if self.transpose else ''} -> {self.target}"

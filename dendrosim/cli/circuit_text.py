@@ -34,7 +34,8 @@ def _lines(circuit: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     for p in circuit["projections"]:
         transpose = "^T" if p["transpose"] else ""
-        yield f"projection {p['target']} += {p['matrix']}{transpose} {p['source']}"
+        delay = f" (delay {p['delay']})" if p["delay"] else ""
+        yield f"projection {p['target']} += {p['matrix']}{transpose} {p['source']}{delay}"
     for p in circuit["pathways"]:
         values = [f"{n} {p[n]}" for n in ("weight", "delay") if p[n] is not None]
         between = ", ".join([f"{p['pre']} to {p['post']}", p["connect"], *values])

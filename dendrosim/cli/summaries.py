@@ -97,7 +97,13 @@ def circuit_plain(circuit: Circuit) -> dict[str, Any]:
             for m in circuit.matrices
         ],
         "projections": [
-            {"source": p.source, "matrix": p.matrix, "target": p.target, "transpose": p.transpose}
+            {
+                "source": p.source,
+                "matrix": p.matrix,
+                "target": p.target,
+                "transpose": p.transpose,
+                "delay": None if p.delay is None else str(p.delay),
+            }
             for p in circuit.projections
         ],
         "pathways": [

@@ -16,6 +16,7 @@ from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.paths import VariablePath, is_variable, path_of
 from dendrosim.circuit.pathway import Pathway
 from dendrosim.engine.backend import Backend
+from dendrosim.engine.plan.projection_delays import delay_steps
 from dendrosim.engine.plan.state_arrays import states_of
 from dendrosim.engine.settings import RunSettings
 from dendrosim.errors import MemoryLimitError, StorageError
@@ -137,6 +138,11 @@ def _arrays(protocol: Protocol, settings: RunSettings) -> Iterator[Need]:
                 f"{what}: {count} are more than the {MOST_ELEMENTS:,} that can be counted; {remedy}"
             )
         yield Need(what, count, _CONNECTION * weights, remedy)
+    delayed = [p for p in circuit.projections if p.delay is not None]
+    for projection, steps in zip(delayed, delay_steps(protocol), strict=True):
+        values = circuit.variable(projection.source)[0].size * batch
+        count = f"{steps:,} steps of {values:,} values"
+        yield Need(str(projection), count, float(steps * values * number), "make the delay shorter")
     for pathway in circuit.pathways:
         synapses = _expected_synapses(circuit, pathway) * batch
         count = f"about {synapses:,.3g} synapses"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dendrosim.engine import simulate
 from dendrosim.engine.names import AUTO
+from dendrosim.engine.plan.projection_delays import check_delays
 from dendrosim.engine.run_folder import (
     delete_folder,
     has_checkpoint,
@@ -169,6 +170,7 @@ def run_and_measure(
 ) -> tuple["Result", Measurement]:
     """Run a protocol, and return the result and the measurement, which also contains the figures."""
     measure = _measure_if_found(protocol)
+    check_delays(protocol)
     result = simulate.run(protocol, settings, initial, progress)
     return result, _add_metrics(result, measure, settings)
 
@@ -190,6 +192,7 @@ def run_and_save(
     output.check_free(overwrite)
     folder = output.create()
     with _lock(output, protocol, new=True) as lock:
+        check_delays(protocol)
         result = simulate.run(protocol, settings, initial, progress, folder, lock)
         measurement = _add_metrics(result, measure, settings)
         _save(output, result)

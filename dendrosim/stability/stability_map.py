@@ -141,6 +141,7 @@ def stability_map(
     >>> print(found.message)
     """
     check_flow(field)
+    field.check_spectrum()
     axes = [_read_axis(field, axis) for axis in (first, second)]
     (row_name, rows), (column_name, columns) = axes
     if row_name == column_name:

@@ -71,6 +71,7 @@ void start()
     }};
     for (int64_t i = 0; i < array_count; i++) arrays[i] = all[i];
     give_weights();
+{chr(10).join(_delay_lines(parts))}
 {chr(10).join(_bundle(device, b) for b in parts.bundles.values())}
 {chr(10).join(spans)}
 }}
@@ -104,6 +105,14 @@ void give_weights()
     (folder / "ds_synapses.cpp").write_text(rows, "utf-8")
     none = "namespace ds { void give_weights() {} }\n"
     (folder / "ds_weights.cpp").write_text(text if parts.circuit.matrices else none, "utf-8")
+
+
+def _delay_lines(parts: NetworkParts) -> list[str]:
+    """Return the statements that register the projections with a delay, with the bytes of their sources."""
+    delayed = [p for p in parts.circuit.projections if p.delay is not None]
+    sources = [parts.circuit.variable(p.source)[0] for p in delayed]
+    size = parts.dtype().itemsize * parts.protocol.batch
+    return [f"    delay_lines.push_back({{{s.size * size}}});" for s in sources]
 
 
 def _moves(variable: Any) -> bool:

@@ -87,7 +87,11 @@ class CppOperations(CompiledOperations):
         *, add: bool, order: int,
     ) -> BrianObject:  # fmt: skip
         method = "transposed" if projection.transpose else "product"
-        arguments = f"{self.pointer(source)}, {self.pointer(target)}, {boolean(add)}"
+        given = self.pointer(source)
+        if projection.delay is not None:
+            line = network.circuit.delay_line(projection)
+            given = f"(const {number_type(network)}*)ds::delayed({line}, {given})"
+        arguments = f"{given}, {self.pointer(target)}, {boolean(add)}"
         statement = f"{_weights(projection.matrix)}.{method}({arguments});"
         return self.call(network, statement, "start", f"ds_product_{order}", order)
 

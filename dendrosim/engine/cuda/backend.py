@@ -24,6 +24,9 @@ class Cuda(StandaloneBackend):
         toolchain.check_run() if run else toolchain.check_compile()
 
     def refused(self, protocol: "Protocol") -> str:
+        delayed = [p for p in protocol.circuit.projections if p.delay is not None]
+        if delayed:
+            return f"projections with a delay, such as the {delayed[0]}"
         sparse = [m.name for m in protocol.circuit.matrices if m.connect is not None]
         return f"sparse matrices, such as {sparse[0]!r} (connect)" if sparse else ""
 

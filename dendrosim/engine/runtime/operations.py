@@ -24,8 +24,10 @@ from dendrosim.engine.network.operations import Operations
 from dendrosim.engine.network.parts import NetworkParts
 from dendrosim.engine.network.random_numbers import step_key
 from dendrosim.engine.network.weight_updates import Update
+from dendrosim.engine.plan.projection_delays import delay_steps
 from dendrosim.engine.plan.state_arrays import WEIGHT, recorded_key
 from dendrosim.engine.plan.timeline import CIRCUIT, Fill
+from dendrosim.engine.runtime.delay import DelayLine
 from dendrosim.engine.runtime.sparse import sum_products
 from dendrosim.engine.task import (
     SYNAPSES_GUARDED_EVERY,
@@ -126,9 +128,13 @@ class NumpyOperations(Operations):
         else:
             weight = weight.reshape(circuit.shape(matrix))
         w = weight.T if projection.transpose else weight
-        x, y = source.get_value().reshape(-1, batch), target.get_value().reshape(-1, batch)
+        now, y = source.get_value().reshape(-1, batch), target.get_value().reshape(-1, batch)
+        line = None
+        if projection.delay is not None:
+            line = DelayLine(delay_steps(network.protocol)[network.circuit.delay_line(projection)])
 
         def multiply() -> None:
+            x = now if line is None else line.shift(self.step, now)
             if add:
                 y[...] += w @ x
             elif sparse:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dendrosim.circuit.paths import is_variable, path_of
+from dendrosim.engine.plan.projection_delays import delay_steps
 from dendrosim.engine.plan.state_arrays import all_values, final_keys, recorded_key
 from dendrosim.engine.plan.timeline import CIRCUIT
 from dendrosim.engine.task import (
@@ -79,6 +80,8 @@ class Writer:
             line.steps, self.ids[f"{CIRCUIT}.ds_t_phase"], self.ids[f"{CIRCUIT}.ds_t_block"]
         )
         self._connections(task)
+        delays = delay_steps(protocol)
+        self._integers(len(delays), *delays)
         values = all_values(protocol, line, task.state(), self.ones)
         self._integers(len(values))
         states = set(final_keys(protocol.circuit).values())

@@ -146,6 +146,7 @@ def continuation(
     >>> print([(b.kind, b.value) for b in branch.bifurcations], branch.message)
     """
     check_flow(field)
+    field.check_spectrum()
     if parameter not in field.parameters:
         raise UnknownNameError("parameter of the equations", parameter, field.parameters)
     start, stop = read_number("start", start), read_number("stop", stop)

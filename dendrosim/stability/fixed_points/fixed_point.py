@@ -143,7 +143,7 @@ def fixed_point(
     for point in points:
         flow.check(point.x)
     if len(points) > 1:
-        points = sorted(points, key=lambda p: p.spectrum.abscissa)
+        points = sorted(points, key=lambda p: p.undelayed_spectrum.abscissa)
     return replace(points[0], failures=tuple(failures), others=tuple(points[1:]))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from dendrosim.arrays import Array, Complex
+from dendrosim.errors import DifferentiationError
 from dendrosim.machine.cached_property import cached_property
 from dendrosim.stability.fixed_points.linear_solver import factorise
 from dendrosim.stability.fixed_points.scaling import rescale_jacobian
@@ -67,7 +68,16 @@ class FixedPoint:
 
     @cached_property
     def spectrum(self) -> Spectrum:
-        """The spectrum of the Jacobian at the point, computed at first use."""
+        """The spectrum of the Jacobian at the point, computed at first use.
+
+        Raises DifferentiationError if the circuit has projections with a delay.
+        """
+        self.flow.check_spectrum()
+        return self.undelayed_spectrum
+
+    @cached_property
+    def undelayed_spectrum(self) -> Spectrum:
+        """The spectrum that the point would have without delays."""
         return spectrum(self.flow.jacobian(self.x), self.flow.symmetries(self.x))
 
     @property
@@ -116,14 +126,21 @@ class FixedPoint:
                 f"no fixed point found: the residual is {self.residual:.3g} per second"
                 f" after {self.iterations} iterations, stuck at {self.stuck}"
             )
-        parts = [f"{self.verdict} fixed point with residual {self.residual:.2g}"]
-        parts[0] += f" after {count_noun(self.iterations, 'iteration')}"
-        if self.spectrum.symmetry_zeros:
-            parts.append(
-                f"{count_noun(self.spectrum.symmetry_zeros, 'zero mode')} of symmetries ignored"
-            )
-        if self.spectrum.further_zeros:
-            parts.append(count_noun(self.spectrum.further_zeros, "further zero eigenvalue"))
+        after = f"after {count_noun(self.iterations, 'iteration')}"
+        parts = [f"fixed point with residual {self.residual:.2g} {after}"]
+        try:
+            self.flow.check_spectrum()
+        except DifferentiationError as error:
+            parts.append(f"its stability is not known: {error}")
+        else:
+            parts[0] = f"{self.verdict} {parts[0]}"
+            found = self.spectrum
+            if found.symmetry_zeros:
+                parts.append(
+                    f"{count_noun(found.symmetry_zeros, 'zero mode')} of symmetries ignored"
+                )
+            if found.further_zeros:
+                parts.append(count_noun(found.further_zeros, "further zero eigenvalue"))
         if self.kinks:
             parts.append("on a corner of " + ", ".join(self.kinks))
         if self.others:
@@ -149,7 +166,7 @@ def same_point(one: FixedPoint, two: FixedPoint) -> bool:
     keeps = max(across) <= SAME_POINT * max(lengths)
     if keeps and abs(lengths[0] - lengths[1]) > SAME_POINT * max(lengths):
         return False
-    first, second = one.spectrum.eigenvalues, two.spectrum.eigenvalues
+    first, second = (point.undelayed_spectrum.eigenvalues for point in (one, two))
     size = float(np.max(np.abs(first), initial=0.0))
     return bool(np.allclose(first, second, rtol=0.0, atol=SAME_POINT * size))
 

@@ -51,6 +51,16 @@ class CircuitFlow(Flow):
     def _symmetries(self) -> Symmetries:
         return find_symmetries(self, self.circuit, self.shapes)
 
+    def check_spectrum(self) -> None:
+        """Raise DifferentiationError if a projection has a delay."""
+        delayed = [p for p in self.circuit.projections if p.delay is not None]
+        if delayed:
+            raise DifferentiationError(
+                f"{delayed[0]} has a delay of {delayed[0].delay}, and stability depends on it: a system with "
+                "delays has infinitely many eigenvalues, which are not computed. Its fixed points do not depend "
+                "on delays; for the spectrum of the circuit without them, leave `delay` out"
+            )
+
     def symmetries(self, x: Array) -> Array:
         return self._symmetries.directions(self.circuit, self.shapes, x)
 

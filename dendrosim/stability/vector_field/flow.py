@@ -114,6 +114,9 @@ class Flow(ABC):
         """Return the numbers of `x` by label."""
         return dict(zip(self.labels, x.tolist(), strict=True))
 
+    def check_spectrum(self) -> None:  # noqa: B027
+        """Raise DifferentiationError if the eigenvalues of the Jacobian do not decide about stability."""
+
     def parameter_unit(self, name: str) -> str:
         """Return the SI unit of the parameter `name`, `1` where it has none."""
         return "1"

@@ -53,6 +53,13 @@ inline std::vector<Bundle> bundles;
 struct Member { const Rows* rows; const Variable* variable; };
 inline std::vector<Member> members;
 
+// The source of a projection with a delay: its bytes, and its values in the last time steps, as many as the delay has.
+struct DelayLine {
+    int64_t bytes, steps = 0;
+    std::vector<char> ring{}, before{};
+};
+inline std::vector<DelayLine> delay_lines;
+
 // Brian2's clock, and Brian2's flags `running` and `stopped`, which its handler of SIGINT uses.
 struct Clock { int64_t* step; double *t, *dt; bool *running, *stopped; };
 

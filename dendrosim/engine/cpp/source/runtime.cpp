@@ -55,6 +55,18 @@ void read_connections(Reader& r)
     }
 }
 
+void read_delays(Reader& r)
+{
+    if (r.integer() != (int64_t)delay_lines.size()) fail("the task has delays of other projections");
+    for (DelayLine& d : delay_lines)
+    {
+        if ((d.steps = r.integer()) < 1) fail("the task has a delay of less than a step");
+        d.ring.resize(d.steps*d.bytes);
+        d.before.resize(d.bytes);
+        hidden.push_back({d.ring.data(), (int64_t)d.ring.size()});
+    }
+}
+
 // Return whether all numbers of an array are finite; threads share the work.
 static bool finite(const Array& a)
 {
@@ -197,6 +209,17 @@ void record()
         }
         append(t.file, t.sum, row, t.bytes());
     }
+}
+
+const void* delayed(int64_t line, const void* source)
+{
+    DelayLine& d = delay_lines[line];
+    if (task.step == 0)  // before the run, the source had the value of the first step
+        for (int64_t i = 0; i < d.steps; i++) std::memcpy(d.ring.data() + i*d.bytes, source, d.bytes);
+    char* const slot = d.ring.data() + task.step % d.steps*d.bytes;
+    std::memcpy(d.before.data(), slot, d.bytes);
+    std::memcpy(slot, source, d.bytes);
+    return d.before.data();
 }
 
 static bool* stopped;  // Brian2's flag that ends the run after the current step

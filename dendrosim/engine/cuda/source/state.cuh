@@ -103,6 +103,11 @@ inline void read_connections(Reader& r)
     if (r.integer()) fail("the task has sparse matrices");
 }
 
+inline void read_delays(Reader& r)
+{
+    if (r.integer()) fail("the task has projections with a delay");
+}
+
 inline void read_bundles(Reader& r)
 {
     if (r.integer() != (int64_t)bundles.size()) fail("the task has synapses of other pathways");

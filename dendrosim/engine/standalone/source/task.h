@@ -4,7 +4,7 @@
 // order in which `read_task` reads it. In the same folder, `steps<k>.bin` contains the steps in which recording k
 // keeps the state, and `order.bin` the rows of data sets in the order in which trials show them. The back ends cpp
 // and cuda share this header. They keep arrays and synapses in different places, so each defines its own
-// `read_start`, `read_connections` and `read_bundles`.
+// `read_start`, `read_connections`, `read_delays` and `read_bundles`.
 //
 // A fill gives the values of an array during a phase. A tape is the recording of one array, a reel the recording
 // of the spikes of one population. A segment is one phase of one trial, and a stretch is all segments of one
@@ -81,6 +81,7 @@ struct Reader {
 void read_start(Reader& r, const Array& a, int64_t count);
 // Read all synapses, and enter their variables into the list of arrays, where they come last.
 void read_bundles(Reader& r);
+void read_delays(Reader& r);       // of projections
 void read_connections(Reader& r);  // of sparse matrices, whose arrays get their size by this
 
 struct Matrix { int64_t rows, columns; std::vector<double> values; };
@@ -305,6 +306,7 @@ inline void read_task()
     task.time_phase = r.array();
     task.time_block = r.array();
     read_connections(r);
+    read_delays(r);
     for (int64_t n = r.integer(); n > 0; n--)
     {
         const Array& a = arrays[r.array()];
