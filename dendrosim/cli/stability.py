@@ -250,7 +250,9 @@ def _figures(
     from dendrosim import plot
     from dendrosim.plot._transient import DRAWN
 
-    axes: dict[str, Callable[[], Any]] = {"spectrum": lambda: plot.spectrum(point)}
+    axes: dict[str, Callable[[], Any]] = {}
+    if not point.no_spectrum:
+        axes["spectrum"] = lambda: plot.spectrum(point)
     if transient and point.stable and point.flow.size <= DRAWN:
         axes["transient"] = lambda: plot.transient(point)
     if branch is not None:
@@ -285,10 +287,12 @@ def _print(
 
     emit(f"{plain['model']}: {point.message}\n")
     emit_table(("state", "value"), report.state_rows(point))
-    emit_table(("modes", "eigenvalue (1/s)", "time constant", "frequency"), report.mode_rows(point))
-    step = point.spectrum.max_euler_step
-    if 0 < step < float("inf"):
-        emit(f"forward Euler is stable for steps below {1e3 * step:.6g} ms")
+    if not point.no_spectrum:
+        modes = "modes", "eigenvalue (1/s)", "time constant", "frequency"
+        emit_table(modes, report.mode_rows(point))
+        step = point.spectrum.max_euler_step
+        if 0 < step < float("inf"):
+            emit(f"forward Euler is stable for steps below {1e3 * step:.6g} ms")
     if transient:
         emit_table(("", ""), report.transient_rows(plain))
     if branch is not None:

@@ -18,19 +18,27 @@ _SAME = 1e-6  # eigenvalues this close, relative to the largest, are one mode
 
 
 def point_plain(point: FixedPoint) -> dict[str, Any]:
-    """Return a fixed point and its spectrum as numbers in SI units; eigenvalues are [re, im] in 1/s."""
-    spectrum = point.spectrum
-    return {
+    """Return a fixed point and its spectrum as numbers in SI units; eigenvalues are [re, im] in 1/s.
+
+    Without a spectrum, the verdict is None, and there are no numbers of the spectrum.
+    """
+    found: dict[str, Any] = {
         "states": list(point.flow.labels),
         "state": point.x,
         "converged": point.converged,
         "residual": point.residual,
+        "message": point.message,
+    }
+    if point.no_spectrum:
+        return {**found, "verdict": None, "others": [{"state": o.x} for o in point.others]}
+    spectrum = point.spectrum
+    return {
+        **found,
         "verdict": point.verdict,
         "eigenvalues": np.stack([spectrum.eigenvalues.real, spectrum.eigenvalues.imag], axis=-1),
         "time_constants": spectrum.time_constants,
         "max_euler_step": spectrum.max_euler_step,
         "symmetry_zero_modes": spectrum.symmetry_zeros,
-        "message": point.message,
         "others": [
             {"state": other.x, "verdict": other.verdict, "abscissa": other.spectrum.abscissa}
             for other in point.others

@@ -173,3 +173,24 @@ def test_what_has_no_fixed_point_ends_with_code_4(capsys, tmp_path):
     assert "no fixed point" in message
     assert "unit.x[0]" in message
     assert not (tmp_path / "out").exists()
+
+
+def test_a_circuit_with_delays_has_a_fixed_point_without_a_spectrum(capsys, tmp_path, monkeypatch):
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "echo.py").write_text(
+        '"""A unit that inhibits itself."""\n'
+        "import dendrosim as ds\n\n\n"
+        "def circuit():\n"
+        '    """Return the circuit."""\n'
+        '    unit = ds.Population("unit", 1, "dx/dt = (1 - x + y)/(5*ms) : 1\\ny : 1")\n'
+        '    back = ds.Projection("unit.x", "w", "unit.y", delay="3 ms")\n'
+        '    return ds.Circuit((unit,), (ds.Matrix("w", "unit", "unit", -1.0),), (back,))\n'
+    )
+    monkeypatch.setenv("DENDROSIM_PATH", str(tmp_path))
+    found = stability(capsys, "echo")
+    assert found["state"] == pytest.approx([0.5])
+    assert found["verdict"] is None
+    assert "eigenvalues" not in found
+    assert "has a delay of 0.003 s" in found["message"]
+    assert cli.main(["stability", "echo", "--out", "again"]) == 0
+    assert "its stability is not known" in capsys.readouterr().out

@@ -75,6 +75,15 @@ class FixedPoint:
         self.flow.check_spectrum()
         return self.undelayed_spectrum
 
+    @property
+    def no_spectrum(self) -> str:
+        """Why the spectrum is refused, as a sentence; empty if it is not."""
+        try:
+            self.flow.check_spectrum()
+        except DifferentiationError as error:
+            return str(error)
+        return ""
+
     @cached_property
     def undelayed_spectrum(self) -> Spectrum:
         """The spectrum that the point would have without delays."""
@@ -128,10 +137,8 @@ class FixedPoint:
             )
         after = f"after {count_noun(self.iterations, 'iteration')}"
         parts = [f"fixed point with residual {self.residual:.2g} {after}"]
-        try:
-            self.flow.check_spectrum()
-        except DifferentiationError as error:
-            parts.append(f"its stability is not known: {error}")
+        if self.no_spectrum:
+            parts.append(f"its stability is not known: {self.no_spectrum}")
         else:
             parts[0] = f"{self.verdict} {parts[0]}"
             found = self.spectrum
