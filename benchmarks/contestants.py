@@ -25,14 +25,17 @@ class Contestant:
         Number of threads that the contestant and its libraries may use.
     folder : path
         Folder for its arrays, in `NAME.npz`, and for its error output.
+    python : str
+        Python of the environment in which it runs.
     """
 
     def __init__(
-        self, package: str, name: str, arguments: Sequence[object], threads: int, folder: Path
-    ) -> None:
+        self, package: str, name: str, arguments: Sequence[object], threads: int, folder: Path,
+        python: str = sys.executable,
+    ) -> None:  # fmt: skip
         self.file, self.said = folder / f"{name}.npz", folder / name
         limited = {f"{library}_NUM_THREADS": str(threads) for library in LIBRARIES}
-        command = [sys.executable, "-m", f"benchmarks.{package}.worker", name]
+        command = [python, "-m", f"benchmarks.{package}.worker", name]
         self.process = subprocess.Popen(
             [*command, *map(str, arguments), str(threads)], text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.said.open("w"),
@@ -43,9 +46,13 @@ class Contestant:
 
     def seconds(self, wanted: int) -> float:
         """Request a run, and return its seconds; `wanted` is a number of steps or a seed."""
+        return float(self.answer(wanted)[0])
+
+    def answer(self, wanted: int) -> list[str]:
+        """Request a run, and return the words with which the process answers."""
         assert self.process.stdin is not None
         print(wanted, file=self.process.stdin, flush=True)
-        return float(self._answer()[0])
+        return self._answer()
 
     def close(self) -> None:
         assert self.process.stdin is not None

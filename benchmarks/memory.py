@@ -11,6 +11,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from functools import partial
 
 import numpy as np
 
@@ -20,6 +21,8 @@ UNITS = (1000, 3000)
 STEPS = (100_000, 1_000_000, 10_000_000)
 TRIALS = (10_000, 100_000, 1_000_000)
 RECORDED = 5
+CELLS, INPUTS = 10_000, (100, 1000)
+SYNAPSES = ("static synapses", "synapses plastic by on_pre", "synapses plastic by both spikes")
 
 RUN = """
 import json, os, sys, threading, time
@@ -60,6 +63,7 @@ def measure() -> Table:
         ("recording", STEPS, "double", lambda n: n * RECORDED),
         ("spikes", STEPS, "double", lambda n: n),
         ("trials", TRIALS, "double", lambda n: n),
+        *((kind, INPUTS, "double", lambda n: CELLS * n) for kind in SYNAPSES),
     ):
         before = None
         for size in sizes:
@@ -84,9 +88,14 @@ def measure() -> Table:
 def _peaks(workload: str, size: int, precision: str) -> list[float]:
     """Return the peaks of the program and of the Python process in bytes."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-c", RUN, workload, str(size), precision, folder]
-        for _ in range(2):  # the first run compiles, which takes more memory than the run itself
-            done = subprocess.run(command, check=True, capture_output=True, text=True)
+        command = [sys.executable, "-c", RUN, workload, str(size), precision]
+        for out in (
+            "first",
+            "second",
+        ):  # the first run compiles, which takes more memory than the run itself
+            done = subprocess.run(
+                [*command, f"{folder}/{out}"], check=True, capture_output=True, text=True
+            )
     return json.loads(done.stdout)
 
 
@@ -147,4 +156,31 @@ def _cells(steps: int, recorded: tuple[str, ...], every: str):
     return ds.Protocol(ds.Circuit((cell,)), blocks, dt="1 ms", recordings=recordings)
 
 
+def _synapses(kind: str, inputs: int):
+    """Return a protocol with many synapses and few spikes: static ones of one weight, or plastic ones."""
+    import dendrosim as ds
+
+    texts = dict(zip(SYNAPSES, (
+        {"weight": 0.1, "on_pre": "g_post += weight"},
+        {"weight": ds.Uniform(0, 1), "on_pre": "g_post += weight; weight *= 0.99"},
+        {"weight": ds.Uniform(0, 1), "on_pre": "g_post += weight", "on_post": "weight *= 0.99"},
+    ), strict=True))  # fmt: skip
+    cell = ds.Population(
+        "cell", CELLS, "dv/dt = -v/second : 1\ndg/dt = -g/(5*ms) : 1", initial={"v": 1.0},
+        threshold="v > 2", reset="v = 0",
+    )  # fmt: skip
+    path = ds.Pathway(
+        "path",
+        "cell",
+        "cell",
+        connect=ds.InDegree(inputs),
+        final=False,
+        delay="1.5 ms",
+        **texts[kind],
+    )
+    circuit = ds.Circuit((cell,), pathways=(path,))
+    return ds.Protocol(circuit, (ds.Block("run", (ds.Phase("on", "10 ms"),)),), dt="0.1 ms")
+
+
 PROTOCOLS = {"weights": _weights, "recording": _recording, "spikes": _spikes, "trials": _trials}
+PROTOCOLS |= {kind: partial(_synapses, kind) for kind in SYNAPSES}

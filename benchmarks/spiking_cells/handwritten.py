@@ -1,6 +1,7 @@
 """Handwritten C++ for these cells only, see `bound.cpp`."""
 
 import ctypes
+from pathlib import Path
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from benchmarks.spiking_cells.problem import Problem, Spikes
 
 class Contestant:
     def __init__(self, problem: Problem, threads: int) -> None:
-        self.problem, self.code = problem, library("bound.cpp")
+        self.problem, self.code = problem, library(Path(__file__).with_name("bound.cpp"))
         self.code.threads(threads)
         self.call = getattr(self.code, f"run_{problem.precision}")
         self.call.restype = ctypes.c_double

@@ -1,4 +1,4 @@
-"""Shared libraries from C++ files of this folder, with the compiler that dendrosim uses."""
+"""Shared libraries from C++ files of benchmarks, with the compiler that dendrosim uses."""
 
 import ctypes
 import hashlib
@@ -12,9 +12,8 @@ from dendrosim.engine.standalone.host_compiler import find_compiler
 FLAGS = ["-std=c++17", "-O3", "-march=native", "-ffast-math", "-mprefer-vector-width=512", "-w"]
 
 
-def library(name: str) -> ctypes.CDLL:
+def library(source: Path) -> ctypes.CDLL:
     """Load a source file as a library; it is compiled once per version of the file."""
-    source = Path(__file__).with_name(name)
     key = hashlib.sha256(source.read_bytes() + " ".join(FLAGS).encode()).hexdigest()[:16]
     made = Path(tempfile.gettempdir()) / f"dendrosim-bench-{os.getuid()}-{key}.so"
     if not made.exists():
