@@ -266,6 +266,8 @@ def as_floats(value: Any) -> Array:
         raise UnitError(
             f"{value} is a quantity; give its numbers in SI units, as its attribute `value`"
         )
+    if np.ma.is_masked(value):
+        raise UnitError(f"{abbreviate(value)} has masked elements; give an array of numbers")
     try:
         array = np.array(value)
         if array.dtype.kind == "O":

@@ -160,3 +160,11 @@ def test_objects_that_are_no_numbers_are_refused():
     for value in (object(), {"a": 1}, [1, "x y"], [[1, 2], [3]], None):
         with pytest.raises(UnitError):
             quantity(value)
+
+
+def test_an_array_with_masked_elements_is_refused_because_their_numbers_are_not_meant():
+    masked = np.ma.masked_array([1.0, 2.0], [False, True])
+    for read in (quantity, Quantity):
+        with pytest.raises(UnitError, match="masked elements"):
+            read(masked)
+    assert quantity(np.ma.masked_array([1.0, 2.0])).value.tolist() == [1.0, 2.0]

@@ -86,6 +86,10 @@ def _check_population(circuit: CircuitData, population: Population) -> set[str]:
                 f"{where}: {name!r} has no differential equation, so the flag (unless refractory) has no "
                 "meaning; remove it"
             )
+        if line.kind != "parameter" and "constant" in line.flags:
+            raise EquationError(
+                f"{where}: {name!r} has an equation, so the flag (constant) has no meaning; remove it"
+            )
     local = population_scope(population)
     used = check_spikes(circuit, population, local)
     for name, line in declared.items():

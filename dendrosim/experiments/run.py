@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dendrosim.checks import as_flag, optional
 from dendrosim.engine import simulate
 from dendrosim.engine.names import AUTO
 from dendrosim.engine.plan.projection_delays import check_delays
@@ -145,6 +146,7 @@ def run(
     >>> print(result.metrics)
     """
     settings = RunSettings(backend, seed, precision, batch, threads, check_end)
+    overwrite, progress = as_flag("overwrite", overwrite), optional(as_flag)("progress", progress)
     if resume is not None:
         if overwrite:
             raise ResumeError(

@@ -250,8 +250,7 @@ def _read_summary(file_kind: FileKind, path: Path) -> str:
 def _parse(path: Path) -> ast.Module | str:
     """Return a file's syntax tree, or the reason why it has none."""
     try:
-        status = path.stat()
-        return _parse_version(path, status.st_mtime_ns, status.st_size)
+        return _parse_version(path, file_version(path))
     except SyntaxError as error:
         return f"line {error.lineno}: {error.msg}"
     except OSError as error:
@@ -261,9 +260,15 @@ def _parse(path: Path) -> ast.Module | str:
 
 
 @lru_cache(maxsize=256)
-def _parse_version(path: Path, changed: int, size: int) -> ast.Module:
+def _parse_version(path: Path, version: tuple[int, ...]) -> ast.Module:
     """Return the syntax tree of one version of a file; cached, because protocols look up models at every load."""
     return ast.parse(read_source(path))
+
+
+def file_version(path: Path) -> tuple[int, ...]:
+    """Return numbers that change with the content of a file, also if its size and its time are set as before."""
+    status = path.stat()
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
 
 
 def read_source(path: Path) -> bytes:

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from dendrosim.errors import DataError, DendrosimError, SpecError
-from dendrosim.library.catalogue import FUNCTIONS, Entry, read_source
+from dendrosim.library.catalogue import FUNCTIONS, Entry, file_version, read_source
 from dendrosim.machine.brian_import import lock
 
 
@@ -28,15 +28,15 @@ def file_function(entry: Entry) -> Callable[..., Any]:
 def load_module(path: Path) -> ModuleType:
     """Return a file as a module. The file is executed once, and again after it has changed."""
     try:
-        status = path.stat()
+        version = file_version(path)
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}") from None
     with lock:  # else two threads could each get a module, with classes of their own
-        return _execute(path, status.st_mtime_ns, status.st_size)
+        return _execute(path, version)
 
 
 @lru_cache(maxsize=256)
-def _execute(path: Path, changed: int, size: int) -> ModuleType:
+def _execute(path: Path, version: tuple[int, ...]) -> ModuleType:
     name = f"dendrosim_file_{hashlib.sha256(os.fsencode(path)).hexdigest()[:16]}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None:

@@ -13,10 +13,14 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
+from dendrosim.errors import BackendMissingError
+
 lock = threading.RLock()
 """The one lock of all that changes the state of the process: Brian2, filters of warnings, settings of Matplotlib.
 
 There is only one, so that two threads cannot wait for each other, and so that a fork need wait for only one."""
+
+_DEPRECATED = r"(brian2|pyparsing|sympy|Cython|distutils|setuptools)(\.|$)"
 
 # A child of a process with threads gets a copy of the lock. Without this, the copy could be held for ever.
 if hasattr(os, "register_at_fork"):
@@ -33,7 +37,7 @@ def alone() -> Iterator[None]:
     output of the process while it compiles. Threads therefore use it one after the other. A thread may take the
     lock several times.
     """
-    with lock:
+    with _without_deprecations():
         load()
         yield
 
@@ -49,6 +53,18 @@ def own_filters() -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def _without_deprecations() -> Iterator[None]:
+    """Hold the lock, and ignore that Brian2 uses names of other packages that will be renamed.
+
+    Otherwise it could not be used where warnings are errors (`python -W error`).
+    """
+    with own_filters():
+        for kind in (DeprecationWarning, PendingDeprecationWarning):
+            warnings.filterwarnings("ignore", category=kind, module=_DEPRECATED)
+        yield
+
+
 def load() -> None:
     """Import Brian2, but keep the process's own hooks for exceptions, warnings and interrupts; log only warnings.
 
@@ -57,7 +73,7 @@ def load() -> None:
     and for a copy of the script; they remain if the process is killed. If Brian2 was imported before, nothing is
     changed, and its hooks remain.
     """
-    with lock:
+    with _without_deprecations():
         if "brian2" not in sys.modules:
             _import()
 
@@ -69,6 +85,12 @@ def _import() -> None:
     try:
         with _without_handlers():
             import brian2  # noqa: F401
+    except Exception as error:
+        # Not installed as a whole, or something in the environment that it imports: it loads Matplotlib, which
+        # refuses to be loaded with a wrong MPLBACKEND, for instance.
+        raise BackendMissingError(
+            f"Brian2 cannot be loaded ({type(error).__name__}: {error}); correct that, or install it again"
+        ) from error
     finally:
         sys.meta_path.remove(finder)
 

@@ -36,6 +36,7 @@ POINTS = 4000
 """Number of pieces of a thinned line, a few per pixel; a line of more than twice as many points is thinned."""
 
 STYLE: dict[Any, Any] = {
+    "text.usetex": False,
     "font.size": 9,
     "axes.titlesize": 10,
     "axes.titlelocation": "left",

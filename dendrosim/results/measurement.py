@@ -4,6 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from dendrosim.checks import as_any_text, as_label
+from dendrosim.errors import SpecError
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -27,6 +30,12 @@ class Measurement:
         For each name of a metric, the value with which the summary compares it: the result of a formula, a number
         from the literature, or the value of another model.
 
+    Raises
+    ------
+    SpecError
+        If a name of a metric is not text, or a figure has a name that cannot be that of a file in a folder, or no
+        function.
+
     Examples
     --------
     >>> import dendrosim as ds
@@ -38,3 +47,23 @@ class Measurement:
     figures: Mapping[str, "Callable[[], Figure]"] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
     references: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in self.metrics:
+            as_any_text("Measurement: a name of a metric", name)
+        for name, draw in self.figures.items():
+            _check_figure(name, draw)
+
+
+def _check_figure(name: Any, draw: Any) -> None:
+    text = as_label("Measurement: a name of a figure", name)
+    if "/" in text or text.startswith("."):
+        raise SpecError(
+            f"Measurement: a figure is called {text!r}; its file is in the folder of the result, so the name "
+            "must have no '/' and not begin with '.'"
+        )
+    if not callable(draw):
+        raise SpecError(
+            f"Measurement: figure {text!r} is a {type(draw).__name__}; it must be a function that draws it, such "
+            "as lambda: ds.plot.traces(result)[0].figure"
+        )

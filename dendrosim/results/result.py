@@ -261,4 +261,6 @@ def _short(value: Any) -> str:
         return f"{value:.4g}"
     if isinstance(value, Mapping):
         return f"({', '.join(map(str, value))})"
+    if isinstance(value, (list, tuple)):
+        return f"list of {len(value)}"
     return str(value) if np.ndim(value) == 0 else f"{np.shape(value)} array"

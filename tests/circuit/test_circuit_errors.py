@@ -88,6 +88,9 @@ BROKEN_CIRCUITS = {
         {"cell": {"transfer": "softpuls"}}, UnknownMemberError, "'softpuls'", "did you mean 'softplus'"),
     "transfer function of two arguments": (
         equations("s(v/mV)", "s(v/mV, 1)"), EquationError, "takes one argument, not 2", ""),
+    "constant equation": (
+        equations("rate = s(v/mV) : 1", "rate = s(v/mV) : 1 (constant)"), EquationError, "'rate' has an equation",
+        "flag (constant) has no meaning; remove it"),
     "meaningless flag": (
         equations("current : amp", "current : amp (shared)"), EquationError, "flag (shared)", "remove it"),
     # units

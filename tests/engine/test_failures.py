@@ -215,6 +215,7 @@ def test_an_initial_state_of_another_circuit_is_refused_by_name():
     "state",
     [
         {"cell.v": np.zeros((2, 1))},
+        {"cell.v": np.zeros((2, 3))},  # another number of units is no matter of the batch
         {"cell.v": np.zeros((1, 1, 1))},
         {"cell.v": np.zeros(3)},
         {"cell.v": 0.0},
@@ -237,6 +238,14 @@ def test_weights_of_the_wrong_shape_are_refused():
     state = dict(run(microcircuit_protocol(), "numpy").state)
     with pytest.raises(ShapeError, match="initial state of w1"):
         run(microcircuit_protocol(), "numpy", initial=state | {"w1": np.zeros((4, 5))})
+
+
+@pytest.mark.parametrize(
+    "option", [{"overwrite": "no"}, {"overwrite": 1}, {"overwrite": None}, {"progress": "no"}]
+)
+def test_a_flag_is_true_or_false(option):
+    with pytest.raises(ParameterError, match=f"{next(iter(option))} is .* True or False"):
+        run(leaky_protocol(), "numpy", **option)
 
 
 @pytest.mark.parametrize("state", [3, "text", [1, 2], ()])

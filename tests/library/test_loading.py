@@ -249,6 +249,12 @@ def test_a_changed_file_is_executed_anew(write):
     assert before.populations[0].size == 2
     assert load_circuit("growing").populations[0].size == 4
     assert not list(path.parent.glob("__pycache__"))
+    status = path.stat()
+    path.write_text(text.replace("size: int = 4", "size: int = 5"))
+    os.utime(
+        path, ns=(status.st_atime_ns, status.st_mtime_ns)
+    )  # as some programs do when they copy
+    assert load_circuit("growing").populations[0].size == 5
 
 
 def test_a_model_may_take_the_parameters_of_another_but_not_its_own(write):

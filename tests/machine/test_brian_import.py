@@ -1,5 +1,6 @@
 """Brian2 is loaded without changing how the process handles interrupts, and runs end as the user wants."""
 
+import os
 import subprocess
 import sys
 
@@ -67,3 +68,45 @@ def test_loading_brian2_leaves_the_handler_of_interrupts(handler, where):
 )
 def test_an_interrupt_ends_a_run_after_its_step_unless_it_is_ignored(handler, steps):
     assert int(execute(RUN, handler)) == steps
+
+
+WARNINGS = """
+import warnings
+import numpy as np
+import dendrosim as ds
+cell = ds.Population("cell", 1, "dx/dt = -x/second : 1", initial={"x": 1.0})
+protocol = ds.Protocol(ds.Circuit((cell,)), (ds.Block("b", (ds.Phase("p", "2 s"),)),), "1 s")
+before = list(warnings.filters)
+print(*(float(ds.run(protocol, backend).state["cell.x"][0, 0]) for backend in ("numpy", "cpp")))
+assert warnings.filters == before
+"""
+
+
+def test_runs_work_where_warnings_are_errors():
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", WARNINGS], capture_output=True, text=True
+    )
+    assert (done.stdout.split(), done.stderr) == (["0.0", "0.0"], "")
+
+
+@pytest.mark.parametrize("variable", ["MPLBACKEND", "MATPLOTLIBRC"])
+def test_settings_of_matplotlib_that_it_refuses_are_named(variable, tmp_path):
+    (tmp_path / "matplotlibrc").write_text("text.usetex: True\n")
+    command = ["run", "fi_curve", "--backend", "numpy", "--set", "duration=20 ms", "--out", "out"]
+    given = (
+        {"MPLBACKEND": "nonsense"}
+        if variable == "MPLBACKEND"
+        else {variable: str(tmp_path / "matplotlibrc")}
+    )
+    without_latex = os.environ | {"PATH": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-m", "dendrosim.cli", *command], capture_output=True, text=True, cwd=tmp_path,
+        env=without_latex | given,
+    )  # fmt: skip
+    if variable == "MPLBACKEND":
+        assert done.returncode == 5, done.stderr
+        assert "Brian2 cannot be loaded (ValueError" in done.stderr
+        assert "nonsense" in done.stderr
+    else:  # our figures do not depend on the settings of the user
+        assert done.returncode == 0, done.stderr
+        assert list((tmp_path / "out").glob("*.png"))

@@ -129,7 +129,8 @@ def initial_state(
             array = np.asarray(given[name])
             if is_variable(name) and array.ndim == 1:
                 array = array[:, None]
-            if is_variable(name) and array.ndim == 2 and array.shape[1] != shape[1]:
+            other_batch = array.ndim == 2 and array.shape[1] != shape[1]
+            if is_variable(name) and other_batch and array.shape[0] == shape[0]:
                 # populations start from initial values if the other run had another batch
                 array = _draw(protocol, name, shape, seed)
             if array.shape != shape:
