@@ -147,6 +147,11 @@ class Pathway(Spec):
         return None if self.weight is None else self.weight.dimension
 
     @property
+    def event_driven(self) -> tuple[str, ...]:
+        """The variables of synapses that have an equation, which is solved from spike to spike."""
+        return tuple(name for name, d in self.variables.items() if d.kind == "state")
+
+    @property
     def has_own_weights(self) -> bool:
         """Whether each synapse has its own weight: it is not one number for all synapses, or it is plastic."""
         return self.weight is not None and (self.has_plastic_weights or not _single(self.weight))
@@ -159,16 +164,8 @@ class Pathway(Spec):
 
     @property
     def synaptic_units(self) -> Mapping[str, str]:
-        """The SI unit of each variable of synapses that can be recorded, the weight of each synapse included.
-
-        States of event-driven equations are left out, because between two spikes their arrays keep the values of
-        the first one.
-        """
-        units = {
-            name: unit_name(unit(d.unit)[0])
-            for name, d in self.variables.items()
-            if d.kind == "parameter"
-        }
+        """The SI unit of each variable of synapses that can be recorded, the weight of each synapse included."""
+        units = {name: unit_name(unit(d.unit)[0]) for name, d in self.variables.items()}
         dimension = self.weight_dimension
         own = dimension is not None and self.has_own_weights
         return {**units, WEIGHT: unit_name(dimension)} if own and dimension else units

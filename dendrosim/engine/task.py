@@ -12,7 +12,7 @@ from dendrosim.circuit.paths import VariablePath, is_variable
 from dendrosim.circuit.pathway import WEIGHT
 from dendrosim.circuit.population import LAST_SPIKE
 from dendrosim.circuit.sparse_matrices import MatrixConnections
-from dendrosim.engine.plan.state_arrays import final_keys, state_shape, synapse_keys
+from dendrosim.engine.plan.state_arrays import OWN, final_keys, state_shape
 from dendrosim.engine.plan.synapse_tables import SynapseTable
 from dendrosim.engine.plan.timeline import Timeline
 from dendrosim.engine.settings import RunSettings
@@ -81,9 +81,12 @@ class Task:
 
         Fixed weights are never checked, because they do not change.
         """
-        circuit = self.protocol.circuit
-        fixed = {f"{p.name}.{WEIGHT}" for p in circuit.pathways if not p.has_plastic_weights}
-        return [key for name, key in synapse_keys(circuit).items() if name not in fixed]
+        return [
+            f"{p.name}.{OWN}{name}"
+            for p in self.protocol.circuit.pathways
+            for name in p.synaptic_units
+            if name != WEIGHT or p.has_plastic_weights
+        ]
 
 
 SpikeTrain = tuple[NDArray[np.int64], NDArray[np.int32]]

@@ -31,7 +31,7 @@ from dendrosim.circuit.initial_values.normal import Normal
 from dendrosim.circuit.initial_values.uniform import Uniform
 from dendrosim.circuit.pathway import Pathway
 from dendrosim.circuit.population import Population
-from dendrosim.errors import EquationError, ParameterError
+from dendrosim.errors import EquationError
 from dendrosim.experiments.run import run
 from dendrosim.protocol.phases import Block, Phase, Recording
 from dendrosim.protocol.protocol import Protocol
@@ -275,14 +275,6 @@ def test_a_pathway_that_connects_nobody_changes_nothing(backend):
     history, spikes = loop(DRIVE[0], nobody)
     assert np.array_equal(spike_table(result)[:, :2], spikes)
     assert gap(result.traces["cell.v"].values[:, :, 0], history["v"]) < 1e-10
-
-
-def test_a_run_cannot_start_from_another_with_event_driven_states():
-    result = run_once("numpy")
-    with pytest.raises(
-        ParameterError, match=r"Pathway 'feed' has the event-driven state .* `initial`"
-    ):
-        run(protocol(), "numpy", initial=result)
 
 
 def test_a_run_starts_from_another_whose_pathways_remember_nothing():

@@ -23,7 +23,7 @@ BACKENDS = ("numpy", "cpp")
 DRIVE = np.array([1.5, 2.0, 2.5, 3.0, 1.2, 1.8])
 
 ON_PRE = """
-g_post += weight*left
+g_post += weight*left + 0.01*slow
 left = left*0.9
 weight = clip(weight + 0.01*after, 0, 0.5)
 before += 1
@@ -34,10 +34,20 @@ after += 0.5
 """
 
 
+EQUATIONS = """
+before : 1
+dafter/dt = -after/(20*ms) : 1 (event-driven)
+dleft/dt = (1 - left)/(50*ms) : 1 (event-driven)
+dslow/dt = -slow/(70*ms) : 1 (event-driven)
+"""
+TAU = {"after": 20e-3, "left": 50e-3, "slow": 70e-3}
+NAMES = ("before", "after", "left", "slow", "weight")
+
+
 def pathway(**changes):
     options = {
         "connect": ds.Probability(0.5), "weight": ds.Uniform(0.1, 0.3), "delay": f"{DELAY * 0.1} ms",
-        "equations": "before : 1\nafter : 1\nleft : 1", "initial": {"left": 1.0}, "on_post": ON_POST,
+        "equations": EQUATIONS, "initial": {"left": 0.7, "slow": 2.0}, "on_post": ON_POST,
     }  # fmt: skip
     return ds.Pathway("ee", "cell", "cell", ON_PRE, **{**options, **changes})
 
@@ -72,26 +82,27 @@ def recorded(backend, batch=1):
 def loop(seed=4):
     """Every variable of every synapse at the beginning of each step, computed synapse by synapse."""
     table = synapse_tables(protocol(), seed)["ee"]
-    nothing, full = np.zeros(len(table.pre)), np.ones(len(table.pre))
-    start = {"before": nothing, "after": nothing, "left": full, "weight": table.values["weight"]}
+    first = {"before": 0.0, "after": 0.0, "left": 0.7, "slow": 2.0}
+    start = {name: np.full(len(table.pre), value) for name, value in first.items()}
+    start["weight"] = table.values["weight"]
     return loop_from(table.pre, table.post, start, np.zeros(SIZE), np.zeros(SIZE))
 
 
 def loop_from(pre_units, post_units, start, v, g):
     """The same from given values, with no spike on its way."""
     pre, post = pre_units.tolist(), post_units.tolist()
-    before, after, left, weight = (start[n].tolist() for n in ("before", "after", "left", "weight"))
+    before, after, left, slow, weight = (start[n].tolist() for n in NAMES)
     count = len(pre)
     fired, rows = [], []
     for step in range(STEPS):
-        rows.append((list(before), list(after), list(left), list(weight), list(g)))
+        rows.append((list(before), list(after), list(left), list(slow), list(weight), list(g)))
         slope_v, slope_g = (DRIVE + g - v) / 10e-3, -g / 5e-3
         v, g = v + DT * slope_v, g + DT * slope_g
         fired.append(v > 1)
         arriving = fired[step - DELAY] if step >= DELAY else np.zeros(SIZE, dtype=bool)
         for k in range(count):
             if arriving[pre[k]]:
-                g[post[k]] += weight[k] * left[k]
+                g[post[k]] += weight[k] * left[k] + 0.01 * slow[k]
                 left[k] *= 0.9
                 weight[k] = min(max(weight[k] + 0.01 * after[k], 0.0), 0.5)
                 before[k] += 1
@@ -100,20 +111,23 @@ def loop_from(pre_units, post_units, start, v, g):
                 weight[k] = min(max(weight[k] - 0.004 * before[k], 0.0), 0.5)
                 after[k] += 0.5
         v = np.where(fired[step], 0.0, v)
-    final = {"before": before, "after": after, "left": left, "weight": weight}
-    names = ("before", "after", "left", "weight", "g")
-    courses = {n: np.array([row[i] for row in rows]) for i, n in enumerate(names)}
+        decay = {name: np.exp(-DT / tau) for name, tau in TAU.items()}
+        after = [x * decay["after"] for x in after]
+        left = [1 - (1 - x) * decay["left"] for x in left]
+        slow = [x * decay["slow"] for x in slow]
+    final = dict(zip(NAMES, (before, after, left, slow, weight), strict=True))
+    courses = {n: np.array([row[i] for row in rows]) for i, n in enumerate((*NAMES, "g"))}
     return np.array(pre), np.array(post), courses, final
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("name", ["before", "after", "left", "weight"])
+@pytest.mark.parametrize("name", NAMES)
 def test_recordings_and_final_state_equal_the_loop(backend, name):
     result = recorded(backend)
     pre, post, courses, final = loop()
     course = result[f"ee.{name}"]
     assert course.dims == ("time", "synapse")
-    assert np.ptp(courses[name][-1]) > 0  # the case is not trivial
+    assert np.ptp(courses[name]) > 0  # the case is not trivial
     np.testing.assert_allclose(course.values, courses[name], rtol=1e-12, atol=1e-14)
     last = result.final[f"ee.{name}"]
     assert last.dims == ("synapse",)
@@ -182,7 +196,7 @@ def test_a_result_that_does_not_fit_is_refused():
     without = ds.run(protocol(made=pathway(final=False)), seed=4, backend="numpy")
     with pytest.raises(UnknownNameError, match="unknown pathway in the initial result"):
         ds.run(protocol(), backend="numpy", initial=without)
-    more = "before : 1\nafter : 1\nleft : 1\nmore : 1"
+    more = EQUATIONS + "more : 1"
     larger = protocol(made=pathway(equations=more, on_post=ON_POST + "more += 1"))
     with pytest.raises(UnknownNameError, match=r"ee\.more"):
         ds.run(larger, backend="numpy", initial=first)
@@ -313,3 +327,20 @@ def test_a_synapse_that_is_not_drawn_is_refused_before_the_run():
     given = pathway(connect=ds.Pairings(pre=[0, 1], post=[1, 0]))
     with pytest.raises(ParameterError, match="has no synapse 2, only 0 to 1"):
         protocol(ds.Recording("ee.weight", every="1 ms", synapses=(2,)), made=given)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("delay", ["1 ms", ds.Uniform("1 ms", "3 ms")], ids=["one", "several"])
+@pytest.mark.parametrize("on_post", ["", "g_post += 0.1"], ids=["pre", "both"])
+def test_a_state_that_no_spike_changes_follows_its_equation(backend, delay, on_post):
+    made = ds.Pathway(
+        "ee", "cell", "cell", "g_post += 0.1*slow", on_post=on_post, delay=delay,
+        equations="dslow/dt = -slow/(20*ms) : 1 (event-driven)", initial={"slow": 0.5},
+    )  # fmt: skip
+    plan = protocol(ds.Recording(("ee.slow", "cell.g"), every="1 ms"), made=made, duration=0.05)
+    result = ds.run(plan, seed=4, backend=backend)
+    course = result["ee.slow"]
+    expected = 0.5 * np.exp(-course["time"].values / 20e-3)
+    assert np.ptp(result["cell.g"].values) > 0
+    np.testing.assert_allclose(course.values, np.repeat(expected[:, None], SIZE**2, 1), rtol=1e-12)
+    np.testing.assert_allclose(result.final["ee.slow"], 0.5 * np.exp(-2.5), rtol=1e-12)

@@ -132,16 +132,22 @@ def _bundle(device: Any, bundle: RowBundle) -> str:
     def name(variable: Any) -> str:
         return f"brian::{device.get_array_name(variable, access_data=False)}"
 
-    variables = []
-    for key, variable in bundle.values.items():
-        end = bundle.ends[key]
-        if end == "synapse":
-            variables.append(f"{{Variable::synapse, {{&{name(variable)}}}}}")
-        else:
-            unit = f"{name(variable)}, {variable.size}, {np.dtype(variable.dtype).itemsize}"
-            variables.append(f"{{Variable::{end}, {{(std::vector<double>*)nullptr}}, {{{unit}}}}}")
+    def listed(arrays: dict[str, Any]) -> list[str]:
+        found = []
+        for key, variable in arrays.items():
+            end = bundle.ends[key]
+            if end == "synapse":
+                found.append(f"{{Variable::synapse, {{&{name(variable)}}}}}")
+            else:
+                unit = f"{name(variable)}, {variable.size}, {np.dtype(variable.dtype).itemsize}"
+                found.append(f"{{Variable::{end}, {{(std::vector<double>*)nullptr}}, {{{unit}}}}}")
+        return found
+
+    variables, current = listed(bundle.values), listed(bundle.current)
     blank = ", ".join(f"{{&{name(v)}}}" for v in bundle.blank)
-    return f"    bundles.push_back({{&{bundle.rows}, {{{', '.join(variables)}}}, {{{blank}}}}});"
+    evaluate = f"_run_{bundle.evaluation.codeobj.name}" if bundle.evaluation else "nullptr"
+    lists = [f"{{{', '.join(x)}}}" for x in (variables, [blank], current)]
+    return f"    bundles.push_back({{&{bundle.rows}, {', '.join(lists)}, {evaluate}}});"
 
 
 def _merge(device: Any, parts: NetworkParts, folder: Path) -> None:

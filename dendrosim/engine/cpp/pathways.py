@@ -20,7 +20,7 @@ from dendrosim.engine.network.groups import Holder, add_number
 from dendrosim.engine.network.parts import NetworkParts, refer_shared
 from dendrosim.engine.network.synapses import code_line, own_names, state_equation
 from dendrosim.engine.plan.spike_texts import SYNAPSE, effect_texts
-from dendrosim.engine.plan.state_arrays import OWN
+from dendrosim.engine.plan.state_arrays import CURRENT, OWN
 from dendrosim.engine.plan.trace_hoisting import (
     SIDES,
     Effect,
@@ -29,7 +29,7 @@ from dendrosim.engine.plan.trace_hoisting import (
     reads,
     split_effect,
 )
-from dendrosim.engine.standalone.operations import boolean
+from dendrosim.engine.standalone.operations import boolean, number_type
 from dendrosim.equations.assignments import Assignment
 from dendrosim.units import TIME, unit
 
@@ -42,8 +42,9 @@ LAST, NOW, UPDATE = "ds_last_", "ds_now_", "ds_lastupdate"
 class RowBundle:
     """The synapses of a pathway in rows.
 
-    `values` has the arrays of the variables that each synapse has for itself. `ends` says for each of them whether
-    its array has one number per synapse ("synapse"), or for each unit of one end ("pre", "post").
+    `values` has the arrays of the variables that each synapse has for itself, `current` those of the present
+    values of event-driven states, which `evaluation` computes. `ends` says for each variable whether its arrays
+    have one number per synapse ("synapse"), or for each unit of one end ("pre", "post").
     """
 
     pathway: Pathway
@@ -51,6 +52,8 @@ class RowBundle:
     ends: dict[str, str]
     sizes: tuple[int, int, int]
     blank: list[ArrayVariable]
+    current: dict[str, ArrayVariable]
+    evaluation: CodeRunner | None
 
     @property
     def rows(self) -> str:
@@ -112,6 +115,8 @@ class _Builder:
         for side in SIDES:
             variables._add_variable(_index(side), _Index(_index(side), dtype=np.int64))
         values = {name: self._value(name) for name in pathway.synapse_start_values()}
+        for name in self.text.equations:
+            self._add(CURRENT + name, self.ends.get(name), self._dimension(name))
         self._times()
         symbols = {s for s in self.own if s not in pathway.variables and s != WEIGHT}
         refer_shared(parts, self.holder, pathway, symbols, OWN)
@@ -129,8 +134,12 @@ class _Builder:
         for side in SIDES:
             if self.text.effects[side]:
                 parts.network.add(self._effect(side))
+        evaluation = self._evaluation() if self.text.equations else None
+        if evaluation is not None:
+            parts.network.add(evaluation)
         ends = {name: self.ends.get(name, "synapse") for name in values}
-        return RowBundle(pathway, values, ends, self.sizes, self.blank)
+        current = {name: variables[CURRENT + name] for name in self.text.equations}
+        return RowBundle(pathway, values, ends, self.sizes, self.blank, current, evaluation)
 
     def _states(self, end: str) -> list[str]:
         return [n for n in self.text.equations if self.ends.get(n, "synapse") == end]
@@ -140,15 +149,21 @@ class _Builder:
     def _value(self, name: str) -> ArrayVariable:
         dimension = self._dimension(name)
         end = self.ends.get(name)
-        if end is None:
-            return self._per_synapse(OWN + name, self.parts.dtype, dimension)
-        self._per_unit(OWN + name, end, self.parts.dtype, dimension)
-        if name in self.text.equations and any(
-            name in reads(self.text.effects[side]) for side in SIDES if side != end
+        self._add(OWN + name, end, dimension)
+        if (
+            end
+            and name in self.text.equations
+            and any(name in reads(self.text.effects[side]) for side in SIDES if side != end)
         ):
             self._per_unit(NOW + name, end, self.parts.dtype, dimension)
         variable: ArrayVariable = self.holder.variables[OWN + name]
         return variable
+
+    def _add(self, name: str, end: str | None, dimension: Any) -> None:
+        if end is None:
+            self._per_synapse(name, self.parts.dtype, dimension)
+        else:
+            self._per_unit(name, end, self.parts.dtype, dimension)
 
     def _per_synapse(self, name: str, dtype: Any, dimension: Any) -> ArrayVariable:
         self.holder.variables.add_dynamic_array(
@@ -240,6 +255,30 @@ class _Builder:
             codeobj_class=self.parts.codeobj_class,
         )  # fmt: skip
         return runner
+
+    def _evaluation(self) -> CodeRunner:
+        """Return the object that computes the present values of event-driven states."""
+        code, last = {}, {**{side: LAST + side for side in SIDES}, "synapse": UPDATE}
+        for end, states in self.states.items():
+            lines = self._solve(end, last[end])[: -len(states)] if states else []
+            code[end] = "\n".join([*lines, *(f"{CURRENT}{n} = _{OWN}{n}" for n in states)])
+        times = [
+            (LAST + side, side) for side in SIDES if LAST + side in self.holder.variables
+        ] if self._derives_update() else []  # fmt: skip
+        keywords = {
+            "rows": f"ds::rows_{self.pathway.name}",
+            "batch": self.sizes[2],
+            "elements": self.counts,
+            "vectors": [CURRENT + n for n in self.states["synapse"]],
+            "times": times,
+            "update": UPDATE,
+            "real": number_type(self.parts),
+        }
+        return CodeRunner(
+            self.holder, "current", clock=self.parts.clock, when="start", code=code,
+            name=f"ds_current_{self.pathway.name}", check_units=False, template_kwds=keywords,
+            needed_variables=[name for name, _ in times], codeobj_class=self.parts.codeobj_class,
+        )  # fmt: skip
 
     def _once(self, side: str, effect: Effect) -> str:
         lines = [*self._solve(side, LAST + side)] if self.states[side] else []

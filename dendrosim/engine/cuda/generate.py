@@ -96,6 +96,11 @@ void start()
     brian::{clock}_dt[0] = task.dt;
     for (Bundle& b : bundles) b.prepare(b);
 }}
+// Whether an object computes present values, which is done only when they are read.
+bool is_evaluation(void (*object)())
+{{
+    return std::any_of(bundles.begin(), bundles.end(), [=](const Bundle& b) {{ return b.evaluate == object; }});
+}}
 void loop()
 {{
     Clock& clock = brian::{parts.clock.name};
@@ -107,7 +112,7 @@ void loop()
     while (task.step < task.steps && !Network::_globally_stopped)
     {{
         for (auto& object : brian::{parts.network.name}.objects)
-            if (object.second) object.second();
+            if (object.second && !is_evaluation(object.second)) object.second();
         clock.tick();
     }}
     Network::_globally_running = false;
@@ -127,6 +132,8 @@ def _bundle(device: Any, bundle: Bundle) -> str:
 
     synapses = bundle.synapses
     values = ", ".join(f"&{name(v)}" for v in bundle.values.values())
+    current = ", ".join(f"&{name(v)}" for v in bundle.current.values())
+    evaluate = f"_run_{bundle.evaluation.codeobj.name}" if bundle.evaluation else "nullptr"
     last = synapses.variables.get("lastupdate")
     blank = f"&{name(last)}" if last is not None else ""
     sides = {"pre": (len(synapses.source), "sources"), "post": (len(synapses.target), "targets")}
@@ -138,7 +145,7 @@ def _bundle(device: Any, bundle: Bundle) -> str:
     pre, post = (name(synapses.variables[f"_synaptic_{k}"]) for k in ("pre", "post"))
     count = f"brian::{device.get_array_name(synapses.variables['N'])}"
     return f"""    bundles.push_back({{&{pre}, &{post}, {count}, {{{values}}}, {{{blank}}},
-        [](const Bundle& b) {{ {" ".join(prepares)} }}, {{}}, {{}}, {{}}}});"""
+        [](const Bundle& b) {{ {" ".join(prepares)} }}, {{}}, {{}}, {{}}, {{{current}}}, {evaluate}}});"""
 
 
 def _merge(device: Any, parts: NetworkParts, folder: Path) -> None:

@@ -13,17 +13,22 @@ from dendrosim.circuit.brian_text import brian_dimension
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.circuit_data import Owner
 from dendrosim.engine.network.groups import add_array, add_number
-from dendrosim.engine.plan.state_arrays import OWN
+from dendrosim.engine.plan.state_arrays import CURRENT, OWN
 from dendrosim.engine.plan.timeline import CIRCUIT
 from dendrosim.protocol.protocol import Protocol
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """The synapses of a pathway in Brian2, and the arrays of the variables that each synapse has for itself."""
+    """The synapses of a pathway in Brian2, and the arrays of the variables that each synapse has for itself.
+
+    `current` has the arrays of the present values of event-driven states, which `evaluation` computes.
+    """
 
     synapses: Synapses
     values: dict[str, DynamicArrayVariable]
+    current: dict[str, DynamicArrayVariable] = field(default_factory=dict)
+    evaluation: CodeRunner | None = None
 
     @property
     def pathways(self) -> dict[str, SynapticPathway]:
@@ -58,11 +63,15 @@ class NetworkParts:
 
     @property
     def all_arrays(self) -> dict[str, ArrayVariable]:
-        """All arrays by key: `arrays`, and the variables of synapses, whose sizes are only known in a run."""
+        """All arrays by key: `arrays`, and those of synapses, whose sizes are only known in a run.
+
+        First come the variables of all synapses, then the present values of event-driven states.
+        """
         synaptic = {
-            f"{name}.{OWN}{variable}": array
+            f"{name}.{prefix}{variable}": array
+            for prefix, field in ((OWN, "values"), (CURRENT, "current"))
             for name, bundle in self.bundles.items()
-            for variable, array in bundle.values.items()
+            for variable, array in getattr(bundle, field).items()
         }
         return {**self.arrays, **synaptic}
 

@@ -4,10 +4,13 @@ All names that belong to a synapse (variables, weight, parameters, targets of it
 program, because in Brian2 a name without suffix can also be a variable of the target population.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+from brian2.groups.group import CodeRunner
+from brian2.stateupdaters.exact import linear
 from brian2.synapses.synapses import Synapses
 
 from dendrosim.circuit.brian_text import brian_dimension, brian_unit
@@ -17,7 +20,7 @@ from dendrosim.engine.network.functions import FUNCTIONS
 from dendrosim.engine.network.groups import add_number
 from dendrosim.engine.network.parts import Bundle, NetworkParts, refer_shared
 from dendrosim.engine.plan.spike_texts import SYNAPSE, effect_texts
-from dendrosim.engine.plan.state_arrays import OWN
+from dendrosim.engine.plan.state_arrays import CURRENT, OWN
 from dendrosim.equations.assignments import Assignment, parse_assignments
 from dendrosim.equations.declarations import Declaration
 from dendrosim.equations.real_numbers import with_real_numbers
@@ -53,7 +56,26 @@ def build_pathway(parts: NetworkParts, pathway: Pathway) -> Bundle:
         synapses.register_variable(synapses.variables[SYNAPSE])
     parts.network.add(synapses)
     values = {name: synapses.variables[OWN + name] for name in pathway.synapse_start_values()}
-    return Bundle(synapses, values)
+    current = {name: synapses.variables[CURRENT + name] for name in pathway.event_driven}
+    return Bundle(synapses, values, current, _evaluation(parts, pathway, synapses))
+
+
+def _evaluation(parts: NetworkParts, pathway: Pathway, synapses: Synapses) -> CodeRunner | None:
+    """Return the object that computes the present values of event-driven states; the back end says when."""
+    states = pathway.event_driven
+    if not states:
+        return None
+    solved = re.sub(
+        r"\bdt\b", "(t - lastupdate)", linear(synapses.event_driven, synapses.variables)
+    )
+    lines = solved.splitlines()[: -len(states)]  # without the assignments to the states themselves
+    lines += [f"{CURRENT}{name} = _{OWN}{name}" for name in states]
+    runner = CodeRunner(
+        synapses, "stateupdate", code="\n".join(lines), clock=parts.clock, when="start",
+        name=f"ds_current_{pathway.name}", check_units=False, codeobj_class=parts.codeobj_class,
+    )  # fmt: skip
+    parts.network.add(runner)
+    return runner
 
 
 def own_names(circuit: Circuit, pathway: Pathway) -> dict[str, str]:
@@ -76,6 +98,7 @@ def _model(pathway: Pathway, own: dict[str, str]) -> str:
     for name, line in pathway.variables.items():
         if line.kind == "state":
             lines.append(f"{state_equation(line, own)} (event-driven)")
+            lines.append(f"{CURRENT}{name} : {brian_unit(unit(line.unit)[0])}")
         else:
             lines.append(f"{OWN}{name} : {brian_unit(unit(line.unit)[0])}")
     if pathway.has_own_weights:

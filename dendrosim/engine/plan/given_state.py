@@ -32,13 +32,6 @@ def read_given_state(
     final = initial.state if isinstance(initial, Result) else initial
     if not isinstance(final, Mapping):
         raise ParameterError(f"initial is {initial!r}; it must be a result, or a mapping of states")
-    for pathway in protocol.circuit.pathways:
-        for name, line in pathway.variables.items():
-            if line.kind == "state":
-                raise ParameterError(
-                    f"{pathway} has the event-driven state {name!r}, which a result does not keep, so a run "
-                    "cannot start from the end of another; leave `initial` out"
-                )
     needed = list(state_keys(protocol.circuit))
     missing = [n for n in needed if n not in final]
     if missing:

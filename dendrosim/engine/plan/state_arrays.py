@@ -31,6 +31,10 @@ OWN = "ds_own_"
 """Prefix of names that belong to a synapse in a program; it distinguishes them from variables of populations."""
 
 
+CURRENT = "ds_current_"
+"""Prefix of the present values of event-driven states of synapses."""
+
+
 def state_keys(circuit: Circuit) -> dict[str, str]:
     """Return, for the name of every state, the key of its array in a program.
 
@@ -50,9 +54,13 @@ def final_keys(circuit: Circuit) -> dict[str, str]:
 
 
 def synapse_keys(circuit: Circuit) -> dict[str, str]:
-    """Return, for every variable `pathway.variable` of synapses, the key of its array in a program."""
+    """Return, for every variable `pathway.variable` of synapses, the key of the array of its present values.
+
+    The array `OWN` of an event-driven state has the value at the last spike; that of `CURRENT` is computed when it
+    is recorded, and at the end.
+    """
     return {
-        f"{p.name}.{variable}": f"{p.name}.{OWN}{variable}"
+        f"{p.name}.{variable}": f"{p.name}.{CURRENT if variable in p.event_driven else OWN}{variable}"
         for p in circuit.pathways
         for variable in p.synaptic_units
     }

@@ -70,7 +70,8 @@ def hoist(text: SynapseText) -> dict[str, str]:
     """Return the variables that can be hoisted, each with its end, `pre` or `post`."""
     found: dict[str, str] = {}
     for side in SIDES:
-        if side in text.same_arrival:
+        # The time since the last spike of an end is known only if spikes of that end have effects.
+        if side in text.same_arrival and text.effects.get(side):
             own = _hoisted_to(text, side, {n for n in text.equal if n not in found})
             found |= dict.fromkeys(sorted(own), side)
     return found

@@ -1,7 +1,7 @@
 """The operations of the run-time back ends: dense products, recording and others, as Python calls per step."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,7 @@ from brian2.parsing.rendering import NumpyNodeRenderer
 from numpy.typing import NDArray
 
 from dendrosim.circuit.matrix import Projection
-from dendrosim.circuit.paths import is_variable, path_of
+from dendrosim.circuit.paths import VariablePath, is_variable, path_of
 from dendrosim.circuit.sparse_matrices import MatrixConnections
 from dendrosim.engine.network.functions import ARITHMETIC
 from dendrosim.engine.network.operations import Operations
@@ -109,6 +109,19 @@ class NumpyOperations(Operations):
             steps = record_steps(self.protocol, recording)
             rows = np.empty((len(steps), *recorded_shape(self.task, name, recording)), source.dtype)
             self.tapes[label] = _Tape(steps, source.reshape(self.task.shape(name)), pick, rows)
+
+    def begin(self) -> None:
+        """Take the evaluation of synapses out of the steps; called when Brian2 has made its code."""
+        for bundle in self.parts.bundles.values():
+            if bundle.evaluation is not None:
+                bundle.evaluation.active = False  # `evaluate` calls it when its values are read
+
+    def evaluate(self, pathways: Iterable[str]) -> None:
+        """Compute the present values of the event-driven states of pathways."""
+        for name in pathways:
+            bundle = self.parts.bundles[name]
+            if bundle.evaluation is not None and len(self.task.synapses[name].pre):
+                bundle.evaluation.run()
 
     # -- the seven operations ---------------------------------------------------------------------
 
@@ -263,10 +276,16 @@ class NumpyOperations(Operations):
         target[...] = value.ravel()
 
     def _record(self) -> None:
-        for tape in self.tapes.values():
-            if tape.next < len(tape.steps) and tape.steps[tape.next] == self.step:
-                tape.rows[tape.next] = tape.source[tape.pick]
-                tape.next += 1
+        due = {
+            label: tape
+            for label, tape in self.tapes.items()
+            if tape.next < len(tape.steps) and tape.steps[tape.next] == self.step
+        }
+        owners = {VariablePath.parse(label).owner for label in due}
+        self.evaluate(owners & set(self.parts.bundles))
+        for tape in due.values():
+            tape.rows[tape.next] = tape.source[tape.pick]
+            tape.next += 1
 
     def _keep(self, reel: _Reel, events: NDArray[np.int32]) -> None:
         if not any(window.has(self.step) for window in reel.windows):

@@ -49,9 +49,11 @@ def run(task: Task, target: str, progress: Progress) -> Outcome:
         if target == "cython":
             progress.compiling(certain=not has_extensions())
         parts.network.run(0 * second, namespace={})
+        operations.begin()
         ready = time.perf_counter()
         interrupted = _loop(task, parts, operations, progress)
-    stepping = time.perf_counter() - ready
+        stepping = time.perf_counter() - ready
+        operations.evaluate(parts.bundles)
     steps = operations.step
     traces = {n: (t.steps[: t.next], t.rows[: t.next]) for n, t in operations.tapes.items()}
     final = {

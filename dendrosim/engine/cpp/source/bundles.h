@@ -161,17 +161,19 @@ inline void read_bundles(Reader& r)
         read_pairs(r, rows);
         read_delays(r, rows);
         for (Variable& v : b.variables) read_variable(r, rows, v);
-        for (const Variable& v : b.variables) members.push_back({&rows, &v});
         for (Values& v : b.blank) v.resize(rows.target.size()*rows.batch);
         if (rows.columns) make_columns(rows);
         const int64_t count = rows.target.size();
         rows.mean_row = count/std::max<int64_t>(1, rows.groups());
         rows.mean_column = count/std::max<int64_t>(1, rows.targets);
     }
+    for (const Bundle& b : bundles) for (const Variable& v : b.variables) members.push_back({b.rows, &v});
+    const size_t kept_count = members.size();
+    for (const Bundle& b : bundles) for (const Variable& v : b.current) members.push_back({b.rows, &v});
     for (size_t k = 0; k < members.size(); k++)
     {
         const auto& [rows, variable] = members[k];
-        const bool in_order = variable->end == Variable::synapse && rows->place.empty();
+        const bool in_order = k < kept_count && variable->end == Variable::synapse && rows->place.empty();
         const Array kept = variable->native();
         arrays[array_count - members.size() + k]
             = {in_order ? kept.data : nullptr, (int64_t)rows->target.size()*rows->batch, kept.bytes};

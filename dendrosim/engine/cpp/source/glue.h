@@ -40,16 +40,20 @@ struct Variable {
     Array native() const { return end == synapse ? values.array() : units; }
 };
 
-// The synapses of a pathway. `blank` are numbers per synapse that start at zero.
+// The synapses of a pathway. `blank` are numbers per synapse that start at zero. `current` are the present values of
+// event-driven states, which `evaluate` computes if they are read.
 struct Bundle {
     Rows* rows;
     std::vector<Variable> variables;
     std::vector<Values> blank;
+    std::vector<Variable> current;
+    void (*evaluate)();
 };
 inline std::vector<Bundle> bundles;
 
-// The variables of all bundles. In `arrays` they come last, in this order, as arrays in the order of the task. Their
-// `data` is null there if the program keeps the numbers otherwise; then `ordered` in bundles.h puts them in order.
+// The variables of all bundles, and then the present values of all bundles. In `arrays` they come last, in this
+// order, as arrays in the order of the task. Their `data` is null there if the program keeps the numbers otherwise;
+// then `ordered` in bundles.h puts them in order.
 struct Member { const Rows* rows; const Variable* variable; };
 inline std::vector<Member> members;
 
@@ -65,7 +69,7 @@ struct Clock { int64_t* step; double *t, *dt; bool *running, *stopped; };
 
 // Set the folder of the run's files, and the hash of the files that do not change during the run.
 void use_folder(const std::string& folder, const std::string& seal);
-void run(const std::vector<void (*)()>& objects, Clock clock);  // run all steps of the task
+void run(std::vector<void (*)()> objects, Clock clock);  // run all steps of the task
 int finish();                                                   // write the final state and return the exit code
 
 }  // namespace ds

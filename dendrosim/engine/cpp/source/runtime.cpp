@@ -186,6 +186,19 @@ static void append(FILE* file, Sum& sum, const void* from, size_t bytes)
     if (std::fwrite(from, 1, bytes, file) != bytes) fail("cannot write a recording: is the disk full?");
 }
 
+// Compute the present values of event-driven states that are recorded in this step, or all of them at the end.
+static void evaluate(bool all)
+{
+    const int64_t first = array_count - (int64_t)members.size();
+    for (const Bundle& b : bundles)
+    {
+        const bool read = std::any_of(task.tapes.begin(), task.tapes.end(), [&](const Tape& t) {
+            return t.due == task.step && t.array >= first && members[t.array - first].rows == b.rows;
+        });
+        if (b.evaluate && (all || read)) b.evaluate();
+    }
+}
+
 void record()
 {
     const auto now = [](const Tape& t) { return t.due == task.step; };
@@ -193,6 +206,7 @@ void record()
     flush();
     settle();
     if (diverged) return;
+    evaluate(false);
     static std::vector<char> picked, space;
     for (Tape& t : task.tapes)
     {
@@ -291,9 +305,11 @@ static void resume()
 
 // Run all steps. This replaces the loop of Brian2's network, which in every step looks up the clock of every
 // object and reads the time.
-void run(const std::vector<void (*)()>& objects, Clock clock)
+void run(std::vector<void (*)()> objects, Clock clock)
 {
     load();
+    for (const Bundle& b : bundles)
+        objects.erase(std::remove(objects.begin(), objects.end(), b.evaluate), objects.end());
     *clock.dt = task.dt;
     resume();
     *clock.step = task.step;
@@ -318,6 +334,7 @@ void run(const std::vector<void (*)()>& objects, Clock clock)
 int finish()
 {
     complete();
+    evaluate(true);
     return conclude([](const Array& a, std::vector<char>& space) { return ordered(&a - arrays, space); });
 }
 

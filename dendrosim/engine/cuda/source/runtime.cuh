@@ -121,8 +121,25 @@ inline void flush(const Tape& t, Rows& rows)
     rows.waiting = 0;
 }
 
+// Compute the present values of event-driven states that are recorded in this step, or all of them at the end.
+inline void evaluate(bool all)
+{
+    int64_t first = array_count;
+    for (const Bundle& b : bundles) first -= b.current.size();
+    for (const Bundle& b : bundles)
+    {
+        const int64_t last = first + (int64_t)b.current.size();
+        const bool read = std::any_of(task.tapes.begin(), task.tapes.end(), [=](const Tape& t) {
+            return t.due == task.step && t.array >= first && t.array < last;
+        });
+        if (first < last && !b.sources.empty() && (all || read)) b.evaluate();
+        first = last;
+    }
+}
+
 inline void record()
 {
+    evaluate(false);
     for (size_t k = 0; k < task.tapes.size(); k++)
     {
         Tape& t = task.tapes[k];
@@ -130,6 +147,7 @@ inline void record()
         t.look_ahead();
         Rows& rows = gpu.rows[k];
         const Array& a = arrays[t.array];
+        if (!rows.row) continue;  // a pathway without synapses
         char* to = rows.buffer + rows.waiting*rows.row*a.bytes;
         if (a.bytes == 4)
             gather<uint32_t><<<blocks(rows.row), threads>>>(rows.row, rows.pick, (const uint32_t*)a.data,
@@ -235,6 +253,7 @@ inline void begin()
 
 inline int finish()
 {
+    evaluate(true);
     for (size_t k = 0; k < task.tapes.size(); k++) flush(task.tapes[k], gpu.rows[k]);
     for (size_t k = 0; k < task.reels.size(); k++) flush(task.reels[k], gpu.catches[k]);
     return conclude([](const Array& a, std::vector<char>& space) {

@@ -64,7 +64,8 @@ struct Values {
 };
 
 // The synapses of a pathway: the vectors in which Brian2CUDA keeps them, and the function `prepare`, which
-// initialises their ring buffer.
+// initialises their ring buffer. `current` are the present values of event-driven states, which `evaluate` computes if
+// they are read.
 struct Bundle {
     thrust::device_vector<int32_t>*pre, *post;
     int32_t* count;
@@ -72,6 +73,8 @@ struct Bundle {
     void (*prepare)(const Bundle&);
     std::vector<int32_t> sources, targets;
     std::vector<double> delays;
+    std::vector<Values> current;
+    void (*evaluate)();
 };
 inline std::vector<Bundle> bundles;  // filled by the generated function `start`
 
@@ -87,6 +90,7 @@ inline void leave_bundles()
         leave(*b.post);
         for (const Values& v : b.values) v.leave();
         for (const Values& v : b.blank) v.leave();
+        for (const Values& v : b.current) v.leave();
     }
 }
 
@@ -111,7 +115,10 @@ inline void read_delays(Reader& r)
 inline void read_bundles(Reader& r)
 {
     if (r.integer() != (int64_t)bundles.size()) fail("the task has synapses of other pathways");
-    int64_t id = array_count;
+    // In the list of arrays, present values come last, and before them the variables of all synapses.
+    int64_t now = array_count;
+    for (const Bundle& b : bundles) now -= b.current.size();
+    int64_t id = now;
     for (const Bundle& b : bundles) id -= b.values.size();
     for (Bundle& b : bundles)
     {
@@ -129,6 +136,11 @@ inline void read_bundles(Reader& r)
             arrays[id++] = v.array();
         }
         for (Values& v : b.blank) v.set(std::vector<double>(b.sources.size()));
+        for (Values& v : b.current)
+        {
+            v.set(std::vector<double>(b.sources.size()));
+            arrays[now++] = v.array();
+        }
     }
 }
 
