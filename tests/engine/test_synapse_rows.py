@@ -7,7 +7,8 @@ from functools import cache
 
 import numpy as np
 import pytest
-from comparisons import gap, same_bits
+from comparisons import assert_identical, gap, same_bits
+from interrupted_runs import interrupt
 from reference_problems import FAST
 
 import dendrosim as ds
@@ -179,3 +180,43 @@ def test_the_bits_do_not_depend_on_the_number_of_threads():
     expected = ds.run(wide(), "numpy", 2)
     for name in ("b.g", "b.g1"):
         assert gap(one.traces[name].values, expected.traces[name].values) < 1e-12, name
+
+
+# -- checkpoints ----------------------------------------------------------------------------------------------
+
+
+def learning_cells():
+    """Cells that learn for so long that a run can be interrupted; nothing about them is given."""
+    cell = "dv/dt = (drive - v + g)/(10*ms) : 1\ndg/dt = -g/(3*ms) : 1\ndrive : 1"
+    ways = {"connect": ds.InDegree(4), "delay": "0.7 ms"}
+    circuit = ds.Circuit(
+        (
+            ds.Population(
+                "cell", 12, cell, inputs={"drive": np.linspace(0.9, 1.4, 12)}, threshold="v > 1",
+                reset="v = 0",
+            ),
+        ),
+        pathways=(
+            ds.pair_stdp(
+                "learn", "cell", "cell", "g_post += weight", weight=ds.Uniform(0, 0.2), weight_max=0.2, **ways
+            ),
+            ds.tsodyks_markram("release", "cell", "cell", weight=-0.3, synapse="e_pseudo_linear", **ways),
+            ds.Pathway(
+                "own", "cell", "cell", "g_post += 0.1*c\nc += weight", weight=ds.Uniform(0, 0.1),
+                equations="dc/dt = -c/(20*ms) : 1 (event-driven)", on_post="c *= 0.9", **ways,
+            ),
+        ),
+    )  # fmt: skip
+    recordings = (ds.Recording("learn.weight", "1 s"), ds.Recording("cell.spike", every="spike"))
+    return ds.Protocol(
+        circuit, (ds.Block("run", (ds.Phase("on", "30 s"),)),), "0.1 ms", recordings, batch=2
+    )
+
+
+def test_a_resumed_run_ends_with_the_same_bits(tmp_path):
+    """The checkpoint has spikes in flight, hoisted traces, and the times of the last spikes."""
+    whole = ds.run(learning_cells(), "cpp", 4, threads=1)
+    interrupt(learning_cells(), tmp_path / "out", step=200, seed=4, threads=1)
+    assert_identical(ds.run(resume=tmp_path / "out"), whole)
+    assert np.std(whole.final["learn.weight"].values) > 0.01
+    assert len(whole.spikes["cell"].unit) > 1000
