@@ -152,15 +152,13 @@ def run(
             raise ResumeError(
                 "a resumed run ends with the result that it was begun for: leave `overwrite` out"
             )
-        changed = settings.changed
-        return resume_run(
-            as_path("resume", resume), protocol, settings, changed, initial, progress
-        )[0]
+        folder, changed = as_path("resume", resume).absolute(), settings.changed
+        return resume_run(folder, protocol, settings, changed, initial, progress)[0]
     check_protocol(protocol)
     assert protocol is not None
     if out is None:
         return run_and_measure(protocol, settings, initial, progress)[0]
-    output, measure = Output(as_path("out", out), ""), _measure_if_found(protocol)
+    output, measure = Output(as_path("out", out).absolute(), ""), _measure_if_found(protocol)
     return run_and_save(output, protocol, measure, settings, initial, progress, overwrite)[0]
 
 

@@ -1,6 +1,7 @@
 """What dendrosim has not written is never deleted or overwritten, whatever folder is given as output."""
 
 import json
+from pathlib import Path
 
 import pytest
 from interrupted_runs import interrupt
@@ -161,3 +162,24 @@ def test_a_stability_report_of_another_program_is_not_replaced(tmp_path, capsys)
         assert "was not written by dendrosim" in capsys.readouterr().err
     assert files(tmp_path) == {"stability.json": b"{}"}
     capsys.readouterr()
+
+
+def test_a_run_ends_in_its_folder_even_if_the_current_folder_is_another_by_then(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+
+    def measure_elsewhere(result):
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        return ds.Measurement({})
+
+    monkeypatch.setattr(
+        "dendrosim.experiments.run.find_measure", lambda protocol: measure_elsewhere
+    )
+    ds.run(leaky_protocol(), "cpp", out="out")
+    assert sorted(files(tmp_path)) == ["out/result.nc"]
+    monkeypatch.chdir(tmp_path)
+    interrupt(spiking(), Path("again"), seed=3)
+    ds.run(resume="again")
+    assert sorted(files(tmp_path)) == ["again/result.nc", "out/result.nc"]
