@@ -89,7 +89,7 @@ def test_names_of_the_runtime_in_the_page_about_the_engine_exist():
     named = set(re.findall(r"ds::(\w+)", text)) | {"most_samples", "parallel_from", "work_from"}
     assert len(named) > 15
     assert [name for name in named if not re.search(rf"\b{name}\b", sources)] == []
-    for name, value in (("parallel_from", "8192"), ("most_samples", "256"), ("block", "256")):
+    for name, value in (("parallel_from", "4096"), ("most_samples", "256"), ("block", "256")):
         assert re.search(rf"\b{name} = {value};", sources), f"{name} is not {value} any more"
 
 

@@ -97,14 +97,19 @@ inline void read_delays(Reader& r, Rows& rows)
 }
 
 // Divide the postsynaptic units into blocks. A block has about 2000 elements, whose numbers fit into the cache
-// nearest to the processor, and about 64 synapses of a group, so that short loops cost little. Several threads need
-// several blocks each.
+// nearest to the processor, and at least 64 synapses of a group on average, so that short loops cost little. Several
+// threads need at least one block each, better two; for them, groups are divided into smaller parts.
 inline void cut(Rows& rows)
 {
     const int64_t groups = rows.groups(), count = rows.target.size();
     if (!groups) return;
     int64_t blocks = std::min(rows.targets*rows.batch/2048, count/groups/64);
-    if (threads() > 1 && blocks > 1) blocks = (blocks + 2*threads() - 1)/(2*threads())*2*threads();
+    if (threads() > 1)
+    {
+        const int64_t each = rows.uniform ? 2*threads() : threads(), most = count/groups/(rows.uniform ? 32 : 8);
+        const int64_t wanted = (std::max<int64_t>(blocks, 1) + each - 1)/each*each;
+        if (wanted <= most) blocks = wanted;
+    }
     rows.blocks = std::max<int64_t>(1, std::min(blocks, rows.targets));
     rows.cuts.resize(groups*(rows.blocks - 1));
     for (int64_t g = 0; g < groups; g++)

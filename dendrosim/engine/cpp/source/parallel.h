@@ -41,7 +41,7 @@ DS_VECTORISED(log10)
 namespace ds {
 
 constexpr int64_t block = 256;         // elements; each thread gets a multiple of this number
-constexpr int64_t parallel_from = 8192;  // loops over fewer elements are faster in one thread
+constexpr int64_t parallel_from = 4096;  // loops over fewer elements are faster in one thread
 
 using Part = void (*)(const void* loop, int64_t begin, int64_t end);
 

@@ -80,7 +80,7 @@ struct Rows {
 };
 
 constexpr int64_t ahead = 16;          // synapses of a column between which a number is fetched and used
-constexpr int64_t spread_from = 4096;  // effects of fewer synapses in a step are done by one thread
+constexpr int64_t spread_from = 2048;  // effects on fewer synapses in a step are done by one thread
 
 // Fetch a piece of an array into the cache.
 template <typename T> inline void fetch(const T* from, int64_t count)
