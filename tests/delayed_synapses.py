@@ -93,6 +93,7 @@ def protocol(batch=1, **changes):
         "dt": "0.1 ms",
         "recordings": (
             Recording(("cell.v", "cell.g"), "0.1 ms"), Recording("*.spike", every="spike"),
+            Recording("feed.*", "0.1 ms"),
         ),
         "signals": {
             "source.x": Table(SPIKES.astype(float), "0.1 ms"), "cell.drive": Constant(DRIVE[0]),

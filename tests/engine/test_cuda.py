@@ -22,6 +22,7 @@ from dendrosim.engine.backends import backends
 from dendrosim.engine.compilation import compile_without_run, undriven_protocol
 from dendrosim.engine.cuda import toolchain
 from dendrosim.engine.cuda.backend import Cuda
+from dendrosim.engine.run_files import MARK
 from dendrosim.engine.settings import RunSettings
 from dendrosim.errors import BackendMissingError, NonFiniteError, ResumeError, ShapeError, SpecError
 from dendrosim.experiments.run import run
@@ -116,10 +117,11 @@ def test_a_name_that_brian2cuda_cannot_have_is_refused(place, tmp_path):
 
 @generates
 def test_an_array_of_more_elements_than_can_be_counted_is_refused(tmp_path):
-    circuit = ds.Circuit((ds.Population("unit", 46_341, "dv/dt = -v/(5*ms) : 1"),))
-    protocol = undriven_protocol(circuit).replace(batch=46_341)
-    with pytest.raises(ShapeError, match="population 'unit' has 2,147,488,281 elements"):
-        Cuda().generate(protocol, "single", tmp_path)
+    unit = ds.Population("unit", 46_341, "dv/dt = (u - v)/(5*ms) : 1\nu : 1")
+    wide = ds.Matrix("w", "unit", "unit", initial=0.0)
+    circuit = ds.Circuit((unit,), (wide,), (ds.Projection("unit.v", "w", "unit.u"),))
+    with pytest.raises(ShapeError, match="matrix 'w' has 2,147,488,281 elements"):
+        Cuda().generate(undriven_protocol(circuit), "single", tmp_path)
 
 
 # -- what programs compute ------------------------------------------------------------------------
@@ -173,6 +175,9 @@ def test_spikes_arrive_after_their_delays_and_are_kept_in_order(cuda, place):
         assert np.allclose(found.time, spikes.time, rtol=1e-12)
     for name, trace in expected.traces.items():
         assert gap(result.traces[name].values, trace.values) < 1e-10, name
+    for name, values in expected.state.items():
+        assert gap(result.state[name], values) < 1e-10, name
+    assert {"feed.facil", "feed.resource", "feed.weight"} <= {*result.traces} & {*result.state}
 
 
 @pytest.mark.slow
@@ -257,6 +262,7 @@ def test_a_run_that_keeps_its_recordings_in_a_folder_cannot_be_resumed(cuda, pla
     found = cuda(place, leaky_protocol(), folder=folder)
     assert (folder / "trace0.bin").stat().st_size == found.traces["cell.v"].values.nbytes
     assert not unfinished.has_started(folder)
+    (folder / "lock").write_bytes(MARK)  # as `lock_folder` writes it
     with pytest.raises(ResumeError, match="back end cuda keeps no checkpoints"):
         unfinished.read_run(folder)
 
