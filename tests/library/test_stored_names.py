@@ -119,7 +119,7 @@ def interrupted(file, new_process, monkeypatch):
 
         patch.setattr(simulate, "INTERVAL", 0.0)
         patch.setattr(Progress, "at", interrupt)
-        with pytest.raises(RunInterruptedError, match=r"dendrosim run /.*mine\.py --resume out"):
+        with pytest.raises(RunInterruptedError, match=r"dendrosim run /.*mine\.py --resume /.*out"):
             ds.run(ds.load_protocol(str(file), duration="20 s", level=2.0), "cpp", out="out")
     new_process()
     return Path("out")
