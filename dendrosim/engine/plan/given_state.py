@@ -46,17 +46,20 @@ def read_given_state(
                     f"seed={first_seed}, from which they were drawn, and the same `connect`"
                 )
     return {
-        n: _weights(n, final[n], connections[n]) if n in connections else _numbers(n, final[n])
+        n: _weights(n, final[n], connections[n])
+        if n in connections
+        else finite_numbers(n, final[n])
         for n in needed
     }
 
 
 def _weights(name: str, value: Any, connections: MatrixConnections) -> NDArray[Any]:
     """Return the weights of a sparse matrix, shape (connections,)."""
-    return _numbers(name, read_weights(f"initial state of {name}", value, connections))
+    return finite_numbers(name, read_weights(f"initial state of {name}", value, connections))
 
 
-def _numbers(name: str, value: Any) -> NDArray[Any]:
+def finite_numbers(name: str, value: Any) -> NDArray[Any]:
+    """Return a given state as an array; raises ParameterError if it is not one of finite numbers."""
     try:
         array = np.asarray(value, dtype=float)
     except (TypeError, ValueError):

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dendrosim.circuit.pathway import Pathway
+from dendrosim.engine.plan.given_state import finite_numbers
 from dendrosim.engine.plan.synapse_tables import (
     SynapseTable,
     check_longest,
@@ -119,12 +120,7 @@ def _with_values(
 
 def _numbers(path: str, value: Any, count: int, batch: int) -> NDArray[np.float64]:
     """Return the values of a variable, one for each synapse and sample; a single sample is copied to all."""
-    try:
-        array = np.asarray(value, dtype=float)
-    except (TypeError, ValueError):
-        raise ParameterError(
-            f"initial state of {path} is not an array of numbers in SI units (a quantity has them in `value`)"
-        ) from None
+    array = finite_numbers(path, value)
     if array.ndim == 1:
         array = array[:, None]
     if array.ndim != 2 or len(array) != count or array.shape[1] not in (1, batch):
@@ -132,8 +128,6 @@ def _numbers(path: str, value: Any, count: int, batch: int) -> NDArray[np.float6
             f"initial state of {path} has shape {np.shape(value)}; this protocol needs ({count}, {batch}), or "
             f"({count},) for all samples"
         )
-    if not np.all(np.isfinite(array)):
-        raise ParameterError(f"initial state of {path} is not finite")
     return np.ravel(np.broadcast_to(array, (count, batch)))
 
 
