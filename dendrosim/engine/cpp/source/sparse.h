@@ -147,12 +147,7 @@ template <typename T, size_t... I>
 __attribute__((always_inline)) inline typename Vector<T>::type add_neighbours(typename Vector<T>::type a,
     typename Vector<T>::type b, std::index_sequence<I...>)
 {
-#if defined __clang__
-    return __builtin_shufflevector(a, b, 2*I...) + __builtin_shufflevector(a, b, (2*I + 1)...);
-#else
-    typedef std::conditional_t<sizeof(T) == 4, int32_t, int64_t> Mask __attribute__((vector_size(vector_bytes)));
-    return __builtin_shuffle(a, b, Mask{2*I...}) + __builtin_shuffle(a, b, Mask{(2*I + 1)...});
-#endif
+    return choose<T>(a, b, std::index_sequence<2*I...>()) + choose<T>(a, b, std::index_sequence<(2*I + 1)...>());
 }
 
 // Return the sums of the numbers in each of `Count` vectors, as many as a vector has numbers.
@@ -234,11 +229,14 @@ public:
 private:
     const int rows, columns, batch;
     T* w = nullptr;
+    bool small_groups = false;
     Connections by_column;
     static inline std::vector<T> factors, partners;
     static inline Panels<T> panels;
 
-    static void learn_group(int32_t count, int64_t depth, const int32_t* others, const T* post, const T* pre,
+    // Whether a group has so many rows that gathering its activities pays.
+    static bool gathers(int32_t count) { return count >= gather_from && tiles; }
+    static void learn_group(int32_t count, int64_t depth, const int32_t* others, T alpha, const T* post, const T* pre,
         int64_t samples, int64_t wide, T keep, T* w);
     int64_t work() const { return by_row.starts[rows]*batch; }
 
@@ -279,6 +277,8 @@ template <typename T> void Sparse<T>::connect(std::vector<int64_t> starts, std::
     by_row.starts = std::move(starts);
     by_row.others = std::move(others);
     by_row.find_groups();
+    for (size_t g = 1; g < by_row.groups.size(); g++)
+        small_groups |= !gathers(by_row.groups[g] - by_row.groups[g - 1]);
     const int64_t count = (int64_t)by_row.others.size();
     for (T** of : arrays_of_weights) *of = new T[count + 1]();  // as Brian2's own arrays, they are never freed
     w = *arrays_of_weights[0];
@@ -311,7 +311,7 @@ template <typename T> void Sparse<T>::outer(T alpha, const T* post, const T* pre
             }
         });
     const int64_t samples = batch, wide = (samples + Vector<T>::count - 1)/Vector<T>::count*Vector<T>::count;
-    widen(post, rows, samples, wide, alpha, factors);
+    if (small_groups) widen(post, rows, samples, wide, alpha, factors);
     widen(pre, columns, samples, wide, (T)1, partners);
     const T *const left = factors.data(), *const right = partners.data();
     in_parallel(work() >= work_from, (int64_t)of.groups.size() - 1, 1, [=, &of](int64_t begin, int64_t end) {
@@ -321,8 +321,8 @@ template <typename T> void Sparse<T>::outer(T alpha, const T* post, const T* pre
             const int32_t row = of.groups[g], count = of.groups[g + 1] - row;
             const int64_t start = of.starts[row], depth = of.starts[row + 1] - start;
             const int32_t* others = of.others.data() + start;
-            if (count >= gather_from && tiles)
-                learn_group(count, depth, others, left + row*wide, right, samples, wide, keep, to + start);
+            if (gathers(count))
+                learn_group(count, depth, others, alpha, post + row*samples, right, samples, wide, keep, to + start);
             else
                 for (int32_t r = 0; r < count; r++)
                     for (int64_t k = 0; k < depth; k += C)
@@ -335,14 +335,14 @@ template <typename T> void Sparse<T>::outer(T alpha, const T* post, const T* pre
 // The weights of a group are a dense block of count x depth, so that dense tiles update it. The activities of its
 // columns are gathered first.
 template <typename T>
-void Sparse<T>::learn_group(int32_t count, int64_t depth, const int32_t* others, const T* post, const T* pre,
+void Sparse<T>::learn_group(int32_t count, int64_t depth, const int32_t* others, T alpha, const T* post, const T* pre,
     int64_t samples, int64_t wide, T keep, T* w)
 {
     static thread_local Panels<T> gathered;
-    gathered.gather(pre, others, samples, depth, wide);
+    gathered.gather(pre, others, samples, depth, wide, alpha);
     for (int32_t r = 0; r < count; r += tile_rows)
-        strip<T, Kind::learning>(std::min<int32_t>(count - r, tile_rows), samples, post + r*wide, wide, gathered, 0,
-            0, depth, keep, w + r*depth, depth);
+        strip<T, Kind::learning>(std::min<int32_t>(count - r, tile_rows), samples, post + r*samples, samples, gathered,
+            0, 0, depth, keep, w + r*depth, depth);
 }
 
 template <typename T> void Sparse<T>::learn(T alpha, const T* post, const T* pre, T keep)

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace ds {
@@ -38,6 +39,27 @@ template <typename T> struct Vector {
     typedef T type __attribute__((vector_size(vector_bytes), aligned(sizeof(T)), may_alias));
     static constexpr int64_t count = vector_bytes/sizeof(T), panel = 2*count;
 };
+
+// Return chosen numbers of two vectors, as if the second followed the first.
+template <typename T, size_t... I>
+__attribute__((always_inline)) inline typename Vector<T>::type choose(typename Vector<T>::type a,
+    typename Vector<T>::type b, std::index_sequence<I...>)
+{
+#if defined __clang__
+    return __builtin_shufflevector(a, b, I...);
+#else
+    typedef std::conditional_t<sizeof(T) == 4, int32_t, int64_t> Mask __attribute__((vector_size(vector_bytes)));
+    return __builtin_shuffle(a, b, Mask{I...});
+#endif
+}
+
+// Return numbers of two vectors in turn, from number First on.
+template <size_t First, typename T, size_t... I>
+__attribute__((always_inline)) inline typename Vector<T>::type interleave(typename Vector<T>::type a,
+    typename Vector<T>::type b, std::index_sequence<I...>)
+{
+    return choose<T>(a, b, std::index_sequence<(First + I/2 + I % 2*sizeof...(I))...>());
+}
 
 // The second factor of a product, reordered into panels of columns. A panel is two vectors wide; the last one is
 // one vector wide if that is enough. Each panel contains its part of every row, row after row, padded with zeros.
@@ -71,23 +93,23 @@ public:
         }
     }
 
-    // Pack the rows `which` of another matrix, transposed: `from` has `stride` numbers in each row, of which the
-    // first `rows` are taken.
-    void gather(const T* from, const int32_t* which, int64_t rows, int64_t columns, int64_t stride)
+    // Pack the rows `which` of another matrix, transposed and times a factor. `from` has `stride` numbers in each
+    // row, whole vectors, of which the first `rows` are taken.
+    void gather(const T* from, const int32_t* which, int64_t rows, int64_t columns, int64_t stride, T factor)
     {
         this->rows = rows;
         this->columns = columns;
         values.resize((columns + V::count - 1)/V::count*V::count*rows);
         for (int64_t first = 0; first < columns; first += V::panel)
-        {
-            const int64_t width = this->width(first), used = std::min(width, columns - first);
-            for (int64_t i = 0; i < width; i++)
+            for (int64_t i = 0; i < width(first); i += V::count)
             {
-                const T* row = from + which[first + std::min(i, used - 1)]*stride;
-                T* to = values.data() + first*rows + i;
-                for (int64_t k = 0; k < rows; k++) to[k*width] = row[k];
+                const T* row[V::count];
+                for (int64_t c = 0; c < V::count; c++)
+                    row[c] = from + which[std::min(first + i + c, columns - 1)]*stride;
+                for (int64_t k = 0; k < rows; k += V::count)
+                    transpose(row, k, std::min(rows - k, V::count), factor, values.data() + first*rows + k*width(first) + i,
+                        width(first));
             }
-        }
     }
 
     int64_t width(int64_t first) const { return columns - first <= V::count ? V::count : V::panel; }
@@ -97,6 +119,32 @@ public:
 
 private:
     std::vector<T> values;
+
+    // Store numbers k, k + 1, ... of as many rows as a vector has numbers: `used` vectors at distance `width`.
+    static void transpose(const T* const* row, int64_t k, int64_t used, T factor, T* to, int64_t width)
+    {
+        using Numbers = typename V::type;
+        Numbers v[V::count];
+        #pragma GCC unroll 16
+        for (int64_t i = 0; i < V::count; i++) v[i] = factor**(const Numbers*)(row[i] + k);
+        // To interleave the first half of the rows with the second half is one step of a transposition.
+        #pragma GCC unroll 4
+        for (int64_t step = 1; step < V::count; step *= 2)
+        {
+            Numbers w[V::count];
+            #pragma GCC unroll 8
+            for (int64_t i = 0; i < V::count/2; i++)
+            {
+                w[2*i] = interleave<0, T>(v[i], v[i + V::count/2], std::make_index_sequence<V::count>());
+                w[2*i + 1] = interleave<V::count/2, T>(v[i], v[i + V::count/2], std::make_index_sequence<V::count>());
+            }
+            #pragma GCC unroll 16
+            for (int64_t i = 0; i < V::count; i++) v[i] = w[i];
+        }
+        #pragma GCC unroll 16
+        for (int64_t i = 0; i < V::count; i++)
+            if (i < used) *(Numbers*)(to + i*width) = v[i];
+    }
 };
 
 // Detects non-finite numbers by their bits: a number is infinite or NaN if its exponent bits are all ones, and
