@@ -1,8 +1,8 @@
 """Locally connected layers that learn, compared with what memory and the dense kernels allow.
 
 A layer of 32 x 32 x 16 units sees patches of 5 x 5 in an image of 32 x 32 x 3 units. In every step its weights
-multiply the image, and learn by an outer product; with feedback, their transpose also multiplies the layer. A dense
-network of 1000 + 1000 units that does the same gives the rate of the dense kernels.
+multiply the image, and learn by an outer product; with feedback, their transpose also multiplies the layer. A
+dense network of 1000 + 1000 units that does the same gives the rate of the dense kernels.
 """
 
 import statistics
@@ -80,10 +80,10 @@ def measure() -> Table:
             "dense kernels (GFLOP/s)", "reading (GB/s)",
         ),
         rows,
-        f"32 x 32 x 3 units to 32 x 32 x 16, patches of 5 x 5, {PATCHES.count:,} weights. The limit is the larger of "
-        "two times: that of reading and writing each weight once at the measured rate of reading, and that of the "
-        "multiplications at the rate at which a dense layer of 1000 x 1000 weights learns in the same way. Medians "
-        f"of {REPEATS} repetitions, in which both layers take turns; the ratio is the median of the ratios.",
+        f"32 x 32 x 3 units to 32 x 32 x 16, patches of 5 x 5, {PATCHES.count:,} weights. The limit is the "
+        "larger of two times: reading and writing each weight once at the measured rate of reading, and the "
+        "multiplications at the rate at which a dense layer of 1000 x 1000 weights learns in the same way. "
+        f"Medians of {REPEATS} repetitions, in which both layers take turns; the ratio is the median of the ratios.",
     )  # fmt: skip
 
 

@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dendrosim.arrays import Array
-from dendrosim.circuit.paths import VariablePath, path_of
+from dendrosim.circuit.matrix import Matrix
+from dendrosim.circuit.paths import VariablePath, is_variable, path_of
+from dendrosim.circuit.pathway import Pathway
 from dendrosim.errors import UnknownNameError
 from dendrosim.plot.style import si_label
 from dendrosim.results.result import Result
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from xarray import DataArray
 
 _PIXELS = 1000
-"""Largest number of rows and columns of the image of a pathway."""
+"""Largest number of rows and columns of the image of a pathway or of a sparse matrix."""
 
 
 def weights_at(
@@ -36,11 +38,11 @@ def weights_at(
 def weight_courses(result: Result, name: str, sample: int = 0) -> tuple["DataArray", list[str]]:
     """Return recorded weights against time, shape (time, weights), and the name of each weight.
 
-    A weight of a matrix is called `[post, pre]`, and one of a synapse `pre → post`.
+    A weight of a matrix is called `[post, pre]`, and one of a synapse or of a sparse matrix `pre → post`.
     """
     _check_name(result, name)
     course = _of_sample(result[name], sample)
-    if "synapse" not in course.dims:
+    if not _has_places(course):
         course = course.stack(weight=("post", "pre"))
         return course, [f"[{post}, {pre}]" for post, pre in course["weight"].values]
     pairs = zip(course["pre"].values, course["post"].values, strict=True)
@@ -50,14 +52,18 @@ def weight_courses(result: Result, name: str, sample: int = 0) -> tuple["DataArr
 def weight_image(result: Result, name: str, weights: "DataArray") -> tuple[Array, str, str]:
     """Return weights as an image of postsynaptic x presynaptic units, and the names of both populations.
 
-    Where units have no synapse, the image is NaN; where several synapses share a pixel, it is their mean.
+    Where units have no synapse or connection, the image is NaN; where several share a pixel, it is their mean.
     """
     circuit = result.circuit
-    if "synapse" not in weights.dims:
-        matrix = circuit.matrix(path_of(name))
-        return weights.values, matrix.pre, matrix.post
-    pathway = circuit.pathway(VariablePath.parse(name).owner)
-    sizes = [circuit.population(side).size for side in (pathway.post, pathway.pre)]
+    path = path_of(name)
+    owner: Matrix | Pathway = (
+        circuit.pathway(VariablePath.parse(path).owner)
+        if is_variable(path)
+        else circuit.matrix(path)
+    )
+    if not _has_places(weights):
+        return weights.values, owner.pre, owner.post
+    sizes = [circuit.population(side).size for side in (owner.post, owner.pre)]
     shape = tuple(min(size, _PIXELS) for size in sizes)
     rows, columns = (
         weights[side].values.astype(np.int64) * pixels // size
@@ -69,7 +75,12 @@ def weight_image(result: Result, name: str, weights: "DataArray") -> tuple[Array
     total = np.bincount(places, weights.values.astype(float), minlength=length)
     mean = np.full(length, np.nan)
     np.divide(total, counts, out=mean, where=counts > 0)
-    return mean.reshape(shape), pathway.pre, pathway.post
+    return mean.reshape(shape), owner.pre, owner.post
+
+
+def _has_places(weights: "DataArray") -> bool:
+    """Return whether weights are a list, with the two units of each as coordinates."""
+    return "synapse" in weights.dims or "connection" in weights.dims
 
 
 def _check_name(result: Result, name: str) -> None:

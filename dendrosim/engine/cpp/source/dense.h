@@ -76,12 +76,16 @@ template <typename F> void in_parallel(bool shared, int64_t count, int64_t block
     if (shared) share(count, block, part_of<F>, &work); else work(0, count);
 }
 
-// Return whether all numbers are zero.
+// Return whether all numbers are zero. The search ends at the first block with another number.
 template <typename T> bool zero(const T* values, int64_t count)
 {
-    std::conditional_t<sizeof(T) == 4, int32_t, int64_t> some = 0;
-    for (int64_t i = 0; i < count; i++) some |= values[i] != 0;
-    return !some;
+    for (int64_t begin = 0; begin < count; begin += block)
+    {
+        std::conditional_t<sizeof(T) == 4, int32_t, int64_t> some = 0;
+        for (int64_t i = begin; i < std::min(begin + block, count); i++) some |= values[i] != 0;
+        if (some) return false;
+    }
+    return true;
 }
 
 // Set numbers that are outside of the limits to the nearest limit. NaN stays, so that the guard notices it.
