@@ -83,7 +83,7 @@ def measure() -> Table:
         f"32 x 32 x 3 units to 32 x 32 x 16, patches of 5 x 5, {PATCHES.count:,} weights. The limit is the "
         "larger of two times: reading and writing each weight once at the measured rate of reading, and the "
         "multiplications at the rate at which a dense layer of 1000 x 1000 weights learns in the same way. "
-        f"Medians of {REPEATS} repetitions, in which both layers take turns; the ratio is the median of the ratios.",
+        f"Medians of {REPEATS} repetitions, in which both layers take turns; the ratio is the median of ratios.",
     )  # fmt: skip
 
 
