@@ -3,9 +3,7 @@
 from typing import Any
 
 from brian2.core.variables import Variable
-from brian2.parsing.sympytools import str_to_sympy
 from brian2.units.fundamentalunits import DIMENSIONLESS, get_dimensions
-from sympy import Symbol, diff
 
 from dendrosim.circuit.brian_text import brian_dimension
 from dendrosim.circuit.circuit_data import CircuitData
@@ -23,9 +21,10 @@ from dendrosim.circuit.population import Population
 from dendrosim.circuit.validation import check_symbol
 from dendrosim.equations.assignments import Assignment, parse_assignments
 from dendrosim.equations.declarations import find_identifiers
+from dendrosim.equations.linear import split_rates
 from dendrosim.equations.real_numbers import is_condition
 from dendrosim.equations.rewriting import parse_expression
-from dendrosim.errors import EquationError, UnknownMemberError, suggestion
+from dendrosim.errors import EquationError, UnknownMemberError, prefix_errors, suggestion
 from dendrosim.units import unit
 
 
@@ -157,15 +156,9 @@ def _check_states(circuit: CircuitData, pathway: Pathway, own: dict[str, Any]) -
         place, text = f"{pathway}: {name}", line.expression
         expected = get_dimensions(own[name]) / get_dimensions(TIME["t"])
         used |= check_expression(circuit, pathway, place, text, text, own, expected)
-        for other in (*states, "t"):
-            if other != name and other in line.symbols:
-                raise EquationError(
-                    f"{place}: it depends on {other!r}; an event-driven state may depend on itself only"
-                )
-        symbol = Symbol(name, real=True)
-        if symbol in diff(str_to_sympy(text), symbol).free_symbols:
+        if "t" in line.symbols:
             raise EquationError(
-                f"{place}: {text!r} is not linear in {name!r}, so it cannot be solved from spike to spike"
+                f"{place}: it depends on 't'; between spikes, the rate of an event-driven state must not"
             )
         gates = used & set(circuit.gates)
         if gates:
@@ -173,6 +166,8 @@ def _check_states(circuit: CircuitData, pathway: Pathway, own: dict[str, Any]) -
                 f"{place}: it depends on the gate {min(gates)!r}, which may change between two spikes; use "
                 "the gate in on_pre"
             )
+    with prefix_errors(str(pathway)):
+        split_rates({name: line.expression for name, line in states.items()})
     return used
 
 

@@ -36,8 +36,11 @@ def with_real_numbers(expression: str) -> str:
     expression : str
         The expression, with the formulas of transfer functions in place of their calls.
     """
-    tree = _Fold().visit(parse_expression(expression))
-    return ast.unparse(ast.fix_missing_locations(_MakeReal().visit(tree)))
+    tree = _MakeReal().visit(_Fold().visit(parse_expression(expression)))
+    if isinstance(tree, ast.Name):
+        # With NumPy, `y = x` would make both names the same array, which a later `x += 1` changes.
+        tree = ast.UnaryOp(ast.UAdd(), tree)
+    return ast.unparse(ast.fix_missing_locations(tree))
 
 
 def is_condition(node: ast.expr) -> bool:

@@ -4,21 +4,18 @@ The text of the pathway is taken apart by `engine/plan/trace_hoisting.py`. What 
 by the template `spikes.cpp`, once for each end that has effects.
 """
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from brian2.core.variables import ArrayVariable, AuxiliaryVariable
-from brian2.equations.equations import Equations
 from brian2.groups.group import CodeRunner
-from brian2.stateupdaters.exact import linear
 
 from dendrosim.circuit.brian_text import brian_dimension
 from dendrosim.circuit.pathway import WEIGHT, Pathway
 from dendrosim.engine.network.groups import Holder, add_number
 from dendrosim.engine.network.parts import NetworkParts, refer_shared
-from dendrosim.engine.network.synapses import code_line, own_names, state_equation
+from dendrosim.engine.network.synapses import code_line, own_names, solve_states
 from dendrosim.engine.plan.spike_texts import SYNAPSE, effect_texts
 from dendrosim.engine.plan.state_arrays import CURRENT, OWN
 from dendrosim.engine.plan.trace_hoisting import (
@@ -309,10 +306,7 @@ class _Builder:
 
     def _solve(self, end: str, last: str) -> list[str]:
         """Return the lines that bring the states of an end from the time of the last update to the present."""
-        declared = self.pathway.variables
-        equations = [state_equation(declared[name], self.own) for name in self.states[end]]
-        code = linear(Equations("\n".join(equations)), self.holder.variables)
-        return re.sub(r"\bdt\b", f"(t - {last})", code).splitlines()
+        return solve_states(self.pathway, self.states[end], self.own, last)
 
     def _written(self, lines: list[Assignment], now: dict[str, str] | None = None) -> list[str]:
         """Return assignments with the names that variables have in the program."""

@@ -10,12 +10,14 @@ from dendrosim.engine.network.functions import ARITHMETIC, FUNCTIONS
 from dendrosim.engine.network.parts import NetworkParts
 from dendrosim.engine.plan.state_arrays import WEIGHT
 from dendrosim.engine.standalone.operations import CompiledOperations, boolean, number_type
+from dendrosim.equations.linear import SECOND_DIFFERENCE
 from dendrosim.equations.real_numbers import TRUNCATE
 
 _FROM = "int64_t base, int64_t i"
 _ARGUMENTS = {
     "ds_uniform": _FROM, "ds_normal": _FROM, "ds_poisson": f"{_FROM}, double mean",
     **dict.fromkeys(ARITHMETIC, "double x, double y"), TRUNCATE: "double x",
+    SECOND_DIFFERENCE: "double x, double y, double z",
 }  # fmt: skip
 
 

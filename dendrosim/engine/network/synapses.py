@@ -4,13 +4,11 @@ All names that belong to a synapse (variables, weight, parameters, targets of it
 program, because in Brian2 a name without suffix can also be a variable of the target population.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 from brian2.groups.group import CodeRunner
-from brian2.stateupdaters.exact import linear
 from brian2.synapses.synapses import Synapses
 
 from dendrosim.circuit.brian_text import brian_dimension, brian_unit
@@ -22,7 +20,7 @@ from dendrosim.engine.network.parts import Bundle, NetworkParts, refer_shared
 from dendrosim.engine.plan.spike_texts import SYNAPSE, effect_texts
 from dendrosim.engine.plan.state_arrays import CURRENT, OWN
 from dendrosim.equations.assignments import Assignment, parse_assignments
-from dendrosim.equations.declarations import Declaration
+from dendrosim.equations.linear import solve_rates
 from dendrosim.equations.real_numbers import with_real_numbers
 from dendrosim.equations.rewriting import find_symbols, parse_expression, replace_symbols
 from dendrosim.units import unit
@@ -32,15 +30,21 @@ def build_pathway(parts: NetworkParts, pathway: Pathway) -> Bundle:
     """Build the synapses of a pathway, without connections."""
     own = own_names(parts.circuit, pathway)
     texts = effect_texts(pathway)
-    options: dict[str, Any] = {"on_pre": _code(texts.pre, own)}
-    if texts.post:
-        options["on_post"] = _code(texts.post, own)
+    states = [n for n, d in pathway.variables.items() if d.kind == "state"]
+    solved = solve_states(pathway, states, own, "lastupdate") if states else []
+    ending = ["lastupdate = t"] if states else []
+    options: dict[str, Any] = {}
+    for field, effect in (("on_pre", texts.pre), ("on_post", texts.post)):
+        if effect:
+            code = [*solved, *(code_line(line, own) for line in effect), *ending]
+            options[field] = "\n".join(code)
     # No dtype is given, so that numbers have the precision of the run and `lastupdate` that of the clock.
     synapses = Synapses(
         parts.groups[pathway.pre], parts.groups[pathway.post], _model(pathway, own), **options,
         clock=parts.clock, name=pathway.name, namespace=FUNCTIONS,
         codeobj_class=parts.codeobj_class,
     )  # fmt: skip
+    synapses.event_driven = None  # otherwise Brian2 would solve the equations as well
     parts.groups[pathway.name] = synapses
     symbols = {s for s in own if s not in pathway.variables and s != WEIGHT}
     refer_shared(parts, synapses, pathway, symbols, OWN)
@@ -57,18 +61,17 @@ def build_pathway(parts: NetworkParts, pathway: Pathway) -> Bundle:
     parts.network.add(synapses)
     values = {name: synapses.variables[OWN + name] for name in pathway.synapse_start_values()}
     current = {name: synapses.variables[CURRENT + name] for name in pathway.event_driven}
-    return Bundle(synapses, values, current, _evaluation(parts, pathway, synapses))
+    return Bundle(synapses, values, current, _evaluation(parts, pathway, synapses, solved))
 
 
-def _evaluation(parts: NetworkParts, pathway: Pathway, synapses: Synapses) -> CodeRunner | None:
+def _evaluation(
+    parts: NetworkParts, pathway: Pathway, synapses: Synapses, solved: list[str]
+) -> CodeRunner | None:
     """Return the object that computes the present values of event-driven states; the back end says when."""
     states = pathway.event_driven
     if not states:
         return None
-    solved = re.sub(
-        r"\bdt\b", "(t - lastupdate)", linear(synapses.event_driven, synapses.variables)
-    )
-    lines = solved.splitlines()[: -len(states)]  # without the assignments to the states themselves
+    lines = solved[: -len(states)]  # without the assignments to the states themselves
     lines += [f"{CURRENT}{name} = _{OWN}{name}" for name in states]
     runner = CodeRunner(
         synapses, "stateupdate", code="\n".join(lines), clock=parts.clock, when="start",
@@ -96,11 +99,13 @@ def own_names(circuit: Circuit, pathway: Pathway) -> dict[str, str]:
 def _model(pathway: Pathway, own: dict[str, str]) -> str:
     lines = []
     for name, line in pathway.variables.items():
+        dimension = brian_unit(unit(line.unit)[0])
         if line.kind == "state":
-            lines.append(f"{state_equation(line, own)} (event-driven)")
-            lines.append(f"{CURRENT}{name} : {brian_unit(unit(line.unit)[0])}")
+            # Brian2 only learns that there are such states; `solve_states` solves their equations.
+            lines.append(f"d{OWN}{name}/dt = 0*{OWN}{name}/second : {dimension} (event-driven)")
+            lines.append(f"{CURRENT}{name} : {dimension}")
         else:
-            lines.append(f"{OWN}{name} : {brian_unit(unit(line.unit)[0])}")
+            lines.append(f"{OWN}{name} : {dimension}")
     if pathway.has_own_weights:
         assert pathway.weight_dimension is not None
         flag = "" if pathway.has_plastic_weights else " (constant)"
@@ -108,14 +113,15 @@ def _model(pathway: Pathway, own: dict[str, str]) -> str:
     return "\n".join(lines)
 
 
-def state_equation(declared: Declaration, own: Mapping[str, str]) -> str:
-    """Return the equation of a state with the names that variables have in the program, without flags."""
-    rate = with_real_numbers(replace_symbols(declared.expression, own))
-    return f"d{OWN}{declared.name}/dt = {rate} : {brian_unit(unit(declared.unit)[0])}"
-
-
-def _code(lines: Iterable[Assignment], own: dict[str, str]) -> str:
-    return "\n".join(code_line(line, own) for line in lines)
+def solve_states(
+    pathway: Pathway, states: Iterable[str], own: Mapping[str, str], last: str
+) -> list[str]:
+    """Return the lines that bring states from the time `last` to the present; see `solve_rates`."""
+    rates = {
+        OWN + name: replace_symbols(pathway.variables[name].expression, own) for name in states
+    }
+    lines = parse_assignments("\n".join(solve_rates(rates, f"t - {last}")))
+    return [f"{x.target} = {with_real_numbers(x.expression)}" for x in lines]
 
 
 def code_line(line: Assignment, own: Mapping[str, str]) -> str:
