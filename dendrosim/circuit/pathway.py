@@ -67,8 +67,8 @@ class Pathway(Spec):
         spike.
     equations : str, optional
         Variables that each synapse has for itself, in Brian2's syntax: `x : unit` for a number, or
-        `dx/dt = ... : unit (event-driven)` for a state. Its rate must be a sum of numbers times states, perhaps with a
-        constant; it may depend on x and on states that depend on themselves only, as in
+        `dx/dt = ... : unit (event-driven)` for a state. Its rate must be a sum of numbers times states, perhaps
+        with a constant; it may depend on x and on states that depend on themselves only, as in
         `dx/dt = (s - x)/tau` with `ds/dt = -s/tau`. It is solved exactly from one spike to the next.
     on_post : str, optional
         Effect of a spike of the postsynaptic unit, without delay.
