@@ -37,6 +37,12 @@ WEIGHT = "weight"
 """The name of the weight of a synapse in the texts of a pathway."""
 
 
+_GRADED = (
+    "for what acts in every step, write the equation in the presynaptic population, and feed a variable of the "
+    "postsynaptic one by a ds.Projection through a ds.Matrix with the same connection rule"
+)
+
+
 @dataclass(frozen=True, eq=False)
 class Pathway(Spec):
     """Declare synapses through which spikes of one population change units of another.
@@ -125,7 +131,11 @@ class Pathway(Spec):
                     "on_pre is empty; write what a spike does, such as 'g_post += weight'"
                 )
             parse_assignments(self.on_post)
-        for name in declared:
+        for name, line in declared.items():
+            if "summed" in line.flags:
+                raise EquationError(
+                    f"{where}: {name!r} is summed over synapses in every step; {_GRADED}"
+                )
             check_symbol(where, name)
         if WEIGHT in declared or WEIGHT in self.parameters:
             raise SpecError(
@@ -195,7 +205,7 @@ class Pathway(Spec):
             if line.kind == "state" and line.flags != ("event-driven",):
                 raise EquationError(
                     f"{where}: the equation of {name!r} must end with (event-driven), because synapses "
-                    "are updated only when a spike arrives"
+                    f"are updated only when a spike arrives; {_GRADED}"
                 )
             if line.kind == "parameter" and line.flags:
                 raise EquationError(

@@ -268,7 +268,11 @@ BROKEN = {
         synapse("du/dt = (1 - u)/tau_u : 1"), EquationError, "Pathway 'rec': the equation of 'u'",
         "must end with (event-driven)"),
     "clock-driven synaptic equation": (
-        synapse("du/dt = (1 - u)/tau_u : 1 (clock-driven)"), EquationError, "the equation of 'u'", "event-driven"),
+        synapse("du/dt = (1 - u)/tau_u : 1 (clock-driven)"), EquationError, "the equation of 'u'",
+        "in the presynaptic population, and feed a variable of the postsynaptic one by a ds.Projection"),
+    "sum over synapses": (
+        synapse("x_post = u*v_pre : 1 (summed)"), EquationError, "'x_post' is summed over synapses in every step",
+        "ds.Projection through a ds.Matrix with the same connection rule"),
     "equation that is not linear": (
         synapse("du/dt = u*(1 - u)/tau_u : 1 (event-driven)"), EquationError, "is not linear in 'u'",
         "cannot be solved"),
