@@ -1,5 +1,6 @@
 """Sparse matrices: a run equals one with dense masked matrices, in memory that grows with connections only."""
 
+import interrupted_runs
 import numpy as np
 import pytest
 import sparse_layer as layer
@@ -60,6 +61,20 @@ def test_random_connections_need_no_new_program(backend, p):
     assert abs(result.state["image.x"] - x).max() < 1e-12
     assert abs(result.state["cell.h"] - h).max() < 1e-12
     assert abs(connections.dense(result.state["w"]) - w).max() < 1e-12
+
+
+def test_a_resumed_run_has_the_same_bits(tmp_path):
+    long = layer.protocol(
+        layer.HEBB, 5, 20_000, connect=ds.Probability(0.05), initial=ds.Uniform(-0.3, 0.3), bounds=(-0.5, 0.5),
+        recordings=(ds.Recording(("image.x", "cell.h", "w"), every="1 s"),),
+    )  # fmt: skip
+    whole = ds.run(long, backend="cpp", seed=3)
+    out = interrupted_runs.interrupt(long, tmp_path / "out", step=50, seed=3)
+    resumed = ds.run(resume=out)
+    for name, values in whole.state.items():
+        assert values.tobytes() == resumed.state[name].tobytes()
+    assert whole["w"].values.tobytes() == resumed["w"].values.tobytes()
+    assert resumed.connections["w"].equals(whole.connections["w"])
 
 
 def test_single_precision_is_close():

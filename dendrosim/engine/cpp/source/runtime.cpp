@@ -51,7 +51,7 @@ void read_connections(Reader& r)
     {
         std::vector<int64_t> starts = r.list<int64_t>();
         std::vector<int32_t> columns = r.list<int32_t>();
-        m->connect(std::move(starts), std::move(columns));
+        if (!m->connect(std::move(starts), std::move(columns))) fail("the task has connections out of range");
     }
 }
 

@@ -200,7 +200,8 @@ constexpr int32_t gather_from = 3;  // rows of a group from which gathering its 
 
 // What the runtime needs to know of a sparse matrix, whose connections it reads from the task.
 struct SparseMatrix {
-    virtual void connect(std::vector<int64_t> starts, std::vector<int32_t> columns) = 0;
+    // Return whether the numbers are places and columns of this matrix, in order; take them over if they are.
+    virtual bool connect(std::vector<int64_t> starts, std::vector<int32_t> columns) = 0;
 };
 inline std::vector<SparseMatrix*> sparse_matrices;
 
@@ -217,7 +218,7 @@ public:
     }
 
     // These methods are defined outside of the class, so that programs can use the instances in kernels.cpp.
-    void connect(std::vector<int64_t> starts, std::vector<int32_t> others) override;
+    bool connect(std::vector<int64_t> starts, std::vector<int32_t> others) override;
     void product(const T* x, T* y, bool add);     // y = W x or y += W x
     void transposed(const T* x, T* y, bool add);  // y = W^T x or y += W^T x
     // to = keep to + alpha post pre^T, summed over the batch, where there are connections
@@ -272,8 +273,12 @@ private:
     }
 };
 
-template <typename T> void Sparse<T>::connect(std::vector<int64_t> starts, std::vector<int32_t> others)
+template <typename T> bool Sparse<T>::connect(std::vector<int64_t> starts, std::vector<int32_t> others)
 {
+    if ((int64_t)starts.size() != rows + 1 || starts[0] != 0 || starts[rows] != (int64_t)others.size()
+        || !std::is_sorted(starts.begin(), starts.end()))
+        return false;
+    for (int32_t column : others) if (column < 0 || column >= columns) return false;
     by_row.starts = std::move(starts);
     by_row.others = std::move(others);
     by_row.find_groups();
@@ -284,6 +289,7 @@ template <typename T> void Sparse<T>::connect(std::vector<int64_t> starts, std::
     w = *arrays_of_weights[0];
     arrays[array].data = w;
     arrays[array].size = count;
+    return true;
 }
 
 template <typename T> void Sparse<T>::product(const T* x, T* y, bool add)
