@@ -145,7 +145,7 @@ def run_texts(backend, batch):
     return ds.run(made, backend, 6)
 
 
-@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("batch", [pytest.param(1, marks=pytest.mark.slow), 3])
 @pytest.mark.parametrize("other", ["cpp"])
 def test_both_back_ends_do_the_same_with_all_kinds_of_text(other, batch):
     expected, found = run_texts("numpy", batch), run_texts(other, batch)

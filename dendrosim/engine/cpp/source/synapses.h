@@ -67,6 +67,8 @@ struct Rows {
         const int64_t from = begin[group];
         return {block ? from + own[block - 1] : from, block + 1 < blocks ? from + own[block] : begin[group + 1]};
     }
+    Piece whole(int64_t group) const { return {begin[group], begin[group + 1]}; }
+    Piece whole_column(int64_t unit) const { return {column[unit], column[unit + 1]}; }
     // Add spikes of elements; each reaches the groups of its row after their delays.
     void push_groups(const int32_t* events, int64_t count)
     {
