@@ -17,6 +17,7 @@ from brian2.units.fundamentalunits import (
 
 from dendrosim.circuit.brian_text import brian_dimension
 from dendrosim.circuit.circuit_data import CircuitData, Owner
+from dendrosim.circuit.pathway import Pathway
 from dendrosim.circuit.population import LAST_SPIKE, Population
 from dendrosim.equations.operator_check import check_operators
 from dendrosim.equations.random_calls import CALLS
@@ -127,7 +128,7 @@ def dimension_of(
         elif symbol not in scope:
             raise EquationError(
                 f"{where}: undefined symbol {abbreviate(symbol)} in {abbreviate(written)}"
-                f"{_near(circuit, owner, symbol, local)}"
+                f"{_index_hint(owner, symbol) or _near(circuit, owner, symbol, local)}"
             )
     if any(
         isinstance(n, ast.Constant) and n.value == inf
@@ -177,6 +178,21 @@ def _called(expression: str) -> set[str]:
         for n in ast.walk(parse_expression(expression))
         if isinstance(n, ast.Call)
     }
+
+
+def _index_hint(owner: Owner, symbol: str) -> str:
+    """Return the end of a message about an index or a number of units; empty for other symbols."""
+    if symbol not in ("i", "j", "N", "N_pre", "N_post"):
+        return ""
+    if isinstance(owner, Pathway):
+        return (
+            f"; declare a variable of the synapses, such as 'place : 1', with initial={{'place': "
+            f"ds.Expression({symbol!r})}}"
+        )
+    if isinstance(owner, Population):
+        given = f"'count': {owner.size}" if symbol == "N" else f"'place': range({owner.size})"
+        return f"; give it as a parameter of the population, such as parameters={{{given}}}"
+    return ""
 
 
 def _near(circuit: CircuitData, owner: Owner, symbol: str, local: Iterable[str]) -> str:

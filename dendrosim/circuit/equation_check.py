@@ -79,7 +79,11 @@ def _check_population(circuit: CircuitData, population: Population) -> set[str]:
         )
     flags = sorted({f for d in declared.values() for f in d.flags} - {"constant", REFRACTORY})
     if flags:
-        raise EquationError(f"{where}: the flag ({flags[0]}) has no meaning here; remove it")
+        shared = "; a number that all units share is a parameter or a gate of the circuit"
+        raise EquationError(
+            f"{where}: the flag ({flags[0]}) has no meaning here; remove it"
+            f"{shared if flags[0] == 'shared' else ''}"
+        )
     for name, line in declared.items():
         if line.kind != "state" and REFRACTORY in line.flags:
             raise EquationError(

@@ -68,6 +68,11 @@ def check_spikes(circuit: CircuitData, population: Population, local: dict[str, 
         )
     used = check("threshold", population.threshold, population.threshold_in_place, DIMENSIONLESS)
     if population.refractory is not None:
+        if is_condition(parse_expression(population.refractory, f"{where}: refractory")):
+            raise EquationError(
+                f"{where}: refractory {population.refractory!r} is a condition; write a time such as '2*ms', or "
+                "make the condition part of the threshold with a state that the reset sets"
+            )
         time, text = get_dimensions(TIME["t"]), population.refractory_in_place
         used |= check("refractory", population.refractory, text, time)
     lines = zip(parse_assignments(population.reset), population.reset_in_place, strict=True)

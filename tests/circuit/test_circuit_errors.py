@@ -92,7 +92,8 @@ BROKEN_CIRCUITS = {
         equations("rate = s(v/mV) : 1", "rate = s(v/mV) : 1 (constant)"), EquationError, "'rate' has an equation",
         "flag (constant) has no meaning; remove it"),
     "meaningless flag": (
-        equations("current : amp", "current : amp (shared)"), EquationError, "flag (shared)", "remove it"),
+        equations("current : amp", "current : amp (shared)"), EquationError, "flag (shared)",
+        "is a parameter or a gate of the circuit"),
     # units
     "units that do not add": (
         equations("E - v", "E - x"), UnitError, "cell.v: units do not fit", ""),

@@ -149,7 +149,14 @@ BROKEN = {
     "refractory period without unit": (
         cell(refractory="2"), UnitError, "refractory: '2' is in 1, but must be in s", ""),
     "refractory condition": (
-        cell(refractory="v > V_T"), UnitError, "Population 'cell': refractory", ""),
+        cell(refractory="v > V_T"), EquationError, "Population 'cell': refractory 'v > V_T' is a condition",
+        "write a time such as '2*ms'"),
+    "index of a unit": (
+        cell(reset="v = E + i*mV"), EquationError, "undefined symbol 'i'", "parameters={'place': range("),
+    "number of units": (
+        cell(reset="v = E + N*mV"), EquationError, "undefined symbol 'N'", "parameters={'count': "),
+    "index of a unit in a pathway": (
+        on_pre("u = i"), EquationError, "undefined symbol 'i'", "initial={'place': ds.Expression('i')}"),
     "refractory period as a quantity": (
         cell(refractory="2 ms"), EquationError, "refractory: cannot read", "'2 ms'"),
     "unless refractory without refractory period": (
