@@ -67,9 +67,10 @@ class Circuit(CircuitData):
     **Variables without equation.** Each variable that is declared as `x : unit` must get its value from
     projections, as an input, or from the `parameters` of its population.
 
-    **Order of a time step.** Projections are computed from the state at the beginning of the step. Then all states
-    of populations and all plastic matrices advance by one forward Euler step, also from the state at the
-    beginning, so the order of objects does not matter. If the source of a projection is a subexpression that
+    **Order of a time step.** Projections are computed from the state at the beginning of the step, or of an
+    earlier step if they have a delay. Then all states of populations and all plastic matrices advance by one
+    forward Euler step, also from the state at the beginning, so the order of objects does not matter. Weights that
+    have left their bounds are set to the nearest bound. If the source of a projection is a subexpression that
     depends on the target of another projection, the other projection is computed first; projections that depend on
     each other in a loop are an error. Then thresholds are tested, spikes take effect through pathways, and the
     units that spiked are reset.
