@@ -57,6 +57,9 @@ EXAMPLES = {
     ds.Fixed: {"value": 0.1},
     ds.Identity: {"scale": 1.0, "noise": 0.1},
     ds.Normal: {"sd": 0.1, "mean": 0.0},
+    ds.LocalPatches: {
+        "height": 1, "width": 2, "channels": 1, "filters": 1, "kernel": 1, "stride": 1, "padding": "same",
+    },
     ds.Uniform: {"low": 0.1, "high": 0.2},
     ds.WellConditioned: {"gain": 1.0, "condition": 2.0},
     ds.ShortTerm: {

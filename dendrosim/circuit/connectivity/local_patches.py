@@ -10,6 +10,10 @@ from dendrosim.checks import as_whole_number
 from dendrosim.circuit.connectivity.base import Connections, Pairs
 from dendrosim.errors import ShapeError
 
+_MOST_PLACES = (
+    10_000_000  # along an axis; each needs some bytes of memory while patches are counted
+)
+
 
 @dataclass(frozen=True, eq=False)
 class LocalPatches(Connections):
@@ -78,6 +82,12 @@ class LocalPatches(Connections):
                 raise ShapeError(
                     f"LocalPatches: the patches do not tile the image: {whole} = {size - self._overlap()} is not "
                     f"a multiple of stride = {self.stride}; change one of them"
+                )
+
+            if self._positions(size) * self.kernel > _MOST_PLACES:
+                raise ShapeError(
+                    f"LocalPatches: {self._positions(size):,} positions of a kernel of {self.kernel:,} along "
+                    f"{name} are more than {_MOST_PLACES:,} places; make the image or the kernel smaller"
                 )
 
     def _overlap(self) -> int:
