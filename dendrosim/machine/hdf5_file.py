@@ -75,20 +75,29 @@ class Disk:
 
     @contextmanager
     def delay_interrupts(self) -> Iterator[None]:
-        """Delay an interrupt until `check`, because inside HDF5 it would act like a failed write."""
-        before = signal.getsignal(signal.SIGINT)
-        if threading.current_thread() is not threading.main_thread() or not callable(before):
+        """Delay what a handler of a signal raises until `check`; inside HDF5 it would act like a failed write.
+
+        Such handlers are those of an interrupt and, on the command line, of SIGTERM and SIGHUP, or of the user.
+        """
+        if threading.current_thread() is not threading.main_thread():
             yield
             return
+        found = {number: signal.getsignal(number) for number in signal.valid_signals()}
+        before: dict[int, Any] = {n: handler for n, handler in found.items() if callable(handler)}
 
-        def keep(*_: Any) -> None:
-            self.error = self.error or KeyboardInterrupt()
+        def keep(number: int, frame: Any) -> None:
+            try:
+                before[number](number, frame)
+            except BaseException as error:
+                self.error = self.error or error
 
-        signal.signal(signal.SIGINT, keep)
+        for number in before:
+            signal.signal(number, keep)
         try:
             yield
         finally:
-            signal.signal(signal.SIGINT, before)
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     @contextmanager
     def _keep_error(self) -> Iterator[None]:

@@ -352,13 +352,16 @@ def test_a_disk_that_is_full_after_some_bytes_leaves_nothing(tmp_path, monkeypat
 
 @pytest.mark.usefixtures("default_signals")
 @pytest.mark.parametrize("number", [0, 1, 10])
-def test_an_interrupt_while_hdf5_writes_leaves_nothing(tmp_path, monkeypatch, number):
-    write, calls, before = os.pwrite, [], signal.getsignal(signal.SIGINT)
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM, signal.SIGALRM])
+def test_an_interrupt_while_hdf5_writes_leaves_nothing(tmp_path, monkeypatch, number, kind):
+    if kind != signal.SIGINT:  # as the command line does, or a user's limit of time
+        signal.signal(kind, signal.default_int_handler)
+    write, calls, before = os.pwrite, [], signal.getsignal(kind)
 
     def interrupting(*arguments):
         calls.append(arguments)
         if len(calls) == number + 1:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), kind)
         return write(*arguments)
 
     monkeypatch.setattr(os, "pwrite", interrupting)
@@ -367,7 +370,9 @@ def test_an_interrupt_while_hdf5_writes_leaves_nothing(tmp_path, monkeypatch, nu
     assert calls
     gc.collect()
     assert not list(tmp_path.iterdir())
-    assert signal.getsignal(signal.SIGINT) == before
+    assert signal.getsignal(kind) == before
+    if kind != signal.SIGINT:
+        signal.signal(kind, signal.SIG_DFL)
 
 
 def test_importing_loads_no_heavy_package():
