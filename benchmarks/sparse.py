@@ -21,7 +21,8 @@ DENSE = 1000
 IMAGE = "dx/dt = (drive - x)/(20*ms) : 1\ndrive : 1"
 BELOW = "dx/dt = (drive + back - x)/(20*ms) : 1\ndrive : 1\nback : 1"
 CELL = "dh/dt = (total - h)/(20*ms) : 1\ntotal : 1"
-LEARN = "dw/dt = 0.1*Hz*h_post*x_pre - 0.1*Hz*w : 1"
+# Weights and rates are so small that the loop through both directions is stable, in the dense layer too.
+LEARN = "dw/dt = 1e-4*Hz*h_post*x_pre - 0.1*Hz*w : 1"
 
 
 class Layer:
@@ -36,7 +37,7 @@ class Layer:
                 ds.Population("image", pre, BELOW if feedback else IMAGE, inputs=["drive"]),
                 ds.Population("cell", post, CELL, initial={"h": ds.Normal(0.1)}),
             ),
-            (ds.Matrix("w", "cell", "image", ds.Normal(0.05), LEARN, connect=connect),),
+            (ds.Matrix("w", "cell", "image", ds.Normal(0.01), LEARN, connect=connect),),
             (up, down) if feedback else (up,),
         )
         self.weights = post * pre if connect is None else connect.count
