@@ -1,22 +1,25 @@
 """dendrosim: dendritic circuits in continuous time, on Brian2.
 
 The stub `__init__.pyi` beside this file lists the public names and where each is defined. A name is looked up when
-it is first used, so that `import dendrosim` imports nothing else. Signals, connection rules and distributions are
-also found by their files: the stub lists those of this package for type checkers, and need not list others.
+it is first used, so that `import dendrosim` imports nothing else. Signals, connection rules, distributions and
+sources are also found by their files: the stub lists those of this package for type checkers, and need not list
+others.
 """
 
 import pkgutil
 
 import lazy_loader
 
-_FOUND_BY_THEMSELVES = ("circuit.connectivity", "circuit.initial_values", "signals")
+_FOUND_BY_THEMSELVES = (
+    "circuit.connectivity", "circuit.initial_values", "circuit.sources", "signals",
+)  # fmt: skip
 """Folders in which each file defines a public class, which the stub need not list."""
 
 _look_up, _, _listed = lazy_loader.attach_stub(__name__, __file__)
 
 
 def _found_classes() -> dict[str, type]:
-    """Return the classes of signals, connection rules and distributions by name."""
+    """Return the classes of signals, connection rules, distributions and sources by name."""
     from dendrosim.discovery import public_classes
 
     return {

@@ -45,6 +45,8 @@ class Circuit(CircuitData):
         gate to another number or to a signal.
     pathways : tuple of Pathway, optional
         Synapses through which spikes change the states of units.
+    sources : tuple of Poisson, optional
+        Units that send spikes without equations of their own. A pathway may begin at a source.
 
     Raises
     ------
@@ -56,8 +58,8 @@ class Circuit(CircuitData):
 
     Notes
     -----
-    **Names.** Populations, matrices and pathways have names in lower case, all different. A variable is written
-    `population.variable`.
+    **Names.** Populations, matrices, pathways and sources have names in lower case, all different. A variable is
+    written `population.variable`.
 
     **Symbols.** A symbol in an equation is looked up among the variables of the same object, then among the
     `parameters` of that object, then among the parameters and gates of the circuit. A symbol that is found in none
@@ -163,6 +165,7 @@ class Circuit(CircuitData):
             parameters={k: v for part in parts for k, v in part["parameters"].items()},
             gates={k: v for part in parts for k, v in part["gates"].items()},
             pathways=tuple(p for part in parts for p in part["pathways"]) + tuple(pathways),
+            sources=tuple(s for part in parts for s in part["sources"]),
         )
 
 
@@ -204,6 +207,7 @@ def _add_prefix(prefix: str, circuit: Circuit) -> dict[str, Any]:
             replace(p, name=path(p.name), pre=path(p.pre), post=path(p.post), scope=scope(p))
             for p in circuit.pathways
         ],
+        "sources": [s.renamed(path) for s in circuit.sources],
         "parameters": {f"{prefix}_{k}": v for k, v in circuit.parameters.items()},
         "gates": {f"{prefix}_{k}": v for k, v in circuit.gates.items()},
     }

@@ -4,15 +4,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from dendrosim.checks import mapping_of
+from dendrosim.checks import mapping_of, sequence_of
 from dendrosim.circuit.matrix import Matrix, Projection
 from dendrosim.circuit.paths import VariablePath
 from dendrosim.circuit.pathway import Pathway
 from dendrosim.circuit.population import LAST_SPIKE, Population
+from dendrosim.circuit.sources.base import Source, as_source
 from dendrosim.circuit.validation import as_gate, as_shared_parameters, as_symbol
 from dendrosim.equations.declarations import Declaration
 from dendrosim.equations.rewriting import put_transfer_in_place
 from dendrosim.errors import UnknownMemberError
+from dendrosim.machine.cached_property import cached_property
 from dendrosim.spec import Spec
 from dendrosim.units import Quantity, unit, unit_name
 
@@ -33,10 +35,21 @@ class CircuitData(Spec):
         default_factory=dict
     )
     pathways: Sequence[Pathway] = ()
+    sources: Annotated[Sequence[Source], sequence_of(as_source)] = ()
+
+    @cached_property
+    def all_populations(self) -> tuple[Population, ...]:
+        """The populations, and those as which programs compute the sources."""
+        own = {p.name: p for p in self.populations}
+        return (*self.populations, *(s.as_population(own) for s in self.sources))
 
     def population(self, name: str) -> Population:
-        """Return the population called `name`; raises UnknownMemberError."""
-        return _find("population", name, self.populations)
+        """Return the population called `name`, or that of a source; raises UnknownMemberError."""
+        return _find("population", name, self.all_populations)
+
+    def source(self, name: str) -> Source:
+        """Return the source called `name`; raises UnknownMemberError."""
+        return _find("source", name, self.sources)
 
     def matrix(self, name: str) -> Matrix:
         """Return the matrix called `name`; raises UnknownMemberError."""
@@ -124,8 +137,13 @@ class CircuitData(Spec):
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """The inputs of all populations, each as `population.variable`."""
-        return tuple(f"{p.name}.{v}" for p in self.populations for v in p.inputs)
+        """The inputs of all populations and sources, each as `population.variable`."""
+        return tuple(f"{p.name}.{v}" for p in self.all_populations for v in p.inputs)
+
+    @property
+    def rates(self) -> dict[str, Source]:
+        """The inputs that are rates of sources, each as `source.variable`, with their sources."""
+        return {f"{s.name}.{s.rate_input}": s for s in self.sources if s.rate_input is not None}
 
     def structure(self) -> dict[str, Any]:
         """Return the fields on which the code of a program depends; the program reads all numbers as data."""
@@ -141,7 +159,7 @@ class CircuitData(Spec):
                     [p.threshold, p.reset, p.refractory],
                     p.scope,
                 ]
-                for p in self.populations
+                for p in self.all_populations
             ],
             "matrices": [
                 [

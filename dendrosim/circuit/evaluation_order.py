@@ -32,7 +32,7 @@ def variable_order(circuit: CircuitData) -> tuple[str, ...]:
         If variables depend on each other within one step; the message names them.
     """
     graph: dict[str, set[str]] = {}
-    for population in circuit.populations:
+    for population in circuit.all_populations:
         variables = population.variables
         for name, declared in variables.items():
             path = f"{population.name}.{name}"
@@ -43,7 +43,7 @@ def variable_order(circuit: CircuitData) -> tuple[str, ...]:
                 }
     for projection in circuit.projections:
         graph[projection.target].add(projection.source)
-    states = {f"{p.name}.{s}" for p in circuit.populations for s in p.states}
+    states = {f"{p.name}.{s}" for p in circuit.all_populations for s in p.states}
     graph = {p: {d for d in needs if d not in states} for p, needs in graph.items()}
     try:
         order = tuple(TopologicalSorter(graph).static_order())

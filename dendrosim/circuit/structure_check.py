@@ -26,6 +26,7 @@ def check_structure(circuit: CircuitData) -> None:
     if not circuit.populations:
         raise SpecError("Circuit: there must be at least one population")
     _check_names(circuit)
+    _ = circuit.all_populations  # raises if a source does not fit the populations
     for matrix in circuit.matrices:
         _check_matrix(circuit, matrix)
     for projection in circuit.projections:
@@ -39,7 +40,7 @@ def check_structure(circuit: CircuitData) -> None:
 def _check_names(circuit: CircuitData) -> None:
     """Check that names differ, and that the names of parameters and gates are valid symbols."""
     owners: tuple[Owner, ...] = (*circuit.populations, *circuit.matrices, *circuit.pathways)
-    names = [o.name for o in owners]
+    names = [o.name for o in (*owners, *circuit.sources)]
     for name in names:
         if names.count(name) > 1:
             raise SpecError(
@@ -60,6 +61,12 @@ def _check_names(circuit: CircuitData) -> None:
 
 def _check_matrix(circuit: CircuitData, matrix: Matrix) -> None:
     """Check the initial value of a matrix; if the matrix is declared as an inverse, check that it can be one."""
+    for source in circuit.sources:
+        if source.name in (matrix.post, matrix.pre):
+            raise SpecError(
+                f"Matrix {matrix.name!r}: it connects the {source}, which sends spikes but has no activity; use a "
+                "pathway in place of the matrix"
+            )
     shape = circuit.shape(matrix)
     if matrix.connect is not None:
         _check_sparse(matrix, shape)
@@ -189,6 +196,13 @@ def _check_pathway(circuit: CircuitData, pathway: Pathway) -> None:
     None of its names may be a variable of these populations.
     """
     pre, post = circuit.population(pathway.pre), circuit.population(pathway.post)
+    for source in circuit.sources:
+        if source.name == post.name:
+            raise SpecError(
+                f"{pathway}: post is the {source}, which has no states that spikes could change; name a population"
+            )
+        if source.name == pre.name and not pre.spiking:
+            raise SpecError(f"{pathway}: pre is the {source}, which sends no spikes of its own")
     for population, code in ((pre, pathway.on_pre), (post, pathway.on_post)):
         if code and not population.spiking:
             raise SpecError(

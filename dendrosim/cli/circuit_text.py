@@ -1,4 +1,4 @@
-"""A circuit as text: its equations, matrices, projections and pathways."""
+"""A circuit as text: its equations, matrices, projections, pathways and sources."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -44,6 +44,10 @@ def _lines(circuit: Mapping[str, Any]) -> Iterator[str]:
         for field in ("on_pre", "on_post"):
             if p[field]:
                 yield f"    {field}: {'; '.join(x.strip() for x in p[field].strip().splitlines())}"
+    for source in circuit["sources"]:
+        others = {k: v for k, v in source.items() if k not in ("name", "kind") and v is not None}
+        said = ", ".join([source["kind"], *(f"{k} {v}" for k, v in others.items())])
+        yield f"source {source['name']} ({said})"
 
 
 def _indented(text: str) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.initial_values.fixed import Fixed
+from dendrosim.circuit.sources.base import Source
 from dendrosim.cli.console import SHOWN_ELEMENTS, format_value, shape
 from dendrosim.library.description import Description
 from dendrosim.library.parameter_types import to_text
@@ -17,6 +18,7 @@ from dendrosim.library.parameters import Parameter
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.results.measurement import Measurement
 from dendrosim.spec import Spec
+from dendrosim.units import Quantity
 
 if TYPE_CHECKING:
     from dendrosim.results.result import Result
@@ -43,9 +45,11 @@ def circuit_line(circuit: Circuit) -> str:
         )
         parts.append(_count(len(circuit.projections), "projection"))
     if circuit.pathways:
-        sizes = {p.name: p.size for p in circuit.populations}
+        sizes = {p.name: p.size for p in circuit.all_populations}
         synapses = sum(p.connect.expected(sizes[p.post], sizes[p.pre]) for p in circuit.pathways)
         parts.append(f"{_count(len(circuit.pathways), 'pathway')} (about {synapses:,.0f} synapses)")
+    if circuit.sources:
+        parts.append(_count(len(circuit.sources), "source"))
     return ", ".join(parts)
 
 
@@ -67,7 +71,7 @@ def protocol_line(protocol: Protocol) -> str:
 
 
 def circuit_plain(circuit: Circuit) -> dict[str, Any]:
-    """Return a circuit's equations, matrices, projections and pathways as plain values."""
+    """Return a circuit's equations, matrices, projections, pathways and sources as plain values."""
     return {
         "populations": [
             {
@@ -120,7 +124,22 @@ def circuit_plain(circuit: Circuit) -> dict[str, Any]:
             }
             for p in circuit.pathways
         ],
+        "sources": [_source_plain(s) for s in circuit.sources],
     }
+
+
+def _source_plain(source: Source) -> dict[str, Any]:
+    """Return a source as plain values: its name, its kind, and its other fields as text or numbers."""
+    values = {f.name: getattr(source, f.name) for f in fields(source)}
+    plain = {
+        name: f"{np.size(value.value)} values"
+        if isinstance(value, Quantity) and not value.scalar
+        else str(value)
+        if isinstance(value, Quantity)
+        else value
+        for name, value in values.items()
+    }
+    return {"name": plain.pop("name"), "kind": type(source).__name__, **plain}
 
 
 def _spec_text(spec: Spec) -> str:

@@ -104,9 +104,23 @@ def _first_bad(task: Task, outcome: Outcome) -> tuple[str, tuple[int, ...]]:
     return name, tuple(int(i) for i in where)
 
 
+def _rate_out_of_range(task: Task, outcome: Outcome, name: str, index: tuple[int, ...]) -> str:
+    """Return the message about a rate that `checked_rate` has made non-finite."""
+    dt, rate = task.protocol.time_step, outcome.bad[name][index]
+    sample = f" (sample {index[1]})" if task.protocol.batch > 1 else ""
+    how = "negative" if rate < 0 else "larger than 1/dt" if rate > 0 else "not a number"
+    return (
+        f"the rate of {task.protocol.circuit.rates[name]} was {how} at t = {(outcome.steps - 1) * dt:.6g} s (step "
+        f"{outcome.steps}): unit {index[0]}{sample} of {name}. It must be between 0 and 1/dt = {1 / dt:g} Hz; "
+        "choose other signals"
+    )
+
+
 def _divergence(task: Task, outcome: Outcome, name: str, index: tuple[int, ...]) -> str:
     time = outcome.steps * task.protocol.time_step
     circuit, guarded_every = task.protocol.circuit, outcome.guarded_every
+    if name in circuit.rates:
+        return _rate_out_of_range(task, outcome, name, index)
     if circuit.is_synaptic(name):
         pathway, variable = VariablePath.parse(name)
         pre, post, _ = (part[index[0]] for part in task.synapses[pathway].synapses())

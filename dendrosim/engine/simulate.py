@@ -204,7 +204,7 @@ def _threads(protocol: Protocol) -> int:
     """Return the number of threads for which a circuit has work, but not more than there are processors."""
     circuit = protocol.circuit
     products = max(map(circuit.expected_weights, circuit.matrices), default=0)
-    units = max(p.size for p in circuit.populations)
+    units = max(p.size for p in circuit.all_populations)
     wanted = max(int(products * protocol.batch // _PRODUCTS), units * protocol.batch // _UNITS, 1)
     return min(wanted, _processors(), MOST_THREADS)
 

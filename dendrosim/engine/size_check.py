@@ -117,7 +117,7 @@ def _existing(path: Path) -> Path:
 def _arrays(protocol: Protocol, settings: RunSettings) -> Iterator[Need]:
     circuit, batch = protocol.circuit, protocol.batch
     number = 4 if settings.precision == "single" else 8
-    for population in circuit.populations:
+    for population in circuit.all_populations:
         stored = sum(d.kind != "subexpression" for d in population.variables.values())
         each = max(number * stored, _NUMBER * len(states_of(population)))
         samples = f" and {batch:,} samples" if batch > 1 else ""

@@ -12,6 +12,7 @@ from dendrosim.circuit.paths import VariablePath, is_variable
 from dendrosim.circuit.pathway import WEIGHT
 from dendrosim.circuit.population import LAST_SPIKE
 from dendrosim.circuit.sparse_matrices import MatrixConnections
+from dendrosim.engine.plan.signal_slots import find_slots
 from dendrosim.engine.plan.state_arrays import OWN, final_keys, state_shape
 from dendrosim.engine.plan.synapse_tables import SynapseTable
 from dendrosim.engine.plan.timeline import Timeline
@@ -64,10 +65,12 @@ class Task:
     def guarded(self) -> list[str]:
         """Return the keys of the arrays that are checked for non-finite numbers in every step.
 
-        Matrices without plasticity are never checked, because they do not change.
+        Matrices without plasticity are never checked, because they do not change, and rates of sources only if a
+        formula contributes to them: those that are out of range are made non-finite.
         """
         circuit = self.protocol.circuit
         fixed = {m.name for m in circuit.matrices if not m.plasticity and m.inverse_of is None}
+        fixed |= {path for path in circuit.rates if not find_slots(self.protocol, path)}
         return [
             key
             for name, key in final_keys(circuit).items()

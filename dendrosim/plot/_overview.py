@@ -39,7 +39,7 @@ def overview(result: Result) -> dict[str, Callable[[], "Figure"]]:
         Functions without arguments that return a Matplotlib figure.
     """
     figures: dict[str, Callable[[], Figure]] = {}
-    for population in result.circuit.populations:
+    for population in result.circuit.all_populations:
         if any(
             VariablePath.parse(n).owner == population.name for n in result.names if is_variable(n)
         ):

@@ -21,6 +21,7 @@ from dendrosim.errors import (
 )
 from dendrosim.protocol.phases import Block, Recording
 from dendrosim.protocol.protocol_data import ProtocolData
+from dendrosim.protocol.rate_check import check_rates
 from dendrosim.protocol.schedule import records_anything
 from dendrosim.signals.base import Signal
 from dendrosim.signals.process import Process
@@ -109,7 +110,7 @@ class Protocol(ProtocolData):
                 f"Protocol: its blocks have {self.total_steps:.3g} time steps, more than {_MOST_STEPS:.3g}; make "
                 "fewer or shorter trials"
             )
-        for population in self.circuit.populations:
+        for population in self.circuit.all_populations:
             if population.size * self.batch > MOST_ELEMENTS:
                 raise ParameterError(
                     f"Protocol: {population.size} units of population {population.name!r} times a batch of "
@@ -152,10 +153,10 @@ class Protocol(ProtocolData):
         """Return the names that can be recorded, either as spikes or as variables and matrices."""
         circuit = self.circuit
         if spikes:
-            return [f"{p.name}.{SPIKE}" for p in circuit.populations if p.spiking]
+            return [f"{p.name}.{SPIKE}" for p in circuit.all_populations if p.spiking]
         paths = [
             f"{p.name}.{v}"
-            for p in circuit.populations
+            for p in circuit.all_populations
             for v in p.variables
             if v not in p.parameters
         ]
@@ -250,6 +251,9 @@ class Protocol(ProtocolData):
                     raise UnknownMemberError(f"gate set in {where}", name, gates)
             for path in inputs:
                 self._check_drive(where, path, self.input_signals(phase, path))
+            for path, source in self.circuit.rates.items():
+                drives = self.input_signals(phase, path)
+                check_rates(f"{where}: {path}", source, drives, self.data, self.time_step)
         lengths = {n: self.data[n].shape[0] for n in self._shown(block)}
         if len(set(lengths.values())) > 1:
             counts = ", ".join(f"{n!r} {rows}" for n, rows in lengths.items())

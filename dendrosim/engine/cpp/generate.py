@@ -199,7 +199,7 @@ def _given_names(parts: NetworkParts) -> list[str]:
     circuit = parts.circuit
     names = {*circuit.parameters, *circuit.gates}
     names.update(
-        *(p.variables for p in circuit.populations), *(p.variables for p in circuit.pathways)
+        *(p.variables for p in circuit.all_populations), *(p.variables for p in circuit.pathways)
     )
     return sorted(names)
 

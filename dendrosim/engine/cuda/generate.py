@@ -66,7 +66,7 @@ def _check_names(circuit: Circuit) -> None:
         ("the circuit", [*circuit.parameters, *circuit.gates])
     ]
     named += [
-        (f"population {p.name!r}", [*p.variables, *p.parameters]) for p in circuit.populations
+        (f"population {p.name!r}", [*p.variables, *p.parameters]) for p in circuit.all_populations
     ]
     named += [(f"matrix {m.name!r}", [m.weight, *m.parameters]) for m in circuit.matrices]
     named += [(f"pathway {p.name!r}", [*p.variables, *p.parameters]) for p in circuit.pathways]

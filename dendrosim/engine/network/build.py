@@ -30,7 +30,13 @@ from dendrosim.engine.network.groups import Holder, add_array, add_number
 from dendrosim.engine.network.operations import Operations
 from dendrosim.engine.network.parts import NetworkParts, add_variable, assign, refer_shared
 from dendrosim.engine.network.weight_updates import matrix_update
-from dendrosim.engine.plan.signal_slots import ELEMENT, assignment, base_variable, find_slots
+from dendrosim.engine.plan.signal_slots import (
+    ELEMENT,
+    assignment,
+    base_variable,
+    checked_rate,
+    find_slots,
+)
 from dendrosim.engine.plan.spike_texts import spike_texts
 from dendrosim.engine.plan.state_arrays import WEIGHT
 from dendrosim.engine.plan.timeline import CIRCUIT
@@ -61,7 +67,7 @@ def build(
     network = Network(name="ds_network")
     parts = NetworkParts(protocol, dtype, clock, network, operations.codeobj_class)
     _build_circuit(parts)
-    for population in protocol.circuit.populations:
+    for population in protocol.circuit.all_populations:
         _build_population(parts, population)
     for matrix in protocol.circuit.matrices:
         _build_matrix(parts, matrix, counts or {})
@@ -232,7 +238,7 @@ def _build_matrix(parts: NetworkParts, matrix: Matrix, counts: Mapping[str, int]
 
 
 def _build_signals(parts: NetworkParts) -> None:
-    paths = [(p, n) for p in parts.circuit.populations for n in p.inputs]
+    paths = [(p, n) for p in parts.circuit.all_populations for n in p.inputs]
     for name in parts.circuit.gates:
         used = find_slots(parts.protocol, name)
         if used:
@@ -246,6 +252,8 @@ def _build_signals(parts: NetworkParts) -> None:
                 if clock not in group.variables:
                     group.variables.add_reference(clock, parts.groups[CIRCUIT], clock, index="0")
             code = assignment(name, used)
+            if f"{population.name}.{name}" in parts.circuit.rates:
+                code += f"\n{checked_rate(name)}"
             assign(parts, group, code, SIGNALS, 1, f"ds_signal_{population.name}_{name}")
 
 

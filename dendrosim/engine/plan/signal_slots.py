@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from dendrosim.circuit.paths import VariablePath, is_variable
 from dendrosim.equations.rewriting import replace_symbols
 from dendrosim.protocol.protocol import Protocol
+from dendrosim.protocol.rate_check import LARGEST_PROBABILITY
 from dendrosim.signals.base import Course
 from dendrosim.signals.process import Process
 
@@ -107,6 +108,14 @@ def assignment(name: str, used: tuple[Slot, ...]) -> str:
     """Return the code that sets a variable with slots to the sum of its base and of all formulas that are on."""
     parts = [base_variable(name), *(f"int({s.switch} > 0.5)*({s.expression})" for s in used)]
     return "\n".join([*(s.update for s in used if s.random), f"{name} = {' + '.join(parts)}"])
+
+
+def checked_rate(name: str) -> str:
+    """Return the code that makes a rate infinite if it is negative or larger than 1/dt; then the guard finds it.
+
+    The sign of infinity says on which side of the range the rate was.
+    """
+    return f"{name} = {name}/int({name} >= 0 and {name}*dt <= {LARGEST_PROBABILITY!r})"
 
 
 def elements(units: int, samples: int) -> NDArray[np.int64]:

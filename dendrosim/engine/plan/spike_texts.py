@@ -65,6 +65,6 @@ def effect_texts(pathway: Pathway) -> EffectTexts:
 
 def keys_of(circuit: Circuit) -> dict[str, tuple[str, ...]]:
     """Return the names of the streams of each population and pathway that has any."""
-    found = {p.name: spike_texts(p).keys for p in circuit.populations}
+    found = {p.name: spike_texts(p).keys for p in circuit.all_populations}
     found |= {p.name: effect_texts(p).keys for p in circuit.pathways}
     return {name: keys for name, keys in found.items() if keys}

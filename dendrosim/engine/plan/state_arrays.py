@@ -43,14 +43,20 @@ def state_keys(circuit: Circuit) -> dict[str, str]:
     They are in seconds and never positive: in a start state they are relative to the beginning of the run, in a
     final state to the end of the run.
     """
-    states = {f"{p.name}.{s}": f"{p.name}.{s}" for p in circuit.populations for s in states_of(p)}
+    states = {
+        f"{p.name}.{s}": f"{p.name}.{s}" for p in circuit.all_populations for s in states_of(p)
+    }
     return {**states, **{m.name: _key(m) for m in circuit.matrices if m.inverse_of is None}}
 
 
 def final_keys(circuit: Circuit) -> dict[str, str]:
-    """Return the keys of all arrays that are kept at the end: of states, inverses of matrices and synapses."""
+    """Return the keys of all arrays that are kept at the end.
+
+    These are states, rates of sources, inverses of matrices, and variables of synapses.
+    """
     inverses = {m.name: _key(m) for m in circuit.matrices if m.inverse_of is not None}
-    return {**state_keys(circuit), **inverses, **synapse_keys(circuit)}
+    rates = {path: path for path in circuit.rates}
+    return {**state_keys(circuit), **rates, **inverses, **synapse_keys(circuit)}
 
 
 def synapse_keys(circuit: Circuit) -> dict[str, str]:
@@ -163,7 +169,7 @@ def parameter_values(circuit: Circuit, batch: int) -> dict[str, NDArray[np.float
     """Return, for the key of every parameter and gate in a program, its values as a flat array."""
     values = {f"{CIRCUIT}.{k}": np.array([v.value]) for k, v in circuit.parameters.items()}
     values |= {f"{CIRCUIT}.{k}": np.array([v]) for k, v in circuit.gates.items()}
-    owners: tuple[Owner, ...] = (*circuit.populations, *circuit.matrices)
+    owners: tuple[Owner, ...] = (*circuit.all_populations, *circuit.matrices)
     for owner in owners:
         for name, value in owner.parameters.items():
             flat = np.atleast_1d(np.asarray(value.value, dtype=float))
@@ -199,7 +205,7 @@ def all_values(
                 repeat = protocol.batch if fill.constant.size > 1 else 1
                 values[fill.key] = np.repeat(fill.constant, repeat)
     values |= {key: np.ones(1) for key in ones}
-    populations = {p.name: p.size for p in protocol.circuit.populations}
+    populations = {p.name: p.size for p in protocol.circuit.all_populations}
     for noise in line.noises:
         if noise.start is not None:
             values[f"{noise.group}.{noise.state}"] = noise.start.ravel()

@@ -61,7 +61,7 @@ def network(
 
 def _check_sizes(protocol: Protocol) -> None:
     circuit = protocol.circuit
-    sizes = {f"population {p.name!r}": p.size * protocol.batch for p in circuit.populations}
+    sizes = {f"population {p.name!r}": p.size * protocol.batch for p in circuit.all_populations}
     for matrix in circuit.matrices:
         sizes[f"matrix {matrix.name!r}"] = int(circuit.expected_weights(matrix))
     for what, size in sizes.items():

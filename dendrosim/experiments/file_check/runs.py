@@ -188,14 +188,17 @@ def _take_step(
     circuit: Circuit, flow: CircuitFlow, x: Array
 ) -> tuple[dict[str, Array], dict[str, Array] | None]:
     """Return the states before and after one step on numpy; the states after it are None if a unit spikes."""
-    spiking = tuple(f"{p.name}.spike" for p in circuit.populations if p.spiking)
+    spiking = tuple(f"{p.name}.spike" for p in circuit.all_populations if p.spiking)
     recordings = (Recording(spiking, "spike"),) if spiking else ()
     protocol = drive_circuit(circuit, 1, recordings)
+    protocol = protocol.replace(
+        signals={**protocol.signals, **dict.fromkeys(circuit.rates, "0 Hz")}
+    )
     start = initial_state(protocol, 0)
     states = flow.unpack(x)
     start |= {name: value.reshape(start[name].shape) for name, value in states.items()}
     result = run(protocol, RunSettings("numpy"), initial=start, progress=False)
-    if any(len(result.spikes[p.name].time) for p in circuit.populations if p.spiking):
+    if any(len(result.spikes[p.name].time) for p in circuit.all_populations if p.spiking):
         return start, None
     return start, result.state
 

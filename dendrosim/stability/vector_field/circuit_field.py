@@ -228,10 +228,12 @@ class CircuitField(CircuitFlow):
             ),
             matrices=tuple(m.replace(parameters=own_parameters(m)) for m in self.circuit.matrices),
         )
-        signals = {
+        signals: dict[str, Any] = {
             path: Quantity(drives[path][:, 0], unit(self.circuit.variable(path)[1].unit)[0])
             for path in self.circuit.inputs
+            if path not in self.circuit.rates
         }
+        signals |= dict.fromkeys(self.circuit.rates, "0 Hz")
         phase = Phase("rest", f"{duration!r} s")
         return Protocol(
             circuit, (Block("rest", (phase,)),), f"{dt!r} s", signals=signals, batch=batch

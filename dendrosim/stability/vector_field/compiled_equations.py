@@ -165,7 +165,7 @@ class CompiledEquations:
 
 
 def check_smooth(circuit: Circuit, subthreshold: bool) -> None:
-    """Raise DifferentiationError if a population spikes and spikes are not left out with `subthreshold`."""
+    """Raise DifferentiationError if a population or source spikes, unless `subthreshold` leaves spikes out."""
     if subthreshold:
         return
     spiking = [p.name for p in circuit.populations if p.spiking]
@@ -173,4 +173,9 @@ def check_smooth(circuit: Circuit, subthreshold: bool) -> None:
         raise DifferentiationError(
             f"population {spiking[0]!r} has a threshold, and a spike has no derivative; leave out thresholds, "
             "resets, pathways and noise with subthreshold=True (--subthreshold)"
+        )
+    for source in circuit.sources:
+        raise DifferentiationError(
+            f"{source} sends spikes, and a spike has no derivative; leave out sources, pathways and noise with "
+            "subthreshold=True (--subthreshold)"
         )

@@ -62,9 +62,10 @@ def circuit_of(circuit: Circuit | Protocol, phase: str | None, trial: int) -> Ci
 def read_inputs(circuit: Circuit, given: Mapping[str, Any]) -> NamedArrays:
     """Return inputs as arrays in SI units, (units, 1) or (units, samples), by `population.variable`."""
     found = {}
+    known = [path for path in circuit.inputs if path not in circuit.rates]
     for path, value in given.items():
-        if path not in circuit.inputs:
-            raise UnknownMemberError("input", str(path), circuit.inputs)
+        if path not in known:
+            raise UnknownMemberError("input", str(path), known)
         population, declared = circuit.variable(path)
         with prefix_errors(f"input {path}"):
             number = quantity(value)

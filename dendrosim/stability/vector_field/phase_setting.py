@@ -80,6 +80,8 @@ def read_phase_setting(
     rows = _trial_rows(protocol, block, seed, trial)
     inputs = {}
     for path in protocol.circuit.inputs:
+        if path in protocol.circuit.rates:
+            continue  # sources are not part of the vector field
         size = protocol.circuit.population(VariablePath.parse(path).owner).size
         total = np.zeros((size, protocol.batch))
         for drive in protocol.input_signals(phase, path):

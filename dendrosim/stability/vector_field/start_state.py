@@ -47,8 +47,9 @@ def start_state(
     """
     states = [f"{p.name}.{s}" for p in circuit.populations for s in p.states]
     names = [*states, *(m.name for m in circuit.matrices)]
-    # Results also hold the times of last spikes, which are not part of the state here.
+    # Results also hold the times of last spikes and rates of sources, which are not part of the state here.
     ignored = [f"{p.name}.{LAST_SPIKE}" for p in circuit.populations if p.spiking]
+    ignored += circuit.rates
     for name in values:
         if name not in names and name not in ignored:
             raise UnknownMemberError("state or matrix", name, names)

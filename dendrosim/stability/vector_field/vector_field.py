@@ -79,7 +79,7 @@ def vector_field(
     seed : int, optional
         Seed of the random streams from which weights and start values are drawn. Default: 0.
     subthreshold : bool, optional
-        Whether to leave out thresholds, resets, refractory periods, pathways and noise. Default: False.
+        Whether to leave out thresholds, resets, refractory periods, pathways, sources and noise. Default: False.
     phase : str, optional
         Name of a protocol's phase, `phase` or `block/phase`. Default: the first.
     trial : int, optional

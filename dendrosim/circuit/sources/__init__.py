@@ -1,0 +1,1 @@
+"""Sources of spikes, one file for each kind; `base.py` says how to add one."""
