@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dendrosim.equations.real_numbers import QUOTIENT, REMAINDER, TRUNCATE, with_real_numbers
+from dendrosim.equations.real_numbers import CLIP, QUOTIENT, REMAINDER, TRUNCATE, with_real_numbers
 from dendrosim.equations.rewriting import parse_expression
 
 CACHED_TEXTS = 2048
@@ -19,9 +19,8 @@ def _real_part(x: Any) -> Any:
 
 
 def _clip(x: Any, low: Any, high: Any) -> Any:
-    return np.where(
-        _real_part(x) < _real_part(low), low, np.where(_real_part(x) > _real_part(high), high, x)
-    )
+    raised = np.where(_real_part(x) < _real_part(low), low, x)
+    return np.where(_real_part(raised) > _real_part(high), high, raised)
 
 
 def exprel(x: Any) -> Any:
@@ -40,7 +39,7 @@ FUNCTIONS: Mapping[str, Any] = {
     "exprel": exprel,
     "abs": lambda x: np.where(_real_part(x) < 0, -x, x),
     "sign": lambda x: np.sign(_real_part(x)),
-    "clip": _clip,
+    CLIP: _clip,
     "int": lambda condition: 1.0 * condition,
     TRUNCATE: lambda x: np.trunc(_real_part(x)),
     QUOTIENT: lambda x, y: np.floor_divide(_real_part(x), _real_part(y)),

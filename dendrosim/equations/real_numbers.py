@@ -16,6 +16,8 @@ from dendrosim.equations.rewriting import parse_expression
 
 TRUNCATE, QUOTIENT, REMAINDER = "ds_truncate", "ds_quotient", "ds_remainder"
 """Functions of programs for `int(x)`, `x//y` and `x % y` of real numbers; `dendrosim.engine` defines them."""
+CLIP = "ds_clip"
+"""Function of programs for `clip(x, low, high)`: the smaller of `high` and the larger of x and `low`."""
 
 _OPERATORS: Mapping[type[ast.operator], Callable[[float, float], float]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
@@ -129,6 +131,8 @@ class _MakeReal(ast.NodeTransformer):
         node.args = [self.visit(a) if name == "int" else self._number(a) for a in node.args]
         if name == "int" and not is_condition(node.args[0]):
             return _call(TRUNCATE, node.args[0])
+        if name == "clip":
+            return _call(CLIP, *node.args)
         if name == "int" or name in _WHOLE:
             return ast.BinOp(ast.Constant(1.0), ast.Mult(), node)
         return node

@@ -15,7 +15,8 @@ from dendrosim.experiments.run import run
 
 # -- texts and their values --------------------------------------------------------------------------------
 
-FUNCTIONS = {"int": int, "floor": math.floor, "ceil": math.ceil, "abs": abs, "exp": math.exp}
+FUNCTIONS = {"int": int, "floor": math.floor, "ceil": math.ceil, "abs": abs, "exp": math.exp,
+             "clip": lambda x, low, high: min(max(x, low), high)}  # fmt: skip
 NAMES = {"x": 2.75, "y": -1.375, "a": 7.0, "b": 0.3}
 """Two states of a unit (`x`, `y`) and two parameters; of the states, a text uses the first one twice as often."""
 FIXED = (
@@ -25,7 +26,8 @@ FIXED = (
     "7/2", "1//3 + 2//3", "-7 % 3", "-7//2*y", "int(a)/3", "x**(1 - 2)", "x**2 - a**-2", "10**(2 - 5)*int(x)",
     "int(-2.5) + int(y)", "100000*100000*100000*1e-9", "2**0.5*2**0.5", "7 % 0.1", "int(b*10)", "x - x**2**-1",
     "(x*x)**0.5 + (y*y)**0.5", "1.2345678901234567*x", "(y/y)*x", "int(not x > 3)*5", "int(True) + True*x",
-    "int(x > 1 and y > 1 or a == 7)/3", "9007199254740993 - 9007199254740992 + x",
+    "int(x > 1 and y > 1 or a == 7)/3", "9007199254740993 - 9007199254740992 + x", "clip(x, 3, 1)",
+    "clip(x, y, -2)", "clip(x, 1, a)",
 )  # fmt: skip
 
 
@@ -55,10 +57,12 @@ def _texts(names):
         two = st.tuples(inner, st.sampled_from(["+", "-", "*", "/", "//", "%"]), inner)
         power = st.tuples(inner, st.integers(-3, 3)).map(lambda p: f"({p[0]})**{p[1]}")
         call = st.tuples(st.sampled_from(["int", "floor", "ceil", "abs"]), inner)
+        clip = st.tuples(inner, inner, inner).map(lambda p: f"clip({p[0]}, {p[1]}, {p[2]})")
         question = st.tuples(inner, st.sampled_from(["<", ">", "<=", ">="]), inner)
         return (
             two.map(lambda p: f"({p[0]} {p[1]} {p[2]})")
             | power
+            | clip
             | call.map(lambda p: f"{p[0]}({p[1]})")
             | question.map(lambda p: f"int({p[0]} {p[1]} {p[2]})")
             | inner.map(lambda t: f"(-{t})")
@@ -225,6 +229,7 @@ def test_the_vector_field_has_the_same_values(texts):
 def test_the_rewritten_text_has_no_integers_and_the_same_value(text):
     functions = {
         "ds_truncate": math.trunc, "ds_quotient": lambda x, y: x // y, "ds_remainder": lambda x, y: x % y,
+        "ds_clip": FUNCTIONS["clip"],
     }  # fmt: skip
     rewritten = with_real_numbers(text)
     found = eval(rewritten, {**FUNCTIONS, **functions, **NAMES})

@@ -4,23 +4,16 @@ from typing import Any
 
 from brian2.core.base import BrianObject
 from brian2.core.variables import ArrayVariable
-from brian2.devices.cpp_standalone.codeobject import CPPStandaloneCodeObject
 from brian2.groups.neurongroup import NeuronGroup
 
 from dendrosim.circuit.matrix import Projection
 from dendrosim.circuit.pathway import Pathway
+from dendrosim.engine.cpp.code_objects import CppCodeObject
 from dendrosim.engine.cpp.pathways import build_rows
 from dendrosim.engine.network.parts import NetworkParts
 from dendrosim.engine.network.weight_updates import Update
 from dendrosim.engine.plan.state_arrays import WEIGHT
 from dendrosim.engine.standalone.operations import CompiledOperations, boolean, number_type
-
-
-class CppCodeObject(CPPStandaloneCodeObject):
-    """Code object that also finds the templates in this package."""
-
-    templater = CPPStandaloneCodeObject.templater.derive("dendrosim.engine.cpp")
-    class_name = "dendrosim_cpp"
 
 
 class CppOperations(CompiledOperations):

@@ -13,11 +13,13 @@ from brian2.groups.group import CodeRunner
 
 from dendrosim.circuit.brian_text import brian_dimension
 from dendrosim.circuit.pathway import WEIGHT, Pathway
+from dendrosim.engine.cpp.code_objects import INDICES, InPlaceCodeObject
 from dendrosim.engine.network.groups import Holder, add_number
 from dendrosim.engine.network.parts import NetworkParts, refer_shared
-from dendrosim.engine.network.synapses import code_line, own_names, solve_states
+from dendrosim.engine.network.synapses import code_line, held_states, own_names, solve_states
 from dendrosim.engine.plan.spike_texts import SYNAPSE, effect_texts
 from dendrosim.engine.plan.state_arrays import CURRENT, OWN
+from dendrosim.engine.plan.synapse_order import uses_both_ends
 from dendrosim.engine.plan.trace_hoisting import (
     SIDES,
     Effect,
@@ -98,6 +100,7 @@ class _Builder:
         self.keys = effect_texts(pathway).keys
         self.ends = hoist(self.text)
         self.own = own_names(parts.circuit, pathway)
+        self.held = held_states(parts.circuit, pathway)
         circuit, batch = parts.circuit, parts.protocol.batch
         pre, post = (circuit.population(n).size for n in (pathway.pre, pathway.post))
         self.sizes = (pre, post, batch)
@@ -110,7 +113,7 @@ class _Builder:
         parts, pathway, variables = self.parts, self.pathway, self.holder.variables
         parts.groups[pathway.name] = self.holder
         for side in SIDES:
-            variables._add_variable(_index(side), _Index(_index(side), dtype=np.int64))
+            variables._add_variable(INDICES[side], _Index(INDICES[side], dtype=np.int64))
         values = {name: self._value(name) for name in pathway.synapse_start_values()}
         for name in self.text.equations:
             self._add(CURRENT + name, self.ends.get(name), self._dimension(name))
@@ -171,7 +174,7 @@ class _Builder:
 
     def _per_unit(self, name: str, end: str, dtype: Any, dimension: Any) -> None:
         self.holder.variables.add_array(
-            name, size=self.counts[end], dtype=dtype, dimensions=dimension, index=_index(end)
+            name, size=self.counts[end], dtype=dtype, dimensions=dimension, index=INDICES[end]
         )
 
     def _dimension(self, name: str) -> Any:
@@ -200,13 +203,14 @@ class _Builder:
         """Refer to the variables of both populations that the texts use."""
         variables = self.holder.variables
         lines = [line for side in SIDES for line in self.text.effects[side]]
-        symbols = reads(lines) | {line.target for line in lines}
+        targets = {line.target for line in lines}
+        symbols = reads(lines) | targets | {self.held[t] for t in targets if t in self.held}
         for side, name in (("pre", self.pathway.pre), ("post", self.pathway.post)):
             group = self.parts.groups[name]
             for symbol in sorted(symbols):
                 if symbol.endswith(f"_{side}") and symbol not in self.own:
                     inner = symbol.removesuffix(f"_{side}")
-                    index = "0" if group.variables[inner].scalar else _index(side)
+                    index = "0" if group.variables[inner].scalar else INDICES[side]
                     variables.add_reference(symbol, group, inner, index=index)
             if self.text.effects[side]:
                 variables.add_reference(f"ds_events_{side}", group, "_spikespace")
@@ -243,13 +247,14 @@ class _Builder:
             "now": self._now(other, effect),
             "each": self._each(other, effect),
         }
+        in_place = uses_both_ends(effect.each, self.text.recurrent)
         needed = [f"ds_events_{side}"]
         needed += [n for n in (LAST + side, last_there) if keep_last and n]
         runner = CodeRunner(
             self.holder, "spikes", clock=self.parts.clock, when="synapses", order=ORDERS[side],
             code=code, name=f"{self.pathway.name}_{side}", check_units=False, template_kwds=keywords,
             needed_variables=needed,
-            codeobj_class=self.parts.codeobj_class,
+            codeobj_class=InPlaceCodeObject if in_place else self.parts.codeobj_class,
         )  # fmt: skip
         return runner
 
@@ -311,17 +316,9 @@ class _Builder:
     def _written(self, lines: list[Assignment], now: dict[str, str] | None = None) -> list[str]:
         """Return assignments with the names that variables have in the program."""
         names = {**self.own, **(now or {})}
-        return [code_line(line, names) for line in lines]
+        return [code_line(line, names, self.held) for line in lines]
 
     def _can_spread(self, effect: Effect) -> bool:
         """Return whether threads that work on different postsynaptic units change nothing that others use."""
-        targets = {x.target for x in effect.each}
-        if any(t.endswith("_pre") for t in targets):
-            return False
-        reads_pre = any(s.endswith("_pre") for s in reads(effect.each))
-        writes_post = any(t.endswith("_post") for t in targets)
-        return not (self.text.recurrent and reads_pre and writes_post)
-
-
-def _index(side: str) -> str:
-    return f"_ds_{side}"
+        changes_pre = any(x.target.endswith("_pre") for x in effect.each)
+        return not changes_pre and not uses_both_ends(effect.each, self.text.recurrent)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from dendrosim.engine.backend import Diagnosis, diagnose
 from dendrosim.engine.cuda import toolchain
+from dendrosim.engine.plan.synapse_order import ordered_sides
 from dendrosim.engine.standalone.backend import StandaloneBackend
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ class Cuda(StandaloneBackend):
         delayed = [p for p in protocol.circuit.projections if p.delay is not None]
         if delayed:
             return f"projections with a delay, such as the {delayed[0]}"
+        ordered = [p for p in protocol.circuit.pathways if any(ordered_sides(p).values())]
+        if ordered:
+            return f"texts of synapses whose result depends on the order of spikes, such as those of {ordered[0]}"
         sparse = [m.name for m in protocol.circuit.matrices if m.connect is not None]
         return f"sparse matrices, such as {sparse[0]!r} (connect)" if sparse else ""
 

@@ -6,18 +6,19 @@ from brian2.groups.neurongroup import NeuronGroup
 from brian2cuda.codeobject import CUDAStandaloneAtomicsCodeObject, CUDAStandaloneCodeObject
 
 from dendrosim.circuit.matrix import Projection
-from dendrosim.engine.network.functions import ARITHMETIC, FUNCTIONS
+from dendrosim.engine.network.functions import ARITHMETIC, FUNCTIONS, SELECT
 from dendrosim.engine.network.parts import NetworkParts
 from dendrosim.engine.plan.state_arrays import WEIGHT
 from dendrosim.engine.standalone.operations import CompiledOperations, boolean, number_type
 from dendrosim.equations.linear import SECOND_DIFFERENCE
-from dendrosim.equations.real_numbers import TRUNCATE
+from dendrosim.equations.real_numbers import CLIP, TRUNCATE
 
 _FROM = "int64_t base, int64_t i"
 _ARGUMENTS = {
     "ds_uniform": _FROM, "ds_normal": _FROM, "ds_poisson": f"{_FROM}, double mean",
     **dict.fromkeys(ARITHMETIC, "double x, double y"), TRUNCATE: "double x",
-    SECOND_DIFFERENCE: "double x, double y, double z",
+    **dict.fromkeys((SECOND_DIFFERENCE, CLIP), "double x, double y, double z"),
+    SELECT: "bool free, double x, double otherwise",
 }  # fmt: skip
 
 

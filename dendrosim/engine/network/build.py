@@ -120,7 +120,6 @@ def _build_population(parts: NetworkParts, population: Population) -> None:
         count, _model(population), method=euler_step, clock=parts.clock, name=population.name,
         namespace=FUNCTIONS, codeobj_class=parts.codeobj_class, **spiking,
     )  # fmt: skip
-    _hold_refractory(group, population)
     texts = list(population.equations_in_place.values())
     texts += [spiking[n] for n in ("threshold", "refractory") if n in spiking]
     texts += [x.expression for x in parse_assignments(spiking.get("reset", ""))]
@@ -170,15 +169,6 @@ def _refractory_text(population: Population) -> str | None:
     if text is None:
         return None
     return f"clip({with_real_numbers(text)}, 0*second, t + {-LONG_AGO / 2!r}*second)"
-
-
-def _hold_refractory(group: NeuronGroup, population: Population) -> None:
-    """Prevent pathways from changing the states that are held while refractory, as Brian2 does."""
-    for name, declared in population.variables.items():
-        if REFRACTORY in declared.flags:
-            group.variables[name].set_conditional_write(group.variables["not_refractory"])
-    if population.refractory_text is not None:
-        group.state_updater.override_conditional_write = ["not_refractory"]
 
 
 def _spiking(population: Population) -> dict[str, str | None]:

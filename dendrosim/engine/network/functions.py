@@ -9,7 +9,10 @@ from brian2.devices.cpp_standalone.codeobject import CPPStandaloneCodeObject
 
 from dendrosim.engine.network.random_numbers import FUNCTIONS as RANDOM
 from dendrosim.equations.linear import DIFFERENCE, SECOND_DIFFERENCE
-from dendrosim.equations.real_numbers import QUOTIENT, REMAINDER, TRUNCATE
+from dendrosim.equations.real_numbers import CLIP, QUOTIENT, REMAINDER, TRUNCATE
+
+SELECT = "ds_select"
+"""Function of programs: ds_select(condition, x, y) is x where the condition holds, else y."""
 
 _CYTHON = {
     TRUNCATE: """
@@ -31,6 +34,15 @@ from libc.math cimport fmod, rint
 cdef inline double ds_quotient(double x, double y) noexcept nogil:
     cdef double rest = fmod(x, y)
     return rint((x - rest)/y - (1 if rest != 0 and (rest < 0) != (y < 0) else 0))
+""",
+    CLIP: """
+cdef inline double ds_clip(double x, double low, double high) noexcept nogil:
+    cdef double raised = low if x < low or low != low else x
+    return high if raised > high or high != high else raised
+""",
+    SELECT: """
+cdef inline double ds_select(bint free, double x, double otherwise) noexcept nogil:
+    return x if free else otherwise
 """,
     DIFFERENCE: """
 from libc.math cimport exp, expm1
@@ -90,6 +102,14 @@ def _quotient(x: Any, y: Any) -> Any:
     return np.floor_divide(x, y)
 
 
+def _clip(x: Any, low: Any, high: Any) -> Any:
+    return np.minimum(np.maximum(x, low), high)
+
+
+def _select(free: Any, x: Any, otherwise: Any) -> Any:
+    return np.where(free, x, otherwise)
+
+
 def _difference(p: Any, q: Any) -> Any:
     high, d = np.maximum(p, q), -np.abs(np.subtract(p, q))
     near = d > -1e-16
@@ -112,7 +132,11 @@ def _second_difference(p: Any, q: Any, r: Any) -> Any:
     return np.where(apart, steps / np.where(apart, high - low, 1.0), np.exp(mean) * total)
 
 
-def _first(x: Any, _: Any) -> Any:
+def _first(x: Any, *_: Any) -> Any:
+    return x
+
+
+def _second(_: Any, x: Any, *__: Any) -> Any:
     return x
 
 
@@ -127,6 +151,22 @@ ARITHMETIC = {
         REMAINDER, _remainder, _TWO, arg_units=[None, "x"], arg_names=["x", "y"], return_unit=_first
     ),
     QUOTIENT: _function(QUOTIENT, _quotient, _TWO, arg_units=[None, None], return_unit=_ratio),
+    CLIP: _function(
+        CLIP,
+        _clip,
+        "double x, double low, double high",
+        arg_units=[None, "x", "x"],
+        arg_names=["x", "low", "high"],
+        return_unit=_first,
+    ),
+    SELECT: _function(
+        SELECT,
+        _select,
+        "bool free, double x, double otherwise",
+        arg_units=[1, None, None],
+        arg_types=["boolean", "float", "float"],
+        return_unit=_second,
+    ),
     DIFFERENCE: _function(
         DIFFERENCE, _difference, "double p, double q", arg_units=[1, 1], return_unit=1
     ),

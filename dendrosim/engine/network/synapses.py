@@ -14,7 +14,8 @@ from brian2.synapses.synapses import Synapses
 from dendrosim.circuit.brian_text import brian_dimension, brian_unit
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.pathway import WEIGHT, Pathway
-from dendrosim.engine.network.functions import FUNCTIONS
+from dendrosim.circuit.population import REFRACTORY
+from dendrosim.engine.network.functions import FUNCTIONS, SELECT
 from dendrosim.engine.network.groups import add_number
 from dendrosim.engine.network.parts import Bundle, NetworkParts, refer_shared
 from dendrosim.engine.plan.spike_texts import SYNAPSE, effect_texts
@@ -33,10 +34,11 @@ def build_pathway(parts: NetworkParts, pathway: Pathway) -> Bundle:
     states = [n for n, d in pathway.variables.items() if d.kind == "state"]
     solved = solve_states(pathway, states, own, "lastupdate") if states else []
     ending = ["lastupdate = t"] if states else []
+    held = held_states(parts.circuit, pathway)
     options: dict[str, Any] = {}
     for field, effect in (("on_pre", texts.pre), ("on_post", texts.post)):
         if effect:
-            code = [*solved, *(code_line(line, own) for line in effect), *ending]
+            code = [*solved, *(code_line(line, own, held) for line in effect), *ending]
             options[field] = "\n".join(code)
     # No dtype is given, so that numbers have the precision of the run and `lastupdate` that of the clock.
     synapses = Synapses(
@@ -124,7 +126,29 @@ def solve_states(
     return [f"{x.target} = {with_real_numbers(x.expression)}" for x in lines]
 
 
-def code_line(line: Assignment, own: Mapping[str, str]) -> str:
-    """Return an assignment with the names that variables have in the program."""
+def held_states(circuit: Circuit, pathway: Pathway) -> dict[str, str]:
+    """Return the states, as `v_pre` or `v_post`, that a pathway must not change while their unit is refractory.
+
+    The values are the names of the variables that say whether the unit is not refractory.
+    """
+    ends = (("_pre", pathway.pre), ("_post", pathway.post))
+    return {
+        f"{name}{end}": f"not_refractory{end}"
+        for end, population in ends
+        for name, declared in circuit.population(population).variables.items()
+        if REFRACTORY in declared.flags
+    }
+
+
+def code_line(line: Assignment, own: Mapping[str, str], held: Mapping[str, str]) -> str:
+    """Return an assignment with the names that variables have in the program.
+
+    `held` is what `held_states` returns. Brian2 has a mechanism for such states as well, but with one condition
+    for both ends of a synapse.
+    """
     expression = with_real_numbers(replace_symbols(line.expression, own))
-    return f"{own.get(line.target, line.target)} {line.operator} {expression}"
+    target = own.get(line.target, line.target)
+    if line.target in held:
+        unchanged = {"=": target, "+=": "0.0", "-=": "0.0"}.get(line.operator, "1.0")
+        expression = f"{SELECT}({held[line.target]}, {expression}, {unchanged})"
+    return f"{target} {line.operator} {expression}"

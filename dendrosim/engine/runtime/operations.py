@@ -13,14 +13,17 @@ from numpy.typing import NDArray
 
 from dendrosim.circuit.matrix import Projection
 from dendrosim.circuit.paths import VariablePath, is_variable, path_of
+from dendrosim.circuit.pathway import Pathway
 from dendrosim.engine.network.operations import Operations
-from dendrosim.engine.network.parts import NetworkParts
+from dendrosim.engine.network.parts import Bundle, NetworkParts
 from dendrosim.engine.network.random_numbers import step_key
 from dendrosim.engine.network.weight_updates import Update
 from dendrosim.engine.plan.projection_delays import delay_steps
 from dendrosim.engine.plan.state_arrays import WEIGHT, recorded_key
+from dendrosim.engine.plan.synapse_order import ordered_sides
 from dendrosim.engine.plan.timeline import CIRCUIT, Fill
 from dendrosim.engine.runtime.delay import DelayLine
+from dendrosim.engine.runtime.synapse_loop import LoopCodeObject
 from dendrosim.engine.runtime.weight_steps import weight_step
 from dendrosim.engine.task import (
     SYNAPSES_GUARDED_EVERY,
@@ -114,6 +117,13 @@ class NumpyOperations(Operations):
             bundle = self.parts.bundles[name]
             if bundle.evaluation is not None and len(self.task.synapses[name].pre):
                 bundle.evaluation.run()
+
+    def pathway(self, network: NetworkParts, pathway: Pathway) -> Bundle:
+        bundle: Bundle = super().pathway(network, pathway)
+        for side, ordered in ordered_sides(pathway).items():
+            if ordered:
+                bundle.pathways[side].codeobj_class = LoopCodeObject
+        return bundle
 
     # -- the seven operations ---------------------------------------------------------------------
 

@@ -239,14 +239,16 @@ class _ReplaceSwitches(ast.NodeTransformer):
     def _clip(self, node: ast.Call) -> ast.AST:
         """Return clip as a sum of its argument and both bounds.
 
-        Each term is multiplied by a symbol that is 1 where that term is the result, and 0 elsewhere.
+        Each term is multiplied by a symbol that is 1 where that term is the result, and 0 elsewhere. If the lower
+        bound is above the upper one, the result is the upper one.
         """
         x, low, high = node.args
         texts = [f"({ast.unparse(a)})" for a in node.args]
         self._record_corner(x, low)
         self._record_corner(x, high)
-        below = f"int({texts[0]} < {texts[1]})"
-        above = f"int({texts[0]} > {texts[2]})*(1 - {below})"
+        self._record_corner(low, high)
+        above = f"int({texts[0]} > {texts[2]} or {texts[1]} > {texts[2]})"
+        below = f"int({texts[0]} < {texts[1]})*(1 - {above})"
         chosen = [f"1 - {below} - {above}", below, above]
         terms: list[ast.expr] = [
             ast.BinOp(self.visit(copy.deepcopy(a)), ast.Mult(), self._symbol_for(c))

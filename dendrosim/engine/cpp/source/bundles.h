@@ -120,7 +120,7 @@ inline void cut(Rows& rows)
     }
 }
 
-// Make the columns, by which postsynaptic spikes find their synapses.
+// Make the columns, by which postsynaptic spikes find their synapses, in the order of the task.
 inline void make_columns(Rows& rows)
 {
     const int64_t count = rows.target.size();
@@ -130,12 +130,12 @@ inline void make_columns(Rows& rows)
     std::vector<int64_t> next(rows.column.begin(), rows.column.end() - 1);
     rows.position.resize(count + ahead);
     rows.source.resize(count);
-    for (int64_t g = 0; g < rows.groups(); g++)
-        for (int64_t k = rows.begin[g]; k < rows.begin[g + 1]; k++)
+    for (int64_t unit = 0; unit < rows.sources; unit++)
+        for (int64_t k = rows.begin[rows.first[unit]]; k < rows.begin[rows.first[unit + 1]]; k++)
         {
-            const int64_t to = next[rows.target[k]]++;
-            rows.position[to] = (int32_t)k;
-            rows.source[to] = (int32_t)rows.row(g);
+            const int64_t at = rows.at(k), to = next[rows.target[at]]++;
+            rows.position[to] = (int32_t)at;
+            rows.source[to] = (int32_t)unit;
         }
 }
 

@@ -51,7 +51,7 @@ struct Rows {
     std::vector<int32_t> number{};  // if there are several delays and `numbered`: the inverse of `place`
     int64_t blocks = 1;
     std::vector<int32_t> cuts{};  // for each group, where blocks 1, 2, ... begin, from the beginning of the group
-    // Column c has the synapses of postsynaptic unit c, ordered by position.
+    // Column c has the synapses of postsynaptic unit c, in the order of the task.
     std::vector<int64_t> column{};
     std::vector<int32_t> position{}, source{};  // where the synapse is in the rows, and its presynaptic unit
     int64_t mean_row = 0, mean_column = 0;      // mean number of synapses of a unit

@@ -13,6 +13,8 @@
     {% set owned = [] %}
     {% for name in own if name in variables %}{% set _ = owned.append(get_array_name(variables[name])) %}{% endfor %}
     {% set here, there = ('_ds_pre', '_ds_post') if side == 'pre' else ('_ds_post', '_ds_pre') %}
+    {# If synapses may change what others use, the spikes of a step act in their order, each on its whole row. #}
+    {% set parts = ('part(ds_group, ds_block)', 'part(ds_due[ds_n + 1]/ds_batch, ds_block)') if spread else ('whole(ds_group)', 'whole(ds_due[ds_n + 1]/ds_batch)') %}
     {% set mean = 'ds_rows.mean_row' if side == 'pre' else 'ds_rows.mean_column' %}
     constexpr int64_t ds_batch = {{batch}};
     ds::Rows& ds_rows = {{rows}};
@@ -94,10 +96,10 @@
             {
                 const int64_t ds_group = ds_due[ds_n]/ds_batch, ds_sample = ds_due[ds_n] % ds_batch;
                 const int64_t _ds_pre = ds_own.row(ds_group)*ds_batch + ds_sample;
-                const ds::Piece ds_span = ds_own.part(ds_group, ds_block);
+                const ds::Piece ds_span = ds_own.{{parts[0]}};
                 if (ds_n + 1 < ds_many)
                 {
-                    const ds::Piece ds_next = ds_own.part(ds_due[ds_n + 1]/ds_batch, ds_block);
+                    const ds::Piece ds_next = ds_own.{{parts[1]}};
                     ds::fetch(ds_target + ds_next.begin, ds_next.end - ds_next.begin);
                     {% for pointer in owned %}
                     ds::fetch({{pointer}} + ds_next.begin*ds_batch, (ds_next.end - ds_next.begin)*ds_batch);
@@ -120,7 +122,7 @@
                 }
             }
     };
-    const int64_t ds_pieces = ds_rows.blocks;
+    const int64_t ds_pieces = {{'ds_rows.blocks' if spread else '1'}};
     {% else %}
     const auto ds_part = [=](int64_t ds_first, int64_t ds_end_part) {
         {{pointers_lines|autoindent}}

@@ -23,6 +23,16 @@ DS_BOTH double quotient(double x, double y)
     return std::rint((x - rest)/y - (rest != 0 && (rest < 0) != (y < 0) ? 1 : 0));
 }
 
+// A number within bounds; the upper one, if the lower one is above it. NaN stays NaN.
+DS_BOTH double clip(double x, double low, double high)
+{
+    const double raised = x < low || low != low ? low : x;
+    return raised > high || high != high ? high : raised;
+}
+
+// What changes a state that is held while its unit is refractory: x if it is free, else `otherwise`.
+DS_BOTH double select(bool free, double x, double otherwise) { return free ? x : otherwise; }
+
 // Divided differences of the exponential: dendrosim/equations/linear.py.
 DS_BOTH double difference(double p, double q)
 {
