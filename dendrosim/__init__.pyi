@@ -16,6 +16,7 @@ from .circuit.connectivity.pairings import Pairings as Pairings
 from .circuit.connectivity.probability import Probability as Probability
 from .circuit.declaration import parameter as parameter
 from .circuit.declaration import removed as removed
+from .circuit.event import Event as Event
 from .circuit.initial_values.copy import Copy as Copy
 from .circuit.initial_values.expression import Expression as Expression
 from .circuit.initial_values.fixed import Fixed as Fixed

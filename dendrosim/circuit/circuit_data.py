@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from dendrosim.checks import mapping_of, sequence_of
+from dendrosim.circuit.event import SPIKE, event_path
 from dendrosim.circuit.matrix import Matrix, Projection
 from dendrosim.circuit.paths import VariablePath
 from dendrosim.circuit.pathway import Pathway
@@ -83,6 +84,24 @@ class CircuitData(Spec):
             )
         return population, population.variables[variable]
 
+    def event(self, label: str) -> tuple[Population, str]:
+        """Return the population and the name of a recorded event; a label without event means spikes.
+
+        Raises
+        ------
+        UnknownMemberError
+            If the circuit has no such population, or the population has no such event.
+        """
+        name, event = event_path(label)
+        population = self.population(name)
+        if event not in (SPIKE, *population.events):
+            raise UnknownMemberError(f"event of population {name!r}", event, population.all_events)
+        return population, event
+
+    def acting_events(self, population: Population) -> tuple[str, ...]:
+        """Return the events of a population that can change states: `spike`, and those with an action."""
+        return tuple(n for n, e in population.all_events.items() if n == SPIKE or e.action)
+
     def is_synaptic(self, name: str) -> bool:
         """Return whether a name is a variable `pathway.variable` of synapses."""
         path = VariablePath.parse(name)
@@ -156,7 +175,8 @@ class CircuitData(Spec):
                     sorted(p.inputs),
                     _shapes_and_units(p.parameters),
                     p.transfer,
-                    [p.threshold, p.reset, p.refractory],
+                    [[name, e.condition, e.action] for name, e in p.all_events.items()],
+                    p.refractory,
                     p.scope,
                 ]
                 for p in self.all_populations

@@ -15,6 +15,7 @@ from dendrosim.checks import (
     sequence_of,
     whole,
 )
+from dendrosim.circuit.event import SPIKE, Event
 from dendrosim.circuit.validation import (
     as_initial_value,
     as_name,
@@ -23,7 +24,7 @@ from dendrosim.circuit.validation import (
     check_symbol,
     check_unit_text,
 )
-from dendrosim.equations.assignments import Assignment, parse_assignments
+from dendrosim.equations.assignments import Assignment
 from dendrosim.equations.declarations import Declaration, find_identifiers, parse_declarations
 from dendrosim.equations.rewriting import put_transfer_in_place
 from dendrosim.equations.transfer.lookup import find_transfer
@@ -40,7 +41,7 @@ from dendrosim.spec import Spec
 from dendrosim.units import Quantity
 
 _ROLES = {"state": "a state", "subexpression": "a subexpression", "parameter": "an input"}
-LAST_SPIKE, SPIKE, REFRACTORY = "lastspike", "spike", "unless refractory"
+LAST_SPIKE, REFRACTORY = "lastspike", "unless refractory"
 
 
 def _as_inputs(where: str, value: Any) -> Mapping[str, Quantity | None]:
@@ -116,6 +117,9 @@ class Population(Spec):
         time, and pathways do not change them; all other states are integrated.
     scope : str, optional
         Prefix under which parameters and gates of the circuit are looked up; `Circuit.join` sets it.
+    events : mapping of str to Event, optional
+        Further events by name, which need no threshold, such as `{"burst": Event("v > 0*mV", "x += 1")}`. Pathways
+        can transmit them, and recordings keep them as they keep spikes.
 
     Raises
     ------
@@ -161,6 +165,7 @@ class Population(Spec):
     reset: Annotated[str, as_code] = ""
     refractory: Annotated[str | None, optional(_as_expression)] = None
     scope: Annotated[str, as_scope] = ""
+    events: Mapping[str, Event] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         where = f"Population {self.name!r}"
@@ -172,13 +177,16 @@ class Population(Spec):
             check_symbol(where, name)
         self._check_members(where, declared)
         self._check_spikes(where, declared)
+        self._check_events(where, declared)
 
     def _check_spikes(self, where: str, declared: Mapping[str, Declaration]) -> None:
         if self.threshold is None:
             for name in ("reset", "refractory"):
                 if getattr(self, name):
                     raise SpecError(f"{where}: {name} has no meaning without a threshold; give one")
-            if LAST_SPIKE in {s for d in declared.values() for s in d.symbols}:
+            texts = [t for e in self.events.values() for t in (e.condition, e.action)]
+            symbols = {s for text in texts for s in find_identifiers(text)}
+            if LAST_SPIKE in symbols | {s for d in declared.values() for s in d.symbols}:
                 raise SpecError(f"{where}: lastspike has no meaning without a threshold; give one")
         clamped = [n for n, d in declared.items() if REFRACTORY in d.flags]
         if clamped and self.refractory is None:
@@ -188,13 +196,28 @@ class Population(Spec):
             )
         if SPIKE in declared and self.threshold is not None:
             raise SpecError(f"{where}: the name 'spike' is reserved for spikes; choose another")
-        with prefix_errors(where):
-            assigned = [x.target for x in parse_assignments(self.reset)]
-        for name in assigned:
-            if name not in self.states:
-                raise UnknownMemberError(
-                    f"state of {where} that the reset assigns to", name, self.states
+
+    def _check_events(self, where: str, declared: Mapping[str, Declaration]) -> None:
+        """Check the names of events, and that what they assign to is a state."""
+        for name in self.events:
+            check_symbol(f"{where}: events", name)
+            if name == SPIKE:
+                raise SpecError(
+                    f"{where}: events: 'spike' is the event of the threshold; give `threshold` and `reset`, or "
+                    "choose another name"
                 )
+            if name in declared or name in self.parameters:
+                kind = "variable" if name in declared else "parameter"
+                raise SpecError(f"{where}: {name!r} is an event and a {kind}; rename one of them")
+        for name, event in self.all_events.items():
+            with prefix_errors(where):
+                assigned = [x.target for x in event.assignments]
+            for target in assigned:
+                if target not in self.states:
+                    said = "the reset" if name == SPIKE else event_texts(name)[1]
+                    raise UnknownMemberError(
+                        f"state of {where} that {said} assigns to", target, self.states
+                    )
 
     def _check_members(self, where: str, declared: Mapping[str, Declaration]) -> None:
         plain = [n for n, d in declared.items() if d.kind == "parameter"]
@@ -232,6 +255,12 @@ class Population(Spec):
         """Whether the units spike, that is, have a threshold."""
         return self.threshold is not None
 
+    @cached_property
+    def all_events(self) -> Mapping[str, Event]:
+        """Every event by name: `spike`, if there is a threshold, then `events` in alphabetical order."""
+        spikes = {} if self.threshold is None else {SPIKE: Event(self.threshold, self.reset)}
+        return {**spikes, **{name: self.events[name] for name in sorted(self.events)}}
+
     # -- texts with the formulas of transfer functions in place of their calls ---------------------
 
     @cached_property
@@ -249,10 +278,14 @@ class Population(Spec):
         }
 
     @cached_property
-    def threshold_in_place(self) -> str | None:
-        """The condition under which a unit spikes, with transfer functions in place; None without a threshold."""
-        where = f"Population {self.name!r}: threshold"
-        return None if self.threshold is None else self._in_place(self.threshold, where)
+    def conditions_in_place(self) -> Mapping[str, str]:
+        """The condition of each event by name, the threshold among them, with transfer functions in place."""
+        return {
+            name: self._in_place(
+                event.condition, f"Population {self.name!r}: {event_texts(name)[0]}"
+            )
+            for name, event in self.all_events.items()
+        }
 
     @cached_property
     def refractory_in_place(self) -> str | None:
@@ -261,13 +294,16 @@ class Population(Spec):
         return None if text is None else self._in_place(text, where)
 
     @cached_property
-    def reset_in_place(self) -> tuple[Assignment, ...]:
-        """The assignments of `reset`, with transfer functions in place."""
-        where = f"Population {self.name!r}: reset"
-        return tuple(
-            replace(s, expression=self._in_place(s.expression, where))
-            for s in parse_assignments(self.reset)
-        )
+    def actions_in_place(self) -> Mapping[str, tuple[Assignment, ...]]:
+        """The assignments of each event by name, the reset among them, with transfer functions in place."""
+        return {
+            name: tuple(
+                replace(s, expression=self._in_place(s.expression, where))
+                for s in event.assignments
+            )
+            for name, event in self.all_events.items()
+            for where in (f"Population {self.name!r}: {event_texts(name)[1]}",)
+        }
 
     def _in_place(self, text: str, where: str) -> str:
         return put_transfer_in_place(text, self.transfer, where)
@@ -281,6 +317,14 @@ class Population(Spec):
         """
         if self.refractory is not None or not self.spiking:
             return self.refractory
-        texts = [*(d.expression for d in self.variables.values()), self.threshold, self.reset]
+        texts = [d.expression for d in self.variables.values()]
+        texts += [t for e in self.all_events.values() for t in (e.condition, e.action)]
         used = any(LAST_SPIKE in find_identifiers(t) for t in texts if t)
         return "0*second" if used else None
+
+
+def event_texts(name: str) -> tuple[str, str]:
+    """Return what messages call the condition and the action of an event."""
+    if name == SPIKE:
+        return "threshold", "reset"
+    return f"events[{name!r}].condition", f"events[{name!r}].action"

@@ -17,7 +17,7 @@ from dendrosim.circuit.dimension_check import (
     population_scope,
 )
 from dendrosim.circuit.pathway import WEIGHT, Pathway
-from dendrosim.circuit.population import Population
+from dendrosim.circuit.population import Population, event_texts
 from dendrosim.circuit.validation import check_symbol
 from dendrosim.equations.assignments import Assignment, parse_assignments
 from dendrosim.equations.declarations import find_identifiers
@@ -29,9 +29,9 @@ from dendrosim.units import unit
 
 
 def spike_symbols(population: Population) -> set[str]:
-    """Return the symbols in a population's threshold, reset and refractory period."""
-    texts = [population.threshold, population.refractory, population.reset]
-    return {s for text in texts if text for s in find_identifiers(text)}
+    """Return the symbols in the refractory period of a population and in the texts of its events."""
+    texts = [t for e in population.all_events.values() for t in (e.condition, e.action)]
+    return {s for text in (*texts, population.refractory or "") for s in find_identifiers(text)}
 
 
 def pathway_symbols(circuit: CircuitData, population: Population) -> set[str]:
@@ -45,41 +45,51 @@ def pathway_symbols(circuit: CircuitData, population: Population) -> set[str]:
 
 
 def check_spikes(circuit: CircuitData, population: Population, local: dict[str, Any]) -> set[str]:
-    """Check threshold, reset and refractory period; return the parameters and gates of the circuit that they use.
+    """Check events, threshold and reset among them, and the refractory period of a population.
+
+    Returns
+    -------
+    set of str
+        The parameters and gates of the circuit that they use.
 
     Raises
     ------
     EquationError, UnitError
-        If `dimension_check.check_expression` raises this error, or if the threshold is not a condition.
+        If `dimension_check.check_expression` raises this error, or if a condition is none.
     """
-    if population.threshold is None:
-        return set()
-    where = f"Population {population.name!r}"
+    where, used = f"Population {population.name!r}", set[str]()
 
-    def check(field: str, written: str, text: str | None, expected: Any) -> set[str]:
-        assert text is not None
-        place, scope = f"{where}: {field}", local if field == "refractory" else {**RANDOM, **local}
-        return check_expression(circuit, population, place, written, text, scope, expected)
-
-    if not is_condition(parse_expression(population.threshold, where)):
-        raise EquationError(
-            f"{where}: threshold {population.threshold!r} is not a condition; write one such as "
-            "'v > v_threshold'"
+    def check(
+        place: str, written: str, text: str, expected: Any, scope: dict[str, Any]
+    ) -> set[str]:
+        return check_expression(
+            circuit, population, f"{where}: {place}", written, text, scope, expected
         )
-    used = check("threshold", population.threshold, population.threshold_in_place, DIMENSIONLESS)
-    if population.refractory is not None:
-        if is_condition(parse_expression(population.refractory, f"{where}: refractory")):
+
+    random = {**RANDOM, **local}
+    for name, event in population.all_events.items():
+        condition, action = event_texts(name)
+        if not is_condition(parse_expression(event.condition, where)):
             raise EquationError(
-                f"{where}: refractory {population.refractory!r} is a condition; write a time such as '2*ms', or "
-                "make the condition part of the threshold with a state that the reset sets"
+                f"{where}: {condition} {event.condition!r} is not a condition; write one such as "
+                "'v > v_threshold'"
             )
-        time, text = get_dimensions(TIME["t"]), population.refractory_in_place
-        used |= check("refractory", population.refractory, text, time)
-    lines = zip(parse_assignments(population.reset), population.reset_in_place, strict=True)
-    for assignment, in_place in lines:
-        expected = _expected_dimension(assignment, local[assignment.target])
-        used |= check("reset", assignment.expression, in_place.expression, expected)
-    return used
+        text = population.conditions_in_place[name]
+        used |= check(condition, event.condition, text, DIMENSIONLESS, random)
+        lines = zip(event.assignments, population.actions_in_place[name], strict=True)
+        for assignment, in_place in lines:
+            expected = _expected_dimension(assignment, local[assignment.target])
+            used |= check(action, assignment.expression, in_place.expression, expected, random)
+    if population.refractory is None:
+        return used
+    if is_condition(parse_expression(population.refractory, f"{where}: refractory")):
+        raise EquationError(
+            f"{where}: refractory {population.refractory!r} is a condition; write a time such as '2*ms', or "
+            "make the condition part of the threshold with a state that the reset sets"
+        )
+    time, period = get_dimensions(TIME["t"]), population.refractory_in_place
+    assert period is not None
+    return used | check("refractory", population.refractory, period, time, local)
 
 
 def check_pathway(circuit: CircuitData, pathway: Pathway) -> set[str]:

@@ -19,9 +19,9 @@ def used_symbols(circuit: CircuitData) -> set[str]:
         variables = population.variables
         texts = [
             *_expressions(variables),
-            population.threshold or "",
             population.refractory or "",
-            *(x.expression for x in parse_assignments(population.reset)),
+            *(e.condition for e in population.all_events.values()),
+            *(x.expression for e in population.all_events.values() for x in e.assignments),
         ]
         found |= _looked_up(circuit, population, texts, variables)
     for matrix in circuit.matrices:

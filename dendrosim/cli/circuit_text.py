@@ -17,6 +17,9 @@ def _lines(circuit: Mapping[str, Any]) -> Iterator[str]:
         for field in ("threshold", "reset", "refractory"):
             if population[field]:
                 yield f"    {field}: {'; '.join(population[field].splitlines())}"
+        for name, event in population["events"].items():
+            action = "; ".join(x.strip() for x in event["action"].strip().splitlines())
+            yield f"    event {name}: {event['condition'].strip()}{action and f', then {action}'}"
     for matrix in circuit["matrices"]:
         rows, columns = matrix["shape"]
         sparse = f", sparse: {matrix['connect']}" if matrix["connect"] else ""

@@ -83,6 +83,10 @@ def circuit_plain(circuit: Circuit) -> dict[str, Any]:
                 "threshold": p.threshold,
                 "reset": p.reset,
                 "refractory": p.refractory,
+                "events": {
+                    n: {"condition": e.condition, "action": e.action}
+                    for n, e in sorted(p.events.items())
+                },
             }
             for p in circuit.populations
         ],

@@ -53,7 +53,7 @@ def psth(
     ----------
     result : Result
     population : str
-        A population whose spikes were recorded.
+        A population whose spikes were recorded, or a recorded event such as `cell.burst`.
     ax : Axes, optional
         Axes to draw into (default: those of a new figure).
     bin_width : time, default 0.01

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from dendrosim.analysis.bursts import BURST_THRESHOLD
 from dendrosim.arrays import AnyArray
-from dendrosim.circuit.paths import path_of
 from dendrosim.errors import ParameterError
 from dendrosim.plot.phases import shade_phases
 from dendrosim.plot.spikes import (
@@ -53,7 +52,7 @@ def raster(
     ----------
     result : Result
     population : str
-        A population whose spikes were recorded.
+        A population whose spikes were recorded, or a recorded event such as `cell.burst`.
     ax : Axes, optional
         Axes to draw into (default: those of a new figure).
     units : sequence of int, optional
@@ -86,7 +85,7 @@ def raster(
     """
     spikes = recorded_spikes(result, population)
     sample = index(f"sample of {population}", sample, result.protocol.batch)
-    size = result.circuit.population(path_of(population)).size
+    size = result.circuit.event(population)[0].size
     shown = chosen_units(result, population, units)
     if units is None:
         shown = shown[:: -(-size // max(1, count))]

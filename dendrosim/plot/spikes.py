@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from dendrosim.analysis._trains import INSTANT
 from dendrosim.analysis.bursts import BURST_THRESHOLD
 from dendrosim.arrays import Booleans
-from dendrosim.circuit.paths import path_of
 from dendrosim.errors import ParameterError, UnitError, UnknownNameError
 from dendrosim.results.result import Result
 from dendrosim.results.result_data import Spikes
@@ -16,7 +15,7 @@ from dendrosim.units import DIMENSIONLESS, TIME, quantity
 
 
 def recorded_spikes(result: Result, population: str) -> Spikes:
-    """Return the spikes of a population; raise UnknownNameError if they were not recorded."""
+    """Return the spikes of a population, or another event; raise UnknownNameError if they were not recorded."""
     if population not in result.spikes:
         raise UnknownNameError("population with spikes", population, result.spikes)
     return result.spikes[population]
@@ -43,7 +42,7 @@ def seconds(where: str, value: str | float) -> float:
 
 def chosen_units(result: Result, population: str, units: Sequence[int] | None) -> NDArray[np.int_]:
     """Return `units` as an array, or all units if None; raise UnknownNameError for a unit that does not exist."""
-    size = result.circuit.population(path_of(population)).size
+    size = result.circuit.event(population)[0].size
     if units is None:
         return np.arange(size)
     return np.array([index(f"unit of {population}", k, size) for k in units], dtype=int)

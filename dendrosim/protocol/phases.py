@@ -116,12 +116,12 @@ class Recording(Spec):
     ----------
     variables : str or tuple of str
         Names of variables of populations (`pyramidal.soma`), variables of the synapses of a pathway
-        (`feed.weight`), matrices (`w1`), or spikes of a population (`pyramidal.spike`). In a name, `*` means any
-        text and `?` any character: `layer*.h`.
+        (`feed.weight`), matrices (`w1`), or spikes and other events of a population (`pyramidal.spike`,
+        `pyramidal.burst`). In a name, `*` means any text and `?` any character: `layer*.h`.
     every : time, "phase", "trial" or "spike"
         When to record. A time, which must be a whole number of time steps, keeps the state at the times 0, every,
         2 every, and so on. `"phase"` or `"trial"` keeps the state at the beginning of the last step of each phase
-        or trial. `"spike"` keeps every spike; a recording of spikes requires this word.
+        or trial. `"spike"` keeps every spike or event; a recording of spikes or events requires this word.
     units : tuple of int, optional
         Numbers of the units to keep, counted from 0 (default all). Matrices are always kept as a whole.
     samples : tuple of int, optional

@@ -9,9 +9,9 @@ from fnmatch import fnmatchcase
 from os import PathLike
 
 from dendrosim.checks import MOST_ELEMENTS
+from dendrosim.circuit.event import SPIKE, event_path
 from dendrosim.circuit.initial_values.base import Initial
 from dendrosim.circuit.paths import VariablePath, is_variable
-from dendrosim.circuit.population import SPIKE
 from dendrosim.errors import (
     ParameterError,
     ShapeError,
@@ -127,12 +127,16 @@ class Protocol(ProtocolData):
         return self._found(spikes=False)
 
     def recordings_of_spikes(self) -> dict[str, Recording]:
-        """Return the recordings of spikes by label: the population, after `name/` if the recording has a name."""
+        """Return the recordings of spikes and other events by label.
+
+        The label of spikes is the population, that of another event `population.event`, after `name/` if the
+        recording has a name.
+        """
         found = self._found(spikes=True)
-        return {label.rpartition(".")[0]: kept for label, kept in found.items()}
+        return {label.removesuffix(f".{SPIKE}"): kept for label, kept in found.items()}
 
     def _found(self, spikes: bool) -> dict[str, Recording]:
-        """Return the recordings by label, either those of spikes or those of variables and matrices."""
+        """Return the recordings by label, either those of events or those of variables and matrices."""
         found: dict[str, Recording] = {}
         for recording in self.recordings:
             if (recording.every == "spike") != spikes:
@@ -150,10 +154,10 @@ class Protocol(ProtocolData):
     # -- validation -------------------------------------------------------------------------------
 
     def _recordable(self, spikes: bool) -> list[str]:
-        """Return the names that can be recorded, either as spikes or as variables and matrices."""
+        """Return the names that can be recorded, either as events or as variables and matrices."""
         circuit = self.circuit
         if spikes:
-            return [f"{p.name}.{SPIKE}" for p in circuit.all_populations if p.spiking]
+            return [f"{p.name}.{event}" for p in circuit.all_populations for event in p.all_events]
         paths = [
             f"{p.name}.{v}"
             for p in circuit.all_populations
@@ -180,10 +184,14 @@ class Protocol(ProtocolData):
                     raise error
                 if any(fnmatchcase(n, pattern) for n in spikes):
                     raise ParameterError(
-                        f"{recording}: {pattern} means spikes; record them with every='spike'"
+                        f"{recording}: {pattern} means {self._said(pattern)}; record them with every='spike'"
                     )
                 raise UnknownMemberError("recording", pattern, names)
         return [n for n in names if any(fnmatchcase(n, p) for p in recording.variables)]
+
+    def _said(self, pattern: str) -> str:
+        """Return what messages call the events that a pattern names."""
+        return "spikes" if fnmatchcase(SPIKE, event_path(pattern).variable) else "events"
 
     def _check_recording(self, recording: Recording) -> None:
         """Check that a recording keeps at least one value, and that its phases, samples and units exist."""

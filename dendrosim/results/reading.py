@@ -183,7 +183,7 @@ def _read_values(
 
 
 def _read_spikes(file: Hdf5File, protocol: Protocol, name: str, version: int) -> Spikes:
-    group, size = f"spikes/{group_name(name)}", protocol.circuit.population(path_of(name)).size
+    group, size = f"spikes/{group_name(name)}", protocol.circuit.event(name)[0].size
     unit = _read_numbers(file, f"{group}/unit", None, size)
     time = file.array(f"{group}/time", "f", (len(unit),))
     if version == 1:

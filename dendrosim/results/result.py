@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dendrosim.circuit.circuit import Circuit
-from dendrosim.circuit.paths import VariablePath, path_of
-from dendrosim.circuit.population import SPIKE
+from dendrosim.circuit.event import SPIKE
+from dendrosim.circuit.paths import path_of
 from dendrosim.errors import UnknownEntryError, printable
 from dendrosim.machine.file_paths import AnyPath
 from dendrosim.results.labels import label
@@ -43,8 +43,8 @@ class Result(ResultData):
         `state` keeps these arrays, and another run can start from them; the property `final` returns them with
         labels.
     spikes : mapping of str to Spikes, optional
-        Recorded spikes by population: arrays `unit`, `time` in seconds and, in a batch, `sample`, all of shape
-        (n,).
+        Recorded spikes by population, other recorded events by `population.event`: arrays `unit`, `time` in
+        seconds and, in a batch, `sample`, all of shape (n,).
     provenance : mapping, optional
         Origin of the result: seed, versions, platform and so on; values that JSON can hold.
     metrics : mapping of str to number, array or str, optional
@@ -66,6 +66,7 @@ class Result(ResultData):
     >>> result["layer1.h"]           # DataArray (time, unit[, sample]), SI units   # doctest: +SKIP
     >>> result.final["w1"]           # DataArray (post, pre)                        # doctest: +SKIP
     >>> result.spikes["cell"].time   # array (n,), seconds                          # doctest: +SKIP
+    >>> result.spikes["cell.burst"]  # Spikes of the event `burst`                  # doctest: +SKIP
     >>> result["feed.weight"]        # DataArray (time, synapse[, sample])          # doctest: +SKIP
     >>> result.synapses["feed"].pre  # array (synapses,), presynaptic units         # doctest: +SKIP
     """
@@ -121,9 +122,9 @@ class Result(ResultData):
         named = [n for n in self.names if path_of(n) == name]
         if named:
             error.args = (f"{name!r} was recorded as {', '.join(map(repr, named))}",)
-        population, variable = VariablePath.parse(str(name))
-        if variable == SPIKE and population in self.spikes:
-            error.args = (f"spikes are not a trace; they are in result.spikes[{population!r}]",)
+        event = str(name).removesuffix(f".{SPIKE}")
+        if event in self.spikes:
+            error.args = (f"events are not a trace; they are in result.spikes[{event!r}]",)
         elif name in self.state and not named:
             error.args = (
                 f"{name!r} was not recorded: its value at the end is result.final[{name!r}]; "

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dendrosim.arrays import AnyArray
+from dendrosim.circuit.event import event_path
 from dendrosim.circuit.sparse_matrices import MatrixConnections
 from dendrosim.errors import UnknownEntryError
 from dendrosim.protocol.protocol import Protocol
@@ -32,7 +33,7 @@ class Trace(NamedTuple):
 
 
 class Spikes(NamedTuple):
-    """Recorded spikes of a population: for each, the unit, the time in seconds and, in a batch, the sample."""
+    """Recorded spikes or other events: for each, the unit, the time in seconds and, in a batch, the sample."""
 
     unit: NDArray[np.integer]
     time: NDArray[np.floating]
@@ -40,13 +41,14 @@ class Spikes(NamedTuple):
 
 
 class RecordedSpikes(dict[str, Spikes]):
-    """Recorded spikes by population; the name of a population without recorded spikes raises UnknownEntryError."""
+    """Recorded spikes by population, and other events by `population.event`; others raise UnknownEntryError."""
 
     def __missing__(self, name: str) -> Spikes:
         error = UnknownEntryError("population with recorded spikes", str(name), self)
         if not self:
+            path = event_path(str(name))
             error.args = (
-                f"no spikes were recorded; name them in the protocol: Recording('{name}.spike', every='spike')",
+                f"no spikes were recorded; name them in the protocol: Recording('{path}', every='spike')",
             )
         raise error
 

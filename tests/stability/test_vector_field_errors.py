@@ -72,6 +72,34 @@ def test_point_above_threshold_is_no_resting_state():
         ds.fixed_point(above)
 
 
+def test_events_that_act_are_left_out_like_spikes_and_others_do_not_matter():
+    text, inputs = "dv/dt = (u - v)/(5*ms) : 1\nu : 1", ["u"]
+    acts = unit_of(text, inputs=inputs, events={"high": ds.Event("v > 1", "v = 0")})
+    with pytest.raises(
+        DifferentiationError, match=r"'cell' has the event 'high'.*subthreshold=True"
+    ):
+        ds.vector_field(acts, inputs={"cell.u": 0.5})
+    below, above = (
+        ds.vector_field(acts, inputs={"cell.u": u}, subthreshold=True) for u in (0.5, 1.5)
+    )
+    assert ds.fixed_point(below).stable
+    with pytest.raises(DifferentiationError, match=r"unit 0 of 'cell' .* event 'high' \(v > 1\)"):
+        ds.fixed_point(above)
+    watches = unit_of(text, inputs=inputs, events={"high": ds.Event("v > 1")})
+    np.testing.assert_allclose(
+        ds.fixed_point(ds.vector_field(watches, inputs={"cell.u": 1.5})).x, 1.5, rtol=1e-9
+    )
+
+
+def test_random_thresholds_are_left_out_as_other_noise():
+    circuit = unit_of(
+        "dv/dt = (u - v)/(5*ms) : 1\nu : 1", inputs=["u"], threshold="rand() < v", reset="v = 0"
+    )
+    assert ds.fixed_point(
+        ds.vector_field(circuit, inputs={"cell.u": 0.5}, subthreshold=True)
+    ).stable
+
+
 @pytest.mark.parametrize("name", ["burst_multiplexing", "burst_coding"])
 def test_protocols_of_spikes_and_noise_are_refused(name):
     protocol = ds.load_protocol(name)

@@ -10,6 +10,7 @@ from dendrosim.circuit.matrix import Projection
 from dendrosim.circuit.pathway import Pathway
 from dendrosim.engine.cpp.code_objects import CppCodeObject
 from dendrosim.engine.cpp.pathways import build_rows
+from dendrosim.engine.network.groups import event_list
 from dendrosim.engine.network.parts import NetworkParts
 from dendrosim.engine.network.weight_updates import Update
 from dendrosim.engine.plan.state_arrays import WEIGHT
@@ -64,9 +65,11 @@ class CppOperations(CompiledOperations):
     def record(self, network: NetworkParts) -> BrianObject:
         return self.call(network, "ds::record();", "after_start", "ds_record")
 
-    def spikes(self, network: NetworkParts, group: NeuronGroup, index: int) -> BrianObject:
+    def spikes(
+        self, network: NetworkParts, group: NeuronGroup, event: str, index: int
+    ) -> BrianObject:
         events, count = (
-            self.pointer(group.variables["_spikespace"]),
+            self.pointer(group.variables[event_list(event)]),
             group.variables["N"].get_value(),
         )
         statement = f"ds::keep({index}, {events}, {events}[{count}]);"

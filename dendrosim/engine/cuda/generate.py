@@ -41,6 +41,7 @@ def generate(protocol: Protocol, precision: str, folder: Path) -> None:
     """
     _check_names(protocol.circuit)
     _check_random(protocol.circuit)
+    _check_events(protocol.circuit)
     operations = CudaOperations()
     with (
         settings(),
@@ -57,6 +58,16 @@ def _check_random(circuit: Circuit) -> None:
         if effect_texts(pathway).keys:
             raise SpecError(
                 f"{pathway}: rand() and randn() in its texts do not exist on back end cuda; use --backend cpp"
+            )
+
+
+def _check_events(circuit: Circuit) -> None:
+    """Raise SpecError if a population has other events than spikes, for which there is no code on the GPU."""
+    for population in circuit.populations:
+        for name in population.events:
+            raise SpecError(
+                f"population {population.name!r}: its event {name!r} does not exist on back end cuda, which has "
+                "spikes only; use --backend cpp"
             )
 
 

@@ -7,6 +7,7 @@ from brian2cuda.codeobject import CUDAStandaloneAtomicsCodeObject, CUDAStandalon
 
 from dendrosim.circuit.matrix import Projection
 from dendrosim.engine.network.functions import ARITHMETIC, FUNCTIONS, SELECT
+from dendrosim.engine.network.groups import event_list
 from dendrosim.engine.network.parts import NetworkParts
 from dendrosim.engine.plan.state_arrays import WEIGHT
 from dendrosim.engine.standalone.operations import CompiledOperations, boolean, number_type
@@ -60,9 +61,11 @@ class CudaOperations(CompiledOperations):
     def record(self, network: NetworkParts) -> BrianObject:
         return self.call(network, "ds::record();", "after_start", "ds_record")
 
-    def spikes(self, network: NetworkParts, group: NeuronGroup, index: int) -> BrianObject:
+    def spikes(
+        self, network: NetworkParts, group: NeuronGroup, event: str, index: int
+    ) -> BrianObject:
         # Brian2CUDA has one array of spikes for each step of a delay; our programs always have one.
-        where = f"{self.pointer(group.variables['_spikespace'])}[0]"
+        where = f"{self.pointer(group.variables[event_list(event)])}[0]"
         count = group.variables["N"].get_value()
         stop = f"if (ds::keep({index}, {where}, {count})) Network::_globally_stopped = true;"
         return self.call(network, stop, "after_thresholds", f"ds_spikes{index}_{group.name}")

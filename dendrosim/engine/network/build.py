@@ -2,9 +2,10 @@
 
 One step runs, in this order: feeding of inputs and gates; formulas of signals; projections in dependency order
 and the subexpressions they need; recording; plasticity of the matrices; state update of the populations;
-thresholds; pathways; resets; the guard against non-finite numbers. Projections and plasticity see the state
-at the start of the step, so the step is one forward Euler step of the vector field. The array of a
-variable is flat: units x samples, where the samples of a unit follow each other.
+conditions of events, then thresholds; pathways; resets, then actions of events; the guard against non-finite
+numbers. Projections and plasticity see the state at the start of the step, so the step is one forward Euler step
+of the vector field. The array of a variable is flat: units x samples, where the samples of a unit follow each
+other.
 """
 
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ from brian2.units.allunits import second
 
 from dendrosim.circuit.brian_text import brian_dimension, equation_text, model_text
 from dendrosim.circuit.evaluation_order import evaluation_order
+from dendrosim.circuit.event import SPIKE, event_path
 from dendrosim.circuit.matrix import Matrix
 from dendrosim.circuit.paths import VariablePath, is_variable, path_of
 from dendrosim.circuit.population import LAST_SPIKE, REFRACTORY, Population
@@ -37,10 +39,9 @@ from dendrosim.engine.plan.signal_slots import (
     checked_rate,
     find_slots,
 )
-from dendrosim.engine.plan.spike_texts import spike_texts
+from dendrosim.engine.plan.spike_texts import EventTexts, event_texts
 from dendrosim.engine.plan.state_arrays import WEIGHT
 from dendrosim.engine.plan.timeline import CIRCUIT
-from dendrosim.equations.assignments import parse_assignments
 from dendrosim.equations.real_numbers import with_real_numbers
 from dendrosim.equations.rewriting import find_symbols, parse_expression
 from dendrosim.protocol.protocol import Protocol
@@ -49,6 +50,7 @@ from dendrosim.units import TIME, unit
 SIGNALS, START = "before_start", "start"
 # Brian2's `order` of the update, and of the inversion, of the first matrix; for matrix k it is larger by k.
 UPDATES, INVERSES = 1000, 100_000
+BEFORE_SPIKES = -1  # Brian2's order of the tests of events; that of thresholds is 0
 
 
 def build(
@@ -78,8 +80,9 @@ def build(
     order = _build_projections(parts, operations)
     _materialise_recorded(parts, order)
     parts.network.add(operations.record(parts))
-    for index, name in enumerate(protocol.recordings_of_spikes()):
-        parts.network.add(operations.spikes(parts, parts.groups[path_of(name)], index))
+    for index, label in enumerate(protocol.recordings_of_spikes()):
+        owner, event = event_path(label)
+        parts.network.add(operations.spikes(parts, parts.groups[owner], event, index))
     for index, matrix in enumerate(protocol.circuit.matrices):
         if matrix.plasticity:
             update = matrix_update(parts, matrix)
@@ -114,16 +117,20 @@ def _build_circuit(parts: NetworkParts) -> None:
 
 def _build_population(parts: NetworkParts, population: Population) -> None:
     count = population.size * parts.protocol.batch
-    spiking = {n: t for n, t in _spiking(population).items() if t is not None}
+    events = event_texts(population)
+    refractory = _refractory_text(population)
     # No dtype is given, so that numbers have the precision of the run and `lastspike` that of the clock.
     group = NeuronGroup(
         count, _model(population), method=euler_step, clock=parts.clock, name=population.name,
-        namespace=FUNCTIONS, codeobj_class=parts.codeobj_class, **spiking,
+        namespace=FUNCTIONS, codeobj_class=parts.codeobj_class,
+        events={name: with_real_numbers(texts.condition) for name, texts in events.items()},
+        **({} if refractory is None else {"refractory": refractory}),
     )  # fmt: skip
-    texts = list(population.equations_in_place.values())
-    texts += [spiking[n] for n in ("threshold", "refractory") if n in spiking]
-    texts += [x.expression for x in parse_assignments(spiking.get("reset", ""))]
-    symbols = {s for text in texts for s in find_symbols(parse_expression(text))}
+    _schedule_events(group, events)
+    expressions = [*population.equations_in_place.values(), *([refractory] if refractory else [])]
+    expressions += [texts.condition for texts in events.values()]
+    expressions += [x.expression for texts in events.values() for x in texts.action]
+    symbols = {s for text in expressions for s in find_symbols(parse_expression(text))}
     refer_shared(parts, group, population, symbols - set(population.variables))
     plain = [n for n, d in population.variables.items() if d.kind != "subexpression"]
     plain += [LAST_SPIKE] if population.refractory_text is not None else []
@@ -133,7 +140,7 @@ def _build_population(parts: NetworkParts, population: Population) -> None:
         used = find_slots(parts.protocol, f"{population.name}.{name}")
         if used:
             _add_slots(parts, group, name, population.variables[name].unit, used, count)
-    for key in spike_texts(population).keys:
+    for key in (key for texts in events.values() for key in texts.keys):
         _number_elements(parts, group)
         add_number(group, key, np.int64)
         parts.register(group, key)
@@ -171,15 +178,19 @@ def _refractory_text(population: Population) -> str | None:
     return f"clip({with_real_numbers(text)}, 0*second, t + {-LONG_AGO / 2!r}*second)"
 
 
-def _spiking(population: Population) -> dict[str, str | None]:
-    """Return threshold, reset and refractory period as Brian2 takes them; None stands for one that is missing."""
-    texts = spike_texts(population)
-    reset = [f"{x.target} {x.operator} {with_real_numbers(x.expression)}" for x in texts.reset]
-    return {
-        "threshold": None if texts.threshold is None else with_real_numbers(texts.threshold),
-        "refractory": _refractory_text(population),
-        "reset": "\n".join(reset) or None,
-    }
+def _schedule_events(group: NeuronGroup, events: Mapping[str, EventTexts]) -> None:
+    """Set when the conditions of events are tested and their actions done.
+
+    Brian2 sets `lastspike` when it tests the threshold, so the other conditions are tested before.
+    """
+    for place, (name, texts) in enumerate(events.items()):
+        if name != SPIKE:
+            group.set_event_schedule(name, "thresholds", BEFORE_SPIKES)
+        if texts.action:
+            lines = (
+                f"{x.target} {x.operator} {with_real_numbers(x.expression)}" for x in texts.action
+            )
+            group.run_on_event(name, "\n".join(lines), when="resets", order=place)
 
 
 def _add_slots(

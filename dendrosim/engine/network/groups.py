@@ -47,3 +47,8 @@ def add_array(
     group.variables.add_array(
         name, size=count, dtype=dtype, dimensions=dimension, constant=constant
     )
+
+
+def event_list(event: str) -> str:
+    """Return the name of Brian2's array of the elements with an event in a step; the last number counts them."""
+    return f"_{event}space"

@@ -54,10 +54,12 @@ class Operations(ABC):
         """Record the variables and matrices whose recordings include this step."""
 
     @abstractmethod
-    def spikes(self, network: NetworkParts, group: NeuronGroup, index: int) -> BrianObject:
-        """Record the spikes of a population, after the thresholds.
+    def spikes(
+        self, network: NetworkParts, group: NeuronGroup, event: str, index: int
+    ) -> BrianObject:
+        """Record an event of a population, such as `spike`, after the thresholds.
 
-        `index` is the place of the recording among the recordings of spikes.
+        `index` is the place of the recording among the recordings of spikes and other events.
         """
 
     @abstractmethod

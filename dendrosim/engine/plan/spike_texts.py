@@ -8,6 +8,7 @@ same numbers, with any number of threads.
 from dataclasses import dataclass, replace
 
 from dendrosim.circuit.circuit import Circuit
+from dendrosim.circuit.event import SPIKE
 from dendrosim.circuit.pathway import Pathway
 from dendrosim.circuit.population import Population
 from dendrosim.engine.plan.signal_slots import ELEMENT
@@ -22,11 +23,11 @@ KEY = "ds_rand_"
 
 
 @dataclass(frozen=True)
-class SpikeTexts:
-    """The threshold and the reset of a population; `keys` are the names of its streams."""
+class EventTexts:
+    """The condition and the action of an event of a population; `keys` are the names of their streams."""
 
-    threshold: str | None
-    reset: tuple[Assignment, ...]
+    condition: str
+    action: tuple[Assignment, ...]
     keys: tuple[str, ...]
 
 
@@ -39,21 +40,24 @@ class EffectTexts:
     keys: tuple[str, ...]
 
 
-def spike_texts(population: Population) -> SpikeTexts:
-    """Return the threshold and the reset of a population, with transfer functions in place."""
-    threshold, keys = population.threshold, tuple[str, ...]()
-    if threshold is not None:
+def event_texts(population: Population) -> dict[str, EventTexts]:
+    """Return the texts of the events of a population by name, with transfer functions in place."""
+    found = {}
+    for name, event in population.all_events.items():
+        is_spike = name == SPIKE
+        prefixes = ("threshold", "reset") if is_spike else (f"condition_{name}_", f"action_{name}_")
         # A transfer function may use its argument twice, so random numbers in it are replaced first.
-        threshold, keys = replace_calls(threshold, f"{KEY}threshold", ELEMENT)
-        threshold = put_transfer_in_place(threshold, population.transfer)
-    lines, more = replace_calls_in_lines(
-        parse_assignments(population.reset), f"{KEY}reset", ELEMENT
-    )
-    reset = (
-        replace(x, expression=put_transfer_in_place(x.expression, population.transfer))
-        for x in lines
-    )
-    return SpikeTexts(threshold, tuple(reset), keys + more)
+        condition, keys = replace_calls(event.condition, KEY + prefixes[0], ELEMENT)
+        lines, more = replace_calls_in_lines(event.assignments, KEY + prefixes[1], ELEMENT)
+        found[name] = EventTexts(
+            put_transfer_in_place(condition, population.transfer),
+            tuple(
+                replace(x, expression=put_transfer_in_place(x.expression, population.transfer))
+                for x in lines
+            ),
+            keys + more,
+        )
+    return found
 
 
 def effect_texts(pathway: Pathway) -> EffectTexts:
@@ -65,6 +69,9 @@ def effect_texts(pathway: Pathway) -> EffectTexts:
 
 def keys_of(circuit: Circuit) -> dict[str, tuple[str, ...]]:
     """Return the names of the streams of each population and pathway that has any."""
-    found = {p.name: spike_texts(p).keys for p in circuit.all_populations}
+    found = {
+        p.name: tuple(key for texts in event_texts(p).values() for key in texts.keys)
+        for p in circuit.all_populations
+    }
     found |= {p.name: effect_texts(p).keys for p in circuit.pathways}
     return {name: keys for name, keys in found.items() if keys}

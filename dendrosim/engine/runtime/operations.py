@@ -11,9 +11,11 @@ from brian2.core.variables import ArrayVariable
 from brian2.groups.neurongroup import NeuronGroup
 from numpy.typing import NDArray
 
+from dendrosim.circuit.event import event_path
 from dendrosim.circuit.matrix import Projection
 from dendrosim.circuit.paths import VariablePath, is_variable, path_of
 from dendrosim.circuit.pathway import Pathway
+from dendrosim.engine.network.groups import event_list
 from dendrosim.engine.network.operations import Operations
 from dendrosim.engine.network.parts import Bundle, NetworkParts
 from dendrosim.engine.network.random_numbers import step_key
@@ -90,7 +92,7 @@ class NumpyOperations(Operations):
         self.parts = parts
         for name, recording in self.protocol.recordings_of_spikes().items():
             windows = spike_windows(self.protocol, recording)
-            kept = kept_elements(self.task, path_of(name), recording)
+            kept = kept_elements(self.task, event_path(name).owner, recording)
             self.reels[name] = _Reel(windows, kept if kept.size else None)
         self.watched = self.task.guarded()
         self.watched_synapses = self.task.guarded_synapses()
@@ -189,8 +191,10 @@ class NumpyOperations(Operations):
     def record(self, network: NetworkParts) -> BrianObject:
         return self._operation(network, self._record, "after_start", 0, "ds_record")
 
-    def spikes(self, network: NetworkParts, group: NeuronGroup, index: int) -> BrianObject:
-        events = group.variables["_spikespace"].get_value()
+    def spikes(
+        self, network: NetworkParts, group: NeuronGroup, event: str, index: int
+    ) -> BrianObject:
+        events = group.variables[event_list(event)].get_value()
 
         label = list(network.protocol.recordings_of_spikes())[index]
 

@@ -226,7 +226,7 @@ def _train(folder: Path, index: int) -> SpikeTrain:
 
 def _check_train(task: Task, folder: Path, name: str, train: SpikeTrain, steps: int) -> None:
     """Raise ResumeError if recorded spikes, which can come from somebody else, are none of this run."""
-    count = task.protocol.circuit.population(path_of(name)).size * task.protocol.batch
+    count = task.protocol.circuit.event(name)[0].size * task.protocol.batch
     when, elements = train
     if len(when) and (
         when[0] < 0

@@ -8,6 +8,7 @@ from typing import Any, BinaryIO, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from dendrosim.circuit.event import event_path
 from dendrosim.circuit.paths import is_variable, path_of
 from dendrosim.engine.plan.projection_delays import delay_steps
 from dendrosim.engine.plan.state_arrays import all_values, final_keys, recorded_key
@@ -169,7 +170,7 @@ class Writer:
         for name, recording in recorded.items():
             windows = spike_windows(task.protocol, recording)
             self._integers(len(windows), *(number for window in windows for number in window))
-            self._list(kept_elements(task, path_of(name), recording), np.int8)
+            self._list(kept_elements(task, event_path(name).owner, recording), np.int8)
 
     def _integers(self, *values: int) -> None:
         self.file.write(np.array(values, dtype=np.int64).tobytes())

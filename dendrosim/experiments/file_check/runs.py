@@ -121,7 +121,9 @@ def compare_step(circuit: Circuit, report: Report, note: str = "") -> None:
         report.add(f"vector field{note}", str(error))
         return
     if gaps is None:
-        report.skip(f"{VECTOR_FIELD}{note}", "a unit spikes in the first step")
+        report.skip(
+            f"{VECTOR_FIELD}{note}", "a unit spikes, or has another event, in the first step"
+        )
         return
     for name, gap in gaps.items():
         report.add(
@@ -187,9 +189,11 @@ def _within_limits(flow: CircuitFlow, name: str, values: Array) -> Array:
 def _take_step(
     circuit: Circuit, flow: CircuitFlow, x: Array
 ) -> tuple[dict[str, Array], dict[str, Array] | None]:
-    """Return the states before and after one step on numpy; the states after it are None if a unit spikes."""
-    spiking = tuple(f"{p.name}.spike" for p in circuit.all_populations if p.spiking)
-    recordings = (Recording(spiking, "spike"),) if spiking else ()
+    """Return the states before and after one step on numpy; those after it are None if a spike or event acts."""
+    acting = tuple(
+        f"{p.name}.{e}" for p in circuit.all_populations for e in circuit.acting_events(p)
+    )
+    recordings = (Recording(acting, "spike"),) if acting else ()
     protocol = drive_circuit(circuit, 1, recordings)
     protocol = protocol.replace(
         signals={**protocol.signals, **dict.fromkeys(circuit.rates, "0 Hz")}
@@ -198,7 +202,7 @@ def _take_step(
     states = flow.unpack(x)
     start |= {name: value.reshape(start[name].shape) for name, value in states.items()}
     result = run(protocol, RunSettings("numpy"), initial=start, progress=False)
-    if any(len(result.spikes[p.name].time) for p in circuit.all_populations if p.spiking):
+    if any(len(spikes.time) for spikes in result.spikes.values()):
         return start, None
     return start, result.state
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from dendrosim.arrays import AnyArray, Array, NamedArrays
 from dendrosim.circuit.circuit import Circuit
+from dendrosim.circuit.event import SPIKE
 from dendrosim.circuit.matrix import Matrix
 from dendrosim.circuit.paths import is_variable
 from dendrosim.circuit.population import Population
@@ -86,8 +87,8 @@ class CircuitField(CircuitFlow):
         Number of samples side by side.
     start : mapping of str to array
         Start value of each state: (units, samples), (post, pre), or (connections, 1) for a sparse matrix.
-    thresholds : mapping of str to Formula
-        Spike thresholds that `check` tests, by population.
+    conditions : mapping of (str, str) to Formula
+        Conditions of spikes and other events that `check` tests, by population and event.
     """
 
     def __init__(
@@ -96,9 +97,9 @@ class CircuitField(CircuitFlow):
         numbers: Numbers,
         samples: int,
         start: Mapping[str, Array],
-        thresholds: Mapping[str, Formula],
+        conditions: Mapping[tuple[str, str], Formula],
     ) -> None:
-        self._equations, self._numbers, self._thresholds = equations, numbers, thresholds
+        self._equations, self._numbers, self._conditions = equations, numbers, conditions
         self.circuit, self.samples = equations.circuit, samples
         self.shapes = {name: (array.shape[0], array.shape[1]) for name, array in start.items()}
         self.start = np.concatenate([np.ravel(array) for array in start.values()])
@@ -327,15 +328,18 @@ class CircuitField(CircuitFlow):
                 )
 
     def check(self, x: Array) -> None:
-        """Raise DifferentiationError if a unit is above its spike threshold, or a weight outside of its bounds."""
+        """Raise DifferentiationError if a unit would spike or have another event, or a weight is out of bounds."""
         at = self._evaluate_at(np.asarray(x, dtype=float))
         self._check_limits(at)
-        for name, formula in self._thresholds.items():
+        for (name, event), formula in self._conditions.items():
             above = formula.expression.value(at.values(formula, at.all_variables))
             units = np.argwhere(np.broadcast_to(above, at.population_shape(name)))
             if len(units):
-                text = self.circuit.population(name).threshold
+                text = self.circuit.population(name).all_events[event].condition
+                said = f"above its threshold ({text}) at this point, where it would spike"
+                if event != SPIKE:
+                    said = f"at a point where it would have the event {event!r} ({text})"
                 raise DifferentiationError(
-                    f"unit {units[0][0]} of {name!r} is above its threshold ({text}) at this point, where it "
-                    "would spike, so this is not a resting state; use weaker inputs"
+                    f"unit {units[0][0]} of {name!r} is {said}, so this is not a resting state; "
+                    "use weaker inputs"
                 )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.circuit_data import Owner
 from dendrosim.circuit.evaluation_order import variable_order
+from dendrosim.circuit.event import SPIKE
 from dendrosim.circuit.matrix import Matrix, Projection
 from dendrosim.circuit.population import LAST_SPIKE, Population
 from dendrosim.errors import DifferentiationError
@@ -165,15 +166,19 @@ class CompiledEquations:
 
 
 def check_smooth(circuit: Circuit, subthreshold: bool) -> None:
-    """Raise DifferentiationError if a population or source spikes, unless `subthreshold` leaves spikes out."""
+    """Raise DifferentiationError if a population or source spikes, unless `subthreshold` leaves spikes out.
+
+    The same holds for other events that change a state.
+    """
     if subthreshold:
         return
-    spiking = [p.name for p in circuit.populations if p.spiking]
-    if spiking:
-        raise DifferentiationError(
-            f"population {spiking[0]!r} has a threshold, and a spike has no derivative; leave out thresholds, "
-            "resets, pathways and noise with subthreshold=True (--subthreshold)"
-        )
+    for population in circuit.populations:
+        for event in circuit.acting_events(population)[:1]:
+            what = "a threshold, and a spike" if event == SPIKE else f"the event {event!r}, which"
+            raise DifferentiationError(
+                f"population {population.name!r} has {what} has no derivative; leave out thresholds, resets, "
+                "events, pathways and noise with subthreshold=True (--subthreshold)"
+            )
     for source in circuit.sources:
         raise DifferentiationError(
             f"{source} sends spikes, and a spike has no derivative; leave out sources, pathways and noise with "

@@ -6,8 +6,10 @@ from typing import Any
 from dendrosim.arrays import NamedArrays
 from dendrosim.checks import as_time, as_whole_number
 from dendrosim.circuit.circuit import Circuit
-from dendrosim.circuit.population import LAST_SPIKE
+from dendrosim.circuit.population import LAST_SPIKE, event_texts
 from dendrosim.circuit.sparse_matrices import draw_connections
+from dendrosim.equations.declarations import find_identifiers
+from dendrosim.equations.random_calls import CALLS
 from dendrosim.errors import ParameterError
 from dendrosim.machine import brian_import as brian
 from dendrosim.protocol.protocol import Protocol
@@ -79,7 +81,8 @@ def vector_field(
     seed : int, optional
         Seed of the random streams from which weights and start values are drawn. Default: 0.
     subthreshold : bool, optional
-        Whether to leave out thresholds, resets, refractory periods, pathways, sources and noise. Default: False.
+        Whether to leave out thresholds, resets, refractory periods, events, pathways, sources and noise. Default:
+        False.
     phase : str, optional
         Name of a protocol's phase, `phase` or `block/phase`. Default: the first.
     trial : int, optional
@@ -96,8 +99,8 @@ def vector_field(
     Raises
     ------
     DifferentiationError
-        If the circuit spikes or a signal is noise (unless `subthreshold`), or if a rate depends on a function
-        without derivative, such as floor.
+        If the circuit spikes, has other events that change a state, or a signal is noise (unless `subthreshold`),
+        or if a rate depends on a function without derivative, such as floor.
     ParameterError
         If an input or equation changes in time and `time` is not given, if a matrix has no inverse, if the circuit
         has no states, or if a value is not finite.
@@ -146,7 +149,7 @@ def vector_field(
         weights,
         connections,
     )
-    field = CircuitField(equations, numbers, samples, start, _thresholds(equations, subthreshold))
+    field = CircuitField(equations, numbers, samples, start, _conditions(equations, subthreshold))
     if slaved == () or slaved == []:
         return field
     fast = match_names("state", slaved, list(field.shapes))
@@ -176,12 +179,20 @@ def _check_moment(equations: CompiledEquations, time: float | None) -> None:
             )
 
 
-def _thresholds(equations: CompiledEquations, subthreshold: bool) -> dict[str, Formula]:
-    """Return the spike thresholds above which a point is refused; none for a circuit that cannot spike."""
+def _conditions(equations: CompiledEquations, subthreshold: bool) -> dict[tuple[str, str], Formula]:
+    """Return the conditions of spikes and of other events at which a point is refused, by population and event.
+
+    There are none for a circuit without events that change a state. Conditions with random numbers are left out,
+    like other noise.
+    """
     if not subthreshold:
         return {}
-    spiking = [p for p in equations.circuit.populations if p.spiking]
+    circuit = equations.circuit
     return {
-        p.name: equations.compile_for_population(p, f"threshold of {p.name}", p.threshold or "")
-        for p in spiking
+        (p.name, event): equations.compile_for_population(
+            p, f"{event_texts(event)[0]} of {p.name}", p.conditions_in_place[event]
+        )
+        for p in circuit.populations
+        for event in circuit.acting_events(p)
+        if not find_identifiers(p.all_events[event].condition) & set(CALLS)
     }

@@ -1,0 +1,119 @@
+"""Each mistake in an event, or in a recording of events, is refused by a typed error that names it."""
+
+import pytest
+
+import dendrosim as ds
+from dendrosim.errors import (
+    EquationError,
+    ParameterError,
+    SpecError,
+    UnitError,
+    UnknownMemberError,
+)
+
+EQUATIONS = "dv/dt = -v/(10*ms) : volt\ndx/dt = u/second : 1\nu : 1"
+
+
+def population(event=None, name="burst", **changes):
+    event = event or {"condition": "v > top"}
+    return lambda: ds.Circuit(
+        (
+            ds.Population(
+                "cell", 2, EQUATIONS,
+                **{
+                    "inputs": {"u": 0}, "parameters": {"top": "1 mV"},
+                    "events": {name: ds.Event(**event)}, **changes,
+                },
+            ),
+        )
+    )  # fmt: skip
+
+
+def action(text):
+    return population({"condition": "v > top + u*mV", "action": text})
+
+
+def condition(text):
+    return population({"condition": text})
+
+
+def recording(name, every="spike", **changes):
+    circuit = population({"condition": "v > top + u*mV"}, threshold="v > top")()
+    blocks = (ds.Block("run", (ds.Phase("on", "5 ms"),)),)
+    return lambda: ds.Protocol(circuit, blocks, "1 ms", (ds.Recording(name, every, **changes),))
+
+
+BROKEN = {
+    "no condition": (condition(""), EquationError, "Event.condition is ''", "such as 'v > -40*mV'"),
+    "condition of spaces": (condition(" \n"), EquationError, "Event.condition", "a condition such as"),
+    "condition that is no text": (condition(3), EquationError, "Event.condition is 3", "a condition"),
+    "condition that is a number": (
+        condition("v - top"), EquationError, "Population 'cell': events['burst'].condition 'v - top'",
+        "is not a condition"),
+    "condition in other units": (
+        condition("v > 1"), UnitError, "Population 'cell': events['burst'].condition", "units do not fit"),
+    "condition with an unknown symbol": (
+        condition("v > topp"), EquationError, "events['burst'].condition: undefined symbol 'topp'", "'top'"),
+    "condition with a function without population": (
+        condition("s(u) > 1"), EquationError, "events['burst'].condition", ""),
+    "last spike of what never spikes": (
+        condition("t - lastspike > 1*ms"), SpecError, "lastspike has no meaning without a threshold", "give one"),
+    "action that assigns to an input": (
+        action("u = 1"), UnknownMemberError, "Population 'cell' that events['burst'].action assigns to 'u'",
+        "there are: v, x"),
+    "action that assigns to a parameter": (
+        action("top = v"), UnknownMemberError, "events['burst'].action assigns to 'top'", ""),
+    "action that assigns to nothing": (
+        action("y = 1"), UnknownMemberError, "events['burst'].action assigns to 'y'", "there are: v, x"),
+    "action in other units": (
+        action("v = 1"), UnitError, "Population 'cell': events['burst'].action: '1' is in 1", "must be in V"),
+    "action that is no assignment": (action("x > 1"), EquationError, "cannot read 'x > 1'", "x = ..."),
+    "event called spike": (
+        population(name="spike"), SpecError, "'spike' is the event of the threshold", "choose another name"),
+    "event called like a variable": (
+        population(name="v"), SpecError, "'v' is an event and a variable", "rename"),
+    "event called like a parameter": (
+        population(name="top"), SpecError, "'top' is an event and a parameter", "rename"),
+    "event called lastspike": (population(name="lastspike"), SpecError, "'lastspike' is reserved", "choose"),
+    "event with a name that is none": (population(name="2 v"), SpecError, "'2 v' is not a valid symbol", ""),
+    "events that are no mapping": (population(events=("burst",)), SpecError, "events", "mapping"),
+    "event that is text": (population(events={"burst": "v > top"}), SpecError, "events['burst']", "Event"),
+    # recordings
+    "unknown event": (
+        recording("cell.bursts"), UnknownMemberError, "'cell.bursts'", "cell.burst"),
+    "event every millisecond": (
+        recording("cell.burst", "1 ms"), ParameterError, "cell.burst means events", "every='spike'"),
+    "event of a unit named twice": (
+        recording("cell.burst", units=(0, 0)), ParameterError, "units is (0, 0)", "each once"),
+    "event of a unit that is not there": (
+        recording("cell.burst", units=(2,)), ParameterError, "cell.burst has no unit 2", "0 to 1"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_what_is_broken_is_refused_by_name(case):
+    make, kind, names, advice = BROKEN[case]
+    with pytest.raises(SpecError) as raised:
+        make()
+    assert isinstance(raised.value, kind), repr(raised.value)
+    assert names in str(raised.value)
+    assert advice in str(raised.value)
+
+
+GOOD = {
+    "random numbers": population({"condition": "rand() < 0.1 and v > top", "action": "x += randn()"}),
+    "the time since the last spike": population(
+        {"condition": "t - lastspike < 16*ms and v > top"}, threshold="v > top"
+    ),
+    "a transfer function": population(
+        {"condition": "s(u) > 0.5 or v > top", "action": "x = s(u)"}, transfer="tanh"
+    ),
+    "a parameter of its own alone": population({"condition": "v > top"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", GOOD)
+def test_what_is_meant_to_work_is_accepted(case):
+    circuit = GOOD[case]()
+    assert ds.Circuit.from_json(circuit.to_json()) == circuit
+    assert list(circuit.population("cell").events) == ["burst"]
