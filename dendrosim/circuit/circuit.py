@@ -45,7 +45,7 @@ class Circuit(CircuitData):
         gate to another number or to a signal.
     pathways : tuple of Pathway, optional
         Synapses through which spikes change the states of units.
-    sources : tuple of Poisson, optional
+    sources : tuple of Poisson or SpikeTimes, optional
         Units that send spikes without equations of their own. A pathway may begin at a source.
 
     Raises

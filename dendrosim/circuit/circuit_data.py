@@ -164,6 +164,11 @@ class CircuitData(Spec):
         """The inputs that are rates of sources, each as `source.variable`, with their sources."""
         return {f"{s.name}.{s.rate_input}": s for s in self.sources if s.rate_input is not None}
 
+    @property
+    def given_spikes(self) -> tuple[str, ...]:
+        """The names of the sources whose spikes a protocol gives."""
+        return tuple(s.name for s in self.sources if s.given)
+
     def structure(self) -> dict[str, Any]:
         """Return the fields on which the code of a program depends; the program reads all numbers as data."""
         return {

@@ -10,6 +10,7 @@ from dendrosim.engine.settings import RunSettings
 from dendrosim.engine.standalone.program import Program
 from dendrosim.engine.task import Task
 from dendrosim.errors import UnknownNameError
+from dendrosim.protocol.given_spikes import no_spikes
 from dendrosim.protocol.phases import Block, Phase
 from dendrosim.protocol.protocol import Protocol
 
@@ -42,7 +43,7 @@ def compile_without_run(
 
 
 def undriven_protocol(circuit: Circuit) -> Protocol:
-    """Return a protocol of one step in which all inputs of a circuit are zero."""
+    """Return a protocol of one step in which all inputs of a circuit are zero, and no spikes are given."""
     silent = dict.fromkeys(circuit.inputs, 0)
     block = Block("check", (Phase("check", "0.1 ms"),))
-    return Protocol(circuit, (block,), dt="0.1 ms", signals=silent)
+    return Protocol(circuit, (block,), dt="0.1 ms", signals=silent, spikes=no_spikes(circuit))

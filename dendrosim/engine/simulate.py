@@ -1,6 +1,7 @@
 """One run: choose the back end, make the timeline of the protocol, run it, and make a result of the outcome."""
 
 import os
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -24,7 +25,7 @@ from dendrosim.engine.run_folder import begin_run
 from dendrosim.engine.settings import MOST_THREADS, RunSettings
 from dendrosim.engine.size_check import check_disk, check_memory
 from dendrosim.engine.task import Task
-from dendrosim.errors import ParameterError
+from dendrosim.errors import DendrosimWarning, ParameterError
 from dendrosim.machine.memory import available_memory
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.results.result import Result
@@ -84,6 +85,7 @@ def run(
     protocol, backend, settings = _resolve(protocol, settings)
     check_memory(protocol, settings, backend)
     check_disk(protocol, settings, backend, folder)
+    _warn_of_late_spikes(protocol)
     seed = settings.seed
     line = timeline(protocol.canonical(), seed)
     connections = sparse_connections(protocol, seed)
@@ -193,6 +195,19 @@ def _resolve(protocol: Protocol, settings: RunSettings) -> tuple[Protocol, Backe
             threads=_threads(protocol) if threads is None else threads,
         ),
     )
+
+
+def _warn_of_late_spikes(protocol: Protocol) -> None:
+    """Warn if all spikes that are given to a source come after the end of the run, as times in milliseconds do."""
+    end = protocol.total_steps
+    for name, table in zip(protocol.circuit.given_spikes, protocol.spike_tables(), strict=True):
+        if len(table.steps) and table.steps[0] >= end:
+            warnings.warn(
+                f"all spikes of {protocol.circuit.source(name)} come after the end of the run at "
+                f"{end * protocol.time_step:g} s and have no effect; a time without unit is in seconds",
+                DendrosimWarning,
+                stacklevel=3,
+            )
 
 
 def spike_limit() -> int:

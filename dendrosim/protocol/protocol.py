@@ -19,6 +19,7 @@ from dendrosim.errors import (
     UnknownMemberError,
     prefix_errors,
 )
+from dendrosim.protocol.given_spikes import check_spikes
 from dendrosim.protocol.phases import Block, Recording
 from dendrosim.protocol.protocol_data import ProtocolData
 from dendrosim.protocol.rate_check import check_rates
@@ -64,6 +65,11 @@ class Protocol(ProtocolData):
         Name of the protocol; set by `load_protocol`.
     parameters : mapping, optional
         Parameters with which the protocol was made; set by `load_protocol`.
+    spikes : mapping of str to spikes, optional
+        For each source of the kind `SpikeTimes`, its spikes in the order of their times: `result.spikes["cell"]`
+        of another run, or two lists, the unit and the time of each spike (a number is in seconds), and perhaps a
+        third with the samples. Without samples, all samples of a batch have the same spikes. A time becomes the
+        nearest time step, one half up; what comes after the end of the run has no effect.
 
     Raises
     ------
@@ -100,6 +106,7 @@ class Protocol(ProtocolData):
             self._check_recording(recording)
         self.recordings_by_name()  # raises if something is recorded twice
         self.recordings_of_spikes()
+        check_spikes(self.circuit, self.spikes, self.batch, self.time_step)
         for pathway in self.circuit.pathways:
             check_delay(str(pathway), pathway.delay, self.time_step)
 

@@ -16,6 +16,7 @@ from dendrosim.checks import (
 )
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.errors import ShapeError
+from dendrosim.protocol.given_spikes import SpikeTable, as_spikes, spike_table
 from dendrosim.protocol.phases import Block, Phase, Recording
 from dendrosim.protocol.time_steps import whole_steps
 from dendrosim.signals.base import Signal
@@ -47,6 +48,12 @@ class ProtocolData(Spec):
     references: Annotated[Mapping[str, Any], mapping_of(as_plain)] = field(default_factory=dict)
     name: Annotated[str, as_any_text] = ""  # a path may have any characters
     parameters: Annotated[Mapping[str, Any], mapping_of(as_plain)] = field(default_factory=dict)
+    spikes: Annotated[Mapping[str, Any], mapping_of(as_spikes)] = field(default_factory=dict)
+
+    def spike_tables(self) -> list[SpikeTable]:
+        """Return the spikes of the sources in `Circuit.given_spikes`, by time steps."""
+        names = self.circuit.given_spikes
+        return [spike_table(self.spikes[n], self.batch, self.time_step) for n in names]
 
     @property
     def time_step(self) -> float:

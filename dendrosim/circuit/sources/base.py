@@ -9,6 +9,7 @@ available as `dendrosim.Name`, in specifications read from JSON, and in messages
   from the same streams as those of other populations.
 - `rate_input` names the input of that population which is a rate, if there is one: a protocol and the run check
   that it is at least 0 and at most 1/dt.
+- `given` says that a protocol gives the spikes; the threshold of the population is then never evaluated.
 """
 
 from abc import ABC, abstractmethod
@@ -32,6 +33,7 @@ class Source(Spec, ABC):
 
     folder: ClassVar[str | None] = __package__
     rate_input: ClassVar[str | None] = None
+    given: ClassVar[bool] = False
 
     name: Annotated[str, as_name]
 

@@ -36,8 +36,8 @@ _HEADERS = (
 )  # fmt: skip
 
 # Code with one of these calls needs no `flush` before it. `defer`, `flush` and `record` deal with deferred loops
-# (see parallel.h) themselves, and no deferred loop reads what `feed` sets.
-_KNOWING = ("ds::defer(", "ds::flush(", "ds::feed(", "ds::record(")
+# (see parallel.h) themselves, and no deferred loop reads what `feed` and `fire` set.
+_KNOWING = ("ds::defer(", "ds::flush(", "ds::feed(", "ds::record(", "ds::fire(")
 
 
 def generate(protocol: Protocol, precision: str, folder: Path) -> None:

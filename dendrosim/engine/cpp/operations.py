@@ -65,6 +65,14 @@ class CppOperations(CompiledOperations):
     def record(self, network: NetworkParts) -> BrianObject:
         return self.call(network, "ds::record();", "after_start", "ds_record")
 
+    def fire(self, network: NetworkParts, group: NeuronGroup, index: int) -> BrianObject:
+        events, count = (
+            self.pointer(group.variables["_spikespace"]),
+            group.variables["N"].get_value(),
+        )
+        statement = f"ds::fire({index}, {events}, {count});"
+        return self.call(network, statement, "thresholds", f"ds_fire_{group.name}")
+
     def spikes(
         self, network: NetworkParts, group: NeuronGroup, event: str, index: int
     ) -> BrianObject:

@@ -31,6 +31,8 @@ class Cuda(StandaloneBackend):
         ordered = [p for p in protocol.circuit.pathways if any(ordered_sides(p).values())]
         if ordered:
             return f"texts of synapses whose result depends on the order of spikes, such as those of {ordered[0]}"
+        for name in protocol.circuit.given_spikes:
+            return f"sources with given spikes, such as {name!r}"
         sparse = [m.name for m in protocol.circuit.matrices if m.connect is not None]
         return f"sparse matrices, such as {sparse[0]!r} (connect)" if sparse else ""
 

@@ -71,6 +71,10 @@ def build(
     _build_circuit(parts)
     for population in protocol.circuit.all_populations:
         _build_population(parts, population)
+    for index, name in enumerate(protocol.circuit.given_spikes):
+        group = parts.groups[name]
+        group.contained_objects.remove(group.thresholder["spike"])
+        parts.network.add(operations.fire(parts, group, index))
     for matrix in protocol.circuit.matrices:
         _build_matrix(parts, matrix, counts or {})
     for pathway in protocol.circuit.pathways:

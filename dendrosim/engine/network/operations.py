@@ -62,6 +62,14 @@ class Operations(ABC):
         `index` is the place of the recording among the recordings of spikes and other events.
         """
 
+    def fire(self, network: NetworkParts, group: NeuronGroup, index: int) -> BrianObject:
+        """Set the spikes of a source, which the task gives, in place of a threshold.
+
+        `index` is the place of the source in `Circuit.given_spikes`. A back end without this operation refuses
+        such circuits (`Backend.refused`).
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no given spikes")
+
     @abstractmethod
     def guard(self, network: NetworkParts) -> BrianObject:
         """Stop the run at non-finite numbers, as the last operation of a step."""

@@ -191,6 +191,17 @@ class NumpyOperations(Operations):
     def record(self, network: NetworkParts) -> BrianObject:
         return self._operation(network, self._record, "after_start", 0, "ds_record")
 
+    def fire(self, network: NetworkParts, group: NeuronGroup, index: int) -> BrianObject:
+        events = group.variables["_spikespace"].get_value()
+        steps, elements, repeat = network.protocol.spike_tables()[index]
+
+        def fire() -> None:
+            first, last = np.searchsorted(steps, (self.step, self.step + 1))
+            fired = np.add.outer(elements[first:last], np.arange(repeat)).ravel()
+            events[: len(fired)], events[-1] = fired, len(fired)
+
+        return self._operation(network, fire, "thresholds", 0, f"ds_fire_{group.name}")
+
     def spikes(
         self, network: NetworkParts, group: NeuronGroup, event: str, index: int
     ) -> BrianObject:

@@ -112,6 +112,7 @@ class Writer:
         self._list([self.ids[k] for k in final_keys(protocol.circuit).values()])
         self._noises(task)
         self._reels(task)
+        self._given_spikes(task)
 
     def _connections(self, task: Task) -> None:
         self._integers(len(self.sparse))
@@ -171,6 +172,14 @@ class Writer:
             windows = spike_windows(task.protocol, recording)
             self._integers(len(windows), *(number for window in windows for number in window))
             self._list(kept_elements(task, event_path(name).owner, recording), np.int8)
+
+    def _given_spikes(self, task: Task) -> None:
+        tables = task.protocol.spike_tables()
+        self._integers(len(tables))
+        for table in tables:
+            self._list(table.steps)
+            self._list(table.elements, np.int32)
+            self._integers(table.repeat)
 
     def _integers(self, *values: int) -> None:
         self.file.write(np.array(values, dtype=np.int64).tobytes())

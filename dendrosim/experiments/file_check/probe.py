@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dendrosim.circuit.circuit import Circuit
+from dendrosim.protocol.given_spikes import GivenSpikes
 from dendrosim.protocol.phases import Block, Phase, Recording
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.signals.samples import Samples
@@ -62,7 +63,19 @@ def drive_circuit(circuit: Circuit, steps: int, recordings: tuple[Recording, ...
         signals={path: Samples(name) for path, name in names.items()},
         data=data,
         batch=SAMPLES if inputs else 1,
+        spikes=_random_spikes(circuit, steps),
     )
+
+
+def _random_spikes(circuit: Circuit, steps: int) -> dict[str, GivenSpikes]:
+    """Return a spike in a random step for every unit of the sources that need spikes."""
+    rng, found = np.random.default_rng(0), {}
+    for name in circuit.given_spikes:
+        count = circuit.population(name).size
+        found[name] = GivenSpikes(
+            rng.permutation(count), np.sort(rng.integers(steps, size=count)) * TIME_STEP
+        )
+    return found
 
 
 def cut_protocol(protocol: Protocol, steps: int = STEPS) -> Protocol:

@@ -26,6 +26,7 @@ from dendrosim.experiments.file_check.probe import (
     random_inputs,
 )
 from dendrosim.experiments.file_check.report import Report
+from dendrosim.protocol.given_spikes import no_spikes
 from dendrosim.protocol.phases import Recording
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.results.result import Result
@@ -136,7 +137,7 @@ def _field(circuit: Circuit) -> CircuitFlow:
     plastic = any(matrix.plasticity for matrix in circuit.matrices)
     flow: Any = vector_field(
         circuit,
-        inputs=random_inputs(circuit),
+        inputs={p: v for p, v in random_inputs(circuit).items() if p not in circuit.rates},
         gates=open_gates(circuit),
         unfrozen="*" if plastic else (),
         subthreshold=True,
@@ -195,9 +196,8 @@ def _take_step(
     )
     recordings = (Recording(acting, "spike"),) if acting else ()
     protocol = drive_circuit(circuit, 1, recordings)
-    protocol = protocol.replace(
-        signals={**protocol.signals, **dict.fromkeys(circuit.rates, "0 Hz")}
-    )
+    signals = {**protocol.signals, **dict.fromkeys(circuit.rates, "0 Hz")}
+    protocol = protocol.replace(signals=signals, spikes=no_spikes(circuit))
     start = initial_state(protocol, 0)
     states = flow.unpack(x)
     start |= {name: value.reshape(start[name].shape) for name, value in states.items()}

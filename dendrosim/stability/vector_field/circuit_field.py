@@ -20,6 +20,7 @@ from dendrosim.circuit.population import Population
 from dendrosim.circuit.sparse_matrices import read_weights
 from dendrosim.errors import DifferentiationError, ShapeError, UnknownMemberError, UnknownNameError
 from dendrosim.machine.cached_property import cached_property
+from dendrosim.protocol.given_spikes import no_spikes
 from dendrosim.protocol.phases import Block, Phase
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.stability.vector_field import jacobian as derivatives
@@ -237,8 +238,9 @@ class CircuitField(CircuitFlow):
         signals |= dict.fromkeys(self.circuit.rates, "0 Hz")
         phase = Phase("rest", f"{duration!r} s")
         return Protocol(
-            circuit, (Block("rest", (phase,)),), f"{dt!r} s", signals=signals, batch=batch
-        )
+            circuit, (Block("rest", (phase,)),), f"{dt!r} s", signals=signals, batch=batch,
+            spikes=no_spikes(circuit),
+        )  # fmt: skip
 
     # -- parameters -------------------------------------------------------------------------------
 

@@ -13,6 +13,8 @@ namespace ds {
 void feed();    // set inputs, gates, keys of random numbers, and times of the step
 void record();  // write the recordings that are due in this step
 void keep(int64_t reel, const int32_t* events, int64_t count);  // write the spikes of this step to a recording
+// Write the spikes that the task gives to a source in this step into its list of spikes.
+void fire(int64_t index, int32_t* events, int64_t units);
 // Keep the values of a projection's source in this step, and return those that it had before its delay.
 const void* delayed(int64_t line, const void* source);
 void guard();   // end the step: check for non-finite numbers, write a checkpoint if one is due

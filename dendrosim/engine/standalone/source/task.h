@@ -8,7 +8,7 @@
 //
 // A fill gives the values of an array during a phase. A tape is the recording of one array, a reel the recording
 // of the spikes of one population. A segment is one phase of one trial, and a stretch is all segments of one
-// block. A bundle is all synapses of one pathway.
+// block. A bundle is all synapses of one pathway, and a volley all spikes that are given to a source.
 
 #pragma once
 
@@ -130,6 +130,14 @@ struct Reel {
     }
 };
 
+// Spikes of a source, in the order of their steps. Each stands for `repeat` spikes: those of an element and of the
+// elements that follow it.
+struct Volley {
+    std::vector<int64_t> steps;
+    std::vector<int32_t> elements;
+    int64_t repeat, next = 0;  // `next`: the first spike that is not before the current step
+};
+
 // For the fields of segments and stretches, see dendrosim/engine/plan/timeline.py.
 struct Segment { int64_t start, phase, row, rows, block_start; };
 struct Stretch
@@ -153,6 +161,7 @@ struct Task {
     int64_t synapses_every = 1;  // number of steps between two checks of `watched_synapses`
     std::vector<Noise> noises;
     std::vector<Reel> reels;
+    std::vector<Volley> volleys;
     int64_t step = 0, segment = -1, spikes_left = 0;
     Segment now{}, next{};  // the segment with index `segment`, and the next segment
     bool broken = false, full = false, tables = false, resumed = false;
@@ -338,6 +347,15 @@ inline void read_task()
     }
     task.spikes_left = r.integer();
     for (int64_t n = r.integer(), k = 0; k < n; k++) task.reels.push_back(read_reel(r, std::to_string(k)));
+    for (int64_t n = r.integer(); n > 0; n--)
+    {
+        Volley v;
+        v.steps = r.list<int64_t>();
+        v.elements = r.list<int32_t>();
+        v.repeat = r.integer();
+        if (v.steps.size() != v.elements.size()) fail("the task has given spikes without steps");
+        task.volleys.push_back(std::move(v));
+    }
     r.end();
 }
 
