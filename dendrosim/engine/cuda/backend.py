@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from dendrosim.engine.backend import Diagnosis, diagnose
 from dendrosim.engine.cuda import toolchain
-from dendrosim.engine.plan.synapse_order import ordered_sides
 from dendrosim.engine.standalone.backend import StandaloneBackend
 
 if TYPE_CHECKING:
@@ -25,6 +24,8 @@ class Cuda(StandaloneBackend):
         toolchain.check_run() if run else toolchain.check_compile()
 
     def refused(self, protocol: "Protocol") -> str:
+        from dendrosim.engine.plan.synapse_order import ordered_sides
+
         delayed = [p for p in protocol.circuit.projections if p.delay is not None]
         if delayed:
             return f"projections with a delay, such as the {delayed[0]}"
