@@ -17,8 +17,8 @@ from brian2.units.fundamentalunits import (
 
 from dendrosim.circuit.brian_text import brian_dimension
 from dendrosim.circuit.circuit_data import CircuitData, Owner
-from dendrosim.circuit.pathway import Pathway
-from dendrosim.circuit.population import LAST_SPIKE, Population
+from dendrosim.circuit.pathway import PAIR_NAMES, Pathway
+from dendrosim.circuit.population import LAST_SPIKE, UNIT, Population
 from dendrosim.equations.operator_check import check_operators
 from dendrosim.equations.random_calls import CALLS
 from dendrosim.equations.rewriting import find_symbols, parse_expression
@@ -40,6 +40,8 @@ def population_scope(population: Population, suffix: str = "") -> dict[str, Any]
         name + suffix: Variable(name, dimensions=brian_dimension(unit(d.unit)[0]))
         for name, d in population.variables.items()
     }
+    if not suffix:
+        scope[UNIT] = Variable(UNIT)
     if population.spiking and (not suffix or population.refractory_text is not None):
         # With dt, an equation can express the time since a spike as an exact number of steps. A pathway can read
         # lastspike only if the population has a refractory period or uses lastspike itself, because otherwise the
@@ -182,16 +184,26 @@ def _called(expression: str) -> set[str]:
 
 def _index_hint(owner: Owner, symbol: str) -> str:
     """Return the end of a message about an index or a number of units; empty for other symbols."""
-    if symbol not in ("i", "j", "N", "N_pre", "N_post"):
-        return ""
     if isinstance(owner, Pathway):
-        return (
-            f"; declare a variable of the synapses, such as 'place : 1', with initial={{'place': "
-            f"ds.Expression({symbol!r})}}"
-        )
+        return _pathway_hint(symbol)
+    if symbol not in ("i", "j", "N"):
+        return ""
     if isinstance(owner, Population):
-        given = f"'count': {owner.size}" if symbol == "N" else f"'place': range({owner.size})"
-        return f"; give it as a parameter of the population, such as parameters={{{given}}}"
+        return "; the index of a unit is i, and the number of units N"
+    return "; declare a subexpression in a population, such as 'place = i : 1', and use place_pre or place_post"
+
+
+def _pathway_hint(symbol: str) -> str:
+    if symbol in PAIR_NAMES:
+        return (
+            "; the equations of synapses cannot use it: declare a variable of the synapses, such as 'place : 1', "
+            f"with initial={{'place': ds.Expression({symbol!r})}}"
+        )
+    if symbol in ("N", "N_incoming", "N_outgoing"):
+        return (
+            "; numbers of synapses are no symbols: give the number as a parameter of the pathway, such as "
+            "parameters={'synapses': 20} for connect=ds.InDegree(20)"
+        )
     return ""
 
 

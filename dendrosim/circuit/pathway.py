@@ -35,6 +35,8 @@ from dendrosim.units import TIME, Dimension, unit, unit_name
 
 WEIGHT = "weight"
 """The name of the weight of a synapse in the texts of a pathway."""
+PAIR_NAMES = ("i", "j", "N_pre", "N_post")
+"""In the texts of a pathway, the indices of the units at both ends and the numbers of these units."""
 
 
 _GRADED = (
@@ -58,7 +60,8 @@ class Pathway(Spec):
         Effect of a spike of the presynaptic unit: assignments, one per line or separated by semicolons, to states
         of the postsynaptic unit (`g_post += weight`), of the presynaptic unit (`x_pre = 0`) or of the synapse.
         Each call of `rand()` draws a random number from 0 to 1 for each synapse, and `randn()` a standard normal
-        number; they depend on the seed, the call, the step, the sample and the synapse only.
+        number; they depend on the seed, the call, the step, the sample and the synapse only. `i` and `j` are the
+        indices of the presynaptic and the postsynaptic unit, `N_pre` and `N_post` the numbers of these units.
     connect : Connections, optional
         Rule by which units are connected: `AllToAll` (default), `OneToOne`, `Probability`, `InDegree`,
         `Pairings`, `Condition`.
@@ -72,7 +75,8 @@ class Pathway(Spec):
         steps, and one half up, as in Brian2. Without a delay, the effect occurs at the end of the step of the
         spike.
     equations : str, optional
-        Variables that each synapse has for itself, in Brian2's syntax: `x : unit` for a number, or
+        Variables that each synapse has for itself, in Brian2's syntax: `x : unit` for a number, which spikes do
+        not change if it ends with `(constant)`, or
         `dx/dt = ... : unit (event-driven)` for a state. Its rate must be a sum of numbers times states, perhaps
         with a constant; it may depend on x and on states that depend on themselves only, as in
         `dx/dt = (s - x)/tau` with `ds/dt = -s/tau`. It is solved exactly from one spike to the next.
@@ -207,10 +211,7 @@ class Pathway(Spec):
                     f"{where}: the equation of {name!r} must end with (event-driven), because synapses "
                     f"are updated only when a spike arrives; {_GRADED}"
                 )
-            if line.kind == "parameter" and line.flags:
-                raise EquationError(
-                    f"{where}: the flag ({line.flags[0]}) has no meaning here; remove it"
-                )
+            self._check_flags(where, line)
         for name, value in self.initial.items():
             if name not in declared:
                 raise UnknownMemberError(
@@ -225,6 +226,21 @@ class Pathway(Spec):
                 raise ParameterError(
                     f"{where}: {name!r} is a variable of each synapse; give its value in `initial`"
                 )
+
+    def _check_flags(self, where: str, line: Declaration) -> None:
+        """Check the flags of a variable without equation; only `(constant)` has a meaning."""
+        others = [] if line.kind != "parameter" else [f for f in line.flags if f != "constant"]
+        if others:
+            shared = "; a number that all synapses share is one of `parameters`"
+            raise EquationError(
+                f"{where}: the flag ({others[0]}) has no meaning here; remove it"
+                f"{shared if others[0] == 'shared' else ''}"
+            )
+        assigned = (*parse_assignments(self.on_pre), *parse_assignments(self.on_post))
+        if line.flags == ("constant",) and line.name in {x.target for x in assigned}:
+            raise EquationError(
+                f"{where}: {line.name!r} is (constant), but spikes assign to it; remove the flag"
+            )
 
     def _check_delay(self, where: str) -> None:
         if self.delay is None:

@@ -26,7 +26,12 @@ from dendrosim.circuit.validation import (
 )
 from dendrosim.equations.assignments import Assignment
 from dendrosim.equations.declarations import Declaration, find_identifiers, parse_declarations
-from dendrosim.equations.rewriting import put_transfer_in_place
+from dendrosim.equations.rewriting import (
+    find_symbols,
+    parse_expression,
+    put_transfer_in_place,
+    replace_symbols,
+)
 from dendrosim.equations.transfer.lookup import find_transfer
 from dendrosim.errors import (
     EquationError,
@@ -42,6 +47,10 @@ from dendrosim.units import Quantity
 
 _ROLES = {"state": "a state", "subexpression": "a subexpression", "parameter": "an input"}
 LAST_SPIKE, REFRACTORY = "lastspike", "unless refractory"
+INDEX, COUNT = "i", "N"
+"""The index of a unit and the number of units, in the texts of a population."""
+UNIT = "ds_unit"
+"""Name of the variable of programs that `INDEX` means: a real number for each unit."""
 
 
 def _as_inputs(where: str, value: Any) -> Mapping[str, Quantity | None]:
@@ -88,6 +97,8 @@ class Population(Spec):
         A right-hand side may use other variables of the population, its own `parameters`, parameters and gates of
         the circuit, the time `t`, Brian2's functions and units, and the transfer function. In a population that
         spikes it may also use `lastspike`, the time of a unit's last spike (-10000 s if there was none), and `dt`.
+        All texts of the population may use `i`, the index of the unit from 0, and `N`, the number of units; like
+        all numbers in texts, they are real numbers.
     inputs : mapping, or str or iterable of str, optional
         Variables whose values come from outside the circuit. For each name, a mapping gives the value of the input
         in phases in which no signal drives it: one number, or one number per unit. If the value is None, or only
@@ -267,12 +278,12 @@ class Population(Spec):
     def equations_in_place(self) -> Mapping[str, str]:
         """The right-hand side of every state and subexpression by name, with transfer functions in place.
 
-        That is, calls of `s`, `ds` and `inv_s` are replaced by the formulas of the transfer function, so that
-        Brian2 can read the result. A call without meaning raises EquationError, for instance if no transfer
-        function is chosen.
+        That is, calls of `s`, `ds` and `inv_s` are replaced by the formulas of the transfer function, and `i` and
+        `N` by a variable and a number, so that Brian2 can read the result. A call without meaning raises
+        EquationError, for instance if no transfer function is chosen.
         """
         return {
-            name: self._in_place(declared.expression, f"{self.name}.{name}")
+            name: self.in_place(declared.expression, f"{self.name}.{name}")
             for name, declared in self.variables.items()
             if declared.expression
         }
@@ -281,7 +292,7 @@ class Population(Spec):
     def conditions_in_place(self) -> Mapping[str, str]:
         """The condition of each event by name, the threshold among them, with transfer functions in place."""
         return {
-            name: self._in_place(
+            name: self.in_place(
                 event.condition, f"Population {self.name!r}: {event_texts(name)[0]}"
             )
             for name, event in self.all_events.items()
@@ -291,22 +302,34 @@ class Population(Spec):
     def refractory_in_place(self) -> str | None:
         """The expression `refractory_text`, with transfer functions in place; None if there is no such text."""
         where, text = f"Population {self.name!r}: refractory", self.refractory_text
-        return None if text is None else self._in_place(text, where)
+        return None if text is None else self.in_place(text, where)
 
     @cached_property
     def actions_in_place(self) -> Mapping[str, tuple[Assignment, ...]]:
         """The assignments of each event by name, the reset among them, with transfer functions in place."""
         return {
             name: tuple(
-                replace(s, expression=self._in_place(s.expression, where))
-                for s in event.assignments
+                replace(s, expression=self.in_place(s.expression, where)) for s in event.assignments
             )
             for name, event in self.all_events.items()
             for where in (f"Population {self.name!r}: {event_texts(name)[1]}",)
         }
 
-    def _in_place(self, text: str, where: str) -> str:
-        return put_transfer_in_place(text, self.transfer, where)
+    def in_place(self, text: str, where: str = "") -> str:
+        """Return an expression with transfer functions, the index and the number of units in place."""
+        text = put_transfer_in_place(text, self.transfer, where)
+        symbols = find_symbols(parse_expression(text))
+        named = {INDEX: UNIT, COUNT: repr(float(self.size))}
+        named = {name: value for name, value in named.items() if name in symbols}
+        return replace_symbols(text, named) if named else text
+
+    @cached_property
+    def uses_index(self) -> bool:
+        """Whether a text of the population uses the index of the unit."""
+        texts = [*self.equations_in_place.values(), *self.conditions_in_place.values()]
+        texts += [line.expression for lines in self.actions_in_place.values() for line in lines]
+        texts.append(self.refractory_in_place or "")
+        return any(UNIT in find_identifiers(text) for text in texts)
 
     @property
     def refractory_text(self) -> str | None:

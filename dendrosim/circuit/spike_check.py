@@ -16,7 +16,7 @@ from dendrosim.circuit.dimension_check import (
     dimension_of,
     population_scope,
 )
-from dendrosim.circuit.pathway import WEIGHT, Pathway
+from dendrosim.circuit.pathway import PAIR_NAMES, WEIGHT, Pathway
 from dendrosim.circuit.population import Population, event_texts
 from dendrosim.circuit.validation import check_symbol
 from dendrosim.equations.assignments import Assignment, parse_assignments
@@ -26,6 +26,8 @@ from dendrosim.equations.real_numbers import is_condition
 from dendrosim.equations.rewriting import parse_expression
 from dendrosim.errors import EquationError, UnknownMemberError, prefix_errors, suggestion
 from dendrosim.units import unit
+
+_PAIR = {name: Variable(name) for name in PAIR_NAMES}
 
 
 def spike_symbols(population: Population) -> set[str]:
@@ -118,7 +120,7 @@ def check_pathway(circuit: CircuitData, pathway: Pathway) -> set[str]:
     writable = [*states, *pathway.variables, *([WEIGHT] if pathway.weight is not None else [])]
     for name, text in (("on_pre", pathway.on_pre), ("on_post", pathway.on_post)):
         scope = {
-            **RANDOM, **own, **population_scope(pre, "_pre"), **population_scope(post, "_post")
+            **RANDOM, **_PAIR, **own, **population_scope(pre, "_pre"), **population_scope(post, "_post")
         }  # fmt: skip
         lines = parse_assignments(text)
         for assignment in lines:
@@ -158,9 +160,9 @@ def _check_assignment(
 
 
 def _known(circuit: CircuitData, pathway: Pathway) -> set[str]:
-    """Return the weight and the variables of both populations, by their names in the texts of a pathway."""
+    """Return the names in the texts of a pathway that belong neither to a synapse nor to one text."""
     pre, post = circuit.population(pathway.pre), circuit.population(pathway.post)
-    return {WEIGHT, *population_scope(pre, "_pre"), *population_scope(post, "_post")}
+    return {WEIGHT, *_PAIR, *population_scope(pre, "_pre"), *population_scope(post, "_post")}
 
 
 def _check_states(circuit: CircuitData, pathway: Pathway, own: dict[str, Any]) -> set[str]:

@@ -79,6 +79,9 @@ BROKEN_CIRCUITS = {
         equations("x : 1", "x : 1\nx : 1"), EquationError, "'x' is declared 2 times", ""),
     "two equations in a rule": (
         rule("dw/dt = -w/tau_w : amp\ndu/dt = -u/tau_w : amp"), EquationError, "must be one equation", ""),
+    "index of a unit in a rule": (
+        rule("dw/dt = i*eta/tau_w : amp"), EquationError, "undefined symbol 'i'",
+        "'place = i : 1', and use place_pre"),
     "transfer function without inverse": (
         {"cell": {"equations": CELL["equations"].replace("s(v/mV)", "inv_s(v/mV)")}},
         EquationError, "cell.rate: softplus has no inverse", "choose a bijection"),

@@ -151,12 +151,15 @@ BROKEN = {
     "refractory condition": (
         cell(refractory="v > V_T"), EquationError, "Population 'cell': refractory 'v > V_T' is a condition",
         "write a time such as '2*ms'"),
-    "index of a unit": (
-        cell(reset="v = E + i*mV"), EquationError, "undefined symbol 'i'", "parameters={'place': range("),
-    "number of units": (
-        cell(reset="v = E + N*mV"), EquationError, "undefined symbol 'N'", "parameters={'count': "),
-    "index of a unit in a pathway": (
-        on_pre("u = i"), EquationError, "undefined symbol 'i'", "initial={'place': ds.Expression('i')}"),
+    "index of another population": (
+        cell(reset="v = E + j*mV"), EquationError, "undefined symbol 'j'", "the index of a unit is i"),
+    "index of a unit in the equation of a synapse": (
+        synapse("du/dt = -i*u/tau_u : 1 (event-driven)"), EquationError, "undefined symbol 'i'",
+        "initial={'place': ds.Expression('i')}"),
+    "assignment to an index": (on_pre("i = 3\nu = i"), UnknownMemberError, "assigns to 'i'", ""),
+    "number of synapses": (
+        on_pre("u = N_incoming"), EquationError, "undefined symbol 'N_incoming'",
+        "parameters={'synapses': 20} for connect=ds.InDegree(20)"),
     "refractory period as a quantity": (
         cell(refractory="2 ms"), EquationError, "refractory: cannot read", "'2 ms'"),
     "unless refractory without refractory period": (
@@ -299,8 +302,11 @@ BROKEN = {
         synapse("du/dt = 1 - u : 1 (event-driven)"), UnitError, "Pathway 'rec': u", "must be in Hz"),
     "subexpression of a synapse": (
         synapse("u = 2 : 1"), EquationError, "Pathway 'rec': 'u' is a subexpression", "where it is used"),
-    "flag of a synaptic number": (
-        synapse("u : 1 (constant)"), EquationError, "Pathway 'rec': the flag (constant)", "remove"),
+    "constant that spikes change": (
+        path(equations="u : 1 (constant)", on_post="u *= 0.9", parameters={}), EquationError,
+        "'u' is (constant), but spikes assign", "remove the flag"),
+    "shared number of synapses": (
+        synapse("u : 1 (shared)"), EquationError, "Pathway 'rec': the flag (shared)", "one of `parameters`"),
     "parameter that is a synaptic variable": (
         path(parameters={"u": 1, "tau_u": "1 s"}), ParameterError, "variable of each synapse", "`initial`"),
     "parameter with several values": (

@@ -71,7 +71,7 @@ def test_a_value_is_kept_as_it_was_at_its_place_in_the_text():
         (text("a += w\ng_post += a", equal=["a"], other=["w"]), "it gets a number of each synapse"),
         (text("a += v_post\ng_post += a", equal=["a"]), "it gets a state of the other end"),
         (text("a += ds_uniform(k, ds_synapse)\ng_post += a", equal=["a"]), "it gets a random number per synapse"),
-        (text("a += i\ng_post += a", equal=["a"]), "it gets the index of the synapse"),
+        (text("a += ds_unit_post\ng_post += a", equal=["a"]), "it gets the index of the other end"),
         (text("a += 1\ng_post += a", equal=["a"], same=["post"]), "spikes arrive at different times"),
         (text("y = w\na += y\ng_post += a", equal=["a"], other=["w"]), "it gets such a number indirectly"),
         (text("a += x_pre\nx_pre = 0\ng_post += a", equal=["a"]), "each synapse changes what it gets"),

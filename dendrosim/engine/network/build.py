@@ -24,7 +24,7 @@ from dendrosim.circuit.evaluation_order import evaluation_order
 from dendrosim.circuit.event import SPIKE, event_path
 from dendrosim.circuit.matrix import Matrix
 from dendrosim.circuit.paths import VariablePath, is_variable, path_of
-from dendrosim.circuit.population import LAST_SPIKE, REFRACTORY, Population
+from dendrosim.circuit.population import LAST_SPIKE, REFRACTORY, UNIT, Population
 from dendrosim.circuit.start_values import LONG_AGO
 from dendrosim.engine.network.euler import euler_step
 from dendrosim.engine.network.functions import FUNCTIONS
@@ -39,7 +39,7 @@ from dendrosim.engine.plan.signal_slots import (
     checked_rate,
     find_slots,
 )
-from dendrosim.engine.plan.spike_texts import EventTexts, event_texts
+from dendrosim.engine.plan.spike_texts import UNITS, EventTexts, event_texts, hidden_numbers
 from dendrosim.engine.plan.state_arrays import WEIGHT
 from dendrosim.engine.plan.timeline import CIRCUIT
 from dendrosim.equations.real_numbers import with_real_numbers
@@ -144,6 +144,11 @@ def _build_population(parts: NetworkParts, population: Population) -> None:
         used = find_slots(parts.protocol, f"{population.name}.{name}")
         if used:
             _add_slots(parts, group, name, population.variables[name].unit, used, count)
+    hidden = hidden_numbers(parts.circuit)[population.name]
+    for number, size in ((UNIT, count), (UNITS, 1)):
+        if number in hidden:
+            add_variable(group, number, size, parts.dtype, brian_dimension(unit("1")[0]), True)
+            parts.register(group, number)
     for key in (key for texts in events.values() for key in texts.keys):
         _number_elements(parts, group)
         add_number(group, key, np.int64)

@@ -9,17 +9,26 @@ from dataclasses import dataclass, replace
 
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.event import SPIKE
-from dendrosim.circuit.pathway import Pathway
-from dendrosim.circuit.population import Population
+from dendrosim.circuit.pathway import PAIR_NAMES, Pathway
+from dendrosim.circuit.population import UNIT, Population
 from dendrosim.engine.plan.signal_slots import ELEMENT
 from dendrosim.equations.assignments import Assignment, parse_assignments
 from dendrosim.equations.random_calls import replace_calls, replace_calls_in_lines
-from dendrosim.equations.rewriting import put_transfer_in_place
+from dendrosim.equations.rewriting import replace_symbols
 
 SYNAPSE = "ds_synapse"
 """Name of the variable with the index of each synapse's random number in a step: synapse + 2^32 sample."""
+UNITS = "ds_units"
+"""Name of the variable of a population's program with its number of units, for pathways."""
 KEY = "ds_rand_"
 """Prefix of the names of hidden numbers, from which the random numbers of a step are derived."""
+_PAIR_VARIABLES = dict(
+    zip(
+        PAIR_NAMES,
+        (f"{name}{end}" for name in (UNIT, UNITS) for end in ("_pre", "_post")),
+        strict=True,
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -50,21 +59,38 @@ def event_texts(population: Population) -> dict[str, EventTexts]:
         condition, keys = replace_calls(event.condition, KEY + prefixes[0], ELEMENT)
         lines, more = replace_calls_in_lines(event.assignments, KEY + prefixes[1], ELEMENT)
         found[name] = EventTexts(
-            put_transfer_in_place(condition, population.transfer),
-            tuple(
-                replace(x, expression=put_transfer_in_place(x.expression, population.transfer))
-                for x in lines
-            ),
+            population.in_place(condition),
+            tuple(replace(x, expression=population.in_place(x.expression)) for x in lines),
             keys + more,
         )
     return found
 
 
 def effect_texts(pathway: Pathway) -> EffectTexts:
-    """Return what spikes of both ends of a pathway do."""
+    """Return what spikes of both ends of a pathway do, with variables of both ends for indices and numbers."""
     pre, keys = replace_calls_in_lines(parse_assignments(pathway.on_pre), f"{KEY}pre", SYNAPSE)
     post, more = replace_calls_in_lines(parse_assignments(pathway.on_post), f"{KEY}post", SYNAPSE)
-    return EffectTexts(pre, post, keys + more)
+    return EffectTexts(_pairs_in_place(pre), _pairs_in_place(post), keys + more)
+
+
+def _pairs_in_place(lines: tuple[Assignment, ...]) -> tuple[Assignment, ...]:
+    return tuple(
+        replace(x, expression=replace_symbols(x.expression, _PAIR_VARIABLES))
+        if x.symbols & set(PAIR_NAMES)
+        else x
+        for x in lines
+    )
+
+
+def hidden_numbers(circuit: Circuit) -> dict[str, set[str]]:
+    """Return, for each population, which of the variables `UNIT` and `UNITS` the texts of the circuit use."""
+    found = {p.name: {UNIT} if p.uses_index else set[str]() for p in circuit.all_populations}
+    for pathway in circuit.pathways:
+        texts = effect_texts(pathway)
+        symbols = {s for line in (*texts.pre, *texts.post) for s in line.symbols}
+        for end, name in (("_pre", pathway.pre), ("_post", pathway.post)):
+            found[name] |= {n for n in (UNIT, UNITS) if n + end in symbols}
+    return found
 
 
 def keys_of(circuit: Circuit) -> dict[str, tuple[str, ...]]:

@@ -12,7 +12,7 @@ from dendrosim.circuit.initial_values.fixed import Fixed
 from dendrosim.circuit.matrix import Matrix
 from dendrosim.circuit.paths import VariablePath, is_variable
 from dendrosim.circuit.pathway import WEIGHT as SYNAPSE_WEIGHT
-from dendrosim.circuit.population import LAST_SPIKE, Population
+from dendrosim.circuit.population import LAST_SPIKE, UNIT, Population
 from dendrosim.circuit.sparse_matrices import (
     MatrixConnections,
     draw_connections,
@@ -20,6 +20,7 @@ from dendrosim.circuit.sparse_matrices import (
 )
 from dendrosim.circuit.start_values import draw_start_value, invert_weights
 from dendrosim.engine.plan.signal_slots import ELEMENT, elements
+from dendrosim.engine.plan.spike_texts import UNITS, hidden_numbers
 from dendrosim.engine.plan.timeline import CIRCUIT, Timeline
 from dendrosim.errors import ShapeError
 from dendrosim.protocol.protocol import Protocol
@@ -169,6 +170,10 @@ def parameter_values(circuit: Circuit, batch: int) -> dict[str, NDArray[np.float
     """Return, for the key of every parameter and gate in a program, its values as a flat array."""
     values = {f"{CIRCUIT}.{k}": np.array([v.value]) for k, v in circuit.parameters.items()}
     values |= {f"{CIRCUIT}.{k}": np.array([v]) for k, v in circuit.gates.items()}
+    for name, hidden in hidden_numbers(circuit).items():
+        size = circuit.population(name).size
+        numbers = {UNIT: np.repeat(np.arange(float(size)), batch), UNITS: np.array([float(size)])}
+        values |= {f"{name}.{n}": numbers[n] for n in hidden}
     owners: tuple[Owner, ...] = (*circuit.all_populations, *circuit.matrices)
     for owner in owners:
         for name, value in owner.parameters.items():

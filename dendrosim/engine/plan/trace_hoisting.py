@@ -25,9 +25,6 @@ SIDES = ("pre", "post")
 KEPT = "ds_kept_"
 """Prefix of names of values that are computed once per unit, for the text that is done for each synapse."""
 
-# Symbols with another value for each synapse, such as the index of its random numbers.
-_INDICES = {"i", "j", "N", SYNAPSE}
-
 
 @dataclass(frozen=True)
 class SynapseText:
@@ -120,7 +117,7 @@ def _is_shared(
     targets = {x.target for x in lines}
     tree = parse_expression(line.expression)
     for symbol in find_symbols(tree):
-        if symbol in _INDICES:
+        if symbol == SYNAPSE:  # the index of random numbers, another one for each synapse
             return False
         if symbol in text.equal:
             if symbol not in own or (symbol in targets and symbol not in once):

@@ -16,7 +16,7 @@ from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.event import SPIKE
 from dendrosim.circuit.matrix import Matrix
 from dendrosim.circuit.paths import is_variable
-from dendrosim.circuit.population import Population
+from dendrosim.circuit.population import UNIT, Population
 from dendrosim.circuit.sparse_matrices import read_weights
 from dendrosim.errors import DifferentiationError, ShapeError, UnknownMemberError, UnknownNameError
 from dendrosim.machine.cached_property import cached_property
@@ -253,7 +253,12 @@ class CircuitField(CircuitFlow):
         shared = {k: v for k, v in self._numbers.shared.items() if self._equations.uses(k)}
         found = {k: float(v) for k, v in shared.items() if np.ndim(v) == 0}
         for path, drive in self._numbers.drives.items():
-            if path in self._equations.dependencies and np.all(drive == drive.flat[0]):
+            fixed = path.endswith(f".{UNIT}")
+            if (
+                path in self._equations.dependencies
+                and not fixed
+                and np.all(drive == drive.flat[0])
+            ):
                 found[path] = float(drive.flat[0])
         return found
 

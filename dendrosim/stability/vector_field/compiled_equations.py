@@ -11,7 +11,7 @@ from dendrosim.circuit.circuit_data import Owner
 from dendrosim.circuit.evaluation_order import variable_order
 from dendrosim.circuit.event import SPIKE
 from dendrosim.circuit.matrix import Matrix, Projection
-from dendrosim.circuit.population import LAST_SPIKE, Population
+from dendrosim.circuit.population import LAST_SPIKE, UNIT, Population
 from dendrosim.errors import DifferentiationError
 from dendrosim.machine.cached_property import cached_property
 from dendrosim.stability.vector_field.expression import Expression
@@ -132,7 +132,7 @@ class CompiledEquations:
 
         `path` says where the expression is, for error messages.
         """
-        local = {n: f"{population.name}.{n}" for n in population.variables}
+        local = {n: f"{population.name}.{n}" for n in (*population.variables, UNIT)}
         return self._compile_formula(population, path, text, local)
 
     def _compile_plasticity(self, matrix: Matrix) -> Formula:

@@ -10,7 +10,7 @@ from dendrosim.arrays import NamedArrays
 from dendrosim.checks import as_whole_number
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.matrix import Matrix
-from dendrosim.circuit.population import LAST_SPIKE, Population
+from dendrosim.circuit.population import LAST_SPIKE, UNIT, Population
 from dendrosim.circuit.start_values import LONG_AGO
 from dendrosim.errors import (
     MemoryLimitError,
@@ -97,7 +97,7 @@ def count_samples(inputs: NamedArrays) -> int:
 
 
 def complete_inputs(circuit: Circuit, given: NamedArrays, samples: int) -> NamedArrays:
-    """Return every input and declared parameter of the populations, each (units, samples).
+    """Return every input, declared parameter and index of the populations, each (units, samples).
 
     Inputs that are not given have their default, or 0.
     """
@@ -115,6 +115,11 @@ def complete_inputs(circuit: Circuit, given: NamedArrays, samples: int) -> Named
                 continue
             column = value if np.ndim(value) == 2 else np.reshape(value, (-1, 1))
             completed[path] = np.broadcast_to(column, (population.size, samples)).astype(float)
+        if population.uses_index:
+            index = np.arange(float(population.size))[:, None]
+            completed[f"{population.name}.{UNIT}"] = np.broadcast_to(
+                index, (population.size, samples)
+            )
     return completed
 
 
