@@ -99,8 +99,18 @@ class CircuitData(Spec):
         return population, event
 
     def acting_events(self, population: Population) -> tuple[str, ...]:
-        """Return the events of a population that can change states: `spike`, and those with an action."""
-        return tuple(n for n, e in population.all_events.items() if n == SPIKE or e.action)
+        """Return the events of a population that can change states.
+
+        These are spikes, events with an action, and events that a pathway transmits.
+        """
+        sent = {
+            trigger.event
+            for p in self.pathways
+            for trigger in p.effects
+            if population.name == (p.pre if trigger.side == "pre" else p.post)
+        }
+        events = population.all_events
+        return tuple(n for n, e in events.items() if n == SPIKE or e.action or n in sent)
 
     def is_synaptic(self, name: str) -> bool:
         """Return whether a name is a variable `pathway.variable` of synapses."""
@@ -210,8 +220,7 @@ class CircuitData(Spec):
                     p.name,
                     p.pre,
                     p.post,
-                    p.on_pre,
-                    p.on_post,
+                    [[*trigger, p.texts(trigger.side)[trigger.event]] for trigger in p.effects],
                     p.equations,
                     list(p.weight_dimension) if p.weight_dimension else None,
                     p.has_own_weights,

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 
 from dendrosim.checks import as_code, mapping_of, optional
 from dendrosim.circuit.connectivity.all_to_all import AllToAll
 from dendrosim.circuit.connectivity.coercion import as_rule
+from dendrosim.circuit.event import SPIKE
 from dendrosim.circuit.initial_values.base import Initial
 from dendrosim.circuit.initial_values.fixed import Fixed
 from dendrosim.circuit.validation import (
@@ -19,7 +20,7 @@ from dendrosim.circuit.validation import (
     check_symbol,
     check_unit_text,
 )
-from dendrosim.equations.assignments import parse_assignments
+from dendrosim.equations.assignments import Assignment, parse_assignments
 from dendrosim.equations.declarations import Declaration, parse_declarations
 from dendrosim.errors import (
     EquationError,
@@ -30,8 +31,12 @@ from dendrosim.errors import (
     UnknownMemberError,
     prefix_errors,
 )
+from dendrosim.machine.cached_property import cached_property
 from dendrosim.spec import Spec
 from dendrosim.units import TIME, Dimension, unit, unit_name
+
+SIDES = ("pre", "post")
+"""The two ends of a synapse."""
 
 WEIGHT = "weight"
 """The name of the weight of a synapse in the texts of a pathway."""
@@ -45,23 +50,50 @@ _GRADED = (
 )
 
 
+class Trigger(NamedTuple):
+    """What starts an effect: an event of the unit at one end, `side`, of a synapse."""
+
+    side: str
+    event: str
+
+    @property
+    def name(self) -> str:
+        """The name of the effect in programs."""
+        return self.side if self.event == SPIKE else f"{self.side}_{self.event}"
+
+    @property
+    def field(self) -> str:
+        """The place of the text in messages."""
+        return f"on_{self.side}" if self.event == SPIKE else f"on_{self.side}[{self.event!r}]"
+
+
+def _as_effects(where: str, value: Any) -> str | Mapping[str, str]:
+    """Return texts by event; if there is only one, that of spikes, return it as a plain text."""
+    if not isinstance(value, Mapping):
+        return as_code(where, value)
+    texts = mapping_of(as_code)(where, value)
+    return texts.get(SPIKE, "") if set(texts) <= {SPIKE} else texts
+
+
 @dataclass(frozen=True, eq=False)
 class Pathway(Spec):
-    """Declare synapses through which spikes of one population change units of another.
+    """Declare synapses through which spikes, or other events, of one population change units of another.
 
     Parameters
     ----------
     name : str
         Name, in lower case letters, digits and underscores.
     pre, post : str
-        Names of the presynaptic and the postsynaptic population, which may be the same. `pre` must have a
-        threshold; if `on_post` is given, `post` must have one as well.
-    on_pre : str
+        Names of the presynaptic and the postsynaptic population, which may be the same. They must have the events
+        that `on_pre` and `on_post` name; to spike, a population needs a threshold.
+    on_pre : str or mapping of str to str
         Effect of a spike of the presynaptic unit: assignments, one per line or separated by semicolons, to states
         of the postsynaptic unit (`g_post += weight`), of the presynaptic unit (`x_pre = 0`) or of the synapse.
         Each call of `rand()` draws a random number from 0 to 1 for each synapse, and `randn()` a standard normal
         number; they depend on the seed, the call, the step, the sample and the synapse only. `i` and `j` are the
-        indices of the presynaptic and the postsynaptic unit, `N_pre` and `N_post` the numbers of these units.
+        indices of the presynaptic and the postsynaptic unit, `N_pre` and `N_post` the numbers of these units. A
+        mapping has such a text for each event of the presynaptic population, as in
+        `{"spike": "g_post += weight", "burst": "u = 1"}`.
     connect : Connections, optional
         Rule by which units are connected: `AllToAll` (default), `OneToOne`, `Probability`, `InDegree`,
         `Pairings`, `Condition`.
@@ -80,8 +112,8 @@ class Pathway(Spec):
         `dx/dt = ... : unit (event-driven)` for a state. Its rate must be a sum of numbers times states, perhaps
         with a constant; it may depend on x and on states that depend on themselves only, as in
         `dx/dt = (s - x)/tau` with `ds/dt = -s/tau`. It is solved exactly from one spike to the next.
-    on_post : str, optional
-        Effect of a spike of the postsynaptic unit, without delay.
+    on_post : str or mapping of str to str, optional
+        Effect of a spike or other event of the postsynaptic unit, without delay.
     parameters : mapping of str to quantity, optional
         Values of symbols in the texts, each one number.
     initial : mapping of str to quantity, array of shape (synapses,) or Initial, optional
@@ -113,12 +145,12 @@ class Pathway(Spec):
     name: Annotated[str, as_name]
     pre: Annotated[str, as_name]
     post: Annotated[str, as_name]
-    on_pre: Annotated[str, as_code]
+    on_pre: Annotated[Any, _as_effects]
     connect: Annotated[Any, as_rule] = field(default_factory=AllToAll)
     weight: Annotated[Any, optional(as_initial_value)] = None
     delay: Annotated[Any, optional(as_initial_value)] = None
     equations: Annotated[str, as_code] = ""
-    on_post: Annotated[str, as_code] = ""
+    on_post: Annotated[Any, _as_effects] = ""
     parameters: Annotated[Mapping[str, Any], as_parameters] = field(default_factory=dict)
     initial: Annotated[Mapping[str, Any], mapping_of(as_initial_value)] = field(
         default_factory=dict
@@ -130,11 +162,8 @@ class Pathway(Spec):
         where = str(self)
         with prefix_errors(where):
             declared = {d.name: d for d in parse_declarations(self.equations)}
-            if not parse_assignments(self.on_pre):
-                raise EquationError(
-                    "on_pre is empty; write what a spike does, such as 'g_post += weight'"
-                )
-            parse_assignments(self.on_post)
+            for side in SIDES:
+                self._check_not_empty(side)
         for name, line in declared.items():
             if "summed" in line.flags:
                 raise EquationError(
@@ -150,6 +179,32 @@ class Pathway(Spec):
 
     def __str__(self) -> str:
         return f"Pathway {self.name!r}"
+
+    def texts(self, side: str) -> Mapping[str, str]:
+        """Return the texts of the effects of one end, `pre` or `post`, by event."""
+        given = self.on_pre if side == "pre" else self.on_post
+        return given if isinstance(given, Mapping) else {SPIKE: given}
+
+    @cached_property
+    def effects(self) -> Mapping[Trigger, tuple[Assignment, ...]]:
+        """What events do, in the order in which it is done if all happen in one step.
+
+        The effects of presynaptic events come before those of postsynaptic ones; among them, that of spikes comes
+        before the others, which are in alphabetical order.
+        """
+        found = {
+            Trigger(side, event): parse_assignments(text)
+            for side in SIDES
+            for event, text in sorted(
+                self.texts(side).items(), key=lambda item: (item[0] != SPIKE, item[0])
+            )
+        }
+        return {trigger: lines for trigger, lines in found.items() if lines}
+
+    @property
+    def assignments(self) -> tuple[Assignment, ...]:
+        """The assignments of all effects."""
+        return tuple(line for lines in self.effects.values() for line in lines)
 
     @property
     def variables(self) -> Mapping[str, Declaration]:
@@ -174,8 +229,7 @@ class Pathway(Spec):
     @property
     def has_plastic_weights(self) -> bool:
         """Whether spikes change the weight: `on_pre` or `on_post` assigns to it."""
-        lines = (*parse_assignments(self.on_pre), *parse_assignments(self.on_post))
-        return any(line.target == WEIGHT for line in lines)
+        return any(line.target == WEIGHT for line in self.assignments)
 
     @property
     def synaptic_units(self) -> Mapping[str, str]:
@@ -199,6 +253,15 @@ class Pathway(Spec):
     def equal_start_values(self) -> set[str]:
         """The variables that each synapse has for itself and that start with one value in all synapses."""
         return {n for n, value in self.synapse_start_values().items() if _single(value)}
+
+    def _check_not_empty(self, side: str) -> None:
+        for event, text in self.texts(side).items():
+            left_out = side == "post" and not isinstance(self.on_post, Mapping)
+            if not parse_assignments(text) and not left_out:
+                raise EquationError(
+                    f"{Trigger(side, event).field} is empty; write what the event does, such as "
+                    "'g_post += weight'"
+                )
 
     def _check_values(self, where: str, declared: Mapping[str, Declaration]) -> None:
         for name, line in declared.items():
@@ -236,8 +299,7 @@ class Pathway(Spec):
                 f"{where}: the flag ({others[0]}) has no meaning here; remove it"
                 f"{shared if others[0] == 'shared' else ''}"
             )
-        assigned = (*parse_assignments(self.on_pre), *parse_assignments(self.on_post))
-        if line.flags == ("constant",) and line.name in {x.target for x in assigned}:
+        if line.flags == ("constant",) and line.name in {x.target for x in self.assignments}:
             raise EquationError(
                 f"{where}: {line.name!r} is (constant), but spikes assign to it; remove the flag"
             )

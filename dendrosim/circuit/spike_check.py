@@ -19,7 +19,7 @@ from dendrosim.circuit.dimension_check import (
 from dendrosim.circuit.pathway import PAIR_NAMES, WEIGHT, Pathway
 from dendrosim.circuit.population import Population, event_texts
 from dendrosim.circuit.validation import check_symbol
-from dendrosim.equations.assignments import Assignment, parse_assignments
+from dendrosim.equations.assignments import Assignment
 from dendrosim.equations.declarations import find_identifiers
 from dendrosim.equations.linear import split_rates
 from dendrosim.equations.real_numbers import is_condition
@@ -118,11 +118,11 @@ def check_pathway(circuit: CircuitData, pathway: Pathway) -> set[str]:
     used = _check_states(circuit, pathway, own)
     states = [f"{s}_post" for s in post.states] + [f"{s}_pre" for s in pre.states]
     writable = [*states, *pathway.variables, *([WEIGHT] if pathway.weight is not None else [])]
-    for name, text in (("on_pre", pathway.on_pre), ("on_post", pathway.on_post)):
+    for trigger, lines in pathway.effects.items():
+        name = trigger.field
         scope = {
             **RANDOM, **_PAIR, **own, **population_scope(pre, "_pre"), **population_scope(post, "_post")
         }  # fmt: skip
-        lines = parse_assignments(text)
         for assignment in lines:
             used |= _check_assignment(
                 circuit, pathway, f"{pathway}: {name}", assignment, scope, writable
@@ -202,5 +202,5 @@ def _expected_dimension(assignment: Assignment, target: Any) -> Any:
 
 
 def _symbols(owner: Pathway) -> set[str]:
-    texts = [owner.on_pre, owner.on_post, *(d.expression for d in owner.variables.values())]
-    return {s for text in texts for s in find_identifiers(text)}
+    found = {s for d in owner.variables.values() for s in find_identifiers(d.expression)}
+    return found | {s for line in owner.assignments for s in (line.target, *line.symbols)}

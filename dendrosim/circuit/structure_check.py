@@ -7,11 +7,18 @@ import numpy as np
 
 from dendrosim.circuit.circuit_data import CircuitData, Owner
 from dendrosim.circuit.connectivity.pairings import Pairings
+from dendrosim.circuit.event import SPIKE
 from dendrosim.circuit.initial_values.derived import Derived
 from dendrosim.circuit.initial_values.fixed import Fixed
 from dendrosim.circuit.matrix import LARGEST_CONDITION, Matrix, Projection
-from dendrosim.circuit.pathway import WEIGHT, Pathway
-from dendrosim.errors import ParameterError, ShapeError, SpecError, UnitError
+from dendrosim.circuit.pathway import SIDES, WEIGHT, Pathway
+from dendrosim.errors import (
+    ParameterError,
+    ShapeError,
+    SpecError,
+    UnitError,
+    UnknownMemberError,
+)
 from dendrosim.units import unit, unit_name
 
 
@@ -48,7 +55,8 @@ def _check_names(circuit: CircuitData) -> None:
             )
     # Brian2 makes an object for each end of a pathway and gives it one of these names.
     for pathway in circuit.pathways:
-        for name in (f"{pathway.name}_pre", f"{pathway.name}_post"):
+        for end in (*SIDES, *(trigger.name for trigger in pathway.effects)):
+            name = f"{pathway.name}_{end}"
             if name in names:
                 raise SpecError(
                     f"Circuit: the name {name!r} is reserved for an end of {pathway}; rename one of them"
@@ -203,12 +211,20 @@ def _check_pathway(circuit: CircuitData, pathway: Pathway) -> None:
             )
         if source.name == pre.name and not pre.spiking:
             raise SpecError(f"{pathway}: pre is the {source}, which sends no spikes of its own")
-    for population, code in ((pre, pathway.on_pre), (post, pathway.on_post)):
-        if code and not population.spiking:
+    for trigger in pathway.effects:
+        population = pre if trigger.side == "pre" else post
+        if trigger.event in population.all_events:
+            continue
+        if trigger.event == SPIKE:
             raise SpecError(
                 f"{pathway}: population {population.name!r} has no threshold, so it never spikes; "
                 "give it a threshold, or connect a spiking population"
             )
+        raise UnknownMemberError(
+            f"event of population {population.name!r}, which on_{trigger.side} of {pathway} names,",
+            trigger.event,
+            population.all_events,
+        )
     pathway.connect.check(str(pathway), post.size, pre.size, pathway.pre == pathway.post)
     for name in (*pathway.variables, *pathway.parameters):
         for population in (pre, post):

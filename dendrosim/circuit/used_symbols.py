@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 
 from dendrosim.circuit.circuit_data import CircuitData, Owner
 from dendrosim.circuit.pathway import WEIGHT
-from dendrosim.equations.assignments import parse_assignments
 from dendrosim.equations.declarations import Declaration, find_identifiers
 
 
@@ -27,7 +26,7 @@ def used_symbols(circuit: CircuitData) -> set[str]:
     for matrix in circuit.matrices:
         found |= _looked_up(circuit, matrix, [matrix.rate], [matrix.weight])
     for pathway in circuit.pathways:
-        lines = parse_assignments(pathway.on_pre) + parse_assignments(pathway.on_post)
+        lines = pathway.assignments
         texts = [*_expressions(pathway.variables), *(x.expression for x in lines)]
         known = {*pathway.variables, *(x.target for x in lines)}
         known |= set() if pathway.weight is None else {WEIGHT}

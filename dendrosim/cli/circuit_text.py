@@ -44,9 +44,8 @@ def _lines(circuit: Mapping[str, Any]) -> Iterator[str]:
         between = ", ".join([f"{p['pre']} to {p['post']}", p["connect"], *values])
         yield f"pathway {p['name']} ({between})"
         yield from (_indented(p["equations"]),) if p["equations"] else ()
-        for field in ("on_pre", "on_post"):
-            if p[field]:
-                yield f"    {field}: {'; '.join(x.strip() for x in p[field].strip().splitlines())}"
+        for field, text in p["effects"].items():
+            yield f"    {field}: {'; '.join(x.strip() for x in text.strip().splitlines())}"
     for source in circuit["sources"]:
         others = {k: v for k, v in source.items() if k not in ("name", "kind") and v is not None}
         said = ", ".join([source["kind"], *(f"{k} {v}" for k, v in others.items())])

@@ -123,8 +123,7 @@ def circuit_plain(circuit: Circuit) -> dict[str, Any]:
                 "weight": None if p.weight is None else _spec_text(p.weight),
                 "delay": None if p.delay is None else _spec_text(p.delay),
                 "equations": p.equations.strip(),
-                "on_pre": p.on_pre.strip(),
-                "on_post": p.on_post.strip(),
+                "effects": {t.field: p.texts(t.side)[t.event].strip() for t in p.effects},
             }
             for p in circuit.pathways
         ],

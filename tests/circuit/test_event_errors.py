@@ -37,6 +37,16 @@ def condition(text):
     return population({"condition": text})
 
 
+def pathway(**changes):
+    fields = {"on_pre": {"burst": "x_post += 1"}, **changes}
+    cell = population({"condition": "v > top + u*mV"}, threshold="v > top")().populations[0]
+    quiet = ds.Population("quiet", 1, "dx/dt = -x/ms : 1")
+    return lambda: ds.Circuit(
+        (cell, quiet),
+        pathways=(ds.Pathway(**{"name": "p", "pre": "cell", "post": "cell", **fields}),),
+    )
+
+
 def recording(name, every="spike", **changes):
     circuit = population({"condition": "v > top + u*mV"}, threshold="v > top")()
     blocks = (ds.Block("run", (ds.Phase("on", "5 ms"),)),)
@@ -78,6 +88,28 @@ BROKEN = {
     "event with a name that is none": (population(name="2 v"), SpecError, "'2 v' is not a valid symbol", ""),
     "events that are no mapping": (population(events=("burst",)), SpecError, "events", "mapping"),
     "event that is text": (population(events={"burst": "v > top"}), SpecError, "events['burst']", "Event"),
+    # pathways
+    "pathway of an unknown event": (
+        pathway(on_pre={"spike": "x_post += 1", "bursts": "x_post += 1"}), UnknownMemberError,
+        "event of population 'cell', which on_pre of Pathway 'p' names, 'bursts'", "did you mean 'burst'"),
+    "pathway of an event of what has none": (
+        pathway(post="quiet", on_post={"burst": "x_post += 1"}), UnknownMemberError,
+        "event of population 'quiet', which on_post of Pathway 'p' names, 'burst'", "there are none"),
+    "pathway of spikes of what has none": (
+        pathway(post="quiet", on_post="x_post += 1"), SpecError, "'quiet' has no threshold", "give it"),
+    "event without effect": (
+        pathway(on_pre={"spike": "x_post += 1", "burst": " # nothing"}), EquationError,
+        "Pathway 'p': on_pre['burst'] is empty", "write what the event does"),
+    "postsynaptic event without effect": (
+        pathway(on_post={"burst": ""}), EquationError, "on_post['burst'] is empty", ""),
+    "no event": (pathway(on_pre={}), EquationError, "Pathway 'p': on_pre is empty", ""),
+    "effect that is no text": (
+        pathway(on_pre={"burst": 1}), ParameterError, "Pathway 'p': on_pre['burst'] is 1", "must be text"),
+    "effect on what is no state": (
+        pathway(on_pre={"burst": "y_post = 1"}), UnknownMemberError,
+        "Pathway 'p': on_pre['burst'] assigns to 'y_post'", "x_post"),
+    "effect in other units": (
+        pathway(on_pre={"burst": "v_post = 1"}), UnitError, "Pathway 'p': on_pre['burst']", "must be in V"),
     # recordings
     "unknown event": (
         recording("cell.bursts"), UnknownMemberError, "'cell.bursts'", "cell.burst"),

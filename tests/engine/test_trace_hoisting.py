@@ -1,23 +1,33 @@
 """Which variables of synapses become one number per unit, which do not, and in which order their text is done."""
 
 import operator
+from types import MappingProxyType
 
 import numpy as np
 import pytest
 
+from dendrosim.circuit.pathway import Trigger
 from dendrosim.engine.plan.trace_hoisting import SynapseText, hoist, split_effect
 from dendrosim.equations.assignments import parse_assignments
 
+PRE, POST = Trigger("pre", "spike"), Trigger("post", "spike")
 APRE, APOST = "-apre/tau", "-apost/tau"
 
 
 def text(
-    on_pre, on_post="", equations=None, equal=(), other=(), same=("pre", "post"), recurrent=False
+    on_pre,
+    on_post="",
+    equations=None,
+    equal=(),
+    other=(),
+    same=("pre", "post"),
+    recurrent=False,
+    more=MappingProxyType({}),
 ):
     equations = equations or {}
     names = {n: True for n in (*equations, *equal)}
     return SynapseText(
-        {"pre": parse_assignments(on_pre), "post": parse_assignments(on_post)},
+        {t: parse_assignments(x) for t, x in ((PRE, on_pre), (POST, on_post), *more.items()) if x},
         equations, {**names, **dict.fromkeys(other, False)}, same, recurrent,
     )  # fmt: skip
 
@@ -35,7 +45,7 @@ STDP = text(
 
 def test_the_traces_of_pair_stdp_belong_to_their_ends():
     assert hoist(STDP) == {"apre": "pre", "apost": "post"}
-    pre = split_effect(STDP, "pre", hoist(STDP))
+    pre = split_effect(STDP, PRE, hoist(STDP))
     assert lines(pre.once) == ["apre += 1"]
     assert lines(pre.each) == ["g_post += w", "w = clip(w - eta * apost, 0, top)"]
     assert pre.kept == []
@@ -47,14 +57,14 @@ def test_the_resources_of_short_term_plasticity_do_and_what_is_released_is_kept(
         equations={"u": "-u/tau_f", "x": "(1 - x)/tau_d"}, other=["w"],
     )  # fmt: skip
     assert hoist(found) == {"u": "pre", "x": "pre"}
-    effect = split_effect(found, "pre", hoist(found))
+    effect = split_effect(found, PRE, hoist(found))
     assert lines(effect.once) == ["r = u*x", "ds_kept_0 = r", "x -= r", "u += step*(1 - u)"]
     assert lines(effect.each) == ["g_post += w * ds_kept_0"]
 
 
 def test_a_value_is_kept_as_it_was_at_its_place_in_the_text():
     found = text("g_post += a\na += 1\nh_post += a\ng_post += a", equations={"a": "-a/tau"})
-    effect = split_effect(found, "pre", hoist(found))
+    effect = split_effect(found, PRE, hoist(found))
     assert lines(effect.once) == ["ds_kept_0 = a", "a += 1", "ds_kept_1 = a"]
     assert lines(effect.each) == [
         "g_post += ds_kept_0",
@@ -82,7 +92,7 @@ def test_a_value_is_kept_as_it_was_at_its_place_in_the_text():
 )  # fmt: skip
 def test_a_variable_stays_with_its_synapses(found, reason):
     assert hoist(found) == {}
-    assert split_effect(found, "pre", {}).each or split_effect(found, "post", {}).each
+    assert any(split_effect(found, trigger, {}).each for trigger in found.effects)
 
 
 def test_states_that_depend_on_each_other_are_hoisted_together_or_not_at_all():
@@ -98,7 +108,7 @@ def test_a_state_of_the_unit_may_enter_if_no_spike_changes_it():
 
 def test_names_that_nothing_reads_are_left_out():
     found = text("y = a\na += 1\ng_post += w", equations={"a": "-a/tau"}, other=["w"])
-    assert lines(split_effect(found, "pre", hoist(found)).once) == ["a += 1"]
+    assert lines(split_effect(found, PRE, hoist(found)).once) == ["a += 1"]
 
 
 OPERATORS = {"+=": operator.add, "-=": operator.sub, "*=": operator.mul, "/=": operator.truediv}
@@ -124,9 +134,22 @@ def test_both_parts_together_do_what_the_text_does(seed):
     found = text("\n".join(code), equal=["a", "b"], other=["w"])
     start = {"a": 0.3, "b": -0.7, "w": 1.1, "g_post": 0.2}
     whole, parts = dict(start), dict(start)
-    execute(found.effects["pre"], whole)
-    effect = split_effect(found, "pre", hoist(found))
+    execute(found.effects[PRE], whole)
+    effect = split_effect(found, PRE, hoist(found))
     execute(effect.once, parts)
     execute(effect.each, parts)
     for name in start:
         assert parts[name] == whole[name], (name, code)
+
+
+def test_all_events_of_an_end_must_agree_that_a_variable_belongs_to_it():
+    burst = Trigger("pre", "burst")
+    both = text("a += 1\ng_post += a", equal=["a"], more={burst: "a *= 2\nh_post += a"})
+    assert hoist(both) == {"a": "pre"}
+    assert lines(split_effect(both, burst, hoist(both)).once) == ["a *= 2", "ds_kept_0 = a"]
+    mixed = text("a += 1\ng_post += a", equal=["a"], other=["w"], more={burst: "a += w"})
+    assert hoist(mixed) == {}
+    other = text(
+        "g_post += a", "g_post += 1", equal=["a"], more={Trigger("post", "burst"): "a += 1"}
+    )
+    assert hoist(other) == {"a": "post"}

@@ -85,6 +85,10 @@ def test_events_that_act_are_left_out_like_spikes_and_others_do_not_matter():
     assert ds.fixed_point(below).stable
     with pytest.raises(DifferentiationError, match=r"unit 0 of 'cell' .* event 'high' \(v > 1\)"):
         ds.fixed_point(above)
+    sends = ds.Pathway("path", "cell", "cell", on_pre={"high": "v_post += 1"})
+    cell = ds.Population("cell", 2, text, inputs=inputs, events={"high": ds.Event("v > 1")})
+    with pytest.raises(DifferentiationError, match="the event 'high'"):
+        ds.vector_field(ds.Circuit((cell,), pathways=(sends,)), inputs={"cell.u": 0.5})
     watches = unit_of(text, inputs=inputs, events={"high": ds.Event("v > 1")})
     np.testing.assert_allclose(
         ds.fixed_point(ds.vector_field(watches, inputs={"cell.u": 1.5})).x, 1.5, rtol=1e-9

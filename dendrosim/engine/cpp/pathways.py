@@ -1,7 +1,7 @@
 """A pathway in a program of cpp: rows of synapses (`source/synapses.h`) and the code of its spikes.
 
 The text of the pathway is taken apart by `engine/plan/trace_hoisting.py`. What remains is done for every synapse
-by the template `spikes.cpp`, once for each end that has effects.
+by the template `spikes.cpp`, once for each event that has effects.
 """
 
 from dataclasses import dataclass
@@ -12,16 +12,15 @@ from brian2.core.variables import ArrayVariable, AuxiliaryVariable
 from brian2.groups.group import CodeRunner
 
 from dendrosim.circuit.brian_text import brian_dimension
-from dendrosim.circuit.pathway import WEIGHT, Pathway
+from dendrosim.circuit.pathway import SIDES, WEIGHT, Pathway, Trigger
 from dendrosim.engine.cpp.code_objects import INDICES, InPlaceCodeObject
-from dendrosim.engine.network.groups import Holder, add_number
+from dendrosim.engine.network.groups import Holder, add_number, event_list
 from dendrosim.engine.network.parts import NetworkParts, refer_shared
 from dendrosim.engine.network.synapses import code_line, held_states, own_names, solve_states
 from dendrosim.engine.plan.spike_texts import SYNAPSE, effect_texts
 from dendrosim.engine.plan.state_arrays import CURRENT, OWN
 from dendrosim.engine.plan.synapse_order import uses_both_ends
 from dendrosim.engine.plan.trace_hoisting import (
-    SIDES,
     Effect,
     SynapseText,
     hoist,
@@ -62,19 +61,17 @@ class RowBundle:
     def declaration(self) -> str:
         """Return the definition of the object of type `Rows`."""
         sources, targets, batch = self.sizes
-        said = (self.pathway.has_one_delay, self.pathway.on_post, effect_texts(self.pathway).keys)
+        sides = [trigger.side for trigger in self.pathway.effects]
+        said = (self.pathway.has_one_delay, "post" in sides, effect_texts(self.pathway).keys)
         flags = ", ".join(boolean(bool(flag)) for flag in said)
-        return f"Rows {self.rows}{{{sources}, {targets}, {batch}, {flags}}};"
+        queues = ", ".join(f"Arrivals{{{boolean(side == 'post')}}}" for side in sides)
+        return f"Rows {self.rows}{{{sources}, {targets}, {batch}, {flags}, {{{queues}}}}};"
 
 
 def synapse_text(pathway: Pathway) -> SynapseText:
     """Return what the analysis of a pathway's text needs."""
-    texts = effect_texts(pathway)
     return SynapseText(
-        effects={
-            "pre": texts.pre,
-            "post": texts.post,
-        },
+        effects=effect_texts(pathway).effects,
         equations={n: d.expression for n, d in pathway.variables.items() if d.kind == "state"},
         equal={n: n in pathway.equal_start_values for n in pathway.synapse_start_values()},
         same_arrival=SIDES if pathway.has_one_delay else ("post",),
@@ -107,6 +104,8 @@ class _Builder:
         self.counts = {"pre": pre * batch, "post": post * batch}
         self.holder = Holder(pathway.name, 1, parts.clock)
         self.states = {side: self._states(side) for side in (*SIDES, "synapse")}
+        self.sides = [side for side in SIDES if self.text.of_side(side)]
+        self.effects = {t: split_effect(self.text, t, self.ends) for t in self.text.effects}
         self.blank: list[ArrayVariable] = []
 
     def build(self) -> RowBundle:
@@ -131,9 +130,8 @@ class _Builder:
         if self.keys:
             variables.add_auxiliary_variable(SYNAPSE, dtype=np.int64)
         parts.network.add(self.holder)
-        for side in SIDES:
-            if self.text.effects[side]:
-                parts.network.add(self._effect(side))
+        for place, trigger in enumerate(self.effects):
+            parts.network.add(self._effect(trigger, place))
         evaluation = self._evaluation() if self.text.equations else None
         if evaluation is not None:
             parts.network.add(evaluation)
@@ -153,7 +151,7 @@ class _Builder:
         if (
             end
             and name in self.text.equations
-            and any(name in reads(self.text.effects[side]) for side in SIDES if side != end)
+            and any(name in reads(x) for t, x in self.text.effects.items() if t.side != end)
         ):
             self._per_unit(NOW + name, end, self.parts.dtype, dimension)
         variable: ArrayVariable = self.holder.variables[OWN + name]
@@ -187,22 +185,26 @@ class _Builder:
         """Add the times of the last updates of event-driven states: per unit, or if need be per synapse."""
         time = brian_dimension(TIME)
         if self.states["synapse"]:
-            if self.pathway.has_one_delay:
+            if self._derives_update():
                 self.holder.variables.add_auxiliary_variable(UPDATE, time, np.float64)
             else:
                 self.blank.append(self._per_synapse(UPDATE, np.float64, time))
-        for side in SIDES:
-            if self.text.effects[side] and (self.states[side] or self._derives_update()):
+        for side in self.sides:
+            if self.states[side] or self._derives_update():
                 self._per_unit(LAST + side, side, np.float64, time)
 
     def _derives_update(self) -> bool:
-        """Return whether the last update of a synapse follows from the last spikes at its two ends."""
-        return bool(self.states["synapse"]) and self.pathway.has_one_delay
+        """Return whether the last update of a synapse follows from the last events at its two ends.
+
+        It does not if events of a unit reach its synapses in different steps, or only change hoisted variables.
+        """
+        changes = all(effect.each for effect in self.effects.values())
+        return bool(self.states["synapse"]) and self.pathway.has_one_delay and changes
 
     def _references(self) -> None:
         """Refer to the variables of both populations that the texts use."""
         variables = self.holder.variables
-        lines = [line for side in SIDES for line in self.text.effects[side]]
+        lines = [line for lines in self.text.effects.values() for line in lines]
         targets = {line.target for line in lines}
         symbols = reads(lines) | targets | {self.held[t] for t in targets if t in self.held}
         for side, name in (("pre", self.pathway.pre), ("post", self.pathway.post)):
@@ -212,21 +214,23 @@ class _Builder:
                     inner = symbol.removesuffix(f"_{side}")
                     index = "0" if group.variables[inner].scalar else INDICES[side]
                     variables.add_reference(symbol, group, inner, index=index)
-            if self.text.effects[side]:
-                variables.add_reference(f"ds_events_{side}", group, "_spikespace")
+            for trigger in self.text.of_side(side):
+                variables.add_reference(_events(trigger), group, event_list(trigger.event))
 
     # -- code ---------------------------------------------------------------------------------------
 
-    def _effect(self, side: str) -> CodeRunner:
-        effect = split_effect(self.text, side, self.ends)
+    def _effect(self, trigger: Trigger, place: int) -> CodeRunner:
+        side, effect = trigger.side, self.effects[trigger]
         for name in effect.kept:
             if name not in self.holder.variables:
                 self.holder.variables.add_auxiliary_variable(name, dtype=self.parts.dtype)
         other = "post" if side == "pre" else "pre"
         keep_last = self._derives_update() and bool(effect.each)
-        last_there = LAST + other if self.text.effects[other] else None
+        last_there = LAST + other if other in self.sides else None
         keywords = {
             "side": side,
+            "events": _events(trigger),
+            "queue": place,
             "rows": f"ds::rows_{self.pathway.name}",
             "real": "float" if self.parts.dtype == np.float32 else "double",
             "batch": self.sizes[2],
@@ -248,11 +252,11 @@ class _Builder:
             "each": self._each(other, effect),
         }
         in_place = uses_both_ends(effect.each, self.text.recurrent)
-        needed = [f"ds_events_{side}"]
+        needed = [_events(trigger)]
         needed += [n for n in (LAST + side, last_there) if keep_last and n]
         runner = CodeRunner(
             self.holder, "spikes", clock=self.parts.clock, when="synapses", order=ORDERS[side],
-            code=code, name=f"{self.pathway.name}_{side}", check_units=False, template_kwds=keywords,
+            code=code, name=f"{self.pathway.name}_{trigger.name}", check_units=False, template_kwds=keywords,
             needed_variables=needed,
             codeobj_class=InPlaceCodeObject if in_place else self.parts.codeobj_class,
         )  # fmt: skip
@@ -293,7 +297,7 @@ class _Builder:
         read = reads(effect.each) & set(self.states[other])
         if not read:
             return ""
-        if not self.text.effects[other]:
+        if other not in self.sides:
             return ""
         lines = self._solve(other, LAST + other)
         kept = lines[: -len(self.states[other])]
@@ -322,3 +326,8 @@ class _Builder:
         """Return whether threads that work on different postsynaptic units change nothing that others use."""
         changes_pre = any(x.target.endswith("_pre") for x in effect.each)
         return not changes_pre and not uses_both_ends(effect.each, self.text.recurrent)
+
+
+def _events(trigger: Trigger) -> str:
+    """Return the name of the list of elements with an event in the code of a pathway."""
+    return f"ds_events_{trigger.name}"

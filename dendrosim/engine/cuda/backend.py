@@ -24,12 +24,17 @@ class Cuda(StandaloneBackend):
         toolchain.check_run() if run else toolchain.check_compile()
 
     def refused(self, protocol: "Protocol") -> str:
-        from dendrosim.engine.plan.synapse_order import ordered_sides
+        from dendrosim.engine.plan.synapse_order import ordered_effects
 
         delayed = [p for p in protocol.circuit.projections if p.delay is not None]
         if delayed:
             return f"projections with a delay, such as the {delayed[0]}"
-        ordered = [p for p in protocol.circuit.pathways if any(ordered_sides(p).values())]
+        for population in protocol.circuit.populations:
+            for event in population.events:
+                return (
+                    f"events other than spikes, such as {event!r} of population {population.name!r}"
+                )
+        ordered = [p for p in protocol.circuit.pathways if any(ordered_effects(p).values())]
         if ordered:
             return f"texts of synapses whose result depends on the order of spikes, such as those of {ordered[0]}"
         for name in protocol.circuit.given_spikes:

@@ -41,7 +41,6 @@ def generate(protocol: Protocol, precision: str, folder: Path) -> None:
     """
     _check_names(protocol.circuit)
     _check_random(protocol.circuit)
-    _check_events(protocol.circuit)
     operations = CudaOperations()
     with (
         settings(),
@@ -58,16 +57,6 @@ def _check_random(circuit: Circuit) -> None:
         if effect_texts(pathway).keys:
             raise SpecError(
                 f"{pathway}: rand() and randn() in its texts do not exist on back end cuda; use --backend cpp"
-            )
-
-
-def _check_events(circuit: Circuit) -> None:
-    """Raise SpecError if a population has other events than spikes, for which there is no code on the GPU."""
-    for population in circuit.populations:
-        for name in population.events:
-            raise SpecError(
-                f"population {population.name!r}: its event {name!r} does not exist on back end cuda, which has "
-                "spikes only; use --backend cpp"
             )
 
 
@@ -149,7 +138,7 @@ def _bundle(device: Any, bundle: Bundle) -> str:
     blank = f"&{name(last)}" if last is not None else ""
     sides = {"pre": (len(synapses.source), "sources"), "post": (len(synapses.target), "targets")}
     prepares = []
-    for side, pathway in bundle.pathways.items():
+    for (side, _), pathway in bundle.pathways.items():
         units, from_ = sides[side]
         delays = "b.delays" if side == "pre" else "{0.0}"
         prepares.append(f"path_{pathway.name}.prepare({units}, b.{from_}, {delays}, task.dt);")

@@ -12,6 +12,7 @@ from brian2.synapses.synapses import Synapses, SynapticPathway
 from dendrosim.circuit.brian_text import brian_dimension
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.circuit_data import Owner
+from dendrosim.circuit.pathway import Trigger
 from dendrosim.engine.network.groups import add_array, add_number
 from dendrosim.engine.plan.state_arrays import CURRENT, OWN
 from dendrosim.engine.plan.timeline import CIRCUIT
@@ -22,24 +23,20 @@ from dendrosim.protocol.protocol import Protocol
 class Bundle:
     """The synapses of a pathway in Brian2, and the arrays of the variables that each synapse has for itself.
 
+    `pathways` has Brian2's objects that handle events, by what triggers them.
     `current` has the arrays of the present values of event-driven states, which `evaluation` computes.
     """
 
     synapses: Synapses
+    pathways: dict[Trigger, SynapticPathway]
     values: dict[str, DynamicArrayVariable]
     current: dict[str, DynamicArrayVariable] = field(default_factory=dict)
     evaluation: CodeRunner | None = None
 
     @property
-    def pathways(self) -> dict[str, SynapticPathway]:
-        """Brian2's objects that handle spikes: `pre` and, if postsynaptic spikes have an effect, `post`."""
-        found = {n: getattr(self.synapses, n, None) for n in ("pre", "post")}
-        return {n: p for n, p in found.items() if p is not None}
-
-    @property
-    def delay(self) -> DynamicArrayVariable:
-        """The array of the synapses' delays."""
-        return self.synapses.pre.variables["delay"]
+    def delays(self) -> list[DynamicArrayVariable]:
+        """The arrays of the synapses' delays, one for each presynaptic event."""
+        return [p.variables["delay"] for t, p in self.pathways.items() if t.side == "pre"]
 
 
 @dataclass

@@ -36,15 +36,14 @@ def build_pathway(parts: NetworkParts, pathway: Pathway) -> Bundle:
     ending = ["lastupdate = t"] if states else []
     held = held_states(parts.circuit, pathway)
     options: dict[str, Any] = {}
-    for field, effect in (("on_pre", texts.pre), ("on_post", texts.post)):
-        if effect:
-            code = [*solved, *(code_line(line, own, held) for line in effect), *ending]
-            options[field] = "\n".join(code)
+    for trigger, effect in texts.effects.items():
+        code = [*solved, *(code_line(line, own, held) for line in effect), *ending]
+        options.setdefault(f"on_{trigger.side}", {})[trigger.name] = "\n".join(code)
     # No dtype is given, so that numbers have the precision of the run and `lastupdate` that of the clock.
     synapses = Synapses(
         parts.groups[pathway.pre], parts.groups[pathway.post], _model(pathway, own), **options,
-        clock=parts.clock, name=pathway.name, namespace=FUNCTIONS,
-        codeobj_class=parts.codeobj_class,
+        on_event={trigger.name: trigger.event for trigger in texts.effects}, clock=parts.clock,
+        name=pathway.name, namespace=FUNCTIONS, codeobj_class=parts.codeobj_class,
     )  # fmt: skip
     synapses.event_driven = None  # otherwise Brian2 would solve the equations as well
     parts.groups[pathway.name] = synapses
@@ -63,7 +62,10 @@ def build_pathway(parts: NetworkParts, pathway: Pathway) -> Bundle:
     parts.network.add(synapses)
     values = {name: synapses.variables[OWN + name] for name in pathway.synapse_start_values()}
     current = {name: synapses.variables[CURRENT + name] for name in pathway.event_driven}
-    return Bundle(synapses, values, current, _evaluation(parts, pathway, synapses, solved))
+    pathways = {trigger: getattr(synapses, trigger.name) for trigger in texts.effects}
+    return Bundle(
+        synapses, pathways, values, current, _evaluation(parts, pathway, synapses, solved)
+    )
 
 
 def _evaluation(
@@ -85,7 +87,7 @@ def _evaluation(
 
 def own_names(circuit: Circuit, pathway: Pathway) -> dict[str, str]:
     """Return, for each symbol that is not a variable of a population, its name in the program."""
-    code = [*parse_assignments(pathway.on_pre), *parse_assignments(pathway.on_post)]
+    code = pathway.assignments
     texts = [d.expression for d in pathway.variables.values() if d.expression]
     symbols = {
         s

@@ -5,14 +5,15 @@ its place in the order of synapses (see `synapse_tables`), not on its place in m
 same numbers, with any number of threads.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.event import SPIKE
-from dendrosim.circuit.pathway import PAIR_NAMES, Pathway
+from dendrosim.circuit.pathway import PAIR_NAMES, Pathway, Trigger
 from dendrosim.circuit.population import UNIT, Population
 from dendrosim.engine.plan.signal_slots import ELEMENT
-from dendrosim.equations.assignments import Assignment, parse_assignments
+from dendrosim.equations.assignments import Assignment
 from dendrosim.equations.random_calls import replace_calls, replace_calls_in_lines
 from dendrosim.equations.rewriting import replace_symbols
 
@@ -42,10 +43,12 @@ class EventTexts:
 
 @dataclass(frozen=True)
 class EffectTexts:
-    """What spikes of both ends of a pathway do; `keys` are the names of its streams."""
+    """What events at both ends of a pathway do, in the order of `Pathway.effects`.
 
-    pre: tuple[Assignment, ...]
-    post: tuple[Assignment, ...]
+    `keys` are the names of its streams.
+    """
+
+    effects: Mapping[Trigger, tuple[Assignment, ...]]
     keys: tuple[str, ...]
 
 
@@ -67,10 +70,14 @@ def event_texts(population: Population) -> dict[str, EventTexts]:
 
 
 def effect_texts(pathway: Pathway) -> EffectTexts:
-    """Return what spikes of both ends of a pathway do, with variables of both ends for indices and numbers."""
-    pre, keys = replace_calls_in_lines(parse_assignments(pathway.on_pre), f"{KEY}pre", SYNAPSE)
-    post, more = replace_calls_in_lines(parse_assignments(pathway.on_post), f"{KEY}post", SYNAPSE)
-    return EffectTexts(_pairs_in_place(pre), _pairs_in_place(post), keys + more)
+    """Return what events at both ends of a pathway do, with variables of both ends for indices and numbers."""
+    effects, keys = {}, tuple[str, ...]()
+    for trigger, lines in pathway.effects.items():
+        prefix = f"{KEY}{trigger.name}{'' if trigger.event == SPIKE else '_'}"
+        lines, more = replace_calls_in_lines(lines, prefix, SYNAPSE)
+        effects[trigger] = _pairs_in_place(lines)
+        keys += more
+    return EffectTexts(effects, keys)
 
 
 def _pairs_in_place(lines: tuple[Assignment, ...]) -> tuple[Assignment, ...]:
@@ -86,8 +93,8 @@ def hidden_numbers(circuit: Circuit) -> dict[str, set[str]]:
     """Return, for each population, which of the variables `UNIT` and `UNITS` the texts of the circuit use."""
     found = {p.name: {UNIT} if p.uses_index else set[str]() for p in circuit.all_populations}
     for pathway in circuit.pathways:
-        texts = effect_texts(pathway)
-        symbols = {s for line in (*texts.pre, *texts.post) for s in line.symbols}
+        effects = effect_texts(pathway).effects.values()
+        symbols = {s for lines in effects for line in lines for s in line.symbols}
         for end, name in (("_pre", pathway.pre), ("_post", pathway.post)):
             found[name] |= {n for n in (UNIT, UNITS) if n + end in symbols}
     return found

@@ -9,7 +9,7 @@ the texts for which they may not.
 
 from collections.abc import Collection, Iterable
 
-from dendrosim.circuit.pathway import Pathway
+from dendrosim.circuit.pathway import Pathway, Trigger
 from dendrosim.engine.plan.spike_texts import SYNAPSE, effect_texts
 from dendrosim.equations.assignments import Assignment
 from dendrosim.equations.rewriting import find_symbols, parse_expression
@@ -18,14 +18,11 @@ _ENDS = ("_pre", "_post")
 _KINDS = {"=": "value", "+=": "sum", "-=": "sum", "*=": "product", "/=": "product"}
 
 
-def ordered_sides(pathway: Pathway) -> dict[str, bool]:
-    """Return whether the effect of spikes of each end, `pre` and `post`, depends on the order of synapses."""
-    texts, own = effect_texts(pathway), set(pathway.synapse_start_values())
-    recurrent = pathway.pre == pathway.post
-    return {
-        "pre": depends_on_order(texts.pre, own, recurrent),
-        "post": depends_on_order(texts.post, own, recurrent),
-    }
+def ordered_effects(pathway: Pathway) -> dict[Trigger, bool]:
+    """Return whether the effect of each event depends on the order of synapses."""
+    own, recurrent = set(pathway.synapse_start_values()), pathway.pre == pathway.post
+    effects = effect_texts(pathway).effects
+    return {trigger: depends_on_order(lines, own, recurrent) for trigger, lines in effects.items()}
 
 
 def depends_on_order(lines: Iterable[Assignment], own: Collection[str], recurrent: bool) -> bool:

@@ -5,7 +5,7 @@ one number for each unit, and a spike changes it once. A variable is hoisted to 
 postsynaptic, if
 
 - all synapses start with the same value;
-- only spikes of that end assign to it, and they reach all synapses of a unit in the same step;
+- only spikes and other events of that end assign to it, and they reach all synapses of a unit in the same step;
 - what is assigned, and its equation, depends only on numbers that all synapses share, on variables hoisted to
   the same end, and on variables of the unit at that end;
 - its equation depends on no other state that is not hoisted to that end.
@@ -17,11 +17,11 @@ is kept under a name of its own, because the unit may change it further down in 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from dendrosim.circuit.pathway import SIDES, Trigger
 from dendrosim.engine.plan.spike_texts import SYNAPSE
 from dendrosim.equations.assignments import Assignment
 from dendrosim.equations.rewriting import find_symbols, parse_expression, replace_symbols
 
-SIDES = ("pre", "post")
 KEPT = "ds_kept_"
 """Prefix of names of values that are computed once per unit, for the text that is done for each synapse."""
 
@@ -32,8 +32,8 @@ class SynapseText:
 
     Parameters
     ----------
-    effects : mapping of str to sequence of Assignment
-        What spikes of each end, `pre` and `post`, do; an end without effects may be missing.
+    effects : mapping of Trigger to sequence of Assignment
+        What events at both ends do.
     equations : mapping of str to str
         Right-hand sides of the event-driven equations of synaptic variables.
     equal : mapping of str to bool
@@ -44,11 +44,15 @@ class SynapseText:
         Whether both ends are the same population.
     """
 
-    effects: Mapping[str, tuple[Assignment, ...]]
+    effects: Mapping[Trigger, tuple[Assignment, ...]]
     equations: Mapping[str, str]
     equal: Mapping[str, bool]
     same_arrival: Collection[str]
     recurrent: bool
+
+    def of_side(self, side: str) -> dict[Trigger, tuple[Assignment, ...]]:
+        """Return the effects of one end."""
+        return {trigger: lines for trigger, lines in self.effects.items() if trigger.side == side}
 
 
 @dataclass
@@ -68,7 +72,7 @@ def hoist(text: SynapseText) -> dict[str, str]:
     found: dict[str, str] = {}
     for side in SIDES:
         # The time since the last spike of an end is known only if spikes of that end have effects.
-        if side in text.same_arrival and text.effects.get(side):
+        if side in text.same_arrival and text.of_side(side):
             own = _hoisted_to(text, side, {n for n in text.equal if n not in found})
             found |= dict.fromkeys(sorted(own), side)
     return found
@@ -76,13 +80,14 @@ def hoist(text: SynapseText) -> dict[str, str]:
 
 def _hoisted_to(text: SynapseText, side: str, candidates: set[str]) -> set[str]:
     """Return the largest set of variables that can be hoisted to an end: take away until nothing contradicts."""
-    others = [line.target for s, lines in text.effects.items() if s != side for line in lines]
+    here = text.of_side(side)
+    others = [line.target for t, lines in text.effects.items() if t not in here for line in lines]
     own = {n for n in candidates if text.equal[n] and n not in others}
     reads_of = {n: find_symbols(parse_expression(rate)) for n, rate in text.equations.items()}
-    assigned = {line.target for line in text.effects.get(side, ())}
     while True:
-        once = _targets_of_once(text, side, own)
-        kept = {n for n in own if n in once or n not in assigned}
+        kept = set(own)
+        for trigger, lines in here.items():
+            kept -= {line.target for line in lines} - _targets_of_once(text, trigger, own)
         # States that depend on each other are solved together, so all or none of them are hoisted.
         kept -= {n for n in kept if (reads_of.get(n, set()) & set(text.equal)) - kept}
         for name, read in reads_of.items():
@@ -93,16 +98,16 @@ def _hoisted_to(text: SynapseText, side: str, candidates: set[str]) -> set[str]:
         own = kept
 
 
-def _targets_of_once(text: SynapseText, side: str, own: set[str]) -> set[str]:
-    """Return the targets, variables of `own` and new names, that can be assigned once per unit everywhere."""
-    lines = text.effects.get(side, ())
+def _targets_of_once(text: SynapseText, trigger: Trigger, own: set[str]) -> set[str]:
+    """Return the targets of an effect, in `own` or new names, that can be assigned once per unit everywhere."""
+    lines = text.effects[trigger]
     new = {line.target for line in lines if not line.target.endswith(("_pre", "_post"))}
     once = {n for n in new if n in own or n not in text.equal}
     while True:
         wrong = {
             line.target
             for line in lines
-            if line.target in once and not _is_shared(text, side, line, own, once)
+            if line.target in once and not _is_shared(text, trigger, line, own, once)
         }
         if not wrong:
             return once
@@ -110,10 +115,10 @@ def _targets_of_once(text: SynapseText, side: str, own: set[str]) -> set[str]:
 
 
 def _is_shared(
-    text: SynapseText, side: str, line: Assignment, own: set[str], once: set[str]
+    text: SynapseText, trigger: Trigger, line: Assignment, own: set[str], once: set[str]
 ) -> bool:
     """Return whether a right-hand side has one value for all synapses of a unit."""
-    lines = text.effects.get(side, ())
+    lines, side = text.effects[trigger], trigger.side
     targets = {x.target for x in lines}
     tree = parse_expression(line.expression)
     for symbol in find_symbols(tree):
@@ -133,24 +138,24 @@ def _is_shared(
     return True
 
 
-def split_effect(text: SynapseText, side: str, hoisted: Mapping[str, str]) -> Effect:
-    """Return the parts of a spike's effect that are done once and for each synapse.
+def split_effect(text: SynapseText, trigger: Trigger, hoisted: Mapping[str, str]) -> Effect:
+    """Return the parts of an event's effect that are done once and for each synapse.
 
     Parameters
     ----------
     text : SynapseText
-    side : {"pre", "post"}
-        End whose spikes are meant.
+    trigger : Trigger
+        The event.
     hoisted : mapping of str to str
         The result of `hoist`.
     """
-    own = {name for name, s in hoisted.items() if s == side}
-    once = _targets_of_once(text, side, own) if side in text.same_arrival else set()
+    own = {name for name, side in hoisted.items() if side == trigger.side}
+    once = _targets_of_once(text, trigger, own) if trigger.side in text.same_arrival else set()
     effect = Effect()
     current: dict[
         str, str
     ] = {}  # name under which `each` reads a value of `once` at this place of the text
-    for line in text.effects.get(side, ()):
+    for line in text.effects[trigger]:
         if line.target in once:
             effect.once.append(line)
             current.pop(line.target, None)

@@ -22,7 +22,7 @@ from dendrosim.engine.network.random_numbers import step_key
 from dendrosim.engine.network.weight_updates import Update
 from dendrosim.engine.plan.projection_delays import delay_steps
 from dendrosim.engine.plan.state_arrays import WEIGHT, recorded_key
-from dendrosim.engine.plan.synapse_order import ordered_sides
+from dendrosim.engine.plan.synapse_order import ordered_effects
 from dendrosim.engine.plan.timeline import CIRCUIT, Fill
 from dendrosim.engine.runtime.delay import DelayLine
 from dendrosim.engine.runtime.synapse_loop import LoopCodeObject
@@ -122,9 +122,9 @@ class NumpyOperations(Operations):
 
     def pathway(self, network: NetworkParts, pathway: Pathway) -> Bundle:
         bundle: Bundle = super().pathway(network, pathway)
-        for side, ordered in ordered_sides(pathway).items():
+        for trigger, ordered in ordered_effects(pathway).items():
             if ordered:
-                bundle.pathways[side].codeobj_class = LoopCodeObject
+                bundle.pathways[trigger].codeobj_class = LoopCodeObject
         return bundle
 
     # -- the seven operations ---------------------------------------------------------------------

@@ -84,8 +84,8 @@ def _connect(parts: NetworkParts, bundle: Bundle, table: SynapseTable) -> None:
     if SYNAPSE in synapses.variables:
         numbers = elements(table.count, table.batch)
         synapses.variables[SYNAPSE].get_value()[...] = numbers
-    delay = bundle.delay.get_value()
-    delay[...] = table.delays
+    for delay in bundle.delays:
+        delay.get_value()[...] = table.delays
 
 
 def _loop(task: Task, parts: NetworkParts, operations: NumpyOperations, progress: Progress) -> bool:

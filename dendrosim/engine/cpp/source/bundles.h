@@ -91,7 +91,7 @@ inline void read_delays(Reader& r, Rows& rows)
         longest = std::max(longest, steps_of(delay));
     });
     if (found != (uniform ? 1 : count)) fail("the delays of a task are incomplete");
-    rows.pre.slots.resize(longest + 1);
+    for (Arrivals& queue : rows.queues) if (!queue.at_post) queue.slots.resize(longest + 1);
     if (uniform) { rows.begin = rows.first; std::iota(rows.first.begin(), rows.first.end(), 0); }
     else order_by_delay(rows, delays);
 }

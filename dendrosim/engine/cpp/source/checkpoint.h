@@ -140,12 +140,11 @@ template <typename S> void walk(S& s)
     {
         for (const Variable& v : b.variables) s.bytes(v.native().data, v.native().size*v.native().bytes);
         for (Values& v : b.blank) s.bytes(v.array().data, v.array().size*v.array().bytes);
-        const int64_t batch = b.rows->batch, columns = b.rows->targets*batch;
-        const std::pair<Arrivals*, int64_t> queues[] = {{&b.rows->pre, b.rows->groups()*batch}, {&b.rows->post, columns}};
-        for (const auto& [queue, count] : queues)
+        for (Arrivals& queue : b.rows->queues)
         {
-            s.index(queue->offset, queue->slots.size());
-            for (auto& slot : queue->slots) s.indices(slot, count);
+            s.index(queue.offset, queue.slots.size());
+            const int64_t count = (queue.at_post ? b.rows->targets : b.rows->groups())*b.rows->batch;
+            for (auto& slot : queue.slots) s.indices(slot, count);
         }
     }
     for (Tape& t : task.tapes) s.recording(t.file, t.sum, t.skip_to(task.step)*t.bytes());

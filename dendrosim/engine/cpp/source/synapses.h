@@ -21,6 +21,7 @@ struct Piece { int64_t begin, end; };
 // Groups (or postsynaptic units) that a spike reaches after a delay, as group*batch + sample. Slot `offset` has those
 // of the present step.
 struct Arrivals {
+    bool at_post;  // whether these are events of postsynaptic units
     std::vector<std::vector<int32_t>> slots{1};
     int offset = 0;
     const std::vector<int32_t>& due() const { return slots[offset]; }
@@ -43,6 +44,7 @@ struct Rows {
     const int64_t sources, targets, batch;  // presynaptic and postsynaptic units, samples
     const bool uniform, columns;  // whether there is one delay; whether postsynaptic spikes have effects
     const bool numbered;          // whether texts draw random numbers, whose indices follow the order of the task
+    std::vector<Arrivals> queues;  // one for each event with an effect
     std::vector<int64_t> first{};           // the first group of each row
     std::vector<int64_t> begin{};           // the first synapse of each group
     std::vector<int32_t> row_of{}, delay_of{};  // row and delay (steps) of each group; empty if there is one delay
@@ -55,7 +57,6 @@ struct Rows {
     std::vector<int64_t> column{};
     std::vector<int32_t> position{}, source{};  // where the synapse is in the rows, and its presynaptic unit
     int64_t mean_row = 0, mean_column = 0;      // mean number of synapses of a unit
-    Arrivals pre{}, post{};
 
     int64_t groups() const { return (int64_t)begin.size() - 1; }
     int64_t row(int64_t group) const { return row_of.empty() ? group : row_of[group]; }
@@ -70,13 +71,13 @@ struct Rows {
     Piece whole(int64_t group) const { return {begin[group], begin[group + 1]}; }
     Piece whole_column(int64_t unit) const { return {column[unit], column[unit + 1]}; }
     // Add spikes of elements; each reaches the groups of its row after their delays.
-    void push_groups(const int32_t* events, int64_t count)
+    void push_groups(Arrivals& queue, const int32_t* events, int64_t count) const
     {
         for (int64_t k = 0; k < count; k++)
         {
             const int64_t unit = events[k]/batch, sample = events[k] % batch;
             for (int64_t g = first[unit]; g < first[unit + 1]; g++)
-                pre.after(delay_of[g]).push_back((int32_t)(g*batch + sample));
+                queue.after(delay_of[g]).push_back((int32_t)(g*batch + sample));
         }
     }
 };

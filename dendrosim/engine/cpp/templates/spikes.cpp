@@ -1,4 +1,4 @@
-{# What the spikes of one end of a pathway do that arrive in this step: see synapses.h.
+{# What the spikes (or other events) of one end of a pathway do that arrive in this step: see synapses.h.
 
    Block `once` is done once for each spiking unit, `now` computes traces of the other end, and `each` is done for
    every synapse. Values in `kept` go from `once` to `each`. #}
@@ -18,15 +18,16 @@
     {% set mean = 'ds_rows.mean_row' if side == 'pre' else 'ds_rows.mean_column' %}
     constexpr int64_t ds_batch = {{batch}};
     ds::Rows& ds_rows = {{rows}};
-    ds_rows.{{side}}.advance();
-    {% set events = get_array_name(variables['ds_events_' ~ side]) %}
+    ds::Arrivals& ds_queue = ds_rows.queues[{{queue}}];
+    ds_queue.advance();
+    {% set sent = get_array_name(variables[events]) %}
     {% if side == 'pre' and not uniform %}
-    ds_rows.push_groups({{events}}, {{events}}[{{elements}}]);
+    ds_rows.push_groups(ds_queue, {{sent}}, {{sent}}[{{elements}}]);
     {% else %}
-    ds_rows.{{side}}.push({{events}}, {{events}}[{{elements}}]);
+    ds_queue.push({{sent}}, {{sent}}[{{elements}}]);
     {% endif %}
-    const int32_t* const ds_due = ds_rows.{{side}}.due().data();
-    const int64_t ds_many = ds_rows.{{side}}.due().size();
+    const int32_t* const ds_due = ds_queue.due().data();
+    const int64_t ds_many = ds_queue.due().size();
     if (!ds_many) return;
     {% if (vector_code['once']|autoindent).strip() %}
     {% for name in kept %}

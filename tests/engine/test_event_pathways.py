@@ -1,0 +1,182 @@
+"""Pathways transmit spikes and other events of both ends, each with its own effect."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+from comparisons import same_bits, spike_table
+from reference_problems import FAST
+
+import dendrosim as ds
+
+CELL = """
+dv/dt = (drive - v)/(10*ms) : 1
+dg/dt = -g/(5*ms) : 1
+dh/dt = -h/(8*ms) : 1
+drive : 1
+"""
+# `a` and `b` are traces of one end, `z` starts with other values in all synapses, and `w` is plastic.
+EQUATIONS = """
+da/dt = -a/(20*ms) : 1 (event-driven)
+db/dt = (0.1 - b)/(30*ms) : 1 (event-driven)
+dz/dt = -z/(40*ms) : 1 (event-driven)
+w : 1
+"""
+PATH = {
+    "on_pre": {
+        "spike": "a += 1\ng_post += w\nw = clip(w - 0.01*b, 0, 1)\nz += 0.1",
+        "burst": "a = 0.5*a + 1\nh_post += w*z*a\nz += 0.2*w",
+    },
+    "on_post": {
+        "burst": "b = 2*b + 0.1\nz *= 0.9",
+        "spike": "b += 1\nw = clip(w + 0.02*a, 0, 1)\nz += 0.01*w",
+    },
+}
+SIZE, BATCH, STEPS, DT = 6, 2, 1200, 1e-4
+DRIVES = np.random.default_rng(8).uniform(0.95, 1.7, (BATCH, SIZE))
+DELAYS = {"none": None, "one": "1.5 ms", "several": ds.Uniform("0.5 ms", "4 ms")}
+RATES, GOALS = {"a": 1 / 20e-3, "b": 1 / 30e-3, "z": 1 / 40e-3}, {"a": 0.0, "b": 0.1, "z": 0.0}
+
+
+def protocol(delay="one", **changes):
+    cell = ds.Population(
+        "cell", SIZE, CELL, inputs=["drive"], threshold="v > 1", reset="v = 0",
+        events={"burst": ds.Event("v > 1 and t - lastspike < 16*ms - dt/2")},
+    )  # fmt: skip
+    path = ds.Pathway(
+        "path", "cell", "cell", connect=ds.Probability(0.6), equations=EQUATIONS, delay=DELAYS[delay],
+        initial={"z": ds.Uniform(0, 1), "w": ds.Uniform(0.2, 0.8)}, **{**PATH, **changes},
+    )  # fmt: skip
+    return ds.Protocol(
+        ds.Circuit((cell,), pathways=(path,)),
+        (ds.Block("run", (ds.Phase("on", f"{STEPS * 0.1} ms"),)),),
+        dt="0.1 ms",
+        recordings=(
+            ds.Recording("cell.*", every="spike"),
+            ds.Recording(("cell.g", "cell.h"), every="0.1 ms"),
+            ds.Recording("path.*", every="3.7 ms"),
+        ),
+        signals={"cell.drive": ds.Samples("drives")},
+        data={"drives": DRIVES},
+        batch=BATCH,
+    )
+
+
+@cache
+def result(backend, delay, threads=1):
+    return ds.run(protocol(delay), backend=backend, seed=4, threads=threads)
+
+
+class Synapse:
+    """A synapse as its text says, with effects done one statement after the other."""
+
+    def __init__(self, values):
+        self.x, self.last = dict(values), 0.0
+
+    def bring_to(self, t):
+        for name, rate in RATES.items():
+            goal = GOALS[name]
+            self.x[name] = goal + (self.x[name] - goal) * np.exp(-rate * (t - self.last))
+        self.last = t
+
+    def apply(self, trigger, g, h, post):
+        x = self.x
+        if trigger == ("pre", "spike"):
+            x["a"] += 1
+            g[post] += x["w"]
+            x["w"] = np.clip(x["w"] - 0.01 * x["b"], 0, 1)
+            x["z"] += 0.1
+        elif trigger == ("pre", "burst"):
+            x["a"] = 0.5 * x["a"] + 1
+            h[post] += x["w"] * x["z"] * x["a"]
+            x["z"] += 0.2 * x["w"]
+        elif trigger == ("post", "spike"):
+            x["b"] += 1
+            x["w"] = np.clip(x["w"] + 0.02 * x["a"], 0, 1)
+            x["z"] += 0.01 * x["w"]
+        else:
+            x["b"] = 2 * x["b"] + 0.1
+            x["z"] *= 0.9
+
+
+def loop(found, start):
+    """Synapse by synapse, from the events that were recorded; return g, h and the final variables."""
+    at, post_delay = found.synapses["path"], getattr(found.synapses["path"], "post_delay", None)
+    steps = {"pre": np.round(at.delay / DT).astype(int), "post": np.zeros(len(at.pre), int)}
+    if post_delay is not None:
+        steps["post"] = np.round(post_delay / DT).astype(int)
+    synapses = [
+        [Synapse({n: v[k, b] for n, v in start.items()}) for b in range(BATCH)]
+        for k in range(len(at.pre))
+    ]
+    sent = {
+        event: {tuple(row) for row in spike_table(found, label)}
+        for event, label in (("spike", "cell"), ("burst", "cell.burst"))
+    }
+    g, h, rows = np.zeros((SIZE, BATCH)), np.zeros((SIZE, BATCH)), []
+    for step in range(STEPS):
+        rows.append((g.copy(), h.copy()))
+        g, h = g - DT * g / 5e-3, h - DT * h / 8e-3
+        for side in ("pre", "post"):
+            for event in ("spike", "burst"):
+                for k, pair in enumerate(synapses):
+                    for sample, synapse in enumerate(pair):
+                        unit = getattr(at, side)[k]
+                        if (step - steps[side][k], unit, sample) in sent[event]:
+                            synapse.bring_to(step * DT)
+                            synapse.apply((side, event), g, h, (at.post[k], sample))
+    for pair in synapses:
+        for synapse in pair:
+            synapse.bring_to(STEPS * DT)
+    final = {n: np.array([[s.x[n] for s in pair] for pair in synapses]) for n in start}
+    return [np.stack(x) for x in zip(*rows, strict=True)], final
+
+
+@pytest.mark.parametrize("delay", ["none", "one", "several"])
+@pytest.mark.parametrize("backend", FAST)
+def test_each_event_has_its_effect_after_its_delay(backend, delay):
+    found = result(backend, delay)
+    assert len(found.spikes["cell.burst"].time) > 30
+    start = {n: found[f"path.{n}"].values[0] for n in ("a", "b", "z", "w")}
+    (g, h), final = loop(found, start)
+    np.testing.assert_allclose(found["cell.g"].values, g, rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(found["cell.h"].values, h, rtol=1e-12, atol=1e-14)
+    for name, values in final.items():
+        np.testing.assert_allclose(
+            found.final[f"path.{name}"].values, values, rtol=1e-12, atol=1e-14, err_msg=name
+        )
+
+
+@pytest.mark.parametrize("delay", ["one", "several"])
+def test_events_with_two_threads_have_the_same_bits(delay):
+    assert same_bits(result("cpp", delay), result("cpp", delay, threads=2))
+
+
+def test_a_mapping_of_spikes_alone_is_the_text_itself():
+    plain = protocol(on_pre="g_post += w + a + b + z", on_post="")
+    mapped = protocol(on_pre={"spike": "g_post += w + a + b + z"}, on_post={})
+    assert plain == mapped
+    both = protocol()
+    assert ds.Protocol.from_json(both.to_json()) == both
+    assert list(both.circuit.pathway("path").effects) == [
+        ("pre", "spike"), ("pre", "burst"), ("post", "spike"), ("post", "burst"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("backend", FAST)
+def test_states_of_synapses_decay_also_while_the_other_end_changes_only_its_trace(backend):
+    """The postsynaptic unit spikes at 10 and 30 ms, the presynaptic one at 20 and 40 ms."""
+    cell = ds.Population("cell", 2, "x : 1", inputs=["x"], threshold="x > 0.5")
+    path = ds.Pathway(
+        "path", "cell", "cell", on_pre="a += 1", on_post="z += a + 1", connect=ds.Pairings([1], [0]),
+        equations="da/dt = -a/(20*ms) : 1 (event-driven)\ndz/dt = -z/(10*ms) : 1 (event-driven)",
+    )  # fmt: skip
+    spikes = np.zeros((500, 2))
+    spikes[[100, 300], path.connect.post[0]] = spikes[[200, 400], path.connect.pre[0]] = 1
+    made = ds.Protocol(
+        ds.Circuit((cell,), pathways=(path,)), (ds.Block("run", (ds.Phase("on", "50 ms"),)),),
+        dt="0.1 ms", signals={"cell.x": ds.Table(spikes, "0.1 ms")},
+    )  # fmt: skip
+    z = np.exp(-4.0) + np.exp(-2.0) * (np.exp(-0.5) + 1)
+    found = ds.run(made, backend=backend).final["path.z"].values
+    np.testing.assert_allclose(found, [z], rtol=1e-12)
