@@ -9,7 +9,7 @@ from dendrosim.circuit.event import SPIKE, event_path
 from dendrosim.circuit.matrix import Matrix, Projection
 from dendrosim.circuit.paths import VariablePath
 from dendrosim.circuit.pathway import Pathway
-from dendrosim.circuit.population import LAST_SPIKE, Population
+from dendrosim.circuit.population import IN_REFRACTORY, LAST_SPIKE, Population
 from dendrosim.circuit.sources.base import Source, as_source
 from dendrosim.circuit.validation import as_gate, as_shared_parameters, as_symbol
 from dendrosim.equations.declarations import Declaration
@@ -137,6 +137,8 @@ class CircuitData(Spec):
             return units[path.variable]
         if path.variable == LAST_SPIKE:
             return "s"
+        if path.variable == IN_REFRACTORY:
+            return "1"
         return unit_name(unit(self.variable(name)[1].unit)[0])
 
     def symbol_value(self, owner: Owner, name: str) -> Quantity | None:

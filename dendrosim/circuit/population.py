@@ -26,6 +26,7 @@ from dendrosim.circuit.validation import (
 )
 from dendrosim.equations.assignments import Assignment
 from dendrosim.equations.declarations import Declaration, find_identifiers, parse_declarations
+from dendrosim.equations.real_numbers import is_condition
 from dendrosim.equations.rewriting import (
     find_symbols,
     parse_expression,
@@ -47,6 +48,8 @@ from dendrosim.units import Quantity
 
 _ROLES = {"state": "a state", "subexpression": "a subexpression", "parameter": "an input"}
 LAST_SPIKE, REFRACTORY = "lastspike", "unless refractory"
+IN_REFRACTORY = "refractory"
+"""Name in results of the state that is 1 while a unit is refractory, if `refractory` is a condition."""
 INDEX, COUNT = "i", "N"
 """The index of a unit and the number of units, in the texts of a population."""
 UNIT = "ds_unit"
@@ -120,12 +123,14 @@ class Population(Spec):
         Assignments to states of a unit that spikes, one per line or separated by semicolons, such as
         `v = v_reset`.
     refractory : str, optional
-        Expression for the time during which a unit cannot spike again, such as `t_refractory`. The time is rounded
-        down to whole time steps, as in Brian2, except that a thousandth of a step counts as a rounding error: at
-        steps of 0.1 ms, a unit with a period of 0.29 ms that spikes in step n can spike again in step n + 2.
-        With `inf*second`, each unit spikes at most once in a run. A spike more than 5000 s before the beginning of
-        a run does not count. States whose equation ends with `(unless refractory)` keep their value during this
-        time, and pathways do not change them; all other states are integrated.
+        Expression for the time during which a unit cannot spike again, such as `t_refractory`. It is rounded down
+        to whole time steps, as in Brian2, except that a thousandth of a step counts as a rounding error: at steps
+        of 0.1 ms, a unit with a period of 0.29 ms that spikes in step n can spike again in step n + 2. With
+        `inf*second`, each unit spikes at most once in a run. A spike more than 5000 s before the beginning of a
+        run does not count. A condition is possible as well, such as `v > -40*mV`: after a spike, the unit is
+        refractory until the condition is false at the beginning of a step. States whose equation ends with
+        `(unless refractory)` keep their value during this time, and pathways do not change them; all other states
+        are integrated.
     scope : str, optional
         Prefix under which parameters and gates of the circuit are looked up; `Circuit.join` sets it.
     events : mapping of str to Event, optional
@@ -332,8 +337,13 @@ class Population(Spec):
         return any(UNIT in find_identifiers(text) for text in texts)
 
     @property
+    def has_refractory_condition(self) -> bool:
+        """Whether a condition ends the refractory period of a unit, not a time."""
+        return self.refractory is not None and is_condition(parse_expression(self.refractory))
+
+    @property
     def refractory_text(self) -> str | None:
-        """The expression for the refractory period that the program needs; None if it needs none.
+        """The refractory period, or its condition, that the program needs; None if it needs none.
 
         Brian2 keeps the time of the last spike only if there is a refractory period, so a population that uses
         `lastspike` but has no refractory period gets a period of 0.

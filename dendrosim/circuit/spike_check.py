@@ -84,14 +84,11 @@ def check_spikes(circuit: CircuitData, population: Population, local: dict[str, 
             used |= check(action, assignment.expression, in_place.expression, expected, random)
     if population.refractory is None:
         return used
-    if is_condition(parse_expression(population.refractory, f"{where}: refractory")):
-        raise EquationError(
-            f"{where}: refractory {population.refractory!r} is a condition; write a time such as '2*ms', or "
-            "make the condition part of the threshold with a state that the reset sets"
-        )
-    time, period = get_dimensions(TIME["t"]), population.refractory_in_place
+    parse_expression(population.refractory, f"{where}: refractory")
+    has_condition, period = population.has_refractory_condition, population.refractory_in_place
     assert period is not None
-    return used | check("refractory", population.refractory, period, time, local)
+    expected = DIMENSIONLESS if has_condition else get_dimensions(TIME["t"])
+    return used | check("refractory", population.refractory, period, expected, local)
 
 
 def check_pathway(circuit: CircuitData, pathway: Pathway) -> set[str]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from dendrosim.arrays import AnyArray
 from dendrosim.circuit.paths import VariablePath, is_variable, path_of
-from dendrosim.circuit.population import LAST_SPIKE
+from dendrosim.circuit.population import IN_REFRACTORY, LAST_SPIKE
 from dendrosim.circuit.sparse_matrices import MatrixConnections
 from dendrosim.protocol.phases import Recording
 from dendrosim.protocol.protocol import Protocol
@@ -116,6 +116,8 @@ def label(
         axes["unit"] = np.arange(size) if chosen is None else np.array(chosen)
         if variable == LAST_SPIKE:
             long_name = f"last spike of {owner}, before the end"
+        if variable == IN_REFRACTORY:
+            long_name = f"whether {owner} is refractory"
     if protocol.batch > 1:
         samples = recording.samples if recording else None
         axes["sample"] = np.arange(protocol.batch) if samples is None else np.array(samples)

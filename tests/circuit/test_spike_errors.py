@@ -148,9 +148,10 @@ BROKEN = {
         cell(refractory="V_T/R*0 + 2"), UnitError, "Population 'cell': refractory", ""),
     "refractory period without unit": (
         cell(refractory="2"), UnitError, "refractory: '2' is in 1, but must be in s", ""),
-    "refractory condition": (
-        cell(refractory="v > V_T"), EquationError, "Population 'cell': refractory 'v > V_T' is a condition",
-        "write a time such as '2*ms'"),
+    "random refractory condition": (
+        cell(refractory="rand() < 0.5"), EquationError, "refractory: unknown function 'rand'", ""),
+    "refractory condition in other units": (
+        cell(refractory="v > 2*ms"), UnitError, "Population 'cell': refractory: units do not fit", ""),
     "index of another population": (
         cell(reset="v = E + j*mV"), EquationError, "undefined symbol 'j'", "the index of a unit is i"),
     "index of a unit in the equation of a synapse": (

@@ -40,7 +40,7 @@ from dendrosim.engine.plan.signal_slots import (
     find_slots,
 )
 from dendrosim.engine.plan.spike_texts import UNITS, EventTexts, event_texts, hidden_numbers
-from dendrosim.engine.plan.state_arrays import WEIGHT
+from dendrosim.engine.plan.state_arrays import HELD, WEIGHT
 from dendrosim.engine.plan.timeline import CIRCUIT
 from dendrosim.equations.real_numbers import with_real_numbers
 from dendrosim.equations.rewriting import find_symbols, parse_expression
@@ -130,8 +130,9 @@ def _build_population(parts: NetworkParts, population: Population) -> None:
         events={name: with_real_numbers(texts.condition) for name, texts in events.items()},
         **({} if refractory is None else {"refractory": refractory}),
     )  # fmt: skip
-    _schedule_events(group, events)
-    expressions = [*population.equations_in_place.values(), *([refractory] if refractory else [])]
+    _schedule_events(group, events, population.has_refractory_condition)
+    expressions = [*population.equations_in_place.values()]
+    expressions += [text for text in (population.refractory_in_place,) if text]
     expressions += [texts.condition for texts in events.values()]
     expressions += [x.expression for texts in events.values() for x in texts.action]
     symbols = {s for text in expressions for s in find_symbols(parse_expression(text))}
@@ -139,6 +140,9 @@ def _build_population(parts: NetworkParts, population: Population) -> None:
     plain = [n for n, d in population.variables.items() if d.kind != "subexpression"]
     plain += [LAST_SPIKE] if population.refractory_text is not None else []
     parts.groups[population.name] = group
+    if population.has_refractory_condition:
+        add_variable(group, HELD, count, parts.dtype, brian_dimension(unit("1")[0]))
+        plain.append(HELD)
     parts.register(group, *plain)
     for name in population.inputs:
         used = find_slots(parts.protocol, f"{population.name}.{name}")
@@ -154,6 +158,9 @@ def _build_population(parts: NetworkParts, population: Population) -> None:
         add_number(group, key, np.int64)
         parts.register(group, key)
     parts.network.add(group)
+    if population.has_refractory_condition:
+        text = with_real_numbers(f"{HELD}*int({population.refractory_in_place})")
+        assign(parts, group, f"{HELD} = {text}", "before_groups", 0, f"ds_held_{population.name}")
 
 
 _FREE = "ds_free"
@@ -179,26 +186,29 @@ def _refractory_text(population: Population) -> str | None:
 
     Brian2 takes a unit that has not spiked yet for one that spiked 10,000 s before the run, and a period of more
     than 2^63 steps overflows. With the limit, such a unit is never refractory, one that has spiked in the run is
-    refractory until its period is over, and the period can be infinite.
+    refractory until its period is over, and the period can be infinite. If a condition ends the period, it has the
+    length of the limit until then.
     """
-    text = population.refractory_in_place
+    text, limit = population.refractory_in_place, f"t + {-LONG_AGO / 2!r}*second"
     if text is None:
         return None
-    return f"clip({with_real_numbers(text)}, 0*second, t + {-LONG_AGO / 2!r}*second)"
+    if population.has_refractory_condition:
+        return f"{HELD}*({limit})"
+    return f"clip({with_real_numbers(text)}, 0*second, {limit})"
 
 
-def _schedule_events(group: NeuronGroup, events: Mapping[str, EventTexts]) -> None:
+def _schedule_events(group: NeuronGroup, events: Mapping[str, EventTexts], hold: bool) -> None:
     """Set when the conditions of events are tested and their actions done.
 
-    Brian2 sets `lastspike` when it tests the threshold, so the other conditions are tested before.
+    Brian2 sets `lastspike` when it tests the threshold, so the other conditions are tested before. If `hold` is
+    true, a spike begins a refractory period that a condition ends.
     """
     for place, (name, texts) in enumerate(events.items()):
         if name != SPIKE:
             group.set_event_schedule(name, "thresholds", BEFORE_SPIKES)
-        if texts.action:
-            lines = (
-                f"{x.target} {x.operator} {with_real_numbers(x.expression)}" for x in texts.action
-            )
+        lines = [f"{x.target} {x.operator} {with_real_numbers(x.expression)}" for x in texts.action]
+        lines += [f"{HELD} = 1.0"] if hold and name == SPIKE else []
+        if lines:
             group.run_on_event(name, "\n".join(lines), when="resets", order=place)
 
 

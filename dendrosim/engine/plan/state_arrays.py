@@ -12,7 +12,7 @@ from dendrosim.circuit.initial_values.fixed import Fixed
 from dendrosim.circuit.matrix import Matrix
 from dendrosim.circuit.paths import VariablePath, is_variable
 from dendrosim.circuit.pathway import WEIGHT as SYNAPSE_WEIGHT
-from dendrosim.circuit.population import LAST_SPIKE, UNIT, Population
+from dendrosim.circuit.population import IN_REFRACTORY, LAST_SPIKE, UNIT, Population
 from dendrosim.circuit.sparse_matrices import (
     MatrixConnections,
     draw_connections,
@@ -26,6 +26,8 @@ from dendrosim.errors import ShapeError
 from dendrosim.protocol.protocol import Protocol
 
 WEIGHT = "ds_weight"
+HELD = "ds_held"
+"""Name of the variable of a program that is 1 while a unit is refractory, if a condition ends this time."""
 LOW, HIGH = "ds_low", "ds_high"
 """Names of the limits of a bounded matrix."""
 OWN = "ds_own_"
@@ -40,12 +42,16 @@ def state_keys(circuit: Circuit) -> dict[str, str]:
     """Return, for the name of every state, the key of its array in a program.
 
     The key of a state `population.state` is this name; the key of a matrix is the name of its weights. If a
-    population has a refractory period, the times of its last spikes are a state as well, `population.lastspike`.
+    population has a refractory period, the times of its last spikes are a state as well, `population.lastspike`,
+    and whether its units are refractory, `population.refractory`, if a condition ends this period.
     They are in seconds and never positive: in a start state they are relative to the beginning of the run, in a
     final state to the end of the run.
     """
+    names = {IN_REFRACTORY: HELD}
     states = {
-        f"{p.name}.{s}": f"{p.name}.{s}" for p in circuit.all_populations for s in states_of(p)
+        f"{p.name}.{s}": f"{p.name}.{names.get(s, s)}"
+        for p in circuit.all_populations
+        for s in states_of(p)
     }
     return {**states, **{m.name: _key(m) for m in circuit.matrices if m.inverse_of is None}}
 
@@ -85,9 +91,10 @@ def _key(matrix: Matrix) -> str:
 
 
 def states_of(population: Population) -> tuple[str, ...]:
-    """Return the names of a population's states, including `lastspike` if it is used."""
+    """Return the names of a population's states, with `lastspike` and `refractory` if they are used."""
     last = (LAST_SPIKE,) if population.refractory_text is not None else ()
-    return population.states + last
+    held = (IN_REFRACTORY,) if population.has_refractory_condition else ()
+    return population.states + last + held
 
 
 def state_shape(

@@ -10,7 +10,7 @@ from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.initial_values.derived import Derived
 from dendrosim.circuit.matrix import Matrix
 from dendrosim.circuit.paths import VariablePath, is_variable
-from dendrosim.circuit.population import LAST_SPIKE
+from dendrosim.circuit.population import IN_REFRACTORY, LAST_SPIKE
 from dendrosim.circuit.sparse_matrices import (
     MatrixConnections,
     draw_weights,
@@ -47,8 +47,9 @@ def start_state(
     """
     states = [f"{p.name}.{s}" for p in circuit.populations for s in p.states]
     names = [*states, *(m.name for m in circuit.matrices)]
-    # Results also hold the times of last spikes and rates of sources, which are not part of the state here.
-    ignored = [f"{p.name}.{LAST_SPIKE}" for p in circuit.populations if p.spiking]
+    # Results also hold states of refractory periods and rates of sources, which are not part of the state here.
+    spiking = [p.name for p in circuit.populations if p.spiking]
+    ignored = [f"{name}.{state}" for name in spiking for state in (LAST_SPIKE, IN_REFRACTORY)]
     ignored += circuit.rates
     for name in values:
         if name not in names and name not in ignored:
