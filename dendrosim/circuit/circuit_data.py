@@ -69,6 +69,11 @@ class CircuitData(Spec):
         post, pre = self.shape(matrix)
         return post * pre if matrix.connect is None else float(matrix.connect.expected(post, pre))
 
+    def expected_synapses(self, pathway: Pathway) -> float:
+        """Return the number of synapses of a pathway; of random connections, the expected number."""
+        post, pre = self.population(pathway.post).size, self.population(pathway.pre).size
+        return float(pathway.connect.expected(post, pre))
+
     def delay_line(self, projection: Projection) -> int:
         """Return the place of a projection among those with a delay."""
         delayed = [p for p in self.projections if p.delay is not None]

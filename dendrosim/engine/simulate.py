@@ -33,9 +33,9 @@ from dendrosim.results.result import Result
 _NO_LIMIT = 2**62
 # Bytes that a spike needs as read from the program, as returned, and in addition while a file is written.
 _BYTES_PER_SPIKE = 12 + 16 + 8
-# Work per step that justifies one more thread: multiply-adds of the largest product, or units times samples of the
-# largest population.
-_PRODUCTS, _UNITS = 1_250_000, 15_000
+# Work per step that justifies one more thread: multiply-adds of the largest product, units times samples of the
+# largest population, or all synapses times samples, few of which a spike reaches in a step.
+_PRODUCTS, _UNITS, _SYNAPSES = 1_250_000, 15_000, 2_500_000
 INTERVAL = 20.0
 """Smallest number of seconds between two checkpoints."""
 
@@ -220,8 +220,9 @@ def _threads(protocol: Protocol) -> int:
     circuit = protocol.circuit
     products = max(map(circuit.expected_weights, circuit.matrices), default=0)
     units = max(p.size for p in circuit.all_populations)
-    wanted = max(int(products * protocol.batch // _PRODUCTS), units * protocol.batch // _UNITS, 1)
-    return min(wanted, _processors(), MOST_THREADS)
+    synapses = sum(map(circuit.expected_synapses, circuit.pathways))
+    works = (products / _PRODUCTS, units / _UNITS, synapses / _SYNAPSES)
+    return min(max(int(protocol.batch * max(works)), 1), _processors(), MOST_THREADS)
 
 
 def _processors() -> int:

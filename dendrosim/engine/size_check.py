@@ -12,9 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dendrosim.checks import MOST_ELEMENTS
-from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.paths import VariablePath, is_variable, path_of
-from dendrosim.circuit.pathway import Pathway
 from dendrosim.engine.backend import Backend
 from dendrosim.engine.plan.projection_delays import delay_steps
 from dendrosim.engine.plan.state_arrays import states_of
@@ -144,7 +142,7 @@ def _arrays(protocol: Protocol, settings: RunSettings) -> Iterator[Need]:
         count = f"{steps:,} steps of {values:,} values"
         yield Need(str(projection), count, float(steps * values * number), "make the delay shorter")
     for pathway in circuit.pathways:
-        synapses = _expected_synapses(circuit, pathway) * batch
+        synapses = circuit.expected_synapses(pathway) * batch
         count = f"about {synapses:,.3g} synapses"
         remedy = "connect fewer units, or use a matrix"
         if synapses > MOST_ELEMENTS:
@@ -173,7 +171,7 @@ def _recorded_shape(protocol: Protocol, name: str, recording: Recording) -> tupl
     circuit, batch = protocol.circuit, protocol.batch
     if circuit.is_synaptic(name):
         pathway = circuit.pathway(VariablePath.parse(name).owner)
-        elements, chosen = round(_expected_synapses(circuit, pathway)), recording.synapses
+        elements, chosen = round(circuit.expected_synapses(pathway)), recording.synapses
     else:
         if not is_variable(name):
             matrix = circuit.matrix(name)
@@ -185,8 +183,3 @@ def _recorded_shape(protocol: Protocol, name: str, recording: Recording) -> tupl
         elements if chosen is None else len(chosen),
         batch if recording.samples is None else len(recording.samples),
     )
-
-
-def _expected_synapses(circuit: Circuit, pathway: Pathway) -> float:
-    post, pre = circuit.population(pathway.post).size, circuit.population(pathway.pre).size
-    return pathway.connect.expected(post, pre)

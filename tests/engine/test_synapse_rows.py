@@ -168,9 +168,13 @@ def wide():
             "late", "a", "b", "g1_post += weight", ds.Probability(0.2), ds.Normal(1, 0.1),
             ds.Uniform("0.1 ms", "0.4 ms"),
         ),
+        # Effects run together, but not with one that changes what they read or reads what they change.
+        ds.Pathway("more", "b", "b", "g2_post += weight", ds.Probability(0.02), 0.1, "0.2 ms"),
+        ds.Pathway("near", "b", "b", "g2_post += weight*g_pre", ds.Probability(0.02), 0.1),
+        ds.Pathway("onto", "b", "b", "g_post += weight*g1_pre", ds.Probability(0.02), 0.01),
     )  # fmt: skip
     sizes = 40, 6000
-    return protocol(paths, *sizes, ["g", "g1"], 1, spikes(40, 0.1, 3), spikes(6000, 0.02, 4))
+    return protocol(paths, *sizes, ["g", "g1", "g2"], 1, spikes(40, 0.1, 3), spikes(6000, 0.02, 4))
 
 
 def test_the_bits_do_not_depend_on_the_number_of_threads():
@@ -178,7 +182,7 @@ def test_the_bits_do_not_depend_on_the_number_of_threads():
     for threads in (2, 3):
         assert same_bits(one, ds.run(wide(), "cpp", 2, threads=threads)), threads
     expected = ds.run(wide(), "numpy", 2)
-    for name in ("b.g", "b.g1"):
+    for name in ("b.g", "b.g1", "b.g2"):
         assert gap(one.traces[name].values, expected.traces[name].values) < 1e-12, name
 
 

@@ -35,9 +35,11 @@ _HEADERS = (
     "arrays.h", "runtime.h", "synapses.h", "glue.h",
 )  # fmt: skip
 
-# Code with one of these calls needs no `flush` before it. `defer`, `flush` and `record` deal with deferred loops
-# (see parallel.h) themselves, and no deferred loop reads what `feed` and `fire` set.
-_KNOWING = ("ds::defer(", "ds::flush(", "ds::feed(", "ds::record(", "ds::fire(")
+# Code with one of these calls needs no `flush` before it. `defer`, `flush`, `begin_effect` and `record` deal with
+# deferred loops and effects (see parallel.h) themselves, and none of these reads what `feed` and `fire` set.
+_KNOWING = (
+    "ds::defer(", "ds::flush(", "ds::begin_effect(", "ds::feed(", "ds::record(", "ds::fire(",
+)  # fmt: skip
 
 
 def generate(protocol: Protocol, precision: str, folder: Path) -> None:

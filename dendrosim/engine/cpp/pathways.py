@@ -244,6 +244,7 @@ class _Builder:
             "last_here": LAST + side,
             "last_there": last_there if keep_last else None,
             "spread": self._can_spread(effect),
+            **self._accesses(effect),
             "numbered": SYNAPSE in reads(effect.each),
         }
         code = {
@@ -321,6 +322,23 @@ class _Builder:
         """Return assignments with the names that variables have in the program."""
         names = {**self.own, **(now or {})}
         return [code_line(line, names, self.held) for line in lines]
+
+    def _accesses(self, effect: Effect) -> dict[str, str]:
+        """Return what a presynaptic effect accesses, as sets of bits (`Access` in parallel.h).
+
+        There is one bit for each population, and one for each pathway, whose effects do not run together.
+        """
+        circuit = self.parts.circuit
+        names = [p.name for p in circuit.all_populations] + [p.name for p in circuit.pathways]
+        there = (self.pathway.name, self.pathway.pre, self.pathway.post)
+        own, pre, post = (1 << names.index(name) % 64 for name in there)
+        once, each = (any(s.endswith("_pre") for s in reads(x)) for x in (effect.once, effect.each))
+        writes = any(x.target.endswith("_post") for x in effect.each)
+        sets = (own | post | each * pre, each * pre, writes * post)
+        return {
+            "serial": f"{own | once * pre}ull",
+            "access": f"{{{', '.join(f'{s}ull' for s in sets)}}}",
+        }
 
     def _can_spread(self, effect: Effect) -> bool:
         """Return whether threads that work on different postsynaptic units change nothing that others use."""

@@ -98,7 +98,7 @@ inline void read_delays(Reader& r, Rows& rows)
 
 // Divide the postsynaptic units into blocks. A block has about 2000 elements, whose numbers fit into the cache
 // nearest to the processor, and at least 64 synapses of a group on average, so that short loops cost little. Several
-// threads need at least one block each, better two; for them, groups are divided into smaller parts.
+// threads need at least one block each; for them, groups are divided into smaller parts.
 inline void cut(Rows& rows)
 {
     const int64_t groups = rows.groups(), count = rows.target.size();
@@ -106,17 +106,23 @@ inline void cut(Rows& rows)
     int64_t blocks = std::min(rows.targets*rows.batch/2048, count/groups/64);
     if (threads() > 1)
     {
-        const int64_t each = rows.uniform ? 2*threads() : threads(), most = count/groups/(rows.uniform ? 32 : 8);
+        const int64_t each = threads(), most = count/groups/(rows.uniform ? 32 : 8);
         const int64_t wanted = (std::max<int64_t>(blocks, 1) + each - 1)/each*each;
         if (wanted <= most) blocks = wanted;
     }
     rows.blocks = std::max<int64_t>(1, std::min(blocks, rows.targets));
+    // Borders are those of element-wise loops where there are enough elements, so that a thread finds in its cache what
+    // it has worked on there (`run_loops` in parallel.cpp).
+    const int64_t steps = (rows.targets*rows.batch + block - 1)/block;
+    const auto border = [&](int64_t b) {
+        return steps < rows.blocks ? b*rows.targets/rows.blocks : b*steps/rows.blocks*block/rows.batch;
+    };
     rows.cuts.resize(groups*(rows.blocks - 1));
     for (int64_t g = 0; g < groups; g++)
     {
         const auto from = rows.target.begin() + rows.begin[g], to = rows.target.begin() + rows.begin[g + 1];
         for (int64_t b = 1; b < rows.blocks; b++)
-            rows.cuts[g*(rows.blocks - 1) + b - 1] = std::lower_bound(from, to, b*rows.targets/rows.blocks) - from;
+            rows.cuts[g*(rows.blocks - 1) + b - 1] = std::lower_bound(from, to, border(b)) - from;
     }
 }
 

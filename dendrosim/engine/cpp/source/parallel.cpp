@@ -1,4 +1,4 @@
-// Implementation of parallel.h: the thread pool and the list of deferred loops.
+// Implementation of parallel.h: the thread pool, the deferred loops and the deferred effects of spikes.
 
 #include "parallel.h"
 
@@ -45,11 +45,10 @@ static void keep_off(int processor)
 // the scheduler would leave them there for thousands of steps.
 class Pool {
 public:
-    const int threads;
+    const int threads, pieces;
 
-    explicit Pool(int threads) : threads(threads), pieces(2*threads), claimed(new std::atomic<uint64_t>[2*threads])
+    explicit Pool(int threads) : threads(threads), pieces(2*threads), seats(new Seat[threads])
     {
-        for (int i = 0; i < pieces; i++) claimed[i] = 0;
         const int home = processor();
         for (int i = 1; i < threads; i++) std::thread([=] { keep_off(home); work(i); }).detach();
     }
@@ -62,11 +61,7 @@ public:
     void run(int64_t count, int64_t block, Part part, const void* loop)
     {
         const int64_t blocks = (count + block - 1)/block;
-        share = (blocks + pieces - 1)/pieces*block;
-        total = count;
-        data = loop;
-        call = part;
-        done.store(0, std::memory_order_relaxed);
+        job = {(blocks + pieces - 1)/pieces*block, count, loop, part};
         const uint64_t now = round.fetch_add(1) + 1;
         if (asleep.load())
         {
@@ -74,32 +69,44 @@ public:
             wake.notify_all();
         }
         claim(0, now);
-        for (int spins = 0; done.load(std::memory_order_acquire) < pieces; spins++) rest(spins);
+        for (int spins = 0; done() < pieces*now; spins++) rest(spins);
     }
 
 private:
-    const int pieces;
-    std::atomic<uint64_t>* const claimed;  // the round (call of `run`) in which each piece was last claimed
-    int64_t share = 0, total = 0;
-    const void* data = nullptr;
-    Part call = nullptr;
-    std::atomic<uint64_t> round{0};
-    std::atomic<int> done{0}, asleep{0};
+    // What different threads write is in different cache lines, of 64 bytes: a line that one thread writes while
+    // another one waits for it costs as much as a hundred operations.
+    struct alignas(64) Seat {
+        std::atomic<uint64_t> claimed[2] = {};  // the round (call of `run`) in which a piece of this thread was last claimed
+        std::atomic<uint64_t> done{0};          // pieces that this thread has done in all rounds
+    };
+    struct alignas(64) Job { int64_t share, total; const void* data; Part call; };
+
+    Seat* const seats;
+    Job job{};
+    alignas(64) std::atomic<uint64_t> round{0};
+    alignas(64) std::atomic<int> asleep{0};
     std::mutex mutex;
     std::condition_variable wake;
 
-    // A round ends only when all its pieces are done, so the members that `run` sets stay valid while a thread
-    // works on a piece.
+    uint64_t done() const
+    {
+        uint64_t sum = 0;
+        for (int i = 0; i < threads; i++) sum += seats[i].done.load(std::memory_order_acquire);
+        return sum;
+    }
+
+    // A round ends only when all its pieces are done, so `job` stays valid while a thread works on a piece.
     void claim(int index, uint64_t now)
     {
         for (int i = 0; i < pieces; i++)
         {
             const int piece = (2*index + i) % pieces;
+            std::atomic<uint64_t>& claimed = seats[piece/2].claimed[piece % 2];
             uint64_t before = now - 1;
-            if (!claimed[piece].compare_exchange_strong(before, now)) continue;
-            const int64_t begin = std::min(piece*share, total), end = std::min(begin + share, total);
-            if (begin < end) call(data, begin, end);
-            done.fetch_add(1, std::memory_order_release);
+            if (claimed.load(std::memory_order_relaxed) != before || !claimed.compare_exchange_strong(before, now)) continue;
+            const int64_t begin = std::min(piece*job.share, job.total), end = std::min(begin + job.share, job.total);
+            if (begin < end) job.call(job.data, begin, end);
+            seats[index].done.fetch_add(1, std::memory_order_release);
         }
     }
 
@@ -144,29 +151,92 @@ void share(int64_t count, int64_t size, Part part, const void* loop)
     if (pool) pool->run(count, size, part, loop); else part(loop, 0, count);
 }
 
-static std::vector<Waiting> waiting;
-static int64_t waiting_count = 0;  // number of elements of each loop in `waiting`
+// The pieces into which a step is divided: those of thread k concern the same elements in all loops and effects of
+// spikes, so that it finds in its cache what it has worked on before.
+static int64_t pieces() { return pool ? pool->pieces : 1; }
 
-static void run_waiting()
+// Call work(p) for every piece: in all threads if that is worth it, else in this one.
+template <typename F> static void each_piece(bool worth, const F& work)
 {
-    const Waiting *const first = waiting.data(), *const last = first + waiting.size();
-    parallel(waiting_count, [=](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; i += block)
-            for (const Waiting* w = first; w < last; w++) w->call(w->loop, i, std::min(i + block, end));
-    });
-    waiting.clear();
+    const auto some = [&](int64_t begin, int64_t end) { for (int64_t p = begin; p < end; p++) work(p); };
+    if (worth) share(pieces(), 1, part_of<decltype(some)>, &some); else some(0, pieces());
 }
 
-void postpone(int64_t count, Waiting loop)
+struct Loops { int64_t count, size; std::vector<Waiting> waiting; };  // deferred loops over the same number of elements
+static std::vector<Loops> deferred;
+
+static void run_loops()
 {
-    if (count != waiting_count) flush();
-    waiting_count = count;
-    waiting.push_back(loop);
+    int64_t total = 0;
+    for (const Loops& l : deferred) total += l.count;
+    each_piece(total >= parallel_from, [](int64_t piece) {
+        int64_t few = 0;  // blocks of loops that are too short for all pieces; these blocks go to one piece after another
+        for (const Loops& l : deferred)
+        {
+            const int64_t blocks = (l.count + block - 1)/block, all = pieces(), turn = (piece + all - few % all) % all;
+            const int64_t first = blocks < all ? std::min(turn, blocks) : piece*blocks/all;
+            const int64_t last = blocks < all ? std::min(turn + 1, blocks) : (piece + 1)*blocks/all;
+            if (blocks < all) few += blocks;
+            const int64_t end = std::min(last*block, l.count);
+            for (int64_t i = first*block; i < end; i += l.size)
+                for (const Waiting& w : l.waiting) w.call(w.loop, i, std::min(i + l.size, end));
+        }
+    });
+    deferred.clear();
+}
+
+void postpone(int64_t count, Waiting loop, int64_t size)
+{
+    if (count == 1)  // what it sets may be a number that loops over other elements read
+    {
+        flush();
+        loop.call(loop.loop, 0, 1);
+        return;
+    }
+    run_effects();
+    for (Loops& l : deferred) if (l.count == count && l.size == size) { l.waiting.push_back(loop); return; }
+    deferred.push_back({count, size, {loop}});
+}
+
+static std::vector<Effect> effects;
+static Access accessed{};  // by all of `effects`
+static int64_t affected = 0;  // synapses that `effects` reach
+
+void begin_effect(uint64_t serial)
+{
+    if (!deferred.empty()) run_loops();
+    if (serial & accessed.any) run_effects();
+}
+
+void postpone(const Effect& e)
+{
+    if (!pool) { e.work.call(e.work.loop, 0, e.blocks); return; }
+    const bool aligned = e.blocks % threads() == 0;
+    if (!aligned || (e.access.elsewhere & accessed.written) || (e.access.written & accessed.elsewhere)) run_effects();
+    effects.push_back(e);
+    accessed = {accessed.any | e.access.any, accessed.elsewhere | e.access.elsewhere, accessed.written | e.access.written};
+    affected += e.synapses;
+    if (!aligned) run_effects();
+}
+
+void run_effects()
+{
+    if (effects.empty()) return;
+    each_piece(affected >= spread_from, [](int64_t piece) {
+        // A thread does the effects of its two pieces at once: the longer a part of a row, the less its beginning costs.
+        const int64_t thread = piece/2, all = threads();
+        if (piece % 2) return;
+        for (const Effect& e : effects) e.work.call(e.work.loop, thread*e.blocks/all, (thread + 1)*e.blocks/all);
+    });
+    effects.clear();
+    accessed = {};
+    affected = 0;
 }
 
 void flush()
 {
-    if (!waiting.empty()) run_waiting();
+    if (!deferred.empty()) run_loops();
+    run_effects();
 }
 
 bool& flat(const void* array)

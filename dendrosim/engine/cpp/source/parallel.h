@@ -67,14 +67,15 @@ template <typename F> inline void parallel(int64_t count, const F& loop)
 }
 
 // ---------------------------------------------------------------------------------------------------
-// Deferred loops. Consecutive loops of a step over the same number of elements run together, block by block, so
-// that a block stays in the cache for all of them and the threads synchronise once. An iteration may access only
-// its own element of any array that changes in a step. Code that accesses other elements has to call `flush`
-// first; generate.py inserts this call into every code object that does not call `defer` or `flush` itself.
+// Deferred loops. Loops over elements run together, block by block, so that a block stays in the cache for all of
+// them and the threads synchronise once. An iteration may access only its own element of any array that changes in a
+// step, so loops over different numbers of elements are independent. Code that accesses other elements has to call
+// `flush` first; generate.py inserts this call into every code object that does not call `defer` or `flush` itself.
 
 struct Waiting { Part call; const void* loop; };
 
-void postpone(int64_t count, Waiting loop);
+// Run a loop over `count` elements, at most `size` at a time, at the latest when `flush` is called.
+void postpone(int64_t count, Waiting loop, int64_t size = block);
 void flush();
 
 // Run loop(begin, end) for blocks that begin at multiples of `block`, at the latest when `flush` is called.
@@ -85,8 +86,37 @@ template <typename F> inline void defer(int64_t count, const F& loop)
     postpone(count, {part_of<F>, new (kept) F(loop)});
 }
 
+// ---------------------------------------------------------------------------------------------------
+// Deferred effects of spikes: what several pathways do in a step runs together, so that the threads synchronise once.
+// An effect is divided into blocks of postsynaptic units; if their number is a multiple of that of threads, thread k
+// works on the same units of a population in all effects. Effects on one unit keep their order.
+
+constexpr int64_t spread_from = 2048;  // effects on fewer synapses in a step are done by one thread
+
+// Sets of variables of populations, one bit each (variables that share a bit only cost time): those that an effect
+// reads or writes, those that it reads of units other than the postsynaptic one, and those that it writes.
+struct Access { uint64_t any, elsewhere, written; };
+
+struct Effect { Waiting work; int64_t blocks, synapses; Access access; };
+
+// Begin an effect of spikes: run what has to be done before code that accesses the variables `serial`.
+void begin_effect(uint64_t serial);
+void postpone(const Effect& effect);
+void run_effects();
+
+// Do an effect on `synapses` synapses for all blocks, at the latest when `flush` is called.
+template <typename F> inline void affect(int64_t blocks, int64_t synapses, Access access, const F& part)
+{
+    static_assert(std::is_trivially_destructible_v<F>, "a deferred effect may hold only numbers and pointers");
+    alignas(F) static char kept[sizeof(F)];
+    postpone(Effect{{part_of<F>, new (kept) F(part)}, blocks, synapses, access});
+}
+
 // Whether an array is flat: all its elements are known to be equal, so that loops need only the first one.
 bool& flat(const void* array);
+
+// The elements of a block in which something has happened. Each block has cache lines of its own.
+struct alignas(64) Hits { int32_t count, elements[block]; };
 
 // Replaces a flat array in a loop: returns the common value for every index.
 template <typename T> struct Same {

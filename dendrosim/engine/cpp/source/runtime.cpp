@@ -90,16 +90,20 @@ static std::vector<int64_t> watched(std::vector<int64_t> ids)
 // The arrays that the guard checks, grouped by their number of elements.
 static std::map<int64_t, std::vector<int64_t>> watched_by_size;
 
-// Return whether all numbers of the arrays `ids`, of `count` elements each, are finite. The elements are divided
-// among threads as in element-wise loops, so that each thread finds in its cache what it has just written.
-static bool finite(int64_t count, const std::vector<int64_t>& ids)
+static std::atomic<bool> all_finite{true};
+
+static void check(const void* ids, int64_t begin, int64_t end)
 {
-    std::atomic<bool> good{true}, *const all = &good;
-    const int64_t *const first = ids.data(), *const last = first + ids.size();
-    parallel(count, [=](int64_t begin, int64_t end) {
-        for (const int64_t* id = first; id < last; id++) if (!finite(arrays[*id], begin, end)) *all = false;
-    });
-    return good;
+    for (const int64_t id : *(const std::vector<int64_t>*)ids) if (!finite(arrays[id], begin, end)) all_finite = false;
+}
+
+// Return whether all numbers of these arrays are finite. The elements are divided among threads as in element-wise
+// loops, so that each thread finds in its cache what it has just written.
+static bool watched_are_finite()
+{
+    for (const auto& [count, ids] : watched_by_size) postpone(count, {check, &ids}, count);
+    flush();
+    return all_finite;
 }
 
 static void load()
@@ -287,7 +291,7 @@ static void complete()
 void guard()
 {
     task.step++;
-    for (const auto& [count, ids] : watched_by_size) task.broken |= !finite(count, ids);
+    task.broken |= !watched_are_finite();
     if (task.step % task.synapses_every == 0 || task.step == task.steps)
         for (int64_t id : task.watched_synapses) task.broken |= !finite(native(id));
     if (task.interval >= 0 && seconds(saved, std::chrono::steady_clock::now()) >= pause) complete();

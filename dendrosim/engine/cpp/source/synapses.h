@@ -82,8 +82,8 @@ struct Rows {
     }
 };
 
-constexpr int64_t ahead = 16;          // synapses of a column between which a number is fetched and used
-constexpr int64_t spread_from = 2048;  // effects on fewer synapses in a step are done by one thread
+constexpr int64_t parts_ahead = 4;  // parts of rows between the one that is fetched and the one in use
+constexpr int64_t ahead = 16;  // synapses of a column between which a number is fetched and used
 
 // Fetch a piece of an array into the cache.
 template <typename T> inline void fetch(const T* from, int64_t count)

@@ -14,8 +14,13 @@
     {% for name in own if name in variables %}{% set _ = owned.append(get_array_name(variables[name])) %}{% endfor %}
     {% set here, there = ('_ds_pre', '_ds_post') if side == 'pre' else ('_ds_post', '_ds_pre') %}
     {# If synapses may change what others use, the spikes of a step act in their order, each on its whole row. #}
-    {% set parts = ('part(ds_group, ds_block)', 'part(ds_due[ds_n + 1]/ds_batch, ds_block)') if spread else ('whole(ds_group)', 'whole(ds_due[ds_n + 1]/ds_batch)') %}
+    {% macro part_of_row(group, block) -%}
+    ds_own.{{'part(' ~ group ~ ', ' ~ block ~ ')' if spread else 'whole(' ~ group ~ ')'}}
+    {%- endmacro %}
     {% set mean = 'ds_rows.mean_row' if side == 'pre' else 'ds_rows.mean_column' %}
+    {% if spread and side == 'pre' %}
+    ds::begin_effect({{serial}});
+    {% endif %}
     constexpr int64_t ds_batch = {{batch}};
     ds::Rows& ds_rows = {{rows}};
     ds::Arrivals& ds_queue = ds_rows.queues[{{queue}}];
@@ -92,20 +97,25 @@
         {{pointers_lines|autoindent}}
         const ds::Rows& ds_own = *ds_shared;
         const int32_t* __restrict const ds_target = ds_own.target.data();
+        // Fetches one part of a row after another into the cache, some parts before they are needed.
+        int64_t ds_far_block = ds_first, ds_far = 0;
+        const auto ds_fetch = [&] {
+            if (ds_far == ds_many) { ds_far = 0; ds_far_block++; }
+            if (ds_far_block >= ds_end_block) return;
+            const ds::Piece ds_next = {{part_of_row('ds_due[ds_far++]/ds_batch', 'ds_far_block')}};
+            ds::fetch(ds_target + ds_next.begin, ds_next.end - ds_next.begin);
+            {% for pointer in owned %}
+            ds::fetch({{pointer}} + ds_next.begin*ds_batch, (ds_next.end - ds_next.begin)*ds_batch);
+            {% endfor %}
+        };
+        for (int64_t k = 0; k < ds::parts_ahead; k++) ds_fetch();
         for (int64_t ds_block = ds_first; ds_block < ds_end_block; ds_block++)
             for (int64_t ds_n = 0; ds_n < ds_many; ds_n++)
             {
                 const int64_t ds_group = ds_due[ds_n]/ds_batch, ds_sample = ds_due[ds_n] % ds_batch;
                 const int64_t _ds_pre = ds_own.row(ds_group)*ds_batch + ds_sample;
-                const ds::Piece ds_span = ds_own.{{parts[0]}};
-                if (ds_n + 1 < ds_many)
-                {
-                    const ds::Piece ds_next = ds_own.{{parts[1]}};
-                    ds::fetch(ds_target + ds_next.begin, ds_next.end - ds_next.begin);
-                    {% for pointer in owned %}
-                    ds::fetch({{pointer}} + ds_next.begin*ds_batch, (ds_next.end - ds_next.begin)*ds_batch);
-                    {% endfor %}
-                }
+                const ds::Piece ds_span = {{part_of_row('ds_group', 'ds_block')}};
+                ds_fetch();
                 {% for name in kept %}
                 const {{real}} {{name}} = ds_all_{{name}}[ds_n];
                 {% endfor %}
@@ -160,11 +170,15 @@
     };
     const int64_t ds_pieces = ds_many;
     {% endif %}
+    {% if spread and side == 'pre' %}
+    ds::affect(ds_pieces, ds_many*{{mean}}, {{access}}, ds_part);
+    {% else %}
     {% if spread %}
     if (ds_many*{{mean}} >= ds::spread_from)
         ds::share(ds_pieces, 1, ds::part_of<decltype(ds_part)>, &ds_part);
     else
     {% endif %}
         ds::part_of<decltype(ds_part)>(&ds_part, 0, ds_pieces);
+    {% endif %}
     {% endif %}
 {% endblock %}
