@@ -35,8 +35,11 @@ class FakeEngine:
     def __init__(self):
         self.error, self.called = None, False
 
-    def __call__(self, protocol, settings, initial, progress, folder, lock):
+    def __call__(
+        self, protocol, settings, initial, progress, folder=None, lock=None, continue_clock=False
+    ):
         self.protocol, self.settings, self.initial = protocol, settings, initial
+        self.continue_clock = continue_clock
         self.folder, self.lock, self.called = folder, lock, True
         if self.error is not None:
             raise self.error(FakeResult(protocol)) if callable(self.error) else self.error

@@ -71,6 +71,13 @@ def run(
             help="Start from the final state of this result.",
         ),
     ] = None,
+    continue_clock: Annotated[
+        bool,
+        typer.Option(
+            "--continue-clock",
+            help="Continue the clock of --initial: time, random numbers, spikes on their way.",
+        ),
+    ] = False,
     check_end: Annotated[
         bool,
         typer.Option("--check-end", help="Compare the final state with the nearest fixed point."),
@@ -90,6 +97,10 @@ def run(
     """Run a protocol, measure it, and write the result and its figures."""
     check_choice("back end", backend, BACKENDS)
     check_choice("precision", precision, PRECISIONS)
+    if continue_clock and initial is None:
+        raise UsageError(
+            "--continue-clock continues the clock of a result: name its file with --initial RESULT.nc"
+        )
     with (
         contextlib.redirect_stdout(sys.stderr) if json else contextlib.nullcontext(),
         contextlib.nullcontext() if resume else prepare(backend),
@@ -114,8 +125,9 @@ def run(
             entry, loaded = load_protocol_with(_require_protocol(protocol), settings)
             output, measure = Output(out, entry.name), load_measure(entry.path)
             result, measurement = run_and_save(
-                output, loaded, measure, run_settings, state, progress=True, overwrite=overwrite
-            )
+                output, loaded, measure, run_settings, state, progress=True, overwrite=overwrite,
+                continue_clock=continue_clock,
+            )  # fmt: skip
         figures = _draw_figures(output, measurement)
     if json:
         _print_run_as_json(result, measurement, entry, output, figures)

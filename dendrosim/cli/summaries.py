@@ -250,14 +250,24 @@ def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def run_line(provenance: Mapping[str, Any]) -> str:
-    """Return the back end, precision, seed and times of a run in one line."""
+    """Return the back end, precision, seed and times of a run in one line, and which clock it has continued."""
     seconds = provenance.get("seconds", {})
     parts = [
         f"{part} {seconds[part]:.3g} s" for part in ("build", "compile", "run") if part in seconds
     ]
     return (
         f"{provenance.get('backend', '?')}, {provenance.get('precision', '?')} precision, "
-        f"seed {provenance.get('seed', '?')}: {', '.join(parts)}"
+        f"seed {provenance.get('seed', '?')}: {', '.join(parts)}{_continued(provenance)}"
+    )
+
+
+def _continued(provenance: Mapping[str, Any]) -> str:
+    before = provenance.get("continued")
+    if not before:
+        return ""
+    return (
+        f"; continued from t = {before['time']:.6g} s of {before['protocol'] or 'a protocol without a name'} "
+        f"({before['finished']})"
     )
 
 
@@ -272,6 +282,7 @@ def run_plain(result: "Result", measurement: Measurement, si: tuple[dict, dict])
         "metrics": dict(measurement.metrics),
         "backend": provenance.get("backend"),
         "compiled": provenance.get("compiled"),
+        **({"continued": provenance["continued"]} if "continued" in provenance else {}),
         "seconds": provenance.get("seconds"),
     }
 

@@ -68,6 +68,9 @@ class Backend(ABC):
         during the run, so that they need no memory.
     resumes : bool
         Whether the back end writes checkpoints from which an interrupted run can be resumed.
+    continues : bool
+        Whether a run can continue the clock of a result: the back end begins at any step and takes over
+        `task.carried`, and its outcomes have `carried`.
     packages : tuple of str
         Packages that only this back end needs; their versions are kept in the provenance of its results.
     """
@@ -76,6 +79,7 @@ class Backend(ABC):
     automatic_precision: ClassVar[str] = "double"
     compiles: ClassVar[bool] = False
     resumes: ClassVar[bool] = False
+    continues: ClassVar[bool] = False
     packages: ClassVar[tuple[str, ...]] = ()
 
     def check(self, run: bool = True) -> None:

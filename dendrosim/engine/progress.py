@@ -35,7 +35,7 @@ class Progress:
         now = time.perf_counter()
         if self.begin is None:
             self.begin, self.first = now, step
-        if now - self.shown < 0.15 and step < self.task.line.steps:
+        if now - self.shown < 0.15 and step < self.task.line.end:
             return
         self.shown = now
         line, dt = self.task.line, self.task.protocol.time_step
@@ -43,10 +43,10 @@ class Progress:
         label = line.labels[-1 if shown is None else shown.phase]
         elapsed, done = now - self.begin, step - self.first
         speed = done * dt / elapsed if elapsed > 0 else 0.0
-        left = (line.steps - step) * dt / speed if speed > 0 else float("nan")
-        rest = f", {_span(left)} left" if np.isfinite(left) and step < line.steps else ""
+        left = (line.end - step) * dt / speed if speed > 0 else float("nan")
+        rest = f", {_span(left)} left" if np.isfinite(left) and step < line.end else ""
         self._line(
-            f"{printable(label)}: {_span(step * dt)} of {_span(line.steps * dt)} simulated, "
+            f"{printable(label)}: {_span(step * dt)} of {_span(line.end * dt)} simulated, "
             f"{speed:.3g} s/s ({done / elapsed if elapsed > 0 else 0:,.0f} steps/s){rest}"
         )
 

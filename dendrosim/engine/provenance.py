@@ -20,6 +20,7 @@ def provenance(task: Task, outcome: Outcome, backend: Backend) -> dict[str, Any]
         "protocol": task.protocol.name,
         "parameters": dict(task.protocol.parameters),
         **asdict(task.settings),
+        **({} if task.carried is None else {"continued": dict(task.carried.origin)}),
         "compiled": outcome.compiled,
         "guarded_every": outcome.guarded_every,
         "seconds": dict(outcome.seconds),

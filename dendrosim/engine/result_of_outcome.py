@@ -23,7 +23,7 @@ def make_result(task: Task, outcome: Outcome, record: Mapping[str, Any]) -> Resu
     }
     stopped = outcome.interrupted or outcome.full
     status = "diverged" if outcome.bad else "interrupted" if stopped else "done"
-    message = f"{outcome.steps} of {task.line.steps} steps done"
+    message = f"{outcome.steps - task.line.first} of {task.line.steps} steps done"
     if outcome.bad:
         name, index = _first_bad(task, outcome)
         message = _divergence(task, outcome, name, index)
@@ -55,6 +55,8 @@ def make_result(task: Task, outcome: Outcome, record: Mapping[str, Any]) -> Resu
         message=message,
         synapses=synapses,
         connections=task.connections,
+        begin=task.begin,
+        carried=outcome.carried if status == "done" else None,
     )
     if outcome.full:
         raise MemoryLimitError(message, partial=result)
@@ -143,10 +145,10 @@ def _divergence(task: Task, outcome: Outcome, name: str, index: tuple[int, ...])
     also = f"; also non-finite by then: {', '.join(others)}" if others else ""
     when = f"at t = {time:.6g} s (step {outcome.steps})"
     if guarded_every > 1:
-        within = f"within the last {min(guarded_every, outcome.steps)} steps"
+        within = f"within the last {min(guarded_every, outcome.steps - task.line.first)} steps"
         when = f"by t = {time:.6g} s (step {outcome.steps}, {within})"
     advice = "Try a smaller time step or smaller learning rates"
-    if outcome.steps <= 1 and guarded_every <= 1:
+    if outcome.steps - task.line.first <= 1 and guarded_every <= 1:
         advice = (
             "In the first step, this is no matter of its size: an equation has no finite value at the start, "
             "such as 0/0, a logarithm of 0 or an overflow; write x/(exp(x) - 1) as 1/exprel(x)"

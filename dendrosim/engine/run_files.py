@@ -15,12 +15,10 @@ LOCK, RECORD, PROTOCOL, CHECKPOINT = "lock", "run.json", "protocol.json", "check
 MARK = b"lock of a dendrosim run\n"
 """Content of a lock file."""
 
-_CHANGING = (
-    r"lock|checkpoint\.bin(\.new)?|trace\d+\.bin|spikes\d+\.(steps|elements)\.bin|final\.bin"
-)
+_CHANGING = r"lock|checkpoint\.bin(\.new)?|trace\d+\.bin|spikes\d+\.(steps|elements)\.bin|(final|flying)\.bin"
 _FIXED = (
     r"run\.json|protocol\.json|seal\.json(\.new)?|task\.bin|order\.bin|steps\d+\.bin"
-    r"|synapses\d+\.(pre|post|delay|value\d+)\.bin"
+    r"|continued\.(json|npz)|synapses\d+\.(pre|post|delay|value\d+)\.bin"
 )
 
 

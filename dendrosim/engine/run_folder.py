@@ -32,7 +32,7 @@ from dendrosim.machine.json_text import parse_json, read_text
 from dendrosim.machine.packages import package_version
 from dendrosim.protocol.protocol import Protocol
 
-FORMAT = 5
+FORMAT = 6
 # Seconds to wait for the lock. A program whose parent was killed holds the lock until it fails to write its next
 # report.
 _PATIENCE = 5.0

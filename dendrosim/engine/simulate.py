@@ -11,8 +11,15 @@ from typing import Any
 from numpy.typing import NDArray
 
 from dendrosim.engine.backend import Backend
-from dendrosim.engine.backends import check_supported, choose
+from dendrosim.engine.backends import backends, check_supported, choose
 from dendrosim.engine.names import AUTO
+from dendrosim.engine.plan.carried import carried_tables
+from dendrosim.engine.plan.continued_run import (
+    continued_settings,
+    read_carried,
+    store_carried,
+    stored_carried,
+)
 from dendrosim.engine.plan.given_state import read_given_state
 from dendrosim.engine.plan.given_synapses import given_tables, store_tables, stored_tables
 from dendrosim.engine.plan.state_arrays import initial_state, sparse_connections
@@ -25,8 +32,9 @@ from dendrosim.engine.run_folder import begin_run
 from dendrosim.engine.settings import MOST_THREADS, RunSettings
 from dendrosim.engine.size_check import check_disk, check_memory
 from dendrosim.engine.task import Task
-from dendrosim.errors import DendrosimWarning, ParameterError
+from dendrosim.errors import DendrosimWarning, ParameterError, SpecError
 from dendrosim.machine.memory import available_memory
+from dendrosim.protocol.beginning import AT_ZERO
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.results.result import Result
 
@@ -47,6 +55,7 @@ def run(
     progress: bool | None = None,
     folder: Path | None = None,
     lock: int | None = None,
+    continue_clock: bool = False,
 ) -> Result:
     """Run a protocol.
 
@@ -69,6 +78,8 @@ def run(
     lock : int, optional
         File descriptor by which the caller locks the folder (see `lock_folder`); the program keeps it open as
         well.
+    continue_clock : bool
+        Whether the run continues the clock of `initial`, a result, so that both are one run in two pieces.
 
     Returns
     -------
@@ -82,12 +93,19 @@ def run(
     MemoryLimitError, StorageError
         If memory or disk cannot hold the run (see `size_check`); nothing has been written then.
     """
+    if continue_clock:
+        settings = continued_settings(settings, initial)
     protocol, backend, settings = _resolve(protocol, settings)
+    carried = None
+    if continue_clock:
+        assert isinstance(initial, Result)
+        _check_continues(backend)
+        carried = read_carried(protocol, initial)
     check_memory(protocol, settings, backend)
     check_disk(protocol, settings, backend, folder)
-    _warn_of_late_spikes(protocol)
     seed = settings.seed
-    line = timeline(protocol.canonical(), seed)
+    line = timeline(protocol.canonical(), seed, AT_ZERO if carried is None else carried.begin)
+    _warn_of_late_spikes(protocol, line.end)
     connections = sparse_connections(protocol, seed)
     state: Callable[[], Mapping[str, NDArray[Any]]]
     state = partial(initial_state, protocol, seed, connections)
@@ -97,6 +115,8 @@ def run(
         given = initial_state(protocol, seed, connections, numbers)
         state = lambda: given  # noqa: E731
         synapses = given_tables(protocol, initial, seed)
+    if carried is not None:
+        synapses = carried_tables(protocol, synapses, carried)
     task = Task(
         protocol,
         line,
@@ -106,12 +126,15 @@ def run(
         connections,
         # If a folder is given, compiled programs keep spikes there, and memory does not limit them.
         spike_limit() if folder is None or not backend.compiles else _NO_LIMIT,
+        carried=carried,
     )
     if folder is None:
         return _run(task, backend, progress)
     begin_run(folder, protocol, settings)
     if initial is not None:
         store_tables(folder, protocol, synapses)
+    if carried is not None:
+        store_carried(folder, carried)
     return _run(replace(task, folder=folder, interval=INTERVAL, lock=lock), backend, progress)
 
 
@@ -144,18 +167,21 @@ def resume(
     backend, seed = choose(settings.backend), settings.seed
     check_memory(protocol, settings, backend)
     connections = sparse_connections(protocol, seed)
+    carried = stored_carried(folder)
+    tables = stored_tables(folder, protocol, seed)
     task = Task(
         protocol,
-        timeline(protocol.canonical(), seed),
+        timeline(protocol.canonical(), seed, AT_ZERO if carried is None else carried.begin),
         partial(initial_state, protocol, seed, connections),
         settings,
-        stored_tables(folder, protocol, seed),
+        tables if carried is None else carried_tables(protocol, tables, carried),
         connections,
         _NO_LIMIT,
         folder,
         INTERVAL,
         True,
         lock,
+        carried,
     )
     return _run(task, backend, progress)
 
@@ -197,9 +223,8 @@ def _resolve(protocol: Protocol, settings: RunSettings) -> tuple[Protocol, Backe
     )
 
 
-def _warn_of_late_spikes(protocol: Protocol) -> None:
+def _warn_of_late_spikes(protocol: Protocol, end: int) -> None:
     """Warn if all spikes that are given to a source come after the end of the run, as times in milliseconds do."""
-    end = protocol.total_steps
     for name, table in zip(protocol.circuit.given_spikes, protocol.spike_tables(), strict=True):
         if len(table.steps) and table.steps[0] >= end:
             warnings.warn(
@@ -208,6 +233,16 @@ def _warn_of_late_spikes(protocol: Protocol) -> None:
                 DendrosimWarning,
                 stacklevel=3,
             )
+
+
+def _check_continues(backend: Backend) -> None:
+    """Raise SpecError if a back end cannot continue the clock of a result."""
+    if not backend.continues:
+        able = ", ".join(name for name, other in backends().items() if other.continues)
+        raise SpecError(
+            f"back end {backend.name} cannot continue the clock of a result; use one of {able}, or leave "
+            "continue_clock out"
+        )
 
 
 def spike_limit() -> int:

@@ -12,11 +12,13 @@ from dendrosim.circuit.paths import VariablePath, is_variable
 from dendrosim.circuit.pathway import WEIGHT
 from dendrosim.circuit.population import LAST_SPIKE
 from dendrosim.circuit.sparse_matrices import MatrixConnections
+from dendrosim.engine.plan.carried import Carried
 from dendrosim.engine.plan.signal_slots import find_slots
 from dendrosim.engine.plan.state_arrays import OWN, final_keys, state_shape
 from dendrosim.engine.plan.synapse_tables import SynapseTable
 from dendrosim.engine.plan.timeline import Timeline
 from dendrosim.engine.settings import RunSettings
+from dendrosim.protocol.beginning import AT_ZERO, Beginning
 from dendrosim.protocol.phases import Recording
 from dendrosim.protocol.protocol import Protocol
 
@@ -37,7 +39,7 @@ class Task:
     during the run; a new checkpoint is written every `interval` seconds, or never if that is negative. `resumed`
     says that the folder already holds this run, which is to be resumed; then only the shapes of `state` matter. A
     process that works in the folder keeps the file descriptor `lock` open. `connections` are those of the sparse
-    matrices.
+    matrices. `carried` is what is taken over from a run whose clock is continued.
     """
 
     protocol: Protocol
@@ -51,6 +53,12 @@ class Task:
     interval: float = -1.0
     resumed: bool = False
     lock: int | None = None
+    carried: Carried | None = None
+
+    @property
+    def begin(self) -> Beginning:
+        """The moment at which the run begins."""
+        return AT_ZERO if self.carried is None else self.carried.begin
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Return the shape of an array.
@@ -102,7 +110,7 @@ class Outcome:
     Attributes
     ----------
     steps : int
-        Number of steps done.
+        Number of steps done, those before the beginning of the run included.
     traces : mapping
         For the name of each recording, its steps and its rows.
     final : mapping
@@ -121,6 +129,8 @@ class Outcome:
         Whether there were more spikes than the task allows.
     guarded_every : int
         Number of steps between two checks for non-finite numbers.
+    carried : mapping, optional
+        Arrays by name for a run that continues the clock of this one (see `plan.carried`).
     """
 
     steps: int
@@ -133,6 +143,7 @@ class Outcome:
     spikes: Mapping[str, SpikeTrain] = field(default_factory=dict)
     full: bool = False
     guarded_every: int = 1
+    carried: Mapping[str, NDArray[Any]] | None = None
 
 
 def recorded_indices(task: Task, name: str, recording: Recording) -> tuple[list[int], list[int]]:

@@ -32,6 +32,7 @@ from dendrosim.errors import (
     SpecError,
     StorageError,
     UnknownNameError,
+    UsageError,
 )
 from dendrosim.experiments.output_folder import PARTIAL, RESULT, UNFINISHED, Output
 from dendrosim.library.catalogue import is_path
@@ -62,6 +63,7 @@ def run(
     out: AnyPath | None = None,
     resume: AnyPath | None = None,
     overwrite: bool = False,
+    continue_clock: bool = False,
 ) -> "Result":
     """Run a protocol and measure the result.
 
@@ -84,8 +86,9 @@ def run(
     initial : Result, optional
         Result from whose final state the run starts: arrays of shape (units,) or (units, batch) for variables and
         (post, pre) for matrices; also connections, delays and variables of synapses. If its batch differs,
-        populations start from their own initial values (default: the initial values of the circuit). Spikes that
-        are on their way are not taken over.
+        populations start from their own initial values (default: the initial values of the circuit). The run
+        begins at time 0 with random numbers of its own, and spikes on their way are not taken over, unless
+        `continue_clock` is True.
     progress : bool, optional
         Whether to report progress on stderr (default: only on a terminal).
     check_end : bool, default False
@@ -103,6 +106,12 @@ def run(
     overwrite : bool, default False
         Whether the result may replace that of another run in `out`. The figures that dendrosim has written there
         are then deleted; all other files remain. A run in `out` that can be resumed is never replaced.
+    continue_clock : bool, default False
+        Whether the run continues the clock of `initial`, so that both runs are one run in two pieces, with the
+        numbers of that run, bit for bit. Time, random numbers, spikes on their way, the times of last spikes, and
+        trials and samples of blocks of the same name go on; the time of a phase begins anew. dt and the circuit
+        must be the same, apart from parameters and gates; seed, batch, precision and back end are those of
+        `initial`.
 
     Returns
     -------
@@ -120,11 +129,15 @@ def run(
     ResumeError
         If the run cannot be resumed, or was begun with other options.
     UsageError
-        If `out` has the result of another run, and `overwrite` is False; if `out` or `resume` cannot be a path.
+        If `out` has the result of another run, and `overwrite` is False; if `out` or `resume` cannot be a path; if
+        `continue_clock` is True and there is no `initial`.
     UnknownNameError
         If there is no back end or precision of that name.
     ParameterError, ShapeError
-        If an option is out of range, or the arrays of `initial` do not fit the circuit.
+        If an option is out of range, the arrays of `initial` do not fit the circuit, or the run cannot continue
+        its clock.
+    DataError
+        If the clock of `initial` is to be continued, and the result does not have the state for it.
     BackendMissingError
         If the back end does not work on this machine.
     CompilationError, ProgramError
@@ -147,19 +160,24 @@ def run(
     """
     settings = RunSettings(backend, seed, precision, batch, threads, check_end)
     overwrite, progress = as_flag("overwrite", overwrite), optional(as_flag)("progress", progress)
+    if as_flag("continue_clock", continue_clock) and initial is None and resume is None:
+        raise UsageError(
+            "continue_clock continues the clock of a result: give the result as `initial`"
+        )
     if resume is not None:
-        if overwrite:
-            raise ResumeError(
-                "a resumed run ends with the result that it was begun for: leave `overwrite` out"
-            )
+        if overwrite or continue_clock:
+            name = "overwrite" if overwrite else "continue_clock"
+            raise ResumeError(f"a resumed run ends as it was begun: leave `{name}` out")
         folder, changed = as_path("resume", resume).absolute(), settings.changed
         return resume_run(folder, protocol, settings, changed, initial, progress)[0]
     check_protocol(protocol)
     assert protocol is not None
     if out is None:
-        return run_and_measure(protocol, settings, initial, progress)[0]
+        return run_and_measure(protocol, settings, initial, progress, continue_clock)[0]
     output, measure = Output(as_path("out", out).absolute(), ""), _measure_if_found(protocol)
-    return run_and_save(output, protocol, measure, settings, initial, progress, overwrite)[0]
+    return run_and_save(
+        output, protocol, measure, settings, initial, progress, overwrite, continue_clock
+    )[0]
 
 
 def run_and_measure(
@@ -167,11 +185,12 @@ def run_and_measure(
     settings: RunSettings,
     initial: "Result | None" = None,
     progress: bool | None = None,
+    continue_clock: bool = False,
 ) -> tuple["Result", Measurement]:
     """Run a protocol, and return the result and the measurement, which also contains the figures."""
     measure = _measure_if_found(protocol)
     check_delays(protocol)
-    result = simulate.run(protocol, settings, initial, progress)
+    result = simulate.run(protocol, settings, initial, progress, continue_clock=continue_clock)
     return result, _add_metrics(result, measure, settings)
 
 
@@ -183,6 +202,7 @@ def run_and_save(
     initial: "Result | None" = None,
     progress: bool | None = None,
     overwrite: bool = False,
+    continue_clock: bool = False,
 ) -> tuple["Result", Measurement]:
     """Run a protocol so that it can be resumed from its output folder, and save the result there.
 
@@ -193,7 +213,7 @@ def run_and_save(
     folder = output.create()
     with _lock(output, protocol, new=True) as lock:
         check_delays(protocol)
-        result = simulate.run(protocol, settings, initial, progress, folder, lock)
+        result = simulate.run(protocol, settings, initial, progress, folder, lock, continue_clock)
         measurement = _add_metrics(result, measure, settings)
         _save(output, result)
     return result, measurement
@@ -206,6 +226,7 @@ def resume_run(
     given: Collection[str],
     initial: "Result | None" = None,
     progress: bool | None = None,
+    continue_clock: bool = False,
 ) -> tuple["Result", Measurement]:
     """Resume the run of an output folder.
 

@@ -1,10 +1,10 @@
 """Writes the NetCDF-4 file of a result; an existing file is replaced only when the new file is complete.
 
-The file has one group per object, `recordings/<name>`, `final/<name>`, `spikes/<population>` and
-`synapses/<pathway>`, so that any NetCDF reader can open each group by itself. Units and delays of synapses are in
-their group only, and arrays of synapses refer to it by the number of the synapse. Protocol, provenance and metrics
-are JSON texts. A checksum of the whole file follows the part that HDF5 reads; chunks of large arrays also have
-checksums, which other readers verify.
+The file has one group per object, `recordings/<name>`, `final/<name>`, `spikes/<population>`,
+`synapses/<pathway>` and `carried/<name>`, so that any NetCDF reader can open each group by itself. Units and
+delays of synapses are in their group only, and arrays of synapses refer to it by the number of the synapse.
+Protocol, provenance and metrics are JSON texts. A checksum of the whole file follows the part that HDF5 reads;
+chunks of large arrays also have checksums, which other readers verify.
 """
 
 import json
@@ -30,7 +30,7 @@ from dendrosim.results.labels import (
     drop_sample_axis,
     label,
 )
-from dendrosim.results.reading import FORMAT, MARK, group_name
+from dendrosim.results.reading import FORMAT, MARK, ROWS, VALUES, group_name
 from dendrosim.results.result_data import ResultData
 
 # Arrays below this size are not compressed: compression needs chunks, and their overhead would exceed the gain.
@@ -112,6 +112,23 @@ def _pack(result: ResultData, texts: Mapping[str, str], disk: Disk) -> None:
             for part, units in (("post", at.post), ("pre", at.pre)):
                 attributes = coordinate_attributes(part)
                 _write_variable(disk, group, part, (CONNECTION,), units, attributes)
+        _write_clock(disk, file, result)
+
+
+def _write_clock(disk: Disk, file: Any, result: ResultData) -> None:
+    """Write when the run began, and what a run that continues its clock takes over."""
+    import h5py
+
+    begin = np.array(json.dumps(result.begin.plain()), dtype=object)
+    file.create_variable("begin", (), dtype=h5py.string_dtype(), data=begin)
+    if result.carried is None:
+        return
+    file.create_group("carried")
+    for name, values in result.carried.items():
+        group = file.create_group(f"carried/{name}")
+        part, axes = (ROWS, ("row", "column")) if values.ndim == 2 else (VALUES, ("element",))
+        group.dimensions = dict(zip(axes, values.shape, strict=True))
+        _write_variable(disk, group, part, axes, values, {})
 
 
 def _write_array(

@@ -18,18 +18,21 @@ from dendrosim.machine.file_checksum import verify_checksum
 from dendrosim.machine.file_paths import AnyPath, as_path, open_regular
 from dendrosim.machine.hdf5_reading import FormatError, Hdf5File, open_hdf5
 from dendrosim.machine.json_text import parse_json
+from dendrosim.protocol.beginning import Beginning
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.results.labels import array_shape
 from dendrosim.results.result_data import STATUSES, Spikes, Trace
 from dendrosim.results.synapses import KeptSynapses, Synapses
 
-FORMAT = 3
+FORMAT = 4
 """Version of the file layout; files with a higher version are refused.
 
-Files of version 1 have no checksum. Up to version 2, files have no synapses.
+Files of version 1 have no checksum. Up to version 2, files have no synapses; up to version 3, no clock.
 """
 
 MARK = "dendrosim_format"
+VALUES, ROWS = "values", "rows"
+"""Names of the flat arrays, and of those of two dimensions, that a run takes over that continues the clock."""
 _NAMED = ":"
 """Stands for `/` in groups of recordings that have a name, because `/` would open a group in the group."""
 
@@ -138,7 +141,20 @@ def _read(path: Path, file: Hdf5File, version: int) -> dict[str, Any]:
         "metrics": _read_mapping(file, "metrics"),
         "status": status,
         "message": file.text("message"),
+        **(_read_clock(file) if version > 3 else {}),
     }
+
+
+def _read_clock(file: Hdf5File) -> dict[str, Any]:
+    """Read when the run began, and what a run that continues its clock takes over; that run checks the arrays."""
+    begin = Beginning.read(parse_json(file.text("begin")))
+    carried = {}
+    for name in file.names("carried"):
+        part, shape = (
+            (ROWS, (None, None)) if file.has(f"carried/{name}/{ROWS}") else (VALUES, (None,))
+        )
+        carried[name] = file.array(f"carried/{name}/{part}", "fi", shape)
+    return {"begin": begin, "carried": carried if file.has("carried") else None}
 
 
 def _read_mapping(file: Hdf5File, name: str) -> dict[str, Any]:

@@ -60,6 +60,11 @@ class Result(ResultData):
     connections : mapping of str to MatrixConnections, optional
         The connections of each sparse matrix: arrays `post` and `pre` of shape (connections,). The arrays of a
         sparse matrix have one number per connection.
+    begin : Beginning, optional
+        The moment at which the run began: time 0 (default), or the end of the run whose clock it continued.
+    carried : mapping of str to array, optional
+        What a run that continues the clock of this one takes over in addition to the final state, such as spikes
+        on their way; None if the run cannot be continued.
 
     Examples
     --------
@@ -173,9 +178,10 @@ class Result(ResultData):
         Yields
         ------
         PhaseSpan
-            Beginning and end in seconds, names of block and phase, and number of the trial.
+            Beginning and end in seconds, names of block and phase, and number of the trial. If the clock of
+            another run was continued, the first phase begins at the end of that run.
         """
-        protocol, step = self.protocol, 0
+        protocol, step = self.protocol, self.begin.step
         for block in protocol.blocks:
             lengths = [(p.name, protocol.steps(p.duration)) for p in block.phases]
             for trial in range(self.protocol.trials(block)):
@@ -187,6 +193,11 @@ class Result(ResultData):
     def __repr__(self) -> str:
         lines = [f"<Result of protocol {self.protocol.name or '(unnamed)'}: {self.status}"]
         lines += [f"  {self.message}"] if self.message else []
+        if self.begin.step:
+            start = self.begin.step * self.protocol.time_step
+            lines.append(
+                f"  begins:   t = {start:.6g} s, the end of the run whose clock it continues"
+            )
         lines.append(f"  recorded: {shapes({k: t.values for k, t in self.traces.items()})}")
         lines.append(f"  final:    {shapes(self.state)}")
         if self.spikes:

@@ -10,6 +10,7 @@ from dendrosim.arrays import AnyArray
 from dendrosim.circuit.event import event_path
 from dendrosim.circuit.sparse_matrices import MatrixConnections
 from dendrosim.errors import UnknownEntryError
+from dendrosim.protocol.beginning import AT_ZERO, Beginning
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.results.labels import label
 from dendrosim.results.synapses import KeptSynapses, Synapses
@@ -106,6 +107,8 @@ class ResultData:
         message: str = "",
         synapses: Mapping[str, Synapses] | None = None,
         connections: Mapping[str, MatrixConnections] | None = None,
+        begin: Beginning = AT_ZERO,
+        carried: Mapping[str, AnyArray] | None = None,
     ) -> None:
         self.protocol = protocol
         self.traces = dict(traces)
@@ -116,6 +119,8 @@ class ResultData:
         self.status, self.message = status, message
         self.synapses: Mapping[str, Synapses] = KeptSynapses(synapses or {})
         self.connections = dict(connections or {})
+        self.begin = begin
+        self.carried = None if carried is None else dict(carried)
 
 
 def shapes(arrays: Mapping[str, AnyArray]) -> str:

@@ -57,6 +57,7 @@ class OrnsteinUhlenbeck(Process):
     number_units: ClassVar[Mapping[str, str]] = {
         "mean": "x", "sigma": "x", "keep": "1", "spread": "1",
     }  # fmt: skip
+    idle: ClassVar[Mapping[str, float]] = {"keep": 1.0}
 
     def __post_init__(self) -> None:
         positive(**{"OrnsteinUhlenbeck.tau": self.tau})

@@ -9,6 +9,8 @@ add a process, write a file in this folder with a frozen dataclass that derives 
 - `update` is the next `z`, an expression in `z`, these numbers, the time `t` since the phase began and the random
   numbers `ds_normal(noise, i)`, `ds_uniform(noise, i)` and `ds_poisson(noise, i, mean)`.
 - `draw_start` returns the first `z`.
+- `idle` gives the numbers with which `update` leaves `z` unchanged, until a phase uses the signal for the first
+  time; numbers that it does not name are 0.
 
 Random numbers come from a counter-based generator (`dendrosim.engine.network.random_numbers`). They depend on the
 seed, the input, the unit, the sample and the step, and on nothing else: they are the same on every back end and
@@ -32,6 +34,7 @@ class Process(Course):
 
     update: ClassVar[str] = ""
     number_units: ClassVar[Mapping[str, str]] = {}
+    idle: ClassVar[Mapping[str, float]] = {}
 
     @abstractmethod
     def numbers(self, dt: float) -> Mapping[str, Any]:

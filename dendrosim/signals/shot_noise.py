@@ -62,6 +62,7 @@ class ShotNoise(Process):
     number_units: ClassVar[Mapping[str, str]] = {
         "jump": "x", "keep": "1", "half": "1", "expected": "1",
     }  # fmt: skip
+    idle: ClassVar[Mapping[str, float]] = {"keep": 1.0}
 
     def __post_init__(self) -> None:
         positive(**{"ShotNoise.decay": self.decay})

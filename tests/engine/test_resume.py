@@ -2,18 +2,17 @@
 
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
 import tempfile
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from comparisons import assert_identical
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from interruptions import files_of_at_most
 from long_runs import PROBLEMS, learning, spiking, uninterrupted
 from reference_problems import leaky_protocol
 
@@ -31,6 +30,7 @@ sys.path.insert(0, sys.argv[1])
 import dendrosim as ds
 from dendrosim.engine import simulate
 from dendrosim.engine import progress
+from interruptions import files_of_at_most
 from long_runs import PROBLEMS
 
 simulate.INTERVAL = 0.0
@@ -52,17 +52,6 @@ def interrupt(problem, backend, out, number):
 
 
 # -- the same numbers -------------------------------------------------------------------------------------
-
-
-@contextmanager
-def files_of_at_most(size):
-    """Have programs killed by the system, in the middle of a row, when a file of theirs grows beyond a size."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -21,6 +21,7 @@ class Cpp(StandaloneBackend):
 
     name = "cpp"
     resumes = True
+    continues = True
 
     def check(self, run: bool = True) -> None:
         toolchain.check_toolchain()

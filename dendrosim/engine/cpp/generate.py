@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from brian2.core.variables import DynamicArrayVariable
+from brian2.core.clocks import Clock
 from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
 
 from dendrosim.engine.cpp.operations import CppOperations
 from dendrosim.engine.cpp.pathways import RowBundle
 from dendrosim.engine.cpp.toolchain import SOURCES
-from dendrosim.engine.network.parts import NetworkParts
+from dendrosim.engine.network.parts import NetworkParts, moves
+from dendrosim.engine.plan.carried import carried_keys
 from dendrosim.engine.standalone.operations import number_type
 from dendrosim.engine.standalone.sources import (
     FUNCTION,
@@ -46,9 +47,10 @@ def generate(protocol: Protocol, precision: str, folder: Path) -> None:
     """Write `steps.cpp`, `program.cpp`, Brian2's headers and `manifest.json` into a folder."""
     operations = CppOperations()
     with network(CPPStandaloneDevice, protocol, precision, operations, folder) as (device, parts):
+        carried = carried_keys(protocol, parts.register_kept())
         _write_glue(device, parts, operations, folder)
         kernels = number_type(parts) if parts.circuit.matrices else None
-        write_manifest(parts, folder / "ds_glue.cpp", kernels=kernels)
+        write_manifest(parts, folder / "ds_glue.cpp", kernels=kernels, carried=carried)
         _merge(device, parts, folder)
 
 
@@ -58,7 +60,7 @@ def _write_glue(device: Any, parts: NetworkParts, operations: CppOperations, fol
     spans = [
         f"    hidden.push_back({{brian::{name}, (int64_t)sizeof(*brian::{name})*{variable.size}}});"
         for variable, name in device.arrays.items()
-        if id(variable) not in named and _moves(variable)
+        if id(variable) not in named and moves(variable) and not isinstance(variable.owner, Clock)
     ]
     text = f"""// Gives the runtime the program's arrays and objects.
 namespace ds {{
@@ -117,17 +119,6 @@ def _delay_lines(parts: NetworkParts) -> list[str]:
     return [f"    delay_lines.push_back({{{s.size * size}}});" for s in sources]
 
 
-def _moves(variable: Any) -> bool:
-    """Return whether an array changes during a run, and later steps depend on it.
-
-    Arrays of synapses, which `_bundle` registers, do not count. Lists of events are made anew in each step.
-    """
-    events = {f"_{event}space" for event in getattr(variable.owner, "events", ())}
-    return not (
-        variable.constant or isinstance(variable, DynamicArrayVariable) or variable.name in events
-    )
-
-
 def _bundle(device: Any, bundle: RowBundle) -> str:
     """Return the statement that registers the arrays of a pathway's synapses."""
 
@@ -146,9 +137,8 @@ def _bundle(device: Any, bundle: RowBundle) -> str:
         return found
 
     variables, current = listed(bundle.values), listed(bundle.current)
-    blank = ", ".join(f"{{&{name(v)}}}" for v in bundle.blank)
     evaluate = f"_run_{bundle.evaluation.codeobj.name}" if bundle.evaluation else "nullptr"
-    lists = [f"{{{', '.join(x)}}}" for x in (variables, [blank], current)]
+    lists = [f"{{{', '.join(x)}}}" for x in (variables, current)]
     return f"    bundles.push_back({{&{bundle.rows}, {', '.join(lists)}, {evaluate}}});"
 
 

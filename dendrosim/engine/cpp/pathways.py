@@ -18,7 +18,7 @@ from dendrosim.engine.network.groups import Holder, add_number, event_list
 from dendrosim.engine.network.parts import NetworkParts, refer_shared
 from dendrosim.engine.network.synapses import code_line, held_states, own_names, solve_states
 from dendrosim.engine.plan.spike_texts import SYNAPSE, effect_texts
-from dendrosim.engine.plan.state_arrays import CURRENT, OWN
+from dendrosim.engine.plan.state_arrays import CURRENT, NOW, OWN, UPDATE
 from dendrosim.engine.plan.synapse_order import uses_both_ends
 from dendrosim.engine.plan.trace_hoisting import (
     Effect,
@@ -33,23 +33,22 @@ from dendrosim.units import TIME, unit
 
 ORDERS = {"pre": -1, "post": 1}
 """Brian2's order of the effects within a step: those of presynaptic spikes, then those of postsynaptic ones."""
-LAST, NOW, UPDATE = "ds_last_", "ds_now_", "ds_lastupdate"
+LAST = "ds_last_"
 
 
 @dataclass
 class RowBundle:
     """The synapses of a pathway in rows.
 
-    `values` has the arrays of the variables that each synapse has for itself, `current` those of the present
-    values of event-driven states, which `evaluation` computes. `ends` says for each variable whether its arrays
-    have one number per synapse ("synapse"), or for each unit of one end ("pre", "post").
+    `values` has the arrays of the variables that each synapse has for itself (`UPDATE` may be one), `current`
+    those of the present values of event-driven states, which `evaluation` computes. `ends` says for each variable
+    whether its arrays have one number per synapse ("synapse"), or for each unit of one end ("pre", "post").
     """
 
     pathway: Pathway
     values: dict[str, ArrayVariable]
     ends: dict[str, str]
     sizes: tuple[int, int, int]
-    blank: list[ArrayVariable]
     current: dict[str, ArrayVariable]
     evaluation: CodeRunner | None
 
@@ -106,7 +105,6 @@ class _Builder:
         self.states = {side: self._states(side) for side in (*SIDES, "synapse")}
         self.sides = [side for side in SIDES if self.text.of_side(side)]
         self.effects = {t: split_effect(self.text, t, self.ends) for t in self.text.effects}
-        self.blank: list[ArrayVariable] = []
 
     def build(self) -> RowBundle:
         parts, pathway, variables = self.parts, self.pathway, self.holder.variables
@@ -116,6 +114,8 @@ class _Builder:
         values = {name: self._value(name) for name in pathway.synapse_start_values()}
         for name in self.text.equations:
             self._add(CURRENT + name, self.ends.get(name), self._dimension(name))
+        if self._keeps_updates():
+            values[UPDATE] = self._per_synapse(UPDATE, np.float64, brian_dimension(TIME))
         self._times()
         symbols = {s for s in self.own if s not in pathway.variables and s != WEIGHT}
         refer_shared(parts, self.holder, pathway, symbols, OWN)
@@ -137,7 +137,7 @@ class _Builder:
             parts.network.add(evaluation)
         ends = {name: self.ends.get(name, "synapse") for name in values}
         current = {name: variables[CURRENT + name] for name in self.text.equations}
-        return RowBundle(pathway, values, ends, self.sizes, self.blank, current, evaluation)
+        return RowBundle(pathway, values, ends, self.sizes, current, evaluation)
 
     def _states(self, end: str) -> list[str]:
         return [n for n in self.text.equations if self.ends.get(n, "synapse") == end]
@@ -184,14 +184,15 @@ class _Builder:
     def _times(self) -> None:
         """Add the times of the last updates of event-driven states: per unit, or if need be per synapse."""
         time = brian_dimension(TIME)
-        if self.states["synapse"]:
-            if self._derives_update():
-                self.holder.variables.add_auxiliary_variable(UPDATE, time, np.float64)
-            else:
-                self.blank.append(self._per_synapse(UPDATE, np.float64, time))
+        if self._derives_update():
+            self.holder.variables.add_auxiliary_variable(UPDATE, time, np.float64)
         for side in self.sides:
             if self.states[side] or self._derives_update():
                 self._per_unit(LAST + side, side, np.float64, time)
+
+    def _keeps_updates(self) -> bool:
+        """Return whether each synapse has the time of its last update for itself."""
+        return bool(self.states["synapse"]) and not self._derives_update()
 
     def _derives_update(self) -> bool:
         """Return whether the last update of a synapse follows from the last events at its two ends.
@@ -239,7 +240,7 @@ class _Builder:
             "uniform": self.pathway.has_one_delay,
             "kept": effect.kept,
             "own": [OWN + n for n in self.text.equal if n not in self.ends]
-            + [UPDATE] * bool(self.blank),
+            + [UPDATE] * self._keeps_updates(),
             "last_kept": keep_last,
             "last_here": LAST + side,
             "last_there": last_there if keep_last else None,
@@ -310,7 +311,7 @@ class _Builder:
         lines = self._solve("synapse", UPDATE) if self.states["synapse"] else []
         now = {n: NOW + n for n in self.states[other]}
         lines += self._written(effect.each, now)
-        if self.blank:
+        if self._keeps_updates():
             lines.append(f"{UPDATE} = t")
         return "\n".join(lines)
 

@@ -24,7 +24,7 @@ from dendrosim.engine.standalone.sources import (
 from dendrosim.errors import SpecError
 from dendrosim.protocol.protocol import Protocol
 
-_SHARED = ("random.h", "arithmetic.h", "arrays.h", "checksum.h", "task.h")
+_SHARED = ("random.h", "arithmetic.h", "arrays.h", "checksum.h", "reader.h", "task.h")
 # The program must number GPUs as nvidia-smi does, because nvidia-smi reports the architecture to compile for.
 _ORDER = 'setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID", 0);'
 
@@ -134,8 +134,6 @@ def _bundle(device: Any, bundle: Bundle) -> str:
     values = ", ".join(f"&{name(v)}" for v in bundle.values.values())
     current = ", ".join(f"&{name(v)}" for v in bundle.current.values())
     evaluate = f"_run_{bundle.evaluation.codeobj.name}" if bundle.evaluation else "nullptr"
-    last = synapses.variables.get("lastupdate")
-    blank = f"&{name(last)}" if last is not None else ""
     sides = {"pre": (len(synapses.source), "sources"), "post": (len(synapses.target), "targets")}
     prepares = []
     for (side, _), pathway in bundle.pathways.items():
@@ -144,7 +142,7 @@ def _bundle(device: Any, bundle: Bundle) -> str:
         prepares.append(f"path_{pathway.name}.prepare({units}, b.{from_}, {delays}, task.dt);")
     pre, post = (name(synapses.variables[f"_synaptic_{k}"]) for k in ("pre", "post"))
     count = f"brian::{device.get_array_name(synapses.variables['N'])}"
-    return f"""    bundles.push_back({{&{pre}, &{post}, {count}, {{{values}}}, {{{blank}}},
+    return f"""    bundles.push_back({{&{pre}, &{post}, {count}, {{{values}}},
         [](const Bundle& b) {{ {" ".join(prepares)} }}, {{}}, {{}}, {{}}, {{{current}}}, {evaluate}}});"""
 
 

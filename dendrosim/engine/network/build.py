@@ -40,7 +40,7 @@ from dendrosim.engine.plan.signal_slots import (
     find_slots,
 )
 from dendrosim.engine.plan.spike_texts import UNITS, EventTexts, event_texts, hidden_numbers
-from dendrosim.engine.plan.state_arrays import HELD, WEIGHT
+from dendrosim.engine.plan.state_arrays import HELD, VALUE, WEIGHT
 from dendrosim.engine.plan.timeline import CIRCUIT
 from dendrosim.equations.real_numbers import with_real_numbers
 from dendrosim.equations.rewriting import find_symbols, parse_expression
@@ -297,7 +297,7 @@ def materialise(parts: NetworkParts, path: str, when: str, order: int) -> tuple[
         return parts.arrays[path], order
     name, variable = VariablePath.parse(path)
     group = parts.groups[name]
-    hidden = f"ds_value_{variable}"
+    hidden = f"{VALUE}{variable}"
     declared = parts.circuit.population(name).variables[variable]
     add_array(
         group,

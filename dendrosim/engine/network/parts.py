@@ -14,9 +14,23 @@ from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.circuit_data import Owner
 from dendrosim.circuit.pathway import Trigger
 from dendrosim.engine.network.groups import add_array, add_number
-from dendrosim.engine.plan.state_arrays import CURRENT, OWN
+from dendrosim.engine.plan.state_arrays import CURRENT, NOW, OWN, UPDATE, VALUE
 from dendrosim.engine.plan.timeline import CIRCUIT
 from dendrosim.protocol.protocol import Protocol
+
+_SET_FIRST = ("not_refractory", VALUE, NOW, CURRENT)
+"""Prefixes of the names of arrays that a step sets before it reads them."""
+
+
+def moves(variable: ArrayVariable) -> bool:
+    """Return whether an array changes during a run, and has a fixed size.
+
+    Lists of events do not count, because they are made anew in each step.
+    """
+    events = {f"_{event}space" for event in getattr(variable.owner, "events", ())}
+    return not (
+        variable.constant or isinstance(variable, DynamicArrayVariable) or variable.name in events
+    )
 
 
 @dataclass(frozen=True)
@@ -71,6 +85,28 @@ class NetworkParts:
             for variable, array in getattr(bundle, field).items()
         }
         return {**self.arrays, **synaptic}
+
+    def register_kept(self) -> list[str]:
+        """Add hidden arrays on which later steps depend to `arrays`; return their keys and those of update times.
+
+        Such arrays belong to populations and pathways, and no step sets them before it reads them.
+        """
+        named = {id(v) for v in self.all_arrays.values()}
+        owners = [p.name for p in self.circuit.all_populations] + list(self.bundles)
+        kept = [
+            (group, name)
+            for group in map(self.groups.__getitem__, owners)
+            for name, variable in group.variables.items()
+            if isinstance(variable, ArrayVariable)
+            and variable.owner.name == group.name  # no reference to a variable of another group
+            and id(variable) not in named
+            and moves(variable)
+            and not name.startswith(_SET_FIRST)
+        ]
+        for group, name in kept:
+            self.register(group, name)
+        updates = [f"{n}.{OWN}{UPDATE}" for n, b in self.bundles.items() if UPDATE in b.values]
+        return [*(f"{group.name}.{name}" for group, name in kept), *updates]
 
     def register(self, group: Group, *variables: str) -> None:
         """Add variables of a group to `arrays`, with the keys `group.variable`."""

@@ -19,7 +19,7 @@ from dendrosim.engine.network.functions import FUNCTIONS, SELECT
 from dendrosim.engine.network.groups import add_number
 from dendrosim.engine.network.parts import Bundle, NetworkParts, refer_shared
 from dendrosim.engine.plan.spike_texts import SYNAPSE, effect_texts
-from dendrosim.engine.plan.state_arrays import CURRENT, OWN
+from dendrosim.engine.plan.state_arrays import CURRENT, OWN, UPDATE
 from dendrosim.equations.assignments import Assignment, parse_assignments
 from dendrosim.equations.linear import solve_rates
 from dendrosim.equations.real_numbers import with_real_numbers
@@ -61,6 +61,8 @@ def build_pathway(parts: NetworkParts, pathway: Pathway) -> Bundle:
         synapses.register_variable(synapses.variables[SYNAPSE])
     parts.network.add(synapses)
     values = {name: synapses.variables[OWN + name] for name in pathway.synapse_start_values()}
+    if states:
+        values[UPDATE] = synapses.variables["lastupdate"]
     current = {name: synapses.variables[CURRENT + name] for name in pathway.event_driven}
     pathways = {trigger: getattr(synapses, trigger.name) for trigger in texts.effects}
     return Bundle(

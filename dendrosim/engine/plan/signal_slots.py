@@ -19,13 +19,19 @@ from dendrosim.protocol.rate_check import LARGEST_PROBABILITY
 from dendrosim.signals.base import Course
 from dendrosim.signals.process import Process
 
+SLOT = "ds_slot_"
+"""Prefix of the names of hidden variables of slots."""
 ELEMENT = "ds_element"
 """Name of the variable with the index of each element's random number among the random numbers of a step."""
 
 
 @dataclass(frozen=True)
 class Slot:
-    """One use of a class of signals for one variable; names of its hidden variables begin with `prefix`."""
+    """One use of a class of signals for one variable; names of its hidden variables begin with `prefix`.
+
+    The prefix depends on nothing but the class, the number of its uses before this one, and the variable, so that
+    a run that continues another one finds the hidden variables of the same signal.
+    """
 
     prefix: str
     signal_type: type[Course]
@@ -74,6 +80,12 @@ class Slot:
         assert issubclass(self.signal_type, Process)
         return f"{self.state} = {replace_symbols(self.signal_type.update, self._mapping())}"
 
+    @property
+    def idle(self) -> dict[str, float]:
+        """For the hidden variable of each number of a process, its value until a phase uses the slot."""
+        assert issubclass(self.signal_type, Process)
+        return {self.field(name): self.signal_type.idle.get(name, 0.0) for name in self.units}
+
     def _mapping(self) -> dict[str, str]:
         mapping = {name: self.field(name) for name in self.units}
         own = {"z": self.state, "noise": self.noise, "i": ELEMENT} if self.random else {}
@@ -99,9 +111,12 @@ def find_slots(protocol: Protocol, path: str) -> tuple[Slot, ...]:
             for signal_type, number in counts.items():
                 most[signal_type] = max(most[signal_type], number)
     by_name = sorted(most, key=lambda signal_type: signal_type.__name__)
-    types = [signal_type for signal_type in by_name for _ in range(most[signal_type])]
     variable = VariablePath.parse(path).variable if is_variable(path) else path
-    return tuple(Slot(f"ds_slot{i}_{variable}", t) for i, t in enumerate(types))
+    return tuple(
+        Slot(f"{SLOT}{signal_type.__name__}{k}_{variable}", signal_type)
+        for signal_type in by_name
+        for k in range(most[signal_type])
+    )
 
 
 def assignment(name: str, used: tuple[Slot, ...]) -> str:

@@ -19,7 +19,7 @@ from dendrosim.circuit.sparse_matrices import (
     draw_weights,
 )
 from dendrosim.circuit.start_values import draw_start_value, invert_weights
-from dendrosim.engine.plan.signal_slots import ELEMENT, elements
+from dendrosim.engine.plan.signal_slots import ELEMENT, elements, find_slots
 from dendrosim.engine.plan.spike_texts import UNITS, hidden_numbers
 from dendrosim.engine.plan.timeline import CIRCUIT, Timeline
 from dendrosim.errors import ShapeError
@@ -34,8 +34,14 @@ OWN = "ds_own_"
 """Prefix of names that belong to a synapse in a program; it distinguishes them from variables of populations."""
 
 
+UPDATE = "ds_lastupdate"
+"""Name of the time of the last update of each synapse, as of a variable that the synapse has for itself."""
 CURRENT = "ds_current_"
 """Prefix of the present values of event-driven states of synapses."""
+NOW = "ds_now_"
+"""Prefix of the present values of traces of units."""
+VALUE = "ds_value_"
+"""Prefix of the values of subexpressions of populations."""
 
 
 def state_keys(circuit: Circuit) -> dict[str, str]:
@@ -202,15 +208,28 @@ def parameter_values(circuit: Circuit, batch: int) -> dict[str, NDArray[np.float
 
 
 def all_values(
-    protocol: Protocol, line: Timeline, state: Mapping[str, NDArray[Any]], ones: list[str]
+    protocol: Protocol,
+    line: Timeline,
+    state: Mapping[str, NDArray[Any]],
+    ones: list[str],
+    carried: Mapping[str, NDArray[Any]],
 ) -> dict[str, NDArray[Any]]:
-    """Return, by key and as flat arrays, the start values of all arrays that do not start at zero."""
+    """Return, by key and as flat arrays, the start values of all arrays that do not start at zero.
+
+    `carried` has those that are taken over from a run whose clock is continued.
+    """
     keys = state_keys(protocol.circuit)
     values: dict[str, NDArray[Any]] = {keys[n]: np.ravel(a) for n, a in state.items()}
     values |= parameter_values(protocol.circuit, protocol.batch)
     for matrix in protocol.circuit.matrices:
         if matrix.inverse_of is not None:
             values[_key(matrix)] = invert_weights(matrix, state[matrix.inverse_of]).ravel()
+    for path in protocol.circuit.inputs:
+        population = VariablePath.parse(path).owner
+        for slot in find_slots(protocol, path):
+            if slot.random:
+                idle = slot.idle.items()
+                values |= {f"{population}.{name}": np.array([value]) for name, value in idle}
     for fills in line.fills:
         for fill in fills:  # fields of signals that no phase has used yet still need finite values
             if fill.key not in values and not fill.samples and not fill.tables:
@@ -223,4 +242,4 @@ def all_values(
             values[f"{noise.group}.{noise.state}"] = noise.start.ravel()
         if protocol.batch > 1 and noise.group in populations:
             values[f"{noise.group}.{ELEMENT}"] = elements(populations[noise.group], protocol.batch)
-    return values
+    return {**values, **carried}

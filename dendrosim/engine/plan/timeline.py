@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from dendrosim.circuit.paths import VariablePath
 from dendrosim.engine.plan.signal_slots import Slot, base_variable, find_slots
 from dendrosim.engine.plan.spike_texts import keys_of
+from dendrosim.protocol.beginning import AT_ZERO, Beginning
 from dendrosim.protocol.phases import Phase
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.protocol.schedule import shown_pieces
@@ -84,10 +85,10 @@ class Segment:
 class Stretch:
     """The segments of a block, whose phases are repeated in each of `trials` trials.
 
-    `start` is the first step of the block, and `cycle` the number of steps of a trial. `offsets` are the first
+    `start` is the first step of these trials, and `cycle` the number of steps of a trial. `offsets` are the first
     steps of the phases, counted from the beginning of a trial, and `first_phase` is the index of the first phase.
     `row` is the index of the block's first row in the list of all rows that the protocol shows; each trial shows
-    `per_trial` rows.
+    `per_trial` rows. `block_start` is the first step of the block, which may have begun in a run before.
     """
 
     start: int
@@ -97,6 +98,7 @@ class Stretch:
     first_phase: int
     row: int
     per_trial: int
+    block_start: int
 
     def __len__(self) -> int:
         return self.trials * len(self.offsets)
@@ -107,7 +109,7 @@ class Stretch:
             self.start + trial * self.cycle + self.offsets[phase],
             self.first_phase + phase,
             self.row + trial * self.per_trial,
-            self.start,
+            self.block_start,
         )
 
 
@@ -117,8 +119,8 @@ class Timeline:
 
     Attributes
     ----------
-    steps : int
-        Number of time steps.
+    first, end : int
+        First step of the run, and first step after it.
     stretches : tuple of Stretch
         The blocks.
     order : callable
@@ -131,12 +133,18 @@ class Timeline:
         The streams of random numbers of processes.
     """
 
-    steps: int
+    first: int
+    end: int
     stretches: tuple[Stretch, ...]
     order: Callable[[], Iterator[NDArray[np.int32]]]
     fills: tuple[tuple[Fill, ...], ...]
     labels: tuple[str, ...]
     noises: tuple[Noise, ...] = ()
+
+    @property
+    def steps(self) -> int:
+        """Number of time steps."""
+        return self.end - self.first
 
     def segment(self, index: int) -> Segment | None:
         """Return the segment with an index; None if the index is beyond the last segment."""
@@ -147,34 +155,40 @@ class Timeline:
         return None
 
 
-def timeline(protocol: Protocol, seed: int) -> Timeline:
-    """Return the timeline of a protocol, with all random choices made from `seed`."""
+def timeline(protocol: Protocol, seed: int, begin: Beginning = AT_ZERO) -> Timeline:
+    """Return the timeline of a protocol that begins at a moment, with all random choices made from `seed`."""
     stretches: list[Stretch] = []
     fills: list[tuple[Fill, ...]] = []
     labels: list[str] = []
-    step = row = 0
+    step, row = begin.step, 0
     for block in protocol.blocks:
         durations = [protocol.steps(p.duration) for p in block.phases]
         offsets, trials = (0, *accumulate(durations[:-1])), protocol.trials(block)
         per_trial = protocol.batch if protocol.rows(block) else 0
-        stretches.append(Stretch(step, sum(durations), offsets, trials, len(fills), row, per_trial))
+        stretches.append(
+            Stretch(
+                step, sum(durations), offsets, trials, len(fills), row, per_trial,
+                begin.block_start(block, step),
+            )
+        )  # fmt: skip
         fills += [tuple(_fills(protocol, phase)) for phase in block.phases]
         labels += [f"{block.name}/{p.name}" for p in block.phases]
         step += trials * sum(durations)
         row += trials * per_trial
     return Timeline(
-        steps=step,
+        first=begin.step,
+        end=step,
         stretches=tuple(stretches),
-        order=partial(_order, protocol, seed),
+        order=partial(_order, protocol, seed, begin),
         fills=tuple(fills),
         labels=tuple(labels),
         noises=(*_noises(protocol, seed), *_calls(protocol, seed)),
     )
 
 
-def _order(protocol: Protocol, seed: int) -> Iterator[NDArray[np.int32]]:
+def _order(protocol: Protocol, seed: int, begin: Beginning) -> Iterator[NDArray[np.int32]]:
     for block in protocol.blocks:
-        yield from shown_pieces(protocol, block, seed)
+        yield from shown_pieces(protocol, block, seed, begin)
 
 
 def _noises(protocol: Protocol, seed: int) -> Iterator[Noise]:

@@ -18,6 +18,7 @@ class Numpy(Backend):
     """
 
     name = "numpy"
+    continues = True
 
     def run(self, task: "Task", progress: "Progress") -> "Outcome":
         from dendrosim.machine import brian_import

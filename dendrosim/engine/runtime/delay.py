@@ -1,5 +1,6 @@
 """Delayed values of an array, for the run-time back ends."""
 
+from collections import deque
 from typing import Any
 
 import numpy as np
@@ -7,23 +8,29 @@ from numpy.typing import NDArray
 
 
 class DelayLine:
-    """The values of an array in the last time steps; before the run, the array had its first values.
+    """The values of an array in the last time steps.
 
     Parameters
     ----------
     steps : int
         Delay in time steps.
+    before : array of shape (steps, ...)
+        The values in the steps before the run, the oldest ones first; if it is empty, the array had its first
+        values.
     """
 
-    def __init__(self, steps: int) -> None:
+    def __init__(self, steps: int, before: NDArray[Any]) -> None:
         self.steps = steps
-        self.ring = np.zeros(0)
+        self.values = deque(before, maxlen=steps)
 
-    def shift(self, step: int, values: NDArray[Any]) -> NDArray[Any]:
+    def shift(self, values: NDArray[Any]) -> NDArray[Any]:
         """Keep the values of a time step, and return those of `steps` time steps before."""
-        if step == 0:
-            self.ring = np.repeat(values[None], self.steps, axis=0)
-        slot = self.ring[step % self.steps]
-        before = slot.copy()
-        slot[...] = values
+        if not self.values:
+            self.values.extend([values.copy()] * self.steps)
+        before: NDArray[Any] = self.values.popleft()
+        self.values.append(values.copy())
         return before
+
+    def array(self) -> NDArray[Any]:
+        """Return the values of the last steps, shape (steps, elements), the oldest ones first."""
+        return np.array(self.values).reshape(self.steps, -1)

@@ -20,11 +20,13 @@ from dendrosim.engine.network.operations import Operations
 from dendrosim.engine.network.parts import Bundle, NetworkParts
 from dendrosim.engine.network.random_numbers import step_key
 from dendrosim.engine.network.weight_updates import Update
+from dendrosim.engine.plan.carried import delay_key, delayed_values
 from dendrosim.engine.plan.projection_delays import delay_steps
 from dendrosim.engine.plan.state_arrays import WEIGHT, recorded_key
 from dendrosim.engine.plan.synapse_order import ordered_effects
 from dendrosim.engine.plan.timeline import CIRCUIT, Fill
 from dendrosim.engine.runtime.delay import DelayLine
+from dendrosim.engine.runtime.flights import Flights, send_again
 from dendrosim.engine.runtime.synapse_loop import LoopCodeObject
 from dendrosim.engine.runtime.weight_steps import weight_step
 from dendrosim.engine.task import (
@@ -76,7 +78,7 @@ class NumpyOperations(Operations):
 
     def __init__(self, task: Task) -> None:
         self.task, self.protocol, self.line = task, task.protocol, task.line
-        self.step = 0
+        self.step = self.line.first
         self.begun = 0
         self.next = self.line.segment(0)
         self.order = np.concatenate([np.zeros(0, dtype=np.int32), *self.line.order()])
@@ -86,12 +88,14 @@ class NumpyOperations(Operations):
         self.reels: dict[str, _Reel] = {}
         self.kept = 0
         self.full = False
+        self.lines: dict[int, DelayLine] = {}
+        self.flights: dict[str, Flights] = {}
 
     def bind(self, parts: NetworkParts) -> None:
         """Look up the arrays of the network; called after their initial values are set."""
         self.parts = parts
         for name, recording in self.protocol.recordings_of_spikes().items():
-            windows = spike_windows(self.protocol, recording)
+            windows = spike_windows(self.protocol, recording, self.task.begin)
             kept = kept_elements(self.task, event_path(name).owner, recording)
             self.reels[name] = _Reel(windows, kept if kept.size else None)
         self.watched = self.task.guarded()
@@ -103,15 +107,19 @@ class NumpyOperations(Operations):
             pick: Any = slice(None)
             if is_variable(name):
                 pick = np.ix_(*recorded_indices(self.task, name, recording))
-            steps = record_steps(self.protocol, recording)
+            steps = record_steps(self.protocol, recording, self.task.begin)
             rows = np.empty((len(steps), *recorded_shape(self.task, name, recording)), source.dtype)
             self.tapes[label] = _Tape(steps, source.reshape(self.task.shape(name)), pick, rows)
 
     def begin(self) -> None:
-        """Take the evaluation of synapses out of the steps; called when Brian2 has made its code."""
+        """Take the evaluation of synapses out of the steps, and put spikes of the run before on their way.
+
+        This is called when Brian2 has made its code.
+        """
         for bundle in self.parts.bundles.values():
             if bundle.evaluation is not None:
                 bundle.evaluation.active = False  # `evaluate` calls it when its values are read
+        self.flights = send_again(self.task, self.parts)
 
     def evaluate(self, pathways: Iterable[str]) -> None:
         """Compute the present values of the event-driven states of pathways."""
@@ -126,6 +134,12 @@ class NumpyOperations(Operations):
             if ordered:
                 bundle.pathways[trigger].codeobj_class = LoopCodeObject
         return bundle
+
+    def carried(self, keys: Iterable[str]) -> dict[str, NDArray[Any]]:
+        """Return what a run that continues this one takes over: the arrays `keys`, and what is on its way."""
+        found = {key: self.values[key].copy() for key in keys}
+        found |= {delay_key(k): line.array() for k, line in self.lines.items()}
+        return found | {key: flights.array(self.step) for key, flights in self.flights.items()}
 
     # -- the seven operations ---------------------------------------------------------------------
 
@@ -148,10 +162,14 @@ class NumpyOperations(Operations):
         now, y = source.get_value().reshape(-1, batch), target.get_value().reshape(-1, batch)
         line = None
         if projection.delay is not None:
-            line = DelayLine(delay_steps(network.protocol)[network.circuit.delay_line(projection)])
+            place = network.circuit.delay_line(projection)
+            before = delayed_values(self.task.carried, network.protocol)[place]
+            steps = delay_steps(network.protocol)[place]
+            line = DelayLine(steps, before.astype(now.dtype).reshape(-1, *now.shape))
+            self.lines[place] = line
 
         def multiply() -> None:
-            x = now if line is None else line.shift(self.step, now)
+            x = now if line is None else line.shift(now)
             if add:
                 y[...] += w @ x
             elif sparse:
@@ -287,9 +305,11 @@ class NumpyOperations(Operations):
         reel.elements.append(fired.copy())
 
     def _guard(self) -> None:
+        for flights in self.flights.values():
+            flights.keep(self.step)
         self.step += 1
         watched = self.watched
-        if self.step % SYNAPSES_GUARDED_EVERY == 0 or self.step == self.line.steps:
+        if self.step % SYNAPSES_GUARDED_EVERY == 0 or self.step == self.line.end:
             watched = watched + self.watched_synapses
         if all(np.isfinite(np.sum(self.values[k])) for k in watched):
             return

@@ -17,9 +17,10 @@ from brian2.units.allunits import second
 from dendrosim.engine.network.brian_session import brian_session
 from dendrosim.engine.network.build import build
 from dendrosim.engine.network.parts import Bundle, NetworkParts
+from dendrosim.engine.plan.carried import carried_keys, carried_values, update_times
 from dendrosim.engine.plan.signal_slots import elements
 from dendrosim.engine.plan.spike_texts import SYNAPSE
-from dendrosim.engine.plan.state_arrays import all_values, final_keys
+from dendrosim.engine.plan.state_arrays import UPDATE, all_values, final_keys
 from dendrosim.engine.plan.synapse_tables import SynapseTable
 from dendrosim.engine.progress import Progress
 from dendrosim.engine.runtime.extensions import has_extensions, verified_extensions
@@ -41,11 +42,16 @@ def run(task: Task, target: str, progress: Progress) -> Outcome:
         operations = NumpyOperations(task)
         counts = {name: c.count for name, c in task.connections.items()}
         parts = build(task.protocol, task.settings.precision, operations, counts)
-        for key, value in all_values(task.protocol, task.line, task.state(), parts.ones).items():
+        kept = carried_keys(task.protocol, parts.register_kept())
+        sizes = {key: parts.arrays[key].size for key in kept if key in parts.arrays}
+        carried = {} if task.carried is None else carried_values(task.carried, sizes)
+        values = all_values(task.protocol, task.line, task.state(), parts.ones, carried)
+        for key, value in values.items():
             parts.arrays[key].get_value()[...] = value
         for name, table in task.synapses.items():
-            _connect(parts, parts.bundles[name], table)
+            _connect(task, parts, name, table)
         operations.bind(parts)
+        parts.network.t_ = task.line.first * task.protocol.time_step
         if target == "cython":
             progress.compiling(certain=not has_extensions())
         parts.network.run(0 * second, namespace={})
@@ -65,12 +71,14 @@ def run(task: Task, target: str, progress: Progress) -> Outcome:
     return Outcome(
         steps, traces, final, bad, interrupted and not operations.full, bool(compiled),
         spikes={n: r.train() for n, r in operations.reels.items()}, full=operations.full,
+        carried=operations.carried(kept),
         seconds={"build": ready - begin, "compile": 0.0, "run": stepping, "steps": stepping},
     )  # fmt: skip
 
 
-def _connect(parts: NetworkParts, bundle: Bundle, table: SynapseTable) -> None:
+def _connect(task: Task, parts: NetworkParts, name: str, table: SynapseTable) -> None:
     """Set the connections, delays and start values of a pathway's synapses."""
+    bundle: Bundle = parts.bundles[name]
     synapses = bundle.synapses
     if not len(table.pre):  # Brian2 cannot make an empty set of synapses
         synapses.active = False
@@ -79,8 +87,11 @@ def _connect(parts: NetworkParts, bundle: Bundle, table: SynapseTable) -> None:
     prefs["codegen.target"] = "numpy"  # code that runs once is not worth compiling
     synapses.connect(i=table.pre, j=table.post)
     prefs["codegen.target"] = target
-    for name, variable in bundle.values.items():
-        variable.get_value()[...] = table.values[name]
+    for own, variable in bundle.values.items():
+        if own != UPDATE:
+            variable.get_value()[...] = table.values[own]
+        elif task.carried is not None:
+            variable.get_value()[...] = update_times(task.carried, name, table)
     if SYNAPSE in synapses.variables:
         numbers = elements(table.count, table.batch)
         synapses.variables[SYNAPSE].get_value()[...] = numbers
@@ -102,7 +113,7 @@ def _loop(task: Task, parts: NetworkParts, operations: NumpyOperations, progress
             )
     except KeyboardInterrupt:
         return True
-    return operations.step < task.line.steps and operations.failure is None
+    return operations.step < task.line.end and operations.failure is None
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from dendrosim.engine.plan.state_arrays import final_keys
 from dendrosim.engine.progress import Progress
 from dendrosim.engine.run_files import is_changing
 from dendrosim.engine.seal import read_seal, seal_folder
+from dendrosim.engine.standalone.carried_files import read_carried
 from dendrosim.engine.standalone.program import Program
 from dendrosim.engine.standalone.task_file import (
     check_task,
@@ -64,7 +65,7 @@ def run_program(
     seal = _prepare(task, program, folder)
     with hold(program.folder):
         code, steps, stepping, interrupted = _watch(
-            program, folder, seal, progress, environment, lock, own=task.folder is not None
+            task, program, folder, seal, progress, environment, lock
         )
     try:
         outcome = _read(task, program, folder, steps, code, interrupted)
@@ -100,18 +101,15 @@ def _prepare(task: Task, program: Program, folder: Path) -> str:
 
 
 def _watch(
+    task: Task,
     program: Program,
     folder: Path,
     seal: str,
     progress: Progress,
     environment: Mapping[str, str],
     lock: int | None,
-    own: bool,
 ) -> tuple[int, int, float, bool]:
-    """Start the program, follow it, and return (exit code, steps done, their seconds, whether interrupted).
-
-    `own` says whether the folder is the one of the task, and not a temporary one.
-    """
+    """Start the program, follow it, and return (exit code, steps done, their seconds, whether interrupted)."""
     try:
         process = subprocess.Popen(
             [str(program.folder / "program"), str(folder.absolute()), seal], cwd=program.folder,
@@ -124,7 +122,7 @@ def _watch(
             f"the compiled program in {program.folder} cannot be started: {error.strerror or error}; "
             "delete that folder to have it compiled again"
         ) from None
-    steps, stepping, interrupted = 0, 0.0, False
+    steps, stepping, interrupted = task.line.first, 0.0, False
     assert process.stdout is not None
     assert process.stderr is not None
     # A pipe and not a file: with a full disk, the program could not write its error to a file.
@@ -158,7 +156,7 @@ def _watch(
         process.stderr.close()
     said = "".join(errors).strip()
     if code not in (_DONE, _NON_FINITE, _INTERRUPTED, _FULL) and not interrupted:
-        raise _failure(code, said, folder, own)
+        raise _failure(code, said, folder, own=task.folder is not None)
     return code, steps, stepping, interrupted or code == _INTERRUPTED
 
 
@@ -212,9 +210,13 @@ def _read(
     if task.resumed:
         for name, train in spikes.items():
             _check_train(task, folder, name, train, steps)
+    carried = None
+    if code == _DONE and "carried" in program.manifest:
+        carried = read_carried(task, program.manifest, raw[offset:], folder)
     return Outcome(
-        steps, traces, final, bad, interrupted, program.compiled, spikes=spikes, full=code == _FULL
-    )
+        steps, traces, final, bad, interrupted, program.compiled, spikes=spikes, full=code == _FULL,
+        carried=carried,
+    )  # fmt: skip
 
 
 def _train(folder: Path, index: int) -> SpikeTrain:
@@ -229,7 +231,7 @@ def _check_train(task: Task, folder: Path, name: str, train: SpikeTrain, steps: 
     count = task.protocol.circuit.event(name)[0].size * task.protocol.batch
     when, elements = train
     if len(when) and (
-        when[0] < 0
+        when[0] < task.line.first
         or when[-1] >= steps
         or np.any(when[1:] < when[:-1])
         or elements.min() < 0

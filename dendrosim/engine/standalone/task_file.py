@@ -10,8 +10,16 @@ from numpy.typing import NDArray
 
 from dendrosim.circuit.event import event_path
 from dendrosim.circuit.paths import is_variable, path_of
+from dendrosim.engine.plan.carried import (
+    carried_values,
+    delayed_values,
+    elements_at,
+    flying,
+    longest_delays,
+    update_times,
+)
 from dendrosim.engine.plan.projection_delays import delay_steps
-from dendrosim.engine.plan.state_arrays import all_values, final_keys, recorded_key
+from dendrosim.engine.plan.state_arrays import UPDATE, all_values, final_keys, recorded_key
 from dendrosim.engine.plan.timeline import CIRCUIT
 from dendrosim.engine.task import (
     SYNAPSES_GUARDED_EVERY,
@@ -65,6 +73,7 @@ class Writer:
         self.layout: list[int] = manifest["layout"]
         self.sparse: list[str] = manifest["sparse"]
         self.bundles: dict[str, list[str]] = manifest["bundles"]
+        self.carried: list[str] = manifest.get("carried", [])
 
     def write(self, task: Task) -> None:
         """Write a whole task."""
@@ -73,19 +82,20 @@ class Writer:
 
     def _task(self, task: Task) -> None:
         protocol, line = task.protocol.canonical(), task.line
+        self.number = np.float32 if task.settings.precision == "single" else np.float64
         self._integers(_MAGIC, *self.layout, task.settings.threads or 1)
         self._doubles(protocol.time_step)
         # Not compared either: it affects no number of a result.
         self.file.write_state(np.array([task.interval]).data)
         self._integers(
-            line.steps, self.ids[f"{CIRCUIT}.ds_t_phase"], self.ids[f"{CIRCUIT}.ds_t_block"]
-        )
+            line.first, line.end, self.ids[f"{CIRCUIT}.ds_t_phase"], self.ids[f"{CIRCUIT}.ds_t_block"]
+        )  # fmt: skip
         self._connections(task)
-        delays = delay_steps(protocol)
-        self._integers(len(delays), *delays)
-        values = all_values(protocol, line, task.state(), self.ones)
+        self._delays(task)
+        carried = {} if task.carried is None else carried_values(task.carried, self._sizes())
+        values = all_values(protocol, line, task.state(), self.ones, carried)
         self._integers(len(values))
-        states = set(final_keys(protocol.circuit).values())
+        states = {*final_keys(protocol.circuit).values(), *carried}
         for key, value in values.items():
             index = self.ids[key]
             flat = np.ascontiguousarray(value, dtype=self.dtypes[index]).ravel()
@@ -98,21 +108,50 @@ class Writer:
             self._matrix(protocol.data[name])
         self._integers(len(line.stretches))
         for s in line.stretches:
-            self._integers(s.start, s.cycle, s.trials, s.first_phase, s.row, s.per_trial)
+            self._integers(
+                s.start, s.cycle, s.trials, s.first_phase, s.row, s.per_trial, s.block_start
+            )
             self._list(s.offsets)
         with self.open(ORDER) as order:
             for piece in line.order():
                 order.write(piece.data)
         self._fills(task, data)
         self._synapses(task)
+        self._flying(task)
         self._tapes(task)
         self._list([self.ids[k] for k in task.guarded()])
         self._integers(SYNAPSES_GUARDED_EVERY)
         self._list([self.ids[k] for k in task.guarded_synapses()])
-        self._list([self.ids[k] for k in final_keys(protocol.circuit).values()])
+        self._list([self.ids[k] for k in (*final_keys(protocol.circuit).values(), *self.carried)])
         self._noises(task)
         self._reels(task)
         self._given_spikes(task)
+
+    def _sizes(self) -> dict[str, int]:
+        """Return the sizes of the arrays that are taken over, apart from those of synapses, by key."""
+        sizes = {key: self.sizes[self.ids[key]] for key in self.carried}
+        return {key: size for key, size in sizes.items() if size is not None}
+
+    def _delays(self, task: Task) -> None:
+        """Write the delays of projections, and the values that their sources had before the run."""
+        delays = delay_steps(task.protocol)
+        self._integers(len(delays))
+        for steps, values in zip(delays, delayed_values(task.carried, task.protocol), strict=True):
+            self._integers(steps, len(values))
+            self.file.write_state(np.ascontiguousarray(values, self.number).data)
+
+    def _flying(self, task: Task) -> None:
+        """Write the spikes on their way."""
+        for name in self.bundles:
+            table, counts = task.synapses[name], elements_at(task.protocol, name)
+            effects = task.protocol.circuit.pathway(name).effects
+            longest = longest_delays(table, task.protocol.time_step)
+            self._integers(len(effects))
+            for trigger in effects:
+                side = trigger.side
+                spikes = flying(task.carried, name, trigger, longest[side], counts[side])
+                self._integers(len(spikes))
+                self.file.write_state(np.ascontiguousarray(spikes).data)
 
     def _connections(self, task: Task) -> None:
         self._integers(len(self.sparse))
@@ -144,7 +183,7 @@ class Writer:
         for index, (label, recording) in enumerate(recorded.items()):
             name = path_of(label)
             with self.open(steps_file(index)) as steps:
-                for piece in record_pieces(task.protocol, recording):
+                for piece in record_pieces(task.protocol, recording, task.begin):
                     steps.write(piece.data)
             self._integers(self.ids[recorded_key(protocol.circuit, name)])
             self._list(recorded_elements(task, name, recording))
@@ -163,13 +202,18 @@ class Writer:
             self._list(table.post, np.int32)
             self._list(table.delays, np.float64)
             for value in values:
-                self._list(table.values[value], np.float64)
+                start = (
+                    update_times(task.carried, name, table)
+                    if value == UPDATE
+                    else table.values[value]
+                )
+                self._list(start, np.float64)
 
     def _reels(self, task: Task) -> None:
         recorded = task.protocol.recordings_of_spikes()
         self._integers(task.spike_limit, len(recorded))
         for name, recording in recorded.items():
-            windows = spike_windows(task.protocol, recording)
+            windows = spike_windows(task.protocol, recording, task.begin)
             self._integers(len(windows), *(number for window in windows for number in window))
             self._list(kept_elements(task, event_path(name).owner, recording), np.int8)
 

@@ -145,7 +145,8 @@ inline void make_columns(Rows& rows)
         }
 }
 
-// Read the start values of a variable. If it is hoisted, all synapses of a unit have the same value.
+// Read the start values of a variable; without any, it starts at zero. If it is hoisted, all synapses of a unit have
+// the same value.
 inline void read_variable(Reader& r, const Rows& rows, Variable& v)
 {
     const int64_t count = rows.target.size()*rows.batch;
@@ -159,7 +160,7 @@ inline void read_variable(Reader& r, const Rows& rows, Variable& v)
         const int64_t unit = v.end == Variable::pre ? row : rows.target[at], i = unit*rows.batch + sample;
         if (v.units.bytes == 4) ((float*)v.units.data)[i] = (float)value; else ((double*)v.units.data)[i] = value;
     });
-    if (found != count) fail("a task has too few values of synapses");
+    if (found && found != count) fail("a task has too few values of synapses");
 }
 
 inline void read_bundles(Reader& r)
@@ -172,7 +173,6 @@ inline void read_bundles(Reader& r)
         read_pairs(r, rows);
         read_delays(r, rows);
         for (Variable& v : b.variables) read_variable(r, rows, v);
-        for (Values& v : b.blank) v.resize(rows.target.size()*rows.batch);
         if (rows.columns) make_columns(rows);
         const int64_t count = rows.target.size();
         rows.mean_row = count/std::max<int64_t>(1, rows.groups());

@@ -88,11 +88,11 @@ struct Restorer {
     // Read the step, and the segment that runs in the step before it.
     void time()
     {
-        task.step = between(0, task.steps);
+        task.step = between(task.first, task.steps);
         int64_t segments = 0;
         for (const Stretch& s : task.stretches) segments += s.trials*(int64_t)s.offsets.size();
         enter(between(-1, segments - 1));
-        if ((task.segment < 0 ? task.step > 0 : task.now.start >= task.step) || (task.next.start >= 0 && task.next.start < task.step))
+        if ((task.segment < 0 ? task.step > task.first : task.now.start >= task.step) || (task.next.start >= 0 && task.next.start < task.step))
             fail_damaged("its checkpoint is damaged: its step and its phase do not belong together");
     }
     void integer(const int64_t& expected)
@@ -139,7 +139,6 @@ template <typename S> void walk(S& s)
     for (Bundle& b : bundles)
     {
         for (const Variable& v : b.variables) s.bytes(v.native().data, v.native().size*v.native().bytes);
-        for (Values& v : b.blank) s.bytes(v.array().data, v.array().size*v.array().bytes);
         for (Arrivals& queue : b.rows->queues)
         {
             s.index(queue.offset, queue.slots.size());

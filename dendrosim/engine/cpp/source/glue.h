@@ -40,12 +40,11 @@ struct Variable {
     Array native() const { return end == synapse ? values.array() : units; }
 };
 
-// The synapses of a pathway. `blank` are numbers per synapse that start at zero. `current` are the present values of
-// event-driven states, which `evaluate` computes if they are read.
+// The synapses of a pathway. `current` are the present values of event-driven states, which `evaluate` computes if they
+// are read.
 struct Bundle {
     Rows* rows;
     std::vector<Variable> variables;
-    std::vector<Values> blank;
     std::vector<Variable> current;
     void (*evaluate)();
 };
@@ -61,6 +60,7 @@ inline std::vector<Member> members;
 struct DelayLine {
     int64_t bytes, steps = 0;
     std::vector<char> ring{}, before{};
+    char* slot(int64_t step) { return ring.data() + step % steps*bytes; }
 };
 inline std::vector<DelayLine> delay_lines;
 

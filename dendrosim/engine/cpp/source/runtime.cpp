@@ -10,6 +10,7 @@
 #include "bundles.h"
 #include "checkpoint.h"
 #include "dense.h"
+#include "flying.h"
 #include "glue.h"
 #include "parallel.cpp"
 #include "sparse.h"
@@ -63,7 +64,24 @@ void read_delays(Reader& r)
         if ((d.steps = r.integer()) < 1) fail("the task has a delay of less than a step");
         d.ring.resize(d.steps*d.bytes);
         d.before.resize(d.bytes);
+        const int64_t known = r.integer();  // values before the first step, the oldest one first
+        if (known && known != d.steps) fail("the task has too few values of a delayed projection");
+        for (int64_t k = 0; k < known; k++) r.bytes(d.slot(task.first + k), d.bytes);
         hidden.push_back({d.ring.data(), (int64_t)d.ring.size()});
+    }
+}
+
+void read_flying(Reader& r)
+{
+    for (Bundle& b : bundles)
+    {
+        if (r.integer() != (int64_t)b.rows->queues.size()) fail("the task has spikes of other events");
+        for (Arrivals& queue : b.rows->queues)
+            for (int64_t n = r.integer(); n > 0; n--)
+            {
+                const int64_t age = r.integer(), element = r.integer();
+                if (!send(*b.rows, queue, {age, element})) fail("the task has spikes that cannot be on their way");
+            }
     }
 }
 
@@ -234,7 +252,7 @@ const void* delayed(int64_t line, const void* source)
     DelayLine& d = delay_lines[line];
     if (task.step == 0)  // before the run, the source had the value of the first step
         for (int64_t i = 0; i < d.steps; i++) std::memcpy(d.ring.data() + i*d.bytes, source, d.bytes);
-    char* const slot = d.ring.data() + task.step % d.steps*d.bytes;
+    char* const slot = d.slot(task.step);
     std::memcpy(d.before.data(), slot, d.bytes);
     std::memcpy(slot, source, d.bytes);
     return d.before.data();
@@ -351,10 +369,32 @@ void run(std::vector<void (*)()> objects, Clock clock)
     task.seconds = seconds(begin, std::chrono::steady_clock::now());
 }
 
+// Write what a run that continues this one takes over and what is no array: the values of delayed projections, the
+// oldest one first, then for each queue of spikes the number of spikes on their way, with age and element of each.
+static void write_flying()
+{
+    FILE* const file = open(task.folder + "/flying.bin");
+    bool good = true;
+    for (DelayLine& d : delay_lines)
+        for (int64_t k = 0; k < d.steps; k++)
+            good &= (int64_t)std::fwrite(d.slot(task.step + k), 1, d.bytes, file) == d.bytes;
+    for (const Bundle& b : bundles)
+        for (const Arrivals& queue : b.rows->queues)
+        {
+            const std::vector<Sent> spikes = flying(*b.rows, queue);
+            const int64_t count = spikes.size();
+            good &= std::fwrite(&count, 8, 1, file) == 1;
+            good &= (int64_t)std::fwrite(spikes.data(), sizeof(Sent), count, file) == count;
+        }
+    good &= std::fclose(file) == 0;
+    if (!good) fail("cannot write the results: is the disk full?");
+}
+
 int finish()
 {
     complete();
     evaluate(true);
+    write_flying();
     return conclude([](const Array& a, std::vector<char>& space) { return ordered(&a - arrays, space); });
 }
 

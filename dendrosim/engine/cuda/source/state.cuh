@@ -69,7 +69,7 @@ struct Values {
 struct Bundle {
     thrust::device_vector<int32_t>*pre, *post;
     int32_t* count;
-    std::vector<Values> values, blank;
+    std::vector<Values> values;
     void (*prepare)(const Bundle&);
     std::vector<int32_t> sources, targets;
     std::vector<double> delays;
@@ -89,7 +89,6 @@ inline void leave_bundles()
         leave(*b.pre);
         leave(*b.post);
         for (const Values& v : b.values) v.leave();
-        for (const Values& v : b.blank) v.leave();
         for (const Values& v : b.current) v.leave();
     }
 }
@@ -112,6 +111,13 @@ inline void read_delays(Reader& r)
     if (r.integer()) fail("the task has projections with a delay");
 }
 
+inline void read_flying(Reader& r)
+{
+    for (size_t b = 0; b < bundles.size(); b++)
+        for (int64_t queues = r.integer(); queues > 0; queues--)
+            if (r.integer()) fail("the task continues another run");
+}
+
 inline void read_bundles(Reader& r)
 {
     if (r.integer() != (int64_t)bundles.size()) fail("the task has synapses of other pathways");
@@ -132,10 +138,11 @@ inline void read_bundles(Reader& r)
         *b.count = (int32_t)b.sources.size();
         for (Values& v : b.values)
         {
-            v.set(r.list<double>());
+            std::vector<double> start = r.list<double>();
+            start.resize(b.sources.size());  // an empty list stands for zeros
+            v.set(start);
             arrays[id++] = v.array();
         }
-        for (Values& v : b.blank) v.set(std::vector<double>(b.sources.size()));
         for (Values& v : b.current)
         {
             v.set(std::vector<double>(b.sources.size()));

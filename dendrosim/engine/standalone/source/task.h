@@ -4,7 +4,7 @@
 // order in which `read_task` reads it. In the same folder, `steps<k>.bin` contains the steps in which recording k
 // keeps the state, and `order.bin` the rows of data sets in the order in which trials show them. The back ends cpp
 // and cuda share this header. They keep arrays and synapses in different places, so each defines its own
-// `read_start`, `read_connections`, `read_delays` and `read_bundles`.
+// `read_start`, `read_connections`, `read_delays`, `read_bundles` and `read_flying`.
 //
 // A fill gives the values of an array during a phase. A tape is the recording of one array, a reel the recording
 // of the spikes of one population. A segment is one phase of one trial, and a stretch is all segments of one
@@ -14,6 +14,7 @@
 
 #include "arrays.h"
 #include "checksum.h"
+#include "reader.h"
 
 #include <algorithm>
 #include <chrono>
@@ -25,63 +26,12 @@
 
 namespace ds {
 
-[[noreturn]] inline void fail(const std::string& what, int code = 70)
-{
-    std::fprintf(stderr, "%s\n", what.c_str());
-    std::exit(code);
-}
-
-// End the program, because a file of a resumed run differs from what was written.
-[[noreturn]] inline void fail_damaged(const std::string& how) { fail(how, 71); }
-
-inline const Array& array_at(int64_t id)
-{
-    if (id < 0 || id >= array_count) fail("the task names an array that the program does not have");
-    return arrays[id];
-}
-
-struct Reader {
-    FILE* file;
-    explicit Reader(const std::string& path) : file(std::fopen(path.c_str(), "rb"))
-    {
-        if (!file) fail("cannot open " + path);
-    }
-    void bytes(void* to, size_t count)
-    {
-        if (count && std::fread(to, 1, count, file) != count) fail("the task file is truncated");
-    }
-    int64_t integer() { int64_t v; bytes(&v, 8); return v; }
-    double number() { double v; bytes(&v, 8); return v; }
-    template <typename T> std::vector<T> list()
-    {
-        std::vector<T> v(integer());
-        bytes(v.data(), sizeof(T)*v.size());
-        return v;
-    }
-    int64_t array()
-    {
-        const int64_t id = integer();
-        array_at(id);
-        return id;
-    }
-    std::vector<int64_t> arrays()
-    {
-        const std::vector<int64_t> ids = list<int64_t>();
-        for (int64_t id : ids) array_at(id);
-        return ids;
-    }
-    void end()
-    {
-        if (std::fgetc(file) != EOF) fail("the task file is too long");
-        std::fclose(file);
-    }
-};
-
 // Read the start values of an array. `count` is its size, or 1 if all its elements get the same value.
 void read_start(Reader& r, const Array& a, int64_t count);
 // Read all synapses, and enter their variables into the list of arrays, where they come last.
 void read_bundles(Reader& r);
-void read_delays(Reader& r);       // of projections
+void read_delays(Reader& r);       // of projections, and the last values of their sources if a run continues another
+void read_flying(Reader& r);       // spikes on their way, if a run continues another
 void read_connections(Reader& r);  // of sparse matrices, whose arrays get their size by this
 
 struct Matrix { int64_t rows, columns; std::vector<double> values; };
@@ -142,7 +92,7 @@ struct Volley {
 struct Segment { int64_t start, phase, row, rows, block_start; };
 struct Stretch
 {
-    int64_t start, cycle, trials, first_phase, row, per_trial;
+    int64_t start, cycle, trials, first_phase, row, per_trial, block_start;
     std::vector<int64_t> offsets;
 };
 
@@ -150,7 +100,7 @@ struct Task {
     std::string folder, seal;  // `seal`: a hash of all files that do not change during the run
     int64_t threads;
     double dt, interval;  // seconds: time step, and time between checkpoints (negative: no checkpoints)
-    int64_t steps, time_phase, time_block;
+    int64_t first, steps, time_phase, time_block;  // `first`: the first step; `steps`: the first one after the run
     std::vector<Matrix> data;
     std::vector<Stretch> stretches;
     FILE* order = nullptr;      // rows of the data sets in the order in which they are shown
@@ -218,7 +168,7 @@ inline Fill read_fill(Reader& r)
 inline Stretch read_stretch(Reader& r)
 {
     Stretch s;
-    for (int64_t* field : {&s.start, &s.cycle, &s.trials, &s.first_phase, &s.row, &s.per_trial}) *field = r.integer();
+    for (int64_t* field : {&s.start, &s.cycle, &s.trials, &s.first_phase, &s.row, &s.per_trial, &s.block_start}) *field = r.integer();
     s.offsets = r.list<int64_t>();
     return s;
 }
@@ -232,7 +182,7 @@ inline bool find(int64_t index, Segment& found)
         if (index < s.trials*phases)
         {
             found = {s.start + trial*s.cycle + s.offsets[phase], s.first_phase + phase, s.row + trial*s.per_trial, s.per_trial,
-                s.start};
+                s.block_start};
             return true;
         }
         index -= s.trials*phases;
@@ -311,6 +261,7 @@ inline void read_task()
     task.threads = r.integer();
     task.dt = r.number();
     task.interval = r.number();
+    task.first = task.step = r.integer();
     task.steps = r.integer();
     task.time_phase = r.array();
     task.time_block = r.array();
@@ -335,6 +286,7 @@ inline void read_task()
     }
     enter(-1);
     read_bundles(r);
+    read_flying(r);
     for (int64_t n = r.integer(), k = 0; k < n; k++) task.tapes.push_back(read_tape(r, std::to_string(k)));
     task.watched = r.arrays();
     if ((task.synapses_every = r.integer()) < 1) fail("the task checks synapses every 0 steps");

@@ -1,0 +1,58 @@
+// Spikes on their way at the end of a run, as a list from which a run that continues it fills its queues again.
+
+#pragma once
+
+#include "synapses.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+namespace ds {
+
+// A spike that has not reached all its synapses: how many steps before the step to come it was sent, and the element
+// that sent it.
+struct Sent {
+    int64_t age, element;
+    bool operator<(const Sent& other) const { return age != other.age ? age > other.age : element < other.element; }
+    bool operator==(const Sent& other) const { return age == other.age && element == other.element; }
+};
+
+// Return the spikes in a queue of a pathway between two steps, those sent first coming first. What arrived in the
+// step before is still in the slot of that step, which does not count.
+inline std::vector<Sent> flying(const Rows& rows, const Arrivals& queue)
+{
+    const int64_t longest = queue.slots.size() - 1;
+    std::vector<Sent> found;
+    for (int64_t left = 1; left <= longest; left++)
+        for (const int64_t event : queue.slots[(queue.offset + left) % queue.slots.size()])
+        {
+            const bool group = !queue.at_post && !rows.uniform;
+            const int64_t delay = group ? rows.delay_of[event/rows.batch] : longest;
+            const int64_t element = group ? rows.row(event/rows.batch)*rows.batch + event % rows.batch : event;
+            found.push_back({delay - left + 1, element});
+        }
+    std::sort(found.begin(), found.end());
+    found.erase(std::unique(found.begin(), found.end()), found.end());
+    return found;
+}
+
+// Put a spike on its way again, after those that were sent before it; return false if it cannot be on its way.
+inline bool send(const Rows& rows, Arrivals& queue, const Sent& spike)
+{
+    const int64_t longest = queue.slots.size() - 1;
+    const int64_t elements = (queue.at_post ? rows.targets : rows.sources)*rows.batch;
+    if (spike.age < 1 || spike.age > longest || spike.element < 0 || spike.element >= elements) return false;
+    if (queue.at_post || rows.uniform)
+    {
+        queue.after(longest - spike.age + 1).push_back((int32_t)spike.element);
+        return true;
+    }
+    const int64_t unit = spike.element/rows.batch, sample = spike.element % rows.batch;
+    for (int64_t g = rows.first[unit]; g < rows.first[unit + 1]; g++)
+        if (rows.delay_of[g] >= spike.age)
+            queue.after(rows.delay_of[g] - spike.age + 1).push_back((int32_t)(g*rows.batch + sample));
+    return true;
+}
+
+}  // namespace ds

@@ -1,0 +1,84 @@
+"""A run in pieces, each of which continues the clock of the one before, is the run in one piece, bit for bit."""
+
+import pytest
+from continued_runs import DELAYS, STEPS, assert_one_run, learning, runs, spiking, whole
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from interruptions import files_of_at_most
+
+import dendrosim as ds
+from dendrosim.errors import ProgramError
+
+BACKENDS = ("numpy", "cpp")
+OPTIONS = [("numpy", None), ("cpp", 1), ("cpp", 2)]
+
+
+def pieces_of(cuts, total=STEPS):
+    ends = [*sorted(cuts), total]
+    starts = [0, *ends[:-1]]
+    return [
+        (f"part{k}", end - start) for k, (start, end) in enumerate(zip(starts, ends, strict=True))
+    ]
+
+
+@pytest.mark.parametrize(("backend", "threads"), OPTIONS)
+@pytest.mark.parametrize("delay", DELAYS)
+def test_spiking_cells(backend, threads, delay):
+    options = {"backend": backend, "threads": threads, "seed": 4}
+    pieces = pieces_of({203})
+    expected = ds.run(spiking(pieces, delay), **options)
+    parts = runs([spiking([piece], delay) for piece in pieces], **options)
+    assert len(expected.spikes["cell"].unit) > 30
+    assert [p.begin.step for p in parts] == [0, 203]
+    if delay != "none":
+        assert len(parts[0].carried["feed.ds_flying_pre"]), "no spike was on its way"
+    assert_one_run(parts, expected)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", BACKENDS)
+@settings(max_examples=15, deadline=None)
+@given(cuts=st.sets(st.integers(12, STEPS - 1), min_size=1, max_size=3), seed=st.integers(0, 99))
+def test_cuts_anywhere(backend, cuts, seed):
+    pieces = pieces_of(cuts)
+    expected = ds.run(spiking(pieces), backend, seed=seed)
+    assert_one_run(runs([spiking([p]) for p in pieces], backend=backend, seed=seed), expected)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_block_of_the_same_name_goes_on_with_its_trials_and_the_order_of_its_samples(backend):
+    expected = whole(learning, 90, backend=backend, seed=2)
+    for cuts in ((41, 49), (7, 36, 47)):
+        parts = runs([learning([number]) for number in cuts], backend=backend, seed=2)
+        assert_one_run(parts, expected)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_through_files(backend, tmp_path):
+    pieces = pieces_of({150, 217})
+    expected = ds.run(spiking(pieces), backend, seed=5)
+    result, parts = None, []
+    for name, steps in pieces:
+        options = {"initial": result, "continue_clock": True} if parts else {"seed": 5}
+        out = tmp_path / name
+        ds.run(spiking([(name, steps)]), backend, out=out, **options)
+        result = ds.open_result(out / "result.nc")
+        parts.append(result)
+    assert_one_run(parts, expected)
+    assert result.provenance["continued"]["step"] == result.begin.step == 217
+    assert result.provenance["continued"]["seed"] == 5
+    spans = [span for part in parts for span in part.phases()]
+    assert spans == list(expected.phases())
+
+
+def test_a_continued_run_that_is_interrupted_and_resumed(tmp_path, monkeypatch):
+    monkeypatch.setattr("dendrosim.engine.simulate.INTERVAL", 0.0)
+    first, whole_steps = 203, 20_000
+    pieces = [("a", first), ("b", whole_steps - first)]
+    expected = ds.run(spiking(pieces), "cpp", seed=6)
+    start = ds.run(spiking(pieces[:1]), "cpp", seed=6)
+    out = tmp_path / "out"
+    size = max(t.values.nbytes for t in expected.traces.values())
+    with files_of_at_most(size // 2), pytest.raises(ProgramError, match="run --resume"):
+        ds.run(spiking(pieces[1:]), initial=start, continue_clock=True, out=out)
+    assert_one_run([start, ds.run(resume=out)], expected)
