@@ -111,7 +111,8 @@ class Pathway(Spec):
         not change if it ends with `(constant)`, or
         `dx/dt = ... : unit (event-driven)` for a state. Its rate must be a sum of numbers times states, perhaps
         with a constant; it may depend on x and on states that depend on themselves only, as in
-        `dx/dt = (s - x)/tau` with `ds/dt = -s/tau`. It is solved exactly from one spike to the next.
+        `dx/dt = (s - x)/tau` with `ds/dt = -s/tau`, or on one state that depends on x in turn. It is solved
+        exactly from one spike to the next.
     on_post : str or mapping of str to str, optional
         Effect of a spike or other event of the postsynaptic unit, without delay.
     parameters : mapping of str to quantity, optional

@@ -1,11 +1,11 @@
 """Linear differential equations, solved exactly from one spike to the next.
 
 A state may depend on itself and on states that depend on themselves only, as the two states of an alpha function
-do. The solution is written with the divided differences of the exponential,
+do, or two states may depend on each other. The solution is written with divided differences of the exponential,
 
     e[p, q] = (exp(p) - exp(q))/(p - q),    e[p, q, r] = (e[p, q] - e[q, r])/(p - r),
 
-which are functions of programs that also work if rates are equal or 0.
+which are functions of programs that also work if rates are equal or 0, and with functions for pairs of states.
 """
 
 import ast
@@ -17,6 +17,9 @@ from dendrosim.errors import EquationError, abbreviate
 
 DIFFERENCE, SECOND_DIFFERENCE = "ds_difference", "ds_second_difference"
 """Functions of programs: e[p, q] and e[p, q, r]; `dendrosim.engine` defines them."""
+COUPLED, DRIVEN = "ds_coupled", "ds_driven"
+"""Functions of programs for the rates a x + b y and c x + d y: COUPLED(t, a, b, c, d, x, y) is x after the time t,
+and DRIVEN(t, a, b, c, d, x, y) the integral of x from now to then."""
 
 
 @dataclass(frozen=True)
@@ -42,18 +45,23 @@ def split_rates(rates: Mapping[str, str]) -> dict[str, LinearRate]:
     Raises
     ------
     EquationError
-        If a rate is not a sum of numbers times states, or a state depends on one that depends on another.
+        If a rate is not a sum of numbers times states, or if it depends on states in another way.
     """
     found = {name: _split(name, text, set(rates)) for name, text in rates.items()}
     for name, rate in found.items():
         for other in rate.others:
             deeper = next(iter(found[other].others), None)
-            if deeper is not None:
+            if deeper is not None and not _is_pair(name, other, found):
                 raise EquationError(
                     f"{name}: it depends on {other!r}, which depends on {deeper!r}; an event-driven state may "
-                    "depend on itself and on states that depend on themselves only"
+                    "depend on states that depend on themselves only, or on one state that depends on it in turn; "
+                    "write other systems in a population, and read their states in on_pre and on_post"
                 )
     return found
+
+
+def _is_pair(name: str, other: str, split: Mapping[str, LinearRate]) -> bool:
+    return set(split[name].others) == {other} and set(split[other].others) == {name}
 
 
 def solve_rates(rates: Mapping[str, str], time: str) -> list[str]:
@@ -69,12 +77,15 @@ def solve_rates(rates: Mapping[str, str], time: str) -> list[str]:
         Expression for the time since the last values.
     """
     split = split_rates(rates)
-    lines = [f"_{name} = {_solution(name, rates[name], split, time)}" for name in rates]
+    lines = [f"_{name} = {_solution(name, rates, split, time)}" for name in rates]
     return [*lines, *(f"{name} = _{name}" for name in rates)]
 
 
-def _solution(name: str, rate: str, split: Mapping[str, LinearRate], time: str) -> str:
+def _solution(
+    name: str, rates: Mapping[str, str], split: Mapping[str, LinearRate], time: str
+) -> str:
     own, constant, others = split[name].own, split[name].constant, split[name].others
+    rate = rates[name]
     power = "0.0" if own is None else f"({own})*({time})"
     if not others and own is None:
         return f"{name} + ({rate})*({time})"
@@ -82,6 +93,9 @@ def _solution(name: str, rate: str, split: Mapping[str, LinearRate], time: str) 
         return f"{name}*exp({power})"
     if not others:  # from the rate at the beginning, so that no digits are lost over short times
         return f"{name} + ({rate})*({time})*exprel({power})"
+    other = next(iter(others))
+    if _is_pair(name, other, split):
+        return _pair_solution(name, other, rates, split, time)
     terms = [name if own is None else f"{name}*exp({power})"]
     if constant is not None:
         terms.append(f"({constant})*({time})*exprel({power})")
@@ -94,6 +108,18 @@ def _solution(name: str, rate: str, split: Mapping[str, LinearRate], time: str) 
                 f"({factor})*({of.constant})*({time})*({time})*{SECOND_DIFFERENCE}({its}, {power}, 0.0)"
             )
     return " + ".join(terms)
+
+
+def _pair_solution(
+    name: str, other: str, rates: Mapping[str, str], split: Mapping[str, LinearRate], time: str
+) -> str:
+    """Return the new value of a state that another one depends on, and that depends on it."""
+    one, two = split[name], split[other]
+    own = "0.0" if one.own is None else one.own, "0.0" if two.own is None else two.own
+    matrix = f"{own[0]}, {one.others[other]}, {two.others[name]}, {own[1]}"
+    if one.constant is None and two.constant is None:
+        return f"{COUPLED}({time}, {matrix}, {name}, {other})"
+    return f"{name} + {DRIVEN}({time}, {matrix}, {rates[name]}, {rates[other]})"
 
 
 def _split(name: str, text: str, states: set[str]) -> LinearRate:

@@ -291,9 +291,10 @@ BROKEN = {
         synapse("du/dt = exp(-u)/tau_u : 1 (event-driven)"), EquationError, "is not linear in 'u'", ""),
     "equation that depends on time": (
         synapse("du/dt = (t/ms - u)/tau_u : 1 (event-driven)"), EquationError, "depends on 't'", "must not"),
-    "equations that depend on each other": (
-        synapse("du/dt = (w - u)/tau_u : 1 (event-driven)\ndw/dt = -u/tau_u : 1 (event-driven)"),
-        EquationError, "Pathway 'rec': u: it depends on 'w', which depends on 'u'", "themselves only"),
+    "chain of three equations": (
+        synapse("du/dt = (w - u)/tau_u : 1 (event-driven)\ndw/dt = -r/tau_u : 1 (event-driven)"
+                "\ndr/dt = -r/tau_u : 1 (event-driven)"),
+        EquationError, "Pathway 'rec': u: it depends on 'w', which depends on 'r'", "other systems in a popul"),
     "equation that depends on a gate": (
         synapse("du/dt = (learn - u)/tau_u : 1 (event-driven)"), EquationError, "the gate 'learn'", "on_pre"),
     "equation that depends on a cell": (

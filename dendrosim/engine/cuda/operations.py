@@ -6,18 +6,19 @@ from brian2.groups.neurongroup import NeuronGroup
 from brian2cuda.codeobject import CUDAStandaloneAtomicsCodeObject, CUDAStandaloneCodeObject
 
 from dendrosim.circuit.matrix import Projection
-from dendrosim.engine.network.functions import ARITHMETIC, FUNCTIONS, SELECT
+from dendrosim.engine.network.functions import FUNCTIONS, SELECT
 from dendrosim.engine.network.groups import event_list
 from dendrosim.engine.network.parts import NetworkParts
 from dendrosim.engine.plan.state_arrays import WEIGHT
 from dendrosim.engine.standalone.operations import CompiledOperations, boolean, number_type
-from dendrosim.equations.linear import SECOND_DIFFERENCE
-from dendrosim.equations.real_numbers import CLIP, TRUNCATE
+from dendrosim.equations.linear import COUPLED, DIFFERENCE, DRIVEN, SECOND_DIFFERENCE
+from dendrosim.equations.real_numbers import CLIP, QUOTIENT, REMAINDER, TRUNCATE
 
 _FROM = "int64_t base, int64_t i"
 _ARGUMENTS = {
     "ds_uniform": _FROM, "ds_normal": _FROM, "ds_poisson": f"{_FROM}, double mean",
-    **dict.fromkeys(ARITHMETIC, "double x, double y"), TRUNCATE: "double x",
+    **dict.fromkeys((DIFFERENCE, QUOTIENT, REMAINDER), "double x, double y"), TRUNCATE: "double x",
+    **dict.fromkeys((COUPLED, DRIVEN), ", ".join(f"double x{k}" for k in range(7))),
     **dict.fromkeys((SECOND_DIFFERENCE, CLIP), "double x, double y, double z"),
     SELECT: "bool free, double x, double otherwise",
 }  # fmt: skip
