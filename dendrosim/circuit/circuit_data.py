@@ -8,7 +8,7 @@ from dendrosim.checks import mapping_of, sequence_of
 from dendrosim.circuit.event import SPIKE, event_path
 from dendrosim.circuit.matrix import Matrix, Projection
 from dendrosim.circuit.paths import VariablePath
-from dendrosim.circuit.pathway import Pathway
+from dendrosim.circuit.pathway import SIDES, Pathway
 from dendrosim.circuit.population import IN_REFRACTORY, LAST_SPIKE, Population
 from dendrosim.circuit.sources.base import Source, as_source
 from dendrosim.circuit.validation import as_gate, as_shared_parameters, as_symbol
@@ -233,7 +233,7 @@ class CircuitData(Spec):
                     p.has_own_weights,
                     _shapes_and_units(p.parameters),
                     p.scope,
-                    p.has_one_delay,
+                    [p.has_same_arrival(side) for side in SIDES],
                     sorted(p.equal_start_values),
                 ]
                 for p in self.pathways

@@ -37,6 +37,8 @@ from dendrosim.units import TIME, Dimension, unit, unit_name
 
 SIDES = ("pre", "post")
 """The two ends of a synapse."""
+DELAYS = {"pre": "delay", "post": "post_delay"}
+"""The field with the delay of the events of each end."""
 
 WEIGHT = "weight"
 """The name of the weight of a synapse in the texts of a pathway."""
@@ -105,7 +107,7 @@ class Pathway(Spec):
     delay : time, array of shape (synapses,) or Initial, optional
         Time from a spike to its effect, at least one time step. It is rounded to the nearest whole number of time
         steps, and one half up, as in Brian2. Without a delay, the effect occurs at the end of the step of the
-        spike.
+        spike. All events of the presynaptic unit have this delay.
     equations : str, optional
         Variables that each synapse has for itself, in Brian2's syntax: `x : unit` for a number, which spikes do
         not change if it ends with `(constant)`, or
@@ -114,7 +116,7 @@ class Pathway(Spec):
         `dx/dt = (s - x)/tau` with `ds/dt = -s/tau`, or on one state that depends on x in turn. It is solved
         exactly from one spike to the next.
     on_post : str or mapping of str to str, optional
-        Effect of a spike or other event of the postsynaptic unit, without delay.
+        Effect of a spike or other event of the postsynaptic unit.
     parameters : mapping of str to quantity, optional
         Values of symbols in the texts, each one number.
     initial : mapping of str to quantity, array of shape (synapses,) or Initial, optional
@@ -124,6 +126,8 @@ class Pathway(Spec):
     final : bool, optional
         Whether results keep the synapses and the final values of their variables (default True). Without them, no
         other run can start from the result.
+    post_delay : time, array of shape (synapses,) or Initial, optional
+        Time from an event of the postsynaptic unit to its effect, `on_post`, like `delay` (default: no delay).
 
     Raises
     ------
@@ -158,6 +162,7 @@ class Pathway(Spec):
     )
     scope: Annotated[str, as_scope] = ""
     final: bool = True
+    post_delay: Annotated[Any, optional(as_initial_value)] = None
 
     def __post_init__(self) -> None:
         where = str(self)
@@ -176,7 +181,12 @@ class Pathway(Spec):
                 f"{where}: give the weight as Pathway.weight, not in equations or parameters"
             )
         self._check_values(where, declared)
-        self._check_delay(where)
+        for side, field_ in DELAYS.items():
+            self._check_delay(f"{where}: {field_}", self.delay_of(side))
+        if self.post_delay is not None and not any(t.side == "post" for t in self.effects):
+            raise SpecError(
+                f"{where}: post_delay has no meaning without on_post; give on_post, or leave it out"
+            )
 
     def __str__(self) -> str:
         return f"Pathway {self.name!r}"
@@ -247,8 +257,18 @@ class Pathway(Spec):
 
     @property
     def has_one_delay(self) -> bool:
-        """Whether spikes reach all synapses after the same time."""
-        return self.delay is None or _single(self.delay)
+        """Whether presynaptic events reach all synapses after the same time."""
+        return self.has_same_arrival("pre")
+
+    def has_same_arrival(self, side: str) -> bool:
+        """Return whether events of one end, `pre` or `post`, reach all synapses of a unit in the same step."""
+        delay = self.delay_of(side)
+        return delay is None or _single(delay)
+
+    def delay_of(self, side: str) -> Initial | None:
+        """Return the delay of the events of one end, `pre` or `post`."""
+        found: Initial | None = self.delay if side == "pre" else self.post_delay
+        return found
 
     @property
     def equal_start_values(self) -> set[str]:
@@ -305,14 +325,14 @@ class Pathway(Spec):
                 f"{where}: {line.name!r} is (constant), but spikes assign to it; remove the flag"
             )
 
-    def _check_delay(self, where: str) -> None:
-        if self.delay is None:
+    def _check_delay(self, where: str, delay: Initial | None) -> None:
+        if delay is None:
             return
-        if self.delay.dimension != TIME:
+        if delay.dimension != TIME:
             raise UnitError(
-                f"{where}: delay is in {unit_name(self.delay.dimension)}; it must be a time, such as '1 ms'"
+                f"{where} is in {unit_name(delay.dimension)}; it must be a time, such as '1 ms'"
             )
-        self._check_start(f"{where}: delay", self.delay)
+        self._check_start(where, delay)
 
     def _check_start(self, where: str, value: Initial) -> None:
         count = self.connect.count

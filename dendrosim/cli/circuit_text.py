@@ -40,7 +40,7 @@ def _lines(circuit: Mapping[str, Any]) -> Iterator[str]:
         delay = f" (delay {p['delay']})" if p["delay"] else ""
         yield f"projection {p['target']} += {p['matrix']}{transpose} {p['source']}{delay}"
     for p in circuit["pathways"]:
-        values = [f"{n} {p[n]}" for n in ("weight", "delay") if p[n] is not None]
+        values = [f"{n} {p[n]}" for n in ("weight", "delay", "post_delay") if p[n] is not None]
         between = ", ".join([f"{p['pre']} to {p['post']}", p["connect"], *values])
         yield f"pathway {p['name']} ({between})"
         yield from (_indented(p["equations"]),) if p["equations"] else ()

@@ -122,6 +122,7 @@ def circuit_plain(circuit: Circuit) -> dict[str, Any]:
                 "connect": _spec_text(p.connect),
                 "weight": None if p.weight is None else _spec_text(p.weight),
                 "delay": None if p.delay is None else _spec_text(p.delay),
+                "post_delay": None if p.post_delay is None else _spec_text(p.post_delay),
                 "equations": p.equations.strip(),
                 "effects": {t.field: p.texts(t.side)[t.event].strip() for t in p.effects},
             }

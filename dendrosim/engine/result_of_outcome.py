@@ -125,7 +125,8 @@ def _divergence(task: Task, outcome: Outcome, name: str, index: tuple[int, ...])
         return _rate_out_of_range(task, outcome, name, index)
     if circuit.is_synaptic(name):
         pathway, variable = VariablePath.parse(name)
-        pre, post, _ = (part[index[0]] for part in task.synapses[pathway].synapses())
+        synapses = task.synapses[pathway].synapses()
+        pre, post = synapses.pre[index[0]], synapses.post[index[0]]
         place = f"pathway {pathway!r}, variable {variable!r}, synapse {index[0]} ({pre} -> {post})"
         place += f" (sample {index[1]})" if task.protocol.batch > 1 else ""
         guarded_every = max(guarded_every, SYNAPSES_GUARDED_EVERY)

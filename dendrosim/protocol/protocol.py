@@ -12,6 +12,7 @@ from dendrosim.checks import MOST_ELEMENTS
 from dendrosim.circuit.event import SPIKE, event_path
 from dendrosim.circuit.initial_values.base import Initial
 from dendrosim.circuit.paths import VariablePath, is_variable
+from dendrosim.circuit.pathway import DELAYS
 from dendrosim.errors import (
     ParameterError,
     ShapeError,
@@ -108,7 +109,8 @@ class Protocol(ProtocolData):
         self.recordings_of_spikes()
         check_spikes(self.circuit, self.spikes, self.batch, self.time_step)
         for pathway in self.circuit.pathways:
-            check_delay(str(pathway), pathway.delay, self.time_step)
+            for side, field_ in DELAYS.items():
+                check_delay(f"{pathway}: {field_}", pathway.delay_of(side), self.time_step)
 
     def _check_counts(self) -> None:
         """Check that steps and elements can be counted in the integers of all back ends."""
@@ -361,6 +363,6 @@ def check_delay(where: str, delay: Initial | None, dt: float) -> None:
     # The tolerance is for rounding errors in a delay of exactly one step.
     if least is not None and least < dt * (1 - 1e-9):
         raise ParameterError(
-            f"{where}: delay is {least * 1e3:g} ms; it must be at least one time step, {dt * 1e3:g} ms "
+            f"{where} is {least * 1e3:g} ms; it must be at least one time step, {dt * 1e3:g} ms "
             "(leave it out for an effect at the end of the step of the spike)"
         )

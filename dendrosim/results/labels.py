@@ -58,6 +58,7 @@ CONNECTION = "connection"
 _ATTRIBUTES = {
     "time": {"units": "s", "long_name": "simulated time"},
     "delay": {"units": "s", "long_name": "delay from a presynaptic spike to its effect"},
+    "post_delay": {"units": "s", "long_name": "delay from a postsynaptic spike to its effect"},
     "pre": {"units": "1", "long_name": "presynaptic unit"},
     "post": {"units": "1", "long_name": "postsynaptic unit"},
 }

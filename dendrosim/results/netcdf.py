@@ -103,7 +103,7 @@ def _pack(result: ResultData, texts: Mapping[str, str], disk: Disk) -> None:
         for name, synapses in result.synapses.items():
             group = file.create_group(f"synapses/{name}")
             group.dimensions = {SYNAPSE: len(synapses.pre)}
-            for part, values in synapses._asdict().items():
+            for part, values in synapses.parts().items():
                 attributes = coordinate_attributes(part)
                 _write_variable(disk, group, part, (SYNAPSE,), values, attributes)
         for name, at in result.connections.items():

@@ -219,10 +219,18 @@ def _read_synapses(file: Hdf5File, protocol: Protocol, name: str) -> Synapses:
     }
     pre = _read_numbers(file, f"{group}/pre", None, size["pre"])
     post = _read_numbers(file, f"{group}/post", len(pre), size["post"])
-    delay = file.array(f"{group}/delay", "f", (len(pre),))
-    if not np.all((delay >= 0) & (delay < np.inf)):
-        raise FormatError(f"{group} has a delay that is not a time")
-    return Synapses(pre, post, delay)
+    delay = _read_delays(file, f"{group}/delay", len(pre))
+    later = f"{group}/post_delay"
+    return Synapses(
+        pre, post, delay, _read_delays(file, later, len(pre)) if file.has(later) else None
+    )
+
+
+def _read_delays(file: Hdf5File, path: str, count: int) -> AnyArray:
+    delays = file.array(path, "f", (count,))
+    if not np.all((delays >= 0) & (delays < np.inf)):
+        raise FormatError(f"{path} has a delay that is not a time")
+    return delays
 
 
 def _read_connections(file: Hdf5File, protocol: Protocol, name: str) -> MatrixConnections:

@@ -55,8 +55,8 @@ class Result(ResultData):
         A sentence on how the run ended.
     synapses : mapping of str to Synapses, optional
         Synapses by pathway: arrays `pre` and `post` of units and `delay` in seconds, all of shape (synapses,),
-        ordered by presynaptic, then by postsynaptic unit. Left out for a pathway with `final=False` of which
-        nothing is recorded.
+        ordered by presynaptic, then by postsynaptic unit; also `post_delay`, None for pathways without it.
+        Left out for a pathway with `final=False` of which nothing is recorded.
     connections : mapping of str to MatrixConnections, optional
         The connections of each sparse matrix: arrays `post` and `pre` of shape (connections,). The arrays of a
         sparse matrix have one number per connection.

@@ -6,6 +6,7 @@ import dendrosim as ds
 from dendrosim.errors import (
     EquationError,
     ParameterError,
+    ShapeError,
     SpecError,
     UnitError,
     UnknownMemberError,
@@ -45,6 +46,11 @@ def pathway(**changes):
         (cell, quiet),
         pathways=(ds.Pathway(**{"name": "p", "pre": "cell", "post": "cell", **fields}),),
     )
+
+
+def delayed(**changes):
+    blocks = (ds.Block("run", (ds.Phase("on", "5 ms"),)),)
+    return lambda: ds.Protocol(pathway(on_post="x_post += 1", **changes)(), blocks, "1 ms")
 
 
 def recording(name, every="spike", **changes):
@@ -110,6 +116,19 @@ BROKEN = {
         "Pathway 'p': on_pre['burst'] assigns to 'y_post'", "x_post"),
     "effect in other units": (
         pathway(on_pre={"burst": "v_post = 1"}), UnitError, "Pathway 'p': on_pre['burst']", "must be in V"),
+    # delays
+    "delay of postsynaptic events that have no effect": (
+        pathway(post_delay="1 ms"), SpecError, "Pathway 'p': post_delay has no meaning without on_post",
+        "leave it out"),
+    "delay of postsynaptic events in other units": (
+        pathway(on_post="x_post += 1", post_delay="1 mV"), UnitError, "Pathway 'p': post_delay is in", "a time"),
+    "delays of postsynaptic events without pairs": (
+        pathway(on_post="x_post += 1", post_delay=["1 ms", "2 ms"]), ShapeError,
+        "Pathway 'p': post_delay must be one number", "Uniform"),
+    "delay of postsynaptic events shorter than a step": (
+        delayed(post_delay="0.5 ms"), ParameterError, "Pathway 'p': post_delay is 0.5 ms", "one time step, 1 ms"),
+    "delays of postsynaptic events around zero": (
+        delayed(post_delay=ds.Uniform("-1 ms", "1 ms")), ParameterError, "post_delay is -1 ms", "leave it out"),
     # recordings
     "unknown event": (
         recording("cell.bursts"), UnknownMemberError, "'cell.bursts'", "cell.burst"),

@@ -61,8 +61,9 @@ class RowBundle:
         """Return the definition of the object of type `Rows`."""
         sources, targets, batch = self.sizes
         sides = [trigger.side for trigger in self.pathway.effects]
-        said = (self.pathway.has_one_delay, "post" in sides, effect_texts(self.pathway).keys)
-        flags = ", ".join(boolean(bool(flag)) for flag in said)
+        said = [self.pathway.has_same_arrival(side) for side in SIDES]
+        said += ["post" in sides, bool(effect_texts(self.pathway).keys)]
+        flags = ", ".join(boolean(flag) for flag in said)
         queues = ", ".join(f"Arrivals{{{boolean(side == 'post')}}}" for side in sides)
         return f"Rows {self.rows}{{{sources}, {targets}, {batch}, {flags}, {{{queues}}}}};"
 
@@ -73,7 +74,7 @@ def synapse_text(pathway: Pathway) -> SynapseText:
         effects=effect_texts(pathway).effects,
         equations={n: d.expression for n, d in pathway.variables.items() if d.kind == "state"},
         equal={n: n in pathway.equal_start_values for n in pathway.synapse_start_values()},
-        same_arrival=SIDES if pathway.has_one_delay else ("post",),
+        same_arrival=[side for side in SIDES if pathway.has_same_arrival(side)],
         recurrent=pathway.pre == pathway.post,
     )
 
@@ -200,7 +201,8 @@ class _Builder:
         It does not if events of a unit reach its synapses in different steps, or only change hoisted variables.
         """
         changes = all(effect.each for effect in self.effects.values())
-        return bool(self.states["synapse"]) and self.pathway.has_one_delay and changes
+        same = all(side in self.text.same_arrival for side in self.sides)
+        return bool(self.states["synapse"]) and same and changes
 
     def _references(self) -> None:
         """Refer to the variables of both populations that the texts use."""
@@ -237,14 +239,13 @@ class _Builder:
             "batch": self.sizes[2],
             "elements": self.counts[side],
             "others": self.counts[other],
-            "uniform": self.pathway.has_one_delay,
             "kept": effect.kept,
             "own": [OWN + n for n in self.text.equal if n not in self.ends]
             + [UPDATE] * self._keeps_updates(),
             "last_kept": keep_last,
             "last_here": LAST + side,
             "last_there": last_there if keep_last else None,
-            "spread": self._can_spread(effect),
+            "spread": self._can_spread(side, effect),
             **self._accesses(effect),
             "numbered": SYNAPSE in reads(effect.each),
         }
@@ -341,9 +342,16 @@ class _Builder:
             "access": f"{{{', '.join(f'{s}ull' for s in sets)}}}",
         }
 
-    def _can_spread(self, effect: Effect) -> bool:
-        """Return whether threads that work on different postsynaptic units change nothing that others use."""
-        changes_pre = any(x.target.endswith("_pre") for x in effect.each)
+    def _can_spread(self, side: str, effect: Effect) -> bool:
+        """Return whether threads that work on different events or blocks change nothing that others use.
+
+        Of presynaptic events, threads take different postsynaptic units; of postsynaptic ones, different events,
+        which are those of different units unless delays differ.
+        """
+        targets = [x.target for x in effect.each]
+        changes_pre = any(t.endswith("_pre") for t in targets)
+        if side == "post" and side not in self.text.same_arrival:
+            changes_pre |= any(t.endswith("_post") for t in targets)
         return not changes_pre and not uses_both_ends(effect.each, self.text.recurrent)
 
 

@@ -47,10 +47,9 @@ class Bundle:
     current: dict[str, DynamicArrayVariable] = field(default_factory=dict)
     evaluation: CodeRunner | None = None
 
-    @property
-    def delays(self) -> list[DynamicArrayVariable]:
-        """The arrays of the synapses' delays, one for each presynaptic event."""
-        return [p.variables["delay"] for t, p in self.pathways.items() if t.side == "pre"]
+    def delays(self, side: str) -> list[DynamicArrayVariable]:
+        """Return the arrays of the synapses' delays, one for each event of one end, `pre` or `post`."""
+        return [p.variables["delay"] for t, p in self.pathways.items() if t.side == side]
 
 
 @dataclass

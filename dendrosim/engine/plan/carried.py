@@ -88,8 +88,11 @@ def elements_at(protocol: Protocol, pathway: str) -> dict[str, int]:
 
 def longest_delays(table: SynapseTable, dt: float) -> dict[str, int]:
     """Return the longest delay in steps of spikes from either end of a pathway; 0 if there are no synapses."""
-    longest = int(np.max(nearest_steps(table.delays, dt))) if len(table.pre) else 0
-    return {"pre": longest, "post": 0}
+    found = {"pre": table.delays, "post": table.post_delays}
+    return {
+        side: 0 if delays is None or not len(table.pre) else int(np.max(nearest_steps(delays, dt)))
+        for side, delays in found.items()
+    }
 
 
 def carried_tables(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dendrosim.circuit.pathway import Pathway
+from dendrosim.circuit.pathway import DELAYS, Pathway
 from dendrosim.engine.plan.given_state import finite_numbers
 from dendrosim.engine.plan.synapse_tables import (
     SynapseTable,
@@ -23,7 +23,7 @@ from dendrosim.protocol.time_steps import nearest_steps
 from dendrosim.results.result import Result
 from dendrosim.results.synapses import Synapses
 
-_PARTS = (("pre", np.int32), ("post", np.int32), ("delay", np.float64))
+_PARTS = {"pre": np.int32, "post": np.int32, "delay": np.float64, "post_delay": np.float64}
 
 
 def given_tables(
@@ -74,19 +74,37 @@ def given_tables(
 
 def _table(protocol: Protocol, pathway: Pathway, synapses: Synapses) -> SynapseTable:
     """Return a table with given connections and delays, without values."""
-    dt, batch = protocol.time_step, protocol.batch
-    steps = nearest_steps(synapses.delay, dt)
-    if np.any((synapses.delay > 0) & (steps < 1)):
+    batch, later = protocol.batch, synapses.post_delay
+    return SynapseTable(
+        elements_of(synapses.pre, batch),
+        elements_of(synapses.post, batch),
+        _delays(protocol, pathway, synapses.delay, "pre"),
+        {},
+        batch,
+        None if later is None else _delays(protocol, pathway, later, "post"),
+    )
+
+
+def _delays(
+    protocol: Protocol, pathway: Pathway, given: NDArray[np.floating], side: str
+) -> NDArray[np.float64]:
+    """Return given delays of one end as whole time steps, in seconds: one for each synapse, or one for all."""
+    dt, field = protocol.time_step, DELAYS[side]
+    steps = nearest_steps(given, dt)
+    if np.any((given > 0) & (steps < 1)):
         raise ParameterError(
-            f"{pathway}: the initial result has a delay of {np.max(synapses.delay[steps < 1]):.3g} s, "
+            f"{pathway}: the initial result has a {field} of {np.max(given[steps < 1]):.3g} s, "
             f"shorter than the time step of {dt:g} s; use a shorter time step"
         )
-    check_longest(pathway, float(np.max(steps, initial=0)), dt)
-    same = len(steps) == 0 or np.all(steps == steps[0])
-    delays = (steps[:1] if len(steps) else np.zeros(1)) if same else np.repeat(steps, batch)
-    return SynapseTable(
-        elements_of(synapses.pre, batch), elements_of(synapses.post, batch), delays * dt, {}, batch
-    )
+    check_longest(f"{pathway}: a {field}", float(np.max(steps, initial=0)), dt)
+    if not pathway.has_same_arrival(side):
+        return np.repeat(steps, protocol.batch) * dt
+    if np.any(steps != steps[:1]):
+        raise ParameterError(
+            f"{pathway}: the initial result has {field}s from {steps.min() * dt:.3g} s to "
+            f"{steps.max() * dt:.3g} s, but here all synapses have one; give {field} as a distribution"
+        )
+    return (steps[:1] if len(steps) else np.zeros(1)) * dt
 
 
 def _check_units(protocol: Protocol, pathway: Pathway, synapses: Synapses) -> None:
@@ -135,8 +153,9 @@ def store_tables(folder: Path, protocol: Protocol, tables: Mapping[str, SynapseT
     """Write the synapses of a run into its folder, so that the run can be resumed without the other result."""
     for index, pathway in enumerate(protocol.circuit.pathways):
         table = tables[pathway.name]
-        for (part, dtype), array in zip(_PARTS, table.synapses(), strict=True):
-            np.ascontiguousarray(array, dtype=dtype).tofile(folder / f"synapses{index}.{part}.bin")
+        for part, array in table.synapses().parts().items():
+            path = folder / f"synapses{index}.{part}.bin"
+            np.ascontiguousarray(array, dtype=_PARTS[part]).tofile(path)
         for k, name in enumerate(pathway.synapse_start_values()):
             table.values[name].tofile(folder / f"synapses{index}.value{k}.bin")
 
@@ -154,9 +173,10 @@ def stored_tables(folder: Path, protocol: Protocol, seed: int) -> dict[str, Syna
     tables = {}
     try:
         for index, pathway in enumerate(protocol.circuit.pathways):
-            synapses = Synapses(
-                *(map_file(folder / f"synapses{index}.{part}.bin", dtype) for part, dtype in _PARTS)
-            )
+            paths = {part: folder / f"synapses{index}.{part}.bin" for part in _PARTS}
+            if not paths["post_delay"].exists():
+                del paths["post_delay"]
+            synapses = Synapses(**{n: map_file(path, _PARTS[n]) for n, path in paths.items()})
             _check_stored(pathway, synapses)
             _check_units(protocol, pathway, synapses)
             table = _table(protocol, pathway, synapses)
@@ -177,12 +197,12 @@ def stored_tables(folder: Path, protocol: Protocol, seed: int) -> dict[str, Syna
 
 def _check_stored(pathway: Pathway, synapses: Synapses) -> None:
     """Raise ValueError if files from somebody else are no synapses."""
-    pre, post, delay = synapses
-    if not len(pre) == len(post) == len(delay):
+    pre, post, *delays = synapses.parts().values()
+    if any(len(part) != len(pre) for part in (post, *delays)):
         raise ValueError(f"{pathway} has parts of different lengths")
     if np.any(pre < 0) or np.any(post < 0):
         raise ValueError(f"{pathway} has negative units")
-    if not np.all((delay >= 0) & (delay < np.inf)):
+    if not all(np.all((delay >= 0) & (delay < np.inf)) for delay in delays):
         raise ValueError(f"{pathway} has a delay that is not a time")
     order = np.lexsort((post, pre))
     if np.any(np.diff(order) != 1):

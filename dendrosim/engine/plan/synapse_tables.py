@@ -17,7 +17,7 @@ from dendrosim.arrays import Integers
 from dendrosim.circuit.initial_values.base import Initial
 from dendrosim.circuit.initial_values.fixed import Fixed
 from dendrosim.circuit.paths import VariablePath, path_of
-from dendrosim.circuit.pathway import Pathway
+from dendrosim.circuit.pathway import DELAYS, Pathway
 from dendrosim.errors import ParameterError
 from dendrosim.protocol.protocol import Protocol, check_elements
 from dendrosim.protocol.time_steps import nearest_steps
@@ -33,8 +33,9 @@ _LONGEST = 10_000_000
 class SynapseTable:
     """The synapses of one pathway; `pre` and `post` are indices of elements (units x samples).
 
-    `delays` are in seconds, one for each synapse or one for all. `values` has the start values of the variables
-    that every synapse has for itself. `batch` is the number of samples.
+    `delays` are in seconds, one for each synapse or one for all; `post_delays` are those of postsynaptic events,
+    or None. `values` has the start values of the variables that every synapse has for itself. `batch` is the
+    number of samples.
     """
 
     pre: NDArray[np.int32]
@@ -42,6 +43,7 @@ class SynapseTable:
     delays: NDArray[np.float64]
     values: Mapping[str, NDArray[np.float64]]
     batch: int = 1
+    post_delays: NDArray[np.float64] | None = None
 
     @property
     def count(self) -> int:
@@ -51,12 +53,16 @@ class SynapseTable:
     def synapses(self) -> Synapses:
         """Return units and delays of the synapses of one sample."""
         first = slice(None, None, self.batch)
-        delays = self.delays if len(self.delays) == 1 else self.delays[first]
         return Synapses(
             self.pre[first] // np.int32(self.batch),
             self.post[first] // np.int32(self.batch),
-            np.broadcast_to(delays, (self.count,)),
+            self._of_one_sample(self.delays),
+            None if self.post_delays is None else self._of_one_sample(self.post_delays),
         )
+
+    def _of_one_sample(self, delays: NDArray[np.float64]) -> NDArray[np.float64]:
+        found = delays if len(delays) == 1 else delays[:: self.batch]
+        return np.broadcast_to(found, (self.count,))
 
 
 @dataclass(frozen=True)
@@ -114,9 +120,12 @@ def _table(protocol: Protocol, pathway: Pathway, seed: int) -> SynapseTable:
     return SynapseTable(
         pre=elements_of(from_[order], batch),
         post=elements_of(to[order], batch),
-        delays=_delays(protocol, pairs, order, seed),
+        delays=_delays(protocol, pairs, order, seed, "pre"),
         values={name: np.repeat(value, batch) for name, value in values.items()},
         batch=batch,
+        post_delays=None
+        if pathway.post_delay is None
+        else _delays(protocol, pairs, order, seed, "post"),
     )
 
 
@@ -125,32 +134,34 @@ def elements_of(units: NDArray[np.integer], batch: int) -> NDArray[np.int32]:
     return (units.astype(np.int64)[:, None] * batch + np.arange(batch)).ravel().astype(np.int32)
 
 
-def _delays(protocol: Protocol, pairs: _Pairs, order: Integers, seed: int) -> NDArray[np.float64]:
-    """Return the delays in seconds, each rounded to the nearest whole number of time steps."""
+def _delays(
+    protocol: Protocol, pairs: _Pairs, order: Integers, seed: int, side: str
+) -> NDArray[np.float64]:
+    """Return the delays of one end in seconds, each rounded to the nearest whole number of time steps."""
     pathway, dt, count = pairs.pathway, protocol.time_step, len(order)
-    delay = pathway.delay
+    delay, field = pathway.delay_of(side), DELAYS[side]
     if delay is None:
         return np.zeros(1)
     if isinstance(delay, Fixed) and delay.value.scalar:
         steps = nearest_steps([delay.value.value], dt)
-        check_longest(pathway, float(steps[0]), dt)
+        check_longest(f"{pathway}: a {field}", float(steps[0]), dt)
         return steps * dt
-    delays = pairs.draw("delay", delay, stream(seed, f"delays.{pathway.name}"))
+    delays = pairs.draw(field, delay, stream(seed, f"{field}s.{pathway.name}"))
     # A delay of one time step may be less than dt by rounding errors.
     if count and delays.min() < dt * (1 - 1e-9):
         raise ParameterError(
-            f"{pathway}: a delay of {delays.min() * 1e3:.3g} ms was drawn, shorter than the time step of "
+            f"{pathway}: a {field} of {delays.min() * 1e3:.3g} ms was drawn, shorter than the time step of "
             f"{dt * 1e3:g} ms; choose a distribution without shorter delays, such as Uniform"
         )
     steps = nearest_steps(delays, dt)
-    check_longest(pathway, float(np.max(steps, initial=0)), dt)
+    check_longest(f"{pathway}: a {field}", float(np.max(steps, initial=0)), dt)
     return np.repeat(steps[order] * dt, protocol.batch)
 
 
-def check_longest(pathway: Pathway, steps: float, dt: float) -> None:
-    """Raise ParameterError if a delay is too long for the queue of spikes."""
+def check_longest(where: str, steps: float, dt: float) -> None:
+    """Raise ParameterError if a delay is too long for the queue of spikes; `where` begins the message."""
     if steps > _LONGEST:
         raise ParameterError(
-            f"{pathway}: a delay of {steps * dt:g} s is {steps:.3g} time steps; the queue of spikes holds "
+            f"{where} of {steps * dt:g} s is {steps:.3g} time steps; the queue of spikes holds "
             f"{_LONGEST:.0e} steps, so make the delay shorter"
         )

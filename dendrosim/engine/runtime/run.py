@@ -95,8 +95,9 @@ def _connect(task: Task, parts: NetworkParts, name: str, table: SynapseTable) ->
     if SYNAPSE in synapses.variables:
         numbers = elements(table.count, table.batch)
         synapses.variables[SYNAPSE].get_value()[...] = numbers
-    for delay in bundle.delays:
-        delay.get_value()[...] = table.delays
+    for side, delays in (("pre", table.delays), ("post", table.post_delays)):
+        for variable in bundle.delays(side) if delays is not None else ():
+            variable.get_value()[...] = delays
 
 
 def _loop(task: Task, parts: NetworkParts, operations: NumpyOperations, progress: Progress) -> bool:

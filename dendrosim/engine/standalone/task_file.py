@@ -201,6 +201,7 @@ class Writer:
             self._list(table.pre, np.int32)
             self._list(table.post, np.int32)
             self._list(table.delays, np.float64)
+            self._list(np.zeros(1) if table.post_delays is None else table.post_delays, np.float64)
             for value in values:
                 start = (
                     update_times(task.carried, name, table)

@@ -142,7 +142,7 @@ template <typename S> void walk(S& s)
         for (Arrivals& queue : b.rows->queues)
         {
             s.index(queue.offset, queue.slots.size());
-            const int64_t count = (queue.at_post ? b.rows->targets : b.rows->groups())*b.rows->batch;
+            const int64_t count = (queue.at_post ? b.rows->by_post : b.rows->by_pre).count()*b.rows->batch;
             for (auto& slot : queue.slots) s.indices(slot, count);
         }
     }

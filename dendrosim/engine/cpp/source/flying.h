@@ -22,15 +22,14 @@ struct Sent {
 // step before is still in the slot of that step, which does not count.
 inline std::vector<Sent> flying(const Rows& rows, const Arrivals& queue)
 {
+    const Groups& groups = queue.at_post ? rows.by_post : rows.by_pre;
     const int64_t longest = queue.slots.size() - 1;
     std::vector<Sent> found;
     for (int64_t left = 1; left <= longest; left++)
         for (const int64_t event : queue.slots[(queue.offset + left) % queue.slots.size()])
         {
-            const bool group = !queue.at_post && !rows.uniform;
-            const int64_t delay = group ? rows.delay_of[event/rows.batch] : longest;
-            const int64_t element = group ? rows.row(event/rows.batch)*rows.batch + event % rows.batch : event;
-            found.push_back({delay - left + 1, element});
+            const int64_t group = event/rows.batch, delay = groups.delay_of.empty() ? longest : groups.delay_of[group];
+            found.push_back({delay - left + 1, groups.unit(group)*rows.batch + event % rows.batch});
         }
     std::sort(found.begin(), found.end());
     found.erase(std::unique(found.begin(), found.end()), found.end());
@@ -40,18 +39,19 @@ inline std::vector<Sent> flying(const Rows& rows, const Arrivals& queue)
 // Put a spike on its way again, after those that were sent before it; return false if it cannot be on its way.
 inline bool send(const Rows& rows, Arrivals& queue, const Sent& spike)
 {
+    const Groups& groups = queue.at_post ? rows.by_post : rows.by_pre;
     const int64_t longest = queue.slots.size() - 1;
     const int64_t elements = (queue.at_post ? rows.targets : rows.sources)*rows.batch;
     if (spike.age < 1 || spike.age > longest || spike.element < 0 || spike.element >= elements) return false;
-    if (queue.at_post || rows.uniform)
+    if (groups.delay_of.empty())
     {
         queue.after(longest - spike.age + 1).push_back((int32_t)spike.element);
         return true;
     }
     const int64_t unit = spike.element/rows.batch, sample = spike.element % rows.batch;
-    for (int64_t g = rows.first[unit]; g < rows.first[unit + 1]; g++)
-        if (rows.delay_of[g] >= spike.age)
-            queue.after(rows.delay_of[g] - spike.age + 1).push_back((int32_t)(g*rows.batch + sample));
+    for (int64_t g = groups.first[unit]; g < groups.first[unit + 1]; g++)
+        if (groups.delay_of[g] >= spike.age)
+            queue.after(groups.delay_of[g] - spike.age + 1).push_back((int32_t)(g*rows.batch + sample));
     return true;
 }
 

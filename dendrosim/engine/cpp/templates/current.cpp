@@ -31,12 +31,13 @@
         {{pointers_lines|autoindent}}
         const size_t _vectorisation_idx = -1;
         {{scalar_code['synapse']|autoindent}}
-        for (int64_t ds_group = 0; ds_group < ds_rows.groups(); ds_group++)
-            for (int64_t ds_at = ds_rows.begin[ds_group]; ds_at < ds_rows.begin[ds_group + 1]; ds_at++)
+        const ds::Groups& ds_groups = ds_rows.by_pre;
+        for (int64_t ds_group = 0; ds_group < ds_groups.count(); ds_group++)
+            for (int64_t ds_at = ds_groups.begin[ds_group]; ds_at < ds_groups.begin[ds_group + 1]; ds_at++)
                 for (int64_t ds_sample = 0; ds_sample < {{batch}}; ds_sample++)
                 {
                     const size_t _idx = ds_at*{{batch}} + ds_sample, _vectorisation_idx = _idx;
-                    const int64_t _ds_pre = ds_rows.row(ds_group)*{{batch}} + ds_sample;
+                    const int64_t _ds_pre = ds_groups.unit(ds_group)*{{batch}} + ds_sample;
                     const int64_t _ds_post = (int64_t)ds_rows.target[ds_at]*{{batch}} + ds_sample;
                     {% if times %}
                     double {{update}} = 0;

@@ -15,7 +15,7 @@
     {% set here, there = ('_ds_pre', '_ds_post') if side == 'pre' else ('_ds_post', '_ds_pre') %}
     {# If synapses may change what others use, the spikes of a step act in their order, each on its whole row. #}
     {% macro part_of_row(group, block) -%}
-    ds_own.{{'part(' ~ group ~ ', ' ~ block ~ ')' if spread else 'whole(' ~ group ~ ')'}}
+    ds_own.{{'part(' ~ group ~ ', ' ~ block ~ ')' if spread else 'by_pre.whole(' ~ group ~ ')'}}
     {%- endmacro %}
     {% set mean = 'ds_rows.mean_row' if side == 'pre' else 'ds_rows.mean_column' %}
     {% if spread and side == 'pre' %}
@@ -26,11 +26,7 @@
     ds::Arrivals& ds_queue = ds_rows.queues[{{queue}}];
     ds_queue.advance();
     {% set sent = get_array_name(variables[events]) %}
-    {% if side == 'pre' and not uniform %}
-    ds_rows.push_groups(ds_queue, {{sent}}, {{sent}}[{{elements}}]);
-    {% else %}
-    ds_queue.push({{sent}}, {{sent}}[{{elements}}]);
-    {% endif %}
+    ds_rows.by_{{side}}.push(ds_queue, {{sent}}, {{sent}}[{{elements}}], ds_batch);
     const int32_t* const ds_due = ds_queue.due().data();
     const int64_t ds_many = ds_queue.due().size();
     if (!ds_many) return;
@@ -77,8 +73,8 @@
         else
             for (int64_t ds_n = 0; ds_n < ds_many; ds_n++)
             {
-                const int64_t ds_unit = ds_due[ds_n]/ds_batch, ds_sample = ds_due[ds_n] % ds_batch;
-                const ds::Piece ds_all = ds_rows.{{'whole' if side == 'pre' else 'whole_column'}}(ds_unit);
+                const int64_t ds_group = ds_due[ds_n]/ds_batch, ds_sample = ds_due[ds_n] % ds_batch;
+                const ds::Piece ds_all = ds_rows.by_{{side}}.whole(ds_group);
                 for (int64_t ds_at = ds_all.begin; ds_at < ds_all.end; ds_at++)
                 {
                     const int64_t {{there}} = (int64_t)ds_rows.{{'target' if side == 'pre' else 'source'}}[ds_at]*ds_batch + ds_sample;
@@ -113,7 +109,7 @@
             for (int64_t ds_n = 0; ds_n < ds_many; ds_n++)
             {
                 const int64_t ds_group = ds_due[ds_n]/ds_batch, ds_sample = ds_due[ds_n] % ds_batch;
-                const int64_t _ds_pre = ds_own.row(ds_group)*ds_batch + ds_sample;
+                const int64_t _ds_pre = ds_own.by_pre.unit(ds_group)*ds_batch + ds_sample;
                 const ds::Piece ds_span = {{part_of_row('ds_group', 'ds_block')}};
                 ds_fetch();
                 {% for name in kept %}
@@ -141,13 +137,13 @@
         const int32_t *__restrict const ds_position = ds_own.position.data(), *__restrict const ds_source = ds_own.source.data();
         for (int64_t ds_n = ds_first; ds_n < ds_end_part; ds_n++)
         {
-            const int64_t ds_column = ds_due[ds_n]/ds_batch, ds_sample = ds_due[ds_n] % ds_batch;
-            const int64_t _ds_post = ds_due[ds_n];
+            const int64_t ds_group = ds_due[ds_n]/ds_batch, ds_sample = ds_due[ds_n] % ds_batch;
+            const int64_t _ds_post = ds_own.by_post.unit(ds_group)*ds_batch + ds_sample;
             {% for name in kept %}
             const {{real}} {{name}} = ds_all_{{name}}[ds_n];
             {% endfor %}
-            const int64_t ds_end = ds_own.column[ds_column + 1];
-            for (int64_t ds_at = ds_own.column[ds_column]; ds_at < ds_end; ds_at++)
+            const ds::Piece ds_all = ds_own.by_post.whole(ds_group);
+            for (int64_t ds_at = ds_all.begin; ds_at < ds_all.end; ds_at++)
             {
                 const size_t _idx = (int64_t)ds_position[ds_at]*ds_batch + ds_sample, _vectorisation_idx = _idx;
                 const int64_t _ds_pre = (int64_t)ds_source[ds_at]*ds_batch + ds_sample;
