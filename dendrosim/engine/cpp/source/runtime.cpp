@@ -12,17 +12,16 @@
 #include "dense.h"
 #include "flying.h"
 #include "glue.h"
+#include "guard.h"
 #include "parallel.cpp"
 #include "sparse.h"
 #include "task.h"
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
-#include <map>
 #include <string>
 #include <vector>
 
@@ -31,12 +30,6 @@ namespace ds {
 static void store(const Array& a, int64_t i, double value)
 {
     if (a.bytes == 4) ((float*)a.data)[i] = (float)value; else ((double*)a.data)[i] = value;
-}
-
-static bool finite(const Array& a, int64_t begin, int64_t end)
-{
-    return a.bytes == 4 ? Finite<float>::all((const float*)a.data + begin, end - begin)
-        : Finite<double>::all((const double*)a.data + begin, end - begin);
 }
 
 void read_start(Reader& r, const Array& a, int64_t count)
@@ -85,52 +78,13 @@ void read_flying(Reader& r)
     }
 }
 
-// Return whether all numbers of an array are finite; threads share the work.
-static bool finite(const Array& a)
-{
-    std::atomic<bool> good{true}, *const all = &good;
-    parallel(a.size, [=](int64_t begin, int64_t end) { if (!finite(a, begin, end)) *all = false; });
-    return good;
-}
-
-// Return the arrays of `ids` that the guard has to check. Patient weights (dense.h) are left out, because their
-// update checks them and sets `diverged`.
-static std::vector<int64_t> watched(std::vector<int64_t> ids)
-{
-    const auto patient = [](int64_t id) {
-        const void* data = arrays[id].data;
-        return std::any_of(patients.begin(), patients.end(), [=](Patient* p) { return p->values() == data; });
-    };
-    ids.erase(std::remove_if(ids.begin(), ids.end(), patient), ids.end());
-    return ids;
-}
-
-// The arrays that the guard checks, grouped by their number of elements.
-static std::map<int64_t, std::vector<int64_t>> watched_by_size;
-
-static std::atomic<bool> all_finite{true};
-
-static void check(const void* ids, int64_t begin, int64_t end)
-{
-    for (const int64_t id : *(const std::vector<int64_t>*)ids) if (!finite(arrays[id], begin, end)) all_finite = false;
-}
-
-// Return whether all numbers of these arrays are finite. The elements are divided among threads as in element-wise
-// loops, so that each thread finds in its cache what it has just written.
-static bool watched_are_finite()
-{
-    for (const auto& [count, ids] : watched_by_size) postpone(count, {check, &ids}, count);
-    flush();
-    return all_finite;
-}
-
 static void load()
 {
     read_task();
     use_threads((int)task.threads);
     for (Bundle& b : bundles) cut(*b.rows);
     let_blas_work(blas_works);
-    for (int64_t id : watched(task.watched)) watched_by_size[arrays[id].size].push_back(id);
+    watch(task.watched);
     pause = task.interval;
     saved = std::chrono::steady_clock::now();
 }

@@ -1,0 +1,63 @@
+// The guard: it finds numbers that are not finite.
+
+#pragma once
+
+#include "arrays.h"
+#include "dense.h"
+#include "glue.h"
+#include "parallel.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <vector>
+
+namespace ds {
+
+static bool finite(const Array& a, int64_t begin, int64_t end)
+{
+    return a.bytes == 4 ? Finite<float>::all((const float*)a.data + begin, end - begin)
+        : Finite<double>::all((const double*)a.data + begin, end - begin);
+}
+
+// Return whether all numbers of an array are finite; threads share the work.
+static bool finite(const Array& a)
+{
+    std::atomic<bool> good{true}, *const all = &good;
+    parallel(a.size, [=](int64_t begin, int64_t end) { if (!finite(a, begin, end)) *all = false; });
+    return good;
+}
+
+// The arrays that the guard checks in every step, grouped by their number of elements.
+static std::map<int64_t, std::vector<int64_t>> watched_by_size;
+
+// Let the guard check arrays. Patient weights (dense.h) are left out, because their update checks them and sets
+// `diverged`.
+static void watch(const std::vector<int64_t>& ids)
+{
+    for (const int64_t id : ids)
+    {
+        const void* data = arrays[id].data;
+        const auto same = [=](Patient* p) { return p->values() == data; };
+        if (std::none_of(patients.begin(), patients.end(), same)) watched_by_size[arrays[id].size].push_back(id);
+    }
+}
+
+static std::atomic<bool> all_finite{true};
+
+static void check(const void* ids, int64_t begin, int64_t end)
+{
+    for (const int64_t id : *(const std::vector<int64_t>*)ids) if (!finite(arrays[id], begin, end)) all_finite = false;
+}
+
+// Return whether all numbers of these arrays are finite. The elements are divided among threads as in element-wise
+// loops, so that each thread finds in its cache what it has just written.
+static bool watched_are_finite()
+{
+    for (const auto& [count, ids] : watched_by_size) postpone(count, {check, &ids}, count);
+    flush();
+    return all_finite;
+}
+
+}  // namespace ds
