@@ -4,6 +4,8 @@ Spikes are given. In each step, the loop executes a text for one synapse after t
 """
 
 import math
+import re
+from itertools import product
 
 import numpy as np
 import pytest
@@ -225,6 +227,53 @@ def test_random_texts_mean_the_same_everywhere(texts):
 )
 def test_the_analysis_finds_texts_that_depend_on_the_order(text, own, recurrent, expected):
     assert depends_on_order(parse_assignments(text), own, recurrent) is expected
+
+
+def _next(text, v, i, j):
+    """The index and the value of what a synapse from i to j changes; r is 2*v, and q is 1 + r."""
+    return {
+        "v_post += weight*r_pre": lambda: (j, v[j] + 0.01 * 2 * v[i]),
+        "v_post += weight*q_post": lambda: (j, v[j] + 0.01 * (1 + 2 * v[j])),
+        "v_post *= 0.99; v_post += weight*r_post": lambda: (j, 0.99 * v[j] * (1 + 0.02)),
+        "v_pre += weight*r_post": lambda: (i, v[i] + 0.01 * 2 * v[j]),
+    }[text]()
+
+
+BEHIND = (
+    "v_post += weight*r_pre", "v_post += weight*q_post", "v_post *= 0.99; v_post += weight*r_post",
+    "v_pre += weight*r_post",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("backend", "threads"), [("numpy", 1), ("cpp", 1), ("cpp", 2)])
+def test_variables_behind_subexpressions_count(backend, threads):
+    """Compared with a loop; rows are long enough for two threads."""
+    units, start, of_all = 90, np.linspace(0, 1, 90), range(len(BEHIND))
+    lines = [
+        f"dv{k}/dt = -v{k}/(10*ms) : 1\nr{k} = 2*v{k} : 1\nq{k} = 1 + r{k} : 1" for k in of_all
+    ]
+    cells = ds.Population(
+        "b", units, "\n".join([*lines, "fire : 1"]), inputs=["fire"], threshold="fire > 0.5",
+        initial={f"v{k}": start for k in of_all},
+    )  # fmt: skip
+    paths = [
+        ds.Pathway(f"p{k}", "b", "b", re.sub(r"\b([vrq])_", rf"\g<1>{k}_", text), weight=0.01)
+        for k, text in enumerate(BEHIND)
+    ]
+    fire = np.random.default_rng(2).random((12, units)) < 0.3
+    made = ds.Protocol(
+        ds.Circuit((cells,), pathways=paths), (ds.Block("run", (ds.Phase("on", "1.2 ms"),)),), "0.1 ms",
+        signals={"b.fire": ds.Table(fire.astype(float), "0.1 ms")},
+    )  # fmt: skip
+    final = ds.run(made, backend, threads=threads).final
+    for k, text in enumerate(BEHIND):
+        v = start.copy()
+        for row in fire:
+            v -= 1e-4 * v / 1e-2
+            for i, j in product(np.flatnonzero(row), range(units)):
+                at, value = _next(text, v, i, j)
+                v[at] = value
+        assert gap(final[f"b.v{k}"].values, v) < 1e-12, text
 
 
 def test_the_gpu_refuses_them_and_says_what_can():

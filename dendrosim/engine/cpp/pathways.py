@@ -17,7 +17,7 @@ from dendrosim.engine.cpp.code_objects import INDICES, InPlaceCodeObject
 from dendrosim.engine.network.groups import Holder, add_number, event_list
 from dendrosim.engine.network.parts import NetworkParts, refer_shared
 from dendrosim.engine.network.synapses import code_line, held_states, own_names, solve_states
-from dendrosim.engine.plan.spike_texts import SYNAPSE, effect_texts
+from dendrosim.engine.plan.spike_texts import SYNAPSE, EffectTexts, effect_texts
 from dendrosim.engine.plan.state_arrays import CURRENT, NOW, OWN, UPDATE
 from dendrosim.engine.plan.synapse_order import uses_both_ends
 from dendrosim.engine.plan.trace_hoisting import (
@@ -42,7 +42,8 @@ class RowBundle:
 
     `values` has the arrays of the variables that each synapse has for itself (`UPDATE` may be one), `current`
     those of the present values of event-driven states, which `evaluation` computes. `ends` says for each variable
-    whether its arrays have one number per synapse ("synapse"), or for each unit of one end ("pre", "post").
+    whether its arrays have one number per synapse ("synapse"), or for each unit of one end ("pre", "post"), and
+    `draws` whether the texts draw random numbers.
     """
 
     pathway: Pathway
@@ -51,6 +52,7 @@ class RowBundle:
     sizes: tuple[int, int, int]
     current: dict[str, ArrayVariable]
     evaluation: CodeRunner | None
+    draws: bool
 
     @property
     def rows(self) -> str:
@@ -62,16 +64,16 @@ class RowBundle:
         sources, targets, batch = self.sizes
         sides = [trigger.side for trigger in self.pathway.effects]
         said = [self.pathway.has_same_arrival(side) for side in SIDES]
-        said += ["post" in sides, bool(effect_texts(self.pathway).keys)]
+        said += ["post" in sides, self.draws]
         flags = ", ".join(boolean(flag) for flag in said)
         queues = ", ".join(f"Arrivals{{{boolean(side == 'post')}}}" for side in sides)
         return f"Rows {self.rows}{{{sources}, {targets}, {batch}, {flags}, {{{queues}}}}};"
 
 
-def synapse_text(pathway: Pathway) -> SynapseText:
+def _synapse_text(pathway: Pathway, texts: EffectTexts) -> SynapseText:
     """Return what the analysis of a pathway's text needs."""
     return SynapseText(
-        effects=effect_texts(pathway).effects,
+        effects=texts.effects,
         equations={n: d.expression for n, d in pathway.variables.items() if d.kind == "state"},
         equal={n: n in pathway.equal_start_values for n in pathway.synapse_start_values()},
         same_arrival=[side for side in SIDES if pathway.has_same_arrival(side)],
@@ -93,8 +95,8 @@ class _Index(AuxiliaryVariable):
 class _Builder:
     def __init__(self, parts: NetworkParts, pathway: Pathway) -> None:
         self.parts, self.pathway = parts, pathway
-        self.text = synapse_text(pathway)
-        self.keys = effect_texts(pathway).keys
+        texts = effect_texts(parts.circuit, pathway)
+        self.text, self.keys = _synapse_text(pathway, texts), texts.keys
         self.ends = hoist(self.text)
         self.own = own_names(parts.circuit, pathway)
         self.held = held_states(parts.circuit, pathway)
@@ -138,7 +140,7 @@ class _Builder:
             parts.network.add(evaluation)
         ends = {name: self.ends.get(name, "synapse") for name in values}
         current = {name: variables[CURRENT + name] for name in self.text.equations}
-        return RowBundle(pathway, values, ends, self.sizes, current, evaluation)
+        return RowBundle(pathway, values, ends, self.sizes, current, evaluation, bool(self.keys))
 
     def _states(self, end: str) -> list[str]:
         return [n for n in self.text.equations if self.ends.get(n, "synapse") == end]

@@ -34,7 +34,8 @@ class Cuda(StandaloneBackend):
                 return (
                     f"events other than spikes, such as {event!r} of population {population.name!r}"
                 )
-        ordered = [p for p in protocol.circuit.pathways if any(ordered_effects(p).values())]
+        circuit = protocol.circuit
+        ordered = [p for p in circuit.pathways if any(ordered_effects(circuit, p).values())]
         if ordered:
             return f"texts of synapses whose result depends on the order of spikes, such as those of {ordered[0]}"
         for name in protocol.circuit.given_spikes:

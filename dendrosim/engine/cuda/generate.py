@@ -54,7 +54,7 @@ def generate(protocol: Protocol, precision: str, folder: Path) -> None:
 def _check_random(circuit: Circuit) -> None:
     """Raise SpecError if the texts of a pathway draw random numbers, which synapses on the GPU cannot."""
     for pathway in circuit.pathways:
-        if effect_texts(pathway).keys:
+        if effect_texts(circuit, pathway).keys:
             raise SpecError(
                 f"{pathway}: rand() and randn() in its texts do not exist on back end cuda; use --backend cpp"
             )

@@ -30,7 +30,7 @@ from dendrosim.units import unit
 def build_pathway(parts: NetworkParts, pathway: Pathway) -> Bundle:
     """Build the synapses of a pathway, without connections."""
     own = own_names(parts.circuit, pathway)
-    texts = effect_texts(pathway)
+    texts = effect_texts(parts.circuit, pathway)
     states = [n for n, d in pathway.variables.items() if d.kind == "state"]
     solved = solve_states(pathway, states, own, "lastupdate") if states else []
     ending = ["lastupdate = t"] if states else []

@@ -9,10 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from dendrosim.circuit.circuit import Circuit
+from dendrosim.circuit.circuit_data import CircuitData
 from dendrosim.circuit.event import SPIKE
 from dendrosim.circuit.pathway import PAIR_NAMES, Pathway, Trigger
 from dendrosim.circuit.population import UNIT, Population
 from dendrosim.engine.plan.signal_slots import ELEMENT
+from dendrosim.engine.plan.subexpressions import put_subexpressions_in_place
 from dendrosim.equations.assignments import Assignment
 from dendrosim.equations.random_calls import replace_calls, replace_calls_in_lines
 from dendrosim.equations.rewriting import replace_symbols
@@ -69,12 +71,13 @@ def event_texts(population: Population) -> dict[str, EventTexts]:
     return found
 
 
-def effect_texts(pathway: Pathway) -> EffectTexts:
+def effect_texts(circuit: CircuitData, pathway: Pathway) -> EffectTexts:
     """Return what events at both ends of a pathway do, with variables of both ends for indices and numbers."""
     effects, keys = {}, tuple[str, ...]()
     for trigger, lines in pathway.effects.items():
         prefix = f"{KEY}{trigger.name}{'' if trigger.event == SPIKE else '_'}"
         lines, more = replace_calls_in_lines(lines, prefix, SYNAPSE)
+        lines = put_subexpressions_in_place(circuit, pathway, lines)
         effects[trigger] = _pairs_in_place(lines)
         keys += more
     return EffectTexts(effects, keys)
@@ -93,7 +96,7 @@ def hidden_numbers(circuit: Circuit) -> dict[str, set[str]]:
     """Return, for each population, which of the variables `UNIT` and `UNITS` the texts of the circuit use."""
     found = {p.name: {UNIT} if p.uses_index else set[str]() for p in circuit.all_populations}
     for pathway in circuit.pathways:
-        effects = effect_texts(pathway).effects.values()
+        effects = effect_texts(circuit, pathway).effects.values()
         symbols = {s for lines in effects for line in lines for s in line.symbols}
         for end, name in (("_pre", pathway.pre), ("_post", pathway.post)):
             found[name] |= {n for n in (UNIT, UNITS) if n + end in symbols}
@@ -106,5 +109,5 @@ def keys_of(circuit: Circuit) -> dict[str, tuple[str, ...]]:
         p.name: tuple(key for texts in event_texts(p).values() for key in texts.keys)
         for p in circuit.all_populations
     }
-    found |= {p.name: effect_texts(p).keys for p in circuit.pathways}
+    found |= {p.name: effect_texts(circuit, p).keys for p in circuit.pathways}
     return {name: keys for name, keys in found.items() if keys}

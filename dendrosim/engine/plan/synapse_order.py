@@ -9,6 +9,7 @@ the texts for which they may not.
 
 from collections.abc import Collection, Iterable
 
+from dendrosim.circuit.circuit_data import CircuitData
 from dendrosim.circuit.pathway import Pathway, Trigger
 from dendrosim.engine.plan.spike_texts import SYNAPSE, effect_texts
 from dendrosim.equations.assignments import Assignment
@@ -18,10 +19,10 @@ _ENDS = ("_pre", "_post")
 _KINDS = {"=": "value", "+=": "sum", "-=": "sum", "*=": "product", "/=": "product"}
 
 
-def ordered_effects(pathway: Pathway) -> dict[Trigger, bool]:
+def ordered_effects(circuit: CircuitData, pathway: Pathway) -> dict[Trigger, bool]:
     """Return whether the effect of each event depends on the order of synapses."""
     own, recurrent = set(pathway.synapse_start_values()), pathway.pre == pathway.post
-    effects = effect_texts(pathway).effects
+    effects = effect_texts(circuit, pathway).effects
     return {trigger: depends_on_order(lines, own, recurrent) for trigger, lines in effects.items()}
 
 

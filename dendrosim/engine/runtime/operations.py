@@ -130,7 +130,7 @@ class NumpyOperations(Operations):
 
     def pathway(self, network: NetworkParts, pathway: Pathway) -> Bundle:
         bundle: Bundle = super().pathway(network, pathway)
-        for trigger, ordered in ordered_effects(pathway).items():
+        for trigger, ordered in ordered_effects(network.circuit, pathway).items():
             if ordered:
                 bundle.pathways[trigger].codeobj_class = LoopCodeObject
         return bundle
