@@ -53,6 +53,8 @@ PLACES = {
     "threshold": lambda p, text: soma(p).update(threshold=f"v > {text}"),
     "reset": lambda p, text: soma(p).update(threshold="v > 1*volt", reset=f"v = {text}"),
     "refractory": lambda p, text: soma(p).update(threshold="v > 1*volt", refractory=text),
+    "condition": lambda p, text: soma(p).update(events=event(f"v > {text}", "v = 0*volt")),
+    "action": lambda p, text: soma(p).update(events=event("v > 1*volt", f"v = {text}")),
     "plasticity": lambda p, text: p["circuit"]["matrices"][0].update(
         plasticity=f"dw/dt = {text} : volt"
     ),
@@ -63,6 +65,11 @@ PLACES = {
 
 def soma(protocol):
     return protocol["circuit"]["populations"][1]
+
+
+def event(condition, action):
+    found = {"kind": "Event", "condition": condition, "action": action}
+    return {"kind": "mapping", "items": {"high": found}}
 
 
 def equations(rate):
@@ -90,8 +97,17 @@ PATHWAY = {
     "equations": lambda text: {"equations": f"gain = {text} : 1", "on_pre": "u_post += gain"},
     "on_pre": lambda text: {"on_pre": f"u_post += {text}"},
     "on_post": lambda text: {"on_pre": "u_post += 1", "on_post": f"u_post -= {text}"},
+    "on_pre of an event": lambda text: {
+        "on_pre": {"spike": "u_post += 1", "high": f"u_post += {text}"}
+    },
+    "name of an event": lambda text: {"on_pre": {text: "u_post += 1"}},
     "weight": lambda text: {"on_pre": "u_post += weight", "weight": text},
     "delay": lambda text: {"on_pre": "u_post += 1", "delay": text},
+    "post_delay": lambda text: {
+        "on_pre": "u_post += 1",
+        "on_post": "u_post += 1",
+        "post_delay": text,
+    },
 }
 
 
@@ -99,7 +115,10 @@ PATHWAY = {
 def test_no_text_of_a_pathway_is_executed(tmp_path, monkeypatch, field, record_property):
     monkeypatch.chdir(tmp_path)
     tally = Tally(f"hostile texts, pathway, {field}", seconds=20)
-    cell = ds.Population("cell", 2, "du/dt = -u/ms : 1", threshold="u > 1", reset="u = 0")
+    cell = ds.Population(
+        "cell", 2, "du/dt = -u/ms : 1", threshold="u > 1", reset="u = 0",
+        events={"high": ds.Event("u > 2")},
+    )  # fmt: skip
 
     def circuit(text):
         pathway = ds.Pathway(

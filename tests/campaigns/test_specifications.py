@@ -29,6 +29,7 @@ CELL = {
     "name": "cell", "size": 2, "equations": "dv/dt = (g*s(b + x + y) - v)/tau : 1\nb : 1\nx : 1\ny : 1",
     "inputs": {"x": 0.1}, "parameters": {"b": 0.5}, "initial": {"v": 0.1}, "transfer": "tanh",
     "threshold": "v > 0.2", "reset": "v = 0", "refractory": "2*ms", "scope": "",
+    "events": {"high": ds.Event("v > 0.1", "v *= 0.9")},
 }  # fmt: skip
 MATRIX = {
     "name": "w", "post": "cell", "pre": "cell", "initial": 0.1, "parameters": {"eta": 0.1}, "unit": "1",
@@ -37,11 +38,12 @@ MATRIX = {
 PATHWAY = {
     "name": "path", "pre": "cell", "post": "cell", "on_pre": "v_post += k*weight*z", "weight": 0.1,
     "delay": "1 ms", "equations": "z : 1", "on_post": "z += 0.1", "parameters": {"k": 1.0}, "scope": "",
-    "initial": {"z": 1.0}, "connect": ds.AllToAll(),
+    "initial": {"z": 1.0}, "connect": ds.AllToAll(), "post_delay": "2 ms",
 }  # fmt: skip
 PHASE = {"name": "on", "duration": "3 ms", "gates": {"g": 1.0}, "signals": {"cell.x": 0.5}}
 EXAMPLES = {
     ds.Population: CELL,
+    ds.Event: {"condition": "v > 0.1", "action": "v = 0.5*v"},
     ds.Matrix: MATRIX,
     ds.Projection: {"source": "cell.v", "matrix": "w", "target": "cell.y", "transpose": False},
     ds.Pathway: PATHWAY,
@@ -124,12 +126,14 @@ def runnable(made):
     parts = {}
     if isinstance(made, ds.ShortTerm):
         own = made.pathway("v_post += weight*released")
-        parts["pathway"] = ds.Pathway(**{**PATHWAY, "on_post": "", **own})
+        parts["pathway"] = ds.Pathway(**{**PATHWAY, "on_post": "", "post_delay": None, **own})
     for kind, name in (
         (ds.Population, "cell"), (ds.Matrix, "matrix"), (ds.Projection, "projection"), (ds.Pathway, "pathway")
     ):  # fmt: skip
         if isinstance(made, kind):
             parts[name] = made
+    if isinstance(made, ds.Event):
+        parts["cell"] = ds.Population(**{**CELL, "events": {"high": made}})
     if isinstance(made, Connections):
         parts["pathway"] = ds.Pathway(**{**PATHWAY, "connect": made})
     if isinstance(made, ds.Expression):
@@ -189,6 +193,7 @@ VALUES = [
     np.zeros(0), np.zeros((2, 2)), np.zeros((0, 2)), np.array(3), np.array("a"), np.array([None]),
     np.array(["1", "2"]), np.ones(2, complex), np.array([1, 2], np.int8), np.datetime64(5, "s"),
     np.full((2, 2), np.nan), ds.Quantity(1.0), ds.quantity("1 ms"), ds.quantity(["1 ms", "2 ms"]),
+    ds.Event("v > 1"), {"high": ds.Event("v > 1")}, {"spike": ds.Event("v > 1")}, {"high": "v_post += 1"},
     ds.Normal(0.1), ds.Step(1.0), [ds.Step(1.0), ds.Constant(2.0)], ds.OneToOne(), ds.Samples("rows"),
     ds.HeldNoise(0.0, 0.1), ds.Copy("w"), (ds.Phase("p", "1 ms"),), ds.Recording("w", "phase"),
     (ds.Recording("w", "phase"),),

@@ -108,9 +108,10 @@ def protocol(texts):
             ds.Population(
                 f"judge{k}",
                 2,
-                f"{states}\ndv/dt = 0*v/second : 1",
+                f"{states}\ndv/dt = 0*v/second : 1\ndgot/dt = 0*got/second : 1",
                 initial={**start, "v": beside},
                 threshold=f"{text} >= v",
+                events={"event": ds.Event(f"{text} >= v", f"got = {text}")},
             )
         )
     of_both = [renamed(t, x="x_post", y="y_pre") for t in texts]
@@ -142,6 +143,8 @@ def protocol(texts):
         recordings=(
             *(ds.Recording(n, "1 ms") for n in names),
             *(ds.Recording(f"{n}{k}.spike", "spike") for n in ("judge", "rest") for k in range(EACH)),
+            ds.Recording("judge*.event", "spike"),
+            ds.Recording("judge*.got", "1 ms", units=(0,)),
         ),
     )  # fmt: skip
 
@@ -153,6 +156,7 @@ def values_of(result, k):
         "rule": result[f"rule{k}"].values[1] / 1e-3,
         "general": (result[f"general{k}"].values[1] - 1) / 1e-3,
     }
+    found["action"] = result[f"judge{k}.got"].values[1]
     found |= {n: result[f"cell.{n}{k}"].values[1] for n in ("shown", "reset", "pre", "post")}
     return found
 
@@ -167,6 +171,8 @@ def check(texts, backend):
             assert np.all(abs(array - expected) <= error), (text, place, backend, array, expected)
         judges, rests = result.spikes[f"judge{k}"], result.spikes[f"rest{k}"]
         assert judges.unit[judges.time < 0.5e-3].tolist() == [0], (text, "threshold", backend)
+        events = result.spikes[f"judge{k}.event"]
+        assert events.unit[events.time < 0.5e-3].tolist() == [0], (text, "condition", backend)
         waits = {int(1 + abs(value(text, s)) % 5 + 1e-3) for s in (1, 1 + 1e-12, 1 - 1e-12)}
         steps = [list(range(0, 10, wait)) for wait in waits]
         assert np.rint(rests.time * 1e3).tolist() in steps, (text, "refractory", backend)
@@ -257,7 +263,8 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(
-    "place", ["rate", "shown", "threshold", "reset", "refractory", "on_pre", "rule"]
+    "place",
+    ["rate", "shown", "threshold", "reset", "condition", "action", "refractory", "on_pre", "rule"],
 )
 @pytest.mark.parametrize("text", REFUSED)
 def test_a_text_without_a_value_is_refused(text, place):
@@ -267,6 +274,8 @@ def test_a_text_without_a_value_is_refused(text, place):
         spiking[place] = {
             "threshold": f"x > {text}", "reset": f"x = {text}", "refractory": f"({text})*ms",
         }[place]  # fmt: skip
+    x, y = (text if place == p else "x" for p in ("condition", "action"))
+    spiking["events"] = {"high": ds.Event(f"x > {x}", f"x = {y}")}
     equations = f"dx/dt = ({rate})/second : 1\nshown = {shown} : 1\ndy/dt = -shown*y/second : 1"
     both = {
         n: renamed(text if place == n else "x", x="x_post", y="y_pre") for n in ("rule", "on_pre")
