@@ -189,7 +189,7 @@ def run_and_measure(
 ) -> tuple["Result", Measurement]:
     """Run a protocol, and return the result and the measurement, which also contains the figures."""
     measure = _measure_if_found(protocol)
-    check_delays(protocol)
+    check_delays(protocol, continue_clock)
     result = simulate.run(protocol, settings, initial, progress, continue_clock=continue_clock)
     return result, _add_metrics(result, measure, settings)
 
@@ -212,7 +212,7 @@ def run_and_save(
     output.check_free(overwrite)
     folder = output.create()
     with _lock(output, protocol, new=True) as lock:
-        check_delays(protocol)
+        check_delays(protocol, continue_clock)
         result = simulate.run(protocol, settings, initial, progress, folder, lock, continue_clock)
         measurement = _add_metrics(result, measure, settings)
         _save(output, result)

@@ -53,6 +53,10 @@ def delayed(**changes):
     return lambda: ds.Protocol(pathway(on_post="x_post += 1", **changes)(), blocks, "1 ms")
 
 
+def ran(**changes):
+    return lambda: ds.run(delayed(**changes)(), backend="numpy")
+
+
 def recording(name, every="spike", **changes):
     circuit = population({"condition": "v > top + u*mV"}, threshold="v > top")()
     blocks = (ds.Block("run", (ds.Phase("on", "5 ms"),)),)
@@ -127,6 +131,12 @@ BROKEN = {
         "Pathway 'p': post_delay must be one number", "Uniform"),
     "delay of postsynaptic events shorter than a step": (
         delayed(post_delay="0.5 ms"), ParameterError, "Pathway 'p': post_delay is 0.5 ms", "one time step, 1 ms"),
+    "delay longer than the run": (
+        ran(delay="6 ms"), ParameterError, "Pathway 'p': delay is 0.006 s, longer than the run of 0.005 s",
+        "shorter"),
+    "delay of postsynaptic events longer than the run": (
+        ran(post_delay=ds.Uniform("6 ms", "9 ms")), ParameterError,
+        "Pathway 'p': post_delay is 0.006 s, longer", ""),
     "delays of postsynaptic events around zero": (
         delayed(post_delay=ds.Uniform("-1 ms", "1 ms")), ParameterError, "post_delay is -1 ms", "leave it out"),
     # recordings
@@ -160,6 +170,9 @@ GOOD = {
         {"condition": "s(u) > 0.5 or v > top", "action": "x = s(u)"}, transfer="tanh"
     ),
     "a parameter of its own alone": population({"condition": "v > top"}),
+    "delays of which some are shorter than the run": lambda: (
+        ran(delay=ds.Uniform("1 ms", "9 ms"), post_delay="5 ms")().circuit
+    ),
 }  # fmt: skip
 
 

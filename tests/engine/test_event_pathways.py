@@ -158,10 +158,13 @@ def test_each_event_has_its_effect_after_its_delay(backend, delays):
     (g, h), final = loop(found, start)
     np.testing.assert_allclose(found["cell.g"].values, g, rtol=1e-12, atol=1e-14)
     np.testing.assert_allclose(found["cell.h"].values, h, rtol=1e-12, atol=1e-14)
+    other = result("cpp" if backend == "numpy" else "numpy", delays)
     for name, values in final.items():
-        np.testing.assert_allclose(
-            found.final[f"path.{name}"].values, values, rtol=1e-12, atol=1e-14, err_msg=name
-        )
+        for ours, theirs in (
+            (found.final[f"path.{name}"].values, values),
+            (found[f"path.{name}"].values, other[f"path.{name}"].values),
+        ):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-14, err_msg=name)
 
 
 def test_events_with_two_threads_have_the_same_bits():
@@ -194,6 +197,19 @@ def test_events_with_two_threads_have_the_same_bits():
 def test_an_interrupted_run_keeps_all_events_that_are_on_their_way(delays, tmp_path):
     out = interrupt(protocol(*delays), tmp_path / "run", step=300, seed=4)
     assert_identical(ds.run(resume=out), result("cpp", delays))
+
+
+def test_a_run_from_a_result_with_delays_of_another_kind_says_which():
+    without, one, several = (result("numpy", ("one", kind)) for kind in ("none", "one", "several"))
+    for start, kind, words in (
+        (without, "one", "no post_delay"),
+        (several, "one", "has post_delays from"),
+        (several, "none", "has post_delays from"),
+    ):
+        with pytest.raises(ds.errors.ParameterError, match=f"Pathway 'path'.*{words}"):
+            ds.run(protocol("one", kind), backend="numpy", initial=start)
+    later = ds.run(protocol("one", "several"), backend="cpp", initial=one)
+    assert set(later.synapses["path"].post_delay) == {2.3e-3}
 
 
 @pytest.mark.parametrize("delays", [("one", "one"), ("several", "several")], ids="-".join)

@@ -75,6 +75,10 @@ def given_tables(
 def _table(protocol: Protocol, pathway: Pathway, synapses: Synapses) -> SynapseTable:
     """Return a table with given connections and delays, without values."""
     batch, later = protocol.batch, synapses.post_delay
+    if later is None and pathway.post_delay is not None:
+        raise ParameterError(
+            f"{pathway}: the initial result has no post_delay; leave it out here as well, or start anew"
+        )
     return SynapseTable(
         elements_of(synapses.pre, batch),
         elements_of(synapses.post, batch),
