@@ -1,6 +1,7 @@
 """Nothing fails silently: divergence, interrupts and wrong arguments each end in an error of their own."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -14,10 +15,12 @@ import dendrosim
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.matrix import Matrix, Projection
 from dendrosim.circuit.population import Population
+from dendrosim.engine.progress import Progress
 from dendrosim.errors import (
     DendrosimError,
     NonFiniteError,
     ParameterError,
+    ProgramError,
     ShapeError,
     UnknownNameError,
 )
@@ -200,6 +203,34 @@ def test_an_interrupt_in_mid_run_keeps_what_was_recorded(backend, tmp_path, monk
     assert told["right"]
     assert told["final"] == [1, 1]
     assert not list(tmp_path.glob("dendrosim-run-*"))
+
+
+# -- something else writes to the files of a run -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["trace0.bin", "spikes0.steps.bin", "spikes0.elements.bin"])
+def test_a_recording_that_something_else_cuts_during_the_run_is_noticed(
+    name, tmp_path, monkeypatch
+):
+    """The first report comes after a fifth of a second; the run takes several times as long."""
+    cell = Population("cell", 1, "dv/dt = (2 - v)/(10*ms) : 1", threshold="v > 1", reset="v = 0")
+    protocol = Protocol(
+        Circuit((cell,)), (Block("run", (Phase("on", "800 s"),)),), "0.1 ms",
+        (Recording("cell.v", "10 ms"), Recording("cell.spike", every="spike")),
+    )  # fmt: skip
+    cut, report = [], Progress.at
+
+    def shorten(progress, step, segment):
+        report(progress, step, segment)
+        if not cut and step:
+            cut.append(step)
+            os.truncate(tmp_path / "out" / "unfinished" / name, 8)
+
+    monkeypatch.setattr(Progress, "at", shorten)
+    with pytest.raises(ProgramError, match="something else has changed a recording"):
+        run(protocol, "cpp", out=tmp_path / "out")
+    assert cut
+    assert not list((tmp_path / "out").glob("*.nc"))
 
 
 # -- wrong arguments --------------------------------------------------------------------------------------

@@ -59,10 +59,10 @@ struct Saver {
         integer(task.step);
         integer(task.segment);
     }
-    void recording(FILE* recorded, const Sum& content, int64_t)
+    void recording(const Recorded& recorded, int64_t)
     {
-        integer(std::ftell(recorded));
-        integer((int64_t)content.value());
+        integer(recorded.length);
+        integer((int64_t)recorded.sum.value());
     }
     void index(int value, int64_t) { integer(value); }
     void indices(const std::vector<int32_t>& v, int64_t)
@@ -101,13 +101,14 @@ struct Restorer {
     }
     // Compare a recording, up to its length at the checkpoint, with the checksum; then cut it to that length.
     // `expected` is the length, or -1 if it does not follow from the step.
-    void recording(FILE* recorded, Sum& content, int64_t expected)
+    void recording(Recorded& recorded, int64_t expected)
     {
         const int64_t end = expected < 0 ? between(0, INT64_MAX) : between(expected, expected);
-        if (read(recorded, end, content) < end) fail_damaged("a recording is damaged: it is shorter than the checkpoint says");
-        if (reader.integer() != (int64_t)content.value()) fail_damaged("a recording is damaged: its checksum differs from that in the checkpoint");
-        if (ftruncate(fileno(recorded), end) || std::fseek(recorded, end, SEEK_SET))
-            fail("cannot cut a recording");
+        FILE* const file = recorded.file;
+        if (read(file, end, recorded.sum) < end) fail_damaged("a recording is damaged: it is shorter than the checkpoint says");
+        if (reader.integer() != (int64_t)recorded.sum.value()) fail_damaged("a recording is damaged: its checksum differs from that in the checkpoint");
+        if (ftruncate(fileno(file), end) || std::fseek(file, end, SEEK_SET)) fail("cannot cut a recording");
+        recorded.length = end;
     }
     template <typename I> void index(I& value, int64_t count) { value = (I)between(0, count - 1); }
     void indices(std::vector<int32_t>& v, int64_t count)
@@ -146,8 +147,8 @@ template <typename S> void walk(S& s)
             for (auto& slot : queue.slots) s.indices(slot, count);
         }
     }
-    for (Tape& t : task.tapes) s.recording(t.file, t.sum, t.skip_to(task.step)*t.bytes());
-    for (Reel& r : task.reels) { s.recording(r.steps, r.steps_sum, -1); s.recording(r.elements, r.elements_sum, -1); }
+    for (Tape& t : task.tapes) s.recording(t.rows, t.skip_to(task.step)*t.bytes());
+    for (Reel& r : task.reels) { s.recording(r.steps, -1); s.recording(r.elements, -1); }
 }
 
 inline void to_disk(FILE* file)
@@ -178,8 +179,7 @@ inline void save()
     static bool first = true;
     if (first) sync_folder();
     first = false;
-    for (Tape& t : task.tapes) to_disk(t.file);
-    for (Reel& r : task.reels) { to_disk(r.steps); to_disk(r.elements); }
+    for (const Recorded* r : recordings()) { r->flush(); to_disk(r->file); }
     const std::string path = task.folder + "/checkpoint.bin", fresh = path + ".new";
     Saver s{open(fresh)};
     walk(s);

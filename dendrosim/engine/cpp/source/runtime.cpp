@@ -156,12 +156,6 @@ void feed()
     if (task.step % 16 == 0) tell(false);
 }
 
-static void append(FILE* file, Sum& sum, const void* from, size_t bytes)
-{
-    if (task.interval >= 0) sum.add(from, bytes);
-    if (std::fwrite(from, 1, bytes, file) != bytes) fail("cannot write a recording: is the disk full?");
-}
-
 // Compute the present values of event-driven states that are recorded in this step, or all of them at the end.
 static void evaluate(bool all)
 {
@@ -197,7 +191,7 @@ void record()
                 std::memcpy(picked.data() + i*a.bytes, (const char*)row + t.pick[i]*a.bytes, a.bytes);
             row = picked.data();
         }
-        append(t.file, t.sum, row, t.bytes());
+        t.rows.add(row, t.bytes());
     }
 }
 
@@ -230,8 +224,8 @@ void keep(int64_t index, const int32_t* events, int64_t count)
     }
     task.spikes_left -= fired.size();
     steps.assign(fired.size(), task.step);
-    append(reel.elements, reel.elements_sum, fired.data(), 4*fired.size());
-    append(reel.steps, reel.steps_sum, steps.data(), 8*steps.size());
+    reel.elements.add(fired.data(), 4*fired.size());
+    reel.steps.add(steps.data(), 8*steps.size());
 }
 
 void fire(int64_t index, int32_t* events, int64_t units)

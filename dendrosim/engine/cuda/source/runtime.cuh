@@ -111,13 +111,12 @@ inline void feed()
 }
 
 // Write the buffered rows of a recording to its file.
-inline void flush(const Tape& t, Rows& rows)
+inline void flush(Tape& t, Rows& rows)
 {
     if (!rows.waiting) return;
     std::vector<char> raw(rows.waiting*rows.row*arrays[t.array].bytes);
     DS_CUDA(cudaMemcpy(raw.data(), rows.buffer, raw.size(), cudaMemcpyDeviceToHost));
-    if (std::fwrite(raw.data(), 1, raw.size(), t.file) != raw.size())
-        fail("cannot write a recording: is the disk full?");
+    t.rows.add(raw.data(), raw.size());
     rows.waiting = 0;
 }
 
@@ -162,7 +161,7 @@ inline void record()
 
 // Write the buffered spikes to their files, sorted by step and element. Return true if there are more spikes than
 // may be kept; then those of the first step whose spikes do not all fit, and of all later steps, are left out.
-inline bool flush(const Reel& reel, Catch& caught)
+inline bool flush(Reel& reel, Catch& caught)
 {
     caught.most = 0;
     if (!caught.buffer) return false;
@@ -192,9 +191,8 @@ inline bool flush(const Reel& reel, Catch& caught)
         elements[i] = (int32_t)spikes[i].element;
     }
     task.spikes_left -= (int64_t)fits;
-    if (std::fwrite(elements.data(), 4, fits, reel.elements) != fits
-        || std::fwrite(steps.data(), 8, fits, reel.steps) != fits)
-        fail("cannot write spikes: is the disk full?");
+    reel.elements.add(elements.data(), 4*fits);
+    reel.steps.add(steps.data(), 8*fits);
     return task.full;
 }
 

@@ -21,7 +21,9 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <fcntl.h>
 #include <string>
+#include <sys/stat.h>
 #include <vector>
 
 namespace ds {
@@ -46,11 +48,33 @@ struct Fill {
 };
 struct Noise { int64_t array, key; };
 
+// The file of a recording. Whatever else happens to it, new bytes come to its end.
+struct Recorded {
+    FILE* file = nullptr;
+    bool summed = false;  // whether `sum` is kept, because there are checkpoints
+    Sum sum{};            // checksum of the file
+    int64_t length = 0;   // bytes
+    void open(const std::string& name);
+    void add(const void* from, int64_t bytes)
+    {
+        if (summed) sum.add(from, bytes);
+        length += bytes;
+        if (std::fwrite(from, 1, bytes, file) != (size_t)bytes) fail("cannot write a recording: is the disk full?");
+    }
+    // Pass all bytes to the system, and make sure that the file has them all.
+    void flush() const
+    {
+        struct stat found;
+        if (std::fflush(file) || fstat(fileno(file), &found)) fail("cannot write a recording: is the disk full?");
+        if (found.st_size != length) fail("something else has changed a recording of the run; run the protocol anew");
+    }
+};
+
 struct Tape {
     int64_t array, due;  // the next step in which to record; -1 if there is none
     std::vector<int64_t> pick;
-    FILE *plan, *file;
-    Sum sum{};  // checksum of `file`, kept if there are checkpoints
+    FILE* plan;
+    Recorded rows{};
     void look_ahead() { if (std::fread(&due, 8, 1, plan) != 1) due = -1; }
     // Skip all records before a step, and return the number of records before it.
     int64_t skip_to(int64_t step)
@@ -72,8 +96,7 @@ struct Window {
 struct Reel {
     std::vector<Window> windows;
     std::vector<char> kept;
-    FILE *steps, *elements;
-    Sum steps_sum{}, elements_sum{};
+    Recorded steps{}, elements{};
     bool runs(int64_t step) const
     {
         return std::any_of(windows.begin(), windows.end(), [=](const Window& w) { return w.has(step); });
@@ -126,6 +149,13 @@ inline FILE* open(const std::string& path, bool keep = false)
     if (!file && keep) fail_damaged(path + " is missing");
     if (!file) fail("cannot write " + path);
     return file;
+}
+
+inline void Recorded::open(const std::string& name)
+{
+    file = ds::open(task.folder + "/" + name, task.resumed);
+    fcntl(fileno(file), F_SETFL, fcntl(fileno(file), F_GETFL) | O_APPEND);
+    summed = task.interval >= 0;
 }
 
 inline Matrix read_matrix(Reader& r)
@@ -227,7 +257,7 @@ inline Tape read_tape(Reader& r, const std::string& number)
     const std::string plan = task.folder + "/steps" + number + ".bin";
     if (!(t.plan = std::fopen(plan.c_str(), "rb"))) fail("cannot open " + plan);
     t.look_ahead();
-    t.file = open(task.folder + "/trace" + number + ".bin", task.resumed);
+    t.rows.open("trace" + number + ".bin");
     return t;
 }
 
@@ -242,8 +272,8 @@ inline Reel read_reel(Reader& r, const std::string& number)
         reel.windows.push_back(w);
     }
     reel.kept = r.list<char>();
-    reel.steps = open(task.folder + "/spikes" + number + ".steps.bin", task.resumed);
-    reel.elements = open(task.folder + "/spikes" + number + ".elements.bin", task.resumed);
+    reel.steps.open("spikes" + number + ".steps.bin");
+    reel.elements.open("spikes" + number + ".elements.bin");
     return reel;
 }
 
@@ -326,13 +356,24 @@ inline void tell(bool always)
     std::fflush(stdout);
 }
 
+inline std::vector<Recorded*> recordings()
+{
+    std::vector<Recorded*> all;
+    for (Tape& t : task.tapes) all.push_back(&t.rows);
+    for (Reel& r : task.reels) all.insert(all.end(), {&r.steps, &r.elements});
+    return all;
+}
+
 // Close the recordings, write the final state, and return the exit code: 0 done, 3 non-finite, 4 interrupted, 5
 // too many spikes. `bytes` returns a pointer to the bytes of an array; it may copy them into the given space.
 template <typename F> int conclude(const F& bytes)
 {
     bool good = true;
-    for (Tape& t : task.tapes) good &= std::fclose(t.file) == 0;
-    for (Reel& r : task.reels) good &= std::fclose(r.steps) == 0 && std::fclose(r.elements) == 0;
+    for (const Recorded* r : recordings())
+    {
+        r->flush();
+        good &= std::fclose(r->file) == 0;
+    }
     FILE* file = std::fopen((task.folder + "/final.bin").c_str(), "wb");
     if (!file) fail("cannot write the final state");
     std::vector<char> space;
