@@ -160,7 +160,8 @@ def _panels(result, shown):
     given, spikes = result.protocol.references, result.spikes["pyramidal"]
     amplitudes, delays = np.asarray(given["amplitudes"]), np.asarray(given["delays"])
     recorded = {name: result[f"pyramidal.{name}"] for name in ("apical", "soma")}
-    time = recorded["soma"].time.values - ONSET
+    onset = result.start + ONSET
+    time = recorded["soma"].time.values - onset
     seen = (time >= -0.03) & (time <= 0.11)
     time = time[seen]
     pulse, rise, decay = (float(ds.quantity(x).value) for x in (PULSE, RISE, DECAY))
@@ -174,6 +175,6 @@ def _panels(result, shown):
         title = f"{title}\n{1e12 * amplitudes[column]:.0f} pA" if column else title
         voltages[title] = {n: (time, values.values[seen, unit]) for n, values in recorded.items()}
         currents[title] = {"apical": (time, injected), "soma": (time, step)}
-        times = spikes.time[spikes.unit == unit] - ONSET
+        times = spikes.time[spikes.unit == unit] - onset
         marks[title] = {"soma": times[(times >= time[0]) & (times <= time[-1])]}
     return ds.plot.panels(voltages, currents, marks)[0, 0].figure

@@ -71,11 +71,12 @@ def measure(result: ds.Result) -> ds.Measurement:
     """Count events and bursts at each point of the grid."""
     p = Parameters(**result.protocol.parameters)
     soma, dendrite = ds.quantity(p.soma_current).value, ds.quantity(p.dendrite_current).value
-    shape, start = (len(soma), len(dendrite)), p.burn_in.value
+    shape, start = (len(soma), len(dendrite)), result.start + p.burn_in.value
     size = result.circuit.population("pyramidal").size
-    stop = result.protocol.total_steps * result.protocol.time_step
     groups = np.arange(size) // p.cells
-    found = burst_statistics(result.spikes["pyramidal"], start, stop, cells=size, groups=groups)
+    found = burst_statistics(
+        result.spikes["pyramidal"], start, result.stop, cells=size, groups=groups
+    )
     names = ("rate", "event_rate", "burst_rate", "burst_probability", "spikes_per_burst")
     values = {name: getattr(found, name).reshape(shape) for name in names}
     bounds = {n: np.reshape(getattr(found, f"{n}_interval"), (2, *shape)) for n in names[1:4]}

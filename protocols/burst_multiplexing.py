@@ -109,7 +109,7 @@ def protocol(p: Parameters) -> ds.Protocol:
 def measure(result: ds.Result) -> ds.Measurement:
     """Count events and bursts of both areas in bins, and compare them with the sines."""
     p = Parameters(**result.protocol.parameters)
-    start, stop = p.burn_in.value, result.protocol.total_steps * result.protocol.time_step
+    start, stop = result.start + p.burn_in.value, result.stop
     sizes = {population.name: population.size for population in result.circuit.populations}
     areas, width = {}, p.bin_width.value
     for area in ("lower", "upper"):

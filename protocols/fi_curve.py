@@ -189,16 +189,16 @@ def _curve(currents, rate, expected, noise):
     return ax.figure
 
 
-def _end_shown(trains: list[np.ndarray], count: int, end: float) -> float:
+def _end_shown(result: ds.Result, trains: list[np.ndarray], count: int) -> float:
     """Return the last time to draw: until then the train with most spikes has about `count` spikes or fewer."""
-    busiest = max(trains, key=len)
-    return min(end, max(0.2, busiest[count - 1])) if len(busiest) >= count else end
+    busiest, end = max(trains, key=len), result.stop
+    return min(end, max(result.start + 0.2, busiest[count - 1])) if len(busiest) >= count else end
 
 
 def _voltages(result, population, currents, trains):
     voltage = result[f"{population}.soma"]
     time, units = voltage.time.values, voltage.unit.values.tolist()
-    stop = _end_shown([trains[u] for u in units], 15, time[-1])
+    stop = _end_shown(result, [trains[u] for u in units], 15)
     seen = time <= stop
     titles = {unit: f"{1e12 * currents[unit]:g} pA" for unit in units}
     return ds.plot.panels(
@@ -208,7 +208,7 @@ def _voltages(result, population, currents, trains):
 
 
 def _raster(result, population, currents, trains):
-    stop = _end_shown(trains, 80, result.protocol.total_steps * result.protocol.time_step)
+    stop = _end_shown(result, trains, 80)
     bursts = population == "pyramidal"
     ax = ds.plot.raster(result, population, bursts=bursts, count=len(currents), stop=stop)
     labels = {row: f"{1e12 * current:g}" for row, current in enumerate(currents)}

@@ -177,7 +177,7 @@ def _draw_responses(responses, interval, label):
 def _draw_traces(result):
     """Draw potentials and currents of the tested synapse, one column per interval (up to COLUMNS)."""
     known = result.protocol.references
-    label, onset, spikes = known["label"], known["onset"], known["rows"].shape[1]
+    label, onset, spikes = known["label"], result.start + known["onset"], known["rows"].shape[1]
     columns = {}, {}
     count = len(known["interval"])
     for unit in np.unique(np.linspace(0, count - 1, min(count, COLUMNS)).astype(int)):

@@ -288,7 +288,7 @@ class _Course(NamedTuple):
 
 def _course(result, case, tau, step):
     traces = [result.traces[f"{case.name}_layer{i + 1}.h"] for i in range(len(case.h))]
-    times = np.round(traces[0].time / tau / step) * step
+    times = np.round((traces[0].time - result.start) / tau / step) * step
     away = np.hstack([trace.values.reshape(len(times), -1) for trace in traces]) - case.h.ravel()
     return _Course(times, away, np.linalg.norm(away, axis=1) / np.linalg.norm(case.push))
 

@@ -113,3 +113,47 @@ def assert_one_run(parts, expected):
     assert set(last.carried) == set(expected.carried)
     for name, values in expected.carried.items():
         assert last.carried[name].tobytes() == values.tobytes(), name
+
+
+GIVEN = ([0, 2, 1, 0, 2], ["3 ms", "9.9 ms", "20.2 ms", "20.3 ms", "33 ms"])
+
+
+def eventful(pieces):
+    """Sources of spikes and events of cells, both with effects after a delay; the times of all go on."""
+    cell = ds.Population(
+        "cell",
+        5,
+        "dv/dt = (1.3 - v)/(10*ms) : 1\ndg/dt = -g/(5*ms) : 1",
+        threshold="v + g > 1",
+        reset="v = 0",
+        events={"burst": ds.Event("t - lastspike < 4*ms and rand() < 0.3", "g = 0.9*g + 0.01*randn()")},
+        refractory="1.2*ms",
+    )  # fmt: skip
+    pathways = [
+        ds.Pathway("noise", pre="random", post="cell", on_pre="g_post += 0.1", delay="2.3 ms"),
+        ds.Pathway("replay", pre="given", post="cell", on_pre="g_post += 0.4", delay="1.7 ms"),
+        ds.Pathway(
+            "loop",
+            pre="cell",
+            post="cell",
+            connect=ds.Probability(0.6),
+            equations="da/dt = -a/(20*ms) : 1 (event-driven)",
+            on_pre={"spike": "g_post += 0.05*a", "burst": "a = a + 0.3"},
+            on_post={"burst": "a = 0.9*a"},
+            delay=ds.Uniform("1 ms", "4 ms"),
+            post_delay=ds.Uniform("0.5 ms", "2 ms"),
+        ),
+    ]
+    return ds.Protocol(
+        ds.Circuit(
+            (cell,),
+            sources=(ds.Poisson("random", 20, "40 Hz"), ds.SpikeTimes("given", 3)),
+            pathways=pathways,
+        ),
+        [ds.Block(name, (ds.Phase("on", f"{0.1 * steps} ms"),)) for name, steps in pieces],
+        dt="0.1 ms",
+        recordings=(
+            ds.Recording("*.*", every="spike"), ds.Recording(("cell.*", "loop.a"), every="0.3 ms")
+        ),
+        spikes={"given": GIVEN},
+    )  # fmt: skip

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from dendrosim.circuit.paths import VariablePath, is_variable, path_of
 from dendrosim.circuit.population import LAST_SPIKE
+from dendrosim.engine.plan.carried import standing_signals
 from dendrosim.engine.task import SYNAPSES_GUARDED_EVERY, Outcome, SpikeTrain, Task
 from dendrosim.errors import MemoryLimitError, NonFiniteError, RunInterruptedError
 from dendrosim.machine.mapped_arrays import map_elements
@@ -56,7 +57,7 @@ def make_result(task: Task, outcome: Outcome, record: Mapping[str, Any]) -> Resu
         synapses=synapses,
         connections=task.connections,
         begin=task.begin,
-        carried=outcome.carried if status == "done" else None,
+        carried=_carried(task, outcome) if status == "done" else None,
     )
     if outcome.full:
         raise MemoryLimitError(message, partial=result)
@@ -66,6 +67,12 @@ def make_result(task: Task, outcome: Outcome, record: Mapping[str, Any]) -> Resu
     if outcome.interrupted:
         raise RunInterruptedError(f"interrupted: {message}", partial=result)
     return result
+
+
+def _carried(task: Task, outcome: Outcome) -> Mapping[str, NDArray[Any]] | None:
+    if outcome.carried is None or task.carried is None:
+        return outcome.carried
+    return {**standing_signals(task.protocol, task.carried), **outcome.carried}
 
 
 def _spikes(task: Task, train: SpikeTrain) -> Spikes:

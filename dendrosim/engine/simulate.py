@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from dendrosim.engine.backend import Backend
 from dendrosim.engine.backends import backends, check_supported, choose
 from dendrosim.engine.names import AUTO
-from dendrosim.engine.plan.carried import carried_tables
+from dendrosim.engine.plan.carried import Carried, carried_tables, standing_signals
 from dendrosim.engine.plan.continued_run import (
     continued_settings,
     read_carried,
@@ -101,6 +101,7 @@ def run(
         assert isinstance(initial, Result)
         _check_continues(backend)
         carried = read_carried(protocol, initial)
+        _warn_of_standing_signals(protocol, carried)
     check_memory(protocol, settings, backend)
     check_disk(protocol, settings, backend, folder)
     seed = settings.seed
@@ -233,6 +234,20 @@ def _warn_of_late_spikes(protocol: Protocol, end: int) -> None:
                 DendrosimWarning,
                 stacklevel=3,
             )
+
+
+def _warn_of_standing_signals(protocol: Protocol, carried: Carried) -> None:
+    """Warn if a run does not continue a random signal of the run whose clock it continues."""
+    names = standing_signals(protocol, carried)
+    if names:
+        owners = ", ".join(sorted({name.partition(".")[0] for name in names}))
+        warnings.warn(
+            f"the run that is continued has random signals into {owners} that no phase of this run uses, so they "
+            "stand still; to let them go on as in one run, use them with an amplitude of 0, such as "
+            "OrnsteinUhlenbeck(0, 0, tau)",
+            DendrosimWarning,
+            stacklevel=3,
+        )
 
 
 def _check_continues(backend: Backend) -> None:

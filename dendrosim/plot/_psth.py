@@ -11,7 +11,6 @@ from dendrosim.arrays import AnyArray
 from dendrosim.errors import ParameterError, UnknownNameError
 from dendrosim.plot.spikes import (
     chosen_units,
-    duration,
     index,
     of_sample,
     recorded_spikes,
@@ -60,7 +59,7 @@ def psth(
         Seconds, or text such as `5 ms`.
     align : str or sequence of str, optional
         Patterns of phases, as `name` or `block/name`. Time is counted from the beginning of each matching phase,
-        and the rate is averaged over these (default: time is counted from the beginning of the run).
+        and the rate is averaged over these (default: the time of the run).
     before, after : time, optional
         How far the histogram extends before and after the beginning of a matching phase; only with `align`
         (default: from the beginning to the end of the shortest matching phase).
@@ -100,7 +99,7 @@ def psth(
     spikes = of_sample(spikes, sample)
     times = np.sort(spikes.time if units is None else spikes.time[np.isin(spikes.unit, shown)])
     samples = result.protocol.batch if sample is None else 1
-    covered = len(shown) * samples * _covered(starts, edges, duration(result))
+    covered = len(shown) * samples * _covered(starts, edges, result.start, result.stop)
     counts = _counts(times, starts, edges)
     rates = np.divide(counts, covered, out=np.full(len(counts), np.nan), where=covered > 0)
 
@@ -135,7 +134,7 @@ def _windows(
             raise ParameterError(
                 "psth: before and after need align, the phase they are counted from"
             )
-        return np.zeros(1), 0.0, duration(result)
+        return np.zeros(1), result.start, result.stop
     spans = _matching(result, align)
     low = 0.0 if before is None else -seconds("psth: before", before)
     shortest = min(s.stop - s.start for s in spans)
@@ -170,9 +169,9 @@ def _edges(low: float, high: float, width: float) -> AnyArray:
     return edges
 
 
-def _covered(starts: AnyArray, edges: AnyArray, stop: float) -> AnyArray:
-    """Return how many seconds of the run, which ends at `stop`, each bin covers in all trials together."""
-    absolute = np.clip(starts[:, None] + edges, 0.0, stop)
+def _covered(starts: AnyArray, edges: AnyArray, begin: float, end: float) -> AnyArray:
+    """Return how many seconds of the run, from `begin` to `end`, each bin covers in all trials together."""
+    absolute = np.clip(starts[:, None] + edges, begin, end)
     return np.diff(absolute, axis=1).sum(axis=0)
 
 

@@ -12,7 +12,6 @@ from dendrosim.errors import ParameterError
 from dendrosim.plot.phases import shade_phases
 from dendrosim.plot.spikes import (
     chosen_units,
-    duration,
     in_bursts,
     index,
     of_sample,
@@ -89,8 +88,8 @@ def raster(
     shown = chosen_units(result, population, units)
     if units is None:
         shown = shown[:: -(-size // max(1, count))]
-    low = 0.0 if start is None else seconds("raster: start", start)
-    high = duration(result) if stop is None else seconds("raster: stop", stop)
+    low = result.start if start is None else seconds("raster: start", start)
+    high = result.stop if stop is None else seconds("raster: stop", stop)
     if not high > low:
         raise ParameterError(f"raster: stop is {high:g} s; it must be after start, {low:g} s")
 

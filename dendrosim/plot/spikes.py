@@ -21,11 +21,6 @@ def recorded_spikes(result: Result, population: str) -> Spikes:
     return result.spikes[population]
 
 
-def duration(result: Result) -> float:
-    """Return the planned length of the run in seconds."""
-    return result.protocol.total_steps * result.protocol.time_step
-
-
 def seconds(where: str, value: str | float) -> float:
     """Return a time in seconds, given as a number of seconds or as text with a unit.
 

@@ -82,6 +82,16 @@ class Result(ResultData):
         return self.protocol.circuit
 
     @property
+    def start(self) -> float:
+        """Time at which the run begins, in seconds: 0, or the end of the run whose clock it continues."""
+        return self.begin.step * self.protocol.time_step
+
+    @property
+    def stop(self) -> float:
+        """Time at which the run ends as planned, in seconds."""
+        return (self.begin.step + self.protocol.total_steps) * self.protocol.time_step
+
+    @property
     def names(self) -> tuple[str, ...]:
         """The names of the recorded variables (`population.variable`) and matrices."""
         return tuple(self.traces)
@@ -194,9 +204,8 @@ class Result(ResultData):
         lines = [f"<Result of protocol {self.protocol.name or '(unnamed)'}: {self.status}"]
         lines += [f"  {self.message}"] if self.message else []
         if self.begin.step:
-            start = self.begin.step * self.protocol.time_step
             lines.append(
-                f"  begins:   t = {start:.6g} s, the end of the run whose clock it continues"
+                f"  begins:   t = {self.start:.6g} s, the end of the run whose clock it continues"
             )
         lines.append(f"  recorded: {shapes({k: t.values for k, t in self.traces.items()})}")
         lines.append(f"  final:    {shapes(self.state)}")

@@ -1,13 +1,23 @@
 """A run in pieces, each of which continues the clock of the one before, is the run in one piece, bit for bit."""
 
+import numpy as np
 import pytest
-from continued_runs import DELAYS, STEPS, assert_one_run, learning, runs, spiking, whole
+from continued_runs import (
+    DELAYS,
+    STEPS,
+    assert_one_run,
+    eventful,
+    learning,
+    runs,
+    spiking,
+    whole,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from interruptions import files_of_at_most
 
 import dendrosim as ds
-from dendrosim.errors import ProgramError
+from dendrosim.errors import DendrosimWarning, ProgramError
 
 BACKENDS = ("numpy", "cpp")
 OPTIONS = [("numpy", None), ("cpp", 1), ("cpp", 2)]
@@ -33,6 +43,58 @@ def test_spiking_cells(backend, threads, delay):
     if delay != "none":
         assert len(parts[0].carried["feed.ds_flying_pre"]), "no spike was on its way"
     assert_one_run(parts, expected)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_sources_of_spikes_and_events(backend):
+    pieces = pieces_of({203})
+    expected = ds.run(eventful(pieces), backend, seed=8)
+    parts = runs([eventful([piece]) for piece in pieces], backend=backend, seed=8)
+    for name in ("random", "given", "cell.burst"):
+        assert all(len(part.spikes[name].unit) for part in parts), name
+    effects = ("noise", "pre"), ("replay", "pre"), ("loop", "pre_burst"), ("loop", "post_burst")
+    for pathway, effect in effects:
+        assert len(parts[0].carried[f"{pathway}.ds_flying_{effect}"]), effect
+    assert_one_run(parts, expected)
+
+
+SIGNALS = {
+    "silent": 1.0,
+    "noise": ds.OrnsteinUhlenbeck(1.0, 0.5, "4 ms"),
+    "shot": [ds.ShotNoise("1 kHz", 0.2, "3 ms"), ds.HeldNoise(0.5, 0.2)],
+    "without amplitude": [
+        ds.Constant(1.0), ds.OrnsteinUhlenbeck(0.0, 0.0, "4 ms"), ds.ShotNoise("1 kHz", 0.0, "3 ms")
+    ],
+}  # fmt: skip
+
+
+def noisy(names):
+    """A phase in a block of its own for each name of `SIGNALS`."""
+    phases = [ds.Phase(name, "5 ms", signals={"cell.x": SIGNALS[name]}) for name in names]
+    cell = ds.Population("cell", 3, "dv/dt = (x - v)/(10*ms) : 1\nx : 1", inputs="x")
+    blocks = [ds.Block(f"{k}", (phase,)) for k, phase in enumerate(phases)]
+    recordings = (ds.Recording("cell.*", every="0.1 ms"),)
+    return ds.Protocol(ds.Circuit((cell,)), blocks, "0.1 ms", recordings)
+
+
+@pytest.mark.filterwarnings("ignore:the run that is continued")
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_random_signals_that_only_some_pieces_have(backend):
+    names = ("silent", "shot", "noise", "silent", "shot", "noise")
+    expected = ds.run(noisy(names), backend, seed=3)
+    cuts = [names[:1], names[1:3], ("without amplitude",), names[4:]]
+    parts = runs([noisy(cut) for cut in cuts], backend=backend, seed=3)
+    for name, trace in expected.traces.items():
+        found = np.concatenate([part.traces[name].values for part in parts])
+        assert found.tobytes() == trace.values.tobytes()
+
+
+def test_a_random_signal_that_a_piece_does_not_use_stands_still():
+    first = ds.run(noisy(("noise",)), "numpy", seed=3)
+    with pytest.warns(DendrosimWarning, match="random signals into cell that no phase"):
+        second = ds.run(noisy(("silent",)), initial=first, continue_clock=True)
+    (name,) = (n for n in first.carried if n.endswith("_z"))
+    assert np.array_equal(second.carried[name], first.carried[name])
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.population import Population
 from dendrosim.errors import ParameterError, UnitError, UnknownNameError
 from dendrosim.plot.style import INK, PALETTE
+from dendrosim.protocol.beginning import Beginning
 from dendrosim.protocol.phases import Block, Phase
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.results.result import Result
@@ -283,3 +284,18 @@ def test_spike_figures_can_be_saved_alike_twice(tmp_path):
     for name in "ab":
         plot.save(plot.raster(data, "pyramidal"), tmp_path / name)
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+
+
+def test_a_run_that_continues_another_one_is_drawn_over_its_own_time():
+    begun = Beginning(step=1000)
+    given = spikes((0, 1010), (1, 1100), (1, 1399))
+    first = result(pyramidal=given)
+    later = Result(first.protocol, {}, {}, spikes={"pyramidal": given}, begin=begun)
+    assert (later.start, later.stop) == pytest.approx((1.0, 1.4))
+    ax = plot.raster(later, "pyramidal", bursts=False)
+    assert ax.get_xlim() == pytest.approx((1.0, 1.4))
+    ((rates, edges),) = steps(plot.psth(later, "pyramidal", bin_width="100 ms"))
+    assert edges == pytest.approx(np.linspace(1.0, 1.4, 5))
+    assert rates == pytest.approx(np.array([1, 1, 0, 1]) / 4 / 0.1)
+    ((rates, _),) = steps(plot.psth(later, "pyramidal", bin_width="100 ms", align="pulse"))
+    assert rates == pytest.approx([2 / 4 / 2 / 0.1])

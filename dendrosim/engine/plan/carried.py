@@ -79,6 +79,15 @@ def _process_keys(protocol: Protocol) -> Iterator[str]:
                 yield from (f"{population}.{slot.field(name)}" for name in slot.units)
 
 
+def standing_signals(protocol: Protocol, carried: Carried) -> dict[str, NDArray[Any]]:
+    """Return the arrays of the random signals that the other run had and that no phase of this run uses.
+
+    They stand still in this run, and a run that continues it finds them as they were.
+    """
+    own = set(_process_keys(protocol))
+    return {k: v for k, v in carried.arrays.items() if f".{SLOT}" in k and k not in own}
+
+
 def elements_at(protocol: Protocol, pathway: str) -> dict[str, int]:
     """Return the number of elements (units x samples) at either end of a pathway."""
     circuit = protocol.circuit

@@ -129,7 +129,8 @@ def _part_differences(part: Spec, other: Spec) -> Iterator[tuple[str, Any, Any]]
         if field.name == "inputs":  # their values are signals
             ours, theirs = sorted(ours), sorted(theirs)
         if encode(ours) != encode(theirs):
-            yield f"{field.name} of {part}", repr(str(ours)), repr(str(theirs))
+            name = f"{type(part).__name__} {part.name!r}" if hasattr(part, "name") else str(part)
+            yield f"{field.name} of {name}", repr(str(ours)), repr(str(theirs))
 
 
 def store_carried(folder: Path, carried: Carried) -> None:

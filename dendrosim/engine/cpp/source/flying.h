@@ -1,11 +1,14 @@
-// Spikes on their way at the end of a run, as a list from which a run that continues it fills its queues again.
+// What is on its way at the end of a run, for a run that continues it: spikes, and values of delayed projections.
 
 #pragma once
 
+#include "glue.h"
 #include "synapses.h"
+#include "task.h"
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdio>
 #include <vector>
 
 namespace ds {
@@ -53,6 +56,41 @@ inline bool send(const Rows& rows, Arrivals& queue, const Sent& spike)
         if (groups.delay_of[g] >= spike.age)
             queue.after(groups.delay_of[g] - spike.age + 1).push_back((int32_t)(g*rows.batch + sample));
     return true;
+}
+
+inline void read_flying(Reader& r)
+{
+    for (Bundle& b : bundles)
+    {
+        if (r.integer() != (int64_t)b.rows->queues.size()) fail("the task has spikes of other events");
+        for (Arrivals& queue : b.rows->queues)
+            for (int64_t n = r.integer(); n > 0; n--)
+            {
+                const int64_t age = r.integer(), element = r.integer();
+                if (!send(*b.rows, queue, {age, element})) fail("the task has spikes that cannot be on their way");
+            }
+    }
+}
+
+// Write what a run that continues this one takes over and what is no array: the values of delayed projections, the
+// oldest one first, then for each queue of spikes the number of spikes on their way, with age and element of each.
+inline void write_flying()
+{
+    FILE* const file = open(task.folder + "/flying.bin");
+    bool good = true;
+    for (DelayLine& d : delay_lines)
+        for (int64_t k = 0; k < d.steps; k++)
+            good &= (int64_t)std::fwrite(d.slot(task.step + k), 1, d.bytes, file) == d.bytes;
+    for (const Bundle& b : bundles)
+        for (const Arrivals& queue : b.rows->queues)
+        {
+            const std::vector<Sent> spikes = flying(*b.rows, queue);
+            const int64_t count = spikes.size();
+            good &= std::fwrite(&count, 8, 1, file) == 1;
+            good &= (int64_t)std::fwrite(spikes.data(), sizeof(Sent), count, file) == count;
+        }
+    good &= std::fclose(file) == 0;
+    if (!good) fail("cannot write the results: is the disk full?");
 }
 
 }  // namespace ds

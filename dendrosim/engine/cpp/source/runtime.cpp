@@ -64,20 +64,6 @@ void read_delays(Reader& r)
     }
 }
 
-void read_flying(Reader& r)
-{
-    for (Bundle& b : bundles)
-    {
-        if (r.integer() != (int64_t)b.rows->queues.size()) fail("the task has spikes of other events");
-        for (Arrivals& queue : b.rows->queues)
-            for (int64_t n = r.integer(); n > 0; n--)
-            {
-                const int64_t age = r.integer(), element = r.integer();
-                if (!send(*b.rows, queue, {age, element})) fail("the task has spikes that cannot be on their way");
-            }
-    }
-}
-
 static void load()
 {
     read_task();
@@ -315,27 +301,6 @@ void run(std::vector<void (*)()> objects, Clock clock)
     }
     *clock.running = false;
     task.seconds = seconds(begin, std::chrono::steady_clock::now());
-}
-
-// Write what a run that continues this one takes over and what is no array: the values of delayed projections, the
-// oldest one first, then for each queue of spikes the number of spikes on their way, with age and element of each.
-static void write_flying()
-{
-    FILE* const file = open(task.folder + "/flying.bin");
-    bool good = true;
-    for (DelayLine& d : delay_lines)
-        for (int64_t k = 0; k < d.steps; k++)
-            good &= (int64_t)std::fwrite(d.slot(task.step + k), 1, d.bytes, file) == d.bytes;
-    for (const Bundle& b : bundles)
-        for (const Arrivals& queue : b.rows->queues)
-        {
-            const std::vector<Sent> spikes = flying(*b.rows, queue);
-            const int64_t count = spikes.size();
-            good &= std::fwrite(&count, 8, 1, file) == 1;
-            good &= (int64_t)std::fwrite(spikes.data(), sizeof(Sent), count, file) == count;
-        }
-    good &= std::fclose(file) == 0;
-    if (!good) fail("cannot write the results: is the disk full?");
 }
 
 int finish()
