@@ -30,6 +30,7 @@ from .circuit.matrix import Projection as Projection
 from .circuit.pathway import Pathway as Pathway
 from .circuit.population import Population as Population
 from .circuit.sources.poisson import Poisson as Poisson
+from .circuit.sources.poisson_input import PoissonInput as PoissonInput
 from .circuit.sources.spike_times import SpikeTimes as SpikeTimes
 from .equations.transfer.lookup import bijection as bijection
 from .experiments.basin import basin as basin

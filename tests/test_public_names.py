@@ -80,7 +80,7 @@ def test_a_module_that_has_moved_raises_the_error_of_python_itself(module):
         ("signals", {"Pulse", "ShotNoise", "Table"}),
         ("circuit.connectivity", {"AllToAll", "Probability"}),
         ("circuit.initial_values", {"Normal", "PseudoInverse"}),
-        ("circuit.sources", {"Poisson", "SpikeTimes"}),
+        ("circuit.sources", {"Poisson", "PoissonInput", "SpikeTimes"}),
     ],
 )
 def test_every_class_of_a_folder_is_public(folder, known):

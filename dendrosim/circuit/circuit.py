@@ -45,8 +45,9 @@ class Circuit(CircuitData):
         gate to another number or to a signal.
     pathways : tuple of Pathway, optional
         Synapses through which spikes change the states of units.
-    sources : tuple of Poisson or SpikeTimes, optional
-        Units that send spikes without equations of their own. A pathway may begin at a source.
+    sources : tuple of Poisson, SpikeTimes or PoissonInput, optional
+        Units that send spikes without equations of their own, at which pathways may begin, and random input that
+        is added to states.
 
     Raises
     ------

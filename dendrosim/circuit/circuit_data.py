@@ -240,6 +240,7 @@ class CircuitData(Spec):
             ],
             "parameters": _shapes_and_units(self.parameters),
             "gates": sorted(self.gates),
+            "sources": [[s.name, s.adds_to] for s in self.sources],
         }
 
 

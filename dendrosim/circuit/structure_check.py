@@ -210,7 +210,10 @@ def _check_pathway(circuit: CircuitData, pathway: Pathway) -> None:
                 f"{pathway}: post is the {source}, which has no states that spikes could change; name a population"
             )
         if source.name == pre.name and not pre.spiking:
-            raise SpecError(f"{pathway}: pre is the {source}, which sends no spikes of its own")
+            raise SpecError(
+                f"{pathway}: pre is the {source}, which adds its spikes to "
+                f"{source.adds_to} itself; use ds.Poisson for units with pathways"
+            )
     for trigger in pathway.effects:
         population = pre if trigger.side == "pre" else post
         if trigger.event in population.all_events:

@@ -246,7 +246,7 @@ def test_a_source_without_rate_must_be_driven():
 
 
 def test_the_vector_field_leaves_sources_out_below_threshold():
-    with pytest.raises(DifferentiationError, match="Poisson 'noise' sends spikes"):
+    with pytest.raises(DifferentiationError, match="Poisson 'noise' causes spikes"):
         ds.vector_field(circuit())
     field = ds.vector_field(protocol(), phase="only/pulse", subthreshold=True)
     assert list(field.shapes) == ["cell.g"]

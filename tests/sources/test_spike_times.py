@@ -182,11 +182,11 @@ def test_spikes_that_all_come_after_the_end_are_no_error_but_said():
 
 def test_cuda_refuses_given_spikes():
     refused = backend_named("cuda").refused(protocol(spikes={"cell": ([], [])}))
-    assert refused == "sources with given spikes, such as 'cell'"
+    assert refused == "sources such as SpikeTimes 'cell'"
 
 
 def test_the_vector_field_leaves_the_source_out_below_threshold():
-    with pytest.raises(DifferentiationError, match="SpikeTimes 'cell' sends spikes"):
+    with pytest.raises(DifferentiationError, match="SpikeTimes 'cell' causes spikes"):
         ds.vector_field(SOURCE)
     field = ds.vector_field(SOURCE, subthreshold=True)
     rest = field.resting_protocol(1e-3, 1e-4, 1)

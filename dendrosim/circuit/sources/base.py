@@ -9,6 +9,9 @@ available as `dendrosim.Name`, in specifications read from JSON, and in messages
   from the same streams as those of other populations.
 - `rate_input` names the input of that population which is a rate, if there is one: a protocol and the run check
   that it is at least 0 and at most 1/dt.
+- `adds_to` is the state to which the source adds, in every step, `weight` times a binomial number of `trains`
+  trials with the probability `rate*dt`. These are variables of its population, which has a unit for each unit of
+  the target. It is None if the source acts through pathways.
 - `given` says that a protocol gives the spikes; the threshold of the population is then never evaluated.
 """
 
@@ -39,6 +42,11 @@ class Source(Spec, ABC):
 
     def __str__(self) -> str:
         return f"{type(self).__name__} {self.name!r}"
+
+    @property
+    def adds_to(self) -> str | None:
+        """The state `population.state` to which the source adds; None if it acts through pathways."""
+        return None
 
     def renamed(self, new: Callable[[str], str]) -> Self:
         """Return the source with the names that `new` returns, for `Circuit.join`."""

@@ -38,11 +38,12 @@ class Cuda(StandaloneBackend):
         ordered = [p for p in circuit.pathways if any(ordered_effects(circuit, p).values())]
         if ordered:
             return f"texts of synapses whose result depends on the order of spikes, such as those of {ordered[0]}"
-        for name in protocol.circuit.given_spikes:
-            return f"sources with given spikes, such as {name!r}"
         for pathway in protocol.circuit.pathways:
             if pathway.post_delay is not None:
                 return f"delays of postsynaptic spikes (post_delay), such as that of {pathway}"
+        other = [s for s in protocol.circuit.sources if s.given or s.adds_to is not None]
+        if other:
+            return f"sources such as {other[0]}"
         sparse = [m.name for m in protocol.circuit.matrices if m.connect is not None]
         return f"sparse matrices, such as {sparse[0]!r} (connect)" if sparse else ""
 

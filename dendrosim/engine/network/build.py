@@ -30,10 +30,16 @@ from dendrosim.engine.network.euler import euler_step
 from dendrosim.engine.network.functions import FUNCTIONS
 from dendrosim.engine.network.groups import Holder, add_array, add_number
 from dendrosim.engine.network.operations import Operations
-from dendrosim.engine.network.parts import NetworkParts, add_variable, assign, refer_shared
+from dendrosim.engine.network.parts import (
+    NetworkParts,
+    add_variable,
+    assign,
+    number_elements,
+    refer_shared,
+)
+from dendrosim.engine.network.sources import build_sources
 from dendrosim.engine.network.weight_updates import matrix_update
 from dendrosim.engine.plan.signal_slots import (
-    ELEMENT,
     assignment,
     base_variable,
     checked_rate,
@@ -71,10 +77,7 @@ def build(
     _build_circuit(parts)
     for population in protocol.circuit.all_populations:
         _build_population(parts, population)
-    for index, name in enumerate(protocol.circuit.given_spikes):
-        group = parts.groups[name]
-        group.contained_objects.remove(group.thresholder["spike"])
-        parts.network.add(operations.fire(parts, group, index))
+    build_sources(parts, operations)
     for matrix in protocol.circuit.matrices:
         _build_matrix(parts, matrix, counts or {})
     for pathway in protocol.circuit.pathways:
@@ -154,7 +157,7 @@ def _build_population(parts: NetworkParts, population: Population) -> None:
             add_variable(group, number, size, parts.dtype, brian_dimension(unit("1")[0]), True)
             parts.register(group, number)
     for key in (key for texts in events.values() for key in texts.keys):
-        _number_elements(parts, group)
+        number_elements(parts, group)
         add_number(group, key, np.int64)
         parts.register(group, key)
     parts.network.add(group)
@@ -223,7 +226,7 @@ def _add_slots(
         parts.register(group, variable)
     for slot in used:
         if slot.random:
-            _number_elements(parts, group)
+            number_elements(parts, group)
             add_number(group, slot.noise, np.int64)
             add_array(group, slot.state, count, parts.dtype)
             parts.register(group, slot.noise, slot.state)
@@ -233,18 +236,6 @@ def _add_slots(
             dtype = np.float64 if text_ == "s" else parts.dtype
             add_variable(group, slot.field(name_), count, dtype, dims)
             parts.register(group, slot.field(name_))
-
-
-def _number_elements(parts: NetworkParts, group: Group) -> None:
-    """Give each element the index of its random number in a step; unit and sample determine this index."""
-    if ELEMENT in group.variables:
-        return
-    if parts.protocol.batch == 1:
-        group.variables.add_reference(ELEMENT, group, "i")
-        return
-    count = int(group.variables["N"].get_value())
-    add_array(group, ELEMENT, count, np.int64, constant=True)
-    parts.register(group, ELEMENT)
 
 
 def _build_matrix(parts: NetworkParts, matrix: Matrix, counts: Mapping[str, int]) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from brian2.core.clocks import Clock
 from brian2.core.network import Network
 from brian2.core.variables import ArrayVariable, DynamicArrayVariable
@@ -14,6 +15,7 @@ from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.circuit_data import Owner
 from dendrosim.circuit.pathway import Trigger
 from dendrosim.engine.network.groups import add_array, add_number
+from dendrosim.engine.plan.signal_slots import ELEMENT
 from dendrosim.engine.plan.state_arrays import CURRENT, NOW, OWN, UPDATE, VALUE
 from dendrosim.engine.plan.timeline import CIRCUIT
 from dendrosim.protocol.protocol import Protocol
@@ -140,6 +142,18 @@ def refer_shared(
             scoped = parts.circuit.scoped_name(owner, symbol)
             if scoped in parts.circuit.parameters or scoped in parts.circuit.gates:
                 group.variables.add_reference(name, parts.groups[CIRCUIT], scoped, index="0")
+
+
+def number_elements(parts: NetworkParts, group: Group) -> None:
+    """Give each element of a group the index of its random number in a step, which unit and sample determine."""
+    if ELEMENT in group.variables:
+        return
+    if parts.protocol.batch == 1:
+        group.variables.add_reference(ELEMENT, group, "i")
+        return
+    count = int(group.variables["N"].get_value())
+    add_array(group, ELEMENT, count, np.int64, constant=True)
+    parts.register(group, ELEMENT)
 
 
 def assign(parts: NetworkParts, group: Group, code: str, when: str, order: int, name: str) -> None:

@@ -25,6 +25,9 @@ UNITS = "ds_units"
 """Name of the variable of a population's program with its number of units, for pathways."""
 KEY = "ds_rand_"
 """Prefix of the names of hidden numbers, from which the random numbers of a step are derived."""
+ADDED_KEY = f"{KEY}added"
+ADDED = f"weight*ds_binomial({ADDED_KEY}, {ELEMENT}, trains, rate*dt)"
+"""What a source adds to a state in a step, in variables of the source's population (see `Source.adds_to`)."""
 _PAIR_VARIABLES = dict(
     zip(
         PAIR_NAMES,
@@ -104,10 +107,11 @@ def hidden_numbers(circuit: Circuit) -> dict[str, set[str]]:
 
 
 def keys_of(circuit: Circuit) -> dict[str, tuple[str, ...]]:
-    """Return the names of the streams of each population and pathway that has any."""
+    """Return the names of the streams of each population, pathway and source that has any."""
     found = {
         p.name: tuple(key for texts in event_texts(p).values() for key in texts.keys)
         for p in circuit.all_populations
     }
     found |= {p.name: effect_texts(circuit, p).keys for p in circuit.pathways}
+    found |= {s.name: (ADDED_KEY,) for s in circuit.sources if s.adds_to is not None}
     return {name: keys for name, keys in found.items() if keys}

@@ -62,7 +62,8 @@ def drive_circuit(circuit: Circuit, steps: int, recordings: tuple[Recording, ...
         recordings=recordings,
         signals={path: Samples(name) for path, name in names.items()},
         data=data,
-        batch=SAMPLES if inputs else 1,
+        # As many samples as the vector field has, whose inputs are all but the rates of sources.
+        batch=SAMPLES if set(inputs) - set(circuit.rates) else 1,
         spikes=_random_spikes(circuit, steps),
     )
 

@@ -181,6 +181,6 @@ def check_smooth(circuit: Circuit, subthreshold: bool) -> None:
             )
     for source in circuit.sources:
         raise DifferentiationError(
-            f"{source} sends spikes, and a spike has no derivative; leave out sources, pathways and noise with "
+            f"{source} causes spikes, and a spike has no derivative; leave out sources, pathways and noise with "
             "subthreshold=True (--subthreshold)"
         )
