@@ -11,6 +11,7 @@
 #include "checkpoint.h"
 #include "dense.h"
 #include "flying.h"
+#include "given_spikes.h"
 #include "glue.h"
 #include "guard.h"
 #include "parallel.cpp"
@@ -212,22 +213,6 @@ void keep(int64_t index, const int32_t* events, int64_t count)
     steps.assign(fired.size(), task.step);
     reel.elements.add(fired.data(), 4*fired.size());
     reel.steps.add(steps.data(), 8*steps.size());
-}
-
-void fire(int64_t index, int32_t* events, int64_t units)
-{
-    Volley& v = task.volleys.at(index);
-    const int64_t count = v.steps.size();
-    while (v.next < count && v.steps[v.next] < task.step) v.next++;
-    int64_t fired = 0;
-    for (; v.next < count && v.steps[v.next] == task.step; v.next++)
-        for (int64_t i = 0; i < v.repeat; i++)
-        {
-            const int64_t element = v.elements[v.next] + i;
-            if (element < 0 || element >= units || fired == units) fail("a source is given spikes of units that it has not");
-            events[fired++] = (int32_t)element;
-        }
-    events[units] = (int32_t)fired;
 }
 
 // Complete a step: run deferred loops and postponed updates. Then write a checkpoint if the run can be resumed
