@@ -22,7 +22,9 @@ from dendrosim.spec import Spec, encode
 
 BEGIN, ARRAYS = "continued.json", "continued.npz"
 _GROUPS = ("populations", "sources", "matrices", "projections", "pathways")
-_FREE = ("parameters", "initial", "weight", "connect", "final", "bounds", "sign")
+_FREE = (
+    "parameters", "initial", "weight", "connect", "final", "bounds", "sign", "rate", "trains",
+)  # fmt: skip
 """Fields of the parts of a circuit that may differ: numbers, and those whose outcome is in the result."""
 _MOST_PASSES = 10**7  # as many take about a minute
 _TAKEN = ("seed", "precision", "batch", "backend")
