@@ -72,9 +72,9 @@ def blame_file(path: Path, *, name: bool = False) -> Iterator[None]:
         if name and type(error) is SpecError and str(path) not in str(error):
             raise SpecError(f"{path}: {error}") from error
         raise
-    except (DendrosimError, MemoryError):
+    except (DendrosimError, MemoryError, KeyboardInterrupt):
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # a file may also end the interpreter, or raise what nobody catches
         lines = [
             f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)
         ]

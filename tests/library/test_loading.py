@@ -214,6 +214,8 @@ def test_a_wrong_value_is_refused_by_name(given, error, message):
         ("import nothing_of_this_name\n", r"line 1: ModuleNotFoundError"),
         ("def circuit():\n    return 1/0\n", r"line 2: ZeroDivisionError"),
         ("def circuit():\n    raise SystemExit(0)\n", r"line 2: SystemExit"),
+        ("def circuit():\n    raise GeneratorExit\n", r"line 2: GeneratorExit"),
+        ("class End(BaseException): ...\ndef circuit():\n    raise End\n", r"line 3: End"),
         ("def circuit():\n    return circuit(1)\n", r"line 2: TypeError"),
         ("def circuit():\n    return []\n", r"returned a list; it must return a Circuit"),
         ("def circuit(*, a: undefined_type = 1):\n    ...\n", r"line 1: NameError"),
