@@ -1,13 +1,15 @@
-"""The order in which the projections of one time step run.
+"""The order in which the projections of one time step run, and the sums over synapses.
 
 The source of a projection may be a subexpression that depends on the target of another projection in the same
-step. Targets of projections, here called fed variables, are therefore ordered by dependency; a loop of
-dependencies is an error.
+step. Targets of projections and sums over synapses, here called fed variables, are therefore ordered by
+dependency; a loop of dependencies is an error.
 """
 
+from collections.abc import Iterable
 from graphlib import CycleError, TopologicalSorter
 
 from dendrosim.circuit.circuit_data import CircuitData
+from dendrosim.circuit.pathway import Pathway
 from dendrosim.errors import LoopError
 
 
@@ -20,7 +22,16 @@ def evaluation_order(circuit: CircuitData) -> tuple[str, ...]:
         If variables depend on each other within one step; the message names them.
     """
     fed = {p.target for p in circuit.projections}
+    fed |= {f"{p.post}.{name}" for p in circuit.pathways for name in p.sums}
     return tuple(path for path in variable_order(circuit) if path in fed)
+
+
+def end_variables(pathway: Pathway, symbols: Iterable[str]) -> dict[str, str]:
+    """Return the symbols of a pathway's text that are variables of its units, each with `population.variable`."""
+    ends = (("_pre", pathway.pre), ("_post", pathway.post))
+    return {
+        s: f"{name}.{s.removesuffix(end)}" for s in symbols for end, name in ends if s.endswith(end)
+    }
 
 
 def variable_order(circuit: CircuitData) -> tuple[str, ...]:
@@ -43,6 +54,11 @@ def variable_order(circuit: CircuitData) -> tuple[str, ...]:
                 }
     for projection in circuit.projections:
         graph[projection.target].add(projection.source)
+    for pathway in circuit.pathways:
+        for name, line in pathway.sums.items():
+            graph[f"{pathway.post}.{name}"] |= set(
+                end_variables(pathway, line.symbols).values()
+            ) & set(graph)
     states = {f"{p.name}.{s}" for p in circuit.all_populations for s in p.states}
     graph = {p: {d for d in needs if d not in states} for p, needs in graph.items()}
     try:

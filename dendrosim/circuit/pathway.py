@@ -1,5 +1,6 @@
 """Pathways: synapses through which spikes change other units. They are data, checked when they are made."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, NamedTuple
@@ -44,12 +45,8 @@ WEIGHT = "weight"
 """The name of the weight of a synapse in the texts of a pathway."""
 PAIR_NAMES = ("i", "j", "N_pre", "N_post")
 """In the texts of a pathway, the indices of the units at both ends and the numbers of these units."""
-
-
-_GRADED = (
-    "for what acts in every step, write the equation in the presynaptic population, and feed a variable of the "
-    "postsynaptic one by a ds.Projection through a ds.Matrix with the same connection rule"
-)
+EVENT_DRIVEN, CLOCK_DRIVEN, SUMMED = "event-driven", "clock-driven", "summed"
+"""Flags of the equations of a pathway."""
 
 
 class Trigger(NamedTuple):
@@ -109,12 +106,18 @@ class Pathway(Spec):
         steps, and one half up, as in Brian2. Without a delay, the effect occurs at the end of the step of the
         spike. All events of the presynaptic unit have this delay.
     equations : str, optional
-        Variables that each synapse has for itself, in Brian2's syntax: `x : unit` for a number, which spikes do
-        not change if it ends with `(constant)`, or
-        `dx/dt = ... : unit (event-driven)` for a state. Its rate must be a sum of numbers times states, perhaps
-        with a constant; it may depend on x and on states that depend on themselves only, as in
-        `dx/dt = (s - x)/tau` with `ds/dt = -s/tau`, or on one state that depends on x in turn. It is solved
-        exactly from one spike to the next.
+        Variables that each synapse has for itself, in Brian2's syntax.
+
+        - `x : unit` is a number, which spikes do not change if the line ends with `(constant)`.
+        - `dx/dt = ... : unit (event-driven)` is a state that is solved exactly from one spike to the next. Its
+          rate must be a sum of numbers times states, perhaps with a constant; it may depend on x and on states
+          that depend on themselves only, as in `dx/dt = (s - x)/tau` with `ds/dt = -s/tau`, or on one state that
+          depends on x in turn.
+        - `dx/dt = ... : unit (clock-driven)` is a state that is integrated by forward Euler steps. Its rate may
+          depend on anything but event-driven states, also on variables of both units.
+        - `g_post = ... : unit (summed)` is a sum over the synapses of each postsynaptic unit, computed in every
+          step from the values at its beginning. It is the value of a variable `g` of the population, which has no
+          equation.
     on_post : str or mapping of str to str, optional
         Effect of a spike or other event of the postsynaptic unit.
     parameters : mapping of str to quantity, optional
@@ -150,7 +153,7 @@ class Pathway(Spec):
     name: Annotated[str, as_name]
     pre: Annotated[str, as_name]
     post: Annotated[str, as_name]
-    on_pre: Annotated[Any, _as_effects]
+    on_pre: Annotated[Any, _as_effects] = ""
     connect: Annotated[Any, as_rule] = field(default_factory=AllToAll)
     weight: Annotated[Any, optional(as_initial_value)] = None
     delay: Annotated[Any, optional(as_initial_value)] = None
@@ -171,11 +174,8 @@ class Pathway(Spec):
             for side in SIDES:
                 self._check_not_empty(side)
         for name, line in declared.items():
-            if "summed" in line.flags:
-                raise EquationError(
-                    f"{where}: {name!r} is summed over synapses in every step; {_GRADED}"
-                )
-            check_symbol(where, name)
+            summed = SUMMED in line.flags
+            check_symbol(where, re.sub("_(pre|post)$", "", name) if summed else name)
         if WEIGHT in declared or WEIGHT in self.parameters:
             raise SpecError(
                 f"{where}: give the weight as Pathway.weight, not in equations or parameters"
@@ -183,6 +183,10 @@ class Pathway(Spec):
         self._check_values(where, declared)
         for side, field_ in DELAYS.items():
             self._check_delay(f"{where}: {field_}", self.delay_of(side))
+        if self.delay is not None and not any(t.side == "pre" for t in self.effects):
+            raise SpecError(
+                f"{where}: delay has no meaning without on_pre; give on_pre, or leave it out"
+            )
         if self.post_delay is not None and not any(t.side == "post" for t in self.effects):
             raise SpecError(
                 f"{where}: post_delay has no meaning without on_post; give on_post, or leave it out"
@@ -220,7 +224,19 @@ class Pathway(Spec):
     @property
     def variables(self) -> Mapping[str, Declaration]:
         """The variables that each synapse has for itself by name, without the weight."""
-        return {d.name: d for d in parse_declarations(self.equations)}
+        lines = parse_declarations(self.equations)
+        return {d.name: d for d in lines if SUMMED not in d.flags}
+
+    @property
+    def sums(self) -> Mapping[str, Declaration]:
+        """The equations of variables of the postsynaptic population that are sums over synapses, by variable."""
+        lines = parse_declarations(self.equations)
+        return {d.name.removesuffix("_post"): d for d in lines if SUMMED in d.flags}
+
+    @property
+    def acts_in_every_step(self) -> bool:
+        """Whether synapses are evaluated in every step, not only when events arrive."""
+        return bool(self.sums or self.clock_driven)
 
     @property
     def weight_dimension(self) -> Dimension | None:
@@ -230,7 +246,12 @@ class Pathway(Spec):
     @property
     def event_driven(self) -> tuple[str, ...]:
         """The variables of synapses that have an equation, which is solved from spike to spike."""
-        return tuple(name for name, d in self.variables.items() if d.kind == "state")
+        return tuple(n for n, d in self.variables.items() if EVENT_DRIVEN in d.flags)
+
+    @property
+    def clock_driven(self) -> tuple[str, ...]:
+        """The variables of synapses that have an equation, of which each time step is a forward Euler step."""
+        return tuple(n for n, d in self.variables.items() if CLOCK_DRIVEN in d.flags)
 
     @property
     def has_own_weights(self) -> bool:
@@ -277,7 +298,10 @@ class Pathway(Spec):
 
     def _check_not_empty(self, side: str) -> None:
         for event, text in self.texts(side).items():
-            left_out = side == "post" and not isinstance(self.on_post, Mapping)
+            given = self.on_pre if side == "pre" else self.on_post
+            left_out = not isinstance(given, Mapping) and (
+                side == "post" or self.acts_in_every_step
+            )
             if not parse_assignments(text) and not left_out:
                 raise EquationError(
                     f"{Trigger(side, event).field} is empty; write what the event does, such as "
@@ -286,16 +310,20 @@ class Pathway(Spec):
 
     def _check_values(self, where: str, declared: Mapping[str, Declaration]) -> None:
         for name, line in declared.items():
+            if line.flags == (SUMMED,):
+                self._check_sum(where, line)
+                continue
             if line.kind == "subexpression":
                 raise EquationError(
                     f"{where}: {name!r} is a subexpression; write its right-hand side where it is used"
                 )
-            if line.kind == "state" and line.flags != ("event-driven",):
+            if line.kind == "state" and line.flags not in ((EVENT_DRIVEN,), (CLOCK_DRIVEN,)):
                 raise EquationError(
-                    f"{where}: the equation of {name!r} must end with (event-driven), because synapses "
-                    f"are updated only when a spike arrives; {_GRADED}"
+                    f"{where}: the equation of {name!r} must end with (event-driven), if it is linear and "
+                    "solved from spike to spike, or with (clock-driven), if it is integrated in every step"
                 )
             self._check_flags(where, line)
+        declared = self.variables
         for name, value in self.initial.items():
             if name not in declared:
                 raise UnknownMemberError(
@@ -310,6 +338,14 @@ class Pathway(Spec):
                 raise ParameterError(
                     f"{where}: {name!r} is a variable of each synapse; give its value in `initial`"
                 )
+
+    def _check_sum(self, where: str, line: Declaration) -> None:
+        if line.kind != "subexpression" or not line.name.endswith("_post"):
+            raise EquationError(
+                f"{where}: {line.name!r} is summed, so it must be a variable of the postsynaptic population, as "
+                "in 'g_post = weight*gate : siemens (summed)'; for sums over the synapses of a presynaptic unit, "
+                "exchange pre and post"
+            )
 
     def _check_flags(self, where: str, line: Declaration) -> None:
         """Check the flags of a variable without equation; only `(constant)` has a meaning."""

@@ -1,5 +1,6 @@
 """The check of texts about spikes: thresholds, resets, refractory periods, and the texts of pathways."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from brian2.core.variables import Variable
@@ -15,16 +16,23 @@ from dendrosim.circuit.dimension_check import (
     check_own_parameters,
     dimension_of,
     population_scope,
+    unit_text,
 )
 from dendrosim.circuit.pathway import PAIR_NAMES, WEIGHT, Pathway
 from dendrosim.circuit.population import Population, event_texts
 from dendrosim.circuit.validation import check_symbol
 from dendrosim.equations.assignments import Assignment
-from dendrosim.equations.declarations import find_identifiers
+from dendrosim.equations.declarations import Declaration, find_identifiers
 from dendrosim.equations.linear import split_rates
 from dendrosim.equations.real_numbers import is_condition
 from dendrosim.equations.rewriting import parse_expression
-from dendrosim.errors import EquationError, UnknownMemberError, prefix_errors, suggestion
+from dendrosim.errors import (
+    EquationError,
+    UnitError,
+    UnknownMemberError,
+    prefix_errors,
+    suggestion,
+)
 from dendrosim.units import unit
 
 _PAIR = {name: Variable(name) for name in PAIR_NAMES}
@@ -112,7 +120,7 @@ def check_pathway(circuit: CircuitData, pathway: Pathway) -> set[str]:
     }
     if pathway.weight_dimension is not None:
         own[WEIGHT] = Variable(WEIGHT, dimensions=brian_dimension(pathway.weight_dimension))
-    used = _check_states(circuit, pathway, own)
+    used = _check_states(circuit, pathway, own) | _check_every_step(circuit, pathway, own)
     states = [f"{s}_post" for s in post.states] + [f"{s}_pre" for s in pre.states]
     writable = [*states, *pathway.variables, *([WEIGHT] if pathway.weight is not None else [])]
     for trigger, lines in pathway.effects.items():
@@ -165,11 +173,13 @@ def _known(circuit: CircuitData, pathway: Pathway) -> set[str]:
 def _check_states(circuit: CircuitData, pathway: Pathway, own: dict[str, Any]) -> set[str]:
     """Check the equations of a pathway's states; return the parameters and gates of the circuit that they use."""
     used: set[str] = set()
-    states = {n: d for n, d in pathway.variables.items() if d.kind == "state"}
+    states = {n: pathway.variables[n] for n in pathway.event_driven}
+    scope = {n: v for n, v in own.items() if n not in pathway.clock_driven}
     for name, line in states.items():
+        _refuse(pathway, name, line, pathway.clock_driven, "event-driven", "clock-driven")
         place, text = f"{pathway}: {name}", line.expression
         expected = get_dimensions(own[name]) / get_dimensions(TIME["t"])
-        used |= check_expression(circuit, pathway, place, text, text, own, expected)
+        used |= check_expression(circuit, pathway, place, text, text, scope, expected)
         if "t" in line.symbols:
             raise EquationError(
                 f"{place}: it depends on 't'; between spikes, the rate of an event-driven state must not"
@@ -183,6 +193,47 @@ def _check_states(circuit: CircuitData, pathway: Pathway, own: dict[str, Any]) -
     with prefix_errors(str(pathway)):
         split_rates({name: line.expression for name, line in states.items()})
     return used
+
+
+def _check_every_step(circuit: CircuitData, pathway: Pathway, own: dict[str, Any]) -> set[str]:
+    """Check the texts that synapses evaluate in every step; return the parameters and gates that they use."""
+    pre, post = circuit.population(pathway.pre), circuit.population(pathway.post)
+    variables = {**population_scope(pre, "_pre"), **population_scope(post, "_post")}
+    scope = {
+        **_PAIR,
+        **variables,
+        **{n: v for n, v in own.items() if n not in pathway.event_driven},
+    }
+    scope["dt"] = TIME["t"]
+    second = get_dimensions(TIME["t"])
+    lines = {n: pathway.variables[n] for n in pathway.clock_driven}
+    expected = {n: get_dimensions(own[n]) / second for n in lines}
+    for name, line in pathway.sums.items():
+        lines[line.name], expected[line.name] = line, get_dimensions(variables[line.name])
+        given, needed = brian_dimension(unit(line.unit)[0]), expected[line.name]
+        if given is not needed:
+            raise UnitError(
+                f"{pathway}: {line.name!r} is in {unit_text(given)}, but {post.name}.{name} in {unit_text(needed)}"
+            )
+    used: set[str] = set()
+    for name, line in lines.items():
+        _refuse(pathway, name, line, pathway.event_driven, "computed in every step", "event-driven")
+        text = line.expression
+        used |= check_expression(
+            circuit, pathway, f"{pathway}: {name}", text, text, scope, expected[name]
+        )
+    return used
+
+
+def _refuse(
+    pathway: Pathway, name: str, line: Declaration, others: Iterable[str], what: str, kind: str
+) -> None:
+    """Raise EquationError if an equation depends on a state of another kind."""
+    for other in others:
+        if other in line.symbols:
+            raise EquationError(
+                f"{pathway}: {name!r} is {what} and depends on {other!r}, which is {kind}; make both clock-driven"
+            )
 
 
 def _check_used(pathway: Pathway, own: dict[str, Any]) -> None:
@@ -199,5 +250,6 @@ def _expected_dimension(assignment: Assignment, target: Any) -> Any:
 
 
 def _symbols(owner: Pathway) -> set[str]:
-    found = {s for d in owner.variables.values() for s in find_identifiers(d.expression)}
+    lines = (*owner.variables.values(), *owner.sums.values())
+    found = {s for d in lines for s in find_identifiers(d.expression)}
     return found | {s for line in owner.assignments for s in (line.target, *line.symbols)}

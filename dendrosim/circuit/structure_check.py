@@ -40,6 +40,7 @@ def check_structure(circuit: CircuitData) -> None:
         _check_projection(circuit, projection)
     for pathway in circuit.pathways:
         _check_pathway(circuit, pathway)
+        _check_sums(circuit, pathway)
     _check_fed(circuit)
     _check_refractory(circuit)
 
@@ -252,9 +253,33 @@ def _check_refractory(circuit: CircuitData) -> None:
             )
 
 
+def _check_sums(circuit: CircuitData, pathway: Pathway) -> None:
+    """Check that nothing else sets the variables that are sums over the synapses of a pathway."""
+    post = circuit.population(pathway.post)
+    for name in pathway.sums:
+        path = f"{post.name}.{name}"
+        _, declared = circuit.variable(path)
+        others = [str(p) for p in circuit.projections if p.target == path]
+        others += [
+            str(p)
+            for p in circuit.pathways
+            if p is not pathway and p.post == post.name and name in p.sums
+        ]
+        if others:
+            raise SpecError(
+                f"{pathway}: {path} is a sum over its synapses, but also the target of {others[0]}"
+            )
+        if declared.kind != "parameter" or name in post.inputs or name in post.parameters:
+            raise SpecError(
+                f"{pathway}: {path} cannot be a sum over synapses; declare it as a variable that has no equation "
+                "and no value and is not an input"
+            )
+
+
 def _check_fed(circuit: CircuitData) -> None:
     """Check that each variable without equation gets its value from somewhere."""
     fed = {p.target for p in circuit.projections}
+    fed |= {f"{p.post}.{name}" for p in circuit.pathways for name in p.sums}
     for population in circuit.populations:
         for name, declared in population.variables.items():
             path = f"{population.name}.{name}"

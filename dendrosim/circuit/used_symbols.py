@@ -27,7 +27,8 @@ def used_symbols(circuit: CircuitData) -> set[str]:
         found |= _looked_up(circuit, matrix, [matrix.rate], [matrix.weight])
     for pathway in circuit.pathways:
         lines = pathway.assignments
-        texts = [*_expressions(pathway.variables), *(x.expression for x in lines)]
+        texts = [*_expressions(pathway.variables), *_expressions(pathway.sums)]
+        texts += [x.expression for x in lines]
         known = {*pathway.variables, *(x.target for x in lines)}
         known |= set() if pathway.weight is None else {WEIGHT}
         found |= _looked_up(circuit, pathway, texts, known)

@@ -12,6 +12,7 @@ from dendrosim.circuit.pathway import Pathway
 from dendrosim.circuit.population import Population
 from dendrosim.errors import (
     EquationError,
+    LoopError,
     ParameterError,
     ShapeError,
     SpecError,
@@ -67,6 +68,18 @@ def circuit(cell=None, path=None, extra=(), pathways=(), **rest):
 def protocol(path=None, **changes):
     """The valid protocol with some fields changed."""
     return Protocol(**{"circuit": circuit(path=path), **TIMES, **changes})
+
+
+SUMMED = {"equations": f"{CELL['equations'].replace('R*g', 'R*(g + y)')}\ny : amp"}
+SUM = {
+    "on_pre": "", "delay": None, "parameters": {}, "equations": "y_post = u*weight : amp (summed)\nu : 1",
+}  # fmt: skip
+
+
+def summed(line, declared=False, **changes):
+    """The circuit with a pathway that has a sum over synapses and no effects."""
+    path = {**SUM, "equations": f"{line}\nu : 1", **changes}
+    return lambda: circuit(cell=SUMMED if declared else None, path=path)
 
 
 def cell(**changes):
@@ -277,13 +290,41 @@ BROKEN = {
     # equations of synapses
     "synaptic equation that is not event-driven": (
         synapse("du/dt = (1 - u)/tau_u : 1"), EquationError, "Pathway 'rec': the equation of 'u'",
-        "must end with (event-driven)"),
-    "clock-driven synaptic equation": (
-        synapse("du/dt = (1 - u)/tau_u : 1 (clock-driven)"), EquationError, "the equation of 'u'",
-        "in the presynaptic population, and feed a variable of the postsynaptic one by a ds.Projection"),
-    "sum over synapses": (
-        synapse("x_post = u*v_pre : 1 (summed)"), EquationError, "'x_post' is summed over synapses in every step",
-        "ds.Projection through a ds.Matrix with the same connection rule"),
+        "must end with (event-driven), if it is linear"),
+    "clock-driven and event-driven states": (
+        synapse("du/dt = (1 - u*w)/tau_u : 1 (clock-driven)\ndw/dt = -w/tau_u : 1 (event-driven)"), EquationError,
+        "'u' is computed in every step and depends on 'w', which is event-driven", "make both"),
+    "event-driven state that depends on a clock-driven one": (
+        synapse("du/dt = -w*u/tau_u : 1 (event-driven)\ndw/dt = -w/tau_u : 1 (clock-driven)"), EquationError,
+        "'u' is event-driven and depends on 'w', which is clock-driven", "make both clock-driven"),
+    "clock-driven state in other units": (
+        synapse("du/dt = v_post - u*mV : 1 (clock-driven)"), UnitError, "Pathway 'rec': u", "must be in Hz"),
+    "random clock-driven state": (
+        synapse("du/dt = (rand() - u)/tau_u : 1 (clock-driven)"), EquationError, "unknown function 'rand'", ""),
+    "sum that belongs to no unit": (
+        summed("g = u*weight : amp (summed)"), EquationError, "'g' is summed, so it must be a variable",
+        "as in 'g_post = weight*gate"),
+    "sum over the synapses of presynaptic units": (
+        summed("g_pre = u*weight : amp (summed)"), EquationError, "'g_pre' is summed", "exchange pre and post"),
+    "sum that is a state": (
+        summed("g_post = u*weight : amp (summed)"), SpecError, "cell.g cannot be a sum over synapses",
+        "declare it as a variable that has no equation"),
+    "sum that is an input": (
+        summed("x_post = u*v_pre/mV : 1 (summed)"), SpecError, "cell.x cannot be a sum over synapses", "no value"),
+    "sum that is not there": (
+        summed("q_post = u*weight : amp (summed)"), UnknownMemberError, "variable of population 'cell' 'q'", ""),
+    "sum in another unit": (
+        summed("y_post = u*weight : volt (summed)", True), UnitError, "'y_post' is in V, but cell.y in A", ""),
+    "terms in another unit": (
+        summed("y_post = u*v_pre : amp (summed)", True), UnitError, "'u*v_pre' is in V, but must be in A", ""),
+    "sum that depends on itself": (
+        summed("y_post = u*learn*(y_pre + weight) : amp (summed)", True), LoopError, "cell.y -> cell.y", ""),
+    "two sums into a variable": (
+        lambda: circuit(cell=SUMMED, path={**SUM, "name": "one"}, pathways=(Pathway(**{**PATH, **SUM}),)),
+        SpecError, "cell.y is a sum over its synapses, but also the target of Pathway 'rec'", ""),
+    "delay without an effect": (
+        summed("y_post = u*weight : amp (summed)", True, delay="1 ms"), SpecError,
+        "Pathway 'rec': delay has no meaning without on_pre", "leave it out"),
     "equation that is not linear": (
         synapse("du/dt = u*(1 - u)/tau_u : 1 (event-driven)"), EquationError, "is not linear in 'u'",
         "cannot be solved"),
@@ -399,6 +440,7 @@ GOOD = {
         equations=CELL["equations"] + "\npause : second", refractory="pause + 0*t_ref",
         parameters={"pause": ["1 ms", "2 ms", "3 ms"]},
     ),
+    "a sum over synapses": summed("y_post = u*weight : amp (summed)", True, on_pre="u = learn", delay="1 ms"),
     "synapses that change the presynaptic side": on_pre("g_pre -= weight"),
     "a circuit parameter used by a synapse alone": lambda: circuit(
         path={"on_pre": f"{PATH['on_pre']}\nu *= decay"},

@@ -9,6 +9,7 @@ from brian2.groups.neurongroup import NeuronGroup
 from dendrosim.circuit.matrix import Projection
 from dendrosim.circuit.pathway import Pathway
 from dendrosim.engine.cpp.code_objects import CppCodeObject
+from dendrosim.engine.cpp.every_step import build_advance, build_total
 from dendrosim.engine.cpp.pathways import build_rows
 from dendrosim.engine.network.groups import event_list
 from dendrosim.engine.network.parts import NetworkParts
@@ -61,6 +62,14 @@ class CppOperations(CompiledOperations):
 
     def pathway(self, network: NetworkParts, pathway: Pathway) -> Any:
         return build_rows(network, pathway)
+
+    def total(
+        self, network: NetworkParts, pathway: Pathway, variable: str, order: int
+    ) -> BrianObject:
+        return build_total(network, pathway, variable, order)
+
+    def advance(self, network: NetworkParts, pathway: Pathway) -> BrianObject:
+        return build_advance(network, pathway)
 
     def record(self, network: NetworkParts) -> BrianObject:
         return self.call(network, "ds::record();", "after_start", "ds_record")

@@ -74,8 +74,11 @@ def _synapse_text(pathway: Pathway, texts: EffectTexts) -> SynapseText:
     """Return what the analysis of a pathway's text needs."""
     return SynapseText(
         effects=texts.effects,
-        equations={n: d.expression for n, d in pathway.variables.items() if d.kind == "state"},
-        equal={n: n in pathway.equal_start_values for n in pathway.synapse_start_values()},
+        equations={n: pathway.variables[n].expression for n in pathway.event_driven},
+        equal={
+            n: n in pathway.equal_start_values and n not in pathway.clock_driven
+            for n in pathway.synapse_start_values()
+        },
         same_arrival=[side for side in SIDES if pathway.has_same_arrival(side)],
         recurrent=pathway.pre == pathway.post,
     )

@@ -39,6 +39,8 @@ class Cuda(StandaloneBackend):
         if ordered:
             return f"texts of synapses whose result depends on the order of spikes, such as those of {ordered[0]}"
         for pathway in protocol.circuit.pathways:
+            if pathway.acts_in_every_step:
+                return f"synapses that act in every step (clock-driven or summed), such as those of {pathway}"
             if pathway.post_delay is not None:
                 return f"delays of postsynaptic spikes (post_delay), such as that of {pathway}"
         other = [s for s in protocol.circuit.sources if s.given or s.adds_to is not None]

@@ -24,9 +24,11 @@ from dendrosim.circuit.evaluation_order import evaluation_order
 from dendrosim.circuit.event import SPIKE, event_path
 from dendrosim.circuit.matrix import Matrix
 from dendrosim.circuit.paths import VariablePath, is_variable, path_of
+from dendrosim.circuit.pathway import Pathway
 from dendrosim.circuit.population import LAST_SPIKE, REFRACTORY, UNIT, Population
 from dendrosim.circuit.start_values import LONG_AGO
 from dendrosim.engine.network.euler import euler_step
+from dendrosim.engine.network.every_step import used_paths
 from dendrosim.engine.network.functions import FUNCTIONS
 from dendrosim.engine.network.groups import Holder, add_array, add_number
 from dendrosim.engine.network.operations import Operations
@@ -279,6 +281,25 @@ def _build_projections(parts: NetworkParts, operations: Operations) -> int:
                 operations.product(parts, projection, source, target, add=index > 0, order=order)
             )
             order += 1
+        population, variable = VariablePath.parse(path)
+        for pathway in parts.circuit.pathways:
+            if pathway.post == population and variable in pathway.sums:
+                order = _materialise_used(parts, pathway, (variable,), order)
+                parts.network.add(operations.total(parts, pathway, variable, order))
+                order += 1
+    for pathway in parts.circuit.pathways:
+        if pathway.clock_driven:
+            order = _materialise_used(parts, pathway, pathway.clock_driven, order)
+            parts.network.add(operations.advance(parts, pathway))
+    return order
+
+
+def _materialise_used(
+    parts: NetworkParts, pathway: Pathway, names: tuple[str, ...], order: int
+) -> int:
+    """Make arrays of the subexpressions that sums or clock-driven states of a pathway use."""
+    for path in used_paths(parts, pathway, names):
+        _, order = materialise(parts, path, START, order)
     return order
 
 

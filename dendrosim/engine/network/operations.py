@@ -18,7 +18,8 @@ class Operations(ABC):
     """All operations of a back end that are not element-wise on a population.
 
     To add a back end, implement the seven abstract methods. Each returns a Brian2 object (`update` returns a
-    list), which Brian2 runs in every step to do what the method's docstring says. `codeobj_class` is the class of
+    list), which Brian2 runs in every step to do what the method's docstring says. `total` and `advance` are needed
+    unless `Backend.refused` says that the back end has no such synapses. `codeobj_class` is the class of
     the code objects of populations and pathways; None means Brian2's own class.
     """
 
@@ -27,6 +28,16 @@ class Operations(ABC):
     def pathway(self, network: NetworkParts, pathway: Pathway) -> Any:
         """Build the synapses of a pathway without connections: as Brian2's, unless a back end has its own."""
         return build_pathway(network, pathway)
+
+    def total(
+        self, network: NetworkParts, pathway: Pathway, variable: str, order: int
+    ) -> BrianObject:
+        """Set a variable of the postsynaptic population to a sum over synapses."""
+        raise NotImplementedError(f"{type(self).__name__} refuses sums over synapses")
+
+    def advance(self, network: NetworkParts, pathway: Pathway) -> BrianObject:
+        """Do one step of the clock-driven states of synapses."""
+        raise NotImplementedError(f"{type(self).__name__} refuses clock-driven states of synapses")
 
     @abstractmethod
     def feed(self, network: NetworkParts) -> BrianObject:

@@ -31,7 +31,7 @@ def build_pathway(parts: NetworkParts, pathway: Pathway) -> Bundle:
     """Build the synapses of a pathway, without connections."""
     own = own_names(parts.circuit, pathway)
     texts = effect_texts(parts.circuit, pathway)
-    states = [n for n, d in pathway.variables.items() if d.kind == "state"]
+    states = pathway.event_driven
     solved = solve_states(pathway, states, own, "lastupdate") if states else []
     ending = ["lastupdate = t"] if states else []
     held = held_states(parts.circuit, pathway)
@@ -90,7 +90,8 @@ def _evaluation(
 def own_names(circuit: Circuit, pathway: Pathway) -> dict[str, str]:
     """Return, for each symbol that is not a variable of a population, its name in the program."""
     code = pathway.assignments
-    texts = [d.expression for d in pathway.variables.values() if d.expression]
+    lines = (*pathway.variables.values(), *pathway.sums.values())
+    texts = [d.expression for d in lines if d.expression]
     symbols = {
         s
         for text in (*texts, *(line.expression for line in code))
@@ -106,7 +107,7 @@ def _model(pathway: Pathway, own: dict[str, str]) -> str:
     lines = []
     for name, line in pathway.variables.items():
         dimension = brian_unit(unit(line.unit)[0])
-        if line.kind == "state":
+        if name in pathway.event_driven:
             # Brian2 only learns that there are such states; `solve_states` solves their equations.
             lines.append(f"d{OWN}{name}/dt = 0*{OWN}{name}/second : {dimension} (event-driven)")
             lines.append(f"{CURRENT}{name} : {dimension}")

@@ -5,7 +5,7 @@ its place in the order of synapses (see `synapse_tables`), not on its place in m
 same numbers, with any number of threads.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from dendrosim.circuit.circuit import Circuit
@@ -16,6 +16,7 @@ from dendrosim.circuit.population import UNIT, Population
 from dendrosim.engine.plan.signal_slots import ELEMENT
 from dendrosim.engine.plan.subexpressions import put_subexpressions_in_place
 from dendrosim.equations.assignments import Assignment
+from dendrosim.equations.declarations import find_identifiers
 from dendrosim.equations.random_calls import replace_calls, replace_calls_in_lines
 from dendrosim.equations.rewriting import replace_symbols
 
@@ -86,6 +87,12 @@ def effect_texts(circuit: CircuitData, pathway: Pathway) -> EffectTexts:
     return EffectTexts(effects, keys)
 
 
+def step_lines(pathway: Pathway, names: Iterable[str]) -> dict[str, str]:
+    """Return the right-hand sides of sums or clock-driven states, with variables of both ends for indices."""
+    declared = {**pathway.variables, **pathway.sums}
+    return {n: replace_symbols(declared[n].expression, _PAIR_VARIABLES) for n in names}
+
+
 def _pairs_in_place(lines: tuple[Assignment, ...]) -> tuple[Assignment, ...]:
     return tuple(
         replace(x, expression=replace_symbols(x.expression, _PAIR_VARIABLES))
@@ -101,6 +108,8 @@ def hidden_numbers(circuit: Circuit) -> dict[str, set[str]]:
     for pathway in circuit.pathways:
         effects = effect_texts(circuit, pathway).effects.values()
         symbols = {s for lines in effects for line in lines for s in line.symbols}
+        texts = step_lines(pathway, (*pathway.sums, *pathway.clock_driven)).values()
+        symbols |= {s for text in texts for s in find_identifiers(text)}
         for end, name in (("_pre", pathway.pre), ("_post", pathway.post)):
             found[name] |= {n for n in (UNIT, UNITS) if n + end in symbols}
     return found

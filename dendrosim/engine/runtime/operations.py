@@ -8,6 +8,7 @@ import numpy as np
 from brian2.core.base import BrianObject
 from brian2.core.operations import NetworkOperation
 from brian2.core.variables import ArrayVariable
+from brian2.groups.group import CodeRunner
 from brian2.groups.neurongroup import NeuronGroup
 from numpy.typing import NDArray
 
@@ -15,6 +16,7 @@ from dendrosim.circuit.event import event_path
 from dendrosim.circuit.matrix import Projection
 from dendrosim.circuit.paths import VariablePath, is_variable, path_of
 from dendrosim.circuit.pathway import Pathway
+from dendrosim.engine.network.every_step import StepText, step_text
 from dendrosim.engine.network.groups import event_list
 from dendrosim.engine.network.operations import Operations
 from dendrosim.engine.network.parts import Bundle, NetworkParts
@@ -38,6 +40,9 @@ from dendrosim.engine.task import (
     recorded_shape,
 )
 from dendrosim.protocol.schedule import Window, record_steps, spike_windows
+
+SUM = "ds_sum_"
+"""Prefix of the names of the terms of sums over synapses."""
 
 
 @dataclass
@@ -86,6 +91,7 @@ class NumpyOperations(Operations):
         self.failure: tuple[int, list[str]] | None = None
         self.every_step: list[Fill] = []
         self.reels: dict[str, _Reel] = {}
+        self.called: list[CodeRunner] = []
         self.kept = 0
         self.full = False
         self.lines: dict[int, DelayLine] = {}
@@ -119,6 +125,8 @@ class NumpyOperations(Operations):
         for bundle in self.parts.bundles.values():
             if bundle.evaluation is not None:
                 bundle.evaluation.active = False  # `evaluate` calls it when its values are read
+        for runner in self.called:
+            runner.active = False  # an operation calls it, if there are synapses
         self.flights = send_again(self.task, self.parts)
 
     def evaluate(self, pathways: Iterable[str]) -> None:
@@ -134,6 +142,56 @@ class NumpyOperations(Operations):
             if ordered:
                 bundle.pathways[trigger].codeobj_class = LoopCodeObject
         return bundle
+
+    def total(
+        self, network: NetworkParts, pathway: Pathway, variable: str, order: int
+    ) -> BrianObject:
+        synapses, hidden = network.groups[pathway.name], f"{SUM}{variable}"
+        target = network.arrays[f"{pathway.post}.{variable}"]
+        synapses.variables.add_dynamic_array(hidden, size=0, dtype=network.dtype)
+        synapses.register_variable(synapses.variables[hidden])
+        text = step_text(network, pathway, (variable,))
+        run = self._over_synapses(
+            network, pathway, text, f"{hidden} = {text.expressions[variable]}", order
+        )
+        post, values = synapses.variables["_synaptic_post"], synapses.variables[hidden]
+
+        def gather() -> None:
+            run()
+            count = target.size
+            target.get_value()[...] = np.bincount(post.get_value(), values.get_value(), count)
+
+        name = f"ds_total_{pathway.name}_{variable}"
+        return self._operation(network, gather, "start", order, name)
+
+    def advance(self, network: NetworkParts, pathway: Pathway) -> BrianObject:
+        text = step_text(network, pathway, pathway.clock_driven)
+        run = self._over_synapses(network, pathway, text, text.euler_step(), 0)
+        return self._operation(network, run, "before_groups", 0, f"ds_advance_{pathway.name}")
+
+    def _over_synapses(
+        self, network: NetworkParts, pathway: Pathway, text: StepText, code: str, order: int
+    ) -> Callable[[], None]:
+        """Return the function that runs code for all synapses of a pathway."""
+        synapses = network.groups[pathway.name]
+        for symbol, (end, name) in text.references.items():
+            if symbol not in synapses.variables:
+                group = network.groups[pathway.pre if end == "pre" else pathway.post]
+                index = "0" if group.variables[name].scalar else f"_{end}synaptic_idx"
+                synapses.variables.add_reference(symbol, group, name, index=index)
+        runner = CodeRunner(
+            synapses, "stateupdate", code=code, clock=network.clock, when="start", order=order,
+            name=f"ds_every_step{len(self.called)}_{pathway.name}", check_units=False,
+            codeobj_class=network.codeobj_class,
+        )  # fmt: skip
+        network.network.add(runner)
+        self.called.append(runner)
+
+        def run() -> None:
+            if len(self.task.synapses[pathway.name].pre):
+                runner.run()
+
+        return run
 
     def carried(self, keys: Iterable[str]) -> dict[str, NDArray[Any]]:
         """Return what a run that continues this one takes over: the arrays `keys`, and what is on its way."""

@@ -111,6 +111,11 @@ def compare_step(circuit: Circuit, report: Report, note: str = "") -> None:
     note : str, optional
         The parameters of the circuit, for the message.
     """
+    for pathway in circuit.pathways:
+        if pathway.acts_in_every_step:
+            reason = f"{pathway} has clock-driven or summed equations"
+            report.skip(f"{VECTOR_FIELD}{note}", reason)
+            return
     silent = circuit.replace(pathways=())
     try:
         flow = _field(silent)

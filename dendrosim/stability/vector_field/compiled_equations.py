@@ -168,8 +168,14 @@ class CompiledEquations:
 def check_smooth(circuit: Circuit, subthreshold: bool) -> None:
     """Raise DifferentiationError if a population or source spikes, unless `subthreshold` leaves spikes out.
 
-    The same holds for other events that change a state.
+    The same holds for other events that change a state. Pathways that act in every step are always refused.
     """
+    for pathway in circuit.pathways:
+        if pathway.acts_in_every_step:
+            raise DifferentiationError(
+                f"{pathway} has clock-driven or summed equations, which are not part of the vector field; write "
+                "them as equations of a population and a ds.Projection through a sparse ds.Matrix"
+            )
     if subthreshold:
         return
     for population in circuit.populations:
