@@ -131,6 +131,7 @@ inline void read_bundles(Reader& r)
         b.sources = r.list<int32_t>();
         b.targets = r.list<int32_t>();
         b.delays = r.list<double>();
+        if (r.list<double>() != std::vector<double>{0.0}) fail("the task has delays of postsynaptic spikes");
         if (b.sources.size() != b.targets.size()) fail("the task has synapses without partners");
         if (b.delays.size() != 1 && b.delays.size() != b.sources.size()) fail("the task has too few delays");
         *b.pre = b.sources;
