@@ -81,3 +81,11 @@ def test_arrays_with_a_unit_are_refused_with_the_remedy():
         ds.errors.ParameterError, match=r"a\.v is not an array of numbers in SI units"
     ):
         ds.run(protocol("dv/dt = -v/ms : 1"), "numpy", initial={"a.v": given})
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"), [("2 ms", r"2\*ms"), (" -1.5e-3 second", r"-1.5e-3\*second")]
+)
+def test_a_quantity_where_an_expression_belongs_gets_its_product_sign(text, meant):
+    with pytest.raises(EquationError, match=rf"refractory: cannot read .*; write '{meant}'"):
+        circuit("dv/dt = -v/ms : 1", threshold="v > 1", refractory=text)

@@ -2,6 +2,7 @@
 
 import ast
 import copy
+import re
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from functools import lru_cache
@@ -17,6 +18,9 @@ from dendrosim.equations.transfer.base import CALLS
 from dendrosim.equations.transfer.lookup import bijections, find_transfer
 from dendrosim.errors import EquationError, abbreviate, prefix_errors
 
+_QUANTITY = re.compile(r"([-+]?[\d.]+(?:[eE][-+]?\d+)?) +([A-Za-z]\S*)")
+"""A quantity as other fields take it, such as `2 ms`, which is no expression."""
+
 
 @lru_cache(maxsize=4096)
 def _check_once(expression: str) -> None:
@@ -26,8 +30,10 @@ def _check_once(expression: str) -> None:
         tree = ast.parse(expression.strip(), mode="eval").body
     except (SyntaxError, ValueError) as error:
         reason = error.msg if isinstance(error, SyntaxError) else error
+        quantity = _QUANTITY.fullmatch(expression.strip())
+        advice = f"; write '{quantity[1]}*{quantity[2]}'" if quantity else ""
         raise EquationError(
-            f"cannot read the expression {abbreviate(expression)}: {reason}"
+            f"cannot read the expression {abbreviate(expression)}: {reason}{advice}"
         ) from None
     except (RecursionError, MemoryError):
         raise EquationError(

@@ -74,7 +74,9 @@ def blame_file(path: Path, *, name: bool = False) -> Iterator[None]:
         raise
     except (DendrosimError, MemoryError, KeyboardInterrupt):
         raise
-    except BaseException as error:  # a file may also end the interpreter, or raise what nobody catches
+    except (
+        BaseException
+    ) as error:  # a file may also end the interpreter, or raise what nobody catches
         lines = [
             f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)
         ]
