@@ -19,8 +19,10 @@ from campaigns.tally import Tally
 from dendrosim.circuit.circuit_data import CircuitData
 from dendrosim.circuit.connectivity.base import Connections
 from dendrosim.circuit.initial_values.base import Initial
+from dendrosim.circuit.sources.base import Source
 from dendrosim.discovery import modules_in
 from dendrosim.engine.settings import RunSettings
+from dendrosim.protocol.given_spikes import GivenSpikes
 from dendrosim.protocol.protocol_data import ProtocolData
 from dendrosim.signals.base import Course, Signal
 from dendrosim.spec import Checked, Spec, check_of, encode
@@ -68,6 +70,10 @@ EXAMPLES = {
         "variant": "extended", "utilisation": 0.1, "tau_depression": "10 ms", "increment": 0.1,
         "tau_facilitation": "20 ms",
     },
+    ds.Poisson: {"name": "noise", "size": 2, "rate": "20 Hz"},
+    ds.PoissonInput: {"name": "noise", "target": "cell.v", "trains": 9, "rate": "20 Hz", "weight": 0.1},
+    ds.SpikeTimes: {"name": "given", "size": 2},
+    GivenSpikes: {"unit": [0, 1], "time": [0.0, 1e-3], "sample": [0, 0]},
     ds.BiExponential: {"amplitude": 1.0, "onset": "1 ms", "rise": "1 ms", "decay": "2 ms"},
     ds.Constant: {"value": 1.0},
     ds.HeldNoise: {"mean": 0.1, "sigma": 0.1},
@@ -89,6 +95,9 @@ EXAMPLES = {
         "variables": "cell.v", "every": "1 ms", "units": (0,), "samples": (0,), "phases": "on", "thin": 1,
     },
 }  # fmt: skip
+
+
+EXAMPLE_SPIKES = GivenSpikes(**EXAMPLES[GivenSpikes])
 
 
 def circuit(cell=None, matrix=None, projection=None, pathway=None, **fields):
@@ -140,6 +149,12 @@ def runnable(made):
         parts["pathway"] = ds.Pathway(**{**PATHWAY, "delay": made})
     elif isinstance(made, Initial):
         parts["matrix"] = ds.Matrix(**{**MATRIX, "initial": made})
+    fields = {}
+    if isinstance(made, Source):
+        parts["sources"] = (made,)
+        fields["spikes"] = {made.name: EXAMPLE_SPIKES} if isinstance(made, ds.SpikeTimes) else {}
+    if isinstance(made, GivenSpikes):
+        parts["sources"], fields["spikes"] = (ds.SpikeTimes("given", 2),), {"given": made}
     whole = made if isinstance(made, ds.Circuit) else ds.Circuit(**circuit(**parts))
     if isinstance(made, Signal):
         phase = ds.Phase(**{**PHASE, "signals": {"cell.x": made}})
@@ -148,7 +163,7 @@ def runnable(made):
         made = ds.Block(**{**EXAMPLES[ds.Block], "phases": (made,)})
     block = made if isinstance(made, ds.Block) else None
     recording = made if isinstance(made, ds.Recording) else None
-    return ds.Protocol(**protocol(block, recording, whole))
+    return ds.Protocol(**protocol(block, recording, whole, **fields))
 
 
 def run_few_steps(made):
@@ -196,7 +211,9 @@ VALUES = [
     ds.Event("v > 1"), {"high": ds.Event("v > 1")}, {"spike": ds.Event("v > 1")}, {"high": "v_post += 1"},
     ds.Normal(0.1), ds.Step(1.0), [ds.Step(1.0), ds.Constant(2.0)], ds.OneToOne(), ds.Samples("rows"),
     ds.HeldNoise(0.0, 0.1), ds.Copy("w"), (ds.Phase("p", "1 ms"),), ds.Recording("w", "phase"),
-    (ds.Recording("w", "phase"),),
+    (ds.Recording("w", "phase"),), ([0], [1e-3]), {"given": ([0, 1], [1e-3, 2e-3])},
+    (ds.Poisson("noise", 2, "1 Hz"),), (ds.SpikeTimes("given", 2),),
+    (ds.PoissonInput("noise", "cell.v", 3, "1 Hz", 0.1),),
 ]  # fmt: skip
 STORED = [
     "[" * 100_000, '{"kind":' * 5000, '"\\ud800"', "NaN", "-Infinity", "1e999", "9" * 5000, "{}", '{"kind": 3}',
