@@ -55,6 +55,7 @@ DS_BOTH double stirling_rest(double k)
 // A binomial number of n trials by inversion, for p up to 1/2 and n p below 10. Terms beyond 1e-20 are left out.
 DS_BOTH double invert_binomial(double u, double n, double p)
 {
+    if (u < 1 - n*p - 1e-12) return 0;  // without the exponential, because (1 - p)^n is at least 1 - n p (Bernoulli)
     const double odds = p/(1 - p);
     double term = exp(n*log1p(-p)), total = term, count = 0;
     while (u > total && count < n && term > 1e-20)
