@@ -153,6 +153,12 @@ def test_a_pathway_without_synapses_adds_nothing(backend):
     assert not result.traces["cell.gap"].values.any()
 
 
+def test_the_texts_go_to_json_and_back():
+    made = protocol()
+    assert ds.Protocol.from_json(made.to_json()) == made
+    assert made.circuit.pathway("nmda").clock_driven == ("rise", "gate")
+
+
 def test_the_vector_field_and_the_gpu_refuse_them_and_say_what_to_do():
     with pytest.raises(
         DifferentiationError, match=r"Pathway 'nmda' .* a ds.Projection through a sp"
