@@ -53,6 +53,9 @@ PLACES = {
     "threshold": lambda p, text: soma(p).update(threshold=f"v > {text}"),
     "reset": lambda p, text: soma(p).update(threshold="v > 1*volt", reset=f"v = {text}"),
     "refractory": lambda p, text: soma(p).update(threshold="v > 1*volt", refractory=text),
+    "refractory condition": lambda p, text: soma(p).update(
+        threshold="v > 1*volt", refractory=f"v > {text}"
+    ),
     "condition": lambda p, text: soma(p).update(events=event(f"v > {text}", "v = 0*volt")),
     "action": lambda p, text: soma(p).update(events=event("v > 1*volt", f"v = {text}")),
     "plasticity": lambda p, text: p["circuit"]["matrices"][0].update(
@@ -95,6 +98,15 @@ def test_no_text_of_a_file_is_executed(tmp_path, monkeypatch, place, record_prop
 
 PATHWAY = {
     "equations": lambda text: {"equations": f"gain = {text} : 1", "on_pre": "u_post += gain"},
+    "clock-driven state": lambda text: {
+        "equations": f"dgain/dt = {text} : 1 (clock-driven)",
+        "on_pre": "u_post += gain",
+    },
+    "event-driven state": lambda text: {
+        "equations": f"dgain/dt = {text} : 1 (event-driven)",
+        "on_pre": "u_post += gain",
+    },
+    "sum over synapses": lambda text: {"equations": f"fed_post = {text} : 1 (summed)"},
     "on_pre": lambda text: {"on_pre": f"u_post += {text}"},
     "on_post": lambda text: {"on_pre": "u_post += 1", "on_post": f"u_post -= {text}"},
     "on_pre of an event": lambda text: {
@@ -116,7 +128,7 @@ def test_no_text_of_a_pathway_is_executed(tmp_path, monkeypatch, field, record_p
     monkeypatch.chdir(tmp_path)
     tally = Tally(f"hostile texts, pathway, {field}", seconds=20)
     cell = ds.Population(
-        "cell", 2, "du/dt = -u/ms : 1", threshold="u > 1", reset="u = 0",
+        "cell", 2, "du/dt = (fed - u)/ms : 1\nfed : 1", threshold="u > 1", reset="u = 0",
         events={"high": ds.Event("u > 2")},
     )  # fmt: skip
 
@@ -124,7 +136,8 @@ def test_no_text_of_a_pathway_is_executed(tmp_path, monkeypatch, field, record_p
         pathway = ds.Pathway(
             "self", pre="cell", post="cell", connect=ds.OneToOne(), **PATHWAY[field](text)
         )
-        return ds.Circuit((cell,), pathways=(pathway,))
+        feed = (ds.Projection("cell.u", "w", "cell.fed"),) if not pathway.sums else ()
+        return ds.Circuit((cell,), (ds.Matrix("w", "cell", "cell"),), feed, pathways=(pathway,))
 
     for text in ATTACKS:
         tally.judge(repr(text[:80]), lambda text=text: circuit(text), lambda result: False)
