@@ -62,7 +62,11 @@ def end_state(result: Result, *, tolerance: float = 1e-3, subthreshold: bool = F
     >>> print(ds.end_state(result).message)
     """
     protocol = result.protocol
-    block = protocol.blocks[-1]
+    *earlier, block = protocol.blocks
+    if before := result.begin.trials_before(block):
+        # The samples of a continued run follow those of the trials before.
+        block = block.replace(trials=before + protocol.trials(block))
+        protocol = protocol.replace(blocks=(*earlier, block))
     phase = block.phases[-1]
     end = f"{float(phase.duration.value)!r} s"
     flow = vector_field(

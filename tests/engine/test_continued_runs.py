@@ -133,7 +133,7 @@ def test_through_files(backend, tmp_path):
     assert spans == list(expected.phases())
 
 
-def test_a_continued_run_that_is_interrupted_and_resumed(tmp_path, monkeypatch):
+def test_a_run_and_a_continued_run_that_are_interrupted_and_resumed(tmp_path, monkeypatch):
     monkeypatch.setattr("dendrosim.engine.simulate.INTERVAL", 0.0)
     first, whole_steps = 203, 20_000
     pieces = [("a", first), ("b", whole_steps - first)]
@@ -141,6 +141,28 @@ def test_a_continued_run_that_is_interrupted_and_resumed(tmp_path, monkeypatch):
     start = ds.run(spiking(pieces[:1]), "cpp", seed=6)
     out = tmp_path / "out"
     size = max(t.values.nbytes for t in expected.traces.values())
-    with files_of_at_most(size // 2), pytest.raises(ProgramError, match="run --resume"):
-        ds.run(spiking(pieces[1:]), initial=start, continue_clock=True, out=out)
-    assert_one_run([start, ds.run(resume=out)], expected)
+    for options in (
+        {"protocol": spiking(pieces), "backend": "cpp", "seed": 6},
+        {"protocol": spiking(pieces[1:]), "initial": start, "continue_clock": True},
+    ):
+        with files_of_at_most(size // 2), pytest.raises(ProgramError, match="run --resume"):
+            ds.run(**options, out=out)
+        parts = [start] if "initial" in options else []
+        assert_one_run([*parts, ds.run(resume=out)], expected)
+        out = tmp_path / "again"
+
+
+def test_the_end_of_a_continued_run_is_compared_with_the_samples_of_its_last_trial():
+    cell = ds.Population("cell", 2, "dv/dt = (x - v)/(5*ms) : 1\nx : 1", inputs="x")
+    made = {"dt": "0.5 ms", "signals": {"cell.x": ds.Samples("x")}}
+    made["data"] = {"x": np.random.default_rng(1).normal(size=(20, 2))}
+
+    def block(number):
+        return ds.Block("shown", (ds.Phase("on", "80 ms"),), trials=number, order="shuffled")
+
+    first, second = runs(
+        [ds.Protocol(ds.Circuit((cell,)), (block(number),), **made) for number in (3, 4)],
+        backend="numpy",
+    )
+    assert ds.end_state(first).settled
+    assert ds.end_state(second).settled

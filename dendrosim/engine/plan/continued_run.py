@@ -137,9 +137,10 @@ def _part_differences(part: Spec, other: Spec) -> Iterator[tuple[str, Any, Any]]
 
 def store_carried(folder: Path, carried: Carried) -> None:
     """Write what a run has taken over into its folder, so that it can be resumed without the other result."""
-    record = {"begin": carried.begin.plain(), "origin": carried.origin}
+    names = list(carried.arrays)
+    record = {"begin": carried.begin.plain(), "origin": carried.origin, "names": names}
     (folder / BEGIN).write_text(json.dumps(record), "utf-8")
-    np.savez(folder / ARRAYS, allow_pickle=False, **carried.arrays)  # type: ignore[arg-type]
+    np.savez(folder / ARRAYS, *carried.arrays.values())
 
 
 def stored_carried(folder: Path) -> Carried | None:
@@ -155,7 +156,8 @@ def stored_carried(folder: Path) -> Carried | None:
     try:
         record = parse_json(read_text(folder / BEGIN))
         with np.load(folder / ARRAYS, allow_pickle=False) as arrays:
-            return Carried(Beginning.read(record["begin"]), dict(arrays), dict(record["origin"]))
+            found = {name: arrays[f"arr_{k}"] for k, name in enumerate(record["names"])}
+        return Carried(Beginning.read(record["begin"]), found, dict(record["origin"]))
     except (OSError, ValueError, LookupError, TypeError, MemoryError, zipfile.BadZipFile) as error:
         raise ResumeError(
             f"cannot resume {folder.parent}: {folder / BEGIN} and {folder / ARRAYS} cannot be read ({error}); run "
