@@ -51,6 +51,7 @@ _BRIAN_WORDS = """
 self owner variables variable_indices scalar_code vector_code codeobj_name constant_or_scalar
 eventspace_variable get_array_name sources targets spikespace refractory not_refractory t_in_timesteps
 pre post idx vectorisation_idx lastupdate profiled EMPTY_CODE_BLOCK LazyArange defined
+user_headers openmp_pragma
 BRIAN_NETWORK_H BRIAN_OBJECTS_H BRIAN_SYNAPSES_H
 """
 _BRIAN = frozenset(_BRIAN_WORDS.split())

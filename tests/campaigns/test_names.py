@@ -83,10 +83,9 @@ def of_synapses(names):
 
 
 def assigned(names):
-    code = "\n".join(f"{n} = weight*{k + 1}\ng_post += {n}" for k, n in enumerate(names))
-    return one_phase(
-        SOURCE, TARGET, pathways=(ds.Pathway("feed", "source", "cell", code, weight=0.5),)
-    )
+    code = "\n".join(f"{n} = zz_half*{k + 1}\ng_post += {n}" for k, n in enumerate(names))
+    feed = ds.Pathway("feed", "source", "cell", code, parameters={"zz_half": 0.5})
+    return one_phase(SOURCE, TARGET, pathways=(feed,))
 
 
 def plastic(names):

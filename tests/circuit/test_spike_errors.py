@@ -200,6 +200,8 @@ BROKEN = {
         equation("x : 1", "x : 1\nnot_refractory = 1 : 1"), SpecError, "'not_refractory' is reserved", "another"),
     "variable that ends in _pre": (
         equation("x : 1", "x : 1\nx_pre : 1"), SpecError, "'x_pre' is reserved", "another"),
+    "variable called like a word of templates": (
+        equation("x : 1", "x : 1\nuser_headers = 1 : 1"), SpecError, "'user_headers' is reserved", "another"),
     "synaptic variable with a reserved name": (
         synapse("i : 1", "i"), SpecError, "Pathway 'rec': the symbol 'i' is reserved", "another"),
     "own name that is reserved": (

@@ -190,9 +190,10 @@ def _given_names(parts: NetworkParts) -> list[str]:
     """Return the names of the circuit's variables, parameters and gates."""
     circuit = parts.circuit
     names = {*circuit.parameters, *circuit.gates}
-    names.update(
-        *(p.variables for p in circuit.all_populations), *(p.variables for p in circuit.pathways)
-    )
+    names.update(*(p.variables for p in circuit.all_populations))
+    names.update(*(p.parameters for p in circuit.all_populations))
+    names.update(*(p.variables for p in circuit.pathways))
+    names.update(*(p.parameters for p in circuit.pathways))
     return sorted(names)
 
 
