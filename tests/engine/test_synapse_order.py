@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import dendrosim as ds
 from dendrosim.engine.backends import check_supported
 from dendrosim.engine.cuda.backend import Cuda
-from dendrosim.engine.plan.synapse_order import depends_on_order
+from dendrosim.engine.plan.synapse_order import depends_on_order, ordered_effects
 from dendrosim.engine.plan.synapse_tables import synapse_tables
 from dendrosim.equations.assignments import parse_assignments
 from dendrosim.errors import SpecError
@@ -274,6 +274,15 @@ def test_variables_behind_subexpressions_count(backend, threads):
                 at, value = _next(text, v, i, j)
                 v[at] = value
         assert gap(final[f"b.v{k}"].values, v) < 1e-12, text
+
+
+@pytest.mark.parametrize(("pre", "expected"), [("a", False), ("b", True)])
+def test_one_to_one_synapses_have_no_order(pre, expected):
+    text = "g_post *= 0.9\ng_post += weight*g_pre"
+    cells = [ds.Population(n, 3, "dg/dt = -g/ms : 1", threshold="g > 1") for n in "ab"]
+    path = ds.Pathway("p", pre, "b", text, ds.OneToOne(), 0.5)
+    circuit = ds.Circuit(tuple(cells), pathways=(path,))
+    assert list(ordered_effects(circuit, path).values()) == [expected]
 
 
 def test_the_gpu_refuses_them_and_says_what_can():

@@ -10,6 +10,7 @@ the texts for which they may not.
 from collections.abc import Collection, Iterable
 
 from dendrosim.circuit.circuit_data import CircuitData
+from dendrosim.circuit.connectivity.one_to_one import OneToOne
 from dendrosim.circuit.pathway import Pathway, Trigger
 from dendrosim.engine.plan.spike_texts import SYNAPSE, effect_texts
 from dendrosim.equations.assignments import Assignment
@@ -20,9 +21,14 @@ _KINDS = {"=": "value", "+=": "sum", "-=": "sum", "*=": "product", "/=": "produc
 
 
 def ordered_effects(circuit: CircuitData, pathway: Pathway) -> dict[Trigger, bool]:
-    """Return whether the effect of each event depends on the order of synapses."""
+    """Return whether the effect of each event depends on the order of synapses.
+
+    One-to-one synapses share no unit, so it does not, except between a unit and itself.
+    """
     own, recurrent = set(pathway.synapse_start_values()), pathway.pre == pathway.post
     effects = effect_texts(circuit, pathway).effects
+    if isinstance(pathway.connect, OneToOne):
+        return {trigger: uses_both_ends(lines, recurrent) for trigger, lines in effects.items()}
     return {trigger: depends_on_order(lines, own, recurrent) for trigger, lines in effects.items()}
 
 
