@@ -75,8 +75,8 @@ class Circuit(CircuitData):
     forward Euler step, also from the state at the beginning, so the order of objects does not matter. Weights that
     have left their bounds are set to the nearest bound. If the source of a projection is a subexpression that
     depends on the target of another projection, the other projection is computed first; projections that depend on
-    each other in a loop are an error. Then thresholds are tested, spikes take effect through pathways, and the
-    units that spiked are reset.
+    each other in a loop are an error. Then thresholds and conditions of events are tested on the same state, these
+    events take effect through pathways, the units that spiked are reset, and actions of events are done.
 
     **Batch.** A protocol may show several samples side by side. Each sample has its own states of populations; the
     matrices are shared, and their plasticity is averaged over the samples.

@@ -154,6 +154,19 @@ def test_events_need_no_threshold(backend):
     assert spike_table(found, "cell.full")[::2, 0].tolist() == [9, 19, 29, 39, 49]
 
 
+def test_events_of_a_run_are_spikes_of_a_source_in_another_one():
+    bursts = result("numpy").spikes["cell.burst"]
+    source = ds.SpikeTimes("again", SIZE)
+    echo = ds.Population("echo", SIZE, "dx/dt = 0/second : 1")
+    path = ds.Pathway("path", "again", "echo", on_pre="x_post += 1", connect=ds.OneToOne())
+    made = protocol().replace(
+        circuit=ds.Circuit((echo,), sources=(source,), pathways=(path,)), recordings=(), signals={},
+        data={}, spikes={"again": bursts},
+    )  # fmt: skip
+    heard = ds.run(made, backend="numpy").final["echo.x"].values
+    assert np.array_equal(heard, result("numpy").final["cell.bursts"].values)
+
+
 def test_actions_are_done_in_alphabetical_order_after_the_reset():
     unit = ds.Population(
         "cell", 1, "dx/dt = 1/second : 1", threshold="x > 0", reset="x = 1",

@@ -159,6 +159,7 @@ inline void make_columns(Rows& rows, const std::vector<int32_t>& delays)
     for (const int32_t t : rows.target) begin[t + 1]++;
     std::partial_sum(begin.begin(), begin.end(), begin.begin());
     std::vector<int64_t> next(begin.begin(), begin.end() - 1);
+    rows.position.reserve(count + ahead);  // so that the padding below needs no second copy
     rows.position.resize(count);
     rows.source.resize(count);
     std::vector<int32_t> own(rows.uniform_post ? 0 : count);
