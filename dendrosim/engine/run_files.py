@@ -18,7 +18,7 @@ MARK = b"lock of a dendrosim run\n"
 _CHANGING = r"lock|checkpoint\.bin(\.new)?|trace\d+\.bin|spikes\d+\.(steps|elements)\.bin|(final|flying)\.bin"
 _FIXED = (
     r"run\.json|protocol\.json|seal\.json(\.new)?|task\.bin|order\.bin|steps\d+\.bin"
-    r"|continued\.(json|npz)|synapses\d+\.(pre|post|delay|value\d+)\.bin"
+    r"|continued\.(json|npz)|synapses\d+\.(pre|post|(post_)?delay|value\d+)\.bin"
 )
 
 
