@@ -1,13 +1,16 @@
 """A run that is resumed with a program that had to be compiled again ends with the right numbers."""
 
 import json
+import re
 import shutil
 
 import pytest
+from brian2.core.names import Nameable
 from comparisons import assert_identical
 from interrupted_runs import interrupt
 
 import dendrosim as ds
+from dendrosim.engine.cpp.backend import Cpp
 from dendrosim.engine.standalone.program import seal
 from dendrosim.errors import ResumeError
 
@@ -87,3 +90,51 @@ def test_a_task_of_a_program_with_another_order_is_refused(stopped, empty_cache)
     with pytest.raises(ResumeError, match=r"task\.bin is not the file that this version"):
         ds.run(resume=stopped)
     assert json.loads((stopped / "unfinished" / "run.json").read_text())
+
+
+def rich():
+    """Cells with event-driven synapses, delays at both ends and a delayed projection."""
+    cell = ds.Population(
+        "cell", 3, "dv/dt = (1.3 - v + fed)/(10*ms) : 1\nfed : 1", threshold="v > 1", reset="v = 0"
+    )
+    path = ds.Pathway(
+        "q", "cell", "cell", "a += 1; v_post += 0.001*weight*a", weight=0.1, delay="1 ms",
+        equations="da/dt = -a/(20*ms) : 1 (event-driven)", on_post="weight = 0.9*weight + 0.01*a",
+        post_delay="0.5 ms",
+    )  # fmt: skip
+    circuit = ds.Circuit(
+        (cell,), (ds.Matrix("w", "cell", "cell", 0.01),),
+        (ds.Projection("cell.v", "w", "cell.fed", delay="1 ms"),), pathways=(path,),
+    )  # fmt: skip
+    blocks = (ds.Block("a", (ds.Phase("p", "80 ms"),)),)
+    return ds.Protocol(circuit, blocks, "0.1 ms", (ds.Recording("q.a", "1 ms"),))
+
+
+def test_a_program_does_not_depend_on_other_objects_of_the_process(tmp_path):
+    """Brian2 adds numbers to names that other objects have, such as those of a run on numpy."""
+
+    def sources(name):
+        folder = tmp_path / name
+        folder.mkdir()
+        Cpp().generate(rich(), "double", folder)
+        names = ("steps.cpp", "program.cpp", "ds_glue.cpp", "manifest.json")
+        return {n: (folder / n).read_text() for n in names}
+
+    first = sources("first")
+    used = set(re.findall(r"_run_(\w+)\(", first["steps.cpp"]))
+    held = [Nameable(name) for name in used]
+    assert len(held) > 5
+    assert sources("second") == first
+
+
+@pytest.mark.parametrize("clock", [False, True])
+def test_a_run_from_a_result_with_all_kinds_of_files_is_resumed(clock, tmp_path):
+    first = ds.run(rich(), "cpp", 1)
+    given = {"seed": 1, "initial": first, "continue_clock": clock}
+    whole = ds.run(rich(), "cpp", **given)
+    out = interrupt(rich(), tmp_path / "out", step=100, **given)
+    assert list(out.glob("unfinished/synapses0.post_delay.bin"))
+    assert_identical(ds.run(resume=out), whole)
+    assert not (out / "unfinished").exists()
+    ds.run(rich(), "numpy", 1, initial=first, out=out, overwrite=True)
+    assert not (out / "unfinished").exists()

@@ -57,7 +57,7 @@ def brian_session(
     try:
         for name, value in wanted.items():
             prefs[name] = value
-        with catch_logs() as caught:
+        with _own_names(), catch_logs() as caught:
             yield get_device()
     except BrianObjectException as error:
         cause: BaseException = error
@@ -74,3 +74,22 @@ def brian_session(
         for name, value in before.items():
             prefs[name] = value
         reset_device()
+
+
+@contextlib.contextmanager
+def _own_names() -> Iterator[None]:
+    """Let Brian2 choose names as if no other objects existed in this process.
+
+    Otherwise it adds numbers to names that objects of another run have, and the text of a program, by which a
+    resumed run recognises it, depends on what the process has done before.
+    """
+    from brian2.core.names import Nameable
+
+    sets = Nameable.__instancefollower__.instance_sets
+    others = sets.pop(Nameable, None)
+    try:
+        yield
+    finally:
+        sets.pop(Nameable, None)
+        if others is not None:
+            sets[Nameable] = others
