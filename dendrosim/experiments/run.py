@@ -1,8 +1,7 @@
 """Run a protocol and measure the result: `dendrosim.run`."""
 
 import warnings
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,30 +10,18 @@ from dendrosim.checks import as_flag, optional
 from dendrosim.engine import simulate
 from dendrosim.engine.names import AUTO
 from dendrosim.engine.plan.projection_delays import check_delays
-from dendrosim.engine.run_folder import (
-    delete_folder,
-    has_checkpoint,
-    has_started,
-    lock_folder,
-    read_run,
-    refuse_interrupted,
-    require_interrupted,
-)
+from dendrosim.engine.run_folder import read_run, refuse_interrupted, require_interrupted
 from dendrosim.engine.settings import RunSettings
 from dendrosim.errors import (
     DataError,
     DendrosimError,
     DendrosimWarning,
-    MemoryLimitError,
-    NonFiniteError,
     ResumeError,
-    RunInterruptedError,
-    SpecError,
-    StorageError,
     UnknownNameError,
     UsageError,
 )
-from dendrosim.experiments.output_folder import PARTIAL, RESULT, UNFINISHED, Output
+from dendrosim.experiments.output_folder import UNFINISHED, Output
+from dendrosim.experiments.run_output import lock_output, save_result
 from dendrosim.library.catalogue import is_path
 from dendrosim.library.measuring import find_measure
 from dendrosim.machine.file_paths import AnyPath, as_path
@@ -46,8 +33,6 @@ if TYPE_CHECKING:
 
 
 Measure = Callable[["Result"], Measurement]
-_HOPELESS = (NonFiniteError, MemoryLimitError, SpecError)
-"""Errors that would occur again if the run were resumed from its last checkpoint."""
 
 
 def run(
@@ -211,11 +196,11 @@ def run_and_save(
     refuse_interrupted(output.folder / UNFINISHED)
     output.check_free(overwrite)
     folder = output.create()
-    with _lock(output, protocol, new=True) as lock:
+    with lock_output(output, protocol, new=True) as lock:
         check_delays(protocol, continue_clock)
         result = simulate.run(protocol, settings, initial, progress, folder, lock, continue_clock)
         measurement = _add_metrics(result, measure, settings)
-        _save(output, result)
+        save_result(output, result)
     return result, measurement
 
 
@@ -249,7 +234,7 @@ def resume_run(
     unfinished = folder / UNFINISHED
     require_interrupted(unfinished)
     output = Output(folder, "")
-    with _lock(output, protocol, new=False) as lock:
+    with lock_output(output, protocol, new=False) as lock:
         stored, begun = read_run(unfinished)
         if initial is not None:
             raise ResumeError(
@@ -261,7 +246,7 @@ def resume_run(
         measure = _find_measure(folder, stored if protocol is None else protocol)
         result = simulate.resume(stored, begun, unfinished, lock, progress)
         measurement = _add_metrics(result, measure, begun)
-        _save(output, result)
+        save_result(output, result)
     return result, measurement
 
 
@@ -315,62 +300,6 @@ def _difference(protocol: Protocol, stored: Protocol) -> str:
         if protocol.parameters.get(name) != value:
             return f"parameter {name} {value!r}, not {protocol.parameters.get(name)!r}"
     return "another version of the protocol's file"
-
-
-@contextmanager
-def _lock(output: Output, protocol: Protocol | None, new: bool) -> Iterator[int]:
-    """Lock the folder from which a run can be resumed; yield the file descriptor of the lock."""
-    file = protocol.name if protocol is not None and is_path(protocol.name) else ""
-    try:
-        with lock_folder(output.folder / UNFINISHED, new) as lock, _keep_partial(output, file):
-            yield lock
-    finally:
-        output.delete_if_empty()
-
-
-@contextmanager
-def _keep_partial(output: Output, file: str) -> Iterator[None]:
-    """On an error, save the partial result, keep a run that can be resumed, and say in the message where they are.
-
-    `file` is the path of the protocol's file if the file is not in the catalogue.
-    """
-    try:
-        yield
-    except ResumeError:
-        raise  # another process uses the folder, or the user has to decide
-    except BaseException as error:
-        partial = getattr(error, "partial", None)
-        advice = [] if partial is None else [_save_partial(output, partial)]
-        if _is_worth_resuming(output, error):
-            given = f"{file} " if file else ""
-            advice.append(f"resume with `dendrosim run {given}--resume {output.folder}`")
-        else:
-            delete_folder(output.folder / UNFINISHED)
-        if advice and isinstance(error, DendrosimError):
-            error.args = ("; ".join([str(error), *advice]),)
-        raise
-
-
-def _is_worth_resuming(output: Output, error: BaseException) -> bool:
-    folder = output.folder / UNFINISHED
-    stopped = isinstance(error, (KeyboardInterrupt, RunInterruptedError, StorageError))
-    begun = has_checkpoint(folder) or (stopped and has_started(folder))
-    return begun and not isinstance(error, _HOPELESS)
-
-
-def _save(output: Output, result: "Result") -> None:
-    with output.write_files(PARTIAL, *output.old_figures()) as folder:
-        result.save(folder / RESULT)
-    delete_folder(output.folder / UNFINISHED)
-
-
-def _save_partial(output: Output, partial: "Result") -> str:
-    try:
-        with output.write_files(RESULT, *output.old_figures()) as folder:
-            partial.save(folder / PARTIAL)
-    except DendrosimError as error:
-        return f"what was recorded could not be saved: {error}"
-    return f"what was recorded is in {output.folder / PARTIAL}"
 
 
 def _add_metrics(result: "Result", measure: Measure, settings: RunSettings) -> Measurement:
