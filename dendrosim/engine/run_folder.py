@@ -81,6 +81,8 @@ def lock_folder(folder: Path, new: bool) -> Iterator[int]:
                         ) from None
                 else:
                     if os.fstat(lock.fileno()).st_nlink:
+                        if new:  # the process that held the lock may have left a checkpoint
+                            refuse_interrupted(folder)
                         lock.write(MARK)
                         lock.flush()
                         break  # else the process that held the lock has deleted the file

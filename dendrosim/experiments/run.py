@@ -196,7 +196,7 @@ def run_and_save(
     refuse_interrupted(output.folder / UNFINISHED)
     output.check_free(overwrite)
     folder = output.create()
-    with lock_output(output, protocol, new=True) as lock:
+    with lock_output(output, protocol, lambda: output.check_free(overwrite)) as lock:
         check_delays(protocol, continue_clock)
         result = simulate.run(protocol, settings, initial, progress, folder, lock, continue_clock)
         measurement = _add_metrics(result, measure, settings)
@@ -234,7 +234,7 @@ def resume_run(
     unfinished = folder / UNFINISHED
     require_interrupted(unfinished)
     output = Output(folder, "")
-    with lock_output(output, protocol, new=False) as lock:
+    with lock_output(output, protocol) as lock:
         stored, begun = read_run(unfinished)
         if initial is not None:
             raise ResumeError(

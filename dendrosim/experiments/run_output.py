@@ -1,7 +1,8 @@
 """The output folder of a run: it is locked during the run, and keeps what an interrupted run has left."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dendrosim.engine.run_folder import delete_folder, has_checkpoint, has_started, lock_folder
@@ -26,14 +27,34 @@ _HOPELESS = (NonFiniteError, MemoryLimitError, SpecError)
 
 
 @contextmanager
-def lock_output(output: Output, protocol: Protocol | None, new: bool) -> Iterator[int]:
-    """Lock the folder from which a run can be resumed; yield the file descriptor of the lock."""
+def lock_output(
+    output: Output, protocol: Protocol | None, check_new: Callable[[], None] | None = None
+) -> Iterator[int]:
+    """Lock the folder from which a run can be resumed; yield the file descriptor of the lock.
+
+    For a new run, `check_new` raises an error if the result may not be written. It is called when the folder is
+    locked, because another run may have ended while this one waited for the lock.
+    """
     file = protocol.name if protocol is not None and is_path(protocol.name) else ""
+    folder = output.folder / UNFINISHED
     try:
-        with lock_folder(output.folder / UNFINISHED, new) as lock, _keep_partial(output, file):
-            yield lock
+        with lock_folder(folder, new=check_new is not None) as lock:
+            if check_new is not None:
+                _check_locked(folder, check_new)
+            with _keep_partial(output, file):
+                yield lock
     finally:
         output.delete_if_empty()
+
+
+def _check_locked(folder: Path, check: Callable[[], None]) -> None:
+    """Call `check`; if it fails, delete the locked folder, unless a run in it can be resumed."""
+    try:
+        check()
+    except DendrosimError:
+        if not has_started(folder):
+            delete_folder(folder)
+        raise
 
 
 @contextmanager

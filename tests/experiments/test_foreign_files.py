@@ -1,7 +1,11 @@
 """What dendrosim has not written is never deleted or overwritten, whatever folder is given as output."""
 
 import json
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from interrupted_runs import interrupt
@@ -10,6 +14,7 @@ from reference_problems import leaky_protocol
 
 import dendrosim as ds
 from dendrosim.cli import main as cli
+from dendrosim.engine import run_folder
 from dendrosim.errors import ResumeError, StorageError
 from dendrosim.experiments.output_folder import Output
 
@@ -86,6 +91,54 @@ def test_a_result_of_ours_is_replaced_only_on_request(tmp_path):
     assert ds.open_result(tmp_path / "result.nc").provenance["seed"] == 1
     ds.run(leaky_protocol(), "numpy", seed=2, out=tmp_path, overwrite=True)
     assert ds.open_result(tmp_path / "result.nc").provenance["seed"] == 2
+
+
+def refused_after_waiting(out, end):
+    """Start a run in the folder of another, which ends by `end` while the run waits; return the error."""
+    waits = threading.Event()
+
+    def sleep(seconds):
+        waits.set()
+        time.sleep(seconds)
+
+    def second():
+        with pytest.raises(ds.errors.DendrosimError) as caught:
+            ds.run(leaky_protocol(), "numpy", seed=2, out=out)
+        return caught.value
+
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor() as pool:
+        clock = SimpleNamespace(monotonic=time.monotonic, sleep=sleep)
+        patch.setattr(run_folder, "time", clock)
+        with run_folder.lock_folder(out / "unfinished", new=True):
+            error = pool.submit(second)
+            assert waits.wait(30), "it did not wait"
+            end()
+        return error.result(30)
+
+
+def test_a_run_that_waited_for_another_does_not_replace_its_result(tmp_path):
+    first = ds.run(leaky_protocol(), "numpy", seed=1)
+    out = tmp_path / "out"
+
+    def end():
+        first.save(out / "result.nc")
+        run_folder.delete_folder(out / "unfinished")
+
+    error = refused_after_waiting(out, end)
+    assert isinstance(error, ds.errors.UsageError)
+    assert "is the result of another run: name another folder" in str(error)
+    assert sorted(files(tmp_path)) == ["out/result.nc"]
+    assert not (out / "unfinished").exists()
+    assert ds.open_result(out / "result.nc").provenance["seed"] == 1
+
+
+def test_a_run_that_waited_for_another_does_not_delete_its_checkpoint(tmp_path):
+    checkpoint = tmp_path / "unfinished" / "checkpoint.bin"
+    error = refused_after_waiting(tmp_path, lambda: checkpoint.write_bytes(b"state"))
+    assert isinstance(error, ResumeError)
+    assert "holds an interrupted run: resume it with" in str(error)
+    assert checkpoint.read_bytes() == b"state"
+    assert sorted(files(tmp_path)) == ["unfinished/checkpoint.bin", "unfinished/lock"]
 
 
 def test_a_figure_of_the_user_is_not_replaced_and_one_of_ours_is(tmp_path, capsys):
