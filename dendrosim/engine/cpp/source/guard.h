@@ -3,9 +3,11 @@
 #pragma once
 
 #include "arrays.h"
+#include "bundles.h"
 #include "dense.h"
 #include "glue.h"
 #include "parallel.h"
+#include "task.h"
 
 #include <algorithm>
 #include <atomic>
@@ -58,6 +60,16 @@ static bool watched_are_finite()
     for (const auto& [count, ids] : watched_by_size) postpone(count, {check, &ids}, count);
     flush();
     return all_finite;
+}
+
+// End the program if a number of synapses that no step changes, and that the guard therefore does not check, has come
+// from a checkpoint and is not finite.
+static void check_constants()
+{
+    const std::vector<int64_t>& checked = task.watched_synapses;
+    for (int64_t id = array_count - (int64_t)members.size(); id < array_count; id++)
+        if (std::find(checked.begin(), checked.end(), id) == checked.end() && !finite(native(id)))
+            fail_damaged("its checkpoint is damaged: a number of a synapse is not finite");
 }
 
 }  // namespace ds

@@ -249,6 +249,7 @@ static void resume()
 {
     if (!task.resumed) return;
     restore();
+    check_constants();
     task.tables = task.segment >= 0 && has_tables();
     int64_t begun = task.segment + 1;  // number of segments that have begun
     for (const Stretch& s : task.stretches)
