@@ -169,9 +169,9 @@ def test_a_protocol_whose_file_is_not_at_hand_runs_and_says_so_before(
         def said():
             return [str(w.message) for w in caught if issubclass(w.category, DendrosimWarning)]
 
-        def compute_if_said(*given):
+        def compute_if_said(*given, **options):
             assert len(said()) == 1, "the warning comes before the run"
-            return compute(*given)
+            return compute(*given, **options)
 
         monkeypatch.setattr(simulate, "run", compute_if_said)
         result = ds.run(again.protocol, "numpy", out=out)
