@@ -25,3 +25,17 @@ def delay_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGINT, handler)
         if received:
             handler(*received[0])
+
+
+@contextmanager
+def block_interrupts() -> Iterator[None]:
+    """Delay interrupts to the end of the body, also for a program that is started in it.
+
+    The program starts with SIGINT blocked and receives interrupts when it unblocks the signal.
+    """
+    with delay_interrupts():
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)

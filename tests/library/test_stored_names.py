@@ -120,7 +120,7 @@ def interrupted(file, new_process, monkeypatch):
         patch.setattr(simulate, "INTERVAL", 0.0)
         patch.setattr(Progress, "at", interrupt)
         with pytest.raises(RunInterruptedError, match=r"dendrosim run /.*mine\.py --resume /.*out"):
-            ds.run(ds.load_protocol(str(file), duration="20 s", level=2.0), "cpp", out="out")
+            ds.run(ds.load_protocol(str(file), duration="800 s", level=2.0), "cpp", out="out")
     new_process()
     return Path("out")
 
@@ -141,13 +141,13 @@ def test_a_folder_is_resumed_with_the_file_that_the_user_gives(interrupted, file
     Path("moved").mkdir()
     Path("mine.py").rename("moved/mine.py")
     assert cli.main(["run", "moved/mine.py", "--resume", "out", "--json"]) == 0
-    assert '"duration": 20.0' in capsys.readouterr().out
+    assert '"duration": 800.0' in capsys.readouterr().out
     assert ds.open_result("out/result.nc").metrics["last"] == pytest.approx([2.0] * 3)
 
 
 def test_a_file_that_fails_does_not_cost_the_interrupted_run(interrupted, file, monkeypatch):
     before = sorted(os.listdir(interrupted / "unfinished"))
-    protocol = ds.load_protocol(str(file), duration="20 s", level=2.0)
+    protocol = ds.load_protocol(str(file), duration="800 s", level=2.0)
     file.write_text(MARKED + "\n1/0\n")
     with pytest.raises(ResumeError, match=r"mine\.py, line \d+: ZeroDivisionError"):
         ds.run(protocol, resume=interrupted)

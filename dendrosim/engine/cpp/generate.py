@@ -83,8 +83,7 @@ void loop()
 {{
     std::vector<void (*)()> objects;
     for (const auto& object : brian::ds_network.objects) if (object.second) objects.push_back(object.second);
-    run(objects, {{brian::{clock}_timestep, brian::{clock}_t, brian::{clock}_dt, &Network::_globally_running,
-        &Network::_globally_stopped}});
+    run(objects, {{brian::{clock}_timestep, brian::{clock}_t, brian::{clock}_dt, &Network::_globally_stopped}});
 }}
 }}
 """

@@ -108,14 +108,12 @@ void loop()
     clock.t[0] = 0;
     const auto begin = std::chrono::steady_clock::now();
     Network::_globally_stopped = false;
-    Network::_globally_running = true;
-    while (task.step < task.steps && !Network::_globally_stopped)
+    while (task.step < task.steps && !Network::_globally_stopped && !interrupted)
     {{
         for (auto& object : brian::{parts.network.name}.objects)
             if (object.second && !is_evaluation(object.second)) object.second();
         clock.tick();
     }}
-    Network::_globally_running = false;
     DS_CUDA(cudaDeviceSynchronize());
     task.seconds = seconds(begin, std::chrono::steady_clock::now());
 }}

@@ -7,6 +7,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,15 @@ from dendrosim.engine.standalone.task_file import (
     write_task,
 )
 from dendrosim.engine.task import Outcome, SpikeTrain, Task, recorded_shape
-from dendrosim.errors import DendrosimError, ProgramError, ResumeError, StorageError
+from dendrosim.errors import (
+    DendrosimError,
+    ProgramError,
+    ResumeError,
+    RunInterruptedError,
+    StorageError,
+)
 from dendrosim.machine.cache import hold
+from dendrosim.machine.interrupts import block_interrupts
 from dendrosim.machine.mapped_arrays import map_file
 
 _DONE, _NON_FINITE, _INTERRUPTED, _FULL, _FAILED, _DAMAGED = 0, 3, 4, 5, 70, 71
@@ -64,11 +72,9 @@ def run_program(
     begin = time.perf_counter()
     seal = _prepare(task, program, folder)
     with hold(program.folder):
-        code, steps, stepping, interrupted = _watch(
-            task, program, folder, seal, progress, environment, lock
-        )
+        code, steps, stepping = _watch(task, program, folder, seal, progress, environment, lock)
     try:
-        outcome = _read(task, program, folder, steps, code, interrupted)
+        outcome = _read(task, program, folder, steps, code)
     except FileNotFoundError as error:
         raise ProgramError(
             f"the compiled program left no {Path(error.filename).name}; delete {program.folder} to "
@@ -108,10 +114,58 @@ def _watch(
     progress: Progress,
     environment: Mapping[str, str],
     lock: int | None,
-) -> tuple[int, int, float, bool]:
-    """Start the program, follow it, and return (exit code, steps done, their seconds, whether interrupted)."""
+) -> tuple[int, int, float]:
+    """Start the program, follow it, and return (exit code, steps done, their seconds)."""
+    steps, stepping, interrupted = task.line.first, 0.0, False
+    # A pipe and not a file: with a full disk, the program could not write its error to a file.
+    errors: list[str] = []
+    with ExitStack() as blocked:
+        blocked.enter_context(block_interrupts())
+        process = _start(program, folder, seal, environment, lock)
+        assert process.stdout is not None
+        assert process.stderr is not None
+        listener = threading.Thread(
+            target=lambda pipe: errors.append(pipe.read()), args=(process.stderr,)
+        )
+        listener.start()
+        try:
+            while True:
+                try:
+                    blocked.close()
+                    for text in process.stdout:
+                        if text.startswith("P "):
+                            steps, segment = (int(v) for v in text.split()[1:3])
+                            progress.at(steps, segment)
+                        elif text.startswith("T "):
+                            stepping = float(text[2:])
+                    code = process.wait()
+                    break
+                except KeyboardInterrupt:
+                    if interrupted:
+                        raise
+                    interrupted = True
+                    process.send_signal(signal.SIGINT)
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+            listener.join()
+            process.stdout.close()
+            process.stderr.close()
+    if code not in (_DONE, _NON_FINITE, _INTERRUPTED, _FULL):
+        raise _failure(code, "".join(errors).strip(), folder, own=task.folder is not None)
+    return code, steps, stepping
+
+
+def _start(
+    program: Program,
+    folder: Path,
+    seal: str,
+    environment: Mapping[str, str],
+    lock: int | None,
+) -> subprocess.Popen[str]:
     try:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [str(program.folder / "program"), str(folder.absolute()), seal], cwd=program.folder,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
             errors="replace", start_new_session=True, env={**os.environ, **_ALONE, **environment},
@@ -122,46 +176,14 @@ def _watch(
             f"the compiled program in {program.folder} cannot be started: {error.strerror or error}; "
             "delete that folder to have it compiled again"
         ) from None
-    steps, stepping, interrupted = task.line.first, 0.0, False
-    assert process.stdout is not None
-    assert process.stderr is not None
-    # A pipe and not a file: with a full disk, the program could not write its error to a file.
-    errors: list[str] = []
-    listener = threading.Thread(
-        target=lambda pipe: errors.append(pipe.read()), args=(process.stderr,)
-    )
-    listener.start()
-    try:
-        while True:
-            try:
-                for text in process.stdout:
-                    if text.startswith("P "):
-                        steps, segment = (int(v) for v in text.split()[1:3])
-                        progress.at(steps, segment)
-                    elif text.startswith("T "):
-                        stepping = float(text[2:])
-                code = process.wait()
-                break
-            except KeyboardInterrupt:
-                if interrupted:
-                    raise
-                interrupted = True
-                process.send_signal(signal.SIGINT)
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-        listener.join()
-        process.stdout.close()
-        process.stderr.close()
-    said = "".join(errors).strip()
-    if code not in (_DONE, _NON_FINITE, _INTERRUPTED, _FULL) and not interrupted:
-        raise _failure(code, said, folder, own=task.folder is not None)
-    return code, steps, stepping, interrupted or code == _INTERRUPTED
 
 
 def _failure(code: int, said: str, folder: Path, own: bool) -> DendrosimError:
     """Return the error for a program that failed, from its exit code and from its text on stderr, `said`."""
+    if (
+        code == -signal.SIGINT
+    ):  # before it could receive interrupts, and so before it wrote anything
+        return RunInterruptedError("interrupted before the compiled program began")
     if code == _FAILED and "disk full" in said:
         way = "make room there" if own else "set TMPDIR to a roomier place"
         return StorageError(f"{said} (the run's folder is {folder}; {way})")
@@ -179,9 +201,7 @@ def _failure(code: int, said: str, folder: Path, own: bool) -> DendrosimError:
     )
 
 
-def _read(
-    task: Task, program: Program, folder: Path, steps: int, code: int, interrupted: bool
-) -> Outcome:
+def _read(task: Task, program: Program, folder: Path, steps: int, code: int) -> Outcome:
     dtypes = dict(zip(program.manifest["keys"], program.manifest["dtypes"], strict=True))
     traces: dict[str, tuple[NDArray[np.int64], NDArray[Any]]] = {}
     for index, (name, recording) in enumerate(task.protocol.recordings_by_name().items()):
@@ -194,14 +214,16 @@ def _read(
         traces[name] = (planned[:rows], flat[: rows * size].reshape(rows, *shape))
     final: dict[str, NDArray[Any]] = {}
     bad: dict[str, NDArray[Any]] = {}
-    path = folder / "final.bin"
-    raw = map_file(path, np.uint8) if path.exists() or not interrupted else np.zeros(0, np.uint8)
+    raw = map_file(folder / "final.bin", np.uint8)
     offset = 0
     for name, key in final_keys(task.protocol.circuit).items():
         shape = task.shape(name)
         size = math.prod(shape) * np.dtype(dtypes[key]).itemsize
         if offset + size > len(raw):
-            break
+            raise ProgramError(
+                f"the compiled program left an incomplete final.bin; delete {program.folder} to have it compiled "
+                "again"
+            )
         final[name] = raw[offset : offset + size].view(dtypes[key]).reshape(shape)
         offset += size
         if code == _NON_FINITE and not np.all(np.isfinite(final[name])):
@@ -214,8 +236,8 @@ def _read(
     if code == _DONE and "carried" in program.manifest:
         carried = read_carried(task, program.manifest, raw[offset:], folder)
     return Outcome(
-        steps, traces, final, bad, interrupted, program.compiled, spikes=spikes, full=code == _FULL,
-        carried=carried,
+        steps, traces, final, bad, code == _INTERRUPTED, program.compiled, spikes=spikes,
+        full=code == _FULL, carried=carried,
     )  # fmt: skip
 
 

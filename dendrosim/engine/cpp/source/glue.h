@@ -64,8 +64,8 @@ struct DelayLine {
 };
 inline std::vector<DelayLine> delay_lines;
 
-// Brian2's clock, and Brian2's flags `running` and `stopped`, which its handler of SIGINT uses.
-struct Clock { int64_t* step; double *t, *dt; bool *running, *stopped; };
+// Brian2's clock, and its flag that ends the run after the current step.
+struct Clock { int64_t* step; double *t, *dt; bool* stopped; };
 
 // Set the folder of the run's files, and the hash of the files that do not change during the run.
 void use_folder(const std::string& folder, const std::string& seal);

@@ -14,6 +14,7 @@
 #include "given_spikes.h"
 #include "glue.h"
 #include "guard.h"
+#include "interrupts.h"
 #include "parallel.cpp"
 #include "sparse.h"
 #include "task.h"
@@ -240,6 +241,7 @@ void guard()
 
 void use_folder(const std::string& folder, const std::string& seal)
 {
+    receive_interrupts();
     task.folder = folder;
     task.seal = seal;
 }
@@ -275,8 +277,7 @@ void run(std::vector<void (*)()> objects, Clock clock)
     const auto begin = std::chrono::steady_clock::now();
     stopped = clock.stopped;
     *clock.stopped = false;
-    *clock.running = true;
-    while (task.step < task.steps && !*(volatile bool*)clock.stopped && !diverged)
+    while (task.step < task.steps && !*clock.stopped && !interrupted && !diverged)
     {
         for (const auto object : objects)
         {
@@ -285,7 +286,6 @@ void run(std::vector<void (*)()> objects, Clock clock)
         }
         *clock.t = ++*clock.step*task.dt;
     }
-    *clock.running = false;
     task.seconds = seconds(begin, std::chrono::steady_clock::now());
 }
 

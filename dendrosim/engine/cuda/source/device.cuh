@@ -4,6 +4,7 @@
 #pragma once
 
 #include "arithmetic.h"
+#include "interrupts.h"
 #include "random.h"
 #include "task.h"
 
@@ -26,7 +27,11 @@
 
 namespace ds {
 
-inline void use_folder(const std::string& folder, const std::string&) { task.folder = folder; }
+inline void use_folder(const std::string& folder, const std::string&)
+{
+    receive_interrupts();
+    task.folder = folder;
+}
 
 DS_BOTH double normal(int64_t base, int64_t i)
 {
