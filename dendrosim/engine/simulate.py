@@ -13,7 +13,12 @@ from numpy.typing import NDArray
 from dendrosim.engine.backend import Backend
 from dendrosim.engine.backends import backends, check_supported, choose
 from dendrosim.engine.names import AUTO
-from dendrosim.engine.plan.carried import Carried, carried_tables, standing_signals
+from dendrosim.engine.plan.carried import (
+    Carried,
+    carried_tables,
+    check_carried,
+    standing_signals,
+)
 from dendrosim.engine.plan.continued_run import (
     continued_settings,
     read_carried,
@@ -118,6 +123,7 @@ def run(
         synapses = given_tables(protocol, initial, seed)
     if carried is not None:
         synapses = carried_tables(protocol, synapses, carried)
+        check_carried(protocol, synapses, carried)
     task = Task(
         protocol,
         line,

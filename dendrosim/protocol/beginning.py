@@ -2,10 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from reprlib import repr as short
 from typing import Any
 
 from dendrosim.protocol.phases import Block
 from dendrosim.protocol.protocol_data import ProtocolData
+
+LATEST = 2**41
+"""Largest number of steps on a clock that is continued.
+
+Brian2 counts the steps of a time t as the integer part of (t + dt/1000)/dt. Up to this number, the rounding errors
+of t, of the sum and of the quotient are together less than dt/1000, so that refractory periods are exact.
+"""
 
 
 @dataclass(frozen=True)
@@ -55,23 +63,40 @@ class Beginning:
 
     @classmethod
     def read(cls, plain: Any) -> "Beginning":
-        """Return the moment whose `plain` is given; raise ValueError if there is none.
-
-        Numbers must be counts below 2^62, so that no sum of steps overflows.
-        """
+        """Return the moment whose `plain` is given; raise ValueError if there is none."""
         try:
             found = cls(**plain)
-            counts = [found.step, found.block_step, *found.trials.values()]
-        except (TypeError, AttributeError):
-            raise ValueError(f"{plain!r} is not the beginning of a run") from None
-        if (
-            not all(type(n) is int and 0 <= n < 2**62 for n in counts)
-            or found.block_step > found.step
-        ):
-            raise ValueError(f"{plain!r} is not the beginning of a run")
-        if not all(type(name) is str for name in (found.block, *found.trials)):
-            raise ValueError(f"{plain!r} is not the beginning of a run")
+        except TypeError:
+            raise ValueError(f"{short(plain)} is not the beginning of a run") from None
+        found.check()
         return found
+
+    def check(self) -> None:
+        """Raise ValueError if no run can have begun at this moment.
+
+        Steps are counted up to `LATEST`. At time 0 no block has run; later, each trial that has run took a step at
+        least, and those of other blocks took place before the last block began.
+        """
+        if type(self.step) is not int or not (self == AT_ZERO or self._fits()):
+            raise ValueError(
+                f"{short(self.__dict__)} is not the beginning of a run: it has at most {LATEST:,} steps, at "
+                "least one for each trial, and a last block that is among those that have run"
+            )
+
+    def _fits(self) -> bool:
+        """Return whether steps and trials are counts that fit together."""
+        if not isinstance(self.trials, Mapping) or self.block not in self.trials:
+            return False
+        if not all(type(n) is int for n in (self.block_step, *self.trials.values())):
+            return False
+        if not all(type(name) is str for name in self.trials):
+            return False
+        done, last = sum(self.trials.values()), self.trials[self.block]
+        return (
+            min(self.trials.values()) >= 1
+            and done - last <= self.block_step < self.step <= LATEST
+            and done <= self.step
+        )
 
 
 AT_ZERO = Beginning()

@@ -20,6 +20,7 @@ from dendrosim.machine.hdf5_reading import FormatError, Hdf5File, open_hdf5
 from dendrosim.machine.json_text import parse_json
 from dendrosim.protocol.beginning import Beginning
 from dendrosim.protocol.protocol import Protocol
+from dendrosim.results.clock_check import check_beginning, check_times
 from dendrosim.results.labels import array_shape
 from dendrosim.results.result_data import STATUSES, Spikes, Trace
 from dendrosim.results.synapses import KeptSynapses, Synapses
@@ -128,7 +129,7 @@ def _read(path: Path, file: Hdf5File, version: int) -> dict[str, Any]:
     synapses = KeptSynapses({name: _read_synapses(file, protocol, name) for name in connected})
     sparse = file.names("connections")
     positions = synapses, {name: _read_connections(file, protocol, name) for name in sparse}
-    return {
+    fields = {
         "protocol": protocol,
         "traces": _read_traces(file, protocol, version, positions),
         "final": {
@@ -141,13 +142,24 @@ def _read(path: Path, file: Hdf5File, version: int) -> dict[str, Any]:
         "metrics": _read_mapping(file, "metrics"),
         "status": status,
         "message": file.text("message"),
-        **(_read_clock(file) if version > 3 else {}),
     }
+    return fields | _read_clock(file, fields) if version > 3 else fields
 
 
-def _read_clock(file: Hdf5File) -> dict[str, Any]:
-    """Read when the run began, and what a run that continues its clock takes over; that run checks the arrays."""
-    begin = Beginning.read(parse_json(file.text("begin")))
+def _read_clock(file: Hdf5File, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Read when the run began, and what a run that continues its clock takes over; that run checks the arrays.
+
+    The beginning of the run is compared with the other fields of the result. At time 0, times of a result that
+    somebody has made are not compared with anything.
+    """
+    protocol = fields["protocol"]
+    try:
+        begin = Beginning.read(parse_json(file.text("begin")))
+        check_beginning(protocol, begin, fields["provenance"])
+        if begin.step:
+            check_times(protocol, begin, fields["traces"], fields["spikes"])
+    except ValueError as error:
+        raise FormatError(str(error)) from error
     carried = {}
     for name in file.names("carried"):
         part, shape = (

@@ -18,7 +18,7 @@ from dendrosim.engine.network.groups import Holder, add_number, event_list
 from dendrosim.engine.network.parts import NetworkParts, refer_shared
 from dendrosim.engine.network.synapses import code_line, held_states, own_names, solve_states
 from dendrosim.engine.plan.spike_texts import SYNAPSE, EffectTexts, effect_texts
-from dendrosim.engine.plan.state_arrays import CURRENT, NOW, OWN, UPDATE
+from dendrosim.engine.plan.state_arrays import CURRENT, LAST, NOW, OWN, UPDATE
 from dendrosim.engine.plan.synapse_order import uses_both_ends
 from dendrosim.engine.plan.trace_hoisting import (
     Effect,
@@ -33,7 +33,6 @@ from dendrosim.units import TIME, unit
 
 ORDERS = {"pre": -1, "post": 1}
 """Brian2's order of the effects within a step: those of presynaptic spikes, then those of postsynaptic ones."""
-LAST = "ds_last_"
 
 
 @dataclass

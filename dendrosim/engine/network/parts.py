@@ -109,6 +109,11 @@ class NetworkParts:
         updates = [f"{n}.{OWN}{UPDATE}" for n, b in self.bundles.items() if UPDATE in b.values]
         return [*(f"{group.name}.{name}" for group, name in kept), *updates]
 
+    def claim(self) -> None:
+        """Mark all objects as used, so that Brian2 does not warn of each one if they are given up before a run."""
+        for part in self.network.sorted_objects:
+            part._network = self.network.id
+
     def register(self, group: Group, *variables: str) -> None:
         """Add variables of a group to `arrays`, with the keys `group.variable`."""
         for name in variables:

@@ -6,7 +6,7 @@ hidden numbers of random signals. Two kinds have names of their own: spikes on t
 values of projections with a delay (`delay_key`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from dendrosim.circuit.pathway import SIDES, Trigger
 from dendrosim.circuit.population import LAST_SPIKE
 from dendrosim.engine.plan.projection_delays import delay_steps
 from dendrosim.engine.plan.signal_slots import SLOT, find_slots
-from dendrosim.engine.plan.state_arrays import OWN, UPDATE
+from dendrosim.engine.plan.state_arrays import LAST, OWN, UPDATE
 from dendrosim.engine.plan.synapse_tables import SynapseTable
 from dendrosim.errors import ParameterError
 from dendrosim.protocol.beginning import Beginning
@@ -66,10 +66,10 @@ def carried_keys(protocol: Protocol, kept: Sequence[str]) -> list[str]:
     circuit = protocol.circuit
     last = [f"{p.name}.{LAST_SPIKE}" for p in circuit.populations if p.refractory_text is not None]
     states = [f"{p.name}.{OWN}{name}" for p in circuit.pathways for name in p.event_driven]
-    return [*last, *kept, *states, *_process_keys(protocol)]
+    return [*last, *kept, *states, *process_keys(protocol)]
 
 
-def _process_keys(protocol: Protocol) -> Iterator[str]:
+def process_keys(protocol: Protocol) -> Iterator[str]:
     """Yield the keys of the states of random signals, and of the numbers with which they are renewed."""
     for path in protocol.circuit.inputs:
         population = path.partition(".")[0]
@@ -84,8 +84,13 @@ def standing_signals(protocol: Protocol, carried: Carried) -> dict[str, NDArray[
 
     They stand still in this run, and a run that continues it finds them as they were.
     """
-    own = set(_process_keys(protocol))
-    return {k: v for k, v in carried.arrays.items() if f".{SLOT}" in k and k not in own}
+    own = set(process_keys(protocol))
+    return {k: carried.arrays[k] for k in signal_keys(carried.arrays) if k not in own}
+
+
+def signal_keys(arrays: Iterable[str]) -> Iterator[str]:
+    """Yield those keys of arrays that belong to random signals."""
+    return (key for key in arrays if f".{SLOT}" in key)
 
 
 def elements_at(protocol: Protocol, pathway: str) -> dict[str, int]:
@@ -116,6 +121,34 @@ def carried_tables(
             values[name] = _array(carried, f"{pathway.name}.{OWN}{name}", (len(table.pre),))
         found[pathway.name] = replace(table, values=values)
     return found
+
+
+def check_carried(protocol: Protocol, tables: Mapping[str, SynapseTable], carried: Carried) -> None:
+    """Raise ParameterError if arrays cannot be taken over, before a network is built or a program is compiled.
+
+    Only arrays that a back end keeps in a form of its own are not required here; `carried_values` requires them.
+    """
+    circuit, arrays = protocol.circuit, carried.arrays
+    end = carried.begin.step * protocol.time_step
+    for key, array in arrays.items():
+        name = key.partition(".")[2]
+        late = name in (LAST_SPIKE, f"{OWN}{UPDATE}") or name.startswith(LAST)
+        if late and array.dtype.kind in "fiu" and np.any(array >= end):
+            raise ParameterError(
+                f"initial: {key} has the time {np.max(array):.6g} s, but its run ended at {end:.6g} s; run its "
+                "protocol again"
+            )
+    counts = {p.name: p.size * protocol.batch for p in circuit.all_populations}
+    own = (key for key in carried_keys(protocol, ()) if key.partition(".")[0] in counts)
+    carried_values(carried, {key: counts[key.partition(".")[0]] for key in own})
+    delayed_values(carried, protocol)
+    for pathway in circuit.pathways:
+        table, ends = tables[pathway.name], elements_at(protocol, pathway.name)
+        longest = longest_delays(table, protocol.time_step)
+        if f"{pathway.name}.{OWN}{UPDATE}" in arrays:
+            update_times(carried, pathway.name, table)
+        for trigger in pathway.effects:
+            flying(carried, pathway.name, trigger, longest[trigger.side], ends[trigger.side])
 
 
 def carried_values(carried: Carried, sizes: Mapping[str, int]) -> dict[str, NDArray[Any]]:
@@ -160,8 +193,9 @@ def flying(
     key = flying_key(pathway, trigger)
     spikes = _array(carried, key, (None, 2))
     age, element = spikes.T
+    oldest = min(longest, carried.begin.step)
     if spikes.dtype.kind not in "iu" or not (
-        np.all((age >= 1) & (age <= longest) & (element >= 0) & (element < count))
+        np.all((age >= 1) & (age <= oldest) & (element >= 0) & (element < count))
         and np.all(age[1:] <= age[:-1])
     ):
         raise ParameterError(
@@ -192,7 +226,8 @@ def _array(carried: Carried, key: str, shape: tuple[int | None, ...]) -> NDArray
     if key not in carried.arrays:
         raise ParameterError(
             f"initial has no {key}, which the clock needs to continue: its back end, "
-            f"{carried.origin.get('backend')}, keeps it in another form; use that back end"
+            f"{carried.origin.get('backend')}, keeps it in another form, or the result was changed; use that back "
+            "end, or run its protocol again"
         )
     array = carried.arrays[key]
     if array.ndim != len(shape) or any(

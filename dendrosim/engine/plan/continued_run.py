@@ -11,12 +11,14 @@ import numpy as np
 
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.engine.names import AUTO
-from dendrosim.engine.plan.carried import Carried
+from dendrosim.engine.plan.carried import Carried, signal_keys
+from dendrosim.engine.plan.continued_check import check_end, check_settings
 from dendrosim.engine.settings import RunSettings
 from dendrosim.errors import DataError, ParameterError, ResumeError
 from dendrosim.machine.json_text import parse_json, read_text
 from dendrosim.protocol.beginning import Beginning
 from dendrosim.protocol.protocol import Protocol
+from dendrosim.results.clock_check import check_reach
 from dendrosim.results.result import Result
 from dendrosim.spec import Spec, encode
 
@@ -39,7 +41,8 @@ def continued_settings(settings: RunSettings, initial: Any) -> RunSettings:
     ParameterError
         If `initial` is no result, or a setting differs from that of the result.
     DataError
-        If the result keeps nothing from which its clock can be continued.
+        If the result keeps nothing from which its clock can be continued, or its provenance contradicts its
+        arrays.
     """
     if not isinstance(initial, Result):
         raise ParameterError(
@@ -57,6 +60,7 @@ def continued_settings(settings: RunSettings, initial: Any) -> RunSettings:
             f"{initial.provenance.get('backend', '?')}, or by an older dendrosim; run it anew with numpy or cpp, "
             "or leave continue_clock out"
         )
+    check_settings(initial)
     taken: dict[str, Any] = {}
     for name in _TAKEN:
         before, given = initial.provenance.get(name), getattr(settings, name)
@@ -77,6 +81,8 @@ def read_carried(protocol: Protocol, initial: Result) -> Carried:
     ------
     ParameterError
         If the protocol does not continue that of the result; the message names the field that differs.
+    DataError
+        If parts of the result contradict each other.
     """
     before = initial.protocol
     if protocol.time_step != before.time_step:
@@ -94,7 +100,14 @@ def read_carried(protocol: Protocol, initial: Result) -> Carried:
             "the circuit has parameters of other shapes or units, or distributions of other kinds, than that of "
             "the initial result, whose clock is continued; only numbers may differ"
         )
+    check_end(initial)
     begin = initial.begin.after(before)
+    try:
+        check_reach(protocol, begin)
+    except ValueError as error:
+        raise ParameterError(
+            f"{error}; make the protocol shorter, or leave continue_clock out"
+        ) from None
     for block in protocol.blocks:
         passes = begin.trials_before(block) * protocol.batch // max(1, protocol.rows(block))
         if block.order == "shuffled" and passes > _MOST_PASSES:
@@ -104,12 +117,12 @@ def read_carried(protocol: Protocol, initial: Result) -> Carried:
                 "block another name"
             )
     assert initial.carried is not None
-    origin = {k: initial.provenance.get(k) for k in ("protocol", "seed", "backend", "finished")}
-    return Carried(
-        begin,
-        initial.carried,
-        {**origin, "step": begin.step, "time": begin.step * before.time_step},
-    )
+    origin: dict[str, Any] = {
+        k: initial.provenance.get(k) for k in ("protocol", "seed", "backend", "finished")
+    }
+    origin |= {**begin.plain(), "time": begin.step * before.time_step}
+    origin["signals"] = sorted(signal_keys(initial.carried))
+    return Carried(begin, initial.carried, origin)
 
 
 def _differences(now: Circuit, then: Circuit) -> Iterator[tuple[str, Any, Any]]:

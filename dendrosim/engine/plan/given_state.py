@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dendrosim.circuit.population import LAST_SPIKE
 from dendrosim.circuit.sparse_matrices import MatrixConnections, read_weights
 from dendrosim.engine.plan.state_arrays import state_keys
 from dendrosim.errors import ParameterError, UnknownNameError
@@ -45,12 +46,19 @@ def read_given_state(
                     f"initial has other connections of matrix {name!r} than this run draws from seed {seed}; give "
                     f"seed={first_seed}, from which they were drawn, and the same `connect`"
                 )
-    return {
+    given = {
         n: _weights(n, final[n], connections[n])
         if n in connections
         else finite_numbers(n, final[n])
         for n in needed
     }
+    for name, array in given.items():
+        if name.endswith(f".{LAST_SPIKE}") and np.any(array > 0):
+            raise ParameterError(
+                f"initial state of {name} is {np.max(array):.6g} s, a time after the beginning of the run; times "
+                "of last spikes are relative to it, so give 0 or negative times"
+            )
+    return given
 
 
 def _weights(name: str, value: Any, connections: MatrixConnections) -> NDArray[Any]:

@@ -36,6 +36,8 @@ OWN = "ds_own_"
 
 UPDATE = "ds_lastupdate"
 """Name of the time of the last update of each synapse, as of a variable that the synapse has for itself."""
+LAST = "ds_last_"
+"""Prefix of the names of the last times at which the units of either end of a pathway had an effect."""
 CURRENT = "ds_current_"
 """Prefix of the present values of event-driven states of synapses."""
 NOW = "ds_now_"

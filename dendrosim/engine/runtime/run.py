@@ -42,6 +42,7 @@ def run(task: Task, target: str, progress: Progress) -> Outcome:
         operations = NumpyOperations(task)
         counts = {name: c.count for name, c in task.connections.items()}
         parts = build(task.protocol, task.settings.precision, operations, counts)
+        parts.claim()
         kept = carried_keys(task.protocol, parts.register_kept())
         sizes = {key: parts.arrays[key].size for key in kept if key in parts.arrays}
         carried = {} if task.carried is None else carried_values(task.carried, sizes)
