@@ -24,7 +24,15 @@ from dendrosim.engine.standalone.sources import (
 from dendrosim.errors import SpecError
 from dendrosim.protocol.protocol import Protocol
 
-_SHARED = ("random.h", "arithmetic.h", "arrays.h", "checksum.h", "reader.h", "task.h")
+_SHARED = (
+    "random.h",
+    "arithmetic.h",
+    "arrays.h",
+    "checksum.h",
+    "interrupts.h",
+    "reader.h",
+    "task.h",
+)
 # The program must number GPUs as nvidia-smi does, because nvidia-smi reports the architecture to compile for.
 _ORDER = 'setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID", 0);'
 
