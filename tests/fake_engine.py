@@ -1,15 +1,17 @@
 """A stand-in for the engine, for tests of what the command line does around a run; and that command line."""
 
 import sys
-from pathlib import Path
 
+import h5py
 import numpy as np
+
+from dendrosim.results.reading import FORMAT, MARK
 
 RUN_CLI = [sys.executable, "-c", "import sys, dendrosim.cli.main as c; sys.exit(c.main())"]
 
 
 class FakeResult:
-    """A result that is written as a line of text; its protocol is measured as usual."""
+    """A result that is written as a file with its metrics; its protocol is measured as usual."""
 
     def __init__(self, protocol):
         self.protocol = protocol
@@ -26,7 +28,9 @@ class FakeResult:
         return type("Trace", (), {"values": np.array([[0.0, 0.0, 0.0], [0.25, 0.5, np.inf]])})
 
     def save(self, path):
-        Path(path).write_text(f"result of dendrosim: {self.metrics}")
+        with h5py.File(path, "w") as file:
+            file.attrs[MARK] = FORMAT
+            file.attrs["metrics"] = str(self.metrics)
 
 
 class FakeEngine:

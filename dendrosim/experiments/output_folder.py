@@ -9,8 +9,9 @@ from datetime import datetime
 from pathlib import Path
 
 from dendrosim.errors import StorageError, UsageError
+from dendrosim.experiments.authorship import is_ours
 from dendrosim.machine.atomic_file import sync_folder
-from dendrosim.machine.working_folder import working_folder
+from dendrosim.machine.working_folder import WORKING, working_folder
 
 RUNS = Path("runs")
 RESULT, PARTIAL, UNFINISHED = "result.nc", "partial.nc", "unfinished"
@@ -22,9 +23,6 @@ _WHAT = {
 }
 _FIGURES = (".png", ".svg")
 _STAGING = ".dendrosim-writing-"
-_HEAD = (
-    2**20
-)  # bytes at the beginning of a file, which contain the name of the program if it wrote the file
 
 
 class Output:
@@ -68,7 +66,7 @@ class Output:
         for name in names:
             path = self.folder / name
             with storage_errors(self.folder):
-                if os.path.lexists(path) and not _is_ours(path):
+                if os.path.lexists(path) and not is_ours(path):
                     raise StorageError(
                         f"{path} exists and was not written by dendrosim; nothing was changed: move it away, or "
                         "name another folder with --out"
@@ -113,7 +111,7 @@ class Output:
             return ()
         with storage_errors(self.folder):
             found = [path for path in self.folder.iterdir() if path.suffix in _FIGURES]
-            return tuple(sorted(path.name for path in found if _is_ours(path)))
+            return tuple(sorted(path.name for path in found if is_ours(path)))
 
     @contextmanager
     def write_files(self, *outdated: str) -> Iterator[Path]:
@@ -130,13 +128,14 @@ class Output:
         with storage_errors(self.folder):
             self._make()
             try:
-                with working_folder(self.folder, _STAGING) as (staging, _):
+                with working_folder(self.folder, _STAGING, marked=True) as (staging, _):
                     try:
                         yield staging
                     except StorageError as error:
                         text = str(error).replace(str(staging), str(self.folder))
                         raise StorageError(text) from error
-                    self._replace(sorted(staging.iterdir()), outdated)
+                    files = sorted(p for p in staging.iterdir() if p.name != WORKING)
+                    self._replace(files, outdated)
             except BaseException:
                 self.delete_if_empty()
                 raise
@@ -182,14 +181,6 @@ def storage_errors(where: Path) -> Iterator[None]:
         raise StorageError(
             f"cannot write to {where}: {reason}; name another folder with --out"
         ) from error
-
-
-def _is_ours(path: Path) -> bool:
-    """Return whether dendrosim has written a file, which then names dendrosim near its beginning."""
-    if path.is_symlink() or not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return b"dendrosim" in file.read(_HEAD)
 
 
 def _try_to_write(folder: Path) -> None:

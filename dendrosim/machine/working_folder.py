@@ -8,9 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+WORKING = ".dendrosim-working"
+"""Name of the file that shows, in a folder that is not in the cache, that dendrosim has made the folder."""
+_CONTENT = b"temporary folder of dendrosim\n"
+
 
 @contextmanager
-def working_folder(home: Path, prefix: str) -> Iterator[tuple[Path, int]]:
+def working_folder(home: Path, prefix: str, marked: bool = False) -> Iterator[tuple[Path, int]]:
     """Make a folder for the time of the context, and delete those that killed processes have left.
 
     Parameters
@@ -18,7 +22,10 @@ def working_folder(home: Path, prefix: str) -> Iterator[tuple[Path, int]]:
     home : Path
         The folder in which it is made.
     prefix : str
-        Beginning of its name. Only our own folders may have such names in `home`.
+        Beginning of its name. Unless `marked` is true, only our own folders may have such names in `home`.
+    marked : bool, optional
+        Whether it gets the file `WORKING`, without which an abandoned folder is not deleted, because others can
+        make folders in `home` too (default: it does not).
 
     Yields
     ------
@@ -31,18 +38,20 @@ def working_folder(home: Path, prefix: str) -> Iterator[tuple[Path, int]]:
     OSError
         If it cannot be made.
     """
-    delete_abandoned(home, prefix)
+    delete_abandoned(home, prefix, marked)
     while (made := _make(home, prefix)) is None:
         pass
     folder, lock = made
     try:
+        if marked:
+            (folder / WORKING).write_bytes(_CONTENT)
         yield folder, lock
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(lock)
 
 
-def delete_abandoned(home: Path, prefix: str) -> None:
+def delete_abandoned(home: Path, prefix: str, marked: bool = False) -> None:
     """Delete the folders that `working_folder` has made in `home` for this user and that no process has locked."""
     for path in home.glob(f"{prefix}????????"):
         try:
@@ -51,12 +60,17 @@ def delete_abandoned(home: Path, prefix: str) -> None:
             continue  # it is a link or a file, belongs to another user, or was just deleted
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.fstat(lock).st_uid == os.geteuid():
+            if os.fstat(lock).st_uid == os.geteuid() and (not marked or _is_marked(path)):
                 shutil.rmtree(path, ignore_errors=True)
         except OSError:
             continue  # another process uses the folder
         finally:
             os.close(lock)
+
+
+def _is_marked(folder: Path) -> bool:
+    mark = folder / WORKING
+    return mark.is_file() and not mark.is_symlink() and mark.read_bytes() == _CONTENT
 
 
 def _make(home: Path, prefix: str) -> tuple[Path, int] | None:

@@ -1,11 +1,11 @@
 """A folder to work in, and ways to call the command line."""
 
 import json
-from pathlib import Path
 
 import pytest
 from fake_engine import FakeEngine
 from library_examples import write_library
+from matplotlib.figure import Figure
 
 from dendrosim.cli import main as cli
 
@@ -21,18 +21,10 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.fixture
 def engine(monkeypatch):
-    """The engine and the drawing of figures, replaced."""
+    """The engine and the content of figures, replaced."""
     fake = FakeEngine()
-
-    def save(figure, path):
-        files = [Path(f"{path}.{kind}") for kind in ("png", "svg")]
-        for file in files:
-            file.write_text("figure of dendrosim")
-        return files
-
     monkeypatch.setattr("dendrosim.engine.simulate.run", fake)
-    monkeypatch.setattr("dendrosim.plot.traces", lambda result, name: "figure")
-    monkeypatch.setattr("dendrosim.plot._save.save", save)
+    monkeypatch.setattr("dendrosim.plot.traces", lambda result, name: Figure((1, 1)))
     return fake
 
 

@@ -1,22 +1,29 @@
 """What dendrosim has not written is never deleted or overwritten, whatever folder is given as output."""
 
 import json
+import shutil
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
 
+import h5py
 import pytest
 from interrupted_runs import interrupt
 from long_runs import spiking
+from matplotlib.figure import Figure
 from reference_problems import leaky_protocol
 
 import dendrosim as ds
+from dendrosim import plot
 from dendrosim.cli import main as cli
 from dendrosim.engine import run_folder
 from dendrosim.errors import ResumeError, StorageError
+from dendrosim.experiments.authorship import is_ours
 from dendrosim.experiments.output_folder import Output
+from dendrosim.machine.working_folder import working_folder
 
 
 def files(folder):
@@ -165,6 +172,88 @@ def test_a_figure_of_the_user_is_not_replaced_and_one_of_ours_is(tmp_path, capsy
     assert cli.main(command) == 1
     assert f"{name} exists and was not written by dendrosim" in capsys.readouterr().err
     assert (tmp_path / name).read_bytes() == b"drawn by hand"
+
+
+SVG = (
+    '<svg xmlns="http://www.w3.org/2000/svg" xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" '
+    'xmlns:cc="http://creativecommons.org/ns#" xmlns:dc="http://purl.org/dc/elements/1.1/"><metadata><rdf:RDF>'
+    "<cc:Work><dc:{0}><cc:Agent><dc:title>{1}</dc:title></cc:Agent></dc:{0}></cc:Work></rdf:RDF></metadata><text>{2}</text></svg>"
+)
+
+
+def png(**texts):
+    content = BytesIO()
+    Figure().savefig(content, format="png", metadata={"Software": None, **texts})
+    return content.getvalue()
+
+
+def hdf5(**attributes):
+    content = BytesIO()
+    with h5py.File(content, "w") as file:
+        file.attrs.update(attributes)
+    return content.getvalue()
+
+
+FOREIGN = {
+    "of_another_creator.svg": SVG.format("creator", "Inkscape", "made with dendrosim").encode(),
+    "with_a_contributor.svg": SVG.format("contributor", "dendrosim", "").encode(),
+    "with_a_longer_name.svg": SVG.format("creator", "drawn after dendrosim", "").encode(),
+    "mention.svg": b"<svg><!-- <dc:title>dendrosim</dc:title> dendrosim --></svg>",
+    "broken.svg": b"<svg dendrosim",
+    "entity.svg": b'<!DOCTYPE svg [<!ENTITY e "dendrosim">]>'
+    + SVG.format("creator", "&e;", "").encode(),
+    "comment.png": png(Comment="dendrosim", Software="GIMP"),
+    "none.png": png() + b"Software\0dendrosim",
+    "short.png": png(Software="dendrosim")[:20],
+    "text.png": b"dendrosim",
+    "result.nc": hdf5(comment="dendrosim"),
+    "text.nc": b"dendrosim_format",
+    "list.json": b'["dendrosim"]',
+    "nested.json": b'{"program": {"dendrosim": "1"}}',
+    "broken.json": b'{"dendrosim": "1"',
+    "notes.txt": b"dendrosim",
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_a_file_that_mentions_dendrosim_is_not_taken_for_one_of_ours(tmp_path, name):
+    (tmp_path / name).write_bytes(FOREIGN[name])
+    assert not is_ours(tmp_path / name)
+
+
+def test_files_of_ours_are_recognized(tmp_path):
+    ours = plot.save(Figure(), tmp_path / "figure")
+    ds.run(leaky_protocol(), "numpy").save(tmp_path / "result.nc")
+    (tmp_path / "by_hand.svg").write_bytes(SVG.format("creator", "dendrosim", "").encode())
+    assert all(is_ours(path) for path in [*ours, tmp_path / "result.nc", tmp_path / "by_hand.svg"])
+    (tmp_path / "link.svg").symlink_to(tmp_path / "figure.svg")
+    assert not is_ours(tmp_path / "link.svg")
+
+
+def test_a_run_that_replaces_another_keeps_drawings_and_folders_of_the_user(tmp_path):
+    ds.run(leaky_protocol(), "numpy", out=tmp_path)
+    plot.save(Figure(), tmp_path / "old")
+    (tmp_path / "mine.svg").write_bytes(FOREIGN["of_another_creator.svg"])
+    notes = tmp_path / ".dendrosim-writing-abcdefgh" / "notes.txt"
+    notes.parent.mkdir()
+    notes.write_text("years of work")
+    before = files(tmp_path)
+    ds.run(leaky_protocol(), "numpy", out=tmp_path, overwrite=True)
+    after = files(tmp_path)
+    assert before.keys() - after.keys() == {"old.png", "old.svg"}
+    assert after["mine.svg"] == before["mine.svg"]
+    assert notes.read_text() == "years of work"
+
+
+def test_a_folder_of_a_killed_process_is_deleted(tmp_path):
+    left = tmp_path / ".dendrosim-writing-abcdefgh"
+    with working_folder(tmp_path, ".dendrosim-writing-", marked=True) as (folder, _):
+        shutil.copytree(folder, left)
+    (left / "result.nc").write_bytes(b"half")
+    with Output(tmp_path, "").write_files() as folder:
+        (folder / "figure.png").write_bytes(b"whole")
+        assert not left.exists()
+    assert files(tmp_path) == {"figure.png": b"whole"}
 
 
 def test_an_error_leaves_what_others_have_put_into_a_new_folder(tmp_path):

@@ -95,7 +95,7 @@ def _folder_of(task: "Task") -> Iterator[tuple[Path, int | None]]:
     with ExitStack() as stack:
         try:
             home = Path(tempfile.gettempdir())
-            folder = stack.enter_context(working_folder(home, "dendrosim-run-"))
+            folder = stack.enter_context(working_folder(home, "dendrosim-run-", marked=True))
         except OSError as error:
             raise StorageError(
                 f"cannot make a temporary folder: {error.strerror or error}; set TMPDIR"
