@@ -43,12 +43,14 @@ def __getattr__(name: str) -> object:
     ):  # not a variable, because the files of the folders are imported only on demand
         return __dir__()
     if name in _listed:
+        from dendrosim.machine.interrupts import delay_interrupts
         from dendrosim.machine.memory import check_address_space
 
         check_address_space()  # an import with too little would crash or never end
-        return _look_up(
-            name
-        )  # an error in the module of a public name must reach the user unchanged
+        # A module whose import was interrupted may not be importable again (NumPy is not). An error in the module
+        # of a public name must reach the user unchanged.
+        with delay_interrupts():
+            return _look_up(name)
     names = _listed
     # Python asks here for the name of a module, and for special names, while modules are being imported. Then no
     # further ones may be imported.

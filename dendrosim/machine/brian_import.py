@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from dendrosim.errors import BackendMissingError
+from dendrosim.machine.interrupts import delay_interrupts
 
 lock = threading.RLock()
 """The one lock of all that changes the state of the process: Brian2, filters of warnings, settings of Matplotlib.
@@ -71,11 +72,13 @@ def load() -> None:
     Brian2 replaces `sys.excepthook` so that any error in the process is reported as a possible bug of
     Brian2, sends all warnings to its log, and handles interrupts. It also makes two temporary files, for its log
     and for a copy of the script; they remain if the process is killed. If Brian2 was imported before, nothing is
-    changed, and its hooks remain.
+    changed, and its hooks remain. An interrupt during the import is handled after it.
     """
     with _without_deprecations():
         if "brian2" not in sys.modules:
-            _import()
+            # After an interrupt within the import, some modules, such as those of NumPy, cannot be imported again.
+            with delay_interrupts():
+                _import()
 
 
 def _import() -> None:

@@ -70,6 +70,40 @@ def test_an_interrupt_ends_a_run_after_its_step_unless_it_is_ignored(handler, st
     assert int(execute(RUN, handler)) == steps
 
 
+INTERRUPTED_IMPORTS = """
+import signal, sys
+import dendrosim as ds
+
+class Interrupting:
+    def __init__(self, name):
+        self.name = name
+
+    def find_spec(self, name, path, target=None):
+        if name == self.name:
+            sys.meta_path.remove(self)
+            signal.raise_signal(signal.SIGINT)
+
+def run():
+    cell = ds.Population("cell", 1, "dx/dt = -x/second : 1", initial={"x": 1.0})
+    block = ds.Block("only", (ds.Phase("on", "2 s"),))
+    return ds.run(ds.Protocol(ds.Circuit((cell,)), (block,), "1 s"), "numpy")
+
+hook, count = sys.excepthook, 0
+for name in ("numpy.linalg", "brian2.core.magic"):
+    sys.meta_path.insert(0, Interrupting(name))
+    try:
+        run()
+    except KeyboardInterrupt:
+        count += 1
+assert sys.excepthook is hook
+print(count, run().status)
+"""
+
+
+def test_an_interrupt_during_an_import_leaves_a_process_that_can_run():
+    assert execute(INTERRUPTED_IMPORTS) == "2 done"
+
+
 WARNINGS = """
 import warnings
 import numpy as np
