@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from dendrosim.circuit.circuit import Circuit
@@ -27,6 +28,8 @@ from dendrosim.units import Quantity, unit
 Arrays = dict[str, NDArray[np.float64]]
 BACKENDS = ("numpy", "cython", "cpp")
 FAST = ("numpy", "cpp")  # cython compiles each population and matrix by itself, which takes seconds
+PATIENT = ("numpy", pytest.param("cython", marks=pytest.mark.slow), "cpp")
+"""All back ends, for tests whose circuit takes cython ten seconds or more."""
 
 
 def gate_course(protocol_phases: list[tuple[int, float]]) -> NDArray[np.float64]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import sparse_layer as layer
-from reference_problems import FAST
+from reference_problems import PATIENT
 
 import dendrosim as ds
 from dendrosim.cli.circuit_text import circuit_text
@@ -26,7 +26,7 @@ def protocol(connect, rule=layer.HEBB, steps=1, **fields):
     return layer.protocol(rule, 2, steps, connect=connect, **{"initial": START, **fields})
 
 
-@pytest.mark.parametrize("backend", [*FAST, pytest.param("cython", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("backend", PATIENT)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_step_is_projected_on_the_bounds(kind, backend):
     bounded = protocol(KINDS[kind], bounds=(0.0, 0.3))

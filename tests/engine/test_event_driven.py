@@ -9,6 +9,7 @@ import pytest
 from comparisons import gap
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reference_problems import PATIENT
 from scipy.linalg import expm
 
 import dendrosim as ds
@@ -135,9 +136,7 @@ def loop(delay):
 
 
 @pytest.mark.parametrize("delay", DELAYS)
-@pytest.mark.parametrize(
-    "backend", ["numpy", pytest.param("cython", marks=pytest.mark.slow), "cpp"]
-)
+@pytest.mark.parametrize("backend", PATIENT)
 def test_spikes_see_the_exact_solution(backend, delay):
     seen = loop(delay)
     result = run(protocol(*DELAYS[delay]), backend)

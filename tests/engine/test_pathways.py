@@ -19,7 +19,7 @@ from delayed_synapses import (
     recurrent,
     run_once,
 )
-from reference_problems import BACKENDS
+from reference_problems import BACKENDS, PATIENT
 
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.connectivity.all_to_all import AllToAll
@@ -42,7 +42,7 @@ from dendrosim.units import quantity
 # -- against the loop --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", PATIENT)
 def test_spikes_arrive_in_the_step_of_their_delay_and_do_what_the_text_says(backend):
     result = run_once(backend)
     wiring = recurrent(result.protocol, 3)
@@ -57,7 +57,7 @@ def test_spikes_arrive_in_the_step_of_their_delay_and_do_what_the_text_says(back
     assert np.array_equal(spike_table(result, "source")[:, :2], np.stack([steps, units], axis=1))
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", PATIENT)
 def test_other_numbers_in_the_same_circuit_do_too(backend):
     """Another seed, another drive: the wiring is data, so nothing is compiled anew."""
     result = run(protocol(signals={**protocol().signals, "cell.drive": DRIVE[1]}), backend, 11)

@@ -10,6 +10,7 @@ from functools import cache
 import numpy as np
 import pytest
 from comparisons import gap
+from reference_problems import PATIENT
 
 import dendrosim as ds
 from dendrosim.engine.plan.synapse_tables import synapse_tables
@@ -127,9 +128,7 @@ def loop(delay, seed=5):
 
 
 @pytest.mark.parametrize("delay", DELAYS)
-@pytest.mark.parametrize(
-    "backend", ["numpy", pytest.param("cython", marks=pytest.mark.slow), "cpp"]
-)
+@pytest.mark.parametrize("backend", PATIENT)
 def test_traces_are_those_of_the_loop(backend, delay):
     traces = loop(delay)
     assert traces["released"][-1].sum() > 100

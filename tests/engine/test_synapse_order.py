@@ -12,6 +12,7 @@ import pytest
 from comparisons import gap, same_bits
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from reference_problems import PATIENT
 
 import dendrosim as ds
 from dendrosim.engine.backends import check_supported
@@ -181,9 +182,7 @@ TEXTS = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "backend", ["numpy", pytest.param("cython", marks=pytest.mark.slow), "cpp"]
-)
+@pytest.mark.parametrize("backend", PATIENT)
 def test_each_spike_acts_on_one_synapse_after_the_other(backend):
     check(TEXTS, backend)
 

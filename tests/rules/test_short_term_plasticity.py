@@ -6,7 +6,7 @@ The printed ratios were computed with independent code (forward recursion over t
 import numpy as np
 import pytest
 from printed_responses import TRAINS, TWENTY_HERTZ
-from reference_problems import BACKENDS
+from reference_problems import PATIENT
 
 import dendrosim as ds
 from dendrosim.errors import (
@@ -119,7 +119,7 @@ def assert_exact(result, synapses):
             assert total == pytest.approx(2.5 * released.sum(), rel=1e-12)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", PATIENT)
 def test_pathways_release_what_the_recursion_says(backend):
     assert_exact(ds.run(protocol(SYNAPSES), backend=backend), SYNAPSES)
     # Every number is data: other synapses of the same variants run in the same program.
