@@ -19,10 +19,12 @@ Feedback paths (`feedback`), with t = s or, if `decoder=linear`, the identity:
 Q_i learns while the gate `sleep{i}` is open and noise of the standard deviation `sigma` perturbs h_i alone; above
 means the source of Q_i, and hh_L = h_L (`reconstruction`):
 
-    plain       descends |g_i(h_above) - h_i|^2 / 2: the path should return h_i from what h_i causes
-    difference  descends |hh_i - h_i|^2 / (2 sigma^2): it should return the perturbation, through all layers above
+    plain       descends (|g_i(h_above) - h_i|^2 + decay_q sigma^2 |Q_i|^2)/2: the path should return h_i from
+                what h_i causes
+    difference  descends (|hh_i - h_i|^2/sigma^2 + decay_q |Q_i|^2)/2: it should return the perturbation, through
+                all layers above
 
-Both also decay, at the rate eta_q decay_q. The methods of Meulemans et al. are DTP (layerwise, plain), DTPDRL
+The methods of Meulemans et al. are DTP (layerwise, plain), DTPDRL
 (layerwise, difference), DDTP-linear (direct, difference, decoder=linear), DDTP-RHL (hidden, difference) and
 DDTP-control (direct, plain, decoder=linear).
 
@@ -81,7 +83,10 @@ recalled                                                : 1   # fed by r from th
 )
 BASAL = "dw/dt = learn*eta*{slope}*(goal_post - h_post)*h_pre : 1"
 APICAL = {
-    "plain": "dw/dt = sleep{i}*eta_q*((h_post - {t}(recalled_post))*{dt}(recalled_post)*h_pre - decay_q*w) : 1",
+    "plain": (
+        "dw/dt = sleep{i}*eta_q*((h_post - {t}(recalled_post))*{dt}(recalled_post)*h_pre"
+        " - decay_q*sigma**2*w) : 1"
+    ),
     "difference": (
         "dw/dt = sleep{i}*eta_q*((h_post - goal_post)"
         "*({dt}(aim_post)*goal_pre - {dt}(echo_post)*held_pre)/sigma**2 - decay_q*w) : 1"

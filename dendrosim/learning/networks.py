@@ -160,7 +160,12 @@ def input_signals(networks: Sequence[LayeredNetwork], x: Any, target: Any) -> di
 
 
 def learning_recordings(
-    networks: Sequence[LayeredNetwork], *, thin: int, cycle: float, events: bool
+    networks: Sequence[LayeredNetwork],
+    *,
+    thin: int,
+    cycle: float,
+    events: bool,
+    tested: bool = True,
 ) -> tuple[Recording, ...]:
     """Return the recordings of blocks `train` and `test` that `dendrosim.learning.progress` reads.
 
@@ -174,6 +179,8 @@ def learning_recordings(
     events : bool
         Whether weights learn in single steps. If so, weights before and after a step are recorded, and the inputs
         and targets of that trial; otherwise, weights at the beginning of the trial.
+    tested : bool, default True
+        Whether there is a block `test`, of which the outputs are recorded.
     """
     every: dict[str, Any] = (
         {"every": "phase", "phases": "train/learn", "thin": thin}
@@ -183,12 +190,12 @@ def learning_recordings(
     basal = tuple(f"{n.prefix}w{i}" for n in networks for i in range(1, n.layers + 1))
     outputs = tuple(f"{n.prefix}layer{n.layers}.h" for n in networks)
     first = networks[0]
-    kept = [
-        Recording(outputs, every="phase", phases="test/*"),
+    kept = [Recording(outputs, every="phase", phases="test/*")] if tested else []
+    kept.append(
         Recording(
             basal, **({**every, "phases": ("train/learn", "train/rest")} if events else every)
-        ),
-    ]
+        )
+    )
     if events:
         kept.append(
             Recording(

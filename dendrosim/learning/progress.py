@@ -42,8 +42,8 @@ class LearningProgress:
     apical_angles : dict of str to ndarray, shape (k, L - 1)
         Angles in degrees between layer-wise apical weights and pseudo-inverse or transpose of basal weights; empty
         if there are no layer-wise apical weights of the network's own.
-    outputs : ndarray, shape (n_L, tests)
-        Outputs to which the circuit settled in the block `test`.
+    outputs : ndarray of shape (n_L, tests), or None
+        Outputs to which the circuit settled in the block `test`; None if there is no such block.
     saturated : float or None
         Largest fraction of a layer's units, samples included, that were out of range at one time; None for
         circuits without a range.
@@ -55,7 +55,7 @@ class LearningProgress:
     updates: list[Array]
     update_angles: dict[str, Array]
     apical_angles: dict[str, Array]
-    outputs: Array
+    outputs: Array | None
     saturated: float | None
 
     @property
@@ -92,10 +92,12 @@ class LearningProgress:
         found: dict[str, Any] = {
             "initial_loss": float(losses[0]),
             "final_loss": float(losses[-1]),
-            "final_loss_dynamic": 0.5 * float(np.mean(np.sum((self.outputs - y) ** 2, axis=0))),
-            # The comparison is written so that a loss of NaN counts as diverged.
-            "diverged": not bool(losses.max() <= DIVERGED * losses[0]),
         }
+        if self.outputs is not None:
+            wrong = np.sum((self.outputs - y) ** 2, axis=0)
+            found["final_loss_dynamic"] = 0.5 * float(np.mean(wrong))
+        # The comparison is written so that a loss of NaN counts as diverged.
+        found["diverged"] = not bool(losses.max() <= DIVERGED * losses[0])
         large = losses[:-1] > LARGE * losses[0]
         for name in self.update_angles:
             key = name.replace("gradient descent", "gradient").replace("-", " ").replace(" ", "_")
@@ -118,7 +120,7 @@ def read_progress(
     *,
     thin: int,
     damping: float,
-    tests: int,
+    tests: int = 0,
 ) -> LearningProgress:
     """Read from a result how a network learned.
 
@@ -136,8 +138,8 @@ def read_progress(
         Every `thin`-th trial was recorded.
     damping : float
         Damping of the damped Gauss-Newton direction.
-    tests : int
-        Number of samples in the block `test`.
+    tests : int, default 0
+        Number of samples in the block `test`; 0 if there is no such block.
     """
     populations = [p.name for p in result.circuit.populations]
     last = sum(name.startswith(f"{prefix}layer") for name in populations) - 1
@@ -167,7 +169,7 @@ def read_progress(
         apical_angles=apical_angles([result[n].values for n in apical], weights)
         if layerwise
         else {},
-        outputs=_tested_outputs(result, f"{prefix}layer{last}.h", tests),
+        outputs=_tested_outputs(result, f"{prefix}layer{last}.h", tests) if tests else None,
         saturated=max(
             (float(np.max(np.mean(result.traces[n].values, axis=(1, 2)))) for n in bounded),
             default=None,

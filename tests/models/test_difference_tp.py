@@ -117,7 +117,8 @@ def test_feedback_weights_descend_their_loss(method, layer):
                 goal = paths.goals(h[-1], free, down_to=layer + 1)
                 again = free[layer] + paths.path(layer, goal, qs) - paths.path(layer, free, qs)
                 total += 0.5 * np.sum((again - h[layer]) ** 2) / sigma**2
-        return total / samples + decay * 0.5 * np.sum(q**2)
+        scale = sigma**2 if METHODS[method]["reconstruction"] == "plain" else 1.0
+        return total / samples + scale * decay * 0.5 * np.sum(q**2)
 
     q = start[f"q{layer}"]
     gradient = np.zeros_like(q)
