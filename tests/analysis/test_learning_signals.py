@@ -24,6 +24,7 @@ CLOSED_FORMS = {
     "sigmoid": lambda x: 1.0 / (1.0 + np.exp(-x)),
     "softplus": lambda x: np.logaddexp(0.0, x),
     "saturating": lambda x: np.maximum(x, 0.0) / (1.0 + np.maximum(x, 0.0)),
+    "saturated_linear": lambda x: np.clip(x, -1.0, 1.0),
 }
 
 NETWORKS = [

@@ -1,0 +1,36 @@
+"""Initial weights that are the transpose of another matrix."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dendrosim.arrays import Array
+from dendrosim.circuit.initial_values.derived import Derived
+
+
+@dataclass(frozen=True, eq=False)
+class Transpose(Derived):
+    """Start from the transpose of the weights that another matrix has at the beginning of the run.
+
+    Parameters
+    ----------
+    matrix : str
+        Name of the other matrix. Its shape is (pre, post) if the shape of this matrix is (post, pre).
+
+    Raises
+    ------
+    SpecError
+        If there is no such matrix, its shape does not fit, or its initial value depends on this matrix; `Circuit`
+        raises this error.
+
+    Examples
+    --------
+    >>> import dendrosim as ds
+    >>> back = ds.Matrix("r", post="down", pre="up", initial=ds.Transpose("w"))
+    """
+
+    def shape(self, of: tuple[int, int]) -> tuple[int, int]:
+        return of[::-1]
+
+    def compute(self, weights: Array) -> Array:
+        return np.array(weights.T, dtype=np.float64)
