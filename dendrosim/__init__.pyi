@@ -2,6 +2,7 @@
 
 from . import analysis as analysis
 from . import errors as errors
+from . import learning as learning
 from . import plot as plot
 from . import tasks as tasks
 from .checks import not_negative as not_negative

@@ -44,6 +44,8 @@ target                                                     : 1   # input
 PLASTICITY = "dw/dt = learn*eta*delta_post*h_pre : 1"
 Transfer = Literal["linear", "relu", "tanh", "sigmoid", "softplus", "smooth_leaky", "leaky_relu"]
 
+LEARNING = ds.learning.Network(layers=("layer{i}.h",), weights=("w{i}",))
+
 
 class Parameters(ds.Parameters):
     sizes: tuple[int, ...] = ds.parameter((10, 2, 3), "units per layer, input first", least=1)

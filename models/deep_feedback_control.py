@@ -3,21 +3,21 @@
 Each unit has a basal compartment, which receives the layer below, and an apical one, which receives the
 controller. Weights learn from what the apical input adds to the rate:
 
-    tau dv_i/dt   = -v_i + W_i h_(i-1) + Q_i u + noise_i,   h_i = s(v_i),            i = 1 .. L  (h_L = v_L)
+    tau dv_i/dt   = -v_i + W_i h_(i-1) + Q_i u + noise_i,   h_i = s(v_i),    i = 1 .. L  (linear output: h_L = v_L)
     tau_u dc/dt   = e - alpha c,   u = c + k_p e,   e = r - h_L                while the gate `hold` is closed
     r             = h_L^free - eta_hat (h_L^free - y) while `teach` is open, else h_L^free
-    dW_i/dt       = eta (s(v_i) - s(W_i h_(i-1))) h_(i-1)^T                    while `learn` is open
+    dW_i/dt       = eta/eta_hat (s(v_i) - s(W_i h_(i-1))) h_(i-1)^T            while `learn` is open
     dQ_i/dt       = eta_q (-(Q_i u + noise_i) u^T/sigma^2 - decay_q Q_i)       while `sleep{i}` is open
 
 h_L^free is the output without control, which a slow variable follows while the gate `hold` is open; then
-c = u = 0. With a small `eta_hat` (weak control) updates are about eta_hat times those of the damped Gauss-Newton
-method; with eta_hat = 1 (strong control) the output goes all the way to the label.
+c = u = 0. With a small `eta_hat` (weak control) updates are about those of the damped Gauss-Newton method; with
+eta_hat = 1 (strong control) the output goes all the way to the label.
 
 At rest u = e/a with a = alpha/(1 + k_p alpha), so in a linear network u = (J Q + a I)^-1 (r - h_L^free), with
 J = (J_1 ... J_L) the Jacobians from all v_i to the output and Q the stacked Q_i. With Q = J^T the apical inputs
 Q_i u are the damped Gauss-Newton step of all v together, J^T (J J^T + a I)^-1 (r - h_L^free). The loop is stable
 if all eigenvalues of J Q have positive real parts and the controller is slow enough; `ds.fixed_point` gives the
-spectrum.
+spectrum. Initial Q_i are so small that the controller works through the last layer alone, which is stable.
 
 Feedback weights learn while noise of the standard deviation `sigma` perturbs their layer, or all layers at once,
 and the controller holds the output at h_L^free. It answers to what J_i noise_i changes there, so Q_i turns towards
@@ -35,6 +35,8 @@ None needed. In summaries of the method u = (J Q + alpha I)^-1 (r - h_L) is for 
 alpha becomes a.
 """
 
+from typing import Literal
+
 import dendrosim as ds
 
 LAYER = """
@@ -44,13 +46,17 @@ basal                                                   : 1   # basal dendrite: 
 top_down                                                : 1   # fed by q
 noise                                                   : 1   # input: perturbation while q learns
 """
-HIDDEN = """
+RATE = {
+    "linear": """
+h = v                                                   : 1   # rate
+predicted = basal                                       : 1   # rate without apical input
+""",
+    "transfer": """
 h = s(v)                                                : 1   # rate
 predicted = s(basal)                                    : 1   # rate without apical input
-"""
-OUTPUT = """
-h = v                                                   : 1   # linear read-out
-predicted = basal                                       : 1   # rate without apical input
+""",
+}
+CONTROLLER = """
 dheld/dt = hold*(h - held)/tau_hold                     : 1   # output without control
 dc/dt = ((1 - hold)*(error - alpha*c) - hold*c)/tau_u   : 1   # integral part of the controller
 u = (1 - hold)*(c + k_p*error)                          : 1   # to the apical dendrites of all layers
@@ -60,10 +66,19 @@ target                                                  : 1   # input
 BASAL = "dw/dt = learn*eta*(h_post - predicted_post)*h_pre : 1"
 APICAL = "dw/dt = sleep{i}*eta_q*(-apical_post*u_pre/sigma**2 - decay_q*w) : 1"
 
+LEARNING = ds.learning.Network(
+    layers=("layer{i}.h",),
+    weights=("w{i}",),
+    feedback=("q{i}",),
+    closed_loop=True,
+    rules={"deep_feedback_control": {}, "strong_control": {"eta_hat": 1.0}},
+)
+
 
 class Parameters(ds.Parameters):
     sizes: tuple[int, ...] = ds.parameter((5, 6, 6, 3), "units per layer, input first", least=1)
     transfer: str = ds.parameter("tanh", "transfer function of the hidden layers")
+    output: Literal["linear", "transfer"] = ds.parameter("linear", "output of the last layer")
     alpha: float = ds.parameter(0.1, "leak of the controller: damping of updates", above=0)
     k_p: float = ds.parameter(1.0, "proportional part of the controller", least=0)
     eta_hat: float = ds.parameter(
@@ -74,7 +89,7 @@ class Parameters(ds.Parameters):
     decay_q: float = ds.parameter(0.3, "decay of apical weights, relative to eta_q", least=0)
     sigma: float = ds.parameter(0.1, "standard deviation of the noise", above=0)
     tau: ds.Quantity = ds.parameter("10 ms", "time constant of all layers", above=0)
-    tau_u: ds.Quantity = ds.parameter("50 ms", "time constant of the controller", above=0)
+    tau_u: ds.Quantity = ds.parameter("20 ms", "time constant of the controller", above=0)
     tau_hold: ds.Quantity = ds.parameter("10 ms", "time constant of the held variable", above=0)
     gain: float = ds.parameter(1.4, "largest singular value of initial basal weights", above=0)
     condition: float = ds.parameter(2.0, "condition number of initial basal weights", least=1)
@@ -91,12 +106,13 @@ def circuit(p: Parameters) -> ds.Circuit:
     matrices, projections, output = [], [], f"layer{last}"
     for i, units in enumerate(p.sizes[1:], 1):
         layer, inputs = f"layer{i}", {"noise": 0.0} | ({"target": 0.0} if i == last else {})
-        text = LAYER + (OUTPUT if i == last else HIDDEN)
-        transfer = None if i == last else p.transfer
+        kind = p.output if i == last else "transfer"
+        text = LAYER + RATE[kind] + (CONTROLLER if i == last else "")
+        transfer = p.transfer if kind == "transfer" else None
         populations.append(ds.Population(layer, units, text, transfer=transfer, inputs=inputs))
         initial = ds.WellConditioned(p.gain, p.condition)
         matrices.append(ds.Matrix(f"w{i}", layer, f"layer{i - 1}", initial, BASAL))
-        initial = ds.Identity() if i == last else ds.Normal(p.sizes[-1] ** -0.5)
+        initial = ds.Identity() if i == last else ds.Normal(0.1 * p.sizes[-1] ** -0.5)
         matrices.append(ds.Matrix(f"q{i}", layer, output, initial, APICAL.format(i=i)))
         projections += [
             ds.Projection(f"layer{i - 1}.h", f"w{i}", f"{layer}.basal"),
@@ -104,4 +120,5 @@ def circuit(p: Parameters) -> ds.Circuit:
         ]
     gates = {"learn": 0.0, "teach": 0.0, "hold": 1.0}
     gates |= {f"sleep{i}": 0.0 for i in range(1, last + 1)}
-    return ds.Circuit(populations, matrices, projections, p, gates)
+    eta = ds.Quantity(float(p.eta.value) / p.eta_hat, p.eta.dimension)
+    return ds.Circuit(populations, matrices, projections, p.with_values(eta=eta), gates)

@@ -93,6 +93,20 @@ APICAL = {
     ),
 }
 
+LEARNING = ds.learning.Network(
+    layers=("layer{i}.h",),
+    weights=("w{i}",),
+    feedback=("q{i}",),
+    targets=("layer{i}.goal",),
+    rules={
+        "dtp": {"feedback": "layerwise", "decoder": "transfer", "reconstruction": "plain"},
+        "dtpdrl": {"feedback": "layerwise", "decoder": "transfer", "reconstruction": "difference"},
+        "ddtp_linear": {"feedback": "direct", "decoder": "linear", "reconstruction": "difference"},
+        "ddtp_rhl": {"feedback": "hidden", "decoder": "transfer", "reconstruction": "difference"},
+        "ddtp_control": {"feedback": "direct", "decoder": "linear", "reconstruction": "plain"},
+    },
+)
+
 
 class Parameters(ds.Parameters):
     sizes: tuple[int, ...] = ds.parameter((5, 4, 4, 3), "units per layer, input first", least=1)

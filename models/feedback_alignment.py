@@ -126,6 +126,16 @@ LEARNED = {
 DECAY = " - {learn}*eta*decay*w"
 DECAYS = {"kolen_pollack": 0.1, "weight_mirror": 1.0}
 
+LEARNING = ds.learning.Network(
+    layers=("layer{i}.h",),
+    weights=("w{i}",),
+    feedback=("r{i}", "b{i}"),
+    rules={
+        name: {"rule": name, "form": "compartments", "coupling": 0.01}
+        for name in ("frfb", "urfb", "kolen_pollack", "dfa")
+    },
+)
+
 
 class Parameters(OutputError, ds.Parameters):
     sizes: tuple[int, ...] = ds.parameter((8, 6, 6, 4), "units per layer, input first", least=1)

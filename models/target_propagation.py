@@ -84,6 +84,22 @@ BASAL = {
 }
 APICAL = "dw/dt = sleep*eta_q*((h_post - reconstruction_post)*cause_pre - decay_q*w) : 1"
 
+LEARNING = ds.learning.Network(
+    layers=("layer{i}.h",),
+    weights=("w{i}",),
+    feedback=("q{i}",),
+    targets=("layer{i}.goal",),
+    signals={"lottery.turn": ds.HeldNoise(0.0, 1.0)},
+    rules={
+        "tp": {"inverse": "learned"},
+        "tp_exact": {"inverse": "exact"},
+        "modified_tp": {"inverse": "exact", "step": "modified"},
+        "randomised_tp": {"inverse": "exact", "randomised": True},
+        "dtp_linear": {"inverse": "learned", "correction": "difference"},
+        "randomised_dtp": {"inverse": "learned", "correction": "difference", "randomised": True},
+    },
+)
+
 
 class Parameters(ds.Parameters):
     sizes: tuple[int, ...] = ds.parameter((5, 4, 4, 4), "units per layer, input first", least=1)

@@ -38,6 +38,8 @@ RULES = {
     "printed": "dw/dt = learn*eta*ds(basal_post)*below_post*h_pre : 1",
 }
 
+LEARNING = ds.learning.Network(layers=("layer{i}.h",), weights=("w{i}",), feedback=("q{i}",))
+
 
 class Parameters(ds.Parameters):
     sizes: tuple[int, ...] = ds.parameter((5, 4, 4, 3), least=1)

@@ -69,13 +69,22 @@ def pairs(option: str, given: list[str] | None, example: str) -> dict[str, str]:
     return found
 
 
-def load_protocol_with(name: str, settings: list[str] | None) -> "tuple[Entry, Protocol]":
-    """Find a protocol, and load it with the values that `--set` gives to its parameters."""
+def load_protocol_with(
+    name: str, settings: list[str] | None, seed: int | None = None
+) -> "tuple[Entry, Protocol]":
+    """Find a protocol, and load it with the values that `--set` gives to its parameters.
+
+    The value of `--seed`, if it is given, is also that of a parameter `seed`.
+    """
+    from dendrosim.engine.settings import SEED
     from dendrosim.library.catalogue import find_entry
+    from dendrosim.library.file_parameters import parameters_of_file
     from dendrosim.library.loading import build_protocol, read_settings
 
     entry = find_entry(name, "protocol")
     parameters = read_settings(entry, pairs("--set", settings, "samples=200"))
+    if seed is not None and any(p.name == SEED for p in parameters_of_file(entry)):
+        parameters.setdefault(SEED, seed)
     return entry, build_protocol(entry, parameters)
 
 

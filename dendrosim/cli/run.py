@@ -122,7 +122,8 @@ def run(
             )
             output = Output(resume, "")
         else:
-            entry, loaded = load_protocol_with(_require_protocol(protocol), settings)
+            own = seed if _is_given(context, "seed") else None
+            entry, loaded = load_protocol_with(_require_protocol(protocol), settings, own)
             output, measure = Output(out, entry.name), load_measure(entry.path)
             result, measurement = run_and_save(
                 output, loaded, measure, run_settings, state, progress=True, overwrite=overwrite,

@@ -8,6 +8,8 @@ from dendrosim.engine.names import AUTO, PRECISIONS
 from dendrosim.errors import UnknownNameError
 from dendrosim.spec import Checked
 
+SEED = "seed"
+"""Name of the parameter by which a protocol gets the seed of its run, because it draws weights or data itself."""
 MOST_THREADS = 256  # more than a step can use on any machine; a larger number is a typing error
 
 

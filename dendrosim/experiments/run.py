@@ -11,7 +11,7 @@ from dendrosim.engine import simulate
 from dendrosim.engine.names import AUTO
 from dendrosim.engine.plan.projection_delays import check_delays
 from dendrosim.engine.run_folder import read_run, refuse_interrupted, require_interrupted
-from dendrosim.engine.settings import RunSettings
+from dendrosim.engine.settings import SEED, RunSettings
 from dendrosim.errors import (
     DataError,
     DendrosimError,
@@ -61,6 +61,7 @@ def run(
         is cpp if its compiler works, else numpy.
     seed : int, default 0
         Seed of all random streams, not negative. The same seed gives the same initial values on every back end.
+        A protocol with a parameter `seed` runs with the seed for which it was built.
     precision : {"auto", "single", "double"}, default "auto"
         Precision of all states; "auto" is what the back end prefers, in most cases double.
     batch : int, optional
@@ -115,7 +116,7 @@ def run(
         If the run cannot be resumed, or was begun with other options.
     UsageError
         If `out` has the result of another run, and `overwrite` is False; if `out` or `resume` cannot be a path; if
-        `continue_clock` is True and there is no `initial`.
+        `continue_clock` is True and there is no `initial`; if the protocol was built for another seed.
     UnknownNameError
         If there is no back end or precision of that name.
     ParameterError, ShapeError
@@ -173,7 +174,7 @@ def run_and_measure(
     continue_clock: bool = False,
 ) -> tuple["Result", Measurement]:
     """Run a protocol, and return the result and the measurement, which also contains the figures."""
-    measure = _measure_if_found(protocol)
+    settings, measure = _with_own_seed(protocol, settings), _measure_if_found(protocol)
     check_delays(protocol, continue_clock)
     result = simulate.run(protocol, settings, initial, progress, continue_clock=continue_clock)
     return result, _add_metrics(result, measure, settings)
@@ -193,6 +194,7 @@ def run_and_save(
 
     With `overwrite`, the result may replace that of another run.
     """
+    settings = _with_own_seed(protocol, settings)
     refuse_interrupted(output.folder / UNFINISHED)
     output.check_free(overwrite)
     folder = output.create()
@@ -248,6 +250,19 @@ def resume_run(
         measurement = _add_metrics(result, measure, begun)
         save_result(output, result)
     return result, measurement
+
+
+def _with_own_seed(protocol: Protocol, settings: RunSettings) -> RunSettings:
+    """Return the settings with the seed for which a protocol with a parameter `seed` was built."""
+    own = protocol.parameters.get(SEED)
+    if own is None:
+        return settings
+    if settings.seed not in (0, own):
+        raise UsageError(
+            f"protocol {protocol.name!r} was built for seed {own}, from which it has drawn weights or data; for "
+            f"seed {settings.seed}, build it anew: ds.load_protocol({protocol.name!r}, seed={settings.seed}, ...)"
+        )
+    return replace(settings, seed=own)
 
 
 def _measure_if_found(protocol: Protocol) -> Measure:

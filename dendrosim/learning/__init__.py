@@ -1,1 +1,3 @@
-"""Layered networks that learn: networks, cycle of phases, settling, progress."""
+"""Layered networks that learn: declaration, networks, cycle of phases, settling, progress."""
+
+from dendrosim.learning.network import Network as Network

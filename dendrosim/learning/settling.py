@@ -64,7 +64,8 @@ def find_settling(circuit: Circuit, *, left: float | None = None) -> Settling:
     Parameters
     ----------
     circuit : Circuit
-        A circuit of a model of target propagation, or of `backprop`.
+        A circuit with populations `layer0`, `layer1` and so on. Its parameters `mu`, `tau_basal` and `tau` tell
+        which closed form holds; without a parameter `tau`, its slowest mode at rest is that of every layer.
     left : float, optional
         Remaining part of the slowest mode, relative to the learning signal of layer 1 (default: e^-5). For a
         cascade of filters: the distance that remains, relative to the whole (default: `CASCADE_LEFT`).
@@ -88,8 +89,32 @@ def find_settling(circuit: Circuit, *, left: float | None = None) -> Settling:
     if "tau_basal" in values:
         tau = max(values["tau_basal"], values.get("tau_apical", 0.0))
         return Settling(tau * cascade_time(2 * layers - 1, part), tau)
-    tau = values["tau"]
+    tau = values["tau"] if "tau" in values else 1 / _rate_at_rest(circuit)
     return Settling(tau * cascade_time(2 * layers, part), tau)
+
+
+def loop_settling(circuit: Circuit, *, left: float = CASCADE_LEFT) -> Settling:
+    """Return how long a circuit whose feedback changes its rates needs to settle, from its spectrum at rest.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        The circuit; its spectrum is that with all gates closed and the weights of seed 0.
+    left : float, default `CASCADE_LEFT`
+        Remaining part of the slowest mode.
+
+    Raises
+    ------
+    ParameterError
+        If the circuit cannot settle because a mode grows.
+    """
+    rate = _rate_at_rest(circuit)
+    return Settling(-math.log(left) / rate, 1 / rate)
+
+
+def _rate_at_rest(circuit: Circuit) -> float:
+    """Return the rate of the slowest mode of a circuit whose gates are all closed, in 1/s."""
+    return numeric_slowest_rate(circuit, dict.fromkeys(circuit.gates, 0.0))
 
 
 def _slowest_rate(circuit: Circuit, values: Mapping[str, float], layers: int, top: Top) -> float:

@@ -23,6 +23,7 @@ def case(transfer, seed=0, **more):
         alpha=ALPHA,
         k_p=K_P,
         eta_hat=ETA_HAT,
+        tau_u="50 ms",
         **more,
     )
     ws, rng = drawn(SIZES, seed), np.random.default_rng(seed)
@@ -94,7 +95,7 @@ def test_with_transposed_jacobians_an_update_is_the_damped_gauss_newton_step():
     below = x
     for i, (w, j) in enumerate(zip(ws, js, strict=True), 1):
         expected = (j.T @ step) @ below.T / 2
-        change = (result.final[f"w{i}"].values - w) / (2.0 * learn * DT)
+        change = (result.final[f"w{i}"].values - w) / (2.0 / ETA_HAT * learn * DT)
         assert change == pytest.approx(expected, abs=1e-8)
         below = w @ below + j.T @ step
 

@@ -1,0 +1,136 @@
+"""What a model file declares, as `LEARNING`, so that a learning circuit can be compared with others."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from dendrosim.circuit.circuit import Circuit
+from dendrosim.circuit.paths import is_variable
+from dendrosim.errors import SpecError
+
+NUMBER = "{i}"
+"""Stands in a name for the numbers with which the circuit has the name."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """The parts of a learning circuit: its layers, their weights, and how it is shown a sample.
+
+    A name with `{i}` stands for all names of the circuit with a number from 1 up in its place, in the order of the
+    numbers, so that one declaration fits any number of layers. Gates have the meaning that
+    `dendrosim.learning.cycle` gives them: the circuit settles with `hold` open, then with `teach` open; it learns
+    while `learn` is open.
+
+    Parameters
+    ----------
+    layers : tuple of str
+        Rates of the layers above the input, such as `"layer{i}.h"`; the last one is the output.
+    weights : tuple of str
+        Matrix to each of these layers from the one below, such as `"w{i}"`.
+    feedback : tuple of str, default ()
+        Feedback matrices, such as `"q{i}"`. Those from a layer to the layer below are compared with the transpose
+        and the pseudo-inverse of the weights of that layer.
+    targets : tuple of str, default ()
+        What the rule takes as targets of the layers, such as `"layer{i}.goal"`; the last may be left out.
+    input : str, default "layer0.h"
+        Input that gets the samples.
+    target : str, default "target"
+        Input of the last layer's population that gets the targets.
+    learning_phase : str, default "learn"
+        Phase of the cycle in which `weights` change.
+    closed_loop : bool, default False
+        Whether feedback changes the rates of the layers, so that the time to settle is that of the slowest mode of
+        the whole circuit, and not that of a cascade of layers.
+    signals : mapping of str to signal, default {}
+        Further inputs of the circuit, by `population.variable`.
+    rules : mapping of str to mapping, default {}
+        Values of the model's parameters by name of the rule that they make; without it, the model is one rule,
+        which has the name of the file.
+
+    Raises
+    ------
+    SpecError
+        If a name is missing, or is not that of a variable or of a matrix.
+
+    Examples
+    --------
+    >>> import dendrosim as ds
+    >>> LEARNING = ds.learning.Network(layers=("layer{i}.h",), weights=("w{i}",), feedback=("q{i}",))
+    """
+
+    layers: tuple[str, ...]
+    weights: tuple[str, ...]
+    feedback: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    input: str = "layer0.h"
+    target: str = "target"
+    learning_phase: str = "learn"
+    closed_loop: bool = False
+    signals: Mapping[str, Any] = field(default_factory=dict)
+    rules: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, variables in (
+            ("layers", True),
+            ("weights", False),
+            ("feedback", False),
+            ("targets", True),
+        ):
+            given = getattr(self, name)
+            if not isinstance(given, tuple) or not all(isinstance(n, str) for n in given):
+                raise SpecError(f"Network.{name} is {given!r}; it must be a tuple of names")
+            if not given and name in ("layers", "weights"):
+                raise SpecError(
+                    f"Network.{name} is empty; name at least one, such as {_EXAMPLE[name]!r}"
+                )
+            for one in given:
+                if is_variable(one) != variables:
+                    kind = "a variable, population.variable" if variables else "a matrix"
+                    raise SpecError(f"Network.{name}: {one!r} is not the name of {kind}")
+
+    def of(self, circuit: Circuit) -> "Network":
+        """Return the network with the names that a circuit has, in place of names with `{i}`.
+
+        Raises
+        ------
+        SpecError
+            If the circuit lacks a part, or there is not one matrix of weights for each layer.
+        """
+        variables = {f"{p.name}.{v}" for p in circuit.populations for v in p.variables}
+        matrices = {m.name for m in circuit.matrices}
+        found: dict[str, Any] = {}
+        for name, known in (
+            ("layers", variables), ("weights", matrices), ("feedback", matrices), ("targets", variables),
+        ):  # fmt: skip
+            found[name] = tuple(_expand(f"Network.{name}", getattr(self, name), known))
+        if len(found["weights"]) != len(found["layers"]):
+            raise SpecError(
+                f"Network has {len(found['layers'])} layers ({', '.join(found['layers'])}), but "
+                f"{len(found['weights'])} matrices of weights ({', '.join(found['weights'])}); each layer has one"
+            )
+        output = found["layers"][-1].partition(".")[0]
+        found["target"] = f"{output}.{self.target.rpartition('.')[2]}"
+        for name, one in (("input", self.input), ("target", found["target"])):
+            if one not in variables:
+                raise SpecError(f"Network.{name}: the circuit has no variable {one!r}")
+        return replace(self, **found)
+
+
+_EXAMPLE = {"layers": "layer{i}.h", "weights": "w{i}"}
+
+
+def _expand(where: str, names: tuple[str, ...], known: set[str]) -> Iterator[str]:
+    """Yield the names of a circuit that names with `{i}` stand for."""
+    for name in names:
+        if NUMBER not in name:
+            if name not in known:
+                raise SpecError(f"{where}: the circuit has no {name!r}")
+            yield name
+            continue
+        numbered = [
+            n for i in range(1, len(known) + 1) if (n := name.replace(NUMBER, str(i))) in known
+        ]
+        yield from numbered
+        if not numbered and where.endswith(("layers", "weights")):
+            raise SpecError(f"{where}: {name!r} stands for {name.replace(NUMBER, '1')!r} and so on, but the "
+                            "circuit has no such name")  # fmt: skip

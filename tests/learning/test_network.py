@@ -1,0 +1,123 @@
+"""What model files declare about learning, and how their updates are read and compared."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import dendrosim as ds
+from dendrosim.errors import SpecError, UnknownNameError
+from dendrosim.learning.rules import find_rule, known_rules
+
+NETWORK = ds.learning.Network(layers=("layer{i}.h",), weights=("w{i}",), feedback=("q{i}",))
+
+MODEL = '''"""A linear layer that learns by its own rule.
+
+Sources
+-------
+None.
+"""
+
+import dendrosim as ds
+
+{learning}
+
+
+def circuit(*, sizes: tuple[int, ...] = (3, 2)) -> ds.Circuit:
+    """Return the circuit.
+
+    Parameters
+    ----------
+    sizes : list of int
+        Units per layer.
+    """
+    populations = [ds.Population("layer0", sizes[0], "h : 1", inputs=["h"])]
+    text = "dh/dt = (-h + b)/(10*ms) : 1\\nb : 1\\ntarget : 1"
+    populations.append(ds.Population("layer1", sizes[1], text, inputs=["target"]))
+    rule = "dw/dt = learn*1*Hz*(target_post - h_post)*h_pre : 1"
+    w = ds.Matrix("w1", "layer1", "layer0", ds.Normal(0.1), rule)
+    return ds.Circuit(populations, [w], [ds.Projection("layer0.h", "w1", "layer1.b")], gates={{"learn": 0.0}})
+'''
+
+
+def test_names_with_a_number_stand_for_all_layers_of_a_circuit():
+    for depth in (1, 2, 4):
+        found = NETWORK.of(ds.load_circuit("dynamical_tp", sizes=(3,) * (depth + 1)))
+        numbers = range(1, depth + 1)
+        assert found.layers == tuple(f"layer{i}.h" for i in numbers)
+        assert found.weights == tuple(f"w{i}" for i in numbers)
+        assert found.feedback == tuple(f"q{i}" for i in numbers[:-1])
+        assert found.target == f"layer{depth}.target"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"layers": ()}, "Network.layers is empty"),
+        ({"layers": ("w1",)}, "'w1' is not the name of a variable"),
+        ({"weights": ("layer1.h",)}, "'layer1.h' is not the name of a matrix"),
+        ({"weights": "w{i}"}, "must be a tuple of names"),
+        ({"feedback": (3,)}, "must be a tuple of names"),
+    ],
+)
+def test_declarations_that_mean_nothing_are_refused(change, message):
+    with pytest.raises(SpecError, match=message):
+        ds.learning.Network(**{"layers": ("layer{i}.h",), "weights": ("w{i}",), **change})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"layers": ("cell{i}.h",)}, "'cell{i}.h' stands for 'cell1.h'"),
+        ({"weights": ("w1",)}, "2 layers .* but 1 matrices of weights"),
+        ({"feedback": ("q7",)}, "Network.feedback: the circuit has no 'q7'"),
+        ({"target": "goal"}, "Network.target: the circuit has no variable 'layer2.goal'"),
+        ({"input": "image.h"}, "Network.input: the circuit has no variable 'image.h'"),
+    ],
+)
+def test_a_part_that_the_circuit_lacks_is_named(change, message):
+    network = ds.learning.Network(**{"layers": ("layer{i}.h",), "weights": ("w{i}",), **change})
+    with pytest.raises(SpecError, match=message):
+        network.of(ds.load_circuit("dynamical_tp", sizes=(3, 3, 3)))
+
+
+def test_every_rule_of_the_catalogue_fits_its_circuit():
+    rules = known_rules()
+    assert len(rules) >= 12
+    for rule in rules.values():
+        circuit = ds.load_circuit(rule.model, sizes=(4, 4, 4, 4), **rule.parameters)
+        found = rule.network.of(circuit)
+        assert len(found.weights) == 3
+        assert "learn" in circuit.gates
+
+
+def test_a_rule_of_a_file_is_found_by_its_path(tmp_path):
+    file = tmp_path / "own_rule.py"
+    file.write_text(
+        MODEL.format(learning='LEARNING = ds.learning.Network(("layer{i}.h",), ("w{i}",))')
+    )
+    rule = find_rule(str(file))
+    assert (Path(rule.model).stem, rule.parameters) == ("own_rule", {})
+    file.write_text(MODEL.format(learning=""))
+    with pytest.raises(SpecError, match="declares no LEARNING"):
+        find_rule(str(file))
+    with pytest.raises(UnknownNameError, match="unknown rule 'backpropp'"):
+        find_rule("backpropp")
+
+
+def test_a_file_of_another_person_is_compared_with_shipped_rules(tmp_path):
+    """A linear layer that learns by the delta rule: its update is gradient descent, in direction and size."""
+    file = tmp_path / "own_rule.py"
+    file.write_text(
+        MODEL.format(learning='LEARNING = ds.learning.Network(("layer{i}.h",), ("w{i}",))')
+    )
+    protocol = ds.load_protocol(
+        "credit_assignment", rules=("backprop", str(file)), depth=1, width=3, presentations=3, task="gaussian",
+        transfer="linear", eta="1 Hz",
+    )  # fmt: skip
+    metrics = ds.measure(ds.run(protocol, "numpy", progress=False)).metrics
+    for name in ("backprop", "own_rule"):
+        assert metrics["angle_gradient"][name] == pytest.approx([0], abs=1e-4)
+        assert metrics["size_ratio"][name] == pytest.approx([0.01], rel=1e-4)  # eta tau
+        assert np.isnan(metrics["angle_target"][name]).all()
+    assert metrics["loss"]["own_rule"] == pytest.approx(metrics["loss"]["backprop"], rel=1e-6)
