@@ -11,7 +11,12 @@ NAMES = {k: [e.name for e in list_entries() if e.file_kind == k] for k in ("mode
 NOT_MEASURED = {"burst_coding", "burst_multiplexing", "stp_decoding", "tp_speed_limit"}
 """Protocols whose `measure` needs more than the first steps; their own tests measure whole runs."""
 
-SMALLER = {"tp_depth": {"depths": (1, 2)}}
+SMALLER = {
+    "tp_depth": {"depths": (1, 2)},
+    "feedback_student_teacher": {"rules": ("urfb",), "sizes": (4, 3, 2)},
+    "feedback_forms": {"couplings": (0.1, 0.2), "sizes": (3, 2, 2)},
+    "local_thresholds": {"voltages": (1.5,)},
+}
 """Values with which a protocol compiles and runs faster than with its defaults."""
 
 
