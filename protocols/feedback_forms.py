@@ -21,6 +21,8 @@ Amit (2021), Deep learning with asymmetric connections and Hebbian updates: rema
 that combine the two signals. The comparison is not in the paper.
 """
 
+from typing import Literal
+
 import numpy as np
 
 import dendrosim as ds
@@ -38,10 +40,14 @@ class Parameters(ds.Parameters):
     couplings: tuple[float, ...] = ds.parameter(
         (0.01, 0.03, 0.1, 0.3), "effects of errors on somata", above=0, most=0.5
     )
+    rule: Literal["bp", "frfb", "urfb", "dfa"] = ds.parameter("urfb", "feedback weights")
     transfer: str = ds.parameter("tanh", "transfer function of the hidden layers")
     dt: ds.Quantity | None = ds.parameter(None, "time step (default: 0.5 tau)", unit="s", above=0)
     data_seed: int = ds.parameter(0, "seed of inputs and targets, not of weights", least=0)
-    circuit = ds.parameters_of("feedback_alignment", without=("form", "coupling"))
+    circuit = ds.parameters_of(
+        "feedback_alignment",
+        without=("form", "coupling", "eps", "decay", "symmetric", "pruned", "eta_r", "sigma"),
+    )
 
 
 def protocol(p: Parameters) -> ds.Protocol:
@@ -50,13 +56,7 @@ def protocol(p: Parameters) -> ds.Protocol:
         raise ParameterError(
             f"couplings is {list(p.couplings)}; give at least two, in ascending order"
         )
-    for name, wrong in (("rule", p.circuit["rule"] == "bdfa"), ("pruned", p.circuit["pruned"] > 0)):
-        if wrong:
-            raise ParameterError(
-                f"{name} is {p.circuit[name]}; the forms are compared with dense weights that are the same in "
-                "both, and rule=bdfa has one form only"
-            )
-    given = {"transfer": p.transfer, **p.circuit}
+    given = {"rule": p.rule, "transfer": p.transfer, **p.circuit}
     circuits = {"phases": ds.load_circuit("feedback_alignment", **given)}
     for k, coupling in enumerate(p.couplings):
         circuits[f"both{k}"] = ds.load_circuit(

@@ -85,16 +85,6 @@ def test_softmax_of_large_outputs_is_finite():
             ParameterError,
             "give at least two, in ascending order",
         ),
-        (
-            lambda: ds.load_protocol("feedback_forms", rule="bdfa"),
-            ParameterError,
-            "rule is bdfa; the forms are compared",
-        ),
-        (
-            lambda: ds.load_protocol("feedback_forms", pruned=0.5),
-            ParameterError,
-            "pruned is 0.5; the forms are compared",
-        ),
     ],
 )
 def test_what_cannot_be_is_refused(call, kind, said):
