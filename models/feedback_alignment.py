@@ -14,7 +14,7 @@ Feedback weights (`rule`):
     urfb            updated random feedback: dR_i/dt = eps eta x_(i-1) delta_i^T, for eps = 1 the increment of W_i
     kolen_pollack   urfb with eps = 1 and weight decay: -eta decay W_i and -eta decay R_i are added
     dfa             direct feedback alignment: delta_i = s' o B_i delta_L, with fixed random B_i (layer L to i)
-    weight_mirror   while the gate `mirror` is open, hidden layers are perturbed by noise of sd `sigma`:
+    weight_mirror   while the gate `sleep{i-1}` is open, layer i-1 is perturbed by noise of sd `sigma`:
                     dR_i/dt = eta_r (noise_(i-1) x_i^T/sigma^2 - decay R_i)
     bdfa            bidirectional feedback alignment: R_1 .. R_L learn to reconstruct the input from the target, by
                     feedback alignment with W as the feedback weights (y_L is the target, x_0 the input):
@@ -120,7 +120,7 @@ FORWARD = "dw/dt = teaching_post*h_pre{decay} : 1"
 LEARNED = {
     "urfb": "dw/dt = eps*h_post*teaching_pre : 1",
     "kolen_pollack": "dw/dt = h_post*teaching_pre{decay} : 1",
-    "weight_mirror": "dw/dt = mirror*eta_r*(noise_post*h_pre/sigma**2 - decay*w) : 1",
+    "weight_mirror": "dw/dt = sleep{lower}*eta_r*(noise_post*h_pre/sigma**2 - decay*w) : 1",
     "bdfa": "dw/dt = learn_back{i}*eta_r*{below}_post*h_pre : 1",
 }
 DECAY = " - {learn}*eta*decay*w"
@@ -131,8 +131,8 @@ LEARNING = ds.learning.Network(
     weights=("w{i}",),
     feedback=("r{i}", "b{i}"),
     rules={
-        name: {"rule": name, "form": "compartments", "coupling": 0.01}
-        for name in ("frfb", "urfb", "kolen_pollack", "dfa")
+        name: {"rule": name, "form": "compartments", "coupling": 0.0}
+        for name in ("frfb", "urfb", "kolen_pollack", "dfa", "weight_mirror")
     },
 )
 
@@ -232,7 +232,7 @@ def _layerwise(p, last):
             yield ds.Projection(source, f"w{i}", target, transpose=True)
             continue
         below = "sent" if i == 1 else "h"
-        rule = LEARNED.get(p.rule, "").format(decay=_decay(p, i), i=i, below=below)
+        rule = LEARNED.get(p.rule, "").format(decay=_decay(p, i), i=i, lower=i - 1, below=below)
         yield _matrix(p, f"r{i}", (i - 1, i), rule or None)
         yield ds.Projection(source, f"r{i}", target)
 
@@ -282,7 +282,7 @@ def _values(p, last):
 
 def _gates(p, last):
     """Return all gates: activity goes up, nothing comes down and nothing learns."""
-    mirror = {"mirror": 0.0} if p.rule == "weight_mirror" and last > 1 else {}
+    mirror = {f"sleep{i}": 0.0 for i in range(1, last)} if p.rule == "weight_mirror" else {}
     if p.form == "compartments":
         return {"teach": 0.0, "learn": 0.0, **mirror}
     names = [f"{n}{i}" for i in range(1, last + 1) for n in ("feedback", "learn")]

@@ -124,7 +124,7 @@ def _names(circuits: Mapping[str, Circuit], observed: bool) -> list[str]:
     names += [f"{name}{i}" for i in down for name in ("feedback", "learn")]
     names += ["learn1"] if "forward" not in gates else []
     names += ["rest"] if observed else []
-    names += ["mirror"] if "mirror" in gates else []
+    names += ["mirror"] if "sleep1" in gates else []
     if "reconstruct" in gates:
         names += ["reconstruct"]
         names += [n for i in range(last) for n in (f"rise{i}", f"learn_back{i + 1}")]
@@ -155,17 +155,17 @@ def _phase(name: str, circuits: Mapping[str, Circuit], timing: _Timing) -> Phase
         start = f"{prefix}_" if prefix else ""
         # One Euler step of dt with a gate of tau/dt changes a weight by tau times its rate of change.
         opened = _opened(name, circuit, layers, tau / dt)
-        if name == "mirror" and "mirror" in circuit.gates:
-            opened["mirror"] = Pulse(tau / dt, f"{duration - dt!r} s", f"{dt!r} s")
+        if name == "mirror" and "sleep1" in circuit.gates:
             signals[f"{start}layer0.h"] = 0.0
             for i in range(1, layers):
+                opened[f"sleep{i}"] = Pulse(tau / dt, f"{duration - dt!r} s", f"{dt!r} s")
                 signals[f"{start}layer{i}.noise"] = HeldNoise(0.0, circuit.parameters["sigma"])
         gates |= {start + gate: opened.get(gate, 0.0) for gate in circuit.gates}
     return Phase(name, f"{duration!r} s", gates=gates, signals=signals)
 
 
 def _opened(name: str, circuit: Circuit, layers: int, amplitude: float) -> dict[str, object]:
-    """Return the gates of a circuit that are open in a phase, apart from `mirror`."""
+    """Return the gates of a circuit that are open in a phase, apart from those of sleep."""
     kind = name.rstrip("0123456789")
     number = int(name[len(kind) :] or 0)
     opened: dict[str, object] = {}
