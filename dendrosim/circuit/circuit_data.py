@@ -1,6 +1,6 @@
 """The fields of a circuit and methods that look things up in them; `Circuit` adds the checks."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -44,21 +44,33 @@ class CircuitData(Spec):
         own = {p.name: p for p in self.populations}
         return (*self.populations, *(s.as_population(own) for s in self.sources))
 
+    @cached_property
+    def _populations(self) -> dict[str, Population]:
+        return {p.name: p for p in self.all_populations}
+
+    @cached_property
+    def _matrices(self) -> dict[str, Matrix]:
+        return {m.name: m for m in self.matrices}
+
+    @cached_property
+    def _pathways(self) -> dict[str, Pathway]:
+        return {p.name: p for p in self.pathways}
+
     def population(self, name: str) -> Population:
         """Return the population called `name`, or that of a source; raises UnknownMemberError."""
-        return _find("population", name, self.all_populations)
+        return _look_up("population", name, self._populations)
 
     def source(self, name: str) -> Source:
         """Return the source called `name`; raises UnknownMemberError."""
-        return _find("source", name, self.sources)
+        return _look_up("source", name, {s.name: s for s in self.sources})
 
     def matrix(self, name: str) -> Matrix:
         """Return the matrix called `name`; raises UnknownMemberError."""
-        return _find("matrix", name, self.matrices)
+        return _look_up("matrix", name, self._matrices)
 
     def pathway(self, name: str) -> Pathway:
         """Return the pathway called `name`; raises UnknownMemberError."""
-        return _find("pathway", name, self.pathways)
+        return _look_up("pathway", name, self._pathways)
 
     def shape(self, matrix: Matrix) -> tuple[int, int]:
         """Return the shape of a matrix: (units of `post`, units of `pre`)."""
@@ -244,11 +256,10 @@ class CircuitData(Spec):
         }
 
 
-def _find(what: str, name: str, objects: Iterable[Any]) -> Any:
-    found = {o.name: o for o in objects}
-    if name not in found:
-        raise UnknownMemberError(what, name, found)
-    return found[name]
+def _look_up(what: str, name: str, objects: Mapping[str, Any]) -> Any:
+    if name not in objects:
+        raise UnknownMemberError(what, name, objects)
+    return objects[name]
 
 
 def _shapes_and_units(parameters: Mapping[str, Quantity]) -> list[list[Any]]:

@@ -256,12 +256,12 @@ class Population(Spec):
                     )
                 check_unit_text(f"{where}: parameter {name!r}", value, declared[name].unit)
 
-    @property
+    @cached_property
     def variables(self) -> Mapping[str, Declaration]:
         """Every declared variable by name, in the order of the text."""
         return {d.name: d for d in parse_declarations(self.equations)}
 
-    @property
+    @cached_property
     def states(self) -> tuple[str, ...]:
         """Names of the states: the variables with a differential equation."""
         return tuple(d.name for d in parse_declarations(self.equations) if d.kind == "state")

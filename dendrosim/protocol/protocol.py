@@ -20,7 +20,9 @@ from dendrosim.errors import (
     UnknownMemberError,
     prefix_errors,
 )
+from dendrosim.machine.cached_property import cached_property
 from dendrosim.protocol.given_spikes import check_spikes
+from dendrosim.protocol.patterns import is_pattern, matching
 from dendrosim.protocol.phases import Block, Recording
 from dendrosim.protocol.protocol_data import ProtocolData
 from dendrosim.protocol.rate_check import check_rates
@@ -133,7 +135,7 @@ class Protocol(ProtocolData):
 
         A label is `owner.variable` or the name of a matrix, after `name/` if the recording has a name.
         """
-        return self._found(spikes=False)
+        return self._recordings
 
     def recordings_of_spikes(self) -> dict[str, Recording]:
         """Return the recordings of spikes and other events by label.
@@ -141,6 +143,14 @@ class Protocol(ProtocolData):
         The label of spikes is the population, that of another event `population.event`, after `name/` if the
         recording has a name.
         """
+        return self._event_recordings
+
+    @cached_property
+    def _recordings(self) -> dict[str, Recording]:
+        return self._found(spikes=False)
+
+    @cached_property
+    def _event_recordings(self) -> dict[str, Recording]:
         found = self._found(spikes=True)
         return {label.removesuffix(f".{SPIKE}"): kept for label, kept in found.items()}
 
@@ -162,11 +172,10 @@ class Protocol(ProtocolData):
 
     # -- validation -------------------------------------------------------------------------------
 
-    def _recordable(self, spikes: bool) -> list[str]:
-        """Return the names that can be recorded, either as events or as variables and matrices."""
+    @cached_property
+    def _recordable(self) -> dict[str, None]:
+        """The names of variables and matrices that can be recorded."""
         circuit = self.circuit
-        if spikes:
-            return [f"{p.name}.{event}" for p in circuit.all_populations for event in p.all_events]
         paths = [
             f"{p.name}.{v}"
             for p in circuit.all_populations
@@ -174,29 +183,36 @@ class Protocol(ProtocolData):
             if v not in p.parameters
         ]
         paths += [f"{p.name}.{v}" for p in circuit.pathways for v in p.synaptic_units]
-        return paths + [m.name for m in circuit.matrices]
+        return dict.fromkeys([*paths, *(m.name for m in circuit.matrices)])
+
+    @cached_property
+    def _recordable_events(self) -> dict[str, None]:
+        """The names of events that can be recorded, spikes among them."""
+        populations = self.circuit.all_populations
+        return dict.fromkeys(f"{p.name}.{event}" for p in populations for event in p.all_events)
 
     def _matching(self, recording: Recording) -> list[str]:
         """Return the names that a recording's patterns match; raises SpecError if a pattern matches no name."""
-        spikes = self._recordable(spikes=True)
-        names = spikes if recording.every == "spike" else self._recordable(spikes=False)
+        events = recording.every == "spike"
+        names, others = self._recordable, self._recordable_events
+        if events:
+            names, others = others, names
         for pattern in recording.variables:
-            if not any(fnmatchcase(n, pattern) for n in names):
-                if recording.every == "spike" and any(
-                    fnmatchcase(n, pattern) for n in self._recordable(spikes=False)
-                ):
-                    error = UnknownMemberError("recording", pattern, names)
-                    error.args = (
-                        f"{recording}: {pattern!r} has no spikes; the spikes of a population are "
-                        f"'{VariablePath.parse(pattern).owner}.{SPIKE}'",
-                    )
-                    raise error
-                if any(fnmatchcase(n, pattern) for n in spikes):
-                    raise ParameterError(
-                        f"{recording}: {pattern} means {self._said(pattern)}; record them with every='spike'"
-                    )
+            if pattern in names or (is_pattern(pattern) and matching(names, [pattern])):
+                continue
+            if not matching(others, [pattern]):
                 raise UnknownMemberError("recording", pattern, names)
-        return [n for n in names if any(fnmatchcase(n, p) for p in recording.variables)]
+            if events:
+                error = UnknownMemberError("recording", pattern, names)
+                error.args = (
+                    f"{recording}: {pattern!r} has no spikes; the spikes of a population are "
+                    f"'{VariablePath.parse(pattern).owner}.{SPIKE}'",
+                )
+                raise error
+            raise ParameterError(
+                f"{recording}: {pattern} means {self._said(pattern)}; record them with every='spike'"
+            )
+        return matching(names, recording.variables)
 
     def _said(self, pattern: str) -> str:
         """Return what messages call the events that a pattern names."""
