@@ -56,7 +56,7 @@ EXAMPLES = {
     ds.Pairings: {"pre": [0, 1], "post": [1, 0]},
     ds.Probability: {"probability": 0.5, "self_connections": True},
     ds.Copy: {"matrix": "u"},
-    ds.Transpose: {"matrix": "u"},
+    ds.Transpose: {"matrix": "u", "scale": 0.5},
     ds.PseudoInverse: {"matrix": "u", "scale": 0.5},
     ds.Expression: {"text": "width*(i + 1)", "unit": "ms", "parameters": {"width": 2.0}},
     ds.Fixed: {"value": 0.1},

@@ -30,9 +30,9 @@ from dendrosim.library import catalogue
 
 MODELS = (
     "backprop", "bmvr", "burst_microcircuit", "deep_feedback_control", "difference_tp", "dynamical_tp",
-    "feedback_alignment", "multiplexed_dtp", "pv", "pyramidal_burst", "pyramidal_burst_conductance",
-    "pyramidal_ca", "pyramidal_passive", "shutdown_circuit", "sst", "target_propagation", "threshold_circuit",
-    "two_phase_dtp",
+    "feedback_alignment", "multiplexed_dtp", "pseudo_inverse_flow", "pv", "pyramidal_burst",
+    "pyramidal_burst_conductance", "pyramidal_ca", "pyramidal_passive", "reciprocal_feedback",
+    "shutdown_circuit", "sst", "target_propagation", "threshold_circuit", "two_phase_dtp",
 )  # fmt: skip
 PROTOCOLS = (
     "bac_firing", "bmvr_gaussian", "burst_coding", "stp_decoding", "tp_sleep", "tp_student_teacher",

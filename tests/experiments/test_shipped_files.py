@@ -16,6 +16,7 @@ SMALLER = {
     "feedback_student_teacher": {"rules": ("urfb",), "sizes": (4, 3, 2)},
     "feedback_forms": {"couplings": (0.1, 0.2), "sizes": (3, 2, 2)},
     "local_thresholds": {"voltages": (1.5,)},
+    "reciprocal_alignment": {"trials": 20},
 }
 """Values with which a protocol compiles and runs faster than with its defaults."""
 

@@ -16,6 +16,8 @@ class Transpose(Derived):
     ----------
     matrix : str
         Name of the other matrix. Its shape is (pre, post) if the shape of this matrix is (post, pre).
+    scale : float, optional
+        Factor of the transpose (default 1).
 
     Raises
     ------
@@ -29,8 +31,10 @@ class Transpose(Derived):
     >>> back = ds.Matrix("r", post="down", pre="up", initial=ds.Transpose("w"))
     """
 
+    scale: float = 1.0
+
     def shape(self, of: tuple[int, int]) -> tuple[int, int]:
         return of[::-1]
 
     def compute(self, weights: Array) -> Array:
-        return np.array(weights.T, dtype=np.float64)
+        return np.array(self.scale * weights.T, dtype=np.float64)
