@@ -303,6 +303,7 @@ def _draw(metrics, task):
     """Draw score, angles and size of all rules, one row per rule; layers get darker towards the output."""
     from matplotlib import colormaps
     from matplotlib.lines import Line2D
+    from matplotlib.ticker import NullFormatter
 
     score = "accuracy" if task == "digits" else "loss"
     titles = {
@@ -331,7 +332,7 @@ def _draw(metrics, task):
                 ax.annotate(
                     f"{share:.0%} diverged",
                     (0.98, k),
-                    ("axes fraction", "data"),
+                    xycoords=("axes fraction", "data"),
                     ha="right",
                     va="center",
                 )
@@ -339,6 +340,7 @@ def _draw(metrics, task):
         ax.grid(axis="y", lw=0.4, color="0.85")
         if name in ("loss", "size_ratio"):
             ax.set_xscale("log")
+            ax.xaxis.set_minor_formatter(NullFormatter())
         elif name.startswith("angle"):
             ax.set(xlim=(-4, max(94, ax.get_xlim()[1])), xticks=(0, 45, 90))
     panels[0].set(yticks=range(len(rules)), yticklabels=rules, ylim=(len(rules) - 0.5, -0.5))
