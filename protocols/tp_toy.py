@@ -1,8 +1,8 @@
 """Two weights that learn by target propagation, modified target propagation and back-propagation.
 
 The network 1-2-2 has a linear output, exact inverses and a fixed W_2; W_1 learns to do what W_1^* does in a
-teacher with the same W_2. Inputs are normally distributed, scaled so that their mean square is 1, and all are shown
-in each trial.
+teacher with the same W_2. Inputs are normally distributed, scaled so that their mean square is 1, and all are
+shown in each trial.
 
 In the linear network every step is known in closed form, with D = W_1 - W_1^* and the singular values s_k of W_2:
 
