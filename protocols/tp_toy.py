@@ -33,7 +33,7 @@ from dendrosim.plot import style
 
 W2 = np.array([[1.6, -0.4], [0.3, 0.7]])
 GOAL, START = np.array([[0.8], [-0.6]]), np.array([[-1.4], [1.0]])
-DT, TAU, SETTLE = 5e-3, 10e-3, 80  # seconds, seconds, time steps
+DT, TAU, SETTLE = 5e-3, 10e-3, 50  # seconds, seconds, time steps
 RULES = {"tp": "gradient", "modified": "modified", "bp": None}
 
 

@@ -8,7 +8,7 @@ import dendrosim as ds
 from dendrosim.circuit.initial_values.well_conditioned import WellConditioned
 
 TAU, DT = 10e-3, 5e-3
-SETTLED = 60  # time constants; 2^-120 of the distance to the end remains at the time step of half a time constant
+SETTLED = 40  # time constants; 2^-80 of the distance to the end remains at the time step of half a time constant
 S = {
     "linear": lambda v: v,
     "smooth_leaky": lambda v: 0.75 * v + 0.25 * (np.sqrt(v * v + 1) - 1),

@@ -11,7 +11,7 @@ import dendrosim as ds
 
 SIZES, ALPHA, K_P, ETA_HAT = (4, 5, 4, 3), 0.2, 0.5, 0.3
 A = ALPHA / (1 + ALPHA * K_P)
-SETTLE = 3000  # time steps; the slowest mode of these circuits has a time constant of about 20
+SETTLE = 1000  # time steps; the slowest mode of these circuits has a time constant of about 20
 
 
 def case(transfer, seed=0, **more):

@@ -79,7 +79,7 @@ def test_difference_targets_and_updates_equal_those_of_the_algorithm(method):
         assert one == pytest.approx(other, abs=1e-9)
 
 
-@pytest.mark.parametrize("layer", [1, 2])
+@pytest.mark.parametrize("layer", [1, pytest.param(2, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("method", METHODS)
 def test_feedback_weights_descend_their_loss(method, layer):
     """The step of q_i in the phase in which layer i is perturbed, against a numerical gradient of the loss."""

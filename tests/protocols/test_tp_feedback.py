@@ -27,7 +27,7 @@ def test_every_part_of_a_gradient_changes_the_output():
 def test_part_of_an_update_by_untrained_feedback_does_not_change_the_output():
     """The part of a vector in a space of n - 2 of n dimensions, for feedback that knows nothing of the network."""
     found = measured(
-        methods=("dtp",), presentations=40, pretraining=0, sizes=(4, 6, 6, 2), eta="0.01 Hz", eta_q="1e-9 Hz",
+        methods=("dtp",), presentations=15, pretraining=0, sizes=(4, 6, 6, 2), eta="0.01 Hz", eta_q="1e-9 Hz",
     ).metrics["dtp"]  # fmt: skip
     assert np.all(found["null_space"][:-1] > 0.3)
     assert found["null_space"][-1] < 1e-10
