@@ -10,7 +10,8 @@ through V, the reciprocals of W. signal_i is the change of the voltage of layer 
 
 With V_i = W_i^+ and layers that do not get wider, a step of learning of any single layer moves the output by -eta
 tau times its error, to first order and up to `floor`. A unit `pool{i}` adds up |h_i|^2 and sends it back to
-layer i.
+layer i. With `rule=proportional`, as where the paper trains networks, there is no division by |h_(i-1)|^2: the
+output moves by |h_(i-1)|^2 times as much.
 
 Sleep (gate `sleep`): recirculation with white noise x in layer i-1, for all pairs of layers at once. Activity goes
 up, down and up again; each time, units keep a part `regression` (l) of their previous activity:
@@ -59,9 +60,11 @@ apical = teach*(target - h)                             : 1   # error
 signal = apical/ds(basal)                               : 1   # sent down
 target                                                  : 1   # input
 """
-LOWER = """
+POOLED = """
 power = h**2                                            : 1
 pooled                                                  : 1   # fed back by the pool: |h|^2 of this layer
+"""
+LOWER = """
 dagain/dt = (-again + regression*noise + (1 - regression)*recalled)/tau : 1 # x2
 recalled                                                : 1   # fed by v
 noise                                                   : 1   # input: x in sleep
@@ -74,7 +77,8 @@ returned                                                : 1   # fed by w
 POOL = "power : 1   # fed by ones: summed over the layer"
 WAKE = {
     "reciprocal": "learn*eta*signal_post*h_pre/(floor + pooled_pre)",
-    "printed": "learn*eta*apical_post*{below}_pre/(floor + pooled_pre)",
+    "proportional": "learn*eta*signal_post*h_pre",
+    "printed": "learn*eta*apical_post*{below}_pre",
 }
 SLEEP = " + sleep*eta_r*((first_post - third_post)*again_pre/sigma**2 - decay*w)"
 FEEDBACK = "dw/dt = sleep*eta_r*((noise_post - again_post)*first_pre/sigma**2 - decay*w) : 1"
@@ -90,7 +94,7 @@ LEARNING = ds.learning.Network(
 class Parameters(ds.Parameters):
     sizes: tuple[int, ...] = ds.parameter((6, 5, 4, 3), "units per layer, input first", least=1)
     transfer: str = ds.parameter("linear", "transfer function: linear, smooth_leaky or leaky_relu")
-    rule: Literal["reciprocal", "printed"] = ds.parameter(
+    rule: Literal["reciprocal", "proportional", "printed"] = ds.parameter(
         "reciprocal", "what basal weights learn from"
     )
     align: Literal["both", "feedback"] = ds.parameter(
@@ -118,12 +122,14 @@ def circuit(p: Parameters) -> ds.Circuit:
             f"sizes is {p.sizes}; there must be an input and an output layer"
         )
     ds.bijection(p.transfer)
+    pooled = p.rule == "reciprocal"
     populations, matrices, projections = [], [], []
     for i in range(last + 1):
         text = "h : 1   # input\n" if i == 0 else RATE + UPPER + (TOP if i == last else HIDDEN)
         inputs = {"h": None} if i == 0 else {"target": None} if i == last else {}
         inputs |= {"noise": 0.0} if i < last else {}
         text += LOWER if i < last else ""
+        text += POOLED if i < last and pooled else ""
         transfer = p.transfer if i else None
         populations.append(ds.Population(f"layer{i}", p.sizes[i], text, inputs, transfer=transfer))
     for i in range(1, last + 1):
@@ -144,13 +150,14 @@ def circuit(p: Parameters) -> ds.Circuit:
         ]
         if i > 1:
             projections.append(ds.Projection(f"{layer}.signal", v, f"{below}.top_down"))
-        pool, ones = f"pool{i - 1}", f"ones{i - 1}"
-        populations.append(ds.Population(pool, 1, POOL))
-        matrices.append(ds.Matrix(ones, pool, below, initial=1.0))
-        projections += [
-            ds.Projection(f"{below}.power", ones, f"{pool}.power"),
-            ds.Projection(f"{pool}.power", ones, f"{below}.pooled", transpose=True),
-        ]
+        if pooled:
+            pool, ones = f"pool{i - 1}", f"ones{i - 1}"
+            populations.append(ds.Population(pool, 1, POOL))
+            matrices.append(ds.Matrix(ones, pool, below, initial=1.0))
+            projections += [
+                ds.Projection(f"{below}.power", ones, f"{pool}.power"),
+                ds.Projection(f"{pool}.power", ones, f"{below}.pooled", transpose=True),
+            ]
     return ds.Circuit(
         populations, matrices, projections, p, gates={"teach": 0.0, "learn": 0.0, "sleep": 0.0}
     )

@@ -17,6 +17,7 @@ SMALLER = {
     "feedback_forms": {"couplings": (0.1, 0.2), "sizes": (3, 2, 2)},
     "local_thresholds": {"voltages": (1.5,)},
     "reciprocal_alignment": {"trials": 20},
+    "reciprocal_digits": {"hidden": ()},
 }
 """Values with which a protocol compiles and runs faster than with its defaults."""
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import dendrosim as ds
+from dendrosim.analysis import learning_signals
 
 TAU = 10e-3
 RATE = 10.0
@@ -65,21 +66,26 @@ def test_a_step_of_any_single_layer_moves_the_output_against_its_error(transfer)
             assert moved == pytest.approx(y[0] - reached, abs=tolerance)
 
 
-def test_as_printed_the_step_does_not_move_the_output_against_its_error():
+def test_without_division_the_output_moves_against_its_error_but_not_as_printed():
+    """The step as printed lacks the inverse of slopes and takes voltages for activities: another direction."""
     rng = np.random.default_rng(1)
     x, y, eta = rng.normal(size=(1, 6)), rng.normal(size=(1, 3)), 1e-5
-    given = {
-        "sizes": (6, 5, 4, 3),
-        "transfer": "smooth_leaky",
-        "start": "pseudo_inverse",
-        "eta": f"{eta / TAU} Hz",
-    }
-    before, after, _ = wake(x, y, rule="printed", **given)
-    reached = output(before, x[0], smooth_leaky)
-    for k in range(3):
-        changed = [after[i] if i == k else w for i, w in enumerate(before)]
-        moved = (output(changed, x[0], smooth_leaky) - reached) / eta
-        assert np.linalg.norm(moved - (y[0] - reached)) > 0.05 * np.linalg.norm(y[0] - reached)
+    angles = {}
+    for rule in ("proportional", "printed"):
+        before, after, result = wake(
+            x, y, rule=rule, sizes=(6, 5, 4, 3), transfer="smooth_leaky", start="pseudo_inverse",
+            eta=f"{eta / TAU} Hz",
+        )  # fmt: skip
+        reached = output(before, x[0], smooth_leaky)
+        for k in range(3):
+            changed = [after[i] if i == k else w for i, w in enumerate(before)]
+            moved = (output(changed, x[0], smooth_leaky) - reached) / eta
+            angles[rule, k] = learning_signals.angle(moved, y[0] - reached)
+            if rule == "proportional":
+                below = result.final[f"layer{k}.h"].values if k else x[0]
+                assert moved == pytest.approx(below @ below * (y[0] - reached), rel=1e-3)
+    assert max(angles["proportional", k] for k in range(3)) < 0.05
+    assert min(angles["printed", k] for k in range(3)) > 1
 
 
 def test_updates_are_those_of_a_loop_over_samples():
