@@ -89,3 +89,26 @@ def test_a_resumed_run_ends_with_the_same_bits(tmp_path):
     whole = ds.run(long, "cpp", 4, threads=1)
     interrupt(long, tmp_path / "out", step=200, seed=4, threads=1)
     assert_identical(ds.run(resume=tmp_path / "out"), whole)
+
+
+@pytest.mark.parametrize("backend", FAST)
+def test_a_population_can_be_a_single_unit(backend):
+    cell = ds.Population(
+        "cell", 1, "dv/dt = (2 - v)/(5*ms) : 1 (unless refractory)\ndtail/dt = -tail/(2*ms) : 1",
+        threshold="v > 1", reset="v = 0; tail = 1", refractory="tail > 0.5",
+    )  # fmt: skip
+    protocol = ds.Protocol(
+        ds.Circuit((cell,)), (ds.Block("run", (ds.Phase("on", "30 ms"),)),), "0.1 ms",
+        recordings=(ds.Recording("cell.spike", "spike"),),
+    )  # fmt: skip
+    v, tail, held, expected = 0.0, 0.0, False, []
+    for step in range(300):
+        held = held and tail > 0.5
+        v, tail = v + (0 if held else DT * (2 - v) / 5e-3), tail - DT * tail / 2e-3
+        if v > 1 and not held:
+            v, tail, held = 0.0, 1.0, True
+            expected.append(step)
+    result = run(protocol, backend)
+    assert np.rint(result.spikes["cell"].time / DT).astype(int).tolist() == expected
+    assert result.final["cell.refractory"].values.tolist() == [held]
+    assert len(expected) > 3

@@ -146,7 +146,8 @@ def _build_population(parts: NetworkParts, population: Population) -> None:
     plain += [LAST_SPIKE] if population.refractory_text is not None else []
     parts.groups[population.name] = group
     if population.has_refractory_condition:
-        add_variable(group, HELD, count, parts.dtype, brian_dimension(unit("1")[0]))
+        # A unit that is alone has an array too: Brian2 does not assign what depends on units to a number.
+        add_array(group, HELD, count, parts.dtype)
         plain.append(HELD)
     parts.register(group, *plain)
     for name in population.inputs:
