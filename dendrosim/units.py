@@ -190,13 +190,23 @@ def unit(text: str) -> tuple[Dimension, float]:
     return tuple(float(e) for e in exponents), factor  # type: ignore[return-value]
 
 
+def same_letters(name: str) -> str:
+    """Return the end of a message, which suggests a unit that differs only in capital letters; empty if none does.
+
+    A wrong letter in `MOhm` is more likely than a wrong prefix.
+    """
+    folded = [u for u in UNITS if u.lower() == name.lower()]
+    if not folded:
+        return ""
+    nearest = max(folded, key=lambda u: sum(a == b for a, b in zip(u, name, strict=True)))
+    return f"; did you mean {nearest!r}?"
+
+
 def _near_unit(name: str) -> str:
     """Return the end of a message, which suggests a unit with a similar name."""
-    folded = [u for u in UNITS if u.lower() == name.lower()]
-    if folded:  # a wrong letter in `MOhm` is more likely than a wrong prefix
-        nearest = max(folded, key=lambda u: sum(a == b for a, b in zip(u, name, strict=True)))
-        return f"; did you mean {nearest!r}?"
-    hint = suggestion(name, UNITS)
+    if name in ("integer", "boolean"):
+        return "; all variables are real numbers: write 1, and int(...) around a condition"
+    hint = same_letters(name) or suggestion(name, UNITS)
     return (
         hint
         if "did you mean" in hint
@@ -238,6 +248,8 @@ def quantity(value: "Quantity | str | ArrayLike | Any") -> Quantity:
         if match is None:
             raise UnitError(f"cannot read {abbreviate(value)} as a quantity: {HOW_TO_WRITE}")
         # In `1/ms`, the number is 1 and the rest `/ms` means `1/ms`.
+        if match["unit"].startswith(("*", "+", "-")):
+            raise UnitError(f"cannot read {abbreviate(value)} as a quantity: {HOW_TO_WRITE}")
         per = match["unit"].startswith("/")
         dimension, factor = unit("1" * per + match["unit"])
         return Quantity(_exact_scale(match["number"], factor), dimension)

@@ -5,7 +5,14 @@ import pytest
 from reference_problems import leaky_protocol
 
 import dendrosim as ds
-from dendrosim.errors import EquationError, NonFiniteError, UnitError
+from dendrosim.errors import (
+    EquationError,
+    NonFiniteError,
+    ParameterError,
+    SpecError,
+    UnitError,
+    UnknownMemberError,
+)
 
 
 def circuit(text, **options):
@@ -89,3 +96,60 @@ def test_arrays_with_a_unit_are_refused_with_the_remedy():
 def test_a_quantity_where_an_expression_belongs_gets_its_product_sign(text, meant):
     with pytest.raises(EquationError, match=rf"refractory: cannot read .*; write '{meant}'"):
         circuit("dv/dt = -v/ms : 1", threshold="v > 1", refractory=text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("(2*MOhm)", "undefined symbol 'MOhm' .* did you mean 'Mohm'"),
+        ("rand", r"undefined symbol 'rand' .* signals .* ds\.OrnsteinUhlenbeck"),
+        ("xi", r"undefined symbol 'xi' .* signals .* ds\.OrnsteinUhlenbeck"),
+        ("w", "undefined symbol 'w' .* there are: N, i, v$"),
+    ],
+)
+def test_an_undefined_symbol_leads_to_what_is_meant(text, message):
+    with pytest.raises(EquationError, match=message):
+        circuit(f"dv/dt = -v/ms + {text}/ms : 1")
+
+
+SPIKING = ds.Population("a", 2, "dv/dt = -v/ms : 1", threshold="v > 1")
+
+
+def synapses(on_pre="v_post += 1", **options):
+    return ds.Circuit((SPIKING,), pathways=(ds.Pathway("p", "a", "a", on_pre, **options),))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"on_pre": "v_post += 1/N"}, "undefined symbol 'N' .* the numbers of units are N_pre and N_post"),
+        ({"on_pre": "v_post += 1/N_incoming"}, "numbers of synapses are no symbols"),
+        ({"weight": "1 + i"}, r"weight.* an expression .* ds\.Expression\(text, unit\)"),
+        ({"delay": "rand()*2*ms"}, r"delay.* random numbers are ds\.Uniform or ds\.Normal"),
+        ({"weight": "2*nS"}, "cannot read '2[*]nS' as a quantity: write a number and a unit"),
+        ({"connect": "i != j"}, r"such as ds\.Condition\('i != j'\)"),
+        ({"connect": 0.1}, r"such as ds\.Probability\(0\.1\)"),
+        ({"equations": "n : integer"}, "unknown unit 'integer' .* all variables are real numbers: write 1"),
+    ],
+)  # fmt: skip
+def test_what_brian2_users_write_at_synapses_leads_to_what_to_write(options, message):
+    with pytest.raises(SpecError, match=message):
+        synapses(**options)
+
+
+@pytest.mark.parametrize("name", ["a.v", "p.weight", "w"])
+def test_what_has_no_spikes_leads_to_what_has(name):
+    parts = synapses("v_post += weight", weight=ds.Uniform(0, 1))
+    parts = parts.replace(matrices=(ds.Matrix("w", "a", "a"),))
+    blocks = (ds.Block("b", (ds.Phase("on", "4 ms"),)),)
+    with pytest.raises(UnknownMemberError, match=r"has no spikes; .* are recorded as a\.spike"):
+        ds.Protocol(parts, blocks, "1 ms", recordings=(ds.Recording(name, every="spike"),))
+
+
+def test_a_value_that_is_not_finite_is_named_by_its_expression():
+    blocks = (ds.Block("b", (ds.Phase("on", "4 ms"),)),)
+    parts = synapses("v_post += weight", weight=ds.Expression("log(i - j)"))
+    with pytest.raises(
+        ParameterError, match=r"no finite weight; change Expression 'log\(i - j\)'$"
+    ):
+        ds.run(ds.Protocol(parts, blocks, "1 ms"), "numpy")

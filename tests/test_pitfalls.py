@@ -18,6 +18,7 @@ def cell(text, **options):
         ("dv/dt = -v^2/ms : 1", r"write \*\*"),
         ("dv/dt = -v*(v > 0)/ms : 1", r"int\(v > 0\)"),
         ("dv/dt = -(v | 1)/ms : 1", "no meaning"),
+        ("dv/dt = -~i/ms : 1", "no meaning"),
     ],
 )
 def test_operators_that_are_not_arithmetic_are_refused(text, message):
@@ -52,6 +53,26 @@ def test_macros_of_the_generated_language_are_names_as_any_other():
 def test_names_that_brian2_needs_are_reserved(name):
     with pytest.raises(SpecError, match=f"the symbol '{name}' is reserved; choose another name"):
         cell(f"d{name}/dt = -{name}/ms : 1")
+
+
+@pytest.mark.parametrize(
+    ("name", "meaning"),
+    [("exp", "function"), ("clip", "function"), ("rand", "function"), ("lambda", "Python"), ("True", "Python")],
+)  # fmt: skip
+def test_functions_and_words_of_python_are_no_names(name, meaning):
+    """Neither of variables of units and synapses, nor of parameters and gates."""
+    text = "dv/dt = -v/ms : 1"
+    for make in (
+        lambda: cell(f"d{name}/dt = -{name}/ms : 1"),
+        lambda: cell(text, parameters={name: 1.0}),
+        lambda: ds.Circuit((ds.Population("a", 2, text),), parameters={name: 1.0}),
+        lambda: ds.Circuit((ds.Population("a", 2, text),), gates={name: 1.0}),
+        lambda: ds.Pathway("p", "a", "a", f"{name} += 1", equations=f"{name} : 1"),
+    ):
+        with pytest.raises(
+            SpecError, match=rf"the symbol '{name}' is reserved \(.*{meaning}\); choose"
+        ):
+            make()
 
 
 @pytest.mark.parametrize("name", ["pre", "post"])

@@ -18,12 +18,12 @@ from brian2.units.fundamentalunits import (
 from dendrosim.circuit.brian_text import brian_dimension
 from dendrosim.circuit.circuit_data import CircuitData, Owner
 from dendrosim.circuit.pathway import PAIR_NAMES, Pathway
-from dendrosim.circuit.population import LAST_SPIKE, UNIT, Population
+from dendrosim.circuit.population import COUNT, INDEX, LAST_SPIKE, UNIT, Population
 from dendrosim.equations.operator_check import check_operators
 from dendrosim.equations.random_calls import CALLS
 from dendrosim.equations.rewriting import find_symbols, parse_expression
 from dendrosim.errors import EquationError, UnitError, abbreviate, suggestion
-from dendrosim.units import unit, unit_name
+from dendrosim.units import same_letters, unit, unit_name
 
 FUNCTIONS = {k: v for k, v in DEFAULT_FUNCTIONS.items() if k not in ("rand", "randn", "poisson")}
 CONSTANTS = {
@@ -130,7 +130,7 @@ def dimension_of(
         elif symbol not in scope:
             raise EquationError(
                 f"{where}: undefined symbol {abbreviate(symbol)} in {abbreviate(written)}"
-                f"{_index_hint(owner, symbol) or _near(circuit, owner, symbol, local)}"
+                f"{_hint(owner, symbol) or _near(circuit, owner, symbol, local)}"
             )
     if any(
         isinstance(n, ast.Constant) and n.value == inf
@@ -182,8 +182,10 @@ def _called(expression: str) -> set[str]:
     }
 
 
-def _index_hint(owner: Owner, symbol: str) -> str:
-    """Return the end of a message about an index or a number of units; empty for other symbols."""
+def _hint(owner: Owner, symbol: str) -> str:
+    """Return the end of a message about noise, an index or a number of units; empty for other symbols."""
+    if symbol in {*_RANDOM, "xi"} or symbol.startswith("xi_"):
+        return _RANDOM_NUMBERS
     if isinstance(owner, Pathway):
         return _pathway_hint(symbol)
     if symbol not in ("i", "j", "N"):
@@ -199,7 +201,9 @@ def _pathway_hint(symbol: str) -> str:
             "; the equations of synapses cannot use it: declare a variable of the synapses, such as 'place : 1', "
             f"with initial={{'place': ds.Expression({symbol!r})}}"
         )
-    if symbol in ("N", "N_incoming", "N_outgoing"):
+    if symbol == "N":
+        return "; the numbers of units are N_pre and N_post"
+    if symbol in ("N_incoming", "N_outgoing"):
         return (
             "; numbers of synapses are no symbols: give the number as a parameter of the pathway, such as "
             "parameters={'synapses': 20} for connect=ds.InDegree(20)"
@@ -215,7 +219,12 @@ def _near(circuit: CircuitData, owner: Owner, symbol: str, local: Iterable[str])
         for n in (*circuit.parameters, *circuit.gates)
         if n.startswith(prefix)
     ]
-    return suggestion(symbol, sorted({*local, *owner.parameters, *shared}))
+    units = {INDEX, COUNT} if isinstance(owner, Population) else set()
+    named = {n for n in local if n != UNIT}
+    allowed = sorted({*named, *units, *owner.parameters, *shared})
+    hint = suggestion(symbol, allowed)
+    found = "did you mean" in hint or len(symbol) < 3
+    return hint if found else same_letters(symbol) or hint
 
 
 def check_own_parameters(where: str, owner: Owner, used: set[str]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from dendrosim.arrays import Integers
-from dendrosim.equations.evaluation import FUNCTIONS, compile_expression, evaluate
+from dendrosim.equations.evaluation import NAMES, compile_expression, evaluate
 from dendrosim.equations.operator_check import check_operators
 from dendrosim.equations.real_numbers import is_condition
 from dendrosim.equations.rewriting import find_symbols, parse_expression
@@ -22,7 +22,7 @@ from dendrosim.units import UNITS
 PRE, POST, SIZES = "i", "j", ("N_pre", "N_post")
 _CONSTANTS = {"pi": np.pi, "e": np.e, "inf": np.inf}
 _RANDOM = {"rand": "random", "randn": "standard_normal"}
-_FUNCTIONS = [n for n in FUNCTIONS if not n.startswith(("_", "ds_")) and n != "timestep"]
+_FUNCTIONS = [n for n in NAMES if n != "timestep"]
 
 
 def check_pair_text(

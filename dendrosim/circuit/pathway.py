@@ -14,10 +14,10 @@ from dendrosim.circuit.event import SPIKE
 from dendrosim.circuit.initial_values.base import Initial
 from dendrosim.circuit.initial_values.fixed import Fixed
 from dendrosim.circuit.validation import (
-    as_initial_value,
     as_name,
     as_parameters,
     as_scope,
+    as_value_of_synapses,
     check_symbol,
     check_unit_text,
 )
@@ -155,17 +155,17 @@ class Pathway(Spec):
     post: Annotated[str, as_name]
     on_pre: Annotated[Any, _as_effects] = ""
     connect: Annotated[Any, as_rule] = field(default_factory=AllToAll)
-    weight: Annotated[Any, optional(as_initial_value)] = None
-    delay: Annotated[Any, optional(as_initial_value)] = None
+    weight: Annotated[Any, optional(as_value_of_synapses)] = None
+    delay: Annotated[Any, optional(as_value_of_synapses)] = None
     equations: Annotated[str, as_code] = ""
     on_post: Annotated[Any, _as_effects] = ""
     parameters: Annotated[Mapping[str, Any], as_parameters] = field(default_factory=dict)
-    initial: Annotated[Mapping[str, Any], mapping_of(as_initial_value)] = field(
+    initial: Annotated[Mapping[str, Any], mapping_of(as_value_of_synapses)] = field(
         default_factory=dict
     )
     scope: Annotated[str, as_scope] = ""
     final: bool = True
-    post_delay: Annotated[Any, optional(as_initial_value)] = None
+    post_delay: Annotated[Any, optional(as_value_of_synapses)] = None
 
     def __post_init__(self) -> None:
         where = str(self)

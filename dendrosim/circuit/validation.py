@@ -1,5 +1,6 @@
 """Checks and conversions that the objects of a circuit share: names, symbols, parameters and units."""
 
+import keyword
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -15,8 +16,11 @@ from dendrosim.checks import (
 from dendrosim.circuit.initial_values.base import Initial
 from dendrosim.circuit.initial_values.coercion import as_initial
 from dendrosim.circuit.symbol_values import SymbolValues
+from dendrosim.equations.declarations import find_identifiers
+from dendrosim.equations.evaluation import NAMES
+from dendrosim.equations.random_calls import CALLS as RANDOM
 from dendrosim.equations.transfer.base import CALLS
-from dendrosim.errors import ParameterError, SpecError, abbreviate, prefix_errors
+from dendrosim.errors import ParameterError, SpecError, UnitError, abbreviate, prefix_errors
 from dendrosim.units import DIMENSIONLESS, Quantity, unit
 
 _LONGEST = 100  # names become names of files and of objects in C++
@@ -32,6 +36,8 @@ _MEANINGS = {
     "dt": " (the time step)",
     "lastspike": " (the time of the last spike)",
 }
+_FUNCTIONS = frozenset({*NAMES, *RANDOM, "poisson"})
+_IN_EXPRESSIONS = {"i", "j", "N_pre", "N_post", *RANDOM}
 # Keywords, macros and names of C++ and of the generated programs. A symbol of the same name would hide or break
 # them.
 _CPP_WORDS = """
@@ -94,6 +100,19 @@ def as_initial_value(where: str, value: Any) -> Initial:
         return as_initial(value)
 
 
+def as_value_of_synapses(where: str, value: Any) -> Initial:
+    """Return a value as numbers of synapses; if it is the text of an expression, say how to write that."""
+    try:
+        return as_initial_value(where, value)
+    except UnitError as error:
+        if isinstance(value, str) and find_identifiers(value) & _IN_EXPRESSIONS:
+            error.args = (
+                f"{error}; an expression in the indices i and j is ds.Expression(text, unit), and random numbers "
+                "are ds.Uniform or ds.Normal",
+            )
+        raise
+
+
 def as_parameters(where: str, value: Any) -> Mapping[str, Quantity]:
     """Return the parameters of an object, one finite number each, by symbol; raises SpecError."""
     return _parameters(as_value)(where, value)
@@ -144,11 +163,14 @@ def check_symbol(where: str, name: str) -> None:
             f"{where}: {name!r} is not a valid symbol; use letters, digits and underscores"
         )
     if (
-        name in _RESERVED
-        or name in _CPP
-        or name in _BRIAN
+        name in _RESERVED | _FUNCTIONS | _CPP | _BRIAN
+        or keyword.iskeyword(name)
         or name.startswith(_BEGINNINGS)
         or name.endswith(("_pre", "_post"))
     ):
         reason = _MEANINGS.get(name, "")
+        if name in _FUNCTIONS:
+            reason = " (the name of a function)"
+        elif keyword.iskeyword(name):
+            reason = " (a word of Python)"
         raise SpecError(f"{where}: the symbol {name!r} is reserved{reason}; choose another name")

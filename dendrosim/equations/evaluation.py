@@ -51,6 +51,8 @@ FUNCTIONS: Mapping[str, Any] = {
     "ds_real": _real_part, "ds_and": np.logical_and, "ds_or": np.logical_or, "ds_not": np.logical_not,
 }  # fmt: skip
 """The functions of expressions on arrays, by the names that the compiled code uses."""
+NAMES = ("clip", *(n for n in FUNCTIONS if not n.startswith(("_", "ds_"))))
+"""The names by which texts call these functions."""
 
 
 def evaluate(code: Any, values: Mapping[str, Any]) -> Any:

@@ -7,7 +7,10 @@ from dendrosim.equations.real_numbers import is_condition, number_value
 from dendrosim.equations.rewriting import parse_expression
 from dendrosim.errors import EquationError, abbreviate, prefix_errors
 
-_ARITHMETIC = ast.Add | ast.Sub | ast.Mult | ast.Div | ast.Pow | ast.Mod | ast.FloorDiv
+_OPERATORS = (
+    ast.Add | ast.Sub | ast.Mult | ast.Div | ast.Pow | ast.Mod | ast.FloorDiv
+    | ast.UAdd | ast.USub | ast.Not
+)  # fmt: skip
 
 
 def check_operators(where: str, written: str) -> None:
@@ -36,7 +39,7 @@ def check_operators(where: str, written: str) -> None:
 def _misread(node: ast.AST) -> Iterator[str]:
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitXor):
         yield "in {} a power is written ^; write ** in place of it"
-    elif isinstance(node, ast.BinOp) and not isinstance(node.op, _ARITHMETIC):
+    elif isinstance(node, ast.BinOp | ast.UnaryOp) and not isinstance(node.op, _OPERATORS):
         yield "{} uses an operator that has no meaning here"
     elif isinstance(node, ast.Compare) and len(node.ops) > 1:
         yield "{} compares more than two values at once; write 'a < b and b < c'"

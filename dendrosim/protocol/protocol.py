@@ -204,10 +204,10 @@ class Protocol(ProtocolData):
                 raise UnknownMemberError("recording", pattern, names)
             if events:
                 error = UnknownMemberError("recording", pattern, names)
-                error.args = (
-                    f"{recording}: {pattern!r} has no spikes; the spikes of a population are "
-                    f"'{VariablePath.parse(pattern).owner}.{SPIKE}'",
-                )
+                said = f"the spikes of a population are recorded as {', '.join(names)}"
+                if not names:
+                    said = "no population spikes or has events"
+                error.args = (f"{recording}: {pattern!r} has no spikes; {said}",)
                 raise error
             raise ParameterError(
                 f"{recording}: {pattern} means {self._said(pattern)}; record them with every='spike'"

@@ -23,6 +23,7 @@ NUMBERS = (
     "(i*N_post + j)/3",
     "7//2 + int(i > j)",
     "reach*j - i % 2",
+    "clip(i - j, -1, reach)",
 )
 
 
@@ -51,6 +52,7 @@ def parameters(text):
 
 def python(text, i, j, pre=PRE, post=POST):
     names = {"abs": abs, "sqrt": math.sqrt, "exp": math.exp, "reach": 2.5}
+    names["clip"] = lambda x, low, high: min(max(x, low), high)
     return eval(text, {**names, "i": i, "j": j, "N_pre": pre, "N_post": post})
 
 

@@ -61,6 +61,9 @@ class Expression(Initial):
     def __post_init__(self) -> None:
         check_pair_text("Expression", self.text, self.parameters, condition=False)
 
+    def __str__(self) -> str:
+        return f"Expression {self.text!r}"
+
     @property
     def dimension(self) -> Dimension:
         return unit(self.unit)[0]

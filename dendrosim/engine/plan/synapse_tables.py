@@ -82,7 +82,7 @@ class _Pairs:
             i, j = self.pre[wrong[0]], self.post[wrong[0]]
             raise ParameterError(
                 f"{self.pathway}: the {name} of the synapse from unit {i} to unit {j} is {values[wrong[0]]}, "
-                f"and {len(wrong)} of {len(values)} synapses have no finite {name}; change {initial!r}"
+                f"and {len(wrong)} of {len(values)} synapses have no finite {name}; change {initial}"
             )
         return values
 
