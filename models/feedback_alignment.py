@@ -138,7 +138,7 @@ LEARNING = ds.learning.Network(
 
 
 class Parameters(OutputError, ds.Parameters):
-    sizes: tuple[int, ...] = ds.parameter((8, 6, 6, 4), "units per layer, input first", least=1)
+    sizes: tuple[int, ...] = ds.parameter((8, 6, 4), "units per layer, input first", least=1)
     rule: Literal["bp", "frfb", "urfb", "dfa", "bdfa", "weight_mirror", "kolen_pollack"] = (
         ds.parameter("urfb", "feedback weights, as listed above")
     )

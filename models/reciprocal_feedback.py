@@ -92,7 +92,7 @@ LEARNING = ds.learning.Network(
 
 
 class Parameters(ds.Parameters):
-    sizes: tuple[int, ...] = ds.parameter((6, 5, 4, 3), "units per layer, input first", least=1)
+    sizes: tuple[int, ...] = ds.parameter((6, 5, 4), "units per layer, input first", least=1)
     transfer: str = ds.parameter("linear", "transfer function: linear, smooth_leaky or leaky_relu")
     rule: Literal["reciprocal", "proportional", "printed"] = ds.parameter(
         "reciprocal", "what basal weights learn from"

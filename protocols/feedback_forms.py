@@ -40,14 +40,17 @@ class Parameters(ds.Parameters):
     couplings: tuple[float, ...] = ds.parameter(
         (0.01, 0.03, 0.1, 0.3), "effects of errors on somata", above=0, most=0.5
     )
+    sizes: tuple[int, ...] = ds.parameter((8, 6, 6, 4), "units per layer, input first", least=1)
     rule: Literal["bp", "frfb", "urfb", "dfa"] = ds.parameter("urfb", "feedback weights")
     transfer: str = ds.parameter("tanh", "transfer function of the hidden layers")
     dt: ds.Quantity | None = ds.parameter(None, "time step (default: 0.5 tau)", unit="s", above=0)
     data_seed: int = ds.parameter(0, "seed of inputs and targets, not of weights", least=0)
     circuit = ds.parameters_of(
         "feedback_alignment",
-        without=("form", "coupling", "eps", "decay", "symmetric", "pruned", "eta_r", "sigma"),
-    )
+        without=(
+            "form", "coupling", "eps", "decay", "symmetric", "pruned", "eta_r", "sigma", "loss", "balance", "gain",
+        ),
+    )  # fmt: skip
 
 
 def protocol(p: Parameters) -> ds.Protocol:
@@ -56,7 +59,7 @@ def protocol(p: Parameters) -> ds.Protocol:
         raise ParameterError(
             f"couplings is {list(p.couplings)}; give at least two, in ascending order"
         )
-    given = {"rule": p.rule, "transfer": p.transfer, **p.circuit}
+    given = {"sizes": p.sizes, "rule": p.rule, "transfer": p.transfer, **p.circuit}
     circuits = {"phases": ds.load_circuit("feedback_alignment", **given)}
     for k, coupling in enumerate(p.couplings):
         circuits[f"both{k}"] = ds.load_circuit(
@@ -68,13 +71,11 @@ def protocol(p: Parameters) -> ds.Protocol:
         owner, own = m.name.split("_", 1)
         copied = owner != "phases" and own[0] in "wrb"
         matrices.append(m.replace(initial=ds.Copy(f"phases_{own}")) if copied else m)
-    tau, sizes = float(p.circuit["tau"].value), p.circuit["sizes"]
+    tau, sizes = float(p.circuit["tau"].value), p.sizes
     step = 0.5 * tau if p.dt is None else float(p.dt.value)
     cycle = feedback_cycle(circuits, dt=step, tau=tau, left=LEFT, rounds=ROUNDS)
     rng = np.random.default_rng(p.data_seed)
     x, y = rng.normal(size=(BATCH, sizes[0])), rng.normal(size=(BATCH, sizes[-1]))
-    if p.circuit["loss"] != "squared":
-        y = np.eye(sizes[-1])[np.argmax(y, axis=1)]
     names = tuple(f"{c}_w{i}" for c in circuits for i in range(1, len(sizes)))
     return ds.Protocol(
         joined.replace(matrices=matrices),
@@ -91,7 +92,7 @@ def protocol(p: Parameters) -> ds.Protocol:
 def measure(result: ds.Result) -> ds.Measurement:
     """Compare the updates."""
     p = Parameters(**result.protocol.parameters)
-    layers = range(1, len(p.circuit["sizes"]))
+    layers = range(1, len(p.sizes))
 
     def update(circuit, i):
         name = f"{circuit}_w{i}"

@@ -12,7 +12,7 @@ UP = ["rise0", "learn_back1", "rise1", "learn_back2", "rise2", "learn_back3"]
 
 
 def cycle(dt=0.01, **parameters):
-    circuit = ds.load_circuit("feedback_alignment", **parameters)
+    circuit = ds.load_circuit("feedback_alignment", **{"sizes": (4, 3, 3, 2), **parameters})
     return {p.name: p for p in feedback_cycle({"": circuit}, dt=dt, tau=0.01)}
 
 

@@ -35,7 +35,12 @@ def feedback(result, layers, name="r", first=2, dense=False):
 
 @pytest.mark.parametrize(
     ("loss", "transfer"),
-    [*(("squared", t) for t in TRANSFER), ("softmax", "tanh"), ("hinge", "saturated_linear")],
+    [
+        ("squared", "relu"),
+        ("squared", "sigmoid"),
+        ("softmax", "tanh"),
+        ("hinge", "saturated_linear"),
+    ],
 )
 def test_back_propagation_is_the_gradient(loss, transfer):
     """Central differences of the mean loss; none of these samples is at a corner."""
@@ -64,22 +69,17 @@ def test_back_propagation_is_the_gradient(loss, transfer):
         assert change(result, f"w{i + 1}") == pytest.approx(-STEP * slope, abs=1e-9)
 
 
-RULES = ("bp", "frfb", "urfb", "kolen_pollack", "dfa", "bdfa", "weight_mirror")
+RULES = ("frfb", "urfb", "kolen_pollack", "dfa", "bdfa", "weight_mirror")
 
 
-@pytest.mark.parametrize(
-    ("rule", "part"), [*((r, 1.0) for r in RULES), ("urfb", 0.5), ("dfa", 0.5)]
-)
+@pytest.mark.parametrize(("rule", "part"), [*((r, 1.0) for r in RULES), ("urfb", 0.5)])
 def test_forward_weights_learn_as_in_the_loop(rule, part):
     """With steps of tau, phases settle exactly; with shorter steps, up to the 1e-12 that the cycle is told."""
     x, y = samples(SIZES, "squared")
     result = run(x, y, rule=rule, sizes=SIZES, part=part, transfer="tanh")
     ws = weights_before(result, LAYERS)
     direct = rule == "dfa"
-    if rule == "bp":
-        back = [w.T for w in ws[1:]]
-    else:
-        back = feedback(result, LAYERS, "b" if direct else "r", 1 if direct else 2)
+    back = feedback(result, LAYERS, "b" if direct else "r", 1 if direct else 2)
     expected = increments(ws, back, x, y, "tanh", "squared", direct=direct)
     for i, (w, increment) in enumerate(zip(ws, expected, strict=True), 1):
         decay = 0.1 * w if rule == "kolen_pollack" else 0.0
@@ -88,7 +88,7 @@ def test_forward_weights_learn_as_in_the_loop(rule, part):
         assert abs(increment).max() > 1e-3
 
 
-@pytest.mark.parametrize(("eps", "loss"), [(0.0, "hinge"), (0.5, "softmax"), (1.0, "squared")])
+@pytest.mark.parametrize(("eps", "loss"), [(0.0, "hinge"), (0.5, "softmax")])
 def test_updated_feedback_weights_get_the_increment_of_the_forward_weights(eps, loss):
     x, y = samples(SIZES, loss)
     result = run(x, y, rule="urfb", eps=eps, loss=loss, sizes=SIZES, trials=4)
@@ -99,7 +99,12 @@ def test_updated_feedback_weights_get_the_increment_of_the_forward_weights(eps, 
 
 
 @pytest.mark.parametrize(
-    ("backend", "batch", "tau"), [("numpy", 1, TAU), ("numpy", 7, TAU), ("cpp", 8, 2.0**-7)]
+    ("backend", "batch", "tau"),
+    [
+        ("numpy", 1, TAU),
+        ("numpy", 7, TAU),
+        pytest.param("cpp", 8, 2.0**-7, marks=pytest.mark.slow),
+    ],
 )
 def test_symmetric_feedback_weights_stay_symmetric_to_the_last_bit(backend, batch, tau):
     """On cpp, which multiplies one factor by dt/batch before the other, only if this is a power of two."""
@@ -247,7 +252,7 @@ def test_the_mirror_finds_the_transpose_times_the_mean_slope():
         assert np.abs(error).max() < 4 * np.sqrt(2 * TAU / 2 / 400) * 1.5
 
 
-@pytest.mark.parametrize("rule", ["bp", "dfa", "kolen_pollack"])
+@pytest.mark.parametrize("rule", ["dfa", "kolen_pollack"])
 def test_without_coupling_both_signals_at_once_learn_the_same(rule):
     x, y = samples(SIZES, "softmax")
     given = {"rule": rule, "loss": "softmax", "sizes": SIZES, "trials": 3}
@@ -286,7 +291,7 @@ def test_with_coupling_rates_and_errors_settle_together():
         assert change(result, f"w{i + 1}") == pytest.approx(expected, abs=1e-9)
 
 
-@pytest.mark.parametrize("rule", ["bp", "frfb", "urfb", "dfa", "kolen_pollack"])
+@pytest.mark.parametrize("rule", ["bp", "dfa", "kolen_pollack"])
 def test_pruned_circuits_learn_as_in_the_loop_where_there_are_connections(rule):
     sizes, pruned = (6, 5, 8, 3), 0.5
     x, y = samples(sizes, "squared")

@@ -34,11 +34,20 @@ def test_every_rule_learns_a_regression():
         assert (after < 0.6 * before).all(), rule
 
 
-@pytest.mark.parametrize("loss", ["hinge", pytest.param("softmax", marks=pytest.mark.slow)])
-def test_classes_are_learned_by_local_errors_and_by_softmax(loss):
-    metrics = measured(task="classes", loss=loss, rules=("urfb",), presentations=300, eta="10 Hz")
-    assert metrics["urfb"]["final_accuracy"] > 0.85
-    assert metrics["urfb"]["final_loss"] < 0.6 * metrics["urfb"]["initial_loss"]
+def test_classes_are_learned_by_local_errors():
+    given = {"task": "classes", "rules": ("urfb",), "presentations": 80, "eta": "20 Hz"}
+    protocol = ds.load_protocol("feedback_student_teacher", **SMALL, **given)
+    found = ds.run(protocol, backend="numpy", progress=False).metrics["urfb"]
+    assert found["final_accuracy"] > 0.8
+    assert found["final_loss"] < 0.7 * found["initial_loss"]
+
+
+@pytest.mark.slow
+def test_classes_are_learned_by_softmax():
+    given = {"task": "classes", "loss": "softmax", "rules": ("urfb",), "eta": "10 Hz"}
+    found = measured(presentations=300, **given)["urfb"]
+    assert found["final_accuracy"] > 0.85
+    assert found["final_loss"] < 0.6 * found["initial_loss"]
 
 
 @pytest.mark.parametrize("loss", ["squared", "softmax", "hinge"])
@@ -92,9 +101,8 @@ def test_what_cannot_be_is_refused(call, kind, said):
         call()
 
 
-@pytest.mark.parametrize("rule", ["urfb", "dfa"])
-def test_the_two_forms_differ_in_proportion_to_the_coupling(rule):
-    given = {"rule": rule, "couplings": (0.001, 0.002, 0.1), "sizes": (5, 4, 4, 3), "dt": "10 ms"}
+def test_the_two_forms_differ_in_proportion_to_the_coupling():
+    given = {"couplings": (0.001, 0.002, 0.1), "sizes": (5, 4, 4, 3), "dt": "10 ms"}
     metrics = ds.run(ds.load_protocol("feedback_forms", **given), backend="numpy").metrics
     assert metrics["order"] == pytest.approx(np.ones(3), abs=0.02)
     difference = np.asarray(metrics["difference"])

@@ -8,12 +8,14 @@ import pytest
 import dendrosim as ds
 
 VOLTAGES = (1.5, 1.2, 0.4, -1.2)
+# Turning points come up to two steps late, and Euler's rates are off by dt/(2 tau), 0.5 % of a period.
+LATE = 4 * 0.1e-3 + 0.005 * 45e-3
 CONTINUOUS = ("output_filtered", "current_filtered", "feed_forward")
 
 
 @cache
 def measured(**parameters):
-    given = {"voltages": VOLTAGES, "dt": "0.05 ms", "duration": "250 ms", **parameters}
+    given = {"voltages": VOLTAGES, "dt": "0.1 ms", "duration": "220 ms", **parameters}
     return ds.run(ds.load_protocol("local_thresholds", **given), backend="numpy").metrics
 
 
@@ -35,11 +37,11 @@ def test_clocked_circuits_oscillate_between_nothing_and_too_much():
 
 @pytest.mark.parametrize("form", CONTINUOUS[:2])
 def test_in_continuous_time_the_period_is_that_of_the_slow_filter(form):
-    """tau ln 49 at h = 1.5, tau ln 76 at |h| = 1.2. Each of the two turning points is late by up to two steps."""
+    """tau ln 49 at h = 1.5, tau ln 76 at |h| = 1.2."""
     found = only(measured(), form, "period")
     expected = 10e-3 * np.log([49, 76, 76])
     assert expected[0] == pytest.approx(38.918e-3, abs=1e-6)
-    assert found[[0, 1, 7]] == pytest.approx(expected, abs=4 * 0.05e-3)
+    assert found[[0, 1, 7]] == pytest.approx(expected, abs=LATE)
     assert np.isnan(found[2:7]).all()
 
 
@@ -48,14 +50,14 @@ def test_the_period_is_independent_of_the_other_time_constant():
     for tau_error in ("10 ms", "3 ms"):
         metrics = measured(tau_control="5 ms", tau_error=tau_error)
         found = only(metrics, "output_filtered", "period")[1]
-        assert found == pytest.approx(21.654e-3, abs=4 * 0.05e-3)
+        assert found == pytest.approx(21.654e-3, abs=LATE)
 
 
 @pytest.mark.parametrize("form", CONTINUOUS[:2])
 def test_in_continuous_time_nothing_is_shut_off(form):
     """The mean error is 1 or -mu for every voltage; of a period, two steps or so are off."""
     metrics = measured()
-    assert only(metrics, form, "mean") == pytest.approx([1] * 4 + [-0.5] * 4, abs=5e-3)
+    assert only(metrics, form, "mean") == pytest.approx([1] * 4 + [-0.5] * 4, abs=1e-2)
     assert metrics[form]["implements_eq_6"] is False
 
 
@@ -63,7 +65,7 @@ def test_the_feed_forward_circuit_computes_the_error_of_a_hinge_loss():
     metrics = measured()
     wanted = [1 if h <= 1 else 0 for h in VOLTAGES] + [-0.5 if h >= -1 else 0 for h in VOLTAGES]
     assert only(metrics, "feed_forward", "required").tolist() == wanted
-    assert only(metrics, "feed_forward", "mean") == pytest.approx(wanted, abs=1e-9)
+    assert only(metrics, "feed_forward", "mean") == pytest.approx(wanted, abs=1e-8)
     assert metrics["feed_forward"]["implements_eq_6"] is True
 
 
@@ -73,7 +75,7 @@ def test_with_other_numbers_the_closed_forms_hold():
     low, high = np.array([1.5, 0.5]) / 6, np.array([5.0, 4.0]) / 6
     period = 10e-3 * np.log(high * (1 - low) / (low * (1 - high)))
     for form in CONTINUOUS[:2]:
-        assert only(metrics, form, "period")[[0, 3]] == pytest.approx(period, abs=4 * 0.05e-3)
+        assert only(metrics, form, "period")[[0, 3]] == pytest.approx(period, abs=LATE)
     assert only(metrics, "sequential", "mean") == pytest.approx([0.7, 1, -0.8, -0.6], abs=1e-12)
 
 

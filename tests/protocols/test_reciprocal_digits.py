@@ -7,7 +7,7 @@ import dendrosim as ds
 
 def test_accuracies_and_claims_are_those_of_the_weights():
     protocol = ds.load_protocol(
-        "reciprocal_digits", presentations=60, dt="10 ms", hidden=(16,), eta="3 Hz"
+        "reciprocal_digits", presentations=25, dt="10 ms", hidden=(16,), eta="3 Hz"
     )
     result = ds.run(protocol, backend="numpy", seed=1, progress=False)
     fresh, labels = (np.asarray(protocol.references[n]) for n in ("fresh", "labels"))
@@ -20,7 +20,7 @@ def test_accuracies_and_claims_are_those_of_the_weights():
         outputs = leaky(fresh @ w1.T) @ w2.T  # the output's transfer function keeps their order
         accuracy = np.mean(outputs.argmax(axis=1) == labels)
         assert result.metrics[name]["test_accuracy"] == accuracy
-        assert accuracy > 0.5
+        assert accuracy > 0.3
         start = [result[f"{name}_w{i}"].values[0] for i in (1, 2)]
         first = [result[f"reciprocal_w{i}"].values[0] for i in (1, 2)]
         assert all(np.array_equal(a, b) for a, b in zip(start, first, strict=True))
