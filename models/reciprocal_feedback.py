@@ -6,10 +6,10 @@ through V, the reciprocals of W. signal_i is the change of the voltage of layer 
     tau dh_i/dt      = -h_i + s(W_i h_(i-1))                                        i = 1 .. L
     tau dapical_i/dt = -apical_i + V_(i+1) signal_(i+1),  signal_i = apical_i/s'(W_i h_(i-1)),   i = 1 .. L-1
     signal_L         = (target - h_L)/s'(W_L h_(L-1))
-    dW_i/dt          = eta signal_i h_(i-1)^T/(floor + |h_(i-1)|^2)
+    dW_i/dt          = eta signal_i h_(i-1)^T/(silence + |h_(i-1)|^2)
 
 With V_i = W_i^+ and layers that do not get wider, a step of learning of any single layer moves the output by -eta
-tau times its error, to first order and up to `floor`. A unit `pool{i}` adds up |h_i|^2 and sends it back to
+tau times its error, to first order and up to `silence`. A unit `pool{i}` adds up |h_i|^2 and sends it back to
 layer i. With `rule=proportional`, as where the paper trains networks, there is no division by |h_(i-1)|^2: the
 output moves by |h_(i-1)|^2 times as much.
 
@@ -76,7 +76,7 @@ returned                                                : 1   # fed by w
 """
 POOL = "power : 1   # fed by ones: summed over the layer"
 WAKE = {
-    "reciprocal": "learn*eta*signal_post*h_pre/(floor + pooled_pre)",
+    "reciprocal": "learn*eta*signal_post*h_pre/(silence + pooled_pre)",
     "proportional": "learn*eta*signal_post*h_pre",
     "printed": "learn*eta*apical_post*{below}_pre",
 }
@@ -108,7 +108,9 @@ class Parameters(ds.Parameters):
     )
     decay: float = ds.parameter(0.0, "decay of weights in sleep, relative to eta_r", least=0)
     sigma: float = ds.parameter(1.0, "standard deviation of the noise in sleep", above=0)
-    floor: float = ds.parameter(1e-9, "added to |h|^2, so that silent layers do not learn", above=0)
+    silence: float = ds.parameter(
+        1e-9, "added to |h|^2, so that silent layers do not learn", above=0
+    )
     tau: ds.Quantity = ds.parameter("10 ms", "time constant of rates and dendrites", above=0)
     gain: float = ds.parameter(1.4, "largest singular value of initial weights", above=0)
     condition: float = ds.parameter(2.0, "condition number of initial weights", least=1)

@@ -245,7 +245,7 @@ def test_concurrent_flows_from_random_values_do_not_find_the_pseudo_inverse():
         ({"sizes": (3,)}, ds.errors.ParameterError, "input and an output layer"),
         ({"transfer": "tanh"}, ds.errors.ParameterError, "transfer is tanh, which has no inverse"),
         ({"regression": 1.0}, ds.errors.ParameterError, "regression is 1.0; it must be"),
-        ({"floor": 0.0}, ds.errors.ParameterError, "floor is 0.0; it must be positive"),
+        ({"silence": 0.0}, ds.errors.ParameterError, "silence is 0.0; it must be positive"),
     ],
 )
 def test_what_cannot_be_is_refused(given, kind, said):
