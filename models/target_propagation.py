@@ -93,7 +93,7 @@ LEARNING = ds.learning.Network(
     rules={
         "tp": {"inverse": "learned"},
         "tp_exact": {"inverse": "exact"},
-        "modified_tp": {"inverse": "exact", "step": "modified"},
+        "modified_tp": {"inverse": "exact", "step": "modified", "eta": "0.1 Hz"},
         "randomised_tp": {"inverse": "exact", "randomised": True},
         "dtp_linear": {"inverse": "learned", "correction": "difference"},
         "randomised_dtp": {"inverse": "learned", "correction": "difference", "randomised": True},

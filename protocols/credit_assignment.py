@@ -25,7 +25,10 @@ Measured after learning, by rule; null where a rule does not have it:
     feedback_transpose         degrees between feedback weights and the transposed weights, by layer
     feedback_pseudo_inverse    degrees between feedback weights and the pseudo-inverse of weights, by layer
 
-Angles and ratios are medians over networks and kept trials. An update that is rounding noise has no angle.
+Angles and ratios are medians over networks and kept trials. An update that is rounding noise has no angle. All
+rules have the learning rate `eta`, except those whose declaration has its own (`modified_tp`). Weights are bounded,
+so that a network that diverges does not end the run; weights with an exact inverse are not, and if they can no
+longer be inverted, the run ends with an error that names the rule.
 
 Sources
 -------
@@ -60,6 +63,7 @@ from dendrosim.plot import style
 
 SNAPSHOTS = 40  # number of trials whose updates are kept
 TESTS = 160  # number of samples on which losses are measured, rounded down to whole batches
+LIMIT = 1e3  # largest weight: networks that diverge stay finite
 LARGEST = 10  # losses above this many initial ones are not drawn
 START = ds.WellConditioned(1.4, 2.0)  # initial weights of all networks, and weights of teachers
 
@@ -177,15 +181,25 @@ def _members(p: Parameters) -> list[Member]:
         network = rule.network.of(circuit)
         transfer_functions(network, circuit)
         circuit = circuit.replace(
-            matrices=[
-                m.replace(initial=START) if m.name in network.weights else m
-                for m in circuit.matrices
-            ]
+            matrices=[_prepared(m, circuit, network) for m in circuit.matrices]
         )
         found += [
             Member(name, k, _with_start(circuit, p.seed + k), network) for k in range(p.seeds)
         ]
     return found
+
+
+def _prepared(matrix, circuit, network):
+    """Return a matrix with the initial weights of the comparison, and with bounds.
+
+    A matrix that has an inverse gets no bounds: with all its weights at a bound, it could not be inverted.
+    """
+    inverted = {m.inverse_of for m in circuit.matrices}
+    if matrix.name in network.weights:
+        matrix = matrix.replace(initial=START)
+    if matrix.plasticity is None or matrix.bounded or matrix.name in inverted:
+        return matrix
+    return matrix.replace(bounds=(-LIMIT, LIMIT))
 
 
 def _common(model, sizes, p):
