@@ -90,9 +90,9 @@ class Pathway(Spec):
         of the postsynaptic unit (`g_post += weight`), of the presynaptic unit (`x_pre = 0`) or of the synapse.
         Each call of `rand()` draws a random number from 0 to 1 for each synapse, and `randn()` a standard normal
         number; they depend on the seed, the call, the step, the sample and the synapse only. `i` and `j` are the
-        indices of the presynaptic and the postsynaptic unit, `N_pre` and `N_post` the numbers of these units. A
-        mapping has such a text for each event of the presynaptic population, as in
-        `{"spike": "g_post += weight", "burst": "u = 1"}`.
+        indices of the presynaptic and the postsynaptic unit, `N_pre` and `N_post` the numbers of these units, `t`
+        is the time and `dt` the time step. A mapping has such a text for each event of the presynaptic population,
+        as in `{"spike": "g_post += weight", "burst": "u = 1"}`.
     connect : Connections, optional
         Rule by which units are connected: `AllToAll` (default), `OneToOne`, `Probability`, `InDegree`,
         `Pairings`, `Condition`.

@@ -36,6 +36,7 @@ from dendrosim.errors import (
 from dendrosim.units import unit
 
 _PAIR = {name: Variable(name) for name in PAIR_NAMES}
+_STEP = {"dt": Variable("dt", dimensions=TIME["t"].dim)}
 
 
 def spike_symbols(population: Population) -> set[str]:
@@ -126,7 +127,7 @@ def check_pathway(circuit: CircuitData, pathway: Pathway) -> set[str]:
     for trigger, lines in pathway.effects.items():
         name = trigger.field
         scope = {
-            **RANDOM, **_PAIR, **own, **population_scope(pre, "_pre"), **population_scope(post, "_post")
+            **RANDOM, **_PAIR, **_STEP, **own, **population_scope(pre, "_pre"), **population_scope(post, "_post")
         }  # fmt: skip
         for assignment in lines:
             used |= _check_assignment(
@@ -167,7 +168,13 @@ def _check_assignment(
 def _known(circuit: CircuitData, pathway: Pathway) -> set[str]:
     """Return the names in the texts of a pathway that belong neither to a synapse nor to one text."""
     pre, post = circuit.population(pathway.pre), circuit.population(pathway.post)
-    return {WEIGHT, *_PAIR, *population_scope(pre, "_pre"), *population_scope(post, "_post")}
+    return {
+        WEIGHT,
+        *_PAIR,
+        *_STEP,
+        *population_scope(pre, "_pre"),
+        *population_scope(post, "_post"),
+    }
 
 
 def _check_states(circuit: CircuitData, pathway: Pathway, own: dict[str, Any]) -> set[str]:
@@ -204,7 +211,7 @@ def _check_every_step(circuit: CircuitData, pathway: Pathway, own: dict[str, Any
         **variables,
         **{n: v for n, v in own.items() if n not in pathway.event_driven},
     }
-    scope["dt"] = TIME["t"]
+    scope |= _STEP
     second = get_dimensions(TIME["t"])
     lines = {n: pathway.variables[n] for n in pathway.clock_driven}
     expected = {n: get_dimensions(own[n]) / second for n in lines}

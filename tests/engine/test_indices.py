@@ -1,4 +1,4 @@
-"""Indices and numbers of units in texts: as in Brian2, but real numbers, and the same in every sample."""
+"""Indices, numbers of units and time steps in texts: as in Brian2, but real numbers, equal in all samples."""
 
 from functools import cache
 
@@ -25,7 +25,7 @@ def protocol():
     pathway = ds.Pathway(
         "feed", "cell", "target", connect=ds.Condition("(i + j) % 3 != 2"), equations="seen : 1",
         on_pre="g_post += 0.1*(i + 1) + 0.01*int(i == j) + j/N_post",
-        on_post="seen += i*N_pre + j/2",
+        on_post="seen += i*N_pre + j/2 + t/second + 4*dt/ms",
     )  # fmt: skip
     return ds.Protocol(
         ds.Circuit((cell, target), pathways=(pathway,)), (ds.Block("run", (ds.Phase("on", f"{STEPS} ms"),)),),
@@ -58,7 +58,7 @@ def loop(start):
                 if i in fired:
                     g[j, b] += 0.1 * (i + 1) + 0.01 * (i == j) + j / TARGETS
                 if j in answered:
-                    seen[s, b] += i * CELLS + j / 2
+                    seen[s, b] += i * CELLS + j / 2 + step * DT + 4 * DT / 1e-3
             for u in fired:
                 last[u, b], v[u, b] = step, -u / CELLS
     return {n: np.array(rows) for n, rows in traces.items()}
