@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import MISSING, Field, fields
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -40,9 +40,9 @@ def circuit_line(circuit: Circuit) -> str:
         _count(states, "state"),
     ]
     if circuit.matrices or not circuit.pathways:
-        parts.append(
-            f"{len(circuit.matrices)} matrices ({len(plastic)} plastic, {_count(weights, 'weight')})"
-        )
+        number = len(circuit.matrices)
+        said = "1 matrix" if number == 1 else f"{number} matrices"
+        parts.append(f"{said} ({len(plastic)} plastic, {_count(weights, 'weight')})")
         parts.append(_count(len(circuit.projections), "projection"))
     if circuit.pathways:
         sizes = {p.name: p.size for p in circuit.all_populations}
@@ -147,12 +147,24 @@ def _source_plain(source: Source) -> dict[str, Any]:
 
 
 def _spec_text(spec: Spec) -> str:
-    """Return a specification as text such as `Probability(0.05)` or `1 ms`; a long array is shown by its size."""
-    values = [getattr(spec, f.name) for f in fields(spec)]
-    texts = [f"{np.size(v)} values" if np.size(v) > 4 else str(v) for v in values]
-    if isinstance(spec, Fixed):
-        return texts[0]
-    return f"{type(spec).__name__}({', '.join(texts)})"
+    """Return a specification as text such as `Probability(0.05)` or `1 ms`.
+
+    A long array is shown by its size; fields that have their default are left out.
+    """
+    texts = []
+    for field in fields(spec):
+        value = getattr(spec, field.name)
+        text = f"{np.size(value)} values" if np.size(value) > 4 else str(value)
+        if field.default is MISSING and field.default_factory is MISSING:
+            texts.append(text)
+        elif not _is_default(field, value):
+            texts.append(f"{field.name}={dict(value) if isinstance(value, Mapping) else text}")
+    return texts[0] if isinstance(spec, Fixed) else f"{type(spec).__name__}({', '.join(texts)})"
+
+
+def _is_default(field: Field[Any], value: Any) -> bool:
+    default = field.default if field.default_factory is MISSING else field.default_factory()
+    return np.size(value) == 1 and bool(value == default)
 
 
 def description_plain(description: Description) -> dict[str, Any]:
