@@ -27,7 +27,6 @@ from dendrosim.circuit.paths import VariablePath, is_variable, path_of
 from dendrosim.circuit.pathway import Pathway
 from dendrosim.circuit.population import LAST_SPIKE, REFRACTORY, UNIT, Population
 from dendrosim.circuit.start_values import LONG_AGO
-from dendrosim.engine.network.euler import euler_step
 from dendrosim.engine.network.every_step import used_paths
 from dendrosim.engine.network.functions import FUNCTIONS
 from dendrosim.engine.network.groups import Holder, add_array, add_number
@@ -40,6 +39,7 @@ from dendrosim.engine.network.parts import (
     refer_shared,
 )
 from dendrosim.engine.network.sources import build_sources
+from dendrosim.engine.network.state_steps import euler_step
 from dendrosim.engine.network.weight_updates import matrix_update
 from dendrosim.engine.plan.signal_slots import (
     assignment,
