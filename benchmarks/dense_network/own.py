@@ -19,7 +19,7 @@ class Own:
 
     def __init__(self, problem: Problem, threads: int) -> None:
         self.problem, self.threads = problem, threads
-        self.circuit = _circuit(problem)
+        self.circuit = circuit_of(problem)
         self._advance(1, None)  # so that compilation is not timed
         self.now = None
 
@@ -33,22 +33,31 @@ class Own:
         return [self.now.state[n] for n in (*names, *(f"w{i}" for i in range(1, LAYERS + 1)))]
 
     def _advance(self, steps: int, initial):
-        x, target = self.problem.samples()
-        protocol = ds.Protocol(
-            self.circuit,
-            (ds.Block("run", (ds.Phase("on", f"{steps * 0.1:g} ms"),)),),
-            dt="0.1 ms",
-            signals={"layer0.h": ds.Samples("x"), f"layer{LAYERS}.g": ds.Samples("y")},
-            data={"x": x.T, "y": target.T},
-            batch=self.problem.batch,
-        )
+        protocol = steps_of(self.problem, self.circuit, steps)
         return ds.run(
             protocol, backend=self.backend, seed=0, precision=self.problem.precision,
             threads=self.threads, initial=initial, progress=False,
         )  # fmt: skip
 
 
-def _circuit(problem: Problem) -> ds.Circuit:
+def steps_of(
+    problem: Problem, circuit: ds.Circuit, steps: int, method: str = "euler"
+) -> ds.Protocol:
+    """Return the protocol of so many steps of a circuit that has the network's layers."""
+    x, target = problem.samples()
+    return ds.Protocol(
+        circuit,
+        (ds.Block("run", (ds.Phase("on", f"{steps * 0.1:g} ms"),)),),
+        dt="0.1 ms",
+        signals={"layer0.h": ds.Samples("x"), f"layer{LAYERS}.g": ds.Samples("y")},
+        data={"x": x.T, "y": target.T},
+        batch=problem.batch,
+        method=method,
+    )
+
+
+def circuit_of(problem: Problem) -> ds.Circuit:
+    """Return the network as a circuit."""
     (w, q), n = problem.weights(), problem.units
     populations = [ds.Population("layer0", n, "h : 1", inputs=["h"])]
     matrices, projections = [], []

@@ -7,7 +7,7 @@ from dendrosim.cli.options import Json, Name
 def show(name: Name, json: Json = False) -> None:
     """Show equations, parameters and sources of a model or protocol."""
     from dendrosim.cli.circuit_text import circuit_text
-    from dendrosim.cli.summaries import circuit_plain, description_plain, parameter_rows
+    from dendrosim.cli.summaries import METHODS, circuit_plain, description_plain, parameter_rows
     from dendrosim.library.description import describe
 
     description = describe(name)
@@ -19,5 +19,7 @@ def show(name: Name, json: Json = False) -> None:
     emit_table(("parameter", "default", "type", "meaning"), parameter_rows(description.parameters))
     if description.circuit is not None:
         emit(circuit_text(circuit_plain(description.circuit)))
+    if description.method is not None:
+        emit(f"\ntime steps: {METHODS[description.method]}")
     for title, text in description.sections.items():
         emit(f"\n{title}\n{'-' * len(title)}\n{text}")

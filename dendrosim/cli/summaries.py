@@ -53,6 +53,10 @@ def circuit_line(circuit: Circuit) -> str:
     return ", ".join(parts)
 
 
+METHODS = {"euler": "forward Euler", "rk2": "Heun's method (rk2)"}
+"""What the command line calls the methods of a protocol."""
+
+
 def protocol_line(protocol: Protocol) -> str:
     """Return the sizes of a protocol in one line."""
     steps = protocol.total_steps
@@ -64,6 +68,7 @@ def protocol_line(protocol: Protocol) -> str:
         [
             circuit_line(protocol.circuit),
             f"{_count(steps, 'step')} of {protocol.dt} ({steps * protocol.time_step:.6g} s)",
+            *([] if protocol.method == "euler" else [METHODS[protocol.method]]),
             f"batch {protocol.batch}",
             *(data or ["no data"]),
         ]
@@ -178,6 +183,7 @@ def description_plain(description: Description) -> dict[str, Any]:
         "text": description.text,
         "sections": dict(description.sections),
         "parameters": [_parameter_plain(p) for p in description.parameters],
+        "method": description.method,
         **(circuit_plain(circuit) if circuit else {}),
     }
 

@@ -19,6 +19,7 @@ def provenance(task: Task, outcome: Outcome, backend: Backend) -> dict[str, Any]
     return {
         "protocol": task.protocol.name,
         "parameters": dict(task.protocol.parameters),
+        "method": task.protocol.method,
         **asdict(task.settings),
         **({} if task.carried is None else {"continued": dict(task.carried.origin)}),
         "compiled": outcome.compiled,

@@ -8,7 +8,7 @@ from dendrosim.library.catalogue import Entry, find_entry
 from dendrosim.library.docstrings import INTRODUCTION, split_sections
 from dendrosim.library.file_parameters import parameters_of_file
 from dendrosim.library.files import file_function, load_module
-from dendrosim.library.loading import load_circuit
+from dendrosim.library.loading import load_circuit, load_protocol
 from dendrosim.library.parameters import Parameter
 from dendrosim.machine.file_paths import AnyPath
 
@@ -31,6 +31,9 @@ class Description:
     circuit : Circuit or None
         A model's circuit with default parameters; None for a protocol, and for a model with a parameter
         that has no default.
+    method : str or None
+        `Protocol.method` of a protocol with default parameters, if its file names the method `rk2`; else None.
+        Other files are not loaded, because some protocols compute for seconds.
     """
 
     entry: Entry
@@ -38,6 +41,7 @@ class Description:
     sections: Mapping[str, str]
     parameters: tuple[Parameter, ...]
     circuit: Circuit | None
+    method: str | None
 
 
 def describe(name: AnyPath) -> Description:
@@ -61,11 +65,16 @@ def describe(name: AnyPath) -> Description:
     introduction = in_file.pop(INTRODUCTION) or in_function.pop(INTRODUCTION)
     titled = {title: text for title, text in {**in_function, **in_file}.items() if title}
     parameters = parameters_of_file(entry)
-    has_circuit = entry.file_kind == "model" and not any(p.required for p in parameters)
+    complete = not any(p.required for p in parameters)
+    has_circuit = complete and entry.file_kind == "model"
+    has_method = (
+        complete and entry.file_kind == "protocol" and "rk2" in entry.path.read_text("utf-8")
+    )
     return Description(
         entry=entry,
         text=introduction,
         sections={title: text for title, text in titled.items() if title != "Parameters"},
         parameters=parameters,
         circuit=load_circuit(str(entry.path)) if has_circuit else None,
+        method=load_protocol(str(entry.path)).method if has_method else None,
     )

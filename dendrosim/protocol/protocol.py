@@ -22,6 +22,7 @@ from dendrosim.errors import (
 )
 from dendrosim.machine.cached_property import cached_property
 from dendrosim.protocol.given_spikes import check_spikes
+from dendrosim.protocol.method_check import check_method
 from dendrosim.protocol.patterns import is_pattern, matching
 from dendrosim.protocol.phases import Block, Recording
 from dendrosim.protocol.protocol_data import ProtocolData
@@ -48,7 +49,7 @@ class Protocol(ProtocolData):
     blocks : tuple of Block
         Blocks that run one after the other, at least one, with different names.
     dt : time
-        Time step of the forward Euler method.
+        Time step.
     recordings : tuple of Recording, optional
         Recordings, in addition to the final state, which is always kept. Two recordings of the same variable must
         have different names.
@@ -73,6 +74,13 @@ class Protocol(ProtocolData):
         of another run, or two lists, the unit and the time of each spike (a number is in seconds), and perhaps a
         third with the samples. Without samples, all samples of a batch have the same spikes. A time becomes the
         nearest time step, one half up; what comes after the end of the run has no effect.
+    method : {"euler", "rk2"}, optional
+        How a step is made (default `euler`). With the vector field f, a step of forward Euler is y + dt f(y), and
+        a step of Heun's method, `rk2`, is y + dt/2 (f(y) + f(y + dt f(y))), for states and weights together. The
+        second f has the time t + dt, but signals, gates and rows of data sets are those of the phase in which the
+        step begins. Weights with bounds or a sign are set to the nearest limit in y + dt f(y) and at the end of
+        the step. Errors fall with dt², except where a signal jumps within a phase; begin a phase there. `rk2`
+        needs a circuit without spikes, events, synapses, delays and random signals.
 
     Raises
     ------
@@ -105,6 +113,7 @@ class Protocol(ProtocolData):
         for block in self.blocks:
             self._check_block(block)
         self._check_counts()
+        check_method(self)
         for recording in self.recordings:
             self._check_recording(recording)
         self.recordings_by_name()  # raises if something is recorded twice

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from dendrosim.arrays import Array
 from dendrosim.checks import (
@@ -49,6 +49,7 @@ class ProtocolData(Spec):
     name: Annotated[str, as_any_text] = ""  # a path may have any characters
     parameters: Annotated[Mapping[str, Any], mapping_of(as_plain)] = field(default_factory=dict)
     spikes: Annotated[Mapping[str, Any], mapping_of(as_spikes)] = field(default_factory=dict)
+    method: Literal["euler", "rk2"] = "euler"
 
     def spike_tables(self) -> list[SpikeTable]:
         """Return the spikes of the sources in `Circuit.given_spikes`, by time steps."""

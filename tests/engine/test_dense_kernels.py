@@ -24,7 +24,10 @@ def kernels(request, tmp_path_factory):
     return code
 
 
-def steps(code, w, post, pre, *, precision="double", patient=True, threads=1, count=2, keep=1.0):
+def steps(
+    code, w, post, pre, *, precision="double", patient=True, threads=1, count=2, keep=1.0, alpha=0.1,
+    kind="steps",
+):  # fmt: skip
     """Let weights learn for some steps; return y, weights and the transposed product of the last."""
     dtype, real = (
         (np.float32, ctypes.c_float) if precision == "single" else (np.float64, ctypes.c_double)
@@ -33,8 +36,8 @@ def steps(code, w, post, pre, *, precision="double", patient=True, threads=1, co
     rows, columns, batch = *w.shape, pre.shape[1]
     y, across = np.full((rows, batch), np.nan, dtype), np.full((columns, batch), np.nan, dtype)
     arrays = (ctypes.c_void_p(a.ctypes.data) for a in (w, post, pre, y, across))
-    getattr(code, f"steps_{precision}")(
-        rows, columns, batch, int(patient), threads, count, real(0.1), real(keep), *arrays
+    getattr(code, f"{kind}_{precision}")(
+        rows, columns, batch, int(patient), threads, count, real(alpha), real(keep), *arrays
     )
     return y, w, across
 
@@ -63,6 +66,35 @@ def test_steps_of_learning_are_those_of_the_definition(kernels, shape, batch, pr
         for value, expected in zip(found, loop(w, post, pre, 2, keep), strict=True):
             assert gap(value, expected) < TOLERANCE[precision]
         assert not kernels.diverged()
+
+
+def heun_loop(w, post, pre, count, keep, alpha):
+    for _ in range(count):
+        once = keep * w + alpha * post @ pre.T
+        y, across = 2 * once @ pre, 2 * once.T @ post
+        w = (w + keep * once + alpha * y @ pre.T) / 2
+    return y, w, across
+
+
+@pytest.mark.parametrize("precision", ["double", "single"])
+@pytest.mark.parametrize("batch", BATCHES)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_steps_in_two_halves_are_those_of_the_definition(kernels, shape, batch, precision):
+    rng = np.random.default_rng(6)
+    w, post, pre = (rng.normal(size=s) for s in (shape, (shape[0], batch), (shape[1], batch)))
+    alpha = 0.1 / np.linalg.norm(pre) ** 2
+    for keep in (1.0, 0.9):
+        options = {"precision": precision, "keep": keep, "alpha": alpha, "kind": "halves"}
+        expected = heun_loop(w, post, pre, 3, keep, alpha)
+        for patient in (True, False):
+            found, other = (
+                steps(kernels, w, post, pre, patient=patient, threads=n, count=3, **options)
+                for n in (1, 2)
+            )
+            for value, again, wanted in zip(found, other, expected, strict=True):
+                assert gap(value, wanted) < TOLERANCE[precision]
+                if batch < 257 and precision == "double" and kernels.kernels():
+                    assert np.array_equal(value, again)
 
 
 @pytest.mark.parametrize("batch", [1, 9, 64])

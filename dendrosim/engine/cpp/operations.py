@@ -12,6 +12,7 @@ from dendrosim.engine.cpp.code_objects import CppCodeObject
 from dendrosim.engine.cpp.every_step import build_advance, build_total
 from dendrosim.engine.cpp.pathways import build_rows
 from dendrosim.engine.network.groups import event_list
+from dendrosim.engine.network.heun import AGAIN
 from dendrosim.engine.network.parts import NetworkParts
 from dendrosim.engine.network.weight_updates import Update
 from dendrosim.engine.plan.state_arrays import WEIGHT
@@ -43,7 +44,9 @@ class CppOperations(CompiledOperations):
             if matrix.connect is not None:
                 lines.append(f"Sparse<{number}> {name}({rows}, {columns}, {batch});")
             else:
-                lines.append(f"Weights<{number}> {name}({rows}, {columns}, {batch}, {patient});")
+                heun = boolean(network.protocol.method == "rk2")
+                sizes = f"{rows}, {columns}, {batch}"
+                lines.append(f"Weights<{number}> {name}({sizes}, {patient}, {heun});")
         return lines
 
     def assignments(self, network: NetworkParts) -> list[str]:
@@ -70,6 +73,9 @@ class CppOperations(CompiledOperations):
 
     def advance(self, network: NetworkParts, pathway: Pathway) -> BrianObject:
         return build_advance(network, pathway)
+
+    def repeat(self, network: NetworkParts) -> BrianObject:
+        return self.call(network, "ds::repeat();", AGAIN, "ds_repeat")
 
     def record(self, network: NetworkParts) -> BrianObject:
         return self.call(network, "ds::record();", "after_start", "ds_record")

@@ -4,8 +4,8 @@ One step runs, in this order: feeding of inputs and gates; formulas of signals; 
 and the subexpressions they need; recording; plasticity of the matrices; state update of the populations;
 conditions of events, then thresholds; pathways; resets, then actions of events; the guard against non-finite
 numbers. Projections and plasticity see the state at the start of the step, so the step is one forward Euler step
-of the vector field. The array of a variable is flat: units x samples, where the samples of a unit follow each
-other.
+of the vector field. For Heun's method, `heun.py` adds a second half between the state update and the guard. The
+array of a variable is flat: units x samples, where the samples of a unit follow each other.
 """
 
 from collections.abc import Mapping
@@ -30,6 +30,7 @@ from dendrosim.circuit.start_values import LONG_AGO
 from dendrosim.engine.network.every_step import used_paths
 from dendrosim.engine.network.functions import FUNCTIONS
 from dendrosim.engine.network.groups import Holder, add_array, add_number
+from dendrosim.engine.network.heun import add_kept_states, add_second_half
 from dendrosim.engine.network.operations import Operations
 from dendrosim.engine.network.parts import (
     NetworkParts,
@@ -39,7 +40,7 @@ from dendrosim.engine.network.parts import (
     refer_shared,
 )
 from dendrosim.engine.network.sources import build_sources
-from dendrosim.engine.network.state_steps import euler_step
+from dendrosim.engine.network.state_steps import STEPS
 from dendrosim.engine.network.weight_updates import matrix_update
 from dendrosim.engine.plan.signal_slots import (
     assignment,
@@ -84,7 +85,8 @@ def build(
         _build_matrix(parts, matrix, counts or {})
     for pathway in protocol.circuit.pathways:
         parts.bundles[pathway.name] = operations.pathway(parts, pathway)
-    parts.network.add(operations.feed(parts))
+    parts.feed = operations.feed(parts)
+    parts.network.add(parts.feed)
     _build_signals(parts)
     order = _build_projections(parts, operations)
     _materialise_recorded(parts, order)
@@ -99,6 +101,8 @@ def build(
         if matrix.inverse_of is not None and protocol.circuit.matrix(matrix.inverse_of).plasticity:
             own, of = (parts.arrays[f"{n}.{WEIGHT}"] for n in (matrix.name, matrix.inverse_of))
             parts.network.add(operations.invert(parts, own, of, INVERSES + index))
+    if protocol.method == "rk2":
+        add_second_half(parts, operations)
     parts.network.add(operations.guard(parts))
     return parts
 
@@ -130,8 +134,8 @@ def _build_population(parts: NetworkParts, population: Population) -> None:
     refractory = _refractory_text(population)
     # No dtype is given, so that numbers have the precision of the run and `lastspike` that of the clock.
     group = NeuronGroup(
-        count, _model(population), method=euler_step, clock=parts.clock, name=population.name,
-        namespace=FUNCTIONS, codeobj_class=parts.codeobj_class,
+        count, _model(population), method=STEPS[parts.protocol.method], clock=parts.clock,
+        name=population.name, namespace=FUNCTIONS, codeobj_class=parts.codeobj_class,
         events={name: with_real_numbers(texts.condition) for name, texts in events.items()},
         **({} if refractory is None else {"refractory": refractory}),
     )  # fmt: skip
@@ -164,6 +168,8 @@ def _build_population(parts: NetworkParts, population: Population) -> None:
         add_number(group, key, np.int64)
         parts.register(group, key)
     parts.network.add(group)
+    if parts.protocol.method == "rk2":
+        add_kept_states(parts, group)
     if population.has_refractory_condition:
         text = with_real_numbers(f"{HELD}*int({population.refractory_in_place})")
         assign(parts, group, f"{HELD} = {text}", "before_groups", 0, f"ds_held_{population.name}")

@@ -81,6 +81,14 @@ class Operations(ABC):
         """
         raise NotImplementedError(f"{type(self).__name__} has no given spikes")
 
+    def repeat(self, network: NetworkParts) -> BrianObject:
+        """Set inputs and gates to their values at the end of the step, then run `repeated_objects` again.
+
+        This is the second half of a step of Heun's method, and updates of matrices see that it is the second.
+        A back end without this operation refuses such protocols (`Backend.refused`).
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no second half of a step")
+
     @abstractmethod
     def guard(self, network: NetworkParts) -> BrianObject:
         """Stop the run at non-finite numbers, as the last operation of a step."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from brian2.core.base import BrianObject
 from brian2.core.clocks import Clock
 from brian2.core.network import Network
 from brian2.core.variables import ArrayVariable, DynamicArrayVariable
@@ -15,12 +16,13 @@ from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.circuit_data import Owner
 from dendrosim.circuit.pathway import Trigger
 from dendrosim.engine.network.groups import add_array, add_number
+from dendrosim.engine.network.state_steps import BEGIN
 from dendrosim.engine.plan.signal_slots import ELEMENT
 from dendrosim.engine.plan.state_arrays import CURRENT, NOW, OWN, UPDATE, VALUE
 from dendrosim.engine.plan.timeline import CIRCUIT
 from dendrosim.protocol.protocol import Protocol
 
-_SET_FIRST = ("not_refractory", VALUE, NOW, CURRENT)
+_SET_FIRST = ("not_refractory", VALUE, NOW, CURRENT, BEGIN)
 """Prefixes of the names of arrays that a step sets before it reads them."""
 
 
@@ -68,6 +70,7 @@ class NetworkParts:
     ones: list[str] = field(default_factory=list)
     bundles: dict[str, Any] = field(default_factory=dict)
     assigned: int = 0
+    feed: BrianObject | None = None
 
     @property
     def circuit(self) -> Circuit:

@@ -39,6 +39,10 @@ class Update:
         Smallest and largest weight. After the step, a weight outside is set to the nearest of them.
     averaged : bool
         Whether `elementwise` depends on the sample, so that it is averaged over the batch.
+    heun : bool
+        Whether a step has two halves. In each, the update is that of a forward Euler step without limits. With w
+        at the beginning of the step, u after the first half, v = P(u) within the limits, and u' = v + dt f(v)
+        after the second half, the weight at the end of the step is P((w + u - v + u')/2).
     """
 
     matrix: str
@@ -55,6 +59,7 @@ class Update:
     averaged: bool = False
     sparse: bool = False
     limits: tuple[ArrayVariable, ArrayVariable] | None = None
+    heun: bool = False
 
 
 class _Side:
@@ -134,6 +139,7 @@ def matrix_update(parts: NetworkParts, matrix: Matrix) -> Update:
         holder,
         holder.variables[WEIGHT],
         sparse=matrix.connect is not None,
+        heun=parts.protocol.method == "rk2",
     )
     sides = {
         "post": _Side(parts, matrix, post, "post"),

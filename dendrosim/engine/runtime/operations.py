@@ -18,6 +18,7 @@ from dendrosim.circuit.paths import VariablePath, is_variable, path_of
 from dendrosim.circuit.pathway import Pathway
 from dendrosim.engine.network.every_step import StepText, step_text
 from dendrosim.engine.network.groups import event_list
+from dendrosim.engine.network.heun import AGAIN, repeated_objects
 from dendrosim.engine.network.operations import Operations
 from dendrosim.engine.network.parts import Bundle, NetworkParts
 from dendrosim.engine.network.random_numbers import step_key
@@ -94,6 +95,8 @@ class NumpyOperations(Operations):
         self.called: list[CodeRunner] = []
         self.kept = 0
         self.full = False
+        self.again: list[BrianObject] = []
+        self.second = False
         self.lines: dict[int, DelayLine] = {}
         self.flights: dict[str, Flights] = {}
 
@@ -128,6 +131,7 @@ class NumpyOperations(Operations):
         for runner in self.called:
             runner.active = False  # an operation calls it, if there are synapses
         self.flights = send_again(self.task, self.parts)
+        self.again = repeated_objects(self.parts)
 
     def evaluate(self, pathways: Iterable[str]) -> None:
         """Compute the present values of the event-driven states of pathways."""
@@ -240,7 +244,7 @@ class NumpyOperations(Operations):
 
     def update(self, network: NetworkParts, update: Update, order: int) -> list[BrianObject]:
         at = self.task.connections.get(update.matrix)
-        step = weight_step(update, at, network.protocol.time_step)
+        step = weight_step(update, at, network.protocol.time_step, lambda: self.second)
         name = f"ds_update_{update.matrix}"
         return [self._operation(network, step, "before_groups", order, name)]
 
@@ -263,6 +267,20 @@ class NumpyOperations(Operations):
         return self._operation(
             network, refresh, "before_groups", order, f"ds_invert_{inverse.owner.name}"
         )
+
+    def repeat(self, network: NetworkParts) -> BrianObject:
+        def repeat() -> None:
+            for fill in self.every_step:
+                self._fill(fill, 1)
+            self._set_times(1)
+            time = (self.step + 1) * self.protocol.time_step
+            network.clock.variables["t"].set_value(time)
+            self.second = True
+            for again in self.again:
+                again.run()
+            self.second = False
+
+        return self._operation(network, repeat, AGAIN, 0, "ds_repeat")
 
     def record(self, network: NetworkParts) -> BrianObject:
         return self._operation(network, self._record, "after_start", 0, "ds_record")
@@ -318,18 +336,22 @@ class NumpyOperations(Operations):
         for noise in line.noises:
             place = step_key(noise.key, self.step)
             self.values[f"{noise.group}.{noise.base}"][0] = place
-        dt = self.protocol.time_step
-        self.values[f"{CIRCUIT}.ds_t_phase"][0] = (self.step - self.now.start) * dt
-        self.values[f"{CIRCUIT}.ds_t_block"][0] = (self.step - self.now.block_start) * dt
+        self._set_times()
 
-    def _fill(self, fill: Fill) -> None:
+    def _set_times(self, ahead: int = 0) -> None:
+        """Set the times since phase and block began, at the beginning of the step or of the next one."""
+        dt, step = self.protocol.time_step, self.step + ahead
+        self.values[f"{CIRCUIT}.ds_t_phase"][0] = (step - self.now.start) * dt
+        self.values[f"{CIRCUIT}.ds_t_block"][0] = (step - self.now.block_start) * dt
+
+    def _fill(self, fill: Fill, ahead: int = 0) -> None:
         target = self.values[fill.key]
         batch = target.size // fill.constant.size if target.size > 1 else 1
         value = np.repeat(fill.constant[:, None], batch, axis=1)
         first = self.now.row
         for name in fill.samples:
             value = value + self.protocol.data[name][self.order[first : first + batch]].T
-        elapsed = (self.step - self.now.start) * self.protocol.time_step
+        elapsed = (self.step + ahead - self.now.start) * self.protocol.time_step
         for table, interval, linear in fill.tables:
             value = value + _look_up(table, elapsed / interval, linear)[:, None]
         target[...] = value.ravel()

@@ -20,8 +20,10 @@ from dendrosim.engine.runtime.sparse import sum_products
 from dendrosim.equations.rewriting import find_symbols, parse_expression
 
 
-def weight_step(update: Update, at: MatrixConnections | None, dt: float) -> Callable[[], None]:
-    """Return a function that does one step of a matrix's plasticity.
+def weight_step(
+    update: Update, at: MatrixConnections | None, dt: float, second: Callable[[], bool]
+) -> Callable[[], None]:
+    """Return a function that does one step of a matrix's plasticity, or one half of it (`Update.heun`).
 
     Parameters
     ----------
@@ -30,6 +32,8 @@ def weight_step(update: Update, at: MatrixConnections | None, dt: float) -> Call
         The connections of a sparse matrix.
     dt : float
         Time step in seconds.
+    second : callable
+        Returns whether a step is in its second half.
     """
     shape = update.shape if at is None else (at.count,)
     w = update.weight.get_value().reshape(shape)
@@ -50,7 +54,7 @@ def weight_step(update: Update, at: MatrixConnections | None, dt: float) -> Call
     def multiply(post: NDArray[Any], pre: NDArray[Any]) -> NDArray[Any]:
         return post @ pre.T if at is None else sum_products(at, post, pre)
 
-    def step() -> None:
+    def add_rates() -> None:
         for post, pre, product in outer:
             if product is not None:
                 product[...] = multiply(np.ldexp(post, -to_mean[1]), pre) / to_mean[0]
@@ -61,10 +65,33 @@ def weight_step(update: Update, at: MatrixConnections | None, dt: float) -> Call
         for post, pre, product in outer:
             if product is None:
                 w[...] += to_step[0] * multiply(np.ldexp(post, to_step[1]), pre)
+
+    def set_limits() -> None:
         if limits is not None:
             np.clip(w, limits[0], limits[1], out=w)
 
-    return step
+    def step() -> None:
+        add_rates()
+        set_limits()
+
+    if not update.heun:
+        return step
+    begin = np.empty_like(w)
+
+    def half_step() -> None:
+        if second():
+            add_rates()
+            w[...] = 0.5 * (begin + w)
+            set_limits()
+            return
+        begin[...] = w
+        add_rates()
+        if limits is not None:
+            free = w.copy()
+            set_limits()
+            begin[...] += free - w
+
+    return half_step
 
 
 def _elementwise(

@@ -54,6 +54,7 @@ class CompiledOperations(Operations):
                 tuple(self.pointer(v) if v is not None else None for v in variables)
                 for variables in update.outer
             ],
+            "heun": update.heun,
             "limits": [self.pointer(v) for v in update.limits or ()],
             **self.extra_keywords(network, update),
         }

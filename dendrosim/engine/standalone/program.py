@@ -65,7 +65,8 @@ def describe_structure(protocol: Protocol, precision: str) -> str:
     paths = dict.fromkeys(map(path_of, protocol.recordings_by_name()))
     recorded = [n for n in paths if is_variable(n) and not circuit.is_synaptic(n)]
     spikes = [path_of(name) for name in protocol.recordings_of_spikes()]
-    parts = [circuit.structure(), protocol.batch, precision, signals, recorded, spikes]
+    method = protocol.method
+    parts = [circuit.structure(), protocol.batch, precision, method, signals, recorded, spikes]
     return json.dumps(parts, sort_keys=True)
 
 

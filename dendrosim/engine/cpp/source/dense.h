@@ -96,6 +96,56 @@ template <typename T> void set_limits(T* w, int64_t count, T low, T high)
     });
 }
 
+// The two halves of a step of Heun's method, in each of which weights make a forward Euler step without limits. With w
+// at the beginning, u after the first half, v = P(u) within the limits, and u' = v + dt f(v) after the second half, the
+// step ends with P((w + u - v + u')/2).
+template <typename T> class Halves {
+public:
+    bool second = false;
+
+    void begin(bool second, const T* w, int64_t count)
+    {
+        this->second = second;
+        if (second) return;
+        before.resize(count);
+        T* const to = before.data();
+        parallel(count, [=](int64_t begin, int64_t end) { std::copy(w + begin, w + end, to + begin); });
+    }
+
+    // End a half. In the first one, what the limits cut off is kept for the mean.
+    void end(T* w, int64_t count, T low, T high)
+    {
+        T* const other = before.data();
+        const bool mean = second;
+        parallel(count, [=](int64_t begin, int64_t end) {
+            for (int64_t at = begin; at < end; at += block)
+            {
+                const int64_t stop = std::min(at + block, end);
+                if (mean) for (int64_t i = at; i < stop; i++) w[i] = (T)0.5*(other[i] + w[i]);
+                if (!limited(w, at, stop, low, high)) continue;
+                for (int64_t i = at; i < stop; i++)
+                {
+                    const T free = w[i];
+                    w[i] = free < low ? low : free > high ? high : free;
+                    other[i] += free - w[i];
+                }
+            }
+        });
+    }
+
+private:
+    std::vector<T> before;
+
+    // Return whether a limit cuts off a part of any weight.
+    static bool limited(const T* w, int64_t begin, int64_t end, T low, T high)
+    {
+        std::conditional_t<sizeof(T) == 4, int32_t, int64_t> some = 0;
+        for (int64_t i = begin; i < end; i++) some |= (w[i] < low) | (w[i] > high);
+        return some;
+    }
+};
+
+constexpr int64_t copy_cost = 32;       // multiply-adds in the time in which a weight is copied and averaged
 constexpr int64_t gemv_columns = 64;    // a multiple of the column blocks of BLAS kernels
 
 // A weight matrix whose update may be postponed until `settle` is called.
@@ -115,16 +165,22 @@ inline void settle() { for (Patient* p : patients) p->settle(); }
 // A weight matrix. It is `patient` if one outer product per step is its only change and its weights are not needed
 // before the next step. Then the update is postponed until the next product, and one pass over the rows does
 // update and product, so that each weight is read from memory once per step.
+//
+// With Heun's method, such a matrix also keeps its weights during the first half of a step. In the second half, what
+// the first one adds, P Q^T, is added to the products: W x + P (Q^T x). At the end, one postponed update has both
+// outer products. This pays if there are few samples; else the weights change in both halves (`Halves`).
 template <typename T> class Weights : Patient {
 public:
     T* w = nullptr;  // set after Brian2 has allocated the array
 
-    Weights(int rows, int columns, int batch, bool patient)
-        : rows(rows), columns(columns), batch(batch), patient(patient && narrow())
+    Weights(int rows, int columns, int batch, bool patient, bool heun = false)
+        : rows(rows), columns(columns), batch(batch), patient(patient && narrow() && (!heun || few_samples())),
+          rank(this->patient && heun ? 2*batch : batch)
     {
         if (this->patient) patients.push_back(this);
         if (!narrow()) blas_works = true;
-        factors.resize((size_t)rows*batch);
+        factors.resize((size_t)rows*rank);
+        if (batch == 1 || rank > batch) partners.resize((size_t)columns*rank);
         spare.resize(columns);
     }
 
@@ -140,17 +196,90 @@ public:
     void scale(T factor) { Blas<T>::scal((int64_t)rows*columns, factor, w, 1); }
     void clip(T low, T high) { set_limits(w, (int64_t)rows*columns, low, high); }
 
+    // Begin and end the update in one half of a step of Heun's method.
+    void begin(bool second)
+    {
+        if (patient) halves.second = second; else halves.begin(second, w, (int64_t)rows*columns);
+    }
+    void end(T low = -INFINITY, T high = INFINITY)
+    {
+        if (!patient) halves.end(w, (int64_t)rows*columns, low, high);
+    }
+
 private:
     const int rows, columns, batch;
     const bool patient;
+    const int rank;            // number of outer products in a postponed update
     bool waits = false;
+    bool predicts = false;     // whether the first half of a step has changed the weights
     T keep = 1;
-    std::vector<T> factors, partners;  // of a postponed update: alpha post, and pre of a single sample
+    std::vector<T> factors, partners;  // of a postponed update: alpha post and pre, as units x rank
     std::vector<T> spare;
+    Halves<T> halves;
     Panels<T> updates;                 // pre of several samples
     static inline Panels<T> panels;
 
     bool narrow() const { return tiles && batch <= most_samples; }
+
+    // Whether the additional products of Heun's method take less time than to copy and average all weights.
+    bool few_samples() const { return (int64_t)batch*batch*(rows + columns) <= copy_cost*rows*columns; }
+
+    // Set the factors of a postponed update from product `first` on. Those of a single sample follow each other for
+    // each product.
+    void set_factors(const T* from, int64_t units, int64_t first, T alpha, T* to) const
+    {
+        if (batch == 1)
+            for (int64_t i = 0; i < units; i++) to[first*units + i] = alpha*from[i];
+        else
+            for (int64_t i = 0; i < units; i++)
+                for (int64_t b = 0; b < batch; b++) to[i*rank + first + b] = alpha*from[i*batch + b];
+    }
+
+    void learn_in_halves(T alpha, const T* post, const T* pre, T keep, bool nothing);
+
+    // Return x times `keep` of the first half of the step.
+    const T* kept(const T* x, int64_t count)
+    {
+        if (keep == 1) return x;
+        static std::vector<T> scaled;
+        scaled.resize(count*batch);
+        for (int64_t i = 0; i < count*batch; i++) scaled[i] = keep*x[i];
+        return scaled.data();
+    }
+
+    // Compute y += P (Q^T x) with the factors P of `to` units and Q of `from` units of the first half of the step.
+    void add_predicted(const T* p, int64_t to, const T* q, int64_t from, const T* x, T* y)
+    {
+        if (batch == 1)
+        {
+            T sum = 0;
+            for (int64_t j = 0; j < from; j++) sum += q[j]*x[j];
+            for (int64_t i = 0; i < to; i++) y[i] += sum*p[i];
+            return;
+        }
+        static std::vector<T> overlaps;
+        overlaps.resize((size_t)batch*batch);
+        panels.pack(x, from, batch, false);
+        multiply_transposed(q, rank, from, batch, overlaps.data(), false);
+        panels.pack(overlaps.data(), batch, batch, false);
+        in_parallel(worth_sharing(to, batch), to, tile_rows, [=](int64_t begin, int64_t end) {
+            for (int64_t i = begin; i < end; i += tile_rows)
+                strip<T, Kind::product>(std::min<int64_t>(end - i, tile_rows), batch, p + i*rank, rank, panels, 0, 0,
+                    batch, 1, y + i*batch, batch);
+        });
+    }
+
+    // Compute y = A^T x or y += A^T x for the packed activities and a matrix of `from` rows at distance `stride`.
+    void multiply_transposed(const T* a, int64_t stride, int64_t from, int64_t to, T* y, bool add) const
+    {
+        in_parallel(worth_sharing(to, from), to, tile_rows, [=](int64_t begin, int64_t end) {
+            for (int64_t first = 0; first < from; first += depth_block)
+                for (int64_t j = begin; j < end; j += tile_rows)
+                    strip<T, Kind::transposed>(std::min<int64_t>(end - j, tile_rows),
+                        std::min<int64_t>(from - first, depth_block), a + first*stride + j, stride, panels,
+                        first, 0, batch, add || first ? 1 : 0, y + j*batch, batch);
+        });
+    }
 
     void blas(CBLAS_TRANSPOSE transpose, int to, int from, const T* x, T* y, bool add)
     {
@@ -185,16 +314,18 @@ private:
         {
             // After the last row, a spare row of zeros fills the group, so that the same code runs for each row
             // and the sum of a row is the same to the last bit whichever group the row is in.
-            T *row[dot_rows], post[dot_rows], sum[dot_rows];
+            T *row[dot_rows], post[2*dot_rows], sum[dot_rows];
             for (int r = 0; r < dot_rows; r++)
             {
                 row[r] = i + r < end ? w + (i + r)*columns : spare.data();
-                post[r] = i + r < end ? factors[i + r] : 0;
+                for (int k = 0; k < rank; k++) post[k*dot_rows + r] = i + r < end ? factors[k*rows + i + r] : 0;
             }
+            const T *const pre = partners.data(), *const from = x ? x : pre;
             if (waits)
-                good &= dot<T, true>(columns, row, keep, post, partners.data(), x ? x : partners.data(), sum);
+                good &= rank == 1 ? dot<T, 1>(columns, row, keep, post, pre, from, sum)
+                    : dot<T, 2>(columns, row, keep, post, pre, from, sum);
             else
-                dot<T, false>(columns, row, 1, post, nullptr, x, sum);
+                dot<T, 0>(columns, row, 1, post, nullptr, x, sum);
             for (int64_t r = 0; r < std::min<int64_t>(dot_rows, end - i) && y; r++)
                 y[i + r] = add ? y[i + r] + sum[r] : sum[r];
         }
@@ -211,7 +342,7 @@ private:
             {
                 const int64_t count = std::min<int64_t>(end - i, tile_rows);
                 if (waits)
-                    good &= strip<T, Kind::learning>(count, batch, &factors[i*batch], batch, updates, 0, first,
+                    good &= strip<T, Kind::learning>(count, rank, &factors[i*rank], rank, updates, 0, first,
                         first + depth, keep, w + i*columns, columns);
                 if (y)
                     strip<T, Kind::product>(count, depth, w + i*columns + first, columns, panels, first, 0, batch,
@@ -225,48 +356,79 @@ private:
 template <typename T> void Weights<T>::product(const T* x, T* y, bool add)
 {
     if (!narrow()) return blas(CblasNoTrans, rows, columns, x, y, add);
-    if (batch > 1) panels.pack(x, columns, batch, false);
-    pass(x, y, add);
+    const T* const from = predicts ? kept(x, columns) : x;
+    if (batch > 1) panels.pack(from, columns, batch, false);
+    pass(from, y, add);
+    if (predicts) add_predicted(factors.data(), rows, partners.data(), columns, x, y);
 }
 
 template <typename T> void Weights<T>::transposed(const T* x, T* y, bool add)
 {
     settle();  // before the product, which is divided by columns, while updates are divided by rows
     if (!narrow()) return blas(CblasTrans, columns, rows, x, y, add);
+    const T* const from = predicts ? kept(x, rows) : x;
     if (batch == 1)
-        return in_parallel(worth_sharing(columns, rows), columns, gemv_columns, [=](int64_t begin, int64_t end) {
-            Blas<T>::gemv(CblasRowMajor, CblasTrans, rows, end - begin, 1, w + begin, columns, x, 1, add,
+        in_parallel(worth_sharing(columns, rows), columns, gemv_columns, [=](int64_t begin, int64_t end) {
+            Blas<T>::gemv(CblasRowMajor, CblasTrans, rows, end - begin, 1, w + begin, columns, from, 1, add,
                 y + begin, 1);
         });
-    panels.pack(x, rows, batch, false);
-    in_parallel(worth_sharing(columns, rows), columns, tile_rows, [=](int64_t begin, int64_t end) {
-        for (int64_t first = 0; first < rows; first += depth_block)
-            for (int64_t j = begin; j < end; j += tile_rows)
-                strip<T, Kind::transposed>(std::min<int64_t>(end - j, tile_rows),
-                    std::min<int64_t>(rows - first, depth_block), w + first*columns + j, columns, panels,
-                    first, 0, batch, add || first ? 1 : 0, y + j*batch, batch);
-    });
+    else
+    {
+        panels.pack(from, rows, batch, false);
+        multiply_transposed(w, columns, rows, columns, y, add);
+    }
+    if (predicts) add_predicted(partners.data(), columns, factors.data(), rows, x, y);
 }
 
 template <typename T> void Weights<T>::learn(T alpha, const T* post, const T* pre, T keep)
 {
     // A closed gate makes all factors zero. Then there is nothing to add, unless `pre` is infinite: zero times
     // infinity is NaN.
+    const bool nothing = zero(post, (int64_t)rows*batch) && Finite<T>::all(pre, (int64_t)columns*batch);
+    if (rank > batch) return learn_in_halves(alpha, post, pre, keep, nothing && keep == 1);
     // Patient weights that decay are not left out: the pass over them is their guard.
-    if ((keep == 1 || !patient) && zero(post, (int64_t)rows*batch) && Finite<T>::all(pre, (int64_t)columns*batch))
+    if ((keep == 1 || !patient) && nothing)
     {
         if (keep != 1) scale(keep);
         return;
     }
     if (!narrow()) return outer<T>(rows, columns, batch, alpha, post, pre, keep, w);
-    for (size_t i = 0; i < factors.size(); i++) factors[i] = alpha*post[i];
+    set_factors(post, rows, 0, alpha, factors.data());
     if (batch == 1)
-        partners.assign(pre, pre + columns);
+        std::copy(pre, pre + columns, partners.begin());
     else
         updates.pack(pre, batch, columns, true);
     this->keep = keep;
     waits = true;
     if (!patient) settle();
+}
+
+// With W' = k W + P Q^T after the first half, the weights at the end are (W + k' W' + P' Q'^T)/2.
+template <typename T> void Weights<T>::learn_in_halves(T alpha, const T* post, const T* pre, T keep, bool nothing)
+{
+    if (!halves.second)
+    {
+        predicts = !nothing;
+        this->keep = keep;
+        if (nothing) return;
+        set_factors(post, rows, 0, alpha, factors.data());
+        set_factors(pre, columns, 0, (T)1, partners.data());
+        return;
+    }
+    if (!predicts && nothing) return;
+    const T first = predicts ? this->keep : (T)1;
+    for (int64_t i = 0; i < (batch == 1 ? 1 : rows); i++)
+        for (int64_t k = 0; k < (batch == 1 ? rows : batch); k++)
+        {
+            T& factor = factors[i*rank + k];
+            factor = predicts ? factor*keep/2 : 0;
+        }
+    set_factors(post, rows, batch, alpha/2, factors.data());
+    set_factors(pre, columns, batch, (T)1, partners.data());
+    if (batch > 1) updates.pack(partners.data(), rank, columns, true);
+    this->keep = (1 + first*keep)/2;
+    predicts = false;
+    waits = true;
 }
 
 template <typename T> void Weights<T>::settle()

@@ -64,6 +64,9 @@ struct DelayLine {
 };
 inline std::vector<DelayLine> delay_lines;
 
+// The objects of a step that `repeat` runs again.
+inline std::vector<void (*)()> again;
+
 // Brian2's clock, and its flag that ends the run after the current step.
 struct Clock { int64_t* step; double *t, *dt; bool* stopped; };
 

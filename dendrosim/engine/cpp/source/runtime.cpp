@@ -101,12 +101,13 @@ static void find_flat(const Array& a)
     flat(a.data) = a.bytes == 4 ? same((const float*)a.data, a.size) : same((const double*)a.data, a.size);
 }
 
-static void fill(const Fill& f)
+// Set an array for a moment that is `ahead` steps after the beginning of the step.
+static void fill(const Fill& f, int64_t ahead = 0)
 {
     const Array& a = arrays[f.array];
     const int64_t units = f.constant.size();
     const int32_t* rows = task.rows.data();
-    const double elapsed = (task.step - task.now.start)*task.dt;
+    const double elapsed = (task.step + ahead - task.now.start)*task.dt;
     for (int64_t u = 0; u < units; u++)
         for (int64_t b = 0; b < f.repeat; b++)
         {
@@ -125,23 +126,45 @@ static bool has_tables()
     return std::any_of(fills.begin(), fills.end(), [](const Fill& f) { return !f.tables.empty(); });
 }
 
+// Set the times since phase and block have begun, and the inputs and gates that tables give.
+static void set_time(int64_t ahead, bool tables)
+{
+    if (tables)
+        for (const Fill& f : task.fills[task.now.phase]) if (!f.tables.empty()) fill(f, ahead);
+    store(arrays[task.time_phase], 0, (task.step + ahead - task.now.start)*task.dt);
+    store(arrays[task.time_block], 0, (task.step + ahead - task.now.block_start)*task.dt);
+}
+
 void feed()
 {
+    bool tables = task.tables;
     if (task.next.start == task.step)
     {
         enter(task.segment + 1);
         for (const Fill& f : task.fills[task.now.phase]) fill(f);
         task.tables = has_tables();
-    }
-    else if (task.tables)
-    {
-        for (const Fill& f : task.fills[task.now.phase]) if (!f.tables.empty()) fill(f);
+        tables = false;
     }
     for (const Noise& n : task.noises)
         *(int64_t*)arrays[n.array].data = (int64_t)bits(n.key, task.step);
-    store(arrays[task.time_phase], 0, (task.step - task.now.start)*task.dt);
-    store(arrays[task.time_block], 0, (task.step - task.now.block_start)*task.dt);
+    set_time(0, tables);
     if (task.step % 16 == 0) tell(false);
+}
+
+bool second = false;
+static Clock now;  // Brian2's clock
+
+void repeat()
+{
+    set_time(1, task.tables);
+    *now.t = (task.step + 1)*task.dt;
+    second = true;
+    for (const auto object : again)
+    {
+        object();
+        if (diverged) break;
+    }
+    second = false;
 }
 
 // Compute the present values of event-driven states that are recorded in this step, or all of them at the end.
@@ -194,8 +217,6 @@ const void* delayed(int64_t line, const void* source)
     return d.before.data();
 }
 
-static bool* stopped;  // Brian2's flag that ends the run after the current step
-
 void keep(int64_t index, const int32_t* events, int64_t count)
 {
     Reel& reel = task.reels[index];
@@ -207,7 +228,7 @@ void keep(int64_t index, const int32_t* events, int64_t count)
         if (reel.kept.empty() || reel.kept[events[i]]) fired.push_back(events[i]);
     if ((int64_t)fired.size() > task.spikes_left)
     {
-        *stopped = task.full = true;
+        *now.stopped = task.full = true;
         return;
     }
     task.spikes_left -= fired.size();
@@ -233,7 +254,7 @@ void guard()
     if (task.step % task.synapses_every == 0 || task.step == task.steps)
         for (int64_t id : task.watched_synapses) task.broken |= !finite(native(id));
     if (task.interval >= 0 && seconds(saved, std::chrono::steady_clock::now()) >= pause) complete();
-    if (task.broken) *stopped = true;
+    if (task.broken) *now.stopped = true;
 }
 
 // ---------------------------------------------------------------------------------------------------
@@ -275,7 +296,7 @@ void run(std::vector<void (*)()> objects, Clock clock)
     *clock.step = task.step;
     *clock.t = task.step*task.dt;
     const auto begin = std::chrono::steady_clock::now();
-    stopped = clock.stopped;
+    now = clock;
     *clock.stopped = false;
     while (task.step < task.steps && !*clock.stopped && !interrupted && !diverged)
     {

@@ -11,6 +11,10 @@
 namespace ds {
 
 void feed();    // set inputs, gates, keys of random numbers, and times of the step
+// Set inputs and gates to their values at the end of the step, then evaluate the vector field and update the matrices
+// again: the second half of a step of Heun's method, in which `second` is true.
+void repeat();
+extern bool second;
 void record();  // write the recordings that are due in this step
 void keep(int64_t reel, const int32_t* events, int64_t count);  // write the spikes of this step to a recording
 // Write the spikes that the task gives to a source in this step into its list of spikes.

@@ -226,10 +226,13 @@ public:
     void learn(T alpha, const T* post, const T* pre, T keep);  // the same for the weights
     void scale(T factor);
     void clip(T low, T high) { set_limits(w, (int64_t)by_row.others.size(), low, high); }
+    void begin(bool second) { halves.begin(second, w, (int64_t)by_row.others.size()); }
+    void end(T low = -INFINITY, T high = INFINITY) { halves.end(w, (int64_t)by_row.others.size(), low, high); }
 
 private:
     const int rows, columns, batch;
     T* w = nullptr;
+    Halves<T> halves;
     bool small_groups = false;
     Connections by_column;
     static inline std::vector<T> factors, partners;

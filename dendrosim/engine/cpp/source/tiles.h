@@ -301,35 +301,39 @@ template <typename T> __attribute__((noinline)) T sum_of(typename Vector<T>::typ
     return halved<T>((const T*)&values);
 }
 
-// For one sample and `dot_rows` rows, compute W = keep W + post pre^T if `Learns`, then sum = W x. The speed is
-// limited by reading the weights from memory, so each row is read once. Return false if an updated weight is not
-// finite.
-template <typename T, bool Learns>
+// For one sample and `dot_rows` rows, add `Rank` outer products to the weights, W = keep W + post pre^T + ..., then
+// compute sum = W x. `post` has `dot_rows` numbers for each product, `pre` has `columns`. The speed is limited by
+// reading the weights from memory, so each row is read once. Return false if an updated weight is not finite.
+template <typename T, int Rank>
 bool dot(int64_t columns, T* const* rows, T keep, const T* post, const T* pre, const T* x, T* sum)
 {
     using V = typename Vector<T>::type;
     constexpr int64_t count = Vector<T>::count;
     constexpr int R = dot_rows;
     T* w[R];
-    V total[R] = {}, factor[R];
+    constexpr bool Learns = Rank > 0;
+    V total[R] = {}, factor[Rank + 1][R];
     #pragma GCC unroll 8
     for (int r = 0; r < R; r++)
     {
         w[r] = rows[r];
-        factor[r] = V{} + post[r];
+        for (int k = 0; k < Rank; k++) factor[k][r] = V{} + post[k*R + r];
     }
     Finite<T> seen;
     int64_t j = 0;
     for (; j + count <= columns; j += count)
     {
-        const V source = *(const V*)(x + j), partner = Learns ? *(const V*)(pre + j) : V{};
+        const V source = *(const V*)(x + j);
+        V partner[Rank + 1];
+        for (int k = 0; k < Rank; k++) partner[k] = *(const V*)(pre + k*columns + j);
         #pragma GCC unroll 8
         for (int r = 0; r < R; r++)
         {
             V value = *(const V*)(w[r] + j);
             if (Learns)
             {
-                value = keep*value + factor[r]*partner;
+                value = keep*value;
+                for (int k = 0; k < Rank; k++) value += factor[k][r]*partner[k];
                 *(V*)(w[r] + j) = value;
                 seen.look(value);
             }
@@ -343,14 +347,18 @@ bool dot(int64_t columns, T* const* rows, T keep, const T* post, const T* pre, c
         const int64_t from = std::max<int64_t>(columns - count, 0), size = std::min(columns, count)*sizeof(T);
         typename Finite<T>::type fresh = {};
         for (int64_t i = j; i < columns; i++) fresh[i - from] = -1;
-        const V source = fresh ? load<T>(x + from, size) : V{}, partner = Learns ? load<T>(pre + from, size) : V{};
+        const V source = fresh ? load<T>(x + from, size) : V{};
+        V partner[Rank + 1];
+        for (int k = 0; k < Rank; k++) partner[k] = load<T>(pre + k*columns + from, size);
         #pragma GCC unroll 8
         for (int r = 0; r < R; r++)
         {
             V value = load<T>(w[r] + from, size);
             if (Learns)
             {
-                value = fresh ? keep*value + factor[r]*partner : value;
+                V changed = keep*value;
+                for (int k = 0; k < Rank; k++) changed += factor[k][r]*partner[k];
+                value = fresh ? changed : value;
                 if (size == vector_bytes) *(V*)(w[r] + from) = value; else std::memcpy(w[r] + from, &value, size);
                 seen.look(value);
             }

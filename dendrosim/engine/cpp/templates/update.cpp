@@ -1,4 +1,5 @@
-{# One forward Euler step of a matrix: outer products by `Weights`, all other terms element by element. #}
+{# One forward Euler step of a matrix: outer products by `Weights`, all other terms element by element.
+   In a step of Heun's method it runs twice; `Halves` in dense.h has the rest. #}
 {# USES_VARIABLES { N, dt } #}
 {% extends 'common_group.cpp' %}
 
@@ -6,6 +7,9 @@
     using ds_real = {{real}};
     ds_real* ds_w = {{weight}};
     const ds_real ds_step = (ds_real){{constant_or_scalar('dt', variables['dt'])}};
+    {% if heun %}
+    {{weights}}.begin(ds::second);
+    {% endif %}
     {% for post, pre, product in outer %}
     {% if product %}
     {% if sparse %}
@@ -52,7 +56,9 @@
     {% endif %}
     {% endfor %}
     if (ds_keep != 1) {{weights}}.scale(ds_keep);
-    {% if limits %}
+    {% if heun %}
+    {{weights}}.end({% if limits %}{{limits[0]}}[0], {{limits[1]}}[0]{% endif %});
+    {% elif limits %}
     {{weights}}.clip({{limits[0]}}[0], {{limits[1]}}[0]);
     {% endif %}
 {% endblock %}
