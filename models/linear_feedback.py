@@ -59,6 +59,10 @@ def circuit(p: Parameters) -> ds.Circuit:
         raise ds.errors.ParameterError(
             f"sizes is {p.sizes}; there must be an input and an output layer"
         )
+    if p.one_to_one and len(set(p.sizes)) > 1:
+        raise ds.errors.ParameterError(
+            f"one_to_one is true, but sizes is {p.sizes}; give all layers the same size"
+        )
     populations = [ds.Population("layer0", p.sizes[0], INPUT, inputs=["h"])]
     matrices, projections = [], []
     connect = ds.OneToOne() if p.one_to_one else None

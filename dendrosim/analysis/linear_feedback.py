@@ -79,7 +79,8 @@ def time_to_error(part: float, feedback: Sequence[float], target: float, eps: fl
 
     def slowness(first: float) -> float:
         weights = forward_weights(first, feedback, eps)
-        return 1 / (np.prod(_feedback(weights, feedback, eps)) * (target - np.prod(weights)))
+        speed = np.prod(_feedback(weights, feedback, eps)) * (target - np.prod(weights))
+        return 1 / float(speed)
 
     def slowness_of_fall(depth: float) -> float:
         weights = _weights_at_product(feedback, target * -np.expm1(-depth), eps)

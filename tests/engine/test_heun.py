@@ -23,7 +23,6 @@ from reference_problems import (
 
 import dendrosim as ds
 from dendrosim.cli.main import main
-from dendrosim.engine.backends import backend_named, check_supported
 from dendrosim.errors import SpecError
 
 BATCHES = (1, pytest.param(3, marks=pytest.mark.slow), pytest.param(40, marks=pytest.mark.slow))
@@ -215,7 +214,7 @@ def test_what_is_no_deterministic_flow_is_refused_by_name(case):
     assert "method='euler'" in str(error.value)
 
 
-def test_delays_other_methods_and_the_gpu_are_refused_by_name():
+def test_delays_and_other_methods_are_refused_by_name():
     delayed = problem.circuit()
     first, *others = delayed.projections
     delayed = delayed.replace(projections=(first.replace(delay="1 ms"), *others))
@@ -223,5 +222,3 @@ def test_delays_other_methods_and_the_gpu_are_refused_by_name():
         problem.protocol(1, steps=2).replace(circuit=delayed)
     with pytest.raises(SpecError, match="rk4"):
         problem.protocol(1, method="rk4")
-    with pytest.raises(SpecError, match="back end cuda cannot compute steps of Heun's method"):
-        check_supported(backend_named("cuda"), problem.protocol(1))

@@ -174,3 +174,8 @@ def test_a_network_with_more_samples_than_inputs_follows_the_flow():
 def test_parameters_that_do_not_fit_are_refused(parameters, words):
     with pytest.raises(ParameterError, match=words):
         ds.load_protocol("random_feedback_linear", **parameters)
+
+
+def test_layers_that_cannot_be_connected_unit_by_unit_are_refused():
+    with pytest.raises(ParameterError, match="one_to_one is true, but sizes is"):
+        ds.load_circuit("linear_feedback", sizes=(3, 2), one_to_one=True)

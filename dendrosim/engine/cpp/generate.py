@@ -19,7 +19,6 @@ from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
 from dendrosim.engine.cpp.operations import CppOperations
 from dendrosim.engine.cpp.pathways import RowBundle
 from dendrosim.engine.cpp.toolchain import SOURCES
-from dendrosim.engine.network.heun import repeated_objects
 from dendrosim.engine.network.parts import NetworkParts, moves
 from dendrosim.engine.plan.carried import carried_keys
 from dendrosim.engine.standalone.operations import number_type
@@ -28,6 +27,7 @@ from dendrosim.engine.standalone.sources import (
     INCLUDE,
     array_table,
     network,
+    repetitions,
     write_manifest,
 )
 from dendrosim.protocol.protocol import Protocol
@@ -79,7 +79,7 @@ void start()
 {chr(10).join(_delay_lines(parts))}
 {chr(10).join(_bundle(device, b) for b in parts.bundles.values())}
 {chr(10).join(spans)}
-{chr(10).join(_repeated(parts))}
+{chr(10).join(repetitions(parts))}
 }}
 void loop()
 {{
@@ -110,14 +110,6 @@ void give_weights()
     (folder / "ds_synapses.cpp").write_text(rows, "utf-8")
     none = "namespace ds { void give_weights() {} }\n"
     (folder / "ds_weights.cpp").write_text(text if parts.circuit.matrices else none, "utf-8")
-
-
-def _repeated(parts: NetworkParts) -> list[str]:
-    """Return the statements that list the code objects of the second half of a step, if it has two halves."""
-    if parts.protocol.method != "rk2":
-        return []
-    codes = [code for o in repeated_objects(parts) for code in o._code_objects]
-    return [f"    again.push_back(_run_{code.name});" for code in codes]
 
 
 def _delay_lines(parts: NetworkParts) -> list[str]:

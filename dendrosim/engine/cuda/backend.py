@@ -26,8 +26,6 @@ class Cuda(StandaloneBackend):
     def refused(self, protocol: "Protocol") -> str:
         from dendrosim.engine.plan.synapse_order import ordered_effects
 
-        if protocol.method != "euler":
-            return f"steps of Heun's method (Protocol.method is {protocol.method!r})"
         delayed = [p for p in protocol.circuit.projections if p.delay is not None]
         if delayed:
             return f"projections with a delay, such as the {delayed[0]}"

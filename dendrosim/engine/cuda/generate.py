@@ -19,6 +19,7 @@ from dendrosim.engine.standalone.sources import (
     INCLUDE,
     array_table,
     network,
+    repetitions,
     write_manifest,
 )
 from dendrosim.errors import SpecError
@@ -100,6 +101,7 @@ void start()
     }};
     std::copy(std::begin(all), std::end(all), arrays);
 {chr(10).join(_bundle(device, b) for b in parts.bundles.values())}
+{chr(10).join(repetitions(parts))}
     begin();
     brian::{clock}_dt[0] = task.dt;
     for (Bundle& b : bundles) b.prepare(b);

@@ -2,12 +2,14 @@
 
 from brian2.core.base import BrianObject
 from brian2.core.variables import ArrayVariable
+from brian2.devices.device import get_device
 from brian2.groups.neurongroup import NeuronGroup
 from brian2cuda.codeobject import CUDAStandaloneAtomicsCodeObject, CUDAStandaloneCodeObject
 
 from dendrosim.circuit.matrix import Projection
 from dendrosim.engine.network.functions import FUNCTIONS, SELECT
 from dendrosim.engine.network.groups import event_list
+from dendrosim.engine.network.heun import AGAIN
 from dendrosim.engine.network.parts import NetworkParts
 from dendrosim.engine.plan.state_arrays import WEIGHT
 from dendrosim.engine.standalone.operations import CompiledOperations, boolean, number_type
@@ -58,6 +60,10 @@ class CudaOperations(CompiledOperations):
 
     codeobj_class = CudaCodeObject
     arrays = "brian::dev"
+
+    def repeat(self, network: NetworkParts) -> BrianObject:
+        time = get_device().get_array_name(network.clock.variables["t"])
+        return self.call(network, f"ds::repeat(brian::{time});", AGAIN, "ds_repeat")
 
     def record(self, network: NetworkParts) -> BrianObject:
         return self.call(network, "ds::record();", "after_start", "ds_record")

@@ -14,6 +14,7 @@ from brian2.units.allunits import second
 
 from dendrosim.engine.network.brian_session import brian_session
 from dendrosim.engine.network.build import build
+from dendrosim.engine.network.heun import repeated_objects
 from dendrosim.engine.network.parts import Bundle, NetworkParts
 from dendrosim.engine.standalone.operations import CompiledOperations
 from dendrosim.errors import ShapeError
@@ -87,6 +88,14 @@ def array_table(device: Any, parts: NetworkParts, operations: CompiledOperations
         if key not in parts.arrays
     ]
     return "\n".join(lines)
+
+
+def repetitions(parts: NetworkParts) -> list[str]:
+    """Return the statements that list the code objects of the second half of a step, if it has two halves."""
+    if parts.protocol.method != "rk2":
+        return []
+    codes = [code for o in repeated_objects(parts) for code in o._code_objects]
+    return [f"    again.push_back(_run_{code.name});" for code in codes]
 
 
 def write_manifest(parts: NetworkParts, glue: Path, **more: Any) -> None:

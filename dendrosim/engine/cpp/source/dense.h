@@ -145,7 +145,10 @@ private:
     }
 };
 
-constexpr int64_t copy_cost = 32;       // multiply-adds in the time in which a weight is copied and averaged
+// Largest number of multiply-adds per weight for which additional products take less time than a second matrix: of a
+// matrix that fits into the cache with a second one, and of larger ones. Measured with 16 to 100 samples.
+constexpr int64_t few_until = 12, few_until_of_large = 40, large_bytes = 1 << 19;
+
 constexpr int64_t gemv_columns = 64;    // a multiple of the column blocks of BLAS kernels
 
 // A weight matrix whose update may be postponed until `settle` is called.
@@ -166,21 +169,22 @@ inline void settle() { for (Patient* p : patients) p->settle(); }
 // before the next step. Then the update is postponed until the next product, and one pass over the rows does
 // update and product, so that each weight is read from memory once per step.
 //
-// With Heun's method, such a matrix also keeps its weights during the first half of a step. In the second half, what
-// the first one adds, P Q^T, is added to the products: W x + P (Q^T x). At the end, one postponed update has both
-// outer products. This pays if there are few samples; else the weights change in both halves (`Halves`).
+// With Heun's method, such a matrix also keeps its weights during the first half of a step. If there are few samples,
+// what the first half adds, P Q^T, is added to the products of the second half, W x + P (Q^T x), and both halves are
+// one postponed update. Otherwise the pass of the next product writes the predicted weights to a second matrix.
 template <typename T> class Weights : Patient {
 public:
     T* w = nullptr;  // set after Brian2 has allocated the array
 
     Weights(int rows, int columns, int batch, bool patient, bool heun = false)
-        : rows(rows), columns(columns), batch(batch), patient(patient && narrow() && (!heun || few_samples())),
-          rank(this->patient && heun ? 2*batch : batch)
+        : rows(rows), columns(columns), batch(batch), patient(patient && narrow()), heun(this->patient && heun),
+          few(this->heun && has_few_samples()), rank(few ? 2*batch : batch)
     {
         if (this->patient) patients.push_back(this);
         if (!narrow()) blas_works = true;
         factors.resize((size_t)rows*rank);
-        if (batch == 1 || rank > batch) partners.resize((size_t)columns*rank);
+        if (batch == 1 || few) partners.resize((size_t)columns*rank);
+        if (this->heun && !few) predicted.resize((size_t)rows*columns);
         spare.resize(columns);
     }
 
@@ -208,21 +212,38 @@ public:
 
 private:
     const int rows, columns, batch;
-    const bool patient;
+    const bool patient, heun, few;
     const int rank;            // number of outer products in a postponed update
-    bool waits = false;
-    bool predicts = false;     // whether the first half of a step has changed the weights
+    // What is postponed: an update, or with Heun's method that of the first half (prediction) or of a whole step.
+    enum class Waits { nothing, update, prediction, correction } waits = Waits::nothing;
+    bool predicts = false;     // whether products are those of predicted weights
     T keep = 1;
     std::vector<T> factors, partners;  // of a postponed update: alpha post and pre, as units x rank
-    std::vector<T> spare;
+    std::vector<T> spare, predicted;
     Halves<T> halves;
     Panels<T> updates;                 // pre of several samples
     static inline Panels<T> panels;
 
     bool narrow() const { return tiles && batch <= most_samples; }
 
-    // Whether the additional products of Heun's method take less time than to copy and average all weights.
-    bool few_samples() const { return (int64_t)batch*batch*(rows + columns) <= copy_cost*rows*columns; }
+    // Whether the additional products of Heun's method take less time than a second matrix.
+    bool has_few_samples() const
+    {
+        const int64_t weights = (int64_t)rows*columns;
+        const int64_t most = sizeof(T)*weights > large_bytes ? few_until_of_large : few_until;
+        return (int64_t)batch*batch*(rows + columns) <= most*weights;
+    }
+
+    void learn_in_halves(T alpha, const T* post, const T* pre, T keep, bool nothing);
+    void learn_of_few_in_halves(T alpha, const T* post, const T* pre, T keep, bool nothing);
+
+    void postpone(Waits what, T alpha, const T* post, const T* pre, T keep)
+    {
+        set_factors(post, rows, 0, alpha, factors.data());
+        if (batch == 1) std::copy(pre, pre + columns, partners.begin()); else updates.pack(pre, batch, columns, true);
+        this->keep = keep;
+        waits = what;
+    }
 
     // Set the factors of a postponed update from product `first` on. Those of a single sample follow each other for
     // each product.
@@ -235,21 +256,24 @@ private:
                 for (int64_t b = 0; b < batch; b++) to[i*rank + first + b] = alpha*from[i*batch + b];
     }
 
-    void learn_in_halves(T alpha, const T* post, const T* pre, T keep, bool nothing);
+    // The weights that products use.
+    const T* current() const { return predicts && !few ? predicted.data() : w; }
 
-    // Return x times `keep` of the first half of the step.
-    const T* kept(const T* x, int64_t count)
+    // Return x times the decay of the first half of a step.
+    const T* kept(const T* x, int64_t count) const
     {
-        if (keep == 1) return x;
+        if (!predicts || !few || keep == 1) return x;
         static std::vector<T> scaled;
         scaled.resize(count*batch);
         for (int64_t i = 0; i < count*batch; i++) scaled[i] = keep*x[i];
         return scaled.data();
     }
 
-    // Compute y += P (Q^T x) with the factors P of `to` units and Q of `from` units of the first half of the step.
+    // Compute y += P (Q^T x) with the factors P of `to` units and Q of `from` units of the first half of a step. The
+    // activities x are packed if no decay has scaled them.
     void add_predicted(const T* p, int64_t to, const T* q, int64_t from, const T* x, T* y)
     {
+        if (!predicts || !few) return;
         if (batch == 1)
         {
             T sum = 0;
@@ -259,7 +283,7 @@ private:
         }
         static std::vector<T> overlaps;
         overlaps.resize((size_t)batch*batch);
-        panels.pack(x, from, batch, false);
+        if (keep != 1) panels.pack(x, from, batch, false);
         multiply_transposed(q, rank, from, batch, overlaps.data(), false);
         panels.pack(overlaps.data(), batch, batch, false);
         in_parallel(worth_sharing(to, batch), to, tile_rows, [=](int64_t begin, int64_t end) {
@@ -303,8 +327,9 @@ private:
         in_parallel(worth_sharing(rows, columns), rows, batch > 1 ? tile_rows : dot_rows, [=](int64_t begin, int64_t end) {
             if (!(batch == 1 ? one(x, y, add, begin, end) : several(y, add, begin, end))) good = false;
         });
-        waits = false;
-        if (patient && !good) diverged = true;
+        // A prediction that is not finite makes the update of the whole step so.
+        if (patient && !good && waits != Waits::prediction) diverged = true;
+        waits = Waits::nothing;
     }
 
     bool one(const T* x, T* y, bool add, int64_t begin, int64_t end)
@@ -321,7 +346,7 @@ private:
                 for (int k = 0; k < rank; k++) post[k*dot_rows + r] = i + r < end ? factors[k*rows + i + r] : 0;
             }
             const T *const pre = partners.data(), *const from = x ? x : pre;
-            if (waits)
+            if (waits != Waits::nothing)
                 good &= rank == 1 ? dot<T, 1>(columns, row, keep, post, pre, from, sum)
                     : dot<T, 2>(columns, row, keep, post, pre, from, sum);
             else
@@ -335,38 +360,51 @@ private:
     bool several(T* y, bool add, int64_t begin, int64_t end)
     {
         bool good = true;
+        T* const to = waits == Waits::prediction ? predicted.data() : w;
         for (int64_t first = 0; first < columns; first += depth_block)
         {
             const int64_t depth = std::min<int64_t>(columns - first, depth_block);
             for (int64_t i = begin; i < end; i += tile_rows)
             {
                 const int64_t count = std::min<int64_t>(end - i, tile_rows);
-                if (waits)
+                for (int64_t r = i; r < i + count; r++) prepare(r*columns + first, depth);
+                if (waits != Waits::nothing)
                     good &= strip<T, Kind::learning>(count, rank, &factors[i*rank], rank, updates, 0, first,
-                        first + depth, keep, w + i*columns, columns);
+                        first + depth, waits == Waits::correction ? 1 : keep, to + i*columns, columns);
                 if (y)
-                    strip<T, Kind::product>(count, depth, w + i*columns + first, columns, panels, first, 0, batch,
-                        add || first ? 1 : 0, y + i*batch, batch);
+                    strip<T, Kind::product>(count, depth, current() + i*columns + first, columns, panels, first, 0,
+                        batch, add || first ? 1 : 0, y + i*batch, batch);
             }
         }
         return good;
+    }
+
+    // Set weights to those from which an outer product makes a prediction, or the weights at the end of a step.
+    void prepare(int64_t begin, int64_t count)
+    {
+        T* const other = predicted.data() + begin;
+        T* const own = w + begin;
+        if (waits == Waits::prediction)
+            std::copy(own, own + count, other);
+        else if (waits == Waits::correction)
+            for (int64_t i = 0; i < count; i++) own[i] = (T)0.5*(own[i] + keep*other[i]);
     }
 };
 
 template <typename T> void Weights<T>::product(const T* x, T* y, bool add)
 {
     if (!narrow()) return blas(CblasNoTrans, rows, columns, x, y, add);
-    const T* const from = predicts ? kept(x, columns) : x;
+    const T* const from = kept(x, columns);
     if (batch > 1) panels.pack(from, columns, batch, false);
     pass(from, y, add);
-    if (predicts) add_predicted(factors.data(), rows, partners.data(), columns, x, y);
+    add_predicted(factors.data(), rows, partners.data(), columns, x, y);
 }
 
 template <typename T> void Weights<T>::transposed(const T* x, T* y, bool add)
 {
     settle();  // before the product, which is divided by columns, while updates are divided by rows
     if (!narrow()) return blas(CblasTrans, columns, rows, x, y, add);
-    const T* const from = predicts ? kept(x, rows) : x;
+    const T* const from = kept(x, rows);
     if (batch == 1)
         in_parallel(worth_sharing(columns, rows), columns, gemv_columns, [=](int64_t begin, int64_t end) {
             Blas<T>::gemv(CblasRowMajor, CblasTrans, rows, end - begin, 1, w + begin, columns, from, 1, add,
@@ -375,9 +413,9 @@ template <typename T> void Weights<T>::transposed(const T* x, T* y, bool add)
     else
     {
         panels.pack(from, rows, batch, false);
-        multiply_transposed(w, columns, rows, columns, y, add);
+        multiply_transposed(current(), columns, rows, columns, y, add);
     }
-    if (predicts) add_predicted(partners.data(), columns, factors.data(), rows, x, y);
+    add_predicted(partners.data(), columns, factors.data(), rows, x, y);
 }
 
 template <typename T> void Weights<T>::learn(T alpha, const T* post, const T* pre, T keep)
@@ -385,7 +423,9 @@ template <typename T> void Weights<T>::learn(T alpha, const T* post, const T* pr
     // A closed gate makes all factors zero. Then there is nothing to add, unless `pre` is infinite: zero times
     // infinity is NaN.
     const bool nothing = zero(post, (int64_t)rows*batch) && Finite<T>::all(pre, (int64_t)columns*batch);
-    if (rank > batch) return learn_in_halves(alpha, post, pre, keep, nothing && keep == 1);
+    if (heun)
+        return few ? learn_of_few_in_halves(alpha, post, pre, keep, nothing && keep == 1)
+            : learn_in_halves(alpha, post, pre, keep, nothing && keep == 1);
     // Patient weights that decay are not left out: the pass over them is their guard.
     if ((keep == 1 || !patient) && nothing)
     {
@@ -393,13 +433,7 @@ template <typename T> void Weights<T>::learn(T alpha, const T* post, const T* pr
         return;
     }
     if (!narrow()) return outer<T>(rows, columns, batch, alpha, post, pre, keep, w);
-    set_factors(post, rows, 0, alpha, factors.data());
-    if (batch == 1)
-        std::copy(pre, pre + columns, partners.begin());
-    else
-        updates.pack(pre, batch, columns, true);
-    this->keep = keep;
-    waits = true;
+    postpone(Waits::update, alpha, post, pre, keep);
     if (!patient) settle();
 }
 
@@ -409,31 +443,49 @@ template <typename T> void Weights<T>::learn_in_halves(T alpha, const T* post, c
     if (!halves.second)
     {
         predicts = !nothing;
-        this->keep = keep;
+        if (predicts) postpone(Waits::prediction, alpha, post, pre, keep);
+        return;
+    }
+    settle();
+    if (predicts)
+        postpone(Waits::correction, alpha/2, post, pre, keep);
+    else if (!nothing)
+        postpone(Waits::update, alpha/2, post, pre, (1 + keep)/2);
+    predicts = false;
+}
+
+// The same without a second matrix, by outer products of both halves.
+template <typename T>
+void Weights<T>::learn_of_few_in_halves(T alpha, const T* post, const T* pre, T keep, bool nothing)
+{
+    if (!halves.second)
+    {
+        predicts = !nothing;
         if (nothing) return;
         set_factors(post, rows, 0, alpha, factors.data());
-        set_factors(pre, columns, 0, (T)1, partners.data());
+        set_factors(pre, columns, 0, 1, partners.data());
+        this->keep = keep;
         return;
     }
     if (!predicts && nothing) return;
-    const T first = predicts ? this->keep : (T)1;
-    for (int64_t i = 0; i < (batch == 1 ? 1 : rows); i++)
-        for (int64_t k = 0; k < (batch == 1 ? rows : batch); k++)
+    const int64_t count = batch == 1 ? 1 : rows, length = batch == 1 ? rows : batch;
+    for (int64_t i = 0; i < count; i++)
+        for (int64_t k = 0; k < length; k++)
         {
             T& factor = factors[i*rank + k];
             factor = predicts ? factor*keep/2 : 0;
         }
     set_factors(post, rows, batch, alpha/2, factors.data());
-    set_factors(pre, columns, batch, (T)1, partners.data());
+    set_factors(pre, columns, batch, 1, partners.data());
     if (batch > 1) updates.pack(partners.data(), rank, columns, true);
-    this->keep = (1 + first*keep)/2;
+    this->keep = (1 + (predicts ? this->keep : 1)*keep)/2;
     predicts = false;
-    waits = true;
+    waits = Waits::update;
 }
 
 template <typename T> void Weights<T>::settle()
 {
-    if (waits) pass(nullptr, nullptr, false);
+    if (waits != Waits::nothing) pass(nullptr, nullptr, false);
 }
 
 // The inverse of a square matrix, computed again only if the matrix has changed. It is computed in double

@@ -76,6 +76,45 @@ template <typename T> void clip(int64_t count, const T* low, const T* high, T* w
     DS_LAUNCHED("clip_by");
 }
 
+template <typename T> __global__ void average_with(int64_t count, const T* before, T* w)
+{
+    DS_EACH(i, count) w[i] = (T)0.5*(before[i] + w[i]);
+}
+
+template <typename T> __global__ void clip_and_keep(int64_t count, const T* low, const T* high, T* w, T* before)
+{
+    const T least = low[0], most = high[0];
+    DS_EACH(i, count)
+    {
+        const T free = w[i];
+        w[i] = free < least ? least : free > most ? most : free;
+        before[i] += free - w[i];
+    }
+}
+
+// The two halves of a step of Heun's method, in each of which weights make a forward Euler step without limits. With
+// w at the beginning, u after the first half, v = P(u) within the limits, and u' = v + dt f(v) after the second half,
+// the step ends with P((w + u - v + u')/2). There are no limits if `low` and `high` are null.
+template <typename T> class Halves {
+public:
+    void begin(bool second, int64_t count, const T* w)
+    {
+        if (second) return;
+        if (!before) before = device<T>(count);
+        DS_CUDA(cudaMemcpy(before, w, sizeof(T)*count, cudaMemcpyDeviceToDevice));
+    }
+
+    void end(bool second, int64_t count, const T* low, const T* high, T* w)
+    {
+        if (second) average_with<T><<<blocks(count), threads>>>(count, before, w);
+        if (low) clip_and_keep<T><<<blocks(count), threads>>>(count, low, high, w, before);
+        DS_LAUNCHED("the end of a half step");
+    }
+
+private:
+    T* before = nullptr;
+};
+
 // The decay of the weights of a matrix. Its coefficient is computed on the GPU and stays there.
 template <typename T> class Decay {
 public:

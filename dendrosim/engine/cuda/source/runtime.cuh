@@ -84,13 +84,24 @@ template <typename U> __global__ void find_non_finite(int64_t count, const U* bi
     DS_EACH(i, count) if ((bits[i] & exponent) == exponent) *bad = 1;
 }
 
-inline void fill(const Fills& fills)
+// Set arrays for a moment that is `ahead` steps after the beginning of the step.
+inline void fill(const Fills& fills, int64_t ahead = 0)
 {
     if (!fills.count) return;
     const dim3 grid(std::min(blocks(fills.largest), 4096u), (unsigned)fills.count);
     fill_arrays<<<grid, threads>>>(fills.list, gpu.samples, gpu.data, gpu.tables,
-        gpu.order + task.now.row, (task.step - task.now.start)*task.dt);
+        gpu.order + task.now.row, (task.step + ahead - task.now.start)*task.dt);
     DS_LAUNCHED("fill_arrays");
+}
+
+// Set the times since phase and block have begun, and in the first half of a step the keys of random numbers.
+inline void set_time(int64_t ahead)
+{
+    const Array &phase = arrays[task.time_phase], &block = arrays[task.time_block];
+    set_times<<<1, threads>>>((task.step + ahead - task.now.start)*task.dt,
+        (task.step + ahead - task.now.block_start)*task.dt, phase.data, phase.bytes, block.data, block.bytes,
+        gpu.noises, ahead ? 0 : (int64_t)task.noises.size(), task.step);
+    DS_LAUNCHED("set_times");
 }
 
 inline void feed()
@@ -102,12 +113,24 @@ inline void feed()
     }
     else
         fill(gpu.moving[task.now.phase]);
-    const Array &phase = arrays[task.time_phase], &block = arrays[task.time_block];
-    set_times<<<1, threads>>>((task.step - task.now.start)*task.dt,
-        (task.step - task.now.block_start)*task.dt, phase.data, phase.bytes, block.data, block.bytes,
-        gpu.noises, (int64_t)task.noises.size(), task.step);
-    DS_LAUNCHED("set_times");
+    set_time(0);
     if (task.step % 16 == 0) tell(false);
+}
+
+// The second half of a step of Heun's method: the objects of a step that it runs again, and whether it has begun.
+inline std::vector<void (*)()> again;
+inline bool second = false;
+
+// Evaluate the vector field and update the matrices again, with inputs and gates at the end of the step. `time` is
+// that of Brian2's clock.
+inline void repeat(double* time)
+{
+    fill(gpu.moving[task.now.phase], 1);
+    set_time(1);
+    *time = (task.step + 1)*task.dt;
+    second = true;
+    for (const auto object : again) object();
+    second = false;
 }
 
 // Write the buffered rows of a recording to its file.

@@ -5,6 +5,10 @@
 {% block host_maincode %}
     const {{real}} ds_step = ({{real}}){{constant_or_scalar('dt', variables['dt'])}};
     (void)ds_step;
+    {% if heun %}
+    static ds::Halves<{{real}}> ds_halves;
+    ds_halves.begin(ds::second, (int64_t){{rows}}*{{columns}}, {{weight}});
+    {% endif %}
     {% for post, pre, product in outer %}
     {% if product %}
     ds::outer<{{real}}>({{rows}}, {{columns}}, {{batch}}, ({{real}})1/{{batch}}, {{post}}, {{pre}}, false, {{product}});
@@ -75,7 +79,10 @@
     {% if not ds.kept %}
     ds_decay.scale((int64_t){{rows}}*{{columns}}, {{weight}});
     {% endif %}
-    {% if limits %}
+    {% if heun %}
+    {% set ends = limits or ["nullptr", "nullptr"] %}
+    ds_halves.end(ds::second, (int64_t){{rows}}*{{columns}}, {{ends[0]}}, {{ends[1]}}, {{weight}});
+    {% elif limits %}
     ds::clip<{{real}}>((int64_t){{rows}}*{{columns}}, {{limits[0]}}, {{limits[1]}}, {{weight}});
     {% endif %}
 {% endblock %}
