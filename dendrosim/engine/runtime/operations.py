@@ -1,7 +1,6 @@
 """The operations of the run-time back ends: dense products, recording and others, as Python calls per step."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -30,53 +29,20 @@ from dendrosim.engine.plan.synapse_order import ordered_effects
 from dendrosim.engine.plan.timeline import CIRCUIT, Fill
 from dendrosim.engine.runtime.delay import DelayLine
 from dendrosim.engine.runtime.flights import Flights, send_again
+from dendrosim.engine.runtime.recordings import Reel, Tape
 from dendrosim.engine.runtime.synapse_loop import LoopCodeObject
 from dendrosim.engine.runtime.weight_steps import weight_step
 from dendrosim.engine.task import (
     SYNAPSES_GUARDED_EVERY,
-    SpikeTrain,
     Task,
     kept_elements,
     recorded_indices,
     recorded_shape,
 )
-from dendrosim.protocol.schedule import Window, record_steps, spike_windows
+from dendrosim.protocol.schedule import record_steps, spike_windows
 
 SUM = "ds_sum_"
 """Prefix of the names of the terms of sums over synapses."""
-
-
-@dataclass
-class _Tape:
-    """The recording of one variable: its steps, the source array and the rows so far.
-
-    `pick` selects the recorded elements, and `next` is the index of the next row.
-    """
-
-    steps: NDArray[np.int64]
-    source: NDArray[Any]
-    pick: Any
-    rows: NDArray[Any]
-    next: int = 0
-
-
-@dataclass
-class _Reel:
-    """The recorded spikes of one population so far.
-
-    Spikes are recorded in the steps of `windows`, for the elements where `pick` is true, or for all if it is None.
-    """
-
-    windows: list[Window]
-    pick: NDArray[np.bool_] | None
-    steps: list[int] = field(default_factory=list)
-    elements: list[NDArray[np.int32]] = field(default_factory=list)
-
-    def train(self) -> SpikeTrain:
-        """Return step and element of every spike."""
-        counts = [len(e) for e in self.elements]
-        steps = np.repeat(np.array(self.steps, dtype=np.int64), counts)
-        return steps, np.concatenate([np.zeros(0, np.int32), *self.elements])
 
 
 class NumpyOperations(Operations):
@@ -88,10 +54,10 @@ class NumpyOperations(Operations):
         self.begun = 0
         self.next = self.line.segment(0)
         self.order = np.concatenate([np.zeros(0, dtype=np.int32), *self.line.order()])
-        self.tapes: dict[str, _Tape] = {}
+        self.tapes: dict[str, Tape] = {}
         self.failure: tuple[int, list[str]] | None = None
         self.every_step: list[Fill] = []
-        self.reels: dict[str, _Reel] = {}
+        self.reels: dict[str, Reel] = {}
         self.called: list[CodeRunner] = []
         self.kept = 0
         self.full = False
@@ -106,7 +72,7 @@ class NumpyOperations(Operations):
         for name, recording in self.protocol.recordings_of_spikes().items():
             windows = spike_windows(self.protocol, recording, self.task.begin)
             kept = kept_elements(self.task, event_path(name).owner, recording)
-            self.reels[name] = _Reel(windows, kept if kept.size else None)
+            self.reels[name] = Reel(windows, kept if kept.size else None)
         self.watched = self.task.guarded()
         self.watched_synapses = self.task.guarded_synapses()
         self.values = {k: v.get_value() for k, v in parts.all_arrays.items()}
@@ -118,7 +84,7 @@ class NumpyOperations(Operations):
                 pick = np.ix_(*recorded_indices(self.task, name, recording))
             steps = record_steps(self.protocol, recording, self.task.begin)
             rows = np.empty((len(steps), *recorded_shape(self.task, name, recording)), source.dtype)
-            self.tapes[label] = _Tape(steps, source.reshape(self.task.shape(name)), pick, rows)
+            self.tapes[label] = Tape(steps, source.reshape(self.task.shape(name)), pick, rows)
 
     def begin(self) -> None:
         """Take the evaluation of synapses out of the steps, and put spikes of the run before on their way.
@@ -368,7 +334,7 @@ class NumpyOperations(Operations):
             tape.rows[tape.next] = tape.source[tape.pick]
             tape.next += 1
 
-    def _keep(self, reel: _Reel, events: NDArray[np.int32]) -> None:
+    def _keep(self, reel: Reel, events: NDArray[np.int32]) -> None:
         if not any(window.has(self.step) for window in reel.windows):
             return
         fired = events[: events[-1]]

@@ -6,64 +6,19 @@
 
 #pragma once
 
+#include "blas.h"
+#include "halves.h"
+#include "inverse.h"
 #include "tiles.h"
 
 #include <atomic>
-#include <cblas.h>
 #include <cmath>
 #include <cstring>
 #include <vector>
 
-extern "C" void scipy_openblas_set_num_threads(int);
-extern "C" void scipy_dgesv_(const int*, const int*, double*, const int*, int*, double*, const int*, int*);
-
 namespace ds {
 
 constexpr int64_t most_samples = 256;
-
-// Whether any product is computed by a single call of the BLAS. Only then does the BLAS get threads, because its
-// idle threads wait in a busy loop and take processor time from the threads of parallel.cpp.
-inline bool blas_works = false;
-
-inline void let_blas_work(bool works) { scipy_openblas_set_num_threads(works ? threads() : 1); }
-
-template <typename T> struct Blas;
-template <> struct Blas<double> {
-    static constexpr auto gemm = scipy_cblas_dgemm;
-    static constexpr auto gemv = scipy_cblas_dgemv;
-    static constexpr auto ger = scipy_cblas_dger;
-    static constexpr auto scal = scipy_cblas_dscal;
-};
-template <> struct Blas<float> {
-    static constexpr auto gemm = scipy_cblas_sgemm;
-    static constexpr auto gemv = scipy_cblas_sgemv;
-    static constexpr auto ger = scipy_cblas_sger;
-    static constexpr auto scal = scipy_cblas_sscal;
-};
-
-// Compute w = keep w + alpha post pre^T, summed over the batch, with the BLAS.
-template <typename T>
-void outer(int rows, int columns, int batch, T alpha, const T* post, const T* pre, T keep, T* w)
-{
-    if (batch == 1)
-    {
-        if (keep == 0)
-            std::memset(w, 0, sizeof(T)*(size_t)rows*columns);
-        else if (keep != 1)
-            Blas<T>::scal((int64_t)rows*columns, keep, w, 1);
-        Blas<T>::ger(CblasRowMajor, rows, columns, alpha, post, 1, pre, 1, w, columns);
-    }
-    else
-    {
-        static std::vector<T> scaled;
-        const int exponent = std::ilogb(alpha);
-        const T power = std::ldexp((T)1, exponent), factor = std::ldexp(alpha, -exponent);
-        scaled.resize((size_t)rows*batch);
-        for (size_t i = 0; i < scaled.size(); i++) scaled[i] = power*post[i];
-        Blas<T>::gemm(CblasRowMajor, CblasNoTrans, CblasTrans, rows, columns, batch, factor, scaled.data(), batch,
-            pre, batch, keep, w, columns);
-    }
-}
 
 // Smallest number of multiplications for which a product uses several threads; with fewer multiplications, waking
 // the threads takes longer than they save. With a single sample the limit is lower, because each multiplication
@@ -87,63 +42,6 @@ template <typename T> bool zero(const T* values, int64_t count)
     }
     return true;
 }
-
-// Set numbers that are outside of the limits to the nearest limit. NaN stays, so that the guard notices it.
-template <typename T> void set_limits(T* w, int64_t count, T low, T high)
-{
-    parallel(count, [=](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; i++) w[i] = w[i] < low ? low : w[i] > high ? high : w[i];
-    });
-}
-
-// The two halves of a step of Heun's method, in each of which weights make a forward Euler step without limits. With w
-// at the beginning, u after the first half, v = P(u) within the limits, and u' = v + dt f(v) after the second half, the
-// step ends with P((w + u - v + u')/2).
-template <typename T> class Halves {
-public:
-    bool second = false;
-
-    void begin(bool second, const T* w, int64_t count)
-    {
-        this->second = second;
-        if (second) return;
-        before.resize(count);
-        T* const to = before.data();
-        parallel(count, [=](int64_t begin, int64_t end) { std::copy(w + begin, w + end, to + begin); });
-    }
-
-    // End a half. In the first one, what the limits cut off is kept for the mean.
-    void end(T* w, int64_t count, T low, T high)
-    {
-        T* const other = before.data();
-        const bool mean = second;
-        parallel(count, [=](int64_t begin, int64_t end) {
-            for (int64_t at = begin; at < end; at += block)
-            {
-                const int64_t stop = std::min(at + block, end);
-                if (mean) for (int64_t i = at; i < stop; i++) w[i] = (T)0.5*(other[i] + w[i]);
-                if (!limited(w, at, stop, low, high)) continue;
-                for (int64_t i = at; i < stop; i++)
-                {
-                    const T free = w[i];
-                    w[i] = free < low ? low : free > high ? high : free;
-                    other[i] += free - w[i];
-                }
-            }
-        });
-    }
-
-private:
-    std::vector<T> before;
-
-    // Return whether a limit cuts off a part of any weight.
-    static bool limited(const T* w, int64_t begin, int64_t end, T low, T high)
-    {
-        std::conditional_t<sizeof(T) == 4, int32_t, int64_t> some = 0;
-        for (int64_t i = begin; i < end; i++) some |= (w[i] < low) | (w[i] > high);
-        return some;
-    }
-};
 
 // Largest number of multiply-adds per weight for which additional products take less time than a second matrix: of a
 // matrix that fits into the cache with a second one, and of larger ones. Measured with 16 to 100 samples.
@@ -487,37 +385,5 @@ template <typename T> void Weights<T>::settle()
 {
     if (waits != Waits::nothing) pass(nullptr, nullptr, false);
 }
-
-// The inverse of a square matrix, computed again only if the matrix has changed. It is computed in double
-// precision also for floats, so that it is as close as possible to the inverse of the stored numbers.
-template <typename T> class Inverse {
-public:
-    explicit Inverse(int n) : n(n), before((size_t)n*n), w((size_t)n*n), q((size_t)n*n), pivots(n) {}
-
-    void refresh(const T* of, T* inverse)
-    {
-        if (known && !std::memcmp(before.data(), of, sizeof(T)*before.size())) return;
-        known = true;
-        std::copy(of, of + before.size(), before.begin());
-        std::copy(of, of + before.size(), w.begin());
-        std::fill(q.begin(), q.end(), 0.0);
-        for (int i = 0; i < n; i++) q[(size_t)i*n + i] = 1;
-        // LAPACK reads columns: it sees the transpose of the matrix and returns the transpose of its inverse.
-        int info = 0;
-        // Several threads only here, because the results of products depend on the number of threads.
-        let_blas_work(true);
-        scipy_dgesv_(&n, &n, w.data(), &n, pivots.data(), q.data(), &n, &info);
-        let_blas_work(blas_works);
-        if (info) std::fill(q.begin(), q.end(), std::nan(""));
-        std::copy(q.begin(), q.end(), inverse);
-    }
-
-private:
-    const int n;
-    bool known = false;
-    std::vector<T> before;
-    std::vector<double> w, q;
-    std::vector<int> pivots;
-};
 
 }  // namespace ds

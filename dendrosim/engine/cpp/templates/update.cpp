@@ -1,5 +1,5 @@
 {# One forward Euler step of a matrix: outer products by `Weights`, all other terms element by element.
-   In a step of Heun's method it runs twice; `Halves` in dense.h has the rest. #}
+   In a step of Heun's method it runs twice; `Halves` in halves.h has the rest. #}
 {# USES_VARIABLES { N, dt } #}
 {% extends 'common_group.cpp' %}
 
