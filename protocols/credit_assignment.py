@@ -26,9 +26,9 @@ Measured after learning, by rule; null where a rule does not have it:
     feedback_pseudo_inverse    degrees between feedback weights and the pseudo-inverse of weights, by layer
 
 Angles and ratios are medians over networks and kept trials. An update that is rounding noise has no angle. All
-rules have the learning rate `eta`, except those whose declaration has its own (`modified_tp`). Weights are bounded,
-so that a network that diverges does not end the run; weights with an exact inverse are not, and if they can no
-longer be inverted, the run ends with an error that names the rule.
+rules have the learning rate `eta`, except those whose declaration has its own (`modified_tp`). Weights are
+bounded, so that a network that diverges does not end the run; weights with an exact inverse are not, and if they
+can no longer be inverted, the run ends with an error that names the rule.
 
 Sources
 -------
