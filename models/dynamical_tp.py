@@ -2,7 +2,9 @@
 
     tau dh_i/dt = -h_i + (1 - mu) f_i + mu g_i,   f_i = s(W_i h_(i-1)) (basal),   i = 1 .. L
     g_i = Q_i s^-1(h_(i+1)) (apical),   Q_i = W_(i+1)^-1 or near it;   g_L = target
-    dW_i/dt = -eta_i s'(W_i h_(i-1)) o (f_i - h_i) h_(i-1)^T
+    dW_i/dt = -eta_i p_i h_(i-1)^T,   e_i = s'(W_i h_(i-1)) o (f_i - h_i)
+    p_i = e_i/sqrt(1 + (e_i/reach_i)^2)   (rule=bounded)
+    p_i = e_i                             (rule=difference)
 
 Target at the top (`target`):
 
@@ -22,6 +24,10 @@ Apical weights (`inverse`):
 
 With learned inverses, a unit `pool{i}` adds up the squares of t_i over layer i + 1 and sends the sum |t_i|^2 back
 to that layer, because the rule of Q_i divides by 1 + |t_i|^2.
+
+The learning signal p_i saturates as a plateau potential does, at reach_i = reach r^(L+1-i), so that the bound
+falls towards the bottom as the signal itself. Without it (`rule=difference`, as in the thesis) the signal has no
+limit where a weight matrix becomes ill-conditioned, and many nonlinear networks diverge.
 
 `compensate` gives layer i the learning rate eta_i = eta/(eta_hat r^(L+1-i)), where r = mu/(1 - mu) (clamped:
 without eta_hat). This undoes the fall of the learning signal towards the bottom; without `compensate` eta_i = eta.
@@ -62,13 +68,23 @@ f = s(basal)                         : 1
 basal                                : 1   # fed by w
 target                               : 1   # input
 """
-PREIMAGE = "preimage = inv_s(h)       : 1   # what the apical dendrites below get\n"
+PREIMAGE = {
+    "inverse": "preimage = inv_s(h) : 1   # what the apical dendrites below get\n",
+    "linear": "preimage = h         : 1   # what the apical dendrites below get\n",
+}
 POOLED = """
 power = preimage**2                  : 1
 preimage_power                       : 1   # fed back by the pool: |preimage|^2 of this layer
 """
 POOL = "power : 1   # fed by ones: summed over the layer"
-BASAL = "dw/dt = learn*eta*ds(basal_post)*(h_post - f_post)*h_pre : 1"
+PLATEAU = """
+error = ds(basal)*(h - f)                    : 1
+plateau = error/sqrt(1 + (error/reach)**2)   : 1   # saturates
+"""
+RULES = {
+    "bounded": "dw/dt = learn*eta*plateau_post*h_pre : 1",
+    "difference": "dw/dt = learn*eta*ds(basal_post)*(h_post - f_post)*h_pre : 1",
+}
 APICAL = (
     "dw/dt = sleep*eta_q*((h_post - g_post)*preimage_pre/(1 + preimage_power_pre) - decay_q*w) : 1"
 )
@@ -87,6 +103,13 @@ class Parameters(ds.Parameters):
         "exact", "kind of apical weights, as listed above"
     )
     inverse_error: float = ds.parameter(0.0, "relative error of fixed apical weights")
+    rule: Literal["bounded", "difference"] = ds.parameter(
+        "bounded", "signal from which basal weights learn; difference is eq. 6.17, without a bound"
+    )
+    reach: float = ds.parameter(0.1, "largest learning signal, with rule=bounded", above=0)
+    decoder: Literal["inverse", "linear"] = ds.parameter(
+        "inverse", "what apical dendrites receive: s^-1 of the rates above, or these rates"
+    )
     eta: ds.Quantity = ds.parameter("1 Hz", "learning rate of basal weights", above=0)
     compensate: bool = ds.parameter(True, "whether learning rates undo the fall of the signal")
     eta_q: ds.Quantity = ds.parameter("2 Hz", "learning rate of learned apical weights", above=0)
@@ -104,12 +127,16 @@ def circuit(p: Parameters) -> ds.Circuit:
     matrices, projections = [], []
     start = ds.WellConditioned(p.gain, p.condition)
     for i in range(1, last + 1):
-        text, inputs = _layer(i, last, live, learned), ["target"] if i == last else []
+        text, inputs = _layer(i, last, p), ["target"] if i == last else []
         here, below = f"layer{i}", f"layer{i - 1}"
-        populations.append(ds.Population(here, p.sizes[i], text, inputs, transfer=p.transfer))
-        fall = (p.mu / (1 - p.mu)) ** (last + 1 - i) * (p.eta_hat if live else 1.0)
+        fall = (p.mu / (1 - p.mu)) ** (last + 1 - i)
+        own = {"reach": p.reach * fall} if p.rule == "bounded" else {}
+        populations.append(
+            ds.Population(here, p.sizes[i], text, inputs, transfer=p.transfer, parameters=own)
+        )
+        fall *= p.eta_hat if live else 1.0
         eta = f"{p.eta.value * (1 / fall)!r} Hz" if p.compensate else p.eta
-        matrices.append(ds.Matrix(f"w{i}", here, below, start, BASAL, {"eta": eta}))
+        matrices.append(ds.Matrix(f"w{i}", here, below, start, RULES[p.rule], {"eta": eta}))
         projections.append(ds.Projection(f"{below}.h", f"w{i}", f"{here}.basal"))
     for i in range(1, last):
         more, projection = _apical(i, p)
@@ -144,11 +171,13 @@ def _check(p: Parameters, last: int) -> None:
         )
 
 
-def _layer(i: int, last: int, live: bool, learned: bool) -> str:
+def _layer(i: int, last: int, p: Parameters) -> str:
     """Return the equations of layer i."""
+    live = p.target != "clamped"
     text = LAYER if i < last else TOP["live" if live else "clamped"] + SHARED
-    text += PREIMAGE if i > 1 else ""
-    return text + (POOLED if i > 1 and learned else "")
+    text += PREIMAGE[p.decoder] if i > 1 else ""
+    text += POOLED if i > 1 and p.inverse == "learned" else ""
+    return text + (PLATEAU if p.rule == "bounded" else "")
 
 
 def _apical(i: int, p: Parameters) -> tuple[list[ds.Matrix], ds.Projection]:

@@ -8,10 +8,20 @@ that reads out its apical voltage a^a. Units above and below decode them, and le
     tau_a da^a_i/dt = -a^a_i + Q_i hh_L,              i = 1 .. L-1   (feedback=direct)
     h_i = decoded event rate, s(a^b_i) within its range;  hh_i = decoded burst probability, a^a_i within its range
     hh_L = h_L - eta_hat (h_L - y) while the gate `teach` is open, else h_L
-    dW_i/dt = -eta_i s'(a^b_i) o (hh_i^free - hh_i) h_(i-1)^T,   eta_i = eta/eta_hat
+    dW_i/dt = -eta_i p_i h_(i-1)^T,   eta_i = eta/eta_hat
+    p_i = e_i/sqrt(1 + (e_i/reach)^2),   e_i = s'(a^b_i) o (hh_i^free - hh_i)   (rule=bounded)
+    p_i = e_i                                                                   (rule=difference)
 
 hh^free is held by a slow variable, which follows hh while the gate `hold` is open. The basal and the apical
 pathway do not act on each other, so the learning signal does not fall towards the bottom.
+
+The learning signal e_i is the plateau potential of an apical dendrite, and plateaus saturate: no plateau is
+larger than `reach`. Without this bound (`rule=difference`, as in the thesis) the signal J_i^-1 e has no limit
+where a weight matrix becomes ill-conditioned, and many nonlinear networks diverge.
+
+Apical dendrites receive t_(i+1) (`decoder`): s^-1(hh_(i+1)) (`inverse`), as written above, or hh_(i+1) itself
+(`linear`). s^-1 multiplies the signal by 1/s', which is 10 for leaky_relu; a dendrite that adds up rates does not.
+The decoder is linear if the rule is bounded and Q learns.
 
 Apical weights (`inverse`):
 
@@ -19,7 +29,7 @@ Apical weights (`inverse`):
     fixed      Q_i = (1 + inverse_error) W_(i+1)^-1 of the initial weights (pseudo-inverse where not square)
     transpose  Q_i = W_(i+1)^T at all times
     learned    by layer-wise reconstruction, while the gate `sleep` is open:
-               dQ_i/dt = -eta_q ((Q_i t_i - h_i) t_i^T/(1 + |t_i|^2) + decay_q Q_i),  t_i = s^-1(h_(i+1))
+               dQ_i/dt = -eta_q ((Q_i t_i - h_i) t_i^T/(1 + |t_i|^2) + decay_q Q_i),  t_i is t_(i+1) of h_(i+1)
     drl        by the difference reconstruction loss, while the gate `sleep{i}` is open. Noise of the standard
                deviation `sigma` then perturbs h_i alone; hh_L = h_L. D means the difference from the free phase:
                dQ_i/dt = -eta_q ((D hh_i - noise_i) D t_(i+1)^T/sigma^2 + decay_q Q_i)
@@ -27,7 +37,7 @@ Apical weights (`inverse`):
 With `inverse=learned`, a unit `pool{i}` adds up the squares of t_i over layer i + 1 and sends the sum |t_i|^2 back
 to that layer, because the rule of Q_i divides by 1 + |t_i|^2.
 
-D t_(i+1) is the difference in s^-1(hh_(i+1)) or, with direct feedback, in hh_L. Averaged over small noise, direct
+D t_(i+1) is the difference in t_(i+1) or, with direct feedback, in hh_L. Averaged over small noise, direct
 feedback gives dQ_i/dt = -eta_q ((Q_i J_i - I) J_i^T + decay_q Q_i), where J_i is the Jacobian from layer i to the
 output. Q_i tends to the damped pseudo-inverse J_i^T (J_i J_i^T + decay_q I)^-1, so targets are Gauss-Newton ones.
 
@@ -77,8 +87,14 @@ PERTURBED = """
 soma = s(basal) + noise                      : 1   # somatic rate
 noise                                        : 1   # input: perturbation while apical weights learn
 """
-TARGET = "preimage = inv_s(goal)             : 1   # what the apical dendrites below get\n"
-CAUSE = "cause = inv_s(h)                    : 1   # what they learn to invert\n"
+TARGET = {
+    "inverse": "preimage = inv_s(goal)         : 1   # what the apical dendrites below get\n",
+    "linear": "preimage = goal                 : 1   # what the apical dendrites below get\n",
+}
+CAUSE = {
+    "inverse": "cause = inv_s(h)                : 1   # what they learn to invert\n",
+    "linear": "cause = h                       : 1   # what they learn to invert\n",
+}
 POOLED = """
 power = cause**2                             : 1
 cause_power                                  : 1   # fed back by the pool: |cause|^2 of this layer
@@ -86,12 +102,19 @@ cause_power                                  : 1   # fed back by the pool: |caus
 POOL = "power : 1   # fed by ones: summed over the layer"
 RECONSTRUCTION = "reconstruction               : 1   # fed by q from the cause above\n"
 SHIFT = {
-    "layerwise": "shift = preimage - inv_s(held) : 1   # what the perturbation changes above\n",
-    "direct": "shift = goal - held               : 1   # what the perturbation changes at the output\n",
+    "inverse": "shift = preimage - inv_s(held)  : 1   # what the perturbation changes above\n",
+    "linear": "shift = goal - held              : 1   # what the perturbation changes above, or at the output\n",
 }
 DEVIATION = "deviation = goal - held            : 1\n"
 BELOW = "below                                 : 1   # fed by one from the deviation of the layer below\n"
-BASAL = "dw/dt = learn*eta*ds(basal_post)*(goal_post - held_post)*h_pre : 1"
+PLATEAU = """
+error = ds(basal)*(goal - held)              : 1
+plateau = error/sqrt(1 + (error/reach)**2)   : 1   # saturates
+"""
+RULES = {
+    "bounded": "dw/dt = learn*eta*plateau_post*h_pre : 1",
+    "difference": "dw/dt = learn*eta*ds(basal_post)*(goal_post - held_post)*h_pre : 1",
+}
 PRINTED = "dw/dt = learn*eta*ds(basal_post)*below_post*h_pre : 1"
 APICAL = "dw/dt = sleep*eta_q*((h_post - reconstruction_post)*cause_pre/(1 + cause_power_pre) - decay_q*w) : 1"
 DIFFERENCE = "dw/dt = sleep{i}*eta_q*((noise_post - (goal_post - held_post))*shift_pre/sigma**2 - decay_q*w) : 1"
@@ -113,8 +136,13 @@ class Parameters(ds.Parameters):
     feedback: Literal["layerwise", "direct"] = ds.parameter(
         "layerwise", "source of targets: the layer above or, with inverse=drl, the output"
     )
-    rule: Literal["difference", "printed"] = ds.parameter(
-        "difference", "signal from which basal weights learn; printed is eq. 6.58 with its misprint"
+    rule: Literal["bounded", "difference", "printed"] = ds.parameter(
+        "bounded",
+        "signal from which basal weights learn; difference is eq. 6.58, printed has its misprint",
+    )
+    reach: float = ds.parameter(0.1, "largest learning signal, with rule=bounded", above=0)
+    decoder: Literal["inverse", "linear"] | None = ds.parameter(
+        None, "what apical dendrites receive (default: linear if the rule is bounded and Q learns)"
     )
     eta: ds.Quantity = ds.parameter("1 Hz", "learning rate of basal weights", above=0)
     eta_q: ds.Quantity = ds.parameter("2 Hz", "learning rate of learned apical weights", above=0)
@@ -142,7 +170,7 @@ def circuit(p: Parameters) -> ds.Circuit:
             ds.Population(layer, p.sizes[i], text, transfer=p.transfer, inputs=inputs)
         )
         printed = p.rule == "printed"
-        plasticity = BASAL if not printed else PRINTED if i > 1 else None
+        plasticity = RULES[p.rule] if not printed else PRINTED if i > 1 else None
         initial = ds.WellConditioned(p.gain, p.condition)
         matrices.append(ds.Matrix(f"w{i}", layer, below, initial, plasticity))
         projections.append(ds.Projection(f"{below}.h", f"w{i}", f"{layer}.bottom_up"))
@@ -168,15 +196,23 @@ def circuit(p: Parameters) -> ds.Circuit:
 
 def _equations(i, last, p, reconstructs, drl):
     """Return the equations of layer i."""
-    layerwise = p.feedback == "layerwise"
+    layerwise, decoder = p.feedback == "layerwise", _decoder(p)
     text = UNIT + (TOP if i == last else HIDDEN) + HELD + (PERTURBED if drl and i < last else SOMA)
-    text += TARGET if i > 1 and layerwise else ""
-    text += CAUSE + POOLED if i > 1 and reconstructs else ""
+    text += TARGET[decoder] if i > 1 and layerwise else ""
+    text += CAUSE[decoder] + POOLED if i > 1 and reconstructs else ""
     text += RECONSTRUCTION if i < last and reconstructs else ""
-    text += SHIFT[p.feedback] if drl and (i == last or (i > 1 and layerwise)) else ""
+    shift = decoder if layerwise else "linear"
+    text += SHIFT[shift] if drl and (i == last or (i > 1 and layerwise)) else ""
+    text += PLATEAU if p.rule == "bounded" else ""
     if p.rule == "printed":
         text += (DEVIATION if i < last else "") + (BELOW if i > 1 else "")
     return text
+
+
+def _decoder(p):
+    """Return what apical dendrites receive: `linear` or `inverse`."""
+    learns = p.inverse in ("learned", "drl")
+    return p.decoder or ("linear" if p.rule == "bounded" and learns else "inverse")
 
 
 def _apical(i, last, p, matrices):

@@ -4,15 +4,36 @@ The layers are those of `dynamical_tp`. While the gate `hold` is open (free phas
 follows the soma; when the gate closes, the variable keeps its value. With `teach` and `learn` open the top is
 nudged and the weights follow
 
-    dW_i/dt = -eta_i s'(W_i h_(i-1)) o (h_i^free - h_i) h_(i-1)^T                        rule=difference
-    dW_i/dt = -eta_i s'(W_i h_(i-1)) o ((h_i - f_i)^free - (h_i - f_i)) h_(i-1)^T        rule=local
+    dW_i/dt = -eta_i p_i h_(i-1)^T,   e_i = s'(W_i h_(i-1)) o (h_i^free - h_i)
+    p_i = e_i/sqrt(1 + (e_i/reach_i)^2),   reach_i = reach r^(L+1-i)   rule=bounded
+    p_i = e_i                                                          rule=difference
+    p_i = s'(W_i h_(i-1)) o ((h_i - f_i)^free - (h_i - f_i))           rule=local
 
-Errors of the inverse enter both phases and cancel, in linear networks exactly. The trained output is the output of
-the free phase, not the feed-forward output.
+with r = mu/(1 - mu). The bound falls towards the bottom as the signal does; it is the saturation of plateau
+potentials. Apical dendrites receive rates (`decoder=linear`) if the rule is bounded and Q learns, else s^-1 of
+rates: s^-1 multiplies the signal by 1/s', which is 10 for leaky_relu.
+
+With `inverse=drl`, apical weights learn by the difference reconstruction loss while the gate `sleep{i}` is open.
+Noise of the standard deviation `sigma` then perturbs layer i alone. D means the difference from the free phase:
+
+    dQ_i/dt = -eta_q ((Q_i D t_(i+1) - D h_i) D t_(i+1)^T/sigma^2 + decay_q Q_i)
+
+so that Q_i is a pseudo-inverse of W_(i+1) with the damping `decay_q`. Apical dendrites then adapt: a slow variable
+follows g_i in the free phase, and only what g_i adds to it reaches the soma,
+
+    tau dh_i/dt = -h_i + (1 - mu) f_i + mu (h_i^free + g_i - g_i^free)
+
+This is the same circuit if g_i^free = h_i^free, as with exact inverses. With any other Q, the output of the free
+phase is the feed-forward output, and errors of the inverse cancel, in nonlinear circuits too.
+
+Without drl, errors of the inverse enter both phases and cancel, in linear networks exactly. The trained output is
+then the output of the free phase, not the feed-forward output.
 
 Sources
 -------
-Thesis, chapter 6, eq. 6.21-6.37, with the conventions as corrected in that chapter.
+Thesis, chapter 6, eq. 6.21-6.37, with the conventions as corrected in that chapter. Difference reconstruction
+loss: Meulemans et al. (2020), A theoretical framework for target propagation, eq. 10-12. The difference from the
+free phase is the correction of Lee et al. (2015), Difference target propagation.
 
 Errata applied
 --------------
@@ -26,13 +47,37 @@ import dendrosim as ds
 
 SOMA = "dheld/dt = hold*(h - held)/tau_hold : 1   # the soma of the free phase\n"
 HELD = {
+    "bounded": SOMA,
     "difference": SOMA,
     "local": "dheld/dt = hold*(h - f - held)/tau_hold : 1   # the local error of the free phase\n",
     "printed": SOMA,
 }
 DEVIATION = "deviation = h - held : 1\n"
 BELOW = "below : 1   # fed by one from the deviation of the layer below\n"
+PLATEAU = """
+error = ds(basal)*(h - held)                 : 1
+plateau = error/sqrt(1 + (error/reach)**2)   : 1   # saturates
+"""
+ADAPTED = """
+dh/dt = (-h + (1 - mu)*f + mu*(held + g - resting) + noise)/tau : 1   # somatic rate
+dheld/dt = hold*(h - held)/tau_hold          : 1   # the soma of the free phase
+dresting/dt = hold*(g - resting)/tau_hold    : 1   # the apical dendrite of the free phase
+f = s(basal)                                 : 1   # basal dendrite
+basal                                        : 1   # fed by w
+g                                            : 1   # apical dendrite, fed by q
+noise                                        : 1   # input: perturbation while apical weights learn
+"""
+PREIMAGE = {
+    "inverse": "preimage = inv_s(h)          : 1   # what the apical dendrites below get\n",
+    "linear": "preimage = h                 : 1   # what the apical dendrites below get\n",
+}
+SHIFT = {
+    "inverse": "shift = preimage - inv_s(held) : 1   # what the perturbation of the layer below changes\n",
+    "linear": "shift = h - held               : 1   # what the perturbation of the layer below changes\n",
+}
+DRL = "dw/dt = sleep{i}*eta_q*((h_post - held_post - g_post + resting_post)*shift_pre/sigma**2 - decay_q*w) : 1"
 RULES = {
+    "bounded": "dw/dt = learn*eta*plateau_post*h_pre : 1",
     "difference": "dw/dt = learn*eta*ds(basal_post)*(h_post - held_post)*h_pre : 1",
     "local": "dw/dt = learn*eta*ds(basal_post)*(h_post - f_post - held_post)*h_pre : 1",
     "printed": "dw/dt = learn*eta*ds(basal_post)*below_post*h_pre : 1",
@@ -44,19 +89,32 @@ LEARNING = ds.learning.Network(layers=("layer{i}.h",), weights=("w{i}",), feedba
 class Parameters(ds.Parameters):
     sizes: tuple[int, ...] = ds.parameter((5, 4, 4, 3), least=1)
     tau_hold: ds.Quantity = ds.parameter("10 ms", "time constant of the held variable", above=0)
-    inverse: Literal["exact", "learned", "fixed", "transpose"] = ds.parameter("learned")
-    rule: Literal["difference", "local", "printed"] = ds.parameter(
-        "difference", "signal from which weights learn; printed is eq. 6.35 with its misprint"
+    inverse: Literal["exact", "learned", "fixed", "transpose", "drl"] = ds.parameter("learned")
+    sigma: float = ds.parameter(0.1, "sd of the noise, with inverse=drl", above=0)
+    rule: Literal["bounded", "difference", "local", "printed"] = ds.parameter(
+        "bounded",
+        "signal from which weights learn; difference is eq. 6.35, printed has its misprint",
     )
-    circuit = ds.parameters_of("dynamical_tp", without=("target",))
+    reach: float = ds.parameter(0.1, "largest learning signal, with rule=bounded", above=0)
+    decoder: Literal["inverse", "linear"] | None = ds.parameter(
+        None, "what apical dendrites receive (default: linear if the rule is bounded and Q learns)"
+    )
+    circuit = ds.parameters_of("dynamical_tp", without=("target", "rule", "reach", "decoder"))
 
 
 def circuit(p: Parameters) -> ds.Circuit:
     """Return a chain of layers; its inputs are `layer0.h` and the `target` of the last layer."""
-    base = ds.load_circuit(
-        "dynamical_tp", sizes=p.sizes, inverse=p.inverse, target="free", **p.circuit
-    )
-    last = len(p.sizes) - 1
+    bounded, drl, last = p.rule == "bounded", p.inverse == "drl", len(p.sizes) - 1
+    learns = p.inverse in ("learned", "drl")
+    decoder = p.decoder or ("linear" if bounded and learns else "inverse")
+    own = {"inverse": "fixed" if drl else p.inverse, "decoder": decoder}
+    own |= {"target": "free", "rule": "difference"}
+    base = ds.load_circuit("dynamical_tp", sizes=p.sizes, **own, **p.circuit)
+    if drl and p.rule in ("local", "printed"):
+        raise ds.errors.ParameterError(
+            f"rule is {p.rule} and inverse is drl; apical weights that learn by differences need rule=bounded or "
+            "rule=difference"
+        )
     if p.rule == "printed" and last < 2:
         raise ds.errors.ShapeError(
             f"sizes is {p.sizes}; by the rule as printed layer 1 does not learn, so there must be a layer 2"
@@ -66,24 +124,50 @@ def circuit(p: Parameters) -> ds.Circuit:
             f"sizes is {p.sizes}; the rule as printed subtracts activities of the layer below, so layers 1 to "
             f"{last} must have one size"
         )
-    layers = {f"layer{i}" for i in range(1, last + 1)}
+    text = HELD[p.rule] + (PLATEAU if bounded else "")
+    r, layers = p.circuit["mu"] / (1 - p.circuit["mu"]), range(1, last + 1)
+    reach = {f"layer{i}": {"reach": p.reach * r ** (last + 1 - i)} for i in layers}
     populations = [
-        q.replace(equations=q.equations + HELD[p.rule]) if q.name in layers else q
+        q.replace(equations=q.equations + text, parameters=reach[q.name] if bounded else {})
+        if q.name in reach
+        else q
         for q in base.populations
     ]
     matrices = [
         m.replace(plasticity=RULES[p.rule]) if m.name.startswith("w") else m for m in base.matrices
     ]
-    projections = list(base.projections)
+    projections, gates = list(base.projections), {**base.gates, "hold": 1.0}
+    parameters = {**base.parameters, "tau_hold": p.tau_hold}
+    if drl and last > 1:
+        populations, matrices = _adapted(last, decoder, populations, matrices)
+        gates |= {f"sleep{i}": 0.0 for i in range(1, last)}
+        parameters |= {name: p.circuit[name] for name in ("eta_q", "decay_q")} | {"sigma": p.sigma}
     if p.rule == "printed":
         populations, matrices, projections = _as_printed(last, populations, matrices, projections)
     return base.replace(
         populations=populations,
         matrices=matrices,
         projections=projections,
-        parameters={**base.parameters, "tau_hold": p.tau_hold},
-        gates={**base.gates, "hold": 1.0},
+        parameters=parameters,
+        gates=gates,
     )
+
+
+def _adapted(last, decoder, populations, matrices):
+    """Let apical dendrites of hidden layers adapt, and their weights learn by difference reconstruction."""
+    found = []
+    for q in populations:
+        i = int(q.name.removeprefix("layer"))
+        text, inputs = q.equations + (SHIFT[decoder] if i == last else ""), q.inputs
+        if 0 < i < last:
+            text, inputs = (
+                ADAPTED + (PREIMAGE[decoder] + SHIFT[decoder] if i > 1 else ""),
+                {"noise": 0.0},
+            )
+            text += PLATEAU if "plateau" in q.equations else ""
+        found.append(q.replace(equations=text, inputs=inputs))
+    rules = {f"q{i}": DRL.format(i=i) for i in range(1, last)}
+    return found, [m.replace(plasticity=rules[m.name]) if m.name in rules else m for m in matrices]
 
 
 def _as_printed(last, populations, matrices, projections):

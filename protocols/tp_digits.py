@@ -135,6 +135,7 @@ def _network(name, p):
     if name == "multiplexed":
         own |= {"inverse": p.inverse, "feedback": p.feedback}
         own |= LEARNED if p.inverse == "learned" else DIRECT if p.feedback == "direct" else {}
+    own |= {} if name == "backprop" else {"rule": "difference"}
     own |= {} if p.eta is None else {"eta": p.eta}
     common = {"sizes": (64, *p.hidden, 10), "transfer": p.transfer}
     return load_network(name, tau=p.tau, common=common, own=own, others={}, prefix=p.prefix(name))

@@ -99,6 +99,7 @@ def protocol(p: Parameters) -> ds.Protocol:
     if p.model == "multiplexed":
         own |= {"feedback": p.feedback, "sigma": p.sigma}
     others = {"mu": p.mu, "gain": p.gain, "condition": p.condition}
+    own |= {"rule": "difference"}  # so that apical weights invert s^-1 of rates, as in the thesis
     network = load_network(p.model, tau=p.tau, common=common, own=own, others=others)
     rng = np.random.default_rng(p.data_seed)
     basal, apical = _weights(p, rng)

@@ -113,7 +113,11 @@ def _circuits(p):
     factor = learning_speed.adiabatic_rate(p.mu, p.layers, p.eta_hat, 1.0)
     circuits = []
     options = {n: getattr(p, n) for n in ("mu", "eta_hat", "tau", "gain", "condition")}
-    options |= {"sizes": (len(p.kappas), *(p.width,) * p.layers), "compensate": False}
+    options |= {
+        "sizes": (len(p.kappas), *(p.width,) * p.layers),
+        "compensate": False,
+        "rule": "difference",
+    }
     # With eta = 1/tau the power of a component is its kappa. With the second eta, a component of power 1 loses
     # `part` of its error in each step.
     for change in (1.0, p.part / factor):

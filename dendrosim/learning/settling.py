@@ -123,8 +123,14 @@ def _slowest_rate(circuit: Circuit, values: Mapping[str, float], layers: int, to
     if all(circuit.matrix(name).inverse_of is not None for name in apical):
         eta_hat = values.get("eta_hat", 1.0)
         return slowest_rate(values["mu"], layers, top=top, eta_hat=eta_hat) / values["tau"]
-    opened = {"teach": float(top == "nudged"), "hold": 1.0}
-    return numeric_slowest_rate(circuit, {n: v for n, v in opened.items() if n in circuit.gates})
+    # The gate `hold` is closed under the nudge and under noise. Where apical dendrites adapt, activities then
+    # settle more slowly than in the free phase.
+    holds = (1.0, 0.0) if any("resting" in p.states for p in circuit.populations) else (1.0,)
+    opened = [{"teach": float(top == "nudged"), "hold": hold} for hold in holds]
+    return min(
+        numeric_slowest_rate(circuit, {n: v for n, v in gates.items() if n in circuit.gates})
+        for gates in opened
+    )
 
 
 def numeric_slowest_rate(circuit: Circuit, gates: Mapping[str, float] | None = None) -> float:

@@ -147,7 +147,7 @@ def test_training_equals_an_independent_loop(model):
     sizes = (3, 3, 3, 3) if model == "single" else (4, 3, 3, 2)
     result = run(
         model, seed=2, sizes=sizes, transfer="smooth_leaky", presentations=4, samples=100, settle="40 ms",
-        eta="1 Hz", **({} if model == "single" else {"eta_q": "3 Hz"}),
+        eta="1 Hz", rule="difference", **({} if model == "single" else {"eta_q": "3 Hz"}),
     )  # fmt: skip
     start = [result[f"w{i}"].values[0] for i in (1, 2, 3)]
     if model == "multiplexed":
@@ -225,7 +225,7 @@ def test_single_samples_can_teach_all_along():
 
 
 def test_exact_inverses_make_gauss_newton_updates_and_back_propagation_gradient_descent():
-    single = run("single", presentations=100, settle="800 ms").metrics
+    single = run("single", presentations=100, settle="800 ms", rule="difference").metrics
     assert single["angle_gauss_newton"][0] < 1e-6  # above, presynaptic activity is nudged as well
     assert max(single["angle_gauss_newton"]) < 5
     assert min(single["angle_gradient"][:2]) > 5
@@ -235,7 +235,9 @@ def test_exact_inverses_make_gauss_newton_updates_and_back_propagation_gradient_
 
 @pytest.mark.parametrize("feedback", ["layerwise", "direct"])
 def test_difference_reconstruction_makes_damped_gauss_newton_updates_in_linear_networks(feedback):
-    result = run("multiplexed", inverse="drl", feedback=feedback, presentations=500)
+    result = run(
+        "multiplexed", inverse="drl", feedback=feedback, presentations=500, rule="difference"
+    )
     angles = update_angles(result)["damped Gauss-Newton"]
     assert angles[0].max() < 5
     assert np.median(angles, axis=0).max() < 5
@@ -249,7 +251,7 @@ def test_difference_reconstruction_is_closer_to_gauss_newton_than_layerwise_reco
                 update_angles(
                     run(
                         "multiplexed", seed, inverse=inverse, transfer="smooth_leaky", presentations=1,
-                        pretraining=1000, decay_q=0.01 if inverse == "drl" else 1e-4,
+                        pretraining=1000, decay_q=0.01 if inverse == "drl" else 1e-4, rule="difference",
                     )
                 )["damped Gauss-Newton"][0]
                 for seed in range(5)
@@ -342,7 +344,8 @@ def test_a_settling_time_below_the_slowest_mode_is_warned_of():
         ({"model": "single", "transfer": "tanh"}, ds.errors.DendrosimError, "smooth_leaky"),
         ({"model": "single", "span": 3.0}, UnknownNameError, "span"),
         ({"model": "backprop", "mu": 0.1}, UnknownNameError, "mu"),
-        ({"model": "single", "rule": "local"}, UnknownNameError, "rule"),
+        ({"model": "single", "rule": "local"}, ParameterError, "'local' is not one of bounded"),
+        ({"model": "two_phase", "inverse": "drl", "rule": "local"}, ParameterError, "rule=bounded"),
         ({"model": "single", "target": "free"}, UnknownNameError, "target"),
         ({"model": "backprop", "eta": "1 Hz"}, UnknownNameError, "backprop_eta"),
         ({"sizes": (6, 5, 4, 3)}, ds.errors.ShapeError, "with model=all .* choose one model"),
@@ -358,7 +361,11 @@ def test_a_settling_time_below_the_slowest_mode_is_warned_of():
         ({"samples": -5}, ParameterError, "samples"),
         ({"pretraining": -1}, ParameterError, "pretraining"),
         ({"model": "single", "inverse": "fixed", "inverse_error": 3.0}, ParameterError, "unstable"),
-        ({"model": "multiplexed", "feedback": "direct"}, ParameterError, "only inverse=drl"),
+        (
+            {"model": "multiplexed", "feedback": "direct", "inverse": "learned"},
+            ParameterError,
+            "only inverse=drl",
+        ),
     ],
 )
 def test_bad_input_is_refused_by_name(given, kind, said):
