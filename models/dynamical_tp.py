@@ -106,7 +106,7 @@ class Parameters(ds.Parameters):
     rule: Literal["bounded", "difference"] = ds.parameter(
         "bounded", "signal from which basal weights learn; difference is eq. 6.17, without a bound"
     )
-    reach: float = ds.parameter(0.1, "largest learning signal, with rule=bounded", above=0)
+    reach: float = ds.parameter(0.3, "largest learning signal, with rule=bounded", above=0)
     decoder: Literal["inverse", "linear"] = ds.parameter(
         "inverse", "what apical dendrites receive: s^-1 of the rates above, or these rates"
     )

@@ -95,7 +95,7 @@ class Parameters(ds.Parameters):
         "bounded",
         "signal from which weights learn; difference is eq. 6.35, printed has its misprint",
     )
-    reach: float = ds.parameter(0.1, "largest learning signal, with rule=bounded", above=0)
+    reach: float = ds.parameter(0.3, "largest learning signal, with rule=bounded", above=0)
     decoder: Literal["inverse", "linear"] | None = ds.parameter(
         None, "what apical dendrites receive (default: linear if the rule is bounded and Q learns)"
     )

@@ -22,10 +22,21 @@ Sources
 Thesis, chapter 6, which leaves these models untested. The rules as printed (`rule=printed`, eq. 6.35 and 6.58)
 make the loss explode. Angles: Meulemans et al. (2020), A theoretical framework for target propagation.
 
+Robustness
+----------
+With the rule of the thesis (`rule=difference`, here with its rates and sample numbers) many nonlinear networks
+diverge, for three reasons. The signal J_i^-1 e has no limit where a weight matrix becomes ill-conditioned. s^-1
+multiplies it by 1/s' in every layer, up to 10 for `leaky_relu`, and such an update need not be a descent direction
+(see `tp_descent`). Apical weights that reconstruct activity invert little more than its mean direction. The
+defaults (`rule=bounded`) change each of these, by rules that need no other signals than the synapse has: plateau
+potentials saturate, apical dendrites add up rates, and apical weights learn from perturbations, with a decay that
+damps the Gauss-Newton target.
+
 Limits
 ------
-With exact inverses a weight matrix may become singular during learning. This is frequent with `leaky_relu`, whose
-slopes are 0.1 and 1, so that it does not learn reliably.
+A single phase works only with exact inverses, and these need s^-1. Most networks of `leaky_relu` units, whose slopes
+are 0.1 and 1, then keep more than a tenth of their loss, although they do not diverge. 64 samples do not determine a
+network of such units; for this reason 1024 are the default.
 """
 
 from typing import Any, Literal
@@ -59,7 +70,7 @@ ONE_BY_ONE = IN_BATCHES | {"eta": "8 Hz"}
 # Chosen on seeds 200 to 299 with layers of 6-5-4-3 and 5-5-5-5, online 5-4-4-3 and 4-4-4-4 units.
 ROBUST: dict[tuple[str, str], dict[str, Any]] = {
     ("single", "batch"): {"eta": "1 Hz", "reach": 0.3},
-    ("single", "online"): {"eta": "1 Hz", "reach": 0.3},
+    ("single", "online"): {"eta": "1 Hz", "reach": 0.1},
     ("two_phase", "batch"): IN_BATCHES,
     ("two_phase", "online"): ONE_BY_ONE,
     ("multiplexed", "batch"): IN_BATCHES,
