@@ -34,9 +34,9 @@ damps the Gauss-Newton target.
 
 Limits
 ------
-A single phase works only with exact inverses, and these need s^-1. Most networks of `leaky_relu` units, whose slopes
-are 0.1 and 1, then keep more than a tenth of their loss, although they do not diverge. 64 samples do not determine a
-network of such units; for this reason 1024 are the default.
+A single phase works only with exact inverses, and these need s^-1. Most networks of `leaky_relu` units, whose
+slopes are 0.1 and 1, then keep more than a tenth of their loss, although they do not diverge. 64 samples do not
+determine a network of such units; for this reason 1024 are the default.
 """
 
 from typing import Any, Literal
@@ -76,6 +76,10 @@ ROBUST: dict[tuple[str, str], dict[str, Any]] = {
     ("multiplexed", "batch"): IN_BATCHES,
     ("multiplexed", "online"): ONE_BY_ONE,
 }
+
+# A tight bound only delays linear networks, which do not diverge. With this mu, circuits with exact inverses are
+# stable at all slopes from 0.1 to 1.
+SINGLE: dict[str, dict[str, Any]] = {"linear": {"reach": 1.0}, "leaky_relu": {"mu": 0.05}}
 
 
 class Parameters(ds.Parameters):
@@ -221,9 +225,7 @@ def _defaults(name: str, p: Parameters) -> dict[str, Any]:
     """Return the defaults of a network."""
     batch, learned = p.mode == "batch", p.inverse in (None, "learned", "drl")
     if p.is_robust and (name == "single" or p.inverse in (None, "drl")):
-        # At this mu a circuit with exact inverses is stable at all slopes from 0.1 to 1.
-        slow = {"mu": 0.05} if (name, p.transfer) == ("single", "leaky_relu") else {}
-        return ROBUST[name, p.mode] | slow
+        return ROBUST[name, p.mode] | (SINGLE.get(p.transfer, {}) if name == "single" else {})
     fast = name == "multiplexed" and batch and p.inverse != "drl"
     own: dict[str, Any] = {"eta": "1 Hz"}
     if p.rule in (None, "bounded"):
