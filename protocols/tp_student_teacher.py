@@ -66,20 +66,23 @@ SNAPSHOTS = 50  # number of trials whose updates are kept
 # Rates of two phases and of multiplexing, whose apical weights learn by differences. The decay of apical weights
 # damps the Gauss-Newton target about as much as the singular values of a layer, 0.7 to 1.4, allow.
 IN_BATCHES = {"inverse": "drl", "eta": "32 Hz", "reach": 0.1, "eta_q": "5 Hz", "decay_q": 0.6}
-ONE_BY_ONE = IN_BATCHES | {"eta": "8 Hz"}
 # Chosen on seeds 200 to 299 with layers of 6-5-4-3 and 5-5-5-5, online 5-4-4-3 and 4-4-4-4 units.
 ROBUST: dict[tuple[str, str], dict[str, Any]] = {
     ("single", "batch"): {"eta": "1 Hz", "reach": 0.3},
     ("single", "online"): {"eta": "1 Hz", "reach": 0.1},
     ("two_phase", "batch"): IN_BATCHES,
-    ("two_phase", "online"): ONE_BY_ONE,
+    ("two_phase", "online"): IN_BATCHES | {"eta": "8 Hz"},
     ("multiplexed", "batch"): IN_BATCHES,
-    ("multiplexed", "online"): ONE_BY_ONE,
+    ("multiplexed", "online"): IN_BATCHES | {"eta": "8 Hz"},
 }
 
 # A tight bound only delays linear networks, which do not diverge. With this mu, circuits with exact inverses are
 # stable at all slopes from 0.1 to 1.
 SINGLE: dict[str, dict[str, Any]] = {"linear": {"reach": 1.0}, "leaky_relu": {"mu": 0.05}}
+# Slopes of 0.1 and 1 make the signals of single samples very unequal. A tight bound makes them more equal.
+ONE_BY_ONE: dict[str, dict[str, Any]] = {
+    "leaky_relu": {"eta": "16 Hz", "reach": 0.03, "eta_q": "2 Hz", "decay_q": 0.3},
+}
 
 
 class Parameters(ds.Parameters):
@@ -111,7 +114,8 @@ class Parameters(ds.Parameters):
         None, "signal from which weights learn (default: bounded; single has no local and printed)"
     )
     eta: ds.Quantity | None = ds.parameter(
-        None, "learning rate of target propagation (default: with drl and the bounded rule 32 Hz, online 8 Hz; "
+        None, "learning rate of target propagation (default: with drl and the bounded rule 32 Hz, online 8 Hz, "
+        "leaky_relu 16 Hz; "
         "else 1 Hz; multiplexed and learned in a batch 5 Hz if linear, else 2 Hz; two_phase 0.2 Hz if online and "
         "continuous, because its weights then also learn from their own last changes)", unit="Hz", above=0,
     )  # fmt: skip
@@ -225,7 +229,8 @@ def _defaults(name: str, p: Parameters) -> dict[str, Any]:
     """Return the defaults of a network."""
     batch, learned = p.mode == "batch", p.inverse in (None, "learned", "drl")
     if p.is_robust and (name == "single" or p.inverse in (None, "drl")):
-        return ROBUST[name, p.mode] | (SINGLE.get(p.transfer, {}) if name == "single" else {})
+        own = SINGLE if name == "single" else {} if batch else ONE_BY_ONE
+        return ROBUST[name, p.mode] | own.get(p.transfer, {})
     fast = name == "multiplexed" and batch and p.inverse != "drl"
     own: dict[str, Any] = {"eta": "1 Hz"}
     if p.rule in (None, "bounded"):
