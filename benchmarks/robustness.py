@@ -58,7 +58,8 @@ def _row(seeds: range, **parameters: Any) -> tuple[Any, ...]:
     kept = final[~diverged] if not diverged.all() else np.array([np.nan])
     return (
         len(runs), float(diverged.mean()), float(np.mean(~(final <= 0.1 * initial) | diverged)),
-        float(np.median(kept)), float(np.quantile(kept, 0.95)), float(np.median(initial)), seconds,
+        float(np.median(kept)), float(np.quantile(kept, 0.95)), float(np.median(initial[~np.isnan(initial)])),
+        seconds,
     )  # fmt: skip
 
 
@@ -70,6 +71,6 @@ def _run(seed: int, **parameters: Any) -> tuple[float, float, bool]:
     protocol = ds.load_protocol("tp_student_teacher", data_seed=seed, **parameters)
     try:
         found = ds.run(protocol, seed=seed, threads=1, progress=False).metrics
-    except NonFiniteError as error:
-        return error.partial.metrics["initial_loss"], np.nan, True
+    except NonFiniteError:
+        return np.nan, np.nan, True
     return found["initial_loss"], found["final_loss"], found["diverged"]

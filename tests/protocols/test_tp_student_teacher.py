@@ -170,7 +170,7 @@ def test_training_equals_an_independent_loop(model):
 
 # -- what is learned ---------------------------------------------------------------------------------------
 
-LISTED = {  # losses listed as within reach; twice as much is allowed
+LISTED = {  # losses listed as within reach by the rule of the thesis; twice as much is allowed
     ("single", "linear", "batch"): 3e-6,
     ("single", "smooth_leaky", "batch"): 0.06,
     ("two_phase", "linear", "batch"): 9e-5,
@@ -190,7 +190,8 @@ LISTED = {  # losses listed as within reach; twice as much is allowed
 @pytest.mark.parametrize(("model", "transfer", "mode"), LISTED)
 def test_losses_fall_to_what_is_within_reach(model, transfer, mode):
     found = [
-        run(model, seed, transfer=transfer, mode=mode).metrics["final_loss"] for seed in range(5)
+        run(model, seed, transfer=transfer, mode=mode, rule="difference").metrics["final_loss"]
+        for seed in range(5)
     ]
     assert np.mean(found) <= 2 * LISTED[model, transfer, mode], found
 
