@@ -29,13 +29,13 @@ Meulemans et al. (2020), A theoretical framework for target propagation, Fig. 2 
 and Fig. 4 (angles over training).
 """
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 import dendrosim as ds
 from dendrosim.analysis import learning_signals
-from dendrosim.errors import ParameterError, UnknownNameError
+from dendrosim.errors import ParameterError
 from dendrosim.learning.cycle import learning_cycle, sleep_cycle
 from dendrosim.learning.networks import (
     LayeredNetwork,
@@ -55,15 +55,14 @@ METHODS: dict[str, dict[str, Any]] = {
     "ddtp_control": {"feedback": "direct", "decoder": "linear", "reconstruction": "plain"},
     "backprop": {},
 }
+Method = Literal["dtp", "dtpdrl", "ddtp_linear", "ddtp_rhl", "ddtp_control", "backprop"]
 FRESH = 400  # number of inputs on which losses are measured
 SNAPSHOTS = 100  # number of trials whose updates are kept
 WINDOW = 10  # kept trials over which the curves are averaged
 
 
 class Parameters(ds.Parameters):
-    methods: tuple[str, ...] = ds.parameter(
-        tuple(METHODS), "methods, of dtp, dtpdrl, ddtp_linear, ddtp_rhl, ddtp_control, backprop"
-    )
+    methods: tuple[Method, ...] = ds.parameter(tuple(METHODS), "methods, side by side")
     sizes: tuple[int, ...] = ds.parameter((6, 8, 8, 3), "units per layer, input first", least=1)
     transfer: str = ds.parameter("tanh", "transfer function of all layers and of the teacher")
     samples: int = ds.parameter(400, "training samples", least=1)
@@ -118,8 +117,6 @@ def _networks(p: Parameters) -> list[LayeredNetwork]:
         raise ParameterError(f"methods is {p.methods}; give at least one method, and none twice")
     found = []
     for name in p.methods:
-        if name not in METHODS:
-            raise UnknownNameError("method", name, METHODS)
         common: Any = {"sizes": p.sizes, "transfer": p.transfer, "output": "transfer", "tau": p.tau}
         if name == "backprop":
             circuit = ds.load_circuit("backprop", **common, eta=p.backprop_eta)

@@ -18,18 +18,35 @@ SMALLER = {
     "local_thresholds": {"voltages": (1.5,)},
     "reciprocal_alignment": {"trials": 20},
     "reciprocal_digits": {"hidden": ()},
+    "credit_assignment": {"rules": ("backprop", "dtp"), "width": 3, "batch": 4},
+    "tp_feedback": {"methods": ("dtp", "ddtp_linear"), "sizes": (3, 3, 3, 2)},
+    "tp_descent": {"directions": 16},
+    "tp_toy": {"samples": 10},
 }
 """Values with which a protocol compiles and runs faster than with its defaults."""
 
 
-@pytest.mark.parametrize("name", NAMES["model"])
+SLOW = {
+    "deep_feedback_control", "feedback_forms", "feedback_student_teacher", "linear_feedback", "local_thresholds",
+    "pseudo_inverse_flow", "random_feedback_linear", "reciprocal_alignment", "reciprocal_digits",
+    "reciprocal_feedback", "shutdown_circuit", "threshold_circuit", "tp_descent", "tp_feedback", "tp_toy",
+}  # fmt: skip
+"""Files whose own tests run them in the same way; each check compiles a program."""
+
+
+def marked(names):
+    """Return the names as parameters of a test, those of `SLOW` marked slow."""
+    return [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in names]
+
+
+@pytest.mark.parametrize("name", marked(NAMES["model"]))
 def test_a_shipped_model_has_no_findings(name):
     report = check_file(name, "model")
     assert not report.findings
     assert not report.not_applicable
 
 
-@pytest.mark.parametrize("name", NAMES["protocol"])
+@pytest.mark.parametrize("name", marked(NAMES["protocol"]))
 def test_a_shipped_protocol_has_no_findings(name):
     report = check_file(name, "protocol", SMALLER.get(name))
     assert not report.findings

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import dendrosim as ds
-from dendrosim.errors import ParameterError, UnknownNameError
+from dendrosim.errors import DendrosimError, ParameterError
 
 
 def measured(seed=0, **parameters):
@@ -51,7 +51,7 @@ def test_feedback_by_the_difference_loss_points_at_gauss_newton_targets_more_tha
     [
         ((), ParameterError, "at least one method"),
         (("dtp", "dtp"), ParameterError, "none twice"),
-        (("dtp", "tdp"), UnknownNameError, "unknown method 'tdp'"),
+        (("dtp", "tdp"), DendrosimError, "methods"),
     ],
 )
 def test_methods_that_do_not_exist_or_repeat_are_refused(methods, error, message):
