@@ -45,7 +45,7 @@ import numpy as np
 import dendrosim as ds
 from dendrosim.analysis import learning_signals
 from dendrosim.circuit.start_values import draw_start_value
-from dendrosim.errors import ParameterError, prefix_errors
+from dendrosim.errors import ParameterError
 from dendrosim.learning.cycle import learning_cycle, recall_phase, sleep_cycle
 from dendrosim.learning.network import Network
 from dendrosim.learning.progress import DIVERGED
@@ -174,8 +174,7 @@ def _members(p: Parameters) -> list[Member]:
     sizes = (ends[0], *hidden, ends[1])
     found = []
     for name in names:
-        with prefix_errors("rules"):
-            rule = find_rule(name)
+        rule = find_rule(name)
         circuit = ds.load_circuit(
             rule.model, **{**_common(rule.model, sizes, p), **rule.parameters}
         )

@@ -60,7 +60,7 @@ def find_rule(name: str) -> Rule:
     if not is_path(name):
         known = known_rules()
         if name not in known:
-            raise UnknownNameError("rule", name, known)
+            raise UnknownNameError("value of rules", name, known)
         return known[name]
     entry = find_entry(name, "model")
     found = _rules_of(entry, name)

@@ -8,7 +8,9 @@ from dendrosim.library.catalogue import list_entries
 
 NAMES = {k: [e.name for e in list_entries() if e.file_kind == k] for k in ("model", "protocol")}
 
-NOT_MEASURED = {"burst_coding", "burst_multiplexing", "stp_decoding", "tp_speed_limit"}
+NOT_MEASURED = {
+    "burst_coding", "burst_multiplexing", "credit_assignment", "stp_decoding", "tp_speed_limit",
+}  # fmt: skip
 """Protocols whose `measure` needs more than the first steps; their own tests measure whole runs."""
 
 SMALLER = {

@@ -101,7 +101,7 @@ def test_a_rule_of_a_file_is_found_by_its_path(tmp_path):
     file.write_text(MODEL.format(learning=""))
     with pytest.raises(SpecError, match="declares no LEARNING"):
         find_rule(str(file))
-    with pytest.raises(UnknownNameError, match="unknown rule 'backpropp'"):
+    with pytest.raises(UnknownNameError, match="unknown value of rules 'backpropp'"):
         find_rule("backpropp")
 
 

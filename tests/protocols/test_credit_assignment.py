@@ -95,7 +95,7 @@ def test_all_rules_side_by_side():
         ({"depth": 0}, SpecError, "depth"),
         ({"depth": 9}, ParameterError, "at most 8"),
         ({"rules": ("backprop", "backprop")}, ParameterError, "no rule twice"),
-        ({"rules": ("bp",)}, UnknownNameError, "unknown rule 'bp'"),
+        ({"rules": ("bp",)}, UnknownNameError, "unknown value of rules 'bp'"),
         ({"rules": ("tp_exact",), "task": "digits"}, SpecError, "exact inverses"),
     ],
 )
