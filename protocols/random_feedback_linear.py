@@ -19,6 +19,7 @@ and otherwise:
 
     ordered              part of the times at which a larger `eps` has a smaller error, up to rounding
     weights_increase     per layer, whether the weight at the end increases with `eps` (layers 2 or 3)
+    middle_bound         largest correlation of layer 2 that fixed feedback allows (figure12)
     backprop_rate, backprop_time_to_1_percent (figure12)
 
 What is not as printed:
@@ -28,7 +29,8 @@ What is not as printed:
 - Section 5.1 says that the correlation of the input layer is above that of the middle layer. That holds only for
   eps near 1: see `first_above_middle`.
 - With fixed feedback, the correlation of layer 2 is limited by geometry and not by the time of training: W_2 =
-  R_3 B R_3^T R_2^T has the rank 10 of the output, so its correlation with R_2^T is about sqrt(10/100) at most.
+  R_3 B R_3^T R_2^T is in the range of R_3, so its correlation with R_2^T is at most the norm of the part of R_2^T
+  in this range over that of R_2^T, `middle_bound`. For random weights that is sqrt(10/100), give or take 2 %.
 
 Sources
 -------
@@ -270,6 +272,7 @@ def _measure_figure12(result, p):
         "ordered": _ordered(errors[:, :-1], eps),
         "correlation": final,
         "first_above_middle": final[0] > final[1],
+        "middle_bound": _middle_bound(*(matrices[names[0]][i][1][0] for i in (1, 2))),
     }
     labels = [*(f"ε = {e:g}" for e in p.eps), "back-propagation"]
     named = {label: errors[:, k] / errors[0, k] for k, label in enumerate(labels)}
@@ -293,6 +296,12 @@ def _correlation(w, r):
     """Return the correlation of W with R^T at each time; it is 0 while W is 0."""
     pairs = zip(w, r.swapaxes(1, 2), strict=True)
     return [float(np.corrcoef(a.ravel(), b.ravel())[0, 1]) if np.any(a) else 0.0 for a, b in pairs]
+
+
+def _middle_bound(r2, r3):
+    """Return the norm of the part of R_2^T in the range of R_3, over that of R_2^T."""
+    basis = np.linalg.qr(r3)[0]
+    return float(np.linalg.norm(basis.T @ r2.T) / np.linalg.norm(r2))
 
 
 def _drift(matrices, eps):
