@@ -5,6 +5,7 @@ bytes of red, 1,024 of green and 1,024 of blue, each 32 x 32 pixels row by row (
 layers of features from tiny images, 2009).
 """
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -69,8 +70,8 @@ def load_cifar_folder(folder: AnyPath, split: Literal["train", "test"] = "train"
     if split not in ("train", "test"):
         raise ParameterError(f"load_cifar_folder.split: {split!r} is none of train, test")
     home = as_path("folder of the CIFAR files", folder)
-    found = _TEN if (home / _TEN.files[split][0]).is_file() else _HUNDRED
-    missing = [n for n in found.files[split] if not (home / n).is_file()]
+    found = _TEN if os.path.isfile(home / _TEN.files[split][0]) else _HUNDRED
+    missing = [n for n in found.files[split] if not os.path.isfile(home / n)]
     if missing:
         wanted = missing if found is _TEN else [*_TEN.files[split], *_HUNDRED.files[split]]
         raise DataError(f"{home}: holds none of {', '.join(wanted)}")

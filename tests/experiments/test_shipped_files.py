@@ -23,6 +23,7 @@ SMALLER = {
     "credit_assignment": {"rules": ("backprop", "dtp"), "width": 3, "batch": 4},
     "tp_feedback": {"methods": ("dtp", "ddtp_linear"), "sizes": (3, 3, 3, 2)},
     "tp_descent": {"directions": 16},
+    "tp_student_teacher": {"model": "multiplexed", "samples": 64},
     "tp_toy": {"samples": 10},
 }
 """Values with which a protocol compiles and runs faster than with its defaults."""

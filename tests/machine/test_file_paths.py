@@ -100,6 +100,7 @@ READING = {
     "run.resume": lambda p: ds.run(resume=p),
     "tasks.read_idx": lambda p: ds.tasks.read_idx(p),
     "tasks.load_idx_folder": lambda p: ds.tasks.load_idx_folder(p),
+    "tasks.load_cifar_folder": lambda p: ds.tasks.load_cifar_folder(p),
 }
 WRITING = {
     "run.out": lambda p: ds.run(leaky_protocol(), "numpy", out=p),
@@ -145,8 +146,8 @@ def test_what_is_no_path_is_refused_as_wrong_usage(function):
 @pytest.mark.parametrize("function", READING)
 def test_what_is_no_file_is_refused_and_never_waited_for(function):
     for name in NO_FILES:
-        if name == "folder" and function == "tasks.load_idx_folder":
-            continue  # a test of IDX files covers a folder without them
+        if name == "folder" and function in ("tasks.load_idx_folder", "tasks.load_cifar_folder"):
+            continue  # their own tests cover a folder without such files
         if name == "unreadable" and function in ("check_model", "check_protocol"):
             assert READING[function](name)  # what a check finds in a file is no error
             continue
@@ -250,7 +251,7 @@ def test_every_public_function_that_takes_a_path_is_tested():
     tested = {
         "open_result.path", "load_circuit.name", "load_protocol.name", "check_model.path", "check_protocol.path",
         "measure.protocol", "run.out", "run.resume", "Result.save.path", "plot.save.path",
-        "tasks.read_idx.path", "tasks.load_idx_folder.folder",
+        "tasks.read_idx.path", "tasks.load_idx_folder.folder", "tasks.load_cifar_folder.folder",
     }  # fmt: skip
     assert found == tested
 
