@@ -88,6 +88,15 @@ class Network:
                     kind = "a variable, population.variable" if variables else "a matrix"
                     raise SpecError(f"Network.{name}: {one!r} is not the name of {kind}")
 
+        others: tuple[tuple[str, Any, str], ...] = (
+            ("input", str, "a name"), ("target", str, "a name"), ("learning_phase", str, "a name"),
+            ("closed_loop", bool, "True or False"),
+            ("signals", Mapping, "a mapping"), ("rules", Mapping, "a mapping"),
+        )  # fmt: skip
+        for field_, expected, said in others:
+            if not isinstance(getattr(self, field_), expected):
+                raise SpecError(f"Network.{field_} is {getattr(self, field_)!r}; it must be {said}")
+
     def of(self, circuit: Circuit) -> "Network":
         """Return the network with the names that a circuit has, in place of names with `{i}`.
 

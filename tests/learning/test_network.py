@@ -58,6 +58,9 @@ def test_names_with_a_number_stand_for_all_layers_of_a_circuit():
         ({"weights": ("layer1.h",)}, "'layer1.h' is not the name of a matrix"),
         ({"weights": "w{i}"}, "must be a tuple of names"),
         ({"feedback": (3,)}, "must be a tuple of names"),
+        ({"target": 3}, "Network.target is 3; it must be a name"),
+        ({"closed_loop": "no"}, "Network.closed_loop is 'no'; it must be True or False"),
+        ({"rules": ["a"]}, "Network.rules is .*; it must be a mapping"),
     ],
 )
 def test_declarations_that_mean_nothing_are_refused(change, message):
