@@ -20,6 +20,7 @@ None needed. (Appendix B of the abstract refers to its eq. 2 as eq. 9.)
 from typing import Literal
 
 import dendrosim as ds
+from dendrosim.mechanisms.layer_chain import chain_weights, count_layers, input_layer
 
 HIDDEN = """
 dh/dt = (-h + s(bottom_up))/tau                    : 1   # rate
@@ -60,22 +61,18 @@ class Parameters(ds.Parameters):
 
 def circuit(p: Parameters) -> ds.Circuit:
     """Return a feed-forward network; its inputs are `layer0.h` and the `target` of the last layer."""
-    last = len(p.sizes) - 1
-    if last < 1:
-        raise ds.errors.ParameterError(
-            f"sizes is {p.sizes}; there must be an input and an output layer"
-        )
-    populations = [ds.Population("layer0", p.sizes[0], "h : 1", inputs=["h"])]
-    matrices, projections = [], []
+    last = count_layers(p.sizes)
+    populations = [input_layer(p.sizes[0])]
     for i in range(1, last + 1):
-        layer, below, w = f"layer{i}", f"layer{i - 1}", f"w{i}"
         text, inputs = (HIDDEN, ()) if i < last else (OUTPUT[p.output], ["target"])
         transfer = None if i == last and p.output == "linear" else p.transfer
-        populations.append(ds.Population(layer, p.sizes[i], text, inputs=inputs, transfer=transfer))
-        initial = ds.Normal(p.gain / p.sizes[i - 1] ** 0.5)
-        matrices.append(ds.Matrix(w, layer, below, initial=initial, plasticity=PLASTICITY))
-        if i < last:
-            above, carried = f"layer{i + 1}.delta", f"{layer}.top_down"
-            projections.append(ds.Projection(above, f"w{i + 1}", carried, transpose=True))
-        projections.append(ds.Projection(f"{below}.h", w, f"{layer}.bottom_up"))
+        populations.append(
+            ds.Population(f"layer{i}", p.sizes[i], text, inputs=inputs, transfer=transfer)
+        )
+    initial = [ds.Normal(p.gain / units**0.5) for units in p.sizes[:-1]]
+    matrices, projections = chain_weights(initial, [PLASTICITY] * last, "bottom_up")
+    projections += [
+        ds.Projection(f"layer{i + 1}.delta", f"w{i + 1}", f"layer{i}.top_down", transpose=True)
+        for i in range(1, last)
+    ]
     return ds.Circuit(populations, matrices, projections, p, gates={"learn": 1.0})

@@ -38,6 +38,7 @@ alpha becomes a.
 from typing import Literal
 
 import dendrosim as ds
+from dendrosim.mechanisms.layer_chain import chain_weights, count_layers, input_layer
 
 LAYER = """
 dv/dt = (-v + basal + apical)/tau                       : 1   # soma
@@ -97,27 +98,19 @@ class Parameters(ds.Parameters):
 
 def circuit(p: Parameters) -> ds.Circuit:
     """Return a chain of layers; its inputs are `layer0.h` and the `target` of the last layer."""
-    last = len(p.sizes) - 1
-    if last < 1:
-        raise ds.errors.ParameterError(
-            f"sizes is {p.sizes}; there must be an input and an output layer"
-        )
-    populations = [ds.Population("layer0", p.sizes[0], "h : 1", inputs=["h"])]
-    matrices, projections, output = [], [], f"layer{last}"
+    last = count_layers(p.sizes)
+    populations, output = [input_layer(p.sizes[0])], f"layer{last}"
+    initial = ds.WellConditioned(p.gain, p.condition)
+    matrices, projections = chain_weights(initial, [BASAL] * last, "basal")
     for i, units in enumerate(p.sizes[1:], 1):
         layer, inputs = f"layer{i}", {"noise": 0.0} | ({"target": 0.0} if i == last else {})
         kind = p.output if i == last else "transfer"
         text = LAYER + RATE[kind] + (CONTROLLER if i == last else "")
         transfer = p.transfer if kind == "transfer" else None
         populations.append(ds.Population(layer, units, text, transfer=transfer, inputs=inputs))
-        initial = ds.WellConditioned(p.gain, p.condition)
-        matrices.append(ds.Matrix(f"w{i}", layer, f"layer{i - 1}", initial, BASAL))
         initial = ds.Identity() if i == last else ds.Normal(0.1 * p.sizes[-1] ** -0.5)
         matrices.append(ds.Matrix(f"q{i}", layer, output, initial, APICAL.format(i=i)))
-        projections += [
-            ds.Projection(f"layer{i - 1}.h", f"w{i}", f"{layer}.basal"),
-            ds.Projection(f"{output}.u", f"q{i}", f"{layer}.top_down"),
-        ]
+        projections.append(ds.Projection(f"{output}.u", f"q{i}", f"{layer}.top_down"))
     gates = {"learn": 0.0, "teach": 0.0, "hold": 1.0}
     gates |= {f"sleep{i}": 0.0 for i in range(1, last + 1)}
     eta = ds.Quantity(float(p.eta.value) / p.eta_hat, p.eta.dimension)

@@ -44,6 +44,7 @@ that paper.
 from typing import Literal
 
 import dendrosim as ds
+from dendrosim.mechanisms.layer_chain import chain_weights, count_layers, input_layer
 
 RATE = """
 dh/dt = (-h + s(bottom_up) + noise)/tau                 : 1   # rate
@@ -135,21 +136,14 @@ class Parameters(ds.Parameters):
 
 def circuit(p: Parameters) -> ds.Circuit:
     """Return a chain of layers; its inputs are `layer0.h` and the `target` of the last layer."""
-    last = len(p.sizes) - 1
-    if last < 1:
-        raise ds.errors.ParameterError(
-            f"sizes is {p.sizes}; there must be an input and an output layer"
-        )
-    populations = [ds.Population("layer0", p.sizes[0], "h : 1", inputs=["h"])]
-    matrices, projections = [], []
+    last = count_layers(p.sizes)
+    populations, rules = [input_layer(p.sizes[0])], []
     for i, units in enumerate(p.sizes[1:], 1):
-        layer, linear = f"layer{i}", i == last and p.output == "linear"
-        slope = "1" if linear else "ds(bottom_up_post)"
-        rule = BASAL.format(slope=slope)
-        initial = ds.WellConditioned(p.gain, p.condition)
-        populations.append(_layer(layer, units, i == last, linear, p))
-        matrices.append(ds.Matrix(f"w{i}", layer, f"layer{i - 1}", initial, rule))
-        projections.append(ds.Projection(f"layer{i - 1}.h", f"w{i}", f"{layer}.bottom_up"))
+        linear = i == last and p.output == "linear"
+        populations.append(_layer(f"layer{i}", units, i == last, linear, p))
+        rules.append(BASAL.format(slope="1" if linear else "ds(bottom_up_post)"))
+    initial = ds.WellConditioned(p.gain, p.condition)
+    matrices, projections = chain_weights(initial, rules, "bottom_up")
     if p.feedback == "hidden" and last > 1:
         populations.append(ds.Population("feedback", p.hidden, FEEDBACK[p.reconstruction]))
         first = ds.Normal(p.sizes[-1] ** -0.5)

@@ -46,7 +46,8 @@ learning of Q is divided by 1 + |t_i|^2, so that it cannot diverge with large in
 from typing import Literal
 
 import dendrosim as ds
-from dendrosim.errors import ParameterError, ShapeError
+from dendrosim.mechanisms.apical_inverse import apical_inverse, check_inverse
+from dendrosim.mechanisms.layer_chain import count_layers, input_layer
 
 LAYER = """
 dh/dt = (-h + (1 - mu)*f + mu*g)/tau : 1   # somatic rate
@@ -120,10 +121,11 @@ class Parameters(ds.Parameters):
 
 def circuit(p: Parameters) -> ds.Circuit:
     """Return a chain of layers; its inputs are `layer0.h` and the `target` of the last layer."""
-    last = len(p.sizes) - 1
-    _check(p, last)
+    last = count_layers(p.sizes)
+    ds.bijection(p.transfer)
+    check_inverse(p.sizes, p.inverse, p.inverse_error)
     live, learned = p.target != "clamped", p.inverse == "learned"
-    populations = [ds.Population("layer0", p.sizes[0], "h : 1", inputs=["h"])]
+    populations = [input_layer(p.sizes[0])]
     matrices, projections = [], []
     start = ds.WellConditioned(p.gain, p.condition)
     for i in range(1, last + 1):
@@ -156,21 +158,6 @@ def circuit(p: Parameters) -> ds.Circuit:
     return ds.Circuit(populations, matrices, projections, p, gates)
 
 
-def _check(p: Parameters, last: int) -> None:
-    ds.bijection(p.transfer)
-    if last < 1:
-        raise ParameterError(f"sizes is {p.sizes}; there must be an input and an output layer")
-    if p.inverse == "exact" and len(set(p.sizes[1:])) > 1:
-        raise ShapeError(
-            f"sizes is {p.sizes}; for exact inverses, layers 1 to {last} must have one size (layer 0 may differ); "
-            "otherwise choose inverse=learned or inverse=fixed"
-        )
-    if p.inverse_error and p.inverse != "fixed":
-        raise ParameterError(
-            f"inverse_error is {p.inverse_error}, but it has a meaning only with inverse=fixed; leave it out"
-        )
-
-
 def _layer(i: int, last: int, p: Parameters) -> str:
     """Return the equations of layer i."""
     live = p.target != "clamped"
@@ -182,14 +169,9 @@ def _layer(i: int, last: int, p: Parameters) -> str:
 
 def _apical(i: int, p: Parameters) -> tuple[list[ds.Matrix], ds.Projection]:
     """Return the apical matrix of layer i, if it has one, and the projection to its apical dendrite."""
-    here, above, w, q = f"layer{i}", f"layer{i + 1}", f"w{i + 1}", f"q{i}"
-    source, target = f"{above}.preimage", f"{here}.g"
+    source, target = f"layer{i + 1}.preimage", f"layer{i}.g"
     if p.inverse == "transpose":
-        return [], ds.Projection(source, w, target, transpose=True)
-    if p.inverse == "exact":
-        return [ds.Matrix(q, here, above, inverse_of=w)], ds.Projection(source, q, target)
-    start, rule = (
-        ds.PseudoInverse(w, 1 + p.inverse_error),
-        APICAL if p.inverse == "learned" else None,
-    )
-    return [ds.Matrix(q, here, above, start, rule)], ds.Projection(source, q, target)
+        return [], ds.Projection(source, f"w{i + 1}", target, transpose=True)
+    rule = APICAL if p.inverse == "learned" else None
+    matrix = apical_inverse(i, p.inverse, p.inverse_error, rule)
+    return [matrix], ds.Projection(source, matrix.name, target)

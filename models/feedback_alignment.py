@@ -72,6 +72,7 @@ W_i^T, where each column is scaled by the mean slope of a unit of layer i.
 from typing import Literal
 
 import dendrosim as ds
+from dendrosim.mechanisms.layer_chain import count_layers
 from dendrosim.mechanisms.output_error import OutputError, error_equations, error_pool
 
 BASAL = """
@@ -172,8 +173,8 @@ class Parameters(OutputError, ds.Parameters):
 
 def circuit(p: Parameters) -> ds.Circuit:
     """Return a chain of layers; its inputs are `layer0.h` and the `target` of the last layer."""
-    last = len(p.sizes) - 1
-    _check(p, last)
+    last = count_layers(p.sizes)
+    _check(p)
     bottom = RECONSTRUCTED if p.rule == "bdfa" else INPUT
     populations = [ds.Population("layer0", p.sizes[0], bottom, inputs=["h"])]
     for i in range(1, last + 1):
@@ -293,12 +294,8 @@ def _gates(p, last):
     return {"forward": 1.0, **dict.fromkeys(names, 0.0), **mirror}
 
 
-def _check(p, last):
+def _check(p):
     """Refuse parameters that do not fit together."""
-    if last < 1:
-        raise ds.errors.ParameterError(
-            f"sizes is {p.sizes}; there must be an input and an output layer"
-        )
     fixed = p.rule in ("bp", "dfa")
     for name, meant, value in (
         ("eps", p.rule == "urfb", p.eps),

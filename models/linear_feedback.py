@@ -24,6 +24,7 @@ None needed. `random_feedback_linear` tests what the paper concludes from these 
 """
 
 import dendrosim as ds
+from dendrosim.mechanisms.layer_chain import count_layers
 
 INPUT = "h : 1                   # input"
 HIDDEN = """
@@ -54,11 +55,7 @@ class Parameters(ds.Parameters):
 
 def circuit(p: Parameters) -> ds.Circuit:
     """Return the network; its inputs are `layer0.h` and the `target` of the last layer."""
-    last = len(p.sizes) - 1
-    if last < 1:
-        raise ds.errors.ParameterError(
-            f"sizes is {p.sizes}; there must be an input and an output layer"
-        )
+    last = count_layers(p.sizes)
     if p.one_to_one and len(set(p.sizes)) > 1:
         raise ds.errors.ParameterError(
             f"one_to_one is true, but sizes is {p.sizes}; give all layers the same size"

@@ -62,6 +62,8 @@ decay, as in the experiments of that paper.
 from typing import Literal
 
 import dendrosim as ds
+from dendrosim.mechanisms.apical_inverse import apical_inverse, check_inverse
+from dendrosim.mechanisms.layer_chain import chain_weights, count_layers, input_layer
 
 UNIT = """
 dbasal/dt = (-basal + bottom_up)/tau_basal                     : 1    # basal dendrite
@@ -156,27 +158,25 @@ class Parameters(ds.Parameters):
 
 def circuit(p: Parameters) -> ds.Circuit:
     """Return a chain of layers; its inputs are `layer0.h` and the `target` of the last layer."""
-    last = len(p.sizes) - 1
+    last = count_layers(p.sizes)
     ds.bijection(p.transfer)
     _check(p, last)
     reconstructs, drl = p.inverse == "learned" and last > 1, p.inverse == "drl" and last > 1
-    populations = [ds.Population("layer0", p.sizes[0], "h : 1", inputs=["h"])]
-    matrices, projections = [], []
+    populations = [input_layer(p.sizes[0])]
     for i in range(1, last + 1):
-        layer, below = f"layer{i}", f"layer{i - 1}"
         inputs = {"noise": 0.0} if drl and i < last else ["target"] if i == last else ()
         text = _equations(i, last, p, reconstructs, drl)
         populations.append(
-            ds.Population(layer, p.sizes[i], text, transfer=p.transfer, inputs=inputs)
+            ds.Population(f"layer{i}", p.sizes[i], text, transfer=p.transfer, inputs=inputs)
         )
-        printed = p.rule == "printed"
-        plasticity = RULES[p.rule] if not printed else PRINTED if i > 1 else None
-        initial = ds.WellConditioned(p.gain, p.condition)
-        matrices.append(ds.Matrix(f"w{i}", layer, below, initial, plasticity))
-        projections.append(ds.Projection(f"{below}.h", f"w{i}", f"{layer}.bottom_up"))
-        if printed and i > 1:
-            matrices.append(ds.Matrix(f"one{i}", layer, below, ds.Identity()))
-            projections.append(ds.Projection(f"{below}.deviation", f"one{i}", f"{layer}.below"))
+    printed = p.rule == "printed"
+    rules = [None] + [PRINTED] * (last - 1) if printed else [RULES[p.rule]] * last
+    initial = ds.WellConditioned(p.gain, p.condition)
+    matrices, projections = chain_weights(initial, rules, "bottom_up")
+    for i in range(2, last + 1) if printed else ():
+        layer, below = f"layer{i}", f"layer{i - 1}"
+        matrices.append(ds.Matrix(f"one{i}", layer, below, ds.Identity()))
+        projections.append(ds.Projection(f"{below}.deviation", f"one{i}", f"{layer}.below"))
     for i in range(1, last):
         projections += _apical(i, last, p, matrices)
         if reconstructs:
@@ -225,11 +225,7 @@ def _apical(i, last, p, matrices):
     if p.feedback == "direct":
         matrices.append(ds.Matrix(q, layer, f"layer{last}", plasticity=rule))
         return [ds.Projection(f"layer{last}.goal", q, target)]
-    if p.inverse == "exact":
-        matrices.append(ds.Matrix(q, layer, above, inverse_of=f"w{i + 1}"))
-    else:
-        initial = ds.PseudoInverse(f"w{i + 1}", 1 + p.inverse_error)
-        matrices.append(ds.Matrix(q, layer, above, initial, rule))
+    matrices.append(apical_inverse(i, p.inverse, p.inverse_error, rule))
     projections = [ds.Projection(source, q, target)]
     if p.inverse == "learned":
         projections.append(ds.Projection(f"{above}.cause", q, f"{layer}.reconstruction"))
@@ -238,20 +234,8 @@ def _apical(i, last, p, matrices):
 
 def _check(p, last):
     """Refuse parameters that do not fit together."""
-    sizes, one_size = p.sizes, len(set(p.sizes[1:])) <= 1
-    if last < 1:
-        raise ds.errors.ParameterError(
-            f"sizes is {sizes}; there must be an input and an output layer"
-        )
-    if p.inverse == "exact" and not one_size:
-        raise ds.errors.ShapeError(
-            f"sizes is {sizes}; for exact inverses, layers 1 to {last} must have one size (layer 0 may differ); "
-            "otherwise choose inverse=learned or inverse=fixed"
-        )
-    if p.inverse_error and p.inverse != "fixed":
-        raise ds.errors.ParameterError(
-            f"inverse_error is {p.inverse_error}, but it has a meaning only with inverse=fixed; leave it out"
-        )
+    sizes = p.sizes
+    check_inverse(sizes, p.inverse, p.inverse_error)
     if p.feedback == "direct" and p.inverse != "drl":
         raise ds.errors.ParameterError(
             f"feedback is direct and inverse is {p.inverse}; only inverse=drl learns direct feedback"
@@ -260,7 +244,7 @@ def _check(p, last):
         raise ds.errors.ShapeError(
             f"sizes is {sizes}; by the rule as printed layer 1 does not learn, so there must be a layer 2"
         )
-    if p.rule == "printed" and not one_size:
+    if p.rule == "printed" and len(set(sizes[1:])) > 1:
         raise ds.errors.ShapeError(
             f"sizes is {sizes}; the rule as printed subtracts activities of the layer below, so layers 1 to "
             f"{last} must have one size"

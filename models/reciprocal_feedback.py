@@ -45,6 +45,7 @@ sufficient for that iteration to reach the pseudo-inverse.
 from typing import Literal
 
 import dendrosim as ds
+from dendrosim.mechanisms.layer_chain import count_layers
 
 RATE = """
 dh/dt = (-h + s(basal))/tau                             : 1   # rate
@@ -118,11 +119,7 @@ class Parameters(ds.Parameters):
 
 def circuit(p: Parameters) -> ds.Circuit:
     """Return a chain of layers; its inputs are `layer{i}.noise`, `layer0.h` and the last layer's `target`."""
-    last = len(p.sizes) - 1
-    if last < 1:
-        raise ds.errors.ParameterError(
-            f"sizes is {p.sizes}; there must be an input and an output layer"
-        )
+    last = count_layers(p.sizes)
     ds.bijection(p.transfer)
     pooled = p.rule == "reciprocal"
     populations, matrices, projections = [], [], []

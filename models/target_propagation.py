@@ -49,6 +49,8 @@ from typing import Literal
 from scipy.special import ndtri
 
 import dendrosim as ds
+from dendrosim.mechanisms.apical_inverse import apical_inverse, check_inverse
+from dendrosim.mechanisms.layer_chain import chain_weights, count_layers, input_layer
 
 LAYER = """
 dh/dt = (-h + s(bottom_up) + noise)/tau          : 1   # rate
@@ -126,23 +128,22 @@ class Parameters(ds.Parameters):
 
 def circuit(p: Parameters) -> ds.Circuit:
     """Return a chain of layers; its inputs are `layer0.h` and the `target` of the last layer."""
-    last = len(p.sizes) - 1
+    last = count_layers(p.sizes)
     ds.bijection(p.transfer)
-    _check(p, last)
+    check_inverse(p.sizes, p.inverse, p.inverse_error)
     learns = p.inverse == "learned" and last > 1
-    populations = [ds.Population("layer0", p.sizes[0], "h : 1", inputs=["h"])]
-    matrices, projections = [], []
+    populations = [input_layer(p.sizes[0])]
     for i, units in enumerate(p.sizes[1:], 1):
         layer = f"layer{i}"
         inputs = {"noise": 0.0} | ({"target": 0.0} if i == last else {})
         text = "\n".join(_equations(i, last, p, learns))
         populations.append(ds.Population(layer, units, text, transfer=p.transfer, inputs=inputs))
-        rule = BASAL[p.step].format(chosen="*chosen_post" if p.randomised else "")
-        initial = ds.WellConditioned(p.gain, p.condition)
-        matrices.append(ds.Matrix(f"w{i}", layer, f"layer{i - 1}", initial, rule))
-        projections.append(ds.Projection(f"layer{i - 1}.h", f"w{i}", f"{layer}.bottom_up"))
+    rule = BASAL[p.step].format(chosen="*chosen_post" if p.randomised else "")
+    initial = ds.WellConditioned(p.gain, p.condition)
+    matrices, projections = chain_weights(initial, [rule] * last, "bottom_up")
     for i in range(1, last):
-        matrices.append(_apical(i, p))
+        rule = APICAL if p.inverse == "learned" else None
+        matrices.append(apical_inverse(i, p.inverse, p.inverse_error, rule))
         layer, above = f"layer{i}", f"layer{i + 1}"
         projections.append(ds.Projection(f"{above}.sent", f"q{i}", f"{layer}.top_down"))
         if learns:
@@ -174,28 +175,3 @@ def _equations(i, last, p, learns):
     if p.randomised:
         low, high = (float(ndtri(k / last)) for k in (i - 1, i))
         yield DRAWN.format(low=max(low, -1e9), high=min(high, 1e9))
-
-
-def _apical(i, p):
-    q, layer, above = f"q{i}", f"layer{i}", f"layer{i + 1}"
-    if p.inverse == "exact":
-        return ds.Matrix(q, layer, above, inverse_of=f"w{i + 1}")
-    initial = ds.PseudoInverse(f"w{i + 1}", 1 + p.inverse_error)
-    return ds.Matrix(q, layer, above, initial, APICAL if p.inverse == "learned" else None)
-
-
-def _check(p, last):
-    """Refuse parameters that do not fit together."""
-    if last < 1:
-        raise ds.errors.ParameterError(
-            f"sizes is {p.sizes}; there must be an input and an output layer"
-        )
-    if p.inverse == "exact" and len(set(p.sizes[1:])) > 1:
-        raise ds.errors.ShapeError(
-            f"sizes is {p.sizes}; for exact inverses, layers 1 to {last} must have one size (layer 0 may differ); "
-            "otherwise choose inverse=learned or inverse=fixed"
-        )
-    if p.inverse_error and p.inverse != "fixed":
-        raise ds.errors.ParameterError(
-            f"inverse_error is {p.inverse_error}, but it has a meaning only with inverse=fixed; leave it out"
-        )

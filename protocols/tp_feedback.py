@@ -29,7 +29,7 @@ Meulemans et al. (2020), A theoretical framework for target propagation, Fig. 2 
 and Fig. 4 (angles over training).
 """
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -45,16 +45,9 @@ from dendrosim.learning.networks import (
     learning_recordings,
 )
 from dendrosim.learning.progress import LARGE, progress_figures, read_progress
+from dendrosim.learning.rules import rules_of_model
 from dendrosim.learning.settling import choose_time_step, count_settling_steps
 
-METHODS: dict[str, dict[str, Any]] = {
-    "dtp": {"feedback": "layerwise", "decoder": "transfer", "reconstruction": "plain"},
-    "dtpdrl": {"feedback": "layerwise", "decoder": "transfer", "reconstruction": "difference"},
-    "ddtp_linear": {"feedback": "direct", "decoder": "linear", "reconstruction": "difference"},
-    "ddtp_rhl": {"feedback": "hidden", "decoder": "transfer", "reconstruction": "difference"},
-    "ddtp_control": {"feedback": "direct", "decoder": "linear", "reconstruction": "plain"},
-    "backprop": {},
-}
 Method = Literal["dtp", "dtpdrl", "ddtp_linear", "ddtp_rhl", "ddtp_control", "backprop"]
 FRESH = 400  # number of inputs on which losses are measured
 SNAPSHOTS = 100  # number of trials whose updates are kept
@@ -62,7 +55,7 @@ WINDOW = 10  # kept trials over which the curves are averaged
 
 
 class Parameters(ds.Parameters):
-    methods: tuple[Method, ...] = ds.parameter(tuple(METHODS), "methods, side by side")
+    methods: tuple[Method, ...] = ds.parameter(get_args(Method), "methods, side by side")
     sizes: tuple[int, ...] = ds.parameter((6, 8, 8, 3), "units per layer, input first", least=1)
     transfer: str = ds.parameter("tanh", "transfer function of all layers and of the teacher")
     samples: int = ds.parameter(400, "training samples", least=1)
@@ -115,13 +108,15 @@ def _networks(p: Parameters) -> list[LayeredNetwork]:
     """Return the networks of the chosen methods."""
     if not p.methods or len(set(p.methods)) < len(p.methods):
         raise ParameterError(f"methods is {p.methods}; give at least one method, and none twice")
-    found = []
+    found, rules = [], rules_of_model("difference_tp")
     for name in p.methods:
         common: Any = {"sizes": p.sizes, "transfer": p.transfer, "output": "transfer", "tau": p.tau}
         if name == "backprop":
             circuit = ds.load_circuit("backprop", **common, eta=p.backprop_eta)
         else:
-            own = METHODS[name] | {k: v for k, v in p.circuit.items() if v is not None}
+            own = dict(rules[name].parameters) | {
+                k: v for k, v in p.circuit.items() if v is not None
+            }
             circuit = ds.load_circuit("difference_tp", **common, tau_hold=p.tau, eta=p.eta, **own)
         found.append(LayeredNetwork(name, circuit, f"{name}_" if len(p.methods) > 1 else ""))
     if p.methods[0] == "backprop" and len(found) > 1:

@@ -187,12 +187,32 @@ def gradient_update(
     ShapeError, ParameterError, UnknownMemberError
         The errors of `loss`.
     """
-    matrices = _weights(weights)
-    passed = forward(matrices, x, transfer, output)
-    changes = [-_error(passed, y)]
-    for w, slope in zip(reversed(matrices[1:]), reversed(passed.slopes[1:]), strict=True):
+    passed = forward(weights, x, transfer, output)
+    return descent_update(weights, passed, -_error(passed, y))
+
+
+def descent_update(
+    weights: Sequence[ArrayLike], forward: Forward, errors: ArrayLike
+) -> list[Array]:
+    """Return the negative gradient of a mean loss with respect to each layer's weights, by back-propagation.
+
+    Parameters
+    ----------
+    weights : sequence of L array_like, shapes (n_i, n_{i-1})
+    forward : Forward
+        Forward pass with the same weights.
+    errors : array_like, shape (n_L, samples)
+        Minus the derivative of each sample's loss with respect to the output ``h_L``.
+
+    Returns
+    -------
+    list of L ndarray, shapes (n_i, n_{i-1})
+    """
+    changes = [np.asarray(errors, dtype=np.float64)]
+    above = zip(reversed(_weights(weights)[1:]), reversed(forward.slopes[1:]), strict=True)
+    for w, slope in above:
         changes.append(w.T @ (slope * changes[-1]))
-    return _updates(passed, changes[::-1])
+    return _updates(forward, changes[::-1])
 
 
 def gauss_newton_update(

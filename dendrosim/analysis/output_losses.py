@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dendrosim.analysis.learning_signals import forward
+from dendrosim.analysis.learning_signals import descent_update, forward
 from dendrosim.arrays import Array
 from dendrosim.errors import ParameterError, ShapeError, UnknownMemberError
 from dendrosim.mechanisms.output_error import ERRORS
@@ -83,13 +83,7 @@ def loss_gradient_update(
     list of L ndarray, shapes (n_i, n_{i-1})
     """
     passed = forward(weights, x, transfer, "linear")
-    samples = passed.activities[0].shape[1]
-    delta = output_errors(passed.activities[-1], y, loss, balance)
-    found = [delta @ passed.activities[-2].T / samples]
-    for i in range(len(weights) - 1, 0, -1):
-        delta = passed.slopes[i - 1] * (np.asarray(weights[i], dtype=np.float64).T @ delta)
-        found.append(delta @ passed.activities[i - 1].T / samples)
-    return found[::-1]
+    return descent_update(weights, passed, output_errors(passed.activities[-1], y, loss, balance))
 
 
 def check_targets(y: ArrayLike, loss: str) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from dendrosim.analysis import learning_signals
 from dendrosim.arrays import Array, Integers
 from dendrosim.learning.alignment import apical_angles, update_angles
+from dendrosim.learning.recorded_steps import recorded_samples, split_steps
 from dendrosim.results.result import Result
 
 DIVERGED = 3.0
@@ -144,16 +145,13 @@ def read_progress(
     populations = [p.name for p in result.circuit.populations]
     last = sum(name.startswith(f"{prefix}layer") for name in populations) - 1
     names = [f"{prefix}w{i}" for i in range(1, last + 1)]
-    traces = [result[n].values for n in names]
+    weights = [result[n].values for n in names]
     events = f"{first}layer0.h" in result
-    # Weights were recorded before and after each single step; an interrupted run may lack the last recording.
-    stride = 2 if events else 1
-    count = len(traces[0]) // stride
-    weights = [trace[: count * stride : stride] for trace in traces]
-    updates, angles = [], {}
+    updates: list[Array] = []
+    angles: dict[str, Array] = {}
     if events:
-        updates = [trace[1 : 2 * count : 2] - w for trace, w in zip(traces, weights, strict=True)]
-        x, y = (_recorded_samples(result, f"{first}layer{n}") for n in ("0.h", f"{last}.target"))
+        weights, updates = split_steps(weights)
+        x, y = (recorded_samples(result, f"{first}layer{n}") for n in ("0.h", f"{last}.target"))
         angles = update_angles(weights, updates, x, y, transfer, damping)
     apical = [f"{prefix}q{i}" for i in range(1, last)]
     layerwise = all(n in result for n in apical)
@@ -161,7 +159,7 @@ def read_progress(
         n for n in result.names if n.startswith(f"{prefix}layer") and n.endswith(".saturated")
     ]
     return LearningProgress(
-        trials=thin * np.arange(count),
+        trials=thin * np.arange(len(weights[0])),
         weights=weights,
         final=[result.final[n].values for n in names],
         updates=updates,
@@ -177,15 +175,9 @@ def read_progress(
     )
 
 
-def _recorded_samples(result: Result, name: str) -> Array:
-    """Return the recording of a variable, shape (trials, units, samples)."""
-    values: Array = np.asarray(result.traces[name].values, dtype=np.float64)
-    return values if values.ndim == 3 else values[:, :, None]
-
-
 def _tested_outputs(result: Result, name: str, tests: int) -> Array:
     """Return the outputs of the block `test`, shape (units, tests)."""
-    values = _recorded_samples(result, name)
+    values = recorded_samples(result, name)
     return np.moveaxis(values, 1, 0).reshape(values.shape[1], -1)[:, :tests]
 
 

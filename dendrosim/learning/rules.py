@@ -43,8 +43,24 @@ def known_rules() -> dict[str, Rule]:
             errors="ignore"
         ):
             continue
-        found |= {rule.name: rule for rule in _rules_of(entry, entry.name)}
+        found |= rules_of_model(entry.name)
     return found
+
+
+def rules_of_model(name: str) -> dict[str, Rule]:
+    """Return the rules that a model declares, by name.
+
+    Parameters
+    ----------
+    name : str
+        Name of the model in the catalogue, or path of its file.
+
+    Raises
+    ------
+    SpecError
+        If the file declares no `LEARNING`.
+    """
+    return {rule.name: rule for rule in _rules_of(find_entry(name, "model"), name)}
 
 
 def find_rule(name: str) -> Rule:
@@ -62,14 +78,12 @@ def find_rule(name: str) -> Rule:
         if name not in known:
             raise UnknownNameError("value of rules", name, known)
         return known[name]
-    entry = find_entry(name, "model")
-    found = _rules_of(entry, name)
+    found = rules_of_model(name)
     if len(found) > 1:
-        several = ", ".join(r.name for r in found)
         raise SpecError(
-            f"{entry.path} declares the rules {several}; a file given by path must declare one"
+            f"{name} declares the rules {', '.join(found)}; a file given by path must declare one"
         )
-    return found[0]
+    return next(iter(found.values()))
 
 
 def _rules_of(entry: Entry, model: str) -> list[Rule]:

@@ -13,6 +13,7 @@ from dendrosim.arrays import Array
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.errors import SpecError
 from dendrosim.learning.network import Network
+from dendrosim.learning.recorded_steps import recorded_samples, split_steps
 from dendrosim.protocol.phases import Recording
 from dendrosim.results.result import Result
 
@@ -150,16 +151,17 @@ def read_updates(result: Result, network: Network, prefix: str, circuit: Circuit
     circuit : Circuit
         The circuit of the network, with its own names.
     """
-    before_after = [np.asarray(result[n].values) for n in _with(prefix, network.weights)]
-    count = len(before_after[0]) // 2  # an interrupted run may lack the last recording
+    traces = [np.asarray(result[n].values) for n in _with(prefix, network.weights)]
+    weights, changes = split_steps(traces)
+    count = len(weights[0])
     transfer, output = transfer_functions(network, circuit)
 
     def samples(names: Sequence[str]) -> list[Array]:
-        return [_samples(result, n, count) for n in _with(prefix, names)]
+        return [recorded_samples(result, n)[:count] for n in _with(prefix, names)]
 
     return Updates(
-        weights=[w[: 2 * count : 2] for w in before_after],
-        changes=[w[1 : 2 * count : 2] - w[: 2 * count : 2] for w in before_after],
+        weights=weights,
+        changes=changes,
         feedback=[
             None if name is None else np.asarray(result[prefix + name].values)[:count]
             for name in _layerwise_feedback(network, circuit)
@@ -197,11 +199,6 @@ def transfer_functions(network: Network, circuit: Circuit) -> tuple[str, str]:
             f"Network.layers have different transfer functions ({', '.join(hidden)}); give all one"
         )
     return (hidden[0] if hidden else last), last
-
-
-def _samples(result: Result, name: str, count: int) -> Array:
-    values: Array = np.asarray(result[name].values, dtype=np.float64)[:count]
-    return values if values.ndim == 3 else values[:, :, None]
 
 
 def _with(prefix: str, names: Sequence[str]) -> tuple[str, ...]:

@@ -2,28 +2,12 @@
 
 import numpy as np
 import pytest
+from smooth_leaky_units import inverse, outer, s, slope
 
 import dendrosim as ds
 
 TAU, DT, MU, HAT, SIGMA, STEPS = 10e-3, 5e-3, 0.2, 0.5, 0.1, 8
 ONE = TAU / DT
-
-
-def s(u):
-    return 0.75 * u + 0.25 * (np.sqrt(u**2 + 1) - 1)
-
-
-def slope(u):
-    return 0.75 + 0.25 * u / np.sqrt(u**2 + 1)
-
-
-def inverse(h):
-    v = h + 0.25
-    return (0.75 * v - 0.25 * np.sqrt(v**2 + 0.5)) / 0.5
-
-
-def outer(a, b):
-    return a @ b.T / a.shape[1]
 
 
 class Chain:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from smooth_leaky_units import inverse, outer, s, slope
 
 import dendrosim as ds
 from dendrosim.analysis import learning_signals
@@ -21,23 +22,6 @@ def run(model, seed=0, data_seed=None, **parameters):
 
 
 # -- the simulation against loops of its equations --------------------------------------------------------
-
-
-def s(u):
-    return 0.75 * u + 0.25 * (np.sqrt(u**2 + 1) - 1)
-
-
-def slope(u):
-    return 0.75 + 0.25 * u / np.sqrt(u**2 + 1)
-
-
-def inverse(h):
-    v = h + 0.25
-    return (0.75 * v - 0.25 * np.sqrt(v**2 + 0.5)) / 0.5
-
-
-def outer(a, b):
-    return a @ b.T / a.shape[1]
 
 
 class Chain:

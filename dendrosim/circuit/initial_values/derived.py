@@ -16,16 +16,15 @@ class Derived(Initial):
     """Base class of initial weights that are computed from the initial weights of another matrix.
 
     To add such a class, write a file in this folder with a frozen dataclass that derives from `Derived` and
-    defines `shape` and `compute`.
+    defines `compute`, and `shape` if it is not that of the transpose.
     """
 
     only_matrices: ClassVar[bool] = True
 
     matrix: str
 
-    @abstractmethod
     def shape(self, of: tuple[int, int]) -> tuple[int, int]:
-        """Return the shape of the weights.
+        """Return the shape of the weights, by default that of the transpose of the other matrix.
 
         Parameters
         ----------
@@ -37,6 +36,7 @@ class Derived(Initial):
         tuple of int
             Shape (post, pre) of this matrix.
         """
+        return of[::-1]
 
     @abstractmethod
     def compute(self, weights: Array) -> Array:

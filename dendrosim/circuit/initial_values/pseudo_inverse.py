@@ -33,8 +33,5 @@ class PseudoInverse(Derived):
 
     scale: float = 1.0
 
-    def shape(self, of: tuple[int, int]) -> tuple[int, int]:
-        return of[::-1]
-
     def compute(self, weights: Array) -> Array:
         return np.asarray(self.scale * np.linalg.pinv(weights), dtype=np.float64)

@@ -33,8 +33,5 @@ class Transpose(Derived):
 
     scale: float = 1.0
 
-    def shape(self, of: tuple[int, int]) -> tuple[int, int]:
-        return of[::-1]
-
     def compute(self, weights: Array) -> Array:
         return np.array(self.scale * weights.T, dtype=np.float64)
