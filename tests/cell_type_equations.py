@@ -47,3 +47,22 @@ def settle(start, b, drive=0.0, duration=40.0):
 def starts():
     """Two starts: NDNF cells silent, and NDNF cells that have shut the terminals of SST cells."""
     return [np.array([1, 1, 1, 1, 1, n, n, p]) for n, p in ((0.0, 1.0), (2.0, 0.0))]
+
+
+def euler(y, b, drive, duration, dt):
+    """The states (steps + 1, 8) of forward Euler steps from y, with constant drives of the six classes."""
+    states = [y]
+    for _ in range(round(duration / dt)):
+        states.append(states[-1] + dt * rates(states[-1], b, drive))
+    return np.array(states)
+
+
+def resting(b):
+    """The state with rates of 1, in which runs begin."""
+    return np.append(np.ones(7), 1 - b)
+
+
+def driven(**drives):
+    """The drives of all classes from those that are not 0."""
+    names = ("soma", "dendrite", "pv", "sst", "vip", "ndnf")
+    return np.array([drives.get(name, 0.0) for name in names])
