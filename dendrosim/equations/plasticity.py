@@ -21,14 +21,21 @@ _MOST_PRODUCTS = 64
 
 @dataclass(frozen=True)
 class OuterProduct:
-    """The term `weight` times the mean over the batch of the outer product of `post` and `pre`.
+    """The term `gain` times `weight` times the mean over the batch of the outer product of `post` and `pre`.
 
-    All three fields are expressions as text; None means a factor of 1. `weight` multiplies element by element.
+    All fields are expressions as text; None means a factor of 1. `weight` multiplies element by element, and `gain`
+    depends on shared numbers only.
     """
 
     weight: str | None
     post: str | None
     pre: str | None
+    gain: str | None = None
+
+    @property
+    def scaled_post(self) -> str | None:
+        """The text of gain times `post`."""
+        return _text(_multiply(parse_expression(t) for t in (self.gain, self.post) if t))
 
 
 @dataclass(frozen=True)
@@ -93,7 +100,7 @@ def analyse_rule(rate: str, weight: str) -> PlasticityRule:
     """
     products = _expand(parse_expression(rate), weight)
     decay, local, general = [], [], []
-    outer: dict[tuple[str | None, str | None], list[ast.expr | None]] = {}
+    outer: dict[tuple[str | None, str | None], list[tuple[list[ast.expr], list[ast.expr]]]] = {}
     for product in products:
         shared = product.factors_of("shared")
         if product.factors_of("mixed"):
@@ -103,7 +110,7 @@ def analyse_rule(rate: str, weight: str) -> PlasticityRule:
                 _text(_multiply(product.factors_of("weight"))),
                 _text(_multiply(product.factors_of("pre"))),
             )
-            outer.setdefault(key, []).append(_multiply([*shared, *product.factors_of("post")]))
+            outer.setdefault(key, []).append((shared, product.factors_of("post")))
         elif [ast.unparse(n) for n in product.factors_of("weight")] == [weight]:
             decay.append(_multiply(shared) or parse_expression("1.0"))
         else:
@@ -112,10 +119,21 @@ def analyse_rule(rate: str, weight: str) -> PlasticityRule:
             )
     return PlasticityRule(
         decay=_text(_add(decay)),
-        outer=tuple(OuterProduct(w, _text(_add(posts)), pre) for (w, pre), posts in outer.items()),
+        outer=tuple(_outer_product(w, pre, terms) for (w, pre), terms in outer.items()),
         local=_text(_add(local)),
         general=_text(_add(general)),
     )
+
+
+def _outer_product(
+    weight: str | None, pre: str | None, terms: list[tuple[list[ast.expr], list[ast.expr]]]
+) -> OuterProduct:
+    """Return the sum of terms with the same `weight` and `pre`, each given by its shared and postsynaptic factors."""
+    gains = {_text(_multiply(shared)) for shared, _ in terms}
+    if len(gains) == 1:
+        return OuterProduct(weight, _text(_add(_multiply(post) for _, post in terms)), pre, gains.pop())
+    posts = _add(_multiply([*shared, *post]) for shared, post in terms)
+    return OuterProduct(weight, _text(posts), pre)
 
 
 def hoist_sides(expression: str, weight: str) -> tuple[str, dict[str, str]]:
@@ -179,7 +197,7 @@ def _dependence(node: ast.AST, weight: str) -> set[str]:
 def _expand(node: ast.expr, weight: str) -> list[_Product]:
     sides = _dependence(node, weight)
     if len(sides) < 2 and not (sides == {"weight"} and isinstance(node, ast.BinOp)):
-        return [_Product(((sides.pop() if sides else "shared", node),))]
+        return [_Product(tuple(_factors(node, weight)))]
     whole = [_Product((("mixed" if len(sides) > 1 else "weight", node),))]
     parts: list[_Product] | None = None
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
@@ -191,6 +209,20 @@ def _expand(node: ast.expr, weight: str) -> list[_Product]:
     if parts is None or len(parts) > _MOST_PRODUCTS:
         return whole
     return parts
+
+
+def _factors(node: ast.expr, weight: str) -> list[tuple[str, ast.expr]]:
+    """Return the factors of a tree that depends on at most one side: its shared numbers, and the rest."""
+    sides = _dependence(node, weight)
+    if sides and isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        return [("shared", parse_expression("-1.0")), *_factors(node.operand, weight)]
+    if sides and isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+        return _factors(node.left, weight) + _factors(node.right, weight)
+    if sides and isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+        if not _dependence(node.right, weight):
+            inverse = _binary(parse_expression("1.0"), ast.Div(), node.right)
+            return [*_factors(node.left, weight), ("shared", inverse)]
+    return [(sides.pop() if sides else "shared", node)]
 
 
 def _expand_binary(node: ast.BinOp, weight: str) -> list[_Product] | None:

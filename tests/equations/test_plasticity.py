@@ -43,7 +43,19 @@ def test_differences_of_two_plasticities_share_one_product():
     rule = analyse_rule("ds_f_post*(a_post - b_post)*x_pre/tau", "w")
     assert [o.pre for o in rule.outer] == ["x_pre"]
     values = {"ds_f_post": 2.0, "a_post": 5.0, "b_post": 1.0, "tau": 4.0}
-    assert evaluate(rule.outer[0].post, values) == 2.0
+    assert evaluate(rule.outer[0].scaled_post, values) == 2.0
+
+
+def test_a_shared_factor_of_all_terms_is_the_gain_and_leaves_a_variable_as_it_is():
+    assert analyse_rule("learn*eta*h_post*x_pre", "w").outer == (
+        OuterProduct(None, "h_post", "x_pre", "learn * eta"),
+    )
+    common = analyse_rule("eta*(a_post + b_post)*x_pre + eta*c_post*x_pre", "w").outer
+    assert [o.gain for o in common] == ["eta"]
+    assert evaluate(common[0].post, {"a_post": 5.0, "b_post": 1.0, "c_post": 2.0}) == 8.0
+    different = analyse_rule("eta*a_post*x_pre + 2*eta*b_post*x_pre", "w").outer
+    assert [o.gain for o in different] == [None]
+    assert evaluate(different[0].post, {"eta": 3.0, "a_post": 5.0, "b_post": 1.0}) == 21.0
 
 
 def test_a_presynaptic_nonlinearity_is_a_factor_of_its_own():
@@ -82,7 +94,7 @@ def test_a_square_of_a_sum_is_multiplied_out():
     assert rule.general is None
     post, pre = np.array([2.0, -1.0]), np.array([0.5, 3.0, 1.0])
     total = sum(
-        np.outer(evaluate(o.post or "1.0", {"y_post": post}) * np.ones(2),
+        np.outer(evaluate(o.scaled_post or "1.0", {"y_post": post}) * np.ones(2),
                  evaluate(o.pre or "1.0", {"x_pre": pre}) * np.ones(3))
         for o in rule.outer
     )  # fmt: skip
@@ -191,7 +203,7 @@ def test_a_rule_put_together_again_is_the_rule(rng, seed):
     if rule.decay is not None:
         parts.append(evaluate(rule.decay, {k: rest[k] for k in SHARED}) * rest["w"])
     for o in rule.outer:
-        left = evaluate(o.post or "1.0", {**post, **{k: rest[k] for k in SHARED}})
+        left = evaluate(o.scaled_post or "1.0", {**post, **{k: rest[k] for k in SHARED}})
         right = evaluate(o.pre or "1.0", {**pre, **{k: rest[k] for k in SHARED}})
         left, right = (np.broadcast_to(f, (n, samples)) for f, n in ((left, 3), (right, 4)))
         scale = evaluate(o.weight or "1.0", {k: rest[k] for k in (*SHARED, "w")})

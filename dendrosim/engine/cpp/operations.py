@@ -117,7 +117,7 @@ class CppOperations(CompiledOperations):
     def extra_keywords(self, network: NetworkParts, update: Update) -> dict[str, Any]:
         inverted = {m.inverse_of for m in network.circuit.matrices}
         if update.sparse:
-            self.products[update.matrix] = [p for _, _, p in update.outer if p is not None]
+            self.products[update.matrix] = [o.product for o in update.outer if o.product is not None]
         elif (
             update.limits is None
             and len(update.outer) == 1

@@ -60,6 +60,7 @@ class CudaOperations(CompiledOperations):
 
     codeobj_class = CudaCodeObject
     arrays = "brian::dev"
+    has_gains = False  # they are on the GPU, and cuBLAS takes its factors from the host
 
     def repeat(self, network: NetworkParts) -> BrianObject:
         time = get_device().get_array_name(network.clock.variables["t"])

@@ -96,7 +96,7 @@ def build(
         parts.network.add(operations.spikes(parts, parts.groups[owner], event, index))
     for index, matrix in enumerate(protocol.circuit.matrices):
         if matrix.plasticity:
-            update = matrix_update(parts, matrix)
+            update = matrix_update(parts, matrix, gains=operations.has_gains)
             parts.network.add(*operations.update(parts, update, UPDATES + index))
         if matrix.inverse_of is not None and protocol.circuit.matrix(matrix.inverse_of).plasticity:
             own, of = (parts.arrays[f"{n}.{WEIGHT}"] for n in (matrix.name, matrix.inverse_of))

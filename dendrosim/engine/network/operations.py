@@ -20,10 +20,12 @@ class Operations(ABC):
     To add a back end, implement the seven abstract methods. Each returns a Brian2 object (`update` returns a
     list), which Brian2 runs in every step to do what the method's docstring says. `total` and `advance` are needed
     unless `Backend.refused` says that the back end has no such synapses. `codeobj_class` is the class of
-    the code objects of populations and pathways; None means Brian2's own class.
+    the code objects of populations and pathways; None means Brian2's own class. `has_gains` says whether `update`
+    multiplies outer products by their gains; if not, the postsynaptic factors contain them.
     """
 
     codeobj_class: Any = None
+    has_gains = True
 
     def pathway(self, network: NetworkParts, pathway: Pathway) -> Any:
         """Build the synapses of a pathway without connections: as Brian2's, unless a back end has its own."""

@@ -1,6 +1,7 @@
 """Plasticity rules as matrix updates: outer products of factor arrays, and element-wise code."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from brian2.core.variables import ArrayVariable
 
@@ -16,6 +17,25 @@ from dendrosim.equations.rewriting import find_symbols, parse_expression
 FACTORS = "before_groups"
 
 
+class Outer(NamedTuple):
+    """An outer product of an update: the arrays of its factors, each units x samples.
+
+    Attributes
+    ----------
+    post, pre : ArrayVariable
+        The factors.
+    gain : ArrayVariable or None
+        Number that multiplies the product.
+    product : ArrayVariable or None
+        Array in which the product is kept, if `Update.elementwise` multiplies it by a function of the weight.
+    """
+
+    post: ArrayVariable
+    pre: ArrayVariable
+    gain: ArrayVariable | None
+    product: ArrayVariable | None
+
+
 @dataclass
 class Update:
     """The update of a matrix in one step, described by arrays, for the dense operations of a back end.
@@ -24,17 +44,15 @@ class Update:
     ----------
     decay : ArrayVariable or None
         Coefficient of w in dw/dt, if the rule has such a term and `elementwise` is None.
-    outer : list of tuples
-        Arrays (post, pre, product) of each outer product; `post` and `pre` are factors (units x samples).
-        `product` is None, or the array in which the outer product is kept because `elementwise` multiplies it by a
-        function of the weight.
+    outer : list of Outer
+        Outer products.
     elementwise : str or None
-        Text of dw/dt, which uses the weight, the arrays `product`, the symbols of `factors`, and shared numbers.
+        Text of dw/dt, which uses the weight, kept products, the symbols of `factors`, and shared numbers.
         It is None if the rule has only outer products and a decay.
     factors : dict
         For each symbol that stands for a factor of one side, its array and that side, "post" or "pre".
     sparse : bool
-        Whether the weight and each `product` have a number only for each connection.
+        Whether the weight and each kept product have a number only for each connection.
     limits : (ArrayVariable, ArrayVariable) or None
         Smallest and largest weight. After the step, a weight outside is set to the nearest of them.
     averaged : bool
@@ -51,9 +69,7 @@ class Update:
     holder: Holder
     weight: ArrayVariable
     decay: ArrayVariable | None = None
-    outer: list[tuple[ArrayVariable, ArrayVariable, ArrayVariable | None]] = field(
-        default_factory=list
-    )
+    outer: list[Outer] = field(default_factory=list)
     elementwise: str | None = None
     factors: dict[str, tuple[ArrayVariable, str]] = field(default_factory=dict)
     averaged: bool = False
@@ -126,7 +142,8 @@ class _Side:
             assign(self.parts, self.holder, code, FACTORS, 0, f"ds_factors_{self.holder.name}")
 
 
-def matrix_update(parts: NetworkParts, matrix: Matrix) -> Update:
+def matrix_update(parts: NetworkParts, matrix: Matrix, *, gains: bool) -> Update:
+    """Return the update of a plastic matrix; `gains` says whether the back end multiplies products by numbers."""
     post, pre = (parts.circuit.population(n) for n in (matrix.post, matrix.pre))
     rate = with_real_numbers(parts.circuit.rate_in_place(matrix))
     rule = analyse_rule(rate, matrix.weight)
@@ -146,13 +163,11 @@ def matrix_update(parts: NetworkParts, matrix: Matrix) -> Update:
         "pre": _Side(parts, matrix, pre, "pre"),
     }
     refer_shared(parts, holder, matrix, find_symbols(parse_expression(rate)))
-    elementwise = _products(parts, update, rule, sides)
+    elementwise = _products(parts, update, rule, sides, gains)
     if elementwise or rule.local or rule.general:
         _elementwise(update, rule, matrix.weight, elementwise, sides)
     elif rule.decay:
-        add_number(holder, "ds_decay", parts.dtype)
-        assign(parts, holder, f"ds_decay = {rule.decay}", FACTORS, 0, f"ds_decay_{matrix.name}")
-        update.decay = holder.variables["ds_decay"]
+        update.decay = _shared_number(parts, update, "ds_decay", rule.decay)
     for side in sides.values():
         side.finish()
     if matrix.bounded:
@@ -163,20 +178,34 @@ def matrix_update(parts: NetworkParts, matrix: Matrix) -> Update:
     return update
 
 
+def _shared_number(parts: NetworkParts, update: Update, name: str, text: str) -> ArrayVariable:
+    """Return a new number of a matrix that is computed in every step."""
+    add_number(update.holder, name, parts.dtype)
+    assign(parts, update.holder, f"{name} = {text}", FACTORS, 0, f"{name}_{update.matrix}")
+    return update.holder.variables[name]
+
+
 def _products(
-    parts: NetworkParts, update: Update, rule: PlasticityRule, sides: dict[str, _Side]
+    parts: NetworkParts, update: Update, rule: PlasticityRule, sides: dict[str, _Side], gains: bool
 ) -> list[str]:
-    """Add the outer products of a rule; return the texts of the products that have a factor with the weight."""
+    """Add the outer products of a rule; return the texts of the products that have a factor with the weight.
+
+    A gain that the back end multiplies leaves factors that are variables, whose arrays need not be copied.
+    """
     terms = []
     for index, outer in enumerate(rule.outer):
-        post, pre = sides["post"].array(outer.post), sides["pre"].array(outer.pre)
-        product = None
+        separate = gains and outer.gain is not None and outer.weight is None
+        post = sides["post"].array(outer.post if separate else outer.scaled_post)
+        pre = sides["pre"].array(outer.pre)
+        gain = product = None
+        if separate and outer.gain is not None:
+            gain = _shared_number(parts, update, f"ds_gain{index}", outer.gain)
         if outer.weight is not None:
             name = f"ds_product{index}"
             add_array(update.holder, name, update.weight.size, parts.dtype)
             product = update.holder.variables[name]
             terms.append(f"({outer.weight})*{name}")
-        update.outer.append((post, pre, product))
+        update.outer.append(Outer(post, pre, gain, product))
     return terms
 
 

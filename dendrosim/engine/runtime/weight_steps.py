@@ -37,15 +37,15 @@ def weight_step(
     """
     shape = update.shape if at is None else (at.count,)
     w = update.weight.get_value().reshape(shape)
-    to_step = _split(dt / update.batch)
     to_mean = _split(update.batch)
     outer = [
         (
-            post.get_value().reshape(-1, update.batch),
-            pre.get_value().reshape(-1, update.batch),
-            product.get_value().reshape(shape) if product is not None else None,
+            o.post.get_value().reshape(-1, update.batch),
+            o.pre.get_value().reshape(-1, update.batch),
+            np.ones(1) if o.gain is None else o.gain.get_value(),
+            o.product.get_value().reshape(shape) if o.product is not None else None,
         )
-        for post, pre, product in update.outer
+        for o in update.outer
     ]
     elementwise = _elementwise(update, at) if update.elementwise else None
     decay = update.decay.get_value() if update.decay is not None else None
@@ -55,16 +55,19 @@ def weight_step(
         return post @ pre.T if at is None else sum_products(at, post, pre)
 
     def add_rates() -> None:
-        for post, pre, product in outer:
+        for post, pre, _, product in outer:
             if product is not None:
                 product[...] = multiply(np.ldexp(post, -to_mean[1]), pre) / to_mean[0]
         if elementwise is not None:
             w[...] += dt * elementwise(w)
         if decay is not None:
             w[...] *= 1 + dt * decay[0]
-        for post, pre, product in outer:
+        for post, pre, gain, product in outer:
             if product is None:
-                w[...] += to_step[0] * multiply(np.ldexp(post, to_step[1]), pre)
+                factor, exponent = _split(float(gain[0]) * dt / update.batch)
+                # With a gain of 0, zeros are added up, so that the sum cannot overflow.
+                scaled = np.ldexp(post, exponent) if factor else 0 * post
+                w[...] += (factor or 1.0) * multiply(scaled, pre)
 
     def set_limits() -> None:
         if limits is not None:
@@ -111,7 +114,7 @@ def _elementwise(
         k: v.get_value() for k, v in update.holder.variables.items() if isinstance(v, ArrayVariable)
     }
     shape = update.shape if at is None else (at.count,)
-    own = {WEIGHT, *(p.name for _, _, p in update.outer if p is not None)}
+    own = {WEIGHT, *(o.product.name for o in update.outer if o.product is not None)}
     arrays = {k: values[k].reshape(shape) for k in own}
     numbers = {k: v for k, v in values.items() if v.size == 1 and k not in own}
     places: dict[str, Any] = {"post": np.s_[:, None], "pre": np.s_[None, :]}

@@ -43,6 +43,13 @@ template <typename T> bool zero(const T* values, int64_t count)
     return true;
 }
 
+// Return whether outer products are all zero because a gate is closed, which makes `alpha` or the factors `post` zero.
+// A factor that is not finite gives NaN even then.
+template <typename T> bool add_nothing(T alpha, const T* post, int64_t posts, const T* pre, int64_t pres)
+{
+    return (alpha == 0 ? Finite<T>::all(post, posts) : zero(post, posts)) && Finite<T>::all(pre, pres);
+}
+
 // Largest number of multiply-adds per weight for which additional products take less time than a second matrix: of a
 // matrix that fits into the cache with a second one, and of larger ones. Measured with 16 to 100 samples.
 constexpr int64_t few_until = 12, few_until_of_large = 40, large_bytes = 1 << 19;
@@ -318,9 +325,7 @@ template <typename T> void Weights<T>::transposed(const T* x, T* y, bool add)
 
 template <typename T> void Weights<T>::learn(T alpha, const T* post, const T* pre, T keep)
 {
-    // A closed gate makes all factors zero. Then there is nothing to add, unless `pre` is infinite: zero times
-    // infinity is NaN.
-    const bool nothing = zero(post, (int64_t)rows*batch) && Finite<T>::all(pre, (int64_t)columns*batch);
+    const bool nothing = add_nothing(alpha, post, (int64_t)rows*batch, pre, (int64_t)columns*batch);
     if (heun)
         return few ? learn_of_few_in_halves(alpha, post, pre, keep, nothing && keep == 1)
             : learn_in_halves(alpha, post, pre, keep, nothing && keep == 1);
@@ -330,7 +335,14 @@ template <typename T> void Weights<T>::learn(T alpha, const T* post, const T* pr
         if (keep != 1) scale(keep);
         return;
     }
-    if (!narrow()) return outer<T>(rows, columns, batch, alpha, post, pre, keep, w);
+    if (!narrow())
+    {
+        if (alpha != 0) return outer<T>(rows, columns, batch, alpha, post, pre, keep, w);
+        // A BLAS does not read the factors if alpha is zero, so here it is zero times a factor.
+        std::vector<T> none(post, post + (int64_t)rows*batch);
+        for (T& factor : none) factor *= alpha;
+        return outer<T>(rows, columns, batch, 1, none.data(), pre, keep, w);
+    }
     postpone(Waits::update, alpha, post, pre, keep);
     if (!patient) settle();
 }

@@ -356,8 +356,7 @@ void Sparse<T>::learn_group(int32_t count, int64_t depth, const int32_t* others,
 
 template <typename T> void Sparse<T>::learn(T alpha, const T* post, const T* pre, T keep)
 {
-    // A closed gate makes all factors zero; see Weights::learn.
-    if (zero(post, (int64_t)rows*batch) && Finite<T>::all(pre, (int64_t)columns*batch)) return scale(keep);
+    if (add_nothing(alpha, post, (int64_t)rows*batch, pre, (int64_t)columns*batch)) return scale(keep);
     outer(alpha, post, pre, keep, w);
 }
 

@@ -10,7 +10,7 @@
     {% if heun %}
     {{weights}}.begin(ds::second);
     {% endif %}
-    {% for post, pre, product in outer %}
+    {% for post, pre, gain, product in outer %}
     {% if product %}
     {% if sparse %}
     {{weights}}.outer((ds_real)(1.0/{{batch}}), {{post}}, {{pre}}, (ds_real)0, {{product}});
@@ -49,9 +49,9 @@
     }
     {% endif %}
     [[maybe_unused]] ds_real ds_keep = (ds_real)1{% if decay %} + ds_step*{{decay}}[0]{% endif %};
-    {% for post, pre, product in outer %}
+    {% for post, pre, gain, product in outer %}
     {% if not product %}
-    {{weights}}.learn(ds_step/{{batch}}, {{post}}, {{pre}}, ds_keep);
+    {{weights}}.learn(ds_step/{{batch}}{% if gain %}*{{gain}}[0]{% endif %}, {{post}}, {{pre}}, ds_keep);
     ds_keep = 1;
     {% endif %}
     {% endfor %}

@@ -9,7 +9,7 @@
     static ds::Halves<{{real}}> ds_halves;
     ds_halves.begin(ds::second, (int64_t){{rows}}*{{columns}}, {{weight}});
     {% endif %}
-    {% for post, pre, product in outer %}
+    {% for post, pre, gain, product in outer %}
     {% if product %}
     ds::outer<{{real}}>({{rows}}, {{columns}}, {{batch}}, ({{real}})1/{{batch}}, {{post}}, {{pre}}, false, {{product}});
     {% endif %}
@@ -66,7 +66,7 @@
     ds_decay.refresh(ds_step, ds_step/{{batch}}, {{decay}});
     {% endif %}
     {% set ds = namespace(kept=not decay) %}
-    {% for post, pre, product in outer %}
+    {% for post, pre, gain, product in outer %}
     {% if not product %}
     {% if ds.kept %}
     ds::outer<{{real}}>({{rows}}, {{columns}}, {{batch}}, ds_step/{{batch}}, {{post}}, {{pre}}, true, {{weight}});
