@@ -23,8 +23,8 @@ _MOST_PRODUCTS = 64
 class OuterProduct:
     """The term `gain` times `weight` times the mean over the batch of the outer product of `post` and `pre`.
 
-    All fields are expressions as text; None means a factor of 1. `weight` multiplies element by element, and `gain`
-    depends on shared numbers only.
+    All fields are expressions as text; None means a factor of 1. `weight` multiplies element by element, and
+    `gain` depends on shared numbers only.
     """
 
     weight: str | None
@@ -128,10 +128,12 @@ def analyse_rule(rate: str, weight: str) -> PlasticityRule:
 def _outer_product(
     weight: str | None, pre: str | None, terms: list[tuple[list[ast.expr], list[ast.expr]]]
 ) -> OuterProduct:
-    """Return the sum of terms with the same `weight` and `pre`, each given by its shared and postsynaptic factors."""
+    """Return a sum of terms, given by their shared and postsynaptic factors, with the same `weight` and `pre`."""
     gains = {_text(_multiply(shared)) for shared, _ in terms}
     if len(gains) == 1:
-        return OuterProduct(weight, _text(_add(_multiply(post) for _, post in terms)), pre, gains.pop())
+        return OuterProduct(
+            weight, _text(_add(_multiply(post) for _, post in terms)), pre, gains.pop()
+        )
     posts = _add(_multiply([*shared, *post]) for shared, post in terms)
     return OuterProduct(weight, _text(posts), pre)
 
@@ -214,15 +216,17 @@ def _expand(node: ast.expr, weight: str) -> list[_Product]:
 def _factors(node: ast.expr, weight: str) -> list[tuple[str, ast.expr]]:
     """Return the factors of a tree that depends on at most one side: its shared numbers, and the rest."""
     sides = _dependence(node, weight)
-    if sides and isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+    if not sides:
+        return [("shared", node)]
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         return [("shared", parse_expression("-1.0")), *_factors(node.operand, weight)]
-    if sides and isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
         return _factors(node.left, weight) + _factors(node.right, weight)
-    if sides and isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
-        if not _dependence(node.right, weight):
-            inverse = _binary(parse_expression("1.0"), ast.Div(), node.right)
-            return [*_factors(node.left, weight), ("shared", inverse)]
-    return [(sides.pop() if sides else "shared", node)]
+    shared_divisor = isinstance(node, ast.BinOp) and not _dependence(node.right, weight)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and shared_divisor:
+        inverse = _binary(parse_expression("1.0"), ast.Div(), node.right)
+        return [*_factors(node.left, weight), ("shared", inverse)]
+    return [(sides.pop(), node)]
 
 
 def _expand_binary(node: ast.BinOp, weight: str) -> list[_Product] | None:
