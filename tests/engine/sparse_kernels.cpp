@@ -14,7 +14,7 @@ void steps(int rows, int columns, int batch, int threads, int count, int64_t con
 {
     static ds::Pool *const two = new ds::Pool(2), *const three = new ds::Pool(3);
     ds::pool = threads == 2 ? two : threads == 3 ? three : nullptr;
-    ds::Sparse<T> matrix(rows, columns, batch);
+    ds::Sparse<T> matrix(rows, columns, batch, false);
     T *weights, *products;
     matrix.arrays_of_weights = {&weights, &products};
     matrix.array = 0;

@@ -5,6 +5,7 @@ import pytest
 from divergences import STRUCTURES, Structure, draw
 
 from dendrosim.circuit.circuit import Circuit
+from dendrosim.circuit.connectivity.pairings import Pairings
 from dendrosim.circuit.matrix import Matrix, Projection
 from dendrosim.circuit.population import Population
 from dendrosim.errors import NonFiniteError
@@ -48,6 +49,10 @@ def test_all_back_ends_report_the_same_of_hundreds_of_divergences(structure):
         }
 
 
+EVERY_THIRD = Pairings(
+    post=[i for i in range(70) for j in range(80) if (i + j) % 3 == 0],
+    pre=[j for i in range(70) for j in range(80) if (i + j) % 3 == 0],
+)
 RULES = {
     "one product": "y_post*x_pre/tau",
     "a product and growth": "(y_post*x_pre + w)/tau",
@@ -58,7 +63,8 @@ RULES = {
 
 @pytest.mark.parametrize("backend", ["numpy", "cpp"])
 @pytest.mark.parametrize("rule", RULES)
-def test_the_guard_checks_a_large_matrix_in_every_step(rule, backend):
+@pytest.mark.parametrize("connect", [None, EVERY_THIRD], ids=["dense", "sparse"])
+def test_the_guard_checks_a_large_matrix_in_every_step(connect, rule, backend):
     """The weight that grows fastest is named, in the step in which it overflows."""
     rows, columns, at = 70, 80, (31, 17)
     x, y = np.zeros(columns), np.ones(rows)
@@ -71,7 +77,7 @@ def test_the_guard_checks_a_large_matrix_in_every_step(rule, backend):
             Population("a", columns, "dx/dt = 0*x/tau : 1", initial={"x": x}),
             Population("b", rows, "dy/dt = 0*(r - y)/tau : 1\nr : 1", initial={"y": y}),
         ),
-        (Matrix("w", "b", "a", w, f"dw/dt = {RULES[rule]} : 1"),),
+        (Matrix("w", "b", "a", w, f"dw/dt = {RULES[rule]} : 1", connect=connect),),
         (Projection("a.x", "w", "b.r"),),
         parameters={"tau": "10 s"},
     )  # fmt: skip
@@ -90,11 +96,12 @@ def test_the_guard_checks_a_large_matrix_in_every_step(rule, backend):
 
 
 @pytest.mark.parametrize("backend", ["numpy", "cpp"])
-def test_weights_that_grow_while_nothing_is_learnt_are_guarded(backend):
+@pytest.mark.parametrize("connect", [None, Pairings(pre=[0], post=[0])], ids=["dense", "sparse"])
+def test_weights_that_grow_while_nothing_is_learnt_are_guarded(connect, backend):
     """A gate that is closed leaves only a growth of the weights, and nothing reads them."""
     circuit = Circuit(
         (Population("a", 2, "dx/dt = -x/tau : 1"), Population("b", 3, "dy/dt = -y/tau : 1")),
-        (Matrix("w", "b", "a", 1.0, "dw/dt = (gate*y_post*x_pre + 10*w)/tau : 1"),),
+        (Matrix("w", "b", "a", 1.0, "dw/dt = (gate*y_post*x_pre + 10*w)/tau : 1", connect=connect),),
         parameters={"tau": "10 ms"}, gates={"gate": 0},
     )  # fmt: skip
     protocol = Protocol(circuit, (Block("run", (Phase("on", "2 s"),)),), "1 ms")

@@ -7,8 +7,19 @@ import numpy as np
 import pytest
 from kernel_library import NARROWER, TOLERANCE, compile_library
 
-# Rows and columns around the sizes of groups and tiles; the last number is the most rows with equal columns.
-SHAPES = [(1, 1, 1), (7, 5, 1), (13, 33, 3), (70, 40, 70), (61, 129, 4), (40, 530, 8)]
+# Rows and columns around the sizes of groups and tiles, the most rows with equal columns, and for locally
+# connected layers how far columns are from the diagonal.
+SHAPES = [
+    *(
+        (1, 1, 1, None),
+        (7, 5, 1, None),
+        (13, 33, 3, None),
+        (70, 40, 70, None),
+        (61, 129, 4, None),
+        (40, 530, 8, None),
+    ),
+    *((200, 90, 20, 9), (500, 40, 70, 3), (60, 250, 1, 20)),
+]
 BATCHES = [1, 2, 8, 9, 17, 64, 257]
 
 
@@ -20,13 +31,14 @@ def kernels(request, tmp_path_factory):
 
 def problem(shape, batch, density=0.3):
     """Connections with groups of rows that have the same columns, and random numbers."""
-    rows, columns, most = shape
+    rows, columns, most, near = shape
     rng = np.random.default_rng([rows, columns, batch])
     where = np.zeros((rows, columns), bool)
     row = 0
     while row < rows:
         end = row + int(rng.integers(1, most + 1))
-        where[row:end] = rng.random(columns) < density
+        distance = abs(np.arange(columns) - row * columns // rows)
+        where[row:end] = rng.random(columns) < density if near is None else distance <= near
         row = end
     w = rng.normal(size=shape[:2]) * where
     return where, w, rng.normal(size=(rows, batch)), rng.normal(size=(columns, batch))
@@ -74,16 +86,17 @@ def test_steps_are_those_of_masked_matrices(kernels, shape, batch, precision):
 
 
 @pytest.mark.parametrize("precision", ["double", "single"])
+@pytest.mark.parametrize("near", [None, 40])
 @pytest.mark.parametrize("batch", [1, 17, 64])
-def test_the_number_of_threads_changes_no_bit(kernels, batch, precision):
-    given = problem((1500, 700, 20), batch, density=0.6)
+def test_the_number_of_threads_changes_no_bit(kernels, batch, near, precision):
+    given = problem((1500, 700, 20, near), batch, density=0.6)
     one, two, three = (steps(kernels, *given, precision=precision, threads=n) for n in (1, 2, 3))
     for a, b, c in zip(one, two, three, strict=True):
         assert a.tobytes() == b.tobytes() == c.tobytes()
 
 
 def test_a_closed_gate_leaves_weights_as_they_are(kernels):
-    where, w, post, pre = problem((61, 129, 4), 9)
+    where, w, post, pre = problem((61, 129, 4, None), 9)
     _, learned, _ = steps(kernels, where, w, 0 * post, pre)
     assert np.array_equal(learned, w)
     _, learned, _ = steps(kernels, where, w, 0 * post, np.full_like(pre, np.inf))

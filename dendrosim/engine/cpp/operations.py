@@ -22,7 +22,8 @@ from dendrosim.engine.standalone.operations import CompiledOperations, boolean, 
 class CppOperations(CompiledOperations):
     """Operations that are statements in C++, such as calls of functions in `runtime.h`.
 
-    `patient` has the names of the matrices whose updates are postponed, see `Weights` in `dense.h`; `products` has
+    `patient` has the names of the matrices whose updates are postponed, see `Weights` in `dense.h`, and `checked`
+    those whose updates find numbers that are not finite, see `Sparse` in `sparse.h`; `products` has
     the arrays of products of sparse matrices, which get their size when the program has read its connections.
     """
 
@@ -31,6 +32,7 @@ class CppOperations(CompiledOperations):
 
     def __init__(self) -> None:
         self.patient: set[str] = set()
+        self.checked: set[str] = set()
         self.products: dict[str, list[ArrayVariable]] = {}
 
     def declarations(self, network: NetworkParts) -> list[str]:
@@ -42,7 +44,8 @@ class CppOperations(CompiledOperations):
             patient = boolean(matrix.name in self.patient)
             name = _weights(matrix.name).removeprefix("ds::")
             if matrix.connect is not None:
-                lines.append(f"Sparse<{number}> {name}({rows}, {columns}, {batch});")
+                checked = boolean(matrix.name in self.checked)
+                lines.append(f"Sparse<{number}> {name}({rows}, {columns}, {batch}, {checked});")
             else:
                 heun = boolean(network.protocol.method == "rk2")
                 sizes = f"{rows}, {columns}, {batch}"
@@ -116,14 +119,14 @@ class CppOperations(CompiledOperations):
 
     def extra_keywords(self, network: NetworkParts, update: Update) -> dict[str, Any]:
         inverted = {m.inverse_of for m in network.circuit.matrices}
+        learns_only = update.limits is None and not update.elementwise
         if update.sparse:
-            self.products[update.matrix] = [o.product for o in update.outer if o.product is not None]
-        elif (
-            update.limits is None
-            and len(update.outer) == 1
-            and not update.elementwise
-            and update.matrix not in inverted
-        ):
+            self.products[update.matrix] = [
+                o.product for o in update.outer if o.product is not None
+            ]
+            if learns_only and not update.heun:
+                self.checked.add(update.matrix)
+        elif learns_only and len(update.outer) == 1 and update.matrix not in inverted:
             self.patient.add(update.matrix)
         return {"weights": _weights(update.matrix), "sparse": update.sparse}
 

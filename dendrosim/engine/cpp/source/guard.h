@@ -7,6 +7,7 @@
 #include "dense.h"
 #include "glue.h"
 #include "parallel.h"
+#include "sparse.h"
 #include "task.h"
 
 #include <algorithm>
@@ -34,15 +35,17 @@ static bool finite(const Array& a)
 // The arrays that the guard checks in every step, grouped by their number of elements.
 static std::map<int64_t, std::vector<int64_t>> watched_by_size;
 
-// Let the guard check arrays. Patient weights (dense.h) are left out, because their update checks them and sets
-// `diverged`.
+// Let the guard check arrays. Weights whose updates check them are left out: patient ones (dense.h), whose updates
+// set `diverged`, and checked ones (sparse.h).
 static void watch(const std::vector<int64_t>& ids)
 {
     for (const int64_t id : ids)
     {
         const void* data = arrays[id].data;
         const auto same = [=](Patient* p) { return p->values() == data; };
-        if (std::none_of(patients.begin(), patients.end(), same)) watched_by_size[arrays[id].size].push_back(id);
+        if (std::none_of(patients.begin(), patients.end(), same)
+            && std::find(checked_weights.begin(), checked_weights.end(), data) == checked_weights.end())
+            watched_by_size[arrays[id].size].push_back(id);
     }
 }
 
@@ -59,7 +62,7 @@ static bool watched_are_finite()
 {
     for (const auto& [count, ids] : watched_by_size) postpone(count, {check, &ids}, count);
     flush();
-    return all_finite;
+    return all_finite && checked_finite;
 }
 
 // End the program if a number of synapses that no step changes, and that the guard therefore does not check, has come

@@ -4,6 +4,10 @@
 // the same columns, such as the filters of one place in a locally connected layer, form a group. Its weights are a
 // dense block, and its kernels load the activities of a column once for several rows. Groups do not depend on
 // threads, and each is computed by one thread, so that threads change no bit of a result.
+//
+// The transposed product reads the weights in their order if it can: groups are divided into bands, each of which adds
+// up its columns in sums of its own. If the bands have many columns in common, as in a random matrix, it reads the
+// weights column by column instead.
 
 #pragma once
 
@@ -63,6 +67,13 @@ struct Connections {
     }
 };
 
+// Neighbouring groups, the columns low .. high that they have, and the place of their sums among those of all bands.
+struct Band { int32_t begin, end, low, high; int64_t place; };
+
+constexpr int32_t most_bands = 16;      // they are the parts that threads share
+constexpr int64_t most_columns = 4;     // as many times the columns of the matrix may the bands have in all
+constexpr int64_t band_rows = 4;        // the least rows of a group, on average, for several samples
+
 // Compute y = W x or y += W x for R rows of one group and for P panels of activities (see `Panels`), each of W
 // vectors. `used` numbers of the result are stored in each row.
 template <typename T, int R, int P, int W, bool Ordered>
@@ -118,8 +129,15 @@ __attribute__((noinline)) void sparse_tile(const Connections& of, int32_t row, c
     }
 }
 
+// The panels of a tile of R rows: as many as leave its sums in the registers, of which there are 16 or 32.
+constexpr int panels_of(int R)
+{
+    constexpr int most = vector_bytes == 64 ? 16 : 12;
+    return 8*R <= most ? 4 : 4*R <= most ? 2 : 1;
+}
+
 // Call `sparse_tile` for R rows and the samples from `first` on, P panels at a time.
-template <typename T, int R, bool Ordered, int P = (R > 4 ? 1 : R > 2 ? 2 : 4)>
+template <typename T, int R, bool Ordered, int P = panels_of(R)>
 void sparse_row(const Connections& of, int32_t row, const T* w, const Panels<T>& x, T* y, int64_t first, bool add)
 {
     constexpr int64_t count = Vector<T>::count, wide = P*Vector<T>::panel;
@@ -139,7 +157,7 @@ template <int R = tile_rows, typename F> void divide_group(int32_t row, int32_t 
 {
     for (; row + R <= end; row += R) work(row, std::integral_constant<int, R>());
     if constexpr (R > 1)
-        if (row < end) divide_group<(R > 4 ? 4 : R - 1)>(row, end, work);
+        if (row < end) divide_group<fewer_rows(R)>(row, end, work);
 }
 
 // Return for each pair of neighbouring lanes its sum: first those of a, then those of b.
@@ -162,9 +180,10 @@ __attribute__((always_inline)) inline typename Vector<T>::type sum_lanes(const t
 }
 
 // Compute W = keep W + post pre^T, summed over the samples, for C connections of a row from number `first` on, of
-// which `used` exist. With keep = 0, the old weights are not read. Both factors have `wide` samples.
+// which `used` exist. With keep = 0, the old weights are not read. Both factors have `wide` samples. Return false if a
+// weight is not finite.
 template <typename T, int C>
-__attribute__((noinline)) void learn_tile(const T* post, const T* pre, const int32_t* others, int64_t used,
+__attribute__((noinline)) bool learn_tile(const T* post, const T* pre, const int32_t* others, int64_t used,
     int64_t wide, T keep, T* w)
 {
     using V = typename Vector<T>::type;
@@ -182,6 +201,7 @@ __attribute__((noinline)) void learn_tile(const T* post, const T* pre, const int
     #pragma GCC unroll 16
     for (int64_t i = 0; i < sums; i += count) *(V*)(values + i) = sum_lanes<T>(sum + i);
     for (int64_t c = 0; c < used; c++) w[c] = keep == 0 ? values[c] : keep*w[c] + values[c];
+    return Finite<T>::all(w, used);
 }
 
 // Copy activities, times a factor, so that each unit has `wide` samples; additional samples are zero.
@@ -205,6 +225,11 @@ struct SparseMatrix {
 };
 inline std::vector<SparseMatrix*> sparse_matrices;
 
+// Sparse weights whose updates find numbers that are not finite, and whether one has. The guard need not read them.
+inline std::vector<const void*> checked_weights;
+inline bool checked_finite = true;
+
+// A sparse weight matrix. It is `checked` if `learn` alone changes its weights.
 template <typename T> class Sparse : SparseMatrix {
 public:
     // Brian2's arrays with a number for each connection; the first one has the weights. `connect` allocates them.
@@ -212,7 +237,8 @@ public:
     int64_t array = -1;  // the number of the weights in `arrays`
     Connections by_row;
 
-    Sparse(int rows, int columns, int batch) : rows(rows), columns(columns), batch(batch)
+    Sparse(int rows, int columns, int batch, bool checked)
+        : rows(rows), columns(columns), batch(batch), checked(checked)
     {
         sparse_matrices.push_back(this);
     }
@@ -221,8 +247,8 @@ public:
     bool connect(std::vector<int64_t> starts, std::vector<int32_t> others) override;
     void product(const T* x, T* y, bool add);     // y = W x or y += W x
     void transposed(const T* x, T* y, bool add);  // y = W^T x or y += W^T x
-    // to = keep to + alpha post pre^T, summed over the batch, where there are connections
-    void outer(T alpha, const T* post, const T* pre, T keep, T* to);
+    // to = keep to + alpha post pre^T, summed over the batch, where there are connections; returns whether it is finite
+    bool outer(T alpha, const T* post, const T* pre, T keep, T* to);
     void learn(T alpha, const T* post, const T* pre, T keep);  // the same for the weights
     void scale(T factor);
     void clip(T low, T high) { set_limits(w, (int64_t)by_row.others.size(), low, high); }
@@ -231,16 +257,19 @@ public:
 
 private:
     const int rows, columns, batch;
+    const bool checked;
     T* w = nullptr;
     Halves<T> halves;
     bool small_groups = false;
-    Connections by_column;
+    Connections by_column;    // for the transposed product, unless there are bands
+    std::vector<Band> bands;
+    std::vector<T> sums;      // columns of all bands x samples
     static inline std::vector<T> factors, partners;
     static inline Panels<T> panels;
 
     // Whether a group has so many rows that gathering its activities pays.
     static bool gathers(int32_t count) { return count >= gather_from && tiles; }
-    static void learn_group(int32_t count, int64_t depth, const int32_t* others, T alpha, const T* post, const T* pre,
+    static bool learn_group(int32_t count, int64_t depth, const int32_t* others, T alpha, const T* post, const T* pre,
         int64_t samples, int64_t wide, T keep, T* w);
     int64_t work() const { return by_row.starts[rows]*batch; }
 
@@ -254,6 +283,55 @@ private:
                     sparse_row<T, decltype(count)::value, Ordered>(of, row, w, panels, y, 0, add);
                 });
         });
+    }
+
+    // Find bands for the transposed product, if they pay.
+    void find_bands()
+    {
+        const int64_t groups = (int64_t)by_row.groups.size() - 1;
+        if (batch > 1 && (!tiles || rows < band_rows*groups)) return;
+        int64_t place = 0;
+        for (int64_t b = 0; b < most_bands; b++)
+        {
+            const int32_t begin = b*groups/most_bands, end = (b + 1)*groups/most_bands;
+            const auto first = by_row.others.begin() + by_row.starts[by_row.groups[begin]];
+            const auto last = by_row.others.begin() + by_row.starts[by_row.groups[end]];
+            if (first == last) continue;
+            const int32_t low = *std::min_element(first, last), high = *std::max_element(first, last) + 1;
+            bands.push_back({begin, end, low, high, place});
+            place += high - low;
+        }
+        if (place > most_columns*columns) bands.clear(); else sums.resize(place*batch);
+    }
+
+    // Add up W^T x for the groups of a band.
+    void add_band(const Band& band, const T* x)
+    {
+        T* const to = sums.data() + (band.place - band.low)*batch;
+        std::fill_n(to + band.low*batch, (band.high - band.low)*batch, (T)0);
+        for (int32_t g = band.begin; g < band.end; g++)
+        {
+            const int32_t row = by_row.groups[g], count = by_row.groups[g + 1] - row;
+            const int64_t start = by_row.starts[row], depth = by_row.starts[row + 1] - start;
+            const int32_t* others = by_row.others.data() + start;
+            for (int64_t k = 0, used; k < depth; k += used)
+            {
+                // Neighbouring columns have neighbouring sums.
+                for (used = 1; k + used < depth && others[k + used] == others[k] + used; used++) {}
+                if (batch == 1)
+                    add_rows(count, used, w + start + k, depth, x + row, to + others[k]);
+                else
+                    for (int64_t c = 0; c < used; c += tile_rows)
+                        strip<T, Kind::transposed>(std::min<int64_t>(used - c, tile_rows), count, w + start + k + c,
+                            depth, panels, row, 0, batch, 1, to + (others[k] + c)*batch, batch);
+            }
+        }
+    }
+
+    static void add_rows(int32_t rows, int64_t columns, const T* w, int64_t stride, const T* x, T* __restrict to)
+    {
+        for (int32_t r = 0; r < rows; r++)
+            for (int64_t c = 0; c < columns; c++) to[c] += w[r*stride + c]*x[r];
     }
 
     template <bool Ordered> void multiply_one(const Connections& of, const T* x, T* y, bool add)
@@ -292,6 +370,8 @@ template <typename T> bool Sparse<T>::connect(std::vector<int64_t> starts, std::
     w = *arrays_of_weights[0];
     arrays[array].data = w;
     arrays[array].size = count;
+    if (checked) checked_weights.push_back(w);
+    find_bands();
     return true;
 }
 
@@ -302,27 +382,49 @@ template <typename T> void Sparse<T>::product(const T* x, T* y, bool add)
 
 template <typename T> void Sparse<T>::transposed(const T* x, T* y, bool add)
 {
-    if (by_column.starts.empty()) by_column = by_row.transposed(columns);
-    multiply<false>(by_column, x, rows, y, add);
+    if (bands.empty())
+    {
+        if (by_column.starts.empty()) by_column = by_row.transposed(columns);
+        return multiply<false>(by_column, x, rows, y, add);
+    }
+    if (batch > 1) panels.pack(x, rows, batch, false);
+    const bool shared = work() >= (batch > 1 ? work_from : work_from_of_one);
+    in_parallel(shared, (int64_t)bands.size(), 1, [this, x](int64_t begin, int64_t end) {
+        for (int64_t b = begin; b < end; b++) add_band(bands[b], x);
+    });
+    in_parallel(shared, columns, 64, [this, y, add](int64_t begin, int64_t end) {
+        if (!add) std::fill(y + begin*batch, y + end*batch, (T)0);
+        for (const Band& band : bands)
+        {
+            const T* from = sums.data() + (band.place - band.low)*batch;
+            const int64_t first = std::max<int64_t>(begin, band.low)*batch, last = std::min<int64_t>(end, band.high)*batch;
+            for (int64_t i = first; i < last; i++) y[i] += from[i];
+        }
+    });
 }
 
-template <typename T> void Sparse<T>::outer(T alpha, const T* post, const T* pre, T keep, T* to)
+template <typename T> bool Sparse<T>::outer(T alpha, const T* post, const T* pre, T keep, T* to)
 {
     const Connections& of = by_row;
+    std::atomic<bool> good{true}, *const all = &good;
     if (batch == 1)
-        return in_parallel(work() >= work_from_of_one, rows, 64, [=, &of](int64_t begin, int64_t end) {
+    {
+        in_parallel(work() >= work_from_of_one, rows, 64, [=, &of](int64_t begin, int64_t end) {
             for (int64_t row = begin; row < end; row++)
             {
                 const T factor = alpha*post[row];
                 const int32_t* others = of.others.data();
                 for (int64_t k = of.starts[row]; k < of.starts[row + 1]; k++)
                     to[k] = keep == 0 ? factor*pre[others[k]] : keep*to[k] + factor*pre[others[k]];
+                if (!Finite<T>::all(to + of.starts[row], of.starts[row + 1] - of.starts[row])) *all = false;
             }
         });
+        return good;
+    }
     const int64_t samples = batch, wide = (samples + Vector<T>::count - 1)/Vector<T>::count*Vector<T>::count;
     if (small_groups) widen(post, rows, samples, wide, alpha, factors);
-    widen(pre, columns, samples, wide, (T)1, partners);
-    const T *const left = factors.data(), *const right = partners.data();
+    if (wide > samples) widen(pre, columns, samples, wide, (T)1, partners);
+    const T *const left = factors.data(), *const right = wide > samples ? partners.data() : pre;
     in_parallel(work() >= work_from, (int64_t)of.groups.size() - 1, 1, [=, &of](int64_t begin, int64_t end) {
         constexpr int C = Vector<T>::count > 8 ? 16 : 8;
         for (int64_t g = begin; g < end; g++)
@@ -330,43 +432,51 @@ template <typename T> void Sparse<T>::outer(T alpha, const T* post, const T* pre
             const int32_t row = of.groups[g], count = of.groups[g + 1] - row;
             const int64_t start = of.starts[row], depth = of.starts[row + 1] - start;
             const int32_t* others = of.others.data() + start;
+            bool finite = true;
             if (gathers(count))
-                learn_group(count, depth, others, alpha, post + row*samples, right, samples, wide, keep, to + start);
+                finite = learn_group(count, depth, others, alpha, post + row*samples, right, samples, wide, keep, to + start);
             else
                 for (int32_t r = 0; r < count; r++)
                     for (int64_t k = 0; k < depth; k += C)
-                        learn_tile<T, C>(left + (row + r)*wide, right, others + k, std::min<int64_t>(depth - k, C),
-                            wide, keep, to + start + r*depth + k);
+                        finite &= learn_tile<T, C>(left + (row + r)*wide, right, others + k,
+                            std::min<int64_t>(depth - k, C), wide, keep, to + start + r*depth + k);
+            if (!finite) *all = false;
         }
     });
+    return good;
 }
 
 // The weights of a group are a dense block of count x depth, so that dense tiles update it. The activities of its
 // columns are gathered first.
 template <typename T>
-void Sparse<T>::learn_group(int32_t count, int64_t depth, const int32_t* others, T alpha, const T* post, const T* pre,
+bool Sparse<T>::learn_group(int32_t count, int64_t depth, const int32_t* others, T alpha, const T* post, const T* pre,
     int64_t samples, int64_t wide, T keep, T* w)
 {
     static thread_local Panels<T> gathered;
     gathered.gather(pre, others, samples, depth, wide, alpha);
+    bool good = true;
     for (int32_t r = 0; r < count; r += tile_rows)
-        strip<T, Kind::learning>(std::min<int32_t>(count - r, tile_rows), samples, post + r*samples, samples, gathered,
-            0, 0, depth, keep, w + r*depth, depth);
+        good &= strip<T, Kind::learning>(std::min<int32_t>(count - r, tile_rows), samples, post + r*samples, samples,
+            gathered, 0, 0, depth, keep, w + r*depth, depth);
+    return good;
 }
 
 template <typename T> void Sparse<T>::learn(T alpha, const T* post, const T* pre, T keep)
 {
     if (add_nothing(alpha, post, (int64_t)rows*batch, pre, (int64_t)columns*batch)) return scale(keep);
-    outer(alpha, post, pre, keep, w);
+    checked_finite &= outer(alpha, post, pre, keep, w);
 }
 
 template <typename T> void Sparse<T>::scale(T factor)
 {
     if (factor == 1) return;
     T* const weights = w;
+    std::atomic<bool> good{true}, *const all = &good;
     parallel((int64_t)by_row.others.size(), [=](int64_t begin, int64_t end) {
         for (int64_t k = begin; k < end; k++) weights[k] *= factor;
+        if (!Finite<T>::all(weights + begin, end - begin)) *all = false;
     });
+    checked_finite &= good;
 }
 
 }  // namespace ds

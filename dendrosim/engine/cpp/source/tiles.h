@@ -244,6 +244,9 @@ __attribute__((noinline)) bool tile(int64_t depth, const T* __restrict a, int64_
     return seen.good();
 }
 
+// The rows of the next smaller tile, for rows that do not fill one of R rows.
+constexpr int fewer_rows(int R) { return R > 4 ? 4 : R - 1; }
+
 // Call `tile` for `rows` <= R rows of a, and for the columns begin .. end and the rows first .. first + depth of
 // b.
 template <typename T, Kind K, int R = tile_rows>
@@ -254,11 +257,12 @@ bool strip(int64_t rows, int64_t depth, const T* a, int64_t a_row, const Panels<
     {
         if (rows < R)
         {
-            const int64_t half = std::min<int64_t>(rows, R/2), step = K == Kind::transposed ? 1 : a_row;
-            bool good = strip<T, K, R/2>(half, depth, a, a_row, b, first, begin, end, beta, c, c_row);
-            if (half < rows)
-                good &= strip<T, K, R/2>(rows - half, depth, a + half*step, a_row, b, first, begin, end, beta,
-                    c + half*c_row, c_row);
+            constexpr int fewer = fewer_rows(R);
+            const int64_t part = std::min<int64_t>(rows, fewer), step = K == Kind::transposed ? 1 : a_row;
+            bool good = strip<T, K, fewer>(part, depth, a, a_row, b, first, begin, end, beta, c, c_row);
+            if (part < rows)
+                good &= strip<T, K, fewer>(rows - part, depth, a + part*step, a_row, b, first, begin, end, beta,
+                    c + part*c_row, c_row);
             return good;
         }
     }
