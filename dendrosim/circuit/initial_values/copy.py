@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from dendrosim.arrays import Array
 from dendrosim.circuit.initial_values.derived import Derived
 
@@ -14,6 +16,8 @@ class Copy(Derived):
     ----------
     matrix : str
         Name of the other matrix, of the same shape.
+    scale : float, optional
+        Factor of the copy (default 1).
 
     Raises
     ------
@@ -27,8 +31,10 @@ class Copy(Derived):
     >>> student = ds.Matrix("v", post="up", pre="down", initial=ds.Copy("w"))
     """
 
+    scale: float = 1.0
+
     def shape(self, of: tuple[int, int]) -> tuple[int, int]:
         return of
 
     def compute(self, weights: Array) -> Array:
-        return weights
+        return np.array(self.scale * weights, dtype=np.float64)
