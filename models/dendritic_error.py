@@ -4,43 +4,44 @@ A pyramidal cell has a soma u, a basal dendrite, which receives the layer below,
 receives the layer above (b) and interneurons (n). Each interneuron of layer i belongs to one pyramidal cell of
 layer i+1, whose soma teaches it. With conductances in units of the leak and rates h = s(u):
 
-    tau du_i/dt  = -u_i + g_basal (basal_i - u_i) + g_apical (apical_i - u_i),     i = 1 .. L-1
-    tau du_L/dt  = -u_L + g_basal (basal_L - u_L) + nudging (target - u_L)         the last while `teach` is open
-    tau du^I/dt  = -u^I + g_dendrite (dendrite - u^I) + g_teaching (u_(i+1) - u^I)
+    tau du_i/dt = -u_i + g_basal (basal_i - u_i) + g_apical (apical_i - u_i),      i = 1 .. L-1
+    tau du_L/dt = -u_L + g_basal (basal_L - u_L) + nudging (target - u_L)          the last while `teach` is open
+    tau du^I/dt = -u^I + g_dendrite (dendrite - u^I) + g_teaching (u_(i+1) - u^I)
     basal_i = w_i h_(i-1),  apical_i = b_i h_(i+1) + n_i s(u^I_i),  dendrite_i = p_i h_i
 
-With form=current, somata lose nothing to their dendrites: tau du_i/dt = -u_i + basal_i + g_apical apical_i, and
-likewise tau du^I/dt = -u^I + dendrite + g_teaching (u_(i+1) - u^I). With teaching=rate, the current into the output
-is nudging (target - h_L), so that the target is a rate.
+With form=current, dendrites do not load the soma: tau du_i/dt = -u_i + basal_i + g_apical apical_i, and likewise
+tau du^I/dt = -u^I + dendrite + g_teaching (u_(i+1) - u^I). With teaching=rate, the current into the output is
+nudging (target - h_L), so that the target is a rate.
 
 Plasticity compares a rate with the one that the dendrite alone predicts, s(kappa basal) or s(kappa^I dendrite):
 
     dw_i/dt = learn eta k_i (h_i - s(kappa_i basal_i)) h_(i-1)^T
     dp_i/dt = (learn eta m_i + sleep eta_lateral) (s(u^I_i) - s(kappa^I dendrite_i)) h_i^T
     dn_i/dt = -sleep eta_lateral apical_i s(u^I_i)^T
-    db_i/dt = sleep eta_top_down (h_i - s(b_i h_(i+1))) h_(i+1)^T            with top_down=learned
+    db_i/dt = sleep eta_top_down (h_i - s(b_i h_(i+1))) h_(i+1)^T                  with top_down=learned
 
 The factors k_i make the change of w_i that of gradient descent with the rate eta (of the squared error of rates,
 with teaching=rate), for weak nudging and b_i = w_(i+1)^T: k_L = kappa_L G_L/nudging, k_i = kappa_i k_(i+1)/a_i,
-a_i = g_apical/(G_i (1 + g_teaching/(1 + g_dendrite))). With the factors m_i = kappa_(i+1) k_(i+1)/(kappa^I lambda),
-where lambda is the part that the teaching soma has in u^I, interneurons follow the change of w_(i+1) to first order,
-so that they go on predicting while the layers learn. G_i and kappa_i: `dendrosim.mechanisms.error_compartments`.
-With `low_pass`, all changes of weights pass a low-pass filter.
+a_i = g_apical/(G_i (1 + g_teaching/(1 + g_dendrite))). With the factors m_i = kappa_(i+1) k_(i+1)/(kappa^I
+lambda), where lambda is the part that the teaching soma has in u^I, interneurons follow the change of w_(i+1) to
+first order, so that they continue to predict while layers learn. G_i and kappa_i are those of
+`dendrosim.mechanisms.error_compartments`. With `low_pass`, all changes of weights pass a low-pass filter.
 
-Self-predicting state, `self_predicting`: p_i = (kappa_(i+1)/kappa^I) w_(i+1) and n_i = -b_i. At rest without a
-target, u^I_i = u_(i+1) and apical_i = 0 for every input; no weight changes, whatever the layers compute. In the flow
-of all weights (neurons slaved), each w is therefore free to choose: there is one zero mode for each weight w. All
-other modes decay, at rates eta_lateral lambda kappa^I <s'(u_(i+1,j)) h_i h_i^T> (p, for interneuron j) and
-eta_lateral <s(u^I) s(u^I)^T> (n); an eigenvalue of 0 of such a matrix is a direction that the inputs do not have.
+In the self-predicting state (`self_predicting`), p_i = (kappa_(i+1)/kappa^I) w_(i+1) and n_i = -b_i. At rest
+without a target, u^I_i = u_(i+1) and apical_i = 0 for every input. No weight changes, whatever the layers
+compute: in the flow of all weights, with neurons slaved, there is one zero mode for each weight of w, the choice of
+what is predicted. All other modes decay, at the rates (learn eta m_i + sleep eta_lateral) lambda kappa^I
+eig <s'(u_(i+1,j)) h_i h_i^T> (p, for each interneuron j) and sleep eta_lateral eig <s(u^I) s(u^I)^T> (n, for each
+pyramidal cell); a rate of 0 is a direction that the inputs do not have.
 
 With Dale's law (`dale`), pyramidal cells excite and interneurons inhibit.
 
 Sources
 -------
-Sacramento, Costa, Bengio & Senn (2018), Dendritic cortical microcircuits approximate the backpropagation algorithm,
-NeurIPS 31; equations and conductances as in public implementations (leak 0.1, basal 1, apical 0.8, dendrite 1,
-teaching 0.8 per ms). The thesis (dynamical target propagation), section 3.3.2, describes it. Learned top-down
-weights, the current form, the factors k and m, and the equations of the spectrum: as given above.
+Sacramento, Costa, Bengio & Senn (2018), Dendritic cortical microcircuits approximate the backpropagation
+algorithm, NeurIPS 31; equations and conductances as in public implementations (leak 0.1, basal 1, apical 0.8,
+dendrite 1, teaching 0.8 per ms). The thesis (dynamical target propagation), section 3.3.2, describes it. Learned
+top-down weights, the current form, the factors k and m, and the equations of the spectrum: as given above.
 
 Statements that fail
 --------------------
@@ -48,9 +49,9 @@ Statements that fail
   s(b_i h_(i+1)) = h_i for all inputs, whatever the interneurons do.
 - Plasticity of n under a target learns to cancel the errors themselves. It may be on at all times only if it is
   slow; here it has the gate `sleep`.
-- The self-predicting state is that of a circuit at rest. After a change of the input apical dendrites are silent at
-  all times only if u^I and u_(i+1) have the same time constant without teaching, 1 + g_dendrite = G_(i+1), as in the
-  current form and in the output layer of the default.
+- The self-predicting state is that of a circuit at rest. After a change of the input, apical dendrites are silent
+  at all times only if u^I and u_(i+1) have the same time constant without teaching, 1 + g_dendrite = G_(i+1), as
+  in the current form, and in the last hidden layer with the default conductances.
 """
 
 from typing import Literal
@@ -87,7 +88,8 @@ TO_PYRAMIDAL = "-sleep*eta_lateral*apical_post*h_pre"
 TOP_DOWN = "sleep*eta_top_down*(h_post - s(top_down_post))*h_pre"
 
 _CURRENT = {
-    "form": "current", "teaching": "rate", "nudging": 0.1, "g_apical": 1.5, "g_teaching": 0.5, "eta_lateral": "5 Hz",
+    "form": "current", "teaching": "rate", "nudging": 0.1, "g_apical": 1.5, "g_teaching": 0.5,
+    "eta_lateral": "5 Hz",
 }  # fmt: skip
 LEARNING = ds.learning.Network(
     layers=("layer{i}.h",),
@@ -96,7 +98,13 @@ LEARNING = ds.learning.Network(
     rules={
         "dendritic_error": _CURRENT,
         "dendritic_error_symmetric": {**_CURRENT, "symmetric": True},
-        "dendritic_error_learned": {**_CURRENT, "top_down": "learned", "eta_top_down": "2 Hz"},
+        "dendritic_error_learned": {
+            **_CURRENT,
+            "top_down": "learned",
+            "nudging": 0.3,
+            "eta_lateral": "20 Hz",
+            "eta_top_down": "0.5 Hz",
+        },
     },
 )
 
@@ -141,7 +149,9 @@ def circuit(p: Parameters) -> ds.Circuit:
         text = (HIDDEN if hidden else OUTPUT)[p.form] + RATE
         text += received("basal", "basal dendrite, fed by w", p.low_pass)
         if hidden:
-            text += APICAL + received("top_down", "fed by b", p.low_pass and p.top_down == "learned")
+            text += APICAL + received(
+                "top_down", "fed by b", p.low_pass and p.top_down == "learned"
+            )
             text += received("lateral", "fed by n", p.low_pass)
         else:
             text += TEACHING[p.teaching] + TARGET
@@ -159,9 +169,7 @@ def circuit(p: Parameters) -> ds.Circuit:
         above, inter = f"layer{i + 1}", f"inter{i}"
         text = INTERNEURON[p.form] + RATE + received("dendrite", "fed by p", p.low_pass)
         kind = populations[i + 1].transfer
-        populations.append(
-            ds.Population(inter, p.sizes[i + 1], text, transfer=kind)
-        )
+        populations.append(ds.Population(inter, p.sizes[i + 1], text, transfer=kind))
         matrices.append(ds.Matrix(f"one{i}", inter, above, ds.Identity()))
         projections.append(ds.Projection(f"{above}.u", f"one{i}", f"{inter}.taught"))
         _connect_laterally(p, i, factors, add)
@@ -184,7 +192,15 @@ def _connect_laterally(p, i, factors, add):
         to_inter = ds.Copy(f"w{i + 1}", factors["copy"][i - 1])
         to_layer = ds.Copy(f"b{i}", -1.0)
     factor = {"factor": factors["p"][i - 1]}
-    add(f"p{i}", f"{layer}.h", f"{inter}.dendrite", to_inter, TO_INTERNEURON, sign=excite, parameters=factor)
+    add(
+        f"p{i}",
+        f"{layer}.h",
+        f"{inter}.dendrite",
+        to_inter,
+        TO_INTERNEURON,
+        sign=excite,
+        parameters=factor,
+    )
     add(f"n{i}", f"{inter}.h", f"{layer}.lateral", to_layer, TO_PYRAMIDAL, sign=inhibit)
     rule = TOP_DOWN if p.top_down == "learned" else None
     add(f"b{i}", f"{above}.h", f"{layer}.top_down", down, rule, sign=excite)

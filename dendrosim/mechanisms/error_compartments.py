@@ -4,8 +4,8 @@ Conductances are in units of the leak, voltages are numbers, and `tau` is the me
 The soma of a pyramidal cell in layer i has the total conductance G_i, and without apical input it is at rest at a
 part kappa_i of the basal voltage, which is what the basal dendrite predicts:
 
-    form=conductance    G_i = 1 + g_basal + g_apical,  kappa_i = g_basal/G_i          (hidden layers)
-                        G_L = 1 + g_basal,             kappa_L = g_basal/G_L          (output without apical dendrite)
+    form=conductance    G_i = 1 + g_basal + g_apical,  kappa_i = g_basal/G_i    (hidden layers)
+                        G_L = 1 + g_basal,             kappa_L = g_basal/G_L    (output without apical dendrite)
     form=current        G_i = 1, kappa_i = 1: dendrites drive the soma, but do not load it
 
 A time step dt is stable for a compartment if dt times its total conductance is below 2 tau.
@@ -112,9 +112,7 @@ def check_layers(p: Any) -> int:
     A time constant of a low-pass filter is refused as well if there is no such filter.
     """
     if len(p.sizes) < 2:
-        raise ParameterError(
-            f"sizes is {p.sizes}; there must be an input and an output layer"
-        )
+        raise ParameterError(f"sizes is {p.sizes}; there must be an input and an output layer")
     if p.tau_low_pass is not None and not p.low_pass:
         raise ParameterError(
             f"tau_low_pass is {p.tau_low_pass}, but low_pass is False; choose low_pass=True, or leave it out"

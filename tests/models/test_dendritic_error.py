@@ -28,7 +28,9 @@ CASES = {
 
 
 def weights_of(circuit, seed=0):
-    return {m.name: draw_start_value(circuit, m.name, circuit.shape(m), seed) for m in circuit.matrices}
+    return {
+        m.name: draw_start_value(circuit, m.name, circuit.shape(m), seed) for m in circuit.matrices
+    }
 
 
 def at_rest(circuit, x, seed=0, **more):
@@ -116,9 +118,7 @@ def rooted(w, b, p, x, target, nudging):
     z = root(rates, np.zeros(ends[-1]), tol=1e-14).x
     u = np.split(z, ends[:-1])[:3]
     below = [x, s(u[0]), s(u[1])]
-    return [
-        np.outer(s(v) - s(k * m @ h), h) for v, k, m, h in zip(u, kappa, w, below, strict=True)
-    ]
+    return [np.outer(s(v) - s(k * m @ h), h) for v, k, m, h in zip(u, kappa, w, below, strict=True)]
 
 
 def backpropagated(w, x, target):
@@ -254,7 +254,9 @@ def test_weights_that_violate_dales_law_are_refused():
     """In a run that starts from given weights, and in the circuit."""
     circuit = ds.load_circuit("dendritic_error", sizes=(3, 4, 2), dale=True)
     phase = ds.Phase("rest", "1 ms")
-    protocol = ds.Protocol(circuit, (ds.Block("one", (phase,)),), "0.1 ms", signals={"layer0.h": 0.1})
+    protocol = ds.Protocol(
+        circuit, (ds.Block("one", (phase,)),), "0.1 ms", signals={"layer0.h": 0.1}
+    )
     start = weights_of(circuit)
     start |= {f"{p.name}.u": np.zeros(p.size) for p in circuit.populations if p.states}
     wrong = {"w1": np.full((4, 3), 0.1) - 0.2 * np.eye(4, 3), "n1": np.full((4, 2), 0.3)}

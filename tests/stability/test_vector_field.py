@@ -15,6 +15,13 @@ from dendrosim.experiments.file_check.runs import compare_step
 STEP = 1e-30
 """Length of a complex step: without any rounding error it may be this small."""
 
+MANY_CHOICES = ("dendritic_error",)
+"""Models with so many circuits that all of them are tested only with slow tests; others test their defaults."""
+
+MODELS = [
+    pytest.param(m, marks=pytest.mark.slow) if m in MANY_CHOICES else m for m in examples.MODELS
+]
+
 
 def for_each(model, check):
     """Check every small circuit of a model; a failure names the circuit."""
@@ -86,7 +93,7 @@ def check_step(circuit, samples, backend):
         assert gap(found[path].reshape(rate.shape), rate) < 1e-9, path
 
 
-@pytest.mark.parametrize("model", examples.MODELS)
+@pytest.mark.parametrize("model", MODELS)
 def test_one_step_is_dt_times_the_field(model):
     """In circuits with two choices, or other sizes; tests of shipped files take each choice by itself."""
     report = Report(model)
@@ -119,8 +126,8 @@ def test_one_step_on_cython_is_dt_times_the_field(model):
 
 
 def check_jacobian(flow):
-    x = examples.state(flow)
-    assert not flow.kinks(x)
+    states = (examples.state(flow, seed) for seed in range(1, 10))
+    x = next(x for x in states if not flow.kinks(x))  # units above a silent layer are at their kink
     found = in_scale(flow, flow.jacobian(x))
     # At least 1 per second, the size of learning rates: all weights may be at rest.
     size = max(abs(found).max(), 1.0)
@@ -130,7 +137,7 @@ def check_jacobian(flow):
 
 @pytest.mark.parametrize("samples", [1, 3])
 @pytest.mark.parametrize("unfrozen", [False, True], ids=["frozen", "unfrozen"])
-@pytest.mark.parametrize("model", examples.MODELS)
+@pytest.mark.parametrize("model", MODELS)
 def test_jacobian_is_exact(model, unfrozen, samples):
     def check(circuit):
         if plastic(circuit) if unfrozen else has_states(circuit):
@@ -197,7 +204,7 @@ def test_all_derivatives_of_plasticity_alone_by_parameters_are_exact(model):
     for_each(model, lambda c: check_parameters(c, unfrozen="*", slaved="*.*"))
 
 
-@pytest.mark.parametrize("model", examples.MODELS)
+@pytest.mark.parametrize("model", MODELS)
 def test_derivatives_by_parameters_are_exact(model):
     for_each(model, lambda c: check_parameters(c, unfrozen=plastic(c)))
 
