@@ -47,6 +47,8 @@ PAIR_NAMES = ("i", "j", "N_pre", "N_post")
 """In the texts of a pathway, the indices of the units at both ends and the numbers of these units."""
 EVENT_DRIVEN, CLOCK_DRIVEN, SUMMED = "event-driven", "clock-driven", "summed"
 """Flags of the equations of a pathway."""
+CONSTANT, SHARED = "constant", "shared"
+"""Flags of the numbers that a pathway declares."""
 
 
 class Trigger(NamedTuple):
@@ -108,7 +110,8 @@ class Pathway(Spec):
     equations : str, optional
         Variables that each synapse has for itself, in Brian2's syntax.
 
-        - `x : unit` is a number, which spikes do not change if the line ends with `(constant)`.
+        - `x : unit` is a number, which spikes do not change if the line ends with `(constant)`. If it ends with
+          `(shared)`, all synapses have the same number, and `parameters` has its value.
         - `dx/dt = ... : unit (event-driven)` is a state that is solved exactly from one spike to the next. Its
           rate must be a sum of numbers times states, perhaps with a constant; it may depend on x and on states
           that depend on themselves only, as in `dx/dt = (s - x)/tau` with `ds/dt = -s/tau`, or on one state that
@@ -225,7 +228,7 @@ class Pathway(Spec):
     def variables(self) -> Mapping[str, Declaration]:
         """The variables that each synapse has for itself by name, without the weight."""
         lines = parse_declarations(self.equations)
-        return {d.name: d for d in lines if SUMMED not in d.flags}
+        return {d.name: d for d in lines if not {SUMMED, SHARED} & {*d.flags}}
 
     @property
     def sums(self) -> Mapping[str, Declaration]:
@@ -313,6 +316,9 @@ class Pathway(Spec):
             if line.flags == (SUMMED,):
                 self._check_sum(where, line)
                 continue
+            if line.kind == "parameter" and line.flags == (SHARED,):
+                self._check_shared(where, line)
+                continue
             if line.kind == "subexpression":
                 raise EquationError(
                     f"{where}: {name!r} is a subexpression; write its right-hand side where it is used"
@@ -339,6 +345,19 @@ class Pathway(Spec):
                     f"{where}: {name!r} is a variable of each synapse; give its value in `initial`"
                 )
 
+    def _check_shared(self, where: str, line: Declaration) -> None:
+        name = line.name
+        if name in {x.target for x in self.assignments}:
+            raise EquationError(
+                f"{where}: {name!r} is (shared), but spikes assign to it, each for one synapse; remove the flag, "
+                "or assign to a variable of a population"
+            )
+        if name in self.initial or name not in self.parameters:
+            raise ParameterError(
+                f"{where}: {name!r} is (shared); give its value in `parameters`, as parameters={{{name!r}: ...}}"
+            )
+        check_unit_text(f"{where}: parameters[{name!r}]", self.parameters[name], line.unit)
+
     def _check_sum(self, where: str, line: Declaration) -> None:
         if line.kind != "subexpression" or not line.name.endswith("_post"):
             raise EquationError(
@@ -349,14 +368,10 @@ class Pathway(Spec):
 
     def _check_flags(self, where: str, line: Declaration) -> None:
         """Check the flags of a variable without equation; only `(constant)` has a meaning."""
-        others = [] if line.kind != "parameter" else [f for f in line.flags if f != "constant"]
+        others = [] if line.kind != "parameter" else [f for f in line.flags if f != CONSTANT]
         if others:
-            shared = "; a number that all synapses share is one of `parameters`"
-            raise EquationError(
-                f"{where}: the flag ({others[0]}) has no meaning here; remove it"
-                f"{shared if others[0] == 'shared' else ''}"
-            )
-        if line.flags == ("constant",) and line.name in {x.target for x in self.assignments}:
+            raise EquationError(f"{where}: the flag ({others[0]}) has no meaning here; remove it")
+        if line.flags == (CONSTANT,) and line.name in {x.target for x in self.assignments}:
             raise EquationError(
                 f"{where}: {line.name!r} is (constant), but spikes assign to it; remove the flag"
             )

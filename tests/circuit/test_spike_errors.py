@@ -350,8 +350,19 @@ BROKEN = {
     "constant that spikes change": (
         path(equations="u : 1 (constant)", on_post="u *= 0.9", parameters={}), EquationError,
         "'u' is (constant), but spikes assign", "remove the flag"),
-    "shared number of synapses": (
-        synapse("u : 1 (shared)"), EquationError, "Pathway 'rec': the flag (shared)", "one of `parameters`"),
+    "shared number without value": (
+        synapse("u : 1\nv : 1 (shared)"), ParameterError, "Pathway 'rec': 'v' is (shared)", "in `parameters`"),
+    "shared number with an initial value": (
+        path(equations="u : 1\nv : 1 (shared)", initial={"v": 1}, parameters={}), ParameterError,
+        "'v' is (shared)", "in `parameters`"),
+    "shared number in other units": (
+        path(equations="u : 1\nv : volt (shared)", parameters={"v": "1 s"}), UnitError,
+        "Pathway 'rec': parameters['v']", ""),
+    "shared number that spikes change": (
+        path(equations="u : 1 (shared)", on_post="u *= 0.9", parameters={"u": 1}), EquationError,
+        "'u' is (shared), but spikes assign", "population"),
+    "constant and shared number": (
+        synapse("u : 1 (constant, shared)"), EquationError, "Pathway 'rec': the flag (shared)", "remove it"),
     "parameter that is a synaptic variable": (
         path(parameters={"u": 1, "tau_u": "1 s"}), ParameterError, "variable of each synapse", "`initial`"),
     "parameter with several values": (

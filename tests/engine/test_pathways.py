@@ -19,7 +19,7 @@ from delayed_synapses import (
     recurrent,
     run_once,
 )
-from reference_problems import BACKENDS, PATIENT
+from reference_problems import BACKENDS, FAST, PATIENT
 
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.connectivity.all_to_all import AllToAll
@@ -308,3 +308,35 @@ def test_a_rate_that_is_read_from_outside_of_its_population_must_be_kept_by_it()
     with pytest.raises(EquationError, match="undefined symbol 'lastspike_post'"):
         Circuit((Population("cell", 1, **cell),), pathways=[late])
     Circuit((Population("cell", 1, **cell, refractory="1*ms"),), pathways=[late])
+
+
+# -- numbers that all synapses share -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("backend", FAST)
+def test_a_shared_number_of_synapses_is_one_of_their_parameters(backend):
+    tau, first, last = 3.0, 10, 50
+    fire = np.zeros((80, 1))
+    fire[[first, last]] = 1
+    link = Pathway(
+        "feed", "source", "cell", "g_post += k*u\nu += 1", equations=(
+            "du/dt = -u/tau_u : 1 (event-driven)\ntau_u : second (shared)\nk : 1 (shared)"
+        ),
+        parameters={"tau_u": f"{tau} ms", "k": 2.5}, initial={"u": 4.0},
+    )  # fmt: skip
+    circuit = Circuit(
+        (
+            Population("source", 1, "x : 1", inputs=["x"], threshold="x > 0.5"),
+            Population("cell", 2, "dg/dt = 0*g/second : 1"),
+        ),
+        pathways=[link],
+    )  # fmt: skip
+    made = Protocol(
+        circuit, (Block("run", (Phase("on", "8 ms"),)),), "0.1 ms",
+        (Recording("cell.g", "0.1 ms"),), {"source.x": Table(fire, "0.1 ms")},
+    )  # fmt: skip
+    result = run(made, backend)
+    one = 4 * np.exp(-first * 0.1 / tau)
+    two = (one + 1) * np.exp(-(last - first) * 0.1 / tau)
+    assert np.allclose(result.traces["cell.g"].values[-1, 0], 2.5 * (one + two), rtol=1e-12)
+    assert "feed.tau_u" not in result.final
