@@ -71,6 +71,7 @@ LEARNING = ds.learning.Network(
     layers=("layer{i}.h",),
     weights=("w{i}",),
     feedback=("q{i}",),
+    targets=("layer{i}.h",),
     closed_loop=True,
     rules={"deep_feedback_control": {}, "strong_control": {"eta_hat": 1.0}},
 )

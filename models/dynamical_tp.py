@@ -90,7 +90,12 @@ APICAL = (
     "dw/dt = sleep*eta_q*((h_post - g_post)*preimage_pre/(1 + preimage_power_pre) - decay_q*w) : 1"
 )
 
-LEARNING = ds.learning.Network(layers=("layer{i}.h",), weights=("w{i}",), feedback=("q{i}",))
+LEARNING = ds.learning.Network(
+    layers=("layer{i}.h",),
+    weights=("w{i}",),
+    feedback=("q{i}",),
+    targets=("layer{i}.h",),
+)
 
 
 class Parameters(ds.Parameters):

@@ -69,9 +69,10 @@ learn, and the update is the gradient. Weight_mirror: R_i tends to W_i^T only fo
 W_i^T, where each column is scaled by the mean slope of a unit of layer i.
 """
 
-from typing import Literal
+from typing import Literal, get_args
 
 import dendrosim as ds
+from dendrosim.learning.feedback_cycle import feedback_phases
 from dendrosim.mechanisms.layer_chain import count_layers
 from dendrosim.mechanisms.output_error import OutputError, error_equations, error_pool
 
@@ -127,22 +128,20 @@ LEARNED = {
 DECAY = " - {learn}*eta*decay*w"
 DECAYS = {"kolen_pollack": 0.1, "weight_mirror": 1.0}
 
+Rule = Literal["bp", "frfb", "urfb", "dfa", "bdfa", "weight_mirror", "kolen_pollack"]
 LEARNING = ds.learning.Network(
     layers=("layer{i}.h",),
     weights=("w{i}",),
     feedback=("r{i}", "b{i}"),
-    rules={
-        name: {"rule": name, "form": "compartments", "coupling": 0.0}
-        for name in ("frfb", "urfb", "kolen_pollack", "dfa", "weight_mirror")
-    },
+    learning_phase="forward",
+    cycle=feedback_phases,
+    rules={name: {"rule": name} for name in get_args(Rule)},
 )
 
 
 class Parameters(OutputError, ds.Parameters):
     sizes: tuple[int, ...] = ds.parameter((8, 6, 4), "units per layer, input first", least=1)
-    rule: Literal["bp", "frfb", "urfb", "dfa", "bdfa", "weight_mirror", "kolen_pollack"] = (
-        ds.parameter("urfb", "feedback weights, as listed above")
-    )
+    rule: Rule = ds.parameter("urfb", "feedback weights, as listed above")
     form: Literal["phases", "compartments"] = ds.parameter(
         "phases", "errors replace activities layer by layer, or both are there at once"
     )

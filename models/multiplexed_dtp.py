@@ -121,7 +121,12 @@ PRINTED = "dw/dt = learn*eta*ds(basal_post)*below_post*h_pre : 1"
 APICAL = "dw/dt = sleep*eta_q*((h_post - reconstruction_post)*cause_pre/(1 + cause_power_pre) - decay_q*w) : 1"
 DIFFERENCE = "dw/dt = sleep{i}*eta_q*((noise_post - (goal_post - held_post))*shift_pre/sigma**2 - decay_q*w) : 1"
 
-LEARNING = ds.learning.Network(layers=("layer{i}.h",), weights=("w{i}",), feedback=("q{i}",))
+LEARNING = ds.learning.Network(
+    layers=("layer{i}.h",),
+    weights=("w{i}",),
+    feedback=("q{i}",),
+    targets=("layer{i}.h + layer{i}.goal - layer{i}.held",),
+)
 
 
 class Parameters(ds.Parameters):

@@ -88,6 +88,7 @@ LEARNING = ds.learning.Network(
     layers=("layer{i}.h",),
     weights=("w{i}",),
     feedback=("v{i}",),
+    targets=("layer{i}.h + layer{i}.apical",),
     signals={f"layer{i}.noise": ds.HeldNoise(0.0, 1.0) for i in range(8)},
 )
 

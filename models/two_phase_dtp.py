@@ -83,7 +83,12 @@ RULES = {
     "printed": "dw/dt = learn*eta*ds(basal_post)*below_post*h_pre : 1",
 }
 
-LEARNING = ds.learning.Network(layers=("layer{i}.h",), weights=("w{i}",), feedback=("q{i}",))
+LEARNING = ds.learning.Network(
+    layers=("layer{i}.h",),
+    weights=("w{i}",),
+    feedback=("q{i}",),
+    targets=("layer{i}.f + layer{i}.h - layer{i}.held",),
+)
 
 
 class Parameters(ds.Parameters):

@@ -3,7 +3,8 @@
 A rule is declared by its model file, as `LEARNING`: `rules` has names of rules of models in the catalogue, or
 paths of model files. All networks have the same layers and the same initial weights, and see the same samples in
 the same order. In every trial the circuits settle and learn in a single step; feedback weights learn in the same
-trials, and alone in `pretraining` trials beforehand.
+trials, and alone in `pretraining` trials beforehand. Circuits whose model declares a cycle of its own see the
+sample after the others; while some learn, all gates of the others are closed.
 
 Tasks (`task`):
 
@@ -48,6 +49,7 @@ from dendrosim.circuit.start_values import draw_start_value
 from dendrosim.errors import ParameterError
 from dendrosim.learning.cycle import learning_cycle, recall_phase, sleep_cycle
 from dendrosim.learning.network import Network
+from dendrosim.learning.own_cycle import join_phases
 from dendrosim.learning.progress import DIVERGED
 from dendrosim.learning.rules import find_rule, known_rules
 from dendrosim.learning.settling import (
@@ -94,6 +96,7 @@ class Member:
     """One network of the comparison."""
 
     rule: str
+    model: str
     number: int
     circuit: ds.Circuit
     network: Network
@@ -107,30 +110,31 @@ class Member:
     def prefix(self) -> str:
         return f"{self.key}_"
 
+    @property
+    def group(self) -> str:
+        """Name of the model if it has a cycle of its own, else ""; names of the cycle's phases begin with it."""
+        return Path(self.model).stem if self.network.cycle else ""
+
 
 def protocol(p: Parameters) -> ds.Protocol:
     """Return the protocol."""
     members = _members(p)
     step = choose_time_step(None, p.tau)
     first = [m for m in members if m.number == 0]
-    steps = count_settling_steps({m.rule: _settling(m) for m in first}, step)
+    settlings = {m.rule: _settling(m) for m in first if m.network.cycle is None}
+    steps = count_settling_steps(settlings, step) if settlings else 1
     tasks = [_task(p, p.seed + k) for k in range(p.seeds)]
-    circuits = {m.key: m.circuit for m in members}
-    timing: Any = {"dt": step, "tau": float(p.tau.value), "steps": steps}
-    cycle = learning_cycle(circuits, **timing, observed=True)
-    _check_phases(first, {phase.name for phase in cycle})
+    learn, sleep, recall = _cycle(members, step, float(p.tau.value), steps)
     shown = {f"{m.prefix}{m.network.input}": ds.Samples(f"fresh{m.number}") for m in members}
     hidden = {f"{m.prefix}{m.network.target}": 0.0 for m in members}
-    test = recall_phase(circuits, dt=step, steps=steps).replace(signals=shown | hidden)
+    test = recall.replace(signals=shown | hidden)
     blocks = [
         ds.Block("before", (test,), trials="pass"),
-        ds.Block("train", cycle, trials=p.presentations),
+        ds.Block("train", learn, trials=p.presentations),
         ds.Block("test", (test,), trials="pass"),
     ]
-    if p.pretraining and any("sleep" in gate for m in first for gate in m.circuit.gates):
-        blocks.insert(
-            1, ds.Block("pretrain", sleep_cycle(circuits, **timing), trials=p.pretraining)
-        )
+    if p.pretraining and sleep:
+        blocks.insert(1, ds.Block("pretrain", sleep, trials=p.pretraining))
     signals: dict[str, Any] = {}
     for m in members:
         signals[f"{m.prefix}{m.network.input}"] = ds.Samples(f"x{m.number}")
@@ -143,9 +147,9 @@ def protocol(p: Parameters) -> ds.Protocol:
         ds.Recording(outputs, every="phase", phases=("before/*", "test/*"), name="tested")
     ]
     for m in members:
-        recordings += update_recordings(m.network, m.prefix, thin)
+        recordings += update_recordings(m.network, m.prefix, thin, m.group)
     return ds.Protocol(
-        ds.Circuit.join(**circuits),
+        ds.Circuit.join(**{m.key: m.circuit for m in members}),
         tuple(blocks),
         dt=f"{step!r} s",
         signals=signals,
@@ -184,7 +188,8 @@ def _members(p: Parameters) -> list[Member]:
             matrices=[_prepared(m, circuit, network) for m in circuit.matrices]
         )
         found += [
-            Member(name, k, _with_start(circuit, p.seed + k), network) for k in range(p.seeds)
+            Member(name, rule.model, k, _with_start(circuit, p.seed + k), network)
+            for k in range(p.seeds)
         ]
     return found
 
@@ -232,12 +237,49 @@ def _settling(member):
     return find(member.circuit)
 
 
+def _cycle(members, dt, tau, steps):
+    """Return phases of learning and sleep, and of recall: of the shared cycle, then of models with their own."""
+    learn, sleep, recall = [], [], []
+    for group in dict.fromkeys(m.group for m in members):
+        own = [m for m in members if m.group == group]
+        circuits = {m.key: m.circuit for m in own}
+        if group:
+            shown = {m.key: _own_cycle(m, dt, tau) for m in own}
+            found = join_phases(group, circuits, {k: c.learn for k, c in shown.items()})
+            sleep += join_phases(group, circuits, {k: c.sleep for k, c in shown.items()})
+            recall += join_phases(group, circuits, {k: (c.recall,) for k, c in shown.items()})
+        else:
+            found = learning_cycle(circuits, dt=dt, tau=tau, steps=steps, observed=True)
+            if any("sleep" in gate for m in own for gate in m.circuit.gates):
+                sleep += sleep_cycle(circuits, dt=dt, tau=tau, steps=steps)
+            recall.append(recall_phase(circuits, dt=dt, steps=steps))
+        _check_phases(own, [phase.name.removeprefix(f"{group}_") for phase in found])
+        learn += found
+    closed = {f"{m.prefix}{gate}": 0.0 for m in members for gate in m.circuit.gates}
+    learn, sleep = (
+        tuple(phase.replace(gates=closed | phase.gates) for phase in phases)
+        for phases in (learn, sleep)
+    )
+    longest = max((phase.duration for phase in recall), key=lambda d: float(d.value))
+    opened = {gate: value for phase in recall for gate, value in phase.gates.items()}
+    return learn, sleep, ds.Phase("recall", longest, gates=closed | opened)
+
+
+def _own_cycle(member, dt, tau):
+    found = member.network.cycle(member.circuit, dt=dt, tau=tau)
+    if not isinstance(found, ds.learning.Cycle):
+        raise ParameterError(
+            f"rules: the cycle of {member.rule} returns {found!r}; it must return a ds.learning.Cycle"
+        )
+    return found
+
+
 def _check_phases(members, phases):
     for m in members:
         if m.network.learning_phase not in phases:
             raise ParameterError(
                 f"rules: {m.rule} learns in the phase {m.network.learning_phase!r}, but the phases of a trial are "
-                f"{', '.join(sorted(phases))}"
+                f"{', '.join(phases)}"
             )
 
 

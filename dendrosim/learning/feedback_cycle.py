@@ -25,6 +25,7 @@ from scipy.special import bdtr
 
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.errors import ParameterError
+from dendrosim.learning.own_cycle import Cycle
 from dendrosim.learning.settling import layer_count
 from dendrosim.protocol.phases import Phase
 from dendrosim.signals.held_noise import HeldNoise
@@ -105,6 +106,16 @@ def feedback_recall(
 ) -> Phase:
     """Return a phase `recall`, in which activity goes up and nothing else happens; see `feedback_cycle`."""
     return _phase("recall", circuits, _Timing(dt, tau, left, 1))
+
+
+def feedback_phases(circuit: Circuit, *, dt: float, tau: float) -> Cycle:
+    """Return how one circuit is shown a sample, as `dendrosim.learning.Network.cycle` expects it.
+
+    Feedback weights of `rule=weight_mirror` learn in the phase `mirror`, also alone; others do not learn alone.
+    """
+    learn = feedback_cycle({"": circuit}, dt=dt, tau=tau, observed=True)
+    recall = feedback_recall({"": circuit}, dt=dt, tau=tau)
+    return Cycle(learn, recall, tuple(phase for phase in learn if phase.name == "mirror"))
 
 
 class _Timing(NamedTuple):

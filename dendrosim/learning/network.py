@@ -1,12 +1,14 @@
 """What a model file declares, as `LEARNING`, so that a learning circuit can be compared with others."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.paths import is_variable
-from dendrosim.errors import SpecError
+from dendrosim.errors import EquationError, SpecError
+from dendrosim.learning.own_cycle import Cycle
+from dendrosim.learning.targets import check_target, target_variables
 
 NUMBER = "{i}"
 """Stands in a name for the numbers with which the circuit has the name."""
@@ -17,7 +19,7 @@ class Network:
     """The parts of a learning circuit: its layers, their weights, and how it is shown a sample.
 
     A name with `{i}` stands for all names of the circuit with a number from 1 up in its place, in the order of the
-    numbers, so that one declaration fits any number of layers. Gates have the meaning that
+    numbers, so that one declaration fits any number of layers. Without `cycle`, gates have the meaning that
     `dendrosim.learning.cycle` gives them: the circuit settles with `hold` open, then with `teach` open; it learns
     while `learn` is open.
 
@@ -31,16 +33,22 @@ class Network:
         Feedback matrices, such as `"q{i}"`. Those from a layer to the layer below are compared with the transpose
         and the pseudo-inverse of the weights of that layer.
     targets : tuple of str, default ()
-        What the rule takes as targets of the layers, such as `"layer{i}.goal"`; the last may be left out.
+        What the rule takes as targets of the layers: variables such as `"layer{i}.goal"`, or expressions of
+        variables such as `"layer{i}.h + layer{i}.error"`; the last may be left out. A target counts as relative to
+        the rate that the layer below causes, s(W h) with the recorded rates h of that layer.
     input : str, default "layer0.h"
         Input that gets the samples.
     target : str, default "target"
         Input of the last layer's population that gets the targets.
     learning_phase : str, default "learn"
-        Phase of the cycle in which `weights` change.
+        Phase of the cycle in which `weights` change, or the last one before they do.
     closed_loop : bool, default False
         Whether feedback changes the rates of the layers, so that the time to settle is that of the slowest mode of
         the whole circuit, and not that of a cascade of layers.
+    cycle : callable, optional
+        Function `cycle(circuit, *, dt, tau)` that returns the `Cycle` in which a circuit with gates of its own is
+        shown a sample, for a time step and a time constant in seconds. A step of learning should change a weight
+        by tau times its rate of change.
     signals : mapping of str to signal, default {}
         Further inputs of the circuit, by `population.variable`.
     rules : mapping of str to mapping, default {}
@@ -66,16 +74,12 @@ class Network:
     target: str = "target"
     learning_phase: str = "learn"
     closed_loop: bool = False
+    cycle: Callable[..., Cycle] | None = None
     signals: Mapping[str, Any] = field(default_factory=dict)
     rules: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name, variables in (
-            ("layers", True),
-            ("weights", False),
-            ("feedback", False),
-            ("targets", True),
-        ):
+        for name in ("layers", "weights", "feedback", "targets"):
             given = getattr(self, name)
             if not isinstance(given, tuple) or not all(isinstance(n, str) for n in given):
                 raise SpecError(f"Network.{name} is {given!r}; it must be a tuple of names")
@@ -83,11 +87,23 @@ class Network:
                 raise SpecError(
                     f"Network.{name} is empty; name at least one, such as {_EXAMPLE[name]!r}"
                 )
-            for one in given:
-                if is_variable(one) != variables:
-                    kind = "a variable, population.variable" if variables else "a matrix"
+            for one in given if name != "targets" else ():
+                if is_variable(one) != (name == "layers"):
+                    kind = "a variable, population.variable" if name == "layers" else "a matrix"
                     raise SpecError(f"Network.{name}: {one!r} is not the name of {kind}")
-
+        for one in self.targets:
+            try:
+                check_target(one)
+            except EquationError as error:
+                raise SpecError(f"Network.targets: {error}") from None
+            if not target_variables(one):
+                raise SpecError(
+                    f"Network.targets: {one!r} has no variable, population.variable; name at least one"
+                )
+        if self.cycle is not None and not callable(self.cycle):
+            raise SpecError(
+                f"Network.cycle is {self.cycle!r}; it must be a function that returns a Cycle"
+            )
         others: tuple[tuple[str, Any, str], ...] = (
             ("input", str, "a name"), ("target", str, "a name"), ("learning_phase", str, "a name"),
             ("closed_loop", bool, "True or False"),
@@ -117,6 +133,11 @@ class Network:
                 f"Network has {len(found['layers'])} layers ({', '.join(found['layers'])}), but "
                 f"{len(found['weights'])} matrices of weights ({', '.join(found['weights'])}); each layer has one"
             )
+        if self.targets and len(found["layers"]) - len(found["targets"]) not in (0, 1):
+            raise SpecError(
+                f"the circuit has {len(found['targets'])} of Network.targets ({', '.join(self.targets)}) for "
+                f"{len(found['layers'])} layers; only that of the last layer may be left out"
+            )
         output = found["layers"][-1].partition(".")[0]
         found["target"] = f"{output}.{self.target.rpartition('.')[2]}"
         for name, one in (("input", self.input), ("target", found["target"])):
@@ -129,15 +150,17 @@ _EXAMPLE = {"layers": "layer{i}.h", "weights": "w{i}"}
 
 
 def _expand(where: str, names: tuple[str, ...], known: set[str]) -> Iterator[str]:
-    """Yield the names of a circuit that names with `{i}` stand for."""
+    """Yield the names of a circuit, or expressions of them, that those with `{i}` stand for."""
     for name in names:
         if NUMBER not in name:
-            if name not in known:
-                raise SpecError(f"{where}: the circuit has no {name!r}")
+            if missing := [n for n in target_variables(name) or (name,) if n not in known]:
+                raise SpecError(f"{where}: the circuit has no {missing[0]!r}")
             yield name
             continue
         numbered = [
-            n for i in range(1, len(known) + 1) if (n := name.replace(NUMBER, str(i))) in known
+            one
+            for i in range(1, len(known) + 1)
+            if known.issuperset(target_variables(one := name.replace(NUMBER, str(i))) or (one,))
         ]
         yield from numbered
         if not numbered and where.endswith(("layers", "weights")):

@@ -1,6 +1,6 @@
 """Weight updates of a network that declares its parts, read from a result and compared with theory."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -13,7 +13,9 @@ from dendrosim.arrays import Array
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.errors import SpecError
 from dendrosim.learning.network import Network
+from dendrosim.learning.own_cycle import AFTER
 from dendrosim.learning.recorded_steps import recorded_samples, split_steps
+from dendrosim.learning.targets import evaluate_target, target_variables
 from dendrosim.protocol.phases import Recording
 from dendrosim.results.result import Result
 
@@ -21,7 +23,9 @@ NOISE = 1e-12
 """Updates below this fraction of the weights are rounding noise: their angles are NaN."""
 
 
-def update_recordings(network: Network, prefix: str, thin: int) -> tuple[Recording, ...]:
+def update_recordings(
+    network: Network, prefix: str, thin: int, cycle: str = ""
+) -> tuple[Recording, ...]:
     """Return the recordings of a block `train` that `read_updates` reads.
 
     Parameters
@@ -32,14 +36,16 @@ def update_recordings(network: Network, prefix: str, thin: int) -> tuple[Recordi
         Prefix of these names in a joined circuit, or "".
     thin : int
         Every `thin`-th trial is recorded.
+    cycle : str, default ""
+        Name with which the phases of a cycle of the network's own begin.
     """
-    learn = f"train/{network.learning_phase}"
-    states = (network.input, network.target, *network.layers, *network.targets, *network.feedback)
+    first = f"train/{cycle}_" if cycle else "train/"
+    learn, after = first + network.learning_phase, first + AFTER
+    used = (n for target in network.targets for n in target_variables(target))
+    states = (network.input, network.target, *network.layers, *network.feedback, *used)
     return (
-        Recording(
-            _with(prefix, network.weights), every="phase", phases=(learn, "train/rest"), thin=thin
-        ),
-        Recording(_with(prefix, states), every="phase", phases=learn, thin=thin),
+        Recording(_with(prefix, network.weights), every="phase", phases=(learn, after), thin=thin),
+        Recording(_with(prefix, dict.fromkeys(states)), every="phase", phases=learn, thin=thin),
     )
 
 
@@ -56,7 +62,7 @@ class Updates:
     x, y : ndarray, shape (trials, units, samples)
         Inputs and targets.
     rates, targets : list of ndarray, shapes (trials, units, samples)
-        Rates of the layers, and what the rule takes as their targets.
+        Rates of the layers while they learn, and what the rule takes as their targets.
     transfer, output : str
         Names of the transfer functions of the hidden layers and of the last one.
     """
@@ -130,11 +136,14 @@ class Updates:
         found: list[Array | None] = [None] * len(self.weights)
         below = [self.x, *self.rates[:-1]]
         for i, target in enumerate(self.targets):
-            h, goal, lower = self.rates[i][k], target[k], below[i][k]
+            goal, lower = target[k], below[i][k]
+            if not all(np.isfinite(a).all() for a in (goal, lower)):
+                continue
             name = self.output if i == len(self.weights) - 1 else self.transfer
-            slopes = learning_signals.forward([self.weights[i][k]], lower, name).slopes[0]
-            if all(np.isfinite(a).all() for a in (h, goal, lower)):
-                found[i] = (slopes * (goal - h)) @ lower.T / h.shape[1]
+            passed = learning_signals.forward([self.weights[i][k]], lower, name)
+            found[i] = learning_signals.descent_update(
+                [self.weights[i][k]], passed, goal - passed.activities[-1]
+            )[0]
         return found
 
 
@@ -159,6 +168,10 @@ def read_updates(result: Result, network: Network, prefix: str, circuit: Circuit
     def samples(names: Sequence[str]) -> list[Array]:
         return [recorded_samples(result, n)[:count] for n in _with(prefix, names)]
 
+    def target(expression: str) -> Array:
+        names = target_variables(expression)
+        return evaluate_target(expression, dict(zip(names, samples(names), strict=True)))
+
     return Updates(
         weights=weights,
         changes=changes,
@@ -169,7 +182,7 @@ def read_updates(result: Result, network: Network, prefix: str, circuit: Circuit
         x=samples([network.input])[0],
         y=samples([network.target])[0],
         rates=samples(network.layers),
-        targets=samples(network.targets),
+        targets=[target(text) for text in network.targets],
         transfer=transfer,
         output=output,
     )
@@ -201,5 +214,5 @@ def transfer_functions(network: Network, circuit: Circuit) -> tuple[str, str]:
     return (hidden[0] if hidden else last), last
 
 
-def _with(prefix: str, names: Sequence[str]) -> tuple[str, ...]:
+def _with(prefix: str, names: Iterable[str]) -> tuple[str, ...]:
     return tuple(prefix + n for n in names)

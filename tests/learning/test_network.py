@@ -7,7 +7,9 @@ import pytest
 
 import dendrosim as ds
 from dendrosim.errors import SpecError, UnknownNameError
+from dendrosim.learning.own_cycle import join_phases
 from dendrosim.learning.rules import find_rule, known_rules
+from dendrosim.learning.targets import evaluate_target
 
 NETWORK = ds.learning.Network(layers=("layer{i}.h",), weights=("w{i}",), feedback=("q{i}",))
 
@@ -74,6 +76,7 @@ def test_declarations_that_mean_nothing_are_refused(change, message):
         ({"layers": ("cell{i}.h",)}, "'cell{i}.h' stands for 'cell1.h'"),
         ({"weights": ("w1",)}, "2 layers .* but 1 matrices of weights"),
         ({"feedback": ("q7",)}, "Network.feedback: the circuit has no 'q7'"),
+        ({"targets": ("layer{i}.gaol",)}, "0 of Network.targets .* for 2 layers"),
         ({"target": "goal"}, "Network.target: the circuit has no variable 'layer2.goal'"),
         ({"input": "image.h"}, "Network.input: the circuit has no variable 'image.h'"),
     ],
@@ -91,7 +94,7 @@ def test_every_rule_of_the_catalogue_fits_its_circuit():
         circuit = ds.load_circuit(rule.model, sizes=(4, 4, 4, 4), **rule.parameters)
         found = rule.network.of(circuit)
         assert len(found.weights) == 3
-        assert "learn" in circuit.gates
+        assert rule.network.cycle or "learn" in circuit.gates
 
 
 def test_a_rule_of_a_file_is_found_by_its_path(tmp_path):
@@ -124,3 +127,91 @@ def test_a_file_of_another_person_is_compared_with_shipped_rules(tmp_path):
         assert metrics["size_ratio"][name] == pytest.approx([0.01], rel=1e-4)  # eta tau
         assert np.isnan(metrics["angle_target"][name]).all()
     assert metrics["loss"]["own_rule"] == pytest.approx(metrics["loss"]["backprop"], rel=1e-6)
+
+
+CYCLE = """
+def shown(circuit, *, dt, tau):
+    up = ds.Phase("up", f"{20 * dt} s", gates={"open": 1.0})
+    step = ds.Phase("step", f"{dt} s", gates={"open": 1.0, "learn": tau / dt})
+    return ds.learning.Cycle(learn=(up, step, ds.Phase("rest", f"{dt} s")), recall=up)
+
+
+LEARNING = ds.learning.Network(
+    ("layer{i}.h",), ("w{i}",), targets=("layer{i}.h + 0.5*(layer{i}.target - layer{i}.h)",),
+    learning_phase="up", cycle=shown,
+)
+"""
+
+
+def with_gate(learning):
+    """Return a model file whose rate moves while its gate `open` is open."""
+    text = MODEL.format(learning=learning).replace("(-h + b)", "open*(-h + b)")
+    return text.replace('gates={"learn"', 'gates={"open": 0.0, "learn"')
+
+
+def test_a_circuit_with_a_cycle_of_its_own_is_compared(tmp_path):
+    """Its rate moves while a gate of its own is open; the other circuit does not learn meanwhile."""
+    file = tmp_path / "own_cycle.py"
+    file.write_text(with_gate(CYCLE))
+    protocol = ds.load_protocol(
+        "credit_assignment", rules=("backprop", str(file)), depth=1, width=3, presentations=3, task="gaussian",
+        transfer="linear", eta="1 Hz",
+    )  # fmt: skip
+    metrics = ds.measure(ds.run(protocol, "numpy", progress=False)).metrics
+    for name in ("backprop", "own_cycle"):
+        assert metrics["angle_gradient"][name] == pytest.approx([0], abs=1e-3)
+        assert metrics["size_ratio"][name] == pytest.approx([0.01], rel=1e-4)  # eta tau
+    assert metrics["angle_target"]["own_cycle"] == pytest.approx([0], abs=1e-3)
+    assert metrics["loss"]["own_cycle"] == pytest.approx(metrics["loss"]["backprop"], rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({'"open"': '"shut"'}, "opens the gate 'shut', but the circuit has the gates open, learn"),
+        (
+            {"return ds.learning.Cycle(": "return dict("},
+            "the cycle of .* must return a ds.learning.Cycle",
+        ),
+        ({'"rest"': '"done"'}, "Cycle.learn has no phase 'rest'"),
+        ({'"up", f': '"step", f'}, "step, step, rest; give no name twice"),
+        ({'learning_phase="up"': 'learning_phase="down"'}, "learns in the phase 'down'"),
+        ({"cycle=shown": "cycle=3"}, "Network.cycle is 3; it must be a function"),
+        ({"0.5*(": "0.5*(("}, "Network.targets: cannot read the expression"),
+        (
+            {"layer{i}.h + 0.5*(layer{i}.target - layer{i}.h)": "layer1.goal"},
+            "Network.targets: the circuit has no 'layer1.goal'",
+        ),
+    ],
+)
+def test_cycles_and_targets_that_do_not_fit_are_refused(tmp_path, change, message):
+    declared = CYCLE
+    for old, new in change.items():
+        assert old in declared
+        declared = declared.replace(old, new)
+    file = tmp_path / "own_cycle.py"
+    file.write_text(with_gate(declared))
+    with pytest.raises(SpecError, match=message):
+        ds.load_protocol("credit_assignment", rules=(str(file),), depth=1, width=3)
+
+
+def test_phases_of_several_circuits_keep_the_order_of_each():
+    made = {name: ds.Phase(name, "5 ms") for name in ("up", "down", "mirror", "rest", "back")}
+    phases = {
+        "a": [made[n] for n in ("up", "down", "rest")],
+        "b": [made[n] for n in ("up", "mirror", "down", "rest", "back")],
+    }
+    circuit = ds.load_circuit("backprop")
+    joined = join_phases("model", {"a": circuit, "b": circuit}, phases)
+    assert [p.name for p in joined] == [
+        f"model_{n}" for n in ("up", "mirror", "down", "rest", "back")
+    ]
+    phases["b"][0] = ds.Phase("up", "10 ms")
+    with pytest.raises(SpecError, match=r"phase up of model has the durations 0.005 s, 0.01 s"):
+        join_phases("model", {"a": circuit, "b": circuit}, phases)
+
+
+def test_targets_are_expressions_of_variables():
+    values = {"layer1.h": np.array([1.0, 2.0]), "layer1.delta": np.array([3.0, -1.0])}
+    found = evaluate_target("layer1.h - 0.5*layer1.delta**2", values)
+    assert found == pytest.approx([1.0 - 4.5, 2.0 - 0.5])

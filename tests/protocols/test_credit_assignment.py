@@ -31,6 +31,45 @@ def test_gradient_descent_is_zero_degrees_from_the_gradient_and_exact_targets_fr
     assert np.isnan(metrics["feedback_transpose"]["backprop"]).all()
 
 
+def test_all_signals_of_random_feedback_in_phases_are_compared_and_back_propagation_is_the_gradient():
+    """With weights that are transposed at all times, the phases give the gradient of a linear output layer."""
+    _, metrics = compared(rules=("bp", "bdfa", "weight_mirror"), **SMALL)
+    assert metrics["angle_gradient"]["bp"] == pytest.approx([0, 0], abs=0.05)
+    assert metrics["size_ratio"]["bp"] == pytest.approx([0.02, 0.02], rel=1e-3)
+    assert np.all(metrics["angle_gradient"]["bdfa"][:1] > 1)
+    assert metrics["angle_gradient"]["bdfa"][1] == pytest.approx(0, abs=0.05)
+
+
+def test_angles_to_targets_are_those_to_the_gradient_step_towards_them():
+    """The target of reciprocal feedback is an expression; the step towards it is computed here by hand."""
+    result, metrics = compared(
+        rules=("reciprocal_feedback",),
+        depth=1,
+        width=4,
+        presentations=3,
+        pretraining=0,
+        batch=4,
+        samples=12,
+    )
+    w, h, x, apical = (
+        result[f"reciprocal_feedback_0_{n}"].values
+        for n in ("w1", "layer1.h", "layer0.h", "layer1.apical")
+    )
+    angles = []
+    for k in range(3):
+        voltage = w[2 * k] @ x[k]
+        root = np.sqrt(voltage**2 + 1)
+        rate, slope = 0.75 * voltage + 0.25 * (root - 1), 0.75 + 0.25 * voltage / root
+        step, towards = w[2 * k + 1] - w[2 * k], (slope * (h[k] + apical[k] - rate)) @ x[k].T
+        cosine = np.sum(step * towards) / np.linalg.norm(step) / np.linalg.norm(towards)
+        angles.append(np.degrees(np.arccos(cosine)))
+    found = metrics["angle_target"]["reciprocal_feedback"]
+    assert found == pytest.approx([np.median(angles)], rel=1e-6)
+    assert (
+        1 < np.median(angles) < 45
+    )  # the rule divides by slopes and powers, the gradient does not
+
+
 def test_network_k_of_a_run_is_network_0_of_the_run_with_a_seed_of_k_more():
     result, metrics = compared(rules=("backprop",), seeds=2, seed=3, **SMALL)
     other, alone = compared(rules=("backprop",), seed=4, **SMALL)
@@ -95,7 +134,7 @@ def test_all_rules_side_by_side():
         ({"depth": 0}, SpecError, "depth"),
         ({"depth": 9}, ParameterError, "at most 8"),
         ({"rules": ("backprop", "backprop")}, ParameterError, "no rule twice"),
-        ({"rules": ("bp",)}, UnknownNameError, "unknown value of rules 'bp'"),
+        ({"rules": ("bpp",)}, UnknownNameError, "unknown value of rules 'bpp'"),
         ({"rules": ("tp_exact",), "task": "digits"}, SpecError, "exact inverses"),
     ],
 )
