@@ -22,6 +22,20 @@ Apical weights (`inverse`):
     learned    dQ_i/dt = -eta_q ((Q_i t_i - h_i) t_i^T/(1 + |t_i|^2) + decay_q Q_i), t_i = s^-1(h_(i+1)),
                while the gate `sleep` is open
 
+What apical dendrites receive (`decoder`): s^-1 of the rates above (`inverse`), these rates (`linear`), or learning
+signals (`error`). With learning signals,
+
+    g_i = h_i - Q_i e_(i+1)
+
+so that an error of Q_i moves no layer while there is no target. With Q_i = W_(i+1)^T the circuit then has an
+energy, whatever the weights and slopes,
+
+    E = sum_i 1/2 |h_i - f_i|^2/r^(L-i) + r eta_hat/2 |h_L - y|^2,   tau dh_i/dt = -(1 - mu) r^(L-i) dE/dh_i
+
+and rule=difference is dW_i/dt = -eta_i r^(L-i) dE/dW_i: settling and learning descend the same function, which
+for a small nudge is r eta_hat times the loss. It is the energy of predictive coding. With exact inverses no such
+function is known, and the update may increase the loss (see `tp_descent`).
+
 With learned inverses, a unit `pool{i}` adds up the squares of t_i over layer i + 1 and sends the sum |t_i|^2 back
 to that layer, because the rule of Q_i divides by 1 + |t_i|^2.
 
@@ -34,7 +48,9 @@ without eta_hat). This undoes the fall of the learning signal towards the bottom
 
 Sources
 -------
-Thesis, chapter 6, eq. 6.1-6.17 and 6.26, with the conventions as corrected in that chapter.
+Thesis, chapter 6, eq. 6.1-6.17 and 6.26, with the conventions as corrected in that chapter. Energy: Whittington &
+Bogacz (2017), An approximation of the error backpropagation algorithm in a predictive coding network, with weights
+r^(i-L) of layers, derived here.
 
 Errata applied
 --------------
@@ -46,6 +62,7 @@ learning of Q is divided by 1 + |t_i|^2, so that it cannot diverge with large in
 from typing import Literal
 
 import dendrosim as ds
+from dendrosim.errors import ParameterError
 from dendrosim.mechanisms.apical_inverse import apical_inverse, check_inverse
 from dendrosim.mechanisms.layer_chain import count_layers, input_layer
 
@@ -53,8 +70,14 @@ LAYER = """
 dh/dt = (-h + (1 - mu)*f + mu*g)/tau : 1   # somatic rate
 f = s(basal)                         : 1   # basal dendrite
 basal                                : 1   # fed by w
-g                                    : 1   # apical dendrite, fed by q
 """
+APICAL_DENDRITE = {
+    "rates": "g                      : 1   # apical dendrite, fed by q\n",
+    "error": """
+g = h + correction                   : 1   # apical dendrite
+correction                           : 1   # fed by q
+""",
+}
 TOP = {
     "clamped": """
 dh/dt = (-h + (1 - mu)*f + mu*target)/tau : 1
@@ -72,6 +95,7 @@ target                               : 1   # input
 PREIMAGE = {
     "inverse": "preimage = inv_s(h) : 1   # what the apical dendrites below get\n",
     "linear": "preimage = h         : 1   # what the apical dendrites below get\n",
+    "error": "preimage = ds(basal)*(h - f) : 1 # what the apical dendrites below get\n",
 }
 POOLED = """
 power = preimage**2                  : 1
@@ -113,8 +137,9 @@ class Parameters(ds.Parameters):
         "bounded", "signal from which basal weights learn; difference is eq. 6.17, without a bound"
     )
     reach: float = ds.parameter(0.3, "largest learning signal, with rule=bounded", above=0)
-    decoder: Literal["inverse", "linear"] = ds.parameter(
-        "inverse", "what apical dendrites receive: s^-1 of the rates above, or these rates"
+    decoder: Literal["inverse", "linear", "error"] = ds.parameter(
+        "inverse",
+        "what apical dendrites receive from above: s^-1 of rates, rates, or learning signals",
     )
     eta: ds.Quantity = ds.parameter("1 Hz", "learning rate of basal weights", above=0)
     compensate: bool = ds.parameter(True, "whether learning rates undo the fall of the signal")
@@ -129,6 +154,11 @@ def circuit(p: Parameters) -> ds.Circuit:
     last = count_layers(p.sizes)
     ds.bijection(p.transfer)
     check_inverse(p.sizes, p.inverse, p.inverse_error)
+    if p.decoder == "error" and p.inverse == "learned":
+        raise ParameterError(
+            "decoder is error and inverse is learned; without a target there is no error from which apical "
+            "weights could learn; choose inverse=transpose, or another decoder"
+        )
     live, learned = p.target != "clamped", p.inverse == "learned"
     populations = [input_layer(p.sizes[0])]
     matrices, projections = [], []
@@ -166,7 +196,8 @@ def circuit(p: Parameters) -> ds.Circuit:
 def _layer(i: int, last: int, p: Parameters) -> str:
     """Return the equations of layer i."""
     live = p.target != "clamped"
-    text = LAYER if i < last else TOP["live" if live else "clamped"] + SHARED
+    dendrite = APICAL_DENDRITE["error" if p.decoder == "error" else "rates"]
+    text = LAYER + dendrite if i < last else TOP["live" if live else "clamped"] + SHARED
     text += PREIMAGE[p.decoder] if i > 1 else ""
     text += POOLED if i > 1 and p.inverse == "learned" else ""
     return text + (PLATEAU if p.rule == "bounded" else "")
@@ -174,7 +205,8 @@ def _layer(i: int, last: int, p: Parameters) -> str:
 
 def _apical(i: int, p: Parameters) -> tuple[list[ds.Matrix], ds.Projection]:
     """Return the apical matrix of layer i, if it has one, and the projection to its apical dendrite."""
-    source, target = f"layer{i + 1}.preimage", f"layer{i}.g"
+    source = f"layer{i + 1}.preimage"
+    target = f"layer{i}.correction" if p.decoder == "error" else f"layer{i}.g"
     if p.inverse == "transpose":
         return [], ds.Projection(source, f"w{i + 1}", target, transpose=True)
     rule = APICAL if p.inverse == "learned" else None

@@ -119,7 +119,8 @@ def _rate_at_rest(circuit: Circuit) -> float:
 
 def _slowest_rate(circuit: Circuit, values: Mapping[str, float], layers: int, top: Top) -> float:
     """Return the rate of the slowest mode of a circuit with parameter `mu`, in 1/s."""
-    apical = {p.matrix for p in circuit.projections if VariablePath.parse(p.target).variable == "g"}
+    fed = {p: VariablePath.parse(p.target).variable for p in circuit.projections}
+    apical = {p.matrix for p, variable in fed.items() if variable in ("g", "correction")}
     if all(circuit.matrix(name).inverse_of is not None for name in apical):
         eta_hat = values.get("eta_hat", 1.0)
         return slowest_rate(values["mu"], layers, top=top, eta_hat=eta_hat) / values["tau"]

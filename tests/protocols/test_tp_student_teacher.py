@@ -324,7 +324,11 @@ def test_a_settling_time_below_the_slowest_mode_is_warned_of():
     ("given", "kind", "said"),
     [
         ({"model": "multiplexed", "span": 1.0}, ParameterError, "targets reach .*raise span"),
-        ({"model": "single", "sizes": (5, 4, 3)}, ds.errors.ShapeError, "must have one size"),
+        (
+            {"model": "single", "sizes": (5, 4, 3), "inverse": "exact"},
+            ds.errors.ShapeError,
+            "must have one size",
+        ),
         ({"model": "single", "mu": 1.2}, ParameterError, "mu is 1.2"),
         ({"model": "single", "transfer": "tanh"}, ds.errors.DendrosimError, "smooth_leaky"),
         ({"model": "single", "span": 3.0}, UnknownNameError, "span"),
@@ -333,7 +337,11 @@ def test_a_settling_time_below_the_slowest_mode_is_warned_of():
         ({"model": "two_phase", "inverse": "drl", "rule": "local"}, ParameterError, "rule=bounded"),
         ({"model": "single", "target": "free"}, UnknownNameError, "target"),
         ({"model": "backprop", "eta": "1 Hz"}, UnknownNameError, "backprop_eta"),
-        ({"sizes": (6, 5, 4, 3)}, ds.errors.ShapeError, "with model=all .* choose one model"),
+        (
+            {"sizes": (6, 5, 4, 3), "rule": "difference"},
+            ds.errors.ShapeError,
+            "with model=all .* choose one model",
+        ),
         (
             {"model": "single", "sizes": (3, 0, 3)},
             ParameterError,
