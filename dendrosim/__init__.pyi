@@ -15,6 +15,7 @@ from .circuit.connectivity.local_patches import LocalPatches as LocalPatches
 from .circuit.connectivity.one_to_one import OneToOne as OneToOne
 from .circuit.connectivity.pairings import Pairings as Pairings
 from .circuit.connectivity.probability import Probability as Probability
+from .circuit.connectivity.reversed import Reversed as Reversed
 from .circuit.declaration import parameter as parameter
 from .circuit.declaration import removed as removed
 from .circuit.event import Event as Event

@@ -55,6 +55,7 @@ EXAMPLES = {
     ds.OneToOne: {},
     ds.Pairings: {"pre": [0, 1], "post": [1, 0]},
     ds.Probability: {"probability": 0.5, "self_connections": True},
+    ds.Reversed: {"rule": ds.OneToOne()},
     ds.Copy: {"matrix": "u"},
     ds.Transpose: {"matrix": "u", "scale": 0.5},
     ds.PseudoInverse: {"matrix": "u", "scale": 0.5},
