@@ -46,12 +46,16 @@ Somata and dendrites follow the rules in time (`form`):
 
 `pruned` removes this fraction of the inputs of each unit, chosen at random and separately for W and R.
 
+With `kernels` the lowest layers are locally connected: each unit of layer i sees a square patch of layer i-1, an
+image with several units per place, and has weights of its own (untied, see `LocalPatches`). R_i connects the same
+pairs of units as W_i. The layers above are fully connected, and so is the direct feedback of dfa.
+
 Sources
 -------
 Amit (2021), Deep learning with asymmetric connections and Hebbian updates, section 3 (frfb, urfb, losses,
-pruning). Lillicrap et al. (2016), Nature Communications 7:13276 (frfb). Kolen & Pollack (1994), Akrout et al.
-(2019), Deep learning without weight transport (kolen_pollack, weight_mirror). Thesis, chapter 3, eq. 3.18-3.27
-(dfa, bdfa).
+pruning) and 4.1 (locally connected layers). Lillicrap et al. (2016), Nature Communications 7:13276 (frfb). Kolen &
+Pollack (1994), Akrout et al. (2019), Deep learning without weight transport (kolen_pollack, weight_mirror).
+Thesis, chapter 3, eq. 3.18-3.27 (dfa, bdfa).
 
 Errata applied
 --------------
@@ -74,6 +78,7 @@ from typing import Literal, get_args
 import dendrosim as ds
 from dendrosim.learning.feedback_cycle import feedback_phases
 from dendrosim.mechanisms.layer_chain import count_layers
+from dendrosim.mechanisms.local_layers import LocalLayers, patches_of_layers
 from dendrosim.mechanisms.output_error import OutputError, error_equations, error_pool
 
 BASAL = """
@@ -139,7 +144,7 @@ LEARNING = ds.learning.Network(
 )
 
 
-class Parameters(OutputError, ds.Parameters):
+class Parameters(OutputError, LocalLayers, ds.Parameters):
     sizes: tuple[int, ...] = ds.parameter((8, 6, 4), "units per layer, input first", least=1)
     rule: Rule = ds.parameter("urfb", "feedback weights, as listed above")
     form: Literal["phases", "compartments"] = ds.parameter(
@@ -185,8 +190,9 @@ def circuit(p: Parameters) -> ds.Circuit:
                 f"layer{i}", p.sizes[i], _equations(i, last, p), inputs, transfer=transfer
             )
         )
-    matrices, projections = _ahead(p, last)
-    for part in _direct(p, last) if p.rule == "dfa" else _layerwise(p, last):
+    patches = patches_of_layers(p.sizes, p.image, p.kernels, p.strides)
+    matrices, projections = _ahead(p, last, patches)
+    for part in _direct(p, last) if p.rule == "dfa" else _layerwise(p, last, patches):
         (matrices if isinstance(part, ds.Matrix) else projections).append(part)
     pool = error_pool(p.loss, f"layer{last}", p.sizes[-1])
     return ds.Circuit(
@@ -211,19 +217,19 @@ def _equations(i, last, p):
     return BASAL + text + (NOISE if noise else "")
 
 
-def _ahead(p, last):
+def _ahead(p, last, patches):
     """Return the matrices and projections that go up."""
     matrices, projections = [], []
     for i in range(1, last + 1):
         below, layer = f"layer{i - 1}", f"layer{i}"
         rule = FORWARD.format(decay=_decay(p, i))
-        matrices.append(_matrix(p, f"w{i}", (i, i - 1), rule))
+        matrices.append(_matrix(p, f"w{i}", (i, i - 1), rule, patches.get(i)))
         sent = "sent" if i == 1 and p.rule == "bdfa" else "h"
         projections.append(ds.Projection(f"{below}.{sent}", f"w{i}", f"{layer}.bottom_up"))
     return matrices, projections
 
 
-def _layerwise(p, last):
+def _layerwise(p, last, patches):
     """Yield the matrices and projections that go down from layer to layer."""
     error = "h" if p.form == "phases" else "delta"
     for i in range(1 if p.rule == "bdfa" else 2, last + 1):
@@ -233,7 +239,8 @@ def _layerwise(p, last):
             continue
         below = "sent" if i == 1 else "h"
         rule = LEARNED.get(p.rule, "").format(decay=_decay(p, i), i=i, lower=i - 1, below=below)
-        yield _matrix(p, f"r{i}", (i - 1, i), rule or None)
+        seen = ds.Reversed(patches[i]) if i in patches else None
+        yield _matrix(p, f"r{i}", (i - 1, i), rule or None, seen)
         yield ds.Projection(source, f"r{i}", target)
 
 
@@ -245,9 +252,13 @@ def _direct(p, last):
         yield ds.Projection(f"layer{last}.{error}", f"b{i}", f"layer{i}.top_down")
 
 
-def _matrix(p, name, ends, rule):
+def _matrix(p, name, ends, rule, connect=None):
     """Return a matrix with random initial weights; `ends` are the numbers of the layers that it connects."""
     post, pre = (p.sizes[i] for i in ends)
+    if connect is not None:
+        width = p.gain * (6 / (connect.count * (1 / post + 1 / pre))) ** 0.5
+        start = ds.Uniform(-width, width)
+        return ds.Matrix(name, f"layer{ends[0]}", f"layer{ends[1]}", start, rule, connect=connect)
     kept = int((1 - p.pruned) * pre + 0.5)
     if not kept:
         raise ds.errors.ParameterError(
@@ -317,6 +328,11 @@ def _check(p):
             f"symmetric is True and pruned is {p.pruned}; connections are pruned separately in both directions, "
             "so r cannot be the transpose of w; leave one of them out"
         )
+    for name in ("pruned", "symmetric") if p.kernels else ():
+        if given := getattr(p, name):
+            raise ds.errors.ParameterError(
+                f"{name} is {given}, which is for fully connected layers; leave out {name} or kernels"
+            )
     if p.rule == "bdfa" and p.form == "compartments":
         raise ds.errors.ParameterError(
             "rule is bdfa and form is compartments; the rule has four signals, which two dendrites cannot carry "

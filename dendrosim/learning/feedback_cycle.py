@@ -14,8 +14,9 @@ A cycle shows one trial. Its phases are, for layers 1 to L and in this order:
     rise{i}        i = 0 .. L - 1: the soma of layer i changes to the error of the reconstruction
     learn_back{i}  after rise{i - 1}: feedback weights between layers i - 1 and i take one step
 
-A cycle has only the phases for which its circuits have gates. A step of learning changes a weight by tau times its
-rate of change, whatever the time step is.
+A cycle has only the phases for which its circuits have gates. Circuits may have different numbers of layers: L is
+then the largest, and a circuit with fewer layers waits while there is nothing for it to do. A step of learning
+changes a weight by tau times its rate of change, whatever the time step is.
 """
 
 from collections.abc import Iterable, Mapping
@@ -79,7 +80,7 @@ def feedback_cycle(
     observed: bool = False,
     rounds: int = ROUNDS,
 ) -> tuple[Phase, ...]:
-    """Return the phases in which circuits with the same number of layers settle and learn.
+    """Return the phases in which circuits settle and learn.
 
     Parameters
     ----------
@@ -127,9 +128,14 @@ class _Timing(NamedTuple):
     rounds: int
 
 
+def _deepest(circuits: Mapping[str, Circuit]) -> int:
+    """Return the largest number of layers above the input."""
+    return max(layer_count(circuit) for circuit in circuits.values())
+
+
 def _names(circuits: Mapping[str, Circuit], observed: bool) -> list[str]:
     gates = {g for circuit in circuits.values() for g in circuit.gates}
-    last = layer_count(next(iter(circuits.values())))
+    last = _deepest(circuits)
     names = ["forward"]
     down = range(last, 0, -1) if "forward" in gates else ()
     names += [f"{name}{i}" for i in down for name in ("feedback", "learn")]
@@ -157,14 +163,14 @@ def _stages(name: str, layers: int, circuits: Iterable[Circuit], rounds: int) ->
 
 def _phase(name: str, circuits: Mapping[str, Circuit], timing: _Timing) -> Phase:
     dt, tau = timing.dt, timing.tau
-    layers = layer_count(next(iter(circuits.values())))
-    stages = _stages(name, layers, circuits.values(), timing.rounds)
+    stages = _stages(name, _deepest(circuits), circuits.values(), timing.rounds)
     duration = dt * (1 if stages is None else settling_steps(stages, dt / tau, timing.left))
     gates: dict[str, object] = {}
     signals: dict[str, object] = {}
     for prefix, circuit in circuits.items():
         start = f"{prefix}_" if prefix else ""
         # One Euler step of dt with a gate of tau/dt changes a weight by tau times its rate of change.
+        layers = layer_count(circuit)
         opened = _opened(name, circuit, layers, tau / dt)
         if name == "mirror" and "sleep1" in circuit.gates:
             signals[f"{start}layer0.h"] = 0.0
