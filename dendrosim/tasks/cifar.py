@@ -86,7 +86,8 @@ def load_cifar_folder(folder: AnyPath, split: Literal["train", "test"] = "train"
     first = len(found.classes)
     planes = joined[:, first:].reshape(samples, CHANNELS, SIDE * SIDE)
     images = planes.transpose(0, 2, 1).reshape(samples, PIXELS) / 255
-    return DataSet(images, joined[:, first - 1].astype(np.int64))
+    labels = joined[:, first - 1].astype(np.int64)
+    return DataSet(images, labels, (SIDE, SIDE, CHANNELS))
 
 
 def _read(path: Path, form: _Format) -> AnyArray:

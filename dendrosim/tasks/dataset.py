@@ -19,10 +19,13 @@ class DataSet:
         Pixel values from 0 to 1, row by row of an image.
     labels : ndarray of int, shape (samples,)
         Class of each image, from 0 on.
+    shape : tuple of int
+        Height, width and channels of each image, whose product is the number of pixels; empty if not known.
     """
 
     images: Array
     labels: Integers
+    shape: tuple[int, ...] = ()
 
 
 def one_hot(labels: ArrayLike, classes: int = 10) -> Array:

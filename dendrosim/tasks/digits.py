@@ -58,13 +58,14 @@ def load_digits(split: str = "train", test_fraction: float = 0.25, seed: int = 0
         return digits
     in_test = _stratified(digits.labels, test_fraction, seed)
     chosen = in_test if split == "test" else ~in_test
-    return DataSet(digits.images[chosen], digits.labels[chosen])
+    return DataSet(digits.images[chosen], digits.labels[chosen], digits.shape)
 
 
 def _read(path: Path) -> DataSet:
     try:
         with np.load(path, allow_pickle=False) as file:
-            return DataSet(file["images"] / FULL_INK, file["labels"].astype(np.int64))
+            labels = file["labels"].astype(np.int64)
+            return DataSet(file["images"] / FULL_INK, labels, (8, 8, 1))
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as cause:
         raise DataError(
             f"{path}: the shipped digits cannot be read ({cause}); install dendrosim again"

@@ -125,7 +125,8 @@ def load_idx_folder(folder: AnyPath, split: str = "train") -> DataSet:
             f"in {images_path.name}"
         )
     pixels = math.prod(images.shape[1:])
-    return DataSet(images.reshape(len(images), pixels) / 255, labels.astype(np.int64))
+    shape = (*images.shape[1:], 1)
+    return DataSet(images.reshape(len(images), pixels) / 255, labels.astype(np.int64), shape)
 
 
 def _read_at_most(path: Path, file: BinaryIO, most: int) -> bytes:

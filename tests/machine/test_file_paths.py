@@ -101,6 +101,7 @@ READING = {
     "tasks.read_idx": lambda p: ds.tasks.read_idx(p),
     "tasks.load_idx_folder": lambda p: ds.tasks.load_idx_folder(p),
     "tasks.load_cifar_folder": lambda p: ds.tasks.load_cifar_folder(p),
+    "tasks.load_image_folder": lambda p: ds.tasks.load_image_folder(p),
 }
 WRITING = {
     "run.out": lambda p: ds.run(leaky_protocol(), "numpy", out=p),
@@ -108,6 +109,7 @@ WRITING = {
     "plot.save": lambda p: ds.plot.save(figure(), p),
 }
 FUNCTIONS = READING | WRITING
+FOLDERS = {n for n in READING if n.endswith("_folder")}
 NO_DEFAULT = FUNCTIONS.keys() - {"measure", "run.resume", "run.out"}
 """Functions for which None is no path either."""
 
@@ -146,7 +148,7 @@ def test_what_is_no_path_is_refused_as_wrong_usage(function):
 @pytest.mark.parametrize("function", READING)
 def test_what_is_no_file_is_refused_and_never_waited_for(function):
     for name in NO_FILES:
-        if name == "folder" and function in ("tasks.load_idx_folder", "tasks.load_cifar_folder"):
+        if name == "folder" and function in FOLDERS:
             continue  # their own tests cover a folder without such files
         if name == "unreadable" and function in ("check_model", "check_protocol"):
             assert READING[function](name)  # what a check finds in a file is no error
@@ -252,6 +254,7 @@ def test_every_public_function_that_takes_a_path_is_tested():
         "open_result.path", "load_circuit.name", "load_protocol.name", "check_model.path", "check_protocol.path",
         "measure.protocol", "run.out", "run.resume", "Result.save.path", "plot.save.path",
         "tasks.read_idx.path", "tasks.load_idx_folder.folder", "tasks.load_cifar_folder.folder",
+        "tasks.load_image_folder.folder",
     }  # fmt: skip
     assert found == tested
 

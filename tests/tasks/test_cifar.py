@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from image_files import pictures, write_cifar
 
 from dendrosim.errors import DataError, ParameterError
 from dendrosim.tasks import load_cifar_folder
@@ -11,23 +12,10 @@ from dendrosim.tasks import load_cifar_folder
 TEN = [*(f"data_batch_{k}.bin" for k in range(1, 6)), "test_batch.bin"]
 
 
-def write(folder, name, labels, images):
-    """Write images (samples, row, column, colour) with labels (samples, labels of a record)."""
-    rows = [
-        bytes([*label]) + image.transpose(2, 0, 1).tobytes()
-        for label, image in zip(labels, images, strict=True)
-    ]
-    (folder / name).write_bytes(b"".join(rows))
-
-
-def pictures(count, seed=0):
-    return np.random.default_rng(seed).integers(0, 256, (count, 32, 32, 3), dtype=np.uint8)
-
-
 def test_images_and_labels_of_cifar_10_come_back_in_the_order_of_files(tmp_path):
-    images = pictures(12)
+    images = pictures(12, 32, 32, 3)
     for k, name in enumerate(TEN):
-        write(tmp_path, name, [[2 * k % 10], [(2 * k + 1) % 10]], images[2 * k : 2 * k + 2])
+        write_cifar(tmp_path, name, [[2 * k % 10], [(2 * k + 1) % 10]], images[2 * k : 2 * k + 2])
     train = load_cifar_folder(tmp_path)
     assert train.labels.tolist() == [*range(10)]
     assert np.array_equal(train.images, images[:10].reshape(10, -1) / 255)
@@ -38,8 +26,8 @@ def test_images_and_labels_of_cifar_10_come_back_in_the_order_of_files(tmp_path)
 
 
 def test_fine_labels_of_cifar_100_are_taken(tmp_path):
-    images = pictures(3)
-    write(tmp_path, "train.bin", [[19, 99], [0, 5], [3, 0]], images)
+    images = pictures(3, 32, 32, 3)
+    write_cifar(tmp_path, "train.bin", [[19, 99], [0, 5], [3, 0]], images)
     found = load_cifar_folder(tmp_path, "train")
     assert found.labels.tolist() == [99, 5, 0]
     assert np.array_equal(found.images[2], images[2].ravel() / 255)
@@ -62,7 +50,7 @@ def test_any_other_content_is_refused_by_name(tmp_path_factory, content):
 @pytest.mark.parametrize("cut", [1, 3000, 3072])
 def test_a_truncated_file_is_named(tmp_path, cut):
     for name in TEN:
-        write(tmp_path, name, [[1], [2]], pictures(2))
+        write_cifar(tmp_path, name, [[1], [2]], pictures(2, 32, 32, 3))
     (tmp_path / TEN[3]).write_bytes((tmp_path / TEN[3]).read_bytes()[:-cut])
     with pytest.raises(
         DataError, match=r"data_batch_4\.bin: has [\d,]+ bytes, which are not whole records"
@@ -71,7 +59,7 @@ def test_a_truncated_file_is_named(tmp_path, cut):
 
 
 def test_a_label_out_of_range_is_named(tmp_path):
-    write(tmp_path, "test_batch.bin", [[3], [10]], pictures(2))
+    write_cifar(tmp_path, "test_batch.bin", [[3], [10]], pictures(2, 32, 32, 3))
     with pytest.raises(DataError, match=r"test_batch\.bin: the label of image 1 is 10"):
         load_cifar_folder(tmp_path, "test")
 
@@ -79,7 +67,7 @@ def test_a_label_out_of_range_is_named(tmp_path):
 def test_missing_files_are_named(tmp_path):
     with pytest.raises(DataError, match=r"holds none of data_batch_1\.bin, .* train\.bin"):
         load_cifar_folder(tmp_path)
-    write(tmp_path, TEN[0], [[1]], pictures(1))
+    write_cifar(tmp_path, TEN[0], [[1]], pictures(1, 32, 32, 3))
     with pytest.raises(DataError, match=r"holds none of data_batch_2\.bin, data_batch_3\.bin"):
         load_cifar_folder(tmp_path)
     with pytest.raises(ParameterError, match="'t10k' is none of train, test"):
