@@ -45,13 +45,13 @@ import numpy as np
 
 import dendrosim as ds
 from dendrosim.analysis import learning_signals
-from dendrosim.circuit.start_values import draw_start_value
 from dendrosim.errors import ParameterError
 from dendrosim.learning.cycle import learning_cycle, recall_phase, sleep_cycle
 from dendrosim.learning.network import Network
 from dendrosim.learning.own_cycle import join_phases
 from dendrosim.learning.progress import DIVERGED
 from dendrosim.learning.rules import find_rule, known_rules
+from dendrosim.learning.same_start import with_drawn_weights
 from dendrosim.learning.settling import (
     choose_time_step,
     count_settling_steps,
@@ -188,7 +188,7 @@ def _members(p: Parameters) -> list[Member]:
             matrices=[_prepared(m, circuit, network) for m in circuit.matrices]
         )
         found += [
-            Member(name, rule.model, k, _with_start(circuit, p.seed + k), network)
+            Member(name, rule.model, k, with_drawn_weights(circuit, p.seed + k), network)
             for k in range(p.seeds)
         ]
     return found
@@ -218,18 +218,6 @@ def _common(model, sizes, p):
     times = dict.fromkeys(("tau", "tau_basal", "tau_apical", "tau_hold"), p.tau)
     given = {"sizes": sizes, "transfer": p.transfer, "output": "transfer", "eta": p.eta, **times}
     return {k: v for k, v in given.items() if k in known}
-
-
-def _with_start(circuit, seed):
-    """Return a circuit whose initial weights are those that a run with this seed draws."""
-    matrices = []
-    for m in circuit.matrices:
-        drawn = m.inverse_of is None and not hasattr(m.initial, "matrix")
-        if drawn:
-            start = draw_start_value(circuit, m.name, circuit.shape(m), seed)
-            m = m.replace(initial=ds.Fixed(start))
-        matrices.append(m)
-    return circuit.replace(matrices=matrices)
 
 
 def _settling(member):

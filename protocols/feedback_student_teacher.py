@@ -30,6 +30,7 @@ from dendrosim.analysis.output_losses import check_targets, loss_gradient_update
 from dendrosim.errors import ParameterError
 from dendrosim.learning.feedback_cycle import feedback_cycle
 from dendrosim.learning.progress import DIVERGED
+from dendrosim.learning.recorded_weights import dense_final, dense_trace
 
 BATCH, FRESH, SNAPSHOTS = 64, 400, 40
 RULES = ("bp", "urfb", "frfb", "dfa")
@@ -163,14 +164,14 @@ class _Course:
     def __init__(self, result, p, rule):
         self._p, given = p, result.protocol.references
         last = len(p.sizes) - 1
-        traces = [_dense(result, f"{rule}_w{i}") for i in range(1, last + 1)]
+        traces = [dense_trace(result, f"{rule}_w{i}") for i in range(1, last + 1)]
         count = len(traces[0]) // 2
         self.trials = given["thin"] * np.arange(count)
         self.weights = [w[: 2 * count : 2] for w in traces]
-        final = [_final(result, f"{rule}_w{i}") for i in range(1, last + 1)]
+        final = [dense_final(result, f"{rule}_w{i}") for i in range(1, last + 1)]
         self._updates = [w[1 : 2 * count : 2] - w[: 2 * count : 2] for w in traces]
         names = [f"{rule}_r{i}" for i in range(2, last + 1)]
-        self.back = [_dense(result, n)[: 2 * count : 2] for n in names if n in result]
+        self.back = [dense_trace(result, n)[: 2 * count : 2] for n in names if n in result]
         self._x, self._y = (
             result[f"{p.rules[0]}_layer{n}"].values for n in ("0.h", f"{last}.target")
         )
@@ -233,21 +234,3 @@ class _Course:
                 for c in np.transpose(rows)
             ]
         )
-
-
-def _dense(result, name):
-    """Return a recorded matrix as (times, post, pre), with zeros where a sparse one has no connections."""
-    return _filled(result, name, result[name])
-
-
-def _final(result, name):
-    """Return a matrix at the end, as a dense array."""
-    return _filled(result, name, result.final[name].expand_dims("time"))[0]
-
-
-def _filled(result, name, trace):
-    if trace.ndim == 3:
-        return trace.values
-    found = np.zeros((len(trace), *result.circuit.shape(result.circuit.matrix(name))))
-    found[:, trace.post.values, trace.pre.values] = trace.values
-    return found
