@@ -18,6 +18,7 @@ SMALLER = {
     "ndnf_switch": {"strengths": (0.8,)},
     "tp_depth": {"depths": (1, 2)},
     "feedback_student_teacher": {"rules": ("urfb",), "sizes": (4, 3, 2)},
+    "feedback_digits": {"rules": ("bp", "urfb"), "depths": (2,), "kinds": ("local",), "filters": 1},
     "feedback_forms": {"couplings": (0.1, 0.2), "sizes": (3, 2, 2)},
     "local_thresholds": {"voltages": (1.5,)},
     "reciprocal_alignment": {"trials": 20},
@@ -32,10 +33,10 @@ SMALLER = {
 
 
 SLOW = {
-    "burst_ccn", "burst_rate", "cell_type_map", "cell_types", "deep_feedback_control", "feedback_forms",
-    "feedback_student_teacher", "linear_feedback", "local_thresholds", "ndnf_switch", "pseudo_inverse_flow",
-    "random_feedback_linear", "reciprocal_alignment", "reciprocal_digits", "reciprocal_feedback",
-    "shutdown_circuit", "threshold_circuit", "tp_descent", "tp_feedback", "tp_toy", "vip_gating",
+    "burst_ccn", "burst_rate", "cell_type_map", "cell_types", "deep_feedback_control", "feedback_digits",
+    "feedback_forms", "feedback_student_teacher", "linear_feedback", "local_thresholds", "ndnf_switch",
+    "pseudo_inverse_flow", "random_feedback_linear", "reciprocal_alignment", "reciprocal_digits",
+    "reciprocal_feedback", "shutdown_circuit", "threshold_circuit", "tp_descent", "tp_feedback", "tp_toy", "vip_gating",
 }  # fmt: skip
 """Files whose own tests run them in the same way; each check compiles a program."""
 
