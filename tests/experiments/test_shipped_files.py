@@ -9,11 +9,13 @@ from dendrosim.library.catalogue import list_entries
 NAMES = {k: [e.name for e in list_entries() if e.file_kind == k] for k in ("model", "protocol")}
 
 NOT_MEASURED = {
-    "burst_coding", "burst_multiplexing", "credit_assignment", "ndnf_switch", "stp_decoding", "tp_speed_limit",
+    "burst_ablation", "burst_coding", "burst_multiplexing", "credit_assignment", "ndnf_switch", "stp_decoding",
+    "tp_speed_limit",
 }  # fmt: skip
 """Protocols whose `measure` needs more than the first steps; their own tests measure whole runs."""
 
 SMALLER = {
+    "burst_ablation": {"width": 3, "batch": 4, "samples": 8, "seeds": 1},
     "cell_type_map": {"first_drives": (0.0, 0.5), "second_drives": (0.0, 0.5)},
     "ndnf_switch": {"strengths": (0.8,)},
     "tp_depth": {"depths": (1, 2)},
@@ -33,11 +35,11 @@ SMALLER = {
 
 
 SLOW = {
-    "burst_ccn", "burst_rate", "cell_type_map", "cell_types", "deep_feedback_control", "feedback_digits",
-    "feedback_forms", "feedback_student_teacher", "linear_feedback", "local_thresholds", "ndnf_switch",
-    "pseudo_inverse_flow", "random_feedback_linear", "reciprocal_alignment", "reciprocal_digits",
-    "reciprocal_feedback", "shutdown_circuit", "threshold_circuit", "tp_descent", "tp_feedback", "tp_toy",
-    "vip_gating",
+    "burst_ablation", "burst_ccn", "burst_cell_types", "burst_rate", "cell_type_map", "cell_types",
+    "deep_feedback_control", "feedback_digits", "feedback_forms", "feedback_student_teacher", "linear_feedback",
+    "local_thresholds", "ndnf_switch", "pseudo_inverse_flow", "random_feedback_linear", "reciprocal_alignment",
+    "reciprocal_digits", "reciprocal_feedback", "shutdown_circuit", "threshold_circuit", "tp_descent",
+    "tp_feedback", "tp_toy", "vip_gating",
 }  # fmt: skip
 """Files whose own tests run them in the same way; each check compiles a program."""
 
