@@ -42,10 +42,9 @@ def test_the_figure_is_drawn():
 def test_all_cell_types_are_needed():
     """On seeds that were not used to choose learning rates."""
     metrics = measured("auto", seed=100, seeds=5)[1].metrics
-    assert metrics["learned"]["point"] == metrics["learned"]["intact"] == 1
-    assert metrics["learned"]["no_pv"] == 0
-    intact = np.array(metrics["loss"]["intact"])
-    assert intact == pytest.approx(np.array(metrics["loss"]["point"]), rel=0.5)
-    assert np.median(np.array(metrics["loss"]["no_sst"]) / intact) > 2
-    assert np.median(np.array(metrics["loss"]["no_vip"]) / intact) > 1.5
+    learned = metrics["learned"]
+    assert learned["point"] == learned["intact"] == 1
+    assert learned["no_pv"] == 0
+    assert max(learned["no_sst"], learned["no_vip"]) <= 0.4
+    assert metrics["loss"]["intact"] == pytest.approx(metrics["loss"]["point"], rel=0.5)
     assert metrics["apical"]["no_sst"] > 10 * metrics["apical"]["intact"]
