@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import cache
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -62,7 +63,7 @@ def circuits(model: str) -> tuple[tuple[str, ds.Circuit], ...]:
     for base in ({}, *[way for way in kinked if _possible(model, way)][-1:]):
         for changes in single:
             ways = [{**base, **changes}, *({**other, **base, **changes} for other in single)]
-            settings += [way for way in ways if _possible(model, way)][:1]
+            settings += islice((way for way in ways if _possible(model, way)), 1)
     found: dict[str, ds.Circuit] = {}
     for changes in settings:
         circuit = _circuit(model, changes)

@@ -74,11 +74,13 @@ def known(circuit, phases):
     ]
 
 
-def learned(circuit, weights, x, y, *, eta, learn=100.0, **options):
+def learned(circuit, weights, x, y, *, eta, learn=100.0, steps=int(SETTLED * TAU / DT), **options):
     """The change of basal weights of one trial, divided by learning rate and time."""
     last = len([n for n in weights if n[0] == "w"])
     signals = {"layer0.h": x, f"layer{last}.target": y}
-    result = run(circuit, known(circuit, teach()), signals, weights, batch=x.shape[1], **options)
+    result = run(
+        circuit, known(circuit, teach(steps)), signals, weights, batch=x.shape[1], **options
+    )
     scale = eta * learn * DT
     changes = [
         (result.final[f"w{i}"].values - weights[f"w{i}"]) / scale for i in range(1, last + 1)
