@@ -21,7 +21,8 @@ Feedback (`feedback`):
 
     tied            Y_i = W_(i+1)^T: weight transport
     fixed           Y_i keeps its random start
-    kolen_pollack   dY_i/dt = eta e_i (b_(i+1) - P_b e_(i+1))^T, which is the update of W_(i+1)^T; both decay
+    kolen_pollack   dY_i/dt = eta e_i (b_(i+1) - P_b e_(i+1))^T, which is the update of W_(i+1)^T; both decay,
+                    so W_(i+1)^T - Y_i decays as exp(-eta decay t)
     apical          dY_i/dt = -eta_y a_i e_(i+1)^T     while `sleep` is open
 and
     Q_i = P_b Y_i                                      inhibition=exact

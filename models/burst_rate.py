@@ -25,7 +25,8 @@ Feedback (`feedback`):
 
     tied            Y_i = W_(i+1)^T: weight transport
     fixed           Y_i keeps its random start
-    kolen_pollack   dY_i/dt = eta e_i (b_(i+1) - bbar_(i+1))^T, which is the update of W_(i+1)^T; both decay
+    kolen_pollack   dY_i/dt = eta e_i (b_(i+1) - bbar_(i+1))^T, which is the update of W_(i+1)^T; both decay,
+                    so W_(i+1)^T - Y_i decays as exp(-eta decay t)
 
 Sources
 -------

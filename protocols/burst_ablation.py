@@ -218,7 +218,11 @@ def _draw(metrics):
         ratio = np.asarray(metrics["loss"][kind]) / np.asarray(metrics["constant_loss"][kind])
         ax.plot(np.full(len(ratio), k), ratio, "o", ms=5, color=style.PALETTE[k], alpha=0.7)
     ax.axhline(1.0, color=style.INK, lw=1.0, ls=(0, (5, 1.5)), label="constant output")
-    ax.set_xticks(range(len(KINDS)), [kind.replace("_", " ") for kind in KINDS])
+    ax.set_xticks(range(len(KINDS)), [_label(kind) for kind in KINDS])
     ax.set(ylabel="loss, relative", yscale="log")
     style.legend_right(ax)
     return ax.figure
+
+
+def _label(kind):
+    return f"no {kind[3:].upper()}" if kind.startswith("no_") else kind

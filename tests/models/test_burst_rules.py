@@ -205,6 +205,18 @@ def test_a_step_of_two_evaluations_is_that_of_a_loop(feedback):
             assert degrees(step, true) < 12
 
 
+@pytest.mark.parametrize(("model", "phases"), [("burst_ccn", SINGLE), ("burst_rate", TWO)])
+def test_learned_feedback_approaches_transposed_weights_at_the_rate_of_the_decay(model, phases):
+    """W^T and Y get the same updates, so their difference shrinks by eta decay dt in a step."""
+    ws, x, y = drawn((6, 5, 4, 3), seed=6)
+    given = {"sizes": (6, 5, 4, 3), "feedback": "kolen_pollack", "decay": 0.3}
+    start, end = (run(model, part, ws, x, y, **given).final for part in (phases[:-1], phases))
+    for i in (1, 2):
+        apart = [f[f"w{i + 1}"].values.T - f[f"y{i}"].values for f in (start, end)]
+        assert apart[1] == pytest.approx((1 - 5 * 0.3 * TAU) * apart[0], rel=1e-9, abs=1e-12)
+        assert np.max(np.abs(end[f"y{i}"].values - start[f"y{i}"].values)) > 1e-4
+
+
 def test_recurrent_inhibition_learns_to_centre_burst_probabilities():
     ws, x, y = drawn((6, 5, 3), seed=5)
     phases = (("first", 9, {"hold": 1.0}), ("sleep", 1500, {"hold": 1.0, "sleep": 1.0}))
