@@ -93,7 +93,7 @@ def test_no_forged_task_reaches_a_program(begun, cases, tmp_path, record_propert
     tally.conclude(record_property)
 
 
-@pytest.mark.parametrize("cases", [40, pytest.param(3000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("cases", [20, pytest.param(3000, marks=pytest.mark.slow)])
 def test_no_forged_checkpoint_ends_a_program_by_a_signal(begun, cases, tmp_path, record_property):
     problem, out, _ = begun
     tally, rng = Tally(f"forged checkpoints ({problem})"), random.Random(cases)

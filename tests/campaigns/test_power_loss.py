@@ -58,7 +58,7 @@ def logged(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    "cases", [16, pytest.param(2000, marks=pytest.mark.slow)], ids=["few", "many"]
+    "cases", [8, pytest.param(2000, marks=pytest.mark.slow)], ids=["few", "many"]
 )
 def test_no_power_loss_gives_wrong_numbers_or_loses_a_checkpoint(
     logged, cases, tmp_path, record_property

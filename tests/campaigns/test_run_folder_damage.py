@@ -38,6 +38,8 @@ def test_no_damage_to_an_interrupted_run_gives_wrong_numbers(
         names = [n for n in names if n.startswith(("spikes", "checkpoint"))]
     for name in names:
         for label, damage in damages(run / "unfinished", other / "unfinished", name, rng, cases):
+            if cases < 10 and rng.random() < 0.5:  # a random half of the kinds of damage to a file
+                continue
             copy = tmp_path / "copy"
             shutil.copytree(run, copy)
             damage(copy / "unfinished" / name)
