@@ -23,6 +23,9 @@ SMALL = {
 }  # fmt: skip
 """Values of the parameters that make a circuit small."""
 
+SMALL_IF = {("form", "network"): {"pyramidal_cells": 4, "interneurons_per_type": 3}}
+"""Further such values, which circuits with a certain choice have."""
+
 RECTANGULAR = {"sizes": (3, 4, 2, 3)}
 """Layers of different sizes, for models that allow them."""
 
@@ -88,6 +91,9 @@ def _known(model: str) -> frozenset[str]:
 
 def _circuit(model: str, changes: Mapping[str, Any]) -> ds.Circuit:
     small = {name: value for name, value in SMALL.items() if name in _known(model)}
+    for (name, choice), values in SMALL_IF.items():
+        if changes.get(name) == choice:
+            small |= values
     return ds.load_circuit(model, **{**small, **changes}).replace(pathways=())
 
 
