@@ -93,6 +93,7 @@ EXACT: dict[str, dict[str, Any]] = {
 ONE_BY_ONE: dict[str, dict[str, Any]] = {
     "leaky_relu": {"eta": "16 Hz", "reach": 0.03, "eta_q": "2 Hz", "decay_q": 0.3},
 }
+SINGLE_SAMPLES = {"linear": 1000, "leaky_relu": 8000}
 
 
 class Parameters(ds.Parameters):
@@ -107,7 +108,8 @@ class Parameters(ds.Parameters):
     transfer: str = ds.parameter("linear", "transfer function, also of the teacher; a bijection")
     mode: Literal["batch", "online"] = ds.parameter("batch", "64 samples at a time, or one")
     samples: int | None = ds.parameter(
-        None, "training samples (default: 1024; online 4000, 1000 if linear; thesis: 64, online 1000)", least=1,
+        None, "training samples (default: 1024; online 4000, 1000 if linear, 8000 if leaky_relu; thesis: 64, "
+        "online 1000)", least=1,
     )  # fmt: skip
     presentations: int | None = ds.parameter(
         None, "trials (default: 2000 batches, thesis: 1000 if nonlinear; online each sample once)", least=1,
@@ -196,7 +198,7 @@ def _counts(p: Parameters) -> tuple[int, int]:
     """Return the number of training samples and the number of trials."""
     batch, linear = p.mode == "batch", p.transfer == "linear"
     # 64 samples do not determine a network of leaky_relu units: one that fits them fails on others.
-    many = 1024 if batch else 1000 if linear else 4000
+    many = 1024 if batch else SINGLE_SAMPLES.get(p.transfer, 4000)
     samples = p.samples or (many if p.is_robust else 64 if batch else 1000)
     trials = 2000 if linear or p.is_robust else 1000
     return samples, p.presentations or (trials if batch else samples)
