@@ -29,7 +29,7 @@ first order, so that they continue to predict while layers learn. G_i and kappa_
 
 In the self-predicting state (`self_predicting`), p_i = (kappa_(i+1)/kappa^I) w_(i+1) and n_i = -b_i. At rest
 without a target, u^I_i = u_(i+1) and apical_i = 0 for every input. No weight changes, whatever the layers
-compute: in the flow of all weights, with neurons slaved, there is one zero mode for each weight of w, the choice
+compute: in the flow of all weights, with neurons slaved, there is one zero mode for each weight of w: the choice
 of what is predicted. All other modes decay, at the rates (learn eta m_i + sleep eta_lateral) lambda kappa^I
 eig <s'(u_(i+1,j)) h_i h_i^T> (p, for each interneuron j) and sleep eta_lateral eig <s(u^I) s(u^I)^T> (n, for each
 pyramidal cell); a rate of 0 is a direction that the inputs do not have.

@@ -36,10 +36,11 @@ SMALLER = {
 
 SLOW = {
     "burst_ablation", "burst_ccn", "burst_cell_types", "burst_rate", "cell_type_map", "cell_types",
-    "deep_feedback_control", "feedback_digits", "feedback_forms", "feedback_student_teacher", "linear_feedback",
-    "local_thresholds", "ndnf_switch", "pseudo_inverse_flow", "random_feedback_linear", "reciprocal_alignment",
-    "reciprocal_digits", "reciprocal_feedback", "shutdown_circuit", "threshold_circuit", "tp_descent",
-    "tp_feedback", "tp_toy", "vip_gating",
+    "deep_feedback_control", "dendritic_error", "error_neurons", "error_self_prediction", "feedback_digits",
+    "feedback_forms", "feedback_student_teacher", "linear_feedback", "local_thresholds", "ndnf_switch",
+    "pseudo_inverse_flow", "random_feedback_linear", "reciprocal_alignment", "reciprocal_digits",
+    "reciprocal_feedback", "shutdown_circuit", "threshold_circuit", "tp_descent", "tp_feedback", "tp_toy",
+    "vip_gating",
 }  # fmt: skip
 """Files whose own tests run them in the same way; each check compiles a program."""
 

@@ -15,7 +15,7 @@ from dendrosim.experiments.file_check.runs import compare_step
 STEP = 1e-30
 """Length of a complex step: without any rounding error it may be this small."""
 
-MANY_CHOICES = ("dendritic_error",)
+MANY_CHOICES = ("dendritic_error", "error_neurons")
 """Models with so many circuits that all of them are tested only with slow tests; others test their defaults."""
 
 MODELS = [
@@ -148,7 +148,7 @@ def test_jacobian_is_exact(model, unfrozen, samples):
 
 OTHERS = (
     "backprop", "bmvr", "burst_ccn", "burst_cell_types", "burst_rate", "deep_feedback_control", "dendritic_error",
-    "feedback_alignment", "gauss_newton", "reciprocal_feedback", "target_propagation",
+    "error_neurons", "feedback_alignment", "gauss_newton", "reciprocal_feedback", "target_propagation",
 )  # fmt: skip
 LEARNING = [m for m in examples.MODELS if m in OTHERS or m.endswith(("_tp", "_dtp"))]
 """The models with states and plastic matrices; the next test fails for a model that is missing here."""

@@ -1,0 +1,122 @@
+"""Error neurons: cells of their own carry errors down, one for each pyramidal cell.
+
+Each pyramidal cell u has an apical dendrite that receives its error neuron e, in the output layer too. An error
+neuron receives the error neurons of the layer above (b), multiplied by the slope of its pyramidal cell. With
+conductances in units of the leak and rates h = s(u):
+
+    tau du_i/dt = -u_i + g_basal (basal_i - u_i) + g_apical (e_i - u_i),   basal_i = w_i h_(i-1),  i = 1 .. L
+    tau de_i/dt = -e_i + g_dendrite (s'(u_i) o b_i e_(i+1) - e_i),                             i = 1 .. L-1
+    tau de_L/dt = -e_L + nudging (s'(u_L) o (target - h_L) - e_L)          the input while `teach` is open
+    dw_i/dt     = learn eta k_i (u_i - kappa_i basal_i) h_(i-1)^T
+
+With form=current, dendrites do not load the soma: tau du_i/dt = -u_i + basal_i + g_apical e_i, and tau de_i/dt =
+-e_i + s'(u_i) o b_i e_(i+1); then e_L tends to nudging s'(u_L) o (target - h_L). The factors k_i make the change
+of w_i that of gradient descent on the squared error of rates with the rate eta, for weak nudging and b_i =
+w_(i+1)^T.
+Without a target, all e are zero and no weight changes: there are no lateral weights that have to predict.
+With `low_pass`, all changes of weights pass a low-pass filter.
+
+Sources
+-------
+Error-neuron microcircuits, PLOS Computational Biology (2026), doi 10.1371/journal.pcbi.1014164; equations as in
+their public implementation, without its look-ahead of voltages and without connections that skip layers. The
+current form and the factors k: as given above.
+
+Statements that fail
+--------------------
+None was found among those tested: for weak nudging and b_i = w_(i+1)^T, updates are those of back-propagation.
+"""
+
+import dendrosim as ds
+from dendrosim.mechanisms.error_compartments import (
+    TARGET,
+    ErrorCompartments,
+    check_layers,
+    conductances,
+)
+from dendrosim.mechanisms.plastic_connection import connect, received
+
+PYRAMIDAL = {
+    "conductance": """
+du/dt = (-u + g_basal*(basal - u) + g_apical*(error - u))/tau          : 1   # soma
+predicted = g_basal/(1 + g_basal + g_apical)*basal                 : 1   # voltage that the basal dendrite predicts
+h = s(u)                                                           : 1   # rate
+""",
+    "current": """
+du/dt = (-u + basal + g_apical*error)/tau                              : 1   # soma
+predicted = basal                                                  : 1   # voltage that the basal dendrite predicts
+h = s(u)                                                           : 1   # rate
+""",
+}
+ERROR = {
+    "conductance": "derror/dt = (-error + g_dendrite*(ds(u)*top_down - error))/tau : 1   # error neuron\n",
+    "current": "derror/dt = (-error + ds(u)*top_down)/tau : 1   # error neuron\n",
+}
+OUTPUT_ERROR = {
+    "conductance": "derror/dt = (-error + nudging*(teach*ds(u)*(target - h) - error))/tau : 1   # error neuron\n",
+    "current": "derror/dt = (-error + teach*nudging*ds(u)*(target - h))/tau : 1   # error neuron\n",
+}
+TOP_DOWN = "top_down : 1   # fed by b\n"
+BASAL = "learn*eta*factor*(u_post - predicted_post)*h_pre"
+
+_CURRENT = {"form": "current", "g_apical": 1.0, "nudging": 0.1}
+LEARNING = ds.learning.Network(
+    layers=("layer{i}.h",),
+    weights=("w{i}",),
+    feedback=("b{i}",),
+    rules={
+        "error_neurons": _CURRENT,
+        "error_neurons_symmetric": {**_CURRENT, "symmetric": True},
+    },
+)
+
+
+class Parameters(ErrorCompartments, ds.Parameters):
+    g_dendrite: float = ds.parameter(
+        10.0, "conductance from the dendrite of an error neuron to its soma", above=0
+    )
+
+
+def circuit(p: Parameters) -> ds.Circuit:
+    """Return a chain of layers; its inputs are `layer0.h` and the `target` of the last layer."""
+    last = check_layers(p)
+    populations = [ds.Population("layer0", p.sizes[0], "h : 1", inputs=["h"])]
+    matrices, projections, factors = [], [], _factors(p)
+    for i, units in enumerate(p.sizes[1:], 1):
+        layer, hidden = f"layer{i}", i < last
+        text = PYRAMIDAL[p.form] + received("basal", "basal dendrite, fed by w", p.low_pass)
+        text += ERROR[p.form] + TOP_DOWN if hidden else OUTPUT_ERROR[p.form] + TARGET
+        kind = "linear" if p.output == "linear" and not hidden else p.transfer
+        inputs = {} if hidden else {"target": 0.0}
+        populations.append(ds.Population(layer, units, text, transfer=kind, inputs=inputs))
+        found = connect(
+            f"w{i}", f"layer{i - 1}.h", f"{layer}.basal", _drawn(p, p.sizes[i - 1]), BASAL, p.low_pass,
+            parameters={"factor": factors[i - 1]},
+        )  # fmt: skip
+        matrices += found[0]
+        projections += found[1]
+        if hidden:
+            down = ds.Transpose(f"w{i + 1}") if p.symmetric else _drawn(p, p.sizes[i + 1])
+            matrices.append(ds.Matrix(f"b{i}", layer, f"layer{i + 1}", down))
+            projections.append(ds.Projection(f"layer{i + 1}.error", f"b{i}", f"{layer}.top_down"))
+    values = {"tau_low_pass": p.tau_low_pass or "30 ms"} if p.low_pass else {}
+    gates = {"teach": 0.0, "learn": 0.0}
+    return ds.Circuit(populations, matrices, projections, p.with_values(**values), gates)
+
+
+def _drawn(p, inputs):
+    return ds.Normal(p.gain / inputs**0.5)
+
+
+def _factors(p):
+    """Return the factors k of layers 1 to L."""
+    found, last = conductances(p, apical_output=True), len(p.sizes) - 1
+    current = p.form == "current"
+    part = p.nudging if current else p.nudging / (1 + p.nudging)  # of s' (target - h) in e_L
+    passed = 1.0 if current else p.g_dendrite / (1 + p.g_dendrite)  # from layer to layer
+    factors = []
+    for i in range(last - 1, -1, -1):
+        below = part * passed ** (last - 1 - i) * p.g_apical / found.total[i]
+        gradient = found.kappa[i] ** (last - i)
+        factors.insert(0, gradient / below)
+    return factors
