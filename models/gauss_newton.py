@@ -98,7 +98,7 @@ LEARNING = ds.learning.Network(
 
 class Parameters(ds.Parameters):
     sizes: tuple[int, ...] = ds.parameter((5, 4, 4, 3), "units per layer, input first", least=1)
-    transfer: str = ds.parameter("tanh", "transfer function of the hidden layers")
+    transfer: str = ds.parameter("smooth_leaky", "transfer function of the hidden layers")
     output: Literal["linear", "transfer"] = ds.parameter("linear", "output of the last layer")
     solution: Literal["inverse", "flow"] = ds.parameter("flow", "how targets are found")
     damping: float | None = ds.parameter(

@@ -67,7 +67,11 @@ def test_targets_settle_with_the_rates_of_the_jacobian():
     ("given", "error", "message"),
     [
         ({"solution": "inverse", "sizes": (3, 3, 2)}, ShapeError, "otherwise choose solution=flow"),
-        ({"solution": "inverse", "sizes": (3, 3, 3)}, ParameterError, "transfer is tanh"),
+        (
+            {"solution": "inverse", "sizes": (3, 3), "transfer": "tanh"},
+            ParameterError,
+            "transfer is tanh",
+        ),
         (
             {"solution": "inverse", "sizes": (3, 3), "damping": 0.1},
             ParameterError,
