@@ -29,6 +29,7 @@ SMALLER = {
     "tp_feedback": {"methods": ("dtp", "ddtp_linear"), "sizes": (3, 3, 3, 2)},
     "tp_descent": {"directions": 16},
     "tp_student_teacher": {"model": "multiplexed", "samples": 64},
+    "tp_inverses": {"width": 3, "samples": 8, "batch": 4, "seeds": 1},
     "tp_toy": {"samples": 10},
 }
 """Values with which a protocol compiles and runs faster than with its defaults."""
@@ -39,8 +40,8 @@ SLOW = {
     "deep_feedback_control", "dendritic_error", "error_neurons", "error_self_prediction", "feedback_digits",
     "feedback_forms", "feedback_student_teacher", "linear_feedback", "local_thresholds", "ndnf_switch",
     "pseudo_inverse_flow", "random_feedback_linear", "reciprocal_alignment", "reciprocal_digits",
-    "reciprocal_feedback", "shutdown_circuit", "threshold_circuit", "tp_descent", "tp_feedback", "tp_toy",
-    "vip_gating",
+    "reciprocal_feedback", "shutdown_circuit", "threshold_circuit", "tp_descent", "tp_feedback", "tp_inverses",
+    "tp_toy", "vip_gating",
 }  # fmt: skip
 """Files whose own tests run them in the same way; each check compiles a program."""
 
