@@ -40,8 +40,8 @@ and learning then descend one energy (see `dynamical_tp`), as in predictive codi
 is this energy to the loss. Steps are no longer divided by the curvature, so linear networks, whose curvature is
 large, have smaller rates. `inverse=exact` keeps inverses, with bounded signals.
 
-64 samples do not determine a network of `leaky_relu` units; for this reason 1024 are the default. Wider networks of
-such units (8-7-6-4) that learn from single samples are not robust with these rates: of 50 multiplexed ones, one
+64 samples do not determine a network of `leaky_relu` units; for this reason 1024 are the default. Wider networks
+of such units (8-7-6-4) that learn from single samples are not robust with these rates: of 50 multiplexed ones, one
 diverged and 28 % kept more than a tenth of their loss; of 50 with two phases, 12 % did.
 """
 
