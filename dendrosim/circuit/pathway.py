@@ -186,14 +186,10 @@ class Pathway(Spec):
         self._check_values(where, declared)
         for side, field_ in DELAYS.items():
             self._check_delay(f"{where}: {field_}", self.delay_of(side))
-        if self.delay is not None and not any(t.side == "pre" for t in self.effects):
-            raise SpecError(
-                f"{where}: delay has no meaning without on_pre; give on_pre, or leave it out"
-            )
-        if self.post_delay is not None and not any(t.side == "post" for t in self.effects):
-            raise SpecError(
-                f"{where}: post_delay has no meaning without on_post; give on_post, or leave it out"
-            )
+            if self.delay_of(side) is not None and not any(t.side == side for t in self.effects):
+                raise SpecError(
+                    f"{where}: {field_} has no meaning without on_{side}; give on_{side}, or leave it out"
+                )
 
     def __str__(self) -> str:
         return f"Pathway {self.name!r}"
@@ -347,11 +343,7 @@ class Pathway(Spec):
 
     def _check_shared(self, where: str, line: Declaration) -> None:
         name = line.name
-        if name in {x.target for x in self.assignments}:
-            raise EquationError(
-                f"{where}: {name!r} is (shared), but spikes assign to it, each for one synapse; remove the flag, "
-                "or assign to a variable of a population"
-            )
+        self._check_not_assigned(where, line)
         if name in self.initial or name not in self.parameters:
             raise ParameterError(
                 f"{where}: {name!r} is (shared); give its value in `parameters`, as parameters={{{name!r}: ...}}"
@@ -371,9 +363,13 @@ class Pathway(Spec):
         others = [] if line.kind != "parameter" else [f for f in line.flags if f != CONSTANT]
         if others:
             raise EquationError(f"{where}: the flag ({others[0]}) has no meaning here; remove it")
-        if line.flags == (CONSTANT,) and line.name in {x.target for x in self.assignments}:
+        if line.flags == (CONSTANT,):
+            self._check_not_assigned(where, line)
+
+    def _check_not_assigned(self, where: str, line: Declaration) -> None:
+        if line.name in {x.target for x in self.assignments}:
             raise EquationError(
-                f"{where}: {line.name!r} is (constant), but spikes assign to it; remove the flag"
+                f"{where}: {line.name!r} is ({line.flags[0]}), but spikes assign to it; remove the flag"
             )
 
     def _check_delay(self, where: str, delay: Initial | None) -> None:

@@ -360,7 +360,7 @@ BROKEN = {
         "Pathway 'rec': parameters['v']", ""),
     "shared number that spikes change": (
         path(equations="u : 1 (shared)", on_post="u *= 0.9", parameters={"u": 1}), EquationError,
-        "'u' is (shared), but spikes assign", "population"),
+        "'u' is (shared), but spikes assign", "remove the flag"),
     "constant and shared number": (
         synapse("u : 1 (constant, shared)"), EquationError, "Pathway 'rec': the flag (shared)", "remove it"),
     "parameter that is a synaptic variable": (

@@ -33,8 +33,9 @@ from dendrosim.engine.standalone.sources import (
 from dendrosim.protocol.protocol import Protocol
 
 _HEADERS = (
-    "functions.h", "parallel.h", "tiles.h", "blas.h", "halves.h", "inverse.h", "dense.h", "sparse.h", "random.h",
-    "arithmetic.h", "normals.h", "arrays.h", "runtime.h", "synapses.h", "glue.h",
+    "functions.h", "parallel.h", "tiles.h", "blas.h", "halves.h", "inverse.h", "dense.h",
+    "sparse_tiles.h", "sparse.h", "random.h", "arithmetic.h", "normals.h", "arrays.h", "runtime.h", "synapses.h",
+    "glue.h",
 )  # fmt: skip
 
 # Code with one of these calls needs no `flush` before it. `defer`, `flush`, `begin_effect` and `record` deal with

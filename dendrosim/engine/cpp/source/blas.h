@@ -37,6 +37,13 @@ template <> struct Blas<float> {
 template <typename T>
 void outer(int rows, int columns, int batch, T alpha, const T* post, const T* pre, T keep, T* w)
 {
+    if (alpha == 0)
+    {
+        // A BLAS would not read the factors, which may be infinite. Zero times such a factor is NaN.
+        std::vector<T> none(post, post + (int64_t)rows*batch);
+        for (T& factor : none) factor *= alpha;
+        return outer<T>(rows, columns, batch, 1, none.data(), pre, keep, w);
+    }
     if (batch == 1)
     {
         if (keep == 0)

@@ -335,14 +335,7 @@ template <typename T> void Weights<T>::learn(T alpha, const T* post, const T* pr
         if (keep != 1) scale(keep);
         return;
     }
-    if (!narrow())
-    {
-        if (alpha != 0) return outer<T>(rows, columns, batch, alpha, post, pre, keep, w);
-        // A BLAS does not read the factors if alpha is zero, so here it is zero times a factor.
-        std::vector<T> none(post, post + (int64_t)rows*batch);
-        for (T& factor : none) factor *= alpha;
-        return outer<T>(rows, columns, batch, 1, none.data(), pre, keep, w);
-    }
+    if (!narrow()) return outer<T>(rows, columns, batch, alpha, post, pre, keep, w);
     postpone(Waits::update, alpha, post, pre, keep);
     if (!patient) settle();
 }
