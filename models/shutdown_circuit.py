@@ -7,14 +7,18 @@ feedback delta has to be replaced by 0 there. Two neurons look at x, and inhibit
     tau du/dt = -u + [x >= 1],   tau dv/dt = -v - [x <= -1]
     tau dshut/dt = -shut + sigma(delta - 2 K u + 2 K v),   sigma(y) = y for y > -K, else 0
 
+With a clock (tau = dt), u is 1 or 0, and every delta with |delta| < K is shut off at once. In continuous time u
+approaches 1 and never reaches it, so sigma passes on y for another tau ln(2 K/(K - delta)) after x has reached 1.
+
 Sources
 -------
 Amit (2021), Deep learning with asymmetric connections and Hebbian updates, appendix 1 (eq. 3).
 
 Errata applied
 --------------
-The paper keeps y where y >= -K. Then a feedback of K leaks: -K is left of it while u or v is active
-(`edge=printed`).
+The paper keeps y where y >= -K (`edge=printed`). Then, with a clock, -K is left of a feedback of K while u or v
+is active. With `edge=strict` nothing is left, but a feedback of -K does not pass at any time. In continuous time,
+-K is left of a feedback of K in both cases, because y stays above -K.
 """
 
 from typing import Literal
@@ -43,7 +47,7 @@ class Parameters(ds.Parameters):
     units: int = ds.parameter(2, "number of hidden units", least=1)
     bound: float = ds.parameter(1.0, "bound K of the feedback", above=0)
     edge: Literal["strict", "printed"] = ds.parameter(
-        "strict", "whether a feedback of K is shut off"
+        "strict", "whether sigma(-K) is 0 (strict) or -K"
     )
     tau: ds.Quantity = ds.parameter("10 ms", "time constant of all neurons", above=0)
 

@@ -10,11 +10,14 @@ circuits side by side (see `threshold_circuit`):
 
 The first half of the units has s = 1, the second half s = -1, each with all `voltages`. An error should be 0
 where s h > S. There the circuits with a control neuron that looks at the error oscillate, with the period 2
-(sequential) or 4 (synchronous) ticks, or in continuous time, for any tau_error,
+(sequential) or 4 (synchronous) ticks, or in continuous time
 
     tau_x ln(t_2 (1 - t_1)/(t_1 (1 - t_2))),   t_1 = (|h| - S)/(2 M),  t_2 = (|h| + M)/(2 M)
 
-where tau_x is tau_control (output_filtered) or tau_error (current_filtered).
+where tau_x is tau_control (output_filtered) or tau_error (current_filtered), whatever the other one is.
+
+In time steps the circuits turn late, since an error that falls in one step needs up to 1/excess steps to make up
+for it. Periods are those of the closed form if such a delay is short.
 
 Measured per circuit, over whole periods in the second half of the run:
 
@@ -33,6 +36,8 @@ Statements that fail
 model.
 """
 
+import math
+
 import numpy as np
 
 import dendrosim as ds
@@ -49,25 +54,17 @@ class Parameters(ds.Parameters):
     voltages: tuple[float, ...] = ds.parameter(
         (-1.8, -1.5, -1.2, -0.8, -0.4, 0.4, 0.8, 1.2, 1.5, 1.8), "voltages h of output units"
     )
-    duration: ds.Quantity = ds.parameter("400 ms", "simulated time after the ticks", above=0)
+    duration: ds.Quantity | None = ds.parameter(
+        None, "simulated time after the ticks (default: eight of the longest period)", unit="s", above=0
+    )  # fmt: skip
     dt: ds.Quantity = ds.parameter("0.02 ms", "time step", above=0)
     circuit = ds.parameters_of("threshold_circuit", without=("units", "form"))
 
 
 def protocol(p: Parameters) -> ds.Protocol:
     """Return the protocol."""
-    bound = p.circuit["bound"]
-    if not p.voltages or max(abs(h) for h in p.voltages) >= bound:
-        raise ParameterError(
-            f"voltages is {list(p.voltages)}; there must be at least one, and all between -bound and bound, "
-            f"{-bound:g} and {bound:g}"
-        )
-    fastest = min(float(p.circuit[n].value) for n in ("tau_error", "tau_control"))
-    if float(p.dt.value) > 0.5 * fastest:
-        raise ParameterError(
-            f"dt is {float(p.dt.value) * 1e3:g} ms, longer than half of the shorter time constant, "
-            f"{fastest * 1e3:g} ms; shorten it"
-        )
+    _check(p)
+    duration = _duration(p)
     ticking = {**p.circuit, "tau_error": p.dt, "tau_control": p.dt}
     units = 2 * len(p.voltages)
     circuits = {
@@ -92,7 +89,7 @@ def protocol(p: Parameters) -> ds.Protocol:
         ds.Circuit.join(**circuits),
         (
             ds.Block("ticks", tuple(tick), trials=TICKS),
-            ds.Block("run", (ds.Phase("run", p.duration),)),
+            ds.Block("run", (ds.Phase("run", duration),)),
         ),
         dt=p.dt,
         signals={f"{name}_output.h": h for name in circuits}
@@ -114,6 +111,49 @@ def protocol(p: Parameters) -> ds.Protocol:
             ),
         ),
     )
+
+
+def _check(p):
+    """Refuse voltages and time steps for which there are no closed forms."""
+    bound = p.circuit["bound"]
+    if not p.voltages or max(abs(h) for h in p.voltages) >= bound:
+        raise ParameterError(
+            f"voltages is {list(p.voltages)}; there must be at least one, and all between -bound and bound, "
+            f"{-bound:g} and {bound:g}"
+        )
+    fastest = min(float(p.circuit[n].value) for n in ("tau_error", "tau_control"))
+    # From half of a time constant on, an error that approaches 1 from above becomes 1 by rounding, and is then no
+    # longer too large, so the circuit turns too early.
+    if float(p.dt.value) >= 0.5 * fastest:
+        raise ParameterError(
+            f"dt is {float(p.dt.value) * 1e3:g} ms; it must be below half of the shorter time constant, "
+            f"{fastest * 1e3:g} ms"
+        )
+
+
+def _duration(p):
+    """Return the time after the ticks, whose second half must have two periods of every unit."""
+    periods = [_expected_period(p, f"tau_{name}") for name in ("error", "control")]
+    longest = max(float(np.max(each, initial=0.0, where=_sufficient(p))) for each in periods)
+    if p.duration is None:
+        slowest = max(float(p.circuit[n].value) for n in ("tau_error", "tau_control"))
+        dt = float(p.dt.value)
+        return f"{math.ceil(max(8 * longest, 20 * slowest) / dt) * dt!r} s"
+    if float(p.duration.value) < 4 * longest:
+        raise ParameterError(
+            f"duration is {float(p.duration.value) * 1e3:g} ms; it must be at least {4e3 * longest:.4g} ms, four "
+            "of the longest period, half of which are measured"
+        )
+    return p.duration
+
+
+def _expected_period(p, name):
+    """Return the periods in seconds of units that oscillate, with the time constant `name` of the slow filter."""
+    h = np.abs(_units(p)[0])
+    bound, threshold = p.circuit["bound"], p.circuit["threshold"]
+    low, high = (h - threshold) / (2 * bound), (h + bound) / (2 * bound)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return float(p.circuit[name].value) * np.log(high * (1 - low) / (low * (1 - high)))
 
 
 def measure(result: ds.Result) -> ds.Measurement:
@@ -189,12 +229,7 @@ def _continuous(result, p, form):
     time, delta, total = delta.time.values[half:], delta.values[half:], total.values[half:]
     found = [_oscillation(time, total[:, i], delta[:, i]) for i in range(delta.shape[1])]
     swinging = _sufficient(p) & (form != "feed_forward")
-    h = np.abs(_units(p)[0])
-    bound, threshold = p.circuit["bound"], p.circuit["threshold"]
-    low, high = (h - threshold) / (2 * bound), (h + bound) / (2 * bound)
-    tau = p.circuit["tau_control" if form == "output_filtered" else "tau_error"]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        expected = float(tau.value) * np.log(high * (1 - low) / (low * (1 - high)))
+    expected = _expected_period(p, "tau_control" if form == "output_filtered" else "tau_error")
     return {
         "period": np.array([period for period, _ in found]),
         "expected_period": np.where(swinging, expected, np.nan),

@@ -79,6 +79,19 @@ def test_with_other_numbers_the_closed_forms_hold():
     assert only(metrics, "sequential", "mean") == pytest.approx([0.7, 1, -0.8, -0.6], abs=1e-12)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "given", [{"tau_error": "0.21 ms"}, {"tau_control": "80 ms", "dt": "0.4 ms"}]
+)
+def test_by_default_the_run_is_long_enough_to_measure_periods(given):
+    """Errors that are near 1 after many of their time constants are still above 1, not rounded to it."""
+    metrics = measured(voltages=(1.5, -1.9), duration=None, **given)
+    step = 1e-3 * float(given.get("dt", "0.1 ms").split()[0])
+    expected = only(metrics, "output_filtered", "expected_period")[[0, 3]]
+    found = only(metrics, "output_filtered", "period")[[0, 3]]
+    assert found == pytest.approx(expected, abs=4 * step + 0.005 * expected.max())
+
+
 @pytest.mark.parametrize("edge", ["strict", "printed"])
 def test_feedback_to_saturated_units_is_shut_off(edge):
     """Also a feedback of K, unless the comparison is the printed one: then -K is left of it."""
@@ -94,6 +107,21 @@ def test_feedback_to_saturated_units_is_shut_off(edge):
     assert found.tolist() == [0.0, -0.7, 0.2, 0.0, leak, leak]
 
 
+@pytest.mark.parametrize("edge", ["strict", "printed"])
+def test_in_continuous_time_feedback_is_shut_off_later_or_never(edge):
+    """For delta = 0.9 K after tau ln 20, for -0.5 K after tau ln 4/3, for K never, as u does not reach 1."""
+    circuit = ds.load_circuit("shutdown_circuit", units=3, edge=edge, tau="10 ms")
+    protocol = ds.Protocol(
+        circuit, (ds.Block("run", (ds.Phase("run", "400 ms"),)),), dt="0.1 ms",
+        recordings=(ds.Recording("unit.y", every="0.1 ms"),),
+        signals={"unit.x": [1.0, -1.0, 1.5], "unit.delta": [0.9, -0.5, 1.0]},
+    )  # fmt: skip
+    result = ds.run(protocol, backend="numpy")
+    passed = 0.1 * np.count_nonzero(result["unit.y"].values > -1, axis=0)
+    assert passed[:2] == pytest.approx(10 * np.log([20, 4 / 3]), abs=0.3)
+    assert result.final["unit.shut"].values == pytest.approx([0, 0, -1], abs=1e-12)
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
@@ -103,7 +131,8 @@ def test_feedback_to_saturated_units_is_shut_off(edge):
         ),
         ({"voltages": ()}, "there must be at least one"),
         ({"threshold": 2.5}, "threshold is 2.5 and bound 2.0; no voltage would be sufficient"),
-        ({"dt": "6 ms"}, "dt is 6 ms, longer than half of the shorter time constant, 10 ms"),
+        ({"dt": "5 ms"}, "dt is 5 ms; it must be below half of the shorter time constant, 10 ms"),
+        ({"duration": "150 ms"}, "duration is 150 ms; it must be at least 173.2 ms, four"),
         ({"balance": 1.5}, "balance is 1.5; it must be"),
     ],
 )
