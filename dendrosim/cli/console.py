@@ -3,13 +3,20 @@
 import json
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from dendrosim.errors import printable
 
 SHOWN_ELEMENTS = 12
 """Longest list that is printed in full; twelve numbers of four digits fit in a line of a terminal."""
+
+
+LONGEST_NUMBER = 12
+"""Width of the longest number in a table, such as -1.23456e-100; longer texts in a cell may be broken."""
+
+BETWEEN = 3
+"""Characters between two columns of a table, and at its edges together."""
 
 
 def emit(text: str) -> None:
@@ -69,22 +76,56 @@ def shape(value: Any) -> tuple[int, ...]:
 
 
 def emit_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table without its empty columns; a table without rows is not printed."""
-    from rich import box
+    """Print a table without its empty columns; a table without rows is not printed.
+
+    Columns that do not fit side by side are printed below each other, in tables that all have the first column.
+    """
     from rich.console import Console
+
+    console = Console(file=sys.stdout)
+    shown = [[printable(cell) for cell in row] for row in rows]
+    used = [i for i in range(len(columns)) if any(row[i] for row in shown)]
+    parts = list(_side_by_side(used, columns, shown, console.width))
+    for part in parts if rows else ():
+        filled = [row for row in shown if len(parts) == 1 or any(row[i] for i in part[1:])]
+        console.print(_table([printable(columns[i]) for i in part], part, filled))
+
+
+def _side_by_side(
+    used: Sequence[int], columns: Sequence[str], rows: Sequence[Sequence[str]], width: int
+) -> Iterator[list[int]]:
+    """Yield the numbers of the columns of each table, the first column in all of them."""
+    first, *others = used or [0]
+    least = {i: _least_width(columns[i], [row[i] for row in rows]) for i in others}
+    names = [columns[first], *(row[first] for row in rows)]
+    beside = BETWEEN + max(map(len, names))
+    part, taken = [first], beside
+    for i in others:
+        if len(part) > 1 and taken + least[i] + BETWEEN > width:
+            yield part
+            part, taken = [first], beside
+        part.append(i)
+        taken += least[i] + BETWEEN
+    yield part
+
+
+def _least_width(title: str, cells: Sequence[str]) -> int:
+    """Return the width below which the title or the numbers of a column would be broken."""
+    return max(len(title), min(LONGEST_NUMBER, max(map(len, cells), default=0)))
+
+
+def _table(titles: Sequence[str], part: Sequence[int], rows: Sequence[Sequence[str]]) -> Any:
+    from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    used = [i for i in range(len(columns)) if any(row[i] for row in rows)]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for i in used:
-        table.add_column(
-            Text(printable(columns[i])), overflow="fold", no_wrap=i == 0, min_width=len(columns[i])
-        )
+    for k, (i, title) in enumerate(zip(part, titles, strict=True)):
+        least = _least_width(title, [row[i] for row in rows])
+        table.add_column(Text(title), overflow="fold", no_wrap=k == 0, min_width=least)
     for row in rows:
-        table.add_row(*(Text(printable(row[i])) for i in used))
-    if rows:
-        Console(file=sys.stdout).print(table)
+        table.add_row(*(Text(row[i]) for i in part))
+    return table
 
 
 def emit_columns(rows: Sequence[tuple[str, str]], indent: str = "  ") -> None:

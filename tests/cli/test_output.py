@@ -11,7 +11,7 @@ from fake_engine import RUN_CLI
 
 import dendrosim as ds
 from dendrosim.cli import main as cli
-from dendrosim.cli.console import format_value, to_json_value
+from dendrosim.cli.console import emit_table, format_value, to_json_value
 from dendrosim.cli.summaries import metric_table
 
 
@@ -110,3 +110,24 @@ def test_metrics_of_several_models_stand_side_by_side_entry_by_entry():
             ("range", "", "wide"),
         ],
     )
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_columns_that_do_not_fit_are_printed_below(width, monkeypatch, capsys):
+    """No column is lost and no number is broken; rows without values are left out of a part of the table."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    columns = ("metric", *(f"circuit_number_{k}" for k in range(9)))
+    rows = [("period", *(f"{k}.2345e-10" for k in range(9))), ("last", *[""] * 8, "yes")]
+    emit_table(columns, rows)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= width
+    text = "\n".join(lines)
+    for k in range(9):
+        assert text.count(f"circuit_number_{k}") == text.count(f"{k}.2345e-10") == 1
+    assert (text.count("last"), text.count("yes")) == (1, 1)
+    assert text.count("metric") == text.count("period") == {40: 9, 80: 3, 200: 1}[width]
+
+
+def test_a_row_with_a_name_alone_is_printed(capsys):
+    emit_table(("name", "value"), [("one", "1"), ("nothing", "")])
+    assert "nothing" in capsys.readouterr().out
