@@ -30,13 +30,13 @@ from dendrosim.learning.cycle import learning_cycle
 from dendrosim.plot import style
 
 W1, W2, SLOPE = np.array([[1.0], [-1.0]]), np.array([[1.0, 2.0], [0.0, 1.0]]), 0.1
-ETA_HAT = 1e-3  # step of the output towards the target
+STEP = 1e-3  # size of the step of the output towards the target, relative to a small input
 SETTLE = 100  # time steps of half a time constant
 
 
 class Parameters(ds.Parameters):
     x: float = ds.parameter(1.0, "input; not 0")
-    directions: int = ds.parameter(360, "directions of the error", least=8)
+    directions: int = ds.parameter(360, "directions of the error, a multiple of 8", least=8)
 
 
 def protocol(p: Parameters) -> ds.Protocol:
@@ -45,8 +45,12 @@ def protocol(p: Parameters) -> ds.Protocol:
         raise ds.errors.ParameterError(
             "x is 0, so that no weight of the first layer changes; choose another x"
         )
+    if p.directions % 8:
+        raise ds.errors.ParameterError(
+            f"directions is {p.directions}; it must be a multiple of 8, so that (1, 1) is one of them"
+        )
     circuit = ds.load_circuit(
-        "target_propagation", sizes=(1, 2, 2), transfer="leaky_relu", eta_hat=ETA_HAT
+        "target_propagation", sizes=(1, 2, 2), transfer="leaky_relu", eta_hat=_eta_hat(p)
     )
     fixed = {"w1": ds.Fixed(W1), "w2": ds.Fixed(W2)}
     circuit = circuit.replace(
@@ -73,7 +77,7 @@ def measure(result: ds.Result) -> ds.Measurement:
     p = Parameters(**result.protocol.parameters)
     h, goal, inner = (result[f"layer1.{n}"].values[-1] for n in ("h", "goal", "bottom_up"))
     slopes, errors = np.where(inner > 0, 1.0, SLOPE), _errors(p.directions)
-    signal = (goal - h) / ETA_HAT
+    signal = (goal - h) / _eta_hat(p)
     updates = {"gradient": slopes * signal * p.x, "modified": signal / slopes * p.x}
     descent = slopes * (W2.T @ (_slope(W2 @ h) * -errors)) * p.x
     cosines = {
@@ -90,6 +94,11 @@ def measure(result: ds.Result) -> ds.Measurement:
     metrics["product_error"] = float(np.max(np.abs(product - expected)))
     angles = _angles(p.directions)
     return ds.Measurement(metrics, {"cosine": lambda: _draw(angles, cosines)})
+
+
+def _eta_hat(p):
+    """Return the step of the output towards the target, so short that no unit crosses the corner at 0."""
+    return STEP * min(1.0, abs(p.x))
 
 
 def _angles(directions):

@@ -6,7 +6,7 @@ import pytest
 import dendrosim as ds
 
 
-@pytest.mark.parametrize(("x", "smallest"), [(1.0, -0.967), (-1.0, -0.925)])
+@pytest.mark.parametrize(("x", "smallest"), [(1.0, -0.967), (1e-4, -0.967), (-1.0, -0.925)])
 def test_cosines_are_those_of_the_matrices(x, smallest):
     """cos of D J^-1 e and D J^T e, J = D_2 W_2, over all directions of e, and the smallest known value."""
     found = ds.measure(ds.run(ds.load_protocol("tp_descent", x=x), "numpy", progress=False)).metrics
@@ -28,6 +28,13 @@ def test_cosines_are_those_of_the_matrices(x, smallest):
         assert found["cosine_example"] == pytest.approx(-0.9665, abs=5e-5)
 
 
-def test_without_input_nothing_is_measured():
-    with pytest.raises(ds.errors.ParameterError, match="x is 0"):
-        ds.load_protocol("tp_descent", x=0.0)
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"x": 0.0}, "x is 0"),
+        ({"directions": 100}, "directions is 100; it must be a multiple of 8"),
+    ],
+)
+def test_what_measures_nothing_is_refused(given, said):
+    with pytest.raises(ds.errors.ParameterError, match=said):
+        ds.load_protocol("tp_descent", **given)
