@@ -55,7 +55,7 @@ from dendrosim.plot import style
 SIZES = (40, 100, 100, 10)
 FEEDBACK = {"2": (0.1,), "3": (0.1, 0.05)}
 TARGET = {"2": 0.9, "3": 0.8, "figure12": 1.0}
-STEP, RESOLUTION = 0.02, 0.04  # longest time step in s; its largest product with a rate
+STEP, RESOLUTION = 0.02, 0.025  # longest time step in s; its largest product with a rate
 ITERATION, SUBSTEPS = 0.1, 4  # time between two errors of the figure in s; its time steps
 ITERATIONS = 1000  # their number
 PARTS = 40  # times at which the weights of the figure are recorded

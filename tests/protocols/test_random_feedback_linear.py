@@ -65,7 +65,11 @@ def test_two_layers_fall_at_the_rates_of_the_closed_form():
 
 @pytest.mark.parametrize(
     ("layers", "lr", "target", "eps"),
-    [("2", (0.3,), 2.0, (0.0, 0.7)), ("3", (0.5, 0.3), 1.5, (0.2, 2.0))],
+    [
+        ("2", (0.3,), 2.0, (0.0, 0.7)),
+        ("2", (10.0,), 0.9, (0.0, 1.0)),
+        ("3", (0.5, 0.3), 1.5, (0.2, 2.0)),
+    ],
 )
 def test_other_parameters_fall_as_an_independent_loop(layers, lr, target, eps):
     metrics = measured(layers=layers, lr=lr, target=target, eps=eps)[1].metrics
