@@ -63,20 +63,7 @@ class Parameters(ds.Parameters):
 
 def protocol(p: Parameters) -> ds.Protocol:
     """Return the protocol."""
-    bound = p.circuit["bound"]
-    if not p.voltages or max(abs(h) for h in p.voltages) >= bound:
-        raise ParameterError(
-            f"voltages is {list(p.voltages)}; there must be at least one, and all between -bound and bound, "
-            f"{-bound:g} and {bound:g}"
-        )
-    fastest = min(float(p.circuit[n].value) for n in ("tau_error", "tau_control"))
-    # From half of a time constant on, an error that approaches 1 from above becomes 1 by rounding, and is then no
-    # longer too large, so the circuit turns too early.
-    if float(p.dt.value) >= 0.5 * fastest:
-        raise ParameterError(
-            f"dt is {float(p.dt.value) * 1e3:g} ms; it must be below half of the shorter time constant, "
-            f"{fastest * 1e3:g} ms"
-        )
+    _check(p)
     duration = _duration(p)
     ticking = {**p.circuit, "tau_error": p.dt, "tau_control": p.dt}
     units = 2 * len(p.voltages)
@@ -126,10 +113,28 @@ def protocol(p: Parameters) -> ds.Protocol:
     )
 
 
+def _check(p):
+    """Refuse voltages and time steps for which there are no closed forms."""
+    bound = p.circuit["bound"]
+    if not p.voltages or max(abs(h) for h in p.voltages) >= bound:
+        raise ParameterError(
+            f"voltages is {list(p.voltages)}; there must be at least one, and all between -bound and bound, "
+            f"{-bound:g} and {bound:g}"
+        )
+    fastest = min(float(p.circuit[n].value) for n in ("tau_error", "tau_control"))
+    # From half of a time constant on, an error that approaches 1 from above becomes 1 by rounding, and is then no
+    # longer too large, so the circuit turns too early.
+    if float(p.dt.value) >= 0.5 * fastest:
+        raise ParameterError(
+            f"dt is {float(p.dt.value) * 1e3:g} ms; it must be below half of the shorter time constant, "
+            f"{fastest * 1e3:g} ms"
+        )
+
+
 def _duration(p):
     """Return the time after the ticks, whose second half must have two periods of every unit."""
     periods = [_expected_period(p, f"tau_{name}") for name in ("error", "control")]
-    longest = max([float(np.max(period, initial=0.0, where=_sufficient(p))) for period in periods])
+    longest = max(float(np.max(each, initial=0.0, where=_sufficient(p))) for each in periods)
     if p.duration is None:
         slowest = max(float(p.circuit[n].value) for n in ("tau_error", "tau_control"))
         dt = float(p.dt.value)
@@ -143,7 +148,7 @@ def _duration(p):
 
 
 def _expected_period(p, name):
-    """Return the periods in seconds of units that oscillate; `name` is the time constant of the slow filter."""
+    """Return the periods in seconds of units that oscillate, with the time constant `name` of the slow filter."""
     h = np.abs(_units(p)[0])
     bound, threshold = p.circuit["bound"], p.circuit["threshold"]
     low, high = (h - threshold) / (2 * bound), (h + bound) / (2 * bound)

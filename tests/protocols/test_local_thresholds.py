@@ -132,7 +132,7 @@ def test_in_continuous_time_feedback_is_shut_off_later_or_never(edge):
         ({"voltages": ()}, "there must be at least one"),
         ({"threshold": 2.5}, "threshold is 2.5 and bound 2.0; no voltage would be sufficient"),
         ({"dt": "5 ms"}, "dt is 5 ms; it must be below half of the shorter time constant, 10 ms"),
-        ({"duration": "150 ms"}, "duration is 150 ms; it must be at least 173.2 ms, four of"),
+        ({"duration": "150 ms"}, "duration is 150 ms; it must be at least 173.2 ms, four"),
         ({"balance": 1.5}, "balance is 1.5; it must be"),
     ],
 )
