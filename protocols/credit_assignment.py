@@ -45,7 +45,7 @@ import numpy as np
 
 import dendrosim as ds
 from dendrosim.analysis import learning_signals
-from dendrosim.errors import ParameterError
+from dendrosim.errors import ParameterError, prefix_errors
 from dendrosim.learning.cycle import learning_cycle, recall_phase, sleep_cycle
 from dendrosim.learning.network import Network
 from dendrosim.learning.own_cycle import join_phases
@@ -182,8 +182,9 @@ def _members(p: Parameters) -> list[Member]:
         circuit = ds.load_circuit(
             rule.model, **{**_common(rule.model, sizes, p), **rule.parameters}
         )
-        network = rule.network.of(circuit)
-        transfer_functions(network, circuit)
+        with prefix_errors(f"rule {name}"):
+            network = rule.network.of(circuit)
+            transfer_functions(network, circuit)
         circuit = circuit.replace(
             matrices=[_prepared(m, circuit, network) for m in circuit.matrices]
         )
@@ -221,8 +222,10 @@ def _common(model, sizes, p):
 
 
 def _settling(member):
-    find = loop_settling if member.network.closed_loop else find_settling
-    return find(member.circuit)
+    network = member.network
+    if network.closed_loop:
+        return loop_settling(member.circuit)
+    return find_settling(member.circuit, layers=len(network.layers))
 
 
 def _cycle(members, dt, tau, steps):

@@ -30,6 +30,9 @@ from dendrosim.signals.held_noise import HeldNoise
 from dendrosim.signals.hyperbolic import Hyperbolic
 from dendrosim.signals.pulse import Pulse
 
+GATES = ("hold", "teach", "learn", "sleep")
+"""Gates that phases of a cycle open; and so they do with `sleep{i}`, where layer i is perturbed."""
+
 Plasticity = Literal["events", "continuous"]
 """Whether weights learn in single steps after settling, or all the time."""
 
@@ -71,9 +74,12 @@ def learning_cycle(
     Raises
     ------
     ParameterError
-        If plasticity is continuous and apical weights learn by differences.
+        If plasticity is continuous and apical weights learn by differences, or if a circuit has a gate that no
+        phase opens.
     """
     gates = {g for circuit in circuits.values() for g in circuit.gates}
+    for prefix, circuit in circuits.items():
+        _check_gates(prefix, circuit)
     perturbed = _noise_phases(gates)
     events = plasticity == "events"
     if perturbed and not events:
@@ -137,6 +143,19 @@ class _Timing:
 def _has_separate_pathways(circuit: Circuit) -> bool:
     """Return whether activity goes up and targets come down on separate pathways."""
     return "tau_basal" in circuit.parameters
+
+
+def _check_gates(prefix: str, circuit: Circuit) -> None:
+    """Refuse gates that would stay closed in all phases."""
+    for gate in circuit.gates:
+        number = gate.removeprefix("sleep")
+        if gate not in GATES and not (number != gate and number.isdigit()):
+            of = f"circuit {prefix!r}" if prefix else "the circuit"
+            raise ParameterError(
+                f"{of} has the gate {gate!r}, which no phase of this cycle opens; it opens {', '.join(GATES)}, "
+                "and sleep1, sleep2 and so on. Use these names, or declare phases of your own, "
+                "as LEARNING = ds.learning.Network(..., cycle=...)"
+            )
 
 
 def _noise_phases(gates: Iterable[str]) -> list[str]:

@@ -55,7 +55,9 @@ def layer_count(circuit: Circuit) -> int:
     return sum(p.name.startswith("layer") for p in circuit.populations) - 1
 
 
-def find_settling(circuit: Circuit, *, left: float | None = None) -> Settling:
+def find_settling(
+    circuit: Circuit, *, left: float | None = None, layers: int | None = None
+) -> Settling:
     """Return how long a circuit of layers needs to settle, from the spectrum of its dynamics.
 
     If every apical matrix is an inverse, the spectrum is known in closed form. Otherwise it is computed from
@@ -64,11 +66,13 @@ def find_settling(circuit: Circuit, *, left: float | None = None) -> Settling:
     Parameters
     ----------
     circuit : Circuit
-        A circuit with populations `layer0`, `layer1` and so on. Its parameters `mu`, `tau_basal` and `tau` tell
-        which closed form holds; without a parameter `tau`, its slowest mode at rest is that of every layer.
+        Its parameters `mu`, `tau_basal` and `tau` tell which closed form holds; without a parameter `tau`, its
+        slowest mode at rest is that of every layer.
     left : float, optional
         Remaining part of the slowest mode, relative to the learning signal of layer 1 (default: e^-5). For a
         cascade of filters: the distance that remains, relative to the whole (default: `CASCADE_LEFT`).
+    layers : int, optional
+        Number of layers above the input (default: that of populations `layer1`, `layer2` and so on).
 
     Raises
     ------
@@ -76,7 +80,7 @@ def find_settling(circuit: Circuit, *, left: float | None = None) -> Settling:
         If the circuit cannot settle because a mode grows.
     """
     values = {name: float(q.value) for name, q in circuit.parameters.items()}
-    layers = layer_count(circuit)
+    layers = layer_count(circuit) if layers is None else layers
     if "mu" in values:
         part = SETTLED if left is None else left
         tops: tuple[Top, ...] = ("clamped",)
@@ -157,9 +161,11 @@ def numeric_slowest_rate(circuit: Circuit, gates: Mapping[str, float] | None = N
         rate = _compute_slowest_rate(circuit, gates or {})
         remember(_WHAT, text, rate)
     if rate <= 0:
+        advice = "weaken its feedback"
+        if "mu" in circuit.parameters:
+            advice = "choose a smaller mu, or apical weights that are closer to the inverses of the basal ones"
         raise ParameterError(
-            f"the circuit is unstable and does not settle: a mode grows at {-rate:.4g} per second; choose a "
-            "smaller mu, or apical weights that are closer to the inverses of the basal ones"
+            f"the circuit is unstable and does not settle: a mode grows at {-rate:.4g} per second; {advice}"
         )
     return rate
 

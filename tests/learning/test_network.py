@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import dendrosim as ds
-from dendrosim.errors import SpecError, UnknownNameError
+from dendrosim.errors import ParameterError, SpecError, UnknownNameError
 from dendrosim.learning.own_cycle import join_phases
 from dendrosim.learning.rules import find_rule, known_rules
 from dendrosim.learning.targets import evaluate_target
@@ -127,6 +127,41 @@ def test_a_file_of_another_person_is_compared_with_shipped_rules(tmp_path):
         assert metrics["size_ratio"][name] == pytest.approx([0.01], rel=1e-4)  # eta tau
         assert np.isnan(metrics["angle_target"][name]).all()
     assert metrics["loss"]["own_rule"] == pytest.approx(metrics["loss"]["backprop"], rel=1e-6)
+
+
+def test_layers_may_have_any_name(tmp_path):
+    declared = 'LEARNING = ds.learning.Network(("{name}{{i}}.h",), ("w{{i}}",), input="{name}0.h")'
+    losses = []
+    for name in ("layer", "area"):
+        file = tmp_path / f"of_{name}s.py"
+        text = MODEL.format(learning=declared.format(name=name))
+        file.write_text(text.replace('"layer', f'"{name}'))
+        protocol = ds.load_protocol(
+            "credit_assignment", rules=(str(file),), depth=1, width=3, presentations=3, task="gaussian",
+            transfer="linear",
+        )  # fmt: skip
+        metrics = ds.measure(ds.run(protocol, "numpy", progress=False)).metrics
+        losses.append(metrics["loss"][file.stem])
+    assert losses[0] == losses[1]
+
+
+def test_a_gate_that_no_phase_opens_is_refused(tmp_path):
+    file = tmp_path / "own_rule.py"
+    learning = 'LEARNING = ds.learning.Network(("layer{i}.h",), ("w{i}",))'
+    file.write_text(with_gate(learning))
+    with pytest.raises(
+        ParameterError, match=r"the gate 'open', which no phase .* hold, teach, learn, sleep, and"
+    ):
+        ds.load_protocol("credit_assignment", rules=(str(file),), depth=1, width=3)
+
+
+def test_a_missing_part_is_named_with_its_rule(tmp_path):
+    file = tmp_path / "own_rule.py"
+    file.write_text(
+        MODEL.format(learning='LEARNING = ds.learning.Network(("layer{i}.h",), ("v{i}",))')
+    )
+    with pytest.raises(SpecError, match=r"rule .*own_rule.py: Network.weights: 'v\{i\}'"):
+        ds.load_protocol("credit_assignment", rules=(str(file),), depth=1, width=3)
 
 
 CYCLE = """
