@@ -1,10 +1,11 @@
 """All learning rules side by side on the same task: losses, and angles of updates to what theory proposes.
 
 A rule is declared by its model file, as `LEARNING`: `rules` has names of rules of models in the catalogue, or
-paths of model files. All networks have the same layers and the same initial weights, and see the same samples in
-the same order. In every trial the circuits settle and learn in a single step; feedback weights learn in the same
-trials, and alone in `pretraining` trials beforehand. Circuits whose model declares a cycle of its own see the
-sample after the others; while some learn, all gates of the others are closed.
+paths of model files. All networks have the same sizes and initial weights, and see the same samples in the same
+order. Outputs of `feedback_alignment` are linear, while those of others pass the transfer function, so their
+losses begin at other values. In every trial the circuits settle and learn in a single step; feedback weights learn
+in the same trials, and alone in `pretraining` trials beforehand. Circuits whose model declares a cycle of its own
+see the sample after the others; while some learn, all gates of the others are closed.
 
 Tasks (`task`):
 
