@@ -279,7 +279,7 @@ def test_messages_name_what_new_files_add(used):
     sawtooth, stairs = used["misspelt"]
     assert "did you mean 'Sawtooth'" in sawtooth
     assert "did you mean 'Stairs'" in stairs
-    assert "Pairings, Probability, Ring" in used["rules"]
+    assert "Pairings, Probability, Reversed, Ring" in used["rules"]
     assert "there are: cubic, leaky_relu, linear" in used["transfers"]
 
 
