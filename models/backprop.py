@@ -20,7 +20,7 @@ None needed. (Appendix B of the abstract refers to its eq. 2 as eq. 9.)
 from typing import Literal
 
 import dendrosim as ds
-from dendrosim.mechanisms.layer_chain import chain_weights, count_layers, input_layer
+from dendrosim.mechanisms.layer_chain import chain_populations, chain_weights, count_layers
 
 HIDDEN = """
 dh/dt = (-h + s(bottom_up))/tau                    : 1   # rate
@@ -62,13 +62,8 @@ class Parameters(ds.Parameters):
 def circuit(p: Parameters) -> ds.Circuit:
     """Return a feed-forward network; its inputs are `layer0.h` and the `target` of the last layer."""
     last = count_layers(p.sizes)
-    populations = [input_layer(p.sizes[0])]
-    for i in range(1, last + 1):
-        text, inputs = (HIDDEN, ()) if i < last else (OUTPUT[p.output], ["target"])
-        transfer = None if i == last and p.output == "linear" else p.transfer
-        populations.append(
-            ds.Population(f"layer{i}", p.sizes[i], text, inputs=inputs, transfer=transfer)
-        )
+    linear = p.output == "linear"
+    populations = chain_populations(p.sizes, HIDDEN, OUTPUT[p.output], p.transfer, linear=linear)
     initial = [ds.Normal(p.gain / units**0.5) for units in p.sizes[:-1]]
     matrices, projections = chain_weights(initial, [PLASTICITY] * last, "bottom_up")
     projections += [

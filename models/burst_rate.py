@@ -43,7 +43,7 @@ from typing import Literal
 
 import dendrosim as ds
 from dendrosim.mechanisms.burst_rates import OUTPUT, BurstRates, event_equations, event_values
-from dendrosim.mechanisms.layer_chain import chain_weights, count_layers, input_layer
+from dendrosim.mechanisms.layer_chain import chain_populations, chain_weights, count_layers
 
 HIDDEN = """
 dapical/dt = (-apical + gain*excitation - inhibition)/tau : 1 # apical potential, u
@@ -93,13 +93,8 @@ class Parameters(BurstRates, ds.Parameters):
 def circuit(p: Parameters) -> ds.Circuit:
     """Return a chain of layers; its inputs are `layer0.h` and the `target` of the last layer."""
     last = count_layers(p.sizes)
-    populations = [input_layer(p.sizes[0])]
-    for i in range(1, last + 1):
-        text = event_equations(p) + TEACHING + (HIDDEN if i < last else OUTPUT)
-        inputs = ["target"] if i == last else ()
-        populations.append(
-            ds.Population(f"layer{i}", p.sizes[i], text, inputs, transfer=p.transfer)
-        )
+    text = event_equations(p) + TEACHING
+    populations = chain_populations(p.sizes, text + HIDDEN, text + OUTPUT, p.transfer)
     initial = [ds.Normal(p.gain / units**0.5) for units in p.sizes[:-1]]
     rule = DECAYING if p.feedback == "kolen_pollack" else FORWARD
     matrices, projections = chain_weights(initial, [rule] * last, "basal")

@@ -34,6 +34,30 @@ def input_layer(units: int) -> Population:
     return Population("layer0", units, "h : 1", inputs=["h"])
 
 
+def chain_populations(
+    sizes: Sequence[int], hidden: str, output: str, transfer: str, *, linear: bool = False
+) -> list[Population]:
+    """Return the populations `layer0` to `layerL`, where layer L has an input `target`.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Units per layer, input first.
+    hidden, output : str
+        Equations of layers 1 to L - 1, and of layer L.
+    transfer : str
+        Transfer function of layers 1 to L.
+    linear : bool, default False
+        Whether layer L has no transfer function.
+    """
+    last = len(sizes) - 1
+    between = [Population(f"layer{i}", sizes[i], hidden, transfer=transfer) for i in range(1, last)]
+    top = Population(
+        f"layer{last}", sizes[last], output, ["target"], transfer=None if linear else transfer
+    )
+    return [input_layer(sizes[0]), *between, top]
+
+
 def chain_weights(
     initial: Initial | Sequence[Initial], rules: Sequence[str | None], target: str
 ) -> tuple[list[Matrix], list[Projection]]:
