@@ -24,7 +24,8 @@ from dendrosim.machine.memory import available_memory
 from dendrosim.tasks.dataset import DataSet
 
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
-SPLITS = ("train", "t10k")
+SPLITS = {"train": "train", "test": "t10k", "t10k": "t10k"}
+"""Beginning of the file names by the name of the part."""
 _PIECE = 2**20  # bytes that are read at a time
 
 
@@ -90,8 +91,8 @@ def load_idx_folder(folder: AnyPath, split: str = "train") -> DataSet:
     folder : str or path
         Folder of `train-images-idx3-ubyte` and `train-labels-idx1-ubyte` (or `t10k-...`). Names with a dot instead
         of the dash before `idx`, or with `.gz` at the end, are found too.
-    split : {"train", "t10k"}, default "train"
-        First part of the file names: training or test set.
+    split : {"train", "test", "t10k"}, default "train"
+        Training or test set; the files of the test set begin with `t10k`, which is a name for it too.
 
     Returns
     -------
@@ -110,8 +111,8 @@ def load_idx_folder(folder: AnyPath, split: str = "train") -> DataSet:
     if split not in SPLITS:
         raise ParameterError(f"load_idx_folder.split: {split!r} is none of {', '.join(SPLITS)}")
     home = as_path("folder of the IDX files", folder)
-    images_path = _find(home, f"{split}-images", "idx3-ubyte")
-    labels_path = _find(home, f"{split}-labels", "idx1-ubyte")
+    images_path = _find(home, f"{SPLITS[split]}-images", "idx3-ubyte")
+    labels_path = _find(home, f"{SPLITS[split]}-labels", "idx1-ubyte")
     images, labels = read_idx(images_path), read_idx(labels_path)
     for path, array, dimensions in ((images_path, images, 3), (labels_path, labels, 1)):
         if array.ndim != dimensions or array.dtype != np.uint8:

@@ -46,7 +46,7 @@ def load_image_folder(folder: AnyPath, split: Literal["train", "test"] = "train"
     except OSError as cause:
         raise DataError(f"{home}: cannot be read ({cause.strerror or cause})") from cause
     if any(name.startswith(_IDX) for name in names):
-        return load_idx_folder(home, "train" if split == "train" else "t10k")
+        return load_idx_folder(home, split)
     if any(name in _CIFAR for name in names):
         return load_cifar_folder(home, split)
     raise DataError(

@@ -60,6 +60,8 @@ def test_folder_is_found_by_the_usual_names(tmp_path, images, labels, split, mar
         path.write_bytes(gzip.compress(content) if end else content)
     data = load_idx_folder(tmp_path, split)
     np.testing.assert_array_equal(data.images, images.reshape(3, 8) / 255)
+    if split == "t10k":
+        np.testing.assert_array_equal(load_idx_folder(tmp_path, "test").images, data.images)
     assert data.labels.tolist() == [7, 0, 9]
 
 
@@ -144,5 +146,5 @@ def test_a_missing_half_is_named(tmp_path, images):
 
 
 def test_an_unknown_split_is_named(tmp_path):
-    with pytest.raises(ParameterError, match="'test' is none of train, t10k"):
-        load_idx_folder(tmp_path, "test")
+    with pytest.raises(ParameterError, match="'valid' is none of train, test, t10k"):
+        load_idx_folder(tmp_path, "valid")
