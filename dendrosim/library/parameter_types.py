@@ -95,7 +95,7 @@ class Integer(ParameterType):
             raise UsageError(f"{_short_repr(text)} is not an integer, such as 8") from None
 
     def check(self, value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        if not _is_integer(value):
             raise UsageError(f"{_short_repr(value)} is not an integer, such as 8")
         return int(value)
 
@@ -144,7 +144,7 @@ class Text(ParameterType):
 
 @dataclass(frozen=True)
 class Choice(ParameterType):
-    """One of a few given values."""
+    """One of a few given values. An integer stands for the text of its digits, if that is one of them."""
 
     options: tuple[Any, ...]
 
@@ -159,7 +159,7 @@ class Choice(ParameterType):
 
     def check(self, value: Any) -> Any:
         for option in self.options:
-            if _is_same(value, option):
+            if _is_same(value, option) or (_is_integer(value) and option == str(value)):
                 return option
         raise ParameterError(f"{_short_repr(value)} is not {self}")
 
@@ -200,9 +200,7 @@ class WithUnit(ParameterType):
         try:
             read = quantity(value)
         except UnitError as error:
-            if HOW_TO_WRITE in str(
-                error
-            ):  # replace the example by one with the unit of this parameter
+            if HOW_TO_WRITE in str(error):  # the example gets the unit of this parameter
                 raise UnitError(str(error).replace(HOW_TO_WRITE, self._example)) from None
             raise UnitError(f"{error}; {self._example}") from None
         except (ArithmeticError, ValueError, TypeError) as error:
@@ -375,12 +373,14 @@ def _quoted(text: str) -> str:
     return f"{mark}{text}{mark}"
 
 
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
 def _is_same(value: Any, option: Any) -> bool:
     """Return whether two values are equal and of the same type; True and 1 are not the same."""
-    same_type = isinstance(value, type(option)) and isinstance(value, bool) == isinstance(
-        option, bool
-    )
-    return same_type and bool(value == option)
+    same = isinstance(value, type(option)) and isinstance(value, bool) == isinstance(option, bool)
+    return same and bool(value == option)
 
 
 def _exact_text(value: Quantity) -> str:

@@ -112,7 +112,9 @@ def declare_parameter(
     if not isinstance(doc, str):
         raise SpecError(f"parameter {name!r}: its meaning is {doc!r}; it must be a text")
     if annotation is inspect.Parameter.empty:
-        raise SpecError(f"parameter {name!r} has no type; annotate it, as in '{name}: float = ...'")
+        raise SpecError(
+            f"parameter {name!r} has no type; annotate it, as in '{name}: {_usual_type(default)} = ...'"
+        )
     try:
         hint = None if default is REQUIRED else default
         value_type = parameter_type(annotation, f"1 {unit}" if unit else hint)
@@ -127,6 +129,16 @@ def declare_parameter(
     except DendrosimError as error:
         raise SpecError(f"parameter {name!r}, its type and default: {error}") from None
     return declared
+
+
+def _usual_type(default: Any) -> str:
+    """Return an annotation that suits a default value, for a message."""
+    if isinstance(default, tuple) and default:
+        return f"tuple[{_usual_type(default[0])}, ...]"
+    if isinstance(default, str):
+        return "ds.Quantity" if default[:1].isdigit() else "str"
+    known = type(default).__name__
+    return known if known in ("bool", "int") else "float"
 
 
 def complete_values(

@@ -227,6 +227,12 @@ def test_a_declaration_without_type_or_with_a_reserved_name_is_refused():
         class Untyped(ds.Parameters):
             x = ds.parameter(1.0)
 
+    for default, annotation in (
+        (3, "int"), (True, "bool"), ("5 ms", "ds.Quantity"), ("tanh", "str"), ((4, 2), "tuple\\[int, ...\\]"),
+    ):  # fmt: skip
+        with pytest.raises(SpecError, match=f"as in 'x: {annotation} = ...'"):
+            type("Untyped", (ds.Parameters,), {"x": ds.parameter(default)})
+
     with pytest.raises(SpecError, match=r"ds\.Parameters has an attribute of that name"):
 
         class Reserved(ds.Parameters):

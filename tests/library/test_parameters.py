@@ -214,6 +214,14 @@ def test_python_values_of_another_type_are_refused(annotation, default, value, e
         parameter_type(annotation, default).check(value)
 
 
+def test_an_integer_stands_for_a_choice_of_its_digits():
+    """As on the command line, where both are texts."""
+    choice = parameter_type(Literal["2", "all"], "2")
+    assert choice.check(2) == choice.read("2") == "2"
+    with pytest.raises(ParameterError):
+        choice.check(2.0)
+
+
 @pytest.mark.parametrize(
     "annotation", [dict, list[int], tuple[int, int], float | str, complex, "x"]
 )
