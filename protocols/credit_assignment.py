@@ -2,10 +2,9 @@
 
 A rule is declared by its model file, as `LEARNING`: `rules` has names of rules of models in the catalogue, or
 paths of model files. All networks have the same sizes and initial weights, and see the same samples in the same
-order. Outputs of `feedback_alignment` are linear, while those of others pass the transfer function, so their
-losses begin at other values. In every trial the circuits settle and learn in a single step; feedback weights learn
-in the same trials, and alone in `pretraining` trials beforehand. Circuits whose model declares a cycle of its own
-see the sample after the others; while some learn, all gates of the others are closed.
+order. In every trial the circuits settle and learn in a single step; feedback weights learn in the same trials,
+and alone in `pretraining` trials beforehand. Circuits whose model declares a cycle of its own see the sample after
+the others; while some learn, all gates of the others are closed.
 
 Tasks (`task`):
 
@@ -90,6 +89,7 @@ class Parameters(ds.Parameters):
     eta: ds.Quantity = ds.parameter("2 Hz", "learning rate of basal weights", above=0)
     damping: float = ds.parameter(0.01, "damping of Gauss-Newton targets", least=0)
     tau: ds.Quantity = ds.parameter("10 ms", "time constant, and scale of learning steps", above=0)
+    dt: ds.Quantity | None = ds.parameter(None, "time step (default: 0.5 tau)", unit="s", above=0)
 
 
 @dataclass(frozen=True)
@@ -120,9 +120,9 @@ class Member:
 def protocol(p: Parameters) -> ds.Protocol:
     """Return the protocol."""
     members = _members(p)
-    step = choose_time_step(None, p.tau)
+    step = choose_time_step(p.dt, p.tau)
     first = [m for m in members if m.number == 0]
-    settlings = {m.rule: _settling(m) for m in first if m.network.cycle is None}
+    settlings = {m.rule: _settling(m, step) for m in first if m.network.cycle is None}
     steps = count_settling_steps(settlings, step) if settlings else 1
     tasks = [_task(p, p.seed + k) for k in range(p.seeds)]
     learn, sleep, recall = _cycle(members, step, float(p.tau.value), steps)
@@ -222,11 +222,12 @@ def _common(model, sizes, p):
     return {k: v for k, v in given.items() if k in known}
 
 
-def _settling(member):
+def _settling(member, dt):
     network = member.network
-    if network.closed_loop:
-        return loop_settling(member.circuit)
-    return find_settling(member.circuit, layers=len(network.layers))
+    with prefix_errors(f"rule {member.rule}"):
+        if network.closed_loop:
+            return loop_settling(member.circuit, dt=dt)
+        return find_settling(member.circuit, layers=len(network.layers))
 
 
 def _cycle(members, dt, tau, steps):

@@ -128,6 +128,8 @@ class Network:
             ("layers", variables), ("weights", matrices), ("feedback", matrices), ("targets", variables),
         ):  # fmt: skip
             found[name] = tuple(_expand(f"Network.{name}", getattr(self, name), known))
+        if self.feedback and not found["feedback"]:
+            _check_feedback(self.feedback, found["weights"], circuit)
         if len(found["weights"]) != len(found["layers"]):
             raise SpecError(
                 f"Network has {len(found['layers'])} layers ({', '.join(found['layers'])}), but "
@@ -147,6 +149,22 @@ class Network:
 
 
 _EXAMPLE = {"layers": "layer{i}.h", "weights": "w{i}"}
+
+
+def _check_feedback(names: tuple[str, ...], weights: tuple[str, ...], circuit: Circuit) -> None:
+    """Refuse names of feedback that stand for nothing, if matrices lead from a layer to one below."""
+    ends = [(m.pre, m.post) for m in (circuit.matrix(name) for name in weights)]
+    layers = [ends[0][0], *(post for _, post in ends)]
+    back = [
+        m.name
+        for m in circuit.matrices
+        if {m.pre, m.post} <= set(layers) and layers.index(m.pre) > layers.index(m.post)
+    ]
+    if back:
+        raise SpecError(
+            f"Network.feedback: {names[0]!r} stands for no matrix of the circuit, whose feedback goes through "
+            f"{', '.join(back)}; name these, with {NUMBER} in place of the number, or leave feedback out"
+        )
 
 
 def _expand(where: str, names: tuple[str, ...], known: set[str]) -> Iterator[str]:

@@ -3,12 +3,15 @@
 import json
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+
+import numpy as np
 
 from dendrosim.analysis.target_propagation.chain import Top
 from dendrosim.analysis.target_propagation.settling import SETTLED, cascade_time, decay_time
 from dendrosim.analysis.target_propagation.spectrum import slowest_rate
+from dendrosim.arrays import Complex
 from dendrosim.checks import positive
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.paths import VariablePath
@@ -28,7 +31,7 @@ This fraction is the same for any number of layers, because with two separate pa
 decrease from layer to layer.
 """
 
-_WHAT = "rate of the slowest mode"
+_WHAT, _LONGEST = "rate of the slowest mode", "longest stable time step"
 
 _ROUNDING = 1e-9
 """Two times count as equal if they differ by less than this, relatively or in time steps."""
@@ -93,26 +96,37 @@ def find_settling(
     if "tau_basal" in values:
         tau = max(values["tau_basal"], values.get("tau_apical", 0.0))
         return Settling(tau * cascade_time(2 * layers - 1, part), tau)
+    if not any(p.states for p in circuit.populations):
+        return Settling(0.0, 0.0)  # rates follow the input at once
     tau = values["tau"] if "tau" in values else 1 / _rate_at_rest(circuit)
     return Settling(tau * cascade_time(2 * layers, part), tau)
 
 
-def loop_settling(circuit: Circuit, *, left: float = CASCADE_LEFT) -> Settling:
+def loop_settling(circuit: Circuit, *, dt: float, left: float = CASCADE_LEFT) -> Settling:
     """Return how long a circuit whose feedback changes its rates needs to settle, from its spectrum at rest.
 
     Parameters
     ----------
     circuit : Circuit
         The circuit; its spectrum is that with all gates closed and the weights of seed 0.
+    dt : float
+        Time step in seconds.
     left : float, default `CASCADE_LEFT`
         Remaining part of the slowest mode.
 
     Raises
     ------
     ParameterError
-        If the circuit cannot settle because a mode grows.
+        If the circuit cannot settle because a mode grows, in continuous time or with time steps of `dt`.
     """
+    closed = dict.fromkeys(circuit.gates, 0.0)
     rate = _rate_at_rest(circuit)
+    longest = _remembered(_LONGEST, circuit, closed, _compute_longest_step)
+    if dt > longest:
+        raise ParameterError(
+            f"dt is {dt * 1e3:g} ms, but with time steps above {longest * 1e3:.3g} ms activity grows from step to "
+            "step in the loop through the feedback; choose a shorter dt"
+        )
     return Settling(-math.log(left) / rate, 1 / rate)
 
 
@@ -155,11 +169,7 @@ def numeric_slowest_rate(circuit: Circuit, gates: Mapping[str, float] | None = N
     ParameterError
         If a mode grows, so that the circuit does not come to rest.
     """
-    text = json.dumps([circuit.to_json(), sorted((gates or {}).items()), code_digest(_PARTS)])
-    rate = recall(_WHAT, text, float)
-    if rate is None:
-        rate = _compute_slowest_rate(circuit, gates or {})
-        remember(_WHAT, text, rate)
+    rate = _remembered(_WHAT, circuit, gates or {}, _compute_slowest_rate)
     if rate <= 0:
         advice = "weaken its feedback"
         if "mu" in circuit.parameters:
@@ -170,14 +180,38 @@ def numeric_slowest_rate(circuit: Circuit, gates: Mapping[str, float] | None = N
     return rate
 
 
+def _remembered(
+    what: str,
+    circuit: Circuit,
+    gates: Mapping[str, float],
+    compute: Callable[[Circuit, Mapping[str, float]], float],
+) -> float:
+    """Return a number that `compute` finds for a circuit with these gates; the cache keeps it."""
+    text = json.dumps([circuit.to_json(), sorted(gates.items()), code_digest(_PARTS)])
+    number = recall(what, text, float)
+    if number is None:
+        number = compute(circuit, gates)
+        remember(what, text, number)
+    return number
+
+
 def _compute_slowest_rate(circuit: Circuit, gates: Mapping[str, float]) -> float:
-    # Imported here because a rate from the cache needs no SymPy.
+    return -float(_moving_modes(circuit, gates).real.max(initial=float("-inf")))
+
+
+def _compute_longest_step(circuit: Circuit, gates: Mapping[str, float]) -> float:
+    """Return the longest time step with which no mode grows: |1 + dt lambda| <= 1 for all of them."""
+    modes = _moving_modes(circuit, gates)
+    return float(np.min(-2 * modes.real / abs(modes) ** 2, initial=float("inf")))
+
+
+def _moving_modes(circuit: Circuit, gates: Mapping[str, float]) -> Complex:
+    # Imported here because a number from the cache needs no SymPy.
     from dendrosim.stability.fixed_points.fixed_point import fixed_point
     from dendrosim.stability.vector_field.vector_field import vector_field
 
     found = fixed_point(vector_field(circuit, gates=gates)).spectrum
-    moving = found.eigenvalues.real[abs(found.eigenvalues.real) > found.tolerance]
-    return -float(moving.max(initial=float("-inf")))
+    return found.eigenvalues[abs(found.eigenvalues.real) > found.tolerance]
 
 
 def choose_time_step(dt: Quantity | None, tau: Quantity, part: float = 0.5) -> float:

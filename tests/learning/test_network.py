@@ -75,6 +75,10 @@ def test_declarations_that_mean_nothing_are_refused(change, message):
     [
         ({"layers": ("cell{i}.h",)}, "'cell{i}.h' stands for 'cell1.h'"),
         ({"weights": ("w1",)}, "2 layers .* but 1 matrices of weights"),
+        (
+            {"feedback": ("p{i}",)},
+            "Network.feedback: 'p{i}' stands for no matrix .* goes through q1; name these",
+        ),
         ({"feedback": ("q7",)}, "Network.feedback: the circuit has no 'q7'"),
         ({"targets": ("layer{i}.gaol",)}, "0 of Network.targets .* for 2 layers"),
         ({"target": "goal"}, "Network.target: the circuit has no variable 'layer2.goal'"),
@@ -127,6 +131,20 @@ def test_a_file_of_another_person_is_compared_with_shipped_rules(tmp_path):
         assert metrics["size_ratio"][name] == pytest.approx([0.01], rel=1e-4)  # eta tau
         assert np.isnan(metrics["angle_target"][name]).all()
     assert metrics["loss"]["own_rule"] == pytest.approx(metrics["loss"]["backprop"], rel=1e-6)
+
+
+def test_rates_without_differential_equations_settle_at_once(tmp_path):
+    """The same delta rule with h = b: the update is gradient descent from the first trial on."""
+    file = tmp_path / "own_rule.py"
+    text = MODEL.format(learning='LEARNING = ds.learning.Network(("layer{i}.h",), ("w{i}",))')
+    file.write_text(text.replace("dh/dt = (-h + b)/(10*ms) : 1", "h = b : 1"))
+    protocol = ds.load_protocol(
+        "credit_assignment", rules=(str(file),), depth=1, width=3, presentations=3, task="gaussian",
+        transfer="linear", eta="1 Hz",
+    )  # fmt: skip
+    metrics = ds.measure(ds.run(protocol, "numpy", progress=False)).metrics
+    assert metrics["angle_gradient"]["own_rule"] == pytest.approx([0], abs=1e-6)
+    assert metrics["size_ratio"]["own_rule"] == pytest.approx([0.01], rel=1e-9)  # eta tau
 
 
 def test_layers_may_have_any_name(tmp_path):

@@ -5,7 +5,12 @@ import pytest
 
 import dendrosim as ds
 from dendrosim.errors import DendrosimWarning, ParameterError
-from dendrosim.learning.settling import count_settling_steps, find_settling, numeric_slowest_rate
+from dendrosim.learning.settling import (
+    count_settling_steps,
+    find_settling,
+    loop_settling,
+    numeric_slowest_rate,
+)
 
 DT, TAU = 5e-3, 10e-3
 
@@ -34,6 +39,20 @@ def free_angles(mu, layers):
         for a, b, u, v in zip(grid[:-1], grid[1:], values[:-1], values[1:], strict=True)
         if u * v < 0
     ]
+
+
+def test_a_closed_loop_needs_a_short_time_step():
+    """In a single layer, whose feedback is the identity, each unit has two equations: voltage and controller."""
+    circuit = ds.load_circuit("deep_feedback_control", sizes=(4, 3), k_p=10.0)
+    alpha, k_p, tau_u = 0.1, 10.0, 20e-3
+    own = np.array([[-(1 + k_p) / TAU, 1 / TAU], [-1 / tau_u, -alpha / tau_u]])
+    modes = np.linalg.eigvals(own)
+    longest = np.min(-2 * modes.real / abs(modes) ** 2)
+    assert longest < DT
+    found = loop_settling(circuit, dt=0.999 * longest)
+    assert found.time_constant == pytest.approx(-1 / modes.real.max(), rel=1e-6)
+    with pytest.raises(ParameterError, match=r"dt is 5 ms, but with time steps above 1\.\d+ ms"):
+        loop_settling(circuit, dt=DT)
 
 
 def test_cascades_settle_as_incomplete_gamma_functions():
