@@ -1,9 +1,9 @@
 """Random feedback: layers learn from errors that separate feedback weights R carry down, fixed or learned.
 
-Activity of layer i is x_i = s(W_i x_(i-1)); the outputs are linear. Each layer has an error delta_i, from which
-its weights learn:
+Activity of layer i is x_i = s(W_i x_(i-1)); the outputs x_L are linear unless `output` is "transfer". Each layer
+has an error delta_i, from which its weights learn:
 
-    delta_L = -dLoss/dx_L                                          (see `dendrosim.mechanisms.output_error`)
+    delta_L = -dLoss/d(W_L x_(L-1))                                (see `dendrosim.mechanisms.output_error`)
     delta_i = s'(W_i x_(i-1)) o R_(i+1) delta_(i+1),               i = L-1 .. 1   (R_(i+1): layer i+1 to layer i)
     dW_i/dt = eta delta_i x_(i-1)^T
 
@@ -102,11 +102,11 @@ top_down                                                : 1   # fed by r
 }
 TOP = {
     "phases": """
-dh/dt = (forward*(basal - h) + feedback{i}*(error - h){more})/tau : 1 # soma: x_L, then delta_L
+dh/dt = (forward*({forward} - h) + feedback{i}*(error - h){more})/tau : 1 # soma: x_L, then delta_L
 teaching = learn{i}*eta*h                               : Hz
 """,
     "compartments": """
-dh/dt = (basal + coupling*delta - h)/tau                : 1   # soma
+dh/dt = ({forward} + coupling*delta - h)/tau            : 1   # soma
 delta = teach*error                                     : 1   # sent down
 teaching = learn*eta*delta                              : Hz
 """,
@@ -132,6 +132,15 @@ LEARNED = {
 }
 DECAY = " - {learn}*eta*decay*w"
 DECAYS = {"kolen_pollack": 0.1, "weight_mirror": 1.0}
+MEANT = {
+    "eps": ("rule", ("urfb",)),
+    "decay": ("rule", tuple(DECAYS)),
+    "eta_r": ("rule", ("weight_mirror", "bdfa")),
+    "sigma": ("rule", ("weight_mirror",)),
+    "coupling": ("form", ("compartments",)),
+    "balance": ("loss", ("hinge",)),
+}
+"""By parameter, the other parameter and its values with which it has a meaning."""
 
 Rule = Literal["bp", "frfb", "urfb", "dfa", "bdfa", "weight_mirror", "kolen_pollack"]
 LEARNING = ds.learning.Network(
@@ -165,10 +174,15 @@ class Parameters(OutputError, LocalLayers, ds.Parameters):
     symmetric: bool = ds.parameter(False, "whether r starts as the transpose of w")
     pruned: float = ds.parameter(0.0, "fraction of inputs that each unit lacks", least=0, below=1)
     eta: ds.Quantity = ds.parameter("5 Hz", "learning rate of w", above=0)
-    eta_r: ds.Quantity = ds.parameter(
-        "5 Hz", "learning rate of r, with rule=weight_mirror or bdfa", above=0
+    eta_r: ds.Quantity | None = ds.parameter(
+        None,
+        "learning rate of r, with rule=weight_mirror or bdfa (default: 5 Hz)",
+        unit="Hz",
+        above=0,
     )
-    sigma: float = ds.parameter(0.5, "sd of the noise, with rule=weight_mirror", above=0)
+    sigma: float | None = ds.parameter(
+        None, "sd of the noise, with rule=weight_mirror (default: 0.5)", above=0
+    )
     tau: ds.Quantity = ds.parameter("10 ms", "time constant of somata and dendrites", above=0)
     gain: float = ds.parameter(
         1.0, "range of initial weights over sqrt(6/(inputs + outputs)) of a unit", above=0
@@ -184,7 +198,7 @@ def circuit(p: Parameters) -> ds.Circuit:
     for i in range(1, last + 1):
         noise = p.rule == "weight_mirror" and i < last
         inputs = ["target"] if i == last else {"noise": 0.0} if noise else ()
-        transfer = p.transfer if i < last else None
+        transfer = p.transfer if i < last or p.output == "transfer" else None
         populations.append(
             ds.Population(
                 f"layer{i}", p.sizes[i], _equations(i, last, p), inputs, transfer=transfer
@@ -210,7 +224,9 @@ def _equations(i, last, p):
     if p.rule == "bdfa":
         more = " + reconstruct*(target - h)" if i == last else DESCENT.format(i=i)
     if i == last:
-        return BASAL + TOP[p.form].format(i=i, more=more) + error_equations(p.loss)
+        forward = "basal" if p.output == "linear" else "s(basal)"
+        text = TOP[p.form].format(i=i, forward=forward, more=more)
+        return BASAL + text + error_equations(p.loss, p.output)
     noise = p.rule == "weight_mirror"
     forward = "s(basal) + noise" if noise else "s(basal)"
     text = HIDDEN[p.form].format(i=i, forward=forward, more=more)
@@ -281,14 +297,21 @@ def _decay(p, i):
 
 def _values(p, last):
     """Return the values of parameters whose default depends on others."""
-    values = {}
-    if p.rule == "urfb" and last > 1:
-        values["eps"] = 1.0 if p.eps is None else p.eps
-    if p.rule == "kolen_pollack" or (p.rule == "weight_mirror" and last > 1):
-        values["decay"] = DECAYS[p.rule] if p.decay is None else p.decay
-    if p.form == "compartments":
-        values["coupling"] = 0.1 if p.coupling is None else p.coupling
-    return values
+    mirror = p.rule == "weight_mirror" and last > 1
+    defaults = {
+        "eps": (p.rule == "urfb" and last > 1, 1.0),
+        "decay": (p.rule == "kolen_pollack" or mirror, DECAYS.get(p.rule)),
+        "coupling": (p.form == "compartments", 0.1),
+        "eta_r": (p.rule == "bdfa" or mirror, "5 Hz"),
+        "sigma": (mirror, 0.5),
+        "balance": (p.loss == "hinge", 0.5),
+    }
+    given = {name: getattr(p, name) for name in defaults}
+    return {
+        name: default if given[name] is None else given[name]
+        for name, (used, default) in defaults.items()
+        if used
+    }
 
 
 def _gates(p, last):
@@ -307,16 +330,12 @@ def _gates(p, last):
 def _check(p):
     """Refuse parameters that do not fit together."""
     fixed = p.rule in ("bp", "dfa")
-    for name, meant, value in (
-        ("eps", p.rule == "urfb", p.eps),
-        ("decay", p.rule in DECAYS, p.decay),
-        ("coupling", p.form == "compartments", p.coupling),
-    ):
-        if value is not None and not meant:
-            has = "form=compartments" if name == "coupling" else f"rule={_rules_with(name)}"
+    for name, (other, values) in MEANT.items():
+        value, chosen = getattr(p, name), getattr(p, other)
+        if value is not None and chosen not in values:
             raise ds.errors.ParameterError(
-                f"{name} is {value}, but rule is {p.rule} and form is {p.form}; {name} has a meaning only with "
-                f"{has}; leave it out"
+                f"{name} is {value}, but {other} is {chosen}; {name} has a meaning only with "
+                f"{other}={' or '.join(values)}; leave it out"
             )
     if p.symmetric and fixed:
         raise ds.errors.ParameterError(
@@ -338,7 +357,3 @@ def _check(p):
             "rule is bdfa and form is compartments; the rule has four signals, which two dendrites cannot carry "
             "at once; choose form=phases"
         )
-
-
-def _rules_with(name):
-    return "urfb" if name == "eps" else " or ".join(DECAYS)

@@ -200,7 +200,10 @@ def _circuit(p, member, shape, classes):
         given["pruned"] = p.pruned
     if member.rule == "kolen_pollack":
         given["decay"] = p.decay
+    if member.rule in ("weight_mirror", "bdfa"):
+        given["eta_r"] = p.eta_r
     softmax = member.rule == "bp_softmax"
+    given |= {"loss": "softmax"} if softmax else {"loss": "hinge", "balance": p.balance}
     rule = member.rule.removesuffix("_softmax")
     form = {"form": "phases"} if rule == "bdfa" else {"form": "compartments", "coupling": 0.0}
     circuit = ds.load_circuit(
@@ -208,10 +211,7 @@ def _circuit(p, member, shape, classes):
         sizes=(height * width * channels, *(patches.shape[0],) * hidden, classes),
         rule=rule,
         transfer=TRANSFER,
-        loss="softmax" if softmax else "hinge",
-        balance=p.balance,
         eta=p.eta,
-        eta_r=p.eta_r,
         tau=p.tau,
         **form,
         **given,

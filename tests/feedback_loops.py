@@ -41,32 +41,32 @@ def loss_of(loss, h, y, balance=0.5):
     return np.sum(y * right + balance * (1 - y) * wrong)
 
 
-def forward(ws, x, transfer):
-    """Voltages and activities of one sample; the output is linear."""
+def forward(ws, x, transfer, linear=True):
+    """Voltages and activities of one sample; the output is linear, or passes the transfer function too."""
     s, _ = TRANSFER[transfer]
     voltages, activities = [], [x]
     for i, w in enumerate(ws):
         voltages.append(w @ activities[-1])
-        activities.append(voltages[-1] if i == len(ws) - 1 else s(voltages[-1]))
+        activities.append(voltages[-1] if linear and i == len(ws) - 1 else s(voltages[-1]))
     return voltages, activities
 
 
-def errors(ws, back, x, y, transfer, loss, *, direct=False):
+def errors(ws, back, x, y, transfer, loss, *, direct=False, linear=True):
     """delta_1 .. delta_L and the activities of one sample; `back` has R_2 .. R_L, or B_1 .. B_(L-1)."""
     _, slope = TRANSFER[transfer]
-    voltages, activities = forward(ws, x, transfer)
-    found = [output_error(loss, activities[-1], y)]
+    voltages, activities = forward(ws, x, transfer, linear)
+    found = [output_error(loss, activities[-1], y) * (1 if linear else slope(voltages[-1]))]
     for i in range(len(ws) - 1, 0, -1):
         carried = back[i - 1] @ (found[-1] if direct else found[0])
         found.insert(0, slope(voltages[i - 1]) * carried)
     return found, activities
 
 
-def increments(ws, back, x, y, transfer, loss, *, direct=False):
+def increments(ws, back, x, y, transfer, loss, **given):
     """Mean over samples of delta_i x_(i-1)^T, layers 1 to L."""
     total = [np.zeros_like(w) for w in ws]
     for one, wanted in zip(x, y, strict=True):
-        deltas, activities = errors(ws, back, one, wanted, transfer, loss, direct=direct)
+        deltas, activities = errors(ws, back, one, wanted, transfer, loss, **given)
         for i, delta in enumerate(deltas):
             total[i] += np.outer(delta, activities[i]) / len(x)
     return total

@@ -1,6 +1,6 @@
-"""Errors of linear output units: minus the derivative of a loss with respect to their voltage.
+"""Errors of output units: minus the derivative of a loss with respect to their voltage.
 
-With the voltage h_i, the target y_i, and p_i = exp(h_i)/(exp(h_1) + exp(h_2) + ...):
+With the voltage h_i, the target y_i, and p_i = exp(h_i)/(exp(h_1) + exp(h_2) + ...), for linear outputs:
 
     squared   1/2 sum_i (y_i - h_i)^2                                error_i = y_i - h_i
     softmax   -sum_i y_i log p_i, where the y_i add up to 1          error_i = y_i - p_i
@@ -9,7 +9,9 @@ With the voltage h_i, the target y_i, and p_i = exp(h_i)/(exp(h_1) + exp(h_2) + 
               error_i = 1 if y_i = 1 and h_i <= 1, -balance if y_i = 0 and h_i >= -1, otherwise 0
 
 The errors of squared and hinge are local to each unit. Softmax needs the sum over all units, for which a unit
-`pool` receives the exponentials and sends their sum back.
+`pool` receives the exponentials and sends their sum back. (A voltage above 709 overflows, and the run ends with an
+error.) Outputs that pass the transfer function s have the squared loss of s(h_i), so that
+error_i = s'(h_i) (y_i - s(h_i)).
 
 Sources
 -------
@@ -25,7 +27,7 @@ from dendrosim.errors import ParameterError
 
 Loss = Literal["squared", "softmax", "hinge"]
 
-ERRORS: dict[str, str] = {
+ERRORS: dict[Loss, str] = {
     "squared": """
 error = target - basal                                  : 1
 """,
@@ -38,19 +40,43 @@ total                                                   : 1   # fed back by the 
 error = target*int(basal <= 1) - balance*(1 - target)*int(basal >= -1) : 1
 """,
 }
+TRANSFERRED = """
+error = ds(basal)*(target - s(basal))                   : 1
+"""
 POOL = "total : 1   # fed by ones: summed over the outputs"
 
 
 class OutputError:
     """Parameters of the error of output units."""
 
-    loss: Loss = parameter("squared", "loss of the outputs, which are linear")
-    balance: float = parameter(0.5, "weight of the wrong classes with loss=hinge", above=0)
+    loss: Loss = parameter("squared", "loss of the outputs")
+    output: Literal["linear", "transfer"] = parameter("linear", "output of the last layer")
+    balance: float | None = parameter(
+        None, "weight of the wrong classes, with loss=hinge (default: 0.5)", above=0
+    )
 
 
-def error_equations(loss: str) -> str:
-    """Return the equations of `error`, a function of the voltage `basal` and the input `target`."""
-    return ERRORS[loss] + "target                                                  : 1   # input\n"
+def error_equations(loss: Loss, output: Literal["linear", "transfer"] = "linear") -> str:
+    """Return the equations of `error`, a function of the voltage `basal` and the input `target`.
+
+    Parameters
+    ----------
+    loss : {"squared", "softmax", "hinge"}
+    output : {"linear", "transfer"}
+        Whether outputs pass the transfer function of their population.
+
+    Raises
+    ------
+    ParameterError
+        If outputs pass a transfer function and the loss is not squared.
+    """
+    if output == "transfer" and loss != "squared":
+        raise ParameterError(
+            f"output is transfer, but loss is {loss}, which is for linear outputs; choose output=linear or "
+            "loss=squared"
+        )
+    formula = ERRORS[loss] if output == "linear" else TRANSFERRED
+    return formula + "target                                                  : 1   # input\n"
 
 
 def error_pool(

@@ -88,6 +88,20 @@ def test_forward_weights_learn_as_in_the_loop(rule, part):
         assert abs(increment).max() > 1e-3
 
 
+@pytest.mark.parametrize("form", [{}, {"form": "compartments", "coupling": 0.0}])
+def test_outputs_may_pass_the_transfer_function(form):
+    """Their error is then multiplied by the slope; with symmetric weights updates are those of the gradient."""
+    x, y = samples(SIZES, "squared")
+    given = {"output": "transfer", "transfer": "sigmoid", "sizes": SIZES, "symmetric": True}
+    result = run(x, y, rule="urfb", **given, **form)
+    ws, back = weights_before(result, LAYERS), feedback(result, LAYERS)
+    expected = increments(ws, back, x, y, "sigmoid", "squared", linear=False)
+    for i, increment in enumerate(expected, 1):
+        assert change(result, f"w{i}") == pytest.approx(STEP * increment, abs=1e-14)
+    other = increments(ws, back, x, y, "sigmoid", "squared")
+    assert abs(other[0] - expected[0]).max() > 0.1 * abs(expected[0]).max()
+
+
 @pytest.mark.parametrize(("eps", "loss"), [(0.0, "hinge"), (0.5, "softmax")])
 def test_updated_feedback_weights_get_the_increment_of_the_forward_weights(eps, loss):
     x, y = samples(SIZES, loss)
@@ -329,8 +343,12 @@ def test_pruned_circuits_learn_as_in_the_loop_where_there_are_connections(rule):
     [
         ({"sizes": (4,)}, ds.errors.ParameterError, "input and an output layer"),
         ({"rule": "fa"}, ds.errors.ParameterError, "'rule': 'fa' is not one of bp, frfb, urfb, dfa"),
-        ({"rule": "frfb", "eps": 0.5}, ds.errors.ParameterError, "eps is 0.5, but rule is frfb .* rule=urfb"),
+        ({"rule": "frfb", "eps": 0.5}, ds.errors.ParameterError, "eps is 0.5, but rule is frfb; .* rule=urfb"),
         ({"rule": "urfb", "decay": 0.5}, ds.errors.ParameterError, "decay is 0.5, .* rule=kolen_pollack or"),
+        ({"sigma": 0.5}, ds.errors.ParameterError, "sigma is 0.5, but rule is urfb; .* rule=weight_mirror"),
+        ({"eta_r": "1 Hz"}, ds.errors.ParameterError, "eta_r is 1 Hz, .* rule=weight_mirror or bdfa"),
+        ({"balance": 0.5}, ds.errors.ParameterError, "balance is 0.5, but loss is squared; .* loss=hinge"),
+        ({"output": "transfer", "loss": "hinge"}, ds.errors.ParameterError, "output is transfer, but loss is"),
         ({"coupling": 0.5}, ds.errors.ParameterError, "coupling is 0.5, .* form=compartments"),
         ({"rule": "dfa", "symmetric": True}, ds.errors.ParameterError, "symmetric is True, but rule is dfa"),
         ({"symmetric": True, "pruned": 0.5}, ds.errors.ParameterError, "pruned separately in both directions"),
