@@ -49,6 +49,7 @@ class Parameters(ds.Parameters):
         "feedback_alignment",
         without=(
             "form", "coupling", "eps", "decay", "symmetric", "pruned", "eta_r", "sigma", "loss", "balance", "gain",
+            "output",
         ),
     )  # fmt: skip
 
@@ -58,6 +59,11 @@ def protocol(p: Parameters) -> ds.Protocol:
     if len(p.couplings) < 2 or list(p.couplings) != sorted(set(p.couplings)):
         raise ParameterError(
             f"couplings is {list(p.couplings)}; give at least two, in ascending order"
+        )
+    if len(p.sizes) < 3:
+        raise ParameterError(
+            f"sizes is {list(p.sizes)}; give at least one layer between input and output: errors act on hidden "
+            "layers, so without them there is nothing to compare"
         )
     given = {"sizes": p.sizes, "rule": p.rule, "transfer": p.transfer, **p.circuit}
     circuits = {"phases": ds.load_circuit("feedback_alignment", **given)}

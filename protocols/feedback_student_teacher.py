@@ -35,7 +35,12 @@ from dendrosim.learning.recorded_weights import dense_final, dense_trace
 BATCH, FRESH, SNAPSHOTS = 64, 400, 40
 RULES = ("bp", "urfb", "frfb", "dfa")
 Rule = Literal["bp", "frfb", "urfb", "dfa", "bdfa", "weight_mirror", "kolen_pollack"]
-OPTIONS = {"eps": ("urfb",), "decay": ("kolen_pollack", "weight_mirror")}
+OPTIONS = {
+    "eps": ("urfb",),
+    "decay": ("kolen_pollack", "weight_mirror"),
+    "eta_r": ("weight_mirror", "bdfa"),
+    "sigma": ("weight_mirror",),
+}
 REVERSED = ("frfb", "urfb", "kolen_pollack", "weight_mirror", "bdfa")
 
 
@@ -53,7 +58,7 @@ class Parameters(ds.Parameters):
     )
     dt: ds.Quantity | None = ds.parameter(None, "time step (default: 0.5 tau)", unit="s", above=0)
     data_seed: int = ds.parameter(0, "seed of teacher and data, not of initial weights", least=0)
-    circuit = ds.parameters_of("feedback_alignment", without=("rule",), optional=True)
+    circuit = ds.parameters_of("feedback_alignment", without=("rule", "output"), optional=True)
 
     @property
     def chosen_loss(self) -> str:
@@ -65,6 +70,11 @@ def protocol(p: Parameters) -> ds.Protocol:
     """Return the protocol."""
     if not p.rules or len(set(p.rules)) < len(p.rules):
         raise ParameterError(f"rules is {list(p.rules)}; give at least one, and each of them once")
+    if p.task == "classes" and p.sizes[-1] < 2:
+        raise ParameterError(
+            f"sizes is {list(p.sizes)}, but task is classes: with one output all samples are of one class; give "
+            "the last layer two units or more"
+        )
     networks = {rule: _network(p, rule) for rule in p.rules}
     joined = ds.Circuit.join(**networks)
     first, last = p.rules[0], len(p.sizes) - 1

@@ -77,14 +77,18 @@ class Parameters(ds.Parameters):
     target: float | None = ds.parameter(
         None, "target, in figure12 its largest singular value (0.9, 0.8 or 1)", above=0
     )
-    spread: float = ds.parameter(0.05, "standard deviation of random weights in figure12", above=0)
+    spread: float | None = ds.parameter(
+        None, "standard deviation of random weights, with layers=figure12 (default: 0.05)", above=0
+    )
     duration: ds.Quantity | None = ds.parameter(
         None, "simulated time (until the error is 1e-7 of its start; figure12: 1000 steps)", unit="s", above=0
     )  # fmt: skip
     dt: ds.Quantity | None = ds.parameter(
         None, "time step (20 ms or less; figure12: 25 ms)", unit="s", above=0
     )
-    data_seed: int = ds.parameter(0, "seed of the target and of random weights", least=0)
+    data_seed: int | None = ds.parameter(
+        None, "seed of the target and of random weights, with layers=figure12 (default: 0)", least=0
+    )
 
 
 def protocol(p: Parameters) -> ds.Protocol:
@@ -100,6 +104,12 @@ def protocol(p: Parameters) -> ds.Protocol:
 
 
 def _directions(p):
+    for name in ("spread", "data_seed"):
+        if (value := getattr(p, name)) is not None:
+            raise ParameterError(
+                f"{name} is {value}, but layers is {p.layers}, which has no random weights; leave it out, or "
+                "choose layers=figure12"
+            )
     feedback, target = _feedback(p), _target(p)
     dt = _step(p, feedback, target)
     if p.duration is None:
@@ -162,13 +172,14 @@ def _figure12(p):
         raise ParameterError(
             f"lr is {list(p.lr)}; the feedback weights of figure12 are random, so give `spread` and `data_seed`"
         )
-    rng = np.random.default_rng(p.data_seed)
+    rng = np.random.default_rng(p.data_seed or 0)
+    spread = 0.05 if p.spread is None else p.spread
     dt = ITERATION / SUBSTEPS if p.dt is None else float(p.dt.value)
     hidden = [rng.normal(0.0, 2.0, shape) for shape in pairwise(SIZES)]
     wanted = (hidden[0] @ hidden[1] @ hidden[2]).T
     wanted *= _target(p) / np.linalg.norm(wanted, 2)
     feedback, forward = (
-        [rng.normal(0.0, p.spread, (below, above)) for below, above in pairwise(SIZES)]
+        [rng.normal(0.0, spread, (below, above)) for below, above in pairwise(SIZES)]
         for _ in range(2)
     )
     total = ITERATIONS * ITERATION if p.duration is None else float(p.duration.value)

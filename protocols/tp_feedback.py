@@ -108,6 +108,11 @@ def _networks(p: Parameters) -> list[LayeredNetwork]:
     """Return the networks of the chosen methods."""
     if not p.methods or len(set(p.methods)) < len(p.methods):
         raise ParameterError(f"methods is {p.methods}; give at least one method, and none twice")
+    if len(p.sizes) < 3:
+        raise ParameterError(
+            f"sizes is {list(p.sizes)}; give at least one layer between input and output: the methods differ in "
+            "the targets of hidden layers"
+        )
     found, rules = [], rules_of_model("difference_tp")
     for name in p.methods:
         common: Any = {"sizes": p.sizes, "transfer": p.transfer, "output": "transfer", "tau": p.tau}

@@ -94,6 +94,21 @@ def test_softmax_of_large_outputs_is_finite():
             ParameterError,
             "give at least two, in ascending order",
         ),
+        (
+            lambda: ds.load_protocol("feedback_forms", sizes=(4, 3)),
+            ParameterError,
+            "at least one layer between input and output",
+        ),
+        (
+            lambda: ds.load_protocol("feedback_student_teacher", task="classes", sizes=(4, 3, 1)),
+            ParameterError,
+            "with one output all samples are of one class",
+        ),
+        (
+            lambda: ds.load_protocol("feedback_student_teacher", rules=("bp",), sigma=0.3),
+            ParameterError,
+            r"sigma is 0.3, but rules is \['bp'\]; sigma is for weight_mirror",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused(call, kind, said):

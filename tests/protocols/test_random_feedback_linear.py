@@ -174,6 +174,11 @@ def test_a_network_with_more_samples_than_inputs_follows_the_flow():
         ({"layers": "3", "lr": (0.1,)}, "layers = '3' needs 2 numbers"),
         ({"lr": (0.0,)}, "lr"),
         ({"target": 0.0}, "target"),
+        (
+            {"layers": 3, "spread": 0.1},
+            "spread is 0.1, but layers is 3, which has no random weights",
+        ),
+        ({"data_seed": 1}, "data_seed is 1, but layers is 2"),
         ({"layers": "figure12", "lr": (0.1,)}, "feedback weights of figure12 are random"),
     ],
 )

@@ -57,3 +57,8 @@ def test_feedback_by_the_difference_loss_points_at_gauss_newton_targets_more_tha
 def test_methods_that_do_not_exist_or_repeat_are_refused(methods, error, message):
     with pytest.raises(error, match=message):
         ds.load_protocol("tp_feedback", methods=methods)
+
+
+def test_a_network_without_hidden_layers_is_refused():
+    with pytest.raises(ParameterError, match="at least one layer between input and output"):
+        ds.load_protocol("tp_feedback", sizes=(4, 3))
