@@ -29,7 +29,7 @@ Arrays = dict[str, NDArray[np.float64]]
 BACKENDS = ("numpy", "cython", "cpp")
 FAST = ("numpy", "cpp")  # cython compiles each population and matrix by itself, which takes seconds
 PATIENT = ("numpy", pytest.param("cython", marks=pytest.mark.slow), "cpp")
-"""All back ends, for tests whose circuit takes cython ten seconds or more."""
+"""All back ends, cython with the slow tests only: nearly all tests of back ends use this list."""
 
 
 def gate_course(protocol_phases: list[tuple[int, float]]) -> NDArray[np.float64]:

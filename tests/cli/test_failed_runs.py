@@ -107,8 +107,18 @@ def test_a_hang_up_that_is_ignored_stays_ignored(call, engine, default_signals):
 
 
 @pytest.mark.usefixtures("default_signals")
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
-@pytest.mark.parametrize("backend", ["numpy", "cpp"])
+@pytest.mark.parametrize(
+    ("backend", "name"),
+    [
+        ("numpy", "SIGINT"),
+        ("cpp", "SIGINT"),
+        ("cpp", "SIGTERM"),
+        *(
+            pytest.param(*p, marks=pytest.mark.slow)
+            for p in (("numpy", "SIGTERM"), ("numpy", "SIGHUP"), ("cpp", "SIGHUP"))
+        ),
+    ],
+)
 def test_a_run_that_is_told_to_end_keeps_what_was_recorded(tmp_path, monkeypatch, backend, name):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     options = ["--overwrite", "--out", "there", "--set", "duration=10000 s", "--backend", backend]

@@ -159,7 +159,7 @@ def test_an_interrupt_ends_the_compilers(empty_cache, use_compiler, tmp_path):
 # -- what all programs share --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("damage", [b"", b"not an object"])
+@pytest.mark.parametrize("damage", [b"not an object", pytest.param(b"", marks=pytest.mark.slow)])
 def test_what_programs_share_is_compiled_again_if_it_is_damaged(empty_cache, damage):
     path = toolchain.shared_object("runtime")
     whole = path.read_bytes()

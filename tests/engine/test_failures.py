@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from reference_problems import BACKENDS, leaky_protocol, microcircuit_protocol
+from reference_problems import PATIENT, leaky_protocol, microcircuit_protocol
 
 import dendrosim
 from dendrosim.circuit.circuit import Circuit
@@ -62,7 +62,7 @@ def explosion_loop():
     return steps, int(np.flatnonzero(~np.isfinite(v))[0])
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", PATIENT)
 def test_a_divergence_names_variable_unit_and_time_and_keeps_what_was_recorded(backend):
     steps, unit = explosion_loop()
     with pytest.raises(NonFiniteError) as raised:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reference_problems import PATIENT
 
 import dendrosim as ds
 from dendrosim.engine.plan.state_arrays import initial_state
@@ -55,7 +56,7 @@ LEARNING = {
 }
 
 
-@pytest.mark.parametrize("backend", ["numpy", "cython", "cpp"])
+@pytest.mark.parametrize("backend", PATIENT)
 def test_it_is_the_inverse_at_all_times(backend):
     result = ds.run(protocol(circuit(w=LEARNING)), backend=backend, seed=4)
     w, q = result["w"].values, result["q"].values

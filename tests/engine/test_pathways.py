@@ -19,7 +19,7 @@ from delayed_synapses import (
     recurrent,
     run_once,
 )
-from reference_problems import BACKENDS, FAST, PATIENT
+from reference_problems import FAST, PATIENT
 
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.connectivity.all_to_all import AllToAll
@@ -255,7 +255,7 @@ def test_joined_circuits_do_what_each_does_alone_until_a_pathway_between_them_is
 # -- what may be left out, and what may not be started from ------------------------------------------------
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", PATIENT)
 def test_a_pathway_that_connects_nobody_changes_nothing(backend):
     """In the program of the reference circuit, whose wiring is data."""
     given = circuit()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference_problems import BACKENDS
+from reference_problems import BACKENDS, PATIENT
 from scipy import stats
 
 from dendrosim.circuit.circuit import Circuit
@@ -184,7 +184,7 @@ def test_ornstein_uhlenbeck_noise_is_stationary_at_any_time_step(dt):
     assert stats.kstest((x[::200].ravel() - 2.0) / 0.5, "norm").pvalue > 1e-3
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", PATIENT)
 def test_held_noise_is_drawn_once_a_phase_and_held(backend):
     noise = HeldNoise(1.0, 0.5)
     phases = (Phase("on", "0.5 ms"), Phase("off", "0.3 ms", signals={"cell.x": 3.0}))

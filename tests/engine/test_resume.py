@@ -54,7 +54,7 @@ def interrupt(problem, backend, out, number):
 # -- the same numbers -------------------------------------------------------------------------------------
 
 
-@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(sizes=st.lists(st.integers(2_500_000, 6_200_000), min_size=1, max_size=3).map(sorted))
 @pytest.mark.parametrize("problem", PROBLEMS)
 def test_a_program_killed_anywhere_ends_as_if_it_had_not_been(

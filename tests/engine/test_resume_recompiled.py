@@ -60,7 +60,15 @@ def damage_manifest(cache, _):
         path.write_text(path.read_text()[:-20])
 
 
-@pytest.mark.parametrize("loss", [delete, move, another, damage_program, damage_manifest])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        delete,
+        another,
+        damage_program,
+        *(pytest.param(f, marks=pytest.mark.slow) for f in (move, damage_manifest)),
+    ],
+)
 def test_a_program_that_is_compiled_again_has_the_same_order_of_arrays(
     stopped, empty_cache, monkeypatch, loss
 ):

@@ -5,7 +5,7 @@ import pytest
 from comparisons import spike_table
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference_problems import BACKENDS, FAST
+from reference_problems import FAST, PATIENT
 from spiking_cell import CURRENTS, STEPS, protocol, run_once
 
 from dendrosim.circuit.circuit import Circuit
@@ -19,7 +19,7 @@ from dendrosim.protocol.schedule import spike_windows
 from dendrosim.results.result import open_result
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", PATIENT)
 def test_a_recording_keeps_the_spikes_of_the_units_and_samples_it_names(backend):
     everything = spike_table(run_once(backend))
     some = run(protocol(recordings=(
@@ -80,7 +80,7 @@ def test_windows_hold_the_steps_of_the_phases_named_each_once(lengths, trials, c
     assert not any(w.has(step) for w in windows for step in (-1, len(expected)))
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", PATIENT)
 def test_more_spikes_than_memory_end_the_run_and_keep_what_there_was(backend, monkeypatch):
     everything = spike_table(run_once(backend))
     limit = 25
@@ -109,7 +109,7 @@ def test_spikes_that_nobody_records_take_no_memory(monkeypatch):
     assert run(silent, "numpy").status == "done"
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", PATIENT)
 def test_a_silent_population_leaves_empty_arrays_that_come_back_from_a_file(backend, tmp_path):
     result = run(protocol(data={"currents": 0 * CURRENTS}), backend)
     train = result.spikes["cell"]
@@ -118,7 +118,7 @@ def test_a_silent_population_leaves_empty_arrays_that_come_back_from_a_file(back
     assert len(read.unit) == len(read.time) == len(read.sample) == 0
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", PATIENT)
 def test_spikes_come_back_from_a_file_bit_for_bit(backend, tmp_path):
     result = run_once(backend)
     read = open_result(result.save(tmp_path / "spikes.nc"))

@@ -42,9 +42,16 @@ from dendrosim.protocol.protocol import Protocol
 # -- the reference problems -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("batch", [1, 3])
-@pytest.mark.parametrize("problem", PROBLEMS, ids=repr)
+@pytest.mark.parametrize(
+    ("problem", "backend"),
+    [
+        pytest.param(p, b, id=f"{p}-{b}", marks=pytest.mark.slow if slow else ())
+        for p in PROBLEMS
+        for b in BACKENDS
+        for slow in [b == "cython" and p == PROBLEMS[0]]
+    ],
+)
 def test_n_steps_are_n_forward_euler_steps(problem, batch, backend):
     result = run_once(problem, backend, batch)
     history, final = problem.loop(*problem.drives(result, batch))

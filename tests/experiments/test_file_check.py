@@ -110,6 +110,11 @@ def found(path, **parameters):
     return {f.field: f.message for f in check(path, **parameters)}
 
 
+def declared(path):
+    """Return the findings that need no run, by field."""
+    return {f.field: f.message for f in check_file(path, runs=False).findings}
+
+
 def test_a_model_without_defects_has_no_findings(write):
     report = check_file(write(MODEL))
     assert not report.findings
@@ -158,54 +163,48 @@ def circuit(*, tau: ds.Quantity = "20 ms") -> ds.Circuit:
 # -- documentation and parameters -----------------------------------------------------------------
 
 
-@pytest.mark.usefixtures("without_compiler")
-def test_what_is_not_documented_is_found(write):
+def test_what_is_not_documented_is_declared(write):
     path = write(MODEL, (', "time constant"', ""), ("Sources\n-------\nMy own.\n", ""))
-    messages = found(path)
+    messages = declared(path)
     assert set(messages) == {"parameter 'tau'", "section 'Sources'"}
     assert "not documented" in messages["parameter 'tau'"]
 
 
-@pytest.mark.usefixtures("without_compiler")
-def test_a_parameter_without_effect_is_found(write):
+def test_a_parameter_without_effect_is_declared(write):
     idle = '    idle: float = ds.parameter(3.0, "nothing")\n    bend'
-    messages = found(write(MODEL, ("    bend", idle)))
+    messages = declared(write(MODEL, ("    bend", idle)))
     assert set(messages) == {"parameter 'idle'"}
     assert "change nothing" in messages["parameter 'idle'"]
 
 
-@pytest.mark.usefixtures("without_compiler")
 def test_a_parameter_that_measure_alone_reads_has_an_effect_but_not_if_nothing_reads_it(write):
-    assert found(write(PROTOCOL)) == {}
+    assert declared(write(PROTOCOL)) == {}
     path = write(PROTOCOL, ('parameters["width"]', 'parameters["level"]'))
-    assert set(found(path)) == {"parameter 'width'"}
+    assert set(declared(path)) == {"parameter 'width'"}
 
 
 CRASH = '    """"""\n    if p.size > 2:\n        raise KeyError("no such size")\n    unit = '
 
 
-@pytest.mark.usefixtures("without_compiler")
-def test_a_value_that_makes_the_file_fail_is_found(write):
-    message = found(write(MODEL, ("    unit = ", CRASH)))["parameter 'size'"]
+def test_a_value_that_makes_the_file_fail_is_declared(write):
+    message = declared(write(MODEL, ("    unit = ", CRASH)))["parameter 'size'"]
     assert message.startswith("3 makes the file fail: ")
     assert "KeyError: 'no such size'" in message
     assert "Traceback" not in message
 
 
-@pytest.mark.usefixtures("without_compiler")
-def test_an_option_that_makes_the_file_fail_is_found(write):
-    message = found(write(MODEL, ('    "cubic": ', '    "other": ')))["parameter 'shape'"]
+def test_an_option_that_makes_the_file_fail_is_declared(write):
+    message = declared(write(MODEL, ('    "cubic": ', '    "other": ')))["parameter 'shape'"]
     assert "cubic makes the file fail" in message
 
 
-@pytest.mark.usefixtures("without_compiler")
 @pytest.mark.parametrize("refused", ["!= 2", "> 2"])
 @pytest.mark.parametrize(("text", "clear"), [("size is odd", True), ("bad number", False)])
 def test_a_refusal_must_name_the_parameter(write, text, clear, refused):
     refusal = (
         f"    if p.size {refused}:\n        raise ds.errors.ParameterError({text!r})\n    unit = "
     )
-    messages = found(write(MODEL, ("    unit = ", refusal)))
+    messages = declared(write(MODEL, ("    unit = ", refusal)))
     assert set(messages) == (set() if clear else {"parameter 'size'"})
     if not clear:
         assert "is refused, but not by name: bad number" in messages["parameter 'size'"]
@@ -231,7 +230,6 @@ UNSTEADY = {
 }
 
 
-@pytest.mark.usefixtures("without_compiler")
 @pytest.mark.parametrize("source", UNSTEADY)
 def test_a_file_that_does_not_return_the_same_twice_is_found(write, source):
     first, value = UNSTEADY[source]
@@ -242,18 +240,20 @@ def test_a_file_that_does_not_return_the_same_twice_is_found(write, source):
             ("parameters=p)", f"parameters=p.with_values(offset={value}))"),
             ("(drive - v)", "(drive - offset*v)"),
             ("(drive - v -", "(drive - offset*v -"),
-        )
+        ),
+        runs=False,
     )
     assert [f.field for f in report.findings] == ["circuit"]
     assert "two calls with the same parameters return different" in report.findings[0].message
     assert "effect of each parameter" in report.not_applicable
 
 
-@pytest.mark.usefixtures("without_compiler")
-def test_a_documented_parameter_that_does_not_exist_is_found(write):
+def test_a_documented_parameter_that_does_not_exist_is_declared(write):
     text = '"""\n\nfrom typing'
     path = write(MODEL, (text, f"\nParameters\n----------\nghost\n    Not there.\n{text}"))
-    assert found(path) == {"parameter 'ghost'": "it is documented, but there is no such parameter"}
+    assert declared(path) == {
+        "parameter 'ghost'": "it is documented, but there is no such parameter"
+    }
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,7 @@
-"""Every shipped model and protocol passes the thorough check that a user's own file gets."""
+"""Every shipped model and protocol passes the thorough check that a user's own file gets.
+
+The part of the check that runs nothing is done for all files, the whole check for a few; with slow tests, for all.
+"""
 
 import pytest
 
@@ -35,20 +38,23 @@ SMALLER = {
 """Values with which a protocol compiles and runs faster than with its defaults."""
 
 
-SLOW = {
-    "burst_ablation", "burst_ccn", "burst_cell_types", "burst_rate", "cell_type_map", "cell_types",
-    "deep_feedback_control", "dendritic_error", "error_neurons", "error_self_prediction", "feedback_digits",
-    "feedback_forms", "feedback_student_teacher", "linear_feedback", "local_thresholds", "ndnf_switch",
-    "pseudo_inverse_flow", "random_feedback_linear", "reciprocal_alignment", "reciprocal_digits",
-    "reciprocal_feedback", "shutdown_circuit", "threshold_circuit", "tp_descent", "tp_feedback", "tp_inverses",
-    "tp_toy", "vip_gating",
-}  # fmt: skip
-"""Files whose own tests run them in the same way; each check compiles a program."""
+FAST = {"bac_firing", "pv", "pyramidal_passive", "sst"}
+"""Files that are also run here with the fast tests. Tests of the others run them in the same way."""
 
 
 def marked(names):
-    """Return the names as parameters of a test, those of `SLOW` marked slow."""
-    return [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in names]
+    """Return the names as parameters of a test, marked slow unless they are in `FAST`."""
+    return [n if n in FAST else pytest.param(n, marks=pytest.mark.slow) for n in names]
+
+
+@pytest.mark.parametrize("name", NAMES["model"])
+def test_a_shipped_model_builds_with_every_value(name):
+    assert not check_file(name, "model", runs=False).findings
+
+
+@pytest.mark.parametrize("name", NAMES["protocol"])
+def test_a_shipped_protocol_builds_with_every_value(name):
+    assert not check_file(name, "protocol", SMALLER.get(name), runs=False).findings
 
 
 @pytest.mark.parametrize("name", marked(NAMES["model"]))

@@ -309,7 +309,7 @@ def test_a_file_whose_name_is_no_text_is_loaded_run_and_saved(home):
     assert ds.measure(stored).metrics["good"] is True
 
 
-@pytest.mark.parametrize("backend", ["numpy", "cpp"])
+@pytest.mark.parametrize("backend", [pytest.param("numpy", marks=pytest.mark.slow), "cpp"])
 def test_folders_with_other_letters_work_without_the_utf_8_mode_of_python(tmp_path, backend):
     library = write_library(tmp_path / "modèles")
     (library / "protocols" / "relax.py").rename(library / "protocols" / "détente.py")

@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 import pytest
 from comparisons import gap, spike_table
-from reference_problems import BACKENDS
+from reference_problems import PATIENT
 
 import dendrosim as ds
 from dendrosim.analysis.bursts import burst_statistics
@@ -133,9 +133,7 @@ def compare(result, expected, spikes):
 # -- against the loops -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "backend", [b if b != "cython" else pytest.param(b, marks=pytest.mark.slow) for b in BACKENDS]
-)
+@pytest.mark.parametrize("backend", PATIENT)
 def test_every_state_takes_the_steps_of_the_equations(backend):
     expected, spikes = loop()
     count = np.bincount(spikes[:, 1], minlength=8)

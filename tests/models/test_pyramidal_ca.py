@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 import pytest
 from comparisons import gap, spike_table
-from reference_problems import BACKENDS
+from reference_problems import PATIENT
 from scipy.optimize import fsolve
 
 import dendrosim as ds
@@ -116,9 +116,7 @@ def ran(backend, dt="0.05 ms", driven=True, duration="300 ms"):
 # -- against the loop --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "backend", [b if b != "cython" else pytest.param(b, marks=pytest.mark.slow) for b in BACKENDS]
-)
+@pytest.mark.parametrize("backend", PATIENT)
 def test_every_state_takes_the_steps_of_the_equations(backend):
     expected, spikes = loop(rest(), 5e-5, 6000)
     count = np.bincount(spikes[:, 1], minlength=8)

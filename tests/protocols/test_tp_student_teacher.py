@@ -196,6 +196,7 @@ def test_every_model_learns_a_linear_teacher(model):
     assert found["final_loss"] == pytest.approx(loss, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_plasticity_all_along_learns_as_well():
     for model in ("single", "two_phase", "multiplexed"):
         found = run(model, plasticity="continuous", presentations=800).metrics
@@ -228,6 +229,7 @@ def test_difference_reconstruction_makes_damped_gauss_newton_updates_in_linear_n
     assert np.median(angles, axis=0).max() < 5
 
 
+@pytest.mark.slow
 def test_difference_reconstruction_is_closer_to_gauss_newton_than_layerwise_reconstruction():
     """In nonlinear networks, after apical weights have learned by themselves; five networks."""
     angles = {
@@ -264,8 +266,15 @@ def update_angles(result):
     return {"damped Gauss-Newton": np.array(found)}
 
 
-@pytest.mark.parametrize("model", ["two_phase", "multiplexed"])
-@pytest.mark.parametrize("transfer", ["linear", "smooth_leaky"])
+@pytest.mark.parametrize(
+    ("model", "transfer"),
+    [
+        ("multiplexed", "linear"),
+        ("two_phase", "smooth_leaky"),
+        pytest.param("two_phase", "linear", marks=pytest.mark.slow),
+        pytest.param("multiplexed", "smooth_leaky", marks=pytest.mark.slow),
+    ],
+)
 def test_the_printed_rules_blow_up_and_this_is_said(model, transfer):
     result = diverging(model, rule="printed", sizes=(5, 5, 5, 5), transfer=transfer)
     if result.status == "done":
@@ -297,6 +306,7 @@ def test_all_models_side_by_side_start_from_the_same_weights_and_are_measured_on
     assert len(drawn["loss"].axes[0].lines) == 4
 
 
+@pytest.mark.slow
 def test_a_model_by_itself_learns_as_it_does_beside_others():
     """Same data, same initial weights: single is the first, so it draws its own."""
     beside = run("all", presentations=30, settle="300 ms")

@@ -122,6 +122,8 @@ def check_file(
     path: AnyPath,
     file_kind: FileKind | None = None,
     given: Mapping[str, Any] | None = None,
+    *,
+    runs: bool = True,
 ) -> Report:
     """Check a model or protocol as `check_model` and `check_protocol` do, and return the whole report.
 
@@ -133,6 +135,9 @@ def check_file(
         Kind of the file; by default the kind that the file defines.
     given : mapping, optional
         Values of parameters.
+    runs : bool, default True
+        Whether circuits also run, which takes most of the time; otherwise only what the file declares, builds and
+        refuses is checked.
     """
     try:
         entry = find_entry(path, file_kind)
@@ -159,7 +164,7 @@ def check_file(
         # warns of values that are not finite; they become findings.
         warnings.simplefilter("ignore", DendrosimWarning)
         warnings.simplefilter("ignore", RuntimeWarning)
-        check(entry, given, parameters, report)
+        check(entry, given, parameters, report, runs)
     return report
 
 
@@ -168,6 +173,7 @@ def _check_circuit(
     given: Mapping[str, Any],
     parameters: tuple[Parameter, ...],
     report: Report,
+    runs: bool,
 ) -> None:
     def load(**values: Any) -> Any:
         return load_circuit(str(entry.path), **values)
@@ -178,15 +184,17 @@ def _check_circuit(
     repeats = _is_repeated(load, circuit, given, report)
     trial = ParameterTrial(load, circuit, given, parameters, {}, report)
     trial.check(lambda name: not repeats)
+    if not runs:
+        return
     random = f"with random inputs, in steps of {1e3 * TIME_STEP:g} ms: "
-    runs = compare_back_ends(drive_circuit(circuit, STEPS), report, random) is not None
+    finite = compare_back_ends(drive_circuit(circuit, STEPS), report, random) is not None
     compare_step(circuit, report)
     seen = [circuit.structure()]
     for setting, variant in trial.variants.items():
         if variant.structure() not in seen:  # it has other equations, not only other numbers
             seen.append(variant.structure())
             compare_step(variant, report, f" with {setting}")
-    if runs:
+    if finite:
         run_second_values(trial.try_setting, trial.second, report)
         # Second options of choices run apart from the second values of other parameters: the equations of another
         # option may not use these parameters, so a run with both would not try them out.
@@ -198,6 +206,7 @@ def _check_protocol(
     given: Mapping[str, Any],
     parameters: tuple[Parameter, ...],
     report: Report,
+    runs: bool,
 ) -> None:
     def load(**values: Any) -> Any:
         return load_protocol(str(entry.path), **values)
@@ -211,6 +220,8 @@ def _check_protocol(
     trial = ParameterTrial(load, protocol, given, parameters, _parameters_of_models(), report)
     elsewhere = names_read_elsewhere(entry.path, FUNCTIONS[entry.file_kind])
     trial.check(lambda name: name in elsewhere or not repeats)
+    if not runs:
+        return
     compare_step(protocol.circuit, report)
     try:
         short = cut_protocol(protocol)
