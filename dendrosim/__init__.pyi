@@ -54,6 +54,7 @@ from .protocol.protocol import Protocol as Protocol
 from .results.measurement import Measurement as Measurement
 from .results.result import Result as Result
 from .results.result import open_result as open_result
+from .rules.burst import burst_dependent as burst_dependent
 from .rules.pair_stdp import pair_stdp as pair_stdp
 from .rules.short_term_plasticity import ShortTerm as ShortTerm
 from .rules.tsodyks_markram import tsodyks_markram as tsodyks_markram

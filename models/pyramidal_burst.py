@@ -15,8 +15,11 @@ spike in this interval would restart it, but the refractory period of 3 ms preve
 currents. During the refractory period V_s is held, while dendrite, adaptation and recovery evolve.
 
 `basal=ohmic` adds a basal dendrite coupled to the soma by a conductance in both directions; `basal=passive` adds
-one that drives the soma without drawing current from it, as the apical dendrite does.
-`pyramidal_burst_conductance` is the cell of network studies, with synaptic conductances and a moving threshold.
+one that drives the soma without drawing current from it, as the apical dendrite does. With `tau_synapse`, pathways
+can add to the currents r_s (`received_soma`) and r_d (`received_apical`), which decay with this time constant and
+are part of I_s and I_d. With `burst_interval`, the cell has the events `event` and `burst`, which other objects
+use. `pyramidal_burst_conductance` is the cell of network studies, with synaptic conductances and a moving
+threshold.
 
 Sources
 -------
@@ -32,15 +35,23 @@ import dendrosim as ds
 from dendrosim.mechanisms import bursting_cell
 
 MEMBRANES = """
-dsoma/dt = -(soma - e_leak)/tau_soma + into_soma/c_soma         : volt (unless refractory)
-dapical/dt = -(apical - e_leak)/tau_apical + into_apical/c_apical : volt
+dsoma/dt = -(soma - e_leak)/tau_soma + {soma}/c_soma         : volt (unless refractory)
+dapical/dt = -(apical - e_leak)/tau_apical + {apical}/c_apical : volt
 """
+RECEIVED = """
+dreceived_soma/dt = -received_soma/tau_synapse     : amp   # fed by pathways
+dreceived_apical/dt = -received_apical/tau_synapse : amp   # fed by pathways
+"""
+THRESHOLD = "soma > v_threshold"
 
 
 class Parameters(bursting_cell.BurstingCell, ds.Parameters):
     cells: int = ds.parameter(1, "number of cells")
     bap_delay: ds.Quantity = ds.parameter("0.5 ms", "time a spike takes to the dendrite", least=0)
     t_refractory: ds.Quantity = ds.parameter("3 ms", "refractory period of the soma", least=0)
+    tau_synapse: ds.Quantity | None = ds.parameter(
+        None, "decay of synaptic currents (default: the cell has no synapses)", unit="ms", above=0
+    )
     variant = ds.removed(
         "for variant=conductance use the model pyramidal_burst_conductance; for variant=current leave it out"
     )
@@ -51,13 +62,18 @@ class Parameters(bursting_cell.BurstingCell, ds.Parameters):
 
 def circuit(p: Parameters) -> ds.Circuit:
     """Return one population `pyramidal`."""
+    total = {"soma": "into_soma", "apical": "into_apical"}
+    if p.tau_synapse is not None:
+        total = {name: f"({current} + received_{name})" for name, current in total.items()}
+    synapses = "" if p.tau_synapse is None else RECEIVED
     cell = ds.Population(
         "pyramidal",
         p.cells,
-        MEMBRANES + bursting_cell.cell_equations(p),
+        MEMBRANES.format(**total) + bursting_cell.cell_equations(p) + synapses,
         inputs=bursting_cell.cell_inputs(p),
         initial=bursting_cell.resting_voltages(p),
-        threshold="soma > v_threshold",
+        threshold=THRESHOLD,
+        events=bursting_cell.cell_events(p, THRESHOLD),
         reset=bursting_cell.RESET,
         refractory="t_refractory",
     )

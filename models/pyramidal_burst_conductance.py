@@ -34,7 +34,8 @@ MEMBRANES = """
 dsoma/dt = (-(soma - e_leak) + synapses_soma)/tau_soma + into_soma/c_soma           : volt
 dapical/dt = (-(apical - e_leak) + synapses_apical)/tau_apical + into_apical/c_apical : volt
 """
-THRESHOLD = "dthreshold/dt = (v_threshold - threshold)/tau_threshold : volt\n"
+MOVING = "dthreshold/dt = (v_threshold - threshold)/tau_threshold : volt\n"
+THRESHOLD = "soma > threshold"
 
 
 class Parameters(bursting_cell.BurstingCell, ConductanceSynapses, ds.Parameters):
@@ -54,10 +55,11 @@ def circuit(p: Parameters) -> ds.Circuit:
     cell = ds.Population(
         "pyramidal",
         p.cells,
-        MEMBRANES + synapses + THRESHOLD + drive + bursting_cell.cell_equations(p),
+        MEMBRANES + synapses + MOVING + drive + bursting_cell.cell_equations(p),
         inputs=bursting_cell.cell_inputs(p) | synapse_inputs("_soma") | synapse_inputs("_apical"),
         initial=bursting_cell.resting_voltages(p) | {"threshold": p.v_threshold},
-        threshold="soma > threshold",
+        threshold=THRESHOLD,
+        events=bursting_cell.cell_events(p, THRESHOLD),
         reset=bursting_cell.RESET + "\nthreshold += threshold_jump",
     )
     return ds.Circuit((cell,), parameters=p.with_values(**bursting_cell.basal_defaults(p)))

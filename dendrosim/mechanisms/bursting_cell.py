@@ -9,7 +9,8 @@
 K is 1 for the time `bap_duration`, which begins `bap_delay` after a somatic spike and begins anew with each
 further spike; otherwise K is 0. g_s, g_d and c_d are currents. A basal dendrite is passive. With `basal=ohmic`, a
 conductance couples it to the soma in both directions; with `basal=passive`, it drives the soma, but the soma does
-not act on it. The apical dendrite acts on the soma in one direction, too.
+not act on it. The apical dendrite acts on the soma in one direction, too. If `burst_interval` is given, the cell
+has the events `event` and `burst`, see `dendrosim.mechanisms.burst_events`.
 
 Sources
 -------
@@ -20,7 +21,9 @@ textbook passive cable lumped to one compartment; not in the paper.
 from typing import Literal
 
 from dendrosim.circuit.declaration import parameter
+from dendrosim.circuit.event import Event
 from dendrosim.errors import ParameterError
+from dendrosim.mechanisms import burst_events
 from dendrosim.units import Quantity
 
 EQUATIONS = """
@@ -79,6 +82,12 @@ class BurstingCell:
     tau_adaptation: Quantity = parameter("100 ms", "time constant of adaptation, tau_ws", above=0)
     a_recovery: Quantity = parameter("-13 nS", "conductance of recovery, a_wd")
     tau_recovery: Quantity = parameter("30 ms", "time constant of recovery, tau_wd", above=0)
+    burst_interval: Quantity | None = parameter(
+        None,
+        "intervals below it belong to a burst; 16 ms is usual; gives the cell the events `event` and `burst`",
+        unit="ms",
+        above=0,
+    )
     c_basal: Quantity | None = parameter(
         None, "capacitance of a basal dendrite (default: 170 pF)", unit="pF", above=0
     )
@@ -106,7 +115,13 @@ def cell_equations(p: BurstingCell) -> str:
     for name in BASAL_DEFAULTS:
         if p.basal == "none" and getattr(p, name) is not None:
             raise ParameterError(f"{name} has no effect with basal=none; leave it out")
-    return EQUATIONS + INTO_SOMA + BASAL[p.basal]
+    marks = "" if p.burst_interval is None else burst_events.EQUATIONS
+    return EQUATIONS + INTO_SOMA + BASAL[p.basal] + marks
+
+
+def cell_events(p: BurstingCell, threshold: str) -> dict[str, Event]:
+    """Return the events `event` and `burst` of a cell with this threshold, if `burst_interval` is given."""
+    return {} if p.burst_interval is None else burst_events.burst_events(threshold)
 
 
 def basal_defaults(p: BurstingCell) -> dict[str, str]:

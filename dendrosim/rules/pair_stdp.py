@@ -14,16 +14,12 @@ Morrison, Diesmann & Gerstner (2008), Biological Cybernetics 98:459: traces for 
 
 from typing import Any
 
-import numpy as np
-
 from dendrosim.checks import as_time, number
 from dendrosim.circuit.connectivity.all_to_all import AllToAll
 from dendrosim.circuit.connectivity.base import Connections
 from dendrosim.circuit.initial_values.coercion import as_initial
-from dendrosim.circuit.initial_values.fixed import Fixed
 from dendrosim.circuit.pathway import Pathway
-from dendrosim.errors import ParameterError
-from dendrosim.units import quantity
+from dendrosim.rules.weight_bound import as_weight_bound
 
 EQUATIONS = """
 dtrace_plus/dt = -trace_plus/tau_plus    : 1 (event-driven)
@@ -107,16 +103,8 @@ def pair_stdp(
     ... )
     """
     where = f"pair_stdp {name!r}"
-    start, top = as_initial(weight), quantity(weight_max)
-    if not (top.scalar and top.value > 0 and np.isfinite(top.value)):
-        raise ParameterError(f"{where}: weight_max is {weight_max}; it must be one number above 0")
-    if isinstance(start, Fixed) and start.value.dimension == top.dimension:
-        values = np.asarray(start.value.value)
-        if np.any((values < 0) | (values > top.value)):
-            raise ParameterError(
-                f"{where}: weight has values outside of its bounds, 0 and {weight_max}; start between them, or "
-                "give another weight_max"
-            )
+    start = as_initial(weight)
+    top = as_weight_bound(where, start, weight_max)
     return Pathway(
         name, pre, post, ON_PRE.format(effect=effect), connect or AllToAll(), start, delay,
         EQUATIONS, ON_POST,
