@@ -45,7 +45,9 @@ target                                                     : 1   # input
 PLASTICITY = "dw/dt = learn*eta*delta_post*h_pre : 1"
 Transfer = Literal["linear", "relu", "tanh", "sigmoid", "softplus", "smooth_leaky", "leaky_relu"]
 
-LEARNING = ds.learning.Network(layers=("layer{i}.h",), weights=("w{i}",))
+LEARNING = ds.learning.Network(
+    layers=("layer{i}.h",), weights=("w{i}",), apical=("layer{i}.delta",)
+)
 
 
 class Parameters(ds.Parameters):

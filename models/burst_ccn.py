@@ -70,6 +70,7 @@ LEARNING = ds.learning.Network(
     layers=("layer{i}.h",),
     weights=("w{i}",),
     feedback=("y{i}",),
+    apical=("layer{i}.apical",),
     rules={
         "burst_ccn": {"feedback": "fixed"},
         "burst_ccn_tied": {"feedback": "tied", "inhibition": "exact"},

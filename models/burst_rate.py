@@ -64,6 +64,7 @@ LEARNING = ds.learning.Network(
     layers=("layer{i}.h",),
     weights=("w{i}",),
     feedback=("y{i}",),
+    apical=("layer{i}.apical",),
     rules={
         "burst_rate": {"feedback": "fixed"},
         "burst_rate_tied": {"feedback": "tied"},

@@ -72,6 +72,7 @@ LEARNING = ds.learning.Network(
     weights=("w{i}",),
     feedback=("q{i}",),
     targets=("layer{i}.h",),
+    apical=("layer{i}.apical",),
     closed_loop=True,
     rules={"deep_feedback_control": {}, "strong_control": {"eta_hat": 1.0}},
 )

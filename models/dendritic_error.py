@@ -98,6 +98,7 @@ LEARNING = ds.learning.Network(
     layers=("layer{i}.h",),
     weights=("w{i}",),
     feedback=("b{i}",),
+    apical=("layer{i}.apical",),
     rules={
         "dendritic_error": _CURRENT,
         "dendritic_error_symmetric": {**_CURRENT, "symmetric": True},

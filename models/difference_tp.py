@@ -99,6 +99,7 @@ LEARNING = ds.learning.Network(
     weights=("w{i}",),
     feedback=("q{i}",),
     targets=("layer{i}.goal",),
+    apical=("layer{i}.goal",),
     rules={
         "dtp": {"feedback": "layerwise", "decoder": "transfer", "reconstruction": "plain"},
         "dtpdrl": {"feedback": "layerwise", "decoder": "transfer", "reconstruction": "difference"},

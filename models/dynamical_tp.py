@@ -119,6 +119,7 @@ LEARNING = ds.learning.Network(
     weights=("w{i}",),
     feedback=("q{i}",),
     targets=("layer{i}.h",),
+    apical=("layer{i}.g",),
 )
 
 

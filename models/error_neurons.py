@@ -64,6 +64,7 @@ LEARNING = ds.learning.Network(
     layers=("layer{i}.h",),
     weights=("w{i}",),
     feedback=("b{i}",),
+    apical=("layer{i}.error",),
     rules={
         "error_neurons": _CURRENT,
         "error_neurons_symmetric": {**_CURRENT, "symmetric": True},

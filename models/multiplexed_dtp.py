@@ -126,6 +126,7 @@ LEARNING = ds.learning.Network(
     weights=("w{i}",),
     feedback=("q{i}",),
     targets=("layer{i}.h + layer{i}.goal - layer{i}.held",),
+    apical=("layer{i}.apical",),
 )
 
 

@@ -89,6 +89,7 @@ LEARNING = ds.learning.Network(
     weights=("w{i}",),
     feedback=("v{i}",),
     targets=("layer{i}.h + layer{i}.apical",),
+    apical=("layer{i}.apical",),
     signals={f"layer{i}.noise": ds.HeldNoise(0.0, 1.0) for i in range(8)},
 )
 

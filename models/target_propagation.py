@@ -91,6 +91,7 @@ LEARNING = ds.learning.Network(
     weights=("w{i}",),
     feedback=("q{i}",),
     targets=("layer{i}.goal",),
+    apical=("layer{i}.goal",),
     signals={"lottery.turn": ds.HeldNoise(0.0, 1.0)},
     rules={
         "tp": {"inverse": "learned"},

@@ -88,6 +88,7 @@ LEARNING = ds.learning.Network(
     weights=("w{i}",),
     feedback=("q{i}",),
     targets=("layer{i}.f + layer{i}.h - layer{i}.held",),
+    apical=("layer{i}.g",),
 )
 
 

@@ -37,7 +37,6 @@ The rules are those of the papers that their models name. Angles: Meulemans et a
 for target propagation.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -46,21 +45,12 @@ import numpy as np
 import dendrosim as ds
 from dendrosim.analysis import learning_signals
 from dendrosim.errors import ParameterError, prefix_errors
-from dendrosim.learning.cycle import learning_cycle, recall_phase, sleep_cycle
-from dendrosim.learning.network import Network
-from dendrosim.learning.own_cycle import join_phases
+from dendrosim.learning.members import Member, join_cycles, member_signals, shared_values
 from dendrosim.learning.progress import DIVERGED
 from dendrosim.learning.rules import find_rule, known_rules
 from dendrosim.learning.same_start import with_drawn_weights
-from dendrosim.learning.settling import (
-    choose_time_step,
-    count_settling_steps,
-    find_settling,
-    loop_settling,
-)
+from dendrosim.learning.settling import choose_time_step
 from dendrosim.learning.updates import read_updates, transfer_functions, update_recordings
-from dendrosim.library.catalogue import find_entry
-from dendrosim.library.file_parameters import parameters_of_file
 from dendrosim.plot import style
 
 SNAPSHOTS = 40  # number of trials whose updates are kept
@@ -92,40 +82,12 @@ class Parameters(ds.Parameters):
     dt: ds.Quantity | None = ds.parameter(None, "time step (default: 0.5 tau)", unit="s", above=0)
 
 
-@dataclass(frozen=True)
-class Member:
-    """One network of the comparison."""
-
-    rule: str
-    model: str
-    number: int
-    circuit: ds.Circuit
-    network: Network
-
-    @property
-    def key(self) -> str:
-        """Name of the network in the joined circuit, whose names begin with it."""
-        return f"{Path(self.rule).stem}_{self.number}"
-
-    @property
-    def prefix(self) -> str:
-        return f"{self.key}_"
-
-    @property
-    def group(self) -> str:
-        """Name of the model if it has a cycle of its own, else ""; names of the cycle's phases begin with it."""
-        return Path(self.model).stem if self.network.cycle else ""
-
-
 def protocol(p: Parameters) -> ds.Protocol:
     """Return the protocol."""
     members = _members(p)
     step = choose_time_step(p.dt, p.tau)
-    first = [m for m in members if m.number == 0]
-    settlings = {m.rule: _settling(m, step) for m in first if m.network.cycle is None}
-    steps = count_settling_steps(settlings, step) if settlings else 1
     tasks = [_task(p, p.seed + k) for k in range(p.seeds)]
-    learn, sleep, recall = _cycle(members, step, float(p.tau.value), steps)
+    learn, sleep, recall = join_cycles(members, step, float(p.tau.value))
     shown = {f"{m.prefix}{m.network.input}": ds.Samples(f"fresh{m.number}") for m in members}
     hidden = {f"{m.prefix}{m.network.target}": 0.0 for m in members}
     test = recall.replace(signals=shown | hidden)
@@ -136,12 +98,6 @@ def protocol(p: Parameters) -> ds.Protocol:
     ]
     if p.pretraining and sleep:
         blocks.insert(1, ds.Block("pretrain", sleep, trials=p.pretraining))
-    signals: dict[str, Any] = {}
-    for m in members:
-        signals[f"{m.prefix}{m.network.input}"] = ds.Samples(f"x{m.number}")
-        signals[f"{m.prefix}{m.network.target}"] = ds.Samples(f"y{m.number}")
-        inputs = {i for q in m.circuit.populations for i in (f"{q.name}.{n}" for n in q.inputs)}
-        signals |= {f"{m.prefix}{n}": s for n, s in m.network.signals.items() if n in inputs}
     thin = max(1, p.presentations // SNAPSHOTS)
     outputs = tuple(f"{m.prefix}{m.network.layers[-1]}" for m in members)
     recordings = [
@@ -153,7 +109,7 @@ def protocol(p: Parameters) -> ds.Protocol:
         ds.Circuit.join(**{m.key: m.circuit for m in members}),
         tuple(blocks),
         dt=f"{step!r} s",
-        signals=signals,
+        signals=member_signals(members),
         data={
             f"{name}{k}": v
             for k, task in enumerate(tasks)
@@ -180,9 +136,10 @@ def _members(p: Parameters) -> list[Member]:
     found = []
     for name in names:
         rule = find_rule(name)
-        circuit = ds.load_circuit(
-            rule.model, **{**_common(rule.model, sizes, p), **rule.parameters}
+        common = shared_values(
+            rule.model, sizes=sizes, transfer=p.transfer, output="transfer", eta=p.eta, tau=p.tau
         )
+        circuit = ds.load_circuit(rule.model, **{**common, **rule.parameters})
         with prefix_errors(f"rule {name}"):
             network = rule.network.of(circuit)
             transfer_functions(network, circuit)
@@ -207,73 +164,6 @@ def _prepared(matrix, circuit, network):
     if matrix.plasticity is None or matrix.bounded or matrix.name in inverted:
         return matrix
     return matrix.replace(bounds=(-LIMIT, LIMIT))
-
-
-def _common(model, sizes, p):
-    """Return the values of those parameters that a model has."""
-    known = {q.name for q in parameters_of_file(find_entry(model, "model"))}
-    if "sizes" not in known:
-        raise ParameterError(
-            f"rules: the model {model} has no parameter sizes, units per layer with the input first, so its depth "
-            "cannot be chosen; add one"
-        )
-    times = dict.fromkeys(("tau", "tau_basal", "tau_apical", "tau_hold"), p.tau)
-    given = {"sizes": sizes, "transfer": p.transfer, "output": "transfer", "eta": p.eta, **times}
-    return {k: v for k, v in given.items() if k in known}
-
-
-def _settling(member, dt):
-    network = member.network
-    with prefix_errors(f"rule {member.rule}"):
-        if network.closed_loop:
-            return loop_settling(member.circuit, dt=dt)
-        return find_settling(member.circuit, layers=len(network.layers))
-
-
-def _cycle(members, dt, tau, steps):
-    """Return phases of learning and sleep, and of recall: of the shared cycle, then of models with their own."""
-    learn, sleep, recall = [], [], []
-    for group in dict.fromkeys(m.group for m in members):
-        own = [m for m in members if m.group == group]
-        circuits = {m.key: m.circuit for m in own}
-        if group:
-            shown = {m.key: _own_cycle(m, dt, tau) for m in own}
-            found = join_phases(group, circuits, {k: c.learn for k, c in shown.items()})
-            sleep += join_phases(group, circuits, {k: c.sleep for k, c in shown.items()})
-            recall += join_phases(group, circuits, {k: (c.recall,) for k, c in shown.items()})
-        else:
-            found = learning_cycle(circuits, dt=dt, tau=tau, steps=steps, observed=True)
-            if any("sleep" in gate for m in own for gate in m.circuit.gates):
-                sleep += sleep_cycle(circuits, dt=dt, tau=tau, steps=steps)
-            recall.append(recall_phase(circuits, dt=dt, steps=steps))
-        _check_phases(own, [phase.name.removeprefix(f"{group}_") for phase in found])
-        learn += found
-    closed = {f"{m.prefix}{gate}": 0.0 for m in members for gate in m.circuit.gates}
-    learn, sleep = (
-        tuple(phase.replace(gates=closed | phase.gates) for phase in phases)
-        for phases in (learn, sleep)
-    )
-    longest = max((phase.duration for phase in recall), key=lambda d: float(d.value))
-    opened = {gate: value for phase in recall for gate, value in phase.gates.items()}
-    return learn, sleep, ds.Phase("recall", longest, gates=closed | opened)
-
-
-def _own_cycle(member, dt, tau):
-    found = member.network.cycle(member.circuit, dt=dt, tau=tau)
-    if not isinstance(found, ds.learning.Cycle):
-        raise ParameterError(
-            f"rules: the cycle of {member.rule} returns {found!r}; it must return a ds.learning.Cycle"
-        )
-    return found
-
-
-def _check_phases(members, phases):
-    for m in members:
-        if m.network.learning_phase not in phases:
-            raise ParameterError(
-                f"rules: {m.rule} learns in the phase {m.network.learning_phase!r}, but the phases of a trial are "
-                f"{', '.join(phases)}"
-            )
 
 
 def _task(p, seed):

@@ -36,6 +36,12 @@ class Network:
         What the rule takes as targets of the layers: variables such as `"layer{i}.goal"`, or expressions of
         variables such as `"layer{i}.h + layer{i}.error"`; the last may be left out. A target counts as relative to
         the rate that the layer below causes, s(W h) with the recorded rates h of that layer.
+    apical : tuple of str, default ()
+        What the apical dendrites of the layers carry, or what else brings the teaching to a cell: variables such
+        as `"layer{i}.apical"`, or expressions of variables; the last may be left out. Protocols that measure
+        dendrites refuse rules without it.
+    apical_phase : str, optional
+        Phase of the cycle in which the apical dendrites of all layers have it (default: `learning_phase`).
     input : str, default "layer0.h"
         Input that gets the samples.
     target : str, default "target"
@@ -70,6 +76,8 @@ class Network:
     weights: tuple[str, ...]
     feedback: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
+    apical: tuple[str, ...] = ()
+    apical_phase: str = ""
     input: str = "layer0.h"
     target: str = "target"
     learning_phase: str = "learn"
@@ -79,7 +87,7 @@ class Network:
     rules: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("layers", "weights", "feedback", "targets"):
+        for name in ("layers", "weights", "feedback", *EXPRESSIONS):
             given = getattr(self, name)
             if not isinstance(given, tuple) or not all(isinstance(n, str) for n in given):
                 raise SpecError(f"Network.{name} is {given!r}; it must be a tuple of names")
@@ -87,26 +95,19 @@ class Network:
                 raise SpecError(
                     f"Network.{name} is empty; name at least one, such as {_EXAMPLE[name]!r}"
                 )
-            for one in given if name != "targets" else ():
+            for one in given if name not in EXPRESSIONS else ():
                 if is_variable(one) != (name == "layers"):
                     kind = "a variable, population.variable" if name == "layers" else "a matrix"
                     raise SpecError(f"Network.{name}: {one!r} is not the name of {kind}")
-        for one in self.targets:
-            try:
-                check_target(one)
-            except EquationError as error:
-                raise SpecError(f"Network.targets: {error}") from None
-            if not target_variables(one):
-                raise SpecError(
-                    f"Network.targets: {one!r} has no variable, population.variable; name at least one"
-                )
+            for one in given if name in EXPRESSIONS else ():
+                _check_expression(f"Network.{name}", one)
         if self.cycle is not None and not callable(self.cycle):
             raise SpecError(
                 f"Network.cycle is {self.cycle!r}; it must be a function that returns a Cycle"
             )
         others: tuple[tuple[str, Any, str], ...] = (
             ("input", str, "a name"), ("target", str, "a name"), ("learning_phase", str, "a name"),
-            ("closed_loop", bool, "True or False"),
+            ("apical_phase", str, "a name"), ("closed_loop", bool, "True or False"),
             ("signals", Mapping, "a mapping"), ("rules", Mapping, "a mapping"),
         )  # fmt: skip
         for field_, expected, said in others:
@@ -126,6 +127,7 @@ class Network:
         found: dict[str, Any] = {}
         for name, known in (
             ("layers", variables), ("weights", matrices), ("feedback", matrices), ("targets", variables),
+            ("apical", variables),
         ):  # fmt: skip
             found[name] = tuple(_expand(f"Network.{name}", getattr(self, name), known))
         if self.feedback and not found["feedback"]:
@@ -135,11 +137,13 @@ class Network:
                 f"Network has {len(found['layers'])} layers ({', '.join(found['layers'])}), but "
                 f"{len(found['weights'])} matrices of weights ({', '.join(found['weights'])}); each layer has one"
             )
-        if self.targets and len(found["layers"]) - len(found["targets"]) not in (0, 1):
-            raise SpecError(
-                f"the circuit has {len(found['targets'])} of Network.targets ({', '.join(self.targets)}) for "
-                f"{len(found['layers'])} layers; only that of the last layer may be left out"
-            )
+        for name in EXPRESSIONS:
+            given = getattr(self, name)
+            if given and len(found["layers"]) - len(found[name]) not in (0, 1):
+                raise SpecError(
+                    f"the circuit has {len(found[name])} of Network.{name} ({', '.join(given)}) for "
+                    f"{len(found['layers'])} layers; only that of the last layer may be left out"
+                )
         output = found["layers"][-1].partition(".")[0]
         found["target"] = f"{output}.{self.target.rpartition('.')[2]}"
         for name, one in (("input", self.input), ("target", found["target"])):
@@ -147,6 +151,9 @@ class Network:
                 raise SpecError(f"Network.{name}: the circuit has no variable {one!r}")
         return replace(self, **found)
 
+
+EXPRESSIONS = ("targets", "apical")
+"""Fields of `Network` that hold expressions of variables, one for each layer."""
 
 _EXAMPLE = {"layers": "layer{i}.h", "weights": "w{i}"}
 
@@ -164,6 +171,18 @@ def _check_feedback(names: tuple[str, ...], weights: tuple[str, ...], circuit: C
         raise SpecError(
             f"Network.feedback: {names[0]!r} stands for no matrix of the circuit, whose feedback goes through "
             f"{', '.join(back)}; name these, with {NUMBER} in place of the number, or leave feedback out"
+        )
+
+
+def _check_expression(where: str, text: str) -> None:
+    """Refuse a text that is no expression of variables."""
+    try:
+        check_target(text)
+    except EquationError as error:
+        raise SpecError(f"{where}: {error}") from None
+    if not target_variables(text):
+        raise SpecError(
+            f"{where}: {text!r} has no variable, population.variable; name at least one"
         )
 
 

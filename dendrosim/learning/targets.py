@@ -1,4 +1,4 @@
-"""Targets of layers as expressions of recorded variables, such as `layer1.h + layer1.error`."""
+"""Targets and dendritic signals as expressions of recorded variables, such as `layer1.h + layer1.error`."""
 
 import re
 from collections.abc import Mapping

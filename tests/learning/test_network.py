@@ -62,6 +62,13 @@ def test_names_with_a_number_stand_for_all_layers_of_a_circuit():
         ({"feedback": (3,)}, "must be a tuple of names"),
         ({"target": 3}, "Network.target is 3; it must be a name"),
         ({"closed_loop": "no"}, "Network.closed_loop is 'no'; it must be True or False"),
+        (
+            {"apical": "layer1.apical"},
+            "Network.apical is 'layer1.apical'; it must be a tuple of names",
+        ),
+        ({"apical": ("2*(",)}, "Network.apical: cannot read the expression"),
+        ({"apical": ("apical",)}, "Network.apical: 'apical' has no variable"),
+        ({"apical_phase": 3}, "Network.apical_phase is 3; it must be a name"),
         ({"rules": ["a"]}, "Network.rules is .*; it must be a mapping"),
     ],
 )
@@ -81,6 +88,8 @@ def test_declarations_that_mean_nothing_are_refused(change, message):
         ),
         ({"feedback": ("q7",)}, "Network.feedback: the circuit has no 'q7'"),
         ({"targets": ("layer{i}.gaol",)}, "0 of Network.targets .* for 2 layers"),
+        ({"apical": ("layer{i}.dendrite",)}, "0 of Network.apical .* for 2 layers"),
+        ({"apical": ("layer9.h",)}, "Network.apical: the circuit has no 'layer9.h'"),
         ({"target": "goal"}, "Network.target: the circuit has no variable 'layer2.goal'"),
         ({"input": "image.h"}, "Network.input: the circuit has no variable 'image.h'"),
     ],
@@ -89,6 +98,16 @@ def test_a_part_that_the_circuit_lacks_is_named(change, message):
     network = ds.learning.Network(**{"layers": ("layer{i}.h",), "weights": ("w{i}",), **change})
     with pytest.raises(SpecError, match=message):
         network.of(ds.load_circuit("dynamical_tp", sizes=(3, 3, 3)))
+
+
+def test_dendritic_signals_are_found_in_hidden_layers_and_may_lack_in_the_last():
+    network = ds.learning.Network(
+        layers=("layer{i}.h",), weights=("w{i}",), apical=("layer{i}.apical - layer{i}.h",)
+    )
+    found = network.of(ds.load_circuit("multiplexed_dtp", sizes=(3, 3, 3, 3)))
+    assert found.apical == ("layer1.apical - layer1.h", "layer2.apical - layer2.h")
+    deltas = known_rules()["backprop"].network.of(ds.load_circuit("backprop", sizes=(3, 3, 3)))
+    assert deltas.apical == ("layer1.delta", "layer2.delta")
 
 
 def test_every_rule_of_the_catalogue_fits_its_circuit():
@@ -229,6 +248,10 @@ def test_a_circuit_with_a_cycle_of_its_own_is_compared(tmp_path):
         ({'"rest"': '"done"'}, "Cycle.learn has no phase 'rest'"),
         ({'"up", f': '"step", f'}, "step, step, rest; give no name twice"),
         ({'learning_phase="up"': 'learning_phase="down"'}, "learns in the phase 'down'"),
+        (
+            {"cycle=shown": 'cycle=shown, apical_phase="down"'},
+            "has its dendritic signal in the phase 'down', but the phases of a trial are up, step, rest",
+        ),
         ({"cycle=shown": "cycle=3"}, "Network.cycle is 3; it must be a function"),
         ({"0.5*(": "0.5*(("}, "Network.targets: cannot read the expression"),
         (
