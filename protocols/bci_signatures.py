@@ -23,6 +23,7 @@ its dendritic signal, and e the error of the decoder without feedback. Measured,
                             (exact; at least 2/252 with 5 cells in a group)
     other_gain              slope of d against e given h, root mean square over the other cells, relative to that
                             over P+ and P-
+    alignment               cosine of the angle between these slopes and the weights of the decoder, over all cells
     change_over_trials      correlation over the first trials of the residual of d on h with the change of f by the
                             learning of that trial, mean over P+ and P-
     change_over_cells       correlation over cells of the mean residual in the first trials with the change of f
@@ -77,7 +78,7 @@ from dendrosim.plot import style
 SCALAR, BROADCAST = "scalar", "dfa"  # name of the control, and the rule from which it is made
 LIMIT = 1e3  # largest weight: networks that diverge stay finite
 RULES = (
-    "backprop", "weight_mirror", "burst_ccn_tied", "dendritic_error_learned", "multiplexed_dtp",
+    "backprop", "weight_mirror", "burst_ccn_tied", "dendritic_error_symmetric", "multiplexed_dtp",
     "deep_feedback_control", "strong_control", "frfb", "node_perturbation", SCALAR,
 )  # fmt: skip
 

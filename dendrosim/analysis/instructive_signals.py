@@ -109,6 +109,7 @@ def _signs(course: Course, task: Task) -> dict[str, float]:
         "sign_difference": difference,
         "sign_probability": causal_roles.probability(difference, null),
         "other_gain": other / acting if acting > 0 else float("nan"),
+        "alignment": float(gains @ roles / np.linalg.norm(gains) / np.linalg.norm(roles)),
     }
 
 

@@ -177,7 +177,7 @@ def phase_name(member: Member, phase: str) -> str:
 
 
 def _with_closed(closed: dict[str, float], phases: Iterable[Phase]) -> tuple[Phase, ...]:
-    return tuple(phase.replace(gates=closed | phase.gates) for phase in phases)
+    return tuple(phase.replace(gates={**closed, **phase.gates}) for phase in phases)
 
 
 def _settling(member: Member, dt: float) -> Settling:

@@ -50,6 +50,7 @@ def test_signals_with_the_sign_of_the_role_differ_by_two_and_other_cells_have_no
     assert (found["correlation_plus"], found["correlation_minus"]) == pytest.approx((1.0, -1.0))
     assert np.isnan(found["correlation_other"])
     assert found["other_gain"] == pytest.approx(0.0, abs=1e-12)
+    assert found["alignment"] == pytest.approx(1.0)
     assert found["error"] < 0.7 * found["initial_error"]
 
 
@@ -58,6 +59,7 @@ def test_one_signal_for_all_cells_has_no_sign_and_turns_no_linear_decoder():
     assert found["sign_difference"] == pytest.approx(0.0, abs=1e-12)
     assert found["sign_probability"] == 1.0
     assert found["other_gain"] == pytest.approx(1.0)
+    assert found["alignment"] == pytest.approx(0.0, abs=1e-12)
     assert found["error"] == pytest.approx(found["initial_error"], rel=1e-12)
     assert np.isnan(found["change_over_cells"])  # all cells change by the same
 

@@ -104,7 +104,7 @@ def test_figures_are_drawn():
 
 def test_networks_of_one_number_have_the_same_cells_and_feedback_does_not_know_the_decoder():
     protocol = ds.load_protocol(
-        "bci_signatures", rules=("backprop", "multiplexed_dtp", "dendritic_error_learned"), seeds=2
+        "bci_signatures", rules=("backprop", "multiplexed_dtp", "dtp"), seeds=2
     )
     matrices = {m.name: m for m in protocol.circuit.matrices}
 
@@ -114,12 +114,12 @@ def test_networks_of_one_number_have_the_same_cells_and_feedback_does_not_know_t
     for k in range(2):
         first = weights(f"backprop_{k}_w1")
         assert np.array_equal(weights(f"multiplexed_dtp_{k}_w1"), first)
-        assert np.array_equal(weights(f"dendritic_error_learned_{k}_w1"), first)
-        for rule in ("backprop", "multiplexed_dtp", "dendritic_error_learned"):
+        assert np.array_equal(weights(f"dtp_{k}_w1"), first)
+        for rule in ("backprop", "multiplexed_dtp", "dtp"):
             decoder = matrices[f"{rule}_{k}_w2"]
             assert decoder.plasticity is None
             assert np.sum(weights(decoder.name) == [0.2]) == 5
-        for name in (f"multiplexed_dtp_{k}_q1", f"dendritic_error_learned_{k}_b1"):
+        for name in (f"multiplexed_dtp_{k}_q1", f"dtp_{k}_q1"):
             assert abs(np.corrcoef(weights(name)[:, 0], weights(f"backprop_{k}_w2")[0])[0, 1]) < 0.8
     assert not np.array_equal(weights("backprop_0_w1"), weights("backprop_1_w1"))
 
