@@ -57,7 +57,7 @@ from typing import Any, Literal
 import numpy as np
 
 import dendrosim as ds
-from dendrosim.analysis.instructive_signals import Course, Task, effects, signatures
+from dendrosim.analysis.instructive_signals import MOVED, Course, Task, effects, signatures
 from dendrosim.errors import ParameterError, SpecError, prefix_errors
 from dendrosim.learning.members import (
     Member,
@@ -283,24 +283,29 @@ def measure(result: ds.Result) -> ds.Measurement:
     }
     figures = {
         "signatures": lambda: _draw(metrics),
-        "courses": lambda: _draw_courses(courses, p.window),
+        "courses": lambda: _draw_courses(courses, metrics["feedback_early"], p.window),
     }
     return ds.Measurement(metrics, figures)
 
 
-PANELS: dict[str, dict[str, str]] = {
-    "error, after / before": {"": "error_ratio"},
-    "dendrite and error": {
-        "P+": "correlation_plus",
-        "P-": "correlation_minus",
-        "others": "correlation_other",
-    },
-    "sign difference": {"": "sign_difference"},
-    "residual and change": {"over trials": "change_over_trials", "over cells": "change_over_cells"},
-    "effect of feedback on rates": {"early": "feedback_early", "late": "feedback_late"},
-    "early and final change": {"": "target_correlation"},
+PANELS: dict[str, tuple[str, dict[str, str]]] = {
+    "error, after / before": ("ratio", {"": "error_ratio"}),
+    "dendrite and error": (
+        "correlation",
+        {"P+": "correlation_plus", "P-": "correlation_minus", "others": "correlation_other"},
+    ),
+    "P+ against P-": ("difference of correlations", {"": "sign_difference"}),
+    "residual and later change": (
+        "correlation",
+        {"over trials": "change_over_trials", "over cells": "change_over_cells"},
+    ),
+    "effect of feedback on rates": (
+        "part of the rate",
+        {"early": "feedback_early", "late": "feedback_late"},
+    ),
+    "this effect and final change": ("correlation over cells", {"": "target_correlation"}),
 }
-LOGARITHMIC = ("error_ratio", "feedback_early")
+LEAST = {"error_ratio": None, "feedback_early": 3e-4}  # logarithmic axes, and where they begin
 
 
 @style.styled
@@ -311,27 +316,29 @@ def _draw(metrics):
     rules = list(metrics["error"])
     ratio = {r: metrics["error"][r] / metrics["initial_error"][r] for r in rules}
     shown = {**metrics, "error_ratio": ratio}
-    panels = style.row(len(PANELS), (2.3 * len(PANELS) + 1.6, 1.5 + 0.36 * len(rules)))
-    for ax, (title, rows) in zip(panels, PANELS.items(), strict=True):
+    panels = style.row(len(PANELS), (2.3 * len(PANELS) + 1.6, 1.6 + 0.36 * len(rules)))
+    for ax, (title, (label, rows)) in zip(panels, PANELS.items(), strict=True):
+        first = next(iter(rows.values()))
         for number, name in enumerate(rows.values()):
             colour = style.PALETTE[number] if len(rows) > 1 else style.INK
             shift = 0.22 * (number - (len(rows) - 1) / 2)
             for k, rule in enumerate(rules):
-                _dots(ax, k + shift, shown[name][rule], colour)
-        first = next(iter(rows.values()))
-        if first in LOGARITHMIC:
-            ax.set_xscale("log")
+                values = np.asarray(shown[name][rule])
+                if LEAST.get(first):
+                    values = np.where(values > LEAST[first], values, np.nan)
+                _dots(ax, k + shift, values, colour)
+        if first in LEAST:
+            ax.set(xscale="log", xlim=(LEAST[first], None))
         else:
             limit = 2.2 if first == "sign_difference" else 1.1
             ax.set(xlim=(-limit, limit))
             ax.axvline(0.0, color=style.QUIET, lw=0.6)
-        ax.set(title=title)
+        ax.set(title=title, xlabel=label)
         ax.grid(axis="y", lw=0.4, color="0.85")
-        labels = [label for label in rows if label]
         marks = [Line2D([], [], marker="o", ls="", color=c) for c in style.PALETTE]
-        if labels:
-            ax.legend(marks[: len(labels)], labels, loc="upper center", ncols=len(labels),
-                      bbox_to_anchor=(0.5, -0.1), columnspacing=0.8, handletextpad=0.0)  # fmt: skip
+        if len(rows) > 1:
+            ax.legend(marks[: len(rows)], list(rows), loc="upper center", ncols=len(rows),
+                      bbox_to_anchor=(0.5, -0.17), columnspacing=0.8, handletextpad=0.0)  # fmt: skip
     panels[0].set(yticks=range(len(rules)), yticklabels=rules, ylim=(len(rules) - 0.5, -0.5))
     return panels[0].figure
 
@@ -345,19 +352,23 @@ def _dots(ax, place, values, colour):
 
 
 @style.styled
-def _draw_courses(courses, window):
-    """Draw error and effect of feedback against the trial, mean over networks."""
+def _draw_courses(courses, effects_early, window):
+    """Draw the error, and the effect of feedback where there is one, against the trial, mean over networks."""
     panels = style.panels(2, (6.4, 5.0))
-    for ax, part, label in zip(
-        panels, (0, 1), ("|error| without feedback", "|with - without feedback|"), strict=True
-    ):
-        for k, (rule, found) in enumerate(courses.items()):
-            values = np.mean([one[part] for one in found], axis=0)
+    for k, (rule, found) in enumerate(courses.items()):
+        colour, dash = style.PALETTE[k % len(style.PALETTE)], ("-", "--", ":")[k // 6 % 3]
+        for ax, values in zip(panels, np.mean(found, axis=0), strict=True):
+            if ax is panels[1] and not np.mean(effects_early[rule]) > MOVED:
+                continue
             width = max(1, min(window, len(values)) // 4)
             smooth = np.convolve(values, np.full(width, 1 / width), mode="valid")
-            colour, dash = style.PALETTE[k % len(style.PALETTE)], ("-", "--", ":")[k // 6 % 3]
             ax.plot(np.arange(len(smooth)) + width / 2, smooth, dash, color=colour, label=rule)
-        ax.set(ylabel=label, yscale="log")
-    panels[-1].set(xlabel="trial")
+    panels[0].set(ylabel="|error| without feedback")
+    panels[1].set(ylabel="|rate with - without feedback|", xlabel="trial")
+    for ax in panels:
+        if ax.lines:
+            style.logarithmic(ax, "y")
+        else:
+            style.note(ax, "feedback does not act on rates")
     style.legend_right(panels[0])
     return panels[0].figure

@@ -18,6 +18,15 @@ NOT_MEASURED = {
 """Protocols whose `measure` needs more than the first steps; their own tests measure whole runs."""
 
 SMALLER = {
+    "bci_signatures": {
+        "rules": ("multiplexed_dtp",),
+        "cells": 6,
+        "group": 2,
+        "trials": 12,
+        "window": 4,
+        "pretraining": 2,
+        "seeds": 1,
+    },
     "burst_ablation": {"width": 3, "batch": 4, "samples": 8, "seeds": 1},
     "cell_type_map": {"first_drives": (0.0, 0.5), "second_drives": (0.0, 0.5)},
     "ndnf_switch": {"strengths": (0.8,)},
