@@ -34,6 +34,12 @@ FILE_KINDS: tuple[FileKind, ...] = ("model", "protocol")
 FUNCTIONS: dict[FileKind, str] = {"model": "circuit", "protocol": "protocol"}
 """The function that a file of each kind must define."""
 
+_INSTEAD: dict[FileKind, str] = {
+    "model": "choose a protocol that runs it, or write one",
+    "protocol": "choose the model that it runs",
+}
+"""What to do with a file of each kind where the other kind is needed."""
+
 PATH_VARIABLE = "DENDROSIM_PATH"
 _MOST_SOURCE = 2**24  # bytes of a file; a longer one is no file that a person has written
 
@@ -112,6 +118,9 @@ def find_named(name: str, file_kind: FileKind | None = None) -> Entry:
     files = {k: _find_files(k) for k in kinds}
     matching = [k for k in kinds if name in files[k]]
     if not matching:
+        for other in FILE_KINDS:
+            if other not in kinds and name in _find_files(other):
+                raise UsageError(f"{name!r} is a {other}, not a {file_kind}; {_INSTEAD[other]}")
         known = {n for found in files.values() for n in found}
         raise UnknownNameError(" or ".join(kinds), name, known)
     if len(matching) > 1:

@@ -145,6 +145,13 @@ def test_run_as_json_is_one_object_in_si(call, engine):
     }
 
 
+def test_a_run_much_longer_than_the_default_is_announced(call, engine):
+    _, _, err = call("run", "relax", "--set", "duration=200 s")
+    assert "this run has 2,000,000 steps (200 s), 20,000 times as many as with the default" in err
+    _, _, err = call("run", "relax", "--set", "duration=1 s", "--overwrite")
+    assert "this run has" not in err
+
+
 def test_what_a_protocol_prints_does_not_disturb_json(call, engine, folder):
     path = folder / "protocols" / "relax.py"
     path.write_text(path.read_text() + "\nprint('noise')\n")
@@ -225,7 +232,10 @@ def test_a_folder_holds_a_result_or_a_partial_one_of_the_last_run(call, engine):
     [
         ("ruin relax", "unknown command 'ruin'; did you mean 'run'?"),
         ("run relaxx", "unknown protocol 'relaxx'; did you mean 'relax'?"),
-        ("run leaky", "unknown protocol 'leaky'"),
+        (
+            "run leaky",
+            "'leaky' is a model, not a protocol; choose a protocol that runs it, or write one",
+        ),
         ("show lecky", "unknown model or protocol 'lecky'; did you mean 'leaky'?"),
         (
             "run relax --set taw=1",

@@ -347,3 +347,11 @@ def test_a_protocol_describes_also_the_parameters_of_its_model():
     described = describe("relax")
     assert described.circuit is None
     assert {p.name: p.doc for p in described.parameters}["tau"] == "Time constant."
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_file_of_the_other_kind_is_named_with_advice():
+    with pytest.raises(UsageError, match="'relax' is a protocol, not a model; choose the model"):
+        load_circuit("relax")
+    with pytest.raises(UsageError, match="'leaky' is a model, not a protocol; choose a protocol"):
+        load_protocol("leaky")
