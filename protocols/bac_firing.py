@@ -6,7 +6,8 @@ The threshold of the dendrite alone is the smallest amplitude that makes a plate
 somatic spike, the threshold is the smallest amplitude that makes a burst.
 
 The first figure shows the classical panels: dendrite alone, soma alone, both together, strong dendrite alone. The
-second figure shows the threshold against the delay.
+second figure shows the threshold against the delay. If the somatic pulse makes no spike at any delay, there are no
+figures, and a warning says so.
 
 Sources
 -------
@@ -18,11 +19,13 @@ Errata applied
 None.
 """
 
+import warnings
 from typing import Literal
 
 import numpy as np
 
 import dendrosim as ds
+from dendrosim.mechanisms.bursting_cell import refuse_undriven_basal
 from dendrosim.units import TIME, UNITS
 
 MODELS = ("pyramidal_burst", "pyramidal_ca")
@@ -59,6 +62,7 @@ class Parameters(ds.Parameters):
 
 def protocol(p: Parameters) -> ds.Protocol:
     """Return the protocol."""
+    refuse_undriven_basal(p.circuit.get("basal"))
     which = MODELS.index(p.model)
     given = {n: getattr(p, n) for n in DEFAULTS}
     chosen = {n: DEFAULTS[n][which] if v is None else v for n, v in given.items()}
@@ -132,6 +136,14 @@ def measure(result: ds.Result) -> ds.Measurement:
     }
     units = {"delays": "s", "plateau_duration": "s", "pulse_apical_peak": "V"}
     units |= {"threshold_alone": "A", "threshold_with_spike": "A"}
+    if not fired.any():
+        warnings.warn(
+            f"the somatic pulse of {1e12 * given['pulse']:g} pA makes no spike, so there are no thresholds with a "
+            "spike to draw; choose a larger pulse",
+            ds.errors.DendrosimWarning,
+            stacklevel=2,
+        )
+        return ds.Measurement(metrics, units=units)
     labels = {"xlabel": "dendritic current after the somatic pulse"}
     drawn = (delays, with_spike, alone)
     figures = {

@@ -19,6 +19,7 @@ import numpy as np
 import dendrosim as ds
 from dendrosim.analysis.bursts import burst_statistics
 from dendrosim.analysis.decoding import multiplexing_index
+from dendrosim.mechanisms.bursting_cell import refuse_undriven_basal
 
 
 class Parameters(ds.Parameters):
@@ -45,6 +46,7 @@ def protocol(p: Parameters) -> ds.Protocol:
     for name in ("soma_current", "dendrite_current"):
         if not getattr(p, name):
             raise ds.errors.ParameterError(f"{name} is empty; give at least one current")
+    refuse_undriven_basal(p.circuit["basal"])
     # One unit for each somatic current, dendritic current and cell, in this order.
     soma, dendrite, _ = np.meshgrid(
         ds.quantity(p.soma_current).value + p.soma_mean.value,

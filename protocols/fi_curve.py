@@ -36,6 +36,7 @@ import numpy as np
 
 import dendrosim as ds
 from dendrosim.errors import ParameterError
+from dendrosim.mechanisms.bursting_cell import refuse_undriven_basal
 from dendrosim.plot import style
 
 # For each model, the input that gets the currents, and the default currents in pA.
@@ -69,6 +70,7 @@ class Parameters(ds.Parameters):
 def protocol(p: Parameters) -> ds.Protocol:
     """Return the protocol."""
     path, grid = MODELS[p.model]
+    refuse_undriven_basal(p.circuit.get("basal"))
     given = ds.quantity([f"{x:g} pA" for x in grid] if p.currents is None else p.currents)
     values = np.asarray(given.value)
     if not values.size or np.any(np.diff(values) <= 0):

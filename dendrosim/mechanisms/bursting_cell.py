@@ -124,6 +124,21 @@ def cell_events(p: BurstingCell, threshold: str) -> dict[str, Event]:
     return {} if p.burst_interval is None else burst_events.burst_events(threshold)
 
 
+def refuse_undriven_basal(basal: str | None) -> None:
+    """Refuse a passive basal dendrite in a protocol that gives it no current.
+
+    Raises
+    ------
+    ParameterError
+        If `basal` is "passive": without current, the dendrite rests and the soma gets nothing from it.
+    """
+    if basal == "passive":
+        raise ParameterError(
+            "basal is passive, but this protocol gives the basal dendrite no current, so that it changes nothing; "
+            "choose basal=ohmic, or leave it out"
+        )
+
+
 def basal_defaults(p: BurstingCell) -> dict[str, str]:
     """Return the defaults of those parameters of a basal dendrite that the cell needs but that are not given."""
     if p.basal == "none":

@@ -139,7 +139,10 @@ def test_without_back_propagation_there_is_no_reduction():
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 def test_without_a_somatic_spike_there_is_no_threshold_with_one():
-    m = metrics(pulse="1 pA", delays=("0 ms", "10 ms"))
+    with pytest.warns(ds.errors.DendrosimWarning, match="somatic pulse of 1 pA makes no spike"):
+        measurement = measured(pulse="1 pA", delays=("0 ms", "10 ms"))[1]
+    assert not measurement.figures  # a window would be a false one
+    m = measurement.metrics
     assert m["pulse_spikes"] == 0
     assert m["threshold_alone"] > 0
     assert np.all(np.isnan(m["threshold_with_spike"]))
@@ -163,6 +166,11 @@ def test_a_threshold_that_was_not_reached_is_no_number(largest):
     ("parameters", "error", "message"),
     [
         ({"delays": ()}, ParameterError, "at least one"),
+        (
+            {"basal": "passive"},
+            ParameterError,
+            "basal is passive, but this protocol gives .* no current",
+        ),
         ({"delays": ("-60 ms",)}, ParameterError, "-60 ms.*at least -50 ms and at most 100 ms"),
         ({"delays": ("1 pA",)}, UnitError, "delays"),
         ({"step": "2 nA"}, ParameterError, "larger than the largest"),

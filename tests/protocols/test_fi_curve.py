@@ -146,6 +146,11 @@ def test_figures_are_drawn(case, recwarn):
 @pytest.mark.parametrize(
     ("parameters", "error", "message"),
     [
+        (
+            {"basal": "passive"},
+            ParameterError,
+            "basal is passive, but this protocol gives .* no current",
+        ),
         ({"model": "pyramidal"}, ParameterError, "one of pyramidal_burst, .*, sst, pv"),
         ({"currents": ()}, ParameterError, "at least one"),
         ({"currents": ("2 pA", "1 pA")}, ParameterError, "increasing"),
