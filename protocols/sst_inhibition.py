@@ -103,7 +103,8 @@ def measure(result: ds.Result) -> ds.Measurement:
     drives = result.protocol.data["drive"][:, 0]
     cells, levels = circuit.population("pyramidal").size, len(drives)
     trace = result.traces["pyramidal.apical"]
-    above = trace.values > circuit.parameters["pyramidal_e_plateau"].value
+    voltages = trace.values.reshape(-1, cells, levels)  # a single drive has no axis of samples
+    above = voltages > circuit.parameters["pyramidal_e_plateau"].value
     spans = [span for span in result.phases() if span.block == "trials"]
     chances = {}
     for name in ("stimulus", "control"):
@@ -118,7 +119,8 @@ def measure(result: ds.Result) -> ds.Measurement:
         result.spikes["pyramidal"], begin, end, cells=cells, samples=levels, groups=groups
     )
     sst = result.spikes["sst"]
-    count = np.bincount(sst.sample[sst.time >= begin], minlength=levels)
+    samples = np.zeros_like(sst.unit) if sst.sample is None else sst.sample
+    count = np.bincount(samples[sst.time >= begin], minlength=levels)
     sst_rate = count / circuit.population("sst").size / (end - begin)
     metrics = {
         "sst_current": drives,

@@ -102,6 +102,17 @@ def test_figures_are_drawn():
         draw().canvas.draw()
 
 
+def test_a_single_drive_is_measured_as_beside_another_one():
+    """Samples have random numbers of their own, so the first of two is the only one."""
+    given = {"cells": 6, "interneurons": 3, "synapses": 2, "trials": 2}
+    one = measured("numpy", sst_current=("50 pA",), **given)[1]
+    two = measured("numpy", sst_current=("50 pA", "200 pA"), **given)[1].metrics
+    for name, values in one.metrics.items():
+        assert values == pytest.approx(two[name][:1], rel=1e-12), name
+    for draw in one.figures.values():
+        draw().canvas.draw()
+
+
 @pytest.mark.slow
 def test_back_ends_agree_spike_by_spike():
     small = {
