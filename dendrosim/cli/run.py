@@ -22,7 +22,7 @@ from dendrosim.cli.options import (
 )
 from dendrosim.engine.backends import prepare
 from dendrosim.engine.names import PRECISIONS
-from dendrosim.errors import ResumeError, UsageError
+from dendrosim.errors import DendrosimError, ResumeError, UsageError
 from dendrosim.experiments.output_folder import RESULT
 
 if TYPE_CHECKING:
@@ -124,6 +124,7 @@ def run(
         else:
             own = seed if _is_given(context, "seed") else None
             entry, loaded = load_protocol_with(_require_protocol(protocol), settings, own)
+            _announce_length(entry, loaded)
             output, measure = Output(out, entry.name), load_measure(entry.path)
             result, measurement = run_and_save(
                 output, loaded, measure, run_settings, state, progress=True, overwrite=overwrite,
@@ -134,6 +135,31 @@ def run(
         _print_run_as_json(result, measurement, entry, output, figures)
     else:
         _print_run(result, measurement, output)
+
+
+LONG = 1_000_000
+"""A run with fewer time steps is not announced."""
+
+LONGER = 10
+"""Nor is one with fewer than this many times the steps of the protocol's default."""
+
+
+def _announce_length(entry: "Entry", protocol: "Protocol") -> None:
+    """Say before a run that it is much longer than with the default values of all parameters."""
+    from dendrosim.library.loading import build_protocol
+
+    steps = protocol.total_steps
+    if steps < LONG:
+        return
+    try:
+        usual = build_protocol(entry, {}).total_steps
+    except DendrosimError:  # a parameter without default, or a default that this machine refuses
+        return
+    if steps >= LONGER * usual:
+        emit_error(
+            f"this run has {steps:,} steps ({steps * protocol.time_step:.6g} s), {steps / usual:,.0f} times as "
+            "many as with the default values; Ctrl-C ends it, and --resume goes on"
+        )
 
 
 def _require_protocol(protocol: str | None) -> str:
