@@ -15,6 +15,7 @@ NARROWER = {
     "256 bits": ["-mno-avx512f"],
     "none": ["-mno-avx512f", "-mno-avx2", "-mno-fma"],
 }
+INSTRUCTIONS = ["native", pytest.param("256 bits", marks=pytest.mark.slow), "none"]
 TOLERANCE = {"double": 1e-13, "single": 2e-5}
 
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kernel_library import NARROWER, TOLERANCE, compile_library
+from kernel_library import INSTRUCTIONS, TOLERANCE, compile_library
 
 # Rows and columns around the sizes of tiles and of blocks of columns, batches around those of vectors.
 SHAPES = [(1, 1), (7, 5), (8, 16), (13, 33), (30, 530), (61, 29), (130, 1030)]
 BATCHES = [1, 2, 8, 9, 17, 64, 257]
 
 
-@pytest.fixture(scope="module", params=NARROWER)
+@pytest.fixture(scope="module", params=INSTRUCTIONS)
 def kernels(request, tmp_path_factory):
     source = Path(__file__).with_name("dense_kernels.cpp")
     code = compile_library(source, request.param, tmp_path_factory.mktemp("kernels"))

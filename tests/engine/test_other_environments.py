@@ -127,6 +127,7 @@ def test_another_compiler_is_refused_by_name(place, out, tmp_path):
     assert "compiler changed since the run began" in done.stderr
 
 
+@pytest.mark.slow
 def test_other_compiler_flags_need_another_program(place, begun):
     programs = set((place / "cache" / "programs").iterdir())
     done = start(place, "whole", begun.with_name("flags"), CXX="g++ -O2")

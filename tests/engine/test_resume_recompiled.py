@@ -65,8 +65,7 @@ def damage_manifest(cache, _):
     [
         delete,
         another,
-        damage_program,
-        *(pytest.param(f, marks=pytest.mark.slow) for f in (move, damage_manifest)),
+        *(pytest.param(f, marks=pytest.mark.slow) for f in (move, damage_program, damage_manifest)),
     ],
 )
 def test_a_program_that_is_compiled_again_has_the_same_order_of_arrays(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kernel_library import NARROWER, TOLERANCE, compile_library
+from kernel_library import INSTRUCTIONS, TOLERANCE, compile_library
 
 # Rows and columns around the sizes of groups and tiles, the most rows with equal columns, and for locally
 # connected layers how far columns are from the diagonal.
@@ -23,7 +23,7 @@ SHAPES = [
 BATCHES = [1, 2, 8, 9, 17, 64, 257]
 
 
-@pytest.fixture(scope="module", params=NARROWER)
+@pytest.fixture(scope="module", params=INSTRUCTIONS)
 def kernels(request, tmp_path_factory):
     source = Path(__file__).with_name("sparse_kernels.cpp")
     return compile_library(source, request.param, tmp_path_factory.mktemp("kernels"))

@@ -8,7 +8,7 @@ import brian2
 import numpy as np
 import pytest
 from comparisons import gap, spike_table
-from reference_problems import BACKENDS, FAST
+from reference_problems import FAST, PATIENT
 from spiking_cell import (
     CELL,
     CURRENTS,
@@ -35,7 +35,7 @@ from dendrosim.results.result import open_result
 # -- against the loop --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", PATIENT)
 def test_every_state_of_every_unit_takes_the_steps_of_the_loop_and_spikes_in_the_same_steps(
     backend,
 ):
@@ -49,7 +49,7 @@ def test_every_state_of_every_unit_takes_the_steps_of_the_loop_and_spikes_in_the
         assert gap(result.state[f"cell.{name}"], final[name]) < 1e-12, name
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", PATIENT)
 def test_noise_is_the_same_on_every_back_end_and_the_loop_follows_it(backend):
     """With noise of the loop's own: the current that was recorded drives it."""
     result = run_once(backend, noise="150 pA")
@@ -183,7 +183,7 @@ def test_samples_of_a_batch_are_runs_of_their_own():
         assert np.array_equal(values, alone.traces[f"cell.{name}"].values)
 
 
-@pytest.mark.parametrize(("backend", "cut"), [("cpp", 333), *((b, None) for b in BACKENDS)])
+@pytest.mark.parametrize(("backend", "cut"), [("cpp", 333), *((b, None) for b in FAST)])
 def test_two_runs_one_after_the_other_are_one_long_run(backend, cut):
     """Cut in mid-refractoriness as well: the time since the last spike goes along."""
     whole = run_once(backend)
@@ -202,7 +202,7 @@ def test_two_runs_one_after_the_other_are_one_long_run(backend, cut):
     assert np.allclose(second.state["cell.lastspike"], whole.state["cell.lastspike"], atol=1e-10)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", PATIENT)
 def test_the_final_state_knows_how_long_ago_every_unit_spiked(backend, tmp_path):
     result = run_once(backend)
     *_, final = loop(held(STEPS), 1e-4)

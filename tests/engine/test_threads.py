@@ -75,6 +75,7 @@ def test_four_threads_give_the_bits_of_a_serial_run_with_a_cold_and_with_a_warm_
     assert digests(backend, "serial", tmp_path) == cold
 
 
-@pytest.mark.parametrize("way", ["asyncio", pytest.param("loop", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["asyncio", "loop"])
 def test_runs_inside_of_an_event_loop_are_those_of_a_script(way, tmp_path):
     assert digests("numpy", way, tmp_path) == digests("numpy", "serial", tmp_path)

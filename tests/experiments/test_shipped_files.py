@@ -47,6 +47,12 @@ SMALLER = {
 """Values with which a protocol compiles and runs faster than with its defaults."""
 
 
+LARGE = {
+    "burst_ablation", "credit_assignment", "fi_curve", "tp_depth", "tp_digits", "tp_feedback", "tp_inverses",
+    "tp_random_stability", "tp_student_teacher",
+}  # fmt: skip
+"""Protocols that take seconds to build with a second value of each parameter."""
+
 FAST = {"bac_firing", "pv", "pyramidal_passive", "sst"}
 """Files that are also run here with the fast tests. Tests of the others run them in the same way."""
 
@@ -61,7 +67,10 @@ def test_a_shipped_model_builds_with_every_value(name):
     assert not check_file(name, "model", runs=False).findings
 
 
-@pytest.mark.parametrize("name", NAMES["protocol"])
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.slow) if n in LARGE else n for n in NAMES["protocol"]],
+)
 def test_a_shipped_protocol_builds_with_every_value(name):
     assert not check_file(name, "protocol", SMALLER.get(name), runs=False).findings
 

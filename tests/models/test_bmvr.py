@@ -118,9 +118,8 @@ def test_the_linear_circuit_learns_digits_to_the_rank_k_optimum():
     assert metrics["optimum"] == pytest.approx(np.sum(y**2) / len(x) - gains.sum(), rel=1e-6)
 
 
-@pytest.mark.parametrize(
-    "transfer", ["relu", pytest.param("mean_subtracted_relu", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("transfer", ["relu", "mean_subtracted_relu"])
 def test_nonlinear_circuits_stay_within_two_points_of_backprop(transfer):
     # One split of 450 test digits has a standard error of 0.7 points, so three splits are averaged.
     ours, theirs = [], []

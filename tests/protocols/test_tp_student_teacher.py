@@ -290,6 +290,7 @@ def diverging(model, **parameters):
         return error.partial
 
 
+@pytest.mark.slow
 def test_all_models_side_by_side_start_from_the_same_weights_and_are_measured_one_by_one():
     result = run("all", presentations=60, transfer="smooth_leaky", sizes=(4, 3, 3, 3))
     assert tuple(result.metrics) == MODELS

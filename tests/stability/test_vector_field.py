@@ -23,9 +23,18 @@ MODELS = [
 ]
 
 
-def for_each(model, check):
-    """Check every small circuit of a model; a failure names the circuit."""
-    for name, circuit in examples.circuits(model):
+MOST = pytest.mark.parametrize("most", [2, pytest.param(None, marks=pytest.mark.slow)])
+"""How many circuits of a model are tested, about; with slow tests, all of them."""
+
+
+def some(circuits, most):
+    """Return all circuits, or about `most` of them, from the first on."""
+    return circuits[:: max(1, len(circuits) // most) if most else 1]
+
+
+def for_each(model, check, most=None):
+    """Check the small circuits of a model, or some of them; a failure names the circuit."""
+    for name, circuit in some(examples.circuits(model), most):
         try:
             check(circuit)
         except AssertionError as error:
@@ -93,25 +102,20 @@ def check_step(circuit, samples, backend):
         assert gap(found[path].reshape(rate.shape), rate) < 1e-9, path
 
 
-@pytest.mark.parametrize("most", [2, pytest.param(None, marks=pytest.mark.slow)])
+@MOST
 @pytest.mark.parametrize("model", MODELS)
 def test_one_step_is_dt_times_the_field(model, most):
     """In circuits with two choices, or other sizes; tests of shipped files take each choice by itself."""
     report = Report(model)
     chosen = [c for c in examples.circuits(model) if c[0].count("=") > 1 or "sizes" in c[0]]
-    for name, circuit in chosen[-most:] if most else chosen:
+    for name, circuit in some(chosen, most):
         compare_step(circuit, report, f" in {name}")
     assert not report.findings
     assert not report.not_applicable
 
 
-CYTHON = [
-    pytest.param(m, marks=() if m == "pyramidal_burst" else pytest.mark.slow)
-    for m in examples.MODELS
-]
-
-
-@pytest.mark.parametrize("model", CYTHON)
+@pytest.mark.slow
+@pytest.mark.parametrize("model", examples.MODELS)
 def test_one_step_on_cython_is_dt_times_the_field(model):
     circuit = default(model)
     flow = field_of(circuit, 3, unfrozen=plastic(circuit))
@@ -136,15 +140,16 @@ def check_jacobian(flow):
     assert abs(found - in_scale(flow, by_differences(flow, x))).max() < 1e-6 * size
 
 
+@MOST
 @pytest.mark.parametrize("samples", [1, 3])
 @pytest.mark.parametrize("unfrozen", [False, True], ids=["frozen", "unfrozen"])
 @pytest.mark.parametrize("model", MODELS)
-def test_jacobian_is_exact(model, unfrozen, samples):
+def test_jacobian_is_exact(model, unfrozen, samples, most):
     def check(circuit):
         if plastic(circuit) if unfrozen else has_states(circuit):
             check_jacobian(field_of(circuit, samples, unfrozen="*" if unfrozen else ()))
 
-    for_each(model, check)
+    for_each(model, check, most)
 
 
 OTHERS = (
@@ -206,9 +211,10 @@ def test_all_derivatives_of_plasticity_alone_by_parameters_are_exact(model):
     for_each(model, lambda c: check_parameters(c, unfrozen="*", slaved="*.*"))
 
 
+@MOST
 @pytest.mark.parametrize("model", MODELS)
-def test_derivatives_by_parameters_are_exact(model):
-    for_each(model, lambda c: check_parameters(c, unfrozen=plastic(c)))
+def test_derivatives_by_parameters_are_exact(model, most):
+    for_each(model, lambda c: check_parameters(c, unfrozen=plastic(c)), most)
 
 
 def check_parameters(circuit, **settings):
