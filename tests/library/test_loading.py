@@ -134,8 +134,8 @@ def test_a_path_that_is_no_folder_is_an_error(tmp_path, monkeypatch):
 def test_an_unknown_name_is_answered_with_the_nearest():
     with pytest.raises(UnknownNameError, match="unknown model 'leeky'; did you mean 'leaky'"):
         load_circuit("leeky")
-    with pytest.raises(UnknownNameError, match="unknown protocol 'leaky'"):
-        load_protocol("leaky")
+    with pytest.raises(UnknownNameError, match="unknown protocol 'rilax'; did you mean 'relax'"):
+        load_protocol("rilax")
 
 
 @pytest.mark.usefixtures("folder")
