@@ -38,6 +38,7 @@ SMALLER = {
     "local_thresholds": {"voltages": (1.5,)},
     "reciprocal_alignment": {"trials": 20},
     "reciprocal_digits": {"hidden": ()},
+    "segregated_digits": {"hidden": (4,), "presentations": 2, "form": "rate"},
     "credit_assignment": {"rules": ("backprop", "dtp"), "width": 3, "batch": 4},
     "tp_feedback": {"methods": ("dtp", "ddtp_linear"), "sizes": (3, 3, 3, 2)},
     "tp_descent": {"directions": 16},
