@@ -101,7 +101,8 @@ def protocol(p: Parameters) -> ds.Protocol:
             ),
             ds.Recording(
                 (f"layer{last}.h", f"layer{last}.soma", *(("layer1.apical",) if p.hidden else ())),
-                every=p.dt, units=tuple(range(min(3, *sizes[1:]))), samples=(0,), phases=WATCHED, thin=rounds, name="watched",
+                every=p.dt, units=tuple(range(min(3, *sizes[1:]))), samples=(0,), phases=WATCHED, thin=rounds,
+                name="watched",
             ),
         ),
         batch=p.batch,
