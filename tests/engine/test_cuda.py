@@ -37,6 +37,8 @@ MODELS = (
     "pyramidal_passive", "reciprocal_feedback", "segregated_dendrites", "shutdown_circuit", "sst",
     "target_propagation", "threshold_circuit", "two_phase_dtp",
 )  # fmt: skip
+WITH_EVENTS = ("burst_teaching",)
+"""Models with events, which the back end refuses."""
 PROTOCOLS = (
     "bac_firing", "bmvr_gaussian", "burst_coding", "stp_decoding", "tp_sleep", "tp_student_teacher",
 )  # fmt: skip
@@ -88,8 +90,14 @@ def test_protocols_with_signals_recordings_and_spikes_compile_and_link(name, pre
     assert os.access(program.folder / "program", os.X_OK)
 
 
+@pytest.mark.parametrize("name", WITH_EVENTS)
+def test_a_model_with_events_is_refused(name):
+    refused = Cuda().refused(undriven_protocol(ds.load_circuit(name)))
+    assert "events other than spikes" in refused
+
+
 def test_no_model_is_left_out():
-    assert sorted(MODELS) == sorted(
+    assert sorted(MODELS + WITH_EVENTS) == sorted(
         e.name for e in catalogue.list_entries() if e.file_kind == "model"
     )
 
