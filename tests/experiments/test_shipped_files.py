@@ -32,6 +32,7 @@ SMALLER = {
     "burst_pairing": {"pairs": 2, "duration": "2 s"},
     "cell_type_map": {"first_drives": (0.0, 0.5), "second_drives": (0.0, 0.5)},
     "ndnf_switch": {"strengths": (0.8,)},
+    "dendritic_prediction": {"afferents": 5, "cells": 2, "pattern": "10 ms", "trials": 5},
     "tp_depth": {"depths": (1, 2)},
     "feedback_student_teacher": {"rules": ("urfb",), "sizes": (4, 3, 2)},
     "feedback_digits": {"rules": ("bp", "urfb"), "depths": (2,), "kinds": ("local",), "filters": 1},
