@@ -24,6 +24,7 @@ from .circuit.initial_values.expression import Expression as Expression
 from .circuit.initial_values.fixed import Fixed as Fixed
 from .circuit.initial_values.identity import Identity as Identity
 from .circuit.initial_values.normal import Normal as Normal
+from .circuit.initial_values.product import Product as Product
 from .circuit.initial_values.pseudo_inverse import PseudoInverse as PseudoInverse
 from .circuit.initial_values.transpose import Transpose as Transpose
 from .circuit.initial_values.uniform import Uniform as Uniform

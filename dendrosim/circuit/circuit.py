@@ -9,7 +9,7 @@ from typing import Any
 
 from dendrosim.circuit.check import check_once
 from dendrosim.circuit.circuit_data import CircuitData, Owner
-from dendrosim.circuit.initial_values.derived import Derived
+from dendrosim.circuit.initial_values.computed import Computed
 from dendrosim.circuit.matrix import Projection
 from dendrosim.circuit.pathway import Pathway
 from dendrosim.circuit.structure_check import check_structure
@@ -193,9 +193,7 @@ def _add_prefix(prefix: str, circuit: Circuit) -> dict[str, Any]:
                 post=path(m.post),
                 pre=path(m.pre),
                 scope=scope(m),
-                initial=replace(m.initial, matrix=path(m.initial.matrix))
-                if isinstance(m.initial, Derived)
-                else m.initial,
+                initial=m.initial.renamed(path) if isinstance(m.initial, Computed) else m.initial,
                 inverse_of=None if m.inverse_of is None else path(m.inverse_of),
             )
             for m in circuit.matrices

@@ -4,7 +4,7 @@ import numpy as np
 
 from dendrosim.arrays import AnyArray, Array
 from dendrosim.circuit.circuit import Circuit
-from dendrosim.circuit.initial_values.derived import Derived
+from dendrosim.circuit.initial_values.computed import Computed
 from dendrosim.circuit.initial_values.fixed import Fixed
 from dendrosim.circuit.matrix import LARGEST_CONDITION, Matrix
 from dendrosim.circuit.paths import VariablePath, is_variable
@@ -47,9 +47,10 @@ def draw_start_value(circuit: Circuit, name: str, shape: tuple[int, int], seed: 
     rng = stream(seed, f"initial.{name}")
     if not is_variable(name):
         start = circuit.matrix(name).initial
-        if isinstance(start, Derived):
-            of = circuit.matrix(start.matrix)
-            weights = start.compute(draw_start_value(circuit, of.name, circuit.shape(of), seed))
+        if isinstance(start, Computed):
+            of = [circuit.matrix(n) for n in start.matrices]
+            drawn = [draw_start_value(circuit, m.name, circuit.shape(m), seed) for m in of]
+            weights = start.compute_from(drawn)
             circuit.matrix(name).check_weights(f"Matrix {name!r}: initial value", weights)
             return weights
         weights = start.sample(shape, rng)

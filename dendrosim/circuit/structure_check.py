@@ -8,7 +8,7 @@ import numpy as np
 from dendrosim.circuit.circuit_data import CircuitData, Owner
 from dendrosim.circuit.connectivity.pairings import Pairings
 from dendrosim.circuit.event import SPIKE
-from dendrosim.circuit.initial_values.derived import Derived
+from dendrosim.circuit.initial_values.computed import Computed
 from dendrosim.circuit.initial_values.fixed import Fixed
 from dendrosim.circuit.matrix import LARGEST_CONDITION, Matrix, Projection
 from dendrosim.circuit.pathway import SIDES, WEIGHT, Pathway
@@ -81,8 +81,8 @@ def _check_matrix(circuit: CircuitData, matrix: Matrix) -> None:
         _check_sparse(matrix, shape)
         return
     matrix.initial.check(f"Matrix {matrix.name!r}: initial value", shape)
-    if isinstance(matrix.initial, Derived):
-        _check_derived(circuit, matrix, matrix.initial)
+    if isinstance(matrix.initial, Computed):
+        _check_computed(circuit, matrix, matrix.initial)
     if matrix.inverse_of is not None:
         _check_inverse(circuit, matrix, shape)
 
@@ -111,33 +111,42 @@ def _check_sparse(matrix: Matrix, shape: tuple[int, int]) -> None:
         )
 
 
-def _check_derived(circuit: CircuitData, matrix: Matrix, initial: Derived) -> None:
-    """Check that the matrix from which an initial value is computed exists and fits, and that there is no loop."""
-    where, of = f"Matrix {matrix.name!r}: initial value", circuit.matrix(initial.matrix)
-    if of.inverse_of is not None:
-        raise SpecError(
-            f"{where}: {of.name!r} has no weights of its own; use {of.inverse_of!r} in its place"
-        )
-    if of.connect is not None:
-        raise SpecError(
-            f"{where}: {of.name!r} is sparse, and {type(initial).__name__} needs a dense matrix; choose another "
-            "initial value"
-        )
-    seen, last = {matrix.name}, of
-    while isinstance(last.initial, Derived) and last.name not in seen:
-        seen.add(last.name)
-        last = circuit.matrix(last.initial.matrix)
-    if last.name in seen:
-        raise SpecError(
-            f"{where} depends on itself through {of.name!r}; give one of the matrices an "
-            "initial value that does not depend on another"
-        )
-    expected, shape = initial.shape(circuit.shape(of)), circuit.shape(matrix)
+def _check_computed(circuit: CircuitData, matrix: Matrix, initial: Computed) -> None:
+    """Check that the matrices from which an initial value is computed exist and fit, and that there is no loop."""
+    where, kind = f"Matrix {matrix.name!r}: initial value", type(initial).__name__
+    for of in map(circuit.matrix, initial.matrices):
+        if of.inverse_of is not None:
+            raise SpecError(
+                f"{where}: {of.name!r} has no weights of its own; use {of.inverse_of!r} in its place"
+            )
+        if of.connect is not None:
+            raise SpecError(
+                f"{where}: {of.name!r} is sparse, and {kind} needs a dense matrix; choose another initial value"
+            )
+        if matrix.name in _all_sources(circuit, of):
+            raise SpecError(
+                f"{where} depends on itself through {of.name!r}; give one of the matrices an "
+                "initial value that does not depend on another"
+            )
+    shapes = [circuit.shape(circuit.matrix(name)) for name in initial.matrices]
+    expected, shape = initial.shape_from(shapes), circuit.shape(matrix)
     if expected != shape:
+        named = " and ".join(map(repr, initial.matrices))
         raise ShapeError(
-            f"{where}: {type(initial).__name__} of {of.name!r} is {expected[0]} x {expected[1]}, but this "
+            f"{where}: {kind} of {named} is {expected[0]} x {expected[1]}, but this "
             f"matrix is {shape[0]} x {shape[1]}"
         )
+
+
+def _all_sources(circuit: CircuitData, matrix: Matrix) -> set[str]:
+    """Return the names of a matrix and of all on which its initial value depends, directly or not."""
+    found, waiting = {matrix.name}, [matrix]
+    while waiting:
+        initial = waiting.pop().initial
+        fresh = set(initial.matrices) - found if isinstance(initial, Computed) else set()
+        found |= fresh
+        waiting += map(circuit.matrix, fresh)
+    return found
 
 
 def _check_inverse(circuit: CircuitData, matrix: Matrix, shape: tuple[int, int]) -> None:

@@ -1,6 +1,7 @@
 """Initial weights that are drawn before circuits are joined, so that networks side by side start from the same."""
 
 from dendrosim.circuit.circuit import Circuit
+from dendrosim.circuit.initial_values.computed import Computed
 from dendrosim.circuit.initial_values.fixed import Fixed
 from dendrosim.circuit.start_values import draw_start_value
 
@@ -21,7 +22,7 @@ def with_drawn_weights(circuit: Circuit, seed: int) -> Circuit:
     """
     matrices = []
     for m in circuit.matrices:
-        if m.inverse_of is None and not hasattr(m.initial, "matrix"):
+        if m.inverse_of is None and not isinstance(m.initial, Computed):
             start = draw_start_value(circuit, m.name, circuit.shape(m), seed)
             m = m.replace(initial=Fixed(start))
         matrices.append(m)

@@ -58,6 +58,7 @@ EXAMPLES = {
     ds.Reversed: {"rule": ds.OneToOne()},
     ds.Copy: {"matrix": "u"},
     ds.Transpose: {"matrix": "u", "scale": 0.5},
+    ds.Product: {"left": "u", "right": "u", "scale": 0.5},
     ds.PseudoInverse: {"matrix": "u", "scale": 0.5},
     ds.Expression: {"text": "width*(i + 1)", "unit": "ms", "parameters": {"width": 2.0}},
     ds.Fixed: {"value": 0.1},

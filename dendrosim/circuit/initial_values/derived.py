@@ -1,25 +1,21 @@
 """Base class of initial values that are computed from another matrix, and how to add one."""
 
 from abc import abstractmethod
-from dataclasses import dataclass
-from typing import ClassVar
-
-import numpy as np
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Self
 
 from dendrosim.arrays import Array
-from dendrosim.circuit.initial_values.base import Initial
-from dendrosim.errors import ShapeError
+from dendrosim.circuit.initial_values.computed import Computed
 
 
 @dataclass(frozen=True, eq=False)
-class Derived(Initial):
+class Derived(Computed):
     """Base class of initial weights that are computed from the initial weights of another matrix.
 
     To add such a class, write a file in this folder with a frozen dataclass that derives from `Derived` and
     defines `compute`, and `shape` if it is not that of the transpose.
     """
-
-    only_matrices: ClassVar[bool] = True
 
     matrix: str
 
@@ -53,7 +49,15 @@ class Derived(Initial):
             Initial weights in SI units.
         """
 
-    def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
-        raise ShapeError(
-            f"{type(self).__name__} of {self.matrix!r} is for a matrix, and is known only when a run begins"
-        )
+    @property
+    def matrices(self) -> tuple[str, ...]:
+        return (self.matrix,)
+
+    def renamed(self, path: Callable[[str], str]) -> Self:
+        return replace(self, matrix=path(self.matrix))
+
+    def shape_from(self, shapes: Sequence[tuple[int, int]]) -> tuple[int, int]:
+        return self.shape(shapes[0])
+
+    def compute_from(self, weights: Sequence[Array]) -> Array:
+        return self.compute(weights[0])

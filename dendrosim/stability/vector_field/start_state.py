@@ -7,7 +7,7 @@ import numpy as np
 
 from dendrosim.arrays import Array, NamedArrays
 from dendrosim.circuit.circuit import Circuit
-from dendrosim.circuit.initial_values.derived import Derived
+from dendrosim.circuit.initial_values.computed import Computed
 from dendrosim.circuit.matrix import Matrix
 from dendrosim.circuit.paths import VariablePath, is_variable
 from dendrosim.circuit.population import IN_REFRACTORY, LAST_SPIKE
@@ -101,9 +101,9 @@ def _initial_weights(
     if matrix.name in values:
         return _given_array(values, matrix.name, shape)
     initial = matrix.initial
-    if isinstance(initial, Derived) and initial.matrix in values:
-        source = circuit.matrix(initial.matrix)
-        return initial.compute(_given_array(values, source.name, circuit.shape(source)))
+    if isinstance(initial, Computed) and values:
+        of = [circuit.matrix(n) for n in initial.matrices]
+        return initial.compute_from([_initial_weights(circuit, m, values, seed, None) for m in of])
     return draw_start_value(circuit, matrix.name, shape, seed)
 
 
