@@ -30,24 +30,13 @@ None was found among those tested: for weak nudging and b_i = w_(i+1)^T, updates
 import dendrosim as ds
 from dendrosim.mechanisms.error_compartments import (
     TARGET,
+    VOLTAGE_PREDICTED,
     ErrorCompartments,
     check_layers,
     conductances,
 )
 from dendrosim.mechanisms.plastic_connection import connect, received
 
-PYRAMIDAL = {
-    "conductance": """
-du/dt = (-u + g_basal*(basal - u) + g_apical*(error - u))/tau          : 1   # soma
-predicted = g_basal/(1 + g_basal + g_apical)*basal                 : 1   # voltage that the basal dendrite predicts
-h = s(u)                                                           : 1   # rate
-""",
-    "current": """
-du/dt = (-u + basal + g_apical*error)/tau                              : 1   # soma
-predicted = basal                                                  : 1   # voltage that the basal dendrite predicts
-h = s(u)                                                           : 1   # rate
-""",
-}
 ERROR = {
     "conductance": "derror/dt = (-error + g_dendrite*(ds(u)*top_down - error))/tau : 1   # error neuron\n",
     "current": "derror/dt = (-error + ds(u)*top_down)/tau : 1   # error neuron\n",
@@ -85,7 +74,7 @@ def circuit(p: Parameters) -> ds.Circuit:
     matrices, projections, factors = [], [], _factors(p)
     for i, units in enumerate(p.sizes[1:], 1):
         layer, hidden = f"layer{i}", i < last
-        text = PYRAMIDAL[p.form] + received("basal", "basal dendrite, fed by w", p.low_pass)
+        text = VOLTAGE_PREDICTED[p.form] + received("basal", "basal dendrite, fed by w", p.low_pass)
         text += ERROR[p.form] + TOP_DOWN if hidden else OUTPUT_ERROR[p.form] + TARGET
         kind = "linear" if p.output == "linear" and not hidden else p.transfer
         inputs = {} if hidden else {"target": 0.0}

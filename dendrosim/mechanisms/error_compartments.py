@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.declaration import parameter
 from dendrosim.errors import ParameterError
 from dendrosim.units import Quantity
@@ -37,6 +38,18 @@ predicted = s(g_basal/(1 + g_basal)*basal)                       : 1   # rate th
     "current": """
 du/dt = (-u + basal + teaching)/tau                                : 1   # soma
 predicted = s(basal)                                             : 1   # rate that the basal dendrite predicts
+""",
+}
+VOLTAGE_PREDICTED = {
+    "conductance": """
+du/dt = (-u + g_basal*(basal - u) + g_apical*(error - u))/tau          : 1   # soma
+predicted = g_basal/(1 + g_basal + g_apical)*basal                 : 1   # voltage that the basal dendrite predicts
+h = s(u)                                                           : 1   # rate
+""",
+    "current": """
+du/dt = (-u + basal + g_apical*error)/tau                              : 1   # soma
+predicted = basal                                                  : 1   # voltage that the basal dendrite predicts
+h = s(u)                                                           : 1   # rate
 """,
 }
 TEACHING = {
@@ -104,6 +117,57 @@ def conductances(p: Any, apical_output: bool = False) -> Conductances:
     full = 1.0 + p.g_basal + p.g_apical
     total = (full,) * (layers - 1) + (full if apical_output else 1.0 + p.g_basal,)
     return Conductances(total, tuple(p.g_basal / g for g in total))
+
+
+def predicted_parts(circuit: Circuit) -> list[float]:
+    """Return for layers 1 to L the part of the basal voltage that the basal dendrite predicts.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        A circuit with the parameters of `ErrorCompartments`.
+    """
+    layers = [p for p in circuit.populations if p.name.startswith("layer")][1:]
+    values = _numbers(circuit)
+    if "g_basal" not in values:  # dendrites do not load somata
+        return [1.0] * len(layers)
+    basal = values["g_basal"]
+    apical = [{"apical", "error"} & set(p.variables) for p in layers]
+    return [basal / (1 + basal + (values["g_apical"] if a else 0.0)) for a in apical]
+
+
+def total_conductances(circuit: Circuit) -> dict[str, float]:
+    """Return the total conductances of compartments in units of the leak, as `check_time_step` takes them.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        A circuit with the parameters of `ErrorCompartments`; its target counts as shown.
+    """
+    values = _numbers(circuit)
+    names = {p.name: set(p.variables) for p in circuit.populations if p.name != "layer0"}
+    loads = "g_basal" in values
+    nudging = values["nudging"]
+    found: dict[str, float] = {}
+    for name, variables in names.items():
+        if name.startswith("inter"):
+            total = 1 + values.get("g_dendrite", 0.0) + values["g_teaching"]
+            found["somata of interneurons"] = total
+            continue
+        apical, taught = {"apical", "error"} & variables, "target" in variables
+        total = 1 + values["g_basal"] + (values["g_apical"] if apical else 0.0) if loads else 1.0
+        if taught and not apical:
+            total += nudging
+        found[f"somata of {'output' if taught else 'hidden'} pyramidal cells"] = total
+        if "error" in variables and "apical" not in variables:
+            drive = nudging if taught else values.get("g_dendrite", 0.0)
+            kind = "output" if taught else "hidden"
+            found[f"error neurons of {kind} pyramidal cells"] = 1 + (drive if loads else 0.0)
+    return found
+
+
+def _numbers(circuit: Circuit) -> dict[str, float]:
+    return {name: float(q.value) for name, q in circuit.parameters.items()}
 
 
 def check_layers(p: Any) -> int:

@@ -16,7 +16,7 @@ from dendrosim.experiments.file_check.runs import compare_step
 STEP = 1e-30
 """Length of a complex step: without any rounding error it may be this small."""
 
-MANY_CHOICES = ("dendritic_error", "error_neurons")
+MANY_CHOICES = ("dendritic_error", "dendritic_predictive", "error_neurons")
 """Models with so many circuits that all of them are tested only with slow tests; others test their defaults."""
 
 MODELS = [
