@@ -34,6 +34,7 @@ SMALLER = {
     "ndnf_switch": {"strengths": (0.8,)},
     "dendritic_prediction": {"afferents": 5, "cells": 2, "pattern": "10 ms", "trials": 5},
     "tp_depth": {"depths": (1, 2)},
+    "error_learning": {"sizes": (3, 4, 2), "batch": 80, "samples": 80, "presentations": 2},
     "feedback_student_teacher": {"rules": ("urfb",), "sizes": (4, 3, 2)},
     "feedback_digits": {"rules": ("bp", "urfb"), "depths": (2,), "kinds": ("local",), "filters": 1},
     "feedback_forms": {"couplings": (0.1, 0.2), "sizes": (3, 2, 2)},
