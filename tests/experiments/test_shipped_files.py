@@ -53,8 +53,8 @@ SMALLER = {
 
 
 LARGE = {
-    "burst_ablation", "credit_assignment", "fi_curve", "tp_depth", "tp_digits", "tp_feedback", "tp_inverses",
-    "tp_random_stability", "tp_student_teacher",
+    "burst_ablation", "credit_assignment", "error_learning", "fi_curve", "tp_depth", "tp_digits", "tp_feedback",
+    "tp_inverses", "tp_random_stability", "tp_student_teacher",
 }  # fmt: skip
 """Protocols that take seconds to build with a second value of each parameter."""
 
