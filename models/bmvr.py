@@ -6,6 +6,18 @@ The calcium plateau, the apical voltage minus the inhibition, teaches the basal 
 are Hebbian. The circuit states the stochastic rules as differential equations: every compartment has a time
 constant of its own, and only the plateau follows its inputs without delay.
 
+Rates
+-----
+W1, b and q learn at the rates eta, rho eta and eta/tau_ratio. The last two may be given as `eta_b` and `eta_q`
+instead. With `decay_w1`, `decay_b` or `decay_q`, a rate falls as 1/(1 + t/decay) with the time t of the run, as in
+table 2; table 3 has constant rates.
+
+The constraint
+--------------
+W1 Cxx W1^T <= 1 is an inequality, and Q Q^T is its multiplier. Where the targets depend on k or more directions of
+the inputs, it is saturated at the optimum. Where they depend on fewer, the other hidden units have slack:
+eigenvalues below 1, which depend on initial weights, and no inhibition (`dendrosim.analysis.bmvr_slack`).
+
 Sources
 -------
 "A biologically plausible neural network from a bound on multivariate regression" (BMVR), workshop
@@ -17,34 +29,23 @@ Errata applied
 Eq. 9 prints f'(z); here the derivative is taken at the pre-activation W1 x, the basal voltage, element by
 element. Eq. 21-22 need n redefined as R z when the interneuron synapses are decoupled. Eq. 24 lacks
 the factor epsilon: zbar <- zbar + epsilon (z - zbar). In eq. 3-4, T I inside the average over samples
-should be I; the rule for q is as in eq. 7.
+should be I; the rule for q is as in eq. 7. Appendix A says "Cxy has k non-zero eigenvalues"; Cxy is not square,
+and its rank is meant.
 """
 
 from typing import Literal
 
 import dendrosim as ds
-
-PYRAMIDAL = """
-dbasal/dt = (-basal + bottom_up)/tau_basal   : 1   # basal dendrite, W1 x
-dapical/dt = (-apical + top_down)/tau_apical : 1   # apical tuft, a = W2^T y
-dsoma/dt = (-soma + s(basal) - mean)/tau_soma : 1  # somatic rate z
-plateau = apical - inhibition                : 1   # calcium plateau, a - Q n
-bottom_up                                    : 1   # fed by w1
-top_down                                     : 1   # fed by b
-inhibition                                   : 1   # fed by q
-mean                                         : 1   # 0, or fed by m (eq. 24)
-"""
-
-INTERNEURON = """
-dn/dt = (-n + excitation)/tau_interneuron : 1   # SST rate
-excitation                                : 1   # fed by q transposed, or by r
-"""
-
-W1 = "dw/dt = learn*eta*ds(basal_post)*plateau_post*x_pre : 1"  # eq. 5, 9
-B = "dw/dt = learn*rho*eta*(soma_post*y_pre - w) : 1"  # eq. 6
-Q = "dw/dt = learn*eta/tau_ratio*(soma_post*n_pre - w) : 1"  # eq. 7, 21
-R = "dw/dt = learn*eta/tau_ratio*(n_post*soma_pre - w) : 1"  # eq. 22
-MEAN = "dw/dt = learn*(s(basal_post)*one_pre - w)/tau_mean : 1"  # eq. 24
+from dendrosim.mechanisms.bmvr_microcircuit import (
+    APICAL,
+    BASAL,
+    FROM_INTERNEURONS,
+    MEAN,
+    TO_INTERNEURONS,
+    decaying,
+    interneuron_equations,
+    pyramidal_equations,
+)
 
 
 class Parameters(ds.Parameters):
@@ -58,6 +59,24 @@ class Parameters(ds.Parameters):
     eta: ds.Quantity = ds.parameter("1 Hz", "learning rate of w1", above=0)
     rho: float = ds.parameter(1.0, "learning rate of b over learning rate of w1", above=0)
     tau_ratio: float = ds.parameter(0.5, "rate of w1 over that of q, r (the paper's tau)", above=0)
+    eta_b: ds.Quantity | None = ds.parameter(
+        None, "learning rate of b, in place of rho (default: rho eta)", unit="Hz", above=0
+    )
+    eta_q: ds.Quantity | None = ds.parameter(
+        None, "rate of q, r, in place of tau_ratio (default: eta/tau_ratio)", unit="Hz", above=0
+    )
+    decay_w1: ds.Quantity | None = ds.parameter(
+        None,
+        "time after which the rate of w1 has halved (default: it is constant)",
+        unit="s",
+        above=0,
+    )
+    decay_b: ds.Quantity | None = ds.parameter(
+        None, "time after which the rate of b has halved (default: constant)", unit="s", above=0
+    )
+    decay_q: ds.Quantity | None = ds.parameter(
+        None, "time after which the rate of q, r has halved (default: constant)", unit="s", above=0
+    )
     tau_basal: ds.Quantity = ds.parameter("2 ms", "time constant of basal dendrites", above=0)
     tau_apical: ds.Quantity = ds.parameter("2 ms", "time constant of apical tufts", above=0)
     tau_soma: ds.Quantity = ds.parameter("2 ms", "time constant of somata", above=0)
@@ -72,7 +91,7 @@ def circuit(p: Parameters) -> ds.Circuit:
     pyramidal = ds.Population(
         "pyramidal",
         p.hidden,
-        PYRAMIDAL,
+        pyramidal_equations(),
         transfer="relu" if centred else p.transfer,
         parameters={} if centred else {"mean": 0.0},
     )
@@ -80,17 +99,18 @@ def circuit(p: Parameters) -> ds.Circuit:
         ds.Population("input", p.inputs, "x : 1", inputs=["x"]),
         ds.Population("target", p.outputs, "y : 1", inputs=["y"]),
         pyramidal,
-        ds.Population("interneuron", p.hidden, INTERNEURON),
+        ds.Population("interneuron", p.hidden, interneuron_equations()),
     ]
+    rules = _rules(p)
     near_identity = ds.Identity(1.0, noise=0.1 / p.hidden**0.5)
     matrices = [
-        ds.Matrix("w1", "pyramidal", "input", ds.Normal(p.gain / p.inputs**0.5), W1),
-        ds.Matrix("b", "pyramidal", "target", ds.Normal(0.3), B),
-        ds.Matrix("q", "pyramidal", "interneuron", near_identity, Q),
+        ds.Matrix("w1", "pyramidal", "input", ds.Normal(p.gain / p.inputs**0.5), rules["w1"]),
+        ds.Matrix("b", "pyramidal", "target", ds.Normal(0.3), rules["b"]),
+        ds.Matrix("q", "pyramidal", "interneuron", near_identity, rules["q"]),
     ]
     up = ds.Projection("pyramidal.soma", "q", "interneuron.excitation", transpose=True)
     if p.decoupled:
-        matrices.append(ds.Matrix("r", "interneuron", "pyramidal", near_identity, R))
+        matrices.append(ds.Matrix("r", "interneuron", "pyramidal", near_identity, rules["r"]))
         up = ds.Projection("pyramidal.soma", "r", "interneuron.excitation")
     projections = [
         ds.Projection("input.x", "w1", "pyramidal.bottom_up"),
@@ -102,4 +122,35 @@ def circuit(p: Parameters) -> ds.Circuit:
         populations.append(ds.Population("always_on", 1, "one : 1", parameters={"one": 1.0}))
         matrices.append(ds.Matrix("m", "pyramidal", "always_on", 0.4, MEAN))
         projections.append(ds.Projection("always_on.one", "m", "pyramidal.mean"))
-    return ds.Circuit(populations, matrices, projections, p, gates={"learn": 1.0})
+    values = p.with_values(**_rates(p))
+    return ds.Circuit(populations, matrices, projections, values, gates={"learn": 1.0})
+
+
+def _rates(p):
+    """Return rho and tau_ratio, if the rates of b or q are given in their place."""
+    found = {}
+    for rate, ratio, default in (("eta_b", "rho", 1.0), ("eta_q", "tau_ratio", 0.5)):
+        given, eta = getattr(p, rate), float(p.eta.value)
+        if given is None:
+            continue
+        if getattr(p, ratio) != default:
+            raise ds.errors.ParameterError(
+                f"{rate} is {given} and {ratio} is {getattr(p, ratio):g}, but both say how fast the same weights "
+                "learn; leave one of them out"
+            )
+        found[ratio] = float(given.value) / eta if rate == "eta_b" else eta / float(given.value)
+    return found
+
+
+def _rules(p):
+    """Return the plasticity of all matrices by name; rates fall with time where a decay is given."""
+    rules = {
+        "w1": BASAL.format(pre="x"),
+        "b": APICAL.format(soma="soma", pre="y"),
+        "q": FROM_INTERNEURONS.format(soma="soma"),
+        "r": TO_INTERNEURONS.format(soma="soma"),
+    }
+    for name, symbol in (("w1", "w1"), ("b", "b"), ("q", "q"), ("r", "q")):
+        if getattr(p, f"decay_{symbol}") is not None:
+            rules[name] = decaying(rules[name], f"decay_{symbol}")
+    return rules

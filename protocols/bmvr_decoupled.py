@@ -2,7 +2,8 @@
 
 Pyramidal-to-interneuron synapses r start unrelated to interneuron-to-pyramidal synapses q. Both follow the
 same Hebbian rule. Whatever the activity, Q^T - R therefore shrinks by exactly (1 - eta dt/tau_ratio) in every
-step of forward Euler, and as exp(-eta t/tau_ratio) in continuous time.
+step of forward Euler, and as exp(-eta t/tau_ratio) in continuous time. With `decay_q`, eta falls as
+1/(1 + t/decay_q), and the difference as (1 + t/decay_q)^(-eta decay_q/tau_ratio).
 
 Sources
 -------
@@ -56,27 +57,32 @@ def protocol(p: Parameters) -> ds.Protocol:
 
 
 def measure(result: ds.Result) -> ds.Measurement:
-    """Compare the decay of Q^T - R with (1 - eta dt/tau_ratio)^n."""
-    parameters, dt = result.circuit.parameters, result.protocol.time_step
-    rate = parameters["eta"].value / parameters["tau_ratio"].value
-    q, r, steps = result["q"], result["r"], result.protocol.total_steps
+    """Compare the decay of Q^T - R with the product of (1 - eta dt/tau_ratio) over the steps."""
+    p, dt = result.circuit.parameters, result.protocol.time_step
+    rate, steps = p["eta"].value / p["tau_ratio"].value, result.protocol.total_steps
+    t0 = float(p["decay_q"].value) if "decay_q" in p else np.inf
+    q, r = result["q"], result["r"]
     gaps = np.linalg.norm(q.values.swapaxes(1, 2) - r.values, axis=(1, 2))
     end = float(np.linalg.norm(result.final["q"].values.T - result.final["r"].values))
-    expected = abs(1 - rate * dt) ** steps
-    exact = abs(1 - rate * dt) ** np.round((q.time.values - result.start) / dt)
+    # The rate in each step is that at its beginning.
+    left = np.abs(np.cumprod(1 - rate * dt / (1 + np.arange(steps) * dt / t0)))
+    left = np.concatenate([[1.0], left])
+    expected, seconds = float(left[-1]), steps * dt
+    continuous = np.exp(-rate * seconds) if np.isinf(t0) else (1 + seconds / t0) ** (-rate * t0)
+    exact = left[np.round((q.time.values - result.start) / dt).astype(int)]
     # A gap far below the size of the weights is rounding error and is not compared.
     seen = exact > 1e-4
     metrics = {
         "transpose_gap": end / gaps[0],
         "expected_gap": expected,
-        "expected_gap_continuous": float(np.exp(-rate * dt * steps)),
+        "expected_gap_continuous": float(continuous),
         "largest_relative_error": float(np.max(np.abs(gaps[seen] / gaps[0] / exact[seen] - 1))),
     }
 
     def decay():
         return ds.plot.curve(
             q.time.values,
-            {"simulated": gaps / gaps[0], "(1 - η dt/τ)$^n$": exact},
+            {"simulated": gaps / gaps[0], "product of (1 - η dt/τ)": exact},
             ylabel="|Q$^T$ - R| over its start",
             title="Synapses in both directions become transposes",
             log=True,
