@@ -21,7 +21,7 @@ from typing import Any, Literal
 import numpy as np
 
 import dendrosim as ds
-from dendrosim.analysis import bmvr_flow, regression
+from dendrosim.analysis import bmvr_flow, bmvr_slack, regression
 from dendrosim.errors import ParameterError
 
 PER_TRIAL = 8  # time steps of an online presentation: 3 to settle, 5 to learn
@@ -54,11 +54,6 @@ def protocol(p: Parameters) -> ds.Protocol:
     x, y = ds.tasks.canonical_gaussian(
         p.inputs, outputs, p.canonical, p.samples, rng, coloured=p.coloured
     )
-    if hidden > len(p.canonical):
-        raise ParameterError(
-            f"hidden is {hidden}, but Cxy has rank {len(p.canonical)}: with more hidden units, W1 Cxx W1^T = I "
-            "has no solution at the optimum; lengthen canonical or lower hidden"
-        )
     circuit = ds.load_circuit("bmvr", inputs=p.inputs, outputs=outputs, hidden=hidden, **p.circuit)
     cov = regression.covariances(x, y)
     if p.start == "optimum":
@@ -66,7 +61,7 @@ def protocol(p: Parameters) -> ds.Protocol:
     if p.mode == "online":
         block, every = _online(p, x), max(1, p.presentations // 500) * PER_TRIAL
     else:
-        seconds = float(p.duration.value) if p.duration else _duration(p, cov, hidden)
+        seconds = float(p.duration.value) if p.duration else _duration(p, circuit, cov)
         steps = max(1, round(seconds / step))
         duration = p.duration or f"{steps * step!r} s"
         block = ds.Block("train", (ds.Phase("learn", duration, gates={"learn": 1.0}),))
@@ -98,21 +93,25 @@ def _online(p: Parameters, x: np.ndarray) -> ds.Block:
     return ds.Block("train", phases, trials=p.presentations, order="shuffled")
 
 
-def _duration(p: Parameters, cov: regression.Covariances, hidden: int) -> float:
+def _duration(p: Parameters, circuit: ds.Circuit, cov: regression.Covariances) -> float:
     """Return the time of 20 e-folds of the slowest mode, at most 2000/eta; 400/eta if the optimum is unstable."""
     # From random weights, the excess fell to 1e-6 within 18 e-folds in all runs that were tried.
-    rates = {name: p.circuit[name] for name in ("rho", "tau_ratio", "decoupled")}
-    modes, eta = bmvr_flow.flow_modes(cov, hidden, **rates).eigenvalues, p.circuit["eta"].value
+    value = {name: float(circuit.parameters[name].value) for name in ("eta", "rho", "tau_ratio")}
+    eta, rates = value.pop("eta"), {**value, "decoupled": p.circuit["decoupled"]}
+    hidden = circuit.population("pyramidal").size
+    modes = bmvr_flow.flow_modes(cov, min(hidden, len(p.canonical)), **rates).eigenvalues
     # The lag of the compartments slows the decay of oscillating modes.
     lag = sum(p.circuit[f"tau_{c}"].value for c in ("basal", "soma", "interneuron")) + p.dt.value
     rate = float(np.min(-modes.real - modes.imag**2 * eta * lag / 2))
+    if hidden > len(p.canonical):  # slack of 1/2, as in the closed form for typical initial weights
+        rate = min(rate, 0.5 / value["tau_ratio"])
     return min(20.0 / rate, 2000.0) / eta if rate > 0 else 400.0 / eta
 
 
 def _at_optimum(
     circuit: ds.Circuit, cov: regression.Covariances, perturbation: float, rng: np.random.Generator
 ) -> ds.Circuit:
-    w1, b, q = regression.optimal_weights(cov, circuit.population("pyramidal").size)
+    w1, b, q = bmvr_slack.feasible_weights(cov, circuit.population("pyramidal").size)
     given = {"w1": w1, "b": b, "q": q, "r": q.T}
     matrices = [
         m.replace(initial=given[m.name] + perturbation * rng.normal(size=given[m.name].shape))
@@ -127,15 +126,25 @@ def measure(result: ds.Result) -> ds.Measurement:
     cov = regression.covariances(protocol.data["x"].T, protocol.data["y"].T)
     w1, b, q = (result.final[n].values for n in ("w1", "b", "q"))
     k, rho = len(q), protocol.circuit.parameters["rho"].value
-    optimum, expected = regression.optimal_loss(cov, k), regression.canonical_spectrum(cov)[:k]
+    rank = min(k, bmvr_slack.target_rank(cov))
+    optimum, expected = regression.optimal_loss(cov, k), np.zeros(k)
+    expected[:rank] = regression.canonical_spectrum(cov)[:rank]
+    constraint = bmvr_slack.constraint_eigenvalues(cov, w1)
+    saturation = float(np.max(np.abs(constraint[:rank] - 1), initial=0.0))
+    slackness = bmvr_slack.slackness_error(cov, w1, q)
     excess = regression.relative_excess(cov, w1, b)
     whitening, gain = regression.whitening_error(cov, w1), regression.gain_error(cov, q)
     critical = bmvr_flow.critical_tau_ratio(regression.canonical_values(cov), k, rho=rho)
-    close = excess <= 1e-6 and whitening <= 1e-4 and gain <= 1e-4
+    close = excess <= 1e-6 and gain <= 1e-4 and slackness <= 1e-4 and saturation <= 1e-4
+    if rank == k:
+        close = close and whitening <= 1e-4
     metrics = {
         "relative_excess": excess,
         "whitening_error": whitening,
         "gain_error": gain,
+        "constraint": constraint,
+        "constraint_excess": float(constraint[0] - 1),
+        "slackness_error": slackness,
         "converged": bool(close if protocol.batch_fixed else excess <= 0.02),
         "loss": regression.loss(cov, w1, b),
         "optimum": optimum,
@@ -143,7 +152,8 @@ def measure(result: ds.Result) -> ds.Measurement:
         "expected_gains": expected,
         "critical_tau_ratio": critical,
     }
-    zero = dict.fromkeys(("relative_excess", "whitening_error", "gain_error"), 0.0)
+    names = ["relative_excess", "gain_error", "slackness_error"]
+    zero = dict.fromkeys([*names, "whitening_error"] if rank == k else names, 0.0)
 
     def approach() -> Any:
         w1, b, q = (result[n].values for n in ("w1", "b", "q"))
