@@ -32,6 +32,7 @@ import dendrosim as ds
 from dendrosim.analysis import regression
 from dendrosim.equations.transfer.numeric import numeric_transfer
 from dendrosim.errors import ParameterError
+from dendrosim.tasks.scaled_images import load_scaled_images
 
 SETTLE, LEARN, CYCLE = "12 ms", "4 ms", 0.016
 SNAPSHOTS = 60  # number of snapshots of the weights, for the learning curve
@@ -75,14 +76,19 @@ def protocol(p: Parameters) -> ds.Protocol:
     """Return the protocol."""
     linear = p.transfer == "linear"
     own = {n: getattr(p, n) for n in DEFAULTS}
+    for rate, ratio, neutral in (("eta_b", "rho", 1.0), ("eta_q", "tau_ratio", 0.5)):
+        if p.circuit[rate] is not None and own[ratio] is None:
+            own[ratio] = neutral  # the rate replaces the ratio
     own = {n: DEFAULTS[n][not linear] if v is None else v for n, v in own.items()}
     if linear and own["hidden"] > 9:
         raise ParameterError(
             f"hidden is {own['hidden']}, but centred labels of ten classes have rank 9; with more hidden units "
             "the linear circuit has no stable optimum; take at most 9, or another transfer"
         )
-    train, test = (ds.tasks.load_digits(part, seed=p.split) for part in ("train", "test"))
-    x, x_test = _pixels(train.images, test.images, constant=not linear)
+    digits = load_scaled_images(seed=p.split)
+    x, x_test = digits.x, digits.fresh
+    if not linear:
+        x, x_test = _with_constant(x), _with_constant(x_test)
     rate: Any = 1.0
     if own["anneal"] is not None:
         rate = ds.Hyperbolic(1.0, f"{own['anneal'] * CYCLE!r} s")
@@ -103,14 +109,17 @@ def protocol(p: Parameters) -> ds.Protocol:
         ),
         dt=p.dt,
         signals=shown | taught,
-        data={"x": x, "y": _targets(train.labels), "x_test": x_test},
+        data={"x": x, "y": _targets(digits.labels), "x_test": x_test},
         recordings=(
             ds.Recording(weights, every=every, phases="train/*"),
             ds.Recording(WATCHED, every="1 ms", **some),
             ds.Recording(OUTPUTS, every="trial", phases="test/*"),
         ),
         batch=64,
-        references={"test_labels": test.labels, "test_images": test.images},
+        references={
+            "test_labels": digits.fresh_labels,
+            "test_images": ds.tasks.load_digits("test", seed=p.split).images,
+        },
     )
 
 
@@ -139,11 +148,9 @@ def _centred(transfer):
     return transfer == "mean_subtracted_relu"
 
 
-def _pixels(train, test, constant):
-    mean = train.mean(axis=0)
-    scale = np.sqrt(np.mean((train - mean) ** 2))
-    shown = [(images - mean) / scale for images in (train, test)]
-    return [np.column_stack([s, np.ones(len(s))]) for s in shown] if constant else shown
+def _with_constant(images):
+    """Return images with one more input that is always 1."""
+    return np.column_stack([images, np.ones(len(images))])
 
 
 def _targets(labels):

@@ -62,11 +62,12 @@ import numpy as np
 import dendrosim as ds
 from dendrosim.analysis import learning_signals
 from dendrosim.analysis.random_feedback_claims import decide_claims, order_gaps
-from dendrosim.errors import DataError, ParameterError
+from dendrosim.errors import ParameterError
 from dendrosim.learning.feedback_cycle import feedback_cycle
 from dendrosim.learning.recorded_weights import dense_final, dense_trace
 from dendrosim.learning.same_start import with_drawn_weights
 from dendrosim.plot import style
+from dendrosim.tasks.scaled_images import load_scaled_images
 
 SNAPSHOTS = 20  # number of times at which weights are kept
 EARLY = 0.1  # part of the trials that counts as early
@@ -223,43 +224,21 @@ def _data(p):
     """Return arrays of all splits by name, the shape of an image, and the number of classes."""
     found: dict[str, Any] = {}
     for k, split in enumerate(p.splits):
-        train, test = _load(p, split)
-        classes = int(max(train.labels.max(), test.labels.max())) + 1
-        if len(train.labels) < p.batch:
+        images = load_scaled_images(p.images, split)
+        if len(images.labels) < p.batch:
             raise ParameterError(
-                f"batch is {p.batch}, but there are only {len(train.labels)} training images; choose less"
+                f"batch is {p.batch}, but there are only {len(images.labels)} training images; choose less"
             )
-        mean = train.images.mean(axis=0)
-        scale = np.sqrt(np.mean((train.images - mean) ** 2))
-        if not scale:
-            raise DataError(f"images: all training images of {p.images} are the same")
-        seen = np.random.default_rng(split).permutation(len(train.labels))[: len(test.labels)]
+        seen = np.random.default_rng(split).permutation(len(images.labels))[: len(images.fresh)]
         found |= {
-            f"x{k}": (train.images - mean) / scale,
-            f"y{k}": ds.tasks.one_hot(train.labels, classes),
-            f"fresh{k}": (test.images - mean) / scale,
-            f"labels{k}": test.labels,
-            f"seen{k}": (train.images[seen] - mean) / scale,
-            f"seen_labels{k}": train.labels[seen],
+            f"x{k}": images.x,
+            f"y{k}": ds.tasks.one_hot(images.labels, images.classes),
+            f"fresh{k}": images.fresh,
+            f"labels{k}": images.fresh_labels,
+            f"seen{k}": images.x[seen],
+            f"seen_labels{k}": images.labels[seen],
         }
-    return found, train.shape, classes
-
-
-def _load(p, split):
-    """Return training and test images."""
-    if p.images == "digits":
-        return tuple(ds.tasks.load_digits(part, seed=split) for part in ("train", "test"))
-    train, test = (ds.tasks.load_image_folder(p.images, part) for part in ("train", "test"))
-    if train.shape != test.shape:
-        sizes = (" x ".join(map(str, part.shape)) for part in (train, test))
-        raise DataError(
-            "{}: training images have {} values and test images {}; images must be of equal size".format(
-                p.images, *sizes
-            )
-        )
-    if not len(train.labels) or not len(test.labels):
-        raise DataError(f"{p.images}: there are no images in the training or the test set")
-    return train, test
+    return found, images.shape, images.classes
 
 
 def measure(result: ds.Result) -> ds.Measurement:
