@@ -50,6 +50,14 @@ learn once, after both phases. `teaching=rate` and transfer functions other than
 with which the rule can be compared with others; spiking units need rates between 0 and 1. Feedback comes from the
 output to all hidden layers: with g_apical = 0, plateaus have no effect on somata, so that a hidden layer could
 send no teaching signal further down.
+
+What it does not reach
+----------------------
+In `credit_assignment` (form=rate, 400 trials, five networks with seeds that were not used to choose anything) none
+diverges, and median losses at depths 1 to 4 are 0.017, 0.26, 0.36 and 0.31, from 4.1, 2.4, 1.6 and 0.86 at the
+start. But hidden layers contribute little to this. Their updates are exactly in the direction of their own
+targets, and 95 to 101 degrees (medians) away from the gradient, as feedback weights are random; with a y_gain of
+0.001, so that only the output learns, losses at depth 3 are the same within the differences between networks.
 """
 
 from typing import Literal
@@ -103,6 +111,8 @@ LEARNING = ds.learning.Network(
     weights=("w{i}",),
     feedback=("y{i}",),
     targets=("layer{i}.h + layer{i}.plateau_taught - layer{i}.plateau_free",),
+    apical=("layer{i}.apical",),
+    apical_phase="taught",
     cycle=shown,
     rules={
         "segregated_dendrites": {
