@@ -16,8 +16,8 @@ largest mean somatic voltage. Measured:
 With seeds and splits 100, 101 and 102, which were not used to choose anything, test accuracies are 92.7, 94.4 and
 93.3 %; without a hidden layer 91.8, 94.9 and 93.6 %, and with a hidden layer that gets no teaching signal
 (y_gain=1e-6) 73.8, 70.7 and 72.0 %. So hidden weights learn what the output needs, but on these digits a hidden
-layer is no better than none. With 6,000 batches and eta = 400 Hz it is hardly better: 92.2, 94.7 and 94.7 % against
-92.0, 93.3 and 93.6 %.
+layer is no better than none. With 6,000 batches and eta = 400 Hz it is hardly better: 92.2, 94.7 and 94.7 %;
+without one 92.0, 93.3 and 93.6 %.
 
 At the default time step, taught somata overshoot and oscillate for some milliseconds, within `settle`, since their
 total conductance of 17 leaks makes a factor of -0.7 of a step.
