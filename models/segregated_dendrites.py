@@ -33,8 +33,8 @@ are larger by the inverse of this fraction.
     spiking    units are Poisson processes of the rate rate_max h. Inputs below 0 send no spikes
 
 Weights that change by the product of two fluctuating numbers drift a little faster or slower than those of rates:
-with 30-20-6 units (mean of 1,500 trials), by at most 2 % of the norm of the drift with gain=1 and y_gain=0.3, and 5
-to 6 % with gain=2 and y_gain=1.
+with 30-20-6 units (mean of 1,500 trials), by at most 2 % of the norm of the drift with gain=1 and y_gain=0.3, and
+5 to 6 % with gain=2 and y_gain=1.
 
 In both forms steady states are psp = h and soma = (g_basal basal + g_apical apical)/(g_leak + g_basal + g_apical).
 
