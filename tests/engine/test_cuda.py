@@ -30,9 +30,9 @@ from dendrosim.experiments.run import run
 from dendrosim.library import catalogue
 
 MODELS = (
-    "backprop", "bmvr", "burst_ccn", "burst_cell_types", "burst_microcircuit", "burst_rate", "cell_types",
-    "deep_feedback_control", "dendritic_error", "dendritic_predictive", "difference_tp", "dynamical_tp",
-    "error_neurons", "feedback_alignment", "gauss_newton", "linear_feedback", "multiplexed_dtp",
+    "backprop", "bmvr", "bmvr_deep", "burst_ccn", "burst_cell_types", "burst_microcircuit", "burst_rate",
+    "cell_types", "deep_feedback_control", "dendritic_error", "dendritic_predictive", "difference_tp",
+    "dynamical_tp", "error_neurons", "feedback_alignment", "gauss_newton", "linear_feedback", "multiplexed_dtp",
     "node_perturbation", "pseudo_inverse_flow", "pv", "pyramidal_burst", "pyramidal_burst_conductance",
     "pyramidal_ca", "pyramidal_passive", "reciprocal_feedback", "segregated_dendrites", "shutdown_circuit",
     "somatodendritic", "sst", "target_propagation", "threshold_circuit", "two_phase_dtp",

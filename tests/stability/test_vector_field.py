@@ -154,7 +154,7 @@ def test_jacobian_is_exact(model, unfrozen, samples, most):
 
 
 OTHERS = (
-    "backprop", "bmvr", "burst_ccn", "burst_cell_types", "burst_rate", "deep_feedback_control",
+    "backprop", "bmvr", "bmvr_deep", "burst_ccn", "burst_cell_types", "burst_rate", "deep_feedback_control",
     "dendritic_error", "error_neurons", "feedback_alignment", "gauss_newton", "node_perturbation",
     "reciprocal_feedback", "segregated_dendrites", "somatodendritic", "target_propagation",
 )  # fmt: skip
