@@ -48,6 +48,11 @@ Statements that fail
   layer above is linear: what is left is b_i (s(u_(i+1)) - u_(i+1)), which does not depend on the target. Weak
   nudging cannot be told from it.
 - Without `slopes`, errors of nonlinear layers come down without the slopes of these layers.
+- Weak nudging does not help if weights learn in steps: k and m are proportional to 1/nudging, and steps that are
+  too long make D_i larger (see `dendrosim.mechanisms.lateral_overshoot`). A strong target does not destroy the
+  self-predicting state, so rules here have a nudging of 0.5.
+- With random feedback weights, b_i w_(i+1) has modes with negative mu. As lateral weights grow with w_(i+1), loops
+  need shorter and shorter steps (see the results of `error_learning`).
 """
 
 from typing import Literal

@@ -6,6 +6,7 @@ circuit's equations, with weights held: a forward Euler step multiplies a mode b
 """
 
 import json
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,9 +15,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dendrosim.circuit.circuit import Circuit
-from dendrosim.errors import ParameterError
+from dendrosim.errors import DendrosimWarning, ParameterError
 from dendrosim.machine.code_digest import GENERATED_CODE, code_digest
 from dendrosim.machine.remembered import recall, remember
+from dendrosim.results.result import Result
 
 _PARTS = (*GENERATED_CODE, "stability", "learning/loop_stability")
 """Parts of the package that decide the spectrum of a loop."""
@@ -119,6 +121,29 @@ def loops_at(
     return [read_loop(np.linalg.eigvals(j)) for j in dense]
 
 
+def loop_at_end(result: Result, samples: int, seed: int) -> Loop:
+    """Return the worst loop with the weights and voltages at the end of a run, and at rest; gates are closed.
+
+    Parameters
+    ----------
+    result : Result
+    samples : int
+        Number of samples of the batch whose voltages are used.
+    seed : int
+        Seed of the run.
+    """
+    circuit, closed = result.circuit, dict.fromkeys(result.circuit.gates, 0.0)
+    values = {m.name: np.asarray(result.final[m.name].values) for m in circuit.matrices}
+    names = [f"{p.name}.{s}" for p in circuit.populations for s in p.states]
+    states = {n: np.asarray(result.final[n].values) for n in names}
+    states = {n: v.reshape(len(v), -1) for n, v in states.items()}
+    if not all(np.isfinite(v).all() for v in (*values.values(), *states.values())):
+        return Loop(-np.inf, 0.0)
+    count = min(samples, *(v.shape[1] for v in states.values()))
+    chosen = ({n: v[:, k] for n, v in states.items()} for k in range(count))
+    return worst_loop(loops_at(circuit, closed, values, chosen, seed=seed))
+
+
 def check_loop(loop: Loop, dt: float, advice: str) -> None:
     """Check that the loops of a circuit are stable at a time step.
 
@@ -146,3 +171,34 @@ def check_loop(loop: Loop, dt: float, advice: str) -> None:
             f"{loop.largest_step * 1e3:.4g} ms on, although each compartment by itself is stable; choose a "
             f"shorter dt, or {advice}"
         )
+
+
+def warn_of_loop(loop: Loop, dt: float, advice: str) -> None:
+    """Warn if the loops of a circuit are unstable at the end of a run.
+
+    Parameters
+    ----------
+    loop : Loop
+    dt : float
+        Time step of the run in seconds.
+    advice : str
+        What else than a shorter time step keeps the loops stable.
+
+    Warns
+    -----
+    DendrosimWarning
+        If a mode grows at any time step, or at that of the run.
+    """
+    if dt < loop.largest_step:
+        return
+    found = "a mode of the feedback loops of the circuit grows at any dt"
+    if loop.largest_step > 0:
+        found = (
+            f"the feedback loops of the circuit are unstable from dt = {loop.largest_step * 1e3:.4g} ms on, but "
+            f"dt is {dt * 1e3:.4g} ms"
+        )
+    warnings.warn(
+        f"at the end of the run {found}; weights have grown: choose a shorter dt, {advice}",
+        DendrosimWarning,
+        stacklevel=3,
+    )
