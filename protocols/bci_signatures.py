@@ -43,6 +43,12 @@ are a random pattern; cursors do not move within a trial; decoders are linear, w
 the cells; feedback weights that learn and would begin as a function of the decoder begin at random; they learn in
 `pretraining` trials without a target, and in each trial of learning. There is no noise of measurement.
 
+What follows for linear cells whose dendrites get B_j e: a step of learning moves the decoder by eta |x|^2 (sum of
+role_j B_j) e. So such a rule learns only if its feedback weights agree with the decoder, and as the decoder does
+not change, it cannot come to agree with them. With fixed random weights the error falls in half of the networks
+and grows in the others; with equal weights it stays as it is. Yet a scalar signal is enough if each cell compares
+it with a perturbation of its own (`node_perturbation`).
+
 Sources
 -------
 Francioni ... Harnett (2026), Vectorized instructive signals, Nature, doi 10.1038/s41586-026-10190-7, for the
@@ -185,7 +191,9 @@ def _with_decoder(circuit, network, p):
         if m.name == network.weights[0]:
             m = m.replace(initial=ds.Normal(p.inputs**-0.5))
         elif m.name == network.weights[1]:
-            m = m.replace(initial=_roles(p)[None], plasticity=None, parameters={}, bounds=None)
+            # It never changes, but the variables that a rule needs for its changes are still used.
+            still = f"dw/dt = 0*({m.rate}) : 1" if m.plasticity else None
+            m = m.replace(initial=_roles(p)[None], plasticity=still)
         elif m.name in network.feedback and m.plasticity and hasattr(m.initial, "matrix"):
             m = m.replace(initial=ds.Normal(p.cells**-0.5))
         if m.plasticity and not m.bounded:
