@@ -97,6 +97,7 @@ LEARNING = ds.learning.Network(
     layers=("layer{i}.h",),
     weights=("w{i}",),
     feedback=("b{i}",),
+    apical=("layer{i}.apical",),
     closed_loop=True,
     rules={
         "dendritic_predictive": _CURRENT,
