@@ -145,7 +145,7 @@ def _settings(p):
 def _circuit(p, pairs):
     """Return pairs of cells that repeat spikes, with a plastic synapse each."""
     feed = [
-        ds.Pathway(f"feed_{n}", f"{n}_spikes", n, "fire_post = 1", connect=ds.OneToOne(), final=False)
+        ds.Pathway(f"feed_{n}", f"{n}_spikes", n, "fire_post += 1", connect=ds.OneToOne(), final=False)
         for n in NAMES
     ]  # fmt: skip
     rule = ds.burst_dependent(

@@ -51,7 +51,8 @@ def burst_events(threshold: str) -> dict[str, Event]:
 def burst_relay(name: str, size: int, burst_interval: Any = BURST_INTERVAL) -> Population:
     """Return units that repeat spikes which they receive, and tell events and bursts apart.
 
-    A pathway to such a unit has the effect `fire_post = 1`. The unit spikes one time step after a spike arrives.
+    A pathway to such a unit has the effect `fire_post += 1`. The unit spikes one time step after a spike arrives,
+    also if spikes arrive in two steps in a row.
 
     Parameters
     ----------
@@ -65,9 +66,9 @@ def burst_relay(name: str, size: int, burst_interval: Any = BURST_INTERVAL) -> P
     return Population(
         name,
         size,
-        "dfire/dt = 0*Hz : 1   # 1 if a spike has arrived\n" + EQUATIONS,
+        "dfire/dt = 0*Hz : 1   # number of spikes that have arrived\n" + EQUATIONS,
         parameters={"burst_interval": burst_interval},
         threshold="fire > 0.5",
-        reset="fire = 0",
+        reset="fire -= 1",  # another spike may have arrived in this step, before the reset
         events=burst_events("fire > 0.5"),
     )

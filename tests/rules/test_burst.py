@@ -26,7 +26,7 @@ SHARED = {"weight": 0.5, "eta": 0.02, "tau_trace": "80 ms"}
 
 
 def trains(size, seed):
-    """Spikes at random intervals of 3 to 20 ms or of 30 to 300 ms, and some of exactly 16 ms and one step less."""
+    """Spikes at intervals of 3 to 20 or of 30 to 300 ms, some of exactly 16 ms, one step less, and one step."""
     rng = np.random.default_rng(seed)
     unit, time = [], []
     for k in range(size):
@@ -35,6 +35,7 @@ def trains(size, seed):
         )
         apart[rng.random(400) < 0.1] = INTERVAL
         apart[rng.random(400) < 0.1] = INTERVAL - 1
+        apart[rng.random(400) < 0.1] = 1
         at = np.cumsum(apart)
         at = at[at < STEPS]
         unit.append(np.full(len(at), k))
@@ -48,7 +49,7 @@ def relays(pathways, gates=None):
     """Populations `pre` and `post` that repeat given spikes."""
     given = [ds.SpikeTimes(f"{n}_spikes", size) for n, size in SIZES.items()]
     feed = [
-        ds.Pathway(f"feed_{n}", f"{n}_spikes", n, "fire_post = 1", connect=ds.OneToOne())
+        ds.Pathway(f"feed_{n}", f"{n}_spikes", n, "fire_post += 1", connect=ds.OneToOne())
         for n in SIZES
     ]
     populations = tuple(burst_relay(n, size) for n, size in SIZES.items())
