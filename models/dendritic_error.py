@@ -43,6 +43,12 @@ algorithm, NeurIPS 31; equations and conductances as in public implementations (
 dendrite 1, teaching 0.8 per ms). The thesis (dynamical target propagation), section 3.3.2, describes it. Learned
 top-down weights, the current form, the factors k and m, and the equations of the spectrum: as given above.
 
+Learning
+--------
+In `credit_assignment` with 1, 2 and 4 layers (ten networks each, seeds 100 to 109), no network diverges; median
+losses are 0.0011, 0.230 and 0.221 with fixed random top-down weights, 0.0031, 0.213 and 0.210 with learned ones,
+and 0.0011, 0.124 and 0.172 with symmetric ones, beside 0.0006, 0.113 and 0.146 of back-propagation.
+
 Statements that fail
 --------------------
 - With top_down=learned, the self-predicting state is not a fixed point of the learning flow: b_i changes unless

@@ -42,6 +42,14 @@ microcircuits, PLOS Computational Biology (2026), doi 10.1371/journal.pcbi.10141
 voltages and the noise on its top-down weights. Feedback of voltages, `slopes`, the current form and the factors k
 and m: as given above.
 
+Learning
+--------
+In `credit_assignment` with 1, 2 and 4 layers (ten networks each, with seeds 100 to 109, which were not used to
+tune), no network diverges; median losses are 0.0011, 0.177 and 0.282 with random feedback weights, 0.0011,
+0.078 and 0.119 with symmetric ones, 0.0048, 0.159 and 0.188 with slopes, and 0.0011, 0.129 and 0.192 with
+feedback of rates, beside 0.0006, 0.113 and 0.146 of back-propagation. (Without slopes, updates of layer 1 are
+up to twice as large as the gradient, which is an advantage while losses still fall.)
+
 Statements that fail
 --------------------
 - With feedback=rate, as in the sources, apical dendrites are silent at n_i = -kappa_(i+1) b_i w_(i+1) only if the

@@ -24,7 +24,13 @@ current form and the factors k: as given above.
 
 Statements that fail
 --------------------
-None was found among those tested: for weak nudging and b_i = w_(i+1)^T, updates are those of back-propagation.
+- The source claims that microcircuits with interneurons fall behind with depth, and error neurons do not. In
+  `credit_assignment` with 1, 2 and 4 layers (ten networks each, seeds 100 to 109; none diverges), they stay
+  together: median losses with fixed random feedback are 0.0010, 0.226 and 0.220 for error neurons and 0.0011,
+  0.230 and 0.221 for `dendritic_error`, and with feedback that begins as transposes 0.0010, 0.121 and 0.170
+  against 0.0011, 0.124 and 0.172; of back-propagation, 0.0006, 0.113 and 0.146. Circuits have settled there when
+  they learn, and there is no noise.
+- No failure was found of this: for weak nudging and b_i = w_(i+1)^T, updates are those of back-propagation.
 """
 
 import dendrosim as ds
