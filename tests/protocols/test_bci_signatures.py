@@ -145,3 +145,31 @@ def test_networks_of_one_number_have_the_same_cells_and_feedback_does_not_know_t
 def test_what_does_not_fit_is_refused(given, error, message):
     with pytest.raises(error, match=message):
         ds.load_protocol("bci_signatures", **given)
+
+
+@pytest.mark.slow
+def test_signs_of_the_candidates_and_who_learns():
+    """On seeds that were not used to choose parameters."""
+    metrics = measured("auto", seed=100, seeds=4)[1].metrics
+    ratio = {r: e / metrics["initial_error"][r] for r, e in metrics["error"].items()}
+    for rule in set(ratio) - {"frfb", "scalar"}:
+        assert np.all(ratio[rule] < 0.7), rule
+    known = (
+        "backprop",
+        "weight_mirror",
+        "burst_ccn_tied",
+        "deep_feedback_control",
+        "strong_control",
+    )
+    for rule in known:
+        assert np.all(metrics["sign_difference"][rule] > 1.4), rule
+        assert np.all(metrics["sign_probability"][rule] < 0.01), rule
+        assert np.mean(metrics["change_over_cells"][rule]) > 0.4, rule
+    for rule in ("scalar", "node_perturbation"):
+        assert np.all(abs(metrics["sign_difference"][rule]) < 0.1), rule
+        assert abs(np.mean(metrics["change_over_cells"][rule])) < 0.3, rule
+    # Random feedback learns where its weights agree with the decoder.
+    assert np.array_equal(ratio["frfb"] < 1, metrics["alignment"]["frfb"] > 0)
+    for rule in ("deep_feedback_control", "strong_control"):
+        assert np.all(metrics["feedback_late"][rule] < 0.6 * metrics["feedback_early"][rule])
+        assert np.all(metrics["target_correlation"][rule] > 0.4)
