@@ -49,6 +49,10 @@ not change, it cannot come to agree with them. With fixed random weights the err
 and grows in the others; with equal weights it stays as it is. Yet a scalar signal is enough if each cell compares
 it with a perturbation of its own (`node_perturbation`).
 
+Weights are bounded, so that most networks that diverge stay finite. With feedback that acts on rates and disagrees
+with the decoder (`dendritic_error`, `dendritic_error_learned`), voltages can become infinite nevertheless; the run
+then ends with an error that names the network.
+
 Sources
 -------
 Francioni ... Harnett (2026), Vectorized instructive signals, Nature, doi 10.1038/s41586-026-10190-7, for the
