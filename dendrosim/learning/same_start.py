@@ -1,4 +1,4 @@
-"""Initial weights that are drawn before circuits are joined, so that networks side by side start from the same."""
+"""Weights of networks side by side: the same initial weights, and bounds at which those that diverge stop."""
 
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.initial_values.computed import Computed
@@ -27,3 +27,22 @@ def with_drawn_weights(circuit: Circuit, seed: int) -> Circuit:
             m = m.replace(initial=Fixed(start))
         matrices.append(m)
     return circuit.replace(matrices=matrices)
+
+
+def with_bounds(circuit: Circuit, limit: float) -> Circuit:
+    """Return a circuit whose plastic weights stay within a limit, so that divergence does not end a run.
+
+    Matrices that have bounds or a sign keep them.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    limit : float
+        Largest size of a weight.
+    """
+    return circuit.replace(
+        matrices=[
+            m if m.plasticity is None or m.bounded else m.replace(bounds=(-limit, limit))
+            for m in circuit.matrices
+        ]
+    )

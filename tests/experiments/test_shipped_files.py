@@ -18,6 +18,10 @@ NOT_MEASURED = {
 """Protocols whose `measure` needs more than the first steps; their own tests measure whole runs."""
 
 SMALLER = {
+    "bmvr_accuracy": {"hidden": (3,), "runs": 1, "samples": 64},
+    "bmvr_deep_digits": {"hidden": (4, 3), "networks": ("targets", "backprop"), "samples": 64},
+    "bmvr_deep_teacher": {"hidden": (4, 3), "networks": ("targets",), "seeds": 1, "samples": 64},
+    "bmvr_loss": {"hidden": 3, "runs": 1, "samples": 64},
     "bci_signatures": {
         "rules": ("multiplexed_dtp",),
         "cells": 6,
