@@ -27,6 +27,15 @@ and `behind_backprop`, the mean test accuracy of `backprop` less that of each ne
 `relative_excess`, the loss of the output above that of reduced-rank regression over what this explains, and
 `gains`, eigenvalues of q_i q_i^T by layer, next to `expected_gains` (`dendrosim.analysis.bmvr_layers`).
 
+Results
+-------
+Rates were chosen on splits 20 and 21. On splits 33 to 35, 4,000 batches (a loop over the algorithm, whose steps
+are those of the circuits): mean test accuracies of 97.8 % with labels, 97.8 % with passed targets, 97.6 % for the
+single layer, and 98.3 % for back-propagation; none fails, and the distances are within chance of three splits.
+Passed targets need apical weights that are slow: with rho=0.3 and tau_ratio=1, two of three networks diverge
+(splits 30 to 32), while those with labels reach 98.2 %, the single layer 97.7 %, back-propagation 98.4 %, and with
+one hidden layer 98.2 %. A second layer of microcircuits thus adds half a point at most.
+
 Sources
 -------
 BMVR workshop abstract (NeurIPS 2020), section 5, "Deep extension", announces such a hierarchy. Digits: E. Alpaydin
@@ -66,8 +75,8 @@ class Parameters(ds.Parameters):
     presentations: int = ds.parameter(4000, "number of batches", least=1)
     batch: int = ds.parameter(64, "images that are shown in one trial", least=1)
     eta: ds.Quantity = ds.parameter("5 Hz", "learning rate of basal weights", above=0)
-    rho: float = ds.parameter(0.3, "rate of apical and output weights over eta", above=0)
-    tau_ratio: float = ds.parameter(1.0, "rate of basal weights over that of q", above=0)
+    rho: float = ds.parameter(0.07, "rate of apical and output weights over eta", above=0)
+    tau_ratio: float = ds.parameter(6.0, "rate of basal weights over that of q", above=0)
     backprop_eta: ds.Quantity = ds.parameter("10 Hz", "rate of back-propagation", above=0)
     tau_mean: ds.Quantity = ds.parameter("1 s", "time constant of running means", above=0)
     tau: ds.Quantity = ds.parameter("10 ms", "time constant, and scale of learning steps", above=0)

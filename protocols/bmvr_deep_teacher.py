@@ -15,6 +15,14 @@ Measured, by network, for the output on fresh inputs:
 `linear_loss` is the loss of the best linear function of the inputs, fitted to the training samples, and
 `best_loss` that of the rank of the narrowest layer, by seed.
 
+Results
+-------
+A loop over the algorithm, 4,000 batches with the default rates, seeds 60 and 61, smooth_leaky: losses of 0.03 and
+0.03 for the single layer, 0.10 and 0.05 with labels, 0.09 and 0.04 with passed targets, 0.005 and 0.003 for
+back-propagation, and 0.09 and 0.05 for the best linear function. So layers of BMVR learn little more than a linear
+function there, and a second layer makes the first one worse: each layer keeps what predicts its target, and the
+layer above gets less to work with. With readout=hebbian, losses with labels are 0.11 and 0.05.
+
 Sources
 -------
 BMVR workshop abstract (NeurIPS 2020), section 5, "Deep extension", announces such a hierarchy. The task is that of

@@ -6,9 +6,9 @@ of the images of their own. Rates are per presentation and fall as rate/(1 + t/t
 presentations: those of w1, b and q in this order, and one for back-propagation, which has the same hidden units.
 With `table`, rates and t0 are those of table 2 for a data set; the defaults are for the shipped digits.
 
-Images are centred and have unit variance; labels are one-hot, centred by their mean. The loss is eq. 1 over all
-training images, compared with the closed-form optimum of rank `hidden`. `images` may be a folder with IDX or
-binary CIFAR files, of which the first `samples` are used.
+Images are centred and have unit variance; labels are one-hot, less their mean, with a mean square of 1. The loss
+is eq. 1 over all training images, compared with the closed-form optimum of rank `hidden`. `images` may be a folder
+with IDX or binary CIFAR files, of which the first `samples` are used.
 
 Measured:
 
@@ -27,6 +27,10 @@ The claims of figure 3: BMVR "has a higher loss during training, but reaches the
 of iterations". Its numbers cannot: the paper does not say how inputs and labels are scaled, which k and how many
 images it used, or from which weights it began, and its rates have no meaning without the scale of the inputs.
 "The same number of iterations" depends on rates, which the paper chose for each rule and data set by a search.
+
+With the default rates (chosen on split 20), one run of 20,000 presentations of split 30 by a loop over the
+algorithm ends 2.2 % (BMVR) and 1.7 % (back-propagation) of the explained variance above the optimum, and BMVR is
+higher at 5,000, 15,000 and 20,000 presentations. Rates three times as large were seen to diverge.
 
 Sources
 -------
@@ -73,12 +77,12 @@ class Parameters(ds.Parameters):
         "none", "data set whose rates in table 2 replace those below"
     )
     rates: tuple[float, ...] = ds.parameter(
-        (0.02, 0.02, 0.02), "rates of w1, b and q per presentation", above=0
+        (0.006, 0.002, 0.006), "rates of w1, b and q per presentation", above=0
     )
     t0: tuple[float, ...] = ds.parameter(
         (4000.0, 4000.0, 4000.0), "presentations after which they have halved", above=0
     )
-    backprop_rate: float = ds.parameter(0.01, "rate of back-propagation per presentation", above=0)
+    backprop_rate: float = ds.parameter(0.006, "rate of back-propagation per presentation", above=0)
     backprop_t0: float = ds.parameter(4000.0, "presentations after which it has halved", above=0)
     split: int = ds.parameter(0, "seed of the digits to learn, and of orders of images", least=0)
 
@@ -94,6 +98,7 @@ def protocol(p: Parameters) -> ds.Protocol:
         )
     y = ds.tasks.one_hot(labels, images.classes)
     y = y - y.mean(axis=0)
+    y = y / np.sqrt(np.mean(y**2))
     halving = {f"decay_{n}": f"{t * CYCLE!r} s" for n, t in zip(("w1", "b", "q"), t0, strict=True)}
     eta, eta_b, eta_q = (f"{rate / TAU!r} Hz" for rate in rates)
     tau = f"{TAU!r} s"
