@@ -6,7 +6,9 @@ import numpy as np
 
 from dendrosim.arrays import Array
 from dendrosim.circuit.circuit import Circuit
+from dendrosim.circuit.circuit_data import CircuitData
 from dendrosim.circuit.paths import is_variable
+from dendrosim.circuit.used_symbols import used_symbols
 from dendrosim.engine.plan.state_arrays import initial_state
 from dendrosim.engine.settings import RunSettings
 from dendrosim.engine.simulate import run
@@ -98,6 +100,17 @@ def _compare_states(expected: Result, found: Result, report: Report) -> None:
             )
 
 
+def _without_pathways(circuit: Circuit) -> Circuit:
+    """Return a circuit without its pathways, and without parameters and gates that only pathways use."""
+    rest = CircuitData(circuit.populations, circuit.matrices, circuit.projections)
+    used = used_symbols(rest)
+    return circuit.replace(
+        pathways=(),
+        parameters={n: v for n, v in circuit.parameters.items() if n in used},
+        gates={n: v for n, v in circuit.gates.items() if n in used},
+    )
+
+
 def compare_step(circuit: Circuit, report: Report, note: str = "") -> None:
     """Compare one forward-Euler step on numpy with the vector field of a circuit, below threshold.
 
@@ -116,7 +129,7 @@ def compare_step(circuit: Circuit, report: Report, note: str = "") -> None:
             reason = f"{pathway} has clock-driven or summed equations"
             report.skip(f"{VECTOR_FIELD}{note}", reason)
             return
-    silent = circuit.replace(pathways=())
+    silent = _without_pathways(circuit)
     try:
         flow = _field(silent)
         gaps = _step_gaps(silent, flow)
