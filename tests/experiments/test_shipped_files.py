@@ -12,8 +12,8 @@ from dendrosim.library.catalogue import list_entries
 NAMES = {k: [e.name for e in list_entries() if e.file_kind == k] for k in ("model", "protocol")}
 
 NOT_MEASURED = {
-    "burst_ablation", "burst_coding", "burst_drive", "burst_multiplexing", "credit_assignment", "ndnf_switch", "stp_decoding",
-    "tp_speed_limit",
+    "burst_ablation", "burst_coding", "burst_drive", "burst_multiplexing", "credit_assignment", "ndnf_switch",
+    "stp_decoding", "tp_speed_limit",
 }  # fmt: skip
 """Protocols whose `measure` needs more than the first steps; their own tests measure whole runs."""
 
