@@ -45,9 +45,9 @@ the cells; feedback weights that learn and would begin as a function of the deco
 
 What follows for linear cells whose dendrites get B_j e: a step of learning moves the decoder by eta |x|^2 (sum of
 role_j B_j) e. So such a rule learns only if its feedback weights agree with the decoder, and as the decoder does
-not change, it cannot come to agree with them. With fixed random weights the error falls in half of the networks
-and grows in the others; with equal weights it stays as it is. Yet a scalar signal is enough if each cell compares
-it with a perturbation of its own (`node_perturbation`).
+not change, fixed weights cannot come to agree with it. With random ones the error falls in half of the networks
+and grows in the others; with equal ones it stays as it is. Yet a scalar signal is enough if each cell compares it
+with a perturbation of its own (`node_perturbation`).
 
 Weights are bounded, so that most networks that diverge stay finite. With feedback that acts on rates and disagrees
 with the decoder (`dendritic_error`, `dendritic_error_learned`), voltages can become infinite nevertheless; the run
