@@ -12,6 +12,7 @@ import dendrosim as ds
 from dendrosim.circuit.start_values import LONG_AGO, draw_start_value
 from dendrosim.equations.transfer.lookup import transfer_functions
 from dendrosim.errors import SpecError
+from dendrosim.experiments.file_check.runs import without_pathways
 from dendrosim.library.catalogue import find_entry, list_entries
 from dendrosim.library.file_parameters import parameters_of_file
 from dendrosim.library.parameter_types import Boolean, Choice, OrNone, Text
@@ -94,7 +95,7 @@ def _circuit(model: str, changes: Mapping[str, Any]) -> ds.Circuit:
     for (name, choice), values in SMALL_IF.items():
         if changes.get(name) == choice:
             small |= values
-    return ds.load_circuit(model, **{**small, **changes}).replace(pathways=())
+    return without_pathways(ds.load_circuit(model, **{**small, **changes}))
 
 
 # -- numbers --------------------------------------------------------------------------------------------

@@ -100,7 +100,7 @@ def _compare_states(expected: Result, found: Result, report: Report) -> None:
             )
 
 
-def _without_pathways(circuit: Circuit) -> Circuit:
+def without_pathways(circuit: Circuit) -> Circuit:
     """Return a circuit without its pathways, and without parameters and gates that only pathways use."""
     rest = CircuitData(circuit.populations, circuit.matrices, circuit.projections)
     used = used_symbols(rest)
@@ -129,7 +129,7 @@ def compare_step(circuit: Circuit, report: Report, note: str = "") -> None:
             reason = f"{pathway} has clock-driven or summed equations"
             report.skip(f"{VECTOR_FIELD}{note}", reason)
             return
-    silent = _without_pathways(circuit)
+    silent = without_pathways(circuit)
     try:
         flow = _field(silent)
         gaps = _step_gaps(silent, flow)
