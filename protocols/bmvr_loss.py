@@ -30,7 +30,7 @@ images it used, or from which weights it began, and its rates have no meaning wi
 
 With the defaults (rates chosen on split 20) and split 30, all three claims hold in five runs: BMVR ends 1.6 % and
 back-propagation 1.4 % of the explained variance above the optimum, none diverges, BMVR's mean loss is higher at
-every snapshot, and 5 % are reached after 4,995 and 3,663 presentations. Rates three times as large diverge.
+every snapshot after the first, and 5 % are reached after 4,995 and 3,663 presentations.
 
 Sources
 -------
