@@ -50,15 +50,13 @@ RATES = {  # hertz
     "periodic": (10, 20, 30, 40, 50, 60, 65, 70, 80, 100),
 }
 PROBABILITIES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
-TRAIN, PAUSE, LAG = (
-    5,
+TRAIN = 5  # spikes of a periodic train
+PAUSE, LAG = (
     10.0,
     10e-3,
-)  # spikes of a periodic train, seconds between trains, from pre to post
-DEAD, SECOND = (
-    20e-3,
-    (5e-3, 15e-3),
-)  # seconds between events at least, and from an event to its second spike
+)  # seconds between such trains, and from a presynaptic to a postsynaptic spike
+DEAD = 20e-3  # seconds between events at least
+SECOND = (5e-3, 15e-3)  # seconds from an event to its second spike
 PRE = 5.0, 0.2  # event rate and burst probability of presynaptic cells with burst_poisson
 NEAR = 1.5  # rates within this factor of the change of sign are fitted
 NARROW = 1.3  # a line is fitted to rates within this factor: its error is less than 0.1 %
