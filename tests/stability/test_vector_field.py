@@ -155,8 +155,8 @@ def test_jacobian_is_exact(model, unfrozen, samples, most):
 
 OTHERS = (
     "backprop", "bmvr", "bmvr_deep", "burst_ccn", "burst_cell_types", "burst_rate", "deep_feedback_control",
-    "dendritic_error", "dendritic_predictive", "error_neurons", "feedback_alignment", "gauss_newton", "node_perturbation",
-    "reciprocal_feedback", "segregated_dendrites", "somatodendritic", "target_propagation",
+    "dendritic_error", "dendritic_predictive", "error_neurons", "feedback_alignment", "gauss_newton",
+    "node_perturbation", "reciprocal_feedback", "segregated_dendrites", "somatodendritic", "target_propagation",
 )  # fmt: skip
 LEARNING = [m for m in examples.MODELS if m in OTHERS or m.endswith(("_tp", "_dtp"))]
 """The models with states and plastic matrices; the next test fails for a model that is missing here."""
