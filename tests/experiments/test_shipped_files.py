@@ -34,6 +34,7 @@ SMALLER = {
     "burst_ablation": {"width": 3, "batch": 4, "samples": 8, "seeds": 1},
     "burst_drive": {"cells": 20, "factors": (1.0, 1.5)},
     "burst_pairing": {"pairs": 2, "duration": "2 s"},
+    "burst_xor": {"cells": 20, "examples": 1},
     "cell_type_map": {"first_drives": (0.0, 0.5), "second_drives": (0.0, 0.5)},
     "ndnf_switch": {"strengths": (0.8,)},
     "dendritic_prediction": {"afferents": 5, "cells": 2, "pattern": "10 ms", "trials": 5},
