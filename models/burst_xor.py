@@ -35,6 +35,7 @@ import dendrosim as ds
 
 SYNAPSES = 100  # synapses onto a cell from each population for which weights are given
 CELLS = ("first", "second", "either", "both", "output")
+OF_TEACHER = ("rate_least", "rate_most", "teacher_drive", "tau_teacher")
 TEACHER = """
 drate/dt = -rate/tau_teacher : Hz          # event rate of the output, its mean over cells
 goal = rate_least + (rate_most - rate_least)*abs(bit_first - bit_second) : Hz
@@ -91,7 +92,7 @@ def circuit(p: Parameters) -> ds.Circuit:
         events={"instruct": ds.Event("abs(current) > 0*amp")},
     )  # fmt: skip
     feed = [
-        _plastic(p, pre, post, f"{layer}")
+        _plastic(p, pre, post, layer)
         for layer, pairs in {
             "hidden": [(i, h) for i in ("first", "second") for h in ("either", "both")],
             "output": [("either", "output"), ("both", "output")],
@@ -104,13 +105,7 @@ def circuit(p: Parameters) -> ds.Circuit:
     return parts.replace(
         populations=(*parts.populations, teacher),
         pathways=(*feed, *fixed),
-        parameters={
-            **parts.parameters,
-            **{
-                n: getattr(p, n)
-                for n in ("rate_least", "rate_most", "teacher_drive", "tau_teacher")
-            },
-        },
+        parameters={**parts.parameters, **{name: getattr(p, name) for name in OF_TEACHER}},
         gates={"learn": 0.0, "teach": 0.0},
     )
 
