@@ -26,6 +26,7 @@ def small():
     return ds.run(protocol, "cpp", seed=2)
 
 
+@pytest.mark.slow
 def test_the_teacher_has_the_event_rate_of_the_output_and_the_current_of_the_rule():
     result = small()
     time = result["fine/teacher.rate"].time.values
@@ -59,6 +60,7 @@ def test_the_teacher_has_the_event_rate_of_the_output_and_the_current_of_the_rul
         value = value * (1 - 0.2e-3 / 0.2) + counts[k] / (20 * 0.2)
 
 
+@pytest.mark.slow
 def test_weights_change_only_while_examples_are_learned_and_metrics_are_complete():
     measurement = ds.measure(small())
     m = measurement.metrics
