@@ -15,7 +15,10 @@ NARROWER = {
     "256 bits": ["-mno-avx512f"],
     "none": ["-mno-avx512f", "-mno-avx2", "-mno-fma"],
 }
-INSTRUCTIONS = ["native", pytest.param("256 bits", marks=pytest.mark.slow), "none"]
+INSTRUCTIONS = [
+    "native",
+    *(pytest.param(name, marks=pytest.mark.slow) for name in ("256 bits", "none")),
+]
 TOLERANCE = {"double": 1e-13, "single": 2e-5}
 
 

@@ -195,7 +195,7 @@ def test_names_that_only_differ_in_where_they_are_split_do_not_collide(backend):
         {"dt": "0 ms"},
         {"tau_basal": "0 ms"},
         {"data_seed": -1},
-        {"hidden": 5},
+        {"hidden": 0},
         {"canonical": (1.5,)},
     ],
 )

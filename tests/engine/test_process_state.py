@@ -153,7 +153,13 @@ SCRIPTS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(n, marks=pytest.mark.slow) if n in ("figures", "branches") else n
+        for n in SCRIPTS
+    ],
+)
 def test_eight_threads_leave_the_process_as_it_was_and_find_the_same(name, tmp_path):
     code = THREADS + f"sys.path.insert(0, {TESTS!r})\nfolder = {str(tmp_path)!r}\n" + SCRIPTS[name]
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)

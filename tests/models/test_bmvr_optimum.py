@@ -105,6 +105,7 @@ def many_starts():
     return ds.fixed_point(flow, starts=60), cross
 
 
+@pytest.mark.slow
 def test_of_many_equilibria_the_optimum_is_reported_and_the_others_are_saddles():
     point, cross = many_starts()
     left = np.linalg.svd(cross)[0]

@@ -38,6 +38,7 @@ def test_the_mean_weight_is_that_of_the_rate_form():
     assert m["correlation"] > 0.95
 
 
+@pytest.mark.slow
 def test_a_moving_average_keeps_weights_at_a_constant_current_and_a_constant_probability_does_not():
     constant = {**SMALL, "factors": (1.0, 1.0, 1.0), "eta": "2 pA", "p_start": 0.05}
     moving = measured(**constant)[1].metrics

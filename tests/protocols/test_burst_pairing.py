@@ -106,6 +106,7 @@ def test_periodic_trains_switch_where_the_interval_is_16_ms():
     assert np.all((m["drift"] > 0) == (m["rates"] > 62.5))
 
 
+@pytest.mark.slow
 def test_a_moving_average_keeps_the_sign_of_the_first_mismatch_and_stops_the_drift():
     values = {
         "pairing": "burst_poisson",

@@ -102,6 +102,7 @@ def test_figures_are_drawn():
         draw().canvas.draw()
 
 
+@pytest.mark.slow
 def test_a_single_drive_is_measured_as_beside_another_one():
     """Samples have random numbers of their own, so the first of two is the only one."""
     given = {"cells": 6, "interneurons": 3, "synapses": 2, "trials": 2}

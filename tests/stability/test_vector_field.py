@@ -103,7 +103,7 @@ def check_step(circuit, samples, backend):
         assert gap(found[path].reshape(rate.shape), rate) < 1e-9, path
 
 
-@MOST
+@pytest.mark.parametrize("most", [1, pytest.param(None, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("model", MODELS)
 def test_one_step_is_dt_times_the_field(model, most):
     """In circuits with two choices, or other sizes; tests of shipped files take each choice by itself."""
