@@ -18,7 +18,7 @@ Sources
 -------
 Payeur, Guerguiev, Zenke, Richards & Naud (2021), Nature Neuroscience 24:1010, Fig. 4: 2000 examples of 8 s, the
 teacher in the last tenth, input currents of 150 and -350 pA. The noise is that of `burst_coding`. See the model
-`burst_xor` for choices made here; currents of somata and dendrites are among them.
+`burst_xor_network` for choices made here; currents of somata and dendrites are among them.
 
 Errata applied
 --------------
@@ -53,7 +53,7 @@ class Parameters(ds.Parameters):
     sigma: ds.Quantity = ds.parameter("450 pA", "sd of both noise currents", least=0)
     tau_noise: ds.Quantity = ds.parameter("2 ms", "correlation time of the noise", above=0)
     dt: ds.Quantity = ds.parameter("0.2 ms", "time step", above=0)
-    circuit = ds.parameters_of("burst_xor")
+    circuit = ds.parameters_of("burst_xor_network")
 
 
 def protocol(p: Parameters) -> ds.Protocol:
@@ -69,7 +69,7 @@ def protocol(p: Parameters) -> ds.Protocol:
     tests = [ds.Block(n, (ds.Phase(SHOWN, p.test),), len(PATTERNS)) for n in (BEFORE, AFTER)]
     events = tuple(f"{name}_pyramidal.{e}" for name in CELLS for e in ("event", "burst"))
     return ds.Protocol(
-        ds.load_circuit("burst_xor", **p.circuit),
+        ds.load_circuit("burst_xor_network", **p.circuit),
         (tests[0], ds.Block(LEARNING, (shown, teaching), p.examples, "shuffled"), tests[1]),
         dt=p.dt,
         signals={**_currents(p), **{f"teacher.bit_{n}": ds.Samples(f"bit_{n}") for n in CELLS[:2]}},

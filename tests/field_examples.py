@@ -30,7 +30,7 @@ SMALL_IF = {("form", "network"): {"pyramidal_cells": 4, "interneurons_per_type":
 RECTANGULAR = {"sizes": (3, 4, 2, 3)}
 """Layers of different sizes, for models that allow them."""
 
-TYPICAL = {"V": 1e-3, "A": 1e-11, "S": 1e-10, "1": 0.3}
+TYPICAL = {"V": 1e-3, "A": 1e-11, "S": 1e-10, "Hz": 1.0, "1": 0.3}
 """Spread of random numbers by unit, in SI units."""
 
 MODELS = [entry.name for entry in list_entries() if entry.file_kind == "model"]

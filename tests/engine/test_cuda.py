@@ -37,7 +37,7 @@ MODELS = (
     "pyramidal_ca", "pyramidal_passive", "reciprocal_feedback", "segregated_dendrites", "shutdown_circuit",
     "somatodendritic", "sst", "target_propagation", "threshold_circuit", "two_phase_dtp",
 )  # fmt: skip
-WITH_EVENTS = ("burst_teaching", "burst_xor")
+WITH_EVENTS = ("burst_teaching", "burst_xor_network")
 """Models with events, which the back end refuses."""
 PROTOCOLS = (
     "bac_firing", "bmvr_gaussian", "burst_coding", "stp_decoding", "tp_sleep", "tp_student_teacher",

@@ -218,14 +218,24 @@ def test_derivatives_by_parameters_are_exact(model, most):
     for_each(model, lambda c: check_parameters(c, unfrozen=plastic(c)), most)
 
 
-def read_by_thresholds_only(circuit):
-    """Return the inputs that are rates of random spikes and nothing else; they have no effect below threshold."""
+def without_effect(circuit):
+    """Return the inputs that no rate of change reads: those of thresholds, events and synapses alone."""
+    sent = {projection.source for projection in circuit.projections}
+    rules = [find_identifiers(m.plasticity) for m in circuit.matrices if m.plasticity]
+    learned = {name.rpartition("_")[0] for names in rules for name in names}
     found = set()
     for p in circuit.populations:
-        texts = [d.expression for d in p.variables.values() if d.expression]
-        read = {s for text in texts for s in find_identifiers(text)}
-        known = find_identifiers(p.threshold) if p.threshold else set()
-        found |= {f"{p.name}.{name}" for name in p.inputs if name in known and name not in read}
+        read = {n for n in p.variables if n in p.states or n in learned or f"{p.name}.{n}" in sent}
+        while (
+            more := {
+                s
+                for name in read & set(p.variables)
+                for s in find_identifiers(p.variables[name].expression or "")
+            }
+            - read
+        ):
+            read |= more
+        found |= {f"{p.name}.{name}" for name in p.inputs if name not in read}
     return found
 
 
@@ -237,7 +247,7 @@ def check_parameters(circuit, **settings):
     flow = field_of(circuit, inputs=inputs, **settings)
     x = examples.state(flow)
     scale = examples.spread(flow)
-    assert set(inputs) - read_by_thresholds_only(circuit) <= set(flow.parameters)
+    assert set(inputs) - without_effect(circuit) <= set(flow.parameters)
     for parameter, value in flow.parameters.items():
         size = 1e-6 * (abs(value) or 1.0)
         up, down = (flow.at(parameter, value + s).f(x) for s in (size, -size))
