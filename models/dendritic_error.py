@@ -75,7 +75,7 @@ from dendrosim.mechanisms.error_compartments import (
     check_layers,
     conductances,
 )
-from dendrosim.mechanisms.plastic_connection import connect, received
+from dendrosim.mechanisms.plastic_connection import connect, drawn_weights, received
 
 RATE = "h = s(u) : 1   # rate\n"
 APICAL = "apical = top_down + lateral : 1   # apical dendrite\n"
@@ -217,11 +217,7 @@ def _connect_laterally(p, i, factors, add):
 
 
 def _drawn(p, inputs, sign=1.0):
-    """Return the distribution of initial weights of units with a number of inputs."""
-    if not p.dale:
-        return ds.Normal(p.gain / inputs**0.5)
-    ends = sorted((0.0, sign * 2 * p.gain / inputs))
-    return ds.Uniform(*ends)
+    return drawn_weights(p.gain, inputs, dale=p.dale, sign=sign)
 
 
 def _factors(p):

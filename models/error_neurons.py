@@ -41,7 +41,7 @@ from dendrosim.mechanisms.error_compartments import (
     check_layers,
     conductances,
 )
-from dendrosim.mechanisms.plastic_connection import connect, received
+from dendrosim.mechanisms.plastic_connection import connect, drawn_weights, received
 
 ERROR = {
     "conductance": "derror/dt = (-error + g_dendrite*(ds(u)*top_down - error))/tau : 1   # error neuron\n",
@@ -101,7 +101,7 @@ def circuit(p: Parameters) -> ds.Circuit:
 
 
 def _drawn(p, inputs):
-    return ds.Normal(p.gain / inputs**0.5)
+    return drawn_weights(p.gain, inputs)
 
 
 def _factors(p):

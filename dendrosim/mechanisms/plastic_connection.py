@@ -12,9 +12,31 @@ been expressed yet: V is the first, P the second, and the dendrite receives both
 
 from typing import Any
 
+from dendrosim.circuit.initial_values.base import Initial
+from dendrosim.circuit.initial_values.normal import Normal
+from dendrosim.circuit.initial_values.uniform import Uniform
 from dendrosim.circuit.matrix import Matrix, Projection
 
 INDUCED, PENDING = "_induced", "_pending"
+
+
+def drawn_weights(gain: float, inputs: int, *, dale: bool = False, sign: float = 1.0) -> Initial:
+    """Return the distribution of the initial weights of units with a number of inputs.
+
+    Parameters
+    ----------
+    gain : float
+        Standard deviation of the weights times the root of `inputs`; with `dale`, their mean size times `inputs`.
+    inputs : int
+        Number of inputs of a unit.
+    dale : bool, default False
+        Whether all weights have one sign.
+    sign : float, default 1.0
+        This sign, 1 or -1.
+    """
+    if not dale:
+        return Normal(gain / inputs**0.5)
+    return Uniform(*sorted((0.0, sign * 2 * gain / inputs)))
 
 
 def received(variable: str, comment: str, low_pass: bool) -> str:
