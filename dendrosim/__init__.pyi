@@ -53,6 +53,7 @@ from .protocol.phases import Phase as Phase
 from .protocol.phases import Recording as Recording
 from .protocol.protocol import Protocol as Protocol
 from .results.measurement import Measurement as Measurement
+from .results.reference import Reference as Reference
 from .results.result import Result as Result
 from .results.result import open_result as open_result
 from .rules.burst import burst_dependent as burst_dependent

@@ -88,4 +88,9 @@ def measure(result: ds.Result) -> ds.Measurement:
             log=True,
         ).figure
 
-    return ds.Measurement(metrics, {"decay": decay}, references={"transpose_gap": expected})
+    rounding = "rounding errors of the weights"
+    references = {
+        "transpose_gap": ds.Reference("expected_gap", 1e-12, relative=1e-9, reason=rounding),
+        "largest_relative_error": ds.Reference(0.0, 1e-9, reason=rounding),
+    }
+    return ds.Measurement(metrics, {"decay": decay}, references=references)

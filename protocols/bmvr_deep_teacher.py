@@ -169,7 +169,12 @@ def measure(result: ds.Result) -> ds.Measurement:
         "linear_loss": np.array(linear),
         "best_loss": np.array(best),
     }
-    return ds.Measurement(metrics, {"losses": lambda: _draw(p, found, metrics)})
+    references = {}
+    if p.transfer == "linear":
+        best_known = ds.Reference("best_loss", CLOSE, "statistical", reason="as `failed`: batches")
+        references = {f"loss.{name}": best_known for name in p.networks}
+    figures = {"losses": lambda: _draw(p, found, metrics)}
+    return ds.Measurement(metrics, figures, references=references)
 
 
 def _output(result, p, name, k, x):

@@ -184,7 +184,13 @@ def measure(result: ds.Result) -> ds.Measurement:
             "same_presentations": bool(slow <= 1.5 * fast or (np.isnan(slow) and np.isnan(fast))),
         },
     }  # fmt: skip
-    return ds.Measurement(metrics, {"loss": lambda: _draw(shown, losses, lowest)})
+    references = {
+        "relative_excess": ds.Reference(
+            dict.fromkeys(RULES, 0.0), NEAR, "statistical", reason="steps of single images"
+        )
+    }
+    figures = {"loss": lambda: _draw(shown, losses, lowest)}
+    return ds.Measurement(metrics, figures, references=references)
 
 
 def _losses(result, rule, k, cov):

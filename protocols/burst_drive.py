@@ -162,7 +162,16 @@ def measure(result: ds.Result) -> ds.Measurement:
         middle = (time[:-1] + time[1:]) / 2
         return ds.plot.decoded(middle, rows, sent_label="dendritic current, scaled")[0].figure
 
-    return ds.Measurement(metrics, {"weights": draw_weights, "rates": draw_rates}, units)
+    figures = {"weights": draw_weights, "rates": draw_rates}
+    return ds.Measurement(metrics, figures, units, {"weight_change": _reference(change, spread)})
+
+
+def _reference(change, spread):
+    """Return the reference of changes of weights, whose standard errors are `spread`."""
+    # Correlations of single cells, which the rate form leaves out, make up to a tenth of the largest change.
+    allowed = 4 * spread + 0.1 * np.abs(change).max()
+    reason = "four standard errors, and a tenth for correlations of single cells"
+    return ds.Reference("expected_change", allowed, "statistical", reason=reason)
 
 
 def _weights(result, cells):

@@ -61,6 +61,7 @@ PRE = 5.0, 0.2  # event rate and burst probability of presynaptic cells with bur
 NEAR = 1.5  # rates within this factor of the change of sign are fitted
 NARROW = 1.3  # a line is fitted to rates within this factor: its error is less than 0.1 %
 SYNAPSE, NAMES = "plastic", ("pre", "post")
+CHANCE = "four standard errors over pairs"
 
 
 class Parameters(ds.Parameters):
@@ -220,15 +221,21 @@ def measure(result: ds.Result) -> ds.Measurement:
         "drift": mean,
         "drift_error": error,
     }
+    references = {}
     if p.pairing != "periodic":  # whose trains depend on each other
         metrics["expected_drift"] = trace * (probability - p.p_start)
+        references["drift"] = ds.Reference(
+            "expected_drift", 4 * error, "statistical", reason=CHANCE
+        )
     units = {n: "Hz" for n in metrics if n != "burst_probability"}
     if p.pairing == "burst_poisson":
-        extra, references = _crossings(known["rate"], probability, mean, error, p.p_start)
+        extra, expected = _crossings(known["rate"], probability, mean, error, p.p_start)
     else:
-        extra, references = _switch(p, known["rate"], mean, error, trace)
+        extra, expected = _switch(p, known["rate"], mean, error, trace)
         units |= dict.fromkeys(extra, "Hz")
-    figures = {"drift": lambda: _draw(p, metrics, {**extra, **references})}
+    # With a moving average, P0 is only its start.
+    references = {**references, **expected} if p.tau_average is None else {}
+    figures = {"drift": lambda: _draw(p, metrics, extra)}
     return ds.Measurement({**metrics, **extra}, figures, units, references)
 
 
@@ -255,8 +262,15 @@ def _switch(p, rates, drift, error, trace):
             middle, relative = (low + high) / 2, drift[near] / trace[near]
             root, spread = _root(rates[near] / middle, relative, error[near] / trace[near], middle)
             found = {"switch_rate": root, "switch_rate_error": spread}
-    found["switch_rate_in_steps"] = in_steps
-    return {n: float(v) for n, v in found.items()}, {"switch_rate": expected}
+    found |= {"switch_rate_expected": expected, "switch_rate_in_steps": in_steps}
+    found = {n: float(v) for n, v in found.items()}
+    allowed = 4 * found["switch_rate_error"], "statistical", CHANCE
+    if p.pairing == "periodic":
+        allowed = found["switch_rate_error"], "grid-limited", "half of the distance of two rates"
+    tolerance, kind, reason = allowed
+    return found, {
+        "switch_rate": ds.Reference("switch_rate_in_steps", tolerance, kind, reason=reason)
+    }
 
 
 def _root(x, y, error, scale):
@@ -294,9 +308,10 @@ def _crossings(rate, probability, drift, error, p_start):
         values = root, np.sqrt(spread) / abs(slope), slope, np.sqrt(covariance[0, 0])
         for name, number in zip(found, values, strict=True):
             found[name].append(number)
-    return {n: np.array(v) for n, v in found.items()}, {
-        "zero_crossing": np.full(len(found["slope"]), p_start)
-    }
+    found = {n: np.array(v) for n, v in found.items()}
+    tolerance = 4 * found["zero_crossing_error"]
+    level = np.full(len(tolerance), p_start)
+    return found, {"zero_crossing": ds.Reference(level, tolerance, "statistical", reason=CHANCE)}
 
 
 def _draw(p, metrics, known):
@@ -310,7 +325,7 @@ def _draw(p, metrics, known):
         x, zero, xlabel = probability.mean(axis=0), p.p_start, "burst probability"
         labels, parameter = rates[:, 0], "event rate (Hz)"
     else:
-        x, zero, xlabel = rates[0], known["switch_rate"], "rate of the spikes (Hz)"
+        x, zero, xlabel = rates[0], known["switch_rate_expected"], "rate of the spikes (Hz)"
         labels, parameter = [p.p_start], "expected burst probability"
     ax = ds.plot.families(
         x,

@@ -168,7 +168,14 @@ def measure(result: ds.Result) -> ds.Measurement:
         "voltages": lambda: _voltages(result, population, currents, trains),
         "raster": lambda: _raster(result, population, currents, trains),
     }
-    references = {} if given["noise"] or np.isnan(expected) else {"rheobase": expected}
+    references = {}
+    # With noise cells fire below the rheobase; a rheobase below all currents cannot be found among them.
+    if not given["noise"] and expected >= np.min(currents):
+        step = np.max(np.diff(np.sort(currents)), initial=0.0)
+        reason = "the largest distance of two currents"
+        references["rheobase"] = ds.Reference(
+            "rheobase_expected", 1.001 * step, "grid-limited", reason=reason
+        )
     return ds.Measurement(metrics, figures, units, references)
 
 

@@ -172,7 +172,26 @@ def measure(result: ds.Result) -> ds.Measurement:
         "oscillation": lambda: _draw_traces(result, p),
         "mean": lambda: _draw_means(metrics, p),
     }
-    return ds.Measurement(metrics, figures)
+    step = result.protocol.time_step
+    references = {
+        f"{name}.{key}": ds.Reference(f"{name}.expected_{key}", *rest, reason=reason)
+        for name in metrics
+        for key, (*rest, reason) in _tolerances(name, step).items()
+        if np.isfinite(metrics[name][f"expected_{key}"]).any()
+    }
+    return ds.Measurement(metrics, figures, references=references)
+
+
+def _tolerances(name, step):
+    """Return tolerance, kind, relative tolerance and its reason for period and mean of a circuit."""
+    if name in CLOCKED:
+        exact = (1e-9, "closed form", 0.0, "rounding: ticks are whole steps")
+        return {"period": exact, "mean": exact}
+    mean = (1e-6 if name == "feed_forward" else 0.01, "grid-limited", 0.0, "edges are whole steps")
+    return {
+        "period": (4 * step, "grid-limited", 0.01, "each turn is late by some steps"),
+        "mean": mean,
+    }
 
 
 def _units(p):

@@ -60,6 +60,7 @@ ITERATION, SUBSTEPS = 0.1, 4  # time between two errors of the figure in s; its 
 ITERATIONS = 1000  # their number
 PARTS = 40  # times at which the weights of the figure are recorded
 END = 1e-7  # error relative to its start at which only the slowest mode counts as left
+HEUN = "error of Heun's method, which falls with the square of the time step"
 ROUNDING = 1e-12  # error relative to its start that counts as a rounding error
 BACKPROP = "backprop"
 
@@ -255,6 +256,9 @@ def _measure_directions(result, p):
         "time_to_1_percent": np.array([linear_feedback.time_to_error(0.01, *f) for f in forms]),
         "weights": np.array([linear_feedback.final_weights(*f) for f in forms]).T,
     }
+    allowed = {"rate": 1e-5, "time_to_1_percent": 0.01, "weights": 1e-3}
+    references = {n: ds.Reference(v, allowed[n], reason=HEUN) for n, v in references.items()}
+    references["invariant_error"] = ds.Reference(0.0, 1e-6, reason=HEUN)
     named = {f"ε = {e:g}": errors[:, k] / target for k, e in enumerate(p.eps)}
     weights = {f"ε = {e:g}": w[:, :, k].T for k, e in enumerate(p.eps)}
 
@@ -293,7 +297,8 @@ def _measure_figure12(result, p):
     def draw():
         return _draw(time, named, shown, "Correlation of W and R$^T$, layer {}", moments)
 
-    return ds.Measurement(metrics, {"error": draw})
+    references = {"invariant_error": ds.Reference(0.0, 1e-6, reason=HEUN)}
+    return ds.Measurement(metrics, {"error": draw}, references=references)
 
 
 def _matrices(result, name):

@@ -159,7 +159,15 @@ def measure(result: ds.Result) -> ds.Measurement:
         axes = {"xlabel": "step", "ylabel": "relative distance", "log": True}
         return ds.plot.curve(trials, courses, title=title, **axes).figure
 
-    return ds.Measurement(metrics, {"distance": distance})
+    # Errors fall as (1 - step rate)^n while the mode of the slowest rate alone is left, which takes its time.
+    references = {
+        f"{name}.rate": ds.Reference(
+            f"{name}.expected_rate", relative=0.02, reason="modes that are a little faster"
+        )
+        for name in NAMES
+        if np.isfinite(metrics[name]["expected_rate"])
+    }
+    return ds.Measurement(metrics, {"distance": distance}, references=references)
 
 
 def _distance(ahead, back):

@@ -30,6 +30,7 @@ from dendrosim.learning.cycle import learning_cycle
 from dendrosim.plot import style
 
 W1, W2, SLOPE = np.array([[1.0], [-1.0]]), np.array([[1.0, 2.0], [0.0, 1.0]]), 0.1
+EXAMPLE = -0.9665  # cosine for x = 1 and e = (1, 1), worked out from the exact inverses
 STEP = 1e-3  # size of the step of the output towards the target, relative to a small input
 SETTLE = 100  # time steps of half a time constant
 
@@ -93,7 +94,11 @@ def measure(result: ds.Result) -> ds.Measurement:
     metrics |= {f"ascending_{name}": float(np.mean(c < 0)) for name, c in cosines.items()}
     metrics["product_error"] = float(np.max(np.abs(product - expected)))
     angles = _angles(p.directions)
-    return ds.Measurement(metrics, {"cosine": lambda: _draw(angles, cosines)})
+    references = {"product_error": ds.Reference(0.0, 1e-9, reason="rounding")}
+    if p.x == 1 and p.directions % 8 == 0:
+        references["cosine_example"] = ds.Reference(EXAMPLE, 5e-5, reason="four digits")
+    figures = {"cosine": lambda: _draw(angles, cosines)}
+    return ds.Measurement(metrics, figures, references=references)
 
 
 def _eta_hat(p):

@@ -183,7 +183,20 @@ def measure(result: ds.Result) -> ds.Measurement:
         "expected_distance": expected,
         "rate_ratio": np.array([_ratio(c.distance, c.expected) for c in courses]),
     }
-    references = {"angle_fixed_point": 0.0, "distance": expected, "rate_ratio": 1.0}
+    references = {}
+    if np.isfinite(expected).any():
+        p = Parameters(**result.protocol.parameters)
+        kind, ratio, reason = "statistical", 0.1, "steps follow random perturbations"
+        if p.rule == "reconstruction":
+            kind, ratio, reason = "closed form", 1e-6, "settling"
+            references["distance"] = ds.Reference(
+                "expected_distance", 1e-9, relative=1e-6, reason=reason
+            )
+            if len(result.protocol.data["x"]) > BATCH:
+                # Batches in turn make steps that differ from the mean step.
+                kind, ratio, reason, references = "statistical", 0.1, "batches in turn", {}
+        ratios = np.where(np.isfinite(expected).all(axis=0), 1.0, np.nan)
+        references["rate_ratio"] = ds.Reference(ratios, ratio, kind, reason=reason)
     figures = {"angles": lambda: _draw_angles(trials, courses)}
     if np.isfinite(metrics["distance"]).all():
         figures["distance"] = lambda: _draw_distance(trials, courses)

@@ -102,7 +102,8 @@ def measure(result: ds.Result) -> ds.Measurement:
     found = {name: _read(result, name, given, p) for name, given in _given(p).items()}
     metrics = {"vip_drive": np.array(p.vip_drives)}
     metrics |= {k: {name: found[name][k] for name in found} for k in found["intact"]}
-    references = {"deviation": dict.fromkeys(found, 0.0)}
+    zero = dict.fromkeys(found, 0.0)
+    references = {"deviation": ds.Reference(zero, 5e-3, reason="what is left after settling")}
     order = np.argsort(p.vip_drives)
     rates = {f"{k.upper()} cells": metrics[k]["intact"][order] for k in ("sst", "ndnf")}
     axes = {"xlabel": "drive of VIP cells", "ylabel": "rate, settled", "log": False}

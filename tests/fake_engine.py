@@ -15,7 +15,7 @@ class FakeResult:
 
     def __init__(self, protocol):
         self.protocol = protocol
-        self.metrics = {}
+        self.metrics, self.references, self.status = {}, {}, "done"
         self.provenance = {
             "backend": "numpy",
             "precision": "double",

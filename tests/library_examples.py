@@ -59,7 +59,7 @@ def measure(result):
         {"last": value, "worst": float("nan"), "good": True},
         figures={"traces": lambda: ds.plot.traces(result, "unit.v")},
         units={"last": "V"},
-        references={"last": 0.25},
+        references={"last": ds.Reference(0.25, 0.01, "grid-limited", reason="a step")},
     )
 '''
 

@@ -220,11 +220,15 @@ def _draw_figures(output: "Output", measurement: "Measurement") -> list[Path]:
 
 
 def _print_run(result: "Result", measurement: "Measurement", output: "Output") -> None:
-    from dendrosim.cli.summaries import metric_table, run_line
+    from dendrosim.cli.metrics import disagreement_line, metric_tables
+    from dendrosim.cli.summaries import run_line
 
-    emit_table(*metric_table(measurement))
+    for table in metric_tables(measurement):
+        emit_table(*table)
     emit(run_line(result.provenance))
     emit(f"result and figures are in {output.folder}")
+    if line := disagreement_line(measurement):
+        emit(line)
 
 
 def _print_run_as_json(

@@ -1,6 +1,5 @@
 """Summaries of circuits, protocols and results, as rows for people and as plain values for programs."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields
 from math import isfinite
@@ -11,7 +10,7 @@ import numpy as np
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.initial_values.fixed import Fixed
 from dendrosim.circuit.sources.base import Source
-from dendrosim.cli.console import SHOWN_ELEMENTS, format_value, shape
+from dendrosim.cli.console import Rows
 from dendrosim.library.description import Description
 from dendrosim.library.parameter_types import to_text
 from dendrosim.library.parameters import Parameter
@@ -22,11 +21,6 @@ from dendrosim.units import Quantity
 
 if TYPE_CHECKING:
     from dendrosim.results.result import Result
-
-# In the name of an entry, such as `name[0]` or `name.key`, the name of the metric ends here.
-_STEM = re.compile(r"[.\[]")
-
-Rows = list[tuple[str, ...]]
 
 
 def circuit_line(circuit: Circuit) -> str:
@@ -213,61 +207,6 @@ def _type_and_range(parameter: Parameter) -> str:
     return f"{parameter.type}, {allowed}" if allowed else str(parameter.type)
 
 
-def metric_table(measurement: Measurement) -> tuple[tuple[str, ...], Rows]:
-    """Return the columns and rows of a table of metrics, their values and their references.
-
-    A small array has one row per entry of its outer axis: `name[0]`, `name[1]` and so on. If all metrics are
-    mappings, such as one number per model, each has a column, in which numbers have three digits.
-    """
-    metrics, references = measurement.metrics, measurement.references
-    if metrics and all(isinstance(v, Mapping) for v in metrics.values()):
-        groups = [_spread(_flat(group), 1) for group in metrics.values()]
-        inner = list(dict.fromkeys(name for group in groups for name in group))
-        rows = [
-            (name, *(format_value(g[name], 3) if name in g else "" for g in groups))
-            for name in inner
-        ]
-        return ("metric", *metrics), rows
-    flat, compared = _spread(_flat(metrics), 2), _spread(_flat(references), 2)
-    return ("metric", "value", "reference"), [
-        (
-            name,
-            f"{_short_text(value)} {measurement.units.get(_STEM.split(name)[0], '')}".strip(),
-            _short_text(compared[name]) if name in compared else "",
-        )
-        for name, value in flat.items()
-    ]
-
-
-def _short_text(value: Any) -> str:
-    """Return a number with six digits, or a list in which each number has four digits."""
-    return format_value(value, 4 if shape(value) else 6)
-
-
-def _spread(values: Mapping[str, Any], least: int) -> dict[str, Any]:
-    """Return values by name; an array that is small enough is split along its outer axis.
-
-    Such an array has at least `least` and at most two dimensions, and no side is longer than SHOWN_ELEMENTS.
-    """
-    found: dict[str, Any] = {}
-    for name, value in values.items():
-        sides = shape(value)
-        if least <= len(sides) <= 2 and min(sides) > 0 and max(sides) <= SHOWN_ELEMENTS:
-            found |= {f"{name}[{k}]": entry for k, entry in enumerate(value)}
-        else:
-            found[name] = value
-    return found
-
-
-def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return values by name; values of nested mappings are named `name.key`."""
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        inner = _flat(value) if isinstance(value, Mapping) else {"": value}
-        flat |= {f"{name}.{key}".rstrip("."): v for key, v in inner.items()}
-    return flat
-
-
 def run_line(provenance: Mapping[str, Any]) -> str:
     """Return the back end, precision, seed and times of a run in one line, and which clock it has continued."""
     seconds = provenance.get("seconds", {})
@@ -299,10 +238,24 @@ def run_plain(result: "Result", measurement: Measurement, si: tuple[dict, dict])
         "parameters": parameters,
         "units": {**measurement.units, **units},
         "metrics": dict(measurement.metrics),
+        "references": references_plain(measurement),
+        "status": result.status,
+        "seed": provenance.get("seed"),
+        "precision": provenance.get("precision"),
+        "batch": result.protocol.batch,
         "backend": provenance.get("backend"),
         "compiled": provenance.get("compiled"),
         **({"continued": provenance["continued"]} if "continued" in provenance else {}),
         "seconds": provenance.get("seconds"),
+    }
+
+
+def references_plain(measurement: Measurement) -> dict[str, Any]:
+    """Return value, tolerance and kind of each reference, and whether the metric agrees with it."""
+    agrees = measurement.agrees
+    return {
+        name: {"value": r.value, "tolerance": r.tolerance, "kind": r.kind, "agrees": agrees[name]}
+        for name, r in measurement.references.items()
     }
 
 

@@ -328,6 +328,7 @@ def _add_metrics(result: "Result", measure: Measure, settings: RunSettings) -> M
         error.partial = result  # type: ignore[attr-defined]
         raise
     result.metrics.update(measurement.metrics)
+    result.references.update(measurement.references)
     return measurement
 
 

@@ -1,11 +1,12 @@
 """The class `Measurement`, which the function `measure(result)` of a protocol file returns."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from dendrosim.checks import as_any_text, as_label
-from dendrosim.errors import SpecError
+from dendrosim.errors import SpecError, UnknownMemberError
+from dendrosim.results.reference import Reference, as_reference, part_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,33 +27,59 @@ class Measurement:
         Figures by name. Each is a function without arguments that returns a Matplotlib figure.
     units : mapping of str to str, optional
         SI unit of each metric that has one, such as `"Hz"`.
-    references : mapping of str to value, optional
-        For each name of a metric, the value with which the summary compares it: the result of a formula, a number
-        from the literature, or the value of another model.
+    references : mapping of str to Reference, optional
+        The value that a metric should have, by the name of the metric; keys of a metric that is a mapping follow
+        after dots, as in `"flow.rate"`. `agrees` says whether they agree.
 
     Raises
     ------
     SpecError
         If a name of a metric is not text, or a figure has a name that cannot be that of a file in a folder, or no
-        function.
+        function; if a reference is not a `Reference`, or there is no metric of its name.
 
     Examples
     --------
     >>> import dendrosim as ds
-    >>> ds.Measurement({"rate": 12.5}, units={"rate": "Hz"}, references={"rate": 12.0}).metrics["rate"]
-    12.5
+    >>> expected = ds.Reference(12.0, 0.6, "statistical", reason="three standard errors")
+    >>> ds.Measurement({"rate": 12.5}, units={"rate": "Hz"}, references={"rate": expected}).agrees
+    {'rate': True}
     """
 
     metrics: Mapping[str, Any]
     figures: Mapping[str, "Callable[[], Figure]"] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
-    references: Mapping[str, Any] = field(default_factory=dict)
+    references: Mapping[str, Reference] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in self.metrics:
             as_any_text("Measurement: a name of a metric", name)
         for name, draw in self.figures.items():
             _check_figure(name, draw)
+        found = {name: self._read_reference(name, given) for name, given in self.references.items()}
+        object.__setattr__(self, "references", found)
+
+    @property
+    def agrees(self) -> dict[str, bool | None]:
+        """Whether each metric that has a reference agrees with it; None if the metric is not a number."""
+        return compare(self.metrics, self.references)
+
+    def _read_reference(self, name: Any, given: Any) -> Reference:
+        """Return the reference of a metric, with the value of the metric that it names."""
+        where = f"Measurement: reference of {name!r}"
+        reference = as_reference(where, given)
+        for sought in (name, reference.value) if isinstance(reference.value, str) else (name,):
+            try:
+                found = part_of(self.metrics, sought)
+            except (KeyError, TypeError):
+                raise UnknownMemberError(f"{where}: metric", str(sought), self.metrics) from None
+        return replace(reference, value=found) if isinstance(reference.value, str) else reference
+
+
+def compare(
+    metrics: Mapping[str, Any], references: Mapping[str, Reference]
+) -> dict[str, bool | None]:
+    """Return by name whether metrics agree with their references; see `Reference.agrees`."""
+    return {name: r.agrees(part_of(metrics, name)) for name, r in references.items()}
 
 
 def _check_figure(name: Any, draw: Any) -> None:

@@ -3,8 +3,8 @@
 The file has one group per object, `recordings/<name>`, `final/<name>`, `spikes/<population>`,
 `synapses/<pathway>` and `carried/<name>`, so that any NetCDF reader can open each group by itself. Units and
 delays of synapses are in their group only, and arrays of synapses refer to it by the number of the synapse.
-Protocol, provenance and metrics are JSON texts. A checksum of the whole file follows the part that HDF5 reads;
-chunks of large arrays also have checksums, which other readers verify.
+Protocol, provenance, metrics and references are JSON texts. A checksum of the whole file follows the part that
+HDF5 reads; chunks of large arrays also have checksums, which other readers verify.
 """
 
 import json
@@ -44,6 +44,9 @@ def write_result(result: ResultData, path: AnyPath) -> Path:
         "protocol": result.protocol.to_json(),
         "provenance": _to_json("provenance", result.provenance),
         "metrics": _to_json("metric", result.metrics),
+        "references": _to_json(
+            "reference", {name: r.plain() for name, r in result.references.items()}
+        ),
     }
     with replace_file(target) as file:
         disk = Disk(file)

@@ -22,6 +22,7 @@ from dendrosim.protocol.beginning import Beginning
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.results.clock_check import check_beginning, check_times
 from dendrosim.results.labels import array_shape
+from dendrosim.results.reference import Reference, as_reference
 from dendrosim.results.result_data import STATUSES, Spikes, Trace
 from dendrosim.results.synapses import KeptSynapses, Synapses
 
@@ -140,6 +141,7 @@ def _read(path: Path, file: Hdf5File, version: int) -> dict[str, Any]:
         "connections": positions[1],
         "provenance": provenance,
         "metrics": _read_mapping(file, "metrics"),
+        "references": _read_references(file),
         "status": status,
         "message": file.text("message"),
     }
@@ -174,6 +176,12 @@ def _read_mapping(file: Hdf5File, name: str) -> dict[str, Any]:
     if not isinstance(mapping, dict):
         raise FormatError(f"its {name} is a {type(mapping).__name__}")
     return mapping
+
+
+def _read_references(file: Hdf5File) -> dict[str, Reference]:
+    """Read the references of metrics, which files of earlier versions do not have."""
+    found = _read_mapping(file, "references") if file.has("references") else {}
+    return {name: as_reference(f"reference of {name!r}", r) for name, r in found.items()}
 
 
 def _read_traces(

@@ -65,6 +65,8 @@ class Result(ResultData):
     carried : mapping of str to array, optional
         What a run that continues the clock of this one takes over in addition to the final state, such as spikes
         on their way; None if the run cannot be continued.
+    references : mapping of str to Reference, optional
+        The values that metrics should have, by the names under which `measure` has returned them.
 
     Examples
     --------

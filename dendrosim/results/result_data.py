@@ -13,6 +13,7 @@ from dendrosim.errors import UnknownEntryError
 from dendrosim.protocol.beginning import AT_ZERO, Beginning
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.results.labels import label
+from dendrosim.results.reference import Reference
 from dendrosim.results.synapses import KeptSynapses, Synapses
 
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ class ResultData:
         connections: Mapping[str, MatrixConnections] | None = None,
         begin: Beginning = AT_ZERO,
         carried: Mapping[str, AnyArray] | None = None,
+        references: Mapping[str, Reference] | None = None,
     ) -> None:
         self.protocol = protocol
         self.traces = dict(traces)
@@ -121,6 +123,7 @@ class ResultData:
         self.connections = dict(connections or {})
         self.begin = begin
         self.carried = None if carried is None else dict(carried)
+        self.references = dict(references or {})
 
 
 def shapes(arrays: Mapping[str, AnyArray]) -> str:

@@ -117,8 +117,10 @@ def test_run_writes_result_and_figures_and_says_where(call, engine):
     assert code == 0
     assert sorted(os.listdir("there")) == ["result.nc", "traces.png", "traces.svg"]
     assert b"'good': True" in Path("there/result.nc").read_bytes()
-    assert out.splitlines()[-1] == "result and figures are in there"
-    assert re.search(r"last +\[.+\] V +0\.25", out)
+    assert out.splitlines()[-2] == "result and figures are in there"
+    # The exit code is 0 also if a metric disagrees.
+    assert out.splitlines()[-1].startswith("1 metric differs from its reference")
+    assert re.search(r"last +\[.+\] V +0\.25 +0\.01 +differs", out)
     assert re.search(r"worst +nan", out)
     assert "numpy, double precision, seed 0: build 0.5 s, compile 0 s, run 1.5 s" in out
     assert engine.protocol.parameters["tau"] == "5 ms"
@@ -137,6 +139,13 @@ def test_run_as_json_is_one_object_in_si(call, engine):
         },
         "units": {"last": "V", "duration": "s", "tau": "s"},
         "metrics": {"last": [0.25, 0.5, None], "worst": None, "good": True},
+        "references": {
+            "last": {"value": 0.25, "tolerance": 0.01, "kind": "grid-limited", "agrees": False}
+        },
+        "status": "done",
+        "seed": 0,
+        "precision": "double",
+        "batch": 1,
         "backend": "numpy",
         "compiled": False,
         "seconds": {"build": 0.5, "compile": 0.0, "run": 1.5},

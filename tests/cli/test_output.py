@@ -12,7 +12,7 @@ from fake_engine import RUN_CLI
 import dendrosim as ds
 from dendrosim.cli import main as cli
 from dendrosim.cli.console import emit_table, format_value, to_json_value
-from dendrosim.cli.summaries import metric_table
+from dendrosim.cli.metrics import disagreement_line, metric_tables
 
 
 @pytest.fixture
@@ -82,17 +82,36 @@ def test_small_tables_of_numbers_are_told_row_by_row():
         "by": {"model": [[1, 2]]},
     }
     measurement = ds.Measurement(
-        metrics, units={"small": "Hz"}, references={"small": [[1, 2], [3, 4]], "loss": 0.5}
+        metrics,
+        units={"small": "Hz"},
+        references={
+            "small": ds.Reference([[1, 2], [2, 4]], [[0, 2], [0, 0]]),
+            "loss": ds.Reference(0.5, 0.1, "cited"),
+        },
     )
-    columns, rows = metric_table(measurement)
-    assert columns == ("metric", "value", "reference")
+    ((columns, rows),) = metric_tables(measurement)
+    assert columns == ("metric", "value", "reference", "tolerance", "verdict")
     assert rows == [
-        ("loss", "0.333333", "0.5"),
-        ("small[0]", "[1, 0.3333] Hz", "[1, 2]"),
-        ("small[1]", "[2, nan] Hz", "[3, 4]"),
-        ("large", "13 × 2 values", ""),
-        ("none", "[]", ""),
-        ("by.model[0]", "[1, 2]", ""),
+        ("loss", "0.333333", "0.5", "0.1", "differs"),
+        ("small[0]", "[1, 0.3333] Hz", "[1, 2]", "[0, 2]", "agrees"),
+        ("small[1]", "[2, nan] Hz", "[2, 4]", "0", "open"),
+        ("large", "13 × 2 values", "", "", ""),
+        ("none", "[]", "", "", ""),
+        ("by.model[0]", "[1, 2]", "", "", ""),
+    ]
+    assert disagreement_line(measurement) == (
+        "1 metric differs from its reference by more than the tolerance: loss"
+    )
+
+
+def test_metrics_of_several_models_have_their_references_in_a_second_table():
+    metrics = {"one": {"rate": 2.0, "known": 2.0}, "two": {"rate": 4.0, "known": 2.0}}
+    references = {f"{n}.rate": ds.Reference(f"{n}.known", 0.5) for n in metrics}
+    first, second = metric_tables(ds.Measurement(metrics, references=references))
+    assert first == (("metric", "one", "two"), [("rate", "2", "4"), ("known", "2", "2")])
+    assert second[1] == [
+        ("one.rate", "2", "2", "0.5", "agrees"),
+        ("two.rate", "4", "2", "0.5", "differs"),
     ]
 
 
@@ -101,7 +120,9 @@ def test_metrics_of_several_models_stand_side_by_side_entry_by_entry():
         "one": {"loss": 0.25, "angle": np.array([10.0, 20.0])},
         "two": {"loss": 0.5, "range": "wide"},
     }
-    assert metric_table(ds.Measurement(metrics)) == (
+    first, (_, second) = metric_tables(ds.Measurement(metrics))
+    assert not second
+    assert first == (
         ("metric", "one", "two"),
         [
             ("loss", "0.25", "0.5"),

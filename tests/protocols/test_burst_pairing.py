@@ -86,7 +86,7 @@ def test_periodic_trains_switch_where_the_interval_is_16_ms():
     found = measured(pairing="periodic", duration="10 s", p_start=0.3)
     m = found.metrics
     assert (m["switch_rate"], m["switch_rate_error"]) == (62.5, 2.5)
-    assert found.references["switch_rate"] == pytest.approx(62.5)
+    assert found.references["switch_rate"].value == pytest.approx(62.5)
     expected = []
     for rate in m["rates"]:
         pre = np.floor(np.arange(5) / rate / 1e-4 + 0.5)

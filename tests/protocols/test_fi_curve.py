@@ -105,7 +105,8 @@ def test_noise_lets_a_cell_fire_below_its_rheobase():
     assert m["rheobase"] < m["rheobase_expected"]
     assert 1e12 * m["rheobase_expected"] == pytest.approx(24.966, abs=1e-3)
     assert not measured("sst", noise="20 pA", **short)[1].references
-    assert measured("sst")[1].references == {"rheobase": metrics("sst")["rheobase_expected"]}
+    assert measured("sst")[1].agrees == {"rheobase": True}
+    assert measured("sst")[1].references["rheobase"].value == metrics("sst")["rheobase_expected"]
 
 
 def test_a_silent_cell_has_no_rheobase():

@@ -60,7 +60,7 @@ def test_two_layers_fall_at_the_rates_of_the_closed_form():
     assert metrics["ordered"] == 1.0
     assert result.protocol.method == "rk2"
     for name, expected in measurement.references.items():
-        assert metrics[name] == pytest.approx(expected, abs=1e-3)
+        assert metrics[name] == pytest.approx(expected.value, abs=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,10 @@ def test_one_layer_has_no_fall_and_a_short_time_to_settle_is_told():
 
 def test_references_stand_beside_and_figures_can_be_drawn():
     result, measurement = measured(depths=(2, 8))
-    assert measurement.references["signal"]["single"] == pytest.approx(factors("single", 0.25, 8))
+    assert measurement.references["signal"].value["single"] == pytest.approx(
+        factors("single", 0.25, 8)
+    )
+    assert set(measurement.agrees.values()) == {True}
     assert list(measurement.figures) == ["signal", "layer1"]
     for draw in ds.measure(result).figures.values():
         draw().canvas.draw()

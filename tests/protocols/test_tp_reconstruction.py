@@ -95,7 +95,9 @@ def test_signals_and_errors_are_those_of_linear_algebra(sizes, mu, eta_hat):
         w, q = weights(sizes, d)
         for name, values in expected(w, q, x, y, mu, eta_hat).items():
             assert measurement.metrics[name][k] == pytest.approx(values, rel=1e-7, abs=1e-9), name
-            assert measurement.references[name][k] == pytest.approx(values, rel=1e-9, abs=1e-11)
+            assert measurement.references[name].value[k] == pytest.approx(
+                values, rel=1e-9, abs=1e-11
+            )
 
 
 def test_exact_inverses_have_no_reconstruction_error_and_carry_the_signal():
