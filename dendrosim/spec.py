@@ -37,6 +37,7 @@ from dendrosim.checks import (
     sequence_of,
 )
 from dendrosim.discovery import classes_in, modules_in
+from dendrosim.display.short import ShortRepr
 from dendrosim.errors import DendrosimError, SpecError, abbreviate
 from dendrosim.machine.decompression import decompress
 from dendrosim.machine.json_text import parse_json
@@ -76,7 +77,7 @@ def check_of(annotation: Any) -> Check:
 
 
 @dataclass(frozen=True, eq=False)
-class Checked:
+class Checked(ShortRepr):
     """Base class of frozen dataclasses each of whose fields has a check, which its annotation gives."""
 
     _checks: ClassVar[Mapping[str, Check]] = {}

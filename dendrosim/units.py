@@ -132,6 +132,12 @@ class Quantity:
     def __hash__(self) -> int:
         return hash((self.dimension, np.asarray(self.value).tobytes()))
 
+    def __repr__(self) -> str:
+        if not self.scalar:
+            return f"<quantity: {self}>"
+        unit = "" if self.dimension == DIMENSIONLESS else f" {self.unit}"
+        return f"quantity('{self.value!r}{unit}')"
+
     def __str__(self) -> str:
         number = f"{self.value:g}" if self.scalar else f"<{np.shape(self.value)} array>"
         return number if self.dimension == DIMENSIONLESS else f"{number} {self.unit}"

@@ -103,3 +103,11 @@ def test_the_page_about_the_engine_names_every_environment_variable():
     assert {"DENDROSIM_PATH", "CUDA_HOME", "CXX", "LD_LIBRARY_PATH"} <= read
     page = ENGINE_PAGE.read_text("utf-8").partition("## Environment variables")[2]
     assert read <= set(re.findall(r"`([A-Z_]+)`", page.partition("\n## ")[0]))
+
+
+def test_the_guides_circuit_without_a_file_is_run_and_analysed():
+    section = GUIDE.read_text("utf-8").partition("## In notebooks")[2].partition("\n## ")[0]
+    (code,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    names = {}
+    exec(code.replace("ds.run(protocol)", "ds.run(protocol, backend='numpy')"), names)
+    assert names["result"]["cell.v"].values[-1] == pytest.approx([1.0, 2.0], rel=0.01)

@@ -12,6 +12,7 @@ ORDER = (
     ("errors",),
     ("streams", "arrays", "discovery"),
     ("units", "machine"),
+    ("display",),
     ("checks",),
     ("spec",),
     ("equations",),

@@ -22,13 +22,14 @@ from dendrosim.analysis.regression import (
     whitener,
 )
 from dendrosim.arrays import Array, Complex
+from dendrosim.display.short import ShortRepr
 from dendrosim.errors import ParameterError
 
 Method = Literal["jacobian", "polynomials"]
 
 
 @dataclass(frozen=True)
-class FlowModes:
+class FlowModes(ShortRepr):
     """Eigenvalues of the averaged flow, linearised at the optimum, without the zero modes of symmetries.
 
     Attributes

@@ -39,6 +39,7 @@ from dendrosim.analysis._trains import (
     train_order,
 )
 from dendrosim.arrays import Array, Booleans, Integers
+from dendrosim.display.short import ShortRepr
 from dendrosim.errors import ParameterError, UnknownMemberError
 from dendrosim.results.result_data import Spikes
 
@@ -47,7 +48,7 @@ BURST_THRESHOLD = 16e-3
 
 
 @dataclass(frozen=True)
-class Bursts:
+class Bursts(ShortRepr):
     """The events of spike trains, sorted by unit, then sample, then time.
 
     Attributes
@@ -73,7 +74,7 @@ class Bursts:
 
 
 @dataclass(frozen=True)
-class BurstStatistics:
+class BurstStatistics(ShortRepr):
     """Rates and burst probability of groups of cells in time windows.
 
     The shape of the values is ``(groups, windows)``. The axis of groups is missing if `burst_statistics` was

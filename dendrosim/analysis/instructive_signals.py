@@ -15,6 +15,7 @@ import numpy as np
 
 from dendrosim.analysis import causal_roles
 from dendrosim.arrays import Array
+from dendrosim.display.short import ShortRepr
 from dendrosim.equations.transfer.numeric import numeric_transfer
 
 MOVED = 1e-3
@@ -22,7 +23,7 @@ MOVED = 1e-3
 
 
 @dataclass(frozen=True)
-class Course:
+class Course(ShortRepr):
     """What one network did in its trials.
 
     Attributes
@@ -45,7 +46,7 @@ class Course:
 
 
 @dataclass(frozen=True)
-class Task:
+class Task(ShortRepr):
     """What the cells are for.
 
     Attributes

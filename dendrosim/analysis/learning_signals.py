@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dendrosim.arrays import Array
+from dendrosim.display.short import ShortRepr
 from dendrosim.equations.transfer.numeric import numeric_transfer
 from dendrosim.errors import ParameterError, ShapeError
 
@@ -36,7 +37,7 @@ _RANK_TOLERANCE = 1e-10
 
 
 @dataclass(frozen=True)
-class Forward:
+class Forward(ShortRepr):
     """Activities and slopes of a forward pass through the network.
 
     Attributes
@@ -52,7 +53,7 @@ class Forward:
 
 
 @dataclass(frozen=True)
-class FeedbackAlignment:
+class FeedbackAlignment(ShortRepr):
     """Comparison of feedback weights ``Q`` with the forward weights ``W`` that they should invert.
 
     Attributes

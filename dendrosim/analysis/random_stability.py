@@ -32,6 +32,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dendrosim.arrays import Array, Integers
+from dendrosim.display.short import ShortRepr
 from dendrosim.equations.transfer.numeric import Function, numeric_transfer
 from dendrosim.errors import ParameterError
 
@@ -40,7 +41,7 @@ CHUNK = 2**20
 
 
 @dataclass(frozen=True)
-class Draws:
+class Draws(ShortRepr):
     """Distribution of random networks.
 
     Attributes
@@ -110,7 +111,7 @@ class Draws:
 
 
 @dataclass(frozen=True, eq=False)
-class Networks:
+class Networks(ShortRepr):
     """Networks of one size.
 
     Attributes
@@ -191,7 +192,7 @@ def _inverse(transfer: str) -> Function:
 
 
 @dataclass(frozen=True, eq=False)
-class Abscissas:
+class Abscissas(ShortRepr):
     """Spectral and numerical abscissas of Jacobians, in 1/tau; all arrays have the shape (networks,).
 
     Attributes

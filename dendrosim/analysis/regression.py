@@ -23,11 +23,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from dendrosim.arrays import Array
+from dendrosim.display.short import ShortRepr
 from dendrosim.errors import ParameterError
 
 
 @dataclass(frozen=True)
-class Covariances:
+class Covariances(ShortRepr):
     """Uncentred second moments of inputs and targets.
 
     Attributes

@@ -13,9 +13,11 @@ from dendrosim.circuit.initial_values.computed import Computed
 from dendrosim.circuit.matrix import Projection
 from dendrosim.circuit.pathway import Pathway
 from dendrosim.circuit.structure_check import check_structure
+from dendrosim.circuit.summary import circuit_line, circuit_tables
 from dendrosim.circuit.symbol_values import SymbolValues
 from dendrosim.circuit.used_symbols import used_symbols
 from dendrosim.circuit.validation import as_name, as_parameters
+from dendrosim.display.html import as_html
 from dendrosim.errors import (
     SpecError,
 )
@@ -113,6 +115,12 @@ class Circuit(CircuitData):
             self._set(parameters=as_parameters("Circuit.parameters", given))
         check_structure(self)
         check_once(self)
+
+    def __repr__(self) -> str:
+        return f"<Circuit: {circuit_line(self)}>"
+
+    def _repr_html_(self) -> str:
+        return as_html("Circuit", circuit_line(self), circuit_tables(self))
 
     # -- composition ------------------------------------------------------------------------------
 

@@ -14,13 +14,14 @@ from dendrosim.arrays import AnyArray, Array, Integers
 from dendrosim.circuit.circuit_data import CircuitData
 from dendrosim.circuit.initial_values.fixed import Fixed
 from dendrosim.circuit.matrix import Matrix
+from dendrosim.display.short import ShortRepr
 from dendrosim.errors import ParameterError, ShapeError
 from dendrosim.machine.cached_property import cached_property
 from dendrosim.streams import stream
 
 
 @dataclass(frozen=True, eq=False)
-class MatrixConnections:
+class MatrixConnections(ShortRepr):
     """The connections of a sparse matrix, sorted by postsynaptic, then by presynaptic unit.
 
     Attributes

@@ -43,9 +43,10 @@ def check(
     """Validate a model or protocol without running it."""
     if thorough:
         _check_thoroughly(name, settings)
-    from dendrosim.cli.summaries import circuit_line, protocol_line
+    from dendrosim.circuit.summary import circuit_line
     from dendrosim.library.catalogue import find_entry
     from dendrosim.library.loading import load_circuit, read_settings
+    from dendrosim.protocol.summary import protocol_line
 
     check_choice("back end to compile for", backend, COMPILED)
     check_choice("precision", precision, PRECISIONS)

@@ -6,9 +6,11 @@ from dendrosim.cli.options import Json, Name
 
 def show(name: Name, json: Json = False) -> None:
     """Show equations, parameters and sources of a model or protocol."""
+    from dendrosim.circuit.summary import circuit_plain
     from dendrosim.cli.circuit_text import circuit_text
-    from dendrosim.cli.summaries import METHODS, circuit_plain, description_plain, parameter_rows
+    from dendrosim.cli.summaries import description_plain, parameter_rows
     from dendrosim.library.description import describe
+    from dendrosim.protocol.summary import METHODS
 
     description = describe(name)
     if json:

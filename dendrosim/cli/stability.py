@@ -284,12 +284,13 @@ def _print(
     out: Path,
 ) -> None:
     from dendrosim.cli import stability_report as report
+    from dendrosim.stability.continuation.branch import BIFURCATIONS, bifurcation_rows
+    from dendrosim.stability.fixed_points.rows import MODES, mode_rows, state_rows
 
     emit(f"{plain['model']}: {point.message}\n")
-    emit_table(("state", "value"), report.state_rows(point))
+    emit_table(("state", "value"), state_rows(point.flow, point.x))
     if not point.no_spectrum:
-        modes = "modes", "eigenvalue (1/s)", "time constant", "frequency"
-        emit_table(modes, report.mode_rows(point))
+        emit_table(MODES, mode_rows(point.spectrum))
         step = point.spectrum.max_euler_step
         if 0 < step < float("inf"):
             emit(f"forward Euler is stable for steps below {1e3 * step:.6g} ms")
@@ -297,6 +298,5 @@ def _print(
         emit_table(("", ""), report.transient_rows(plain))
     if branch is not None:
         emit(branch.message)
-        columns = ("bifurcation", "at", "interval", "frequency", "modes")
-        emit_table(columns, report.bifurcation_rows(branch))
+        emit_table(BIFURCATIONS, bifurcation_rows(branch))
     emit(f"figures and {REPORT} are in {out}")

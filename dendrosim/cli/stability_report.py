@@ -6,15 +6,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dendrosim.stability.fixed_points.point import FixedPoint
+from dendrosim.stability.fixed_points.rows import Rows
 from dendrosim.stability.spectrum.transient_growth import numerical_abscissa, transient_growth
 
 if TYPE_CHECKING:
     from dendrosim.stability.continuation.branch import Branch
-
-Rows = list[tuple[str, ...]]
-
-_SHOWN_MODES, _SHOWN_STATES = 8, 24  # rows in tables; a terminal has about 40 lines
-_SAME = 1e-6  # eigenvalues this close, relative to the largest, are one mode
 
 
 def point_plain(point: FixedPoint) -> dict[str, Any]:
@@ -81,60 +77,10 @@ def branch_plain(branch: "Branch") -> dict[str, Any]:
     }
 
 
-def mode_rows(point: FixedPoint) -> Rows:
-    """Return the rightmost modes: multiplicity, eigenvalue, time constant and frequency of each."""
-    values = point.eigenvalues
-    rows: Rows = []
-    taken = np.zeros(len(values), dtype=bool)
-    size = float(np.max(abs(values), initial=1e-300))
-    for value in values:
-        if len(rows) == _SHOWN_MODES:
-            break
-        same = ~taken & (abs(values - value) <= _SAME * size)
-        if not same.any():
-            continue
-        taken |= same
-        decay, turns = np.abs([value.real, value.imag]) > point.spectrum.tolerance
-        rows.append(
-            (
-                str(int(same.sum())),
-                f"{value.real:.6g}" + (f" {value.imag:+.6g}i" if turns else ""),
-                f"{-1e3 / value.real:.6g} ms" if decay else "-",
-                f"{abs(value.imag) / (2 * np.pi):.6g} Hz" if turns else "",
-            )
-        )
-    return rows
-
-
-def state_rows(point: FixedPoint) -> Rows:
-    """Return names and values of the first states, and the number of the remaining states."""
-    found = zip(point.flow.labels, point.x, point.flow.units, strict=True)
-    rows: Rows = [
-        (label, f"{value:.6g}" if unit == "1" else f"{value:.6g} {unit}")
-        for label, value, unit in list(found)[:_SHOWN_STATES]
-    ]
-    left = point.flow.size - len(rows)
-    return [*rows, (f"and {left} more", "")] if left else rows
-
-
 def transient_rows(plain: Mapping[str, Any]) -> Rows:
     """Return rows with the values of `transient_plain`."""
     growth = plain["transient_growth"]
     return [
         ("numerical abscissa", f"{plain['numerical_abscissa']:.6g} 1/s"),
         ("transient growth", f"{growth['peak']:.6g} after {1e3 * growth['time']:.6g} ms"),
-    ]
-
-
-def bifurcation_rows(branch: "Branch") -> Rows:
-    """Return kind, value, interval, frequency and number of crossing modes of each bifurcation."""
-    return [
-        (
-            b.kind,
-            f"{b.parameter} = {b.value:.9g}",
-            f"{b.interval[0]:.9g} to {b.interval[1]:.9g}",
-            f"{b.frequency:.6g} Hz" if b.frequency else "",
-            str(b.count),
-        )
-        for b in branch.bifurcations
     ]

@@ -8,6 +8,7 @@ import numpy as np
 from dendrosim.arrays import Array
 from dendrosim.checks import as_time, as_whole_number
 from dendrosim.circuit.paths import is_variable
+from dendrosim.display.short import ShortRepr
 from dendrosim.errors import NotConvergedError, ParameterError
 from dendrosim.stability.fixed_points.fixed_point import fixed_point
 from dendrosim.stability.fixed_points.point import FixedPoint, same_point
@@ -26,7 +27,7 @@ if it is this close to any fixed point, relative to typical sizes."""
 
 
 @dataclass(frozen=True)
-class Basin:
+class Basin(ShortRepr):
     """Number of perturbed states that returned to a fixed point.
 
     Attributes

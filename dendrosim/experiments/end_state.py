@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dendrosim.display.short import ShortRepr
 from dendrosim.results.result import Result
 from dendrosim.stability.fixed_points.fixed_point import fixed_point
 from dendrosim.stability.fixed_points.point import FixedPoint
@@ -11,7 +12,7 @@ from dendrosim.stability.vector_field.vector_field import vector_field
 
 
 @dataclass(frozen=True)
-class EndState:
+class EndState(ShortRepr):
     """Comparison of the final state of a run with the nearest fixed point of its last phase.
 
     Attributes

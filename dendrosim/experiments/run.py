@@ -76,7 +76,7 @@ def run(
         begins at time 0 with random numbers of its own, and spikes on their way are not taken over, unless
         `continue_clock` is True.
     progress : bool, optional
-        Whether to report progress on stderr (default: only on a terminal).
+        Whether to report progress on stderr (default: in a terminal or notebook).
     check_end : bool, default False
         Whether to compare the final state with the nearest fixed point, with the weights held constant, in the
         metrics `end_distance` and `end_settled`; see `dendrosim.end_state`.
@@ -231,7 +231,7 @@ def resume_run(
     initial : Result, optional
         Start state, which must not be given, because the run has already begun.
     progress : bool, optional
-        Whether to report progress on stderr; by default only if stderr is a terminal.
+        Whether to report progress on stderr; by default in a terminal or notebook.
     """
     unfinished = folder / UNFINISHED
     require_interrupted(unfinished)
@@ -268,11 +268,14 @@ def _with_own_seed(protocol: Protocol, settings: RunSettings) -> RunSettings:
 def _measure_if_found(protocol: Protocol) -> Measure:
     """Return the function that measures results, before the run, so that an error in the file wastes no run.
 
-    If the file is not at hand, warn that the result will have no metrics.
+    If the file is not at hand, warn that the result will have no metrics. A protocol that was written in place,
+    whose name is a label and which has no parameters of a file, has no metrics to miss.
     """
     try:
         return find_measure(protocol)
     except (UnknownNameError, DataError) as error:
+        if not protocol.parameters and not is_path(protocol.name):
+            return lambda result: Measurement({})
         warnings.warn(
             f"the result will have no metrics: {error}; measure it with ds.measure(result, FILE)",
             DendrosimWarning,

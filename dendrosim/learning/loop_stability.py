@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dendrosim.circuit.circuit import Circuit
+from dendrosim.display.short import ShortRepr
 from dendrosim.errors import DendrosimWarning, ParameterError
 from dendrosim.machine.code_digest import GENERATED_CODE, code_digest
 from dendrosim.machine.remembered import recall, remember
@@ -27,7 +28,7 @@ _WHAT = "spectrum of a loop at rest"
 
 
 @dataclass(frozen=True)
-class Loop:
+class Loop(ShortRepr):
     """What the spectrum of a circuit says about its time steps.
 
     Attributes

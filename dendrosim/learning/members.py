@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dendrosim.circuit.circuit import Circuit
+from dendrosim.display.short import ShortRepr
 from dendrosim.errors import ParameterError, prefix_errors
 from dendrosim.learning.cycle import learning_cycle, recall_phase, sleep_cycle
 from dendrosim.learning.network import Network
@@ -24,7 +25,7 @@ from dendrosim.units import Quantity
 
 
 @dataclass(frozen=True)
-class Member:
+class Member(ShortRepr):
     """One network of a comparison of rules.
 
     Attributes

@@ -6,6 +6,7 @@ from typing import Any
 
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.paths import is_variable
+from dendrosim.display.short import ShortRepr
 from dendrosim.errors import EquationError, SpecError
 from dendrosim.learning.own_cycle import Cycle
 from dendrosim.learning.targets import check_target, target_variables
@@ -15,7 +16,7 @@ NUMBER = "{i}"
 
 
 @dataclass(frozen=True)
-class Network:
+class Network(ShortRepr):
     """The parts of a learning circuit: its layers, their weights, and how it is shown a sample.
 
     A name with `{i}` stands for all names of the circuit with a number from 1 up in its place, in the order of the

@@ -14,6 +14,7 @@ from dendrosim.arrays import Array
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.initial_values.copy import Copy
 from dendrosim.circuit.initial_values.well_conditioned import WellConditioned
+from dendrosim.display.short import ShortRepr
 from dendrosim.errors import ParameterError, UnknownNameError
 from dendrosim.learning.settling import Settling, find_settling, layer_count
 from dendrosim.library.catalogue import find_entry
@@ -31,7 +32,7 @@ MODELS = {
 
 
 @dataclass(frozen=True)
-class LayeredNetwork:
+class LayeredNetwork(ShortRepr):
     """A layered circuit that learns.
 
     Attributes

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dendrosim.circuit.circuit import Circuit
+from dendrosim.display.short import ShortRepr
 from dendrosim.errors import SpecError
 from dendrosim.protocol.phases import Phase
 
@@ -12,7 +13,7 @@ AFTER = "rest"
 
 
 @dataclass(frozen=True)
-class Cycle:
+class Cycle(ShortRepr):
     """The phases in which a circuit is shown a sample; gates that a phase does not name are closed.
 
     Parameters

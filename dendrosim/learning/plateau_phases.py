@@ -15,11 +15,12 @@ phase, so that m is the mean of x over its time steps; `clear` is tau/dt, so tha
 
 from dataclasses import dataclass
 
+from dendrosim.display.short import ShortRepr
 from dendrosim.protocol.phases import Phase
 
 
 @dataclass(frozen=True)
-class PlateauTiming:
+class PlateauTiming(ShortRepr):
     """Lengths of the phases in time steps.
 
     Attributes

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dendrosim.display.short import ShortRepr
 from dendrosim.errors import SpecError, UnknownNameError
 from dendrosim.learning.network import Network
 from dendrosim.library.catalogue import Entry, find_entry, is_path, list_entries, read_source
@@ -14,7 +15,7 @@ DECLARATION = "LEARNING"
 
 
 @dataclass(frozen=True)
-class Rule:
+class Rule(ShortRepr):
     """A learning rule: a model with values of some of its parameters.
 
     Attributes

@@ -15,6 +15,7 @@ from dendrosim.arrays import Complex
 from dendrosim.checks import positive
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.paths import VariablePath
+from dendrosim.display.short import ShortRepr
 from dendrosim.errors import DendrosimWarning, ParameterError
 from dendrosim.machine.code_digest import GENERATED_CODE, code_digest
 from dendrosim.machine.remembered import recall, remember
@@ -38,7 +39,7 @@ _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
-class Settling:
+class Settling(ShortRepr):
     """Time that a circuit needs to settle.
 
     Attributes

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from dendrosim.display.short import ShortRepr
 from dendrosim.equations.transfer.numeric import numeric_transfer
 from dendrosim.errors import ParameterError
 
@@ -14,7 +15,7 @@ _FAR, _NEAR = 1e12, 10.0
 
 
 @dataclass(frozen=True)
-class Range:
+class Range(ShortRepr):
     """Values between which the values of a transfer function are.
 
     Attributes

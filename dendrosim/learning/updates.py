@@ -11,6 +11,7 @@ import numpy as np
 from dendrosim.analysis import learning_signals
 from dendrosim.arrays import Array
 from dendrosim.circuit.circuit import Circuit
+from dendrosim.display.short import ShortRepr
 from dendrosim.errors import SpecError
 from dendrosim.learning.network import Network
 from dendrosim.learning.own_cycle import AFTER
@@ -50,7 +51,7 @@ def update_recordings(
 
 
 @dataclass(frozen=True)
-class Updates:
+class Updates(ShortRepr):
     """What a network learned in the kept trials.
 
     Attributes

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dendrosim.circuit.circuit import Circuit
+from dendrosim.display.short import ShortRepr
 from dendrosim.library.catalogue import Entry, find_entry
 from dendrosim.library.docstrings import INTRODUCTION, split_sections
 from dendrosim.library.file_parameters import parameters_of_file
@@ -14,7 +15,7 @@ from dendrosim.machine.file_paths import AnyPath
 
 
 @dataclass(frozen=True)
-class Description:
+class Description(ShortRepr):
     """The documentation of a model or protocol, with its parameters and its default circuit.
 
     Parameters

@@ -10,6 +10,7 @@ from dendrosim.library.catalogue import find_entry
 from dendrosim.library.files import blame_file, check_returned, load_module
 from dendrosim.library.stored_names import find_stored_entry
 from dendrosim.machine.file_paths import AnyPath
+from dendrosim.machine.notebook import release_figure
 from dendrosim.protocol.protocol import Protocol, check_protocol
 from dendrosim.results.measurement import Measurement
 
@@ -92,6 +93,6 @@ class _FileMeasure:
         @wraps(draw)
         def draw_or_blame() -> Any:
             with blame_file(self.path):
-                return draw()
+                return release_figure(draw())
 
         return draw_or_blame

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from dendrosim.circuit.paths import VariablePath, is_variable
 from dendrosim.circuit.pathway import WEIGHT
+from dendrosim.machine.notebook import release_figure
 from dendrosim.plot._plasticity import plasticity
 from dendrosim.plot._psth import psth
 from dendrosim.plot._raster import raster
@@ -72,4 +73,4 @@ def overview(result: Result) -> dict[str, Callable[[], "Figure"]]:
 
 
 def _draw(function: Callable[..., Any], result: Result, name: str) -> "Figure":
-    return figure_of(function(result, name))
+    return release_figure(figure_of(function(result, name)))

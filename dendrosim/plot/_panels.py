@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from dendrosim.arrays import AnyArray
 from dendrosim.errors import ParameterError, ShapeError, UnknownNameError
-from dendrosim.plot.style import PALETTE, legend_right, line, si_label, styled
+from dendrosim.plot.style import PALETTE, legend_right, line, new_figure, si_label, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -164,13 +164,8 @@ def _times(*groups: Mapping[str, tuple[AnyArray, AnyArray]]) -> AnyArray:
 
 def _grid(count: int, two_rows: bool) -> "AnyArray":
     """Return the Axes of a new figure, in which each row shares its y axis and each column its x axis."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(1.6 + 1.6 * count, 3.6 if two_rows else 2.6), layout="constrained")
-    FigureCanvasAgg(figure)
     ratios = (3, 1) if two_rows else (1,)
-    return figure.subplots(
+    return new_figure((1.6 + 1.6 * count, 3.6 if two_rows else 2.6)).subplots(
         len(ratios), count, sharex="col", sharey="row", squeeze=False, height_ratios=ratios
     )
 

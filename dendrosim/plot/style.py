@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from dendrosim.arrays import AnyArray
 from dendrosim.errors import printable
 from dendrosim.machine.brian_import import lock
+from dendrosim.machine.notebook import in_notebook
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -86,6 +87,12 @@ def in_style() -> Iterator[None]:
     """
     from matplotlib import rc_context
 
+    if (
+        in_notebook()
+    ):  # its first import makes settings for the notebook, which must outlast the common style
+        from matplotlib import pyplot
+
+        pyplot.draw_if_interactive()
     with lock, rc_context(STYLE):
         yield
 
@@ -108,22 +115,29 @@ def axes(ax: "Axes | None", size: tuple[float, float] = (6.0, 3.2)) -> "Axes":
 
 def panels(count: int, size: tuple[float, float]) -> "AnyArray":
     """Return the Axes of a new figure with `count` panels one above the other, which share the x axis."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=size, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure.subplots(count, 1, sharex=True, squeeze=False)[:, 0]
+    return new_figure(size).subplots(count, 1, sharex=True, squeeze=False)[:, 0]
 
 
 def row(count: int, size: tuple[float, float], *, sharex: bool = False) -> "AnyArray":
     """Return the Axes of a new figure with `count` panels side by side, which share the y axis."""
+    return new_figure(size).subplots(1, count, sharex=sharex, sharey=True, squeeze=False)[0]
+
+
+def new_figure(size: tuple[float, float]) -> "Figure":
+    """Return a new figure of this width and height in inches, which a notebook shows at the end of its cell.
+
+    Elsewhere it is no figure of pyplot, which would keep it in memory until it is closed.
+    """
+    if in_notebook():
+        from matplotlib import pyplot
+
+        return pyplot.figure(figsize=size, layout="constrained")
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
-    return figure.subplots(1, count, sharex=sharex, sharey=True, squeeze=False)[0]
+    return figure
 
 
 def plain_label(text: str) -> str:

@@ -28,6 +28,7 @@ from dendrosim.protocol.phases import Block, Recording
 from dendrosim.protocol.protocol_data import ProtocolData
 from dendrosim.protocol.rate_check import check_rates
 from dendrosim.protocol.schedule import records_anything
+from dendrosim.protocol.summary import protocol_html, protocol_text
 from dendrosim.signals.base import Signal
 from dendrosim.signals.process import Process
 from dendrosim.signals.samples import Samples
@@ -103,6 +104,12 @@ class Protocol(ProtocolData):
     >>> protocol.total_steps
     500
     """
+
+    def __repr__(self) -> str:
+        return protocol_text(self)
+
+    def _repr_html_(self) -> str:
+        return protocol_html(self)
 
     def __post_init__(self) -> None:
         if not self.blocks:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from dendrosim.checks import as_any_text, as_label
+from dendrosim.display.short import ShortRepr
 from dendrosim.errors import SpecError, UnknownMemberError
 from dendrosim.results.reference import Reference, as_reference, part_of
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Measurement:
+class Measurement(ShortRepr):
     """Numbers computed from a result, and figures of the result, which are drawn on demand.
 
     The function `measure(result)` of a protocol file returns a `Measurement`.

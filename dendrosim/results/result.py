@@ -12,12 +12,14 @@ import numpy as np
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.event import SPIKE
 from dendrosim.circuit.paths import path_of
+from dendrosim.display.html import as_html
 from dendrosim.errors import UnknownEntryError, printable
 from dendrosim.machine.file_paths import AnyPath
 from dendrosim.results.labels import label
 from dendrosim.results.netcdf import write_result
 from dendrosim.results.reading import read_fields
-from dendrosim.results.result_data import Final, PhaseSpan, ResultData, shapes
+from dendrosim.results.result_data import Final, PhaseSpan, ResultData, list_some, shapes
+from dendrosim.results.summary import result_tables
 
 if TYPE_CHECKING:
     from xarray import DataArray
@@ -212,13 +214,22 @@ class Result(ResultData):
         lines.append(f"  recorded: {shapes({k: t.values for k, t in self.traces.items()})}")
         lines.append(f"  final:    {shapes(self.state)}")
         if self.spikes:
-            counts = (f"{k} {len(s.unit)}" for k, s in self.spikes.items())
-            lines.append(f"  spikes:   {', '.join(counts)}")
+            counts = [f"{k} {len(s.unit)}" for k, s in self.spikes.items()]
+            lines.append(f"  spikes:   {list_some(counts)}")
         if self.metrics:
             lines.append(
-                f"  metrics:  {', '.join(f'{k} {_short(v)}' for k, v in self.metrics.items())}"
+                f"  metrics:  {list_some([f'{k} {_short(v)}' for k, v in self.metrics.items()])}"
             )
         return printable("\n".join(lines)) + ">"
+
+    def _repr_html_(self) -> str:
+        line = (
+            f"of protocol {self.protocol.name or '(unnamed)'}: {self.status} {self.message}".strip()
+        )
+        return as_html("Result", line, result_tables(self))
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self.names)
 
     def save(self, path: AnyPath) -> Path:
         """Write the result to a NetCDF-4 file; an existing file is replaced only when the new file is complete.

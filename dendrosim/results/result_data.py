@@ -1,6 +1,6 @@
 """The fields of a result: recordings, spikes, the final state and their origin; `Result` adds access by name."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from dendrosim.arrays import AnyArray
 from dendrosim.circuit.event import event_path
 from dendrosim.circuit.sparse_matrices import MatrixConnections
+from dendrosim.display.short import short_record
 from dendrosim.errors import UnknownEntryError
 from dendrosim.protocol.beginning import AT_ZERO, Beginning
 from dendrosim.protocol.protocol import Protocol
@@ -19,6 +20,9 @@ from dendrosim.results.synapses import KeptSynapses, Synapses
 if TYPE_CHECKING:
     from xarray import DataArray
 
+
+MANY = 8
+"""Number of arrays that `repr` names."""
 
 STATUSES = ("done", "diverged", "interrupted")
 """How a run can end."""
@@ -33,6 +37,9 @@ class Trace(NamedTuple):
     time: NDArray[np.floating]
     values: NDArray[np.floating]
 
+    def __repr__(self) -> str:
+        return short_record(self)
+
 
 class Spikes(NamedTuple):
     """Recorded spikes or other events: for each, the unit, the time in seconds and, in a batch, the sample."""
@@ -40,6 +47,9 @@ class Spikes(NamedTuple):
     unit: NDArray[np.integer]
     time: NDArray[np.floating]
     sample: NDArray[np.integer] | None = None
+
+    def __repr__(self) -> str:
+        return short_record(self)
 
 
 class RecordedSpikes(dict[str, Spikes]):
@@ -89,6 +99,9 @@ class Final(Mapping[str, "DataArray"]):
     def __len__(self) -> int:
         return len(self._state)
 
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self._state)
+
     def __repr__(self) -> str:
         return f"<Final state: {shapes(self._state)}>"
 
@@ -127,5 +140,11 @@ class ResultData:
 
 
 def shapes(arrays: Mapping[str, AnyArray]) -> str:
-    """Return the names and shapes of arrays as one line."""
-    return ", ".join(f"{k} {v.shape}" for k, v in arrays.items()) or "nothing"
+    """Return the names and shapes of the first arrays, and the number of the others, as one line."""
+    return list_some([f"{k} {v.shape}" for k, v in arrays.items()]) or "nothing"
+
+
+def list_some(texts: Sequence[str]) -> str:
+    """Return the first texts, separated by commas, and the number of the others."""
+    left = len(texts) - MANY
+    return ", ".join([*texts[:MANY], *([f"and {left} more"] if left > 0 else [])])

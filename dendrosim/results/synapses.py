@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dendrosim.arrays import AnyArray
+from dendrosim.display.short import short_record
 from dendrosim.errors import UnknownEntryError
 
 
@@ -21,6 +22,9 @@ class Synapses(NamedTuple):
     post: NDArray[np.integer]
     delay: NDArray[np.floating]
     post_delay: NDArray[np.floating] | None = None
+
+    def __repr__(self) -> str:
+        return short_record(self)
 
     def coordinates(self, chosen: tuple[int, ...] | None = None) -> dict[str, AnyArray]:
         """Return number, units and delays of all or of the chosen synapses, by the names of coordinates."""

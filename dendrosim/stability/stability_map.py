@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dendrosim.arrays import Array
+from dendrosim.display.short import ShortRepr
 from dendrosim.errors import (
     NotConvergedError,
     ParameterError,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class StabilityMap:
+class StabilityMap(ShortRepr):
     """Stability of a fixed point over a grid of two parameters.
 
     Eigenvalues of zero that are due to symmetries (zero modes) are left out of all numbers.

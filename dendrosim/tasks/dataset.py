@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dendrosim.arrays import Array, Integers
+from dendrosim.display.short import ShortRepr
 from dendrosim.errors import ParameterError
 
 
 @dataclass(frozen=True, eq=False)
-class DataSet:
+class DataSet(ShortRepr):
     """Images with their labels.
 
     Attributes

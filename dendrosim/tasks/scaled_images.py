@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dendrosim.arrays import AnyArray, Array, Integers
+from dendrosim.display.short import ShortRepr
 from dendrosim.errors import DataError, ParameterError
 from dendrosim.tasks.dataset import DataSet, one_hot
 from dendrosim.tasks.digits import load_digits
@@ -15,7 +16,7 @@ DIGITS = "digits"
 
 
 @dataclass(frozen=True, eq=False)
-class ScaledImages:
+class ScaledImages(ShortRepr):
     """Images less the mean training image, divided by one root mean square of all training pixels.
 
     Attributes

@@ -3,8 +3,8 @@
 import pytest
 
 import dendrosim as ds
+from dendrosim.circuit.summary import circuit_line, circuit_plain
 from dendrosim.cli.circuit_text import circuit_text
-from dendrosim.cli.summaries import circuit_line, circuit_plain
 
 CELL = ds.Population("cell", 9, "dv/dt = (x - v)/ms : 1\nx : 1", threshold="v > 1")
 

@@ -11,8 +11,9 @@ from fake_engine import RUN_CLI
 
 import dendrosim as ds
 from dendrosim.cli import main as cli
-from dendrosim.cli.console import emit_table, format_value, to_json_value
+from dendrosim.cli.console import emit_table, to_json_value
 from dendrosim.cli.metrics import disagreement_line, metric_tables
+from dendrosim.display.values import format_value
 
 
 @pytest.fixture

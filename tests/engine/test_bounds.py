@@ -6,8 +6,8 @@ import sparse_layer as layer
 from reference_problems import PATIENT
 
 import dendrosim as ds
+from dendrosim.circuit.summary import circuit_plain
 from dendrosim.cli.circuit_text import circuit_text
-from dendrosim.cli.summaries import circuit_plain
 from dendrosim.errors import DifferentiationError, ParameterError, SpecError, UnitError
 
 SMALL = ds.LocalPatches(height=4, width=4, channels=1, filters=2, kernel=3)

@@ -6,8 +6,8 @@ import pytest
 from reference_problems import FAST
 
 import dendrosim as ds
+from dendrosim.circuit.summary import circuit_plain
 from dendrosim.cli.circuit_text import circuit_text
-from dendrosim.cli.summaries import circuit_plain
 from dendrosim.engine.backends import backends, check_supported
 from dendrosim.errors import DifferentiationError, ParameterError, SpecError, UnitError
 

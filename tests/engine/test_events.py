@@ -8,8 +8,8 @@ from comparisons import spike_table
 from reference_problems import FAST
 
 import dendrosim as ds
+from dendrosim.circuit.summary import circuit_plain
 from dendrosim.cli.circuit_text import circuit_text
-from dendrosim.cli.summaries import circuit_plain
 
 CELL = """
 dv/dt = (drive - v + push)/(10*ms) : 1

@@ -8,8 +8,8 @@ from interrupted_runs import interrupt
 from scipy import stats
 
 import dendrosim as ds
+from dendrosim.circuit.summary import circuit_line, circuit_plain
 from dendrosim.cli.circuit_text import circuit_text
-from dendrosim.cli.summaries import circuit_line, circuit_plain
 from dendrosim.engine.standalone.program import describe_structure
 from dendrosim.errors import (
     DifferentiationError,

@@ -6,8 +6,8 @@ from interrupted_runs import interrupt
 from scipy import stats
 
 import dendrosim as ds
+from dendrosim.circuit.summary import circuit_plain
 from dendrosim.cli.circuit_text import circuit_text
-from dendrosim.cli.summaries import circuit_plain
 from dendrosim.engine.backends import backend_named
 from dendrosim.engine.network.random_numbers import binomial, step_key
 from dendrosim.engine.standalone.program import describe_structure

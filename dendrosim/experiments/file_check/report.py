@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from dendrosim.display.short import ShortRepr
 from dendrosim.errors import DendrosimError, SpecError, UnknownNameError
 
 T = TypeVar("T")
@@ -39,7 +40,7 @@ class Finding:
 
 
 @dataclass
-class Report:
+class Report(ShortRepr):
     """The findings of a check, and the parts of it that do not apply to the file.
 
     Parameters

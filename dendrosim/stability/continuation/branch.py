@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dendrosim.arrays import Array, Booleans, Complex, Integers
-from dendrosim.errors import UsageError
+from dendrosim.display.html import Table, as_html
+from dendrosim.display.short import ShortRepr, count
+from dendrosim.errors import UsageError, printable
 
 if TYPE_CHECKING:
     from xarray import Dataset
@@ -15,9 +17,12 @@ if TYPE_CHECKING:
 BIFURCATION_KINDS = ("hopf", "fold", "branch point", "kink")
 """The kinds of bifurcations that continuation detects; see `Bifurcation`."""
 
+BIFURCATIONS = ("bifurcation", "at", "interval", "frequency", "modes")
+"""Titles of the columns of `bifurcation_rows`."""
+
 
 @dataclass(frozen=True, eq=False)
-class Bifurcation:
+class Bifurcation(ShortRepr):
     """A point of a branch where the number of eigenvalues with a positive real part changes.
 
     Attributes
@@ -99,6 +104,12 @@ class Branch:
     message: str
     switching: Callable[[Bifurcation], "tuple[Branch, ...]"] = field(repr=False)
 
+    def __repr__(self) -> str:
+        return printable(f"<Branch: {_line(self)}>")
+
+    def _repr_html_(self) -> str:
+        return as_html("Branch", _line(self), _tables(self))
+
     def switch(self, bifurcation: Bifurcation) -> "tuple[Branch, ...]":
         """Follow the other branches through a branch point, in both directions.
 
@@ -178,3 +189,40 @@ class Branch:
             },
             attrs={"parameter": self.parameter, "message": self.message},
         )
+
+
+def bifurcation_rows(branch: Branch) -> list[tuple[str, ...]]:
+    """Return kind, value, interval, frequency and number of crossing modes of each bifurcation."""
+    return [
+        (
+            b.kind,
+            f"{b.parameter} = {b.value:.9g}",
+            f"{b.interval[0]:.9g} to {b.interval[1]:.9g}",
+            f"{b.frequency:.6g} Hz" if b.frequency else "",
+            str(b.count),
+        )
+        for b in branch.bifurcations
+    ]
+
+
+def _line(branch: Branch) -> str:
+    """Return a branch in one line: the range of its parameter, its points, and where it ends."""
+    low, high = float(branch.values.min()), float(branch.values.max())
+    return (
+        f"{branch.parameter} = {low:.6g} to {high:.6g}, {len(branch.values)} points ({int(branch.stable.sum())} "
+        f"stable), {count(len(branch.bifurcations), 'bifurcation')}: {branch.message}"
+    )
+
+
+def _tables(branch: Branch) -> list[Table]:
+    """Return the tables of a branch in a notebook: its bifurcations, and the states at both ends."""
+    ends = [
+        (label, f"{first:.6g}", f"{last:.6g}", "" if unit == "1" else unit)
+        for label, unit, first, last in zip(
+            branch.labels, branch.units, branch.states[0], branch.states[-1], strict=True
+        )
+    ]
+    return [
+        Table("bifurcations", BIFURCATIONS, bifurcation_rows(branch)),
+        Table("states", ("state", "at the beginning", "at the end", "unit"), ends),
+    ]

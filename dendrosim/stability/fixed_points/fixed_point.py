@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from dendrosim.arrays import Array
 from dendrosim.checks import as_whole_number
+from dendrosim.display.short import count
 from dendrosim.errors import NotConvergedError, ParameterError, ShapeError
 from dendrosim.stability.fixed_points.newton import (
     Attempt,
@@ -16,7 +17,7 @@ from dendrosim.stability.fixed_points.newton import (
     deflated_newton,
     newton,
 )
-from dendrosim.stability.fixed_points.point import FixedPoint, count_noun, same_point
+from dendrosim.stability.fixed_points.point import FixedPoint, same_point
 from dendrosim.stability.fixed_points.scaling import ScaledFlow
 from dendrosim.stability.vector_field.flow import Flow, check_flow
 from dendrosim.stability.vector_field.number_arguments import read_number, read_numbers
@@ -130,7 +131,7 @@ def fixed_point(
         best = _make_point(scaled, min(finite, key=lambda a: a.relative))
         best = replace(best, failures=tuple(failures))
         raise NotConvergedError(
-            f"no fixed point found from {count_noun(len(rows), 'start')}: {failures[0]};"
+            f"no fixed point found from {count(len(rows), 'start')}: {failures[0]};"
             " give another start, or more starts",
             point=best,
             where=best.stuck,
@@ -233,5 +234,5 @@ def _describe_failure(flow: Flow, name: str, attempt: Attempt) -> str:
         return f"{name} led to a point that is known already"
     return (
         f"{name}: {attempt.reason} (residual {attempt.residual:.3g} of the typical size per second"
-        f" after {count_noun(attempt.iterations, 'iteration')}, largest in {flow.labels[attempt.worst]})"
+        f" after {count(attempt.iterations, 'iteration')}, largest in {flow.labels[attempt.worst]})"
     )

@@ -7,9 +7,12 @@ from typing import Any
 import numpy as np
 
 from dendrosim.arrays import Array, Complex
-from dendrosim.errors import DifferentiationError
+from dendrosim.display.html import Table, as_html
+from dendrosim.display.short import count
+from dendrosim.errors import DifferentiationError, printable
 from dendrosim.machine.cached_property import cached_property
 from dendrosim.stability.fixed_points.linear_solver import factorise
+from dendrosim.stability.fixed_points.rows import MODES, mode_rows, state_rows
 from dendrosim.stability.fixed_points.scaling import rescale_jacobian
 from dendrosim.stability.spectrum.spectrum import Spectrum, Verdict, spectrum
 from dendrosim.stability.vector_field.flow import Flow
@@ -19,6 +22,9 @@ SAME_POINT = 1e-6
 
 Points are converged to 1e-10 by default; the margin is for ill-conditioned Jacobians and loose tolerances.
 """
+
+_QUICK = 300
+"""Largest number of states for which `repr` may compute a spectrum, which takes a tenth of a second."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +141,7 @@ class FixedPoint:
                 f"no fixed point found: the residual is {self.residual:.3g} per second"
                 f" after {self.iterations} iterations, stuck at {self.stuck}"
             )
-        after = f"after {count_noun(self.iterations, 'iteration')}"
+        after = f"after {count(self.iterations, 'iteration')}"
         parts = [f"fixed point with residual {self.residual:.2g} {after}"]
         if self.no_spectrum:
             parts.append(f"its stability is not known: {self.no_spectrum}")
@@ -143,18 +149,26 @@ class FixedPoint:
             parts[0] = f"{self.verdict} {parts[0]}"
             found = self.spectrum
             if found.symmetry_zeros:
-                parts.append(
-                    f"{count_noun(found.symmetry_zeros, 'zero mode')} of symmetries ignored"
-                )
+                parts.append(f"{count(found.symmetry_zeros, 'zero mode')} of symmetries ignored")
             if found.further_zeros:
-                parts.append(count_noun(found.further_zeros, "further zero eigenvalue"))
+                parts.append(count(found.further_zeros, "further zero eigenvalue"))
         if self.kinks:
             parts.append("on a corner of " + ", ".join(self.kinks))
         if self.others:
-            parts.append(count_noun(len(self.others), "further point") + " found")
+            parts.append(count(len(self.others), "further point") + " found")
         if self.failures:
-            parts.append(count_noun(len(self.failures), "start") + " failed")
+            parts.append(count(len(self.failures), "start") + " failed")
         return "; ".join(parts)
+
+    def __repr__(self) -> str:
+        known = "message" in vars(self) or self.flow.size <= _QUICK
+        outcome = self.message if known else f"residual {self.residual:.2g} per second"
+        return printable(f"<FixedPoint of {count(self.flow.size, 'state')}: {outcome}>")
+
+    def _repr_html_(self) -> str:
+        modes = [] if self.no_spectrum else mode_rows(self.spectrum)
+        states = Table("states", ("state", "value"), state_rows(self.flow, self.x))
+        return as_html("FixedPoint", self.message, (states, Table("rightmost modes", MODES, modes)))
 
 
 def same_point(one: FixedPoint, two: FixedPoint) -> bool:
@@ -176,8 +190,3 @@ def same_point(one: FixedPoint, two: FixedPoint) -> bool:
     first, second = (point.undelayed_spectrum.eigenvalues for point in (one, two))
     size = float(np.max(np.abs(first), initial=0.0))
     return bool(np.allclose(first, second, rtol=0.0, atol=SAME_POINT * size))
-
-
-def count_noun(number: int, noun: str) -> str:
-    """Return a number and a noun in the singular or plural."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

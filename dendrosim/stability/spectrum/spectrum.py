@@ -14,6 +14,7 @@ import scipy.linalg
 import scipy.sparse as sp
 
 from dendrosim.arrays import Array, Complex
+from dendrosim.display.short import ShortRepr
 from dendrosim.errors import NonFiniteError, ShapeError
 from dendrosim.machine.cached_property import cached_property
 from dendrosim.stability.spectrum.arnoldi import rightmost_eigenvalues
@@ -44,7 +45,7 @@ DEFAULT_COUNT = 20
 
 
 @dataclass(frozen=True, eq=False)
-class Spectrum:
+class Spectrum(ShortRepr):
     """The eigenvalues of a Jacobian, sorted, and the verdict on stability.
 
     Attributes

@@ -23,6 +23,7 @@ from numpy.typing import ArrayLike
 from scipy.sparse.csgraph import connected_components
 
 from dendrosim.arrays import Array, Integers
+from dendrosim.display.short import ShortRepr
 from dendrosim.errors import ParameterError
 from dendrosim.stability.spectrum.components import diagonal_blocks
 from dendrosim.stability.spectrum.spectrum import quotient, spectrum
@@ -50,7 +51,7 @@ BEST_MAXIMA = 5
 
 
 @dataclass(frozen=True)
-class TransientGrowth:
+class TransientGrowth(ShortRepr):
     """The largest norm of the propagator exp(J t).
 
     Attributes
