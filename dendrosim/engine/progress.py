@@ -1,4 +1,8 @@
-"""Reports on stderr about the progress of a run."""
+"""Reports on stderr about the progress of a run.
+
+A terminal or notebook shows one line, which is written anew a few times a second. In a file or pipe a line cannot
+be written anew, so there is one every ten seconds at most.
+"""
 
 import sys
 import time
@@ -8,6 +12,10 @@ import numpy as np
 
 from dendrosim.engine.task import Task
 from dendrosim.errors import printable
+from dendrosim.machine.notebook import in_notebook
+
+OFTEN, SELDOM = 0.25, 10.0
+"""Seconds between two reports in a terminal or notebook, and in a file."""
 
 
 class Progress:
@@ -15,6 +23,7 @@ class Progress:
 
     def __init__(self, task: Task, stream: TextIO | None) -> None:
         self.task, self.stream = task, stream
+        self.rewrites = stream is not None and (stream.isatty() or in_notebook())
         self.begin: float | None = None
         self.first = 0
         self.width = 0
@@ -29,13 +38,15 @@ class Progress:
         self._line(what, end="\n")
 
     def at(self, step: int, segment: int) -> None:
-        """Report a step; called a few times a second."""
+        """Report a step; called many times a second."""
         if self.stream is None:
             return
         now = time.perf_counter()
         if self.begin is None:
             self.begin, self.first = now, step
-        if now - self.shown < 0.15 and step < self.task.line.end:
+            self.shown = self.shown if self.rewrites else now  # short runs leave no line in a file
+        last = self.rewrites and step >= self.task.line.end
+        if now - self.shown < (OFTEN if self.rewrites else SELDOM) and not last:
             return
         self.shown = now
         line, dt = self.task.line, self.task.protocol.time_step
@@ -59,7 +70,7 @@ class Progress:
     def _line(self, text: str, end: str = "") -> None:
         if self.stream is None:
             return
-        if self.stream.isatty():
+        if self.rewrites:
             self._write("\r" + text.ljust(self.width) + end)
             self.width = 0 if end else len(text)
         else:
@@ -75,8 +86,8 @@ class Progress:
 
 
 def reporter(task: Task, show: bool | None) -> Progress:
-    """Return a reporter of progress on stderr; with `show` None it reports only if stderr is a terminal."""
-    wanted = sys.stderr.isatty() if show is None else show
+    """Return a reporter of progress on stderr; with `show` None only for a terminal or notebook."""
+    wanted = sys.stderr.isatty() or in_notebook() if show is None else show
     return Progress(task, sys.stderr if wanted else None)
 
 

@@ -76,7 +76,7 @@ def run(
         start again from the seed. Synapses (connections, delays and their variables) are those of the result.
         Random connections of sparse matrices must also be those of the other run.
     progress : bool, optional
-        Whether to report progress on stderr; by default only if stderr is a terminal.
+        Whether to report progress on stderr; by default in a terminal or notebook.
     folder : path, optional
         Folder for recordings and checkpoints during the run, so that the run can be resumed. The arrays of the
         result are files in the folder; the caller deletes it when the result is no longer needed.

@@ -11,6 +11,7 @@ import numpy as np
 
 from dendrosim.analysis import learning_signals
 from dendrosim.arrays import Array, Integers
+from dendrosim.display.short import ShortRepr
 from dendrosim.learning.alignment import apical_angles, update_angles
 from dendrosim.learning.recorded_steps import recorded_samples, split_steps
 from dendrosim.results.result import Result
@@ -24,7 +25,7 @@ the signals."""
 
 
 @dataclass(frozen=True)
-class LearningProgress:
+class LearningProgress(ShortRepr):
     """How one network learned.
 
     Attributes

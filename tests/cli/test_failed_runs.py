@@ -3,11 +3,11 @@
 import errno
 import os
 import signal
-import subprocess
 from pathlib import Path
 
 import pytest
 from fake_engine import RUN_CLI, FakeResult
+from terminals import InTerminal
 
 from dendrosim.cli import main as cli
 from dendrosim.errors import (
@@ -122,21 +122,13 @@ def test_a_hang_up_that_is_ignored_stays_ignored(call, engine, default_signals):
 def test_a_run_that_is_told_to_end_keeps_what_was_recorded(tmp_path, monkeypatch, backend, name):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     options = ["--overwrite", "--out", "there", "--set", "duration=10000 s", "--backend", backend]
-    process = subprocess.Popen(
-        [*RUN_CLI, "run", "relax", *options],
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    run = InTerminal([*RUN_CLI, "run", "relax", *options])
+    process = run.process
     try:
-        seen = 0
-        for line in process.stderr:
-            seen += "steps/s" in line
-            if seen == 3:
-                break
+        run.wait_for("steps/s", 3)
         (child,) = _children(process.pid) if backend == "cpp" else (None,)
         process.send_signal(getattr(signal, name))
-        _, err = process.communicate(timeout=60)
+        _, err = run.end()
     finally:
         process.kill()
     assert process.returncode == 1

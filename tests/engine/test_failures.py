@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from reference_problems import PATIENT, leaky_protocol, microcircuit_protocol
+from terminals import InTerminal
 
 import dendrosim
 from dendrosim.circuit.circuit import Circuit
@@ -181,18 +182,15 @@ except RunInterruptedError as error:
 @pytest.mark.parametrize("backend", ["numpy", "cpp"])
 def test_an_interrupt_in_mid_run_keeps_what_was_recorded(backend, tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    process = subprocess.Popen(
-        [sys.executable, "-c", INTERRUPTED, backend, str(Path(__file__).parents[1])], text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
-    )  # fmt: skip
+    run = InTerminal(
+        [sys.executable, "-c", INTERRUPTED, backend, str(Path(__file__).parents[1])],
+        stdout=subprocess.PIPE,
+    )
+    process = run.process
     try:
-        seen = 0
-        for line in process.stderr:
-            seen += "steps/s" in line
-            if seen == 3:
-                break
+        run.wait_for("steps/s", 3)
         process.send_signal(signal.SIGINT)
-        out, error = process.communicate(timeout=60)
+        out, error = run.end()
     finally:
         process.kill()
     assert process.returncode == 0, error
