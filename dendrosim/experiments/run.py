@@ -172,9 +172,14 @@ def run_and_measure(
     initial: "Result | None" = None,
     progress: bool | None = None,
     continue_clock: bool = False,
+    measure: Measure | None = None,
 ) -> tuple["Result", Measurement]:
-    """Run a protocol, and return the result and the measurement, which also contains the figures."""
-    settings, measure = _with_own_seed(protocol, settings), _measure_if_found(protocol)
+    """Run a protocol, and return the result and the measurement, which also contains the figures.
+
+    `measure` measures the result; by default it is the function in the protocol's file, which is looked up.
+    """
+    settings = _with_own_seed(protocol, settings)
+    measure = _measure_if_found(protocol) if measure is None else measure
     check_delays(protocol, continue_clock)
     result = simulate.run(protocol, settings, initial, progress, continue_clock=continue_clock)
     return result, _add_metrics(result, measure, settings)

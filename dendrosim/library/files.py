@@ -25,8 +25,24 @@ def file_function(entry: Entry) -> Callable[..., Any]:
     return function
 
 
+_watchers: list[set[Path]] = []
+
+
+@contextmanager
+def watch_files() -> Iterator[set[Path]]:
+    """Yield a set that gets the path of every file that is loaded in the body, also if it was executed before."""
+    found: set[Path] = set()
+    _watchers.append(found)
+    try:
+        yield found
+    finally:
+        _watchers[:] = [other for other in _watchers if other is not found]
+
+
 def load_module(path: Path) -> ModuleType:
     """Return a file as a module. The file is executed once, and again after it has changed."""
+    for found in _watchers:
+        found.add(path)
     try:
         version = file_version(path)
     except OSError as error:

@@ -4,14 +4,21 @@ A model file defines `circuit(*, ...) -> Circuit`. A protocol file defines `prot
 `measure(result) -> Measurement`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.library.catalogue import FUNCTIONS, Entry, find_entry
 from dendrosim.library.file_parameters import declared_in_file, parameters_of_file
 from dendrosim.library.files import blame_file, check_returned, file_function
-from dendrosim.library.parameters import build_values, complete_values, convert_to_si, read_texts
+from dendrosim.library.parameters import (
+    Parameter,
+    build_values,
+    complete_values,
+    convert_to_si,
+    find_by_name,
+    read_texts,
+)
 from dendrosim.library.signatures import call_with_values
 from dendrosim.library.stored_names import find_stored_entry, remember_given
 from dendrosim.machine.file_paths import AnyPath
@@ -107,6 +114,11 @@ def read_settings(entry: Entry, texts: Mapping[str, str]) -> dict[str, Any]:
         If a value is not allowed.
     """
     return read_texts(_label(entry), declared_in_file(entry), texts)
+
+
+def find_parameters(entry: Entry, names: Iterable[str]) -> dict[str, Parameter]:
+    """Return the parameters of these names; raises UnknownNameError, or UsageError if one was removed."""
+    return find_by_name(_label(entry), declared_in_file(entry), names)
 
 
 def parameters_in_si(

@@ -193,6 +193,14 @@ def convert_to_si(
     return values, units
 
 
+def find_by_name(
+    what: str, parameters: Iterable[Parameter], given: Iterable[str]
+) -> dict[str, Parameter]:
+    """Return the parameters of some names; raises UnknownNameError, or UsageError if one was removed."""
+    found = _find(what, parameters, given)
+    return {name: found[name] for name in given}
+
+
 def _find(what: str, parameters: Iterable[Parameter], given: Iterable[str]) -> dict[str, Parameter]:
     """Return the parameters by name, without removed ones; raise an error if a given name is not among them."""
     known = {p.name: p for p in parameters}
