@@ -23,6 +23,7 @@ ORDER = (
     ("library", "stability", "engine", "analysis", "tasks"),
     ("experiments", "plot"),
     ("learning",),
+    ("study",),
     ("cli",),
 )
 """Rooms from the ground up; a room imports from those before it."""

@@ -1,0 +1,83 @@
+"""The code that computes the points of a sweep, so that points of different code are not mixed silently."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated
+
+from dendrosim.checks import as_any_text, mapping_of
+from dendrosim.library.catalogue import file_version, read_source
+from dendrosim.machine.code_digest import GENERATED_CODE, PACKAGE, PACKAGES, code_digest
+from dendrosim.machine.file_paths import whole_text
+from dendrosim.machine.packages import own_version, package_version
+from dendrosim.spec import Spec
+
+_PARTS = (
+    *GENERATED_CODE, "analysis", "experiments", "learning", "library", "mechanisms", "results", "rules",
+    "stability", "tasks",
+)  # fmt: skip
+"""Parts of the package on which the numbers of a point depend."""
+
+_MISSING = "missing"
+
+
+@dataclass(frozen=True, eq=False)
+class CodeVersion(Spec):
+    """Versions and hashes of all code that computes points.
+
+    Parameters
+    ----------
+    package : str
+        Hash of the parts of dendrosim on which the numbers depend.
+    versions : mapping of str to str
+        Versions of dendrosim and of the packages that it computes with.
+    files : mapping of str to str
+        Hash of each model and protocol file by its path, which for shipped files is relative to the package.
+    """
+
+    package: str
+    versions: Annotated[Mapping[str, str], mapping_of(as_any_text, as_any_text)]
+    files: Annotated[Mapping[str, str], mapping_of(as_any_text, as_any_text)]
+
+    def changes(self, other: "CodeVersion") -> list[str]:
+        """Return what differs in another version, as phrases for a message; empty if nothing does."""
+        found = [
+            f"{name} is {other.versions.get(name) or 'missing'} and was {version or 'missing'}"
+            for name, version in self.versions.items()
+            if other.versions.get(name) != version
+        ]
+        if not found and self.package != other.package:
+            found.append("the code of dendrosim has changed")
+        return found + [
+            f"{path} has changed" if digest != _MISSING else f"{path} is missing"
+            for path, digest in other.files.items()
+            if self.files.get(path, digest) != digest
+        ]
+
+
+def current_code(files: Iterable[Path | str]) -> CodeVersion:
+    """Return the version of the code as it is now, with some model and protocol files."""
+    versions = {"dendrosim": own_version(), **{n: package_version(n) for n in PACKAGES}}
+    named = {_name(path): _file_digest(PACKAGE.parent / path) for path in files}
+    return CodeVersion(code_digest(_PARTS), versions, named)
+
+
+def _name(path: Path | str) -> str:
+    """Return the path of a shipped file relative to the folder of the package, and of another file as it is."""
+    given = Path(path)
+    inside = given.is_relative_to(PACKAGE.parent)
+    return whole_text(given.relative_to(PACKAGE.parent) if inside else given)
+
+
+def _file_digest(path: Path) -> str:
+    try:
+        return _digest_of_version(path, file_version(path))
+    except OSError:
+        return _MISSING
+
+
+@lru_cache(maxsize=1024)
+def _digest_of_version(path: Path, version: tuple[int, ...]) -> str:
+    return hashlib.sha256(read_source(path)).hexdigest()
