@@ -27,6 +27,7 @@ from dendrosim.cli.plot import plot
 from dendrosim.cli.run import run
 from dendrosim.cli.show import show
 from dendrosim.cli.stability import stability
+from dendrosim.cli.sweep import sweep
 from dendrosim.errors import DendrosimError, DendrosimWarning, UnknownNameError
 from dendrosim.machine.memory import check_address_space
 from dendrosim.machine.packages import own_version
@@ -36,6 +37,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "show": show,
     "check": check,
     "run": run,
+    "sweep": sweep,
     "stability": stability,
     "plot": plot,
     "cache": cache,

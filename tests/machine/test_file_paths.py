@@ -98,6 +98,8 @@ READING = {
     "check_protocol": lambda p: ds.check_protocol(_file(p)),
     "measure": lambda p: ds.measure(result_examples.result(), _file(p)),
     "run.resume": lambda p: ds.run(resume=p),
+    "sweep.protocol": lambda p: ds.sweep(_file(p), {}, backend="numpy"),
+    "sweep.scheduler": lambda p: ds.sweep("fi_curve", {}, backend="numpy", scheduler=p),
     "tasks.read_idx": lambda p: ds.tasks.read_idx(p),
     "tasks.load_idx_folder": lambda p: ds.tasks.load_idx_folder(p),
     "tasks.load_cifar_folder": lambda p: ds.tasks.load_cifar_folder(p),
@@ -105,12 +107,15 @@ READING = {
 }
 WRITING = {
     "run.out": lambda p: ds.run(leaky_protocol(), "numpy", out=p),
+    "sweep.out": lambda p: ds.sweep("fi_curve", {}, backend="numpy", out=p),
     "Result.save": lambda p: result_examples.result().save(p),
     "plot.save": lambda p: ds.plot.save(figure(), p),
 }
 FUNCTIONS = READING | WRITING
 FOLDERS = {n for n in READING if n.endswith("_folder")}
-NO_DEFAULT = FUNCTIONS.keys() - {"measure", "run.resume", "run.out"}
+NO_DEFAULT = FUNCTIONS.keys() - {
+    "measure", "run.resume", "run.out", "sweep.scheduler", "sweep.out",
+}  # fmt: skip
 """Functions for which None is no path either."""
 
 
@@ -161,7 +166,7 @@ def test_what_is_no_file_is_refused_and_never_waited_for(function):
 def test_what_cannot_be_written_is_refused_and_remains(function):
     kinds = {name: os.lstat(name).st_mode for name in os.listdir()}
     for name in (
-        NO_FOLDERS if function == "run.out" else ("pipe", "device", "below a file", "folder")
+        NO_FOLDERS if function.endswith(".out") else ("pipe", "device", "below a file", "folder")
     ):
         place = _placed(name)
         if function == "plot.save":
@@ -182,6 +187,10 @@ COMMANDS = {
     "stability": lambda p: ["stability", p],
     "run --out": lambda p: ["run", "relax", "--backend", "numpy", "--out", p],
     "run --resume": lambda p: ["run", "--resume", p],
+    "sweep": lambda p: ["sweep", "--backend", "numpy", p],
+    "sweep --out": lambda p: ["sweep", "relax", "--backend", "numpy", "--out", p],
+    "sweep --status": lambda p: ["sweep", "--status", p],
+    "sweep --scheduler": lambda p: ["sweep", "relax", "--backend", "numpy", "--scheduler", p],
     "run FILE --resume": lambda p: ["run", "relax", "--resume", p],
     "run --initial": lambda p: ["run", "relax", "--backend", "numpy", "--initial", p],
     "stability --initial": lambda p: ["stability", "leaky", "--initial", p],
@@ -217,6 +226,7 @@ def test_the_command_line_refuses_what_is_no_file(command, capsys):
     result_examples.result().save("result.nc")
     by_name = command in (
         "run",
+        "sweep",
         "show",
         "check",
         "check --thorough",
@@ -253,6 +263,7 @@ def test_every_public_function_that_takes_a_path_is_tested():
     tested = {
         "open_result.path", "load_circuit.name", "load_protocol.name", "check_model.path", "check_protocol.path",
         "measure.protocol", "run.out", "run.resume", "Result.save.path", "plot.save.path",
+        "sweep.out", "sweep.protocol", "sweep.scheduler",
         "tasks.read_idx.path", "tasks.load_idx_folder.folder", "tasks.load_cifar_folder.folder",
         "tasks.load_image_folder.folder",
     }  # fmt: skip
