@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dendrosim.cli.console import emit, emit_error, emit_json, emit_table, format_value
+from dendrosim.cli.console import emit, emit_error, emit_json, emit_table
 from dendrosim.cli.options import BACKENDS, Json, check_choice, pairs, read_path
+from dendrosim.display.values import format_value
 from dendrosim.engine.names import PRECISIONS
 from dendrosim.errors import UsageError
 
