@@ -52,18 +52,42 @@ def test_a_moving_average_keeps_weights_at_a_constant_current_and_a_constant_pro
 
 @pytest.mark.slow
 def test_rates_and_burst_probabilities_are_those_of_cells_with_constant_currents():
-    """The rate form of the cells: event rate and burst probability as functions of the mean currents."""
-    m = measured(**{**SMALL, "cells": 200, "probability": 0.2}, **STRONG)[1].metrics
+    """The rate form of the cells: event rate and burst probability as functions of the mean currents.
+
+    The synapses also add noise, whose variance is that of shot noise (Campbell): n (w U)^2 r tau/2 for n synapses
+    that release U w at the rate r. Error bars are four standard errors of counts: of events, as if they were those
+    of Poisson trains, and of bursts among events.
+    """
+    parameters = {**SMALL, "cells": 200, "probability": 0.2}
+    m = measured(**parameters, **STRONG)[1].metrics
+    synapses, tau, block = 200 * 0.2, 5e-3, 6.0
+    used = m["synaptic_current"] / (
+        synapses * tau * m["input_event_rate"]
+    )  # U times the mean weight
+    noise = np.sqrt(synapses * used**2 * m["input_event_rate"] * tau / 2)
     soma = tuple(f"{1e12 * current - 150:.3f} pA" for current in m["synaptic_current"])
-    dendrite = tuple(f"{200 * factor:g} pA" for factor in sorted(set(m["factor"])))
+    dendrites = sorted(set(m["factor"]))
     static = ds.load_protocol(
-        "burst_coding", soma_current=soma, dendrite_current=dendrite, duration="5 s"
-    )
+        "burst_coding", soma_current=soma, duration="5 s",
+        dendrite_current=tuple(f"{200 * factor:g} pA" for factor in dendrites),
+    )  # fmt: skip
+    target = "pyramidal.current_soma"
+    sd = ds.Quantity(np.repeat(noise, len(dendrites) * 200), ds.quantity("1 A").dimension)
+    shot = ds.OrnsteinUhlenbeck("0 pA", sd, f"{tau} s")
+    static = static.replace(signals={**static.signals, target: (*static.signals[target], shot)})
     grid = run_and_measure(static, RunSettings("cpp", seed=5))[1].metrics
-    column = np.searchsorted(sorted(set(m["factor"])), m["factor"])
-    rows = np.arange(len(soma))
-    for name, most in (("event_rate", 0.05 * m["event_rate"]), ("burst_probability", 0.03)):
-        assert np.all(np.abs(m[name] - grid[name][rows, column]) < most), name
+    column = np.searchsorted(dendrites, m["factor"])
+    rate, probability = (
+        np.stack([m[name], grid[name][np.arange(len(soma)), column]])
+        for name in ("event_rate", "burst_probability")
+    )
+    events = rate * np.array([[200 * block], [200 * 5.0]])
+    rate_error = np.hypot(*(rate / np.sqrt(events)))
+    probability_error = np.hypot(*np.sqrt(probability * (1 - probability) / events))
+    assert np.all(np.abs(np.diff(rate, axis=0)) < 4 * rate_error)
+    assert np.all(np.abs(np.diff(probability, axis=0)) < 4 * probability_error)
+    assert np.all(rate_error < 0.02 * rate)
+    assert np.all(probability_error < 0.01)
 
 
 @pytest.mark.slow
