@@ -17,9 +17,9 @@ currents. During the refractory period V_s is held, while dendrite, adaptation a
 `basal=ohmic` adds a basal dendrite coupled to the soma by a conductance in both directions; `basal=passive` adds
 one that drives the soma without drawing current from it, as the apical dendrite does. With `tau_synapse`, pathways
 can add to the currents r_s (`received_soma`) and r_d (`received_apical`), which decay with this time constant and
-are part of I_s and I_d. With `burst_interval`, the cell has the events `event` and `burst`, which other objects
-use. `pyramidal_burst_conductance` is the cell of network studies, with synaptic conductances and a moving
-threshold.
+are part of I_s and I_d; `tau_synapse_apical` gives r_d a time constant of its own. With `burst_interval`, the cell
+has the events `event` and `burst`, which other objects use. `pyramidal_burst_conductance` is the cell of network
+studies, with synaptic conductances and a moving threshold.
 
 Sources
 -------
@@ -39,8 +39,8 @@ dsoma/dt = -(soma - e_leak)/tau_soma + {soma}/c_soma         : volt (unless refr
 dapical/dt = -(apical - e_leak)/tau_apical + {apical}/c_apical : volt
 """
 RECEIVED = """
-dreceived_soma/dt = -received_soma/tau_synapse     : amp   # fed by pathways
-dreceived_apical/dt = -received_apical/tau_synapse : amp   # fed by pathways
+dreceived_soma/dt = -received_soma/tau_synapse  : amp   # fed by pathways
+dreceived_apical/dt = -received_apical/{apical} : amp   # fed by pathways
 """
 THRESHOLD = "soma > v_threshold"
 
@@ -52,6 +52,12 @@ class Parameters(bursting_cell.BurstingCell, ds.Parameters):
     tau_synapse: ds.Quantity | None = ds.parameter(
         None, "decay of synaptic currents (default: the cell has no synapses)", unit="ms", above=0
     )
+    tau_synapse_apical: ds.Quantity | None = ds.parameter(
+        None,
+        "decay of synaptic currents into the apical dendrite (default: tau_synapse)",
+        unit="ms",
+        above=0,
+    )
     variant = ds.removed(
         "for variant=conductance use the model pyramidal_burst_conductance; for variant=current leave it out"
     )
@@ -62,10 +68,15 @@ class Parameters(bursting_cell.BurstingCell, ds.Parameters):
 
 def circuit(p: Parameters) -> ds.Circuit:
     """Return one population `pyramidal`."""
+    if p.tau_synapse is None and p.tau_synapse_apical is not None:
+        raise ds.errors.ParameterError(
+            f"tau_synapse_apical is {p.tau_synapse_apical}, but the cell has no synapses; give tau_synapse, too"
+        )
     total = {"soma": "into_soma", "apical": "into_apical"}
     if p.tau_synapse is not None:
         total = {name: f"({current} + received_{name})" for name, current in total.items()}
-    synapses = "" if p.tau_synapse is None else RECEIVED
+    slow = "tau_synapse" if p.tau_synapse_apical is None else "tau_synapse_apical"
+    synapses = "" if p.tau_synapse is None else RECEIVED.format(apical=slow)
     cell = ds.Population(
         "pyramidal",
         p.cells,
