@@ -23,6 +23,7 @@ None.
 """
 
 import dendrosim as ds
+from dendrosim.mechanisms.weight_scale import scale_weight
 
 SYNAPSES = 200  # synapses onto a cell for which weights are given
 NAMES = ("input", "output")
@@ -57,9 +58,8 @@ def circuit(p: Parameters) -> ds.Circuit:
     cell = ds.load_circuit(
         "pyramidal_burst", cells=p.cells, burst_interval="16 ms", tau_synapse=p.tau_synapse
     )
-    scale = SYNAPSES / (p.cells * p.probability)
     scaled = {
-        name: ds.Quantity(scale * getattr(p, name).value, p.eta.dimension)
+        name: scale_weight(getattr(p, name), SYNAPSES, p.cells, p.probability)
         for name in ("weight", "weight_max", "eta")
     }
     plastic = ds.burst_dependent(

@@ -1,18 +1,18 @@
 """A network of bursting cells learns XOR from a teacher that acts on bursts of the output.
 
 Each example drives the two input populations with a strong or a weak current for 8 s. In the last tenth the
-teacher injects its current into the dendrites of the output. Weights learn all the time. Before and after
-learning, all four examples are shown without teacher and with fixed weights.
+teacher injects its currents into the dendrites of the output, and weights learn; otherwise they are fixed. Before
+and after learning, all four examples are shown without teacher.
 
-An example counts as right if the event rate of the output, just before the teacher begins, is on the right side of
-6 Hz, midway between the goals of 2 and 10 Hz. XOR is solved if the mean rates of all four examples are, after
-learning.
+An example counts as right if the mean event rate of the output, just before the teacher begins, is on the right
+side of 6 Hz, midway between the goals of 2 and 10 Hz, which is the criterion of the source. XOR is solved if the
+mean rates of all four examples are, after learning.
 
-With these currents and weights XOR is not solved. In 800 examples with seed 0 (single precision) the rates for 00,
-01, 10 and 11 go from 2.5, 5.8, 5.9 and 7.3 Hz to 3.9, 3.8, 3.8 and 0.7 Hz: 11 is told apart from the others, but
-single inputs are not told apart from none. The burst probability of the output is then 0.77 to 0.96 whenever an
-input is active, so that the teacher cannot raise it. Other seeds, 2,000 examples and the error of this time step
-were not measured.
+With 200 of the 2,000 examples, in single precision and steps of 0.2 ms, XOR is solved with seed 100: rates for 00,
+01, 10 and 11 go from 1.7, 6.5, 6.7 and 7.3 Hz to 1.7, 8.9, 9.0 and 3.6 Hz, and all answers are right from the 80th
+example on. Parameters were chosen with seeds 900 to 930 and 200 cells in each population. 2,000 examples would
+take half an hour of one core. Steps of 0.1 ms change no event rate by more than 0.13 Hz, no burst probability by
+more than 0.015 (200 cells, initial weights; two samples differ about as much).
 
 Sources
 -------
@@ -44,10 +44,10 @@ class Parameters(ds.Parameters):
     inactive: ds.Quantity = ds.parameter("-350 pA", "current into somata of an inactive input")
     soma_either: ds.Quantity = ds.parameter("-400 pA", "current into somata of `either`")
     soma_both: ds.Quantity = ds.parameter("-780 pA", "current into somata of `both`")
-    soma_output: ds.Quantity = ds.parameter("-270 pA", "current into somata of the output")
-    dendrite_either: ds.Quantity = ds.parameter("80 pA", "current into dendrites of `either`")
-    dendrite_both: ds.Quantity = ds.parameter("400 pA", "current into dendrites of `both`")
-    dendrite_output: ds.Quantity = ds.parameter("250 pA", "current into dendrites of the output")
+    soma_output: ds.Quantity = ds.parameter("-310 pA", "current into somata of the output")
+    dendrite_either: ds.Quantity = ds.parameter("150 pA", "current into dendrites of `either`")
+    dendrite_both: ds.Quantity = ds.parameter("380 pA", "current into dendrites of `both`")
+    dendrite_output: ds.Quantity = ds.parameter("300 pA", "current into dendrites of the output")
     soma_mean: ds.Quantity = ds.parameter("400 pA", "mean of the somatic noise current")
     dendrite_mean: ds.Quantity = ds.parameter("-300 pA", "mean of the dendritic noise current")
     sigma: ds.Quantity = ds.parameter("450 pA", "sd of both noise currents", least=0)
@@ -64,7 +64,7 @@ def protocol(p: Parameters) -> ds.Protocol:
         raise ds.errors.ParameterError(
             f"example is {p.example}; a tenth of it must be at least one time step of {p.dt}"
         )
-    shown = ds.Phase(SHOWN, f"{(whole - taught) * p.dt.value!r} s", gates={"learn": 1.0})
+    shown = ds.Phase(SHOWN, f"{(whole - taught) * p.dt.value!r} s")
     teaching = ds.Phase(TAUGHT, f"{taught * p.dt.value!r} s", gates={"learn": 1.0, "teach": 1.0})
     tests = [ds.Block(n, (ds.Phase(SHOWN, p.test),), len(PATTERNS)) for n in (BEFORE, AFTER)]
     events = tuple(f"{name}_pyramidal.{e}" for name in CELLS for e in ("event", "burst"))
@@ -107,7 +107,7 @@ def _data(p):
     currents = p.inactive.value + (p.active.value - p.inactive.value) * bits
     ones, data = np.ones(p.circuit["cells"]), {}
     for k, name in enumerate(CELLS[:2]):
-        data[f"bit_{name}"] = bits[:, k : k + 1]
+        data[f"bit_{name}"] = bits[:, k : k + 1] * ones
         data[f"current_{name}"] = currents[:, k : k + 1] * ones
     return data
 
@@ -119,8 +119,8 @@ def measure(result: ds.Result) -> ds.Measurement:
     middle = (least + most) / 2
     goal = np.array([least if a == b else most for a, b in PATTERNS])
     before, after = (_tested(result, p, name) for name in (BEFORE, AFTER))
-    rate = result["teacher.rate"].values.ravel()
-    bits = np.stack([result[f"teacher.bit_{n}"].values.ravel() for n in CELLS[:2]])
+    rate = result["teacher.rate"].values.mean(axis=1)
+    bits = np.stack([result[f"teacher.bit_{n}"].values[:, 0] for n in CELLS[:2]])
     pattern = np.round(2 * bits[0] + bits[1]).astype(int)
     right = (rate > middle) == (goal[pattern] > middle)
     output = {n: t["output"]["event_rate"] for n, t in (("before", before), ("after", after))}
