@@ -146,7 +146,16 @@ def sweep(
 
 
 def _draw(found: "Sweep") -> list[Path]:
-    return []
+    """Draw the metrics that are numbers against the parameters, and return the paths of the files."""
+    from dendrosim.results.seed_statistics import metric_names
+
+    dataset = found.dataset
+    if not (found.spec.axes and metric_names(dataset) and found.counts["done"]):
+        return []
+    from dendrosim.plot._save import save
+    from dendrosim.plot._sweep import sweep
+
+    return save(sweep(dataset), found.folder / "sweep")
 
 
 def _plain(found: "Sweep", figures: list[Path]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from ._receptive_fields import receptive_fields as receptive_fields
 from ._save import save as save
 from ._spectrum import spectrum as spectrum
 from ._stability_map import stability_map as stability_map
+from ._sweep import sweep as sweep
 from ._traces import traces as traces
 from ._transient import transient as transient
 from ._weight_distribution import weight_distribution as weight_distribution

@@ -11,8 +11,9 @@ import numpy as np
 
 from dendrosim.arrays import AnyArray
 from dendrosim.machine.packages import own_version
+from dendrosim.results.seed_statistics import SEED
 from dendrosim.study.record import MISSING, Record, RecordedArray
-from dendrosim.study.specification import POINT, SEED, SweepSpec
+from dendrosim.study.specification import POINT, SweepSpec
 
 if TYPE_CHECKING:
     from xarray import Dataset

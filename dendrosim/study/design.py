@@ -14,6 +14,7 @@ from dendrosim.library.catalogue import Entry, lookup_name
 from dendrosim.library.loading import find_parameters
 from dendrosim.library.parameter_types import Several
 from dendrosim.library.parameters import Parameter
+from dendrosim.results.seed_statistics import SEED
 from dendrosim.streams import stream
 from dendrosim.study.axis_texts import (
     MOST_POINTS,
@@ -23,7 +24,7 @@ from dendrosim.study.axis_texts import (
     read_values,
     split_outside,
 )
-from dendrosim.study.specification import SAMPLINGS, SEED, Axis, SweepSpec
+from dendrosim.study.specification import SAMPLINGS, Axis, SweepSpec
 from dendrosim.units import Quantity, quantity
 
 

@@ -4,11 +4,12 @@ import sys
 import time
 from typing import TextIO
 
+from dendrosim.machine.notebook import in_notebook
 from dendrosim.study.record import DIVERGED, FAILED
 from dendrosim.study.worker import Ended
 
 _TERMINAL, _FILE = 0.25, 10.0
-"""Seconds between two lines on a terminal and in a file."""
+"""Seconds between two lines in a terminal or notebook, and in a file."""
 
 
 class SweepProgress:
@@ -29,6 +30,7 @@ class SweepProgress:
         self.computed, self.failed, self.diverged = 0, 0, 0
         self.begin = time.monotonic()
         self.shown, self.width = -_FILE, 0
+        self.rewrites = stream is not None and (stream.isatty() or in_notebook())
 
     def add(self, ended: Ended) -> None:
         """Count a point that has ended."""
@@ -42,7 +44,7 @@ class SweepProgress:
         """Write a line, unless the last one was written a moment ago; `whole` writes it in any case."""
         if self.stream is None:
             return
-        now, terminal = time.monotonic(), self.stream.isatty()
+        now, terminal = time.monotonic(), self.rewrites
         if not whole and now - self.shown < (_TERMINAL if terminal else _FILE):
             return
         self.shown = now
@@ -76,8 +78,8 @@ class SweepProgress:
 
 
 def sweep_progress(total: int, ended: int, show: bool | None) -> SweepProgress:
-    """Return the progress of a sweep on stderr; with `show` None it is written only if stderr is a terminal."""
-    wanted = sys.stderr.isatty() if show is None else show
+    """Return the progress of a sweep on stderr; with `show` None only in a terminal or notebook."""
+    wanted = sys.stderr.isatty() or in_notebook() if show is None else show
     return SweepProgress(total, ended, sys.stderr if wanted else None)
 
 

@@ -10,12 +10,13 @@ import numpy as np
 from dendrosim.checks import as_any_text, as_label, as_plain, mapping_of, sequence_of, whole
 from dendrosim.errors import ParameterError, SpecError
 from dendrosim.library.parameter_types import to_text
+from dendrosim.results.seed_statistics import SEED
 from dendrosim.spec import Spec
 from dendrosim.study.axis_texts import MOST_POINTS
 from dendrosim.units import quantity
 
-SEED, POINT = "seed", "point"
-"""Dimensions of a dataset besides those of the parameters."""
+POINT = "point"
+"""Dimension of a dataset whose points are drawn; that of the seeds is `SEED`."""
 
 Sampling = Literal["grid", "random", "latin"]
 SAMPLINGS: tuple[Sampling, ...] = ("grid", "random", "latin")

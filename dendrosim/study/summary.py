@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dendrosim.arrays import AnyArray
+from dendrosim.results.seed_statistics import SEED, STATUS, mean_and_spread, metric_names
 from dendrosim.study.record import MISSING
-from dendrosim.study.specification import SEED
 
 if TYPE_CHECKING:
     from xarray import Dataset
@@ -15,44 +14,21 @@ if TYPE_CHECKING:
 MOST_ROWS = 40
 """Largest number of rows; of a longer table the first and last rows are shown."""
 
-_NOT_METRICS = ("status", "message", "code")
-
-
-def metric_names(dataset: "Dataset") -> list[str]:
-    """Return the names of the metrics that are one number or flag at each point."""
-    points = dataset["status"].dims
-    return [
-        str(name)
-        for name, values in dataset.data_vars.items()
-        if values.dims == points and values.dtype.kind in "biuf" and name not in _NOT_METRICS
-    ]
-
-
-def mean_and_spread(dataset: "Dataset", name: str) -> tuple[AnyArray, AnyArray]:
-    """Return mean and standard deviation of a metric over the seeds, without points that have no value.
-
-    The standard deviation is that of a sample (divided by n - 1), and NaN for a single seed.
-    """
-    values = dataset[name].transpose(..., SEED).values.astype(float)
-    known = np.isfinite(values)
-    count = known.sum(-1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.where(known, values, 0.0).sum(-1) / count
-        squares = np.where(known, values - mean[..., None], 0.0) ** 2
-        return mean, np.sqrt(squares.sum(-1) / (count - 1.0))
-
 
 def spread_table(dataset: "Dataset") -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Return the columns and rows of a table: the parameters, then `mean ± spread` over seeds of each metric."""
     names = metric_names(dataset)
-    outer = [d for d in dataset["status"].dims if d != SEED]
+    outer = [d for d in dataset[STATUS].dims if d != SEED]
     varied = [str(n) for n, c in dataset.coords.items() if n != SEED and set(c.dims) <= {*outer}]
     varied = [n for n in varied if dataset[n].dims and dataset[n].dims[0] in outer]
     cells = {name: mean_and_spread(dataset, name) for name in names}
+    for name in names:
+        if dataset[name].dtype.kind == "b":  # the fraction of seeds says it all
+            cells[name][1][...] = np.nan
     rows = []
     for place in product(*(range(dataset.sizes[d]) for d in outer)):
         at = dict(zip(outer, place, strict=True))
-        if (dataset["status"].isel(at) == MISSING).all():
+        if (dataset[STATUS].isel(at) == MISSING).all():
             continue
         inner = ({d: at[d] for d in dataset[n].dims} for n in varied)
         values = [_text(dataset[n].isel(i).item()) for n, i in zip(varied, inner, strict=True)]

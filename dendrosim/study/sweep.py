@@ -96,7 +96,7 @@ def sweep(
     out : path, optional
         Folder of the sweep (default: a new folder in `runs`).
     progress : bool, optional
-        Whether to report progress on stderr (default: only on a terminal).
+        Whether to report progress on stderr (default: in a terminal or notebook).
 
     Returns
     -------
@@ -167,7 +167,7 @@ class SweepPlan:
     mix_code : bool
         Whether points of another version of the code may be added.
     progress : bool, optional
-        Whether to report progress; by default only on a terminal.
+        Whether to report progress; by default in a terminal or notebook.
     """
 
     jobs: int = 1

@@ -114,6 +114,17 @@ class SweepFolder:
         finally:
             os.close(file)  # this releases the lock
 
+    def delete_locks(self) -> None:
+        """Delete locks of points that have ended, which processes have left that were killed at that moment."""
+        for path in self.points.glob("*.lock"):
+            if path.with_suffix(".json").exists():
+                with suppress(OSError):
+                    file = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+                    try:
+                        _unlink_locked(path, file)
+                    finally:
+                        os.close(file)
+
     # -- code ------------------------------------------------------------------------------------
 
     def codes(self) -> list[CodeVersion]:

@@ -1,12 +1,12 @@
 """The sweep that a user gets: its dataset, how many points have ended, and which have failed."""
 
-import html
 from collections import Counter
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from dendrosim.display.html import Table, as_html
 from dendrosim.errors import printable
 from dendrosim.study.dataset import sweep_attributes, sweep_dataset, sweep_variables
 from dendrosim.study.dataset_file import write_dataset
@@ -120,14 +120,14 @@ class Sweep:
 
     def _repr_html_(self) -> str:
         """Return the dataset as HTML, below a line about the points, as notebooks show it."""
-        failed = "".join(
-            f"<li>{html.escape(printable(describe_point(self.spec.point(i))))}: "
-            f"{html.escape(printable(r.message))}</li>"
-            for i, r in [(i, r) for i, r in self._records.items() if r.status == FAILED][:10]
-        )
-        head = html.escape(printable(f"Sweep of {self.spec.protocol}: {self._ended()}"))
-        listed = f"<ul>{failed}</ul>" if failed else ""
-        return f"<div><b>{head}</b>{listed}{self.dataset._repr_html_()}</div>"
+        failed = [
+            (describe_point(self.spec.point(i)), r.error, r.message)
+            for i, r in self._records.items()
+            if r.status == FAILED
+        ]
+        table = Table("failed points", ("point", "error", "message"), failed)
+        head = as_html("Sweep", f"of {self.spec.protocol}: {self._ended()}", [table])
+        return f"<div>{head}{self.dataset._repr_html_()}</div>"
 
     def _sizes(self) -> str:
         return " × ".join(f"{name} {size}" for name, size in self.spec.dimensions.items())
@@ -141,6 +141,7 @@ def write_sweep(folder: SweepFolder, part: tuple[int, int] | None = None) -> Swe
     with folder.lock():
         found = Sweep(folder, folder.records(), part)
         found.save()
+        folder.delete_locks()
     return found
 
 
