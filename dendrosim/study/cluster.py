@@ -79,7 +79,9 @@ class Cluster:
                     run_point_of, opening, number, again, pure=False, key=key
                 )
                 running[future] = number
-            for future in wait(list(running), return_when="FIRST_COMPLETED").done:
+            with self.client.as_current():
+                found = wait(list(running), return_when="FIRST_COMPLETED")
+            for future in found.done:
                 number = running.pop(future)
                 ended = _result(future, sweep, number)
                 if ended is None or ended.status == BUSY:
