@@ -26,7 +26,7 @@ from typing import Literal
 import numpy as np
 
 import dendrosim as ds
-from dendrosim.analysis.learning_signals import angle
+from dendrosim.analysis.vector_angles import angle
 from dendrosim.errors import ParameterError
 from dendrosim.learning.feedback_cycle import feedback_cycle
 from dendrosim.plot import style

@@ -25,7 +25,7 @@ from typing import Any, Literal
 import numpy as np
 
 import dendrosim as ds
-from dendrosim.analysis import learning_signals
+from dendrosim.analysis import learning_signals, vector_angles
 from dendrosim.analysis.output_losses import check_targets, loss_gradient_update, mean_loss
 from dendrosim.errors import ParameterError
 from dendrosim.learning.feedback_cycle import feedback_cycle
@@ -208,7 +208,7 @@ class _Course:
     def angles(self, layer):
         """Return the angles between R and W^T of a layer before each recorded trial."""
         r, w = self.back[layer - 2], self.weights[layer - 1]
-        return np.array([learning_signals.angle(a, b.T) for a, b in zip(r, w, strict=True)])
+        return np.array([vector_angles.angle(a, b.T) for a, b in zip(r, w, strict=True)])
 
     def metrics(self):
         losses, layers = self.losses, range(2, len(self._p.sizes))
@@ -234,7 +234,7 @@ class _Course:
             ideal = loss_gradient_update(now, self._x[k], self._y[k], self._transfer, *self._loss)
             rows.append(
                 [
-                    learning_signals.angle(u[k], np.where(w != 0, g, 0.0))
+                    vector_angles.angle(u[k], np.where(w != 0, g, 0.0))
                     for u, g, w in zip(self._updates, ideal, now, strict=True)
                 ]
             )

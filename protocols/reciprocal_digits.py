@@ -35,7 +35,7 @@ to 475 batches (random feedback 341 to 363, back-propagation 110 to 200), and is
 import numpy as np
 
 import dendrosim as ds
-from dendrosim.analysis import learning_signals
+from dendrosim.analysis import learning_signals, vector_angles
 from dendrosim.learning.cycle import learning_cycle
 from dendrosim.learning.settling import choose_time_step, count_settling_steps, find_settling
 
@@ -137,7 +137,7 @@ def measure(result: ds.Result) -> ds.Measurement:
             "presentations_to_90": float(trials[good[0]]) if len(good) else np.nan,
             "angle_pseudo_inverse": np.array(
                 [
-                    np.nan if back is None else learning_signals.angle(
+                    np.nan if back is None else vector_angles.angle(
                         result.final[f"{name}_{back}{i}"].values, np.linalg.pinv(final[i - 1])
                     )
                     for i in range(2, last + 1)

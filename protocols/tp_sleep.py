@@ -49,8 +49,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 import dendrosim as ds
-from dendrosim.analysis.learning_signals import angle, feedback_alignment, forward
+from dendrosim.analysis.learning_signals import forward
 from dendrosim.analysis.target_propagation import fixed_points
+from dendrosim.analysis.vector_angles import angle, feedback_alignment
 from dendrosim.errors import ParameterError
 from dendrosim.learning.cycle import recall_phase, sleep_cycle
 from dendrosim.learning.networks import load_network

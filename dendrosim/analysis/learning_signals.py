@@ -1,4 +1,4 @@
-"""Gradient and Gauss-Newton updates of a layered network, and angles between them and other updates.
+"""Gradient and Gauss-Newton updates of a layered network, with which learning rules are compared.
 
 The network is ``h_i = s(W_i h_{i-1})`` for ``i = 1 ... L``, with input ``h_0 = x`` and targets ``y``; its loss is
 the mean over samples of ``|h_L - y|^2 / 2``. In all functions
@@ -7,22 +7,22 @@ the mean over samples of ``|h_L - y|^2 / 2``. In all functions
 - ``x`` has shape ``(n_0, samples)`` and ``y`` has shape ``(n_L, samples)``,
 - ``transfer`` is the name of ``s`` (see `dendrosim.equations.transfer`), and ``output``, if given, the name of the
   transfer function of the last layer,
+- all of them may have further axes in front, the same for all, such as one for the trials of a recording,
 - ``a_i = W_i h_{i-1}`` is the pre-activation, ``D_i = diag(s'(a_i))`` and ``e = h_L - y``,
 - lists with an entry per layer have the order of ``weights``: entry ``k`` belongs to layer ``k + 1``.
 
-An update is added to the weights, with learning rate 1. `angle` compares a learning rule with an update: 0 degrees
-is the same direction, and small steps within 90 degrees of the gradient update decrease the loss.
+An update is added to the weights, with learning rate 1. `vector_angles.angle` compares a learning rule with an
+update: 0 degrees is the same direction, and small steps within 90 degrees of the gradient update decrease the
+loss.
 
 Sources
 -------
 Meulemans et al. (2020), "A theoretical framework for target propagation", NeurIPS 33: section 2 (Gauss-Newton with
-Tikhonov damping, eq. 5) and section 3.4, condition 2 (Gauss-Newton targets). Kahan (2006), "How futile are
-mindless assessments of roundoff in floating-point computation?", section "Mangled Angles": accurate angles between
-vectors.
+Tikhonov damping, eq. 5) and section 3.4, condition 2 (Gauss-Newton targets).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -52,26 +52,6 @@ class Forward(ShortRepr):
     slopes: tuple[Array, ...]
 
 
-@dataclass(frozen=True)
-class FeedbackAlignment(ShortRepr):
-    """Comparison of feedback weights ``Q`` with the forward weights ``W`` that they should invert.
-
-    Attributes
-    ----------
-    inverse, pseudo_inverse, transpose : float
-        Angles in degrees between ``Q`` and ``W^-1`` (NaN unless ``W`` is square and of full rank), ``W^+`` and
-        ``W^T``.
-    reconstruction_error : float
-        Spectral norm of ``Q W - W^+ W``. ``W^+ W`` is the projection onto the row space of ``W``, the best that
-        any ``Q`` can reconstruct; it is the identity if ``W`` loses no direction.
-    """
-
-    inverse: float
-    pseudo_inverse: float
-    transpose: float
-    reconstruction_error: float
-
-
 def forward(
     weights: Sequence[ArrayLike], x: ArrayLike, transfer: str, output: str | None = None
 ) -> Forward:
@@ -96,7 +76,7 @@ def forward(
         If there is no such transfer function.
     """
     matrices = _weights(weights)
-    activities, slopes = [_samples("x", x, "n_0", matrices[0].shape[1])], []
+    activities, slopes = [_samples("x", x, "n_0", matrices[0].shape[-1])], []
     for k, w in enumerate(matrices):
         last = k == len(matrices) - 1
         function = numeric_transfer(output if last and output is not None else transfer)
@@ -130,8 +110,20 @@ def loss(
     ShapeError, ParameterError, UnknownMemberError
         The errors of `forward`; also ShapeError if `y` does not fit the output.
     """
+    return float(np.mean(losses(weights, x, y, transfer, output)))
+
+
+def losses(
+    weights: Sequence[ArrayLike],
+    x: ArrayLike,
+    y: ArrayLike,
+    transfer: str,
+    output: str | None = None,
+) -> Array:
+    """Return the loss for each index of the axes in front, shape (...); all else is as in `loss`."""
     error = _error(forward(weights, x, transfer, output), y)
-    return float(np.sum(error**2) / (2 * error.shape[1]))
+    found: Array = 0.5 * np.mean(np.sum(error**2, axis=-2), axis=-1)
+    return found
 
 
 def jacobians(weights: Sequence[ArrayLike], forward: Forward) -> list[Array]:
@@ -156,15 +148,16 @@ def jacobians(weights: Sequence[ArrayLike], forward: Forward) -> list[Array]:
         If the shapes of the weights do not fit together, or `forward` is a pass with other weights.
     """
     matrices = _weights(weights)
-    if [len(w) for w in matrices] != [len(d) for d in forward.slopes]:
+    units, led = ([a.shape[-2] for a in arrays] for arrays in (forward.slopes, matrices))
+    if units != led:
         raise ShapeError(
-            f"forward has layers of {[len(d) for d in forward.slopes]} units, but the weights lead to "
-            f"{[len(w) for w in matrices]}: compute it with the same weights"
+            f"forward has layers of {units} units, but the weights lead to {led}: compute it with the same weights"
         )
-    outputs, samples = forward.slopes[-1].shape
-    found = [np.array(np.broadcast_to(np.eye(outputs), (samples, outputs, outputs)))]
+    *leading, outputs, samples = forward.slopes[-1].shape
+    shape = (*leading, samples, outputs, outputs)
+    found = [np.array(np.broadcast_to(np.eye(outputs), shape))]
     for w, slope in zip(reversed(matrices[1:]), reversed(forward.slopes[1:]), strict=True):
-        found.append((found[-1] * slope.T[:, None, :]) @ w)
+        found.append((found[-1] * _transpose(slope)[..., None, :]) @ w[..., None, :, :])
     return found[::-1]
 
 
@@ -212,7 +205,7 @@ def descent_update(
     changes = [np.asarray(errors, dtype=np.float64)]
     above = zip(reversed(_weights(weights)[1:]), reversed(forward.slopes[1:]), strict=True)
     for w, slope in above:
-        changes.append(w.T @ (slope * changes[-1]))
+        changes.append(_transpose(w) @ (slope * changes[-1]))
     return _updates(forward, changes[::-1])
 
 
@@ -256,111 +249,45 @@ def gauss_newton_update(
         raise ParameterError(f"damping must be a number from 0 up, not {damping}")
     matrices = _weights(weights)
     passed = forward(matrices, x, transfer, output)
-    error = _error(passed, y).T[:, :, None]
-    targets = [-_pull_back(j, error, damping) for j in jacobians(matrices, passed)[:-1]]
-    changes = [change[:, :, 0].T for change in (*targets, -error / (1.0 + damping))]
+    error = _transpose(_error(passed, y))[..., None]
+    # Where slopes are the same for all samples, as with a linear transfer function, one Jacobian serves them all.
+    first = [slope[..., :1] for slope in passed.slopes]
+    uniform = all((s == f).all() for s, f in zip(passed.slopes, first, strict=True))
+    found = jacobians(matrices, replace(passed, slopes=tuple(first)) if uniform else passed)
+    targets = [-_pull_back(j, error, damping) for j in found[:-1]]
+    changes = [_transpose(change[..., 0]) for change in (*targets, -error / (1.0 + damping))]
     return _updates(passed, changes)
 
 
-def angle(a: ArrayLike, b: ArrayLike) -> float:
-    """Return the angle in degrees between two arrays as vectors, ``acos(<a, b> / (|a| |b|))``.
-
-    The angle is computed from the sum and the difference of the unit vectors (Kahan 2006), so that angles near 0
-    and 180 degrees are as accurate as all other angles.
-
-    Parameters
-    ----------
-    a, b : array_like
-        Arrays of the same shape.
-
-    Returns
-    -------
-    float
-        From 0 to 180; NaN if an array is zero or not finite.
-
-    Raises
-    ------
-    ShapeError
-        If the shapes of `a` and `b` differ.
-    """
-    first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
-    if first.shape != second.shape:
-        raise ShapeError(f"angle: a has shape {first.shape}, but b {second.shape}")
-    if not all(v.any() and np.isfinite(v).all() for v in (first, second)):
-        return np.nan
-    u, v = _unit(first.ravel()), _unit(second.ravel())
-    return float(np.degrees(2.0 * np.arctan2(np.linalg.norm(u - v), np.linalg.norm(u + v))))
-
-
-def feedback_alignment(q: ArrayLike, w: ArrayLike) -> FeedbackAlignment:
-    """Return the angles between feedback weights and inverse, pseudo-inverse and transpose of forward weights.
-
-    Parameters
-    ----------
-    q : array_like, shape (n, m)
-        Feedback weights.
-    w : array_like, shape (m, n)
-        Forward weights. Singular values below ``1e-10`` times the largest count as zero.
-
-    Returns
-    -------
-    FeedbackAlignment
-        All numbers are NaN if a weight is not finite.
-
-    Raises
-    ------
-    ShapeError
-        If `q` does not have the shape of the transpose of `w`.
-    """
-    feedback, ahead = np.asarray(q, dtype=np.float64), np.asarray(w, dtype=np.float64)
-    if ahead.ndim != 2 or not ahead.size or feedback.shape != ahead.T.shape:
-        raise ShapeError(
-            f"feedback_alignment: q {feedback.shape} must be (n, m) if w {ahead.shape} is (m, n)"
-        )
-    if not (np.isfinite(feedback).all() and np.isfinite(ahead).all()):
-        return FeedbackAlignment(np.nan, np.nan, np.nan, np.nan)
-    inverse = np.linalg.pinv(ahead, rcond=_RANK_TOLERANCE)
-    to_inverse = angle(feedback, inverse)
-    rank = np.linalg.matrix_rank(ahead, rtol=_RANK_TOLERANCE)
-    return FeedbackAlignment(
-        inverse=to_inverse if rank == len(ahead) == len(feedback) else np.nan,
-        pseudo_inverse=to_inverse,
-        transpose=angle(feedback, ahead.T),
-        reconstruction_error=float(np.linalg.norm((feedback - inverse) @ ahead, 2)),
-    )
-
-
 def _pull_back(jacobian: Array, error: Array, damping: float) -> Array:
-    """Return the change of activity (samples, n_i, 1) that causes `error` (samples, n_L, 1)."""
+    """Return the change of activity (..., samples, n_i, 1) that causes `error` (..., samples, n_L, 1)."""
     if damping == 0.0:
         return np.linalg.pinv(jacobian, rcond=_RANK_TOLERANCE) @ error
-    transposed = jacobian.transpose(0, 2, 1)
-    square = jacobian @ transposed + damping * np.eye(jacobian.shape[1])
+    transposed = _transpose(jacobian)
+    square = jacobian @ transposed + damping * np.eye(jacobian.shape[-2])
     return transposed @ np.linalg.solve(square, error)
 
 
 def _updates(passed: Forward, changes: Sequence[Array]) -> list[Array]:
     """Return the mean over samples of ``(D_i dh_i) h_{i-1}^T``."""
-    samples = passed.activities[0].shape[1]
+    samples = passed.activities[0].shape[-1]
     below = passed.activities[:-1]
     return [
-        (slope * change) @ h.T / samples
+        (slope * change) @ _transpose(h) / samples
         for slope, change, h in zip(passed.slopes, changes, below, strict=True)
     ]
 
 
-def _unit(vector: Array) -> Array:
-    """Return a vector scaled to length 1; squares in the calculation neither overflow nor underflow."""
-    scaled = vector / np.max(np.abs(vector))
-    return scaled / np.linalg.norm(scaled)
+def _transpose(matrices: Array) -> Array:
+    return np.swapaxes(matrices, -1, -2)
 
 
 def _error(passed: Forward, y: ArrayLike) -> Array:
     """Return ``h_L - y``; raise ShapeError if `y` does not fit."""
     reached = passed.activities[-1]
-    targets = _samples("y", y, "n_L", len(reached))
+    targets = _samples("y", y, "n_L", reached.shape[-2])
     if targets.shape != reached.shape:
-        raise ShapeError(f"y has {targets.shape[1]} samples, but x {reached.shape[1]}")
+        raise ShapeError(f"y has {targets.shape[-1]} samples, but x {reached.shape[-1]}")
     return reached - targets
 
 
@@ -370,9 +297,9 @@ def _weights(weights: Sequence[ArrayLike]) -> list[Array]:
     if not matrices:
         raise ShapeError("weights: there must be at least one matrix")
     for k, w in enumerate(matrices):
-        if w.ndim != 2 or not w.size:
+        if w.ndim < 2 or not w.size:
             raise ShapeError(f"weights: W_{k + 1} {w.shape} must be (units, units below)")
-        if k and w.shape[1] != len(matrices[k - 1]):
+        if k and (*w.shape[:-2], w.shape[-1]) != matrices[k - 1].shape[:-1]:
             raise ShapeError(
                 f"weights: W_{k + 1} {w.shape} must have as many columns as W_{k} "
                 f"{matrices[k - 1].shape} has rows"
@@ -384,7 +311,7 @@ def _weights(weights: Sequence[ArrayLike]) -> list[Array]:
 def _samples(name: str, given: ArrayLike, symbol: str, units: int) -> Array:
     """Return an argument as an array (units, samples); raise an error if its shape does not fit."""
     array = np.asarray(given, dtype=np.float64)
-    if array.ndim != 2 or len(array) != units or not array.size:
+    if array.ndim < 2 or array.shape[-2] != units or not array.size:
         raise ShapeError(
             f"{name} {array.shape} must be ({symbol}, samples) with {symbol} = {units}"
         )

@@ -4,6 +4,7 @@ import datetime
 import platform
 import subprocess
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +36,12 @@ def provenance(task: Task, outcome: Outcome, backend: Backend) -> dict[str, Any]
     }
 
 
+@cache
 def _commit() -> str | None:
     """Return the commit of the git checkout that contains dendrosim, or None if there is no checkout.
 
-    `+changes` is appended if files differ from the commit.
+    `+changes` is appended if files differ from the commit. The checkout is looked at once, because a process
+    keeps the code that it has imported.
     """
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():

@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from dendrosim.analysis import learning_signals
+from dendrosim.analysis import learning_signals, vector_angles
 from dendrosim.arrays import Array
 
 
@@ -42,19 +42,15 @@ def update_angles(
         "Gauss-Newton": learning_signals.gauss_newton_update,
         "damped Gauss-Newton": partial(learning_signals.gauss_newton_update, damping=damping),
     }
-    found: dict[str, list[list[float]]] = {name: [] for name in directions}
-    for k in range(len(x)):
-        now = [w[k] for w in weights]
-        if not all(np.isfinite(w).all() for w in now):
-            for rows in found.values():
-                rows.append([np.nan] * len(now))
-            continue
+    usable = np.all([np.isfinite(w).all(axis=(1, 2)) for w in weights], axis=0)
+    now = [w[usable] for w in weights]
+    found = {name: np.full((len(x), len(weights)), np.nan) for name in directions}
+    if usable.any():
         for name, direction in directions.items():
-            ideal = direction(now, x[k], y[k], transfer)
-            found[name].append(
-                [learning_signals.angle(u[k], d) for u, d in zip(updates, ideal, strict=True)]
-            )
-    return {name: np.array(rows) for name, rows in found.items()}
+            ideal = direction(now, x[usable], y[usable], transfer)
+            for k, (update, best) in enumerate(zip(updates, ideal, strict=True)):
+                found[name][usable, k] = vector_angles.angles(update[usable], best)
+    return found
 
 
 def apical_angles(apical: Sequence[Array], basal: Sequence[Array]) -> dict[str, Array]:
@@ -77,14 +73,9 @@ def apical_angles(apical: Sequence[Array], basal: Sequence[Array]) -> dict[str, 
         q.shape[1:] != w.shape[:0:-1] for q, w in zip(apical, basal[1:], strict=True)
     ):
         return {}
-    rows = [
-        [
-            learning_signals.feedback_alignment(q[k], w[k])
-            for q, w in zip(apical, basal[1:], strict=True)
-        ]
-        for k in range(min(len(q) for q in apical))
+    rows = min(len(q) for q in apical)
+    found = [
+        vector_angles.feedback_angles(q[:rows], w[:rows])
+        for q, w in zip(apical, basal[1:], strict=True)
     ]
-    return {
-        "pseudo-inverse": np.array([[x.pseudo_inverse for x in row] for row in rows]),
-        "transpose": np.array([[x.transpose for x in row] for row in rows]),
-    }
+    return {name: np.stack([f[name] for f in found], axis=1) for name in found[0]}

@@ -77,8 +77,12 @@ class LearningProgress(ShortRepr):
 
     def losses(self, x: Array, y: Array, transfer: str) -> Array:
         """Return the loss on samples (units, samples) before each kept trial and at the end, shape (k + 1,)."""
-        passed = [*self.snapshots, self.final]
-        return np.array([learning_signals.loss(w, x, y, transfer) for w in passed])
+        all_weights = [
+            np.concatenate((before, end[None]))
+            for before, end in zip(self.weights, self.final, strict=True)
+        ]
+        inputs, targets = (np.broadcast_to(a, (len(all_weights[0]), *a.shape)) for a in (x, y))
+        return learning_signals.losses(all_weights, inputs, targets, transfer)
 
     def metrics(self, x: Array, y: Array, transfer: str) -> dict[str, Any]:
         """Return losses and angles as metrics, named as in the protocol `tp_student_teacher`.

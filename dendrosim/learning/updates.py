@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dendrosim.analysis import learning_signals
+from dendrosim.analysis import learning_signals, vector_angles
 from dendrosim.arrays import Array
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.display.short import ShortRepr
@@ -108,12 +108,12 @@ class Updates(ShortRepr):
             for i, (step, w) in enumerate(zip(steps, now, strict=True)):
                 if np.linalg.norm(step) <= NOISE * np.linalg.norm(w):
                     continue
-                found["angle_gradient"][k, i] = learning_signals.angle(step, gradient[i])
-                found["angle_gauss_newton"][k, i] = learning_signals.angle(step, newton[i])
+                found["angle_gradient"][k, i] = vector_angles.angle(step, gradient[i])
+                found["angle_gauss_newton"][k, i] = vector_angles.angle(step, newton[i])
                 size = np.linalg.norm(gradient[i])
                 found["size_ratio"][k, i] = np.linalg.norm(step) / size if size else np.nan
                 if (towards := target[i]) is not None:
-                    found["angle_target"][k, i] = learning_signals.angle(step, towards)
+                    found["angle_target"][k, i] = vector_angles.angle(step, towards)
         return found
 
     def feedback_angles(self) -> dict[str, Array]:
@@ -125,11 +125,10 @@ class Updates(ShortRepr):
         names = ("feedback_transpose", "feedback_pseudo_inverse")
         found = {name: np.full(shape, np.nan) for name in names}
         for i, (q, w) in enumerate(zip(self.feedback, self.weights[1:], strict=True)):
-            for k in range(0 if q is None else len(q)):
-                assert q is not None
-                angles = learning_signals.feedback_alignment(q[k], w[k])
-                found["feedback_transpose"][k, i] = angles.transpose
-                found["feedback_pseudo_inverse"][k, i] = angles.pseudo_inverse
+            if q is not None:
+                angles = vector_angles.feedback_angles(q, w[: len(q)])
+                found["feedback_transpose"][: len(q), i] = angles["transpose"]
+                found["feedback_pseudo_inverse"][: len(q), i] = angles["pseudo-inverse"]
         return found
 
     def _towards_targets(self, k: int) -> list[Array | None]:

@@ -9,6 +9,7 @@ model or protocol is the stem of its file. Files whose name starts with `_` are 
 import ast
 import os
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -154,7 +155,7 @@ def _find_files(file_kind: FileKind) -> dict[str, list[Path]]:
     found: dict[str, list[Path]] = {}
     for path in [*_list_python_files(_shipped_folder(file_kind)), *_iterate_user_files(file_kind)]:
         same_name = found.setdefault(whole_text(path.stem), [])
-        if path.resolve() not in [p.resolve() for p in same_name]:
+        if not same_name or path.resolve() not in [p.resolve() for p in same_name]:
             same_name.append(path)
     return found
 
@@ -190,10 +191,29 @@ def _list_user_files(folder: Path, file_kind: FileKind) -> list[Path] | None:
 
 
 def _list_python_files(folder: Path) -> list[Path]:
+    """Return the sorted absolute paths of the Python files in a folder; none if it is not a folder."""
+    try:
+        version = file_version(folder)
+    except OSError:
+        return []
+    path, listed_at = folder.absolute(), time.time_ns()
+    known = _listed.get(path)
+    if known is not None and known[0] == version:
+        return known[1]
     if not folder.is_dir():
         return []
-    found = (p for p in folder.iterdir() if p.suffix == ".py" and not p.name.startswith(("_", ".")))
-    return sorted(p.absolute() for p in found if p.is_file())
+    found = (p for p in path.iterdir() if p.suffix == ".py" and not p.name.startswith(("_", ".")))
+    files = sorted(p for p in found if p.is_file())
+    if listed_at - version[0] > _CLOCK_TICK:
+        _listed[path] = version, files
+    return files
+
+
+_CLOCK_TICK = 2_000_000_000
+"""Nanoseconds within which a folder can change twice without a new time, on the coarsest file systems."""
+
+_listed: dict[Path, tuple[tuple[int, ...], list[Path]]] = {}
+"""Version and files of each folder, because a protocol looks up a dozen models in the same folder."""
 
 
 def _make_entry(name: str, file_kind: FileKind, paths: list[Path]) -> Entry:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dendrosim.analysis import learning_signals as signals
+from dendrosim.analysis import vector_angles
 from dendrosim.equations.transfer.lookup import transfer_functions
 from dendrosim.equations.transfer.numeric import numeric_transfer
 from dendrosim.errors import ParameterError, ShapeError, UnknownMemberError
@@ -205,6 +206,18 @@ def test_layers_through_which_nothing_passes_stay_as_they_are():
 
 
 @pytest.mark.parametrize(("transfer", "output"), NETWORKS)
+def test_recorded_trials_are_computed_side_by_side(transfer, output):
+    trials = [network(seed=seed) for seed in range(4)]
+    weights = [np.stack(layer) for layer in zip(*(t[0] for t in trials), strict=True)]
+    x, y = (np.stack([t[k] for t in trials]) for k in (1, 2))
+    for function in (signals.gradient_update, signals.gauss_newton_update):
+        together = function(weights, x, y, transfer, output)
+        for k, trial in enumerate(trials):
+            for all_trials, one in zip(together, function(*trial, transfer, output), strict=True):
+                np.testing.assert_allclose(all_trials[k], one, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(("transfer", "output"), NETWORKS)
 def test_strong_damping_gives_the_direction_of_the_gradient(transfer, output):
     weights, x, y = network()
     gradient = signals.gradient_update(weights, x, y, transfer, output)
@@ -213,9 +226,9 @@ def test_strong_damping_gives_the_direction_of_the_gradient(transfer, output):
         for damping in (0.0, 1e7)
     )
     for k, direction in enumerate(gradient):
-        assert signals.angle(strong[k], direction) < 1e-4
+        assert vector_angles.angle(strong[k], direction) < 1e-4
         np.testing.assert_allclose(1e7 * strong[k], direction, rtol=1e-4, atol=1e-6)
-    assert all(signals.angle(weak[k], gradient[k]) > 1.0 for k in (0, 1))
+    assert all(vector_angles.angle(weak[k], gradient[k]) > 1.0 for k in (0, 1))
 
 
 @pytest.mark.parametrize("samples", [1, 7])
@@ -225,7 +238,7 @@ def test_gauss_newton_lies_within_90_degrees_of_the_gradient_in_linear_networks(
         weights, x, y = network((6, 5, 4, 3), samples, seed)
         gradient = signals.gradient_update(weights, x, y, "linear")
         updates = signals.gauss_newton_update(weights, x, y, "linear")
-        assert all(signals.angle(a, b) < 90.0 for a, b in zip(updates, gradient, strict=True))
+        assert all(vector_angles.angle(a, b) < 90.0 for a, b in zip(updates, gradient, strict=True))
 
 
 # -- angles ----------------------------------------------------------------------------------------
@@ -242,29 +255,29 @@ factors = st.floats(1e-150, 1e150)
 @given(pairs, factors)
 def test_angles_are_symmetric_and_blind_to_length(pair, factor):
     a, b = (np.round(v, 3) for v in pair)
-    found = signals.angle(a, b)
+    found = vector_angles.angle(a, b)
     if not (a.any() and b.any()):
         assert np.isnan(found)
         return
     assert 0.0 <= found <= 180.0
-    assert signals.angle(b, a) == found
-    assert signals.angle(factor * a, b) == pytest.approx(found, abs=1e-10)
-    assert signals.angle(a, -b) == pytest.approx(180.0 - found, abs=1e-10)
+    assert vector_angles.angle(b, a) == found
+    assert vector_angles.angle(factor * a, b) == pytest.approx(found, abs=1e-10)
+    assert vector_angles.angle(a, -b) == pytest.approx(180.0 - found, abs=1e-10)
     cosine = np.clip(a @ b / (np.linalg.norm(a) * np.linalg.norm(b)), -1.0, 1.0)
     assert found == pytest.approx(np.degrees(np.arccos(cosine)), abs=1e-5)
 
 
 @given(vectors.filter(np.any), factors)
 def test_multiples_are_at_0_or_180_degrees(vector, factor):
-    assert signals.angle(vector, factor * vector) == pytest.approx(0.0, abs=1e-10)
-    assert signals.angle(vector, -factor * vector) == pytest.approx(180.0, abs=1e-10)
+    assert vector_angles.angle(vector, factor * vector) == pytest.approx(0.0, abs=1e-10)
+    assert vector_angles.angle(vector, -factor * vector) == pytest.approx(180.0, abs=1e-10)
 
 
 @given(vectors.filter(np.any))
 def test_orthogonal_arrays_are_at_90_degrees(vector):
     zero = np.zeros_like(vector)
     first, second = np.stack([vector, zero]), np.stack([zero, 3.0 * vector])
-    assert signals.angle(first, second) == pytest.approx(90.0, abs=1e-10)
+    assert vector_angles.angle(first, second) == pytest.approx(90.0, abs=1e-10)
 
 
 @given(st.floats(1e-13, 1.0), st.integers(0, 2**32 - 1))
@@ -272,17 +285,29 @@ def test_tiny_angles_are_accurate(degrees, seed):
     a, b = np.linalg.qr(np.random.default_rng(seed).normal(size=(50, 2)))[0].T
     turned = np.cos(np.radians(degrees)) * a + np.sin(np.radians(degrees)) * b
     for sign, expected in ((1.0, degrees), (-1.0, 180.0 - degrees)):
-        assert signals.angle(a, sign * turned) == pytest.approx(expected, abs=1e-12)
+        assert vector_angles.angle(a, sign * turned) == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize("nothing", [np.zeros(3), np.array([1.0, np.nan, 0.0]), np.full(3, np.inf)])
 def test_there_is_no_angle_to_nothing(nothing):
-    assert np.isnan(signals.angle(nothing, np.ones(3)))
-    assert np.isnan(signals.angle(np.ones(3), nothing))
+    assert np.isnan(vector_angles.angle(nothing, np.ones(3)))
+    assert np.isnan(vector_angles.angle(np.ones(3), nothing))
+
+
+def test_angles_of_recorded_feedback_are_those_of_each_trial():
+    rng = np.random.default_rng(3)
+    q, w = rng.normal(size=(5, 3, 4)), rng.normal(size=(5, 4, 3))
+    q[1, 0, 0], w[2, 1, 1] = np.nan, np.inf
+    found = vector_angles.feedback_angles(q, w)
+    each = [vector_angles.feedback_alignment(*pair) for pair in zip(q, w, strict=True)]
+    assert np.isnan(found["transpose"]).tolist() == [False, True, True, False, False]
+    for name, expected in (("transpose", "transpose"), ("pseudo-inverse", "pseudo_inverse")):
+        values = [getattr(alignment, expected) for alignment in each]
+        np.testing.assert_allclose(found[name], values, rtol=1e-10)
 
 
 def test_there_is_no_angle_between_empty_arrays():
-    assert np.isnan(signals.angle(np.zeros(0), np.zeros(0)))
+    assert np.isnan(vector_angles.angle(np.zeros(0), np.zeros(0)))
 
 
 # -- feedback --------------------------------------------------------------------------------------
@@ -291,11 +316,11 @@ def test_there_is_no_angle_between_empty_arrays():
 @pytest.mark.parametrize("shape", [(4, 4), (2, 5), (5, 2)])
 def test_feedback_is_aligned_with_what_it_is(shape):
     w = np.random.default_rng(1).normal(size=shape)
-    found = signals.feedback_alignment(3.0 * w.T, w)
+    found = vector_angles.feedback_alignment(3.0 * w.T, w)
     assert found.transpose == pytest.approx(0.0, abs=1e-10)
     assert found.pseudo_inverse > 1.0
     assert found.reconstruction_error > 0.1
-    found = signals.feedback_alignment(np.linalg.pinv(w), w)
+    found = vector_angles.feedback_alignment(np.linalg.pinv(w), w)
     assert found.pseudo_inverse == pytest.approx(0.0, abs=1e-10)
     assert found.transpose > 1.0
     assert found.reconstruction_error == pytest.approx(0.0, abs=1e-12)
@@ -304,11 +329,11 @@ def test_feedback_is_aligned_with_what_it_is(shape):
 
 def test_feedback_through_square_weights_is_compared_with_their_inverse():
     w = np.random.default_rng(2).normal(size=(4, 4))
-    found = signals.feedback_alignment(np.linalg.inv(w), w)
+    found = vector_angles.feedback_alignment(np.linalg.inv(w), w)
     assert found.inverse == pytest.approx(0.0, abs=1e-10)
     q = np.random.default_rng(3).normal(size=(4, 4))
-    found = signals.feedback_alignment(q, w)
-    assert found.inverse == pytest.approx(signals.angle(q, np.linalg.inv(w)), rel=1e-9)
+    found = vector_angles.feedback_alignment(q, w)
+    assert found.inverse == pytest.approx(vector_angles.angle(q, np.linalg.inv(w)), rel=1e-9)
     error = np.linalg.norm(q @ w - np.eye(4), 2)
     assert found.reconstruction_error == pytest.approx(error, rel=1e-9)
 
@@ -318,12 +343,14 @@ def test_reconstruction_leaves_out_what_the_weights_do_not_let_through():
     w, q = rng.normal(size=(2, 5)), rng.normal(size=(5, 2))
     basis = np.linalg.qr(w.T)[0]
     error = np.linalg.norm(q @ w - basis @ basis.T, 2)
-    assert signals.feedback_alignment(q, w).reconstruction_error == pytest.approx(error, rel=1e-10)
+    assert vector_angles.feedback_alignment(q, w).reconstruction_error == pytest.approx(
+        error, rel=1e-10
+    )
 
 
 def test_singular_weights_have_no_inverse():
     w = np.diag([2.0, 1.0, 0.0])
-    found = signals.feedback_alignment(np.diag([0.5, 1.0, 0.0]), w)
+    found = vector_angles.feedback_alignment(np.diag([0.5, 1.0, 0.0]), w)
     assert np.isnan(found.inverse)
     assert found.pseudo_inverse == pytest.approx(0.0, abs=1e-10)
     assert found.reconstruction_error == pytest.approx(0.0, abs=1e-12)
@@ -332,7 +359,7 @@ def test_singular_weights_have_no_inverse():
 def test_diverged_weights_are_aligned_with_nothing():
     bad = np.array([[1.0, np.inf], [0.0, 1.0]])
     for q, w in ((bad, np.eye(2)), (np.eye(2), bad)):
-        found = signals.feedback_alignment(q, w)
+        found = vector_angles.feedback_alignment(q, w)
         assert np.isnan(list(vars(found).values())).all()
 
 
@@ -367,9 +394,9 @@ def test_what_does_not_fit_is_named():
     with pytest.raises(ShapeError, match=r"layers of \[5, 3, 2\] units, but the weights lead to"):
         signals.jacobians(weights[:2], signals.forward(weights, x, "tanh"))
     with pytest.raises(ShapeError, match=r"a has shape \(2,\), but b \(1, 2\)"):
-        signals.angle(np.ones(2), np.ones((1, 2)))
+        vector_angles.angle(np.ones(2), np.ones((1, 2)))
     with pytest.raises(ShapeError, match=r"q \(2, 3\) must be \(n, m\) if w \(2, 3\) is"):
-        signals.feedback_alignment(np.ones((2, 3)), np.ones((2, 3)))
+        vector_angles.feedback_alignment(np.ones((2, 3)), np.ones((2, 3)))
 
 
 @pytest.mark.parametrize("damping", [-1.0, np.inf, np.nan])

@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import root
 
 import dendrosim as ds
-from dendrosim.analysis.learning_signals import angle
+from dendrosim.analysis.vector_angles import angle
 from dendrosim.circuit.start_values import draw_start_value
 
 TAU = 10e-3

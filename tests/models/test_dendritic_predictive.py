@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import dendrosim as ds
-from dendrosim.analysis.learning_signals import angle
+from dendrosim.analysis.vector_angles import angle
 from dendrosim.circuit.start_values import draw_start_value
 
 TAU = 10e-3

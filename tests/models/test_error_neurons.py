@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import dendrosim as ds
-from dendrosim.analysis.learning_signals import angle
+from dendrosim.analysis.vector_angles import angle
 from dendrosim.circuit.start_values import draw_start_value
 
 SIZES = (5, 6, 4, 3)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import dendrosim as ds
-from dendrosim.analysis import learning_signals
+from dendrosim.analysis import vector_angles
 
 TAU = 10e-3
 RATE = 10.0
@@ -80,7 +80,7 @@ def test_without_division_the_output_moves_against_its_error_but_not_as_printed(
         for k in range(3):
             changed = [after[i] if i == k else w for i, w in enumerate(before)]
             moved = (output(changed, x[0], smooth_leaky) - reached) / eta
-            angles[rule, k] = learning_signals.angle(moved, y[0] - reached)
+            angles[rule, k] = vector_angles.angle(moved, y[0] - reached)
             if rule == "proportional":
                 below = result.final[f"layer{k}.h"].values if k else x[0]
                 assert moved == pytest.approx(below @ below * (y[0] - reached), rel=1e-3)

@@ -5,7 +5,7 @@ import pytest
 from smooth_leaky_units import inverse, outer, s, slope
 
 import dendrosim as ds
-from dendrosim.analysis import learning_signals
+from dendrosim.analysis import learning_signals, vector_angles
 from dendrosim.errors import DendrosimWarning, NonFiniteError, ParameterError, UnknownNameError
 from dendrosim.library.measuring import measure
 
@@ -261,7 +261,7 @@ def update_angles(result):
             before, x.values[k], y.values[k], result.protocol.parameters["transfer"], damping=0.01
         )
         found.append(
-            [learning_signals.angle(b - a, c) for a, b, c in zip(before, after, ideal, strict=True)]
+            [vector_angles.angle(b - a, c) for a, b, c in zip(before, after, ideal, strict=True)]
         )
     return {"damped Gauss-Newton": np.array(found)}
 
