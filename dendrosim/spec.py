@@ -39,6 +39,7 @@ from dendrosim.checks import (
 from dendrosim.discovery import classes_in, modules_in
 from dendrosim.display.short import ShortRepr
 from dendrosim.errors import DendrosimError, SpecError, abbreviate
+from dendrosim.machine.cached_property import cached_property
 from dendrosim.machine.decompression import decompress
 from dendrosim.machine.json_text import parse_json
 from dendrosim.machine.memory import available_memory, format_bytes
@@ -196,6 +197,10 @@ class Spec(Checked):
         Code that is generated from this copy depends on the JSON alone, not on the order in which a user has
         written parameters.
         """
+        return self._canonical
+
+    @cached_property
+    def _canonical(self) -> Any:
         return _sort_mappings(self)
 
     def __copy__(self) -> Self:

@@ -1,7 +1,7 @@
 """The check of one expression with Brian2's parser: its symbols, functions and physical dimensions."""
 
 import ast
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from math import inf
 from typing import Any
 
@@ -21,7 +21,7 @@ from dendrosim.circuit.pathway import PAIR_NAMES, Pathway
 from dendrosim.circuit.population import COUNT, INDEX, LAST_SPIKE, UNIT, Population
 from dendrosim.equations.operator_check import check_operators
 from dendrosim.equations.random_calls import CALLS
-from dendrosim.equations.rewriting import find_symbols, parse_expression
+from dendrosim.equations.rewriting import parse_expression, read_symbols
 from dendrosim.errors import EquationError, UnitError, abbreviate, suggestion
 from dendrosim.units import same_letters, unit, unit_name
 
@@ -114,7 +114,7 @@ def dimension_of(
     check_operators(where, written)
     scope: dict[str, Any] = {**FUNCTIONS, **CONSTANTS, **TIME, **local}
     used = set()
-    symbols = find_symbols(parse_expression(expression))
+    symbols = read_symbols(expression)
     for symbol in symbols & set(DEFAULT_UNITS):
         check_no_unit(
             where, symbol, symbol in local or circuit.symbol_value(owner, symbol) is not None
@@ -227,7 +227,7 @@ def _near(circuit: CircuitData, owner: Owner, symbol: str, local: Iterable[str])
     return hint if found else same_letters(symbol) or hint
 
 
-def check_own_parameters(where: str, owner: Owner, used: set[str]) -> None:
+def check_own_parameters(where: str, owner: Owner, used: Set[str]) -> None:
     """Raise EquationError if an object has a parameter that is not among the symbols `used`."""
     for name in owner.parameters:
         if name not in used:

@@ -32,7 +32,7 @@ from dendrosim.circuit.spike_check import (
 )
 from dendrosim.equations.limits import Extent, measure
 from dendrosim.equations.operator_check import check_operators
-from dendrosim.equations.rewriting import find_symbols, parse_expression
+from dendrosim.equations.rewriting import find_symbols, parse_expression, read_symbols
 from dendrosim.errors import EquationError, UnitError
 from dendrosim.units import unit
 
@@ -143,7 +143,7 @@ def _check_matrix(circuit: CircuitData, matrix: Matrix) -> set[str]:
         matrix.weight: Variable(matrix.weight, dimensions=dimension),
     }
     expression = circuit.rate_in_place(matrix)
-    check_own_parameters(where, matrix, find_symbols(parse_expression(expression)))
+    check_own_parameters(where, matrix, read_symbols(expression))
     expected = dimension / get_dimensions(TIME["t"])
     return check_expression(circuit, matrix, where, matrix.rate, expression, local, expected)
 
@@ -175,7 +175,7 @@ def _check_unused(circuit: CircuitData, used: set[str]) -> None:
             )
     read = {p.source for p in circuit.projections}
     for matrix in circuit.matrices:
-        symbols = find_symbols(parse_expression(matrix.rate)) if matrix.plasticity else set()
+        symbols = read_symbols(matrix.rate) if matrix.plasticity else set()
         read |= {f"{matrix.post}.{s.removesuffix('_post')}" for s in symbols if s.endswith("_post")}
         read |= {f"{matrix.pre}.{s.removesuffix('_pre')}" for s in symbols if s.endswith("_pre")}
     for population in circuit.populations:

@@ -28,9 +28,9 @@ from dendrosim.equations.assignments import Assignment
 from dendrosim.equations.declarations import Declaration, find_identifiers, parse_declarations
 from dendrosim.equations.real_numbers import is_condition
 from dendrosim.equations.rewriting import (
-    find_symbols,
     parse_expression,
     put_transfer_in_place,
+    read_symbols,
     replace_symbols,
 )
 from dendrosim.equations.transfer.lookup import find_transfer
@@ -323,7 +323,7 @@ class Population(Spec):
     def in_place(self, text: str, where: str = "") -> str:
         """Return an expression with transfer functions, the index and the number of units in place."""
         text = put_transfer_in_place(text, self.transfer, where)
-        symbols = find_symbols(parse_expression(text))
+        symbols = read_symbols(text)
         named = {INDEX: UNIT, COUNT: repr(float(self.size))}
         named = {name: value for name, value in named.items() if name in symbols}
         return replace_symbols(text, named) if named else text

@@ -53,6 +53,7 @@ class Declaration:
         return find_identifiers(self.expression)
 
 
+@lru_cache(maxsize=4096)
 def find_identifiers(expression: str) -> frozenset[str]:
     """Return the identifiers in an expression, including names of functions."""
     return frozenset(_IDENTIFIER.findall(expression))

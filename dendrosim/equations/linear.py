@@ -12,7 +12,7 @@ import ast
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from dendrosim.equations.rewriting import find_symbols, parse_expression
+from dendrosim.equations.rewriting import find_symbols, parse_expression, read_symbols
 from dendrosim.errors import EquationError, abbreviate
 
 DIFFERENCE, SECOND_DIFFERENCE = "ds_difference", "ds_second_difference"
@@ -125,7 +125,7 @@ def _pair_solution(
 def _split(name: str, text: str, states: set[str]) -> LinearRate:
     terms = _terms(parse_expression(text), states)
     if terms is None:
-        shown = sorted(find_symbols(parse_expression(text)) & states)
+        shown = sorted(read_symbols(text) & states)
         raise EquationError(
             f"{name}: {abbreviate(text)} is not linear in {', '.join(map(repr, shown))}, so it cannot be solved "
             "from spike to spike; write it as a sum of numbers times states"

@@ -70,6 +70,12 @@ def find_symbols(node: ast.AST) -> set[str]:
     return {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and id(n) not in called}
 
 
+@lru_cache(maxsize=4096)
+def read_symbols(expression: str) -> frozenset[str]:
+    """Return the symbols of an expression, without the names of functions."""
+    return frozenset(find_symbols(parse_expression(expression)))
+
+
 def replace_symbols(expression: str, mapping: Mapping[str, str]) -> str:
     """Return an expression in which symbols are replaced by other expressions.
 
@@ -84,6 +90,7 @@ def replace_symbols(expression: str, mapping: Mapping[str, str]) -> str:
     return ast.unparse(_Replace(lambda name: trees.get(name)).visit(parse_expression(expression)))
 
 
+@lru_cache(maxsize=4096)
 def put_transfer_in_place(expression: str, transfer_name: str | None, where: str = "") -> str:
     """Return an expression with the formulas of a transfer function in place of calls of `s`, `ds` and `inv_s`.
 

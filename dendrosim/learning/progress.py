@@ -150,7 +150,7 @@ def read_progress(
     populations = [p.name for p in result.circuit.populations]
     last = sum(name.startswith(f"{prefix}layer") for name in populations) - 1
     names = [f"{prefix}w{i}" for i in range(1, last + 1)]
-    weights = [result[n].values for n in names]
+    weights = [_recorded_matrix(result, n) for n in names]
     events = f"{first}layer0.h" in result
     updates: list[Array] = []
     angles: dict[str, Array] = {}
@@ -166,10 +166,10 @@ def read_progress(
     return LearningProgress(
         trials=thin * np.arange(len(weights[0])),
         weights=weights,
-        final=[result.final[n].values for n in names],
+        final=[np.asarray(result.state[n], dtype=np.float64) for n in names],
         updates=updates,
         update_angles=angles,
-        apical_angles=apical_angles([result[n].values for n in apical], weights)
+        apical_angles=apical_angles([_recorded_matrix(result, n) for n in apical], weights)
         if layerwise
         else {},
         outputs=_tested_outputs(result, f"{prefix}layer{last}.h", tests) if tests else None,
@@ -178,6 +178,11 @@ def read_progress(
             default=None,
         ),
     )
+
+
+def _recorded_matrix(result: Result, name: str) -> Array:
+    """Return the recording of a matrix, (k, post, pre), as a plain array: labels take longer than a short run."""
+    return np.asarray(result.traces[name].values, dtype=np.float64)
 
 
 def _tested_outputs(result: Result, name: str, tests: int) -> Array:

@@ -27,5 +27,5 @@ def split_steps(traces: Sequence[Array]) -> tuple[list[Array], list[Array]]:
 
 def recorded_samples(result: Result, name: str) -> Array:
     """Return the recording of a variable, shape (trials, units, samples), also if there is one sample."""
-    values: Array = np.asarray(result[name].values, dtype=np.float64)
+    values: Array = np.asarray(result.traces[name].values, dtype=np.float64)
     return values if values.ndim == 3 else values[:, :, None]

@@ -146,17 +146,21 @@ def catalogue_entry_at(path: str, file_kind: FileKind) -> Entry | None:
 def lookup_name(entry: Entry) -> str:
     """Return the text by which an entry is found again from any folder: its name or its absolute path."""
     known = _find_files(entry.file_kind).get(entry.name, [])
-    is_found = [p.resolve() for p in known] == [entry.path.resolve()]
+    is_found = {p.resolve() for p in known} == {entry.path.resolve()}
     return entry.name if is_found else whole_text(entry.path)
 
 
 def _find_files(file_kind: FileKind) -> dict[str, list[Path]]:
-    """Return, for each name, the different files of that name, shipped files first."""
+    """Return, for each name, the files of that name, shipped files first."""
+    shipped, users = _list_python_files(_shipped_folder(file_kind)), _iterate_user_files(file_kind)
+    return _group_by_name((*shipped, *users))
+
+
+@lru_cache(maxsize=16)
+def _group_by_name(paths: tuple[Path, ...]) -> dict[str, list[Path]]:
     found: dict[str, list[Path]] = {}
-    for path in [*_list_python_files(_shipped_folder(file_kind)), *_iterate_user_files(file_kind)]:
-        same_name = found.setdefault(whole_text(path.stem), [])
-        if not same_name or path.resolve() not in [p.resolve() for p in same_name]:
-            same_name.append(path)
+    for path in paths:
+        found.setdefault(whole_text(path.stem), []).append(path)
     return found
 
 
@@ -217,8 +221,8 @@ _listed: dict[Path, tuple[tuple[int, ...], list[Path]]] = {}
 
 
 def _make_entry(name: str, file_kind: FileKind, paths: list[Path]) -> Entry:
-    """Return the entry of the only file of a name; raises SpecError if there are several."""
-    if len(paths) > 1:
+    """Return the entry of the only file of a name; raises SpecError if there are several different ones."""
+    if len(paths) > 1 and len({p.resolve() for p in paths}) > 1:
         both = " and ".join(map(str, paths))
         raise SpecError(f"two {file_kind}s are called {name!r}: {both}; rename one")
     return Entry(name, file_kind, paths[0], _read_summary(file_kind, paths[0]))
@@ -266,6 +270,11 @@ def _read_summary(file_kind: FileKind, path: Path) -> str:
     tree = _parse(path)
     if not isinstance(tree, ast.Module):
         return f"(cannot be read: {tree})"
+    return _summarise(file_kind, tree)
+
+
+@lru_cache(maxsize=256)
+def _summarise(file_kind: FileKind, tree: ast.Module) -> str:
     functions = [
         node
         for node in tree.body

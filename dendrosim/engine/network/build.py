@@ -52,7 +52,7 @@ from dendrosim.engine.plan.spike_texts import UNITS, EventTexts, event_texts, hi
 from dendrosim.engine.plan.state_arrays import HELD, VALUE, WEIGHT
 from dendrosim.engine.plan.timeline import CIRCUIT
 from dendrosim.equations.real_numbers import with_real_numbers
-from dendrosim.equations.rewriting import find_symbols, parse_expression
+from dendrosim.equations.rewriting import read_symbols
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.units import TIME, unit
 
@@ -144,7 +144,7 @@ def _build_population(parts: NetworkParts, population: Population) -> None:
     expressions += [text for text in (population.refractory_in_place,) if text]
     expressions += [texts.condition for texts in events.values()]
     expressions += [x.expression for texts in events.values() for x in texts.action]
-    symbols = {s for text in expressions for s in find_symbols(parse_expression(text))}
+    symbols = {s for text in expressions for s in read_symbols(text)}
     refer_shared(parts, group, population, symbols - set(population.variables))
     plain = [n for n, d in population.variables.items() if d.kind != "subexpression"]
     plain += [LAST_SPIKE] if population.refractory_text is not None else []

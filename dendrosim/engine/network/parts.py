@@ -1,5 +1,6 @@
 """A network while it is being built: its parts by name, and functions that all parts need."""
 
+from collections.abc import Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -133,7 +134,7 @@ def add_variable(
 
 
 def refer_shared(
-    parts: NetworkParts, group: Group, owner: Owner, symbols: set[str], prefix: str = ""
+    parts: NetworkParts, group: Group, owner: Owner, symbols: Set[str], prefix: str = ""
 ) -> None:
     """Add to a group the parameters and gates that the equations of an owner use.
 

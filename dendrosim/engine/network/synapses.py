@@ -23,7 +23,7 @@ from dendrosim.engine.plan.state_arrays import CURRENT, OWN, UPDATE
 from dendrosim.equations.assignments import Assignment, parse_assignments
 from dendrosim.equations.linear import solve_rates
 from dendrosim.equations.real_numbers import with_real_numbers
-from dendrosim.equations.rewriting import find_symbols, parse_expression, replace_symbols
+from dendrosim.equations.rewriting import read_symbols, replace_symbols
 from dendrosim.units import unit
 
 
@@ -93,9 +93,7 @@ def own_names(circuit: Circuit, pathway: Pathway) -> dict[str, str]:
     lines = (*pathway.variables.values(), *pathway.sums.values())
     texts = [d.expression for d in lines if d.expression]
     symbols = {
-        s
-        for text in (*texts, *(line.expression for line in code))
-        for s in find_symbols(parse_expression(text))
+        s for text in (*texts, *(line.expression for line in code)) for s in read_symbols(text)
     }
     own = {s for s in symbols if s in pathway.variables or s in pathway.parameters or s == WEIGHT}
     own |= {s for s in symbols if circuit.symbol_value(pathway, s) is not None}

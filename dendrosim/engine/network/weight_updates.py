@@ -12,7 +12,7 @@ from dendrosim.engine.network.parts import NetworkParts, assign, refer_shared
 from dendrosim.engine.plan.state_arrays import HIGH, LOW, WEIGHT
 from dendrosim.equations.plasticity import PlasticityRule, analyse_rule, hoist_sides
 from dendrosim.equations.real_numbers import with_real_numbers
-from dendrosim.equations.rewriting import find_symbols, parse_expression
+from dendrosim.equations.rewriting import read_symbols
 
 FACTORS = "before_groups"
 
@@ -117,9 +117,7 @@ class _Side:
 
     def _refer(self, text: str) -> None:
         assert self.holder is not None
-        symbols = {
-            s for s in find_symbols(parse_expression(text)) if s not in self.holder.variables
-        }
+        symbols = {s for s in read_symbols(text) if s not in self.holder.variables}
         group = self.parts.groups[self.population.name]
         for symbol in sorted(symbols):
             if symbol.endswith(f"_{self.suffix}"):
@@ -162,7 +160,7 @@ def matrix_update(parts: NetworkParts, matrix: Matrix, *, gains: bool) -> Update
         "post": _Side(parts, matrix, post, "post"),
         "pre": _Side(parts, matrix, pre, "pre"),
     }
-    refer_shared(parts, holder, matrix, find_symbols(parse_expression(rate)))
+    refer_shared(parts, holder, matrix, read_symbols(rate))
     elementwise = _products(parts, update, rule, sides, gains)
     if elementwise or rule.local or rule.general:
         _elementwise(update, rule, matrix.weight, elementwise, sides)

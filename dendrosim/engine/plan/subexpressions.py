@@ -10,7 +10,7 @@ from dendrosim.circuit.circuit_data import CircuitData
 from dendrosim.circuit.pathway import Pathway
 from dendrosim.circuit.population import LAST_SPIKE, UNIT, Population
 from dendrosim.equations.assignments import Assignment
-from dendrosim.equations.rewriting import find_symbols, parse_expression, replace_symbols
+from dendrosim.equations.rewriting import read_symbols, replace_symbols
 
 _ENDS = ("_pre", "_post")
 
@@ -30,7 +30,7 @@ def put_subexpressions_in_place(
         for name, declared in population.variables.items():
             if declared.kind == "subexpression" and any(name + end in x.symbols for x in lines):
                 formula = _formula(circuit, population, name, end)
-                if find_symbols(parse_expression(formula)) & changed:
+                if read_symbols(formula) & changed:
                     formulas[name + end] = formula
     if not formulas:
         return lines
@@ -41,7 +41,7 @@ def _formula(circuit: CircuitData, population: Population, name: str, end: str) 
     """Return the formula of a subexpression, without other subexpressions, as a text of a pathway has it."""
     text = population.equations_in_place[name]
     names = {}
-    for symbol in find_symbols(parse_expression(text)):
+    for symbol in read_symbols(text):
         declared = population.variables.get(symbol)
         if declared is not None and declared.kind == "subexpression":
             names[symbol] = _formula(circuit, population, symbol, end)

@@ -14,7 +14,7 @@ from dendrosim.circuit.connectivity.one_to_one import OneToOne
 from dendrosim.circuit.pathway import Pathway, Trigger
 from dendrosim.engine.plan.spike_texts import SYNAPSE, effect_texts
 from dendrosim.equations.assignments import Assignment
-from dendrosim.equations.rewriting import find_symbols, parse_expression
+from dendrosim.equations.rewriting import read_symbols
 
 _ENDS = ("_pre", "_post")
 _KINDS = {"=": "value", "+=": "sum", "-=": "sum", "*=": "product", "/=": "product"}
@@ -51,7 +51,7 @@ def depends_on_order(lines: Iterable[Assignment], own: Collection[str], recurren
         set to one value by all synapses of a unit.
     """
     lines = tuple(lines)
-    read = {s for line in lines for s in find_symbols(parse_expression(line.expression))}
+    read = {s for line in lines for s in read_symbols(line.expression)}
     changed = {line.target for line in lines if line.target.endswith(_ENDS)}
     private = {*own, SYNAPSE, *(line.target for line in lines)}
     if uses_both_ends(lines, recurrent):
@@ -62,7 +62,7 @@ def depends_on_order(lines: Iterable[Assignment], own: Collection[str], recurren
 def uses_both_ends(lines: Iterable[Assignment], recurrent: bool) -> bool:
     """Return whether assignments change a variable that they also use at the other end of a recurrent pathway."""
     lines = tuple(lines)
-    used = {s for line in lines for s in find_symbols(parse_expression(line.expression))}
+    used = {s for line in lines for s in read_symbols(line.expression)}
     changed = {line.target for line in lines if line.target.endswith(_ENDS)}
     return recurrent and any(_other_end(name) in used | changed for name in changed)
 
@@ -77,12 +77,7 @@ def _is_ordered(
     if kinds != {"value"}:
         return False
     there = _other_end(name).removeprefix(_variable(name))
-    used = {
-        s
-        for line in lines
-        if line.target == name
-        for s in find_symbols(parse_expression(line.expression))
-    }
+    used = {s for line in lines if line.target == name for s in read_symbols(line.expression)}
     return any(s in private or s.endswith(there) for s in used)
 
 

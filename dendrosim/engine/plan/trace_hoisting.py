@@ -20,7 +20,12 @@ from dataclasses import dataclass, field
 from dendrosim.circuit.pathway import SIDES, Trigger
 from dendrosim.engine.plan.spike_texts import SYNAPSE
 from dendrosim.equations.assignments import Assignment
-from dendrosim.equations.rewriting import find_symbols, parse_expression, replace_symbols
+from dendrosim.equations.rewriting import (
+    find_symbols,
+    parse_expression,
+    read_symbols,
+    replace_symbols,
+)
 
 KEPT = "ds_kept_"
 """Prefix of names of values that are computed once per unit, for the text that is done for each synapse."""
@@ -83,7 +88,7 @@ def _hoisted_to(text: SynapseText, side: str, candidates: set[str]) -> set[str]:
     here = text.of_side(side)
     others = [line.target for t, lines in text.effects.items() if t not in here for line in lines]
     own = {n for n in candidates if text.equal[n] and n not in others}
-    reads_of = {n: find_symbols(parse_expression(rate)) for n, rate in text.equations.items()}
+    reads_of = {n: read_symbols(rate) for n, rate in text.equations.items()}
     while True:
         kept = set(own)
         for trigger, lines in here.items():
@@ -160,7 +165,7 @@ def split_effect(text: SynapseText, trigger: Trigger, hoisted: Mapping[str, str]
             effect.once.append(line)
             current.pop(line.target, None)
             continue
-        for symbol in sorted(find_symbols(parse_expression(line.expression)) & (once | own)):
+        for symbol in sorted(read_symbols(line.expression) & (once | own)):
             if symbol not in current:
                 current[symbol] = f"{KEPT}{len(effect.kept)}"
                 effect.kept.append(current[symbol])
@@ -185,4 +190,4 @@ def _drop_unread(effect: Effect, own: set[str]) -> None:
 
 def reads(lines: Iterable[Assignment]) -> set[str]:
     """Return all symbols on the right-hand sides of assignments."""
-    return {s for line in lines for s in find_symbols(parse_expression(line.expression))}
+    return {s for line in lines for s in read_symbols(line.expression)}

@@ -17,7 +17,7 @@ from dendrosim.engine.network.functions import ARITHMETIC
 from dendrosim.engine.network.weight_updates import Update
 from dendrosim.engine.plan.state_arrays import WEIGHT
 from dendrosim.engine.runtime.sparse import sum_products
-from dendrosim.equations.rewriting import find_symbols, parse_expression
+from dendrosim.equations.rewriting import read_symbols
 
 
 def weight_step(
@@ -125,7 +125,7 @@ def _elementwise(
         for k, (a, s) in update.factors.items()
     }
     weights = [k for k, v in values.items() if v is values[WEIGHT]]
-    symbols = find_symbols(parse_expression(update.elementwise))
+    symbols = read_symbols(update.elementwise)
     named = {**DEFAULT_UNITS, **DEFAULT_CONSTANTS}
     constants = {k: _number(named[k]) for k in symbols - {*values, *factors} if k in named}
 

@@ -14,7 +14,7 @@ from dendrosim.circuit.matrix import Matrix, Projection
 from dendrosim.circuit.population import LAST_SPIKE, UNIT, Population
 from dendrosim.errors import DifferentiationError
 from dendrosim.machine.cached_property import cached_property
-from dendrosim.stability.vector_field.expression import Expression
+from dendrosim.stability.vector_field.expression import Expression, find_expression
 from dendrosim.units import UNITS
 
 TIME_SYMBOL = "t"
@@ -145,7 +145,7 @@ class CompiledEquations:
     def _compile_formula(
         self, owner: Owner, path: str, text: str, local: Mapping[str, str]
     ) -> Formula:
-        expression = Expression(text, local, path)
+        expression = find_expression(text, frozenset(local), path)
         variables, numbers, constants = {}, {}, {}
         for symbol in expression.symbols:
             if symbol in local:

@@ -136,6 +136,12 @@ class _Smooth:
 
 # Layers have the same texts, and so have fields of one circuit with other numbers; SymPy reads each text once.
 @lru_cache(CACHED_TEXTS)
+def find_expression(text: str, variables: frozenset[str], where: str) -> Expression:
+    """Return the expression of a text; circuits that differ in the values of parameters share it."""
+    return Expression(text, variables, where)
+
+
+@lru_cache(CACHED_TEXTS)
 def _parse_symbolically(text: str) -> Any:
     """Return the SymPy expression of a text."""
     own = _own_exprel()
