@@ -25,10 +25,12 @@ def write_file(path: Path, content: bytes | memoryview) -> Path:
 
 
 @contextmanager
-def replace_file(path: Path) -> Iterator[BinaryIO]:
+def replace_file(path: Path, sync: bool = True) -> Iterator[BinaryIO]:
     """Yield a new file, which replaces the file at `path` once it is complete; raise StorageError.
 
-    A pipe or device is not replaced, because it is not a file that somebody has written before.
+    A pipe or device is not replaced, because it is not a file that somebody has written before. With `sync` False
+    the file need not have reached the disk at the end; it is whole if the process is killed, but perhaps not after
+    a loss of power.
     """
     # At most 40 characters of 4 bytes, because file systems allow names of 255 bytes.
     temporary = path.with_name(f".{path.name[:40]}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
@@ -37,9 +39,11 @@ def replace_file(path: Path) -> Iterator[BinaryIO]:
         with temporary.open("w+b") as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            if sync:
+                os.fsync(file.fileno())
         os.replace(temporary, path)
-        sync_folder(path.parent)
+        if sync:
+            sync_folder(path.parent)
     except OSError as error:
         raise StorageError(f"cannot write {path}: {_reason(path, error)}") from error
     finally:

@@ -150,6 +150,7 @@ def _read_choices(
         values = read_values(parameter, given)
         alone = len(values) == 1 and len(split_outside(given, ",")) == 1
         return values if alone else tuple(values)
+    given = given.to_numpy() if hasattr(given, "to_numpy") else given
     if isinstance(given, Quantity) and not given.scalar:
         given = [Quantity(number, given.dimension) for number in given.value]
     if not isinstance(given, Iterable) or (isinstance(given, np.ndarray) and given.ndim == 0):

@@ -20,6 +20,7 @@ from typing import Any, Self
 from dendrosim import errors
 from dendrosim.errors import DendrosimWarning, ProgramError
 from dendrosim.machine.code_digest import PACKAGE
+from dendrosim.study.later_sync import raise_errors
 from dendrosim.study.worker import (
     BUSY,
     Ended,
@@ -116,9 +117,16 @@ class LocalJobs:
         for worker in self.workers:
             with suppress(OSError, ValueError):
                 worker.input.close()
+        stopped = None
         for worker in self.workers:
+            last = (
+                None if kind is not None else worker.receive()
+            )  # it says if a record did not reach the disk
+            stopped = stopped or _stop(last or {})
             worker.end(at_once=kind is not None)
         self.selector.close()
+        if stopped is not None:
+            raise stopped
 
     def _start(self) -> _Worker:
         worker = _Worker()
@@ -247,3 +255,4 @@ def compute_here(sweep: OpenSweep, indices: Iterable[int], again: bool) -> Itera
         busy += 1
         if busy >= len(todo):
             time.sleep(PAUSE)
+    raise_errors(wait=True)

@@ -8,6 +8,7 @@ import warnings
 from typing import Any, TextIO
 
 from dendrosim.errors import DendrosimWarning
+from dendrosim.study.later_sync import raise_errors
 from dendrosim.study.worker import Opening, open_as, run_point
 
 
@@ -29,6 +30,7 @@ def main() -> None:
             ended = run_point(sweep, json.loads(line)["point"], opening["again"])
             _answer(answers, {"ended": ended, "warnings": said[:]})
             said.clear()
+        raise_errors(wait=True)
     except Exception as error:
         _answer(answers, {"stop": [type(error).__name__, str(error)]})
 

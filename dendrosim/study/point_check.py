@@ -103,7 +103,7 @@ def _build(spec: SweepSpec, loaded: LoadedProtocol, index: int) -> tuple[Protoco
         if axis is None:
             raise
         value = to_text(point.varied[axis.name])
-        raise type(error)(f"with {axis.name}={value} there is no point: {error}") from error
+        raise type(error)(f"no protocol can be built with {axis.name}={value}: {error}") from error
 
 
 def _changed(spec: SweepSpec, index: int) -> Axis | None:

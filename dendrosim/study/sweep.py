@@ -36,7 +36,7 @@ def sweep(
     sampling: str = "grid",
     points: int | None = None,
     sampling_seed: int = 0,
-    recordings: Sequence[str] = (),
+    recordings: str | Sequence[str] = (),
     backend: str = "auto",
     precision: str = "auto",
     batch: int | None = None,
@@ -74,7 +74,7 @@ def sweep(
         Number of combinations that are drawn.
     sampling_seed : int, default 0
         Seed with which they are drawn.
-    recordings : sequence of str, optional
+    recordings : str or sequence of str, optional
         Recordings that the dataset keeps, such as `layer1.h` (default: none).
     backend, precision, batch
         As in `ds.run`.
@@ -129,7 +129,7 @@ def sweep(
     """
     settings = RunSettings(backend, 0, precision, batch, threads, False)
     entry = find_entry(protocol, "protocol")
-    if not isinstance(grid, Mapping):
+    if not isinstance(grid, Mapping) or not all(isinstance(name, str) for name in grid):
         raise UsageError(
             f"grid is {abbreviate(grid)}; it must be a mapping of parameters to values, such as "
             "{'mu': [0.1, 0.2]}"
@@ -143,11 +143,33 @@ def sweep(
         optional(as_flag)("progress", progress),
     )
     folder = None if out is None else as_path("out", out).absolute()
+    _check_plan(plan, folder)
     settings = replace(settings, backend=choose(settings.backend).name)
     spec = design_sweep(
-        entry, grid, read_seeds(seeds), settings, sampling, points, sampling_seed, recordings
+        entry,
+        grid,
+        read_seeds(seeds),
+        settings,
+        sampling,
+        points,
+        sampling_seed,
+        (recordings,) if isinstance(recordings, str) else recordings,
     )
     return run_sweep(entry, spec, folder, plan)
+
+
+def _check_plan(plan: "SweepPlan", folder: Path | None) -> None:
+    """Raise UsageError if options do not go together."""
+    needs = {"part": plan.part is not None, "retry": plan.retry, "mix_code": plan.mix_code}
+    for name, given in needs.items():
+        if given and folder is None:
+            raise UsageError(
+                f"{name} is for a sweep with a folder of its own: give that with --out (out=...)"
+            )
+    if plan.scheduler is not None and plan.jobs > 1:
+        raise UsageError(
+            "jobs are processes of this machine, and a scheduler has workers of its own: give one of the two"
+        )
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,12 @@ from dendrosim.errors import DataError, DendrosimError, ResumeError, StorageErro
 from dendrosim.experiments.output_folder import storage_errors
 from dendrosim.library.parameter_types import to_text
 from dendrosim.machine.atomic_file import write_file
+from dendrosim.machine.file_paths import read_regular
 from dendrosim.machine.json_text import parse_json, read_text
 from dendrosim.machine.packages import own_version
 from dendrosim.spec import decode, encode
 from dendrosim.study.code_version import CodeVersion
+from dendrosim.study.later_sync import write_later_synced
 from dendrosim.study.record import FAILED, Record
 from dendrosim.study.specification import Axis, SweepSpec
 
@@ -29,6 +31,7 @@ SWEEP, CODE, POINTS, LOCK, DATASET = "sweep.json", "code.json", "points", "lock"
 FORMAT = 1
 """Version of the layout of the folder; folders with a higher version are refused."""
 
+_MOST_BYTES = 2**30  # of a record
 _RECORD = re.compile(r"(\d{7,})\.json")
 
 
@@ -60,7 +63,8 @@ class SweepFolder:
     def record(self, index: int) -> Record | None:
         """Return the record of a point; None if there is none, or if it cannot be read."""
         try:
-            record = Record.from_json(read_text(self.record_path(index)))
+            text = read_regular(self.record_path(index), _MOST_BYTES)
+            record = Record.from_json(text.decode("utf-8"))
         except (OSError, ValueError, DendrosimError):
             return None
         return record if record.index == index else None
@@ -78,10 +82,14 @@ class SweepFolder:
         return {index: record for index, record in found.items() if record is not None}
 
     def write_record(self, record: Record) -> None:
-        """Write the record of a point, whole or not at all; raises StorageError."""
+        """Write the record of a point, whole or not at all; raises StorageError.
+
+        It reaches the disk a moment later, while the next point is computed. A record that a loss of power has
+        damaged counts as missing.
+        """
         # Not the canonical JSON, which would sort metrics by their names.
         text = json.dumps(encode(record), separators=(",", ":"))
-        write_file(self.record_path(record.index), text.encode())
+        write_later_synced(self.record_path(record.index), text.encode())
 
     @contextmanager
     def claim(self, index: int, again: bool = False) -> Iterator[bool]:
@@ -150,7 +158,8 @@ def lock_sweep(path: Path) -> Iterator[None]:
     with storage_errors(path):
         file = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
     try:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        with storage_errors(path):
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield
     finally:
         os.close(file)

@@ -1,5 +1,6 @@
 """A sweep computes each point once, whatever ends it, and says what has failed."""
 
+import errno
 import os
 import threading
 
@@ -122,7 +123,7 @@ def test_an_interrupted_sweep_goes_on_with_the_other_points(counted, tmp_path, m
 
 
 def test_a_full_disk_ends_the_sweep_and_loses_no_record(counted, tmp_path, monkeypatch):
-    write, full = sweep_folder.write_file, [False]
+    write, full = sweep_folder.write_later_synced, [False]
 
     def write_or_fail(path, content):
         if full[0] and path.parent.name == "points":
@@ -130,7 +131,7 @@ def test_a_full_disk_ends_the_sweep_and_loses_no_record(counted, tmp_path, monke
         full[0] = path.name == "0000004.json"
         return write(path, content)
 
-    monkeypatch.setattr(sweep_folder, "write_file", write_or_fail)
+    monkeypatch.setattr(sweep_folder, "write_later_synced", write_or_fail)
     with pytest.raises(StorageError, match="No space left"):
         run(tmp_path)
     kept = SweepFolder(tmp_path / "out").ended()
@@ -258,7 +259,7 @@ def test_code_that_changes_during_the_sweep_is_noticed(counted, library, tmp_pat
     [
         (
             {"level": "0:1:3", "duration": "10 ms,0 ms"},
-            "with duration=0 ms there is no point: .*duration is 0 s",
+            "no protocol can be built with duration=0 ms: .*duration is 0 s",
         ),
         ({"duration": "0 ms", "level": "1,2"}, "duration is 0 s"),
     ],
@@ -270,6 +271,28 @@ def test_a_value_with_which_no_protocol_can_be_built_is_refused_before_anything_
         run(tmp_path, grid)
     assert notes(counted) == []
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("options", [{"part": "1/2"}, {"retry": True}, {"mix_code": True}])
+def test_what_belongs_to_a_folder_needs_one(counted, options):
+    with pytest.raises(
+        UsageError, match=f"{next(iter(options))} is for a sweep with a folder of its own"
+    ):
+        ds.sweep("relax", GRID, backend="numpy", **options)
+
+
+def test_a_value_that_goes_with_some_others_only_is_no_mistake(counted, library, tmp_path):
+    """Of four points, one cannot be built; the sweep begins nevertheless."""
+    path = library / "protocols" / "relax.py"
+    check = '    if level == 0 and gain == 2.0:\n        raise ValueError("not together")\n    return ds.Protocol('
+    text = path.read_text().replace("    return ds.Protocol(", check).replace(
+        "**circuit: ds.parameters_of(\"leaky\", without=(\"size\",))", "gain: float = 1.0"
+    ).replace("size=3, **circuit", "size=3, gain=gain")  # fmt: skip
+    path.write_text(text)
+    found = ds.sweep(
+        "relax", {"level": [0.0, 1.0], "gain": [1.0, 2.0]}, backend="numpy", out=tmp_path / "out"
+    )
+    assert found.counts["missing"] == 0
 
 
 def test_recordings_that_are_kept_must_exist(counted, tmp_path):
@@ -296,3 +319,17 @@ def test_points_by_the_engine_have_the_numbers_of_single_runs(library, tmp_path)
         assert np.allclose(trace, exact[:, None], rtol=1e-12)
         assert np.allclose(found.dataset["last"].sel(level=level), exact[-1])
     assert found.dataset["last"].attrs["units"] == "V"
+
+
+def test_a_record_that_does_not_reach_the_disk_ends_the_sweep(counted, tmp_path, monkeypatch):
+    """Disks in a network say only when a file is flushed that they are full."""
+    from dendrosim.study import later_sync
+
+    def fail(file):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(later_sync.os, "fsync", fail)
+    with pytest.raises(
+        StorageError, match=r"cannot write .*json: No space left on device; free some"
+    ):
+        run(tmp_path)

@@ -167,17 +167,45 @@ def test_another_sweep_of_the_same_points_waits_for_a_point_that_is_being_comput
     assert len(list(counted.iterdir())) == 3
 
 
+STUDENTS = """
+import sys
+import dendrosim as ds
+grid = {"model": "single", "mu": "0.05:0.45:40", "presentations": "500"}
+ds.sweep("tp_student_teacher", grid, 5, backend="cpp", jobs=2, out=sys.argv[1])
+"""
+
+
 @pytest.mark.slow
-def test_twenty_kills_of_workers_and_drivers_at_random_moments(expected, tmp_path):
-    rng, out = random.Random(20), tmp_path / "out"
-    for _ in range(20):
-        driver = start(out, 0.4)
-        time.sleep(rng.uniform(0.3, 4.0))
+def test_two_hundred_points_and_twenty_kills(tmp_path):
+    """Drivers and workers are killed at random moments; the dataset is that of an undisturbed sweep."""
+    rng, environment = random.Random(20), {**os.environ, "PYTHONPATH": str(TESTS.parent)}
+    command = [sys.executable, "-c", STUDENTS]
+    assert subprocess.run([*command, str(tmp_path / "alone")], env=environment).returncode == 0
+    out, kills, driver, before = tmp_path / "out", [], None, {}
+    while len(kills) < 20:
+        if driver is None:
+            driver = subprocess.Popen([*command, str(out)], env=environment)
+        time.sleep(rng.uniform(0.5, 8.0))
+        after = records(out)
+        assert before.items() <= after.items()  # no record is lost or written again
+        before = after
         workers = children(driver.pid)
-        if workers and rng.random() < 0.5:
+        assert driver.poll() in (None, 0)
+        if driver.poll() == 0 or not workers or rng.random() < 0.5:
+            driver.kill()
+            driver.wait()
+            kills.append(("driver", len(after)))
+            driver = None
+        else:
             os.kill(rng.choice(workers), signal.SIGKILL)
-            time.sleep(rng.uniform(0.0, 1.0))
+            kills.append(("worker", len(after)))
+    if driver is not None:
         driver.kill()
         driver.wait()
-    finish(out, killed=False)
-    same(out, expected)
+    print(kills)
+    assert subprocess.run([*command, str(out)], env=environment).returncode == 0
+    assert before.items() <= records(out).items()
+    assert len(records(out)) == 200
+    with xarray.open_dataset(tmp_path / "alone" / "sweep.nc") as expected:
+        assert (expected["status"] == "done").all()
+        same(out, expected.load())
