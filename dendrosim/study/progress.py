@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections import deque
 from typing import TextIO
 
 from dendrosim.machine.notebook import in_notebook
@@ -10,6 +11,10 @@ from dendrosim.study.worker import Ended
 
 _TERMINAL, _FILE = 0.25, 10.0
 """Seconds between two lines in a terminal or notebook, and in a file."""
+
+
+_LAST = 100
+"""Number of points from which the time left is estimated."""
 
 
 class SweepProgress:
@@ -27,15 +32,16 @@ class SweepProgress:
 
     def __init__(self, total: int, ended: int, stream: TextIO | None) -> None:
         self.total, self.ended, self.stream = total, ended, stream
-        self.computed, self.failed, self.diverged = 0, 0, 0
-        self.begin = time.monotonic()
+        self.failed, self.diverged = 0, 0
+        # Times at which the last points have ended; the first of all may have had to wait for a compiler.
+        self.times: deque[float] = deque(maxlen=_LAST)
         self.shown, self.width = -_FILE, 0
         self.rewrites = stream is not None and (stream.isatty() or in_notebook())
 
     def add(self, ended: Ended) -> None:
         """Count a point that has ended."""
         self.ended += 1
-        self.computed += 1
+        self.times.append(time.monotonic())
         self.failed += ended.status == FAILED
         self.diverged += ended.status == DIVERGED
         self.show(self.ended == self.total)
@@ -48,18 +54,19 @@ class SweepProgress:
         if not whole and now - self.shown < (_TERMINAL if terminal else _FILE):
             return
         self.shown = now
-        text = self.text(now - self.begin)
+        text = self.text()
         self._write(f"\r{text.ljust(self.width)}" if terminal else f"{text}\n")
         self.width = len(text) if terminal else 0
 
-    def text(self, elapsed: float) -> str:
+    def text(self) -> str:
         """Return the line."""
         parts = [f"{self.ended:,} of {self.total:,} points"]
         parts += [f"{self.diverged} diverged"] * bool(self.diverged)
         parts += [f"{self.failed} failed"] * bool(self.failed)
         left = self.total - self.ended
-        if self.computed and left:
-            parts.append(f"{span(elapsed / self.computed * left)} left")
+        if len(self.times) > 1 and left:
+            mean = (self.times[-1] - self.times[0]) / (len(self.times) - 1)
+            parts.append(f"{span(mean * left)} left")
         return ", ".join(parts)
 
     def close(self) -> None:
