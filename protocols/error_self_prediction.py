@@ -14,7 +14,12 @@ Measured:
     initial_apical, initial_interneuron_mismatch   the same after a tenth of the duration
 
 In the self-predicting state both are zero to rounding errors. From random weights, they fall exponentially in the
-end, at the rate of the slowest mode that the model's file gives.
+end, at the rate of the slowest mode that the model's file gives. (20 s, the default, is a few time constants of
+this mode.)
+
+A `dt` at which a compartment, or a loop among the neurons, is unstable with the initial weights is refused. With
+random lateral weights, a loop may grow at any dt, until units saturate; then a warning says so, and another one if
+loops are unstable with the weights at the end.
 
 Sources
 -------
@@ -27,9 +32,12 @@ from typing import Any, Literal
 import numpy as np
 
 import dendrosim as ds
+from dendrosim.learning.loop_stability import check_loop, loop_at_end, loop_at_rest, warn_of_loop
 from dendrosim.mechanisms.error_compartments import check_time_step, total_conductances
 
 KEPT = 50  # times at which voltages are kept
+LOOPS = 4  # inputs for which loops are analysed at the end
+WEAKER = "a smaller g_apical or gain"
 SETTLING = 60  # time in units of tau in which the circuit settles: e^-60 is below rounding errors
 
 
@@ -39,6 +47,7 @@ class Parameters(ds.Parameters):
     dt: ds.Quantity = ds.parameter("0.2 ms", "time step", above=0)
     spread: float = ds.parameter(1.0, "standard deviation of the inputs", above=0)
     data_seed: int = ds.parameter(0, "seed of the inputs, not of initial weights", least=0)
+    seed: int = ds.parameter(0, "seed of the run, and of initial weights", least=0)
     self_predicting: bool = ds.parameter(
         False, "whether lateral weights begin in the self-predicting state"
     )
@@ -59,8 +68,10 @@ def protocol(p: Parameters) -> ds.Protocol:
             f"sizes is {sizes}; there must be a hidden layer, whose apical dendrites receive the layer above"
         )
     tau = circuit.parameters["tau"]
-    check_time_step(total_conductances(circuit), tau, float(p.dt.value))
     step, total = float(p.dt.value), float(p.duration.value)
+    check_time_step(total_conductances(circuit), tau, step)
+    # With random lateral weights, loops may grow until units saturate. Learning can end that.
+    check_loop(loop_at_rest(circuit, {}, p.seed), step, WEAKER, settles=p.self_predicting)
     steps = max(KEPT, round(total / step))
     x = p.spread * np.random.default_rng(p.data_seed).normal(size=(p.samples, sizes[0]))
     settling = max(1, round(SETTLING * float(tau.value) / step))
@@ -95,6 +106,8 @@ def measure(result: ds.Result) -> ds.Measurement:
     metrics = {name: float(values[-1]) for name, values in courses.items()}
     metrics |= {f"initial_{n}": float(values[len(values) // 10]) for n, values in courses.items()}
     time = result["layer1.apical"].time.values
+    loop = loop_at_end(result, LOOPS, result.protocol.parameters["seed"])
+    warn_of_loop(loop, result.protocol.time_step, WEAKER)
 
     def draw() -> Any:
         labels = {

@@ -145,7 +145,7 @@ def loop_at_end(result: Result, samples: int, seed: int) -> Loop:
     return worst_loop(loops_at(circuit, closed, values, chosen, seed=seed))
 
 
-def check_loop(loop: Loop, dt: float, advice: str) -> None:
+def check_loop(loop: Loop, dt: float, advice: str, settles: bool = True) -> None:
     """Check that the loops of a circuit are stable at a time step.
 
     Parameters
@@ -155,17 +155,28 @@ def check_loop(loop: Loop, dt: float, advice: str) -> None:
         Time step in seconds.
     advice : str
         What weakens the loops, such as "a smaller g_apical".
+    settles : bool, default True
+        Whether the circuit has to settle with its initial weights.
 
     Raises
     ------
     ParameterError
-        If a mode grows at any time step, or at this one.
+        If a mode grows at this time step, or at any one although the circuit has to settle.
+
+    Warns
+    -----
+    DendrosimWarning
+        If a mode grows at any time step, and the circuit does not have to settle.
     """
     if loop.slowest <= 0.0:
-        raise ParameterError(
+        said = (
             f"the circuit does not settle at any dt: with its initial weights, a mode of its feedback loops grows "
             f"at {-loop.slowest:.4g} per second; choose {advice}"
         )
+        if settles:
+            raise ParameterError(said)
+        warnings.warn(said, DendrosimWarning, stacklevel=3)
+        return
     if dt >= loop.largest_step:
         raise ParameterError(
             f"dt is {dt * 1e3:g} ms, but the feedback loops of the circuit are unstable from dt = "
@@ -193,13 +204,15 @@ def warn_of_loop(loop: Loop, dt: float, advice: str) -> None:
     if dt < loop.largest_step:
         return
     found = "a mode of the feedback loops of the circuit grows at any dt"
+    remedy = advice
     if loop.largest_step > 0:
+        remedy = f"a shorter dt, {advice}"
         found = (
             f"the feedback loops of the circuit are unstable from dt = {loop.largest_step * 1e3:.4g} ms on, but "
             f"dt is {dt * 1e3:.4g} ms"
         )
     warnings.warn(
-        f"at the end of the run {found}; weights have grown: choose a shorter dt, {advice}",
+        f"at the end of the run {found}; weights have grown: choose {remedy}",
         DendrosimWarning,
         stacklevel=3,
     )
