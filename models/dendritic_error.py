@@ -63,8 +63,6 @@ Statements that fail
   in the current form, and in the last hidden layer with the default conductances.
 """
 
-from typing import Literal
-
 import dendrosim as ds
 from dendrosim.mechanisms.error_compartments import (
     HIDDEN,
@@ -72,8 +70,10 @@ from dendrosim.mechanisms.error_compartments import (
     TARGET,
     TEACHING,
     ErrorCompartments,
+    LateralPrediction,
     check_layers,
     conductances,
+    learning_values,
 )
 from dendrosim.mechanisms.plastic_connection import connect, drawn_weights, received
 
@@ -119,31 +119,19 @@ LEARNING = ds.learning.Network(
 )
 
 
-class Parameters(ErrorCompartments, ds.Parameters):
-    teaching: Literal["voltage", "rate"] = ds.parameter(
-        "voltage", "whether the target is a voltage or a rate of the output"
-    )
-    top_down: Literal["fixed", "learned"] = ds.parameter("fixed", "top-down weights")
-    self_predicting: bool = ds.parameter(
-        True, "whether lateral weights begin in the self-predicting state"
-    )
-    dale: bool = ds.parameter(False, "whether pyramidal cells excite and interneurons inhibit")
+class Parameters(ErrorCompartments, LateralPrediction, ds.Parameters):
     g_dendrite: float = ds.parameter(
         10.0, "conductance from the dendrite of an interneuron to its soma", above=0
     )
     g_teaching: float = ds.parameter(
         8.0, "conductance of the current that teaches an interneuron", above=0
     )
-    eta_lateral: ds.Quantity = ds.parameter("50 Hz", "learning rate of lateral weights", above=0)
-    eta_top_down: ds.Quantity | None = ds.parameter(
-        None, "learning rate of learned top-down weights (default: 10 Hz)", unit="Hz", above=0
-    )
 
 
 def circuit(p: Parameters) -> ds.Circuit:
     """Return a chain of layers; its inputs are `layer0.h` and the `target` of the last layer."""
     last = check_layers(p)
-    _check(p)
+    values = learning_values(p, last)
     populations = [ds.Population("layer0", p.sizes[0], "h : 1", inputs=["h"])]
     matrices, projections = [], []
 
@@ -184,11 +172,6 @@ def circuit(p: Parameters) -> ds.Circuit:
         projections.append(ds.Projection(f"{above}.u", f"one{i}", f"{inter}.taught"))
         _connect_laterally(p, i, factors, add)
     gates = {"teach": 0.0, "learn": 0.0} | ({"sleep": 0.0} if last > 1 else {})
-    values = {}
-    if p.low_pass:
-        values["tau_low_pass"] = p.tau_low_pass or "30 ms"
-    if p.top_down == "learned" and last > 1:
-        values["eta_top_down"] = p.eta_top_down or "10 Hz"
     return ds.Circuit(populations, matrices, projections, p.with_values(**values), gates)
 
 
@@ -231,17 +214,3 @@ def _factors(p):
         k.insert(0, found.kappa[i] * k[0] * found.total[i] / (p.g_apical * (1 - taught)))
     m = [found.kappa[i] * k[i] / (inter * taught) for i in range(1, last)]
     return {"w": k, "p": m, "copy": [found.kappa[i] / inter for i in range(1, last)]}
-
-
-def _check(p):
-    """Refuse parameters that do not fit together."""
-    if p.dale and p.low_pass:
-        raise ds.errors.ParameterError(
-            "dale and low_pass are both True; a limit of weights cannot act on changes that are still in the "
-            "filter; choose one of them"
-        )
-    if p.eta_top_down is not None and p.top_down != "learned":
-        raise ds.errors.ParameterError(
-            f"eta_top_down is {p.eta_top_down}, but top_down is {p.top_down}; it has a meaning only with "
-            "top_down=learned; leave it out"
-        )

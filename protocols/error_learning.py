@@ -97,7 +97,7 @@ class Parameters(ds.Parameters):
     rule: Literal[
         "dendritic_error", "dendritic_error_symmetric", "dendritic_error_learned", "dendritic_predictive",
         "dendritic_predictive_symmetric", "dendritic_predictive_slopes", "dendritic_predictive_rates",
-        "error_neurons", "error_neurons_symmetric",
+        "dendritic_predictive_learned", "error_neurons", "error_neurons_symmetric", "error_neurons_learned",
     ] = ds.parameter("dendritic_error", "rule by which the circuit learns")  # fmt: skip
     task: Literal["student_teacher", "digits"] = ds.parameter(
         "student_teacher", "what the circuit learns"

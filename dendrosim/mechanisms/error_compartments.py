@@ -85,6 +85,27 @@ class ErrorCompartments:
     )
 
 
+class LateralPrediction:
+    """Parameters of those microcircuits whose lateral weights predict what comes down to apical dendrites."""
+
+    teaching: Literal["voltage", "rate"] = parameter(
+        "voltage", "whether the target is a voltage or a rate of the output"
+    )
+    top_down: Literal["fixed", "learned"] = parameter("fixed", "top-down weights")
+    self_predicting: bool = parameter(
+        True, "whether lateral weights begin in the self-predicting state"
+    )
+    dale: bool = parameter(
+        False, "whether pyramidal cells excite other layers, and lateral synapses inhibit"
+    )
+    eta_lateral: Quantity = parameter(
+        "50 Hz", "learning rate of lateral weights while `sleep` is open", above=0
+    )
+    eta_top_down: Quantity | None = parameter(
+        None, "learning rate of learned top-down weights (default: 10 Hz)", unit="Hz", above=0
+    )
+
+
 @dataclass(frozen=True)
 class Conductances:
     """What the conductances of a circuit imply for its layers.
@@ -182,6 +203,36 @@ def check_layers(p: Any) -> int:
             f"tau_low_pass is {p.tau_low_pass}, but low_pass is False; choose low_pass=True, or leave it out"
         )
     return len(p.sizes) - 1
+
+
+def learning_values(p: Any, last: int) -> dict[str, Any]:
+    """Return the values of those parameters of learning whose default depends on others.
+
+    Parameters
+    ----------
+    p : ErrorCompartments and LateralPrediction
+    last : int
+        Number of layers above the input.
+
+    Raises
+    ------
+    ParameterError
+        If a learning rate is given for weights that do not learn, or Dale's law cannot be kept.
+    """
+    if p.dale and p.low_pass:
+        raise ParameterError(
+            "dale and low_pass are both True; a limit of weights cannot act on changes that are still in the "
+            "filter; choose one of them"
+        )
+    if p.eta_top_down is not None and p.top_down != "learned":
+        raise ParameterError(
+            f"eta_top_down is {p.eta_top_down}, but top_down is {p.top_down}; it has a meaning only with "
+            "top_down=learned; leave it out"
+        )
+    values = {"tau_low_pass": p.tau_low_pass or "30 ms"} if p.low_pass else {}
+    if p.top_down == "learned" and last > 1:
+        values["eta_top_down"] = p.eta_top_down or "10 Hz"
+    return values
 
 
 def check_time_step(totals: Mapping[str, float], tau: Quantity, dt: float) -> None:

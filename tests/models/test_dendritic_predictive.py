@@ -219,22 +219,47 @@ def test_the_self_predicting_state_is_a_fixed_point_of_learning_with_one_zero_mo
     assert np.sum(np.linalg.svd(jacobian, compute_uv=False) < 1e-9) == free  # no Jordan blocks
 
 
+def test_learned_top_down_weights_are_at_rest_where_they_predict_a_layer_from_the_one_above():
+    """No weight changes there; there is one zero mode for each basal weight, and all other modes decay."""
+    sizes = (4, 5, 3, 3)  # no more outputs than units below: b has no directions without voltages
+    own = OWN | {"sizes": sizes}
+    circuit = ds.load_circuit("dendritic_predictive", **own, gain=1.5, top_down="learned")
+    x, w = np.random.default_rng(3).normal(size=(4, 20)), weights_of(circuit)
+    u, h, values = [], x, {}
+    for i, kappa in enumerate(KAPPA["conductance"], 1):
+        u.append(kappa * w[f"w{i}"] @ h)
+        h = np.tanh(u[-1])
+    for i in (1, 2):
+        values[f"b{i}"] = np.linalg.lstsq(u[i].T, u[i - 1].T, rcond=None)[0].T
+        values[f"n{i}"] = -KAPPA["conductance"][i] * values[f"b{i}"] @ w[f"w{i + 1}"]
+    field = field_of(
+        circuit, x, None, {"learn": 1.0, "sleep": 1.0}, values=values, unfrozen="*", slaved="layer*.*"
+    )  # fmt: skip
+    assert abs(field.f(field.start)).max() < 1e-12
+    jacobian = field.jacobian(field.start)
+    free = sum(a * b for a, b in pairwise(sizes))
+    assert np.sum(np.linalg.svd(jacobian, compute_uv=False) < 1e-9) == free
+    assert np.sort(np.linalg.eigvals(jacobian).real)[-free - 1] < -1e-6
+
+
 def loop(m, x, y, steps, dt, low_pass, tau_low_pass=30e-3):
     """Forward Euler steps of a current circuit 3-4-2, all weights plastic, written without the program's texts."""
-    g_a, nudging, eta, eta_l = 0.6, 0.3, 3.0, 5.0
+    g_a, nudging, eta, eta_l, eta_t = 0.6, 0.3, 3.0, 5.0, 2.0
     k2 = 1 / nudging
     k1 = k2 / g_a
-    names = ("w1", "w2", "n1")
+    names = ("w1", "w2", "n1", "b1")
     w = {n: m[n].copy() for n in names}
     delta = {n: np.zeros_like(v) for n, v in w.items()}
     u1, u2 = np.zeros((4, x.shape[1])), np.zeros((2, x.shape[1]))
     for _ in range(steps):
         h1, h2 = np.tanh(u1), np.tanh(u2)
-        basal1, basal2, apical = w["w1"] @ x, w["w2"] @ h1, m["b1"] @ u2 + w["n1"] @ h1
+        basal1, basal2, down = w["w1"] @ x, w["w2"] @ h1, w["b1"] @ u2
+        apical = down + w["n1"] @ h1
         rate = {
             "w1": eta * k1 * (u1 - basal1) @ x.T,
             "w2": eta * k2 * (u2 - basal2) @ h1.T,
             "n1": -(eta * k2 + eta_l) * apical @ h1.T,
+            "b1": eta_t * (u1 - down) @ u2.T,
         }
         u1, u2 = (
             u1 + dt / TAU * (-u1 + basal1 + g_a * (1 - h1**2) * apical),
@@ -254,6 +279,7 @@ def test_all_weights_learn_as_in_a_loop_with_and_without_a_low_pass_filter(low_p
     circuit = ds.load_circuit(
         "dendritic_predictive", sizes=(3, 4, 2), form="current", teaching="rate", slopes=True,
         self_predicting=False, low_pass=low_pass, g_apical=0.6, nudging=0.3, eta="3 Hz", eta_lateral="5 Hz",
+        top_down="learned", eta_top_down="2 Hz",
     )  # fmt: skip
     rng, steps, dt = np.random.default_rng(5), 200, 1e-3
     x, y = rng.normal(size=(3, 2)), rng.uniform(-0.5, 0.5, size=(2, 2))
@@ -283,6 +309,7 @@ def test_all_weights_learn_as_in_a_loop_with_and_without_a_low_pass_filter(low_p
         ({"sizes": (3,)}, "input and an output layer"),
         ({"dale": True, "low_pass": True}, "dale and low_pass"),
         ({"tau_low_pass": "5 ms"}, "low_pass is False"),
+        ({"eta_top_down": "5 Hz"}, "top_down is fixed"),
     ],
 )
 def test_what_does_not_fit_is_refused(given, message):

@@ -55,3 +55,42 @@ def test_updates_are_those_of_gradient_descent_for_weak_nudging(form):
                 assert np.linalg.norm(c) == pytest.approx(np.linalg.norm(g), rel=20 * nudging)
         assert np.max(angles[0]) < 0.05
         assert np.divide(angles[1], angles[0]) == pytest.approx([10] * 3, rel=0.1)
+
+
+@pytest.mark.parametrize("form", ["conductance", "current"])
+def test_learned_top_down_weights_change_as_the_transposes_of_basal_weights_and_decay(form):
+    """With settled voltages, w^T - b falls at the rate eta decay, also under a strong target."""
+    circuit = ds.load_circuit(
+        "error_neurons",
+        sizes=(5, 6, 4, 3),
+        form=form,
+        top_down="learned",
+        decay=0.3,
+        eta="2 Hz",
+        g_apical=1.0,
+    )
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=(5, 4)), rng.uniform(-0.5, 0.5, size=(3, 4))
+    field = ds.vector_field(
+        circuit, inputs={"layer0.h": x, "layer3.target": y}, gates={"teach": 1.0, "learn": 1.0},
+        unfrozen="*", slaved="layer*.*",
+    )  # fmt: skip
+    w, change = field.unpack(field.start), field.unpack(field.f(field.start))
+    for i in (1, 2):
+        apart = w[f"w{i + 1}"].T - w[f"b{i}"]
+        found = change[f"w{i + 1}"].T - change[f"b{i}"]
+        assert found == pytest.approx(-0.6 * apart, abs=1e-9)
+        assert abs(change[f"b{i}"] + 0.6 * w[f"b{i}"]).max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"decay": 0.1}, "top_down is fixed"),
+        ({"top_down": "learned", "low_pass": True}, "cannot pass the filter"),
+        ({"tau_low_pass": "5 ms"}, "low_pass is False"),
+    ],
+)
+def test_what_does_not_fit_is_refused(given, message):
+    with pytest.raises(ds.errors.ParameterError, match=message):
+        ds.load_circuit("error_neurons", **given)
