@@ -173,6 +173,12 @@ class BackendMissingError(DendrosimError):
     exit_code = 5
 
 
+class ExtraMissingError(DendrosimError):
+    """A package that is not installed; the message names the extra of dendrosim that installs it."""
+
+    exit_code = 5
+
+
 class CompilationError(DendrosimError):
     """A generated program that does not compile or link."""
 

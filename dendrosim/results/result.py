@@ -15,6 +15,9 @@ from dendrosim.circuit.paths import path_of
 from dendrosim.display.html import as_html
 from dendrosim.errors import UnknownEntryError, printable
 from dendrosim.machine.file_paths import AnyPath
+from dendrosim.results.export.neo_block import make_block
+from dendrosim.results.export.nwb_file import make_nwb
+from dendrosim.results.export.tables import make_table
 from dendrosim.results.labels import label
 from dendrosim.results.netcdf import write_result
 from dendrosim.results.reading import read_fields
@@ -22,6 +25,7 @@ from dendrosim.results.result_data import Final, PhaseSpan, ResultData, list_som
 from dendrosim.results.summary import result_tables
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
     from xarray import DataArray
 
 
@@ -203,6 +207,80 @@ class Result(ResultData):
                     start, step = step, step + length
                     dt = protocol.time_step
                     yield PhaseSpan(start * dt, step * dt, block.name, name, trial)
+
+    def to_dataframe(self, *names: str) -> "DataFrame":
+        """Return recordings or spikes as a table of pandas.
+
+        Parameters
+        ----------
+        *names : str
+            Names of recordings with the same times and units, or the name of one population with recorded spikes,
+            such as `"cell.spike"`. Without names the table has all recordings in long form.
+
+        Returns
+        -------
+        pandas.DataFrame
+            With names, one column for each recording, and an index of time in seconds, unit and, in a batch,
+            sample; for spikes the columns `time`, `unit` and, in a batch, `sample`. Without names, one row for
+            each number, with the columns `recording`, `time`, `unit` or other dimensions, and `value`. All
+            numbers are in SI units.
+
+        Raises
+        ------
+        UnknownEntryError
+            If nothing of that name was recorded.
+        ShapeError
+            If the recordings do not have the same times and units.
+
+        Examples
+        --------
+        >>> result.to_dataframe("soma.v").groupby("unit").mean()   # doctest: +SKIP
+        """
+        return make_table(self, names)
+
+    def to_neo(self) -> Any:
+        """Return the result as a block of Neo, which Elephant and many file formats read.
+
+        Returns
+        -------
+        neo.Block
+            One segment for each sample of the batch, in the order of samples, with a signal for each recording
+            (a channel for each unit, synapse or weight, named by array annotations), a spike train for each unit
+            of which spikes were recorded, and the phases as epochs. Parameters, metrics and provenance are
+            annotations, as JSON. The final state is not in it.
+
+        Raises
+        ------
+        ExtraMissingError
+            If Neo is not installed (extra `neo`).
+
+        Examples
+        --------
+        >>> neo.io.NixIO("run.nix").write_block(result.to_neo())   # doctest: +SKIP
+        """
+        return make_block(self)
+
+    def to_nwb(self) -> Any:
+        """Return the result as a file of Neurodata Without Borders, in memory.
+
+        Returns
+        -------
+        pynwb.NWBFile
+            Recordings are `acquisition`, in SI units; spikes are `units`, with their population, number and
+            sample; phases are `epochs`. Parameters, metrics and provenance are in `notes`, as JSON. The final
+            state is not in it.
+
+        Raises
+        ------
+        ExtraMissingError
+            If PyNWB is not installed (extra `nwb`).
+
+        Examples
+        --------
+        >>> with pynwb.NWBHDF5IO("run.nwb", "w") as file:   # doctest: +SKIP
+        ...     file.write(result.to_nwb())
+        """
+        return make_nwb(self)
 
     def __repr__(self) -> str:
         lines = [f"<Result of protocol {self.protocol.name or '(unnamed)'}: {self.status}"]

@@ -1,0 +1,1 @@
+"""Results in the forms of other libraries: tables of pandas, blocks of Neo, files of NWB."""

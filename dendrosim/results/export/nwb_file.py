@@ -1,0 +1,87 @@
+"""A result as a file of Neurodata Without Borders."""
+
+import uuid
+from typing import Any
+
+import numpy as np
+
+from dendrosim.results.export.extra import import_extra
+from dendrosim.results.export.shared import describe, interval, session_start, trains
+from dendrosim.results.export.source import Source
+
+EXTRA = "nwb"
+
+_UNITS = {"V": "volts", "A": "amperes", "s": "seconds", "S": "siemens", "F": "farads", "1": "n.a."}
+"""How NWB writes some SI units; all others are kept as they are."""
+
+
+def make_nwb(result: Source) -> Any:
+    """Return a result as a file of NWB in memory; see `Result.to_nwb`."""
+    pynwb, texts = import_extra("pynwb", EXTRA), describe(result)
+    start, name = session_start(result), result.protocol.name or "unnamed protocol"
+    known = f"{name} {texts.get('parameters')} {result.provenance.get('seed')} {start.isoformat()}"
+    file = pynwb.NWBFile(
+        session_description=f"Simulation of the dendrosim protocol {name}: {result.status}",
+        identifier=str(uuid.uuid5(uuid.NAMESPACE_URL, known)),
+        session_start_time=start,
+        experiment_description=f"dendrosim protocol {name}",
+        keywords=["simulation", "dendrosim"],
+        notes="; ".join(f"{key}: {text}" for key, text in texts.items()),
+        source_script=str(result.provenance.get("repeat") or "dendrosim"),
+        source_script_file_name="dendrosim",
+    )
+    file.subject = pynwb.file.Subject(
+        subject_id="simulation", sex="U", age="P0D",
+        description="simulated circuit; there was no animal, so age and sex mean nothing",
+    )  # fmt: skip
+    for recording in result.names:
+        file.add_acquisition(_series(pynwb, result, recording))
+    _add_spikes(file, result)
+    for span in result.phases():
+        file.add_epoch(start_time=span.start, stop_time=span.stop, tags=[span.block, span.phase])
+    return file
+
+
+def _series(pynwb: Any, result: Source, name: str) -> Any:
+    """Return a recording as a series whose further dimensions are those of the recording."""
+    array = result[name]
+    unit = str(array.attrs["units"])
+    time = array["time"].values.astype(float)
+    period = interval(time)
+    timing: dict[str, Any] = {"timestamps": time}
+    if period is not None:
+        timing = {"starting_time": float(time[0]), "rate": 1 / period}
+    dims = ", ".join(
+        f"{d} {_places(array[str(d)].values)}" if d != "time" else "time" for d in array.dims
+    )
+    return pynwb.TimeSeries(
+        name=name.replace("/", ":"),
+        data=array.values,
+        unit=_UNITS.get(unit, unit),
+        description=f"{array.attrs.get('long_name', name)}; dimensions: {dims}",
+        **timing,
+    )
+
+
+def _places(values: Any) -> str:
+    """Return the range of whole numbers, or all of them if some are left out."""
+    first, last = int(values[0]), int(values[-1])
+    if np.array_equal(values, np.arange(first, last + 1)):
+        return f"{first} to {last}"
+    return ", ".join(map(str, values.tolist()))
+
+
+def _add_spikes(file: Any, result: Source) -> None:
+    if not result.spikes:
+        return
+    file.add_unit_column("population", "population, or population.event")
+    file.add_unit_column("number", "number of the unit in its population")
+    file.add_unit_column("sample", "sample of the batch")
+    span = np.array([[result.start, result.stop]])
+    for name in result.spikes:
+        for unit, sample, times in trains(result, name):
+            file.add_unit(
+                spike_times=times, obs_intervals=span, population=name, number=unit, sample=sample
+            )
+    if file.units is not None:
+        file.units.resolution = result.protocol.time_step
