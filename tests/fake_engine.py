@@ -40,7 +40,15 @@ class FakeEngine:
         self.error, self.called = None, False
 
     def __call__(
-        self, protocol, settings, initial, progress, folder=None, lock=None, continue_clock=False
+        self,
+        protocol,
+        settings,
+        initial,
+        progress,
+        folder=None,
+        lock=None,
+        continue_clock=False,
+        about=None,
     ):
         self.protocol, self.settings, self.initial = protocol, settings, initial
         self.continue_clock = continue_clock

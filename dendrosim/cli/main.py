@@ -24,6 +24,7 @@ from dendrosim.cli.console import emit, emit_error, emit_json
 from dendrosim.cli.doctor import doctor
 from dendrosim.cli.list import list_
 from dendrosim.cli.plot import plot
+from dendrosim.cli.results import results
 from dendrosim.cli.run import run
 from dendrosim.cli.show import show
 from dendrosim.cli.stability import stability
@@ -40,6 +41,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "sweep": sweep,
     "stability": stability,
     "plot": plot,
+    "results": results,
     "cache": cache,
     "doctor": doctor,
 }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dendrosim.cli.again import Repeated, print_differences, repeat
 from dendrosim.cli.console import emit, emit_error, emit_json, emit_table
 from dendrosim.cli.options import (
     BACKENDS,
@@ -90,6 +91,14 @@ def run(
             help="Resume the interrupted run whose --out is this folder.",
         ),
     ] = None,
+    again: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RESULT.nc",
+            parser=read_path("--again"),
+            help="Repeat the run of this result; --set and other options change it.",
+        ),
+    ] = None,
     out: Out = None,
     overwrite: Overwrite = False,
     json: Json = False,
@@ -103,7 +112,7 @@ def run(
         )
     with (
         contextlib.redirect_stdout(sys.stderr) if json else contextlib.nullcontext(),
-        contextlib.nullcontext() if resume else prepare(backend),
+        contextlib.nullcontext() if resume or again else prepare(backend),
     ):
         from dendrosim.engine.settings import RunSettings
         from dendrosim.experiments.output_folder import Output
@@ -112,9 +121,17 @@ def run(
         from dendrosim.results.result import open_result
 
         run_settings = RunSettings(backend, seed, precision, batch, threads, check_end)
-        state = None if initial is None else open_result(initial)
-        if resume is not None:
-            given = [f.name for f in fields(RunSettings) if _is_given(context, f.name)]
+        state, repeated = None if initial is None else open_result(initial), None
+        given = [f.name for f in fields(RunSettings) if _is_given(context, f.name)]
+        if again is not None:
+            if resume is not None:
+                raise UsageError("--again begins a new run and --resume goes on with one: give one")
+            repeated = repeat(
+                again, protocol, settings, {name: getattr(run_settings, name) for name in given},
+                state, out, overwrite, continue_clock,
+            )  # fmt: skip
+            result, measurement, entry, output = repeated[:4]
+        elif resume is not None:
             _check_resumed(resume, protocol, settings, out, overwrite)
             entry, loaded = _load_resumed(resume, protocol, settings)
             result, measurement = resume_run(
@@ -132,9 +149,11 @@ def run(
             )  # fmt: skip
         figures = _draw_figures(output, measurement)
     if json:
-        _print_run_as_json(result, measurement, entry, output, figures)
-    else:
-        _print_run(result, measurement, output)
+        _print_run_as_json(result, measurement, entry, output, figures, repeated)
+        return
+    _print_run(result, measurement, output)
+    if repeated is not None and again is not None:
+        print_differences(repeated, again)
 
 
 LONG = 1_000_000
@@ -237,9 +256,12 @@ def _print_run_as_json(
     entry: "Entry | None",
     output: "Output",
     figures: list[Path],
+    repeated: Repeated | None,
 ) -> None:
     from dendrosim.cli.summaries import run_plain
     from dendrosim.library.loading import parameters_in_si
 
     plain = run_plain(result, measurement, parameters_in_si(result.protocol, entry))
+    if repeated is not None:
+        plain["again"] = {"differences": repeated.differences, "same_numbers": repeated.same}
     emit_json({**plain, "result": output.folder / RESULT, "figures": figures})

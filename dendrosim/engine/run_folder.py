@@ -8,9 +8,10 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from dendrosim.engine.run_files import (
 )
 from dendrosim.engine.seal import SEAL, check_seal
 from dendrosim.engine.settings import RunSettings
-from dendrosim.errors import ResumeError, SpecError, StorageError, UnknownNameError
+from dendrosim.errors import DataError, ResumeError, SpecError, StorageError, UnknownNameError
 from dendrosim.machine.code_digest import PACKAGES, code_digest
 from dendrosim.machine.json_text import parse_json, read_text
 from dendrosim.machine.packages import package_version
@@ -91,8 +92,15 @@ def lock_folder(folder: Path, new: bool) -> Iterator[int]:
         yield lock.fileno()
 
 
-def begin_run(folder: Path, protocol: Protocol, settings: RunSettings) -> None:
+def begin_run(
+    folder: Path,
+    protocol: Protocol,
+    settings: RunSettings,
+    about: Mapping[str, Any] | None = None,
+) -> None:
     """Delete all other files in the locked folder of a new run, and write protocol and settings there.
+
+    `about` is what else the provenance of the result will contain.
 
     Raises
     ------
@@ -102,8 +110,53 @@ def begin_run(folder: Path, protocol: Protocol, settings: RunSettings) -> None:
     with _storing(folder):
         delete_files(folder, keep=LOCK)
         (folder / PROTOCOL).write_text(protocol.to_json(), "utf-8")
-        record = {**_versions(settings.backend), "settings": asdict(settings)}
+        record = {
+            **_versions(settings.backend), "settings": asdict(settings), "protocol": protocol.name,
+            "begun": datetime.now(UTC).isoformat(timespec="seconds"), "about": dict(about or {}),
+        }  # fmt: skip
         (folder / RECORD).write_text(json.dumps(record, indent=1), "utf-8")
+
+
+def read_about(folder: Path) -> dict[str, Any]:
+    """Return what else the provenance of an interrupted run contains; empty if the record does not have it."""
+    try:
+        return dict(_read_record(folder)["about"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return {}
+
+
+def read_begun(folder: Path) -> dict[str, Any] | None:
+    """Return protocol, changed parameters, seed and beginning of an interrupted run; None if there is none.
+
+    Raises
+    ------
+    DataError
+        If the record of the run is damaged.
+    """
+    try:
+        record = _read_record(folder)
+        return {
+            "protocol": str(record.get("protocol", "")),
+            "changed": dict(record.get("about", {}).get("changed", {})),
+            "seed": int(record["settings"]["seed"]),
+            "finished": str(record.get("begun", "")),
+        }
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise DataError(f"{folder / RECORD} cannot be read ({error})") from None
+
+
+def is_locked(folder: Path) -> bool:
+    """Return whether a process is at work in the folder of a run."""
+    try:
+        with (folder / LOCK).open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def read_run(folder: Path) -> tuple[Protocol, RunSettings]:

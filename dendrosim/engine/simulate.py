@@ -33,7 +33,7 @@ from dendrosim.engine.plan.timeline import timeline
 from dendrosim.engine.progress import reporter
 from dendrosim.engine.provenance import provenance
 from dendrosim.engine.result_of_outcome import make_result
-from dendrosim.engine.run_folder import begin_run
+from dendrosim.engine.run_folder import begin_run, read_about
 from dendrosim.engine.settings import MOST_THREADS, RunSettings
 from dendrosim.engine.size_check import check_disk, check_memory
 from dendrosim.engine.task import Task
@@ -61,6 +61,7 @@ def run(
     folder: Path | None = None,
     lock: int | None = None,
     continue_clock: bool = False,
+    about: Mapping[str, Any] | None = None,
 ) -> Result:
     """Run a protocol.
 
@@ -85,6 +86,8 @@ def run(
         well.
     continue_clock : bool
         Whether the run continues the clock of `initial`, a result, so that both are one run in two pieces.
+    about : mapping, optional
+        What the caller knows of the run, such as the files of its models; provenance and the folder keep it.
 
     Returns
     -------
@@ -134,10 +137,11 @@ def run(
         # If a folder is given, compiled programs keep spikes there, and memory does not limit them.
         spike_limit() if folder is None or not backend.compiles else _NO_LIMIT,
         carried=carried,
+        about=about or {},
     )
     if folder is None:
         return _run(task, backend, progress)
-    begin_run(folder, protocol, settings)
+    begin_run(folder, protocol, settings, task.about)
     if initial is not None:
         store_tables(folder, protocol, synapses)
     if carried is not None:
@@ -189,6 +193,7 @@ def resume(
         True,
         lock,
         carried,
+        read_about(folder),
     )
     return _run(task, backend, progress)
 

@@ -39,7 +39,8 @@ class Task:
     during the run; a new checkpoint is written every `interval` seconds, or never if that is negative. `resumed`
     says that the folder already holds this run, which is to be resumed; then only the shapes of `state` matter. A
     process that works in the folder keeps the file descriptor `lock` open. `connections` are those of the sparse
-    matrices. `carried` is what is taken over from a run whose clock is continued.
+    matrices. `carried` is what is taken over from a run whose clock is continued. `about` is what the caller knows
+    of the run, such as the files of its models; provenance keeps it.
     """
 
     protocol: Protocol
@@ -54,6 +55,7 @@ class Task:
     resumed: bool = False
     lock: int | None = None
     carried: Carried | None = None
+    about: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def begin(self) -> Beginning:

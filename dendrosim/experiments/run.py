@@ -1,7 +1,7 @@
 """Run a protocol and measure the result: `dendrosim.run`."""
 
 import warnings
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from dendrosim.errors import (
     UnknownNameError,
     UsageError,
 )
+from dendrosim.experiments.origin import describe_origin, repeat_command
 from dendrosim.experiments.output_folder import UNFINISHED, Output
 from dendrosim.experiments.run_output import lock_output, save_result
 from dendrosim.library.catalogue import is_path
@@ -159,7 +160,9 @@ def run(
     check_protocol(protocol)
     assert protocol is not None
     if out is None:
-        return run_and_measure(protocol, settings, initial, progress, continue_clock)[0]
+        about = describe_origin(protocol, initial)
+        given = protocol, settings, initial, progress, continue_clock
+        return run_and_measure(*given, about=about)[0]
     output, measure = Output(as_path("out", out).absolute(), ""), _measure_if_found(protocol)
     return run_and_save(
         output, protocol, measure, settings, initial, progress, overwrite, continue_clock
@@ -173,15 +176,19 @@ def run_and_measure(
     progress: bool | None = None,
     continue_clock: bool = False,
     measure: Measure | None = None,
+    about: Mapping[str, Any] | None = None,
 ) -> tuple["Result", Measurement]:
     """Run a protocol, and return the result and the measurement, which also contains the figures.
 
     `measure` measures the result; by default it is the function in the protocol's file, which is looked up.
+    `about` is what else the provenance of the result will contain, in most cases that of `describe_origin`.
     """
     settings = _with_own_seed(protocol, settings)
     measure = _measure_if_found(protocol) if measure is None else measure
     check_delays(protocol, continue_clock)
-    result = simulate.run(protocol, settings, initial, progress, continue_clock=continue_clock)
+    result = simulate.run(
+        protocol, settings, initial, progress, continue_clock=continue_clock, about=about
+    )
     return result, _add_metrics(result, measure, settings)
 
 
@@ -205,7 +212,10 @@ def run_and_save(
     folder = output.create()
     with lock_output(output, protocol, lambda: output.check_free(overwrite)) as lock:
         check_delays(protocol, continue_clock)
-        result = simulate.run(protocol, settings, initial, progress, folder, lock, continue_clock)
+        about = describe_origin(protocol, initial)
+        result = simulate.run(
+            protocol, settings, initial, progress, folder, lock, continue_clock, about
+        )
         measurement = _add_metrics(result, measure, settings)
         save_result(output, result)
     return result, measurement
@@ -335,6 +345,8 @@ def _add_metrics(result: "Result", measure: Measure, settings: RunSettings) -> M
     except DendrosimError as error:
         error.partial = result  # type: ignore[attr-defined]
         raise
+    result.provenance["units"] = dict(measurement.units)
+    result.provenance["repeat"] = repeat_command(result.provenance)
     result.metrics.update(measurement.metrics)
     result.references.update(measurement.references)
     return measurement

@@ -5,12 +5,13 @@ A model file defines `circuit(*, ...) -> Circuit`. A protocol file defines `prot
 """
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.library.catalogue import FUNCTIONS, Entry, find_entry
 from dendrosim.library.file_parameters import declared_in_file, parameters_of_file
-from dendrosim.library.files import blame_file, check_returned, file_function
+from dendrosim.library.files import blame_file, check_returned, file_function, watch_files
 from dendrosim.library.parameters import (
     Parameter,
     build_values,
@@ -21,6 +22,7 @@ from dendrosim.library.parameters import (
 )
 from dendrosim.library.signatures import call_with_values
 from dendrosim.library.stored_names import find_stored_entry, remember_given
+from dendrosim.library.used_files import remember_used
 from dendrosim.machine.file_paths import AnyPath
 from dendrosim.protocol.protocol import Protocol
 
@@ -57,7 +59,8 @@ def load_circuit(name: AnyPath, /, **parameters: Any) -> Circuit:
     >>> circuit = ds.load_circuit("dynamical_tp", sizes=(3, 2, 2), mu=0.2)
     """
     entry = find_entry(name, "model")
-    return _call_file(entry, Circuit, _complete(entry, parameters))
+    circuit: Circuit = _call_file(entry, Circuit, _complete(entry, parameters))[0]
+    return circuit
 
 
 def load_protocol(name: AnyPath, /, **parameters: Any) -> Protocol:
@@ -97,8 +100,11 @@ def load_protocol(name: AnyPath, /, **parameters: Any) -> Protocol:
 
 def build_protocol(entry: Entry, parameters: Mapping[str, Any]) -> Protocol:
     """Return the protocol of an entry; raise the errors of `load_protocol`."""
-    plain = _complete(entry, parameters)
-    return _call_file(entry, Protocol, plain).replace(name=remember_given(entry), parameters=plain)
+    plain, name = _complete(entry, parameters), remember_given(entry)
+    protocol, used = _call_file(entry, Protocol, plain)
+    made: Protocol = protocol.replace(name=name, parameters=plain)
+    remember_used(name, made.parameters, used)
+    return made
 
 
 def read_settings(entry: Entry, texts: Mapping[str, str]) -> dict[str, Any]:
@@ -139,13 +145,13 @@ def settings_in_si(entry: Entry, given: Mapping[str, Any]) -> tuple[dict[str, An
     return convert_to_si(parameters_of_file(entry), _complete(entry, given))
 
 
-def _call_file(entry: Entry, expected: type, plain: Mapping[str, Any]) -> Any:
-    """Return what the function of a file returns for plain values of its parameters."""
+def _call_file(entry: Entry, expected: type, plain: Mapping[str, Any]) -> tuple[Any, set[Path]]:
+    """Return what the function of a file returns for plain values of its parameters, and which files it loads."""
     function, values = file_function(entry), build_values(parameters_of_file(entry), plain)
-    with blame_file(entry.path):
+    with blame_file(entry.path), watch_files() as used:
         returned = call_with_values(function, values)
     check_returned(entry.path, FUNCTIONS[entry.file_kind], returned, expected)
-    return returned
+    return returned, used
 
 
 def _complete(entry: Entry, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -32,6 +32,7 @@ from dendrosim.results.labels import (
 )
 from dendrosim.results.reading import FORMAT, MARK, ROWS, VALUES, group_name
 from dendrosim.results.result_data import ResultData
+from dendrosim.results.run_summary import summary_attributes
 
 # Arrays below this size are not compressed: compression needs chunks, and their overhead would exceed the gain.
 _COMPRESSED_BYTES = 4096
@@ -86,6 +87,8 @@ def _pack(result: ResultData, texts: Mapping[str, str], disk: Disk) -> None:
     with h5netcdf.File(disk, "w") as file:
         file.attrs[MARK] = FORMAT
         file.attrs["status"] = result.status
+        for name, value in summary_attributes(result).items():
+            file.attrs[name] = value
         for name, text in {**texts, "message": result.message}.items():
             scalar = np.array(text, dtype=object)
             file.create_variable(name, (), dtype=h5py.string_dtype(), data=scalar)
