@@ -9,7 +9,14 @@ from typing import Any
 from dendrosim.checks import as_flag, as_whole_number, optional
 from dendrosim.engine.backends import choose
 from dendrosim.engine.settings import RunSettings
-from dendrosim.errors import ParameterError, ResumeError, UsageError, abbreviate
+from dendrosim.errors import (
+    ParameterError,
+    ResumeError,
+    RunInterruptedError,
+    StorageError,
+    UsageError,
+    abbreviate,
+)
 from dendrosim.experiments.output_folder import Output
 from dendrosim.library.catalogue import Entry, find_entry
 from dendrosim.machine.file_paths import AnyPath, as_path, as_path_text
@@ -18,7 +25,7 @@ from dendrosim.study.design import design_sweep, read_seeds
 from dendrosim.study.local_jobs import LocalJobs, compute_here
 from dendrosim.study.point import load_protocol_file
 from dendrosim.study.point_check import check_points
-from dendrosim.study.progress import sweep_progress
+from dendrosim.study.progress import SweepProgress, sweep_progress
 from dendrosim.study.record import FAILED
 from dendrosim.study.specification import SweepSpec
 from dendrosim.study.sweep_folder import SWEEP, SweepFolder, begin_sweep
@@ -118,6 +125,8 @@ def sweep(
         If `out` has another sweep, or the code has changed since it began.
     BackendMissingError
         If the back end, or Dask, does not work on this machine.
+    RunInterruptedError
+        If the sweep is interrupted (Ctrl-C). The points that have ended are kept.
     StorageError
         If the folder cannot be written, for instance because the disk is full. Points that have ended are kept.
 
@@ -226,13 +235,27 @@ def run_sweep(entry: Entry, spec: SweepSpec, path: Path | None, plan: SweepPlan)
         stack.callback(progress.close)
         if todo:
             progress.show()
-            for ended in compute(sweep, todo, plan.retry):
-                progress.add(ended)
+            try:
+                for ended in compute(sweep, todo, plan.retry):
+                    progress.add(ended)
+            except (KeyboardInterrupt, RunInterruptedError):
+                raise RunInterruptedError(f"interrupted; {_kept(folder, progress)}") from None
+            except StorageError as error:
+                error.args = (f"{error}; {_kept(folder, progress)}",)
+                raise
     return write_sweep(folder, plan.part)
 
 
 Computer = Callable[[OpenSweep, list[int], bool], Iterator[Ended]]
 """Yields how each point has ended; the last argument says whether failed points are computed again."""
+
+
+def _kept(folder: SweepFolder, progress: SweepProgress) -> str:
+    """Return the end of a message about a sweep that has stopped."""
+    return (
+        f"{progress.ended:,} of {progress.total:,} points are kept in {folder.path}, and the same call computes "
+        "the others"
+    )
 
 
 def _computer(stack: ExitStack, plan: SweepPlan) -> Computer:

@@ -11,7 +11,14 @@ import xarray
 from library_examples import MODEL
 
 import dendrosim as ds
-from dendrosim.errors import DataError, ParameterError, ResumeError, StorageError, UsageError
+from dendrosim.errors import (
+    DataError,
+    ParameterError,
+    ResumeError,
+    RunInterruptedError,
+    StorageError,
+    UsageError,
+)
 from dendrosim.study import sweep_folder, worker
 from dendrosim.study.sweep_folder import SweepFolder
 from dendrosim.study.sweep_result import sweep_status
@@ -110,7 +117,10 @@ def test_an_interrupted_sweep_goes_on_with_the_other_points(counted, tmp_path, m
         return counted_points.measure_point(loaded, parameters, seed, *rest)
 
     monkeypatch.setattr(worker, "measure_point", interrupted)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(
+        RunInterruptedError,
+        match=r"interrupted; 5 of 12 points are kept in .*out, and the same call",
+    ):
         run(tmp_path)
     monkeypatch.setattr(worker, "measure_point", counted_points.measure_point)
     status = sweep_status(tmp_path / "out")
