@@ -103,7 +103,7 @@ def run(
     """
     if continue_clock:
         settings = continued_settings(settings, initial)
-    protocol, backend, settings = _resolve(protocol, settings)
+    protocol, backend, settings = resolve_settings(protocol, settings)
     carried = None
     if continue_clock:
         assert isinstance(initial, Result)
@@ -207,7 +207,9 @@ def _run(task: Task, backend: Backend, progress: bool | None) -> Result:
     return make_result(task, outcome, provenance(task, outcome, backend))
 
 
-def _resolve(protocol: Protocol, settings: RunSettings) -> tuple[Protocol, Backend, RunSettings]:
+def resolve_settings(
+    protocol: Protocol, settings: RunSettings
+) -> tuple[Protocol, Backend, RunSettings]:
     """Return the protocol with the batch of the run, the back end, and the settings without automatic values.
 
     Each automatic value (None or `auto`) is replaced by the value that was chosen.

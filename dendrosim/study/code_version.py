@@ -1,14 +1,12 @@
 """The code that computes the points of a sweep, so that points of different code are not mixed silently."""
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
 from dendrosim.checks import as_any_text, mapping_of
-from dendrosim.library.catalogue import file_version, read_source
+from dendrosim.library.used_files import file_digest
 from dendrosim.machine.code_digest import GENERATED_CODE, PACKAGE, PACKAGES, code_digest
 from dendrosim.machine.file_paths import whole_text
 from dendrosim.machine.packages import own_version, package_version
@@ -60,7 +58,7 @@ class CodeVersion(Spec):
 def current_code(files: Iterable[Path | str]) -> CodeVersion:
     """Return the version of the code as it is now, with some model and protocol files."""
     versions = {"dendrosim": own_version(), **{n: package_version(n) for n in PACKAGES}}
-    named = {_name(path): _file_digest(PACKAGE.parent / path) for path in files}
+    named = {_name(path): file_digest(PACKAGE.parent / path) or _MISSING for path in files}
     return CodeVersion(code_digest(_PARTS), versions, named)
 
 
@@ -69,15 +67,3 @@ def _name(path: Path | str) -> str:
     given = Path(path)
     inside = given.is_relative_to(PACKAGE.parent)
     return whole_text(given.relative_to(PACKAGE.parent) if inside else given)
-
-
-def _file_digest(path: Path) -> str:
-    try:
-        return _digest_of_version(path, file_version(path))
-    except OSError:
-        return _MISSING
-
-
-@lru_cache(maxsize=1024)
-def _digest_of_version(path: Path, version: tuple[int, ...]) -> str:
-    return hashlib.sha256(read_source(path)).hexdigest()

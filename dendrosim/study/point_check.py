@@ -4,9 +4,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from dendrosim.engine.backends import backend_named, check_supported
-from dendrosim.engine.names import AUTO
 from dendrosim.engine.settings import RunSettings
+from dendrosim.engine.simulate import resolve_settings
 from dendrosim.engine.standalone.program import describe_structure
 from dendrosim.errors import DendrosimError, ParameterError, UnknownNameError
 from dendrosim.library.files import watch_files
@@ -49,22 +48,18 @@ def check_points(spec: SweepSpec, loaded: LoadedProtocol, settings: RunSettings)
     UnknownNameError
         If a recording that is to be kept is not a recording of the protocol.
     SpecError
-        If the back end cannot compute the protocol.
+        If the back end cannot compute a protocol, or a protocol does not allow the batch.
     """
     structures: dict[str, int] = {}
-    backend = backend_named(settings.backend)
-    precision = settings.precision
-    precision = backend.automatic_precision if precision == AUTO else precision
     with watch_files() as files:
         files.add(loaded.entry.path)
         for number, index in enumerate(_chosen(spec)):
             protocol, index = _build(spec, loaded, index)
             if number == 0:
-                check_supported(backend, protocol)
                 _check_recordings(spec, protocol)
-            if settings.batch is not None:
-                protocol = protocol.replace(batch=settings.batch)
-            structures.setdefault(describe_structure(protocol, precision), index)
+            # Refuses a batch that a protocol does not allow, and what the back end cannot compute.
+            protocol, _, resolved = resolve_settings(protocol, settings)
+            structures.setdefault(describe_structure(protocol, resolved.precision), index)
     return CheckedPoints(frozenset(files), tuple(structures.values()))
 
 
