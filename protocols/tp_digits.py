@@ -7,8 +7,10 @@ output, `test_accuracy_dynamic` of the output to which the circuit settles, loss
 
 Layers get narrower towards the output, so that apical weights Q cannot be exact inverses. The models are:
 
-    single        fixed Q = W(0)^+, the pseudo-inverse of the initial weights; the result shows what this costs.
-                  The learning rate falls as 1/(1 + trial/200), and the nudge is complete (eta_hat = 1).
+    single        Q is transposed and carries learning signals, which saturate (see `dynamical_tp`). The learning
+                  rate falls as 1/(1 + trial/1000). With `rule=difference`, the rule of the thesis, Q is fixed at
+                  W(0)^+, the pseudo-inverse of the initial weights, which costs six points; the learning rate
+                  falls as 1/(1 + trial/200), and the nudge is complete (eta_hat = 1).
     two_phase     Q learned by reconstruction while the circuit sleeps on noise (`dream`)
     multiplexed   Q learned by the difference reconstruction loss, layer by layer (`inverse=drl`);
                   `feedback=direct` learns Q from the output, `inverse=learned` by reconstruction of noise
@@ -27,7 +29,9 @@ Repository, 1998, CC BY 4.0.
 
 Rates
 -----
-Learning rates were chosen on splits 5, 6 and 7 (see `split`).
+Learning rates were chosen on splits 5, 6 and 7 (see `split`). The mean test accuracy of a single phase is 98.0 %
+on these (98.1 % with seeds 0 to 2) and 97.5 % on splits 0 to 4; with the rule of the thesis it is 92.2 and 91.6 %.
+Splits 0 to 4 were seen once before these rates were chosen, with others (97.1 %).
 """
 
 from typing import Literal
@@ -51,13 +55,28 @@ from dendrosim.learning.settling import choose_time_step, count_settling_steps
 
 SNAPSHOTS = 40  # number of trials whose updates are kept
 DAMPING = 0.1
-ANNEAL = {"single": 200.0}  # trials after which the learning rate has halved
+ANNEAL = {
+    "bounded": 1000.0,
+    "difference": 200.0,
+}  # trials after which a single phase learns half as fast, by rule
 DEFAULTS = {
-    "single": {"eta": "1 Hz", "eta_hat": 1.0, "inverse": "fixed"},
+    "single": {
+        "eta": "16 Hz",
+        "reach": 1.0,
+        "mu": 0.05,
+        "inverse": "transpose",
+        "decoder": "error",
+    },
     "two_phase": {"eta": "4 Hz", "eta_q": "50 Hz", "decay_q": 0.015, "inverse": "learned"},
     "multiplexed": {"eta": "3 Hz", "eta_q": "5 Hz", "decay_q": 0.1, "sigma": 0.1, "inverse": "drl"},
     "backprop": {"eta": "5 Hz"},
 }
+THESIS = {
+    "eta": "1 Hz",
+    "eta_hat": 1.0,
+    "inverse": "fixed",
+    "rule": "difference",
+}  # of a single phase
 LEARNED = {"eta": "3 Hz", "eta_q": "50 Hz", "decay_q": 0.02}
 DIRECT = {"eta": "5 Hz"}
 
@@ -68,9 +87,12 @@ class Parameters(ds.Parameters):
     )
     hidden: tuple[int, ...] = ds.parameter((32, 16), "units between 64 pixels and 10 classes")
     transfer: str = ds.parameter("smooth_leaky", "linear, smooth_leaky, leaky_relu; backprop: any")
+    rule: Literal["bounded", "difference"] = ds.parameter(
+        "bounded", "signal from which a single phase learns; difference is the rule of the thesis"
+    )
     inverse: Literal["learned", "drl"] = ds.parameter("drl", "apical weights of multiplexed")
     feedback: Literal["layerwise", "direct"] = ds.parameter("layerwise", "targets of multiplexed")
-    eta: ds.Quantity | None = ds.parameter(None, "rate, if one model runs (1-5 Hz)", unit="Hz")
+    eta: ds.Quantity | None = ds.parameter(None, "rate, if one model runs (3-16 Hz)", unit="Hz")
     presentations: int = ds.parameter(2000, "number of batches of 64 digits", least=1)
     dream: float = ds.parameter(3.0, "sd of the noise that apical weights reconstruct", above=0)
     split: int = ds.parameter(0, "seed of the division into training and test digits", least=0)
@@ -97,6 +119,10 @@ def protocol(p: Parameters) -> ds.Protocol:
         raise ParameterError(
             f"inverse is {p.inverse} and feedback {p.feedback}, but model is {p.model}; they are for multiplexed"
         )
+    if p.rule == "difference" and "single" not in p.names:
+        raise ParameterError(
+            f"rule is difference, but model is {p.model}; it is for single, and the others have it always"
+        )
     train, test = (ds.tasks.load_digits(part, seed=p.split) for part in ("train", "test"))
     mean = train.images.mean(axis=0)
     scale = np.sqrt(np.mean((train.images - mean) ** 2))
@@ -108,7 +134,7 @@ def protocol(p: Parameters) -> ds.Protocol:
     steps = count_settling_steps({c.name: c.find_settling() for c in chosen}, step, p.settle)
     members = circuits_by_prefix(chosen)
     timing = {"dt": step, "steps": steps}
-    anneal = {c.prefix.removesuffix("_"): ANNEAL[c.name] for c in chosen if c.name in ANNEAL}
+    anneal = {c.prefix.removesuffix("_"): ANNEAL[p.rule] for c in chosen if c.name == "single"}
     learning = {"observed": True, "dream": p.dream, "anneal": anneal}
     cycle = learning_cycle(members, tau=float(p.tau.value), **timing, **learning)
     recall = recall_phase(members, **timing)
@@ -135,7 +161,9 @@ def _network(name, p):
     if name == "multiplexed":
         own |= {"inverse": p.inverse, "feedback": p.feedback}
         own |= LEARNED if p.inverse == "learned" else DIRECT if p.feedback == "direct" else {}
-    own |= {} if name == "backprop" else {"rule": "difference"}
+    if name == "single" and p.rule == "difference":
+        own = dict(THESIS)
+    own |= {"rule": "difference"} if name in ("two_phase", "multiplexed") else {}
     own |= {} if p.eta is None else {"eta": p.eta}
     common = {"sizes": (64, *p.hidden, 10), "transfer": p.transfer}
     return load_network(name, tau=p.tau, common=common, own=own, others={}, prefix=p.prefix(name))
@@ -153,7 +181,8 @@ def measure(result: ds.Result) -> ds.Measurement:
         for name in p.names
     }
     inverses = {n: given.get("inverse", "transported") for n, given in DEFAULTS.items()}
-    inverses |= {"multiplexed": p.inverse, "single": "fixed at W(0)^+"}
+    inverses |= {"multiplexed": p.inverse}
+    inverses |= {"single": "fixed at W(0)^+"} if p.rule == "difference" else {}
     metrics = {
         name: {
             "test_accuracy": _accuracy(course.feed_forward(x, p.transfer), labels),
