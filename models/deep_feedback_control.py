@@ -19,9 +19,17 @@ Q_i u are the damped Gauss-Newton step of all v together, J^T (J J^T + a I)^-1 (
 if all eigenvalues of J Q have positive real parts and the controller is slow enough; `ds.fixed_point` gives the
 spectrum. Initial Q_i are so small that the controller works through the last layer alone, which is stable.
 
-Feedback weights learn while noise of the standard deviation `sigma` perturbs their layer, or all layers at once,
-and the controller holds the output at h_L^free. It answers to what J_i noise_i changes there, so Q_i turns towards
-J_i^T.
+Feedback weights learn while noise of the standard deviation `sigma` perturbs all layers at once, and the
+controller holds the output at h_L^free. It answers to what J noise changes there, so Q_i turns towards J_i^T. In a
+linear network, with M = (J Q + a I)^-1,
+
+    dQ_i/dt = eta_q ((J_i^T - Q_i M J J^T) M^T - decay_q Q_i)   on average over noise
+
+and a direction of the output in which J has the singular value s comes to rest where the gain g of the loop, an
+eigenvalue of J Q, satisfies decay_q g (g + a)^2 = a s^2. If noise perturbs one layer after the other, a layer
+hears only its own noise and learns to cancel it alone: J_i J_i^T replaces J J^T. The gain then grows to about
+s sqrt((1 - 1/L)/decay_q) instead of (a s^2/decay_q)^(1/3), and five linear layers become unstable with time steps
+of tau/2. Therefore `controlled_phases` perturbs all layers in one phase.
 
 Sources
 -------
@@ -38,6 +46,7 @@ alpha becomes a.
 from typing import Literal
 
 import dendrosim as ds
+from dendrosim.learning.settling import count_settling_steps, layer_count, loop_settling
 from dendrosim.mechanisms.layer_chain import chain_weights, count_layers, input_layer
 
 LAYER = """
@@ -67,13 +76,53 @@ target                                                  : 1   # input
 BASAL = "dw/dt = learn*eta*(h_post - predicted_post)*h_pre : 1"
 APICAL = "dw/dt = sleep{i}*eta_q*(-apical_post*u_pre/sigma**2 - decay_q*w) : 1"
 
+
+def controlled_phases(circuit: ds.Circuit, *, dt: float, tau: float) -> ds.learning.Cycle:
+    """Return how a sample is shown: without control, under control, and with noise in all layers at once.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        The circuit.
+    dt, tau : float
+        Time step in seconds, and seconds by which the rate of change of a weight is multiplied in a step of
+        learning.
+    """
+    last = layer_count(circuit)
+    # Without the other weights, which are drawn, the loop is that through the last layer: one for all networks.
+    alone = [m if m.name == f"q{last}" else m.replace(initial=0.0) for m in circuit.matrices]
+    loop = loop_settling(circuit.replace(matrices=alone), dt=dt)
+    settle = count_settling_steps({"loop": loop}, dt) * dt
+    teach, step = {"teach": 1.0}, f"{dt!r} s"
+    layers = range(1, last + 1)
+    at_end = ds.Pulse(tau / dt, f"{settle - dt!r} s", step)
+    free = ds.Phase("free", f"{settle!r} s", gates={"hold": 1.0})
+    noise = ds.Phase(
+        "noise",
+        f"{settle!r} s",
+        gates={"hold": 0.0} | {f"sleep{i}": at_end for i in layers},
+        signals={f"layer{i}.noise": ds.HeldNoise(0.0, circuit.parameters["sigma"]) for i in layers},
+    )
+    return ds.learning.Cycle(
+        learn=(
+            free,
+            ds.Phase("nudged", f"{settle!r} s", gates={"hold": 0.0} | teach),
+            ds.Phase("learn", step, gates={"hold": 0.0, "learn": tau / dt} | teach),
+            ds.Phase("rest", step, gates={"hold": 0.0} | teach),
+            noise,
+        ),
+        recall=free.replace(name="recall"),
+        sleep=(free, noise),
+    )
+
+
 LEARNING = ds.learning.Network(
     layers=("layer{i}.h",),
     weights=("w{i}",),
     feedback=("q{i}",),
     targets=("layer{i}.h",),
     apical=("layer{i}.apical",),
-    closed_loop=True,
+    cycle=controlled_phases,
     rules={"deep_feedback_control": {}, "strong_control": {"eta_hat": 1.0}},
 )
 

@@ -5,12 +5,14 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from one_trial import DT, drawn, run
-from scipy.optimize import root
+from scipy.optimize import brentq, root
 
 import dendrosim as ds
+from dendrosim.learning.rules import find_rule
 
 SIZES, ALPHA, K_P, ETA_HAT = (4, 5, 4, 3), 0.2, 0.5, 0.3
 A = ALPHA / (1 + ALPHA * K_P)
+RULES = ("deep_feedback_control", "strong_control")
 SETTLE = 1000  # time steps; the slowest mode of these circuits has a time constant of about 20
 
 
@@ -132,28 +134,80 @@ def test_the_loop_is_stable_where_its_spectrum_says():
         assert (expected.real.max() < 0) == (sign > 0)
 
 
-def test_feedback_weights_turn_towards_the_transposed_jacobians():
-    """The step of Q_i: <(J_i^T - Q_i M J J^T) M^T> - decay Q_i, M = (J Q + a)^-1."""
-    sigma, decay, gate = 0.2, 0.1, 50.0
-    circuit, ws, js, qs, *_ = case("linear", 9, sigma=sigma, decay_q=decay, eta_q="1 Hz")
+def changes_of_feedback(ws, qs, perturbed, *, sigma, decay, gate=50.0):
+    """Changes of Q_i per second, on average over noise in layers `perturbed`, whose covariance is exact."""
+    circuit = ds.load_circuit(
+        "deep_feedback_control", sizes=SIZES, transfer="linear", alpha=ALPHA, k_p=K_P, eta_hat=ETA_HAT,
+        tau_u="50 ms", sigma=sigma, decay_q=decay, eta_q="1 Hz",
+    )  # fmt: skip
     total = sum(SIZES[1:])
     noise = sigma * (total**0.5) * np.hstack([np.eye(total), -np.eye(total)])
     samples = noise.shape[1]
     parts = np.split(noise, np.cumsum(SIZES[1:])[:-1])
     signals = {"layer0.h": np.zeros((4, samples)), "layer3.target": np.zeros((3, samples))}
     shown = tuple(f"layer{i}.noise" for i in (1, 2, 3))
-    signals |= dict(zip(shown, parts, strict=True))
+    signals |= {f"layer{i}.noise": part * (i in perturbed) for i, part in enumerate(parts, 1)}
     start = {f"w{i}": w for i, w in enumerate(ws, 1)} | {f"q{i}": q for i, q in enumerate(qs, 1)}
     on = {"hold": 0.0}
-    learn = on | {f"sleep{i}": gate for i in (1, 2, 3)}
+    learn = on | {f"sleep{i}": gate for i in perturbed}
     phases = [("free", 20, {}, ()), ("noise", SETTLE, on, shown), ("learn", 1, learn, shown)]
     result = run(circuit, phases, signals, start, batch=samples)
+    return [(result.final[f"q{i}"].values - q) / (gate * DT) for i, q in enumerate(qs, 1)]
+
+
+def test_feedback_weights_turn_towards_the_transposed_jacobians():
+    """The step of Q_i: <(J_i^T - Q_i M J J^T) M^T> - decay Q_i, M = (J Q + a)^-1."""
+    sigma, decay = 0.2, 0.1
+    _, ws, js, qs, *_ = case("linear", 9)
+    found = changes_of_feedback(ws, qs, (1, 2, 3), sigma=sigma, decay=decay)
     jj, jq = sum(j @ j.T for j in js), sum(j @ q for j, q in zip(js, qs, strict=True))
     m = np.linalg.inv(jq + A * np.eye(3))
-    for i, (q, j) in enumerate(zip(qs, js, strict=True), 1):
-        expected = (j.T - q @ m @ jj) @ m.T - decay * q
-        change = (result.final[f"q{i}"].values - q) / (gate * DT)
-        assert change == pytest.approx(expected, abs=1e-8)
+    for q, j, change in zip(qs, js, found, strict=True):
+        assert change == pytest.approx((j.T - q @ m @ jj) @ m.T - decay * q, abs=1e-8)
+
+
+def loop_gains(jj, decay):
+    """Gains g at which feedback weights rest: decay g (g + a)^2 = a s^2, for the eigenvalues s^2 of J J^T."""
+    return [
+        brentq(lambda g, s=s: decay * g * (g + A) ** 2 - A * s, 0, 100)
+        for s in np.linalg.eigvalsh(jj)
+    ]
+
+
+def test_feedback_weights_come_to_rest_where_the_loop_has_the_gain_of_the_closed_form():
+    decay = 0.1
+    _, ws, js, *_ = case("linear", 11)
+    jj = sum(j @ j.T for j in js)
+    squares, vectors = np.linalg.eigh(jj)
+    scale = vectors @ np.diag(np.array(loop_gains(jj, decay)) / squares) @ vectors.T
+    qs = [j.T @ scale for j in js]
+    for change in changes_of_feedback(ws, qs, (1, 2, 3), sigma=0.2, decay=decay):
+        assert change == pytest.approx(0, abs=1e-8)
+    # With noise in one layer after the other they do not: the gain of the loop goes on growing.
+    apart = [changes_of_feedback(ws, qs, (i,), sigma=0.2, decay=decay)[i - 1] for i in (1, 2, 3)]
+    growth = sum(j @ c for j, c in zip(js, apart, strict=True))
+    assert np.all(np.linalg.eigvalsh(growth + growth.T) > 0.1)
+
+
+def test_the_cycle_of_the_model_perturbs_all_layers_at_once():
+    circuit = case("linear")[0]
+    cycle = find_rule("strong_control").network.cycle(circuit, dt=5e-3, tau=10e-3)
+    for noise in (cycle.learn[-1], cycle.sleep[-1]):
+        assert set(noise.signals) == {f"layer{i}.noise" for i in (1, 2, 3)}
+        assert {"hold", "sleep1", "sleep2", "sleep3"} == set(noise.gates)
+
+
+@pytest.mark.slow
+def test_five_linear_layers_learn_at_the_default_time_step():
+    """Here noise in one layer after the other makes the loop unstable within 200 trials."""
+    found = ds.run(
+        ds.load_protocol(
+            "credit_assignment", rules=RULES, depth=5, transfer="linear", seeds=2, seed=100
+        )
+    ).metrics
+    for rule in RULES:
+        assert found["diverged"][rule] == 0
+        assert np.all(found["loss"][rule] < 0.2 * found["initial_loss"][rule])
 
 
 def test_a_network_without_an_output_is_refused():
