@@ -9,9 +9,11 @@ from dendrosim.study import worker
 
 
 @pytest.fixture(autouse=True)
-def counted(monkeypatch):
-    """Points that are computed in a moment, in a closed form."""
+def counted(monkeypatch, request):
+    """Points that are computed in a moment, in a closed form; figures are drawn by one test."""
     monkeypatch.setattr(worker, "measure_point", counted_points.measure_point)
+    if "json" not in request.node.name:
+        monkeypatch.setattr("dendrosim.cli.sweep._draw", lambda found: [])
 
 
 def sweep(*arguments):
@@ -42,6 +44,8 @@ def test_a_sweep_as_json_and_its_exit_code(call, tmp_path):
     assert plain["failed"] == [failed]
     assert (plain["points"], plain["done"], plain["diverged"], plain["missing"]) == (3, 2, 1, 0)
     assert plain["dataset"] == str(tmp_path / "out" / "sweep.nc")
+    assert plain["figures"] == [str(tmp_path / "out" / f"sweep.{end}") for end in ("png", "svg")]
+    assert all((tmp_path / "out" / f"sweep.{end}").stat().st_size > 1000 for end in ("png", "svg"))
 
 
 def test_points_that_diverge_are_no_failure(call):
