@@ -59,7 +59,7 @@ def current_code(files: Iterable[Path | str]) -> CodeVersion:
     """Return the version of the code as it is now, with some model and protocol files."""
     versions = {"dendrosim": own_version(), **{n: package_version(n) for n in PACKAGES}}
     named = {_name(path): file_digest(PACKAGE.parent / path) or _MISSING for path in files}
-    return CodeVersion(code_digest(_PARTS), versions, named)
+    return CodeVersion(code_digest(_PARTS), versions, dict(sorted(named.items())))
 
 
 def _name(path: Path | str) -> str:

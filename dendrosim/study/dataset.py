@@ -4,7 +4,7 @@ The dataset depends on the specification and the records alone, not on the order
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from dendrosim.arrays import AnyArray
 from dendrosim.machine.packages import own_version
 from dendrosim.results.seed_statistics import SEED
+from dendrosim.study.code_version import CodeVersion
 from dendrosim.study.record import MISSING, Record, RecordedArray
 from dendrosim.study.specification import POINT, SweepSpec
 
@@ -27,7 +28,9 @@ Variable = tuple[tuple[str, ...], AnyArray, dict[str, str]]
 """Dimensions, values and attributes of a variable."""
 
 
-def sweep_dataset(spec: SweepSpec, records: Mapping[int, Record], codes: int = 1) -> "Dataset":
+def sweep_dataset(
+    spec: SweepSpec, records: Mapping[int, Record], codes: Sequence[CodeVersion] = ()
+) -> "Dataset":
     """Return the dataset of a sweep.
 
     Parameters
@@ -36,18 +39,19 @@ def sweep_dataset(spec: SweepSpec, records: Mapping[int, Record], codes: int = 1
         Specification of the sweep.
     records : mapping of int to Record
         Records by number of the point; points without one are `missing`, and their numbers NaN.
-    codes : int
-        Number of versions of the code that have computed the points; with more than one, the variable `code` says
-        which of them has.
+    codes : sequence of CodeVersion
+        Versions of the code that have computed the points. If points differ in it, the variable `code` has the
+        beginning of its hash.
     """
     import xarray
 
-    variables, coordinates = sweep_variables(spec, records, codes)
-    return xarray.Dataset(variables, coordinates, sweep_attributes(spec))
+    variables, coordinates = sweep_variables(spec, records)
+    return xarray.Dataset(variables, coordinates, sweep_attributes(spec, codes))
 
 
-def sweep_attributes(spec: SweepSpec) -> dict[str, Any]:
+def sweep_attributes(spec: SweepSpec, codes: Sequence[CodeVersion] = ()) -> dict[str, Any]:
     """Return the attributes of the dataset."""
+    versions = {c.digest()[:12]: {**c.versions, "files": dict(c.files)} for c in codes}
     return {
         MARK: FORMAT,
         "title": f"sweep of {spec.protocol}",
@@ -56,6 +60,7 @@ def sweep_attributes(spec: SweepSpec) -> dict[str, Any]:
         "parameters": _json(spec.fixed),
         "settings": _json(spec.settings),
         "sampling": spec.sampling,
+        "code": _json(versions),
     }
 
 
@@ -64,7 +69,7 @@ def _json(values: Mapping[str, Any]) -> str:
 
 
 def sweep_variables(
-    spec: SweepSpec, records: Mapping[int, Record], codes: int = 1
+    spec: SweepSpec, records: Mapping[int, Record]
 ) -> tuple[dict[str, Variable], dict[str, Variable]]:
     """Return the variables and the coordinates of the dataset."""
     coordinates = _coordinates(spec)
@@ -72,7 +77,7 @@ def sweep_variables(
     table.add("status", {i: r.status for i, r in records.items()}, MISSING)
     messages = {i: f"{r.error}: {r.message}" if r.error else "" for i, r in records.items()}
     table.add("message", messages, "")
-    if codes > 1:
+    if len({r.code for r in records.values()}) > 1:
         table.add("code", {i: r.code[:12] for i, r in records.items()}, "")
     flat = {i: dict(_flatten(r.metrics)) for i, r in records.items()}
     units = {n: u for r in records.values() for n, u in r.units.items()}

@@ -14,8 +14,8 @@ from dendrosim.protocol.protocol import Protocol
 from dendrosim.study.point import LoadedProtocol, build_point
 from dendrosim.study.specification import Axis, SweepSpec
 
-_MOST_BUILT = 12
-"""Number of values of a parameter that are built; of a longer range these are the ends and some between them."""
+_MOST_BUILT, _OF_NUMBERS = 12, 3
+"""Numbers of values of a parameter that are built, of a long list and of a long range, the ends among them."""
 
 _TRIALS = 8
 """Number of further points at which a value is tried before it is refused: it may only not go with others."""
@@ -70,16 +70,18 @@ def _chosen(spec: SweepSpec) -> Iterator[int]:
     for k in range(len(lengths) - 2, -1, -1):
         strides[k] = strides[k + 1] * lengths[k + 1]
     yield 0
-    for length, stride in zip(lengths[:-1], strides[:-1], strict=True):
-        for value in _spread(length):
+    numeric = [len({*map(type, a.coordinates()[0])} - {int, float}) == 0 for a in spec.axes]
+    numeric = numeric if spec.sampling == "grid" else [False]
+    for length, stride, numbers in zip(lengths[:-1], strides[:-1], numeric, strict=True):
+        for value in _spread(length, _OF_NUMBERS if numbers else _MOST_BUILT):
             yield value * stride
 
 
-def _spread(length: int) -> Iterable[int]:
-    """Return numbers from 1 to `length` - 1, the last among them: all, or some of many."""
-    if length <= _MOST_BUILT:
+def _spread(length: int, most: int) -> Iterable[int]:
+    """Return whole numbers from 1 to `length` - 1, the last among them: all, or at most `most` - 1."""
+    if length <= most:
         return range(1, length)
-    return sorted({round(k * (length - 1) / (_MOST_BUILT - 1)) for k in range(1, _MOST_BUILT)})
+    return sorted({round(k * (length - 1) / (most - 1)) for k in range(1, most)})
 
 
 def _build(spec: SweepSpec, loaded: LoadedProtocol, index: int) -> tuple[Protocol, int]:

@@ -67,7 +67,8 @@ class Sweep:
         self.folder, self.spec, self._records, self._part = (
             folder.path, folder.spec, dict(records), part,
         )  # fmt: skip
-        self._codes = len({r.code for r in records.values()})
+        used = {r.code for r in records.values()}
+        self._codes = [code for code in folder.codes() if code.digest() in used]
 
     @property
     def path(self) -> Path:
@@ -112,8 +113,10 @@ class Sweep:
 
     def save(self) -> Path:
         """Write the dataset into the folder and return the path of its file."""
-        variables, coordinates = sweep_variables(self.spec, self._records, self._codes)
-        return write_dataset(self.path, variables, coordinates, sweep_attributes(self.spec))
+        variables, coordinates = sweep_variables(self.spec, self._records)
+        return write_dataset(
+            self.path, variables, coordinates, sweep_attributes(self.spec, self._codes)
+        )
 
     def __repr__(self) -> str:
         return printable(f"<Sweep of {self.spec.protocol}: {self._sizes()}; {self._ended()}>")

@@ -1,6 +1,7 @@
 """A sweep computes each point once, whatever ends it, and says what has failed."""
 
 import errno
+import json
 import os
 import threading
 
@@ -250,7 +251,9 @@ def test_changed_code_is_said_and_not_mixed_silently(counted, library, tmp_path)
     assert len(notes(counted)) == 6
     found = run(tmp_path, part=(2, 2), mix_code=True)
     assert found.counts["done"] == 12
-    assert len(np.unique(found.dataset["code"])) == 2
+    code = found.dataset["code"]
+    assert set(np.unique(code)) == set(json.loads(found.dataset.attrs["code"]))
+    assert len(np.unique(code)) == 2
 
 
 def test_code_that_changes_during_the_sweep_is_noticed(counted, library, tmp_path, monkeypatch):
