@@ -57,7 +57,7 @@ def name_latex(name: str) -> str:
 def _word(word: str) -> str:
     if word in GREEK:
         return f"\\{word}"
-    return word if len(word) == 1 or word.isdigit() else rf"\mathrm{{{word}}}"
+    return word if len(word) == 1 or word.isdigit() or word == "dt" else rf"\mathrm{{{word}}}"
 
 
 def expression_latex(expression: str) -> str:

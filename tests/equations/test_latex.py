@@ -50,6 +50,7 @@ def test_names(name, latex):
         ("a**-1", "a^{-1}"),
         ("(a**b)**c", r"\left(a^{b}\right)^{c}"),
         ("x*2", r"x \cdot 2"),
+        ("t < dt/2", r"t < \frac{dt}{2}"),
         ("2*ms", r"2 \, \mathrm{ms}"),
         ("1e-3*x", r"0.001 \, x"),
         ("1e-9*x", r"1 \cdot 10^{-9} \, x"),
