@@ -28,10 +28,8 @@ def _lines(circuit: Mapping[str, Any]) -> Iterator[str]:
         inverse = matrix["inverse_of"] and f"inverse of {matrix['inverse_of']}"
         yield _indented(matrix["plasticity"] or inverse or "fixed")
         if matrix["limits"]:
-            low, high = matrix["limits"]
-            ends = [f"at least {low:g}"] * (low is not None) + [f"at most {high:g}"] * (
-                high is not None
-            )
+            words = zip(("at least", "at most"), matrix["limits"], strict=True)
+            ends = [f"{word} {limit:g}" for word, limit in words if limit is not None]
             after = "; each step follows the equation, then weights outside are set to the nearest limit"
             yield f"    weights {' and '.join(ends)}{after if matrix['plasticity'] else ''}"
     yield ""

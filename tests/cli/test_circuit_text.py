@@ -44,3 +44,19 @@ def test_one_object_is_named_in_the_singular():
     assert "1 matrix (0 plastic, 0 weights), 1 projection, 1 pathway" in circuit_line(
         circuit(ds.OneToOne())
     )
+
+
+@pytest.mark.parametrize(
+    ("bounds", "said"),
+    [
+        ((0, None), "weights at least 0"),
+        ((None, 2), "weights at most 2"),
+        ((0, 2), "weights at least 0 and at most 2"),
+    ],
+)
+def test_limits_of_weights_may_be_open_at_one_end(bounds, said):
+    bounded = ds.Circuit((CELL,), (ds.Matrix("w", "cell", "cell", bounds=bounds),), (
+        ds.Projection("cell.v", "w", "cell.x"),
+    ))  # fmt: skip
+    lines = [line.strip() for line in circuit_text(circuit_plain(bounded)).splitlines()]
+    assert said in lines
