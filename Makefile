@@ -8,12 +8,13 @@ SUPPORTED := 3.11 3.12 3.13
 PRINT_VERSION := import sys; print("%d.%d" % sys.version_info[:2])
 VERSION := $(shell $(PYTHON) -c '$(PRINT_VERSION)' 2>/dev/null)
 
-# Both stamps carry the version, so that another PYTHON gives a fresh environment.
+# The stamps carry the version, so that another PYTHON gives a fresh environment.
 CREATED := $(VENV)/.created-$(VERSION)
 READY := $(VENV)/.ready-$(VERSION)
+DOCS_READY := $(VENV)/.docs-$(VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo bench test test-all test-versions lint pytest clean
+.PHONY: help venv demo bench docs test test-all test-versions lint pytest clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -30,6 +31,10 @@ test-all: lint ## the same with the slow tests
 
 bench: $(READY) ## run all benchmarks; tables go to benchmarks/results (half an hour or so)
 	$(VENV)/bin/python -m benchmarks
+
+docs: $(DOCS_READY) ## build the documentation site in build/docs/html; its examples are run, warnings are errors
+	$(VENV)/bin/python -m sphinx -W --keep-going -q -b html -d build/docs/doctrees docs build/docs/html
+	@echo "the site is build/docs/html/index.html"
 
 lint: $(READY)
 	$(VENV)/bin/ruff check .
@@ -70,6 +75,11 @@ clean: ## remove environments, caches and build outputs (results in runs/ stay)
 $(READY): pyproject.toml | $(CREATED)
 	@echo "installing dendrosim and what it needs into $(VENV) (a minute or two, once)"
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+$(DOCS_READY): pyproject.toml | $(CREATED)
+	@echo "installing what the documentation needs into $(VENV) (a minute or two, once)"
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
 	@touch $@
 
 $(CREATED):

@@ -1,4 +1,4 @@
-"""The guide's files work as printed, and the page about the engine names what exists."""
+"""The guide's files work as printed, the page about the engine names what exists, and every link has an end."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ import dendrosim as ds
 ROOT = Path(__file__).parents[1]
 GUIDE, ENGINE_PAGE = ROOT / "docs" / "writing.md", ROOT / "docs" / "engine.md"
 ENGINE = ROOT / "dendrosim" / "engine"
-GENERATED = {"main.cpp", "steps.cpp", "program.cpp", "ds_glue.cpp", "ds_weights.cpp"}
+MADE_FILES = {"main.cpp", "steps.cpp", "program.cpp", "ds_glue.cpp", "ds_weights.cpp"}
 IN_CACHE = {"programs/KEY/", "toolchains/", "cython/", "remembered/", "locks/", "work/"}
 
 
@@ -69,7 +69,7 @@ def test_the_guides_plain_function_is_a_model_as_well():
 
 def test_files_and_folders_that_the_page_about_the_engine_names_exist():
     text = ENGINE_PAGE.read_text("utf-8")
-    named = set(re.findall(r"`([\w/]+(?:\.(?:py|h|cpp|cuh)|/))`", text)) - GENERATED - IN_CACHE
+    named = set(re.findall(r"`([\w/]+(?:\.(?:py|h|cpp|cuh)|/))`", text)) - MADE_FILES - IN_CACHE
     assert len(named) > 40
     missing = [
         name
@@ -111,3 +111,57 @@ def test_the_guides_circuit_without_a_file_is_run_and_analysed():
     names = {}
     exec(code.replace("ds.run(protocol)", "ds.run(protocol, backend='numpy')"), names)
     assert names["result"]["cell.v"].values[-1] == pytest.approx([1.0, 2.0], rel=0.01)
+
+
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
+GENERATED = re.compile(r"generated/(api|models|protocols|gallery)(/[\w.]+)?(\.md)?")
+SITE = [path for path in PAGES if "generated" not in path.parts]
+
+
+def relative(path):
+    return path.relative_to(ROOT / "docs").as_posix()
+
+
+def toctrees(path):
+    """Pages that the lists of contents of a page name, relative to the folder of the site."""
+    blocks = re.findall(r"```\{toctree\}\n(.*?)```", path.read_text("utf-8"), re.DOTALL)
+    lines = [line.strip() for block in blocks for line in block.splitlines()]
+    named = [re.sub(r".*<(.*)>", r"\1", x) for x in lines if x and not x.startswith((":", "-"))]
+    return [((path.parent / name).relative_to(ROOT / "docs")).as_posix() for name in named]
+
+
+def test_every_page_of_the_site_is_in_one_list_of_contents():
+    listed = [name for path in SITE for name in toctrees(path)]
+    assert len(listed) == len(set(listed))
+    expected = {relative(path)[:-3] for path in SITE} - {"index"}
+    assert {name for name in listed if not GENERATED.fullmatch(name)} == expected
+
+
+@pytest.mark.parametrize("path", [*SITE, ROOT / "README.md"], ids=lambda p: p.name)
+def test_links_between_pages_have_an_end(path):
+    text = re.sub(r"```.*?```", "", path.read_text("utf-8"), flags=re.DOTALL)
+    for link in re.findall(r"\]\(([^)\s#]+)[^)]*\)", text):
+        if not link.startswith("http"):
+            exists = (path.parent / link).exists() or GENERATED.fullmatch(link.removeprefix("../"))
+            assert exists, f"{path.name} links to {link}"
+
+
+@pytest.mark.parametrize("path", [*SITE, ROOT / "README.md"], ids=lambda p: p.name)
+def test_public_names_that_pages_use_exist(path):
+    text = path.read_text("utf-8")
+    for name in set(
+        re.findall(r"\bds\.((?:plot\.|tasks\.|errors\.|learning\.)?[A-Za-z_]\w*)", text)
+    ):
+        value = ds
+        for part in name.split("."):
+            assert hasattr(value, part), f"{path.name}: ds.{name} does not exist"
+            value = getattr(value, part)
+
+
+def test_every_public_name_has_a_place_in_the_reference():
+    code = (ROOT / "docs" / "extensions" / "api_pages.py").read_text("utf-8")
+    groups = re.search(r"^GROUPS = (\{.*?^\})", code, re.DOTALL | re.MULTILINE)
+    parts = [part for group in eval(groups[1]).values() for part in group]
+    stub = (ROOT / "dendrosim" / "__init__.pyi").read_text("utf-8")
+    for module in re.findall(r"^from \.([\w.]+) import", stub, re.MULTILINE):
+        assert any(f"{module}.".startswith(f"{part}.") for part in parts), module

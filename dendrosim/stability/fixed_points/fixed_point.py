@@ -87,8 +87,8 @@ def fixed_point(
     -----
     The search is Newton's method with the exact Jacobian and damped steps. If the Jacobian is singular, as in
     families of fixed points, steps have least norm and are orthogonal to the zero modes of symmetries. A point is
-    converged when the last correction of each state is at most `tolerance` times |x_i| + scale_i, and the residual
-    is at most `tolerance` times the size of the terms that cancel in it (`FixedPoint.relative_residual`).
+    converged when the last correction of each state is at most `tolerance` times `|x_i| + scale_i`, and the
+    residual is at most `tolerance` times the size of the terms that cancel in it (`FixedPoint.relative_residual`).
 
     References
     ----------

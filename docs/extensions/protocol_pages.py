@@ -1,0 +1,196 @@
+"""Pages of protocols: docstring, parameters, command, and figures of those whose default run takes seconds.
+
+The file `run_times.json` has the processor time of each default run. Short ones are run while the site is built,
+and what they leave is kept until the code changes; pages of the others say how long they take.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from code_state import ROOT, code_state
+from markdown_text import docstring_markdown, escape, parameter_table
+from sphinx.util import logging
+
+from dendrosim.library.catalogue import Entry, list_entries
+from dendrosim.library.description import Description, describe
+
+_log = logging.getLogger(__name__)
+
+SHORT = 12.0  # seconds of processor time; longer runs would make the build of the site too long
+TIMES = ROOT / "docs" / "run_times.json"
+AT_ONCE = 2  # runs side by side, each with one thread
+
+Kept = Mapping[str, Path]
+
+
+def run_times() -> dict[str, float | None]:
+    """Return the processor time of each default run in seconds; None if it takes longer than was waited for."""
+    return json.loads(TIMES.read_text("utf-8"))["seconds"]
+
+
+def pages(kept: Path, figures: Path, run: bool) -> dict[str, str]:
+    """Return the text of each page by its name, after the short protocols have been run.
+
+    Parameters
+    ----------
+    kept : Path
+        Folder in which results are kept between builds.
+    figures : Path
+        Folder of the figures that pages show.
+    run : bool
+        Whether protocols are run; without it, pages have no figures.
+    """
+    entries = [entry for entry in list_entries() if entry.file_kind == "protocol"]
+    times = run_times()
+    short = [e.name for e in entries if (times.get(e.name) or SHORT + 1) <= SHORT]
+    found = _run_all(short, kept / "gallery" / code_state()) if run else {}
+    shutil.rmtree(figures, ignore_errors=True)
+    for name, folder in found.items():
+        (figures / name).mkdir(parents=True)
+        for path in sorted(folder.glob("*.png")):
+            shutil.copy(path, figures / name / path.name)
+    made = {
+        f"protocols/{e.name}": _page(describe(e.name), times.get(e.name), found.get(e.name))
+        for e in entries
+    }
+    return {**made, "protocols": _list(entries, times), "gallery": _gallery(entries, found)}
+
+
+def _run_all(names: list[str], folder: Path) -> dict[str, Path]:
+    """Run protocols of which nothing is kept; return the folder of each that has ended."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for older in folder.parent.iterdir():
+        if older != folder:
+            shutil.rmtree(older)
+    waiting = [name for name in names if not (folder / name / "done").exists()]
+    if waiting:
+        _log.info("running %d protocols for the gallery", len(waiting))
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        errors = dict(
+            zip(waiting, pool.map(lambda name: _run(name, folder / name), waiting), strict=True)
+        )
+    for name, error in errors.items():
+        if error:
+            _log.warning("protocol %s does not run: %s", name, error)
+    return {name: folder / name for name in names if not errors.get(name)}
+
+
+def _run(name: str, folder: Path) -> str:
+    """Run a protocol with its defaults; return what went wrong, or an empty text."""
+    command = [
+        sys.executable,
+        "-m",
+        "dendrosim.cli",
+        "run",
+        name,
+        "--out",
+        str(folder),
+        "--overwrite",
+        "--json",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        return done.stderr
+    (folder / "report.json").write_text(done.stdout, "utf-8")
+    (folder / "result.nc").unlink()  # pages need only the figures and numbers
+    (folder / "done").touch()
+    return ""
+
+
+def _page(description: Description, seconds: float | None, folder: Path | None) -> str:
+    entry, sections = description.entry, dict(description.sections)
+    parts = [f"# {entry.name}\n", docstring_markdown(description.text), "## Run it\n"]
+    parts += [f"```text\ndendrosim run {entry.name}\n```\n", _duration(seconds)]
+    if folder is not None:
+        parts += _results(entry.name, folder)
+    parts += ["## Parameters\n", parameter_table(description.parameters)]
+    parts += [f"## {title}\n\n{docstring_markdown(text)}" for title, text in sections.items()]
+    return "\n".join(parts)
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return "With default parameters this takes many minutes.\n"
+    said = f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+    return (
+        f"With default parameters and one thread, this takes about {said} of processor time, "
+        "compilation and figures included.\n"
+    )
+
+
+def _results(name: str, folder: Path) -> Iterator[str]:
+    report = json.loads((folder / "report.json").read_text("utf-8"))
+    yield "## What it gives\n"
+    yield "Numbers and figures of this run, made while this page was built.\n"
+    yield "| metric | value | unit | reference | agrees |\n|---|---|---|---|---|"
+    references, units = report.get("references", {}), report.get("units", {})
+    for metric, value in report["metrics"].items():
+        reference = references.get(metric)
+        known = "" if reference is None else f"{_number(reference['value'])} ({reference['kind']})"
+        agrees = (
+            "" if reference is None else {True: "yes", False: "no"}.get(reference["agrees"], "")
+        )
+        unit = units.get(metric, "")
+        yield f"| `{metric}` | {escape(_number(value))} | {unit} | {escape(known)} | {agrees} |"
+    yield ""
+    for path in sorted(folder.glob("*.png")):
+        title = path.stem.replace("_", " ")
+        yield f"```{{figure}} ../figures/{name}/{path.name}\n:alt: {title}\n\n{title}\n```\n"
+
+
+def _number(value: Any) -> str:
+    """Return a metric as short text; long lists are cut after their first numbers."""
+    if isinstance(value, bool) or value is None or isinstance(value, str):
+        return str(value)
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {_number(part)}" for key, part in value.items())
+    if isinstance(value, list):
+        shown = ", ".join(_number(part) for part in value[:6])
+        return f"[{shown}, …]" if len(value) > 6 else f"[{shown}]"
+    return f"{value:.4g}"
+
+
+def _list(entries: list[Entry], times: Mapping[str, float | None]) -> str:
+    rows = [
+        f"| [`{e.name}`](protocols/{e.name}.md) | {escape(e.summary)} | {_short(times.get(e.name))} |"
+        for e in entries
+    ]
+    return "\n".join(
+        [
+            "# Protocols\n",
+            "`dendrosim run NAME` runs a protocol and writes its result and figures. Times are those of a run "
+            "with default parameters and one thread, in seconds of processor time.\n",
+            "| protocol | | time |",
+            "|---|---|---|",
+            *rows,
+            "\n```{toctree}\n:hidden:\n:glob:\n\nprotocols/*\n```\n",
+        ]
+    )
+
+
+def _short(seconds: float | None) -> str:
+    return "many minutes" if seconds is None else f"{seconds:.0f} s"
+
+
+def _gallery(entries: list[Entry], found: Kept) -> str:
+    lines = ["# Gallery\n", _GALLERY]
+    if found:
+        lines.append("::::{grid} 1 2 3 3\n:gutter: 2\n")
+    for entry in entries:
+        for path in sorted(found[entry.name].glob("*.png"))[:1] if entry.name in found else ():
+            lines.append(
+                f":::{{grid-item-card}} {entry.name}\n:link: protocols/{entry.name}\n:link-type: doc\n"
+                f":img-top: figures/{entry.name}/{path.name}\n:::\n"
+            )
+    return "\n".join([*lines, "::::\n" if found else ""])
+
+
+_GALLERY = """Figures of the protocols whose default run takes seconds, made while this site was built. The
+[list of protocols](protocols.md) has all of them; the others write their figures when they are run.
+"""
