@@ -157,8 +157,8 @@ def _latex(node: ast.expr) -> tuple[str, int]:
             return name_latex(node.id), _ATOM
         case ast.Constant():
             return _number(node.value), _ATOM
-        case ast.Call(func=ast.Name()):
-            return _call(node.func.id, node.args), _ATOM
+        case ast.Call(func=ast.Name(id=function)):
+            return _call(function, node.args), _ATOM
         case ast.BinOp():
             return _operation(node)
         case ast.UnaryOp(op=ast.USub()):
