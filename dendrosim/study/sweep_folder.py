@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from dendrosim.errors import DataError, DendrosimError, ResumeError, StorageError, UsageError
+from dendrosim.errors import DataError, ResumeError, StorageError, UsageError
 from dendrosim.experiments.output_folder import storage_errors
 from dendrosim.library.parameter_types import to_text
 from dendrosim.machine.atomic_file import write_file
@@ -31,7 +31,7 @@ SWEEP, CODE, POINTS, LOCK, DATASET = "sweep.json", "code.json", "points", "lock"
 FORMAT = 1
 """Version of the layout of the folder; folders with a higher version are refused."""
 
-_MOST_BYTES = 2**30  # of a record
+_MOST_BYTES = 2**30  # of a record, which this user has written
 _RECORD = re.compile(r"(\d{7,})\.json")
 
 
@@ -63,11 +63,10 @@ class SweepFolder:
     def record(self, index: int) -> Record | None:
         """Return the record of a point; None if there is none, or if it cannot be read."""
         try:
-            text = read_regular(self.record_path(index), _MOST_BYTES)
-            record = Record.from_json(text.decode("utf-8"))
-        except (OSError, ValueError, DendrosimError):
+            record = decode(json.loads(read_regular(self.record_path(index), _MOST_BYTES)))
+        except Exception:  # whatever a damaged text makes of the reader
             return None
-        return record if record.index == index else None
+        return record if isinstance(record, Record) and record.index == index else None
 
     def ended(self) -> set[int]:
         """Return the numbers of all points that have a record."""

@@ -28,6 +28,9 @@ from dendrosim.study.sweep_folder import SweepFolder
 BUSY = "busy"
 """Status of a point that another process computes."""
 
+_LISTED = 64
+"""Number of elements above which a record has an array as bytes, and not as a list."""
+
 _OF_MACHINE = (StorageError, BackendMissingError, RunInterruptedError, ResumeError)
 """Errors that are not those of a point: they end the sweep, and the point is computed when it goes on."""
 
@@ -196,6 +199,6 @@ def plain_metric(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain_metric(inner) for inner in value]
     value = value.to_numpy() if hasattr(value, "to_numpy") else value
-    if isinstance(value, np.ndarray) and value.ndim and value.dtype.kind in "biuf":
+    if isinstance(value, np.ndarray) and value.size > _LISTED and value.dtype.kind in "biuf":
         return value
     return plain_metric(value.tolist()) if hasattr(value, "tolist") else value
