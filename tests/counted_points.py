@@ -3,11 +3,12 @@
 import os
 import signal
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
 
-from dendrosim.errors import NonFiniteError
+from dendrosim.errors import DendrosimWarning, NonFiniteError
 from dendrosim.study.point import Measured
 from dendrosim.study.record import RecordedArray
 from dendrosim.units import quantity
@@ -23,7 +24,7 @@ WORKER = (
 
 
 def measure_point(loaded, parameters, seed, settings, recordings=()):
-    """Return level + 100 seed, and tau; levels below 0 diverge, and above 100 fail."""
+    """Return level + 100 seed, and tau; levels below 0 diverge, and above 100 fail; 77 warns."""
     level = parameters.get("level", 1.0)
     tau = quantity(parameters.get("tau", "20 ms")).value
     if NOTES in os.environ:
@@ -32,6 +33,8 @@ def measure_point(loaded, parameters, seed, settings, recordings=()):
     time.sleep(float(os.environ.get(SECONDS, 0)))
     if DEADLY in os.environ and level == float(os.environ[DEADLY]):
         os.kill(os.getpid(), signal.SIGKILL)
+    if level == 77:
+        warnings.warn("level is 77", DendrosimWarning, stacklevel=2)
     if level < 0:
         raise NonFiniteError("v of unit became infinite", variable="unit.v")
     if level > 100:

@@ -143,7 +143,7 @@ class _Table:
             and len({a.ndim for a in arrays.values()}) <= 1
         ):
             values = self._stack(arrays)
-            inner = tuple(f"{own}_{k}" for k in range(values.ndim - 1))
+            inner = tuple(self._free(f"{own}_{k}") for k in range(values.ndim - 1))
         else:
             values = np.full(self.count, missing, dtype=object)
             for i, value in given.items():
@@ -155,7 +155,7 @@ class _Table:
         """Add a recording, and its times, which are a coordinate if they are equal at all points."""
         own = self._free(name.replace("/", ":"))
         first = next(iter(kept.values()))
-        inner = tuple(f"{own}.{d}" for d in first.dimensions)
+        inner = tuple(self._free(f"{own}.{d}") for d in first.dimensions)
         times = {i: r.time for i, r in kept.items()}
         same = all(np.array_equal(t, first.time) for t in times.values())
         self._keep(

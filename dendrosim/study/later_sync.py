@@ -4,6 +4,7 @@ To wait for the disk takes as long as a short point, some milliseconds, in which
 """
 
 import os
+import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +13,9 @@ from dendrosim.errors import StorageError
 from dendrosim.machine.atomic_file import replace_file, sync_folder
 
 _unfinished: list[Future[None]] = []
+_lock = (
+    threading.Lock()
+)  # of the list; on a cluster, a process can have several threads that compute points
 
 
 def write_later_synced(path: Path, content: bytes) -> None:
@@ -25,7 +29,8 @@ def write_later_synced(path: Path, content: bytes) -> None:
     raise_errors()
     with replace_file(path, sync=False) as file:
         file.write(content)
-    _unfinished.append(_thread().submit(_flush, path))
+    with _lock:
+        _unfinished.append(_thread().submit(_flush, path))
 
 
 def raise_errors(wait: bool = False) -> None:
@@ -36,8 +41,9 @@ def raise_errors(wait: bool = False) -> None:
     StorageError
         If a file could not be flushed, because the disk is full or fails.
     """
-    ended = [future for future in _unfinished if wait or future.done()]
-    _unfinished[:] = [future for future in _unfinished if future not in ended]
+    with _lock:
+        ended = [future for future in _unfinished if wait or future.done()]
+        _unfinished[:] = [future for future in _unfinished if future not in ended]
     for future in ended:
         error = future.exception()
         if isinstance(error, OSError):

@@ -115,19 +115,17 @@ def _alive(pid):
 
 
 def test_a_point_at_which_processes_die_fails_and_the_others_end(counted, tmp_path, monkeypatch):
-    """The system kills a process that needs more memory than there is."""
+    """The system kills a process that needs more memory than there is. Warnings of processes are passed on."""
+    grid, out = {"level": [0.0, 0.5, 77.0]}, tmp_path / "out"
     monkeypatch.setenv(counted_points.DEADLY, "0.5")
-    found = ds.sweep("relax", {"level": "0:1:3"}, backend="numpy", jobs=2, out=tmp_path / "out")
+    with pytest.warns(ds.errors.DendrosimWarning, match="level is 77"):
+        found = ds.sweep("relax", grid, backend="numpy", jobs=2, out=out)
     assert found.counts == {"done": 2, "diverged": 0, "failed": 1, "missing": 0}
     assert found.failed[0].parameters == {"level": 0.5}
-    assert (
-        "3 processes ended at this point (signal 9); it may need more memory"
-        in found.failed[0].error
-    )
+    said = found.failed[0].error
+    assert "3 processes ended at this point (signal 9); it may need more memory" in said
     monkeypatch.delenv(counted_points.DEADLY)
-    assert ds.sweep(
-        "relax", {"level": "0:1:3"}, backend="numpy", out=tmp_path / "out", retry=True
-    ).complete  # fmt: skip
+    assert ds.sweep("relax", grid, backend="numpy", out=out, retry=True).complete
 
 
 def test_processes_that_cannot_begin_are_said(counted, tmp_path, monkeypatch):
