@@ -18,15 +18,16 @@ gate `teach` is open it injects
     I = -drive Hz/(10 Hz - R)   if the goal is 2 Hz and R is above 3 Hz
 
 and otherwise no current; differences of rates are at least 1 Hz. While the gate `learn` is open, weights learn by
-`ds.burst_dependent`. Both should be open together only: the average of a burst probability forgets a lesson with
-`tau_average`, and weights that go on learning would forget it with them. Homeostasis keeps the output below
+`ds.burst_dependent`. It should be open only while `teach` is: the average of the burst probability catches up with
+a lesson, so that after it the same weights change in the other direction. Homeostasis keeps the output below
 `rate_high`.
 
 The loop from the output to `either` and back is excitatory. If bursts come down through fast synapses (10 ms), a
 volley of the output makes all dendrites of `either` burst, these bursts are the next volley, and all cells burst
-together whatever the teacher does. With slow synapses (`tau_dendrite`) of the same mean current, a single volley
-is too weak for that. Somatic weights must be small, too: synaptic noise of several hundred pA makes cells burst
-without their dendrites.
+together whatever the teacher does: counts of output events in 10 ms then have a variance of 50 to 70 times their
+mean. With slow synapses (`tau_dendrite`) of the same mean current, a single volley is too weak for that, and the
+variance is 2 to 5 times the mean. Somatic weights must be small, too: synaptic noise of several hundred pA makes
+cells burst without their dendrites.
 
 Sources
 -------
