@@ -6,11 +6,9 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from dendrosim.display.values import Rows as Rows
 from dendrosim.display.values import unboxed
 from dendrosim.errors import printable
-
-Rows = list[tuple[str, ...]]
-"""The rows of a table."""
 
 LONGEST_NUMBER = 12
 """Width of the longest number in a table, such as -1.23456e-100; longer texts in a cell may be broken."""

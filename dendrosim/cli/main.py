@@ -24,6 +24,7 @@ from dendrosim.cli.console import emit, emit_error, emit_json
 from dendrosim.cli.doctor import doctor
 from dendrosim.cli.list import list_
 from dendrosim.cli.plot import plot
+from dendrosim.cli.report import report
 from dendrosim.cli.results import results
 from dendrosim.cli.run import run
 from dendrosim.cli.show import show
@@ -42,6 +43,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "stability": stability,
     "plot": plot,
     "results": results,
+    "report": report,
     "cache": cache,
     "doctor": doctor,
 }

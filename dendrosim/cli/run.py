@@ -21,6 +21,7 @@ from dendrosim.cli.options import (
     pairs,
     read_path,
 )
+from dendrosim.cli.report import write_run_report
 from dendrosim.engine.backends import prepare
 from dendrosim.engine.names import PRECISIONS
 from dendrosim.errors import DendrosimError, ResumeError, UsageError
@@ -99,6 +100,10 @@ def run(
             help="Repeat the run of this result; --set and other options change it.",
         ),
     ] = None,
+    report: Annotated[
+        bool,
+        typer.Option("--report", help="Also write report.html, one file with all there is to see."),
+    ] = False,
     out: Out = None,
     overwrite: Overwrite = False,
     json: Json = False,
@@ -148,8 +153,9 @@ def run(
                 continue_clock=continue_clock,
             )  # fmt: skip
         figures = _draw_figures(output, measurement)
+        page = _write_report(result, output, measurement) if report else None
     if json:
-        _print_run_as_json(result, measurement, entry, output, figures, repeated)
+        _print_run_as_json(result, measurement, entry, output, figures, page, repeated)
         return
     _print_run(result, measurement, output)
     if repeated is not None and again is not None:
@@ -238,9 +244,15 @@ def _draw_figures(output: "Output", measurement: "Measurement") -> list[Path]:
         raise
 
 
+def _write_report(result: "Result", output: "Output", measurement: "Measurement") -> Path:
+    from dendrosim.study.report.report import REPORT
+
+    return write_run_report(result, output.folder / REPORT, measurement=measurement)
+
+
 def _print_run(result: "Result", measurement: "Measurement", output: "Output") -> None:
-    from dendrosim.cli.metrics import disagreement_line, metric_tables
     from dendrosim.cli.summaries import run_line
+    from dendrosim.results.metric_tables import disagreement_line, metric_tables
 
     for table in metric_tables(measurement):
         emit_table(*table)
@@ -256,12 +268,15 @@ def _print_run_as_json(
     entry: "Entry | None",
     output: "Output",
     figures: list[Path],
+    page: Path | None,
     repeated: Repeated | None,
 ) -> None:
     from dendrosim.cli.summaries import run_plain
     from dendrosim.library.loading import parameters_in_si
 
     plain = run_plain(result, measurement, parameters_in_si(result.protocol, entry))
+    if page is not None:
+        plain["report"] = page
     if repeated is not None:
         plain["again"] = {"differences": repeated.differences, "same_numbers": repeated.same}
     emit_json({**plain, "result": output.folder / RESULT, "figures": figures})

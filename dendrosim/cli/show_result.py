@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 def show_result(path: Path, json: bool) -> None:
     """Show where a result comes from, what it has, and its metrics."""
-    from dendrosim.cli.metrics import disagreement_line, metric_tables
     from dendrosim.results.measurement import Measurement
+    from dendrosim.results.metric_tables import disagreement_line, metric_tables
     from dendrosim.results.result import open_result
 
     result = open_result(path)

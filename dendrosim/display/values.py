@@ -2,6 +2,9 @@
 
 from typing import Any
 
+Rows = list[tuple[str, ...]]
+"""The rows of a table."""
+
 SHOWN_ELEMENTS = 12
 """Longest list that is printed in full; twelve numbers of four digits fit in a line of a terminal."""
 

@@ -8,6 +8,8 @@ from xml.etree import ElementTree
 from dendrosim.machine.json_text import parse_json, read_text
 
 NAME = "dendrosim"
+PAGE_MARK = f'<meta name="generator" content="{NAME}">'
+"""What the head of a report has."""
 _HEAD = 2**16  # bytes at the beginning of a figure, which contain its metadata
 _PNG = b"\x89PNG\r\n\x1a\n"
 _SVG, _RDF, _CC, _DC = (
@@ -34,7 +36,13 @@ def is_ours(path: Path) -> bool:
     """
     if path.is_symlink() or not path.is_file():
         return False
-    kinds = {".nc": _is_result, ".json": _is_report, ".png": _is_png, ".svg": _is_svg}
+    kinds = {
+        ".nc": _is_result,
+        ".json": _is_report,
+        ".png": _is_png,
+        ".svg": _is_svg,
+        ".html": _is_page,
+    }
     return path.suffix in kinds and kinds[path.suffix](path)
 
 
@@ -56,6 +64,11 @@ def _is_report(path: Path) -> bool:
     except ValueError:
         return False
     return isinstance(report, dict) and isinstance(report.get(NAME), str)
+
+
+def _is_page(path: Path) -> bool:
+    with path.open("rb") as file:
+        return PAGE_MARK.encode() in file.read(_HEAD)
 
 
 def _is_png(path: Path) -> bool:

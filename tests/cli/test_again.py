@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -106,3 +107,26 @@ def test_a_protocol_that_is_not_at_hand_is_still_repeated(
     monkeypatch.setenv("DENDROSIM_PATH", str(mine))
     assert "give one" in fails(2, "UsageError", "run", "--again", first, "--resume", "runs/one")
     assert "no result" in fails(2, "DataError", "run", "--again", "none.nc", "--out", "runs/five")
+
+
+def test_a_report_is_written_beside_the_result_and_replaces_only_reports(call, fails, first):
+    code, out, _ = call("report", first)
+    page = Path("runs/one/report.html")
+    assert (code, out.strip()) == (0, str(page))
+    text = page.read_text()
+    assert "Relaxation to a constant input." in text
+    assert "dendrosim run relax --set &#39;tau=5 ms&#39; --seed 4" in text
+    assert call("report", first)[0] == 0
+    page.write_text("notes of mine")
+    code, out, err = call("report", first)
+    assert (code, page.read_text()) == (1, "notes of mine")
+    assert "was not written by dendrosim" in err
+    Path("cut.nc").write_bytes(Path(first).read_bytes()[:1000])
+    code, _, err = call("report", "cut.nc")
+    assert code == 2
+    assert "truncated or damaged" in err
+    code, out, _ = call(
+        "run", "relax", "--backend", "numpy", "--report", "--json", "--out", "runs/two"
+    )
+    assert json.loads(out)["report"] == "runs/two/report.html"
+    assert Path("runs/two/report.html").exists()

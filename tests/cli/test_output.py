@@ -12,8 +12,8 @@ from fake_engine import RUN_CLI
 import dendrosim as ds
 from dendrosim.cli import main as cli
 from dendrosim.cli.console import emit_table, to_json_value
-from dendrosim.cli.metrics import disagreement_line, metric_tables
 from dendrosim.display.values import format_value
+from dendrosim.results.metric_tables import disagreement_line, metric_tables
 
 
 @pytest.fixture

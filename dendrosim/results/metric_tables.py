@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from dendrosim.cli.console import Rows
-from dendrosim.display.values import SHOWN_ELEMENTS, format_value, shape
+from dendrosim.display.values import SHOWN_ELEMENTS, Rows, format_value, shape
 from dendrosim.results.measurement import Measurement
 from dendrosim.results.reference import Reference, agrees, part_of
 

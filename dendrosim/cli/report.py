@@ -1,0 +1,67 @@
+"""The command `dendrosim report`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dendrosim.cli.console import emit
+from dendrosim.cli.options import read_path
+
+if TYPE_CHECKING:
+    from dendrosim.library.catalogue import Entry
+    from dendrosim.results.measurement import Measurement
+    from dendrosim.results.result import Result
+
+
+def report(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RESULT.nc|SWEEP_DIR",
+            parser=read_path("RESULT.nc|SWEEP_DIR"),
+            help="The result of a run, or the folder of a sweep.",
+        ),
+    ],
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PROTOCOL",
+            help="Protocol whose file draws the figures, by name or path (default: that of the result, if it is "
+            "in the catalogue).",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.html",
+            parser=read_path("--out"),
+            help="File of the report (default: report.html beside the result).",
+        ),
+    ] = None,
+) -> None:
+    """Write a report: one HTML file with metrics, figures, circuit, equations, protocol and provenance."""
+    from dendrosim.library.catalogue import find_entry
+    from dendrosim.results.result import open_result
+    from dendrosim.study.report.report import REPORT
+
+    result = open_result(file)
+    entry = find_entry(protocol, "protocol") if protocol else None
+    emit(str(write_run_report(result, out or file.with_name(REPORT), entry)))
+
+
+def write_run_report(
+    result: "Result",
+    path: Path,
+    entry: "Entry | None" = None,
+    measurement: "Measurement | None" = None,
+) -> Path:
+    """Write the report of a result; a file that dendrosim has not written is not replaced."""
+    from dendrosim.experiments.output_folder import Output
+    from dendrosim.study.report.report import measure_for_report, write_report
+
+    output = Output(path.parent, "")
+    output.check_replaceable(path.name)  # before figures are drawn, which takes seconds
+    with output.write_files() as folder:
+        write_report(result, folder / path.name, measurement or measure_for_report(result, entry))
+    return output.folder / path.name

@@ -1,0 +1,73 @@
+"""A protocol as a timeline: its blocks one below the other, each with the phases of one trial."""
+
+import html
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from dendrosim.protocol.protocol import Protocol
+
+WIDTH, BAR, LEAST = 760, 30, 0.09
+"""Width of the drawing and height of a bar in pixels, and the smallest part of the width that a phase gets."""
+
+
+class Timeline(NamedTuple):
+    """The drawing of one block: a line about it, SVG, and one row for each phase: name, length, gates, signals."""
+
+    line: str
+    svg: str
+    rows: list[tuple[str, str, str, str]]
+
+
+def draw_timelines(protocol: Protocol) -> list[Timeline]:
+    """Return the timeline of each block of a protocol."""
+    return list(_timelines(protocol))
+
+
+def _timelines(protocol: Protocol) -> Iterator[Timeline]:
+    start = 0
+    for block in protocol.blocks:
+        trials = protocol.trials(block)
+        lengths = [protocol.steps(p.duration) for p in block.phases]
+        stop = start + trials * sum(lengths)
+        span = f"{_seconds(start * protocol.time_step)} to {_seconds(stop * protocol.time_step)}"
+        times = "once" if trials == 1 else f"{trials:,} trials"
+        seconds = [n * protocol.time_step for n in lengths]
+        names = [p.name for p in block.phases]
+        rows = [
+            (p.name, _seconds(s), _values(p.gates), _values(p.signals))
+            for p, s in zip(block.phases, seconds, strict=True)
+        ]
+        yield Timeline(f"{block.name}: {times}, {span}", _draw(names, seconds, trials), rows)
+        start = stop
+
+
+def _draw(names: list[str], seconds: list[float], trials: int) -> str:
+    """Return the bar of a trial, in which no phase is too narrow to be seen."""
+    parts = [max(s / sum(seconds), LEAST) for s in seconds]
+    widths = [WIDTH * part / sum(parts) for part in parts]
+    x, bars = 0.0, []
+    for k, (name, length, width) in enumerate(zip(names, seconds, widths, strict=True)):
+        letters = max(2, int(width / 7.5))
+        shown = name if len(name) <= letters else f"{name[: letters - 1]}…"
+        bars.append(
+            f'<g class="phase p{k % 4}"><title>{html.escape(name)}, {_seconds(length)}</title>'
+            f'<rect x="{x + 1:.1f}" y="1" width="{width - 2:.1f}" height="{BAR}" rx="4"/>'
+            f'<text x="{x + width / 2:.1f}" y="21">{html.escape(shown)}</text>'
+            f'<text class="length" x="{x + width / 2:.1f}" y="{BAR + 16}">{_seconds(length)}</text></g>'
+        )
+        x += width
+    label = f"Phases of a trial: {html.escape(', '.join(names))}"
+    head = (
+        f'<svg class="timeline" role="img" aria-label="{label}" viewBox="0 0 {WIDTH} {BAR + 22}">'
+    )
+    return f"{head}{''.join(bars)}</svg>"
+
+
+def _seconds(value: float) -> str:
+    if value and abs(value) < 1:
+        return f"{1e3 * value:.4g} ms"
+    return f"{value:.6g} s"
+
+
+def _values(values: Any) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items())
