@@ -51,6 +51,7 @@ from dendrosim.learning.rules import find_rule, known_rules
 from dendrosim.learning.same_start import with_drawn_weights
 from dendrosim.learning.settling import choose_time_step
 from dendrosim.learning.updates import read_updates, transfer_functions, update_recordings
+from dendrosim.mechanisms.lateral_overshoot import check_lateral_steps
 from dendrosim.plot import style
 
 SNAPSHOTS = 40  # number of trials whose updates are kept
@@ -87,6 +88,10 @@ def protocol(p: Parameters) -> ds.Protocol:
     members = _members(p)
     step = choose_time_step(p.dt, p.tau)
     tasks = [_task(p, p.seed + k) for k in range(p.seeds)]
+    for m in members:
+        with prefix_errors(f"rule {m.rule}"):
+            first = tasks[m.number]["x"][: p.batch].T
+            check_lateral_steps(m.circuit, first, float(p.tau.value), p.seed)
     learn, sleep, recall = join_cycles(members, step, float(p.tau.value))
     shown = {f"{m.prefix}{m.network.input}": ds.Samples(f"fresh{m.number}") for m in members}
     hidden = {f"{m.prefix}{m.network.target}": 0.0 for m in members}

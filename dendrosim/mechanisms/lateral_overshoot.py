@@ -42,20 +42,23 @@ def lateral_steps(circuit: Circuit, x: Array, step: float, seed: int) -> dict[in
     return found
 
 
-def check_lateral_steps(circuit: Circuit, x: Array, step: float, seed: int, where: str) -> None:
+def check_lateral_steps(circuit: Circuit, x: Array, tau: float, seed: int) -> None:
     """Raise ParameterError if a step of learning would make errors of prediction larger.
 
     Parameters
     ----------
-    circuit, x, step, seed
+    circuit, x, seed
         See `lateral_steps`.
-    where : str
-        The learning rate and the nudging, for the message.
+    tau : float
+        Time for which weights learn in one step, in seconds.
     """
-    for i, times in lateral_steps(circuit, x, step, seed).items():
+    if "n1" not in {m.name for m in circuit.matrices} or "eta" not in circuit.parameters:
+        return
+    eta, nudging = circuit.parameters["eta"], circuit.parameters["nudging"]
+    for i, times in lateral_steps(circuit, x, tau * float(eta.value), seed).items():
         if times >= 2:
             raise ParameterError(
-                f"{where}: in a step of learning, lateral weights of layer {i} would correct what they do not "
-                f"predict {times:.3g} times over, which makes it larger from 2 on; choose a smaller eta, or a "
-                "larger nudging or g_apical"
+                f"eta is {eta} and nudging {nudging}: in a step of learning, lateral weights of layer {i} would "
+                f"correct what they do not predict {times:.3g} times over, which makes it larger from 2 on; "
+                "choose a smaller eta, or a larger nudging or g_apical"
             )

@@ -136,6 +136,11 @@ def test_all_rules_side_by_side():
         ({"rules": ("backprop", "backprop")}, ParameterError, "no rule twice"),
         ({"rules": ("bpp",)}, UnknownNameError, "unknown value of rules 'bpp'"),
         ({"rules": ("tp_exact",), "task": "digits"}, SpecError, "exact inverses"),
+        (
+            {"rules": ("dendritic_predictive",), "depth": 8},
+            ParameterError,
+            "rule dendritic_predictive: eta is 2 Hz and nudging 0.5: .* larger from 2 on",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused(given, error, message):
