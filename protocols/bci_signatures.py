@@ -41,7 +41,10 @@ learning rate `eta` and decoder; sizes of their learning signals are their own, 
 Choices that no source fixes: all sizes and time constants; targets are rotations from -1 to 1; inputs of an angle
 are a random pattern; cursors do not move within a trial; decoders are linear, whatever the transfer function of
 the cells; feedback weights that learn and would begin as a function of the decoder begin at random; they learn in
-`pretraining` trials without a target, and in each trial of learning. There is no noise of measurement.
+`pretraining` trials without a target, and in each trial of learning; weights that follow the last layer while it
+learns (lateral ones of `dendritic_error` and `dendritic_predictive`, by their `factor`) do not follow the decoder,
+which stays, or they would learn to predict the taught decoder, and so cancel what is to teach the cells. There is
+no noise of measurement.
 
 What follows for linear cells whose dendrites get B_j e: a step of learning moves the decoder by eta |x|^2 (sum of
 role_j B_j) e. So such a rule learns only if its feedback weights agree with the decoder, and as the decoder does
@@ -50,8 +53,10 @@ and grows in the others; with equal ones it stays as it is. Yet a scalar signal 
 with a perturbation of its own (`node_perturbation`).
 
 Weights are bounded, so that most networks that diverge stay finite. With feedback that acts on rates and disagrees
-with the decoder (`dendritic_error`, `dendritic_error_learned`), voltages can become infinite nevertheless; the run
-then ends with an error that names the network.
+with the decoder (`dendritic_error`, `dendritic_error_learned`, `dendritic_predictive`: of seeds 100 to 109, one or
+two networks), voltages can become infinite nevertheless; the run then ends with an error that names the network,
+and other seeds or rules have to be chosen. Rules whose lateral weights would overshoot in steps of one trial
+(`dendritic_predictive_learned`) are refused.
 
 Sources
 -------
@@ -83,6 +88,7 @@ from dendrosim.learning.rules import find_rule
 from dendrosim.learning.same_start import with_drawn_weights
 from dendrosim.learning.settling import choose_time_step
 from dendrosim.learning.targets import evaluate_target, target_variables
+from dendrosim.mechanisms.lateral_overshoot import check_lateral_steps
 from dendrosim.plot import style
 
 SCALAR, BROADCAST = "scalar", "dfa"  # name of the control, and the rule from which it is made
@@ -126,6 +132,10 @@ def protocol(p: Parameters) -> ds.Protocol:
         recordings += _recordings(m)
     for k in range(p.seeds):
         patterns[f"patterns{k}"], data[f"x{k}"], data[f"y{k}"] = _task(p, p.seed + k)
+    for m in members:
+        with prefix_errors(f"rule {m.rule}"):
+            first = data[f"x{m.number}"][: p.window].T
+            check_lateral_steps(m.circuit, first, float(p.tau.value), p.seed, batch=1)
     return ds.Protocol(
         ds.Circuit.join(**{m.key: m.circuit for m in members}),
         tuple(blocks),
@@ -200,6 +210,9 @@ def _with_decoder(circuit, network, p):
             m = m.replace(initial=_roles(p)[None], plasticity=still)
         elif m.name in network.feedback and m.plasticity and hasattr(m.initial, "matrix"):
             m = m.replace(initial=ds.Normal(p.cells**-0.5))
+        elif "factor" in m.parameters:
+            # Weights that follow the last layer while it learns: the decoder stays, and so do they.
+            m = m.replace(parameters={**m.parameters, "factor": 0.0})
         if m.plasticity and not m.bounded:
             m = m.replace(bounds=(-LIMIT, LIMIT))
         matrices.append(m)

@@ -91,7 +91,7 @@ def protocol(p: Parameters) -> ds.Protocol:
     for m in members:
         with prefix_errors(f"rule {m.rule}"):
             first = tasks[m.number]["x"][: p.batch].T
-            check_lateral_steps(m.circuit, first, float(p.tau.value), p.seed)
+            check_lateral_steps(m.circuit, first, float(p.tau.value), p.seed, p.batch)
     learn, sleep, recall = join_cycles(members, step, float(p.tau.value))
     shown = {f"{m.prefix}{m.network.input}": ds.Samples(f"fresh{m.number}") for m in members}
     hidden = {f"{m.prefix}{m.network.target}": 0.0 for m in members}

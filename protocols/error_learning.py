@@ -146,7 +146,7 @@ def protocol(p: Parameters) -> ds.Protocol:
     data, expected = _data(p, circuit, network)
     step, steps = _timing(p, circuit)
     tau = float(circuit.parameters["tau"].value)
-    check_lateral_steps(circuit, data["x"][: p.batch].T, tau, p.seed)
+    check_lateral_steps(circuit, data["x"][: p.batch].T, tau, p.seed, p.batch)
     cycle = learning_cycle({"": circuit}, dt=step, tau=tau, steps=steps, observed=True)
     recall = recall_phase({"": circuit}, dt=step, steps=steps).replace(
         signals={network.input: ds.Samples("fresh"), network.target: 0.0}

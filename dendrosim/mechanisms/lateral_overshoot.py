@@ -16,7 +16,9 @@ from dendrosim.errors import ParameterError
 from dendrosim.mechanisms.error_compartments import predicted_parts
 
 
-def lateral_steps(circuit: Circuit, x: Array, step: float, seed: int) -> dict[int, float]:
+def lateral_steps(
+    circuit: Circuit, x: Array, tau: float, seed: int, batch: int
+) -> dict[int, float]:
     """Return how many times over a step corrects errors of prediction, by number of the layer.
 
     Parameters
@@ -24,41 +26,56 @@ def lateral_steps(circuit: Circuit, x: Array, step: float, seed: int) -> dict[in
     circuit : Circuit
         A circuit of `dendritic_error` or `dendritic_predictive`; others have no lateral weights, and no entries.
     x : ndarray, shape (inputs, samples)
-        Inputs that are shown in one step.
-    step : float
-        Learning rate times the time for which weights learn in one step.
+        Inputs that are shown in one step, or in several.
+    tau : float
+        Time for which weights learn in one step, in seconds.
     seed : int
         Seed of the initial weights.
+    batch : int
+        Number of inputs that are shown in one step; the mean over steps counts.
     """
-    lateral, parts, found = {m.name for m in circuit.matrices}, predicted_parts(circuit), {}
-    h = x
-    for i, part in enumerate(parts[:-1], 1):
-        matrix, above = circuit.matrix(f"w{i}"), circuit.matrix(f"w{i + 1}")
+    plastic = {m.name: m for m in circuit.matrices if m.plasticity}
+    if "n1" not in plastic:
+        return {}
+    parts, rates, found = predicted_parts(circuit), [x], {}
+    rate = {n: tau * float(circuit.parameters[n].value) for n in ("eta", "eta_lateral")}
+    for i, part in enumerate(parts, 1):
+        matrix = circuit.matrix(f"w{i}")
         w = draw_start_value(circuit, matrix.name, circuit.shape(matrix), seed)
-        h = numeric_transfer(circuit.population(f"layer{i}").transfer or "linear").s(part * w @ h)
-        largest = float(np.linalg.eigvalsh(h @ h.T / h.shape[1])[-1])
-        if f"n{i}" in lateral:
-            found[i] = step * parts[i] * float(above.parameters["factor"].value) * largest
+        s = numeric_transfer(circuit.population(f"layer{i}").transfer or "linear").s
+        rates.append(s(part * w @ rates[-1]))
+    power = [_power(h, batch) for h in rates]
+    for i in range(1, len(parts)):
+        lateral, following = plastic[f"n{i}"], plastic.get(f"p{i}", plastic[f"n{i}"])
+        asleep = rate["eta_lateral"] * power[i if lateral.pre == f"layer{i}" else i + 1]
+        awake = 0.0
+        if float(following.parameters["factor"].value):
+            k = float(circuit.matrix(f"w{i + 1}").parameters["factor"].value)
+            awake = rate["eta"] * parts[i] * k * power[i]
+        found[i] = max(awake, asleep)
     return found
 
 
-def check_lateral_steps(circuit: Circuit, x: Array, tau: float, seed: int) -> None:
+def _power(h: Array, batch: int) -> float:
+    """Return the largest eigenvalue of <h h^T> of a step, mean over steps."""
+    steps = [h[:, k : k + batch] for k in range(0, h.shape[1], batch)]
+    return float(np.mean([np.linalg.norm(g, 2) ** 2 / g.shape[1] for g in steps]))
+
+
+def check_lateral_steps(circuit: Circuit, x: Array, tau: float, seed: int, batch: int) -> None:
     """Raise ParameterError if a step of learning would make errors of prediction larger.
 
     Parameters
     ----------
-    circuit, x, seed
+    circuit, x, tau, seed, batch
         See `lateral_steps`.
-    tau : float
-        Time for which weights learn in one step, in seconds.
     """
-    if "n1" not in {m.name for m in circuit.matrices} or "eta" not in circuit.parameters:
-        return
-    eta, nudging = circuit.parameters["eta"], circuit.parameters["nudging"]
-    for i, times in lateral_steps(circuit, x, tau * float(eta.value), seed).items():
+    for i, times in lateral_steps(circuit, x, tau, seed, batch).items():
         if times >= 2:
+            rates = ("eta", "eta_lateral", "nudging")
+            given = ", ".join(f"{n} is {circuit.parameters[n]}" for n in rates)
             raise ParameterError(
-                f"eta is {eta} and nudging {nudging}: in a step of learning, lateral weights of layer {i} would "
-                f"correct what they do not predict {times:.3g} times over, which makes it larger from 2 on; "
-                "choose a smaller eta, or a larger nudging or g_apical"
+                f"{given}: in a step of learning, lateral weights of layer {i} would correct what they do not "
+                f"predict {times:.3g} times over, which makes it larger from 2 on; choose a smaller eta or "
+                "eta_lateral, or a larger nudging or g_apical"
             )

@@ -96,6 +96,14 @@ def test_the_error_of_the_decoder_falls_if_feedback_weights_agree_with_it():
         assert np.isnan(metrics["target_correlation"]["backprop"][0])
 
 
+def test_lateral_weights_do_not_learn_to_predict_a_decoder_that_is_taught():
+    """Otherwise apical dendrites lose the error that is to teach the cells, and with it the sign of the role."""
+    result, measurement = measured(rules=("dendritic_error_symmetric",), **SMALL)
+    p = result.final["dendritic_error_symmetric_0_p1"].values
+    assert p == pytest.approx(ROLES[None], abs=1e-3)
+    assert measurement.metrics["sign_difference"]["dendritic_error_symmetric"][0] > 1.99
+
+
 def test_figures_are_drawn():
     measurement = measured(rules=LOOPED, **SMALL)[1]
     for draw in measurement.figures.values():
@@ -140,6 +148,11 @@ def test_networks_of_one_number_have_the_same_cells_and_feedback_does_not_know_t
         ({"group": 7}, SpecError, "group"),
         ({"window": 60, "trials": 100}, ParameterError, "at most 50"),
         ({"contexts": 1}, SpecError, "contexts"),
+        (
+            {"rules": ("dendritic_predictive_learned",), "seeds": 1, "seed": 2},
+            ParameterError,
+            "rule dendritic_predictive_learned: .* eta_lateral is 20 Hz.* larger from 2 on",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused(given, error, message):
@@ -158,6 +171,7 @@ def test_signs_of_the_candidates_and_who_learns():
         "backprop",
         "weight_mirror",
         "burst_ccn_tied",
+        "dendritic_error_symmetric",
         "deep_feedback_control",
         "strong_control",
     )

@@ -139,7 +139,7 @@ def test_all_rules_side_by_side():
         (
             {"rules": ("dendritic_predictive",), "depth": 8},
             ParameterError,
-            "rule dendritic_predictive: eta is 2 Hz and nudging 0.5: .* larger from 2 on",
+            "rule dendritic_predictive: eta is 2 Hz, .* nudging is 0.5: .* larger from 2 on",
         ),
     ],
 )

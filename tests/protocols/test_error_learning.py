@@ -104,7 +104,7 @@ def test_loops_that_become_unstable_while_weights_grow_are_named():
         ({"teacher_output": "linear"}, "outputs of the teacher are from .* tanh .*output=linear"),
         (
             {"rule": "dendritic_predictive", "nudging": 0.001},
-            r"eta is 10 Hz and nudging 0.001: in a step .* of layer 1 would correct .* times over",
+            r"eta is 10 Hz, .* nudging is 0.001: in a step .* of layer 1 would correct .* times over",
         ),
         ({"samples": 12}, "12 training samples"),
         ({"rule": "error_neurons", "g_teaching": 1.0}, "g_teaching"),
