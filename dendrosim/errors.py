@@ -66,9 +66,10 @@ class UsageError(DendrosimError):
 class UnknownNameError(UsageError):
     """An unknown name of a protocol, model, parameter, back end or recording."""
 
-    def __init__(self, what: str, name: str, allowed: Iterable[str]) -> None:
-        self.what, self.name, self.allowed = what, name, sorted(allowed)
-        super().__init__(f"unknown {what} {name!r}{suggestion(name, self.allowed)}")
+    def __init__(self, what: str, name: str, allowed: Iterable[str], advice: str = "") -> None:
+        self.what, self.name, self.allowed, self.advice = what, name, sorted(allowed), advice
+        ending = f"; {advice}" if advice else ""
+        super().__init__(f"unknown {what} {name!r}{suggestion(name, self.allowed)}{ending}")
 
 
 class UnknownEntryError(UnknownNameError, KeyError):

@@ -25,6 +25,8 @@ from dendrosim.analysis import bmvr_flow, bmvr_slack, regression
 from dendrosim.errors import ParameterError
 
 PER_TRIAL = 8  # time steps of an online presentation: 3 to settle, 5 to learn
+PRESENTATIONS = 80_000  # default of online presentations
+PERTURBATION = 0.01  # default of the distance from the optimum
 ANNEAL = 5000  # presentations after which the online learning rate has halved
 # How far from the optimum a circuit counts as converged.
 EXCESS, ERROR, EXCESS_ONLINE = 1e-6, 1e-4, 0.02
@@ -41,11 +43,15 @@ class Parameters(ds.Parameters):
     mode: Literal["batch", "online"] = ds.parameter("batch", "all samples at once, or one by one")
     coloured: bool = ds.parameter(False, "whether Cxx has condition number 4 in place of 1")
     start: Literal["random", "optimum"] = ds.parameter("random", "initial weights")
-    perturbation: float = ds.parameter(0.01, "sd of initial weights about the optimum")
+    perturbation: float | None = ds.parameter(
+        None, "sd of initial weights about the optimum, with start=optimum (default: 0.01)", least=0
+    )
     duration: ds.Quantity | None = ds.parameter(
         None, "time in batch mode (default: enough for an excess of 1e-6)", unit="s", above=0
     )
-    presentations: int = ds.parameter(80_000, "samples shown in online mode", least=1)
+    presentations: int | None = ds.parameter(
+        None, "samples shown in online mode (default: 80,000)", least=1
+    )
     dt: ds.Quantity = ds.parameter("2 ms", "time step", above=0)
     data_seed: int = ds.parameter(0, "seed of the data, not the seed of the run", least=0)
     circuit = ds.parameters_of("bmvr", without=("transfer", "tau_mean"))
@@ -53,6 +59,7 @@ class Parameters(ds.Parameters):
 
 def protocol(p: Parameters) -> ds.Protocol:
     """Return the protocol."""
+    _check(p)
     outputs, hidden = p.outputs or len(p.canonical), p.hidden or min(2, len(p.canonical))
     step, rng = float(p.dt.value), np.random.default_rng(p.data_seed)
     x, y = ds.tasks.canonical_gaussian(
@@ -61,9 +68,11 @@ def protocol(p: Parameters) -> ds.Protocol:
     circuit = ds.load_circuit("bmvr", inputs=p.inputs, outputs=outputs, hidden=hidden, **p.circuit)
     cov = regression.covariances(x, y)
     if p.start == "optimum":
-        circuit = _at_optimum(circuit, cov, p.perturbation, rng)
+        spread = PERTURBATION if p.perturbation is None else p.perturbation
+        circuit = _at_optimum(circuit, cov, spread, rng)
     if p.mode == "online":
-        block, every = _online(p, x), max(1, p.presentations // 500) * PER_TRIAL
+        shown = p.presentations or PRESENTATIONS
+        block, every = _online(p, x, shown), max(1, shown // 500) * PER_TRIAL
     else:
         seconds = float(p.duration.value) if p.duration else _duration(p, circuit, cov)
         steps = max(1, round(seconds / step))
@@ -83,9 +92,22 @@ def protocol(p: Parameters) -> ds.Protocol:
     )
 
 
-def _online(p: Parameters, x: np.ndarray) -> ds.Block:
-    if p.duration is not None:
-        raise ParameterError("duration is for mode = batch; online takes a number of presentations")
+def _check(p: Parameters) -> None:
+    """Refuse parameters that would have no effect."""
+    for name, choice, option in (
+        ("duration", "mode", "batch"),
+        ("presentations", "mode", "online"),
+        ("perturbation", "start", "optimum"),
+    ):
+        value, chosen = getattr(p, name), getattr(p, choice)
+        if value is not None and chosen != option:
+            raise ParameterError(
+                f"{name} is {value}, but {choice} is {chosen}; {name} has a meaning only with {choice}={option}; "
+                "leave it out"
+            )
+
+
+def _online(p: Parameters, x: np.ndarray, shown: int) -> ds.Block:
     step = p.dt.value
     # The larger |x|^2 is on average, the smaller the rate, so that no presentation overshoots.
     amplitude = min(1.0, 7.0 / float(np.mean(np.sum(x**2, axis=0))))
@@ -94,7 +116,7 @@ def _online(p: Parameters, x: np.ndarray) -> ds.Block:
         ds.Phase("settle", f"{3 * step!r} s", gates={"learn": 0.0}),
         ds.Phase("learn", f"{5 * step!r} s", gates={"learn": ds.Hyperbolic(amplitude, decay)}),
     )
-    return ds.Block("train", phases, trials=p.presentations, order="shuffled")
+    return ds.Block("train", phases, trials=shown, order="shuffled")
 
 
 def _duration(p: Parameters, circuit: ds.Circuit, cov: regression.Covariances) -> float:

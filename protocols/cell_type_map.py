@@ -25,6 +25,7 @@ import numpy as np
 import dendrosim as ds
 from dendrosim.analysis.presynaptic_inhibition import CLASSES, steady_states
 from dendrosim.errors import ParameterError
+from dendrosim.mechanisms.time_constants import check_time_constants
 from dendrosim.plot import style
 
 Class = Literal["soma", "dendrite", "pv", "sst", "vip", "ndnf"]
@@ -62,6 +63,7 @@ def protocol(p: Parameters) -> ds.Protocol:
                 f"{name} is {list(getattr(p, name))}; give at least two values, in ascending order"
             )
     circuit = ds.load_circuit("cell_types", b=p.b, **p.circuit)
+    check_time_constants(circuit, float(p.dt.value))
     grid = np.meshgrid(p.first_drives, p.second_drives, indexing="ij")
     data, signals = {}, {}
     for kind, values in zip((p.first, p.second), grid, strict=True):

@@ -50,6 +50,7 @@ from dendrosim.learning.progress import DIVERGED
 from dendrosim.learning.rules import find_rule, known_rules
 from dendrosim.learning.same_start import with_drawn_weights
 from dendrosim.learning.settling import choose_time_step
+from dendrosim.learning.target_range import check_target_range
 from dendrosim.learning.updates import read_updates, transfer_functions, update_recordings
 from dendrosim.mechanisms.lateral_overshoot import check_lateral_steps
 from dendrosim.plot import style
@@ -90,6 +91,10 @@ def protocol(p: Parameters) -> ds.Protocol:
     tasks = [_task(p, p.seed + k) for k in range(p.seeds)]
     for m in members:
         with prefix_errors(f"rule {m.rule}"):
+            check_target_range(
+                "task: targets are", tasks[m.number]["y"], transfer_functions(m.network, m.circuit)[1],
+                "choose another task, or a transfer function without limits, such as smooth_leaky",
+            )  # fmt: skip
             first = tasks[m.number]["x"][: p.batch].T
             check_lateral_steps(m.circuit, first, float(p.tau.value), p.seed, p.batch)
     learn, sleep, recall = join_cycles(members, step, float(p.tau.value))

@@ -36,6 +36,7 @@ import numpy as np
 import dendrosim as ds
 from dendrosim.analysis.presynaptic_inhibition import CLASSES, steady_states
 from dendrosim.errors import ParameterError
+from dendrosim.mechanisms.time_constants import check_time_constants
 from dendrosim.plot import style
 
 EVERY = 10e-3  # seconds between recorded rates, rounded to whole time steps
@@ -84,6 +85,8 @@ def protocol(p: Parameters) -> ds.Protocol:
         phase("after_off", p.settle),
     )
     drive = np.array(p.amplitudes)[:, None] * np.ones(circuits["strength0"].population("ndnf").size)
+    for circuit in circuits.values():
+        check_time_constants(circuit, float(p.dt.value))
     every = max(1, round(EVERY / p.dt.value)) * p.dt.value
     shown = ("ndnf.r", "ndnf.spilled", "sst.r", "sst.release", "pyramidal.dendrite")
     return ds.Protocol(

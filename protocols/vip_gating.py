@@ -30,6 +30,7 @@ import numpy as np
 import dendrosim as ds
 from dendrosim.analysis.presynaptic_inhibition import CLASSES, steady_states
 from dendrosim.errors import ParameterError
+from dendrosim.mechanisms.time_constants import check_time_constants
 from dendrosim.plot import style
 
 EVERY = 5e-3  # seconds between recorded rates, rounded to whole time steps
@@ -57,6 +58,8 @@ def protocol(p: Parameters) -> ds.Protocol:
     circuits = {name: ds.load_circuit("cell_types", **given) for name, given in _given(p).items()}
     pyramidal, vip = (circuits["intact"].population(k).size for k in ("pyramidal", "vip"))
     count = len(p.vip_drives)
+    for circuit in circuits.values():
+        check_time_constants(circuit, float(p.dt.value))
     every = max(1, round(EVERY / p.dt.value)) * p.dt.value
     pulse = np.repeat([p.pulse, 0.0], count)
 

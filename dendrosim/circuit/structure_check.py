@@ -237,6 +237,8 @@ def _check_pathway(circuit: CircuitData, pathway: Pathway) -> None:
             f"event of population {population.name!r}, which on_{trigger.side} of {pathway} names,",
             trigger.event,
             population.all_events,
+            "declare it in `events` of the population (shipped bursting cells have `event` and `burst` if "
+            "`burst_interval` is given, such as 16 ms), or connect a population that has it",
         )
     pathway.connect.check(str(pathway), post.size, pre.size, pathway.pre == pathway.post)
     for name in (*pathway.variables, *pathway.parameters):

@@ -104,7 +104,7 @@ BROKEN = {
         "event of population 'cell', which on_pre of Pathway 'p' names, 'bursts'", "did you mean 'burst'"),
     "pathway of an event of what has none": (
         pathway(post="quiet", on_post={"burst": "x_post += 1"}), UnknownMemberError,
-        "event of population 'quiet', which on_post of Pathway 'p' names, 'burst'", "there are none"),
+        "event of population 'quiet', which on_post of Pathway 'p' names, 'burst'", "`burst_interval` is given"),
     "pathway of spikes of what has none": (
         pathway(post="quiet", on_post="x_post += 1"), SpecError, "'quiet' has no threshold", "give it"),
     "event without effect": (

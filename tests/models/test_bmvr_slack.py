@@ -107,3 +107,22 @@ def test_numbers_out_of_range_and_targets_without_inputs_are_refused():
     assert bmvr_slack.target_rank(cov) == 0
     with pytest.raises(ParameterError, match="nothing to learn"):
         bmvr_slack.feasible_weights(cov, 1)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            {"perturbation": 0.1},
+            "perturbation is 0.1, but start is random.*start=optimum; leave it out",
+        ),
+        (
+            {"presentations": 100},
+            "presentations is 100, but mode is batch.*mode=online; leave it out",
+        ),
+        ({"mode": "online", "duration": "1 s"}, "duration is 1 s, but mode is online"),
+    ],
+)
+def test_parameters_without_effect_are_refused(given, message):
+    with pytest.raises(ParameterError, match=message):
+        ds.load_protocol("bmvr_gaussian", **given)

@@ -137,6 +137,11 @@ def test_all_rules_side_by_side():
         ({"rules": ("bpp",)}, UnknownNameError, "unknown value of rules 'bpp'"),
         ({"rules": ("tp_exact",), "task": "digits"}, SpecError, "exact inverses"),
         (
+            {"rules": ("dendritic_error",), "task": "gaussian", "transfer": "tanh"},
+            ParameterError,
+            "rule dendritic_error: task: targets are from .* tanh units are above -1 and below 1",
+        ),
+        (
             {"rules": ("dendritic_predictive",), "depth": 8},
             ParameterError,
             "rule dendritic_predictive: eta is 2 Hz, .* nudging is 0.5: .* larger from 2 on",

@@ -66,6 +66,7 @@ def test_figures_are_drawn():
             r"strengths is \[0.8, 0.8\]; give at least one value, and none twice",
         ),
         ({"amplitudes": ()}, r"amplitudes is \[\]; give at least one value"),
+        ({"dt": "25 ms"}, "dt is 25 ms, but tau_soma is 10 ms, .* unstable from dt = 20 ms on"),
         ({"strengths": (1.0,)}, "strengths"),
     ],
 )

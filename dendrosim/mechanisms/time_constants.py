@@ -1,0 +1,30 @@
+"""Time steps at which cells that each follow their input with a time constant of their own are unstable."""
+
+from dendrosim.circuit.circuit import Circuit
+from dendrosim.errors import ParameterError
+
+
+def check_time_constants(circuit: Circuit, dt: float) -> None:
+    """Check that no variable with a time constant is unstable by itself at a time step.
+
+    A forward Euler step multiplies the distance of a variable from its input by 1 - dt/tau.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        A circuit whose time constants are its parameters `tau_...`.
+    dt : float
+        Time step in seconds.
+
+    Raises
+    ------
+    ParameterError
+        If the time step is at least twice a time constant.
+    """
+    for name, value in circuit.parameters.items():
+        tau = float(value.value)
+        if name.startswith("tau_") and dt >= 2 * tau:
+            raise ParameterError(
+                f"dt is {dt * 1e3:g} ms, but {name} is {tau * 1e3:g} ms, so that rates are unstable from "
+                f"dt = {2e3 * tau:g} ms on; choose a shorter dt"
+            )
