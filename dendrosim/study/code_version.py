@@ -55,11 +55,20 @@ class CodeVersion(Spec):
         ]
 
 
+def same_files(code: CodeVersion) -> bool:
+    """Return whether all files are as they were; the package and the versions do not change in a process."""
+    return all(_digest(path) == digest for path, digest in code.files.items())
+
+
 def current_code(files: Iterable[Path | str]) -> CodeVersion:
     """Return the version of the code as it is now, with some model and protocol files."""
     versions = {"dendrosim": own_version(), **{n: package_version(n) for n in PACKAGES}}
-    named = {_name(path): file_digest(PACKAGE.parent / path) or _MISSING for path in files}
+    named = {_name(path): _digest(path) for path in files}
     return CodeVersion(code_digest(_PARTS), versions, dict(sorted(named.items())))
+
+
+def _digest(path: Path | str) -> str:
+    return file_digest(PACKAGE.parent / path) or _MISSING
 
 
 def _name(path: Path | str) -> str:

@@ -19,7 +19,7 @@ from dendrosim.errors import (
 )
 from dendrosim.library.catalogue import find_entry, is_path
 from dendrosim.machine.file_paths import AnyPath
-from dendrosim.study.code_version import CodeVersion, current_code
+from dendrosim.study.code_version import CodeVersion, current_code, same_files
 from dendrosim.study.point import LoadedProtocol, load_protocol_file, measure_point
 from dendrosim.study.record import DIVERGED, DONE, FAILED, Record, Status
 from dendrosim.study.specification import Point
@@ -53,10 +53,16 @@ class OpenSweep(NamedTuple):
     loaded: LoadedProtocol
     settings: RunSettings
     codes: Mapping[str, CodeVersion]
+    code: str
 
     def check_code(self) -> str:
-        """Return the hash of the version of the code; raise ResumeError if it has changed and may not be mixed."""
+        """Return the hash of the version of the code; raise ResumeError if it has changed and may not be mixed.
+
+        `code` is the hash when this process opened the sweep, and remains so unless a file changes.
+        """
         newest = list(self.codes.values())[-1]
+        if self.code in self.codes and same_files(self.codes[self.code]):
+            return self.code
         now = current_code(newest.files)
         digest = now.digest()
         if digest not in self.codes:
@@ -95,7 +101,9 @@ def open_sweep(path: Path, digest: str, protocol: AnyPath) -> OpenSweep:
         raise ResumeError(f"{path} has another sweep by now; name another folder with --out")
     loaded = load_protocol_file(find_entry(protocol, "protocol"))
     settings = RunSettings(**folder.spec.settings)
-    return OpenSweep(folder, loaded, settings, {v.digest(): v for v in folder.codes()})
+    codes = folder.codes()
+    code = current_code(codes[-1].files).digest()
+    return OpenSweep(folder, loaded, settings, {v.digest(): v for v in codes}, code)
 
 
 class Opening(NamedTuple):
