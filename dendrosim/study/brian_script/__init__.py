@@ -1,0 +1,1 @@
+"""Writes a circuit as a script for Brian2 alone."""
