@@ -22,9 +22,12 @@ def spread_table(dataset: "Dataset") -> tuple[tuple[str, ...], list[tuple[str, .
     varied = [str(n) for n, c in dataset.coords.items() if n != SEED and set(c.dims) <= {*outer}]
     varied = [n for n in varied if dataset[n].dims and dataset[n].dims[0] in outer]
     cells = {name: mean_and_spread(dataset, name) for name in names}
-    for name in names:
-        if dataset[name].dtype.kind == "b":  # the fraction of seeds says it all
-            cells[name][1][...] = np.nan
+    for name, (mean, wide) in cells.items():
+        flags = dataset[name].dtype.kind == "b"  # the fraction of seeds says it all
+        cells[name] = (
+            np.asarray(mean),
+            np.full(np.shape(wide), np.nan) if flags else np.asarray(wide),
+        )
     rows = []
     for place in product(*(range(dataset.sizes[d]) for d in outer)):
         at = dict(zip(outer, place, strict=True))

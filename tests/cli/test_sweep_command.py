@@ -48,6 +48,16 @@ def test_a_sweep_as_json_and_its_exit_code(call, tmp_path):
     assert all((tmp_path / "out" / f"sweep.{end}").stat().st_size > 1000 for end in ("png", "svg"))
 
 
+def test_seeds_alone_are_a_sweep_and_drawn_points_are_rows(call):
+    code, out, _ = call(*sweep("--seeds", "2"))
+    assert code == 0
+    assert "51 ± 71" in out  # 1 and 101
+    drawn = ("--sampling", "latin", "--points", "3", "--out", "drawn")
+    code, out, _ = call("sweep", "relax", "--backend", "numpy", "--set", "level=0:1", *drawn)
+    assert code == 0
+    assert "3 points: 3 done" in out
+
+
 def test_points_that_diverge_are_no_failure(call):
     code, out, _ = call(*sweep("--set", "level=-1,1"))
     assert code == 0
