@@ -4,7 +4,7 @@ All back ends share this module.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
@@ -161,6 +161,8 @@ def timeline(protocol: Protocol, seed: int, begin: Beginning = AT_ZERO) -> Timel
     fills: list[tuple[Fill, ...]] = []
     labels: list[str] = []
     step, row = begin.step, 0
+    driven = (*protocol.circuit.inputs, *protocol.circuit.gates)
+    slots = {path: find_slots(protocol, path) for path in driven}  # each looks at every phase
     for block in protocol.blocks:
         durations = [protocol.steps(p.duration) for p in block.phases]
         offsets, trials = (0, *accumulate(durations[:-1])), protocol.trials(block)
@@ -171,7 +173,7 @@ def timeline(protocol: Protocol, seed: int, begin: Beginning = AT_ZERO) -> Timel
                 begin.block_start(block, step),
             )
         )  # fmt: skip
-        fills += [tuple(_fills(protocol, phase)) for phase in block.phases]
+        fills += [tuple(_fills(protocol, phase, slots)) for phase in block.phases]
         labels += [f"{block.name}/{p.name}" for p in block.phases]
         step += trials * sum(durations)
         row += trials * per_trial
@@ -232,17 +234,20 @@ def _first(protocol: Protocol, path: str, signal_type: type[Signal], place: int)
     raise AssertionError("a slot without a signal")
 
 
-def _fills(protocol: Protocol, phase: Phase) -> Iterator[Fill]:
+def _fills(
+    protocol: Protocol, phase: Phase, slots: Mapping[str, tuple[Slot, ...]]
+) -> Iterator[Fill]:
+    """Yield what a phase writes into inputs and gates; `slots` has the slots of each, by its path or name."""
     for path in protocol.circuit.inputs:
         population, variable = VariablePath.parse(path)
         size = protocol.circuit.population(population).size
-        used = find_slots(protocol, path)
+        used = slots[path]
         name = base_variable(variable) if used else variable
         drives = protocol.input_signals(phase, path)
         yield _static(f"{population}.{name}", drives, size)
         yield from _slot_fills(population, used, drives, size, protocol.time_step)
     for gate in protocol.circuit.gates:
-        used = find_slots(protocol, gate)
+        used = slots[gate]
         drives = protocol.gate_signals(phase, gate)
         yield _static(f"{CIRCUIT}.{base_variable(gate) if used else gate}", drives, 1)
         yield from _slot_fills(CIRCUIT, used, drives, 1, protocol.time_step)
