@@ -36,7 +36,7 @@ def report(
         typer.Option(
             metavar="FILE.html",
             parser=read_path("--out"),
-            help="File of the report (default: report.html beside the result).",
+            help="File of the report (default: report.html beside the result, or in the folder of the sweep).",
         ),
     ] = None,
 ) -> None:
@@ -45,9 +45,25 @@ def report(
     from dendrosim.results.result import open_result
     from dendrosim.study.report.report import REPORT
 
-    result = open_result(file)
     entry = find_entry(protocol, "protocol") if protocol else None
+    if file.is_dir():
+        emit(str(_write_sweep_report(file, out or file / REPORT, entry)))
+        return
+    result = open_result(file)
     emit(str(write_run_report(result, out or file.with_name(REPORT), entry)))
+
+
+def _write_sweep_report(sweep: Path, path: Path, entry: "Entry | None") -> Path:
+    from dendrosim.experiments.output_folder import Output
+    from dendrosim.study.report.sweep_report import write_sweep_report
+    from dendrosim.study.sweep_folder import SweepFolder
+
+    SweepFolder(sweep)  # before anything is written
+    output = Output(path.parent, "")
+    output.check_replaceable(path.name)
+    with output.write_files() as folder:
+        write_sweep_report(sweep, folder / path.name, entry)
+    return output.folder / path.name
 
 
 def write_run_report(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dendrosim.display.html import Table, as_html
 from dendrosim.errors import printable
+from dendrosim.study.code_version import CodeVersion
 from dendrosim.study.dataset import sweep_attributes, sweep_dataset, sweep_variables
 from dendrosim.study.dataset_file import write_dataset
 from dendrosim.study.record import DIVERGED, DONE, FAILED, MISSING, Record
@@ -69,6 +70,11 @@ class Sweep:
         )  # fmt: skip
         used = {r.code for r in records.values()}
         self._codes = [code for code in folder.codes() if code.digest() in used]
+
+    @property
+    def codes(self) -> list[CodeVersion]:
+        """Versions of the code that has computed the points."""
+        return self._codes
 
     @property
     def path(self) -> Path:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from dendrosim.display.short import count
 from dendrosim.study.report.mathml import math
 
 _UNIT = re.compile(
@@ -48,7 +49,7 @@ def _objects(circuit: Mapping[str, Any]) -> Iterator[tuple[str, str, str, list[E
     for p in circuit["populations"]:
         lines = [*_lines(p["equations"]), *_spikes(p)]
         transfer = f", transfer function s: {p['transfer']}" if p["transfer"] else ""
-        yield "population", p["name"], f"{p['size']} units{transfer}", lines
+        yield "population", p["name"], f"{count(p['size'], 'unit')}{transfer}", lines
     for m in circuit["matrices"]:
         lines = list(_lines(m["plasticity"] or ""))
         inverse = f"inverse of {m['inverse_of']}" if m["inverse_of"] else "fixed weights"

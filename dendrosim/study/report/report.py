@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dendrosim import plot
-from dendrosim.circuit.summary import circuit_line, circuit_plain
 from dendrosim.display.values import Rows, format_value
 from dendrosim.errors import DataError, DendrosimError, UnknownNameError, printable
 from dendrosim.library.catalogue import Entry
@@ -18,11 +17,9 @@ from dendrosim.machine.file_paths import AnyPath, as_file_path
 from dendrosim.protocol.summary import METHODS
 from dendrosim.results.measurement import Measurement
 from dendrosim.results.metric_tables import disagreement_line, metric_tables
-from dendrosim.study.report.diagram import draw_circuit
-from dendrosim.study.report.equations import equation_groups
 from dendrosim.study.report.figures import embed_figures
 from dendrosim.study.report.page import render_page
-from dendrosim.study.report.timeline import draw_timelines
+from dendrosim.study.report.protocol_parts import describe_protocol
 
 if TYPE_CHECKING:
     from dendrosim.results.result import Result
@@ -88,8 +85,7 @@ def measure_for_report(result: "Result", entry: Entry | None = None) -> Measurem
 def describe_run(result: "Result", measurement: Measurement | None = None) -> dict[str, Any]:
     """Return what the page of a result shows, by the names that its template uses."""
     found = measure_for_report(result) if measurement is None else measurement
-    plain, known, protocol = circuit_plain(result.circuit), result.provenance, result.protocol
-    diagram = draw_circuit(plain)
+    known, protocol = result.provenance, result.protocol
     agree = list(found.agrees.values())
     return {
         "title": protocol.name or "unnamed protocol",
@@ -104,15 +100,9 @@ def describe_run(result: "Result", measurement: Measurement | None = None) -> di
         "metrics": [_used_columns(*table) for table in metric_tables(found)],
         "reasons": _reasons(found),
         "figures": embed_figures(found.figures),
-        "circuit": circuit_line(result.circuit),
-        "diagram": diagram,
-        "groups": equation_groups(plain),
+        **describe_protocol(protocol),
         "parameters": _parameters(result),
         "constants": [(n, str(v)) for n, v in result.circuit.parameters.items()],
-        "timelines": draw_timelines(protocol),
-        "recordings": [
-            (", ".join(r.variables), str(r.every), ", ".join(r.phases)) for r in protocol.recordings
-        ],
         "origin": _origin(known),
         "files": known.get("files", []),
         "repeat": known.get("repeat", ""),
