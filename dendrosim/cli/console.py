@@ -3,15 +3,15 @@
 import json
 import math
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dendrosim.display.values import Rows as Rows
 from dendrosim.display.values import unboxed
 from dendrosim.errors import printable
 
-LONGEST_NUMBER = 12
-"""Width of the longest number in a table, such as -1.23456e-100; longer texts in a cell may be broken."""
+SHORT_WORD = 12
+"""Longest word in a table that is never broken unless it has a digit, such as a word of a sentence or path."""
 
 BETWEEN = 3
 """Characters between two columns of a table, and at its edges together."""
@@ -45,40 +45,64 @@ def to_json_value(value: Any) -> Any:
 def emit_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table without its empty columns; a table without rows is not printed.
 
-    Columns that do not fit side by side are printed below each other, in tables that all have the first column.
+    No number is broken or left out. Columns that do not fit side by side are printed below each other, in tables
+    that all have the first column. If not even two columns fit, each row becomes a line for each of its values.
     """
     from rich.console import Console
 
     console = Console(file=sys.stdout)
+    titles = [printable(title) for title in columns]
     shown = [[printable(cell) for cell in row] for row in rows]
     used = [i for i in range(len(columns)) if any(row[i] for row in shown)]
-    parts = list(_side_by_side(used, columns, shown, console.width))
+    parts = _side_by_side(used, titles, shown, console.width)
+    if parts is None:
+        _emit_records(used, titles, shown)
+        return
     for part in parts if rows else ():
         filled = [row for row in shown if len(parts) == 1 or any(row[i] for i in part[1:])]
-        console.print(_table([printable(columns[i]) for i in part], part, filled))
+        console.print(_table([titles[i] for i in part], part, filled))
 
 
 def _side_by_side(
     used: Sequence[int], columns: Sequence[str], rows: Sequence[Sequence[str]], width: int
-) -> Iterator[list[int]]:
-    """Yield the numbers of the columns of each table, the first column in all of them."""
+) -> list[list[int]] | None:
+    """Return the columns of each table, the first column in all of them; None if two columns do not fit."""
     first, *others = used or [0]
     least = {i: _least_width(columns[i], [row[i] for row in rows]) for i in others}
     names = [columns[first], *(row[first] for row in rows)]
     beside = BETWEEN + max(map(len, names))
-    part, taken = [first], beside
+    if beside + max(least.values(), default=0) + BETWEEN > width:
+        return None
+    parts, taken = [[first]], beside
     for i in others:
-        if len(part) > 1 and taken + least[i] + BETWEEN > width:
-            yield part
-            part, taken = [first], beside
-        part.append(i)
+        if len(parts[-1]) > 1 and taken + least[i] + BETWEEN > width:
+            parts.append([first])
+            taken = beside
+        parts[-1].append(i)
         taken += least[i] + BETWEEN
-    yield part
+    return parts
 
 
 def _least_width(title: str, cells: Sequence[str]) -> int:
-    """Return the width below which the title or the numbers of a column would be broken."""
-    return max(len(title), min(LONGEST_NUMBER, max(map(len, cells), default=0)))
+    """Return the width below which the title or a number of a column would be broken."""
+    words = [word for cell in cells for word in cell.split()]
+    whole = [len(w) if _has_number(w) else min(len(w), SHORT_WORD) for w in words]
+    return max(len(title), max(whole, default=0))
+
+
+def _has_number(word: str) -> bool:
+    return any(c.isdigit() for c in word) and "/" not in word
+
+
+def _emit_records(
+    used: Sequence[int], columns: Sequence[str], rows: Sequence[Sequence[str]]
+) -> None:
+    """Print each row as its first cell, and below it a line for each of the other cells."""
+    first, *others = used
+    for row in rows:
+        emit(row[first])
+        emit_columns([(columns[i], row[i]) for i in others if row[i]])
+    emit("")
 
 
 def _table(titles: Sequence[str], part: Sequence[int], rows: Sequence[Sequence[str]]) -> Any:

@@ -153,3 +153,30 @@ def test_columns_that_do_not_fit_are_printed_below(width, monkeypatch, capsys):
 def test_a_row_with_a_name_alone_is_printed(capsys):
     emit_table(("name", "value"), [("one", "1"), ("nothing", "")])
     assert "nothing" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 80])
+def test_no_table_cuts_a_number(width, monkeypatch, capsys):
+    """A first column that is wider than the terminal included; then each value has a line of its own."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    name = "a_very_long_name_of_a_metric_with_many_words"
+    tables = {
+        ("metric", "value", "reference"): [
+            ("x", "5.04123e-10 Hz", "5.04e-10"),
+            (name, "-1.23456e-100", ""),
+        ],
+        ("bifurcation", "at", "interval"): [
+            ("hopf", "tau = 11.2345678", "11.2345677 to 11.2345679")
+        ],
+        ("parameter", "default", "type"): [
+            ("amplitudes", "[0.1 nA, 0.12345678901 nA]", "list of quantities")
+        ],
+    }
+    for columns, rows in tables.items():
+        emit_table(columns, rows)
+        words = capsys.readouterr().out.split()
+        numbers = {
+            w for row in rows for cell in row for w in cell.split() if any(c.isdigit() for c in w)
+        }
+        assert numbers <= set(words)
+        assert {row[0] for row in rows} | set(columns[1:]) <= set(words)
