@@ -309,6 +309,16 @@ def _exact_scale(number: str, factor: float) -> float:
 _NAMED = ["s", "Hz", "V", "A", "S", "F", "ohm", "m", "K", "C"]
 
 
+def is_in(unit: str) -> str:
+    """Return what a message says of a value with this unit: `is in V`, or `has no unit`."""
+    return "has no unit" if unit == "1" else f"is in {unit}"
+
+
+def be_in(unit: str) -> str:
+    """Return what a message says that a value must: `be in V`, or `have no unit`."""
+    return "have no unit" if unit == "1" else f"be in {unit}"
+
+
 def unit_name(dimension: Dimension) -> str:
     """Return the SI unit of a dimension as text that `unit` can read, such as `V`, `m^-2 S` or `1`."""
     if dimension == DIMENSIONLESS:

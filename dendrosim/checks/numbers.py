@@ -8,7 +8,17 @@ import numpy as np
 from dendrosim.arrays import Array
 from dendrosim.checks.check import Check
 from dendrosim.errors import ParameterError, ShapeError, UnitError, abbreviate, prefix_errors
-from dendrosim.units import DIMENSIONLESS, TIME, Dimension, Quantity, as_floats, quantity, unit_name
+from dendrosim.units import (
+    DIMENSIONLESS,
+    TIME,
+    Dimension,
+    Quantity,
+    as_floats,
+    be_in,
+    is_in,
+    quantity,
+    unit_name,
+)
 
 MOST_ELEMENTS = 2**31 - 1
 """Largest number of units of a population, and of units times samples: Brian2 and programs count in 32 bits."""
@@ -148,7 +158,7 @@ def as_array(where: str, value: Any) -> Array:
 def check_unit(where: str, found: Dimension, expected: Dimension, *, zero: bool = False) -> None:
     """Raise UnitError unless two dimensions are equal; with `zero`, the value is 0, which needs no unit."""
     if found != expected and not zero:
-        raise UnitError(f"{where} is in {unit_name(found)}; it must be in {unit_name(expected)}")
+        raise UnitError(f"{where} {is_in(unit_name(found))}; it must {be_in(unit_name(expected))}")
 
 
 def check_per_unit(where: str, value: Quantity, size: int) -> None:

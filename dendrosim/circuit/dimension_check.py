@@ -23,7 +23,7 @@ from dendrosim.equations.operator_check import check_operators
 from dendrosim.equations.random_calls import CALLS
 from dendrosim.equations.rewriting import parse_expression, read_symbols
 from dendrosim.errors import EquationError, UnitError, abbreviate, suggestion
-from dendrosim.units import same_letters, unit, unit_name
+from dendrosim.units import be_in, is_in, same_letters, unit, unit_name
 
 FUNCTIONS = {k: v for k, v in DEFAULT_FUNCTIONS.items() if k not in ("rand", "randn", "poisson")}
 CONSTANTS = {
@@ -94,7 +94,7 @@ def check_expression(
     found, used = dimension_of(circuit, owner, where, written, expression, local)
     if found is not expected:
         raise UnitError(
-            f"{where}: {abbreviate(written)} is in {unit_text(found)}, but must be in {unit_text(expected)}"
+            f"{where}: {abbreviate(written)} {is_in(unit_text(found))}, but must {be_in(unit_text(expected))}"
         )
     return used
 

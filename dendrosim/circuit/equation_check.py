@@ -34,7 +34,7 @@ from dendrosim.equations.limits import Extent, measure
 from dendrosim.equations.operator_check import check_operators
 from dendrosim.equations.rewriting import find_symbols, parse_expression, read_symbols
 from dendrosim.errors import EquationError, UnitError
-from dendrosim.units import unit
+from dendrosim.units import is_in, unit
 
 
 def check_equations(circuit: CircuitData) -> None:
@@ -161,7 +161,7 @@ def _check_projections(circuit: CircuitData) -> None:
             expected = brian_dimension(unit(declared.unit)[0])
             if product is not expected:
                 raise UnitError(
-                    f"{projection}: delivers {unit_text(product)}, but {target} is in {unit_text(expected)}"
+                    f"{projection}: delivers {unit_text(product)}, but {target} {is_in(unit_text(expected))}"
                 )
 
 

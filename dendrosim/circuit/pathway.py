@@ -34,7 +34,7 @@ from dendrosim.errors import (
 )
 from dendrosim.machine.cached_property import cached_property
 from dendrosim.spec import Spec
-from dendrosim.units import TIME, Dimension, unit, unit_name
+from dendrosim.units import TIME, Dimension, is_in, unit, unit_name
 
 SIDES = ("pre", "post")
 """The two ends of a synapse."""
@@ -377,7 +377,7 @@ class Pathway(Spec):
             return
         if delay.dimension != TIME:
             raise UnitError(
-                f"{where} is in {unit_name(delay.dimension)}; it must be a time, such as '1 ms'"
+                f"{where} {is_in(unit_name(delay.dimension))}; it must be a time, such as '1 ms'"
             )
         self._check_start(where, delay)
 

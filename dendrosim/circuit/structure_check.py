@@ -19,7 +19,7 @@ from dendrosim.errors import (
     UnitError,
     UnknownMemberError,
 )
-from dendrosim.units import unit, unit_name
+from dendrosim.units import be_in, is_in, unit, unit_name
 
 
 def check_structure(circuit: CircuitData) -> None:
@@ -173,8 +173,8 @@ def _check_inverse(circuit: CircuitData, matrix: Matrix, shape: tuple[int, int])
     expected = (-metre, -kilogram, -second, -amp, -kelvin, -mole, -candela)
     if unit(matrix.unit)[0] != expected:
         raise UnitError(
-            f"{where} is in {unit_name(unit(matrix.unit)[0])}; the inverse of {of.name!r} must be in "
-            f"{unit_name(expected)}"
+            f"{where} {is_in(unit_name(unit(matrix.unit)[0]))}; the inverse of {of.name!r} must "
+            f"{be_in(unit_name(expected))}"
         )
     initial = of.initial
     if isinstance(initial, Fixed) and np.ndim(initial.value.value) == 2:

@@ -10,7 +10,7 @@ import typer
 
 from dendrosim.cli.console import emit, emit_json, emit_table
 from dendrosim.cli.options import Json, Name, Out, Overwrite, Settings, pairs, read_path
-from dendrosim.errors import UsageError
+from dendrosim.errors import UnknownMemberError, UnknownNameError, UsageError
 from dendrosim.experiments.output_folder import REPORT
 from dendrosim.machine.packages import own_version
 
@@ -112,18 +112,23 @@ def stability(
         driven = pairs("--input", inputs, "layer0.h=0.5")
         output = Output(out, f"{entry.name}-stability")
         output.check_free(overwrite, report=True)
-        flow = vector_field(
-            target,
-            inputs={n: _read_quantities(f"--input {n}={t}", t) for n, t in driven.items()},
-            gates={n: _read_gate(n, t) for n, t in pairs("--gate", gates, "learn=1").items()},
-            values=_read_final(initial),
-            unfrozen=_split_patterns(unfreeze),
-            slaved=_split_patterns(slave),
-            seed=seed,
-            subthreshold=subthreshold,
-            phase=phase,
-            time=time,
-        )
+        if phase is not None and entry.file_kind == "model":
+            raise UsageError(
+                f"--phase {phase}: {entry.name!r} is a model, and only a protocol has phases"
+            )
+        with _blame_names():
+            flow = vector_field(
+                target,
+                inputs={n: _read_quantities(f"--input {n}={t}", t) for n, t in driven.items()},
+                gates={n: _read_gate(n, t) for n, t in pairs("--gate", gates, "learn=1").items()},
+                values=_read_final(initial),
+                unfrozen=_split_patterns(unfreeze),
+                slaved=_split_patterns(slave),
+                seed=seed,
+                subthreshold=subthreshold,
+                phase=phase,
+                time=None if time is None else _read_quantities(f"--time {time}", time),
+            )
         ends = None if span is None else _read_range(entry, flow, settings, *span)
         point = fixed_point(flow, starts=starts, seed=seed)
         plain: dict[str, Any] = {
@@ -172,6 +177,15 @@ def _blame_option(option: str) -> Iterator[None]:
         yield
     except UnitError as error:
         raise UsageError(f"{option}: {error}") from None
+
+
+@contextlib.contextmanager
+def _blame_names() -> Iterator[None]:
+    """Turn the error of a name that an option gives and the circuit does not have into that of a wrong command."""
+    try:
+        yield
+    except UnknownMemberError as error:
+        raise UnknownNameError(error.what, error.name, error.allowed) from None
 
 
 def _read_quantities(option: str, text: str) -> "Quantity":
@@ -223,10 +237,10 @@ def _read_range(
     If the file has a parameter of that name, the file is loaded once with each end of the range, so that it can
     refuse the value.
     """
-    from dendrosim.errors import UnitError, UnknownNameError
+    from dendrosim.errors import UnitError
     from dendrosim.library import loading as library
     from dendrosim.library.file_parameters import parameters_of_file
-    from dendrosim.units import quantity
+    from dendrosim.units import be_in, is_in, quantity
 
     if name not in flow.parameters:
         raise UnknownNameError("parameter of the equations", name, flow.parameters)
@@ -235,7 +249,7 @@ def _read_range(
         ends = [quantity(text) for text in texts]
     for text, end in zip(texts, ends, strict=True):
         if end.unit != expected and end.value != 0:
-            raise UnitError(f"{option}: {text!r} is in {end.unit}; it must be in {expected}")
+            raise UnitError(f"{option}: {text!r} {is_in(end.unit)}; it must {be_in(expected)}")
     if name in {p.name for p in parameters_of_file(entry)}:
         for text in texts:
             given = pairs("--set", settings, "") | {name: text}

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import numpy as np
 
 from dendrosim.errors import ParameterError, SpecError, UnitError, UsageError
-from dendrosim.units import HOW_TO_WRITE, Dimension, Quantity, quantity, unit, unit_name
+from dendrosim.units import HOW_TO_WRITE, Dimension, Quantity, is_in, quantity, unit, unit_name
 
 _NONE = "none"
 _QUOTED = re.compile(r"""(?P<mark>["'])(?P<text>.*)(?P=mark)""", re.DOTALL)
@@ -210,9 +210,8 @@ class WithUnit(ParameterType):
         if not read.scalar:
             raise ParameterError(f"it must be one quantity, not several; {self._example}")
         if self.dimension not in (None, read.dimension):
-            has = "has no unit" if read.unit == "1" else f"is in {read.unit}"
             raise UnitError(
-                f"{_short_repr(value)} {has}, it must be in {self.written}; {self._example}"
+                f"{_short_repr(value)} {is_in(read.unit)}, it must be in {self.written}; {self._example}"
             )
         if np.isnan(read.value):
             raise ParameterError("it must be a quantity, not nan")

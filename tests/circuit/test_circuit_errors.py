@@ -101,7 +101,7 @@ BROKEN_CIRCUITS = {
     "units that do not add": (
         equations("E - v", "E - x"), UnitError, "cell.v: units do not fit", ""),
     "equation in the wrong unit": (
-        equations("rate = s(v/mV) : 1", "rate = v : 1"), UnitError, "cell.rate: 'v' is in V", "must be in 1"),
+        equations("rate = s(v/mV) : 1", "rate = v : 1"), UnitError, "cell.rate: 'v' is in V", "must have no unit"),
     "rate of change without time": (
         equations(")/tau", ")"), UnitError, "cell.v", "must be in V/s"),
     "rule in the wrong unit": (
@@ -117,16 +117,16 @@ BROKEN_CIRCUITS = {
         {"cell": {"initial": {"v": "-70 ms"}}},
         UnitError, "Population 'cell': initial value of 'v' is in s", "must be in V"),
     "initial value without unit": (
-        {"cell": {"initial": {"v": -70}}}, UnitError, "initial value of 'v' is in 1", "must be in V"),
+        {"cell": {"initial": {"v": -70}}}, UnitError, "initial value of 'v' has no unit", "must be in V"),
     "initial weight in the wrong unit": (
         {"weight": {"initial": "1 mV"}}, UnitError, "Matrix 'w': initial value is in V", "must be in A"),
     "drawn initial weight in the wrong unit": (
-        {"weight": {"initial": Normal(0.1)}}, UnitError, "Matrix 'w': initial value is in 1", "in A"),
+        {"weight": {"initial": Normal(0.1)}}, UnitError, "Matrix 'w': initial value has no unit", "in A"),
     "input value in the wrong unit": (
-        {"cell": {"inputs": {"x": "3 mV"}}}, UnitError, "input 'x' is in V", "must be in 1"),
+        {"cell": {"inputs": {"x": "3 mV"}}}, UnitError, "input 'x' is in V", "must have no unit"),
     "projection that delivers the wrong unit": (
         {"link": {"target": "cell.x"}, "cell": {"inputs": ["current"]}},
-        UnitError, "delivers A", "cell.x is in 1"),
+        UnitError, "delivers A", "cell.x has no unit"),
     # shapes
     "size that is no number": ({"cell": {"size": "many"}}, SpecError, "Population", ""),
     "size zero": ({"cell": {"size": 0}}, ParameterError, "Population 'cell': size is 0", "at least 1"),

@@ -86,7 +86,7 @@ BROKEN = {
     "action that assigns to nothing": (
         action("y = 1"), UnknownMemberError, "events['burst'].action assigns to 'y'", "there are: v, x"),
     "action in other units": (
-        action("v = 1"), UnitError, "Population 'cell': events['burst'].action: '1' is in 1", "must be in V"),
+        action("v = 1"), UnitError, "Population 'cell': events['burst'].action: '1' has no unit", "must be in V"),
     "action that is no assignment": (action("x > 1"), EquationError, "cannot read 'x > 1'", "x = ..."),
     "event called spike": (
         population(name="spike"), SpecError, "'spike' is the event of the threshold", "choose another name"),

@@ -139,11 +139,11 @@ BROKEN = {
         lambda: Population("cell", 1, "dv/dt = -v/ms : 1", refractory="2*ms"),
         SpecError, "refractory has no meaning without a threshold", "give one"),
     "reset in other units": (
-        cell(reset="v = 0.5"), UnitError, "Population 'cell': reset: '0.5' is in 1", "must be in V"),
+        cell(reset="v = 0.5"), UnitError, "Population 'cell': reset: '0.5' has no unit", "must be in V"),
     "reset that adds other units": (
         cell(reset="v += R"), UnitError, "Population 'cell': reset: 'R' is in", ""),
     "reset that multiplies by a unit": (
-        cell(reset="v *= 2*mV"), UnitError, "reset: '2*mV' is in", "must be in 1"),
+        cell(reset="v *= 2*mV"), UnitError, "reset: '2*mV' is in", "must have no unit"),
     "reset of a compartment that is not there": (
         cell(reset="v_soma = E"), UnknownMemberError, "Population 'cell' that the reset assigns to 'v_soma'",
         "there are: g, v"),
@@ -160,7 +160,7 @@ BROKEN = {
     "refractory period in other units": (
         cell(refractory="V_T/R*0 + 2"), UnitError, "Population 'cell': refractory", ""),
     "refractory period without unit": (
-        cell(refractory="2"), UnitError, "refractory: '2' is in 1, but must be in s", ""),
+        cell(refractory="2"), UnitError, "refractory: '2' has no unit, but must be in s", ""),
     "random refractory condition": (
         cell(refractory="rand() < 0.5"), EquationError, "refractory: unknown function 'rand'", ""),
     "refractory condition in other units": (
@@ -269,10 +269,10 @@ BROKEN = {
     "own name of the other text": (
         path(on_post="u -= released"), EquationError, "on_post: undefined symbol 'released'", ""),
     "units of a spike's effect": (
-        on_pre("g_post += 1"), UnitError, "Pathway 'rec': on_pre: '1' is in 1, but must be in A", ""),
+        on_pre("g_post += 1"), UnitError, "Pathway 'rec': on_pre: '1' has no unit, but must be in A", ""),
     "units of the weight": (
         path(weight="20 nS"), UnitError, "Pathway 'rec': on_pre: 'weight*released' is in", "must be in A"),
-    "weight without unit": (path(weight=0.5), UnitError, "'weight*released' is in 1, but must be in A", ""),
+    "weight without unit": (path(weight=0.5), UnitError, "'weight*released' has no unit, but must be in A", ""),
     "no weight": (path(weight=None), EquationError, "its texts use 'weight'", "give Pathway.weight"),
     "weight that no text uses": (
         path(on_pre="g_post += u*learn*pA"), EquationError, "Pathway 'rec': 'weight' is used by none", "remove"),
@@ -384,11 +384,11 @@ BROKEN = {
     "weight that is not finite": (
         path(weight=float("nan")), ParameterError, "weight: Fixed.value is nan", "must be finite"),
     "delay without unit": (
-        path(delay=1.0), UnitError, "Pathway 'rec': delay is in 1", "such as '1 ms'"),
+        path(delay=1.0), UnitError, "Pathway 'rec': delay has no unit", "such as '1 ms'"),
     "delay of the wrong unit": (path(delay="1 mV"), UnitError, "Pathway 'rec': delay is in", "a time"),
     "delay that is text": (path(delay="soon"), UnitError, "'soon'", "a number and a unit"),
     "delay that is not a number": (path(delay=float("nan")), SpecError, "Pathway 'rec': delay", ""),
-    "delay drawn in other units": (path(delay=Uniform(1, 2)), UnitError, "delay is in 1", "a time"),
+    "delay drawn in other units": (path(delay=Uniform(1, 2)), UnitError, "delay has no unit", "a time"),
     "delays without pairs to give them to": (
         path(delay=["1 ms", "2 ms"]), ShapeError, "Pathway 'rec': delay must be one number", "Uniform"),
     "delay of zero": (

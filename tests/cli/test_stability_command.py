@@ -50,7 +50,7 @@ def test_a_clamped_chain_has_the_tridiagonal_spectrum(capsys):
     assert found["parameters"]["tau"] == TAU
     assert found["units"]["tau"] == "s"
     assert len(found["state"]) == 6
-    assert all(name.endswith((".png", ".svg")) for name in found["figures"])
+    assert all(name.endswith((".png", ".svg", ".pdf")) for name in found["figures"])
 
 
 def test_an_input_that_is_not_given_is_zero(capsys):
@@ -137,21 +137,25 @@ def test_a_person_reads_a_verdict_and_the_slowest_modes(capsys):
     [
         (2, ["dynamical_tq"], "did you mean 'dynamical_tp'"),
         (3, ["pyramidal_burst"], "--subthreshold"),
-        (3, ["dynamical_tp", "--input", "layer0.g=1"], "unknown input 'layer0.g'"),
+        (2, ["dynamical_tp", "--input", "layer0.g=1"], "unknown input 'layer0.g'"),
         (3, ["dynamical_tp", "--input", "layer0.h=1 mV"], "layer0.h is in V"),
         (2, ["dynamical_tp", "--input", "layer0.h"], "write NAME=VALUE"),
-        (3, ["dynamical_tp", "--unfreeze", "v*"], "unknown plastic matrix 'v*'"),
-        (3, ["dynamical_tp", "--slave", "layer9.*"], "unknown state 'layer9.*'"),
+        (2, ["dynamical_tp", "--unfreeze", "v*"], "unknown plastic matrix 'v*'"),
+        (2, ["dynamical_tp", "--slave", "layer9.*"], "unknown state 'layer9.*'"),
         (2, ["dynamical_tp", "--continue", "mu=0.1"], "write NAME=START:STOP"),
         (2, ["dynamical_tp", "--continue", "eta_hut=0.1:0.2"], "did you mean 'eta_hat'"),
         (2, ["dynamical_tp", "--continue", "eta_q=1:2"], "unknown parameter of the equations 'eta_q'"),
         (2, ["dynamical_tp", "--continue", "mu=a:0.2"], "--continue mu=a:0.2: cannot read 'a'"),
         (3, ["dynamical_tp", "--continue", "mu=0.2:1.5"], "mu is 1.5; it must lie between 0 and 1"),
-        (3, ["dynamical_tp", "--continue", "mu=1 ms:2 ms"], "'1 ms' is in s; it must be in 1"),
-        (3, ["dynamical_tp", "--continue", "tau=10:20"], "'10' is in 1; it must be in s"),
+        (3, ["dynamical_tp", "--continue", "mu=1 ms:2 ms"], "'1 ms' is in s; it must have no unit"),
+        (3, ["dynamical_tp", "--continue", "tau=10:20"], "'10' has no unit; it must be in s"),
         (3, ["pyramidal_passive", "--continue", "pyramidal.current_soma=0:1 mV"], "must be in A"),
         (2, ["dynamical_tp", "--input", "layer0.h=[1, x]"], "--input layer0.h=[1, x]: cannot read 'x'"),
-        (3, ["dynamical_tp", "--phase", "free"], "only a protocol has phases"),
+        (2, ["dynamical_tp", "--phase", "free"], "only a protocol has phases"),
+        (2, ["dynamical_tp", "--gate", "lern=1"], "unknown gate 'lern'; did you mean 'learn'"),
+        (2, ["tp_depth", "--phase", "nope"], "unknown phase of the protocol 'nope'"),
+        (2, ["tp_depth", "--time", "soon"], "--time soon: cannot read 'soon'"),
+        (3, ["tp_depth", "--time", "1 mV"], "it must be a time"),
         (3, ["bac_firing", "--subthreshold"], "changes in time"),
     ],
 )  # fmt: skip

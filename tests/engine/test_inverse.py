@@ -103,7 +103,7 @@ def test_it_goes_through_json_and_join():
             "plasticity of its own",
         ),
         (lambda: circuit(w={"initial": np.ones((3, 3))}), ParameterError, "has no inverse"),
-        (lambda: circuit(q={"inverse_of": "w", "unit": "mV"}), UnitError, "must be in 1"),
+        (lambda: circuit(q={"inverse_of": "w", "unit": "mV"}), UnitError, "must have no unit"),
         (lambda: circuit(q={"initial": ds.PseudoInverse("q")}), SpecError, "depends on itself"),
         (
             lambda: circuit(

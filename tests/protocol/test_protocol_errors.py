@@ -53,7 +53,7 @@ BROKEN_PROTOCOLS = {
     "unknown input in a phase": (
         lambda: phase(signals={"cel.x": 1}), UnknownMemberError, "'cel.x'", "did you mean 'cell.x'"),
     "unknown gate": (lambda: phase(gates={"lern": 1}), UnknownMemberError, "'lern'", "did you mean 'learn'"),
-    "gate with a unit": (lambda: phase(gates={"learn": "1 mV"}), UnitError, "gate 'learn'", "must be in 1"),
+    "gate with a unit": (lambda: phase(gates={"learn": "1 mV"}), UnitError, "gate 'learn'", "must have no unit"),
     "gate per unit": (lambda: phase(gates={"learn": [1, 2]}), ShapeError, "gate 'learn'", ""),
     "gate that shows a data set": (
         lambda: phase(gates={"learn": Samples("rows")}), SpecError, "gate 'learn' cannot show", ""),
@@ -66,11 +66,11 @@ BROKEN_PROTOCOLS = {
     "data set with a gap": (lambda: {"data": {"rows": [[1.0, np.nan]]}}, ShapeError, "'rows'", "finite"),
     "data set of one dimension": (lambda: {"data": {"rows": [1.0, 2.0]}}, ShapeError, "'rows'", ""),
     "signal in volts": (
-        lambda: {"signals": {"cell.x": Step("3 mV")}}, UnitError, "cell.x: Step.amplitude is in V", "in 1"),
+        lambda: {"signals": {"cell.x": Step("3 mV")}}, UnitError, "Step.amplitude is in V", "have no unit"),
     "signal for three units": (
         lambda: {"signals": {"cell.x": Step([1, 2, 3])}}, ShapeError, "Step.amplitude has shape (3,)", "2"),
     "onset without unit": (
-        lambda: {"signals": {"cell.x": Step(1, 5)}}, UnitError, "Step.onset is in 1", "must be in s"),
+        lambda: {"signals": {"cell.x": Step(1, 5)}}, UnitError, "Step.onset has no unit", "must be in s"),
     "frequency in milliseconds": (
         lambda: {"signals": {"cell.x": Sine(1, "3 ms")}}, UnitError, "Sine.frequency is in s", "must be in Hz"),
     "infinite amplitude": (lambda: {"signals": {"cell.x": Step("inf")}}, ParameterError, "Step.amplitude", ""),

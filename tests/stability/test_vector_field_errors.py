@@ -258,7 +258,7 @@ def test_states_of_another_name_or_shape_are_refused(chain):
         ),
         ({"inputs": {"layer0.h": np.nan}}, ParameterError, r"layer0\.h must be finite"),
         ({"inputs": {"layer0.h": "a lot"}}, UnitError, r"layer0\.h: cannot read 'a lot'"),
-        ({"inputs": {"layer0.h": "3 mV"}}, UnitError, r"layer0\.h is in V; it must be in 1"),
+        ({"inputs": {"layer0.h": "3 mV"}}, UnitError, r"layer0\.h is in V; it must have no unit"),
         ({"inputs": [1.0]}, ParameterError, "inputs is a list; it must be a mapping"),
         ({"values": {"w1": np.eye(2)}}, ShapeError, r"w1 has shape \(2, 2\); it must be \(2, 3\)"),
         ({"values": {"w1": np.full((2, 3), np.inf)}}, ParameterError, "w1 must be finite"),

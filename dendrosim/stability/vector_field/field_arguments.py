@@ -24,7 +24,7 @@ from dendrosim.machine.memory import available_memory, format_bytes
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.stability.vector_field.compiled_equations import TIME_SYMBOL
 from dendrosim.stability.vector_field.number_arguments import read_number
-from dendrosim.units import Quantity, quantity, unit, unit_name
+from dendrosim.units import Quantity, be_in, is_in, quantity, unit, unit_name
 
 TIME_STEP = 1e-4
 """Value of `dt` in equations, in seconds. Equations use it only to count the steps since the last spike, which was
@@ -71,7 +71,7 @@ def read_inputs(circuit: Circuit, given: Mapping[str, Any]) -> NamedArrays:
             number = quantity(value)
         if number.dimension != unit(declared.unit)[0] and np.any(number.value):
             raise UnitError(
-                f"input {path} is in {number.unit}; it must be in {unit_name(unit(declared.unit)[0])}"
+                f"input {path} {is_in(number.unit)}; it must {be_in(unit_name(unit(declared.unit)[0]))}"
             )
         array = np.asarray(number.value)
         if array.ndim > 2 or (array.ndim and array.shape[0] != population.size) or not array.size:
@@ -152,7 +152,7 @@ def _read_parameter(name: str, value: Any, present: Quantity) -> Any:
     with prefix_errors(f"parameter {name!r}"):
         number = quantity(value)
     if number.dimension != present.dimension:
-        raise UnitError(f"parameter {name!r} is in {number.unit}; it must be in {present.unit}")
+        raise UnitError(f"parameter {name!r} {is_in(number.unit)}; it must {be_in(present.unit)}")
     shape = np.shape(present.value)
     if np.shape(number.value) not in ((), shape):
         allowed = f"one number or {shape[0]}" if shape else "one number"
