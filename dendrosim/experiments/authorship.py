@@ -1,5 +1,6 @@
 """Which files dendrosim has written, by what it writes into each of them."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -18,6 +19,9 @@ _SVG, _RDF, _CC, _DC = (
     "{http://creativecommons.org/ns#}",
     "{http://purl.org/dc/elements/1.1/}",
 )
+_PDF_INFORMATION = rb"\n\d+ 0 obj\n<< /Creator \(dendrosim\)[^\n]*>>\nendobj\n"
+"""The object of a PDF file that names the program, as Matplotlib writes it."""
+
 _CREATOR = (
     f"{_SVG}svg", f"{_SVG}metadata", f"{_RDF}RDF", f"{_CC}Work", f"{_DC}creator", f"{_CC}Agent", f"{_DC}title",
 )  # fmt: skip
@@ -42,6 +46,7 @@ def is_ours(path: Path) -> bool:
         ".png": _is_png,
         ".svg": _is_svg,
         ".html": _is_page,
+        ".pdf": _is_pdf,
     }
     return path.suffix in kinds and kinds[path.suffix](path)
 
@@ -87,6 +92,11 @@ def _png_texts(file: BinaryIO) -> Iterator[bytes]:
             file.seek(4, 1)  # the checksum
         else:
             file.seek(size + 4, 1)
+
+
+def _is_pdf(path: Path) -> bool:
+    content = path.read_bytes()
+    return content.startswith(b"%PDF-") and re.search(_PDF_INFORMATION, content) is not None
 
 
 def _is_svg(path: Path) -> bool:

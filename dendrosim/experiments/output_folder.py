@@ -21,7 +21,7 @@ _WHAT = {
     PARTIAL: "the result of another run",
     REPORT: "another stability report",
 }
-_FIGURES = (".png", ".svg", ".html")
+_FIGURES = (".png", ".svg", ".pdf", ".html")
 _STAGING = ".dendrosim-writing-"
 
 

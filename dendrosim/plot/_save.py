@@ -1,4 +1,4 @@
-"""Write figures to PNG and SVG files."""
+"""Write figures to PNG, SVG and PDF files."""
 
 from collections.abc import Callable, Mapping
 from io import BytesIO
@@ -7,18 +7,28 @@ from typing import Any
 
 from dendrosim.machine.atomic_file import write_file
 from dendrosim.machine.file_paths import AnyPath, as_file_path
-from dendrosim.plot.style import figure_of, in_style
+from dendrosim.plot.style import FONTS, figure_of, in_style
 
 _FORMATS: dict[str, dict[str, Any]] = {
-    "png": {"dpi": 150, "metadata": {"Software": "dendrosim"}},
+    "png": {"dpi": 300, "metadata": {"Software": "dendrosim"}},
     "svg": {"metadata": {"Creator": "dendrosim", "Date": None}},
+    "pdf": {
+        "dpi": 300,
+        "metadata": {"Creator": "dendrosim", "Producer": None, "CreationDate": None},
+    },
 }
 """Options of each file format. No date is written, so that the same figure always gives an identical file. The
 name of the program tells a later run that it may replace the file."""
 
 
+_ONE_FONT = b"font-family: 'DejaVu Sans';"
+_ALL_FONTS = f"font-family: {', '.join(map(repr, FONTS))}, sans-serif;".encode()
+"""What SVG files say of the font of numbers with exponents, which would otherwise differ from that of other texts
+where the one font is not installed."""
+
+
 def save(drawn: Any, path: AnyPath) -> list[Path]:
-    """Write a figure as PNG and SVG and return both paths.
+    """Write a figure as PNG with 300 dots per inch, as SVG and as PDF, and return the paths.
 
     Parameters
     ----------
@@ -30,7 +40,7 @@ def save(drawn: Any, path: AnyPath) -> list[Path]:
     Returns
     -------
     list of Path
-        The PNG file and the SVG file.
+        The PNG file, the SVG file and the PDF file.
 
     Raises
     ------
@@ -46,7 +56,10 @@ def save(drawn: Any, path: AnyPath) -> list[Path]:
         for suffix, options in _FORMATS.items():
             content = BytesIO()
             figure.savefig(content, format=suffix, **options)
-            files.append(write_file(stem.with_name(f"{stem.name}.{suffix}"), content.getvalue()))
+            written = content.getvalue()
+            if suffix == "svg":
+                written = written.replace(_ONE_FONT, _ALL_FONTS)
+            files.append(write_file(stem.with_name(f"{stem.name}.{suffix}"), written))
             figure.set_layout_engine("none")  # all files have the layout of the first file
     figure.set_layout_engine(layout)
     return files

@@ -36,8 +36,24 @@ TINTS = ("#EDF3F8", "#FBEFE3", "#E8F4EE", "#F6ECF3", "#F7F3DE", "#EEEEEE")
 POINTS = 4000
 """Number of pieces of a thinned line, a few per pixel; a line of more than twice as many points is thinned."""
 
+FONTS = ["Arial", "Helvetica", "Liberation Sans", "Nimbus Sans", "DejaVu Sans"]
+"""Fonts of texts, the preferred one first."""
+
 STYLE: dict[Any, Any] = {
     "text.usetex": False,
+    # The first of these fonts that is installed; then DejaVu Sans, which comes with Matplotlib, for signs that
+    # the first one lacks. A list of families that may be missing would print a warning for each.
+    "font.family": ["sans-serif", "DejaVu Sans"],
+    "font.sans-serif": FONTS,
+    "mathtext.fontset": "custom",
+    "mathtext.rm": "sans",
+    "mathtext.it": "sans:italic",
+    "mathtext.bf": "sans:bold",
+    "mathtext.cal": "sans:italic",
+    "axes.unicode_minus": True,
+    # Text stays text: it can be searched, and edited by programs with which figures of papers are composed.
+    "svg.fonttype": "none",
+    "pdf.fonttype": 42,
     "font.size": 9,
     "axes.titlesize": 10,
     "axes.titlelocation": "left",

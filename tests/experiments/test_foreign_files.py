@@ -161,7 +161,9 @@ def test_a_figure_of_the_user_is_not_replaced_and_one_of_ours_is(tmp_path, capsy
         "--overwrite",
     ]
     assert cli.main(command) == 0
-    figures = {p.name: p.read_bytes() for p in tmp_path.iterdir() if p.suffix in (".png", ".svg")}
+    figures = {
+        p.name: p.read_bytes() for p in tmp_path.iterdir() if p.suffix in (".png", ".svg", ".pdf")
+    }
     assert figures
     assert cli.main(command) == 0
     for name, content in figures.items():
@@ -202,6 +204,8 @@ FOREIGN = {
     "broken.svg": b"<svg dendrosim",
     "entity.svg": b'<!DOCTYPE svg [<!ENTITY e "dendrosim">]>'
     + SVG.format("creator", "&e;", "").encode(),
+    "mention.pdf": b"%PDF-1.4\n% /Creator (dendrosim)\n",
+    "of_another_creator.pdf": b"%PDF-1.4\n1 0 obj\n<< /Creator (Inkscape) /Title (dendrosim) >>\nendobj\n",
     "comment.png": png(Comment="dendrosim", Software="GIMP"),
     "none.png": png() + b"Software\0dendrosim",
     "short.png": png(Software="dendrosim")[:20],
