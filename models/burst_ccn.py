@@ -91,9 +91,14 @@ class Parameters(BurstRates, ds.Parameters):
     beta: float = ds.parameter(4.0, "effect of apical potentials on bursts", above=0)
     eta: ds.Quantity = ds.parameter("5 Hz", "learning rate of W", above=0)
     eta_q: ds.Quantity = ds.parameter(
-        "4 Hz", "learning rate of Q, with inhibition=learned", above=0
+        "4 Hz",
+        "learning rate of Q, with inhibition=learned",
+        above=0,
+        only={"inhibition": "learned"},
     )
-    eta_y: ds.Quantity = ds.parameter("4 Hz", "learning rate of Y, with feedback=apical", above=0)
+    eta_y: ds.Quantity = ds.parameter(
+        "4 Hz", "learning rate of Y, with feedback=apical", above=0, only={"feedback": "apical"}
+    )
     decay: float | None = ds.parameter(
         None, "decay of W and Y over eta, with feedback=kolen_pollack (default: 0.01)", above=0
     )

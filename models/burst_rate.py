@@ -86,7 +86,10 @@ class Parameters(BurstRates, ds.Parameters):
         None, "decay of W and Y over eta, with feedback=kolen_pollack (default: 0.01)", above=0
     )
     y_gain: float = ds.parameter(
-        1.0, "sd of initial Y times sqrt(units above), unless tied", above=0
+        1.0,
+        "sd of initial Y times sqrt(units above), unless tied",
+        above=0,
+        only={"feedback": ("fixed", "kolen_pollack")},
     )
     r_range: float = ds.parameter(0.01, "initial R are uniform within this range of 0", above=0)
 

@@ -121,7 +121,10 @@ LEARNING = ds.learning.Network(
 
 class Parameters(ErrorCompartments, LateralPrediction, ds.Parameters):
     g_dendrite: float = ds.parameter(
-        10.0, "conductance from the dendrite of an interneuron to its soma", above=0
+        10.0,
+        "conductance from the dendrite of an interneuron to its soma",
+        above=0,
+        only={"form": "conductance"},
     )
     g_teaching: float = ds.parameter(
         8.0, "conductance of the current that teaches an interneuron", above=0

@@ -129,7 +129,9 @@ class Parameters(ds.Parameters):
     tau: ds.Quantity = ds.parameter("10 ms", "time constant of all rates", above=0)
     transfer: str = ds.parameter("linear", "transfer function: linear, smooth_leaky or leaky_relu")
     target: Literal["clamped", "free", "nudged"] = ds.parameter("nudged", "target at the top")
-    eta_hat: float = ds.parameter(0.5, "size of the nudge towards the target", above=0)
+    eta_hat: float = ds.parameter(
+        0.5, "size of the nudge towards the target", above=0, only={"target": ("nudged", "free")}
+    )
     inverse: Literal["exact", "learned", "fixed", "transpose"] = ds.parameter(
         "exact", "kind of apical weights, as listed above"
     )
@@ -137,7 +139,9 @@ class Parameters(ds.Parameters):
     rule: Literal["bounded", "difference"] = ds.parameter(
         "bounded", "signal from which basal weights learn; difference is eq. 6.17, without a bound"
     )
-    reach: float = ds.parameter(0.3, "largest learning signal, with rule=bounded", above=0)
+    reach: float = ds.parameter(
+        0.3, "largest learning signal, with rule=bounded", above=0, only={"rule": "bounded"}
+    )
     decoder: Literal["inverse", "linear", "error"] = ds.parameter(
         "inverse",
         "what apical dendrites receive from above: s^-1 of rates, rates, or learning signals",

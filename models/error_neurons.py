@@ -90,7 +90,10 @@ class Parameters(ErrorCompartments, ds.Parameters):
         None, "decay of w and b over eta, with top_down=learned (default: 0.01)", least=0
     )
     g_dendrite: float = ds.parameter(
-        10.0, "conductance from the dendrite of an error neuron to its soma", above=0
+        10.0,
+        "conductance from the dendrite of an error neuron to its soma",
+        above=0,
+        only={"form": "conductance"},
     )
 
 

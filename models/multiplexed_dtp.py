@@ -148,14 +148,31 @@ class Parameters(ds.Parameters):
         "bounded",
         "signal from which basal weights learn; difference is eq. 6.58, printed has its misprint",
     )
-    reach: float = ds.parameter(0.3, "largest learning signal, with rule=bounded", above=0)
+    reach: float = ds.parameter(
+        0.3,
+        "largest learning signal, with rule=bounded",
+        above=0,
+        only={"rule": ("bounded", "printed")},
+    )
     decoder: Literal["inverse", "linear"] | None = ds.parameter(
         None, "what apical dendrites receive (default: linear if the rule is bounded and Q learns)"
     )
     eta: ds.Quantity = ds.parameter("1 Hz", "learning rate of basal weights", above=0)
-    eta_q: ds.Quantity = ds.parameter("2 Hz", "learning rate of learned apical weights", above=0)
-    decay_q: float = ds.parameter(1e-4, "decay of apical weights, relative to eta_q", least=0)
-    sigma: float = ds.parameter(0.1, "sd of the noise, with inverse=drl", above=0)
+    eta_q: ds.Quantity = ds.parameter(
+        "2 Hz",
+        "learning rate of learned apical weights",
+        above=0,
+        only={"inverse": ("learned", "drl")},
+    )
+    decay_q: float = ds.parameter(
+        1e-4,
+        "decay of apical weights, relative to eta_q",
+        least=0,
+        only={"inverse": ("learned", "drl")},
+    )
+    sigma: float = ds.parameter(
+        0.1, "sd of the noise, with inverse=drl", above=0, only={"inverse": "drl"}
+    )
     span: float = ds.parameter(50.0, "largest rate and voltage that signals carry", above=0)
     rate_max: ds.Quantity = ds.parameter("20 Hz", "largest event rate", above=0)
     gain: float = ds.parameter(1.4, "largest singular value of initial basal weights", above=0)

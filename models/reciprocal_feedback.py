@@ -112,7 +112,10 @@ class Parameters(ds.Parameters):
     decay: float = ds.parameter(0.0, "decay of weights in sleep, relative to eta_r", least=0)
     sigma: float = ds.parameter(1.0, "standard deviation of the noise in sleep", above=0)
     silence: float = ds.parameter(
-        1e-9, "added to |h|^2, so that silent layers do not learn", above=0
+        1e-9,
+        "added to |h|^2, so that silent layers do not learn",
+        above=0,
+        only={"rule": "reciprocal"},
     )
     tau: ds.Quantity = ds.parameter("10 ms", "time constant of rates and dendrites", above=0)
     gain: float = ds.parameter(1.4, "largest singular value of initial weights", above=0)

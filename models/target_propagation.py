@@ -120,8 +120,12 @@ class Parameters(ds.Parameters):
     randomised: bool = ds.parameter(False, "whether one layer learns at a time")
     eta_hat: float = ds.parameter(0.5, "size of the step of the output towards the target", above=0)
     eta: ds.Quantity = ds.parameter("1 Hz", "learning rate of basal weights", above=0)
-    eta_q: ds.Quantity = ds.parameter("2 Hz", "learning rate of learned apical weights", above=0)
-    decay_q: float = ds.parameter(1e-4, "decay of apical weights, relative to eta_q", least=0)
+    eta_q: ds.Quantity = ds.parameter(
+        "2 Hz", "learning rate of learned apical weights", above=0, only={"inverse": "learned"}
+    )
+    decay_q: float = ds.parameter(
+        1e-4, "decay of apical weights, relative to eta_q", least=0, only={"inverse": "learned"}
+    )
     tau: ds.Quantity = ds.parameter("10 ms", "time constant of activities and targets", above=0)
     gain: float = ds.parameter(1.4, "largest singular value of initial basal weights", above=0)
     condition: float = ds.parameter(2.0, "condition number of initial basal weights", least=1)

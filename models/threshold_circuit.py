@@ -95,7 +95,12 @@ class Parameters(ds.Parameters):
     bound: float = ds.parameter(2.0, "largest absolute voltage of outputs, M", above=0)
     threshold: float = ds.parameter(1.0, "voltage that is sufficient, S", above=0)
     balance: float = ds.parameter(0.5, "size of the error of wrong classes, mu", above=0, most=1)
-    excess: float = ds.parameter(0.2, "how much errors exceed the normal ones, eps", above=0)
+    excess: float = ds.parameter(
+        0.2,
+        "how much errors exceed the normal ones, eps",
+        above=0,
+        only={"form": ("output_filtered", "current_filtered")},
+    )
     tau_error: ds.Quantity = ds.parameter("10 ms", "time constant of error neurons", above=0)
     tau_control: ds.Quantity = ds.parameter("10 ms", "time constant of control neurons", above=0)
 

@@ -96,12 +96,19 @@ class Parameters(ds.Parameters):
     sizes: tuple[int, ...] = ds.parameter((5, 4, 4, 3), least=1)
     tau_hold: ds.Quantity = ds.parameter("10 ms", "time constant of the held variable", above=0)
     inverse: Literal["exact", "learned", "fixed", "transpose", "drl"] = ds.parameter("learned")
-    sigma: float = ds.parameter(0.1, "sd of the noise, with inverse=drl", above=0)
+    sigma: float = ds.parameter(
+        0.1, "sd of the noise, with inverse=drl", above=0, only={"inverse": "drl"}
+    )
     rule: Literal["bounded", "difference", "local", "printed"] = ds.parameter(
         "bounded",
         "signal from which weights learn; difference is eq. 6.35, printed has its misprint",
     )
-    reach: float = ds.parameter(0.3, "largest learning signal, with rule=bounded", above=0)
+    reach: float = ds.parameter(
+        0.3,
+        "largest learning signal, with rule=bounded",
+        above=0,
+        only={"rule": ("bounded", "printed")},
+    )
     decoder: Literal["inverse", "linear"] | None = ds.parameter(
         None, "what apical dendrites receive (default: linear if the rule is bounded and Q learns)"
     )

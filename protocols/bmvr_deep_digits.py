@@ -79,7 +79,9 @@ class Parameters(ds.Parameters):
     rho: float = ds.parameter(0.07, "rate of apical and output weights over eta", above=0)
     tau_ratio: float = ds.parameter(6.0, "rate of basal weights over that of q", above=0)
     backprop_eta: ds.Quantity = ds.parameter("10 Hz", "rate of back-propagation", above=0)
-    tau_mean: ds.Quantity = ds.parameter("1 s", "time constant of running means", above=0)
+    tau_mean: ds.Quantity = ds.parameter(
+        "1 s", "time constant of running means", above=0, only={"centred": True}
+    )
     tau: ds.Quantity = ds.parameter("10 ms", "time constant, and scale of learning steps", above=0)
 
 

@@ -64,7 +64,7 @@ class Parameters(ds.Parameters):
     eta: ds.Quantity | None = ds.parameter(None, "rate of w1 (12.5 or 50 Hz)", unit="Hz")
     rho: float | None = ds.parameter(None, "rate of b over rate of w1 (1 or 0.07)")
     tau_ratio: float | None = ds.parameter(None, "rate of w1 over rate of q (1 or 6)")
-    tau_mean: ds.Quantity = ds.parameter("0.4 s")
+    tau_mean: ds.Quantity = ds.parameter("0.4 s", only={"transfer": "mean_subtracted_relu"})
     backprop_eta: ds.Quantity | None = ds.parameter(None, "backprop rate (12.5, 25 Hz)", unit="Hz")
     presentations: int | None = ds.parameter(None, "mini-batches shown (3000 or 5000)", least=1)
     anneal: float | None = ds.parameter(None, "trials until rates halve (linear: 500)", above=0)

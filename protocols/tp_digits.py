@@ -94,7 +94,9 @@ class Parameters(ds.Parameters):
     feedback: Literal["layerwise", "direct"] = ds.parameter("layerwise", "targets of multiplexed")
     eta: ds.Quantity | None = ds.parameter(None, "rate, if one model runs (3-16 Hz)", unit="Hz")
     presentations: int = ds.parameter(2000, "number of batches of 64 digits", least=1)
-    dream: float = ds.parameter(3.0, "sd of the noise that apical weights reconstruct", above=0)
+    dream: float = ds.parameter(
+        3.0, "sd of the noise that apical weights reconstruct", above=0, only={"model": "two_phase"}
+    )
     split: int = ds.parameter(0, "seed of the division into training and test digits", least=0)
     settle: ds.Quantity | None = ds.parameter(None, "time to settle (from the spectrum)", unit="s")
     dt: ds.Quantity | None = ds.parameter(None, "time step (default: 0.5 tau)", unit="s")

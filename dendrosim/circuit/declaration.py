@@ -5,7 +5,7 @@ They have a module of their own, so that a part of a circuit can declare the par
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 REQUIRED: Any = inspect.Parameter.empty
@@ -20,6 +20,7 @@ class ParameterDeclaration:
     doc: str
     unit: str
     bounds: Mapping[str, Any]
+    only: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ def parameter(
     below: Any = None,
     least: Any = None,
     most: Any = None,
+    only: Mapping[str, Any] | None = None,
 ) -> Any:
     """Declare a parameter in a class derived from `ds.Parameters`, or in another base class of such a class.
 
@@ -55,6 +57,9 @@ def parameter(
         list, the bounds hold for each element.
     least, most : number or quantity, optional
         Bounds that a value may reach. A value must be finite, unless `least` or `most` is infinite.
+    only : mapping of str to value or tuple of values, optional
+        Values of other parameters with which this one has an effect. With others, a value that differs from the
+        default is refused, because it would change nothing.
 
     Returns
     -------
@@ -77,7 +82,8 @@ def parameter(
     ...     settle: ds.Quantity | None = ds.parameter(None, "time to settle", unit="s", above=0)
     """
     bounds = {"above": above, "below": below, "least": least, "most": most}
-    return ParameterDeclaration(default, doc, unit, bounds)
+    needed = {n: v if isinstance(v, tuple) else (v,) for n, v in (only or {}).items()}
+    return ParameterDeclaration(default, doc, unit, bounds, needed)
 
 
 def removed(instead: str) -> Any:

@@ -38,6 +38,7 @@ def _parameter_plain(parameter: Parameter) -> dict[str, Any]:
         "default": None if parameter.required else parameter.default,
         "unit": parameter.type.unit,
         "range": dict(parameter.range.bounds) if parameter.range else {},
+        "only": {name: list(values) for name, values in parameter.only.items()},
         "doc": parameter.doc,
     }
 
@@ -51,8 +52,12 @@ def parameter_rows(parameters: tuple[Parameter, ...]) -> Rows:
 
 
 def _type_and_range(parameter: Parameter) -> str:
+    only = [
+        f"only with {other}={' or '.join(map(to_text, values))}"
+        for other, values in parameter.only.items()
+    ]
     allowed = str(parameter.range or "")
-    return f"{parameter.type}, {allowed}" if allowed else str(parameter.type)
+    return ", ".join([str(parameter.type), *([allowed] if allowed else []), *only])
 
 
 def run_line(provenance: Mapping[str, Any]) -> str:

@@ -104,6 +104,7 @@ def add_circuit_parameters(
             if parameter.removed:
                 gone.setdefault(parameter.name, parameter)
                 continue
+            parameter = replace(parameter, only={})  # the chosen model checks it
             _add(found, _optional(parameter) if declared.optional else parameter, declared, taken)
     for excluded in declared.without:
         if excluded not in found:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self, dataclass_transform
 
 from dendrosim.circuit.declaration import REQUIRED, ParameterDeclaration, Removed, parameter
 from dendrosim.circuit.symbol_values import SymbolValues
+from dendrosim.display.short import short_call
 from dendrosim.errors import SpecError
 from dendrosim.library.circuit_parameters import Models, ParametersOf, add_circuit_parameters
 from dendrosim.library.file_parameters import parameters_of_model
@@ -135,8 +136,7 @@ class Parameters(ParameterTable, SymbolValues):
         return hash(tuple(vars(self)[name] for name in self._own))
 
     def __repr__(self) -> str:
-        values = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
-        return f"{type(self).__qualname__}({values})"
+        return short_call(type(self).__qualname__, vars(self).items())
 
 
 def _declare(name: str, annotation: Any, value: Any) -> Parameter:
@@ -152,4 +152,5 @@ def _declare(name: str, annotation: Any, value: Any) -> Parameter:
         declaration.doc,
         unit=declaration.unit,
         bounds=declaration.bounds,
+        only=declaration.only,
     )

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dendrosim.circuit.declaration import REQUIRED
@@ -40,6 +40,8 @@ class Parameter:
     removed : str, optional
         Advice for a name that is no longer a parameter: what to use instead. The message of the error shows this
         advice.
+    only : mapping of str to tuple, optional
+        Values of other parameters with which this one has an effect.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Parameter:
     doc: str = ""
     range: Range | None = None
     removed: str = ""
+    only: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
     @property
     def required(self) -> bool:
@@ -61,6 +64,18 @@ class Parameter:
     def check(self, value: Any) -> Any:
         """Return the plain form of a Python value; errors name the parameter."""
         return self._in_range(self._named(self.type.check, value))
+
+    def check_effect(self, plain: Mapping[str, Any]) -> None:
+        """Raise ParameterError if a value differs from the default and changes nothing with the other values."""
+        if plain[self.name] == self.default:
+            return
+        for other, allowed in self.only.items():
+            if other in plain and plain[other] not in allowed:
+                raise ParameterError(
+                    f"{self.name} is {shorten(to_text(plain[self.name]))}, which changes nothing with "
+                    f"{other}={to_text(plain[other])}: leave it out, or choose "
+                    f"{other}={' or '.join(map(to_text, allowed))}"
+                )
 
     def _named(self, method: Callable[[Any], Any], value: Any) -> Any:
         try:
@@ -87,6 +102,7 @@ def declare_parameter(
     *,
     unit: str = "",
     bounds: Mapping[str, Any] | None = None,
+    only: Mapping[str, tuple[Any, ...]] | None = None,
 ) -> Parameter:
     """Return the parameter that an annotation and a default declare.
 
@@ -102,6 +118,8 @@ def declare_parameter(
         Unit of a quantity whose default is None or missing.
     bounds : mapping, optional
         Bounds by name, as `range_of` takes them; None if the file itself checks the values.
+    only : mapping, optional
+        Values of other parameters with which this one has an effect (default: all).
 
     Raises
     ------
@@ -123,7 +141,7 @@ def declare_parameter(
                 f"unit is {unit!r}, but a value is: {value_type}; only quantities have a unit"
             )
         allowed = None if bounds is None else range_of(value_type, bounds)
-        declared = Parameter(name, value_type, REQUIRED, doc, allowed)
+        declared = Parameter(name, value_type, REQUIRED, doc, allowed, only=only or {})
         if default is not REQUIRED:
             return replace(declared, default=declared._in_range(value_type.check(default)))
     except DendrosimError as error:
@@ -160,9 +178,12 @@ def complete_values(
     if missing:
         names = ", ".join(f"{p.name} ({p.type})" for p in missing)
         raise UsageError(f"{what} needs a value for {names}")
-    return {
+    plain = {
         p.name: p.check(given[p.name]) if p.name in given else p.default for p in by_name.values()
     }
+    for parameter in by_name.values():
+        parameter.check_effect(plain)
+    return plain
 
 
 def read_texts(

@@ -72,7 +72,9 @@ class ErrorCompartments:
         False, "whether top-down weights begin as the transposes of basal weights"
     )
     low_pass: bool = parameter(False, "whether changes of weights pass a low-pass filter")
-    g_basal: float = parameter(10.0, "conductance from basal dendrite to soma", above=0)
+    g_basal: float = parameter(
+        10.0, "conductance from basal dendrite to soma", above=0, only={"form": "conductance"}
+    )
     g_apical: float = parameter(8.0, "conductance from apical dendrite to soma", above=0)
     nudging: float = parameter(1.0, "conductance of the current that teaches the output", above=0)
     eta: Quantity = parameter("1 Hz", "learning rate of basal weights", above=0)
