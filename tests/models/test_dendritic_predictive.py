@@ -17,7 +17,9 @@ PART = {
     "conductance": G_A / 4.5,
     "current": G_A,
 }  # of the apical voltage in a soma of a hidden layer
-OWN = {"sizes": SIZES, "g_basal": G_B, "g_apical": G_A}
+OWN = {"sizes": SIZES, "g_apical": G_A}
+BASAL = {"conductance": {"g_basal": G_B}, "current": {}}
+"""Conductances of basal dendrites, which the current form does not have."""
 AWAKE = {"teach": 1.0, "learn": 1.0}
 CASES = {
     "published conductances": {},
@@ -109,7 +111,12 @@ def test_two_linear_layers_have_the_modes_of_the_closed_form():
 def test_errors_come_down_as_products_under_a_target_of_any_strength(form, slopes):
     g = 1.5 if form == "conductance" else 0.5
     circuit = ds.load_circuit(
-        "dendritic_predictive", **OWN | {"g_apical": g}, form=form, slopes=slopes, nudging=5.0
+        "dendritic_predictive",
+        **OWN | {"g_apical": g},
+        **BASAL[form],
+        form=form,
+        slopes=slopes,
+        nudging=5.0,
     )
     rng, w = np.random.default_rng(1), weights_of(circuit)
     found = at_rest(circuit, rng.normal(size=(4, 3)), rng.normal(size=(4, 3)), {"teach": 1.0})
@@ -147,8 +154,8 @@ def test_updates_are_those_of_gradient_descent_for_weak_nudging(form, transfer, 
     angles = []
     for nudging in (1e-4, 1e-3):
         circuit = ds.load_circuit(
-            "dendritic_predictive", **OWN, form=form, symmetric=True, nudging=nudging, transfer=transfer,
-            teaching=teaching, slopes=transfer == "tanh",
+            "dendritic_predictive", **OWN, **BASAL[form], form=form, symmetric=True, nudging=nudging,
+            transfer=transfer, teaching=teaching, slopes=transfer == "tanh",
         )  # fmt: skip
         rng, w = np.random.default_rng(3), weights_of(circuit)
         x, y = rng.normal(size=4), rng.uniform(-0.5, 0.5, size=4)
@@ -172,7 +179,12 @@ def test_updates_are_those_of_gradient_descent_for_weak_nudging(form, transfer, 
 def test_lateral_weights_follow_basal_ones_exactly_and_return_to_the_self_predicting_state(form):
     """Under a strong target, D = n + kappa b w has the flow -eta m D <h h^T>, which is 0 at D = 0."""
     circuit = ds.load_circuit(
-        "dendritic_predictive", **OWN | {"g_apical": 0.5}, form=form, nudging=3.0, eta="2 Hz"
+        "dendritic_predictive",
+        **OWN | {"g_apical": 0.5},
+        **BASAL[form],
+        form=form,
+        nudging=3.0,
+        eta="2 Hz",
     )
     kappa = [G_B / 3.5, G_B / 3.5, G_B / 3] if form == "conductance" else [1.0] * 3
     total = [3.5, 3.5, 3.0] if form == "conductance" else [1.0] * 3
@@ -199,7 +211,9 @@ def test_lateral_weights_follow_basal_ones_exactly_and_return_to_the_self_predic
 def test_the_self_predicting_state_is_a_fixed_point_of_learning_with_one_zero_mode_for_each_basal_weight():
     """All other modes are those of n alone, eigenvalues of covariance matrices of the rates."""
     lateral = 7.0
-    circuit = ds.load_circuit("dendritic_predictive", **OWN, eta_lateral=f"{lateral} Hz", gain=1.5)
+    circuit = ds.load_circuit(
+        "dendritic_predictive", **OWN, **BASAL["conductance"], eta_lateral=f"{lateral} Hz", gain=1.5
+    )
     x, w = np.random.default_rng(3).normal(size=(4, 20)), weights_of(circuit)
     field = field_of(
         circuit, x, None, {"learn": 1.0, "sleep": 1.0}, unfrozen="*", slaved="layer*.*"
