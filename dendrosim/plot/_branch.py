@@ -1,6 +1,7 @@
 """Equilibria against a parameter, with their bifurcations."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,7 +51,7 @@ def branch(
     state : str, optional
         A label such as `layer1.h[0]`, a name such as `layer1.h`, or a pattern. Each matching state is a line; at
         most six are drawn. By default, one state is drawn: the one that changes most, relative to the size of the
-        states of its unit.
+        states of its unit. If no state changes, the largest real part of an eigenvalue is drawn.
     units : mapping of str to str, optional
         SI unit of the parameter by its name, such as ``{"tau": "s"}`` (default: no unit).
     ax : Axes, optional
@@ -74,6 +75,8 @@ def branch(
     """
     given = [branches] if isinstance(branches, Branch) else list(branches)
     _check(given)
+    if still := state is None and not _moves(given):
+        given = [_as_abscissa(one) for one in given]
     first = given[0]
     places = [_liveliest(given)] if state is None else matching(first.labels, state)
     shown = places[: len(PALETTE)]
@@ -112,6 +115,8 @@ def branch(
                     zorder=3,
                     **MARKS[mark.kind],
                 )
+    if still:
+        ax.axhline(0.0, color=QUIET, lw=0.8, zorder=1)
     ax.margins(x=0.03)
     usual = y_scale * _usual(levels)
     if len(usual) < len(levels):
@@ -136,14 +141,43 @@ def _check(given: list[Branch]) -> None:
             )
 
 
+STILL = 1e-6
+"""Range of a state, relative to the states of its unit, below which it does not change along a branch."""
+
+
+def _moves(given: list[Branch]) -> bool:
+    """Return whether any state changes along the branches."""
+    return bool(_relative_ranges(given).max(initial=0.0) > STILL)
+
+
+def _as_abscissa(one: Branch) -> Branch:
+    """Return a branch whose only state is the largest real part of an eigenvalue; zero modes do not count."""
+    real = np.where(one.eigenvalues == 0.0, -np.inf, one.eigenvalues.real).max(axis=1)
+    marks = tuple(
+        replace(mark, state=np.array([mark.eigenvalue.real])) for mark in one.bifurcations
+    )
+    return replace(
+        one,
+        states=np.where(np.isfinite(real), real, 0.0)[:, None],
+        labels=("largest real part of an eigenvalue",),
+        units=("1/s",),
+        bifurcations=marks,
+    )
+
+
 def _liveliest(given: list[Branch]) -> int:
     """Return the index of the state with the largest range, relative to the size of states of its unit."""
+    return int(np.argmax(_relative_ranges(given)))
+
+
+def _relative_ranges(given: list[Branch]) -> Array:
+    """Return the range of each state along the branches, relative to the size of states of its unit."""
     states = np.concatenate([b.states for b in given])
     ranges = np.ptp(states, axis=0)
     units = np.asarray(given[0].units)
     for unit in set(given[0].units):
         ranges[units == unit] /= float(np.max(np.abs(states[:, units == unit]))) or 1.0
-    return int(np.argmax(ranges))
+    return ranges
 
 
 def _pieces(one: Branch) -> list[tuple[Array, Array, bool]]:

@@ -90,11 +90,13 @@ def transient(
     factor, time_label = si_label("time", "s", times)
     low, high = 0.6 * float(np.min(norms)), 1.8 * float(np.max(norms))
     low = max(low, 1e-4 * high)  # a long decay would leave no room for the growth
-    for line, rate, style, name in (
-        (np.exp(np.clip(start * times, -500.0, 500.0)), start, ":", "numerical"),
-        (_asymptote(matrix, leading, times), leading.real, "--", "spectral"),
+    final, power = _asymptote(matrix, leading, times)
+    factors = {0: "", 1: ", times t"}
+    for line, rate, style, name, more in (
+        (np.exp(np.clip(start * times, -500.0, 500.0)), start, ":", "numerical", ""),
+        (final, leading.real, "--", "spectral", factors.get(power, f", times t^{power}")),
     ):
-        label = f"{name} abscissa {rate:.3g}/s".replace("-", "\N{MINUS SIGN}")
+        label = f"{name} abscissa {rate:.3g}/s{more}".replace("-", "\N{MINUS SIGN}")
         ax.plot(factor * times, line, color=INK, lw=0.9, ls=style, label=label, zorder=1)
     ax.plot(factor * times, norms, color=PALETTE[0], lw=1.6, label="‖exp(J t)‖", zorder=2)
     if 0.0 < when <= times[-1]:
@@ -158,18 +160,30 @@ def _norms(matrix: Array, step: float) -> Array:
     return np.array(norms)
 
 
-def _asymptote(matrix: Array, leading: complex, times: Array) -> Array:
-    """Return the exponential that the norm approaches or, if the leading eigenvalue is complex, its envelope."""
+def _asymptote(matrix: Array, leading: complex, times: Array) -> tuple[Array, int]:
+    """Return what the norm approaches, or its envelope if the leading eigenvalue is complex, and a power of time.
+
+    If the leading eigenvalue is repeated and lacks eigenvectors, the exponential is multiplied by this power.
+    """
     rate = leading.real
-    shifted = matrix - rate * np.eye(len(matrix))
     # Late enough for all other modes to have decayed: at least 20 time constants of the leading mode.
     late = max(float(times[-1]), 20.0 / abs(rate) if rate else 0.0)
+    once, twice = (_late_level(matrix, leading, k * late) for k in (1.0, 2.0))
+    # A power grows by 2, 4, ... when the time doubles, and without one the level stays the same.
+    power = round(np.log2(twice / once)) if 0.0 < once < np.inf and 0.0 < twice < np.inf else 0
+    level = once * (times / late) ** power if power > 0 else max(once, 0.0) * np.ones_like(times)
+    return level * np.exp(np.clip(rate * times, -500.0, 500.0)), max(power, 0)
+
+
+def _late_level(matrix: Array, leading: complex, late: float) -> float:
+    """Return the largest norm of exp(J t) in half a late cycle, over the exponential of the leading mode."""
+    shifted = matrix - leading.real * np.eye(len(matrix))
     now, levels = scipy.linalg.expm(shifted * late), []
     once = scipy.linalg.expm(shifted * np.pi / (CYCLE * (abs(leading.imag) or 1.0)))
     for _ in range(CYCLE if leading.imag else 1):
         levels.append(float(np.linalg.norm(now, 2)))
         now = once @ now
-    return np.asarray(max(levels) * np.exp(np.clip(rate * times, -500.0, 500.0)))
+    return max(levels)
 
 
 def _title(point: FixedPoint, peak: float, when: float) -> str:

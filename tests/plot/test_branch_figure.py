@@ -53,7 +53,7 @@ def test_a_branch_is_dashed_from_the_first_hopf_bifurcation_on():
 
 
 def test_a_branch_may_be_unstable_in_between():
-    ax = plot.branch(continuation(continuation_flows.Bump(1.5, 0.5), "p", 0.0, 3.0))
+    ax = plot.branch(continuation(continuation_flows.Bump(1.5, 0.5), "p", 0.0, 3.0), "x[0]")
     ends = [piece[0, [0, -1]] for piece in (*pieces(ax, "-"), *pieces(ax, "--"))]
     np.testing.assert_allclose(ends, [[0.0, 1.0], [2.0, 3.0], [1.0, 2.0]], atol=1e-6)
 
@@ -62,7 +62,7 @@ def test_rounding_of_states_that_stay_does_not_move_the_bifurcations_of_a_branch
     branch = continuation(continuation_flows.Bump(1.5, 0.5), "p", 0.0, 3.0)
     rounded = [replace(b, state=np.full_like(b.state, 1 + 2e-16)) for b in branch.bifurcations]
     still = replace(branch, states=np.ones_like(branch.states), bifurcations=tuple(rounded))
-    ax = plot.branch(still)
+    ax = plot.branch(still, "x[0]")
     ends = [piece[0, [0, -1]] for piece in (*pieces(ax, "-"), *pieces(ax, "--"))]
     np.testing.assert_allclose(ends, [[0.0, 1.0], [2.0, 3.0], [1.0, 2.0]], atol=1e-6)
 
@@ -81,7 +81,7 @@ def test_branches_share_a_figure_and_meet_in_the_branch_point():
 
 def test_a_bifurcation_that_was_not_asked_for_still_ends_the_solid_line():
     flow = continuation_flows.Hopf([1.0], [3.0])
-    ax = plot.branch(continuation(flow, "p", 0.0, 3.0, events=["fold"]))
+    ax = plot.branch(continuation(flow, "p", 0.0, 3.0, events=["fold"]), "x[0]")
     assert drawn_legend(ax) == ["stable", "unstable"]
     (solid,), (dashed,) = pieces(ax, "-"), pieces(ax, "--")
     assert solid[0, -1] == dashed[0, 0] == pytest.approx(1.0, abs=0.1)
@@ -130,3 +130,12 @@ def test_a_state_or_branch_that_is_not_there_is_refused():
         plot.branch([])
     with pytest.raises(ParameterError, match="p and q"):
         plot.branch([branch, replace(branch, parameter="q")])
+
+
+def test_a_branch_whose_states_stay_is_drawn_by_its_eigenvalues():
+    """The pair has the growth 1/4 - (p - 3/2)^2, which is zero at 1 and 2."""
+    ax = plot.branch(continuation(continuation_flows.Bump(1.5, 0.5), "p", 0.0, 3.0))
+    assert ax.get_ylabel() == "largest real part of an eigenvalue (1/s)"
+    for piece in pieces(ax, "-")[:2] + pieces(ax, "--"):
+        np.testing.assert_allclose(piece[1], 0.25 - (piece[0] - 1.5) ** 2, atol=1e-6)
+    assert marks(ax) == [(1.0, 0.0), (2.0, 0.0)]

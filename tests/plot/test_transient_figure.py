@@ -102,3 +102,14 @@ def test_what_does_not_decay_is_said(matrix, verdict):
 def test_a_duration_must_be_positive(duration):
     with pytest.raises(ParameterError, match="duration must be positive"):
         plot.transient(flows.linear(-np.eye(2), np.zeros(2)), duration)
+
+
+def test_a_repeated_eigenvalue_without_eigenvectors_multiplies_by_time():
+    """A chain of three equal decays: exp(J t) is exp(-t) times (1, t, t^2/2), with the factor 10 per link."""
+    matrix = -np.eye(3) + 10.0 * np.eye(3, k=1)
+    ax = plot.transient(flows.linear(matrix, np.ones(3)), 30.0)
+    line = labelled(ax, "spectral abscissa \N{MINUS SIGN}1/s, times t^2")
+    t = line.get_xdata()[1:]
+    np.testing.assert_allclose(line.get_ydata()[1:], 50.0 * t**2 * np.exp(-t), rtol=0.02)
+    equal = plot.transient(flows.linear(-np.eye(3), np.ones(3)), 3.0)
+    assert not any("times t" in text for text in drawn_legend(equal))
