@@ -3,7 +3,7 @@
 The protocol has blocks `train` and `test`, and names and recordings of `dendrosim.learning.networks`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -208,6 +208,7 @@ def progress_figures(name: str, progress: LearningProgress) -> dict[str, Callabl
     """
     from dendrosim import plot
 
+    called = plot.style.readable(name)
     found: dict[str, Callable[[], Any]] = {}
     if progress.updates:
         norms = {
@@ -215,20 +216,35 @@ def progress_figures(name: str, progress: LearningProgress) -> dict[str, Callabl
         }
         found[f"angles_{name}"] = lambda: (
             plot.angles(
-                progress.trials, progress.update_angles, title=f"{name}: angle of updates to"
+                progress.trials,
+                _while_learning(progress.update_angles, norms),
+                title=f"{called}: angle of updates to",
             )[0].figure
         )
         found[f"updates_{name}"] = lambda: (
-            plot.curve(
-                progress.trials, norms, xlabel="trial", ylabel="norm of the weight update",
-                title=f"{name}: size of updates", log=True,
+            plot.families(
+                progress.trials, dict(enumerate(norms.values(), 1)), xlabel="trial",
+                ylabel="norm of the weight update", parameter="layer", title=f"{called}: size of updates",
+                log=True,
             ).figure
         )  # fmt: skip
     if progress.apical_angles:
         trials = progress.trials[: len(progress.apical_angles["transpose"])]
         found[f"feedback_{name}"] = lambda: (
             plot.angles(
-                trials, progress.apical_angles, title=f"{name}: angle of apical weights to"
+                trials, progress.apical_angles, title=f"{called}: angle of apical weights to"
             )[0].figure
         )
     return found
+
+
+CONVERGED = 1e-9
+"""Size of a weight update, relative to the largest, below which it is rounding error and has no direction."""
+
+
+def _while_learning(angles: Mapping[str, Array], norms: Mapping[str, Array]) -> dict[str, Array]:
+    """Return angles with NaN in place of those of updates that are rounding errors."""
+    sizes = np.stack(list(norms.values()), axis=-1)
+    largest = np.max(sizes, axis=0, initial=0.0, where=np.isfinite(sizes))
+    small = sizes < CONVERGED * largest
+    return {name: np.where(small[: len(a)], np.nan, a) for name, a in angles.items()}

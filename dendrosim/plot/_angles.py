@@ -1,6 +1,7 @@
 """Angles between the weight updates of a network and the directions that theory proposes."""
 
 from collections.abc import Mapping
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,9 @@ from dendrosim.plot.style import QUIET, legend_right, line, row, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+TITLE = 26
+"""Number of characters of the longest line of a title above a panel."""
 
 MARKED = 40
 """Largest number of points of a line whose points are marked; with more points the marks would touch."""
@@ -77,14 +81,15 @@ def angles(
             if 1 < len(x) <= MARKED:
                 ax.lines[-1].set(marker="o", markersize=3.5)
         ax.axhline(90.0, color=QUIET, lw=0.6, zorder=1)
-        ax.set_title(direction)
+        ax.set_title(fill(direction, TITLE))
         ax.set_xlabel(xlabel)
         ax.margins(x=0.02)
     _limit(panels[0], np.concatenate([v.ravel() for v in courses.values()]))
     panels[0].set_ylabel(ylabel)
     legend_right(panels[-1])
     if title:
-        panels[0].figure.suptitle(title, x=0.01, ha="left")
+        width = int(len(courses) * TITLE * 1.15)
+        panels[0].figure.suptitle(fill(title, width), x=0.01, ha="left")
     return panels
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dendrosim.plot.style import INK, PALETTE, axes, legend_right, line, spread, styled
+from dendrosim.plot.style import INK, PALETTE, axes, band_key, legend_right, line, spread, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,6 +26,9 @@ def curve(
     label: str = "",
     reference_label: str = "optimum",
     title: str = "",
+    bands: Mapping[str, tuple[ArrayLike, ArrayLike]] | None = None,
+    band_label: str = "",
+    marked: bool = False,
     log: bool | None = None,
 ) -> "Axes":
     """Draw one or several curves, and dashed horizontal lines for the levels that they are compared with.
@@ -47,6 +50,12 @@ def curve(
     reference_label : str, default "optimum"
         Names of a single curve and a single level in the legend.
     title : str, default ""
+    bands : mapping of str to tuple (lower, upper), optional
+        Limits of a shaded band around the curve of this name, array_like of shape (n,).
+    band_label : str, default ""
+        Meaning of the bands, such as `95 % interval`, for the legend.
+    marked : bool, default False
+        Whether the points of the curves are marked.
     log : bool, optional
         Whether the y axis is logarithmic (default: if all numbers are positive and span more than a factor of 5).
 
@@ -66,6 +75,10 @@ def curve(
     for k, (name, values) in enumerate(curves.items()):
         colour, style = PALETTE[k % len(PALETTE)], _LINES[k // len(PALETTE) % len(_LINES)]
         line(ax, x, values, color=colour, ls=style, label=name or None)
+        if marked:
+            ax.lines[-1].set(marker="o", markersize=3.5)
+        if bands and name in bands:
+            ax.fill_between(x, *bands[name], color=colour, alpha=0.2, lw=0, zorder=1)
     for k, (name, level) in enumerate(levels.items()):
         ax.axhline(level, color=INK, lw=1.0, ls=_LINES[1 + k % 3], label=name, zorder=1)
     everything = np.concatenate([*(v.ravel() for v in curves.values()), list(levels.values())])
@@ -75,6 +88,7 @@ def curve(
     ax.set_ylabel(ylabel)
     ax.set_title(title)
     ax.margins(x=0.01)
-    if ax.get_legend_handles_labels()[1]:
-        legend_right(ax)
+    keys = [band_key(band_label)] if bands and band_label else []
+    if ax.get_legend_handles_labels()[1] or keys:
+        legend_right(ax, "", [*ax.get_legend_handles_labels()[0], *keys])
     return ax

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from dendrosim.arrays import AnyArray
 from dendrosim.errors import ParameterError, ShapeError
-from dendrosim.plot.style import PALETTE, QUIET, legend_right, line, panels, styled
+from dendrosim.plot.style import PALETTE, QUIET, band_key, legend_right, line, panels, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,7 +18,11 @@ Row = tuple[ArrayLike, ArrayLike, tuple[ArrayLike, ArrayLike] | None]
 
 @styled
 def decoded(
-    time: ArrayLike, rows: Mapping[str, Row], *, sent_label: str = "signal sent, scaled"
+    time: ArrayLike,
+    rows: Mapping[str, Row],
+    *,
+    sent_label: str = "signal sent, scaled",
+    band_label: str = "",
 ) -> "AnyArray":
     """Draw one row per statistic of a population against time, with the signal that it should follow behind it.
 
@@ -32,6 +36,8 @@ def decoded(
         course matters. `band` is a tuple of lower and upper limits, array_like of shape (n,), or None.
     sent_label : str, default "signal sent, scaled"
         Name of the signals in the legend.
+    band_label : str, default ""
+        Meaning of the bands, such as `95 % interval`, for the legend.
 
     Returns
     -------
@@ -50,6 +56,8 @@ def decoded(
     axes = panels(len(rows), (6.4, 1.0 + 1.7 * len(rows)))
     for k, (label, (values, signal, band)) in enumerate(rows.items()):
         _draw(axes[k], time, label, values, signal, band, PALETTE[k % len(PALETTE)], sent_label)
+        keys = [band_key(band_label)] if band_label and band is not None else []
+        legend_right(axes[k], "", [*axes[k].get_legend_handles_labels()[0], *keys])
     axes[-1].set_xlabel("time (s)")
     return axes
 
@@ -74,4 +82,3 @@ def _draw(
     line(ax, time, y, color=colour, label="decoded", zorder=2)
     ax.set_ylabel(label)
     ax.margins(x=0.01)
-    legend_right(ax)

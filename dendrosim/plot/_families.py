@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from dendrosim.arrays import AnyArray
 from dendrosim.errors import ParameterError, ShapeError, UnknownNameError
-from dendrosim.plot.style import axes, legend_right, line, styled
+from dendrosim.plot.style import axes, band_key, legend_right, line, number_text, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,8 +32,10 @@ def families(
     ylabel: str,
     parameter: str,
     bands: Mapping[float, Band] | None = None,
+    band_label: str = "",
     title: str = "",
     colours: str = "viridis",
+    log: bool = False,
 ) -> "Axes":
     """Draw one curve per value of a parameter, the curve of the smallest value darkest.
 
@@ -54,9 +56,13 @@ def families(
         Name of the parameter with its unit; it is the title of the legend or of the colour scale.
     bands : mapping of float to tuple (lower, upper), optional
         Limits of a shaded band around each curve, array_like of shape (n,).
+    band_label : str, default ""
+        Meaning of the bands, such as `95 % interval`, for the legend.
     title : str, default ""
     colours : str, default "viridis"
         A sequential colour map of Matplotlib.
+    log : bool, default False
+        Whether the y axis is logarithmic.
 
     Returns
     -------
@@ -88,16 +94,19 @@ def families(
         if value in limits:
             low, high = (_like(x, b, f"band of curve {value:g}") for b in limits[value])
             ax.fill_between(x, low, high, color=colour, alpha=0.2, lw=0, zorder=1)
-        line(ax, x, y, color=colour, label=f"{value:g}")
+        line(ax, x, y, color=colour, label=number_text(value))
         if 1 < len(x) <= MARKED:
             ax.lines[-1].set(marker="o", markersize=3.5)
     if len(ordered) > LISTED:
         _scale(ax, ordered, shades, parameter)
     else:
-        legend_right(ax, parameter)
+        keys = [band_key(band_label)] if band_label and limits else []
+        legend_right(ax, parameter, [*ax.get_legend_handles_labels()[0], *keys])
     ax.set_xlabel(xlabel)
     ax.set_ylabel(ylabel)
     ax.set_title(title)
+    if log:
+        ax.set_yscale("log")
     ax.margins(x=0.02)
     return ax
 
@@ -120,6 +129,6 @@ def _scale(ax: "Axes", ordered: list[float], shades: AnyArray, parameter: str) -
     bar.set_label(parameter)
     bar.outline.set_visible(False)  # type: ignore[operator]
     named = range(0, count, -(-count // LISTED))
-    bar.set_ticks(named, labels=[f"{ordered[k]:g}" for k in named])
+    bar.set_ticks(named, labels=[number_text(ordered[k]) for k in named])
     bar.minorticks_off()
     bar.ax.tick_params(length=0)

@@ -9,7 +9,8 @@ import numpy as np
 from dendrosim.circuit.paths import VariablePath, is_variable
 from dendrosim.circuit.pathway import WEIGHT
 from dendrosim.errors import ParameterError, UnknownNameError
-from dendrosim.plot.style import PALETTE, axes, legend_right, line, note, si_label, spread, styled
+from dendrosim.plot.run_time import time_unit
+from dendrosim.plot.style import PALETTE, axes, legend_right, line, note, spread, styled
 from dendrosim.results.result import Result
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def plasticity(
     if len(units) > 1:
         raise ParameterError(f"{', '.join(chosen)} have different units; draw them one by one")
     ax = axes(ax, (6.5, 3.0))
-    x_scale, x_label = si_label("time", "s", np.concatenate([c["time"].values for c in courses]))
+    x_scale, x_label = time_unit(result)
     rates = []
     for k, (name, course) in enumerate(zip(chosen, courses, strict=True)):
         time = course["time"].values

@@ -9,6 +9,7 @@ import numpy as np
 from dendrosim.analysis._trains import INSTANT
 from dendrosim.arrays import AnyArray
 from dendrosim.errors import ParameterError, UnknownNameError
+from dendrosim.plot.run_time import time_unit
 from dendrosim.plot.spikes import (
     chosen_units,
     index,
@@ -16,7 +17,7 @@ from dendrosim.plot.spikes import (
     recorded_spikes,
     seconds,
 )
-from dendrosim.plot.style import PALETTE, QUIET, axes, legend_right, si_label, styled
+from dendrosim.plot.style import PALETTE, QUIET, axes, legend_right, readable, si_label, styled
 from dendrosim.results.result import Result
 from dendrosim.results.result_data import PhaseSpan
 
@@ -104,10 +105,12 @@ def psth(
     rates = np.divide(counts, covered, out=np.full(len(counts), np.nan), where=covered > 0)
 
     ax = axes(ax, (6.5, 2.8))
-    x_scale, x_label = si_label("time" if align is None else "time from onset", "s", edges)
+    x_scale, x_label = (
+        time_unit(result) if align is None else si_label("time from onset", "s", edges)
+    )
     earlier = sum(isinstance(p, StepPatch) for p in ax.patches) // 2
     colour = PALETTE[earlier % len(PALETTE)]
-    name = label or population
+    name = label or readable(population)
     averaged = [(len(shown), "unit"), (samples, "sample"), (len(starts), "trial")]
     means = ", ".join(f"{n} {what}{'s' * (n > 1)}" for n, what in averaged if n > 1)
     ax.stairs(rates, x_scale * edges, fill=True, color=colour, alpha=0.2, lw=0)

@@ -1,6 +1,6 @@
 """Spikes of a population against time, with one row per unit."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from dendrosim.analysis.bursts import BURST_THRESHOLD
 from dendrosim.arrays import AnyArray
 from dendrosim.errors import ParameterError
 from dendrosim.plot.phases import shade_phases
+from dendrosim.plot.run_time import time_range, time_unit
 from dendrosim.plot.spikes import (
     chosen_units,
     in_bursts,
@@ -18,7 +19,7 @@ from dendrosim.plot.spikes import (
     recorded_spikes,
     seconds,
 )
-from dendrosim.plot.style import INK, PALETTE, axes, legend_right, note, si_label, styled
+from dendrosim.plot.style import INK, PALETTE, QUIET, axes, legend_right, note, readable, styled
 from dendrosim.results.result import Result
 
 if TYPE_CHECKING:
@@ -41,7 +42,9 @@ def raster(
     sample: int = 0,
     start: str | float | None = None,
     stop: str | float | None = None,
-    bursts: bool = True,
+    origin: str | float = 0.0,
+    groups: Mapping[str, Sequence[int]] | None = None,
+    bursts: bool | None = None,
     interval: str | float = BURST_THRESHOLD,
     count: int = 100,
 ) -> "Axes":
@@ -61,8 +64,14 @@ def raster(
         Index of the sample of the batch.
     start, stop : time, optional
         Range of the time axis: seconds, or text such as `20 ms` (default: the whole run).
-    bursts : bool, default True
-        Whether spikes in bursts have another colour.
+    origin : time, default 0
+        Time of the run from which the axis counts.
+    groups : mapping of str to sequence of int, optional
+        Indices of units by the name of their group or condition, the lowest group first. The names stand beside
+        the rows in place of the indices, and `count` rows are divided evenly among the groups.
+    bursts : bool, optional
+        Whether spikes in bursts have another colour (default: if the population has an event `burst` or a
+        dendrite, so that its model can burst).
     interval : time, default 16 ms
         A spike belongs to a burst if the previous or the next spike of its unit is closer than this, even if that
         spike is not drawn.
@@ -85,13 +94,11 @@ def raster(
     spikes = recorded_spikes(result, population)
     sample = index(f"sample of {population}", sample, result.protocol.batch)
     size = result.circuit.event(population)[0].size
-    shown = chosen_units(result, population, units)
-    if units is None:
-        shown = shown[:: -(-size // max(1, count))]
-    low = result.start if start is None else seconds("raster: start", start)
-    high = result.stop if stop is None else seconds("raster: stop", stop)
-    if not high > low:
-        raise ParameterError(f"raster: stop is {high:g} s; it must be after start, {low:g} s")
+    shown, edges = _rows(result, population, units, groups, count)
+    low, high = time_range("raster", result, start, stop)
+    zero = seconds("raster: origin", origin)
+    if bursts is None:
+        bursts = _can_burst(result, population)
 
     spikes = of_sample(spikes, sample)
     row = np.full(size, -1)
@@ -100,7 +107,7 @@ def raster(
     rows, times = row[spikes.unit[kept]], spikes.time[kept]
 
     ax = axes(ax, (7.0, float(np.clip(1.2 + 0.04 * len(shown), 1.8, 4.2))))
-    scale, label = si_label("time", "s", [low, high])
+    scale, label = time_unit(result)
     member = np.zeros(len(times), dtype=bool)
     if bursts:
         member = in_bursts(spikes.unit, spikes.time, seconds("raster: interval", interval))[kept]
@@ -112,18 +119,57 @@ def raster(
         "rasterized": len(times) > VECTORS,
         "snap": None if len(shown) <= SNAPPED else False,
     }
-    _ticks(ax, scale * times[~member], rows[~member], edgecolors=INK, **common)
+    _ticks(ax, scale * (times[~member] - zero), rows[~member], edgecolors=INK, **common)
     if bursts:
-        _ticks(ax, scale * times[member], rows[member], edgecolors=PALETTE[1], **common)
+        _ticks(ax, scale * (times[member] - zero), rows[member], edgecolors=PALETTE[1], **common)
     if not len(times):
         note(ax, "no spikes")
-    ax.set_xlim(scale * low, scale * high)
+    ax.set_xlim(scale * (low - zero), scale * (high - zero))
     ax.set_xlabel(label)
     _name_rows(ax, shown)
     part = f" ({len(shown)} of {size})" if len(shown) < size else ""
-    ax.set_ylabel(f"{population}\nunit{part}")
-    shade_phases(result, np.array([ax], dtype=object), scale)
+    if groups:
+        _name_groups(ax, list(groups), edges)
+    ax.set_ylabel(f"{readable(population)}\nunit{part}")
+    shade_phases(result, np.array([ax], dtype=object), scale, zero)
     return ax
+
+
+def _rows(
+    result: Result,
+    population: str,
+    units: Sequence[int] | None,
+    groups: Mapping[str, Sequence[int]] | None,
+    count: int,
+) -> tuple[NDArray[np.int_], list[int]]:
+    """Return the units of the rows, from the lowest on, and the row after the last one of each group."""
+    if groups:
+        if units is not None:
+            raise ParameterError("raster: give units or groups, not both")
+        share = max(1, count // len(groups))
+        parts = [_thinned(chosen_units(result, population, u), share) for u in groups.values()]
+        return np.concatenate(parts), np.cumsum([len(part) for part in parts]).tolist()
+    shown = chosen_units(result, population, units)
+    return (_thinned(shown, max(1, count)) if units is None else shown), []
+
+
+def _thinned(units: NDArray[np.int_], most: int) -> NDArray[np.int_]:
+    return units[:: max(1, -(-len(units) // most))]
+
+
+def _can_burst(result: Result, population: str) -> bool:
+    """Return whether the model of a population has bursts: an event of that name, or a dendrite."""
+    found = result.circuit.event(population)[0]
+    return "burst" in found.events or bool({"apical", "dendrite"} & set(found.variables))
+
+
+def _name_groups(ax: "Axes", names: list[str], edges: list[int]) -> None:
+    """Label the rows with the names of their groups, and separate the groups by thin lines."""
+    begins = [0, *edges[:-1]]
+    ax.set_yticks([(b + e - 1) / 2 for b, e in zip(begins, edges, strict=True)], names)
+    ax.tick_params(axis="y", length=0)
+    for edge in edges[:-1]:
+        ax.axhline(edge - 0.5, color=QUIET, lw=0.5, zorder=1)
 
 
 def _ticks(ax: "Axes", x: AnyArray, rows: AnyArray, **options: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from dendrosim.machine.atomic_file import write_file
 from dendrosim.machine.file_paths import AnyPath, as_file_path
+from dendrosim.plot.legends import move_legend_inside
 from dendrosim.plot.style import FONTS, figure_of, in_style
 
 _FORMATS: dict[str, dict[str, Any]] = {
@@ -53,6 +54,7 @@ def save(drawn: Any, path: AnyPath) -> list[Path]:
     figure, files = figure_of(drawn), []
     layout = figure.get_layout_engine()
     with in_style():
+        move_legend_inside(figure)
         for suffix, options in _FORMATS.items():
             content = BytesIO()
             figure.savefig(content, format=suffix, **options)

@@ -1,7 +1,8 @@
 """Recorded variables of single units against time, with one panel per variable."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,12 +11,15 @@ from dendrosim.arrays import AnyArray
 from dendrosim.circuit.paths import is_variable
 from dendrosim.errors import ParameterError, UnknownNameError
 from dendrosim.plot.phases import shade_phases
+from dendrosim.plot.run_time import time_range, time_unit
+from dendrosim.plot.spikes import seconds
 from dendrosim.plot.style import (
     PALETTE,
     legend_right,
     line,
     note,
     panels,
+    readable,
     si_label,
     styled,
 )
@@ -25,6 +29,9 @@ from dendrosim.units import Quantity
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from xarray import DataArray
+
+WRAPPED = 16
+"""Number of characters of the longest line of a label of the y axis, which has the height of its panel."""
 
 
 @styled
@@ -36,6 +43,10 @@ def traces(
     ax: "Axes | None" = None,
     *,
     count: int = 6,
+    start: str | float | None = None,
+    stop: str | float | None = None,
+    origin: str | float = 0.0,
+    labels: Mapping[str, str] | None = None,
 ) -> Any:
     """Draw the recorded variables of single units against time.
 
@@ -52,6 +63,12 @@ def traces(
         Axes to draw all variables into (default: a new figure, with a panel for each variable).
     count : int, default 6
         Largest number of units if `units` is not given.
+    start, stop : time, optional
+        Range of the time axis: seconds, or text such as `20 ms` (default: all that was recorded).
+    origin : time, default 0
+        Time of the run from which the axis counts.
+    labels : mapping of str to str, optional
+        What the axes call a variable, without unit (default: its name in words, such as `pyramidal soma`).
 
     Returns
     -------
@@ -63,7 +80,9 @@ def traces(
     UnknownNameError
         If a name, unit or sample was not recorded.
     ParameterError
-        If variables of different units are drawn into one `ax`.
+        If variables of different units are drawn into one `ax`, or `stop` is not after `start`.
+    UnitError
+        If a time has a unit that is not one of time.
 
     Examples
     --------
@@ -71,42 +90,59 @@ def traces(
     """
     chosen = _matching(result, names)
     arrays = [_select(result[name], units, sample, count) for name in chosen]
+    if start is not None or stop is not None:
+        low, high = time_range("traces", result, start, stop)
+        arrays = [a.sel(time=slice(low, high)) for a in arrays]
+    zero = seconds("traces: origin", origin)
     times = np.concatenate([a["time"].values for a in arrays])
-    scale, time_label = si_label("time", "s", times)
+    scale, time_label = time_unit(result)
+    called = {name: _words(name) for name in chosen} | dict(labels or {})
     if ax is None:
         axes = panels(len(chosen), (7.0, 0.7 + 1.35 * len(chosen)))
         for panel, name, array in zip(axes, chosen, arrays, strict=True):
-            y_scale, y_label = si_label(name.replace(".", "\n"), array.attrs["units"], array.values)
+            y_scale, y_label = si_label(called[name], array.attrs["units"], array.values)
             panel.set_ylabel(y_label)
-            _lines(panel, result, array, scale, y_scale, PALETTE)
+            _lines(panel, result, array, (scale, zero), y_scale, PALETTE)
             legend_right(panel, _title("unit", array, result[name]))
     else:
         axes = np.array([ax], dtype=object)
         y_scale = _one_scale(ax, arrays)
         for k, array in enumerate(arrays):
             colours = np.roll(PALETTE, -k * array.sizes["unit"])
-            prefix = f"{array.name} " if len(arrays) > 1 else ""
-            _lines(ax, result, array, scale, y_scale, colours, prefix)
+            prefix = f"{readable(str(array.name))} " if len(arrays) > 1 else ""
+            _lines(ax, result, array, (scale, zero), y_scale, colours, prefix)
         legend_right(ax, _title("unit", arrays[0], result[chosen[0]]))
     axes[-1].set_xlabel(time_label)
     if len(times) and np.ptp(times) > 0:
-        shade_phases(result, axes, scale)
+        shade_phases(result, axes, scale, zero)
     return axes if ax is None else ax
+
+
+def _words(name: str) -> str:
+    """Return the name of a variable as words, on two lines: the population above its variable."""
+    return "\n".join(fill(readable(part), WRAPPED) for part in name.split("."))
 
 
 def _lines(
     ax: "Axes",
     result: Result,
     array: "DataArray",
-    x_scale: float,
+    axis: tuple[float, float],
     y_scale: float,
     colours: Sequence[str] | AnyArray,
     prefix: str = "",
 ) -> None:
     time, values = _with_gaps(result, array)
+    x_scale, zero = axis
     for k, unit in enumerate(array["unit"].values):
         colour = colours[k % len(colours)]
-        line(ax, x_scale * time, y_scale * values[:, k], color=colour, label=f"{prefix}{unit}")
+        line(
+            ax,
+            x_scale * (time - zero),
+            y_scale * values[:, k],
+            color=colour,
+            label=f"{prefix}{unit}",
+        )
     ax.margins(x=0.01)
     if not len(time):
         note(ax, "nothing was recorded")
@@ -117,7 +153,7 @@ def _one_scale(ax: "Axes", arrays: "Sequence[DataArray]") -> float:
     if len({a.attrs["units"] for a in arrays}) > 1:
         names = ", ".join(str(a.name) for a in arrays)
         raise ParameterError(f"{names} have different units; draw them without ax")
-    name = str(arrays[0].name).replace(".", " ") if len(arrays) == 1 else "value"
+    name = readable(str(arrays[0].name)) if len(arrays) == 1 else "value"
     values = np.concatenate([a.values.ravel() for a in arrays])
     scale, label = si_label(name, arrays[0].attrs["units"], values)
     ax.set_ylabel(label)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dendrosim.circuit.paths import is_variable
+from dendrosim.plot.run_time import time_unit
 from dendrosim.plot.style import INK, PALETTE, axes, legend_right, line, note, si_label, styled
 from dendrosim.plot.weight_arrays import weight_courses
 from dendrosim.results.result import Result
@@ -49,7 +50,7 @@ def weight_traces(
     course, names = weight_courses(result, name, sample)
     time, values, total = course["time"].values, course.values, len(names)
     ax = axes(ax, (6.5, 3.2))
-    x_scale, x_label = si_label("time", "s", time)
+    x_scale, x_label = time_unit(result)
     shown_name = name.replace(".", " ") if is_variable(name) else f"weight {name}"
     scale, label = si_label(shown_name, course.attrs["units"], values)
     shown = min(count, total)

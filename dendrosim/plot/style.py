@@ -13,6 +13,7 @@ from dendrosim.arrays import AnyArray
 from dendrosim.errors import printable
 from dendrosim.machine.brian_import import lock
 from dendrosim.machine.notebook import in_notebook
+from dendrosim.plot.legends import beside
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -156,6 +157,23 @@ def new_figure(size: tuple[float, float]) -> "Figure":
     return figure
 
 
+def readable(name: str) -> str:
+    """Return the name of an object or variable as words: `lower_pyramidal.soma` is `lower pyramidal soma`."""
+    return name.replace(".", " ").replace("_", " ")
+
+
+def number_text(value: float) -> str:
+    """Return a number for a label or legend, with a minus sign in place of a hyphen."""
+    return f"{value:g}".replace("-", "\N{MINUS SIGN}")
+
+
+def band_key(label: str) -> Any:
+    """Return the entry of a legend that says what shaded bands mean."""
+    from matplotlib.patches import Patch
+
+    return Patch(facecolor=QUIET, alpha=0.3, lw=0, label=label)
+
+
 def plain_label(text: str) -> str:
     """Return a text for a legend: one short line, in which nothing is taken for mathematics."""
     shown = printable(" ".join(text.split()))
@@ -232,9 +250,9 @@ def diverging(values: ArrayLike, missing: str = MISSING) -> tuple["Colormap", fl
 
 
 def legend_right(ax: "Axes", title: str = "", handles: Sequence[Any] | None = None) -> None:
-    """Put the legend on the right of the axes, so that it does not hide data."""
-    options: dict[str, Any] = {} if handles is None else {"handles": handles}
-    ax.legend(
+    """Put the legend on the right of the axes, so that it does not hide data; see `legends` for files."""
+    options: dict[str, Any] = {} if handles is None else {"handles": list(handles)}
+    legend = ax.legend(
         loc="upper left",
         bbox_to_anchor=(1.01, 1.02),
         borderaxespad=0.0,
@@ -242,6 +260,7 @@ def legend_right(ax: "Axes", title: str = "", handles: Sequence[Any] | None = No
         title=title or None,
         **options,
     )
+    beside(legend)
 
 
 def colourbar(ax: "Axes", image: "AxesImage | QuadMesh", label: str) -> None:

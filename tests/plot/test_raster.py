@@ -6,53 +6,21 @@ import warnings
 import numpy as np
 import pytest
 from drawing import drawn, legend_texts
+from drawn_spikes import result, spikes, ticks
 from matplotlib.collections import PathCollection
-from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.patches import StepPatch
 
 from dendrosim import plot
-from dendrosim.circuit.circuit import Circuit
-from dendrosim.circuit.population import Population
 from dendrosim.errors import ParameterError, UnitError, UnknownNameError
 from dendrosim.plot.style import INK, PALETTE
 from dendrosim.protocol.beginning import Beginning
-from dendrosim.protocol.phases import Block, Phase
-from dendrosim.protocol.protocol import Protocol
 from dendrosim.results.result import Result
 from dendrosim.results.result_data import Spikes
 
 SOMA = "dv/dt = -v/tau : volt"
 SILENT = Spikes(np.zeros(0, int), np.zeros(0))
-
-
-def result(size=4, batch=1, trials=2, **spikes):
-    """Return a run of trials of 100 ms rest and 100 ms pulse with the given spikes."""
-    circuit = Circuit(
-        populations=(Population("pyramidal", size, SOMA), Population("interneuron", size, SOMA)),
-        parameters={"tau": "20 ms"},
-    )
-    phases = (Phase("rest", "100 ms"), Phase("pulse", "100 ms"))
-    blocks = (Block("train", phases, trials=trials),)
-    return Result(Protocol(circuit, blocks, dt="1 ms", batch=batch), {}, {}, spikes=spikes)
-
-
-def spikes(*pairs, samples=None):
-    """Return spikes from (unit, milliseconds)."""
-    unit, ms = np.array(pairs).T
-    return Spikes(unit.astype(int), 1e-3 * ms, None if samples is None else np.array(samples))
-
-
-def ticks(ax):
-    """Return (milliseconds, row) of the ticks drawn in each colour."""
-    groups = [c for c in ax.collections if isinstance(c, PathCollection)]
-    return {
-        colour: sorted(map(tuple, np.round(group.get_offsets(), 6).tolist()))
-        for group in groups
-        for colour in (INK, PALETTE[1])
-        if np.allclose(group.get_edgecolor()[0], to_rgba(colour))
-    }
 
 
 def steps(ax):
@@ -68,7 +36,7 @@ def ms(values):
 def test_raster_has_a_tick_per_spike_and_tells_bursts():
     # Unit 1 has a burst of three with intervals of 10 ms; unit 2 an interval just above 16 ms.
     fired = spikes((0, 5), (1, 20), (1, 30), (2, 40), (1, 40), (2, 56.1), (0, 300))
-    ax = plot.raster(result(pyramidal=fired), "pyramidal")
+    ax = plot.raster(result(pyramidal=fired), "pyramidal", bursts=True)
     assert ticks(ax) == {
         INK: [(5, 0), (40, 2), (56.1, 2), (300, 0)],
         PALETTE[1]: [(20, 1), (30, 1), (40, 1)],
@@ -92,17 +60,17 @@ def test_a_tick_covers_its_row_only():
 def test_spikes_of_other_units_or_samples_make_no_burst():
     fired = spikes((0, 10), (1, 12), (0, 14), (0, 100), (0, 102), samples=[0, 0, 1, 1, 1])
     data = result(batch=2, pyramidal=fired)
-    assert ticks(plot.raster(data, "pyramidal"))[INK] == [(10, 0), (12, 1)]
-    second = ticks(plot.raster(data, "pyramidal", sample=1))
+    assert ticks(plot.raster(data, "pyramidal", bursts=True))[INK] == [(10, 0), (12, 1)]
+    second = ticks(plot.raster(data, "pyramidal", sample=1, bursts=True))
     assert second == {INK: [(14, 0)], PALETTE[1]: [(100, 0), (102, 0)]}
 
 
 def test_a_burst_is_one_also_where_the_raster_cuts_it():
     data = result(pyramidal=spikes((0, 95), (0, 105), (0, 150)))
-    ax = plot.raster(data, "pyramidal", start="100 ms", stop=0.12)
+    ax = plot.raster(data, "pyramidal", start="100 ms", stop=0.12, bursts=True)
     assert ticks(ax)[PALETTE[1]] == [(105, 0)]
     assert ax.get_xlim() == (100, 120)
-    longer = plot.raster(data, "pyramidal", interval="50 ms")
+    longer = plot.raster(data, "pyramidal", interval="50 ms", bursts=True)
     assert len(ticks(longer)[PALETTE[1]]) == 3
     plain = plot.raster(data, "pyramidal", bursts=False)
     assert ticks(plain) == {INK: [(95, 0), (105, 0), (150, 0)]}

@@ -63,7 +63,7 @@ def test_traces_draw_into_given_axes():
     assert plot.traces(examples.result(), ["soma.v", "soma.drive"], units=[0], ax=ax) is ax
     assert len(ax.lines) == 2
     assert ax.get_ylabel() == "value (mV)"
-    assert {"soma.v 0", "soma.drive 0"} <= set(legend_texts(ax))
+    assert {"soma v 0", "soma drive 0"} <= set(legend_texts(ax))
     with pytest.raises(ParameterError, match="different units"):
         plot.traces(examples.result(), ["soma.v", "soma.u"], ax=ax)
 
@@ -151,7 +151,9 @@ def test_plasticity_is_the_slope_of_the_weights():
     weights = time[:, None, None] * np.full((3, 4), 2.0)
     result.traces["w"] = Trace(time, weights)
     ax = plot.plasticity(result)
-    np.testing.assert_allclose(ax.lines[0].get_xdata(), [0.25, 1.0])
+    np.testing.assert_allclose(
+        ax.lines[0].get_xdata(), [250.0, 1000.0]
+    )  # in ms, the unit of all figures of this short run
     np.testing.assert_allclose(ax.lines[0].get_ydata(), [2.0, 2.0])
     assert "(V/s)" in ax.get_ylabel()
     with pytest.raises(UnknownNameError, match="unknown recording of weights"):
