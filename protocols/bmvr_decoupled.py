@@ -17,6 +17,7 @@ n must be redefined as R z (the abstract keeps n = Q^T z). Eq. 23 holds for any 
 import numpy as np
 
 import dendrosim as ds
+from dendrosim.plot import style
 
 
 class Parameters(ds.Parameters):
@@ -79,14 +80,20 @@ def measure(result: ds.Result) -> ds.Measurement:
         "largest_relative_error": float(np.max(np.abs(gaps[seen] / gaps[0] / exact[seen] - 1))),
     }
 
+    @style.styled
     def decay():
-        return ds.plot.curve(
-            q.time.values,
-            {"simulated": gaps / gaps[0], "product of (1 - η dt/τ)": exact},
-            ylabel="|Q$^T$ - R| over its start",
+        ax = ds.plot.curve(
+            q.time.values - result.start,
+            {"simulated": gaps / gaps[0], "closed form: product of 1 − η dt/τ": exact},
+            ylabel="|Qᵀ − R| over its start",
             title="Synapses in both directions become transposes",
             log=True,
-        ).figure
+        )
+        simulated, formula = ax.lines[:2]
+        simulated.set(linewidth=4.0, alpha=0.4)  # the closed form is drawn on top of it
+        formula.set(linestyle=(0, (4, 3)))
+        style.legend_right(ax)
+        return ax.figure
 
     rounding = "rounding errors of the weights"
     references = {

@@ -32,6 +32,8 @@ import dendrosim as ds
 from dendrosim.analysis import regression
 from dendrosim.equations.transfer.numeric import numeric_transfer
 from dendrosim.errors import ParameterError
+from dendrosim.plot import style
+from dendrosim.plot.run_time import time_unit
 from dendrosim.tasks.scaled_images import load_scaled_images
 
 SETTLE, LEARN, CYCLE = "12 ms", "4 ms", 0.016
@@ -43,6 +45,7 @@ INPUTS = ("bmvr_input.x", "backprop_layer0.h")
 TARGETS = ("bmvr_target.y", "backprop_layer2.target")
 OUTPUTS = ("bmvr_pyramidal.soma", "backprop_layer2.h")
 WATCHED = (*(f"bmvr_pyramidal.{c}" for c in ("basal", "apical", "plateau")), "bmvr_interneuron.n")
+WATCHED_NAMES = ("basal dendrite", "apical dendrite", "plateau", "interneuron")
 
 # For each parameter, the default with linear cells and the default with any other transfer function.
 DEFAULTS = {
@@ -215,10 +218,10 @@ def measure(result: ds.Result) -> ds.Measurement:
         "learning": lambda: _learning(result, transfer, x_test, labels, best),
         "receptive_fields": lambda: ds.plot.receptive_fields(w1[:, :64], title=fields).figure,
         "digits": lambda: ds.plot.images(images[:40], **called, title=digits).figure,
-        "compartments": lambda: ds.plot.traces(result, WATCHED)[0].figure,
+        "compartments": lambda: _compartments(result),
     }
     if transfer == "linear":
-        figures["loss"] = lambda: _loss(result, cov, rank)
+        figures["loss"] = lambda: _excess(result, cov, rank)
     return ds.Measurement(metrics, figures, references=references)
 
 
@@ -244,12 +247,38 @@ def _learning(result, transfer, x_test, labels, best):
     return _draw_curve(result, ours, theirs, **reference, **axes)
 
 
-def _loss(result, cov, rank):
+def _compartments(result):
+    """Draw compartments of three cells while digits are shown, with the digit above each of its presentations."""
+    spans = [span for span in result.phases() if span.phase == "watch"]
+    begin, protocol = spans[0].start, result.protocol
+    labels = dict(zip(WATCHED, WATCHED_NAMES, strict=True))
+    panels = ds.plot.traces(result, WATCHED, origin=begin, labels=labels)
+    # Each trial shows a batch of rows; the first sample of the batch was recorded.
+    rows = np.arange(len(spans)) * protocol.batch % len(protocol.data["y"])
+    digits = np.argmax(protocol.data["y"][rows], axis=1)
+    scale, _ = time_unit(result)
+    for panel in panels:
+        panel.set_xlim(0.0, scale * (spans[-1].stop - begin))
+        for span in spans[1:]:
+            panel.axvline(scale * (span.start - begin), color=style.QUIET, lw=0.5, zorder=0)
+    for span, digit in zip(spans, digits, strict=True):
+        middle = scale * ((span.start + span.stop) / 2 - begin)
+        place = panels[0].get_xaxis_transform()
+        panels[0].text(middle, 1.04, str(digit), transform=place, ha="center", color=style.INK)
+    panels[0].set_title("digit shown, and three of each kind of compartment", pad=16)
+    return panels[0].figure
+
+
+def _excess(result, cov, rank):
     pairs = zip(result["bmvr_w1"].values, result["bmvr_b"].values, strict=True)
     ours = [regression.loss(cov, w, b) for w, b in pairs]
     pairs = zip(result["backprop_w1"].values, result["backprop_w2"].values, strict=True)
     theirs = [regression.loss(cov, w, v.T) for w, v in pairs]
-    optimum = regression.optimal_loss(cov, rank)
-    reference = {"reference": optimum, "reference_label": f"rank-{rank} optimum"}
-    axes = {"ylabel": "loss E|y - W2 W1 x|²", "title": "Loss against the closed-form optimum"}
-    return _draw_curve(result, ours, theirs, **reference, **axes)
+    lowest, variance = regression.optimal_loss(cov, rank), float(np.trace(cov.yy))
+    ours, theirs = ((np.array(losses) - lowest) / variance for losses in (ours, theirs))
+    axes = {
+        "ylabel": "loss above the optimum,\nrelative to the variance of labels",
+        "title": f"Loss above the closed-form optimum of rank {rank}",
+        "log": True,
+    }
+    return _draw_curve(result, ours, theirs, **axes)

@@ -108,6 +108,7 @@ def measure(result: ds.Result) -> ds.Measurement:
                 xlabel=f"{first} current (pA)",
                 ylabel=ylabel,
                 parameter=f"{second} current (pA)",
+                band_label="95 % interval",
             ).figure
         )
 
@@ -116,9 +117,19 @@ def measure(result: ds.Result) -> ds.Measurement:
         "event_rate_by_dendrite": family("event_rate", "dendritic", "event rate (Hz)"),
         "burst_probability": family("burst_probability", "dendritic", "burst probability"),
         "burst_probability_by_soma": family("burst_probability", "somatic", "burst probability"),
-        "raster": lambda: ds.plot.raster(result, "pyramidal", start=start).figure,
+        "raster": lambda: _raster(result, soma, len(dendrite) * p.cells, start),
     }
     return ds.Measurement(metrics, figures, units=units)
+
+
+def _raster(result, soma, cells, start):
+    """Draw spikes in groups of one somatic current; in each group the dendritic current grows from row to row."""
+    names = [f"{1e12 * current:g}".replace("-", "\N{MINUS SIGN}") for current in soma]
+    groups = {name: range(k * cells, (k + 1) * cells) for k, name in enumerate(names)}
+    stop = min(result.stop, start + 1.0)
+    ax = ds.plot.raster(result, "pyramidal", groups=groups, start=start, stop=stop, origin=start)
+    ax.set_ylabel("somatic current (pA)\ndendritic current grows upwards")
+    return ax.figure
 
 
 def _index(values, axis):

@@ -148,10 +148,10 @@ def measure(result: ds.Result) -> ds.Measurement:
             "upper event rate\n(Hz)": (upper.event_rate, sine, bands[0]),
             "lower burst\nprobability": (lower.burst_probability, other, bands[1]),
         }
-        return ds.plot.decoded(time, rows)[0].figure
+        return ds.plot.decoded(time, rows, band_label="95 % interval")[0].figure
 
     def raster(population):
-        return lambda: ds.plot.raster(result, population, start=start).figure
+        return lambda: ds.plot.raster(result, population, start=start, origin=start).figure
 
     figures = {"signals": draw_signals, **{f"raster_{n}": raster(n) for n in sizes}}
     return ds.Measurement(metrics, figures, units=units)

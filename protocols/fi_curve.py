@@ -218,9 +218,8 @@ def _voltages(result, population, currents, trains):
 
 def _raster(result, population, currents, trains):
     stop = _end_shown(result, trains, 80)
-    bursts = population == "pyramidal"
-    ax = ds.plot.raster(result, population, bursts=bursts, count=len(currents), stop=stop)
-    labels = {row: f"{1e12 * current:g}" for row, current in enumerate(currents)}
+    ax = ds.plot.raster(result, population, count=len(currents), stop=stop)
+    labels = {row: style.number_text(1e12 * current) for row, current in enumerate(currents)}
     ax.yaxis.set_major_formatter(lambda y, _: labels.get(round(y), ""))
     ax.set_ylabel("current (pA)")
     return ax.figure

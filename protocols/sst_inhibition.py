@@ -132,22 +132,58 @@ def measure(result: ds.Result) -> ds.Measurement:
     }
     units = {"sst_current": "A", "sst_rate": "Hz", "event_rate": "Hz"}
 
+    shared = {
+        "xlabel": "SST rate (Hz)",
+        "log": False,
+        "marked": True,
+        "band_label": "95 % interval",
+    }
+
     def gating():
         curves = {
             "plateau after dendritic current": chances["stimulus"],
             "plateau without it": chances["control"],
             "burst probability": bursts.burst_probability,
         }
+        bands = {
+            name: _interval(curves[name], len(spans) // 2 * cells) for name in list(curves)[:2]
+        }
+        bands["burst probability"] = bursts.burst_probability_interval
+        return ds.plot.curve(sst_rate, curves, bands=bands, ylabel="probability", **shared).figure
+
+    def event_rate():
+        rates, bands = {"pyramidal cells": bursts.event_rate}, bursts.event_rate_interval
         ax = ds.plot.curve(
-            sst_rate, curves, xlabel="SST rate (Hz)", ylabel="probability", log=False
+            sst_rate, rates, bands={"pyramidal cells": bands}, ylabel="event rate (Hz)", **shared
         )
-        for drawn in ax.lines:
-            drawn.set(marker="o", markersize=3.5)
+        ax.set_ylim(bottom=0)
         return ax.figure
 
     def raster(sample):
-        shown = {"sample": sample, "start": begin, "stop": min(end, begin + 1.0)}
-        return lambda: ds.plot.raster(result, "pyramidal", **shown).figure
+        shown = {"sample": sample, "start": begin, "stop": min(end, begin + 1.0), "origin": begin}
+
+        def draw():
+            ax = ds.plot.raster(result, "pyramidal", **shown)
+            current = f"{1e12 * drives[sample]:g} pA".replace("-", "\N{MINUS SIGN}")
+            ax.set_title(
+                f"{current} into SST cells, which fire at {sst_rate[sample]:.3g} Hz", pad=18
+            )
+            return ax.figure
+
+        return draw
 
     rasters = {"raster_weakest": raster(0), "raster_strongest": raster(levels - 1)}
-    return ds.Measurement(metrics, {"gating": gating, **rasters}, units=units)
+    if levels == 1:
+        rasters = {"raster": raster(0)}
+    figures = {"gating": gating, "event_rate": event_rate, **rasters}
+    return ds.Measurement(metrics, figures, units=units)
+
+
+def _interval(chances, count):
+    """Return Wilson's 95 % interval of probabilities, each of them a fraction of `count` observations."""
+    z = 1.96
+    centre = (chances + z**2 / (2 * count)) / (1 + z**2 / count)
+    spread = (
+        z * np.sqrt(chances * (1 - chances) / count + z**2 / (4 * count**2)) / (1 + z**2 / count)
+    )
+    return centre - spread, centre + spread

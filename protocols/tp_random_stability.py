@@ -348,28 +348,34 @@ def _draw_abscissas(found):
             ax.stairs(counts, edges, color=colour, lw=1.0, label=f"{name} abscissa")
         ax.axvline(0.0, color=style.INK, lw=1.0)
         ax.set_xscale("asinh", linear_width=1.0)
-        ax.set_xticks([-1, 0, 1, 10, 100], ["-1", "0", "1", "10", "100"])
-        ax.set(xlim=edges[[0, -1]], ylim=0, ylabel="part of the circuits", title=titles[kind])
-    panels[-1].set_xlabel("1/tau")
+        ax.set_xticks([-1, 0, 1, 10, 100], ["−1", "0", "1", "10", "100"])
+        ax.set(xlim=edges[[0, -1]], ylim=0, ylabel="fraction of circuits", title=titles[kind])
+    panels[-1].set_xlabel("abscissa (1/τ)")
     style.legend_right(panels[0])
     return panels[0].figure
 
 
 @style.styled
 def _draw_transient(shown, courses):
-    ax, dots, largest = style.axes(None), {"lw": 1.0, "ls": (0, (1, 1))}, []
+    ax, dots, largest = (
+        style.axes(None),
+        {"lw": 1.0, "ls": (0, (2, 2)), "color": style.INK, "zorder": 3},
+        [],
+    )
     for k, case in enumerate(shown):
         colour, course = style.PALETTE[k % len(style.PALETTE)], courses[case.name]
         linear, abscissa = case.transfer == "linear", _numerical(case.jacobian)
-        label = f"linear, numerical abscissa {abscissa:.3g}" if linear else "nonlinear, nudged"
+        label = f"linear, numerical abscissa {abscissa:.3g}/τ" if linear else "nonlinear, nudged"
         style.line(ax, course.times, course.sizes, color=colour, label=label)
         if linear:
             largest.append(course.sizes.max())
             norms = _norms(case.mu, case.weights, course.times)
-            ax.plot(course.times, norms, color=colour, **dots)
-    ax.plot([], [], color=style.QUIET, label="|exp(Jt)|", **dots)
-    ax.set(yscale="log", xlabel="time (tau)", title="Stable, yet not negative definite")
-    ax.set_ylabel("distance to the fixed point,\nrelative to the first")
+            ax.plot(course.times, norms, **dots)
+    ax.plot([], [], label="largest possible, |exp(Jt)|", **dots)
+    ax.set(
+        yscale="log", xlabel="time (τ)", title="Stable circuits may first amplify a perturbation"
+    )
+    ax.set_ylabel("distance to the fixed point,\nrelative to its first value")
     if largest:
         ax.set_ylim(1e-3, 3 * max(largest))
     ax.margins(x=0.01)

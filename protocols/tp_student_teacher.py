@@ -281,7 +281,10 @@ def measure(result: ds.Result) -> ds.Measurement:
     metrics = {name: course.metrics(fresh, expected, transfer) for name, course in courses.items()}
 
     def loss() -> Any:
-        losses = {name: c.losses(fresh, expected, transfer)[:-1] for name, c in courses.items()}
+        losses = {
+            ds.plot.style.readable(name): c.losses(fresh, expected, transfer)[:-1]
+            for name, c in courses.items()
+        }
         trials, title = courses[first].trials, "Networks learn what a teacher does"
         axes: Any = {"xlabel": "trial", "ylabel": "loss on fresh inputs", "log": True}
         return ds.plot.curve(trials, losses, title=title, **axes).figure
