@@ -247,6 +247,7 @@ def _learning(result, transfer, x_test, labels, best):
     return _draw_curve(result, ours, theirs, **reference, **axes)
 
 
+@style.styled
 def _compartments(result):
     """Draw compartments of three cells while digits are shown, with the digit above each of its presentations."""
     spans = [span for span in result.phases() if span.phase == "watch"]
@@ -265,7 +266,7 @@ def _compartments(result):
         middle = scale * ((span.start + span.stop) / 2 - begin)
         place = panels[0].get_xaxis_transform()
         panels[0].text(middle, 1.04, str(digit), transform=place, ha="center", color=style.INK)
-    panels[0].set_title("digit shown, and three of each kind of compartment", pad=16)
+    panels[0].set_title("Digit shown, and three compartments of each kind", pad=16)
     return panels[0].figure
 
 

@@ -20,6 +20,7 @@ import dendrosim as ds
 from dendrosim.analysis.bursts import burst_statistics
 from dendrosim.analysis.decoding import multiplexing_index
 from dendrosim.mechanisms.bursting_cell import refuse_undriven_basal
+from dendrosim.plot import style
 
 
 class Parameters(ds.Parameters):
@@ -124,7 +125,7 @@ def measure(result: ds.Result) -> ds.Measurement:
 
 def _raster(result, soma, cells, start):
     """Draw spikes in groups of one somatic current; in each group the dendritic current grows from row to row."""
-    names = [f"{1e12 * current:g}".replace("-", "\N{MINUS SIGN}") for current in soma]
+    names = [style.number_text(1e12 * current) for current in soma]
     groups = {name: range(k * cells, (k + 1) * cells) for k, name in enumerate(names)}
     stop = min(result.stop, start + 1.0)
     ax = ds.plot.raster(result, "pyramidal", groups=groups, start=start, stop=stop, origin=start)

@@ -22,6 +22,7 @@ import numpy as np
 
 import dendrosim as ds
 from dendrosim.analysis.bursts import burst_statistics
+from dendrosim.plot import style
 
 BACKGROUND = {  # jumps of excitation and inhibition at a Poisson rate of 500 Hz
     "pyramidal.background_{}_soma": (0.35, 0.35),
@@ -162,9 +163,10 @@ def measure(result: ds.Result) -> ds.Measurement:
     def raster(sample):
         shown = {"sample": sample, "start": begin, "stop": min(end, begin + 1.0), "origin": begin}
 
+        @style.styled
         def draw():
             ax = ds.plot.raster(result, "pyramidal", **shown)
-            current = f"{1e12 * drives[sample]:g} pA".replace("-", "\N{MINUS SIGN}")
+            current = f"{style.number_text(1e12 * drives[sample])} pA"
             ax.set_title(
                 f"{current} into SST cells, which fire at {sst_rate[sample]:.3g} Hz", pad=18
             )
