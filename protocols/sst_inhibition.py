@@ -133,6 +133,15 @@ def measure(result: ds.Result) -> ds.Measurement:
     }
     units = {"sst_current": "A", "sst_rate": "Hz", "event_rate": "Hz"}
 
+    observed = len(spans) // 2 * cells  # windows of all cells
+    figures = _figures(result, metrics, bursts, observed, (begin, end))
+    return ds.Measurement(metrics, figures, units=units)
+
+
+def _figures(result, metrics, bursts, observed, span):
+    """Return functions that draw probabilities, event rates and spikes against the activity of SST cells."""
+    drives, sst_rate = metrics["sst_current"], metrics["sst_rate"]
+    begin, end = span
     shared = {
         "xlabel": "SST rate (Hz)",
         "log": False,
@@ -142,13 +151,11 @@ def measure(result: ds.Result) -> ds.Measurement:
 
     def gating():
         curves = {
-            "plateau after dendritic current": chances["stimulus"],
-            "plateau without it": chances["control"],
+            "plateau after dendritic current": metrics["plateau_probability"],
+            "plateau without it": metrics["plateau_probability_control"],
             "burst probability": bursts.burst_probability,
         }
-        bands = {
-            name: _interval(curves[name], len(spans) // 2 * cells) for name in list(curves)[:2]
-        }
+        bands = {name: _interval(curves[name], observed) for name in list(curves)[:2]}
         bands["burst probability"] = bursts.burst_probability_interval
         return ds.plot.curve(sst_rate, curves, bands=bands, ylabel="probability", **shared).figure
 
@@ -174,11 +181,10 @@ def measure(result: ds.Result) -> ds.Measurement:
 
         return draw
 
-    rasters = {"raster_weakest": raster(0), "raster_strongest": raster(levels - 1)}
-    if levels == 1:
+    rasters = {"raster_weakest": raster(0), "raster_strongest": raster(len(drives) - 1)}
+    if len(drives) == 1:
         rasters = {"raster": raster(0)}
-    figures = {"gating": gating, "event_rate": event_rate, **rasters}
-    return ds.Measurement(metrics, figures, units=units)
+    return {"gating": gating, "event_rate": event_rate, **rasters}
 
 
 def _interval(chances, count):

@@ -88,7 +88,8 @@ def _pack(result: ResultData, texts: Mapping[str, str], disk: Disk) -> None:
         file.attrs[MARK] = FORMAT
         file.attrs["status"] = result.status
         for name, value in summary_attributes(result).items():
-            file.attrs[name] = value
+            # Strings of HDF5 end at a NUL, which a name from a foreign file may have.
+            file.attrs[name] = value.replace("\0", r"\x00") if isinstance(value, str) else value
         for name, text in {**texts, "message": result.message}.items():
             scalar = np.array(text, dtype=object)
             file.create_variable(name, (), dtype=h5py.string_dtype(), data=scalar)

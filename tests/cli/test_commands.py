@@ -57,6 +57,7 @@ def test_show_as_json(call):
         "default": "20 ms",
         "unit": "ms",
         "range": {},
+        "only": {},
         "doc": "Time constant.",
     }
     assert shown["populations"][0]["size"] == 2

@@ -244,7 +244,7 @@ def test_a_run_that_replaces_another_keeps_drawings_and_folders_of_the_user(tmp_
     before = files(tmp_path)
     ds.run(leaky_protocol(), "numpy", out=tmp_path, overwrite=True)
     after = files(tmp_path)
-    assert before.keys() - after.keys() == {"old.png", "old.svg"}
+    assert before.keys() - after.keys() == {"old.png", "old.svg", "old.pdf"}
     assert after["mine.svg"] == before["mine.svg"]
     assert notes.read_text() == "years of work"
 
@@ -276,12 +276,17 @@ def test_an_error_leaves_what_others_have_put_into_a_new_folder(tmp_path):
 
 def test_a_stability_report_and_its_figures_are_replaced_only_on_request(tmp_path, capsys):
     command = ["stability", "dynamical_tp", "--out", str(tmp_path)]
-    report = {"stability.json", "spectrum.png", "spectrum.svg"}
+    report = {"stability.json", "spectrum.png", "spectrum.svg", "spectrum.pdf"}
     assert cli.main([*command, "--transient"]) == 0
     assert json.loads((tmp_path / "stability.json").read_text())["transient_growth"]
     (tmp_path / "by_hand.png").write_bytes(b"drawn by hand")
     before = files(tmp_path)
-    assert before.keys() == report | {"transient.png", "transient.svg", "by_hand.png"}
+    assert before.keys() == report | {
+        "transient.png",
+        "transient.svg",
+        "transient.pdf",
+        "by_hand.png",
+    }
     assert cli.main(command) == 2
     assert "stability.json is another stability report: name another" in capsys.readouterr().err
     assert files(tmp_path) == before

@@ -11,7 +11,7 @@ from dendrosim.machine.code_digest import GENERATED_CODE, PACKAGE, SUFFIXES
 
 WITHOUT_EFFECT = {
     "analysis", "cli", "display", "errors", "experiments", "learning", "library", "machine", "mechanisms", "plot",
-    "results", "rules", "stability", "tasks", "__init__",
+    "results", "rules", "stability", "study", "tasks", "__init__",
 }  # fmt: skip
 """Parts of the package on which no generated code depends."""
 
