@@ -97,7 +97,7 @@ def test_rates_are_those_of_the_spikes_after_the_burn_in():
 
 def test_figures_are_drawn():
     figures = measured()[1].figures
-    assert set(figures) == {"gating", "raster_weakest", "raster_strongest"}
+    assert set(figures) == {"gating", "event_rate", "raster_weakest", "raster_strongest"}
     for draw in figures.values():
         draw().canvas.draw()
 
