@@ -266,8 +266,9 @@ class Result(ResultData):
         Returns
         -------
         pynwb.NWBFile
-            Recordings are `acquisition`, in SI units; spikes are `units`, with their population, number and
-            sample; phases are `epochs`. Parameters, metrics and provenance are in `notes`, as JSON. The final
+            Recordings are `acquisition`, in SI units; those with fewer times than units are tables in the
+            processing module `snapshots`. Spikes are `units`, with their population, number and sample; phases are
+            `epochs`. Parameters, metrics and provenance are in `notes`, as JSON. The final
             state is not in it.
 
         Raises

@@ -18,7 +18,7 @@ def recorded(batch=1):
     """A hand-made result with recordings at regular times and at the ends of phases."""
     known = {"seed": 3, "finished": "2026-01-02T03:04:05+00:00", "seconds": {"run": 5.0}}
     metrics = {"rate": np.array([2.0, np.nan])}
-    return result_examples.result(batch=batch, metrics=metrics, provenance=known)
+    return result_examples.result(inputs=6, batch=batch, metrics=metrics, provenance=known)
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +117,7 @@ def test_trains_of_neo_are_those_of_the_result(spikes):
 @pytest.mark.parametrize("kind", ["traces", "spikes"])
 def test_a_file_of_nwb_has_every_number_and_passes_the_inspector(tmp_path, kind, request):
     pynwb, inspector = pytest.importorskip("pynwb"), pytest.importorskip("nwbinspector")
-    result = recorded(batch=2) if kind == "traces" else request.getfixturevalue("spikes")
+    result = recorded(batch=5) if kind == "traces" else request.getfixturevalue("spikes")
     path = tmp_path / "result.nwb"
     with pynwb.NWBHDF5IO(str(path), "w") as file:
         file.write(result.to_nwb())
@@ -125,7 +125,13 @@ def test_a_file_of_nwb_has_every_number_and_passes_the_inspector(tmp_path, kind,
     assert not [f for f in found if f.importance.name in ("CRITICAL", "ERROR", "PYNWB_VALIDATION")]
     with pynwb.NWBHDF5IO(str(path), "r") as file:
         read = file.read()
-        for name in result.names:
+        snapshots = read.processing["snapshots"] if kind == "traces" else {}
+        left = [name for name in result.names if name not in read.acquisition]
+        assert left == (["w"] if kind == "traces" else [])
+        for name in left:  # weights at four times, fewer than units
+            assert np.array_equal(snapshots[name]["value"][:], result[name].values)
+            assert np.array_equal(snapshots[name]["time"][:], result[name].time.values)
+        for name in read.acquisition:
             series = read.acquisition[name]
             assert np.array_equal(series.data[:], result[name].values)
             times = result[name].time.values

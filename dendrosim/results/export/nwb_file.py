@@ -1,7 +1,7 @@
 """A result as a file of Neurodata Without Borders."""
 
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -9,7 +9,13 @@ from dendrosim.results.export.extra import import_extra
 from dendrosim.results.export.shared import describe, interval, session_start, trains
 from dendrosim.results.export.source import Source
 
+if TYPE_CHECKING:
+    from xarray import DataArray
+
 EXTRA = "nwb"
+
+SNAPSHOTS = "snapshots"
+"""Name of the processing module with recordings that have fewer times than units."""
 
 _UNITS = {"V": "volts", "A": "amperes", "s": "seconds", "S": "siemens", "F": "farads", "1": "n.a."}
 """How NWB writes some SI units; all others are kept as they are."""
@@ -34,12 +40,48 @@ def make_nwb(result: Source) -> Any:
         subject_id="simulation", sex="U", age="P0D",
         description="simulated circuit; there was no animal, so age and sex mean nothing",
     )  # fmt: skip
+    # The format takes the longest axis of a series for its time, so recordings at few times are tables.
+    short = [name for name in result.names if _is_short(result.traces[name].values.shape)]
     for recording in result.names:
-        file.add_acquisition(_series(pynwb, result, recording))
+        if recording not in short:
+            file.add_acquisition(_series(pynwb, result, recording))
+    if short:
+        module = file.create_processing_module(SNAPSHOTS, "recordings with fewer times than units")
+        for recording in short:
+            module.add(_table(pynwb, result, recording))
     _add_spikes(file, result)
     for span in result.phases():
         file.add_epoch(start_time=span.start, stop_time=span.stop, tags=[span.block, span.phase])
     return file
+
+
+def _is_short(shape: tuple[int, ...]) -> bool:
+    """Return whether an axis is longer than the first one, that of time."""
+    return max(shape[1:], default=0) > shape[0]
+
+
+def _table(pynwb: Any, result: Source, name: str) -> Any:
+    """Return a recording as a table with one row for each time."""
+    array = result[name]
+    unit = str(array.attrs["units"])
+    parts = {
+        "time": ("seconds", array["time"].values.astype(float)),
+        "value": (f"in {_UNITS.get(unit, unit)}", array.values),
+    }
+    columns = [
+        pynwb.core.VectorData(name=column, description=said, data=values)
+        for column, (said, values) in parts.items()
+    ]
+    known = {"name": name.replace("/", ":"), "description": _describe(array)}
+    return pynwb.core.DynamicTable(**known, columns=columns)
+
+
+def _describe(array: "DataArray") -> str:
+    """Return what an array is, and the places along its dimensions."""
+    dims = ", ".join(
+        f"{d} {_places(array[str(d)].values)}" if d != "time" else "time" for d in array.dims
+    )
+    return f"{array.attrs.get('long_name', array.name)}; dimensions: {dims}"
 
 
 def _series(pynwb: Any, result: Source, name: str) -> Any:
@@ -51,14 +93,11 @@ def _series(pynwb: Any, result: Source, name: str) -> Any:
     timing: dict[str, Any] = {"timestamps": time}
     if period is not None:
         timing = {"starting_time": float(time[0]), "rate": 1 / period}
-    dims = ", ".join(
-        f"{d} {_places(array[str(d)].values)}" if d != "time" else "time" for d in array.dims
-    )
     return pynwb.TimeSeries(
         name=name.replace("/", ":"),
         data=array.values,
         unit=_UNITS.get(unit, unit),
-        description=f"{array.attrs.get('long_name', name)}; dimensions: {dims}",
+        description=_describe(array),
         **timing,
     )
 

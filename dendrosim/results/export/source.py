@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dendrosim.protocol import protocol as protocols
-from dendrosim.results.result_data import PhaseSpan, Spikes
+from dendrosim.results.result_data import PhaseSpan, Spikes, Trace
 
 if TYPE_CHECKING:
     from xarray import DataArray
@@ -14,6 +14,7 @@ class Source(Protocol):
     """A result: recordings as labelled arrays by name, spikes, phases and origin."""
 
     protocol: protocols.Protocol
+    traces: dict[str, Trace]
     spikes: Mapping[str, Spikes]
     provenance: dict[str, Any]
     metrics: dict[str, Any]
