@@ -236,7 +236,7 @@ def test_the_self_predicting_state_is_a_fixed_point_of_learning_with_one_zero_mo
 def test_learned_top_down_weights_are_at_rest_where_they_predict_a_layer_from_the_one_above():
     """No weight changes there; there is one zero mode for each basal weight, and all other modes decay."""
     sizes = (4, 5, 3, 3)  # no more outputs than units below: b has no directions without voltages
-    own = OWN | {"sizes": sizes}
+    own = OWN | BASAL["conductance"] | {"sizes": sizes}
     circuit = ds.load_circuit("dendritic_predictive", **own, gain=1.5, top_down="learned")
     x, w = np.random.default_rng(3).normal(size=(4, 20)), weights_of(circuit)
     u, h, values = [], x, {}
