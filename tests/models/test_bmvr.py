@@ -118,6 +118,18 @@ def test_the_linear_circuit_learns_digits_to_the_rank_k_optimum():
     assert metrics["optimum"] == pytest.approx(np.sum(y**2) / len(x) - gains.sum(), rel=1e-6)
 
 
+def test_more_cells_than_the_rank_of_digits_have_slack_without_inhibition():
+    """12 cells and 9 directions of centred labels; the program is that of the test before but for sizes."""
+    result = ds.run(ds.load_protocol("bmvr_digits", hidden=12, presentations=1000))
+    metrics, q = result.metrics, result.final["bmvr_q"].values
+    gains = np.sort(np.linalg.eigvalsh(q @ q.T))
+    assert np.all(gains[:3] < 1e-3)
+    assert gains[3] > 0.3
+    assert metrics["excess_of_label_variance"] <= 0.03
+    assert metrics["slackness_error"] < 0.2 < metrics["whitening_error"]
+    assert metrics["constraint_excess"] < 0.1
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("transfer", ["relu", "mean_subtracted_relu"])
 def test_nonlinear_circuits_stay_within_two_points_of_backprop(transfer):
