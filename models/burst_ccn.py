@@ -88,7 +88,9 @@ class Parameters(BurstRates, ds.Parameters):
         "learned", "weights Q of the events, as listed above"
     )
     p_b: float = ds.parameter(0.5, "burst probability without teacher, P_b", above=0, below=1)
-    beta: float = ds.parameter(4.0, "effect of apical potentials on bursts", above=0)
+    beta: float | None = ds.parameter(
+        None, "effect of apical potentials on bursts (default: 1/(p_b (1 - p_b)))", above=0
+    )
     eta: ds.Quantity = ds.parameter("5 Hz", "learning rate of W", above=0)
     eta_q: ds.Quantity = ds.parameter(
         "4 Hz",
@@ -147,14 +149,16 @@ def _feedback(p, i):
 
 def _values(p):
     """Return the values of parameters whose default depends on others."""
+    beta = 1 / (p.p_b * (1 - p.p_b)) if p.beta is None else p.beta
+    values = {"beta": beta} if len(p.sizes) > 2 else {}  # it is of hidden layers
     if p.feedback == "kolen_pollack":
-        return {"decay": 0.01 if p.decay is None else p.decay}
+        return values | {"decay": 0.01 if p.decay is None else p.decay}
     if p.decay is not None:
         raise ds.errors.ParameterError(
             f"decay is {p.decay}, but feedback is {p.feedback}; decay has a meaning only with "
             "feedback=kolen_pollack; leave it out"
         )
-    return {}
+    return values
 
 
 def _gates(p, last):

@@ -79,7 +79,9 @@ class Parameters(ds.Parameters):
     feedback: Literal["fixed", "kolen_pollack"] = ds.parameter("fixed", "whether y learns")
     ablated: tuple[Type, ...] = ds.parameter((), "types of interneurons that are silent")
     p_b: float = ds.parameter(0.5, "burst probability without teacher, P_b", above=0, most=0.5)
-    beta: float = ds.parameter(4.0, "effect of apical potentials on bursts", above=0)
+    beta: float | None = ds.parameter(
+        None, "effect of apical potentials on bursts (default: 1/(p_b (1 - p_b)))", above=0
+    )
     eta: ds.Quantity = ds.parameter("5 Hz", "learning rate of w and y", above=0)
     eta_q: ds.Quantity = ds.parameter("4 Hz", "learning rate of q", above=0)
     tau: ds.Quantity = ds.parameter("10 ms", "time constant of all cells and dendrites", above=0)
@@ -106,7 +108,9 @@ def circuit(p: Parameters) -> ds.Circuit:
             kinds = {ds.Population: populations, ds.Matrix: matrices}
             kinds.get(type(part), projections).append(part)
     gates = {"teach": 0.0, "learn": 0.0, **({"sleep": 0.0} if last > 1 else {})}
-    return ds.Circuit(populations, matrices, projections, p, gates)
+    beta = 1 / (p.p_b * (1 - p.p_b)) if p.beta is None else p.beta
+    values = p.with_values(**({"beta": beta} if last > 1 else {}))
+    return ds.Circuit(populations, matrices, projections, values, gates)
 
 
 def _offset(gain, units):

@@ -115,7 +115,7 @@ def _network(kind, number, p):
     """Return a network; those of all kinds with the same number have the same W, where signs allow."""
     model = "burst_ccn" if kind == "point" else "burst_cell_types"
     common = {"sizes": (p.width,) * (p.depth + 1), "eta": p.eta, "eta_q": p.eta_q, "p_b": p.p_b}
-    common |= {"gain": GAIN, "beta": 1 / (p.p_b * (1 - p.p_b)), "tau": p.tau}
+    common |= {"gain": GAIN, "tau": p.tau}
     circuit = ds.load_circuit(model, **common, **KINDS[kind])
     typed = ds.load_circuit("burst_cell_types", **common)
     matrices = []

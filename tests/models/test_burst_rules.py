@@ -97,7 +97,6 @@ def test_with_transported_weights_the_single_phase_is_back_propagation_times_the
         feedback="tied",
         inhibition="exact",
         p_b=p_b,
-        beta=1 / (p_b * (1 - p_b)),
     )
     for step, true in zip(changes(result, ws), gradient(ws, x, y), strict=True):
         assert degrees(step, true) < 0.05
@@ -242,3 +241,10 @@ def test_recurrent_inhibition_learns_to_centre_burst_probabilities():
 def test_what_cannot_be_is_refused(model, given, said):
     with pytest.raises(ds.errors.ParameterError, match=said):
         ds.load_circuit(model, **given)
+
+
+@pytest.mark.parametrize("given", [{}, {"feedback": "kolen_pollack"}, {"inhibition": "exact"}])
+def test_a_single_layer_needs_no_parameters_of_dendrites(given):
+    circuit = ds.load_circuit("burst_ccn", sizes=(3, 2), **given)
+    assert "beta" not in circuit.parameters
+    assert "beta" not in ds.load_circuit("burst_cell_types", sizes=(3, 2)).parameters
