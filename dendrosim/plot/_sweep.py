@@ -13,6 +13,7 @@ from dendrosim.plot.style import (
     PALETTE,
     QUIET,
     legend_right,
+    new_figure,
     plain_label,
     si_label,
     spread,
@@ -131,13 +132,9 @@ def _is_numeric(values: "DataArray") -> bool:
 
 
 def _panels(count: int) -> "AnyArray":
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     columns = min(count, _COLUMNS)
     rows = -(-count // columns)
-    figure = Figure(figsize=(1.2 + 2.6 * columns, 0.5 + 2.1 * rows), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure((1.2 + 2.6 * columns, 0.5 + 2.1 * rows))
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for ax in axes[count:]:
         ax.remove()
