@@ -57,7 +57,10 @@ nb_execution_cache_path = str(BUILD / "kept" / "notebooks" / code_state.code_sta
 nb_execution_timeout = 300
 nb_execution_raise_on_error = True
 nb_execution_show_tb = True
+# Files that cells write do not belong to the site.
+nb_execution_in_temp = True
 nb_merge_streams = True
+nb_output_stderr = "remove"
 
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"

@@ -3,12 +3,24 @@
 from typing import Any
 
 from docutils import nodes
+from docutils.utils.math import MathError
 from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx.application import Sphinx
+from sphinx.util import logging
+
+_log = logging.getLogger(__name__)
+
+
+def _typeset(node: nodes.Element, as_block: bool = False) -> str:
+    try:
+        return tex2mathml(node.astext(), as_block=as_block)
+    except MathError as error:
+        _log.warning("cannot typeset %s: %s", node.astext(), error, location=node)
+        return ""
 
 
 def _inline(translator: Any, node: nodes.math) -> None:
-    translator.body.append(tex2mathml(node.astext()))
+    translator.body.append(_typeset(node))
     raise nodes.SkipNode
 
 
@@ -16,7 +28,7 @@ def _display(translator: Any, node: nodes.math_block) -> None:
     number = node["number"]
     label = f'<span class="eqno">({number})</span>' if number else ""
     # A formula that is a block of its own is centred, and its left end cannot be reached where pages are narrow.
-    formula = tex2mathml(node.astext(), as_block=True)
+    formula = _typeset(node, as_block=True)
     formula = formula.replace('display="block"', 'displaystyle="true"', 1)
     translator.body.append(f'<div class="formula">{label}{formula}</div>')
     raise nodes.SkipNode

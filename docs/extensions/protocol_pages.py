@@ -22,15 +22,15 @@ from dendrosim.library.description import Description, describe
 
 _log = logging.getLogger(__name__)
 
-SHORT = 12.0  # seconds of processor time; longer runs would make the build of the site too long
+SHORT = 8.5  # seconds of processor time; longer runs would make the build of the site too long
 TIMES = ROOT / "docs" / "run_times.json"
 AT_ONCE = 2  # runs side by side, each with one thread
 
 Kept = Mapping[str, Path]
 
 
-def run_times() -> dict[str, float | None]:
-    """Return the processor time of each default run in seconds; None if it takes longer than was waited for."""
+def run_times() -> dict[str, float]:
+    """Return the processor time of each default run in seconds; those not measured are left out."""
     return json.loads(TIMES.read_text("utf-8"))["seconds"]
 
 
@@ -116,7 +116,7 @@ def _page(description: Description, seconds: float | None, folder: Path | None) 
 
 def _duration(seconds: float | None) -> str:
     if seconds is None:
-        return "With default parameters this takes many minutes.\n"
+        return "How long a run with default parameters takes has not been measured.\n"
     said = f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
     return (
         f"With default parameters and one thread, this takes about {said} of processor time, "
@@ -175,7 +175,7 @@ def _list(entries: list[Entry], times: Mapping[str, float | None]) -> str:
 
 
 def _short(seconds: float | None) -> str:
-    return "many minutes" if seconds is None else f"{seconds:.0f} s"
+    return "not measured" if seconds is None else f"{seconds:.0f} s"
 
 
 def _gallery(entries: list[Entry], found: Kept) -> str:
@@ -188,8 +188,10 @@ def _gallery(entries: list[Entry], found: Kept) -> str:
                 f":::{{grid-item-card}} {entry.name}\n:link: protocols/{entry.name}\n:link-type: doc\n"
                 f":img-top: figures/{entry.name}/{path.name}\n:::\n"
             )
-    return "\n".join([*lines, "::::\n" if found else ""])
+    return "\n".join([*lines, "::::\n" if found else "", _CONTENTS])
 
+
+_CONTENTS = "```{toctree}\n:hidden:\n\nprotocols\n```\n"
 
 _GALLERY = """Figures of the protocols whose default run takes seconds, made while this site was built. The
 [list of protocols](protocols.md) has all of them; the others write their figures when they are run.
