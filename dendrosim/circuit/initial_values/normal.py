@@ -15,6 +15,8 @@ from dendrosim.units import Dimension, Quantity
 class Normal(Initial):
     """Draw independent normal random numbers.
 
+    The standard deviation comes first, unlike in NumPy: `Normal(0, 0.8)` makes all values 0.8.
+
     Parameters
     ----------
     sd : quantity
