@@ -68,8 +68,11 @@ class Parameters(ds.Parameters):
         "student_teacher", "what the networks learn"
     )
     depth: int = ds.parameter(3, "number of layers above the input, 1 to 8", least=1)
-    width: int = ds.parameter(
-        6, "units of every layer but, with digits, the first and last", least=1
+    width: int | None = ds.parameter(
+        None,
+        "units of every layer but, with digits, the first and last (default: 6; with digits 10, as rules with "
+        "exact inverses need as many as there are classes)",
+        least=1,
     )
     presentations: int = ds.parameter(400, "trials in which the networks learn", least=1)
     pretraining: int = ds.parameter(200, "trials beforehand in which feedback learns", least=0)
@@ -82,6 +85,11 @@ class Parameters(ds.Parameters):
     damping: float = ds.parameter(0.01, "damping of Gauss-Newton targets", least=0)
     tau: ds.Quantity = ds.parameter("10 ms", "time constant, and scale of learning steps", above=0)
     dt: ds.Quantity | None = ds.parameter(None, "time step (default: 0.5 tau)", unit="s", above=0)
+
+    @property
+    def units(self) -> int:
+        """Units of every layer but, with digits, the first and last."""
+        return self.width or (10 if self.task == "digits" else 6)
 
 
 def protocol(p: Parameters) -> ds.Protocol:
@@ -141,7 +149,7 @@ def _members(p: Parameters) -> list[Member]:
     stems = [Path(n).stem for n in names]
     if len(set(stems)) < len(stems):
         raise ParameterError(f"rules is {names}; give no rule twice")
-    hidden, ends = (p.width,) * (p.depth - 1), (64, 10) if p.task == "digits" else (p.width,) * 2
+    hidden, ends = (p.units,) * (p.depth - 1), (64, 10) if p.task == "digits" else (p.units,) * 2
     sizes = (ends[0], *hidden, ends[1])
     found = []
     for name in names:
@@ -149,8 +157,8 @@ def _members(p: Parameters) -> list[Member]:
         common = shared_values(
             rule.model, sizes=sizes, transfer=p.transfer, output="transfer", eta=p.eta, tau=p.tau
         )
-        circuit = ds.load_circuit(rule.model, **{**common, **rule.parameters})
         with prefix_errors(f"rule {name}"):
+            circuit = ds.load_circuit(rule.model, **{**common, **rule.parameters})
             network = rule.network.of(circuit)
             transfer_functions(network, circuit)
         circuit = circuit.replace(
@@ -186,8 +194,8 @@ def _task(p, seed):
         answers = ds.tasks.one_hot(test.labels[chosen], 10)
         y = ds.tasks.one_hot(train.labels, 10)
         return {"x": train.images, "y": y, "fresh": test.images[chosen], "expected": answers.T}
-    x, fresh = rng.normal(size=(p.width, p.samples)), rng.normal(size=(p.width, tests))
-    shapes = [(p.width, p.width)] * (p.depth if p.task == "student_teacher" else 1)
+    x, fresh = rng.normal(size=(p.units, p.samples)), rng.normal(size=(p.units, tests))
+    shapes = [(p.units, p.units)] * (p.depth if p.task == "student_teacher" else 1)
     teacher = [START.sample(shape, rng) for shape in shapes]
     transfer, noise = (p.transfer, 0.0) if p.task == "student_teacher" else ("linear", 0.1)
     y, expected = (

@@ -135,7 +135,6 @@ def test_all_rules_side_by_side():
         ({"depth": 9}, ParameterError, "at most 8"),
         ({"rules": ("backprop", "backprop")}, ParameterError, "no rule twice"),
         ({"rules": ("bpp",)}, UnknownNameError, "unknown value of rules 'bpp'"),
-        ({"rules": ("tp_exact",), "task": "digits"}, SpecError, "exact inverses"),
         (
             {"rules": ("dendritic_error",), "task": "gaussian", "transfer": "tanh"},
             ParameterError,
@@ -145,6 +144,11 @@ def test_all_rules_side_by_side():
             {"rules": ("dendritic_predictive",), "depth": 8},
             ParameterError,
             "rule dendritic_predictive: eta is 2 Hz, .* nudging is 0.5: .* larger from 2 on",
+        ),
+        (
+            {"rules": ("backprop", "tp_exact"), "task": "digits", "width": 6},
+            SpecError,
+            r"rule tp_exact: sizes is \(64, 6, 6, 10\); for exact inverses",
         ),
     ],
 )
