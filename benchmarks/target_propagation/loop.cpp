@@ -21,7 +21,7 @@ enum Kind { FREE, NUDGED, LEARN, REST, SLEEP, NOISE };  // NOISE + i perturbs la
 struct Plan {
     int32_t model, inverse, decoder, bounded, batch, layers, transfer, samples, trials, thin, kept, fresh, phases;
     int32_t sizes[9], kinds[9], steps[9];
-    double mu, eta_hat, eta, reach, eta_q, decay_q, sigma, tau, dt, span;
+    double mu, eta_hat, eta, reach, eta_q, decay_q, sigma, tau, dt, span, half;  // half: time after which eta has halved
 };
 
 struct Identity {
@@ -142,6 +142,7 @@ public:
         }
         teach = kind == NUDGED || kind == LEARN || kind == REST;
         hold = kind == FREE || kind == SLEEP;
+        eta = p.eta/(1 + begin*p.dt/p.half);
         const int learns_at = p.model == MULTIPLEXED ? LEARN : SLEEP;  // when apical weights reconstruct
         for (int k = 0; k < steps; k++) {
             const bool end = k == steps - 1;
@@ -175,6 +176,7 @@ private:
     Layers state, apical, held, resting, basal, f, g, h, goal, sent, signal;
     Array noise;
     int perturbed = 0;
+    double eta = 0;  // learning rate of basal weights in this phase
     bool teach = false, hold = false, changed = true;
 
     bool multiplexed() const { return p.model == MULTIPLEXED; }
@@ -257,7 +259,7 @@ private:
             }
         }
         for (int i = 1; i <= last; i++)
-            add_outer<B>(w[i], signal[i], h[i - 1], p.tau*p.eta/p.eta_hat/fall[i]);
+            add_outer<B>(w[i], signal[i], h[i - 1], p.tau*eta/p.eta_hat/fall[i]);
         changed = true;
     }
 

@@ -32,7 +32,7 @@ _COUNTS = (
 )  # fmt: skip
 _LISTS = ("sizes", "kinds", "steps")
 _NUMBERS = (
-    "mu", "eta_hat", "eta", "reach", "eta_q", "decay_q", "sigma", "tau", "dt", "span"
+    "mu", "eta_hat", "eta", "reach", "eta_q", "decay_q", "sigma", "tau", "dt", "span", "half"
 )  # fmt: skip
 
 
@@ -82,7 +82,11 @@ class Loop:
             "sigma": 1.0,
             "span": np.inf,
             "reach": 1.0,
+            "half": np.inf,
         }
+        learn = next(phase for phase in train.phases if phase.name == "learn").gates["learn"][0]
+        if isinstance(learn, ds.Hyperbolic):
+            values["half"] = float(learn.decay.value)
         plan = _Plan(
             model=list(MODELS).index(given["model"]), inverse=INVERSES.index(self._inverse),
             decoder=DECODERS.index(self._decoder(top.equations)), bounded="plateau" in top.equations,

@@ -41,3 +41,28 @@ def test_no_network_diverges_and_most_lose_nine_tenths_of_their_loss(model, tran
 def test_the_rule_of_the_thesis_diverges_for_some_of_these_seeds(model):
     found = outcomes(model=model, transfer="leaky_relu", mode="batch", rule="difference")
     assert any(diverged for diverged, _ in found)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "trials"), [(None, 8000), ((3, 2, 2), 8000), ((8, 7, 6, 4), 20_000)]
+)
+def test_leaky_relu_units_see_as_many_single_samples_as_their_weights_need(sizes, trials):
+    """8-7-6-4 has 56 + 42 + 24 = 122 weights, 5-4-4-3 has 48."""
+    protocol = ds.load_protocol(
+        "tp_student_teacher", model="multiplexed", mode="online", transfer="leaky_relu", sizes=sizes
+    )
+    (train,) = [block for block in protocol.blocks if block.name == "train"]
+    assert train.trials == len(protocol.data["x"]) == trials
+    (learn,) = [phase for phase in train.phases if phase.name == "learn"]
+    trial = sum(float(phase.duration.value) for phase in train.phases)
+    decay = float(learn.gates["learn"][0].decay.value)
+    assert decay == pytest.approx(0.3 * trials * trial)
+
+
+@pytest.mark.parametrize("given", [{"mode": "batch"}, {"transfer": "linear"}, {"model": "single"}])
+def test_other_networks_learn_at_a_constant_rate(given):
+    chosen = {"model": "two_phase", "mode": "online", "transfer": "leaky_relu"} | given
+    protocol = ds.load_protocol("tp_student_teacher", **chosen)
+    (train,) = [block for block in protocol.blocks if block.name == "train"]
+    (learn,) = [phase for phase in train.phases if phase.name == "learn"]
+    assert isinstance(learn.gates["learn"][0], ds.Constant)
