@@ -2,9 +2,9 @@
 
 Every seed draws teacher, data and initial weights (`seed = data_seed`). For each model, transfer function and
 mode (64 samples at a time, or one), the table has a row for the defaults, a row for the defaults with layers on
-which hardly anything was tuned, and a row for the rule of the thesis with its rates (`rule=difference`). A run counts as
-diverged if its loss on fresh inputs reaches three times the initial one, or if a number is not finite. The
-defaults were chosen on seeds 200 to 299; how rates fall with single samples of leaky_relu, on 0 to 79.
+which hardly anything was tuned, and a row for the rule of the thesis with its rates (`rule=difference`). A run
+counts as diverged if its loss on fresh inputs reaches three times the initial one, or if a number is not finite.
+The defaults were chosen on seeds 200 to 299; how rates fall with single samples of leaky_relu, on 0 to 79.
 
 The networks are trained by an independent loop (`benchmarks/target_propagation`), several times faster than by
 dendrosim. `ds.run` trains the first of them again, with the default layers, and the table has the largest relative
@@ -55,8 +55,8 @@ def measure() -> Table:
         rows,
         "Above 1/10: part of all runs whose final loss exceeds a tenth of the initial one, or that diverge. "
         f"Losses are those of runs that do not diverge. Seeds from {first}; the defaults were chosen on 200 to "
-        "299, none with layers of 8-7-6-4, except how rates fall with single samples of leaky_relu: seeds 0 to 79, "
-        "also of 8-7-6-4. Difference of ds.run: largest relative difference of the final loss, "
+        "299, none with layers of 8-7-6-4, except how rates fall with single samples of leaky_relu: seeds 0 to "
+        "79, also of 8-7-6-4. Difference of ds.run: largest relative difference of the final loss, "
         f"{REPEATED} seeds; - if both diverge, or not run.",
     )  # fmt: skip
 
