@@ -71,6 +71,7 @@ from dendrosim.learning.networks import (
 )
 from dendrosim.learning.progress import progress_figures, read_progress
 from dendrosim.learning.settling import choose_time_step, count_settling_steps
+from dendrosim.plot import style
 
 FRESH = 400  # number of inputs on which losses are measured
 SNAPSHOTS = 50  # number of trials whose updates are kept
@@ -302,7 +303,7 @@ def measure(result: ds.Result) -> ds.Measurement:
 
     def loss() -> Any:
         losses = {
-            ds.plot.style.readable(name): c.losses(fresh, expected, transfer)[:-1]
+            style.readable(name): c.losses(fresh, expected, transfer)[:-1]
             for name, c in courses.items()
         }
         trials, title = courses[first].trials, "Networks learn what a teacher does"
