@@ -22,6 +22,7 @@ GROUPS = {
     "Plasticity rules": ("rules",),
     "Fixed points and stability": ("stability", "experiments.basin", "experiments.end_state"),
     "Sweeps": ("study",),
+    "Scripts for Brian2": ("study.brian_script",),
     "Checks of files": ("experiments.file_check",),
 }  # fmt: skip
 """The groups of the page, with the parts of the package that define their names; the longest match decides."""

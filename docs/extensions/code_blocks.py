@@ -24,17 +24,20 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 
 _log = logging.getLogger(__name__)
-_BLOCK = re.compile(r"^```(\w*)(?: title=(\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^```([^\n`]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_INFO = re.compile(r"(\w*)(?: title=(\S+))?")
 _NOTEBOOK = "file_format: mystnb"
 _COMMAND = "dendrosim"
 
 
 def code_blocks(text: str) -> list[tuple[str, str, str]]:
     """Return language, title and code of each block of a page that is code."""
-    found = [match.groups(default="") for match in _BLOCK.finditer(text)]
-    return [
-        (language or "sh", title, code) for language, title, code in found if language != "text"
-    ]
+    blocks = []
+    for match in _BLOCK.finditer(text):
+        info = _INFO.fullmatch(match[1].strip())
+        if info is not None and info[1] != "text":  # others are directives, such as {math}
+            blocks.append((info[1] or "sh", info[2] or "", match[2]))
+    return blocks
 
 
 def _run_pages(app: Sphinx, env: object, docnames: list[str]) -> None:
