@@ -27,6 +27,10 @@ _COMPARED = {
     ast.Lt: "<", ast.LtE: r"\le", ast.Gt: ">", ast.GtE: r"\ge", ast.Eq: "=", ast.NotEq: r"\ne",
 }  # fmt: skip
 _LOGIC, _SUM, _PRODUCT, _SIGN, _POWER, _ATOM = -1, 1, 2, 3, 4, 5
+LONGEST = 4000
+"""Largest number of characters of an expression; a longer one is no formula that a person reads."""
+
+_RATE = re.compile(r"\s*d(\w+)/dt\s*=(?!=)\s*(.+?)\s*\Z", re.DOTALL)
 _ASSIGNMENT = re.compile(r"\s*(\w+)\s*([-+*/]?)=(?!=)\s*(.+?)\s*\Z", re.DOTALL)
 
 
@@ -80,12 +84,43 @@ def expression_latex(expression: str) -> str:
         If the expression cannot be read.
     """
     try:
-        tree = ast.parse(expression.strip(), mode="eval")
-    except (SyntaxError, ValueError):
+        if len(expression) > LONGEST:
+            raise ValueError
+        return _latex(ast.parse(expression.strip(), mode="eval").body)[0]
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise EquationError(
             f"cannot typeset {abbreviate(expression)}: it is not an expression as in equations"
         ) from None
-    return _latex(tree.body)[0]
+
+
+def formula_latex(text: str) -> str:
+    r"""Return a differential equation, an equation, an assignment or an expression as LaTeX.
+
+    Parameters
+    ----------
+    text : str
+        Such as `dx/dt = -x/tau`, `x += w` or `x > 1`, without unit.
+
+    Returns
+    -------
+    str
+        LaTeX in one line, with ``=`` for equations and ``\leftarrow`` for assignments that change a value.
+
+    Raises
+    ------
+    EquationError
+        If the text is none of these.
+    """
+    rate = _RATE.match(text)
+    if rate:
+        name, value = rate.groups()
+        return rf"\frac{{d{name_latex(name)}}}{{dt}} = {expression_latex(value)}"
+    found = _ASSIGNMENT.match(text)
+    if found is None:
+        return expression_latex(text)
+    name, operator, value = found.groups()
+    arrow = r"\leftarrow" if operator else "="
+    return f"{name_latex(name)} {arrow} {expression_latex(_in_full(name, operator, value))}"
 
 
 def equations_latex(text: str) -> str:
@@ -133,9 +168,13 @@ def assignments_latex(text: str) -> str:
         if found is None:
             raise EquationError(f"cannot typeset {abbreviate(code)}: it is not an assignment")
         name, operator, value = found.groups()
-        whole = f"{name} {operator} ({value})" if operator else value
-        lines.append(rf"{name_latex(name)} &\leftarrow {expression_latex(whole)}")
+        whole = expression_latex(_in_full(name, operator, value))
+        lines.append(rf"{name_latex(name)} &\leftarrow {whole}")
     return _aligned(lines)
+
+
+def _in_full(name: str, operator: str, value: str) -> str:
+    return f"{name} {operator} ({value})" if operator else value
 
 
 def _aligned(lines: list[str]) -> str:
@@ -155,11 +194,19 @@ def _latex(node: ast.expr) -> tuple[str, int]:
     match node:
         case ast.Name():
             return name_latex(node.id), _ATOM
-        case ast.Constant():
+        case ast.Constant(value=bool() | int() | float()):
             return _number(node.value), _ATOM
-        case ast.Call(func=ast.Name(id=function)):
+        case ast.Call(func=ast.Name(id=function), keywords=[]):
             return _call(function, node.args), _ATOM
-        case ast.BinOp():
+        case ast.BinOp(
+            op=ast.Pow()
+            | ast.Div()
+            | ast.FloorDiv()
+            | ast.Add()
+            | ast.Sub()
+            | ast.Mult()
+            | ast.Mod()
+        ):
             return _operation(node)
         case ast.UnaryOp(op=ast.USub()):
             return "-" + _within(node.operand, _PRODUCT), _SUM
@@ -167,7 +214,7 @@ def _latex(node: ast.expr) -> tuple[str, int]:
             return _latex(node.operand)
         case ast.UnaryOp(op=ast.Not()):
             return r"\neg " + _within(node.operand, _SIGN), _SIGN
-        case ast.Compare():
+        case ast.Compare(ops=ops) if all(type(op) in _COMPARED for op in ops):
             return "".join(_comparison(node)), 0
         case ast.BoolOp():
             word = r" \wedge " if isinstance(node.op, ast.And) else r" \vee "
@@ -210,6 +257,8 @@ def _operation(node: ast.BinOp) -> tuple[str, int]:
 
 def _call(name: str, arguments: list[ast.expr]) -> str:
     inside = [_latex(argument)[0] for argument in arguments]
+    if not inside or (name in ("sqrt", "abs", "int", "floor", "ceil") and len(inside) != 1):
+        return rf"\mathrm{{{name.replace('_', ' ')}}}\left({', '.join(inside)}\right)"
     if name == "sqrt":
         return rf"\sqrt{{{inside[0]}}}"
     if name == "abs":

@@ -6,6 +6,7 @@ from dendrosim.equations.latex import (
     assignments_latex,
     equations_latex,
     expression_latex,
+    formula_latex,
     name_latex,
 )
 from dendrosim.errors import EquationError
@@ -91,7 +92,26 @@ def test_assignments():
     )
 
 
-@pytest.mark.parametrize("text", ["a +", "x[0]", "lambda: 1", "a.b"])
+@pytest.mark.parametrize(
+    ("text", "latex"),
+    [
+        ("dv/dt = -v/tau", r"\frac{dv}{dt} = \frac{-v}{\tau}"),
+        ("w1_post = a", r"w_{1}^{\mathrm{post}} = a"),
+        ("v += w", r"v \leftarrow v + w"),
+        ("v -= a - b", r"v \leftarrow v - \left(a - b\right)"),
+        ("v == 1", "v = 1"),
+    ],
+)
+def test_formulas_in_one_line(text, latex):
+    assert formula_latex(text) == latex
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a +", "x[0]", "lambda: 1", "a.b", "'text'", "f(x=1)", "a & b", "a is b", "(" * 300, "1 +" * 2000 + "1",
+    ],
+)  # fmt: skip
 def test_what_is_no_expression_is_refused(text):
     with pytest.raises(EquationError, match="cannot typeset"):
         expression_latex(text)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from dendrosim.display.short import count
+from dendrosim.errors import EquationError
 from dendrosim.study.report.mathml import math
 
 _UNIT = re.compile(
@@ -113,5 +114,5 @@ def _formula(text: str) -> str:
     """Return a text as MathML, or as code if it is no formula."""
     try:
         return math(text)
-    except ValueError:
+    except EquationError:
         return f"<code>{html.escape(text)}</code>"
