@@ -91,7 +91,12 @@ def parse_declarations(text: str) -> tuple[Declaration, ...]:
             kind, name, expression = "subexpression", match["name"], match["expression"]
         else:
             kind, name, expression = "parameter", match["name"], ""
-        found.append(Declaration(name, kind, " ".join(expression.split()), match["unit"], flags))
+        expression = " ".join(expression.split())
+        if kind != "parameter" and not expression:
+            raise EquationError(
+                f"{name!r} has no right-hand side; write it between '=' and ':', as in 'x = 2*y : 1'"
+            )
+        found.append(Declaration(name, kind, expression, match["unit"], flags))
         position = match.end()
     for name, count in Counter(d.name for d in found).items():
         if count > 1:

@@ -239,3 +239,11 @@ def test_a_loop_through_two_populations_names_its_members():
 def test_a_broken_initial_value_is_refused(make):
     with pytest.raises(SpecError):
         make()
+
+
+@pytest.mark.parametrize("text", ["x = : 1", "dx/dt = : 1", "y : 1\nx =  : y : 1"])
+def test_an_equation_without_right_hand_side_is_refused(text):
+    with pytest.raises(
+        EquationError, match="'x' has no right-hand side; write it between '=' and ':'"
+    ):
+        Population("cell", 1, text)
