@@ -37,6 +37,7 @@ model.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -71,7 +72,9 @@ def protocol(p: Parameters) -> ds.Protocol:
         name: ds.load_circuit("threshold_circuit", units=units, **ticking) for name in CLOCKED
     }
     circuits |= {
-        form: ds.load_circuit("threshold_circuit", units=units, form=form, **p.circuit)
+        form: ds.load_circuit(
+            "threshold_circuit", units=units, form=form, **_parameters_of_form(p, form)
+        )
         for form in FORMS
     }
     h, s = np.tile(p.voltages, 2), np.repeat([1.0, -1.0], len(p.voltages))
@@ -111,6 +114,12 @@ def protocol(p: Parameters) -> ds.Protocol:
             ),
         ),
     )
+
+
+def _parameters_of_form(p: Parameters, form: str) -> dict[str, Any]:
+    """Return the parameters of a circuit; the feed-forward one has no `excess`."""
+    own = dict(p.circuit)
+    return {n: v for n, v in own.items() if (form, n) != ("feed_forward", "excess")}
 
 
 def _check(p):
