@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from dendrosim.display.short import ShortRepr
 from dendrosim.errors import DataError
 from dendrosim.machine.hdf5_reading import Hdf5File, open_hdf5
 from dendrosim.machine.json_text import parse_json
@@ -26,7 +27,7 @@ _MOST_TEXT = 2**14  # characters of an attribute
 
 
 @dataclass(frozen=True)
-class RunSummary:
+class RunSummary(ShortRepr):
     """What a list of results shows of one run.
 
     Parameters

@@ -2,12 +2,12 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dendrosim.display.html import Table, as_html
 from dendrosim.errors import printable
+from dendrosim.machine.cached_property import cached_property
 from dendrosim.study.code_version import CodeVersion
 from dendrosim.study.dataset import sweep_attributes, sweep_dataset, sweep_variables
 from dendrosim.study.dataset_file import write_dataset

@@ -44,8 +44,12 @@ def test_a_sweep_as_json_and_its_exit_code(call, tmp_path):
     assert plain["failed"] == [failed]
     assert (plain["points"], plain["done"], plain["diverged"], plain["missing"]) == (3, 2, 1, 0)
     assert plain["dataset"] == str(tmp_path / "out" / "sweep.nc")
-    assert plain["figures"] == [str(tmp_path / "out" / f"sweep.{end}") for end in ("png", "svg")]
-    assert all((tmp_path / "out" / f"sweep.{end}").stat().st_size > 1000 for end in ("png", "svg"))
+    assert plain["figures"] == [
+        str(tmp_path / "out" / f"sweep.{end}") for end in ("png", "svg", "pdf")
+    ]
+    assert all(
+        (tmp_path / "out" / f"sweep.{end}").stat().st_size > 1000 for end in ("png", "svg", "pdf")
+    )
 
 
 def test_seeds_alone_are_a_sweep_and_drawn_points_are_rows(call):
