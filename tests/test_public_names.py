@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,26 @@ def test_every_public_name_is_there():
     for name in ds.__all__:
         assert getattr(ds, name) is not None
     assert set(ds.__all__) <= set(dir(ds))
+
+
+def test_programs_ask_only_for_figures_that_there_are():
+    # A submodule such as `plot.style` is an attribute only once something else has imported it.
+    root = Path(ds.__file__).parent
+    files = [
+        *root.rglob("*.py"),
+        *(root.parent / "models").glob("*"),
+        *(root.parent / "protocols").glob("*.py"),
+    ]
+    asked = {
+        (path.name, name)
+        for path in files
+        if path.suffix == ".py"
+        for name in re.findall(
+            r"(?<![.\w])(?:ds\.)?plot\.([a-z]\w*)\b(?!\s+import)", path.read_text("utf-8")
+        )
+    }
+    assert len(asked) > 30
+    assert {(file, name) for file, name in asked if name not in ds.plot.__all__} == set()
 
 
 @pytest.mark.parametrize(

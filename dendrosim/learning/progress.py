@@ -207,8 +207,9 @@ def progress_figures(name: str, progress: LearningProgress) -> dict[str, Callabl
         `feedback_NAME` (angles of apical weights) if apical weights are layer-wise.
     """
     from dendrosim import plot
+    from dendrosim.plot import style
 
-    called = plot.style.readable(name)
+    called = style.readable(name)
     found: dict[str, Callable[[], Any]] = {}
     if progress.updates:
         norms = {
