@@ -172,6 +172,19 @@ def test_what_brian2_lacks_is_refused_by_name():
         )
 
 
+@pytest.mark.parametrize("name", ["trace", "Q"])  # a function and another object of SymPy
+def test_event_driven_variables_with_a_name_of_sympy_are_refused(name):
+    cell = ds.Population("cell", 2, "dx/dt = -x/(10*ms) : 1", threshold="x > 1", reset="x = 0")
+    pathway = ds.Pathway(
+        "link", "cell", "cell", f"x_post += {name}; {name} += 1",
+        equations=f"d{name}/dt = -{name}/(5*ms) : 1 (event-driven)",
+    )  # fmt: skip
+    with pytest.raises(
+        ds.errors.SpecError, match=f"{name!r}, because SymPy has something of that name"
+    ):
+        ds.to_brian2(ds.Circuit((cell,), pathways=(pathway,)))
+
+
 def test_a_script_runs_where_dendrosim_is_not_imported(tmp_path):
     circuit = ds.Circuit(
         (ds.Population("cell", 2, "dx/dt = -x/(10*ms) : 1", initial={"x": 1.0}),),
@@ -186,7 +199,7 @@ def test_a_script_runs_where_dendrosim_is_not_imported(tmp_path):
     assert float(done.stdout) == pytest.approx(0.9**10, rel=1e-12)
 
 
-# Two have a variable `trace`, the name of a function of SymPy; of the third, the script would be too long.
+# Two have a variable `trace`, a name of SymPy; of the third, the script would be too long.
 NOT_WRITTEN = {"burst_teaching", "burst_xor_network", "burst_microcircuit"}
 MODELS = [e.name for e in list_entries() if e.file_kind == "model" and e.name not in NOT_WRITTEN]
 

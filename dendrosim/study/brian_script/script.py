@@ -92,15 +92,10 @@ def to_brian2(
     ------
     SpecError
         If the circuit has something that Brian2 does not have: a projection with a delay, a `PoissonInput` with
-        different numbers for its units, or an event-driven variable with the name of a function of SymPy. Also the
+        different numbers for its units, or an event-driven variable with the name of something in SymPy. Also the
         errors of `Protocol`.
     MemoryLimitError
         If an array has more than 100,000 numbers, or the script would be longer than 4 MiB.
-
-    Notes
-    -----
-    Brian2 evaluates texts with integers as integers, and rounds refractory periods in another way where they are
-    an odd number of half steps.
 
     Examples
     --------

@@ -265,7 +265,7 @@ def pathway_lines(plan: Plan, pathway: Pathway, table: SynapseTable, place: int)
         left = f"d{left}/dt" if line.kind == "state" else left
         right = f"{left} = {line.expression}" if line.expression else left
         model.append(f"{right} : {line.unit}{flags}")
-    _refuse_names_of_functions(pathway)
+    _refuse_names_of_sympy(pathway)
     effects = {t.name: "\n".join(map(str, lines)) for t, lines in pathway.effects.items()}
     values = numbers_of(circuit, pathway, [*model, *effects.values()])
     if pathway.has_own_weights and pathway.weight_dimension is not None:
@@ -301,15 +301,15 @@ def pathway_lines(plan: Plan, pathway: Pathway, table: SynapseTable, place: int)
     return lines
 
 
-def _refuse_names_of_functions(pathway: Pathway) -> None:
-    """Raise SpecError for event-driven variables that Brian2 takes for functions of SymPy."""
+def _refuse_names_of_sympy(pathway: Pathway) -> None:
+    """Raise SpecError for event-driven variables that have the name of something in SymPy."""
     import sympy
 
     for name in pathway.event_driven:
-        if callable(getattr(sympy, name, None)):
+        if hasattr(sympy, name):
             raise SpecError(
-                f"{pathway}: Brian2 cannot solve the event-driven equation of {name!r}, which is the name of a "
-                "function of SymPy; rename the variable"
+                f"{pathway}: Brian2 cannot solve the event-driven equation of {name!r}, because SymPy has "
+                "something of that name; rename the variable"
             )
 
 
