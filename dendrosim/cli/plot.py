@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dendrosim.cli.console import emit, emit_error
-from dendrosim.cli.options import read_path
+from dendrosim.cli.options import DrawnBy, read_path
 from dendrosim.errors import DataError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -23,14 +23,7 @@ def plot(
             metavar="RESULT.nc", parser=read_path("RESULT.nc"), help="The result of a run."
         ),
     ],
-    protocol: Annotated[
-        str | None,
-        typer.Option(
-            metavar="PROTOCOL",
-            help="Protocol whose file draws the figures, by name or path (default: that of the result, if it is "
-            "in the catalogue).",
-        ),
-    ] = None,
+    protocol: DrawnBy = None,
     out: Annotated[
         Path | None,
         typer.Option(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dendrosim.cli.console import emit
-from dendrosim.cli.options import read_path
+from dendrosim.cli.options import DrawnBy, read_path
 
 if TYPE_CHECKING:
     from dendrosim.library.catalogue import Entry
@@ -23,14 +23,7 @@ def report(
             help="The result of a run, or the folder of a sweep.",
         ),
     ],
-    protocol: Annotated[
-        str | None,
-        typer.Option(
-            metavar="PROTOCOL",
-            help="Protocol whose file draws the figures, by name or path (default: that of the result, if it is "
-            "in the catalogue).",
-        ),
-    ] = None,
+    protocol: DrawnBy = None,
     out: Annotated[
         Path | None,
         typer.Option(
