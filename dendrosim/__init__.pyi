@@ -4,6 +4,7 @@ from . import analysis as analysis
 from . import errors as errors
 from . import learning as learning
 from . import plot as plot
+from . import rules as rules
 from . import tasks as tasks
 from .checks import not_negative as not_negative
 from .checks import positive as positive
@@ -36,6 +37,7 @@ from .circuit.population import Population as Population
 from .circuit.sources.poisson import Poisson as Poisson
 from .circuit.sources.poisson_input import PoissonInput as PoissonInput
 from .circuit.sources.spike_times import SpikeTimes as SpikeTimes
+from .circuit.synapse_rule import SynapseRule as SynapseRule
 from .equations.transfer.lookup import bijection as bijection
 from .experiments.basin import basin as basin
 from .experiments.end_state import end_state as end_state
@@ -56,10 +58,7 @@ from .results.measurement import Measurement as Measurement
 from .results.reference import Reference as Reference
 from .results.result import Result as Result
 from .results.result import open_result as open_result
-from .rules.burst import burst_dependent as burst_dependent
-from .rules.pair_stdp import pair_stdp as pair_stdp
 from .rules.short_term_plasticity import ShortTerm as ShortTerm
-from .rules.tsodyks_markram import tsodyks_markram as tsodyks_markram
 from .signals.biexponential import BiExponential as BiExponential
 from .signals.constant import Constant as Constant
 from .signals.held_noise import HeldNoise as HeldNoise

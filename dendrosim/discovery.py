@@ -6,7 +6,8 @@ The files of a folder are imported when one of them is first needed, so that the
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from types import ModuleType
 from typing import TypeVar
@@ -58,3 +59,39 @@ def public_classes(folder: str) -> dict[str, type]:
             or found.__module__ == f"{folder}.base"
         )
     }
+
+
+def functions_by_file(
+    package: str, path: Iterable[str]
+) -> tuple[list[str], Callable[[str], object], Callable[[], list[str]]]:
+    """Return `__all__`, `__getattr__` and `__dir__` of a package whose files `_NAME.py` each have a function NAME.
+
+    A file is imported when its function is first used.
+
+    Parameters
+    ----------
+    package : str
+        Name of the package.
+    path : iterable of str
+        Its folders, `__path__`.
+
+    Returns
+    -------
+    tuple
+        The names of the functions, the look-up of a function, and the function that lists the names. The look-up
+        raises AttributeError with the nearest name if there is no such function.
+    """
+    names = sorted(m.name[1:] for m in pkgutil.iter_modules(path) if m.name.startswith("_"))
+
+    def look_up(name: str) -> object:
+        if name not in names:
+            from dendrosim.errors import suggestion
+
+            raise AttributeError(
+                f"module {package!r} has no attribute {name!r}{suggestion(name, names)}"
+            )
+        value = getattr(importlib.import_module(f"{package}._{name}"), name)
+        setattr(sys.modules[package], name, value)
+        return value
+
+    return names, look_up, lambda: list(names)

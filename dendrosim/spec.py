@@ -17,7 +17,7 @@ import math
 import re
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import InitVar, dataclass, fields, replace
 from functools import wraps
 from types import MappingProxyType, NoneType, UnionType
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, Union, get_args, get_origin
@@ -88,7 +88,7 @@ class Checked(ShortRepr):
         own = inspect.get_annotations(cls, eval_str=True)
         cls._checks = {
             **cls._checks,
-            **{n: cls.check_of(n, a) for n, a in own.items() if get_origin(a) is not ClassVar},
+            **{n: cls.check_of(n, a) for n, a in own.items() if not _is_no_field(a)},
         }
         if "__post_init__" in vars(cls):
             cls.__post_init__ = _check_first(cls.__post_init__)  # type: ignore[assignment, method-assign]
@@ -120,13 +120,18 @@ class Checked(ShortRepr):
             object.__setattr__(self, name, value)
 
 
-def _check_first(post_init: Callable[[Any], None]) -> Callable[[Any], None]:
+def _is_no_field(annotation: Any) -> bool:
+    """Return whether an annotation is that of the class, or of an argument of the constructor alone."""
+    return get_origin(annotation) is ClassVar or isinstance(annotation, InitVar)
+
+
+def _check_first(post_init: Callable[..., None]) -> Callable[..., None]:
     """Return a `__post_init__` that first checks each field by itself."""
 
     @wraps(post_init)
-    def checked(self: Any) -> None:
+    def checked(self: Any, *arguments: Any) -> None:
         Checked.__post_init__(self)
-        post_init(self)
+        post_init(self, *arguments)
 
     return checked
 

@@ -81,7 +81,7 @@ def circuit(p: Parameters) -> ds.Circuit:
     pyramidal = ds.load_circuit(
         "pyramidal_burst_conductance", cells=p.cells, v_drive=chosen["v_drive"]
     )
-    facilitating, depressing = (ds.ShortTerm.named(name) for name in ("facilitating", "depressing"))
+    facilitating, depressing = map(ds.rules.short_term, ("facilitating", "depressing"))
 
     def pathway(name, pre, post, target, short_term=None):
         from_interneurons = pre in ("pv", "sst")
@@ -89,16 +89,20 @@ def circuit(p: Parameters) -> ds.Circuit:
         standard = INTERNEURON_SYNAPSES if from_interneurons else SYNAPSES
         scale = standard / (count * p.probability) if p.probability > 0 else 0.0
         effect = f"{target}_post += weight"
-        text = {"on_pre": effect}
-        if short_term is not None:
-            text = short_term.pathway(f"{effect}*released")
+        effect += "" if short_term is None else "*released"
         return ds.Pathway(
-            name, pre, post, connect=ds.Probability(p.probability), weight=chosen[name] * scale,
-            delay=p.delay, **text,
-        )  # fmt: skip
+            name,
+            pre,
+            post,
+            effect,
+            ds.Probability(p.probability),
+            chosen[name] * scale,
+            p.delay,
+            rule=short_term,
+        )
 
     lower, upper = "lower_pyramidal", "upper_pyramidal"
-    onto_sst = ds.ShortTerm.named(chosen["sst_synapses"])
+    onto_sst = ds.rules.short_term(chosen["sst_synapses"])
     pathways = (
         pathway("upper_from_lower", lower, upper, "g_exc_soma", depressing),
         pathway("pv_from_lower", lower, "pv", "g_exc", depressing),

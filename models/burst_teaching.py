@@ -2,7 +2,8 @@
 
     input --plastic, depressing--> output soma          (dendrites of both receive currents of a protocol)
 
-Both populations are `pyramidal_burst` cells. Synapses from input to output cells learn by `ds.burst_dependent`: a
+Both populations are `pyramidal_burst` cells. Synapses from input to output cells learn by the rule
+`ds.rules.burst_dependent`: a
 stronger current into the dendrites of the output raises its burst probability above the moving average, so
 weights, and with them event rates, grow until the average has caught up. With `tau_average` the weights settle at
 any dendritic current. With a constant expected burst probability (`tau_average=0 s`) they grow or shrink forever,
@@ -62,11 +63,15 @@ def circuit(p: Parameters) -> ds.Circuit:
         name: scale_weight(getattr(p, name), SYNAPSES, p.cells, p.probability)
         for name in ("weight", "weight_max", "eta")
     }
-    plastic = ds.burst_dependent(
-        "plastic", "input_pyramidal", "output_pyramidal", "received_soma_post += weight*released",
-        short_term="depressing", connect=ds.Probability(p.probability), delay=p.delay, gate="learn",
+    learning = ds.rules.burst_dependent(
+        gate="learn", eta=scaled["eta"], weight_max=scaled["weight_max"], p_start=p.p_start,
         tau_trace=p.tau_trace, tau_average=p.tau_average if p.tau_average.value else None,
-        p_start=p.p_start, rate_low=p.rate_low, rate_high=p.rate_high, **scaled,
+        rate_low=p.rate_low, rate_high=p.rate_high,
+    )  # fmt: skip
+    plastic = ds.Pathway(
+        "plastic", "input_pyramidal", "output_pyramidal", "received_soma_post += weight*released",
+        ds.Probability(p.probability), scaled["weight"], p.delay,
+        rule=(ds.rules.short_term("depressing"), learning),
     )  # fmt: skip
     parts = ds.Circuit.join(input=cell, output=cell)
     return parts.replace(pathways=(plastic,), gates={"learn": 0.0})

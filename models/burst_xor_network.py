@@ -18,9 +18,9 @@ gate `teach` is open it injects
     I = -drive Hz/(10 Hz - R)   if the goal is 2 Hz and R is above 3 Hz
 
 and otherwise no current; differences of rates are at least 1 Hz. While the gate `learn` is open, weights learn by
-`ds.burst_dependent`. It should be open only while `teach` is: the average of the burst probability catches up with
-a lesson, so that after it the same weights change in the other direction. Homeostasis keeps the output below
-`rate_high`.
+`ds.rules.burst_dependent`. It should be open only while `teach` is: the average of the burst probability catches
+up with a lesson, so that after it the same weights change in the other direction. Homeostasis keeps the output
+below `rate_high`.
 
 The loop from the output to `either` and back is excitatory. If bursts come down through fast synapses (10 ms), a
 volley of the output makes all dendrites of `either` burst, these bursts are the next volley, and all cells burst
@@ -143,28 +143,31 @@ def _scaled(p, value):
 
 
 def _plastic(p, pre, post, weight, eta, **homeostasis):
-    return ds.burst_dependent(
-        f"{pre}_{post}", f"{pre}_pyramidal", f"{post}_pyramidal",
-        "received_soma_post += weight*released", short_term="depressing", gate="learn",
-        connect=ds.Probability(p.probability), delay=p.delay, weight=_scaled(p, weight),
-        weight_max=_scaled(p, p.w_max), eta=_scaled(p, eta), tau_trace=p.tau_trace,
+    learning = ds.rules.burst_dependent(
+        gate="learn", weight_max=_scaled(p, p.w_max), eta=_scaled(p, eta), tau_trace=p.tau_trace,
         tau_average=p.tau_average, p_start=p.p_start, **homeostasis,
+    )  # fmt: skip
+    return ds.Pathway(
+        f"{pre}_{post}", f"{pre}_pyramidal", f"{post}_pyramidal", "received_soma_post += weight*released",
+        ds.Probability(p.probability), _scaled(p, weight), p.delay,
+        rule=(ds.rules.short_term("depressing"), learning),
     )  # fmt: skip
 
 
 def _inhibition(p, pre):
-    return ds.tsodyks_markram(
+    return ds.Pathway(
         f"{pre}_inhibition", f"{pre}_pyramidal", "output_pyramidal", "received_soma_post -= weight*released",
         weight=_scaled(p, getattr(p, f"inhibition_{pre}")), connect=ds.Probability(p.probability), delay=p.delay,
-        final=False,
+        rule=ds.rules.short_term("depressing"), final=False,
     )  # fmt: skip
 
 
 def _feedback(p, post, sign):
-    return ds.tsodyks_markram(
+    return ds.Pathway(
         f"output_{post}", "output_pyramidal", f"{post}_pyramidal",
-        f"received_apical_post {'+' if sign > 0 else '-'}= weight*released", synapse="facilitating",
-        weight=_scaled(p, p.feedback), connect=ds.Probability(p.probability), delay=p.delay, final=False,
+        f"received_apical_post {'+' if sign > 0 else '-'}= weight*released",
+        rule=ds.rules.short_term("facilitating"), weight=_scaled(p, p.feedback),
+        connect=ds.Probability(p.probability), delay=p.delay, final=False,
     )  # fmt: skip
 
 

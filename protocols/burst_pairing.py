@@ -1,7 +1,7 @@
 """Pairing protocols of burst-dependent plasticity: how fast weights grow or shrink, and where the change is zero.
 
 Pairs of cells repeat given spike trains. Many independent pairs share each setting, with one synapse for each
-pair, whose weight has no bounds (see `ds.burst_dependent`):
+pair, whose weight has no bounds (see `ds.rules.burst_dependent`):
 
     poisson         both cells fire Poisson trains of the same rate, which is varied
     burst_poisson   both cells fire events at random, 20 ms apart at least; an event becomes a burst with a given
@@ -147,13 +147,13 @@ def _circuit(p, pairs):
         ds.Pathway(f"feed_{n}", f"{n}_spikes", n, "fire_post += 1", connect=ds.OneToOne(), final=False)
         for n in NAMES
     ]  # fmt: skip
-    rule = ds.burst_dependent(
-        SYNAPSE, *NAMES, connect=ds.OneToOne(), weight=0.5, eta=p.eta, p_start=p.p_start,
-        tau_trace=p.tau_trace, tau_average=p.tau_average,
-    )  # fmt: skip
+    rule = ds.rules.burst_dependent(
+        eta=p.eta, p_start=p.p_start, tau_trace=p.tau_trace, tau_average=p.tau_average
+    )
+    learn = ds.Pathway(SYNAPSE, *NAMES, connect=ds.OneToOne(), weight=0.5, rule=rule)
     return ds.Circuit(
         tuple(burst_relay(name, pairs) for name in NAMES),
-        pathways=(*feed, rule),
+        pathways=(*feed, learn),
         sources=tuple(ds.SpikeTimes(f"{name}_spikes", pairs) for name in NAMES),
     )
 

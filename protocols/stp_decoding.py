@@ -101,8 +101,10 @@ def _circuit(axons: int, synapses: dict[str, ds.ShortTerm]) -> ds.Circuit:
     cells = [ds.Population(name, axons, CELL) for name in synapses]
     pathways = []
     for name, synapse in synapses.items():
-        options = {"weight": f"{SINGLE / synapse.utilisation!r} A", **synapse.pathway(EFFECT)}
-        pathways.append(ds.Pathway(f"to_{name}", "axon", name, connect=ds.OneToOne(), **options))
+        weight, rule = f"{SINGLE / synapse.utilisation!r} A", ds.rules.short_term(synapse)
+        pathways.append(
+            ds.Pathway(f"to_{name}", "axon", name, EFFECT, ds.OneToOne(), weight, rule=rule)
+        )
     return ds.Circuit((axon, *cells), parameters=MEMBRANE, pathways=pathways)
 
 

@@ -39,14 +39,18 @@ def circuit(problem: Problem, connected: bool = True) -> ds.Circuit:
                 f"{state}_post += weight",
             )
             if names[0] == "ee" and problem.plasticity == "stdp":
-                path = ds.pair_stdp(
-                    *names, effect, weight=ds.Uniform(0, 2 * weight), weight_max=2 * weight, a_plus=p.A_PLUS,
-                    a_minus=p.A_MINUS, tau_plus=f"{p.TAU_PLUS} ms", tau_minus=f"{p.TAU_MINUS} ms", **shared,
+                rule = ds.rules.pair_stdp(
+                    weight_max=2 * weight, a_plus=p.A_PLUS, a_minus=p.A_MINUS, tau_plus=f"{p.TAU_PLUS} ms",
+                    tau_minus=f"{p.TAU_MINUS} ms",
                 )  # fmt: skip
+                path = ds.Pathway(
+                    *names, effect, weight=ds.Uniform(0, 2 * weight), rule=rule, **shared
+                )
             elif names[0] == "ee" and problem.plasticity == "tm":
-                rule = ds.ShortTerm("canonical", p.U, f"{p.TAU_D} ms", f"{p.TAU_F} ms")
-                path = ds.tsodyks_markram(
-                    *names, f"{effect}*released", weight=problem.full_weight, synapse=rule, **shared
+                synapse = ds.ShortTerm("canonical", p.U, f"{p.TAU_D} ms", f"{p.TAU_F} ms")
+                rule = ds.rules.short_term(synapse)
+                path = ds.Pathway(
+                    *names, f"{effect}*released", weight=problem.full_weight, rule=rule, **shared
                 )
             else:
                 path = ds.Pathway(*names, effect, weight=weight, **shared)

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from dendrosim.checks import mapping_of, sequence_of
+from dendrosim.circuit.effects import SIDES
 from dendrosim.circuit.event import SPIKE, event_path
 from dendrosim.circuit.matrix import Matrix, Projection
 from dendrosim.circuit.paths import VariablePath
-from dendrosim.circuit.pathway import SIDES, Pathway
+from dendrosim.circuit.pathway import Pathway
 from dendrosim.circuit.population import IN_REFRACTORY, LAST_SPIKE, Population
 from dendrosim.circuit.sources.base import Source, as_source
 from dendrosim.circuit.validation import as_gate, as_shared_parameters, as_symbol

@@ -2,17 +2,19 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Annotated, Any, NamedTuple
+from dataclasses import InitVar, dataclass, field
+from typing import Annotated, Any
 
 import numpy as np
 
 from dendrosim.checks import as_code, mapping_of, optional
 from dendrosim.circuit.connectivity.all_to_all import AllToAll
 from dendrosim.circuit.connectivity.coercion import as_rule
+from dendrosim.circuit.effects import SIDES, Trigger, as_effects, texts_by_event
 from dendrosim.circuit.event import SPIKE
 from dendrosim.circuit.initial_values.base import Initial
 from dendrosim.circuit.initial_values.fixed import Fixed
+from dendrosim.circuit.synapse_rule import COMPOSED, compose
 from dendrosim.circuit.validation import (
     as_name,
     as_parameters,
@@ -36,8 +38,6 @@ from dendrosim.machine.cached_property import cached_property
 from dendrosim.spec import Spec
 from dendrosim.units import TIME, Dimension, is_in, unit, unit_name
 
-SIDES = ("pre", "post")
-"""The two ends of a synapse."""
 DELAYS = {"pre": "delay", "post": "post_delay"}
 """The field with the delay of the events of each end."""
 
@@ -49,31 +49,6 @@ EVENT_DRIVEN, CLOCK_DRIVEN, SUMMED = "event-driven", "clock-driven", "summed"
 """Flags of the equations of a pathway."""
 CONSTANT, SHARED = "constant", "shared"
 """Flags of the numbers that a pathway declares."""
-
-
-class Trigger(NamedTuple):
-    """What starts an effect: an event of the unit at one end, `side`, of a synapse."""
-
-    side: str
-    event: str
-
-    @property
-    def name(self) -> str:
-        """The name of the effect in programs."""
-        return self.side if self.event == SPIKE else f"{self.side}_{self.event}"
-
-    @property
-    def field(self) -> str:
-        """The place of the text in messages."""
-        return f"on_{self.side}" if self.event == SPIKE else f"on_{self.side}[{self.event!r}]"
-
-
-def _as_effects(where: str, value: Any) -> str | Mapping[str, str]:
-    """Return texts by event; if there is only one, that of spikes, return it as a plain text."""
-    if not isinstance(value, Mapping):
-        return as_code(where, value)
-    texts = mapping_of(as_code)(where, value)
-    return texts.get(SPIKE, "") if set(texts) <= {SPIKE} else texts
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,6 +109,9 @@ class Pathway(Spec):
         other run can start from the result.
     post_delay : time, array of shape (synapses,) or Initial, optional
         Time from an event of the postsynaptic unit to its effect, `on_post`, like `delay` (default: no delay).
+    rule : SynapseRule or sequence of SynapseRule, optional
+        Plasticity rules, such as those of `ds.rules`, whose texts, parameters and initial values are added to
+        those given here; see `SynapseRule`. The pathway keeps texts and values, but not the rules.
 
     Raises
     ------
@@ -156,12 +134,12 @@ class Pathway(Spec):
     name: Annotated[str, as_name]
     pre: Annotated[str, as_name]
     post: Annotated[str, as_name]
-    on_pre: Annotated[Any, _as_effects] = ""
+    on_pre: Annotated[Any, as_effects] = ""
     connect: Annotated[Any, as_rule] = field(default_factory=AllToAll)
     weight: Annotated[Any, optional(as_value_of_synapses)] = None
     delay: Annotated[Any, optional(as_value_of_synapses)] = None
     equations: Annotated[str, as_code] = ""
-    on_post: Annotated[Any, _as_effects] = ""
+    on_post: Annotated[Any, as_effects] = ""
     parameters: Annotated[Mapping[str, Any], as_parameters] = field(default_factory=dict)
     initial: Annotated[Mapping[str, Any], mapping_of(as_value_of_synapses)] = field(
         default_factory=dict
@@ -169,9 +147,12 @@ class Pathway(Spec):
     scope: Annotated[str, as_scope] = ""
     final: bool = True
     post_delay: Annotated[Any, optional(as_value_of_synapses)] = None
+    rule: InitVar[Any] = None
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, rule: Any) -> None:
         where = str(self)
+        if rule is not None:
+            self._set(**compose(where, rule, {f: getattr(self, f) for f in COMPOSED}))
         with prefix_errors(where):
             declared = {d.name: d for d in parse_declarations(self.equations)}
             for side in SIDES:
@@ -196,8 +177,7 @@ class Pathway(Spec):
 
     def texts(self, side: str) -> Mapping[str, str]:
         """Return the texts of the effects of one end, `pre` or `post`, by event."""
-        given = self.on_pre if side == "pre" else self.on_post
-        return given if isinstance(given, Mapping) else {SPIKE: given}
+        return texts_by_event(self.on_pre if side == "pre" else self.on_post)
 
     @cached_property
     def effects(self) -> Mapping[Trigger, tuple[Assignment, ...]]:

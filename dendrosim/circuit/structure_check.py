@@ -7,11 +7,12 @@ import numpy as np
 
 from dendrosim.circuit.circuit_data import CircuitData, Owner
 from dendrosim.circuit.connectivity.pairings import Pairings
+from dendrosim.circuit.effects import SIDES
 from dendrosim.circuit.event import SPIKE
 from dendrosim.circuit.initial_values.computed import Computed
 from dendrosim.circuit.initial_values.fixed import Fixed
 from dendrosim.circuit.matrix import LARGEST_CONDITION, Matrix, Projection
-from dendrosim.circuit.pathway import SIDES, WEIGHT, Pathway
+from dendrosim.circuit.pathway import WEIGHT, Pathway
 from dendrosim.errors import (
     ParameterError,
     ShapeError,

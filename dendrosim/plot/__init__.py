@@ -10,23 +10,6 @@ figures for editors and type checkers only; a line in it is optional.
 The file of a figure is imported when its function is first used, and Matplotlib when the first figure is drawn.
 """
 
-import importlib
-import pkgutil
+from dendrosim.discovery import functions_by_file
 
-__all__ = sorted(m.name[1:] for m in pkgutil.iter_modules(__path__) if m.name.startswith("_"))
-
-
-def __getattr__(name: str) -> object:
-    if name not in __all__:
-        from dendrosim.errors import suggestion
-
-        raise AttributeError(
-            f"module {__name__!r} has no attribute {name!r}{suggestion(name, __all__)}"
-        )
-    value = getattr(importlib.import_module(f"{__name__}._{name}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return list(__all__)
+__all__, __getattr__, __dir__ = functions_by_file(__name__, __path__)

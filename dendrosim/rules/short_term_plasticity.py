@@ -1,4 +1,4 @@
-"""Short-term depression and facilitation of synapses, as equation text for pathways.
+"""Short-term depression and facilitation of synapses; `ds.rules.short_term` has the texts for pathways.
 
 A spike releases the fraction u, the utilisation, of the resources x of a synapse. Both u and x recover between
 spikes. Two variants are in use: utilisation grows after the release or before it.
@@ -26,56 +26,21 @@ from numpy.typing import ArrayLike
 
 from dendrosim.arrays import Array
 from dendrosim.checks import as_time, number, optional
-from dendrosim.equations.assignments import parse_assignments
-from dendrosim.errors import (
-    EquationError,
-    ParameterError,
-    ShapeError,
-    UnknownMemberError,
-)
+from dendrosim.errors import ParameterError, ShapeError, UnknownMemberError
 from dendrosim.spec import Spec
 
 Variant = Literal["extended", "canonical"]
-
-RELEASED = "released"
-"""Name of the released fraction in the assignments of a pathway."""
-
-EQUATIONS = {
-    "extended": """
-dutilisation/dt = (utilisation_rest - utilisation)/tau_facilitation : 1 (event-driven)
-dresources/dt = (1 - resources)/tau_depression                      : 1 (event-driven)
-""",
-    "canonical": """
-dutilisation/dt = -utilisation/tau_facilitation : 1 (event-driven)
-dresources/dt = (1 - resources)/tau_depression  : 1 (event-driven)
-""",
-}
-ON_PRE = {
-    "extended": """
-released = utilisation*resources
-{effect}
-resources -= released
-utilisation += utilisation_step*(1 - utilisation)
-""",
-    "canonical": """
-utilisation += utilisation_step*(1 - utilisation)
-released = utilisation*resources
-{effect}
-resources -= released
-""",
-}
-
 
 _as_fraction = number("above 0 and at most 1", lambda x: 0 < x <= 1)
 
 
 @dataclass(frozen=True, eq=False)
 class ShortTerm(Spec):
-    """Describe short-term plasticity of synapses, for a `Pathway`.
+    """Describe short-term plasticity of synapses, for `ds.rules.short_term`.
 
     At a spike, a synapse releases the fraction u of its resources x. Both recover exponentially between spikes, x
-    to 1 and u to its resting value; each spike lowers x and raises u. `pathway` gives the texts for a `Pathway`,
-    and `released` computes the fractions that the spikes of a train release.
+    to 1 and u to its resting value; each spike lowers x and raises u. `released` computes the fractions that the
+    spikes of a train release.
 
     Parameters
     ----------
@@ -113,8 +78,8 @@ class ShortTerm(Spec):
     >>> facilitating.released([0.0, 0.01, 0.02]).round(4)
     array([0.02  , 0.1067, 0.1605])
     >>> pathway = ds.Pathway(
-    ...     "feed", "pyramidal", "sst", connect=ds.InDegree(20), weight=0.1,
-    ...     **facilitating.pathway("g_post += weight*released"),
+    ...     "feed", "pyramidal", "sst", "g_post += weight*released", connect=ds.InDegree(20), weight=0.1,
+    ...     rule=ds.rules.short_term(facilitating),
     ... )
     """
 
@@ -155,54 +120,6 @@ class ShortTerm(Spec):
             raise UnknownMemberError("synapse", name, NAMED)
         return NAMED[key].replace(**changes)
 
-    def pathway(
-        self,
-        effect: str,
-        *,
-        equations: str = "",
-        parameters: Mapping[str, Any] | None = None,
-        initial: Mapping[str, Any] | None = None,
-    ) -> dict[str, Any]:
-        """Return the arguments of a `Pathway` that describe the plasticity: text, parameters and initial values.
-
-        Parameters
-        ----------
-        effect : str
-            Assignments that use `released`, the fraction that a spike releases, such as
-            `g_post += weight*released`.
-        equations : str, optional
-            Further variables of a synapse. All texts may use the states `utilisation` and `resources`.
-        parameters, initial : mapping, optional
-            Further parameters of the pathway, and initial values of its variables.
-
-        Returns
-        -------
-        dict
-            Values for `on_pre`, `equations`, `parameters` and `initial`.
-
-        Raises
-        ------
-        EquationError
-            If the effect does not use `released`, or assigns to a variable of the short-term plasticity.
-        """
-        lines = parse_assignments(effect)
-        if not any(RELEASED in line.symbols for line in lines):
-            raise EquationError(
-                f"ShortTerm: the effect {effect.strip()!r} does not use 'released', the fraction that a spike "
-                "releases; write it as in 'g_post += weight*released'"
-            )
-        for line in lines:
-            if line.target in (RELEASED, *self._initial):
-                raise EquationError(
-                    f"ShortTerm: the effect must not assign to {line.target!r}; choose another name"
-                )
-        return {
-            "on_pre": ON_PRE[self.variant].format(effect="\n".join(map(str, lines))),
-            "equations": EQUATIONS[self.variant] + equations,
-            "parameters": {**self._parameters, **(parameters or {})},
-            "initial": {**self._initial, **(initial or {})},
-        }
-
     def released(self, times: ArrayLike) -> Array:
         """Return the fraction of all resources that each spike of a train releases, computed exactly.
 
@@ -239,25 +156,6 @@ class ShortTerm(Spec):
             efficacies[k] = (u if extended else grown) * x
             u, x = grown, x - efficacies[k]
         return efficacies
-
-    @property
-    def _parameters(self) -> dict[str, Any]:
-        times = {
-            "tau_depression": self.tau_depression,
-            "tau_facilitation": self.tau_facilitation,
-        }
-        if self.variant == "canonical":
-            return {"utilisation_step": self.utilisation, **times}
-        return {
-            "utilisation_rest": self.utilisation,
-            "utilisation_step": self.increment,
-            **times,
-        }
-
-    @property
-    def _initial(self) -> dict[str, float]:
-        rest = self.utilisation if self.variant == "extended" else 0.0
-        return {"utilisation": rest, "resources": 1.0}
 
 
 NAMED: Mapping[str, ShortTerm] = {

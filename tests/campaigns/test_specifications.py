@@ -74,6 +74,11 @@ EXAMPLES = {
         "variant": "extended", "utilisation": 0.1, "tau_depression": "10 ms", "increment": 0.1,
         "tau_facilitation": "20 ms",
     },
+    ds.SynapseRule: {
+        "name": "release", "equations": "dx/dt = (1 - x)/tau_x : 1 (event-driven)", "before": "released = u*x",
+        "on_pre": "x -= released", "parameters": {"u": 0.5, "tau_x": "10 ms"}, "initial": {"x": 1.0},
+        "sources": "Tsodyks & Markram (1997)",
+    },
     ds.Poisson: {"name": "noise", "size": 2, "rate": "20 Hz"},
     ds.PoissonInput: {"name": "noise", "target": "cell.v", "trains": 9, "rate": "20 Hz", "weight": 0.1},
     ds.SpikeTimes: {"name": "given", "size": 2},
@@ -138,8 +143,10 @@ def runnable(made):
         return made
     parts = {}
     if isinstance(made, ds.ShortTerm):
-        own = made.pathway("v_post += weight*released")
-        parts["pathway"] = ds.Pathway(**{**PATHWAY, "on_post": "", "post_delay": None, **own})
+        made = ds.rules.short_term(made)
+    if isinstance(made, ds.SynapseRule):
+        own = {"on_pre": "v_post += weight*released", "on_post": "", "post_delay": None}
+        parts["pathway"] = ds.Pathway(**{**PATHWAY, **own}, rule=made)
     for kind, name in (
         (ds.Population, "cell"), (ds.Matrix, "matrix"), (ds.Projection, "projection"), (ds.Pathway, "pathway")
     ):  # fmt: skip

@@ -114,7 +114,7 @@ def test_pair_stdp_with_bounds(backend, delay):
 
 # -- all kinds of text, against numpy -------------------------------------------------------------------------
 
-RELEASE = ds.ShortTerm.named("e_pseudo_linear").pathway("g1_post += weight*released")
+RELEASE = {"on_pre": "g1_post += weight*released", "rule": ds.rules.short_term("e_pseudo_linear")}
 TEXTS = (
     ds.Pathway("learn", "a", "b", connect=ds.InDegree(5), delay="0.4 ms", initial={"w": ds.Uniform(0, 1)}, **STDP),
     ds.Pathway("release", "a", "b", connect=ds.Probability(0.4), weight=ds.Normal(1, 0.1), **RELEASE),
@@ -201,10 +201,14 @@ def learning_cells():
             ),
         ),
         pathways=(
-            ds.pair_stdp(
-                "learn", "cell", "cell", "g_post += weight", weight=ds.Uniform(0, 0.2), weight_max=0.2, **ways
+            ds.Pathway(
+                "learn", "cell", "cell", "g_post += weight", weight=ds.Uniform(0, 0.2),
+                rule=ds.rules.pair_stdp(weight_max=0.2), **ways,
             ),
-            ds.tsodyks_markram("release", "cell", "cell", weight=-0.3, synapse="e_pseudo_linear", **ways),
+            ds.Pathway(
+                "release", "cell", "cell", "g_post += weight*released", weight=-0.3,
+                rule=ds.rules.short_term("e_pseudo_linear"), **ways,
+            ),
             ds.Pathway(
                 "own", "cell", "cell", "g_post += 0.1*c\nc += weight", weight=ds.Uniform(0, 0.1),
                 equations="dc/dt = -c/(20*ms) : 1 (event-driven)", on_post="c *= 0.9", **ways,

@@ -6,7 +6,7 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 
-from dendrosim.circuit.pathway import Trigger
+from dendrosim.circuit.effects import Trigger
 from dendrosim.engine.plan.trace_hoisting import SynapseText, hoist, split_effect
 from dendrosim.equations.assignments import parse_assignments
 

@@ -22,7 +22,7 @@ RULES = {
         "weight_max": 0.55,
     },
 }  # fmt: skip
-SHARED = {"weight": 0.5, "eta": 0.02, "tau_trace": "80 ms"}
+WEIGHT, SHARED = 0.5, {"eta": 0.02, "tau_trace": "80 ms"}
 
 
 def trains(size, seed):
@@ -62,9 +62,12 @@ def relays(pathways, gates=None):
 def result(backend):
     """One run with all rules side by side."""
     rules = [
-        ds.burst_dependent(name, "pre", "post", delay=f"{DELAY * DT!r} s", **SHARED, **values)
+        ds.Pathway(
+            name, "pre", "post", weight=WEIGHT, delay=f"{DELAY * DT!r} s",
+            rule=ds.rules.burst_dependent(**SHARED, **values),
+        )
         for name, values in RULES.items()
-    ]
+    ]  # fmt: skip
     protocol = ds.Protocol(
         relays(rules),
         (ds.Block("run", (ds.Phase("on", f"{STEPS * DT!r} s"),)),),
@@ -168,10 +171,9 @@ def test_homeostasis_and_the_bound_of_weights_act():
 
 
 def test_a_gate_switches_learning_off_and_a_spike_keeps_its_effect():
-    short = ds.ShortTerm.named("depressing")
-    rule = ds.burst_dependent(
-        "learn", "pre", "post", "drive_post += weight*released", gate="open", short_term=short,
-        weight=1.0, eta=0.1,
+    rule = ds.Pathway(
+        "learn", "pre", "post", "drive_post += weight*released", weight=1.0,
+        rule=(ds.rules.short_term("depressing"), ds.rules.burst_dependent(gate="open")),
     )  # fmt: skip
     assert set(rule.on_pre) == {"spike", "event"}
     assert "open*eta" in rule.on_post["burst"]
@@ -185,13 +187,15 @@ def silent():
 
 
 def test_a_cell_without_bursts_is_refused_by_name():
-    rule = ds.burst_dependent("learn", "pre", "post", weight=0.5, eta=0.1)
+    rule = ds.Pathway("learn", "pre", "post", weight=0.5, rule=ds.rules.burst_dependent())
     with pytest.raises(
         UnknownMemberError, match=r"event of population 'post', which on_post of Pathway 'learn'"
     ):
         ds.Circuit((burst_relay("pre", 3), silent()), pathways=(rule,))
     pyramidal = ds.load_circuit("pyramidal_burst").populations[0]
-    rule = ds.burst_dependent("learn", "pyramidal", "pyramidal", weight=0.5, eta=0.1)
+    rule = ds.Pathway(
+        "learn", "pyramidal", "pyramidal", weight=0.5, rule=ds.rules.burst_dependent()
+    )
     with pytest.raises(UnknownMemberError, match="event of population 'pyramidal'"):
         ds.Circuit(
             (pyramidal,), pathways=(rule,), parameters=ds.load_circuit("pyramidal_burst").parameters
@@ -210,16 +214,16 @@ def test_shipped_cells_have_the_events_on_request(model):
 @pytest.mark.parametrize(
     ("changes", "error", "words"),
     [
-        ({"eta": -0.1}, ParameterError, "burst_dependent 'learn': eta is -0.1; it must be at least 0"),
+        ({"eta": -0.1}, ParameterError, "burst_dependent: eta is -0.1; it must be at least 0"),
         ({"p_start": 1.5}, ParameterError, "p_start is 1.5; it must be from 0 to 1"),
         ({"tau_trace": "0 ms"}, ParameterError, "tau_trace"),
         ({"tau_average": "-1 s"}, ParameterError, "tau_average"),
         ({"tau_trace": "1 mV"}, UnitError, "tau_trace"),
         ({"rate_start": "0 Hz"}, ParameterError, "rate_start"),
-        ({"rate_start": "3 mV"}, UnitError, "event_rate"),
+        ({"rate_start": "3 mV"}, UnitError, "rate_start is 0.003 V; it must be a rate"),
         ({"rate_high": "0 Hz"}, ParameterError, "rate_high"),
         ({"weight_max": 0.4}, ParameterError, "outside of its bounds, 0 and 0.4"),
-        ({"weight_max": -1}, ParameterError, "weight_max is -1; it must be one number above 0"),
+        ({"weight_max": -1}, ParameterError, "weight_max is -1; it must be positive"),
         ({"eta": "1 nS"}, UnitError, "weight"),
         ({"tau_average": None, "rate_low": "2 Hz"}, ParameterError, "rate_low is a limit of the average"),
         ({"tau_average": None, "rate_high": "2 Hz"}, ParameterError, "rate_high is a limit of the average"),
@@ -228,5 +232,9 @@ def test_shipped_cells_have_the_events_on_request(model):
 def test_values_that_make_no_sense_are_refused(changes, error, words):
     with pytest.raises(error, match=words):
         relays(
-            (ds.burst_dependent("learn", "pre", "post", **{"weight": 0.5, "eta": 0.1, **changes}),)
+            [
+                ds.Pathway(
+                    "learn", "pre", "post", weight=0.5, rule=ds.rules.burst_dependent(**changes)
+                )
+            ]
         )

@@ -92,10 +92,11 @@ def protocol(synapses):
                     name,
                     "source",
                     "cell",
+                    f"last_{name}_post = released\nsum_{name}_post += weight*released",
                     connect=ds.OneToOne(),
                     weight=2.5,
                     delay="0.4 ms" if name == "two" else None,
-                    **synapse.pathway(f"last_{name}_post = released\nsum_{name}_post += weight*released"),
+                    rule=ds.rules.short_term(synapse),
                 )
                 for name, synapse in synapses.items()
             ],
@@ -133,14 +134,17 @@ def test_numbers_of_a_synapse_are_no_part_of_the_program():
 
 
 def test_a_pathway_may_have_variables_and_numbers_of_its_own_besides():
-    keywords = SYNAPSES["one"].pathway(
+    pathway = ds.Pathway(
+        "p",
+        "a",
+        "a",
         "gain = scale + potentiation\ng_post += gain*released*(1 - resources)",
+        ds.OneToOne(),
         equations="potentiation : 1",
+        on_post="potentiation += 0.1*utilisation",
         parameters={"scale": 0.5},
         initial={"potentiation": 0.25, "resources": 0.5},
-    )
-    pathway = ds.Pathway(
-        "p", "a", "a", on_post="potentiation += 0.1*utilisation", connect=ds.OneToOne(), **keywords
+        rule=ds.rules.short_term(SYNAPSES["one"]),
     )
     circuit = ds.Circuit(
         (ds.Population("a", 1, "dg/dt = -g/(5*ms) : 1", threshold="g > 1"),), pathways=[pathway]
@@ -207,14 +211,14 @@ def test_impossible_numbers_are_refused(changes, error, message):
     [
         ("g_post += weight", "does not use 'released'"),
         ("", "does not use 'released'"),
-        ("released *= 2\ng_post += released", "must not assign to 'released'"),
-        ("resources = released", "must not assign to 'resources'"),
+        ("released *= 2\ng_post += released", "on_pre must not assign to 'released'"),
+        ("resources = released", "on_pre must not assign to 'resources'"),
         ("g_post", "cannot read"),
     ],
 )
 def test_effects_that_bypass_the_synapse_are_refused(effect, message):
     with pytest.raises(EquationError, match=message):
-        ds.ShortTerm(**GOOD).pathway(effect)
+        ds.Pathway("p", "a", "b", effect, weight=1, rule=ds.rules.short_term(ds.ShortTerm(**GOOD)))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from brian2.core.variables import ArrayVariable, AuxiliaryVariable
 from brian2.groups.group import CodeRunner
 
 from dendrosim.circuit.brian_text import brian_dimension
-from dendrosim.circuit.pathway import SIDES, WEIGHT, Pathway, Trigger
+from dendrosim.circuit.effects import SIDES, Trigger
+from dendrosim.circuit.pathway import WEIGHT, Pathway
 from dendrosim.engine.cpp.code_objects import INDICES, InPlaceCodeObject
 from dendrosim.engine.network.groups import Holder, add_number, event_list
 from dendrosim.engine.network.parts import NetworkParts, refer_shared

@@ -15,7 +15,7 @@ from brian2.synapses.synapses import Synapses, SynapticPathway
 from dendrosim.circuit.brian_text import brian_dimension
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.circuit_data import Owner
-from dendrosim.circuit.pathway import Trigger
+from dendrosim.circuit.effects import Trigger
 from dendrosim.engine.network.groups import add_array, add_number
 from dendrosim.engine.network.state_steps import BEGIN
 from dendrosim.engine.plan.signal_slots import ELEMENT

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dendrosim.circuit.pathway import SIDES, Trigger
+from dendrosim.circuit.effects import SIDES, Trigger
 from dendrosim.circuit.population import LAST_SPIKE
 from dendrosim.engine.plan.projection_delays import delay_steps
 from dendrosim.engine.plan.signal_slots import SLOT, find_slots

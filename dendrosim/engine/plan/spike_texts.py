@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.circuit.circuit_data import CircuitData
+from dendrosim.circuit.effects import Trigger
 from dendrosim.circuit.event import SPIKE
-from dendrosim.circuit.pathway import PAIR_NAMES, Pathway, Trigger
+from dendrosim.circuit.pathway import PAIR_NAMES, Pathway
 from dendrosim.circuit.population import UNIT, Population
 from dendrosim.engine.plan.signal_slots import ELEMENT
 from dendrosim.engine.plan.subexpressions import put_subexpressions_in_place

@@ -11,7 +11,8 @@ from collections.abc import Collection, Iterable
 
 from dendrosim.circuit.circuit_data import CircuitData
 from dendrosim.circuit.connectivity.one_to_one import OneToOne
-from dendrosim.circuit.pathway import Pathway, Trigger
+from dendrosim.circuit.effects import Trigger
+from dendrosim.circuit.pathway import Pathway
 from dendrosim.engine.plan.spike_texts import SYNAPSE, effect_texts
 from dendrosim.equations.assignments import Assignment
 from dendrosim.equations.rewriting import read_symbols

@@ -17,7 +17,7 @@ is kept under a name of its own, because the unit may change it further down in 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from dendrosim.circuit.pathway import SIDES, Trigger
+from dendrosim.circuit.effects import SIDES, Trigger
 from dendrosim.engine.plan.spike_texts import SYNAPSE
 from dendrosim.equations.assignments import Assignment
 from dendrosim.equations.rewriting import (

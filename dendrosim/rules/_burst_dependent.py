@@ -19,27 +19,22 @@ eta times (rate_low - r_E) in Hz.
 The events `event` and `burst` belong to the cells: `dendrosim.mechanisms.burst_events` has them, and models of
 bursting cells have them if their parameter `burst_interval` is given. A presynaptic event acts after the delay of
 the pathway, a postsynaptic one at once.
-
-Sources
--------
-Payeur, Guerguiev, Zenke, Richards & Naud (2021), Nature Neuroscience 24:1010, and what is public of its
-simulations: the order of updates, the limit of p and the form of homeostasis. That homeostasis is scaled by eta is
-a choice.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from dendrosim.checks import as_time, as_value, number, optional, positive
-from dendrosim.circuit.connectivity.all_to_all import AllToAll
-from dendrosim.circuit.connectivity.base import Connections
-from dendrosim.circuit.initial_values.coercion import as_initial
-from dendrosim.circuit.pathway import Pathway
+from dendrosim.checks import as_time, number, optional
+from dendrosim.circuit.synapse_rule import SynapseRule
 from dendrosim.errors import ParameterError
-from dendrosim.rules.short_term_plasticity import ShortTerm
-from dendrosim.rules.weight_bound import as_weight_bound
+from dendrosim.rules.rule_values import as_learning_rate, as_rate, as_weight_bound
 from dendrosim.units import Quantity
 
+SOURCES = """
+Payeur, Guerguiev, Zenke, Richards & Naud (2021), Nature Neuroscience 24:1010, and what is public of its
+simulations: the order of updates, the limit of p and the form of homeostasis. That homeostasis is scaled by eta
+is a choice.
+"""
 TRACE = "dtrace/dt = -trace/tau_trace : 1 (event-driven)\n"
 AVERAGES = """
 devent_rate/dt = -event_rate/tau_average : Hz (event-driven)
@@ -54,13 +49,8 @@ _as_probability = number("from 0 to 1", lambda x: 0 <= x <= 1)
 
 
 def burst_dependent(
-    name: str,
-    pre: str,
-    post: str,
-    effect: str = "",
     *,
-    weight: Any,
-    eta: Any,
+    eta: Any = 0.1,
     weight_max: Any = None,
     p_start: float = 0.15,
     tau_trace: Any = "50 ms",
@@ -69,25 +59,16 @@ def burst_dependent(
     rate_low: Any = None,
     rate_high: Any = None,
     gate: str | None = None,
-    short_term: ShortTerm | str | None = None,
-    connect: Connections | None = None,
-    delay: Any = None,
-    final: bool = True,
-) -> Pathway:
-    """Return a pathway whose weights learn by bursts.
+) -> SynapseRule:
+    """Return the rule of learning by bursts.
+
+    Both populations must have the event `event`, and the postsynaptic one the event `burst`; see
+    `dendrosim.mechanisms.burst_events`.
 
     Parameters
     ----------
-    name, pre, post : str
-        See `Pathway`. Both populations must have the event `event`, and `post` the event `burst`; see
-        `dendrosim.mechanisms.burst_events`.
-    effect : str, optional
-        What a presynaptic spike does, such as `g_post += weight`; with `short_term`, it uses `released` (default:
-        nothing).
-    weight : quantity, array of shape (synapses,) or Initial
-        Weights at the start.
-    eta : quantity
-        Change of the weight by a burst if the trace is 1, at least 0, in the unit of the weight.
+    eta : quantity, optional
+        Change of the weight by a burst if the trace is 1, at least 0, in the unit of the weight (default 0.1).
     weight_max : quantity, optional
         Upper bound of the weights, above 0; the lower bound is then 0 (default: no bounds).
     p_start : float, optional
@@ -103,28 +84,19 @@ def burst_dependent(
         Limits of the average event rate, beyond which homeostasis acts (default: no homeostasis).
     gate : str, optional
         Name of a gate or parameter of the circuit that multiplies `eta` (default: none).
-    short_term : ShortTerm or str, optional
-        Short-term plasticity of the synapse, or its name for `ShortTerm.named` (default: none).
-    connect : Connections, optional
-        See `Pathway` (default `AllToAll()`).
-    delay : time, array of shape (synapses,) or Initial, optional
-        See `Pathway`.
-    final : bool, optional
-        See `Pathway` (default True).
 
     Returns
     -------
-    Pathway
-        Synapses with plastic weights, and the variables `trace`, `event_rate` and `burst_rate`.
+    SynapseRule
+        The rule, with the variables `trace`, `event_rate` and `burst_rate`.
 
     Raises
     ------
     ParameterError
-        If a number is out of range, the weights start outside of their bounds, or a limit of homeostasis is given
-        without averages.
-    SpecError
-        If `Pathway` refuses an argument. `Circuit` raises UnknownMemberError, which names the population, if one
-        has no events or no bursts.
+        If a number is out of range, or a limit of homeostasis is given without averages. `Circuit` raises
+        UnknownMemberError, which names the population, if one has no events or no bursts.
+    UnitError
+        If a time constant is not a time, or a rate is not a rate.
 
     References
     ----------
@@ -133,22 +105,21 @@ def burst_dependent(
     Examples
     --------
     >>> import dendrosim as ds
-    >>> learn = ds.burst_dependent(
-    ...     "learn", "sender", "cell", "g_exc_soma_post += weight", connect=ds.InDegree(100), weight=0.08,
-    ...     weight_max=1, eta=3.5e-3, tau_trace="100 ms", tau_average="5 s",
+    >>> rule = ds.rules.burst_dependent(weight_max=1, eta=3.5e-3, tau_trace="100 ms", tau_average="5 s")
+    >>> learn = ds.Pathway(
+    ...     "learn", "sender", "cell", "g_exc_soma_post += weight", ds.InDegree(100), weight=0.08, rule=rule
     ... )
     """
-    where = f"burst_dependent {name!r}"
-    start, averages = as_initial(weight), tau_average is not None
+    where, averages = "burst_dependent", tau_average is not None
     values: dict[str, Any] = {
-        "eta": _eta(f"{where}: eta", eta),
+        "eta": as_learning_rate(f"{where}: eta", eta),
         "tau_trace": as_time(f"{where}: tau_trace", tau_trace),
         "p_start": _as_probability(f"{where}: p_start", p_start),
-        "rate_start": _rate(f"{where}: rate_start", rate_start),
-        "rate_low": optional(_rate)(f"{where}: rate_low", rate_low),
-        "rate_high": optional(_rate)(f"{where}: rate_high", rate_high),
+        "rate_start": as_rate(f"{where}: rate_start", rate_start),
+        "rate_low": optional(as_rate)(f"{where}: rate_low", rate_low),
+        "rate_high": optional(as_rate)(f"{where}: rate_high", rate_high),
         "tau_average": optional(as_time)(f"{where}: tau_average", tau_average),
-        "weight_max": None if weight_max is None else as_weight_bound(where, start, weight_max),
+        "weight_max": optional(as_weight_bound)(f"{where}: weight_max", weight_max),
     }
     for limit in ("rate_low", "rate_high"):
         if values[limit] is not None and not averages:
@@ -163,15 +134,16 @@ def burst_dependent(
         initial = {"event_rate": rate, "burst_rate": bursts}
     unused = {"rate_start", "p_start"} if averages else {"rate_start"}
     parameters = {n: v for n, v in values.items() if n not in unused and v is not None}
-    parts = _with_effect(
-        effect, short_term, TRACE + (AVERAGES if averages else ""), parameters, initial
-    )
-    spike = {"spike": parts.pop("on_pre")}
     on_pre, on_post = _event_effects(parameters, gate)
-    return Pathway(
-        name, pre, post, (spike if spike["spike"].strip() else {}) | {"event": on_pre},
-        connect or AllToAll(), start, delay, on_post=on_post, final=final, **parts,
-    )  # fmt: skip
+    return SynapseRule(
+        "burst_dependent",
+        TRACE + (AVERAGES if averages else ""),
+        on_pre={"event": on_pre},
+        on_post=on_post,
+        parameters=parameters,
+        initial=initial,
+        sources=SOURCES,
+    )
 
 
 def _event_effects(parameters: Mapping[str, Any], gate: str | None) -> tuple[str, dict[str, str]]:
@@ -195,27 +167,3 @@ def _event_effects(parameters: Mapping[str, Any], gate: str | None) -> tuple[str
         on_post["event"] += "event_rate += 1/tau_average\n"
         on_post["burst"] += "burst_rate += 1/tau_average\n"
     return on_pre, on_post
-
-
-def _with_effect(
-    effect: str, short_term: ShortTerm | str | None, equations: str, parameters: Any, initial: Any
-) -> dict[str, Any]:
-    """Return the arguments of a pathway, with the effect of a spike as `on_pre`."""
-    if short_term is None:
-        parts = {"on_pre": effect, "equations": equations}
-        return {**parts, "parameters": parameters, "initial": initial}
-    synapse = short_term if isinstance(short_term, ShortTerm) else ShortTerm.named(short_term)
-    return synapse.pathway(effect, equations=equations, parameters=parameters, initial=initial)
-
-
-def _eta(where: str, value: Any) -> Quantity:
-    given = as_value(where, value)
-    if given.value < 0:
-        raise ParameterError(f"{where} is {value}; it must be at least 0")
-    return given
-
-
-def _rate(where: str, value: Any) -> Quantity:
-    given = as_value(where, value)
-    positive(**{where: given})
-    return given
