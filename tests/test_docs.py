@@ -150,7 +150,7 @@ def test_links_between_pages_have_an_end(path):
 def test_public_names_that_pages_use_exist(path):
     text = path.read_text("utf-8")
     for name in set(
-        re.findall(r"\bds\.((?:plot\.|tasks\.|errors\.|learning\.)?[A-Za-z_]\w*)", text)
+        re.findall(r"\bds\.((?:plot\.|rules\.|tasks\.|errors\.|learning\.)?[A-Za-z_]\w*)", text)
     ):
         value = ds
         for part in name.split("."):

@@ -75,8 +75,9 @@ EXAMPLES = {
         "tau_facilitation": "20 ms",
     },
     ds.SynapseRule: {
-        "name": "release", "equations": "dx/dt = (1 - x)/tau_x : 1 (event-driven)", "before": "released = u*x",
-        "on_pre": "x -= released", "parameters": {"u": 0.5, "tau_x": "10 ms"}, "initial": {"x": 1.0},
+        "name": "release",
+        "equations": "dleft/dt = (1 - left)/tau_left : 1 (event-driven)", "before": "released = u*left",
+        "on_pre": "left -= released", "parameters": {"u": 0.5, "tau_left": "10 ms"}, "initial": {"left": 1.0},
         "sources": "Tsodyks & Markram (1997)",
     },
     ds.Poisson: {"name": "noise", "size": 2, "rate": "20 Hz"},
@@ -145,8 +146,10 @@ def runnable(made):
     if isinstance(made, ds.ShortTerm):
         made = ds.rules.short_term(made)
     if isinstance(made, ds.SynapseRule):
-        own = {"on_pre": "v_post += weight*released", "on_post": "", "post_delay": None}
-        parts["pathway"] = ds.Pathway(**{**PATHWAY, **own}, rule=made)
+        own = {
+            n: v for n, v in PATHWAY.items() if n in ("name", "pre", "post", "weight", "connect")
+        }
+        parts["pathway"] = ds.Pathway(on_pre="v_post += weight*released", rule=made, **own)
     for kind, name in (
         (ds.Population, "cell"), (ds.Matrix, "matrix"), (ds.Projection, "projection"), (ds.Pathway, "pathway")
     ):  # fmt: skip
