@@ -66,7 +66,7 @@ def _row(seeds: range, parameters: dict[str, Any]) -> tuple[Any, ...]:
     loop = Loop(ds.load_protocol("tp_student_teacher", **parameters))
     begin = time.perf_counter()
     with np.errstate(all="ignore"):
-        losses = np.array([loop.losses(seed) for seed in seeds])
+        losses = loop.losses(seeds)
     seconds = (time.perf_counter() - begin) / len(seeds)
     initial, final = losses[:, 0], losses[:, -1]
     diverged = ~(losses.max(axis=1) <= DIVERGED * initial)

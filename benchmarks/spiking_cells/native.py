@@ -13,8 +13,9 @@ FLAGS = ["-std=c++17", "-O3", "-march=native", "-ffast-math", "-mprefer-vector-w
 
 
 def library(source: Path) -> ctypes.CDLL:
-    """Load a source file as a library; it is compiled once per version of the file."""
-    key = hashlib.sha256(source.read_bytes() + " ".join(FLAGS).encode()).hexdigest()[:16]
+    """Load a source file as a library; it is compiled once per version of the file and of headers beside it."""
+    texts = [path.read_bytes() for path in (source, *sorted(source.parent.glob("*.h")))]
+    key = hashlib.sha256(b"".join(texts) + " ".join(FLAGS).encode()).hexdigest()[:16]
     made = Path(tempfile.gettempdir()) / f"dendrosim-bench-{os.getuid()}-{key}.so"
     if not made.exists():
         part = made.with_suffix(f".{os.getpid()}")

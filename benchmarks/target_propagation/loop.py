@@ -36,6 +36,17 @@ _NUMBERS = (
 )  # fmt: skip
 
 
+_SHOWN = ("x", "y", "fresh", "expected")
+
+
+class _Seed(ctypes.Structure):
+    _fields_ = [
+        *((name, ctypes.c_void_p) for name in _SHOWN),
+        *((name, ctypes.c_void_p * MOST) for name in ("w", "q")),
+        *((name, ctypes.c_void_p) for name in ("keys", "losses")),
+    ]
+
+
 class _Plan(ctypes.Structure):
     _fields_ = [
         *((name, ctypes.c_int32) for name in _COUNTS),
@@ -118,19 +129,30 @@ class Loop:
         line = next(x for x in equations.splitlines() if x.startswith(("preimage =", "cause =")))
         return "inverse" if "inv_s" in line else "error" if "ds(" in line else "linear"
 
-    def losses(self, seed: int) -> np.ndarray:
-        """Return the losses of a network on fresh inputs, before kept trials and at the end."""
-        x, y, fresh, expected = self._samples(seed)
+    def losses(self, seeds: Sequence[int]) -> np.ndarray:
+        """Return the losses of networks on fresh inputs, before kept trials and at the end: (seeds, losses)."""
+        code = library(Path(__file__).with_name("loop.cpp"))
+        together = code.at_once(ctypes.byref(self.plan))
+        losses = np.full((len(seeds), self.plan.kept + 1), np.nan)
+        for first in range(0, len(seeds), together):
+            chosen = list(seeds[first : first + together])
+            # Places that are left are filled with the last network, which is trained several times.
+            drawn = [self._arrays(seed) for seed in chosen]
+            drawn += [self._arrays(chosen[-1]) for _ in range(together - len(chosen))]
+            code.train(ctypes.byref(self.plan), (_Seed * together)(*map(_seed, drawn)))
+            losses[first : first + together] = [d["losses"] for d in drawn[: len(chosen)]]
+        return losses
+
+    def _arrays(self, seed: int) -> dict[str, Any]:
+        """Return what a network is trained with, and an array for its losses."""
         shapes = list(pairwise(self.sizes))
         w = [self._drawn(seed, i, shape[::-1]) for i, shape in enumerate(shapes, 1)]
-        q = [np.linalg.pinv(weights) for weights in w[1:]]
-        losses = np.full(self.plan.kept + 1, np.nan)
-        keys = np.array([0, *self._keys(seed)], dtype=np.uint64)
-        library(Path(__file__).with_name("loop.cpp")).train(
-            ctypes.byref(self.plan), *(_pointer(a) for a in (x, y, fresh, expected)),
-            _pointers([None, *w]), _pointers([None, *q]), _pointer(keys), _pointer(losses),
-        )  # fmt: skip
-        return losses
+        return dict(zip(_SHOWN, self._samples(seed), strict=True)) | {
+            "w": [None, *w],
+            "q": [None, *(np.ascontiguousarray(np.linalg.pinv(weights)) for weights in w[1:])],
+            "keys": np.array([0, *self._keys(seed)], dtype=np.uint64),
+            "losses": np.full(self.plan.kept + 1, np.nan),
+        }
 
     def _samples(self, seed: int) -> tuple[np.ndarray, ...]:
         """Return inputs and targets, then fresh ones, each (units, samples), as the protocol draws them."""
@@ -155,9 +177,13 @@ class Loop:
             yield int(rng.integers(2**64, dtype=np.uint64))
 
 
-def _pointer(array: np.ndarray) -> Any:
-    return array.ctypes.data_as(ctypes.c_void_p)
-
-
-def _pointers(arrays: Sequence[np.ndarray | None]) -> Any:
-    return (ctypes.c_void_p * len(arrays))(*(None if a is None else a.ctypes.data for a in arrays))
+def _seed(arrays: dict[str, Any]) -> _Seed:
+    seed = _Seed()
+    for name, value in arrays.items():
+        if name in ("w", "q"):
+            getattr(seed, name)[: len(value)] = [
+                None if a is None else a.ctypes.data for a in value
+            ]
+        else:
+            setattr(seed, name, value.ctypes.data)
+    return seed
