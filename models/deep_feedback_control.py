@@ -31,6 +31,12 @@ hears only its own noise and learns to cancel it alone: J_i J_i^T replaces J J^T
 s sqrt((1 - 1/L)/decay_q) instead of (a s^2/decay_q)^(1/3), and five linear layers become unstable with time steps
 of tau/2. Therefore `controlled_phases` perturbs all layers in one phase.
 
+What the controller sends into a layer is filtered by all layers above, so deep networks need slow controllers.
+With learned Q and default values, linear networks of up to 5 layers are stable with time steps of tau/2; of 20
+networks with 6 units per layer, 5 with 6 layers, 18 with 7 and all with 8 are not (with `tau_u` of 100 ms, one
+with 8). A warning says so beforehand (see `dendrosim.mechanisms.controlled_loop`), and |u| is at most `limit`, so
+that a loop that grows stays finite.
+
 Sources
 -------
 Meulemans et al. (2021), Credit assignment in neural networks through deep feedback control, NeurIPS 34.
@@ -47,6 +53,7 @@ from typing import Literal
 
 import dendrosim as ds
 from dendrosim.learning.settling import count_settling_steps, layer_count, loop_settling
+from dendrosim.mechanisms.controlled_loop import warn_of_learned_loop
 from dendrosim.mechanisms.layer_chain import chain_weights, count_layers, input_layer
 
 LAYER = """
@@ -69,7 +76,7 @@ predicted = s(basal)                                    : 1   # rate without api
 CONTROLLER = """
 dheld/dt = hold*(h - held)/tau_hold                     : 1   # output without control
 dc/dt = ((1 - hold)*(error - alpha*c) - hold*c)/tau_u   : 1   # integral part of the controller
-u = (1 - hold)*(c + k_p*error)                          : 1   # to the apical dendrites of all layers
+u = (1 - hold)*clip(c + k_p*error, -limit, limit)       : 1   # to the apical dendrites of all layers
 error = held - teach*eta_hat*(held - target) - h        : 1
 target                                                  : 1   # input
 """
@@ -92,6 +99,7 @@ def controlled_phases(circuit: ds.Circuit, *, dt: float, tau: float) -> ds.learn
     # Without the other weights, which are drawn, the loop is that through the last layer: one for all networks.
     alone = [m if m.name == f"q{last}" else m.replace(initial=0.0) for m in circuit.matrices]
     loop = loop_settling(circuit.replace(matrices=alone), dt=dt)
+    warn_of_learned_loop(circuit, dt)
     settle = count_settling_steps({"loop": loop}, dt) * dt
     teach, step = {"teach": 1.0}, f"{dt!r} s"
     layers = range(1, last + 1)
@@ -140,6 +148,9 @@ class Parameters(ds.Parameters):
     eta_q: ds.Quantity = ds.parameter("0.5 Hz", "learning rate of apical weights", above=0)
     decay_q: float = ds.parameter(0.3, "decay of apical weights, relative to eta_q", least=0)
     sigma: float = ds.parameter(0.1, "standard deviation of the noise", above=0)
+    limit: float = ds.parameter(
+        100.0, "largest control signal: an unstable loop ends there", above=0
+    )
     tau: ds.Quantity = ds.parameter("10 ms", "time constant of all layers", above=0)
     tau_u: ds.Quantity = ds.parameter("20 ms", "time constant of the controller", above=0)
     tau_hold: ds.Quantity = ds.parameter("10 ms", "time constant of the held variable", above=0)

@@ -1,5 +1,6 @@
 """Deep feedback control: steady state, updates, stability and learned feedback against linear algebra."""
 
+import re
 from itertools import pairwise
 
 import numpy as np
@@ -8,7 +9,9 @@ from one_trial import DT, drawn, run
 from scipy.optimize import brentq, root
 
 import dendrosim as ds
+from dendrosim.errors import DendrosimWarning
 from dendrosim.learning.rules import find_rule
+from dendrosim.mechanisms.controlled_loop import longest_step, warn_of_learned_loop
 
 SIZES, ALPHA, K_P, ETA_HAT = (4, 5, 4, 3), 0.2, 0.5, 0.3
 A = ALPHA / (1 + ALPHA * K_P)
@@ -195,6 +198,50 @@ def test_the_cycle_of_the_model_perturbs_all_layers_at_once():
     for noise in (cycle.learn[-1], cycle.sleep[-1]):
         assert set(noise.signals) == {f"layer{i}.noise" for i in (1, 2, 3)}
         assert {"hold", "sleep1", "sleep2", "sleep3"} == set(noise.gates)
+
+
+@pytest.mark.parametrize(("transfer", "tau_u", "decay"), [("linear", 50, 0.1), ("tanh", 1, 0.001)])
+def test_the_longest_step_is_that_of_the_spectrum_with_feedback_weights_at_rest(
+    transfer, tau_u, decay
+):
+    circuit, ws, js, *_ = case(transfer, 11, decay_q=decay)
+    circuit = circuit.replace(parameters={**circuit.parameters, "tau_u": f"{tau_u} ms"})
+    ws = {f"w{i}": ds.Fixed(w) for i, w in enumerate(ws, 1)}
+    circuit = circuit.replace(
+        matrices=[m.replace(initial=ws.get(m.name, m.initial)) for m in circuit.matrices]
+    )
+    squares, vectors = np.linalg.eigh(sum(j @ j.T for j in js))
+    gains = np.array(loop_gains(sum(j @ j.T for j in js), decay))
+    qs = [j.T @ vectors @ np.diag(gains / squares) @ vectors.T for j in js]
+    values = {f"q{i}": q for i, q in enumerate(qs, 1)}
+    field = ds.vector_field(circuit, gates={"hold": 0.0}, values=values)
+    found = ds.fixed_point(field).spectrum.eigenvalues
+    found = found[np.abs(found) > 1e-9]  # held values do not move
+    expected = np.min(-2 * found.real / np.abs(found) ** 2)
+    assert longest_step(circuit) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize(("layers", "decay"), [(4, 0.3), (8, 0.3), (8, 0.0)])
+def test_a_loop_that_learning_makes_unstable_is_announced_with_a_controller_that_is_slow_enough(
+    layers, decay, recwarn
+):
+    """Without decay, gains have no limit, and nothing is known beforehand."""
+    given = {"sizes": (6,) * (layers + 1), "transfer": "linear", "decay_q": decay}
+    circuit = ds.load_circuit("deep_feedback_control", **given)
+    warn_of_learned_loop(circuit, 5e-3)
+    said = [str(w.message) for w in recwarn if w.category is DendrosimWarning]
+    assert len(said) == (layers == 8 and decay > 0)
+    if said:
+        (slower,) = re.findall(r"8 layers .* unstable at dt = 5 ms .*tau_u = (\d+) ms", said[0])
+        slow = ds.load_circuit("deep_feedback_control", **given, tau_u=f"{slower} ms")
+        assert longest_step(slow) > 5e-3 > longest_step(circuit)
+
+
+def test_the_control_signal_of_a_loop_that_grows_stays_within_its_limit():
+    circuit, ws, js, _, x, y = case("linear", 7, limit=3.0)
+    final = controlled(circuit, ws, [-j.T for j in js], x, y, steps=3000)
+    assert np.abs(final["layer3.u"].values[-1]).max() == 3.0
+    assert np.abs(final["layer3.apical"].values[-1]).max() <= 9.0  # q3 is -1, of three outputs
 
 
 @pytest.mark.slow
