@@ -21,8 +21,9 @@ def run_rules(rules, trains, weight, steps=1200, post=lambda cell: cell, effect=
     pre, after = (
         ds.Population(n, len(trains), CELL, inputs=["fire"], threshold="fire > 0.5") for n in "ab"
     )
+    units = np.arange(len(trains))
     pathways = [
-        ds.Pathway(name, "a", "b", effect, ds.OneToOne(), weight, rule=rule)
+        ds.Pathway(name, "a", "b", effect, ds.Pairings(units, units), weight, rule=rule)
         for name, rule in rules.items()
     ]
     signals = {f"{n}.fire": ds.Table(fire[k], f"{DT!r} s") for k, n in enumerate("ab")}

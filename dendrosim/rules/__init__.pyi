@@ -4,7 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 from ._burst_dependent import burst_dependent as burst_dependent
+from ._calcium import calcium as calcium
+from ._clopath import clopath as clopath
+from ._inhibitory_stdp import inhibitory_stdp as inhibitory_stdp
 from ._pair_stdp import pair_stdp as pair_stdp
 from ._short_term import short_term as short_term
+from ._three_factor_stdp import three_factor_stdp as three_factor_stdp
+from ._triplet_stdp import triplet_stdp as triplet_stdp
 
 def __getattr__(name: str) -> Callable[..., Any]: ...
