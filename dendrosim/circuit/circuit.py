@@ -65,9 +65,9 @@ class Circuit(CircuitData):
     written `population.variable`.
 
     **Symbols.** A symbol in an equation is looked up among the variables of the same object, then among the
-    `parameters` of that object, then among the parameters and gates of the circuit. A symbol that is found in none
-    of these must be a function, unit or constant of Brian2. Every parameter, every gate and every variable without
-    equation must be used.
+    `parameters` of that object, then among the parameters and gates of the circuit, and in the rule of a matrix
+    among the matrices between the same populations. A symbol that is found in none of these must be a function,
+    unit or constant of Brian2. Every parameter, every gate and every variable without equation must be used.
 
     **Variables without equation.** Each variable that is declared as `x : unit` must get its value from
     projections, as an input, or from the `parameters` of its population.

@@ -12,13 +12,13 @@ from dendrosim.circuit.paths import VariablePath
 from dendrosim.circuit.pathway import Pathway
 from dendrosim.circuit.population import IN_REFRACTORY, LAST_SPIKE, Population
 from dendrosim.circuit.sources.base import Source, as_source
-from dendrosim.circuit.validation import as_gate, as_shared_parameters, as_symbol
-from dendrosim.equations.declarations import Declaration
+from dendrosim.circuit.validation import as_gate, as_shared_parameters, as_symbol, is_symbol
+from dendrosim.equations.declarations import Declaration, find_identifiers
 from dendrosim.equations.rewriting import put_transfer_in_place
 from dendrosim.errors import UnknownMemberError
 from dendrosim.machine.cached_property import cached_property
 from dendrosim.spec import Spec
-from dendrosim.units import Quantity, unit, unit_name
+from dendrosim.units import UNITS, Quantity, unit, unit_name
 
 Owner = Population | Matrix | Pathway
 """An object with equations and parameters; its scope is the prefix of those parameters of the circuit that it
@@ -179,6 +179,18 @@ class CircuitData(Spec):
         post = self.population(matrix.post)
         where = f"Matrix {matrix.name!r}"
         return put_transfer_in_place(matrix.rate, post.transfer, where) if matrix.plasticity else ""
+
+    def weights_read(self, matrix: Matrix) -> dict[str, Matrix]:
+        """Return the other matrices whose weights the plasticity of a matrix reads, by their symbols in its text.
+
+        A symbol that is the weight itself, a parameter, a gate or a unit does not mean a matrix.
+        """
+        found = {}
+        for symbol in sorted(find_identifiers(matrix.rate) - {matrix.weight} - set(UNITS)):
+            other = self._matrices.get(self.scoped_name(matrix, symbol))
+            if other and is_symbol(symbol) and self.symbol_value(matrix, symbol) is None:
+                found[symbol] = other
+        return found
 
     def scoped_name(self, owner: Owner, name: str) -> str:
         """Return the name under which `owner` looks up a parameter or gate of the circuit."""

@@ -142,6 +142,8 @@ def _check_matrix(circuit: CircuitData, matrix: Matrix) -> set[str]:
         **population_scope(pre, "_pre"),
         matrix.weight: Variable(matrix.weight, dimensions=dimension),
     }
+    for symbol, other in circuit.weights_read(matrix).items():
+        local[symbol] = Variable(symbol, dimensions=brian_dimension(unit(other.unit)[0]))
     expression = circuit.rate_in_place(matrix)
     check_own_parameters(where, matrix, read_symbols(expression))
     expected = dimension / get_dimensions(TIME["t"])

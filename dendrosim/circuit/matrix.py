@@ -65,8 +65,10 @@ class Matrix(Spec):
     plasticity : str, optional
         The differential equation of a weight, such as `dw/dt = eta*h_post*h_pre : 1`, in Brian2's syntax. Its
         right-hand side may use the weight, variables of the two populations with the suffixes `_post` and `_pre`,
-        `parameters`, and parameters and gates of the circuit. Calls of `s`, `ds` and `inv_s` mean the transfer
-        function of `post`. In a batch, the right-hand side is averaged over the samples.
+        `parameters`, and parameters and gates of the circuit. The name of another dense matrix between the same
+        populations means its weight for the same pair of units, at the beginning of the step; so an eligibility
+        of each weight is a matrix of its own. Calls of `s`, `ds` and `inv_s` mean the transfer function of `post`.
+        In a batch, the right-hand side is averaged over the samples.
     parameters : mapping of str to quantity, optional
         Values of symbols in the equation, each one number.
     unit : str, optional

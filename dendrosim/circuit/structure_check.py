@@ -13,6 +13,7 @@ from dendrosim.circuit.initial_values.computed import Computed
 from dendrosim.circuit.initial_values.fixed import Fixed
 from dendrosim.circuit.matrix import LARGEST_CONDITION, Matrix, Projection
 from dendrosim.circuit.pathway import WEIGHT, Pathway
+from dendrosim.circuit.weights_read import check_weights_read
 from dendrosim.errors import (
     ParameterError,
     ShapeError,
@@ -37,6 +38,7 @@ def check_structure(circuit: CircuitData) -> None:
     _ = circuit.all_populations  # raises if a source does not fit the populations
     for matrix in circuit.matrices:
         _check_matrix(circuit, matrix)
+    check_weights_read(circuit)
     for projection in circuit.projections:
         _check_projection(circuit, projection)
     for pathway in circuit.pathways:

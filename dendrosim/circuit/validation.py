@@ -156,6 +156,15 @@ def check_unit_text(where: str, value: Quantity | Initial, text: str) -> None:
     check_unit(where, value.dimension, expected, zero=zero)
 
 
+def is_symbol(name: str) -> bool:
+    """Return whether a text can name a variable or parameter in equations and in generated code."""
+    try:
+        check_symbol("", name)
+    except SpecError:
+        return False
+    return True
+
+
 def check_symbol(where: str, name: str) -> None:
     """Raise SpecError unless a text can name a variable or parameter in equations and in generated code."""
     if not _SYMBOL.match(name):

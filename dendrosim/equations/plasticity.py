@@ -1,6 +1,6 @@
 """Analysis of a plasticity rule: which terms are matrix products, and which are computed element by element.
 
-The syntax tree of a rule's right-hand side is expanded into a sum of products. Each factor depends on the weight
+The syntax tree of a rule's right-hand side is expanded into a sum of products. Each factor depends on weights
 only, on the postsynaptic unit only, on the presynaptic unit only, or on shared numbers only. Such a product is an
 outer product over postsynaptic and presynaptic units; its mean over the batch is a matrix product. A term that
 cannot be separated in this way is not expanded, and is computed element by element. The analysis works on any rule
@@ -8,7 +8,7 @@ and treats no rule specially.
 """
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from functools import reduce
 
@@ -23,8 +23,8 @@ _MOST_PRODUCTS = 64
 class OuterProduct:
     """The term `gain` times `weight` times the mean over the batch of the outer product of `post` and `pre`.
 
-    All fields are expressions as text; None means a factor of 1. `weight` multiplies element by element, and
-    `gain` depends on shared numbers only.
+    All fields are expressions as text; None means a factor of 1. `weight` multiplies element by element; it
+    depends on the weight and on the weights of other matrices. `gain` depends on shared numbers only.
     """
 
     weight: str | None
@@ -49,7 +49,7 @@ class PlasticityRule:
     outer : tuple of OuterProduct
         Outer products.
     local : str or None
-        Terms that depend on the weight and on shared numbers only.
+        Terms that depend on weights and on shared numbers only.
     general : str or None
         Terms that could not be separated.
 
@@ -88,7 +88,7 @@ class _Product:
         return [node for s, node in self.factors if s == side]
 
 
-def analyse_rule(rate: str, weight: str) -> PlasticityRule:
+def analyse_rule(rate: str, weight: str, others: Iterable[str] = ()) -> PlasticityRule:
     """Return a rule as a sum of outer products and other terms.
 
     Parameters
@@ -97,8 +97,11 @@ def analyse_rule(rate: str, weight: str) -> PlasticityRule:
         Right-hand side of the rule, with the formulas of transfer functions in place of their calls.
     weight : str
         Name of the weight in `rate`.
+    others : iterable of str, optional
+        Symbols of the weights of other matrices in `rate` (default: none).
     """
-    products = _expand(parse_expression(rate), weight)
+    weights = frozenset((weight, *others))
+    products = _expand(parse_expression(rate), weights)
     decay, local, general = [], [], []
     outer: dict[tuple[str | None, str | None], list[tuple[list[ast.expr], list[ast.expr]]]] = {}
     for product in products:
@@ -138,8 +141,12 @@ def _outer_product(
     return OuterProduct(weight, _text(posts), pre)
 
 
-def hoist_sides(expression: str, weight: str) -> tuple[str, dict[str, str]]:
+def hoist_sides(
+    expression: str, weight: str, others: Iterable[str] = ()
+) -> tuple[str, dict[str, str]]:
     """Move parts that depend on `_post` or on `_pre` only out of an expression, to be computed once per unit.
+
+    `weight` and `others` are the symbols of weights, as in `analyse_rule`.
 
     Returns
     -------
@@ -148,19 +155,19 @@ def hoist_sides(expression: str, weight: str) -> tuple[str, dict[str, str]]:
     dict
         For each of these symbols, the expression that it replaces.
     """
-    finder = _Hoist(weight)
+    finder = _Hoist(frozenset((weight, *others)))
     tree = finder.visit(parse_expression(expression))
     return ast.unparse(tree), finder.found
 
 
 class _Hoist(ast.NodeTransformer):
-    def __init__(self, weight: str) -> None:
-        self.weight = weight
+    def __init__(self, weights: Set[str]) -> None:
+        self.weights = weights
         self.found: dict[str, str] = {}
 
     def visit(self, node: ast.AST) -> ast.AST:
         if isinstance(node, ast.expr) and not isinstance(node, ast.Constant):
-            sides = _dependence(node, self.weight)
+            sides = _dependence(node, self.weights)
             if sides in ({"post"}, {"pre"}) and not _is_boolean(node):
                 return ast.Name(self._symbol(ast.unparse(node), sides.pop()), ctx=ast.Load())
         if isinstance(node, ast.Call):
@@ -183,11 +190,11 @@ def _is_boolean(node: ast.expr) -> bool:
     )
 
 
-def _dependence(node: ast.AST, weight: str) -> set[str]:
+def _dependence(node: ast.AST, weights: Set[str]) -> set[str]:
     """Return on which of `weight`, `post` and `pre` a tree depends; shared numbers do not count."""
     found = set()
     for name in find_symbols(node):
-        if name == weight:
+        if name in weights:
             found.add("weight")
         elif name.endswith("_post"):
             found.add("post")
@@ -196,45 +203,45 @@ def _dependence(node: ast.AST, weight: str) -> set[str]:
     return found
 
 
-def _expand(node: ast.expr, weight: str) -> list[_Product]:
-    sides = _dependence(node, weight)
+def _expand(node: ast.expr, weights: Set[str]) -> list[_Product]:
+    sides = _dependence(node, weights)
     if len(sides) < 2 and not (sides == {"weight"} and isinstance(node, ast.BinOp)):
-        return [_Product(tuple(_factors(node, weight)))]
+        return [_Product(tuple(_factors(node, weights)))]
     whole = [_Product((("mixed" if len(sides) > 1 else "weight", node),))]
     parts: list[_Product] | None = None
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        parts = _negated(_expand(node.operand, weight))
+        parts = _negated(_expand(node.operand, weights))
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.UAdd):
-        parts = _expand(node.operand, weight)
+        parts = _expand(node.operand, weights)
     elif isinstance(node, ast.BinOp):
-        parts = _expand_binary(node, weight)
+        parts = _expand_binary(node, weights)
     if parts is None or len(parts) > _MOST_PRODUCTS:
         return whole
     return parts
 
 
-def _factors(node: ast.expr, weight: str) -> list[tuple[str, ast.expr]]:
+def _factors(node: ast.expr, weights: Set[str]) -> list[tuple[str, ast.expr]]:
     """Return the factors of a tree that depends on at most one side: its shared numbers, and the rest."""
-    sides = _dependence(node, weight)
+    sides = _dependence(node, weights)
     if not sides:
         return [("shared", node)]
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        return [("shared", parse_expression("-1.0")), *_factors(node.operand, weight)]
+        return [("shared", parse_expression("-1.0")), *_factors(node.operand, weights)]
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
-        return _factors(node.left, weight) + _factors(node.right, weight)
-    shared_divisor = isinstance(node, ast.BinOp) and not _dependence(node.right, weight)
+        return _factors(node.left, weights) + _factors(node.right, weights)
+    shared_divisor = isinstance(node, ast.BinOp) and not _dependence(node.right, weights)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and shared_divisor:
         inverse = _binary(parse_expression("1.0"), ast.Div(), node.right)
-        return [*_factors(node.left, weight), ("shared", inverse)]
+        return [*_factors(node.left, weights), ("shared", inverse)]
     return [(sides.pop(), node)]
 
 
-def _expand_binary(node: ast.BinOp, weight: str) -> list[_Product] | None:
+def _expand_binary(node: ast.BinOp, weights: Set[str]) -> list[_Product] | None:
     if isinstance(node.op, ast.Pow):
-        return _expand_power(node, weight)
+        return _expand_power(node, weights)
     if not isinstance(node.op, ast.Add | ast.Sub | ast.Mult | ast.Div):
         return None
-    left, right = _expand(node.left, weight), _expand(node.right, weight)
+    left, right = _expand(node.left, weights), _expand(node.right, weights)
     if isinstance(node.op, ast.Add):
         return left + right
     if isinstance(node.op, ast.Sub):
@@ -249,9 +256,9 @@ def _expand_binary(node: ast.BinOp, weight: str) -> list[_Product] | None:
     return [a.times(inverse) for a in left]
 
 
-def _expand_power(node: ast.BinOp, weight: str) -> list[_Product] | None:
+def _expand_power(node: ast.BinOp, weights: Set[str]) -> list[_Product] | None:
     exponent = node.right.value if isinstance(node.right, ast.Constant) else None
-    base = _expand(node.left, weight)
+    base = _expand(node.left, weights)
     if len(base) == 1 and not base[0].factors_of("mixed") and exponent is not None:
         integral = isinstance(exponent, int)
         if not integral and len(base[0].factors) > 1:

@@ -4,8 +4,8 @@ With a rate of change X, weights W follow dW/dt = X or, with the filter,
 
     tau_low_pass dD/dt = X - D,  dW/dt = D
 
-A plasticity equation knows its own matrix only, so that a second matrix holds what has been induced, but has not
-been expressed yet: V is the first, P the second, and the dendrite receives both, with W = V - P:
+A second matrix holds what has been induced, but has not been expressed yet: V is the first, P the second, and the
+dendrite receives both, with W = V - P. No rule reads the other matrix, so both are updated by matrix products:
 
     dV/dt = X,  dP/dt = X - P/tau_low_pass,  hence D = P/tau_low_pass
 """

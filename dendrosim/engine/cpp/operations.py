@@ -118,7 +118,9 @@ class CppOperations(CompiledOperations):
         return self.call(network, statement, "start", f"ds_product_{order}", order)
 
     def extra_keywords(self, network: NetworkParts, update: Update) -> dict[str, Any]:
-        inverted = {m.inverse_of for m in network.circuit.matrices}
+        circuit = network.circuit
+        read_at_once = {m.inverse_of for m in circuit.matrices}
+        read_at_once |= {o.name for m in circuit.matrices for o in circuit.weights_read(m).values()}
         learns_only = update.limits is None and not update.elementwise
         if update.sparse:
             self.products[update.matrix] = [
@@ -126,7 +128,7 @@ class CppOperations(CompiledOperations):
             ]
             if learns_only and not update.heun:
                 self.checked.add(update.matrix)
-        elif learns_only and len(update.outer) == 1 and update.matrix not in inverted:
+        elif learns_only and len(update.outer) == 1 and update.matrix not in read_at_once:
             self.patient.add(update.matrix)
         return {"weights": _weights(update.matrix), "sparse": update.sparse}
 

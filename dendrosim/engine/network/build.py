@@ -27,6 +27,7 @@ from dendrosim.circuit.paths import VariablePath, is_variable, path_of
 from dendrosim.circuit.pathway import Pathway
 from dendrosim.circuit.population import LAST_SPIKE, REFRACTORY, UNIT, Population
 from dendrosim.circuit.start_values import LONG_AGO
+from dendrosim.circuit.weights_read import update_order
 from dendrosim.engine.network.every_step import used_paths
 from dendrosim.engine.network.functions import FUNCTIONS
 from dendrosim.engine.network.groups import Holder, add_array, add_number
@@ -94,7 +95,7 @@ def build(
     for index, label in enumerate(protocol.recordings_of_spikes()):
         owner, event = event_path(label)
         parts.network.add(operations.spikes(parts, parts.groups[owner], event, index))
-    for index, matrix in enumerate(protocol.circuit.matrices):
+    for index, matrix in enumerate(update_order(protocol.circuit)):
         if matrix.plasticity:
             update = matrix_update(parts, matrix, gains=operations.has_gains)
             parts.network.add(*operations.update(parts, update, UPDATES + index))

@@ -47,8 +47,10 @@ class Update:
     outer : list of Outer
         Outer products.
     elementwise : str or None
-        Text of dw/dt, which uses the weight, kept products, the symbols of `factors`, and shared numbers.
+        Text of dw/dt, which uses weights, kept products, the symbols of `factors`, and shared numbers.
         It is None if the rule has only outer products and a decay.
+    others : dict
+        For each symbol that stands for the weights of another matrix, their array.
     factors : dict
         For each symbol that stands for a factor of one side, its array and that side, "post" or "pre".
     sparse : bool
@@ -71,6 +73,7 @@ class Update:
     decay: ArrayVariable | None = None
     outer: list[Outer] = field(default_factory=list)
     elementwise: str | None = None
+    others: dict[str, ArrayVariable] = field(default_factory=dict)
     factors: dict[str, tuple[ArrayVariable, str]] = field(default_factory=dict)
     averaged: bool = False
     sparse: bool = False
@@ -144,7 +147,8 @@ def matrix_update(parts: NetworkParts, matrix: Matrix, *, gains: bool) -> Update
     """Return the update of a plastic matrix; `gains` says whether the back end multiplies products by numbers."""
     post, pre = (parts.circuit.population(n) for n in (matrix.post, matrix.pre))
     rate = with_real_numbers(parts.circuit.rate_in_place(matrix))
-    rule = analyse_rule(rate, matrix.weight)
+    others = parts.circuit.weights_read(matrix)
+    rule = analyse_rule(rate, matrix.weight, others)
     shape, batch = parts.circuit.shape(matrix), parts.protocol.batch
     holder = parts.groups[matrix.name]
     update = Update(
@@ -155,7 +159,10 @@ def matrix_update(parts: NetworkParts, matrix: Matrix, *, gains: bool) -> Update
         holder.variables[WEIGHT],
         sparse=matrix.connect is not None,
         heun=parts.protocol.method == "rk2",
+        others={s: parts.arrays[f"{m.name}.{WEIGHT}"] for s, m in others.items()},
     )
+    for symbol, array in update.others.items():
+        holder.variables.add_reference(symbol, array.owner, WEIGHT)
     sides = {
         "post": _Side(parts, matrix, post, "post"),
         "pre": _Side(parts, matrix, pre, "pre"),
@@ -220,7 +227,7 @@ def _elementwise(
     if rule.local:
         terms.append(rule.local)
     if rule.general:
-        text, found = hoist_sides(rule.general, weight)
+        text, found = hoist_sides(rule.general, weight, update.others)
         update.averaged = True
         for symbol, expression in found.items():
             side = "post" if symbol.endswith("_post") else "pre"

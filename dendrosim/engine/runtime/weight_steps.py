@@ -114,7 +114,7 @@ def _elementwise(
         k: v.get_value() for k, v in update.holder.variables.items() if isinstance(v, ArrayVariable)
     }
     shape = update.shape if at is None else (at.count,)
-    own = {WEIGHT, *(o.product.name for o in update.outer if o.product is not None)}
+    own = {WEIGHT, *update.others, *(o.product.name for o in update.outer if o.product is not None)}
     arrays = {k: values[k].reshape(shape) for k in own}
     numbers = {k: v for k, v in values.items() if v.size == 1 and k not in own}
     places: dict[str, Any] = {"post": np.s_[:, None], "pre": np.s_[None, :]}

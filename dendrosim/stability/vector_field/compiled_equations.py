@@ -140,6 +140,7 @@ class CompiledEquations:
         local = {f"{n}{POST}": f"{post.name}.{n}" for n in post.variables}
         local |= {f"{n}{PRE}": f"{pre.name}.{n}" for n in pre.variables}
         local[matrix.weight] = matrix.name
+        local |= {s: m.name for s, m in self.circuit.weights_read(matrix).items()}
         return self._compile_formula(matrix, matrix.name, self.circuit.rate_in_place(matrix), local)
 
     def _compile_formula(

@@ -149,6 +149,8 @@ class Evaluation:
         for symbol, path in formula.variables.items():
             if path == name:
                 values[symbol] = self.states[name][:, :, None]
+            elif not is_variable(path):
+                values[symbol] = self.weights[path][:, :, None]
             else:
                 values[symbol] = self.side(name, self.variables[path], symbol.endswith(POST))
         return {**values, **formula.constants}

@@ -48,7 +48,7 @@ def jacobian(at: Evaluation, states: Collection[str] | None = None) -> Any:
     rates = {
         name: _formula_row(at, name, at.equations.rates[name], rows)
         if is_variable(name)
-        else _plasticity_row(at, name, rows)
+        else _plasticity_row(at, name, rows, plastic)
         for name in chosen
     }
     return assemble(rates, {n: at.shapes[n][0] * at.shapes[n][1] for n in chosen})
@@ -94,17 +94,22 @@ def _fed_row(
     return result
 
 
-def _plasticity_row(at: Evaluation, name: str, rows: Mapping[str, BlockRow]) -> BlockRow:
-    """Return the row of a plastic matrix: derivatives of the rates of its weights, averaged over the samples."""
+def _plasticity_row(
+    at: Evaluation, name: str, rows: Mapping[str, BlockRow], plastic: Collection[str]
+) -> BlockRow:
+    """Return the row of a plastic matrix: derivatives of the rates of its weights, averaged over the samples.
+
+    `plastic` are the matrices that are states; the rule reads the weight of the same pair of units of each.
+    """
     formula, shape = at.equations.rates[name], (*at.shapes[name], at.samples)
     values, result = at.plasticity_values(name), BlockRow()
     for symbol, path in formula.variables.items():
-        own = path == name
-        if not (own or rows.get(path)) or not formula.expression.depends_on(symbol):
+        weight = path in plastic
+        if not (weight or rows.get(path)) or not formula.expression.depends_on(symbol):
             continue
         slope = np.broadcast_to(formula.expression.partial(symbol, values), shape) / at.samples
-        if own:
-            result = add_rows(result, {name: slope.sum(-1).ravel()})
+        if weight:
+            result = add_rows(result, {path: slope.sum(-1).ravel()})
         else:
             result = add_rows(
                 result,

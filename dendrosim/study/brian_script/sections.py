@@ -190,8 +190,13 @@ def spike_times_lines(name: str, size: int, units: AnyArray, times: AnyArray) ->
 
 
 def matrix_lines(plan: Plan, matrix: Matrix) -> list[str]:
-    """Return the lines that make the synapses of a matrix; raises SpecError for a projection with a delay."""
+    """Return the lines that make the synapses of a matrix; raises SpecError for what Brian2 lacks."""
     circuit, weight = plan.circuit, matrix.weight
+    if read := circuit.weights_read(matrix):
+        raise SpecError(
+            f"Matrix {matrix.name!r}: plasticity reads the weights {next(iter(read))!r} of another matrix, which "
+            "synapses of Brian2 cannot do; leave the rule out"
+        )
     rate = circuit.rate_in_place(matrix)
     of = matrix.unit
     model = [f"d{weight}/dt = {rate} : {of} (clock-driven)" if rate else f"{weight} : {of}"]
