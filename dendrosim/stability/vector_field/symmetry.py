@@ -116,7 +116,9 @@ def _commutation_defects(
     """Return J g - (dg/dx) f of every rotation, (equations, rotations), relative to the size of both terms."""
     rng, parts = np.random.default_rng(0), []
     size = np.sqrt(np.mean(flow.start**2)) or 1.0
-    for _ in range(2):  # two random states, so that no rotation passes by chance
+    # Two random states, so that no rotation passes by chance; and more if the flow has so few states that a
+    # combination of rotations could pass, as with a single unit that learns.
+    for _ in range(2 + 2 * len(rotations) // flow.size):
         x = flow.start + spread * size * rng.standard_normal(flow.size)
         rates, jacobian = flow.f(x), flow.jacobian(x)
         turned = np.array([r.direction(circuit, shapes, x) for r in rotations]).T
