@@ -32,6 +32,7 @@ from .circuit.initial_values.uniform import Uniform as Uniform
 from .circuit.initial_values.well_conditioned import WellConditioned as WellConditioned
 from .circuit.matrix import Matrix as Matrix
 from .circuit.matrix import Projection as Projection
+from .circuit.matrix_rule import MatrixRule as MatrixRule
 from .circuit.pathway import Pathway as Pathway
 from .circuit.population import Population as Population
 from .circuit.sources.poisson import Poisson as Poisson

@@ -17,6 +17,7 @@ from brian2.units.fundamentalunits import (
 
 from dendrosim.circuit.brian_text import brian_dimension
 from dendrosim.circuit.circuit_data import CircuitData, Owner
+from dendrosim.circuit.matrix import Matrix
 from dendrosim.circuit.pathway import PAIR_NAMES, Pathway
 from dendrosim.circuit.population import COUNT, INDEX, LAST_SPIKE, UNIT, Population
 from dendrosim.equations.operator_check import check_operators
@@ -130,7 +131,7 @@ def dimension_of(
         elif symbol not in scope:
             raise EquationError(
                 f"{where}: undefined symbol {abbreviate(symbol)} in {abbreviate(written)}"
-                f"{_hint(owner, symbol) or _near(circuit, owner, symbol, local)}"
+                f"{_hint(owner, symbol) or _near(circuit, owner, symbol, local)}{_missing(owner, symbol)}"
             )
     if any(
         isinstance(n, ast.Constant) and n.value == inf
@@ -209,6 +210,18 @@ def _pathway_hint(symbol: str) -> str:
             "parameters={'synapses': 20} for connect=ds.InDegree(20)"
         )
     return ""
+
+
+def _missing(owner: Owner, symbol: str) -> str:
+    """Return the end of a message about a variable that a population of a matrix lacks; else an empty text."""
+    name, _, side = symbol.rpartition("_")
+    if not isinstance(owner, Matrix) or side not in ("post", "pre") or not name:
+        return ""
+    population = owner.post if side == "post" else owner.pre
+    return (
+        f"; population {population!r} has no variable {name!r}: declare it in its equations (what a rule of "
+        f"ds.rules needs is in its {side}_equations, and its method add_to adds it)"
+    )
 
 
 def _near(circuit: CircuitData, owner: Owner, symbol: str, local: Iterable[str]) -> str:

@@ -1,7 +1,7 @@
 """Weight matrices, and the projections that use them. They are data, checked when they are made."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from math import inf
 from typing import Annotated, Any, Literal
 
@@ -11,6 +11,7 @@ from dendrosim.arrays import AnyArray
 from dendrosim.checks import as_code, as_time, as_unit, as_value, optional
 from dendrosim.circuit.connectivity.coercion import as_rule
 from dendrosim.circuit.initial_values.fixed import Fixed
+from dendrosim.circuit.matrix_rule import compose, read_plasticity
 from dendrosim.circuit.paths import as_path
 from dendrosim.circuit.validation import (
     as_initial_value,
@@ -22,11 +23,9 @@ from dendrosim.circuit.validation import (
 )
 from dendrosim.equations.declarations import parse_declarations
 from dendrosim.errors import (
-    EquationError,
     ParameterError,
     SpecError,
     abbreviate,
-    prefix_errors,
 )
 from dendrosim.spec import Spec
 
@@ -92,6 +91,9 @@ class Matrix(Spec):
         others count as 0. Random connections are drawn from the seed of the run. By default the matrix is dense.
     scope : str, optional
         Prefix under which parameters and gates of the circuit are looked up; `Circuit.join` sets it.
+    rule : MatrixRule or sequence of MatrixRule, optional
+        Plasticity rules, such as those of `ds.rules`, whose rates of change are added to `plasticity`, and whose
+        parameters to those given here; see `MatrixRule`. The matrix keeps texts and values, but not the rules.
 
     Raises
     ------
@@ -109,6 +111,7 @@ class Matrix(Spec):
     ... )
     >>> plastic.weight
     'w'
+    >>> by_rule = ds.Matrix("u", "cell", "input", ds.Normal(0.1), rule=ds.rules.oja("rate", "h"))
     >>> sparse = ds.Matrix("v", "cell", "cell", ds.Normal(0.1), connect=ds.Probability(0.05))
     """
 
@@ -124,9 +127,12 @@ class Matrix(Spec):
     sign: Literal["excitatory", "inhibitory"] | None = None
     connect: Annotated[Any, optional(as_rule)] = None
     scope: Annotated[str, as_scope] = ""
+    rule: InitVar[Any] = None
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, rule: Any) -> None:
         where = f"Matrix {self.name!r}"
+        if rule is not None:
+            self._set(**compose(where, rule, self.plasticity, self.parameters))
         if self.inverse_of is not None and self.connect is not None:
             raise SpecError(
                 f"{where}: the inverse of {self.inverse_of!r} has a weight for every pair of units; leave "
@@ -142,14 +148,9 @@ class Matrix(Spec):
                 f"{where}: the inverse of {self.inverse_of!r} cannot have plasticity of its own; leave it out"
             )
         if self.plasticity is not None:
-            with prefix_errors(where):
-                lines = parse_declarations(self.plasticity)
-            if len(lines) != 1 or lines[0].kind != "state":
-                raise EquationError(
-                    f"{where}: plasticity must be one equation 'dw/dt = ... : unit'"
-                )
-            check_symbol(where, lines[0].name)
-            self._set(unit=lines[0].unit)
+            line = read_plasticity(where, self.plasticity)
+            check_symbol(where, line.name)
+            self._set(unit=line.unit)
         check_unit_text(f"{where}: initial value", self.initial, self.unit)
         self._check_bounds(where)
 

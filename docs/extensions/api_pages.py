@@ -19,7 +19,7 @@ GROUPS = {
     "Signals": ("signals",),
     "Parameters of files": ("circuit.declaration", "library", "checks", "units", "equations"),
     "Runs and results": ("experiments.run", "results", "library.measuring"),
-    "Descriptions of plasticity": ("rules", "circuit.synapse_rule"),
+    "Descriptions of plasticity": ("rules", "circuit.synapse_rule", "circuit.matrix_rule"),
     "Fixed points and stability": ("stability", "experiments.basin", "experiments.end_state"),
     "Sweeps": ("study",),
     "Scripts for Brian2": ("study.brian_script",),
@@ -30,6 +30,7 @@ GROUPS = {
 MODULES = {
     "plot": "Figures, `ds.plot`",
     "rules": "Plasticity rules, `ds.rules`",
+    "analysis": "Analysis, `ds.analysis`",
     "tasks": "Data sets, `ds.tasks`",
     "learning": "Networks that learn, `ds.learning`",
     "errors": "Errors, `ds.errors`",

@@ -80,6 +80,10 @@ EXAMPLES = {
         "on_pre": "left -= released", "parameters": {"u": 0.5, "tau_left": "10 ms"}, "initial": {"left": 1.0},
         "sources": "Tsodyks & Markram (1997)",
     },
+    ds.MatrixRule: {
+        "name": "growth", "plasticity": "dw/dt = eta*v_post*v_pre - w/tau_w : 1",
+        "parameters": {"eta": "1 Hz", "tau_w": "1 s"}, "sources": "Hebb (1949)",
+    },
     ds.Poisson: {"name": "noise", "size": 2, "rate": "20 Hz"},
     ds.PoissonInput: {"name": "noise", "target": "cell.v", "trains": 9, "rate": "20 Hz", "weight": 0.1},
     ds.SpikeTimes: {"name": "given", "size": 2},
@@ -150,6 +154,8 @@ def runnable(made):
             n: v for n, v in PATHWAY.items() if n in ("name", "pre", "post", "weight", "connect")
         }
         parts["pathway"] = ds.Pathway(on_pre="v_post += weight*released", rule=made, **own)
+    if isinstance(made, ds.MatrixRule):
+        made = ds.Matrix("w", "cell", "cell", 0.1, rule=made)
     for kind, name in (
         (ds.Population, "cell"), (ds.Matrix, "matrix"), (ds.Projection, "projection"), (ds.Pathway, "pathway")
     ):  # fmt: skip
