@@ -1,0 +1,1 @@
+"""The mean rate at which weights change by a plasticity rule, for given rates and correlations."""
