@@ -9,6 +9,7 @@ from brian2.core.functions import DEFAULT_CONSTANTS, DEFAULT_FUNCTIONS
 from brian2.core.namespace import DEFAULT_UNITS
 from brian2.core.variables import Constant, Variable
 from brian2.parsing.expressions import parse_expression_dimensions
+from brian2.units.allunits import second
 from brian2.units.fundamentalunits import (
     DimensionMismatchError,
     get_dimensions,
@@ -23,6 +24,7 @@ from dendrosim.circuit.population import COUNT, INDEX, LAST_SPIKE, UNIT, Populat
 from dendrosim.equations.operator_check import check_operators
 from dendrosim.equations.random_calls import CALLS
 from dendrosim.equations.rewriting import parse_expression, read_symbols
+from dendrosim.equations.transfer.lookup import transfer_functions
 from dendrosim.errors import EquationError, UnitError, abbreviate, suggestion
 from dendrosim.units import be_in, is_in, same_letters, unit, unit_name
 
@@ -96,6 +98,7 @@ def check_expression(
     if found is not expected:
         raise UnitError(
             f"{where}: {abbreviate(written)} {is_in(unit_text(found))}, but must {be_in(unit_text(expected))}"
+            f"{_RATE_OF_CHANGE if found / second.dim is expected else ''}"
         )
     return used
 
@@ -143,7 +146,7 @@ def dimension_of(
     for symbol in _called(expression) - set(FUNCTIONS) - set(local):
         raise EquationError(
             f"{where}: unknown function {abbreviate(symbol)} in {abbreviate(written)}"
-            f"{_RANDOM_NUMBERS if symbol in _RANDOM else suggestion(symbol, FUNCTIONS)}"
+            f"{_function_hint(symbol)}"
         )
     try:
         found = parse_expression_dimensions(expression, scope)
@@ -156,6 +159,18 @@ def dimension_of(
             f"{where}: cannot use {abbreviate(written)}: {root_message(error)}"
         ) from None
     return found, used
+
+
+_RATE_OF_CHANGE = "; a rate of change is divided by a time constant, or multiplied by a rate"
+
+
+def _function_hint(symbol: str) -> str:
+    """Return the end of a message about a function that equations do not have."""
+    if symbol in _RANDOM:
+        return _RANDOM_NUMBERS
+    if symbol in transfer_functions():
+        return f"; a transfer function is written s(...) and chosen by its population: transfer={symbol!r}"
+    return suggestion(symbol, FUNCTIONS)
 
 
 _RANDOM = {"rand", "randn", "poisson", "random", "normal"}

@@ -20,6 +20,7 @@ from dendrosim.errors import (
     SpecError,
     UnitError,
     UnknownMemberError,
+    prefix_errors,
 )
 from dendrosim.units import be_in, is_in, unit, unit_name
 
@@ -192,9 +193,10 @@ def _check_inverse(circuit: CircuitData, matrix: Matrix, shape: tuple[int, int])
 
 def _check_projection(circuit: CircuitData, projection: Projection) -> None:
     """Check that a projection's objects exist, that its shapes fit, and that nothing else sets its target."""
-    source, _ = circuit.variable(projection.source)
-    target, declared = circuit.variable(projection.target)
-    matrix = circuit.matrix(projection.matrix)
+    with prefix_errors(str(projection)):
+        source, _ = circuit.variable(projection.source)
+        target, declared = circuit.variable(projection.target)
+        matrix = circuit.matrix(projection.matrix)
     rows, columns = circuit.shape(matrix)
     if projection.transpose:
         rows, columns = columns, rows

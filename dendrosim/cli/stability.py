@@ -299,7 +299,7 @@ def _print(
 ) -> None:
     from dendrosim.cli import stability_report as report
     from dendrosim.stability.continuation.branch import BIFURCATIONS, bifurcation_rows
-    from dendrosim.stability.fixed_points.rows import MODES, mode_rows, state_rows
+    from dendrosim.stability.fixed_points.rows import MODES, mode_rows, state_rows, time_text
 
     emit(f"{plain['model']}: {point.message}\n")
     emit_table(("state", "value"), state_rows(point.flow, point.x))
@@ -307,7 +307,7 @@ def _print(
         emit_table(MODES, mode_rows(point.spectrum))
         step = point.spectrum.max_euler_step
         if 0 < step < float("inf"):
-            emit(f"forward Euler is stable for steps below {1e3 * step:.6g} ms")
+            emit(f"forward Euler is stable for steps below {time_text(step)}")
     if transient:
         emit_table(("", ""), report.transient_rows(plain))
     if branch is not None:

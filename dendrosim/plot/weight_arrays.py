@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dendrosim.arrays import Array
+from dendrosim.checks import as_text
 from dendrosim.circuit.matrix import Matrix
 from dendrosim.circuit.paths import VariablePath, is_variable, path_of
 from dendrosim.circuit.pathway import Pathway
@@ -88,7 +89,7 @@ def _check_name(result: Result, name: str) -> None:
     circuit = result.circuit
     known = [m.name for m in circuit.matrices]
     known += [f"{p.name}.{v}" for p in circuit.pathways for v in p.synaptic_units]
-    if path_of(name) not in known:
+    if path_of(as_text("name of the weights", name)) not in known:
         raise UnknownNameError("weights", name, known)
 
 

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from dendrosim.checks import as_any_text, as_label
 from dendrosim.display.short import ShortRepr
 from dendrosim.errors import SpecError, UnknownMemberError
@@ -23,7 +25,8 @@ class Measurement(ShortRepr):
     ----------
     metrics : mapping of str to value
         Metrics by name. Each is a number, bool or string, a nested list or array of numbers (outer axis first), or
-        a mapping of these, such as one value per model. Numbers are in SI units.
+        a mapping of these, such as one value per model. Numbers are in SI units. A labelled array of xarray is
+        reduced to its numbers.
     figures : mapping of str to function, optional
         Figures by name. Each is a function without arguments that returns a Matplotlib figure.
     units : mapping of str to str, optional
@@ -54,6 +57,7 @@ class Measurement(ShortRepr):
     def __post_init__(self) -> None:
         for name in self.metrics:
             as_any_text("Measurement: a name of a metric", name)
+        object.__setattr__(self, "metrics", _unlabelled(self.metrics))
         for name, draw in self.figures.items():
             _check_figure(name, draw)
         found = {name: self._read_reference(name, given) for name, given in self.references.items()}
@@ -81,6 +85,16 @@ def compare(
 ) -> dict[str, bool | None]:
     """Return by name whether metrics agree with their references; see `Reference.agrees`."""
     return {name: r.agrees(part_of(metrics, name)) for name, r in references.items()}
+
+
+def _unlabelled(value: Any) -> Any:
+    """Return a metric with its numbers only: every sum or selection of xarray is a labelled array."""
+    if isinstance(value, Mapping):
+        return {name: _unlabelled(part) for name, part in value.items()}
+    values = getattr(value, "values", None)
+    if isinstance(values, np.ndarray):
+        return values[()]  # a number, if there is only one
+    return value
 
 
 def _check_figure(name: Any, draw: Any) -> None:

@@ -48,6 +48,12 @@ BROKEN_CIRCUITS = {
         EquationError, "undefined symbol 'rate'", "did you mean 'rate_p"),
     "unknown function": (
         equations("s(v/mV)", "tanhh(v/mV)"), EquationError, "unknown function 'tanhh'", "did you mean 'tanh'"),
+    "transfer function called by its name": (
+        equations("s(v/mV)", "softplus(v/mV)"),
+        EquationError, "unknown function 'softplus'", "written s(...) and chosen by its population"),
+    "rate of change without a time constant": (
+        rule("dw/dt = learn*(eta*rate_post*x_pre - w) : amp"),
+        UnitError, "is in A, but must be in A/s", "divided by a time constant"),
     "unused circuit parameter": (
         parameters(tau_x="1 ms"), EquationError, "Circuit: parameter 'tau_x' is used by no equation", ""),
     "missing circuit parameter": (parameters(tau_w=None), EquationError, "undefined symbol 'tau_w'", ""),
@@ -165,9 +171,10 @@ BROKEN_CIRCUITS = {
     "projection from nowhere": (
         {"link": {"source": "cel.x"}}, UnknownMemberError, "unknown population 'cel'", "did you mean 'cell'"),
     "projection of no variable": (
-        {"link": {"source": "cell.y"}}, UnknownMemberError, "unknown variable of population 'cell' 'y'", ""),
+        {"link": {"source": "cell.y"}},
+        UnknownMemberError, "projection cell.y -> ", "unknown variable of population 'cell' 'y'"),
     "projection through no matrix": (
-        {"link": {"matrix": "ww"}}, UnknownMemberError, "unknown matrix 'ww'", "did you mean 'w'"),
+        {"link": {"matrix": "ww"}}, UnknownMemberError, "-> ww -> ", ": unknown matrix 'ww'; did you mean 'w'"),
     "projection without variable": ({"link": {"source": "cell"}}, SpecError, "population.variable", ""),
     "matrix onto nowhere": ({"weight": {"post": "cells"}}, UnknownMemberError, "'cells'", "'cell'"),
     "projection onto a state": (

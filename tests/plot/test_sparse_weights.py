@@ -34,3 +34,8 @@ def test_all_figures_of_an_overview_are_drawn(result):
     assert {"weights_w", "weight_traces_w", "plasticity_w"} <= set(figures)
     for draw in figures.values():
         draw()
+
+
+def test_weights_are_given_by_one_name(result):
+    with pytest.raises(ds.errors.SpecError, match="name of the weights"):
+        ds.plot.weight_traces(result, ["w"])

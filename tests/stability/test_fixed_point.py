@@ -8,11 +8,13 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import dendrosim as ds
 from dendrosim.analysis import regression
 from dendrosim.errors import NotConvergedError, ParameterError, ShapeError
 from dendrosim.stability.continuation.continuation import continuation
 from dendrosim.stability.fixed_points import linear_solver
 from dendrosim.stability.fixed_points.fixed_point import fixed_point
+from dendrosim.stability.fixed_points.rows import mode_rows
 from dendrosim.stability.stability_map import stability_map
 
 
@@ -258,3 +260,23 @@ def test_objects_that_are_no_vector_field_are_refused():
     ):
         with pytest.raises(ParameterError, match=r"field is a dict; .* as ds.vector_field returns"):
             analyse({})
+
+
+def test_weights_behind_a_closed_gate_are_named():
+    cell = ds.Population("cell", 2, "dy/dt = (x - y)/tau : 1\nx : 1", inputs={"x": 1.0})
+    learning = ds.Matrix(
+        "w", "cell", "cell", 0.1, plasticity="dw/dt = learn*(y_post*y_pre - w)/tau : 1"
+    )
+    circuit = ds.Circuit((cell,), (learning,), parameters={"tau": "10 ms"}, gates={"learn": 0.0})
+    closed = fixed_point(ds.vector_field(circuit, unfrozen=("w",)))
+    assert "4 further zero eigenvalues; nothing changes w here" in closed.message
+    open_ = fixed_point(ds.vector_field(circuit, unfrozen=("w",), gates={"learn": 1.0}))
+    assert open_.stable
+    assert "nothing changes" not in open_.message
+
+
+@pytest.mark.parametrize(("tau", "shown"), [("20 ms", "20 ms"), ("90 s", "90 s")])
+def test_time_constants_have_a_unit_of_their_size(tau, shown):
+    cell = ds.Population("cell", 1, "dy/dt = -y/tau : 1")
+    point = fixed_point(ds.vector_field(ds.Circuit((cell,), parameters={"tau": tau})))
+    assert mode_rows(point.spectrum)[0][2] == shown

@@ -1,6 +1,6 @@
 """A fixed point of a flow: the state, its spectrum, and how it was found."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -152,6 +152,11 @@ class FixedPoint:
                 parts.append(f"{count(found.symmetry_zeros, 'zero mode')} of symmetries ignored")
             if found.further_zeros:
                 parts.append(count(found.further_zeros, "further zero eigenvalue"))
+                held = _held(self.flow.jacobian(self.x), self.flow.labels)
+                if held:
+                    parts.append(
+                        f"nothing changes {', '.join(held)} here (a closed gate, or a rate of 0)"
+                    )
         if self.kinks:
             parts.append("on a corner of " + ", ".join(self.kinks))
         if self.others:
@@ -169,6 +174,14 @@ class FixedPoint:
         modes = [] if self.no_spectrum else mode_rows(self.spectrum)
         states = Table("states", ("state", "value"), state_rows(self.flow, self.x))
         return as_html("FixedPoint", self.message, (states, Table("rightmost modes", MODES, modes)))
+
+
+def _held(jacobian: Any, labels: Sequence[str]) -> list[str]:
+    """Return the names of variables and matrices whose rate of change does not depend on any state."""
+    free = np.asarray(abs(jacobian).sum(axis=1)).ravel() != 0
+    names = [label.partition("[")[0] for label in labels]
+    changing = {name for name, depends in zip(names, free, strict=True) if depends}
+    return [name for name in dict.fromkeys(names) if name not in changing]
 
 
 def same_point(one: FixedPoint, two: FixedPoint) -> bool:

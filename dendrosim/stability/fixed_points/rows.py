@@ -33,11 +33,16 @@ def mode_rows(spectrum: Spectrum) -> Rows:
             (
                 str(int(same.sum())),
                 f"{value.real:.6g}" + (f" {value.imag:+.6g}i" if turns else ""),
-                f"{-1e3 / value.real:.6g} ms" if decay else "-",
+                time_text(-1 / value.real) if decay else "-",
                 f"{abs(value.imag) / (2 * np.pi):.6g} Hz" if turns else "",
             )
         )
     return rows
+
+
+def time_text(seconds: float) -> str:
+    """Return a time as text, in seconds from one second on and in milliseconds below."""
+    return f"{seconds:.6g} s" if abs(seconds) >= 1 else f"{1e3 * seconds:.6g} ms"
 
 
 def state_rows(flow: Flow, x: Array) -> Rows:
