@@ -105,8 +105,12 @@ def test_parts_that_are_alike_are_drawn_once_and_large_circuits_are_cut():
 
 def test_the_timeline_has_the_phases_of_each_block():
     (drawn,) = draw_timelines(result_examples.protocol(trials=2))
-    assert drawn.line == "train: 2 trials, 0 s to 40 ms"
-    assert [row[:2] for row in drawn.rows] == [("free", "5 ms"), ("learning", "15 ms")]
+    space = "\N{NO-BREAK SPACE}"
+    assert drawn.line == f"train: 2 trials, 0{space}s to 40{space}ms"
+    assert [row[:2] for row in drawn.rows] == [
+        ("free", f"5{space}ms"),
+        ("learning", f"15{space}ms"),
+    ]
     widths = [float(r.get("width")) + 2 for r in ElementTree.fromstring(drawn.svg).iter("rect")]
     assert widths == pytest.approx([WIDTH / 4, 3 * WIDTH / 4], abs=0.2)
 
@@ -146,3 +150,14 @@ def test_a_report_of_a_stored_result_has_general_figures_if_the_file_is_not_at_h
     path = result_examples.result(provenance={"seed": 1}).save(tmp_path / "result.nc")
     page = write_report(ds.open_result(path), tmp_path / "report.html").read_text()
     assert page.count("<figure") >= 1
+
+
+def test_signals_and_gates_of_a_phase_are_shown_as_values():
+    cell = ds.Population("cell", 2, "dy/dt = (gain*x - y)/tau : 1\nx : 1", inputs={"x": 0.0})
+    circuit = ds.Circuit((cell,), parameters={"tau": "10 ms"}, gates={"gain": 0.0})
+    both = (ds.Constant(1.0), ds.Step(amplitude=[1.0, 2.0], onset="1 ms"))
+    phase = ds.Phase("on", "20 ms", gates={"gain": 0.5}, signals={"cell.x": both})
+    (drawn,) = draw_timelines(ds.Protocol(circuit, (ds.Block("b", (phase,)),), dt="1 ms"))
+    ((_, _, gates, signals),) = drawn.rows
+    assert gates == "gain 0.5"
+    assert signals.startswith("cell.x 1 + Step(amplitude 2 values by unit, onset 0.001 s")

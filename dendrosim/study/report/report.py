@@ -20,6 +20,7 @@ from dendrosim.results.metric_tables import disagreement_line, metric_tables
 from dendrosim.study.report.figures import embed_figures
 from dendrosim.study.report.page import render_page
 from dendrosim.study.report.protocol_parts import describe_protocol
+from dendrosim.study.report.timeline import time_text
 
 if TYPE_CHECKING:
     from dendrosim.results.result import Result
@@ -127,7 +128,7 @@ def _facts(result: "Result") -> list[tuple[str, str]]:
     known, protocol = result.provenance, result.protocol
     span = result.stop - result.start
     facts = {
-        "simulated": f"{span:.6g} s in {protocol.total_steps:,} steps of {protocol.dt}",
+        "simulated": f"{time_text(span)} in {protocol.total_steps:,} steps of {time_text(protocol.time_step)}",
         "method": METHODS[protocol.method],
         "seed": format_value(known.get("seed")),
         "batch": str(protocol.batch),

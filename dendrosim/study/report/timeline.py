@@ -1,13 +1,22 @@
 """A protocol as a timeline: its blocks one below the other, each with the phases of one trial."""
 
 import html
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 from typing import Any, NamedTuple
 
+import numpy as np
+
+from dendrosim.display.short import count
 from dendrosim.protocol.protocol import Protocol
+from dendrosim.signals.base import Signal
+from dendrosim.signals.constant import Constant
+from dendrosim.units import Quantity
 
 WIDTH, BAR, LEAST = 760, 30, 0.09
 """Width of the drawing and height of a bar in pixels, and the smallest part of the width that a phase gets."""
+
+_LONGEST = 60  # letters of a field of a signal
 
 
 class Timeline(NamedTuple):
@@ -29,12 +38,12 @@ def _timelines(protocol: Protocol) -> Iterator[Timeline]:
         trials = protocol.trials(block)
         lengths = [protocol.steps(p.duration) for p in block.phases]
         stop = start + trials * sum(lengths)
-        span = f"{_seconds(start * protocol.time_step)} to {_seconds(stop * protocol.time_step)}"
+        span = f"{time_text(start * protocol.time_step)} to {time_text(stop * protocol.time_step)}"
         times = "once" if trials == 1 else f"{trials:,} trials"
         seconds = [n * protocol.time_step for n in lengths]
         names = [p.name for p in block.phases]
         rows = [
-            (p.name, _seconds(s), _values(p.gates), _values(p.signals))
+            (p.name, time_text(s), _values(p.gates), _values(p.signals))
             for p, s in zip(block.phases, seconds, strict=True)
         ]
         yield Timeline(f"{block.name}: {times}, {span}", _draw(names, seconds, trials), rows)
@@ -50,10 +59,10 @@ def _draw(names: list[str], seconds: list[float], trials: int) -> str:
         letters = max(2, int(width / 7.5))
         shown = name if len(name) <= letters else f"{name[: letters - 1]}…"
         bars.append(
-            f'<g class="phase p{k % 4}"><title>{html.escape(name)}, {_seconds(length)}</title>'
+            f'<g class="phase p{k % 4}"><title>{html.escape(name)}, {time_text(length)}</title>'
             f'<rect x="{x + 1:.1f}" y="1" width="{width - 2:.1f}" height="{BAR}" rx="4"/>'
             f'<text x="{x + width / 2:.1f}" y="21">{html.escape(shown)}</text>'
-            f'<text class="length" x="{x + width / 2:.1f}" y="{BAR + 16}">{_seconds(length)}</text></g>'
+            f'<text class="length" x="{x + width / 2:.1f}" y="{BAR + 16}">{time_text(length)}</text></g>'
         )
         x += width
     label = f"Phases of a trial: {html.escape(', '.join(names))}"
@@ -63,11 +72,29 @@ def _draw(names: list[str], seconds: list[float], trials: int) -> str:
     return f"{head}{''.join(bars)}</svg>"
 
 
-def _seconds(value: float) -> str:
+def time_text(value: float) -> str:
+    """Return seconds as text that no line break cuts."""
     if value and abs(value) < 1:
-        return f"{1e3 * value:.4g} ms"
-    return f"{value:.6g} s"
+        return f"{1e3 * value:.4g}\N{NO-BREAK SPACE}ms"
+    return f"{value:.6g}\N{NO-BREAK SPACE}s"
 
 
-def _values(values: Any) -> str:
-    return ", ".join(f"{name} {value}" for name, value in values.items())
+def _values(values: Mapping[str, Sequence[Signal]]) -> str:
+    """Return the gates or signals of a phase as text; several signals of one input add up."""
+    return ", ".join(f"{name} {' + '.join(map(_signal, parts))}" for name, parts in values.items())
+
+
+def _signal(signal: Signal) -> str:
+    """Return a signal with its fields, and a constant as its value."""
+    if isinstance(signal, Constant):
+        return _field(signal.value)
+    parts = [f"{f.name} {_field(getattr(signal, f.name))}" for f in fields(signal)]
+    return f"{type(signal).__name__}({', '.join(parts)})"
+
+
+def _field(value: Any) -> str:
+    """Return a field as text; of values for many units, their number."""
+    if isinstance(value, Quantity) and not value.scalar:
+        return f"{count(np.size(value.value), 'value')} by unit"
+    text = str(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
