@@ -1,7 +1,8 @@
-"""Pages of protocols: docstring, parameters, command, and figures of those whose default run takes seconds.
+"""Pages of protocols: docstring, parameters, command, and figures of a run that is made while the site is built.
 
-The file `run_times.json` has the processor time of each default run. Short ones are run while the site is built,
-and what they leave is kept until the code changes; pages of the others say how long they take.
+The file `run_times.json` has the processor time of each default run. Short ones are run as they are; the others
+with the parameters in `gallery.json`, which make them shorter, and their pages say so. What a run leaves is kept
+until the code changes.
 """
 
 import json
@@ -22,8 +23,9 @@ from dendrosim.library.description import Description, describe
 
 _log = logging.getLogger(__name__)
 
-SHORT = 8.5  # seconds of processor time; longer runs would make the build of the site too long
+SHORT = 25.0  # seconds of processor time; longer runs would make the build of the site too long
 TIMES = ROOT / "docs" / "run_times.json"
+REDUCED = ROOT / "docs" / "gallery.json"
 AT_ONCE = 2  # runs side by side, each with one thread
 
 Kept = Mapping[str, Path]
@@ -34,8 +36,15 @@ def run_times() -> dict[str, float]:
     return json.loads(TIMES.read_text("utf-8"))["seconds"]
 
 
+def gallery_settings() -> dict[str, list[str]]:
+    """Return the protocols that are run for the gallery, each with its values of `--set`."""
+    reduced: dict[str, list[str]] = json.loads(REDUCED.read_text("utf-8"))
+    short = {name: [] for name, seconds in run_times().items() if seconds <= SHORT}
+    return {**short, **reduced}
+
+
 def pages(kept: Path, figures: Path, run: bool) -> dict[str, str]:
-    """Return the text of each page by its name, after the short protocols have been run.
+    """Return the text of each page by its name, after the protocols have been run.
 
     Parameters
     ----------
@@ -48,41 +57,53 @@ def pages(kept: Path, figures: Path, run: bool) -> dict[str, str]:
     """
     entries = [entry for entry in list_entries() if entry.file_kind == "protocol"]
     times = run_times()
-    short = [e.name for e in entries if (times.get(e.name) or SHORT + 1) <= SHORT]
-    found = _run_all(short, kept / "gallery" / code_state()) if run else {}
+    settings = gallery_settings()
+    found = _run_all(settings, kept / "gallery" / code_state()) if run else {}
     shutil.rmtree(figures, ignore_errors=True)
     for name, folder in found.items():
         (figures / name).mkdir(parents=True)
         for path in sorted(folder.glob("*.png")):
             shutil.copy(path, figures / name / path.name)
     made = {
-        f"protocols/{e.name}": _page(describe(e.name), times.get(e.name), found.get(e.name))
+        f"protocols/{e.name}": _page(
+            describe(e.name), times.get(e.name), settings.get(e.name, []), found.get(e.name)
+        )
         for e in entries
     }
     return {**made, "protocols": _list(entries, times), "gallery": _gallery(entries, found)}
 
 
-def _run_all(names: list[str], folder: Path) -> dict[str, Path]:
+def _run_all(settings: Mapping[str, list[str]], folder: Path) -> dict[str, Path]:
     """Run protocols of which nothing is kept; return the folder of each that has ended."""
     folder.mkdir(parents=True, exist_ok=True)
     for older in folder.parent.iterdir():
         if older != folder:
             shutil.rmtree(older)
-    waiting = [name for name in names if not (folder / name / "done").exists()]
+    waiting = [name for name, given in settings.items() if not _is_done(folder / name, given)]
     if waiting:
         _log.info("running %d protocols for the gallery", len(waiting))
     with ThreadPoolExecutor(AT_ONCE) as pool:
         errors = dict(
-            zip(waiting, pool.map(lambda name: _run(name, folder / name), waiting), strict=True)
+            zip(
+                waiting,
+                pool.map(lambda name: _run(name, settings[name], folder / name), waiting),
+                strict=True,
+            )
         )
     for name, error in errors.items():
         if error:
             _log.warning("protocol %s does not run: %s", name, error)
-    return {name: folder / name for name in names if not errors.get(name)}
+    return {name: folder / name for name in settings if not errors.get(name)}
 
 
-def _run(name: str, folder: Path) -> str:
-    """Run a protocol with its defaults; return what went wrong, or an empty text."""
+def _is_done(folder: Path, given: list[str]) -> bool:
+    """Return whether the figures of a run with these values are kept."""
+    done = folder / "done"
+    return done.exists() and done.read_text("utf-8") == json.dumps(given)
+
+
+def _run(name: str, given: list[str], folder: Path) -> str:
+    """Run a protocol with values of its parameters; return what went wrong, or an empty text."""
     command = [
         sys.executable,
         "-m",
@@ -93,22 +114,25 @@ def _run(name: str, folder: Path) -> str:
         str(folder),
         "--overwrite",
         "--json",
+        *(part for text in given for part in ("--set", text)),
     ]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         return done.stderr
     (folder / "report.json").write_text(done.stdout, "utf-8")
     (folder / "result.nc").unlink()  # pages need only the figures and numbers
-    (folder / "done").touch()
+    (folder / "done").write_text(json.dumps(given), "utf-8")
     return ""
 
 
-def _page(description: Description, seconds: float | None, folder: Path | None) -> str:
+def _page(
+    description: Description, seconds: float | None, given: list[str], folder: Path | None
+) -> str:
     entry, sections = description.entry, dict(description.sections)
     parts = [f"# {entry.name}\n", docstring_markdown(description.text), "## Run it\n"]
     parts += [f"```text\ndendrosim run {entry.name}\n```\n", _duration(seconds)]
     if folder is not None:
-        parts += _results(entry.name, folder)
+        parts += _results(entry.name, given, folder)
     parts += ["## Parameters\n", parameter_table(description.parameters)]
     parts += [f"## {title}\n\n{docstring_markdown(text)}" for title, text in sections.items()]
     return "\n".join(parts)
@@ -124,10 +148,17 @@ def _duration(seconds: float | None) -> str:
     )
 
 
-def _results(name: str, folder: Path) -> Iterator[str]:
+def _results(name: str, given: list[str], folder: Path) -> Iterator[str]:
     report = json.loads((folder / "report.json").read_text("utf-8"))
     yield "## What it gives\n"
-    yield "Numbers and figures of this run, made while this page was built.\n"
+    if given:
+        options = " ".join(f'--set "{text}"' for text in given)
+        yield (
+            "Numbers and figures of a smaller run, made while this page was built. They show the kind of "
+            f"figure, not what the default run reaches:\n\n```text\ndendrosim run {name} {options}\n```\n"
+        )
+    else:
+        yield "Numbers and figures of this run, made while this page was built.\n"
     yield "| metric | value | unit | reference | agrees |\n|---|---|---|---|---|"
     references, units = report.get("references", {}), report.get("units", {})
     for metric, value in report["metrics"].items():
@@ -193,6 +224,7 @@ def _gallery(entries: list[Entry], found: Kept) -> str:
 
 _CONTENTS = "```{toctree}\n:hidden:\n\nprotocols\n```\n"
 
-_GALLERY = """Figures of the protocols whose default run takes seconds, made while this site was built. The
-[list of protocols](protocols.md) has all of them; the others write their figures when they are run.
+_GALLERY = """One figure of each protocol, made while this site was built; all figures, numbers and parameters are
+on its page. Protocols whose default run takes long are shown with smaller parameters, as their pages say. The
+[list of protocols](protocols.md) says what each is about and how long it takes.
 """
