@@ -37,6 +37,7 @@ html_title = "dendrosim"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
+html_context = {"default_mode": "auto"}
 html_sidebars = {"index": []}
 html_theme_options = {
     "show_nav_level": 1,

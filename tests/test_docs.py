@@ -1,5 +1,6 @@
 """The guide's files work as printed, the page about the engine names what exists, and every link has an end."""
 
+import json
 import re
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 import dendrosim as ds
+from dendrosim.library.description import describe
 
 ROOT = Path(__file__).parents[1]
 GUIDE, ENGINE_PAGE = ROOT / "docs" / "writing.md", ROOT / "docs" / "engine.md"
@@ -144,6 +146,27 @@ def test_links_between_pages_have_an_end(path):
         if not link.startswith("http"):
             exists = (path.parent / link).exists() or GENERATED.fullmatch(link.removeprefix("../"))
             assert exists, f"{path.name} links to {link}"
+
+
+def test_every_protocol_is_run_for_the_gallery():
+    code = (ROOT / "docs" / "extensions" / "protocol_pages.py").read_text("utf-8")
+    most = float(re.search(r"^SHORT = ([\d.]+)", code, re.MULTILINE)[1])
+    seconds = json.loads((ROOT / "docs" / "run_times.json").read_text("utf-8"))["seconds"]
+    reduced = json.loads((ROOT / "docs" / "gallery.json").read_text("utf-8"))
+    short = {name for name, time in seconds.items() if time <= most}
+    assert short | set(reduced) == {path.stem for path in (ROOT / "protocols").glob("*.py")}
+    for name, settings in reduced.items():
+        known = {parameter.name for parameter in describe(name).parameters}
+        assert {text.partition("=")[0] for text in settings} <= known
+
+
+def test_the_page_about_shipped_files_has_all_of_them():
+    page = (ROOT / "docs" / "shipped.md").read_text("utf-8")
+    for folder in ("models", "protocols"):
+        names = {path.stem for path in (ROOT / folder).glob("*.py")}
+        linked = re.findall(rf"\[`(\w+)`\]\(generated/{folder}/(\w+)\.md\)", page)
+        assert {name for name, _ in linked} == names
+        assert all(name == target for name, target in linked)
 
 
 @pytest.mark.parametrize("path", [*SITE, ROOT / "README.md"], ids=lambda p: p.name)
