@@ -195,10 +195,23 @@ def _products(
 ) -> list[str]:
     """Add the outer products of a rule; return the texts of the products that have a factor with the weight.
 
-    A gain that the back end multiplies leaves factors that are variables, whose arrays need not be copied.
+    A gain that the back end multiplies leaves factors that are variables, whose arrays need not be copied. A
+    product of weights and the variables of one side needs no array with a number per weight, unless it is
+    averaged over samples.
     """
     terms = []
     for index, outer in enumerate(rule.outer):
+        if outer.weight is not None and None in (outer.post, outer.pre) and update.batch == 1:
+            side = "post" if outer.pre is None else "pre"
+            text = (
+                outer.scaled_post
+                if side == "post"
+                else f"({outer.scaled_post or 1.0})*({outer.pre})"
+            )
+            symbol = f"ds_factor_of_weight{index}_{side}"
+            update.factors[symbol] = (sides[side].array(text), side)
+            terms.append(f"({outer.weight})*{symbol}")
+            continue
         separate = gains and outer.gain is not None and outer.weight is None
         post = sides["post"].array(outer.post if separate else outer.scaled_post)
         pre = sides["pre"].array(outer.pre)
