@@ -116,7 +116,7 @@ def test_the_guides_circuit_without_a_file_is_run_and_analysed():
 
 
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
-GENERATED = re.compile(r"generated/(api|models|protocols|gallery)(/[\w.]+)?(\.md)?")
+GENERATED = re.compile(r"generated/(api|models|protocols|gallery|rules)(/[\w.]+)?(\.md)?")
 SITE = [path for path in PAGES if "generated" not in path.parts]
 
 

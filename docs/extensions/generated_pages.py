@@ -5,6 +5,7 @@ from pathlib import Path
 import api_pages
 import model_pages
 import protocol_pages
+import rule_pages
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
@@ -17,6 +18,7 @@ def _write_pages(app: Sphinx) -> None:
     kept = Path(app.outdir).parent / "kept"
     pages = {**api_pages.pages(), **model_pages.pages()}
     pages |= protocol_pages.pages(kept, folder / "figures", app.config.run_gallery)
+    pages |= rule_pages.pages(folder / "figures")
     for name, text in pages.items():
         path = folder / f"{name}.md"
         path.parent.mkdir(parents=True, exist_ok=True)
