@@ -13,7 +13,7 @@ def measured(name, **parameters):
 
 
 def test_one_plateau_makes_a_place_field_where_it_was():
-    found = measured("btsp_place_field", inputs=40, dt="10 ms")
+    found = measured("btsp_place_field", inputs=40, dt="20 ms")
     m = found.metrics
     assert found.agrees["weight_error"]
     assert np.ptp(m["drive_before"]) < 1e-9
@@ -26,6 +26,7 @@ def test_one_plateau_makes_a_place_field_where_it_was():
     assert weights.max() < 4.1
 
 
+@pytest.mark.slow
 def test_a_second_plateau_weakens_the_first_field_where_they_overlap():
     one, both = (
         measured("btsp_place_field", inputs=24, dt="20 ms", positions=p).metrics["weights"]
@@ -53,13 +54,18 @@ def test_rates_return_and_ratios_stay():
         ds.load_protocol("homeostasis", tau="10 s")
 
 
-def test_oja_finds_the_first_component_of_patches_and_bcm_single_bars():
-    small = {"width": 4, "units": 3, "patches": 800}
-    oja = measured("receptive_fields", rule="oja", shown=8000, eta=0.004, **small)
-    bcm = measured("receptive_fields", rule="bcm", shown=10000, eta=0.002, **small)
-    assert np.all(oja.metrics["alignment"] > 0.9)
-    assert np.all(bcm.metrics["alignment"] > 0.9)
-    assert bcm.metrics["kurtosis"].min() > oja.metrics["kurtosis"].max() + 1
+def test_oja_finds_the_first_component_of_patches():
+    found = measured(
+        "receptive_fields", rule="oja", width=3, units=2, patches=400, shown=3000, eta=0.01
+    )
+    assert np.all(found.metrics["alignment"] > 0.9)
+
+
+@pytest.mark.slow
+def test_bcm_finds_single_bars():
+    found = measured("receptive_fields", width=4, units=3, patches=800, shown=10000, eta=0.002)
+    assert np.all(found.metrics["alignment"] > 0.9)
+    assert found.metrics["kurtosis"].min() > 1
 
 
 def test_apical_synapses_follow_their_compartment_and_basal_ones_the_output():

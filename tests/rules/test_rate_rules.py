@@ -292,6 +292,7 @@ def test_a_delayed_reward_finds_the_eligibility(modulator):
     assert gap(state["w"], expected) < 1e-6
 
 
+@pytest.mark.slow
 def test_sinusoids_leave_the_mean_change_of_their_phases():
     """x z = cos(w0 t) cos(w0 t + phi): the mean eligibility is eta tau cos(phi)/2; with M = cos(2 w0 t + psi),
     the mean change of a weight is c Re(u e^(-i psi))/2, u = (eta/2) e^(i phi)/(1/tau + 2 i w0)."""
