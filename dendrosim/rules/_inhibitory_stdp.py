@@ -24,7 +24,7 @@ dtrace_y/dt = -trace_y/tau_trace : 1 (event-driven)
 """
 ON_PRE = """
 trace_x += 1
-weight = clip(weight + eta*(trace_y - 2*rate*tau_trace), 0*weight_max, weight_max)
+weight = clip(weight + eta*(trace_y - 2*target_rate*tau_trace), 0*weight_max, weight_max)
 """
 ON_POST = """
 trace_y += 1
@@ -83,7 +83,7 @@ def inhibitory_stdp(
     parameters = {
         "weight_max": as_weight_bound(f"{where}: weight_max", weight_max),
         "eta": as_learning_rate(f"{where}: eta", eta),
-        "rate": as_rate(f"{where}: rate", rate),
+        "target_rate": as_rate(f"{where}: rate", rate),
         "tau_trace": as_time(f"{where}: tau_trace", tau_trace),
     }
     return SynapseRule(
