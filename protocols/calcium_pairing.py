@@ -12,7 +12,9 @@ above each threshold, and rho is an Ornstein-Uhlenbeck process, without the cubi
 
 and the variance times 1 - e^(-2T/tau). `expected_up` and `expected_down` follow from that. It is an approximation.
 
-Sources ------- Graupner & Brunel (2012), PNAS 109:3991: rule, values and approximation. The number of pairs and
+Sources
+-------
+Graupner & Brunel (2012), PNAS 109:3991: rule, values and approximation. The number of pairs and
 their rate are those of a usual experiment.
 
 Errata applied

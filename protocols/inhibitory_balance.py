@@ -7,7 +7,9 @@ receive the spikes of inhibitory Poisson units through synapses that learn by `d
 cell fires faster than `rate`, its inhibitory synapses grow; while it fires slower, they shrink. `start_rate` is
 the rate of each group in the first second, `rate` the one in the second half of the run.
 
-Sources ------- Vogels, Sprekeler, Zenke, Clopath & Gerstner (2011), Science 334:1569, for the rule. The cell,
+Sources
+-------
+Vogels, Sprekeler, Zenke, Clopath & Gerstner (2011), Science 334:1569, for the rule. The cell,
 which has no units of voltage, and its inputs are choices.
 
 Errata applied

@@ -9,7 +9,9 @@ from 0 to 1. `change` is the change by all pairs, with one row for each order; f
 
 For `clopath`, the postsynaptic voltage has a box of 2 ms for each spike, and decays after it with 40 ms.
 
-Sources ------- Sjoestroem, Turrigiano & Nelson (2001), Neuron 32:1149: the protocol, with lags of 10 ms. Pfister
+Sources
+-------
+Sjoestroem, Turrigiano & Nelson (2001), Neuron 32:1149: the protocol, with lags of 10 ms. Pfister
 & Gerstner (2006), Journal of Neuroscience 26:9673: the comparison of rules.
 
 Errata applied
