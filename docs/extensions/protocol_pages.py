@@ -2,8 +2,7 @@
 
 The file `run_times.json` has the processor time of each default run. Short ones are run as they are; the others
 with the parameters in `gallery.json`, which make them shorter, and their pages say so; an empty list there is a
-default run that has not been measured. What a run leaves is kept
-until the code changes.
+default run that has not been measured. What a run leaves is kept until the code changes.
 """
 
 import json
