@@ -34,6 +34,7 @@ import numpy as np
 
 import dendrosim as ds
 from dendrosim.errors import ParameterError
+from dendrosim.mechanisms.time_constants import check_time_constants
 from dendrosim.plot import style
 from dendrosim.plot._place_fields import place_fields
 
@@ -77,6 +78,8 @@ def protocol(p: Parameters) -> ds.Protocol:
             f"positions has {max(p.positions, key=lambda x: x.value)}; it must be below the length of the track, "
             f"{p.length}"
         )
+    circuit = _circuit(p)
+    check_time_constants(circuit, float(p.dt.value))
     steps = round(_lap(p) / p.dt.value)
     lap = f"{steps * float(p.dt.value)!r} s"
     run = ds.Ramp(1.0, "0 s", lap)
@@ -89,7 +92,7 @@ def protocol(p: Parameters) -> ds.Protocol:
     phases.append(ds.Phase("after", lap, signals={"input.phase": run}))
     every = max(1, round(steps / SHOWN)) * float(p.dt.value)
     return ds.Protocol(
-        _circuit(p),
+        circuit,
         (ds.Block("laps", tuple(phases)),),
         dt=p.dt,
         method="rk2",

@@ -26,6 +26,7 @@ import numpy as np
 
 import dendrosim as ds
 from dendrosim.errors import ParameterError
+from dendrosim.mechanisms.time_constants import check_time_constants
 from dendrosim.plot import style
 from dendrosim.plot._weight_change import weight_change
 
@@ -58,6 +59,7 @@ def protocol(p: Parameters) -> ds.Protocol:
         [ds.Matrix("w", "cell", "input", ds.Uniform(0.2 * mean, 1.8 * mean), rule=rule)],
         [ds.Projection("input.x", "w", "cell.y")],
     )
+    check_time_constants(circuit, float(p.dt.value))
     some = [float(k >= silent) for k in range(p.inputs)]
     kept = max(1, round(p.duration.value / p.dt.value / 20)) * float(p.dt.value)
     phases = tuple(

@@ -26,6 +26,7 @@ import numpy as np
 
 import dendrosim as ds
 from dendrosim.errors import ParameterError
+from dendrosim.mechanisms.time_constants import check_time_constants
 from dendrosim.plot import style
 
 CELL = """
@@ -72,6 +73,7 @@ def protocol(p: Parameters) -> ds.Protocol:
             *(ds.Matrix(t.name, "cell", "cue", rule=t) for t in rule.traces),
         ],
     )
+    check_time_constants(circuit, float(p.dt.value))
     onsets = [f"{float(LEAD + p.cue.value + delay.value)!r} s" for delay in p.delays]
     total = LEAD + p.cue.value + max(d.value for d in p.delays) + p.reward.value + p.pause.value
     duration = f"{round(total / p.dt.value) * float(p.dt.value)!r} s"

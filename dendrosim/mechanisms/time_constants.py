@@ -1,5 +1,9 @@
 """Time steps at which cells that each follow their input with a time constant of their own are unstable."""
 
+from typing import Any
+
+import numpy as np
+
 from dendrosim.circuit.circuit import Circuit
 from dendrosim.errors import ParameterError
 
@@ -12,7 +16,7 @@ def check_time_constants(circuit: Circuit, dt: float) -> None:
     Parameters
     ----------
     circuit : Circuit
-        A circuit whose time constants are its parameters `tau_...`.
+        A circuit whose time constants are parameters `tau_...` of its own, of its populations or of its matrices.
     dt : float
         Time step in seconds.
 
@@ -21,8 +25,9 @@ def check_time_constants(circuit: Circuit, dt: float) -> None:
     ParameterError
         If the time step is at least twice a time constant.
     """
-    for name, value in circuit.parameters.items():
-        tau = float(value.value)
+    owners: tuple[Any, ...] = (circuit, *circuit.populations, *circuit.matrices)
+    for name, value in (item for owner in owners for item in owner.parameters.items()):
+        tau = float(np.min(value.value))
         if name.startswith("tau_") and dt >= 2 * tau:
             raise ParameterError(
                 f"dt is {dt * 1e3:g} ms, but {name} is {tau * 1e3:g} ms, so that rates are unstable from "

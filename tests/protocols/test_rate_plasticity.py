@@ -75,3 +75,17 @@ def test_apical_synapses_follow_their_compartment_and_basal_ones_the_output():
     assert m["apical_output"] < 0.9
     assert m["basal_alone"] < 0.95
     assert m["residual"] < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("name", "named"),
+    [
+        ("btsp_place_field", "tau_instructive"),
+        ("reward_learning", "tau_modulator"),
+        ("homeostasis", "tau_average"),
+    ],
+)
+def test_a_time_step_above_a_time_constant_is_refused(name, named):
+    given = {named: "10 ms", "dt": "20 ms"}
+    with pytest.raises(ParameterError, match=f"dt is 20 ms, but {named} is 10 ms"):
+        ds.load_protocol(name, **given)
