@@ -184,6 +184,10 @@ class Spec(Checked):
 
     def digest(self) -> str:
         """Return the SHA-256 of the canonical JSON as hexadecimal digits."""
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> str:
         return hashlib.sha256(self.to_json().encode()).hexdigest()
 
     def replace(self, **changes: Any) -> Self:
@@ -261,19 +265,27 @@ def _restore(kind: type[Spec], values: Mapping[str, Any]) -> Spec:
 
 
 def _sort_mappings(value: Any) -> Any:
+    if type(value) in _SIMPLE:
+        return value
     if isinstance(value, Spec):
-        return _restore(
-            type(value), {f.name: _sort_mappings(getattr(value, f.name)) for f in fields(value)}
-        )
-    if isinstance(value, Mapping):
-        return freeze_mapping({k: _sort_mappings(value[k]) for k in sorted(value)})
+        spec = object.__new__(type(value))
+        spec._set(**{f.name: _sort_mappings(getattr(value, f.name)) for f in fields(value)})
+        return spec
     if isinstance(value, tuple):
         return tuple(map(_sort_mappings, value))
+    if isinstance(value, Mapping):
+        return MappingProxyType({k: _sort_mappings(value[k]) for k in sorted(value)})
     return value
+
+
+_SIMPLE = frozenset({str, int, bool, NoneType, Quantity})
+"""Types of values without parts, which are recognised first because specifications have hundreds of them."""
 
 
 def encode(value: Any) -> Any:
     """Convert a value of a specification to plain values that `json` can write."""
+    if type(value) in _SIMPLE and type(value) is not Quantity:
+        return value
     if isinstance(value, Spec):
         return {
             "kind": type(value).__name__,

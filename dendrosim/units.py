@@ -7,6 +7,7 @@ of compiled programs start fast.
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -143,6 +144,7 @@ class Quantity:
         return number if self.dimension == DIMENSIONLESS else f"{number} {self.unit}"
 
 
+@lru_cache(maxsize=1024)
 def unit(text: str) -> tuple[Dimension, float]:
     """Read the text of a unit.
 
@@ -250,15 +252,7 @@ def quantity(value: "Quantity | str | ArrayLike | Any") -> Quantity:
     if isinstance(value, Quantity):
         return value
     if isinstance(value, str):
-        match = _QUANTITY.match(value) if len(value) <= _MOST_CHARACTERS else None
-        if match is None:
-            raise UnitError(f"cannot read {abbreviate(value)} as a quantity: {HOW_TO_WRITE}")
-        # In `1/ms`, the number is 1 and the rest `/ms` means `1/ms`.
-        if match["unit"].startswith(("*", "+", "-")):
-            raise UnitError(f"cannot read {abbreviate(value)} as a quantity: {HOW_TO_WRITE}")
-        per = match["unit"].startswith("/")
-        dimension, factor = unit("1" * per + match["unit"])
-        return Quantity(_exact_scale(match["number"], factor), dimension)
+        return _read_text(value)
     if hasattr(value, "dim") and hasattr(value.dim, "_dims"):  # a Brian2 quantity
         dims: Any = tuple(float(e) for e in value.dim._dims)
         return Quantity(np.asarray(value, dtype=float), dims)
@@ -276,6 +270,18 @@ def quantity(value: "Quantity | str | ArrayLike | Any") -> Quantity:
     if value is None:
         raise UnitError(f"None is not a quantity; {HOW_TO_WRITE}")
     return Quantity(value)
+
+
+@lru_cache(maxsize=1024)
+def _read_text(text: str) -> Quantity:
+    """Return the quantity that a text means; protocols read the same texts again and again."""
+    match = _QUANTITY.match(text) if len(text) <= _MOST_CHARACTERS else None
+    # In `1/ms`, the number is 1 and the rest `/ms` means `1/ms`.
+    if match is None or match["unit"].startswith(("*", "+", "-")):
+        raise UnitError(f"cannot read {abbreviate(text)} as a quantity: {HOW_TO_WRITE}")
+    per = match["unit"].startswith("/")
+    dimension, factor = unit("1" * per + match["unit"])
+    return Quantity(_exact_scale(match["number"], factor), dimension)
 
 
 def as_floats(value: Any) -> Array:

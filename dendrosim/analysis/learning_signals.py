@@ -121,7 +121,7 @@ def losses(
     output: str | None = None,
 ) -> Array:
     """Return the loss for each index of the axes in front, shape (...); all else is as in `loss`."""
-    error = _error(forward(weights, x, transfer, output), y)
+    error = output_error(forward(weights, x, transfer, output), y)
     found: Array = 0.5 * np.mean(np.sum(error**2, axis=-2), axis=-1)
     return found
 
@@ -182,7 +182,7 @@ def gradient_update(
         The errors of `loss`.
     """
     passed = forward(weights, x, transfer, output)
-    return descent_update(weights, passed, -_error(passed, y))
+    return descent_update(weights, passed, -output_error(passed, y))
 
 
 def descent_update(
@@ -245,22 +245,52 @@ def gauss_newton_update(
     ----------
     Meulemans et al. (2020), eq. 5 and section 3.4.
     """
+    passed = forward(weights, x, transfer, output)
+    return target_update(weights, passed, -output_error(passed, y), damping)
+
+
+def target_update(
+    weights: Sequence[ArrayLike], forward: Forward, errors: ArrayLike, damping: float = 0.0
+) -> list[Array]:
+    """Return updates that move each layer's activity towards its Gauss-Newton target; see `gauss_newton_update`.
+
+    Parameters
+    ----------
+    weights : sequence of L array_like, shapes (n_i, n_{i-1})
+    forward : Forward
+        Forward pass with the same weights.
+    errors : array_like, shape (n_L, samples)
+        Target minus output, ``y - h_L``.
+    damping : float, default 0
+
+    Returns
+    -------
+    list of L ndarray, shapes (n_i, n_{i-1})
+
+    Raises
+    ------
+    ParameterError
+        If `damping` is negative or not finite.
+    ShapeError
+        The errors of `jacobians`.
+    """
     if not 0.0 <= damping < np.inf:
         raise ParameterError(f"damping must be a number from 0 up, not {damping}")
-    matrices = _weights(weights)
-    passed = forward(matrices, x, transfer, output)
-    error = _transpose(_error(passed, y))[..., None]
+    wanted = np.asarray(errors, dtype=np.float64)
+    last = wanted / (1.0 + damping)
     # Where slopes are the same for all samples, as with a linear transfer function, one Jacobian serves them all.
-    first = [slope[..., :1] for slope in passed.slopes]
-    uniform = all((s == f).all() for s, f in zip(passed.slopes, first, strict=True))
-    found = jacobians(matrices, replace(passed, slopes=tuple(first)) if uniform else passed)
-    targets = [-_pull_back(j, error, damping) for j in found[:-1]]
-    changes = [_transpose(change[..., 0]) for change in (*targets, -error / (1.0 + damping))]
-    return _updates(passed, changes)
+    first = [slope[..., :1] for slope in forward.slopes]
+    if all((s == f).all() for s, f in zip(forward.slopes, first, strict=True)):
+        found = jacobians(weights, replace(forward, slopes=tuple(first)))
+        changes = [_pull_back(j[..., 0, :, :], wanted, damping) for j in found[:-1]]
+    else:
+        found, columns = jacobians(weights, forward), _transpose(wanted)[..., None]
+        changes = [_transpose(_pull_back(j, columns, damping)[..., 0]) for j in found[:-1]]
+    return _updates(forward, [*changes, last])
 
 
 def _pull_back(jacobian: Array, error: Array, damping: float) -> Array:
-    """Return the change of activity (..., samples, n_i, 1) that causes `error` (..., samples, n_L, 1)."""
+    """Return the changes of activity (..., n_i, columns) that cause errors of shape (..., n_L, columns)."""
     if damping == 0.0:
         return np.linalg.pinv(jacobian, rcond=_RANK_TOLERANCE) @ error
     transposed = _transpose(jacobian)
@@ -282,8 +312,8 @@ def _transpose(matrices: Array) -> Array:
     return np.swapaxes(matrices, -1, -2)
 
 
-def _error(passed: Forward, y: ArrayLike) -> Array:
-    """Return ``h_L - y``; raise ShapeError if `y` does not fit."""
+def output_error(passed: Forward, y: ArrayLike) -> Array:
+    """Return ``h_L - y`` of a forward pass, shape (n_L, samples); raise ShapeError if `y` does not fit."""
     reached = passed.activities[-1]
     targets = _samples("y", y, "n_L", reached.shape[-2])
     if targets.shape != reached.shape:

@@ -127,6 +127,7 @@ def run(
     if carried is not None:
         synapses = carried_tables(protocol, synapses, carried)
         check_carried(protocol, synapses, carried)
+    in_memory = bool(protocol.recordings_of_spikes()) and (folder is None or not backend.compiles)
     task = Task(
         protocol,
         line,
@@ -135,7 +136,7 @@ def run(
         synapses,
         connections,
         # If a folder is given, compiled programs keep spikes there, and memory does not limit them.
-        spike_limit() if folder is None or not backend.compiles else _NO_LIMIT,
+        spike_limit() if in_memory else _NO_LIMIT,
         carried=carried,
         about=about or {},
     )

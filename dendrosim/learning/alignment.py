@@ -38,16 +38,18 @@ def update_angles(
         For the name of each direction, angles in degrees; NaN in trials whose weights are not finite.
     """
     directions: dict[str, Callable[..., list[Array]]] = {
-        "gradient descent": learning_signals.gradient_update,
-        "Gauss-Newton": learning_signals.gauss_newton_update,
-        "damped Gauss-Newton": partial(learning_signals.gauss_newton_update, damping=damping),
+        "gradient descent": learning_signals.descent_update,
+        "Gauss-Newton": learning_signals.target_update,
+        "damped Gauss-Newton": partial(learning_signals.target_update, damping=damping),
     }
     usable = np.all([np.isfinite(w).all(axis=(1, 2)) for w in weights], axis=0)
     now = [w[usable] for w in weights]
     found = {name: np.full((len(x), len(weights)), np.nan) for name in directions}
     if usable.any():
+        passed = learning_signals.forward(now, x[usable], transfer)
+        errors = -learning_signals.output_error(passed, y[usable])
         for name, direction in directions.items():
-            ideal = direction(now, x[usable], y[usable], transfer)
+            ideal = direction(now, passed, errors)
             for k, (update, best) in enumerate(zip(updates, ideal, strict=True)):
                 found[name][usable, k] = vector_angles.angles(update[usable], best)
     return found

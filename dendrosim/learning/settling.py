@@ -188,7 +188,7 @@ def _remembered(
     compute: Callable[[Circuit, Mapping[str, float]], float],
 ) -> float:
     """Return a number that `compute` finds for a circuit with these gates; the cache keeps it."""
-    text = json.dumps([circuit.to_json(), sorted(gates.items()), code_digest(_PARTS)])
+    text = json.dumps([circuit.digest(), sorted(gates.items()), code_digest(_PARTS)])
     number = recall(what, text, float)
     if number is None:
         number = compute(circuit, gates)
@@ -209,9 +209,17 @@ def _compute_longest_step(circuit: Circuit, gates: Mapping[str, float]) -> float
 def _moving_modes(circuit: Circuit, gates: Mapping[str, float]) -> Complex:
     # Imported here because a number from the cache needs no SymPy.
     from dendrosim.stability.fixed_points.fixed_point import fixed_point
+    from dendrosim.stability.spectrum.spectrum import spectrum
     from dendrosim.stability.vector_field.vector_field import vector_field
 
-    found = fixed_point(vector_field(circuit, gates=gates)).spectrum
+    flow = vector_field(circuit, gates=gates)
+    rest = np.zeros(flow.size)
+    if flow.f(rest).any() or flow.kinks(rest):
+        found = fixed_point(flow).spectrum
+    else:  # most circuits rest at zero, where nothing needs to be searched for
+        flow.check(rest)
+        flow.check_spectrum()
+        found = spectrum(flow.jacobian(rest), flow.symmetries(rest))
     return found.eigenvalues[abs(found.eigenvalues.real) > found.tolerance]
 
 

@@ -164,6 +164,7 @@ def _group_by_name(paths: tuple[Path, ...]) -> dict[str, list[Path]]:
     return found
 
 
+@lru_cache
 def _shipped_folder(file_kind: FileKind) -> Path:
     """Return the folder of shipped files: inside an installed package, or beside the package in the repository."""
     package = Path(__file__).parents[1]

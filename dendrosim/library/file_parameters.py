@@ -35,12 +35,27 @@ def declared_in_file(entry: Entry, users: tuple[Path, ...] = ()) -> tuple[Parame
             f"{entry.path} takes its own parameters by parameters_of; name another model there"
         )
 
-    def of_model(name: str) -> tuple[Parameter, ...]:
-        return declared_in_file(find_entry(name, "model"), (*users, entry.path))
+    used: dict[str, tuple[Parameter, ...]] = {}
 
-    function, text = file_function(entry), load_module(entry.path).__doc__
+    def of_model(name: str) -> tuple[Parameter, ...]:
+        used[name] = declared_in_file(find_entry(name, "model"), (*users, entry.path))
+        return used[name]
+
+    function, module = file_function(entry), load_module(entry.path)
+    theirs, known = vars(module).get(_KNOWN, ({}, None))
     with blame_file(entry.path, name=True):
-        return read_signature(function, text, of_model)
+        if known is not None and all(of_model(name) is found for name, found in theirs.items()):
+            return known
+        declared = read_signature(function, module.__doc__, of_model)
+    setattr(module, _KNOWN, (used, declared))
+    return declared
+
+
+_KNOWN = "_dendrosim_parameters"
+"""Attribute of a file's module: the parameters of each model whose parameters the file takes, and all parameters.
+
+They are read once for many protocols of a sweep. A file that has changed is executed anew, as another module.
+"""
 
 
 def parameters_of_model(name: str) -> tuple[Parameter, ...]:

@@ -102,7 +102,7 @@ def build_protocol(entry: Entry, parameters: Mapping[str, Any]) -> Protocol:
     """Return the protocol of an entry; raise the errors of `load_protocol`."""
     plain, name = _complete(entry, parameters), remember_given(entry)
     protocol, used = _call_file(entry, Protocol, plain)
-    made: Protocol = protocol.replace(name=name, parameters=plain)
+    made: Protocol = protocol.named(name, plain)
     remember_used(name, made.parameters, used)
     return made
 

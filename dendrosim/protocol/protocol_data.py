@@ -1,8 +1,8 @@
 """The fields of a protocol, and numbers and signals that follow from them; `Protocol` adds the checks."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from dataclasses import dataclass, field, fields
+from typing import Annotated, Any, Literal, Self
 
 from dendrosim.arrays import Array
 from dendrosim.checks import (
@@ -50,6 +50,14 @@ class ProtocolData(Spec):
     parameters: Annotated[Mapping[str, Any], mapping_of(as_plain)] = field(default_factory=dict)
     spikes: Annotated[Mapping[str, Any], mapping_of(as_spikes)] = field(default_factory=dict)
     method: Literal["euler", "rk2"] = "euler"
+
+    def named(self, name: str, parameters: Mapping[str, Any]) -> Self:
+        """Return a copy with a name and parameters; nothing else changes, so only these are checked."""
+        copy = object.__new__(type(self))
+        copy._set(**{f.name: getattr(self, f.name) for f in fields(self)})
+        given = {"name": name, "parameters": parameters}
+        copy._set(**{n: self._checks[n](self._where(n), value) for n, value in given.items()})
+        return copy
 
     def spike_tables(self) -> list[SpikeTable]:
         """Return the spikes of the sources in `Circuit.given_spikes`, by time steps."""

@@ -55,6 +55,13 @@ def test_a_closed_loop_needs_a_short_time_step():
         loop_settling(circuit, dt=DT)
 
 
+@pytest.mark.parametrize(("rate", "slowest"), [("-v", 100.0), ("1 - v**2", 200.0)])
+def test_rates_are_those_at_rest_wherever_that_is(rate, slowest):
+    """1 - v^2 rests at v = 1, with the slope -2; at v = 0, where it does not rest, the slope is 0."""
+    cell = ds.Population("cell", 1, f"dv/dt = ({rate})/(10*ms) : 1", initial={"v": 0.5})
+    assert numeric_slowest_rate(ds.Circuit((cell,))) == pytest.approx(slowest)
+
+
 def test_cascades_settle_as_incomplete_gamma_functions():
     from scipy.special import gammainc
 
