@@ -186,25 +186,43 @@ def measure(result: ds.Result) -> ds.Measurement:
         references["loss"] = ds.Reference("optimum", EXCESS, relative=EXCESS, reason=SETTLED)
         references["gains"] = ds.Reference("expected_gains", ERROR, reason=SETTLED)
 
-    def approach() -> Any:
-        w1, b, q = (result[n].values for n in ("w1", "b", "q"))
-        excess = [regression.relative_excess(cov, *pair) for pair in zip(w1, b, strict=True)]
-        curves = {
-            "loss above optimum (relative)": np.maximum(excess, 1e-16),
-            "|W1 Cxx W1$^T$ - I|": [regression.whitening_error(cov, w) for w in w1],
-            "error of gains": [regression.gain_error(cov, m) for m in q],
-        }
-        return ds.plot.curve(
-            result["w1"].time.values,
-            curves,
-            ylabel="distance from the optimum",
-            title="BMVR approaches the optimum",
-            log=True,
-        ).figure
-
     figures = {
-        "approach": approach,
+        "approach": lambda: _draw_approach(result, cov),
         "weights_w1": lambda: ds.plot.weight_traces(result, "w1").figure,
-        "matrix_q": lambda: ds.plot.weights(result, "q").figure,
+        "gains": lambda: _draw_gains(result, expected),
     }
     return ds.Measurement(metrics, figures, references=references)
+
+
+def _draw_approach(result: ds.Result, cov: regression.Covariances) -> Any:
+    """Draw how far loss, constraint and gains are from the optimum."""
+    w1, b, q = (result[n].values for n in ("w1", "b", "q"))
+    excess = [regression.relative_excess(cov, *pair) for pair in zip(w1, b, strict=True)]
+    curves = {
+        "loss above optimum (relative)": np.maximum(excess, 1e-16),
+        "|W1 Cxx W1$^T$ - I|": [regression.whitening_error(cov, w) for w in w1],
+        "error of gains": [regression.gain_error(cov, m) for m in q],
+    }
+    return ds.plot.curve(
+        result["w1"].time.values,
+        curves,
+        ylabel="distance from the optimum",
+        title="BMVR approaches the optimum",
+        log=True,
+    ).figure
+
+
+def _draw_gains(result: ds.Result, expected: np.ndarray) -> Any:
+    """Draw the eigenvalues of Q Q^T, and those of the optimum."""
+    q = result["q"]
+    found = np.linalg.eigvalsh(q.values @ np.swapaxes(q.values, 1, 2))[:, ::-1]
+    curves = {f"gain {i}": gain for i, gain in enumerate(found.T, 1)}
+    levels = {f"optimum {i}": value for i, value in enumerate(expected, 1)}
+    return ds.plot.curve(
+        q.time.values,
+        curves,
+        levels,
+        ylabel="eigenvalues of Q Q$^T$",
+        title="Gains of the inhibition approach the squared canonical values",
+        log=False,
+    ).figure
