@@ -81,7 +81,12 @@ class Parameters(ds.Parameters):
     tau_apical: ds.Quantity = ds.parameter("2 ms", "time constant of apical tufts", above=0)
     tau_soma: ds.Quantity = ds.parameter("2 ms", "time constant of somata", above=0)
     tau_interneuron: ds.Quantity = ds.parameter("2 ms", "time constant of interneurons", above=0)
-    tau_mean: ds.Quantity = ds.parameter("1 s", "time constant of the mean (dt/epsilon)", above=0)
+    tau_mean: ds.Quantity = ds.parameter(
+        "1 s",
+        "time constant of the mean (dt/epsilon)",
+        above=0,
+        only={"transfer": "mean_subtracted_relu"},
+    )
     gain: float = ds.parameter(1.0, "standard deviation of initial w1 times sqrt(inputs)", least=0)
 
 

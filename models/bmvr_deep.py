@@ -106,7 +106,7 @@ class Parameters(ds.Parameters):
     tau_ratio: float = ds.parameter(0.5, "rate of basal weights over that of q", above=0)
     tau: ds.Quantity = ds.parameter("2 ms", "time constant of all compartments", above=0)
     tau_mean: ds.Quantity = ds.parameter(
-        "1 s", "time constant of the running mean, with centred", above=0
+        "1 s", "time constant of the running mean, with centred", above=0, only={"centred": True}
     )
     gain: float = ds.parameter(
         1.0, "standard deviation of initial basal weights times sqrt(units below)", least=0

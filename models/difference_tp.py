@@ -123,7 +123,9 @@ class Parameters(ds.Parameters):
     reconstruction: Literal["plain", "difference"] = ds.parameter(
         "difference", "what feedback weights learn"
     )
-    hidden: int = ds.parameter(50, "feedback units, with feedback=hidden", least=1)
+    hidden: int = ds.parameter(
+        50, "feedback units, with feedback=hidden", least=1, only={"feedback": "hidden"}
+    )
     eta_hat: float = ds.parameter(0.5, "size of the step of the output towards the target", above=0)
     eta: ds.Quantity = ds.parameter("1 Hz", "learning rate of basal weights", above=0)
     eta_q: ds.Quantity = ds.parameter("2 Hz", "learning rate of feedback weights", above=0)

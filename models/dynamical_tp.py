@@ -148,8 +148,12 @@ class Parameters(ds.Parameters):
     )
     eta: ds.Quantity = ds.parameter("1 Hz", "learning rate of basal weights", above=0)
     compensate: bool = ds.parameter(True, "whether learning rates undo the fall of the signal")
-    eta_q: ds.Quantity = ds.parameter("2 Hz", "learning rate of learned apical weights", above=0)
-    decay_q: float = ds.parameter(1e-4, "decay of apical weights, relative to eta_q", least=0)
+    eta_q: ds.Quantity = ds.parameter(
+        "2 Hz", "learning rate of learned apical weights", above=0, only={"inverse": "learned"}
+    )
+    decay_q: float = ds.parameter(
+        1e-4, "decay of apical weights, relative to eta_q", least=0, only={"inverse": "learned"}
+    )
     gain: float = ds.parameter(1.4, "largest singular value of initial basal weights", above=0)
     condition: float = ds.parameter(2.0, "condition number of initial basal weights")
 

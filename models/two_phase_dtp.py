@@ -112,6 +112,8 @@ class Parameters(ds.Parameters):
     decoder: Literal["inverse", "linear"] | None = ds.parameter(
         None, "what apical dendrites receive (default: linear if the rule is bounded and Q learns)"
     )
+    eta_q: ds.Quantity = ds.parameter("2 Hz", above=0, only={"inverse": ("learned", "drl")})
+    decay_q: float = ds.parameter(1e-4, least=0, only={"inverse": ("learned", "drl")})
     circuit = ds.parameters_of("dynamical_tp", without=("target", "rule", "reach", "decoder"))
 
 
@@ -122,6 +124,7 @@ def circuit(p: Parameters) -> ds.Circuit:
     decoder = p.decoder or ("linear" if bounded and learns else "inverse")
     own = {"inverse": "fixed" if drl else p.inverse, "decoder": decoder}
     own |= {"target": "free", "rule": "difference"}
+    own |= {"eta_q": p.eta_q, "decay_q": p.decay_q} if p.inverse == "learned" else {}
     base = ds.load_circuit("dynamical_tp", sizes=p.sizes, **own, **p.circuit)
     if drl and p.rule in ("local", "printed"):
         raise ds.errors.ParameterError(
@@ -154,7 +157,7 @@ def circuit(p: Parameters) -> ds.Circuit:
     if drl and last > 1:
         populations, matrices = _adapted(last, decoder, populations, matrices)
         gates |= {f"sleep{i}": 0.0 for i in range(1, last)}
-        parameters |= {name: p.circuit[name] for name in ("eta_q", "decay_q")} | {"sigma": p.sigma}
+        parameters |= {name: getattr(p, name) for name in ("eta_q", "decay_q", "sigma")}
     if p.rule == "printed":
         populations, matrices, projections = _as_printed(last, populations, matrices, projections)
     return base.replace(

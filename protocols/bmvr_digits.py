@@ -133,7 +133,7 @@ def _circuits(p: Parameters, own: Mapping[str, Any], inputs: int) -> ds.Circuit:
         inputs=inputs,
         outputs=10,
         transfer=p.transfer,
-        tau_mean=p.tau_mean,
+        **({"tau_mean": p.tau_mean} if _centred(p.transfer) else {}),
         **{n: own[n] for n in ("hidden", "eta", "rho", "tau_ratio")},
         **p.circuit,
     )

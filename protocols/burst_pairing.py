@@ -86,9 +86,14 @@ class Parameters(ds.Parameters):
     )
     eta: float = ds.parameter(0.1, "learning rate", above=0)
     tau_trace: ds.Quantity = ds.parameter("50 ms", "time constant of presynaptic traces", above=0)
-    pairs: int = ds.parameter(100, "number of pairs of each setting; one if periodic", least=1)
+    pairs: int = ds.parameter(
+        100,
+        "number of pairs of each setting; one if periodic",
+        least=1,
+        only={"pairing": ("poisson", "burst_poisson")},
+    )
     duration: ds.Quantity = ds.parameter("100 s", "simulated time", above=0)
-    seed: int = ds.parameter(0, "seed of the trains", least=0)
+    seed: int = ds.parameter(0, "seed of the trains; periodic trains need none", least=0)
     dt: ds.Quantity = ds.parameter("0.1 ms", "time step", above=0)
 
 

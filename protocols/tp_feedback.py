@@ -113,15 +113,20 @@ def _networks(p: Parameters) -> list[LayeredNetwork]:
             f"sizes is {list(p.sizes)}; give at least one layer between input and output: the methods differ in "
             "the targets of hidden layers"
         )
+    given = {k: v for k, v in p.circuit.items() if v is not None}
+    if "hidden" in given and "ddtp_rhl" not in p.methods:
+        raise ParameterError(
+            f"hidden is {given['hidden']}, and methods is {list(p.methods)}; only ddtp_rhl has feedback units: "
+            "leave hidden out, or add the method"
+        )
     found, rules = [], rules_of_model("difference_tp")
     for name in p.methods:
         common: Any = {"sizes": p.sizes, "transfer": p.transfer, "output": "transfer", "tau": p.tau}
         if name == "backprop":
             circuit = ds.load_circuit("backprop", **common, eta=p.backprop_eta)
         else:
-            own = dict(rules[name].parameters) | {
-                k: v for k, v in p.circuit.items() if v is not None
-            }
+            own = dict(rules[name].parameters)
+            own |= {k: v for k, v in given.items() if k != "hidden" or own["feedback"] == "hidden"}
             circuit = ds.load_circuit("difference_tp", **common, tau_hold=p.tau, eta=p.eta, **own)
         found.append(LayeredNetwork(name, circuit, f"{name}_" if len(p.methods) > 1 else ""))
     if p.methods[0] == "backprop" and len(found) > 1:

@@ -75,12 +75,16 @@ class Parameters(ds.Parameters):
     start: Literal["zero", "random", "scaled"] = ds.parameter(
         "random", "initial weights: 0, normal (sd 0.3), or pseudo-inverse times 1 + inverse_error"
     )
-    inverse_error: float = ds.parameter(0.5, "relative error with start=scaled")
+    inverse_error: float = ds.parameter(
+        0.5, "relative error with start=scaled", only={"start": "scaled"}
+    )
     trials: int = ds.parameter(600, "number of steps of learning", least=1)
     samples: int = ds.parameter(64, "number of normally distributed inputs, 64 in a batch", least=1)
     eta_q: ds.Quantity | None = ds.parameter(None, "learning rate (20 Hz; drl 5 Hz)", unit="Hz")
     decay_q: float = ds.parameter(1e-4, "decay of apical weights, relative to eta_q", least=0)
-    sigma: float = ds.parameter(0.1, "sd of perturbations with rule=drl", above=0)
+    sigma: float = ds.parameter(
+        0.1, "sd of perturbations with rule=drl", above=0, only={"rule": "drl"}
+    )
     mu: float = ds.parameter(0.2, "weight of apical dendrites (not multiplexed)")
     settle: ds.Quantity | None = ds.parameter(None, "time to settle (from the spectrum)", unit="s")
     dt: ds.Quantity | None = ds.parameter(None, "time step (default: 0.5 tau)", unit="s")

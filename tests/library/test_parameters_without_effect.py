@@ -6,7 +6,7 @@ import pytest
 
 import dendrosim as ds
 from dendrosim.cli.summaries import parameter_rows
-from dendrosim.errors import ParameterError
+from dendrosim.errors import ParameterError, UnknownNameError
 
 
 class Modes(ds.Parameters):
@@ -53,8 +53,41 @@ def test_what_a_parameter_needs_is_listed():
         ("burst_ccn", {"eta_y": "3 Hz"}),
         ("multiplexed_dtp", {"sigma": 0.2}),
         ("dynamical_tp", {"rule": "difference", "reach": 0.2}),
+        ("dynamical_tp", {"inverse": "transpose", "eta_q": "3 Hz"}),
+        ("two_phase_dtp", {"inverse": "exact", "decay_q": 0.1}),
+        ("difference_tp", {"hidden": 30}),
+        ("bmvr", {"tau_mean": "2 s"}),
+        ("bmvr_deep", {"tau_mean": "2 s"}),
     ],
 )
 def test_shipped_models_refuse_what_changes_nothing(name, given):
     with pytest.raises(ParameterError, match="which changes nothing with"):
         ds.load_circuit(name, **given)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "message"),
+    [
+        (
+            "tp_sleep",
+            {"sigma": 0.2},
+            "sigma is 0.2, which changes nothing with rule=reconstruction",
+        ),
+        ("burst_pairing", {"pairing": "periodic", "pairs": 7}, "pairs is 7, which changes nothing"),
+        ("tp_feedback", {"methods": ["dtp"], "hidden": 30}, "only ddtp_rhl has feedback units"),
+        ("tp_student_teacher", {"model": "single", "sigma": 0.2}, "parameter of single"),
+        (
+            "tp_student_teacher",
+            {"model": "two_phase", "inverse": "exact", "sigma": 0.2},
+            "sigma is 0.2, which changes nothing with inverse=exact",
+        ),
+    ],
+)
+def test_shipped_protocols_refuse_what_changes_nothing(name, given, message):
+    with pytest.raises((ParameterError, UnknownNameError), match=message):
+        ds.load_protocol(name, **given)
+
+
+def test_feedback_units_are_those_of_the_only_method_that_has_some():
+    protocol = ds.load_protocol("tp_feedback", methods=["dtp", "ddtp_rhl"], hidden=30)
+    assert protocol.circuit.population("ddtp_rhl_feedback").size == 30
