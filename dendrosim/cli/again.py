@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dendrosim.cli.console import emit, emit_error
-from dendrosim.cli.options import pairs
+from dendrosim.cli.options import pairs, result_file
+from dendrosim.errors import UsageError
 
 if TYPE_CHECKING:
     from dendrosim.experiments.output_folder import Output
@@ -50,7 +51,8 @@ def repeat(
     from dendrosim.results.measurement import Measurement
     from dendrosim.results.result import open_result
 
-    first = open_result(path)
+    _refuse_sweep(path)
+    first = open_result(result_file(path))
     check_start(first, initial is not None, continue_clock)
     entry = find_entry(protocol, "protocol") if protocol else None
     changes = {}
@@ -69,6 +71,21 @@ def repeat(
     found = [*again.remarks, *differences(first, result)]
     same = None if changes or given else same_numbers(first, result)
     return Repeated(result, measurement, again.entry, output, found, same)
+
+
+def _refuse_sweep(path: Path) -> None:
+    """Raise UsageError if a path names a sweep; the message has the command that runs its first point."""
+    from dendrosim.study.repeat import repeat_point
+    from dendrosim.study.sweep_file import is_sweep, sweep_folder_of
+    from dendrosim.study.sweep_folder import SweepFolder
+
+    if not is_sweep(path):
+        return
+    folder, advice = sweep_folder_of(path), "run one of its points by its values and its seed"
+    if folder is not None:
+        spec = SweepFolder(folder).spec
+        advice += f"; the first one is\n  {repeat_point(spec, spec.point(0))}"
+    raise UsageError(f"{path} is a sweep, and --again repeats a single run: {advice}")
 
 
 def print_differences(repeated: Repeated, path: Path) -> None:

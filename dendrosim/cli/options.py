@@ -63,6 +63,13 @@ Overwrite = Annotated[
 ]
 
 
+def result_file(path: Path) -> Path:
+    """Return the result in a folder, if the path is such a folder; else the path itself."""
+    from dendrosim.experiments.output_folder import RESULT
+
+    return path / RESULT if (path / RESULT).is_file() else path
+
+
 def pairs(option: str, given: list[str] | None, example: str) -> dict[str, str]:
     """Return the values of repeated options NAME=VALUE by name, or raise UsageError if one cannot be read."""
     found: dict[str, str] = {}

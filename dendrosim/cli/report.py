@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dendrosim.cli.console import emit
-from dendrosim.cli.options import DrawnBy, read_path
+from dendrosim.cli.options import DrawnBy, read_path, result_file
 
 if TYPE_CHECKING:
     from dendrosim.library.catalogue import Entry
@@ -20,7 +20,7 @@ def report(
         typer.Argument(
             metavar="RESULT.nc|SWEEP_DIR",
             parser=read_path("RESULT.nc|SWEEP_DIR"),
-            help="The result of a run, or the folder of a sweep.",
+            help="The result of a run; or a sweep, by its folder or the dataset in it.",
         ),
     ],
     protocol: DrawnBy = None,
@@ -37,10 +37,12 @@ def report(
     from dendrosim.library.catalogue import find_entry
     from dendrosim.results.result import open_result
     from dendrosim.study.report.report import REPORT
+    from dendrosim.study.sweep_file import sweep_folder_of
 
     entry = find_entry(protocol, "protocol") if protocol else None
-    if file.is_dir():
-        emit(str(_write_sweep_report(file, out or file / REPORT, entry)))
+    sweep, file = sweep_folder_of(file), result_file(file)
+    if sweep is not None or file.is_dir():
+        emit(str(_write_sweep_report(sweep or file, out or (sweep or file) / REPORT, entry)))
         return
     result = open_result(file)
     emit(str(write_run_report(result, out or file.with_name(REPORT), entry)))

@@ -1,28 +1,28 @@
 """The command `dendrosim show`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from dendrosim.cli.console import emit, emit_json, emit_table
-from dendrosim.cli.options import Json, read_path
+from dendrosim.cli.options import Json, read_path, result_file
 
 
 def show(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="NAME|RESULT.nc",
-            help="A model or protocol, by name or by the path of its file; or the result of a run.",
+            metavar="NAME|RESULT.nc|SWEEP_DIR",
+            help="A model or protocol, by name or by the path of its file; the result of a run; or a sweep, by "
+            "its folder or its dataset.",
         ),
     ],
     json: Json = False,
 ) -> None:
-    """Show equations, parameters and sources of a model or protocol; or what a result has, and its origin."""
-    if name.endswith(".nc"):
-        from dendrosim.cli.show_result import show_result
-
-        show_result(read_path("RESULT.nc")(name), json)
+    """Show a model or protocol, what a result has and where it comes from, or a sweep and its metrics."""
+    if name.endswith(".nc") or _names_folder(name):
+        _show_file(read_path("RESULT.nc|SWEEP_DIR")(name), json)
         return
     from dendrosim.circuit.summary import circuit_plain
     from dendrosim.cli.circuit_text import circuit_text
@@ -43,3 +43,27 @@ def show(
         emit(f"\ntime steps: {METHODS[description.method]}")
     for title, text in description.sections.items():
         emit(f"\n{title}\n{'-' * len(title)}\n{text}")
+
+
+def _names_folder(name: str) -> bool:
+    """Return whether a name is a folder with a sweep or a result; a name of the catalogue comes first."""
+    from dendrosim.library.catalogue import list_entries
+    from dendrosim.study.sweep_file import sweep_folder_of
+
+    folder = Path(name)
+    if not folder.is_dir() or any(entry.name == name for entry in list_entries()):
+        return False
+    return sweep_folder_of(folder) is not None or result_file(folder) != folder
+
+
+def _show_file(path: Path, json: bool) -> None:
+    from dendrosim.study.sweep_file import is_sweep
+
+    if is_sweep(path):
+        from dendrosim.cli.show_sweep import show_sweep
+
+        show_sweep(path, json)
+        return
+    from dendrosim.cli.show_result import show_result
+
+    show_result(result_file(path), json)

@@ -2,7 +2,6 @@
 
 import contextlib
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +9,7 @@ import typer
 
 from dendrosim.cli.console import emit, emit_error, emit_json, emit_table
 from dendrosim.cli.options import BACKENDS, Json, check_choice, pairs, read_path
-from dendrosim.display.values import format_value
+from dendrosim.cli.show_sweep import print_failed
 from dendrosim.engine.names import PRECISIONS
 from dendrosim.errors import UsageError
 
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from dendrosim.study.sweep_result import Sweep
 
 SAMPLINGS = "grid|random|latin"
-SHOWN_FAILURES = 20
-"""Number of failed points that are printed; all of them are in the dataset."""
 
 
 def sweep(
@@ -185,13 +182,6 @@ def _print(found: "Sweep", figures: list[Path]) -> None:
     emit(f"dataset is {found.path}")
     if figures:
         emit(f"figures are in {found.folder}")
-    for point in found.failed[:SHOWN_FAILURES]:
-        emit_error(f"failed at {_values(point.parameters, point.seed)}: {point.error}")
-    if len(found.failed) > SHOWN_FAILURES:
-        emit_error(f"... and at {len(found.failed) - SHOWN_FAILURES} other points")
+    print_failed([point._asdict() for point in found.failed])
     if found.failed:
         emit_error("the same command with --retry computes failed points again")
-
-
-def _values(parameters: Mapping[str, Any], seed: int) -> str:
-    return ", ".join([*(f"{n}={format_value(v)}" for n, v in parameters.items()), f"seed {seed}"])

@@ -32,7 +32,7 @@ FORMAT = 4
 Files of version 1 have no checksum. Up to version 2, files have no synapses; up to version 3, no clock.
 """
 
-MARK = "dendrosim_format"
+MARK, SWEEP_MARK = "dendrosim_format", "dendrosim_sweep"
 VALUES, ROWS = "values", "rows"
 """Names of the flat arrays, and of those of two dimensions, that a run takes over that continues the clock."""
 _NAMED = ":"
@@ -103,6 +103,11 @@ def _check_signature(path: Path) -> None:
 
 def _version(path: Path, file: Hdf5File) -> int:
     version = file.attribute(MARK)
+    if version is None and file.attribute(SWEEP_MARK) is not None:
+        raise DataError(
+            f"{path} is the dataset of a sweep, not the result of a run: look at it with dendrosim show or plot, "
+            "or xarray.open_dataset"
+        )
     if version is None:
         raise DataError(f"{path} is not a result of dendrosim: it has no attribute {MARK!r}")
     if not isinstance(version, (int, np.integer)) or version < 1:

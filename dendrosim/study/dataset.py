@@ -11,9 +11,11 @@ import numpy as np
 
 from dendrosim.arrays import AnyArray
 from dendrosim.machine.packages import own_version
+from dendrosim.results.reading import SWEEP_MARK
 from dendrosim.results.seed_statistics import SEED
 from dendrosim.study.code_version import CodeVersion
 from dendrosim.study.record import MISSING, Record, RecordedArray
+from dendrosim.study.repeat import repeat_sweep
 from dendrosim.study.specification import POINT, SweepSpec
 
 if TYPE_CHECKING:
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 """Version of the layout of `sweep.nc`."""
-
-MARK = "dendrosim_sweep"
 
 Variable = tuple[tuple[str, ...], AnyArray, dict[str, str]]
 """Dimensions, values and attributes of a variable."""
@@ -53,13 +53,14 @@ def sweep_attributes(spec: SweepSpec, codes: Sequence[CodeVersion] = ()) -> dict
     """Return the attributes of the dataset."""
     versions = {c.digest()[:12]: {**c.versions, "files": dict(c.files)} for c in codes}
     return {
-        MARK: FORMAT,
+        SWEEP_MARK: FORMAT,
         "title": f"sweep of {spec.protocol}",
         "source": f"dendrosim {own_version()}",
         "protocol": spec.protocol,
         "parameters": _json(spec.fixed),
         "settings": _json(spec.settings),
         "sampling": spec.sampling,
+        "repeat": repeat_sweep(spec),
         "code": _json(versions),
     }
 

@@ -12,7 +12,7 @@ from dendrosim.engine.settings import RunSettings
 from dendrosim.errors import ParameterError, UnknownNameError, UsageError, abbreviate
 from dendrosim.library.catalogue import Entry, lookup_name
 from dendrosim.library.loading import find_parameters
-from dendrosim.library.parameter_types import Several
+from dendrosim.library.parameter_types import Several, to_text
 from dendrosim.library.parameters import Parameter
 from dendrosim.results.seed_statistics import SEED
 from dendrosim.streams import stream
@@ -86,6 +86,7 @@ def design_sweep(
     found = {n: _read_choices(p, grid[n], sampling) for n, p in parameters.items()}
     fixed = {n: values[0] for n, values in found.items() if isinstance(values, list)}
     varied = {n: values for n, values in found.items() if not isinstance(values, list)}
+    spans: dict[str, str] = {}
     if points is not None:
         if not varied:
             raise UsageError(
@@ -97,6 +98,7 @@ def design_sweep(
             _choose(parameters[n], v, u) for (n, v), u in zip(varied.items(), numbers, strict=True)
         ]
         drawn = dict(zip(varied, chosen, strict=True))
+        spans = {n: _span_text(values) for n, values in varied.items()}
     else:
         drawn = {n: tuple(v) for n, v in varied.items()}
     return SweepSpec(
@@ -107,6 +109,8 @@ def design_sweep(
         {k: v for k, v in asdict(settings).items() if k != "seed"},
         sampling,  # type: ignore[arg-type]
         tuple(recordings),
+        spans,
+        sampling_seed if spans else 0,
     )
 
 
@@ -182,6 +186,11 @@ def _choose(parameter: Parameter, choices: Any, numbers: Any) -> tuple[Any, ...]
         first, last = sorted(choices)
         return tuple(parameter.check(first + int(u * (last - first + 1))) for u in numbers)
     return tuple(between(parameter, choices, float(u)) for u in numbers)
+
+
+def _span_text(choices: Any) -> str:
+    """Return the text that means a span, or a list of values from which points are drawn."""
+    return (":" if isinstance(choices, _Span) else ", ").join(map(to_text, choices))
 
 
 def _si_unit(parameter: Parameter, values: Sequence[Any]) -> str | None:

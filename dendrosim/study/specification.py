@@ -1,7 +1,7 @@
 """What a sweep is: its protocol, the values of its parameters, its seeds and the settings of its runs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -81,6 +81,10 @@ class SweepSpec(Spec):
         How the values of the axes are combined.
     recordings : tuple of str
         Recordings that are kept.
+    spans : mapping of str to str
+        If points are drawn: for each axis, the text from which its values were drawn.
+    sampling_seed : int
+        Seed with which they were drawn.
     """
 
     protocol: Annotated[str, as_any_text]
@@ -90,6 +94,8 @@ class SweepSpec(Spec):
     settings: Annotated[Mapping[str, Any], mapping_of(as_plain)]
     sampling: Sampling = "grid"
     recordings: tuple[str, ...] = ()
+    spans: Annotated[Mapping[str, str], mapping_of(as_any_text)] = field(default_factory=dict)
+    sampling_seed: Annotated[int, whole(0)] = 0
 
     def __post_init__(self) -> None:
         if not self.seeds:

@@ -277,12 +277,12 @@ def _begin(
     if path is not None and (path / SWEEP).exists():
         folder = begin_sweep(path, spec)
         if len(folder.ended()) == spec.count and not plan.retry:
-            return folder, open_sweep(folder.path, spec.digest(), entry.path), ()
+            return folder, open_sweep(folder.path, folder.spec.digest(), entry.path), ()
     checked = check_points(spec, loaded, settings)
     folder = begin_sweep(path or _new_folder(entry), spec)
     with folder.lock():
         _check_code(folder, checked.files, plan.mix_code)
-    return folder, open_sweep(folder.path, spec.digest(), entry.path), checked.first
+    return folder, open_sweep(folder.path, folder.spec.digest(), entry.path), checked.first
 
 
 def _new_folder(entry: Entry) -> Path:

@@ -188,7 +188,7 @@ def begin_sweep(path: Path, spec: SweepSpec) -> SweepFolder:
     with lock_sweep(path):
         if (path / SWEEP).exists():
             folder = SweepFolder(path)
-            if folder.spec != spec:
+            if folder.spec not in (spec, spec.replace(spans={}, sampling_seed=0)):
                 raise ResumeError(
                     f"{path} has another sweep: {_difference(folder.spec, spec)}; give the same values to go on "
                     "with it, or another folder with --out (out=...)"
@@ -217,7 +217,10 @@ def _difference(old: SweepSpec, new: SweepSpec) -> str:
                 return f"{what}{name} {begun} there, {_given(now, name)}"
     if old.seeds != new.seeds:
         return f"its seeds are {_listed(map(str, old.seeds))}, not {_listed(map(str, new.seeds))}"
-    return f"it keeps the recordings {_listed(old.recordings)}, not {_listed(new.recordings)}"
+    if old.recordings != new.recordings:
+        return f"it keeps the recordings {_listed(old.recordings)}, not {_listed(new.recordings)}"
+    ways = [[s.sampling, *s.spans.values(), f"seed {s.sampling_seed}"] for s in (old, new)]
+    return f"its values were drawn from {_listed(ways[0])}, not {_listed(ways[1])}"
 
 
 def _given(values: Mapping[str, Any], name: str) -> str:

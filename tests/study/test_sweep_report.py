@@ -1,6 +1,7 @@
 """The report of a sweep: counts, failed points, metrics over parameters, and the command that repeats it."""
 
 import html
+import json
 import re
 import shlex
 from pathlib import Path
@@ -9,7 +10,8 @@ import pytest
 
 import dendrosim as ds
 from dendrosim.cli import main as cli
-from dendrosim.study.report.sweep_report import repeat_sweep
+from dendrosim.errors import ResumeError
+from dendrosim.study.repeat import repeat_sweep
 from dendrosim.study.specification import Axis, SweepSpec
 
 
@@ -52,7 +54,26 @@ def test_the_command_of_a_report_computes_the_same_points(tmp_path, capsys):
     assert made.spec.seeds == (3,)
 
 
-def test_points_that_were_drawn_have_no_command():
+@pytest.mark.usefixtures("counted")
+def test_the_command_draws_the_same_points(tmp_path, capsys):
+    out, where = tmp_path / "sw", {"out": tmp_path / "sw", "progress": False}
+    drawn = {"sampling": "latin", "points": 3, "sampling_seed": 5}
+    grid = {"level": "0:1", "tau": ["5 ms", "7.5 ms"]}
+    made = ds.sweep("relax", grid, backend="numpy", **drawn, **where)
+    words = shlex.split(html.unescape(re.search(r"<pre>(.*?)</pre>", report(out, capsys))[1]))
+    assert "level=0.0:1.0" in words
+    assert cli.main([*words[1:], "--out", str(out)]) == 0  # another sweep would be refused
+    with pytest.raises(ResumeError, match=r"its values were drawn from|its values of level are"):
+        ds.sweep("relax", grid, backend="numpy", **{**drawn, "sampling_seed": 6}, **where)
+    # A folder that an earlier version has begun does not say from what values were drawn.
+    path = out / "sweep.json"
+    content = json.loads(path.read_text())
+    content["spec"] |= {"spans": {"kind": "mapping", "items": {}}, "sampling_seed": 0}
+    path.write_text(json.dumps(content))
+    assert ds.sweep("relax", grid, backend="numpy", **drawn, **where).spec.axes == made.spec.axes
+
+
+def test_points_have_no_command_if_it_is_not_known_how_they_were_drawn():
     axis = Axis("level", (0.1, 0.7))
     spec = SweepSpec("relax", {}, (axis,), (0,), {}, sampling="latin")
     assert repeat_sweep(spec) == ""

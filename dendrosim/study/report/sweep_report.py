@@ -1,6 +1,5 @@
 """Writes the report of a sweep: points, metrics over parameters, figures, and the circuit of the first point."""
 
-import shlex
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from dendrosim.library.stored_names import find_stored_entry
 from dendrosim.machine.atomic_file import write_file
 from dendrosim.plot._sweep import sweep as draw_sweep
 from dendrosim.results.seed_statistics import metric_names
+from dendrosim.study.repeat import repeat_sweep
 from dendrosim.study.report.figures import embed_figures
 from dendrosim.study.report.page import render_page
 from dendrosim.study.report.protocol_parts import describe_protocol
@@ -82,25 +82,6 @@ def describe_sweep(found: Sweep, entry: Entry | None = None) -> dict[str, Any]:
         **_origin(found),
         "repeat": repeat_sweep(spec),
     }  # fmt: skip
-
-
-def repeat_sweep(spec: SweepSpec) -> str:
-    """Return the command that computes the same points; empty if they were drawn at random."""
-    if spec.sampling != "grid":
-        return ""
-    words = ["dendrosim", "sweep", spec.protocol]
-    for axis in spec.axes:
-        words += ["--set", f"{axis.name}={', '.join(map(to_text, axis.values))}"]
-    for name, value in spec.fixed.items():
-        words += ["--set", f"{name}={to_text(value)}"]
-    # A comma makes a list of a single seed, which alone would be their number.
-    words += ["--seeds", ",".join(map(str, spec.seeds)) + ("," if len(spec.seeds) == 1 else "")]
-    for name in spec.recordings:
-        words += ["--record", name]
-    for option in ("backend", "precision", "threads", "batch"):
-        if spec.settings.get(option) not in (None, "auto"):
-            words += [f"--{option}", str(spec.settings[option])]
-    return shlex.join(words)
 
 
 def _first_protocol(spec: SweepSpec, entry: Entry | None) -> dict[str, Any]:
