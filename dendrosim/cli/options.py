@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -67,7 +68,7 @@ def result_file(path: Path) -> Path:
     """Return the result in a folder, if the path is such a folder; else the path itself."""
     from dendrosim.experiments.output_folder import RESULT
 
-    return path / RESULT if (path / RESULT).is_file() else path
+    return path / RESULT if os.path.isfile(path / RESULT) else path
 
 
 def pairs(option: str, given: list[str] | None, example: str) -> dict[str, str]:

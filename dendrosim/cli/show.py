@@ -1,5 +1,6 @@
 """The command `dendrosim show`."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -7,6 +8,7 @@ import typer
 
 from dendrosim.cli.console import emit, emit_json, emit_table
 from dendrosim.cli.options import Json, read_path, result_file
+from dendrosim.errors import DataError
 
 
 def show(
@@ -46,14 +48,16 @@ def show(
 
 
 def _names_folder(name: str) -> bool:
-    """Return whether a name is a folder with a sweep or a result; a name of the catalogue comes first."""
+    """Return whether a name is that of a folder, which must have a sweep or a result, and not of the catalogue."""
     from dendrosim.library.catalogue import list_entries
     from dendrosim.study.sweep_file import sweep_folder_of
 
     folder = Path(name)
-    if not folder.is_dir() or any(entry.name == name for entry in list_entries()):
+    if not os.path.isdir(name) or any(entry.name == name for entry in list_entries()):
         return False
-    return sweep_folder_of(folder) is not None or result_file(folder) != folder
+    if sweep_folder_of(folder) is None and result_file(folder) == folder:
+        raise DataError(f"{name} is a folder that has neither the result of a run nor a sweep")
+    return True
 
 
 def _show_file(path: Path, json: bool) -> None:

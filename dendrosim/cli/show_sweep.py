@@ -4,8 +4,6 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from dendrosim.cli.console import Rows, emit, emit_error, emit_json, emit_table
 from dendrosim.display.values import format_value
 
@@ -61,7 +59,7 @@ def _counts(dataset: "Dataset") -> dict[str, int]:
     from dendrosim.study.record import DIVERGED, DONE, FAILED, MISSING
 
     found = dataset[STATUS].values
-    return {s: int(np.count_nonzero(found == s)) for s in (DONE, DIVERGED, FAILED, MISSING)}
+    return {s: int((found == s).sum()) for s in (DONE, DIVERGED, FAILED, MISSING)}
 
 
 def failed_points(dataset: "Dataset") -> list[dict[str, Any]]:
@@ -70,8 +68,8 @@ def failed_points(dataset: "Dataset") -> list[dict[str, Any]]:
     from dendrosim.study.record import FAILED
 
     status, found = dataset[STATUS], []
-    for place in np.argwhere(status.values == FAILED):
-        at = dict(zip(status.dims, place.tolist(), strict=True))
+    for place in zip(*(status.values == FAILED).nonzero(), strict=True):
+        at = dict(zip(status.dims, map(int, place), strict=True))
         point = dataset.isel(at)
         values = {n: point[n].item() for n in _varied(dataset)}
         found.append(

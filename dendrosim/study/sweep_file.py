@@ -1,5 +1,6 @@
 """Finds and reads the sweep that a user names: by its folder, or by the file of its dataset."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,13 +17,15 @@ if TYPE_CHECKING:
 
 def is_sweep(path: Path) -> bool:
     """Return whether a path names a sweep: a folder in which one has begun, or the dataset of one."""
-    return sweep_folder_of(path) is not None or (path.is_file() and _version(path) is not None)
+    return sweep_folder_of(path) is not None or (
+        os.path.isfile(path) and _version(path) is not None
+    )
 
 
 def sweep_folder_of(path: Path) -> Path | None:
     """Return the folder of the sweep that a path names; None for other files, and for a dataset that was moved."""
     folder = path.parent if path.name == DATASET else path
-    return folder if (folder / SWEEP).is_file() else None
+    return folder if os.path.isfile(folder / SWEEP) else None
 
 
 def read_sweep(path: Path) -> "Dataset":

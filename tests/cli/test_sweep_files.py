@@ -72,6 +72,13 @@ def test_a_point_is_repeated_by_a_run(call):
     assert call("plot", "again", "--x", "level")[0] == 2
 
 
+def test_a_folder_of_something_else_is_not_shown(call):
+    Path("empty").mkdir()
+    code, _, err = call("show", "empty")
+    assert code == 2
+    assert "empty is a folder that has neither the result of a run nor a sweep" in err
+
+
 def test_a_dataset_of_a_newer_version_is_refused(call):
     import h5py
 
