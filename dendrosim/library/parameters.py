@@ -13,9 +13,16 @@ from dendrosim.errors import (
     UnknownNameError,
     UsageError,
 )
-from dendrosim.library.parameter_types import ParameterType, parameter_type, shorten, to_text
+from dendrosim.library.parameter_types import (
+    OrNone,
+    ParameterType,
+    WithUnit,
+    parameter_type,
+    shorten,
+    to_text,
+)
 from dendrosim.library.ranges import Range, range_of
-from dendrosim.units import Quantity
+from dendrosim.units import Quantity, quantity
 
 _FAILS = {"be": "is not", "lie": "does not", "not": "is"}
 """For the first word of each rule, the words with which a message says that a value breaks the rule."""
@@ -67,7 +74,7 @@ class Parameter:
 
     def check_effect(self, plain: Mapping[str, Any]) -> None:
         """Raise ParameterError if a value differs from the default and changes nothing with the other values."""
-        if plain[self.name] == self.default:
+        if self._is_default(plain[self.name]):
             return
         for other, allowed in self.only.items():
             if other in plain and plain[other] not in allowed:
@@ -76,6 +83,14 @@ class Parameter:
                     f"{other}={to_text(plain[other])}: leave it out, or choose "
                     f"{other}={' or '.join(map(to_text, allowed))}"
                 )
+
+    def _is_default(self, plain: Any) -> bool:
+        """Return whether a plain value is the default, perhaps written differently (0.01 s for 10 ms)."""
+        if plain == self.default:
+            return True
+        written = isinstance(plain, str) and isinstance(self.default, str)
+        given = self.type.inner if isinstance(self.type, OrNone) else self.type
+        return written and isinstance(given, WithUnit) and quantity(plain) == quantity(self.default)
 
     def _named(self, method: Callable[[Any], Any], value: Any) -> Any:
         try:

@@ -13,6 +13,7 @@ class Modes(ds.Parameters):
     form: Literal["current", "conductance", "rate"] = ds.parameter("current", "equations")
     leak: float = ds.parameter(10.0, "leak", only={"form": "conductance"})
     gain: float = ds.parameter(1.0, "gain", only={"form": ("current", "rate")})
+    tau: ds.Quantity = ds.parameter("10 ms", "time constant", only={"form": "rate"})
 
 
 @pytest.mark.parametrize(
@@ -20,6 +21,9 @@ class Modes(ds.Parameters):
     [
         ({}, ""),
         ({"leak": 10.0}, ""),  # the default is no mistake
+        ({"tau": "0.01 s"}, ""),  # written in another way
+        ({"tau": ds.quantity("10 ms")}, ""),
+        ({"tau": "11 ms"}, "tau is 11 ms, which changes nothing with form=current"),
         ({"leak": 5.0, "form": "conductance"}, ""),
         ({"gain": 2.0, "form": "rate"}, ""),
         (
@@ -41,6 +45,7 @@ def test_what_a_parameter_needs_is_listed():
     rows = parameter_rows(Modes.declared_parameters(lambda name: ()))
     assert [row[2] for row in rows[1:]] == [
         "number, only with form=conductance", "number, only with form=current or rate",
+        "quantity in ms, only with form=rate",
     ]  # fmt: skip
 
 
