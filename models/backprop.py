@@ -53,7 +53,9 @@ LEARNING = ds.learning.Network(
 class Parameters(ds.Parameters):
     sizes: tuple[int, ...] = ds.parameter((10, 2, 3), "units per layer, input first", least=1)
     transfer: Transfer = ds.parameter("linear", "transfer function of the hidden layers")
-    output: Literal["linear", "transfer"] = ds.parameter("linear", "output of the last layer")
+    output: Literal["linear", "transfer"] = ds.parameter(
+        "linear", "output of the last layer (the same with transfer=linear)"
+    )
     eta: ds.Quantity = ds.parameter("1 Hz", "learning rate", above=0)
     tau: ds.Quantity = ds.parameter("2 ms", "time constant of rates and errors", above=0)
     gain: float = ds.parameter(

@@ -138,7 +138,9 @@ LEARNING = ds.learning.Network(
 class Parameters(ds.Parameters):
     sizes: tuple[int, ...] = ds.parameter((5, 6, 6, 3), "units per layer, input first", least=1)
     transfer: str = ds.parameter("tanh", "transfer function of the hidden layers")
-    output: Literal["linear", "transfer"] = ds.parameter("linear", "output of the last layer")
+    output: Literal["linear", "transfer"] = ds.parameter(
+        "linear", "output of the last layer (the same with transfer=linear)"
+    )
     alpha: float = ds.parameter(0.1, "leak of the controller: damping of updates", above=0)
     k_p: float = ds.parameter(1.0, "proportional part of the controller", least=0)
     eta_hat: float = ds.parameter(

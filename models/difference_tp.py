@@ -113,7 +113,9 @@ LEARNING = ds.learning.Network(
 class Parameters(ds.Parameters):
     sizes: tuple[int, ...] = ds.parameter((5, 4, 4, 3), "units per layer, input first", least=1)
     transfer: str = ds.parameter("tanh", "transfer function of the layers")
-    output: Literal["linear", "transfer"] = ds.parameter("linear", "output of the last layer")
+    output: Literal["linear", "transfer"] = ds.parameter(
+        "linear", "output of the last layer (the same with transfer=linear)"
+    )
     feedback: Literal["layerwise", "direct", "hidden"] = ds.parameter(
         "direct", "where a feedback path begins: layer above, output, or feedback units"
     )

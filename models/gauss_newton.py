@@ -99,7 +99,9 @@ LEARNING = ds.learning.Network(
 class Parameters(ds.Parameters):
     sizes: tuple[int, ...] = ds.parameter((5, 4, 4, 3), "units per layer, input first", least=1)
     transfer: str = ds.parameter("smooth_leaky", "transfer function of the hidden layers")
-    output: Literal["linear", "transfer"] = ds.parameter("linear", "output of the last layer")
+    output: Literal["linear", "transfer"] = ds.parameter(
+        "linear", "output of the last layer (the same with transfer=linear)"
+    )
     solution: Literal["inverse", "flow"] = ds.parameter("flow", "how targets are found")
     damping: float | None = ds.parameter(
         None, "damping of the targets, with solution=flow (default: 0.1)", least=0

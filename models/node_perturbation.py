@@ -95,7 +95,9 @@ LEARNING = ds.learning.Network(
 class Parameters(ds.Parameters):
     sizes: tuple[int, ...] = ds.parameter((8, 6, 4), "units per layer, input first", least=1)
     transfer: str = ds.parameter("smooth_leaky", "transfer function of the hidden layers")
-    output: Literal["linear", "transfer"] = ds.parameter("linear", "output of the last layer")
+    output: Literal["linear", "transfer"] = ds.parameter(
+        "linear", "output of the last layer (the same with transfer=linear)"
+    )
     eta: ds.Quantity = ds.parameter("1 Hz", "learning rate", above=0)
     sigma: float = ds.parameter(0.1, "standard deviation of the noise", above=0)
     tau: ds.Quantity = ds.parameter("10 ms", "time constant of rates and of the critic", above=0)

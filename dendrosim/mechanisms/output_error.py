@@ -50,7 +50,9 @@ class OutputError:
     """Parameters of the error of output units."""
 
     loss: Loss = parameter("squared", "loss of the outputs")
-    output: Literal["linear", "transfer"] = parameter("linear", "output of the last layer")
+    output: Literal["linear", "transfer"] = parameter(
+        "linear", "output of the last layer (the same with transfer=linear)"
+    )
     balance: float | None = parameter(
         None, "weight of the wrong classes, with loss=hinge (default: 0.5)", above=0
     )
