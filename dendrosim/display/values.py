@@ -1,5 +1,8 @@
 """Values of metrics and parameters as short text: numbers, lists and arrays."""
 
+import math
+import sys
+from collections.abc import Iterator
 from typing import Any
 
 Rows = list[tuple[str, ...]]
@@ -7,6 +10,13 @@ Rows = list[tuple[str, ...]]
 
 SHOWN_ELEMENTS = 12
 """Longest list that is printed in full; twelve numbers of four digits fit in a line of a terminal."""
+
+NEGLIGIBLE = sys.float_info.epsilon**2
+"""Size relative to the largest number of an array below which a number is printed as 0.
+
+Squares of rounding errors, such as losses of exact solutions, are larger; what is left after a rate has decayed to
+zero for many time constants (1e-80, say) is smaller.
+"""
 
 
 def unboxed(value: Any) -> Any:
@@ -27,9 +37,31 @@ def format_value(value: Any, digits: int = 6) -> str:
     if isinstance(value, (list, tuple)):
         sides = shape(value)
         if len(sides) == 1 and len(value) <= SHOWN_ELEMENTS:
-            return "[" + ", ".join(format_value(item, digits) for item in value) + "]"
+            items = without_negligible(value)
+            return "[" + ", ".join(format_value(item, digits) for item in items) + "]"
         return " × ".join(map(str, sides)) + " values"
     return str(value)
+
+
+def without_negligible(value: Any) -> Any:
+    """Return a list, or nested lists, with numbers that are negligible beside the largest one replaced by 0."""
+    least = NEGLIGIBLE * max(map(abs, filter(math.isfinite, _floats(value))), default=0.0)
+
+    def replaced(item: Any) -> Any:
+        if isinstance(item, (list, tuple)):
+            return [replaced(inner) for inner in item]
+        return 0.0 if isinstance(item, float) and abs(item) < least else item
+
+    return replaced(unboxed(value))
+
+
+def _floats(value: Any) -> Iterator[float]:
+    value = unboxed(value)
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _floats(item)
+    elif isinstance(value, float):
+        yield value
 
 
 def shape(value: Any) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from dendrosim.display.values import SHOWN_ELEMENTS, Rows, format_value, shape
+from dendrosim.display.values import SHOWN_ELEMENTS, Rows, format_value, shape, without_negligible
 from dendrosim.results.measurement import Measurement
 from dendrosim.results.reference import Reference, agrees, part_of
 
@@ -99,7 +99,8 @@ def _spread(values: Mapping[str, Any], least: int) -> dict[str, Any]:
     for name, value in values.items():
         sides = shape(value)
         if least <= len(sides) <= 2 and min(sides) > 0 and max(sides) <= SHOWN_ELEMENTS:
-            found |= {f"{name}[{k}]": entry for k, entry in enumerate(value)}
+            rows = enumerate(without_negligible(value))
+            found |= {f"{name}[{k}]": entry for k, entry in rows}
         else:
             found[name] = value
     return found

@@ -74,6 +74,18 @@ def test_values_for_programs_and_for_people():
     assert format_value(np.zeros((8, 3))) == "8 × 3 values"
 
 
+def test_what_has_decayed_to_nothing_is_printed_as_zero():
+    """Squares of rounding errors remain: they are the losses of exact solutions."""
+    assert format_value([1.5, 8e-80, -1e-101, 3]) == "[1.5, 0, 0, 3]"
+    assert format_value([1.0, 1e-31, np.nan, np.inf]) == "[1, 1e-31, nan, inf]"
+    assert format_value([8e-80, 4e-80]) == "[8e-80, 4e-80]"
+    assert format_value(8e-80) == "8e-80"
+    assert format_value([1e-12, 2e-21]) == "[1e-12, 2e-21]"
+    rates = np.array([[1e-101, 2e-90], [0.5, 1e-101]])
+    ((_, rows),) = metric_tables(ds.Measurement({"rate": rates}))
+    assert [text for _, text, *_ in rows] == ["[0, 0]", "[0.5, 0]"]
+
+
 def test_small_tables_of_numbers_are_told_row_by_row():
     metrics = {
         "loss": np.float64(1 / 3),
