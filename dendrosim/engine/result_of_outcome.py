@@ -155,7 +155,10 @@ def _divergence(task: Task, outcome: Outcome, name: str, index: tuple[int, ...])
     if guarded_every > 1:
         within = f"within the last {min(guarded_every, outcome.steps - task.line.first)} steps"
         when = f"by t = {time:.6g} s (step {outcome.steps}, {within})"
-    advice = "Try a smaller time step or smaller learning rates"
+    advice = (
+        "Try a smaller time step or smaller learning rates; if neither helps, the equations diverge with these "
+        "parameters and this seed"
+    )
     if outcome.steps - task.line.first <= 1 and guarded_every <= 1:
         advice = (
             "In the first step, this is no matter of its size: an equation has no finite value at the start, "
