@@ -24,6 +24,7 @@ None.
 """
 
 import dendrosim as ds
+from dendrosim.mechanisms.burst_events import BURST_INTERVAL
 from dendrosim.mechanisms.weight_scale import scale_weight
 
 SYNAPSES = 200  # synapses onto a cell for which weights are given
@@ -57,7 +58,7 @@ class Parameters(ds.Parameters):
 def circuit(p: Parameters) -> ds.Circuit:
     """Return populations `input_pyramidal` and `output_pyramidal`, and the pathway `plastic`."""
     cell = ds.load_circuit(
-        "pyramidal_burst", cells=p.cells, burst_interval="16 ms", tau_synapse=p.tau_synapse
+        "pyramidal_burst", cells=p.cells, burst_interval=BURST_INTERVAL, tau_synapse=p.tau_synapse
     )
     scaled = {
         name: scale_weight(getattr(p, name), SYNAPSES, p.cells, p.probability)

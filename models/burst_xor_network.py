@@ -44,6 +44,7 @@ None.
 """
 
 import dendrosim as ds
+from dendrosim.mechanisms.burst_events import BURST_INTERVAL
 from dendrosim.mechanisms.weight_scale import scale_weight
 
 SYNAPSES = 100  # synapses onto a cell from each population for which weights are given
@@ -109,7 +110,7 @@ def circuit(p: Parameters) -> ds.Circuit:
     cell = ds.load_circuit(
         "pyramidal_burst",
         cells=p.cells,
-        burst_interval="16 ms",
+        burst_interval=BURST_INTERVAL,
         tau_synapse=p.tau_synapse,
         tau_synapse_apical=p.tau_dendrite,
     )

@@ -16,9 +16,10 @@ Poisson train of rate r has P = 1 - exp(-r T), T = 16 ms; hence depression turns
 
     r* = -ln(1 - P0)/T
 
-In time steps, intervals below T are those of at most T - dt, and r* becomes -ln(1 - P0)/(T - dt). Periodic trains
-have five events below 1/T = 62.5 Hz, and one burst above it. With `tau_average`, P0 is only the start of a moving
-average, so the drift has the sign of the first mismatch and fades.
+Intervals are whole numbers of time steps. The longest one below T is T - dt (at steps of 0.3 ms, which do not
+divide T, 15.9 ms), so r* is -ln(1 - P0) over this interval: `switch_rate_in_steps`. Periodic trains have five
+events below 1/T = 62.5 Hz, and one burst above it. With `tau_average`, P0 is only the start of a moving average,
+so the drift has the sign of the first mismatch and fades.
 
 `switch_rate` is estimated from the drift over <x_pre> R, which is close to linear in r: a parabola (a line, if the
 rates span less than a factor of 1.3) is fitted to the rates within a factor of 1.5 of the change of sign, with
@@ -42,7 +43,7 @@ from typing import Literal
 import numpy as np
 
 import dendrosim as ds
-from dendrosim.mechanisms.burst_events import BURST_INTERVAL, burst_relay
+from dendrosim.mechanisms.burst_events import BURST_INTERVAL, burst_relay, longest_interval
 
 RATES = {  # hertz
     "poisson": (2, 5, 10, 15, 20, 25, 30, 40, 50),
@@ -126,6 +127,10 @@ def _settings(p):
         raise ds.errors.ParameterError(
             f"probabilities is {list(p.probabilities)}, but pairing is {p.pairing}, whose trains have no such "
             "probability; leave it out, or choose pairing=burst_poisson"
+        )
+    if round(p.duration.value / p.dt.value) < 1:
+        raise ds.errors.ParameterError(
+            f"duration is {p.duration}; it must be at least one time step of {p.dt}"
         )
     rates = RATES[p.pairing] if p.rates is None else ds.quantity(list(p.rates)).value
     given = PROBABILITIES if p.probabilities is None else p.probabilities
@@ -255,7 +260,8 @@ def _switch(p, rates, drift, error, trace):
     interval = ds.quantity(BURST_INTERVAL).value
     closed = -np.log(1 - p.p_start)
     expected = closed / interval if p.pairing == "poisson" else 1 / interval
-    in_steps = closed / (interval - p.dt.value) if p.pairing == "poisson" else 1 / interval
+    longest = longest_interval(p.dt.value)
+    in_steps = closed / longest if p.pairing == "poisson" else 1 / interval
     place = np.flatnonzero((drift[:-1] < 0) & (drift[1:] >= 0))
     found = {"switch_rate": np.nan, "switch_rate_error": np.nan}
     if place.size:

@@ -3,7 +3,8 @@
 A spike whose interval to the spike before it is shorter than `burst_interval` (16 ms) belongs to the burst of that
 spike. Every other spike, and the first one of a cell, is an `event`. The second spike of a burst is a `burst`, and
 further spikes of the burst are neither, so each burst is counted once. Intervals are counted in whole time steps:
-at steps of 0.1 ms, an interval of 159 steps belongs to a burst, and one of 160 steps does not.
+at steps of 0.1 ms, an interval of 159 steps belongs to a burst, and one of 160 steps does not; at steps of 0.3 ms,
+one of 53 steps (15.9 ms) does, and one of 54 steps does not.
 
 `lone` is a mark that an event sets to 1 and a burst to 0. It decays, so that the cell has no mode of infinitely
 slow decay, but it is above 1/4 for all intervals within a burst.
@@ -14,10 +15,12 @@ Naud & Sprekeler (2018), PNAS 115:E6329; Payeur et al. (2021), Nature Neuroscien
 and the count of a burst at its second spike.
 """
 
+import math
 from typing import Any
 
 from dendrosim.circuit.event import Event
 from dendrosim.circuit.population import Population
+from dendrosim.units import quantity
 
 BURST_INTERVAL = "16 ms"
 """Interval between spikes below which they belong to a burst."""
@@ -26,7 +29,9 @@ EQUATIONS = (
 )
 """An equation that a cell with these events has; `burst_interval` is a parameter, a time."""
 
-_WITHIN = "t - lastspike < burst_interval - dt/2"
+# The margin keeps rounding errors of times from deciding; a time as single-precision number is much more exact.
+_MARGIN = 0.01  # steps
+_WITHIN = f"t - lastspike < burst_interval - {_MARGIN}*dt"
 
 
 def burst_events(threshold: str) -> dict[str, Event]:
@@ -46,6 +51,11 @@ def burst_events(threshold: str) -> dict[str, Event]:
         "event": Event(f"({threshold}) and not ({_WITHIN})", "lone = 1"),
         "burst": Event(f"({threshold}) and ({_WITHIN}) and lone > 0.1", "lone = 0"),
     }
+
+
+def longest_interval(dt: float) -> float:
+    """Return the longest interval within a burst in seconds, a whole number of time steps of `dt` seconds."""
+    return (math.ceil(quantity(BURST_INTERVAL).value / dt - _MARGIN) - 1) * dt
 
 
 def burst_relay(name: str, size: int, burst_interval: Any = BURST_INTERVAL) -> Population:

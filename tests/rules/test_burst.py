@@ -10,7 +10,7 @@ from reference_problems import FAST
 import dendrosim as ds
 from dendrosim.analysis.bursts import find_bursts
 from dendrosim.errors import ParameterError, UnitError, UnknownMemberError
-from dendrosim.mechanisms.burst_events import burst_relay
+from dendrosim.mechanisms.burst_events import burst_relay, longest_interval
 
 DT, STEPS, DELAY, INTERVAL = 1e-4, 8_000, 12, 160  # seconds; numbers of steps
 SIZES = {"pre": 3, "post": 4}
@@ -238,3 +238,25 @@ def test_values_that_make_no_sense_are_refused(changes, error, words):
                 )
             ]
         )
+
+
+def test_time_steps_need_not_divide_the_longest_interval_of_a_burst():
+    """At steps of 0.3 ms, 53 steps are 15.9 ms, and 54 steps are 16.2 ms."""
+    dt = 3e-4
+    steps = np.array([10, 63, 400, 454])
+    protocol = ds.Protocol(
+        relays(()),
+        (ds.Block("run", (ds.Phase("on", f"{500 * dt!r} s"),)),),
+        dt=f"{dt!r} s",
+        spikes={f"{n}_spikes": (np.zeros(4, dtype=int), steps * dt) for n in SIZES},
+        recordings=(ds.Recording(("post.event", "post.burst"), "spike"),),
+    )
+    found = ds.run(protocol, "numpy")
+    at = {
+        n: np.round(found.spikes[f"post.{n}"].time / dt).astype(int) - 1 for n in ("event", "burst")
+    }
+    assert list(at["event"]) == [10, 400, 454]
+    assert list(at["burst"]) == [63]
+    assert longest_interval(dt) == pytest.approx(15.9e-3, rel=1e-12)
+    assert longest_interval(1e-4) == pytest.approx(15.9e-3, rel=1e-12)
+    assert longest_interval(0.25e-3) == pytest.approx(15.75e-3, rel=1e-12)
