@@ -37,6 +37,7 @@ None.
 import numpy as np
 
 import dendrosim as ds
+from dendrosim.mechanisms.time_constants import check_time_constants
 
 PATTERNS = ((0, 0), (0, 1), (1, 0), (1, 1))
 CELLS = ("first", "second", "either", "both", "output")
@@ -77,8 +78,10 @@ def protocol(p: Parameters) -> ds.Protocol:
     teaching = ds.Phase(TAUGHT, f"{taught * p.dt.value!r} s", gates={"learn": 1.0, "teach": 1.0})
     tests = [ds.Block(n, (ds.Phase(SHOWN, p.test),), len(PATTERNS)) for n in (BEFORE, AFTER)]
     events = tuple(f"{name}_pyramidal.{e}" for name in CELLS for e in ("event", "burst"))
+    circuit = ds.load_circuit("burst_xor_network", **p.circuit)
+    check_time_constants(circuit, p.dt.value)
     return ds.Protocol(
-        ds.load_circuit("burst_xor_network", **p.circuit),
+        circuit,
         (tests[0], ds.Block(LEARNING, (shown, teaching), p.examples, "shuffled"), tests[1]),
         dt=p.dt,
         signals={**_currents(p), **{f"teacher.bit_{n}": ds.Samples(f"bit_{n}") for n in CELLS[:2]}},

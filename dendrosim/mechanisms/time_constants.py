@@ -16,7 +16,8 @@ def check_time_constants(circuit: Circuit, dt: float) -> None:
     Parameters
     ----------
     circuit : Circuit
-        A circuit whose time constants are parameters `tau_...` of its own, of its populations or of its matrices.
+        A circuit whose time constants are parameters `tau_...` of its own, of its populations or of its matrices, or
+        parameters `cell_tau_...` of a population `cell`.
     dt : float
         Time step in seconds.
 
@@ -28,8 +29,8 @@ def check_time_constants(circuit: Circuit, dt: float) -> None:
     owners: tuple[Any, ...] = (circuit, *circuit.populations, *circuit.matrices)
     for name, value in (item for owner in owners for item in owner.parameters.items()):
         tau = float(np.min(value.value))
-        if name.startswith("tau_") and dt >= 2 * tau:
+        if "_tau_" in f"_{name}" and dt >= 2 * tau:
             raise ParameterError(
-                f"dt is {dt * 1e3:g} ms, but {name} is {tau * 1e3:g} ms, so that rates are unstable from "
-                f"dt = {2e3 * tau:g} ms on; choose a shorter dt"
+                f"dt is {dt * 1e3:g} ms, but {name} is {tau * 1e3:g} ms, and what decays with it is unstable "
+                f"from dt = {2e3 * tau:g} ms on; choose a shorter dt"
             )

@@ -102,6 +102,30 @@ def test_bursts_of_the_input_do_not_matter():
     assert np.all(np.abs(change[0] - change[1]) < 4 * np.hypot(*error) + 0.1 * np.abs(change[0]))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("limit", "current", "side"), [("rate_high", "100 pA", -1), ("rate_low", "-350 pA", 1)]
+)
+def test_homeostasis_brings_event_rates_within_its_limits_at_a_constant_current(
+    limit, current, side
+):
+    constant = {
+        **SMALL,
+        "factors": (1.0, 1.0, 1.0, 1.0),
+        "eta": "2 pA",
+        "p_start": 0.2,
+        "output_soma": current,
+    }
+    value = {"rate_high": 12.0, "rate_low": 4.0}[limit]
+    free = measured(**constant)[1]
+    kept = measured(**constant, **{limit: f"{value} Hz"})[1]
+    assert np.all(side * (free.metrics["event_rate"] - value) < 0)
+    assert side * (kept.metrics["event_rate"][-1] - value) > 0
+    assert side * kept.metrics["weight_change"][0] > 4 * kept.metrics["weight_change_error"][0]
+    assert "weight_change" in free.references
+    assert not kept.references
+
+
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
@@ -110,6 +134,7 @@ def test_bursts_of_the_input_do_not_matter():
         ({"burn_in": "1.2 s"}, "burn_in is 1.2 s; it must be a whole number of windows of 1 s"),
         ({"weight": "300 pA"}, "weight has values outside of its bounds"),
         ({"eta": "-1 pA"}, "eta"),
+        ({"tau_synapse": "0.04 ms"}, "tau_synapse is 0.04 ms, .* unstable from dt = 0.08 ms on"),
         ({"tau_average": "0 s", "rate_high": "12 Hz"}, "rate_high is a limit of the average"),
     ],
 )

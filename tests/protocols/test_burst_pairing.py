@@ -140,7 +140,10 @@ def test_figures_are_drawn():
         ({"rates": ("8 kHz",)}, "rates has 8000 Hz"),
         ({"p_start": 1.0}, "p_start"),
         ({"pairs": 0}, "pairs"),
-        ({"duration": "0.04 ms"}, "duration is 0.04 ms; it must be at least one time step of 0.1 ms"),
+        (
+            {"duration": "0.04 ms"},
+            "duration is 0.04 ms; it must be at least one time step of 0.1 ms",
+        ),
         ({"tau_average": "0 s"}, "tau_average"),
     ],
 )

@@ -185,6 +185,7 @@ def test_bursts_of_different_cells_are_not_synchronous():
         ({"example": "0.2 ms"}, "a tenth of it must be at least one time step"),
         ({"rate_least": "12 Hz"}, "rate_least is 12 Hz; it must be below rate_most, 10 Hz"),
         ({"probability": 0.0}, "probability"),
+        ({"tau_dendrite": "0.1 ms"}, "apical is 0.1 ms, .* unstable from dt = 0.2 ms on"),
         ({"sigma": "-1 pA"}, "sigma"),
     ],
 )
