@@ -24,6 +24,7 @@ from dendrosim.arrays import AnyArray
 from dendrosim.circuit.effects import texts_by_event
 from dendrosim.circuit.event import SPIKE
 from dendrosim.circuit.synapse_rule import SynapseRule
+from dendrosim.display.short import ShortRepr
 from dendrosim.equations.assignments import Assignment, parse_assignments
 from dendrosim.equations.declarations import parse_declarations
 from dendrosim.errors import ParameterError
@@ -43,7 +44,7 @@ class Trace:
 
 
 @dataclass(frozen=True)
-class Change:
+class Change(ShortRepr):
     """What the spikes of one end do to a weight: coefficients by the powers of the traces before the spike."""
 
     side: str
@@ -51,7 +52,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class PoissonRule:
+class PoissonRule(ShortRepr):
     """A rule of synapses for frozen weights: its traces by name, and the changes by spikes of both ends."""
 
     traces: Mapping[str, Trace]
