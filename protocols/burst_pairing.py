@@ -130,7 +130,8 @@ def _settings(p):
         )
     if round(p.duration.value / p.dt.value) < 1:
         raise ds.errors.ParameterError(
-            f"duration is {p.duration}; it must be at least one time step of {p.dt}"
+            f"duration is {1e3 * p.duration.value:g} ms; it must be at least one time step of "
+            f"{1e3 * p.dt.value:g} ms"
         )
     rates = RATES[p.pairing] if p.rates is None else ds.quantity(list(p.rates)).value
     given = PROBABILITIES if p.probabilities is None else p.probabilities
