@@ -16,8 +16,8 @@ def check_time_constants(circuit: Circuit, dt: float) -> None:
     Parameters
     ----------
     circuit : Circuit
-        A circuit whose time constants are parameters `tau_...` of its own, of its populations or of its matrices, or
-        parameters `cell_tau_...` of a population `cell`.
+        A circuit whose time constants are parameters `tau_...` of its own, of its populations or of its matrices;
+        after `Circuit.join`, those of a population `cell` are parameters `cell_tau_...`.
     dt : float
         Time step in seconds.
 
