@@ -42,6 +42,7 @@ T = W_1* W_2* W_3* must be transposed, to be 10 x 40. With entries of standard d
 value is several thousand, which needs time steps below 1e-4: T is divided by it.
 """
 
+import warnings
 from itertools import pairwise
 from typing import Literal
 
@@ -49,13 +50,14 @@ import numpy as np
 
 import dendrosim as ds
 from dendrosim.analysis import linear_feedback
-from dendrosim.errors import ParameterError
+from dendrosim.errors import DendrosimWarning, ParameterError
 from dendrosim.plot import style
 
 SIZES = (40, 100, 100, 10)
 FEEDBACK = {"2": (0.1,), "3": (0.1, 0.05)}
 TARGET = {"2": 0.9, "3": 0.8, "figure12": 1.0}
 STEP, RESOLUTION = 0.02, 0.025  # longest time step in s; its largest product with a rate
+COARSE = 0.2  # from this product on, times to 1 % of the error are about 0.3 % late, or more
 ITERATION, SUBSTEPS = 0.1, 4  # time between two errors of the figure in s; its time steps
 ITERATIONS = 1000  # their number
 PARTS = 40  # times at which the weights of the figure are recorded
@@ -140,8 +142,8 @@ def _feedback(p):
     feedback = FEEDBACK[p.layers] if p.lr is None else p.lr
     if len(feedback) != int(p.layers) - 1:
         raise ParameterError(
-            f"lr is {list(feedback)}; layers = {p.layers!r} needs {int(p.layers) - 1} numbers, one for each "
-            "feedback weight"
+            f"lr is {list(feedback)}; layers = {p.layers!r} needs one number for each feedback weight, so "
+            f"{int(p.layers) - 1}"
         )
     return feedback
 
@@ -151,11 +153,26 @@ def _target(p):
 
 
 def _step(p, feedback, target):
-    """Return the time step in seconds, by default short enough for the fastest network."""
-    if p.dt is not None:
-        return float(p.dt.value)
+    """Return the time step in seconds, by default short enough for the fastest network.
+
+    The rate r is computed from the factor of a step, 1 - z + z^2/2 with z = r dt, which grows again above z = 1.
+    """
     fastest = max(linear_feedback.error_rate(feedback, target, eps) for eps in p.eps)
-    return min(STEP, RESOLUTION / fastest)
+    if p.dt is None:
+        return min(STEP, RESOLUTION / fastest)
+    dt = float(p.dt.value)
+    said = f"dt is {p.dt}, but the error of the fastest network falls at {fastest:.3g} per second"
+    if fastest * dt >= 1:
+        raise ParameterError(
+            f"{said}; steps show rates up to 1/dt only, so choose less than {1 / fastest:.3g} s"
+        )
+    if fastest * dt > COARSE:
+        warnings.warn(
+            f"{said}, so times are those of coarse steps; choose at most {COARSE / fastest:.3g} s",
+            DendrosimWarning,
+            stacklevel=2,
+        )
+    return dt
 
 
 def _with_starts(circuit, starts):

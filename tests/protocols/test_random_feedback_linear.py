@@ -7,7 +7,7 @@ import pytest
 
 import dendrosim as ds
 from dendrosim.engine.settings import RunSettings
-from dendrosim.errors import ParameterError
+from dendrosim.errors import DendrosimWarning, ParameterError
 from dendrosim.experiments.run import run_and_measure
 
 EPS = (0.0, 0.25, 0.5, 1.0)
@@ -170,8 +170,9 @@ def test_a_network_with_more_samples_than_inputs_follows_the_flow():
         ({"eps": ()}, "eps is empty"),
         ({"eps": (0.5, 0.5)}, "must differ"),
         ({"eps": (-0.5,)}, "eps"),
-        ({"lr": (0.1, 0.2)}, "layers = '2' needs 1 numbers"),
-        ({"layers": "3", "lr": (0.1,)}, "layers = '3' needs 2 numbers"),
+        ({"lr": (0.1, 0.2)}, "layers = '2' needs one number for each .* so 1$"),
+        ({"layers": "3", "lr": (0.1,)}, "layers = '3' needs one number .* so 2$"),
+        ({"dt": "0.53 s"}, "dt is 0.53 s, but .* falls at 1.9 per second; .* less than 0.527 s"),
         ({"lr": (0.0,)}, "lr"),
         ({"target": 0.0}, "target"),
         (
@@ -185,6 +186,14 @@ def test_a_network_with_more_samples_than_inputs_follows_the_flow():
 def test_parameters_that_do_not_fit_are_refused(parameters, words):
     with pytest.raises(ParameterError, match=words):
         ds.load_protocol("random_feedback_linear", **parameters)
+
+
+def test_rates_are_right_up_to_the_longest_step_and_late_times_are_announced():
+    with pytest.warns(DendrosimWarning, match=r"dt is 0.5 s, .* choose at most 0.105 s"):
+        protocol = ds.load_protocol("random_feedback_linear", eps=(1.0,), dt="0.5 s")
+    found = run_and_measure(protocol, RunSettings("numpy"))[1].metrics
+    assert found["rate"] == pytest.approx([1.899262], abs=1e-4)
+    assert found["time_to_1_percent"] > 5.71 + 0.5
 
 
 def test_layers_that_cannot_be_connected_unit_by_unit_are_refused():
