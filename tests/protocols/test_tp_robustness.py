@@ -66,3 +66,18 @@ def test_other_networks_learn_at_a_constant_rate(given):
     (train,) = [block for block in protocol.blocks if block.name == "train"]
     (learn,) = [phase for phase in train.phases if phase.name == "learn"]
     assert isinstance(learn.gates["learn"][0], ds.Constant)
+
+
+@pytest.mark.parametrize(
+    ("given", "mu"),
+    [
+        ({"sizes": (6, 6, 5, 4, 3)}, 0.05),
+        ({"sizes": (6, 6, 5, 4, 3), "mu": 0.1}, 0.1),
+        ({"sizes": (6, 5, 4, 3)}, 0.2),
+        ({"sizes": (6, 6, 5, 4, 3), "transfer": "smooth_leaky"}, 0.2),
+    ],
+)
+def test_deep_networks_of_unequal_slopes_have_weak_loops(given, mu):
+    chosen = {"model": "two_phase", "mode": "online", "transfer": "leaky_relu"} | given
+    circuit = ds.load_protocol("tp_student_teacher", **chosen).circuit
+    assert float(circuit.parameters["mu"].value) == mu
