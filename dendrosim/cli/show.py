@@ -16,15 +16,20 @@ def show(
         str,
         typer.Argument(
             metavar="NAME|RESULT.nc|SWEEP_DIR",
-            help="A model or protocol, by name or by the path of its file; the result of a run; or a sweep, by "
-            "its folder or its dataset.",
+            help="A model or protocol, by name or by the path of its file; a plasticity rule; the result of a "
+            "run; or a sweep, by its folder or its dataset.",
         ),
     ],
     json: Json = False,
 ) -> None:
-    """Show a model or protocol, what a result has and where it comes from, or a sweep and its metrics."""
+    """Show a model, protocol or rule, what a result has and where it comes from, or a sweep and its metrics."""
     if name.endswith(".nc") or _names_folder(name):
         _show_file(read_path("RESULT.nc|SWEEP_DIR")(name), json)
+        return
+    from dendrosim.cli.show_rule import is_rule, show_rule
+
+    if is_rule(name):
+        show_rule(name, json)
         return
     from dendrosim.circuit.summary import circuit_plain
     from dendrosim.cli.circuit_text import circuit_text

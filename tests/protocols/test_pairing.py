@@ -99,7 +99,7 @@ def test_transitions_by_calcium_depend_on_the_lag():
 
 @pytest.mark.slow
 def test_transitions_by_calcium_are_near_those_of_slow_synapses():
-    metrics = run("calcium_pairing", "cpp", synapses=200).metrics
+    metrics = run("calcium_pairing", "cpp").metrics
     for name in ("up", "down"):
         assert np.all(np.abs(metrics[name] - metrics[f"expected_{name}"]) < 0.15)
 
