@@ -75,6 +75,19 @@ def test_random_trains_form_all_pairs_or_nearest_ones():
         assert np.ptp(expected) > 1e-3
 
 
+def test_independent_poisson_trains_drift_as_the_areas_of_the_window_say():
+    """r^2 (A_plus tau_plus - A_minus tau_minus) within three standard errors, with traces that start at 0."""
+    rate, count, steps, dt, tau = 40.0, 400, 2500, 1e-4, 20e-3
+    rng = np.random.default_rng(11)
+    trains = [[np.flatnonzero(rng.random(steps) < rate * dt) for _ in "ab"] for _ in range(count)]
+    learn = ds.rules.pair_stdp(weight_max=TOP, a_plus=0.002, a_minus=0.005)
+    found = final_weights({"learn": learn}, trains, 1.0, steps=steps)["learn"] - 1
+    time = steps * dt - tau * (1 - np.exp(-steps * dt / tau))
+    expected = rate**2 * TOP * (0.002 - 0.005) * tau * time
+    assert abs(found.mean() - expected) < 3 * found.std(ddof=1) / np.sqrt(count)
+    assert found.std(ddof=1) / np.sqrt(count) < 0.1 * abs(expected)
+
+
 def test_weights_stop_at_their_bounds():
     rules = {"hard": rule(weight_max=0.6, a_plus=9.0, a_minus=9.0)}
     assert np.array_equal(final_weights(rules, single([-1, 1]), WEIGHT)["hard"], [0.0, 0.6])
