@@ -76,6 +76,7 @@ from .signals.table import Table as Table
 from .stability.continuation.continuation import continuation as continuation
 from .stability.fixed_points.fixed_point import fixed_point as fixed_point
 from .stability.stability_map import stability_map as stability_map
+from .stability.trajectories.trajectory import trajectory as trajectory
 from .stability.vector_field.vector_field import vector_field as vector_field
 from .study.brian_script.script import to_brian2 as to_brian2
 from .study.report.report import write_report as write_report

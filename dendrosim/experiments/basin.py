@@ -12,8 +12,10 @@ from dendrosim.display.short import ShortRepr
 from dendrosim.errors import NotConvergedError, ParameterError
 from dendrosim.stability.fixed_points.fixed_point import fixed_point
 from dendrosim.stability.fixed_points.point import FixedPoint, same_point
+from dendrosim.stability.trajectories.trajectory import trajectory
 from dendrosim.stability.vector_field.circuit_field import CircuitField
 from dendrosim.stability.vector_field.number_arguments import read_number
+from dendrosim.units import TIME, Quantity
 
 Ending = Literal["returned", "elsewhere", "moving", "left"]
 """How a perturbed state ends: at the point, at another fixed point, still moving, or without finite values."""
@@ -167,28 +169,17 @@ def _duration(point: FixedPoint) -> float:
 def _integrated(point: FixedPoint, start: Array, time: float, accuracy: float) -> Array:
     """Return the state after `time`; NaN if the trajectory leaves the domain of the vector field.
 
-    `accuracy` is the absolute tolerance in units of the scale of the states.
+    `accuracy` is the tolerance in units of the scale of the states.
     """
-    from scipy.integrate import solve_ivp
-
-    flow, scale = point.flow, point.scale
-
-    def jacobian(_: float, y: Array) -> Any:
-        matrix = flow.jacobian(y * scale)
-        dense = matrix.toarray() if hasattr(matrix, "toarray") else matrix
-        return dense * scale / scale[:, None]
-
-    with np.errstate(all="ignore"):
-        solved = solve_ivp(
-            lambda _, y: flow.f(y * scale) / scale,
-            (0.0, time),
-            start / scale,
-            method="LSODA",
-            jac=jacobian,
-            rtol=1e-6,
-            atol=accuracy,
-        )
-    return np.asarray(solved.y[:, -1] * scale) if solved.success else np.full_like(start, np.nan)
+    course = trajectory(
+        point.flow,
+        Quantity(time, TIME),
+        start=start,
+        times=[time],
+        tolerance=accuracy,
+        scale=point.scale,
+    )
+    return course.final if course.completed else np.full_like(start, np.nan)
 
 
 def _stepped(

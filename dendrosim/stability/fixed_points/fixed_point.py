@@ -20,8 +20,8 @@ from dendrosim.stability.fixed_points.newton import (
 from dendrosim.stability.fixed_points.point import FixedPoint, same_point
 from dendrosim.stability.fixed_points.scaling import ScaledFlow
 from dendrosim.stability.vector_field.flow import Flow, check_flow
-from dendrosim.stability.vector_field.number_arguments import read_number, read_numbers
-from dendrosim.stability.vector_field.typical_scales import scales_by_unit
+from dendrosim.stability.vector_field.given_start import read_scale, read_start
+from dendrosim.stability.vector_field.number_arguments import read_number
 
 if TYPE_CHECKING:
     from dendrosim.results.result import Result
@@ -104,7 +104,7 @@ def fixed_point(
     >>> print(point.message, point.eigenvalues)
     """
     check_flow(flow)
-    begin = np.atleast_2d(_read_start(flow, start))
+    begin = np.atleast_2d(read_start(flow, start))
     if begin.ndim != 2 or begin.shape[1] != flow.size:
         raise ShapeError(f"start must have {flow.size} numbers in a row, not shape {begin.shape}")
     as_whole_number("starts", starts, 1)
@@ -113,7 +113,7 @@ def fixed_point(
     as_whole_number("seed", seed)
     if not read_number("tolerance", tolerance) > 0.0:
         raise ParameterError(f"tolerance is {tolerance}; it must be positive")
-    sizes = _read_scale(flow, begin[0], scale)
+    sizes = read_scale(flow, begin[0], scale)
     scaled = ScaledFlow(flow, sizes)
     rules = ConvergenceRules(np.ones(flow.size), tolerance, max_iterations)
     random = np.random.default_rng(seed)
@@ -172,31 +172,6 @@ def _search_further(
             row = next(tries, None)
         points = more
     return points, failures
-
-
-def _read_start(flow: Flow, start: Any) -> Array:
-    """Return one start, shape (n,), or several, shape (m, n), in SI units."""
-    if start is None:
-        return flow.start
-    final = getattr(start, "final", None)
-    if final is not None:  # a result; its final state also has variables that are not states here
-        names = {label.partition("[")[0] for label in flow.labels}
-        start = {name: final[name] for name in final if name in names}
-    if isinstance(start, Mapping):
-        return flow.pack(start)
-    return read_numbers("start", start)
-
-
-def _read_scale(flow: Flow, start: Array, scale: ArrayLike | None) -> Array:
-    """Return the typical size of each state, shape (n,): as given, or from the start."""
-    if scale is not None:
-        given = read_numbers("scale", scale)
-        if given.shape not in ((), (flow.size,)):
-            raise ShapeError(f"scale must be one number or {flow.size}, not shape {given.shape}")
-        if not np.all(np.isfinite(given) & (given > 0.0)):
-            raise ParameterError("scale must be positive")
-        return np.broadcast_to(given, flow.size).copy()
-    return scales_by_unit(flow.units, np.abs(start))
 
 
 def _make_point(scaled: ScaledFlow, attempt: Attempt) -> FixedPoint:

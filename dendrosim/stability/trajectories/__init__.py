@@ -1,0 +1,1 @@
+"""Solutions of a flow in time, with error control."""
