@@ -147,15 +147,11 @@ def least_norm_newton(flow: Flow, start: Array, rules: ConvergenceRules, used: i
         if not _is_finite(matrix):
             return _finish(flow, rules, x, iteration, False, "the Jacobian is not finite")
         basis = flow.symmetries(x)
-        reduced = matrix
-        if basis.shape[1]:
-            reduced = matrix.toarray() if sp.issparse(matrix) else matrix
-            reduced = reduced - (reduced @ basis) @ basis.T
         # Steps stay orthogonal to symmetries only if all states have the same unit.
         weight = float(np.max(rules.scale)) + np.zeros_like(x) if basis.shape[1] else rules.scale
         relative, _ = _relative_residual(matrix, x, rates, rules)
         while True:
-            step = least_norm_step(reduced, rates, extra * relative, weight)
+            step = least_norm_step(matrix, rates, extra * relative, weight, basis)
             trial = x + step
             trial_rates = _rates(flow, trial)
             finite = bool(np.all(np.isfinite(trial_rates)))
