@@ -20,12 +20,12 @@ SINGULAR = 1e-13
 """Reciprocal condition number below which a matrix counts as singular: three digits above rounding, 1e-16."""
 
 SPARSE_FROM = 300
-"""Number of states above which least-norm steps of a sparse matrix are computed with sparse factors: a dense singular
-value decomposition would take more than a tenth of a second for each step, and a minute for 1600 states."""
+"""Number of states above which least-norm steps of a sparse matrix are computed with sparse factors: a dense
+singular value decomposition would take more than a tenth of a second for each step, and a minute for 1600 states."""
 
 LEAST_DAMPING = 1e-10
-"""Smallest damping of a sparse least-norm step, relative to the largest singular value: the condition number of the
-augmented matrix is at most its inverse, and singular values down to 1e-5 are inverted to ten digits."""
+"""Smallest damping of a sparse least-norm step, relative to the largest singular value: the condition number of
+the augmented matrix is at most its inverse, and singular values down to 1e-5 are inverted to ten digits."""
 
 FILL_LIMIT = 2**27
 """Largest number of non-zeros in the factors of a sparse matrix, 1 GiB. Factors have about ten times as many
