@@ -10,7 +10,7 @@ from dendrosim.checks import as_time, as_whole_number
 from dendrosim.circuit.paths import is_variable
 from dendrosim.display.short import ShortRepr
 from dendrosim.errors import NotConvergedError, ParameterError
-from dendrosim.stability.fixed_points.fixed_point import fixed_point
+from dendrosim.stability.fixed_points.nearby import find_nearby
 from dendrosim.stability.fixed_points.point import FixedPoint, same_point
 from dendrosim.stability.trajectories.trajectory import trajectory
 from dendrosim.stability.vector_field.circuit_field import CircuitField
@@ -223,7 +223,7 @@ def _ending(point: FixedPoint, end: Array, size: float) -> Ending:
     if away <= _CLOSE * size:
         return "returned"
     try:
-        reached = fixed_point(point.flow, end)
+        reached = find_nearby(point.flow, end)
     except NotConvergedError:
         return "moving"
     if np.max(abs(end - reached.x) / point.scale) > _CLOSE:

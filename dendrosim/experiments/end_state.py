@@ -6,7 +6,7 @@ import numpy as np
 
 from dendrosim.display.short import ShortRepr
 from dendrosim.results.result import Result
-from dendrosim.stability.fixed_points.fixed_point import fixed_point
+from dendrosim.stability.fixed_points.nearby import find_nearby
 from dendrosim.stability.fixed_points.point import FixedPoint
 from dendrosim.stability.vector_field.vector_field import vector_field
 
@@ -79,7 +79,7 @@ def end_state(result: Result, *, tolerance: float = 1e-3, subthreshold: bool = F
         time=end,
         subthreshold=subthreshold,
     )
-    point = fixed_point(flow, flow.start)
+    point = find_nearby(flow, flow.start)
     distance = float(np.max(abs(flow.start - point.x) / point.scale, initial=0.0))
     settled = distance <= tolerance
     where = flow.labels[int(np.argmax(abs(flow.start - point.x) / point.scale))]

@@ -85,7 +85,7 @@ def stability_map(
         handles.append(dotted)
     if np.ma.is_masked(abscissa):
         hatched = Patch(facecolor=MISSING, hatch="////", edgecolor="white", linewidth=0)
-        hatched.set_label("no equilibrium")
+        hatched.set_label("no equilibrium found")
         handles.append(hatched)
     for axis, values in (("x", x), ("y", y)):
         edges = _edges(values)

@@ -17,6 +17,7 @@ from dendrosim.errors import (
     UnknownNameError,
 )
 from dendrosim.stability.fixed_points.fixed_point import fixed_point
+from dendrosim.stability.fixed_points.nearby import find_nearby
 from dendrosim.stability.spectrum.spectrum import Spectrum, spectrum
 from dendrosim.stability.vector_field.flow import Flow, check_flow
 from dendrosim.stability.vector_field.number_arguments import read_numbers
@@ -38,11 +39,11 @@ class StabilityMap(ShortRepr):
     values : (array, array), shapes (a,) and (b,)
         Values of the two parameters, in SI units.
     abscissa : array, shape (a, b)
-        Largest real part of an eigenvalue, in 1/s; nan if there is no fixed point.
+        Largest real part of an eigenvalue, in 1/s; nan if no fixed point was found.
     verdicts : array of str, shape (a, b)
-        `stable`, `unstable` or `marginal`; empty if there is no fixed point.
+        `stable`, `unstable` or `marginal`; empty if no fixed point was found.
     unstable : array, shape (a, b)
-        Number of eigenvalues with a positive real part; nan if there is no fixed point.
+        Number of eigenvalues with a positive real part; nan if no fixed point was found.
     states : array, shape (a, b, n)
         The fixed points, in SI units; nan if there is none.
     labels, units : sequence of str, length n
@@ -63,10 +64,10 @@ class StabilityMap(ShortRepr):
 
     @property
     def message(self) -> str:
-        """One sentence on how many points of the grid are stable, and how many have no fixed point."""
+        """One sentence on how many points of the grid are stable, and at how many none was found."""
         total, failed = self.abscissa.size, len(self.failures)
         text = f"{int(np.sum(self.verdicts == 'stable'))} of {total} points are stable"
-        return f"{text}; no equilibrium at {failed}" if failed else text
+        return f"{text}; no equilibrium found at {failed}" if failed else text
 
     def to_xarray(self) -> "Dataset":
         """Return the map, without `failures`, as an `xarray.Dataset`, which can be written to NetCDF.
@@ -207,15 +208,16 @@ def _neighbours(states: Array, i: int, j: int) -> list[Array]:
 
 
 def _solve_from(flow: Flow, starts: list[Array], count: int | None) -> tuple[Array, Spectrum]:
-    """Return the fixed point from the first start that leads to one, and its spectrum."""
-    failure: NotConvergedError | None = None
+    """Return the fixed point from the first start that leads to one, and its spectrum.
+
+    Newton's method is tried from every start; then the last start is searched from by all methods.
+    """
+    found = None
     for start in starts:
         try:
-            found = fixed_point(flow, start)
+            found = find_nearby(flow, start)
             break
-        except NotConvergedError as error:
-            failure = failure or error
-    else:
-        assert failure is not None
-        raise failure
+        except NotConvergedError:
+            continue
+    found = found or fixed_point(flow, starts[-1])
     return found.x, spectrum(flow.jacobian(found.x), flow.symmetries(found.x), count=count)

@@ -56,7 +56,7 @@ def test_axes_of_a_map_have_units_and_ascend():
 def test_points_without_equilibrium_are_hatched():
     abscissa = np.array([[-1.0, np.nan], [-2.0, -1.0]])
     ax = plot.stability_map(grid(abscissa, [0.1, 0.2], [1.0, 2.0]))
-    assert drawn_legend(ax) == ["no equilibrium"]
+    assert drawn_legend(ax) == ["no equilibrium found"]
     mesh = next(c for c in ax.collections if isinstance(c, QuadMesh))
     np.testing.assert_array_equal(mesh.get_array().mask, np.isnan(abscissa))
     assert mesh.cmap.get_bad()[3] == 0.0

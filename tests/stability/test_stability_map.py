@@ -69,7 +69,7 @@ def test_without_a_fixed_point_the_map_is_nan_and_has_the_reason():
     np.testing.assert_allclose(
         found.abscissa[~missing], (np.array([0, 1.5]) - ps[:, None])[~missing]
     )
-    assert found.message == "0 of 8 points are stable; no equilibrium at 3"
+    assert found.message == "0 of 8 points are stable; no equilibrium found at 3"
 
 
 def test_a_map_as_labelled_arrays():

@@ -28,7 +28,7 @@ from dendrosim.stability.continuation.branch_switching import find_other_branche
 from dendrosim.stability.continuation.corners import round_corner
 from dendrosim.stability.continuation.crossings import Step, find_crossings
 from dendrosim.stability.continuation.poles import FAR, UNBOUNDED, cross_pole
-from dendrosim.stability.fixed_points.fixed_point import fixed_point
+from dendrosim.stability.fixed_points.nearby import find_nearby
 from dendrosim.stability.spectrum.spectrum import sort_eigenvalues
 from dendrosim.stability.vector_field.flow import Flow, check_flow
 from dendrosim.stability.vector_field.number_arguments import read_number, read_numbers
@@ -222,7 +222,7 @@ def _find_start(
 def _solve_near(curve: Curve, flow: Flow, guess: Array) -> Array:
     """Return the fixed point near a guess, by the general search or else by the corrector of the curve."""
     try:
-        return fixed_point(flow, guess).x
+        return find_nearby(flow, guess).x
     except NotConvergedError:
         u = curve.coordinates(guess, curve.start)
         normal = np.append(np.zeros(flow.size), 1.0)

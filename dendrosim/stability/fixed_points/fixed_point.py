@@ -1,7 +1,6 @@
-"""The search for fixed points of a flow: Newton's method from one or several starts."""
+"""Fixed points of a flow, from one or several starts."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,16 +8,12 @@ from numpy.typing import ArrayLike
 
 from dendrosim.arrays import Array
 from dendrosim.checks import as_whole_number
-from dendrosim.display.short import count
-from dendrosim.errors import NotConvergedError, ParameterError, ShapeError
-from dendrosim.stability.fixed_points.newton import (
-    Attempt,
-    ConvergenceRules,
-    deflated_newton,
-    newton,
-)
-from dendrosim.stability.fixed_points.point import FixedPoint, same_point
+from dendrosim.errors import ParameterError, ShapeError, UnknownNameError
+from dendrosim.stability.fixed_points.attempts import add_distinct, describe_failure
+from dendrosim.stability.fixed_points.newton import ConvergenceRules, deflated_newton
+from dendrosim.stability.fixed_points.point import FixedPoint
 from dendrosim.stability.fixed_points.scaling import ScaledFlow
+from dendrosim.stability.search.search import METHODS, search
 from dendrosim.stability.vector_field.flow import Flow, check_flow
 from dendrosim.stability.vector_field.given_start import read_scale, read_start
 from dendrosim.stability.vector_field.number_arguments import read_number
@@ -35,6 +30,7 @@ def fixed_point(
     start: "ArrayLike | Mapping[str, Any] | Result | None" = None,
     starts: int = 1,
     *,
+    method: str = "auto",
     scale: ArrayLike | None = None,
     seed: int = 0,
     tolerance: float = 1e-10,
@@ -53,6 +49,9 @@ def fixed_point(
     starts : int, optional
         Total number of starts. Those that `start` does not give are drawn from a normal distribution around its
         first row, with standard deviation `scale`. Default: 1.
+    method : {"auto", "newton"}, optional
+        `newton`: only Newton's method from each start, which finds points close to the starts, stable or not.
+        `auto`: also what the notes describe, if this finds no point, or only unstable ones. Default: `auto`.
     scale : float or array, shape (n,), optional
         Typical size of each state, in SI units. Default: the largest size at the start among the states of the
         same unit.
@@ -75,7 +74,7 @@ def fixed_point(
     Raises
     ------
     NotConvergedError
-        If no start converges. The error's `point` is the best point that was reached.
+        If no point is found. There may still be one. The error's `point` is the best point that was reached.
     DifferentiationError
         If the flow does not describe the circuit at the point, such as above a spike threshold.
     ShapeError
@@ -90,11 +89,22 @@ def fixed_point(
     converged when the last correction of each state is at most `tolerance` times `|x_i| + scale_i`, and the
     residual is at most `tolerance` times the size of the terms that cancel in it (`FixedPoint.relative_residual`).
 
+    If this finds no point, or only unstable points, the flow is followed from the first start by a stiff method
+    with error control until it settles, grows beyond all bounds or has taken 5000 evaluations. Newton's
+    method starts again from the state where it settles, or else from the mean of the trajectory and its slowest
+    state. If there is still no point, pseudo-transient continuation, 20 random starts and a homotopy (a path of
+    fixed points that begins at the start, in a flow that decays to it) follow. A flow of more than 1000 states is
+    not followed if Newton's method has found a point, because its spectrum may take minutes.
+
     References
     ----------
     Newton's method: Deuflhard (2011), Newton Methods for Nonlinear Problems, Springer.
     Singular Jacobians: Fan & Yuan (2005), On the quadratic convergence of the Levenberg-Marquardt method without
     nonsingularity assumption, Computing 74:23.
+    Pseudo-transient continuation: Kelley & Keyes (1998), Convergence analysis of pseudo-transient continuation,
+    SIAM Journal on Numerical Analysis 35:508.
+    Homotopy: Chow, Mallet-Paret & Yorke (1978), Finding zeroes of maps: homotopy methods that are constructive
+    with probability one, Mathematics of Computation 32:887.
     Deflation: Farrell, Birkisson & Funke (2015), Deflation techniques for finding distinct solutions of nonlinear
     partial differential equations, SIAM Journal on Scientific Computing 37:A2026.
 
@@ -104,6 +114,8 @@ def fixed_point(
     >>> print(point.message, point.eigenvalues)
     """
     check_flow(flow)
+    if method not in METHODS:
+        raise UnknownNameError("method of search", method, METHODS)
     begin = np.atleast_2d(read_start(flow, start))
     if begin.ndim != 2 or begin.shape[1] != flow.size:
         raise ShapeError(f"start must have {flow.size} numbers in a row, not shape {begin.shape}")
@@ -120,22 +132,7 @@ def fixed_point(
     rows = list(begin / sizes)
     while len(rows) < starts:
         rows.append(rows[0] + random.standard_normal(flow.size))
-    with np.errstate(all="ignore"):  # values that are not finite end an attempt with a message
-        attempts = [newton(scaled, row, rules) for row in rows]
-    points = _add_distinct(scaled, [a for a in attempts if a.converged], [])
-    failures = [
-        _describe_failure(flow, f"start {i}", a) for i, a in enumerate(attempts) if not a.converged
-    ]
-    if not points:
-        finite = [a for a in attempts if np.isfinite(a.relative)] or attempts
-        best = _make_point(scaled, min(finite, key=lambda a: a.relative))
-        best = replace(best, failures=tuple(failures))
-        raise NotConvergedError(
-            f"no fixed point found from {count(len(rows), 'start')}: {failures[0]};"
-            " give another start, or more starts",
-            point=best,
-            where=best.stuck,
-        )
+    points, failures = search(scaled, rows, rules, random, method)
     if deflate:
         further = [rows[0] + random.standard_normal(flow.size) for _ in rows]
         wanted = len(points) + deflate
@@ -145,7 +142,7 @@ def fixed_point(
         flow.check(point.x)
     if len(points) > 1:
         points = sorted(points, key=lambda p: p.undelayed_spectrum.abscissa)
-    return replace(points[0], failures=tuple(failures), others=tuple(points[1:]))
+    return points[0].among(failures, points[1:])
 
 
 def _search_further(
@@ -166,48 +163,9 @@ def _search_further(
         known = [p.x / scaled.scale for p in points]
         with np.errstate(all="ignore"):
             attempt = deflated_newton(scaled, row + DEFLATION_SHIFT, rules, known)
-        more = _add_distinct(scaled, [attempt], points) if attempt.converged else points
+        more = add_distinct(scaled, [attempt], points) if attempt.converged else points
         if len(more) == len(points):
-            failures.append(_describe_failure(scaled.flow, "deflation", attempt))
+            failures.append(describe_failure(scaled.flow, "deflation", attempt))
             row = next(tries, None)
         points = more
     return points, failures
-
-
-def _make_point(scaled: ScaledFlow, attempt: Attempt) -> FixedPoint:
-    """Return the point, in SI units, at which an attempt ended."""
-    flow, x = scaled.flow, attempt.x * scaled.scale
-    with np.errstate(all="ignore"):
-        residual = float(np.max(np.abs(flow.f(x)), initial=0.0))
-    return FixedPoint(
-        flow,
-        x,
-        scaled.scale,
-        attempt.converged,
-        residual,
-        attempt.relative,
-        attempt.iterations,
-        flow.labels[attempt.worst] if len(flow.labels) else "",
-    )
-
-
-def _add_distinct(
-    scaled: ScaledFlow, attempts: list[Attempt], known: list[FixedPoint]
-) -> list[FixedPoint]:
-    """Return the known points and the new points of attempts; all points of a symmetry orbit count as one."""
-    points = list(known)
-    for attempt in attempts:
-        new = _make_point(scaled, attempt)
-        if not any(same_point(old, new) for old in points):
-            points.append(new)
-    return points
-
-
-def _describe_failure(flow: Flow, name: str, attempt: Attempt) -> str:
-    """Return a sentence on why an attempt led to no new point."""
-    if attempt.converged:
-        return f"{name} led to a point that is known already"
-    return (
-        f"{name}: {attempt.reason} (residual {attempt.residual:.3g} of the typical size per second"
-        f" after {count(attempt.iterations, 'iteration')}, largest in {flow.labels[attempt.worst]})"
-    )

@@ -21,7 +21,7 @@ SINGULAR = 1e-13
 
 SPARSE_FROM = 300
 """Number of states above which least-norm steps of a sparse matrix are computed with sparse factors: a dense
-singular value decomposition would take more than a tenth of a second for each step, and a minute for 1600 states."""
+singular value decomposition would take more than a tenth of a second for each step, and many for 1600 states."""
 
 LEAST_DAMPING = 1e-10
 """Smallest damping of a sparse least-norm step, relative to the largest singular value: the condition number of

@@ -1,7 +1,7 @@
 """A fixed point of a flow: the state, its spectrum, and how it was found."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -94,6 +94,14 @@ class FixedPoint:
     def undelayed_spectrum(self) -> Spectrum:
         """The spectrum that the point would have without delays."""
         return spectrum(self.flow.jacobian(self.x), self.flow.symmetries(self.x))
+
+    def among(self, failures: Sequence[str], others: Sequence["FixedPoint"]) -> "FixedPoint":
+        """Return this point as the first of a search, with its failures and the other points."""
+        first = replace(self, failures=tuple(failures), others=tuple(others))
+        for name in ("undelayed_spectrum", "spectrum"):  # may have taken seconds
+            if name in vars(self):
+                vars(first)[name] = vars(self)[name]
+        return first
 
     @property
     def eigenvalues(self) -> Complex:
