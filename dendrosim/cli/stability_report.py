@@ -53,7 +53,10 @@ def transient_plain(point: FixedPoint) -> dict[str, Any]:
 
 
 def branch_plain(branch: "Branch") -> dict[str, Any]:
-    """Return a branch and its bifurcations as plain values."""
+    """Return a branch and its bifurcations as plain values.
+
+    The first Lyapunov coefficient and the criticality are None if they are not known, and for all but Hopf points.
+    """
     return {
         "branch": {
             "parameter": branch.parameter,
@@ -71,6 +74,8 @@ def branch_plain(branch: "Branch") -> dict[str, Any]:
                 "interval": list(b.interval),
                 "frequency": b.frequency,
                 "count": b.count,
+                "lyapunov_coefficient": b.lyapunov_coefficient if b.criticality else None,
+                "criticality": b.criticality or None,
             }
             for b in branch.bifurcations
         ],

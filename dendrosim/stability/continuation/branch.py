@@ -10,6 +10,9 @@ from dendrosim.arrays import Array, Booleans, Complex, Integers
 from dendrosim.display.html import Table, as_html
 from dendrosim.display.short import ShortRepr, count
 from dendrosim.errors import UsageError, printable
+from dendrosim.machine.cached_property import cached_property
+from dendrosim.stability.continuation.lyapunov import first_lyapunov_coefficient
+from dendrosim.stability.vector_field.flow import Flow
 
 if TYPE_CHECKING:
     from xarray import Dataset
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
 BIFURCATION_KINDS = ("hopf", "fold", "branch point", "kink")
 """The kinds of bifurcations that continuation detects; see `Bifurcation`."""
 
-BIFURCATIONS = ("bifurcation", "at", "interval", "frequency", "modes")
+BIFURCATIONS = ("bifurcation", "at", "interval", "frequency", "modes", "criticality")
 """Titles of the columns of `bifurcation_rows`."""
 
 
@@ -50,6 +53,8 @@ class Bifurcation(ShortRepr):
         The fixed point, in SI units.
     tangent : array, shape (n + 1,)
         Unit tangent of the branch, in scaled coordinates.
+    flow : Flow
+        The flow with `value` for the parameter.
     """
 
     kind: str
@@ -62,6 +67,33 @@ class Bifurcation(ShortRepr):
     count: int
     state: Array = field(repr=False)
     tangent: Array = field(repr=False)
+    flow: Flow = field(repr=False)
+
+    @cached_property
+    def lyapunov_coefficient(self) -> float:
+        """The first Lyapunov coefficient of a Hopf point, in the flow's SI variables; nan for other bifurcations.
+
+        It is nan, too, if several pairs cross together, if the flow has continuous symmetries at the point, if an
+        equation is at a corner there, or if there is a further eigenvalue of zero. See `lyapunov.py` for the
+        formula.
+        """
+        if self.kind != "hopf" or self.count != 2:
+            return float("nan")
+        if self.flow.symmetries(self.state).shape[1] or self.flow.kinks(self.state):
+            return float("nan")
+        return first_lyapunov_coefficient(self.flow, self.state, self.eigenvalue.imag)
+
+    @property
+    def criticality(self) -> str:
+        """Which cycles are born at a Hopf point: `supercritical`, `subcritical`, or empty if it is not known.
+
+        Cycles are stable in the plane of the oscillation if the point is supercritical, and unstable if it is
+        subcritical.
+        """
+        found = self.lyapunov_coefficient
+        if not np.isfinite(found) or found == 0.0:
+            return ""
+        return "supercritical" if found < 0.0 else "subcritical"
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,6 +207,10 @@ class Branch:
                     "bifurcation",
                     np.array([b.count for b in bifurcations], int),
                 ),
+                "lyapunov_coefficient": (
+                    "bifurcation",
+                    np.array([b.lyapunov_coefficient for b in bifurcations], float),
+                ),
                 "critical_state": (
                     ("bifurcation", "state"),
                     np.array([b.state for b in bifurcations], float).reshape(len(bifurcations), -1)
@@ -192,7 +228,7 @@ class Branch:
 
 
 def bifurcation_rows(branch: Branch) -> list[tuple[str, ...]]:
-    """Return kind, value, interval, frequency and number of crossing modes of each bifurcation."""
+    """Return kind, value, interval, frequency, number of crossing modes and criticality of each bifurcation."""
     return [
         (
             b.kind,
@@ -200,6 +236,7 @@ def bifurcation_rows(branch: Branch) -> list[tuple[str, ...]]:
             f"{b.interval[0]:.9g} to {b.interval[1]:.9g}",
             f"{b.frequency:.6g} Hz" if b.frequency else "",
             str(b.count),
+            b.criticality,
         )
         for b in branch.bifurcations
     ]

@@ -234,6 +234,7 @@ def _make_bifurcation(kind: str, step: Step, bracket: Bracket, group: Complex) -
         count=len(group),
         state=curve.state(middle.u),
         tangent=middle.tangent,
+        flow=curve.flow(middle.u),
     )
 
 

@@ -25,6 +25,7 @@ from dendrosim.protocol.phases import Block, Phase
 from dendrosim.protocol.protocol import Protocol
 from dendrosim.stability.vector_field import jacobian as derivatives
 from dendrosim.stability.vector_field.compiled_equations import CompiledEquations, Formula
+from dendrosim.stability.vector_field.curve_derivatives import curve_derivatives
 from dendrosim.stability.vector_field.evaluation import Evaluation, Numbers
 from dendrosim.stability.vector_field.flow import Flow
 from dendrosim.stability.vector_field.number_arguments import read_number, read_numbers
@@ -298,6 +299,18 @@ class CircuitField(CircuitFlow):
     def partial_jacobian(self, x: Array, states: Collection[str]) -> Any:
         """Return the derivatives of the rates of some states with respect to these, in the order of `shapes`."""
         return derivatives.jacobian(self._evaluate_at(np.asarray(x, dtype=float)), states)
+
+    def curve_derivatives(self, x: Array, curve: Array) -> Array:
+        """Return three derivatives of f along a curve with these derivatives at `x`, both of shape (3, n)."""
+        first, second, third = (self._arrays(np.asarray(c, dtype=float)) for c in curve)
+        return curve_derivatives(
+            self._evaluate_at(np.asarray(x, dtype=float)), (first, second, third)
+        )
+
+    def directional_derivatives(self, x: Array, direction: Array) -> tuple[Array, Array]:
+        line = np.stack([direction, np.zeros_like(x), np.zeros_like(x)])
+        _, second, third = self.curve_derivatives(x, line)
+        return second, third
 
     def parameter_derivative(self, x: Array, name: str) -> Array:
         self._check_parameter(name)

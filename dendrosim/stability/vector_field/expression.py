@@ -8,6 +8,7 @@ is refused if its argument depends on a variable.
 
 import ast
 import copy
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -26,16 +27,22 @@ from dendrosim.machine.cached_property import cached_property
 Values = Mapping[str, Any]
 """A number or an array for every symbol; the arrays of one expression broadcast against each other."""
 
+_ORDER = "_ds_order"
+"""Part of the names of symbols for derivatives along a curve."""
+
 _JUMPS = {"int": "truncation", "floor": "floor", "ceil": "ceil", "timestep": "a number of steps"}
 
 
-def _exprel_slope(x: Any) -> Any:
-    """Return the derivative of `_exprel`."""
-    # Below 1e-2 the closed form loses more than four digits; the next term of the series is below 1e-17.
-    small = np.abs(x) < 1e-2
+def _exprel_derivative(order: int, x: Any) -> Any:
+    """Return a derivative of exprel, which is the integral of u^order exp(u x) over u from 0 to 1."""
+    # Near zero the recursion divides rounding errors by x^order; the next term of the series is below 1e-17.
+    small = np.abs(x) < 0.5
     safe = np.where(small, 1.0, x)
-    series = 1 / 2 + x / 3 + x**2 / 8 + x**3 / 30 + x**4 / 144 + x**5 / 840 + x**6 / 5760
-    return np.where(small, series, (np.exp(safe) * (safe - 1) + 1) / safe**2)
+    series = sum(x**j / (math.factorial(j) * (j + order + 1)) for j in range(16))
+    found = np.expm1(safe) / safe
+    for k in range(1, order + 1):
+        found = (np.exp(safe) - k * found) / safe
+    return np.where(small, series, found)
 
 
 class Expression:
@@ -81,6 +88,27 @@ class Expression:
         return np.asarray(
             function(*(own[a] if a in own else values[a] for a in arguments)), dtype=float
         )
+
+    def along(
+        self, values: Values, curve: Mapping[str, tuple[Any, Any, Any]]
+    ) -> tuple[Any, Any, Any]:
+        """Return the first three derivatives of the value while variables move along a curve.
+
+        Parameters
+        ----------
+        values : mapping
+            The value of every symbol.
+        curve : mapping of str to (array, array, array)
+            The first three derivatives of each variable that moves.
+        """
+        moving = tuple(sorted(self.symbols & frozenset(curve)))
+        arguments, function = _compile_curve(self._smooth.text, moving)
+        known = {n: evaluate(code, values) for n, code in self._smooth.switches.items()}
+        for name in moving:
+            known |= {f"{name}{_ORDER}{k}": curve[name][k - 1] for k in (1, 2, 3)}
+        found = function(*(known[a] if a in known else values[a] for a in arguments))
+        first, second, third = (np.asarray(d, dtype=float) for d in found)
+        return first, second, third
 
     def at_corner(self, values: Values) -> Booleans | bool:
         """Return for each element whether the expression is exactly at a corner, where a derivative jumps."""
@@ -161,14 +189,43 @@ def _differentiate(text: str, symbol: str) -> Any:
 
 
 @lru_cache(CACHED_TEXTS)
+def _compile_curve(text: str, moving: tuple[str, ...]) -> tuple[list[str], Any]:
+    """Return the names of symbols, and the function of their values that computes three derivatives along a curve.
+
+    The symbol of the k-th derivative of a variable has the suffix `_ORDER` and k.
+    """
+    import sympy
+
+    def symbol(name: str, order: int) -> Any:
+        return sympy.Symbol(f"{name}{_ORDER}{order}" if order else name, real=True)
+
+    found, last = [], _parse_symbolically(text)
+    for done in range(3):
+        last = sum(
+            (
+                sympy.diff(last, symbol(name, order)) * symbol(name, order + 1)
+                for name in moving
+                for order in range(done + 1)
+            ),
+            sympy.Integer(0),
+        )
+        found.append(last)
+    symbols = sorted(set().union(*(d.free_symbols for d in found)), key=lambda s: s.name)
+    compiled = sympy.lambdify(symbols, found, [_FUNCTIONS, "numpy"], cse=True)
+    return [s.name for s in symbols], compiled
+
+
+@lru_cache(CACHED_TEXTS)
 def _compile_derivative(text: str, symbol: str) -> tuple[list[str], Any]:
     """Return the names of the symbols in a derivative, and the function that computes it from their values."""
     import sympy
 
     derivative = _differentiate(text, symbol)
     symbols = sorted(derivative.free_symbols, key=lambda s: s.name)
-    functions = {"ds_exprel": exprel, "ds_exprel_slope": _exprel_slope}
-    return [s.name for s in symbols], sympy.lambdify(symbols, derivative, [functions, "numpy"])
+    return [s.name for s in symbols], sympy.lambdify(symbols, derivative, [_FUNCTIONS, "numpy"])
+
+
+_FUNCTIONS = {"ds_exprel": exprel, "ds_exprel_derivative": _exprel_derivative}
 
 
 @cache
@@ -176,10 +233,14 @@ def _own_exprel() -> Any:
     """Return exprel as a SymPy function; the derivative of Brian2's own exprel is 0/0 at 0."""
     import sympy
 
-    def slope(self: Any, argindex: int = 1) -> Any:
-        return sympy.Function("ds_exprel_slope")(self.args[0])
+    def further(self: Any, argindex: int = 2) -> Any:
+        return derivative(self.args[0] + 1, self.args[1])
 
-    return type("ds_exprel", (sympy.Function,), {"fdiff": slope, "nargs": 1})
+    def first(self: Any, argindex: int = 1) -> Any:
+        return derivative(sympy.Integer(1), self.args[0])
+
+    derivative = type("ds_exprel_derivative", (sympy.Function,), {"fdiff": further, "nargs": 2})
+    return type("ds_exprel", (sympy.Function,), {"fdiff": first, "nargs": 1})
 
 
 class _ReplaceSwitches(ast.NodeTransformer):

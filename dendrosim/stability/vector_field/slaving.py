@@ -104,6 +104,20 @@ class SlavedField(CircuitFlow):
         reduced: Array = slope[self._slow] - slow_by_fast @ solve(slope[self._fast])
         return reduced
 
+    def directional_derivatives(self, x: Array, direction: Array) -> tuple[Array, Array]:
+        """Return the second and third derivative of f along a line; the fast states follow it order by order."""
+        whole = self._complete_state(np.asarray(x, dtype=float))
+        solve = self._solver(self._fast_block(whole))
+        curve = np.zeros((3, len(whole)))
+        curve[0, self._slow] = direction
+        for order in range(
+            3
+        ):  # with the fast states' derivatives of lower orders, g has this derivative left
+            left = self._field.curve_derivatives(whole, curve)[order, self._fast]
+            curve[order, self._fast] = -solve(left)
+        found = self._field.curve_derivatives(whole, curve)[:, self._slow]
+        return found[1], found[2]
+
     def kinks(self, x: Array) -> list[str]:
         return self._field.kinks(self._complete_state(np.asarray(x, dtype=float)))
 
