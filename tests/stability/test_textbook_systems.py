@@ -151,7 +151,7 @@ def test_third_derivatives_of_inverses_and_transfer_functions(unfrozen):
 
 
 def compare(field, rng):
-    """Compare derivatives along a line with differences of the exact Jacobian, relative to the first derivative."""
+    """Compare derivatives along a line with differences of the exact Jacobian, relative to the first one."""
     x = field.start + 0.1 * rng.standard_normal(field.size)
     direction = 0.1 * rng.standard_normal(field.size)
     exact = field.directional_derivatives(x, direction)
