@@ -16,13 +16,18 @@ MODES = ("modes", "eigenvalue (1/s)", "time constant", "frequency")
 
 
 def mode_rows(spectrum: Spectrum) -> Rows:
-    """Return the rightmost modes: multiplicity, eigenvalue, time constant and frequency of each."""
+    """Return the rightmost modes: multiplicity, eigenvalue, time constant and frequency of each.
+
+    The last row has the number of eigenvalues that are not shown, and the smallest real part among them.
+    """
     values = spectrum.eigenvalues
     rows: Rows = []
     taken = np.zeros(len(values), dtype=bool)
     size = float(np.max(abs(values), initial=1e-300))
     for value in values:
-        if len(rows) == _SHOWN_MODES:
+        if len(rows) == _SHOWN_MODES and not taken.all():
+            left = values[~taken]
+            rows.append((f"and {len(left)} more", f"down to {left.real.min():.6g}", "", ""))
             break
         same = ~taken & (abs(values - value) <= _SAME * size)
         if not same.any():

@@ -1,0 +1,1 @@
+"""Periodic orbits of a flow."""
