@@ -20,7 +20,7 @@ from scipy.interpolate import BarycentricInterpolator
 from scipy.sparse.linalg import splu
 
 from dendrosim.arrays import Array
-from dendrosim.stability.vector_field.flow import Flow
+from dendrosim.stability.vector_field.flow import Flow, JacobianMatrix
 
 DEGREE = 4
 """Degree of the polynomials, as in AUTO: higher degrees gain little for orbits with sharp corners."""
@@ -232,5 +232,5 @@ def transfer_matrices(flow: Flow, orbit: Orbit) -> Array:
     return np.array(found)
 
 
-def _dense(matrix: object) -> Array:
+def _dense(matrix: JacobianMatrix) -> Array:
     return np.asarray(matrix.toarray() if sp.issparse(matrix) else matrix, dtype=float)
