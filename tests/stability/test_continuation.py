@@ -285,7 +285,9 @@ def test_point_and_direction_choose_the_branch():
     flow = flows.Fold([1.0, 1.0], p=1.0)
     lower = continuation(flow, "p", 1.0, 4.0, point=[-0.9, -0.9])
     np.testing.assert_allclose(lower.states[:, 0], -np.sqrt(lower.values), atol=1e-9)
-    given = continuation(flow, "p", 1.0, 4.0, point=fixed_point(flow, [-0.9, -0.9]))
+    given = continuation(
+        flow, "p", 1.0, 4.0, point=fixed_point(flow, [-0.9, -0.9], method="newton")
+    )
     np.testing.assert_allclose(given.states, lower.states, atol=1e-9)
     back = continuation(flow, "p", 4.0, 0.0, point=[2.0, 2.0], direction=[-1.0, -1.0])
     assert back.states[-1, 0] == pytest.approx(-2.0)
