@@ -319,7 +319,7 @@ def test_singular_matrix_has_no_inverse(chain, weights):
     # During a search it is a point at which nothing is finite, as in a run.
     flow = ds.vector_field(chain, unfrozen="w*")
     with np.errstate(all="ignore"), pytest.raises(NotConvergedError, match="not finite"):
-        ds.fixed_point(flow, start={"w2": weights, "layer2.h": [1.0, 2.0]})
+        ds.fixed_point(flow, {"w2": weights, "layer2.h": [1.0, 2.0]}, method="newton")
 
 
 @pytest.mark.parametrize("count", [3, 200])
