@@ -116,7 +116,9 @@ def loops_at(
     from dendrosim.stability.vector_field.vector_field import vector_field
 
     field = vector_field(circuit, gates=gates, values=values, seed=seed)
-    points = [fixed_point(field).x, *(field.pack(state) for state in states)]
+    # Newton's method alone: an unstable point near the start is what must be seen, not a stable one elsewhere.
+    rest = fixed_point(field, method="newton").x
+    points = [rest, *(field.pack(state) for state in states)]
     jacobians = (field.jacobian(point) for point in points)
     dense = (j.toarray() if hasattr(j, "toarray") else j for j in jacobians)
     return [read_loop(np.linalg.eigvals(j)) for j in dense]

@@ -215,7 +215,7 @@ def _moving_modes(circuit: Circuit, gates: Mapping[str, float]) -> Complex:
     flow = vector_field(circuit, gates=gates)
     rest = np.zeros(flow.size)
     if flow.f(rest).any() or flow.kinks(rest):
-        found = fixed_point(flow).spectrum
+        found = fixed_point(flow, method="newton").spectrum
     else:  # most circuits rest at zero, where nothing needs to be searched for
         flow.check(rest)
         flow.check_spectrum()

@@ -179,7 +179,7 @@ def test_bcm_has_the_fixed_points_and_spectrum_of_its_mean_flow(eta):
     expected = np.sort_complex([*square, -eta])
     assert gap(np.sort_complex(selective.eigenvalues), expected) < 1e-9
     assert selective.stable == (eta * tau < 1)  # a slow threshold makes the responses oscillate
-    both = ds.fixed_point(field([1, 1], 1))
+    both = ds.fixed_point(field([1, 1], 1), method="newton")
     assert not both.stable
 
 
