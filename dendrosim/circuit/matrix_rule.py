@@ -1,12 +1,12 @@
 """Plasticity rules of weight matrices as values: equation texts that a matrix adds to its own."""
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from dendrosim.checks import as_any_text, as_code, one_of
 from dendrosim.circuit.population import Population
+from dendrosim.circuit.rule_texts import join_texts, list_values, print_rule, tidy_text
 from dendrosim.circuit.validation import as_name, as_parameters
 from dendrosim.equations.declarations import Declaration, parse_declarations
 from dendrosim.errors import EquationError, SpecError, UnitError, abbreviate, prefix_errors
@@ -81,18 +81,15 @@ class MatrixRule(Spec):
     def __str__(self) -> str:
         titled = [
             ("plasticity", self.plasticity),
-            ("parameters", _values(self.parameters)),
+            ("parameters", list_values(self.parameters)),
             ("equations of the postsynaptic population", self.post_equations),
-            ("parameters of the postsynaptic population", _values(self.post_parameters)),
+            ("parameters of the postsynaptic population", list_values(self.post_parameters)),
             ("equations of the presynaptic population", self.pre_equations),
-            ("parameters of the presynaptic population", _values(self.pre_parameters)),
+            ("parameters of the presynaptic population", list_values(self.pre_parameters)),
             *((f"matrix {t.name!r}, which the rule reads", str(t)) for t in self.traces),
             ("sources", self.sources),
         ]
-        parts = [
-            f"{title}\n{textwrap.indent(_tidy(t), '    ')}" for title, t in titled if t.strip()
-        ]
-        return "\n".join([f"rule {self.name}", *parts])
+        return print_rule(self.name, titled)
 
     def add_to(self, population: Population, side: Literal["post", "pre"] = "post") -> Population:
         """Return a population that has what the rule reads of its postsynaptic or presynaptic population.
@@ -120,9 +117,8 @@ class MatrixRule(Spec):
             if side == "post"
             else (self.pre_equations, self.pre_parameters)
         )
-        texts = [_tidy(population.equations), _tidy(equations)]
         return population.replace(
-            equations="\n".join(t for t in texts if t),
+            equations=join_texts([population.equations, equations]),
             parameters={**population.parameters, **parameters},
         )
 
@@ -176,7 +172,7 @@ def compose(
 def _sum(where: str, texts: Sequence[str]) -> str:
     """Return an equation whose rate of change is the sum of those of several equations of one weight."""
     if len(texts) == 1:
-        return _tidy(texts[0])
+        return tidy_text(texts[0])
     lines = [read_plasticity(where, text) for text in texts]
     first = lines[0]
     for line in lines[1:]:
@@ -202,12 +198,3 @@ def _as_rules(where: str, value: Any) -> tuple[MatrixRule, ...]:
                 "them (rules of spiking synapses are for a Pathway)"
             )
     return rules
-
-
-def _tidy(text: str) -> str:
-    """Return a text without common indentation and without empty lines at its ends."""
-    return textwrap.dedent(text).strip("\n").rstrip()
-
-
-def _values(values: Mapping[str, Any]) -> str:
-    return "\n".join(f"{n} = {v}" for n, v in values.items())

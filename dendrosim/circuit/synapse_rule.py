@@ -1,6 +1,5 @@
 """Plasticity rules of spiking synapses as values: equation texts that a pathway adds to its own."""
 
-import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -13,6 +12,7 @@ from dendrosim.circuit.event import SPIKE, Event
 from dendrosim.circuit.initial_values.base import Initial
 from dendrosim.circuit.initial_values.fixed import Fixed
 from dendrosim.circuit.population import Population
+from dendrosim.circuit.rule_texts import join_texts, list_values, print_rule
 from dendrosim.circuit.validation import (
     as_initial_value,
     as_name,
@@ -120,20 +120,18 @@ class SynapseRule(Spec):
             for side in SIDES
             for event, text in self._texts(side).items()
         ]
-        titled += [("parameters", _values(self.parameters)), ("initial", _values(self.initial))]
+        titled += [
+            ("parameters", list_values(self.parameters)),
+            ("initial", list_values(self.initial)),
+        ]
         titled += [("equations of the postsynaptic population", self.post_equations)]
         titled += [
             (f"event {name!r} of the postsynaptic population", f"{event.condition}\n{event.action}")
             for name, event in self.post_events.items()
         ]
-        titled += [("parameters of the postsynaptic population", _values(self.post_parameters))]
+        titled += [("parameters of the postsynaptic population", list_values(self.post_parameters))]
         titled += [("sources", self.sources)]
-        parts = [
-            f"{title}\n{textwrap.indent(_tidy(text), '    ')}"
-            for title, text in titled
-            if text.strip()
-        ]
-        return "\n".join([f"rule {self.name}", *parts])
+        return print_rule(self.name, titled)
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -166,7 +164,7 @@ class SynapseRule(Spec):
             If `Population` refuses them, for instance because it has a variable of the same name.
         """
         return population.replace(
-            equations=_join([population.equations, self.post_equations]),
+            equations=join_texts([population.equations, self.post_equations]),
             events={**population.events, **self.post_events},
             parameters={**population.parameters, **self.post_parameters},
             initial={**population.initial, **self.post_initial},
@@ -201,7 +199,7 @@ def compose(where: str, rule: Any, given: Mapping[str, Any]) -> dict[str, Any]:
     parameters = _merge(r.parameters for r in rules) | dict(given["parameters"])
     _check_bounds(where, given["weight"], parameters)
     return {
-        "equations": _join([*(r.equations for r in rules), given["equations"]]),
+        "equations": join_texts([*(r.equations for r in rules), given["equations"]]),
         "on_pre": _effects(given["on_pre"], rules, "pre"),
         "on_post": _effects(given["on_post"], rules, "post"),
         "parameters": as_parameters(f"{where}: parameters", parameters),
@@ -288,22 +286,9 @@ def _effects(given: Any, rules: Sequence[SynapseRule], side: str) -> str | Mappi
             found.setdefault(event, []).append(text)
     if side == "pre":
         found[SPIKE] = [*(r.before for r in rules), *found.get(SPIKE, [])]
-    joined = {event: _join(texts) for event, texts in found.items()}
+    joined = {event: join_texts(texts) for event, texts in found.items()}
     return as_effects("", {event: text for event, text in joined.items() if text})
 
 
 def _merge(mappings: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     return {name: value for mapping in mappings for name, value in mapping.items()}
-
-
-def _join(texts: Iterable[str]) -> str:
-    return "\n".join(tidy for tidy in map(_tidy, texts) if tidy)
-
-
-def _tidy(text: str) -> str:
-    """Return a text without common indentation and without empty lines at its ends."""
-    return textwrap.dedent(text).strip("\n").rstrip()
-
-
-def _values(values: Mapping[str, Any]) -> str:
-    return "\n".join(f"{n} = {v.value if isinstance(v, Fixed) else v}" for n, v in values.items())
