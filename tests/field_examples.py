@@ -91,7 +91,13 @@ def _known(model: str) -> frozenset[str]:
 
 
 def _circuit(model: str, changes: Mapping[str, Any]) -> ds.Circuit:
-    small = {name: value for name, value in SMALL.items() if name in _known(model)}
+    declared = {p.name: p for p in parameters_of_file(find_entry(model, "model"))}
+    chosen = {name: parameter.default for name, parameter in declared.items()} | dict(changes)
+    small = {
+        name: value
+        for name, value in SMALL.items()
+        if name in declared and all(chosen[n] in some for n, some in declared[name].only.items())
+    }
     for (name, choice), values in SMALL_IF.items():
         if changes.get(name) == choice:
             small |= values
