@@ -36,7 +36,6 @@ import dendrosim as ds
 from dendrosim.errors import ParameterError
 from dendrosim.mechanisms.time_constants import check_time_constants
 from dendrosim.plot import style
-from dendrosim.plot._place_fields import place_fields
 
 INPUT = """
 phase : 1   # input: position on the track over its length, from 0
@@ -220,7 +219,7 @@ def measure(result: ds.Result) -> ds.Measurement:
     named = {f"induce{k}": f"plateau {k + 1}" for k in range(len(p.positions))}
     figures = {
         "fields": lambda: (
-            place_fields(
+            ds.plot.place_fields(
                 {named.get(k, k): course for k, course in laps.items()},
                 marks=marks,
                 ylabel="drive",
@@ -237,8 +236,9 @@ def _draw_weights(places, weights, expected, positions):
     ax = style.axes(None, (5.6, 3.0))
     ax.plot(100 * places, weights, ".", color=style.PALETTE[0], label="run")
     ax.plot(100 * places, expected, color=style.INK, lw=1, label="closed form")
-    for position in positions:
-        ax.axvline(100 * position, color=style.PALETTE[1], lw=1, ls="--")
+    for k, position in enumerate(positions):
+        name = None if k else "plateau"
+        ax.axvline(100 * position, color=style.PALETTE[1], lw=1, ls="--", label=name)
     ax.set(xlabel="field of the input (cm)", ylabel="weight")
     style.legend_right(ax)
     return ax.figure

@@ -28,7 +28,6 @@ import dendrosim as ds
 from dendrosim.errors import ParameterError
 from dendrosim.mechanisms.time_constants import check_time_constants
 from dendrosim.plot import style
-from dendrosim.plot._weight_change import weight_change
 
 
 class Parameters(ds.Parameters):
@@ -109,7 +108,7 @@ def measure(result: ds.Result) -> ds.Measurement:
     }
     figures = {
         "rates": lambda: _draw(result, p),
-        "weights": lambda: weight_change(result, "w").figure,
+        "weights": lambda: ds.plot.weight_change(result, "w").figure,
     }
     return ds.Measurement(
         metrics,

@@ -129,4 +129,6 @@ def _draw(p, result):
         reference_label="rate that the rule holds",
         log=False,
     )
+    ax.set_xlim(left=0)
+    ax.set_ylim(bottom=0)
     return ax.figure

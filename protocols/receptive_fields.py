@@ -26,8 +26,6 @@ from typing import Literal
 import numpy as np
 
 import dendrosim as ds
-from dendrosim.plot import style
-from dendrosim.plot._receptive_fields import receptive_fields
 
 GOOD = {"oja": 0.98, "bcm": 0.8}  # least alignment of a unit that has found what its rule finds
 
@@ -116,9 +114,11 @@ def measure(result: ds.Result) -> ds.Measurement:
         "distinct": len(np.unique(best)),
     }
     figures = {
-        "weights": lambda: _draw(weights, p, "weights"),
-        "fields": lambda: _draw(fields / len(patches), p, "mean patch, weighted by the response"),
-        "patches": lambda: _draw(patches[:8], p, "patches"),
+        "weights": lambda: _draw(weights, p, "weights of each unit", "weight"),
+        "fields": lambda: _draw(
+            fields / len(patches), p, "mean patch of each unit, weighted by its response", "pixel"
+        ),
+        "patches": lambda: _draw(patches[:8], p, "some patches", "pixel"),
     }
     found = ds.Reference(
         1.0, 1 - GOOD[p.rule], "statistical", reason="patches come one after the other"
@@ -131,6 +131,5 @@ def _unit(rows):
     return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-300)
 
 
-@style.styled
-def _draw(rows, p, title):
-    return receptive_fields(rows, (p.width, p.width), title=title).figure
+def _draw(rows, p, title, label):
+    return ds.plot.receptive_fields(rows, (p.width, p.width), title=title, label=label).figure

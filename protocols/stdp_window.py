@@ -31,6 +31,16 @@ import dendrosim as ds
 from dendrosim.mechanisms.paired_spikes import POST, PRE, SYNAPSE, in_order, paired_spikes
 from dendrosim.rules.pairing_rules import arrival, pairing_rule, single_pair
 
+NAMES = {
+    "pair_additive": "pairs, additive",
+    "pair_multiplicative": "pairs, multiplicative",
+    "pair_power": "pairs, power law",
+    "triplet": "triplets",
+    "clopath": "voltage (Clopath)",
+    "calcium": "calcium (Graupner-Brunel)",
+    "vogels": "inhibitory (Vogels)",
+}
+JUMPS = ("pair_additive", "pair_multiplicative", "pair_power", "triplet")  # windows that jump at 0
 ONSET, TAIL = 20e-3, 300e-3  # seconds before the first spike, and after the last one
 
 
@@ -97,9 +107,14 @@ def measure(result: ds.Result) -> ds.Measurement:
 
 def _draw(p, metrics):
     order = np.argsort(metrics["lags"])
+    lags, change = metrics["lags"][order], metrics["change"][order]
+    if p.rule in JUMPS:  # a gap, so that no line joins the two sides
+        first = np.searchsorted(lags, 0)
+        lags, change = np.insert(lags, first, 0), np.insert(change, first, np.nan)
     ax = ds.plot.curve(
-        1e3 * metrics["lags"][order],
-        {p.rule: metrics["change"][order]},
+        1e3 * lags,
+        change,
+        title=NAMES[p.rule],
         xlabel="postsynaptic minus presynaptic spike (ms)",
         ylabel="change of the weight",
         marked=True,

@@ -108,6 +108,8 @@ def _draw(metrics):
         marked=True,
         log=False,
     )
+    for points in (*ax.lines, *ax.get_legend().get_lines()):
+        points.set(linestyle="none")  # triplets are not in an order that a line could show
     ax.set_xticks(range(len(gaps)), gaps)
     ax.axhline(0, color="0.6", lw=0.8, zorder=0)
     return ax.figure

@@ -18,6 +18,7 @@ def receptive_fields(
     columns: int | None = None,
     count: int = 100,
     title: str = "",
+    label: str = "",
 ) -> "Axes":
     """Draw each row of a weight matrix as an image, all on one colour scale that is white at zero.
 
@@ -36,6 +37,8 @@ def receptive_fields(
         Largest number of rows that are drawn, from the first on.
     title : str, default ""
         Title of the figure; by default it says how many rows are drawn if not all are.
+    label : str, default ""
+        What the colours show, without unit (default: the weight, with the name of a DataArray).
 
     Returns
     -------
@@ -49,9 +52,8 @@ def receptive_fields(
     values = image_rows(matrix, shape, "receptive_fields")
     attributes = getattr(matrix, "attrs", {})
     name = getattr(matrix, "name", None)
-    scale, label = si_label(
-        f"weight {name}" if name else "weight", attributes.get("units", "1"), values
-    )
+    shown = label or (f"weight {name}" if name else "weight")
+    scale, label = si_label(shown, attributes.get("units", "1"), values)
     tiles = scale * values[:count].reshape(-1, *shape)
     picture, columns = arrange_tiles(tiles, columns, gap=1)
     ax = axes(ax, figure_size(picture, 1.0))
