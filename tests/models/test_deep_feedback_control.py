@@ -115,7 +115,7 @@ def test_the_loop_is_stable_where_its_spectrum_says():
             f"q{i}": q for i, q in enumerate(qs, 1)
         }
         field = ds.vector_field(circuit, gates={"hold": 0.0}, values=values)
-        found = ds.fixed_point(field).spectrum.eigenvalues
+        found = ds.fixed_point(field, method="newton").spectrum.eigenvalues
         ends = np.cumsum([0, *SIZES[1:], 3])
         place = [slice(a, b) for a, b in pairwise(ends)]
         matrix = np.zeros((ends[-1], ends[-1]))
