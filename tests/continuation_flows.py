@@ -335,3 +335,41 @@ class Nowhere(SmallFlow):
 
     def dp(self, x):
         return {"p": [1.0]}
+
+
+class Brusselator(SmallFlow):
+    """x' = 1 - (b + 1) x + x² y, y' = b x - x² y, with a Hopf point at b = 2."""
+
+    def f(self, x):
+        return np.array(
+            [1 - (self.b + 1) * x[0] + x[0] ** 2 * x[1], self.b * x[0] - x[0] ** 2 * x[1]]
+        )
+
+    def jacobian(self, x):
+        fast, square = 2 * x[0] * x[1], x[0] ** 2
+        return np.array([[fast - self.b - 1, square], [self.b - fast, -square]])
+
+    def dp(self, x):
+        return {"b": [-x[0], x[0]]}
+
+
+class Radial(SmallFlow):
+    """w' = (alpha + 3i) w + w |w|² and z' = -z: an unstable orbit |w|² = -alpha of period 2 pi/3."""
+
+    def f(self, x):
+        square = x[0] ** 2 + x[1] ** 2
+        growth = self.alpha + square
+        return np.array([growth * x[0] - 3 * x[1], 3 * x[0] + growth * x[1], -x[2]])
+
+    def jacobian(self, x):
+        growth = self.alpha + x[0] ** 2 + x[1] ** 2
+        return np.array(
+            [
+                [growth + 2 * x[0] ** 2, 2 * x[0] * x[1] - 3, 0.0],
+                [2 * x[0] * x[1] + 3, growth + 2 * x[1] ** 2, 0.0],
+                [0.0, 0.0, -1.0],
+            ]
+        )
+
+    def dp(self, x):
+        return {"alpha": [x[0], x[1], 0.0]}

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dendrosim.library.catalogue import Entry
     from dendrosim.protocol.protocol import Protocol
     from dendrosim.stability.continuation.branch import Branch
+    from dendrosim.stability.cycles.cycle_branch import CycleBranch
     from dendrosim.stability.fixed_points.point import FixedPoint
     from dendrosim.stability.vector_field.flow import Flow
     from dendrosim.units import Quantity
@@ -78,6 +79,10 @@ def stability(
             help="Follow the fixed point while a parameter goes from START to STOP.",
         ),
     ] = None,
+    with_cycles: Annotated[
+        bool,
+        typer.Option("--cycles", help="Follow the oscillations from each Hopf point (--continue)."),
+    ] = False,
     starts: Annotated[
         int,
         typer.Option(
@@ -109,6 +114,10 @@ def stability(
 
         entry, target, (values, units) = _load_target(name, settings)
         span = None if continue_ is None else _split_range(continue_)
+        if with_cycles and span is None:
+            raise UsageError(
+                "--cycles needs --continue NAME=START:STOP, on which Hopf points are found"
+            )
         driven = pairs("--input", inputs, "layer0.h=0.5")
         output = Output(out, f"{entry.name}-stability")
         output.check_free(overwrite, report=True)
@@ -139,11 +148,17 @@ def stability(
         branch = None if ends is None else continuation(flow, *ends, point=point)
         if branch is not None:
             plain |= report.branch_plain(branch)
+        oscillations = report.follow_cycles(branch, ends) if with_cycles and branch and ends else []
+        if with_cycles:
+            plain |= report.cycles_plain(oscillations)
         figures = _write(output, plain, _figures(point, branch, transient))
     if json:
         emit_json({**plain, "figures": figures})
     else:
-        _print(point, branch, plain, transient, output.folder)
+        _print(point, branch, plain, transient)
+        if with_cycles:
+            _print_cycles(oscillations)
+        emit(f"figures and {REPORT} are in {output.folder}")
 
 
 def _load_target(
@@ -295,7 +310,6 @@ def _print(
     branch: "Branch | None",
     plain: Mapping[str, Any],
     transient: bool,
-    out: Path,
 ) -> None:
     from dendrosim.cli import stability_report as report
     from dendrosim.stability.continuation.branch import BIFURCATIONS, bifurcation_rows
@@ -313,4 +327,18 @@ def _print(
     if branch is not None:
         emit(branch.message)
         emit_table(BIFURCATIONS, bifurcation_rows(branch))
-    emit(f"figures and {REPORT} are in {out}")
+
+
+def _print_cycles(oscillations: "list[CycleBranch]") -> None:
+    from dendrosim.stability.cycles.cycle_branch import EVENTS, event_rows
+
+    for one in oscillations:
+        period = f"{one.periods[0]:.6g} to {one.periods[-1]:.6g} s"
+        emit(
+            f"oscillations of period {period}, {len(one)} orbits ({int(one.stable.sum())} stable):"
+        )
+        emit(one.message)
+        if one.events:
+            emit_table(EVENTS, event_rows(one))
+    if not oscillations:
+        emit("no Hopf point on the branch, so no oscillations were followed")

@@ -1,6 +1,6 @@
 """The result of a stability analysis, as plain values for programs and as rows of a table for people."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from dendrosim.stability.spectrum.transient_growth import numerical_abscissa, tr
 
 if TYPE_CHECKING:
     from dendrosim.stability.continuation.branch import Branch
+    from dendrosim.stability.cycles.cycle_branch import CycleBranch
 
 
 def point_plain(point: FixedPoint) -> dict[str, Any]:
@@ -79,6 +80,53 @@ def branch_plain(branch: "Branch") -> dict[str, Any]:
             }
             for b in branch.bifurcations
         ],
+    }
+
+
+def follow_cycles(branch: "Branch", ends: tuple[str, float, float]) -> "list[CycleBranch]":
+    """Return the branches of oscillations from the Hopf points of a branch.
+
+    A branch that ends at another of the Hopf points is followed from one of them only.
+    """
+    from dendrosim.stability.cycles.cycles import cycles
+
+    found: list[CycleBranch] = []
+    reached: list[float] = []
+    for hopf in (b for b in branch.bifurcations if b.kind == "hopf"):
+        width = abs(ends[2] - ends[1])
+        if any(abs(hopf.value - value) <= 1e-2 * width for value in reached):
+            continue
+        one = cycles(hopf, *ends)
+        if "shrinks to a fixed point" in one.message:
+            reached.append(float(one.values[-1]))
+        found.append(one)
+    return found
+
+
+def cycles_plain(oscillations: "Sequence[CycleBranch]") -> dict[str, Any]:
+    """Return branches of oscillations as plain values in SI units; multipliers are [re, im]."""
+    return {
+        "cycles": [
+            [
+                {
+                    "parameter": value,
+                    "period": period,
+                    "amplitude": dict(zip(one.labels, amplitude.tolist(), strict=True)),
+                    "multipliers": np.stack([found.real, found.imag], axis=-1),
+                    "stable": bool(stable),
+                }
+                for value, period, amplitude, found, stable in zip(
+                    one.values,
+                    one.periods,
+                    one.amplitude,
+                    one.multipliers,
+                    one.stable,
+                    strict=True,
+                )
+            ]
+            for one in oscillations
+        ],
+        "cycle_messages": [one.message for one in oscillations],
     }
 
 

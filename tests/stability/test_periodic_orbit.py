@@ -17,44 +17,6 @@ def van_der_pol(mu, start=(2.0, 0.0)):
     )
 
 
-class Brusselator(continuation_flows.SmallFlow):
-    """x' = 1 - (b + 1) x + x² y, y' = b x - x² y, with a Hopf point at b = 2."""
-
-    def f(self, x):
-        return np.array(
-            [1 - (self.b + 1) * x[0] + x[0] ** 2 * x[1], self.b * x[0] - x[0] ** 2 * x[1]]
-        )
-
-    def jacobian(self, x):
-        fast, square = 2 * x[0] * x[1], x[0] ** 2
-        return np.array([[fast - self.b - 1, square], [self.b - fast, -square]])
-
-    def dp(self, x):
-        return {"b": [-x[0], x[0]]}
-
-
-class Radial(continuation_flows.SmallFlow):
-    """w' = (alpha + 3i) w + w |w|² and z' = -z: an unstable orbit |w|² = -alpha of period 2 pi/3."""
-
-    def f(self, x):
-        square = x[0] ** 2 + x[1] ** 2
-        growth = self.alpha + square
-        return np.array([growth * x[0] - 3 * x[1], 3 * x[0] + growth * x[1], -x[2]])
-
-    def jacobian(self, x):
-        growth = self.alpha + x[0] ** 2 + x[1] ** 2
-        return np.array(
-            [
-                [growth + 2 * x[0] ** 2, 2 * x[0] * x[1] - 3, 0.0],
-                [2 * x[0] * x[1] + 3, growth + 2 * x[1] ** 2, 0.0],
-                [0.0, 0.0, -1.0],
-            ]
-        )
-
-    def dp(self, x):
-        return {"alpha": [x[0], x[1], 0.0]}
-
-
 def test_van_der_pol_has_its_period_and_multiplier():
     orbit = ds.periodic_orbit(van_der_pol(1.0))
     assert orbit.period == pytest.approx(6.6632868593, abs=1e-9)
@@ -73,7 +35,7 @@ def test_a_relaxation_oscillation_is_resolved_by_the_mesh():
 
 @pytest.mark.parametrize("kind", ["default", "trajectory", "state"])
 def test_the_brusselator_far_from_its_hopf_point(kind):
-    flow = Brusselator([1.0, 1.0], b=3.0)
+    flow = continuation_flows.Brusselator([1.0, 1.0], b=3.0)
     course = ds.trajectory(flow, "40 s")
     start = {"default": None, "trajectory": course, "state": (course.final, "7.2 s")}[kind]
     orbit = ds.periodic_orbit(flow, start)
@@ -84,7 +46,7 @@ def test_the_brusselator_far_from_its_hopf_point(kind):
 
 
 def test_the_orbit_of_a_supercritical_hopf_point():
-    flow = Brusselator([1.0, 1.0], b=1.5)
+    flow = continuation_flows.Brusselator([1.0, 1.0], b=1.5)
     branch = ds.continuation(flow, "b", 1.5, 2.5)
     (hopf,) = branch.bifurcations
     orbit = ds.periodic_orbit(flow.at("b", 2.05), hopf)
@@ -98,7 +60,7 @@ def test_the_orbit_of_a_supercritical_hopf_point():
 
 
 def test_an_unstable_orbit_has_its_closed_form():
-    flow = Radial([0.0, 0.0, 0.0], alpha=-0.25)
+    flow = continuation_flows.Radial([0.0, 0.0, 0.0], alpha=-0.25)
     (hopf,) = ds.continuation(flow, "alpha", -0.25, 0.25).bifurcations
     assert hopf.criticality == "subcritical"
     orbit = ds.periodic_orbit(flow, hopf)

@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import scipy.linalg
 import scipy.sparse as sp
 from scipy.interpolate import BarycentricInterpolator
 from scipy.sparse.linalg import splu
 
-from dendrosim.arrays import Array
-from dendrosim.stability.vector_field.flow import Flow, JacobianMatrix
+from dendrosim.arrays import Array, Complex
+from dendrosim.stability.vector_field.flow import Flow
 
 DEGREE = 4
 """Degree of the polynomials, as in AUTO: higher degrees gain little for orbits with sharp corners."""
@@ -30,6 +31,9 @@ ITERATIONS = 30
 
 SETTLED = 1e-10
 """Relative length of a Newton step after which the search ends; the next step is about its square."""
+
+LARGEST = 1e300
+"""Size of a multiplier that is too large for a number."""
 
 GAUSS = 0.5 + 0.5 * np.polynomial.legendre.leggauss(DEGREE)[0]
 """Gauss points of an interval of length 1."""
@@ -124,8 +128,8 @@ def linearise(flow: Flow, orbit: Orbit) -> Linearised:
     points = np.einsum("jk,ikn->ijn", VALUES, nodes)
     slopes = np.einsum("jk,ikn->ijn", SLOPES, nodes)
     flat = points.reshape(-1, n)
-    rates = np.array([flow.f(x) for x in flat], dtype=float).reshape(points.shape)
-    jacobians = np.array([_dense(flow.jacobian(x)) for x in flat]).reshape(*points.shape, n)
+    values, matrices, _ = flow.at_states(flat)
+    rates, jacobians = values.reshape(points.shape), matrices.reshape(*points.shape, n)
     factor = steps * orbit.period
     residual = slopes - factor[:, None, None] * rates
     blocks = -np.einsum("i,jk,ijab->ijakb", factor, VALUES, jacobians)
@@ -202,23 +206,60 @@ def correct(flow: Flow, orbit: Orbit) -> tuple[Orbit, float, int]:
 def adapt_mesh(orbit: Orbit, intervals: int) -> Array:
     """Return a mesh of so many intervals on which errors are evenly distributed.
 
-    The error of an interval is its length to the power 5 times the fifth derivative of the orbit, which is
-    estimated from the jumps of the fourth derivative between intervals.
+    The error of an interval is its length to the power 5 times the fifth derivative of the orbit.
     """
     steps = np.diff(orbit.mesh)
-    count = len(steps)
-    rows = DEGREE * np.arange(count)[:, None] + np.arange(DEGREE + 1)
-    fourth = np.array([1.0, -4.0, 6.0, -4.0, 1.0]) * DEGREE**DEGREE
-    highest = np.einsum("k,ikn->in", fourth, orbit.states[rows]) / steps[:, None] ** DEGREE
-    jumps = np.linalg.norm(np.roll(highest, -1, axis=0) - highest, axis=1)
-    fifth = jumps / (0.5 * (steps + np.roll(steps, -1)))
-    density = (0.5 * (fifth + np.roll(fifth, 1))) ** (1.0 / (DEGREE + 1))
+    density = _fifth_derivatives(orbit) ** (1.0 / (DEGREE + 1))
     # A part of the intervals is spread evenly, so that quiet parts of the orbit keep some.
     density = density + 0.1 * float(density @ steps) + 1e-300
     total = np.concatenate([[0.0], np.cumsum(density * steps)])
     mesh = np.interp(np.linspace(0.0, total[-1], intervals + 1), total, orbit.mesh)
     mesh[0], mesh[-1] = 0.0, 1.0
     return np.asarray(mesh)
+
+
+def mesh_error(orbit: Orbit) -> float:
+    """Return an estimate of the largest error between the ends of intervals, relative to the states' extents.
+
+    The error of a polynomial of degree 4 that solves the equations at Gauss points is the fifth derivative times
+    the fifth power of the interval's length times the integral of (s - c1)...(s - c4)/4!, at most 2.4e-5.
+    """
+    return 2.4e-5 * float(np.max(_fifth_derivatives(orbit) * np.diff(orbit.mesh) ** (DEGREE + 1)))
+
+
+def _fifth_derivatives(orbit: Orbit) -> Array:
+    """Return the size of the fifth derivative in each interval, from jumps of the fourth between intervals."""
+    steps = np.diff(orbit.mesh)
+    count = len(steps)
+    rows = DEGREE * np.arange(count)[:, None] + np.arange(DEGREE + 1)
+    fourth = np.array([1.0, -4.0, 6.0, -4.0, 1.0]) * DEGREE**DEGREE
+    highest = np.einsum("k,ikn->in", fourth, orbit.states[rows]) / steps[:, None] ** DEGREE
+    # Each state counts in units of its own extent, but hardly any state that hardly moves.
+    extents = np.ptp(orbit.states, axis=0)
+    highest = highest / np.maximum(extents, 1e-6 * float(np.max(extents, initial=1e-300)))
+    jumps = np.linalg.norm(np.roll(highest, -1, axis=0) - highest, axis=1)
+    fifth = jumps / (0.5 * (steps + np.roll(steps, -1)))
+    return np.asarray(0.5 * (fifth + np.roll(fifth, 1)))
+
+
+def floquet_multipliers(transfer: Array) -> Complex:
+    """Return the eigenvalues of the product of transfer matrices, shape (N, n, n), by descending size.
+
+    The product itself would lose small multipliers where perturbations first grow and then decay by many orders of
+    magnitude. So the changes at the ends of the intervals are eliminated one by one by orthogonal transformations,
+    and A y(0) + B y(T) = 0 remains (Fairgrieve and Jepson, SIAM Journal on Numerical Analysis 28, 1991).
+    """
+    n = transfer.shape[1]
+    first, last = transfer[0], -np.eye(n)
+    for matrix in transfer[1:]:
+        q = np.linalg.qr(np.vstack([last, matrix]), mode="complete")[0][:, n:].T
+        first, last = q[:, :n] @ first, -q[:, n:]
+    pairs = scipy.linalg.eig(first, -last, right=False, homogeneous_eigvals=True)
+    with np.errstate(all="ignore"):
+        values = np.asarray(pairs[0] / pairs[1], dtype=np.complex128)
+    values = values[np.isfinite(values)]
+    values = np.append(np.full(n - len(values), LARGEST + 0j), values)
+    return np.asarray(values[np.argsort(-np.abs(values), kind="stable")])
 
 
 def transfer_matrices(flow: Flow, orbit: Orbit) -> Array:
@@ -230,7 +271,3 @@ def transfer_matrices(flow: Flow, orbit: Orbit) -> Array:
         inner = np.linalg.solve(rows[:, n:], -rows[:, :n])
         found.append(inner[-n:])
     return np.array(found)
-
-
-def _dense(matrix: JacobianMatrix) -> Array:
-    return np.asarray(matrix.toarray() if sp.issparse(matrix) else matrix, dtype=float)

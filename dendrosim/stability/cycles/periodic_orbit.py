@@ -15,6 +15,7 @@ from dendrosim.stability.cycles.collocation import (
     Orbit,
     adapt_mesh,
     correct,
+    floquet_multipliers,
     transfer_matrices,
 )
 from dendrosim.stability.cycles.orbit_guess import QUIET, Guess, guess_orbit
@@ -69,11 +70,7 @@ class PeriodicOrbit(ShortRepr):
     @cached_property
     def multipliers(self) -> Complex:
         """Floquet multipliers, shape (n,), by descending size; one is 1, for movement along the orbit."""
-        found = np.eye(self.flow.size)
-        for matrix in transfer_matrices(ScaledFlow(self.flow, self.scale), self.orbit):
-            found = matrix @ found
-        values = np.linalg.eigvals(found).astype(np.complex128)
-        return np.asarray(values[np.argsort(-np.abs(values), kind="stable")])
+        return floquet_multipliers(transfer_matrices(ScaledFlow(self.flow, self.scale), self.orbit))
 
     @property
     def transverse_multipliers(self) -> Complex:

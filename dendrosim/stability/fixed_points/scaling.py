@@ -32,6 +32,11 @@ class ScaledFlow(Flow):
         slope: Array = self.flow.parameter_derivative(x * self.scale, name)
         return slope / self.scale
 
+    def at_states(self, states: Array, parameter: str | None = None) -> tuple[Array, Array, Array]:
+        rates, jacobians, slopes = self.flow.at_states(states * self.scale, parameter)
+        scaled = jacobians * self.scale / self.scale[:, None]
+        return rates / self.scale, scaled, slopes / self.scale
+
     def at(self, name: str, value: float) -> "ScaledFlow":
         return ScaledFlow(self.flow.at(name, value), self.scale)
 

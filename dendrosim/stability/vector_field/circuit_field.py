@@ -28,6 +28,11 @@ from dendrosim.stability.vector_field.compiled_equations import CompiledEquation
 from dendrosim.stability.vector_field.curve_derivatives import curve_derivatives
 from dendrosim.stability.vector_field.evaluation import Evaluation, Numbers
 from dendrosim.stability.vector_field.flow import Flow
+from dendrosim.stability.vector_field.many_states import (
+    can_batch,
+    evaluate_states,
+    variables_with_corners,
+)
 from dendrosim.stability.vector_field.number_arguments import read_number, read_numbers
 from dendrosim.stability.vector_field.symmetry import Symmetries, find_symmetries
 from dendrosim.units import Quantity, unit, unit_name
@@ -295,6 +300,21 @@ class CircuitField(CircuitFlow):
 
     def jacobian(self, x: Array) -> Any:
         return derivatives.jacobian(self._evaluate_at(np.asarray(x, dtype=float)))
+
+    def at_states(self, states: Array, parameter: str | None = None) -> tuple[Array, Array, Array]:
+        if parameter is not None:
+            self._check_parameter(parameter)
+        here = self._evaluate_at(self.start)
+        if not can_batch(here):
+            return super().at_states(states, parameter)
+        return evaluate_states(here, states, parameter)
+
+    def corners(self, states: Array) -> list[str]:
+        here = self._evaluate_at(self.start)
+        if not can_batch(here):
+            return []
+        found = variables_with_corners(here, states)
+        return list(dict.fromkeys(self._label(path, unit, 0) for path, unit in found))
 
     def partial_jacobian(self, x: Array, states: Collection[str]) -> Any:
         """Return the derivatives of the rates of some states with respect to these, in the order of `shapes`."""

@@ -128,6 +128,10 @@ class Expression:
                 jumps = np.logical_or(jumps, abs(left - right) > 1e-5 * (1 + abs(left)))
         return np.logical_and(flagged, jumps)
 
+    def sides_of_corners(self, values: Values) -> list[Any]:
+        """Return for each corner on which of its sides the values are: -1, 0 or 1."""
+        return [np.sign(np.asarray(evaluate(c, values))) for c in self._smooth.corners]
+
     def _move_beside(self, values: Values, variable: str, sign: int) -> dict[str, Any]:
         """Return the values with one variable moved by 1e-8 times (its absolute value + 1e-3).
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from dendrosim.arrays import AnyArray, Array
 from dendrosim.errors import ParameterError, UnknownMemberError
@@ -74,6 +75,29 @@ class Flow(ABC):
             If `name` is not in `parameters`.
         """
 
+    def at_states(self, states: Array, parameter: str | None = None) -> tuple[Array, Array, Array]:
+        """Return f, its Jacobians and its derivatives with respect to a parameter at m states, shape (m, n).
+
+        Returns
+        -------
+        array, shape (m, n)
+            f at each state.
+        array, shape (m, n, n)
+            The dense Jacobian at each state.
+        array, shape (m, n)
+            Derivatives with respect to `parameter`; zeros without one.
+        """
+        rates = np.array([self.f(x) for x in states], dtype=float)
+        jacobians = np.array([as_dense(self.jacobian(x)) for x in states])
+        if parameter is None:
+            return rates, jacobians, np.zeros_like(rates)
+        slopes = np.array([self.parameter_derivative(x, parameter) for x in states], dtype=float)
+        return rates, jacobians, slopes
+
+    def corners(self, states: Array) -> list[str]:
+        """Return the labels of variables whose equations have a corner between two of m states, shape (m, n)."""
+        return []
+
     def directional_derivatives(self, x: Array, direction: Array) -> tuple[Array, Array]:
         """Return the second and third derivative of f(x + s u) with respect to s at s = 0, each of shape (n,).
 
@@ -138,6 +162,11 @@ class Flow(ABC):
 
     def check(self, x: Array) -> None:  # noqa: B027
         """Raise an error if the flow does not describe the circuit at `x`, such as above a spike threshold."""
+
+
+def as_dense(matrix: JacobianMatrix) -> Array:
+    """Return a Jacobian as a dense array."""
+    return np.asarray(matrix.toarray() if sparse.issparse(matrix) else matrix, dtype=float)
 
 
 def check_flow(flow: Any) -> None:
