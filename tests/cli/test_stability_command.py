@@ -198,3 +198,36 @@ def test_a_circuit_with_delays_has_a_fixed_point_without_a_spectrum(capsys, tmp_
     assert "has a delay of 0.003 s" in found["message"]
     assert cli.main(["stability", "echo", "--out", "again"]) == 0
     assert "its stability is not known" in capsys.readouterr().out
+
+
+BRUSSELATOR = '''
+"""The Brusselator."""
+
+import dendrosim as ds
+
+
+def circuit():
+    """x' = a - (b + 1) x + x² y and y' = b x - x² y."""
+    equations = """
+    dx/dt = (1 - (b + 1)*x + x**2*y)/tau : 1
+    dy/dt = (b*x - x**2*y)/tau : 1
+    """
+    return ds.Circuit((ds.Population("m", 1, equations),), parameters={"b": 1.5, "tau": "1 s"})
+'''
+
+
+def test_oscillations_are_followed_from_a_hopf_point(capsys, tmp_path):
+    """The Brusselator at b = 3 has the period 7.15692 s."""
+    (tmp_path / "brusselator.py").write_text(BRUSSELATOR, "utf-8")
+    found = stability(capsys, "brusselator.py", "--continue", "b=1.5:3", "--cycles")
+    (hopf,) = found["bifurcations"]
+    assert hopf["criticality"] == "supercritical"
+    assert hopf["lyapunov_coefficient"] == pytest.approx(-0.5, abs=1e-5)
+    (branch,) = found["cycles"]
+    assert branch[-1]["parameter"] == pytest.approx(3.0)
+    assert branch[-1]["period"] == pytest.approx(7.15692, abs=1e-5)
+    assert branch[-1]["amplitude"]["m.x[0]"] == pytest.approx((3.75177 - 0.37055) / 2, abs=1e-5)
+    assert branch[-1]["stable"] is True
+    assert branch[-1]["multipliers"][0] == pytest.approx([1.0, 0.0], abs=1e-6)
+    message = refused(capsys, 2, "brusselator.py", "--cycles")
+    assert "--cycles needs --continue" in message
